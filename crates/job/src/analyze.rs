@@ -1,0 +1,122 @@
+//! The first stage of an import: read the file, plan its look-ups.
+
+use books::{CsvErrorKind, Row};
+
+use crate::document::{Failure, FailureCode, Item, Report, Root, RowCounts, Stage};
+use crate::effects::Effects;
+use crate::keys;
+use crate::lease::MAX_EXTRA;
+use crate::run::{Run, Stop, to_json};
+use crate::work::{Done, Worker};
+
+/// Reads CSV files.
+#[derive(Clone, Copy, Debug)]
+pub struct CsvAnalysis;
+
+impl<E: Effects> Worker<E> for CsvAnalysis {
+    fn does(&self, root: &Root) -> bool {
+        root.pipeline == crate::Pipeline::CsvImport
+            && matches!(root.stage, Stage::Queued | Stage::Analyzing)
+    }
+
+    async fn work(&self, run: &mut Run<'_, E>) -> Result<Done, Stop> {
+        if run.root.stage == Stage::Queued {
+            run.commit(&[], None, |root| root.stage = Stage::Analyzing)
+                .await?;
+        }
+        let Some(bytes) = read_upload(run, 0).await? else {
+            return Ok(Done::Finished(
+                Stage::Error,
+                Some(Failure::internal("a part of the upload is missing")),
+            ));
+        };
+        run.renew_for(MAX_EXTRA).await?;
+        let library = match books::read_csv(&bytes, run.settings.limits.max_csv_rows) {
+            Ok(library) => library,
+            Err(error) => return Ok(Done::Finished(Stage::Error, Some(failure(&error)))),
+        };
+        drop(bytes);
+        let counts = RowCounts {
+            rows: library.rows,
+            duplicates: library.duplicates,
+            rejected: u32::try_from(library.books.len()).map_or(0, |books| {
+                library.rows.saturating_sub(books + library.duplicates)
+            }),
+        };
+        let report = Report {
+            problems: library.problems,
+            ..Report::default()
+        };
+        let items: Vec<Item> = library
+            .books
+            .into_iter()
+            .map(|Row { wanted, imported }| Item {
+                wanted,
+                imported: Some(imported),
+                detection: None,
+                found: None,
+            })
+            .collect();
+        let plan = run.write_items(keys::plan, &items).await?;
+        let report = if report == Report::default() {
+            None
+        } else {
+            Some(run.write_part(keys::report, 1, &to_json(&report)?).await?)
+        };
+        let wave = wave_size(items.len(), run.settings.wave_items);
+        run.commit(&[], None, |root| {
+            root.stage = Stage::Enriching;
+            root.total = u32::try_from(items.len()).unwrap_or(u32::MAX);
+            root.rows = Some(counts);
+            root.plan = plan;
+            root.wave = wave;
+            root.report = report;
+        })
+        .await?;
+        Ok(Done::NextStage)
+    }
+}
+
+/// How many items make a wave: more for larger jobs, so that the number of commits (and with it
+/// what watchers are told) stays bounded.
+#[must_use]
+pub(crate) fn wave_size(items: usize, least: usize) -> u32 {
+    u32::try_from(items.div_ceil(40).max(least)).unwrap_or(u32::MAX)
+}
+
+/// The bytes of uploaded file `file`; `None` when a chunk is missing.
+pub(crate) async fn read_upload<E: Effects>(
+    run: &Run<'_, E>,
+    file: usize,
+) -> Result<Option<Vec<u8>>, Stop> {
+    let Some(upload) = run.root.uploads.get(file) else {
+        return Ok(None);
+    };
+    let mut bytes = Vec::new();
+    for chunk in 0..upload.chunks {
+        match run.value(&upload.chunk(chunk)).await? {
+            Some(part) => bytes.extend_from_slice(&part),
+            None => return Ok(None),
+        }
+    }
+    Ok((bytes.len() as u64 == upload.bytes).then_some(bytes))
+}
+
+fn failure(error: &books::CsvError) -> Failure {
+    let code = match error.kind {
+        CsvErrorKind::Empty => FailureCode::ECsvEmpty,
+        CsvErrorKind::ParseFailed => FailureCode::ECsvParseFailed,
+        CsvErrorKind::TooManyRows => FailureCode::ECsvTooManyRows,
+        CsvErrorKind::NoBooks => FailureCode::ENoBooksFound,
+    };
+    let failure = Failure::new(
+        code,
+        error.message.clone(),
+        error.user_message.clone(),
+        false,
+    );
+    match error.row {
+        Some(row) => failure.detail("row", row),
+        None => failure,
+    }
+}

@@ -1,0 +1,505 @@
+//! The documents of a job as they lie in the store.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use books::{Found, Imported, Problem, Wanted};
+use serde::{Deserialize, Serialize};
+use vision::{Detection, Quality, Suggestion};
+
+use crate::effects::{Time, millis};
+use crate::id::{Epoch, JobId};
+use crate::settings::Settings;
+
+/// No value is written that is larger: room for the encoding under the platforms' 1 MB.
+pub const MAX_VALUE_BYTES: usize = 900_000;
+
+/// What kind of job it is: the list of its stages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pipeline {
+    /// Read a CSV file, look its books up.
+    CsvImport,
+    /// Look at photos, look up the books seen on them.
+    AiScan,
+    /// Look up the books of a request.
+    BatchEnrichment,
+}
+
+impl Pipeline {
+    /// As clients and the store spell it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::CsvImport => "csv_import",
+            Self::AiScan => "ai_scan",
+            Self::BatchEnrichment => "batch_enrichment",
+        }
+    }
+
+    /// The stage that a run begins with once the job is accepted.
+    #[must_use]
+    pub fn first_stage(self) -> Stage {
+        match self {
+            Self::CsvImport | Self::AiScan => Stage::Analyzing,
+            Self::BatchEnrichment => Stage::Enriching,
+        }
+    }
+}
+
+/// How far a job is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// Its upload is being received: not accepted yet.
+    Receiving,
+    /// Accepted; no run has begun.
+    Queued,
+    /// The file is being read, or the photos looked at.
+    Analyzing,
+    /// Books are being looked up.
+    Enriching,
+    /// Done: every item is final.
+    Complete,
+    /// Failed: [`Root::failure`] says why.
+    Error,
+    /// Stopped by a client.
+    Canceled,
+}
+
+impl Stage {
+    /// Whether this is an outcome: nothing follows it.
+    #[must_use]
+    pub fn is_terminal(self) -> bool {
+        matches!(self, Self::Complete | Self::Error | Self::Canceled)
+    }
+}
+
+/// Stable, machine-readable reasons for which jobs fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum FailureCode {
+    /// The file has no data rows.
+    ECsvEmpty,
+    /// The file is not a list of books.
+    ECsvParseFailed,
+    /// The file has more rows than the limit.
+    ECsvTooManyRows,
+    /// Nothing in the file or on the photos is a book.
+    ENoBooksFound,
+    /// A photo cannot be decoded.
+    EImageInvalid,
+    /// There is no vision provider, and no photo has a barcode.
+    EVisionNotConfigured,
+    /// The vision provider refused or answered nonsense.
+    EVisionFailed,
+    /// Gemini did not answer in time.
+    EGeminiTimeout,
+    /// Another vision provider did not answer in time.
+    EVisionTimeout,
+    /// The look-ups could not be done.
+    EEnrichmentFailed,
+    /// Stopped by a client.
+    ECanceled,
+    /// No progress, and no worker could be started.
+    ETimeout,
+    /// Our fault.
+    EInternal,
+}
+
+/// Why a job failed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Failure {
+    /// For programs.
+    pub code: FailureCode,
+    /// Technical.
+    pub message: String,
+    /// A sentence that a reader of books understands.
+    pub user_message: String,
+    /// Whether the same request may succeed later.
+    pub retryable: bool,
+    /// Facts, by name; no value is null.
+    #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
+    pub details: serde_json::Map<String, serde_json::Value>,
+}
+
+impl Failure {
+    /// A failure without details.
+    #[must_use]
+    pub fn new(
+        code: FailureCode,
+        message: impl Into<String>,
+        user_message: impl Into<String>,
+        retryable: bool,
+    ) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            user_message: user_message.into(),
+            retryable,
+            details: serde_json::Map::new(),
+        }
+    }
+
+    /// The same with one more fact.
+    #[must_use]
+    pub fn detail(mut self, name: &str, value: impl Into<serde_json::Value>) -> Self {
+        self.details.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// A bug or damage of ours.
+    #[must_use]
+    pub fn internal(message: impl Into<String>) -> Self {
+        Self::new(
+            FailureCode::EInternal,
+            message,
+            "Something went wrong on our side. Please try again.",
+            true,
+        )
+    }
+}
+
+/// An immutable value that belongs to the job, as the root names it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// Its key.
+    pub key: String,
+    /// How many items it holds.
+    pub count: u32,
+    /// Its size.
+    pub bytes: u32,
+}
+
+/// An uploaded file, in chunks.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Upload {
+    /// What the keys of its chunks begin with: [`crate::keys::upload`].
+    pub key: String,
+    /// As the client called it; empty when it did not.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub name: String,
+    /// Number of chunks in the store.
+    pub chunks: u32,
+    /// Size in all.
+    pub bytes: u64,
+}
+
+impl Upload {
+    /// The key of chunk `chunk`.
+    #[must_use]
+    pub fn chunk(&self, chunk: u32) -> String {
+        format!("{}.{chunk}", self.key)
+    }
+}
+
+/// What an import's rows became; together with the created books they add up to all rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RowCounts {
+    /// Data rows of the file.
+    pub rows: u32,
+    /// Rows that name a book which an earlier row named.
+    pub duplicates: u32,
+    /// Rows that could not be read.
+    pub rejected: u32,
+}
+
+/// How far the analysis of a photo is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PhotoStatus {
+    /// It has not been looked at, or not to the end.
+    #[default]
+    Pending,
+    /// Done.
+    Complete,
+    /// It could not be analysed.
+    Failed,
+}
+
+/// One photo of a scan.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PhotoState {
+    /// How far it is.
+    pub status: PhotoStatus,
+    /// How often its analysis was begun.
+    pub attempts: u8,
+    /// Books found on it.
+    pub found: u32,
+    /// What was found on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<Part>,
+    /// Why it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<FailureCode>,
+}
+
+/// What a scan's photos came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ScanCounts {
+    /// Books found on all photos, before those found twice were merged.
+    pub detected: u32,
+    /// Books whose confidence is good enough not to be reviewed.
+    pub approved: u32,
+    /// The confidence from which on that is so, as it was configured then.
+    #[serde(default)]
+    pub threshold: f32,
+}
+
+/// The job document. At most 8 KB; replaced as a whole by each commit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Root {
+    /// Version of this layout. A reader that meets a higher one leaves the job alone.
+    pub v: u32,
+    /// The job's name.
+    pub id: JobId,
+    /// Its kind.
+    pub pipeline: Pipeline,
+    /// Which route made it, in a word: the same upload again is the same job only there.
+    pub route: String,
+    /// Whether its creation answered with a token.
+    pub token: bool,
+    /// Creation.
+    pub created: Time,
+    /// Last progress.
+    pub updated: Time,
+    /// From then on the job does not exist.
+    pub expires: Time,
+    /// How far it is.
+    pub stage: Stage,
+    /// Grows by one with each commit.
+    pub seq: u64,
+    /// Of the run that wrote this.
+    pub epoch: Epoch,
+    /// Items in all; 0 until the file or the photos have been read.
+    #[serde(default)]
+    pub total: u32,
+    /// Items that were found.
+    #[serde(default)]
+    pub succeeded: u32,
+    /// Items that were not.
+    #[serde(default)]
+    pub failed: u32,
+    /// The title most lately looked up.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub title: String,
+    /// What was uploaded and is not deleted yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub uploads: Vec<Upload>,
+    /// Number and bytes of what was uploaded at first, and the first file's name.
+    #[serde(default)]
+    pub uploaded: Uploaded,
+    /// The items to look up, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub plan: Vec<Part>,
+    /// How many items make a wave: waves begin at multiples of it, whichever run does them.
+    #[serde(default)]
+    pub wave: u32,
+    /// The finished items, in the order of the plan.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub segments: Vec<Part>,
+    /// What the first stage has to say besides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub report: Option<Part>,
+    /// Of an import.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows: Option<RowCounts>,
+    /// Of a scan: its photos, in the order of the upload.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub photos: Vec<PhotoState>,
+    /// Of a scan, once all its photos have been looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scan: Option<ScanCounts>,
+    /// Outbound requests so far, by provider.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub requests: BTreeMap<String, u32>,
+    /// When the next commit is expected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<Time>,
+    /// Until then nobody needs to ask whether the writer still lives.
+    pub fresh_until: Time,
+    /// What it is about to fail with: its uploads may be gone, so nobody could find out again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Failure>,
+    /// Why it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+    /// What is still to be deleted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub leftovers: Vec<String>,
+}
+
+/// What a client sent to make the job.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Uploaded {
+    /// Name of the first file.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub name: String,
+    /// Number of files.
+    #[serde(default)]
+    pub files: u32,
+    /// Bytes in all.
+    #[serde(default)]
+    pub bytes: u64,
+    /// The vision provider that the client asked for; empty for the configured one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub provider: String,
+}
+
+/// The layout that this code writes.
+pub const VERSION: u32 = 1;
+
+impl Root {
+    /// Items that are final.
+    #[must_use]
+    pub fn processed(&self) -> u32 {
+        self.succeeded.saturating_add(self.failed)
+    }
+
+    /// Progress in [0, 1], in hundredths; 1 only when complete. Of a scan the upload is a tenth,
+    /// the photos' analysis goes to a half, the look-ups to 0.95.
+    #[must_use]
+    pub fn progress(&self) -> f64 {
+        let share = |done: u32, all: u32| match all {
+            0 => 0.0,
+            all => f64::from(done.min(all)) / f64::from(all),
+        };
+        let looked_up = share(self.processed(), self.total);
+        let progress = match self.pipeline {
+            _ if self.stage == Stage::Complete => return 1.0,
+            Pipeline::AiScan if self.stage == Stage::Receiving => 0.0,
+            Pipeline::AiScan if self.total > 0 => 0.45_f64.mul_add(looked_up, 0.5),
+            Pipeline::AiScan => {
+                let photos = u32::try_from(self.photos.len()).unwrap_or(u32::MAX);
+                0.4_f64.mul_add(share(self.processed_photos(), photos), 0.1)
+            }
+            Pipeline::CsvImport | Pipeline::BatchEnrichment => looked_up,
+        };
+        ((progress * 100.0).round() / 100.0).min(0.99)
+    }
+
+    /// Photos whose analysis has ended, well or not.
+    #[must_use]
+    pub fn processed_photos(&self) -> u32 {
+        let ended = |photo: &&PhotoState| photo.status != PhotoStatus::Pending;
+        u32::try_from(self.photos.iter().filter(ended).count()).unwrap_or(u32::MAX)
+    }
+
+    /// Books recognised so far: on the photos looked at, then without those found twice.
+    #[must_use]
+    pub fn recognized_books(&self) -> u32 {
+        if self.total > 0 {
+            return self.total;
+        }
+        self.photos.iter().map(|photo| photo.found).sum()
+    }
+
+    /// Time from creation to the last progress.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        self.updated.since(self.created)
+    }
+
+    /// How long the rest may take, judging by the last progress; `None` when nothing can be said.
+    #[must_use]
+    pub fn eta(&self) -> Option<Duration> {
+        let done = self.processed();
+        if self.stage.is_terminal() {
+            return Some(Duration::ZERO);
+        }
+        if done == 0 || self.total == 0 {
+            return None;
+        }
+        let left = u64::from(self.total.saturating_sub(done));
+        Some(Duration::from_millis(
+            millis(self.elapsed()).saturating_mul(left) / u64::from(done),
+        ))
+    }
+
+    /// The number of items in the segments; item `n` of the job is the `n`th of them.
+    #[must_use]
+    pub fn stored(&self) -> u32 {
+        self.segments.iter().map(|part| part.count).sum()
+    }
+
+    /// Whether the job has ended so long ago, or stood still for so long, that it is no more.
+    #[must_use]
+    pub fn expired(&self, now: Time) -> bool {
+        now >= self.expires
+    }
+
+    /// Marks progress at `now`.
+    pub(crate) fn touch(&mut self, now: Time, settings: &Settings) {
+        self.updated = now.max(self.updated);
+        self.expires = self.updated.plus(settings.retention);
+    }
+}
+
+/// One book of a job: what was asked, and what became of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Item {
+    /// What was asked.
+    pub wanted: Wanted,
+    /// What the file said besides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imported: Option<Imported>,
+    /// Where it was seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detection: Option<Detection>,
+    /// What became of it; `None` in the plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub found: Option<Found>,
+}
+
+impl Item {
+    /// Something to look up.
+    #[must_use]
+    pub fn wanted(wanted: Wanted) -> Self {
+        Self {
+            wanted,
+            imported: None,
+            detection: None,
+            found: None,
+        }
+    }
+
+    /// A book seen on a photo.
+    #[must_use]
+    pub fn detected(detection: Detection) -> Self {
+        Self {
+            wanted: Wanted {
+                title: detection.title.clone(),
+                author: detection.author.clone(),
+                isbn: detection.isbn,
+                work_id: None,
+            },
+            imported: None,
+            detection: Some(detection),
+            found: None,
+        }
+    }
+
+    /// Whether a provider knows the book.
+    #[must_use]
+    pub fn succeeded(&self) -> bool {
+        matches!(self.found, Some(Found::Record(_)))
+    }
+}
+
+/// What the first stage has to say besides the items.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// Rejected rows, and warnings about kept ones.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<Problem>,
+    /// Of a scan: what would make a better photo.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub suggestions: Vec<Suggestion>,
+    /// Of a scan: the worst of its photos in every respect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quality: Option<Quality>,
+    /// Of a scan: the vision model that looked at it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub model: String,
+}

@@ -1,0 +1,191 @@
+//! What the engine needs from the world. `platform` implements these for Spin, the simulation
+//! for tests; nothing else in this crate does I/O, tells the time or rolls dice.
+//!
+//! All futures are single-threaded: a WASI 0.2 component has one thread, and so has a simulation.
+#![allow(
+    async_fn_in_trait,
+    reason = "implementations are single-threaded; no caller needs the futures to be Send"
+)]
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// A moment of wall-clock time: milliseconds since the Unix epoch.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct Time(pub u64);
+
+impl Time {
+    /// This moment moved forward, saturating at the end of time.
+    #[must_use]
+    pub fn plus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(millis(duration)))
+    }
+
+    /// How long after `earlier` this is; zero when it is not after it.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+}
+
+pub(crate) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Why the store did not do what it was asked. The operation may have taken effect all the same.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// The platform refuses more data: too many keys, or a value over its limit.
+    #[error("the store is full")]
+    Full,
+    /// Anything else; the text is for the log.
+    #[error("{0}")]
+    Other(String),
+}
+
+/// A key-value store without atomic operations: Spin's `fermyon:spin/key-value`.
+///
+/// The engine assumes that a `set` takes effect, or is lost, within [`crate::Settings::write_delay`].
+pub trait Store {
+    /// The value under `key`, if there is one.
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError>;
+    /// Writes `value` under `key`, whatever was there.
+    async fn set(&self, key: &str, value: &[u8]) -> Result<(), StoreError>;
+    /// Removes `key`; succeeds when it is not there.
+    async fn delete(&self, key: &str) -> Result<(), StoreError>;
+    /// Every key of the store. Slow on some platforms: only the sweeper asks.
+    async fn keys(&self) -> Result<Vec<String>, StoreError>;
+}
+
+/// An outbound request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// `GET` or `POST`.
+    pub method: &'static str,
+    /// Absolute, or a path that starts with `/` for a route of this application itself.
+    pub url: String,
+    /// Names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// Empty for `GET`.
+    pub body: Vec<u8>,
+}
+
+impl Request {
+    /// A `GET` without headers.
+    #[must_use]
+    pub fn get(url: String) -> Self {
+        Self {
+            method: "GET",
+            url,
+            headers: Vec::new(),
+            body: Vec::new(),
+        }
+    }
+}
+
+/// What came back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Response {
+    /// HTTP status.
+    pub status: u16,
+    /// Names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The whole body, up to [`MAX_RESPONSE_BYTES`].
+    pub body: Vec<u8>,
+}
+
+impl Response {
+    /// The first header of this (lower-case) name.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers
+            .iter()
+            .find(|(n, _)| n == name)
+            .map(|(_, value)| value.as_str())
+    }
+}
+
+/// The longest body an [`Http`] implementation reads before it gives up on an answer: 8 MiB.
+pub const MAX_RESPONSE_BYTES: usize = 8 << 20;
+
+/// Why there is no response.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HttpError {
+    /// No answer within the time the caller allowed.
+    #[error("no answer in time")]
+    TimedOut,
+    /// Refused, reset, not resolved, not allowed, too long: the text is for the log.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// Outbound HTTP.
+pub trait Http {
+    /// Sends a request and reads the whole answer. Dropping the future abandons it.
+    async fn send(&self, request: Request) -> Result<Response, HttpError>;
+}
+
+/// Time.
+pub trait Clock {
+    /// Wall-clock time, the same for all processes up to a small skew; may jump.
+    fn now(&self) -> Time;
+    /// Time since some moment before this run began; never goes back.
+    fn monotonic(&self) -> Duration;
+    /// Completes after `duration`. Dropping the future cancels it.
+    async fn sleep(&self, duration: Duration);
+}
+
+/// Randomness fit for secrets.
+pub trait Entropy {
+    /// 16 random bytes.
+    fn random(&self) -> [u8; 16];
+}
+
+/// Events worth a line in the log.
+pub trait Log {
+    /// One structured line: `event` names it, `fields` is a JSON object with its facts.
+    fn log(&self, event: &str, fields: serde_json::Value);
+    /// What this invocation has cost so far.
+    fn costs(&self) -> Costs;
+}
+
+/// What an invocation has asked of the platform.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Costs {
+    /// Values read.
+    pub gets: u32,
+    /// Values written.
+    pub sets: u32,
+    /// Values deleted.
+    pub deletes: u32,
+    /// Listings of all keys.
+    pub lists: u32,
+    /// Bytes written.
+    pub bytes_written: u64,
+    /// Outbound requests, those to the application itself included.
+    pub requests: u32,
+}
+
+/// Everything at once: what the engine's functions take.
+pub trait Effects: Store + Http + Clock + Entropy + Log {}
+
+impl<T: Store + Http + Clock + Entropy + Log> Effects for T {}
+
+/// `work`, or [`HttpError::TimedOut`] after `limit`.
+pub(crate) async fn within<C: Clock, T>(
+    clock: &C,
+    limit: Duration,
+    work: impl Future<Output = Result<T, HttpError>>,
+) -> Result<T, HttpError> {
+    let work = std::pin::pin!(work);
+    let sleep = std::pin::pin!(clock.sleep(limit));
+    match futures::future::select(work, sleep).await {
+        futures::future::Either::Left((result, _)) => result,
+        futures::future::Either::Right(((), _)) => Err(HttpError::TimedOut),
+    }
+}

@@ -1,0 +1,426 @@
+//! The look-up stage: waves of items through the metadata providers.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::time::Duration;
+
+use books::{Answer, Endpoints, Found, Lookup, Provider, Search, Wanted};
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+
+use crate::document::{Item, Root, Stage};
+use crate::effects::{Effects, HttpError, Request, Response, within};
+use crate::provider::{Manners, PATIENCE, ProviderState, retry_after};
+use crate::run::{Run, Stop};
+use crate::work::{Done, Worker};
+
+/// What a provider means that has had too many requests and does not say for how long.
+const UNTOLD_PATIENCE: Duration = Duration::from_secs(60);
+/// What a run keeps back of its budget for committing what a wave has found.
+const COMMIT_TIME: Duration = Duration::from_secs(3);
+/// The pause before a failed request is tried once more.
+const RETRY_PAUSE: Duration = Duration::from_millis(200);
+
+/// How the metadata providers are asked.
+#[derive(Clone, Debug)]
+pub struct Enrichment {
+    /// Where they are.
+    pub endpoints: Endpoints,
+    /// Who we are: names the application and a contact.
+    pub user_agent: String,
+    /// How long one request may take.
+    pub timeout: Duration,
+    /// Requests in flight at the same time.
+    pub concurrency: usize,
+    /// How much Open Library may be asked.
+    pub open_library: Manners,
+    /// How much Google Books may be asked.
+    pub google_books: Manners,
+}
+
+/// A provider's state as a run has it in hand.
+struct Desk {
+    state: ProviderState,
+    manners: Manners,
+    asked: u32,
+    timed_out: u32,
+    changed: bool,
+}
+
+/// The providers' states as a run has them in hand, shared by all requests in flight.
+pub struct Desks(BTreeMap<&'static str, RefCell<Desk>>);
+
+impl Desks {
+    /// Requests made, by provider.
+    #[must_use]
+    pub fn asked(&self) -> BTreeMap<String, u32> {
+        self.0
+            .iter()
+            .map(|(name, desk)| ((*name).to_owned(), desk.borrow().asked))
+            .filter(|(_, asked)| *asked > 0)
+            .collect()
+    }
+
+    /// Whether a provider did not answer in time.
+    #[must_use]
+    pub fn timed_out(&self) -> bool {
+        self.0.values().any(|desk| desk.borrow().timed_out > 0)
+    }
+
+    /// How long until the first provider's breaker closes, if one is open.
+    #[must_use]
+    pub fn open<E: Effects>(&self, e: &E) -> Option<(&'static str, Duration)> {
+        self.0
+            .iter()
+            .find_map(|(name, desk)| Some((*name, desk.borrow().state.open_for(e.now())?)))
+    }
+
+    /// Tells the other runs what has become of the providers.
+    pub async fn save<E: Effects>(&self, e: &E) {
+        for (name, desk) in &self.0 {
+            if !std::mem::take(&mut desk.borrow_mut().changed) {
+                continue;
+            }
+            // Approximate by design: a lost update costs politeness, not correctness.
+            let stored = ProviderState::load(e, name).await.unwrap_or_default();
+            let state = desk.borrow().state.merged(&stored);
+            if state.save(e, name).await.is_ok() {
+                desk.borrow_mut().state = state;
+            }
+        }
+    }
+}
+
+/// The different books of a request, in its order: what is asked twice is looked up once.
+#[must_use]
+pub fn distinct(wanted: Vec<Wanted>) -> Vec<Wanted> {
+    let mut seen = HashSet::new();
+    wanted
+        .into_iter()
+        .filter(|wanted| {
+            let keys = books::same_book_key(wanted);
+            let key = (keys.isbn, keys.title_author, wanted.work_id.clone());
+            // What names nothing is nobody's duplicate.
+            key == (None, None, None) || seen.insert(key)
+        })
+        .collect()
+}
+
+impl Enrichment {
+    fn manners(&self, provider: Provider) -> Manners {
+        match provider {
+            Provider::OpenLibrary => self.open_library,
+            Provider::GoogleBooks => self.google_books,
+        }
+    }
+
+    /// Reads what is known of the providers; `asked` is what the job has asked them before.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn desks<E: Effects>(
+        &self,
+        e: &E,
+        asked: &BTreeMap<String, u32>,
+    ) -> Result<Desks, Stop> {
+        let mut desks = BTreeMap::new();
+        for provider in [Provider::OpenLibrary, Provider::GoogleBooks] {
+            let name = provider.name();
+            desks.insert(
+                name,
+                RefCell::new(Desk {
+                    state: ProviderState::load(e, name).await?,
+                    manners: self.manners(provider),
+                    asked: asked.get(name).copied().unwrap_or(0),
+                    timed_out: 0,
+                    changed: false,
+                }),
+            );
+        }
+        Ok(Desks(desks))
+    }
+
+    /// Looks a wave of items up: one answer each, in order. Never fails: what cannot be asked,
+    /// or not before the (monotonic) time `until`, is an answer too.
+    pub async fn look_up<E: Effects>(
+        &self,
+        e: &E,
+        desks: &Desks,
+        wanted: Vec<Wanted>,
+        until: Option<Duration>,
+    ) -> Vec<Found> {
+        let mut search = Search::new(wanted, &self.endpoints);
+        let mut waiting: VecDeque<Lookup> = VecDeque::new();
+        let mut flying = FuturesUnordered::new();
+        loop {
+            waiting.extend(search.next());
+            while flying.len() < self.concurrency.max(1)
+                && let Some(lookup) = waiting.pop_front()
+            {
+                let request = self.request(&search, &lookup);
+                let desk = &desks.0[lookup.provider.name()];
+                flying.push(async move {
+                    let response = self.ask(e, desk, request, until).await;
+                    (lookup, response)
+                });
+            }
+            let Some((lookup, response)) = flying.next().await else {
+                break;
+            };
+            let answer = match response {
+                Asked::Answered(body) => match search.read(&lookup, &body) {
+                    Ok(records) => {
+                        desks.0[lookup.provider.name()]
+                            .borrow_mut()
+                            .state
+                            .succeeded();
+                        Answer::Records(records)
+                    }
+                    Err(error) => {
+                        let mut desk = desks.0[lookup.provider.name()].borrow_mut();
+                        desk.state.failed(e.now());
+                        desk.changed = true;
+                        e.log(
+                            "provider-garbage",
+                            serde_json::json!({"level": "warn",
+                                "provider": lookup.provider.name(), "message": error.to_string()}),
+                        );
+                        Answer::Failed
+                    }
+                },
+                Asked::Failed => Answer::Failed,
+                Asked::Refused => Answer::Refused,
+            };
+            search.answered(lookup, answer);
+        }
+        search.finish()
+    }
+
+    fn request(&self, search: &Search, lookup: &Lookup) -> Request {
+        let mut request = Request::get(search.request(lookup).url);
+        request.headers = vec![
+            ("user-agent".to_owned(), self.user_agent.clone()),
+            ("accept".to_owned(), "application/json".to_owned()),
+        ];
+        request
+    }
+
+    async fn ask<E: Effects>(
+        &self,
+        e: &E,
+        desk: &RefCell<Desk>,
+        request: Request,
+        until: Option<Duration>,
+    ) -> Asked {
+        let left = |e: &E| match until {
+            Some(until) => until.saturating_sub(e.monotonic()).min(self.timeout),
+            None => self.timeout,
+        };
+        for attempt in 0..2 {
+            if left(e) == Duration::ZERO {
+                return Asked::Refused;
+            }
+            let wait = {
+                let mut desk = desk.borrow_mut();
+                if desk.state.open_for(e.now()).is_some() || desk.asked >= desk.manners.per_job {
+                    return Asked::Refused;
+                }
+                desk.asked += 1;
+                desk.changed = true;
+                let manners = desk.manners;
+                desk.state.take(manners, e.now())
+            };
+            if wait > Duration::ZERO {
+                e.sleep(until.map_or(wait, |until| wait.min(until.saturating_sub(e.monotonic()))))
+                    .await;
+                if desk.borrow().state.open_for(e.now()).is_some() {
+                    desk.borrow_mut().asked -= 1;
+                    return Asked::Refused;
+                }
+            }
+            let result = within(e, left(e), e.send(request.clone())).await;
+            let timed_out = matches!(result, Err(HttpError::TimedOut));
+            let mut pause = RETRY_PAUSE;
+            match classify(result) {
+                Verdict::Good(body) => return Asked::Answered(body),
+                Verdict::Later(time) => {
+                    if time > PATIENCE || attempt > 0 {
+                        desk.borrow_mut().state.refused_for(e.now(), time);
+                        return Asked::Refused;
+                    }
+                    desk.borrow_mut().state.hold(e.now(), time);
+                    pause = Duration::ZERO;
+                }
+                Verdict::Bad(reason, again) => {
+                    e.log(
+                        "provider-failed",
+                        serde_json::json!({"level": "warn", "url": host_of(&request.url), "message": reason}),
+                    );
+                    let mut desk = desk.borrow_mut();
+                    if timed_out {
+                        desk.state.timed_out(e.now());
+                        desk.timed_out += 1;
+                        return Asked::Failed;
+                    }
+                    desk.state.failed(e.now());
+                    if !again {
+                        return Asked::Failed;
+                    }
+                }
+            }
+            if attempt == 0 {
+                e.sleep(pause).await;
+            }
+        }
+        Asked::Failed
+    }
+}
+
+enum Asked {
+    Answered(Vec<u8>),
+    Failed,
+    Refused,
+}
+
+enum Verdict {
+    Good(Vec<u8>),
+    Later(Duration),
+    /// Whether the same request may fare better.
+    Bad(String, bool),
+}
+
+fn classify(result: Result<Response, HttpError>) -> Verdict {
+    match result {
+        Ok(response) if response.status == 200 => Verdict::Good(response.body),
+        Ok(response) if matches!(response.status, 429 | 503) => match retry_after(&response) {
+            Some(time) => Verdict::Later(time),
+            None if response.status == 429 => Verdict::Later(UNTOLD_PATIENCE),
+            None => Verdict::Bad(format!("status {}", response.status), true),
+        },
+        Ok(response) => Verdict::Bad(
+            format!("status {}", response.status),
+            response.status >= 500,
+        ),
+        Err(error) => Verdict::Bad(error.to_string(), true),
+    }
+}
+
+/// The part of a URL that may be logged: queries can carry keys.
+fn host_of(url: &str) -> &str {
+    url.split('?').next().unwrap_or_default()
+}
+
+impl<E: Effects> Worker<E> for Enrichment {
+    fn does(&self, root: &Root) -> bool {
+        root.stage == Stage::Enriching
+            || (root.stage == Stage::Queued && root.pipeline.first_stage() == Stage::Enriching)
+    }
+
+    async fn work(&self, run: &mut Run<'_, E>) -> Result<Done, Stop> {
+        if run.root.stage == Stage::Queued {
+            run.commit(&[], None, |root| root.stage = Stage::Enriching)
+                .await?;
+        }
+        let e = run.e;
+        // Read for good by the stage before. The root goes on naming them until the next commit,
+        // so that whoever does this again after a crash deletes them again.
+        run.delete_uploads().await?;
+        let desks = self.desks(e, &run.root.requests).await?;
+        let result = self.waves(run, &desks).await;
+        desks.save(e).await;
+        result
+    }
+}
+
+impl Enrichment {
+    async fn waves<E: Effects>(&self, run: &mut Run<'_, E>, desks: &Desks) -> Result<Done, Stop> {
+        let mut plan = Plan::default();
+        let mut took = Duration::ZERO;
+        let allowance = self.timeout * 2 + Duration::from_secs(1);
+        while run.root.stored() < run.root.total {
+            if took > Duration::ZERO && !run.has_time_for(allowance.max(took)) {
+                return Ok(Done::HandOver);
+            }
+            let start = run.e.monotonic();
+            let mut items = plan.wave(run).await?;
+            let wanted = items.iter().map(|item| item.wanted.clone()).collect();
+            // A platform that ends requests gets what could be asked in time.
+            let until = run.deadline(COMMIT_TIME);
+            let found = run
+                .guarded(async { Ok(self.look_up(run.e, desks, wanted, until).await) })
+                .await?;
+            for (item, found) in items.iter_mut().zip(found) {
+                item.found = Some(found);
+            }
+            took = run.e.monotonic().saturating_sub(start);
+            let succeeded = items.iter().filter(|item| item.succeeded()).count();
+            let requests = desks.asked();
+            run.commit(&items, Some(took), |root| {
+                let succeeded = u32::try_from(succeeded).unwrap_or(u32::MAX);
+                root.succeeded += succeeded;
+                root.failed += u32::try_from(items.len())
+                    .unwrap_or(u32::MAX)
+                    .saturating_sub(succeeded);
+                root.title = items
+                    .iter()
+                    .rev()
+                    .find(|item| !item.wanted.title.is_empty())
+                    .map_or_else(String::new, |item| shorten(&item.wanted.title));
+                root.requests = requests;
+                root.uploads.clear();
+            })
+            .await?;
+            desks.save(run.e).await;
+        }
+        Ok(Done::Finished(Stage::Complete, None))
+    }
+}
+
+/// Titles in the root are for show.
+fn shorten(title: &str) -> String {
+    match title.char_indices().nth(120) {
+        Some((at, _)) => format!("{}…", &title[..at]),
+        None => title.to_owned(),
+    }
+}
+
+/// The part of the plan that was read last.
+#[derive(Default)]
+struct Plan {
+    key: String,
+    items: Vec<Item>,
+}
+
+impl Plan {
+    /// The items of the next wave: up to the next multiple of the job's wave size, so that every
+    /// run that does this wave does the same one.
+    async fn wave<E: Effects>(&mut self, run: &Run<'_, E>) -> Result<Vec<Item>, Stop> {
+        let root = &run.root;
+        let from = root.stored();
+        let wave = root.wave.max(1);
+        let to = ((from / wave + 1).saturating_mul(wave)).min(root.total);
+        let mut items = Vec::new();
+        let mut first = 0;
+        for part in &root.plan {
+            let next = first + part.count;
+            if next > from && first < to {
+                if self.key != part.key {
+                    self.items = run.part(part).await?;
+                    self.key.clone_from(&part.key);
+                }
+                let start = (from.max(first) - first) as usize;
+                let end = (to.min(next) - first) as usize;
+                items.extend_from_slice(
+                    self.items
+                        .get(start..end)
+                        .ok_or_else(|| Stop::Damaged(format!("{} is short", part.key)))?,
+                );
+            }
+            first = next;
+        }
+        if items.is_empty() {
+            return Err(Stop::Damaged("the plan ends before the job".to_owned()));
+        }
+        Ok(items)
+    }
+}

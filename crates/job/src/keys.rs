@@ -1,0 +1,89 @@
+//! Where everything lies in the store. All keys of a job begin with its [`prefix`].
+
+use crate::id::{Epoch, JobId};
+
+/// The random secret of an application that was not given one.
+pub const SECRET: &str = "secret";
+/// When the last sweep was, and how many keys it saw.
+pub const SWEEP: &str = "sweep";
+
+const JOBS: &str = "job/";
+
+/// What all keys of a job but its root begin with.
+#[must_use]
+pub fn prefix(id: &JobId) -> String {
+    format!("{JOBS}{id}/")
+}
+
+/// The root document: [`crate::Root`].
+#[must_use]
+pub fn root(id: &JobId) -> String {
+    format!("{JOBS}{id}")
+}
+
+/// Who may write: [`crate::lease::LeaseDoc`].
+#[must_use]
+pub fn lease(id: &JobId) -> String {
+    format!("{JOBS}{id}/lease")
+}
+
+/// The final root, believed over everything else.
+#[must_use]
+pub fn end(id: &JobId) -> String {
+    format!("{JOBS}{id}/end")
+}
+
+/// Somebody wants the job to stop.
+#[must_use]
+pub fn cancel(id: &JobId) -> String {
+    format!("{JOBS}{id}/cancel")
+}
+
+/// Which token counts, once it was refreshed.
+#[must_use]
+pub fn auth(id: &JobId) -> String {
+    format!("{JOBS}{id}/auth")
+}
+
+/// What the chunks of file `file` begin with, as this creator received it.
+#[must_use]
+pub fn upload(id: &JobId, epoch: &Epoch, file: u32) -> String {
+    format!("{JOBS}{id}/up/{epoch}.{file}")
+}
+
+/// What all chunks of a job's uploads begin with.
+#[must_use]
+pub fn uploads(id: &JobId) -> String {
+    format!("{JOBS}{id}/up/")
+}
+
+/// A part of the plan.
+#[must_use]
+pub fn plan(id: &JobId, epoch: &Epoch, n: u32) -> String {
+    format!("{JOBS}{id}/plan/{epoch}.{n}")
+}
+
+/// What the first stage has to say besides the plan.
+#[must_use]
+pub fn report(id: &JobId, epoch: &Epoch, n: u32) -> String {
+    format!("{JOBS}{id}/report/{epoch}.{n}")
+}
+
+/// Finished items.
+#[must_use]
+pub fn segment(id: &JobId, epoch: &Epoch, n: u32) -> String {
+    format!("{JOBS}{id}/seg/{epoch}.{n}")
+}
+
+/// The state of a provider: [`crate::provider::ProviderState`].
+#[must_use]
+pub fn provider(name: &str) -> String {
+    format!("provider/{name}")
+}
+
+/// The job that a key belongs to, if it belongs to one.
+#[must_use]
+pub fn owner(key: &str) -> Option<JobId> {
+    let rest = key.strip_prefix(JOBS)?;
+    JobId::parse(rest.split('/').next()?).ok()
+}

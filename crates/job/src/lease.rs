@@ -1,0 +1,255 @@
+//! Who may write for a job: at most one run at a time, as far as a store without atomic
+//! operations allows it.
+//!
+//! **Invariant:** a holder writes only while more than [`Settings::write_delay`] of its lease is
+//! left, and a claimant takes over only when the lease has run out that long ago. So the last
+//! write of the old holder has taken effect before the first look of the new one.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::effects::{Effects, StoreError, Time};
+use crate::id::{Epoch, JobId};
+use crate::keys;
+use crate::settings::Settings;
+
+/// How much longer than usual a lease may be made to last.
+pub const MAX_EXTRA: Duration = Duration::from_secs(6);
+
+/// What lies under [`keys::lease`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeaseDoc {
+    /// Whose it is.
+    pub epoch: Epoch,
+    /// From then on it is nobody's.
+    pub expires: Time,
+}
+
+/// How a lease looks to somebody who does not hold it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Liveness {
+    /// Its holder may be writing.
+    Live,
+    /// Nobody writes any more.
+    Over,
+    /// It lasts longer than a lease can: some clock has jumped. Only watching it tells.
+    Implausible,
+}
+
+impl LeaseDoc {
+    /// How this lease looks at `now`.
+    #[must_use]
+    pub fn liveness(&self, now: Time, settings: &Settings) -> Liveness {
+        if now > self.expires.plus(settings.write_delay) {
+            Liveness::Over
+        } else if self.expires > now.plus(settings.lease + MAX_EXTRA + settings.write_delay) {
+            Liveness::Implausible
+        } else {
+            Liveness::Live
+        }
+    }
+}
+
+/// The lease of `id` as it is in the store; damage counts as none.
+pub(crate) async fn read<E: Effects>(e: &E, id: &JobId) -> Result<Option<LeaseDoc>, StoreError> {
+    let bytes = e.get(&keys::lease(id)).await?;
+    Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+}
+
+/// What a look sees that a write depends on. The write takes effect within [`Settings::write_delay`]
+/// of the look only if the look itself took no more than half of it: a slower one is repeated.
+///
+/// # Errors
+/// The store's; also when it stays slow.
+pub(crate) async fn quickly<E: Effects, T>(
+    e: &E,
+    settings: &Settings,
+    mut look: impl AsyncFnMut() -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    for _ in 0..LOOKS {
+        let asked = e.monotonic();
+        let seen = look().await?;
+        if e.monotonic().saturating_sub(asked) <= settings.write_delay / 2 {
+            return Ok(seen);
+        }
+    }
+    Err(StoreError::Other("the store is too slow".to_owned()))
+}
+
+/// How often a look is tried that has to be quick.
+const LOOKS: u32 = 3;
+
+/// A lease that this run holds.
+#[derive(Debug)]
+pub struct Lease {
+    id: JobId,
+    epoch: Epoch,
+    /// Monotonic, so that no jump of the wall clock makes it last longer.
+    expires: Cell<Duration>,
+}
+
+impl Lease {
+    /// The claim that this lease is.
+    #[must_use]
+    pub fn epoch(&self) -> &Epoch {
+        &self.epoch
+    }
+
+    /// Takes the lease of a job that this invocation is making.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn first<E: Effects>(
+        e: &E,
+        id: &JobId,
+        epoch: Epoch,
+        settings: &Settings,
+    ) -> Result<Self, StoreError> {
+        Self::take(e, id, epoch, settings).await
+    }
+
+    /// Takes the lease if it is free: looks, writes, waits, and believes what it then reads. `None`
+    /// when somebody else holds it or was later.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn claim<E: Effects>(
+        e: &E,
+        id: &JobId,
+        settings: &Settings,
+        least_term: u64,
+    ) -> Result<Option<Self>, StoreError> {
+        let old = quickly(e, settings, async || read(e, id).await).await?;
+        if let Some(old) = &old {
+            match old.liveness(e.now(), settings) {
+                Liveness::Live => return Ok(None),
+                Liveness::Over => {}
+                Liveness::Implausible => {
+                    e.sleep(settings.lease + MAX_EXTRA + settings.write_delay)
+                        .await;
+                    let now = quickly(e, settings, async || read(e, id).await).await?;
+                    if now.as_ref() != Some(old) {
+                        return Ok(None);
+                    }
+                }
+            }
+        }
+        let term = old.map_or(least_term, |old| old.epoch.term.max(least_term));
+        let lease = Self::take(e, id, Epoch::after(term, e), settings).await?;
+        // Another claimant may have looked just before our write took effect; its own write has
+        // taken effect a delay after that look.
+        e.sleep(settings.write_delay * 2).await;
+        Ok(match lease.renew(e, settings).await? {
+            true => Some(lease),
+            false => None,
+        })
+    }
+
+    /// Takes the lease over from a run that gave it away and writes no more. `None` when it is no
+    /// longer that run's. On stores that agree late it waits a little for the giver's lease.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn accept<E: Effects>(
+        e: &E,
+        id: &JobId,
+        given: &Epoch,
+        settings: &Settings,
+    ) -> Result<Option<Self>, StoreError> {
+        let until = e.monotonic() + settings.write_delay * 2;
+        loop {
+            match read(e, id).await? {
+                Some(doc) if doc.epoch == *given => break,
+                Some(doc) if doc.epoch.term > given.term => return Ok(None),
+                _ if e.monotonic() >= until => return Ok(None),
+                _ => e.sleep(settings.look_max).await,
+            }
+        }
+        let lease = Self::take(e, id, Epoch::after(given.term, e), settings).await?;
+        Ok(Some(lease))
+    }
+
+    /// Gives the lease of a job back that turned out to have ended before it was claimed.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) async fn release<E: Effects>(self, e: &E) -> Result<(), StoreError> {
+        e.delete(&keys::lease(&self.id)).await
+    }
+
+    async fn take<E: Effects>(
+        e: &E,
+        id: &JobId,
+        epoch: Epoch,
+        settings: &Settings,
+    ) -> Result<Self, StoreError> {
+        let lease = Self {
+            id: id.clone(),
+            epoch,
+            expires: Cell::new(Duration::ZERO),
+        };
+        lease.write(e, settings.lease).await?;
+        Ok(lease)
+    }
+
+    async fn write<E: Effects>(&self, e: &E, life: Duration) -> Result<(), StoreError> {
+        let expires = e.monotonic() + life;
+        let doc = LeaseDoc {
+            epoch: self.epoch.clone(),
+            expires: e.now().plus(life),
+        };
+        let bytes =
+            serde_json::to_vec(&doc).map_err(|error| StoreError::Other(error.to_string()))?;
+        e.set(&keys::lease(&self.id), &bytes).await?;
+        self.expires.set(expires);
+        Ok(())
+    }
+
+    /// Whether enough of the lease is left for one more write.
+    #[must_use]
+    pub fn has_room(&self, now: Duration, settings: &Settings) -> bool {
+        now + settings.write_delay < self.expires.get()
+    }
+
+    /// Whether the store still says that the lease is this run's. A write may follow at once.
+    ///
+    /// # Errors
+    /// The store's; also when it is too slow to believe what it says.
+    pub async fn is_ours<E: Effects>(
+        &self,
+        e: &E,
+        settings: &Settings,
+    ) -> Result<bool, StoreError> {
+        let doc = quickly(e, settings, async || read(e, &self.id).await).await?;
+        Ok(doc.is_some_and(|doc| doc.epoch == self.epoch))
+    }
+
+    /// Makes the lease last a whole lease from now on. `false` when it is lost: somebody else has
+    /// it, or too little of it was left to write.
+    ///
+    /// # Errors
+    /// The store's; the lease is then as it was.
+    pub async fn renew<E: Effects>(&self, e: &E, settings: &Settings) -> Result<bool, StoreError> {
+        self.renew_for(e, settings, Duration::ZERO).await
+    }
+
+    /// [`Self::renew`], for up to [`MAX_EXTRA`] longer than a lease: before work that cannot be
+    /// interrupted.
+    ///
+    /// # Errors
+    /// The store's; the lease is then as it was.
+    pub async fn renew_for<E: Effects>(
+        &self,
+        e: &E,
+        settings: &Settings,
+        extra: Duration,
+    ) -> Result<bool, StoreError> {
+        if !self.is_ours(e, settings).await? || !self.has_room(e.monotonic(), settings) {
+            return Ok(false);
+        }
+        self.write(e, settings.lease + extra.min(MAX_EXTRA)).await?;
+        Ok(true)
+    }
+}

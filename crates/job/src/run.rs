@@ -1,0 +1,609 @@
+//! A run: one holder of a job's lease, and how it writes.
+//!
+//! **Invariant:** what belongs to a job is what its root names. A run writes new values under names
+//! that only its epoch uses, then swings the root to them; nothing that a root names is rewritten,
+//! and it is deleted only after a root that does not name it.
+
+use std::future::Future;
+use std::time::Duration;
+
+use futures::future::{Either, select};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::document::{Failure, Item, MAX_VALUE_BYTES, Part, Root, Stage, VERSION};
+use crate::effects::{Effects, StoreError};
+use crate::id::JobId;
+use crate::keys;
+use crate::lease::Lease;
+use crate::settings::Settings;
+
+/// More segments than this are merged.
+const MAX_SEGMENTS: usize = 16;
+
+/// After so many claims in a row without a commit, no worker can be said to live.
+const MAX_FRUITLESS_CLAIMS: u64 = 10;
+
+/// Why a run stopped before the job's end.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Stop {
+    /// Another run holds the lease, or this one's ran out.
+    #[error("the lease is lost")]
+    Lost,
+    /// The job has an outcome already.
+    #[error("the job has ended")]
+    Ended,
+    /// A client wants the job to stop.
+    #[error("canceled")]
+    Canceled,
+    /// The store refused for too long.
+    #[error("store: {0}")]
+    Store(#[from] StoreError),
+    /// Something the root names is missing or damaged.
+    #[error("damaged: {0}")]
+    Damaged(String),
+}
+
+/// A run at work on a job.
+pub struct Run<'a, E> {
+    /// The world.
+    pub e: &'a E,
+    /// How to behave.
+    pub settings: &'a Settings,
+    /// The job as this run last wrote or read it.
+    pub root: Root,
+    lease: Lease,
+    /// Numbers the values that this epoch writes.
+    parts: u32,
+    /// What was written since the last commit: no root names it yet.
+    unnamed: Vec<String>,
+    began: Duration,
+    last_commit: Option<Duration>,
+    commits: u32,
+}
+
+impl<'a, E: Effects> Run<'a, E> {
+    /// A run on a job whose root is known, under a lease that it has just got.
+    #[must_use]
+    pub fn new(e: &'a E, settings: &'a Settings, root: Root, lease: Lease) -> Self {
+        Self {
+            e,
+            settings,
+            root,
+            lease,
+            parts: 0,
+            unnamed: Vec::new(),
+            began: e.monotonic(),
+            last_commit: None,
+            commits: 0,
+        }
+    }
+
+    /// How long this run has been at work.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        self.e.monotonic().saturating_sub(self.began)
+    }
+
+    /// How many commits it has made.
+    #[must_use]
+    pub fn commits(&self) -> u32 {
+        self.commits
+    }
+
+    /// Whether something that takes `time` still fits the run's budget.
+    #[must_use]
+    pub fn has_time_for(&self, time: Duration) -> bool {
+        self.settings
+            .run_budget
+            .is_none_or(|budget| self.elapsed() + time <= budget)
+    }
+
+    /// When (monotonic) a run that must keep `reserve` of its budget has to stop; `None` when it
+    /// has no budget.
+    #[must_use]
+    pub fn deadline(&self, reserve: Duration) -> Option<Duration> {
+        let budget = self.settings.run_budget?;
+        Some(self.began + budget.saturating_sub(reserve.min(budget / 4)))
+    }
+
+    /// Whether so many runs have died on this job, one after the other and without a commit, that
+    /// the next would too.
+    #[must_use]
+    pub fn is_hopeless(&self) -> bool {
+        let claims = self.lease.epoch().term.saturating_sub(self.root.epoch.term);
+        claims > MAX_FRUITLESS_CLAIMS
+    }
+
+    /// The lease, to be given to the next run.
+    pub(crate) fn into_parts(self) -> (Root, Lease) {
+        (self.root, self.lease)
+    }
+
+    /// Does `work` while the lease is renewed beside it, and abandons it when the lease is lost or
+    /// a client wants the job to stop.
+    ///
+    /// # Errors
+    /// Those of `work`; [`Stop::Lost`], [`Stop::Canceled`].
+    pub async fn guarded<T>(&self, work: impl Future<Output = Result<T, Stop>>) -> Result<T, Stop> {
+        let work = std::pin::pin!(work);
+        let guard = std::pin::pin!(self.guard());
+        match select(work, guard).await {
+            Either::Left((result, _)) => result,
+            Either::Right((stop, _)) => Err(stop),
+        }
+    }
+
+    async fn guard(&self) -> Stop {
+        let mut renewed = self.e.monotonic();
+        loop {
+            self.e
+                .sleep(self.settings.cancel_look.min(self.settings.lease_renew))
+                .await;
+            if let Ok(Some(_)) = self.e.get(&keys::cancel(&self.root.id)).await {
+                return Stop::Canceled;
+            }
+            if self.e.monotonic() >= renewed + self.settings.lease_renew {
+                match self.lease.renew(self.e, self.settings).await {
+                    Ok(true) => renewed = self.e.monotonic(),
+                    Ok(false) => return Stop::Lost,
+                    // The store may recover before the lease runs out; the fence tells.
+                    Err(_) => {}
+                }
+            }
+        }
+    }
+
+    /// Renews the lease when half of it is gone: between the steps of anything that only reads and
+    /// writes the store, because nothing renews it beside work that never waits.
+    ///
+    /// # Errors
+    /// [`Stop::Lost`].
+    pub async fn make_room(&self) -> Result<(), Stop> {
+        let soon = self.e.monotonic() + self.settings.lease / 2;
+        if self.lease.has_room(soon, self.settings) {
+            return Ok(());
+        }
+        self.renew_for(Duration::ZERO).await
+    }
+
+    /// Renews the lease before something that keeps this run from renewing it for about `time`.
+    ///
+    /// # Errors
+    /// [`Stop::Lost`].
+    pub async fn renew_for(&self, time: Duration) -> Result<(), Stop> {
+        match self.lease.renew_for(self.e, self.settings, time).await? {
+            true => Ok(()),
+            false => Err(Stop::Lost),
+        }
+    }
+
+    /// Deletes an uploaded file that is read for good. The root goes on naming it until the next
+    /// commit, so that whoever continues after a crash deletes it again.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn delete_upload(&mut self, index: usize) -> Result<(), Stop> {
+        if let Some(upload) = self.root.uploads.get_mut(index) {
+            for chunk in 0..upload.chunks {
+                self.e.delete(&upload.chunk(chunk)).await?;
+            }
+            upload.chunks = 0;
+        }
+        self.make_room().await
+    }
+
+    /// Deletes everything that was uploaded, as [`Self::delete_upload`] does.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn delete_uploads(&mut self) -> Result<(), Stop> {
+        for index in 0..self.root.uploads.len() {
+            self.delete_upload(index).await?;
+        }
+        Ok(())
+    }
+
+    /// Looks whether this run may write.
+    async fn fence(&self) -> Result<(), Stop> {
+        if self.e.get(&keys::end(&self.root.id)).await?.is_some() {
+            return Err(Stop::Ended);
+        }
+        match read_root(self.e, &self.root.id).await? {
+            Some(root) if root.stage.is_terminal() => return Err(Stop::Ended),
+            Some(root) if root.seq == self.root.seq && root.epoch == self.root.epoch => {}
+            Some(_) | None => return Err(Stop::Lost),
+        }
+        if !self.lease.is_ours(self.e, self.settings).await? {
+            return Err(Stop::Lost);
+        }
+        if !self.lease.has_room(self.e.monotonic(), self.settings) {
+            return Err(Stop::Lost);
+        }
+        Ok(())
+    }
+
+    async fn canceled(&self) -> Result<(), Stop> {
+        match self.e.get(&keys::cancel(&self.root.id)).await? {
+            Some(_) => Err(Stop::Canceled),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes a value of this epoch and answers how the root will name it.
+    ///
+    /// # Errors
+    /// [`Stop::Store`] when the store refuses; [`Stop::Damaged`] when the value is too large.
+    pub async fn write_part(
+        &mut self,
+        name: impl FnOnce(&JobId, &crate::id::Epoch, u32) -> String,
+        count: usize,
+        bytes: &[u8],
+    ) -> Result<Part, Stop> {
+        if bytes.len() > MAX_VALUE_BYTES {
+            return Err(Stop::Damaged(format!("a value of {} bytes", bytes.len())));
+        }
+        let key = name(&self.root.id, self.lease.epoch(), self.parts);
+        self.parts += 1;
+        self.unnamed.push(key.clone());
+        self.e.set(&key, bytes).await?;
+        Ok(Part {
+            key,
+            count: u32::try_from(count).unwrap_or(u32::MAX),
+            bytes: u32::try_from(bytes.len()).unwrap_or(u32::MAX),
+        })
+    }
+
+    /// What lies under a key that the root names. Another run has written it: a store that agrees
+    /// late may show it a little later than the root.
+    ///
+    /// # Errors
+    /// [`Stop::Lost`] while it waits; the store's.
+    pub(crate) async fn value(&self, key: &str) -> Result<Option<Vec<u8>>, Stop> {
+        let until = self.e.monotonic() + self.settings.write_delay * 2;
+        loop {
+            self.make_room().await?;
+            let value = self.e.get(key).await?;
+            if value.is_some() || self.e.monotonic() >= until {
+                return Ok(value);
+            }
+            self.e.sleep(self.settings.look_max).await;
+        }
+    }
+
+    /// [`Self::value`] of a part, read.
+    ///
+    /// # Errors
+    /// [`Stop::Damaged`] when it is not there or not what it should be; as [`Self::value`].
+    pub(crate) async fn part<T: DeserializeOwned>(&self, part: &Part) -> Result<T, Stop> {
+        decode(part, self.value(&part.key).await?)
+    }
+
+    /// Deletes what this run has written and no root names.
+    pub(crate) async fn clear_unnamed(&self) {
+        for key in &self.unnamed {
+            // What cannot be deleted now goes with the job.
+            let _ = self.e.delete(key).await;
+        }
+    }
+
+    /// Writes items under as many values as their size needs.
+    ///
+    /// # Errors
+    /// As [`Self::write_part`].
+    pub async fn write_items(
+        &mut self,
+        name: fn(&JobId, &crate::id::Epoch, u32) -> String,
+        items: &[Item],
+    ) -> Result<Vec<Part>, Stop> {
+        let mut parts = Vec::new();
+        for (count, bytes) in encode(items)? {
+            self.make_room().await?;
+            parts.push(self.write_part(name, count, &bytes).await?);
+        }
+        Ok(parts)
+    }
+
+    /// Makes `change` and the finished `items` part of the job: segment first, then the root.
+    /// `due` is when the next commit may be expected.
+    ///
+    /// # Errors
+    /// [`Stop`]: nothing has changed then, or everything has.
+    pub async fn commit(
+        &mut self,
+        items: &[Item],
+        due: Option<Duration>,
+        change: impl FnOnce(&mut Root),
+    ) -> Result<(), Stop> {
+        if let Some(last) = self.last_commit {
+            let next = last + self.settings.commit_interval;
+            let now = self.e.monotonic();
+            if now < next {
+                self.guarded(async {
+                    self.e.sleep(next.saturating_sub(now)).await;
+                    Ok(())
+                })
+                .await?;
+            }
+        }
+        let mut next = self.root.clone();
+        change(&mut next);
+        next.segments
+            .extend(self.write_items(keys::segment, items).await?);
+        if next.segments.len() > MAX_SEGMENTS {
+            let obsolete = self.merge(&mut next.segments, false).await?;
+            next.leftovers
+                .extend(obsolete.into_iter().map(|part| part.key));
+        }
+        let now = self.e.now();
+        next.v = VERSION;
+        next.touch(now, self.settings);
+        next.seq = self.root.seq + 1;
+        next.epoch = self.lease.epoch().clone();
+        next.due = due.map(|due| now.plus(due));
+        next.fresh_until = now.plus(self.settings.lease);
+        self.make_room().await?;
+        self.canceled().await?;
+        self.fence().await?;
+        write_root(self.e, &next).await?;
+        self.root = next;
+        self.unnamed.clear();
+        self.last_commit = Some(self.e.monotonic());
+        self.commits += 1;
+        self.clear_leftovers().await;
+        Ok(())
+    }
+
+    /// Deletes what the last commit made superfluous. The root says so until the next: whoever
+    /// continues after a crash deletes it again.
+    async fn clear_leftovers(&mut self) {
+        let mut kept = Vec::new();
+        for key in std::mem::take(&mut self.root.leftovers) {
+            if self.e.delete(&key).await.is_err() {
+                kept.push(key);
+            }
+        }
+        self.root.leftovers = kept;
+    }
+
+    /// Merges neighbouring segments as far as a value holds them, all of them or (while the job
+    /// goes on) only as many as are needed; answers which parts are no longer named.
+    async fn merge(&mut self, segments: &mut Vec<Part>, all: bool) -> Result<Vec<Part>, Stop> {
+        let mut merged = Vec::new();
+        let mut obsolete = Vec::new();
+        for group in groups(segments) {
+            match group {
+                [one] => merged.push(one.clone()),
+                [] => {}
+                many if !all && many.len() < MAX_SEGMENTS / 4 => merged.extend_from_slice(many),
+                many => {
+                    let mut bytes = vec![b'['];
+                    let mut count = 0;
+                    for part in many {
+                        let value = self
+                            .value(&part.key)
+                            .await?
+                            .ok_or_else(|| Stop::Damaged(format!("{} is missing", part.key)))?;
+                        let inner = value
+                            .strip_prefix(b"[")
+                            .and_then(|rest| rest.strip_suffix(b"]"))
+                            .ok_or_else(|| Stop::Damaged(format!("{} is no list", part.key)))?;
+                        if bytes.len() > 1 && !inner.is_empty() {
+                            bytes.push(b',');
+                        }
+                        bytes.extend_from_slice(inner);
+                        count += part.count as usize;
+                    }
+                    bytes.push(b']');
+                    merged.push(self.write_part(keys::segment, count, &bytes).await?);
+                    obsolete.extend_from_slice(many);
+                }
+            }
+        }
+        *segments = merged;
+        Ok(obsolete)
+    }
+
+    /// Gives the job its outcome: the results merged, the uploads deleted, then `end`, then the
+    /// root, then the rest cleared away.
+    ///
+    /// # Errors
+    /// [`Stop`]: the job has no outcome of this run's then.
+    pub async fn finish(mut self, stage: Stage, failure: Option<Failure>) -> Result<Root, Stop> {
+        self.ready().await?;
+        if let Some(failure) = &failure {
+            self.pass_verdict(failure).await?;
+        }
+        let mut end = self.root.clone();
+        let mut segments = std::mem::take(&mut end.segments);
+        end.verdict = None;
+        end.leftovers.extend_from_slice(&self.unnamed);
+        let obsolete = self.merge(&mut segments, true).await?;
+        self.delete_uploads().await?;
+        end.segments = segments;
+        end.uploads.clear();
+        end.leftovers
+            .extend(obsolete.into_iter().map(|part| part.key));
+        end.leftovers
+            .extend(end.plan.drain(..).map(|part| part.key));
+        if end.report.is_some() && stage == Stage::Error {
+            end.leftovers.extend(end.report.take().map(|part| part.key));
+        }
+        let photos = end.photos.iter_mut().filter_map(|photo| photo.part.take());
+        end.leftovers.extend(photos.map(|part| part.key));
+        end.leftovers.push(keys::cancel(&self.root.id));
+        end.leftovers.push(keys::lease(&self.root.id));
+        let now = self.e.now();
+        end.v = VERSION;
+        end.touch(now, self.settings);
+        end.seq = self.root.seq + 1;
+        end.epoch = self.lease.epoch().clone();
+        end.stage = stage;
+        end.failure = failure;
+        end.due = None;
+        end.fresh_until = now;
+        let bytes = encode_root(&end)?;
+        self.ready().await?;
+        self.e.set(&keys::end(&end.id), &bytes).await?;
+        write_root(self.e, &end).await?;
+        clear(self.e, &mut end).await?;
+        Ok(end)
+    }
+
+    /// Writes down what the job fails with, before what says so is deleted.
+    async fn pass_verdict(&mut self, failure: &Failure) -> Result<(), Stop> {
+        let has_uploads = self.root.uploads.iter().any(|upload| upload.chunks > 0);
+        if !has_uploads || self.root.verdict.is_some() {
+            return Ok(());
+        }
+        let now = self.e.now();
+        let mut next = self.root.clone();
+        next.touch(now, self.settings);
+        next.seq += 1;
+        next.epoch = self.lease.epoch().clone();
+        next.fresh_until = now.plus(self.settings.lease);
+        next.verdict = Some(failure.clone());
+        write_root(self.e, &next).await?;
+        self.root = next;
+        Ok(())
+    }
+
+    /// Looks whether this run may end the job; if not, takes back what it has written.
+    async fn ready(&self) -> Result<(), Stop> {
+        self.make_room().await?;
+        let ready = self.fence().await;
+        if let Err(Stop::Lost | Stop::Ended) = ready {
+            self.clear_unnamed().await;
+        }
+        ready
+    }
+}
+
+/// Splits neighbouring segments into groups that fit one value each.
+fn groups(segments: &[Part]) -> Vec<&[Part]> {
+    let mut groups = Vec::new();
+    let mut start = 0;
+    let mut bytes = 0;
+    for (n, part) in segments.iter().enumerate() {
+        let size = part.bytes as usize;
+        if bytes + size > MAX_VALUE_BYTES && n > start {
+            groups.push(&segments[start..n]);
+            start = n;
+            bytes = 0;
+        }
+        bytes += size;
+    }
+    groups.push(&segments[start..]);
+    groups
+}
+
+/// Encodes items as JSON lists of at most [`MAX_VALUE_BYTES`] each.
+fn encode(items: &[Item]) -> Result<Vec<(usize, Vec<u8>)>, Stop> {
+    let mut lists = Vec::new();
+    let mut list = Vec::new();
+    let mut count = 0;
+    for item in items {
+        let bytes = to_json(item)?;
+        if count > 0 && list.len() + bytes.len() + 2 > MAX_VALUE_BYTES {
+            list.push(b']');
+            lists.push((count, std::mem::take(&mut list)));
+            count = 0;
+        }
+        list.push(if count == 0 { b'[' } else { b',' });
+        list.extend_from_slice(&bytes);
+        count += 1;
+    }
+    if count > 0 {
+        list.push(b']');
+        lists.push((count, list));
+    }
+    Ok(lists)
+}
+
+pub(crate) fn to_json(value: &impl Serialize) -> Result<Vec<u8>, Stop> {
+    serde_json::to_vec(value).map_err(|error| Stop::Damaged(error.to_string()))
+}
+
+pub(crate) fn encode_root(root: &Root) -> Result<Vec<u8>, StoreError> {
+    serde_json::to_vec(root).map_err(|error| StoreError::Other(error.to_string()))
+}
+
+async fn write_root<E: Effects>(e: &E, root: &Root) -> Result<(), Stop> {
+    e.set(&keys::root(&root.id), &encode_root(root)?).await?;
+    Ok(())
+}
+
+/// The job's root as it lies there; damage and unknown versions count as none.
+///
+/// # Errors
+/// The store's.
+pub async fn read_root<E: Effects>(e: &E, id: &JobId) -> Result<Option<Root>, StoreError> {
+    read_doc(e, &keys::root(id)).await
+}
+
+/// The job's end, if it has one.
+///
+/// # Errors
+/// The store's.
+pub async fn read_end<E: Effects>(e: &E, id: &JobId) -> Result<Option<Root>, StoreError> {
+    read_doc(e, &keys::end(id)).await
+}
+
+async fn read_doc<E: Effects>(e: &E, key: &str) -> Result<Option<Root>, StoreError> {
+    let Some(bytes) = e.get(key).await? else {
+        return Ok(None);
+    };
+    match serde_json::from_slice::<Root>(&bytes) {
+        Ok(root) if root.v <= VERSION => Ok(Some(root)),
+        Ok(_) => Ok(None),
+        Err(error) => {
+            e.log(
+                "damaged-document",
+                serde_json::json!({"level": "error", "key": key, "message": error.to_string()}),
+            );
+            Ok(None)
+        }
+    }
+}
+
+/// Reads a value that a root names.
+///
+/// # Errors
+/// [`Stop::Damaged`] when it is not there or not what it should be; the store's.
+pub async fn read_part<E: Effects, T: DeserializeOwned>(e: &E, part: &Part) -> Result<T, Stop> {
+    decode(part, e.get(&part.key).await?)
+}
+
+fn decode<T: DeserializeOwned>(part: &Part, bytes: Option<Vec<u8>>) -> Result<T, Stop> {
+    let bytes = bytes.ok_or_else(|| Stop::Damaged(format!("{} is missing", part.key)))?;
+    serde_json::from_slice(&bytes).map_err(|error| Stop::Damaged(format!("{}: {error}", part.key)))
+}
+
+/// Deletes what was uploaded.
+pub(crate) async fn delete_uploads<E: Effects>(e: &E, root: &Root) -> Result<(), StoreError> {
+    for upload in &root.uploads {
+        for chunk in 0..upload.chunks {
+            e.delete(&upload.chunk(chunk)).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Deletes what an ended job has left, and says in the root that it is gone. The root is written
+/// once more only when everything is gone.
+pub(crate) async fn clear<E: Effects>(e: &E, end: &mut Root) -> Result<(), Stop> {
+    let leftovers = std::mem::take(&mut end.leftovers);
+    for key in &leftovers {
+        e.delete(key).await?;
+    }
+    write_root(e, end).await
+}
+
+/// Finishes what the run that ended the job could not: makes the root say so and clears the rest.
+///
+/// # Errors
+/// The store's, [`Stop::Damaged`].
+pub async fn repair<E: Effects>(e: &E, mut end: Root) -> Result<Root, Stop> {
+    clear(e, &mut end).await?;
+    Ok(end)
+}

@@ -1,0 +1,431 @@
+//! The first stage of a scan: look at the photos one by one, then make one list of what is on them.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use vision::{Detection, HttpPost, ImageError, Photo, Prepared, Quality, Vision, VisionFailure};
+
+use crate::analyze::{read_upload, wave_size};
+use crate::document::{
+    Failure, FailureCode, Item, Part, PhotoState, PhotoStatus, Pipeline, Report, Root, ScanCounts,
+    Stage,
+};
+use crate::effects::{Effects, HttpError, Request, within};
+use crate::keys;
+use crate::provider::retry_after;
+use crate::run::{Run, Stop, to_json};
+use crate::work::{Done, Worker};
+
+/// A photo whose analysis was cut off by a dying run is tried this often.
+const MAX_ATTEMPTS: u8 = 2;
+/// What decoding and searching a photo may take without a renewal of the lease.
+const HEAVY: Duration = Duration::from_secs(6);
+/// What a run needs besides the model's answer: reading, decoding, two commits.
+const OVERHEAD: Duration = Duration::from_secs(4);
+/// A model that is given less time than this is not asked.
+const LEAST_TIMEOUT: Duration = Duration::from_secs(5);
+/// The pause before a model is asked once more, when it does not say how long.
+const RETRY_PAUSE: Duration = Duration::from_millis(500);
+/// A model that asks for more patience than this has failed.
+const PATIENCE: Duration = Duration::from_secs(8);
+
+/// The vision providers as configured.
+#[derive(Clone, Debug)]
+pub struct Scan {
+    /// Google's.
+    pub gemini: Option<Vision>,
+    /// One that speaks OpenAI's protocol.
+    pub openai: Option<Vision>,
+    /// Which of the two is asked when a client does not say.
+    pub prefer_openai: bool,
+    /// How long an answer may take.
+    pub timeout: Duration,
+    /// Detections from this confidence on need no review.
+    pub confidence_threshold: f32,
+}
+
+/// What one photo came to: the value that [`PhotoState::part`] names.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct PhotoReport {
+    detections: Vec<Detection>,
+    quality: Option<Quality>,
+    failure: Option<Failure>,
+}
+
+impl Scan {
+    /// The model for a job that asked for `choice`; `None` when barcodes are all there is.
+    fn model(&self, choice: &str) -> Option<&Vision> {
+        let default = if self.prefer_openai {
+            self.openai.as_ref().or(self.gemini.as_ref())
+        } else {
+            self.gemini.as_ref().or(self.openai.as_ref())
+        };
+        match choice {
+            "barcode" => None,
+            "gemini" | "gemini-flash" => self.gemini.as_ref().or(default),
+            "openai" => self.openai.as_ref().or(default),
+            _ => default,
+        }
+    }
+
+    async fn look<E: Effects>(&self, run: &Run<'_, E>, index: usize) -> Result<PhotoReport, Stop> {
+        let failed = |failure: Failure, quality| PhotoReport {
+            detections: Vec::new(),
+            quality,
+            failure: Some(failure),
+        };
+        let Some(bytes) = read_upload(run, index).await? else {
+            return Ok(failed(
+                Failure::internal("a part of the photo is missing"),
+                None,
+            ));
+        };
+        let size = bytes.len();
+        let prepared = match self.prepare(run, bytes).await? {
+            Ok(prepared) => prepared,
+            Err(error) => return Ok(failed(image_failure(&error), None)),
+        };
+        let mut detections = prepared.barcodes.clone();
+        let quality = Some(prepared.quality);
+        let choice = run.root.uploaded.provider.clone();
+        if let Some(model) = self.model(&choice) {
+            match run
+                .guarded(async { Ok(self.ask(run, model, &prepared, size).await) })
+                .await?
+            {
+                Ok(seen) => detections.extend(seen),
+                // What the barcodes say is true all the same.
+                Err(failure) if detections.is_empty() => return Ok(failed(failure, quality)),
+                Err(failure) => run.e.log(
+                    "vision-failed",
+                    serde_json::json!({"level": "warn", "jobId": run.root.id,
+                        "message": failure.message}),
+                ),
+            }
+        } else if detections.is_empty() && choice != "barcode" {
+            return Ok(failed(not_configured(), quality));
+        }
+        let index = u32::try_from(index).unwrap_or(u32::MAX);
+        for detection in &mut detections {
+            detection.photo = index;
+        }
+        Ok(PhotoReport {
+            detections,
+            quality,
+            failure: None,
+        })
+    }
+
+    /// Decodes a photo and takes from it what is needed, with the lease renewed between the steps:
+    /// nothing else can happen while pixels are counted.
+    async fn prepare<E: Effects>(
+        &self,
+        run: &Run<'_, E>,
+        bytes: Vec<u8>,
+    ) -> Result<Result<Prepared, ImageError>, Stop> {
+        run.renew_for(HEAVY).await?;
+        let mut photo = match Photo::decode(&bytes) {
+            Ok(photo) => photo,
+            Err(error) => return Ok(Err(error)),
+        };
+        drop(bytes);
+        run.renew_for(HEAVY).await?;
+        let barcodes = photo.barcodes();
+        photo.forget_barcodes();
+        run.renew_for(HEAVY).await?;
+        let quality = photo.quality();
+        let prepared = photo.jpeg().map(|(jpeg, width, height)| Prepared {
+            jpeg,
+            width,
+            height,
+            quality,
+            barcodes,
+        });
+        run.renew_for(Duration::ZERO).await?;
+        Ok(prepared)
+    }
+
+    async fn ask<E: Effects>(
+        &self,
+        run: &Run<'_, E>,
+        model: &Vision,
+        prepared: &Prepared,
+        size: usize,
+    ) -> Result<Vec<Detection>, Failure> {
+        let HttpPost { url, headers, body } = model.request(prepared);
+        let request = Request {
+            method: "POST",
+            url,
+            headers,
+            body,
+        };
+        let limit = self.time_for(run);
+        let until = run.e.monotonic() + limit;
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let left = until.saturating_sub(run.e.monotonic());
+            let result = within(run.e, left, run.e.send(request.clone())).await;
+            let (failure, pause) = match result {
+                Ok(response) => {
+                    let read = model.read(
+                        response.status,
+                        &response.body,
+                        (prepared.width, prepared.height),
+                    );
+                    match read {
+                        Ok(detections) => return Ok(detections),
+                        Err(failure) => {
+                            let told = match &failure {
+                                VisionFailure::RateLimited { retry_after } => *retry_after,
+                                _ => None,
+                            };
+                            (failure, retry_after(&response).or(told))
+                        }
+                    }
+                }
+                Err(HttpError::TimedOut) => return Err(timed_out(model, limit, size)),
+                Err(HttpError::Failed(reason)) => {
+                    run.e.log(
+                        "vision-unreachable",
+                        serde_json::json!({"level": "warn", "jobId": run.root.id, "message": reason}),
+                    );
+                    (VisionFailure::Server { status: 502 }, None)
+                }
+            };
+            let pause = pause.unwrap_or(RETRY_PAUSE);
+            let fits = pause <= PATIENCE && run.e.monotonic() + pause + LEAST_TIMEOUT <= until;
+            if attempt > 1 || !failure.is_retryable() || !fits {
+                return Err(refused(model, &failure, size));
+            }
+            run.e.sleep(pause).await;
+        }
+    }
+
+    /// How long the model may take: its own limit, within what is left of the run's budget.
+    fn time_for<E: Effects>(&self, run: &Run<'_, E>) -> Duration {
+        match run.settings.run_budget {
+            None => self.timeout,
+            Some(budget) => budget
+                .saturating_sub(run.elapsed() + Duration::from_secs(1))
+                .min(self.timeout),
+        }
+    }
+}
+
+impl<E: Effects> Worker<E> for Scan {
+    fn does(&self, root: &Root) -> bool {
+        root.pipeline == Pipeline::AiScan && matches!(root.stage, Stage::Queued | Stage::Analyzing)
+    }
+
+    async fn work(&self, run: &mut Run<'_, E>) -> Result<Done, Stop> {
+        if run.root.stage == Stage::Queued {
+            run.commit(&[], None, |root| {
+                root.stage = Stage::Analyzing;
+                root.photos = vec![PhotoState::default(); root.uploads.len()];
+            })
+            .await?;
+        }
+        let mut looked = 0;
+        while let Some(index) = run
+            .root
+            .photos
+            .iter()
+            .position(|photo| photo.status == PhotoStatus::Pending)
+        {
+            if looked > 0 && !run.has_time_for(self.timeout + OVERHEAD) {
+                return Ok(Done::HandOver);
+            }
+            looked += 1;
+            self.photo(run, index).await?;
+        }
+        self.conclude(run).await
+    }
+}
+
+impl Scan {
+    /// Analyses one photo and commits what it came to.
+    async fn photo<E: Effects>(&self, run: &mut Run<'_, E>, index: usize) -> Result<(), Stop> {
+        let attempts = run.root.photos.get(index).map_or(0, |photo| photo.attempts);
+        let report = if attempts >= MAX_ATTEMPTS {
+            PhotoReport {
+                detections: Vec::new(),
+                quality: None,
+                failure: Some(cut_off(self.model(&run.root.uploaded.provider))),
+            }
+        } else {
+            run.commit(&[], None, |root| {
+                if let Some(photo) = root.photos.get_mut(index) {
+                    photo.attempts += 1;
+                }
+            })
+            .await?;
+            self.look(run, index).await?
+        };
+        let part = run
+            .write_part(keys::report, report.detections.len(), &to_json(&report)?)
+            .await?;
+        let (status, code) = match &report.failure {
+            None => (PhotoStatus::Complete, None),
+            Some(failure) => (PhotoStatus::Failed, Some(failure.code)),
+        };
+        run.commit(&[], None, |root| {
+            if let Some(photo) = root.photos.get_mut(index) {
+                *photo = PhotoState {
+                    status,
+                    found: part.count,
+                    part: Some(part),
+                    code,
+                    ..photo.clone()
+                };
+            }
+        })
+        .await?;
+        run.delete_upload(index).await
+    }
+
+    /// Makes one list of all photos' detections, and the plan of its look-ups.
+    async fn conclude<E: Effects>(&self, run: &mut Run<'_, E>) -> Result<Done, Stop> {
+        let mut reports = Vec::new();
+        for photo in &run.root.photos {
+            if let Some(part) = &photo.part {
+                reports.push(run.part::<PhotoReport>(part).await?);
+            }
+        }
+        let seen = reports
+            .iter()
+            .map(|report| report.detections.len())
+            .sum::<usize>();
+        let qualities: Vec<Quality> = reports.iter().filter_map(|report| report.quality).collect();
+        let failures: Vec<Failure> = reports
+            .iter()
+            .filter_map(|report| report.failure.clone())
+            .collect();
+        if failures.len() == reports.len()
+            && let Some(failure) = failures.into_iter().next()
+        {
+            return Ok(Done::Finished(Stage::Error, Some(failure)));
+        }
+        let detections = vision::merge(
+            reports
+                .into_iter()
+                .map(|report| report.detections)
+                .collect(),
+        );
+        if detections.is_empty() {
+            return Ok(Done::Finished(Stage::Error, Some(no_books())));
+        }
+        let model = self
+            .model(&run.root.uploaded.provider)
+            .map_or("barcode", Vision::model);
+        let report = Report {
+            suggestions: vision::suggestions(&qualities),
+            quality: Quality::worst(&qualities),
+            model: model.to_owned(),
+            ..Report::default()
+        };
+        let approved = detections
+            .iter()
+            .filter(|detection| detection.confidence >= self.confidence_threshold)
+            .count();
+        let items: Vec<Item> = detections.into_iter().map(Item::detected).collect();
+        let plan = run.write_items(keys::plan, &items).await?;
+        let report: Part = run.write_part(keys::report, 1, &to_json(&report)?).await?;
+        let wave = wave_size(items.len(), run.settings.wave_items);
+        let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        run.commit(&[], None, |root| {
+            root.stage = Stage::Enriching;
+            root.total = count(items.len());
+            root.plan = plan;
+            root.wave = wave;
+            root.report = Some(report);
+            root.scan = Some(ScanCounts {
+                detected: count(seen),
+                approved: count(approved),
+                threshold: self.confidence_threshold,
+            });
+        })
+        .await?;
+        Ok(Done::NextStage)
+    }
+}
+
+fn image_failure(error: &ImageError) -> Failure {
+    Failure::new(
+        FailureCode::EImageInvalid,
+        error.to_string(),
+        error.user_message(),
+        false,
+    )
+}
+
+fn no_books() -> Failure {
+    Failure::new(
+        FailureCode::ENoBooksFound,
+        "no book was detected on any photo",
+        "We could not find a book in this picture. Try one with the spines in focus and more light.",
+        false,
+    )
+}
+
+fn not_configured() -> Failure {
+    Failure::new(
+        FailureCode::EVisionNotConfigured,
+        "no vision provider is configured and the photo has no ISBN barcode: set the variable \
+         gemini_api_key, or openai_base_url and openai_model (and openai_api_key if the server asks for one)",
+        "This service can only read barcodes so far. Take a photo of the barcodes on the back of the books.",
+        false,
+    )
+}
+
+fn endpoint(model: &Vision) -> &'static str {
+    match model {
+        Vision::Gemini { .. } => "gemini.generateContent",
+        Vision::OpenAi { .. } => "openai.chatCompletions",
+    }
+}
+
+fn with_facts(failure: Failure, model: &Vision, size: usize) -> Failure {
+    let megabytes = size as f64 / 1e6;
+    failure
+        .detail("apiEndpoint", endpoint(model))
+        .detail("photoSize", format!("{megabytes:.1}MB"))
+}
+
+fn timeout_code(model: Option<&Vision>) -> FailureCode {
+    match model {
+        Some(Vision::Gemini { .. }) => FailureCode::EGeminiTimeout,
+        _ => FailureCode::EVisionTimeout,
+    }
+}
+
+const TOO_SLOW: &str = "AI analysis took too long. Please try again with a clearer photo.";
+
+fn timed_out(model: &Vision, limit: Duration, size: usize) -> Failure {
+    let failure = Failure::new(
+        timeout_code(Some(model)),
+        format!("the vision request timed out after {} s", limit.as_secs()),
+        TOO_SLOW,
+        true,
+    );
+    with_facts(failure, model, size)
+}
+
+fn cut_off(model: Option<&Vision>) -> Failure {
+    Failure::new(
+        timeout_code(model),
+        format!("the analysis was cut off {MAX_ATTEMPTS} times"),
+        TOO_SLOW,
+        true,
+    )
+}
+
+fn refused(model: &Vision, failure: &VisionFailure, size: usize) -> Failure {
+    let failure = Failure::new(
+        FailureCode::EVisionFailed,
+        failure.to_string(),
+        failure.user_message(),
+        failure.is_retryable(),
+    );
+    with_facts(failure, model, size)
+}

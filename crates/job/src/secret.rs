@@ -1,0 +1,202 @@
+//! What only the application can make: tokens, run keys, derived names. Each is an HMAC-SHA-256
+//! (RFC 2104) under the application's secret, bound to its purpose and its job, so none is stored.
+
+use std::time::Duration;
+
+use hmac::{Hmac, KeyInit, Mac};
+use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+use subtle::ConstantTimeEq;
+
+use crate::document::Root;
+use crate::effects::{Effects, StoreError, Time};
+use crate::id::JobId;
+use crate::keys;
+use crate::settings::Settings;
+
+/// How long before its end a token can be exchanged for the next.
+const REFRESH_WINDOW: Duration = Duration::from_secs(30 * 60);
+
+/// The application's secret.
+#[derive(Clone)]
+pub struct Keyring {
+    secret: Vec<u8>,
+}
+
+impl std::fmt::Debug for Keyring {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Keyring")
+    }
+}
+
+/// A token's place in the sequence of a job's tokens, once it was refreshed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Auth {
+    /// Only this generation counts.
+    pub generation: u32,
+    /// And only until then.
+    pub expires: Time,
+}
+
+impl Keyring {
+    /// A keyring of a configured secret.
+    #[must_use]
+    pub fn new(secret: &[u8]) -> Self {
+        Self {
+            secret: secret.to_vec(),
+        }
+    }
+
+    /// The secret kept in the store, made at first use.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn stored<E: Effects>(e: &E, settings: &Settings) -> Result<Self, StoreError> {
+        if let Some(secret) = e.get(keys::SECRET).await? {
+            return Ok(Self::new(&secret));
+        }
+        let secret = [e.random(), e.random()].concat();
+        e.set(keys::SECRET, &secret).await?;
+        // Another first request may have written its own: both believe what is there afterwards.
+        e.sleep(settings.write_delay).await;
+        e.log(
+            "secret-made",
+            serde_json::json!({"level": "warn", "message":
+                "no token_secret configured: made one and keep it in the store; whoever reads the store can forge tokens"}),
+        );
+        Ok(Self::new(&e.get(keys::SECRET).await?.unwrap_or(secret)))
+    }
+
+    fn mac(&self, purpose: &str, id: &str, more: &str) -> [u8; 32] {
+        #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.secret).expect("any key length");
+        for part in [purpose, id, more] {
+            mac.update(&(part.len() as u64).to_be_bytes());
+            mac.update(part.as_bytes());
+        }
+        mac.finalize().into_bytes().into()
+    }
+
+    fn hex(&self, purpose: &str, id: &str, more: &str) -> String {
+        use std::fmt::Write as _;
+        self.mac(purpose, id, more)
+            .iter()
+            .fold(String::with_capacity(64), |mut text, byte| {
+                let _ = write!(text, "{byte:02x}");
+                text
+            })
+    }
+
+    /// The token of a job in this generation.
+    #[must_use]
+    pub fn token(&self, id: &JobId, generation: u32) -> String {
+        self.hex("token", id.as_str(), &generation.to_string())
+    }
+
+    /// The key that `/internal/*` asks for.
+    #[must_use]
+    pub fn run_key(&self, id: &JobId) -> String {
+        self.hex("run", id.as_str(), "")
+    }
+
+    /// Whether `key` is the job's run key; in constant time.
+    #[must_use]
+    pub fn is_run_key(&self, id: &JobId, key: &str) -> bool {
+        same(&self.run_key(id), key)
+    }
+
+    /// The job that a client's `Idempotency-Key` names on a route.
+    #[must_use]
+    pub fn derived_id(&self, route: &str, key: &str) -> JobId {
+        let mac = self.mac("job", route, key);
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&mac[..16]);
+        JobId::from_bytes(bytes)
+    }
+
+    /// Whether `token` opens the job now.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn admits<E: Effects>(
+        &self,
+        e: &E,
+        root: &Root,
+        token: &str,
+        settings: &Settings,
+    ) -> Result<bool, StoreError> {
+        let auth = current(e, root, settings).await?;
+        Ok(same(&self.token(&root.id, auth.generation), token) && e.now() < auth.expires)
+    }
+
+    /// The token of the current generation, if it is still valid.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn current_token<E: Effects>(
+        &self,
+        e: &E,
+        root: &Root,
+        settings: &Settings,
+    ) -> Result<String, StoreError> {
+        let auth = current(e, root, settings).await?;
+        Ok(self.token(&root.id, auth.generation))
+    }
+}
+
+impl Keyring {
+    /// The next token of a job for a client that shows the current one in the last
+    /// [`REFRESH_WINDOW`] of its life; from then on only the next one counts. `None` when it is
+    /// wrong, or too early, or too late.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn refresh<E: Effects>(
+        &self,
+        e: &E,
+        root: &Root,
+        token: &str,
+        settings: &Settings,
+    ) -> Result<Option<String>, StoreError> {
+        let auth = current(e, root, settings).await?;
+        let now = e.now();
+        let is_right = same(&self.token(&root.id, auth.generation), token);
+        let window = REFRESH_WINDOW.min(settings.token_life);
+        let in_time = now < auth.expires && now.plus(window) >= auth.expires;
+        if !is_right || !in_time {
+            return Ok(None);
+        }
+        let next = Auth {
+            generation: auth.generation.saturating_add(1),
+            expires: now.plus(settings.token_life),
+        };
+        let bytes =
+            serde_json::to_vec(&next).map_err(|error| StoreError::Other(error.to_string()))?;
+        e.set(&keys::auth(&root.id), &bytes).await?;
+        Ok(Some(self.token(&root.id, next.generation)))
+    }
+}
+
+/// Which token of a job counts.
+///
+/// # Errors
+/// The store's.
+pub async fn current<E: Effects>(
+    e: &E,
+    root: &Root,
+    settings: &Settings,
+) -> Result<Auth, StoreError> {
+    let stored = e.get(&keys::auth(&root.id)).await?;
+    Ok(stored
+        .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+        .unwrap_or(Auth {
+            generation: 0,
+            expires: root.created.plus(settings.token_life),
+        }))
+}
+
+/// Whether two secrets are equal, in time that does not tell where they differ.
+#[must_use]
+pub fn same(a: &str, b: &str) -> bool {
+    a.as_bytes().ct_eq(b.as_bytes()).into()
+}

@@ -1,0 +1,248 @@
+//! Every duration and limit of the engine, resolved once from the configuration.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+/// How the engine behaves. [`Settings::local`] and [`Settings::cloud`] are the two starting points;
+/// single values can be overridden.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// How long a claim holds without renewal.
+    pub lease: Duration,
+    /// How often the holder renews it.
+    pub lease_renew: Duration,
+    /// A `set` takes effect, or never, within this time: the one assumption of the design.
+    /// Also the skew allowed between the clocks of two processes.
+    pub write_delay: Duration,
+    /// How often a run looks for a cancel marker while it waits for something.
+    pub cancel_look: Duration,
+    /// Whether a route that runs a job answers before or after it has worked.
+    pub run_mode: RunMode,
+    /// How long one run may work before it hands over; `None`: until the stage is done.
+    pub run_budget: Option<Duration>,
+    /// The shortest time between two commits of a job.
+    pub commit_interval: Duration,
+    /// How often a watcher looks at the store around an expected change.
+    pub look_min: Duration,
+    /// How often a watcher looks while nothing is expected.
+    pub look_max: Duration,
+    /// How long one response to a stream may last; `None`: until the job is over.
+    pub stream_budget: Option<Duration>,
+    /// A stream is never silent for longer.
+    pub heartbeat: Duration,
+    /// A job without progress for this long is given up: by its watchers, and for good when no
+    /// worker can be started for it.
+    pub stall: Duration,
+    /// How long results are kept after the end, and an unfinished job after its last progress.
+    pub retention: Duration,
+    /// How long a token is valid from its creation.
+    pub token_life: Duration,
+    /// How long a `DELETE` waits for the worker to stop.
+    pub cancel_wait: Duration,
+    /// The most keys the platform's store holds; `None`: as many as one likes.
+    pub max_keys: Option<usize>,
+    /// How many items are looked up between two commits.
+    pub wave_items: usize,
+    /// Limits on what clients send.
+    pub limits: Limits,
+}
+
+/// When the internal run route answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunMode {
+    /// At once, and works on after its response: where the platform lets a handler do that.
+    Background,
+    /// When its work is done; its caller does not wait for it.
+    Inline,
+}
+
+/// The one table of limits: enforced by the components, reported by `/api/v2/capabilities`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Limits {
+    /// Bytes of a CSV file.
+    pub max_csv_bytes: usize,
+    /// Data rows of a CSV file.
+    pub max_csv_rows: usize,
+    /// Items of an enrichment request.
+    pub max_batch_items: usize,
+    /// Characters of a title in an enrichment request.
+    pub max_title_chars: usize,
+    /// Characters of an author in an enrichment request.
+    pub max_author_chars: usize,
+    /// Characters of an ISBN in an enrichment request, hyphens included.
+    pub max_isbn_chars: usize,
+    /// Photos of one scan.
+    pub max_photos: usize,
+    /// Bytes of one photo.
+    pub max_photo_bytes: usize,
+    /// Pixels of one photo, in millions.
+    pub max_photo_megapixels: u32,
+    /// Bytes of a request body in all.
+    pub max_body_bytes: usize,
+    /// Bytes of a JSON request.
+    pub max_json_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_csv_bytes: 8 << 20,
+            max_csv_rows: 10_000,
+            max_batch_items: 1_500,
+            max_title_chars: 500,
+            max_author_chars: 300,
+            max_isbn_chars: 17,
+            max_photos: 5,
+            max_photo_bytes: 10 << 20,
+            max_photo_megapixels: 64,
+            max_body_bytes: 52 << 20,
+            max_json_bytes: 8 << 20,
+        }
+    }
+}
+
+impl Settings {
+    /// One machine, an embedded store, no limits on how long a request lasts.
+    #[must_use]
+    pub fn local() -> Self {
+        Self {
+            lease: Duration::from_secs(3),
+            lease_renew: Duration::from_secs(1),
+            write_delay: Duration::from_millis(500),
+            cancel_look: Duration::from_millis(100),
+            run_mode: RunMode::Background,
+            run_budget: None,
+            commit_interval: Duration::from_millis(20),
+            look_min: Duration::from_millis(1),
+            look_max: Duration::from_millis(100),
+            stream_budget: None,
+            heartbeat: Duration::from_secs(15),
+            stall: Duration::from_secs(300),
+            retention: Duration::from_secs(24 * 3600),
+            token_life: Duration::from_secs(2 * 3600),
+            cancel_wait: Duration::from_secs(3),
+            max_keys: None,
+            wave_items: 200,
+            limits: Limits::default(),
+        }
+    }
+
+    /// Requests end after 30 s, the store is far away, slow to agree and rationed.
+    #[must_use]
+    pub fn cloud() -> Self {
+        Self {
+            lease: Duration::from_secs(10),
+            lease_renew: Duration::from_secs(3),
+            write_delay: Duration::from_secs(2),
+            cancel_look: Duration::from_secs(1),
+            run_budget: Some(Duration::from_secs(25)),
+            commit_interval: Duration::from_secs(1),
+            look_min: Duration::from_millis(250),
+            look_max: Duration::from_secs(1),
+            stream_budget: Some(Duration::from_secs(25)),
+            limits: Limits {
+                max_body_bytes: 10 << 20,
+                ..Limits::default()
+            },
+            ..Self::local()
+        }
+    }
+
+    /// [`Self::cloud`] within Fermyon Cloud's 1,024 keys.
+    #[must_use]
+    pub fn fermyon_cloud() -> Self {
+        Self {
+            commit_interval: Duration::from_millis(500),
+            look_max: Duration::from_millis(500),
+            max_keys: Some(1_024),
+            ..Self::cloud()
+        }
+    }
+}
+
+/// A setting that cannot be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SettingsError {
+    /// No profile of this name.
+    #[error("no profile {0:?}: local, cloud, fermyon-cloud or akamai-functions")]
+    Profile(String),
+    /// Not `name=number`, or no setting of this name.
+    #[error("tuning {0:?}: expected name=number, as in \"lease=3000 look_max=100\"")]
+    Tuning(String),
+}
+
+impl Settings {
+    /// The settings of a profile, with single values overridden: `tuning` is a list of
+    /// `name=number`, apart by spaces or commas; times in ms, budgets of 0 meaning none.
+    ///
+    /// # Errors
+    /// [`SettingsError`] names the part that cannot be read.
+    pub fn resolve(profile: &str, tuning: &str) -> Result<Self, SettingsError> {
+        let mut settings = match profile.trim() {
+            "" | "local" => Self::local(),
+            "cloud" | "akamai-functions" => Self::cloud(),
+            "fermyon-cloud" => Self::fermyon_cloud(),
+            other => return Err(SettingsError::Profile(other.to_owned())),
+        };
+        for part in tuning.split([' ', ',']).filter(|part| !part.is_empty()) {
+            settings
+                .tune(part)
+                .ok_or_else(|| SettingsError::Tuning(part.to_owned()))?;
+        }
+        Ok(settings)
+    }
+
+    fn tune(&mut self, part: &str) -> Option<()> {
+        let (name, value) = part.split_once('=')?;
+        let number: u64 = value.trim().parse().ok()?;
+        let time = Duration::from_millis(number);
+        let budget = (number > 0).then_some(time);
+        let count = usize::try_from(number).ok()?;
+        match name.trim() {
+            "lease" => self.lease = time,
+            "lease_renew" => self.lease_renew = time,
+            "write_delay" => self.write_delay = time,
+            "cancel_look" => self.cancel_look = time,
+            "cancel_wait" => self.cancel_wait = time,
+            "run_budget" => self.run_budget = budget,
+            "stream_budget" => self.stream_budget = budget,
+            "commit_interval" => self.commit_interval = time,
+            "look_min" => self.look_min = time,
+            "look_max" => self.look_max = time,
+            "heartbeat" => self.heartbeat = time,
+            "stall" => self.stall = time,
+            "retention" => self.retention = time,
+            "token_life" => self.token_life = time,
+            "wave_items" => self.wave_items = count.max(1),
+            "max_keys" => self.max_keys = (count > 0).then_some(count),
+            _ => return None,
+        }
+        Some(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_profile_is_tuned_value_by_value() {
+        let settings = Settings::resolve("cloud", "lease=500, look_max=7 run_budget=0").unwrap();
+        assert_eq!(settings.lease, Duration::from_millis(500));
+        assert_eq!(settings.look_max, Duration::from_millis(7));
+        assert_eq!(settings.run_budget, None);
+        assert_eq!(settings.write_delay, Settings::cloud().write_delay);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_named() {
+        let profile = Settings::resolve("mars", "");
+        assert_eq!(profile.err(), Some(SettingsError::Profile("mars".into())));
+        for bad in ["lease", "lease=soon", "color=3", "lease=-1"] {
+            let tuned = Settings::resolve("local", bad);
+            assert_eq!(tuned.err(), Some(SettingsError::Tuning(bad.into())));
+        }
+    }
+}
