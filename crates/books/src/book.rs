@@ -1,0 +1,406 @@
+//! What is asked for, what a reader's library says about it, and what a provider knows.
+
+use serde::{Deserialize, Serialize, Serializer};
+
+use crate::Isbn;
+
+/// What somebody asks for: everything a look-up may use.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Wanted {
+    /// Title as given, without a series in brackets; may be empty.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub title: String,
+    /// First author, "First Last"; may be empty.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub author: String,
+    /// ISBN of the edition, when it is known and valid.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub isbn: Option<Isbn>,
+    /// Open Library work key, like `OL82563W`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub work_id: Option<String>,
+}
+
+/// A series and the place of a book in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Series {
+    /// Name of the series.
+    pub name: String,
+    /// Place as given: "1", "1.5", "1-3".
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub position: Option<String>,
+}
+
+/// What a row of a library export says about a book besides what is [`Wanted`].
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Imported {
+    /// Number of the record in its file, from 1; the header is 1.
+    pub row: u32,
+    /// All authors; the first is [`Wanted::author`].
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub authors: Vec<String>,
+    /// Series, from its own column or split from the title.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub series: Option<Series>,
+    /// Publisher of the edition.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub publisher: Option<String>,
+    /// Year in which the edition was published.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub year: Option<i32>,
+    /// Year in which the work was first published.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub original_year: Option<i32>,
+    /// Number of pages of the edition.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pages: Option<u32>,
+    /// Binding or medium of the edition.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub format: Option<Format>,
+    /// What the reader did with the book.
+    #[serde(skip_serializing_if = "Source::is_empty")]
+    pub source: Source,
+}
+
+/// A reader's own data about a book; serialises as the `source` object that clients see.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Source {
+    /// The reader's rating: above 0, at most 5.
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "whole_when_possible"
+    )]
+    pub user_rating: Option<f64>,
+    /// Where the book stands in the reader's life.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reading_status: Option<ReadingStatus>,
+    /// Day on which it was last finished, `yyyy-mm-dd`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub date_read: Option<String>,
+    /// Each time it was read, `yyyy-mm-dd` or `yyyy-mm-dd/yyyy-mm-dd` (ISO 8601 interval).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub dates_read: Vec<String>,
+    /// Day on which it came into the library, `yyyy-mm-dd`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub date_added: Option<String>,
+    /// How often it was read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub read_count: Option<u32>,
+    /// The reader's own shelves, tags and collections, without those that only say the status.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub shelves: Vec<String>,
+    /// Goodreads book id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub goodreads_id: Option<String>,
+    /// LibraryThing book id.
+    #[serde(rename = "librarythingId", skip_serializing_if = "Option::is_none")]
+    pub librarything_id: Option<String>,
+}
+
+impl Source {
+    /// Whether it says nothing at all.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Deployed decoders read `4` where they expect an integer, and fail on `4.0`.
+fn whole_when_possible<S: Serializer>(
+    rating: &Option<f64>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match *rating {
+        Some(value) if value.fract() == 0.0 => serializer.serialize_u8(value as u8),
+        Some(value) => serializer.serialize_f64(value),
+        None => serializer.serialize_none(),
+    }
+}
+
+/// Where a book stands in its reader's life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReadingStatus {
+    /// Finished.
+    Read,
+    /// Begun.
+    CurrentlyReading,
+    /// Planned.
+    ToRead,
+    /// Given up.
+    DidNotFinish,
+}
+
+/// Binding or medium of an edition, spelled as clients know it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Format {
+    /// Bound in boards.
+    Hardcover,
+    /// Soft cover of any size but mass market.
+    Paperback,
+    /// Electronic text.
+    #[serde(rename = "E-book")]
+    Ebook,
+    /// Spoken, on any medium.
+    Audiobook,
+    /// Pocket-size paperback.
+    #[serde(rename = "Mass Market")]
+    MassMarket,
+}
+
+impl Format {
+    /// Reads the names that library programs and providers use; `None` for unknown ones.
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.to_lowercase();
+        let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
+        if has(&["audi", "mp3", "cassette", "cd"]) {
+            Some(Self::Audiobook)
+        } else if has(&[
+            "ebook",
+            "e-book",
+            "kindle",
+            "nook",
+            "digital",
+            "electronic",
+            "epub",
+        ]) {
+            Some(Self::Ebook)
+        } else if has(&["mass market", "mass-market", "pocket"]) {
+            Some(Self::MassMarket)
+        } else if has(&["hardcover", "hardback", "hard cover", "library binding"]) {
+            Some(Self::Hardcover)
+        } else if has(&["paperback", "softcover", "soft cover", "paper book"]) {
+            Some(Self::Paperback)
+        } else {
+            None
+        }
+    }
+}
+
+/// Where metadata comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Provider {
+    /// openlibrary.org
+    #[serde(rename = "openlibrary")]
+    OpenLibrary,
+    /// The volumes API of Google Books.
+    #[serde(rename = "google-books")]
+    GoogleBooks,
+}
+
+impl Provider {
+    /// The name in `primaryProvider` and `contributors`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::OpenLibrary => "openlibrary",
+            Self::GoogleBooks => "google-books",
+        }
+    }
+
+    /// The other spelling, in a flat book's `provider`.
+    pub fn snake_name(self) -> &'static str {
+        match self {
+            Self::OpenLibrary => "open_library",
+            Self::GoogleBooks => "google_books",
+        }
+    }
+}
+
+/// What a provider knows of one book.
+///
+/// All texts are cleaned of control characters and of bounded length.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// Who says so.
+    pub provider: Provider,
+    /// The work, whatever its edition.
+    pub work: Work,
+    /// The edition that was asked for, or one that stands for the work.
+    pub edition: Edition,
+    /// The authors of the work, first author first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub authors: Vec<Author>,
+}
+
+impl Record {
+    /// Number of pages of the edition, else the median of the work's editions.
+    pub fn pages(&self) -> Option<u32> {
+        self.edition.pages.or(self.work.median_pages)
+    }
+
+    /// Cover of the edition, else of the work.
+    pub fn cover_url(&self) -> Option<&str> {
+        self.edition
+            .cover_url
+            .as_deref()
+            .or(self.work.cover_url.as_deref())
+    }
+}
+
+/// A work: what all editions have in common.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Work {
+    /// Title, never empty.
+    pub title: String,
+    /// Subtitle.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subtitle: Option<String>,
+    /// Open Library work key, like `OL82563W`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub open_library_id: Option<String>,
+    /// Year of first publication.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_published: Option<i32>,
+    /// A handful of subjects, different from one another.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub subjects: Vec<String>,
+    /// What it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Cover that stands for the work.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cover_url: Option<String>,
+    /// Median number of pages of the editions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub median_pages: Option<u32>,
+    /// LibraryThing work ids.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub librarything_ids: Vec<String>,
+}
+
+/// One edition of a work. Everything may be unknown.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Edition {
+    /// Its ISBNs; the one that was asked for is the first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub isbns: Vec<Isbn>,
+    /// Title on the cover.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// Subtitle on the cover.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subtitle: Option<String>,
+    /// Publisher.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub publisher: Option<String>,
+    /// `yyyy`, `yyyy-mm` or `yyyy-mm-dd`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub published: Option<String>,
+    /// Number of pages.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pages: Option<u32>,
+    /// Binding or medium.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub format: Option<Format>,
+    /// Language, ISO 639-1 where there is such a code, else as the provider says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
+    /// Its cover.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cover_url: Option<String>,
+    /// Open Library edition key, like `OL7609117M`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub open_library_id: Option<String>,
+    /// Google Books volume id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub google_volume_id: Option<String>,
+}
+
+impl Edition {
+    /// The ISBN that was asked for, or the edition's first.
+    pub fn isbn(&self) -> Option<Isbn> {
+        self.isbns.first().copied()
+    }
+
+    /// Every ISBN in both its forms, 13 digits before 10.
+    pub fn isbn_forms(&self) -> Vec<String> {
+        self.isbns
+            .iter()
+            .flat_map(|isbn| std::iter::once(isbn.to_string()).chain(isbn.isbn10()))
+            .collect()
+    }
+
+    /// Year of [`published`](Self::published).
+    pub fn year(&self) -> Option<i32> {
+        self.published.as_deref()?.get(..4)?.parse().ok()
+    }
+}
+
+/// An author of a work.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Author {
+    /// Name, never empty.
+    pub name: String,
+    /// Open Library author key, like `OL27349A`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub open_library_id: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formats_by_the_names_in_use() {
+        for (text, format) in [
+            ("Hardcover", Some(Format::Hardcover)),
+            ("hardback", Some(Format::Hardcover)),
+            ("Library Binding", Some(Format::Hardcover)),
+            ("Paperback", Some(Format::Paperback)),
+            ("Trade Paperback", Some(Format::Paperback)),
+            ("Paper Book", Some(Format::Paperback)),
+            ("Mass Market Paperback", Some(Format::MassMarket)),
+            ("Kindle Edition", Some(Format::Ebook)),
+            ("ebook", Some(Format::Ebook)),
+            ("digital", Some(Format::Ebook)),
+            ("Audible Audio", Some(Format::Audiobook)),
+            ("Audio CD", Some(Format::Audiobook)),
+            ("audio", Some(Format::Audiobook)),
+            ("Unknown Binding", None),
+            ("", None),
+        ] {
+            assert_eq!(Format::parse(text), format, "{text}");
+        }
+    }
+
+    #[test]
+    fn stored_books_leave_out_what_is_unknown_and_read_what_is_newer() {
+        assert_eq!(serde_json::to_string(&Wanted::default()).unwrap(), "{}");
+        let imported = Imported {
+            row: 7,
+            ..Imported::default()
+        };
+        assert_eq!(serde_json::to_string(&imported).unwrap(), r#"{"row":7}"#);
+        let newer = r#"{"row":7,"fromTheFuture":[1]}"#;
+        assert_eq!(serde_json::from_str::<Imported>(newer).unwrap(), imported);
+    }
+
+    #[test]
+    fn source_is_spelled_as_clients_read_it() {
+        let source = Source {
+            user_rating: Some(4.0),
+            reading_status: Some(ReadingStatus::CurrentlyReading),
+            date_read: Some("2024-03-15".into()),
+            shelves: vec!["classics".into()],
+            goodreads_id: Some("4671".into()),
+            ..Source::default()
+        };
+        assert_eq!(
+            serde_json::to_string(&source).unwrap(),
+            r#"{"userRating":4,"readingStatus":"currently-reading","dateRead":"2024-03-15","shelves":["classics"],"goodreadsId":"4671"}"#
+        );
+        let half = Source {
+            user_rating: Some(4.25),
+            ..Source::default()
+        };
+        let json = serde_json::to_string(&half).unwrap();
+        assert_eq!(json, r#"{"userRating":4.25}"#);
+        assert_eq!(serde_json::from_str::<Source>(&json).unwrap(), half);
+    }
+}

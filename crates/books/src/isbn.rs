@@ -1,0 +1,250 @@
+//! ISBN-10 and ISBN-13, in the spellings that people, shops and spreadsheets use.
+
+use std::fmt;
+use std::str::FromStr;
+
+use isbn3::{Isbn10, Isbn13};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// A valid ISBN in its canonical form: 13 digits that begin with 978 or 979 (ISO 2108).
+///
+/// An ISBN-10 and the ISBN-13 of the same book are equal.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Isbn([u8; 13]);
+
+/// Why a text is not an ISBN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum IsbnError {
+    /// Neither 10 nor 13 digits.
+    #[error("Invalid ISBN (length)")]
+    Length,
+    /// Something other than digits, separators and a final `X`.
+    #[error("Invalid ISBN (characters)")]
+    Characters,
+    /// The last digit does not confirm the others.
+    #[error("Invalid ISBN (check digit)")]
+    CheckDigit,
+    /// 13 digits of a product that is not a book: neither 978 nor 979, or printed music (979-0).
+    #[error("Invalid ISBN (prefix)")]
+    Prefix,
+    /// A number that a spreadsheet has rounded, like `9.78053E+12`: the digits are lost.
+    #[error("Invalid ISBN (rounded by a spreadsheet)")]
+    Rounded,
+}
+
+impl Isbn {
+    /// Reads an ISBN-10 or ISBN-13.
+    ///
+    /// Spaces, hyphens and dashes may stand anywhere; `ISBN`, `ISBN-13:` and the like may stand
+    /// in front; the value may be wrapped as spreadsheets and LibraryThing do (`="978..."`,
+    /// `[978...]`) or end in the `.0` of a number column.
+    pub fn parse(text: &str) -> Result<Self, IsbnError> {
+        let bare = unwrap(text);
+        if is_scientific(bare) {
+            return Err(IsbnError::Rounded);
+        }
+        let mut digits = [0u8; 13];
+        let mut length = 0;
+        for c in bare.chars() {
+            let digit = match c {
+                '0'..='9' => c as u8 - b'0',
+                'x' | 'X' if length == 9 => 10,
+                '-' | '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{ad}' => continue,
+                c if c.is_whitespace() => continue,
+                _ => return Err(IsbnError::Characters),
+            };
+            *digits.get_mut(length).ok_or(IsbnError::Length)? = digit;
+            length += 1;
+        }
+        match length {
+            10 => {
+                let mut ten = [0; 10];
+                ten.copy_from_slice(&digits[..10]);
+                Isbn10::new(ten)
+                    .map(|isbn| Self::from_valid(Isbn13::from(isbn)))
+                    .map_err(|_| IsbnError::CheckDigit)
+            }
+            // An X in a longer number took the place of a digit.
+            13 if digits[9] > 9 => Err(IsbnError::Characters),
+            13 => {
+                let isbn = Isbn13::new(digits).map_err(|_| IsbnError::CheckDigit)?;
+                match digits {
+                    [9, 7, 9, 0, ..] => Err(IsbnError::Prefix),
+                    [9, 7, 8 | 9, ..] => Ok(Self::from_valid(isbn)),
+                    _ => Err(IsbnError::Prefix),
+                }
+            }
+            _ => Err(IsbnError::Length),
+        }
+    }
+
+    fn from_valid(isbn: Isbn13) -> Self {
+        let mut ascii = [b'0'; 13];
+        let digits = isbn.to_string();
+        for (place, digit) in ascii
+            .iter_mut()
+            .zip(digits.bytes().filter(u8::is_ascii_digit))
+        {
+            *place = digit;
+        }
+        Self(ascii)
+    }
+
+    /// The 13 digits, without separators.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+
+    /// The ISBN-10 of the same book, without separators; there is none for 979.
+    pub fn isbn10(&self) -> Option<String> {
+        let isbn13 = Isbn13::new(self.0.map(|digit| digit - b'0')).ok()?;
+        let isbn10 = Isbn10::try_from(isbn13).ok()?;
+        Some(isbn10.to_string().replace('-', ""))
+    }
+}
+
+fn unwrap(text: &str) -> &str {
+    let text = text.trim_matches(|c: char| {
+        c.is_whitespace() || matches!(c, '=' | '"' | '\'' | '[' | ']' | '\u{feff}')
+    });
+    let text = match text.get(..4) {
+        Some(label) if label.eq_ignore_ascii_case("isbn") => {
+            let rest = text[4..].trim_start_matches([' ', '-', '_']);
+            let unlabelled = ["13:", "10:", "13 ", "10 ", ":"]
+                .iter()
+                .find_map(|label| rest.strip_prefix(label));
+            unlabelled.unwrap_or(rest)
+        }
+        _ => text,
+    };
+    text.strip_suffix(".0").unwrap_or(text)
+}
+
+fn is_scientific(text: &str) -> bool {
+    let Some((mantissa, exponent)) = text.split_once(['e', 'E']) else {
+        return false;
+    };
+    let exponent = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
+    mantissa.starts_with(|c: char| c.is_ascii_digit())
+        && mantissa
+            .chars()
+            .all(|c| c.is_ascii_digit() || matches!(c, '.' | ','))
+        && !exponent.is_empty()
+        && exponent.chars().all(|c| c.is_ascii_digit())
+}
+
+impl fmt::Display for Isbn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for Isbn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Isbn({self})")
+    }
+}
+
+impl FromStr for Isbn {
+    type Err = IsbnError;
+
+    fn from_str(text: &str) -> Result<Self, IsbnError> {
+        Self::parse(text)
+    }
+}
+
+impl Serialize for Isbn {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Isbn {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).map_err(de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_usual_spelling_is_the_same_isbn() {
+        for text in [
+            "9780525540670",
+            "978-0-525-54067-0",
+            "978 0 525 54067 0",
+            "978\u{2013}0525540670",
+            "=\"9780525540670\"",
+            "\"9780525540670\"",
+            "'9780525540670",
+            "[9780525540670]",
+            "9780525540670.0",
+            "ISBN 9780525540670",
+            "ISBN: 978-0525540670",
+            "isbn-13: 978-0525540670",
+            "ISBN13 9780525540670",
+            "0525540679",
+            "0-525-54067-9",
+            "=\"0525540679\"",
+            "ISBN-10: 0525540679",
+        ] {
+            assert_eq!(
+                Isbn::parse(text).map(|isbn| isbn.to_string()),
+                Ok("9780525540670".to_owned()),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        use IsbnError::*;
+        for (text, error) in [
+            ("", Length),
+            ("978052554067", Length),
+            ("97805255406700", Length),
+            ("12345678901234567890", Length),
+            ("9780525540671", CheckDigit),
+            ("1234567890", CheckDigit),
+            ("0525540678", CheckDigit),
+            ("080442957Y", Characters),
+            ("B07XYZ1234", Characters),
+            ("X525540679", Characters),
+            ("05255X0679", Characters),
+            ("978052554X670", Characters),
+            ("\u{661}234567890", Characters),
+            ("9.78053E+12", Rounded),
+            ("9,78053E+12", Rounded),
+            ("9.78e12", Rounded),
+            ("4006381333931", Prefix),
+            ("9790060115615", Prefix),
+        ] {
+            assert_eq!(Isbn::parse(text), Err(error), "{text}");
+        }
+        assert_eq!(CheckDigit.to_string(), "Invalid ISBN (check digit)");
+    }
+
+    #[test]
+    fn the_isbn_10_of_an_isbn_13() {
+        let of = |text: &str| Isbn::parse(text).unwrap().isbn10();
+        assert_eq!(of("9780525540670").as_deref(), Some("0525540679"));
+        assert_eq!(of("9780593653227").as_deref(), Some("059365322X"));
+        assert_eq!(of("059365322x").as_deref(), Some("059365322X"));
+        assert_eq!(of("9791034735099"), None);
+    }
+
+    #[test]
+    fn it_is_stored_as_a_string() {
+        let isbn = Isbn::parse("0525540679").unwrap();
+        assert_eq!(serde_json::to_string(&isbn).unwrap(), "\"9780525540670\"");
+        assert_eq!(
+            serde_json::from_str::<Isbn>("\"0525540679\"").unwrap(),
+            isbn
+        );
+        assert!(serde_json::from_str::<Isbn>("\"1\"").is_err());
+    }
+}

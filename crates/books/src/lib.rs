@@ -1,0 +1,30 @@
+//! Books: ISBNs, library exports, and metadata providers.
+//!
+//! Everything here is a pure function of its arguments: no I/O, no clock, no randomness. A
+//! [`Search`] says which requests may go out and what their answers mean; sending them, waiting
+//! and giving up are its caller's.
+//!
+//! **Invariant**: a book is found by its ISBN, its Open Library work key, or a title and an
+//! author that both agree. A wrong book is worse than none.
+
+mod book;
+mod csv;
+mod date;
+mod isbn;
+mod matching;
+mod name;
+mod provider;
+mod search;
+mod text;
+mod title;
+
+pub use book::{
+    Author, Edition, Format, Imported, Provider, ReadingStatus, Record, Series, Source, Wanted,
+    Work,
+};
+pub use csv::{CsvError, CsvErrorKind, Library, Problem, Row, read_csv};
+pub use isbn::{Isbn, IsbnError};
+pub use matching::{BookKeys, same_book_key};
+pub use search::{
+    Answer, By, Endpoints, Found, GarbageError, GoogleBooks, HttpGet, Lookup, Search,
+};

@@ -1,0 +1,304 @@
+//! Names of people: split, turned round, compared.
+
+use crate::text::{clean, words};
+
+const MAX_NAME: usize = 300;
+const MAX_AUTHORS: usize = 50;
+const SUFFIXES: [&str; 9] = ["jr", "sr", "ii", "iii", "iv", "phd", "md", "dds", "esq"];
+const TITLES: [&str; 8] = ["dr", "sir", "dame", "prof", "professor", "rev", "mr", "mrs"];
+const NOBODY: [&str; 8] = [
+    "anonymous",
+    "unknown",
+    "unknown author",
+    "various",
+    "various authors",
+    "author unknown",
+    "n a",
+    "none",
+];
+
+/// "Last, First" and "Last, First, Jr." as "First Last" and "First Last Jr."; others as they are.
+pub(crate) fn first_last(name: &str) -> String {
+    let parts: Vec<&str> = name.split(',').map(str::trim).collect();
+    let turned = match parts.as_slice() {
+        [last, suffix] if is_suffix(suffix) => format!("{last} {suffix}"),
+        [last, first] => format!("{first} {last}"),
+        [last, first, suffix] if is_suffix(suffix) => format!("{first} {last} {suffix}"),
+        _ => name.to_owned(),
+    };
+    clean(&turned, MAX_NAME)
+}
+
+/// The names in a field that may hold one or several, "Last, First" or "First Last".
+pub(crate) fn split_names(field: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    for chunk in field.split([';', '|', '/', '&', '\n']) {
+        for chunk in chunk.split(" and ") {
+            if is_list(chunk) {
+                names.extend(chunk.split(',').map(|name| clean(name, MAX_NAME)));
+            } else {
+                names.push(first_last(chunk));
+            }
+        }
+    }
+    distinct(names)
+}
+
+/// The names in a list of "First Last" with commas between them.
+pub(crate) fn comma_list(field: &str) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for part in field.split(',') {
+        match names.last_mut() {
+            Some(name) if is_suffix(part) => {
+                *name = clean(&format!("{name} {part}"), MAX_NAME);
+            }
+            _ => names.push(clean(part, MAX_NAME)),
+        }
+    }
+    distinct(names)
+}
+
+/// Drops empty and repeated names and "et al.", and keeps a bounded number.
+pub(crate) fn distinct(names: Vec<String>) -> Vec<String> {
+    let mut kept: Vec<String> = Vec::new();
+    for name in names {
+        let nobody = matches!(
+            words(&name).join(" ").as_str(),
+            "" | "et al" | "et alii" | "others"
+        );
+        if !nobody && kept.len() < MAX_AUTHORS && !kept.contains(&name) {
+            kept.push(name);
+        }
+    }
+    kept
+}
+
+/// Whether commas separate whole names, not the parts of one.
+fn is_list(chunk: &str) -> bool {
+    let parts: Vec<&str> = chunk.split(',').map(str::trim).collect();
+    let given_names_only = |part: &&str| {
+        let last = part.split_whitespace().next_back().unwrap_or_default();
+        part.split_whitespace().count() < 2
+            || last.chars().filter(|c| c.is_alphanumeric()).count() == 1
+    };
+    parts.len() > 1 && !parts.iter().any(given_names_only)
+}
+
+fn is_suffix(part: &str) -> bool {
+    SUFFIXES.contains(&words(part).concat().as_str())
+}
+
+/// Whether a name stands for nobody in particular, like "Anonymous" or "Various".
+pub(crate) fn is_nobody(name: &str) -> bool {
+    let words = words(name);
+    words.is_empty() || NOBODY.contains(&words.join(" ").as_str())
+}
+
+/// A name without roles in brackets, honours and suffixes, as comparable words.
+fn person(name: &str) -> Vec<String> {
+    let name = match name.find(['(', '[']) {
+        Some(0) | None => name,
+        Some(at) => &name[..at],
+    };
+    let name = first_last(name);
+    let mut words = words(&name);
+    if words.len() > 2 && words.ends_with(&["et".to_owned(), "al".to_owned()]) {
+        words.truncate(words.len() - 2);
+    }
+    while words.len() > 1
+        && words
+            .last()
+            .is_some_and(|word| SUFFIXES.contains(&word.as_str()))
+    {
+        words.pop();
+    }
+    while words.len() > 1 && TITLES.contains(&words[0].as_str()) {
+        words.remove(0);
+    }
+    words
+}
+
+/// The word of a name that is best searched for: the family name in its own spelling.
+pub(crate) fn search_word(name: &str) -> Option<String> {
+    let name = split_names(name).into_iter().next()?;
+    let name = name.split(['(', '[']).next().unwrap_or_default();
+    name.split(|c: char| !(c.is_alphanumeric() || matches!(c, '\'' | '\u{2019}')))
+        .rfind(|word| {
+            word.chars().any(char::is_alphanumeric)
+                && !SUFFIXES.contains(&words(word).concat().as_str())
+        })
+        .map(|word| word.replace('\u{2019}', "'"))
+}
+
+/// Whether two names can be the same person's: same family name, and given names that agree as
+/// far as both tell them (an initial agrees with every name that begins so).
+pub(crate) fn same_person(a: &str, b: &str) -> bool {
+    let (a, b) = (person(a), person(b));
+    if a.is_empty() || b.is_empty() {
+        return false;
+    }
+    if a.concat() == b.concat() {
+        return true;
+    }
+    // Family name first, as in Chinese, Japanese and Hungarian.
+    let sorted = |words: &[String]| {
+        let mut words = words.to_vec();
+        words.sort();
+        words
+    };
+    if sorted(&a) == sorted(&b) {
+        return true;
+    }
+    let (Some((family_a, given_a)), Some((family_b, given_b))) = (a.split_last(), b.split_last())
+    else {
+        return false;
+    };
+    family_a == family_b && given_names_agree(given_a, given_b)
+}
+
+fn given_names_agree(a: &[String], b: &[String]) -> bool {
+    let (short, long) = if a.len() <= b.len() { (a, b) } else { (b, a) };
+    // "Orwell" alone, as on a spine.
+    if short.is_empty() {
+        return true;
+    }
+    // "JK" for "J. K.", on either side.
+    let initials = |names: &[String]| -> String {
+        names
+            .iter()
+            .filter_map(|name| name.chars().next())
+            .collect()
+    };
+    if long.len() > 1 && short.len() == 1 && short[0].chars().count() == long.len() {
+        return initials(long) == short[0] || names_in_order(short, long);
+    }
+    names_in_order(short, long)
+}
+
+/// Whether each of the fewer names has its partner among the more, in order. The first must be
+/// the partner of the first, unless it is written out.
+fn names_in_order(short: &[String], long: &[String]) -> bool {
+    let mut rest = long.iter().enumerate();
+    short.iter().enumerate().all(|(place, name)| {
+        rest.any(|(at, other)| {
+            let agree = name == other || initial_of(name, other) || initial_of(other, name);
+            agree && (place > 0 || at == 0 || name == other && name.chars().count() > 1)
+        })
+    })
+}
+
+fn initial_of(initial: &str, name: &str) -> bool {
+    initial.chars().count() == 1 && name.starts_with(initial)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_person_in_other_words() {
+        for (a, b) in [
+            ("Liz    Moore", "Liz Moore"),
+            ("Moore, Liz", "liz moore"),
+            ("Mariana Enríquez", "Mariana Enriquez"),
+            ("J.K. Rowling", "J. K. Rowling"),
+            ("JK Rowling", "J. K. Rowling"),
+            ("Rowling, J. K.", "Joanne K. Rowling"),
+            ("J.R.R. Tolkien", "John Ronald Reuel Tolkien"),
+            ("JRR Tolkien", "J. R. R. Tolkien"),
+            ("J. Tolkien", "J. R. R. Tolkien"),
+            ("Kurt Vonnegut Jr.", "Kurt Vonnegut"),
+            ("Vonnegut, Kurt, Jr.", "Kurt Vonnegut"),
+            ("Kurt Vonnegut, Jr.", "Vonnegut, Kurt"),
+            ("Ursula K. Le Guin", "Ursula Le Guin"),
+            ("Le Guin, Ursula K.", "Ursula K. LeGuin"),
+            ("Bessel van der Kolk", "Bessel A. van der Kolk"),
+            ("F. Scott Fitzgerald", "Francis Scott Key Fitzgerald"),
+            ("Scott Fitzgerald", "F. Scott Fitzgerald"),
+            ("Liu Cixin", "Cixin Liu"),
+            ("Ta-Nehisi Coates", "Ta Nehisi Coates"),
+            ("Sir Arthur Conan Doyle", "Arthur Conan Doyle"),
+            ("A. Conan Doyle", "Arthur Conan Doyle"),
+            ("Orwell", "George Orwell"),
+            ("Megan McDowell (Translator)", "Megan McDowell"),
+            ("Bono", "Bono"),
+            ("Bruce Alberts et al.", "Alberts, Bruce"),
+            ("Sarah Wynn-Williams", "Sarah Wynn Williams"),
+            ("村上春樹", "村上春樹"),
+        ] {
+            assert!(same_person(a, b), "{a} / {b}");
+            assert!(same_person(b, a), "{b} / {a}");
+        }
+    }
+
+    #[test]
+    fn different_people() {
+        for (a, b) in [
+            ("Stephen King", "Owen King"),
+            ("Stephen King", "Stephen Kingsley"),
+            ("S. King", "Tabitha King"),
+            ("David Mitchell", "David Michell"),
+            ("Anne Rice", "Anna Rice"),
+            ("R. Tolkien", "Christopher Tolkien"),
+            ("R. Smith", "John R. Smith"),
+            ("John A. Smith", "John B. Smith"),
+            ("George Orwell", "SparkNotes"),
+            ("", "George Orwell"),
+            ("...", "..."),
+        ] {
+            assert!(!same_person(a, b), "{a} / {b}");
+            assert!(!same_person(b, a), "{b} / {a}");
+        }
+    }
+
+    #[test]
+    fn fields_with_one_or_several_names() {
+        for (field, names) in [
+            ("Liz  Moore", &["Liz Moore"][..]),
+            ("Moore, Liz", &["Liz Moore"]),
+            ("Le Guin, Ursula K.", &["Ursula K. Le Guin"]),
+            ("García Márquez, Gabriel", &["Gabriel García Márquez"]),
+            ("Kurt Vonnegut, Jr.", &["Kurt Vonnegut Jr."]),
+            (
+                "Terry Pratchett, Neil Gaiman",
+                &["Terry Pratchett", "Neil Gaiman"],
+            ),
+            (
+                "Terry Pratchett & Neil Gaiman",
+                &["Terry Pratchett", "Neil Gaiman"],
+            ),
+            (
+                "Pratchett, Terry; Gaiman, Neil",
+                &["Terry Pratchett", "Neil Gaiman"],
+            ),
+            (
+                "Terry Pratchett and Neil Gaiman",
+                &["Terry Pratchett", "Neil Gaiman"],
+            ),
+            ("Bruce Alberts; et al.", &["Bruce Alberts"]),
+            ("", &[]),
+            (" , ; ", &[]),
+        ] {
+            assert_eq!(split_names(field), names, "{field}");
+        }
+        assert_eq!(
+            comma_list("Bono, Kurt Vonnegut, Jr., Renée  Watson"),
+            ["Bono", "Kurt Vonnegut Jr.", "Renée Watson"]
+        );
+    }
+
+    #[test]
+    fn the_family_name_is_searched_for() {
+        for (name, word) in [
+            ("J.K. Rowling", Some("Rowling")),
+            ("Enríquez, Mariana", Some("Enríquez")),
+            ("Kurt Vonnegut Jr.", Some("Vonnegut")),
+            ("Flannery O\u{2019}Connor", Some("O'Connor")),
+            ("Terry Pratchett & Neil Gaiman", Some("Pratchett")),
+            ("Megan McDowell (Translator)", Some("McDowell")),
+            ("", None),
+        ] {
+            assert_eq!(search_word(name).as_deref(), word, "{name}");
+        }
+    }
+}

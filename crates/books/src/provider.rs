@@ -1,0 +1,211 @@
+//! What the metadata providers are asked, and what their answers mean.
+
+pub(crate) mod google_books;
+pub(crate) mod open_library;
+
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, Deserializer};
+use serde_json::Value;
+
+use crate::Wanted;
+use crate::name::{is_nobody, search_word};
+use crate::text::{non_empty, words};
+
+const MAX_TITLE: usize = 500;
+const MAX_NAME: usize = 300;
+const MAX_DESCRIPTION: usize = 2_000;
+const MAX_SUBJECTS: usize = 8;
+const MAX_AUTHORS: usize = 20;
+const MAX_ISBNS: usize = 10;
+
+/// The word to search an author by, when an author is wanted.
+fn author_word(wanted: &Wanted) -> Option<String> {
+    if is_nobody(&wanted.author) {
+        return None;
+    }
+    search_word(&wanted.author)
+}
+
+/// Reads a value of any shape: of the wrong type counts as absent, so that one odd field does
+/// not spoil a whole answer.
+fn lenient<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: DeserializeOwned,
+{
+    let value = Value::deserialize(deserializer)?;
+    Ok(serde_json::from_value(value).ok())
+}
+
+/// Reads the items of a list that have the right type; also a single item without a list.
+fn lenient_list<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: DeserializeOwned,
+{
+    let items = match Value::deserialize(deserializer)? {
+        Value::Array(items) => items,
+        Value::Null => Vec::new(),
+        single => vec![single],
+    };
+    let read = |item| serde_json::from_value(item).ok();
+    Ok(items.into_iter().filter_map(read).collect())
+}
+
+/// A handful of subjects for people, out of lists that machines have filled as well.
+fn subjects<'a>(all: impl IntoIterator<Item = &'a String>) -> Vec<String> {
+    const MACHINE: [&str; 12] = [
+        "accessible book",
+        "protected daisy",
+        "in library",
+        "large type books",
+        "reading level",
+        "new york times",
+        "overdrive",
+        "internet archive",
+        "lending library",
+        "open library",
+        "general",
+        "fiction general",
+    ];
+    let mut seen = Vec::new();
+    let mut kept = Vec::new();
+    for subject in all.into_iter().take(100) {
+        let Some(subject) = non_empty(subject, 80) else {
+            continue;
+        };
+        let key = words(&subject).join(" ");
+        // "nyt:combined-print=2014", "series:Dune"
+        let is_tag = subject.contains('=') || subject.contains(':') && !subject.contains(' ');
+        if key.is_empty()
+            || is_tag
+            || MACHINE
+                .iter()
+                .any(|text| key == *text || key.starts_with(&format!("{text} ")))
+            || seen.contains(&key)
+        {
+            continue;
+        }
+        seen.push(key);
+        kept.push(subject);
+        if kept.len() == MAX_SUBJECTS {
+            break;
+        }
+    }
+    kept
+}
+
+/// A language as ISO 639-1, from that or from the three-letter codes of libraries (MARC).
+fn language(code: &str) -> Option<String> {
+    const TWO_LETTERS: [(&str, &str); 58] = [
+        ("afr", "af"),
+        ("alb", "sq"),
+        ("ara", "ar"),
+        ("arm", "hy"),
+        ("baq", "eu"),
+        ("bel", "be"),
+        ("ben", "bn"),
+        ("bul", "bg"),
+        ("cat", "ca"),
+        ("chi", "zh"),
+        ("cze", "cs"),
+        ("dan", "da"),
+        ("deu", "de"),
+        ("dut", "nl"),
+        ("eng", "en"),
+        ("est", "et"),
+        ("fin", "fi"),
+        ("fra", "fr"),
+        ("fre", "fr"),
+        ("geo", "ka"),
+        ("ger", "de"),
+        ("gle", "ga"),
+        ("glg", "gl"),
+        ("gre", "el"),
+        ("heb", "he"),
+        ("hin", "hi"),
+        ("hrv", "hr"),
+        ("hun", "hu"),
+        ("ice", "is"),
+        ("ind", "id"),
+        ("ita", "it"),
+        ("jpn", "ja"),
+        ("kor", "ko"),
+        ("lat", "la"),
+        ("lav", "lv"),
+        ("lit", "lt"),
+        ("mac", "mk"),
+        ("may", "ms"),
+        ("nld", "nl"),
+        ("nor", "no"),
+        ("per", "fa"),
+        ("pol", "pl"),
+        ("por", "pt"),
+        ("rum", "ro"),
+        ("rus", "ru"),
+        ("slo", "sk"),
+        ("slv", "sl"),
+        ("spa", "es"),
+        ("srp", "sr"),
+        ("swe", "sv"),
+        ("tam", "ta"),
+        ("tel", "te"),
+        ("tha", "th"),
+        ("tur", "tr"),
+        ("ukr", "uk"),
+        ("urd", "ur"),
+        ("vie", "vi"),
+        ("wel", "cy"),
+    ];
+    let code = code.trim().to_ascii_lowercase();
+    let code = code.rsplit('/').next()?.split(['-', '_']).next()?;
+    if !(2..=3).contains(&code.len()) || !code.bytes().all(|b| b.is_ascii_lowercase()) {
+        return None;
+    }
+    // "und", "mul", "zxx": unknown, several, none.
+    if matches!(code, "und" | "mul" | "zxx") {
+        return None;
+    }
+    let short = TWO_LETTERS.iter().find(|(long, _)| *long == code);
+    Some(short.map_or(code, |(_, short)| short).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn languages_have_two_letters_where_there_are_two() {
+        for (code, iso) in [
+            ("eng", Some("en")),
+            ("/languages/ger", Some("de")),
+            ("en", Some("en")),
+            ("pt-BR", Some("pt")),
+            ("ENG", Some("en")),
+            ("grc", Some("grc")),
+            ("und", None),
+            ("", None),
+            ("english", None),
+        ] {
+            assert_eq!(language(code).as_deref(), iso, "{code}");
+        }
+    }
+
+    #[test]
+    fn subjects_are_few_different_and_meant_for_people() {
+        let all = [
+            "Fiction",
+            "fiction",
+            "nyt:combined-print-fiction=2014-01-05",
+            "series:Dune",
+            "Accessible book",
+            "In library",
+            "Deserts -- Fiction",
+            " ",
+        ]
+        .map(String::from);
+        assert_eq!(subjects(&all), ["Fiction", "Deserts -- Fiction"]);
+        let many: Vec<String> = (0..50).map(|n| format!("subject {n}")).collect();
+        assert_eq!(subjects(&many).len(), MAX_SUBJECTS);
+    }
+}

@@ -1,0 +1,417 @@
+//! Open Library's search: <https://openlibrary.org/dev/docs/api/search>.
+//!
+//! One request asks for many books with `OR`. An answer's `docs` are works; with `editions` among
+//! the fields each carries the one edition that fits the query best.
+
+use serde::Deserialize;
+
+use super::{
+    MAX_AUTHORS, MAX_ISBNS, MAX_NAME, MAX_TITLE, language, lenient, lenient_list, subjects,
+};
+use crate::date::PartialDate;
+use crate::text::{clean, non_empty};
+use crate::title::search_phrase;
+use crate::{Author, Edition, Format, Isbn, Provider, Record, Wanted, Work};
+
+const WORK_FIELDS: &str = "key,title,subtitle,author_name,author_key,first_publish_year,cover_i,\
+    subject,number_of_pages_median,id_librarything,editions,editions.key,editions.title,\
+    editions.subtitle,editions.isbn,editions.publisher,editions.publish_date,editions.language,\
+    editions.format,editions.cover_i";
+
+/// Asks for many editions at once. The list of all of a work's ISBNs makes answers long, but it
+/// is what finds the second of two wanted editions of one work.
+pub(crate) fn by_isbn(base: &str, isbns: impl Iterator<Item = Isbn>) -> String {
+    let isbns: Vec<String> = isbns.map(|isbn| isbn.to_string()).collect();
+    let query = format!("isbn:({})", isbns.join(" OR "));
+    // Two works can claim one ISBN.
+    url(
+        base,
+        &query,
+        &format!("{WORK_FIELDS},isbn"),
+        isbns.len() * 2,
+    )
+}
+
+/// Asks for works by title and author, several candidates for each.
+pub(crate) fn by_title<'a>(base: &str, wanted: impl Iterator<Item = &'a Wanted>) -> String {
+    let pairs: Vec<String> = wanted.map(title_clause).collect();
+    url(base, &pairs.join(" OR "), WORK_FIELDS, pairs.len() * 10)
+}
+
+fn title_clause(wanted: &Wanted) -> String {
+    let title = search_phrase(&wanted.title);
+    match super::author_word(wanted) {
+        Some(author) => format!("(title:\"{title}\" AND author:\"{author}\")"),
+        None => format!("(title:\"{title}\")"),
+    }
+}
+
+/// How much a book adds to the URL of [`by_title`], in bytes.
+pub(crate) fn title_length(wanted: &Wanted) -> usize {
+    let clause = title_clause(wanted);
+    form_urlencoded::byte_serialize(clause.as_bytes())
+        .map(str::len)
+        .sum::<usize>()
+        + "+OR+".len()
+}
+
+/// Asks for works by their keys.
+pub(crate) fn by_work_id<'a>(base: &str, ids: impl Iterator<Item = &'a str>) -> String {
+    let keys: Vec<String> = ids.map(|id| format!("/works/{id}")).collect();
+    let query = format!("key:({})", keys.join(" OR "));
+    url(base, &query, WORK_FIELDS, keys.len())
+}
+
+/// Whether a text has the form of a work key, `OL82563W`.
+pub(crate) fn is_work_id(id: &str) -> bool {
+    let digits = id.strip_prefix("OL").and_then(|id| id.strip_suffix('W'));
+    digits.is_some_and(|digits| {
+        (1..=12).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit())
+    })
+}
+
+fn url(base: &str, query: &str, fields: &str, limit: usize) -> String {
+    let parameters = form_urlencoded::Serializer::new(String::new())
+        .append_pair("q", query)
+        .append_pair("fields", fields)
+        .append_pair("limit", &limit.clamp(10, 500).to_string())
+        .finish();
+    format!("{}/search.json?{parameters}", base.trim_end_matches('/'))
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    docs: Vec<serde_json::Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(default)]
+#[derive(Default)]
+struct Doc {
+    #[serde(deserialize_with = "lenient")]
+    key: Option<String>,
+    #[serde(deserialize_with = "lenient")]
+    title: Option<String>,
+    #[serde(deserialize_with = "lenient")]
+    subtitle: Option<String>,
+    #[serde(deserialize_with = "lenient_list")]
+    author_name: Vec<String>,
+    #[serde(deserialize_with = "lenient_list")]
+    author_key: Vec<String>,
+    #[serde(deserialize_with = "lenient")]
+    first_publish_year: Option<i32>,
+    #[serde(deserialize_with = "lenient_list")]
+    isbn: Vec<String>,
+    #[serde(deserialize_with = "lenient")]
+    cover_i: Option<i64>,
+    #[serde(deserialize_with = "lenient_list")]
+    subject: Vec<String>,
+    #[serde(deserialize_with = "lenient")]
+    number_of_pages_median: Option<u32>,
+    #[serde(deserialize_with = "lenient_list")]
+    id_librarything: Vec<String>,
+    #[serde(deserialize_with = "lenient")]
+    editions: Option<Editions>,
+}
+
+#[derive(Deserialize)]
+struct Editions {
+    #[serde(deserialize_with = "lenient_list")]
+    docs: Vec<EditionDoc>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct EditionDoc {
+    #[serde(deserialize_with = "lenient")]
+    key: Option<String>,
+    #[serde(deserialize_with = "lenient")]
+    title: Option<String>,
+    #[serde(deserialize_with = "lenient")]
+    subtitle: Option<String>,
+    #[serde(deserialize_with = "lenient_list")]
+    isbn: Vec<String>,
+    #[serde(deserialize_with = "lenient_list")]
+    publisher: Vec<String>,
+    #[serde(deserialize_with = "lenient_list")]
+    publish_date: Vec<String>,
+    #[serde(deserialize_with = "lenient_list")]
+    language: Vec<String>,
+    #[serde(deserialize_with = "lenient_list")]
+    format: Vec<String>,
+    #[serde(deserialize_with = "lenient")]
+    cover_i: Option<i64>,
+}
+
+/// Reads an answer to a search for works: a record for each edition that is told of.
+///
+/// `wanted` ISBNs that a work claims, without their edition being told of, get a record of the
+/// work with nothing but that ISBN as the edition.
+pub(crate) fn read(body: &[u8], wanted: &[Isbn]) -> Result<Vec<Record>, serde_json::Error> {
+    let answer: Answer = serde_json::from_slice(body)?;
+    let mut records = Vec::new();
+    for doc in answer.docs {
+        if let Ok(doc) = serde_json::from_value::<Doc>(doc) {
+            records.extend(doc.into_records(wanted));
+        }
+    }
+    Ok(records)
+}
+
+impl Doc {
+    fn into_records(self, wanted: &[Isbn]) -> Vec<Record> {
+        let Some(work) = self.work() else {
+            return Vec::new();
+        };
+        let authors = self.authors();
+        let record = |edition| Record {
+            provider: Provider::OpenLibrary,
+            work: work.clone(),
+            edition,
+            authors: authors.clone(),
+        };
+        let told: Vec<Edition> = (self.editions.iter())
+            .flat_map(|editions| &editions.docs)
+            .map(|edition| edition.edition(wanted))
+            .collect();
+        let claimed: Vec<Isbn> = self
+            .isbn
+            .iter()
+            .filter_map(|isbn| Isbn::parse(isbn).ok())
+            .collect();
+        let mut untold: Vec<Isbn> = (wanted.iter().copied())
+            .filter(|isbn| claimed.contains(isbn))
+            .filter(|isbn| !told.iter().any(|edition| edition.isbns.contains(isbn)))
+            .collect();
+        untold.dedup();
+        let bare = |isbn| Edition {
+            isbns: vec![isbn],
+            title: Some(work.title.clone()),
+            subtitle: work.subtitle.clone(),
+            ..Edition::default()
+        };
+        let mut records: Vec<Record> = told.into_iter().map(record).collect();
+        records.extend(untold.into_iter().map(bare).map(record));
+        if records.is_empty() && wanted.is_empty() {
+            records.push(record(Edition::default()));
+        }
+        records
+    }
+
+    fn work(&self) -> Option<Work> {
+        let id = self.key.as_deref().and_then(|key| key.rsplit('/').next());
+        Some(Work {
+            title: non_empty(self.title.as_deref()?, MAX_TITLE)?,
+            subtitle: (self.subtitle.as_deref()).and_then(|text| non_empty(text, MAX_TITLE)),
+            open_library_id: id.filter(|id| is_work_id(id)).map(str::to_owned),
+            first_published: self.first_publish_year,
+            subjects: subjects(&self.subject),
+            description: None,
+            cover_url: self.cover_i.and_then(cover_url),
+            median_pages: self.number_of_pages_median.filter(|pages| *pages > 0),
+            librarything_ids: self
+                .id_librarything
+                .iter()
+                .filter(|id| id.len() <= 20 && id.bytes().all(|b| b.is_ascii_alphanumeric()))
+                .take(5)
+                .cloned()
+                .collect(),
+        })
+    }
+
+    fn authors(&self) -> Vec<Author> {
+        self.author_name
+            .iter()
+            .enumerate()
+            .filter_map(|(at, name)| {
+                let key = self
+                    .author_key
+                    .get(at)
+                    .map(|key| key.rsplit('/').next().unwrap_or(key));
+                Some(Author {
+                    name: non_empty(name, MAX_NAME)?,
+                    open_library_id: key.and_then(|key| key_of(key, 'A')),
+                })
+            })
+            .take(MAX_AUTHORS)
+            .collect()
+    }
+}
+
+impl EditionDoc {
+    /// The wanted ISBNs of the edition come first, so that none of them is cut off.
+    fn edition(&self, wanted: &[Isbn]) -> Edition {
+        let mut isbns: Vec<Isbn> = Vec::new();
+        for isbn in self.isbn.iter().filter_map(|isbn| Isbn::parse(isbn).ok()) {
+            if !isbns.contains(&isbn) {
+                isbns.push(isbn);
+            }
+        }
+        isbns.sort_by_key(|isbn| !wanted.contains(isbn));
+        isbns.truncate(MAX_ISBNS);
+        let key = self.key.as_deref().and_then(|key| key.rsplit('/').next());
+        Edition {
+            isbns,
+            title: (self.title.as_deref()).and_then(|text| non_empty(text, MAX_TITLE)),
+            subtitle: (self.subtitle.as_deref()).and_then(|text| non_empty(text, MAX_TITLE)),
+            publisher: (self.publisher.first()).and_then(|text| non_empty(text, MAX_NAME)),
+            published: (self.publish_date.iter())
+                .find_map(|text| PartialDate::parse(&clean(text, 60)))
+                .map(|date| date.to_string()),
+            pages: None,
+            format: self.format.iter().find_map(|text| Format::parse(text)),
+            language: self.language.iter().find_map(|code| language(code)),
+            cover_url: self.cover_i.and_then(cover_url),
+            open_library_id: key.and_then(|key| key_of(key, 'M')),
+            google_volume_id: None,
+        }
+    }
+}
+
+fn key_of(key: &str, kind: char) -> Option<String> {
+    let digits = key.strip_prefix("OL")?.strip_suffix(kind)?;
+    let valid = (1..=12).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
+    valid.then(|| key.to_owned())
+}
+
+/// Covers by cover id: by ISBN they are rationed.
+fn cover_url(id: i64) -> Option<String> {
+    // -1 says that there is none.
+    (id > 0).then(|| format!("https://covers.openlibrary.org/b/id/{id}-L.jpg"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn isbn(text: &str) -> Isbn {
+        Isbn::parse(text).unwrap()
+    }
+
+    const DOC: &str = r#"{"numFound":1,"start":0,"numFoundExact":true,"docs":[{
+        "key":"/works/OL20126932W","title":"Long Bright River","subtitle":"A Novel",
+        "author_name":["Liz Moore"],"author_key":["OL6912340A"],"first_publish_year":2020,
+        "isbn":["0525540679","9780525540670","9780593293225"],"cover_i":9349341,
+        "subject":["Fiction","nyt:x=1","Sisters"],"number_of_pages_median":488,
+        "id_librarything":["23445"],"language":["eng","spa"],
+        "editions":{"numFound":3,"start":0,"numFoundExact":true,"docs":[{
+            "key":"/books/OL27988484M","title":"Long Bright River",
+            "isbn":["0525540679","9780525540670"],"publisher":["Riverhead Books"],
+            "publish_date":["January 7, 2020"],"language":["eng"],"format":["Hardcover"],
+            "cover_i":9349342}]}}]}"#;
+
+    #[test]
+    fn a_doc_is_a_work_and_its_fitting_edition() {
+        let wanted = isbn("9780525540670");
+        let records = read(DOC.as_bytes(), &[wanted]).unwrap();
+        let [record] = records.as_slice() else {
+            panic!("{records:?}");
+        };
+        assert_eq!(record.work.open_library_id.as_deref(), Some("OL20126932W"));
+        assert_eq!(record.work.subjects, ["Fiction", "Sisters"]);
+        assert_eq!(record.work.librarything_ids, ["23445"]);
+        assert_eq!(
+            record.authors[0].open_library_id.as_deref(),
+            Some("OL6912340A")
+        );
+        let edition = &record.edition;
+        assert_eq!(edition.isbns, [wanted]);
+        assert_eq!(edition.isbn_forms(), ["9780525540670", "0525540679"]);
+        assert_eq!(edition.published.as_deref(), Some("2020-01-07"));
+        assert_eq!(edition.year(), Some(2020));
+        assert_eq!(edition.format, Some(Format::Hardcover));
+        assert_eq!(edition.language.as_deref(), Some("en"));
+        assert_eq!(edition.open_library_id.as_deref(), Some("OL27988484M"));
+        assert_eq!(record.pages(), Some(488));
+        assert_eq!(
+            record.cover_url(),
+            Some("https://covers.openlibrary.org/b/id/9349342-L.jpg")
+        );
+    }
+
+    #[test]
+    fn a_second_wanted_edition_of_a_work_has_only_its_isbn() {
+        let (first, second) = (isbn("9780525540670"), isbn("9780593293225"));
+        let records = read(DOC.as_bytes(), &[second, first, isbn("9780593230381")]).unwrap();
+        assert_eq!(records.len(), 2);
+        assert_eq!(records[1].edition.isbns, [second]);
+        assert_eq!(records[1].edition.publisher, None);
+        assert_eq!(records[1].work, records[0].work);
+    }
+
+    #[test]
+    fn odd_fields_and_docs_are_passed_over() {
+        let body = r#"{"docs":[7,{"title":null},{"title":"  "},{"title":"A","key":"nonsense",
+            "author_name":"One Name","first_publish_year":"1999","isbn":[1,"x"],"cover_i":-1,
+            "editions":{"docs":[{"isbn":null,"publish_date":"2001"},3]}},{"title":"B","editions":[]}]}"#;
+        let records = read(body.as_bytes(), &[]).unwrap();
+        assert_eq!(records.len(), 2);
+        assert_eq!(records[0].work.title, "A");
+        assert_eq!(records[0].work.open_library_id, None);
+        assert_eq!(records[0].work.first_published, None);
+        assert_eq!(records[0].authors[0].name, "One Name");
+        assert_eq!(records[0].edition.published.as_deref(), Some("2001"));
+        assert_eq!(records[0].cover_url(), None);
+        assert_eq!(records[1].edition, Edition::default());
+    }
+
+    #[test]
+    fn what_is_no_answer_is_garbage() {
+        for body in [
+            "",
+            "<html>",
+            "[]",
+            "{}",
+            r#"{"docs":{}}"#,
+            r#"{"docs":[{"title":"#,
+        ] {
+            assert!(read(body.as_bytes(), &[]).is_err(), "{body}");
+        }
+    }
+
+    #[test]
+    fn requests_hold_many_books() {
+        let url = by_isbn(
+            "http://h/",
+            [isbn("9780525540670"), isbn("9780593230381")].into_iter(),
+        );
+        assert!(
+            url.starts_with("http://h/search.json?q=isbn%3A%289780525540670+OR+9780593230381%29&"),
+            "{url}"
+        );
+        assert!(url.ends_with("%2Cisbn&limit=10"), "{url}");
+
+        let wanted = [
+            Wanted {
+                title: "The Poppy War (The Poppy War, #1)".into(),
+                author: "R.F. Kuang".into(),
+                ..Wanted::default()
+            },
+            Wanted {
+                title: "Say \"Nothing\": A True Story".into(),
+                ..Wanted::default()
+            },
+        ];
+        let url = by_title("http://h", wanted.iter());
+        let query = form_urlencoded::parse(url.split_once('?').unwrap().1.as_bytes())
+            .find(|(name, _)| name == "q")
+            .unwrap()
+            .1;
+        assert_eq!(
+            query,
+            r#"(title:"Poppy War" AND author:"Kuang") OR (title:"Say Nothing")"#
+        );
+        assert!(
+            by_work_id("http://h", ["OL1W", "OL2W"].into_iter())
+                .contains("q=key%3A%28%2Fworks%2FOL1W+OR+%2Fworks%2FOL2W%29&")
+        );
+    }
+
+    #[test]
+    fn work_keys() {
+        assert!(is_work_id("OL82563W"));
+        for id in ["", "OLW", "OL1M", "82563", "OL82563W)", "OL1234567890123W"] {
+            assert!(!is_work_id(id), "{id}");
+        }
+    }
+}

@@ -1,0 +1,445 @@
+//! The search of one wave of books through all providers, without doing any I/O.
+
+use serde::{Deserialize, Serialize};
+
+use crate::matching::Candidates;
+use crate::provider::{google_books, open_library};
+use crate::text::words;
+use crate::{Isbn, Provider, Record, Wanted};
+
+/// A request URL is kept under 4 KB, of which the query may take this much (bytes, encoded).
+const MAX_QUERY: usize = 3_400;
+
+/// Where the providers are, and how much one request may ask for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoints {
+    /// Base URL of Open Library, like `https://openlibrary.org`; `None` leaves it out.
+    pub open_library: Option<String>,
+    /// Google Books; `None` leaves it out.
+    pub google_books: Option<GoogleBooks>,
+    /// ISBNs in one request to Open Library, and work keys likewise.
+    pub isbns_per_request: usize,
+    /// Titles in one request to Open Library.
+    pub titles_per_request: usize,
+}
+
+/// Where Google Books is.
+#[derive(Default, Clone, Debug, PartialEq, Eq)]
+pub struct GoogleBooks {
+    /// Base URL, like `https://www.googleapis.com/books/v1`.
+    pub base: String,
+    /// API key; without one the quota is shared with everybody at the same address.
+    pub key: Option<String>,
+    /// ISO 3166-1 code of the country to answer for: where it cannot tell from the address, as for
+    /// servers in a cloud, Google refuses to answer at all. `None` leaves it to the address.
+    pub country: Option<String>,
+}
+
+impl Default for Endpoints {
+    /// The real services, without a key.
+    fn default() -> Self {
+        Self {
+            open_library: Some("https://openlibrary.org".to_owned()),
+            google_books: Some(GoogleBooks {
+                base: "https://www.googleapis.com/books/v1".to_owned(),
+                key: None,
+                country: None,
+            }),
+            isbns_per_request: 100,
+            titles_per_request: 40,
+        }
+    }
+}
+
+/// What a look-up goes by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum By {
+    /// The ISBN of the edition.
+    Isbn,
+    /// Title and, where there is one, author.
+    Title,
+    /// The key of the work at Open Library.
+    WorkId,
+}
+
+/// One outbound request, for some books of the wave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lookup {
+    /// Who is asked.
+    pub provider: Provider,
+    /// What for.
+    pub by: By,
+    /// Positions in the wave.
+    pub items: Vec<usize>,
+}
+
+/// A request without a body. Headers and time-outs are the caller's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpGet {
+    /// Absolute URL, under 4 KB apart from the base. May hold an API key: not for logs.
+    pub url: String,
+}
+
+/// What became of a [`Lookup`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    /// A whole answer, as [`Search::read`] understood it; without records it is a "no".
+    Records(Vec<Record>),
+    /// No answer, an error, or garbage.
+    Failed,
+    /// Not sent: the provider's breaker is open, or the budget is used up.
+    Refused,
+}
+
+/// The body of a 200 answer was not what the provider's interface promises.
+#[derive(Debug, thiserror::Error)]
+#[error("{} answered with something else than its API promises: {source}", .provider.name())]
+pub struct GarbageError {
+    provider: Provider,
+    source: serde_json::Error,
+}
+
+/// How the search for one book ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Found {
+    /// A provider knows it.
+    Record(Box<Record>),
+    /// At least one provider said that it does not, and none knew it; or there was nothing to
+    /// ask by or nobody to ask.
+    NotFound,
+    /// No provider gave an answer, and at least one was asked and failed.
+    Error,
+    /// No provider could be asked: breakers open, budgets used up.
+    CircuitOpen,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Round {
+    OpenLibraryIds,
+    OpenLibraryTitles,
+    GoogleBooks,
+    /// By title, for books whose ISBN Google Books does not know and whose title Open Library
+    /// was not asked or did not answer.
+    GoogleBooksTitles,
+    Over,
+}
+
+impl Round {
+    fn next(self) -> Self {
+        match self {
+            Self::OpenLibraryIds => Self::OpenLibraryTitles,
+            Self::OpenLibraryTitles => Self::GoogleBooks,
+            Self::GoogleBooks => Self::GoogleBooksTitles,
+            Self::GoogleBooksTitles | Self::Over => Self::Over,
+        }
+    }
+}
+
+struct Item {
+    wanted: Wanted,
+    found: Option<Box<Record>>,
+    /// Somebody said "no" to a look-up by title.
+    title_denied: bool,
+    /// Somebody said "no" to any look-up.
+    denied: bool,
+    /// Providers that did not answer.
+    silent: Vec<Provider>,
+    failed: bool,
+    refused: bool,
+    awaited: u32,
+}
+
+impl Item {
+    fn new(mut wanted: Wanted) -> Self {
+        if words(&wanted.title).is_empty() {
+            wanted.title.clear();
+        }
+        wanted.work_id = wanted.work_id.filter(|id| open_library::is_work_id(id));
+        Self {
+            wanted,
+            found: None,
+            title_denied: false,
+            denied: false,
+            silent: Vec::new(),
+            failed: false,
+            refused: false,
+            awaited: 0,
+        }
+    }
+
+    /// What to ask for this book in a round, if anything.
+    fn step(&self, round: Round) -> Option<By> {
+        if self.found.is_some() {
+            return None;
+        }
+        let by_isbn = self.wanted.isbn.map(|_| By::Isbn);
+        let by_work = self.wanted.work_id.as_ref().map(|_| By::WorkId);
+        let by_title = (!self.wanted.title.is_empty()).then_some(By::Title);
+        let silent = |provider| self.silent.contains(&provider);
+        match round {
+            Round::OpenLibraryIds => by_isbn.or(by_work),
+            // A provider that was just silent is not asked again for the same book.
+            Round::OpenLibraryTitles if silent(Provider::OpenLibrary) => None,
+            Round::OpenLibraryTitles => by_title.or(by_work.filter(|_| by_isbn.is_some())),
+            Round::GoogleBooks => by_isbn.or(by_title),
+            Round::GoogleBooksTitles => by_title.filter(|_| {
+                by_isbn.is_some() && !self.title_denied && !silent(Provider::GoogleBooks)
+            }),
+            Round::Over => None,
+        }
+    }
+
+    fn look_through(&mut self, by: By, candidates: &Candidates) {
+        let found = match by {
+            By::Isbn => self.wanted.isbn.and_then(|isbn| candidates.by_isbn(isbn)),
+            By::Title => candidates.by_title(&self.wanted),
+            By::WorkId => (self.wanted.work_id.as_deref()).and_then(|id| candidates.by_work_id(id)),
+        };
+        match found {
+            Some(record) => self.found = Some(Box::new(record)),
+            None => {
+                self.denied = true;
+                self.title_denied |= by == By::Title;
+            }
+        }
+    }
+}
+
+/// The search of one wave of books through all providers: which requests may go out now, and
+/// what their answers mean.
+///
+/// Open Library is asked first, in batches: by ISBN (or work key), then by title for the rest.
+/// Then Google Books, one request for each book that is still missing.
+///
+/// **The one rule**: every [`Lookup`] that [`next`](Self::next) hands out must come back through
+/// [`answered`](Self::answered), in any order; until all are back there is nothing more to do.
+/// The search is over when `next` has nothing and nothing is out.
+pub struct Search {
+    items: Vec<Item>,
+    endpoints: Endpoints,
+    round: Option<Round>,
+    outstanding: usize,
+}
+
+impl Search {
+    /// Begins a search.
+    pub fn new(wanted: Vec<Wanted>, endpoints: &Endpoints) -> Self {
+        Self {
+            items: wanted.into_iter().map(Item::new).collect(),
+            endpoints: endpoints.clone(),
+            round: None,
+            outstanding: 0,
+        }
+    }
+
+    /// All requests that can go out now, in parallel. Empty while answers are awaited, and when
+    /// the search is over.
+    #[allow(
+        clippy::should_implement_trait,
+        reason = "an empty answer is no end: an iterator would lie"
+    )]
+    pub fn next(&mut self) -> Vec<Lookup> {
+        while self.outstanding == 0 && self.round != Some(Round::Over) {
+            let round = self.round.map_or(Round::OpenLibraryIds, Round::next);
+            self.round = Some(round);
+            let lookups = self.lookups(round);
+            for lookup in &lookups {
+                for &at in &lookup.items {
+                    self.items[at].awaited += 1;
+                }
+            }
+            self.outstanding = lookups.len();
+            if !lookups.is_empty() {
+                return lookups;
+            }
+        }
+        Vec::new()
+    }
+
+    fn lookups(&self, round: Round) -> Vec<Lookup> {
+        let provider = match round {
+            Round::OpenLibraryIds | Round::OpenLibraryTitles => Provider::OpenLibrary,
+            Round::GoogleBooks | Round::GoogleBooksTitles => Provider::GoogleBooks,
+            Round::Over => return Vec::new(),
+        };
+        let is_configured = match provider {
+            Provider::OpenLibrary => self.endpoints.open_library.is_some(),
+            Provider::GoogleBooks => self.endpoints.google_books.is_some(),
+        };
+        if !is_configured {
+            return Vec::new();
+        }
+        let mut lookups = Vec::new();
+        for by in [By::Isbn, By::WorkId, By::Title] {
+            let items = (0..self.items.len()).filter(|&at| self.items[at].step(round) == Some(by));
+            lookups.extend(self.batches(provider, by, items));
+        }
+        lookups
+    }
+
+    fn batches(
+        &self,
+        provider: Provider,
+        by: By,
+        items: impl Iterator<Item = usize>,
+    ) -> Vec<Lookup> {
+        let most = match (provider, by) {
+            (Provider::GoogleBooks, _) => 1,
+            (Provider::OpenLibrary, By::Title) => self.endpoints.titles_per_request.max(1),
+            (Provider::OpenLibrary, By::Isbn | By::WorkId) => {
+                self.endpoints.isbns_per_request.max(1)
+            }
+        };
+        let mut batches: Vec<Lookup> = Vec::new();
+        let mut length = 0;
+        for at in items {
+            let wanted = &self.items[at].wanted;
+            let cost = match by {
+                By::Title => open_library::title_length(wanted),
+                // "9780525540670+OR+", "%2Fworks%2FOL82563W+OR+"
+                By::Isbn => 17,
+                By::WorkId => 32,
+            };
+            match batches.last_mut() {
+                Some(batch) if batch.items.len() < most && length + cost <= MAX_QUERY => {
+                    batch.items.push(at);
+                    length += cost;
+                }
+                _ => {
+                    batches.push(Lookup {
+                        provider,
+                        by,
+                        items: vec![at],
+                    });
+                    length = cost;
+                }
+            }
+        }
+        batches
+    }
+
+    /// The request of a look-up that [`next`](Self::next) handed out.
+    pub fn request(&self, lookup: &Lookup) -> HttpGet {
+        let wanted = || self.wanted(lookup);
+        let url = match lookup.provider {
+            Provider::OpenLibrary => {
+                let base = self.endpoints.open_library.as_deref().unwrap_or_default();
+                match lookup.by {
+                    By::Isbn => open_library::by_isbn(base, self.isbns(lookup).into_iter()),
+                    By::Title => open_library::by_title(base, wanted()),
+                    By::WorkId => open_library::by_work_id(
+                        base,
+                        wanted().filter_map(|wanted| wanted.work_id.as_deref()),
+                    ),
+                }
+            }
+            Provider::GoogleBooks => {
+                let nowhere = GoogleBooks::default();
+                let google = self.endpoints.google_books.as_ref().unwrap_or(&nowhere);
+                match (lookup.by, wanted().next()) {
+                    (
+                        By::Isbn,
+                        Some(&Wanted {
+                            isbn: Some(isbn), ..
+                        }),
+                    ) => google_books::by_isbn(google, isbn),
+                    (_, Some(wanted)) => google_books::by_title(google, wanted),
+                    (_, None) => google_books::by_title(google, &Wanted::default()),
+                }
+            }
+        };
+        HttpGet { url }
+    }
+
+    /// Reads the body of a `200` answer to a look-up.
+    pub fn read(&self, lookup: &Lookup, body: &[u8]) -> Result<Vec<Record>, GarbageError> {
+        match lookup.provider {
+            Provider::OpenLibrary => {
+                let isbns = match lookup.by {
+                    By::Isbn => self.isbns(lookup),
+                    By::Title | By::WorkId => Vec::new(),
+                };
+                open_library::read(body, &isbns)
+            }
+            Provider::GoogleBooks => google_books::read(body),
+        }
+        .map_err(|source| GarbageError {
+            provider: lookup.provider,
+            source,
+        })
+    }
+
+    /// Takes in what became of a look-up.
+    pub fn answered(&mut self, lookup: Lookup, answer: Answer) {
+        self.outstanding = self.outstanding.saturating_sub(1);
+        let answer = match answer {
+            Answer::Records(records) => Ok(Candidates::new(records)),
+            Answer::Failed => Err(false),
+            Answer::Refused => Err(true),
+        };
+        for &at in &lookup.items {
+            let Some(item) = self.items.get_mut(at) else {
+                continue;
+            };
+            item.awaited = item.awaited.saturating_sub(1);
+            match &answer {
+                Ok(candidates) => item.look_through(lookup.by, candidates),
+                Err(refused) => {
+                    item.silent.push(lookup.provider);
+                    item.refused |= refused;
+                    item.failed |= !refused;
+                }
+            }
+        }
+    }
+
+    /// Ends the search: one outcome for each wanted book, in order. Books of look-ups that never
+    /// came back, or were never handed out, count as failed.
+    pub fn finish(self) -> Vec<Found> {
+        let over = self.round == Some(Round::Over) || {
+            let mut round = self.round.map_or(Round::OpenLibraryIds, Round::next);
+            loop {
+                if round == Round::Over {
+                    break true;
+                }
+                if !self.lookups(round).is_empty() {
+                    break false;
+                }
+                round = round.next();
+            }
+        };
+        self.items
+            .into_iter()
+            .map(|item| {
+                let left_alone = !over
+                    && (item.wanted.isbn.is_some()
+                        || item.wanted.work_id.is_some()
+                        || !item.wanted.title.is_empty());
+                match item.found {
+                    Some(record) => Found::Record(record),
+                    None if item.denied => Found::NotFound,
+                    None if item.failed || item.awaited > 0 => Found::Error,
+                    None if item.refused => Found::CircuitOpen,
+                    None if left_alone => Found::Error,
+                    None => Found::NotFound,
+                }
+            })
+            .collect()
+    }
+
+    fn wanted<'a>(&'a self, lookup: &'a Lookup) -> impl Iterator<Item = &'a Wanted> {
+        let item = |&at: &usize| self.items.get(at);
+        lookup
+            .items
+            .iter()
+            .filter_map(item)
+            .map(|item| &item.wanted)
+    }
+
+    fn isbns(&self, lookup: &Lookup) -> Vec<Isbn> {
+        self.wanted(lookup)
+            .filter_map(|wanted| wanted.isbn)
+            .collect()
+    }
+}
