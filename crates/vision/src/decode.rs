@@ -1,0 +1,197 @@
+//! From the bytes of an upload to pixels, within [`crate::MEMORY_BUDGET`].
+
+use std::io::{Cursor, ErrorKind};
+
+use crate::orientation::Orientation;
+use crate::probe::{ImageError, ImageKind, Layout, Probe, probe};
+use crate::raster::{Gray, Raster, Rgb};
+
+/// More scans than any encoder writes; each costs a pass over the whole photo.
+const MAX_JPEG_SCANS: usize = 64;
+
+/// A decoded photo.
+pub(crate) struct Decoded {
+    /// As stored, in the resolution for barcodes.
+    pub luma: Gray,
+    /// As stored, in the resolution for vision models.
+    pub color: Rgb,
+    pub orientation: Orientation,
+}
+
+pub(crate) fn decode(bytes: &[u8]) -> Result<Decoded, ImageError> {
+    let probe = probe(bytes)?;
+    let (raster, orientation) = match probe.kind {
+        ImageKind::Jpeg => jpeg(bytes, &probe)?,
+        ImageKind::Png => png(bytes, &probe)?,
+        ImageKind::WebP => webp(bytes, &probe)?,
+    };
+    let (luma, color) = raster.finish();
+    Ok(Decoded {
+        luma,
+        color,
+        orientation,
+    })
+}
+
+fn jpeg(bytes: &[u8], probe: &Probe) -> Result<(Raster, Orientation), ImageError> {
+    // A byte FF in coded data is followed by 00: this finds scan headers only.
+    if bytes.windows(2).filter(|w| w == &[0xff, 0xda]).count() > MAX_JPEG_SCANS {
+        return Err(ImageError::Damaged(
+            "a JPEG with more scans than sense".into(),
+        ));
+    }
+    let reduction = probe.reduction().unwrap_or(8);
+    let mut decoder = jpeg_decoder::Decoder::new(bytes);
+    let requested = |side: u32| (side.div_ceil(reduction)).min(u32::from(u16::MAX)) as u16;
+    let (width, height) = decoder
+        .scale(requested(probe.width), requested(probe.height))
+        .map_err(jpeg_error)?;
+    let pixels = decoder.decode().map_err(jpeg_error)?;
+    let orientation = decoder
+        .exif_data()
+        .map_or_else(Orientation::default, Orientation::from_exif);
+    let format = decoder.info().map(|info| info.pixel_format);
+    drop(decoder);
+
+    let width_bytes = usize::from(width);
+    let mut raster = Raster::new(width.into(), height.into());
+    match format {
+        Some(jpeg_decoder::PixelFormat::RGB24) => {
+            for row in pixels.chunks_exact(width_bytes * 3) {
+                raster.push(row);
+            }
+        }
+        Some(jpeg_decoder::PixelFormat::L8) => {
+            push_rows(&mut raster, pixels.chunks_exact(width_bytes), 1, |p| {
+                [p[0]; 3]
+            });
+        }
+        Some(jpeg_decoder::PixelFormat::CMYK32) => {
+            push_rows(&mut raster, pixels.chunks_exact(width_bytes * 4), 4, |p| {
+                let ink = |c: u8| (u16::from(255 - c) * u16::from(255 - p[3]) / 255) as u8;
+                [ink(p[0]), ink(p[1]), ink(p[2])]
+            });
+        }
+        _ => {
+            return Err(ImageError::Unsupported(
+                "JPEG with more than 8 bits a sample",
+            ));
+        }
+    }
+    Ok((raster, orientation))
+}
+
+fn jpeg_error(error: jpeg_decoder::Error) -> ImageError {
+    match error {
+        jpeg_decoder::Error::Io(e) if e.kind() == ErrorKind::UnexpectedEof => {
+            ImageError::Truncated("the JPEG ends before its last row".into())
+        }
+        other => ImageError::Damaged(other.to_string()),
+    }
+}
+
+fn png(bytes: &[u8], probe: &Probe) -> Result<(Raster, Orientation), ImageError> {
+    let mut decoder =
+        png::Decoder::new_with_limits(Cursor::new(bytes), png::Limits { bytes: 8 << 20 });
+    decoder.set_ignore_text_chunk(true);
+    decoder.set_ignore_iccp_chunk(true);
+    decoder.set_transformations(png::Transformations::EXPAND | png::Transformations::STRIP_16);
+    let mut reader = decoder.read_info().map_err(png_error)?;
+    let (color, _) = reader.output_color_type();
+    let samples = color.samples();
+    let mut raster = Raster::new(probe.width, probe.height);
+    let to_rgb = |p: &[u8]| match color {
+        png::ColorType::Grayscale => [p[0]; 3],
+        png::ColorType::GrayscaleAlpha => [on_white(p[0], p[1]); 3],
+        png::ColorType::Rgb | png::ColorType::Indexed => [p[0], p[1], p[2]],
+        png::ColorType::Rgba => [p[0], p[1], p[2]].map(|c| on_white(c, p[3])),
+    };
+    if probe.layout == (Layout::Png { interlaced: true }) {
+        let size = reader
+            .output_buffer_size()
+            .ok_or(ImageError::Unsupported("PNG of impossible size"))?;
+        let mut pixels = vec![0; size];
+        reader.next_frame(&mut pixels).map_err(png_error)?;
+        let row = probe.width as usize * samples;
+        push_rows(&mut raster, pixels.chunks_exact(row), samples, to_rgb);
+    } else {
+        let mut rgb = Vec::with_capacity(probe.width as usize * 3);
+        while let Some(row) = reader.next_row().map_err(png_error)? {
+            rgb.clear();
+            rgb.extend(row.data().chunks_exact(samples).flat_map(to_rgb));
+            raster.push(&rgb);
+        }
+    }
+    let orientation = reader
+        .info()
+        .exif_metadata
+        .as_deref()
+        .map_or_else(Orientation::default, Orientation::from_exif);
+    Ok((raster, orientation))
+}
+
+fn png_error(error: png::DecodingError) -> ImageError {
+    match error {
+        png::DecodingError::IoError(e) if e.kind() == ErrorKind::UnexpectedEof => {
+            ImageError::Truncated("the PNG ends before its last row".into())
+        }
+        other => ImageError::Damaged(other.to_string()),
+    }
+}
+
+fn webp(bytes: &[u8], probe: &Probe) -> Result<(Raster, Orientation), ImageError> {
+    let mut decoder = image_webp::WebPDecoder::new(Cursor::new(bytes)).map_err(webp_error)?;
+    decoder.set_memory_limit(1 << 20);
+    if decoder.dimensions() != (probe.width, probe.height) {
+        return Err(ImageError::Damaged("a WebP with two sizes".into()));
+    }
+    let channels = if decoder.has_alpha() { 4 } else { 3 };
+    let row = probe.width as usize * channels;
+    let mut pixels = vec![0; row * probe.height as usize];
+    decoder.read_image(&mut pixels).map_err(webp_error)?;
+    let exif = decoder.exif_metadata().ok().flatten();
+    drop(decoder);
+    let orientation = exif.map_or_else(Orientation::default, |e| {
+        // Some writers put JPEG's marker before the TIFF header.
+        Orientation::from_exif(e.strip_prefix(b"Exif\0\0").unwrap_or(&e))
+    });
+    let mut raster = Raster::new(probe.width, probe.height);
+    push_rows(
+        &mut raster,
+        pixels.chunks_exact(row),
+        channels,
+        |p| match p {
+            [r, g, b, a] => [*r, *g, *b].map(|c| on_white(c, *a)),
+            _ => [p[0], p[1], p[2]],
+        },
+    );
+    Ok((raster, orientation))
+}
+
+fn webp_error(error: image_webp::DecodingError) -> ImageError {
+    match error {
+        image_webp::DecodingError::IoError(e) if e.kind() == ErrorKind::UnexpectedEof => {
+            ImageError::Truncated("the WebP ends before its last row".into())
+        }
+        other => ImageError::Damaged(other.to_string()),
+    }
+}
+
+fn push_rows<'a>(
+    raster: &mut Raster,
+    rows: impl Iterator<Item = &'a [u8]>,
+    samples: usize,
+    to_rgb: impl Fn(&[u8]) -> [u8; 3],
+) {
+    let mut rgb = Vec::new();
+    for row in rows {
+        rgb.clear();
+        rgb.extend(row.chunks_exact(samples).flat_map(&to_rgb));
+        raster.push(&rgb);
+    }
+}
+
+fn on_white(color: u8, alpha: u8) -> u8 {
+    let alpha = u16::from(alpha);
+    ((u16::from(color) * alpha + 255 * (255 - alpha)) / 255) as u8
+}

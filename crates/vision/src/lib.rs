@@ -1,0 +1,28 @@
+//! From a photo of a bookshelf to the books on it, as pure functions: no I/O, no clock.
+//!
+//! [`probe`] recognises an upload and refuses what cannot be used before anything is decoded;
+//! [`prepare`] decodes it once and yields everything that is needed of it: an upright JPEG for a
+//! vision model, free of metadata, the measured [`Quality`], and the ISBN barcodes. [`Vision`]
+//! spells the request to a vision model and reads its answer. [`merge`] makes one list of what
+//! barcodes and models have found on all photos of a job.
+
+mod answer;
+mod barcode;
+mod decode;
+mod detection;
+mod merge;
+mod orientation;
+mod prepare;
+mod probe;
+mod provider;
+mod quality;
+mod raster;
+
+pub use answer::{DEFAULT_CONFIDENCE, MAX_AUTHOR, MAX_BOOKS, MAX_TITLE};
+pub use detection::{BoundingBox, Detection};
+pub use merge::merge;
+pub use prepare::{MAX_JPEG_BYTES, Photo, Prepared, prepare};
+pub use probe::{ImageError, ImageKind, MAX_PIXELS, MEMORY_BUDGET, MIN_SIDE, Probe, probe};
+pub use provider::{HttpPost, Vision, VisionFailure};
+pub use quality::{Quality, Severity, Suggestion, SuggestionKind, suggestions};
+pub use raster::LONGEST_SIDE;

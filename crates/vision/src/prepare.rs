@@ -1,0 +1,133 @@
+//! One decoding, and all that is wanted of it.
+
+use crate::barcode;
+use crate::decode::{Decoded, decode};
+use crate::detection::Detection;
+use crate::orientation::Orientation;
+use crate::probe::ImageError;
+use crate::quality::Quality;
+use crate::raster::{Gray, Rgb};
+
+/// What [`Prepared::jpeg`] stays under, in bytes: a value of the smallest platform's store, with
+/// room for an encoding around it.
+pub const MAX_JPEG_BYTES: usize = 900_000;
+
+/// Tried in turn until the photo fits; text stays legible down to the last.
+const JPEG_QUALITIES: [u8; 4] = [85, 75, 60, 45];
+
+/// What the rest of a job needs of a photo.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Prepared {
+    /// Upright, without EXIF or any other metadata, the longest side at most
+    /// [`crate::LONGEST_SIDE`], at most [`MAX_JPEG_BYTES`].
+    pub jpeg: Vec<u8>,
+    /// Width of `jpeg` in pixels.
+    pub width: u32,
+    /// Height of `jpeg` in pixels.
+    pub height: u32,
+    /// Measured from the pixels.
+    pub quality: Quality,
+    /// The ISBN barcodes of the photo, each once, with `photo` 0.
+    pub barcodes: Vec<Detection>,
+}
+
+/// Decodes a photo once and makes everything of it. See [`Photo`] for the pieces.
+pub fn prepare(bytes: &[u8]) -> Result<Prepared, ImageError> {
+    let mut photo = Photo::decode(bytes)?;
+    let barcodes = photo.barcodes();
+    photo.forget_barcodes();
+    let (jpeg, width, height) = photo.jpeg()?;
+    Ok(Prepared {
+        jpeg,
+        width,
+        height,
+        quality: photo.quality(),
+        barcodes,
+    })
+}
+
+/// A decoded photo, upright.
+///
+/// A JPEG is decoded at 1/2, 1/4 or 1/8 of its size when it would not fit
+/// [`crate::MEMORY_BUDGET`] otherwise (4:2:0 baseline: from about 20 megapixels), PNG rows are
+/// reduced as they come; of both, and of WebP, only a gray plane (at most 17 megapixels) and a
+/// colour copy of at most [`crate::LONGEST_SIDE`] are kept.
+pub struct Photo {
+    luma: Gray,
+    color: Rgb,
+    orientation: Orientation,
+}
+
+impl Photo {
+    /// Decodes JPEG, PNG or WebP.
+    pub fn decode(bytes: &[u8]) -> Result<Self, ImageError> {
+        let Decoded {
+            luma,
+            color,
+            orientation,
+        } = decode(bytes)?;
+        Ok(Self {
+            luma,
+            color: orientation.upright(color),
+            orientation,
+        })
+    }
+
+    /// Every ISBN barcode (EAN-13 that begins with 978 or 979) at any angle, each ISBN once.
+    pub fn barcodes(&self) -> Vec<Detection> {
+        barcode::read(&self.luma)
+            .into_iter()
+            .map(|code| Detection {
+                title: String::new(),
+                author: String::new(),
+                isbn: Some(code.isbn),
+                confidence: 1.0,
+                bounding_box: self.orientation.upright_box(&code.bounding_box),
+                photo: 0,
+            })
+            .collect()
+    }
+
+    /// Gives back the memory that only [`Self::barcodes`] needs; afterwards there are none.
+    pub fn forget_barcodes(&mut self) {
+        self.luma = Gray {
+            width: 0,
+            height: 0,
+            data: Vec::new(),
+        };
+    }
+
+    /// Sharpness, exposure and glare.
+    pub fn quality(&self) -> Quality {
+        Quality::measure(&self.color)
+    }
+
+    /// The photo for a vision model, with its width and height; see [`Prepared::jpeg`].
+    pub fn jpeg(&self) -> Result<(Vec<u8>, u32, u32), ImageError> {
+        for quality in JPEG_QUALITIES {
+            let jpeg = encode(&self.color, quality)?;
+            if jpeg.len() <= MAX_JPEG_BYTES {
+                return Ok((jpeg, self.color.width as u32, self.color.height as u32));
+            }
+        }
+        // Only noise is left that big; at half the size it compresses fourfold.
+        let half = self.color.halved();
+        let jpeg = encode(&half, JPEG_QUALITIES[3])?;
+        Ok((jpeg, half.width as u32, half.height as u32))
+    }
+}
+
+fn encode(color: &Rgb, quality: u8) -> Result<Vec<u8>, ImageError> {
+    let mut jpeg = Vec::new();
+    let mut encoder = jpeg_encoder::Encoder::new(&mut jpeg, quality);
+    encoder.set_sampling_factor(jpeg_encoder::SamplingFactor::F_2_2);
+    encoder
+        .encode(
+            &color.data,
+            color.width as u16,
+            color.height as u16,
+            jpeg_encoder::ColorType::Rgb,
+        )
+        .map_err(|e| ImageError::Damaged(format!("cannot be encoded again: {e}")))?;
+    Ok(jpeg)
+}
