@@ -1,0 +1,304 @@
+//! Answers to accepted requests: here is your job.
+
+use job::{JobId, Pipeline, Root};
+use serde::Serialize;
+
+use crate::status::{Status, Urls};
+
+/// `data` of the `202` of every V2 route that makes a job.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Accepted<'a> {
+    /// Of an enrichment: said again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub success: Option<bool>,
+    /// The job's name.
+    pub job_id: &'a str,
+    /// Opens the job.
+    pub auth_token: &'a str,
+    /// The same, under the name that older clients read.
+    pub token: &'a str,
+    /// Where the job is followed.
+    #[serde(flatten)]
+    pub urls: Urls,
+    /// How it stands: a scan begins at once.
+    pub status: Status,
+    /// The kind of job.
+    #[cfg_attr(test, schemars(with = "crate::openapi::foreign::Pipeline"))]
+    pub pipeline: Pipeline,
+    /// Of a scan.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub total_photos: Option<u32>,
+    /// Of an enrichment: items that are final.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub processed_count: Option<u32>,
+    /// Of an enrichment: items in all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub total_count: Option<u32>,
+    /// For people.
+    pub message: &'static str,
+}
+
+impl<'a> Accepted<'a> {
+    /// Of this job, which may have been accepted a while ago: a repeated request is answered alike.
+    pub fn of(root: &'a Root, token: &'a str) -> Self {
+        let enrichment = root.pipeline == Pipeline::BatchEnrichment;
+        Self {
+            success: enrichment.then_some(true),
+            job_id: root.id.as_str(),
+            auth_token: token,
+            token,
+            urls: Urls::of(&root.id),
+            status: match root.pipeline {
+                Pipeline::AiScan => Status::Processing,
+                Pipeline::CsvImport | Pipeline::BatchEnrichment => Status::Initialized,
+            },
+            pipeline: root.pipeline,
+            total_photos: (root.pipeline == Pipeline::AiScan).then_some(root.uploaded.files),
+            processed_count: enrichment.then_some(0),
+            total_count: enrichment.then_some(root.total),
+            message: match root.pipeline {
+                Pipeline::CsvImport => "CSV import started",
+                Pipeline::AiScan => "Scan started",
+                Pipeline::BatchEnrichment => "Batch enrichment started",
+            },
+        }
+    }
+}
+
+/// A stage of a scan as the first app draws it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct LegacyStage {
+    /// Its name.
+    pub name: &'static str,
+    /// How long it mostly takes, in s.
+    pub typical_duration: u32,
+    /// The progress at its end.
+    pub progress: f64,
+}
+
+/// What a scan mostly goes through.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct LegacyPlan {
+    /// In order.
+    pub stages: [LegacyStage; 4],
+    /// How long it takes in all, from and to, in s.
+    pub estimated_range: [u32; 2],
+}
+
+const LEGACY_PLAN: LegacyPlan = LegacyPlan {
+    stages: [
+        LegacyStage {
+            name: "uploading",
+            typical_duration: 2,
+            progress: 0.1,
+        },
+        LegacyStage {
+            name: "analyzing",
+            typical_duration: 30,
+            progress: 0.5,
+        },
+        LegacyStage {
+            name: "enriching",
+            typical_duration: 8,
+            progress: 0.95,
+        },
+        LegacyStage {
+            name: "complete",
+            typical_duration: 0,
+            progress: 1.0,
+        },
+    ],
+    estimated_range: [20, 60],
+};
+
+/// `POST /scan`: bare.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct LegacyScan<'a> {
+    /// The job's name.
+    pub job_id: &'a str,
+    /// What it goes through.
+    #[serde(flatten)]
+    pub plan: LegacyPlan,
+}
+
+impl<'a> LegacyScan<'a> {
+    /// Of this job.
+    pub fn of(id: &'a JobId) -> Self {
+        Self {
+            job_id: id.as_str(),
+            plan: LEGACY_PLAN,
+        }
+    }
+}
+
+/// A job's token, under both its names.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Token<'a> {
+    /// Opens the job.
+    pub token: &'a str,
+    /// The same.
+    pub auth_token: &'a str,
+}
+
+impl<'a> Token<'a> {
+    fn of(token: &'a str) -> Self {
+        Self {
+            token,
+            auth_token: token,
+        }
+    }
+}
+
+/// `POST /api/scan-bookshelf`: with [`crate::envelope::success_twice`].
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct LegacyBookshelf<'a> {
+    /// The job's name.
+    pub job_id: &'a str,
+    /// Opens it.
+    #[serde(flatten)]
+    pub token: Token<'a>,
+    /// What it goes through.
+    #[serde(flatten)]
+    pub plan: LegacyPlan,
+    /// For people.
+    pub message: &'static str,
+}
+
+impl<'a> LegacyBookshelf<'a> {
+    /// Of this job.
+    pub fn of(id: &'a JobId, token: &'a str) -> Self {
+        Self {
+            job_id: id.as_str(),
+            token: Token::of(token),
+            plan: LEGACY_PLAN,
+            message: "Scan started",
+        }
+    }
+}
+
+/// `POST /api/scan-bookshelf/batch`: with [`crate::envelope::success_twice`].
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct LegacyScanBatch<'a> {
+    /// The job's name.
+    pub job_id: &'a str,
+    /// Opens it.
+    #[serde(flatten)]
+    pub token: Token<'a>,
+    /// Photos in all.
+    pub total_photos: u32,
+    /// Always `processing`.
+    pub status: Status,
+    /// For people.
+    pub message: &'static str,
+}
+
+impl<'a> LegacyScanBatch<'a> {
+    /// Of this job.
+    pub fn of(root: &'a Root, token: &'a str) -> Self {
+        Self {
+            job_id: root.id.as_str(),
+            token: Token::of(token),
+            total_photos: root.uploaded.files,
+            status: Status::Processing,
+            message: "Batch scan started",
+        }
+    }
+}
+
+/// `POST /api/import/csv-gemini`: with [`crate::envelope::success_twice`].
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct LegacyImport<'a> {
+    /// The job's name.
+    pub job_id: &'a str,
+    /// Opens it.
+    #[serde(flatten)]
+    pub token: Token<'a>,
+    /// For people.
+    pub message: &'static str,
+}
+
+impl<'a> LegacyImport<'a> {
+    /// Of this job.
+    pub fn of(id: &'a JobId, token: &'a str) -> Self {
+        Self {
+            job_id: id.as_str(),
+            token: Token::of(token),
+            message: "CSV import started",
+        }
+    }
+}
+
+/// `POST /api/enrichment/start` and `/api/enrichment/batch`: with
+/// [`crate::envelope::success_twice`], and status 200.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct LegacyEnrichment<'a> {
+    /// The job's name.
+    pub job_id: &'a str,
+    /// Items that are final: none.
+    pub processed_count: u32,
+    /// Items in all.
+    pub total_count: u32,
+}
+
+impl<'a> LegacyEnrichment<'a> {
+    /// Of this job.
+    pub fn of(root: &'a Root) -> Self {
+        Self {
+            job_id: root.id.as_str(),
+            processed_count: 0,
+            total_count: root.total,
+        }
+    }
+}
+
+/// `POST /scan/ready/{jobId}`: bare.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct LegacyReady<'a> {
+    /// Always.
+    pub success: bool,
+    /// The job's name.
+    pub job_id: &'a str,
+}
+
+impl<'a> LegacyReady<'a> {
+    /// Of this job, which need not exist yet.
+    pub fn of(id: &'a JobId) -> Self {
+        Self {
+            success: true,
+            job_id: id.as_str(),
+        }
+    }
+}
+
+/// `POST /api/token/refresh`: with [`crate::envelope::success_twice`].
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Refreshed<'a> {
+    /// The job's name.
+    pub job_id: &'a str,
+    /// Opens it from now on.
+    pub token: &'a str,
+    /// How long, in s.
+    pub expires_in: u64,
+}

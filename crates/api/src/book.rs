@@ -1,0 +1,506 @@
+//! A finished item as clients read it.
+//!
+//! An import keeps the title and authors that its reader gave: it is the reader's library, and a
+//! match by title means that the provider agrees. A request is answered with the provider's title,
+//! which is what it asked for. What the provider does not know is filled in from the file.
+
+use books::{Edition, Found, Imported, Provider, Record, Source, Work};
+use job::Item;
+use serde::Serialize;
+
+/// What became of the look-up of an item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum EnrichmentStatus {
+    /// Not looked up yet.
+    Pending,
+    /// A provider knows it.
+    Success,
+    /// None does.
+    NotFound,
+    /// No provider answered.
+    Error,
+    /// No provider could be asked.
+    CircuitOpen,
+}
+
+impl EnrichmentStatus {
+    /// Of this item.
+    pub fn of(item: &Item) -> Self {
+        match &item.found {
+            None => Self::Pending,
+            Some(Found::Record(_)) => Self::Success,
+            Some(Found::NotFound) => Self::NotFound,
+            Some(Found::Error) => Self::Error,
+            Some(Found::CircuitOpen) => Self::CircuitOpen,
+        }
+    }
+
+    /// Why there is no metadata, for people; `None` when there is some.
+    pub fn problem(self) -> Option<&'static str> {
+        match self {
+            Self::Success => None,
+            Self::Pending => Some("Not looked up"),
+            Self::NotFound => Some("Not found by any provider"),
+            Self::Error => Some("The metadata providers did not answer"),
+            Self::CircuitOpen => Some("The metadata providers are not available at the moment"),
+        }
+    }
+}
+
+/// The record of an item that was found.
+pub(crate) fn record(item: &Item) -> Option<&Record> {
+    match &item.found {
+        Some(Found::Record(record)) => Some(record),
+        _ => None,
+    }
+}
+
+/// The ISBN of an item: the one asked for, else its edition's.
+pub(crate) fn isbn(item: &Item) -> Option<books::Isbn> {
+    item.wanted
+        .isbn
+        .or_else(|| record(item).and_then(|record| record.edition.isbn()))
+}
+
+/// Title on the cover, else of the work.
+pub(crate) fn title_of(record: &Record) -> &str {
+    record
+        .edition
+        .title
+        .as_deref()
+        .unwrap_or(&record.work.title)
+}
+
+/// A book with everything at one level: imports and enrichments.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Book<'a> {
+    /// The ISBN asked for, else the edition's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub isbn: Option<String>,
+    /// The same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub isbn13: Option<String>,
+    /// The same with 10 digits, where there is such a form.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub isbn10: Option<String>,
+    /// Title; empty only for a book that nobody knows and that was asked for by a number.
+    pub title: &'a str,
+    /// Authors, first author first.
+    pub authors: Vec<&'a str>,
+    /// Publisher.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub publisher: Option<&'a str>,
+    /// `yyyy`, `yyyy-mm` or `yyyy-mm-dd`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub published_date: Option<String>,
+    /// What it is about, or null.
+    pub description: Option<&'a str>,
+    /// Number of pages.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub page_count: Option<u32>,
+    /// A handful of subjects.
+    pub categories: &'a [String],
+    /// ISO 639-1 where there is such a code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub language: Option<&'a str>,
+    /// Its cover, else the work's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cover_url: Option<&'a str>,
+    /// Who knows it: `open_library` or `google_books`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provider: Option<&'static str>,
+    /// What became of the look-up.
+    pub enrichment_status: EnrichmentStatus,
+    /// Of an import: number of the record in its file; the header is 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub row: Option<u32>,
+    /// Of an import: what the reader's library says about the reader and the book.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<crate::openapi::foreign::Source>"))]
+    pub source: Option<&'a Source>,
+}
+
+impl<'a> Book<'a> {
+    /// Of this item.
+    pub fn of(item: &'a Item) -> Self {
+        let record = record(item);
+        let edition = record.map(|record| &record.edition);
+        let work = record.map(|record| &record.work);
+        let imported = item.imported.as_ref();
+        let isbn = isbn(item);
+        Self {
+            isbn: isbn.map(|isbn| isbn.to_string()),
+            isbn13: isbn.map(|isbn| isbn.to_string()),
+            isbn10: isbn.and_then(|isbn| isbn.isbn10()),
+            title: title(item),
+            authors: authors(item),
+            publisher: edition
+                .and_then(|edition| edition.publisher.as_deref())
+                .or_else(|| imported?.publisher.as_deref()),
+            published_date: edition
+                .and_then(|edition| edition.published.clone())
+                .or_else(|| imported?.year.map(|year| format!("{year:04}"))),
+            description: work.and_then(|work| work.description.as_deref()),
+            page_count: edition
+                .and_then(|edition| edition.pages)
+                .or_else(|| imported?.pages)
+                .or_else(|| record?.pages()),
+            categories: work.map_or(&[], |work| &work.subjects),
+            language: edition.and_then(|edition| edition.language.as_deref()),
+            cover_url: record.and_then(Record::cover_url),
+            provider: record.map(|record| record.provider.snake_name()),
+            enrichment_status: EnrichmentStatus::of(item),
+            row: imported.map(|imported| imported.row),
+            source: imported
+                .map(|imported| &imported.source)
+                .filter(|source| !source.is_empty()),
+        }
+    }
+}
+
+impl Book<'_> {
+    /// Year of [`Self::published_date`].
+    pub fn publication_year(&self) -> Option<i32> {
+        self.published_date.as_deref()?.get(..4)?.parse().ok()
+    }
+}
+
+fn title(item: &Item) -> &str {
+    let given = item.wanted.title.as_str();
+    match record(item) {
+        Some(record) if item.imported.is_none() || given.is_empty() => title_of(record),
+        _ => given,
+    }
+}
+
+fn authors(item: &Item) -> Vec<&str> {
+    let given = || -> Vec<&str> {
+        match &item.imported {
+            Some(Imported { authors, .. }) if !authors.is_empty() => {
+                authors.iter().map(String::as_str).collect()
+            }
+            _ => Some(item.wanted.author.as_str())
+                .filter(|author| !author.is_empty())
+                .into_iter()
+                .collect(),
+        }
+    };
+    let known = || -> Vec<&str> {
+        record(item)
+            .map(|record| record.authors.iter().map(|author| author.name.as_str()))
+            .into_iter()
+            .flatten()
+            .collect()
+    };
+    let (first, second) = if item.imported.is_some() {
+        (given(), known())
+    } else {
+        (known(), given())
+    };
+    if first.is_empty() { second } else { first }
+}
+
+/// A work as clients know it. Ids that no provider of ours has are empty, never absent.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct WorkObject<'a> {
+    /// Title, never empty.
+    pub title: &'a str,
+    /// A handful of subjects.
+    pub subject_tags: &'a [String],
+    /// Year of first publication.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_publication_year: Option<i32>,
+    /// Open Library work key.
+    #[serde(rename = "openLibraryWorkID", skip_serializing_if = "Option::is_none")]
+    pub open_library_work_id: Option<&'a str>,
+    /// Goodreads work ids.
+    #[serde(rename = "goodreadsWorkIDs")]
+    pub goodreads_work_ids: [&'a str; 0],
+    /// Amazon numbers.
+    #[serde(rename = "amazonASINs")]
+    pub amazon_asins: [&'a str; 0],
+    /// LibraryThing work ids.
+    #[serde(rename = "librarythingIDs")]
+    pub librarything_ids: &'a [String],
+    /// Google Books volume ids.
+    #[serde(rename = "googleBooksVolumeIDs")]
+    pub google_books_volume_ids: Vec<&'a str>,
+    /// A provider's measure that none of ours has: 0.
+    pub isbndb_quality: u8,
+    /// Whether somebody should look at it.
+    pub review_status: ReviewStatus,
+    /// Who knows it.
+    #[cfg_attr(test, schemars(with = "crate::openapi::foreign::Provider"))]
+    pub primary_provider: Provider,
+    /// Everybody who said something about it.
+    #[cfg_attr(test, schemars(with = "[crate::openapi::foreign::Provider; 1]"))]
+    pub contributors: [Provider; 1],
+    /// Whether it was inferred from an edition: never.
+    pub synthetic: bool,
+    /// Cover.
+    #[serde(rename = "coverImageURL", skip_serializing_if = "Option::is_none")]
+    pub cover_image_url: Option<&'a str>,
+    /// What it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<&'a str>,
+}
+
+/// Whether somebody should look at a book.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub enum ReviewStatus {
+    /// No need.
+    Verified,
+    /// The detection is not sure enough.
+    NeedsReview,
+}
+
+impl<'a> WorkObject<'a> {
+    /// The work of this record.
+    pub fn of(record: &'a Record, review_status: ReviewStatus) -> Self {
+        let Work {
+            title,
+            open_library_id,
+            first_published,
+            subjects,
+            description,
+            librarything_ids,
+            ..
+        } = &record.work;
+        Self {
+            title,
+            subject_tags: subjects,
+            first_publication_year: *first_published,
+            open_library_work_id: open_library_id.as_deref(),
+            goodreads_work_ids: [],
+            amazon_asins: [],
+            librarything_ids,
+            google_books_volume_ids: record
+                .edition
+                .google_volume_id
+                .as_deref()
+                .into_iter()
+                .collect(),
+            isbndb_quality: 0,
+            review_status,
+            primary_provider: record.provider,
+            contributors: [record.provider],
+            synthetic: false,
+            cover_image_url: record.work.cover_url.as_deref().or(record.cover_url()),
+            description: description.as_deref(),
+        }
+    }
+}
+
+/// An edition as clients know it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct EditionObject<'a> {
+    /// The ISBN that was asked for, or the edition's first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub isbn: Option<String>,
+    /// Every ISBN in both its forms.
+    pub isbns: Vec<String>,
+    /// Title on the cover, else of the work.
+    pub title: &'a str,
+    /// Publisher.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub publisher: Option<&'a str>,
+    /// `yyyy`, `yyyy-mm` or `yyyy-mm-dd`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub publication_date: Option<&'a str>,
+    /// Number of pages.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub page_count: Option<u32>,
+    /// Binding or medium; an unknown one is a paperback.
+    #[cfg_attr(test, schemars(with = "crate::openapi::foreign::Format"))]
+    pub format: books::Format,
+    /// Cover.
+    #[serde(rename = "coverImageURL", skip_serializing_if = "Option::is_none")]
+    pub cover_image_url: Option<&'a str>,
+    /// ISO 639-1 where there is such a code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub language: Option<&'a str>,
+    /// Who knows it.
+    #[cfg_attr(test, schemars(with = "crate::openapi::foreign::Provider"))]
+    pub primary_provider: Provider,
+    /// Everybody who said something about it.
+    #[cfg_attr(test, schemars(with = "[crate::openapi::foreign::Provider; 1]"))]
+    pub contributors: [Provider; 1],
+    /// Open Library edition key.
+    #[serde(
+        rename = "openLibraryEditionID",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub open_library_edition_id: Option<&'a str>,
+    /// Amazon numbers.
+    #[serde(rename = "amazonASINs")]
+    pub amazon_asins: [&'a str; 0],
+    /// Google Books volume ids.
+    #[serde(rename = "googleBooksVolumeIDs")]
+    pub google_books_volume_ids: Vec<&'a str>,
+    /// LibraryThing ids.
+    #[serde(rename = "librarythingIDs")]
+    pub librarything_ids: [&'a str; 0],
+    /// A provider's measure that none of ours has: 0.
+    pub isbndb_quality: u8,
+}
+
+impl<'a> EditionObject<'a> {
+    /// The edition of this record.
+    pub fn of(record: &'a Record) -> Self {
+        let edition: &Edition = &record.edition;
+        Self {
+            isbn: edition.isbn().map(|isbn| isbn.to_string()),
+            isbns: edition.isbn_forms(),
+            title: title_of(record),
+            publisher: edition.publisher.as_deref(),
+            publication_date: edition.published.as_deref(),
+            page_count: record.pages(),
+            format: edition.format.unwrap_or(books::Format::Paperback),
+            cover_image_url: record.cover_url(),
+            language: edition.language.as_deref(),
+            primary_provider: record.provider,
+            contributors: [record.provider],
+            open_library_edition_id: edition.open_library_id.as_deref(),
+            amazon_asins: [],
+            google_books_volume_ids: edition.google_volume_id.as_deref().into_iter().collect(),
+            librarything_ids: [],
+            isbndb_quality: 0,
+        }
+    }
+}
+
+/// An author as clients know it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct AuthorObject<'a> {
+    /// Name, never empty.
+    pub name: &'a str,
+    /// No provider of ours says: always `Unknown`.
+    pub gender: &'static str,
+    /// Open Library author key.
+    #[serde(rename = "openLibraryID", skip_serializing_if = "Option::is_none")]
+    pub open_library_id: Option<&'a str>,
+}
+
+impl<'a> AuthorObject<'a> {
+    /// The authors of this record.
+    pub fn of(record: &'a Record) -> Vec<Self> {
+        record
+            .authors
+            .iter()
+            .map(|author| Self {
+                name: &author.name,
+                gender: "Unknown",
+                open_library_id: author.open_library_id.as_deref(),
+            })
+            .collect()
+    }
+}
+
+/// Work, edition and authors of a found book.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Enriched<'a> {
+    /// The work.
+    pub work: WorkObject<'a>,
+    /// The edition.
+    pub edition: EditionObject<'a>,
+    /// The authors.
+    pub authors: Vec<AuthorObject<'a>>,
+}
+
+impl<'a> Enriched<'a> {
+    /// Of this record.
+    pub fn of(record: &'a Record) -> Self {
+        Self {
+            work: WorkObject::of(record, ReviewStatus::Verified),
+            edition: EditionObject::of(record),
+            authors: AuthorObject::of(record),
+        }
+    }
+}
+
+/// An item of a batch enrichment: what was asked, and what a provider knows. Title, author and
+/// ISBN are those of the request where it had them, so that a client finds its book again.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct EnrichedBook<'a> {
+    /// Title.
+    pub title: &'a str,
+    /// First author.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub author: Option<&'a str>,
+    /// ISBN.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub isbn: Option<String>,
+    /// Whether a provider knows it.
+    pub success: bool,
+    /// What it knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enriched: Option<Enriched<'a>>,
+    /// Why there is nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<&'static str>,
+}
+
+impl<'a> EnrichedBook<'a> {
+    /// Of this item.
+    pub fn of(item: &'a Item) -> Self {
+        let given = |text: &'a str| Some(text).filter(|text| !text.is_empty());
+        let record = record(item);
+        Self {
+            title: given(&item.wanted.title)
+                .or_else(|| record.map(title_of))
+                .unwrap_or_default(),
+            author: given(&item.wanted.author)
+                .or_else(|| Some(record?.authors.first()?.name.as_str())),
+            isbn: isbn(item).map(|isbn| isbn.to_string()),
+            success: record.is_some(),
+            enriched: record.map(Enriched::of),
+            error: EnrichmentStatus::of(item).problem(),
+        }
+    }
+}
+
+/// The answer to a single look-up: the book's fields, and what they were made of.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct LookedUp<'a> {
+    /// The book.
+    #[serde(flatten)]
+    pub book: Book<'a>,
+    /// Its work.
+    pub work: WorkObject<'a>,
+    /// Its edition.
+    pub edition: EditionObject<'a>,
+    /// Its authors.
+    pub author_details: Vec<AuthorObject<'a>>,
+}
+
+impl<'a> LookedUp<'a> {
+    /// Of this item; `None` when no provider knows it.
+    pub fn of(item: &'a Item) -> Option<Self> {
+        let Enriched {
+            work,
+            edition,
+            authors,
+        } = Enriched::of(record(item)?);
+        Some(Self {
+            book: Book::of(item),
+            work,
+            edition,
+            author_details: authors,
+        })
+    }
+}

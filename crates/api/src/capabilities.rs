@@ -1,0 +1,115 @@
+//! What this server can do: `GET /api/v2/capabilities` and `GET /health`.
+
+use books::Provider;
+use job::{Limits, Settings};
+use serde::Serialize;
+
+use crate::request::MAX_IDEMPOTENCY_KEY;
+use crate::status::{POLL, millis};
+
+/// `data` of `GET /api/v2/capabilities`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Capabilities {
+    /// Of the application.
+    pub version: &'static str,
+    /// What is configured.
+    pub features: Features,
+    /// What is enforced.
+    pub limits: Enforced,
+}
+
+/// What is configured.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Features {
+    /// Where metadata comes from.
+    #[cfg_attr(test, schemars(with = "Vec<crate::openapi::foreign::Provider>"))]
+    pub metadata_providers: Vec<Provider>,
+    /// Who looks at photos, by the names of `X-AI-Provider`; `barcode` is built in.
+    pub vision_providers: Vec<&'static str>,
+    /// How progress is told.
+    pub transports: Vec<Transport>,
+    /// Whether providers are local stand-ins with made-up data.
+    pub sandbox: bool,
+}
+
+/// How progress is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Transport {
+    /// `GET .../stream`.
+    Sse,
+    /// `GET /api/v2/imports/{jobId}`.
+    Polling,
+    /// `GET /ws/progress`, behind an edge.
+    Websocket,
+}
+
+/// What is enforced, as it is enforced.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Enforced {
+    /// On what clients send.
+    #[serde(flatten)]
+    #[cfg_attr(test, schemars(with = "crate::openapi::foreign::Limits"))]
+    pub limits: Limits,
+    /// Characters of an `Idempotency-Key`.
+    pub max_idempotency_key_chars: usize,
+    /// How long results are kept.
+    pub retention_ms: u64,
+    /// How long a token is valid.
+    pub token_life_ms: u64,
+    /// A job without progress for this long is given up.
+    pub stall_ms: u64,
+    /// A stream is never silent for longer.
+    pub heartbeat_ms: u64,
+    /// How long a response to a stream lasts; absent: until the job is over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stream_budget_ms: Option<u64>,
+    /// How often to poll.
+    pub poll_ms: u64,
+}
+
+impl Capabilities {
+    /// Of a server with these settings.
+    pub fn of(version: &'static str, features: Features, settings: &Settings) -> Self {
+        Self {
+            version,
+            features,
+            limits: Enforced {
+                limits: settings.limits.clone(),
+                max_idempotency_key_chars: MAX_IDEMPOTENCY_KEY,
+                retention_ms: millis(settings.retention),
+                token_life_ms: millis(settings.token_life),
+                stall_ms: millis(settings.stall),
+                heartbeat_ms: millis(settings.heartbeat),
+                stream_budget_ms: settings.stream_budget.map(millis),
+                poll_ms: millis(POLL),
+            },
+        }
+    }
+}
+
+/// `data` of `GET /health`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Health {
+    /// Always `ok`: who answers lives.
+    pub status: &'static str,
+    /// Of the application.
+    pub version: &'static str,
+}
+
+impl Health {
+    /// Alive.
+    pub fn of(version: &'static str) -> Self {
+        Self {
+            status: "ok",
+            version,
+        }
+    }
+}

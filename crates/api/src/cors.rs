@@ -1,0 +1,180 @@
+//! Which pages may use the service (Fetch standard, "CORS protocol"), and headers that keep what
+//! is answered from being misread.
+
+use http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, CONTENT_SECURITY_POLICY, HeaderMap,
+    HeaderValue, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
+};
+
+/// The origins that are allowed unless configured otherwise.
+pub const DEFAULT_ORIGINS: &str = "capacitor://localhost, http://localhost:*, http://127.0.0.1:*";
+
+/// Allowed origins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origins(Vec<Pattern>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Pattern {
+    Exact(String),
+    /// Any port, or none: what comes before it.
+    AnyPort(String),
+}
+
+impl Origins {
+    /// Reads a comma-separated list; `scheme://host:*` allows every port of the host.
+    pub fn parse(list: &str) -> Self {
+        Self(
+            list.split(',')
+                .map(|origin| origin.trim().trim_end_matches('/').to_ascii_lowercase())
+                .filter(|origin| !origin.is_empty())
+                .map(|origin| match origin.strip_suffix(":*") {
+                    Some(host) => Pattern::AnyPort(host.to_owned()),
+                    None => Pattern::Exact(origin),
+                })
+                .collect(),
+        )
+    }
+
+    /// Whether pages of `origin`, as browsers send it, may use the service.
+    pub fn allow(&self, origin: &str) -> bool {
+        self.0.iter().any(|pattern| match pattern {
+            Pattern::Exact(allowed) => origin == allowed,
+            Pattern::AnyPort(host) => match origin.strip_prefix(host.as_str()) {
+                Some("") => true,
+                Some(port) => port.strip_prefix(':').is_some_and(is_port),
+                None => false,
+            },
+        })
+    }
+
+    /// What goes on every answer to a request with this `Origin`.
+    pub fn headers(&self, origin: Option<&str>) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(VARY, HeaderValue::from_static("Origin"));
+        if let Some(allowed) = self.echo(origin) {
+            headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
+            headers.insert(
+                ACCESS_CONTROL_EXPOSE_HEADERS,
+                HeaderValue::from_static("Retry-After, ETag"),
+            );
+        }
+        headers
+    }
+
+    /// What goes on the `204` that answers a preflight request, an `OPTIONS`.
+    pub fn preflight(&self, origin: Option<&str>) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(VARY, HeaderValue::from_static("Origin"));
+        if let Some(allowed) = self.echo(origin) {
+            headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
+            headers.insert(
+                ACCESS_CONTROL_ALLOW_METHODS,
+                HeaderValue::from_static("GET, POST, DELETE, OPTIONS"),
+            );
+            headers.insert(
+                ACCESS_CONTROL_ALLOW_HEADERS,
+                HeaderValue::from_static(
+                    "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, X-AI-Provider",
+                ),
+            );
+            headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
+        }
+        headers
+    }
+
+    fn echo(&self, origin: Option<&str>) -> Option<HeaderValue> {
+        origin
+            .filter(|origin| self.allow(origin))
+            .and_then(|origin| HeaderValue::from_str(origin).ok())
+    }
+}
+
+fn is_port(text: &str) -> bool {
+    (1..=5).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// What goes on every answer: no guessing of types, no addresses with job names told to others.
+pub fn security_headers() -> HeaderMap {
+    HeaderMap::from_iter([
+        (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    ])
+}
+
+/// What goes on the page and its files besides.
+pub fn page_headers() -> HeaderMap {
+    HeaderMap::from_iter([(
+        CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(
+            "default-src 'none'; script-src 'self'; style-src 'self'; \
+             img-src 'self' https: data: blob:; connect-src 'self' ws: wss:; base-uri 'none'; \
+             form-action 'none'; frame-ancestors 'none'",
+        ),
+    )])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn origins_on_the_list_and_no_others() {
+        let origins = Origins::parse(&format!("{DEFAULT_ORIGINS}, https://App.example/,"));
+        for good in [
+            "capacitor://localhost",
+            "http://localhost",
+            "http://localhost:3000",
+            "http://127.0.0.1:1",
+            "https://app.example",
+        ] {
+            assert!(origins.allow(good), "{good}");
+        }
+        for bad in [
+            "",
+            "null",
+            "capacitor://localhost:1",
+            "http://localhost.evil.example",
+            "http://localhost:",
+            "http://localhost:1@evil.example",
+            "http://localhost:123456",
+            "http://127.0.0.1:1.evil.example",
+            "https://localhost:3000",
+            "https://app.example.evil",
+            "http://app.example",
+        ] {
+            assert!(!origins.allow(bad), "{bad}");
+        }
+        assert!(!Origins::parse("").allow(""));
+    }
+
+    #[test]
+    fn no_origin_no_headers_but_vary() {
+        let origins = Origins::parse(DEFAULT_ORIGINS);
+        for headers in [
+            origins.headers(None),
+            origins.headers(Some("https://evil.example")),
+            origins.preflight(Some("https://evil.example")),
+        ] {
+            assert_eq!(headers.len(), 1);
+            assert_eq!(headers[VARY], "Origin");
+        }
+        let headers = origins.preflight(Some("http://localhost:5173"));
+        assert_eq!(
+            headers[ACCESS_CONTROL_ALLOW_ORIGIN],
+            "http://localhost:5173"
+        );
+        assert_eq!(headers[ACCESS_CONTROL_MAX_AGE], "86400");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_echoed_is_allowed(origin: String, list: String) {
+            let origins = Origins::parse(&list);
+            let headers = origins.headers(Some(&origin));
+            let echoed = headers.get(ACCESS_CONTROL_ALLOW_ORIGIN);
+            proptest::prop_assert!(echoed.is_none() || origins.allow(&origin));
+            proptest::prop_assert!(!Origins::parse(DEFAULT_ORIGINS).allow(&origin));
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! The envelope around every answer of a V2, `/api` and `/v1` route.
+
+use std::time::Duration;
+
+use job::Time;
+use serde::Serialize;
+
+use crate::time::Iso;
+
+/// When an answer is made, and how long that took.
+#[derive(Clone, Copy, Debug)]
+pub struct Answered {
+    /// The time of the answer.
+    pub at: Time,
+    /// The time since the request came.
+    pub took: Duration,
+}
+
+/// `metadata` of a success.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Metadata {
+    /// When it was answered.
+    timestamp: Iso,
+    /// How long that took, in ms.
+    processing_time: u64,
+}
+
+impl From<Answered> for Metadata {
+    fn from(answered: Answered) -> Self {
+        Self {
+            timestamp: Iso(answered.at),
+            processing_time: u64::try_from(answered.took.as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(rename = "{T}Answer"))]
+pub(crate) struct Success<'a, T> {
+    #[cfg_attr(test, schemars(extend("const" = true)))]
+    success: bool,
+    data: &'a T,
+    metadata: Metadata,
+}
+
+/// The body of a success.
+pub fn success(data: &impl Serialize, answered: Answered) -> Vec<u8> {
+    json(&Success {
+        success: true,
+        data,
+        metadata: answered.into(),
+    })
+}
+
+/// `data` that says by itself that it is a success.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(rename = "Successful{T}"))]
+struct Successful<'a, T> {
+    #[cfg_attr(test, schemars(extend("const" = true)))]
+    success: bool,
+    #[serde(flatten)]
+    fields: &'a T,
+}
+
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(rename = "{T}TwiceAnswer"))]
+pub(crate) struct Twice<'a, T> {
+    #[serde(flatten)]
+    fields: Successful<'a, T>,
+    data: Successful<'a, T>,
+    metadata: Metadata,
+}
+
+/// The body of a success for clients of two generations: the fields of `data`, which must
+/// serialise as an object, are repeated beside it, and `success` is repeated in it.
+pub fn success_twice(data: &impl Serialize, answered: Answered) -> Vec<u8> {
+    let successful = || Successful {
+        success: true,
+        fields: data,
+    };
+    json(&Twice {
+        fields: successful(),
+        data: successful(),
+        metadata: answered.into(),
+    })
+}
+
+/// The body of an answer that the first apps decode: no envelope.
+pub fn bare(data: &impl Serialize) -> Vec<u8> {
+    json(data)
+}
+
+/// Every type of this crate serialises: maps have texts as keys, and nothing else can fail.
+pub(crate) fn json(value: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).expect("our own types serialise")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Serialize)]
+    struct Data {
+        #[serde(rename = "jobId")]
+        id: &'static str,
+    }
+
+    const ANSWERED: Answered = Answered {
+        at: Time(1_769_850_902_125),
+        took: Duration::from_millis(3),
+    };
+
+    #[test]
+    fn success_has_data_and_metadata() {
+        assert_eq!(
+            String::from_utf8(success(&Data { id: "a" }, ANSWERED)).unwrap(),
+            r#"{"success":true,"data":{"jobId":"a"},"metadata":{"timestamp":"2026-01-31T09:15:02.125Z","processingTime":3}}"#
+        );
+    }
+
+    #[test]
+    fn fields_stand_beside_data_for_older_clients() {
+        assert_eq!(
+            String::from_utf8(success_twice(&Data { id: "a" }, ANSWERED)).unwrap(),
+            r#"{"success":true,"jobId":"a","data":{"success":true,"jobId":"a"},"metadata":{"timestamp":"2026-01-31T09:15:02.125Z","processingTime":3}}"#
+        );
+    }
+}

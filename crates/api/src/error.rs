@@ -1,0 +1,532 @@
+//! What goes wrong with a request, as clients are told.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use http::header::{ALLOW, HeaderMap, HeaderValue, RETRY_AFTER};
+use job::{JobId, Time};
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value};
+
+use crate::envelope::json;
+use crate::time::Iso;
+
+/// Stable, machine-readable reasons for which requests fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[cfg_attr(test, schemars(rename = "ErrorCode"))]
+pub enum Code {
+    /// Body or parameter malformed; details name the field.
+    InvalidRequest,
+    /// A required field or file is absent.
+    MissingParameter,
+    /// An ISBN with bad length, characters or check digit, where a request consists of ISBNs.
+    InvalidIsbn,
+    /// No items.
+    EmptyBatch,
+    /// More items than the limit.
+    BatchTooLarge,
+    /// Token missing, wrong, expired, or another job's.
+    Unauthorized,
+    /// The origin of a page that may not connect.
+    Forbidden,
+    /// No such job, or expired; no such route.
+    NotFound,
+    /// The route has other methods.
+    MethodNotAllowed,
+    /// The client's jobId is taken.
+    JobExists,
+    /// Results asked for before the job ended.
+    NotReady,
+    /// File, photo or body over its limit.
+    FileTooLarge,
+    /// Not a CSV file, not an image that can be decoded.
+    UnsupportedMediaType,
+    /// A WebSocket address asked for as a page.
+    UpgradeRequired,
+    /// Too many requests of one address.
+    RateLimitExceeded,
+    /// A bug.
+    InternalError,
+    /// A provider failed in a synchronous call.
+    ApiError,
+    /// A provider timed out in a synchronous call.
+    NetworkError,
+    /// A provider's breaker is open in a synchronous call.
+    CircuitOpen,
+    /// Admission limit reached.
+    ServiceBusy,
+}
+
+impl Code {
+    /// Every code.
+    pub const ALL: [Self; 20] = [
+        Self::InvalidRequest,
+        Self::MissingParameter,
+        Self::InvalidIsbn,
+        Self::EmptyBatch,
+        Self::BatchTooLarge,
+        Self::Unauthorized,
+        Self::Forbidden,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::JobExists,
+        Self::NotReady,
+        Self::FileTooLarge,
+        Self::UnsupportedMediaType,
+        Self::UpgradeRequired,
+        Self::RateLimitExceeded,
+        Self::InternalError,
+        Self::ApiError,
+        Self::NetworkError,
+        Self::CircuitOpen,
+        Self::ServiceBusy,
+    ];
+
+    /// The HTTP status that goes with it.
+    pub fn status(self) -> StatusCode {
+        match self {
+            Self::InvalidRequest
+            | Self::MissingParameter
+            | Self::InvalidIsbn
+            | Self::EmptyBatch
+            | Self::BatchTooLarge => StatusCode::BAD_REQUEST,
+            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::JobExists | Self::NotReady => StatusCode::CONFLICT,
+            Self::FileTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::UpgradeRequired => StatusCode::UPGRADE_REQUIRED,
+            Self::RateLimitExceeded => StatusCode::TOO_MANY_REQUESTS,
+            Self::InternalError => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::ApiError => StatusCode::BAD_GATEWAY,
+            Self::NetworkError => StatusCode::GATEWAY_TIMEOUT,
+            Self::CircuitOpen | Self::ServiceBusy => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    /// Whether the same request may succeed later.
+    pub fn retryable(self) -> bool {
+        matches!(
+            self,
+            Self::NotReady
+                | Self::RateLimitExceeded
+                | Self::InternalError
+                | Self::ApiError
+                | Self::NetworkError
+                | Self::CircuitOpen
+                | Self::ServiceBusy
+        )
+    }
+}
+
+/// A refusal or failure, with everything its answer says.
+///
+/// The message is for people: what was wrong and what to do. It quotes no secret and no more than
+/// a few words of the request.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{message}")]
+pub struct ApiError {
+    /// For programs.
+    pub code: Code,
+    /// For people.
+    pub message: String,
+    /// Facts, by name; no value is null.
+    pub details: Map<String, Value>,
+    /// When to try again.
+    pub retry_after: Option<Duration>,
+    /// The provider that failed.
+    pub provider: Option<&'static str>,
+    /// Found in the log line too.
+    pub request_id: Option<Box<str>>,
+    /// The methods that the route has, for `Allow`.
+    pub allow: Option<&'static str>,
+}
+
+impl ApiError {
+    fn new(code: Code, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            details: Map::new(),
+            retry_after: None,
+            provider: None,
+            request_id: None,
+            allow: None,
+        }
+    }
+
+    fn detail(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.details.insert(name.to_owned(), value.into());
+        self
+    }
+
+    fn after(mut self, wait: Duration) -> Self {
+        self.retry_after = Some(wait);
+        self
+    }
+
+    /// `field` of the request is malformed; `problem` completes the sentence "`field` ...".
+    pub fn invalid(field: &str, problem: impl std::fmt::Display) -> Self {
+        let message = format!("{field} {problem}");
+        Self::new(Code::InvalidRequest, message).detail("field", field)
+    }
+
+    /// The body cannot be read at all; `problem` completes the sentence "The body ...".
+    pub fn invalid_body(problem: impl std::fmt::Display) -> Self {
+        Self::new(Code::InvalidRequest, format!("The body {problem}")).detail("field", "body")
+    }
+
+    /// `field` is absent; `what` says what belongs there.
+    pub fn missing(field: &str, what: impl std::fmt::Display) -> Self {
+        Self::new(
+            Code::MissingParameter,
+            format!("{field} is missing: {what}"),
+        )
+        .detail("field", field)
+    }
+
+    /// Item `index` of `list`, or the only one, is not an ISBN.
+    pub fn invalid_isbn(field: &str, index: Option<usize>, problem: books::IsbnError) -> Self {
+        let place = index.map_or_else(|| field.to_owned(), |index| format!("{field}[{index}]"));
+        let error =
+            Self::new(Code::InvalidIsbn, format!("{place}: {problem}")).detail("field", place);
+        match index {
+            Some(index) => error.detail("index", index),
+            None => error,
+        }
+    }
+
+    /// `field` holds no items.
+    pub fn empty_batch(field: &str) -> Self {
+        Self::new(
+            Code::EmptyBatch,
+            format!("{field} is empty: send at least one"),
+        )
+        .detail("field", field)
+    }
+
+    /// `field` holds `count` items.
+    pub fn batch_too_large(field: &str, count: usize, limit: usize) -> Self {
+        Self::new(
+            Code::BatchTooLarge,
+            format!(
+                "{field} has {count} items, at most {limit} are allowed: send several requests"
+            ),
+        )
+        .detail("field", field)
+        .detail("count", count)
+        .detail("limit", limit)
+    }
+
+    /// Token missing, wrong, expired, or another job's: which of these is not told.
+    pub fn unauthorized() -> Self {
+        Self::new(
+            Code::Unauthorized,
+            "The token is missing, wrong or expired: send the authToken that the creation of this job answered with",
+        )
+    }
+
+    /// A page of this origin may not connect.
+    pub fn forbidden_origin() -> Self {
+        Self::new(
+            Code::Forbidden,
+            "Pages of this origin may not connect: it is not on the server's list of origins",
+        )
+    }
+
+    /// There is no such job, or no more.
+    pub fn no_such_job(id: &JobId) -> Self {
+        Self::new(
+            Code::NotFound,
+            "No job with this id, or its results have expired (24 h)",
+        )
+        .detail("jobId", id.as_str())
+    }
+
+    /// There is no such route.
+    pub fn no_such_route() -> Self {
+        Self::new(
+            Code::NotFound,
+            "There is nothing at this address: see /openapi.json for the routes",
+        )
+    }
+
+    /// No provider knows the book.
+    pub fn no_such_book(isbn: books::Isbn) -> Self {
+        Self::new(Code::NotFound, "No provider knows a book with this ISBN")
+            .detail("isbn", isbn.to_string())
+    }
+
+    /// The route has other methods: `allow`, comma-separated.
+    pub fn method_not_allowed(allow: &'static str) -> Self {
+        let mut error = Self::new(
+            Code::MethodNotAllowed,
+            format!("This address has other methods: {allow}"),
+        );
+        error.allow = Some(allow);
+        error
+    }
+
+    /// The client's jobId names another job.
+    pub fn job_exists(id: &JobId) -> Self {
+        Self::new(
+            Code::JobExists,
+            "There is another job with this jobId: choose a new one",
+        )
+        .detail("jobId", id.as_str())
+    }
+
+    /// The job has not ended.
+    pub fn not_ready(id: &JobId, retry_after: Duration) -> Self {
+        Self::new(
+            Code::NotReady,
+            "The job has not ended yet: follow its status, then ask again",
+        )
+        .detail("jobId", id.as_str())
+        .after(retry_after)
+    }
+
+    /// `what` ("The file", "Photo 2", "The body") is over `limit` bytes.
+    pub fn too_large(what: &str, limit: usize) -> Self {
+        Self::new(
+            Code::FileTooLarge,
+            format!(
+                "{what} is too large: at most {} MB are allowed",
+                limit >> 20
+            ),
+        )
+        .detail("maxBytes", limit)
+    }
+
+    /// An image of more pixels than are decoded; `message` says so.
+    pub fn too_many_pixels(message: impl Into<String>) -> Self {
+        Self::new(Code::FileTooLarge, message)
+    }
+
+    /// Not what the route takes; `message` says what it takes.
+    pub fn unsupported_media_type(message: impl Into<String>) -> Self {
+        Self::new(Code::UnsupportedMediaType, message)
+    }
+
+    /// The address speaks WebSocket only.
+    pub fn upgrade_required() -> Self {
+        Self::new(
+            Code::UpgradeRequired,
+            "This address speaks WebSocket: connect through the edge, which passes sockets on to it",
+        )
+    }
+
+    /// Too many requests from one address.
+    pub fn rate_limited(retry_after: Duration) -> Self {
+        Self::new(
+            Code::RateLimitExceeded,
+            "Too many requests from this address: wait before the next",
+        )
+        .after(retry_after)
+    }
+
+    /// A bug; the log has a line with `request_id` that says which.
+    pub fn internal(request_id: impl Into<Box<str>>) -> Self {
+        let mut error = Self::new(
+            Code::InternalError,
+            "Something went wrong on our side: try again, and report metadata.requestId if it persists",
+        );
+        error.request_id = Some(request_id.into());
+        error
+    }
+
+    /// No provider gave an answer, and one failed.
+    pub fn provider_failed() -> Self {
+        Self::new(
+            Code::ApiError,
+            "The metadata providers failed: try again later",
+        )
+    }
+
+    /// No provider answered in time.
+    pub fn provider_timed_out() -> Self {
+        Self::new(
+            Code::NetworkError,
+            "The metadata providers did not answer in time: try again later",
+        )
+    }
+
+    /// `provider` failed so often that it is left alone for a while.
+    pub fn circuit_open(provider: &'static str, retry_after: Duration) -> Self {
+        let mut error = Self::new(
+            Code::CircuitOpen,
+            format!("{provider} is not available at the moment: try again later"),
+        )
+        .after(retry_after);
+        error.provider = Some(provider);
+        error
+    }
+
+    /// The store does not do what it is asked at the moment.
+    pub fn store_unavailable(retry_after: Duration) -> Self {
+        Self::new(
+            Code::ServiceBusy,
+            "The server's storage does not answer at the moment: try again shortly",
+        )
+        .after(retry_after)
+    }
+
+    /// No room for another job now.
+    pub fn busy(retry_after: Duration) -> Self {
+        Self::new(
+            Code::ServiceBusy,
+            "The server has no room for another job now: try again later",
+        )
+        .after(retry_after)
+    }
+
+    /// The HTTP status.
+    pub fn status(&self) -> StatusCode {
+        self.code.status()
+    }
+
+    /// `Allow`, `Retry-After` and `Upgrade`, where they belong.
+    pub fn headers(&self) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        if let Some(allow) = self.allow {
+            headers.insert(ALLOW, HeaderValue::from_static(allow));
+        }
+        if let Some(seconds) = self.retry_seconds() {
+            headers.insert(RETRY_AFTER, seconds.into());
+        }
+        if self.code == Code::UpgradeRequired {
+            headers.insert(http::header::UPGRADE, HeaderValue::from_static("websocket"));
+        }
+        headers
+    }
+
+    /// Rounded up: a client that waits so long does not come too early.
+    fn retry_seconds(&self) -> Option<u64> {
+        self.retry_after
+            .map(|wait| u64::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u64::MAX))
+    }
+
+    /// The body, answered at `at`.
+    pub fn body(&self, at: Time) -> Vec<u8> {
+        json(&Failed {
+            success: false,
+            data: (),
+            error: Error {
+                code: self.code,
+                message: &self.message,
+                retryable: self.code.retryable(),
+                retry_after: self
+                    .retry_seconds()
+                    .filter(|_| self.code != Code::CircuitOpen),
+                provider: self.provider,
+                retry_after_ms: self
+                    .retry_after
+                    .filter(|_| self.code == Code::CircuitOpen)
+                    .map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
+                details: &self.details,
+            },
+            metadata: Metadata {
+                timestamp: Iso(at),
+                request_id: self.request_id.as_deref(),
+            },
+        })
+    }
+}
+
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(rename = "ErrorAnswer"))]
+pub(crate) struct Failed<'a> {
+    #[cfg_attr(test, schemars(extend("const" = false)))]
+    success: bool,
+    #[serde(serialize_with = "null")]
+    data: (),
+    error: Error<'a>,
+    metadata: Metadata<'a>,
+}
+
+fn null<S: Serializer>((): &(), serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_none()
+}
+
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+struct Error<'a> {
+    code: Code,
+    message: &'a str,
+    retryable: bool,
+    /// In seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after_ms: Option<u64>,
+    details: &'a Map<String, Value>,
+}
+
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, schemars(rename = "ErrorMetadata"))]
+struct Metadata<'a> {
+    timestamp: Iso,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<&'a str>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body(error: &ApiError) -> Value {
+        serde_json::from_slice(&error.body(Time(0))).unwrap()
+    }
+
+    #[test]
+    fn every_code_has_the_contracts_status() {
+        let table = Code::ALL.map(|code| {
+            let name = serde_json::to_value(code).unwrap();
+            format!("{} {}", code.status().as_u16(), name.as_str().unwrap())
+        });
+        assert_eq!(
+            table.join("\n"),
+            "400 INVALID_REQUEST\n400 MISSING_PARAMETER\n400 INVALID_ISBN\n400 EMPTY_BATCH\n\
+             400 BATCH_TOO_LARGE\n401 UNAUTHORIZED\n403 FORBIDDEN\n404 NOT_FOUND\n\
+             405 METHOD_NOT_ALLOWED\n409 JOB_EXISTS\n409 NOT_READY\n413 FILE_TOO_LARGE\n\
+             415 UNSUPPORTED_MEDIA_TYPE\n426 UPGRADE_REQUIRED\n429 RATE_LIMIT_EXCEEDED\n\
+             500 INTERNAL_ERROR\n502 API_ERROR\n504 NETWORK_ERROR\n503 CIRCUIT_OPEN\n\
+             503 SERVICE_BUSY"
+        );
+    }
+
+    #[test]
+    fn waits_are_told_in_seconds_rounded_up() {
+        let error = ApiError::rate_limited(Duration::from_millis(1_001));
+        assert_eq!(error.headers()[RETRY_AFTER], "2");
+        assert_eq!(body(&error)["error"]["retryAfter"], 2);
+        assert_eq!(body(&error)["error"]["retryable"], true);
+    }
+
+    #[test]
+    fn an_open_circuit_names_its_provider() {
+        let error = ApiError::circuit_open("openlibrary", Duration::from_millis(1_500));
+        let body = body(&error);
+        assert_eq!(body["error"]["provider"], "openlibrary");
+        assert_eq!(body["error"]["retryAfterMs"], 1_500);
+        assert_eq!(error.headers()[RETRY_AFTER], "2");
+    }
+
+    #[test]
+    fn methods_and_request_ids_are_told() {
+        assert_eq!(ApiError::method_not_allowed("GET").headers()[ALLOW], "GET");
+        let error = ApiError::internal("r-1");
+        assert_eq!(body(&error)["metadata"]["requestId"], "r-1");
+        assert!(error.headers().is_empty());
+    }
+}

@@ -1,0 +1,174 @@
+//! Status documents of the first apps, which poll: bare, without an envelope.
+
+use job::{Item, Pipeline, Report, Root, Stage, Time};
+use serde::Serialize;
+
+use crate::scan::{PhotoQuality, SeenBook};
+use crate::status::{current_title, why};
+
+/// What the first app walks through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum ScanStage {
+    /// Not begun.
+    Uploading,
+    /// Looking at the photos.
+    Analyzing,
+    /// Looking the books up.
+    Enriching,
+    /// Over.
+    Complete,
+    /// Over: failed, or canceled.
+    Error,
+}
+
+impl ScanStage {
+    /// Of this job.
+    pub fn of(root: &Root) -> Self {
+        match root.stage {
+            Stage::Receiving | Stage::Queued => Self::Uploading,
+            Stage::Analyzing => Self::Analyzing,
+            Stage::Enriching => Self::Enriching,
+            Stage::Complete => Self::Complete,
+            Stage::Error | Stage::Canceled => Self::Error,
+        }
+    }
+}
+
+/// Why a job came to nothing, as one text; `None` while it may come to something.
+pub(crate) fn problem(root: &Root) -> Option<&str> {
+    match root.stage {
+        Stage::Error => Some(why(root)),
+        Stage::Canceled => Some("Job canceled"),
+        _ => None,
+    }
+}
+
+/// `GET /scan/status/{jobId}`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct ScanStatus<'a> {
+    /// The job's name.
+    pub job_id: &'a str,
+    /// What it does now.
+    pub stage: ScanStage,
+    /// In [0, 1]; never decreases.
+    pub progress: f64,
+    /// Since its creation, in whole seconds; stands still when the job is over.
+    pub elapsed_time: u64,
+    /// Books seen so far.
+    pub books_detected: u32,
+    /// Of a completed scan, else null.
+    pub result: Option<ScanResult<'a>>,
+    /// Why it failed, else null.
+    pub error: Option<&'a str>,
+}
+
+/// What a scan came to.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(rename = "ScanStatusResult"))]
+pub struct ScanResult<'a> {
+    /// The books seen.
+    pub books: Vec<SeenBook<'a>>,
+    /// What would make a better photo.
+    #[cfg_attr(test, schemars(with = "Vec<crate::openapi::foreign::Suggestion>"))]
+    pub suggestions: &'a [vision::Suggestion],
+    /// How good the photos are.
+    pub metadata: PhotoQuality,
+}
+
+impl<'a> ScanStatus<'a> {
+    /// Of this job at `now`. `items` and `report` are read only when it has completed.
+    pub fn of(root: &'a Root, items: &'a [Item], report: &'a Report, now: Time) -> Self {
+        let elapsed = if root.stage.is_terminal() {
+            root.elapsed()
+        } else {
+            now.since(root.created)
+        };
+        Self {
+            job_id: root.id.as_str(),
+            stage: ScanStage::of(root),
+            progress: root.progress(),
+            elapsed_time: elapsed.as_secs(),
+            books_detected: root.recognized_books(),
+            result: (root.stage == Stage::Complete).then(|| ScanResult {
+                books: items
+                    .iter()
+                    .filter_map(|item| SeenBook::of(root, item))
+                    .collect(),
+                suggestions: &report.suggestions,
+                metadata: PhotoQuality::of(root, report),
+            }),
+            error: problem(root),
+        }
+    }
+}
+
+/// How a job stands, in the words of `GET /api/job-state/{jobId}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(test, schemars(rename = "JobStateStatus"))]
+pub enum State {
+    /// Not over.
+    Running,
+    /// Over: every item is final.
+    Complete,
+    /// Over: it failed.
+    Failed,
+    /// Over: a client stopped it.
+    Canceled,
+}
+
+/// `GET /api/job-state/{jobId}`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct JobState<'a> {
+    /// The job's name.
+    pub job_id: &'a str,
+    /// The kind of job.
+    #[cfg_attr(test, schemars(with = "crate::openapi::foreign::Pipeline"))]
+    pub pipeline: Pipeline,
+    /// How it stands.
+    pub status: State,
+    /// Items in all; 0 until they are known.
+    pub total_count: u32,
+    /// Items that are final.
+    pub processed_count: u32,
+    /// The title most lately looked up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub current_title: Option<&'a str>,
+    /// When the job was created, in ms since the Unix epoch.
+    pub start_time: u64,
+    /// Its last progress, in ms since the Unix epoch.
+    pub last_update_time: u64,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<&'a str>,
+}
+
+impl<'a> JobState<'a> {
+    /// Of this job.
+    pub fn of(root: &'a Root) -> Self {
+        Self {
+            job_id: root.id.as_str(),
+            pipeline: root.pipeline,
+            status: match root.stage {
+                Stage::Complete => State::Complete,
+                Stage::Error => State::Failed,
+                Stage::Canceled => State::Canceled,
+                _ => State::Running,
+            },
+            total_count: root.total,
+            processed_count: root.processed(),
+            current_title: current_title(root),
+            start_time: root.created.0,
+            last_update_time: root.updated.0,
+            error: problem(root),
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! The wire: spells what the job engine knows as clients read it, and reads what clients send.
+//!
+//! Everything here is a pure function of its arguments: no I/O, no clock. Routes, statuses and
+//! waiting are the components'; what a progress is, or when something is said, is [`job`]'s.
+//!
+//! **Invariant**: a shape that clients see is spelled in one place, by a named type, whatever the
+//! transport.
+
+pub mod accepted;
+pub mod book;
+pub mod capabilities;
+pub mod cors;
+pub mod envelope;
+pub mod error;
+pub mod legacy;
+pub mod openapi;
+pub mod query;
+pub mod request;
+pub mod results;
+pub mod scan;
+pub mod sse;
+pub mod status;
+pub mod time;
+pub mod upload;
+pub mod ws;
+
+pub use envelope::Answered;
+pub use error::{ApiError, Code};

@@ -1,0 +1,246 @@
+//! What operations share: schemas, examples, parameters and errors, each described once.
+
+use std::collections::BTreeMap;
+
+use schemars::generate::SchemaSettings;
+use schemars::transform::RecursiveTransform;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde_json::{Map, Value, json};
+
+use crate::Code;
+
+/// Collects what the operations refer to.
+pub struct Components {
+    answers: SchemaGenerator,
+    requests: SchemaGenerator,
+    examples: BTreeMap<&'static str, Value>,
+    responses: BTreeMap<String, Value>,
+    codes: BTreeMap<String, String>,
+}
+
+impl Components {
+    pub fn new() -> Self {
+        let settings = || {
+            let mut settings = SchemaSettings::draft2020_12();
+            settings.definitions_path = "/components/schemas".into();
+            settings
+        };
+        let mut answers = settings()
+            .for_serialize()
+            .with_transform(RecursiveTransform(absent_is_not_null))
+            .into_generator();
+        answers.subschema_for::<crate::error::Failed>();
+        let codes = descriptions(&answers.definitions()["ErrorCode"]);
+        Self {
+            answers,
+            requests: settings().for_deserialize().into_generator(),
+            examples: BTreeMap::new(),
+            responses: BTreeMap::new(),
+            codes,
+        }
+    }
+
+    /// The schemas of what is answered, for types that only their module knows.
+    pub fn answers(&mut self) -> &mut SchemaGenerator {
+        &mut self.answers
+    }
+
+    /// The schema of an answer.
+    pub fn answer<T: JsonSchema>(&mut self) -> Value {
+        self.answers.subschema_for::<T>().into()
+    }
+
+    /// The schema of a request.
+    pub fn request<T: JsonSchema>(&mut self) -> Value {
+        self.requests.subschema_for::<T>().into()
+    }
+
+    /// References to fixtures, by name.
+    pub fn examples(&mut self, names: &[&'static str]) -> Value {
+        let examples = names.iter().map(|name| {
+            let fixture = fixture(name);
+            let value = serde_json::from_str(&fixture).unwrap_or(Value::String(fixture));
+            self.examples.insert(name, json!({"value": value}));
+            let place = format!("#/components/examples/{name}");
+            ((*name).to_owned(), json!({"$ref": place}))
+        });
+        Value::Object(examples.collect())
+    }
+
+    /// The answers of an operation that may fail in these ways, by status.
+    pub fn errors(&mut self, codes: &[Code]) -> Vec<(u16, Value)> {
+        let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
+        for code in codes {
+            by_status
+                .entry(code.status().as_u16())
+                .or_default()
+                .push(*code);
+        }
+        by_status
+            .into_iter()
+            .map(|(status, codes)| (status, self.error(&codes)))
+            .collect()
+    }
+
+    fn error(&mut self, codes: &[Code]) -> Value {
+        let names: Vec<String> = codes
+            .iter()
+            .map(|code| json!(code).as_str().unwrap_or_default().to_owned())
+            .collect();
+        let key = names.join(".");
+        let place = format!("#/components/responses/{key}");
+        let meanings: Vec<String> = names
+            .iter()
+            .map(|name| format!("`{name}`: {}", self.codes[name]))
+            .collect();
+        let mut content = json!({"schema": {"allOf": [
+            self.answer::<crate::error::Failed>(),
+            {"properties": {"error": {"properties": {"code": {"enum": names}}}}},
+        ]}});
+        if codes == [Code::NotFound] {
+            content["examples"] = self.examples(&["error"]);
+        }
+        let mut response = json!({
+            "description": meanings.join("\n\n"),
+            "content": {"application/json": content},
+        });
+        let header = |description: &str, kind: &str| json!({"description": description, "schema": {"type": kind}});
+        let mut headers = Map::new();
+        if codes.iter().any(|code| code.may_tell_when()) {
+            let retry = header("When to try again, in seconds", "integer");
+            headers.insert("Retry-After".to_owned(), retry);
+        }
+        if codes.contains(&Code::MethodNotAllowed) {
+            let allow = header("The methods that there are", "string");
+            headers.insert("Allow".to_owned(), allow);
+        }
+        if !headers.is_empty() {
+            response["headers"] = headers.into();
+        }
+        self.responses.insert(key, response);
+        json!({"$ref": place})
+    }
+
+    /// The `components` object.
+    pub fn finish(mut self) -> Value {
+        let mut schemas = self.answers.take_definitions(true);
+        for (name, schema) in self.requests.take_definitions(true) {
+            let before = schemas.insert(name.clone(), schema);
+            assert!(before.is_none(), "{name} is an answer and a request");
+        }
+        json!({
+            "schemas": schemas,
+            "examples": self.examples,
+            "responses": self.responses,
+            "parameters": parameters(),
+            "securitySchemes": {"token": {
+                "type": "http", "scheme": "bearer",
+                "description": "The `authToken` that the creation of the job answered with",
+            }},
+        })
+    }
+}
+
+/// What may be absent is left out when there is none: it is never null.
+fn absent_is_not_null(schema: &mut Schema) {
+    let required = schema.get("required").cloned().unwrap_or_default();
+    let is_required = |name: &str| {
+        let names = required.as_array().into_iter().flatten();
+        names.clone().any(|required| required == name)
+    };
+    let Some(Value::Object(properties)) = schema.get_mut("properties") else {
+        return;
+    };
+    for (_, property) in properties.iter_mut().filter(|(name, _)| !is_required(name)) {
+        let Value::Object(property) = property else {
+            continue;
+        };
+        if let Some(Value::Array(types)) = property.get_mut("type") {
+            types.retain(|kind| kind != "null");
+            if let [kind] = types.as_slice() {
+                let kind = kind.clone();
+                property.insert("type".to_owned(), kind);
+            }
+        }
+        if let Some(Value::Array(any)) = property.get_mut("anyOf") {
+            any.retain(|schema| schema["type"] != "null");
+            if let [Value::Object(only)] = any.as_mut_slice() {
+                let only = std::mem::take(only);
+                property.remove("anyOf");
+                property.extend(only);
+            }
+        }
+    }
+}
+
+impl Code {
+    /// Whether its answer may have a `Retry-After`.
+    fn may_tell_when(self) -> bool {
+        matches!(
+            self,
+            Self::NotReady | Self::RateLimitExceeded | Self::CircuitOpen | Self::ServiceBusy
+        )
+    }
+}
+
+/// What the variants of an enum's schema mean.
+fn descriptions(schema: &Value) -> BTreeMap<String, String> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let variants = schema["oneOf"].as_array().into_iter().flatten();
+    variants
+        .map(|variant| (text(&variant["const"]), text(&variant["description"])))
+        .collect()
+}
+
+fn fixture(name: &str) -> String {
+    let at = |kind| {
+        format!(
+            "{}/../../tests/fixtures/{name}.{kind}",
+            env!("CARGO_MANIFEST_DIR")
+        )
+    };
+    std::fs::read_to_string(at("json"))
+        .or_else(|_| std::fs::read_to_string(at("txt")))
+        .unwrap_or_else(|error| panic!("fixture {name}: {error}"))
+}
+
+/// Every parameter, by the name under which [`super::routes`] asks for it.
+fn parameters() -> Value {
+    let parameter = |place: &str, name: &str, schema: Value, description: &str| {
+        json!({
+            "in": place, "name": name, "required": place == "path",
+            "schema": schema, "description": description,
+        })
+    };
+    let text = || json!({"type": "string"});
+    let id = json!({"type": "string", "pattern": "^[A-Za-z0-9_-]{1,100}$"});
+    let number = |least: u32| json!({"type": "integer", "minimum": least});
+    let key =
+        json!({"type": "string", "minLength": 1, "maxLength": crate::request::MAX_IDEMPOTENCY_KEY});
+    let flag = json!({"type": "string", "enum": ["1", "true"]});
+    let schema = json!({"type": "string", "enum": ["legacy", "1.0.0", "2.0.0"]});
+    let provider =
+        json!({"type": "string", "examples": ["gemini-flash", "gemini", "openai", "barcode"]});
+    json!({
+        "jobId": parameter("path", "jobId", id.clone(), "The job's name; UUIDs in either case, answered back as given"),
+        "chosenJobId": parameter("query", "jobId", id, "The client's name for the job; made by the server when absent"),
+        "idempotencyKey": parameter("header", "Idempotency-Key", key, "The same key within 24 h answers with the same job and token"),
+        "jobIds": parameter(
+            "query",
+            "jobIds",
+            text(),
+            "The jobs to follow, up to 20, separated by commas",
+        ),
+        "ifNoneMatch": parameter("header", "If-None-Match", text(), "Entity tags of the documents that the client has"),
+        "lastEventId": parameter("header", "Last-Event-ID", text(), "The last event that the client has: it gets nothing again"),
+        "lastEventIdQuery": parameter("query", "lastEventId", text(), "The same, for clients that cannot set headers"),
+        "books": parameter("query", "books", flag, "Tell each book as it becomes final, each exactly once"),
+        "events": parameter("query", "events", json!({"type": "string", "enum": ["photoscan"]}), "Name the events of a scan `photoscan.progress`, `photoscan.completed` and `photoscan.failed`"),
+        "offset": parameter("query", "offset", number(0), "Books to leave out; with it, or with `limit`, `metadata` has `total` and `nextOffset`"),
+        "limit": parameter("query", "limit", number(1), "The most books to answer with"),
+        "provider": parameter("header", "X-AI-Provider", provider, "Who looks at the photos; one that is unknown is the configured one"),
+        "followed": parameter("query", "jobId", text(), "The job to follow; up to 20, separated by commas, on one socket"),
+        "token": parameter("query", "token", text(), "The token of the job, or of each; a subprotocol `bookstrack-auth.{token}` says the same"),
+        "schema": parameter("query", "schema", schema, "The generation of the messages. Absent: `2.0.0` with a subprotocol token, `1.0.0` with `token`, else `legacy`"),
+    })
+}

@@ -1,0 +1,575 @@
+//! Every route: what it takes, what it answers, how it fails.
+
+use schemars::JsonSchema;
+use serde_json::{Map, Value, json};
+
+use super::components::Components;
+use crate::Code::{self, *};
+use crate::accepted::{
+    Accepted, LegacyBookshelf, LegacyEnrichment, LegacyImport, LegacyReady, LegacyScan,
+    LegacyScanBatch, Refreshed,
+};
+use crate::book::LookedUp;
+use crate::capabilities::{Capabilities, Health};
+use crate::envelope::{Success, Twice};
+use crate::legacy::{JobState, ScanStatus};
+use crate::request::{BarcodeBody, CancelBody, EnrichBody, RefreshBody, ScanBatchBody, WorksBody};
+use crate::results::whole;
+use crate::sse;
+use crate::status::{Canceled, Document};
+
+/// The whole description.
+pub fn description() -> Value {
+    let mut components = Components::new();
+    let mut paths: Map<String, Value> = Map::new();
+    for operation in operations(&mut components) {
+        let path = paths.entry(operation.path).or_insert_with(|| json!({}));
+        path[operation.method] = operation.body;
+    }
+    // Of every path, whatever operation a client meant.
+    components.errors(&[MethodNotAllowed]);
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Bookstrack",
+            "version": env!("CARGO_PKG_VERSION"),
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+            "description": "A backend for book apps: library imports, shelf scans and enrichment, \
+                with live progress.\n\nA job is made by a `POST`, which answers `202` at once, and \
+                followed by an event stream, by polling its status or by WebSocket; all three tell \
+                the same story, and pick it up again after any interruption. Results are kept for \
+                24 h.\n\nAnswers may have more fields than are described here. Every path answers \
+                other methods with `405 METHOD_NOT_ALLOWED` and `OPTIONS` with `204`; `GET` \
+                includes `HEAD`.",
+        },
+        "servers": [{"url": "/"}],
+        "tags": [
+            {"name": "jobs", "description": "Make jobs"},
+            {"name": "progress", "description": "Follow, read and cancel jobs"},
+            {"name": "server", "description": "The server itself"},
+            {"name": "legacy", "description": "Routes of the first apps: new clients need none of them"},
+        ],
+        "paths": paths,
+        "components": components.finish(),
+    })
+}
+
+struct Operation {
+    path: String,
+    method: &'static str,
+    body: Value,
+}
+
+impl Operation {
+    fn new(tag: &str, method: &'static str, path: &str, id: &str, summary: &str) -> Self {
+        let body = json!({
+            "operationId": id, "tags": [tag], "summary": summary, "parameters": [], "responses": {},
+        });
+        let mut operation = Self {
+            path: path.to_owned(),
+            method,
+            body,
+        };
+        if path.contains("{jobId}") {
+            operation = operation.parameters(&["jobId"]);
+        }
+        operation
+    }
+
+    fn about(mut self, text: &str) -> Self {
+        self.body["description"] = json!(text);
+        self
+    }
+
+    fn parameters(mut self, names: &[&str]) -> Self {
+        let list = self.body["parameters"].as_array_mut();
+        let references = names
+            .iter()
+            .map(|name| json!({"$ref": format!("#/components/parameters/{name}")}));
+        list.expect("made as a list").extend(references);
+        self
+    }
+
+    fn takes(mut self, content: Value) -> Self {
+        self.body["requestBody"] = json!({"required": true, "content": content});
+        self
+    }
+
+    fn answers(mut self, status: u16, response: Value) -> Self {
+        self.body["responses"][status.to_string()] = response;
+        self
+    }
+
+    fn fails(mut self, c: &mut Components, codes: &[Code]) -> Self {
+        for (status, response) in c.errors(codes) {
+            self.body["responses"][status.to_string()] = response;
+        }
+        self
+    }
+
+    /// Its token opens the job; jobs that have none need none.
+    fn with_token(mut self) -> Self {
+        self.body["security"] = json!([{"token": []}, {}]);
+        self
+    }
+}
+
+fn json_of(schema: Value) -> Value {
+    json!({"application/json": {"schema": schema}})
+}
+
+fn response(description: &str, schema: Value, examples: Value) -> Value {
+    let mut content = json_of(schema);
+    if examples.as_object().is_some_and(|names| !names.is_empty()) {
+        content["application/json"]["examples"] = examples;
+    }
+    json!({"description": description, "content": content})
+}
+
+/// An answer with its examples.
+fn answer<T: JsonSchema>(c: &mut Components, about: &str, examples: &[&'static str]) -> Value {
+    let schema = c.answer::<T>();
+    response(about, schema, c.examples(examples))
+}
+
+/// `multipart/form-data` with files of this name.
+fn form(name: &str, about: &str, several: bool) -> Value {
+    let file = json!({"type": "string", "contentMediaType": "application/octet-stream"});
+    let part = if several {
+        json!({"type": "array", "items": file, "minItems": 1, "description": about})
+    } else {
+        json!({"type": "string", "contentMediaType": "application/octet-stream", "description": about})
+    };
+    json!({"schema": {"type": "object", "required": [name], "properties": {name: part}}})
+}
+
+fn photo() -> Value {
+    json!({"schema": {"type": "string", "contentMediaType": "image/*"}})
+}
+
+/// How every request to make a job may fail.
+const MAKING: &[Code] = &[
+    InvalidRequest,
+    MissingParameter,
+    JobExists,
+    FileTooLarge,
+    RateLimitExceeded,
+    InternalError,
+    ServiceBusy,
+];
+/// How every request about a job may fail.
+const LOOKING: &[Code] = &[
+    InvalidRequest,
+    Unauthorized,
+    NotFound,
+    InternalError,
+    ServiceBusy,
+];
+
+fn and(codes: &[Code], more: &[Code]) -> Vec<Code> {
+    let mut all = [codes, more].concat();
+    all.sort_by_key(|code| Code::ALL.iter().position(|one| one == code));
+    all
+}
+
+fn operations(c: &mut Components) -> Vec<Operation> {
+    let mut all = making(c);
+    all.extend(following(c));
+    all.extend(server(c));
+    all.extend(legacy_making(c));
+    all.extend(legacy_following(c));
+    all
+}
+
+fn making(c: &mut Components) -> Vec<Operation> {
+    let uploading = and(MAKING, &[UnsupportedMediaType]);
+    let enriching = and(MAKING, &[InvalidIsbn, EmptyBatch, BatchTooLarge]);
+    let new = |id: &str, method, path: &str, summary: &str| {
+        Operation::new("jobs", method, path, id, summary)
+    };
+    let csv = json!({"schema": {"type": "string"}});
+    let mut all = vec![
+        new("importLibrary", "post", "/api/v2/imports", "Import a library")
+            .about("A CSV file: an export of Goodreads, StoryGraph or LibraryThing, or any with a column of titles. At most 8 MB and 10,000 rows.")
+            .parameters(&["idempotencyKey"])
+            .takes(json!({"multipart/form-data": form("file", "The CSV file", false), "text/csv": csv}))
+            .answers(202, answer::<Success<Accepted>>(c, "The job", &["import-accepted"]))
+            .fails(c, &uploading),
+        new("scanShelf", "post", "/api/batch-scan", "Find the books on photos of shelves")
+            .about("1 to 5 photos, JPEG, PNG or WebP, at most 10 MB each. The part may also be named `photos[]`, `photo`, `image` or `file`.")
+            .parameters(&["idempotencyKey", "provider"])
+            .takes(json!({"multipart/form-data": form("photos", "The photos", true), "image/*": photo()}))
+            .answers(202, answer::<Success<Accepted>>(c, "The job", &["scan-accepted"]))
+            .fails(c, &uploading),
+    ];
+    for (path, id) in [
+        ("/api/batch-enrich", "enrichBooks"),
+        ("/v1/enrichment/batch", "enrichBooksV1"),
+    ] {
+        let operation = new(id, "post", path, "Look up many books")
+            .about("ISBNs as `barcodes`, or `books` by title, author and ISBN: one of the two, at most 1,500.")
+            .parameters(&["idempotencyKey"])
+            .takes(json_of(c.request::<EnrichBody>()))
+            .answers(202, answer::<Success<Accepted>>(c, "The job", &["enrich-accepted"]))
+            .fails(c, &enriching);
+        all.push(operation);
+    }
+    let one = new(
+        "lookUpBook",
+        "post",
+        "/api/v2/books/enrich",
+        "Look up one book",
+    )
+    .about("Answers when it is found. The book's fields are repeated at the top level.")
+    .takes(json_of(c.request::<BarcodeBody>()))
+    .answers(200, answer::<Twice<LookedUp>>(c, "The book", &[]))
+    .fails(
+        c,
+        &[
+            InvalidRequest,
+            MissingParameter,
+            InvalidIsbn,
+            NotFound,
+            FileTooLarge,
+            RateLimitExceeded,
+            InternalError,
+            ApiError,
+            NetworkError,
+            CircuitOpen,
+            ServiceBusy,
+        ],
+    );
+    all.push(one);
+    all
+}
+
+fn following(c: &mut Components) -> Vec<Operation> {
+    let new = |id: &str, method, path: &str, summary: &str| {
+        Operation::new("progress", method, path, id, summary)
+    };
+    let mut status = answer::<Success<Document>>(
+        c,
+        "The job as it is",
+        &["status-processing", "status-completed", "status-failed"],
+    );
+    status["headers"] = json!({
+        "ETag": {"description": "Changes when and only when the document does", "schema": {"type": "string"}},
+        "Retry-After": {"description": "When to poll again, in seconds, while the job runs", "schema": {"type": "integer"}},
+    });
+    let mut all = vec![
+        new("getStatus", "get", "/api/v2/imports/{jobId}", "How far a job of any kind is")
+            .parameters(&["ifNoneMatch"])
+            .with_token()
+            .answers(200, status)
+            .answers(304, json!({"description": "The client has this document"}))
+            .fails(c, LOOKING),
+        new("followJob", "get", "/api/v2/imports/{jobId}/stream", "Follow a job of any kind")
+            .about("Server-sent events, until the job is over. A response that is cut short is to be continued with `Last-Event-ID`.")
+            .parameters(&["lastEventId", "lastEventIdQuery", "books", "events"])
+            .with_token()
+            .answers(200, stream(c))
+            .answers(204, json!({"description": "The job is over and the client has its last event"}))
+            .fails(c, LOOKING),
+    ];
+    let several = new(
+        "followJobs",
+        "get",
+        "/api/v2/imports/stream",
+        "Follow several jobs on one stream",
+    )
+    .about("The events of each job's own stream, until all are over; an id holds the positions of all.")
+    .parameters(&["jobIds", "lastEventId", "lastEventIdQuery", "books", "events"])
+    .with_token()
+    .answers(200, stream(c))
+    .answers(
+        204,
+        json!({"description": "The jobs are over and the client has their last events"}),
+    )
+    .fails(c, &and(LOOKING, &[MissingParameter]));
+    all.push(several);
+    for (path, id) in [
+        ("/api/v2/imports/{jobId}/results", "getResults"),
+        ("/v1/jobs/{jobId}/results", "getResultsV1"),
+        ("/v1/csv/results/{jobId}", "getImportResults"),
+        ("/v1/scan/results/{jobId}", "getScanResults"),
+    ] {
+        let operation = new(id, "get", path, "What a job came to")
+            .about("A canceled job answers with what was done.")
+            .parameters(&["offset", "limit"])
+            .with_token()
+            .answers(200, results(c))
+            .fails(c, &and(LOOKING, &[NotReady]));
+        all.push(operation);
+    }
+    for (path, id) in [
+        ("/api/v2/imports/{jobId}", "cancelJob"),
+        ("/v1/jobs/{jobId}", "cancelJobV1"),
+    ] {
+        let operation = new(id, "delete", path, "Cancel a job")
+            .about(
+                "Answers what became true: the job may have completed before. Uploads are deleted.",
+            )
+            .with_token()
+            .answers(
+                200,
+                answer::<Success<Canceled>>(c, "How the job ended", &["canceled"]),
+            )
+            .answers(
+                202,
+                answer::<Success<Canceled>>(c, "The job has not stopped yet", &[]),
+            )
+            .fails(c, LOOKING);
+        all.push(operation);
+    }
+    let socket = new("followJobBySocket", "get", "/ws/progress", "Follow jobs by WebSocket")
+        .about("Behind an edge only. The current state is sent at once, the last message of a job ends the socket with 1000. A client may send `ready`, `ping`, `sync_request`, `cancel` and `ack` as `{\"type\": ...}`, and the first app `PING`.")
+        .parameters(&["followed", "token", "schema"])
+        .answers(101, socket(c))
+        .fails(
+            c,
+            &[InvalidRequest, Unauthorized, Forbidden, NotFound, UpgradeRequired, ServiceBusy],
+        );
+    all.push(socket);
+    all
+}
+
+/// OpenAPI 3.1 has no words for events: `x-events` says what their data is.
+fn stream(c: &mut Components) -> Value {
+    let events = json!({
+        "initialized": c.answer::<sse::Initialized>(),
+        "processing": c.answer::<sse::Processing>(),
+        "completed": c.answer::<sse::Completed>(),
+        "failed": c.answer::<sse::Failed>(),
+        "timeout": c.answer::<sse::TimedOut>(),
+        "book": c.answer::<sse::BookEvent>(),
+        "photoscan.progress": c.answer::<sse::Processing>(),
+        "photoscan.completed": c.answer::<sse::Completed>(),
+        "photoscan.failed": c.answer::<sse::PhotoscanFailed>(),
+    });
+    let examples = c.examples(&[
+        "sse-initialized",
+        "sse-processing",
+        "sse-book",
+        "sse-book-scan",
+        "sse-completed",
+        "sse-completed-scan",
+        "sse-failed",
+        "sse-timeout",
+    ]);
+    json!({
+        "description": "Events with ids; their data is JSON on one line of ASCII. `: heartbeat` after 15 s of silence.",
+        "content": {"text/event-stream": {
+            "schema": {"type": "string"}, "examples": examples, "x-events": events,
+        }},
+    })
+}
+
+fn results(c: &mut Components) -> Value {
+    let schema = json!({"oneOf": [
+        c.answer::<whole::Answer<whole::ImportResults>>(),
+        c.answer::<whole::Answer<whole::ScanResults>>(),
+        c.answer::<whole::Answer<whole::EnrichmentResults>>(),
+    ]});
+    let names = ["results-import", "results-scan", "results-enrichment"];
+    response(
+        "Of an import, a scan or an enrichment",
+        schema,
+        c.examples(&names),
+    )
+}
+
+/// Nor has it words for messages: `x-messages` says what they are, by schema and type.
+fn socket(c: &mut Components) -> Value {
+    let messages = crate::ws::described(c.answers());
+    let examples = c.examples(&[
+        "ws-legacy-progress",
+        "ws-legacy-complete",
+        "ws-legacy-error",
+        "ws-v1-job-started",
+        "ws-v1-job-progress",
+        "ws-v1-job-complete",
+        "ws-v1-job-complete-scan",
+        "ws-v1-job-complete-enrichment",
+        "ws-v1-error",
+        "ws-v1-ready-ack",
+        "ws-v1-pong",
+        "ws-v2-job-complete",
+        "ws-v2-job-complete-scan",
+    ]);
+    json!({
+        "description": "The socket is open",
+        "x-messages": messages,
+        "x-examples": examples,
+    })
+}
+
+fn server(c: &mut Components) -> Vec<Operation> {
+    let new =
+        |id: &str, path: &str, summary: &str| Operation::new("server", "get", path, id, summary);
+    vec![
+        new("getHealth", "/health", "Whether the server lives")
+            .answers(200, answer::<Success<Health>>(c, "It does", &[])),
+        new(
+            "getCapabilities",
+            "/api/v2/capabilities",
+            "What the server can do, and its limits",
+        )
+        .answers(
+            200,
+            answer::<Success<Capabilities>>(c, "As it is configured", &[]),
+        )
+        .fails(c, &[InternalError]),
+        new("getDescription", "/openapi.json", "This description").answers(
+            200,
+            json!({"description": "OpenAPI 3.1", "content": json_of(json!({"type": "object"}))}),
+        ),
+    ]
+}
+
+fn legacy_making(c: &mut Components) -> Vec<Operation> {
+    let uploading = and(MAKING, &[UnsupportedMediaType]);
+    let enriching = and(MAKING, &[InvalidIsbn, EmptyBatch, BatchTooLarge]);
+    let new =
+        |id: &str, path: &str, summary: &str| Operation::new("legacy", "post", path, id, summary);
+    vec![
+        new("legacyScan", "/scan", "Scan a photo without a token")
+            .parameters(&["chosenJobId", "provider"])
+            .takes(json!({"image/*": photo()}))
+            .answers(202, answer::<LegacyScan>(c, "The job", &["legacy-scan-accepted"]))
+            .fails(c, &uploading),
+        new("legacyScanBookshelf", "/api/scan-bookshelf", "Scan a photo")
+            .parameters(&["chosenJobId", "provider"])
+            .takes(json!({"image/*": photo(), "multipart/form-data": form("image", "The photo", false)}))
+            .answers(202, answer::<Twice<LegacyBookshelf>>(c, "The job", &["legacy-scan-bookshelf-accepted"]))
+            .fails(c, &uploading),
+        new("legacyScanBatch", "/api/scan-bookshelf/batch", "Scan photos in base64")
+            .parameters(&["provider"])
+            .takes(json_of(c.request::<ScanBatchBody>()))
+            .answers(202, answer::<Twice<LegacyScanBatch>>(c, "The job", &["legacy-scan-batch-accepted"]))
+            .fails(c, &and(&uploading, &[EmptyBatch, BatchTooLarge])),
+        new("legacyImport", "/api/import/csv-gemini", "Import a library")
+            .takes(json!({"multipart/form-data": form("file", "The CSV file", false)}))
+            .answers(202, answer::<Twice<LegacyImport>>(c, "The job", &[]))
+            .fails(c, &uploading),
+        new("legacyEnrichWorks", "/api/enrichment/start", "Look up works by Open Library key or ISBN")
+            .takes(json_of(c.request::<WorksBody>()))
+            .answers(200, answer::<Twice<LegacyEnrichment>>(c, "The job", &[]))
+            .fails(c, &enriching),
+        new("legacyEnrichBooks", "/api/enrichment/batch", "Look up books")
+            .takes(json_of(c.request::<EnrichBody>()))
+            .answers(200, answer::<Twice<LegacyEnrichment>>(c, "The job", &[]))
+            .fails(c, &enriching),
+    ]
+}
+
+fn legacy_following(c: &mut Components) -> Vec<Operation> {
+    let new = |id: &str, method, path: &str, summary: &str| {
+        Operation::new("legacy", method, path, id, summary)
+    };
+    let naming = and(LOOKING, &[MissingParameter, FileTooLarge]);
+    let mut all = vec![
+        new(
+            "legacyScanStatus",
+            "get",
+            "/scan/status/{jobId}",
+            "How far a scan is, with its books when it is done",
+        )
+        .with_token()
+        .answers(
+            200,
+            answer::<ScanStatus>(
+                c,
+                "The scan",
+                &["legacy-scan-status", "legacy-scan-status-complete"],
+            ),
+        )
+        .fails(c, LOOKING),
+        new(
+            "legacyReady",
+            "post",
+            "/scan/ready/{jobId}",
+            "Say that the client listens; nothing waits for it",
+        )
+        .answers(
+            200,
+            answer::<LegacyReady>(c, "Always, also before the job exists", &[]),
+        )
+        .fails(c, &[InvalidRequest]),
+        new(
+            "legacyJobState",
+            "get",
+            "/api/job-state/{jobId}",
+            "How far a job is, in short",
+        )
+        .with_token()
+        .answers(200, answer::<JobState>(c, "The job", &[]))
+        .fails(c, LOOKING),
+        new(
+            "legacyImportStatus",
+            "get",
+            "/v1/csv/status/{jobId}",
+            "How far an import is",
+        )
+        .with_token()
+        .answers(200, answer::<Twice<Document>>(c, "The import", &[]))
+        .fails(c, LOOKING),
+        new(
+            "legacyCancelImport",
+            "post",
+            "/v1/csv/cancel/{jobId}",
+            "Cancel an import",
+        )
+        .with_token()
+        .answers(200, answer::<Twice<Canceled>>(c, "How it ended", &[]))
+        .answers(
+            202,
+            answer::<Twice<Canceled>>(c, "It has not stopped yet", &[]),
+        )
+        .fails(c, LOOKING),
+    ];
+    for (path, id, summary) in [
+        (
+            "/api/scan-bookshelf/cancel",
+            "legacyCancelScan",
+            "Cancel a scan",
+        ),
+        (
+            "/api/enrichment/cancel",
+            "legacyCancelEnrichment",
+            "Cancel an enrichment",
+        ),
+    ] {
+        let operation = new(id, "post", path, summary)
+            .about("The token may be in the body instead of a header.")
+            .with_token()
+            .takes(json_of(c.request::<CancelBody>()))
+            .answers(200, answer::<Twice<Canceled>>(c, "How it ended", &[]))
+            .answers(
+                202,
+                answer::<Twice<Canceled>>(c, "It has not stopped yet", &[]),
+            )
+            .fails(c, &naming);
+        all.push(operation);
+    }
+    let refresh = new(
+        "refreshToken",
+        "post",
+        "/api/token/refresh",
+        "Replace a token in the last 30 minutes of its life",
+    )
+    .takes(json_of(c.request::<RefreshBody>()))
+    .answers(200, answer::<Twice<Refreshed>>(c, "The next token", &[]))
+    .fails(
+        c,
+        &[
+            InvalidRequest,
+            MissingParameter,
+            Unauthorized,
+            FileTooLarge,
+            InternalError,
+            ServiceBusy,
+        ],
+    );
+    all.push(refresh);
+    all
+}

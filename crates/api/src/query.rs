@@ -1,0 +1,64 @@
+//! Query strings.
+
+use crate::error::ApiError;
+use crate::results::Page;
+
+/// The parameters of a request (`application/x-www-form-urlencoded`, WHATWG URL). Of a name that
+/// is there twice the first counts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Query(Vec<(String, String)>);
+
+impl Query {
+    /// Reads what follows the `?`; never fails: bytes that are no UTF-8 become U+FFFD.
+    pub fn parse(query: &str) -> Self {
+        Self(
+            form_urlencoded::parse(query.as_bytes())
+                .into_owned()
+                .collect(),
+        )
+    }
+
+    /// The value of `name`; `None` when it is absent or empty.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
+            .filter(|value| !value.is_empty())
+    }
+
+    /// Whether `name` is `1` or `true`.
+    pub fn flag(&self, name: &str) -> bool {
+        matches!(self.get(name), Some("1" | "true"))
+    }
+
+    /// The value of `name` as a number.
+    ///
+    /// # Errors
+    /// `INVALID_REQUEST` when it is none or below `least`.
+    pub fn number(&self, name: &str, least: u32) -> Result<Option<u32>, ApiError> {
+        let Some(text) = self.get(name) else {
+            return Ok(None);
+        };
+        text.parse()
+            .ok()
+            .filter(|number| *number >= least)
+            .map(Some)
+            .ok_or_else(|| {
+                ApiError::invalid(name, format!("must be a whole number from {least} on"))
+            })
+    }
+
+    /// `offset` and `limit`; `None` when neither is there.
+    ///
+    /// # Errors
+    /// `INVALID_REQUEST`.
+    pub fn page(&self) -> Result<Option<Page>, ApiError> {
+        let offset = self.number("offset", 0)?;
+        let limit = self.number("limit", 1)?;
+        Ok((offset.is_some() || limit.is_some()).then(|| Page {
+            offset: offset.unwrap_or(0),
+            limit,
+        }))
+    }
+}

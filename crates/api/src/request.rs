@@ -1,0 +1,419 @@
+//! JSON requests: typed, bounded, and refused with the name of what is wrong.
+
+use std::borrow::Cow;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use books::{Isbn, Wanted};
+use job::{JobId, Limits};
+use serde::Deserialize;
+
+use crate::error::ApiError;
+
+/// The longest `Idempotency-Key`.
+pub const MAX_IDEMPOTENCY_KEY: usize = 255;
+/// The longest token that is worth comparing.
+const MAX_TOKEN: usize = 512;
+
+/// The body of `POST /api/batch-enrich`, `/v1/enrichment/batch` and `/api/enrichment/batch`:
+/// either barcodes or books.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct EnrichBody {
+    /// ISBNs.
+    #[serde(default)]
+    pub barcodes: Option<Vec<String>>,
+    /// Titles with what else is known.
+    #[serde(default)]
+    pub books: Option<Vec<BookBody>>,
+    /// The client's name for the job.
+    #[serde(default)]
+    pub job_id: Option<String>,
+}
+
+/// A book that somebody asks for.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct BookBody {
+    /// Title.
+    #[serde(default)]
+    pub title: Option<String>,
+    /// First author.
+    #[serde(default)]
+    pub author: Option<String>,
+    /// ISBN; one that is none is not looked up.
+    #[serde(default)]
+    pub isbn: Option<String>,
+}
+
+/// An enrichment that is to be made.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Enrich {
+    /// The client's name for the job.
+    pub job_id: Option<JobId>,
+    /// What to look up, in the request's order; the same book may be there twice.
+    pub wanted: Vec<Wanted>,
+}
+
+/// Reads [`EnrichBody`].
+///
+/// # Errors
+/// `INVALID_REQUEST`, `MISSING_PARAMETER`, `INVALID_ISBN`, `EMPTY_BATCH`, `BATCH_TOO_LARGE`,
+/// `FILE_TOO_LARGE`.
+pub fn enrich(body: &[u8], limits: &Limits) -> Result<Enrich, ApiError> {
+    let body: EnrichBody = read(body, limits.max_json_bytes)?;
+    let wanted = match (&body.barcodes, &body.books) {
+        (Some(barcodes), None) => {
+            count("barcodes", barcodes, limits.max_batch_items)?;
+            barcodes
+                .iter()
+                .enumerate()
+                .map(|(index, text)| {
+                    let isbn = isbn("barcodes", Some(index), text, limits)?;
+                    Ok(Wanted {
+                        isbn: Some(isbn),
+                        ..Wanted::default()
+                    })
+                })
+                .collect::<Result<_, ApiError>>()?
+        }
+        (None, Some(books)) => {
+            count("books", books, limits.max_batch_items)?;
+            books
+                .iter()
+                .enumerate()
+                .map(|(index, book)| wanted(index, book, limits))
+                .collect::<Result<_, ApiError>>()?
+        }
+        (Some(_), Some(_)) => {
+            return Err(ApiError::invalid(
+                "barcodes",
+                "and books are two kinds of request: send one of them",
+            ));
+        }
+        (None, None) => {
+            return Err(ApiError::missing(
+                "barcodes",
+                "send a list of ISBNs as barcodes, or a list of books",
+            ));
+        }
+    };
+    Ok(Enrich {
+        job_id: body.job_id.as_deref().map(job_id).transpose()?,
+        wanted,
+    })
+}
+
+fn count<T>(field: &str, items: &[T], limit: usize) -> Result<(), ApiError> {
+    match items.len() {
+        0 => Err(ApiError::empty_batch(field)),
+        count if count > limit => Err(ApiError::batch_too_large(field, count, limit)),
+        _ => Ok(()),
+    }
+}
+
+fn isbn(field: &str, index: Option<usize>, text: &str, limits: &Limits) -> Result<Isbn, ApiError> {
+    let isbn = if text.chars().count() > limits.max_isbn_chars {
+        Err(books::IsbnError::Length)
+    } else {
+        Isbn::parse(text)
+    };
+    isbn.map_err(|problem| ApiError::invalid_isbn(field, index, problem))
+}
+
+fn wanted(index: usize, book: &BookBody, limits: &Limits) -> Result<Wanted, ApiError> {
+    let field = |name: &str| format!("books[{index}].{name}");
+    let text = |name: &str, value: &Option<String>, limit: usize| {
+        let value = value.as_deref().unwrap_or_default().trim();
+        if value.chars().count() > limit {
+            let problem = format!("is too long: at most {limit} characters are allowed");
+            return Err(ApiError::invalid(&field(name), problem));
+        }
+        Ok(value.to_owned())
+    };
+    let wanted = Wanted {
+        title: text("title", &book.title, limits.max_title_chars)?,
+        author: text("author", &book.author, limits.max_author_chars)?,
+        isbn: Isbn::parse(&text("isbn", &book.isbn, limits.max_isbn_chars)?).ok(),
+        work_id: None,
+    };
+    if wanted.title.is_empty() && wanted.isbn.is_none() {
+        return Err(ApiError::missing(
+            &field("title"),
+            "a book is looked up by its title or its ISBN",
+        ));
+    }
+    Ok(wanted)
+}
+
+/// The body of `POST /api/v2/books/enrich`.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct BarcodeBody {
+    /// An ISBN.
+    #[serde(default)]
+    pub barcode: Option<String>,
+}
+
+/// Reads [`BarcodeBody`].
+///
+/// # Errors
+/// `INVALID_REQUEST`, `MISSING_PARAMETER`, `INVALID_ISBN`, `FILE_TOO_LARGE`.
+pub fn barcode(body: &[u8], limits: &Limits) -> Result<Isbn, ApiError> {
+    let body: BarcodeBody = read(body, limits.max_json_bytes)?;
+    let text = body
+        .barcode
+        .ok_or_else(|| ApiError::missing("barcode", "send the ISBN to look up"))?;
+    isbn("barcode", None, &text, limits)
+}
+
+/// The body of `POST /api/enrichment/start`.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct WorksBody {
+    /// The client's name for the job.
+    #[serde(default)]
+    pub job_id: Option<String>,
+    /// Open Library work keys and ISBNs, mixed.
+    #[serde(default)]
+    pub work_ids: Option<Vec<String>>,
+}
+
+/// Reads [`WorksBody`]. An id that is none becomes an item that nobody will find.
+///
+/// # Errors
+/// `INVALID_REQUEST`, `MISSING_PARAMETER`, `EMPTY_BATCH`, `BATCH_TOO_LARGE`, `FILE_TOO_LARGE`.
+pub fn works(body: &[u8], limits: &Limits) -> Result<Enrich, ApiError> {
+    let body: WorksBody = read(body, limits.max_json_bytes)?;
+    let id = required_job_id(body.job_id.as_deref())?;
+    let work_ids = body
+        .work_ids
+        .ok_or_else(|| ApiError::missing("workIds", "send a list of work ids"))?;
+    count("workIds", &work_ids, limits.max_batch_items)?;
+    Ok(Enrich {
+        job_id: Some(id),
+        wanted: work_ids.iter().map(|id| work(id, limits)).collect(),
+    })
+}
+
+fn work(id: &str, limits: &Limits) -> Wanted {
+    let id = id.trim();
+    let key = id.strip_prefix("/works/").unwrap_or(id);
+    let is_key = key.len() <= 20
+        && key
+            .strip_prefix("OL")
+            .and_then(|key| key.strip_suffix('W'))
+            .is_some_and(|digits| {
+                !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+            });
+    Wanted {
+        work_id: is_key.then(|| key.to_owned()),
+        isbn: isbn("workIds", None, id, limits).ok(),
+        ..Wanted::default()
+    }
+}
+
+/// The body of `POST /api/scan-bookshelf/cancel` and `/api/enrichment/cancel`.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct CancelBody {
+    /// The job's name.
+    #[serde(default)]
+    pub job_id: Option<String>,
+    /// Opens it; may be sent as a header instead.
+    #[serde(default)]
+    pub token: Option<String>,
+}
+
+/// Reads [`CancelBody`]: the job and the token, if there is one.
+///
+/// # Errors
+/// `INVALID_REQUEST`, `MISSING_PARAMETER`, `FILE_TOO_LARGE`.
+pub fn cancel(body: &[u8], limits: &Limits) -> Result<(JobId, Option<String>), ApiError> {
+    let body: CancelBody = read(body, limits.max_json_bytes)?;
+    Ok((required_job_id(body.job_id.as_deref())?, body.token))
+}
+
+/// The body of `POST /api/token/refresh`.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct RefreshBody {
+    /// The job's name.
+    #[serde(default)]
+    pub job_id: Option<String>,
+    /// Its token.
+    #[serde(default)]
+    pub old_token: Option<String>,
+}
+
+/// Reads [`RefreshBody`]: the job and its token.
+///
+/// # Errors
+/// `INVALID_REQUEST`, `MISSING_PARAMETER`, `FILE_TOO_LARGE`.
+pub fn refresh(body: &[u8], limits: &Limits) -> Result<(JobId, String), ApiError> {
+    let body: RefreshBody = read(body, limits.max_json_bytes)?;
+    let token = body
+        .old_token
+        .ok_or_else(|| ApiError::missing("oldToken", "send the token to be replaced"))?;
+    Ok((required_job_id(body.job_id.as_deref())?, token))
+}
+
+/// The body of `POST /api/scan-bookshelf/batch`.
+#[derive(Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ScanBatchBody<'a> {
+    /// The client's name for the job.
+    #[serde(default, borrow)]
+    job_id: Option<Cow<'a, str>>,
+    /// The photos.
+    #[serde(default, borrow)]
+    images: Option<Vec<ImageBody<'a>>>,
+}
+
+/// A photo of a batch.
+#[derive(Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct ImageBody<'a> {
+    /// Its place; the list's order when absent.
+    #[serde(default)]
+    index: Option<u32>,
+    /// Base64 (RFC 4648), with or without a `data:` URL in front.
+    #[serde(default, borrow)]
+    data: Option<Cow<'a, str>>,
+}
+
+/// Reads `{"jobId", "images": [{"index", "data": "<base64>"}]}`: the client's name for the job,
+/// and the photos in the order of their indices.
+///
+/// # Errors
+/// `INVALID_REQUEST`, `MISSING_PARAMETER`, `EMPTY_BATCH`, `BATCH_TOO_LARGE`, `FILE_TOO_LARGE`.
+pub fn scan_batch(body: &[u8], limits: &Limits) -> Result<(JobId, Vec<Vec<u8>>), ApiError> {
+    let body: ScanBatchBody = read(body, limits.max_body_bytes)?;
+    let id = required_job_id(body.job_id.as_deref())?;
+    let mut images = body
+        .images
+        .ok_or_else(|| ApiError::missing("images", "send 1 to 5 photos in base64"))?;
+    count("images", &images, limits.max_photos)?;
+    images.sort_by_key(|image| image.index);
+    let photos = images
+        .iter()
+        .enumerate()
+        .map(|(index, image)| photo(index, image, limits))
+        .collect::<Result<_, ApiError>>()?;
+    Ok((id, photos))
+}
+
+fn photo(index: usize, image: &ImageBody, limits: &Limits) -> Result<Vec<u8>, ApiError> {
+    let field = format!("images[{index}].data");
+    let data = image
+        .data
+        .as_deref()
+        .ok_or_else(|| ApiError::missing(&field, "send the photo in base64"))?;
+    let base64 = match data.strip_prefix("data:") {
+        Some(url) => url.split_once(',').map_or("", |(_, base64)| base64),
+        None => data,
+    };
+    let too_large = || ApiError::too_large(&format!("Photo {}", index + 1), limits.max_photo_bytes);
+    if base64.len() / 4 * 3 > limits.max_photo_bytes + 1024 {
+        return Err(too_large());
+    }
+    // Some encoders wrap lines.
+    let base64: Vec<u8> = base64
+        .bytes()
+        .filter(|byte| !byte.is_ascii_whitespace())
+        .collect();
+    let photo = STANDARD
+        .decode(base64)
+        .map_err(|_| ApiError::invalid(&field, "is not base64 (RFC 4648, padded)"))?;
+    if photo.len() > limits.max_photo_bytes {
+        return Err(too_large());
+    }
+    Ok(photo)
+}
+
+/// Reads a jobId of a path, a query or a body.
+///
+/// # Errors
+/// `INVALID_REQUEST`.
+pub fn job_id(text: &str) -> Result<JobId, ApiError> {
+    JobId::parse(text).map_err(|_| {
+        ApiError::invalid(
+            "jobId",
+            "must be 1 to 100 characters of A-Z, a-z, 0-9, _ and -",
+        )
+    })
+}
+
+fn required_job_id(text: Option<&str>) -> Result<JobId, ApiError> {
+    job_id(text.ok_or_else(|| ApiError::missing("jobId", "send the job's name"))?)
+}
+
+/// Reads an `Idempotency-Key` header.
+///
+/// # Errors
+/// `INVALID_REQUEST` unless it is 1 to 255 visible ASCII characters.
+pub fn idempotency_key(header: &str) -> Result<&str, ApiError> {
+    let key = header.trim();
+    let fits = (1..=MAX_IDEMPOTENCY_KEY).contains(&key.len())
+        && key.bytes().all(|byte| byte.is_ascii_graphic());
+    fits.then_some(key).ok_or_else(|| {
+        ApiError::invalid(
+            "Idempotency-Key",
+            format!("must be 1 to {MAX_IDEMPOTENCY_KEY} visible ASCII characters"),
+        )
+    })
+}
+
+/// The token of an `Authorization` header (RFC 6750); `None` when it holds none. What cannot be a
+/// token of ours is answered as an empty one, which opens nothing.
+pub fn bearer(header: &str) -> Option<&str> {
+    let (scheme, token) = header.trim().split_once(' ')?;
+    let token = token.trim();
+    let token = if token.len() > MAX_TOKEN { "" } else { token };
+    scheme.eq_ignore_ascii_case("bearer").then_some(token)
+}
+
+/// Reads a JSON body of bounded size; nesting is bounded by `serde_json` (128).
+fn read<'a, T: Deserialize<'a>>(body: &'a [u8], limit: usize) -> Result<T, ApiError> {
+    if body.len() > limit {
+        return Err(ApiError::too_large("The body", limit));
+    }
+    match body.iter().find(|byte| !byte.is_ascii_whitespace()) {
+        Some(b'{') => {}
+        None => return Err(ApiError::missing("body", "send a JSON object")),
+        // A list would be read as an object's values in order.
+        Some(_) => return Err(ApiError::invalid_body("is not a JSON object")),
+    }
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let path = error.path().to_string();
+        malformed(&path, error.inner())
+    })?;
+    json.end().map_err(|error| malformed(".", &error))?;
+    Ok(value)
+}
+
+/// Says where and what was expected, and quotes nothing of the request: it may hold secrets.
+fn malformed(path: &str, error: &serde_json::Error) -> ApiError {
+    if error.is_data() {
+        let text = error.to_string();
+        let expected = text
+            .rsplit_once(", expected ")
+            .and_then(|(_, expected)| expected.split(" at line ").next())
+            .filter(|expected| !expected.starts_with("struct"))
+            .unwrap_or("an object");
+        let field = if path == "." { "body" } else { path };
+        ApiError::invalid(field, format!("has the wrong type: expected {expected}"))
+    } else {
+        ApiError::invalid_body(format!(
+            "is not JSON: see line {}, column {}",
+            error.line(),
+            error.column()
+        ))
+    }
+}

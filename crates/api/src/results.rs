@@ -1,0 +1,316 @@
+//! Results documents, written in pieces: ten thousand books are never in memory together.
+//!
+//! ```text
+//! begin
+//! for each of lists(): open, item for every item of the page, close
+//! end
+//! ```
+//! An enrichment has two lists of the same items: they are read twice.
+
+use std::ops::Range;
+
+use books::Problem;
+use job::{Pipeline, Report, Root};
+use serde::Serialize;
+
+use crate::book::EnrichedBook;
+use crate::envelope::{Answered, Metadata, json};
+use crate::scan::{Metadata as ScanMetadata, Photo, Shown};
+use crate::status::{Review, Status};
+
+/// Which books a client asks for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Page {
+    /// How many to leave out.
+    pub offset: u32,
+    /// How many to answer with; `None`: all.
+    pub limit: Option<u32>,
+}
+
+impl Page {
+    /// The items of the job that are on it.
+    pub fn range(self, root: &Root) -> Range<u32> {
+        let total = root.stored();
+        let start = self.offset.min(total);
+        let end = self
+            .limit
+            .map_or(total, |limit| start.saturating_add(limit).min(total));
+        start..end
+    }
+}
+
+/// A list of a results document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum List {
+    /// `enrichedBooks`: what was asked, with work, edition and authors.
+    EnrichedBooks,
+    /// `books`.
+    Books,
+}
+
+/// Writes one results document.
+#[derive(Debug)]
+pub struct Writer<'a> {
+    root: &'a Root,
+    /// Asked for by the client.
+    page: Option<Page>,
+    list: List,
+    /// Of the open list.
+    first: bool,
+}
+
+impl<'a> Writer<'a> {
+    /// For this job, which has ended; `page` when the client asked for one.
+    pub fn new(root: &'a Root, page: Option<Page>) -> Self {
+        Self {
+            root,
+            page,
+            list: List::Books,
+            first: true,
+        }
+    }
+
+    /// The items that are to be written.
+    pub fn range(&self) -> Range<u32> {
+        self.page.unwrap_or_default().range(self.root)
+    }
+
+    /// The lists that the document has, in order.
+    pub fn lists(&self) -> &'static [List] {
+        match self.root.pipeline {
+            Pipeline::BatchEnrichment => &[List::EnrichedBooks, List::Books],
+            Pipeline::CsvImport | Pipeline::AiScan => &[List::Books],
+        }
+    }
+
+    /// Everything before the lists.
+    pub fn begin(&self) -> Vec<u8> {
+        let mut bytes = br#"{"success":true,"data":"#.to_vec();
+        let head = Head {
+            job_id: self.root.id.as_str(),
+            status: Status::of(self.root),
+        };
+        bytes.extend(open_object(&head));
+        match self.root.pipeline {
+            Pipeline::CsvImport => bytes.extend(more_fields(&Counts::of(self.root))),
+            Pipeline::AiScan => bytes.extend(more_fields(&Review::of(self.root))),
+            Pipeline::BatchEnrichment => {}
+        }
+        bytes
+    }
+
+    /// The beginning of a list.
+    pub fn open(&mut self, list: List) -> &'static [u8] {
+        self.list = list;
+        self.first = true;
+        match list {
+            List::EnrichedBooks => br#","enrichedBooks":["#,
+            List::Books => br#","books":["#,
+        }
+    }
+
+    /// The next item of the open list.
+    pub fn item(&mut self, item: &job::Item) -> Vec<u8> {
+        let mut bytes = if std::mem::take(&mut self.first) {
+            Vec::new()
+        } else {
+            vec![b',']
+        };
+        bytes.extend(match self.list {
+            List::EnrichedBooks => json(&EnrichedBook::of(item)),
+            List::Books => json(&Shown::of(self.root, item)),
+        });
+        bytes
+    }
+
+    /// The end of the open list.
+    pub fn close(&self) -> &'static [u8] {
+        b"]"
+    }
+
+    /// Everything after the lists. `report` is what the job's first stage had to say.
+    pub fn end(
+        &self,
+        report: &Report,
+        retention: std::time::Duration,
+        answered: Answered,
+    ) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        match self.root.pipeline {
+            Pipeline::CsvImport => bytes.extend(more_fields(&ImportTail {
+                errors: &report.problems,
+            })),
+            Pipeline::AiScan => bytes.extend(more_fields(&ScanTail {
+                photos: Photo::of(self.root),
+                suggestions: &report.suggestions,
+                metadata: ScanMetadata::of(self.root, report),
+            })),
+            Pipeline::BatchEnrichment => {}
+        }
+        bytes.extend_from_slice(br#"},"metadata":"#);
+        let end = self.range().end;
+        let total = self.root.stored();
+        bytes.extend(json(&ResultsMetadata {
+            metadata: answered.into(),
+            cached: true,
+            ttl: format!("{} hours", retention.as_secs() / 3600),
+            total: self.page.map(|_| total),
+            next_offset: self.page.map(|_| end).filter(|end| *end < total),
+        }));
+        bytes.push(b'}');
+        bytes
+    }
+}
+
+/// An object without its closing brace.
+fn open_object(object: &impl Serialize) -> Vec<u8> {
+    let mut bytes = json(object);
+    bytes.pop();
+    bytes
+}
+
+/// An object's fields, to follow those of another: without its braces, behind a comma.
+fn more_fields(object: &impl Serialize) -> Vec<u8> {
+    let mut bytes = open_object(object);
+    if let Some(brace) = bytes.first_mut() {
+        *brace = b',';
+    }
+    bytes
+}
+
+/// How results begin.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+struct Head<'a> {
+    job_id: &'a str,
+    status: Status,
+}
+
+/// What became of an import's rows and books.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Counts {
+    /// Different books in the file.
+    pub books_created: u32,
+    /// An import changes no book that was there before: 0.
+    pub books_updated: u32,
+    /// Rows that name a book which an earlier row named.
+    pub duplicates_skipped: u32,
+    /// Books that a provider knows.
+    pub enrichment_succeeded: u32,
+    /// Books that none does.
+    pub enrichment_failed: u32,
+    /// Data rows of the file.
+    pub rows: u32,
+    /// Rows that could not be read.
+    pub rows_rejected: u32,
+}
+
+impl Counts {
+    /// Of this import.
+    pub fn of(root: &Root) -> Self {
+        let rows = root.rows.unwrap_or_default();
+        Self {
+            books_created: root.total,
+            books_updated: 0,
+            duplicates_skipped: rows.duplicates,
+            enrichment_succeeded: root.succeeded,
+            enrichment_failed: root.failed,
+            rows: rows.rows,
+            rows_rejected: rows.rejected,
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct ImportTail<'a> {
+    #[cfg_attr(test, schemars(with = "Vec<crate::openapi::foreign::Problem>"))]
+    errors: &'a [Problem],
+}
+
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct ScanTail<'a> {
+    photos: Vec<Photo>,
+    #[cfg_attr(test, schemars(with = "Vec<crate::openapi::foreign::Suggestion>"))]
+    suggestions: &'a [vision::Suggestion],
+    metadata: ScanMetadata<'a>,
+}
+
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+struct ResultsMetadata {
+    #[serde(flatten)]
+    metadata: Metadata,
+    /// Results are written once and kept.
+    cached: bool,
+    /// How long.
+    ttl: String,
+    /// Books in all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total: Option<u32>,
+    /// The next page's offset; absent on the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_offset: Option<u32>,
+}
+
+/// Results documents as they come out, for their description: they are written in pieces.
+#[cfg(test)]
+#[allow(dead_code, reason = "only described")]
+pub(crate) mod whole {
+    use schemars::JsonSchema;
+    use serde::Serialize;
+
+    use super::{Counts, Head, ImportTail, ResultsMetadata, ScanTail};
+    use crate::book::{Book, EnrichedBook};
+    use crate::scan::SeenBook;
+    use crate::status::Review;
+
+    /// The body of an answer with results.
+    #[derive(JsonSchema, Serialize)]
+    #[schemars(rename = "{T}Answer")]
+    pub(crate) struct Answer<T> {
+        #[schemars(extend("const" = true))]
+        success: bool,
+        data: T,
+        metadata: ResultsMetadata,
+    }
+
+    /// What an import came to.
+    #[derive(JsonSchema, Serialize)]
+    pub(crate) struct ImportResults<'a> {
+        #[serde(flatten)]
+        head: Head<'a>,
+        #[serde(flatten)]
+        counts: Counts,
+        books: Vec<Book<'a>>,
+        #[serde(flatten)]
+        tail: ImportTail<'a>,
+    }
+
+    /// What a scan came to.
+    #[derive(JsonSchema, Serialize)]
+    pub(crate) struct ScanResults<'a> {
+        #[serde(flatten)]
+        head: Head<'a>,
+        #[serde(flatten)]
+        review: Review,
+        books: Vec<SeenBook<'a>>,
+        #[serde(flatten)]
+        tail: ScanTail<'a>,
+    }
+
+    /// What an enrichment came to.
+    #[derive(JsonSchema, Serialize)]
+    #[serde(rename_all = "camelCase")]
+    pub(crate) struct EnrichmentResults<'a> {
+        #[serde(flatten)]
+        head: Head<'a>,
+        enriched_books: Vec<EnrichedBook<'a>>,
+        books: Vec<Book<'a>>,
+    }
+}

@@ -1,0 +1,289 @@
+//! A book that was seen on a photo, and what is said of the photos.
+//!
+//! Title and author are the provider's when the book was found: print on a spine is set in
+//! capitals, cut off and misread. Of a book that nobody knows they are what was read.
+
+use books::{Provider, Record};
+use job::document::{PhotoStatus, Root};
+use job::{FailureCode, Item, Report};
+use serde::Serialize;
+use vision::{BoundingBox, Detection};
+
+use crate::book::{
+    AuthorObject, Book, EditionObject, EnrichmentStatus, ReviewStatus, WorkObject, isbn, record,
+    title_of,
+};
+use crate::status::millis;
+use crate::time::Iso;
+
+/// An item as its job's results show it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(untagged)]
+pub enum Shown<'a> {
+    /// Of an import or enrichment.
+    Listed(Box<Book<'a>>),
+    /// Of a scan.
+    Seen(Box<SeenBook<'a>>),
+}
+
+impl<'a> Shown<'a> {
+    /// Of this job's item.
+    pub fn of(root: &Root, item: &'a Item) -> Self {
+        match SeenBook::of(root, item) {
+            Some(seen) => Self::Seen(Box::new(seen)),
+            None => Self::Listed(Box::new(Book::of(item))),
+        }
+    }
+}
+
+/// A rectangle in fractions of the photo, spelled both ways that clients know.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Frame {
+    /// Left edge.
+    pub x: f64,
+    /// Upper edge.
+    pub y: f64,
+    /// From the left to the right edge.
+    pub width: f64,
+    /// From the upper to the lower edge.
+    pub height: f64,
+    /// Left edge.
+    pub x1: f64,
+    /// Upper edge.
+    pub y1: f64,
+    /// Right edge.
+    pub x2: f64,
+    /// Lower edge.
+    pub y2: f64,
+}
+
+impl From<BoundingBox> for Frame {
+    fn from(from: BoundingBox) -> Self {
+        let [x1, y1, x2, y2] = [from.x1, from.y1, from.x2, from.y2].map(short);
+        Self {
+            x: x1,
+            y: y1,
+            width: shorten(x2 - x1),
+            height: shorten(y2 - y1),
+            x1,
+            y1,
+            x2,
+            y2,
+        }
+    }
+}
+
+/// Four decimals: a pixel of the largest photo.
+fn short(value: f32) -> f64 {
+    shorten(f64::from(value))
+}
+
+fn shorten(value: f64) -> f64 {
+    (value * 10_000.0).round() / 10_000.0
+}
+
+/// A book that was seen on a photo.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct SeenBook<'a> {
+    /// Title; empty when it was not read and nobody knows the book.
+    pub title: &'a str,
+    /// First author; empty when unknown.
+    pub author: &'a str,
+    /// ISBN of the detection, else of the edition.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub isbn: Option<String>,
+    /// How sure the detection is, 0 to 1.
+    pub confidence: f64,
+    /// Where on its photo.
+    pub bounding_box: Frame,
+    /// Which photo of the job, from 0.
+    pub photo_index: u32,
+    /// What became of the look-up.
+    pub enrichment_status: EnrichmentStatus,
+    /// Cover.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cover_url: Option<&'a str>,
+    /// Publisher.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub publisher: Option<&'a str>,
+    /// Year of the edition, else of the work's first publication.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub publication_year: Option<i32>,
+    /// What a provider knows.
+    pub enrichment: SeenEnrichment<'a>,
+}
+
+/// What a provider knows of a book that was seen.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct SeenEnrichment<'a> {
+    /// What became of the look-up.
+    pub status: EnrichmentStatus,
+    /// The work.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub work: Option<WorkObject<'a>>,
+    /// The edition; none when nobody knows the book.
+    pub editions: Vec<EditionObject<'a>>,
+    /// The authors.
+    pub authors: Vec<AuthorObject<'a>>,
+    /// Who knows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<crate::openapi::foreign::Provider>"))]
+    pub provider: Option<Provider>,
+    /// Whether it was known before: never.
+    pub cached_result: bool,
+}
+
+impl<'a> SeenBook<'a> {
+    /// Of this job's item; `None` when it was not seen on a photo.
+    pub fn of(root: &Root, item: &'a Item) -> Option<Self> {
+        let detection = item.detection.as_ref()?;
+        let record = record(item);
+        let status = EnrichmentStatus::of(item);
+        let (title, author) = names(detection, record);
+        Some(Self {
+            title,
+            author,
+            isbn: isbn(item).map(|isbn| isbn.to_string()),
+            confidence: short(detection.confidence),
+            bounding_box: detection.bounding_box.into(),
+            photo_index: detection.photo,
+            enrichment_status: status,
+            cover_url: record.and_then(Record::cover_url),
+            publisher: record.and_then(|record| record.edition.publisher.as_deref()),
+            publication_year: record.and_then(year),
+            enrichment: SeenEnrichment {
+                status,
+                work: record.map(|record| WorkObject::of(record, review(root, detection))),
+                editions: record.map(EditionObject::of).into_iter().collect(),
+                authors: record.map(AuthorObject::of).unwrap_or_default(),
+                provider: record.map(|record| record.provider),
+                cached_result: false,
+            },
+        })
+    }
+}
+
+fn names<'a>(detection: &'a Detection, record: Option<&'a Record>) -> (&'a str, &'a str) {
+    let author = record
+        .and_then(|record| record.authors.first())
+        .map_or(detection.author.as_str(), |author| &author.name);
+    (record.map_or(&detection.title, title_of), author)
+}
+
+fn year(record: &Record) -> Option<i32> {
+    record.edition.year().or(record.work.first_published)
+}
+
+/// Detections below the job's threshold should be looked at by somebody.
+fn review(root: &Root, detection: &Detection) -> ReviewStatus {
+    if detection.confidence < root.scan.unwrap_or_default().threshold {
+        ReviewStatus::NeedsReview
+    } else {
+        ReviewStatus::Verified
+    }
+}
+
+/// What became of one photo.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Photo {
+    /// Which, from 0.
+    pub index: usize,
+    /// How far its analysis came.
+    #[cfg_attr(test, schemars(with = "crate::openapi::foreign::PhotoStatus"))]
+    pub status: PhotoStatus,
+    /// Books found on it.
+    pub books_found: u32,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<crate::openapi::foreign::FailureCode>"))]
+    pub error: Option<FailureCode>,
+}
+
+impl Photo {
+    /// The photos of this scan, in the order of the upload.
+    pub fn of(root: &Root) -> Vec<Self> {
+        root.photos
+            .iter()
+            .enumerate()
+            .map(|(index, photo)| Self {
+                index,
+                status: photo.status,
+                books_found: photo.found,
+                error: photo.code,
+            })
+            .collect()
+    }
+}
+
+/// How good the photos are: `good`, `fair` or `poor`, `unknown` when none could be decoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct PhotoQuality {
+    /// In all.
+    pub image_quality: &'static str,
+    /// Exposure, contrast and glare.
+    pub lighting: &'static str,
+    /// Focus and motion.
+    pub sharpness: &'static str,
+    /// Different books that could be read.
+    pub readable_count: u32,
+}
+
+impl PhotoQuality {
+    /// Of this scan.
+    pub fn of(root: &Root, report: &Report) -> Self {
+        let word = |of: fn(&vision::Quality) -> &'static str| {
+            report.quality.as_ref().map_or("unknown", of)
+        };
+        Self {
+            image_quality: word(vision::Quality::image_quality),
+            lighting: word(vision::Quality::lighting),
+            sharpness: word(vision::Quality::sharpness),
+            readable_count: root.total,
+        }
+    }
+}
+
+/// How a scan was done.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, schemars(rename = "ScanMetadata"))]
+pub struct Metadata<'a> {
+    /// The vision model; `barcode` when only barcodes were read.
+    pub model_used: &'a str,
+    /// From creation to the end, in ms.
+    pub processing_time: u64,
+    /// Books that a provider knows.
+    pub enriched_count: u32,
+    /// When it ended.
+    pub timestamp: Iso,
+    /// How good the photos are.
+    #[serde(flatten)]
+    pub quality: PhotoQuality,
+}
+
+impl<'a> Metadata<'a> {
+    /// Of this scan.
+    pub fn of(root: &Root, report: &'a Report) -> Self {
+        Self {
+            model_used: match report.model.as_str() {
+                "" => "barcode",
+                model => model,
+            },
+            processing_time: millis(root.elapsed()),
+            enriched_count: root.succeeded,
+            timestamp: Iso(root.updated),
+            quality: PhotoQuality::of(root, report),
+        }
+    }
+}

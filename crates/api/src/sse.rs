@@ -1,0 +1,329 @@
+//! The progress stream as bytes: server-sent events in exactly the form that deployed parsers read.
+//!
+//! `\n` line ends, one space after the colon, `id`, `event`, `data` in this order, and `data` one
+//! line of ASCII: a client in the field decodes each network chunk by itself.
+
+use std::io;
+use std::time::Duration;
+
+use job::observer::Step;
+use job::watch::Saying;
+use job::{Failure, Pipeline, Root, Stage};
+use serde::Serialize;
+use serde_json::ser::{CompactFormatter, Formatter};
+
+use crate::scan::Shown;
+use crate::status::{Base, Completion, Photos, Status, current_title, millis};
+use crate::time::Iso;
+
+/// The reconnection time that a stream begins with.
+pub const RETRY: Duration = Duration::from_millis(5000);
+/// The reconnection time before a stream is cut whose job is not over.
+pub const RETRY_SOON: Duration = Duration::from_millis(250);
+/// A comment that keeps the line open.
+pub const HEARTBEAT: &[u8] = b": heartbeat\n\n";
+
+/// Sets the client's reconnection time.
+pub fn retry(after: Duration) -> Vec<u8> {
+    format!("retry: {}\n\n", after.as_millis()).into_bytes()
+}
+
+/// One event. `id` and `name` are single lines without control characters.
+pub fn event(id: &str, name: &str, data: &impl Serialize) -> Vec<u8> {
+    let mut bytes = format!("id: {id}\nevent: {name}\ndata: ").into_bytes();
+    bytes.extend_from_slice(&ascii_json(data));
+    bytes.extend_from_slice(b"\n\n");
+    bytes
+}
+
+/// JSON on one line, with `\uXXXX` for everything outside ASCII.
+pub fn ascii_json(value: &impl Serialize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut serializer = serde_json::Serializer::with_formatter(&mut bytes, Ascii);
+    value
+        .serialize(&mut serializer)
+        .expect("our own types serialise, and a Vec takes every byte");
+    bytes
+}
+
+struct Ascii;
+
+impl Formatter for Ascii {
+    fn write_string_fragment<W: ?Sized + io::Write>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        let mut rest = fragment;
+        while let Some(at) = rest.find(|c: char| !c.is_ascii()) {
+            let (ascii, foreign) = rest.split_at(at);
+            writer.write_all(ascii.as_bytes())?;
+            let end = foreign
+                .find(|c: char| c.is_ascii())
+                .unwrap_or(foreign.len());
+            let (foreign, after) = foreign.split_at(end);
+            for unit in foreign.encode_utf16() {
+                write!(writer, "\\u{unit:04x}")?;
+            }
+            rest = after;
+        }
+        CompactFormatter.write_string_fragment(writer, rest)
+    }
+}
+
+/// How one client wants its stream spelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spelling {
+    /// Ids count books too.
+    pub books: bool,
+    /// Scans are spelled `photoscan.*`.
+    pub photoscan: bool,
+    /// How long a job stood still when its stream is given up.
+    pub stall: Duration,
+}
+
+impl Spelling {
+    /// The bytes of what is to be said.
+    pub fn spell(&self, saying: &Saying) -> Vec<u8> {
+        let root = &saying.root;
+        let photoscan = self.photoscan && root.pipeline == Pipeline::AiScan;
+        let name = |plain, of_photoscan| if photoscan { of_photoscan } else { plain };
+        match saying.step {
+            Step::Initialized(at) => event(
+                &at.id(self.books),
+                name("initialized", "photoscan.progress"),
+                &Initialized::of(root),
+            ),
+            Step::Processing(at) => event(
+                &at.id(self.books),
+                name("processing", "photoscan.progress"),
+                &Processing::of(root),
+            ),
+            Step::Book(at, index) => match &saying.item {
+                Some(item) => event(
+                    &at.id(self.books),
+                    "book",
+                    &BookEvent {
+                        index,
+                        book: Shown::of(root, item),
+                    },
+                ),
+                None => Vec::new(),
+            },
+            Step::Ended(at) => {
+                let id = at.id(self.books);
+                match (Completed::of(root), photoscan) {
+                    (Some(completed), _) => {
+                        event(&id, name("completed", "photoscan.completed"), &completed)
+                    }
+                    (None, false) => event(&id, "failed", &Failed::of(root)),
+                    (None, true) => event(&id, "photoscan.failed", &PhotoscanFailed::of(root)),
+                }
+            }
+            Step::TimedOut(at) => event(
+                &at.id(self.books),
+                "timeout",
+                &TimedOut::of(root, self.stall),
+            ),
+            Step::Heartbeat => HEARTBEAT.to_vec(),
+        }
+    }
+}
+
+/// `initialized`: the job has not begun.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, schemars(rename = "InitializedEvent"))]
+pub struct Initialized<'a> {
+    /// What every event says.
+    #[serde(flatten)]
+    pub base: Base<'a>,
+    /// Of a scan.
+    #[serde(flatten)]
+    pub photos: Option<Photos>,
+    /// When that was so.
+    pub updated_at: Iso,
+}
+
+impl<'a> Initialized<'a> {
+    fn of(root: &'a Root) -> Self {
+        Self {
+            base: Base::of(root),
+            photos: Photos::of(root),
+            updated_at: Iso(root.updated),
+        }
+    }
+}
+
+/// `processing`: the job as it is.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, schemars(rename = "ProcessingEvent"))]
+pub struct Processing<'a> {
+    /// What every event says.
+    #[serde(flatten)]
+    pub base: Base<'a>,
+    /// The title most lately looked up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub current_title: Option<&'a str>,
+    /// Items that were found.
+    pub success_count: u32,
+    /// Items that were not.
+    pub failure_count: u32,
+    /// Of a scan.
+    #[serde(flatten)]
+    pub photos: Option<Photos>,
+    /// When that was so.
+    pub updated_at: Iso,
+    /// From creation to then.
+    pub elapsed_ms: u64,
+    /// How long the rest may take, when it can be told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub eta_ms: Option<u64>,
+}
+
+impl<'a> Processing<'a> {
+    fn of(root: &'a Root) -> Self {
+        Self {
+            base: Base::of(root),
+            current_title: current_title(root),
+            success_count: root.succeeded,
+            failure_count: root.failed,
+            photos: Photos::of(root),
+            updated_at: Iso(root.updated),
+            elapsed_ms: millis(root.elapsed()),
+            eta_ms: root.eta().map(millis),
+        }
+    }
+}
+
+/// `completed`: the job is over, every item is final.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, schemars(rename = "CompletedEvent"))]
+pub struct Completed<'a> {
+    /// What every event says.
+    #[serde(flatten)]
+    pub base: Base<'a>,
+    /// Items that were found.
+    pub success_count: u32,
+    /// Items that were not.
+    pub failure_count: u32,
+    /// Of a scan.
+    #[serde(flatten)]
+    pub photos: Option<Photos>,
+    /// What only a completed job has.
+    #[serde(flatten)]
+    pub completion: Completion,
+}
+
+impl<'a> Completed<'a> {
+    fn of(root: &'a Root) -> Option<Self> {
+        Some(Self {
+            base: Base::of(root),
+            success_count: root.succeeded,
+            failure_count: root.failed,
+            photos: Photos::of(root),
+            completion: Completion::of(root)?,
+        })
+    }
+}
+
+/// `failed`: the job is over, it failed or was canceled.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, schemars(rename = "FailedEvent"))]
+pub struct Failed<'a> {
+    /// What every event says.
+    #[serde(flatten)]
+    pub base: Base<'a>,
+    /// Why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<crate::openapi::foreign::Failure>"))]
+    pub error: Option<&'a Failure>,
+}
+
+impl<'a> Failed<'a> {
+    fn of(root: &'a Root) -> Self {
+        Self {
+            base: Base::of(root),
+            error: root.failure.as_ref(),
+        }
+    }
+}
+
+/// `photoscan.failed`: the same with the reason as a sentence.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, schemars(rename = "PhotoscanFailedEvent"))]
+pub struct PhotoscanFailed<'a> {
+    /// What every event says.
+    #[serde(flatten)]
+    pub base: Base<'a>,
+    /// Why, for people.
+    pub error: &'a str,
+}
+
+impl<'a> PhotoscanFailed<'a> {
+    fn of(root: &'a Root) -> Self {
+        Self {
+            base: Base::of(root),
+            error: match root.stage {
+                Stage::Canceled => "Job canceled",
+                _ => crate::status::why(root),
+            },
+        }
+    }
+}
+
+/// `timeout`: the stream ends because nothing happens; the job may go on.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, schemars(rename = "TimeoutEvent"))]
+pub struct TimedOut<'a> {
+    /// Always "timeout".
+    pub error: &'static str,
+    /// For people.
+    pub message: String,
+    /// The job's name.
+    pub job_id: &'a str,
+    /// How the job stands.
+    pub last_status: Status,
+    /// How far it is.
+    #[serde(serialize_with = "crate::status::whole_when_possible")]
+    #[cfg_attr(test, schemars(with = "f64", range(min = 0, max = 1)))]
+    pub last_progress: f64,
+}
+
+impl<'a> TimedOut<'a> {
+    fn of(root: &'a Root, stall: Duration) -> Self {
+        let message = match (stall.as_secs(), stall.as_secs() / 60) {
+            (seconds, _) if seconds < 60 => format!("No progress for {seconds} seconds"),
+            (_, 1) => "No progress for 1 minute".to_owned(),
+            (_, minutes) => format!("No progress for {minutes} minutes"),
+        };
+        Self {
+            error: "timeout",
+            message,
+            job_id: root.id.as_str(),
+            last_status: Status::of(root),
+            last_progress: root.progress(),
+        }
+    }
+}
+
+/// `book`: an item is final.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct BookEvent<'a> {
+    /// Its place among the job's items, from 0.
+    pub index: u32,
+    /// The item, as the job's results show it.
+    pub book: Shown<'a>,
+}

@@ -1,0 +1,491 @@
+//! A job as its status document: how far it is, what became of it.
+
+use std::time::Duration;
+
+use job::{Failure, Pipeline, Root, Stage};
+use serde::{Serialize, Serializer};
+use sha2::{Digest, Sha256};
+
+use crate::envelope::json;
+use crate::time::Iso;
+
+/// When a client that polls should look again at a job that runs.
+pub const POLL: Duration = Duration::from_secs(2);
+
+/// How a job stands, coarsely.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Accepted, not begun.
+    Initialized,
+    /// Being worked on.
+    Processing,
+    /// Over: every item is final.
+    Completed,
+    /// Over: it failed.
+    Failed,
+    /// Over: a client stopped it.
+    Canceled,
+}
+
+impl Status {
+    /// Of this job.
+    pub fn of(root: &Root) -> Self {
+        match root.stage {
+            Stage::Receiving | Stage::Queued => Self::Initialized,
+            Stage::Analyzing | Stage::Enriching => Self::Processing,
+            Stage::Complete => Self::Completed,
+            Stage::Error => Self::Failed,
+            Stage::Canceled => Self::Canceled,
+        }
+    }
+}
+
+/// How far a job is, for people.
+///
+/// Apps in the field search the texts of scans for "error" and "fail": only a failed job's has
+/// them, and no text of a scan quotes a title.
+pub fn message(root: &Root) -> String {
+    let scan = root.pipeline == Pipeline::AiScan;
+    match root.stage {
+        Stage::Receiving | Stage::Queued => "Waiting to start".to_owned(),
+        Stage::Analyzing if scan => looking(root),
+        Stage::Analyzing => "Reading the file".to_owned(),
+        Stage::Enriching => {
+            let counts = format!("Enriching ({}/{})", root.processed(), root.total);
+            if scan || root.title.is_empty() {
+                counts
+            } else {
+                format!("{counts}: {}", root.title)
+            }
+        }
+        Stage::Complete if scan => match root.total {
+            1 => "1 book found".to_owned(),
+            total => format!("{total} books found"),
+        },
+        Stage::Complete => format!("{} of {} books found", root.succeeded, root.total),
+        Stage::Error => format!("Error: {}", why(root)),
+        Stage::Canceled => "Job canceled".to_owned(),
+    }
+}
+
+fn looking(root: &Root) -> String {
+    match root.uploaded.files {
+        0 | 1 => "Looking at the photo".to_owned(),
+        photos => format!(
+            "Looking at the photos ({}/{photos})",
+            root.processed_photos()
+        ),
+    }
+}
+
+/// Why a job failed, as a sentence for people.
+pub(crate) fn why(root: &Root) -> &str {
+    root.failure
+        .as_ref()
+        .map_or("Something went wrong on our side.", |failure| {
+            &failure.user_message
+        })
+}
+
+/// What every event and document about a job says.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Base<'a> {
+    /// The job's name.
+    pub job_id: &'a str,
+    /// How it stands.
+    pub status: Status,
+    /// In [0, 1]; never decreases.
+    #[serde(serialize_with = "whole_when_possible")]
+    #[cfg_attr(test, schemars(with = "f64", range(min = 0, max = 1)))]
+    pub progress: f64,
+    /// Items that are final.
+    pub processed_count: u32,
+    /// Items in all; 0 until they are known.
+    pub total_count: u32,
+    /// The kind of job.
+    #[cfg_attr(test, schemars(with = "crate::openapi::foreign::Pipeline"))]
+    pub pipeline: Pipeline,
+    /// What is done now.
+    #[cfg_attr(test, schemars(with = "crate::openapi::foreign::Stage"))]
+    pub stage: Stage,
+    /// The same for people.
+    pub message: String,
+}
+
+impl<'a> Base<'a> {
+    /// Of this job.
+    pub fn of(root: &'a Root) -> Self {
+        Self {
+            job_id: root.id.as_str(),
+            status: Status::of(root),
+            progress: root.progress(),
+            processed_count: root.processed(),
+            total_count: root.total,
+            pipeline: root.pipeline,
+            // Nobody has been told of a job whose upload is still received.
+            stage: root.stage.max(Stage::Queued),
+            message: message(root),
+        }
+    }
+}
+
+/// `1`, not `1.0`: deployed clients compare bytes.
+#[expect(clippy::cast_possible_truncation, reason = "progress is in [0, 1]")]
+pub(crate) fn whole_when_possible<S: Serializer>(
+    value: &f64,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    if value.fract() == 0.0 {
+        serializer.serialize_i64(*value as i64)
+    } else {
+        serializer.serialize_f64(*value)
+    }
+}
+
+/// What a scan says besides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Photos {
+    /// Photos that have been looked at.
+    pub processed_photos: u32,
+    /// Photos in all.
+    pub total_photos: u32,
+    /// Different books seen on them.
+    pub recognized_books: u32,
+}
+
+impl Photos {
+    /// Of this job; `None` when it is not a scan.
+    pub fn of(root: &Root) -> Option<Self> {
+        (root.pipeline == Pipeline::AiScan).then(|| Self {
+            processed_photos: root.processed_photos(),
+            total_photos: root.uploaded.files,
+            recognized_books: root.recognized_books(),
+        })
+    }
+}
+
+/// What a completed job came to.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Summary {
+    /// Items that are final.
+    pub total_processed: u32,
+    /// Items that were found.
+    pub success_count: u32,
+    /// Items that were not.
+    pub failure_count: u32,
+    /// From creation to the end, in ms.
+    pub duration: u64,
+    /// Names the results.
+    pub resource_id: String,
+    /// Of a scan.
+    #[serde(flatten)]
+    pub scan: Option<ScanSummary>,
+}
+
+impl Summary {
+    /// Of this job.
+    pub fn of(root: &Root) -> Self {
+        Self {
+            total_processed: root.processed(),
+            success_count: root.succeeded,
+            failure_count: root.failed,
+            duration: millis(root.elapsed()),
+            resource_id: format!("job-results:{}", root.id),
+            scan: ScanSummary::of(root),
+        }
+    }
+}
+
+/// What a completed scan came to besides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct ScanSummary {
+    /// Photos that have been looked at.
+    pub photos_processed: u32,
+    /// Books seen, those counted twice that are on two photos.
+    pub books_detected: u32,
+    /// Different books.
+    pub books_unique: u32,
+    /// Books that a provider knows.
+    pub books_enriched: u32,
+    /// The same, under the name that older apps read.
+    pub enriched_count: u32,
+    /// How sure the detections are.
+    #[serde(flatten)]
+    pub review: Review,
+}
+
+impl ScanSummary {
+    /// Of this job; `None` when it is not a scan.
+    pub fn of(root: &Root) -> Option<Self> {
+        (root.pipeline == Pipeline::AiScan).then(|| Self {
+            photos_processed: root.processed_photos(),
+            books_detected: root.scan.unwrap_or_default().detected,
+            books_unique: root.total,
+            books_enriched: root.succeeded,
+            enriched_count: root.succeeded,
+            review: Review::of(root),
+        })
+    }
+}
+
+/// How many books of a scan somebody should look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Review {
+    /// Different books.
+    pub total_detected: u32,
+    /// Those whose detection is sure enough.
+    pub approved: u32,
+    /// The others.
+    pub needs_review: u32,
+}
+
+impl Review {
+    /// Of this scan.
+    pub fn of(root: &Root) -> Self {
+        let approved = root.scan.unwrap_or_default().approved.min(root.total);
+        Self {
+            total_detected: root.total,
+            approved,
+            needs_review: root.total - approved,
+        }
+    }
+}
+
+/// What only a completed job has.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Completion {
+    /// When it ended.
+    pub completed_at: Iso,
+    /// Until then the results are kept.
+    pub expires_at: Iso,
+    /// Where they are.
+    pub results_url: String,
+    /// What it came to.
+    pub summary: Summary,
+}
+
+impl Completion {
+    /// Of this job; `None` when it has not completed.
+    pub fn of(root: &Root) -> Option<Self> {
+        (root.stage == Stage::Complete).then(|| Self {
+            completed_at: Iso(root.updated),
+            expires_at: Iso(root.expires),
+            results_url: Urls::of(&root.id).results_url,
+            summary: Summary::of(root),
+        })
+    }
+}
+
+/// Where a job is followed: paths relative to the server's origin.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Urls {
+    /// The SSE stream.
+    pub sse_url: String,
+    /// The status document.
+    pub status_url: String,
+    /// The results, when it has ended.
+    pub results_url: String,
+    /// The WebSocket.
+    pub websocket_url: String,
+}
+
+impl Urls {
+    /// Of this job.
+    pub fn of(id: &job::JobId) -> Self {
+        let status_url = format!("/api/v2/imports/{id}");
+        Self {
+            sse_url: format!("{status_url}/stream"),
+            results_url: format!("{status_url}/results"),
+            websocket_url: format!("/ws/progress?jobId={id}"),
+            status_url,
+        }
+    }
+}
+
+/// The status document: `data` of `GET /api/v2/imports/{jobId}`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, schemars(rename = "StatusDocument"))]
+pub struct Document<'a> {
+    /// What every event says.
+    #[serde(flatten)]
+    pub base: Base<'a>,
+    /// The title most lately looked up, or null.
+    pub current_title: Option<&'a str>,
+    /// Items that were found.
+    pub success_count: u32,
+    /// Items that were not.
+    pub failure_count: u32,
+    /// Of a scan.
+    #[serde(flatten)]
+    pub photos: Option<Photos>,
+    /// When the job was created.
+    pub started_at: Iso,
+    /// Its last progress.
+    pub updated_at: Iso,
+    /// From creation to the last progress.
+    pub elapsed_ms: u64,
+    /// How long the rest may take, when it can be told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub eta_ms: Option<u64>,
+    /// Of a completed job.
+    #[serde(flatten)]
+    pub completion: Option<Completion>,
+    /// Why it failed or was canceled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<crate::openapi::foreign::Failure>"))]
+    pub error: Option<&'a Failure>,
+}
+
+impl<'a> Document<'a> {
+    /// Of this job.
+    pub fn of(root: &'a Root) -> Self {
+        Self {
+            base: Base::of(root),
+            current_title: current_title(root),
+            success_count: root.succeeded,
+            failure_count: root.failed,
+            photos: Photos::of(root),
+            started_at: Iso(root.created),
+            updated_at: Iso(root.updated),
+            elapsed_ms: millis(root.elapsed()),
+            eta_ms: root.eta().map(millis),
+            completion: Completion::of(root),
+            error: root.failure.as_ref(),
+        }
+    }
+
+    /// Whether the document will not change any more.
+    pub fn is_over(&self) -> bool {
+        !matches!(self.base.status, Status::Initialized | Status::Processing)
+    }
+
+    /// A strong entity tag (RFC 9110), quotes included: changes when and only when the document
+    /// does.
+    pub fn etag(&self) -> String {
+        etag_of(&json(self))
+    }
+}
+
+/// The strong entity tag of these bytes (RFC 9110), quotes included.
+pub fn etag_of(bytes: &[u8]) -> String {
+    let digest = Sha256::digest(bytes);
+    let hex: String = digest[..16]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    format!("\"{hex}\"")
+}
+
+/// Whether an `If-None-Match` header names this entity tag (RFC 9110, 13.1.2).
+pub fn none_match(header: &str, etag: &str) -> bool {
+    header.trim() == "*"
+        || header
+            .split(',')
+            .map(|tag| tag.trim())
+            .any(|tag| tag.strip_prefix("W/").unwrap_or(tag) == etag)
+}
+
+/// The title most lately looked up, while that says something.
+pub(crate) fn current_title(root: &Root) -> Option<&str> {
+    (!root.stage.is_terminal() && !root.title.is_empty()).then_some(root.title.as_str())
+}
+
+pub(crate) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// What became of a client's wish to stop a job: `data` of `DELETE`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Canceled<'a> {
+    /// The job's name.
+    pub job_id: &'a str,
+    /// What became true: its outcome, or `canceling`.
+    pub status: CancelStatus,
+    /// The same for people.
+    pub message: &'static str,
+    /// Items that are final.
+    pub processed_count: u32,
+    /// Items in all.
+    pub total_count: u32,
+    /// What was deleted.
+    pub cleanup: Cleanup,
+}
+
+/// A job's outcome, or that it has none yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(untagged)]
+pub enum CancelStatus {
+    /// The worker has not stopped yet: `canceling`.
+    #[serde(serialize_with = "canceling")]
+    #[cfg_attr(test, schemars(with = "crate::openapi::foreign::Canceling"))]
+    Canceling,
+    /// This is how it ended.
+    Ended(Status),
+}
+
+fn canceling<S: Serializer>(serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str("canceling")
+}
+
+/// What canceling a job deletes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Cleanup {
+    /// Uploaded files.
+    pub uploads_deleted: u32,
+    /// The same, under the name that older apps read.
+    pub r2_objects_deleted: u32,
+    /// Whether nothing of the uploads is left.
+    pub kv_cache_cleared: bool,
+}
+
+impl<'a> Canceled<'a> {
+    /// Of this job, after the wish.
+    pub fn of(root: &'a Root) -> Self {
+        let over = root.stage.is_terminal();
+        let deleted = if over { root.uploaded.files } else { 0 };
+        Self {
+            job_id: root.id.as_str(),
+            status: if over {
+                CancelStatus::Ended(Status::of(root))
+            } else {
+                CancelStatus::Canceling
+            },
+            message: match root.stage {
+                Stage::Canceled => "Job canceled",
+                Stage::Complete => "The job had completed before it could be canceled",
+                Stage::Error => "The job had ended before it could be canceled",
+                _ => "The job is being canceled",
+            },
+            processed_count: root.processed(),
+            total_count: root.total,
+            cleanup: Cleanup {
+                uploads_deleted: deleted,
+                r2_objects_deleted: deleted,
+                kv_cache_cleared: over && root.leftovers.is_empty(),
+            },
+        }
+    }
+}

@@ -1,0 +1,389 @@
+//! Uploads: files out of `multipart/form-data` (RFC 7578) or a raw body, as the bytes come.
+//!
+//! No I/O: the caller feeds chunks and asks for events.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use futures::Stream;
+use futures::channel::mpsc;
+use job::Limits;
+use multer::{Field, Multipart};
+
+use crate::error::ApiError;
+
+/// The most bytes between two parts: their headers, and whatever precedes the first.
+const MAX_PART_HEADERS: usize = 16 << 10;
+/// The most parts of one request, whatever they are.
+const MAX_PARTS: usize = 64;
+
+/// What a route takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// One CSV file: part `file`, or a `text/csv` body.
+    Csv,
+    /// Photos: parts `photos`, `photos[]`, `photo`, `image` or `file`, or an `image/*` body.
+    Photos,
+}
+
+impl Kind {
+    fn takes_field(self, name: &str) -> bool {
+        match self {
+            Self::Csv => name == "file",
+            Self::Photos => {
+                matches!(name, "photos" | "photos[]" | "photo" | "image" | "file")
+            }
+        }
+    }
+
+    /// What file parts may be called; their content decides.
+    fn takes_part_type(self, essence: &str) -> bool {
+        match self {
+            Self::Csv => {
+                essence.starts_with("text/")
+                    || matches!(
+                        essence,
+                        "application/vnd.ms-excel" | "application/octet-stream" | "application/csv"
+                    )
+            }
+            Self::Photos => essence.starts_with("image/") || essence == "application/octet-stream",
+        }
+    }
+
+    fn takes_body_type(self, essence: &str) -> bool {
+        match self {
+            Self::Csv => essence == "text/csv",
+            Self::Photos => essence.starts_with("image/") || essence == "application/octet-stream",
+        }
+    }
+
+    fn unsupported(self) -> ApiError {
+        ApiError::unsupported_media_type(match self {
+            Self::Csv => {
+                "Send the CSV file as multipart/form-data, part \"file\", or as a text/csv body"
+            }
+            Self::Photos => {
+                "Send JPEG, PNG or WebP photos as multipart/form-data, parts \"photos\", or one as an image/* body"
+            }
+        })
+    }
+
+    fn missing(self) -> ApiError {
+        match self {
+            Self::Csv => ApiError::missing("file", "send the CSV file as the part \"file\""),
+            Self::Photos => ApiError::missing("photos", "send 1 to 5 photos as parts \"photos\""),
+        }
+    }
+}
+
+/// What an upload comes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Feed the next chunk, or say that there is none.
+    NeedMore,
+    /// A file begins; its name is empty when the client did not say.
+    File {
+        /// As the client called it, without control characters.
+        name: String,
+    },
+    /// The file's next bytes.
+    Bytes(Bytes),
+    /// All files have been received.
+    Done,
+}
+
+/// An upload being received.
+#[derive(Debug)]
+pub struct Upload {
+    meter: Meter,
+    format: Format,
+    failed: Option<ApiError>,
+}
+
+/// What has been received, and how much may be.
+#[derive(Debug)]
+struct Meter {
+    kind: Kind,
+    max_file: usize,
+    max_files: usize,
+    max_body: usize,
+    received: usize,
+    files: usize,
+    file_bytes: usize,
+}
+
+#[derive(Debug)]
+enum Format {
+    Raw(Raw),
+    Parts(Box<Parts>),
+}
+
+#[derive(Debug, Default)]
+struct Raw {
+    chunk: Option<Bytes>,
+    ended: bool,
+}
+
+#[derive(Debug)]
+struct Parts {
+    chunks: Option<mpsc::UnboundedSender<Result<Bytes, Infallible>>>,
+    multipart: Multipart<'static>,
+    field: Option<Field<'static>>,
+    /// Whether the field is a file, not something to skip.
+    is_file: bool,
+    parts: usize,
+    /// Bytes fed since the last part ended, while no next one has begun.
+    between: usize,
+}
+
+impl Upload {
+    /// Begins with the request's `Content-Type`.
+    ///
+    /// # Errors
+    /// `MISSING_PARAMETER` without a content type, `UNSUPPORTED_MEDIA_TYPE`, `INVALID_REQUEST` for
+    /// multipart without a boundary.
+    pub fn new(kind: Kind, content_type: &str, limits: &Limits) -> Result<Self, ApiError> {
+        let essence = essence(content_type);
+        if essence.is_empty() {
+            return Err(kind.missing());
+        }
+        let format = if essence == "multipart/form-data" {
+            let boundary = multer::parse_boundary(content_type).map_err(|_| {
+                let problem = "names no boundary, which multipart/form-data needs";
+                ApiError::invalid("Content-Type", problem)
+            })?;
+            Format::Parts(Box::new(Parts::new(boundary)))
+        } else if kind.takes_body_type(&essence) {
+            Format::Raw(Raw::default())
+        } else {
+            return Err(kind.unsupported());
+        };
+        let (max_file, max_files) = match kind {
+            Kind::Csv => (limits.max_csv_bytes, 1),
+            Kind::Photos => (limits.max_photo_bytes, limits.max_photos),
+        };
+        Ok(Self {
+            meter: Meter {
+                kind,
+                max_file,
+                max_files,
+                max_body: limits.max_body_bytes,
+                received: 0,
+                files: 0,
+                file_bytes: 0,
+            },
+            format,
+            failed: None,
+        })
+    }
+
+    /// The next chunk of the body.
+    pub fn feed(&mut self, chunk: Bytes) {
+        if let Err(error) = self.meter.receive(chunk.len()) {
+            self.failed = Some(error);
+            return;
+        }
+        match &mut self.format {
+            Format::Raw(raw) => raw.chunk = Some(chunk),
+            Format::Parts(parts) => parts.feed(chunk),
+        }
+    }
+
+    /// The body has ended.
+    pub fn end(&mut self) {
+        match &mut self.format {
+            Format::Raw(raw) => raw.ended = true,
+            Format::Parts(parts) => parts.chunks = None,
+        }
+    }
+
+    /// What can be said of the bytes so far. After [`Event::NeedMore`] call [`Self::feed`] or
+    /// [`Self::end`]; after [`Event::Done`] there is nothing more.
+    ///
+    /// # Errors
+    /// `FILE_TOO_LARGE`, `BATCH_TOO_LARGE`, `UNSUPPORTED_MEDIA_TYPE`, `MISSING_PARAMETER`,
+    /// `INVALID_REQUEST`. The upload is then over.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "no iterator: it fails, and asks for more"
+    )]
+    pub fn next(&mut self) -> Result<Event, ApiError> {
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
+        }
+        let event = match &mut self.format {
+            Format::Raw(raw) => raw.next(&mut self.meter),
+            Format::Parts(parts) => parts.next(&mut self.meter),
+        };
+        if let Err(error) = &event {
+            self.failed = Some(error.clone());
+        }
+        event
+    }
+}
+
+impl Meter {
+    fn receive(&mut self, bytes: usize) -> Result<(), ApiError> {
+        self.received = self.received.saturating_add(bytes);
+        if self.received > self.max_body {
+            return Err(ApiError::too_large("The body", self.max_body));
+        }
+        Ok(())
+    }
+
+    fn file(&mut self, name: String) -> Result<Event, ApiError> {
+        if self.files == self.max_files {
+            let field = match self.kind {
+                Kind::Csv => "file",
+                Kind::Photos => "photos",
+            };
+            let count = self.files + 1;
+            return Err(ApiError::batch_too_large(field, count, self.max_files));
+        }
+        self.files += 1;
+        self.file_bytes = 0;
+        Ok(Event::File { name })
+    }
+
+    fn bytes(&mut self, chunk: Bytes) -> Result<Event, ApiError> {
+        self.file_bytes = self.file_bytes.saturating_add(chunk.len());
+        if self.file_bytes > self.max_file {
+            let what = match self.kind {
+                Kind::Csv => "The file".to_owned(),
+                Kind::Photos => format!("Photo {}", self.files),
+            };
+            return Err(ApiError::too_large(&what, self.max_file));
+        }
+        Ok(Event::Bytes(chunk))
+    }
+
+    fn broken(&self, error: &multer::Error) -> ApiError {
+        if self.received == 0 {
+            return self.kind.missing();
+        }
+        match error {
+            multer::Error::IncompleteStream
+            | multer::Error::IncompleteHeaders
+            | multer::Error::IncompleteFieldData { .. } => ApiError::invalid_body(
+                "ends in the middle: it has no closing boundary, or another than Content-Type names",
+            ),
+            _ => ApiError::invalid_body("is not multipart/form-data (RFC 7578)"),
+        }
+    }
+}
+
+impl Raw {
+    fn next(&mut self, meter: &mut Meter) -> Result<Event, ApiError> {
+        if self.chunk.is_some() && meter.files == 0 {
+            return meter.file(String::new());
+        }
+        match self.chunk.take() {
+            Some(chunk) => meter.bytes(chunk),
+            None if self.ended && meter.received == 0 => {
+                Err(ApiError::missing("body", "it is empty: send the file"))
+            }
+            None if self.ended => Ok(Event::Done),
+            None => Ok(Event::NeedMore),
+        }
+    }
+}
+
+impl Parts {
+    /// The parser reads from a channel: bytes go in one chunk at a time, and it is polled in
+    /// between, so that it never holds more than one.
+    fn new(boundary: String) -> Self {
+        let (sender, receiver) = mpsc::unbounded();
+        Self {
+            chunks: Some(sender),
+            multipart: Multipart::new(receiver, boundary),
+            field: None,
+            is_file: false,
+            parts: 0,
+            between: 0,
+        }
+    }
+
+    fn feed(&mut self, chunk: Bytes) {
+        self.between = self.between.saturating_add(chunk.len());
+        if let Some(chunks) = &self.chunks {
+            // Fails only when the reader is gone, and it is ours.
+            let _ = chunks.unbounded_send(Ok(chunk));
+        }
+    }
+
+    fn next(&mut self, meter: &mut Meter) -> Result<Event, ApiError> {
+        let mut cx = Context::from_waker(Waker::noop());
+        loop {
+            let Some(field) = &mut self.field else {
+                match self.multipart.poll_next_field(&mut cx) {
+                    Poll::Pending if self.between > MAX_PART_HEADERS => {
+                        return Err(ApiError::invalid_body(
+                            "has a part with too long headers, or does not begin with its boundary",
+                        ));
+                    }
+                    Poll::Pending => return Ok(Event::NeedMore),
+                    Poll::Ready(Err(error)) => return Err(meter.broken(&error)),
+                    Poll::Ready(Ok(None)) if meter.files == 0 => return Err(meter.kind.missing()),
+                    Poll::Ready(Ok(None)) => return Ok(Event::Done),
+                    Poll::Ready(Ok(Some(field))) => match self.begin(field, meter)? {
+                        Some(file) => return Ok(file),
+                        None => continue,
+                    },
+                }
+            };
+            match Pin::new(field).poll_next(&mut cx) {
+                Poll::Pending => {
+                    self.between = 0;
+                    return Ok(Event::NeedMore);
+                }
+                Poll::Ready(None) => {
+                    self.field = None;
+                    self.between = 0;
+                }
+                Poll::Ready(Some(Err(error))) => return Err(meter.broken(&error)),
+                Poll::Ready(Some(Ok(chunk))) if self.is_file => return meter.bytes(chunk),
+                Poll::Ready(Some(Ok(_))) => {}
+            }
+        }
+    }
+
+    /// A part begins: a file, or something to skip.
+    fn begin(
+        &mut self,
+        field: Field<'static>,
+        meter: &mut Meter,
+    ) -> Result<Option<Event>, ApiError> {
+        self.parts += 1;
+        if self.parts > MAX_PARTS {
+            return Err(ApiError::invalid_body(format!(
+                "has too many parts: at most {MAX_PARTS} are allowed"
+            )));
+        }
+        self.is_file = field
+            .name()
+            .is_some_and(|name| meter.kind.takes_field(name));
+        let suits = field
+            .content_type()
+            .is_none_or(|mime| meter.kind.takes_part_type(mime.essence_str()));
+        let name = field.file_name().unwrap_or_default();
+        let name = name.chars().filter(|c| !c.is_control()).collect();
+        self.field = Some(field);
+        match (self.is_file, suits) {
+            (false, _) => Ok(None),
+            (true, false) => Err(meter.kind.unsupported()),
+            (true, true) => meter.file(name).map(Some),
+        }
+    }
+}
+
+/// A media type without parameters, in lower case.
+fn essence(content_type: &str) -> String {
+    content_type
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase()
+}

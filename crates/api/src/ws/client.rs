@@ -1,0 +1,79 @@
+//! Messages of clients.
+
+use serde::Deserialize;
+use serde_json::{Number, Value};
+
+/// A binary message nested deeper is malformed, as `serde_json` has it for texts.
+const MAX_DEPTH: usize = 128;
+
+/// What a client says.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ClientMessage {
+    /// It listens.
+    Ready,
+    /// It wants to know how far away we are.
+    Ping {
+        /// To be echoed.
+        client_time: Option<Number>,
+    },
+    /// The same from the first app: a text that is not JSON.
+    RawPing,
+    /// It wants the current state.
+    SyncRequest,
+    /// It wants the job stopped.
+    Cancel,
+    /// It has had everything up to this sequence number.
+    Ack(u64),
+    /// Something of a later generation.
+    Ignored,
+    /// Not a message: the socket is closed with 1002.
+    Malformed(&'static str),
+}
+
+impl ClientMessage {
+    /// Reads a message in JSON.
+    pub fn parse(bytes: &[u8]) -> Self {
+        if bytes == b"PING" {
+            return Self::RawPing;
+        }
+        match serde_json::from_slice(bytes) {
+            Ok(value) => Self::of(value),
+            Err(_) => Self::Malformed("a message must be JSON"),
+        }
+    }
+
+    /// Reads a message in MessagePack.
+    pub fn parse_packed(bytes: &[u8]) -> Self {
+        let mut reader = rmp_serde::Deserializer::from_read_ref(bytes);
+        reader.set_max_depth(MAX_DEPTH);
+        match Value::deserialize(&mut reader) {
+            Ok(value) => Self::of(value),
+            Err(_) => Self::Malformed("a binary message must be MessagePack"),
+        }
+    }
+
+    fn of(value: Value) -> Self {
+        let Value::Object(message) = value else {
+            return Self::Malformed("a message must be a JSON object");
+        };
+        let Some(Value::String(kind)) = message.get("type") else {
+            return Self::Malformed("a message must have a type, a string");
+        };
+        match kind.as_str() {
+            "ready" => Self::Ready,
+            "ping" => Self::Ping {
+                client_time: match message.get("payload").and_then(|p| p.get("clientTime")) {
+                    Some(Value::Number(time)) => Some(time.clone()),
+                    _ => None,
+                },
+            },
+            "sync_request" => Self::SyncRequest,
+            "cancel" => Self::Cancel,
+            "ack" => match message.get("seq").and_then(Value::as_u64) {
+                Some(seq) => Self::Ack(seq),
+                None => Self::Ignored,
+            },
+            _ => Self::Ignored,
+        }
+    }
+}

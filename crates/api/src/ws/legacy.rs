@@ -1,0 +1,212 @@
+//! The messages of the first app: everything is `progress`.
+
+use job::{Item, Report, Root, Stage, Time};
+use serde::Serialize;
+
+use crate::book::{Book, EnrichmentStatus};
+use crate::envelope::json;
+use crate::legacy::problem;
+use crate::scan::{Frame, Metadata, SeenBook};
+use crate::status::{Review, message};
+
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(rename = "LegacyReadyAck"))]
+struct Ack {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    #[cfg_attr(test, schemars(with = "u64"))]
+    timestamp: Time,
+}
+
+/// The answer to `ready`.
+pub(super) fn ready_ack(now: Time) -> Vec<u8> {
+    json(&Ack {
+        kind: "ready_ack",
+        timestamp: now,
+    })
+}
+
+/// How far the job is; `Complete` or an error text at its end.
+pub(super) fn progress(root: &Root, now: Time) -> Vec<u8> {
+    wrap(root, now, Data::of(root))
+}
+
+/// The end of a scan, with its books.
+pub(super) fn scanned(root: &Root, items: &[Item], report: &Report, now: Time) -> Vec<u8> {
+    let data = Data {
+        result: Some(ScanResult::of(root, items, report)),
+        ..Data::of(root)
+    };
+    wrap(root, now, data)
+}
+
+/// The last progress again, for legacy clients that have heard nothing for 10 s.
+pub fn keep_alive(root: &Root, now: Time) -> Vec<u8> {
+    let data = Data {
+        keep_alive: Some(true),
+        ..Data::of(root)
+    };
+    wrap(root, now, data)
+}
+
+fn wrap(root: &Root, now: Time, data: Data) -> Vec<u8> {
+    json(&Message {
+        kind: "progress",
+        job_id: root.id.as_str(),
+        timestamp: now,
+        data,
+    })
+}
+
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, schemars(rename = "LegacyMessage"))]
+struct Message<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    job_id: &'a str,
+    #[cfg_attr(test, schemars(with = "u64"))]
+    timestamp: Time,
+    data: Data<'a>,
+}
+
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, schemars(rename = "LegacyData"))]
+struct Data<'a> {
+    progress: f64,
+    processed_items: u32,
+    total_items: u32,
+    current_status: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    result: Option<ScanResult<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    keep_alive: Option<bool>,
+}
+
+impl<'a> Data<'a> {
+    fn of(root: &'a Root) -> Self {
+        Self {
+            progress: root.progress(),
+            processed_items: root.processed(),
+            total_items: root.total,
+            current_status: match root.stage {
+                Stage::Complete => "Complete".to_owned(),
+                _ => message(root),
+            },
+            result: None,
+            error: problem(root),
+            keep_alive: None,
+        }
+    }
+}
+
+/// What a scan came to, for the first app.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, schemars(rename = "LegacyScanResult"))]
+struct ScanResult<'a> {
+    #[serde(flatten)]
+    review: Review,
+    books: Vec<SeenItem<'a>>,
+    #[cfg_attr(test, schemars(with = "Vec<crate::openapi::foreign::Suggestion>"))]
+    suggestions: &'a [vision::Suggestion],
+    metadata: Metadata<'a>,
+}
+
+impl<'a> ScanResult<'a> {
+    fn of(root: &Root, items: &'a [Item], report: &'a Report) -> Self {
+        Self {
+            review: Review::of(root),
+            books: items
+                .iter()
+                .filter_map(|item| SeenItem::of(root, item))
+                .collect(),
+            suggestions: &report.suggestions,
+            metadata: Metadata::of(root, report),
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+struct SeenItem<'a> {
+    title: &'a str,
+    author: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    isbn: Option<String>,
+    confidence: f64,
+    bounding_box: Frame,
+    enrichment: Enrichment<'a>,
+}
+
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+struct Enrichment<'a> {
+    status: EnrichmentStatus,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    api_data: Option<ApiData<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider: Option<&'static str>,
+    cached_result: bool,
+}
+
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+struct ApiData<'a> {
+    title: &'a str,
+    authors: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    isbn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cover_url: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    publisher: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    publication_year: Option<i32>,
+}
+
+impl<'a> SeenItem<'a> {
+    fn of(root: &Root, item: &'a Item) -> Option<Self> {
+        let seen = SeenBook::of(root, item)?;
+        let book = Book::of(item);
+        Some(Self {
+            title: seen.title,
+            author: seen.author,
+            isbn: seen.isbn.clone(),
+            confidence: seen.confidence,
+            bounding_box: seen.bounding_box,
+            enrichment: Enrichment {
+                status: seen.enrichment_status,
+                provider: book.provider,
+                api_data: item.succeeded().then_some(ApiData {
+                    title: book.title,
+                    authors: book.authors,
+                    isbn: book.isbn,
+                    cover_url: book.cover_url,
+                    publisher: book.publisher,
+                    publication_year: seen.publication_year,
+                }),
+                cached_result: false,
+            },
+        })
+    }
+}
+
+/// The schemas of the messages, by `type`.
+#[cfg(test)]
+pub(super) fn described(generator: &mut schemars::SchemaGenerator) -> serde_json::Value {
+    serde_json::json!({
+        "progress": generator.subschema_for::<Message>(),
+        "ready_ack": generator.subschema_for::<Ack>(),
+    })
+}

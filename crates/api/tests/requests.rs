@@ -1,0 +1,560 @@
+//! What clients send: read as it is meant, or refused with the name of what is wrong.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+use api::error::{ApiError, Code};
+use api::query::Query;
+use api::request::{self, bearer, idempotency_key};
+use api::results::Page;
+use api::upload::{Event, Kind, Upload};
+use bytes::Bytes;
+use job::{Limits, Time};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+fn limits() -> Limits {
+    Limits {
+        max_csv_bytes: 1_000,
+        max_photo_bytes: 1_000,
+        max_photos: 2,
+        max_batch_items: 3,
+        max_body_bytes: 200_000,
+        ..Limits::default()
+    }
+}
+
+/// The code, and the field that the details name.
+fn refusal<T: std::fmt::Debug>(result: Result<T, ApiError>) -> (Code, String) {
+    let error = result.unwrap_err();
+    let body: Value = serde_json::from_slice(&error.body(Time(0))).unwrap();
+    assert_eq!(body["success"], false);
+    assert!(body["error"]["details"].is_object(), "{body}");
+    let field = body["error"]["details"]["field"]
+        .as_str()
+        .unwrap_or_default();
+    (error.code, field.to_owned())
+}
+
+fn enrich(body: Value) -> Result<request::Enrich, ApiError> {
+    request::enrich(body.to_string().as_bytes(), &limits())
+}
+
+#[test]
+fn batches_of_barcodes_and_of_books() {
+    let batch = enrich(json!({"barcodes": ["978-0-439-70818-0", "0439708184"]})).unwrap();
+    assert_eq!(batch.job_id, None);
+    let isbns: Vec<String> = batch
+        .wanted
+        .iter()
+        .map(|wanted| wanted.isbn.unwrap().to_string())
+        .collect();
+    assert_eq!(isbns, ["9780439708180", "9780439708180"]);
+
+    let batch = enrich(json!({
+        "jobId": "my-job",
+        "books": [
+            {"title": " Babel ", "author": "R. F. Kuang", "isbn": "nonsense"},
+            {"isbn": "9780439708180", "title": null},
+        ],
+    }))
+    .unwrap();
+    assert_eq!(batch.job_id.unwrap().as_str(), "my-job");
+    assert_eq!(batch.wanted[0].title, "Babel");
+    assert_eq!(batch.wanted[0].isbn, None);
+    assert!(batch.wanted[1].isbn.is_some());
+}
+
+#[test]
+fn what_is_wrong_with_a_batch_is_named() {
+    let long = "x".repeat(501);
+    for (body, code, field) in [
+        (json!({}), Code::MissingParameter, "barcodes"),
+        (json!([]), Code::InvalidRequest, "body"),
+        (json!("text"), Code::InvalidRequest, "body"),
+        (json!({"barcodes": []}), Code::EmptyBatch, "barcodes"),
+        (json!({"books": []}), Code::EmptyBatch, "books"),
+        (
+            json!({"barcodes": ["1", "2", "3", "4"]}),
+            Code::BatchTooLarge,
+            "barcodes",
+        ),
+        (
+            json!({"barcodes": ["9780439708180", "9780439708181"]}),
+            Code::InvalidIsbn,
+            "barcodes[1]",
+        ),
+        (
+            json!({"barcodes": ["9".repeat(9_999)]}),
+            Code::InvalidIsbn,
+            "barcodes[0]",
+        ),
+        (
+            json!({"barcodes": "9780439708180"}),
+            Code::InvalidRequest,
+            "barcodes",
+        ),
+        (
+            json!({"barcodes": ["9780439708180", 5]}),
+            Code::InvalidRequest,
+            "barcodes[1]",
+        ),
+        (
+            json!({"barcodes": ["1"], "books": []}),
+            Code::InvalidRequest,
+            "barcodes",
+        ),
+        (
+            json!({"books": [{"title": "a"}, {}]}),
+            Code::MissingParameter,
+            "books[1].title",
+        ),
+        (
+            json!({"books": [{"title": long}]}),
+            Code::InvalidRequest,
+            "books[0].title",
+        ),
+        (
+            json!({"books": [{"title": {}}]}),
+            Code::InvalidRequest,
+            "books[0].title",
+        ),
+        (
+            json!({"books": [{"title": "a"}], "jobId": "a/b"}),
+            Code::InvalidRequest,
+            "jobId",
+        ),
+    ] {
+        let text = body.to_string();
+        assert_eq!(refusal(enrich(body)), (code, field.to_owned()), "{text}");
+    }
+    let error = enrich(json!({"barcodes": ["9780439708180", "123"]})).unwrap_err();
+    assert_eq!(error.details["index"], 1);
+    for body in ["", "  ", "{", "{}x", &"[".repeat(100_000)] {
+        let error = request::enrich(body.as_bytes(), &limits()).unwrap_err();
+        let code = if body.trim().is_empty() {
+            Code::MissingParameter
+        } else {
+            Code::InvalidRequest
+        };
+        assert_eq!(error.code, code, "{body:.20}");
+    }
+    let tight = Limits {
+        max_json_bytes: 10,
+        ..limits()
+    };
+    assert_eq!(
+        request::enrich(b"{\"barcodes\": []}", &tight)
+            .unwrap_err()
+            .code,
+        Code::FileTooLarge
+    );
+}
+
+#[test]
+fn refusals_quote_nothing_of_the_request() {
+    let secret = "s3cr3t-s3cr3t";
+    let error = request::cancel(
+        json!({"jobId": [secret], "token": secret})
+            .to_string()
+            .as_bytes(),
+        &limits(),
+    )
+    .unwrap_err();
+    assert!(
+        !String::from_utf8(error.body(Time(0)))
+            .unwrap()
+            .contains(secret)
+    );
+    let error = request::barcode(json!(secret).to_string().as_bytes(), &limits()).unwrap_err();
+    assert!(!error.message.contains(secret));
+}
+
+#[test]
+fn other_requests() {
+    let body = json!({"barcode": "9780439708180"}).to_string();
+    assert_eq!(
+        request::barcode(body.as_bytes(), &limits())
+            .unwrap()
+            .to_string(),
+        "9780439708180"
+    );
+    assert_eq!(
+        refusal(request::barcode(b"{}", &limits())).0,
+        Code::MissingParameter
+    );
+    let body = json!({"barcode": "97804397"}).to_string();
+    assert_eq!(
+        refusal(request::barcode(body.as_bytes(), &limits())).0,
+        Code::InvalidIsbn
+    );
+
+    let body = json!({"jobId": "j", "workIds": ["/works/OL82563W", "0439708184", "OL1W:*)"]});
+    let works = request::works(body.to_string().as_bytes(), &limits()).unwrap();
+    assert_eq!(works.wanted[0].work_id.as_deref(), Some("OL82563W"));
+    assert_eq!(works.wanted[1].isbn.unwrap().to_string(), "9780439708180");
+    assert_eq!(works.wanted[2], books::Wanted::default());
+
+    let body = json!({"jobId": "j", "token": "t"}).to_string();
+    let (id, token) = request::cancel(body.as_bytes(), &limits()).unwrap();
+    assert_eq!((id.as_str(), token.as_deref()), ("j", Some("t")));
+    assert_eq!(refusal(request::cancel(b"{}", &limits())).1, "jobId");
+
+    let body = json!({"jobId": "j", "oldToken": "t"}).to_string();
+    assert_eq!(request::refresh(body.as_bytes(), &limits()).unwrap().1, "t");
+}
+
+#[test]
+fn photos_in_base64() {
+    let scan = |images: Value| {
+        let body = json!({"jobId": "j", "images": images}).to_string();
+        request::scan_batch(body.as_bytes(), &limits()).map(|(_, photos)| photos)
+    };
+    let photos = scan(json!([
+        {"index": 1, "data": "Yg=="},
+        {"index": 0, "data": "data:image/jpeg;base64,YW\nE="},
+    ]));
+    assert_eq!(photos.unwrap(), [b"aa".to_vec(), b"b".to_vec()]);
+    for (images, code, field) in [
+        (Value::Null, Code::MissingParameter, "images"),
+        (json!([]), Code::EmptyBatch, "images"),
+        (json!([{}, {}, {}]), Code::BatchTooLarge, "images"),
+        (
+            json!([{"index": 0}]),
+            Code::MissingParameter,
+            "images[0].data",
+        ),
+        (
+            json!([{"data": "?"}]),
+            Code::InvalidRequest,
+            "images[0].data",
+        ),
+        (
+            json!([{"index": -1, "data": ""}]),
+            Code::InvalidRequest,
+            "images[0].index",
+        ),
+        (
+            json!([{"data": "A".repeat(1_336 + 4)}]),
+            Code::FileTooLarge,
+            "",
+        ),
+        (
+            json!([{"data": "A".repeat(100_000)}]),
+            Code::FileTooLarge,
+            "",
+        ),
+    ] {
+        assert_eq!(refusal(scan(images)), (code, field.to_owned()));
+    }
+}
+
+#[test]
+fn headers() {
+    assert_eq!(bearer("Bearer abc"), Some("abc"));
+    assert_eq!(bearer("bearer  abc "), Some("abc"));
+    assert_eq!(bearer("Basic abc"), None);
+    assert_eq!(bearer("Bearer"), None);
+    assert_eq!(bearer(&format!("Bearer {}", "x".repeat(5_000))), Some(""));
+    assert_eq!(idempotency_key("8e03978e-40d5").unwrap(), "8e03978e-40d5");
+    for bad in ["", " ", "a b", "é", "a\u{7f}", &"x".repeat(256)] {
+        assert_eq!(refusal(idempotency_key(bad)).1, "Idempotency-Key");
+    }
+}
+
+#[test]
+fn query_strings() {
+    let query = Query::parse("jobId=a%2Fb&jobId=c&books=1&offset=10&limit=5&empty=&%FF=%FF&lone");
+    assert_eq!(query.get("jobId"), Some("a/b"));
+    assert!(query.flag("books") && !query.flag("lone"));
+    assert_eq!(query.get("empty"), None);
+    assert_eq!(
+        query.page().unwrap(),
+        Some(Page {
+            offset: 10,
+            limit: Some(5)
+        })
+    );
+    assert_eq!(Query::parse("").page().unwrap(), None);
+    for (bad, field) in [
+        ("limit=0", "limit"),
+        ("offset=-1", "offset"),
+        ("offset=4294967296", "offset"),
+    ] {
+        assert_eq!(
+            refusal(Query::parse(bad).page()),
+            (Code::InvalidRequest, field.to_owned())
+        );
+    }
+}
+
+/// Name and bytes of each file.
+type Files = Vec<(String, Vec<u8>)>;
+
+/// Feeds `body` in chunks of `size`.
+fn receive(kind: Kind, content_type: &str, body: &[u8], size: usize) -> Result<Files, ApiError> {
+    let mut upload = Upload::new(kind, content_type, &limits())?;
+    let mut chunks = body.chunks(size.max(1));
+    let mut files = Files::new();
+    loop {
+        match upload.next()? {
+            Event::NeedMore => match chunks.next() {
+                Some(chunk) => upload.feed(Bytes::copy_from_slice(chunk)),
+                None => upload.end(),
+            },
+            Event::File { name } => files.push((name, Vec::new())),
+            Event::Bytes(bytes) => files.last_mut().unwrap().1.extend_from_slice(&bytes),
+            Event::Done => return Ok(files),
+        }
+    }
+}
+
+const FORM: &str = "multipart/form-data; boundary=XX";
+
+fn part(disposition: &str, content_type: &str, content: &str) -> String {
+    format!(
+        "--XX\r\nContent-Disposition: form-data; {disposition}\r\nContent-Type: {content_type}\r\n\r\n{content}\r\n"
+    )
+}
+
+#[test]
+fn a_file_arrives_whole_however_it_is_cut() {
+    let content = "title,author\r\n--X,--XX-\r\n";
+    let body = [
+        part("name=\"note\"", "text/plain", &"n".repeat(50_000)),
+        part(
+            "name=\"file\"; filename=\"my\tlib.csv\"",
+            "text/csv",
+            content,
+        ),
+        "--XX--\r\n".to_owned(),
+    ]
+    .concat();
+    for size in [1, 2, 7, 100, 20_000, 1_000_000] {
+        let files = receive(Kind::Csv, FORM, body.as_bytes(), size).unwrap();
+        assert_eq!(
+            files,
+            [("mylib.csv".to_owned(), content.as_bytes().to_vec())],
+            "{size}"
+        );
+    }
+    let files = receive(Kind::Csv, "Text/CSV; charset=utf-8", b"title\nBabel", 3).unwrap();
+    assert_eq!(files, [(String::new(), b"title\nBabel".to_vec())]);
+}
+
+#[test]
+fn photos_by_every_name_in_use() {
+    for name in ["photos", "photos[]", "photo", "image", "file"] {
+        let body = [
+            part(
+                &format!("name=\"{name}\"; filename=\"a.jpg\""),
+                "image/jpeg",
+                "a",
+            ),
+            part(&format!("name=\"{name}\""), "application/octet-stream", ""),
+            "--XX--".to_owned(),
+        ]
+        .concat();
+        let files = receive(Kind::Photos, FORM, body.as_bytes(), 10).unwrap();
+        assert_eq!(files.len(), 2, "{name}");
+    }
+    assert_eq!(
+        receive(Kind::Photos, "image/heic", b"x", 1).unwrap().len(),
+        1
+    );
+}
+
+#[test]
+fn what_is_wrong_with_an_upload_is_named() {
+    let file = |content: &str| part("name=\"file\"; filename=\"a\"", "text/csv", content);
+    let photo = part("name=\"photos\"; filename=\"a\"", "image/png", "x");
+    let end = "--XX--\r\n";
+    for (kind, content_type, body, code, field) in [
+        (
+            Kind::Csv,
+            FORM,
+            String::new(),
+            Code::MissingParameter,
+            "file",
+        ),
+        (
+            Kind::Csv,
+            FORM,
+            end.to_owned(),
+            Code::MissingParameter,
+            "file",
+        ),
+        (
+            Kind::Csv,
+            FORM,
+            format!("{photo}{end}"),
+            Code::MissingParameter,
+            "file",
+        ),
+        (Kind::Csv, FORM, file("cut"), Code::InvalidRequest, "body"),
+        (
+            Kind::Csv,
+            FORM,
+            "no boundary".to_owned(),
+            Code::InvalidRequest,
+            "body",
+        ),
+        (
+            Kind::Csv,
+            FORM,
+            "x".repeat(100_000),
+            Code::InvalidRequest,
+            "body",
+        ),
+        (
+            Kind::Csv,
+            FORM,
+            format!("--XX\r\nA: {}", "x".repeat(100_000)),
+            Code::InvalidRequest,
+            "body",
+        ),
+        (
+            Kind::Csv,
+            FORM,
+            format!("{}{end}", photo.repeat(100)),
+            Code::InvalidRequest,
+            "body",
+        ),
+        (
+            Kind::Csv,
+            FORM,
+            format!("{}{}{end}", file("a"), file("b")),
+            Code::BatchTooLarge,
+            "file",
+        ),
+        (
+            Kind::Csv,
+            FORM,
+            format!("{}{end}", file(&"x".repeat(1_001))),
+            Code::FileTooLarge,
+            "",
+        ),
+        (
+            Kind::Csv,
+            FORM,
+            format!(
+                "{}{end}",
+                part("name=\"note\"", "text/plain", &"x".repeat(300_000))
+            ),
+            Code::FileTooLarge,
+            "",
+        ),
+        (
+            Kind::Csv,
+            "multipart/form-data",
+            end.to_owned(),
+            Code::InvalidRequest,
+            "Content-Type",
+        ),
+        (
+            Kind::Csv,
+            "",
+            "x".to_owned(),
+            Code::MissingParameter,
+            "file",
+        ),
+        (
+            Kind::Csv,
+            "application/json",
+            "{}".to_owned(),
+            Code::UnsupportedMediaType,
+            "",
+        ),
+        (
+            Kind::Csv,
+            FORM,
+            format!("{}{end}", part("name=\"file\"", "image/jpeg", "x")),
+            Code::UnsupportedMediaType,
+            "",
+        ),
+        (
+            Kind::Csv,
+            "text/csv",
+            String::new(),
+            Code::MissingParameter,
+            "body",
+        ),
+        (
+            Kind::Csv,
+            "text/csv",
+            "x".repeat(1_001),
+            Code::FileTooLarge,
+            "",
+        ),
+        (
+            Kind::Photos,
+            FORM,
+            format!("{}{end}", photo.repeat(3)),
+            Code::BatchTooLarge,
+            "photos",
+        ),
+        (
+            Kind::Photos,
+            "text/plain",
+            "x".to_owned(),
+            Code::UnsupportedMediaType,
+            "",
+        ),
+    ] {
+        for size in [100, 1_000_000] {
+            let result = receive(kind, content_type, body.as_bytes(), size);
+            let about = format!("{content_type} {body:.80}");
+            assert_eq!(refusal(result), (code, field.to_owned()), "{about}");
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_a_request_or_refused(body: Vec<u8>, text: String) {
+        for body in [body.as_slice(), text.as_bytes()] {
+            let _ = request::enrich(body, &limits());
+            let _ = request::works(body, &limits());
+            let _ = request::scan_batch(body, &limits());
+            let _ = request::cancel(body, &limits());
+        }
+        let _ = bearer(&text);
+        let _ = idempotency_key(&text);
+        let _ = Query::parse(&text).page();
+    }
+
+    #[test]
+    fn any_parameter_survives_encoding(name in ".+", value in ".+") {
+        let encoded: String = form_urlencoded::Serializer::new(String::new())
+            .append_pair(&name, &value)
+            .append_pair(&name, "second")
+            .finish();
+        let query = Query::parse(&encoded);
+        prop_assert_eq!(query.get(&name), Some(value.as_str()));
+    }
+
+    #[test]
+    fn any_bytes_are_an_upload_or_refused(
+        body: Vec<u8>,
+        pieces in proptest::collection::vec(
+            prop_oneof![
+                Just("--XX"), Just("\r\n"), Just("--"), Just("Content-Disposition: form-data; "),
+                Just("name=\"file\""), Just("\r\n\r\n"), Just("x"), Just("--XX--"), Just(": "),
+            ],
+            0..40,
+        ),
+        size in 1..200_usize,
+    ) {
+        let _ = receive(Kind::Csv, FORM, &body, size);
+        let _ = receive(Kind::Photos, FORM, pieces.concat().as_bytes(), size);
+    }
+
+    #[test]
+    fn any_file_arrives_as_it_was_sent(content: Vec<u8>, size in 1..400_usize) {
+        prop_assume!(!content.windows(4).any(|window| window == b"--XX"));
+        let mut body = part("name=\"file\"", "text/csv", "").into_bytes();
+        body.truncate(body.len() - 2);
+        body.extend_from_slice(&content);
+        body.extend_from_slice(b"\r\n--XX--");
+        let files = receive(Kind::Csv, FORM, &body, size).unwrap();
+        prop_assert_eq!(&files[0].1, &content);
+    }
+}
