@@ -1,0 +1,205 @@
+//! The application's variables, read once per request and never looked at as strings again.
+
+use std::time::Duration;
+
+use api::capabilities::{Features, Transport};
+use api::cors::{DEFAULT_ORIGINS, Origins};
+use books::{Endpoints, GoogleBooks, Provider};
+use job::effects::StoreError;
+use job::provider::Manners;
+use job::settings::SettingsError;
+use job::{Enrichment, Keyring, RunMode, Scan, Settings};
+use spin_sdk::variables;
+use vision::Vision;
+
+use crate::Spin;
+
+/// A variable of the component; empty when it has none of this name.
+fn variable(name: &str) -> String {
+    variables::get(name).unwrap_or_default()
+}
+
+fn number(name: &str, default: f64) -> f64 {
+    variable(name)
+        .trim()
+        .parse()
+        .ok()
+        .filter(|number: &f64| number.is_finite() && *number >= 0.0)
+        .unwrap_or(default)
+}
+
+fn flag(name: &str, default: bool) -> bool {
+    match variable(name).trim() {
+        "true" | "1" | "yes" | "on" => true,
+        "false" | "0" | "no" | "off" => false,
+        _ => default,
+    }
+}
+
+/// What every component needs to know.
+pub struct Config {
+    /// How the engine behaves.
+    pub settings: Settings,
+    /// Makes and checks tokens.
+    pub keyring: Keyring,
+    /// Whose pages may call.
+    pub cors: Origins,
+    /// Whether jobs without a token are open to whoever knows their name.
+    pub legacy_tokenless: bool,
+    /// Whether the providers are local stand-ins.
+    pub sandbox: bool,
+}
+
+/// Why the application cannot work as it is configured.
+#[derive(Debug)]
+pub enum ConfigError {
+    /// A variable cannot be read.
+    Settings(SettingsError),
+    /// The store failed.
+    Store(StoreError),
+}
+
+impl std::fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Settings(error) => error.fmt(f),
+            Self::Store(error) => error.fmt(f),
+        }
+    }
+}
+
+impl Config {
+    /// Reads the variables that all components have.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub async fn read(spin: &Spin) -> Result<Self, ConfigError> {
+        let mut settings = Settings::resolve(&variable("profile"), &variable("tuning"))
+            .map_err(ConfigError::Settings)?;
+        if variable("run_mode").trim() == "inline" {
+            settings.run_mode = RunMode::Inline;
+        }
+        let secret = variable("token_secret");
+        let keyring = if secret.is_empty() {
+            Keyring::stored(spin, &settings)
+                .await
+                .map_err(ConfigError::Store)?
+        } else {
+            Keyring::new(secret.as_bytes())
+        };
+        let origins = variable("cors_origins");
+        let cors = Origins::parse(match origins.trim() {
+            "" => DEFAULT_ORIGINS,
+            origins => origins,
+        });
+        Ok(Self {
+            settings,
+            keyring,
+            cors,
+            legacy_tokenless: flag("legacy_tokenless", true),
+            sandbox: flag("sandbox", false),
+        })
+    }
+}
+
+/// The metadata providers as configured.
+#[must_use]
+pub fn enrichment() -> Enrichment {
+    let base = |name: &str| {
+        let url = variable(name);
+        let url = url.trim().trim_end_matches('/').to_owned();
+        (!url.is_empty()).then_some(url)
+    };
+    let key = variable("google_books_api_key");
+    let contact = variable("contact");
+    // Open Library grants more to those who say who they are.
+    let politeness = match contact.trim() {
+        "" => (1.0, 5.0),
+        _ => (f64::MAX, f64::MAX),
+    };
+    let agent = match contact.trim() {
+        "" => "no contact configured",
+        contact => contact,
+    };
+    let endpoints = Endpoints {
+        open_library: base("open_library_base_url"),
+        google_books: base("google_books_base_url").map(|base| GoogleBooks {
+            base: format!("{base}/books/v1"),
+            key: (!key.trim().is_empty()).then(|| key.trim().to_owned()),
+            country: Some(variable("google_books_country").trim().to_owned())
+                .filter(|country| !country.is_empty()),
+        }),
+        ..Endpoints::default()
+    };
+    Enrichment {
+        endpoints,
+        user_agent: format!("bookstrack/{} ({agent})", env!("CARGO_PKG_VERSION")),
+        timeout: Duration::from_secs_f64(number("provider_timeout_s", 8.0).clamp(0.05, 120.0)),
+        concurrency: 8,
+        open_library: Manners {
+            rate: number("open_library_rate", 3.0).min(politeness.0),
+            burst: number("open_library_burst", 25.0).min(politeness.1),
+            per_job: 1_000,
+        },
+        google_books: Manners {
+            rate: number("google_books_rate", 5.0),
+            burst: number("google_books_burst", 10.0),
+            per_job: 25,
+        },
+    }
+}
+
+/// The vision providers as configured.
+#[must_use]
+pub fn scan() -> Scan {
+    let text = |name: &str| {
+        let value = variable(name).trim().to_owned();
+        (!value.is_empty()).then_some(value)
+    };
+    let gemini = text("gemini_api_key").map(|api_key| Vision::Gemini {
+        base_url: text("gemini_base_url")
+            .unwrap_or_else(|| "https://generativelanguage.googleapis.com".to_owned()),
+        api_key,
+        model: text("gemini_model").unwrap_or_else(|| "gemini-2.5-flash".to_owned()),
+    });
+    // A model's name says that there is one: servers at home need no key.
+    let openai = text("openai_model").map(|model| Vision::OpenAi {
+        base_url: format!(
+            "{}/v1",
+            text("openai_base_url")
+                .unwrap_or_else(|| "https://api.openai.com".to_owned())
+                .trim_end_matches('/')
+        ),
+        api_key: text("openai_api_key"),
+        model,
+    });
+    Scan {
+        gemini,
+        openai,
+        prefer_openai: variable("vision_provider").trim() == "openai",
+        timeout: Duration::from_secs_f64(number("vision_timeout_s", 60.0).clamp(1.0, 600.0)),
+        confidence_threshold: number("confidence_threshold", 0.6).min(1.0) as f32,
+    }
+}
+
+/// What is configured, for clients to see.
+#[must_use]
+pub fn features(sandbox: bool) -> Features {
+    let mut metadata_providers = Vec::new();
+    if !variable("open_library_base_url").trim().is_empty() {
+        metadata_providers.push(Provider::OpenLibrary);
+    }
+    if !variable("google_books_base_url").trim().is_empty() {
+        metadata_providers.push(Provider::GoogleBooks);
+    }
+    let scan = scan();
+    let mut vision_providers = vec!["barcode"];
+    vision_providers.extend(scan.gemini.is_some().then_some("gemini"));
+    vision_providers.extend(scan.openai.is_some().then_some("openai"));
+    Features {
+        metadata_providers,
+        vision_providers,
+        transports: vec![Transport::Sse, Transport::Polling, Transport::Websocket],
+        sandbox,
+    }
+}

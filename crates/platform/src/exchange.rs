@@ -1,0 +1,348 @@
+//! One request and its answer: what every component does the same way.
+
+use std::time::Duration;
+
+use api::accepted::Accepted;
+use api::envelope::Answered;
+use api::error::ApiError;
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use job::create::CreateError;
+use job::effects::{Clock, Entropy, Log, StoreError};
+use job::{JobId, Root};
+use serde_json::json;
+use wasi::http::types::{IncomingRequest, ResponseOutparam};
+
+use crate::config::{Config, ConfigError};
+use crate::http::{Gone, Incoming, Responder, Writer};
+use crate::{Spin, poll};
+
+/// How soon a client should try again when the store refuses.
+const STORE_PATIENCE: Duration = Duration::from_secs(2);
+/// How soon when there is no room for its job.
+const FULL_PATIENCE: Duration = Duration::from_secs(60);
+
+/// What a handler works with.
+pub struct Exchange {
+    /// The world.
+    pub spin: Spin,
+    /// The configuration.
+    pub config: Config,
+    /// What the client asks.
+    pub request: Incoming,
+    responder: Option<Responder>,
+    /// What every answer carries: for CORS and security.
+    headers: HeaderMap,
+    began: Duration,
+}
+
+/// A whole answer.
+#[derive(Debug)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// Besides those for CORS and security.
+    pub headers: HeaderMap,
+    /// Empty for 204 and 304.
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// A JSON body.
+    #[must_use]
+    pub fn json(status: u16, body: Vec<u8>) -> Self {
+        Self {
+            status,
+            headers: HeaderMap::from_iter([(
+                CONTENT_TYPE,
+                HeaderValue::from_static("application/json"),
+            )]),
+            body,
+        }
+    }
+
+    /// The same with one more header; one whose value cannot be a header's is left out.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.insert(name, value);
+        }
+        self
+    }
+}
+
+impl Exchange {
+    /// Time since the request came in.
+    #[must_use]
+    pub fn took(&self) -> Duration {
+        self.spin.monotonic().saturating_sub(self.began)
+    }
+
+    /// When an answer that is made now is made, for its metadata.
+    #[must_use]
+    pub fn answered(&self) -> Answered {
+        Answered {
+            at: self.spin.now(),
+            took: self.took(),
+        }
+    }
+
+    /// A success envelope around `data`.
+    #[must_use]
+    pub fn success(&self, status: u16, data: &impl serde::Serialize) -> Answer {
+        Answer::json(status, api::envelope::success(data, self.answered()))
+    }
+
+    /// An error envelope. What is our fault is logged under an id that the client is given.
+    #[must_use]
+    pub fn failure(&self, error: &ApiError) -> Answer {
+        let mut answer = Answer::json(error.status().as_u16(), error.body(self.spin.now()));
+        answer.headers.extend(error.headers());
+        answer
+    }
+
+    /// An error that is our fault; `what` is for the log only.
+    #[must_use]
+    pub fn internal(&self, what: &str) -> ApiError {
+        let id = JobId::random(&self.spin).to_string();
+        self.spin.log(
+            "internal-error",
+            json!({"level": "error", "requestId": id, "path": self.request.path, "message": what}),
+        );
+        ApiError::internal(id)
+    }
+
+    /// The error of a store that does not do what it is asked.
+    #[must_use]
+    pub fn store_failed(&self, error: &StoreError) -> ApiError {
+        self.spin.log(
+            "store-failed",
+            json!({"level": "error", "path": self.request.path, "message": error.to_string()}),
+        );
+        ApiError::store_unavailable(STORE_PATIENCE)
+    }
+
+    /// The error of a job that could not be made.
+    #[must_use]
+    pub fn not_created(&self, id: &JobId, error: CreateError) -> ApiError {
+        match error {
+            CreateError::Exists(_) => ApiError::job_exists(id),
+            CreateError::Busy => ApiError::busy(FULL_PATIENCE),
+            CreateError::Store(error) => self.store_failed(&error),
+            CreateError::Internal(what) => self.internal(&what),
+        }
+    }
+
+    /// The answer to whoever made this job, the first time and every time after.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn accepted(&self, root: &Root) -> Result<Answer, ApiError> {
+        let token = self.token(root).await?;
+        Ok(self.success(202, &Accepted::of(root, &token)))
+    }
+
+    /// The token that opens the job now.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn token(&self, root: &Root) -> Result<String, ApiError> {
+        self.config
+            .keyring
+            .current_token(&self.spin, root, &self.config.settings)
+            .await
+            .map_err(|error| self.store_failed(&error))
+    }
+
+    /// Whether the request may act on the job: a token that is sent must be right, and one that
+    /// is needed must be sent. `told` is a token that the request's body names.
+    ///
+    /// # Errors
+    /// `UNAUTHORIZED`; the store's.
+    pub async fn authorize(
+        &self,
+        root: &Root,
+        needed: bool,
+        told: Option<&str>,
+    ) -> Result<(), ApiError> {
+        let header = self
+            .request
+            .header("authorization")
+            .map(|header| api::request::bearer(header).unwrap_or_default());
+        let Some(token) = header.or(told) else {
+            return if needed {
+                Err(ApiError::unauthorized())
+            } else {
+                Ok(())
+            };
+        };
+        let config = &self.config;
+        let admitted = config
+            .keyring
+            .admits(&self.spin, root, token, &config.settings)
+            .await
+            .map_err(|error| self.store_failed(&error))?;
+        if admitted {
+            Ok(())
+        } else {
+            Err(ApiError::unauthorized())
+        }
+    }
+
+    /// The name of a new job: the client's, or one that follows from its `Idempotency-Key`, or a
+    /// random one; and whether somebody else may be making a job of that name.
+    ///
+    /// # Errors
+    /// `INVALID_REQUEST` for a key that is none.
+    pub fn name(&self, route: &str, given: Option<JobId>) -> Result<(JobId, bool), ApiError> {
+        let key = self
+            .request
+            .header("idempotency-key")
+            .map(api::request::idempotency_key)
+            .transpose()?;
+        Ok(match (given, key) {
+            (Some(id), _) => (id, true),
+            (None, Some(key)) => (self.config.keyring.derived_id(route, key), true),
+            (None, None) => (JobId::random(&self.spin), false),
+        })
+    }
+
+    /// The whole body of a JSON request.
+    ///
+    /// # Errors
+    /// When it is too long or breaks off.
+    pub async fn json_body(&self) -> Result<Vec<u8>, ApiError> {
+        self.body(self.config.settings.limits.max_json_bytes).await
+    }
+
+    /// The whole body, of at most `limit` bytes.
+    ///
+    /// # Errors
+    /// When it is too long or breaks off.
+    pub async fn body(&self, limit: usize) -> Result<Vec<u8>, ApiError> {
+        let mut body = self.request.body();
+        match body.all(limit).await {
+            Ok(Some(body)) => Ok(body),
+            Ok(None) => {
+                // A client that is still sending would not see the answer.
+                body.drain(self.config.settings.limits.max_body_bytes).await;
+                Err(ApiError::too_large("The request", limit))
+            }
+            Err(Gone) => Err(ApiError::invalid_body("broke off")),
+        }
+    }
+
+    /// Sends an answer; the handler may go on working afterwards. A second answer is dropped.
+    pub async fn send(&mut self, mut answer: Answer) {
+        if let Some(responder) = self.responder.take() {
+            answer.headers.extend(self.headers.drain());
+            responder
+                .send(answer.status, answer.headers, &answer.body)
+                .await;
+        }
+    }
+
+    /// Begins an answer that is written as it comes. `None` when one has been sent.
+    pub fn stream(&mut self, status: u16, mut headers: HeaderMap) -> Option<Writer> {
+        let responder = self.responder.take()?;
+        headers.extend(self.headers.drain());
+        Some(responder.stream(status, &headers))
+    }
+}
+
+/// Runs a component's handler on a request: opens the store, reads the configuration, answers
+/// preflights, and answers for a handler that did not.
+pub fn serve(
+    component: &'static str,
+    request: IncomingRequest,
+    out: ResponseOutparam,
+    handler: impl AsyncFnOnce(&mut Exchange),
+) {
+    poll::run(async move {
+        let request = Incoming::new(request);
+        let responder = Responder::new(out);
+        let spin = match Spin::open(component) {
+            Ok(spin) => spin,
+            Err(error) => {
+                eprintln!(
+                    "{}",
+                    json!({"level": "error", "component": component,
+                    "event": "no-store", "message": error.to_string()})
+                );
+                return responder.send(500, HeaderMap::new(), b"").await;
+            }
+        };
+        let began = spin.monotonic();
+        let config = match Config::read(&spin).await {
+            Ok(config) => config,
+            Err(error) => return misconfigured(&spin, responder, &error).await,
+        };
+        let mut headers = api::cors::security_headers();
+        let origin = request.header("origin");
+        if request.method == "OPTIONS" {
+            headers.extend(config.cors.preflight(origin));
+        } else {
+            headers.extend(config.cors.headers(origin));
+        }
+        let mut exchange = Exchange {
+            spin,
+            config,
+            request,
+            responder: Some(responder),
+            headers,
+            began,
+        };
+        if exchange.request.method == "OPTIONS" {
+            let answer = Answer {
+                status: 204,
+                headers: HeaderMap::new(),
+                body: Vec::new(),
+            };
+            return exchange.send(answer).await;
+        }
+        handler(&mut exchange).await;
+        if exchange.responder.is_some() {
+            let error = exchange.internal("the handler did not answer");
+            let answer = exchange.failure(&error);
+            exchange.send(answer).await;
+        }
+    });
+}
+
+async fn misconfigured(spin: &Spin, responder: Responder, error: &ConfigError) {
+    let id = JobId::from_bytes(spin.random()).to_string();
+    spin.log(
+        "misconfigured",
+        json!({"level": "error", "requestId": id, "message": error.to_string()}),
+    );
+    let error = match error {
+        ConfigError::Settings(_) => ApiError::internal(id),
+        ConfigError::Store(_) => ApiError::store_unavailable(STORE_PATIENCE),
+    };
+    let answer = Answer {
+        status: error.status().as_u16(),
+        headers: error.headers(),
+        body: error.body(spin.now()),
+    };
+    responder
+        .send(answer.status, answer.headers, &answer.body)
+        .await;
+}
+
+/// Makes a component of `async fn handle(exchange: &mut Exchange)`.
+#[macro_export]
+macro_rules! component {
+    ($name:literal, $handle:path) => {
+        struct Component;
+
+        impl $crate::wasi::exports::http::incoming_handler::Guest for Component {
+            fn handle(
+                request: $crate::wasi::http::types::IncomingRequest,
+                out: $crate::wasi::http::types::ResponseOutparam,
+            ) {
+                $crate::exchange::serve($name, request, out, $handle);
+            }
+        }
+
+        $crate::wasi::http::proxy::export!(Component with_types_in $crate::wasi);
+    };
+}

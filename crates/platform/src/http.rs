@@ -1,0 +1,340 @@
+//! `wasi:http` in and out, as the components and the engine want it.
+
+use std::time::Duration;
+
+use http::header::{CONTENT_LENGTH, HeaderMap};
+use wasi::http::outgoing_handler;
+use wasi::http::types::{
+    Fields, IncomingBody, IncomingRequest, Method, OutgoingBody, OutgoingRequest, OutgoingResponse,
+    RequestOptions, ResponseOutparam, Scheme,
+};
+use wasi::io::streams::{InputStream, OutputStream, StreamError};
+
+use job::effects::{HttpError, MAX_RESPONSE_BYTES, Request, Response};
+
+use crate::poll;
+
+/// How much is read at once.
+const READ_SIZE: u64 = 64 << 10;
+/// How long a cut waits, so that what was flushed has left: dropped at once with it, the client
+/// would get nothing at all.
+const CUT_DELAY: Duration = Duration::from_millis(100);
+
+/// A request, its body still on the way.
+pub struct Incoming {
+    /// In upper case.
+    pub method: String,
+    /// Without the query.
+    pub path: String,
+    /// Without the `?`; empty when there is none.
+    pub query: String,
+    headers: Vec<(String, Vec<u8>)>,
+    request: IncomingRequest,
+}
+
+impl Incoming {
+    /// Takes a request apart.
+    #[must_use]
+    pub fn new(request: IncomingRequest) -> Self {
+        let method = match request.method() {
+            Method::Get => "GET".to_owned(),
+            Method::Head => "HEAD".to_owned(),
+            Method::Post => "POST".to_owned(),
+            Method::Put => "PUT".to_owned(),
+            Method::Delete => "DELETE".to_owned(),
+            Method::Connect => "CONNECT".to_owned(),
+            Method::Options => "OPTIONS".to_owned(),
+            Method::Trace => "TRACE".to_owned(),
+            Method::Patch => "PATCH".to_owned(),
+            Method::Other(other) => other.to_ascii_uppercase(),
+        };
+        let target = request.path_with_query().unwrap_or_default();
+        let (path, query) = target.split_once('?').unwrap_or((&target, ""));
+        Self {
+            method,
+            path: if path.is_empty() { "/" } else { path }.to_owned(),
+            query: query.to_owned(),
+            headers: request.headers().entries(),
+            request,
+        }
+    }
+
+    /// The first header of this (lower-case) name, when it is text.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers
+            .iter()
+            .find(|(n, _)| n.eq_ignore_ascii_case(name))
+            .and_then(|(_, value)| std::str::from_utf8(value).ok())
+    }
+
+    /// The body, to be read chunk by chunk; empty when it was taken before.
+    #[must_use]
+    pub fn body(&self) -> Body {
+        let parts = self.request.consume().ok().and_then(|body| {
+            let stream = body.stream().ok()?;
+            Some((stream, body))
+        });
+        Body { parts }
+    }
+}
+
+/// A body on its way in.
+pub struct Body {
+    // Dropped in this order: the stream is a child of the body.
+    parts: Option<(InputStream, IncomingBody)>,
+}
+
+/// The other side went away in the middle of something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gone;
+
+impl Body {
+    /// The next bytes; `None` at the end.
+    ///
+    /// # Errors
+    /// [`Gone`] when the body breaks off.
+    pub async fn chunk(&mut self) -> Result<Option<Vec<u8>>, Gone> {
+        loop {
+            let Some((stream, _)) = &self.parts else {
+                return Ok(None);
+            };
+            match stream.read(READ_SIZE) {
+                Ok(bytes) if bytes.is_empty() => poll::ready(stream.subscribe()).await,
+                Ok(bytes) => return Ok(Some(bytes)),
+                Err(StreamError::Closed) => {
+                    self.parts = None;
+                    return Ok(None);
+                }
+                Err(StreamError::LastOperationFailed(_)) => {
+                    self.parts = None;
+                    return Err(Gone);
+                }
+            }
+        }
+    }
+}
+
+impl Body {
+    /// All of the body; `None` when it is longer than `limit` bytes.
+    ///
+    /// # Errors
+    /// [`Gone`] when it breaks off.
+    pub async fn all(&mut self, limit: usize) -> Result<Option<Vec<u8>>, Gone> {
+        let mut bytes = Vec::new();
+        while let Some(chunk) = self.chunk().await? {
+            if bytes.len() + chunk.len() > limit {
+                return Ok(None);
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok(Some(bytes))
+    }
+}
+
+impl Body {
+    /// Reads what is left, up to `limit` bytes.
+    pub async fn drain(&mut self, limit: usize) {
+        let mut left = limit;
+        while let Ok(Some(chunk)) = self.chunk().await {
+            left = left.saturating_sub(chunk.len());
+            if left == 0 {
+                return;
+            }
+        }
+    }
+}
+
+/// The chance to answer, once.
+pub struct Responder(ResponseOutparam);
+
+impl Responder {
+    /// Wraps what the platform gives a handler.
+    #[must_use]
+    pub fn new(out: ResponseOutparam) -> Self {
+        Self(out)
+    }
+
+    /// Begins an answer whose body is written as it comes.
+    #[must_use]
+    pub fn stream(self, status: u16, headers: &HeaderMap) -> Writer {
+        let fields = Fields::new();
+        for (name, value) in headers {
+            // Only our own headers come here; one that the platform refuses is left out.
+            let _ = fields.append(&name.as_str().to_owned(), &value.as_bytes().to_vec());
+        }
+        let response = OutgoingResponse::new(fields);
+        let _ = response.set_status_code(status);
+        let body = response.body().ok();
+        ResponseOutparam::set(self.0, Ok(response));
+        // The outparam is set before the body is written, or the platform would hold it back.
+        let parts = body.and_then(|body| {
+            let stream = body.write().ok()?;
+            Some((stream, body))
+        });
+        Writer { parts }
+    }
+
+    /// Answers at once. The handler may go on working afterwards.
+    pub async fn send(self, status: u16, mut headers: HeaderMap, body: &[u8]) {
+        if !body.is_empty() {
+            headers.insert(CONTENT_LENGTH, body.len().into());
+        }
+        let mut writer = self.stream(status, &headers);
+        // A client that has gone needs no answer.
+        let _ = writer.write(body).await;
+        writer.finish();
+    }
+}
+
+/// A body on its way out.
+pub struct Writer {
+    parts: Option<(OutputStream, OutgoingBody)>,
+}
+
+impl Writer {
+    /// Writes bytes and flushes them, as one chunk when they fit the platform's window.
+    ///
+    /// # Errors
+    /// [`Gone`] when the client is not there any more.
+    pub async fn write(&mut self, mut bytes: &[u8]) -> Result<(), Gone> {
+        let Some((stream, _)) = &self.parts else {
+            return Err(Gone);
+        };
+        while !bytes.is_empty() {
+            let room = stream.check_write().map_err(|_| Gone)?;
+            if room == 0 {
+                poll::ready(stream.subscribe()).await;
+                continue;
+            }
+            let now = usize::try_from(room).unwrap_or(usize::MAX).min(bytes.len());
+            stream.write(&bytes[..now]).map_err(|_| Gone)?;
+            bytes = &bytes[now..];
+        }
+        stream.flush().map_err(|_| Gone)?;
+        while stream.check_write().map_err(|_| Gone)? == 0 {
+            poll::ready(stream.subscribe()).await;
+        }
+        Ok(())
+    }
+
+    /// Ends the body as it should end.
+    pub fn finish(self) {
+        if let Some((stream, body)) = self.parts {
+            drop(stream);
+            let _ = OutgoingBody::finish(body, None);
+        }
+    }
+
+    /// Breaks the body off, so that the client sees an interrupted transfer.
+    pub async fn cut(self) {
+        if let Some((stream, body)) = self.parts {
+            poll::sleep(CUT_DELAY).await;
+            drop(stream);
+            drop(body);
+        }
+    }
+}
+
+/// Sends a request and reads the whole answer. A URL that begins with `/` is a route of this
+/// application.
+pub(crate) async fn send(request: Request) -> Result<Response, HttpError> {
+    let failed = |what: &str| HttpError::Failed(what.to_owned());
+    let (scheme, authority, path) = split_url(&request.url).ok_or_else(|| failed("bad URL"))?;
+    let fields = Fields::new();
+    for (name, value) in &request.headers {
+        fields
+            .append(name, &value.as_bytes().to_vec())
+            .map_err(|_| failed("bad header"))?;
+    }
+    if !request.body.is_empty() {
+        let length = request.body.len().to_string().into_bytes();
+        fields
+            .append(&"content-length".to_owned(), &length)
+            .map_err(|_| failed("bad header"))?;
+    }
+    let outgoing = OutgoingRequest::new(fields);
+    let method = match request.method {
+        "POST" => Method::Post,
+        _ => Method::Get,
+    };
+    let set = outgoing
+        .set_method(&method)
+        .and_then(|()| outgoing.set_scheme(Some(&scheme)))
+        .and_then(|()| outgoing.set_authority(Some(authority)))
+        .and_then(|()| outgoing.set_path_with_query(Some(path)));
+    set.map_err(|()| failed("bad URL"))?;
+    // A body that is never asked for is none; an empty one would be sent in chunks, which some
+    // servers do not take with a GET.
+    let body = match request.body.is_empty() {
+        true => None,
+        false => Some(outgoing.body().map_err(|()| failed("no body"))?),
+    };
+    let response = outgoing_handler::handle(outgoing, None::<RequestOptions>)
+        .map_err(|code| HttpError::Failed(format!("{code:?}")))?;
+    if let Some(body) = body {
+        let mut writer = Writer {
+            parts: body.write().ok().map(|stream| (stream, body)),
+        };
+        // Whether this went well shows in the answer.
+        let _ = writer.write(&request.body).await;
+        writer.finish();
+    }
+    let answer = loop {
+        match response.get() {
+            Some(Ok(Ok(answer))) => break answer,
+            Some(Ok(Err(code))) => return Err(HttpError::Failed(format!("{code:?}"))),
+            Some(Err(())) => return Err(failed("answer taken twice")),
+            None => poll::ready(response.subscribe()).await,
+        }
+    };
+    let headers = answer
+        .headers()
+        .entries()
+        .into_iter()
+        .map(|(name, value)| {
+            let value = String::from_utf8_lossy(&value).into_owned();
+            (name.to_ascii_lowercase(), value)
+        })
+        .collect();
+    let status = answer.status();
+    let incoming = answer.consume().map_err(|()| failed("no body"))?;
+    let stream = incoming.stream().map_err(|()| failed("no body"))?;
+    let mut incoming = Body {
+        parts: Some((stream, incoming)),
+    };
+    let mut bytes = Vec::new();
+    while let Some(chunk) = incoming
+        .chunk()
+        .await
+        .map_err(|Gone| failed("the answer broke off"))?
+    {
+        if bytes.len() + chunk.len() > MAX_RESPONSE_BYTES {
+            return Err(failed("the answer is too long"));
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(Response {
+        status,
+        headers,
+        body: bytes,
+    })
+}
+
+/// A URL's scheme, authority and path. Of a path of this application itself the authority is a
+/// port without a host, as Spin's own SDK sends it: `wasi:http` wants an authority, and Spin takes
+/// this one for none.
+fn split_url(url: &str) -> Option<(Scheme, &str, &str)> {
+    if url.starts_with('/') {
+        return Some((Scheme::Http, ":80", url));
+    }
+    let (scheme, rest) = url.split_once("://")?;
+    let scheme = match scheme {
+        "http" => Scheme::Http,
+        "https" => Scheme::Https,
+        _ => return None,
+    };
+    let at = rest.find(['/', '?']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(at);
+    Some((scheme, authority, if path.is_empty() { "/" } else { path }))
+}

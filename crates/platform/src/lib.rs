@@ -1,0 +1,16 @@
+//! The only crate that knows the platform: Spin's key-value store and variables, `wasi:http`,
+//! clocks and randomness, as the effects that the engine asks for.
+
+pub mod config;
+pub mod exchange;
+pub mod http;
+pub mod poll;
+pub mod runs;
+mod spin;
+
+pub use config::Config;
+pub use exchange::{Answer, Exchange};
+pub use http::{Body, Gone, Incoming, Responder, Writer};
+pub use spin::Spin;
+#[doc(hidden)]
+pub use wasi;

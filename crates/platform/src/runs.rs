@@ -1,0 +1,103 @@
+//! `POST /internal/{component}/{jobId}/run`: how a job's next run is started.
+
+use job::effects::Log;
+use job::work::{self, HandOver, RUN_KEY_HEADER, Start, Worker};
+use job::{JobId, RunMode};
+use serde_json::json;
+
+use api::error::ApiError;
+
+use crate::Spin;
+use crate::exchange::{Answer, Exchange};
+
+/// A hand-over is a few words.
+const MAX_BODY: usize = 4 << 10;
+
+/// The job that a path of this component's internal route names.
+#[must_use]
+pub fn job_of(path: &str, component: &str) -> Option<JobId> {
+    let id = path
+        .strip_prefix("/internal/")?
+        .strip_prefix(component)?
+        .strip_prefix('/')?
+        .strip_suffix("/run")?;
+    JobId::parse(id).ok()
+}
+
+/// Answers a request to run a job, and runs it. Without the job's run key there is no such route.
+pub async fn serve(exchange: &mut Exchange, id: &JobId, worker: &impl Worker<Spin>) {
+    let key = exchange.request.header(RUN_KEY_HEADER).unwrap_or_default();
+    if exchange.request.method != "POST" || !exchange.config.keyring.is_run_key(id, key) {
+        let answer = exchange.failure(&ApiError::no_such_route());
+        return exchange.send(answer).await;
+    }
+    let body = exchange.request.body().all(MAX_BODY).await.ok().flatten();
+    let start = match body.as_deref() {
+        None | Some([]) => Start::Revive,
+        Some(bytes) => match serde_json::from_slice::<HandOver>(bytes) {
+            Ok(given) => Start::Given(given),
+            Err(error) => {
+                exchange.spin.log(
+                    "bad-hand-over",
+                    json!({"level": "warn", "jobId": id, "message": error.to_string()}),
+                );
+                Start::Revive
+            }
+        },
+    };
+    let background = exchange.config.settings.run_mode == RunMode::Background;
+    if background {
+        exchange.send(Answer::json(202, b"{}".to_vec())).await;
+    }
+    let (spin, config) = (&exchange.spin, &exchange.config);
+    work::run(spin, &config.settings, &config.keyring, id, start, worker).await;
+    if !background {
+        exchange.send(Answer::json(200, b"{}".to_vec())).await;
+    }
+}
+
+/// Works on a job that this invocation has made, once its client has been answered; or has it
+/// worked on, where a handler does not outlive its answer.
+pub async fn begin(
+    exchange: &mut Exchange,
+    created: job::create::Created,
+    answer: Answer,
+    worker: &impl Worker<Spin>,
+) {
+    let id = created.root.id.clone();
+    let settings = &exchange.config.settings;
+    if settings.run_mode == RunMode::Inline || settings.run_budget.is_some() {
+        // There is no later, or not much: the upload may have taken most of what a request may.
+        let given = created.hand_over();
+        let (spin, config) = (&exchange.spin, &exchange.config);
+        let started = work::start(
+            spin,
+            &config.settings,
+            &config.keyring,
+            &created.root,
+            Some(&given),
+        )
+        .await;
+        if let Err(error) = started {
+            spin.log(
+                "start-failed",
+                json!({"level": "warn", "jobId": id, "message": error.to_string()}),
+            );
+        }
+        return exchange.send(answer).await;
+    }
+    exchange.send(answer).await;
+    let (spin, config) = (&exchange.spin, &exchange.config);
+    match created.settle(spin, &config.settings).await {
+        Ok(Some((root, lease))) => {
+            let start = Start::Holding(Box::new(root), lease);
+            work::run(spin, &config.settings, &config.keyring, &id, start, worker).await;
+        }
+        Ok(None) => spin.log("made-twice", json!({"jobId": id})),
+        // Whoever looks at the job next starts it.
+        Err(error) => spin.log(
+            "not-settled",
+            json!({"level": "warn", "jobId": id, "message": error.to_string()}),
+        ),
+    }
+}

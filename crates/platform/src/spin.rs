@@ -1,0 +1,126 @@
+//! The engine's effects on Spin.
+
+use std::cell::Cell;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use job::effects::{
+    Clock, Costs, Entropy, Http, HttpError, Log, Request, Response, Store, StoreError, Time,
+};
+use serde_json::Value;
+use spin_sdk::key_value;
+use wasi::clocks::monotonic_clock;
+
+use crate::poll;
+
+/// The world as a component sees it in one invocation.
+pub struct Spin {
+    store: key_value::Store,
+    costs: Cell<Costs>,
+    component: &'static str,
+}
+
+impl Spin {
+    /// Opens the application's store, for the component of this name.
+    ///
+    /// # Errors
+    /// The platform's.
+    pub fn open(component: &'static str) -> Result<Self, StoreError> {
+        Ok(Self {
+            store: key_value::Store::open_default().map_err(error)?,
+            costs: Cell::default(),
+            component,
+        })
+    }
+
+    fn count(&self, count: impl FnOnce(&mut Costs)) {
+        let mut costs = self.costs.get();
+        count(&mut costs);
+        self.costs.set(costs);
+    }
+}
+
+fn error(error: key_value::Error) -> StoreError {
+    match error {
+        key_value::Error::StoreTableFull => StoreError::Full,
+        other => StoreError::Other(format!("{other:?}")),
+    }
+}
+
+impl Store for Spin {
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.count(|costs| costs.gets += 1);
+        self.store.get(key).map_err(error)
+    }
+
+    async fn set(&self, key: &str, value: &[u8]) -> Result<(), StoreError> {
+        self.count(|costs| {
+            costs.sets += 1;
+            costs.bytes_written += value.len() as u64;
+        });
+        self.store.set(key, value).map_err(error)
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), StoreError> {
+        self.count(|costs| costs.deletes += 1);
+        self.store.delete(key).map_err(error)
+    }
+
+    async fn keys(&self) -> Result<Vec<String>, StoreError> {
+        self.count(|costs| costs.lists += 1);
+        self.store.get_keys().map_err(error)
+    }
+}
+
+impl Http for Spin {
+    async fn send(&self, request: Request) -> Result<Response, HttpError> {
+        self.count(|costs| costs.requests += 1);
+        crate::http::send(request).await
+    }
+}
+
+impl Clock for Spin {
+    fn now(&self) -> Time {
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        Time(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    fn monotonic(&self) -> Duration {
+        Duration::from_nanos(monotonic_clock::now())
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        poll::sleep(duration).await;
+    }
+}
+
+impl Entropy for Spin {
+    fn random(&self) -> [u8; 16] {
+        let mut bytes = [0; 16];
+        for (to, from) in bytes
+            .iter_mut()
+            .zip(wasi::random::random::get_random_bytes(16))
+        {
+            *to = from;
+        }
+        bytes
+    }
+}
+
+impl Log for Spin {
+    fn log(&self, event: &str, fields: Value) {
+        let mut line = serde_json::json!({
+            "at": api::time::iso(self.now()), "level": "info",
+            "component": self.component, "event": event,
+        });
+        if let (Value::Object(line), Value::Object(fields)) = (&mut line, fields) {
+            line.extend(fields);
+        }
+        eprintln!("{line}");
+    }
+
+    fn costs(&self) -> Costs {
+        self.costs.get()
+    }
+}
