@@ -1,0 +1,125 @@
+//! Requests to enrich books, and the look-up stage of every job.
+
+use api::accepted::LegacyEnrichment;
+use api::envelope;
+use api::error::ApiError;
+use api::request::{self, Enrich};
+use job::create::{CreateError, New, create_with_items};
+use job::enrich::distinct;
+use job::{Item, Limits, Pipeline, Root};
+use platform::config;
+use platform::exchange::{Answer, Exchange};
+use platform::runs;
+
+mod one;
+
+platform::component!("enrichment", handle);
+
+async fn handle(x: &mut Exchange) {
+    if let Some(id) = runs::job_of(&x.request.path, "enrichment") {
+        return runs::serve(x, &id, &config::enrichment()).await;
+    }
+    let route = match x.request.path.as_str() {
+        "/api/batch-enrich" | "/v1/enrichment/batch" => Route::Batch,
+        "/api/enrichment/start" => Route::LegacyStart,
+        "/api/enrichment/batch" => Route::LegacyBatch,
+        "/api/v2/books/enrich" => Route::One,
+        _ => {
+            let answer = x.failure(&ApiError::no_such_route());
+            return x.send(answer).await;
+        }
+    };
+    let result = match (x.request.method.as_str(), route) {
+        ("POST", Route::One) => one::serve(x).await.map(Some),
+        ("POST", route) => make(x, route).await,
+        _ => Err(ApiError::method_not_allowed("POST, OPTIONS")),
+    };
+    let answer = match result {
+        Ok(None) => return,
+        Ok(Some(answer)) => answer,
+        Err(error) => x.failure(&error),
+    };
+    x.send(answer).await;
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Route {
+    /// Books of a request, as a job.
+    Batch,
+    /// The same for the first apps, by work ids.
+    LegacyStart,
+    /// The same for the first apps, by titles.
+    LegacyBatch,
+    /// One book at once.
+    One,
+}
+
+impl Route {
+    /// As the job remembers it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Batch | Self::One => "batch-enrich",
+            Self::LegacyStart => "enrichment-start",
+            Self::LegacyBatch => "enrichment-batch",
+        }
+    }
+
+    /// The first apps choose the job's name and get no token.
+    fn is_legacy(self) -> bool {
+        matches!(self, Self::LegacyStart | Self::LegacyBatch)
+    }
+
+    fn read(self, body: &[u8], limits: &Limits) -> Result<Enrich, ApiError> {
+        let enrich = match self {
+            Self::LegacyStart => request::works(body, limits)?,
+            Self::Batch | Self::LegacyBatch | Self::One => request::enrich(body, limits)?,
+        };
+        if self.is_legacy() && enrich.job_id.is_none() {
+            return Err(ApiError::missing("jobId", "send the job's name"));
+        }
+        Ok(enrich)
+    }
+
+    async fn answer(self, x: &Exchange, root: &Root) -> Result<Answer, ApiError> {
+        if !self.is_legacy() {
+            return x.accepted(root).await;
+        }
+        // The first app accepts only 200.
+        let body = envelope::success_twice(&LegacyEnrichment::of(root), x.answered());
+        Ok(Answer::json(200, body))
+    }
+}
+
+/// Makes a job of a request's books, and begins it.
+async fn make(x: &mut Exchange, route: Route) -> Result<Option<Answer>, ApiError> {
+    let body = x.json_body().await?;
+    let enrich = route.read(&body, &x.config.settings.limits)?;
+    let given = enrich.job_id.is_some();
+    let (id, contended) = x.name(route.name(), enrich.job_id)?;
+    let new = New {
+        id,
+        contended,
+        pipeline: Pipeline::BatchEnrichment,
+        route: route.name(),
+        token: !route.is_legacy(),
+        provider: String::new(),
+    };
+    let items: Vec<Item> = distinct(enrich.wanted)
+        .into_iter()
+        .map(Item::wanted)
+        .collect();
+    match create_with_items(&x.spin, &x.config.settings, &new, &items).await {
+        Ok(created) => {
+            let answer = route.answer(x, &created.root).await?;
+            runs::begin(x, created, answer, &config::enrichment()).await;
+            Ok(None)
+        }
+        // The same key, or the same request of a first app again, is the same job.
+        Err(CreateError::Exists(root))
+            if root.route == new.route && (!given || route.is_legacy()) =>
+        {
+            Ok(Some(route.answer(x, &root).await?))
+        }
+        Err(error) => Err(x.not_created(&new.id, error)),
+    }
+}

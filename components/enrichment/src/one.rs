@@ -1,0 +1,49 @@
+//! One book, synchronously.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use api::book::LookedUp;
+use api::envelope;
+use api::error::ApiError;
+use api::request;
+use books::{Found, Wanted};
+use job::Item;
+use platform::config;
+use platform::exchange::{Answer, Exchange};
+
+/// Looks the book up while the client waits.
+pub async fn serve(x: &mut Exchange) -> Result<Answer, ApiError> {
+    let isbn = request::barcode(&x.json_body().await?, &x.config.settings.limits)?;
+    let enrichment = config::enrichment();
+    let desks = enrichment
+        .desks(&x.spin, &BTreeMap::new())
+        .await
+        .map_err(|stop| x.internal(&stop.to_string()))?;
+    let wanted = Wanted {
+        isbn: Some(isbn),
+        ..Wanted::default()
+    };
+    let found = enrichment
+        .look_up(&x.spin, &desks, vec![wanted.clone()], None)
+        .await
+        .pop();
+    desks.save(&x.spin).await;
+    let mut item = Item::wanted(wanted);
+    item.found = found;
+    if let Some(book) = LookedUp::of(&item) {
+        return Ok(Answer::json(
+            200,
+            envelope::success_twice(&book, x.answered()),
+        ));
+    }
+    Err(match item.found {
+        Some(Found::NotFound) => ApiError::no_such_book(isbn),
+        Some(Found::CircuitOpen) => match desks.open(&x.spin) {
+            Some((provider, left)) => ApiError::circuit_open(provider, left),
+            None => ApiError::busy(Duration::from_secs(1)),
+        },
+        _ if desks.timed_out() => ApiError::provider_timed_out(),
+        _ => ApiError::provider_failed(),
+    })
+}

@@ -1,0 +1,157 @@
+//! What the edge reads: events of a session stream, answers to a message (edge/PROTOCOL.md).
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use job::observer::Position;
+use serde::Serialize;
+
+/// How a socket's messages are encoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// JSON in text messages.
+    Json,
+    /// MessagePack in binary messages.
+    MessagePack,
+}
+
+impl Encoding {
+    /// As queries spell it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::MessagePack => "msgpack",
+        }
+    }
+}
+
+/// What happens to an event that a slow client has not read yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lasting {
+    /// The next of this job replaces it.
+    State(usize),
+    /// It stays.
+    Message,
+}
+
+/// One message as an event; without an id it is no news.
+pub fn event(encoding: Encoding, lasting: Lasting, id: Option<&str>, message: &[u8]) -> Vec<u8> {
+    let mut event = Vec::with_capacity(message.len() + 64);
+    if let Some(id) = id {
+        event.extend_from_slice(format!("id: {id}\n").as_bytes());
+    }
+    let name = match (encoding, lasting) {
+        (Encoding::Json, Lasting::Message) => "message".to_owned(),
+        (Encoding::Json, Lasting::State(slot)) => format!("state/{slot}"),
+        (Encoding::MessagePack, Lasting::Message) => "binary".to_owned(),
+        (Encoding::MessagePack, Lasting::State(slot)) => format!("binary-state/{slot}"),
+    };
+    event.extend_from_slice(format!("event: {name}\ndata: ").as_bytes());
+    match encoding {
+        Encoding::Json => event.extend_from_slice(message),
+        Encoding::MessagePack => {
+            event.extend_from_slice(BASE64_STANDARD.encode(api::ws::packed(message)).as_bytes());
+        }
+    }
+    event.extend_from_slice(b"\n\n");
+    event
+}
+
+/// Keeps a stream alive.
+pub const COMMENT: &[u8] = b": \n\n";
+
+/// Why a socket is closed: RFC 6455 section 7.4.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Close {
+    code: u16,
+    reason: &'static str,
+}
+
+impl Close {
+    /// Everything has been said.
+    pub const OVER: Self = Self::new(1000, "");
+    /// The client did not keep to the protocol.
+    pub const PROTOCOL: Self = Self::new(1002, "protocol error");
+    /// The job never appeared.
+    pub const NO_JOB: Self = Self::new(1008, "no such job");
+    /// The job that appeared needs a token.
+    pub const NOT_ALLOWED: Self = Self::new(1008, "this job needs its token");
+    /// The job stands still.
+    pub const STALLED: Self = Self::new(1013, "no progress; try again later");
+
+    const fn new(code: u16, reason: &'static str) -> Self {
+        Self { code, reason }
+    }
+
+    /// As the last event of a stream.
+    pub fn event(self) -> String {
+        format!("event: close\ndata: {}\n\n", serde_json::json!(self))
+    }
+}
+
+/// One thing to send back to the client that sent a message.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Reply {
+    /// A text message.
+    Text(String),
+    /// A binary message, in base64.
+    Binary(String),
+    /// The end.
+    Close(Close),
+}
+
+impl Reply {
+    /// One of our messages.
+    pub fn message(encoding: Encoding, message: &[u8]) -> Self {
+        match encoding {
+            Encoding::Json => Self::Text(String::from_utf8_lossy(message).into_owned()),
+            Encoding::MessagePack => Self::Binary(BASE64_STANDARD.encode(api::ws::packed(message))),
+        }
+    }
+}
+
+/// How far a socket has been told of one job.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    /// The job's sequence number.
+    pub seq: u64,
+    /// Its end has been told. A counter of its own: an end may have the number of the state before.
+    pub over: bool,
+}
+
+impl Told {
+    /// Where an observer goes on from there.
+    pub fn position(self) -> Position {
+        Position {
+            seq: self.seq,
+            books: 0,
+        }
+    }
+}
+
+/// The id of an event: for each job in order `seq.over`, as in `18.0,4.1`.
+pub fn id(told: &[Told]) -> String {
+    let each: Vec<String> = told
+        .iter()
+        .map(|told| format!("{}.{}", told.seq, u8::from(told.over)))
+        .collect();
+    each.join(",")
+}
+
+/// Reads an id of a stream of `jobs` jobs; `None` when it is none.
+pub fn parse_id(text: &str, jobs: usize) -> Option<Vec<Told>> {
+    let told: Option<Vec<Told>> = text
+        .split(',')
+        .map(|one| {
+            let (seq, over) = one.split_once('.')?;
+            Some(Told {
+                seq: Position::parse(seq)?.seq,
+                over: match over {
+                    "0" => false,
+                    "1" => true,
+                    _ => return None,
+                },
+            })
+        })
+        .collect();
+    told.filter(|told| told.len() == jobs)
+}

@@ -1,0 +1,88 @@
+//! `POST /ws/session`: one message of a client, and what it is answered. The edge may post a
+//! message twice, so everything here may be done twice.
+
+use api::error::ApiError;
+use api::ws::{ClientMessage, MAX_MESSAGE, RAW_PONG};
+use futures::future::join_all;
+use http::HeaderMap;
+use job::Root;
+use job::cancel::cancel;
+use job::effects::{Clock, Log};
+use platform::{Answer, Exchange, Gone};
+use serde_json::json;
+
+use crate::frame::{Close, Encoding, Reply};
+use crate::session::Session;
+
+pub async fn serve(x: &Exchange, session: &Session) -> Result<Answer, ApiError> {
+    let mut roots = Vec::new();
+    for job in &session.jobs {
+        roots.extend(job.look(x).await?.root().cloned());
+    }
+    let body = match x.request.body().all(MAX_MESSAGE).await {
+        Ok(Some(body)) => body,
+        Ok(None) => return Err(ApiError::too_large("A message", MAX_MESSAGE)),
+        Err(Gone) => return Err(ApiError::invalid_body("broke off")),
+    };
+    let is_binary = x.request.header("content-type") == Some("application/msgpack");
+    let message = match session.encoding {
+        Encoding::MessagePack if is_binary => ClientMessage::parse_packed(&body),
+        Encoding::Json | Encoding::MessagePack => ClientMessage::parse(&body),
+    };
+    let replies = answer(x, session, &roots, &message).await?;
+    if replies.is_empty() {
+        return Ok(Answer {
+            status: 204,
+            headers: HeaderMap::new(),
+            body: Vec::new(),
+        });
+    }
+    let body = serde_json::to_vec(&replies).map_err(|error| x.internal(&error.to_string()))?;
+    Ok(Answer::json(200, body))
+}
+
+async fn answer(
+    x: &Exchange,
+    session: &Session,
+    roots: &[Root],
+    message: &ClientMessage,
+) -> Result<Vec<Reply>, ApiError> {
+    let (schema, now, first) = (session.schema, x.spin.now(), roots.first());
+    let say = |message: Vec<u8>| Reply::message(session.encoding, &message);
+    Ok(match message {
+        ClientMessage::RawPing => vec![Reply::Text(RAW_PONG.to_owned())],
+        ClientMessage::Ready => vec![say(schema.ready_ack(first, now))],
+        ClientMessage::Ping { client_time } => {
+            vec![say(schema.pong(first, now, client_time.as_ref()))]
+        }
+        // The end of a job is the stream's to tell, once.
+        ClientMessage::SyncRequest => roots
+            .iter()
+            .filter(|root| !root.stage.is_terminal())
+            .map(|root| say(schema.resuming(root, now)))
+            .collect(),
+        ClientMessage::Cancel => {
+            let canceling = roots
+                .iter()
+                .map(|root| cancel(&x.spin, &x.config.settings, &root.id));
+            for canceled in join_all(canceling).await {
+                canceled.map_err(|error| x.store_failed(&error))?;
+            }
+            Vec::new()
+        }
+        ClientMessage::Ack(seq) => {
+            x.spin.log(
+                "socket-ack",
+                json!({"jobIds": session.job_ids(), "seq": seq, "schema": schema.name()}),
+            );
+            Vec::new()
+        }
+        ClientMessage::Ignored => Vec::new(),
+        ClientMessage::Malformed(problem) => schema
+            .protocol_error(first, now, problem)
+            .map(say)
+            .into_iter()
+            .chain([Reply::Close(Close::PROTOCOL)])
+            .collect(),
+    })
+}

@@ -1,0 +1,179 @@
+//! Whose socket it is, of which jobs, and whether it may be.
+
+use std::net::IpAddr;
+
+use api::error::ApiError;
+use api::query::Query;
+use api::request;
+use api::ws::Schema;
+use job::effects::Log;
+use job::watch::{Look, look};
+use job::{JobId, Root};
+use platform::Exchange;
+use serde_json::json;
+
+use crate::config::{Config, Trust};
+use crate::frame::Encoding;
+
+/// The most jobs that one socket follows.
+pub const MAX_JOBS: usize = 20;
+/// A subprotocol that begins so carries a token.
+const TOKEN_PROTOCOL: &str = "bookstrack-auth.";
+
+/// One job of a socket.
+pub struct Followed {
+    /// Its name.
+    pub id: JobId,
+    /// What the client shows for it.
+    pub token: Option<String>,
+}
+
+/// What a handshake asks for. Every request about the socket says the same again.
+pub struct Session {
+    /// The generation of the messages.
+    pub schema: Schema,
+    /// How they are encoded.
+    pub encoding: Encoding,
+    /// What they are about, 1 to [`MAX_JOBS`].
+    pub jobs: Vec<Followed>,
+    /// The subprotocol to answer with.
+    pub protocol: Option<String>,
+    /// The client's address, when somebody trusted says it.
+    pub client: Option<IpAddr>,
+}
+
+impl Session {
+    /// Reads a request about a socket.
+    ///
+    /// # Errors
+    /// What is wrong with it, or with the page it comes from.
+    pub fn of(x: &Exchange, config: &Config) -> Result<Self, ApiError> {
+        let shown = x.request.header("x-edge-secret");
+        let trust = config.trust(shown);
+        if trust == Trust::Nothing && shown.is_some() {
+            x.spin.log(
+                "edge-secret-wrong",
+                json!({"level": "warn", "message": "what this edge says is not believed"}),
+            );
+        }
+        let said = |name| {
+            let header = x.request.header(name);
+            header.filter(|_| trust != Trust::Nothing)
+        };
+        if said("x-edge-origin").is_some_and(|origin| !x.config.cors.allow(origin)) {
+            return Err(ApiError::forbidden_origin());
+        }
+        let query = Query::parse(&x.request.query);
+        let offered: Vec<&str> = said("x-edge-protocol")
+            .unwrap_or_default()
+            .split(',')
+            .map(str::trim)
+            .filter(|protocol| protocol.starts_with(TOKEN_PROTOCOL))
+            .collect();
+        let schema = Schema::choose(
+            query.get("schema"),
+            !offered.is_empty(),
+            query.get("token").is_some(),
+        )?;
+        let encoding = match query.get("encoding") {
+            None | Some("json") => Encoding::Json,
+            Some("msgpack") => Encoding::MessagePack,
+            Some(_) => return Err(ApiError::invalid("encoding", "must be json or msgpack")),
+        };
+        let tokens: Vec<&str> = if offered.is_empty() {
+            query.get("token").unwrap_or_default().split(',').collect()
+        } else {
+            offered
+                .iter()
+                .filter_map(|protocol| protocol.strip_prefix(TOKEN_PROTOCOL))
+                .collect()
+        };
+        Ok(Self {
+            schema,
+            encoding,
+            jobs: jobs(query.get("jobId"), &tokens)?,
+            protocol: offered.first().map(|&protocol| protocol.to_owned()),
+            client: x
+                .request
+                .header("x-edge-client")
+                .filter(|_| trust == Trust::All)
+                .and_then(|address| address.parse().ok()),
+        })
+    }
+
+    /// The names of the jobs, for the log.
+    pub fn job_ids(&self) -> Vec<&str> {
+        self.jobs.iter().map(|job| job.id.as_str()).collect()
+    }
+
+    /// What streams of the same key have in common. `None`: it would be too long for the edge.
+    pub fn key(&self) -> Option<String> {
+        const LONGEST: usize = 256;
+        let (schema, encoding) = (self.schema.name(), self.encoding.name());
+        let key = format!("{schema} {encoding} {}", self.job_ids().join(","));
+        // Visible characters only.
+        Some(key.replace(' ', ";")).filter(|key| key.len() <= LONGEST)
+    }
+}
+
+/// The jobs that a query names, each with the token in its place.
+fn jobs(ids: Option<&str>, tokens: &[&str]) -> Result<Vec<Followed>, ApiError> {
+    let ids = ids.ok_or_else(|| ApiError::missing("jobId", "name the job to follow"))?;
+    let mut jobs: Vec<Followed> = Vec::new();
+    for (n, id) in ids.split(',').enumerate() {
+        if n == MAX_JOBS {
+            let problem = format!("must name at most {MAX_JOBS} jobs");
+            return Err(ApiError::invalid("jobId", problem));
+        }
+        let id = request::job_id(id)?;
+        if jobs.iter().any(|job| job.id == id) {
+            return Err(ApiError::invalid("jobId", "names a job twice"));
+        }
+        let token = tokens.get(n).filter(|token| !token.is_empty());
+        jobs.push(Followed {
+            id,
+            token: token.map(|&token| token.to_owned()),
+        });
+    }
+    Ok(jobs)
+}
+
+impl Followed {
+    /// Looks at the job for a client that may see it; `Missing` when a job of this name may still
+    /// come.
+    ///
+    /// # Errors
+    /// `NOT_FOUND`, `UNAUTHORIZED`, or the store's.
+    pub async fn look(&self, x: &Exchange) -> Result<Look, ApiError> {
+        let look = look(&x.spin, &x.config.settings, &self.id)
+            .await
+            .map_err(|error| x.store_failed(&error))?;
+        let admitted = match look.root() {
+            Some(root) => self.admitted(x, root).await?,
+            // There is no token yet that this one could be.
+            None if self.token.is_some() => return Err(ApiError::no_such_job(&self.id)),
+            None => x.config.legacy_tokenless,
+        };
+        if admitted {
+            Ok(look)
+        } else {
+            Err(ApiError::unauthorized())
+        }
+    }
+
+    /// Whether this client may see this job.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn admitted(&self, x: &Exchange, root: &Root) -> Result<bool, ApiError> {
+        let Some(token) = &self.token else {
+            return Ok(!root.token && x.config.legacy_tokenless);
+        };
+        let config = &x.config;
+        config
+            .keyring
+            .admits(&x.spin, root, token, &config.settings)
+            .await
+            .map_err(|error| x.store_failed(&error))
+    }
+}

@@ -1,0 +1,348 @@
+//! `GET /ws/session`: what a socket is told, from the state its job is in to the end of it.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use api::error::ApiError;
+use api::ws::{Schema, legacy_keep_alive};
+use futures::future::{Either, select};
+use futures::stream::{LocalBoxStream, SelectAll, StreamExt, select_all, unfold};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use job::effects::{Clock, Log};
+use job::observer::{Observer, Step};
+use job::provider::in_millis;
+use job::run::{Stop, read_part};
+use job::watch::{Look, Next, Saying, Watcher, look, tend};
+use job::{Item, Report, Settings};
+use platform::{Answer, Exchange, Gone, Spin, Writer};
+use serde_json::json;
+
+use crate::frame::{self, COMMENT, Close, Lasting, Told};
+use crate::session::Session;
+use crate::token;
+
+/// A socket is told something this often, or its edge gives the stream up; the first apps show a
+/// sign of life this often.
+const HEARTBEAT: Duration = Duration::from_secs(10);
+/// How many sockets an edge lets wait for their jobs to appear.
+const WAITING: &str = "waiting;100";
+
+/// Why a stream ended.
+enum End {
+    /// The socket is to be closed.
+    Close(Close),
+    /// The edge went away.
+    Left,
+    /// The budget is used up; the edge asks again.
+    Budget,
+    /// The store does not give what is to be said; the edge asks again.
+    Broken(String),
+}
+
+impl From<Gone> for End {
+    fn from(Gone: Gone) -> Self {
+        Self::Left
+    }
+}
+
+pub async fn serve(
+    x: &mut Exchange,
+    session: Session,
+    hold: Duration,
+) -> Result<Option<Answer>, ApiError> {
+    let mut looks = Vec::new();
+    for job in &session.jobs {
+        let look = job.look(x).await?;
+        tend(&x.spin, &x.config.settings, &x.config.keyring, &look).await;
+        looks.push(look);
+    }
+    let last = x
+        .request
+        .header("last-event-id")
+        .and_then(|id| frame::parse_id(id, session.jobs.len()));
+    // One socket can wait for one job, and only for one that it has not seen.
+    let waits = looks.as_slice() == [Look::Missing] && last.is_none();
+    if !waits {
+        for (job, look) in session.jobs.iter().zip(&looks) {
+            if *look == Look::Missing {
+                return Err(ApiError::no_such_job(&job.id));
+            }
+        }
+    }
+    let told = last.unwrap_or_else(|| vec![Told::default(); session.jobs.len()]);
+    if told.iter().all(|told| told.over) {
+        return Ok(Some(Answer {
+            status: 204,
+            headers: HeaderMap::new(),
+            body: Vec::new(),
+        }));
+    }
+    let Some(writer) = x.stream(200, headers(&session, waits)) else {
+        return Ok(None);
+    };
+    let settings = Settings {
+        heartbeat: x.config.settings.heartbeat.min(HEARTBEAT),
+        ..x.config.settings.clone()
+    };
+    let mut telling = Telling {
+        x,
+        session: &session,
+        deadline: settings
+            .stream_budget
+            .map(|budget| x.spin.monotonic() + budget),
+        settings: &settings,
+        writer,
+        told,
+        events: 0,
+        bytes: 0,
+    };
+    let end = telling.tell(looks, waits.then_some(hold)).await;
+    telling.finish(end).await;
+    Ok(None)
+}
+
+fn headers(session: &Session, waits: bool) -> HeaderMap {
+    let mut headers = HeaderMap::from_iter([
+        (CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
+        (
+            CACHE_CONTROL,
+            HeaderValue::from_static("no-cache, no-transform"),
+        ),
+        (
+            HeaderName::from_static("x-accel-buffering"),
+            HeaderValue::from_static("no"),
+        ),
+        (
+            HeaderName::from_static("x-edge-label"),
+            HeaderValue::from_static(session.schema.name()),
+        ),
+    ]);
+    let mut set = |name, value: Option<&str>| {
+        if let Some(value) = value.and_then(|value| HeaderValue::from_str(value).ok()) {
+            headers.insert(HeaderName::from_static(name), value);
+        }
+    };
+    set("x-edge-protocol", session.protocol.as_deref());
+    if waits {
+        // What one socket waits for is no stream for others.
+        set("x-edge-cap", Some(WAITING));
+    } else {
+        set("stream-key", session.key().as_deref());
+    }
+    headers
+}
+
+/// One stream.
+struct Telling<'a> {
+    x: &'a Exchange,
+    session: &'a Session,
+    settings: &'a Settings,
+    deadline: Option<Duration>,
+    writer: Writer,
+    told: Vec<Told>,
+    events: u32,
+    bytes: usize,
+}
+
+/// What is new, and of which job of the socket.
+type News<'a> = SelectAll<LocalBoxStream<'a, (usize, Next)>>;
+
+impl<'a> Telling<'a> {
+    async fn tell(&mut self, mut looks: Vec<Look>, hold: Option<Duration>) -> End {
+        if let Some(hold) = hold {
+            match self.wait(hold).await {
+                Ok(look) => looks = vec![look],
+                Err(end) => return end,
+            }
+        }
+        match self.follow(looks).await {
+            Ok(close) => End::Close(close),
+            Err(end) => end,
+        }
+    }
+
+    async fn write(&mut self, bytes: &[u8]) -> Result<(), Gone> {
+        self.writer.write(bytes).await?;
+        self.events += 1;
+        self.bytes += bytes.len();
+        Ok(())
+    }
+
+    /// Waits for the job to appear.
+    async fn wait(&mut self, hold: Duration) -> Result<Look, End> {
+        let (spin, job) = (&self.x.spin, &self.session.jobs[0]);
+        // A wait that outlasts the budget would begin anew with each request.
+        let hold = hold.min(self.settings.stream_budget.unwrap_or(hold));
+        let until = spin.monotonic() + hold;
+        let mut next_comment = spin.monotonic();
+        loop {
+            if spin.monotonic() >= next_comment {
+                self.write(COMMENT).await?;
+                next_comment = spin.monotonic() + self.settings.heartbeat;
+            }
+            // A store that refuses is asked again.
+            if let Ok(look) = look(spin, self.settings, &job.id).await
+                && let Some(root) = look.root()
+            {
+                return match job.admitted(self.x, root).await {
+                    Ok(true) => Ok(look),
+                    Ok(false) => Err(End::Close(Close::NOT_ALLOWED)),
+                    Err(_) => Err(End::Broken("the token cannot be checked".to_owned())),
+                };
+            }
+            if spin.monotonic() >= until {
+                return Err(End::Close(Close::NO_JOB));
+            }
+            spin.sleep(self.settings.look_max).await;
+        }
+    }
+
+    /// What there is to say of every job that is not over, as it comes.
+    fn news(&self, looks: Vec<Look>) -> News<'a> {
+        let (x, settings) = (self.x, self.settings);
+        let jobs = self.session.jobs.iter().zip(&self.told).zip(looks);
+        select_all(
+            jobs.enumerate()
+                .filter(|(_, ((_, told), _))| !told.over)
+                .map(|(index, ((job, told), look))| {
+                    let last = Some(told.position()).filter(|position| position.seq > 0);
+                    let observer = Observer::new(last, false, x.spin.now(), settings);
+                    let keyring = &x.config.keyring;
+                    let id = job.id.clone();
+                    let watcher = Watcher::new(&x.spin, settings, keyring, id, observer, look);
+                    unfold(watcher, move |mut watcher| async move {
+                        let next = watcher.next().await;
+                        match &next {
+                            Next::Over => return None,
+                            Next::Say(saying) => watcher.said(saying),
+                            Next::Gone => {}
+                        }
+                        Some(((index, next), watcher))
+                    })
+                    .boxed_local()
+                }),
+        )
+    }
+
+    /// Says what there is to say until there is no more.
+    async fn follow(&mut self, looks: Vec<Look>) -> Result<Close, End> {
+        let mut news = self.news(looks);
+        let clock = &self.x.spin;
+        let mut token_look = clock.monotonic();
+        let mut open = self.told.iter().filter(|told| !told.over).count();
+        let mut close = Close::OVER;
+        while open > 0 {
+            let now = clock.monotonic();
+            if now >= token_look {
+                token::extend(self.x, self.session).await;
+                token_look = now + token::look_interval(self.settings);
+            }
+            let until = self.deadline.map_or(token_look, |at| at.min(token_look));
+            let pause = until.saturating_sub(clock.monotonic());
+            let (index, next) = match select(news.next(), pin!(clock.sleep(pause))).await {
+                Either::Left((Some(next), _)) => next,
+                Either::Left((None, _)) => break,
+                Either::Right(_) if self.deadline.is_some_and(|at| at <= clock.monotonic()) => {
+                    return Err(End::Budget);
+                }
+                Either::Right(_) => continue,
+            };
+            match next {
+                Next::Say(saying) => {
+                    self.say(index, &saying).await?;
+                    match saying.step {
+                        Step::Ended(_) => open -= 1,
+                        Step::TimedOut(_) => {
+                            close = Close::STALLED;
+                            open -= 1;
+                        }
+                        _ => {}
+                    }
+                }
+                // It has been deleted since.
+                Next::Gone | Next::Over => return Ok(Close::NO_JOB),
+            }
+        }
+        Ok(close)
+    }
+
+    async fn say(&mut self, index: usize, saying: &Saying) -> Result<(), End> {
+        let (schema, encoding) = (self.session.schema, self.session.encoding);
+        let now = self.x.spin.now();
+        let (position, over) = match saying.step {
+            Step::Initialized(at) | Step::Processing(at) => (at, false),
+            Step::Ended(at) => (at, true),
+            Step::Heartbeat if schema == Schema::Legacy => {
+                let message = legacy_keep_alive(&saying.root, now);
+                let event = frame::event(encoding, Lasting::State(index), None, &message);
+                return Ok(self.write(&event).await?);
+            }
+            Step::Heartbeat => return Ok(self.write(COMMENT).await?),
+            Step::Book(..) | Step::TimedOut(_) => return Ok(()),
+        };
+        let (items, report) = contents(&self.x.spin, schema, saying)
+            .await
+            .map_err(|stop| End::Broken(stop.to_string()))?;
+        let Some(message) = schema.spell(saying, &items, &report, now) else {
+            return Ok(());
+        };
+        if let Some(told) = self.told.get_mut(index) {
+            *told = Told {
+                seq: position.seq,
+                over,
+            };
+        }
+        let lasting = if over {
+            Lasting::Message
+        } else {
+            Lasting::State(index)
+        };
+        let id = frame::id(&self.told);
+        let event = frame::event(encoding, lasting, Some(&id), &message);
+        Ok(self.write(&event).await?)
+    }
+
+    async fn finish(mut self, end: End) {
+        let (outcome, problem) = match end {
+            End::Close(close) => {
+                // An edge that has left closes nothing.
+                let _ = self.writer.write(close.event().as_bytes()).await;
+                ("closed", None)
+            }
+            End::Left => ("left", None),
+            End::Budget => ("budget", None),
+            End::Broken(problem) => ("broken", Some(problem)),
+        };
+        self.writer.finish();
+        let level = if problem.is_some() { "warn" } else { "info" };
+        self.x.spin.log(
+            "stream-ended",
+            json!({
+                "level": level, "jobIds": self.session.job_ids(), "transport": "websocket",
+                "schema": self.session.schema.name(), "client": self.session.client,
+                "outcome": outcome, "message": problem,
+                "durationMs": in_millis(self.x.took()), "events": self.events,
+                "bytes": self.bytes, "costs": self.x.spin.costs(),
+            }),
+        );
+    }
+}
+
+/// The items and the report that an end holds in this schema; empty for everything else.
+async fn contents(
+    spin: &Spin,
+    schema: Schema,
+    saying: &Saying,
+) -> Result<(Vec<Item>, Report), Stop> {
+    let root = &saying.root;
+    let (mut items, mut report) = (Vec::new(), Report::default());
+    if matches!(saying.step, Step::Ended(_)) && schema.wants_items(root) {
+        for part in &root.segments {
+            items.extend(read_part::<Spin, Vec<Item>>(spin, part).await?);
+        }
+        if let Some(part) = &root.report {
+            report = read_part(spin, part).await?;
+        }
+    }
+    Ok((items, report))
+}

@@ -1,0 +1,70 @@
+//! Looking at a photo's header while it arrives: what cannot be used is refused before it is
+//! stored, and long before it is decoded.
+
+use api::error::ApiError;
+use vision::ImageError;
+
+/// As much of a photo as its header may need: everything before the first scan of a JPEG.
+const HEAD: usize = 512 << 10;
+
+/// The beginning of a photo being received.
+#[derive(Default)]
+pub struct Header {
+    number: u32,
+    head: Vec<u8>,
+    checked: bool,
+}
+
+impl Header {
+    /// The next photo begins. Call [`Self::end`] for the one before.
+    pub fn next(&mut self) {
+        self.number += 1;
+        self.head.clear();
+        self.checked = false;
+    }
+
+    /// The photo's next bytes.
+    ///
+    /// # Errors
+    /// As soon as it is clear that the photo cannot be used.
+    pub fn feed(&mut self, bytes: &[u8]) -> Result<(), ApiError> {
+        if self.checked {
+            return Ok(());
+        }
+        let room = HEAD - self.head.len();
+        self.head.extend_from_slice(&bytes[..room.min(bytes.len())]);
+        if self.head.len() == HEAD {
+            return self.check();
+        }
+        Ok(())
+    }
+
+    /// The photo is complete.
+    ///
+    /// # Errors
+    /// When it cannot be used.
+    pub fn end(&mut self) -> Result<(), ApiError> {
+        if self.number == 0 || self.checked {
+            return Ok(());
+        }
+        self.check()
+    }
+
+    fn check(&mut self) -> Result<(), ApiError> {
+        self.checked = true;
+        let result = vision::probe(&self.head);
+        self.head = Vec::new();
+        match result {
+            Ok(_) => Ok(()),
+            Err(error) => Err(self.refused(&error)),
+        }
+    }
+
+    fn refused(&self, error: &ImageError) -> ApiError {
+        let message = format!("Photo {}: {error}. {}", self.number, error.user_message());
+        match error {
+            ImageError::TooLarge { .. } => ApiError::too_many_pixels(message),
+            _ => ApiError::unsupported_media_type(message),
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! Receiving files and making jobs of them.
+
+use api::accepted::{LegacyBookshelf, LegacyImport, LegacyScan, LegacyScanBatch};
+use api::envelope;
+use api::error::ApiError;
+use api::query::Query;
+use api::upload::{Event, Kind, Upload};
+use job::create::{CreateError, Created, New, Receiver};
+use job::{JobId, Pipeline, Root};
+use platform::exchange::{Answer, Exchange};
+use platform::{Body, Gone, Spin};
+
+use crate::photo::Header;
+
+/// A route that makes a job of what is uploaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// `POST /api/v2/imports`
+    Imports,
+    /// `POST /api/import/csv-gemini`, of the first apps.
+    LegacyImport,
+    /// `POST /api/batch-scan`
+    BatchScan,
+    /// `POST /scan?jobId=`, of the first app: no token, bare answers.
+    Scan,
+    /// `POST /api/scan-bookshelf`
+    Bookshelf,
+    /// `POST /api/scan-bookshelf/batch`: photos in a JSON body.
+    BookshelfBatch,
+}
+
+impl Route {
+    /// The route at this path.
+    pub fn at(path: &str) -> Option<Self> {
+        Some(match path {
+            "/api/v2/imports" => Self::Imports,
+            "/api/import/csv-gemini" => Self::LegacyImport,
+            "/api/batch-scan" => Self::BatchScan,
+            "/scan" => Self::Scan,
+            "/api/scan-bookshelf" => Self::Bookshelf,
+            "/api/scan-bookshelf/batch" => Self::BookshelfBatch,
+            _ => return None,
+        })
+    }
+
+    /// As the job remembers it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Imports => "imports",
+            Self::LegacyImport => "csv-gemini",
+            Self::BatchScan => "batch-scan",
+            Self::Scan => "scan",
+            Self::Bookshelf => "scan-bookshelf",
+            Self::BookshelfBatch => "scan-bookshelf-batch",
+        }
+    }
+
+    fn kind(self) -> Kind {
+        match self {
+            Self::Imports | Self::LegacyImport => Kind::Csv,
+            _ => Kind::Photos,
+        }
+    }
+
+    fn pipeline(self) -> Pipeline {
+        match self.kind() {
+            Kind::Csv => Pipeline::CsvImport,
+            Kind::Photos => Pipeline::AiScan,
+        }
+    }
+
+    /// The answer to whoever made the job, the first time and every time after.
+    pub async fn answer(self, x: &Exchange, root: &Root) -> Result<Answer, ApiError> {
+        if matches!(self, Self::Imports | Self::BatchScan) {
+            return x.accepted(root).await;
+        }
+        let (id, token) = (&root.id, x.token(root).await?);
+        let answered = x.answered();
+        let body = match self {
+            Self::Scan => envelope::bare(&LegacyScan::of(id)),
+            Self::BookshelfBatch => {
+                envelope::success_twice(&LegacyScanBatch::of(root, &token), answered)
+            }
+            Self::LegacyImport => envelope::success_twice(&LegacyImport::of(id, &token), answered),
+            Self::Bookshelf | Self::Imports | Self::BatchScan => {
+                envelope::success_twice(&LegacyBookshelf::of(id, &token), answered)
+            }
+        };
+        Ok(Answer::json(202, body))
+    }
+
+    /// The job that the request is to make.
+    fn new_job(self, x: &Exchange, given: Option<JobId>) -> Result<New, ApiError> {
+        let (id, contended) = x.name(self.name(), given)?;
+        Ok(New {
+            id,
+            contended,
+            pipeline: self.pipeline(),
+            route: self.name(),
+            token: self != Self::Scan,
+            provider: provider(x.request.header("x-ai-provider")),
+        })
+    }
+}
+
+/// The vision provider that a client asks for; an unknown one is the configured one.
+fn provider(header: Option<&str>) -> String {
+    match header.map(str::trim) {
+        Some(known @ ("gemini-flash" | "gemini" | "openai" | "barcode")) => known.to_owned(),
+        _ => String::new(),
+    }
+}
+
+/// What an upload came to.
+pub enum Outcome {
+    /// A new job, to be begun.
+    Created(Box<Created>),
+    /// The job that the same upload has made before.
+    Known(Box<Root>),
+}
+
+impl Outcome {
+    /// The job.
+    pub fn root(&self) -> &Root {
+        match self {
+            Self::Created(created) => &created.root,
+            Self::Known(root) => root,
+        }
+    }
+
+    /// The same upload again is the same job; another job of that name is in the way.
+    fn of(x: &Exchange, new: &New, result: Result<Created, Refusal>) -> Result<Self, ApiError> {
+        match result {
+            Ok(created) => Ok(Self::Created(Box::new(created))),
+            Err(Refusal::Create(CreateError::Exists(root))) if root.route == new.route => {
+                Ok(Self::Known(root))
+            }
+            Err(Refusal::Create(error)) => Err(x.not_created(&new.id, error)),
+            Err(Refusal::Request(error)) => Err(error),
+        }
+    }
+}
+
+/// Why there is no new job.
+enum Refusal {
+    /// The request's fault.
+    Request(ApiError),
+    /// There is one, or no room, or the store failed.
+    Create(CreateError),
+}
+
+impl From<ApiError> for Refusal {
+    fn from(error: ApiError) -> Self {
+        Self::Request(error)
+    }
+}
+
+impl From<CreateError> for Refusal {
+    fn from(error: CreateError) -> Self {
+        Self::Create(error)
+    }
+}
+
+/// Makes a job of files in multipart or raw form.
+pub async fn receive_upload(x: &Exchange, route: Route) -> Result<Outcome, ApiError> {
+    let query = Query::parse(&x.request.query);
+    let given = match (route, query.get("jobId")) {
+        (Route::Scan | Route::Bookshelf, Some(id)) => Some(api::request::job_id(id)),
+        (Route::Scan, None) => Some(Err(ApiError::missing(
+            "jobId",
+            "send the job's name in the query: /scan?jobId=...",
+        ))),
+        _ => None,
+    };
+    let mut body = x.request.body();
+    let limit = x.config.settings.limits.max_body_bytes;
+    let new = match given.transpose().and_then(|given| route.new_job(x, given)) {
+        Ok(new) => new,
+        Err(error) => {
+            body.drain(limit).await;
+            return Err(error);
+        }
+    };
+    let result = receive(x, route.kind(), &new, &mut body).await;
+    if result.is_err() {
+        // A client that is still sending would not see the answer.
+        body.drain(limit).await;
+    }
+    Outcome::of(x, &new, result)
+}
+
+/// Makes a job of photos in base64.
+pub async fn receive_batch(x: &Exchange, route: Route) -> Result<Outcome, ApiError> {
+    let limits = &x.config.settings.limits;
+    let body = x.body(limits.max_body_bytes).await?;
+    let (id, photos) = api::request::scan_batch(&body, limits)?;
+    drop(body);
+    let new = route.new_job(x, Some(id))?;
+    let result = store(x, &new, &photos).await;
+    Outcome::of(x, &new, result)
+}
+
+async fn store(x: &Exchange, new: &New, photos: &[Vec<u8>]) -> Result<Created, Refusal> {
+    let mut header = Header::default();
+    for photo in photos {
+        header.next();
+        header.feed(photo)?;
+        header.end()?;
+    }
+    let mut receiver = Receiver::new(&x.spin, &x.config.settings, new.clone()).await?;
+    let written = async {
+        for photo in photos {
+            receiver.file("").await?;
+            receiver.write(photo).await?;
+        }
+        receiver.accept().await
+    };
+    let result = written.await;
+    if result.is_err() {
+        receiver.abandon().await;
+    }
+    Ok(result?)
+}
+
+/// Writes the request's files down as they come. What is refused leaves nothing behind.
+async fn receive(x: &Exchange, kind: Kind, new: &New, body: &mut Body) -> Result<Created, Refusal> {
+    let settings = &x.config.settings;
+    let content_type = x.request.header("content-type").unwrap_or_default();
+    let mut upload = Upload::new(kind, content_type, &settings.limits)?;
+    let mut receiver = Receiver::new(&x.spin, settings, new.clone()).await?;
+    let received = async {
+        write_down(body, kind, &mut upload, &mut receiver).await?;
+        Ok(receiver.accept().await?)
+    };
+    let result: Result<Created, Refusal> = received.await;
+    if result.is_err() {
+        receiver.abandon().await;
+    }
+    result
+}
+
+async fn write_down(
+    body: &mut Body,
+    kind: Kind,
+    upload: &mut Upload,
+    receiver: &mut Receiver<'_, Spin>,
+) -> Result<(), Refusal> {
+    let mut header = Header::default();
+    loop {
+        match upload.next()? {
+            Event::NeedMore => match body.chunk().await {
+                Ok(Some(chunk)) => upload.feed(chunk.into()),
+                Ok(None) => upload.end(),
+                Err(Gone) => return Err(ApiError::invalid_body("broke off").into()),
+            },
+            Event::File { name } => {
+                if kind == Kind::Photos {
+                    header.end()?;
+                    header.next();
+                }
+                receiver.file(&name).await?;
+            }
+            Event::Bytes(bytes) => {
+                if kind == Kind::Photos {
+                    header.feed(&bytes)?;
+                }
+                receiver.write(&bytes).await?;
+            }
+            Event::Done => {
+                header.end()?;
+                return Ok(());
+            }
+        }
+    }
+}

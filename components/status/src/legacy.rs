@@ -1,0 +1,150 @@
+//! What the first apps ask of jobs.
+
+use api::accepted::{LegacyReady, Refreshed};
+use api::envelope;
+use api::error::ApiError;
+use api::legacy::{JobState, ScanStatus};
+use api::request;
+use api::status::{Canceled, Document};
+use job::effects::Clock;
+use job::results::parts;
+use job::run::read_part;
+use job::{Item, JobId, Pipeline, Report, Root, Stage};
+use platform::{Answer, Exchange};
+
+use crate::{canceled, see};
+
+/// The one method of a legacy route.
+pub enum Method {
+    Get,
+    Post,
+}
+
+/// A legacy route.
+#[derive(Clone, Copy, Debug)]
+pub enum Route<'a> {
+    /// `GET /scan/status/{jobId}`
+    ScanStatus(&'a str),
+    /// `POST /scan/ready/{jobId}`
+    ScanReady(&'a str),
+    /// `GET /api/job-state/{jobId}`
+    JobState(&'a str),
+    /// `GET /v1/csv/status/{jobId}`
+    ImportStatus(&'a str),
+    /// `POST /v1/csv/cancel/{jobId}`
+    ImportCancel(&'a str),
+    /// `POST /api/scan-bookshelf/cancel`, `/api/enrichment/cancel`: the job is in the body.
+    Cancel,
+    /// `POST /api/token/refresh`
+    Refresh,
+}
+
+/// The legacy route of these path segments.
+pub fn route<'a>(parts: &[&'a str]) -> Option<(Route<'a>, Method)> {
+    Some(match parts {
+        ["scan", "status", id] => (Route::ScanStatus(id), Method::Get),
+        ["scan", "ready", id] => (Route::ScanReady(id), Method::Post),
+        ["api", "job-state", id] => (Route::JobState(id), Method::Get),
+        ["v1", "csv", "status", id] => (Route::ImportStatus(id), Method::Get),
+        ["v1", "csv", "cancel", id] => (Route::ImportCancel(id), Method::Post),
+        ["api", "scan-bookshelf" | "enrichment", "cancel"] => (Route::Cancel, Method::Post),
+        ["api", "token", "refresh"] => (Route::Refresh, Method::Post),
+        _ => return None,
+    })
+}
+
+pub async fn serve(x: &mut Exchange, route: Route<'_>) -> Result<Answer, ApiError> {
+    match route {
+        Route::ScanStatus(id) => scan_status(x, &request::job_id(id)?).await,
+        Route::ScanReady(id) => {
+            // Nothing waits for this, so there is nothing to do: late clients are brought up to
+            // date by their first message.
+            let id = request::job_id(id)?;
+            Ok(bare(&LegacyReady::of(&id)))
+        }
+        Route::JobState(id) => {
+            let root = job(x, &request::job_id(id)?).await?;
+            x.authorize(&root, root.token, None).await?;
+            Ok(bare(&JobState::of(&root)))
+        }
+        Route::ImportStatus(id) => {
+            let root = job(x, &request::job_id(id)?).await?;
+            x.authorize(&root, false, None).await?;
+            let document = Document::of(&root);
+            Ok(crate::conditional(x, &document, || {
+                twice(x, 200, &document)
+            }))
+        }
+        Route::ImportCancel(id) => {
+            let (status, root) = canceled(x, &request::job_id(id)?, None).await?;
+            Ok(twice(x, status, &Canceled::of(&root)))
+        }
+        Route::Cancel => {
+            let body = x.json_body().await?;
+            let (id, token) = request::cancel(&body, &x.config.settings.limits)?;
+            let (status, root) = canceled(x, &id, token.as_deref()).await?;
+            Ok(twice(x, status, &Canceled::of(&root)))
+        }
+        Route::Refresh => refresh(x).await,
+    }
+}
+
+fn bare(data: &impl serde::Serialize) -> Answer {
+    Answer::json(200, envelope::bare(data))
+}
+
+fn twice(x: &Exchange, status: u16, data: &impl serde::Serialize) -> Answer {
+    Answer::json(status, envelope::success_twice(data, x.answered()))
+}
+
+async fn job(x: &Exchange, id: &JobId) -> Result<Root, ApiError> {
+    let look = see(x, id).await?;
+    look.root()
+        .cloned()
+        .ok_or_else(|| ApiError::no_such_job(id))
+}
+
+/// The polling document of the first app: the results are in it when the scan is done.
+async fn scan_status(x: &Exchange, id: &JobId) -> Result<Answer, ApiError> {
+    let root = job(x, id).await?;
+    if root.pipeline != Pipeline::AiScan {
+        return Err(ApiError::no_such_job(id));
+    }
+    x.authorize(&root, false, None).await?;
+    let mut items: Vec<Item> = Vec::new();
+    let mut report = Report::default();
+    if root.stage == Stage::Complete {
+        let damaged = |stop: job::run::Stop| x.internal(&stop.to_string());
+        for (part, _) in parts(&root, &(0..root.stored())) {
+            let more: Vec<Item> = read_part(&x.spin, &part).await.map_err(damaged)?;
+            items.extend(more);
+        }
+        if let Some(part) = &root.report {
+            report = read_part(&x.spin, part).await.map_err(damaged)?;
+        }
+    }
+    Ok(bare(&ScanStatus::of(&root, &items, &report, x.spin.now())))
+}
+
+async fn refresh(x: &Exchange) -> Result<Answer, ApiError> {
+    let body = x.json_body().await?;
+    let (id, token) = request::refresh(&body, &x.config.settings.limits)?;
+    let root = job(x, &id).await.map_err(|error| match error.code {
+        // Whether a job exists is not told to whoever has no token of it.
+        api::Code::NotFound => ApiError::unauthorized(),
+        _ => error,
+    })?;
+    let config = &x.config;
+    let next = config
+        .keyring
+        .refresh(&x.spin, &root, &token, &config.settings)
+        .await
+        .map_err(|error| x.store_failed(&error))?
+        .ok_or_else(ApiError::unauthorized)?;
+    let refreshed = Refreshed {
+        job_id: id.as_str(),
+        token: &next,
+        expires_in: config.settings.token_life.as_secs(),
+    };
+    Ok(twice(x, 200, &refreshed))
+}

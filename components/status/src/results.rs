@@ -1,0 +1,95 @@
+//! Results, written as they are read: ten thousand books are never in memory together.
+
+use std::time::Duration;
+
+use api::error::ApiError;
+use api::results::{Page, Writer};
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use job::effects::Log;
+use job::results::parts;
+use job::run::{Stop, read_part};
+use job::watch::Look;
+use job::{Item, Report, Root};
+use platform::{Answer, Exchange, Spin};
+use serde_json::json;
+
+use crate::{query, see};
+
+/// How soon a client that came too early should ask again.
+const TOO_EARLY: Duration = Duration::from_secs(2);
+/// What is gathered before it is written.
+const BUFFER: usize = 64 << 10;
+
+pub async fn serve(x: &mut Exchange, id: &str) -> Result<Option<Answer>, ApiError> {
+    let id = api::request::job_id(id)?;
+    let root = match see(x, &id).await? {
+        Look::Missing => return Err(ApiError::no_such_job(&id)),
+        Look::Running(root) | Look::Idle(root) => {
+            x.authorize(&root, false, None).await?;
+            return Err(ApiError::not_ready(&id, TOO_EARLY));
+        }
+        Look::Ended(root) => root,
+    };
+    x.authorize(&root, false, None).await?;
+    let page = query(x).page()?;
+    let report: Report = match &root.report {
+        None => Report::default(),
+        Some(part) => read_part(&x.spin, part)
+            .await
+            .map_err(|stop| x.internal(&stop.to_string()))?,
+    };
+    let headers =
+        HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+    let answered = x.answered();
+    let Some(mut out) = x.stream(200, headers) else {
+        return Ok(None);
+    };
+    let retention = x.config.settings.retention;
+    match write(&x.spin, &mut out, &root, page, &report, retention, answered).await {
+        Ok(()) => out.finish(),
+        Err(problem) => {
+            // The status is sent already: a body cut short says that this is not all.
+            out.cut().await;
+            x.spin.log(
+                "results-broke-off",
+                json!({"level": "warn", "jobId": root.id, "message": problem}),
+            );
+        }
+    }
+    Ok(None)
+}
+
+async fn write(
+    spin: &Spin,
+    out: &mut platform::Writer,
+    root: &Root,
+    page: Option<Page>,
+    report: &Report,
+    retention: Duration,
+    answered: api::envelope::Answered,
+) -> Result<(), String> {
+    let mut writer = Writer::new(root, page);
+    let mut buffer = writer.begin();
+    for list in writer.lists() {
+        buffer.extend_from_slice(writer.open(*list));
+        for (part, wanted) in parts(root, &writer.range()) {
+            let items: Vec<Item> = read_part(spin, &part)
+                .await
+                .map_err(|stop: Stop| stop.to_string())?;
+            for item in items.get(wanted).unwrap_or_default() {
+                buffer.extend(writer.item(item));
+                if buffer.len() >= BUFFER {
+                    out.write(&buffer)
+                        .await
+                        .map_err(|_| "the client left".to_owned())?;
+                    buffer.clear();
+                }
+            }
+        }
+        buffer.extend_from_slice(writer.close());
+    }
+    buffer.extend(writer.end(report, retention, answered));
+    out.write(&buffer)
+        .await
+        .map_err(|_| "the client left".to_owned())
+}

@@ -1,0 +1,103 @@
+import { request } from './api.js';
+import { announce } from './dom.js';
+import { homeView } from './home.js';
+import { jobView } from './job-view.js';
+import { Jobs } from './jobs.js';
+
+const PHOTO = /\.(jpe?g|png|webp|heic)$/i;
+const ROUTES = { import: ['/api/v2/imports', 'file'], scan: ['/api/batch-scan', 'photos'] };
+const SAMPLES = [
+	['import', '/sandbox/library.csv', 'Try the sample library'],
+	['scan', '/sandbox/shelf.jpg', 'Try the sample shelf'],
+];
+
+// Without an answer the page starts all the same: it is the server's limits that count.
+const { features = {}, limits = {} } = await request('/api/v2/capabilities').then(({ data }) => data, () => ({}));
+const jobs = new Jobs(limits.confidenceThreshold ?? 0.6);
+const uploads = [];
+const samples = features.sandbox ? (await Promise.all(SAMPLES.map(offer))).filter(Boolean) : [];
+let view;
+
+/** A sample as a button, when the server has it. */
+async function offer([kind, path, text]) {
+	const { ok, body } = await fetch(path).catch(() => ({}));
+	body?.cancel();
+	const name = path.split('/').at(-1);
+	const load = async () => [new File([await (await fetch(path)).blob()], name)];
+	return ok && { text, run: () => start([pending(kind, name, load)]) };
+}
+
+/** Makes a scan of each handful of photos, and an import of everything else: what is no list, the server says. */
+function take(files) {
+	const photos = files.filter(({ type, name }) => type.startsWith('image/') || PHOTO.test(name));
+	const started = files.filter((file) => !photos.includes(file)).map((file) => pending('import', file.name, () => [file]));
+	while (photos.length) {
+		const some = photos.splice(0, limits.maxPhotos ?? 5);
+		started.push(pending('scan', some[1] ? `${some.length} photos` : some[0].name, () => some));
+	}
+	start(started);
+}
+
+function pending(kind, name, load) {
+	// crypto.randomUUID is missing on plain http addresses.
+	return { kind, name, load, key: crypto.getRandomValues(new Uint32Array(4)).join('-'), control: new AbortController() };
+}
+
+function start(started) {
+	uploads.unshift(...started);
+	if (location.hash.startsWith('#/jobs')) location.hash = '#/';
+	for (const one of started) send(one, started.length === 1);
+}
+
+/** Sends what was taken, perhaps again: the key makes it the same job. */
+async function send(pending, alone) {
+	const { kind, load, key, name, control } = pending;
+	const show = (error) => ((pending.error = error), view.refresh?.());
+	show(null);
+	try {
+		const files = await load();
+		const [path, part] = ROUTES[kind];
+		const body = new FormData();
+		for (const file of files) body.append(part, file, file.name);
+		const { data: accepted } = await request(path, { method: 'POST', body, key, signal: control.signal });
+		uploads.splice(uploads.indexOf(pending), 1);
+		jobs.add(accepted, name, files);
+		announce(`${name}: started.`);
+		// Whoever looks at another job by now is not pulled away from it.
+		if (alone && view.refresh) location.hash = `#/jobs/${encodeURIComponent(accepted.jobId)}`;
+		view.refresh?.();
+	} catch (error) {
+		show(error);
+	}
+}
+
+function dismiss(pending) {
+	pending.control.abort();
+	uploads.splice(uploads.indexOf(pending), 1);
+	view.refresh();
+}
+
+function route() {
+	const id = location.hash.match(/^#\/jobs\/([^/]+)$/)?.[1];
+	view?.close();
+	view = id ? jobView(jobs.open(decodeURIComponent(id)), take) : homeView(jobs, { uploads, samples, limits, take, send, dismiss });
+	document.querySelector('main').replaceChildren(view.element);
+}
+
+addEventListener('hashchange', () => {
+	route();
+	scrollTo(0, 0);
+	// A screen reader goes on from the heading of the new page.
+	document.querySelector('h1').focus({ preventScroll: true });
+});
+// A dead connection can look open for minutes: what the system knows first is believed.
+for (const change of ['online', 'offline']) addEventListener(change, () => jobs.reconnect());
+for (const name of ['dragover', 'dragleave', 'drop']) {
+	addEventListener(name, (event) => {
+		event.preventDefault();
+		document.body.classList.toggle('dragging', name === 'dragover');
+		if (name === 'drop') take([...event.dataTransfer.files]);
+	});
+}
+document.getElementById('sandbox').hidden = !features.sandbox;
+route();

@@ -1,0 +1,84 @@
+import { h, setText } from './dom.js';
+
+// 10,000 books would make 100,000 elements: rows are made only as far as somebody has scrolled.
+const STEP = 60;
+
+/** The books that a filter lets through. Those of scans are numbered like their boxes; `onpoint` is told which one is pointed at. */
+export function bookList(job, onpoint) {
+	const list = h('ol.books', { 'aria-label': 'Books' });
+	const empty = h('p.soft', 'None.');
+	const more = h('button.button', { onclick: grow });
+	const observer = new IntersectionObserver(([entry]) => entry.isIntersecting && grow(), { rootMargin: '1000px' });
+	const rowOf = (index) => list.querySelector(`[data-index="${index}"]`);
+	const matching = () => job.books.filter(({ state }) => filter === 'all' || state === filter);
+	let filter = 'all';
+	let edition = 0;
+	let limit = STEP;
+
+	function grow() {
+		limit += 2 * STEP;
+		render();
+	}
+
+	function render() {
+		if (edition !== job.edition) list.replaceChildren();
+		edition = job.edition;
+		const books = matching();
+		list.append(...books.slice(list.children.length, limit).map((book) => row(book, onpoint)));
+		empty.hidden = books.length || !job.books.length;
+		more.hidden = books.length <= limit;
+		setText(more, `Show more (${limit} of ${books.length} shown)`);
+		// An observer tells only of changes: a button still in sight must be looked at anew.
+		observer.disconnect();
+		if (!more.hidden) observer.observe(more);
+	}
+
+	return {
+		element: h('div', list, empty, more),
+		render,
+		close: () => observer.disconnect(),
+		matching,
+		show(state) {
+			filter = state;
+			limit = STEP;
+			list.replaceChildren();
+			render();
+		},
+		point(index) {
+			list.querySelector('.pointed')?.classList.remove('pointed');
+			rowOf(index)?.classList.add('pointed');
+		},
+		reveal: (index) => rowOf(index)?.querySelector('button').focus(),
+	};
+}
+
+function row(book, onpoint) {
+	const { index, title, authors, year, publisher, isbn, label, state, confidence } = book;
+	const sure = confidence >= 0 && `${Math.round(confidence * 100)}% sure`;
+	const line = (...parts) => parts.filter(Boolean).join(' · ');
+	const point = () => onpoint?.(index);
+	return h(
+		'li.book',
+		{ 'data-index': index, onpointerenter: point, onfocusin: point },
+		cover(book),
+		h('div.grow', h('p.title', title), h('p', line(authors.join(', ') || 'Author unknown', year)), h('p.fine', line(publisher, isbn, sure))),
+		h(`span.state.${state}`, label),
+		onpoint && h('button.button.number', { 'aria-label': `${index + 1}: show ${title} on the photo`, onclick: point }, index + 1),
+	);
+}
+
+/** A drawn cover in a cloth of its own, and the real one over it once that is there. */
+export function cover({ title, authors, cover: url }) {
+	const drawn = h('div.cover', { 'aria-hidden': 'true' }, h('span', title), h('small', authors[0]?.split(' ').at(-1)));
+	let hash = 7;
+	for (const letter of title) hash = (hash * 31 + letter.codePointAt()) % 65_521;
+	drawn.style.setProperty('--hue', (hash % 24) * 15);
+	if (url) {
+		const img = h('img', { loading: 'lazy', alt: '', referrerpolicy: 'no-referrer' });
+		// Open Library answers one pixel when it has no cover.
+		img.onload = () => img.classList.toggle('loaded', img.naturalWidth > 20);
+		img.src = url;
+		drawn.append(img);
+	}
+	return drawn;
+}

@@ -1,0 +1,60 @@
+const LABELS = { success: 'Found', error: 'Look-up failed', circuit_open: 'Catalogue away', pending: 'Not looked up' };
+
+/**
+ * The contract spells a book in three ways (import, scan, enrichment); this is the page's one.
+ * `state` is what the filter offers: found, review, missing.
+ */
+export function toBook(raw, index, reviewBelow) {
+	const found = raw.enrichment ?? raw.enriched ?? {};
+	const { work = {}, edition = found.editions?.[0] ?? {} } = found;
+	const status = raw.enrichmentStatus ?? (raw.success ? 'success' : 'not_found');
+	const doubtful = work.reviewStatus === 'needsReview' || raw.confidence < reviewBelow;
+	return {
+		raw,
+		index,
+		title: raw.title || 'Untitled',
+		authors: (raw.authors ?? [raw.author]).filter(Boolean),
+		year: raw.publicationYear ?? (raw.publishedDate ?? edition.publicationDate)?.match(/\d{4}/)?.[0] ?? work.firstPublicationYear,
+		isbn: raw.isbn13 ?? raw.isbn ?? edition.isbn,
+		publisher: raw.publisher ?? edition.publisher,
+		pages: raw.pageCount ?? edition.pageCount,
+		cover: coverOf(raw.coverUrl ?? edition.coverImageURL ?? work.coverImageURL ?? ''),
+		confidence: raw.confidence,
+		box: raw.boundingBox,
+		photo: raw.photoIndex ?? 0,
+		state: doubtful ? 'review' : status === 'success' ? 'found' : 'missing',
+		label: doubtful ? 'To review' : (LABELS[status] ?? 'Not found'),
+	};
+}
+
+// Rows are small, and Open Library's medium cover weighs a tenth of its large one.
+const coverOf = (url) => url.startsWith('https://') && url.replace(/(\/\/covers\.openlibrary\.org\/.*)-L\.jpg$/, '$1-M.jpg');
+
+export const asText = (books) => books.map(({ title, authors, isbn }) => [title, authors.join(', '), isbn].filter(Boolean).join(' – ')).join('\n');
+
+export const asJson = (books) => JSON.stringify(books.map(({ raw }) => raw), null, 2);
+
+// Goodreads' names: whatever imports its exports imports this file too.
+const COLUMNS = {
+	Title: ({ title }) => title,
+	Author: ({ authors }) => authors[0],
+	'Additional Authors': ({ authors }) => authors.slice(1).join(', '),
+	ISBN13: ({ isbn }) => isbn,
+	Publisher: ({ publisher }) => publisher,
+	'Number of Pages': ({ pages }) => pages,
+	'Year Published': ({ year }) => year,
+	'My Rating': ({ raw }) => raw.source?.userRating,
+	'Date Read': ({ raw }) => raw.source?.dateRead,
+	'Exclusive Shelf': ({ raw }) => raw.source?.readingStatus,
+	Bookshelves: ({ raw }) => raw.source?.shelves?.join(', '),
+	Status: ({ label }) => label,
+};
+
+/** RFC 4180, with the byte order mark by which spreadsheets know UTF-8. */
+export function asCsv(books) {
+	const rows = [Object.keys(COLUMNS), ...books.map((book) => Object.values(COLUMNS).map((column) => column(book)))];
+	return '\ufeff' + rows.map((row) => row.map(cell).join(',') + '\r\n').join('');
+}
+
+// A title is other people's text: no spreadsheet shall run it as a formula.
+const cell = (value) => String(value ?? '').replace(/^[=+\-@\t\r]/, "'$&").replace(/^.*[",\r\n].*$/s, (text) => `"${text.replaceAll('"', '""')}"`);

@@ -1,0 +1,144 @@
+import { request } from './api.js';
+import { toBook } from './book.js';
+
+const RESULTS_PAGE = 1500;
+
+/** What came over one transport. */
+class Meter {
+	messages = 0;
+	bytes = 0;
+	#latencies = [];
+	#fresh = false;
+
+	connected() {
+		this.#fresh = false;
+		return this;
+	}
+
+	/** `changed`: when the job took the step that the message tells of, if any. */
+	message(changed) {
+		this.messages += 1;
+		if (!changed) return;
+		// A connection's first snapshot is as old as the job's last step, and tells nothing of the way here.
+		if (this.#fresh) this.#latencies.push(Math.max(0, Date.now() - new Date(changed)));
+		this.#fresh = true;
+	}
+
+	/** The median of the last 99. */
+	get latencyMs() {
+		const sorted = this.#latencies.slice(-99).sort((a, b) => a - b);
+		return sorted[sorted.length >> 1];
+	}
+}
+
+/** One job as this page knows it: fed by its Follower, shown by whoever subscribes. */
+export class Job {
+	state = { status: 'initialized', stage: 'queued', progress: 0, processedCount: 0, totalCount: 0 };
+	books = [];
+	/** Grows when books are replaced, not added to. */
+	edition = 0;
+	results = null;
+	/** {state: live | lost | connecting, transport, since, retryAt, back} */
+	connection = {};
+	/** Why the job cannot be shown. */
+	lost = null;
+	meters = { sse: new Meter(), ws: new Meter(), poll: new Meter() };
+	#listeners = new Set();
+	#reviewBelow;
+
+	/** `record`, what the browser remembers: {id, token, name, pipeline, createdAt, websocketUrl}; `files`, if this page sent them. */
+	constructor(record, reviewBelow, files) {
+		Object.assign(this, { record, files });
+		this.#reviewBelow = reviewBelow;
+		this.url = `/api/v2/imports/${encodeURIComponent(record.id)}`;
+		this.websocketUrl = record.websocketUrl ?? `/ws/progress?jobId=${encodeURIComponent(record.id)}`;
+	}
+
+	get pipeline() {
+		return this.state.pipeline ?? this.record.pipeline ?? 'csv_import';
+	}
+
+	get over() {
+		return ['completed', 'failed', 'canceled'].includes(this.state.status);
+	}
+
+	subscribe(listener) {
+		this.#listeners.add(listener);
+		return () => this.#listeners.delete(listener);
+	}
+
+	#tell() {
+		for (const listener of this.#listeners) listener();
+	}
+
+	/** Takes a snapshot from any transport. An outcome is final, and progress never goes back. */
+	apply(snapshot) {
+		const { state } = this;
+		if (this.over) return;
+		const now = Date.now();
+		this.state = { ...state, ...snapshot, progress: Math.max(state.progress, snapshot.progress), at: now };
+		if (this.hint?.until < now) this.hint = null;
+		this.#tell();
+	}
+
+	addBook({ index, book }) {
+		this.books[index] = toBook(book, index, this.#reviewBelow);
+		this.#tell();
+	}
+
+	note(text) {
+		this.hint = { text, until: Date.now() + 8000 };
+		this.#tell();
+	}
+
+	connect(state, transport, retryAt) {
+		const was = this.connection;
+		if (state === 'live' && was.state === 'live' && was.transport === transport) return;
+		this.connection = { state, transport, retryAt, back: was.state === 'lost', since: Date.now() };
+		this.#tell();
+	}
+
+	lose(error) {
+		this.lost = error;
+		this.#tell();
+	}
+
+	get rate() {
+		return (this.state.processedCount * 1000) / this.state.elapsedMs || 0;
+	}
+
+	get leftMs() {
+		const { etaMs, at } = this.state;
+		return etaMs && Math.max(0, etaMs - (Date.now() - at));
+	}
+
+	/** The final list, with what no stream carries: rows, duplicates, remarks, each photo's fate. */
+	async loadResults() {
+		const books = [];
+		let results = {};
+		try {
+			for (let offset = 0; offset != null; ) {
+				const { data, metadata } = await request(`${this.url}/results?offset=${offset}&limit=${RESULTS_PAGE}`);
+				if (!offset) results = data;
+				for (const raw of listOf(data)) books.push(toBook(raw, books.length, this.#reviewBelow));
+				offset = metadata.nextOffset > offset ? metadata.nextOffset : null;
+			}
+		} catch (error) {
+			results = { ...results, problem: `Not all results could be fetched. ${error.message}` };
+		}
+		if (books.some(({ title, isbn }, i) => title !== this.books[i]?.title || isbn !== this.books[i].isbn)) this.edition += 1;
+		if (books.length) this.books = books;
+		this.results = results;
+		this.#tell();
+	}
+
+	/** Asks for the end; how the job ended comes the usual way. */
+	cancel() {
+		return request(`/v1/jobs/${encodeURIComponent(this.record.id)}`, { method: 'DELETE', token: this.record.token });
+	}
+}
+
+/** Enrichments list what was not found apart. */
+function listOf({ books = [], enrichedBooks }) {
+	return enrichedBooks ? [...books.filter(({ enrichmentStatus }) => enrichmentStatus === 'success'), ...enrichedBooks.filter(({ success }) => !success)] : books;
+}
