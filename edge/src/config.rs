@@ -1,0 +1,135 @@
+//! What can be set: names, limits and times. Every field has a default that suits one machine in front of one application.
+
+use std::time::Duration;
+
+/// Everything that an [`Edge`](crate::Edge) can be told.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Sent upstream as `X-Edge-Secret`. Without it the application has no reason to believe who the client is.
+    pub secret: Option<String>,
+    /// The paths where a WebSocket handshake is accepted. An upgrade anywhere else is an ordinary request.
+    pub socket_paths: Vec<String>,
+    /// The relay's path upstream. Clients cannot reach it through the edge.
+    pub session_path: String,
+    /// How much of everything.
+    pub limits: Limits,
+    /// How long everything.
+    pub times: Times,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            secret: None,
+            socket_paths: vec!["/ws/progress".into()],
+            session_path: "/ws/session".into(),
+            limits: Limits::default(),
+            times: Times::default(),
+        }
+    }
+}
+
+/// How much of everything. An address is an IPv4 address or an IPv6 /64.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Client connections of any kind.
+    pub connections: usize,
+    /// Client connections of one address.
+    pub connections_per_address: usize,
+    /// WebSockets.
+    pub sockets: usize,
+    /// WebSockets of one address.
+    pub sockets_per_address: usize,
+    /// Bytes in one message from a client.
+    pub message_bytes: usize,
+    /// Messages of one client that wait to be posted before the edge stops reading from it.
+    pub waiting_messages: usize,
+    /// Undroppable messages that wait for one slow client before it is closed.
+    pub unread_messages: usize,
+    /// Upstream streams for WebSockets. Each holds an instance of the application, which runs about 1,000.
+    pub upstream_sessions: usize,
+    /// Proxied event streams.
+    pub streams: usize,
+    /// Proxied event streams of one address.
+    pub streams_per_address: usize,
+    /// Proxied event streams of one path.
+    pub streams_per_path: usize,
+    /// Bytes in one request body.
+    pub body_bytes: usize,
+    /// Bytes in one event of an upstream stream.
+    pub event_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 32_768,
+            connections_per_address: 1_024,
+            sockets: 20_000,
+            sockets_per_address: 512,
+            message_bytes: 64 * 1024,
+            waiting_messages: 16,
+            unread_messages: 256,
+            upstream_sessions: 400,
+            streams: 400,
+            streams_per_address: 64,
+            streams_per_path: 64,
+            body_bytes: 64 * 1024 * 1024,
+            event_bytes: 16 * 1024 * 1024,
+        }
+    }
+}
+
+/// How long everything. Tests scale these; nothing else tells the time.
+#[derive(Clone, Debug)]
+pub struct Times {
+    /// From an open connection to the end of the request's head, and for a TLS handshake.
+    pub request_head: Duration,
+    /// Between two pieces of a request's body.
+    pub request_body: Duration,
+    /// From a request to the upstream's response head.
+    pub response_head: Duration,
+    /// Between two pieces of a response's body.
+    pub response_body: Duration,
+    /// For a WebSocket handshake, the relay's answer included.
+    pub handshake: Duration,
+    /// Between two WebSocket pings.
+    pub ping: Duration,
+    /// Since a client was last heard, until it is dropped.
+    pub silence: Duration,
+    /// For a client to answer a close, and for an unread message to leave before one.
+    pub close: Duration,
+    /// Since the relay was last heard on a stream, until the stream counts as lost.
+    pub session_silence: Duration,
+    /// Between two heartbeats to the client of an event stream whose upstream is away.
+    pub heartbeat: Duration,
+    /// The pause after the first failed attempt to resume. Each further one doubles it.
+    pub retry_first: Duration,
+    /// The longest pause between two attempts to resume.
+    pub retry_longest: Duration,
+    /// Since an upstream was lost, until the edge gives up.
+    pub patience: Duration,
+    /// Since a shutdown, until what is still open is dropped.
+    pub drain: Duration,
+}
+
+impl Default for Times {
+    fn default() -> Self {
+        Self {
+            request_head: Duration::from_secs(10),
+            request_body: Duration::from_secs(30),
+            response_head: Duration::from_secs(60),
+            response_body: Duration::from_secs(60),
+            handshake: Duration::from_secs(10),
+            ping: Duration::from_secs(30),
+            silence: Duration::from_secs(75),
+            close: Duration::from_secs(5),
+            session_silence: Duration::from_secs(45),
+            heartbeat: Duration::from_secs(15),
+            retry_first: Duration::from_millis(100),
+            retry_longest: Duration::from_secs(5),
+            patience: Duration::from_secs(60),
+            drain: Duration::from_secs(10),
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! From a client's upgrade request to a running socket: PROTOCOL.md, "Opening".
+
+use crate::{
+    answer,
+    config::{Limits, Times},
+    headers::Client,
+    hub::{Streams, Subscriber},
+    limits::{Full, Limiter, address_key},
+    metrics::{Metrics, Status},
+    session::{Opened, Relay},
+    socket::Socket,
+    upstream::Body,
+};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version, header,
+};
+use hyper::{body::Incoming, upgrade::Upgraded};
+use hyper_util::rt::TokioIo;
+use std::{net::IpAddr, sync::Arc};
+use tokio::sync::Semaphore;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// The connection below an upgraded request.
+pub(crate) type Connection = tokio_util::either::Either<
+    tokio::net::TcpStream,
+    Box<tokio_rustls::server::TlsStream<tokio::net::TcpStream>>,
+>;
+
+/// Accepts WebSockets.
+pub(crate) struct Gate {
+    relay: Arc<Relay>,
+    streams: Arc<Streams>,
+    limits: Limits,
+    times: Times,
+    metrics: Arc<Metrics>,
+    sockets: Limiter<IpAddr>,
+    capped: Limiter<String>,
+    upstream_sessions: Arc<Semaphore>,
+}
+
+/// The sockets of one server, and when they are to end.
+#[derive(Clone)]
+pub(crate) struct Lifetime {
+    pub(crate) tasks: TaskTracker,
+    /// Begin to end.
+    pub(crate) shutdown: CancellationToken,
+    /// End now.
+    pub(crate) abort: CancellationToken,
+}
+
+fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
+    headers
+        .get_all(name)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|item| item.trim().eq_ignore_ascii_case(token))
+}
+
+/// Whether a request asks for a WebSocket at all.
+pub(crate) fn is_handshake<B>(request: &Request<B>) -> bool {
+    request.method() == Method::GET
+        && request.version() == Version::HTTP_11
+        && has_token(request.headers(), &header::CONNECTION, "upgrade")
+        && has_token(request.headers(), &header::UPGRADE, "websocket")
+}
+
+/// What is wrong with a handshake.
+enum Malformed {
+    Version,
+    Request(&'static str),
+}
+
+impl From<Malformed> for Response<Body> {
+    fn from(malformed: Malformed) -> Self {
+        match malformed {
+            Malformed::Version => {
+                let message = "WebSocket version 13 only";
+                let mut refusal =
+                    answer::refuse(StatusCode::UPGRADE_REQUIRED, "INVALID_REQUEST", message);
+                refusal.headers_mut().insert(
+                    header::SEC_WEBSOCKET_VERSION,
+                    HeaderValue::from_static("13"),
+                );
+                refusal
+            }
+            Malformed::Request(message) => {
+                answer::refuse(StatusCode::BAD_REQUEST, "INVALID_REQUEST", message)
+            }
+        }
+    }
+}
+
+/// The answer to the client's key: RFC 6455 section 4.2.
+fn accept_key(headers: &HeaderMap) -> Result<HeaderValue, Malformed> {
+    if headers
+        .get(header::SEC_WEBSOCKET_VERSION)
+        .is_none_or(|version| version != "13")
+    {
+        return Err(Malformed::Version);
+    }
+    if headers.contains_key(header::TRANSFER_ENCODING)
+        || headers
+            .get(header::CONTENT_LENGTH)
+            .is_some_and(|length| length != "0")
+    {
+        return Err(Malformed::Request("a handshake has no body"));
+    }
+    let mut keys = headers.get_all(header::SEC_WEBSOCKET_KEY).iter();
+    let (Some(key), None) = (keys.next(), keys.next()) else {
+        return Err(Malformed::Request(
+            "exactly one Sec-WebSocket-Key is required",
+        ));
+    };
+    let malformed = Malformed::Request("Sec-WebSocket-Key is malformed");
+    if !BASE64_STANDARD
+        .decode(key)
+        .is_ok_and(|nonce| nonce.len() == 16)
+    {
+        return Err(malformed);
+    }
+    HeaderValue::from_str(&derive_accept_key(key.as_bytes())).map_err(|_| malformed)
+}
+
+impl Gate {
+    pub(crate) fn new(streams: Arc<Streams>, limits: Limits) -> Self {
+        Self {
+            relay: streams.relay.clone(),
+            times: streams.times.clone(),
+            metrics: streams.metrics.clone(),
+            sockets: Limiter::new(limits.sockets),
+            capped: Limiter::new(limits.sockets),
+            upstream_sessions: Arc::new(Semaphore::new(limits.upstream_sessions)),
+            limits,
+            streams,
+        }
+    }
+
+    /// Answers a handshake, and starts the socket if it is accepted.
+    pub(crate) async fn admit(
+        &self,
+        request: Request<Incoming>,
+        client: &Client,
+        lifetime: &Lifetime,
+    ) -> Response<Body> {
+        let mut response = match self.accept(request, client, lifetime).await {
+            Ok(response) => return response,
+            Err(refusal) => refusal,
+        };
+        self.metrics
+            .handshakes_refused
+            .get_or_create(&Status {
+                status: response.status().as_u16(),
+            })
+            .inc();
+        // What the client sends next may be meant for the socket that it did not get.
+        response
+            .headers_mut()
+            .insert(header::CONNECTION, HeaderValue::from_static("close"));
+        response
+    }
+
+    async fn accept(
+        &self,
+        mut request: Request<Incoming>,
+        client: &Client,
+        lifetime: &Lifetime,
+    ) -> Result<Response<Body>, Response<Body>> {
+        let accept = accept_key(request.headers())?;
+        let place = self
+            .sockets
+            .acquire(address_key(client.address), self.limits.sockets_per_address)
+            .map_err(|full| match full {
+                Full::All => answer::busy("too many sockets are open; try again"),
+                Full::Key => {
+                    answer::too_many("too many sockets are open from this address; try again")
+                }
+            })?;
+        let permit = tokio::time::timeout(
+            self.times.handshake,
+            self.upstream_sessions.clone().acquire_owned(),
+        )
+        .await;
+        let Ok(Ok(permit)) = permit else {
+            return Err(answer::busy("too many streams are open; try again"));
+        };
+        let upgrade = hyper::upgrade::on(&mut request);
+        let request = request.map(|_| ());
+        let session = self.relay.session(&request, client).ok_or_else(|| {
+            answer::refuse(
+                StatusCode::BAD_REQUEST,
+                "INVALID_REQUEST",
+                "the query or a header is malformed",
+            )
+        })?;
+        let accepted = match self.relay.open(&session, None).await {
+            Opened::Accepted(accepted) => accepted,
+            Opened::Over => return Err(answer::no_upstream(true)),
+            Opened::Refused(refusal) | Opened::Unavailable(refusal) => return Err(refusal),
+        };
+        if let Some(protocol) = &accepted.protocol
+            && !protocol.to_str().is_ok_and(|protocol| {
+                has_token(request.headers(), &header::SEC_WEBSOCKET_PROTOCOL, protocol)
+            })
+        {
+            tracing::error!("the relay chose a subprotocol that was not offered");
+            return Err(answer::no_upstream(true));
+        }
+        let cap = match accepted.cap {
+            Some((name, most)) => Some(
+                self.capped
+                    .acquire(name, most)
+                    .map_err(|_| answer::busy("too many sockets are waiting; try again"))?,
+            ),
+            None => None,
+        };
+        let subscriber = Subscriber::new(session, self.limits.unread_messages, cap);
+        self.streams
+            .attach(&subscriber, accepted.key, accepted.stream, permit);
+        let socket = Socket {
+            subscriber,
+            relay: self.relay.clone(),
+            metrics: self.metrics.clone(),
+            label: self.metrics.label(accepted.label),
+            limits: self.limits.clone(),
+            times: self.times.clone(),
+            shutdown: lifetime.shutdown.clone(),
+        };
+        let (abort, upgrade_within) = (lifetime.abort.clone(), self.times.handshake);
+        lifetime.tasks.spawn(async move {
+            let _place = place;
+            let subscriber = socket.subscriber.clone();
+            if let Ok(Ok(upgraded)) = tokio::time::timeout(upgrade_within, upgrade).await {
+                abort.run_until_cancelled(run(socket, upgraded)).await;
+            }
+            subscriber.leave();
+        });
+
+        let mut response = Response::new(answer::whole(""));
+        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        let headers = response.headers_mut();
+        headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+        headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+        headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+        if let Some(protocol) = accepted.protocol {
+            headers.insert(header::SEC_WEBSOCKET_PROTOCOL, protocol);
+        }
+        Ok(response)
+    }
+}
+
+/// Frees the HTTP machinery below the socket before it is served: an idle socket is to cost little.
+async fn run(socket: Socket, upgraded: Upgraded) {
+    match upgraded.downcast::<TokioIo<Connection>>() {
+        Ok(parts) => {
+            socket
+                .run(parts.io.into_inner(), parts.read_buf.to_vec())
+                .await
+        }
+        Err(upgraded) => socket.run(TokioIo::new(upgraded), Vec::new()).await,
+    }
+}

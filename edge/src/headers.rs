@@ -1,0 +1,220 @@
+//! Which headers cross the edge, and which it adds.
+
+use http::{
+    HeaderMap, HeaderName, HeaderValue,
+    header::{self, Entry},
+};
+use std::net::IpAddr;
+
+pub(crate) const EDGE_SECRET: HeaderName = HeaderName::from_static("x-edge-secret");
+pub(crate) const EDGE_CLIENT: HeaderName = HeaderName::from_static("x-edge-client");
+pub(crate) const EDGE_PROTOCOL: HeaderName = HeaderName::from_static("x-edge-protocol");
+pub(crate) const EDGE_ORIGIN: HeaderName = HeaderName::from_static("x-edge-origin");
+pub(crate) const EDGE_LABEL: HeaderName = HeaderName::from_static("x-edge-label");
+pub(crate) const EDGE_CAP: HeaderName = HeaderName::from_static("x-edge-cap");
+pub(crate) const EDGE_TERMINAL: HeaderName = HeaderName::from_static("x-edge-terminal");
+pub(crate) const STREAM_KEY: HeaderName = HeaderName::from_static("stream-key");
+pub(crate) const STREAM_BUDGET: HeaderName = HeaderName::from_static("x-stream-budget");
+pub(crate) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+
+/// RFC 9110 section 7.6.1, and what older software puts on a single connection.
+const HOP_BY_HOP: [HeaderName; 9] = [
+    header::CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    header::PROXY_AUTHENTICATE,
+    header::PROXY_AUTHORIZATION,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+];
+
+/// Whether a name is for edge and application only.
+fn is_private(name: &HeaderName) -> bool {
+    name.as_str().starts_with("x-edge-") || *name == STREAM_KEY || *name == STREAM_BUDGET
+}
+
+/// Whether a name tells where a request came from; the edge says that itself.
+fn is_forwarding(name: &HeaderName) -> bool {
+    name.as_str().starts_with("x-forwarded-")
+        || *name == header::FORWARDED
+        || name.as_str() == "x-real-ip"
+}
+
+fn remove_where(headers: &mut HeaderMap, unwanted: impl Fn(&HeaderName) -> bool) {
+    let names: Vec<HeaderName> = headers
+        .keys()
+        .filter(|name| unwanted(name))
+        .cloned()
+        .collect();
+    for name in names {
+        headers.remove(name);
+    }
+}
+
+/// Removes what belongs to one connection: the hop-by-hop headers, and those that `Connection` names.
+fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    let named: Vec<HeaderName> = headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        .collect();
+    for name in named.iter().chain(&HOP_BY_HOP) {
+        headers.remove(name);
+    }
+}
+
+/// Who a client is and how it came.
+#[derive(Clone, Debug)]
+pub(crate) struct Client {
+    pub(crate) address: IpAddr,
+    pub(crate) is_tls: bool,
+}
+
+/// The headers that tell the upstream who asks; they count only with the secret.
+pub(crate) fn introduce(headers: &mut HeaderMap, client: &Client, secret: Option<&HeaderValue>) {
+    let address = client.address.to_canonical().to_string();
+    let scheme = if client.is_tls { "https" } else { "http" };
+    // An address with colons is written in brackets and quotes: RFC 7239 section 6.
+    let node = if address.contains(':') {
+        format!("\"[{address}]\"")
+    } else {
+        address.clone()
+    };
+    let mut forwarded = format!("for={node};proto={scheme}");
+    if let Some(host) = headers.get(header::HOST).cloned() {
+        if let Ok(host) = host.to_str()
+            && host
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"-._:[]".contains(&b))
+        {
+            forwarded.push_str(&format!(";host=\"{host}\""));
+        }
+        headers.insert(FORWARDED_HOST, host);
+    }
+    for (name, value) in [
+        (EDGE_CLIENT, &address),
+        (FORWARDED_FOR, &address),
+        (header::FORWARDED, &forwarded),
+    ] {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(name, value);
+        }
+    }
+    headers.insert(FORWARDED_PROTO, HeaderValue::from_static(scheme));
+    if let Some(secret) = secret {
+        headers.insert(EDGE_SECRET, secret.clone());
+    }
+}
+
+/// A client's request headers as the upstream may see them.
+pub(crate) fn clean_request(headers: &mut HeaderMap) {
+    remove_hop_by_hop(headers);
+    remove_where(headers, |name| is_private(name) || is_forwarding(name));
+    // The length is told anew from the body, so that it cannot contradict it; the edge itself answers `Expect`.
+    headers.remove(header::CONTENT_LENGTH);
+    headers.remove(header::EXPECT);
+}
+
+/// The upstream's response headers as a client may see them.
+pub(crate) fn clean_response(headers: &mut HeaderMap) {
+    if headers.contains_key(header::TRANSFER_ENCODING) {
+        headers.remove(header::CONTENT_LENGTH);
+    }
+    remove_hop_by_hop(headers);
+    remove_where(headers, is_private);
+}
+
+/// Copies all values of some headers.
+pub(crate) fn copy(from: &HeaderMap, to: &mut HeaderMap, wanted: impl Fn(&HeaderName) -> bool) {
+    for name in from.keys().filter(|name| wanted(name)) {
+        if let Entry::Vacant(entry) = to.entry(name) {
+            let mut values = from.get_all(name).iter();
+            if let Some(first) = values.next() {
+                let mut entry = entry.insert_entry(first.clone());
+                for value in values {
+                    entry.append(value.clone());
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(lines: &[(&str, &str)]) -> HeaderMap {
+        lines
+            .iter()
+            .map(|(name, value)| {
+                (
+                    name.parse::<HeaderName>().unwrap(),
+                    HeaderValue::from_str(value).unwrap(),
+                )
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_client_cannot_speak_as_the_edge() {
+        let mut request = headers(&[
+            ("x-edge-secret", "guess"),
+            ("X-Edge-Anything", "x"),
+            ("x-stream-budget", "0"),
+            ("stream-key", "k"),
+            ("x-forwarded-for", "1.2.3.4"),
+            ("forwarded", "for=1.2.3.4"),
+            ("connection", "keep-alive, X-Named"),
+            ("x-named", "x"),
+            ("te", "trailers"),
+            ("content-length", "3"),
+            ("expect", "100-continue"),
+            ("accept", "text/html"),
+        ]);
+        clean_request(&mut request);
+        assert_eq!(request, headers(&[("accept", "text/html")]));
+    }
+
+    #[test]
+    fn the_client_is_introduced_in_every_dialect() {
+        let mut request = headers(&[("host", "app.example:8080")]);
+        let client = Client {
+            address: "2001:db8::1".parse().unwrap(),
+            is_tls: true,
+        };
+        introduce(&mut request, &client, Some(&HeaderValue::from_static("s")));
+        let expected = headers(&[
+            ("host", "app.example:8080"),
+            ("x-forwarded-host", "app.example:8080"),
+            ("x-edge-client", "2001:db8::1"),
+            ("x-forwarded-for", "2001:db8::1"),
+            (
+                "forwarded",
+                "for=\"[2001:db8::1]\";proto=https;host=\"app.example:8080\"",
+            ),
+            ("x-forwarded-proto", "https"),
+            ("x-edge-secret", "s"),
+        ]);
+        assert_eq!(request, expected);
+    }
+
+    #[test]
+    fn a_host_cannot_add_a_forwarded_element() {
+        let mut request = headers(&[("host", "a\";for=evil")]);
+        let client = Client {
+            address: "192.0.2.1".parse().unwrap(),
+            is_tls: false,
+        };
+        introduce(&mut request, &client, None);
+        assert_eq!(request[header::FORWARDED], "for=192.0.2.1;proto=http");
+        assert!(!request.contains_key(EDGE_SECRET));
+    }
+}

@@ -1,0 +1,378 @@
+//! Upstream streams and who listens to them: PROTOCOL.md, "Sharing", and resumption.
+
+use crate::{
+    backoff::Backoff,
+    config::Times,
+    limits::Permit,
+    metrics::Metrics,
+    outbox::{Delivery, Outbox, Outgoing},
+    position::Position,
+    session::{self, Opened, Relay, Said, Session, close},
+    sse::{Block, EventStream, Next},
+};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+use tokio::{
+    select,
+    sync::{Notify, OwnedSemaphorePermit},
+    time::Instant,
+};
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, frame::coding::CloseCode};
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// One socket as its stream sees it.
+///
+/// Locks are taken in this order: `hub`, an audience, `outbox`.
+pub(crate) struct Subscriber {
+    number: u64,
+    /// What the socket asked for.
+    pub(crate) session: Session,
+    outbox: Mutex<Outbox>,
+    changed: Notify,
+    hub: Mutex<Option<Arc<Hub>>>,
+    /// Held until there is news: the relay's limit on sockets that wait for something to exist.
+    waiting: Mutex<Option<Permit<String>>>,
+}
+
+impl Subscriber {
+    pub(crate) fn new(
+        session: Session,
+        max_unread: usize,
+        waiting: Option<Permit<String>>,
+    ) -> Arc<Self> {
+        static NUMBERS: AtomicU64 = AtomicU64::new(0);
+        Arc::new(Self {
+            number: NUMBERS.fetch_add(1, Ordering::Relaxed),
+            session,
+            outbox: Mutex::new(Outbox::new(max_unread)),
+            changed: Notify::new(),
+            hub: Mutex::new(None),
+            waiting: Mutex::new(waiting),
+        })
+    }
+
+    /// Passes on what the relay said.
+    pub(crate) fn tell(&self, said: &Said) {
+        match said {
+            Said::Delivery(delivery) => self.deliver(delivery),
+            Said::Close(frame) => self.close(frame.clone()),
+        }
+    }
+
+    fn deliver(&self, delivery: &Delivery) {
+        if delivery.id.is_some() {
+            lock(&self.waiting).take();
+        }
+        let mut outbox = lock(&self.outbox);
+        if outbox.deliver(delivery).is_err() {
+            outbox.abandon(close(CloseCode::Again, "too much unread"));
+        }
+        drop(outbox);
+        self.changed.notify_one();
+    }
+
+    /// Closes the socket after what waits.
+    pub(crate) fn close(&self, frame: CloseFrame) {
+        lock(&self.outbox).close(frame);
+        self.changed.notify_one();
+    }
+
+    /// Takes what is to be sent next.
+    pub(crate) fn pop(&self) -> Option<Outgoing> {
+        lock(&self.outbox).pop()
+    }
+
+    /// Waits until there may be something to send.
+    pub(crate) async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// The socket is gone; a stream that nobody listens to any more is dropped.
+    pub(crate) fn leave(&self) {
+        if let Some(hub) = lock(&self.hub).take() {
+            lock(&hub.audience).members.remove(&self.number);
+            hub.left.notify_one();
+        }
+    }
+}
+
+/// One upstream stream and its listeners.
+struct Hub {
+    key: Option<String>,
+    audience: Mutex<Audience>,
+    left: Notify,
+}
+
+#[derive(Default)]
+struct Audience {
+    members: BTreeMap<u64, Arc<Subscriber>>,
+    position: Position,
+    last_id: Option<String>,
+    is_over: bool,
+}
+
+impl Hub {
+    fn new(key: Option<String>) -> Arc<Self> {
+        Arc::new(Self {
+            key,
+            audience: Mutex::default(),
+            left: Notify::new(),
+        })
+    }
+
+    /// Passes on one message; `false` when it is no news.
+    fn deliver(&self, delivery: &Delivery, last_id: Option<String>) -> bool {
+        let mut audience = lock(&self.audience);
+        if let Some(id) = &delivery.id {
+            if !audience.position.advance(id) {
+                return false;
+            }
+            audience.last_id = last_id;
+        }
+        for member in audience.members.values() {
+            member.deliver(delivery);
+        }
+        delivery.id.is_some()
+    }
+
+    /// Ends the stream for everybody.
+    fn close(&self, frame: &CloseFrame) {
+        let mut audience = lock(&self.audience);
+        audience.is_over = true;
+        for member in std::mem::take(&mut audience.members).into_values() {
+            member.close(frame.clone());
+        }
+    }
+
+    /// Ends the stream for one.
+    fn dismiss(&self, member: &Subscriber, frame: CloseFrame) {
+        lock(&self.audience).members.remove(&member.number);
+        member.close(frame);
+    }
+
+    /// Ends the stream if nobody listens; nobody can join after that.
+    fn end_if_deserted(&self) -> bool {
+        let mut audience = lock(&self.audience);
+        audience.is_over |= audience.members.is_empty();
+        audience.is_over
+    }
+
+    async fn deserted(&self) {
+        while !self.end_if_deserted() {
+            self.left.notified().await;
+        }
+    }
+
+    /// Whose credentials to use next (the most recently authorised), and where to go on.
+    fn spokesman(&self) -> Option<(Arc<Subscriber>, Option<String>)> {
+        let audience = lock(&self.audience);
+        let (_, member) = audience.members.last_key_value()?;
+        Some((member.clone(), audience.last_id.clone()))
+    }
+
+    /// Moves a listener here from its own stream, as soon as that has brought it as far as this one is. Under this stream's lock, so
+    /// that whatever comes later reaches the newcomer, and whatever came before it has.
+    fn adopt(self: &Arc<Self>, newcomer: &Arc<Subscriber>) -> bool {
+        let mut place = lock(&newcomer.hub);
+        let Some(old) = place.as_ref() else {
+            return true;
+        };
+        let mut audience = lock(&self.audience);
+        if audience.is_over
+            || !lock(&newcomer.outbox)
+                .position()
+                .reaches(&audience.position)
+        {
+            return false;
+        }
+        audience.members.insert(newcomer.number, newcomer.clone());
+        drop(audience);
+        lock(&old.audience).members.remove(&newcomer.number);
+        *place = Some(self.clone());
+        true
+    }
+}
+
+/// All upstream streams.
+pub(crate) struct Streams {
+    pub(crate) relay: Arc<Relay>,
+    pub(crate) times: Times,
+    pub(crate) metrics: Arc<Metrics>,
+    shared: Mutex<HashMap<String, Arc<Hub>>>,
+}
+
+impl Streams {
+    pub(crate) fn new(relay: Arc<Relay>, times: Times, metrics: Arc<Metrics>) -> Arc<Self> {
+        Arc::new(Self {
+            relay,
+            times,
+            metrics,
+            shared: Mutex::default(),
+        })
+    }
+
+    /// Delivers a stream that was just accepted to its subscriber, or lets it join the stream that is there already.
+    pub(crate) fn attach(
+        self: &Arc<Self>,
+        subscriber: &Arc<Subscriber>,
+        key: Option<String>,
+        stream: EventStream,
+        permit: OwnedSemaphorePermit,
+    ) {
+        let mut shared = lock(&self.shared);
+        let existing = key.as_ref().and_then(|key| shared.get(key)).cloned();
+        let hub = Hub::new(if existing.is_some() { None } else { key });
+        lock(&hub.audience)
+            .members
+            .insert(subscriber.number, subscriber.clone());
+        *lock(&subscriber.hub) = Some(hub.clone());
+        if let Some(key) = &hub.key {
+            shared.insert(key.clone(), hub.clone());
+        }
+        drop(shared);
+        let join = existing.map(|existing| (existing, subscriber.clone()));
+        if let Some((existing, newcomer)) = &join
+            && existing.adopt(newcomer)
+        {
+            return;
+        }
+        let feed = Feed {
+            hub,
+            join,
+            streams: self.clone(),
+        };
+        tokio::spawn(async move {
+            let _permit = permit;
+            feed.streams.metrics.upstream_streams.inc();
+            feed.run(stream).await;
+            feed.streams.metrics.upstream_streams.dec();
+        });
+    }
+
+    fn forget(&self, hub: &Arc<Hub>) {
+        if let Some(key) = &hub.key {
+            let mut shared = lock(&self.shared);
+            if shared.get(key).is_some_and(|there| Arc::ptr_eq(there, hub)) {
+                shared.remove(key);
+            }
+        }
+    }
+}
+
+/// The task that reads one upstream stream.
+struct Feed {
+    hub: Arc<Hub>,
+    /// The stream that this one's listener joins when it has come far enough.
+    join: Option<(Arc<Hub>, Arc<Subscriber>)>,
+    streams: Arc<Streams>,
+}
+
+/// Why reading stopped.
+enum Stopped {
+    /// Nobody needs this stream any more.
+    Over,
+    /// It broke off; `healthy` when it had been good for something.
+    Lost { healthy: bool },
+}
+
+impl Feed {
+    async fn run(&self, mut stream: EventStream) {
+        let mut backoff: Option<Backoff> = None;
+        while let Stopped::Lost { healthy } = self.follow(stream).await {
+            if healthy {
+                backoff = None;
+            }
+            let backoff = backoff.get_or_insert_with(|| Backoff::new(&self.streams.times));
+            self.streams.metrics.resumptions.inc();
+            match self.resume(backoff).await {
+                Some(resumed) => stream = resumed,
+                None => break,
+            }
+        }
+        self.streams.forget(&self.hub);
+    }
+
+    async fn follow(&self, mut stream: EventStream) -> Stopped {
+        let since = Instant::now();
+        let mut healthy = false;
+        loop {
+            let next = select! {
+                () = self.hub.deserted() => return Stopped::Over,
+                next = stream.next(self.streams.times.session_silence) => next,
+            };
+            match next {
+                Next::Block(block) => match self.pass_on(&block) {
+                    Some(news) => healthy |= news,
+                    None => return Stopped::Over,
+                },
+                Next::Ended | Next::Cut(_) => {
+                    healthy |= since.elapsed() >= self.streams.times.retry_longest;
+                    return Stopped::Lost { healthy };
+                }
+            }
+        }
+    }
+
+    /// Passes a block on; `None` when the stream is over with it, else whether it was news.
+    fn pass_on(&self, block: &Block) -> Option<bool> {
+        let news = match session::read(block) {
+            Ok(None) => false,
+            Ok(Some((Said::Delivery(delivery), id))) => self.hub.deliver(&delivery, id),
+            Ok(Some((Said::Close(frame), _))) => {
+                self.hub.close(&frame);
+                return None;
+            }
+            Err(error) => {
+                tracing::error!(%error, "a session stream");
+                self.hub.close(&close(CloseCode::Error, "server error"));
+                return None;
+            }
+        };
+        match &self.join {
+            Some((existing, newcomer)) if existing.adopt(newcomer) => None,
+            Some(_) | None => Some(news),
+        }
+    }
+
+    async fn resume(&self, backoff: &mut Backoff) -> Option<EventStream> {
+        let Streams { relay, .. } = &*self.streams;
+        loop {
+            let in_time = select! {
+                () = self.hub.deserted() => return None,
+                in_time = backoff.wait() => in_time,
+            };
+            if !in_time {
+                self.hub.close(&close(CloseCode::Again, "try again later"));
+                return None;
+            }
+            // Each listener resumes with its own credentials: whose were refused is out, and the next one tries.
+            while let Some((member, last_id)) = self.hub.spokesman() {
+                let asked = relay.open(&member.session, last_id.as_deref());
+                let opened = select! {
+                    () = self.hub.deserted() => return None,
+                    opened = tokio::time::timeout_at(backoff.deadline(), asked) => opened,
+                };
+                match opened {
+                    Ok(Opened::Accepted(accepted)) => return Some(accepted.stream),
+                    Ok(Opened::Over) => {
+                        self.hub.close(&close(CloseCode::Normal, ""));
+                        return None;
+                    }
+                    Ok(Opened::Refused(_)) => {
+                        self.hub
+                            .dismiss(&member, close(CloseCode::Policy, "refused"));
+                    }
+                    Ok(Opened::Unavailable(_)) | Err(_) => break,
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Terminates WebSockets for an application that speaks only HTTP, and is its reverse proxy, so that one address serves a client both ways.
+//!
+//! What a socket may see and what is said on it is decided by the application's relay, which the edge asks over HTTP: PROTOCOL.md
+//! is the contract between the two. The edge knows nothing of what the messages are about.
+//!
+//! ```no_run
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let upstream = edge::HttpUpstream::new(&"http://127.0.0.1:3001".parse()?)?;
+//! let edge = edge::Edge::new(edge::Config::default(), upstream)?;
+//! let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+//! edge.serve(listener, async { let _ = tokio::signal::ctrl_c().await; }).await;
+//! # Ok(()) }
+//! ```
+//!
+//! A program that contains the application implements [`Upstream`] instead of using [`HttpUpstream`].
+
+mod answer;
+mod backoff;
+mod body;
+mod config;
+mod handshake;
+mod headers;
+mod hub;
+mod limits;
+mod mend;
+mod metrics;
+mod outbox;
+mod pace;
+mod position;
+mod proxy;
+mod server;
+mod session;
+mod socket;
+mod sse;
+mod tls;
+mod upstream;
+
+pub use config::{Config, Limits, Times};
+pub use tls::tls;
+pub use upstream::{Body, BodyError, BoxError, HttpUpstream, Upstream, UpstreamError};
+
+use std::{net::IpAddr, sync::Arc};
+
+/// Why an edge cannot be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The secret cannot be sent in a header.
+    #[error("the secret must be visible ASCII")]
+    Secret,
+    /// The session path is no path.
+    #[error("the session path must begin with / and have no query")]
+    SessionPath,
+}
+
+/// One edge. Clones are the same edge: their limits and metrics are common.
+#[derive(Clone)]
+pub struct Edge {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    config: Config,
+    metrics: Arc<metrics::Metrics>,
+    connections: limits::Limiter<IpAddr>,
+    gate: handshake::Gate,
+    proxy: proxy::Proxy,
+}
+
+impl Edge {
+    /// An edge in front of `upstream`.
+    ///
+    /// # Errors
+    /// When the configuration contradicts itself.
+    pub fn new(config: Config, upstream: impl Upstream) -> Result<Self, ConfigError> {
+        let secret = config
+            .secret
+            .as_deref()
+            .map(|secret| {
+                let mut value =
+                    http::HeaderValue::from_str(secret).map_err(|_| ConfigError::Secret)?;
+                value.set_sensitive(true);
+                Ok(value)
+            })
+            .transpose()?;
+        let path_is_plain = config.session_path.starts_with('/')
+            && config
+                .session_path
+                .parse::<http::Uri>()
+                .is_ok_and(|uri| uri.query().is_none());
+        if !path_is_plain {
+            return Err(ConfigError::SessionPath);
+        }
+        let upstream: Arc<dyn Upstream> = Arc::new(upstream);
+        let metrics = Arc::new(metrics::Metrics::new());
+        let relay = Arc::new(session::Relay {
+            upstream: upstream.clone(),
+            secret: secret.clone(),
+            path: config.session_path.clone(),
+            max_event: config.limits.event_bytes,
+            answer_within: config.times.handshake,
+        });
+        let (limits, times) = (config.limits.clone(), config.times.clone());
+        let streams = hub::Streams::new(relay, times.clone(), metrics.clone());
+        let gate = handshake::Gate::new(streams, limits.clone());
+        let connections = limits::Limiter::new(limits.connections);
+        let proxy = proxy::Proxy::new(upstream, secret, limits, times, metrics.clone());
+        Ok(Self {
+            shared: Arc::new(Shared {
+                config,
+                metrics,
+                connections,
+                gate,
+                proxy,
+            }),
+        })
+    }
+
+    /// What has been counted, in the Prometheus (OpenMetrics) text format.
+    pub fn metrics(&self) -> String {
+        self.shared.metrics.text()
+    }
+}

@@ -1,0 +1,114 @@
+//! Counting what is open, in all and for each key, with permits that count themselves down.
+
+use std::{
+    collections::HashMap,
+    hash::Hash,
+    net::{IpAddr, Ipv6Addr},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+/// Whom a per-address limit counts: an IPv6 client has a whole /64 to itself, so that is what counts there.
+pub(crate) fn address_key(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => IpAddr::V4(v4),
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from(u128::from(v6) & !u128::from(u64::MAX))),
+    }
+}
+
+/// Which limit was met.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Full {
+    /// The limit for all keys together.
+    All,
+    /// The limit for this key.
+    Key,
+}
+
+/// Counts permits in all and for each key.
+pub(crate) struct Limiter<K: Eq + Hash + Clone> {
+    all: usize,
+    counts: Arc<Mutex<Counts<K>>>,
+}
+
+struct Counts<K> {
+    all: usize,
+    by_key: HashMap<K, usize>,
+}
+
+impl<K: Eq + Hash + Clone> Limiter<K> {
+    pub(crate) fn new(all: usize) -> Self {
+        Self {
+            all,
+            counts: Arc::new(Mutex::new(Counts {
+                all: 0,
+                by_key: HashMap::new(),
+            })),
+        }
+    }
+
+    /// Counts one more for `key`, unless there are `per_key` already, or the limit for all is met.
+    pub(crate) fn acquire(&self, key: K, per_key: usize) -> Result<Permit<K>, Full> {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        if counts.all >= self.all {
+            return Err(Full::All);
+        }
+        if counts.by_key.get(&key).copied().unwrap_or(0) >= per_key {
+            return Err(Full::Key);
+        }
+        counts.all += 1;
+        *counts.by_key.entry(key.clone()).or_insert(0) += 1;
+        Ok(Permit {
+            key,
+            counts: self.counts.clone(),
+        })
+    }
+}
+
+/// One counted thing; dropping it counts down.
+pub(crate) struct Permit<K: Eq + Hash> {
+    key: K,
+    counts: Arc<Mutex<Counts<K>>>,
+}
+
+impl<K: Eq + Hash> Drop for Permit<K> {
+    fn drop(&mut self) {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.all -= 1;
+        if let Some(count) = counts.by_key.get_mut(&self.key) {
+            *count -= 1;
+            if *count == 0 {
+                counts.by_key.remove(&self.key);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn permits_count_up_and_down() {
+        let limiter = Limiter::new(3);
+        let a1 = limiter.acquire("a", 2).ok();
+        let a2 = limiter.acquire("a", 2).ok();
+        assert!(a1.is_some() && a2.is_some());
+        assert_eq!(limiter.acquire("a", 2).err(), Some(Full::Key));
+        let b = limiter.acquire("b", 2).ok();
+        assert!(b.is_some());
+        assert_eq!(limiter.acquire("c", 2).err(), Some(Full::All));
+        drop(a1);
+        assert!(limiter.acquire("a", 2).is_ok());
+        drop((a2, b));
+        assert!(limiter.counts.lock().unwrap().by_key.is_empty());
+    }
+
+    #[test]
+    fn an_ipv6_client_is_its_network() {
+        let key = |text: &str| address_key(text.parse().unwrap());
+        assert_eq!(key("2001:db8:1:2:3::4"), key("2001:db8:1:2:ffff::1"));
+        assert_ne!(key("2001:db8:1:2::"), key("2001:db8:1:3::"));
+        assert_eq!(key("::ffff:192.0.2.1"), key("192.0.2.1"));
+        assert_ne!(key("192.0.2.1"), key("192.0.2.2"));
+    }
+}

@@ -1,0 +1,123 @@
+//! `bookstrack-edge`: the edge as a program of its own.
+
+use anyhow::Context;
+use clap::Parser;
+use edge::{Config, Edge, HttpUpstream};
+use std::{net::SocketAddr, path::PathBuf};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+/// Terminates WebSockets for an application that speaks only HTTP, and is its reverse proxy.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    /// The application: http(s)://host[:port]
+    #[arg(long, env = "EDGE_UPSTREAM")]
+    upstream: http::Uri,
+    /// Where clients connect
+    #[arg(long, env = "EDGE_LISTEN", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// Where /metrics is served; nowhere if not given
+    #[arg(long, env = "EDGE_ADMIN")]
+    admin: Option<SocketAddr>,
+    /// Shared with the application, which then believes who the client is
+    #[arg(long, env = "EDGE_SECRET", hide_env_values = true)]
+    secret: Option<String>,
+    /// PEM certificate chain; clients then connect by TLS
+    #[arg(long, env = "EDGE_TLS_CERT", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// PEM private key of the certificate
+    #[arg(long, env = "EDGE_TLS_KEY", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// WebSockets open at the same time, in all
+    #[arg(long, default_value_t = edge::Limits::default().sockets)]
+    max_sockets: usize,
+    /// WebSockets open at the same time, of one address
+    #[arg(long, default_value_t = edge::Limits::default().sockets_per_address)]
+    max_sockets_per_address: usize,
+    /// Event streams open at the same time, in all
+    #[arg(long, default_value_t = edge::Limits::default().streams)]
+    max_streams: usize,
+    /// Event streams open at the same time, of one address
+    #[arg(long, default_value_t = edge::Limits::default().streams_per_address)]
+    max_streams_per_address: usize,
+}
+
+/// Done on the first interrupt or termination signal.
+async fn signalled(stop: CancellationToken) {
+    #[cfg(unix)]
+    {
+        let terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate());
+        if let Ok(mut terminate) = terminate {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+            stop.cancel();
+            return;
+        }
+    }
+    // Without a signal handler the program runs until it is killed.
+    if tokio::signal::ctrl_c().await.is_ok() {
+        stop.cancel();
+    }
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into()),
+        )
+        .with_writer(std::io::stderr)
+        .init();
+    let arguments = Arguments::parse();
+    let mut config = Config {
+        secret: arguments.secret,
+        ..Config::default()
+    };
+    config.limits.sockets = arguments.max_sockets;
+    config.limits.sockets_per_address = arguments.max_sockets_per_address;
+    config.limits.connections = config.limits.connections.max(arguments.max_sockets * 2);
+    config.limits.connections_per_address = config
+        .limits
+        .connections_per_address
+        .max(arguments.max_sockets_per_address * 2);
+    config.limits.streams = arguments.max_streams;
+    config.limits.streams_per_address = arguments.max_streams_per_address;
+    let tls = match (&arguments.tls_cert, &arguments.tls_key) {
+        (Some(certificate), Some(key)) => {
+            Some(edge::tls(certificate, key).context("the TLS certificate")?)
+        }
+        _ => None,
+    };
+    let edge = Edge::new(config, HttpUpstream::new(&arguments.upstream)?)?;
+    let listener = TcpListener::bind(arguments.listen)
+        .await
+        .with_context(|| format!("{}", arguments.listen))?;
+    let stop = CancellationToken::new();
+    tokio::spawn(signalled(stop.clone()));
+    tracing::info!(listen = %listener.local_addr()?, upstream = %arguments.upstream, tls = tls.is_some(), "open");
+    let metrics = async {
+        match arguments.admin {
+            Some(address) => {
+                let listener = TcpListener::bind(address)
+                    .await
+                    .with_context(|| format!("{address}"))?;
+                edge.serve_metrics(listener, stop.cancelled()).await;
+                anyhow::Ok(())
+            }
+            None => anyhow::Ok(()),
+        }
+    };
+    let clients = async {
+        match tls {
+            Some(tls) => edge.serve_tls(listener, tls, stop.cancelled()).await,
+            None => edge.serve(listener, stop.cancelled()).await,
+        }
+        anyhow::Ok(())
+    };
+    tokio::try_join!(metrics, clients)?;
+    tracing::info!("closed");
+    Ok(())
+}

@@ -1,0 +1,212 @@
+//! What the edge counts, in the Prometheus text format.
+
+use prometheus_client::{
+    encoding::{EncodeLabelSet, text::encode},
+    metrics::{
+        counter::Counter,
+        family::Family,
+        gauge::Gauge,
+        histogram::{Histogram, exponential_buckets},
+    },
+    registry::Registry,
+};
+use std::{
+    collections::BTreeSet,
+    sync::{Mutex, PoisonError},
+};
+
+/// The relay names labels; more than these are counted together, so that it cannot fill the memory.
+const MAX_LABELS: usize = 16;
+
+/// What a socket is counted under.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct Label {
+    pub(crate) label: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct Closed {
+    pub(crate) label: String,
+    pub(crate) code: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct Traffic {
+    pub(crate) label: String,
+    /// `in`: from the client; `out`: to it.
+    pub(crate) direction: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct Status {
+    pub(crate) status: u16,
+}
+
+/// All counters of one edge.
+pub(crate) struct Metrics {
+    registry: Registry,
+    labels: Mutex<BTreeSet<String>>,
+    pub(crate) sockets_open: Family<Label, Gauge>,
+    pub(crate) sockets: Family<Label, Counter>,
+    pub(crate) closes: Family<Closed, Counter>,
+    pub(crate) durations: Family<Label, Histogram>,
+    pub(crate) messages: Family<Traffic, Counter>,
+    pub(crate) bytes: Family<Traffic, Counter>,
+    pub(crate) handshakes_refused: Family<Status, Counter>,
+    pub(crate) upstream_streams: Gauge,
+    pub(crate) resumptions: Counter,
+    pub(crate) requests: Family<Status, Counter>,
+    pub(crate) streams_open: Gauge,
+    pub(crate) streams_mended: Counter,
+    pub(crate) streams_over_budget: Counter,
+    pub(crate) connections_open: Gauge,
+}
+
+impl Metrics {
+    pub(crate) fn new() -> Self {
+        let mut registry = Registry::with_prefix("edge");
+        let durations = Family::new_with_constructor(
+            (|| Histogram::new(exponential_buckets(0.1, 4.0, 9))) as fn() -> _,
+        );
+        let metrics = Self {
+            labels: Mutex::default(),
+            sockets_open: Family::default(),
+            sockets: Family::default(),
+            closes: Family::default(),
+            durations,
+            messages: Family::default(),
+            bytes: Family::default(),
+            handshakes_refused: Family::default(),
+            upstream_streams: Gauge::default(),
+            resumptions: Counter::default(),
+            requests: Family::default(),
+            streams_open: Gauge::default(),
+            streams_mended: Counter::default(),
+            streams_over_budget: Counter::default(),
+            connections_open: Gauge::default(),
+            registry: Registry::default(),
+        };
+        let r = &mut registry;
+        r.register(
+            "sockets_open",
+            "WebSockets open now",
+            metrics.sockets_open.clone(),
+        );
+        r.register("sockets", "WebSockets accepted", metrics.sockets.clone());
+        r.register(
+            "socket_closes",
+            "WebSockets ended, by close code (1006: without one)",
+            metrics.closes.clone(),
+        );
+        r.register(
+            "socket_duration_seconds",
+            "How long WebSockets were open",
+            metrics.durations.clone(),
+        );
+        r.register(
+            "socket_messages",
+            "WebSocket messages, from (in) and to (out) clients",
+            metrics.messages.clone(),
+        );
+        r.register(
+            "socket_bytes",
+            "Payload bytes of those messages",
+            metrics.bytes.clone(),
+        );
+        r.register(
+            "handshakes_refused",
+            "Handshakes refused, by status",
+            metrics.handshakes_refused.clone(),
+        );
+        r.register(
+            "upstream_sessions_open",
+            "Relay streams open now",
+            metrics.upstream_streams.clone(),
+        );
+        r.register(
+            "upstream_sessions_lost",
+            "Relay streams that broke off",
+            metrics.resumptions.clone(),
+        );
+        r.register(
+            "requests",
+            "Proxied requests, by status",
+            metrics.requests.clone(),
+        );
+        r.register(
+            "streams_open",
+            "Proxied event streams open now",
+            metrics.streams_open.clone(),
+        );
+        r.register(
+            "streams_mended",
+            "Resumptions of proxied event streams",
+            metrics.streams_mended.clone(),
+        );
+        r.register(
+            "streams_over_budget",
+            "Event streams passed on without a budget",
+            metrics.streams_over_budget.clone(),
+        );
+        r.register(
+            "connections_open",
+            "Client connections open now",
+            metrics.connections_open.clone(),
+        );
+        Self {
+            registry,
+            ..metrics
+        }
+    }
+
+    /// The label to count under: the relay's, unless there are too many of them.
+    pub(crate) fn label(&self, wanted: Option<String>) -> Label {
+        let wanted = wanted.unwrap_or_else(|| "none".to_owned());
+        let mut labels = self.labels.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = labels.contains(&wanted)
+            || (labels.len() < MAX_LABELS && labels.insert(wanted.clone()));
+        Label {
+            label: if known { wanted } else { "other".to_owned() },
+        }
+    }
+
+    /// Everything, as text.
+    pub(crate) fn text(&self) -> String {
+        let mut text = String::new();
+        // Writing to a string cannot fail.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_limited() {
+        let metrics = Metrics::new();
+        for n in 0..MAX_LABELS {
+            assert_eq!(metrics.label(Some(n.to_string())).label, n.to_string());
+        }
+        assert_eq!(metrics.label(Some("one-more".into())).label, "other");
+        assert_eq!(metrics.label(Some("3".into())).label, "3");
+    }
+
+    #[test]
+    fn what_is_counted_is_told() {
+        let metrics = Metrics::new();
+        metrics
+            .closes
+            .get_or_create(&Closed {
+                label: "v1".into(),
+                code: 1000,
+            })
+            .inc();
+        assert!(
+            metrics
+                .text()
+                .contains("edge_socket_closes_total{label=\"v1\",code=\"1000\"} 1\n")
+        );
+    }
+}

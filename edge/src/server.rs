@@ -1,0 +1,230 @@
+//! Accepting connections, and letting go of them.
+
+use crate::{
+    Edge, answer,
+    handshake::{Connection, Lifetime, is_handshake},
+    headers::Client,
+    limits::address_key,
+    upstream::{Body, BodyError},
+};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::BodyExt;
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use socket2::{SockRef, TcpKeepalive};
+use std::{convert::Infallible, future::Future, net::IpAddr, sync::Arc, time::Duration};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    select,
+};
+use tokio_rustls::{TlsAcceptor, rustls::ServerConfig};
+use tokio_util::{either::Either, sync::CancellationToken, task::TaskTracker};
+
+/// What hyper may buffer of one request's head.
+const MAX_HEAD: usize = 32 * 1024;
+/// A listener that cannot accept (no file descriptors, say) tries again after this.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Lets the kernel drop a peer that has vanished, or takes nothing of what it was sent.
+fn tune(stream: &TcpStream, silence: Duration) {
+    let socket = SockRef::from(stream);
+    let keepalive = TcpKeepalive::new()
+        .with_time(silence / 2)
+        .with_interval(silence / 4);
+    let tuned = stream
+        .set_nodelay(true)
+        .and_then(|()| socket.set_tcp_keepalive(&keepalive));
+    #[cfg(target_os = "linux")]
+    let tuned = tuned.and_then(|()| socket.set_tcp_user_timeout(Some(silence)));
+    if let Err(error) = tuned {
+        tracing::debug!(%error, "a connection keeps the system's own settings");
+    }
+}
+
+async fn accept(listener: &TcpListener) -> (TcpStream, IpAddr) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => return (stream, peer.ip()),
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+impl Edge {
+    /// Serves clients until `shutdown` is done: then sockets are closed with 1012, event streams cut so that their clients come back, and
+    /// what is still open after [`Times::drain`](crate::Times::drain) is dropped.
+    pub async fn serve(&self, listener: TcpListener, shutdown: impl Future<Output = ()> + Send) {
+        self.accept_all(listener, None, shutdown).await;
+    }
+
+    /// [`serve`](Self::serve) over TLS.
+    pub async fn serve_tls(
+        &self,
+        listener: TcpListener,
+        tls: Arc<ServerConfig>,
+        shutdown: impl Future<Output = ()> + Send,
+    ) {
+        self.accept_all(listener, Some(TlsAcceptor::from(tls)), shutdown)
+            .await;
+    }
+
+    async fn accept_all(
+        &self,
+        listener: TcpListener,
+        tls: Option<TlsAcceptor>,
+        shutdown: impl Future<Output = ()> + Send,
+    ) {
+        let lifetime = Lifetime {
+            tasks: TaskTracker::new(),
+            shutdown: CancellationToken::new(),
+            abort: CancellationToken::new(),
+        };
+        let mut shutdown = std::pin::pin!(shutdown);
+        loop {
+            let (stream, address) = select! {
+                () = &mut shutdown => break,
+                accepted = accept(&listener) => accepted,
+            };
+            let limits = &self.shared.config.limits;
+            let Ok(permit) = self
+                .shared
+                .connections
+                .acquire(address_key(address), limits.connections_per_address)
+            else {
+                tracing::debug!("too many connections");
+                continue;
+            };
+            let (edge, tls, connection_lifetime) = (self.clone(), tls.clone(), lifetime.clone());
+            let abort = lifetime.abort.clone();
+            lifetime.tasks.spawn(async move {
+                edge.shared.metrics.connections_open.inc();
+                let served = edge.serve_connection(stream, address, tls, connection_lifetime);
+                abort.run_until_cancelled(served).await;
+                edge.shared.metrics.connections_open.dec();
+                drop(permit);
+            });
+        }
+        drop(listener);
+        lifetime.shutdown.cancel();
+        lifetime.tasks.close();
+        if tokio::time::timeout(self.shared.config.times.drain, lifetime.tasks.wait())
+            .await
+            .is_err()
+        {
+            lifetime.abort.cancel();
+            lifetime.tasks.wait().await;
+        }
+    }
+
+    async fn serve_connection(
+        &self,
+        stream: TcpStream,
+        address: IpAddr,
+        tls: Option<TlsAcceptor>,
+        lifetime: Lifetime,
+    ) {
+        let times = &self.shared.config.times;
+        tune(&stream, times.silence);
+        let client = Client {
+            address,
+            is_tls: tls.is_some(),
+        };
+        let io: Connection = match tls {
+            None => Either::Left(stream),
+            Some(tls) => match tokio::time::timeout(times.request_head, tls.accept(stream)).await {
+                Ok(Ok(stream)) => Either::Right(Box::new(stream)),
+                Ok(Err(_)) | Err(_) => return,
+            },
+        };
+        let shutdown = lifetime.shutdown.clone();
+        let service = service_fn(|request| {
+            let (edge, client, lifetime) = (self.clone(), client.clone(), lifetime.clone());
+            async move { Ok::<_, Infallible>(edge.answer(request, &client, &lifetime).await) }
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(times.request_head)
+            .max_buf_size(MAX_HEAD)
+            .serve_connection(TokioIo::new(io), service)
+            .with_upgrades();
+        let mut connection = std::pin::pin!(connection);
+        let ended = select! {
+            ended = &mut connection => ended,
+            () = shutdown.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%error, "a connection");
+        }
+    }
+
+    async fn answer(
+        &self,
+        request: Request<Incoming>,
+        client: &Client,
+        lifetime: &Lifetime,
+    ) -> Response<Body> {
+        let config = &self.shared.config;
+        let path = request.uri().path();
+        if path == config.session_path {
+            return answer::refuse(StatusCode::NOT_FOUND, "NOT_FOUND", "no such route");
+        }
+        if is_handshake(&request) && config.socket_paths.iter().any(|known| known == path) {
+            return self.shared.gate.admit(request, client, lifetime).await;
+        }
+        let request = request.map(|body| body.map_err(BodyError::new).boxed_unsync());
+        self.shared
+            .proxy
+            .forward(request, client, &lifetime.shutdown)
+            .await
+    }
+
+    /// Serves `GET /metrics` until `shutdown` is done. Not for the public.
+    pub async fn serve_metrics(
+        &self,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()> + Send,
+    ) {
+        let tasks = TaskTracker::new();
+        let mut shutdown = std::pin::pin!(shutdown);
+        let stop = CancellationToken::new();
+        loop {
+            let (stream, _) = select! {
+                () = &mut shutdown => break,
+                accepted = accept(&listener) => accepted,
+            };
+            let (edge, stop) = (self.clone(), stop.clone());
+            tasks.spawn(async move {
+                let service = service_fn(|request: Request<Incoming>| {
+                    let response = edge.metrics_answer(&request);
+                    async move { Ok::<_, Infallible>(response) }
+                });
+                let connection = http1::Builder::new()
+                    .timer(TokioTimer::new())
+                    .header_read_timeout(edge.shared.config.times.request_head)
+                    .serve_connection(TokioIo::new(stream), service);
+                let _ = stop.run_until_cancelled(connection).await;
+            });
+        }
+        stop.cancel();
+        tasks.close();
+        tasks.wait().await;
+    }
+
+    fn metrics_answer(&self, request: &Request<Incoming>) -> Response<Body> {
+        if request.method() != Method::GET || request.uri().path() != "/metrics" {
+            return answer::refuse(StatusCode::NOT_FOUND, "NOT_FOUND", "only GET /metrics");
+        }
+        let mut response = Response::new(answer::whole(self.metrics()));
+        response.headers_mut().insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8"),
+        );
+        response
+    }
+}

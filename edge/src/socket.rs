@@ -1,0 +1,350 @@
+//! One WebSocket, from its upgrade to its end.
+
+use crate::{
+    backoff::Backoff,
+    config::{Limits, Times},
+    hub::Subscriber,
+    metrics::{Closed, Label, Metrics, Traffic},
+    outbox::Outgoing,
+    pace::Paced,
+    session::{Relay, Said, Unposted, close},
+};
+use futures::{Sink, Stream, future::BoxFuture};
+use std::{
+    collections::VecDeque,
+    future::poll_fn,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    select,
+    time::{Instant, sleep_until, timeout_at},
+};
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::{
+        self, Message,
+        protocol::{CloseFrame, Role, WebSocketConfig, frame::coding::CloseCode},
+    },
+};
+use tokio_util::sync::CancellationToken;
+
+/// Ten thousand idle sockets have ten thousand of these buffers; client messages are short.
+const READ_BUFFER: usize = 1024;
+
+/// What a socket needs beside its connection.
+pub(crate) struct Socket {
+    pub(crate) subscriber: Arc<Subscriber>,
+    pub(crate) relay: Arc<Relay>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) label: Label,
+    pub(crate) limits: Limits,
+    pub(crate) times: Times,
+    pub(crate) shutdown: CancellationToken,
+}
+
+/// What happened on the connection.
+enum Turn {
+    Received(Message),
+    Flushed,
+    Failed(tungstenite::Error),
+    Gone,
+}
+
+/// How a socket ends.
+enum End {
+    /// The edge closes it, and its connection can still be read.
+    Close(CloseFrame),
+    /// The edge closes it because what the client sent cannot be read further.
+    Unreadable(CloseFrame),
+    /// The client closed it, with this code.
+    Closed(u16),
+    /// There is nothing left to close.
+    Gone,
+}
+
+struct Link<S> {
+    ws: WebSocketStream<Paced<S>>,
+    unflushed: bool,
+    traffic: Count,
+}
+
+/// Counters looked up once for each socket, not for each message.
+struct Count {
+    messages_in: prometheus_client::metrics::counter::Counter,
+    messages_out: prometheus_client::metrics::counter::Counter,
+    bytes_in: prometheus_client::metrics::counter::Counter,
+    bytes_out: prometheus_client::metrics::counter::Counter,
+}
+
+impl Count {
+    fn new(metrics: &Metrics, label: &Label) -> Self {
+        let traffic = |direction| Traffic {
+            label: label.label.clone(),
+            direction,
+        };
+        Self {
+            messages_in: metrics.messages.get_or_create_owned(&traffic("in")),
+            messages_out: metrics.messages.get_or_create_owned(&traffic("out")),
+            bytes_in: metrics.bytes.get_or_create_owned(&traffic("in")),
+            bytes_out: metrics.bytes.get_or_create_owned(&traffic("out")),
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
+    fn send(&mut self, message: Message) -> Result<(), tungstenite::Error> {
+        if message.is_text() || message.is_binary() {
+            self.traffic.messages_out.inc();
+            self.traffic.bytes_out.inc_by(message.len() as u64);
+        }
+        self.unflushed = true;
+        Pin::new(&mut self.ws).start_send(message)
+    }
+
+    /// Reads and writes at the same time, so that a client that is slow to read is still heard.
+    fn poll_turn(&mut self, reading: bool, cx: &mut Context<'_>) -> Poll<Turn> {
+        if reading {
+            match Pin::new(&mut self.ws).poll_next(cx) {
+                Poll::Ready(Some(Ok(message))) => return Poll::Ready(Turn::Received(message)),
+                Poll::Ready(Some(Err(error))) => return Poll::Ready(Turn::Failed(error)),
+                Poll::Ready(None) => return Poll::Ready(Turn::Gone),
+                Poll::Pending => {}
+            }
+        }
+        if self.unflushed {
+            match Pin::new(&mut self.ws).poll_flush(cx) {
+                Poll::Ready(Ok(())) => {
+                    self.unflushed = false;
+                    return Poll::Ready(Turn::Flushed);
+                }
+                Poll::Ready(Err(error)) => return Poll::Ready(Turn::Failed(error)),
+                Poll::Pending => {}
+            }
+        }
+        Poll::Pending
+    }
+
+    async fn turn(&mut self, reading: bool) -> Turn {
+        poll_fn(|cx| self.poll_turn(reading, cx)).await
+    }
+}
+
+fn failure(error: &tungstenite::Error) -> End {
+    match error {
+        tungstenite::Error::Capacity(_) => {
+            End::Unreadable(close(CloseCode::Size, "message too big"))
+        }
+        tungstenite::Error::Utf8(_) => End::Unreadable(close(CloseCode::Invalid, "not UTF-8")),
+        tungstenite::Error::Protocol(
+            tungstenite::error::ProtocolError::ResetWithoutClosingHandshake,
+        ) => End::Gone,
+        tungstenite::Error::Protocol(_) => {
+            End::Unreadable(close(CloseCode::Protocol, "protocol error"))
+        }
+        _ => End::Gone,
+    }
+}
+
+impl Socket {
+    /// Serves the socket until it has ended. `already_read` is what came after the handshake in the same packets.
+    pub(crate) async fn run<S: AsyncRead + AsyncWrite + Unpin>(self, io: S, already_read: Vec<u8>) {
+        let config = WebSocketConfig::default()
+            .read_buffer_size(READ_BUFFER)
+            .write_buffer_size(0)
+            .max_message_size(Some(self.limits.message_bytes))
+            .max_frame_size(Some(self.limits.message_bytes));
+        let ws = WebSocketStream::from_partially_read(
+            Paced::new(io),
+            already_read,
+            Role::Server,
+            Some(config),
+        )
+        .await;
+        let began = Instant::now();
+        let open = self.metrics.sockets_open.get_or_create_owned(&self.label);
+        open.inc();
+        self.metrics.sockets.get_or_create(&self.label).inc();
+        let mut link = Link {
+            ws,
+            unflushed: false,
+            traffic: Count::new(&self.metrics, &self.label),
+        };
+        let end = self.talk(&mut link).await;
+        self.subscriber.leave();
+        let code = self.finish(link, end).await;
+        open.dec();
+        self.metrics
+            .closes
+            .get_or_create(&Closed {
+                label: self.label.label.clone(),
+                code,
+            })
+            .inc();
+        self.metrics
+            .durations
+            .get_or_create(&self.label)
+            .observe(began.elapsed().as_secs_f64());
+    }
+
+    async fn talk<S: AsyncRead + AsyncWrite + Unpin>(&self, link: &mut Link<S>) -> End {
+        let mut waiting: VecDeque<Message> = VecDeque::new();
+        let mut posting: Option<BoxFuture<'static, Result<Vec<Said>, CloseFrame>>> = None;
+        let mut last_heard = Instant::now();
+        let mut next_ping = last_heard + self.times.ping;
+        loop {
+            if !link.unflushed
+                && let Some(outgoing) = self.subscriber.pop()
+            {
+                match outgoing {
+                    Outgoing::Close(frame) => return End::Close(frame),
+                    Outgoing::Message(message) => {
+                        if let Err(error) = link.send(message) {
+                            return failure(&error);
+                        }
+                    }
+                }
+            }
+            if posting.is_none()
+                && let Some(message) = waiting.pop_front()
+            {
+                posting = Some(Box::pin(self.poster().post(message)));
+            }
+            let reading = waiting.len() < self.limits.waiting_messages;
+            // A client that is not read cannot be heard; its time does not run.
+            let silent_since = if reading { last_heard } else { Instant::now() };
+            let wake = next_ping.min(silent_since + self.times.silence);
+            let idle = !link.unflushed;
+            select! {
+                turn = link.turn(reading) => match turn {
+                    Turn::Received(message) => {
+                        last_heard = Instant::now();
+                        match message {
+                            Message::Close(frame) => {
+                                return End::Closed(frame.map_or(1005, |frame| frame.code.into()));
+                            }
+                            // The answer is queued inside; flushing sends it.
+                            Message::Ping(_) => link.unflushed = true,
+                            Message::Text(_) | Message::Binary(_) => {
+                                link.traffic.messages_in.inc();
+                                link.traffic.bytes_in.inc_by(message.len() as u64);
+                                waiting.push_back(message);
+                            }
+                            Message::Pong(_) | Message::Frame(_) => {}
+                        }
+                    }
+                    Turn::Flushed => {}
+                    Turn::Failed(error) => return failure(&error),
+                    Turn::Gone => return End::Gone,
+                },
+                () = self.subscriber.changed(), if idle => {}
+                answer = poll_fn(|cx| match &mut posting {
+                    Some(posting) => posting.as_mut().poll(cx),
+                    None => Poll::Pending,
+                }) => {
+                    posting = None;
+                    if !reading {
+                        last_heard = Instant::now();
+                    }
+                    match answer {
+                        Ok(replies) => replies.iter().for_each(|said| self.subscriber.tell(said)),
+                        Err(frame) => self.subscriber.close(frame),
+                    }
+                }
+                () = sleep_until(wake) => {
+                    let now = Instant::now();
+                    if link.ws.get_mut().has_moved() {
+                        last_heard = now;
+                    }
+                    if reading && now >= last_heard + self.times.silence {
+                        tracing::debug!("a client was silent for too long");
+                        return End::Gone;
+                    }
+                    if now >= next_ping {
+                        next_ping = now + self.times.ping;
+                        // While a message is stuck a ping would only queue up behind it.
+                        if idle && let Err(error) = link.send(Message::Ping(Vec::new().into())) {
+                            return failure(&error);
+                        }
+                    }
+                }
+                () = self.shutdown.cancelled() => return End::Close(close(CloseCode::Restart, "restart")),
+            }
+        }
+    }
+
+    fn poster(&self) -> Poster {
+        Poster {
+            subscriber: self.subscriber.clone(),
+            relay: self.relay.clone(),
+            times: self.times.clone(),
+        }
+    }
+
+    /// Closes what is left of the connection, and returns the code that the socket ended with.
+    async fn finish<S: AsyncRead + AsyncWrite + Unpin>(&self, mut link: Link<S>, end: End) -> u16 {
+        let deadline = Instant::now() + self.times.close;
+        let (frame, readable) = match end {
+            End::Gone => return 1006,
+            End::Closed(code) => {
+                // tungstenite has queued the answering close; it goes out with this.
+                link.unflushed = true;
+                let answered = async {
+                    while link.unflushed {
+                        if let Turn::Failed(_) | Turn::Gone = link.turn(false).await {
+                            break;
+                        }
+                    }
+                };
+                let _ = timeout_at(deadline, answered).await;
+                let _ = timeout_at(deadline, link.ws.get_mut().shutdown()).await;
+                return code;
+            }
+            End::Close(frame) => (frame, true),
+            End::Unreadable(frame) => (frame, false),
+        };
+        let code = frame.code.into();
+        if link.send(Message::Close(Some(frame))).is_err() {
+            return code;
+        }
+        let closing = async {
+            while readable || link.unflushed {
+                if let Turn::Failed(_) | Turn::Gone = link.turn(readable).await {
+                    break;
+                }
+            }
+            let mut io = link.ws.into_inner();
+            let _ = io.shutdown().await;
+            if !readable {
+                // Closing a connection with unread bytes resets it, and the client would never see the close frame.
+                let mut unread = [0; 512];
+                while io.read(&mut unread).await.is_ok_and(|n| n > 0) {}
+            }
+        };
+        let _ = timeout_at(deadline, closing).await;
+        code
+    }
+}
+
+/// Posts one message, as often as it takes.
+struct Poster {
+    subscriber: Arc<Subscriber>,
+    relay: Arc<Relay>,
+    times: Times,
+}
+
+impl Poster {
+    async fn post(self, message: Message) -> Result<Vec<Said>, CloseFrame> {
+        let mut backoff = Backoff::new(&self.times);
+        while backoff.wait().await {
+            match self.relay.post(&self.subscriber.session, &message).await {
+                Ok(replies) => return Ok(replies),
+                Err(Unposted::Close(frame)) => return Err(frame),
+                Err(Unposted::Later) => {}
+            }
+        }
+        Err(close(CloseCode::Again, "try again later"))
+    }
+}

@@ -1,0 +1,403 @@
+//! What an ordinary HTTP client meets.
+
+#![allow(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
+
+mod support;
+
+use http::Method;
+use std::{sync::atomic::Ordering::SeqCst, time::Duration};
+use support::*;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+fn body(answer: &str) -> &str {
+    answer.split_once("\r\n\r\n").expect("a head").1
+}
+
+fn status(answer: &str) -> &str {
+    answer.get(9..12).unwrap_or(answer)
+}
+
+#[tokio::test]
+async fn requests_and_answers_pass_unchanged() {
+    let app = App::start().await;
+    let edge = Served::start(config(), &app).await;
+    let answer = edge
+        .raw(b"POST /a%2fb//c?q=1&q=%20 HTTP/1.1\r\nHost: app.example\r\nContent-Length: 5\r\nX-Own: 1\r\nConnection: close\r\n\r\nhello")
+        .await;
+    assert_eq!(status(&answer), "200");
+    assert_eq!(body(&answer), "POST /a%2fb//c?q=1&q=%20 5");
+    let seen = &app.world.seen(&Method::POST, "/")[0];
+    assert_eq!(&seen.body[..], b"hello");
+    assert_eq!(seen.header("x-own"), Some("1"));
+    assert_eq!(seen.header("connection"), None);
+    assert_eq!(seen.header("x-forwarded-host"), Some("app.example"));
+    assert_eq!(
+        seen.header("forwarded"),
+        Some("for=127.0.0.1;proto=http;host=\"app.example\"")
+    );
+    assert_eq!(seen.header("x-edge-secret"), Some("shared"));
+    let answer = edge
+        .raw(b"HEAD /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        .await;
+    assert_eq!(status(&answer), "200");
+    assert!(answer.to_ascii_lowercase().contains("content-length: "));
+    assert_eq!(body(&answer), "");
+    let answer = edge
+        .raw(b"GET /gone HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        .await;
+    assert_eq!((status(&answer), body(&answer)), ("404", "not here"));
+}
+
+#[tokio::test]
+async fn what_a_client_claims_to_be_is_not_passed_on() {
+    let app = App::start().await;
+    let edge = Served::start(config(), &app).await;
+    edge.raw(
+        b"GET /x HTTP/1.1\r\nHost: x\r\nX-Edge-Secret: guess\r\nX-Edge-Client: 1.1.1.1\r\nX-Edge-Other: 1\r\n\
+        X-Stream-Budget: 0\r\nX-Forwarded-For: 1.1.1.1\r\nForwarded: for=1.1.1.1\r\nX-Real-IP: 1.1.1.1\r\n\
+        Connection: close, X-Named\r\nX-Named: 1\r\nKeep-Alive: 5\r\nTE: trailers\r\nProxy-Authorization: x\r\n\r\n",
+    )
+    .await;
+    let seen = &app.world.seen(&Method::GET, "/x")[0];
+    let mut names: Vec<&str> = seen.headers.keys().map(http::HeaderName::as_str).collect();
+    names.sort_unstable();
+    let ours = [
+        "forwarded",
+        "host",
+        "x-edge-client",
+        "x-edge-secret",
+        "x-forwarded-for",
+        "x-forwarded-host",
+        "x-forwarded-proto",
+    ];
+    assert_eq!(names, ours);
+    assert_eq!(seen.header("x-edge-client"), Some("127.0.0.1"));
+    let answer = edge
+        .raw(b"GET /private-headers HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        .await;
+    let head = answer
+        .split_once("\r\n\r\n")
+        .unwrap()
+        .0
+        .to_ascii_lowercase();
+    for name in ["x-edge-label", "stream-key", "x-hop", "proxy-authenticate"] {
+        assert!(!head.contains(name), "{head}");
+    }
+    assert!(head.contains("x-end: to-end"));
+}
+
+#[tokio::test]
+async fn no_request_can_hide_in_another() {
+    let app = App::start().await;
+    let edge = Served::start(config(), &app).await;
+    let hidden = "GET /hidden HTTP/1.1\r\nHost: x\r\n\r\n";
+    let chunked = format!("0\r\n\r\n{hidden}");
+    let long = chunked.len();
+    for (name, request, expected) in [
+        (
+            "CL then TE",
+            format!(
+                "POST /p HTTP/1.1\r\nHost: x\r\nContent-Length: {long}\r\nTransfer-Encoding: chunked\r\n\r\n{chunked}"
+            ),
+            "200",
+        ),
+        (
+            "TE then CL",
+            format!(
+                "POST /p HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: {long}\r\n\r\n{chunked}"
+            ),
+            "200",
+        ),
+        (
+            "two CL",
+            format!(
+                "POST /p HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nContent-Length: 5\r\n\r\n{hidden}"
+            ),
+            "400",
+        ),
+        (
+            "a list of CL",
+            format!("POST /p HTTP/1.1\r\nHost: x\r\nContent-Length: 0, 5\r\n\r\n{hidden}"),
+            "400",
+        ),
+        (
+            "CL with a sign",
+            format!("POST /p HTTP/1.1\r\nHost: x\r\nContent-Length: +5\r\n\r\n{hidden}"),
+            "400",
+        ),
+        (
+            "obs-fold",
+            format!(
+                "POST /p HTTP/1.1\r\nHost: x\r\nX-A: 1\r\n Transfer-Encoding: chunked\r\nContent-Length: 0\r\n\r\n{hidden}"
+            ),
+            "400",
+        ),
+        (
+            "space before the colon",
+            format!(
+                "POST /p HTTP/1.1\r\nHost: x\r\nTransfer-Encoding : chunked\r\nContent-Length: 0\r\n\r\n{hidden}"
+            ),
+            "400",
+        ),
+        (
+            "TE that is not chunked",
+            format!(
+                "POST /p HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: xchunked\r\nContent-Length: 0\r\n\r\n{hidden}"
+            ),
+            "400",
+        ),
+        (
+            "TE after chunked",
+            format!(
+                "POST /p HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked, identity\r\n\r\n{chunked}"
+            ),
+            "400",
+        ),
+        (
+            "TE in HTTP/1.0",
+            format!("POST /p HTTP/1.0\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n{chunked}"),
+            "400",
+        ),
+        (
+            "two hosts",
+            format!("GET /p HTTP/1.1\r\nHost: x\r\nHost: y\r\nConnection: close\r\n\r\n{hidden}"),
+            "400",
+        ),
+        (
+            "no host",
+            format!("GET /p HTTP/1.1\r\nConnection: close\r\n\r\n{hidden}"),
+            "400",
+        ),
+        (
+            "a bare line feed in a value",
+            format!(
+                "GET /p HTTP/1.1\r\nHost: x\r\nX-A: 1\rX-B: 2\r\nConnection: close\r\n\r\n{hidden}"
+            ),
+            "400",
+        ),
+        (
+            "a NUL",
+            format!("GET /p HTTP/1.1\r\nHost: x\r\nX-A: \0\r\nConnection: close\r\n\r\n{hidden}"),
+            "400",
+        ),
+        (
+            "chunk size that is none",
+            format!(
+                "POST /p HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n{hidden}"
+            ),
+            "400",
+        ),
+        (
+            "chunk size that overflows",
+            format!(
+                "POST /p HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n10000000000000000\r\n{hidden}"
+            ),
+            "400",
+        ),
+        (
+            "chunk without its end",
+            format!(
+                "POST /p HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nab\r\n0\r\n\r\n{hidden}"
+            ),
+            "400",
+        ),
+        (
+            "absolute target",
+            format!(
+                "GET http://other.example/p HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n{hidden}"
+            ),
+            "200",
+        ),
+        (
+            "CONNECT",
+            format!(
+                "CONNECT other.example:80 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n{hidden}"
+            ),
+            "405",
+        ),
+        (
+            "TRACE",
+            format!("TRACE /p HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n{hidden}"),
+            "405",
+        ),
+    ] {
+        let answer = edge.raw(request.as_bytes()).await;
+        // A body that breaks in the middle may also end the connection without an answer.
+        let broken_body = name.starts_with("chunk")
+            && (answer.is_empty() || status(&answer).starts_with(['4', '5']));
+        assert!(
+            status(&answer) == expected || broken_body,
+            "{name}: {answer}"
+        );
+        assert_eq!(
+            answer.matches("HTTP/1.").count(),
+            usize::from(!answer.is_empty()),
+            "{name}: {answer}"
+        );
+    }
+    assert!(app.world.seen(&Method::GET, "/hidden").is_empty());
+    for seen in app.world.seen(&Method::POST, "/p") {
+        let framings = ["content-length", "transfer-encoding"]
+            .iter()
+            .filter(|name| seen.header(name).is_some());
+        assert!(framings.count() <= 1);
+        assert!(seen.body.is_empty());
+    }
+    let absolute = &app.world.seen(&Method::GET, "/p")[0];
+    assert_eq!(
+        (&*absolute.target, absolute.header("x-forwarded-host")),
+        ("/p", Some("other.example"))
+    );
+}
+
+#[tokio::test]
+async fn bodies_are_limited() {
+    let app = App::start().await;
+    let mut config = config();
+    config.limits.body_bytes = 1000;
+    let edge = Served::start(config, &app).await;
+    let answer = edge
+        .raw(b"POST /p HTTP/1.1\r\nHost: x\r\nContent-Length: 1001\r\n\r\n")
+        .await;
+    assert_eq!(status(&answer), "413");
+    assert!(answer.contains("FILE_TOO_LARGE"));
+    let mut chunked = b"POST /p HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
+    for _ in 0..3 {
+        chunked.extend(b"1f4\r\n");
+        chunked.extend([b'x'; 500]);
+        chunked.extend(b"\r\n");
+    }
+    chunked.extend(b"0\r\n\r\n");
+    assert_eq!(status(&edge.raw(&chunked).await), "413");
+    assert!(app.world.seen(&Method::POST, "/p").is_empty());
+    let exact = format!(
+        "POST /p HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\nConnection: close\r\n\r\n{}",
+        "x".repeat(1000)
+    );
+    assert_eq!(status(&edge.raw(exact.as_bytes()).await), "200");
+}
+
+#[tokio::test]
+async fn a_body_is_asked_for_when_the_upstream_wants_it() {
+    let app = App::start().await;
+    let edge = Served::start(config(), &app).await;
+    let mut stream = TcpStream::connect(edge.address).await.unwrap();
+    stream.write_all(b"POST /p HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n").await.unwrap();
+    let mut interim = vec![0; b"HTTP/1.1 100 Continue\r\n\r\n".len()];
+    within(stream.read_exact(&mut interim)).await.unwrap();
+    assert_eq!(interim, b"HTTP/1.1 100 Continue\r\n\r\n");
+    stream.write_all(b"hello").await.unwrap();
+    let mut answer = String::new();
+    within(stream.read_to_string(&mut answer)).await.unwrap();
+    assert_eq!(body(&answer), "POST /p 5");
+    assert_eq!(
+        app.world.seen(&Method::POST, "/p")[0].header("expect"),
+        None
+    );
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_stops_the_upstream() {
+    let app = App::start().await;
+    let edge = Served::start(config(), &app).await;
+    let mut waiting = TcpStream::connect(edge.address).await.unwrap();
+    waiting
+        .write_all(b"GET /hang HTTP/1.1\r\nHost: x\r\n\r\n")
+        .await
+        .unwrap();
+    until(|| !app.world.seen(&Method::GET, "/hang").is_empty()).await;
+    drop(waiting);
+    until(|| app.world.aborted.load(SeqCst) == 1).await;
+    let mut uploading = TcpStream::connect(edge.address).await.unwrap();
+    uploading
+        .write_all(b"POST /p HTTP/1.1\r\nHost: x\r\nContent-Length: 9999\r\n\r\nhalf")
+        .await
+        .unwrap();
+    drop(uploading);
+    until(|| app.world.aborted.load(SeqCst) == 2).await;
+    assert!(
+        app.world.seen(&Method::POST, "/p").is_empty(),
+        "half a body is no request"
+    );
+}
+
+#[tokio::test]
+async fn nobody_waits_for_ever() {
+    let app = App::start().await;
+    let mut config = config();
+    config.times.request_head = Duration::from_millis(200);
+    config.times.request_body = Duration::from_millis(200);
+    config.times.response_head = Duration::from_millis(400);
+    let edge = Served::start(config, &app).await;
+    // A head that never ends, a body that never ends, an answer that never comes.
+    let answer = edge.raw(b"GET / HTTP/1.1\r\nHost").await;
+    assert!(answer.is_empty() || status(&answer) == "408", "{answer}");
+    let answer = edge
+        .raw(b"POST /p HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf")
+        .await;
+    assert!(
+        answer.is_empty() || matches!(status(&answer), "502" | "504"),
+        "{answer}"
+    );
+    let answer = edge
+        .raw(b"GET /hang HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        .await;
+    assert_eq!(status(&answer), "504");
+    assert!(answer.contains("\"retryable\":true"));
+    // An idle connection after its first answer.
+    let answer = edge.raw(b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    assert_eq!(status(&answer), "200");
+}
+
+#[tokio::test]
+async fn an_upstream_that_is_not_there_is_502() {
+    let app = App::start().await;
+    app.kill().await;
+    let edge = Served::start(config(), &app).await;
+    let get = b"GET /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    assert_eq!(status(&edge.raw(get).await), "502");
+    app.restart().await;
+    assert_eq!(status(&edge.raw(get).await), "200");
+    assert!(edge.metric("edge_requests_total{status=\"502\"} 1").await);
+}
+
+#[tokio::test]
+async fn an_answer_may_come_before_the_body_has() {
+    let app = App::start().await;
+    let edge = Served::start(config(), &app).await;
+    let answer = edge
+        .raw(b"POST /early HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\nonly this")
+        .await;
+    assert_eq!(
+        (status(&answer), body(&answer)),
+        ("409", "no need for the rest")
+    );
+}
+
+#[tokio::test]
+async fn connections_are_limited_per_address() {
+    let app = App::start().await;
+    let mut config = config();
+    config.limits.connections_per_address = 1;
+    let edge = Served::start(config, &app).await;
+    let first = TcpStream::connect(edge.address).await.unwrap();
+    until(|| edge.edge.metrics().contains("edge_connections_open 1")).await;
+    assert_eq!(
+        edge.raw(b"GET /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            .await,
+        ""
+    );
+    drop(first);
+    until(|| edge.edge.metrics().contains("edge_connections_open 0")).await;
+    assert_eq!(
+        status(
+            &edge
+                .raw(b"GET /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+                .await
+        ),
+        "200"
+    );
+}
