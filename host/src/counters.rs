@@ -1,0 +1,190 @@
+//! What a running application has cost so far: for tests, benchmarks and the curious.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use crate::window::Window;
+
+/// Counts kept since the host started.
+#[derive(Debug)]
+pub struct Counters(Mutex<State>);
+
+#[derive(Debug)]
+struct State {
+    snapshot: Snapshot,
+    recent_writes: Window,
+}
+
+/// The counts at one moment. All are totals since the start, but those called live or peak.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Snapshot {
+    /// Per component.
+    pub components: BTreeMap<String, Component>,
+    /// Outbound requests per host and port, those refused not counted; the application itself is `self`.
+    pub outbound: BTreeMap<String, u64>,
+    /// Outbound requests refused: by `allowed_outbound_hosts`, a limit or a fault.
+    pub outbound_refused: u64,
+    /// The most key-value writes in one second.
+    pub writes_per_second_peak: u64,
+    /// The most keys at a time, if the host was told to count them.
+    pub keys_peak: u64,
+}
+
+/// What one component has cost.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Component {
+    /// Requests it was given.
+    pub requests: u64,
+    /// Requests it was not given because too many instances were live.
+    pub rejected: u64,
+    /// Handlers that trapped, were stopped at a limit or answered nothing.
+    pub failed: u64,
+    /// Instances now.
+    pub instances_live: u64,
+    /// The most instances at a time.
+    pub instances_peak: u64,
+    /// The longest that a handler ran, in milliseconds, its work after the response included.
+    pub handler_longest_ms: u64,
+    /// Its use of key-value storage.
+    pub storage: Storage,
+}
+
+/// Use of key-value storage.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Storage {
+    /// `get`
+    pub gets: u64,
+    /// `set`
+    pub sets: u64,
+    /// `delete`
+    pub deletes: u64,
+    /// `exists`
+    pub exists: u64,
+    /// `get-keys`
+    pub lists: u64,
+    /// Operations that failed; they are counted above, too.
+    pub errors: u64,
+    /// Bytes of values read.
+    pub bytes_read: u64,
+    /// Bytes of values written.
+    pub bytes_written: u64,
+    /// Bytes of the largest value written.
+    pub largest_value: u64,
+}
+
+/// A key-value operation that has been asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Operation {
+    Get,
+    Set { bytes: u64 },
+    Delete,
+    Exists,
+    List,
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        Counters(Mutex::new(State {
+            snapshot: Snapshot::default(),
+            recent_writes: Window::new(Duration::from_secs(1)),
+        }))
+    }
+}
+
+impl Counters {
+    /// The counts now.
+    pub fn snapshot(&self) -> Snapshot {
+        self.lock().snapshot.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Counts are whole after every statement, so a panic elsewhere does not spoil them.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn component(&self, id: &str, change: impl FnOnce(&mut Component)) {
+        let mut state = self.lock();
+        match state.snapshot.components.get_mut(id) {
+            Some(component) => change(component),
+            None => change(state.snapshot.components.entry(id.to_owned()).or_default()),
+        }
+    }
+
+    pub(crate) fn rejected(&self, id: &str) {
+        self.component(id, |c| c.rejected += 1);
+    }
+
+    pub(crate) fn failed(&self, id: &str) {
+        self.component(id, |c| c.failed += 1);
+    }
+
+    pub(crate) fn started(&self, id: &str) {
+        self.component(id, |c| {
+            c.requests += 1;
+            c.instances_live += 1;
+            c.instances_peak = c.instances_peak.max(c.instances_live);
+        });
+    }
+
+    pub(crate) fn ended(&self, id: &str, ran: Duration, failed: bool) {
+        let ms = u64::try_from(ran.as_millis()).unwrap_or(u64::MAX);
+        self.component(id, |c| {
+            c.failed += u64::from(failed);
+            c.instances_live = c.instances_live.saturating_sub(1);
+            c.handler_longest_ms = c.handler_longest_ms.max(ms);
+        });
+    }
+
+    /// `read` is how many bytes a `get` found.
+    pub(crate) fn stored(&self, id: &str, operation: Operation, ok: bool, read: u64) {
+        self.component(id, |c| {
+            let storage = &mut c.storage;
+            storage.errors += u64::from(!ok);
+            match operation {
+                Operation::Get => {
+                    storage.gets += 1;
+                    storage.bytes_read += read;
+                }
+                Operation::Set { bytes } => {
+                    storage.sets += 1;
+                    if ok {
+                        storage.bytes_written += bytes;
+                        storage.largest_value = storage.largest_value.max(bytes);
+                    }
+                }
+                Operation::Delete => storage.deletes += 1,
+                Operation::Exists => storage.exists += 1,
+                Operation::List => storage.lists += 1,
+            }
+        });
+        if matches!(operation, Operation::Set { .. } | Operation::Delete) {
+            let mut state = self.lock();
+            let now = Instant::now();
+            state.recent_writes.admit(now, u64::MAX);
+            let recent = state.recent_writes.count(now);
+            let peak = &mut state.snapshot.writes_per_second_peak;
+            *peak = recent.max(*peak);
+        }
+    }
+
+    pub(crate) fn keys(&self, now: u64) {
+        let peak = &mut self.lock().snapshot.keys_peak;
+        *peak = now.max(*peak);
+    }
+
+    pub(crate) fn outbound(&self, host: &str) {
+        *self
+            .lock()
+            .snapshot
+            .outbound
+            .entry(host.to_owned())
+            .or_default() += 1;
+    }
+
+    pub(crate) fn outbound_refused(&self) {
+        self.lock().snapshot.outbound_refused += 1;
+    }
+}

@@ -1,0 +1,120 @@
+//! The one test suite of every [`KvBackend`].
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::KvBackend;
+
+/// Checks that `backend` does what [`KvBackend`] promises.
+///
+/// Leaves nothing behind in the store `default`, which must be empty.
+///
+/// # Panics
+///
+/// When it does not; the message says what it failed at.
+pub async fn check(backend: Arc<dyn KvBackend>) {
+    const STORE: &str = "default";
+    let get = async |key: &str| backend.get(STORE, key).await.expect("get");
+    let set = async |key: &str, value: &[u8]| {
+        backend.set(STORE, key, value.to_vec()).await.expect("set");
+    };
+    let exists = async |key: &str| backend.exists(STORE, key).await.expect("exists");
+    let keys = async || -> BTreeSet<String> {
+        let keys = backend.keys(STORE).await.expect("keys");
+        let set: BTreeSet<_> = keys.iter().cloned().collect();
+        assert_eq!(set.len(), keys.len(), "a key is listed once");
+        set
+    };
+
+    assert!(keys().await.is_empty(), "the store is empty before");
+    assert_eq!(get("a").await, None, "nothing there");
+    assert!(!exists("a").await, "nothing there");
+    backend.delete(STORE, "a").await.expect("delete of nothing");
+
+    set("a", b"one").await;
+    assert_eq!(get("a").await.as_deref(), Some(&b"one"[..]), "read back");
+    assert!(exists("a").await, "set makes it exist");
+    set("a", b"two, longer").await;
+    assert_eq!(
+        get("a").await.as_deref(),
+        Some(&b"two, longer"[..]),
+        "overwritten"
+    );
+    set("a", b"").await;
+    assert_eq!(
+        get("a").await.as_deref(),
+        Some(&b""[..]),
+        "an empty value is a value"
+    );
+    assert!(exists("a").await, "an empty value exists");
+
+    let binary: Vec<u8> = (0..=255).cycle().take(1_000_000).collect();
+    set("big", &binary).await;
+    assert!(
+        get("big").await == Some(binary),
+        "a megabyte of any bytes comes back"
+    );
+
+    let odd = [
+        "A",
+        "a b",
+        "a/b:c*?[x]",
+        "d\u{e9}j\u{e0} vu \u{1f4da}",
+        "'; --",
+        &"k".repeat(255),
+    ];
+    for key in odd {
+        set(key, key.as_bytes()).await;
+    }
+    for key in odd {
+        assert_eq!(
+            get(key).await.as_deref(),
+            Some(key.as_bytes()),
+            "the key {key:?}"
+        );
+    }
+    let mut expected: BTreeSet<String> = odd.iter().map(|k| k.to_string()).collect();
+    expected.extend(["a".to_owned(), "big".to_owned()]);
+    assert_eq!(keys().await, expected, "all keys are listed");
+
+    for key in &expected {
+        backend.delete(STORE, key).await.expect("delete");
+        assert!(!exists(key).await, "{key:?} is gone");
+        assert_eq!(get(key).await, None, "{key:?} is gone");
+    }
+    assert!(keys().await.is_empty(), "the store is empty after");
+
+    let writers = (0..8u8).map(|writer| {
+        let backend = backend.clone();
+        tokio::spawn(async move {
+            for round in 0..10u8 {
+                let own = format!("own/{writer}");
+                let value = vec![writer; 1_000 + usize::from(round)];
+                backend.set(STORE, &own, value.clone()).await.expect("set");
+                assert!(
+                    backend.get(STORE, &own).await.expect("get") == Some(value),
+                    "what a writer has set, it reads"
+                );
+                let shared = vec![writer; 1_000];
+                backend.set(STORE, "shared", shared).await.expect("set");
+                let seen = backend.get(STORE, "shared").await.expect("get");
+                let seen = seen.expect("the shared key exists");
+                assert!(
+                    seen.len() == 1_000 && seen.iter().all(|b| *b == seen[0]),
+                    "a value is never torn"
+                );
+            }
+        })
+    });
+    for writer in writers.collect::<Vec<_>>() {
+        writer.await.expect("a writer's checks");
+    }
+    assert_eq!(
+        keys().await.len(),
+        9,
+        "every writer's key and the shared one"
+    );
+    for key in keys().await {
+        backend.delete(STORE, &key).await.expect("delete");
+    }
+}

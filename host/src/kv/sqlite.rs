@@ -1,0 +1,170 @@
+//! Spin's default store: one SQLite file, in Spin's schema, so that either can go on where the other stopped.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::{KvBackend, KvError};
+
+/// A store in a SQLite file.
+pub struct Sqlite {
+    /// Answers reads at once, on the caller's thread: they take microseconds.
+    reader: Mutex<Connection>,
+    /// Writes may wait for the disk or another process, so they run on threads that may.
+    writer: Arc<Mutex<Connection>>,
+}
+
+impl Sqlite {
+    /// Opens the file, and makes it if need be.
+    pub fn open(path: &Path) -> Result<Sqlite, KvError> {
+        let writer = Connection::open(path)?;
+        writer.busy_timeout(BUSY)?;
+        // With a write-ahead log readers do not wait for writers, and NORMAL does not wait for the disk at each commit,
+        // which takes 1 to 20 ms. What is committed survives the death of this process; a power cut can lose the last
+        // commits, but neither reorder nor damage any.
+        writer.pragma_update(None, "journal_mode", "WAL")?;
+        writer.pragma_update(None, "synchronous", "NORMAL")?;
+        writer.execute(
+            "CREATE TABLE IF NOT EXISTS spin_key_value (
+               store TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (store, key))",
+            [],
+        )?;
+        let reader = Connection::open(path)?;
+        reader.busy_timeout(BUSY)?;
+        reader.pragma_update(None, "query_only", true)?;
+        Ok(Sqlite {
+            reader: Mutex::new(reader),
+            writer: Arc::new(Mutex::new(writer)),
+        })
+    }
+
+    fn read<T>(
+        &self,
+        query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, KvError> {
+        let reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(query(&reader)?)
+    }
+
+    async fn write(
+        &self,
+        change: impl FnOnce(&Connection) -> rusqlite::Result<usize> + Send + 'static,
+    ) -> Result<(), KvError> {
+        let writer = self.writer.clone();
+        let changed = tokio::task::spawn_blocking(move || {
+            change(&writer.lock().unwrap_or_else(PoisonError::into_inner))
+        });
+        match changed.await {
+            Ok(result) => Ok(result.map(drop)?),
+            Err(error) => Err(KvError::Other(error.to_string())),
+        }
+    }
+}
+
+/// How long to wait for another process that has the file locked.
+const BUSY: Duration = Duration::from_secs(5);
+
+impl From<rusqlite::Error> for KvError {
+    fn from(error: rusqlite::Error) -> Self {
+        KvError::Other(error.to_string())
+    }
+}
+
+#[async_trait]
+impl KvBackend for Sqlite {
+    async fn get(&self, store: &str, key: &str) -> Result<Option<Vec<u8>>, KvError> {
+        self.read(|connection| {
+            connection
+                .prepare_cached("SELECT value FROM spin_key_value WHERE store = ?1 AND key = ?2")?
+                .query_row([store, key], |row| row.get(0))
+                .optional()
+        })
+    }
+
+    async fn set(&self, store: &str, key: &str, value: Vec<u8>) -> Result<(), KvError> {
+        let (store, key) = (store.to_owned(), key.to_owned());
+        self.write(move |connection| {
+            connection
+                .prepare_cached(
+                    "INSERT INTO spin_key_value (store, key, value) VALUES (?1, ?2, ?3)
+                     ON CONFLICT (store, key) DO UPDATE SET value = excluded.value",
+                )?
+                .execute(params![store, key, value])
+        })
+        .await
+    }
+
+    async fn delete(&self, store: &str, key: &str) -> Result<(), KvError> {
+        let (store, key) = (store.to_owned(), key.to_owned());
+        self.write(move |connection| {
+            connection
+                .prepare_cached("DELETE FROM spin_key_value WHERE store = ?1 AND key = ?2")?
+                .execute([store, key])
+        })
+        .await
+    }
+
+    async fn exists(&self, store: &str, key: &str) -> Result<bool, KvError> {
+        self.read(|connection| {
+            connection
+                .prepare_cached("SELECT 1 FROM spin_key_value WHERE store = ?1 AND key = ?2")?
+                .exists([store, key])
+        })
+    }
+
+    async fn keys(&self, store: &str) -> Result<Vec<String>, KvError> {
+        self.read(|connection| {
+            connection
+                .prepare_cached("SELECT key FROM spin_key_value WHERE store = ?1")?
+                .query_map([store], |row| row.get(0))?
+                .collect()
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn it_keeps_the_contract() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Sqlite::open(&dir.path().join("kv.db")).unwrap();
+        super::super::check_contract(Arc::new(store)).await;
+    }
+
+    #[tokio::test]
+    async fn another_connection_with_spins_statements_sees_the_same() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("sqlite_key_value.db");
+        let store = Sqlite::open(&path).unwrap();
+        store.set("default", "ours", b"1".to_vec()).await.unwrap();
+
+        let theirs = Connection::open(&path).unwrap();
+        let found: Vec<u8> = theirs
+            .query_row(
+                "SELECT value FROM spin_key_value WHERE store=$1 AND key=$2",
+                ["default", "ours"],
+                |row| row.get(0),
+            )
+            .unwrap();
+        assert_eq!(found, b"1");
+        theirs
+            .execute(
+                "INSERT INTO spin_key_value (store, key, value) VALUES ($1, $2, $3)
+                 ON CONFLICT(store, key) DO UPDATE SET value=$3",
+                params!["default", "theirs", b"2"],
+            )
+            .unwrap();
+        assert_eq!(store.get("default", "theirs").await.unwrap().unwrap(), b"2");
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_opened_is_an_error() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(Sqlite::open(dir.path()).is_err());
+    }
+}

@@ -1,0 +1,251 @@
+//! The command line of the host.
+
+use std::io::{IsTerminal, Write};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::{Args, Parser, Subcommand};
+use host::app::{App, Settings};
+use host::build::When;
+use host::edge::Sockets;
+use host::kv::{Fault, FaultPlan, Sqlite};
+use host::limits::{Limit, Platform};
+use host::manifest::Manifest;
+use host::variables::Variables;
+use host::{admin, build, edge, server};
+use tokio::net::TcpListener;
+use tracing_subscriber::EnvFilter;
+
+/// How long handlers may go on after the host has been told to end.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Runs the Spin application in this directory.
+#[derive(Parser)]
+#[command(version, args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    up: Up,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Build what is stale and serve the application (what happens without a command, too)
+    Up(Box<Up>),
+    /// Run the build commands of spin.toml
+    Build(Place),
+}
+
+#[derive(Args)]
+struct Place {
+    /// The manifest
+    #[arg(long, short, default_value = "spin.toml")]
+    file: PathBuf,
+    /// Where data, logs and compiled code are kept; `.spin` beside the manifest if not given
+    #[arg(long)]
+    state_dir: Option<PathBuf>,
+}
+
+#[derive(Args)]
+struct Up {
+    #[command(flatten)]
+    place: Place,
+    /// The address to serve on; port 0 takes any that is free
+    #[arg(long, default_value = "127.0.0.1:3000")]
+    listen: SocketAddr,
+    /// The platform whose limits to enforce
+    #[arg(long, value_enum, default_value = "local")]
+    platform: Platform,
+    /// Replace one of the platform's limits (repeatable), e.g. handler=5s, keys=100, value=none
+    #[arg(long, value_name = "NAME=VALUE")]
+    limit: Vec<Limit>,
+    /// Make storage or network misbehave (repeatable), e.g. store-delay=5ms, store-fail=0.1, store-read-only,
+    /// outbound-delay=1s, outbound-fail=0.5
+    #[arg(long, value_name = "FAULT")]
+    fault: Vec<Fault>,
+    /// Give a variable a value (repeatable); it beats SPIN_VARIABLE_<NAME>
+    #[arg(long, value_name = "NAME=VALUE", value_parser = assignment)]
+    variable: Vec<(String, String)>,
+    /// Start local stand-ins for the metadata and vision providers and use those: no network, no keys, invented data
+    #[arg(long)]
+    sandbox: bool,
+    /// How long every answer of a stand-in takes
+    #[arg(long, value_name = "DURATION", default_value = "20ms", value_parser = humantime::parse_duration)]
+    sandbox_delay: Duration,
+    /// Run all build commands first, stale or not
+    #[arg(long)]
+    build: bool,
+    /// Do not build, whatever is stale
+    #[arg(long, conflicts_with = "build")]
+    no_build: bool,
+    /// Serve what the application has cost on this address, at /counters
+    #[arg(long, value_name = "ADDRESS")]
+    admin: Option<SocketAddr>,
+    /// How many instances there may be at a time
+    #[arg(long, env = "SPIN_MAX_INSTANCE_COUNT", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    max_instances: u32,
+}
+
+fn assignment(text: &str) -> Result<(String, String), &'static str> {
+    let (name, value) = text.split_once('=').ok_or("expected name=value")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+impl Place {
+    fn open(&self) -> anyhow::Result<(Manifest, PathBuf)> {
+        let manifest = Manifest::load(&self.file)?;
+        let state_dir = match &self.state_dir {
+            Some(dir) => dir.clone(),
+            None => manifest.dir.join(".spin"),
+        };
+        std::fs::create_dir_all(&state_dir)
+            .with_context(|| format!("cannot make {}", state_dir.display()))?;
+        Ok((manifest, state_dir))
+    }
+}
+
+fn main() -> anyhow::Result<()> {
+    let cli = Cli::parse();
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .init();
+    match cli.command {
+        Some(Command::Build(place)) => {
+            let (manifest, state_dir) = place.open()?;
+            build::build(&manifest, &state_dir, When::Always)
+        }
+        Some(Command::Up(up)) => run(*up),
+        None => run(cli.up),
+    }
+}
+
+fn run(up: Up) -> anyhow::Result<()> {
+    let (manifest, state_dir) = up.place.open()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    let sandbox = match up.sandbox {
+        false => None,
+        true => {
+            let settings = stand_ins::Settings {
+                delay: up.sandbox_delay,
+                ..stand_ins::Settings::default()
+            };
+            Some(runtime.block_on(stand_ins::Sandbox::start(settings))?)
+        }
+    };
+    // The stand-ins serve more than every application uses. What is given by hand beats them.
+    let mut overrides = sandbox.as_ref().map_or_else(Vec::new, |s| s.variables());
+    overrides.retain(|(name, _)| manifest.variables.contains_key(name));
+    overrides.extend(up.variable.iter().cloned());
+    // Before anything slow: what is missing should not be found out after a build.
+    let resolve = |overrides: &[_]| {
+        Variables::resolve(&manifest.variables, overrides, |name| {
+            std::env::var(name).ok()
+        })
+    };
+    let mut variables = resolve(&overrides)?;
+    if manifest.variables.contains_key(edge::SECRET_VARIABLE) && edge::secret(&variables).is_none()
+    {
+        overrides.push((edge::SECRET_VARIABLE.to_owned(), edge::random_secret()?));
+        variables = resolve(&overrides)?;
+    }
+    if !up.no_build {
+        let when = if up.build { When::Always } else { When::Stale };
+        build::build(&manifest, &state_dir, when)?;
+    }
+    runtime.block_on(serve(up, manifest, variables, state_dir))
+}
+
+async fn serve(
+    up: Up,
+    manifest: Manifest,
+    variables: Variables,
+    state_dir: PathBuf,
+) -> anyhow::Result<()> {
+    let listener = TcpListener::bind(up.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}; --listen takes another", up.listen))?;
+    let admin_listener = match up.admin {
+        None => None,
+        Some(address) => Some(
+            TcpListener::bind(address)
+                .await
+                .with_context(|| format!("cannot listen on {address} for --admin"))?,
+        ),
+    };
+
+    let mut limits = up.platform.limits();
+    for limit in &up.limit {
+        limits.set(*limit);
+    }
+    let mut fault = FaultPlan::default();
+    for one in &up.fault {
+        fault.set(*one);
+    }
+    let database = state_dir.join("sqlite_key_value.db");
+    let store = Sqlite::open(&database)
+        .with_context(|| format!("cannot open the key-value store {}", database.display()))?;
+    let settings = Settings {
+        limits,
+        fault,
+        max_instances: up.max_instances,
+        count_keys: up.admin.is_some(),
+    };
+    let app = App::load(&manifest, &variables, Arc::new(store), &state_dir, settings).await?;
+
+    let base = format!("http://{}", listener.local_addr()?);
+    let mut announcement = format!("Serving {} on {base}\n", manifest.application.name);
+    for route in app.router().routes() {
+        announcement += &format!("  {}: {base}{}\n", route.component, route.raw);
+    }
+    if up.platform != Platform::Local {
+        announcement += &format!("Limits of {:?} are enforced\n", up.platform);
+    }
+    if up.sandbox {
+        announcement +=
+            "SANDBOX: books and answers come from local stand-ins, nothing of it is real data\n";
+    }
+    if let Some(listener) = admin_listener {
+        announcement += &format!("Counters on http://{}/counters\n", listener.local_addr()?);
+        tokio::spawn(admin::serve(listener, app.clone()));
+    }
+    // Whoever reads that it serves may tell it to end.
+    let told = told_to_end()?;
+    std::io::stdout().write_all(announcement.as_bytes())?;
+    let sockets = match edge::secret(&variables) {
+        Some(secret) => Some(Sockets::start(app.clone(), secret, PATIENCE).await?),
+        None => None,
+    };
+    server::serve(listener, app, sockets, told, PATIENCE).await?;
+    Ok(())
+}
+
+/// Ctrl-C or SIGTERM, from now on. A second one ends the process at once.
+fn told_to_end() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut told = async move || {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    };
+    Ok(async move {
+        told().await;
+        eprintln!("Ending; once more ends at once");
+        tokio::spawn(async move {
+            told().await;
+            std::process::exit(130);
+        });
+    })
+}

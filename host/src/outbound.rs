@@ -1,0 +1,348 @@
+//! `wasi:http/outgoing-handler`: requests that a component sends.
+
+use std::error::Error as StdError;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use http::uri::{Authority, Scheme};
+use http::{Request, Response, Uri, header};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt;
+use hyper_rustls::HttpsConnector;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::time::{Sleep, timeout};
+use tower_service::Service;
+use url::Url;
+use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
+
+use crate::allowed_hosts::AllowedHosts;
+use crate::app::App;
+use crate::kv::FaultPlan;
+use crate::kv::fault::Dice;
+use crate::window::Window;
+
+/// What Spin waits where a component names no time.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(600);
+
+/// How long a connection to a provider is kept for the next request.
+const KEEP_IDLE: Duration = Duration::from_secs(30);
+
+/// What all instances share: connections, budgets, faults.
+pub(crate) struct Outbound {
+    client: Client<HttpsConnector<Connector>, WasiBody>,
+    this_hour: Mutex<Window>,
+    limit_per_hour: Option<u64>,
+    fault: FaultPlan,
+    dice: Dice,
+}
+
+impl Outbound {
+    pub(crate) fn new(limit_per_hour: Option<u64>, fault: FaultPlan) -> anyhow::Result<Outbound> {
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        let connector = hyper_rustls::HttpsConnectorBuilder::new()
+            .with_provider_and_webpki_roots(rustls::crypto::ring::default_provider())?
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(Connector(tcp));
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(KEEP_IDLE)
+            .build(connector);
+        Ok(Outbound {
+            client,
+            this_hour: Mutex::new(Window::new(Duration::from_secs(3_600))),
+            limit_per_hour,
+            fault,
+            dice: Dice::default(),
+        })
+    }
+
+    fn admit(&self) -> bool {
+        self.limit_per_hour.is_none_or(|limit| {
+            self.this_hour
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .admit(Instant::now(), limit)
+        })
+    }
+
+    async fn send(
+        &self,
+        request: Request<WasiBody>,
+        options: &RequestOptions,
+    ) -> Result<Response<WasiBody>, Error> {
+        if !self.fault.outbound_delay.is_zero() {
+            tokio::time::sleep(self.fault.outbound_delay).await;
+        }
+        if self.dice.roll(self.fault.outbound_fail) {
+            return Err(Error::ConnectionTerminated);
+        }
+        let connect = options.connect_timeout.unwrap_or(DEFAULT_TIMEOUT);
+        let first_byte = options.first_byte_timeout.unwrap_or(DEFAULT_TIMEOUT);
+        let answer = CONNECT_TIMEOUT.scope(connect, self.client.request(request));
+        let response = timeout(first_byte, answer)
+            .await
+            .map_err(|_| Error::ConnectionReadTimeout)?
+            .map_err(|error| code(&error))?;
+        Ok(response.map(|body| body.map_err(Error::from).boxed_unsync()))
+    }
+}
+
+tokio::task_local! {
+    /// The client connects inside the request's own task and has no other way to be told.
+    static CONNECT_TIMEOUT: Duration;
+}
+
+/// TCP with the request's connect time-out.
+#[derive(Clone)]
+struct Connector(HttpConnector);
+
+type Boxed = Box<dyn StdError + Send + Sync>;
+
+impl Service<Uri> for Connector {
+    type Response = <HttpConnector as Service<Uri>>::Response;
+    type Error = Boxed;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Boxed>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Boxed>> {
+        self.0.poll_ready(context).map_err(Into::into)
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let limit = CONNECT_TIMEOUT
+            .try_with(|limit| *limit)
+            .unwrap_or(DEFAULT_TIMEOUT);
+        let connecting = self.0.call(uri);
+        Box::pin(async move {
+            match timeout(limit, connecting).await {
+                Ok(connected) => connected.map_err(Into::into),
+                Err(_) => Err(ConnectTimedOut.into()),
+            }
+        })
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("connecting took too long")]
+struct ConnectTimedOut;
+
+/// The error code that says best what went wrong.
+fn code(error: &hyper_util::client::legacy::Error) -> Error {
+    let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if error.is::<ConnectTimedOut>() {
+            return Error::ConnectionTimeout;
+        }
+        if error.is::<rustls::Error>() {
+            return match error.downcast_ref() {
+                Some(rustls::Error::InvalidCertificate(_)) => Error::TlsCertificateError,
+                _ => Error::TlsProtocolError,
+            };
+        }
+        if let Some(error) = error.downcast_ref::<std::io::Error>() {
+            if let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref()) {
+                return match tls {
+                    rustls::Error::InvalidCertificate(_) => Error::TlsCertificateError,
+                    _ => Error::TlsProtocolError,
+                };
+            }
+            if error.kind() == std::io::ErrorKind::ConnectionRefused {
+                return Error::ConnectionRefused;
+            }
+        }
+        // How hyper-util's connector reports a name that does not resolve; it exports no type for it.
+        if error.to_string() == "dns error" {
+            return Error::DnsError {
+                rcode: Some("address not available".to_owned()),
+                info_code: Some(0),
+            };
+        }
+        cause = error.source();
+    }
+    if error.is_connect() {
+        Error::ConnectionRefused
+    } else {
+        Error::HttpProtocolError
+    }
+}
+
+/// One instance's requests.
+pub(crate) struct Hooks {
+    pub(crate) app: Arc<App>,
+    pub(crate) component: Arc<str>,
+    pub(crate) allowed: Arc<AllowedHosts>,
+}
+
+type Sent = Result<
+    (
+        Response<WasiBody>,
+        Box<dyn Future<Output = Result<(), Error>> + Send>,
+    ),
+    Error,
+>;
+
+impl WasiHttpHooks for Hooks {
+    fn send_request(
+        &mut self,
+        request: Request<WasiBody>,
+        options: Option<RequestOptions>,
+        _done: Box<dyn Future<Output = Result<(), Error>> + Send>,
+    ) -> Box<dyn Future<Output = Sent> + Send> {
+        let app = self.app.clone();
+        let component = self.component.clone();
+        let allowed = self.allowed.clone();
+        Box::new(async move {
+            let options = options.unwrap_or_default();
+            let between_bytes = options.between_bytes_timeout.unwrap_or(DEFAULT_TIMEOUT);
+            let response = dispatch(&app, &component, &allowed, request, &options).await?;
+            let response =
+                response.map(|body| BetweenBytes::new(body, between_bytes).boxed_unsync());
+            let done: Box<dyn Future<Output = _> + Send> = Box::new(async { Ok(()) });
+            Ok((response, done))
+        })
+    }
+}
+
+async fn dispatch(
+    app: &Arc<App>,
+    component: &str,
+    allowed: &AllowedHosts,
+    mut request: Request<WasiBody>,
+    options: &RequestOptions,
+) -> Result<Response<WasiBody>, Error> {
+    let counters = app.counters();
+    let host = request.uri().host().unwrap_or_default();
+    // An SDK that cannot send a relative URL without an authority sends `:80`; others say `self.alt`.
+    if host.is_empty() || host == "self.alt" {
+        if !allowed.allows_self() {
+            counters.outbound_refused();
+            tracing::warn!(
+                "{component}: request to the application itself refused; its allowed_outbound_hosts lack \"http://self\""
+            );
+            return Err(Error::HttpRequestDenied);
+        }
+        counters.outbound("self");
+        return to_self(app, request, options).await;
+    }
+
+    let url: Url = request
+        .uri()
+        .to_string()
+        .parse()
+        .map_err(|_| Error::HttpRequestUriInvalid)?;
+    let place = format!(
+        "{}:{}",
+        url.host_str().unwrap_or_default(),
+        url.port_or_known_default().unwrap_or_default()
+    );
+    if !allowed.allows(&url) {
+        counters.outbound_refused();
+        tracing::warn!(
+            "{component}: request to {place} refused; its allowed_outbound_hosts lack \"{}://{place}\"",
+            url.scheme()
+        );
+        return Err(Error::HttpRequestDenied);
+    }
+    let outbound = app.outbound();
+    if !outbound.admit() {
+        counters.outbound_refused();
+        tracing::warn!(
+            "{component}: request to {place} refused; the platform's hourly limit is reached"
+        );
+        return Err(Error::ConnectionLimitReached);
+    }
+    counters.outbound(&place);
+    // The client makes its own.
+    request.headers_mut().remove(header::HOST);
+    outbound.send(request, options).await
+}
+
+/// Hands a request to the application as if it had come in from outside.
+async fn to_self(
+    app: &Arc<App>,
+    request: Request<WasiBody>,
+    options: &RequestOptions,
+) -> Result<Response<WasiBody>, Error> {
+    let address = app.local_addr();
+    let authority: Authority = address
+        .to_string()
+        .parse()
+        .map_err(|_| Error::HttpRequestUriInvalid)?;
+    let (mut parts, body) = request.into_parts();
+    let mut uri = parts.uri.into_parts();
+    uri.scheme = Some(Scheme::HTTP);
+    uri.authority = Some(authority.clone());
+    if uri.path_and_query.is_none() {
+        uri.path_and_query = Some(http::uri::PathAndQuery::from_static("/"));
+    }
+    parts.uri = Uri::from_parts(uri).map_err(|_| Error::HttpRequestUriInvalid)?;
+    let host = header::HeaderValue::from_str(authority.as_str());
+    parts.headers.insert(
+        header::HOST,
+        host.map_err(|_| Error::HttpRequestUriInvalid)?,
+    );
+    let request = Request::from_parts(parts, body);
+
+    // A task of its own: the request has been made even if its sender does not wait for the answer.
+    let app = app.clone();
+    let answer = tokio::spawn(async move { app.handle(request, address).await });
+    let first_byte = options.first_byte_timeout.unwrap_or(DEFAULT_TIMEOUT);
+    timeout(first_byte, answer)
+        .await
+        .map_err(|_| Error::ConnectionReadTimeout)?
+        .map_err(|error| Error::InternalError(Some(error.to_string())))
+}
+
+/// A body that fails when it pauses for too long.
+struct BetweenBytes {
+    body: WasiBody,
+    pause: Duration,
+    deadline: Option<Pin<Box<Sleep>>>,
+}
+
+impl BetweenBytes {
+    fn new(body: WasiBody, pause: Duration) -> BetweenBytes {
+        BetweenBytes {
+            body,
+            pause,
+            deadline: None,
+        }
+    }
+}
+
+impl Body for BetweenBytes {
+    type Data = bytes::Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Error>>> {
+        let this = &mut *self;
+        if let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(context) {
+            this.deadline = None;
+            return Poll::Ready(frame);
+        }
+        let deadline = this
+            .deadline
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(this.pause)));
+        deadline
+            .as_mut()
+            .poll(context)
+            .map(|()| Some(Err(Error::ConnectionReadTimeout)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

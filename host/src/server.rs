@@ -1,0 +1,102 @@
+//! Accepting connections.
+
+use std::future::Future;
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpListener;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::app::App;
+use crate::edge::Sockets;
+
+/// How long a client may take for a request's head; also how long an idle connection is kept.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// What a request's head may have, at most; more is answered 431.
+const LARGEST_HEAD: usize = 64 * 1024;
+
+/// Serves `app` on `listener`, and its WebSockets if it has any, until `shutdown`; then gives what is under way at most
+/// `patience` to end.
+pub async fn serve(
+    listener: TcpListener,
+    app: Arc<App>,
+    sockets: Option<Sockets>,
+    shutdown: impl Future<Output = ()>,
+    patience: Duration,
+) -> io::Result<()> {
+    app.set_local_addr(listener.local_addr()?);
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(LARGEST_HEAD);
+    let (connections, ending) = (TaskTracker::new(), CancellationToken::new());
+    let mut shutdown = pin!(shutdown);
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = &mut shutdown => break,
+        };
+        let (stream, client) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // Out of file descriptors, most likely: others will be closed.
+                tracing::error!("cannot accept a connection: {error}");
+                sleep(Duration::from_millis(100)).await;
+                continue;
+            }
+        };
+        // Events are small and must not wait for more.
+        let _ = stream.set_nodelay(true);
+        let (app, sockets) = (app.clone(), sockets.clone());
+        let service = service_fn(move |request| {
+            let (app, sockets) = (app.clone(), sockets.clone());
+            async move {
+                let response = match sockets {
+                    Some(sockets) if sockets.are_asked_for(&request) => sockets.open(request).await,
+                    _ => app.handle(request, client).await,
+                };
+                Ok::<_, std::convert::Infallible>(response)
+            }
+        });
+        let connection = builder
+            .serve_connection(TokioIo::new(stream), service)
+            .with_upgrades();
+        let ending = ending.clone();
+        connections.spawn(async move {
+            let mut connection = pin!(connection);
+            let ended = tokio::select! {
+                ended = &mut connection => ended,
+                () = ending.cancelled() => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            };
+            if let Err(error) = ended {
+                tracing::debug!("connection of {client}: {error}");
+            }
+        });
+    }
+    drop(listener);
+    ending.cancel();
+    connections.close();
+    let ended = async {
+        if let Some(sockets) = &sockets {
+            sockets.shut_down().await;
+        }
+        connections.wait().await;
+        app.drain(patience).await;
+    };
+    if timeout(patience, ended).await.is_err() {
+        tracing::warn!("not everything ended within {patience:?}");
+    }
+    Ok(())
+}
