@@ -1,0 +1,138 @@
+//! What a stand-in does instead of answering as the real provider would on a good day.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// How a server treats the requests that arrive after it was told so.
+///
+/// As JSON (`POST /__behave`): `{"fault": "hang", "when": {"first": 3}, "delay_ms": 200}`; every
+/// field may be left out, and `{}` is a healthy server again.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Behaviour {
+    /// What goes wrong; nothing when absent.
+    pub fault: Option<Fault>,
+    /// Which requests it happens to.
+    pub when: When,
+    /// How long these requests wait, in milliseconds, on top of the server's own delay.
+    pub delay_ms: u64,
+}
+
+/// Which of the requests since the behaviour was set are meant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum When {
+    /// All of them.
+    #[default]
+    Always,
+    /// The first n; the server is well afterwards.
+    First(u64),
+    /// All but the first n.
+    After(u64),
+    /// Every n-th: the n-th, the 2n-th, and so on. Zero is none.
+    Every(u64),
+}
+
+/// What goes wrong with a request.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fault {
+    /// This status with the provider's own error body, and `Retry-After` when given.
+    Status {
+        /// HTTP status, 200 to 599.
+        code: u16,
+        /// Value of `Retry-After`: seconds or an HTTP date.
+        #[serde(default)]
+        retry_after: Option<String>,
+    },
+    /// 200 with bytes that are neither JSON nor UTF-8.
+    Garbage,
+    /// 200 with the right answer's first half, as if that were all of it.
+    HalfJson,
+    /// The head and half of the announced body, then the connection closes.
+    CutShort,
+    /// The head and half of the announced body, then nothing more, connection open.
+    Stall,
+    /// The request is read and never answered.
+    Hang,
+    /// The connection closes without an answer.
+    Reset,
+    /// A well-formed answer with what vision models get wrong. No effect on metadata providers.
+    Vision(Quirk),
+}
+
+/// What a vision model gets wrong in an answer that is otherwise in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Quirk {
+    /// A safety block: no content, a reason instead.
+    Refuse,
+    /// The picture passed, the answer was filtered.
+    Filtered,
+    /// The token limit cuts the JSON in the middle of a book.
+    Truncate,
+    /// The JSON stands in a Markdown code fence, with a sentence before it.
+    Fence,
+    /// Prose, no JSON at all.
+    Nonsense,
+    /// Boxes in pixels of the picture sent, whatever was asked for.
+    Pixels,
+    /// Boxes in 0..1, whatever was asked for.
+    Fractions,
+    /// No book has a confidence.
+    NoConfidence,
+    /// Every book twice, the second time in capitals and less sure.
+    Duplicates,
+    /// Every third book has an empty title.
+    EmptyTitles,
+    /// No books seen.
+    Empty,
+}
+
+impl Fault {
+    /// This fault for every request.
+    pub fn always(self) -> Behaviour {
+        self.when(When::Always)
+    }
+
+    /// This fault for the first `n` requests.
+    pub fn first(self, n: u64) -> Behaviour {
+        self.when(When::First(n))
+    }
+
+    /// This fault for the requests that `when` means.
+    pub fn when(self, when: When) -> Behaviour {
+        Behaviour {
+            fault: Some(self),
+            when,
+            delay_ms: 0,
+        }
+    }
+}
+
+impl Behaviour {
+    /// A healthy server that takes this long for every request.
+    pub fn slow(delay: Duration) -> Behaviour {
+        Behaviour {
+            delay_ms: u64::try_from(delay.as_millis()).unwrap_or(u64::MAX),
+            ..Behaviour::default()
+        }
+    }
+
+    /// Whether the `n`-th request (from 1) since the behaviour was set is meant.
+    pub(crate) fn applies_to(&self, n: u64) -> bool {
+        match self.when {
+            When::Always => true,
+            When::First(count) => n <= count,
+            When::After(count) => n > count,
+            When::Every(step) => step != 0 && n.is_multiple_of(step),
+        }
+    }
+}
+
+impl From<Quirk> for Fault {
+    fn from(quirk: Quirk) -> Fault {
+        Fault::Vision(quirk)
+    }
+}

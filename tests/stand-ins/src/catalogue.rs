@@ -1,0 +1,365 @@
+//! What the stand-ins know: works with their editions and authors, and the indexes that find them.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+
+use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
+
+use crate::generated::{self, GENERATED_WORKS};
+use crate::lucene::Query;
+
+/// A person as Open Library knows one.
+#[derive(Clone, Debug)]
+pub(crate) struct Author {
+    /// `OL...A`.
+    pub key: String,
+    pub name: String,
+}
+
+/// One edition of a work.
+#[derive(Clone, Debug)]
+pub(crate) struct Edition {
+    /// `OL...M`.
+    pub key: String,
+    /// ISBN-13 first, then its ISBN-10 where there is one. May be empty.
+    pub isbns: Vec<String>,
+    pub publisher: String,
+    /// As catalogues write it: `2020`, `May 2, 2014`, `2014-05`.
+    pub publish_date: String,
+    pub pages: Option<u32>,
+    /// MARC code, three letters.
+    pub language: &'static str,
+    /// Open Library's cover number.
+    pub cover: Option<u32>,
+    pub format: &'static str,
+}
+
+/// One work. What no sample file says is derived from title and author, the same at every start.
+#[derive(Clone, Debug)]
+pub(crate) struct Work {
+    /// `OL...W`.
+    pub key: String,
+    /// Google's volume id.
+    pub volume: String,
+    pub title: String,
+    pub subtitle: Option<String>,
+    pub authors: Vec<Author>,
+    pub first_publish_year: Option<i32>,
+    pub subjects: Vec<String>,
+    pub description: String,
+    pub goodreads_id: Option<String>,
+    pub editions: Vec<Edition>,
+    /// How many editions the provider claims; decides the order of results.
+    pub popularity: u32,
+    pub in_open_library: bool,
+    pub in_google_books: bool,
+}
+
+impl Work {
+    pub(crate) fn full_title(&self) -> String {
+        match &self.subtitle {
+            Some(subtitle) => format!("{}: {subtitle}", self.title),
+            None => self.title.clone(),
+        }
+    }
+
+    /// The edition that has this ISBN, in either length.
+    pub(crate) fn edition_with(&self, isbn: &str) -> Option<&Edition> {
+        self.editions
+            .iter()
+            .find(|edition| edition.isbns.iter().any(|known| known == isbn))
+    }
+}
+
+/// Which provider's shelves are looked at: each lacks some works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shelf {
+    OpenLibrary,
+    GoogleBooks,
+}
+
+/// A work in the catalogue: seeded ones count from 0, generated ones from [`GENERATED`].
+pub(crate) type WorkId = u32;
+
+const GENERATED: WorkId = 1 << 24;
+
+struct Words {
+    title: Vec<String>,
+    authors: Vec<Vec<String>>,
+}
+
+impl Words {
+    fn of(work: &Work) -> Words {
+        Words {
+            title: words(&work.full_title()),
+            authors: work.authors.iter().map(|a| words(&a.name)).collect(),
+        }
+    }
+}
+
+/// Every work the stand-ins know. The generated library is not stored: its works are built when
+/// an ISBN, a key or a title names one.
+pub(crate) struct Catalogue {
+    works: Vec<Work>,
+    words: Vec<Words>,
+    by_isbn: HashMap<String, WorkId>,
+    by_key: HashMap<String, WorkId>,
+    by_title_word: HashMap<String, Vec<WorkId>>,
+    by_author_word: HashMap<String, Vec<WorkId>>,
+}
+
+impl Catalogue {
+    pub(crate) fn new(works: Vec<Work>) -> Catalogue {
+        let mut catalogue = Catalogue {
+            words: works.iter().map(Words::of).collect(),
+            works: Vec::new(),
+            by_isbn: HashMap::new(),
+            by_key: HashMap::new(),
+            by_title_word: HashMap::new(),
+            by_author_word: HashMap::new(),
+        };
+        for (id, (work, words)) in (0..).zip(works.iter().zip(&catalogue.words)) {
+            catalogue.by_key.insert(work.key.clone(), id);
+            catalogue.by_key.insert(work.volume.clone(), id);
+            for edition in &work.editions {
+                catalogue.by_key.insert(edition.key.clone(), id);
+                for isbn in &edition.isbns {
+                    catalogue.by_isbn.entry(isbn.clone()).or_insert(id);
+                }
+            }
+            for word in words.title.iter().collect::<HashSet<_>>() {
+                let ids = catalogue.by_title_word.entry(word.clone()).or_default();
+                ids.push(id);
+            }
+            for word in words.authors.iter().flatten().collect::<HashSet<_>>() {
+                let ids = catalogue.by_author_word.entry(word.clone()).or_default();
+                ids.push(id);
+            }
+        }
+        catalogue.works = works;
+        catalogue
+    }
+
+    pub(crate) fn work(&self, id: WorkId) -> Cow<'_, Work> {
+        match id.checked_sub(GENERATED) {
+            None => Cow::Borrowed(&self.works[id as usize]),
+            Some(index) => Cow::Owned(generated::work(index)),
+        }
+    }
+
+    pub(crate) fn by_isbn(&self, isbn: &str) -> Option<WorkId> {
+        let seeded = self.by_isbn.get(isbn).copied();
+        seeded.or_else(|| Some(GENERATED + generated::index_of_isbn(isbn)?))
+    }
+
+    /// Finds a work by its own key, an edition's key or a volume id.
+    pub(crate) fn by_key(&self, key: &str) -> Option<WorkId> {
+        let seeded = self.by_key.get(key).copied();
+        seeded.or_else(|| Some(GENERATED + generated::index_of_key(key)?))
+    }
+
+    /// The works of one provider that a query means, most popular first.
+    ///
+    /// Limit: generated works are found by ISBN, key and title only; a query for nothing but an
+    /// author, a subject or a negation finds seeded works.
+    pub(crate) fn search(&self, query: &Query, shelf: Shelf) -> Vec<Cow<'_, Work>> {
+        let mut ids = self.evaluate(query);
+        ids.sort_unstable();
+        ids.dedup();
+        let mut works: Vec<_> = ids
+            .into_iter()
+            .map(|id| self.work(id))
+            .filter(|work| match shelf {
+                Shelf::OpenLibrary => work.in_open_library,
+                Shelf::GoogleBooks => work.in_google_books,
+            })
+            .collect();
+        works.sort_by_key(|work| std::cmp::Reverse(work.popularity));
+        works
+    }
+
+    fn evaluate(&self, query: &Query) -> Vec<WorkId> {
+        match query {
+            Query::Any(branches) => branches.iter().flat_map(|q| self.evaluate(q)).collect(),
+            Query::All(clauses) => {
+                let start = clauses
+                    .iter()
+                    .filter(|clause| names_works(clause))
+                    .map(|clause| self.evaluate(clause))
+                    .min_by_key(Vec::len)
+                    .unwrap_or_else(|| self.seeded());
+                self.keep(start, query)
+            }
+            Query::Not(_) => self.keep(self.seeded(), query),
+            Query::Term { field, text } => match Field::named(field.as_deref()) {
+                Field::Isbn => self.by_isbn(text).into_iter().collect(),
+                Field::Key => {
+                    let key = text.rsplit('/').next().unwrap_or(text);
+                    self.by_key(key).into_iter().collect()
+                }
+                Field::Title => {
+                    let words = words(text);
+                    let mut ids = intersect(&self.by_title_word, &words);
+                    ids.extend(generated::index_of_title(&words).map(|i| GENERATED + i));
+                    self.keep(ids, query)
+                }
+                Field::Author => self.keep(intersect(&self.by_author_word, &words(text)), query),
+                Field::Text => {
+                    let mut ids = self.by_isbn(text).into_iter().collect::<Vec<_>>();
+                    for word in words(text) {
+                        ids.extend(self.by_title_word.get(&word).into_iter().flatten());
+                        ids.extend(self.by_author_word.get(&word).into_iter().flatten());
+                    }
+                    ids.extend(generated::index_of_title(&words(text)).map(|i| GENERATED + i));
+                    self.keep(ids, query)
+                }
+                Field::Subject | Field::Publisher | Field::Language | Field::Year => {
+                    self.keep(self.seeded(), query)
+                }
+            },
+        }
+    }
+
+    fn seeded(&self) -> Vec<WorkId> {
+        (0..).take(self.works.len()).collect()
+    }
+
+    fn keep(&self, mut ids: Vec<WorkId>, query: &Query) -> Vec<WorkId> {
+        ids.retain(|&id| {
+            let work = self.work(id);
+            match self.words.get(id as usize) {
+                Some(words) => matches(query, &work, words),
+                None => matches(query, &work, &Words::of(&work)),
+            }
+        });
+        ids
+    }
+}
+
+/// Whether a clause's works are all found by looking up its words, generated ones included.
+fn names_works(query: &Query) -> bool {
+    match query {
+        Query::Any(branches) => branches.iter().all(names_works),
+        Query::All(clauses) => clauses.iter().any(names_works),
+        Query::Not(_) => false,
+        Query::Term { field, .. } => matches!(
+            Field::named(field.as_deref()),
+            Field::Isbn | Field::Key | Field::Title
+        ),
+    }
+}
+
+enum Field {
+    Isbn,
+    Key,
+    Title,
+    Author,
+    Subject,
+    Publisher,
+    Language,
+    Year,
+    Text,
+}
+
+impl Field {
+    fn named(name: Option<&str>) -> Field {
+        match name {
+            Some("isbn") => Field::Isbn,
+            Some("key" | "edition_key") => Field::Key,
+            Some("title" | "alternative_title" | "work_title") => Field::Title,
+            Some("author" | "authors" | "author_name" | "by") => Field::Author,
+            Some("subject") => Field::Subject,
+            Some("publisher" | "publishers") => Field::Publisher,
+            Some("language") => Field::Language,
+            Some("first_publish_year") => Field::Year,
+            // Open Library searches the words of a field that it does not have.
+            _ => Field::Text,
+        }
+    }
+}
+
+fn matches(query: &Query, work: &Work, index: &Words) -> bool {
+    let (field, text) = match query {
+        Query::Any(branches) => return branches.iter().any(|q| matches(q, work, index)),
+        Query::All(clauses) => return clauses.iter().all(|q| matches(q, work, index)),
+        Query::Not(clause) => return !matches(clause, work, index),
+        Query::Term { field, text } => (field.as_deref(), text),
+    };
+    let in_title = |wanted: &[String]| contains(&index.title, wanted);
+    let by_author = |wanted: &[String]| index.authors.iter().any(|name| contains(name, wanted));
+    match Field::named(field) {
+        Field::Isbn => work.edition_with(text).is_some(),
+        Field::Key => {
+            let key = text.rsplit('/').next().unwrap_or(text);
+            work.key == key || work.editions.iter().any(|edition| edition.key == key)
+        }
+        Field::Title => in_title(&words(text)),
+        Field::Author => by_author(&words(text)),
+        Field::Subject => {
+            let wanted = words(text);
+            work.subjects.iter().any(|s| contains(&words(s), &wanted))
+        }
+        Field::Publisher => {
+            let wanted = words(text);
+            let mut publishers = work.editions.iter().map(|e| words(&e.publisher));
+            publishers.any(|publisher| contains(&publisher, &wanted))
+        }
+        Field::Language => work.editions.iter().any(|e| e.language == text),
+        Field::Year => (work.first_publish_year).is_some_and(|year| text.parse() == Ok(year)),
+        Field::Text => {
+            let wanted = words(text);
+            in_title(&wanted) || by_author(&wanted) || work.edition_with(text).is_some()
+        }
+    }
+}
+
+/// Whether the wanted words stand in the text next to each other and in this order: Solr's phrase.
+fn contains(text: &[String], wanted: &[String]) -> bool {
+    !wanted.is_empty() && text.windows(wanted.len()).any(|window| window == wanted)
+}
+
+/// The works that have all of these words; none for no words.
+fn intersect(index: &HashMap<String, Vec<WorkId>>, words: &[String]) -> Vec<WorkId> {
+    let mut lists = Vec::with_capacity(words.len());
+    for word in words {
+        match index.get(word) {
+            Some(ids) => lists.push(ids.as_slice()),
+            None => return Vec::new(),
+        }
+    }
+    lists.sort_by_key(|ids| ids.len());
+    let Some((shortest, others)) = lists.split_first() else {
+        return Vec::new();
+    };
+    let common = |id: &WorkId| others.iter().all(|ids| ids.binary_search(id).is_ok());
+    shortest.iter().copied().filter(common).collect()
+}
+
+/// Words as a search engine indexes them: lower case, without accents, cut at anything that is no
+/// letter or digit, except apostrophes, which leave no trace (`Cat’s` is `cats`).
+pub(crate) fn words(text: &str) -> Vec<String> {
+    text.nfd()
+        .filter(|c| !is_combining_mark(*c) && !matches!(c, '\'' | '\u{2018}' | '\u{2019}'))
+        .flat_map(char::to_lowercase)
+        .collect::<String>()
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// A number that depends on the bytes alone: not on the process, platform or release. FNV-1a with
+/// a final mix, because its low bits alone are weak.
+pub(crate) fn stable_hash<T: AsRef<[u8]>>(parts: &[T]) -> u64 {
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    for part in parts {
+        for byte in part.as_ref().iter().chain(&[0xff]) {
+            hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    }
+    hash ^= hash >> 33;
+    hash = hash.wrapping_mul(0xff51_afd7_ed55_8ccd);
+    hash ^ (hash >> 33)
+}
+
+const _: () = assert!(GENERATED.checked_add(GENERATED_WORKS).is_some());

@@ -1,0 +1,198 @@
+//! Local stand-ins for the providers: Open Library, Google Books, Gemini and an OpenAI-compatible
+//! server, speaking their protocols on loopback ports, with books that are the same at every start
+//! and with failures on demand.
+//!
+//! They serve developers without network and keys (`host --sandbox`), the black-box tests and the
+//! benchmarks. What they know comes from the sample library: about 4 in 100 of its books only
+//! Google Books knows, about 2 nobody does. Nothing they say that is not in the sample is a fact.
+
+mod behaviour;
+mod catalogue;
+mod field_mask;
+mod gemini;
+mod generated;
+mod google_books;
+mod lucene;
+mod open_library;
+mod openai;
+mod schema;
+mod seed;
+mod server;
+mod shelf;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use behaviour::{Behaviour, Fault, Quirk, When};
+pub use generated::{GENERATED_WORKS, library};
+pub use server::{RateLimit, Seen, Server};
+
+use catalogue::Catalogue;
+use server::{Answer, Pace, Provider, Request};
+use shelf::Eye;
+
+/// The key that every stand-in accepts where a key is asked for.
+pub const API_KEY: &str = "sandbox-key";
+
+/// How the stand-ins run.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Where they listen.
+    pub ports: Ports,
+    /// How long every request takes at least.
+    pub delay: Duration,
+    /// How much longer a request may take, chosen by `seed` and the request's number.
+    pub jitter: Duration,
+    /// What `jitter` depends on.
+    pub seed: u64,
+    /// Open Library's rate limit; none when absent.
+    pub open_library_rate: Option<RateLimit>,
+    /// Google Books' rate limit; none when absent.
+    pub google_books_rate: Option<RateLimit>,
+}
+
+/// Ports on 127.0.0.1; 0 is any free one.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Ports {
+    /// Open Library.
+    pub open_library: u16,
+    /// Google Books.
+    pub google_books: u16,
+    /// Gemini.
+    pub gemini: u16,
+    /// The OpenAI-compatible server.
+    pub openai: u16,
+}
+
+/// The running stand-ins. They stop when this is dropped.
+pub struct Sandbox {
+    open_library: Server,
+    google_books: Server,
+    gemini: Server,
+    openai: Server,
+}
+
+impl Sandbox {
+    /// Starts every stand-in, inside the current tokio runtime.
+    ///
+    /// # Errors
+    /// When a port is taken, or the embedded samples cannot be read.
+    pub async fn start(settings: Settings) -> anyhow::Result<Sandbox> {
+        let catalogue = Arc::new(Catalogue::new(seed::works()?));
+        let eye = Arc::new(Eye::open()?);
+        let pace = |rate| Pace {
+            delay: settings.delay,
+            jitter: settings.jitter,
+            seed: settings.seed,
+            rate,
+        };
+        let ports = settings.ports;
+        let open_library = OpenLibrary(Arc::clone(&catalogue));
+        let rate = settings.open_library_rate;
+        let open_library = Server::start(ports.open_library, pace(rate), open_library).await?;
+        let rate = settings.google_books_rate;
+        let google_books =
+            Server::start(ports.google_books, pace(rate), GoogleBooks(catalogue)).await?;
+        let gemini = Server::start(ports.gemini, pace(None), Gemini(Arc::clone(&eye))).await?;
+        let openai = Server::start(ports.openai, pace(None), OpenAi(eye)).await?;
+        Ok(Sandbox {
+            open_library,
+            google_books,
+            gemini,
+            openai,
+        })
+    }
+
+    /// The application's variables (spin.toml) that point it at the stand-ins. Base URLs are
+    /// origins. Requests are not rationed as they are for the real services.
+    pub fn variables(&self) -> Vec<(String, String)> {
+        let unrationed = || "100000".to_owned();
+        [
+            ("sandbox", "true".to_owned()),
+            // Like Open Library, its stand-in refuses who does not say who they are.
+            ("contact", "sandbox@example.org".to_owned()),
+            ("open_library_base_url", self.open_library.base_url()),
+            ("google_books_base_url", self.google_books.base_url()),
+            ("google_books_api_key", API_KEY.to_owned()),
+            ("open_library_rate", unrationed()),
+            ("open_library_burst", unrationed()),
+            ("google_books_rate", unrationed()),
+            ("google_books_burst", unrationed()),
+            ("gemini_base_url", self.gemini.base_url()),
+            ("gemini_api_key", API_KEY.to_owned()),
+            ("openai_base_url", self.openai.base_url()),
+            ("openai_api_key", API_KEY.to_owned()),
+            ("openai_model", openai::MODEL.to_owned()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .to_vec()
+    }
+
+    /// The stand-in for Open Library.
+    pub fn open_library(&self) -> &Server {
+        &self.open_library
+    }
+
+    /// The stand-in for Google Books.
+    pub fn google_books(&self) -> &Server {
+        &self.google_books
+    }
+
+    /// The stand-in for Gemini.
+    pub fn gemini(&self) -> &Server {
+        &self.gemini
+    }
+
+    /// The stand-in for an OpenAI-compatible server.
+    pub fn openai(&self) -> &Server {
+        &self.openai
+    }
+}
+
+struct OpenLibrary(Arc<Catalogue>);
+
+impl Provider for OpenLibrary {
+    fn answer(&self, request: &Request, _: Option<Quirk>) -> Answer {
+        open_library::answer(&self.0, request)
+    }
+
+    fn error(&self, status: u16) -> Answer {
+        open_library::error(status)
+    }
+}
+
+struct GoogleBooks(Arc<Catalogue>);
+
+impl Provider for GoogleBooks {
+    fn answer(&self, request: &Request, _: Option<Quirk>) -> Answer {
+        google_books::answer(&self.0, API_KEY, request)
+    }
+
+    fn error(&self, status: u16) -> Answer {
+        google_books::error(status)
+    }
+}
+
+struct Gemini(Arc<Eye>);
+
+impl Provider for Gemini {
+    fn answer(&self, request: &Request, quirk: Option<Quirk>) -> Answer {
+        gemini::answer(&self.0, request, quirk)
+    }
+
+    fn error(&self, status: u16) -> Answer {
+        gemini::error(status)
+    }
+}
+
+struct OpenAi(Arc<Eye>);
+
+impl Provider for OpenAi {
+    fn answer(&self, request: &Request, quirk: Option<Quirk>) -> Answer {
+        openai::answer(&self.0, request, quirk)
+    }
+
+    fn error(&self, status: u16) -> Answer {
+        openai::error(status)
+    }
+}

@@ -1,0 +1,489 @@
+//! One provider on one loopback port: HTTP, misbehaviour on demand, and a log of what was asked.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use futures::StreamExt as _;
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Full, Limited, StreamBody};
+use hyper::body::{Bytes, Frame, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use serde::Serialize;
+use serde_json::{Value, json};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{JoinHandle, JoinSet};
+
+use crate::behaviour::{Behaviour, Fault, Quirk};
+use crate::catalogue::stable_hash;
+
+/// The largest request body taken in; the real vision providers stop at about this size.
+const MAX_BODY: usize = 20 * 1024 * 1024;
+/// How many requests are remembered one by one; the count goes on.
+const MAX_SEEN: usize = 10_000;
+
+/// A request, as the protocols see it.
+pub(crate) struct Request {
+    pub method: Method,
+    pub path: String,
+    /// Decoded query parameters in their order.
+    pub parameters: Vec<(String, String)>,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+    /// Length of the request target in bytes.
+    pub uri_len: usize,
+}
+
+impl Request {
+    /// A header's value; `None` when absent or no text.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The first query parameter of this name.
+    pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
+        let found = self.parameters.iter().find(|(key, _)| key == name);
+        found.map(|(_, value)| value.as_str())
+    }
+}
+
+/// What a protocol answers.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub status: u16,
+    pub headers: Vec<(&'static str, String)>,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    pub(crate) fn new(status: u16, content_type: &str, body: Vec<u8>) -> Answer {
+        Answer {
+            status,
+            headers: vec![("content-type", content_type.to_owned())],
+            body,
+        }
+    }
+
+    pub(crate) fn json(status: u16, body: &Value) -> Answer {
+        let body = body.to_string().into_bytes();
+        Answer::new(status, "application/json; charset=UTF-8", body)
+    }
+
+    pub(crate) fn html(status: u16, body: &str) -> Answer {
+        Answer::new(status, "text/html; charset=utf-8", body.as_bytes().to_vec())
+    }
+
+    pub(crate) fn with_header(mut self, name: &'static str, value: &str) -> Answer {
+        self.headers.push((name, value.to_owned()));
+        self
+    }
+}
+
+/// One provider's protocol: a pure function from request to answer.
+pub(crate) trait Provider: Send + Sync {
+    fn answer(&self, request: &Request, quirk: Option<Quirk>) -> Answer;
+    /// The provider's own page or document behind a status.
+    fn error(&self, status: u16) -> Answer;
+}
+
+/// At most `per_second` requests a second, and `burst` at once; more are answered with 429 and
+/// `Retry-After`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RateLimit {
+    /// Requests a second in the long run.
+    pub per_second: f64,
+    /// Requests at once after a pause.
+    pub burst: u32,
+}
+
+/// How a server treats every request.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Pace {
+    pub delay: Duration,
+    pub jitter: Duration,
+    pub seed: u64,
+    pub rate: Option<RateLimit>,
+}
+
+/// A request that a server has seen.
+#[derive(Clone, Debug, Serialize)]
+pub struct Seen {
+    /// `GET`, `POST`.
+    pub method: String,
+    /// Path without the query, not decoded.
+    pub path: String,
+    /// Query without the question mark, not decoded.
+    pub query: String,
+    /// Names in lower case; the values of `authorization` and `x-goog-api-key` are left out.
+    pub headers: Vec<(String, String)>,
+    /// Milliseconds since the server started.
+    pub at_ms: u64,
+    /// Bytes of the request's body.
+    pub body_len: usize,
+}
+
+/// A running stand-in. It listens on 127.0.0.1 until it is dropped.
+///
+/// Other processes steer and count with `POST /__behave` (a [`Behaviour`] as JSON),
+/// `GET /__requests` and `POST /__reset`, which are neither counted nor delayed.
+pub struct Server {
+    addr: SocketAddr,
+    shared: Arc<Shared>,
+    accepting: JoinHandle<()>,
+}
+
+struct Shared {
+    provider: Box<dyn Provider>,
+    pace: Pace,
+    started: Instant,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    behaviour: Behaviour,
+    since_behaviour: u64,
+    count: u64,
+    seen: VecDeque<Seen>,
+    /// Requests that the rate limit lets through at `refilled`.
+    allowance: f64,
+    refilled: Option<Instant>,
+}
+
+impl Server {
+    pub(crate) async fn start(
+        port: u16,
+        pace: Pace,
+        provider: impl Provider + 'static,
+    ) -> anyhow::Result<Server> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+            .await
+            .with_context(|| format!("listening on 127.0.0.1:{port}"))?;
+        let addr = listener.local_addr()?;
+        let shared = Arc::new(Shared {
+            provider: Box::new(provider),
+            pace,
+            started: Instant::now(),
+            state: Mutex::default(),
+        });
+        let accepting = tokio::spawn(accept(listener, Arc::clone(&shared)));
+        Ok(Server {
+            addr,
+            shared,
+            accepting,
+        })
+    }
+
+    /// Where it listens.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// `http://127.0.0.1:PORT`, without a slash at the end.
+    pub fn base_url(&self) -> String {
+        format!("http://{}", self.addr)
+    }
+
+    /// Treats the requests from now on like this.
+    pub fn behave(&self, behaviour: Behaviour) {
+        self.shared.behave(behaviour);
+    }
+
+    /// The requests seen since the start or the last [`Server::reset`], oldest first; the last
+    /// 10,000 of them.
+    pub fn requests(&self) -> Vec<Seen> {
+        self.shared.state().seen.iter().cloned().collect()
+    }
+
+    /// How many requests were seen since the start or the last [`Server::reset`].
+    pub fn count(&self) -> u64 {
+        self.shared.state().count
+    }
+
+    /// Forgets the requests and is healthy again.
+    pub fn reset(&self) {
+        *self.shared.state() = State::default();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+    // Aborting this task drops the set, and with it every connection.
+    let mut connections = JoinSet::new();
+    loop {
+        while connections.try_join_next().is_some() {}
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                connections.spawn(serve(stream, Arc::clone(&shared)));
+            }
+            // Out of file descriptors, most likely: some connection has to end first.
+            Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+        }
+    }
+}
+
+type Body = UnsyncBoxBody<Bytes, Broken>;
+
+/// Why a connection is given up in the middle: because it was asked for.
+#[derive(Debug, thiserror::Error)]
+#[error("the stand-in was told to close the connection")]
+struct Broken;
+
+async fn serve(stream: TcpStream, shared: Arc<Shared>) {
+    // A failure here costs latency, not correctness.
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(|request| handle(request, Arc::clone(&shared)));
+    // Clients that go away, and the failures we make ourselves, both end here.
+    let _ = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+}
+
+async fn handle(
+    request: http::Request<Incoming>,
+    shared: Arc<Shared>,
+) -> Result<Response<Body>, Broken> {
+    let (parts, body) = request.into_parts();
+    let body = match Limited::new(body, MAX_BODY).collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(_) => return Ok(response(shared.provider.error(413))),
+    };
+    let query = parts.uri.query().unwrap_or_default();
+    if let Some(answer) = shared.admin(&parts.method, parts.uri.path(), &body) {
+        return Ok(response(answer));
+    }
+
+    let arrival = shared.arrive(Seen {
+        method: parts.method.to_string(),
+        path: parts.uri.path().to_owned(),
+        query: query.to_owned(),
+        headers: visible(&parts.headers),
+        at_ms: shared.started.elapsed().as_millis() as u64,
+        body_len: body.len(),
+    });
+    if !arrival.delay.is_zero() {
+        tokio::time::sleep(arrival.delay).await;
+    }
+    if let Some(seconds) = arrival.retry_after {
+        let answer = shared.provider.error(429);
+        return Ok(response(
+            answer.with_header("retry-after", &seconds.to_string()),
+        ));
+    }
+
+    let request = Request {
+        method: parts.method,
+        path: parts.uri.path().to_owned(),
+        parameters: form_urlencoded::parse(query.as_bytes())
+            .into_owned()
+            .collect(),
+        headers: parts.headers,
+        body,
+        uri_len: parts.uri.to_string().len(),
+    };
+    let quirk = match arrival.fault {
+        Some(Fault::Vision(quirk)) => Some(quirk),
+        _ => None,
+    };
+    let answered = async {
+        let shared = Arc::clone(&shared);
+        if request.body.is_empty() {
+            return shared.provider.answer(&request, quirk);
+        }
+        // Decoding a picture takes long enough to hold up every other connection.
+        let answer = move || shared.provider.answer(&request, quirk);
+        let answer = tokio::task::spawn_blocking(answer).await;
+        answer.unwrap_or_else(|_| Answer::html(500, "the stand-in failed"))
+    };
+    match arrival.fault {
+        None | Some(Fault::Vision(_)) => Ok(response(answered.await)),
+        Some(Fault::Status { code, retry_after }) => {
+            let answer = shared.provider.error(code);
+            Ok(response(match retry_after {
+                Some(value) => answer.with_header("retry-after", &value),
+                None => answer,
+            }))
+        }
+        Some(Fault::Garbage) => {
+            let garbage = b"\xff\xfe\0\x01<<<not json>>>\x80".repeat(8);
+            Ok(response(Answer::new(200, "application/json", garbage)))
+        }
+        Some(Fault::HalfJson) => {
+            let mut answer = answered.await;
+            answer.body.truncate(answer.body.len() / 2);
+            Ok(response(answer))
+        }
+        Some(Fault::CutShort) => Ok(half_sent(answered.await, true)),
+        Some(Fault::Stall) => Ok(half_sent(answered.await, false)),
+        Some(Fault::Hang) => std::future::pending().await,
+        Some(Fault::Reset) => Err(Broken),
+    }
+}
+
+/// What was decided about a request when it arrived.
+struct Arrival {
+    fault: Option<Fault>,
+    delay: Duration,
+    retry_after: Option<u64>,
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing that holds the lock can leave the state half changed.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn behave(&self, behaviour: Behaviour) {
+        let mut state = self.state();
+        state.behaviour = behaviour;
+        state.since_behaviour = 0;
+    }
+
+    fn arrive(&self, seen: Seen) -> Arrival {
+        let mut state = self.state();
+        state.count += 1;
+        state.since_behaviour += 1;
+        if state.seen.len() == MAX_SEEN {
+            state.seen.pop_front();
+        }
+        state.seen.push_back(seen);
+        let mut delay = self.pace.delay + self.jitter(state.count);
+        let mut fault = None;
+        if state.behaviour.applies_to(state.since_behaviour) {
+            delay += Duration::from_millis(state.behaviour.delay_ms);
+            fault = state.behaviour.fault.clone();
+        }
+        let retry_after = self
+            .pace
+            .rate
+            .and_then(|rate| state.take(rate, Instant::now()));
+        Arrival {
+            fault,
+            delay,
+            retry_after,
+        }
+    }
+
+    fn jitter(&self, request: u64) -> Duration {
+        let most = self.pace.jitter.as_micros() as u64;
+        let dice = stable_hash(&[&self.pace.seed.to_string(), &request.to_string()]);
+        Duration::from_micros(dice.checked_rem(most + 1).unwrap_or_default())
+    }
+
+    fn admin(&self, method: &Method, path: &str, body: &[u8]) -> Option<Answer> {
+        let answer = match (method, path) {
+            (&Method::POST, "/__behave") => match serde_json::from_slice(body) {
+                Ok(behaviour) => {
+                    self.behave(behaviour);
+                    Answer::json(200, &json!({"ok": true}))
+                }
+                Err(error) => Answer::json(400, &json!({"error": error.to_string()})),
+            },
+            (&Method::GET, "/__requests") => {
+                let state = self.state();
+                Answer::json(200, &json!({"count": state.count, "requests": state.seen}))
+            }
+            (&Method::POST, "/__reset") => {
+                *self.state() = State::default();
+                Answer::json(200, &json!({"ok": true}))
+            }
+            _ => return None,
+        };
+        Some(answer)
+    }
+}
+
+impl State {
+    /// Takes one request's worth from the bucket, or says in how many seconds there is one.
+    fn take(&mut self, rate: RateLimit, now: Instant) -> Option<u64> {
+        let burst = f64::from(rate.burst.max(1));
+        self.allowance = match self.refilled {
+            Some(then) => {
+                (self.allowance + (now - then).as_secs_f64() * rate.per_second).min(burst)
+            }
+            None => burst,
+        };
+        self.refilled = Some(now);
+        if self.allowance >= 1.0 {
+            self.allowance -= 1.0;
+            return None;
+        }
+        Some((((1.0 - self.allowance) / rate.per_second).ceil() as u64).max(1))
+    }
+}
+
+fn visible(headers: &HeaderMap) -> Vec<(String, String)> {
+    headers
+        .iter()
+        .map(|(name, value)| {
+            let secret = name == header::AUTHORIZATION || name == "x-goog-api-key";
+            let value = if secret {
+                "..."
+            } else {
+                value.to_str().unwrap_or_default()
+            };
+            (name.to_string(), value.to_owned())
+        })
+        .collect()
+}
+
+fn response(answer: Answer) -> Response<Body> {
+    let body = Full::new(Bytes::from(answer.body));
+    head(
+        answer.status,
+        &answer.headers,
+        body.map_err(|never: Infallible| match never {})
+            .boxed_unsync(),
+    )
+}
+
+/// Half of the announced body, and then the end of the connection or of all news.
+fn half_sent(answer: Answer, close: bool) -> Response<Body> {
+    let length = answer.body.len();
+    let half = Bytes::from(answer.body).slice(..length / 2);
+    let rest = async move {
+        if close {
+            // At once, the half would be dropped together with the connection.
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            Err(Broken)
+        } else {
+            std::future::pending().await
+        }
+    };
+    let stream = futures::stream::once(std::future::ready(Ok(Frame::data(half))))
+        .chain(futures::stream::once(rest));
+    let mut response = head(
+        answer.status,
+        &answer.headers,
+        StreamBody::new(stream).boxed_unsync(),
+    );
+    response
+        .headers_mut()
+        .insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    response
+}
+
+fn head(status: u16, headers: &[(&'static str, String)], body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    *response.status_mut() =
+        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    for (name, value) in headers {
+        // A value that no header can hold comes from a test's own Retry-After.
+        if let Ok(value) = HeaderValue::from_str(value) {
+            response.headers_mut().append(*name, value);
+        }
+    }
+    response
+}
