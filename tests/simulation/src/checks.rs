@@ -1,0 +1,611 @@
+//! The rules, and whether they are kept: what is written, what every client is told, what is left.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::rc::Rc;
+
+use books::Wanted;
+use job::document::{MAX_VALUE_BYTES, Part};
+use job::observer::{Position, Step};
+use job::watch::Saying;
+use job::{FailureCode, Item, JobId, Pipeline, Root, Stage};
+
+use crate::scenario::{EPOCH, JobPlan, Scenario};
+use crate::store::{Store, Write};
+use crate::world::{Micros, Pid};
+
+/// The most keys a job needs while it runs, apart from what dead runs have left.
+const MAX_KEYS: usize = 25;
+/// What one thing that goes wrong, or a creator that was not the only one, may leave lying until the
+/// job expires.
+const MAX_ORPHANS: u64 = 3;
+const MAX_ROOT_BYTES: usize = 8 << 10;
+/// How far a clock may be ahead: it has jumped.
+const MAX_AHEAD: Micros = 3_700_000_000;
+const MAX_KEY_BYTES: usize = 254;
+
+/// A rule that is broken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// Its name.
+    pub rule: &'static str,
+    /// How it was broken.
+    pub message: String,
+}
+
+impl Violation {
+    pub(crate) fn new(rule: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            rule,
+            message: message.into(),
+        }
+    }
+}
+
+/// What of a job's outcome everybody must agree on.
+#[derive(Clone, Debug, PartialEq)]
+struct Outcome {
+    stage: Stage,
+    code: Option<FailureCode>,
+    seq: u64,
+    succeeded: u32,
+    failed: u32,
+    total: u32,
+}
+
+impl Outcome {
+    fn of(root: &Root) -> Self {
+        Self {
+            stage: root.stage,
+            code: root.failure.as_ref().map(|failure| failure.code),
+            seq: root.seq,
+            succeeded: root.succeeded,
+            failed: root.failed,
+            total: root.total,
+        }
+    }
+}
+
+/// One job as it was asked for, and what has been seen of it.
+struct Known {
+    plan: usize,
+    /// When a client was first told that there is this job.
+    accepted: Option<Micros>,
+    /// The root that was written last.
+    root: Option<Root>,
+    end: Option<Root>,
+    /// The chunks that a run's root has named.
+    uploads: BTreeSet<String>,
+    outcome: Option<Outcome>,
+}
+
+/// What one client has seen of one job, over all its connections.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Seen {
+    /// The last event's id, as the client has it.
+    pub last_id: Option<String>,
+    position: Position,
+    seq: u64,
+    progress: f64,
+    processed: u32,
+    total: u32,
+    books: u32,
+    /// Whether it has seen the outcome.
+    pub over: bool,
+}
+
+/// The rules and their state.
+pub(crate) struct Checks {
+    bounded: bool,
+    plans: Vec<JobPlan>,
+    jobs: BTreeMap<JobId, Known>,
+    /// What was written under names that are used once.
+    parts: HashMap<String, Rc<[u8]>>,
+    /// The first rule that was broken.
+    pub violation: Option<Violation>,
+    /// Beyond the assumption: how often each rule was broken that only holds within it.
+    pub beyond: BTreeMap<&'static str, u64>,
+    pub most_keys: usize,
+    pub largest_root: usize,
+    pub largest_value: usize,
+}
+
+/// Rules that hold whatever a store does. A root that comes too late may name what is gone; what is
+/// there when everything is quiet may not.
+const ALWAYS: &[&str] = &[
+    "limits",
+    "whole",
+    "written-once",
+    "counters",
+    "items",
+    "bounded",
+];
+
+impl Checks {
+    pub fn new(scenario: &Scenario) -> Self {
+        Self {
+            bounded: scenario.bounded,
+            plans: scenario.jobs.clone(),
+            jobs: BTreeMap::new(),
+            parts: HashMap::new(),
+            violation: None,
+            beyond: BTreeMap::new(),
+            most_keys: 0,
+            largest_root: 0,
+            largest_value: 0,
+        }
+    }
+
+    pub fn broken(&mut self, rule: &'static str, message: impl Into<String>) {
+        if !self.bounded && !ALWAYS.contains(&rule) {
+            *self.beyond.entry(rule).or_default() += 1;
+        } else if self.violation.is_none() {
+            self.violation = Some(Violation::new(rule, message));
+        }
+    }
+
+    /// A job of this name is about to be made.
+    pub fn begun(&mut self, id: &JobId, plan: usize) {
+        self.jobs.entry(id.clone()).or_insert(Known {
+            plan,
+            accepted: None,
+            root: None,
+            end: None,
+            uploads: BTreeSet::new(),
+            outcome: None,
+        });
+    }
+
+    /// A client has been told that there is this job.
+    pub fn accepted(&mut self, id: &JobId, now: Micros) {
+        if let Some(job) = self.jobs.get_mut(id) {
+            job.accepted.get_or_insert(now);
+        }
+    }
+
+    /// A write is asked for.
+    pub fn written(
+        &mut self,
+        store: &Store,
+        now: Micros,
+        pid: Pid,
+        key: &str,
+        value: Option<&[u8]>,
+    ) {
+        if key.len() > MAX_KEY_BYTES {
+            self.broken("limits", format!("a key of {} bytes: {key}", key.len()));
+        }
+        let bytes = value.map_or(0, <[u8]>::len);
+        self.largest_value = self.largest_value.max(bytes);
+        if bytes > MAX_VALUE_BYTES {
+            self.broken("limits", format!("{key}: {bytes} bytes"));
+        }
+        if is_written_once(key) {
+            match value {
+                Some(value) => self.part_written(key, value),
+                None => self.part_deleted(store, now, pid, key),
+            }
+        }
+    }
+
+    /// A write takes effect.
+    pub fn took_effect(&mut self, store: &Store, now: Micros, write: &Write) {
+        let Some(id) = job::keys::owner(&write.key) else {
+            return;
+        };
+        if *write.key == *job::keys::root(&id) {
+            match &write.value {
+                Some(value) => self.root_written(store, &id, value),
+                None => self.root_deleted(&id, now, write.pid),
+            }
+        } else if *write.key == *job::keys::end(&id) {
+            match &write.value {
+                Some(value) => self.end_written(store, &id, value),
+                None => {
+                    if let Some(job) = self.jobs.get_mut(&id) {
+                        job.end = None;
+                    }
+                }
+            }
+        }
+    }
+
+    fn part_written(&mut self, key: &str, value: &[u8]) {
+        match self.parts.get(key) {
+            Some(old) if **old != *value => {
+                self.broken("written-once", format!("{key} is written again"));
+            }
+            _ => {
+                self.parts.insert(key.to_owned(), Rc::from(value));
+            }
+        }
+    }
+
+    fn part_deleted(&mut self, store: &Store, now: Micros, pid: Pid, key: &str) {
+        let Some(id) = job::keys::owner(key) else {
+            return;
+        };
+        let Some(root) = store.view(pid, &job::keys::root(&id)) else {
+            return;
+        };
+        let document = store.view(pid, &job::keys::end(&id)).unwrap_or(root);
+        if let Ok(root) = serde_json::from_slice::<Root>(document)
+            && !may_be_expired(&root, now)
+            && named(&root).any(|part| part.key == key)
+        {
+            self.broken("named", format!("{key} is deleted while the root names it"));
+        }
+    }
+
+    fn root_deleted(&mut self, id: &JobId, now: Micros, pid: Pid) {
+        let Some(job) = self.jobs.get_mut(id) else {
+            return;
+        };
+        let expired = job
+            .root
+            .as_ref()
+            .is_some_and(|root| may_be_expired(root, now));
+        job.root = None;
+        if job.accepted.is_some() && !expired {
+            self.broken("lost", format!("#{pid} deletes {id}, which was accepted"));
+        }
+    }
+
+    fn root_written(&mut self, store: &Store, id: &JobId, value: &[u8]) {
+        self.largest_root = self.largest_root.max(value.len());
+        if value.len() > MAX_ROOT_BYTES {
+            self.broken("limits", format!("a root of {} bytes", value.len()));
+        }
+        let Ok(root) = serde_json::from_slice::<Root>(value) else {
+            return self.broken("whole", format!("the root of {id} cannot be read"));
+        };
+        let keys = store.latest_keys(&job::keys::prefix(id)).count() + 1;
+        self.most_keys = self.most_keys.max(keys);
+        self.check_document(store, id, &root);
+        let Some(job) = self.jobs.get_mut(id) else {
+            return;
+        };
+        // Until its making is settled a root may name another creator's.
+        for upload in root.uploads.iter().filter(|_| root.seq > 1) {
+            (job.uploads).extend((0..upload.chunks).map(|chunk| upload.chunk(chunk)));
+        }
+        let old = job.root.replace(root.clone());
+        let end = job.end.clone();
+        if let Some(old) = old
+            // Until its making is settled a job of a contended name may be made again.
+            && old.seq > 1
+            && (root.seq < old.seq
+                || root.progress() < old.progress()
+                || root.stage < old.stage
+                || (old.total > 0 && root.total != old.total))
+        {
+            self.broken(
+                "root-goes-back",
+                format!("{} -> {}", brief(&old), brief(&root)),
+            );
+        }
+        if root.stage.is_terminal() {
+            match end {
+                None => self.broken("end-first", format!("{} without an end", brief(&root))),
+                Some(end) if Outcome::of(&end) != Outcome::of(&root) => {
+                    let both = format!("end {}, root {}", brief(&end), brief(&root));
+                    self.broken("one-outcome", both);
+                }
+                Some(_) => {}
+            }
+        } else if end.is_some() {
+            self.broken("after-the-end", format!("{} is written", brief(&root)));
+        }
+    }
+
+    fn end_written(&mut self, store: &Store, id: &JobId, value: &[u8]) {
+        let Ok(end) = serde_json::from_slice::<Root>(value) else {
+            return self.broken("whole", format!("the end of {id} cannot be read"));
+        };
+        self.check_document(store, id, &end);
+        let Some(job) = self.jobs.get_mut(id) else {
+            return;
+        };
+        let left = (job.uploads.iter()).find(|chunk| store.latest(chunk).is_some());
+        if let Some(chunk) = left.cloned() {
+            return self.broken("uploads", format!("{chunk} is still there at the end"));
+        }
+        let failure = end.failure.as_ref().map_or("", |failure| &failure.message);
+        if end
+            .failure
+            .as_ref()
+            .is_some_and(|failure| failure.code == FailureCode::EInternal)
+            && job.accepted.is_some()
+        {
+            let message = format!("{} ends: {failure}", brief(&end));
+            return self.broken("internal", message);
+        }
+        match &job.end {
+            Some(old) => {
+                let both = format!("{} and then {}", brief(old), brief(&end));
+                self.broken("one-end", both);
+            }
+            None => job.end = Some(end),
+        }
+    }
+
+    /// What holds of every root and every end: its counters add up, and what it names is whole.
+    fn check_document(&mut self, store: &Store, id: &JobId, root: &Root) {
+        let text = brief(root);
+        if root.processed() > root.total || root.stored() != root.processed() {
+            self.broken("counters", format!("{text}: {} stored", root.stored()));
+        }
+        if root.stage == Stage::Complete && root.processed() != root.total {
+            self.broken("items", format!("{text} is complete"));
+        }
+        for part in named(root) {
+            match store.written(&part.key) {
+                Some(value) if value.len() == part.bytes as usize => {}
+                Some(_) => self.broken("named", format!("{text}: {} has another size", part.key)),
+                None => self.broken("named", format!("{text}: {} is missing", part.key)),
+            }
+        }
+        let Some(plan) = self.jobs.get(id).map(|job| &self.plans[job.plan]) else {
+            return;
+        };
+        if root.total > 0 && root.total as usize != plan.items.len() {
+            let message = format!("{text}: {} are asked for", plan.items.len());
+            return self.broken("items", message);
+        }
+        let unread = matches!(
+            root.stage,
+            Stage::Receiving | Stage::Queued | Stage::Analyzing
+        );
+        if plan.pipeline == Pipeline::CsvImport
+            && root.stage != Stage::Canceled
+            && root.stage != Stage::Error
+            && !unread
+            && !plan.readable
+        {
+            self.broken("items", format!("{text}: the file is not a list of books"));
+        }
+    }
+
+    /// The results of an ended job are the first items of what was asked for, each once, in order.
+    fn check_results(&mut self, store: &Store, id: &JobId) {
+        let Some(job) = self.jobs.get(id) else {
+            return;
+        };
+        let Some(end) = job.end.clone() else {
+            return;
+        };
+        let wanted = self.plans[job.plan].items.clone();
+        let mut at = 0;
+        for part in &end.segments {
+            let items = store
+                .latest(&part.key)
+                .and_then(|value| serde_json::from_slice::<Vec<Item>>(value).ok());
+            let Some(items) = items else {
+                return self.broken("whole", format!("{} cannot be read", part.key));
+            };
+            if items.len() != part.count as usize {
+                self.broken("whole", format!("{} has {} items", part.key, items.len()));
+            }
+            for item in items {
+                if wanted.get(at) != Some(&item.wanted) || item.found.is_none() {
+                    self.broken("items", format!("result {at} is {:?}", item.wanted.title));
+                }
+                at += 1;
+            }
+        }
+        if end.stage == Stage::Complete && at != wanted.len() {
+            self.broken("items", format!("{at} results of {} items", wanted.len()));
+        }
+    }
+
+    /// A client is told of a job's outcome.
+    fn outcome(&mut self, root: &Root) {
+        let told = Outcome::of(root);
+        let Some(job) = self.jobs.get_mut(&root.id) else {
+            return;
+        };
+        match &job.outcome {
+            None => job.outcome = Some(told),
+            Some(first) if *first != told => {
+                let message = format!("told {first:?}, then {told:?}");
+                self.broken("one-outcome", message);
+            }
+            Some(_) => {}
+        }
+    }
+
+    fn snapshot(&mut self, who: &str, seen: &mut Seen, root: &Root) {
+        let text = brief(root);
+        if root.progress() < seen.progress || root.processed() < seen.processed {
+            let (progress, processed) = (seen.progress, seen.processed);
+            let before = format!("{who} has seen {progress} ({processed})");
+            self.broken("goes-back", format!("{before}, then {text}"));
+        }
+        // Until its making is settled a job of a contended name may be made again.
+        let made_again = seen.seq <= 1 && root.seq <= 1;
+        if !made_again && (root.seq < seen.seq || (seen.total > 0 && root.total != seen.total)) {
+            self.broken(
+                "goes-back",
+                format!("{who} has seen {} items: {text}", seen.total),
+            );
+        }
+        seen.seq = root.seq;
+        seen.progress = root.progress();
+        seen.processed = root.processed();
+        seen.total = root.total;
+        let terminal = root.stage.is_terminal();
+        if seen.over && !terminal {
+            self.broken("after-the-outcome", format!("{who} is told {text}"));
+        }
+        if terminal {
+            self.outcome(root);
+        }
+    }
+
+    /// A poll is answered.
+    pub fn polled(&mut self, who: &str, seen: &mut Seen, root: &Root) {
+        self.snapshot(who, seen, root);
+        seen.over |= root.stage.is_terminal();
+    }
+
+    /// An event arrives.
+    pub fn streamed(&mut self, who: &str, seen: &mut Seen, with_books: bool, saying: &Saying) {
+        let root = &saying.root;
+        if seen.over && saying.step != Step::Heartbeat {
+            self.broken(
+                "after-the-outcome",
+                format!("{who} is told {:?}", saying.step),
+            );
+        }
+        let position = match saying.step {
+            Step::Heartbeat => return,
+            Step::TimedOut(at) => {
+                if at < seen.position {
+                    self.broken("goes-back", format!("{who} times out at {at:?}"));
+                }
+                return;
+            }
+            Step::Initialized(at) | Step::Processing(at) | Step::Book(at, _) | Step::Ended(at) => {
+                at
+            }
+        };
+        if position <= seen.position && seen.last_id.is_some() {
+            let message = format!("{who} has {:?}, then {position:?}", seen.position);
+            self.broken("goes-back", message);
+        }
+        seen.position = position;
+        seen.last_id = Some(position.id(with_books));
+        if let Step::Book(_, index) = saying.step {
+            let wanted = self
+                .jobs
+                .get(&root.id)
+                .and_then(|job| self.plans[job.plan].items.get(index as usize));
+            let told: Option<&Wanted> = saying.item.as_ref().map(|item| &item.wanted);
+            if index != seen.books || told != wanted {
+                let message = format!("{who} has {} books, is told book {index}", seen.books);
+                self.broken("books", message);
+            }
+            seen.books = index + 1;
+            return;
+        }
+        self.snapshot(who, seen, root);
+        if matches!(saying.step, Step::Ended(_)) {
+            seen.over = true;
+            if with_books && seen.books != root.processed() {
+                let message = format!("{who} has {} books of {}", seen.books, root.processed());
+                self.broken("books", message);
+            }
+        }
+    }
+
+    /// A client asked for a job and there is none. `lag` is how late a store may agree.
+    pub fn missing(&mut self, who: &str, id: &JobId, asked: Micros, lag: Micros) {
+        let accepted = self.jobs.get(id).and_then(|job| job.accepted);
+        if accepted.is_some_and(|at| asked > at + lag) {
+            self.broken("lost", format!("{who} finds no {id}, which was accepted"));
+        }
+    }
+
+    /// The jobs of which clients have been told.
+    pub fn accepted_jobs(&self) -> Vec<JobId> {
+        self.jobs
+            .iter()
+            .filter(|(_, job)| job.accepted.is_some())
+            .map(|(id, _)| id.clone())
+            .collect()
+    }
+
+    /// Everything is quiet: what is left of the jobs that were accepted?
+    pub fn quiet(&mut self, store: &Store, faults: u64) {
+        for id in self.accepted_jobs() {
+            self.check_left(store, &id, faults);
+            self.check_results(store, &id);
+        }
+    }
+
+    fn check_left(&mut self, store: &Store, id: &JobId, faults: u64) {
+        let end = store
+            .latest(&job::keys::end(id))
+            .and_then(|value| serde_json::from_slice::<Root>(value).ok());
+        let root = store
+            .latest(&job::keys::root(id))
+            .and_then(|value| serde_json::from_slice::<Root>(value).ok());
+        let (Some(end), Some(root)) = (end, root) else {
+            return self.broken("ends", format!("{id} has no end"));
+        };
+        if Outcome::of(&end) != Outcome::of(&root) {
+            let message = format!("end {}, root {}", brief(&end), brief(&root));
+            self.broken("one-outcome", message);
+        }
+        let names = 1 + named(&root).count();
+        let prefix = job::keys::prefix(id);
+        let keys = store.latest_keys(&prefix).count();
+        let orphans = u64::try_from(keys.saturating_sub(names)).unwrap_or(u64::MAX);
+        let creators = self
+            .jobs
+            .get(id)
+            .map_or(1, |job| self.plans[job.plan].creators);
+        if orphans > MAX_ORPHANS * (faults + creators - 1) {
+            let all: Vec<_> = store.latest_keys(&prefix).collect();
+            self.broken(
+                "left",
+                format!("{orphans} orphans after {faults} faults: {all:?}"),
+            );
+        }
+        if faults == 0 && self.most_keys > MAX_KEYS {
+            self.broken("keys", format!("{} keys of one job", self.most_keys));
+        }
+    }
+
+    /// All jobs have expired and the store has been swept.
+    pub fn swept(&mut self, store: &Store) {
+        let left: Vec<_> = store.latest_keys("job/").map(ToString::to_string).collect();
+        if !left.is_empty() {
+            self.broken("left", format!("after the sweep: {left:?}"));
+        }
+    }
+
+    /// How far each accepted job is, for the message that it does not end.
+    pub fn standing(&self) -> String {
+        let lines: Vec<String> = self
+            .jobs
+            .values()
+            .filter_map(|job| job.root.as_ref())
+            .map(brief)
+            .collect();
+        lines.join("; ")
+    }
+}
+
+/// Whether a clock may say that the job is no more.
+fn may_be_expired(root: &Root, now: Micros) -> bool {
+    (EPOCH + now + MAX_AHEAD) / 1_000 >= root.expires.0
+}
+
+/// Whether a key is one that only one write ever uses.
+pub(crate) fn is_written_once(key: &str) -> bool {
+    ["/plan/", "/seg/", "/report/", "/up/"]
+        .iter()
+        .any(|part| key.contains(part))
+}
+
+/// What a root names and nobody may have deleted; uploads are named a little longer than they are.
+fn named(root: &Root) -> impl Iterator<Item = &Part> {
+    root.plan
+        .iter()
+        .chain(&root.segments)
+        .chain(&root.report)
+        .chain(root.photos.iter().filter_map(|photo| photo.part.as_ref()))
+}
+
+fn brief(root: &Root) -> String {
+    format!(
+        "{} {:?} seq {} epoch {} {}+{}/{}",
+        &root.id.as_str()[..root.id.as_str().len().min(8)],
+        root.stage,
+        root.seq,
+        root.epoch,
+        root.succeeded,
+        root.failed,
+        root.total
+    )
+}

@@ -1,0 +1,449 @@
+//! Those outside: clients that make jobs, stream, poll and cancel them until they have seen what
+//! they wanted, whatever becomes of the processes that serve them.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use futures::future::{Either, select};
+use job::cancel::{Cancellation, cancel};
+use job::create::{CreateError, Created, New, Receiver, create_with_items};
+use job::effects::Clock;
+use job::observer::{Observer, Position};
+use job::watch::{Look, Next, Watcher, look, tend};
+use job::work::{self, Start};
+use job::{CsvAnalysis, Item, JobId, Pipeline, RunMode, sweep};
+
+use crate::checks::Seen;
+use crate::effects::Process;
+use crate::mutation::Mutation;
+use crate::scenario::{JobPlan, Scenario, Variant, micros};
+use crate::world::{Micros, Role, World};
+
+/// How often a client that was not answered asks again.
+const AGAIN: Micros = 700_000;
+
+/// All clients of a schedule.
+pub(crate) struct Clients {
+    /// Clients that wait for something.
+    pub waiting: Rc<Cell<usize>>,
+}
+
+impl Clients {
+    pub fn begin(world: &Rc<World>) -> Self {
+        let waiting = Rc::new(Cell::new(0));
+        for plan in 0..world.scenario.jobs.len() {
+            Job::begin(world, plan, &waiting);
+        }
+        Self { waiting }
+    }
+}
+
+/// One job as its clients know it.
+struct Job {
+    plan: usize,
+    accepted: RefCell<Option<JobId>>,
+    waiting: Rc<Cell<usize>>,
+}
+
+impl Job {
+    fn begin(world: &Rc<World>, plan: usize, waiting: &Rc<Cell<usize>>) {
+        let job = Rc::new(Self {
+            plan,
+            accepted: RefCell::new(None),
+            waiting: Rc::clone(waiting),
+        });
+        let JobPlan {
+            begins, creators, ..
+        } = world.scenario.jobs[plan];
+        for _ in 0..creators {
+            let job = Rc::clone(&job);
+            job.wait();
+            let at = begins + world.below(if world.chance(0.5) { 20_000 } else { 2_000_000 });
+            world.act_in(at, move |world| job.create(world));
+        }
+    }
+
+    fn wait(&self) {
+        self.waiting.set(self.waiting.get() + 1);
+    }
+
+    fn done(&self) {
+        self.waiting.set(self.waiting.get() - 1);
+    }
+
+    /// Asks for the job until it is accepted.
+    fn create(self: Rc<Self>, world: &Rc<World>) {
+        let answered = Rc::new(Cell::new(false));
+        let (job, told) = (Rc::clone(&self), Rc::clone(&answered));
+        world.spawn(
+            Role::Creator,
+            move |process| async move {
+                let tell = |id: &JobId| {
+                    if !told.replace(true) {
+                        job.accepted(&process.world, id);
+                    }
+                };
+                serve_creation(&process, job.plan, tell).await;
+            },
+            move |world| {
+                if answered.get() {
+                    return;
+                }
+                world.act_in(AGAIN, move |world| self.create(world));
+            },
+        );
+    }
+
+    fn accepted(self: &Rc<Self>, world: &Rc<World>, id: &JobId) {
+        self.done();
+        world.note(|| format!("   {id} is accepted"));
+        world.checks.borrow_mut().accepted(id, world.now());
+        if self.accepted.borrow_mut().replace(id.clone()).is_some() {
+            return;
+        }
+        let plan = &world.scenario.jobs[self.plan];
+        for (n, &with_books) in plan.streams.iter().enumerate() {
+            let name = format!("stream {n}{}", if with_books { " with books" } else { "" });
+            Client::begin(self, world, name, Kind::Stream { with_books });
+        }
+        for n in 0..plan.pollers {
+            Client::begin(self, world, format!("poller {n}"), Kind::Poll);
+        }
+        if let Some(after) = plan.cancel_after {
+            let job = Rc::clone(self);
+            self.wait();
+            let id = id.clone();
+            world.act_in(after, move |world| job.cancel(world, id));
+        }
+    }
+
+    /// Asks for the job to be stopped until there is an answer.
+    fn cancel(self: Rc<Self>, world: &Rc<World>, id: JobId) {
+        let answered = Rc::new(Cell::new(false));
+        let told = Rc::clone(&answered);
+        let name = id.clone();
+        world.spawn(
+            Role::Cancel,
+            move |process| async move {
+                let world = &process.world;
+                let asked = world.now();
+                match cancel(&process, &world.scenario.settings, &name).await {
+                    Ok(Cancellation::Ended(root)) => {
+                        let mut checks = world.checks.borrow_mut();
+                        checks.polled("canceller", &mut Seen::default(), &root);
+                        told.set(true);
+                    }
+                    Ok(Cancellation::Canceling(_)) => told.set(true),
+                    Ok(Cancellation::Missing) => {
+                        let mut checks = world.checks.borrow_mut();
+                        checks.missing("canceller", &name, asked, lag(&world.scenario));
+                    }
+                    Err(_) => {}
+                }
+            },
+            move |world| {
+                if answered.get() {
+                    self.done();
+                } else {
+                    world.act_in(AGAIN, move |world| self.cancel(world, id));
+                }
+            },
+        );
+    }
+}
+
+/// How late a store may agree that there is a job.
+fn lag(scenario: &Scenario) -> Micros {
+    match scenario.variant {
+        Variant::Immediate => 0,
+        Variant::Delayed | Variant::Replicated => micros(scenario.settings.write_delay),
+    }
+}
+
+/// What the components do with a request that makes a job.
+async fn serve_creation(process: &Process, plan: usize, tell: impl Fn(&JobId)) {
+    let world = &process.world;
+    let scenario = Rc::clone(&world.scenario);
+    let settings = &scenario.settings;
+    let plan_no = plan;
+    let plan = &scenario.jobs[plan];
+    let new = New {
+        id: plan.name.clone().unwrap_or_else(|| JobId::random(process)),
+        contended: plan.name.is_some(),
+        pipeline: plan.pipeline,
+        route: "simulated",
+        token: true,
+        provider: String::new(),
+    };
+    world.checks.borrow_mut().begun(&new.id, plan_no);
+    let created = match plan.pipeline {
+        Pipeline::BatchEnrichment => {
+            let items: Vec<Item> = plan.items.iter().cloned().map(Item::wanted).collect();
+            create_with_items(process, settings, &new, &items).await
+        }
+        Pipeline::CsvImport | Pipeline::AiScan => receive(process, &new, &plan.csv).await,
+    };
+    let created = match created {
+        Ok(created) => created,
+        Err(CreateError::Exists(root)) => return tell(&root.id),
+        Err(error) => {
+            return world.note(|| format!("#{} cannot create: {error}", process.pid));
+        }
+    };
+    let id = created.root.id.clone();
+    begin(process, &scenario, created, || tell(&id)).await;
+}
+
+async fn receive(process: &Process, new: &New, csv: &[u8]) -> Result<Created, CreateError> {
+    let world = &process.world;
+    let settings = &world.scenario.settings;
+    let mut receiver = Receiver::new(process, settings, new.clone()).await?;
+    let mut breaks_off = false;
+    let received = async {
+        receiver.file("library.csv").await?;
+        for part in csv.chunks(500_000) {
+            let slow = if world.chance(0.1) { 5_000_000 } else { 20_000 };
+            world.pass(world.below(slow)).await;
+            if world.fault(1.0) {
+                breaks_off = true;
+                return Err(CreateError::Internal("the client left".to_owned()));
+            }
+            receiver.write(part).await?;
+        }
+        receiver.accept().await
+    };
+    let result = received.await;
+    if result.is_err() {
+        world.note(|| format!("#{} abandons the upload ({breaks_off})", process.pid));
+        receiver.abandon().await;
+    }
+    result
+}
+
+/// What `platform::runs::begin` does: answer, then work.
+async fn begin(process: &Process, scenario: &Scenario, created: Created, tell: impl Fn()) {
+    let (settings, keyring) = (&scenario.settings, &scenario.keyring);
+    let (id, pipeline) = (created.root.id.clone(), created.root.pipeline);
+    if settings.run_mode == RunMode::Inline {
+        let given = created.hand_over();
+        let started = work::start(process, settings, keyring, &created.root, Some(&given)).await;
+        process
+            .world
+            .note(|| format!("#{} started a run: {started:?}", process.pid));
+        return tell();
+    }
+    tell();
+    let Ok(Some((root, lease))) = created.settle(process, settings).await else {
+        return;
+    };
+    let start = Start::Holding(Box::new(root), lease);
+    match pipeline {
+        Pipeline::BatchEnrichment => {
+            work::run(process, settings, keyring, &id, start, &scenario.enrichment).await;
+        }
+        Pipeline::CsvImport | Pipeline::AiScan => {
+            work::run(process, settings, keyring, &id, start, &CsvAnalysis).await;
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Stream { with_books: bool },
+    Poll,
+}
+
+/// One client that watches one job.
+struct Client {
+    job: Rc<Job>,
+    id: JobId,
+    name: String,
+    kind: Kind,
+    seen: RefCell<Seen>,
+}
+
+impl Client {
+    fn begin(job: &Rc<Job>, world: &Rc<World>, name: String, kind: Kind) {
+        let Some(id) = job.accepted.borrow().clone() else {
+            return;
+        };
+        job.wait();
+        let client = Rc::new(Self {
+            job: Rc::clone(job),
+            id,
+            name,
+            kind,
+            seen: RefCell::default(),
+        });
+        let after = world.below(3_000_000);
+        world.act_in(after, move |world| client.connect(world));
+    }
+
+    /// Asks, and asks again until the outcome is known.
+    fn connect(self: Rc<Self>, world: &Rc<World>) {
+        let (client, role) = (Rc::clone(&self), self.role());
+        let pid = world.spawn(
+            role,
+            move |process| async move {
+                match client.kind {
+                    Kind::Poll => client.poll(&process).await,
+                    Kind::Stream { with_books } => client.stream(&process, with_books).await,
+                }
+            },
+            move |world| {
+                if self.seen.borrow().over {
+                    return self.job.done();
+                }
+                let pause = self.pause(world);
+                world.act_in(pause, move |world| self.connect(world));
+            },
+        );
+        if role == Role::Stream && world.fault(10.0) {
+            let cut = world.below(3_000_000);
+            world.kill_in(cut, pid);
+        }
+    }
+
+    fn role(&self) -> Role {
+        match self.kind {
+            Kind::Stream { .. } => Role::Stream,
+            Kind::Poll => Role::Poll,
+        }
+    }
+
+    /// How long the client waits before it asks again. On a store that agrees late nobody can keep
+    /// two polls in order that come closer than the store agrees.
+    fn pause(&self, world: &World) -> Micros {
+        let quickest = match self.kind {
+            Kind::Stream { .. } => 50_000,
+            Kind::Poll => 100_000 + lag(&world.scenario),
+        };
+        quickest
+            + world.below(if world.chance(0.2) {
+                4_000_000
+            } else {
+                500_000
+            })
+    }
+
+    async fn see(&self, process: &Process) -> Option<Look> {
+        let world = &process.world;
+        let (settings, keyring) = (&world.scenario.settings, &world.scenario.keyring);
+        let asked = world.now();
+        let look = look(process, settings, &self.id).await.ok()?;
+        tend(process, settings, keyring, &look).await;
+        if look.root().is_none() {
+            let mut checks = world.checks.borrow_mut();
+            checks.missing(&self.name, &self.id, asked, lag(&world.scenario));
+            return None;
+        }
+        Some(look)
+    }
+
+    async fn poll(&self, process: &Process) {
+        let Some(look) = self.see(process).await else {
+            return;
+        };
+        if let Some(root) = look.root() {
+            let world = &process.world;
+            world.note(|| format!("   {} is told {:?} seq {}", self.name, root.stage, root.seq));
+            let mut checks = world.checks.borrow_mut();
+            checks.polled(&self.name, &mut self.seen.borrow_mut(), root);
+        }
+    }
+
+    async fn stream(&self, process: &Process, with_books: bool) {
+        let Some(look) = self.see(process).await else {
+            return;
+        };
+        let world = &process.world;
+        let (settings, keyring) = (&world.scenario.settings, &world.scenario.keyring);
+        let last = self
+            .seen
+            .borrow()
+            .last_id
+            .as_deref()
+            .and_then(Position::parse)
+            .filter(|_| world.scenario.mutation != Some(Mutation::ForgetPosition));
+        let mut observer = Observer::new(last, with_books, process.now(), settings);
+        if let Look::Ended(end) = &look {
+            observer.believe(end, false);
+            if observer.has_everything(end) {
+                // The client takes this for the end; it has had the outcome, then.
+                if !self.seen.borrow().over {
+                    let message = format!("{} is told that nothing follows", self.name);
+                    world
+                        .checks
+                        .borrow_mut()
+                        .broken("after-the-outcome", message);
+                }
+                return;
+            }
+        }
+        let mut watcher = Watcher::new(process, settings, keyring, self.id.clone(), observer, look);
+        let deadline = settings
+            .stream_budget
+            .map(|budget| process.monotonic() + budget);
+        loop {
+            let next = {
+                let next = std::pin::pin!(watcher.next());
+                match deadline {
+                    None => next.await,
+                    Some(deadline) => {
+                        let left = deadline.saturating_sub(process.monotonic());
+                        match select(next, std::pin::pin!(process.sleep(left))).await {
+                            Either::Left((next, _)) => next,
+                            Either::Right(((), _)) => return,
+                        }
+                    }
+                }
+            };
+            let Next::Say(saying) = next else {
+                return;
+            };
+            // Written, but the line is cut before it arrives.
+            if world.fault(0.5) {
+                return;
+            }
+            world.note(|| format!("   {} is told {:?}", self.name, saying.step));
+            world.checks.borrow_mut().streamed(
+                &self.name,
+                &mut self.seen.borrow_mut(),
+                with_books,
+                &saying,
+            );
+            world.pass(world.below(2_000)).await;
+            watcher.said(&saying);
+        }
+    }
+}
+
+/// Somebody asks for every accepted job once more.
+pub(crate) fn visit(world: &Rc<World>) {
+    let ids = world.checks.borrow().accepted_jobs();
+    for id in ids {
+        world.spawn(
+            Role::Poll,
+            move |process| async move {
+                let scenario = Rc::clone(&process.world.scenario);
+                let (settings, keyring) = (&scenario.settings, &scenario.keyring);
+                if let Ok(seen) = look(&process, settings, &id).await {
+                    tend(&process, settings, keyring, &seen).await;
+                }
+            },
+            |_| {},
+        );
+    }
+}
+
+/// Somebody makes room.
+pub(crate) fn sweep(world: &Rc<World>) {
+    world.spawn(
+        Role::Sweep,
+        |process| async move {
+            let scenario = Rc::clone(&process.world.scenario);
+            let _ = sweep::has_room(&process, &scenario.settings).await;
+        },
+        |_| {},
+    );
+}

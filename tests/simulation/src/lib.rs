@@ -1,0 +1,192 @@
+//! The job engine in a simulated world. A seed decides everything: how the store behaves, when
+//! which process goes on, dies or is paused, which answers are lost. The engine is the real one,
+//! [`job`], over [`job::Effects`] of this crate's making; after every step the rules are checked.
+//!
+//! **Invariant:** a schedule is a function of its seed and [`Options`], so a seed that fails is a
+//! reproduction: `cargo run --release -p simulation -- --seed S --trace`.
+
+mod campaign;
+mod checks;
+mod clients;
+mod effects;
+mod mutation;
+mod provider;
+mod runs;
+mod scenario;
+mod store;
+mod world;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::rc::Rc;
+
+pub use campaign::campaign;
+pub use checks::Violation;
+pub use mutation::Mutation;
+pub use scenario::{Options, Variant};
+
+use crate::clients::Clients;
+use crate::scenario::{Scenario, micros};
+use crate::world::{Executor, Micros, World};
+
+/// A job that somebody watches ends this long after things have stopped going wrong.
+const PATIENCE: Micros = 120_000_000;
+
+/// What a schedule came to.
+#[derive(Clone, Debug, Default)]
+pub struct Stats {
+    /// Schedules.
+    pub schedules: u64,
+    /// Things that happened.
+    pub events: u64,
+    /// Things that went wrong.
+    pub faults: u64,
+    /// Processes that began.
+    pub processes: u64,
+    /// The longest time from the last fault to the last client's being content, in ms of
+    /// simulated time.
+    pub longest_ms: u64,
+    /// The most keys a job had at once.
+    pub most_keys: usize,
+    /// The largest root, in bytes.
+    pub largest_root: usize,
+    /// The largest value, in bytes.
+    pub largest_value: usize,
+    /// Beyond the assumption: how often each rule was broken that only holds within it.
+    pub beyond: BTreeMap<&'static str, u64>,
+}
+
+impl Stats {
+    /// Adds what other schedules came to.
+    pub fn add(&mut self, other: &Self) {
+        self.schedules += other.schedules;
+        self.events += other.events;
+        self.faults += other.faults;
+        self.processes += other.processes;
+        self.longest_ms = self.longest_ms.max(other.longest_ms);
+        self.most_keys = self.most_keys.max(other.most_keys);
+        self.largest_root = self.largest_root.max(other.largest_root);
+        self.largest_value = self.largest_value.max(other.largest_value);
+        for (rule, count) in &other.beyond {
+            *self.beyond.entry(rule).or_default() += count;
+        }
+    }
+}
+
+/// A seed under which a rule is broken.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// The seed.
+    pub seed: u64,
+    /// The rule, and how it was broken.
+    pub violation: Violation,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Violation { rule, message } = &self.violation;
+        write!(f, "seed {}: {rule}: {message}", self.seed)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// Runs one schedule.
+///
+/// # Errors
+/// [`Failure`] when a rule is broken.
+pub fn run(seed: u64, options: Options) -> Result<Stats, Box<Failure>> {
+    let world = World::new(Rc::new(Scenario::new(seed, options)), false);
+    schedule(&world).map_err(|violation| Box::new(Failure { seed, violation }))
+}
+
+/// Runs one schedule and answers what happened, line by line, with what it came to.
+///
+/// # Errors
+/// [`Failure`] when a rule is broken.
+pub fn trace(seed: u64, options: Options) -> (Vec<String>, Result<Stats, Box<Failure>>) {
+    let world = World::new(Rc::new(Scenario::new(seed, options)), true);
+    let result = schedule(&world).map_err(|violation| Box::new(Failure { seed, violation }));
+    (world.take_trace(), result)
+}
+
+fn schedule(world: &Rc<World>) -> Result<Stats, Violation> {
+    let scenario = Rc::clone(&world.scenario);
+    let mut executor = Executor::new(world);
+    if let Some((at, by)) = scenario.jump {
+        world.act_in(at, move |world| {
+            world.note(|| format!("   all clocks jump by {} s", by / 1_000_000));
+            world.jump(by);
+        });
+    }
+    let clients = Clients::begin(world);
+    let limit = scenario.faults_until + PATIENCE;
+    executor.run(limit, |_| clients.waiting.get() == 0)?;
+    if clients.waiting.get() > 0 {
+        let message = format!(
+            "{} clients wait {} s after the last fault: {}",
+            clients.waiting.get(),
+            PATIENCE / 1_000_000,
+            world.checks.borrow().standing()
+        );
+        world.checks.borrow_mut().broken("ends", message);
+    }
+    let longest = world.now().saturating_sub(scenario.faults_until);
+    if clients.waiting.get() == 0 {
+        afterwards(world, &mut executor)?;
+    }
+    let mut checks = world.checks.borrow_mut();
+    if let Some(violation) = checks.violation.take() {
+        return Err(violation);
+    }
+    Ok(Stats {
+        schedules: 1,
+        events: world.events(),
+        faults: world.faults(),
+        processes: world.profiles.borrow().len() as u64,
+        longest_ms: longest / 1_000,
+        most_keys: checks.most_keys,
+        largest_root: checks.largest_root,
+        largest_value: checks.largest_value,
+        beyond: std::mem::take(&mut checks.beyond),
+    })
+}
+
+/// Everybody knows the outcome: what is left then, and when it has expired?
+fn afterwards(world: &Rc<World>, executor: &mut Executor) -> Result<(), Violation> {
+    let scenario = &world.scenario;
+    // Two more visitors, one after the other, find what is left to be cleared away.
+    let mut now = world.now().max(scenario.faults_until);
+    for _ in 0..2 {
+        now += visit_after(scenario);
+        executor.run(now, |_| false)?;
+        let delay = now.saturating_sub(world.now());
+        world.act_in(delay, clients::visit);
+    }
+    now += 30_000_000;
+    executor.run(now, |_| false)?;
+    world
+        .checks
+        .borrow_mut()
+        .quiet(&world.store.borrow(), world.faults());
+    // And when everything has expired, two sweeps leave nothing.
+    for _ in 0..2 {
+        now += micros(scenario.settings.retention) + 3 * 3_600_000_000;
+        executor.run(now, |_| false)?;
+        let delay = now.saturating_sub(world.now());
+        world.act_in(delay, clients::sweep);
+        now += 30_000_000;
+        executor.run(now, |_| false)?;
+    }
+    world.checks.borrow_mut().swept(&world.store.borrow());
+    Ok(())
+}
+
+/// Somebody comes by that much later: what is left of an ended job has been left long enough then,
+/// by the clock as it is.
+fn visit_after(scenario: &Scenario) -> Micros {
+    match scenario.jump {
+        Some((_, by)) if by < 0 => by.unsigned_abs() + 10_000_000,
+        _ => 10_000_000,
+    }
+}

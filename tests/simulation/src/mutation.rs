@@ -1,0 +1,224 @@
+//! Deliberate mistakes of the engine, made where it touches the world: the engine's own code stays
+//! as it is. Each is found by some schedule, or the simulation is worth nothing.
+
+use job::effects::Request;
+use job::work::HandOver;
+
+use crate::world::Role;
+
+/// One mistake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Mutation {
+    /// The looks at end, root and lease before a commit show what the run itself wrote last.
+    SkipFence,
+    /// A claim does not read back what it wrote.
+    ClaimUnchecked,
+    /// A lease has room for ever: its holder's clock stands still.
+    SpentLease,
+    /// Epochs have a term only, so two claims of the same term are one.
+    EpochsWithoutNonce,
+    /// The names of segments do not say whose they are.
+    ReuseSegmentNames,
+    /// A segment is written after the root that names it.
+    RootBeforeSegment,
+    /// Merged segments are deleted before the root is swung.
+    DeleteBeforeSwing,
+    /// The end is not written.
+    ForgetEnd,
+    /// Nobody looks whether there is an end.
+    DisbelieveEnd,
+    /// Uploads are not deleted.
+    KeepUploads,
+    /// A stream forgets what its client has had.
+    ForgetPosition,
+    /// A run takes a job over as it finds it, whatever the giver wrote.
+    HandOverWithoutSeq,
+    /// A job of a contended name is not settled before it is worked on.
+    SkipSettling,
+}
+
+impl Mutation {
+    /// All of them.
+    pub const ALL: [Self; 13] = [
+        Self::SkipFence,
+        Self::ClaimUnchecked,
+        Self::SpentLease,
+        Self::EpochsWithoutNonce,
+        Self::ReuseSegmentNames,
+        Self::RootBeforeSegment,
+        Self::DeleteBeforeSwing,
+        Self::ForgetEnd,
+        Self::DisbelieveEnd,
+        Self::KeepUploads,
+        Self::ForgetPosition,
+        Self::HandOverWithoutSeq,
+        Self::SkipSettling,
+    ];
+}
+
+/// A key and what is written under it; `None` deletes.
+pub(crate) type Op = (String, Option<Vec<u8>>);
+
+/// What of a job a key holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Root,
+    End,
+    Lease,
+    Segment,
+    Upload,
+    Other,
+}
+
+fn kind(key: &str) -> Kind {
+    let Some(rest) = key.strip_prefix("job/") else {
+        return Kind::Other;
+    };
+    match rest.split_once('/').map(|(_, rest)| rest) {
+        None => Kind::Root,
+        Some("end") => Kind::End,
+        Some("lease") => Kind::Lease,
+        Some(rest) if rest.starts_with("seg/") => Kind::Segment,
+        Some(rest) if rest.starts_with("up/") => Kind::Upload,
+        Some(_) => Kind::Other,
+    }
+}
+
+/// A process's hands, made clumsy by at most one mistake.
+pub(crate) struct Tampering {
+    mutation: Option<Mutation>,
+    own_root: Option<Vec<u8>>,
+    own_lease: Option<Vec<u8>>,
+    /// The last two looks: the fence is the look at a lease after those at end and root.
+    looks: [Kind; 2],
+    held_back: Vec<Op>,
+}
+
+impl Tampering {
+    /// Only those who work on jobs make mistakes; but nobody at all looks for an end.
+    pub fn new(mutation: Option<Mutation>, role: Role) -> Self {
+        let works = matches!(role, Role::Creator | Role::Run);
+        Self {
+            mutation: mutation.filter(|&it| works || it == Mutation::DisbelieveEnd),
+            own_root: None,
+            own_lease: None,
+            looks: [Kind::Other; 2],
+            held_back: Vec::new(),
+        }
+    }
+
+    fn is(&self, mutation: Mutation) -> bool {
+        self.mutation == Some(mutation)
+    }
+
+    /// The key that is used for `key`.
+    pub fn key(&self, key: &str) -> String {
+        if self.is(Mutation::ReuseSegmentNames) {
+            without_epochs(key)
+        } else {
+            key.to_owned()
+        }
+    }
+
+    /// What the engine is told that it has read.
+    pub fn read(&mut self, key: &str, seen: Option<Vec<u8>>) -> Option<Vec<u8>> {
+        let kind = kind(key);
+        let before = self.looks;
+        self.looks = [before[1], kind];
+        let in_fence = match kind {
+            Kind::Root => before[1] == Kind::End,
+            Kind::Lease => before == [Kind::End, Kind::Root],
+            _ => false,
+        };
+        match (self.mutation, kind) {
+            (Some(Mutation::SkipFence | Mutation::DisbelieveEnd), Kind::End) => None,
+            (Some(Mutation::SkipFence), Kind::Root) if in_fence => self.own_root.clone().or(seen),
+            (Some(Mutation::SkipFence), Kind::Lease) if in_fence => self.own_lease.clone().or(seen),
+            (Some(Mutation::ClaimUnchecked), Kind::Lease) if !in_fence => {
+                self.own_lease.clone().or(seen)
+            }
+            _ => seen,
+        }
+    }
+
+    /// What is written when the engine writes `value` under `key`.
+    pub fn write(&mut self, key: &str, value: Option<&[u8]>) -> Vec<Op> {
+        let kind = kind(key);
+        let op = (self.key(key), value.map(<[u8]>::to_vec));
+        match kind {
+            Kind::Root => self.own_root.clone_from(&op.1),
+            Kind::Lease => self.own_lease.clone_from(&op.1),
+            _ => {}
+        }
+        match (self.mutation, kind, value) {
+            (Some(Mutation::ForgetEnd), Kind::End, Some(_))
+            | (Some(Mutation::KeepUploads), Kind::Upload, None) => Vec::new(),
+            (Some(Mutation::ReuseSegmentNames), Kind::Root | Kind::End, Some(value)) => {
+                let text = String::from_utf8_lossy(value);
+                vec![(op.0, Some(without_epochs(&text).into_bytes()))]
+            }
+            (Some(Mutation::RootBeforeSegment), Kind::Segment, Some(_)) => {
+                self.held_back.push(op);
+                Vec::new()
+            }
+            (Some(Mutation::DeleteBeforeSwing), Kind::Root, Some(root)) if has_segments(root) => {
+                self.held_back.push(op);
+                Vec::new()
+            }
+            (Some(Mutation::DeleteBeforeSwing), Kind::Segment, None) => vec![op],
+            (Some(Mutation::RootBeforeSegment), Kind::Root, _) => {
+                let mut ops = vec![op];
+                ops.append(&mut self.held_back);
+                ops
+            }
+            (Some(Mutation::DeleteBeforeSwing), ..) => {
+                let mut ops = std::mem::take(&mut self.held_back);
+                ops.push(op);
+                ops
+            }
+            _ => vec![op],
+        }
+    }
+
+    /// What is sent when the engine starts a run.
+    pub fn send(&self, mut request: Request) -> Request {
+        if let Ok(mut given) = serde_json::from_slice::<HandOver>(&request.body) {
+            if self.is(Mutation::HandOverWithoutSeq) {
+                given.seq = 0;
+            }
+            if self.is(Mutation::SkipSettling) {
+                given.contended = false;
+            }
+            if let Ok(body) = serde_json::to_vec(&given) {
+                request.body = body;
+            }
+        }
+        request
+    }
+
+    /// Whether the clock of whoever has written a lease stands still.
+    pub fn stops_clock(&self) -> bool {
+        self.is(Mutation::SpentLease)
+    }
+
+    /// Whether all random bytes are the same.
+    pub fn stops_dice(&self) -> bool {
+        self.is(Mutation::EpochsWithoutNonce)
+    }
+}
+
+fn has_segments(root: &[u8]) -> bool {
+    root.windows(5).any(|five| five == b"/seg/")
+}
+
+/// All names of segments in `text`, without the epochs in them.
+fn without_epochs(text: &str) -> String {
+    let mut parts = text.split("/seg/");
+    let mut all = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let number = part.split_once('.').map_or(part, |(_, rest)| rest);
+        all.push_str("/seg/");
+        all.push_str(number);
+    }
+    all
+}

@@ -1,0 +1,73 @@
+//! A small model of Open Library and Google Books: what they know follows from the question.
+
+use std::rc::Rc;
+
+use job::effects::{HttpError, Response};
+
+use crate::world::World;
+
+/// An answer as it should be: Open Library knows three of four ISBNs, Google Books nothing.
+pub(crate) fn answer(url: &str) -> Response {
+    let body = if url.starts_with(crate::scenario::OPEN_LIBRARY) {
+        let docs: Vec<String> = isbns(url).filter(|isbn| is_known(isbn)).map(doc).collect();
+        format!(
+            r#"{{"numFound":{},"docs":[{}]}}"#,
+            docs.len(),
+            docs.join(",")
+        )
+    } else {
+        r#"{"kind":"books#volumes","totalItems":0}"#.to_owned()
+    };
+    response(200, &body)
+}
+
+fn isbns(url: &str) -> impl Iterator<Item = &str> {
+    // Encoded brackets put their own digits next to an ISBN's.
+    url.split(|c: char| !c.is_ascii_digit())
+        .filter_map(|digits| digits.len().checked_sub(13).map(|at| &digits[at..]))
+        .filter(|digits| digits.starts_with("978"))
+}
+
+fn is_known(isbn: &str) -> bool {
+    isbn.bytes().map(u32::from).sum::<u32>() % 4 != 0
+}
+
+fn doc(isbn: &str) -> String {
+    format!(
+        r#"{{"key":"/works/OL{}W","title":"Known {isbn}","author_name":["Somebody"],"isbn":["{isbn}"]}}"#,
+        &isbn[3..12]
+    )
+}
+
+/// An answer as it should not be.
+pub(crate) async fn misbehave(world: &Rc<World>) -> Result<Response, HttpError> {
+    world.note(|| "   the provider misbehaves".to_owned());
+    match world.below(6) {
+        0 => {
+            world.pass(60_000_000).await;
+            Err(HttpError::Failed("injected: hung".to_owned()))
+        }
+        1 => {
+            world.pass(world.below(1_000_000)).await;
+            Err(HttpError::Failed("injected: reset".to_owned()))
+        }
+        2 => {
+            world.pass(world.below(100_000)).await;
+            let mut response = response(429, "");
+            let seconds = world.below(20).to_string();
+            response.headers.push(("retry-after".to_owned(), seconds));
+            Ok(response)
+        }
+        3 => Ok(response(200, "<html>")),
+        4 => Ok(response(404, "{}")),
+        _ => Ok(response(500, "")),
+    }
+}
+
+fn response(status: u16, body: &str) -> Response {
+    Response {
+        status,
+        headers: Vec::new(),
+        body: body.as_bytes().to_vec(),
+    }
+}

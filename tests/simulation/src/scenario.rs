@@ -1,0 +1,285 @@
+//! What a seed means: the settings, the store, the jobs, who does what with them, and how much
+//! goes wrong.
+
+use std::time::Duration;
+
+use books::{Endpoints, GoogleBooks, Isbn, Wanted};
+use job::provider::Manners;
+use job::{Enrichment, JobId, Keyring, Pipeline, RunMode, Settings};
+
+use crate::mutation::Mutation;
+use crate::world::Micros;
+
+/// The wall clock at the beginning, in microseconds since the Unix epoch.
+pub(crate) const EPOCH: Micros = 1_790_000_000_000_000;
+
+/// Where the model of Open Library is.
+pub(crate) const OPEN_LIBRARY: &str = "http://openlibrary";
+
+/// How the simulated store behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Variant {
+    /// A write has taken effect, for everybody, when it is acknowledged: SQLite.
+    Immediate,
+    /// A write is acknowledged at once and takes effect later, for all but its writer; what one
+    /// process writes does so in order.
+    Delayed,
+    /// Each process talks to one of three replicas; writes reach the others later, each by itself
+    /// and in any order, and of one key the last writer wins.
+    Replicated,
+}
+
+impl Variant {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Immediate, Self::Delayed, Self::Replicated];
+
+    pub(crate) fn acknowledges_early(self) -> bool {
+        self == Self::Delayed
+    }
+
+    pub(crate) fn last_writer_wins(self) -> bool {
+        self == Self::Replicated
+    }
+}
+
+/// One job, and everybody who has to do with it.
+#[derive(Clone, Debug)]
+pub(crate) struct JobPlan {
+    pub pipeline: Pipeline,
+    /// What is to be looked up, in order.
+    pub items: Vec<Wanted>,
+    /// The file of an import.
+    pub csv: Vec<u8>,
+    /// Whether the file is a list of books.
+    pub readable: bool,
+    /// The name that its client chose.
+    pub name: Option<JobId>,
+    /// How many requests to make it come at about the same time.
+    pub creators: u64,
+    /// Who streams it; `true` with books.
+    pub streams: Vec<bool>,
+    pub pollers: usize,
+    /// How long after it was accepted a client cancels it.
+    pub cancel_after: Option<Micros>,
+    pub begins: Micros,
+}
+
+/// Everything that is decided before a schedule begins.
+pub(crate) struct Scenario {
+    pub seed: u64,
+    pub variant: Variant,
+    pub replicas: usize,
+    /// Whether the assumption about the write delay is kept.
+    pub bounded: bool,
+    pub settings: Settings,
+    pub enrichment: Enrichment,
+    pub keyring: Keyring,
+    pub jobs: Vec<JobPlan>,
+    /// How likely an effect is to go wrong.
+    pub fault_rate: f64,
+    /// Nothing goes wrong from then on.
+    pub faults_until: Micros,
+    /// How far two wall clocks may be apart.
+    pub skew: Micros,
+    /// When all wall clocks jump, and by how much.
+    pub jump: Option<(Micros, i64)>,
+    pub mutation: Option<Mutation>,
+}
+
+pub(crate) fn micros(duration: Duration) -> Micros {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// What may be decided by hand instead of by the seed.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// The store; by the seed when it is `None`.
+    pub variant: Option<Variant>,
+    /// Writes take up to six times as long as the engine may assume, and so do looks.
+    pub unbounded: bool,
+    /// A deliberate mistake.
+    pub mutation: Option<Mutation>,
+}
+
+impl Scenario {
+    pub fn new(seed: u64, options: Options) -> Self {
+        let mut rng = fastrand::Rng::with_seed(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let drawn = Variant::ALL[rng.usize(0..3)];
+        let variant = options.variant.unwrap_or(drawn);
+        let settings = settings(&mut rng);
+        let timeout = Duration::from_millis(rng.u64(500..2_000));
+        let fault_rate = match rng.u8(0..8) {
+            0 => 0.0,
+            1..=2 => 0.002,
+            3..=5 => 0.01,
+            6 => 0.03,
+            _ => 0.1,
+        };
+        let rate = if rng.u8(0..8) == 0 { 2.0 } else { 1_000.0 };
+        let manners = Manners {
+            rate,
+            burst: 5.0,
+            per_job: if rng.u8(0..8) == 0 { 3 } else { 1_000 },
+        };
+        let enrichment = Enrichment {
+            endpoints: Endpoints {
+                open_library: Some(OPEN_LIBRARY.to_owned()),
+                google_books: (rng.u8(0..4) == 0).then(|| GoogleBooks {
+                    base: "http://google/books/v1".to_owned(),
+                    key: None,
+                    country: None,
+                }),
+                isbns_per_request: rng.usize(1..4),
+                titles_per_request: 3,
+            },
+            user_agent: "simulation".to_owned(),
+            timeout,
+            concurrency: rng.usize(1..4),
+            open_library: manners,
+            google_books: manners,
+        };
+        let jobs = match rng.u8(0..4) {
+            0 => 2,
+            _ => 1,
+        };
+        let jobs = (0..jobs).map(|n| job(n, &mut rng)).collect();
+        let hour = 3_600_000_000;
+        let jump = (rng.u8(0..10) == 0).then(|| {
+            let by = if rng.bool() { hour } else { -hour };
+            (rng.u64(0..10_000_000), by)
+        });
+        let skew = if rng.bool() {
+            0
+        } else {
+            micros(settings.write_delay)
+        };
+        Self {
+            seed,
+            variant,
+            replicas: if variant == Variant::Replicated { 3 } else { 1 },
+            bounded: !options.unbounded,
+            settings,
+            enrichment,
+            keyring: Keyring::new(b"a secret of the simulation"),
+            jobs,
+            fault_rate,
+            faults_until: rng.u64(1_000_000..30_000_000),
+            skew,
+            jump,
+            mutation: options.mutation,
+        }
+    }
+}
+
+fn settings(rng: &mut fastrand::Rng) -> Settings {
+    let local = Settings::local();
+    Settings {
+        cancel_look: Duration::from_millis(300),
+        run_mode: if rng.u8(0..4) == 0 {
+            RunMode::Inline
+        } else {
+            RunMode::Background
+        },
+        run_budget: rng
+            .bool()
+            .then(|| Duration::from_millis(rng.u64(2_500..6_000))),
+        look_min: Duration::from_millis(20),
+        look_max: Duration::from_millis(500),
+        stream_budget: rng
+            .bool()
+            .then(|| Duration::from_millis(rng.u64(1_000..8_000))),
+        stall: Duration::from_secs(30),
+        wave_items: rng.usize(1..6),
+        ..local
+    }
+}
+
+fn job(n: usize, rng: &mut fastrand::Rng) -> JobPlan {
+    let is_import = rng.bool();
+    let count = match rng.u8(0..8) {
+        0 => 0,
+        1..=5 => rng.usize(1..12),
+        _ => rng.usize(12..31),
+    };
+    let wanted: Vec<Wanted> = (0..count).map(|at| wanted(n, at, rng)).collect();
+    let (csv, items, readable) = if is_import {
+        let csv = csv(&wanted, rng);
+        match books::read_csv(&csv, 10_000) {
+            Ok(library) => {
+                let items = library.books.into_iter().map(|row| row.wanted).collect();
+                (csv, items, true)
+            }
+            Err(_) => (csv, Vec::new(), false),
+        }
+    } else {
+        (Vec::new(), job::enrich::distinct(wanted), true)
+    };
+    let contended = rng.u8(0..4) == 0;
+    JobPlan {
+        pipeline: if is_import {
+            Pipeline::CsvImport
+        } else {
+            Pipeline::BatchEnrichment
+        },
+        items,
+        csv,
+        readable,
+        name: contended.then(|| JobId::from_bytes(rng.u128(..).to_be_bytes())),
+        creators: if contended { rng.u64(1..4) } else { 1 },
+        streams: (0..rng.usize(1..3)).map(|_| rng.bool()).collect(),
+        pollers: rng.usize(0..2),
+        cancel_after: (rng.u8(0..5) == 0).then(|| rng.u64(0..4_000_000)),
+        begins: rng.u64(0..1_500_000),
+    }
+}
+
+fn wanted(job: usize, at: usize, rng: &mut fastrand::Rng) -> Wanted {
+    let isbn = match rng.u8(0..8) {
+        0 => None,
+        _ => isbn(rng.u32(0..1_000_000)),
+    };
+    Wanted {
+        title: format!("Book {job} {at}"),
+        author: "Some Body".to_owned(),
+        isbn,
+        work_id: None,
+    }
+}
+
+fn isbn(number: u32) -> Option<Isbn> {
+    let twelve = format!("978{number:09}");
+    let sum: u32 = twelve
+        .bytes()
+        .zip([1, 3].into_iter().cycle())
+        .map(|(digit, weight)| u32::from(digit - b'0') * weight)
+        .sum();
+    Isbn::parse(&format!("{twelve}{}", (10 - sum % 10) % 10)).ok()
+}
+
+/// A library as a file, with a row twice, a row that is no book, now and then a lot of padding
+/// that makes it several chunks long, and now and then no books at all.
+fn csv(wanted: &[Wanted], rng: &mut fastrand::Rng) -> Vec<u8> {
+    let mut text = "Title,Author,ISBN13,My Review\n".to_owned();
+    let padding = if rng.u8(..) == 0 { 800_000 } else { 0 };
+    for (at, wanted) in wanted.iter().enumerate() {
+        let isbn = wanted.isbn.map(|isbn| isbn.to_string()).unwrap_or_default();
+        let review = if at < 3 {
+            "x".repeat(padding)
+        } else {
+            String::new()
+        };
+        text.push_str(&format!(
+            "{},{},{isbn},{review}\n",
+            wanted.title, wanted.author
+        ));
+    }
+    if rng.bool()
+        && let Some(first) = wanted.first()
+    {
+        text.push_str(&format!("{},{},,\n", first.title, first.author));
+    }
+    if rng.bool() {
+        text.push_str(",Nobody,,\n");
+    }
+    text.into_bytes()
+}

@@ -1,0 +1,151 @@
+//! The simulated store: one register per key and replica, and writes on their way to it.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::rc::Rc;
+
+use crate::scenario::{Scenario, Variant};
+use crate::world::Pid;
+
+type Bytes = Rc<[u8]>;
+
+/// A `set` or `delete` that has been asked for and will take effect.
+#[derive(Clone)]
+pub(crate) struct Write {
+    pub pid: Pid,
+    pub replica: usize,
+    /// Whether this is the write itself and not its copy for another replica.
+    pub is_first: bool,
+    pub key: Rc<str>,
+    /// `None` deletes.
+    pub value: Option<Bytes>,
+    /// The order in which writes were asked for.
+    pub version: u64,
+}
+
+struct Entry {
+    value: Option<Bytes>,
+    version: u64,
+}
+
+/// All replicas.
+pub(crate) struct Store {
+    variant: Variant,
+    replicas: Vec<BTreeMap<Rc<str>, Entry>>,
+    /// What is asked for and has not taken effect, for those who asked to read.
+    pending: Vec<Write>,
+    /// What every key holds, as of the write that took effect last, or won.
+    latest: BTreeMap<Rc<str>, Bytes>,
+    versions: u64,
+}
+
+impl Store {
+    pub fn new(scenario: &Scenario) -> Self {
+        Self {
+            variant: scenario.variant,
+            replicas: (0..scenario.replicas).map(|_| BTreeMap::new()).collect(),
+            pending: Vec::new(),
+            latest: BTreeMap::new(),
+            versions: 0,
+        }
+    }
+
+    /// Takes a write down; answers it with its place in the order of all.
+    pub fn issue(&mut self, pid: Pid, replica: usize, key: &str, value: Option<&[u8]>) -> Write {
+        self.versions += 1;
+        let write = Write {
+            pid,
+            replica,
+            is_first: true,
+            key: Rc::from(key),
+            value: value.map(Rc::from),
+            version: self.versions,
+        };
+        if self.variant.acknowledges_early() {
+            self.pending.push(write.clone());
+        }
+        write
+    }
+
+    /// A write takes effect at its replica, unless a later one has already and the last one wins.
+    pub fn apply(&mut self, write: &Write) -> bool {
+        if self.variant.acknowledges_early() {
+            self.pending
+                .retain(|other| other.version != write.version || other.replica != write.replica);
+        }
+        if write.is_first {
+            match &write.value {
+                Some(value) => self.latest.insert(Rc::clone(&write.key), Rc::clone(value)),
+                None => self.latest.remove(&write.key),
+            };
+        }
+        let replica = &mut self.replicas[write.replica];
+        let loses = self.variant.last_writer_wins()
+            && replica
+                .get(&write.key)
+                .is_some_and(|entry| entry.version > write.version);
+        if !loses {
+            replica.insert(
+                Rc::clone(&write.key),
+                Entry {
+                    value: write.value.clone(),
+                    version: write.version,
+                },
+            );
+        }
+        !loses
+    }
+
+    /// What a process reads.
+    pub fn get(&self, pid: Pid, replica: usize, key: &str) -> Option<Bytes> {
+        match self.on_its_way(key, |write| write.pid == pid) {
+            Some(write) => write.value.clone(),
+            None => self.replicas[replica].get(key)?.value.clone(),
+        }
+    }
+
+    fn on_its_way(&self, key: &str, whose: impl Fn(&Write) -> bool) -> Option<&Write> {
+        self.pending
+            .iter()
+            .rev()
+            .find(|write| *write.key == *key && whose(write))
+    }
+
+    /// What a process may take a key to hold: what it wrote itself, or else what everybody sees.
+    pub fn view(&self, pid: Pid, key: &str) -> Option<&Bytes> {
+        match self.on_its_way(key, |write| write.pid == pid) {
+            Some(write) => write.value.as_ref(),
+            None => self.latest(key),
+        }
+    }
+
+    /// A value that is there or on its way.
+    pub fn written(&self, key: &str) -> Option<&Bytes> {
+        self.latest(key).or_else(|| {
+            self.on_its_way(key, |write| write.value.is_some())
+                .and_then(|write| write.value.as_ref())
+        })
+    }
+
+    /// All keys that a replica holds.
+    pub fn keys(&self, replica: usize) -> Vec<String> {
+        self.replicas[replica]
+            .iter()
+            .filter(|(_, entry)| entry.value.is_some())
+            .map(|(key, _)| key.to_string())
+            .collect()
+    }
+
+    /// What a key holds, as of the write that took effect last, or won.
+    pub fn latest(&self, key: &str) -> Option<&Bytes> {
+        self.latest.get(key)
+    }
+
+    /// The keys with this prefix, as of [`Self::latest`].
+    pub fn latest_keys<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a Rc<str>> {
+        self.latest
+            .range::<str, _>((Bound::Included(prefix), Bound::Unbounded))
+            .map(|(key, _)| key)
+            .take_while(move |key| key.starts_with(prefix))
+    }
+}

@@ -1,0 +1,70 @@
+//! Many schedules, and every rule after every step.
+
+use simulation::{Failure, Options, Variant, campaign, run, trace};
+
+/// A failure with everything that led to it.
+fn tell(failure: &Failure, options: Options) -> String {
+    let (lines, _) = trace(failure.seed, options);
+    format!("{}\n{failure}\n{options:?}", lines.join("\n"))
+}
+
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(2, Into::into)
+}
+
+#[test]
+fn seeds_that_failed_once_do_not_fail_again() {
+    for line in include_str!("../seeds.txt").lines() {
+        if line.starts_with('#') {
+            continue;
+        }
+        let seed: u64 = line.split(' ').next().unwrap().parse().unwrap();
+        for variant in [None].into_iter().chain(Variant::ALL.map(Some)) {
+            let options = Options {
+                variant,
+                ..Options::default()
+            };
+            if let Err(failure) = run(seed, options) {
+                panic!("{}", tell(&failure, options));
+            }
+        }
+    }
+}
+
+#[test]
+fn no_rule_is_broken_in_20_000_schedules() {
+    let options = Options::default();
+    let (stats, failures) = campaign(0..20_000, threads(), options, 1);
+    if let Some(failure) = failures.first() {
+        panic!("{}", tell(failure, options));
+    }
+    assert_eq!(stats.schedules, 20_000);
+    assert!(stats.faults > 20_000, "{stats:?}");
+    println!("{stats:#?}");
+}
+
+/// Writes take up to six times as long as the engine may assume: work is then done twice, and a
+/// watcher may see it; but what is there at the end is whole.
+#[test]
+fn beyond_the_assumption_nothing_is_corrupted() {
+    let options = Options {
+        unbounded: true,
+        ..Options::default()
+    };
+    let (stats, failures) = campaign(0..4_000, threads(), options, 1);
+    if let Some(failure) = failures.first() {
+        panic!("{}", tell(failure, options));
+    }
+    assert!(!stats.beyond.is_empty(), "the assumption is needed");
+    println!("{:#?}", stats.beyond);
+}
+
+#[test]
+fn a_seed_is_a_reproduction() {
+    for seed in 0..20 {
+        let first = trace(seed, Options::default()).0;
+        let second = trace(seed, Options::default()).0;
+        assert!(first == second, "seed {seed}");
+        assert!(first.len() > 20, "seed {seed}");
+    }
+}
