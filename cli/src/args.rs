@@ -1,0 +1,123 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use client::{JobId, Mode};
+
+const EXIT_CODES: &str = "\
+Exit codes:
+    0  done; of a job: completed
+    1  an error: the server refused, a file cannot be read, ...
+    2  this command line is wrong
+    3  the job failed
+    4  the job was canceled
+    5  the server cannot be reached
+    6  the job makes no progress; it may go on later
+  130  left by Ctrl-C; the job may go on";
+
+/// Imports libraries, scans bookshelves and looks books up on a bookstrack server.
+///
+/// While a job is followed, Ctrl-C asks the server to cancel it; a second Ctrl-C leaves without waiting for that.
+#[derive(Debug, Parser)]
+#[command(name = "bookstrack", version, after_help = EXIT_CODES)]
+pub struct Args {
+    /// The server: scheme, host and port
+    #[arg(
+        long,
+        global = true,
+        env = "BOOKSTRACK_SERVER",
+        default_value = "http://127.0.0.1:3000",
+        value_name = "URL"
+    )]
+    pub server: String,
+    /// How progress comes: a stream, repeated questions, or whichever works
+    #[arg(long, global = true, value_enum, default_value_t = Transport::Auto)]
+    pub transport: Transport,
+    /// For machines: JSON on standard output, one event a line
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// At the end, say on standard error which transports were used and how they ended
+    #[arg(long, short, global = true)]
+    pub verbose: bool,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Import a library from a CSV file and follow the job
+    Import {
+        /// Goodreads, StoryGraph, LibraryThing or any list with titles; - is standard input
+        file: PathBuf,
+    },
+    /// Find the books on photos of shelves and follow the job
+    Scan {
+        /// JPEG, PNG or WebP, at most five
+        #[arg(required = true, num_args = 1.., value_name = "PHOTO")]
+        photos: Vec<PathBuf>,
+    },
+    /// Look books up by ISBN and follow the job
+    Enrich {
+        /// ISBN-10 or ISBN-13
+        #[arg(required = true, num_args = 1.., value_name = "ISBN")]
+        isbns: Vec<String>,
+    },
+    /// Say how far a job is
+    Status {
+        /// The job's id
+        job: JobId,
+    },
+    /// Follow a job to its end
+    Watch {
+        /// The job's id
+        job: JobId,
+    },
+    /// Show what a job found
+    Results {
+        /// The job's id
+        job: JobId,
+        /// How to show it
+        #[arg(long, value_enum, default_value_t = Format::Table, conflicts_with = "json")]
+        format: Format,
+    },
+    /// Cancel a job that was started here
+    Cancel {
+        /// The job's id
+        job: JobId,
+    },
+    /// Print a completion script
+    #[command(hide = true)]
+    Completions {
+        /// For which shell
+        shell: Shell,
+    },
+    /// Print the manual page
+    #[command(hide = true)]
+    Man,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Transport {
+    Auto,
+    Sse,
+    Poll,
+}
+
+impl From<Transport> for Mode {
+    fn from(transport: Transport) -> Mode {
+        match transport {
+            Transport::Auto => Mode::Auto,
+            Transport::Sse => Mode::Sse,
+            Transport::Poll => Mode::Poll,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    Table,
+    Json,
+    Csv,
+}

@@ -1,0 +1,145 @@
+//! Following a job, with an ear for Ctrl-C.
+
+use std::io::Write;
+use std::time::Duration;
+
+use anyhow::Result;
+use client::{
+    Cancellation, Client, Error, Event, JobId, Status, Submission, Submitted, Update, Watch,
+};
+use tokio::sync::mpsc;
+
+use crate::files::Files;
+use crate::outcome::Outcome;
+use crate::view::View;
+
+/// Presses of Ctrl-C. From the first on, they no longer end the program by themselves.
+pub struct Interrupts(mpsc::Receiver<()>);
+
+impl Interrupts {
+    pub fn listen() -> Interrupts {
+        let (sender, receiver) = mpsc::channel(2);
+        tokio::spawn(async move {
+            while tokio::signal::ctrl_c().await.is_ok() && sender.send(()).await.is_ok() {}
+        });
+        Interrupts(receiver)
+    }
+
+    async fn next(&mut self) {
+        if self.0.recv().await.is_none() {
+            std::future::pending().await
+        }
+    }
+}
+
+pub struct Follow<'a> {
+    pub client: &'a Client,
+    pub files: &'a Files,
+    pub view: &'a View,
+    pub interrupts: Interrupts,
+}
+
+impl Follow<'_> {
+    /// Submits a job and follows it. One Ctrl-C during the upload cancels the job as soon as it has a name.
+    pub async fn submit(mut self, submission: &Submission) -> Result<Outcome> {
+        self.view.submitting();
+        let mut canceled = false;
+        let submitted = self.client.submit(submission);
+        tokio::pin!(submitted);
+        let Submitted { accepted, watch } = loop {
+            tokio::select! {
+                submitted = &mut submitted => break submitted?,
+                () = self.interrupts.next() => {
+                    if canceled {
+                        return Ok(Outcome::Left);
+                    }
+                    canceled = true;
+                    self.view.note("Canceling once the server has the job. Ctrl-C again leaves")?;
+                }
+            }
+        };
+        if let Err(error) = self.files.keep_token(self.client.origin(), &accepted) {
+            self.view.clear();
+            writeln!(
+                std::io::stderr(),
+                "bookstrack: {error:#}; `cancel` will not know this job"
+            )?;
+        }
+        self.view.accepted(&accepted)?;
+        self.job(watch, accepted.auth_token, canceled).await
+    }
+
+    /// Follows a job to its end; `canceled`: it is to be canceled at once.
+    pub async fn job(
+        mut self,
+        mut watch: Watch,
+        token: Option<String>,
+        mut canceled: bool,
+    ) -> Result<Outcome> {
+        let job = watch.job().clone();
+        let cancellation = cancel(self.client, &job, token.as_deref());
+        tokio::pin!(cancellation);
+        let mut answered = false;
+        loop {
+            tokio::select! {
+                update = watch.next() => {
+                    let Some(update) = update.transpose()? else { return Ok(Outcome::Stalled) };
+                    self.view.update(&update)?;
+                    if let Some(outcome) = outcome(&update) {
+                        if outcome != Outcome::Stalled {
+                            self.files.forget_token(&job);
+                        }
+                        return Ok(outcome);
+                    }
+                }
+                () = self.interrupts.next() => {
+                    if canceled {
+                        return Ok(Outcome::Left);
+                    }
+                    canceled = true;
+                    self.view.note("Asking the server to cancel. Ctrl-C again leaves")?;
+                }
+                cancellation = &mut cancellation, if canceled && !answered => {
+                    answered = true;
+                    match cancellation {
+                        // The watch brings the outcome.
+                        Ok(Cancellation { status, .. }) if status.is_terminal() => {}
+                        Ok(_) => self.view.note("The server is canceling the job")?,
+                        Err(error) => self.view.note(&format!("Cannot cancel: {error}. Ctrl-C leaves"))?,
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn outcome(update: &Update) -> Option<Outcome> {
+    let Update::Event(event) = update else {
+        return None;
+    };
+    match event {
+        Event::Completed(snapshot) | Event::Failed(snapshot) => Some(Outcome::of_job(snapshot)),
+        Event::Timeout(_) => Some(Outcome::Stalled),
+        Event::Progress(_) | Event::Book(_) => None,
+    }
+}
+
+/// Asks until the server has answered: it may be restarting.
+async fn cancel(client: &Client, job: &JobId, token: Option<&str>) -> Result<Cancellation, Error> {
+    loop {
+        match client.cancel(job, token).await {
+            Err(error) if error.is_transient() => tokio::time::sleep(Duration::from_secs(1)).await,
+            answer => return answer,
+        }
+    }
+}
+
+/// What `cancel` says of its answer.
+pub fn told(cancellation: &Cancellation) -> String {
+    let Cancellation { job_id, status, .. } = cancellation;
+    match status {
+        Status::Canceled => format!("Job {job_id} is canceled"),
+        Status::Completed | Status::Failed => format!("Job {job_id} had already ended: {status}"),
+        _ => format!("Job {job_id} is being canceled"),
+    }
+}

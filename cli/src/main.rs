@@ -1,0 +1,201 @@
+//! The bookstrack command: a client of the public API for the terminal.
+
+mod args;
+mod files;
+mod follow;
+mod outcome;
+mod results;
+mod view;
+
+use std::io::{self, Read, Write};
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::{CommandFactory, Parser};
+use client::{Client, Options, Photo, Submission};
+
+use args::{Args, Command, Format};
+use files::Files;
+use follow::{Follow, Interrupts};
+use outcome::Outcome;
+use view::View;
+
+fn main() -> ExitCode {
+    match run(Args::parse()) {
+        Ok(outcome) => outcome.into(),
+        // Whoever reads our output has seen enough.
+        Err(error) if is_broken_pipe(&error) => Outcome::Done.into(),
+        Err(error) => {
+            let message = view::printable(&format!("{error:#}"));
+            // Nobody is left to be told when this fails.
+            let _ = writeln!(io::stderr(), "bookstrack: {message}");
+            Outcome::of_error(&error).into()
+        }
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause
+            .downcast_ref::<io::Error>()
+            .is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
+    })
+}
+
+fn run(args: Args) -> Result<Outcome> {
+    match &args.command {
+        Command::Completions { shell } => {
+            clap_complete::generate(
+                *shell,
+                &mut Args::command(),
+                "bookstrack",
+                &mut io::stdout(),
+            );
+            return Ok(Outcome::Done);
+        }
+        Command::Man => {
+            clap_mangen::Man::new(Args::command()).render(&mut io::stdout())?;
+            return Ok(Outcome::Done);
+        }
+        _ => {}
+    }
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(talk(args))
+}
+
+async fn talk(args: Args) -> Result<Outcome> {
+    let files = Files::of_user()?;
+    let client = Client::with(
+        &args.server,
+        Options {
+            mode: args.transport.into(),
+            ..Options::default()
+        },
+    )?;
+    if let Some(verdict) = files.verdict(client.origin()) {
+        client.recall(verdict);
+    }
+    let outcome = command(&args, &client, &files).await;
+    if let Some(verdict) = client.verdict()
+        && let Err(error) = files.keep_verdict(client.origin(), verdict)
+        && args.verbose
+    {
+        writeln!(io::stderr(), "bookstrack: {error:#}")?;
+    }
+    if args.verbose {
+        writeln!(
+            io::stderr(),
+            "transports: {}",
+            serde_json::to_string(&client.counters())?
+        )?;
+    }
+    outcome
+}
+
+async fn command(args: &Args, client: &Client, files: &Files) -> Result<Outcome> {
+    match &args.command {
+        Command::Import { file } => {
+            submit(args, client, files, Submission::Import(read(file)?.into())).await
+        }
+        Command::Scan { photos } => {
+            let photo = |path: &std::path::PathBuf| {
+                read(path).map(|bytes| Photo {
+                    bytes: bytes.into(),
+                })
+            };
+            let photos = photos.iter().map(photo).collect::<Result<_>>()?;
+            submit(args, client, files, Submission::Scan(photos)).await
+        }
+        Command::Enrich { isbns } => {
+            submit(args, client, files, Submission::Enrich(isbns.clone())).await
+        }
+        Command::Watch { job } => {
+            let view = View::new(args.json);
+            let follow = Follow {
+                client,
+                files,
+                view: &view,
+                interrupts: Interrupts::listen(),
+            };
+            let outcome = follow
+                .job(client.watch(job), files.token(client.origin(), job), false)
+                .await;
+            view.clear();
+            outcome
+        }
+        Command::Status { job } => {
+            let snapshot = client.status(job).await?;
+            let told = match args.json {
+                true => serde_json::to_string(&snapshot)?,
+                false => view::describe(&snapshot, Duration::ZERO),
+            };
+            writeln!(io::stdout(), "{told}")?;
+            Ok(Outcome::of_job(&snapshot))
+        }
+        Command::Results { job, format } => {
+            let results = client.results(job).await?;
+            results::print(&results, if args.json { Format::Json } else { *format })?;
+            Ok(Outcome::Done)
+        }
+        Command::Cancel { job } => {
+            let token = files.token(client.origin(), job);
+            let cancellation = client
+                .cancel(job, token.as_deref())
+                .await
+                .map_err(|error| {
+                    let unknown = token.is_none();
+                    let error = anyhow::Error::new(error);
+                    if unknown {
+                        error.context("this job was not started here, so its token is not known")
+                    } else {
+                        error
+                    }
+                })?;
+            if cancellation.status.is_terminal() {
+                files.forget_token(job);
+            }
+            let told = match args.json {
+                true => serde_json::to_string(&cancellation)?,
+                false => view::printable(&follow::told(&cancellation)),
+            };
+            writeln!(io::stdout(), "{told}")?;
+            Ok(Outcome::Done)
+        }
+        // Answered before anything is connected.
+        Command::Completions { .. } | Command::Man => Ok(Outcome::Done),
+    }
+}
+
+async fn submit(
+    args: &Args,
+    client: &Client,
+    files: &Files,
+    submission: Submission,
+) -> Result<Outcome> {
+    let view = View::new(args.json);
+    let follow = Follow {
+        client,
+        files,
+        view: &view,
+        interrupts: Interrupts::listen(),
+    };
+    let outcome = follow.submit(&submission).await;
+    view.clear();
+    outcome
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    if path == Path::new("-") {
+        let mut bytes = Vec::new();
+        io::stdin()
+            .lock()
+            .read_to_end(&mut bytes)
+            .context("cannot read standard input")?;
+        return Ok(bytes);
+    }
+    std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+}

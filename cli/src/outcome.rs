@@ -1,0 +1,48 @@
+//! How the command ends.
+
+use std::process::ExitCode;
+
+use client::{Error, Snapshot, Status};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    Done,
+    Error,
+    Failed,
+    Canceled,
+    Unreachable,
+    Stalled,
+    Left,
+}
+
+impl Outcome {
+    pub fn of_job(snapshot: &Snapshot) -> Outcome {
+        match snapshot.status {
+            Status::Failed => Outcome::Failed,
+            Status::Canceled => Outcome::Canceled,
+            _ => Outcome::Done,
+        }
+    }
+
+    pub fn of_error(error: &anyhow::Error) -> Outcome {
+        match error.downcast_ref::<Error>() {
+            Some(Error::Unreachable { .. } | Error::TimedOut { .. }) => Outcome::Unreachable,
+            _ => Outcome::Error,
+        }
+    }
+}
+
+/// As `--help` documents them. 2 is clap's.
+impl From<Outcome> for ExitCode {
+    fn from(outcome: Outcome) -> ExitCode {
+        ExitCode::from(match outcome {
+            Outcome::Done => 0,
+            Outcome::Error => 1,
+            Outcome::Failed => 3,
+            Outcome::Canceled => 4,
+            Outcome::Unreachable => 5,
+            Outcome::Stalled => 6,
+            Outcome::Left => 130,
+        })
+    }
+}

@@ -1,0 +1,339 @@
+//! What a person, a log or a program sees of a running job.
+
+use std::io::{self, IsTerminal, Write};
+use std::time::{Duration, Instant};
+
+use client::{Accepted, Event, Snapshot, Transport, Update};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::{Value, json};
+
+#[derive(Debug)]
+pub enum View {
+    /// A bar that moves, on a terminal.
+    Bar { bar: ProgressBar, since: Instant },
+    /// A line for each event.
+    Lines { since: Instant },
+    /// A JSON object for each event.
+    Json,
+}
+
+impl View {
+    pub fn new(json: bool) -> View {
+        let since = Instant::now();
+        if json {
+            View::Json
+        } else if io::stdout().is_terminal() && io::stderr().is_terminal() {
+            let bar = ProgressBar::new_spinner();
+            bar.set_style(waiting());
+            bar.enable_steady_tick(Duration::from_millis(100));
+            View::Bar { bar, since }
+        } else {
+            View::Lines { since }
+        }
+    }
+
+    pub fn submitting(&self) {
+        if let View::Bar { bar, .. } = self {
+            bar.set_prefix("uploading");
+        }
+    }
+
+    pub fn accepted(&self, accepted: &Accepted) -> io::Result<()> {
+        match self {
+            View::Json => line(&event("accepted", json!(accepted))),
+            View::Bar { .. } | View::Lines { .. } => self.say(&format!("Job {}", accepted.job_id)),
+        }
+    }
+
+    /// A word to the person, which a program does not need.
+    pub fn note(&self, text: &str) -> io::Result<()> {
+        match self {
+            View::Json => Ok(()),
+            View::Bar { .. } | View::Lines { .. } => self.say(text),
+        }
+    }
+
+    pub fn update(&self, update: &Update) -> io::Result<()> {
+        match (self, update) {
+            (View::Json, Update::Event(said)) => {
+                let data = match said {
+                    Event::Progress(s) | Event::Completed(s) | Event::Failed(s) => json!(s),
+                    Event::Timeout(value) | Event::Book(value) => value.clone(),
+                };
+                line(&event(said.name(), data))
+            }
+            (View::Json, Update::Lost { reason, pause }) => line(&event(
+                "disconnected",
+                json!({"reason": reason, "retryInMs": pause.as_millis() as u64}),
+            )),
+            (View::Json, Update::Using(transport)) => {
+                line(&event("connected", json!({"transport": transport})))
+            }
+            (View::Bar { bar, since }, Update::Event(Event::Progress(snapshot))) => {
+                draw(bar, snapshot, since.elapsed());
+                Ok(())
+            }
+            (View::Lines { since }, Update::Event(Event::Progress(snapshot))) => {
+                line(&describe(snapshot, since.elapsed()))
+            }
+            (_, Update::Event(said)) if said.is_last() => {
+                if let View::Bar { bar, .. } = self {
+                    bar.finish_and_clear();
+                }
+                line(&conclude(said))
+            }
+            (View::Bar { bar, .. }, Update::Lost { reason, pause }) => {
+                bar.set_message(printable(&format!(
+                    "{reason}; again in {}",
+                    seconds(*pause)
+                )));
+                Ok(())
+            }
+            (View::Lines { .. }, Update::Lost { reason, pause }) => line(&format!(
+                "{}; again in {}",
+                printable(reason),
+                seconds(*pause)
+            )),
+            (_, Update::Using(Transport::Poll)) => {
+                self.say("Streams do not get through or are not wanted: polling")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Clears away what moves, before something else is printed.
+    pub fn clear(&self) {
+        if let View::Bar { bar, .. } = self {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn say(&self, text: &str) -> io::Result<()> {
+        match self {
+            View::Bar { bar, .. } => {
+                bar.println(printable(text));
+                Ok(())
+            }
+            View::Lines { .. } | View::Json => line(&printable(text)),
+        }
+    }
+}
+
+fn event(name: &str, data: Value) -> String {
+    json!({"event": name, "data": data}).to_string()
+}
+
+fn line(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{text}")?;
+    out.flush()
+}
+
+fn style(template: &str) -> ProgressStyle {
+    // The templates are fixed; a wrong one shows in the tests.
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+fn waiting() -> ProgressStyle {
+    style("{spinner} {prefix} {wide_msg}")
+}
+
+fn counting() -> ProgressStyle {
+    style("{spinner} {prefix} [{bar:24}] {pos}/{len} {wide_msg}").progress_chars("=> ")
+}
+
+fn draw(bar: &ProgressBar, snapshot: &Snapshot, watched: Duration) {
+    // Counts are known only when the upload has been read.
+    if snapshot.total_count > 0 && bar.length() != Some(snapshot.total_count) {
+        bar.set_style(counting());
+        bar.set_length(snapshot.total_count);
+    }
+    bar.set_prefix(printable(snapshot.stage.as_deref().unwrap_or("running")));
+    bar.set_position(snapshot.processed_count);
+    let pace = Pace::of(snapshot, watched);
+    let title = snapshot.current_title.as_deref().unwrap_or_default();
+    bar.set_message(printable(format!("{pace} {title}").trim()));
+}
+
+/// How quick a job is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Pace {
+    /// Books a second.
+    rate: Option<f64>,
+    left: Option<Duration>,
+}
+
+impl Pace {
+    /// By the server's clock where it tells, so that it is right also for who joins late.
+    fn of(snapshot: &Snapshot, watched: Duration) -> Pace {
+        let elapsed = snapshot
+            .elapsed_ms
+            .map_or(watched, Duration::from_millis)
+            .as_secs_f64();
+        let rate = snapshot.processed_count as f64 / elapsed;
+        let rate = (rate.is_finite() && rate > 0.0).then_some(rate);
+        let todo = snapshot
+            .total_count
+            .saturating_sub(snapshot.processed_count) as f64;
+        let guess = || rate.and_then(|rate| Duration::try_from_secs_f64(todo / rate).ok());
+        let running = !snapshot.status.is_terminal();
+        Pace {
+            rate,
+            left: snapshot
+                .eta_ms
+                .map(Duration::from_millis)
+                .or_else(guess)
+                .filter(|_| running),
+        }
+    }
+}
+
+impl std::fmt::Display for Pace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (self.rate, self.left) {
+            (Some(rate), Some(left)) => write!(f, "{rate:.1}/s, {} left", seconds(left)),
+            (Some(rate), None) => write!(f, "{rate:.1}/s"),
+            (None, _) => Ok(()),
+        }
+    }
+}
+
+/// The whole seconds of a duration, rounded up.
+fn seconds(duration: Duration) -> String {
+    let seconds = duration.as_millis().div_ceil(1000);
+    if seconds < 60 {
+        format!("{seconds} s")
+    } else {
+        format!("{} min {} s", seconds / 60, seconds % 60)
+    }
+}
+
+/// One line on how far a job is.
+pub fn describe(snapshot: &Snapshot, watched: Duration) -> String {
+    let Snapshot {
+        progress,
+        processed_count,
+        total_count,
+        status,
+        ..
+    } = snapshot;
+    let percent = (progress.clamp(0.0, 1.0) * 100.0).floor();
+    let pace = Pace::of(snapshot, watched).to_string();
+    let pace = if pace.is_empty() {
+        pace
+    } else {
+        format!("  {pace}")
+    };
+    let message = match &snapshot.message {
+        Some(message) => message.clone(),
+        None => status.to_string(),
+    };
+    printable(&format!(
+        "{percent:3}%  {processed_count}/{total_count}{pace}  {message}"
+    ))
+}
+
+/// One line on how a job ended.
+fn conclude(event: &Event) -> String {
+    let said = match event {
+        Event::Completed(snapshot) => {
+            let took = snapshot
+                .other
+                .get("summary")
+                .and_then(|summary| summary.get("duration"))
+                .and_then(Value::as_u64);
+            let took = took
+                .map(|ms| format!(" in {}", seconds(Duration::from_millis(ms))))
+                .unwrap_or_default();
+            let message = snapshot.message.as_deref().unwrap_or("Completed");
+            format!(
+                "{message}{took}. To see them: bookstrack results {}",
+                snapshot.job_id
+            )
+        }
+        Event::Failed(snapshot) => match &snapshot.error {
+            Some(error) if error.code == "E_CANCELED" => {
+                format!("Canceled after {} books", snapshot.processed_count)
+            }
+            Some(error) => {
+                format!(
+                    "Failed: {} ({})",
+                    error.user_message.as_deref().unwrap_or(&error.message),
+                    error.code
+                )
+            }
+            None => format!(
+                "Failed: {}",
+                snapshot.message.as_deref().unwrap_or("no reason given")
+            ),
+        },
+        Event::Timeout(value) => {
+            let message = value
+                .get("message")
+                .and_then(Value::as_str)
+                .unwrap_or("No progress");
+            format!("{message}. The job may go on; bookstrack watch looks again")
+        }
+        Event::Progress(_) | Event::Book(_) => String::new(),
+    };
+    printable(&said)
+}
+
+/// Without control characters: a title must not be able to command the terminal.
+pub fn printable(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn snapshot(extra: Value) -> Snapshot {
+        let mut value = json!({"jobId": "j", "status": "processing", "progress": 0.5, "processedCount": 50, "totalCount": 100});
+        if let (Value::Object(value), Value::Object(extra)) = (&mut value, extra) {
+            value.extend(extra);
+        }
+        serde_json::from_value(value).unwrap()
+    }
+
+    #[test]
+    fn the_servers_clock_counts_and_else_ones_own() {
+        let watched = Duration::from_secs(10);
+        let told = Pace::of(
+            &snapshot(json!({"elapsedMs": 5000, "etaMs": 4200})),
+            watched,
+        );
+        assert_eq!(told.to_string(), "10.0/s, 5 s left");
+        assert_eq!(
+            Pace::of(&snapshot(json!({})), watched).to_string(),
+            "5.0/s, 10 s left"
+        );
+        assert_eq!(
+            Pace::of(&snapshot(json!({"processedCount": 0})), Duration::ZERO).to_string(),
+            ""
+        );
+        assert_eq!(
+            Pace::of(&snapshot(json!({"etaMs": 61_000})), watched).to_string(),
+            "5.0/s, 1 min 1 s left"
+        );
+    }
+
+    #[test]
+    fn a_title_cannot_command_the_terminal() {
+        let line = describe(
+            &snapshot(json!({"message": "a\u{1b}[2Jb\r\nc\u{9b}d"})),
+            Duration::from_secs(10),
+        );
+        assert_eq!(line, " 50%  50/100  5.0/s, 10 s left  a[2Jbcd");
+    }
+
+    #[test]
+    fn an_end_is_told_in_the_readers_words() {
+        let error = json!({"code": "E_CSV_EMPTY", "message": "0 rows", "userMessage": "This file has no books.", "retryable": false});
+        let failed = Event::Failed(snapshot(json!({"status": "failed", "error": error})));
+        assert_eq!(
+            conclude(&failed),
+            "Failed: This file has no books. (E_CSV_EMPTY)"
+        );
+    }
+}

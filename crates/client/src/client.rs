@@ -1,0 +1,231 @@
+//! Typed requests.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use http::header::AUTHORIZATION;
+use serde::{Deserialize, Serialize};
+
+use crate::body::Body;
+use crate::counters::Ending;
+use crate::http::Http;
+use crate::{Cancellation, Counters, Error, JobId, Mode, Results, Snapshot, Transport, Watch};
+
+/// A server of this API. Clones share connections, counters and what is known of the server.
+#[derive(Debug, Clone)]
+pub struct Client {
+    pub(crate) shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub http: Http,
+    pub mode: Mode,
+    pub timing: Timing,
+    verdict: Mutex<Option<Verdict>>,
+    counters: Mutex<Counters>,
+}
+
+/// How a [`Client`] behaves; the default suits people and servers alike.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Which transports may be used.
+    pub mode: Mode,
+    /// Time limits.
+    pub timing: Timing,
+}
+
+/// Time limits and pauses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timing {
+    /// For a connection to be made: 5 s.
+    pub connect: Duration,
+    /// For an answer to a request, while no upload moves: 30 s.
+    pub request: Duration,
+    /// For the first byte of a stream, which a server sends at once: 5 s.
+    pub first_byte: Duration,
+    /// For any further byte of a stream; a server sends one every 15 s: 40 s.
+    pub idle: Duration,
+    /// Between polls, unless the server says otherwise: 2 s.
+    pub poll: Duration,
+    /// Before a stream is opened again, unless the server says otherwise: 1 s. Doubled while the server is away.
+    pub retry: Duration,
+    /// The longest such pause: 15 s.
+    pub max_backoff: Duration,
+    /// How long a server that had answered may be away before a watch ends with an error: 5 min.
+    pub patience: Duration,
+    /// How long a [`Verdict`] holds: 30 min.
+    pub verdict: Duration,
+}
+
+impl Default for Timing {
+    fn default() -> Timing {
+        let s = Duration::from_secs;
+        Timing {
+            connect: s(5),
+            request: s(30),
+            first_byte: s(5),
+            idle: s(40),
+            poll: s(2),
+            retry: s(1),
+            max_backoff: s(15),
+            patience: s(300),
+            verdict: s(1800),
+        }
+    }
+}
+
+/// Whether streams of a server get through to this machine, as experience showed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// Whether they do.
+    pub streams_work: bool,
+    /// When this is to be forgotten.
+    pub until: SystemTime,
+}
+
+impl Client {
+    /// A client of the server at `address`, a scheme, a host and a port, with the default [`Options`].
+    pub fn new(address: &str) -> Result<Client, Error> {
+        Client::with(address, Options::default())
+    }
+
+    /// A client of the server at `address`.
+    pub fn with(address: &str, options: Options) -> Result<Client, Error> {
+        let Options { mode, timing } = options;
+        let http = Http::new(address, timing)?;
+        let shared = Shared {
+            http,
+            mode,
+            timing,
+            verdict: Mutex::default(),
+            counters: Mutex::default(),
+        };
+        Ok(Client {
+            shared: Arc::new(shared),
+        })
+    }
+
+    /// The server's address in its canonical spelling.
+    pub fn origin(&self) -> &str {
+        self.shared.http.origin()
+    }
+
+    /// Which transports were used so far, and how they ended.
+    pub fn counters(&self) -> Counters {
+        *lock(&self.shared.counters)
+    }
+
+    /// What is known about this server's streams. A program that ends soon may keep it for the next
+    /// ([`Client::recall`]).
+    pub fn verdict(&self) -> Option<Verdict> {
+        self.shared.verdict()
+    }
+
+    /// Takes over what an earlier client found out about this server.
+    pub fn recall(&self, verdict: Verdict) {
+        *lock(&self.shared.verdict) = Some(verdict);
+    }
+
+    /// Follows a job to its end.
+    pub fn watch(&self, job: &JobId) -> Watch {
+        Watch::new(self, job.clone(), false)
+    }
+
+    /// [`Client::watch`] with a [`Book`](crate::Event::Book) event for each finished item, each once, while a stream
+    /// is used; polling cannot bring them, so that [`Client::results`] should be asked at the end.
+    pub fn watch_books(&self, job: &JobId) -> Watch {
+        Watch::new(self, job.clone(), true)
+    }
+
+    /// A job as it is now.
+    pub async fn status(&self, job: &JobId) -> Result<Snapshot, Error> {
+        let http = &self.shared.http;
+        http.ask(http.get(&format!("/api/v2/imports/{job}")), Body::default())
+            .await
+    }
+
+    /// What a job found. `NOT_READY` while it runs.
+    pub async fn results(&self, job: &JobId) -> Result<Results, Error> {
+        let http = &self.shared.http;
+        http.ask(
+            http.get(&format!("/api/v2/imports/{job}/results")),
+            Body::default(),
+        )
+        .await
+    }
+
+    /// Cancels a job; on an ended job it changes nothing. The token is the one that the submission was answered with.
+    pub async fn cancel(&self, job: &JobId, token: Option<&str>) -> Result<Cancellation, Error> {
+        let http = &self.shared.http;
+        let request = http.delete(&format!("/v1/jobs/{job}"));
+        let request = match token {
+            Some(token) => request.header(AUTHORIZATION, format!("Bearer {token}")),
+            None => request,
+        };
+        http.ask(request, Body::default()).await
+    }
+}
+
+impl Shared {
+    /// Notes whether streams get through.
+    pub fn judge(&self, streams_work: bool) {
+        let until = SystemTime::now() + self.timing.verdict;
+        *lock(&self.verdict) = Some(Verdict {
+            streams_work,
+            until,
+        });
+    }
+
+    pub fn verdict(&self) -> Option<Verdict> {
+        // A verdict from far in the future was written under another clock.
+        let now = SystemTime::now();
+        let fresh = now..now + self.timing.verdict * 2;
+        lock(&self.verdict).filter(|verdict| fresh.contains(&verdict.until))
+    }
+
+    pub fn streams_blocked(&self) -> bool {
+        self.verdict().is_some_and(|verdict| !verdict.streams_work)
+    }
+
+    pub fn begin(self: &Arc<Shared>, transport: Transport) -> Attempt {
+        lock(&self.counters).of(transport).opened += 1;
+        Attempt {
+            shared: Arc::clone(self),
+            transport,
+            ended: false,
+        }
+    }
+}
+
+/// One use of a transport, counted however it ends.
+#[derive(Debug)]
+pub(crate) struct Attempt {
+    shared: Arc<Shared>,
+    pub transport: Transport,
+    ended: bool,
+}
+
+impl Attempt {
+    pub fn event(&self) {
+        lock(&self.shared.counters).of(self.transport).events += 1;
+    }
+
+    /// Only the first call counts.
+    pub fn end(&mut self, ending: Ending) {
+        if !std::mem::replace(&mut self.ended, true) {
+            lock(&self.shared.counters).of(self.transport).end(ending);
+        }
+    }
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        self.end(Ending::Left);
+    }
+}
+
+/// What these locks guard is whole at every moment, whoever panicked.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,82 @@
+//! Which transports were used, and how they ended.
+
+use serde::Serialize;
+
+/// How progress came to the client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Transport {
+    /// The stream that answered the submission.
+    Attached,
+    /// `GET .../stream`.
+    Sse,
+    /// Repeated `GET` of the status.
+    Poll,
+}
+
+/// How one use of a transport ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    Finished,
+    Cut,
+    Silent,
+    Refused,
+    Unreachable,
+    Left,
+}
+
+/// Uses of one transport. Every use that was opened ends in exactly one way.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Tally {
+    /// Connections tried, or, of [`Transport::Poll`], times that polling began.
+    pub opened: u64,
+    /// Events, or changed status documents, received.
+    pub events: u64,
+    /// Ended with the job's last event.
+    pub finished: u64,
+    /// Ended before that: the connection broke, or the server ended its stream to be resumed.
+    pub cut: u64,
+    /// Nothing came through within the time allowed.
+    pub silent: u64,
+    /// Answered with something else than a stream of this contract.
+    pub refused: u64,
+    /// No connection.
+    pub unreachable: u64,
+    /// Given up by this side: not watched any longer, or another transport was tried.
+    pub left: u64,
+}
+
+/// A [`Tally`] for each transport.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Counters {
+    /// See [`Transport::Attached`].
+    pub attached: Tally,
+    /// See [`Transport::Sse`].
+    pub sse: Tally,
+    /// See [`Transport::Poll`].
+    pub poll: Tally,
+}
+
+impl Counters {
+    pub(crate) fn of(&mut self, transport: Transport) -> &mut Tally {
+        match transport {
+            Transport::Attached => &mut self.attached,
+            Transport::Sse => &mut self.sse,
+            Transport::Poll => &mut self.poll,
+        }
+    }
+}
+
+impl Tally {
+    pub(crate) fn end(&mut self, ending: Ending) {
+        match ending {
+            Ending::Finished => self.finished += 1,
+            Ending::Cut => self.cut += 1,
+            Ending::Silent => self.silent += 1,
+            Ending::Refused => self.refused += 1,
+            Ending::Unreachable => self.unreachable += 1,
+            Ending::Left => self.left += 1,
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! What can go wrong between this client and a server.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// Why a request or a watch did not succeed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The server's address is not an `http://` or `https://` origin.
+    #[error("{address:?} is no server address: {reason}")]
+    Address {
+        /// What was given.
+        address: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A job id that is not 1 to 100 characters of `[A-Za-z0-9_-]`.
+    #[error("{0:?} is no job id: 1 to 100 letters, digits, _ and - are")]
+    JobId(String),
+    /// No connection, or it broke before an answer came.
+    #[error("cannot reach {server}: {reason}")]
+    Unreachable {
+        /// The server's origin.
+        server: String,
+        /// The deepest cause the network stack gave.
+        reason: String,
+    },
+    /// The server was silent for longer than [`Timing::request`](crate::Timing::request).
+    #[error("{server} did not answer within {after:?}")]
+    TimedOut {
+        /// The server's origin.
+        server: String,
+        /// How long was waited.
+        after: Duration,
+    },
+    /// The server refused, and said why in the envelope.
+    #[error("{0}")]
+    Api(ApiError),
+    /// An answer that this API does not give: a wrong address, or a proxy's own page.
+    #[error("{server} does not answer like a bookstrack server: {what}")]
+    Protocol {
+        /// The server's origin.
+        server: String,
+        /// What was wrong with the answer.
+        what: String,
+    },
+}
+
+/// The `error` object of the envelope, with the status it came with.
+#[derive(Debug, Clone, PartialEq, Deserialize, thiserror::Error)]
+#[serde(rename_all = "camelCase")]
+#[error("{message} ({code})")]
+pub struct ApiError {
+    /// HTTP status of the answer.
+    #[serde(skip)]
+    pub status: u16,
+    /// Stable and machine-readable, `NOT_FOUND` for example.
+    pub code: String,
+    /// For people.
+    pub message: String,
+    /// Whether the same request may succeed later.
+    #[serde(default)]
+    pub retryable: bool,
+    /// What `Retry-After` said.
+    #[serde(skip)]
+    pub retry_after: Option<Duration>,
+    /// Depends on the code; names the field that was wrong, for example.
+    #[serde(default)]
+    pub details: Value,
+}
+
+impl Error {
+    /// Whether time may heal it: the server is away, busy or restarting.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Error::Unreachable { .. } | Error::TimedOut { .. } => true,
+            Error::Api(error) => error.retryable || error.status >= 500 || error.status == 429,
+            Error::Address { .. } | Error::JobId(_) | Error::Protocol { .. } => false,
+        }
+    }
+
+    /// How long the server asked to be left alone.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Error::Api(error) => error.retry_after,
+            _ => None,
+        }
+    }
+}
+
+/// The innermost cause: the outer ones only say that a request failed.
+pub(crate) fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut cause = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    cause.to_string()
+}

@@ -1,0 +1,257 @@
+//! Which transport next, and when: a pure state machine. It knows no clock, no network and no chance; the watch that
+//! drives it brings those.
+
+use std::time::Duration;
+
+use crate::Timing;
+
+/// Which transports a client may use.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// Streams; polling while streams do not get through.
+    #[default]
+    Auto,
+    /// Streams only.
+    Sse,
+    /// Polling only.
+    Poll,
+}
+
+/// How an attempt to stream ended before the job did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StreamEnd {
+    /// It said something, and then ended or broke.
+    Cut,
+    /// It ended before it said anything, or the server said that it is busy.
+    Useless,
+    /// Nothing, or nothing more, came in time.
+    Silent,
+    /// Something else than a stream of this contract.
+    Refused,
+    /// No connection.
+    Unreachable,
+}
+
+/// What to do after a pause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    Stream,
+    /// Ask for the status to learn whether only streams are in trouble.
+    Probe,
+    Poll,
+}
+
+/// Fruitless attempts in a row, though not for want of a connection, after which it is asked whether streams get
+/// through at all.
+const DOUBT: u32 = 3;
+
+#[derive(Debug)]
+pub(crate) struct Strategy {
+    mode: Mode,
+    timing: Timing,
+    /// What the last stream asked for.
+    retry: Option<Duration>,
+    failures: u32,
+}
+
+impl Strategy {
+    pub fn new(mode: Mode, timing: Timing) -> Strategy {
+        Strategy {
+            mode,
+            timing,
+            retry: None,
+            failures: 0,
+        }
+    }
+
+    /// How to begin; `blocked`: streams are known not to get through.
+    pub fn begin(&self, blocked: bool) -> Step {
+        match self.mode {
+            Mode::Poll => Step::Poll,
+            Mode::Auto if blocked => Step::Poll,
+            Mode::Auto | Mode::Sse => Step::Stream,
+        }
+    }
+
+    /// The stream named the time after which to come back.
+    pub fn set_retry(&mut self, retry: Duration) {
+        self.retry = Some(retry.min(self.timing.max_backoff));
+    }
+
+    /// An event, or a status, has come.
+    pub fn succeeded(&mut self) {
+        self.failures = 0;
+    }
+
+    /// After a stream. `jitter` is uniform in [0, 1): clients that lost one server do not come back as one.
+    pub fn stream_ended(&mut self, end: StreamEnd, jitter: f64) -> (Duration, Step) {
+        if end == StreamEnd::Cut {
+            self.failures = 0;
+            return (
+                self.spread(self.retry.unwrap_or(self.timing.retry), jitter),
+                Step::Stream,
+            );
+        }
+        self.failures = self.failures.saturating_add(1);
+        let doubtful = match end {
+            StreamEnd::Silent | StreamEnd::Refused => true,
+            StreamEnd::Useless => self.failures >= DOUBT,
+            StreamEnd::Cut | StreamEnd::Unreachable => false,
+        };
+        if self.mode == Mode::Auto && doubtful {
+            return (Duration::ZERO, Step::Probe);
+        }
+        (self.backoff(jitter), Step::Stream)
+    }
+
+    /// After a probe that failed too: it is the server, not its streams.
+    pub fn probe_failed(&mut self, jitter: f64) -> (Duration, Step) {
+        (self.backoff(jitter), Step::Stream)
+    }
+
+    /// After a poll, or a probe, that was answered; `blocked`: streams are still held to be in trouble.
+    pub fn polled(&mut self, retry_after: Option<Duration>, blocked: bool) -> (Duration, Step) {
+        self.failures = 0;
+        let pause = retry_after.unwrap_or(self.timing.poll);
+        let pause = pause.clamp(Duration::from_millis(100), Duration::from_secs(60));
+        let polling = match self.mode {
+            Mode::Auto => blocked,
+            Mode::Sse => false,
+            Mode::Poll => true,
+        };
+        (pause, if polling { Step::Poll } else { Step::Stream })
+    }
+
+    /// After a poll that failed.
+    pub fn poll_failed(&mut self, jitter: f64) -> (Duration, Step) {
+        self.failures = self.failures.saturating_add(1);
+        (self.backoff(jitter), Step::Poll)
+    }
+
+    /// Never earlier than the server asked for, up to a quarter later.
+    fn spread(&self, pause: Duration, jitter: f64) -> Duration {
+        pause.mul_f64(1.0 + jitter / 4.0)
+    }
+
+    fn backoff(&self, jitter: f64) -> Duration {
+        let doublings = self.failures.saturating_sub(1).min(16);
+        let pause = self
+            .timing
+            .retry
+            .saturating_mul(1 << doublings)
+            .min(self.timing.max_backoff);
+        self.spread(pause, jitter)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn strategy(mode: Mode) -> Strategy {
+        Strategy::new(
+            mode,
+            Timing {
+                retry: Duration::from_secs(1),
+                max_backoff: Duration::from_secs(15),
+                ..Timing::default()
+            },
+        )
+    }
+
+    #[test]
+    fn a_cut_stream_is_resumed_when_the_server_said() {
+        let mut it = strategy(Mode::Auto);
+        assert_eq!(
+            it.stream_ended(StreamEnd::Cut, 0.0),
+            (Duration::from_secs(1), Step::Stream)
+        );
+        it.set_retry(Duration::from_millis(250));
+        for _ in 0..10 {
+            let (pause, step) = it.stream_ended(StreamEnd::Cut, 0.99);
+            assert_eq!(step, Step::Stream);
+            assert!(
+                pause >= Duration::from_millis(250) && pause < Duration::from_millis(313),
+                "{pause:?}"
+            );
+        }
+        it.set_retry(Duration::from_secs(86_400));
+        assert_eq!(
+            it.stream_ended(StreamEnd::Cut, 0.0).0,
+            Duration::from_secs(15)
+        );
+    }
+
+    #[test]
+    fn an_absent_server_is_asked_ever_more_rarely_and_its_streams_are_not_blamed() {
+        let mut it = strategy(Mode::Auto);
+        let pauses: Vec<_> = (0..7)
+            .map(|_| it.stream_ended(StreamEnd::Unreachable, 0.0))
+            .collect();
+        let seconds = [1, 2, 4, 8, 15, 15, 15].map(|s| (Duration::from_secs(s), Step::Stream));
+        assert_eq!(pauses, seconds);
+        it.succeeded();
+        assert_eq!(
+            it.stream_ended(StreamEnd::Unreachable, 0.0).0,
+            Duration::from_secs(1)
+        );
+    }
+
+    #[test]
+    fn streams_are_given_up_only_when_the_status_works() {
+        for end in [StreamEnd::Silent, StreamEnd::Refused] {
+            let mut it = strategy(Mode::Auto);
+            assert_eq!(it.stream_ended(end, 0.0), (Duration::ZERO, Step::Probe));
+            assert_eq!(it.probe_failed(0.0).1, Step::Stream);
+            assert_eq!(it.stream_ended(end, 0.0).1, Step::Probe);
+            assert_eq!(it.polled(None, true).1, Step::Poll);
+        }
+    }
+
+    #[test]
+    fn a_stream_that_says_nothing_three_times_is_doubted() {
+        let mut it = strategy(Mode::Auto);
+        let steps: Vec<_> = (0..3)
+            .map(|_| it.stream_ended(StreamEnd::Useless, 0.0).1)
+            .collect();
+        assert_eq!(steps, [Step::Stream, Step::Stream, Step::Probe]);
+    }
+
+    #[test]
+    fn forced_streams_never_poll_and_forced_polling_never_streams() {
+        let mut it = strategy(Mode::Sse);
+        assert_eq!(it.begin(true), Step::Stream);
+        for end in [
+            StreamEnd::Cut,
+            StreamEnd::Silent,
+            StreamEnd::Refused,
+            StreamEnd::Useless,
+            StreamEnd::Unreachable,
+        ] {
+            assert_eq!(it.stream_ended(end, 0.0).1, Step::Stream);
+        }
+        let mut it = strategy(Mode::Poll);
+        assert_eq!(it.begin(false), Step::Poll);
+        assert_eq!(it.polled(None, false), (Timing::default().poll, Step::Poll));
+        assert_eq!(it.poll_failed(0.0).1, Step::Poll);
+    }
+
+    #[test]
+    fn polling_obeys_the_server_within_reason_and_ends_when_streams_may_work_again() {
+        let mut it = strategy(Mode::Auto);
+        assert_eq!(it.begin(true), Step::Poll);
+        assert_eq!(
+            it.polled(Some(Duration::from_secs(5)), true),
+            (Duration::from_secs(5), Step::Poll)
+        );
+        assert_eq!(
+            it.polled(Some(Duration::ZERO), true).0,
+            Duration::from_millis(100)
+        );
+        assert_eq!(
+            it.polled(Some(Duration::from_secs(86_400)), true).0,
+            Duration::from_secs(60)
+        );
+        assert_eq!(it.polled(None, false).1, Step::Stream);
+    }
+}

@@ -1,0 +1,70 @@
+//! One open event stream.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use http::Response;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use tokio::time::{Instant, timeout_at};
+
+use crate::sse::{Frame, Parser};
+use crate::strategy::StreamEnd;
+
+#[derive(Debug)]
+pub(crate) struct Stream {
+    body: Incoming,
+    parser: Parser,
+    frames: VecDeque<Frame>,
+    idle: Duration,
+    /// When silence becomes suspicious. Kept here, so that asking again does not put it off.
+    deadline: Instant,
+    begun: bool,
+    /// Frames handed out.
+    pub events: u64,
+}
+
+impl Stream {
+    /// `first`: how long the first byte may take; `idle`: how long any other.
+    pub fn new(response: Response<Incoming>, first: Duration, idle: Duration) -> Stream {
+        Stream {
+            body: response.into_body(),
+            parser: Parser::default(),
+            frames: VecDeque::new(),
+            idle,
+            deadline: Instant::now() + first,
+            begun: false,
+            events: 0,
+        }
+    }
+
+    /// What the stream asked clients to wait before they come back.
+    pub fn retry(&self) -> Option<Duration> {
+        self.parser.retry()
+    }
+
+    /// The next event. Nothing is lost when the future is dropped.
+    pub async fn next(&mut self) -> Result<Frame, StreamEnd> {
+        loop {
+            if let Some(frame) = self.frames.pop_front() {
+                self.events += 1;
+                return Ok(frame);
+            }
+            match timeout_at(self.deadline, self.body.frame()).await {
+                Err(_) if self.events > 0 => return Err(StreamEnd::Cut),
+                Err(_) => return Err(StreamEnd::Silent),
+                Ok(Some(Ok(piece))) => {
+                    let Ok(bytes) = piece.into_data() else {
+                        continue;
+                    };
+                    self.begun = true;
+                    self.deadline = Instant::now() + self.idle;
+                    self.frames
+                        .extend(self.parser.push(&bytes).map_err(|_| StreamEnd::Refused)?);
+                }
+                Ok(None | Some(Err(_))) if self.begun => return Err(StreamEnd::Cut),
+                Ok(None | Some(Err(_))) => return Err(StreamEnd::Useless),
+            }
+        }
+    }
+}

@@ -1,0 +1,381 @@
+//! Following one job over whatever transport works.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{ACCEPT, IF_NONE_MATCH};
+use http::{HeaderValue, StatusCode};
+use serde_json::Value;
+use tokio::time::{Instant, sleep_until};
+
+use crate::body::Body;
+use crate::client::{Attempt, Shared};
+use crate::counters::Ending;
+use crate::http::{EVENT_STREAM, is_event_stream};
+use crate::sse::Frame;
+use crate::strategy::{Step, Strategy, StreamEnd};
+use crate::stream::Stream;
+use crate::{Client, Error, Event, JobId, Snapshot, Transport};
+
+/// What a watch tells.
+#[derive(Debug, PartialEq)]
+#[non_exhaustive]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "handled one at a time, never kept in numbers"
+)]
+pub enum Update {
+    /// The job said something.
+    Event(Event),
+    /// From here on, progress comes this way.
+    Using(Transport),
+    /// The server is away; it is asked again after the pause.
+    Lost {
+        /// What happened.
+        reason: String,
+        /// Until the next attempt.
+        pause: Duration,
+    },
+}
+
+/// A job's progress, from the first event to the last, across cut streams, restarts of the server and changes of
+/// transport. Progress never goes back.
+///
+/// Dropping it stops watching and leaves the job alone.
+#[derive(Debug)]
+pub struct Watch {
+    shared: Arc<Shared>,
+    job: JobId,
+    books: bool,
+    strategy: Strategy,
+    phase: Phase,
+    updates: VecDeque<Update>,
+    attempt: Option<Attempt>,
+    told: Option<Transport>,
+    last_id: Option<HeaderValue>,
+    etag: Option<HeaderValue>,
+    /// The furthest snapshot seen.
+    seen: Option<Snapshot>,
+    /// When the server last gave a sign of life.
+    contact: Option<Instant>,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Waiting { until: Instant, step: Step },
+    Streaming(Box<Stream>),
+    Over,
+}
+
+impl Watch {
+    pub(crate) fn new(client: &Client, job: JobId, books: bool) -> Watch {
+        let shared = Arc::clone(&client.shared);
+        let strategy = Strategy::new(shared.mode, shared.timing);
+        let step = strategy.begin(shared.streams_blocked());
+        Watch {
+            shared,
+            job,
+            books,
+            strategy,
+            phase: Phase::Waiting {
+                until: Instant::now(),
+                step,
+            },
+            updates: VecDeque::new(),
+            attempt: None,
+            told: None,
+            last_id: None,
+            etag: None,
+            seen: None,
+            contact: None,
+        }
+    }
+
+    /// Of a job that was accepted just now.
+    pub(crate) fn submitted(client: &Client, job: JobId) -> Watch {
+        Watch {
+            contact: Some(Instant::now()),
+            ..Watch::new(client, job, false)
+        }
+    }
+
+    /// Goes on with the stream that answered the submission.
+    pub(crate) fn attached(client: &Client, job: JobId, stream: Stream, attempt: Attempt) -> Watch {
+        Watch {
+            phase: Phase::Streaming(Box::new(stream)),
+            attempt: Some(attempt),
+            ..Watch::submitted(client, job)
+        }
+    }
+
+    /// The job that is watched.
+    pub fn job(&self) -> &JobId {
+        &self.job
+    }
+
+    /// The next thing to know; `None` after the job's last event or an error. Errors are final: whatever time may
+    /// heal is tried again before, for as long as [`Timing::patience`](crate::Timing::patience) says.
+    ///
+    /// The future may be dropped and asked for again without losing anything.
+    pub async fn next(&mut self) -> Option<Result<Update, Error>> {
+        loop {
+            if let Some(update) = self.updates.pop_front() {
+                return Some(Ok(update));
+            }
+            let done = match &mut self.phase {
+                Phase::Over => return None,
+                Phase::Waiting { until, step } => {
+                    let step = *step;
+                    sleep_until(*until).await;
+                    match step {
+                        Step::Stream => self.connect().await,
+                        Step::Probe | Step::Poll => self.poll(step).await,
+                    }
+                }
+                Phase::Streaming(stream) => match stream.next().await {
+                    Ok(frame) => self.take(frame),
+                    Err(end) => {
+                        if let Some(retry) = stream.retry() {
+                            self.strategy.set_retry(retry);
+                        }
+                        if end == StreamEnd::Cut {
+                            self.contact = Some(Instant::now());
+                        }
+                        self.stream_ended(end, self.explain(end))
+                    }
+                },
+            };
+            if let Err(error) = done {
+                self.phase = Phase::Over;
+                return Some(Err(error));
+            }
+        }
+    }
+
+    async fn connect(&mut self) -> Result<(), Error> {
+        let shared = Arc::clone(&self.shared);
+        let Shared { http, timing, .. } = &*shared;
+        self.begin(Transport::Sse);
+        let books = if self.books { "?books=1" } else { "" };
+        let mut request = http
+            .get(&format!("/api/v2/imports/{}/stream{books}", self.job))
+            .header(ACCEPT, EVENT_STREAM);
+        if let Some(id) = &self.last_id {
+            request = request.header("last-event-id", id);
+        }
+        let response = match http.send(request, Body::default(), timing.first_byte).await {
+            Ok(response) => response,
+            Err(error @ Error::TimedOut { .. }) => {
+                return self.stream_ended(StreamEnd::Silent, error);
+            }
+            Err(error) => return self.stream_ended(StreamEnd::Unreachable, error),
+        };
+        match response.status() {
+            StatusCode::OK if is_event_stream(response.headers()) => {
+                let stream = Stream::new(response, timing.first_byte, timing.idle);
+                self.phase = Phase::Streaming(Box::new(stream));
+                Ok(())
+            }
+            // "You have it all": the status says it once more.
+            StatusCode::NO_CONTENT => {
+                self.end(Ending::Finished);
+                self.wait((Duration::ZERO, Step::Poll));
+                Ok(())
+            }
+            status if status.is_success() => {
+                self.stream_ended(StreamEnd::Refused, self.explain(StreamEnd::Refused))
+            }
+            _ => match http.read::<Value>(response).await {
+                Err(error @ Error::Api(_)) if !error.is_transient() => {
+                    self.end(Ending::Refused);
+                    Err(error)
+                }
+                Err(error @ Error::Api(_)) => self.stream_ended(StreamEnd::Useless, error),
+                Err(error @ (Error::Unreachable { .. } | Error::TimedOut { .. })) => {
+                    self.stream_ended(StreamEnd::Useless, error)
+                }
+                Err(error) => self.stream_ended(StreamEnd::Refused, error),
+                Ok(_) => self.stream_ended(StreamEnd::Refused, self.explain(StreamEnd::Refused)),
+            },
+        }
+    }
+
+    fn take(&mut self, frame: Frame) -> Result<(), Error> {
+        let Ok(event) = Event::parse(&frame.event, &frame.data) else {
+            return self.stream_ended(StreamEnd::Refused, self.explain(StreamEnd::Refused));
+        };
+        if let Ok(id) = HeaderValue::from_str(&frame.id) {
+            self.last_id = Some(id).filter(|id| !id.is_empty());
+        }
+        self.strategy.succeeded();
+        self.contact = Some(Instant::now());
+        if let Some(event) = event {
+            self.shared.judge(true);
+            self.tell(event);
+        }
+        Ok(())
+    }
+
+    async fn poll(&mut self, step: Step) -> Result<(), Error> {
+        let shared = Arc::clone(&self.shared);
+        let http = &shared.http;
+        if step == Step::Poll {
+            self.begin(Transport::Poll);
+        }
+        let mut request = http.get(&format!("/api/v2/imports/{}", self.job));
+        if let Some(etag) = &self.etag {
+            request = request.header(IF_NONE_MATCH, etag);
+        }
+        let answer = match http.call::<Snapshot>(request, Body::default()).await {
+            Ok(answer) => answer,
+            Err(error) if error.is_transient() => {
+                let jitter = fastrand::f64();
+                let (pause, next) = match step {
+                    Step::Poll => self.strategy.poll_failed(jitter),
+                    Step::Stream | Step::Probe => self.strategy.probe_failed(jitter),
+                };
+                return self.lost(error, pause, next);
+            }
+            Err(error) => {
+                self.end(Ending::Refused);
+                return Err(error);
+            }
+        };
+        self.contact = Some(Instant::now());
+        if step == Step::Probe {
+            shared.judge(false);
+            self.begin(Transport::Poll);
+        }
+        if let Some(snapshot) = answer.data {
+            self.etag = answer.etag;
+            if self.is_news(&snapshot) {
+                self.tell(snapshot.into());
+            }
+        }
+        if !matches!(self.phase, Phase::Over) {
+            let next = self
+                .strategy
+                .polled(answer.retry_after, shared.streams_blocked());
+            self.wait(next);
+        }
+        Ok(())
+    }
+
+    /// Whether a polled status says more than is known: another transport may have been quicker.
+    fn is_news(&self, snapshot: &Snapshot) -> bool {
+        let Some(seen) = &self.seen else { return true };
+        let position = |s: &Snapshot| {
+            (
+                s.status,
+                s.stage.clone(),
+                s.processed_count,
+                s.total_count,
+                s.message.clone(),
+            )
+        };
+        snapshot.status.is_terminal()
+            || (snapshot.progress >= seen.progress && position(snapshot) != position(seen))
+    }
+
+    fn tell(&mut self, event: Event) {
+        let Some(attempt) = &mut self.attempt else {
+            return;
+        };
+        attempt.event();
+        if self.told != Some(attempt.transport) {
+            self.told = Some(attempt.transport);
+            self.updates.push_back(Update::Using(attempt.transport));
+        }
+        match &event {
+            Event::Progress(snapshot) => self.seen = Some(snapshot.clone()),
+            _ if event.is_last() => {
+                attempt.end(Ending::Finished);
+                self.phase = Phase::Over;
+            }
+            _ => {}
+        }
+        self.updates.push_back(Update::Event(event));
+    }
+
+    /// `error` is what the watch ends with, should nothing help.
+    fn stream_ended(&mut self, end: StreamEnd, error: Error) -> Result<(), Error> {
+        self.end(end.into());
+        let (pause, step) = self.strategy.stream_ended(end, fastrand::f64());
+        if matches!(end, StreamEnd::Cut) || step == Step::Probe {
+            self.wait((pause, step));
+            return Ok(());
+        }
+        self.lost(error, pause, step)
+    }
+
+    fn lost(&mut self, error: Error, pause: Duration, step: Step) -> Result<(), Error> {
+        let pause = pause.max(
+            error
+                .retry_after()
+                .unwrap_or_default()
+                .min(Duration::from_secs(60)),
+        );
+        // Who was never there will not come back.
+        let never = self.contact.is_none() && matches!(error, Error::Unreachable { .. });
+        let contact = *self.contact.get_or_insert_with(Instant::now);
+        if never || contact.elapsed() + pause > self.shared.timing.patience {
+            return Err(error);
+        }
+        self.updates.push_back(Update::Lost {
+            reason: error.to_string(),
+            pause,
+        });
+        self.wait((pause, step));
+        Ok(())
+    }
+
+    fn explain(&self, end: StreamEnd) -> Error {
+        let http = &self.shared.http;
+        match end {
+            StreamEnd::Cut | StreamEnd::Useless | StreamEnd::Unreachable => Error::Unreachable {
+                server: http.origin().to_owned(),
+                reason: "the stream ended early".to_owned(),
+            },
+            StreamEnd::Silent => http.timed_out(self.shared.timing.idle),
+            StreamEnd::Refused => http.protocol("its stream is not one of this API"),
+        }
+    }
+
+    fn wait(&mut self, (pause, step): (Duration, Step)) {
+        self.phase = Phase::Waiting {
+            until: Instant::now() + pause,
+            step,
+        };
+    }
+
+    /// Polling goes on as one use; each stream is one of its own.
+    fn begin(&mut self, transport: Transport) {
+        let polling = self
+            .attempt
+            .as_ref()
+            .is_some_and(|attempt| attempt.transport == Transport::Poll);
+        if !(polling && transport == Transport::Poll) {
+            // The old use must have ended before the new one counts.
+            self.attempt = None;
+            self.attempt = Some(self.shared.begin(transport));
+        }
+    }
+
+    fn end(&mut self, ending: Ending) {
+        if let Some(mut attempt) = self.attempt.take() {
+            attempt.end(ending);
+        }
+    }
+}
+
+impl From<StreamEnd> for Ending {
+    fn from(end: StreamEnd) -> Ending {
+        match end {
+            StreamEnd::Cut | StreamEnd::Useless => Ending::Cut,
+            StreamEnd::Silent => Ending::Silent,
+            StreamEnd::Refused => Ending::Refused,
+            StreamEnd::Unreachable => Ending::Unreachable,
+        }
+    }
+}

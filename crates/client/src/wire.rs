@@ -1,0 +1,285 @@
+//! What a server sends, as far as a client needs to know it. Unknown fields are kept in `other`, so that what is
+//! passed on (as JSON, say) is whole.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::Error;
+
+/// A job's name: 1 to 100 characters of `[A-Za-z0-9_-]`, so it fits a path or a file name as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub struct JobId(String);
+
+impl JobId {
+    /// The id as the server spelled it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for JobId {
+    type Error = Error;
+
+    fn try_from(id: String) -> Result<Self, Error> {
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
+        if (1..=100).contains(&id.len()) && id.bytes().all(allowed) {
+            Ok(JobId(id))
+        } else {
+            Err(Error::JobId(id))
+        }
+    }
+}
+
+impl FromStr for JobId {
+    type Err = Error;
+
+    fn from_str(id: &str) -> Result<Self, Error> {
+        id.to_owned().try_into()
+    }
+}
+
+impl fmt::Display for JobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Where a job is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Accepted, not begun.
+    Initialized,
+    /// Running.
+    Processing,
+    /// Over: every item has its final state.
+    Completed,
+    /// Over: could not be done.
+    Failed,
+    /// Over: somebody canceled it.
+    Canceled,
+    /// Answer to a cancellation that has not taken effect yet.
+    Canceling,
+    /// A state that this client does not know; treated as running.
+    #[serde(other)]
+    Unknown,
+}
+
+impl Status {
+    /// Whether this status is a job's last.
+    pub fn is_terminal(self) -> bool {
+        matches!(self, Status::Completed | Status::Failed | Status::Canceled)
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
+}
+
+/// The answer to a submission.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Accepted {
+    /// The new job.
+    pub job_id: JobId,
+    /// Needed to cancel the job; a secret. Absent for jobs that need none.
+    #[serde(default, skip_serializing)]
+    pub auth_token: Option<String>,
+    /// `csv_import`, `ai_scan` or `batch_enrichment`.
+    #[serde(default)]
+    pub pipeline: Option<String>,
+}
+
+/// A job at one moment. Each snapshot contains all that earlier ones said.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Snapshot {
+    /// The job.
+    pub job_id: JobId,
+    /// Where it is in its life.
+    pub status: Status,
+    /// In [0, 1]; never decreases.
+    pub progress: f64,
+    /// Items that are final.
+    pub processed_count: u64,
+    /// Items in all; 0 until the upload has been read.
+    pub total_count: u64,
+    /// `queued`, `analyzing`, `enriching`, `complete`, `error`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage: Option<String>,
+    /// What is being done, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// Title of the last finished book.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub current_title: Option<String>,
+    /// Items found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub success_count: Option<u64>,
+    /// Items not found, or failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure_count: Option<u64>,
+    /// Since the start, in ms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub elapsed_ms: Option<u64>,
+    /// The server's estimate of what is left, in ms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub eta_ms: Option<u64>,
+    /// Why it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<JobError>,
+    /// Fields that this client has no use for.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+/// Why a job failed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JobError {
+    /// `E_...`, stable.
+    pub code: String,
+    /// Technical.
+    #[serde(default)]
+    pub message: String,
+    /// A sentence that a reader of books understands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_message: Option<String>,
+    /// Whether the same job may succeed later.
+    #[serde(default)]
+    pub retryable: bool,
+    /// Further fields.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+/// What a watched job says.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// `initialized` or `processing`: it is waiting or running.
+    Progress(Snapshot),
+    /// `completed`: the last event.
+    Completed(Snapshot),
+    /// `failed`: the last event; also of a canceled job.
+    Failed(Snapshot),
+    /// `timeout`: the last event, although the job may go on: it has made no progress for minutes.
+    Timeout(Value),
+    /// `book`: a finished item; only when asked for ([`Client::watch_books`](crate::Client::watch_books)).
+    Book(Value),
+}
+
+impl Event {
+    /// The event as a stream names and spells it. `None` for a name that this client does not know.
+    pub(crate) fn parse(name: &str, data: &str) -> Result<Option<Event>, serde_json::Error> {
+        Ok(Some(match name {
+            "initialized" | "processing" => Event::Progress(serde_json::from_str(data)?),
+            "completed" => Event::Completed(serde_json::from_str(data)?),
+            "failed" => Event::Failed(serde_json::from_str(data)?),
+            "timeout" => Event::Timeout(serde_json::from_str(data)?),
+            "book" => Event::Book(serde_json::from_str(data)?),
+            _ => return Ok(None),
+        }))
+    }
+
+    /// Whether nothing follows.
+    pub fn is_last(&self) -> bool {
+        matches!(
+            self,
+            Event::Completed(_) | Event::Failed(_) | Event::Timeout(_)
+        )
+    }
+
+    /// The event's name on a stream.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Event::Progress(snapshot) if snapshot.status == Status::Initialized => "initialized",
+            Event::Progress(_) => "processing",
+            Event::Completed(_) => "completed",
+            Event::Failed(_) => "failed",
+            Event::Timeout(_) => "timeout",
+            Event::Book(_) => "book",
+        }
+    }
+}
+
+/// What polling learns is worth the event that a stream would have sent.
+impl From<Snapshot> for Event {
+    fn from(snapshot: Snapshot) -> Event {
+        match snapshot.status {
+            Status::Completed => Event::Completed(snapshot),
+            Status::Failed | Status::Canceled => Event::Failed(snapshot),
+            _ => Event::Progress(snapshot),
+        }
+    }
+}
+
+/// What a job found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Results {
+    /// The job.
+    pub job_id: JobId,
+    /// `completed`, or `canceled` when these are the results so far.
+    pub status: Status,
+    /// The books, in the order of the upload.
+    #[serde(default)]
+    pub books: Vec<Book>,
+    /// The rest, which depends on the kind of job.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+/// A book, as far as imports, scans and enrichments agree.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Book {
+    /// Empty when unknown.
+    #[serde(default)]
+    pub title: String,
+    /// ISBN-13 or ISBN-10, digits only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub isbn: Option<String>,
+    /// Of an imported or enriched book.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub authors: Vec<String>,
+    /// Of a detected book.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub author: Option<String>,
+    /// `success`, `not_found`, `error`, `circuit_open` or `pending`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enrichment_status: Option<String>,
+    /// Publisher's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub publisher: Option<String>,
+    /// ISO date, month or year.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub published_date: Option<String>,
+    /// Of a detected book.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub publication_year: Option<i32>,
+    /// How sure the detection is, in [0, 1].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<f64>,
+    /// Further fields.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+/// What a cancellation led to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Cancellation {
+    /// The job.
+    pub job_id: JobId,
+    /// What became true: `canceled`, or `completed` when the job was quicker; `canceling` while that is still open.
+    pub status: Status,
+    /// For people.
+    #[serde(default)]
+    pub message: String,
+}
