@@ -1,0 +1,283 @@
+//! HTTP/1.1 by hand: tests look at chunk boundaries, cut bodies and half-sent requests, which
+//! client libraries hide.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+
+use serde_json::Value;
+
+use crate::app::PATIENCE;
+
+/// A request that closes its connection.
+pub struct Request {
+    address: SocketAddr,
+    head: String,
+    body: Vec<u8>,
+}
+
+impl Request {
+    pub fn new(address: SocketAddr, method: &str, path: &str) -> Request {
+        let head = format!("{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n");
+        Request {
+            address,
+            head,
+            body: Vec::new(),
+        }
+    }
+
+    pub fn header(mut self, name: &str, value: &str) -> Request {
+        self.head += &format!("{name}: {value}\r\n");
+        self
+    }
+
+    pub fn bearer(self, token: &str) -> Request {
+        self.header("authorization", &format!("Bearer {token}"))
+    }
+
+    pub fn body(mut self, content_type: &str, body: impl Into<Vec<u8>>) -> Request {
+        self.body = body.into();
+        self.header("content-type", content_type)
+    }
+
+    pub fn json(self, body: &Value) -> Request {
+        self.body("application/json", body.to_string())
+    }
+
+    /// One file, as browsers send it.
+    pub fn form(self, part: &str, filename: &str, content: &[u8]) -> Request {
+        let mut body = format!(
+            "--edge\r\ncontent-disposition: form-data; name=\"{part}\"; filename=\"{filename}\"\r\n\
+             content-type: text/csv\r\n\r\n"
+        )
+        .into_bytes();
+        body.extend_from_slice(content);
+        body.extend_from_slice(b"\r\n--edge--\r\n");
+        self.body("multipart/form-data; boundary=edge", body)
+    }
+
+    /// Sends the request and reads its whole answer.
+    pub fn send(self) -> Response {
+        let (head, mut body) = self.open();
+        let mut bytes = Vec::new();
+        while let Some(chunk) = body.chunk() {
+            bytes.extend(chunk);
+        }
+        Response {
+            complete: body.complete,
+            head,
+            body: bytes,
+        }
+    }
+
+    /// Sends the request and reads the head of its answer.
+    pub fn open(self) -> (Head, Body) {
+        let length = self.body.len();
+        let has_body = length > 0 || self.head.starts_with("POST");
+        let mut stream = self.connect_with(has_body.then_some(length));
+        // A server may answer, and close, before it has read everything.
+        let _ = stream.write_all(&self.body);
+        read_head(stream)
+    }
+
+    /// Announces a body of `length` bytes, sends what there is of it, and leaves.
+    pub fn leave_in_the_middle(self, length: usize) {
+        assert!(self.body.len() < length);
+        let mut stream = self.connect_with(Some(length));
+        stream.write_all(&self.body).unwrap();
+    }
+
+    fn connect_with(&self, length: Option<usize>) -> TcpStream {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        let length = length.map_or_else(String::new, |n| format!("content-length: {n}\r\n"));
+        stream
+            .write_all(format!("{}{length}\r\n", self.head).as_bytes())
+            .unwrap();
+        stream
+    }
+}
+
+/// Status and headers.
+#[derive(Debug)]
+pub struct Head {
+    pub status: u16,
+    headers: Vec<(String, String)>,
+}
+
+impl Head {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let found = self.headers.iter().find(|(key, _)| key == name);
+        found.map(|(_, value)| value.as_str())
+    }
+}
+
+/// A whole answer.
+#[derive(Debug)]
+pub struct Response {
+    pub head: Head,
+    pub body: Vec<u8>,
+    /// Whether the body ended as it had announced.
+    pub complete: bool,
+}
+
+impl Response {
+    pub fn status(&self) -> u16 {
+        self.head.status
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.head.header(name)
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    pub fn json(&self) -> Value {
+        assert!(self.complete, "the body is whole");
+        assert_eq!(self.header("content-type"), Some("application/json"));
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error}: {} {}", self.status(), self.text()))
+    }
+
+    /// `data` of a success envelope with this status.
+    pub fn data(&self, status: u16) -> Value {
+        assert_eq!(self.status(), status, "{}", self.text());
+        let mut body = self.json();
+        assert_eq!(body["success"], true);
+        assert!(body["metadata"]["timestamp"].is_string(), "{body}");
+        body["data"].take()
+    }
+
+    /// `error` of an error envelope with this status and code.
+    pub fn error(&self, status: u16, code: &str) -> Value {
+        assert_eq!(self.status(), status, "{}", self.text());
+        let mut body = self.json();
+        assert_eq!(body["success"], false);
+        assert!(body["data"].is_null() && body.get("data").is_some());
+        assert!(body["metadata"]["timestamp"].is_string(), "{body}");
+        let error = body["error"].take();
+        assert_eq!(error["code"], code, "{error}");
+        assert!(error["message"].as_str().unwrap().len() > 10, "{error}");
+        assert!(error["retryable"].is_boolean(), "{error}");
+        assert!(error["details"].is_object(), "{error}");
+        error
+    }
+}
+
+/// A body as it comes.
+pub struct Body {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+    framing: Framing,
+    /// Whether it has ended as it had announced.
+    pub complete: bool,
+}
+
+enum Framing {
+    Chunked,
+    /// So many bytes are to come.
+    Length(usize),
+}
+
+fn read_head(mut stream: TcpStream) -> (Head, Body) {
+    let mut buffer = Vec::new();
+    let end = loop {
+        if let Some(at) = find(&buffer, b"\r\n\r\n") {
+            break at;
+        }
+        assert!(fill(&mut stream, &mut buffer), "an answer comes");
+    };
+    let text = std::str::from_utf8(&buffer[..end]).unwrap();
+    let mut lines = text.split("\r\n");
+    let status = lines.next().unwrap()[9..12].parse().unwrap();
+    let headers = lines
+        .map(|line| line.split_once(':').unwrap())
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
+        .collect();
+    let head = Head { status, headers };
+    let framing = if head.header("transfer-encoding") == Some("chunked") {
+        Framing::Chunked
+    } else {
+        let length = head.header("content-length");
+        Framing::Length(length.map_or(0, |length| length.parse().unwrap()))
+    };
+    buffer.drain(..end + 4);
+    let body = Body {
+        stream,
+        buffer,
+        framing,
+        complete: false,
+    };
+    (head, body)
+}
+
+impl Body {
+    /// The next chunk as the server framed it; `None` at the end, the announced one or another.
+    pub fn chunk(&mut self) -> Option<Vec<u8>> {
+        match self.framing {
+            Framing::Length(0) => {
+                self.complete = true;
+                None
+            }
+            Framing::Length(left) => {
+                if self.buffer.is_empty() && !fill(&mut self.stream, &mut self.buffer) {
+                    return None;
+                }
+                let take = left.min(self.buffer.len());
+                self.framing = Framing::Length(left - take);
+                Some(self.buffer.drain(..take).collect())
+            }
+            Framing::Chunked => self.framed_chunk(),
+        }
+    }
+
+    fn framed_chunk(&mut self) -> Option<Vec<u8>> {
+        let line = self.filled(|buffer| find(buffer, b"\r\n"))?;
+        let size = std::str::from_utf8(&self.buffer[..line]).unwrap();
+        let size = usize::from_str_radix(size, 16).unwrap();
+        let end = line + 2 + size + 2;
+        self.filled(|buffer| (buffer.len() >= end).then_some(end))?;
+        let chunk: Vec<u8> = self.buffer.drain(..end).skip(line + 2).take(size).collect();
+        if size == 0 {
+            self.complete = true;
+            return None;
+        }
+        Some(chunk)
+    }
+
+    /// Reads on until `found` finds something.
+    fn filled(&mut self, found: impl Fn(&[u8]) -> Option<usize>) -> Option<usize> {
+        loop {
+            if let Some(at) = found(&self.buffer) {
+                return Some(at);
+            }
+            if !fill(&mut self.stream, &mut self.buffer) {
+                return None;
+            }
+        }
+    }
+}
+
+/// Reads what is there; `false` at the end of the connection.
+fn fill(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> bool {
+    let mut bytes = [0; 16 << 10];
+    match stream.read(&mut bytes) {
+        Ok(length) => {
+            buffer.extend_from_slice(&bytes[..length]);
+            length > 0
+        }
+        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+            panic!("nothing came for {PATIENCE:?}")
+        }
+        // A cut body may come with a reset connection.
+        Err(_) => false,
+    }
+}
+
+fn find(bytes: &[u8], pattern: &[u8]) -> Option<usize> {
+    bytes
+        .windows(pattern.len())
+        .position(|window| window == pattern)
+}

@@ -1,0 +1,432 @@
+//! The application as it is served: built, started with stand-ins for its providers, asked through
+//! its port.
+
+#![allow(dead_code, reason = "every test file uses another part of it")]
+
+pub mod http;
+pub mod sse;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use host::manifest::Manifest;
+use rusqlite::{Connection, OpenFlags};
+use serde_json::Value;
+use stand_ins::Sandbox;
+
+use http::{Request, Response};
+use sse::{Event, Stream};
+
+/// Nothing that a test waits for takes this long unless it is broken.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A reader's library: 769 books.
+pub const LIBRARY: &[u8] = include_bytes!("../data/goodreads_library_export.csv");
+/// How many rows it has.
+pub const LIBRARY_ROWS: u64 = 769;
+
+/// The manifest's directory.
+fn root() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+}
+
+/// Where tests share what is costly to make: compiled components.
+fn shared() -> &'static Path {
+    static READY: OnceLock<PathBuf> = OnceLock::new();
+    READY.get_or_init(|| {
+        let shared = Path::new(env!("CARGO_TARGET_TMPDIR")).join("app");
+        std::fs::create_dir_all(&shared).unwrap();
+        // Several test programs may come here at once.
+        let lock = File::create(shared.join("lock")).unwrap();
+        lock.lock().unwrap();
+        // Builds what is stale, and compiles the components for everybody.
+        drop(Process::start(&shared, &[], &[]));
+        shared
+    })
+}
+
+fn host() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_host"));
+    command
+        .current_dir(root())
+        .env_remove("SPIN_MAX_INSTANCE_COUNT")
+        .stdin(Stdio::null());
+    command
+}
+
+/// A running host.
+struct Process {
+    child: Child,
+    address: SocketAddr,
+    admin: SocketAddr,
+}
+
+impl Process {
+    fn start(state: &Path, build: &[&str], arguments: &[String]) -> Process {
+        let log = state.join("stderr");
+        let mut child = host()
+            .arg("up")
+            .args(build)
+            .args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"])
+            .arg("--state-dir")
+            .arg(state)
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(
+                File::options()
+                    .create(true)
+                    .append(true)
+                    .open(&log)
+                    .unwrap(),
+            )
+            .spawn()
+            .unwrap();
+        let mut found = BTreeMap::new();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        for line in lines.map_while(Result::ok) {
+            for marker in ["Serving bookstrack on http://", "Counters on http://"] {
+                if let Some(rest) = line.strip_prefix(marker) {
+                    let address = rest.split('/').next().unwrap();
+                    found.insert(marker, address.parse::<SocketAddr>().unwrap());
+                }
+            }
+            if found.len() == 2 {
+                break;
+            }
+        }
+        if found.len() < 2 {
+            panic!("the host does not start: {}", tail(&log));
+        }
+        Process {
+            child,
+            address: found["Serving bookstrack on http://"],
+            admin: found["Counters on http://"],
+        }
+    }
+}
+
+/// The last lines of a log.
+fn tail(log: &Path) -> String {
+    let log = std::fs::read_to_string(log).unwrap_or_default();
+    let lines: Vec<&str> = log.lines().collect();
+    lines[lines.len().saturating_sub(40)..].join("\n")
+}
+
+impl Drop for Process {
+    /// As `kill -9` does.
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// How an application is to be run.
+pub struct Setup {
+    variables: Vec<(String, String)>,
+    arguments: Vec<String>,
+    stand_ins: stand_ins::Settings,
+}
+
+impl Setup {
+    pub fn new() -> Setup {
+        Setup {
+            variables: Vec::new(),
+            arguments: Vec::new(),
+            stand_ins: stand_ins::Settings::default(),
+        }
+    }
+
+    pub fn variable(mut self, name: &str, value: &str) -> Setup {
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub fn tuning(self, tuning: &str) -> Setup {
+        self.variable("tuning", tuning)
+    }
+
+    /// An argument of the host.
+    pub fn argument(mut self, argument: &str) -> Setup {
+        self.arguments.push(argument.to_owned());
+        self
+    }
+
+    /// How long every request to a provider takes.
+    pub fn provider_delay(mut self, delay: Duration) -> Setup {
+        self.stand_ins.delay = delay;
+        self
+    }
+
+    pub fn start(self) -> App {
+        let shared = shared();
+        let sandbox = runtime().block_on(Sandbox::start(self.stand_ins)).unwrap();
+        let manifest = Manifest::load(&root().join("spin.toml")).unwrap();
+        let mut variables: BTreeMap<String, String> = sandbox.variables().into_iter().collect();
+        variables.extend(self.variables);
+        variables.retain(|name, _| manifest.variables.contains_key(name));
+        let mut arguments = self.arguments;
+        for (name, value) in &variables {
+            arguments.extend(["--variable".to_owned(), format!("{name}={value}")]);
+        }
+        let state = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink(shared.join("compiled"), state.path().join("compiled")).unwrap();
+        App {
+            process: Some(Process::start(state.path(), &["--no-build"], &arguments)),
+            sandbox,
+            state,
+            arguments,
+        }
+    }
+}
+
+/// Runs the stand-ins of all tests.
+fn runtime() -> &'static tokio::runtime::Runtime {
+    static RUNTIME: OnceLock<tokio::runtime::Runtime> = OnceLock::new();
+    RUNTIME.get_or_init(|| {
+        tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap()
+    })
+}
+
+/// A running application with stand-ins of its own, and a store that was empty when it started.
+pub struct App {
+    process: Option<Process>,
+    pub sandbox: Sandbox,
+    state: tempfile::TempDir,
+    arguments: Vec<String>,
+}
+
+impl Drop for App {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            eprintln!("{}", tail(&self.state.path().join("stderr")));
+        }
+    }
+}
+
+impl App {
+    pub fn start() -> App {
+        Setup::new().start()
+    }
+
+    /// As `kill -9` does.
+    pub fn kill(&mut self) {
+        self.process = None;
+    }
+
+    /// Starts it again on what the store holds, at another address.
+    pub fn start_again(&mut self) {
+        self.process = Some(Process::start(
+            self.state.path(),
+            &["--no-build"],
+            &self.arguments,
+        ));
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.process.as_ref().expect("it runs").address
+    }
+
+    pub fn request(&self, method: &str, path: &str) -> Request {
+        Request::new(self.address(), method, path)
+    }
+
+    pub fn get(&self, path: &str) -> Response {
+        self.request("GET", path).send()
+    }
+
+    pub fn stream(&self, path: &str) -> Stream {
+        Stream::open(self.request("GET", path))
+    }
+
+    /// What the host has counted: see its `/counters`.
+    pub fn counters(&self) -> Value {
+        let admin = self.process.as_ref().expect("it runs").admin;
+        Request::new(admin, "GET", "/counters").send().json()
+    }
+
+    /// The sum of one count over all components' use of the store.
+    pub fn store_count(&self, name: &str) -> u64 {
+        let counters = self.counters();
+        let components = counters["components"].as_object().unwrap();
+        components
+            .values()
+            .map(|component| component["storage"][name].as_u64().unwrap())
+            .sum()
+    }
+
+    /// Every key in the store that belongs to a job.
+    pub fn job_keys(&self) -> Vec<String> {
+        let file = self.state.path().join("sqlite_key_value.db");
+        let store = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+        let mut query = store
+            .prepare("SELECT key FROM spin_key_value WHERE key LIKE 'job/%' ORDER BY key")
+            .unwrap();
+        let keys = query.query_map([], |row| row.get(0)).unwrap();
+        keys.map(Result::unwrap).collect()
+    }
+
+    /// How many pieces of uploads the store holds.
+    pub fn uploads(&self) -> usize {
+        let keys = self.job_keys();
+        keys.iter().filter(|key| key.contains("/up/")).count()
+    }
+
+    /// Uploads a CSV file.
+    pub fn import(&self, csv: &[u8]) -> Job {
+        let request = self.request("POST", "/api/v2/imports");
+        Job::of(&request.form("file", "library.csv", csv).send().data(202))
+    }
+
+    pub fn enrich(&self, body: &Value) -> Job {
+        let request = self.request("POST", "/api/batch-enrich");
+        Job::of(&request.json(body).send().data(202))
+    }
+
+    pub fn status(&self, job: &Job) -> Value {
+        self.get(&job.status_url).data(200)
+    }
+
+    /// Polls until so many of the job's books are final, and no outcome is there yet.
+    pub fn wait_for_books(&self, job: &Job, least: u64) -> Value {
+        let mut found = None;
+        eventually("some books are final", || {
+            let status = self.status(job);
+            assert!(matches!(
+                status["status"].as_str(),
+                Some("initialized" | "processing")
+            ));
+            let enough = status["processedCount"].as_u64().unwrap() >= least;
+            found = enough.then_some(status);
+            enough
+        });
+        found.unwrap()
+    }
+
+    /// Polls until the job is over; meanwhile its progress never goes back.
+    pub fn finish(&self, job: &Job) -> Value {
+        let mut progress = 0.0;
+        let mut over = None;
+        eventually("the job ends", || {
+            let status = self.status(job);
+            let now = status["progress"].as_f64().unwrap();
+            assert!(now >= progress, "{now} after {progress}");
+            progress = now;
+            let ended = !matches!(
+                status["status"].as_str(),
+                Some("initialized" | "processing")
+            );
+            over = ended.then_some(status);
+            ended
+        });
+        over.unwrap()
+    }
+
+    pub fn results(&self, job: &Job) -> Value {
+        self.get(&job.results_url).data(200)
+    }
+
+    /// Follows the job to its end on one stream.
+    pub fn follow(&self, job: &Job) -> Vec<Event> {
+        let mut stream = self.stream(&job.sse_url);
+        let events = stream.rest();
+        assert!(stream.is_finished());
+        events
+    }
+}
+
+/// What the creation of a job answers with.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Job {
+    pub id: String,
+    pub token: String,
+    pub sse_url: String,
+    pub status_url: String,
+    pub results_url: String,
+}
+
+impl Job {
+    pub fn of(accepted: &Value) -> Job {
+        let text = |name: &str| accepted[name].as_str().unwrap().to_owned();
+        assert_eq!(accepted["token"], accepted["authToken"]);
+        Job {
+            id: text("jobId"),
+            token: text("authToken"),
+            sse_url: text("sseUrl"),
+            status_url: text("statusUrl"),
+            results_url: text("resultsUrl"),
+        }
+    }
+}
+
+/// The integer of this name.
+pub fn count(value: &Value, name: &str) -> u64 {
+    value[name]
+        .as_u64()
+        .unwrap_or_else(|| panic!("{name} in {value}"))
+}
+
+/// Checks that the results of an import of `rows` rows add up: every row is created, duplicate or
+/// rejected, every created book was found or was not.
+pub fn assert_adds_up(results: &Value, rows: u64) {
+    let n = |name| count(results, name);
+    assert_eq!(n("rows"), rows);
+    assert_eq!(
+        n("booksCreated") + n("duplicatesSkipped") + n("rowsRejected"),
+        rows
+    );
+    assert_eq!(
+        n("enrichmentSucceeded") + n("enrichmentFailed"),
+        n("booksCreated")
+    );
+    let books = results["books"].as_array().unwrap();
+    assert_eq!(books.len() as u64, n("booksCreated"));
+    let from: BTreeSet<u64> = books.iter().map(|book| count(book, "row")).collect();
+    assert_eq!(from.len(), books.len(), "every book has a row of its own");
+    let found = statuses(results).get("success").copied().unwrap_or(0);
+    assert_eq!(found, n("enrichmentSucceeded"));
+}
+
+/// Asks again and again until `condition` holds.
+pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < PATIENCE, "not in {PATIENCE:?}: {what}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// The rules for what one stream says: ids only grow, progress never goes back, one end.
+pub fn assert_in_order(events: &[Event]) {
+    for pair in events.windows(2) {
+        let [before, after] = pair else { continue };
+        assert!(after.position() > before.position(), "{before:?} {after:?}");
+        assert!(!before.is_terminal(), "nothing follows the end");
+    }
+    let progress: Vec<f64> = events
+        .iter()
+        .filter(|event| event.name != "book")
+        .map(Event::progress)
+        .collect();
+    assert!(progress.is_sorted(), "{progress:?}");
+}
+
+/// The `enrichmentStatus` of every book of a job's results, counted.
+pub fn statuses(results: &Value) -> BTreeMap<String, u64> {
+    let mut counts = BTreeMap::new();
+    for book in results["books"].as_array().unwrap() {
+        let status = book["enrichmentStatus"].as_str().unwrap();
+        *counts.entry(status.to_owned()).or_default() += 1;
+    }
+    counts
+}

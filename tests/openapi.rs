@@ -1,0 +1,392 @@
+//! The running application answers as its description says: every route, every field.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod app;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use app::http::{Request, Response};
+use app::{App, Job, Setup};
+use jsonschema::Validator;
+use serde_json::{Value, json};
+
+const SHELF: &[u8] = include_bytes!("../components/status/sandbox/shelf.jpg");
+const NOBODY: &str = "00000000-0000-4000-8000-000000000000";
+/// What only a WebSocket is answered; the description calls for one elsewhere.
+const NOT_HTTP: &str = "get /ws/progress";
+
+/// The description that the application serves, and which operations were tried.
+struct Description {
+    document: Value,
+    /// The same, refusing fields that it does not name.
+    strict: Value,
+    tried: BTreeSet<String>,
+}
+
+impl Description {
+    fn of(app: &App) -> Description {
+        let document = app.get("/openapi.json").json();
+        let mut strict = document.clone();
+        let schemas = strict["components"]["schemas"].as_object_mut().unwrap();
+        for schema in schemas.values_mut() {
+            if schema["properties"].is_object() {
+                schema["unevaluatedProperties"] = json!(false);
+            }
+        }
+        Description {
+            document,
+            strict,
+            tried: BTreeSet::new(),
+        }
+    }
+
+    /// `value`, or what it refers to.
+    fn follow<'a>(&'a self, value: &'a Value) -> &'a Value {
+        match value["$ref"].as_str() {
+            Some(place) => self.document.pointer(&place[1..]).unwrap(),
+            None => value,
+        }
+    }
+
+    fn validator(&self, schema: &Value) -> Validator {
+        let whole = json!({"allOf": [schema], "components": self.strict["components"]});
+        jsonschema::draft202012::new(&whole).unwrap()
+    }
+
+    fn assert_valid(&self, schema: &Value, value: &Value, what: &str) {
+        let problems: Vec<String> = self
+            .validator(schema)
+            .iter_errors(value)
+            .map(|error| format!("{}: {error}", error.instance_path()))
+            .collect();
+        assert!(problems.is_empty(), "{what}: {problems:#?} in {value:#}");
+    }
+
+    /// Sends a request of this operation and checks its answer.
+    fn check(&mut self, operation: &str, status: u16, request: Request) -> Response {
+        let (method, path) = operation.split_once(' ').unwrap();
+        let what = format!("{operation} {status}");
+        let response = request.send();
+        assert_eq!(response.status(), status, "{what}: {}", response.text());
+        let described = &self.document["paths"][path][method];
+        assert!(described.is_object(), "{what} is not described");
+        self.tried.insert(operation.to_owned());
+        let described = self.follow(&described["responses"][status.to_string()]);
+        assert!(described.is_object(), "{what} is not described");
+        match &described["content"] {
+            Value::Null => assert_eq!(response.body, b"", "{what}"),
+            content => {
+                let media = response.header("content-type").unwrap();
+                let content = &content[media];
+                assert!(content.is_object(), "{what} as {media} is not described");
+                if media == "application/json" {
+                    self.assert_valid(&content["schema"], &response.json(), &what);
+                }
+            }
+        }
+        for (name, header) in described["headers"].as_object().into_iter().flatten() {
+            let value = response.header(&name.to_lowercase());
+            let is_integer = header["schema"]["type"] == "integer";
+            assert!(
+                value.is_none_or(|v| !is_integer || v.parse::<u32>().is_ok()),
+                "{what}: {name}: {value:?}"
+            );
+        }
+        response
+    }
+
+    /// Checks what a job's stream says; answers its last id.
+    fn check_events(&mut self, app: &App, job: &Job, query: &str) -> String {
+        const OPERATION: &str = "get /api/v2/imports/{jobId}/stream";
+        let path = "/api/v2/imports/{jobId}/stream";
+        let content = &self.document["paths"][path]["get"]["responses"]["200"]["content"]["text/event-stream"];
+        let mut last = String::new();
+        for event in app.stream(&format!("{}{query}", job.sse_url)).rest() {
+            let schema = &content["x-events"][&event.name];
+            assert!(schema.is_object(), "{} is not described", event.name);
+            self.assert_valid(schema, &event.data, &event.name);
+            last = event.id;
+        }
+        self.tried.insert(OPERATION.to_owned());
+        last
+    }
+}
+
+/// Makes a job that a legacy route names itself.
+fn named(id: &str, accepted: &Response) -> Job {
+    Job {
+        id: id.to_owned(),
+        token: accepted.json()["token"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned(),
+        sse_url: format!("/api/v2/imports/{id}/stream"),
+        status_url: format!("/api/v2/imports/{id}"),
+        results_url: format!("/api/v2/imports/{id}/results"),
+    }
+}
+
+#[test]
+fn every_route_answers_as_described() {
+    let app = Setup::new()
+        .variable("sandbox", "true")
+        .provider_delay(Duration::from_millis(30))
+        .start();
+    let mut d = Description::of(&app);
+    let get = |path: &str| app.request("GET", path);
+    let post = |path: &str| app.request("POST", path);
+    let delete = |path: &str| app.request("DELETE", path);
+
+    d.check("get /openapi.json", 200, get("/openapi.json"));
+    d.check("get /health", 200, get("/health"));
+    d.check("get /api/v2/capabilities", 200, get("/api/v2/capabilities"));
+
+    // An import, from its creation to its results, by every name.
+    let import = "post /api/v2/imports";
+    let csv = b"Title,Author,ISBN13,My Rating,Date Read,Exclusive Shelf\n\
+        Babel,R. F. Kuang,9780063021426,4,2025/01/02,read\n\
+        The Great Gatsby,F. Scott Fitzgerald,9780743273565,5,,to-read\n\
+        ,Nobody,,,,\nEmma,Jane Austen,123,,,\n";
+    let accepted = d.check(
+        import,
+        202,
+        post("/api/v2/imports").form("file", "a.csv", csv),
+    );
+    let job = Job::of(&accepted.json()["data"]);
+    let status = "get /api/v2/imports/{jobId}";
+    d.check(status, 200, get(&job.status_url));
+    let last = d.check_events(&app, &job, "?books=1");
+    let ended = d.check(status, 200, get(&job.status_url));
+    let etag = ended.header("etag").unwrap().to_owned();
+    d.check(
+        status,
+        304,
+        get(&job.status_url).header("if-none-match", &etag),
+    );
+    d.check(status, 401, get(&job.status_url).bearer("wrong"));
+    d.check(status, 404, get(&format!("/api/v2/imports/{NOBODY}")));
+    d.check(status, 400, get("/api/v2/imports/a%20b"));
+    let stream = "get /api/v2/imports/{jobId}/stream";
+    d.check(
+        stream,
+        204,
+        get(&job.sse_url).header("last-event-id", &last),
+    );
+    d.check(
+        stream,
+        404,
+        get(&format!("/api/v2/imports/{NOBODY}/stream")),
+    );
+    for path in [
+        "/api/v2/imports/{jobId}/results",
+        "/v1/jobs/{jobId}/results",
+        "/v1/csv/results/{jobId}",
+        "/v1/scan/results/{jobId}",
+    ] {
+        let at = path.replace("{jobId}", &job.id);
+        let operation = format!("get {path}");
+        d.check(&operation, 200, get(&at));
+        d.check(&operation, 200, get(&format!("{at}?offset=1&limit=1")));
+        d.check(&operation, 400, get(&format!("{at}?limit=0")));
+    }
+    let legacy_status = "get /v1/csv/status/{jobId}";
+    d.check(
+        legacy_status,
+        200,
+        get(&format!("/v1/csv/status/{}", job.id)),
+    );
+    let cancel = "delete /v1/jobs/{jobId}";
+    d.check(cancel, 401, delete(&format!("/v1/jobs/{}", job.id)));
+    let canceled = delete(&format!("/v1/jobs/{}", job.id)).bearer(&job.token);
+    d.check(cancel, 200, canceled);
+    let canceled = post(&format!("/v1/csv/cancel/{}", job.id)).bearer(&job.token);
+    d.check("post /v1/csv/cancel/{jobId}", 200, canceled);
+    d.check(import, 415, post("/api/v2/imports").body("image/png", "x"));
+    d.check(import, 400, post("/api/v2/imports"));
+
+    // One that fails.
+    let hopeless = post("/api/v2/imports").form("file", "a.csv", b"a,b\n1,2\n");
+    let failed = Job::of(&d.check(import, 202, hopeless).json()["data"]);
+    d.check_events(&app, &failed, "");
+    d.check(status, 200, get(&failed.status_url));
+    let several = "get /api/v2/imports/stream";
+    let both = format!("/api/v2/imports/stream?jobIds={},{}", job.id, failed.id);
+    d.check(several, 200, get(&both));
+    d.check(several, 400, get("/api/v2/imports/stream"));
+
+    // A scan.
+    let scanned = post("/api/batch-scan").body("image/jpeg", SHELF);
+    let scan = Job::of(&d.check("post /api/batch-scan", 202, scanned).json()["data"]);
+    d.check_events(&app, &scan, "?books=1&events=photoscan");
+    d.check_events(&app, &scan, "?books=1");
+    d.check("get /v1/scan/results/{jobId}", 200, get(&scan.results_url));
+    let scan_status = get(&format!("/scan/status/{}", scan.id));
+    d.check("get /scan/status/{jobId}", 200, scan_status);
+    let nothing = post("/api/batch-scan").body("image/jpeg", "no picture");
+    d.check("post /api/batch-scan", 415, nothing);
+
+    // Enrichments.
+    let books = json!({"books": [
+        {"title": "Babel", "author": "R. F. Kuang"}, {"title": "Nobody knows this", "isbn": "9780743273565"},
+    ]});
+    let isbns = json!({"barcodes": ["9780743273565", "9780439708180"]});
+    for path in ["/api/batch-enrich", "/v1/enrichment/batch"] {
+        let operation = format!("post {path}");
+        let accepted = d.check(&operation, 202, post(path).json(&books));
+        let job = Job::of(&accepted.json()["data"]);
+        d.check_events(&app, &job, "?books=1");
+        d.check("get /v1/jobs/{jobId}/results", 200, get(&job.results_url));
+        d.check(&operation, 202, post(path).json(&isbns));
+        d.check(&operation, 400, post(path).json(&json!({"barcodes": []})));
+        d.check(
+            &operation,
+            400,
+            post(path).json(&json!({"barcodes": ["1"]})),
+        );
+        d.check(&operation, 400, post(path).body("application/json", "{"));
+    }
+    let taken = json!({"jobId": job.id, "books": [{"title": "Babel"}]});
+    d.check(
+        "post /api/batch-enrich",
+        409,
+        post("/api/batch-enrich").json(&taken),
+    );
+    let one = "post /api/v2/books/enrich";
+    let known = json!({"barcode": "9780743273565"});
+    d.check(one, 200, post("/api/v2/books/enrich").json(&known));
+    d.check(
+        one,
+        400,
+        post("/api/v2/books/enrich").json(&json!({"barcode": "x"})),
+    );
+    let unknown = json!({"barcode": "9789999999991"});
+    d.check(one, 404, post("/api/v2/books/enrich").json(&unknown));
+
+    // The first apps.
+    let image = |path: &str| post(path).body("image/jpeg", SHELF);
+    let accepted = d.check("post /scan", 202, image("/scan?jobId=legacy-scan"));
+    let first = named("legacy-scan", &accepted);
+    d.check(
+        "get /api/job-state/{jobId}",
+        200,
+        get("/api/job-state/legacy-scan"),
+    );
+    app.follow(&first);
+    d.check(
+        "get /scan/status/{jobId}",
+        200,
+        get("/scan/status/legacy-scan"),
+    );
+    d.check(
+        "get /api/job-state/{jobId}",
+        200,
+        get("/api/job-state/legacy-scan"),
+    );
+    d.check("post /scan/ready/{jobId}", 200, post("/scan/ready/not-yet"));
+    d.check("post /scan", 400, image("/scan"));
+    let bookshelf = "post /api/scan-bookshelf";
+    d.check(bookshelf, 202, image("/api/scan-bookshelf?jobId=shelf"));
+    d.check(
+        bookshelf,
+        415,
+        post("/api/scan-bookshelf").body("text/html", "x"),
+    );
+    let batch = json!({"jobId": "batch", "images": [{"index": 0, "data": base64(SHELF)}]});
+    let operation = "post /api/scan-bookshelf/batch";
+    let accepted = d.check(
+        operation,
+        202,
+        post("/api/scan-bookshelf/batch").json(&batch),
+    );
+    let scan = named("batch", &accepted);
+    let canceling = json!({"jobId": "batch", "token": scan.token});
+    let operation = "post /api/scan-bookshelf/cancel";
+    d.check(
+        operation,
+        200,
+        post("/api/scan-bookshelf/cancel").json(&canceling),
+    );
+    d.check(status, 200, get(&scan.status_url));
+    d.check("get /v1/jobs/{jobId}/results", 200, get(&scan.results_url));
+    let operation = "post /api/enrichment/cancel";
+    d.check(
+        operation,
+        401,
+        post("/api/enrichment/cancel").json(&json!({"jobId": "batch"})),
+    );
+    let legacy_import = post("/api/import/csv-gemini").form("file", "a.csv", csv);
+    d.check("post /api/import/csv-gemini", 202, legacy_import);
+    let works = json!({"jobId": "works", "workIds": ["OL82563W", "9780439708180", "?"]});
+    let operation = "post /api/enrichment/start";
+    d.check(operation, 200, post("/api/enrichment/start").json(&works));
+    d.check(
+        operation,
+        400,
+        post("/api/enrichment/start").json(&json!({"jobId": "w"})),
+    );
+    let books = json!({"jobId": "books", "books": [{"title": "Babel"}]});
+    let operation = "post /api/enrichment/batch";
+    d.check(operation, 200, post("/api/enrichment/batch").json(&books));
+    let early = json!({"jobId": job.id, "oldToken": job.token});
+    d.check(
+        "post /api/token/refresh",
+        401,
+        post("/api/token/refresh").json(&early),
+    );
+
+    // Canceled, and asked too early, while it runs.
+    let many: Vec<Value> = (0..1_500)
+        .map(|n| json!({"title": format!("Book {n}")}))
+        .collect();
+    let running = app.enrich(&json!({"books": many}));
+    d.check(
+        "get /v1/jobs/{jobId}/results",
+        409,
+        get(&running.results_url),
+    );
+    let operation = "delete /api/v2/imports/{jobId}";
+    d.check(
+        operation,
+        200,
+        delete(&running.status_url).bearer(&running.token),
+    );
+    d.check_events(&app, &running, "");
+
+    let paths = d.document["paths"].as_object().unwrap();
+    let untried: Vec<String> = paths
+        .iter()
+        .flat_map(|(path, operations)| {
+            let methods = operations.as_object().unwrap().keys();
+            methods.map(move |method| format!("{method} {path}"))
+        })
+        .filter(|operation| operation != NOT_HTTP && !d.tried.contains(operation))
+        .collect();
+    assert!(untried.is_empty(), "{untried:?}");
+}
+
+fn base64(bytes: &[u8]) -> String {
+    use base64::Engine;
+    base64::engine::general_purpose::STANDARD.encode(bytes)
+}
+
+/// What is refused on every path: other methods, and paths that are none.
+#[test]
+fn refusals_of_every_path_are_described() {
+    let app = App::start();
+    let d = Description::of(&app);
+    for path in d.document["paths"].as_object().unwrap().keys() {
+        let at = path.replace("{jobId}", "some-job");
+        let response = app.request("PATCH", &at).send();
+        if path == "/ws/progress" {
+            continue;
+        }
+        response.error(405, "METHOD_NOT_ALLOWED");
+        assert!(response.header("allow").is_some(), "{path}");
+        let schema = &d.document["components"]["responses"]["METHOD_NOT_ALLOWED"]["content"]["application/json"]
+            ["schema"];
+        d.assert_valid(schema, &response.json(), path);
+    }
+    app.get("/nothing/here").error(404, "NOT_FOUND");
+}

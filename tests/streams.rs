@@ -1,0 +1,278 @@
+//! The progress stream: its bytes, resuming, and its ends.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod app;
+
+use std::time::Duration;
+
+use app::sse::{Event, Frame, Stream};
+use app::{App, Job, LIBRARY, Setup, assert_in_order};
+use serde_json::{Value, json};
+use stand_ins::Fault;
+
+fn resume(app: &App, path: &str, last: Option<&str>) -> Stream {
+    let request = app.request("GET", path);
+    Stream::open(match last {
+        Some(id) => request.header("last-event-id", id),
+        None => request,
+    })
+}
+
+/// Checks that `books` are those of the results, in order, each once.
+fn assert_all_books(books: &[&Event], app: &App, job: &Job) {
+    let results = app.results(job);
+    let all = results["books"].as_array().unwrap();
+    assert_eq!(books.len(), all.len());
+    for (n, (event, book)) in books.iter().zip(all).enumerate() {
+        assert_eq!(event.data["index"], n);
+        assert_eq!(event.data["book"], *book);
+    }
+}
+
+#[test]
+fn every_book_arrives_once_although_the_client_leaves_five_times() {
+    let app = Setup::new()
+        .provider_delay(Duration::from_millis(50))
+        .tuning("wave_items=100")
+        .start();
+    let job = app.import(LIBRARY);
+    let path = format!("{}?books=1", job.sse_url);
+    let mut events: Vec<Event> = Vec::new();
+    for cut in 1..=5 {
+        let last = events.last().map(|event| event.id.clone());
+        let mut stream = resume(&app, &path, last.as_deref());
+        assert_eq!(stream.frame(), Some(Frame::Retry(5000)));
+        let books = |events: &[Event]| events.iter().filter(|e| e.name == "book").count();
+        while books(&events) < cut * 130 {
+            events.push(stream.event().expect("the job is not over"));
+        }
+    }
+    let last = events.last().unwrap().id.clone();
+    let mut stream = resume(&app, &path, Some(&last));
+    events.extend(stream.rest());
+    assert!(stream.is_finished());
+
+    assert_in_order(&events);
+    assert_eq!(events.last().unwrap().name, "completed");
+    let books: Vec<&Event> = events.iter().filter(|event| event.name == "book").collect();
+    assert_all_books(&books, &app, &job);
+}
+
+#[test]
+fn every_book_arrives_once_although_the_server_dies() {
+    let mut app = Setup::new()
+        .provider_delay(Duration::from_millis(100))
+        .tuning("wave_items=40 lease=600 lease_renew=200 write_delay=100")
+        .start();
+    let job = app.import(LIBRARY);
+    let path = format!("{}?books=1", job.sse_url);
+    let mut stream = resume(&app, &path, None);
+    let mut events = Vec::new();
+    while events.len() < 150 {
+        events.push(stream.event().unwrap());
+    }
+    app.kill();
+    events.extend(stream.rest());
+    assert!(!stream.is_finished(), "a dead server finishes nothing");
+    app.start_again();
+    let last = events.last().unwrap().id.clone();
+    events.extend(resume(&app, &path, Some(&last)).rest());
+    assert_in_order(&events);
+    let books: Vec<&Event> = events.iter().filter(|event| event.name == "book").collect();
+    assert_all_books(&books, &app, &job);
+}
+
+#[test]
+fn a_stream_over_its_budget_is_cut_and_goes_on_where_it_stopped() {
+    let app = Setup::new()
+        .provider_delay(Duration::from_millis(100))
+        .tuning("wave_items=40 stream_budget=300")
+        .start();
+    let job = app.import(LIBRARY);
+    let mut events: Vec<Event> = Vec::new();
+    let mut cuts = 0;
+    loop {
+        let last = events.last().map(|event| event.id.clone());
+        let mut stream = resume(&app, &job.sse_url, last.as_deref());
+        let frames: Vec<Frame> = std::iter::from_fn(|| stream.frame()).collect();
+        assert_eq!(frames.first(), Some(&Frame::Retry(5000)));
+        let over = frames
+            .iter()
+            .any(|f| matches!(f, Frame::Event(event) if event.is_terminal()));
+        assert_eq!(
+            stream.is_finished(),
+            over,
+            "only the end of the job is a clean end"
+        );
+        assert_eq!(frames.last() == Some(&Frame::Retry(250)), !over);
+        events.extend(frames.into_iter().filter_map(|frame| match frame {
+            Frame::Event(event) => Some(event),
+            Frame::Retry(_) | Frame::Heartbeat => None,
+        }));
+        if over {
+            break;
+        }
+        cuts += 1;
+    }
+    assert!(cuts >= 2, "{cuts}");
+    assert_in_order(&events);
+    assert_eq!(events.last().unwrap().name, "completed");
+}
+
+#[test]
+fn a_job_that_has_not_begun_is_initialized() {
+    // Of a name that follows from a key, nobody begins before it is sure whose it is.
+    let app = Setup::new().tuning("write_delay=1000 lease=6000").start();
+    let request = app
+        .request("POST", "/api/v2/imports")
+        .header("idempotency-key", "k");
+    let job = Job::of(
+        &request
+            .form("file", "a.csv", &stand_ins::library(10))
+            .send()
+            .data(202),
+    );
+    assert_eq!(app.status(&job)["status"], "initialized");
+    let events = app.follow(&job);
+    assert_in_order(&events);
+    assert_eq!((&*events[0].name, &*events[0].id), ("initialized", "1"));
+    assert_eq!(events[0].data["totalCount"], 0);
+    assert_eq!(events.last().unwrap().name, "completed");
+}
+
+/// An application whose providers never answer, and a job that waits for them.
+fn waiting(tuning: &str) -> (App, Job) {
+    let app = Setup::new()
+        .variable("provider_timeout_s", "20")
+        .tuning(tuning)
+        .start();
+    app.sandbox.open_library().behave(Fault::Hang.always());
+    let job = app.import(&stand_ins::library(10));
+    (app, job)
+}
+
+#[test]
+fn a_silent_stream_beats() {
+    let (app, job) = waiting("heartbeat=100");
+    let mut stream = app.stream(&job.sse_url);
+    let mut beats = 0;
+    while beats < 3 {
+        match stream.frame().unwrap() {
+            Frame::Heartbeat => beats += 1,
+            Frame::Event(event) => assert!(!event.is_terminal(), "{event:?}"),
+            Frame::Retry(_) => {}
+        }
+    }
+    let cancel = app.request("DELETE", &job.status_url).bearer(&job.token);
+    cancel.send().data(200);
+    let events = stream.rest();
+    assert_eq!(events.len(), 1);
+    assert_eq!(
+        (&*events[0].name, &events[0].data["error"]["code"]),
+        ("failed", &json!("E_CANCELED"))
+    );
+    assert!(stream.is_finished());
+}
+
+#[test]
+fn a_stream_of_a_job_that_stands_still_is_given_up() {
+    let (app, job) = waiting("stall=700");
+    let mut stream = app.stream(&job.sse_url);
+    let events = stream.rest();
+    assert!(stream.is_finished());
+    let timeout = events.last().unwrap();
+    assert_eq!(timeout.name, "timeout");
+    assert_eq!(timeout.data["error"], "timeout");
+    assert_eq!(timeout.data["jobId"], job.id);
+    assert_eq!(timeout.data["lastStatus"], "processing");
+    assert!(timeout.data["lastProgress"].is_number());
+    assert_eq!(
+        app.status(&job)["status"],
+        "processing",
+        "the job itself may go on"
+    );
+}
+
+#[test]
+fn whoever_has_the_end_is_sent_away_and_whoever_has_not_gets_it() {
+    let app = App::start();
+    let job = app.import(&stand_ins::library(12));
+    app.finish(&job);
+    let end = app.follow(&job);
+    assert_eq!(end.len(), 1, "a job that is over has nothing else to say");
+    let id = &end[0].id;
+
+    let again = app
+        .request("GET", &job.sse_url)
+        .header("last-event-id", id)
+        .send();
+    assert_eq!((again.status(), again.body.len()), (204, 0));
+    assert_eq!(
+        app.get(&format!("{}?lastEventId={id}", job.sse_url))
+            .status(),
+        204
+    );
+
+    let (sequence, _) = end[0].position();
+    let future = (sequence + 1).to_string();
+    for foreign in [
+        "0",
+        "1",
+        &future,
+        "99999999999999999999",
+        "x",
+        "-1",
+        "1.2.3",
+    ] {
+        let events = resume(&app, &job.sse_url, Some(foreign)).rest();
+        assert_eq!(events, end, "{foreign}");
+    }
+
+    let path = format!("{}?books=1", job.sse_url);
+    let events = app.stream(&path).rest();
+    assert_in_order(&events);
+    assert_eq!(events.len(), 13);
+    assert!(events[..12].iter().all(|event| event.name == "book"));
+    for n in [0, 5, 11] {
+        let rest = resume(&app, &path, Some(&events[n].id)).rest();
+        assert_eq!(rest, events[n + 1..], "after book {n}");
+    }
+    let last = &events[12].id;
+    let again = app
+        .request("GET", &path)
+        .header("last-event-id", last)
+        .send();
+    assert_eq!(again.status(), 204);
+}
+
+#[test]
+fn a_stream_needs_no_token_but_refuses_a_wrong_one() {
+    let app = App::start();
+    let job = app.import(&stand_ins::library(3));
+    app.finish(&job);
+    for path in [&job.sse_url, &job.status_url, &job.results_url] {
+        assert_eq!(app.get(path).status(), 200);
+        assert_eq!(
+            app.request("GET", path).bearer(&job.token).send().status(),
+            200
+        );
+        let wrong = app.request("GET", path).bearer("wrong").send();
+        wrong.error(401, "UNAUTHORIZED");
+    }
+}
+
+#[test]
+fn titles_from_all_over_the_world_arrive_as_ascii() {
+    let app = App::start();
+    let csv = "Title,Author\nCien años de soledad,Gabriel García Márquez\n吾輩は猫である,夏目漱石\n𝔊,😀\n";
+    let job = app.import(csv.as_bytes());
+    // The reader of the stream refuses everything that is not ASCII.
+    let events = app.stream(&format!("{}?books=1", job.sse_url)).rest();
+    let titles: Vec<&Value> = events
+        .iter()
+        .filter(|event| event.name == "book")
+        .map(|event| &event.data["book"]["title"])
+        .collect();
+    assert_eq!(titles, ["Cien años de soledad", "吾輩は猫である", "𝔊"]);
+}
