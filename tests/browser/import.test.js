@@ -1,0 +1,143 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { after, before, test } from 'node:test';
+import { Browser, eventually, percent } from './browser.js';
+import { Server, WATCHABLE } from './server.js';
+
+let server, browser;
+before(async () => ([server, browser] = await Promise.all([Server.start(WATCHABLE), Browser.start()])));
+after(() => Promise.all([server?.stop(), browser?.stop()]));
+
+const importing = async (page) => {
+	await page.getByRole('button', { name: 'Try the sample library' }).click();
+	await page.waitForURL(/#\/jobs\/[\w-]+$/);
+};
+const begun = (page) => eventually('in the middle', async () => (await percent(page)) > 0);
+const finished = (page) => page.getByRole('heading', { name: /\d+ of \d+ books found/ }).waitFor();
+const figure = async (page, name) => Number(await page.locator('.figures div', { has: page.locator('dt', { hasText: new RegExp(`^${name}$`) }) }).locator('dd').textContent());
+const filter = (page, name) => page.locator('.filters span', { hasText: new RegExp(`^${name} `) });
+const sum = async (page, name) => Number(await filter(page, name).locator('b').textContent());
+
+/** The whole library is there, each book once. */
+async function assertComplete(page) {
+	const [rows, books, found, missing, duplicates, rejected] = await Promise.all(['Rows', 'Books', 'Found', 'Not found', 'Duplicates', 'Rows left out'].map((name) => figure(page, name)));
+	assert.equal(rows, 300);
+	assert.equal(books + duplicates + rejected, rows);
+	assert.equal(found + missing, books);
+	assert.equal(await sum(page, 'All'), books);
+	const downloading = page.waitForEvent('download');
+	await page.getByRole('button', { name: 'Download JSON' }).click();
+	const list = JSON.parse(await readFile(await (await downloading).path()));
+	assert.equal(new Set(list.map(({ row }) => row)).size, books);
+	assert.deepEqual(page.problems, []);
+}
+
+test('a library is imported before one’s eyes', async () => {
+	const page = await browser.page(server);
+	assert.match(await page.locator('#sandbox').textContent(), /nothing found is real/);
+	await importing(page);
+	const seen = [];
+	await eventually('at the end', async () => {
+		if (!(await page.locator('.percent').isVisible())) return true;
+		seen.push(await percent(page));
+		return false;
+	}, 60_000);
+	assert.deepEqual(seen, seen.toSorted((a, b) => a - b), 'progress goes one way');
+	assert.ok(new Set(seen).size >= 3, `steps: ${[...new Set(seen)]}`);
+	await finished(page);
+	await assertComplete(page);
+
+	const found = await sum(page, 'Found');
+	await filter(page, 'Not found').click();
+	const states = await page.locator('.books .state').allTextContents();
+	assert.ok(states.length > 0 && states.every((state) => state === 'Not found'), String(states));
+	const downloading = page.waitForEvent('download');
+	await filter(page, 'Found').click();
+	await page.getByRole('button', { name: 'Download CSV' }).click();
+	const csv = await readFile(await (await downloading).path(), 'utf8');
+	assert.match(csv, /^\ufeffTitle,Author,/);
+	assert.ok(csv.split('\r\n').length - 2 >= found);
+	await page.context().close();
+});
+
+test('a reload in the middle goes on where it was, and later shows the result at once', async () => {
+	const page = await browser.page(server);
+	await importing(page);
+	await begun(page);
+	const before = await percent(page);
+	await page.reload();
+	await eventually('as far as before', async () => (await percent(page)) >= before);
+	await finished(page);
+	await assertComplete(page);
+	await page.reload();
+	await finished(page);
+	await assertComplete(page);
+	await page.context().close();
+});
+
+test('a job is at its address in another browser, which cannot cancel it', async () => {
+	const page = await browser.page(server);
+	await importing(page);
+	const other = await browser.page(server);
+	await other.goto(page.url());
+	await begun(other);
+	other.on('dialog', (dialog) => dialog.accept());
+	await other.getByRole('button', { name: 'Cancel' }).click();
+	await other.locator('.chip', { hasText: 'Only the browser that started a job can cancel it.' }).waitFor();
+	await finished(other);
+	await assertComplete(other);
+	await Promise.all([page.context().close(), other.context().close()]);
+});
+
+test('a network that is cut is noticed, and nothing is missed', async () => {
+	const page = await browser.page(server);
+	await importing(page);
+	await begun(page);
+	await page.route('**/api/**', (route) => route.abort('internetdisconnected'));
+	await page.context().setOffline(true);
+	await page.getByText(/Connection lost, trying again in \d+ s/).waitFor();
+	const before = await percent(page);
+	await page.unroute('**/api/**');
+	await page.context().setOffline(false);
+	await page.getByText('Connected again, nothing missed').waitFor();
+	assert.ok((await percent(page)) >= before);
+	await finished(page);
+	await assertComplete(page);
+	await page.context().close();
+});
+
+test('where streams do not get through, the page asks', async () => {
+	const page = await browser.page(server);
+	await page.route('**/stream?*', (route) => route.abort());
+	await importing(page);
+	await page.getByText('Asking every few seconds').waitFor();
+	await finished(page);
+	await assertComplete(page);
+	await page.context().close();
+});
+
+test('a canceled job stops and keeps what it found', async () => {
+	const page = await browser.page(server);
+	await importing(page);
+	await begun(page);
+	page.on('dialog', (dialog) => dialog.accept());
+	await page.getByRole('button', { name: 'Cancel' }).click();
+	await page.locator('.panel:visible h2').waitFor();
+	assert.match(await page.locator('.panel:visible h2').textContent(), /cancel/i);
+	assert.ok((await sum(page, 'All')) > 0);
+	assert.deepEqual(page.problems, []);
+	await page.context().close();
+});
+
+test('a server that is killed and restarted under the page loses nothing', async () => {
+	const page = await browser.page(server);
+	await importing(page);
+	await begun(page);
+	await server.kill();
+	await page.getByText(/Connection lost, trying again in \d+ s/).waitFor();
+	await server.up();
+	await page.getByText('Connected again, nothing missed').waitFor();
+	await finished(page);
+	await assertComplete(page);
+	await page.context().close();
+});

@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { Browser, eventually } from './browser.js';
+import { Server } from './server.js';
+
+let server, browser;
+before(async () => ([server, browser] = await Promise.all([Server.start(), Browser.start()])));
+after(() => Promise.all([server?.stop(), browser?.stop()]));
+
+/** How much of the smaller of two boxes is in the other. */
+function overlap(a, b) {
+	const side = (from, to) => Math.max(0, Math.min(a[to], b[to]) - Math.max(a[from], b[from]));
+	const area = (box) => (box.x2 - box.x1) * (box.y2 - box.y1);
+	return (side('x1', 'x2') * side('y1', 'y2')) / Math.min(area(a), area(b));
+}
+
+test('thirteen books stand on the sample shelf, each in its box', async () => {
+	const page = await browser.page(server);
+	await page.getByRole('button', { name: 'Try the sample shelf' }).click();
+	await page.getByRole('heading', { name: '13 books found' }).waitFor();
+	const rects = page.locator('.frame rect');
+	await eventually('13 boxes', async () => (await rects.count()) === 13);
+	assert.equal(await page.locator('.books .book').count(), 13);
+	const photo = await page.locator('.frame img').boundingBox();
+	const boxes = await Promise.all((await rects.all()).map((rect) => rect.boundingBox()));
+	const corners = boxes.map(({ x, y, width, height }) => ({ x1: x, y1: y, x2: x + width, y2: y + height }));
+	for (const [index, box] of corners.entries()) {
+		assert.ok(box.x1 >= photo.x - 4 && box.x2 <= photo.x + photo.width + 4, `box ${index} is on the photo`);
+		assert.ok(box.y1 >= photo.y - 4 && box.y2 <= photo.y + photo.height + 4, `box ${index} is on the photo`);
+		for (const other of corners.slice(0, index)) assert.ok(overlap(box, other) < 0.5, 'books stand beside each other');
+	}
+
+	// List and photo point at the same book.
+	await page.locator('.books .book').nth(4).hover();
+	assert.equal(await page.locator('.frame rect.pointed').count(), 1);
+	assert.equal(await page.locator('.labels .pointed').textContent(), '5');
+	await rects.nth(2).click();
+	assert.equal(await page.locator('.book.pointed').getAttribute('data-index'), '2');
+
+	// The photo is gone from the server; this browser has kept it.
+	await page.reload();
+	await page.locator('.frame img').waitFor();
+	await eventually('13 boxes', async () => (await rects.count()) === 13);
+	assert.deepEqual(page.problems, []);
+	await page.context().close();
+});
+
+test('five photos make a scan, six make two', async () => {
+	const page = await browser.page(server);
+	const shelf = Buffer.from(await (await fetch(`${server.url}/sandbox/shelf.jpg`)).arrayBuffer());
+	const files = Array.from({ length: 6 }, (_, n) => ({ name: `shelf-${n}.jpg`, mimeType: 'image/jpeg', buffer: shelf }));
+	await page.locator('#pick').setInputFiles(files);
+	const done = page.locator('.cards .card', { hasText: '13 books found' });
+	await eventually('both done', async () => (await done.count()) === 2);
+	await page.context().close();
+});

@@ -1,0 +1,47 @@
+// Makes the README's pictures anew, in docs/images.
+import { mkdir } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { Browser, eventually, percent } from './browser.js';
+import { Server, WATCHABLE } from './server.js';
+
+const DIRECTORY = fileURLToPath(new URL('../../docs/images/', import.meta.url));
+const PHONE = { viewport: { width: 360, height: 740 }, deviceScaleFactor: 2, hasTouch: true, isMobile: true };
+
+await mkdir(DIRECTORY, { recursive: true });
+const [server, browser] = await Promise.all([Server.start(WATCHABLE), Browser.start()]);
+const shoot = (page, name) => page.screenshot({ path: `${DIRECTORY}${name}.jpg`, type: 'jpeg', quality: 80 });
+const halfway = (page) => eventually('half done', async () => (await page.locator('.percent').count()) && (await percent(page)) >= 50);
+const click = (page, name) => page.getByRole('button', { name }).click();
+// Bars and boxes move into their places.
+const settle = (page) => page.waitForTimeout(900);
+
+async function library(name, moment, options) {
+	const page = await browser.page(server, options);
+	await click(page, 'Try the sample library');
+	await moment(page);
+	await settle(page);
+	await shoot(page, name);
+	await page.context().close();
+}
+
+async function scan(name, options) {
+	const page = await browser.page(server, options);
+	await click(page, 'Try the sample shelf');
+	await page.getByRole('heading', { name: '13 books found' }).waitFor();
+	await eventually('13 boxes', async () => (await page.locator('.frame rect').count()) === 13);
+	await page.locator('.book').nth(3).hover();
+	await settle(page);
+	await shoot(page, name);
+	await page.context().close();
+}
+
+const finished = (page) => page.getByRole('heading', { name: /books found/ }).waitFor();
+try {
+	await library('import-running', halfway);
+	await library('import-finished', finished);
+	await library('import-dark', halfway, { colorScheme: 'dark' });
+	await library('import-phone', halfway, PHONE);
+	await scan('scan', { viewport: { width: 1100, height: 1040 } });
+} finally {
+	await Promise.all([server.stop(), browser.stop()]);
+}
