@@ -1,0 +1,36 @@
+//! Measures the application from outside, like a client: starts the host and stand-ins for the
+//! providers on loopback, runs scenarios, prints a table and, with `--json`, the figures.
+
+mod app;
+mod figures;
+mod scenarios;
+
+use clap::Parser;
+use figures::Report;
+
+/// Measure what the application costs.
+#[derive(Parser)]
+struct Cli {
+    /// A scenario, or all of them
+    #[arg(value_parser = scenarios::NAMES, default_value = "all")]
+    scenario: String,
+    /// Print JSON after the table
+    #[arg(long)]
+    json: bool,
+    /// How often each scenario is repeated
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=50))]
+    rounds: u32,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let cli = Cli::parse();
+    app::build()?;
+    let mut report = Report::new();
+    scenarios::run(&cli.scenario, cli.rounds, &mut report).await?;
+    report.print();
+    if cli.json {
+        println!("{}", serde_json::to_string_pretty(&report)?);
+    }
+    Ok(())
+}
