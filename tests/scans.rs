@@ -568,7 +568,9 @@ fn the_threshold_decides_what_needs_review() {
 #[test]
 fn a_run_with_little_time_looks_at_one_photo_and_hands_over() {
     // No photo besides the first fits: the model alone may take the minute that is its default.
-    let app = Setup::new().tuning("run_budget=20000").start();
+    let app = Setup::new()
+        .tuning("run_budget=20000 lease=60000 lease_renew=20000")
+        .start();
     let three = [photos::spines(1), photos::spines(2), photos::spines(3)];
     let job = scan(&app, &[&three[0], &three[1], &three[2]]);
     assert_eq!(app.finish(&job)["status"], "completed");
