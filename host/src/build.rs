@@ -34,12 +34,40 @@ pub fn build(manifest: &Manifest, state_dir: &Path, when: When) -> anyhow::Resul
             continue;
         }
         for command in build.commands() {
+            if let Some(target) = target_of(command) {
+                install_target(target, &workdir)?;
+            }
             eprintln!("Building {id}: {command}");
             run(command, &workdir).with_context(|| format!("component `{id}`"))?;
         }
         remember(build, &stamp).with_context(|| format!("cannot write {}", stamp.display()))?;
     }
     Ok(())
+}
+
+/// Installs the standard library of a target if this toolchain lacks it: rustup does so by itself
+/// only together with the toolchain, not when that was there before.
+pub fn install_target(target: &str, workdir: &Path) -> anyhow::Result<()> {
+    let found = Command::new("rustc")
+        .args(["--print", "target-libdir", "--target", target])
+        .current_dir(workdir)
+        .output()
+        .context("cannot run `rustc`")?;
+    let dir = String::from_utf8_lossy(&found.stdout);
+    // What rustc cannot say is left to the build, which will say it better.
+    if !found.status.success() || Path::new(dir.trim()).is_dir() {
+        return Ok(());
+    }
+    run(&format!("rustup target add {target}"), workdir)
+        .with_context(|| format!("the Rust target {target} is not installed"))
+}
+
+/// The target that a cargo command builds for.
+fn target_of(command: &str) -> Option<&str> {
+    let mut words = command.split_whitespace();
+    (words.next() == Some("cargo")).then_some(())?;
+    words.find(|word| *word == "--target")?;
+    words.next()
 }
 
 fn run(command: &str, workdir: &Path) -> anyhow::Result<()> {
@@ -158,6 +186,14 @@ mod tests {
             3,
             "built since, though the result is as old as before"
         );
+    }
+
+    #[test]
+    fn the_target_of_a_command_is_known() {
+        let spin = "cargo build --profile component --target wasm32-wasip2 --target-dir target";
+        assert_eq!(target_of(spin), Some("wasm32-wasip2"));
+        assert_eq!(target_of("cargo build --target-dir target"), None);
+        assert_eq!(target_of("npm run --target web"), None);
     }
 
     #[test]

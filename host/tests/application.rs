@@ -22,6 +22,8 @@ fn guest() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("guest");
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        host::build::install_target("wasm32-wasip2", here).unwrap();
         let status = Command::new(env!("CARGO"))
             .args([
                 "build",
