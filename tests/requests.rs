@@ -39,6 +39,12 @@ fn uploads_that_are_none_are_refused_and_leave_nothing_behind() {
     let error = other.send().error(400, "MISSING_PARAMETER");
     assert_eq!(error["details"]["field"], "file");
     post("application/json", b"{}").error(415, "UNSUPPORTED_MEDIA_TYPE");
+    let jpeg = upload(&app, include_bytes!("data/bookshelf-13.jpg"));
+    let error = jpeg.error(415, "UNSUPPORTED_MEDIA_TYPE");
+    assert!(
+        error["message"].as_str().unwrap().contains("a JPEG image"),
+        "{error}"
+    );
 
     post("multipart/form-data", b"--edge--\r\n").error(400, "INVALID_REQUEST");
     post("multipart/form-data; boundary=edge", b"Title\nDune\n").error(400, "INVALID_REQUEST");
@@ -100,10 +106,10 @@ fn files_that_are_no_libraries_fail_with_a_reason() {
     assert_eq!(error["details"]["row"], 1);
     let message = error["message"].as_str().unwrap();
     assert!(message.contains("a, b, c"), "{message}");
-    let jpeg = include_bytes!("data/bookshelf-13.jpg");
-    let error = failure(&app, jpeg, "E_CSV_PARSE_FAILED");
+    let binary = b"Title,Author\nDune\0,Herbert\n";
+    let error = failure(&app, binary, "E_CSV_PARSE_FAILED");
     assert!(
-        error["message"].as_str().unwrap().contains("JPEG"),
+        error["message"].as_str().unwrap().contains("binary"),
         "{error}"
     );
     let long = [b"Title,".as_slice(), &vec![b'x'; 100 << 10], b"\nDune,1\n"].concat();

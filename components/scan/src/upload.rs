@@ -246,6 +246,7 @@ async fn write_down(
     receiver: &mut Receiver<'_, Spin>,
 ) -> Result<(), Refusal> {
     let mut header = Header::default();
+    let mut begun = false;
     loop {
         match upload.next()? {
             Event::NeedMore => match body.chunk().await {
@@ -261,9 +262,12 @@ async fn write_down(
                 receiver.file(&name).await?;
             }
             Event::Bytes(bytes) => {
-                if kind == Kind::Photos {
-                    header.feed(&bytes)?;
+                match kind {
+                    Kind::Photos => header.feed(&bytes)?,
+                    Kind::Csv if !begun => refuse_other_kinds(&bytes)?,
+                    Kind::Csv => {}
                 }
+                begun = true;
                 receiver.write(&bytes).await?;
             }
             Event::Done => {
@@ -271,5 +275,15 @@ async fn write_down(
                 return Ok(());
             }
         }
+    }
+}
+
+/// What is clearly no CSV is not worth a job. What is not so clear is told by reading it.
+fn refuse_other_kinds(head: &[u8]) -> Result<(), ApiError> {
+    match books::other_kind(head) {
+        None => Ok(()),
+        Some(kind) => Err(ApiError::unsupported_media_type(format!(
+            "The file is {kind}, not CSV: export the library as CSV and send that"
+        ))),
     }
 }

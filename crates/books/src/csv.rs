@@ -16,6 +16,7 @@ use crate::text::clean;
 use crate::{Imported, Isbn, Wanted};
 use columns::Columns;
 use decode::Table;
+pub use decode::other_kind;
 
 /// How many problems a [`Library`] lists; its counters know of all.
 const MAX_PROBLEMS: usize = 1_000;

@@ -22,7 +22,7 @@ pub use book::{
     Author, Edition, Format, Imported, Provider, ReadingStatus, Record, Series, Source, Wanted,
     Work,
 };
-pub use csv::{CsvError, CsvErrorKind, Library, Problem, Row, read_csv};
+pub use csv::{CsvError, CsvErrorKind, Library, Problem, Row, other_kind, read_csv};
 pub use isbn::{Isbn, IsbnError};
 pub use matching::{BookKeys, same_book_key};
 pub use search::{

@@ -59,8 +59,10 @@ pub(super) fn text(bytes: &[u8]) -> Result<Cow<'_, str>, CsvError> {
     Ok(text)
 }
 
-/// What a file is by its first bytes, if it is a well-known other thing.
-fn other_kind(bytes: &[u8]) -> Option<&'static str> {
+/// What a file is by its first bytes, if it is a well-known thing that is no CSV, as in "a JPEG
+/// image". Sixteen bytes are enough.
+#[must_use]
+pub fn other_kind(bytes: &[u8]) -> Option<&'static str> {
     let starts = |magic: &[u8]| bytes.starts_with(magic);
     let at = |offset: usize, magic: &[u8]| {
         bytes
