@@ -575,8 +575,8 @@ fn a_run_with_little_time_looks_at_one_photo_and_hands_over() {
     let job = scan(&app, &[&three[0], &three[1], &three[2]]);
     assert_eq!(app.finish(&job)["status"], "completed");
     let counters = app.counters();
-    // The upload, whose run looks at the first photo, and one run for each of the others.
-    assert_eq!(counters["components"]["scan"]["requests"], 3, "{counters}");
+    // The upload, which may have used most of its time, and one run for each photo.
+    assert_eq!(counters["components"]["scan"]["requests"], 4, "{counters}");
     assert_eq!(app.sandbox.gemini().count(), 3);
     assert_eq!(upload_keys(&app), Vec::<String>::new());
 }
