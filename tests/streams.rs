@@ -108,7 +108,7 @@ fn a_stream_over_its_budget_is_cut_and_goes_on_where_it_stopped() {
         assert_eq!(frames.last() == Some(&Frame::Retry(250)), !over);
         events.extend(frames.into_iter().filter_map(|frame| match frame {
             Frame::Event(event) => Some(event),
-            Frame::Retry(_) | Frame::Heartbeat => None,
+            Frame::Retry(_) | Frame::Heartbeat | Frame::Accepted(_) => None,
         }));
         if over {
             break;
@@ -161,7 +161,7 @@ fn a_silent_stream_beats() {
         match stream.frame().unwrap() {
             Frame::Heartbeat => beats += 1,
             Frame::Event(event) => assert!(!event.is_terminal(), "{event:?}"),
-            Frame::Retry(_) => {}
+            Frame::Retry(_) | Frame::Accepted(_) => {}
         }
     }
     let cancel = app.request("DELETE", &job.status_url).bearer(&job.token);

@@ -10,6 +10,8 @@ pub enum Frame {
     Retry(u64),
     Heartbeat,
     Event(Event),
+    /// What the answer to a request for a job begins with: the data of its `202`.
+    Accepted(Value),
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -86,6 +88,10 @@ fn parse(chunk: &[u8]) -> Frame {
     match lines.as_slice() {
         [": heartbeat"] => Frame::Heartbeat,
         [retry] if retry.starts_with("retry: ") => Frame::Retry(retry[7..].parse().unwrap()),
+        ["event: accepted", data] => {
+            let data = data.strip_prefix("data: ").expect(text);
+            Frame::Accepted(serde_json::from_str(data).expect(text))
+        }
         [id, name, data] => Frame::Event(Event {
             id: id.strip_prefix("id: ").expect(text).to_owned(),
             name: name.strip_prefix("event: ").expect(text).to_owned(),

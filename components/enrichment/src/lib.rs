@@ -7,9 +7,10 @@ use api::request::{self, Enrich};
 use job::create::{CreateError, New, create_with_items};
 use job::enrich::distinct;
 use job::{Item, Limits, Pipeline, Root};
+use platform::attached;
 use platform::config;
 use platform::exchange::{Answer, Exchange};
-use platform::runs;
+use platform::runs::{self, Made};
 
 mod one;
 
@@ -30,16 +31,20 @@ async fn handle(x: &mut Exchange) {
         }
     };
     let result = match (x.request.method.as_str(), route) {
-        ("POST", Route::One) => one::serve(x).await.map(Some),
+        ("POST", Route::One) => match one::serve(x).await {
+            Ok(answer) => {
+                x.send(answer).await;
+                Ok(())
+            }
+            Err(error) => Err(error),
+        },
         ("POST", route) => make(x, route).await,
         _ => Err(ApiError::method_not_allowed("POST, OPTIONS")),
     };
-    let answer = match result {
-        Ok(None) => return,
-        Ok(Some(answer)) => answer,
-        Err(error) => x.failure(&error),
-    };
-    x.send(answer).await;
+    if let Err(error) = result {
+        let answer = x.failure(&error);
+        x.send(answer).await;
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,7 +96,7 @@ impl Route {
 }
 
 /// Makes a job of a request's books, and begins it.
-async fn make(x: &mut Exchange, route: Route) -> Result<Option<Answer>, ApiError> {
+async fn make(x: &mut Exchange, route: Route) -> Result<(), ApiError> {
     let body = x.json_body().await?;
     let enrich = route.read(&body, &x.config.settings.limits)?;
     let given = enrich.job_id.is_some();
@@ -108,18 +113,20 @@ async fn make(x: &mut Exchange, route: Route) -> Result<Option<Answer>, ApiError
         .into_iter()
         .map(Item::wanted)
         .collect();
-    match create_with_items(&x.spin, &x.config.settings, &new, &items).await {
-        Ok(created) => {
-            let answer = route.answer(x, &created.root).await?;
-            runs::begin(x, created, answer, &config::enrichment()).await;
-            Ok(None)
-        }
+    let made = match create_with_items(&x.spin, &x.config.settings, &new, &items).await {
+        Ok(created) => Made::New(Box::new(created)),
         // The same key, or the same request of a first app again, is the same job.
         Err(CreateError::Exists(root))
             if root.route == new.route && (!given || route.is_legacy()) =>
         {
-            Ok(Some(route.answer(x, &root).await?))
+            Made::Known(root)
         }
-        Err(error) => Err(x.not_created(&new.id, error)),
+        Err(error) => return Err(x.not_created(&new.id, error)),
+    };
+    if !route.is_legacy() && attached::is_asked(x) {
+        return attached::begin(x, made, &config::enrichment()).await;
     }
+    let answer = route.answer(x, made.root()).await?;
+    runs::begin(x, made, answer, &config::enrichment()).await;
+    Ok(())
 }

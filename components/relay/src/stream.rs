@@ -313,7 +313,7 @@ impl<'a> Telling<'a> {
             End::Budget => ("budget", None),
             End::Broken(problem) => ("broken", Some(problem)),
         };
-        self.writer.finish();
+        self.writer.finish().await;
         let level = if problem.is_some() { "warn" } else { "info" };
         self.x.spin.log(
             "stream-ended",

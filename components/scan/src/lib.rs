@@ -8,7 +8,7 @@ use api::error::ApiError;
 use job::work::Worker;
 use job::{CsvAnalysis, Pipeline, Root, Scan};
 use platform::exchange::{Answer, Exchange};
-use platform::{Spin, config, runs};
+use platform::{Spin, attached, config, runs};
 use upload::{Route, receive_batch, receive_upload};
 
 platform::component!("scan", handle);
@@ -70,21 +70,21 @@ async fn handle(x: &mut Exchange) {
         ("POST", _) => receive_upload(x, route).await,
         _ => Err(ApiError::method_not_allowed("POST, OPTIONS")),
     };
-    let created = match result {
-        Ok(created) => created,
-        Err(error) => {
-            let answer = x.failure(&error);
-            return x.send(answer).await;
+    let answered = match result {
+        Ok(made) if route.may_stream() && attached::is_asked(x) => {
+            attached::begin(x, made, &worker()).await
         }
+        Ok(made) => match route.answer(x, made.root()).await {
+            Ok(answer) => {
+                runs::begin(x, made, answer, &worker()).await;
+                Ok(())
+            }
+            Err(error) => Err(error),
+        },
+        Err(error) => Err(error),
     };
-    match (route.answer(x, created.root()).await, created) {
-        (Ok(answer), upload::Outcome::Created(created)) => {
-            runs::begin(x, *created, answer, &worker()).await;
-        }
-        (Ok(answer), upload::Outcome::Known(_)) => x.send(answer).await,
-        (Err(error), _) => {
-            let answer = x.failure(&error);
-            x.send(answer).await;
-        }
+    if let Err(error) = answered {
+        let answer = x.failure(&error);
+        x.send(answer).await;
     }
 }

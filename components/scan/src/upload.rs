@@ -8,6 +8,7 @@ use api::upload::{Event, Kind, Upload};
 use job::create::{CreateError, Created, New, Receiver};
 use job::{JobId, Pipeline, Root};
 use platform::exchange::{Answer, Exchange};
+use platform::runs::Made;
 use platform::{Body, Gone, Spin};
 
 use crate::photo::Header;
@@ -55,6 +56,11 @@ impl Route {
         }
     }
 
+    /// Whether its answer may be the job's stream: the first apps know none.
+    pub fn may_stream(self) -> bool {
+        matches!(self, Self::Imports | Self::BatchScan)
+    }
+
     fn kind(self) -> Kind {
         match self {
             Self::Imports | Self::LegacyImport => Kind::Csv,
@@ -71,7 +77,7 @@ impl Route {
 
     /// The answer to whoever made the job, the first time and every time after.
     pub async fn answer(self, x: &Exchange, root: &Root) -> Result<Answer, ApiError> {
-        if matches!(self, Self::Imports | Self::BatchScan) {
+        if self.may_stream() {
             return x.accepted(root).await;
         }
         let (id, token) = (&root.id, x.token(root).await?);
@@ -111,33 +117,15 @@ fn provider(header: Option<&str>) -> String {
     }
 }
 
-/// What an upload came to.
-pub enum Outcome {
-    /// A new job, to be begun.
-    Created(Box<Created>),
-    /// The job that the same upload has made before.
-    Known(Box<Root>),
-}
-
-impl Outcome {
-    /// The job.
-    pub fn root(&self) -> &Root {
-        match self {
-            Self::Created(created) => &created.root,
-            Self::Known(root) => root,
+/// The same upload again is the same job; another job of that name is in the way.
+fn made(x: &Exchange, new: &New, result: Result<Created, Refusal>) -> Result<Made, ApiError> {
+    match result {
+        Ok(created) => Ok(Made::New(Box::new(created))),
+        Err(Refusal::Create(CreateError::Exists(root))) if root.route == new.route => {
+            Ok(Made::Known(root))
         }
-    }
-
-    /// The same upload again is the same job; another job of that name is in the way.
-    fn of(x: &Exchange, new: &New, result: Result<Created, Refusal>) -> Result<Self, ApiError> {
-        match result {
-            Ok(created) => Ok(Self::Created(Box::new(created))),
-            Err(Refusal::Create(CreateError::Exists(root))) if root.route == new.route => {
-                Ok(Self::Known(root))
-            }
-            Err(Refusal::Create(error)) => Err(x.not_created(&new.id, error)),
-            Err(Refusal::Request(error)) => Err(error),
-        }
+        Err(Refusal::Create(error)) => Err(x.not_created(&new.id, error)),
+        Err(Refusal::Request(error)) => Err(error),
     }
 }
 
@@ -162,7 +150,7 @@ impl From<CreateError> for Refusal {
 }
 
 /// Makes a job of files in multipart or raw form.
-pub async fn receive_upload(x: &Exchange, route: Route) -> Result<Outcome, ApiError> {
+pub async fn receive_upload(x: &Exchange, route: Route) -> Result<Made, ApiError> {
     let query = Query::parse(&x.request.query);
     let given = match (route, query.get("jobId")) {
         (Route::Scan | Route::Bookshelf, Some(id)) => Some(api::request::job_id(id)),
@@ -186,18 +174,18 @@ pub async fn receive_upload(x: &Exchange, route: Route) -> Result<Outcome, ApiEr
         // A client that is still sending would not see the answer.
         body.drain(limit).await;
     }
-    Outcome::of(x, &new, result)
+    made(x, &new, result)
 }
 
 /// Makes a job of photos in base64.
-pub async fn receive_batch(x: &Exchange, route: Route) -> Result<Outcome, ApiError> {
+pub async fn receive_batch(x: &Exchange, route: Route) -> Result<Made, ApiError> {
     let limits = &x.config.settings.limits;
     let body = x.body(limits.max_body_bytes).await?;
     let (id, photos) = api::request::scan_batch(&body, limits)?;
     drop(body);
     let new = route.new_job(x, Some(id))?;
     let result = store(x, &new, &photos).await;
-    Outcome::of(x, &new, result)
+    made(x, &new, result)
 }
 
 async fn store(x: &Exchange, new: &New, photos: &[Vec<u8>]) -> Result<Created, Refusal> {

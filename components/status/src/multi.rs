@@ -14,10 +14,10 @@ use job::effects::{Clock, Log};
 use job::observer::{Observer, Position, Step};
 use job::provider::in_millis;
 use job::watch::{Look, Next, Watcher};
+use platform::stream::{headers, spelling};
 use platform::{Answer, Exchange, Gone, Writer};
 use serde_json::json;
 
-use crate::stream::headers;
 use crate::{query, see};
 
 /// The most jobs of one stream.
@@ -43,11 +43,7 @@ enum End {
 pub async fn serve(x: &mut Exchange) -> Result<Option<Answer>, ApiError> {
     let query = query(x);
     let ids = job_ids(query.get("jobIds"))?;
-    let spelling = Spelling {
-        books: query.flag("books"),
-        photoscan: query.get("events") == Some("photoscan"),
-        stall: x.config.settings.stall,
-    };
+    let spelling = spelling(x);
     let last = x
         .request
         .header("last-event-id")
@@ -85,7 +81,7 @@ pub async fn serve(x: &mut Exchange) -> Result<Option<Answer>, ApiError> {
     };
     let (end, events) = follow(x, &mut writer, spelling, &ids, jobs, &mut told).await;
     match end {
-        End::Over | End::Left => writer.finish(),
+        End::Over | End::Left => writer.finish().await,
         End::Budget => {
             // A client that has left needs to know nothing.
             let _ = writer.write(&sse::retry(sse::RETRY_SOON)).await;

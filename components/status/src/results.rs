@@ -46,7 +46,7 @@ pub async fn serve(x: &mut Exchange, id: &str) -> Result<Option<Answer>, ApiErro
     };
     let retention = x.config.settings.retention;
     match write(&x.spin, &mut out, &root, page, &report, retention, answered).await {
-        Ok(()) => out.finish(),
+        Ok(()) => out.finish().await,
         Err(problem) => {
             // The status is sent already: a body cut short says that this is not all.
             out.cut().await;

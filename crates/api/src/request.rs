@@ -378,6 +378,14 @@ pub fn bearer(header: &str) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then_some(token)
 }
 
+/// Whether an `Accept` header names event streams. `*/*` does not: nobody gets one unasked.
+pub fn accepts_event_stream(header: &str) -> bool {
+    header.split(',').any(|range| {
+        let essence = range.split(';').next().unwrap_or_default();
+        essence.trim().eq_ignore_ascii_case("text/event-stream")
+    })
+}
+
 /// Reads a JSON body of bounded size; nesting is bounded by `serde_json` (128).
 fn read<'a, T: Deserialize<'a>>(body: &'a [u8], limit: usize) -> Result<T, ApiError> {
     if body.len() > limit {

@@ -36,6 +36,15 @@ pub fn event(id: &str, name: &str, data: &impl Serialize) -> Vec<u8> {
     bytes
 }
 
+/// The first event of a stream that answers the request for its job: what the `202` would have said.
+/// It has no id: it is no state of the job, and nobody resumes after it.
+pub fn accepted(data: &impl Serialize) -> Vec<u8> {
+    let mut bytes = b"event: accepted\ndata: ".to_vec();
+    bytes.extend_from_slice(&ascii_json(data));
+    bytes.extend_from_slice(b"\n\n");
+    bytes
+}
+
 /// JSON on one line, with `\uXXXX` for everything outside ASCII.
 pub fn ascii_json(value: &impl Serialize) -> Vec<u8> {
     let mut bytes = Vec::new();

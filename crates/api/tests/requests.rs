@@ -3,7 +3,7 @@
 
 use api::error::{ApiError, Code};
 use api::query::Query;
-use api::request::{self, bearer, idempotency_key};
+use api::request::{self, accepts_event_stream, bearer, idempotency_key};
 use api::results::Page;
 use api::upload::{Event, Kind, Upload};
 use bytes::Bytes;
@@ -32,6 +32,25 @@ fn refusal<T: std::fmt::Debug>(result: Result<T, ApiError>) -> (Code, String) {
         .as_str()
         .unwrap_or_default();
     (error.code, field.to_owned())
+}
+
+#[test]
+fn a_stream_is_the_answer_only_to_who_asks_for_it() {
+    for asked in [
+        "text/event-stream",
+        "application/json, Text/Event-Stream;q=0.9",
+    ] {
+        assert!(accepts_event_stream(asked), "{asked}");
+    }
+    for not in [
+        "",
+        "*/*",
+        "text/*",
+        "application/json",
+        "text/event-streams",
+    ] {
+        assert!(!accepts_event_stream(not), "{not}");
+    }
 }
 
 fn enrich(body: Value) -> Result<request::Enrich, ApiError> {

@@ -6,7 +6,7 @@ use crate::document::{Failure, FailureCode, Item, Report, Root, RowCounts, Stage
 use crate::effects::Effects;
 use crate::keys;
 use crate::lease::MAX_EXTRA;
-use crate::run::{Run, Stop, to_json};
+use crate::run::{Expect, Run, Stop, to_json};
 use crate::work::{Done, Worker};
 
 /// Reads CSV files.
@@ -21,7 +21,7 @@ impl<E: Effects> Worker<E> for CsvAnalysis {
 
     async fn work(&self, run: &mut Run<'_, E>) -> Result<Done, Stop> {
         if run.root.stage == Stage::Queued {
-            run.commit(&[], None, |root| root.stage = Stage::Analyzing)
+            run.commit(&[], Expect::Unknown, |root| root.stage = Stage::Analyzing)
                 .await?;
         }
         let Some(bytes) = read_upload(run, 0).await? else {
@@ -64,7 +64,7 @@ impl<E: Effects> Worker<E> for CsvAnalysis {
             Some(run.write_part(keys::report, 1, &to_json(&report)?).await?)
         };
         let wave = wave_size(items.len(), run.settings.wave_items);
-        run.commit(&[], None, |root| {
+        run.commit(&[], Expect::Unknown, |root| {
             root.stage = Stage::Enriching;
             root.total = u32::try_from(items.len()).unwrap_or(u32::MAX);
             root.rows = Some(counts);

@@ -11,7 +11,7 @@ use futures::stream::FuturesUnordered;
 use crate::document::{Item, Root, Stage};
 use crate::effects::{Effects, HttpError, Request, Response, within};
 use crate::provider::{Manners, PATIENCE, ProviderState, retry_after};
-use crate::run::{Run, Stop};
+use crate::run::{Expect, Run, Stop};
 use crate::work::{Done, Worker};
 
 /// What a provider means that has had too many requests and does not say for how long.
@@ -318,8 +318,10 @@ impl<E: Effects> Worker<E> for Enrichment {
 
     async fn work(&self, run: &mut Run<'_, E>) -> Result<Done, Stop> {
         if run.root.stage == Stage::Queued {
-            run.commit(&[], None, |root| root.stage = Stage::Enriching)
-                .await?;
+            run.commit(&[], Expect::Unknown, |root| {
+                root.stage = Stage::Enriching;
+            })
+            .await?;
         }
         let e = run.e;
         // Read for good by the stage before. The root goes on naming them until the next commit,
@@ -355,12 +357,17 @@ impl Enrichment {
             took = run.e.monotonic().saturating_sub(start);
             let succeeded = items.iter().filter(|item| item.succeeded()).count();
             let requests = desks.asked();
-            run.commit(&items, Some(took), |root| {
+            let finished = u32::try_from(items.len()).unwrap_or(u32::MAX);
+            let is_last = run.root.stored().saturating_add(finished) >= run.root.total;
+            let expect = if is_last {
+                Expect::Now
+            } else {
+                Expect::AsBefore
+            };
+            run.commit(&items, expect, |root| {
                 let succeeded = u32::try_from(succeeded).unwrap_or(u32::MAX);
                 root.succeeded += succeeded;
-                root.failed += u32::try_from(items.len())
-                    .unwrap_or(u32::MAX)
-                    .saturating_sub(succeeded);
+                root.failed += finished.saturating_sub(succeeded);
                 root.title = items
                     .iter()
                     .rev()

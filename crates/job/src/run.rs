@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 
 use crate::document::{Failure, Item, MAX_VALUE_BYTES, Part, Root, Stage, VERSION};
 use crate::effects::{Effects, StoreError};
+use crate::feed::Feed;
 use crate::id::JobId;
 use crate::keys;
 use crate::lease::Lease;
@@ -44,6 +45,17 @@ pub enum Stop {
     Damaged(String),
 }
 
+/// When watchers may expect the commit after this one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expect {
+    /// Nobody can tell.
+    Unknown,
+    /// As long after this one as this one comes after the last.
+    AsBefore,
+    /// At once.
+    Now,
+}
+
 /// A run at work on a job.
 pub struct Run<'a, E> {
     /// The world.
@@ -53,12 +65,16 @@ pub struct Run<'a, E> {
     /// The job as this run last wrote or read it.
     pub root: Root,
     lease: Lease,
+    /// Who is told of every commit.
+    feed: Option<&'a Feed>,
     /// Numbers the values that this epoch writes.
     parts: u32,
     /// What was written since the last commit: no root names it yet.
     unnamed: Vec<String>,
     began: Duration,
     last_commit: Option<Duration>,
+    /// When the last root was written, or the run began.
+    written: Duration,
     commits: u32,
 }
 
@@ -71,11 +87,26 @@ impl<'a, E: Effects> Run<'a, E> {
             settings,
             root,
             lease,
+            feed: None,
             parts: 0,
             unnamed: Vec::new(),
             began: e.monotonic(),
             last_commit: None,
+            written: e.monotonic(),
             commits: 0,
+        }
+    }
+
+    /// The same with somebody beside it who is told of every commit.
+    #[must_use]
+    pub fn heard_by(mut self, feed: Option<&'a Feed>) -> Self {
+        self.feed = feed;
+        self
+    }
+
+    async fn tell(&self, root: &Root) {
+        if let Some(feed) = self.feed {
+            feed.tell(root).await;
         }
     }
 
@@ -305,14 +336,14 @@ impl<'a, E: Effects> Run<'a, E> {
     }
 
     /// Makes `change` and the finished `items` part of the job: segment first, then the root.
-    /// `due` is when the next commit may be expected.
+    /// `expect` is when the next commit may be expected.
     ///
     /// # Errors
     /// [`Stop`]: nothing has changed then, or everything has.
     pub async fn commit(
         &mut self,
         items: &[Item],
-        due: Option<Duration>,
+        expect: Expect,
         change: impl FnOnce(&mut Root),
     ) -> Result<(), Stop> {
         if let Some(last) = self.last_commit {
@@ -335,21 +366,27 @@ impl<'a, E: Effects> Run<'a, E> {
             next.leftovers
                 .extend(obsolete.into_iter().map(|part| part.key));
         }
+        self.make_room().await?;
+        self.canceled().await?;
+        self.fence().await?;
         let now = self.e.now();
+        let written = std::mem::replace(&mut self.written, self.e.monotonic());
         next.v = VERSION;
         next.touch(now, self.settings);
         next.seq = self.root.seq + 1;
         next.epoch = self.lease.epoch().clone();
-        next.due = due.map(|due| now.plus(due));
+        next.due = match expect {
+            Expect::Unknown => None,
+            Expect::AsBefore => Some(now.plus(self.written.saturating_sub(written))),
+            Expect::Now => Some(now),
+        };
         next.fresh_until = now.plus(self.settings.lease);
-        self.make_room().await?;
-        self.canceled().await?;
-        self.fence().await?;
         write_root(self.e, &next).await?;
         self.root = next;
         self.unnamed.clear();
         self.last_commit = Some(self.e.monotonic());
         self.commits += 1;
+        self.tell(&self.root).await;
         self.clear_leftovers().await;
         Ok(())
     }
@@ -446,6 +483,8 @@ impl<'a, E: Effects> Run<'a, E> {
         self.ready().await?;
         self.e.set(&keys::end(&end.id), &bytes).await?;
         write_root(self.e, &end).await?;
+        // Whoever hears this may ask for the results at once, and finds them.
+        self.tell(&end).await;
         clear(self.e, &mut end).await?;
         Ok(end)
     }

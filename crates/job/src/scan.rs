@@ -13,7 +13,7 @@ use crate::document::{
 use crate::effects::{Effects, HttpError, Request, within};
 use crate::keys;
 use crate::provider::retry_after;
-use crate::run::{Run, Stop, to_json};
+use crate::run::{Expect, Run, Stop, to_json};
 use crate::work::{Done, Worker};
 
 /// A photo whose analysis was cut off by a dying run is tried this often.
@@ -220,7 +220,7 @@ impl<E: Effects> Worker<E> for Scan {
 
     async fn work(&self, run: &mut Run<'_, E>) -> Result<Done, Stop> {
         if run.root.stage == Stage::Queued {
-            run.commit(&[], None, |root| {
+            run.commit(&[], Expect::Unknown, |root| {
                 root.stage = Stage::Analyzing;
                 root.photos = vec![PhotoState::default(); root.uploads.len()];
             })
@@ -254,7 +254,7 @@ impl Scan {
                 failure: Some(cut_off(self.model(&run.root.uploaded.provider))),
             }
         } else {
-            run.commit(&[], None, |root| {
+            run.commit(&[], Expect::Unknown, |root| {
                 if let Some(photo) = root.photos.get_mut(index) {
                     photo.attempts += 1;
                 }
@@ -269,7 +269,7 @@ impl Scan {
             None => (PhotoStatus::Complete, None),
             Some(failure) => (PhotoStatus::Failed, Some(failure.code)),
         };
-        run.commit(&[], None, |root| {
+        run.commit(&[], Expect::Unknown, |root| {
             if let Some(photo) = root.photos.get_mut(index) {
                 *photo = PhotoState {
                     status,
@@ -333,7 +333,7 @@ impl Scan {
         let report: Part = run.write_part(keys::report, 1, &to_json(&report)?).await?;
         let wave = wave_size(items.len(), run.settings.wave_items);
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        run.commit(&[], None, |root| {
+        run.commit(&[], Expect::Unknown, |root| {
             root.stage = Stage::Enriching;
             root.total = count(items.len());
             root.plan = plan;

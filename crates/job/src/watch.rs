@@ -3,10 +3,12 @@
 
 use std::time::Duration;
 
+use futures::future::{Either, select};
 use serde_json::json;
 
 use crate::document::{Failure, Item, Root, Stage};
 use crate::effects::{Effects, StoreError, Time};
+use crate::feed::Feed;
 use crate::id::JobId;
 use crate::lease::{self, Liveness};
 use crate::observer::{Observer, Step};
@@ -35,6 +37,16 @@ pub enum Look {
 }
 
 impl Look {
+    /// A job that is known to have been worked on just now, or to be over.
+    #[must_use]
+    pub fn of(root: Root) -> Self {
+        if root.stage.is_terminal() {
+            Self::Ended(root)
+        } else {
+            Self::Running(root)
+        }
+    }
+
     /// The job's document, if there is a job.
     #[must_use]
     pub fn root(&self) -> Option<&Root> {
@@ -152,6 +164,16 @@ pub enum Next {
     Over,
 }
 
+/// What the run beside a watcher has said.
+enum Heard {
+    /// This is the job now.
+    Root(Box<Root>),
+    /// Nothing yet.
+    Nothing,
+    /// It says nothing more.
+    Over,
+}
+
 /// Follows one job for one watcher.
 pub struct Watcher<'a, E> {
     e: &'a E,
@@ -161,10 +183,14 @@ pub struct Watcher<'a, E> {
     observer: Observer,
     reader: Reader,
     look: Option<Look>,
+    /// The run beside this watcher, as long as it says anything.
+    feed: Option<&'a Feed>,
     /// The pause before the next look.
     pause: Duration,
     looks: u32,
     began: Duration,
+    /// When the look was begun that is known: what it shows may be as old.
+    looked: Duration,
     tended: Option<Duration>,
 }
 
@@ -187,11 +213,21 @@ impl<'a, E: Effects> Watcher<'a, E> {
             observer,
             reader: Reader::default(),
             look: Some(look),
+            feed: None,
             pause: settings.look_min,
             looks: 1,
             began: e.monotonic(),
+            looked: e.monotonic(),
             tended: None,
         }
+    }
+
+    /// The same beside the job's run: as long as that works, what it commits is heard from it, and
+    /// the store is not looked at.
+    #[must_use]
+    pub fn beside(mut self, feed: &'a Feed) -> Self {
+        self.feed = Some(feed);
+        self
     }
 
     /// How often the store was looked at.
@@ -217,7 +253,7 @@ impl<'a, E: Effects> Watcher<'a, E> {
                     return Next::Gone;
                 };
                 let patient =
-                    self.e.monotonic().saturating_sub(self.began) < self.settings.write_delay * 2;
+                    self.looked.saturating_sub(self.began) < self.settings.write_delay * 2;
                 if self.observer.believe(root, patient) {
                     let now = self.e.now();
                     if let Some(step) = self.observer.next(root, now) {
@@ -255,9 +291,22 @@ impl<'a, E: Effects> Watcher<'a, E> {
     }
 
     async fn look_again(&mut self) {
-        self.e.sleep(self.time_to_next_look()).await;
-        self.pause = (self.pause * 2).min(self.settings.look_max);
+        match self.feed {
+            None => {
+                let pause = self.next_pause();
+                self.e.sleep(pause).await;
+            }
+            Some(feed) => match self.listen(feed).await {
+                Heard::Root(root) => {
+                    self.look = Some(Look::of(*root));
+                    return;
+                }
+                Heard::Nothing => return,
+                Heard::Over => self.feed = None,
+            },
+        }
         self.looks += 1;
+        let asked = self.e.monotonic();
         match look(self.e, self.settings, &self.id).await {
             Ok(look) => {
                 let idle = matches!(look, Look::Idle(_));
@@ -271,26 +320,103 @@ impl<'a, E: Effects> Watcher<'a, E> {
                     tend(self.e, self.settings, self.keyring, &look).await;
                 }
                 self.look = Some(look);
+                self.looked = asked;
             }
             // The store refuses: ask less often, and go on with what is known.
             Err(_) => self.pause = self.settings.look_max,
         }
     }
 
-    /// Commits come when they are due: look closely then, and rarely before and long after.
-    fn time_to_next_look(&self) -> Duration {
-        let due = match &self.look {
-            Some(Look::Running(root)) => root.due,
-            _ => None,
-        };
-        let now = self.e.now();
-        match due {
-            Some(due) if due > now => until_due(due, now, self.settings),
-            _ => self.pause,
+    /// Waits for the run beside this watcher, but not so long that a heartbeat would be late.
+    async fn listen(&self, feed: &Feed) -> Heard {
+        let silence = std::pin::pin!(self.e.sleep(self.settings.look_max));
+        match select(std::pin::pin!(feed.next()), silence).await {
+            Either::Left((Some(root), _)) => Heard::Root(Box::new(root)),
+            Either::Left((None, _)) => Heard::Over,
+            Either::Right(((), _)) => Heard::Nothing,
         }
+    }
+
+    /// How long until the next look: short when a commit is due, else ever longer.
+    fn next_pause(&mut self) -> Duration {
+        if let Some(Look::Running(root)) = &self.look
+            && let Some(pause) = until_due(root, self.e.now(), self.settings)
+        {
+            return pause;
+        }
+        let pause = self.pause;
+        self.pause = (pause * 2).min(self.settings.look_max);
+        pause
     }
 }
 
-fn until_due(due: Time, now: Time, settings: &Settings) -> Duration {
-    due.since(now).min(settings.look_max).max(settings.look_min)
+/// Commits come about when they are due: until shortly before, nobody needs to look; then closely,
+/// and for as long after. `None` when that time is over, or nothing is known of it.
+fn until_due(root: &Root, now: Time, settings: &Settings) -> Option<Duration> {
+    let due = root.due?;
+    let expected = due.since(root.updated);
+    let around = (expected / 8).max(settings.look_min * 4);
+    let left = due.since(now);
+    if left > around {
+        Some((left - around).clamp(settings.look_min, settings.look_max))
+    } else if now < due.plus(around) {
+        Some((expected / 64).clamp(settings.look_min, settings.look_max))
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// A job whose last commit was at 1,000 ms and whose next is expected after so many ms.
+    fn expecting(after: Option<u64>) -> Root {
+        let mut root = json!({
+            "v": 1, "id": "a", "pipeline": "csv_import", "route": "imports", "token": true,
+            "created": 0, "updated": 1000, "expires": 0, "stage": "enriching", "seq": 3,
+            "epoch": {"term": 1, "nonce": "0"}, "fresh_until": 0,
+        });
+        if let Some(after) = after {
+            root["due"] = json!(1000 + after);
+        }
+        serde_json::from_value(root).unwrap()
+    }
+
+    fn pause(after: u64, now: u64) -> Option<u64> {
+        until_due(
+            &expecting(Some(after)),
+            Time(1000 + now),
+            &Settings::local(),
+        )
+        .map(|pause| u64::try_from(pause.as_millis()).unwrap())
+    }
+
+    #[test]
+    fn a_watcher_sleeps_until_shortly_before_a_commit_and_then_looks_closely_for_a_while() {
+        assert_eq!(pause(40, 0), Some(35), "an eighth before it is due");
+        for now in 35..=44 {
+            assert_eq!(pause(40, now), Some(1), "{now}");
+        }
+        assert_eq!(pause(40, 45), None, "it is late: nobody knows how late");
+    }
+
+    #[test]
+    fn what_is_far_away_is_looked_for_now_and_then_and_not_to_the_millisecond() {
+        assert_eq!(pause(6_400, 0), Some(100), "no longer than usual");
+        assert_eq!(pause(6_400, 5_590), Some(10));
+        assert_eq!(pause(6_400, 5_600), Some(100));
+        assert_eq!(pause(6_400, 7_199), Some(100));
+        assert_eq!(pause(6_400, 7_200), None);
+    }
+
+    #[test]
+    fn what_is_due_at_once_is_looked_for_at_once() {
+        assert_eq!(pause(0, 0), Some(1));
+        assert_eq!(pause(0, 4), None);
+        let settings = Settings::local();
+        assert_eq!(until_due(&expecting(None), Time(1000), &settings), None);
+    }
 }

@@ -5,8 +5,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use crate::create::Created;
 use crate::document::{Failure, FailureCode, Root, Stage};
 use crate::effects::{Effects, HttpError, Request, within};
+use crate::feed::Feed;
 use crate::id::{Epoch, JobId};
 use crate::keys;
 use crate::lease::Lease;
@@ -45,9 +47,9 @@ pub trait Worker<E: Effects> {
 
 /// How a run comes by its job.
 #[derive(Debug)]
-pub enum Start {
-    /// It made the job and holds its lease.
-    Holding(Box<Root>, Lease),
+pub enum Start<'a> {
+    /// It made the job and holds its lease; somebody may be beside it who is told of every commit.
+    Holding(Box<Root>, Lease, Option<&'a Feed>),
     /// Another run hands over.
     Given(HandOver),
     /// Somebody noticed that nobody works on it.
@@ -66,13 +68,41 @@ pub struct HandOver {
     pub contended: bool,
 }
 
+/// Works on a job that this invocation has made, once it is sure that it has. `feed` is told of every
+/// commit, and closed when this run's part is done.
+pub async fn begin<E: Effects>(
+    e: &E,
+    settings: &Settings,
+    keyring: &Keyring,
+    created: Created,
+    feed: Option<&Feed>,
+    worker: &impl Worker<E>,
+) {
+    let id = created.root.id.clone();
+    match created.settle(e, settings).await {
+        Ok(Some((root, lease))) => {
+            let start = Start::Holding(Box::new(root), lease, feed);
+            run(e, settings, keyring, &id, start, worker).await;
+        }
+        Ok(None) => e.log("made-twice", json!({"jobId": id})),
+        // Whoever looks at the job next starts it.
+        Err(error) => e.log(
+            "not-settled",
+            json!({"level": "warn", "jobId": id, "message": error.to_string()}),
+        ),
+    }
+    if let Some(feed) = feed {
+        feed.close();
+    }
+}
+
 /// Works on a job until this run's part is done. Logs one line when it ends.
 pub async fn run<E: Effects>(
     e: &E,
     settings: &Settings,
     keyring: &Keyring,
     id: &JobId,
-    start: Start,
+    start: Start<'_>,
     worker: &impl Worker<E>,
 ) {
     let began = e.monotonic();
@@ -106,10 +136,10 @@ async fn attempt<E: Effects>(
     settings: &Settings,
     keyring: &Keyring,
     id: &JobId,
-    start: Start,
+    start: Start<'_>,
     worker: &impl Worker<E>,
 ) -> Outcome {
-    let mut run = match begin(e, settings, id, start).await {
+    let mut run = match take(e, settings, id, start).await {
         Ok(Some(run)) => run,
         Ok(None) => return ("nothing-to-do", None, None),
         Err(stop) => return ("not-begun", None, Some(stop.to_string())),
@@ -149,14 +179,16 @@ async fn attempt<E: Effects>(
     }
 }
 
-async fn begin<'a, E: Effects>(
+async fn take<'a, E: Effects>(
     e: &'a E,
     settings: &'a Settings,
     id: &JobId,
-    start: Start,
+    start: Start<'a>,
 ) -> Result<Option<Run<'a, E>>, Stop> {
     let (lease, seq) = match start {
-        Start::Holding(root, lease) => return Ok(Some(Run::new(e, settings, *root, lease))),
+        Start::Holding(root, lease, feed) => {
+            return Ok(Some(Run::new(e, settings, *root, lease).heard_by(feed)));
+        }
         Start::Given(HandOver {
             epoch,
             seq,

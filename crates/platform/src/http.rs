@@ -183,7 +183,7 @@ impl Responder {
         let mut writer = self.stream(status, &headers);
         // A client that has gone needs no answer.
         let _ = writer.write(body).await;
-        writer.finish();
+        writer.finish().await;
     }
 }
 
@@ -193,7 +193,8 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Writes bytes and flushes them, as one chunk when they fit the platform's window.
+    /// Writes bytes and flushes them, as one chunk when they fit the platform's window. Waits only
+    /// for what was written before.
     ///
     /// # Errors
     /// [`Gone`] when the client is not there any more.
@@ -211,15 +212,21 @@ impl Writer {
             stream.write(&bytes[..now]).map_err(|_| Gone)?;
             bytes = &bytes[now..];
         }
-        stream.flush().map_err(|_| Gone)?;
-        while stream.check_write().map_err(|_| Gone)? == 0 {
-            poll::ready(stream.subscribe()).await;
+        stream.flush().map_err(|_| Gone)
+    }
+
+    /// Waits until everything written is on its way, or nobody wants it any more.
+    async fn flushed(&self) {
+        if let Some((stream, _)) = &self.parts {
+            while let Ok(0) = stream.check_write() {
+                poll::ready(stream.subscribe()).await;
+            }
         }
-        Ok(())
     }
 
     /// Ends the body as it should end.
-    pub fn finish(self) {
+    pub async fn finish(self) {
+        self.flushed().await;
         if let Some((stream, body)) = self.parts {
             drop(stream);
             let _ = OutgoingBody::finish(body, None);
@@ -228,6 +235,7 @@ impl Writer {
 
     /// Breaks the body off, so that the client sees an interrupted transfer.
     pub async fn cut(self) {
+        self.flushed().await;
         if let Some((stream, body)) = self.parts {
             poll::sleep(CUT_DELAY).await;
             drop(stream);
@@ -278,7 +286,7 @@ pub(crate) async fn send(request: Request) -> Result<Response, HttpError> {
         };
         // Whether this went well shows in the answer.
         let _ = writer.write(&request.body).await;
-        writer.finish();
+        writer.finish().await;
     }
     let answer = loop {
         match response.get() {

@@ -1,12 +1,14 @@
 //! The only crate that knows the platform: Spin's key-value store and variables, `wasi:http`,
 //! clocks and randomness, as the effects that the engine asks for.
 
+pub mod attached;
 pub mod config;
 pub mod exchange;
 pub mod http;
 pub mod poll;
 pub mod runs;
 mod spin;
+pub mod stream;
 
 pub use config::Config;
 pub use exchange::{Answer, Exchange};

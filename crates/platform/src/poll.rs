@@ -1,9 +1,10 @@
 //! Waiting for WASI pollables as futures on Spin's executor.
 
 use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Poll, Wake, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use spin_executor::{CancelOnDropToken, push_waker_and_get_token};
@@ -72,7 +73,28 @@ pub async fn sleep(duration: Duration) {
     ready(monotonic_clock::subscribe_duration(nanos)).await;
 }
 
-/// Runs a handler to its end.
+/// Runs a handler to its end. Spin's executor waits for pollables and hears of nothing else: parts
+/// of the handler that wake each other are polled again here, before it waits.
 pub fn run(handler: impl Future<Output = ()>) {
-    spin_executor::run(handler);
+    let woken = Arc::new(Woken::default());
+    let waker = Waker::from(Arc::clone(&woken));
+    let mut handler = pin!(handler);
+    spin_executor::run(poll_fn(|_| {
+        loop {
+            woken.0.store(false, Ordering::Relaxed);
+            let state = handler.as_mut().poll(&mut Context::from_waker(&waker));
+            if state.is_ready() || !woken.0.load(Ordering::Relaxed) {
+                return state;
+            }
+        }
+    }));
+}
+
+#[derive(Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }

@@ -1,8 +1,10 @@
-//! `POST /internal/{component}/{jobId}/run`: how a job's next run is started.
+//! `POST /internal/{component}/{jobId}/run`: how a job's next run is started; and the first run,
+//! which follows the request that makes the job.
 
+use job::create::Created;
 use job::effects::Log;
 use job::work::{self, HandOver, RUN_KEY_HEADER, Start, Worker};
-use job::{JobId, RunMode};
+use job::{JobId, Root, RunMode};
 use serde_json::json;
 
 use api::error::ApiError;
@@ -56,48 +58,71 @@ pub async fn serve(exchange: &mut Exchange, id: &JobId, worker: &impl Worker<Spi
     }
 }
 
-/// Works on a job that this invocation has made, once its client has been answered; or has it
-/// worked on, where a handler does not outlive its answer.
+/// What a request for a job came to.
+pub enum Made {
+    /// A new job, to be worked on.
+    New(Box<Created>),
+    /// The job that the same request has made before.
+    Known(Box<Root>),
+}
+
+impl Made {
+    /// The job.
+    #[must_use]
+    pub fn root(&self) -> &Root {
+        match self {
+            Self::New(created) => &created.root,
+            Self::Known(root) => root,
+        }
+    }
+}
+
+/// Answers the request, and works on the job if it is new; or has it worked on, where a handler does
+/// not outlive its answer.
 pub async fn begin(
     exchange: &mut Exchange,
-    created: job::create::Created,
+    made: Made,
     answer: Answer,
     worker: &impl Worker<Spin>,
 ) {
-    let id = created.root.id.clone();
+    let Made::New(created) = made else {
+        return exchange.send(answer).await;
+    };
     let settings = &exchange.config.settings;
     if settings.run_mode == RunMode::Inline || settings.run_budget.is_some() {
         // There is no later, or not much: the upload may have taken most of what a request may.
-        let given = created.hand_over();
-        let (spin, config) = (&exchange.spin, &exchange.config);
-        let started = work::start(
-            spin,
-            &config.settings,
-            &config.keyring,
-            &created.root,
-            Some(&given),
-        )
-        .await;
-        if let Err(error) = started {
-            spin.log(
-                "start-failed",
-                json!({"level": "warn", "jobId": id, "message": error.to_string()}),
-            );
-        }
+        start_elsewhere(exchange, &created).await;
         return exchange.send(answer).await;
     }
     exchange.send(answer).await;
     let (spin, config) = (&exchange.spin, &exchange.config);
-    match created.settle(spin, &config.settings).await {
-        Ok(Some((root, lease))) => {
-            let start = Start::Holding(Box::new(root), lease);
-            work::run(spin, &config.settings, &config.keyring, &id, start, worker).await;
-        }
-        Ok(None) => spin.log("made-twice", json!({"jobId": id})),
-        // Whoever looks at the job next starts it.
-        Err(error) => spin.log(
-            "not-settled",
-            json!({"level": "warn", "jobId": id, "message": error.to_string()}),
-        ),
+    work::begin(
+        spin,
+        &config.settings,
+        &config.keyring,
+        *created,
+        None,
+        worker,
+    )
+    .await;
+}
+
+/// Has another invocation work on a new job.
+pub(crate) async fn start_elsewhere(exchange: &Exchange, created: &Created) {
+    let (spin, config) = (&exchange.spin, &exchange.config);
+    let given = created.hand_over();
+    let started = work::start(
+        spin,
+        &config.settings,
+        &config.keyring,
+        &created.root,
+        Some(&given),
+    )
+    .await;
+    if let Err(error) = started {
+        spin.log(
+            "start-failed",
+            json!({"level": "warn", "jobId": created.root.id, "message": error.to_string()}),
+        );
     }
 }

@@ -4,14 +4,14 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use futures::future::{Either, select};
+use futures::future::{Either, join, select};
 use job::cancel::{Cancellation, cancel};
 use job::create::{CreateError, Created, New, Receiver, create_with_items};
 use job::effects::Clock;
 use job::observer::{Observer, Position};
 use job::watch::{Look, Next, Watcher, look, tend};
-use job::work::{self, Start};
-use job::{CsvAnalysis, Item, JobId, Pipeline, RunMode, sweep};
+use job::work;
+use job::{CsvAnalysis, Feed, Item, JobId, Pipeline, Root, RunMode, sweep};
 
 use crate::checks::Seen;
 use crate::effects::Process;
@@ -73,21 +73,18 @@ impl Job {
 
     /// Asks for the job until it is accepted.
     fn create(self: Rc<Self>, world: &Rc<World>) {
-        let answered = Rc::new(Cell::new(false));
-        let (job, told) = (Rc::clone(&self), Rc::clone(&answered));
+        let asker = Rc::new(Asker {
+            job: Rc::clone(&self),
+            answered: Cell::new(false),
+            client: RefCell::new(None),
+        });
+        let asking = Rc::clone(&asker);
         world.spawn(
             Role::Creator,
-            move |process| async move {
-                let tell = |id: &JobId| {
-                    if !told.replace(true) {
-                        job.accepted(&process.world, id);
-                    }
-                };
-                serve_creation(&process, job.plan, tell).await;
-            },
+            move |process| async move { serve_creation(&process, &asking).await },
             move |world| {
-                if answered.get() {
-                    return;
+                if asker.answered.get() {
+                    return asker.leave(world);
                 }
                 world.act_in(AGAIN, move |world| self.create(world));
             },
@@ -152,6 +149,63 @@ impl Job {
     }
 }
 
+/// One request for a job.
+struct Asker {
+    job: Rc<Job>,
+    answered: Cell<bool>,
+    /// Who hears of the job in the answer to this request.
+    client: RefCell<Option<Rc<Client>>>,
+}
+
+impl Asker {
+    /// The job is accepted. Answers who listens to the rest of the answer, and whether with books.
+    fn answer(&self, world: &Rc<World>, id: &JobId) -> Option<(Rc<Client>, bool)> {
+        if self.answered.replace(true) {
+            return None;
+        }
+        self.job.accepted(world, id);
+        let with_books = world.scenario.jobs[self.job.plan].attached?;
+        self.job.wait();
+        let client = Rc::new(Client {
+            job: Rc::clone(&self.job),
+            id: id.clone(),
+            name: format!("attached{}", if with_books { " with books" } else { "" }),
+            kind: Kind::Stream { with_books },
+            seen: RefCell::default(),
+        });
+        self.client.replace(Some(Rc::clone(&client)));
+        Some((client, with_books))
+    }
+
+    /// The answer has ended, whichever way: who listened goes on elsewhere.
+    fn leave(&self, world: &Rc<World>) {
+        if let Some(client) = self.client.take() {
+            client.go_on(world);
+        }
+    }
+
+    /// The answer goes on as the job's stream for as long as somebody listens.
+    async fn stream(
+        &self,
+        process: &Process,
+        (client, with_books): (Rc<Client>, bool),
+        root: Root,
+        feed: Option<&Feed>,
+    ) {
+        let world = &process.world;
+        let (settings, keyring) = (&world.scenario.settings, &world.scenario.keyring);
+        let observer = Observer::new(None, with_books, process.now(), settings);
+        let id = root.id.clone();
+        let watcher = Watcher::new(process, settings, keyring, id, observer, Look::of(root));
+        let watcher = match feed {
+            Some(feed) => watcher.beside(feed),
+            None => watcher,
+        };
+        client.follow(process, watcher, with_books).await;
+        self.leave(world);
+    }
+}
+
 /// How late a store may agree that there is a job.
 fn lag(scenario: &Scenario) -> Micros {
     match scenario.variant {
@@ -161,12 +215,12 @@ fn lag(scenario: &Scenario) -> Micros {
 }
 
 /// What the components do with a request that makes a job.
-async fn serve_creation(process: &Process, plan: usize, tell: impl Fn(&JobId)) {
+async fn serve_creation(process: &Process, asker: &Asker) {
     let world = &process.world;
     let scenario = Rc::clone(&world.scenario);
     let settings = &scenario.settings;
-    let plan_no = plan;
-    let plan = &scenario.jobs[plan];
+    let plan_no = asker.job.plan;
+    let plan = &scenario.jobs[plan_no];
     let new = New {
         id: plan.name.clone().unwrap_or_else(|| JobId::random(process)),
         contended: plan.name.is_some(),
@@ -185,13 +239,17 @@ async fn serve_creation(process: &Process, plan: usize, tell: impl Fn(&JobId)) {
     };
     let created = match created {
         Ok(created) => created,
-        Err(CreateError::Exists(root)) => return tell(&root.id),
+        Err(CreateError::Exists(root)) => {
+            if let Some(listener) = asker.answer(world, &root.id) {
+                asker.stream(process, listener, *root, None).await;
+            }
+            return;
+        }
         Err(error) => {
             return world.note(|| format!("#{} cannot create: {error}", process.pid));
         }
     };
-    let id = created.root.id.clone();
-    begin(process, &scenario, created, || tell(&id)).await;
+    begin(process, &scenario, created, asker).await;
 }
 
 async fn receive(process: &Process, new: &New, csv: &[u8]) -> Result<Created, CreateError> {
@@ -220,30 +278,40 @@ async fn receive(process: &Process, new: &New, csv: &[u8]) -> Result<Created, Cr
     result
 }
 
-/// What `platform::runs::begin` does: answer, then work.
-async fn begin(process: &Process, scenario: &Scenario, created: Created, tell: impl Fn()) {
+/// What `platform::runs::begin` and `platform::attached::begin` do: answer, then work; or both at
+/// the same time.
+async fn begin(process: &Process, scenario: &Scenario, created: Created, asker: &Asker) {
     let (settings, keyring) = (&scenario.settings, &scenario.keyring);
-    let (id, pipeline) = (created.root.id.clone(), created.root.pipeline);
+    let world = &process.world;
+    let root = created.root.clone();
     if settings.run_mode == RunMode::Inline {
         let given = created.hand_over();
-        let started = work::start(process, settings, keyring, &created.root, Some(&given)).await;
-        process
-            .world
-            .note(|| format!("#{} started a run: {started:?}", process.pid));
-        return tell();
-    }
-    tell();
-    let Ok(Some((root, lease))) = created.settle(process, settings).await else {
+        let started = work::start(process, settings, keyring, &root, Some(&given)).await;
+        world.note(|| format!("#{} started a run: {started:?}", process.pid));
+        if let Some(listener) = asker.answer(world, &root.id) {
+            asker.stream(process, listener, root, None).await;
+        }
         return;
+    }
+    let listener = asker.answer(world, &root.id);
+    let feed = listener.is_some().then(Feed::default);
+    let feed = feed.as_ref();
+    let work = async {
+        match root.pipeline {
+            Pipeline::BatchEnrichment => {
+                let worker = &scenario.enrichment;
+                work::begin(process, settings, keyring, created, feed, worker).await;
+            }
+            Pipeline::CsvImport | Pipeline::AiScan => {
+                work::begin(process, settings, keyring, created, feed, &CsvAnalysis).await;
+            }
+        }
     };
-    let start = Start::Holding(Box::new(root), lease);
-    match pipeline {
-        Pipeline::BatchEnrichment => {
-            work::run(process, settings, keyring, &id, start, &scenario.enrichment).await;
+    match listener {
+        Some(listener) => {
+            join(asker.stream(process, listener, root.clone(), feed), work).await;
         }
-        Pipeline::CsvImport | Pipeline::AiScan => {
-            work::run(process, settings, keyring, &id, start, &CsvAnalysis).await;
-        }
+        None => work.await,
     }
 }
 
@@ -291,17 +359,22 @@ impl Client {
                 }
             },
             move |world| {
-                if self.seen.borrow().over {
-                    return self.job.done();
-                }
-                let pause = self.pause(world);
-                world.act_in(pause, move |world| self.connect(world));
+                self.go_on(world);
             },
         );
         if role == Role::Stream && world.fault(10.0) {
             let cut = world.below(3_000_000);
             world.kill_in(cut, pid);
         }
+    }
+
+    /// Asks again, if the outcome is not known yet.
+    fn go_on(self: Rc<Self>, world: &Rc<World>) {
+        if self.seen.borrow().over {
+            return self.job.done();
+        }
+        let pause = self.pause(world);
+        world.act_in(pause, move |world| self.connect(world));
     }
 
     fn role(&self) -> Role {
@@ -380,8 +453,14 @@ impl Client {
                 return;
             }
         }
-        let mut watcher = Watcher::new(process, settings, keyring, self.id.clone(), observer, look);
-        let deadline = settings
+        let watcher = Watcher::new(process, settings, keyring, self.id.clone(), observer, look);
+        self.follow(process, watcher, with_books).await;
+    }
+
+    /// Hears what a stream says, until it or the line ends.
+    async fn follow(&self, process: &Process, mut watcher: Watcher<'_, Process>, with_books: bool) {
+        let world = &process.world;
+        let deadline = (world.scenario.settings)
             .stream_budget
             .map(|budget| process.monotonic() + budget);
         loop {
@@ -412,7 +491,8 @@ impl Client {
                 with_books,
                 &saying,
             );
-            world.pass(world.below(2_000)).await;
+            let slow = if world.fault(1.0) { 3_000_000 } else { 2_000 };
+            world.pass(world.below(slow)).await;
             watcher.said(&saying);
         }
     }

@@ -56,6 +56,8 @@ pub(crate) struct JobPlan {
     pub name: Option<JobId>,
     /// How many requests to make it come at about the same time.
     pub creators: u64,
+    /// Whether who makes it asks for its stream as the answer; `true` with books.
+    pub attached: Option<bool>,
     /// Who streams it; `true` with books.
     pub streams: Vec<bool>,
     pub pollers: usize,
@@ -142,7 +144,12 @@ impl Scenario {
             0 => 2,
             _ => 1,
         };
-        let jobs = (0..jobs).map(|n| job(n, &mut rng)).collect();
+        let mut jobs: Vec<JobPlan> = (0..jobs).map(|n| job(n, &mut rng)).collect();
+        // Decided apart, so that a seed's other decisions are what they were without this one.
+        let mut attaching = fastrand::Rng::with_seed(!seed);
+        for job in &mut jobs {
+            job.attached = (attaching.u8(0..3) == 0).then(|| attaching.bool());
+        }
         let hour = 3_600_000_000;
         let jump = (rng.u8(0..10) == 0).then(|| {
             let by = if rng.bool() { hour } else { -hour };
@@ -226,6 +233,7 @@ fn job(n: usize, rng: &mut fastrand::Rng) -> JobPlan {
         readable,
         name: contended.then(|| JobId::from_bytes(rng.u128(..).to_be_bytes())),
         creators: if contended { rng.u64(1..4) } else { 1 },
+        attached: None,
         streams: (0..rng.usize(1..3)).map(|_| rng.bool()).collect(),
         pollers: rng.usize(0..2),
         cancel_after: (rng.u8(0..5) == 0).then(|| rng.u64(0..4_000_000)),

@@ -191,14 +191,16 @@ fn making(c: &mut Components) -> Vec<Operation> {
     let mut all = vec![
         new("importLibrary", "post", "/api/v2/imports", "Import a library")
             .about("A CSV file: an export of Goodreads, StoryGraph or LibraryThing, or any with a column of titles. At most 8 MB and 10,000 rows.")
-            .parameters(&["idempotencyKey"])
+            .parameters(&["idempotencyKey", "books"])
             .takes(json!({"multipart/form-data": form("file", "The CSV file", false), "text/csv": csv}))
+            .answers(200, attached(c))
             .answers(202, answer::<Success<Accepted>>(c, "The job", &["import-accepted"]))
             .fails(c, &uploading),
         new("scanShelf", "post", "/api/batch-scan", "Find the books on photos of shelves")
             .about("1 to 5 photos, JPEG, PNG or WebP, at most 10 MB each. The part may also be named `photos[]`, `photo`, `image` or `file`.")
-            .parameters(&["idempotencyKey", "provider"])
+            .parameters(&["idempotencyKey", "provider", "books", "events"])
             .takes(json!({"multipart/form-data": form("photos", "The photos", true), "image/*": photo()}))
+            .answers(200, attached(c))
             .answers(202, answer::<Success<Accepted>>(c, "The job", &["scan-accepted"]))
             .fails(c, &uploading),
     ];
@@ -208,8 +210,9 @@ fn making(c: &mut Components) -> Vec<Operation> {
     ] {
         let operation = new(id, "post", path, "Look up many books")
             .about("ISBNs as `barcodes`, or `books` by title, author and ISBN: one of the two, at most 1,500.")
-            .parameters(&["idempotencyKey"])
+            .parameters(&["idempotencyKey", "books"])
             .takes(json_of(c.request::<EnrichBody>()))
+            .answers(200, attached(c))
             .answers(202, answer::<Success<Accepted>>(c, "The job", &["enrich-accepted"]))
             .fails(c, &enriching);
         all.push(operation);
@@ -362,6 +365,18 @@ fn stream(c: &mut Components) -> Value {
             "schema": {"type": "string"}, "examples": examples, "x-events": events,
         }},
     })
+}
+
+/// The answer to a request for a job that asks for the job's stream.
+fn attached(c: &mut Components) -> Value {
+    let mut stream = stream(c);
+    stream["description"] = json!(
+        "To `Accept: text/event-stream`: the job's stream, at once. The first event is `accepted`, without an id, \
+         its data the `data` of the `202`. A response that is cut short is to be continued on the job's own stream \
+         with `Last-Event-ID`; whether it is read or not, the job goes on."
+    );
+    stream["content"]["text/event-stream"]["x-events"]["accepted"] = c.answer::<Accepted>();
+    stream
 }
 
 fn results(c: &mut Components) -> Value {
