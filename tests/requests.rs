@@ -431,7 +431,7 @@ fn batches_that_are_none_are_refused() {
 
 #[test]
 fn the_server_says_what_it_can_and_which_limits_it_enforces() {
-    let app = App::start();
+    let app = Setup::new().variable("confidence_threshold", "0.7").start();
     let health = app.get("/health").data(200);
     assert!(health["version"].is_string(), "{health}");
     let capabilities = app.get("/api/v2/capabilities").data(200);
@@ -448,6 +448,7 @@ fn the_server_says_what_it_can_and_which_limits_it_enforces() {
     ] {
         assert_eq!(capabilities["limits"][limit], value, "{limit}");
     }
+    assert_eq!(capabilities["limits"]["confidenceThreshold"], 0.7);
     assert_eq!(capabilities["features"]["sandbox"], true);
 }
 

@@ -45,6 +45,23 @@ test('thirteen books stand on the sample shelf, each in its box', async () => {
 	await page.context().close();
 });
 
+test('what counts as unsure is what the server is configured to', async () => {
+	const strict = await Server.start({ variables: { confidence_threshold: '0.9' } });
+	try {
+		const page = await browser.page(strict);
+		const unsure = page.locator('.books .state.review');
+		await page.getByRole('button', { name: 'Try the sample shelf' }).click();
+		await page.getByRole('heading', { name: '13 books found' }).waitFor();
+		const confidences = (await page.locator('.books .book').allTextContents()).map((text) => Number(text.match(/(\d+)% sure/)[1]));
+		const expected = confidences.filter((percent) => percent < 90).length;
+		assert.ok(expected > 0 && expected < 13, String(confidences));
+		assert.equal(await unsure.count(), expected);
+		await page.context().close();
+	} finally {
+		await strict.stop();
+	}
+});
+
 test('five photos make a scan, six make two', async () => {
 	const page = await browser.page(server);
 	const shelf = Buffer.from(await (await fetch(`${server.url}/sandbox/shelf.jpg`)).arrayBuffer());

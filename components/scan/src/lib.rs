@@ -44,10 +44,13 @@ fn worker() -> FirstStage {
 /// configuration, and its keys are nobody else's.
 fn capabilities(x: &Exchange) -> Answer {
     let features = config::features(x.config.sandbox);
-    x.success(
-        200,
-        &Capabilities::of(env!("CARGO_PKG_VERSION"), features, &x.config.settings),
-    )
+    let capabilities = Capabilities::of(
+        env!("CARGO_PKG_VERSION"),
+        features,
+        &x.config.settings,
+        config::scan().confidence_threshold,
+    );
+    x.success(200, &capabilities)
 }
 
 async fn handle(x: &mut Exchange) {

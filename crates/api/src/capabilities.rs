@@ -5,6 +5,7 @@ use job::{Limits, Settings};
 use serde::Serialize;
 
 use crate::request::MAX_IDEMPOTENCY_KEY;
+use crate::scan::short;
 use crate::status::{POLL, millis};
 
 /// `data` of `GET /api/v2/capabilities`.
@@ -72,11 +73,18 @@ pub struct Enforced {
     pub stream_budget_ms: Option<u64>,
     /// How often to poll.
     pub poll_ms: u64,
+    /// Books seen with less confidence than this, of 0 to 1, are to be reviewed.
+    pub confidence_threshold: f64,
 }
 
 impl Capabilities {
-    /// Of a server with these settings.
-    pub fn of(version: &'static str, features: Features, settings: &Settings) -> Self {
+    /// Of a server with these settings, whose scans need this confidence.
+    pub fn of(
+        version: &'static str,
+        features: Features,
+        settings: &Settings,
+        confidence_threshold: f32,
+    ) -> Self {
         Self {
             version,
             features,
@@ -89,6 +97,7 @@ impl Capabilities {
                 heartbeat_ms: millis(settings.heartbeat),
                 stream_budget_ms: settings.stream_budget.map(millis),
                 poll_ms: millis(POLL),
+                confidence_threshold: short(confidence_threshold),
             },
         }
     }

@@ -76,7 +76,7 @@ impl From<BoundingBox> for Frame {
 }
 
 /// Four decimals: a pixel of the largest photo.
-fn short(value: f32) -> f64 {
+pub(crate) fn short(value: f32) -> f64 {
     shorten(f64::from(value))
 }
 
