@@ -2,35 +2,12 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { Browser, eventually, percent } from './browser.js';
+import { assertComplete, begun, filter, finished, importing, sum } from './library.js';
 import { Server, WATCHABLE } from './server.js';
 
 let server, browser;
 before(async () => ([server, browser] = await Promise.all([Server.start(WATCHABLE), Browser.start()])));
 after(() => Promise.all([server?.stop(), browser?.stop()]));
-
-const importing = async (page) => {
-	await page.getByRole('button', { name: 'Try the sample library' }).click();
-	await page.waitForURL(/#\/jobs\/[\w-]+$/);
-};
-const begun = (page) => eventually('in the middle', async () => (await percent(page)) > 0);
-const finished = (page) => page.getByRole('heading', { name: /\d+ of \d+ books found/ }).waitFor();
-const figure = async (page, name) => Number(await page.locator('.figures div', { has: page.locator('dt', { hasText: new RegExp(`^${name}$`) }) }).locator('dd').textContent());
-const filter = (page, name) => page.locator('.filters span', { hasText: new RegExp(`^${name} `) });
-const sum = async (page, name) => Number(await filter(page, name).locator('b').textContent());
-
-/** The whole library is there, each book once. */
-async function assertComplete(page) {
-	const [rows, books, found, missing, duplicates, rejected] = await Promise.all(['Rows', 'Books', 'Found', 'Not found', 'Duplicates', 'Rows left out'].map((name) => figure(page, name)));
-	assert.equal(rows, 300);
-	assert.equal(books + duplicates + rejected, rows);
-	assert.equal(found + missing, books);
-	assert.equal(await sum(page, 'All'), books);
-	const downloading = page.waitForEvent('download');
-	await page.getByRole('button', { name: 'Download JSON' }).click();
-	const list = JSON.parse(await readFile(await (await downloading).path()));
-	assert.equal(new Set(list.map(({ row }) => row)).size, books);
-	assert.deepEqual(page.problems, []);
-}
 
 test('a library is imported before one’s eyes', async () => {
 	const page = await browser.page(server);

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -8,6 +8,8 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const HOST = process.env.BOOKSTRACK_HOST ?? join(ROOT, 'target/release/host');
+// Compiling the components takes seconds: once is enough for all servers.
+const COMPILED = join(ROOT, 'target/tmp/browser/compiled');
 const SERVING = /^Serving \w+ on (http:\/\/[\d.]+:(\d+))/;
 
 /** The application on a port of its own, with a store that outlives `kill`. */
@@ -21,6 +23,8 @@ export class Server {
 	static async start({ delay = '20ms', sandbox = true, variables = {} } = {}) {
 		const server = new Server();
 		server.#state = await mkdtemp(join(tmpdir(), 'bookstrack-'));
+		await mkdir(COMPILED, { recursive: true });
+		await symlink(COMPILED, join(server.#state, 'compiled'));
 		server.#args = sandbox ? ['--sandbox', '--sandbox-delay', delay] : [];
 		for (const [name, value] of Object.entries({ contact: 'tests@example.org', ...variables })) server.#args.push('--variable', `${name}=${value}`);
 		await server.up();
@@ -58,4 +62,4 @@ export class Server {
 }
 
 /** Steps of 30 books, each of which takes a moment: an import that can be watched for some seconds. */
-export const WATCHABLE = { delay: '400ms', variables: { tuning: 'wave_items=30', open_library_burst: 100, google_books_burst: 100 } };
+export const WATCHABLE = { delay: '300ms', variables: { tuning: 'wave_items=30', open_library_burst: 100, google_books_burst: 100 } };

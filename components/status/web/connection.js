@@ -14,7 +14,7 @@ export function connectionPanel(job) {
 		{ onchange: ({ target }) => job.follower.switchTo(target.value) },
 		h('legend', 'How progress reaches this page'),
 		CHOICES.map(([value, name, what]) =>
-			h('label', h('input', { type: 'radio', name: 'transport', value, checked: value === job.follower.choice }), h('span', name, h('small', `: ${what}`))),
+			h('label', h('input', { type: 'radio', name: 'transport', value }), h('span', name, h('small', `: ${what}`))),
 		),
 	);
 	const rows = CHOICES.slice(1).map(([key, name]) => ({ meter: job.meters[key], cells: [h('td'), h('td'), h('td')], name }));
@@ -31,6 +31,7 @@ export function connectionPanel(job) {
 
 	function render() {
 		choices.disabled = job.over;
+		choices.querySelector(`[value=${job.follower.choice}]`).checked = true;
 		for (const { meter, cells } of rows) {
 			const { messages, bytes, latencyMs } = meter;
 			const values = [messages, bytes, latencyMs >= 0 ? `${Math.round(latencyMs)} ms` : '–'];

@@ -46,12 +46,11 @@ export class Job {
 	#listeners = new Set();
 	#reviewBelow;
 
-	/** `record`, what the browser remembers: {id, token, name, pipeline, createdAt, websocketUrl}; `files`, if this page sent them. */
+	/** `record`, what the browser remembers: {id, token, name, pipeline, createdAt}; `files`, if this page sent them. */
 	constructor(record, reviewBelow, files) {
 		Object.assign(this, { record, files });
 		this.#reviewBelow = reviewBelow;
 		this.url = `/api/v2/imports/${encodeURIComponent(record.id)}`;
-		this.websocketUrl = record.websocketUrl ?? `/ws/progress?jobId=${encodeURIComponent(record.id)}`;
 	}
 
 	get pipeline() {

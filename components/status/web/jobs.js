@@ -29,8 +29,8 @@ export class Jobs {
 	}
 
 	/** Takes an accepted job. */
-	add({ jobId: id, authToken, token = authToken, pipeline, websocketUrl }, name, files) {
-		const record = { id, token, name, pipeline, websocketUrl, createdAt: Date.now() };
+	add({ jobId: id, authToken: token, pipeline }, name, files) {
+		const record = { id, token, name, pipeline, createdAt: Date.now() };
 		if (pipeline === 'ai_scan') keepPhotos(id, files).catch(() => {});
 		this.list = [this.#follow(record, files), ...this.list.filter((job) => job.record.id !== id)];
 		try {

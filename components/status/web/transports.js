@@ -75,8 +75,8 @@ export async function sse(job, signal, heard) {
 /** WebSocket, schema 2.0.0: progress only, the books follow when the job has ended. */
 export function ws(job, signal, heard) {
 	const meter = job.meters.ws.connected();
-	const { token } = job.record;
-	const url = new URL(`${job.websocketUrl}&schema=2.0.0`, location.href);
+	const { id, token } = job.record;
+	const url = new URL(`/ws/progress?jobId=${encodeURIComponent(id)}&schema=2.0.0`, location.href);
 	url.protocol = url.protocol.replace('http', 'ws');
 	return new Promise((resolve, reject) => {
 		// As a subprotocol the token stays out of addresses, and so out of logs.
