@@ -9,7 +9,7 @@ pub mod sse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -26,6 +26,9 @@ use sse::{Event, Stream};
 
 /// Nothing that a test waits for takes this long unless it is broken.
 pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Any free port.
+const ANYWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// A reader's library: 769 books.
 pub const LIBRARY: &[u8] = include_bytes!("../data/goodreads_library_export.csv");
@@ -47,7 +50,7 @@ fn shared() -> &'static Path {
         let lock = File::create(shared.join("lock")).unwrap();
         lock.lock().unwrap();
         // Builds what is stale, and compiles the components for everybody.
-        drop(Process::start(&shared, &[], &[]));
+        drop(Process::start(&shared, ANYWHERE, &[], &[]));
         shared
     })
 }
@@ -69,12 +72,12 @@ struct Process {
 }
 
 impl Process {
-    fn start(state: &Path, build: &[&str], arguments: &[String]) -> Process {
+    fn start(state: &Path, listen: SocketAddr, build: &[&str], arguments: &[String]) -> Process {
         let log = state.join("stderr");
         let mut child = host()
             .arg("up")
             .args(build)
-            .args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"])
+            .args(["--listen", &listen.to_string(), "--admin", "127.0.0.1:0"])
             .arg("--state-dir")
             .arg(state)
             .args(arguments)
@@ -178,7 +181,12 @@ impl Setup {
         let state = tempfile::tempdir().unwrap();
         std::os::unix::fs::symlink(shared.join("compiled"), state.path().join("compiled")).unwrap();
         App {
-            process: Some(Process::start(state.path(), &["--no-build"], &arguments)),
+            process: Some(Process::start(
+                state.path(),
+                ANYWHERE,
+                &["--no-build"],
+                &arguments,
+            )),
             sandbox,
             state,
             arguments,
@@ -226,8 +234,15 @@ impl App {
 
     /// Starts it again on what the store holds, at another address.
     pub fn start_again(&mut self) {
+        self.start_again_at(ANYWHERE);
+    }
+
+    /// Starts it again on what the store holds, at the address where it was, for clients that know
+    /// no other.
+    pub fn start_again_at(&mut self, address: SocketAddr) {
         self.process = Some(Process::start(
             self.state.path(),
+            address,
             &["--no-build"],
             &self.arguments,
         ));
