@@ -5,12 +5,15 @@
 mod app;
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::Duration;
 
 use app::http::{Request, Response};
-use app::{App, Job, Setup};
+use app::{App, Job, Setup, eventually};
+use host::manifest::{Manifest, Route};
 use jsonschema::Validator;
 use serde_json::{Value, json};
+use stand_ins::Fault;
 
 const SHELF: &[u8] = include_bytes!("../components/status/sandbox/shelf.jpg");
 const NOBODY: &str = "00000000-0000-4000-8000-000000000000";
@@ -66,9 +69,14 @@ impl Description {
 
     /// Sends a request of this operation and checks its answer.
     fn check(&mut self, operation: &str, status: u16, request: Request) -> Response {
+        let response = request.send();
+        self.check_response(operation, status, &response);
+        response
+    }
+
+    fn check_response(&mut self, operation: &str, status: u16, response: &Response) {
         let (method, path) = operation.split_once(' ').unwrap();
         let what = format!("{operation} {status}");
-        let response = request.send();
         assert_eq!(response.status(), status, "{what}: {}", response.text());
         let described = &self.document["paths"][path][method];
         assert!(described.is_object(), "{what} is not described");
@@ -94,7 +102,6 @@ impl Description {
                 "{what}: {name}: {value:?}"
             );
         }
-        response
     }
 
     /// Checks what a job's stream says; answers its last id.
@@ -371,6 +378,148 @@ fn base64(bytes: &[u8]) -> String {
     base64::engine::general_purpose::STANDARD.encode(bytes)
 }
 
+/// The errors that nothing here can bring about: a bug, and too many requests for whoever counts
+/// them.
+const NOT_PROVOKED: [&str; 2] = ["INTERNAL_ERROR", "RATE_LIMIT_EXCEEDED"];
+
+#[test]
+fn every_error_is_answered_as_described() {
+    // No job ends here.
+    let app = App::start();
+    app.sandbox.open_library().behave(Fault::Hang.always());
+    let mut d = Description::of(&app);
+    let get = |path: &str| app.request("GET", path);
+    let post = |path: &str| app.request("POST", path);
+    let batch = |body: Value| post("/api/batch-enrich").json(&body);
+    let socket = |query: &str| get(&format!("/ws/progress?{query}"));
+    let upgrade = |query: &str, origin: &str| {
+        socket(query)
+            .header("connection", "upgrade")
+            .header("upgrade", "websocket")
+            .header("sec-websocket-version", "13")
+            .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
+            .header("origin", origin)
+    };
+
+    let held = batch(json!({"books": [{"title": "Babel"}]}));
+    let held = Job::of(&held.send().data(202));
+    let many = vec!["9780743273565"; 1_501];
+    let known = format!("jobId={}&token={}", held.id, held.token);
+    let enrich = "post /api/batch-enrich";
+    let (import, ws) = ("post /api/v2/imports", "get /ws/progress");
+    let mut codes = BTreeSet::new();
+    for (operation, status, code, request) in [
+        (enrich, 400, "INVALID_REQUEST", batch(json!([]))),
+        (import, 400, "MISSING_PARAMETER", post("/api/v2/imports")),
+        (
+            enrich,
+            400,
+            "INVALID_ISBN",
+            batch(json!({"barcodes": ["1"]})),
+        ),
+        (enrich, 400, "EMPTY_BATCH", batch(json!({"books": []}))),
+        (
+            enrich,
+            400,
+            "BATCH_TOO_LARGE",
+            batch(json!({"barcodes": many})),
+        ),
+        (
+            "get /api/v2/imports/{jobId}",
+            401,
+            "UNAUTHORIZED",
+            get(&held.status_url).bearer("wrong"),
+        ),
+        (
+            "get /api/v2/imports/{jobId}",
+            404,
+            "NOT_FOUND",
+            get(&format!("/api/v2/imports/{NOBODY}")),
+        ),
+        (
+            enrich,
+            409,
+            "JOB_EXISTS",
+            batch(json!({"jobId": held.id, "books": [{"title": "Emma"}]})),
+        ),
+        (
+            "get /api/v2/imports/{jobId}/results",
+            409,
+            "NOT_READY",
+            get(&held.results_url),
+        ),
+        (
+            import,
+            413,
+            "FILE_TOO_LARGE",
+            post("/api/v2/imports").body("text/csv", vec![b'a'; (8 << 20) + 1]),
+        ),
+        (
+            import,
+            415,
+            "UNSUPPORTED_MEDIA_TYPE",
+            post("/api/v2/imports").body("image/png", "x"),
+        ),
+        (
+            ws,
+            403,
+            "FORBIDDEN",
+            upgrade(&known, "https://evil.example"),
+        ),
+        (ws, 426, "UPGRADE_REQUIRED", socket(&known)),
+    ] {
+        let response = d.check(operation, status, request);
+        response.error(status, code);
+        codes.insert(code.to_owned());
+    }
+
+    let app = Setup::new().variable("provider_timeout_s", "0.3").start();
+    let behave = |fault: Fault| {
+        app.sandbox.open_library().behave(fault.clone().always());
+        app.sandbox.google_books().behave(fault.always());
+    };
+    let one = "post /api/v2/books/enrich";
+    let isbn = json!({"barcode": "9780743273565"});
+    let look_up = || app.request("POST", "/api/v2/books/enrich").json(&isbn);
+    behave(Fault::Hang);
+    d.check(one, 504, look_up()).error(504, "NETWORK_ERROR");
+    codes.insert("NETWORK_ERROR".to_owned());
+    behave(Fault::Status {
+        code: 500,
+        retry_after: None,
+    });
+    // Until the breakers of both providers are open.
+    eventually("a breaker is open", || {
+        let response = look_up().send();
+        let status = response.status();
+        let code = if status == 502 {
+            "API_ERROR"
+        } else {
+            "CIRCUIT_OPEN"
+        };
+        d.check_response(one, status, &response);
+        response.error(status, code);
+        codes.insert(code.to_owned());
+        status == 503
+    });
+
+    let full = Setup::new().tuning("max_keys=1").start();
+    let request = full
+        .request("POST", "/api/batch-enrich")
+        .json(&json!({"barcodes": ["9780743273565"]}));
+    d.check(enrich, 503, request).error(503, "SERVICE_BUSY");
+    codes.insert("SERVICE_BUSY".to_owned());
+
+    let schema = &d.document["components"]["schemas"]["ErrorCode"];
+    let all = schema["oneOf"].as_array().unwrap().iter();
+    let untried: Vec<&str> = all
+        .map(|code| code["const"].as_str().unwrap())
+        .filter(|code| !codes.contains(*code) && !NOT_PROVOKED.contains(code))
+        .collect();
+    // Tried on every path below.
+    assert_eq!(untried, ["METHOD_NOT_ALLOWED"]);
+}
+
 /// What is refused on every path: other methods, and paths that are none.
 #[test]
 fn refusals_of_every_path_are_described() {
@@ -389,4 +538,27 @@ fn refusals_of_every_path_are_described() {
         d.assert_valid(schema, &response.json(), path);
     }
     app.get("/nothing/here").error(404, "NOT_FOUND");
+}
+
+/// Routes that are nobody's but the application's own and the edge's.
+const INTERNAL: [&str; 1] = ["/ws/session"];
+
+#[test]
+fn every_route_of_the_manifest_is_described() {
+    let app = App::start();
+    let d = Description::of(&app);
+    let manifest = Manifest::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../spin.toml"));
+    let manifest = manifest.unwrap();
+    let undescribed: Vec<&str> = manifest
+        .triggers()
+        .iter()
+        .filter_map(|trigger| match &trigger.route {
+            Route::Pattern(path) => Some(path.as_str()),
+            Route::Private { .. } => None,
+        })
+        // Behind a wildcard the component's own table says what there is.
+        .filter(|route| !route.ends_with("/...") && !INTERNAL.contains(route))
+        .filter(|route| d.document["paths"][*route].is_null())
+        .collect();
+    assert!(undescribed.is_empty(), "{undescribed:?}");
 }
