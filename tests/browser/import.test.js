@@ -87,7 +87,8 @@ test('where streams do not get through, the page asks', async () => {
 	const page = await browser.page(server);
 	await page.route('**/stream?*', (route) => route.abort());
 	await importing(page);
-	await page.getByText('Asking every few seconds').waitFor();
+	// Said still when the job is over, if that was quick.
+	await page.getByText('Asking every few seconds').waitFor({ state: 'attached' });
 	await finished(page);
 	await assertComplete(page);
 	await page.context().close();
