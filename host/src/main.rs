@@ -73,8 +73,8 @@ struct Up {
     /// Start local stand-ins for the metadata and vision providers and use those: no network, no keys, invented data
     #[arg(long)]
     sandbox: bool,
-    /// How long a stand-in takes for every answer; seven times that for a photo
-    #[arg(long, value_name = "DURATION", default_value = "300ms", value_parser = humantime::parse_duration)]
+    /// How long every answer of a stand-in takes
+    #[arg(long, value_name = "DURATION", default_value = "20ms", value_parser = humantime::parse_duration)]
     sandbox_delay: Duration,
     /// Run all build commands first, stale or not
     #[arg(long)]
@@ -89,11 +89,6 @@ struct Up {
     #[arg(long, env = "SPIN_MAX_INSTANCE_COUNT", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     max_instances: u32,
 }
-
-/// Jobs in the sandbox are there to be watched: many small steps, ...
-const SANDBOX_TUNING: &str = "wave_items=30";
-/// ... and photos that take their time: that much more than a catalogue's answer.
-const SANDBOX_VISION: u32 = 6;
 
 fn assignment(text: &str) -> Result<(String, String), &'static str> {
     let (name, value) = text.split_once('=').ok_or("expected name=value")?;
@@ -142,7 +137,6 @@ fn run(up: Up) -> anyhow::Result<()> {
         true => {
             let settings = stand_ins::Settings {
                 delay: up.sandbox_delay,
-                vision_delay: up.sandbox_delay * SANDBOX_VISION,
                 ..stand_ins::Settings::default()
             };
             Some(runtime.block_on(stand_ins::Sandbox::start(settings))?)
@@ -150,9 +144,6 @@ fn run(up: Up) -> anyhow::Result<()> {
     };
     // The stand-ins serve more than every application uses. What is given by hand beats them.
     let mut overrides = sandbox.as_ref().map_or_else(Vec::new, |s| s.variables());
-    if up.sandbox {
-        overrides.push(("tuning".to_owned(), SANDBOX_TUNING.to_owned()));
-    }
     overrides.retain(|(name, _)| manifest.variables.contains_key(name));
     overrides.extend(up.variable.iter().cloned());
     // Before anything slow: what is missing should not be found out after a build.

@@ -41,8 +41,6 @@ pub struct Settings {
     pub ports: Ports,
     /// How long every request takes at least.
     pub delay: Duration,
-    /// How much longer a look at a photo takes.
-    pub vision_delay: Duration,
     /// How much longer a request may take, chosen by `seed` and the request's number.
     pub jitter: Duration,
     /// What `jitter` depends on.
@@ -95,12 +93,8 @@ impl Sandbox {
         let rate = settings.google_books_rate;
         let google_books =
             Server::start(ports.google_books, pace(rate), GoogleBooks(catalogue)).await?;
-        let looking = Pace {
-            delay: settings.delay + settings.vision_delay,
-            ..pace(None)
-        };
-        let gemini = Server::start(ports.gemini, looking.clone(), Gemini(Arc::clone(&eye))).await?;
-        let openai = Server::start(ports.openai, looking, OpenAi(eye)).await?;
+        let gemini = Server::start(ports.gemini, pace(None), Gemini(Arc::clone(&eye))).await?;
+        let openai = Server::start(ports.openai, pace(None), OpenAi(eye)).await?;
         Ok(Sandbox {
             open_library,
             google_books,

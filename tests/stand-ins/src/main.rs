@@ -62,7 +62,7 @@ async fn main() -> anyhow::Result<()> {
             per_second,
             burst: (per_second * 2.0).ceil() as u32,
         }),
-        ..Settings::default()
+        google_books_rate: None,
     })
     .await?;
     for (name, value) in sandbox.variables() {
