@@ -221,7 +221,7 @@ fn every_route_answers_as_described() {
     let several = "get /api/v2/imports/stream";
     let both = format!("/api/v2/imports/stream?jobIds={},{}", job.id, failed.id);
     d.check(several, 200, get(&both));
-    d.check(several, 400, get("/api/v2/imports/stream"));
+    d.check(several, 400, get("/api/v2/imports/stream?jobIds=,"));
 
     // A scan.
     let scanned = post("/api/batch-scan").body("image/jpeg", SHELF);

@@ -7,7 +7,7 @@ mod app;
 use std::time::Duration;
 
 use app::sse::{Event, Frame, Stream};
-use app::{App, Job, LIBRARY, Setup, assert_in_order};
+use app::{App, Job, LIBRARY, Setup, assert_in_order, eventually};
 use serde_json::{Value, json};
 use stand_ins::Fault;
 
@@ -275,4 +275,67 @@ fn titles_from_all_over_the_world_arrive_as_ascii() {
         .map(|event| &event.data["book"]["title"])
         .collect();
     assert_eq!(titles, ["Cien años de soledad", "吾輩は猫である", "𝔊"]);
+}
+
+#[test]
+fn a_stream_that_finds_no_room_says_the_state_and_when_to_come_back() {
+    let (app, job) = waiting("");
+    let other = app.import(&stand_ins::library(10));
+    let several = format!("/api/v2/imports/stream?jobIds={},{}", job.id, other.id);
+    for (path, jobs) in [(&job.sse_url, 1), (&several, 2)] {
+        let request = app.request("GET", path).header("x-stream-budget", "0");
+        let mut stream = Stream::open(request);
+        let frames: Vec<Frame> = std::iter::from_fn(|| stream.frame()).collect();
+        assert!(!stream.is_finished(), "the job is not over");
+        let (first, rest) = frames.split_first().unwrap();
+        let (last, states) = rest.split_last().unwrap();
+        assert_eq!(
+            (first, last, states.len()),
+            (&Frame::Retry(5000), &Frame::Retry(2000), jobs)
+        );
+        assert!(states.iter().all(|frame| matches!(frame, Frame::Event(_))));
+    }
+}
+
+#[test]
+fn no_stream_is_refused_because_the_store_is_busy() {
+    // To an EventSource a refusal would be final.
+    let app = Setup::new()
+        .variable("token_secret", "of-the-test")
+        .argument("--fault")
+        .argument("store-fail=0.2")
+        .start();
+    let mut jobs = Vec::new();
+    eventually("two jobs are made", || {
+        let request = app.request("POST", "/api/v2/imports");
+        let answer = request.form("file", "a.csv", &stand_ins::library(3)).send();
+        if answer.status() == 202 {
+            jobs.push(Job::of(&answer.data(202)));
+        }
+        jobs.len() == 2
+    });
+    let several = format!(
+        "/api/v2/imports/stream?jobIds={},{}",
+        jobs[0].id, jobs[1].id
+    );
+    for path in [&jobs[0].sse_url, &several] {
+        for _ in 0..40 {
+            let request = app.request("GET", path).header("x-stream-budget", "0");
+            let mut stream = Stream::open(request);
+            assert!(matches!(stream.frame(), Some(Frame::Retry(_))));
+            while stream.frame().is_some() {}
+        }
+    }
+}
+
+#[test]
+fn a_job_may_be_named_like_the_stream_of_several() {
+    let app = App::start();
+    let job = app.enrich(&json!({"jobId": "stream", "barcodes": ["9780439708180"]}));
+    app.finish(&job);
+    assert_eq!(app.follow(&job).last().unwrap().name, "completed");
+    let both = app.stream("/api/v2/imports/stream?jobIds=stream").rest();
+    assert_eq!(both, app.follow(&job));
+    let cancel = app.request("DELETE", &job.status_url).bearer(&job.token);
+    cancel.send().data(200);
 }

@@ -1,20 +1,18 @@
 //! `GET /ws/session`: what a socket is told, from the state its job is in to the end of it.
 
-use std::pin::pin;
 use std::time::Duration;
 
 use api::error::ApiError;
 use api::ws::{Schema, legacy_keep_alive};
-use futures::future::{Either, select};
-use futures::stream::{LocalBoxStream, SelectAll, StreamExt, select_all, unfold};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use job::effects::{Clock, Log};
+use futures::stream::{Stream, StreamExt};
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+use job::effects::{Clock, Log, within};
 use job::observer::{Observer, Step};
 use job::provider::in_millis;
 use job::run::{Stop, read_part};
-use job::watch::{Look, Next, Saying, Watcher, look, tend};
+use job::watch::{Look, Saying, Watcher, look, tend, together};
 use job::{Item, Report, Settings};
-use platform::{Answer, Exchange, Gone, Spin, Writer};
+use platform::{Answer, Exchange, Gone, Spin, Writer, stream};
 use serde_json::json;
 
 use crate::frame::{self, COMMENT, Close, Lasting, Told};
@@ -102,26 +100,13 @@ pub async fn serve(
 }
 
 fn headers(session: &Session, waits: bool) -> HeaderMap {
-    let mut headers = HeaderMap::from_iter([
-        (CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
-        (
-            CACHE_CONTROL,
-            HeaderValue::from_static("no-cache, no-transform"),
-        ),
-        (
-            HeaderName::from_static("x-accel-buffering"),
-            HeaderValue::from_static("no"),
-        ),
-        (
-            HeaderName::from_static("x-edge-label"),
-            HeaderValue::from_static(session.schema.name()),
-        ),
-    ]);
+    let mut headers = stream::headers();
     let mut set = |name, value: Option<&str>| {
         if let Some(value) = value.and_then(|value| HeaderValue::from_str(value).ok()) {
             headers.insert(HeaderName::from_static(name), value);
         }
     };
+    set("x-edge-label", Some(session.schema.name()));
     set("x-edge-protocol", session.protocol.as_deref());
     if waits {
         // What one socket waits for is no stream for others.
@@ -143,9 +128,6 @@ struct Telling<'a> {
     events: u32,
     bytes: usize,
 }
-
-/// What is new, and of which job of the socket.
-type News<'a> = SelectAll<LocalBoxStream<'a, (usize, Next)>>;
 
 impl<'a> Telling<'a> {
     async fn tell(&mut self, mut looks: Vec<Look>, hold: Option<Duration>) -> End {
@@ -197,31 +179,23 @@ impl<'a> Telling<'a> {
         }
     }
 
-    /// What there is to say of every job that is not over, as it comes.
-    fn news(&self, looks: Vec<Look>) -> News<'a> {
+    /// What there is to say of every job that is not over, with its place on the socket.
+    fn news(
+        &self,
+        looks: Vec<Look>,
+    ) -> impl Stream<Item = (usize, Option<Box<Saying>>)> + Unpin + use<'a> {
         let (x, settings) = (self.x, self.settings);
-        let jobs = self.session.jobs.iter().zip(&self.told).zip(looks);
-        select_all(
-            jobs.enumerate()
-                .filter(|(_, ((_, told), _))| !told.over)
-                .map(|(index, ((job, told), look))| {
-                    let last = Some(told.position()).filter(|position| position.seq > 0);
-                    let observer = Observer::new(last, false, x.spin.now(), settings);
-                    let keyring = &x.config.keyring;
-                    let id = job.id.clone();
-                    let watcher = Watcher::new(&x.spin, settings, keyring, id, observer, look);
-                    unfold(watcher, move |mut watcher| async move {
-                        let next = watcher.next().await;
-                        match &next {
-                            Next::Over => return None,
-                            Next::Say(saying) => watcher.said(saying),
-                            Next::Gone => {}
-                        }
-                        Some(((index, next), watcher))
-                    })
-                    .boxed_local()
-                }),
-        )
+        let jobs = self.session.jobs.iter().zip(self.told.clone()).zip(looks);
+        let open = jobs.enumerate().filter(|(_, ((_, told), _))| !told.over);
+        together(open.map(|(n, ((job, told), look))| {
+            let last = Some(told.position()).filter(|position| position.seq > 0);
+            let observer = Observer::new(last, false, x.spin.now(), settings);
+            let (id, keyring) = (job.id.clone(), &x.config.keyring);
+            (
+                n,
+                Watcher::new(&x.spin, settings, keyring, id, observer, look),
+            )
+        }))
     }
 
     /// Says what there is to say until there is no more.
@@ -229,9 +203,8 @@ impl<'a> Telling<'a> {
         let mut news = self.news(looks);
         let clock = &self.x.spin;
         let mut token_look = clock.monotonic();
-        let mut open = self.told.iter().filter(|told| !told.over).count();
         let mut close = Close::OVER;
-        while open > 0 {
+        loop {
             let now = clock.monotonic();
             if now >= token_look {
                 token::extend(self.x, self.session).await;
@@ -239,31 +212,22 @@ impl<'a> Telling<'a> {
             }
             let until = self.deadline.map_or(token_look, |at| at.min(token_look));
             let pause = until.saturating_sub(clock.monotonic());
-            let (index, next) = match select(news.next(), pin!(clock.sleep(pause))).await {
-                Either::Left((Some(next), _)) => next,
-                Either::Left((None, _)) => break,
-                Either::Right(_) if self.deadline.is_some_and(|at| at <= clock.monotonic()) => {
-                    return Err(End::Budget);
-                }
-                Either::Right(_) => continue,
-            };
-            match next {
-                Next::Say(saying) => {
-                    self.say(index, &saying).await?;
-                    match saying.step {
-                        Step::Ended(_) => open -= 1,
-                        Step::TimedOut(_) => {
-                            close = Close::STALLED;
-                            open -= 1;
-                        }
-                        _ => {}
+            match within(clock, pause, news.next()).await {
+                Some(Some((n, Some(saying)))) => {
+                    self.say(n, &saying).await?;
+                    if matches!(saying.step, Step::TimedOut(_)) {
+                        close = Close::STALLED;
                     }
                 }
                 // It has been deleted since.
-                Next::Gone | Next::Over => return Ok(Close::NO_JOB),
+                Some(Some((_, None))) => return Ok(Close::NO_JOB),
+                Some(None) => return Ok(close),
+                None if self.deadline.is_some_and(|at| at <= clock.monotonic()) => {
+                    return Err(End::Budget);
+                }
+                None => {}
             }
         }
-        Ok(close)
     }
 
     async fn say(&mut self, index: usize, saying: &Saying) -> Result<(), End> {

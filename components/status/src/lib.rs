@@ -2,7 +2,6 @@
 //! web page.
 
 mod legacy;
-mod multi;
 mod page;
 mod results;
 mod stream;
@@ -28,8 +27,7 @@ const POLL_AFTER: &str = "2";
 /// What a path of this component means.
 enum Route<'a> {
     Status(&'a str),
-    Stream(&'a str),
-    Streams,
+    Stream(Vec<JobId>),
     Results(&'a str),
     Cancel(&'a str),
     Legacy(legacy::Route<'a>),
@@ -37,14 +35,20 @@ enum Route<'a> {
     Asset(&'static page::Asset),
 }
 
-/// The methods of a path, and what it means under each.
-fn route<'a>(method: &str, path: &'a str) -> Result<Route<'a>, ApiError> {
+/// The methods of a path, and what it means under each. A job may be named `stream`: only with
+/// `jobIds` its path is that of the stream of several.
+fn route<'a>(method: &str, path: &'a str, job_ids: Option<&str>) -> Result<Route<'a>, ApiError> {
     let parts: Vec<&str> = path.split('/').skip(1).collect();
     let (get, post, delete) = match parts.as_slice() {
         ["health"] => (Some(Route::Health), None, None),
-        ["api", "v2", "imports", "stream"] => (Some(Route::Streams), None, None),
+        ["api", "v2", "imports", "stream"] if job_ids.is_some() => {
+            let ids = request::job_ids("jobIds", job_ids)?;
+            (Some(Route::Stream(ids)), None, None)
+        }
         ["api", "v2", "imports", id] => (Some(Route::Status(id)), None, Some(Route::Cancel(id))),
-        ["api", "v2", "imports", id, "stream"] => (Some(Route::Stream(id)), None, None),
+        ["api", "v2", "imports", id, "stream"] => {
+            (Some(Route::Stream(vec![request::job_id(id)?])), None, None)
+        }
         ["api", "v2", "imports", id, "results"]
         | ["v1", "jobs", id, "results"]
         | ["v1", "csv" | "scan", "results", id] => (Some(Route::Results(id)), None, None),
@@ -73,10 +77,10 @@ fn route<'a>(method: &str, path: &'a str) -> Result<Route<'a>, ApiError> {
 
 async fn handle(x: &mut Exchange) {
     let (method, path) = (x.request.method.clone(), x.request.path.clone());
-    let result = match route(&method, &path) {
+    let query = query(x);
+    let result = match route(&method, &path, query.get("jobIds")) {
         Ok(Route::Status(id)) => status(x, id).await,
-        Ok(Route::Stream(id)) => stream::serve(x, id).await,
-        Ok(Route::Streams) => multi::serve(x).await,
+        Ok(Route::Stream(ids)) => stream::serve(x, &ids).await,
         Ok(Route::Results(id)) => results::serve(x, id).await,
         Ok(Route::Cancel(id)) => cancel_job(x, id).await,
         Ok(Route::Legacy(route)) => legacy::serve(x, route).await.map(Some),

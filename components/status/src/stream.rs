@@ -1,12 +1,14 @@
-//! The progress stream.
+//! The progress stream, of one job or of several: the events are those of each job's own stream, an
+//! id holds where the reader is in each.
 
 use std::time::Duration;
 
 use api::error::ApiError;
 use api::sse;
 use http::header::HeaderMap;
+use job::JobId;
 use job::effects::Clock;
-use job::observer::{Observer, Position};
+use job::observer::Observer;
 use job::watch::{Look, Watcher};
 use platform::stream::{Telling, follow, headers, spelling};
 use platform::{Answer, Exchange};
@@ -19,33 +21,40 @@ const BUDGET_HEADER: &str = "x-stream-budget";
 /// How soon such a client comes back.
 const RETRY_POLLING: Duration = Duration::from_secs(2);
 
-pub async fn serve(x: &mut Exchange, id: &str) -> Result<Option<Answer>, ApiError> {
-    let id = api::request::job_id(id)?;
-    let look = match see(x, &id).await {
-        // An EventSource takes any error for final: this one is not.
-        Err(error) if error.code == api::Code::ServiceBusy => return come_back(x).await,
-        look => look?,
-    };
-    let Some(root) = look.root() else {
-        return Err(ApiError::no_such_job(&id));
-    };
-    x.authorize(root, false, None).await?;
+pub async fn serve(x: &mut Exchange, ids: &[JobId]) -> Result<Option<Answer>, ApiError> {
     let (query, spelling) = (query(x), spelling(x));
     let last = x
         .request
         .header("last-event-id")
         .or_else(|| query.get("lastEventId"))
-        .and_then(Position::parse);
-    let mut observer = Observer::new(last, spelling.books, x.spin.now(), &x.config.settings);
-    if let Look::Ended(end) = &look {
-        observer.believe(end, false);
-        if observer.has_everything(end) {
-            return Ok(Some(Answer {
-                status: 204,
-                headers: HeaderMap::new(),
-                body: Vec::new(),
-            }));
+        .and_then(|id| sse::positions(id, ids.len()))
+        .unwrap_or_default();
+    let mut jobs = Vec::with_capacity(ids.len());
+    let mut has_everything = true;
+    for (n, id) in ids.iter().enumerate() {
+        let look = match see(x, id).await {
+            // An EventSource takes any error for final: this one is not.
+            Err(error) if error.code == api::Code::ServiceBusy => return come_back(x).await,
+            look => look?,
+        };
+        let Some(root) = look.root() else {
+            return Err(ApiError::no_such_job(id));
+        };
+        x.authorize(root, false, None).await?;
+        let last = last.get(n).copied();
+        let mut observer = Observer::new(last, spelling.books, x.spin.now(), &x.config.settings);
+        if let Look::Ended(end) = &look {
+            observer.believe(end, false);
         }
+        has_everything &= matches!(&look, Look::Ended(end) if observer.has_everything(end));
+        jobs.push((observer, look));
+    }
+    if has_everything {
+        return Ok(Some(Answer {
+            status: 204,
+            headers: HeaderMap::new(),
+            body: Vec::new(),
+        }));
     }
     let (budget, come_back) = if x.request.header(BUDGET_HEADER) == Some("0") {
         (Some(Duration::ZERO), RETRY_POLLING)
@@ -55,15 +64,10 @@ pub async fn serve(x: &mut Exchange, id: &str) -> Result<Option<Answer>, ApiErro
     let Some(writer) = x.stream(200, headers()) else {
         return Ok(None);
     };
-    let (spin, config) = (&x.spin, &x.config);
-    let watcher = Watcher::new(
-        spin,
-        &config.settings,
-        &config.keyring,
-        id.clone(),
-        observer,
-        look,
-    );
+    let (spin, settings, keyring) = (&x.spin, &x.config.settings, &x.config.keyring);
+    let watchers = ids.iter().zip(jobs).map(|(id, (observer, look))| {
+        Watcher::new(spin, settings, keyring, id.clone(), observer, look)
+    });
     let telling = Telling {
         spelling,
         opening: Vec::new(),
@@ -71,7 +75,7 @@ pub async fn serve(x: &mut Exchange, id: &str) -> Result<Option<Answer>, ApiErro
         come_back,
         transport: "sse",
     };
-    follow(x, &id, watcher, writer, telling).await;
+    follow(x, watchers.collect(), writer, telling).await;
     Ok(None)
 }
 

@@ -12,6 +12,8 @@ use crate::error::ApiError;
 
 /// The longest `Idempotency-Key`.
 pub const MAX_IDEMPOTENCY_KEY: usize = 255;
+/// The most jobs that are followed on one stream or socket.
+pub const MAX_FOLLOWED: usize = 20;
 /// The longest token that is worth comparing.
 const MAX_TOKEN: usize = 512;
 
@@ -347,6 +349,28 @@ pub fn job_id(text: &str) -> Result<JobId, ApiError> {
             "must be 1 to 100 characters of A-Z, a-z, 0-9, _ and -",
         )
     })
+}
+
+/// Reads a list of the names of jobs that are to be followed together.
+///
+/// # Errors
+/// `MISSING_PARAMETER`; `INVALID_REQUEST` for a name that is none or is there twice, or for more
+/// than [`MAX_FOLLOWED`].
+pub fn job_ids(parameter: &str, list: Option<&str>) -> Result<Vec<JobId>, ApiError> {
+    let list = list.ok_or_else(|| ApiError::missing(parameter, "name the job to follow"))?;
+    let mut ids = Vec::new();
+    for id in list.split(',') {
+        if ids.len() == MAX_FOLLOWED {
+            let problem = format!("must name at most {MAX_FOLLOWED} jobs");
+            return Err(ApiError::invalid(parameter, problem));
+        }
+        let id = job_id(id)?;
+        if ids.contains(&id) {
+            return Err(ApiError::invalid(parameter, "names a job twice"));
+        }
+        ids.push(id);
+    }
+    Ok(ids)
 }
 
 fn required_job_id(text: Option<&str>) -> Result<JobId, ApiError> {

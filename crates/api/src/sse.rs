@@ -6,7 +6,7 @@
 use std::io;
 use std::time::Duration;
 
-use job::observer::Step;
+use job::observer::{Position, Step};
 use job::watch::Saying;
 use job::{Failure, Pipeline, Root, Stage};
 use serde::Serialize;
@@ -22,6 +22,13 @@ pub const RETRY: Duration = Duration::from_millis(5000);
 pub const RETRY_SOON: Duration = Duration::from_millis(250);
 /// A comment that keeps the line open.
 pub const HEARTBEAT: &[u8] = b": heartbeat\n\n";
+
+/// Reads an id of a stream of `jobs` jobs: where its reader is in each, in order. `None` when it is
+/// none.
+pub fn positions(id: &str, jobs: usize) -> Option<Vec<Position>> {
+    let positions: Option<Vec<Position>> = id.split(',').map(Position::parse).collect();
+    positions.filter(|positions| positions.len() == jobs)
+}
 
 /// Sets the client's reconnection time.
 pub fn retry(after: Duration) -> Vec<u8> {
@@ -92,25 +99,28 @@ pub struct Spelling {
 }
 
 impl Spelling {
-    /// The bytes of what is to be said.
-    pub fn spell(&self, saying: &Saying) -> Vec<u8> {
+    /// The bytes of what is to be said on a stream that has then told this much of each of its
+    /// jobs, in order.
+    pub fn spell(&self, saying: &Saying, told: &[Position]) -> Vec<u8> {
         let root = &saying.root;
+        let each: Vec<String> = told.iter().map(|at| at.id(self.books)).collect();
+        let id = each.join(",");
         let photoscan = self.photoscan && root.pipeline == Pipeline::AiScan;
         let name = |plain, of_photoscan| if photoscan { of_photoscan } else { plain };
         match saying.step {
-            Step::Initialized(at) => event(
-                &at.id(self.books),
+            Step::Initialized(_) => event(
+                &id,
                 name("initialized", "photoscan.progress"),
                 &Initialized::of(root),
             ),
-            Step::Processing(at) => event(
-                &at.id(self.books),
+            Step::Processing(_) => event(
+                &id,
                 name("processing", "photoscan.progress"),
                 &Processing::of(root),
             ),
-            Step::Book(at, index) => match &saying.item {
+            Step::Book(_, index) => match &saying.item {
                 Some(item) => event(
-                    &at.id(self.books),
+                    &id,
                     "book",
                     &BookEvent {
                         index,
@@ -119,21 +129,14 @@ impl Spelling {
                 ),
                 None => Vec::new(),
             },
-            Step::Ended(at) => {
-                let id = at.id(self.books);
-                match (Completed::of(root), photoscan) {
-                    (Some(completed), _) => {
-                        event(&id, name("completed", "photoscan.completed"), &completed)
-                    }
-                    (None, false) => event(&id, "failed", &Failed::of(root)),
-                    (None, true) => event(&id, "photoscan.failed", &PhotoscanFailed::of(root)),
+            Step::Ended(_) => match (Completed::of(root), photoscan) {
+                (Some(completed), _) => {
+                    event(&id, name("completed", "photoscan.completed"), &completed)
                 }
-            }
-            Step::TimedOut(at) => event(
-                &at.id(self.books),
-                "timeout",
-                &TimedOut::of(root, self.stall),
-            ),
+                (None, false) => event(&id, "failed", &Failed::of(root)),
+                (None, true) => event(&id, "photoscan.failed", &PhotoscanFailed::of(root)),
+            },
+            Step::TimedOut(_) => event(&id, "timeout", &TimedOut::of(root, self.stall)),
             Step::Heartbeat => HEARTBEAT.to_vec(),
         }
     }

@@ -176,16 +176,28 @@ pub trait Effects: Store + Http + Clock + Entropy + Log {}
 
 impl<T: Store + Http + Clock + Entropy + Log> Effects for T {}
 
-/// `work`, or [`HttpError::TimedOut`] after `limit`.
-pub(crate) async fn within<C: Clock, T>(
+/// What `work` answers within `limit`; `None` when it takes longer. Work that needs no waiting is
+/// done whatever the limit.
+pub async fn within<C: Clock, T>(
     clock: &C,
     limit: Duration,
-    work: impl Future<Output = Result<T, HttpError>>,
-) -> Result<T, HttpError> {
+    work: impl Future<Output = T>,
+) -> Option<T> {
     let work = std::pin::pin!(work);
     let sleep = std::pin::pin!(clock.sleep(limit));
     match futures::future::select(work, sleep).await {
-        futures::future::Either::Left((result, _)) => result,
-        futures::future::Either::Right(((), _)) => Err(HttpError::TimedOut),
+        futures::future::Either::Left((answer, _)) => Some(answer),
+        futures::future::Either::Right(((), _)) => None,
     }
+}
+
+/// The answer to a request; [`HttpError::TimedOut`] when there is none within `limit`.
+pub(crate) async fn send_within<E: Clock + Http>(
+    e: &E,
+    limit: Duration,
+    request: Request,
+) -> Result<Response, HttpError> {
+    within(e, limit, e.send(request))
+        .await
+        .unwrap_or(Err(HttpError::TimedOut))
 }

@@ -9,7 +9,7 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 
 use crate::document::{Item, Root, Stage};
-use crate::effects::{Effects, HttpError, Request, Response, within};
+use crate::effects::{Effects, HttpError, Request, Response, send_within};
 use crate::provider::{Manners, PATIENCE, ProviderState, retry_after};
 use crate::run::{Expect, Run, Stop};
 use crate::work::{Done, Worker};
@@ -238,7 +238,7 @@ impl Enrichment {
                     return Asked::Refused;
                 }
             }
-            let result = within(e, left(e), e.send(request.clone())).await;
+            let result = send_within(e, left(e), request.clone()).await;
             let timed_out = matches!(result, Err(HttpError::TimedOut));
             let mut pause = RETRY_PAUSE;
             match classify(result) {

@@ -68,6 +68,21 @@ pub enum Step {
     Heartbeat,
 }
 
+impl Step {
+    /// Where the watcher is when this has been said; `None` when that is where it was before.
+    #[must_use]
+    pub fn position(self) -> Option<Position> {
+        match self {
+            Self::Initialized(at)
+            | Self::Processing(at)
+            | Self::Book(at, _)
+            | Self::Ended(at)
+            | Self::TimedOut(at) => Some(at),
+            Self::Heartbeat => None,
+        }
+    }
+}
+
 /// One watcher of one job.
 #[derive(Clone, Debug)]
 pub struct Observer {

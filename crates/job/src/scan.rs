@@ -10,7 +10,7 @@ use crate::document::{
     Failure, FailureCode, Item, Part, PhotoState, PhotoStatus, Pipeline, Report, Root, ScanCounts,
     Stage,
 };
-use crate::effects::{Effects, HttpError, Request, within};
+use crate::effects::{Effects, HttpError, Request, send_within};
 use crate::keys;
 use crate::provider::retry_after;
 use crate::run::{Expect, Run, Stop, to_json};
@@ -165,7 +165,7 @@ impl Scan {
         loop {
             attempt += 1;
             let left = until.saturating_sub(run.e.monotonic());
-            let result = within(run.e, left, run.e.send(request.clone())).await;
+            let result = send_within(run.e, left, request.clone()).await;
             let (failure, pause) = match result {
                 Ok(response) => {
                     let read = model.read(

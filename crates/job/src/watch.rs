@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use futures::future::{Either, select};
+use futures::stream::{Stream, StreamExt, select_all, unfold};
 use serde_json::json;
 
 use crate::document::{Failure, Item, Root, Stage};
@@ -187,7 +188,6 @@ pub struct Watcher<'a, E> {
     feed: Option<&'a Feed>,
     /// The pause before the next look.
     pause: Duration,
-    looks: u32,
     began: Duration,
     /// When the look was begun that is known: what it shows may be as old.
     looked: Duration,
@@ -215,7 +215,6 @@ impl<'a, E: Effects> Watcher<'a, E> {
             look: Some(look),
             feed: None,
             pause: settings.look_min,
-            looks: 1,
             began: e.monotonic(),
             looked: e.monotonic(),
             tended: None,
@@ -230,10 +229,16 @@ impl<'a, E: Effects> Watcher<'a, E> {
         self
     }
 
-    /// How often the store was looked at.
+    /// The job's name.
     #[must_use]
-    pub fn looks(&self) -> u32 {
-        self.looks
+    pub fn id(&self) -> &JobId {
+        &self.id
+    }
+
+    /// Whether its client had everything that there is to say before it connected.
+    #[must_use]
+    pub fn has_everything(&self) -> bool {
+        matches!(&self.look, Some(Look::Ended(end)) if self.observer.has_everything(end))
     }
 
     /// Where the watcher is.
@@ -305,7 +310,6 @@ impl<'a, E: Effects> Watcher<'a, E> {
                 Heard::Over => self.feed = None,
             },
         }
-        self.looks += 1;
         let asked = self.e.monotonic();
         match look(self.e, self.settings, &self.id).await {
             Ok(look) => {
@@ -348,6 +352,28 @@ impl<'a, E: Effects> Watcher<'a, E> {
         self.pause = (pause * 2).min(self.settings.look_max);
         pause
     }
+}
+
+/// Follows several jobs as one: what is to be said of each as it comes, with the number that its
+/// watcher has here; without a saying when the job is no more. Ends when everything has been said of
+/// all. Whatever is taken counts as said.
+pub fn together<'a, E: Effects + 'a>(
+    watchers: impl IntoIterator<Item = (usize, Watcher<'a, E>)>,
+) -> impl Stream<Item = (usize, Option<Box<Saying>>)> + Unpin + 'a {
+    select_all(watchers.into_iter().map(|(number, watcher)| {
+        unfold(Some(watcher), move |watcher| async move {
+            let mut watcher = watcher?;
+            match watcher.next().await {
+                Next::Say(saying) => {
+                    watcher.said(&saying);
+                    Some(((number, Some(saying)), Some(watcher)))
+                }
+                Next::Gone => Some(((number, None), None)),
+                Next::Over => None,
+            }
+        })
+        .boxed_local()
+    }))
 }
 
 /// Commits come about when they are due: until shortly before, nobody needs to look; then closely,

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::create::Created;
 use crate::document::{Failure, FailureCode, Root, Stage};
-use crate::effects::{Effects, HttpError, Request, within};
+use crate::effects::{Effects, HttpError, Request, send_within};
 use crate::feed::Feed;
 use crate::id::{Epoch, JobId};
 use crate::keys;
@@ -350,7 +350,7 @@ pub async fn start<E: Effects>(
         RunMode::Background => START_PATIENCE,
         RunMode::Inline => INLINE_PATIENCE,
     };
-    match within(e, patience, e.send(request)).await {
+    match send_within(e, patience, request).await {
         Ok(response) if matches!(response.status, 200 | 202) => Ok(()),
         Ok(response) => Err(HttpError::Failed(format!("status {}", response.status))),
         Err(HttpError::TimedOut) if settings.run_mode == RunMode::Inline => Ok(()),

@@ -49,13 +49,12 @@ pub async fn begin(
     };
     let x = &*x;
     let (spin, config) = (&x.spin, &x.config);
-    let id = root.id.clone();
     let observer = Observer::new(None, telling.spelling.books, spin.now(), &config.settings);
     let watcher = Watcher::new(
         spin,
         &config.settings,
         &config.keyring,
-        id.clone(),
+        root.id.clone(),
         observer,
         Look::of(root),
     );
@@ -64,7 +63,7 @@ pub async fn begin(
             let feed = Feed::default();
             let watcher = watcher.beside(&feed);
             join(
-                stream::follow(x, &id, watcher, writer, telling),
+                stream::follow(x, vec![watcher], writer, telling),
                 work::begin(
                     spin,
                     &settings,
@@ -78,12 +77,12 @@ pub async fn begin(
         }
         (Made::New(created), None) => {
             join(
-                stream::follow(x, &id, watcher, writer, telling),
+                stream::follow(x, vec![watcher], writer, telling),
                 start_elsewhere(x, &created),
             )
             .await;
         }
-        (Made::Known(_), _) => stream::follow(x, &id, watcher, writer, telling).await,
+        (Made::Known(_), _) => stream::follow(x, vec![watcher], writer, telling).await,
     }
     Ok(())
 }

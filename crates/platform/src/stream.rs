@@ -1,16 +1,15 @@
-//! A job's progress on its way to one client, as server-sent events.
+//! The progress of a job, or of several, on its way to one client, as server-sent events.
 
-use std::pin::pin;
 use std::time::Duration;
 
 use api::query::Query;
 use api::sse::{self, Spelling};
-use futures::future::{Either, select};
+use futures::stream::StreamExt;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use job::JobId;
-use job::effects::{Clock, Log};
+use job::effects::{Log, within};
+use job::observer::Position;
 use job::provider::in_millis;
-use job::watch::{Next, Watcher};
+use job::watch::{Watcher, together};
 use serde_json::json;
 
 use crate::exchange::Exchange;
@@ -20,9 +19,9 @@ use crate::spin::Spin;
 /// Why a stream ended.
 #[derive(Clone, Copy, Debug)]
 enum End {
-    /// The job is over, or this watcher was given up.
+    /// Every job is over, or its watcher was given up.
     Over,
-    /// The job is no more.
+    /// A job is no more; the others are over.
     Gone,
     /// The client went away.
     Left,
@@ -37,13 +36,13 @@ struct Carried {
     bytes: usize,
 }
 
-/// How one client is told of a job.
+/// How one client is told of its jobs.
 pub struct Telling {
     /// In which words.
     pub spelling: Spelling,
-    /// What comes before anything that the job says.
+    /// What comes before anything that a job says.
     pub opening: Vec<u8>,
-    /// How long the answer may last, from the request on; `None`: until the job is over.
+    /// How long the answer may last, from the request on; `None`: until the jobs are over.
     pub budget: Option<Duration>,
     /// How soon the client should come back when that is not long enough.
     pub come_back: Duration,
@@ -78,18 +77,23 @@ pub fn spelling(x: &Exchange) -> Spelling {
     }
 }
 
-/// Writes what the watcher has to say until there is no more to say, nobody to say it to, or no
-/// time. Only a stream that has said everything is finished as it should be: what is cut short is
-/// to be continued.
+/// Writes what the watchers of a stream's jobs have to say until there is no more to say, nobody to
+/// say it to, or no time. Only a stream that has said everything is finished as it should be: what
+/// is cut short is to be continued.
 pub async fn follow(
     x: &Exchange,
-    id: &JobId,
-    mut watcher: Watcher<'_, Spin>,
+    watchers: Vec<Watcher<'_, Spin>>,
     mut writer: Writer,
     telling: Telling,
 ) {
+    let ids: Vec<_> = watchers
+        .iter()
+        .map(|watcher| watcher.id().clone())
+        .collect();
     let mut carried = Carried::default();
-    let end = say(x, &mut watcher, &mut writer, &telling, &mut carried).await;
+    let end = say(x, watchers, &mut writer, &telling, &mut carried)
+        .await
+        .unwrap_or(End::Left);
     match end {
         End::Over | End::Gone | End::Left => writer.finish().await,
         End::Budget => {
@@ -101,9 +105,9 @@ pub async fn follow(
     x.spin.log(
         "stream-ended",
         json!({
-            "jobId": id, "transport": telling.transport, "outcome": end.as_str(),
+            "jobIds": ids, "transport": telling.transport, "outcome": end.as_str(),
             "durationMs": in_millis(x.took()), "events": carried.events,
-            "bytes": carried.bytes, "looks": watcher.looks(), "costs": x.spin.costs(),
+            "bytes": carried.bytes, "costs": x.spin.costs(),
         }),
     );
 }
@@ -121,40 +125,45 @@ impl End {
 
 async fn say(
     x: &Exchange,
-    watcher: &mut Watcher<'_, Spin>,
+    watchers: Vec<Watcher<'_, Spin>>,
     writer: &mut Writer,
     telling: &Telling,
     carried: &mut Carried,
-) -> End {
-    if writer.write(&sse::retry(sse::RETRY)).await.is_err() {
-        return End::Left;
-    }
-    if !telling.opening.is_empty() && writer.write(&telling.opening).await.is_err() {
-        return End::Left;
+) -> Result<End, Gone> {
+    let mut told: Vec<Position> = watchers
+        .iter()
+        .map(|watcher| watcher.observer().position())
+        .collect();
+    let watchers = watchers.into_iter().enumerate();
+    let mut news = together(watchers.filter(|(_, watcher)| !watcher.has_everything()));
+    let mut end = End::Over;
+    writer.write(&sse::retry(sse::RETRY)).await?;
+    if !telling.opening.is_empty() {
+        writer.write(&telling.opening).await?;
     }
     loop {
-        let left = telling.budget.map(|budget| budget.saturating_sub(x.took()));
-        let next = {
-            let next = pin!(watcher.next());
-            match left {
-                None => next.await,
-                Some(left) => match select(next, pin!(x.spin.sleep(left))).await {
-                    Either::Left((next, _)) => next,
-                    Either::Right(((), _)) => return End::Budget,
-                },
+        let next = match telling.budget {
+            None => Some(news.next().await),
+            Some(budget) => {
+                let left = budget.saturating_sub(x.took());
+                within(&x.spin, left, news.next()).await
             }
         };
-        let saying = match next {
-            Next::Say(saying) => saying,
-            Next::Gone => return End::Gone,
-            Next::Over => return End::Over,
+        let (n, saying) = match next {
+            None => return Ok(End::Budget),
+            Some(None) => return Ok(end),
+            Some(Some((_, None))) => {
+                end = End::Gone;
+                continue;
+            }
+            Some(Some((n, Some(saying)))) => (n, saying),
         };
-        let bytes = telling.spelling.spell(&saying);
-        if let Err(Gone) = writer.write(&bytes).await {
-            return End::Left;
+        if let (Some(told), Some(at)) = (told.get_mut(n), saying.step.position()) {
+            *told = at;
         }
+        let bytes = telling.spelling.spell(&saying, &told);
+        writer.write(&bytes).await?;
         carried.events += 1;
         carried.bytes += bytes.len();
-        watcher.said(&saying);
     }
 }

@@ -288,7 +288,7 @@ fn following(c: &mut Components) -> Vec<Operation> {
         204,
         json!({"description": "The jobs are over and the client has their last events"}),
     )
-    .fails(c, &and(LOOKING, &[MissingParameter]));
+    .fails(c, LOOKING);
     all.push(several);
     for (path, id) in [
         ("/api/v2/imports/{jobId}/results", "getResults"),
