@@ -1,17 +1,16 @@
 //! The WebSocket protocol, spoken over plain HTTP: who may connect, what is said when. The edge
 //! holds the sockets; edge/PROTOCOL.md is the contract with it. Nothing is kept between requests.
 
-mod config;
 mod frame;
 mod message;
 mod session;
 mod stream;
 mod token;
+mod trust;
 
 use api::error::ApiError;
-use platform::{Answer, Exchange};
+use platform::{Answer, Exchange, config};
 
-use config::Config;
 use session::Session;
 
 platform::component!("relay", handle);
@@ -32,14 +31,14 @@ async fn answer(x: &mut Exchange) -> Result<Option<Answer>, ApiError> {
     if x.request.path != SESSION {
         return Err(ApiError::upgrade_required());
     }
-    let config = Config::read();
+    let sockets = config::sockets();
     match x.request.method.as_str() {
         "GET" => {
-            let session = Session::of(x, &config)?;
-            stream::serve(x, session, config.hold).await
+            let session = Session::of(x, &sockets)?;
+            stream::serve(x, session, sockets.hold).await
         }
         "POST" => {
-            let session = Session::of(x, &config)?;
+            let session = Session::of(x, &sockets)?;
             message::serve(x, &session).await.map(Some)
         }
         _ => Err(ApiError::method_not_allowed("GET, POST, OPTIONS")),

@@ -10,13 +10,12 @@ use job::effects::Log;
 use job::watch::{Look, look};
 use job::{JobId, Root};
 use platform::Exchange;
+use platform::config::Sockets;
 use serde_json::json;
 
-use crate::config::{Config, Trust};
 use crate::frame::Encoding;
+use crate::trust::Trust;
 
-/// The most jobs that one socket follows.
-pub const MAX_JOBS: usize = 20;
 /// A subprotocol that begins so carries a token.
 const TOKEN_PROTOCOL: &str = "bookstrack-auth.";
 
@@ -34,7 +33,7 @@ pub struct Session {
     pub schema: Schema,
     /// How they are encoded.
     pub encoding: Encoding,
-    /// What they are about, 1 to [`MAX_JOBS`].
+    /// What they are about, 1 to [`request::MAX_FOLLOWED`].
     pub jobs: Vec<Followed>,
     /// The subprotocol to answer with.
     pub protocol: Option<String>,
@@ -47,22 +46,24 @@ impl Session {
     ///
     /// # Errors
     /// What is wrong with it, or with the page it comes from.
-    pub fn of(x: &Exchange, config: &Config) -> Result<Self, ApiError> {
+    pub fn of(x: &Exchange, sockets: &Sockets) -> Result<Self, ApiError> {
         let shown = x.request.header("x-edge-secret");
-        let trust = config.trust(shown);
+        let trust = Trust::of(sockets.edge_secret.as_deref(), shown);
         if trust == Trust::Nothing && shown.is_some() {
             x.spin.log(
                 "edge-secret-wrong",
                 json!({"level": "warn", "message": "what this edge says is not believed"}),
             );
         }
+        // A refusal gives nobody a right, whoever names the page.
+        let origin = x.request.header("x-edge-origin");
+        if origin.is_some_and(|origin| !x.config.cors.allow(origin)) {
+            return Err(ApiError::forbidden_origin());
+        }
         let said = |name| {
             let header = x.request.header(name);
             header.filter(|_| trust != Trust::Nothing)
         };
-        if said("x-edge-origin").is_some_and(|origin| !x.config.cors.allow(origin)) {
-            return Err(ApiError::forbidden_origin());
-        }
         let query = Query::parse(&x.request.query);
         let offered: Vec<&str> = said("x-edge-protocol")
             .unwrap_or_default()
@@ -118,24 +119,15 @@ impl Session {
 
 /// The jobs that a query names, each with the token in its place.
 fn jobs(ids: Option<&str>, tokens: &[&str]) -> Result<Vec<Followed>, ApiError> {
-    let ids = ids.ok_or_else(|| ApiError::missing("jobId", "name the job to follow"))?;
-    let mut jobs: Vec<Followed> = Vec::new();
-    for (n, id) in ids.split(',').enumerate() {
-        if n == MAX_JOBS {
-            let problem = format!("must name at most {MAX_JOBS} jobs");
-            return Err(ApiError::invalid("jobId", problem));
-        }
-        let id = request::job_id(id)?;
-        if jobs.iter().any(|job| job.id == id) {
-            return Err(ApiError::invalid("jobId", "names a job twice"));
-        }
+    let ids = request::job_ids("jobId", ids)?;
+    let jobs = ids.into_iter().enumerate().map(|(n, id)| {
         let token = tokens.get(n).filter(|token| !token.is_empty());
-        jobs.push(Followed {
+        Followed {
             id,
             token: token.map(|&token| token.to_owned()),
-        });
-    }
-    Ok(jobs)
+        }
+    });
+    Ok(jobs.collect())
 }
 
 impl Followed {

@@ -182,6 +182,29 @@ pub fn scan() -> Scan {
     }
 }
 
+/// How long a socket waits for its job to appear, unless configured otherwise, in seconds.
+const SOCKET_HOLD_S: f64 = 30.0;
+/// The longest that can be configured, in seconds.
+const LONGEST_SOCKET_HOLD_S: f64 = 600.0;
+
+/// What the operator says about sockets.
+pub struct Sockets {
+    /// Shared with the edge; `None`: there is none.
+    pub edge_secret: Option<String>,
+    /// How long a socket waits for its job to appear.
+    pub hold: Duration,
+}
+
+/// The sockets as configured.
+#[must_use]
+pub fn sockets() -> Sockets {
+    let hold = number("socket_hold_s", SOCKET_HOLD_S);
+    Sockets {
+        edge_secret: Some(variable("edge_secret")).filter(|secret| !secret.is_empty()),
+        hold: Duration::from_secs_f64(hold.min(LONGEST_SOCKET_HOLD_S)),
+    }
+}
+
 /// What is configured, for clients to see.
 #[must_use]
 pub fn features(sandbox: bool) -> Features {
