@@ -17,7 +17,7 @@ use http::{
 };
 use hyper::{body::Incoming, upgrade::Upgraded};
 use hyper_util::rt::TokioIo;
-use std::{net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 use tokio::sync::Semaphore;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -41,13 +41,28 @@ pub(crate) struct Gate {
 }
 
 /// The sockets of one server, and when they are to end.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(crate) struct Lifetime {
     pub(crate) tasks: TaskTracker,
     /// Begin to end.
     pub(crate) shutdown: CancellationToken,
     /// End now.
     pub(crate) abort: CancellationToken,
+}
+
+impl Lifetime {
+    /// Ends everything, by force what has not ended after `drain`.
+    pub(crate) async fn end(&self, drain: Duration) {
+        self.shutdown.cancel();
+        self.tasks.close();
+        if tokio::time::timeout(drain, self.tasks.wait())
+            .await
+            .is_err()
+        {
+            self.abort.cancel();
+            self.tasks.wait().await;
+        }
+    }
 }
 
 fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {

@@ -12,7 +12,8 @@
 //! # Ok(()) }
 //! ```
 //!
-//! A program that contains the application implements [`Upstream`] instead of using [`HttpUpstream`].
+//! A program that contains the application implements [`Upstream`] instead of using [`HttpUpstream`]; one that serves HTTP itself hands
+//! handshakes over with [`Edge::upgrade`].
 
 mod answer;
 mod backoff;
@@ -65,6 +66,8 @@ struct Shared {
     connections: limits::Limiter<IpAddr>,
     gate: handshake::Gate,
     proxy: proxy::Proxy,
+    /// The sockets that came to a server that is not the edge's.
+    handed_over: handshake::Lifetime,
 }
 
 impl Edge {
@@ -112,6 +115,7 @@ impl Edge {
                 connections,
                 gate,
                 proxy,
+                handed_over: handshake::Lifetime::default(),
             }),
         })
     }

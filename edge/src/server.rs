@@ -1,7 +1,7 @@
 //! Accepting connections, and letting go of them.
 
 use crate::{
-    Edge, answer,
+    Edge, Shared, answer,
     handshake::{Connection, Lifetime, is_handshake},
     headers::Client,
     limits::address_key,
@@ -77,11 +77,7 @@ impl Edge {
         tls: Option<TlsAcceptor>,
         shutdown: impl Future<Output = ()> + Send,
     ) {
-        let lifetime = Lifetime {
-            tasks: TaskTracker::new(),
-            shutdown: CancellationToken::new(),
-            abort: CancellationToken::new(),
-        };
+        let lifetime = Lifetime::default();
         let mut shutdown = std::pin::pin!(shutdown);
         loop {
             let (stream, address) = select! {
@@ -108,15 +104,39 @@ impl Edge {
             });
         }
         drop(listener);
-        lifetime.shutdown.cancel();
-        lifetime.tasks.close();
-        if tokio::time::timeout(self.shared.config.times.drain, lifetime.tasks.wait())
-            .await
-            .is_err()
-        {
-            lifetime.abort.cancel();
-            lifetime.tasks.wait().await;
-        }
+        lifetime.end(self.shared.config.times.drain).await;
+    }
+
+    /// Whether a request asks for a WebSocket where there is one. What asks for one elsewhere is an ordinary request.
+    pub fn is_asked_for<B>(&self, request: &Request<B>) -> bool {
+        let path = request.uri().path();
+        is_handshake(request)
+            && self
+                .shared
+                .config
+                .socket_paths
+                .iter()
+                .any(|known| known == path)
+    }
+
+    /// Answers a handshake that came to a server of another kind, from `client`, by HTTP. If the answer is `101` and that server lets hyper
+    /// upgrade the connection, the socket is served in a task of its own until [`shut_down`](Self::shut_down).
+    pub async fn upgrade(&self, request: Request<Incoming>, client: IpAddr) -> Response<Body> {
+        let client = Client {
+            address: client,
+            is_tls: false,
+        };
+        let Shared {
+            gate, handed_over, ..
+        } = &*self.shared;
+        gate.admit(request, &client, handed_over).await
+    }
+
+    /// Closes the sockets that came by [`upgrade`](Self::upgrade) with 1012; what is still open after
+    /// [`Times::drain`](crate::Times::drain) is dropped. There can be no others afterwards.
+    pub async fn shut_down(&self) {
+        let drain = self.shared.config.times.drain;
+        self.shared.handed_over.end(drain).await;
     }
 
     async fn serve_connection(
@@ -174,7 +194,7 @@ impl Edge {
         if path == config.session_path {
             return answer::refuse(StatusCode::NOT_FOUND, "NOT_FOUND", "no such route");
         }
-        if is_handshake(&request) && config.socket_paths.iter().any(|known| known == path) {
+        if self.is_asked_for(&request) {
             return self.shared.gate.admit(request, client, lifetime).await;
         }
         let request = request.map(|body| body.map_err(BodyError::new).boxed_unsync());

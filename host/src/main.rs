@@ -222,7 +222,7 @@ async fn serve(
     let told = told_to_end()?;
     std::io::stdout().write_all(announcement.as_bytes())?;
     let sockets = match edge::secret(&variables) {
-        Some(secret) => Some(Sockets::start(app.clone(), secret, PATIENCE).await?),
+        Some(secret) => Some(Sockets::new(app.clone(), secret, PATIENCE)?),
         None => None,
     };
     server::serve(listener, app, sockets, told, PATIENCE).await?;

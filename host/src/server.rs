@@ -61,7 +61,9 @@ pub async fn serve(
             let (app, sockets) = (app.clone(), sockets.clone());
             async move {
                 let response = match sockets {
-                    Some(sockets) if sockets.are_asked_for(&request) => sockets.open(request).await,
+                    Some(sockets) if sockets.are_asked_for(&request) => {
+                        sockets.open(request, client.ip()).await
+                    }
                     _ => app.handle(request, client).await,
                 };
                 Ok::<_, std::convert::Infallible>(response)
