@@ -52,8 +52,8 @@ pub struct Limits {
     pub streams: usize,
     /// Proxied event streams of one address.
     pub streams_per_address: usize,
-    /// Proxied event streams of one path.
-    pub streams_per_path: usize,
+    /// Proxied event streams of one path and query.
+    pub streams_per_target: usize,
     /// Bytes in one request body.
     pub body_bytes: usize,
     /// Bytes in one event of an upstream stream.
@@ -73,7 +73,7 @@ impl Default for Limits {
             upstream_sessions: 400,
             streams: 400,
             streams_per_address: 64,
-            streams_per_path: 64,
+            streams_per_target: 64,
             body_bytes: 64 * 1024 * 1024,
             event_bytes: 16 * 1024 * 1024,
         }

@@ -26,7 +26,7 @@ pub(crate) struct Proxy {
     times: Times,
     metrics: Arc<Metrics>,
     streams_by_address: Limiter<IpAddr>,
-    streams_by_path: Limiter<String>,
+    streams_by_target: Limiter<String>,
 }
 
 type StreamPermit = (Permit<IpAddr>, Permit<String>);
@@ -94,7 +94,7 @@ impl Proxy {
             times,
             metrics,
             streams_by_address: Limiter::new(streams),
-            streams_by_path: Limiter::new(streams),
+            streams_by_target: Limiter::new(streams),
         }
     }
 
@@ -235,11 +235,11 @@ impl Proxy {
             .streams_by_address
             .acquire(address_key(client.address), self.limits.streams_per_address)
             .ok()?;
-        let by_path = self
-            .streams_by_path
-            .acquire(uri.path().to_owned(), self.limits.streams_per_path)
+        let by_target = self
+            .streams_by_target
+            .acquire(uri.to_string(), self.limits.streams_per_target)
             .ok()?;
-        Some((by_address, by_path))
+        Some((by_address, by_target))
     }
 
     fn deny_budget(&self, parts: &mut Parts) {

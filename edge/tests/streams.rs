@@ -236,7 +236,7 @@ async fn over_the_cap_a_stream_has_no_budget() {
     for accept in [&[("accept", "text/event-stream")][..], &[]] {
         let app = App::start().await;
         let mut config = config();
-        config.limits.streams_per_path = 2;
+        config.limits.streams_per_target = 2;
         config.limits.streams_per_address = 3;
         let edge = Served::start(config, &app).await;
         for name in ["a", "b", "c"] {
@@ -246,7 +246,7 @@ async fn over_the_cap_a_stream_has_no_budget() {
         let mut open = Vec::new();
         for path in [
             "/events/a",
-            "/events/a?other=query",
+            "/events/a",
             "/events/a",
             "/events/b",
             "/events/c",
