@@ -35,6 +35,9 @@ struct Arguments {
     /// WebSockets open at the same time, of one address
     #[arg(long, default_value_t = edge::Limits::default().sockets_per_address)]
     max_sockets_per_address: usize,
+    /// Streams that WebSockets are fed from, one for all that see the same; each holds an instance of the application
+    #[arg(long, default_value_t = edge::Limits::default().upstream_sessions)]
+    max_sessions: usize,
     /// Event streams open at the same time, in all
     #[arg(long, default_value_t = edge::Limits::default().streams)]
     max_streams: usize,
@@ -83,6 +86,7 @@ async fn main() -> anyhow::Result<()> {
         .limits
         .connections_per_address
         .max(arguments.max_sockets_per_address * 2);
+    config.limits.upstream_sessions = arguments.max_sessions;
     config.limits.streams = arguments.max_streams;
     config.limits.streams_per_address = arguments.max_streams_per_address;
     let tls = match (&arguments.tls_cert, &arguments.tls_key) {
