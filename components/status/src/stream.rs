@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use api::error::ApiError;
 use api::sse;
-use http::header::HeaderMap;
+use http::header::{HeaderMap, HeaderName, HeaderValue};
 use job::JobId;
 use job::effects::Clock;
 use job::observer::Observer;
@@ -18,6 +18,8 @@ use crate::{query, see};
 /// Where something in front of the application has no room for another stream, it asks for one
 /// that ends at once: the client polls then.
 const BUDGET_HEADER: &str = "x-stream-budget";
+/// Tells an edge which events end a stream: a runtime that fails may end the body as if all were well.
+const EDGE_TERMINAL: HeaderName = HeaderName::from_static("x-edge-terminal");
 /// How soon such a client comes back.
 const RETRY_POLLING: Duration = Duration::from_secs(2);
 
@@ -61,7 +63,9 @@ pub async fn serve(x: &mut Exchange, ids: &[JobId]) -> Result<Option<Answer>, Ap
     } else {
         (x.config.settings.stream_budget, sse::RETRY_SOON)
     };
-    let Some(writer) = x.stream(200, headers()) else {
+    let mut headers = headers();
+    headers.insert(EDGE_TERMINAL, HeaderValue::from_static(sse::ENDS));
+    let Some(writer) = x.stream(200, headers) else {
         return Ok(None);
     };
     let (spin, settings, keyring) = (&x.spin, &x.config.settings, &x.config.keyring);

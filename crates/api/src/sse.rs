@@ -23,6 +23,9 @@ pub const RETRY_SOON: Duration = Duration::from_millis(250);
 /// A comment that keeps the line open.
 pub const HEARTBEAT: &[u8] = b": heartbeat\n\n";
 
+/// The names of the events after which a stream says no more of a job.
+pub const ENDS: &str = "completed, failed, timeout, photoscan.completed, photoscan.failed";
+
 /// Reads an id of a stream of `jobs` jobs: where its reader is in each, in order. `None` when it is
 /// none.
 pub fn positions(id: &str, jobs: usize) -> Option<Vec<Position>> {
