@@ -298,6 +298,24 @@ fn a_stream_that_finds_no_room_says_the_state_and_when_to_come_back() {
 }
 
 #[test]
+fn a_stream_whose_reader_has_left_makes_room() {
+    let app = Setup::new()
+        .variable("provider_timeout_s", "20")
+        .tuning("heartbeat=600000")
+        .argument("--max-instances")
+        .argument("4")
+        .start();
+    app.sandbox.open_library().behave(Fault::Hang.always());
+    let job = app.import(&stand_ins::library(10));
+    for _ in 0..12 {
+        eventually("there is room for another stream", || {
+            let (head, _) = app.request("GET", &job.sse_url).open();
+            head.status == 200
+        });
+    }
+}
+
+#[test]
 fn no_stream_is_refused_because_the_store_is_busy() {
     // To an EventSource a refusal would be final.
     let app = Setup::new()

@@ -175,7 +175,8 @@ impl<'a> Telling<'a> {
             if spin.monotonic() >= until {
                 return Err(End::Close(Close::NO_JOB));
             }
-            spin.sleep(self.settings.look_max).await;
+            let pause = spin.sleep(self.settings.look_max);
+            self.writer.unless_gone(pause).await?;
         }
     }
 
@@ -212,7 +213,8 @@ impl<'a> Telling<'a> {
             }
             let until = self.deadline.map_or(token_look, |at| at.min(token_look));
             let pause = until.saturating_sub(clock.monotonic());
-            match within(clock, pause, news.next()).await {
+            let next = self.writer.unless_gone(news.next());
+            match within(clock, pause, next).await.transpose()? {
                 Some(Some((n, Some(saying)))) => {
                     self.say(n, &saying).await?;
                     if matches!(saying.step, Step::TimedOut(_)) {

@@ -1,7 +1,9 @@
 //! `wasi:http` in and out, as the components and the engine want it.
 
+use std::pin::pin;
 use std::time::Duration;
 
+use futures::future::{Either, select};
 use http::header::{CONTENT_LENGTH, HeaderMap};
 use wasi::http::outgoing_handler;
 use wasi::http::types::{
@@ -16,6 +18,8 @@ use crate::poll;
 
 /// How much is read at once.
 const READ_SIZE: u64 = 64 << 10;
+/// How often a stream that says nothing looks whether its client is still there.
+const GONE_LOOK: Duration = Duration::from_millis(500);
 /// How long a cut waits, so that what was flushed has left: dropped at once with it, the client
 /// would get nothing at all.
 const CUT_DELAY: Duration = Duration::from_millis(100);
@@ -213,6 +217,26 @@ impl Writer {
             bytes = &bytes[now..];
         }
         stream.flush().map_err(|_| Gone)
+    }
+
+    /// What `work` answers while the client is there. Who only waits for something to write would
+    /// else notice with his next word that nobody listens, and hold an instance until then.
+    ///
+    /// # Errors
+    /// [`Gone`] when the client has left.
+    pub async fn unless_gone<T>(&self, work: impl Future<Output = T>) -> Result<T, Gone> {
+        match select(pin!(work), pin!(self.gone())).await {
+            Either::Left((answer, _)) => Ok(answer),
+            Either::Right(((), _)) => Err(Gone),
+        }
+    }
+
+    async fn gone(&self) {
+        while let Some((stream, _)) = &self.parts
+            && stream.check_write().is_ok()
+        {
+            poll::sleep(GONE_LOOK).await;
+        }
     }
 
     /// Waits until everything written is on its way, or nobody wants it any more.

@@ -143,13 +143,13 @@ async fn say(
     }
     loop {
         let next = match telling.budget {
-            None => Some(news.next().await),
+            None => Some(writer.unless_gone(news.next()).await),
             Some(budget) => {
                 let left = budget.saturating_sub(x.took());
-                within(&x.spin, left, news.next()).await
+                within(&x.spin, left, writer.unless_gone(news.next())).await
             }
         };
-        let (n, saying) = match next {
+        let (n, saying) = match next.transpose()? {
             None => return Ok(End::Budget),
             Some(None) => return Ok(end),
             Some(Some((_, None))) => {
