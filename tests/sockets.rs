@@ -5,103 +5,14 @@
 mod app;
 
 use std::io::{BufRead, BufReader};
-use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex};
-use std::thread;
 use std::time::Duration;
 
 use app::http::Response;
-use app::{App, Job, LIBRARY, LIBRARY_ROWS, PATIENCE, Setup, eventually};
-use edge::{Body, BoxError, Edge, HttpUpstream, Upstream};
-use futures::future::BoxFuture;
+use app::socket::{Socket, Told};
+use app::{App, Job, LIBRARY, LIBRARY_ROWS, Setup, eventually};
 use serde_json::{Value, json};
-use tungstenite::client::IntoClientRequest;
-use tungstenite::http::HeaderValue;
-use tungstenite::{Message, WebSocket};
-
-/// What a client is told.
-#[derive(Clone, Debug, PartialEq)]
-enum Told {
-    Json(Value),
-    Packed(Value),
-    Raw(String),
-    Closed(u16),
-}
-
-struct Socket {
-    inner: WebSocket<TcpStream>,
-    protocol: Option<String>,
-}
-
-impl Socket {
-    fn open(address: SocketAddr, query: &str, headers: &[(&'static str, &str)]) -> Socket {
-        let stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        let url = format!("ws://{address}/ws/progress?{query}");
-        let mut request = url.into_client_request().unwrap();
-        for (name, value) in headers {
-            let value = HeaderValue::from_str(value).unwrap();
-            request.headers_mut().insert(*name, value);
-        }
-        let (inner, response) = tungstenite::client(request, stream).unwrap();
-        let protocol = response.headers().get("sec-websocket-protocol");
-        Socket {
-            inner,
-            protocol: protocol.map(|value| value.to_str().unwrap().to_owned()),
-        }
-    }
-
-    fn say(&mut self, message: impl Into<Message>) {
-        self.inner.send(message.into()).unwrap();
-    }
-
-    fn next(&mut self) -> Told {
-        loop {
-            return match self.inner.read().unwrap() {
-                Message::Text(text) => serde_json::from_str(&text)
-                    .map_or_else(|_| Told::Raw(text.to_string()), Told::Json),
-                Message::Binary(bytes) => Told::Packed(rmp_serde::from_slice(&bytes).unwrap()),
-                Message::Close(frame) => Told::Closed(frame.unwrap().code.into()),
-                Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => continue,
-            };
-        }
-    }
-
-    fn json(&mut self) -> Value {
-        match self.next() {
-            Told::Json(value) => value,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    /// The next message of this type; what comes before it is progress.
-    fn until(&mut self, kind: &str) -> Value {
-        loop {
-            let message = self.json();
-            if message["type"] == kind {
-                return message;
-            }
-            let known = ["job_started", "job_progress", "progress"];
-            assert!(
-                known.contains(&message["type"].as_str().unwrap()),
-                "{message}"
-            );
-        }
-    }
-
-    /// Everything up to the close, and its code.
-    fn rest(&mut self) -> (Vec<Value>, u16) {
-        let mut messages = Vec::new();
-        loop {
-            match self.next() {
-                Told::Json(message) | Told::Packed(message) => messages.push(message),
-                Told::Raw(text) => panic!("{text}"),
-                Told::Closed(code) => return (messages, code),
-            }
-        }
-    }
-}
+use tungstenite::Message;
 
 /// The answer to a handshake that is refused.
 fn refused(app: &App, query: &str, headers: &[(&str, &str)]) -> Response {
@@ -629,87 +540,6 @@ fn one_event_stream_follows_several_jobs_and_resumes() {
     assert_eq!(resume(last).send().status(), 204);
     app.get("/api/v2/imports/stream?jobIds=unknown")
         .error(404, "NOT_FOUND");
-}
-
-/// An application that comes back at another address.
-#[derive(Clone)]
-struct Moving(Arc<Mutex<Arc<HttpUpstream>>>);
-
-impl Moving {
-    fn at(address: SocketAddr) -> Arc<HttpUpstream> {
-        Arc::new(HttpUpstream::new(&format!("http://{address}").parse().unwrap()).unwrap())
-    }
-}
-
-impl Upstream for Moving {
-    fn call(
-        &self,
-        request: tungstenite::http::Request<Body>,
-    ) -> BoxFuture<'static, Result<tungstenite::http::Response<Body>, BoxError>> {
-        self.0.lock().unwrap().call(request)
-    }
-}
-
-#[test]
-fn a_restart_of_the_application_is_a_pause_for_its_sockets() {
-    let mut app = Setup::new()
-        .provider_delay(Duration::from_millis(300))
-        .variable("edge_secret", "of-the-test")
-        .start();
-    let upstream = Moving(Arc::new(Mutex::new(Moving::at(app.address()))));
-    let config = edge::Config {
-        secret: Some("of-the-test".to_owned()),
-        ..edge::Config::default()
-    };
-    let edge = Edge::new(config, upstream.clone()).unwrap();
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let listener = runtime
-        .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
-        .unwrap();
-    let address = listener.local_addr().unwrap();
-    runtime.spawn(async move { edge.serve(listener, std::future::pending()).await });
-
-    let job = app.import(LIBRARY);
-    let clients: Vec<_> = (0..20)
-        .map(|n| {
-            let schema = ["legacy", "1.0.0", "2.0.0"][n % 3];
-            let query = format!("jobId={}&token={}&schema={schema}", job.id, job.token);
-            let mut socket = Socket::open(address, &query, &[]);
-            let first = socket.json();
-            thread::spawn(move || {
-                let (mut messages, code) = socket.rest();
-                messages.insert(0, first);
-                (messages, code)
-            })
-        })
-        .collect();
-    eventually("it has begun", || app.status(&job)["processedCount"] != 0);
-    assert_eq!(app.status(&job)["status"], "processing");
-    app.kill();
-    app.start_again();
-    *upstream.0.lock().unwrap() = Moving::at(app.address());
-    for client in clients {
-        let (messages, code) = client.join().unwrap();
-        assert_eq!(code, 1000);
-        let progress = |message: &Value| {
-            let legacy = message["data"]["processedItems"].as_u64();
-            legacy.or_else(|| message["payload"]["processedCount"].as_u64())
-        };
-        let seen: Vec<u64> = messages.iter().filter_map(progress).collect();
-        assert!(seen.is_sorted(), "{seen:?}");
-        let ends = messages
-            .iter()
-            .filter(|m| m["type"] == "job_complete" || m["data"]["currentStatus"] == "Complete");
-        assert_eq!(ends.count(), 1);
-        let mut states: Vec<Value> = messages;
-        for state in &mut states {
-            state["timestamp"].take();
-        }
-        let whole = states.len();
-        states.dedup();
-        assert_eq!(states.len(), whole, "nothing is said twice");
-    }
-    assert_eq!(app.status(&job)["status"], "completed");
 }
 
 /// Ended with the test that started it.

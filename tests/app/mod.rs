@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "every test file uses another part of it")]
 
 pub mod http;
+pub mod socket;
 pub mod sse;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -195,7 +196,7 @@ impl Setup {
 }
 
 /// Runs the stand-ins of all tests.
-fn runtime() -> &'static tokio::runtime::Runtime {
+pub fn runtime() -> &'static tokio::runtime::Runtime {
     static RUNTIME: OnceLock<tokio::runtime::Runtime> = OnceLock::new();
     RUNTIME.get_or_init(|| {
         tokio::runtime::Builder::new_multi_thread()

@@ -1,0 +1,111 @@
+//! A WebSocket client.
+
+use std::net::{SocketAddr, TcpStream};
+
+use serde_json::Value;
+use tungstenite::client::IntoClientRequest;
+use tungstenite::http::HeaderValue;
+use tungstenite::{Error, HandshakeError, Message, WebSocket};
+
+use crate::app::PATIENCE;
+
+/// What a client is told.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Told {
+    Json(Value),
+    Packed(Value),
+    Raw(String),
+    Closed(u16),
+}
+
+/// An open socket.
+pub struct Socket {
+    inner: WebSocket<TcpStream>,
+    /// The subprotocol that was chosen.
+    pub protocol: Option<String>,
+}
+
+impl Socket {
+    pub fn open(address: SocketAddr, query: &str, headers: &[(&'static str, &str)]) -> Socket {
+        let stream = TcpStream::connect(address).unwrap();
+        Socket::over(stream, query, headers).unwrap()
+    }
+
+    /// Opens a socket on a connection; an error is the status that refuses it.
+    pub fn over(
+        stream: TcpStream,
+        query: &str,
+        headers: &[(&'static str, &str)],
+    ) -> Result<Socket, u16> {
+        let address = stream.peer_addr().unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let url = format!("ws://{address}/ws/progress?{query}");
+        let mut request = url.into_client_request().unwrap();
+        for (name, value) in headers {
+            let value = HeaderValue::from_str(value).unwrap();
+            request.headers_mut().insert(*name, value);
+        }
+        let (inner, response) = match tungstenite::client(request, stream) {
+            Ok(opened) => opened,
+            Err(HandshakeError::Failure(Error::Http(refusal))) => {
+                return Err(refusal.status().as_u16());
+            }
+            Err(error) => panic!("{error}"),
+        };
+        let protocol = response.headers().get("sec-websocket-protocol");
+        Ok(Socket {
+            inner,
+            protocol: protocol.map(|value| value.to_str().unwrap().to_owned()),
+        })
+    }
+
+    pub fn say(&mut self, message: impl Into<Message>) {
+        self.inner.send(message.into()).unwrap();
+    }
+
+    pub fn next(&mut self) -> Told {
+        loop {
+            return match self.inner.read().unwrap() {
+                Message::Text(text) => serde_json::from_str(&text)
+                    .map_or_else(|_| Told::Raw(text.to_string()), Told::Json),
+                Message::Binary(bytes) => Told::Packed(rmp_serde::from_slice(&bytes).unwrap()),
+                Message::Close(frame) => Told::Closed(frame.unwrap().code.into()),
+                Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => continue,
+            };
+        }
+    }
+
+    pub fn json(&mut self) -> Value {
+        match self.next() {
+            Told::Json(value) => value,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The next message of this type; what comes before it is progress.
+    pub fn until(&mut self, kind: &str) -> Value {
+        loop {
+            let message = self.json();
+            if message["type"] == kind {
+                return message;
+            }
+            let known = ["job_started", "job_progress", "progress"];
+            assert!(
+                known.contains(&message["type"].as_str().unwrap()),
+                "{message}"
+            );
+        }
+    }
+
+    /// Everything up to the close, and its code.
+    pub fn rest(&mut self) -> (Vec<Value>, u16) {
+        let mut messages = Vec::new();
+        loop {
+            match self.next() {
+                Told::Json(message) | Told::Packed(message) => messages.push(message),
+                Told::Raw(text) => panic!("{text}"),
+                Told::Closed(code) => return (messages, code),
+            }
+        }
+    }
+}

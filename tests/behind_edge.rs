@@ -1,0 +1,213 @@
+//! The application behind an edge: what clients see of limits, cuts and restarts.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod app;
+
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use app::http::Request;
+use app::socket::Socket;
+use app::sse::{Frame, Stream};
+use app::{App, Job, LIBRARY, Setup, assert_in_order, eventually, runtime};
+use edge::{Body, BoxError, Edge, HttpUpstream, Upstream};
+use futures::future::BoxFuture;
+use serde_json::Value;
+use tokio::net::TcpSocket;
+
+/// An application that comes back at another address.
+#[derive(Clone)]
+struct Moving(Arc<Mutex<Arc<HttpUpstream>>>);
+
+impl Moving {
+    fn at(address: SocketAddr) -> Arc<HttpUpstream> {
+        Arc::new(HttpUpstream::new(&format!("http://{address}").parse().unwrap()).unwrap())
+    }
+}
+
+impl Upstream for Moving {
+    fn call(
+        &self,
+        request: tungstenite::http::Request<Body>,
+    ) -> BoxFuture<'static, Result<tungstenite::http::Response<Body>, BoxError>> {
+        self.0.lock().unwrap().call(request)
+    }
+}
+
+/// An edge of its own in front of an application.
+struct Front {
+    upstream: Moving,
+    edge: Edge,
+    address: SocketAddr,
+    _runtime: tokio::runtime::Runtime,
+}
+
+impl Front {
+    /// Variable and value of what the application and this edge share.
+    const SECRET: (&str, &str) = ("edge_secret", "of-the-test");
+
+    fn of(app: &App) -> Front {
+        let upstream = Moving(Arc::new(Mutex::new(Moving::at(app.address()))));
+        let config = edge::Config {
+            secret: Some(Front::SECRET.1.to_owned()),
+            ..edge::Config::default()
+        };
+        let edge = Edge::new(config, upstream.clone()).unwrap();
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let listener = runtime
+            .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
+            .unwrap();
+        let address = listener.local_addr().unwrap();
+        let serving = edge.clone();
+        runtime.spawn(async move { serving.serve(listener, std::future::pending()).await });
+        Front {
+            upstream,
+            edge,
+            address,
+            _runtime: runtime,
+        }
+    }
+
+    /// The application is at another address now.
+    fn follow(&self, app: &App) {
+        *self.upstream.0.lock().unwrap() = Moving::at(app.address());
+    }
+
+    /// A counter without labels.
+    fn count(&self, name: &str) -> u64 {
+        let metrics = self.edge.metrics();
+        let mut values = metrics
+            .lines()
+            .filter_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        values.next().unwrap().parse().unwrap()
+    }
+}
+
+#[test]
+fn a_restart_of_the_application_is_a_pause_for_its_sockets() {
+    let mut app = Setup::new()
+        .provider_delay(Duration::from_millis(300))
+        .variable(Front::SECRET.0, Front::SECRET.1)
+        .start();
+    let front = Front::of(&app);
+    let job = app.import(LIBRARY);
+    let clients: Vec<_> = (0..100)
+        .map(|n| {
+            let schema = ["legacy", "1.0.0", "2.0.0"][n % 3];
+            let query = format!("jobId={}&token={}&schema={schema}", job.id, job.token);
+            let mut socket = Socket::open(front.address, &query, &[]);
+            let first = socket.json();
+            thread::spawn(move || {
+                let (mut messages, code) = socket.rest();
+                messages.insert(0, first);
+                (messages, code)
+            })
+        })
+        .collect();
+    eventually("it has begun", || app.status(&job)["processedCount"] != 0);
+    assert_eq!(app.status(&job)["status"], "processing");
+    app.kill();
+    app.start_again();
+    front.follow(&app);
+    for client in clients {
+        let (messages, code) = client.join().unwrap();
+        assert_eq!(code, 1000);
+        let progress = |message: &Value| {
+            let legacy = message["data"]["processedItems"].as_u64();
+            legacy.or_else(|| message["payload"]["processedCount"].as_u64())
+        };
+        let seen: Vec<u64> = messages.iter().filter_map(progress).collect();
+        assert!(seen.is_sorted(), "{seen:?}");
+        let ends = messages
+            .iter()
+            .filter(|m| m["type"] == "job_complete" || m["data"]["currentStatus"] == "Complete");
+        assert_eq!(ends.count(), 1);
+        let mut states: Vec<Value> = messages;
+        for state in &mut states {
+            state["timestamp"].take();
+        }
+        let whole = states.len();
+        states.dedup();
+        assert_eq!(states.len(), whole, "nothing is said twice");
+    }
+    assert_eq!(app.status(&job)["status"], "completed");
+}
+
+#[test]
+fn an_event_stream_that_the_application_cuts_is_unbroken() {
+    let app = Setup::new()
+        .provider_delay(Duration::from_millis(100))
+        .tuning("wave_items=40 stream_budget=300")
+        .variable(Front::SECRET.0, Front::SECRET.1)
+        .start();
+    let front = Front::of(&app);
+    let job = app.import(LIBRARY);
+    let path = format!("{}?books=1", job.sse_url);
+    let mut stream = Stream::open(Request::new(front.address, "GET", &path));
+    let frames: Vec<Frame> = std::iter::from_fn(|| stream.frame()).collect();
+    assert!(stream.is_finished());
+    assert!(front.count("edge_streams_mended_total") >= 2);
+    let mut events = Vec::new();
+    for (n, frame) in frames.into_iter().enumerate() {
+        match frame {
+            Frame::Retry(_) => assert_eq!(n, 0, "cuts are not told"),
+            Frame::Event(event) => events.push(event),
+            Frame::Heartbeat | Frame::Accepted(_) => {}
+        }
+    }
+    assert_in_order(&events);
+    let books = events.iter().filter(|event| event.name == "book");
+    let results = app.results(&job);
+    assert_eq!(books.count(), results["books"].as_array().unwrap().len());
+    assert_eq!(events.last().unwrap().name, "completed");
+}
+
+/// A connection from one of this machine's own addresses.
+fn connect(from: Ipv4Addr, to: SocketAddr) -> TcpStream {
+    runtime().block_on(async {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind((from, 0).into()).unwrap();
+        let stream = socket.connect(to).await.unwrap().into_std().unwrap();
+        stream.set_nonblocking(false).unwrap();
+        stream
+    })
+}
+
+#[test]
+fn a_thousand_sockets_on_a_hundred_jobs_miss_nothing() {
+    const SOCKETS: usize = 1_000;
+    let most_of_one_address = edge::Limits::default().sockets_per_address;
+    let app = Setup::new().provider_delay(Duration::from_secs(2)).start();
+    let jobs: Vec<Job> = (0..100)
+        .map(|_| app.import(&stand_ins::library(5)))
+        .collect();
+    let open = |n: usize, from: Ipv4Addr| {
+        let job = &jobs[n % jobs.len()];
+        let schema = ["legacy", "1.0.0", "2.0.0"][n % 3];
+        let query = format!("jobId={}&token={}&schema={schema}", job.id, job.token);
+        Socket::over(connect(from, app.address()), &query, &[])
+    };
+    let mut sockets = Vec::new();
+    for n in 0..SOCKETS {
+        let from = Ipv4Addr::new(127, 0, 0, if n < most_of_one_address { 1 } else { 2 });
+        sockets.push(open(n, from).unwrap());
+        if n + 1 == most_of_one_address {
+            let one_more = open(n + 1, from);
+            assert_eq!(one_more.err(), Some(429), "one address has its share");
+        }
+    }
+    for (n, mut socket) in sockets.into_iter().enumerate() {
+        let (messages, code) = socket.rest();
+        let (last, before) = messages.split_last().unwrap();
+        let is_end = |message: &Value| {
+            message["type"] == "job_complete" || message["data"]["currentStatus"] == "Complete"
+        };
+        assert_eq!((code, is_end(last)), (1000, true), "socket {n}: {last}");
+        assert!(!before.iter().any(is_end), "socket {n}");
+        let job = jobs[n % jobs.len()].id.as_str();
+        assert!(messages.iter().all(|message| message["jobId"] == job));
+    }
+}
