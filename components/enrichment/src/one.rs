@@ -19,7 +19,7 @@ pub async fn serve(x: &mut Exchange) -> Result<Answer, ApiError> {
     let desks = enrichment
         .desks(&x.spin, &BTreeMap::new())
         .await
-        .map_err(|stop| x.internal(&stop.to_string()))?;
+        .map_err(|error| x.store_failed(&error))?;
     let wanted = Wanted {
         isbn: Some(isbn),
         ..Wanted::default()

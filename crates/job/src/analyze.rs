@@ -1,11 +1,12 @@
 //! The first stage of an import: read the file, plan its look-ups.
 
+use std::time::Duration;
+
 use books::{CsvErrorKind, Row};
 
 use crate::document::{Failure, FailureCode, Item, Report, Root, RowCounts, Stage};
 use crate::effects::Effects;
 use crate::keys;
-use crate::lease::MAX_EXTRA;
 use crate::run::{Expect, Run, Stop, to_json};
 use crate::work::{Done, Worker};
 
@@ -30,7 +31,7 @@ impl<E: Effects> Worker<E> for CsvAnalysis {
                 Some(Failure::internal("a part of the upload is missing")),
             ));
         };
-        run.renew_for(MAX_EXTRA).await?;
+        run.renew_for(time_to_read(&bytes)).await?;
         let library = match books::read_csv(&bytes, run.settings.limits.max_csv_rows) {
             Ok(library) => library,
             Err(error) => return Ok(Done::Finished(Stage::Error, Some(failure(&error)))),
@@ -75,6 +76,12 @@ impl<E: Effects> Worker<E> for CsvAnalysis {
         .await?;
         Ok(Done::NextStage)
     }
+}
+
+/// What reading a file takes at most without a renewal of the lease: half a second a megabyte. No
+/// more than that, because a run that dies meanwhile keeps others from its job for so long.
+fn time_to_read(bytes: &[u8]) -> Duration {
+    Duration::from_micros(bytes.len() as u64 / 2)
 }
 
 /// How many items make a wave: more for larger jobs, so that the number of commits (and with it

@@ -19,7 +19,7 @@ use crate::work::HandOver;
 /// How long a job whose upload is being received may be silent.
 const RECEIVING_PATIENCE: Duration = Duration::from_secs(120);
 /// How long the root lives of a job that is not accepted yet: longer than clocks jump.
-const UNACCEPTED_LIFE: Duration = Duration::from_secs(2 * 3600);
+pub(crate) const UNACCEPTED_LIFE: Duration = Duration::from_secs(2 * 3600);
 
 /// What is to be made.
 #[derive(Clone, Debug)]
@@ -58,10 +58,7 @@ pub enum CreateError {
 
 impl From<StoreError> for CreateError {
     fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::Full => Self::Busy,
-            other @ StoreError::Other(_) => Self::Store(other),
-        }
+        Self::Store(error)
     }
 }
 
@@ -91,7 +88,7 @@ impl Created {
         HandOver {
             epoch: self.lease.epoch().clone(),
             seq: self.root.seq,
-            contended: self.contended,
+            made: self.contended.then(|| Box::new(self.root.clone())),
         }
     }
 
@@ -189,34 +186,13 @@ fn blank<E: Effects>(e: &E, new: &New) -> Root {
 async fn admit<E: Effects>(e: &E, settings: &Settings, new: &New) -> Result<(), CreateError> {
     if new.contended {
         is_free(e, settings, &new.id, None).await?;
-        forget_expired(e, &new.id).await?;
+        sweep::free(e, settings, &new.id).await?;
     }
     if sweep::has_room(e, settings).await? {
         Ok(())
     } else {
         Err(CreateError::Busy)
     }
-}
-
-/// Deletes what is left of an expired job of this name: its end would be believed over everything
-/// that the new one does.
-async fn forget_expired<E: Effects>(e: &E, id: &JobId) -> Result<(), StoreError> {
-    let old = match read_end(e, id).await? {
-        Some(end) => Some(end),
-        None => read_root(e, id).await?,
-    };
-    if old.is_none_or(|old| !old.expired(e.now())) {
-        return Ok(());
-    }
-    for key in [
-        keys::end(id),
-        keys::auth(id),
-        keys::cancel(id),
-        keys::lease(id),
-    ] {
-        e.delete(&key).await?;
-    }
-    Ok(())
 }
 
 /// Whether nobody but the creator of `own` has made a job of this name. Of a contended name this is

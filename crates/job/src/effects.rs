@@ -36,16 +36,12 @@ pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Why the store did not do what it was asked. The operation may have taken effect all the same.
+/// The store did not do what it was asked; the text is for the log. The operation may have taken
+/// effect all the same. Why it failed cannot be told: a store that is full, rationed or broken says
+/// so in words of its own.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum StoreError {
-    /// The platform refuses more data: too many keys, or a value over its limit.
-    #[error("the store is full")]
-    Full,
-    /// Anything else; the text is for the log.
-    #[error("{0}")]
-    Other(String),
-}
+#[error("{0}")]
+pub struct StoreError(pub String);
 
 /// A key-value store without atomic operations: Spin's `fermyon:spin/key-value`.
 ///

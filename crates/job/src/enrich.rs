@@ -9,7 +9,7 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 
 use crate::document::{Item, Root, Stage};
-use crate::effects::{Effects, HttpError, Request, Response, send_within};
+use crate::effects::{Effects, HttpError, Request, Response, StoreError, send_within};
 use crate::provider::{Manners, PATIENCE, ProviderState, retry_after};
 use crate::run::{Expect, Run, Stop};
 use crate::work::{Done, Worker};
@@ -122,7 +122,7 @@ impl Enrichment {
         &self,
         e: &E,
         asked: &BTreeMap<String, u32>,
-    ) -> Result<Desks, Stop> {
+    ) -> Result<Desks, StoreError> {
         let mut desks = BTreeMap::new();
         for provider in [Provider::OpenLibrary, Provider::GoogleBooks] {
             let name = provider.name();
@@ -327,7 +327,9 @@ impl<E: Effects> Worker<E> for Enrichment {
         // Read for good by the stage before. The root goes on naming them until the next commit,
         // so that whoever does this again after a crash deletes them again.
         run.delete_uploads().await?;
-        let desks = self.desks(e, &run.root.requests).await?;
+        let desks = run
+            .insist(async || self.desks(e, &run.root.requests).await)
+            .await?;
         let result = self.waves(run, &desks).await;
         desks.save(e).await;
         result

@@ -75,7 +75,7 @@ pub(crate) async fn quickly<E: Effects, T>(
             return Ok(seen);
         }
     }
-    Err(StoreError::Other("the store is too slow".to_owned()))
+    Err(StoreError("the store is too slow".to_owned()))
 }
 
 /// How often a look is tried that has to be quick.
@@ -107,7 +107,9 @@ impl Lease {
         epoch: Epoch,
         settings: &Settings,
     ) -> Result<Self, StoreError> {
-        Self::take(e, id, epoch, settings).await
+        let lease = Self::new(e, id, epoch, settings);
+        lease.write(e, settings.lease).await?;
+        Ok(lease)
     }
 
     /// Takes the lease if it is free: looks, writes, waits, and believes what it then reads. `None`
@@ -137,7 +139,9 @@ impl Lease {
             }
         }
         let term = old.map_or(least_term, |old| old.epoch.term.max(least_term));
-        let lease = Self::take(e, id, Epoch::after(term, e), settings).await?;
+        let lease = Self::new(e, id, Epoch::after(term, e), settings);
+        // If this fails it may have taken effect all the same: what is read back tells.
+        let _ = lease.write(e, settings.lease).await;
         // Another claimant may have looked just before our write took effect; its own write has
         // taken effect a delay after that look.
         e.sleep(settings.write_delay * 2).await;
@@ -148,7 +152,8 @@ impl Lease {
     }
 
     /// Takes the lease over from a run that gave it away and writes no more. `None` when it is no
-    /// longer that run's. On stores that agree late it waits a little for the giver's lease.
+    /// longer that run's. On stores that agree late, or fail, it waits a little for the giver's
+    /// lease.
     ///
     /// # Errors
     /// The store's.
@@ -159,16 +164,26 @@ impl Lease {
         settings: &Settings,
     ) -> Result<Option<Self>, StoreError> {
         let until = e.monotonic() + settings.write_delay * 2;
+        let own = Epoch::after(given.term, e);
         loop {
-            match read(e, id).await? {
-                Some(doc) if doc.epoch == *given => break,
-                Some(doc) if doc.epoch.term > given.term => return Ok(None),
-                _ if e.monotonic() >= until => return Ok(None),
-                _ => e.sleep(settings.look_max).await,
+            let problem = match quickly(e, settings, async || read(e, id).await).await {
+                // Its own it is when a write failed that took effect.
+                Ok(Some(doc)) if doc.epoch == *given || doc.epoch == own => {
+                    let lease = Self::new(e, id, own.clone(), settings);
+                    match lease.write(e, settings.lease).await {
+                        Ok(()) => return Ok(Some(lease)),
+                        Err(error) => Some(error),
+                    }
+                }
+                Ok(Some(doc)) if doc.epoch.term > given.term => return Ok(None),
+                Ok(_) => None,
+                Err(error) => Some(error),
+            };
+            if e.monotonic() >= until {
+                return problem.map_or(Ok(None), Err);
             }
+            e.sleep(settings.look_max).await;
         }
-        let lease = Self::take(e, id, Epoch::after(given.term, e), settings).await?;
-        Ok(Some(lease))
     }
 
     /// Gives the lease of a job back that turned out to have ended before it was claimed.
@@ -179,19 +194,13 @@ impl Lease {
         e.delete(&keys::lease(&self.id)).await
     }
 
-    async fn take<E: Effects>(
-        e: &E,
-        id: &JobId,
-        epoch: Epoch,
-        settings: &Settings,
-    ) -> Result<Self, StoreError> {
-        let lease = Self {
+    /// A lease that is about to be written for the first time.
+    fn new<E: Effects>(e: &E, id: &JobId, epoch: Epoch, settings: &Settings) -> Self {
+        Self {
             id: id.clone(),
             epoch,
-            expires: Cell::new(Duration::ZERO),
-        };
-        lease.write(e, settings.lease).await?;
-        Ok(lease)
+            expires: Cell::new(e.monotonic() + settings.lease),
+        }
     }
 
     async fn write<E: Effects>(&self, e: &E, life: Duration) -> Result<(), StoreError> {
@@ -200,8 +209,7 @@ impl Lease {
             epoch: self.epoch.clone(),
             expires: e.now().plus(life),
         };
-        let bytes =
-            serde_json::to_vec(&doc).map_err(|error| StoreError::Other(error.to_string()))?;
+        let bytes = serde_json::to_vec(&doc).map_err(|error| StoreError(error.to_string()))?;
         e.set(&keys::lease(&self.id), &bytes).await?;
         self.expires.set(expires);
         Ok(())

@@ -69,8 +69,7 @@ impl ProviderState {
     /// # Errors
     /// The store's.
     pub async fn save<E: Effects>(&self, e: &E, name: &str) -> Result<(), StoreError> {
-        let bytes =
-            serde_json::to_vec(self).map_err(|error| StoreError::Other(error.to_string()))?;
+        let bytes = serde_json::to_vec(self).map_err(|error| StoreError(error.to_string()))?;
         e.set(&keys::provider(name), &bytes).await
     }
 

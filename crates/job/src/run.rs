@@ -201,12 +201,83 @@ impl<'a, E: Effects> Run<'a, E> {
     /// Renews the lease before something that keeps this run from renewing it for about `time`.
     ///
     /// # Errors
-    /// [`Stop::Lost`].
+    /// [`Stop::Lost`]; the store's.
     pub async fn renew_for(&self, time: Duration) -> Result<(), Stop> {
-        match self.lease.renew_for(self.e, self.settings, time).await? {
+        let renew = async || self.lease.renew_for(self.e, self.settings, time).await;
+        match self.insist(renew).await? {
             true => Ok(()),
             false => Err(Stop::Lost),
         }
+    }
+
+    /// Asks the store something, and asks again when it fails: it may be busy. That goes on as long
+    /// as the lease has room; then it is the next run's turn. For what may be done twice.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) async fn insist<T>(
+        &self,
+        mut ask: impl AsyncFnMut() -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        loop {
+            match ask().await {
+                Err(error) => self.wait_after(error).await?,
+                answer => return answer,
+            }
+        }
+    }
+
+    /// Gives a store that failed a little time; answers its error when there is none.
+    async fn wait_after(&self, error: StoreError) -> Result<(), StoreError> {
+        self.e.sleep(self.settings.look_max).await;
+        if self.has_room() { Ok(()) } else { Err(error) }
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.insist(async || self.e.get(key).await).await
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), StoreError> {
+        self.insist(async || self.e.delete(key).await).await
+    }
+
+    /// Whether the lease is still this run's and has room for a write.
+    async fn may_write(&self) -> Result<bool, StoreError> {
+        let is_ours = async || self.lease.is_ours(self.e, self.settings).await;
+        Ok(self.insist(is_ours).await? && self.has_room())
+    }
+
+    fn has_room(&self) -> bool {
+        self.lease.has_room(self.e.monotonic(), self.settings)
+    }
+
+    /// Writes root or end, right after a look at the fence. When that fails it may have taken
+    /// effect, or may yet: then the same is written again, as long as nobody else has the lease, so
+    /// that nobody else can have written meanwhile.
+    async fn write_fenced(&self, key: &str, value: &[u8]) -> Result<(), Stop> {
+        let mut writes = 1;
+        while let Err(error) = self.e.set(key, value).await {
+            self.wait_after(error).await?;
+            if !self.may_write().await? {
+                return Err(Stop::Lost);
+            }
+            writes += 1;
+        }
+        if writes > 1 {
+            // The next run goes on as soon as it sees one of them: none may come after that.
+            self.e.sleep(self.settings.write_delay).await;
+        }
+        Ok(())
+    }
+
+    /// Makes `next` the job's root.
+    async fn swing(&mut self, next: Root) -> Result<(), Stop> {
+        let bytes = encode_root(&next)?;
+        // Whatever is answered, there may be a root that names them.
+        self.unnamed.clear();
+        self.write_fenced(&keys::root(&next.id), &bytes).await?;
+        self.root = next;
+        Ok(())
     }
 
     /// Deletes an uploaded file that is read for good. The root goes on naming it until the next
@@ -215,10 +286,12 @@ impl<'a, E: Effects> Run<'a, E> {
     /// # Errors
     /// The store's.
     pub async fn delete_upload(&mut self, index: usize) -> Result<(), Stop> {
-        if let Some(upload) = self.root.uploads.get_mut(index) {
+        if let Some(upload) = self.root.uploads.get(index) {
             for chunk in 0..upload.chunks {
-                self.e.delete(&upload.chunk(chunk)).await?;
+                self.delete(&upload.chunk(chunk)).await?;
             }
+        }
+        if let Some(upload) = self.root.uploads.get_mut(index) {
             upload.chunks = 0;
         }
         self.make_room().await
@@ -237,25 +310,23 @@ impl<'a, E: Effects> Run<'a, E> {
 
     /// Looks whether this run may write.
     async fn fence(&self) -> Result<(), Stop> {
-        if self.e.get(&keys::end(&self.root.id)).await?.is_some() {
+        if self.get(&keys::end(&self.root.id)).await?.is_some() {
             return Err(Stop::Ended);
         }
-        match read_root(self.e, &self.root.id).await? {
+        let root = self.insist(async || read_root(self.e, &self.root.id).await);
+        match root.await? {
             Some(root) if root.stage.is_terminal() => return Err(Stop::Ended),
             Some(root) if root.seq == self.root.seq && root.epoch == self.root.epoch => {}
             Some(_) | None => return Err(Stop::Lost),
         }
-        if !self.lease.is_ours(self.e, self.settings).await? {
-            return Err(Stop::Lost);
+        match self.may_write().await? {
+            true => Ok(()),
+            false => Err(Stop::Lost),
         }
-        if !self.lease.has_room(self.e.monotonic(), self.settings) {
-            return Err(Stop::Lost);
-        }
-        Ok(())
     }
 
     async fn canceled(&self) -> Result<(), Stop> {
-        match self.e.get(&keys::cancel(&self.root.id)).await? {
+        match self.get(&keys::cancel(&self.root.id)).await? {
             Some(_) => Err(Stop::Canceled),
             None => Ok(()),
         }
@@ -277,7 +348,7 @@ impl<'a, E: Effects> Run<'a, E> {
         let key = name(&self.root.id, self.lease.epoch(), self.parts);
         self.parts += 1;
         self.unnamed.push(key.clone());
-        self.e.set(&key, bytes).await?;
+        self.insist(async || self.e.set(&key, bytes).await).await?;
         Ok(Part {
             key,
             count: u32::try_from(count).unwrap_or(u32::MAX),
@@ -294,7 +365,7 @@ impl<'a, E: Effects> Run<'a, E> {
         let until = self.e.monotonic() + self.settings.write_delay * 2;
         loop {
             self.make_room().await?;
-            let value = self.e.get(key).await?;
+            let value = self.get(key).await?;
             if value.is_some() || self.e.monotonic() >= until {
                 return Ok(value);
             }
@@ -381,9 +452,7 @@ impl<'a, E: Effects> Run<'a, E> {
             Expect::Now => Some(now),
         };
         next.fresh_until = now.plus(self.settings.lease);
-        write_root(self.e, &next).await?;
-        self.root = next;
-        self.unnamed.clear();
+        self.swing(next).await?;
         self.last_commit = Some(self.e.monotonic());
         self.commits += 1;
         self.tell(&self.root).await;
@@ -481,11 +550,15 @@ impl<'a, E: Effects> Run<'a, E> {
         end.fresh_until = now;
         let bytes = encode_root(&end)?;
         self.ready().await?;
-        self.e.set(&keys::end(&end.id), &bytes).await?;
-        write_root(self.e, &end).await?;
+        self.write_fenced(&keys::end(&end.id), &bytes).await?;
+        // The job has its outcome. What cannot be cleared away now is by whoever sees it.
+        let root = keys::root(&end.id);
+        let written = self.insist(async || self.e.set(&root, &bytes).await).await;
         // Whoever hears this may ask for the results at once, and finds them.
         self.tell(&end).await;
-        clear(self.e, &mut end).await?;
+        if written.is_ok() {
+            let _ = clear(self.e, &mut end).await;
+        }
         Ok(end)
     }
 
@@ -502,8 +575,10 @@ impl<'a, E: Effects> Run<'a, E> {
         next.epoch = self.lease.epoch().clone();
         next.fresh_until = now.plus(self.settings.lease);
         next.verdict = Some(failure.clone());
-        write_root(self.e, &next).await?;
-        self.root = next;
+        // It names none of them.
+        let unnamed = std::mem::take(&mut self.unnamed);
+        self.swing(next).await?;
+        self.unnamed = unnamed;
         Ok(())
     }
 
@@ -564,7 +639,7 @@ pub(crate) fn to_json(value: &impl Serialize) -> Result<Vec<u8>, Stop> {
 }
 
 pub(crate) fn encode_root(root: &Root) -> Result<Vec<u8>, StoreError> {
-    serde_json::to_vec(root).map_err(|error| StoreError::Other(error.to_string()))
+    serde_json::to_vec(root).map_err(|error| StoreError(error.to_string()))
 }
 
 async fn write_root<E: Effects>(e: &E, root: &Root) -> Result<(), Stop> {

@@ -18,8 +18,9 @@ use crate::work::{Done, Worker};
 
 /// A photo whose analysis was cut off by a dying run is tried this often.
 const MAX_ATTEMPTS: u8 = 2;
-/// What decoding and searching a photo may take without a renewal of the lease.
-const HEAVY: Duration = Duration::from_secs(6);
+/// What one step of looking at a photo takes at most without a renewal of the lease, for a million
+/// pixels. No more than that, because a run that dies meanwhile keeps others from its job for so long.
+const TIME_FOR_MEGAPIXEL: Duration = Duration::from_millis(100);
 /// What a run needs besides the model's answer: reading, decoding, two commits.
 const OVERHEAD: Duration = Duration::from_secs(4);
 /// A model that is given less time than this is not asked.
@@ -123,16 +124,20 @@ impl Scan {
         run: &Run<'_, E>,
         bytes: Vec<u8>,
     ) -> Result<Result<Prepared, ImageError>, Stop> {
-        run.renew_for(HEAVY).await?;
+        let time = match vision::probe(&bytes) {
+            Ok(probe) => time_to_look(probe.width, probe.height),
+            Err(error) => return Ok(Err(error)),
+        };
+        run.renew_for(time).await?;
         let mut photo = match Photo::decode(&bytes) {
             Ok(photo) => photo,
             Err(error) => return Ok(Err(error)),
         };
         drop(bytes);
-        run.renew_for(HEAVY).await?;
+        run.renew_for(time).await?;
         let barcodes = photo.barcodes();
         photo.forget_barcodes();
-        run.renew_for(HEAVY).await?;
+        run.renew_for(time).await?;
         let quality = photo.quality();
         let prepared = photo.jpeg().map(|(jpeg, width, height)| Prepared {
             jpeg,
@@ -348,6 +353,11 @@ impl Scan {
         .await?;
         Ok(Done::NextStage)
     }
+}
+
+fn time_to_look(width: u32, height: u32) -> Duration {
+    let pixels = u64::from(width) * u64::from(height);
+    TIME_FOR_MEGAPIXEL.mul_f64(pixels as f64 / 1e6)
 }
 
 fn image_failure(error: &ImageError) -> Failure {

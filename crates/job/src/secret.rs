@@ -170,8 +170,7 @@ impl Keyring {
             generation: auth.generation.saturating_add(1),
             expires: now.plus(settings.token_life),
         };
-        let bytes =
-            serde_json::to_vec(&next).map_err(|error| StoreError::Other(error.to_string()))?;
+        let bytes = serde_json::to_vec(&next).map_err(|error| StoreError(error.to_string()))?;
         e.set(&keys::auth(&root.id), &bytes).await?;
         Ok(Some(self.token(&root.id, next.generation)))
     }

@@ -1,28 +1,62 @@
-//! Clearing away what has expired, a little at each creation.
+//! Clearing away what has expired, a little at each creation, and reckoning whether there is room.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::create::UNACCEPTED_LIFE;
+use crate::document::Root;
 use crate::effects::{Effects, StoreError, Time};
 use crate::id::JobId;
 use crate::keys;
-use crate::run::{read_end, read_root};
+use crate::lease::quickly;
+use crate::run::{delete_uploads, read_end, read_root};
 use crate::settings::Settings;
 
 /// How often the keys are listed.
 const INTERVAL: Duration = Duration::from_secs(600);
-/// How many jobs one sweep deletes at most.
+/// How soon the sweep goes on that had more to look at.
+const INTERVAL_OF_MORE: Duration = Duration::from_secs(10);
+/// How soon a store without room is looked at again.
+const INTERVAL_OF_FULL: Duration = Duration::from_secs(5);
+/// How many jobs one sweep looks at while there is room, and how many it deletes at most.
 const MAX_JOBS: usize = 50;
-/// How many keys a job needs while it runs.
-const KEYS_PER_JOB: usize = 25;
+/// How many keys a job needs while it runs: they are kept free for it.
+pub const KEYS_PER_JOB: usize = 25;
 
-/// What lies under [`keys::SWEEP`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// What lies under [`keys::SWEEP`]: what the last sweep saw.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Swept {
     at: Time,
+    /// Keys that there were, those kept free for running jobs included.
     keys: usize,
+    /// It stopped after this job; the next goes on there. `None` when it had seen all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    after: Option<JobId>,
+    /// No job expires before, of those that have been looked at since the first and those that
+    /// were made since.
+    #[serde(default)]
+    next: Time,
+}
+
+/// The keys of one job.
+#[derive(Default)]
+struct Held {
+    keys: Vec<String>,
+    rooted: bool,
+    ended: bool,
+}
+
+impl Held {
+    /// How many keys are to be reckoned with: a job that runs may still need more.
+    fn reserved(&self) -> usize {
+        match self.rooted && !self.ended {
+            true => self.keys.len().max(KEYS_PER_JOB),
+            false => self.keys.len(),
+        }
+    }
 }
 
 /// Whether there is room for one more job; sweeps when it is time, or when there seems to be none.
@@ -31,91 +65,242 @@ struct Swept {
 /// The store's.
 pub async fn has_room<E: Effects>(e: &E, settings: &Settings) -> Result<bool, StoreError> {
     let now = e.now();
-    let swept: Option<Swept> = e
+    let swept: Swept = e
         .get(keys::SWEEP)
         .await?
-        .and_then(|bytes| serde_json::from_slice(&bytes).ok());
-    let room = |keys: usize| {
-        settings
-            .max_keys
-            .is_none_or(|max| keys + KEYS_PER_JOB <= max)
+        .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+        .unwrap_or_default();
+    let interval = if !swept.has_room(settings) {
+        INTERVAL_OF_FULL
+    } else if settings.max_keys.is_some() {
+        // The count is as old as the last sweep: where room is scarce every creation counts.
+        Duration::ZERO
+    } else if swept.after.is_some() {
+        INTERVAL_OF_MORE
+    } else {
+        INTERVAL
     };
-    // Near the limit every creation looks: the count is as old as the last sweep.
-    let near = |keys: usize| settings.max_keys.is_some_and(|max| keys * 2 >= max);
-    match swept {
-        Some(swept) if now.since(swept.at) < INTERVAL && swept.at <= now && !near(swept.keys) => {
-            Ok(room(swept.keys))
-        }
-        _ => Ok(room(sweep(e, settings, now).await?)),
+    if swept.at <= now && now.since(swept.at) < interval {
+        return Ok(swept.has_room(settings));
+    }
+    let swept = sweep(e, settings, swept, now).await?;
+    let bytes = serde_json::to_vec(&swept).unwrap_or_default();
+    e.set(keys::SWEEP, &bytes).await?;
+    Ok(swept.has_room(settings))
+}
+
+impl Swept {
+    fn has_room(&self, settings: &Settings) -> bool {
+        let room = |max| self.keys + KEYS_PER_JOB <= max;
+        settings.max_keys.is_none_or(room)
     }
 }
 
-/// Deletes some of what has expired; answers how many keys there are then.
-async fn sweep<E: Effects>(e: &E, settings: &Settings, now: Time) -> Result<usize, StoreError> {
-    let claim = serde_json::to_vec(&Swept { at: now, keys: 0 }).unwrap_or_default();
-    e.set(keys::SWEEP, &claim).await?;
-    let all = e.keys().await?;
-    let mut count = all.len();
-    let mut jobs: BTreeMap<JobId, Vec<String>> = BTreeMap::new();
-    for key in all {
-        if let Some(id) = keys::owner(&key) {
-            jobs.entry(id).or_default().push(key);
+/// Lists the keys and deletes some of what has expired. Jobs are looked at in turn, a few with each
+/// sweep, and only when one of them can have expired; all of them when there is no room otherwise.
+async fn sweep<E: Effects>(
+    e: &E,
+    settings: &Settings,
+    last: Swept,
+    now: Time,
+) -> Result<Swept, StoreError> {
+    let jobs = held(e.keys().await?);
+    let mut swept = Swept {
+        at: now,
+        keys: jobs.total,
+        ..last
+    };
+    // A clock that has jumped must not keep everybody from looking.
+    let latest = now.plus(UNACCEPTED_LIFE.min(settings.retention));
+    if swept.after.is_none() {
+        if now < swept.next && swept.next <= latest {
+            return Ok(swept);
         }
+        swept.next = latest;
     }
-    let ownerless = jobs
-        .iter()
-        .any(|(id, keys)| !keys.contains(&keys::root(id)));
-    if ownerless {
+    if jobs.by_id.values().any(|held| !held.rooted) {
         // A root may take effect later than what it owns.
         e.sleep(settings.write_delay).await;
     }
-    let mut deleted = 0;
-    for (id, keys) in jobs {
-        if deleted == MAX_JOBS {
+    let start = swept.after.take().map_or(Bound::Unbounded, Bound::Excluded);
+    let (mut looked, mut deleted) = (0, 0);
+    for (id, held) in jobs.by_id.range((start, Bound::Unbounded)) {
+        let enough = looked >= MAX_JOBS && swept.has_room(settings);
+        if enough || deleted == MAX_JOBS {
             break;
         }
-        if is_gone(e, &id, now).await? {
-            // The root last: until then the rest has an owner.
-            let root = keys::root(&id);
-            for key in keys.iter().filter(|key| **key != root) {
-                e.delete(key).await?;
+        looked += 1;
+        match fate(e, id, held.ended).await? {
+            Fate::Lives(expires) if now < expires => swept.next = swept.next.min(expires),
+            Fate::Foreign => {}
+            Fate::Lives(_) | Fate::Damaged | Fate::Nothing => {
+                let shared = shared_names(id);
+                for key in held.keys.iter().filter(|key| !shared.contains(key)) {
+                    e.delete(key).await?;
+                }
+                let there = shared.iter().filter(|key| held.keys.contains(key));
+                delete_expired(e, settings, id, there).await?;
+                swept.keys = swept.keys.saturating_sub(held.reserved());
+                deleted += 1;
             }
-            // Somebody may have made a new job of this name meanwhile.
-            if keys.contains(&root) && is_gone(e, &id, now).await? {
-                e.delete(&root).await?;
-            }
-            count = count.saturating_sub(keys.len());
-            deleted += 1;
         }
+        swept.after = Some(id.clone());
     }
-    let swept = serde_json::to_vec(&Swept {
-        at: now,
-        keys: count,
-    })
-    .unwrap_or_default();
-    e.set(keys::SWEEP, &swept).await?;
+    if swept.after.as_ref() == jobs.by_id.keys().next_back() || looked == 0 {
+        swept.after = None;
+    }
     if deleted > 0 {
-        e.log("swept", serde_json::json!({"jobs": deleted, "keys": count}));
+        e.log(
+            "swept",
+            serde_json::json!({"jobs": deleted, "keys": swept.keys}),
+        );
     }
-    Ok(count)
+    Ok(swept)
 }
 
-/// Whether a job has expired, or its root cannot be read, or its keys belong to nobody.
-async fn is_gone<E: Effects>(e: &E, id: &JobId, now: Time) -> Result<bool, StoreError> {
-    let document = match read_end(e, id).await? {
+/// All jobs there are.
+struct Jobs {
+    by_id: BTreeMap<JobId, Held>,
+    /// Keys, those kept free for running jobs included.
+    total: usize,
+}
+
+fn held(keys: Vec<String>) -> Jobs {
+    let mut by_id: BTreeMap<JobId, Held> = BTreeMap::new();
+    let mut total = 0;
+    for key in keys {
+        match keys::owner(&key) {
+            Some(id) => {
+                let held = by_id.entry(id.clone()).or_default();
+                held.rooted |= key == keys::root(&id);
+                held.ended |= key == keys::end(&id);
+                held.keys.push(key);
+            }
+            None => total += 1,
+        }
+    }
+    total += by_id.values().map(Held::reserved).sum::<usize>();
+    Jobs { by_id, total }
+}
+
+/// What a job's keys belong to.
+enum Fate {
+    /// A job, until then.
+    Lives(Time),
+    /// Something that cannot be read.
+    Damaged,
+    /// Nothing.
+    Nothing,
+    /// A job of a newer version: somebody else's.
+    Foreign,
+}
+
+async fn fate<E: Effects>(e: &E, id: &JobId, ended: bool) -> Result<Fate, StoreError> {
+    let document: Option<Root> = match ended {
+        true => read_end(e, id).await?,
+        false => None,
+    };
+    let document = match document {
         Some(end) => Some(end),
         None => read_root(e, id).await?,
     };
     Ok(match document {
-        Some(document) => document.expired(now),
-        None => e
-            .get(&keys::root(id))
-            .await?
-            .is_none_or(|bytes| is_damaged(&bytes)),
+        Some(document) => Fate::Lives(document.expires),
+        None => match e.get(&keys::root(id)).await? {
+            Some(bytes) if is_damaged(&bytes) => Fate::Damaged,
+            Some(_) => Fate::Foreign,
+            None => Fate::Nothing,
+        },
     })
 }
 
-/// A document of a newer version is not damaged: it is somebody else's.
+/// A document of a newer version is not damaged.
 fn is_damaged(bytes: &[u8]) -> bool {
     serde_json::from_slice::<serde_json::Value>(bytes).is_err()
+}
+
+/// The names of a job that the next job of its name uses, too. The root is the last: until it is
+/// deleted the rest has an owner.
+fn shared_names(id: &JobId) -> [String; 5] {
+    [
+        keys::auth(id),
+        keys::cancel(id),
+        keys::lease(id),
+        keys::end(id),
+        keys::root(id),
+    ]
+}
+
+/// Deletes what is left of an expired job under names that a new job of its name uses, too: each
+/// only right after a look that still finds the expired one.
+async fn delete_expired<E: Effects>(
+    e: &E,
+    settings: &Settings,
+    id: &JobId,
+    keys: impl Iterator<Item = &String>,
+) -> Result<(), StoreError> {
+    for key in keys {
+        let gone = match quickly(e, settings, async || fate(e, id, true).await).await? {
+            Fate::Lives(expires) => e.now() >= expires,
+            Fate::Damaged => true,
+            // Whoever makes a job now may be about to write its root.
+            Fate::Nothing => *key != keys::root(id),
+            Fate::Foreign => false,
+        };
+        if gone {
+            e.delete(key).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes a name free that an expired job has: its end would be believed over everything that the
+/// new one does. Its root stays: the new one is written over it. That nobody sweeps the expired job
+/// at this very moment is assumed; if somebody does, the new root is gone until
+/// [`crate::create::Created::settle`] writes it again.
+///
+/// # Errors
+/// The store's.
+pub(crate) async fn free<E: Effects>(
+    e: &E,
+    settings: &Settings,
+    id: &JobId,
+) -> Result<(), StoreError> {
+    let old = match read_end(e, id).await? {
+        Some(end) => Some(end),
+        None => read_root(e, id).await?,
+    };
+    let Some(old) = old.filter(|old| old.expired(e.now())) else {
+        return Ok(());
+    };
+    delete_uploads(e, &old).await?;
+    let photos = old.photos.iter().filter_map(|photo| photo.part.as_ref());
+    let parts = old.segments.iter().chain(&old.plan).chain(&old.report);
+    for part in parts.chain(photos) {
+        e.delete(&part.key).await?;
+    }
+    let [auth, cancel, lease, end, _] = shared_names(id);
+    delete_expired(e, settings, id, [&auth, &cancel, &lease, &end].into_iter()).await?;
+    // What others delete who make a job of this name has taken effect by then.
+    e.sleep(settings.write_delay * 2).await;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_running_job_is_kept_room_for_and_an_ended_one_has_what_it_has() {
+        let keys = [
+            "secret",
+            "job/a",
+            "job/a/lease",
+            "job/b",
+            "job/b/end",
+            "job/c/seg/1-x.0",
+        ];
+        let jobs = held(keys.map(str::to_owned).to_vec());
+        assert_eq!(jobs.total, 1 + KEYS_PER_JOB + 2 + 1);
+    }
 }

@@ -7,13 +7,13 @@ use serde_json::json;
 
 use crate::create::Created;
 use crate::document::{Failure, FailureCode, Root, Stage};
-use crate::effects::{Effects, HttpError, Request, send_within};
+use crate::effects::{Effects, HttpError, Request, StoreError, send_within};
 use crate::feed::Feed;
 use crate::id::{Epoch, JobId};
 use crate::keys;
-use crate::lease::Lease;
+use crate::lease::{self, Lease, LeaseDoc};
 use crate::provider::in_millis;
-use crate::run::{Run, Stop, read_end, read_root, repair};
+use crate::run::{Run, Stop, encode_root, read_end, read_root, repair};
 use crate::secret::Keyring;
 use crate::settings::{RunMode, Settings};
 
@@ -56,16 +56,17 @@ pub enum Start<'a> {
     Revive,
 }
 
-/// What a run tells the next one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What a run tells the next one. It is assumed to arrive at most once: nothing on the way repeats a
+/// `POST`. (Revivals may come as often as they like: they claim the lease.)
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HandOver {
     /// The lease it gives away.
     pub epoch: Epoch,
     /// Its last commit: a store that agrees late may not show it yet.
     pub seq: u64,
-    /// Whether it has just made a job of a contended name: then it is not settled yet whose it is.
-    #[serde(default)]
-    pub contended: bool,
+    /// The job, when it was just made under a contended name: it is not settled yet whose that is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made: Option<Box<Root>>,
 }
 
 /// Works on a job that this invocation has made, once it is sure that it has. `feed` is told of every
@@ -189,19 +190,11 @@ async fn take<'a, E: Effects>(
         Start::Holding(root, lease, feed) => {
             return Ok(Some(Run::new(e, settings, *root, lease).heard_by(feed)));
         }
-        Start::Given(HandOver {
-            epoch,
-            seq,
-            contended,
-        }) => {
-            if contended {
-                e.sleep(settings.write_delay * 2).await;
-                if read_root(e, id)
-                    .await?
-                    .is_none_or(|root| root.epoch != epoch)
-                {
-                    return Ok(None);
-                }
+        Start::Given(HandOver { epoch, seq, made }) => {
+            if let Some(made) = made
+                && !settle(e, settings, &made).await?
+            {
+                return Ok(None);
             }
             (Lease::accept(e, id, &epoch, settings).await?, seq)
         }
@@ -209,7 +202,7 @@ async fn take<'a, E: Effects>(
             let Some(root) = read_root(e, id).await? else {
                 return Ok(None);
             };
-            if let Some(end) = ended(e, &root).await? {
+            if let Some(end) = ended(e, settings, &root).await? {
                 repair(e, end).await?;
                 return Ok(None);
             }
@@ -224,9 +217,9 @@ async fn take<'a, E: Effects>(
     };
     let until = e.monotonic() + settings.write_delay * 2;
     loop {
-        match read_root(e, id).await? {
+        match patiently(e, settings, async || read_root(e, id).await).await? {
             Some(root) if root.seq >= seq => {
-                if ended(e, &root).await?.is_some() {
+                if ended(e, settings, &root).await?.is_some() {
                     lease.release(e).await?;
                     return Ok(None);
                 }
@@ -238,12 +231,58 @@ async fn take<'a, E: Effects>(
     }
 }
 
+/// Whether it is this job that was `made` under its name, which others may have been using at the
+/// same moment: [`crate::create::Created::settle`] for the run that it is handed over to.
+async fn settle<E: Effects>(e: &E, settings: &Settings, made: &Root) -> Result<bool, Stop> {
+    loop {
+        e.sleep(settings.write_delay * 2).await;
+        let read = async || read_root(e, &made.id).await;
+        match patiently(e, settings, read).await? {
+            Some(root) if root.epoch == made.epoch => return Ok(true),
+            Some(root) if root.stage != Stage::Receiving => return Ok(false),
+            // Somebody who was making a job of this name overwrote this one, which is whole.
+            Some(_) | None => {
+                let lease = async || lease::read(e, &made.id).await;
+                let lease = lease::quickly(e, settings, lease).await?;
+                let has_room = |lease: &LeaseDoc| {
+                    lease.epoch == made.epoch
+                        && e.now().plus(settings.write_delay * 2) < lease.expires
+                };
+                if !lease.as_ref().is_some_and(has_room) {
+                    return Ok(false);
+                }
+                e.set(&keys::root(&made.id), &encode_root(made)?).await?;
+            }
+        }
+    }
+}
+
+/// Asks the store again for a little while when it fails: a run that does not begin costs its job a
+/// lease's time.
+async fn patiently<E: Effects, T>(
+    e: &E,
+    settings: &Settings,
+    mut ask: impl AsyncFnMut() -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let until = e.monotonic() + settings.write_delay * 2;
+    loop {
+        match ask().await {
+            Err(_) if e.monotonic() < until => e.sleep(settings.look_max).await,
+            answer => return answer,
+        }
+    }
+}
+
 /// The end of a job that has one.
-async fn ended<E: Effects>(e: &E, root: &Root) -> Result<Option<Root>, Stop> {
+async fn ended<E: Effects>(
+    e: &E,
+    settings: &Settings,
+    root: &Root,
+) -> Result<Option<Root>, StoreError> {
     if root.stage.is_terminal() {
         return Ok(Some(root.clone()));
     }
-    Ok(read_end(e, &root.id).await?)
+    patiently(e, settings, async || read_end(e, &root.id).await).await
 }
 
 async fn finish<E: Effects>(run: Run<'_, E>, stage: Stage, failure: Option<Failure>) -> Outcome {
@@ -311,7 +350,7 @@ async fn hand_over<E: Effects>(
     let given = HandOver {
         epoch: lease.epoch().clone(),
         seq: root.seq,
-        contended: false,
+        made: None,
     };
     match start(e, settings, keyring, &root, Some(&given)).await {
         Ok(()) => ("handed-over", Some(root), None),
@@ -384,7 +423,7 @@ pub async fn end_without_worker<E: Effects>(
     let Some(root) = read_root(e, &id).await? else {
         return Ok(None);
     };
-    if let Some(end) = ended(e, &root).await? {
+    if let Some(end) = ended(e, settings, &root).await? {
         lease.release(e).await?;
         return Ok(Some(end));
     }

@@ -12,8 +12,8 @@ use api::error::ApiError;
 use crate::Spin;
 use crate::exchange::{Answer, Exchange};
 
-/// A hand-over is a few words.
-const MAX_BODY: usize = 4 << 10;
+/// A hand-over is a few words, or at most a root.
+const MAX_BODY: usize = 16 << 10;
 
 /// The job that a path of this component's internal route names.
 #[must_use]

@@ -40,10 +40,11 @@ impl Spin {
 }
 
 fn error(error: key_value::Error) -> StoreError {
-    match error {
-        key_value::Error::StoreTableFull => StoreError::Full,
-        other => StoreError::Other(format!("{other:?}")),
-    }
+    StoreError(match error {
+        // What a backend says, also when it is full: `StoreTableFull` is about open stores.
+        key_value::Error::Other(text) => text,
+        other => format!("{other:?}"),
+    })
 }
 
 impl Store for Spin {

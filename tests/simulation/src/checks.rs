@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
 use books::Wanted;
-use job::document::{MAX_VALUE_BYTES, Part};
+use job::document::{MAX_VALUE_BYTES, Part, PhotoState, PhotoStatus};
 use job::observer::{Position, Step};
 use job::watch::Saying;
 use job::{FailureCode, Item, JobId, Pipeline, Root, Stage};
 
 use crate::scenario::{EPOCH, JobPlan, Scenario};
+use crate::shelf;
 use crate::store::{Store, Write};
 use crate::world::{Micros, Pid};
 
@@ -17,11 +18,13 @@ use crate::world::{Micros, Pid};
 const MAX_KEYS: usize = 25;
 /// What one thing that goes wrong, or a creator that was not the only one, may leave lying until the
 /// job expires.
-const MAX_ORPHANS: u64 = 3;
+const MAX_ORPHANS: u64 = 5;
 const MAX_ROOT_BYTES: usize = 8 << 10;
 /// How far a clock may be ahead: it has jumped.
 const MAX_AHEAD: Micros = 3_700_000_000;
 const MAX_KEY_BYTES: usize = 254;
+/// What all keys of the jobs begin with that had expired before everything began.
+pub(crate) const EXPIRED: &str = "job/expired-";
 
 /// A rule that is broken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,6 +78,8 @@ struct Known {
     end: Option<Root>,
     /// The chunks that a run's root has named.
     uploads: BTreeSet<String>,
+    /// Of a scan, what is to be looked up, once it is known.
+    seen: Option<Vec<Wanted>>,
     outcome: Option<Outcome>,
 }
 
@@ -151,8 +156,31 @@ impl Checks {
             root: None,
             end: None,
             uploads: BTreeSet::new(),
+            seen: None,
             outcome: None,
         });
+    }
+
+    /// What there was has expired: it is as if it had never been.
+    pub fn forget(&mut self) {
+        self.jobs.clear();
+    }
+
+    /// A client is told that there is no room.
+    pub fn refused(&mut self, store: &Store) {
+        if store.latest_keys(EXPIRED).next().is_some() {
+            self.broken("room", "there is no room, but jobs that have expired");
+        }
+    }
+
+    /// What is to be looked up, in order; of a scan, as its plan says.
+    fn items(&self, id: &JobId) -> Option<&[Wanted]> {
+        let job = self.jobs.get(id)?;
+        let plan = &self.plans[job.plan];
+        match plan.pipeline {
+            Pipeline::AiScan => job.seen.as_deref(),
+            Pipeline::CsvImport | Pipeline::BatchEnrichment => Some(&plan.items),
+        }
     }
 
     /// A client has been told that there is this job.
@@ -201,7 +229,9 @@ impl Checks {
             match &write.value {
                 Some(value) => self.end_written(store, &id, value),
                 None => {
-                    if let Some(job) = self.jobs.get_mut(&id) {
+                    if let Some(job) = self.jobs.get_mut(&id)
+                        && !job.end.as_ref().is_some_and(|end| may_be_expired(end, now))
+                    {
                         job.end = None;
                     }
                 }
@@ -260,6 +290,7 @@ impl Checks {
         };
         let keys = store.latest_keys(&job::keys::prefix(id)).count() + 1;
         self.most_keys = self.most_keys.max(keys);
+        self.note_plan(store, id, &root);
         self.check_document(store, id, &root);
         let Some(job) = self.jobs.get_mut(id) else {
             return;
@@ -276,7 +307,8 @@ impl Checks {
             && (root.seq < old.seq
                 || root.progress() < old.progress()
                 || root.stage < old.stage
-                || (old.total > 0 && root.total != old.total))
+                || (old.total > 0 && root.total != old.total)
+                || !keeps_photos(&old, &root))
         {
             self.broken(
                 "root-goes-back",
@@ -295,6 +327,32 @@ impl Checks {
         } else if end.is_some() {
             self.broken("after-the-end", format!("{} is written", brief(&root)));
         }
+    }
+
+    /// Takes down what a scan has seen: books that are on the photos, each once.
+    fn note_plan(&mut self, store: &Store, id: &JobId, root: &Root) {
+        let Some(job) = self.jobs.get_mut(id) else {
+            return;
+        };
+        let is_scan = self.plans[job.plan].pipeline == Pipeline::AiScan;
+        if !is_scan || root.total == 0 || job.seen.is_some() || root.stage.is_terminal() {
+            return;
+        }
+        let items: Vec<Wanted> = root
+            .plan
+            .iter()
+            .filter_map(|part| store.written(&part.key))
+            .filter_map(|value| serde_json::from_slice::<Vec<Item>>(value).ok())
+            .flatten()
+            .map(|item| item.wanted)
+            .collect();
+        let titles: BTreeSet<&str> = items.iter().map(|item| item.title.as_str()).collect();
+        let invented = titles.iter().find(|title| !shelf::has(title));
+        if titles.len() != items.len() || invented.is_some() {
+            let message = format!("{} plans {titles:?}", brief(root));
+            return self.broken("items", message);
+        }
+        job.seen = Some(items);
     }
 
     fn end_written(&mut self, store: &Store, id: &JobId, value: &[u8]) {
@@ -320,11 +378,12 @@ impl Checks {
             return self.broken("internal", message);
         }
         match &job.end {
-            Some(old) => {
+            Some(old) if *old != end => {
                 let both = format!("{} and then {}", brief(old), brief(&end));
                 self.broken("one-end", both);
             }
-            None => job.end = Some(end),
+            // It may be written again by whoever was not told that it has been.
+            Some(_) | None => job.end = Some(end),
         }
     }
 
@@ -344,12 +403,19 @@ impl Checks {
                 None => self.broken("named", format!("{text}: {} is missing", part.key)),
             }
         }
+        if let Some(items) = self.items(id)
+            && root.total > 0
+            && root.total as usize != items.len()
+        {
+            let message = format!("{text}: {} are asked for", items.len());
+            return self.broken("items", message);
+        }
         let Some(plan) = self.jobs.get(id).map(|job| &self.plans[job.plan]) else {
             return;
         };
-        if root.total > 0 && root.total as usize != plan.items.len() {
-            let message = format!("{text}: {} are asked for", plan.items.len());
-            return self.broken("items", message);
+        let pending = root.photos.len() as u32 - root.processed_photos();
+        if pending > 0 && (root.total > 0 || root.stage == Stage::Complete) {
+            return self.broken("items", format!("{text}: {pending} photos are pending"));
         }
         let unread = matches!(
             root.stage,
@@ -373,7 +439,7 @@ impl Checks {
         let Some(end) = job.end.clone() else {
             return;
         };
-        let wanted = self.plans[job.plan].items.clone();
+        let wanted = self.items(id).map(<[Wanted]>::to_vec).unwrap_or_default();
         let mut at = 0;
         for part in &end.segments {
             let items = store
@@ -476,9 +542,8 @@ impl Checks {
         seen.last_id = Some(position.id(with_books));
         if let Step::Book(_, index) = saying.step {
             let wanted = self
-                .jobs
-                .get(&root.id)
-                .and_then(|job| self.plans[job.plan].items.get(index as usize));
+                .items(&root.id)
+                .and_then(|items| items.get(index as usize));
             let told: Option<&Wanted> = saying.item.as_ref().map(|item| &item.wanted);
             if index != seen.books || told != wanted {
                 let message = format!("{who} has {} books, is told book {index}", seen.books);
@@ -515,8 +580,13 @@ impl Checks {
     }
 
     /// Everything is quiet: what is left of the jobs that were accepted?
-    pub fn quiet(&mut self, store: &Store, faults: u64) {
+    pub fn quiet(&mut self, store: &Store, now: Micros, faults: u64) {
         for id in self.accepted_jobs() {
+            let end = self.jobs.get(&id).and_then(|job| job.end.as_ref());
+            // It took others so long to find room.
+            if end.is_some_and(|end| may_be_expired(end, now)) {
+                continue;
+            }
             self.check_left(store, &id, faults);
             self.check_results(store, &id);
         }
@@ -544,14 +614,16 @@ impl Checks {
             .jobs
             .get(id)
             .map_or(1, |job| self.plans[job.plan].creators);
-        if orphans > MAX_ORPHANS * (faults + creators - 1) {
+        // Those that lost, when the name was used before, too.
+        let losers = 2 * (creators - 1);
+        if orphans > MAX_ORPHANS * (faults + losers) {
             let all: Vec<_> = store.latest_keys(&prefix).collect();
             self.broken(
                 "left",
                 format!("{orphans} orphans after {faults} faults: {all:?}"),
             );
         }
-        if faults == 0 && self.most_keys > MAX_KEYS {
+        if faults == 0 && creators == 1 && self.plans.len() == 1 && self.most_keys > MAX_KEYS {
             self.broken("keys", format!("{} keys of one job", self.most_keys));
         }
     }
@@ -579,6 +651,13 @@ impl Checks {
 /// Whether a clock may say that the job is no more.
 fn may_be_expired(root: &Root, now: Micros) -> bool {
     (EPOCH + now + MAX_AHEAD) / 1_000 >= root.expires.0
+}
+
+/// Whether a photo that was looked at to the end stays so.
+fn keeps_photos(old: &Root, new: &Root) -> bool {
+    let ended = |photo: &&PhotoState| photo.status != PhotoStatus::Pending;
+    let mut pairs = old.photos.iter().zip(&new.photos);
+    new.stage.is_terminal() || pairs.all(|(old, new)| !ended(&old) || old == new)
 }
 
 /// Whether a key is one that only one write ever uses.

@@ -11,16 +11,19 @@ use job::effects::Clock;
 use job::observer::{Observer, Position};
 use job::watch::{Look, Next, Watcher, look, tend};
 use job::work;
-use job::{CsvAnalysis, Feed, Item, JobId, Pipeline, Root, RunMode, sweep};
+use job::{Feed, Item, JobId, Pipeline, Root, RunMode, sweep};
 
-use crate::checks::Seen;
+use crate::checks::{EXPIRED, Seen};
 use crate::effects::Process;
 use crate::mutation::Mutation;
-use crate::scenario::{JobPlan, Scenario, Variant, micros};
+use crate::runs::FirstStage;
+use crate::scenario::{EPOCH, JobPlan, Scenario, Variant, micros};
 use crate::world::{Micros, Role, World};
 
 /// How often a client that was not answered asks again.
 const AGAIN: Micros = 700_000;
+/// How often one for which there was no room.
+const AGAIN_WHEN_FULL: Micros = 60_000_000;
 
 /// All clients of a schedule.
 pub(crate) struct Clients {
@@ -29,10 +32,13 @@ pub(crate) struct Clients {
 }
 
 impl Clients {
-    pub fn begin(world: &Rc<World>) -> Self {
+    /// Those of the jobs that are `chosen`.
+    pub fn begin(world: &Rc<World>, chosen: impl Fn(&JobPlan) -> bool) -> Self {
         let waiting = Rc::new(Cell::new(0));
-        for plan in 0..world.scenario.jobs.len() {
-            Job::begin(world, plan, &waiting);
+        for (n, plan) in world.scenario.jobs.iter().enumerate() {
+            if chosen(plan) {
+                Job::begin(world, n, &waiting);
+            }
         }
         Self { waiting }
     }
@@ -78,15 +84,20 @@ impl Job {
             answered: Cell::new(false),
             client: RefCell::new(None),
         });
-        let asking = Rc::clone(&asker);
+        let again = Rc::new(Cell::new(AGAIN));
+        let (asking, pause) = (Rc::clone(&asker), Rc::clone(&again));
         world.spawn(
             Role::Creator,
-            move |process| async move { serve_creation(&process, &asking).await },
+            move |process| async move {
+                if serve_creation(&process, &asking).await == Some(Full) {
+                    pause.set(AGAIN_WHEN_FULL);
+                }
+            },
             move |world| {
                 if asker.answered.get() {
                     return asker.leave(world);
                 }
-                world.act_in(AGAIN, move |world| self.create(world));
+                world.act_in(again.get(), move |world| self.create(world));
             },
         );
     }
@@ -214,8 +225,12 @@ fn lag(scenario: &Scenario) -> Micros {
     }
 }
 
+/// There is no room for a job.
+#[derive(PartialEq, Eq)]
+struct Full;
+
 /// What the components do with a request that makes a job.
-async fn serve_creation(process: &Process, asker: &Asker) {
+async fn serve_creation(process: &Process, asker: &Asker) -> Option<Full> {
     let world = &process.world;
     let scenario = Rc::clone(&world.scenario);
     let settings = &scenario.settings;
@@ -235,7 +250,7 @@ async fn serve_creation(process: &Process, asker: &Asker) {
             let items: Vec<Item> = plan.items.iter().cloned().map(Item::wanted).collect();
             create_with_items(process, settings, &new, &items).await
         }
-        Pipeline::CsvImport | Pipeline::AiScan => receive(process, &new, &plan.csv).await,
+        Pipeline::CsvImport | Pipeline::AiScan => receive(process, &new, &plan.files).await,
     };
     let created = match created {
         Ok(created) => created,
@@ -243,30 +258,39 @@ async fn serve_creation(process: &Process, asker: &Asker) {
             if let Some(listener) = asker.answer(world, &root.id) {
                 asker.stream(process, listener, *root, None).await;
             }
-            return;
+            return None;
+        }
+        Err(CreateError::Busy) => {
+            world.note(|| format!("#{} finds no room", process.pid));
+            world.checks.borrow_mut().refused(&world.store.borrow());
+            return Some(Full);
         }
         Err(error) => {
-            return world.note(|| format!("#{} cannot create: {error}", process.pid));
+            world.note(|| format!("#{} cannot create: {error}", process.pid));
+            return None;
         }
     };
     begin(process, &scenario, created, asker).await;
+    None
 }
 
-async fn receive(process: &Process, new: &New, csv: &[u8]) -> Result<Created, CreateError> {
+async fn receive(process: &Process, new: &New, files: &[Vec<u8>]) -> Result<Created, CreateError> {
     let world = &process.world;
     let settings = &world.scenario.settings;
     let mut receiver = Receiver::new(process, settings, new.clone()).await?;
     let mut breaks_off = false;
     let received = async {
-        receiver.file("library.csv").await?;
-        for part in csv.chunks(500_000) {
-            let slow = if world.chance(0.1) { 5_000_000 } else { 20_000 };
-            world.pass(world.below(slow)).await;
-            if world.fault(1.0) {
-                breaks_off = true;
-                return Err(CreateError::Internal("the client left".to_owned()));
+        for file in files {
+            receiver.file("a file").await?;
+            for part in file.chunks(500_000) {
+                let slow = if world.chance(0.1) { 5_000_000 } else { 20_000 };
+                world.pass(world.below(slow)).await;
+                if world.fault(1.0) {
+                    breaks_off = true;
+                    return Err(CreateError::Internal("the client left".to_owned()));
+                }
+                receiver.write(part).await?;
             }
-            receiver.write(part).await?;
         }
         receiver.accept().await
     };
@@ -303,7 +327,8 @@ async fn begin(process: &Process, scenario: &Scenario, created: Created, asker: 
                 work::begin(process, settings, keyring, created, feed, worker).await;
             }
             Pipeline::CsvImport | Pipeline::AiScan => {
-                work::begin(process, settings, keyring, created, feed, &CsvAnalysis).await;
+                let worker = FirstStage(&scenario.scan);
+                work::begin(process, settings, keyring, created, feed, &worker).await;
             }
         }
     };
@@ -526,4 +551,29 @@ pub(crate) fn sweep(world: &Rc<World>) {
         },
         |_| {},
     );
+}
+
+/// Leaves so many jobs in the store that ended long ago.
+pub(crate) fn leave_expired(world: &Rc<World>, count: usize) {
+    for n in 0..count {
+        let root = format!("{EXPIRED}{n}");
+        let document = serde_json::json!({
+            "v": 1, "id": format!("expired-{n}"), "pipeline": "batch_enrichment",
+            "route": "simulated", "token": true, "created": 1, "updated": 1, "expires": 2,
+            "stage": "complete", "seq": 3, "epoch": {"term": 1, "nonce": "old"}, "fresh_until": 1,
+        });
+        let document = document.to_string();
+        let mut store = world.store.borrow_mut();
+        store.put(&root, document.as_bytes());
+        store.put(&format!("{root}/end"), document.as_bytes());
+        store.put(&format!("{root}/seg/1-old.0"), b"[]");
+    }
+}
+
+/// Somebody has looked just now whether there is anything to be swept.
+pub(crate) fn leave_swept(world: &Rc<World>) {
+    let now = (EPOCH.saturating_add(world.now())).saturating_add_signed(world.jumped()) / 1_000;
+    let swept = serde_json::json!({"at": now - 2_000, "keys": 0, "next": now + 3_600_000});
+    let mut store = world.store.borrow_mut();
+    store.put(job::keys::SWEEP, swept.to_string().as_bytes());
 }

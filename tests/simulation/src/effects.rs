@@ -94,7 +94,7 @@ impl Process {
     }
 
     fn failure(&self) -> StoreError {
-        StoreError::Other("injected".to_owned())
+        StoreError("injected".to_owned())
     }
 
     /// How long after it is asked for a write takes effect, at the latest. A look that a claim or a
@@ -182,6 +182,11 @@ impl Process {
             }
             Fate::Well | Fate::AnswerLost | Fate::DiesAfter => {}
         }
+        if value.is_some() && world.store.borrow().is_full(key) {
+            world.note(|| format!("#{} finds the store full", self.pid));
+            world.pass(self.latency()).await;
+            return Err(StoreError("full".to_owned()));
+        }
         let latency = self.issue(key, value);
         if key.ends_with("/lease") {
             self.leased.set(Some(world.now()));
@@ -190,10 +195,12 @@ impl Process {
             world.pass(world.below(latency + 1)).await;
             self.die().await
         }
-        world.pass(latency + 1).await;
         if fate == Fate::AnswerLost {
+            // Who asks may be told so before the write takes effect.
+            world.pass(world.below(latency + 1)).await;
             return Err(self.failure());
         }
+        world.pass(latency + 1).await;
         Ok(())
     }
 
@@ -317,7 +324,7 @@ impl Http for Process {
             return provider::misbehave(world).await;
         }
         world.pass(5_000 + world.below(60_000)).await;
-        Ok(provider::answer(&request.url))
+        Ok(provider::answer(&request))
     }
 }
 
@@ -339,6 +346,12 @@ impl Clock for Process {
     }
 
     async fn sleep(&self, duration: Duration) {
+        let is_claim = self.profile.role == Role::Run
+            && self.leased.get().is_some()
+            && duration == self.world.scenario.settings.write_delay * 2;
+        if is_claim && self.tampering.borrow().skips_wait() {
+            return;
+        }
         let late = self.world.below(1_000);
         self.world.pass(micros(duration) + late).await;
     }

@@ -13,6 +13,7 @@ mod mutation;
 mod provider;
 mod runs;
 mod scenario;
+mod shelf;
 mod store;
 mod world;
 
@@ -26,11 +27,13 @@ pub use mutation::Mutation;
 pub use scenario::{Options, Variant};
 
 use crate::clients::Clients;
-use crate::scenario::{Scenario, micros};
+use crate::scenario::{JobPlan, Scenario, micros};
 use crate::world::{Executor, Micros, World};
 
 /// A job that somebody watches ends this long after things have stopped going wrong.
 const PATIENCE: Micros = 120_000_000;
+/// And where there is room for one job at a time: one of which nobody was told keeps it for a day.
+const PATIENCE_WHEN_CROWDED: Micros = 30 * 3_600_000_000;
 
 /// What a schedule came to.
 #[derive(Clone, Debug, Default)]
@@ -119,20 +122,13 @@ fn schedule(world: &Rc<World>) -> Result<Stats, Violation> {
             world.jump(by);
         });
     }
-    let clients = Clients::begin(world);
-    let limit = scenario.faults_until + PATIENCE;
-    executor.run(limit, |_| clients.waiting.get() == 0)?;
-    if clients.waiting.get() > 0 {
-        let message = format!(
-            "{} clients wait {} s after the last fault: {}",
-            clients.waiting.get(),
-            PATIENCE / 1_000_000,
-            world.checks.borrow().standing()
-        );
-        world.checks.borrow_mut().broken("ends", message);
+    clients::leave_expired(world, scenario.expired);
+    let mut longest = 0;
+    let mut all = content(world, &mut executor, |_| true, &mut longest)?;
+    if all && scenario.jobs.iter().any(|job| job.again) {
+        all = once_more(world, &mut executor, &mut longest)?;
     }
-    let longest = world.now().saturating_sub(scenario.faults_until);
-    if clients.waiting.get() == 0 {
+    if all {
         afterwards(world, &mut executor)?;
     }
     let mut checks = world.checks.borrow_mut();
@@ -152,26 +148,80 @@ fn schedule(world: &Rc<World>) -> Result<Stats, Violation> {
     })
 }
 
-/// Everybody knows the outcome: what is left then, and when it has expired?
-fn afterwards(world: &Rc<World>, executor: &mut Executor) -> Result<(), Violation> {
-    let scenario = &world.scenario;
+/// Lets the clients of the chosen jobs do what they want until they have it; whether they have. The
+/// longest time that took after the last fault is noted.
+fn content(
+    world: &Rc<World>,
+    executor: &mut Executor,
+    chosen: impl Fn(&JobPlan) -> bool,
+    longest: &mut Micros,
+) -> Result<bool, Violation> {
+    let clients = Clients::begin(world, chosen);
+    let calm = world.calm_from();
+    let patience = match world.scenario.settings.max_keys {
+        None => PATIENCE,
+        Some(_) => PATIENCE_WHEN_CROWDED,
+    };
+    executor.run(calm + patience, |_| clients.waiting.get() == 0)?;
+    let waiting = clients.waiting.get();
+    if waiting > 0 {
+        let message = format!(
+            "{waiting} clients wait {} s after the last fault: {}",
+            patience / 1_000_000,
+            world.checks.borrow().standing()
+        );
+        world.checks.borrow_mut().broken("ends", message);
+    }
+    if patience == PATIENCE {
+        *longest = world.now().saturating_sub(calm).max(*longest);
+    }
+    Ok(waiting == 0)
+}
+
+/// Everything has expired, and before it is swept jobs of the same names are made.
+fn once_more(
+    world: &Rc<World>,
+    executor: &mut Executor,
+    longest: &mut Micros,
+) -> Result<bool, Violation> {
+    rest(world, executor)?;
+    let expiry = world.now() + micros(world.scenario.settings.retention) + 3 * 3_600_000_000;
+    executor.run(expiry, |_| false)?;
+    world.wait_until(expiry);
+    world.note(|| "   everything has expired".to_owned());
+    world.checks.borrow_mut().forget();
+    clients::leave_swept(world);
+    world.be_troubled_for(world.below(10_000_000));
+    content(world, executor, |job| job.again, longest)
+}
+
+/// Everybody knows the outcome: what is left then?
+fn rest(world: &Rc<World>, executor: &mut Executor) -> Result<(), Violation> {
     // Two more visitors, one after the other, find what is left to be cleared away.
-    let mut now = world.now().max(scenario.faults_until);
+    let mut now = world.now().max(world.calm_from());
     for _ in 0..2 {
-        now += visit_after(scenario);
+        now += visit_after(&world.scenario);
         executor.run(now, |_| false)?;
         let delay = now.saturating_sub(world.now());
         world.act_in(delay, clients::visit);
     }
     now += 30_000_000;
     executor.run(now, |_| false)?;
+    world.wait_until(now);
     world
         .checks
         .borrow_mut()
-        .quiet(&world.store.borrow(), world.faults());
-    // And when everything has expired, two sweeps leave nothing.
+        .quiet(&world.store.borrow(), world.now(), world.faults());
+    Ok(())
+}
+
+/// And when it has expired?
+fn afterwards(world: &Rc<World>, executor: &mut Executor) -> Result<(), Violation> {
+    rest(world, executor)?;
+    let mut now = world.now();
+    // Two sweeps leave nothing.
     for _ in 0..2 {
-        now += micros(scenario.settings.retention) + 3 * 3_600_000_000;
+        now += micros(world.scenario.settings.retention) + 3 * 3_600_000_000;
         executor.run(now, |_| false)?;
         let delay = now.saturating_sub(world.now());
         world.act_in(delay, clients::sweep);

@@ -13,6 +13,8 @@ pub enum Mutation {
     SkipFence,
     /// A claim does not read back what it wrote.
     ClaimUnchecked,
+    /// A claim does not wait before it reads back what it wrote.
+    ClaimWithoutWait,
     /// A lease has room for ever: its holder's clock stands still.
     SpentLease,
     /// Epochs have a term only, so two claims of the same term are one.
@@ -39,9 +41,10 @@ pub enum Mutation {
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::SkipFence,
         Self::ClaimUnchecked,
+        Self::ClaimWithoutWait,
         Self::SpentLease,
         Self::EpochsWithoutNonce,
         Self::ReuseSegmentNames,
@@ -187,7 +190,7 @@ impl Tampering {
                 given.seq = 0;
             }
             if self.is(Mutation::SkipSettling) {
-                given.contended = false;
+                given.made = None;
             }
             if let Ok(body) = serde_json::to_vec(&given) {
                 request.body = body;
@@ -199,6 +202,11 @@ impl Tampering {
     /// Whether the clock of whoever has written a lease stands still.
     pub fn stops_clock(&self) -> bool {
         self.is(Mutation::SpentLease)
+    }
+
+    /// Whether a claim goes on at once.
+    pub fn skips_wait(&self) -> bool {
+        self.is(Mutation::ClaimWithoutWait)
     }
 
     /// Whether all random bytes are the same.

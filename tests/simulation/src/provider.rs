@@ -2,13 +2,18 @@
 
 use std::rc::Rc;
 
-use job::effects::{HttpError, Response};
+use job::effects::{HttpError, Request, Response};
 
+use crate::shelf;
 use crate::world::World;
 
-/// An answer as it should be: Open Library knows three of four ISBNs, Google Books nothing.
-pub(crate) fn answer(url: &str) -> Response {
-    let body = if url.starts_with(crate::scenario::OPEN_LIBRARY) {
+/// An answer as it should be: Open Library knows three of four ISBNs, Google Books nothing, and the
+/// vision model sees what is on the photo.
+pub(crate) fn answer(request: &Request) -> Response {
+    let url = request.url.as_str();
+    let body = if url.starts_with(shelf::MODEL) {
+        shelf::describe(&request.body)
+    } else if url.starts_with(crate::scenario::OPEN_LIBRARY) {
         let docs: Vec<String> = isbns(url).filter(|isbn| is_known(isbn)).map(doc).collect();
         format!(
             r#"{{"numFound":{},"docs":[{}]}}"#,

@@ -4,8 +4,9 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use job::effects::{HttpError, Request, Response};
-use job::work::{self, HandOver, RUN_KEY_HEADER, Start};
-use job::{CsvAnalysis, JobId, RunMode};
+use job::run::{Run, Stop};
+use job::work::{self, Done, HandOver, RUN_KEY_HEADER, Start, Worker};
+use job::{CsvAnalysis, JobId, Pipeline, Root, RunMode, Scan};
 
 use crate::effects::Process;
 use crate::world::{Role, World};
@@ -34,8 +35,8 @@ pub(crate) async fn request(from: &Process, request: &Request) -> Result<Respons
         world.pass(world.below(200_000)).await;
         return Err(HttpError::Failed("injected".to_owned()));
     }
-    // It arrives whether the caller waits or not, and now and then twice. Who hands over trusts that
-    // it does so once.
+    // It arrives whether the caller waits or not, and a request to revive now and then twice: many
+    // may see that nobody works. A hand-over is made once, and nothing on the way may repeat a POST.
     let twice = (start.is_none() || !world.scenario.bounded) && world.fault(0.5);
     let arrivals = if twice { 2 } else { 1 };
     let ended = Rc::new(Cell::new(false));
@@ -73,6 +74,22 @@ fn status(status: u16) -> Response {
     }
 }
 
+/// What the scan component does.
+pub(crate) struct FirstStage<'a>(pub &'a Scan);
+
+impl Worker<Process> for FirstStage<'_> {
+    fn does(&self, root: &Root) -> bool {
+        Worker::<Process>::does(&CsvAnalysis, root) || Worker::<Process>::does(self.0, root)
+    }
+
+    async fn work(&self, run: &mut Run<'_, Process>) -> Result<Done, Stop> {
+        match run.root.pipeline {
+            Pipeline::AiScan => self.0.work(run).await,
+            Pipeline::CsvImport | Pipeline::BatchEnrichment => CsvAnalysis.work(run).await,
+        }
+    }
+}
+
 /// The components that do stages.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Component {
@@ -106,7 +123,8 @@ fn run(
             let (settings, keyring) = (&scenario.settings, &scenario.keyring);
             match component {
                 Component::Scan => {
-                    work::run(&process, settings, keyring, &id, start, &CsvAnalysis).await;
+                    let worker = FirstStage(&scenario.scan);
+                    work::run(&process, settings, keyring, &id, start, &worker).await;
                 }
                 Component::Enrichment => {
                     let worker = &scenario.enrichment;

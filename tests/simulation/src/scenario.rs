@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use books::{Endpoints, GoogleBooks, Isbn, Wanted};
 use job::provider::Manners;
-use job::{Enrichment, JobId, Keyring, Pipeline, RunMode, Settings};
+use job::{Enrichment, JobId, Keyring, Pipeline, RunMode, Scan, Settings, sweep};
 
 use crate::mutation::Mutation;
+use crate::shelf;
 use crate::world::Micros;
 
 /// The wall clock at the beginning, in microseconds since the Unix epoch.
@@ -46,10 +47,10 @@ impl Variant {
 #[derive(Clone, Debug)]
 pub(crate) struct JobPlan {
     pub pipeline: Pipeline,
-    /// What is to be looked up, in order.
+    /// What is to be looked up, in order; of a scan nobody knows before.
     pub items: Vec<Wanted>,
-    /// The file of an import.
-    pub csv: Vec<u8>,
+    /// What is uploaded: the file of an import, the photos of a scan.
+    pub files: Vec<Vec<u8>>,
     /// Whether the file is a list of books.
     pub readable: bool,
     /// The name that its client chose.
@@ -58,6 +59,8 @@ pub(crate) struct JobPlan {
     pub creators: u64,
     /// Whether who makes it asks for its stream as the answer; `true` with books.
     pub attached: Option<bool>,
+    /// Whether a job of its name is made again when it has expired.
+    pub again: bool,
     /// Who streams it; `true` with books.
     pub streams: Vec<bool>,
     pub pollers: usize,
@@ -75,7 +78,10 @@ pub(crate) struct Scenario {
     pub bounded: bool,
     pub settings: Settings,
     pub enrichment: Enrichment,
+    pub scan: Scan,
     pub keyring: Keyring,
+    /// Jobs that have expired when everything begins, and are still there.
+    pub expired: usize,
     pub jobs: Vec<JobPlan>,
     /// How likely an effect is to go wrong.
     pub fault_rate: f64,
@@ -108,7 +114,7 @@ impl Scenario {
         let mut rng = fastrand::Rng::with_seed(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let drawn = Variant::ALL[rng.usize(0..3)];
         let variant = options.variant.unwrap_or(drawn);
-        let settings = settings(&mut rng);
+        let mut settings = settings(&mut rng);
         let timeout = Duration::from_millis(rng.u64(500..2_000));
         let fault_rate = match rng.u8(0..8) {
             0 => 0.0,
@@ -140,8 +146,14 @@ impl Scenario {
             open_library: manners,
             google_books: manners,
         };
+        let scan = Scan {
+            timeout: Duration::from_millis(rng.u64(1_000..4_000)),
+            ..shelf::scan()
+        };
+        let is_crowded = fault_rate <= 0.01 && rng.u8(0..6) == 0;
         let jobs = match rng.u8(0..4) {
             0 => 2,
+            _ if is_crowded => 2,
             _ => 1,
         };
         let mut jobs: Vec<JobPlan> = (0..jobs).map(|n| job(n, &mut rng)).collect();
@@ -149,7 +161,15 @@ impl Scenario {
         let mut attaching = fastrand::Rng::with_seed(!seed);
         for job in &mut jobs {
             job.attached = (attaching.u8(0..3) == 0).then(|| attaching.bool());
+            // Creations sweep all the time then, and names are not made again while they are swept.
+            job.again &= !is_crowded;
         }
+        // Room for one job that runs, and for what one that has ended leaves.
+        settings.max_keys = is_crowded.then_some(2 * sweep::KEYS_PER_JOB - 1);
+        let expired = match rng.u8(0..4) {
+            0 => rng.usize(1..20),
+            _ => 0,
+        };
         let hour = 3_600_000_000;
         let jump = (rng.u8(0..10) == 0).then(|| {
             let by = if rng.bool() { hour } else { -hour };
@@ -167,6 +187,8 @@ impl Scenario {
             bounded: !options.unbounded,
             settings,
             enrichment,
+            scan,
+            expired,
             keyring: Keyring::new(b"a secret of the simulation"),
             jobs,
             fault_rate,
@@ -202,38 +224,45 @@ fn settings(rng: &mut fastrand::Rng) -> Settings {
 }
 
 fn job(n: usize, rng: &mut fastrand::Rng) -> JobPlan {
-    let is_import = rng.bool();
+    let pipeline = match rng.u8(0..8) {
+        0..=2 => Pipeline::CsvImport,
+        3..=5 => Pipeline::BatchEnrichment,
+        _ => Pipeline::AiScan,
+    };
     let count = match rng.u8(0..8) {
         0 => 0,
         1..=5 => rng.usize(1..12),
         _ => rng.usize(12..31),
     };
     let wanted: Vec<Wanted> = (0..count).map(|at| wanted(n, at, rng)).collect();
-    let (csv, items, readable) = if is_import {
-        let csv = csv(&wanted, rng);
-        match books::read_csv(&csv, 10_000) {
-            Ok(library) => {
-                let items = library.books.into_iter().map(|row| row.wanted).collect();
-                (csv, items, true)
+    let (files, items, readable) = match pipeline {
+        Pipeline::CsvImport => {
+            let csv = csv(&wanted, rng);
+            match books::read_csv(&csv, 10_000) {
+                Ok(library) => {
+                    let items = library.books.into_iter().map(|row| row.wanted).collect();
+                    (vec![csv], items, true)
+                }
+                Err(_) => (vec![csv], Vec::new(), false),
             }
-            Err(_) => (csv, Vec::new(), false),
         }
-    } else {
-        (Vec::new(), job::enrich::distinct(wanted), true)
+        Pipeline::BatchEnrichment => (Vec::new(), job::enrich::distinct(wanted), true),
+        Pipeline::AiScan => {
+            let count = rng.usize(1..=shelf::PHOTOS);
+            let photos = (0..count).map(|_| shelf::photo(rng.usize(0..shelf::PHOTOS)));
+            (photos.collect(), Vec::new(), true)
+        }
     };
     let contended = rng.u8(0..4) == 0;
     JobPlan {
-        pipeline: if is_import {
-            Pipeline::CsvImport
-        } else {
-            Pipeline::BatchEnrichment
-        },
+        pipeline,
         items,
-        csv,
+        files,
         readable,
         name: contended.then(|| JobId::from_bytes(rng.u128(..).to_be_bytes())),
         creators: if contended { rng.u64(1..4) } else { 1 },
         attached: None,
+        again: contended && rng.bool(),
         streams: (0..rng.usize(1..3)).map(|_| rng.bool()).collect(),
         pollers: rng.usize(0..2),
         cancel_after: (rng.u8(0..5) == 0).then(|| rng.u64(0..4_000_000)),

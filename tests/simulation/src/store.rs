@@ -37,6 +37,7 @@ pub(crate) struct Store {
     /// What every key holds, as of the write that took effect last, or won.
     latest: BTreeMap<Rc<str>, Bytes>,
     versions: u64,
+    max_keys: usize,
 }
 
 impl Store {
@@ -47,6 +48,21 @@ impl Store {
             pending: Vec::new(),
             latest: BTreeMap::new(),
             versions: 0,
+            max_keys: scenario.settings.max_keys.unwrap_or(usize::MAX),
+        }
+    }
+
+    /// Whether there is no room for a new key of this name.
+    pub fn is_full(&self, key: &str) -> bool {
+        self.latest.len() >= self.max_keys && !self.latest.contains_key(key)
+    }
+
+    /// Puts a value where everybody sees it.
+    pub fn put(&mut self, key: &str, value: &[u8]) {
+        for replica in 0..self.replicas.len() {
+            let mut write = self.issue(usize::MAX, replica, key, Some(value));
+            write.is_first = replica == 0;
+            self.apply(&write);
         }
     }
 

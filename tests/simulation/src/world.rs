@@ -122,6 +122,8 @@ pub(crate) struct World {
     pub checks: RefCell<Checks>,
     pub profiles: RefCell<Vec<Rc<Profile>>>,
     now: Cell<Micros>,
+    /// Nothing goes wrong from then on.
+    calm_from: Cell<Micros>,
     /// By how much all wall clocks have jumped, in microseconds.
     jumped: Cell<i64>,
     queue: RefCell<BinaryHeap<Reverse<Entry>>>,
@@ -140,6 +142,7 @@ impl World {
             rng: RefCell::new(rng),
             store: RefCell::new(Store::new(&scenario)),
             checks: RefCell::new(Checks::new(&scenario)),
+            calm_from: Cell::new(scenario.faults_until),
             scenario,
             profiles: RefCell::default(),
             now: Cell::new(0),
@@ -156,6 +159,20 @@ impl World {
 
     pub fn now(&self) -> Micros {
         self.now.get()
+    }
+
+    pub fn calm_from(&self) -> Micros {
+        self.calm_from.get()
+    }
+
+    /// Things go wrong for so long, once more.
+    pub fn be_troubled_for(&self, time: Micros) {
+        self.calm_from.set(self.now() + time);
+    }
+
+    /// Nothing has happened until `at`.
+    pub fn wait_until(&self, at: Micros) {
+        self.now.set(at.max(self.now()));
     }
 
     pub fn jump(&self, by: i64) {
@@ -187,8 +204,7 @@ impl World {
     /// Whether something goes wrong now that goes wrong `often` times as often as usual.
     pub fn fault(&self, often: f64) -> bool {
         let scenario = &self.scenario;
-        let strikes =
-            self.now() < scenario.faults_until && self.chance(scenario.fault_rate * often);
+        let strikes = self.now() < self.calm_from() && self.chance(scenario.fault_rate * often);
         if strikes {
             self.faults.set(self.faults.get() + 1);
         }

@@ -1,0 +1,101 @@
+//! Photos of books, and a model of a vision model that knows them.
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use job::Scan;
+use serde_json::json;
+use vision::Vision;
+
+/// Where the vision model is.
+pub(crate) const MODEL: &str = "http://model";
+/// How many different photos there are.
+pub(crate) const PHOTOS: usize = 4;
+/// How many books are on photo `n` besides the one that is on all of them.
+const BOOKS: [usize; PHOTOS] = [0, 3, 1, 6];
+
+struct Photo {
+    png: Vec<u8>,
+    /// As the model is sent it.
+    base64: String,
+}
+
+static ALL: LazyLock<Vec<Photo>> = LazyLock::new(|| {
+    (0..PHOTOS)
+        .map(|n| {
+            let png = draw(n);
+            let base64 = vision::prepare(&png)
+                .map(|prepared| STANDARD.encode(&prepared.jpeg))
+                .unwrap_or_default();
+            Photo { png, base64 }
+        })
+        .collect()
+});
+
+/// As small as a photo may be, and of another gray than the others.
+fn draw(n: usize) -> Vec<u8> {
+    const SIDE: u32 = vision::MIN_SIDE;
+    let gray = u8::try_from(n * 50).unwrap_or(u8::MAX);
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, SIDE, SIDE);
+    encoder.set_color(png::ColorType::Grayscale);
+    let drawn = encoder
+        .write_header()
+        .and_then(|mut writer| writer.write_image_data(&[gray; (SIDE * SIDE) as usize]));
+    assert!(drawn.is_ok(), "memory does not fail");
+    bytes
+}
+
+/// One of the photos.
+pub(crate) fn photo(n: usize) -> Vec<u8> {
+    ALL[n].png.clone()
+}
+
+/// How photos are looked at.
+pub(crate) fn scan() -> Scan {
+    Scan {
+        gemini: None,
+        openai: Some(Vision::OpenAi {
+            base_url: MODEL.to_owned(),
+            api_key: None,
+            model: "simulated".to_owned(),
+        }),
+        prefer_openai: true,
+        timeout: Duration::from_secs(4),
+        confidence_threshold: 0.6,
+    }
+}
+
+fn titles(photo: usize) -> Vec<String> {
+    let own = (0..BOOKS[photo]).map(|n| format!("Volume {photo}{n} of the Shelf"));
+    ["The Book on Every Photo".to_owned()]
+        .into_iter()
+        .chain(own)
+        .collect()
+}
+
+/// Whether a book of this title is on some photo.
+pub(crate) fn has(title: &str) -> bool {
+    (0..PHOTOS).any(|photo| titles(photo).iter().any(|other| other == title))
+}
+
+/// What the model says of the photo in a request.
+pub(crate) fn describe(request: &[u8]) -> String {
+    let text = String::from_utf8_lossy(request);
+    let books: Vec<_> = ALL
+        .iter()
+        .position(|photo| text.contains(&photo.base64))
+        .map(titles)
+        .into_iter()
+        .flatten()
+        .enumerate()
+        .map(|(n, title)| {
+            json!({"title": title, "author": "Some Body", "isbn": "", "confidence": 0.9,
+                "box": [0, n * 100, 1000, n * 100 + 90]})
+        })
+        .collect();
+    let content = json!({"books": books}).to_string();
+    json!({"choices": [{"finish_reason": "stop", "message": {"content": content}}]}).to_string()
+}
