@@ -25,7 +25,7 @@ use wasmtime_wasi_http::{Error, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttp
 use crate::allowed_hosts::AllowedHosts;
 use crate::bindings::fermyon::spin as spin_bindings;
 use crate::counters::Counters;
-use crate::kv::fault::{Dice, Faulty};
+use crate::kv::fault::{Dice, Faults, Faulty};
 use crate::kv::interface::{Stores, StoresView};
 use crate::kv::{FaultPlan, Guard, KvBackend};
 use crate::limits::Limits;
@@ -43,8 +43,8 @@ pub struct Settings {
     pub fault: FaultPlan,
     /// How many instances there may be at a time. A request that finds no room is answered 500, as by Spin.
     pub max_instances: u32,
-    /// Whether the keys there are get counted, which takes memory for each.
-    pub count_keys: bool,
+    /// Whether the keys there are get counted, which takes memory for each, and faults can come later.
+    pub is_observed: bool,
 }
 
 impl Default for Settings {
@@ -53,7 +53,7 @@ impl Default for Settings {
             limits: Limits::default(),
             fault: FaultPlan::default(),
             max_instances: 1_000,
-            count_keys: false,
+            is_observed: false,
         }
     }
 }
@@ -66,6 +66,7 @@ pub struct App {
     limits: Limits,
     store: Arc<dyn KvBackend>,
     outbound: Outbound,
+    faults: Faults,
     counters: Arc<Counters>,
     room: Arc<Semaphore>,
     max_instances: u32,
@@ -114,14 +115,15 @@ impl App {
         }
 
         let mut store = backend;
-        if settings.fault.touches_storage() {
+        let faults = Faults::new(settings.fault);
+        if settings.is_observed || settings.fault != FaultPlan::default() {
             store = Arc::new(Faulty {
                 inner: store,
-                plan: settings.fault.clone(),
+                faults: faults.clone(),
                 dice: Dice::default(),
             });
         }
-        if settings.count_keys || settings.limits.bound_storage() {
+        if settings.is_observed || settings.limits.bound_storage() {
             let guard = Guard::new(
                 store,
                 settings.limits.clone(),
@@ -136,7 +138,8 @@ impl App {
             components,
             engine,
             store,
-            outbound: Outbound::new(settings.limits.outbound_per_hour, settings.fault)?,
+            outbound: Outbound::new(settings.limits.outbound_per_hour, faults.clone())?,
+            faults,
             limits: settings.limits,
             counters,
             room: Arc::new(Semaphore::new(settings.max_instances as usize)),
@@ -153,6 +156,12 @@ impl App {
     /// What the application has cost so far.
     pub fn counters(&self) -> &Counters {
         &self.counters
+    }
+
+    /// Storage, network and clock misbehave like this from now on. Storage does so only if the application is
+    /// observed or had faults from the beginning.
+    pub fn misbehave(&self, plan: FaultPlan) {
+        self.faults.replace(plan);
     }
 
     pub(crate) fn outbound(&self) -> &Outbound {
@@ -324,6 +333,7 @@ impl App {
             .envs(&component.environment)
             .stdout(component.stdout.lines())
             .stderr(component.stderr.lines())
+            .wall_clock(self.faults.clone())
             .build();
         let mut limits = StoreLimitsBuilder::new();
         if let Some(bytes) = self.limits.memory {

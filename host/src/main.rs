@@ -63,8 +63,8 @@ struct Up {
     /// Replace one of the platform's limits (repeatable), e.g. handler=5s, keys=100, value=none
     #[arg(long, value_name = "NAME=VALUE")]
     limit: Vec<Limit>,
-    /// Make storage or network misbehave (repeatable), e.g. store-delay=5ms, store-fail=0.1, store-read-only,
-    /// outbound-delay=1s, outbound-fail=0.5
+    /// Make storage, network or clock misbehave (repeatable), e.g. store-delay=5ms, store-fail=0.1, store-read-only,
+    /// store-full, outbound-delay=1s, outbound-fail=0.5, clock-ahead=1h, clock-behind=1h
     #[arg(long, value_name = "FAULT")]
     fault: Vec<Fault>,
     /// Give a variable a value (repeatable); it beats SPIN_VARIABLE_<NAME>
@@ -82,7 +82,7 @@ struct Up {
     /// Do not build, whatever is stale
     #[arg(long, conflicts_with = "build")]
     no_build: bool,
-    /// Serve what the application has cost on this address, at /counters
+    /// Serve what the application has cost on this address, at /counters, and take faults at /faults
     #[arg(long, value_name = "ADDRESS")]
     admin: Option<SocketAddr>,
     /// How many instances there may be at a time
@@ -198,7 +198,7 @@ async fn serve(
         limits,
         fault,
         max_instances: up.max_instances,
-        count_keys: up.admin.is_some(),
+        is_observed: up.admin.is_some(),
     };
     let app = App::load(&manifest, &variables, Arc::new(store), &state_dir, settings).await?;
 

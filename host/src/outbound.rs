@@ -21,8 +21,7 @@ use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use crate::allowed_hosts::AllowedHosts;
 use crate::app::App;
-use crate::kv::FaultPlan;
-use crate::kv::fault::Dice;
+use crate::kv::fault::{Dice, Faults};
 use crate::window::Window;
 
 /// What Spin waits where a component names no time.
@@ -36,12 +35,12 @@ pub(crate) struct Outbound {
     client: Client<HttpsConnector<Connector>, WasiBody>,
     this_hour: Mutex<Window>,
     limit_per_hour: Option<u64>,
-    fault: FaultPlan,
+    faults: Faults,
     dice: Dice,
 }
 
 impl Outbound {
-    pub(crate) fn new(limit_per_hour: Option<u64>, fault: FaultPlan) -> anyhow::Result<Outbound> {
+    pub(crate) fn new(limit_per_hour: Option<u64>, faults: Faults) -> anyhow::Result<Outbound> {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
@@ -58,7 +57,7 @@ impl Outbound {
             client,
             this_hour: Mutex::new(Window::new(Duration::from_secs(3_600))),
             limit_per_hour,
-            fault,
+            faults,
             dice: Dice::default(),
         })
     }
@@ -77,10 +76,11 @@ impl Outbound {
         request: Request<WasiBody>,
         options: &RequestOptions,
     ) -> Result<Response<WasiBody>, Error> {
-        if !self.fault.outbound_delay.is_zero() {
-            tokio::time::sleep(self.fault.outbound_delay).await;
+        let plan = self.faults.plan();
+        if !plan.outbound_delay.is_zero() {
+            tokio::time::sleep(plan.outbound_delay).await;
         }
-        if self.dice.roll(self.fault.outbound_fail) {
+        if self.dice.roll(plan.outbound_fail) {
             return Err(Error::ConnectionTerminated);
         }
         let connect = options.connect_timeout.unwrap_or(DEFAULT_TIMEOUT);

@@ -139,6 +139,15 @@ impl Host {
         serde_json::from_str(&exchange(self.admin, request).body).unwrap()
     }
 
+    /// The status of the answer to other faults.
+    fn misbehave(&self, faults: &str) -> u16 {
+        let request = format!(
+            "PUT /faults HTTP/1.1\r\nhost: admin\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{faults}",
+            faults.len()
+        );
+        exchange(self.admin, &request).status
+    }
+
     fn guest_counter(&self, name: &str) -> u64 {
         let counters = self.counters();
         let guest = counters["components"].get("guest");
@@ -210,7 +219,8 @@ fn exchange(address: SocketAddr, request: &str) -> Response {
     let (body, complete) = if head.contains("transfer-encoding: chunked") {
         unchunk(rest)
     } else {
-        let length = head.split("content-length: ").nth(1).unwrap();
+        // What has no content announces none.
+        let length = head.split("content-length: ").nth(1).unwrap_or("0");
         let length: usize = length.lines().next().unwrap().parse().unwrap();
         (rest.to_owned(), rest.len() == length)
     };
@@ -623,6 +633,22 @@ fn faults_are_injected() {
         .filter(|_| failing.text("/kv?op=get&key=a").contains("injected"))
         .count();
     assert!((30..=70).contains(&failed), "{failed} of 100");
+}
+
+#[test]
+fn faults_come_and_go_while_the_host_runs() {
+    let host = Host::start(&[]);
+    let set = || host.text("/kv?op=set&key=a&bytes=1");
+    assert_eq!(set(), "Ok(())");
+    assert_eq!(host.misbehave("store-full\n outbound-delay=1ms"), 204);
+    assert!(set().contains("full"));
+    assert_eq!(host.text("/kv?op=delete&key=a"), "Ok(())");
+    assert_eq!(host.misbehave("store-read-only"), 204);
+    assert!(host.text("/kv?op=delete&key=a").contains("read-only"));
+    assert_eq!(host.misbehave("store-full nonsense"), 400);
+    assert!(set().contains("read-only"), "nothing has changed");
+    assert_eq!(host.misbehave(""), 204);
+    assert_eq!(set(), "Ok(())");
 }
 
 #[test]

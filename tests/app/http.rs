@@ -57,23 +57,25 @@ impl Request {
 
     /// Sends the request and reads its whole answer.
     pub fn send(self) -> Response {
-        let (head, mut body) = self.open();
-        let mut bytes = Vec::new();
-        while let Some(chunk) = body.chunk() {
-            bytes.extend(chunk);
-        }
-        Response {
-            complete: body.complete,
-            head,
-            body: bytes,
-        }
+        Response::of(self.open())
+    }
+
+    /// [`Self::send`] to a server that may die at any moment: `None` when no whole answer comes.
+    pub fn try_send(self) -> Option<Response> {
+        let answer = Response::of(self.try_open()?);
+        answer.complete.then_some(answer)
     }
 
     /// Sends the request and reads the head of its answer.
     pub fn open(self) -> (Head, Body) {
+        self.try_open().expect("an answer comes")
+    }
+
+    /// [`Self::open`] of a server that may die at any moment.
+    pub fn try_open(self) -> Option<(Head, Body)> {
         let length = self.body.len();
         let has_body = length > 0 || self.head.starts_with("POST");
-        let mut stream = self.connect_with(has_body.then_some(length));
+        let mut stream = self.connect_with(has_body.then_some(length)).ok()?;
         // A server may answer, and close, before it has read everything.
         let _ = stream.write_all(&self.body);
         read_head(stream)
@@ -82,19 +84,17 @@ impl Request {
     /// Announces a body of `length` bytes, sends what there is of it, and leaves.
     pub fn leave_in_the_middle(self, length: usize) {
         assert!(self.body.len() < length);
-        let mut stream = self.connect_with(Some(length));
+        let mut stream = self.connect_with(Some(length)).unwrap();
         stream.write_all(&self.body).unwrap();
     }
 
-    fn connect_with(&self, length: Option<usize>) -> TcpStream {
-        let mut stream = TcpStream::connect(self.address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+    fn connect_with(&self, length: Option<usize>) -> std::io::Result<TcpStream> {
+        let mut stream = TcpStream::connect(self.address)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_write_timeout(Some(PATIENCE))?;
         let length = length.map_or_else(String::new, |n| format!("content-length: {n}\r\n"));
-        stream
-            .write_all(format!("{}{length}\r\n", self.head).as_bytes())
-            .unwrap();
-        stream
+        stream.write_all(format!("{}{length}\r\n", self.head).as_bytes())?;
+        Ok(stream)
     }
 }
 
@@ -122,6 +122,18 @@ pub struct Response {
 }
 
 impl Response {
+    fn of((head, mut body): (Head, Body)) -> Response {
+        let mut bytes = Vec::new();
+        while let Some(chunk) = body.chunk() {
+            bytes.extend(chunk);
+        }
+        Response {
+            complete: body.complete,
+            head,
+            body: bytes,
+        }
+    }
+
     pub fn status(&self) -> u16 {
         self.head.status
     }
@@ -181,13 +193,15 @@ enum Framing {
     Length(usize),
 }
 
-fn read_head(mut stream: TcpStream) -> (Head, Body) {
+fn read_head(mut stream: TcpStream) -> Option<(Head, Body)> {
     let mut buffer = Vec::new();
     let end = loop {
         if let Some(at) = find(&buffer, b"\r\n\r\n") {
             break at;
         }
-        assert!(fill(&mut stream, &mut buffer), "an answer comes");
+        if !fill(&mut stream, &mut buffer) {
+            return None;
+        }
     };
     let text = std::str::from_utf8(&buffer[..end]).unwrap();
     let mut lines = text.split("\r\n");
@@ -210,7 +224,7 @@ fn read_head(mut stream: TcpStream) -> (Head, Body) {
         framing,
         complete: false,
     };
-    (head, body)
+    Some((head, body))
 }
 
 impl Body {

@@ -271,6 +271,14 @@ impl App {
         Request::new(admin, "GET", "/counters").send().json()
     }
 
+    /// Makes store, network or clock misbehave from now on, as `--fault` describes it; an empty text
+    /// ends that.
+    pub fn misbehave(&self, faults: &str) {
+        let admin = self.process.as_ref().expect("it runs").admin;
+        let answer = Request::new(admin, "PUT", "/faults").body("text/plain", faults);
+        assert_eq!(answer.send().status(), 204, "{faults}");
+    }
+
     /// The sum of one count over all components' use of the store.
     pub fn store_count(&self, name: &str) -> u64 {
         let counters = self.counters();
@@ -281,9 +289,14 @@ impl App {
             .sum()
     }
 
+    /// Where its files are.
+    pub fn state(&self) -> &Path {
+        self.state.path()
+    }
+
     /// Every key in the store that belongs to a job.
     pub fn job_keys(&self) -> Vec<String> {
-        let file = self.state.path().join("sqlite_key_value.db");
+        let file = self.state().join("sqlite_key_value.db");
         let store = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
         let mut query = store
             .prepare("SELECT key FROM spin_key_value WHERE key LIKE 'job/%' ORDER BY key")

@@ -45,7 +45,16 @@ pub struct Stream {
 
 impl Stream {
     pub fn open(request: Request) -> Stream {
-        let (head, body) = request.header("accept", "text/event-stream").open();
+        Stream::of(request.header("accept", "text/event-stream").open())
+    }
+
+    /// [`Self::open`] at a server that may die at any moment.
+    pub fn try_open(request: Request) -> Option<Stream> {
+        let answer = request.header("accept", "text/event-stream").try_open()?;
+        Some(Stream::of(answer))
+    }
+
+    fn of((head, body): (Head, Body)) -> Stream {
         assert_eq!(head.status, 200);
         assert_eq!(head.header("content-type"), Some("text/event-stream"));
         assert_eq!(head.header("cache-control"), Some("no-cache, no-transform"));

@@ -1,17 +1,18 @@
-//! Storage and network that misbehave, for tests of what an application does then.
+//! Storage, network and clock that misbehave, for tests of what an application does then.
 
 use std::str::FromStr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use thiserror::Error;
+use wasmtime_wasi::HostWallClock;
 
 use super::{KvBackend, KvError};
 
 /// How to misbehave.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct FaultPlan {
     /// Each key-value operation takes this much longer.
     pub store_delay: Duration,
@@ -19,10 +20,16 @@ pub struct FaultPlan {
     pub store_fail: f64,
     /// Every key-value write fails.
     pub store_read_only: bool,
+    /// Every key-value write but a delete fails.
+    pub store_full: bool,
     /// Each outbound request takes this much longer.
     pub outbound_delay: Duration,
     /// Each outbound request fails with this probability, without having been sent.
     pub outbound_fail: f64,
+    /// The wall clock that components see is so much ahead.
+    pub clock_ahead: Duration,
+    /// The wall clock that components see is so much behind.
+    pub clock_behind: Duration,
 }
 
 impl FaultPlan {
@@ -32,19 +39,60 @@ impl FaultPlan {
             Fault::StoreDelay(value) => self.store_delay = value,
             Fault::StoreFail(value) => self.store_fail = value,
             Fault::StoreReadOnly => self.store_read_only = true,
+            Fault::StoreFull => self.store_full = true,
             Fault::OutboundDelay(value) => self.outbound_delay = value,
             Fault::OutboundFail(value) => self.outbound_fail = value,
+            Fault::ClockAhead(value) => self.clock_ahead = value,
+            Fault::ClockBehind(value) => self.clock_behind = value,
         }
-    }
-
-    /// Whether storage misbehaves.
-    pub fn touches_storage(&self) -> bool {
-        !self.store_delay.is_zero() || self.store_fail > 0.0 || self.store_read_only
     }
 }
 
-/// One fault, as written: `store-delay=5ms`, `store-fail=0.1`, `store-read-only`, `outbound-delay=1s`,
-/// `outbound-fail=1`.
+impl FromStr for FaultPlan {
+    type Err = InvalidFault;
+
+    /// Faults, apart by white space; none is a plan, too.
+    fn from_str(text: &str) -> Result<Self, InvalidFault> {
+        let mut plan = FaultPlan::default();
+        for fault in text.split_whitespace() {
+            plan.set(fault.parse()?);
+        }
+        Ok(plan)
+    }
+}
+
+/// The plan of a running host, which can be changed.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Faults(Arc<RwLock<FaultPlan>>);
+
+impl Faults {
+    pub(crate) fn new(plan: FaultPlan) -> Faults {
+        Faults(Arc::new(RwLock::new(plan)))
+    }
+
+    pub(crate) fn plan(&self) -> FaultPlan {
+        *self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn replace(&self, plan: FaultPlan) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = plan;
+    }
+}
+
+impl HostWallClock for Faults {
+    fn resolution(&self) -> Duration {
+        Duration::from_nanos(1)
+    }
+
+    fn now(&self) -> Duration {
+        let plan = self.plan();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        (now.unwrap_or_default() + plan.clock_ahead).saturating_sub(plan.clock_behind)
+    }
+}
+
+/// One fault, as written: `store-delay=5ms`, `store-fail=0.1`, `store-read-only`, `store-full`,
+/// `outbound-delay=1s`, `outbound-fail=1`, `clock-ahead=1h`, `clock-behind=1h`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[expect(
     missing_docs,
@@ -54,14 +102,17 @@ pub enum Fault {
     StoreDelay(Duration),
     StoreFail(f64),
     StoreReadOnly,
+    StoreFull,
     OutboundDelay(Duration),
     OutboundFail(f64),
+    ClockAhead(Duration),
+    ClockBehind(Duration),
 }
 
 /// Text that is no fault.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[error(
-    "expected store-delay=<duration>, store-fail=<0 to 1>, store-read-only, outbound-delay=<duration> or outbound-fail=<0 to 1>"
+    "expected store-delay=<duration>, store-fail=<0 to 1>, store-read-only, store-full, outbound-delay=<duration>, outbound-fail=<0 to 1>, clock-ahead=<duration> or clock-behind=<duration>"
 )]
 pub struct InvalidFault;
 
@@ -76,10 +127,13 @@ impl FromStr for Fault {
         };
         match text.split_once('=') {
             None if text == "store-read-only" => Ok(Fault::StoreReadOnly),
+            None if text == "store-full" => Ok(Fault::StoreFull),
             Some(("store-delay", value)) => duration(value).map(Fault::StoreDelay),
             Some(("store-fail", value)) => probability(value).map(Fault::StoreFail),
             Some(("outbound-delay", value)) => duration(value).map(Fault::OutboundDelay),
             Some(("outbound-fail", value)) => probability(value).map(Fault::OutboundFail),
+            Some(("clock-ahead", value)) => duration(value).map(Fault::ClockAhead),
+            Some(("clock-behind", value)) => duration(value).map(Fault::ClockBehind),
             _ => Err(InvalidFault),
         }
     }
@@ -105,19 +159,31 @@ impl Dice {
 /// A backend that misbehaves.
 pub(crate) struct Faulty {
     pub(crate) inner: Arc<dyn KvBackend>,
-    pub(crate) plan: FaultPlan,
+    pub(crate) faults: Faults,
     pub(crate) dice: Dice,
 }
 
+/// What an operation would do.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Effect {
+    Read,
+    Set,
+    Delete,
+}
+
 impl Faulty {
-    async fn misbehave(&self, write: bool) -> Result<(), KvError> {
-        if !self.plan.store_delay.is_zero() {
-            tokio::time::sleep(self.plan.store_delay).await;
+    async fn misbehave(&self, effect: Effect) -> Result<(), KvError> {
+        let plan = self.faults.plan();
+        if !plan.store_delay.is_zero() {
+            tokio::time::sleep(plan.store_delay).await;
         }
-        if write && self.plan.store_read_only {
+        if plan.store_read_only && effect != Effect::Read {
             return Err(KvError::Other("the store is read-only".to_owned()));
         }
-        if self.dice.roll(self.plan.store_fail) {
+        if plan.store_full && effect == Effect::Set {
+            return Err(KvError::Other("database or disk is full".to_owned()));
+        }
+        if self.dice.roll(plan.store_fail) {
             return Err(KvError::Other("the store failed (injected)".to_owned()));
         }
         Ok(())
@@ -127,27 +193,27 @@ impl Faulty {
 #[async_trait]
 impl KvBackend for Faulty {
     async fn get(&self, store: &str, key: &str) -> Result<Option<Vec<u8>>, KvError> {
-        self.misbehave(false).await?;
+        self.misbehave(Effect::Read).await?;
         self.inner.get(store, key).await
     }
 
     async fn set(&self, store: &str, key: &str, value: Vec<u8>) -> Result<(), KvError> {
-        self.misbehave(true).await?;
+        self.misbehave(Effect::Set).await?;
         self.inner.set(store, key, value).await
     }
 
     async fn delete(&self, store: &str, key: &str) -> Result<(), KvError> {
-        self.misbehave(true).await?;
+        self.misbehave(Effect::Delete).await?;
         self.inner.delete(store, key).await
     }
 
     async fn exists(&self, store: &str, key: &str) -> Result<bool, KvError> {
-        self.misbehave(false).await?;
+        self.misbehave(Effect::Read).await?;
         self.inner.exists(store, key).await
     }
 
     async fn keys(&self, store: &str) -> Result<Vec<String>, KvError> {
-        self.misbehave(false).await?;
+        self.misbehave(Effect::Read).await?;
         self.inner.keys(store).await
     }
 }

@@ -64,8 +64,9 @@ impl Sqlite {
     }
 }
 
-/// How long to wait for another process that has the file locked.
-const BUSY: Duration = Duration::from_secs(5);
+/// How long to wait for another process that has the file locked: applications count on a write's taking effect soon
+/// or never, and try again.
+const BUSY: Duration = Duration::from_millis(250);
 
 impl From<rusqlite::Error> for KvError {
     fn from(error: rusqlite::Error) -> Self {
