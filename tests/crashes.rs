@@ -1,0 +1,419 @@
+//! The host is killed again and again, at moments that a seed decides, and started again on what its
+//! store holds, while clients make jobs and poll, stream and hold sockets as if nothing were.
+//!
+//! `CRASH_SEED` repeats the moments of a run, as far as a machine repeats anything.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod app;
+mod photos;
+#[path = "../crates/vision/tests/scene/mod.rs"]
+#[allow(dead_code, reason = "every test file uses another part of it")]
+mod scene;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use app::http::{Request, Response};
+use app::sse::{Event, Stream};
+use app::{App, Job, LIBRARY, LIBRARY_ROWS, Setup, assert_adds_up, count, eventually};
+use serde_json::{Value, json};
+use tungstenite::{Message, WebSocket};
+
+/// How long a client waits before it asks again.
+const PAUSE: Duration = Duration::from_millis(40);
+/// A job that has not ended by then never will.
+const PATIENCE: Duration = Duration::from_secs(150);
+
+/// What the clients know of the application: where it is, and what it has done since it was
+/// started last.
+#[derive(Clone)]
+struct Town(Arc<Mutex<State>>);
+
+struct State {
+    address: SocketAddr,
+    /// When it was started last, by this clock and by its own.
+    started: (Instant, String),
+    /// The jobs that a client follows and that have not progressed since then.
+    awaited: BTreeSet<String>,
+    /// How long each job took from a start to its next progress.
+    waits: Vec<Duration>,
+}
+
+impl Town {
+    fn at(app: &App) -> Town {
+        Town(Arc::new(Mutex::new(State {
+            address: app.address(),
+            started: (Instant::now(), server_time(app)),
+            awaited: BTreeSet::new(),
+            waits: Vec::new(),
+        })))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap()
+    }
+
+    fn request(&self, method: &str, path: &str) -> Request {
+        Request::new(self.lock().address, method, path)
+    }
+
+    /// Kills the application and starts it again.
+    fn crash(&self, app: &mut App, open: &BTreeSet<String>) {
+        app.kill();
+        app.start_again();
+        let started = (Instant::now(), server_time(app));
+        let mut state = self.lock();
+        state.address = app.address();
+        state.started = started;
+        state.awaited.clone_from(open);
+    }
+
+    /// A client has been told this of a job.
+    fn told(&self, job: &str, event: &Event) {
+        let mut state = self.lock();
+        let updated = event.data["updatedAt"].as_str().unwrap_or_default();
+        if updated > state.started.1.as_str() && state.awaited.remove(job) {
+            let wait = state.started.0.elapsed();
+            state.waits.push(wait);
+        }
+    }
+}
+
+fn server_time(app: &App) -> String {
+    let health = app.get("/health").json();
+    health["metadata"]["timestamp"].as_str().unwrap().to_owned()
+}
+
+/// Asks until a whole answer comes that is none of a store that cannot be asked.
+fn ask(what: &str, request: impl Fn() -> Request) -> Response {
+    let start = Instant::now();
+    loop {
+        if let Some(answer) = request().try_send()
+            && answer.status() != 503
+        {
+            return answer;
+        }
+        assert!(start.elapsed() < PATIENCE, "{what} is not answered");
+        thread::sleep(PAUSE);
+    }
+}
+
+/// What is made, and what its results must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Import,
+    Enrichment,
+    Scan,
+}
+
+/// The books of an enrichment, some of them unknown to every provider.
+fn isbns() -> Vec<String> {
+    let mut library = csv::Reader::from_reader(LIBRARY);
+    let known = library
+        .records()
+        .filter_map(|row| Some(row.ok()?.get(6)?.trim_matches(['=', '"']).to_owned()))
+        .filter(|isbn| isbn.len() == 13)
+        .take(200);
+    known.collect()
+}
+
+/// A job and all who watch it, from its creation to its end.
+struct Life {
+    kind: Kind,
+    id: Arc<Mutex<Option<String>>>,
+    clients: JoinHandle<Ended>,
+}
+
+/// How a job ended.
+struct Ended {
+    job: Job,
+    status: Value,
+    /// The books, as the stream said them.
+    books: Vec<Value>,
+}
+
+impl Life {
+    fn begin(town: &Town, kind: Kind, key: String) -> Life {
+        let (town, id) = (town.clone(), Arc::new(Mutex::new(None)));
+        let known = id.clone();
+        let clients = thread::spawn(move || {
+            let job = create(&town, kind, &key);
+            *known.lock().unwrap() = Some(job.id.clone());
+            let follow = spawn(&town, &job, follow);
+            let poll = spawn(&town, &job, poll);
+            let hold = spawn(&town, &job, hold);
+            let (told, books) = follow.join().unwrap();
+            let status = poll.join().unwrap();
+            let last = hold.join().unwrap();
+            assert_eq!(told.data["status"], status["status"], "one outcome");
+            let ended = status["status"] == "completed";
+            let kind = if ended { "job_complete" } else { "error" };
+            assert_eq!(last["type"], kind, "one outcome");
+            Ended { job, status, books }
+        });
+        Life { kind, id, clients }
+    }
+
+    fn is_over(&self) -> bool {
+        self.clients.is_finished()
+    }
+}
+
+fn spawn<T: Send + 'static>(town: &Town, job: &Job, client: fn(&Town, &Job) -> T) -> JoinHandle<T> {
+    let (town, job) = (town.clone(), job.clone());
+    thread::spawn(move || client(&town, &job))
+}
+
+/// Makes a job; who is not answered asks for the same one again.
+fn create(town: &Town, kind: Kind, key: &str) -> Job {
+    let answer = ask("a creation", || {
+        let path = match kind {
+            Kind::Import => "/api/v2/imports",
+            Kind::Enrichment => "/api/batch-enrich",
+            Kind::Scan => "/api/batch-scan",
+        };
+        let request = town.request("POST", path).header("idempotency-key", key);
+        match kind {
+            Kind::Import => request.form("file", "library.csv", LIBRARY),
+            Kind::Enrichment => request.json(&json!({"barcodes": isbns()})),
+            Kind::Scan => photos::form(request, &[photos::SHELF, &photos::spines(3)]),
+        }
+    });
+    Job::of(&answer.data(202))
+}
+
+/// Polls to the end; answers the final status.
+fn poll(town: &Town, job: &Job) -> Value {
+    let (mut progress, mut processed, mut total) = (0.0, 0, 0);
+    loop {
+        let answer = ask("a poll", || town.request("GET", &job.status_url));
+        let status = answer.data(200);
+        let now = (
+            status["progress"].as_f64().unwrap(),
+            count(&status, "processedCount"),
+        );
+        assert!(
+            now.0 >= progress && now.1 >= processed,
+            "{status} after {progress}"
+        );
+        assert!(
+            total == 0 || count(&status, "totalCount") == total,
+            "{status}"
+        );
+        (progress, processed) = now;
+        total = count(&status, "totalCount");
+        if !matches!(
+            status["status"].as_str(),
+            Some("initialized" | "processing")
+        ) {
+            return status;
+        }
+        thread::sleep(PAUSE);
+    }
+}
+
+/// Streams to the end, with books; answers the last event and the books.
+fn follow(town: &Town, job: &Job) -> (Event, Vec<Value>) {
+    let start = Instant::now();
+    let (mut last, mut books) = (None::<Event>, Vec::new());
+    let (mut progress, mut position) = (0.0, None);
+    loop {
+        let mut request = town.request("GET", &format!("{}?books=1", job.sse_url));
+        if let Some(last) = &last {
+            request = request.header("last-event-id", &last.id);
+        }
+        let mut stream = Stream::try_open(request);
+        while let Some(event) = stream.as_mut().and_then(Stream::event) {
+            assert!(
+                Some(event.position()) > position,
+                "{event:?} after {position:?}"
+            );
+            position = Some(event.position());
+            if event.name == "book" {
+                assert_eq!(
+                    count(&event.data, "index"),
+                    books.len() as u64,
+                    "in order, once"
+                );
+                books.push(event.data["book"].clone());
+            } else {
+                assert!(event.progress() >= progress, "{event:?} after {progress}");
+                progress = event.progress();
+                town.told(&job.id, &event);
+            }
+            if event.is_terminal() {
+                return (event, books);
+            }
+            last = Some(event);
+        }
+        assert!(start.elapsed() < PATIENCE, "no end, but {last:?}");
+        thread::sleep(PAUSE);
+    }
+}
+
+/// Holds a socket, and opens another when it breaks; answers the last message.
+fn hold(town: &Town, job: &Job) -> Value {
+    let start = Instant::now();
+    let mut processed = 0;
+    loop {
+        let mut socket = connect(town, job);
+        while let Some(message) = socket.as_mut().and_then(next) {
+            let kind = message["type"].as_str().unwrap().to_owned();
+            if matches!(kind.as_str(), "job_complete" | "error") {
+                return message;
+            }
+            if let Some(now) = message["payload"]["processedCount"].as_u64() {
+                assert!(now >= processed, "{message} after {processed}");
+                processed = now;
+            }
+        }
+        assert!(start.elapsed() < PATIENCE, "no end on a socket");
+        thread::sleep(PAUSE);
+    }
+}
+
+fn connect(town: &Town, job: &Job) -> Option<WebSocket<TcpStream>> {
+    let address = town.lock().address;
+    let stream = TcpStream::connect(address).ok()?;
+    stream.set_read_timeout(Some(app::PATIENCE)).ok()?;
+    let query = format!("jobId={}&token={}&schema=2.0.0", job.id, job.token);
+    let url = format!("ws://{address}/ws/progress?{query}");
+    tungstenite::client(url, stream)
+        .ok()
+        .map(|(socket, _)| socket)
+}
+
+/// The next message; `None` when the socket is broken or closed.
+fn next(socket: &mut WebSocket<TcpStream>) -> Option<Value> {
+    loop {
+        match socket.read().ok()? {
+            Message::Text(text) => return Some(serde_json::from_str(&text).unwrap()),
+            Message::Close(_) => return None,
+            _ => {}
+        }
+    }
+}
+
+/// Nothing is lost, nothing doubled, nothing left behind.
+fn judge(app: &App, kind: Kind, ended: &Ended) {
+    let Ended { job, status, books } = ended;
+    assert_eq!(&app.status(job), status, "the outcome stays");
+    let outcome = status["status"].as_str().unwrap();
+    if kind == Kind::Scan && outcome == "failed" {
+        // A photo that was cut off twice is not looked at a third time.
+        assert_eq!(status["error"]["code"], "E_GEMINI_TIMEOUT", "{status}");
+        return;
+    }
+    assert_eq!(outcome, "completed", "{status}");
+    let results = app.results(job);
+    let results_books = results["books"].as_array().unwrap();
+    assert_eq!(books, results_books, "the stream has said every book once");
+    match kind {
+        Kind::Import => assert_adds_up(&results, LIBRARY_ROWS),
+        Kind::Enrichment => {
+            let found: Vec<&str> = results_books
+                .iter()
+                .map(|book| book["isbn"].as_str().unwrap())
+                .collect();
+            let asked = isbns();
+            assert_eq!(found.len(), asked.len());
+            assert_eq!(found.iter().collect::<BTreeSet<_>>().len(), found.len());
+        }
+        Kind::Scan => {
+            let titles: BTreeSet<&str> = results_books
+                .iter()
+                .map(|book| book["title"].as_str().unwrap())
+                .collect();
+            assert_eq!(titles.len(), results_books.len(), "{titles:?}");
+        }
+    }
+}
+
+/// Random moments, and the seed that repeats them.
+fn dice() -> fastrand::Rng {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let seed = match std::env::var("CRASH_SEED") {
+        Ok(seed) => seed.parse().unwrap(),
+        Err(_) => now.as_nanos() as u64,
+    };
+    println!("CRASH_SEED={seed}");
+    fastrand::Rng::with_seed(seed)
+}
+
+/// Makes jobs of all kinds until there were so many `kills`, and lets them end. After a start the
+/// next kill comes at a moment of `life`, in ms; or so long after every job has progressed.
+fn survive(app: &mut App, kills: u32, life: std::ops::Range<u64>, patient: bool) {
+    let mut dice = dice();
+    let town = Town::at(app);
+    let mut lives: Vec<Life> = Vec::new();
+    let mut outcomes: BTreeMap<(Kind, String), u32> = BTreeMap::new();
+    let (mut killed, mut rounds) = (0, 0);
+    let start = Instant::now();
+    loop {
+        if lives.iter().all(Life::is_over) {
+            for life in lives.drain(..) {
+                let ended = life.clients.join().unwrap();
+                judge(app, life.kind, &ended);
+                let outcome = ended.status["status"].as_str().unwrap().to_owned();
+                *outcomes.entry((life.kind, outcome)).or_default() += 1;
+            }
+            if killed >= kills {
+                break;
+            }
+            rounds += 1;
+            for kind in [Kind::Import, Kind::Enrichment, Kind::Scan] {
+                lives.push(Life::begin(&town, kind, format!("{kind:?}-{rounds}")));
+            }
+        }
+        thread::sleep(Duration::from_millis(dice.u64(life.clone())));
+        if killed >= kills {
+            continue;
+        }
+        let open: BTreeSet<String> = lives
+            .iter()
+            .filter(|life| !life.is_over())
+            .filter_map(|life| life.id.lock().unwrap().clone())
+            .collect();
+        town.crash(app, &open);
+        killed += 1;
+        if patient {
+            eventually("every job goes on", || {
+                town.lock().awaited.is_empty() || lives.iter().all(Life::is_over)
+            });
+        }
+    }
+    assert_eq!(app.uploads(), 0, "{:?}", app.job_keys());
+    let mut waits = town.lock().waits.clone();
+    waits.sort();
+    println!(
+        "{killed} kills in {:.0} s, {rounds} rounds: {outcomes:?}; from a start to a job's next progress: \
+         median {:?}, longest {:?} of {}",
+        start.elapsed().as_secs_f64(),
+        waits[waits.len() / 2],
+        waits[waits.len() - 1],
+        waits.len(),
+    );
+}
+
+#[test]
+fn jobs_survive_fifty_kills() {
+    let mut app = Setup::new()
+        .provider_delay(Duration::from_millis(40))
+        .tuning("wave_items=20 lease=600 lease_renew=200 write_delay=100")
+        .start();
+    survive(&mut app, 50, 100..1_800, false);
+}
+
+/// As it is without any tuning of leases.
+#[test]
+fn jobs_go_on_soon_after_a_start() {
+    let mut app = Setup::new()
+        .provider_delay(Duration::from_millis(100))
+        .tuning("wave_items=20")
+        .start();
+    survive(&mut app, 6, 100..700, true);
+}

@@ -1,0 +1,299 @@
+//! The application within the limits of the platforms it is deployed to, each with its own profile.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod app;
+mod photos;
+#[path = "../crates/vision/tests/scene/mod.rs"]
+#[allow(dead_code, reason = "drawn for other tests, too")]
+mod scene;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use app::{App, Job, Setup, assert_adds_up, assert_in_order, count, eventually, statuses};
+use serde_json::{Value, json};
+use stand_ins::Fault;
+
+/// Clouds take their time: commits are a second apart, and a scan hands over after each photo.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+fn on(platform: &str) -> Setup {
+    Setup::new()
+        .argument("--platform")
+        .argument(platform)
+        .variable("profile", platform)
+        .variable("contact", "tests@example.org")
+}
+
+fn is_over(status: &Value) -> bool {
+    !matches!(
+        status["status"].as_str(),
+        Some("initialized" | "processing")
+    )
+}
+
+/// Polls to the end.
+fn finish(app: &App, job: &Job) -> Value {
+    let start = Instant::now();
+    let mut before = 0.0;
+    loop {
+        let answer = app.get(&job.status_url);
+        if answer.status() != 503 {
+            let status = answer.data(200);
+            let now = status["progress"].as_f64().unwrap();
+            assert!(now >= before, "{now} after {before}");
+            before = now;
+            if is_over(&status) {
+                return status;
+            }
+        }
+        assert!(start.elapsed() < PATIENCE, "it does not end");
+        thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// Does `work` and answers with it the most keys that a job had meanwhile.
+fn counting_keys<T>(app: &App, work: impl FnOnce() -> T) -> (T, usize) {
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let most = scope.spawn(|| {
+            let mut most = 0;
+            while !done.load(Ordering::Relaxed) {
+                let mut jobs: BTreeMap<String, usize> = BTreeMap::new();
+                for key in app.job_keys() {
+                    let id = key.split('/').nth(1).unwrap_or_default().to_owned();
+                    *jobs.entry(id).or_default() += 1;
+                }
+                most = jobs.values().copied().max().unwrap_or(0).max(most);
+                thread::sleep(Duration::from_millis(3));
+            }
+            most
+        });
+        let result = work();
+        done.store(true, Ordering::Relaxed);
+        (result, most.join().unwrap())
+    })
+}
+
+/// The sum, or the most, of one count over all components.
+fn over_components(counters: &Value, pick: impl Fn(&Value) -> u64, most: bool) -> u64 {
+    let components = counters["components"].as_object().unwrap();
+    let each = components.values().map(pick);
+    if most {
+        each.max().unwrap_or(0)
+    } else {
+        each.sum()
+    }
+}
+
+/// How close the application came to the limits, none of which it has hit.
+fn high_water(platform: &str, app: &App, keys_per_job: usize) {
+    let counters = app.counters();
+    let storage = |name: &'static str| move |c: &Value| count(&c["storage"], name);
+    let outbound = counters["outbound"].as_object().unwrap();
+    let provided: u64 = outbound
+        .iter()
+        .filter(|(host, _)| *host != "self")
+        .map(|(_, n)| n.as_u64().unwrap())
+        .sum();
+    println!(
+        "{platform}: {keys_per_job} keys per job, {} keys in all, largest value {} bytes, \
+         {} writes per second, {provided} outbound requests, longest handler {} ms",
+        counters["keys_peak"],
+        over_components(&counters, storage("largest_value"), true),
+        counters["writes_per_second_peak"],
+        over_components(&counters, |c| count(c, "handler_longest_ms"), true),
+    );
+    assert_eq!(
+        over_components(&counters, |c| count(c, "failed"), false),
+        0,
+        "{counters}"
+    );
+    assert_eq!(
+        over_components(&counters, storage("errors"), false),
+        0,
+        "{counters}"
+    );
+    assert_eq!(count(&counters, "outbound_refused"), 0);
+    assert!(keys_per_job <= 25);
+}
+
+fn import_and_scan(platform: &str) {
+    let app = on(platform).start();
+    let (start, csv) = (Instant::now(), stand_ins::library(1_500));
+    let (_, keys) = counting_keys(&app, || {
+        let import = app.import(&csv);
+        let five: Vec<Vec<u8>> = (1..=5).map(photos::spines).collect();
+        let five: Vec<&[u8]> = five.iter().map(Vec::as_slice).collect();
+        let request = app.request("POST", "/api/batch-scan");
+        let scan = Job::of(&photos::form(request, &five).send().data(202));
+        assert_eq!(finish(&app, &import)["status"], "completed");
+        assert_eq!(finish(&app, &scan)["status"], "completed");
+        let results = app.results(&import);
+        assert_adds_up(&results, 1_500);
+        let success = statuses(&results)["success"];
+        assert!(success >= 1_400, "{:?}", statuses(&results));
+        let results = app.results(&scan);
+        let photos = results["photos"].as_array().unwrap();
+        assert!(
+            photos.iter().all(|photo| photo["status"] == "complete"),
+            "{photos:?}"
+        );
+    });
+    assert_eq!(app.uploads(), 0);
+    println!("{platform}: import and scan in {:?}", start.elapsed());
+    high_water(platform, &app, keys);
+}
+
+#[test]
+fn fermyon_cloud_takes_an_import_and_a_scan() {
+    import_and_scan("fermyon-cloud");
+}
+
+#[test]
+fn akamai_functions_takes_an_import_and_a_scan() {
+    import_and_scan("akamai-functions");
+}
+
+/// Everything six times as fast: handlers are killed after 5 s, work hands over before that, streams
+/// end and are resumed.
+fn outlive_handlers(platform: &str) {
+    let app = on(platform)
+        .argument("--limit")
+        .argument("handler=5s")
+        .variable("provider_timeout_s", "1")
+        .tuning(
+            "run_budget=4200 stream_budget=3000 commit_interval=150 wave_items=40 \
+             lease=2500 lease_renew=700 write_delay=350 look_max=200",
+        )
+        .provider_delay(Duration::from_millis(300))
+        .start();
+    let job = app.import(&stand_ins::library(1_000));
+    let (start, mut events, mut streams) = (Instant::now(), Vec::new(), 0);
+    while events
+        .last()
+        .is_none_or(|event: &app::sse::Event| !event.is_terminal())
+    {
+        assert!(start.elapsed() < PATIENCE, "it does not end");
+        let mut request = app.request("GET", &format!("{}?books=1", job.sse_url));
+        if let Some(last) = events.last() {
+            request = request.header("last-event-id", &last.id);
+        }
+        events.extend(app::sse::Stream::open(request).rest());
+        streams += 1;
+    }
+    assert_in_order(&events);
+    let results = app.results(&job);
+    assert_adds_up(&results, 1_000);
+    let said: Vec<&Value> = events
+        .iter()
+        .filter(|event| event.name == "book")
+        .map(|event| &event.data["book"])
+        .collect();
+    let books: Vec<&Value> = results["books"].as_array().unwrap().iter().collect();
+    assert_eq!(said, books, "each book once");
+    let counters = app.counters();
+    let runs = count(&counters["components"]["enrichment"], "requests");
+    println!(
+        "{platform}: {runs} runs, {streams} streams, longest handler {} ms of 5000",
+        over_components(&counters, |c| count(c, "handler_longest_ms"), true)
+    );
+    assert!(runs >= 2 && streams >= 2);
+    assert_eq!(
+        over_components(&counters, |c| count(c, "failed"), false),
+        0,
+        "{counters}"
+    );
+}
+
+#[test]
+fn fermyon_cloud_ends_handlers_and_jobs_go_on() {
+    outlive_handlers("fermyon-cloud");
+}
+
+#[test]
+fn akamai_functions_ends_handlers_and_jobs_go_on() {
+    outlive_handlers("akamai-functions");
+}
+
+fn jobs(app: &App) -> BTreeSet<String> {
+    let keys = app.job_keys();
+    keys.iter()
+        .map(|key| key.split('/').nth(1).unwrap().to_owned())
+        .collect()
+}
+
+/// Asks for a job of one book; `None` when there is no room.
+fn ask(app: &App) -> Option<Job> {
+    let before = jobs(app);
+    let request = app.request("POST", "/api/batch-enrich");
+    let answer = request.json(&json!({"barcodes": ["9780439708180"]})).send();
+    if answer.status() == 202 {
+        return Some(Job::of(&answer.data(202)));
+    }
+    assert_eq!(answer.error(503, "SERVICE_BUSY")["retryable"], true);
+    assert!(answer.header("retry-after").is_some());
+    let new: Vec<String> = jobs(app).difference(&before).cloned().collect();
+    assert_eq!(new, Vec::<String>::new(), "nothing half-exists");
+    None
+}
+
+/// A tenth of Fermyon Cloud's keys.
+#[test]
+fn a_store_without_room_refuses_jobs_and_takes_them_again() {
+    const KEYS: u64 = 100;
+    let app = on("fermyon-cloud")
+        .argument("--limit")
+        .argument(&format!("keys={KEYS}"))
+        .tuning(&format!("max_keys={KEYS} commit_interval=20"))
+        .start();
+    let mut minutes = 0;
+    let mut later = || {
+        minutes += 1;
+        app.misbehave(&format!("clock-ahead={minutes}m"));
+    };
+
+    // Every job that runs is kept room for.
+    app.sandbox.open_library().behave(Fault::Hang.always());
+    app.sandbox.google_books().behave(Fault::Hang.always());
+    let running: Vec<Job> = std::iter::from_fn(|| ask(&app)).collect();
+    println!("{} jobs run at a time in {KEYS} keys", running.len());
+    assert_eq!(running.len(), 3);
+    app.sandbox.open_library().reset();
+    app.sandbox.google_books().reset();
+    for job in &running {
+        assert_eq!(finish(&app, job)["status"], "completed");
+    }
+
+    // Those that have ended fill the store, a few keys each.
+    let mut ended = running.len();
+    loop {
+        later();
+        let Some(job) = ask(&app) else { break };
+        assert_eq!(finish(&app, &job)["status"], "completed");
+        eventually("it is cleared up", || {
+            let keys = app.job_keys();
+            let prefix = format!("job/{}", job.id);
+            keys.iter().filter(|key| key.starts_with(&prefix)).count() <= 3
+        });
+        ended += 1;
+    }
+    println!("{ended} ended jobs in {} keys", app.job_keys().len());
+    assert!(ended >= 20, "{ended}");
+    assert!(ask(&app).is_none(), "at once again");
+
+    // A day later they have expired, and make room before anybody is refused.
+    app.misbehave("clock-ahead=25h");
+    let job = ask(&app).expect("there is room again");
+    assert_eq!(finish(&app, &job)["status"], "completed");
+    assert_eq!(jobs(&app), BTreeSet::from([job.id]));
+    let counters = app.counters();
+    assert!(count(&counters, "keys_peak") <= KEYS, "{counters}");
+    assert_eq!(
+        over_components(&counters, |c| count(&c["storage"], "errors"), false),
+        0
+    );
+}

@@ -1,0 +1,242 @@
+//! The store fails, fills up or is slow for a while, clocks jump, a day goes by: what clients notice
+//! of it, and that nothing is lost.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod app;
+
+use std::collections::BTreeSet;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use app::{
+    App, Job, LIBRARY, LIBRARY_ROWS, Setup, assert_adds_up, assert_in_order, count, eventually,
+};
+use rusqlite::Connection;
+use serde_json::{Value, json};
+
+/// Long enough to be met in the middle, with leases that run out soon.
+fn slow() -> Setup {
+    Setup::new()
+        .provider_delay(Duration::from_millis(100))
+        .tuning("wave_items=40 lease=900 lease_renew=300 write_delay=150")
+}
+
+/// The status, as soon as the store can be asked.
+fn status(app: &App, job: &Job) -> Value {
+    let mut found = None;
+    eventually("the status is told", || {
+        let answer = app.get(&job.status_url);
+        found = (answer.status() != 503).then(|| answer.data(200));
+        found.is_some()
+    });
+    found.unwrap()
+}
+
+/// Polls to the end, whatever the store does; nothing goes back.
+fn finish(app: &App, job: &Job) -> Value {
+    let mut before = 0.0;
+    loop {
+        let status = status(app, job);
+        let now = status["progress"].as_f64().unwrap();
+        assert!(now >= before, "{now} after {before}");
+        before = now;
+        if !matches!(
+            status["status"].as_str(),
+            Some("initialized" | "processing")
+        ) {
+            return status;
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn assert_whole(app: &App, job: &Job) {
+    assert_eq!(finish(app, job)["status"], "completed");
+    assert_adds_up(&app.results(job), LIBRARY_ROWS);
+    let events = app.follow(job);
+    assert_in_order(&events);
+    assert_eq!(events.last().unwrap().name, "completed");
+    assert_eq!(app.uploads(), 0);
+}
+
+/// How long it takes until more books are final than now.
+fn stall(app: &App, job: &Job) -> Duration {
+    let (start, before) = (Instant::now(), count(&status(app, job), "processedCount"));
+    eventually("it goes on", || {
+        count(&status(app, job), "processedCount") > before
+    });
+    start.elapsed()
+}
+
+fn import_through(fault: &str) {
+    let app = slow().start();
+    let job = app.import(LIBRARY);
+    app.wait_for_books(&job, 40);
+    app.misbehave(fault);
+    let refused = app.request("POST", "/api/v2/imports");
+    let refused = refused.form("file", "library.csv", LIBRARY).send();
+    let error = refused.error(503, "SERVICE_BUSY");
+    assert_eq!(error["retryable"], true);
+    assert!(refused.header("retry-after").is_some());
+    // Longer than a lease: whoever worked on it has given up.
+    eventually("nobody works on it", || {
+        let store = Connection::open(app.state().join("sqlite_key_value.db")).unwrap();
+        let lease: Vec<u8> = store
+            .query_row(
+                "SELECT value FROM spin_key_value WHERE key = ?1",
+                [format!("job/{}/lease", job.id)],
+                |row| row.get(0),
+            )
+            .unwrap();
+        let lease: Value = serde_json::from_slice(&lease).unwrap();
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        count(&lease, "expires") + 200 < now.unwrap().as_millis() as u64
+    });
+    assert_eq!(
+        status(&app, &job)["status"],
+        "processing",
+        "it can be looked at"
+    );
+    app.misbehave("");
+    println!("{fault}: it goes on after {:?}", stall(&app, &job));
+    assert_whole(&app, &job);
+}
+
+#[test]
+fn a_store_that_is_read_only_for_a_while_only_delays() {
+    import_through("store-read-only");
+}
+
+#[test]
+fn a_store_that_is_full_for_a_while_only_delays() {
+    import_through("store-full");
+}
+
+#[test]
+fn a_store_that_fails_now_and_then_is_asked_again() {
+    let app = slow().start();
+    let job = app.import(LIBRARY);
+    app.wait_for_books(&job, 40);
+    let runs = || count(&app.counters()["components"]["enrichment"], "requests");
+    let (start, before) = (Instant::now(), runs());
+    app.misbehave("store-fail=0.05");
+    assert_eq!(finish(&app, &job)["status"], "completed");
+    app.misbehave("");
+    let counters = app.counters();
+    println!(
+        "one operation of 20 fails: {:?}, {} runs more, {} requests to Open Library",
+        start.elapsed(),
+        runs() - before,
+        app.sandbox.open_library().count(),
+    );
+    assert!(count(&counters["components"]["enrichment"]["storage"], "errors") > 0);
+    assert_whole(&app, &job);
+}
+
+#[test]
+fn a_slow_store_only_takes_longer() {
+    let app = Setup::new()
+        .argument("--fault")
+        .argument("store-delay=200ms")
+        .start();
+    let start = Instant::now();
+    let job = app.import(LIBRARY);
+    assert_eq!(finish(&app, &job)["status"], "completed");
+    println!("200 ms an operation: {:?}", start.elapsed());
+    app.misbehave("");
+    assert_whole(&app, &job);
+}
+
+#[test]
+fn a_store_file_that_somebody_locks_for_a_while_only_delays() {
+    let app = slow().start();
+    let job = app.import(LIBRARY);
+    app.wait_for_books(&job, 40);
+    let other = Connection::open(app.state().join("sqlite_key_value.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let asked = app.request("POST", "/api/v2/imports");
+    asked
+        .form("file", "library.csv", LIBRARY)
+        .send()
+        .error(503, "SERVICE_BUSY");
+    other.execute_batch("ROLLBACK").unwrap();
+    println!("locked: it goes on after {:?}", stall(&app, &job));
+    assert_whole(&app, &job);
+}
+
+/// All clocks jump while a run works, and between two runs.
+fn import_despite(jump: &str) {
+    let mut app = slow().start();
+    let job = app.import(LIBRARY);
+    app.wait_for_books(&job, 40);
+    app.misbehave(jump);
+    println!("{jump}, at work: it goes on after {:?}", stall(&app, &job));
+    app.kill();
+    app.start_again();
+    println!("and back, after a crash: {:?}", stall(&app, &job));
+    app.kill();
+    app.start_again();
+    app.misbehave(jump);
+    println!("and there, after a crash: {:?}", stall(&app, &job));
+    assert_whole(&app, &job);
+}
+
+#[test]
+fn clocks_may_jump_ahead_by_an_hour() {
+    import_despite("clock-ahead=1h");
+}
+
+#[test]
+fn clocks_may_jump_back_by_an_hour() {
+    import_despite("clock-behind=1h");
+}
+
+fn jobs(app: &App) -> BTreeSet<String> {
+    let keys = app.job_keys();
+    keys.iter()
+        .map(|key| key.split('/').nth(1).unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn results_are_kept_for_a_day_and_cleared_away_a_few_at_a_time() {
+    const JOBS: usize = 70;
+    let app = App::start();
+    let body = json!({"barcodes": ["9780439708180"]});
+    let all: Vec<Job> = (0..JOBS).map(|_| app.enrich(&body)).collect();
+    for job in &all {
+        app.finish(job);
+    }
+    app.misbehave("clock-ahead=23h59m");
+    for job in &all {
+        assert_eq!(app.status(job)["status"], "completed");
+        assert_eq!(app.results(job)["books"].as_array().unwrap().len(), 1);
+    }
+    app.misbehave("clock-ahead=24h1m");
+    for path in [&all[0].status_url, &all[0].results_url, &all[0].sse_url] {
+        app.get(path).error(404, "NOT_FOUND");
+    }
+    let cancel = app.request("DELETE", &all[0].status_url);
+    cancel.bearer(&all[0].token).send().error(404, "NOT_FOUND");
+    assert_eq!(jobs(&app).len(), JOBS, "nobody has swept");
+
+    // The first creation clears 50 of them away, the next, a little later, the rest.
+    let mut left = jobs(&app);
+    for (ahead, deleted) in [("24h20m", 50), ("24h21m", JOBS - 50)] {
+        app.misbehave(&format!("clock-ahead={ahead}"));
+        let before = app.store_count("deletes");
+        let new = app.enrich(&body);
+        app.finish(&new);
+        let now = jobs(&app);
+        assert!(now.contains(&new.id));
+        let gone = left.difference(&now).count();
+        assert_eq!(gone, deleted);
+        println!(
+            "{gone} jobs swept with {} deletes",
+            app.store_count("deletes") - before
+        );
+        left = now;
+    }
+    assert!(all.iter().all(|job| !left.contains(&job.id)));
+}
