@@ -191,6 +191,7 @@ impl Settings {
                 .tune(part)
                 .ok_or_else(|| SettingsError::Tuning(part.to_owned()))?;
         }
+        settings.look_min = settings.look_min.min(settings.look_max);
         Ok(settings)
     }
 
@@ -234,6 +235,12 @@ mod tests {
         assert_eq!(settings.look_max, Duration::from_millis(7));
         assert_eq!(settings.run_budget, None);
         assert_eq!(settings.write_delay, Settings::cloud().write_delay);
+    }
+
+    #[test]
+    fn the_closest_look_is_never_rarer_than_the_rarest() {
+        let settings = Settings::resolve("cloud", "look_max=20").unwrap();
+        assert_eq!(settings.look_min, Duration::from_millis(20));
     }
 
     #[test]
