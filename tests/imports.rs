@@ -336,14 +336,14 @@ fn a_long_import_is_handed_over_from_run_to_run() {
         // A run keeps back time for a wave that goes badly, here 4 s.
         .tuning("wave_items=60 run_budget=5500")
         .start();
-    let job = app.import(&stand_ins::library(1_500));
+    let job = app.import(&stand_ins::library(3_000));
     let events = app.follow(&job);
     assert_in_order(&events);
     assert_eq!(events.last().unwrap().name, "completed");
     let results = app.results(&job);
-    assert_adds_up(&results, 1_500);
+    assert_adds_up(&results, 3_000);
     assert!(
-        count(&results, "enrichmentSucceeded") >= 1_400,
+        count(&results, "enrichmentSucceeded") >= 2_800,
         "{:?}",
         statuses(&results)
     );

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use books::{Answer, Endpoints, Found, Lookup, Provider, Search, Wanted};
 use futures::StreamExt;
+use futures::future::LocalBoxFuture;
 use futures::stream::FuturesUnordered;
 
 use crate::document::{Item, Root, Stage};
-use crate::effects::{Effects, HttpError, Request, Response, StoreError, send_within};
+use crate::effects::{Effects, HttpError, Request, Response, StoreError, Time, send_within};
 use crate::provider::{Manners, PATIENCE, ProviderState, retry_after};
 use crate::run::{Expect, Run, Stop};
 use crate::work::{Done, Worker};
@@ -18,6 +19,9 @@ use crate::work::{Done, Worker};
 const UNTOLD_PATIENCE: Duration = Duration::from_secs(60);
 /// What a run keeps back of its budget for committing what a wave has found.
 const COMMIT_TIME: Duration = Duration::from_secs(3);
+/// How many waves ask at the same time. They are committed one by one; a run that dies has asked for
+/// so many in vain.
+const WAVES_AT_ONCE: usize = 4;
 /// The pause before a failed request is tried once more.
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
 
@@ -45,6 +49,14 @@ struct Desk {
     asked: u32,
     timed_out: u32,
     changed: bool,
+}
+
+impl Desk {
+    /// Whether as many requests as may be in flight could go out now without waiting, and one more.
+    fn has_spare(&self, concurrency: usize, now: Time) -> bool {
+        let needed = u32::try_from(concurrency).unwrap_or(u32::MAX);
+        self.state.spare(self.manners, now) > f64::from(needed)
+    }
 }
 
 /// The providers' states as a run has them in hand, shared by all requests in flight.
@@ -140,8 +152,8 @@ impl Enrichment {
         Ok(Desks(desks))
     }
 
-    /// Looks a wave of items up: one answer each, in order. Never fails: what cannot be asked,
-    /// or not before the (monotonic) time `until`, is an answer too.
+    /// Looks items up: one answer each, in order. Never fails: what cannot be asked, or not before
+    /// the (monotonic) time `until`, is an answer too.
     pub async fn look_up<E: Effects>(
         &self,
         e: &E,
@@ -149,51 +161,9 @@ impl Enrichment {
         wanted: Vec<Wanted>,
         until: Option<Duration>,
     ) -> Vec<Found> {
-        let mut search = Search::new(wanted, &self.endpoints);
-        let mut waiting: VecDeque<Lookup> = VecDeque::new();
-        let mut flying = FuturesUnordered::new();
-        loop {
-            waiting.extend(search.next());
-            while flying.len() < self.concurrency.max(1)
-                && let Some(lookup) = waiting.pop_front()
-            {
-                let request = self.request(&search, &lookup);
-                let desk = &desks.0[lookup.provider.name()];
-                flying.push(async move {
-                    let response = self.ask(e, desk, request, until).await;
-                    (lookup, response)
-                });
-            }
-            let Some((lookup, response)) = flying.next().await else {
-                break;
-            };
-            let answer = match response {
-                Asked::Answered(body) => match search.read(&lookup, &body) {
-                    Ok(records) => {
-                        desks.0[lookup.provider.name()]
-                            .borrow_mut()
-                            .state
-                            .succeeded();
-                        Answer::Records(records)
-                    }
-                    Err(error) => {
-                        let mut desk = desks.0[lookup.provider.name()].borrow_mut();
-                        desk.state.failed(e.now());
-                        desk.changed = true;
-                        e.log(
-                            "provider-garbage",
-                            serde_json::json!({"level": "warn",
-                                "provider": lookup.provider.name(), "message": error.to_string()}),
-                        );
-                        Answer::Failed
-                    }
-                },
-                Asked::Failed => Answer::Failed,
-                Asked::Refused => Answer::Refused,
-            };
-            search.answered(lookup, answer);
-        }
-        search.finish()
+        let mut flight = Flight::new(self, e, desks, until);
+        flight.add(wanted);
+        flight.first().await
     }
 
     fn request(&self, search: &Search, lookup: &Lookup) -> Request {
@@ -276,6 +246,137 @@ impl Enrichment {
     }
 }
 
+/// Waves of items on their way through the providers. A wave asks in rounds, each for what the one
+/// before did not find; while the first wave waits, those behind it ask.
+struct Flight<'a, E> {
+    enrichment: &'a Enrichment,
+    e: &'a E,
+    desks: &'a Desks,
+    /// Nothing is asked after this (monotonic) time.
+    until: Option<Duration>,
+    waves: VecDeque<Wave>,
+    /// How many waves have landed: the number of the first.
+    landed: usize,
+    flying: FuturesUnordered<LocalBoxFuture<'a, (usize, Lookup, Asked)>>,
+}
+
+/// One wave, as far as it is.
+struct Wave {
+    search: Search,
+    waiting: VecDeque<Lookup>,
+    out: usize,
+}
+
+impl Wave {
+    /// Whether it has sent everything that can be sent, and has all answers.
+    fn is_over(&self) -> bool {
+        self.waiting.is_empty() && self.out == 0
+    }
+}
+
+impl<'a, E: Effects> Flight<'a, E> {
+    fn new(
+        enrichment: &'a Enrichment,
+        e: &'a E,
+        desks: &'a Desks,
+        until: Option<Duration>,
+    ) -> Self {
+        Self {
+            enrichment,
+            e,
+            desks,
+            until,
+            waves: VecDeque::new(),
+            landed: 0,
+            flying: FuturesUnordered::new(),
+        }
+    }
+
+    fn add(&mut self, wanted: Vec<Wanted>) {
+        self.waves.push_back(Wave {
+            search: Search::new(wanted, &self.enrichment.endpoints),
+            waiting: VecDeque::new(),
+            out: 0,
+        });
+    }
+
+    /// Waits for all answers to the first wave; those behind it come nearer meanwhile.
+    async fn first(&mut self) -> Vec<Found> {
+        loop {
+            self.send();
+            if self.waves.front().is_none_or(Wave::is_over) {
+                self.landed += 1;
+                let wave = self.waves.pop_front();
+                return wave.map_or_else(Vec::new, |wave| wave.search.finish());
+            }
+            if let Some((number, lookup, response)) = self.flying.next().await {
+                self.answered(number, lookup, response);
+            }
+        }
+    }
+
+    /// Sends what may go out now, of the first wave first.
+    fn send(&mut self) {
+        for (behind, wave) in self.waves.iter_mut().enumerate() {
+            wave.waiting.extend(wave.search.next());
+            while self.flying.len() < self.enrichment.concurrency.max(1)
+                && let Some(lookup) = wave.waiting.front()
+            {
+                let desk = &self.desks.0[lookup.provider.name()];
+                // Nobody behind makes those in front wait for a rate.
+                if behind > 0
+                    && !desk
+                        .borrow()
+                        .has_spare(self.enrichment.concurrency, self.e.now())
+                {
+                    break;
+                }
+                let Some(lookup) = wave.waiting.pop_front() else {
+                    break;
+                };
+                let request = self.enrichment.request(&wave.search, &lookup);
+                let (enrichment, e, until) = (self.enrichment, self.e, self.until);
+                let number = self.landed + behind;
+                wave.out += 1;
+                self.flying.push(Box::pin(async move {
+                    let response = enrichment.ask(e, desk, request, until).await;
+                    (number, lookup, response)
+                }));
+            }
+        }
+    }
+
+    fn answered(&mut self, number: usize, lookup: Lookup, response: Asked) {
+        let Some(wave) = self.waves.get_mut(number - self.landed) else {
+            return;
+        };
+        wave.out -= 1;
+        let desk = &self.desks.0[lookup.provider.name()];
+        let answer = match response {
+            Asked::Answered(body) => match wave.search.read(&lookup, &body) {
+                Ok(records) => {
+                    desk.borrow_mut().state.succeeded();
+                    Answer::Records(records)
+                }
+                Err(error) => {
+                    let mut desk = desk.borrow_mut();
+                    desk.state.failed(self.e.now());
+                    desk.changed = true;
+                    self.e.log(
+                        "provider-garbage",
+                        serde_json::json!({"level": "warn",
+                            "provider": lookup.provider.name(), "message": error.to_string()}),
+                    );
+                    Answer::Failed
+                }
+            },
+            Asked::Failed => Answer::Failed,
+            Asked::Refused => Answer::Refused,
+        };
+        wave.search.answered(lookup, answer);
+    }
+}
+
 enum Asked {
     Answered(Vec<u8>),
     Failed,
@@ -341,18 +442,29 @@ impl Enrichment {
         let mut plan = Plan::default();
         let mut took = Duration::ZERO;
         let allowance = self.timeout * 2 + Duration::from_secs(1);
+        // A platform that ends requests gets what could be asked in time.
+        let mut flight = Flight::new(self, run.e, desks, run.deadline(COMMIT_TIME));
+        let mut begun = VecDeque::new();
+        let mut next = run.root.stored();
         while run.root.stored() < run.root.total {
-            if took > Duration::ZERO && !run.has_time_for(allowance.max(took)) {
-                return Ok(Done::HandOver);
+            while next < run.root.total && begun.len() < WAVES_AT_ONCE {
+                let is_timed = took > Duration::ZERO;
+                if is_timed && !run.has_time_for(allowance.max(took)) {
+                    break;
+                }
+                // How many fit a budget is known when one has been done.
+                if !is_timed && !begun.is_empty() && run.settings.run_budget.is_some() {
+                    break;
+                }
+                let items = plan.wave(run, next).await?;
+                flight.add(items.iter().map(|item| item.wanted.clone()).collect());
+                next = next.saturating_add(u32::try_from(items.len()).unwrap_or(u32::MAX));
+                begun.push_back((run.e.monotonic(), items));
             }
-            let start = run.e.monotonic();
-            let mut items = plan.wave(run).await?;
-            let wanted = items.iter().map(|item| item.wanted.clone()).collect();
-            // A platform that ends requests gets what could be asked in time.
-            let until = run.deadline(COMMIT_TIME);
-            let found = run
-                .guarded(async { Ok(self.look_up(run.e, desks, wanted, until).await) })
-                .await?;
+            let Some((start, mut items)) = begun.pop_front() else {
+                return Ok(Done::HandOver);
+            };
+            let found = run.guarded(async { Ok(flight.first().await) }).await?;
             for (item, found) in items.iter_mut().zip(found) {
                 item.found = Some(found);
             }
@@ -401,11 +513,10 @@ struct Plan {
 }
 
 impl Plan {
-    /// The items of the next wave: up to the next multiple of the job's wave size, so that every
-    /// run that does this wave does the same one.
-    async fn wave<E: Effects>(&mut self, run: &Run<'_, E>) -> Result<Vec<Item>, Stop> {
+    /// The items of the wave that begins with item `from`: up to the next multiple of the job's wave
+    /// size, so that every run that does this wave does the same one.
+    async fn wave<E: Effects>(&mut self, run: &Run<'_, E>, from: u32) -> Result<Vec<Item>, Stop> {
         let root = &run.root;
-        let from = root.stored();
         let wave = root.wave.max(1);
         let to = ((from / wave + 1).saturating_mul(wave)).min(root.total);
         let mut items = Vec::new();

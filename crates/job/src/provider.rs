@@ -81,14 +81,19 @@ impl ProviderState {
         (left > Duration::ZERO && left <= MAX_RETRY_AFTER.max(OPEN_FOR)).then_some(left)
     }
 
+    /// How many requests could go out now at once; less than nothing when some wait.
+    #[must_use]
+    pub fn spare(&self, manners: Manners, now: Time) -> f64 {
+        if self.filled == Time::default() || self.filled > now {
+            return manners.burst;
+        }
+        let passed = now.since(self.filled).as_secs_f64();
+        passed.mul_add(manners.rate, self.tokens).min(manners.burst)
+    }
+
     /// Takes a place for a request; answers how long to wait before it goes out.
     pub fn take(&mut self, manners: Manners, now: Time) -> Duration {
-        let passed = now.since(self.filled).as_secs_f64();
-        if self.filled == Time::default() || self.filled > now {
-            self.tokens = manners.burst;
-        } else {
-            self.tokens = passed.mul_add(manners.rate, self.tokens).min(manners.burst);
-        }
+        self.tokens = self.spare(manners, now);
         self.filled = now;
         self.tokens -= 1.0;
         let queue = if self.tokens >= 0.0 || manners.rate <= 0.0 {

@@ -349,7 +349,8 @@ impl<'a, E: Effects> Watcher<'a, E> {
             return pause;
         }
         let pause = self.pause;
-        self.pause = (pause * 2).min(self.settings.look_max);
+        // So that nobody hears of a commit later than by a quarter of the time it took.
+        self.pause = (pause + pause / 4).min(self.settings.look_max);
         pause
     }
 }
@@ -376,15 +377,19 @@ pub fn together<'a, E: Effects + 'a>(
     }))
 }
 
-/// Commits come about when they are due: until shortly before, nobody needs to look; then closely,
-/// and for as long after. `None` when that time is over, or nothing is known of it.
+/// Commits come about when they are due: for half of the time nobody needs to look, then now and
+/// then, around the time closely, and for as long after. `None` when that time is over, or nothing is
+/// known of it.
 fn until_due(root: &Root, now: Time, settings: &Settings) -> Option<Duration> {
     let due = root.due?;
     let expected = due.since(root.updated);
     let around = (expected / 8).max(settings.look_min * 4);
     let left = due.since(now);
     if left > around {
-        Some((left - around).clamp(settings.look_min, settings.look_max))
+        // It may come much sooner, but not before half of the time.
+        let pause = (left.saturating_sub(expected / 2)).max(expected / 16);
+        let pause = pause.min(left - around);
+        Some(pause.clamp(settings.look_min, settings.look_max))
     } else if now < due.plus(around) {
         Some((expected / 64).clamp(settings.look_min, settings.look_max))
     } else {
@@ -421,8 +426,10 @@ mod tests {
     }
 
     #[test]
-    fn a_watcher_sleeps_until_shortly_before_a_commit_and_then_looks_closely_for_a_while() {
-        assert_eq!(pause(40, 0), Some(35), "an eighth before it is due");
+    fn a_watcher_sleeps_for_half_of_the_time_and_looks_closely_around_a_commit() {
+        assert_eq!(pause(80, 0), Some(40), "half of the time");
+        assert_eq!(pause(80, 40), Some(5));
+        assert_eq!(pause(80, 67), Some(3), "an eighth before it is due");
         for now in 35..=44 {
             assert_eq!(pause(40, now), Some(1), "{now}");
         }
@@ -432,7 +439,11 @@ mod tests {
     #[test]
     fn what_is_far_away_is_looked_for_now_and_then_and_not_to_the_millisecond() {
         assert_eq!(pause(6_400, 0), Some(100), "no longer than usual");
-        assert_eq!(pause(6_400, 5_590), Some(10));
+        assert_eq!(
+            pause(6_400, 5_590),
+            Some(10),
+            "no further than until it is due"
+        );
         assert_eq!(pause(6_400, 5_600), Some(100));
         assert_eq!(pause(6_400, 7_199), Some(100));
         assert_eq!(pause(6_400, 7_200), None);
