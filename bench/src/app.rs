@@ -1,251 +1,229 @@
-//! The application under measurement: the host as its own process, and a client of it.
+//! The application under measurement: the host as its own process, with stand-ins for the providers.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
-use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
-use hyper::Request;
-use hyper_util::client::legacy::{Client, connect::HttpConnector};
-use hyper_util::rt::TokioExecutor;
+use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 use stand_ins::Sandbox;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
+use crate::client::Client;
+
 /// Nothing that is waited for takes this long unless it is broken.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
+/// The host beside this program: what the same build has made.
 fn host() -> anyhow::Result<PathBuf> {
     let here = std::env::current_exe()?;
-    let host = here.parent().context("a folder")?.join("host");
-    ensure!(host.exists(), "no host beside {}", here.display());
+    let host = here.with_file_name("host");
+    ensure!(
+        host.exists(),
+        "there is no {}: cargo build --release",
+        host.display()
+    );
     Ok(host)
-}
-
-/// Builds the host and the components.
-pub fn build() -> anyhow::Result<()> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let built = std::process::Command::new(cargo)
-        .args(["build", "--release", "-p", "host"])
-        .current_dir(root())
-        .status()?;
-    ensure!(built.success(), "the host does not build");
-    let built = std::process::Command::new(host()?)
-        .arg("build")
-        .current_dir(root())
-        .stdout(Stdio::null())
-        .status()?;
-    ensure!(built.success(), "the components do not build");
-    Ok(())
 }
 
 /// The size of a built component, in bytes.
 pub fn component_size(name: &str) -> anyhow::Result<u64> {
     let path = root().join(format!("target/wasm32-wasip2/component/{name}.wasm"));
-    Ok(std::fs::metadata(path)?.len())
+    let file = std::fs::metadata(&path).with_context(|| path.display().to_string())?;
+    Ok(file.len())
+}
+
+/// Nor does building the components.
+const BUILDING: Duration = Duration::from_secs(1_200);
+
+/// How an application is to be run.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// How long every request to a provider takes.
+    pub delay: Duration,
+    /// The variable `tuning`.
+    pub tuning: &'static str,
+    /// Whether the host counts what requests cost: that costs a little itself.
+    pub counted: bool,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            delay: Duration::from_millis(20),
+            tuning: "",
+            counted: false,
+        }
+    }
+}
+
+/// Compiled components, kept for all hosts of one measurement.
+pub struct Warm(tempfile::TempDir);
+
+impl Warm {
+    /// Builds the components that are stale, and compiles all once.
+    pub async fn up() -> anyhow::Result<Self> {
+        let state = tempfile::tempdir()?;
+        let sandbox = Sandbox::start(stand_ins::Settings::default()).await?;
+        let (mut process, _) = start(&sandbox, state.path(), &Setup::default(), &[]).await?;
+        process.kill().await?;
+        Ok(Self(state))
+    }
+
+    /// Starts stand-ins, and the host on an empty store.
+    pub async fn start(&self, setup: Setup) -> anyhow::Result<App> {
+        let sandbox = Sandbox::start(stand_ins::Settings {
+            delay: setup.delay,
+            ..stand_ins::Settings::default()
+        })
+        .await?;
+        let state = tempfile::tempdir()?;
+        std::os::unix::fs::symlink(
+            self.0.path().join("compiled"),
+            state.path().join("compiled"),
+        )?;
+        let began = Instant::now();
+        let (process, addresses) = start(&sandbox, state.path(), &setup, &["--no-build"]).await?;
+        Ok(App {
+            sandbox,
+            process,
+            client: Client::new(addresses.app),
+            admin: addresses.admin.map(Client::new),
+            state,
+            started: began.elapsed(),
+        })
+    }
 }
 
 /// A running application with its stand-ins.
 pub struct App {
     /// The providers.
     pub sandbox: Sandbox,
-    process: Child,
-    address: String,
-    client: Client<HttpConnector, Full<Bytes>>,
-    _state: tempfile::TempDir,
+    /// A client of it.
+    pub client: Client,
     /// From the start of the process until it served.
     pub started: Duration,
-}
-
-/// An answer: status, ETag and body.
-pub struct Answer {
-    /// HTTP status.
-    pub status: u16,
-    /// Its `ETag`.
-    pub etag: Option<String>,
-    /// All of it.
-    pub body: Bytes,
+    process: Child,
+    admin: Option<Client>,
+    state: tempfile::TempDir,
 }
 
 impl App {
-    /// Starts stand-ins that take `delay` for every request, and the host.
-    pub async fn start(delay: Duration) -> anyhow::Result<Self> {
-        let sandbox = Sandbox::start(stand_ins::Settings {
-            delay,
-            ..stand_ins::Settings::default()
-        })
-        .await?;
-        let state = tempfile::tempdir()?;
-        // The first start compiles the components; the second is the one to measure.
-        let mut warm = spawn(&sandbox, state.path())?;
-        serving(&mut warm).await?;
-        warm.kill().await?;
-        let start = Instant::now();
-        let mut process = spawn(&sandbox, state.path())?;
-        let address = serving(&mut process).await?;
-        let started = start.elapsed();
-        let client = Client::builder(TokioExecutor::new()).build(HttpConnector::new());
-        Ok(Self {
-            sandbox,
-            process,
-            address,
-            client,
-            _state: state,
-            started,
-        })
-    }
-
-    fn request(&self, method: &str, path: &str) -> hyper::http::request::Builder {
-        Request::builder()
-            .method(method)
-            .uri(format!("http://{}{path}", self.address))
-    }
-
-    /// Asks and reads the whole answer.
-    pub async fn ask(
-        &self,
-        method: &str,
-        path: &str,
-        headers: &[(&str, &str)],
-        body: Bytes,
-    ) -> anyhow::Result<Answer> {
-        let mut request = self.request(method, path);
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        let response = self.client.request(request.body(Full::new(body))?).await?;
-        let status = response.status().as_u16();
-        let etag = response
-            .headers()
-            .get("etag")
-            .and_then(|etag| etag.to_str().ok())
-            .map(str::to_owned);
-        let body = response.into_body().collect().await?.to_bytes();
-        Ok(Answer { status, etag, body })
-    }
-
-    /// Makes a job and answers its stream's path.
-    pub async fn submit(&self, path: &str, kind: &str, body: Bytes) -> anyhow::Result<String> {
-        let answer = self
-            .ask("POST", path, &[("content-type", kind)], body)
-            .await?;
-        ensure!(answer.status == 202, "status {}", answer.status);
-        let answer: Value = serde_json::from_slice(&answer.body)?;
-        Ok(answer["data"]["sseUrl"]
-            .as_str()
-            .context("sseUrl")?
-            .to_owned())
-    }
-
-    /// Follows a stream to its end; answers its bytes, and for each event how long after the time
-    /// that it names it was read.
-    pub async fn follow(&self, path: &str) -> anyhow::Result<(usize, Vec<Duration>)> {
-        let request = self.request("GET", path).body(Full::default())?;
-        let mut body = self.client.request(request).await?.into_body();
-        let mut bytes = 0;
-        let mut late = Vec::new();
-        let mut text = String::new();
-        let end = Instant::now() + PATIENCE;
-        while let Some(frame) = tokio::time::timeout_at(end.into(), body.frame()).await? {
-            let Ok(data) = frame?.into_data() else {
-                continue;
-            };
-            let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
-            bytes += data.len();
-            text.push_str(std::str::from_utf8(&data)?);
-            while let Some(at) = text.find("\n\n") {
-                let event: String = text.drain(..at + 2).collect();
-                let data = event.lines().find_map(|line| line.strip_prefix("data: "));
-                let data: Value = serde_json::from_str(data.unwrap_or("null"))?;
-                let time = data["updatedAt"].as_str().or(data["completedAt"].as_str());
-                if let Some(written) = time.and_then(millis_of_day) {
-                    let day = 86_400_000;
-                    let now = u64::try_from(now.as_millis())? % day;
-                    late.push(Duration::from_millis((now + day - written) % day));
-                }
-            }
-        }
-        Ok((bytes, late))
-    }
-
-    /// Processor time that the host has used.
-    pub fn cpu(&self) -> anyhow::Result<Duration> {
+    fn proc(&self, file: &str) -> anyhow::Result<String> {
         let id = self.process.id().context("the host has ended")?;
-        let stat = std::fs::read_to_string(format!("/proc/{id}/stat"))?;
-        let fields: Vec<&str> = stat
-            .rsplit_once(')')
-            .context("stat")?
-            .1
-            .split_whitespace()
-            .collect();
-        // utime and stime, in ticks of 10 ms (proc(5)).
-        let ticks: u64 = fields[11].parse::<u64>()? + fields[12].parse::<u64>()?;
+        Ok(std::fs::read_to_string(format!("/proc/{id}/{file}"))?)
+    }
+
+    /// Processor time that the host has used, in steps of 10 ms.
+    pub fn cpu(&self) -> anyhow::Result<Duration> {
+        let stat = self.proc("stat")?;
+        let fields = stat.rsplit_once(')').context("stat")?.1;
+        let fields: Vec<&str> = fields.split_whitespace().collect();
+        let [user, system] = [11, 12].map(|n| fields.get(n).and_then(|n| n.parse::<u64>().ok()));
+        let ticks = user.context("utime")? + system.context("stime")?;
         Ok(Duration::from_millis(ticks * 10))
     }
 
-    /// The most memory that the host has held, in MB.
-    pub fn peak_memory(&self) -> anyhow::Result<f64> {
-        let id = self.process.id().context("the host has ended")?;
-        let status = std::fs::read_to_string(format!("/proc/{id}/status"))?;
-        let line = status.lines().find(|line| line.starts_with("VmHWM"));
+    /// Memory of the host in MB: `VmRSS`, what it holds, or `VmHWM`, the most it has held.
+    pub fn memory(&self, what: &str) -> anyhow::Result<f64> {
+        let status = self.proc("status")?;
+        let line = status.lines().find(|line| line.starts_with(what));
         let kb: f64 = line
             .and_then(|line| line.split_whitespace().nth(1))
-            .context("VmHWM")?
+            .context("memory")?
             .parse()?;
         Ok(kb / 1024.0)
     }
 
-    /// Requests that the providers have had.
+    /// Requests that the metadata providers have had.
     pub fn provider_requests(&self) -> u64 {
         self.sandbox.open_library().count() + self.sandbox.google_books().count()
     }
+
+    /// The sum of one count over all components' use of the store.
+    pub async fn store_count(&self, name: &str) -> anyhow::Result<u64> {
+        let admin = self.admin.as_ref().context("this host does not count")?;
+        let counters = admin.get("/counters").await?.body;
+        let counters: Value = serde_json::from_slice(&counters)?;
+        let components = counters["components"].as_object().context("components")?;
+        Ok(components
+            .values()
+            .filter_map(|component| component["storage"][name].as_u64())
+            .sum())
+    }
+
+    /// The bytes of all values in the store under keys like this.
+    pub fn stored(&self, keys: &str) -> anyhow::Result<u64> {
+        let file = self.state.path().join("sqlite_key_value.db");
+        let store = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        let sum = "SELECT coalesce(sum(length(value)), 0) FROM spin_key_value WHERE key LIKE ?1";
+        let bytes: i64 = store.query_row(sum, [keys], |row| row.get(0))?;
+        Ok(u64::try_from(bytes)?)
+    }
+
+    /// Where its store lies.
+    pub fn state(&self) -> &Path {
+        self.state.path()
+    }
 }
 
-/// `2026-01-31T09:15:02.125Z` as milliseconds since midnight.
-fn millis_of_day(time: &str) -> Option<u64> {
-    let clock = time.split_once('T')?.1.strip_suffix('Z')?;
-    let mut parts = clock.split([':', '.']).map(str::parse::<u64>);
-    let mut next = || parts.next()?.ok();
-    Some(((next()? * 60 + next()?) * 60 + next()?) * 1000 + next()?)
+struct Addresses {
+    app: SocketAddr,
+    admin: Option<SocketAddr>,
 }
 
-fn spawn(sandbox: &Sandbox, state: &Path) -> anyhow::Result<Child> {
+async fn start(
+    sandbox: &Sandbox,
+    state: &Path,
+    setup: &Setup,
+    build: &[&str],
+) -> anyhow::Result<(Child, Addresses)> {
     let mut command = Command::new(host()?);
     command
         .current_dir(root())
-        .args(["up", "--no-build", "--listen", "127.0.0.1:0", "--state-dir"])
+        .arg("up")
+        .args(build)
+        .args(["--listen", "127.0.0.1:0", "--state-dir"])
         .arg(state)
-        .args([
-            "--variable",
-            "token_secret=bench",
-            "--variable",
-            "contact=bench@localhost",
-        ])
+        .args(["--variable", "token_secret=bench"])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .kill_on_drop(true);
-    for (name, value) in sandbox.variables() {
+    if setup.counted {
+        command.args(["--admin", "127.0.0.1:0"]);
+    }
+    let tuning = ("tuning".to_owned(), setup.tuning.to_owned());
+    for (name, value) in sandbox.variables().into_iter().chain([tuning]) {
         command.arg("--variable").arg(format!("{name}={value}"));
     }
-    Ok(command.spawn()?)
-}
-
-async fn serving(process: &mut Child) -> anyhow::Result<String> {
+    let mut process = command.spawn()?;
     let mut lines = BufReader::new(process.stdout.take().context("stdout")?).lines();
-    while let Some(line) = tokio::time::timeout(PATIENCE, lines.next_line()).await?? {
-        if let Some((_, rest)) = line.split_once("on http://") {
-            let address = rest.split('/').next().unwrap_or(rest).to_owned();
+    let (mut app, mut admin) = (None, None);
+    let patience = if build.is_empty() { BUILDING } else { PATIENCE };
+    while let Some(line) = tokio::time::timeout(patience, lines.next_line()).await?? {
+        for (marker, found) in [
+            ("Serving bookstrack on http://", &mut app),
+            ("Counters on http://", &mut admin),
+        ] {
+            if let Some(rest) = line.strip_prefix(marker) {
+                let address = rest.split('/').next().unwrap_or(rest);
+                *found = Some(address.parse()?);
+            }
+        }
+        if let Some(app) = app
+            && admin.is_some() == setup.counted
+        {
             // Read on, or the host could not write.
             tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-            return Ok(address);
+            return Ok((process, Addresses { app, admin }));
         }
     }
     bail!("the host does not start")

@@ -1,6 +1,29 @@
-//! Figures, each with its unit and sample size.
+//! Figures, each with its unit, sample size, limit and goals.
+
+use std::fmt;
 
 use serde::Serialize;
+
+/// What a goal is set for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum At {
+    /// The median.
+    P50,
+    /// What 99 of 100 samples do not exceed.
+    P99,
+    /// The largest sample.
+    Max,
+    /// The median over that of the limit.
+    Ratio,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+struct Goal {
+    of: At,
+    most: f64,
+    met: bool,
+}
 
 /// One measured quantity of a scenario.
 #[derive(Debug, Serialize)]
@@ -12,9 +35,87 @@ pub struct Figure {
     p50: f64,
     p99: f64,
     max: f64,
-    /// The same of the scenario's limit, measured in the same run.
+    /// The median of the scenario's limit, measured in the same run.
     #[serde(skip_serializing_if = "Option::is_none")]
     limit: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ratio: Option<f64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    goals: Vec<Goal>,
+}
+
+impl Figure {
+    /// A quantity by its samples.
+    pub fn of(
+        scenario: &str,
+        what: impl Into<String>,
+        unit: &'static str,
+        samples: &[f64],
+    ) -> Self {
+        Self {
+            scenario: scenario.to_owned(),
+            what: what.into(),
+            unit,
+            samples: samples.len(),
+            p50: percentile(samples, 0.5),
+            p99: percentile(samples, 0.99),
+            max: percentile(samples, 1.0),
+            limit: None,
+            ratio: None,
+            goals: Vec::new(),
+        }
+    }
+
+    /// The same beside its limit.
+    pub fn against(mut self, limit: &[f64]) -> Self {
+        let limit = percentile(limit, 0.5);
+        self.limit = Some(limit);
+        self.ratio = (limit > 0.0).then(|| self.p50 / limit);
+        self
+    }
+
+    /// The same with what it should not exceed.
+    pub fn goal(mut self, of: At, most: f64) -> Self {
+        let is = match of {
+            At::P50 => self.p50,
+            At::P99 => self.p99,
+            At::Max => self.max,
+            At::Ratio => self.ratio.unwrap_or(f64::INFINITY),
+        };
+        let met = is <= most;
+        self.goals.push(Goal { of, most, met });
+        self
+    }
+}
+
+impl fmt::Display for Figure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let optional = |value: Option<f64>| value.map_or(String::new(), |v| format!("{v:.2}"));
+        write!(
+            f,
+            "{:<15} {:<42} {:>4} {:>9.2} {:>9.2} {:>9.2} {:>9} {:>6} {:>5} ",
+            self.scenario,
+            self.what,
+            self.unit,
+            self.p50,
+            self.p99,
+            self.max,
+            optional(self.limit),
+            optional(self.ratio),
+            self.samples
+        )?;
+        for goal in &self.goals {
+            let of = match goal.of {
+                At::P50 => "p50",
+                At::P99 => "p99",
+                At::Max => "max",
+                At::Ratio => "ratio",
+            };
+            let met = if goal.met { "" } else { " MISSED" };
+            write!(f, " {of}<={}{met}", goal.most)?;
+        }
+        Ok(())
+    }
 }
 
 /// Everything that was measured, and on what.
@@ -28,111 +129,74 @@ pub struct Report {
 struct Machine {
     cores: usize,
     processor: String,
-    memory_kb: u64,
+    memory_mb: u64,
+    kernel: String,
+    /// Processes that wanted a core in the minute before: of others, when the measurement begins.
+    load: String,
 }
 
-impl Report {
-    /// An empty report of this machine.
-    pub fn new() -> Self {
+impl Machine {
+    fn this() -> Self {
         let read = |path| std::fs::read_to_string(path).unwrap_or_default();
-        let field = |text: &str, name: &str| {
-            text.lines()
+        let field = |path, name: &str| {
+            read(path)
+                .lines()
                 .find(|line| line.starts_with(name))
                 .and_then(|line| line.split_once(':'))
                 .map(|(_, value)| value.trim().to_owned())
                 .unwrap_or_default()
         };
-        let memory = field(&read("/proc/meminfo"), "MemTotal");
+        let first = |text: String| {
+            let word = text.split_whitespace().next();
+            word.unwrap_or_default().to_owned()
+        };
+        let memory: u64 = first(field("/proc/meminfo", "MemTotal"))
+            .parse()
+            .unwrap_or(0);
         Self {
-            machine: Machine {
-                cores: std::thread::available_parallelism().map_or(1, usize::from),
-                processor: field(&read("/proc/cpuinfo"), "model name"),
-                memory_kb: memory
-                    .split_whitespace()
-                    .next()
-                    .and_then(|number| number.parse().ok())
-                    .unwrap_or(0),
-            },
-            figures: Vec::new(),
-        }
-    }
-
-    /// Adds a quantity by its samples.
-    pub fn add(&mut self, scenario: &str, what: &str, unit: &'static str, samples: &[f64]) {
-        self.push(scenario, what, unit, samples, None);
-    }
-
-    /// Adds a quantity with the median of its limit.
-    pub fn add_against(
-        &mut self,
-        scenario: &str,
-        what: &str,
-        unit: &'static str,
-        samples: &[f64],
-        limit: &[f64],
-    ) {
-        self.push(scenario, what, unit, samples, Some(percentile(limit, 0.5)));
-    }
-
-    fn push(
-        &mut self,
-        scenario: &str,
-        what: &str,
-        unit: &'static str,
-        samples: &[f64],
-        limit: Option<f64>,
-    ) {
-        self.figures.push(Figure {
-            scenario: scenario.to_owned(),
-            what: what.to_owned(),
-            unit,
-            samples: samples.len(),
-            p50: percentile(samples, 0.5),
-            p99: percentile(samples, 0.99),
-            max: percentile(samples, 1.0),
-            limit,
-        });
-    }
-
-    /// Prints the table.
-    pub fn print(&self) {
-        let machine = &self.machine;
-        println!(
-            "{} cores, {}, {} MB\n",
-            machine.cores,
-            machine.processor,
-            machine.memory_kb / 1024
-        );
-        println!(
-            "{:<14} {:<34} {:>8} {:>9} {:>9} {:>9} {:>9} {:>6} {:>5}",
-            "scenario", "what", "unit", "p50", "p99", "max", "limit", "ratio", "n"
-        );
-        for figure in &self.figures {
-            let limit = figure
-                .limit
-                .map_or(String::new(), |limit| format!("{limit:.2}"));
-            let ratio = figure
-                .limit
-                .filter(|limit| *limit > 0.0)
-                .map_or(String::new(), |limit| format!("{:.2}", figure.p50 / limit));
-            println!(
-                "{:<14} {:<34} {:>8} {:>9.2} {:>9.2} {:>9.2} {:>9} {:>6} {:>5}",
-                figure.scenario,
-                figure.what,
-                figure.unit,
-                figure.p50,
-                figure.p99,
-                figure.max,
-                limit,
-                ratio,
-                figure.samples
-            );
+            cores: std::thread::available_parallelism().map_or(1, usize::from),
+            processor: field("/proc/cpuinfo", "model name"),
+            memory_mb: memory / 1024,
+            kernel: first(read("/proc/sys/kernel/osrelease")),
+            load: first(read("/proc/loadavg")),
         }
     }
 }
 
+impl Report {
+    /// An empty report of this machine.
+    pub fn new() -> Self {
+        Self {
+            machine: Machine::this(),
+            figures: Vec::new(),
+        }
+    }
+
+    /// Prints what the columns mean.
+    pub fn begin(&self) {
+        let Machine {
+            cores,
+            processor,
+            memory_mb,
+            kernel,
+            load,
+        } = &self.machine;
+        println!("{cores} cores, {processor}, {memory_mb} MB, Linux {kernel}, load {load}\n");
+        println!(
+            "{:<15} {:<42} {:>4} {:>9} {:>9} {:>9} {:>9} {:>6} {:>5}  goals",
+            "scenario", "what", "unit", "p50", "p99", "max", "limit", "ratio", "n"
+        );
+    }
+
+    /// Adds a figure and prints it.
+    pub fn add(&mut self, figure: Figure) {
+        println!("{figure}");
+        self.figures.push(figure);
+    }
+}
+
 /// The smallest sample that at least this share of the samples does not exceed; 0 of none.
-fn percentile(samples: &[f64], share: f64) -> f64 {
+pub fn percentile(samples: &[f64], share: f64) -> f64 {
     let mut sorted = samples.to_vec();
     sorted.sort_by(f64::total_cmp);
     #[expect(
@@ -147,7 +211,7 @@ fn percentile(samples: &[f64], share: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::percentile;
+    use super::*;
 
     #[test]
     fn percentiles_are_samples() {
@@ -155,5 +219,16 @@ mod tests {
         assert_eq!(percentile(&samples, 0.5), 2.0);
         assert_eq!(percentile(&samples, 0.99), 4.0);
         assert_eq!(percentile(&[], 0.5), 0.0);
+    }
+
+    #[test]
+    fn a_goal_is_met_or_missed_and_a_ratio_without_a_limit_is_no_success() {
+        let figure = Figure::of("s", "w", "ms", &[2.0, 4.0])
+            .goal(At::Ratio, 9.0)
+            .against(&[1.0])
+            .goal(At::Ratio, 2.0)
+            .goal(At::Max, 3.0);
+        let met: Vec<bool> = figure.goals.iter().map(|goal| goal.met).collect();
+        assert_eq!(met, [false, true, false]);
     }
 }

@@ -2,7 +2,9 @@
 //! providers on loopback, runs scenarios, prints a table and, with `--json`, the figures.
 
 mod app;
+mod client;
 mod figures;
+mod limits;
 mod scenarios;
 
 use clap::Parser;
@@ -12,9 +14,9 @@ use figures::Report;
 #[derive(Parser)]
 struct Cli {
     /// A scenario, or all of them
-    #[arg(value_parser = scenarios::NAMES, default_value = "all")]
+    #[arg(value_parser = clap::builder::PossibleValuesParser::new(scenarios::names()), default_value = "all")]
     scenario: String,
-    /// Print JSON after the table
+    /// Print the figures as JSON after the table
     #[arg(long)]
     json: bool,
     /// How often each scenario is repeated
@@ -25,10 +27,9 @@ struct Cli {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let cli = Cli::parse();
-    app::build()?;
     let mut report = Report::new();
+    report.begin();
     scenarios::run(&cli.scenario, cli.rounds, &mut report).await?;
-    report.print();
     if cli.json {
         println!("{}", serde_json::to_string_pretty(&report)?);
     }

@@ -305,6 +305,15 @@ impl App {
         keys.map(Result::unwrap).collect()
     }
 
+    /// The bytes of all values in the store that are results of jobs.
+    pub fn result_bytes(&self) -> u64 {
+        let file = self.state.path().join("sqlite_key_value.db");
+        let store = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+        let sum = "SELECT sum(length(value)) FROM spin_key_value WHERE key LIKE 'job/%/seg/%'";
+        let bytes: i64 = store.query_row(sum, [], |row| row.get(0)).unwrap();
+        bytes.try_into().unwrap()
+    }
+
     /// How many pieces of uploads the store holds.
     pub fn uploads(&self) -> usize {
         let keys = self.job_keys();

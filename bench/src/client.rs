@@ -1,0 +1,250 @@
+//! A client of the application: requests, jobs and their streams, with the time of everything.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, bail, ensure};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::{Request, Response};
+use hyper_util::client::legacy;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use serde_json::Value;
+
+use crate::app::PATIENCE;
+
+/// What makes a job.
+#[derive(Clone, Debug)]
+pub struct Work {
+    /// Where it is sent.
+    pub path: &'static str,
+    /// Its media type.
+    pub kind: &'static str,
+    /// What is sent.
+    pub body: Bytes,
+}
+
+/// A whole answer.
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// Its `ETag`.
+    pub etag: Option<String>,
+    /// All of it.
+    pub body: Bytes,
+}
+
+/// What a stream has told, and when.
+#[derive(Debug, Default)]
+pub struct Told {
+    /// Size of the body.
+    pub bytes: usize,
+    /// Events that had come when the outcome was known.
+    pub events: usize,
+    /// For each event but the first: how long after the commit that it tells of it was read. The
+    /// first tells what was before the stream.
+    pub late: Vec<f64>,
+    /// When each count of finished books was told first.
+    pub heard: BTreeMap<u64, Instant>,
+    /// The name of the last event.
+    pub outcome: String,
+}
+
+/// A client with connections that are used again.
+#[derive(Clone)]
+pub struct Client {
+    address: SocketAddr,
+    http: legacy::Client<HttpConnector, Full<Bytes>>,
+}
+
+impl Client {
+    /// A client of whoever listens there.
+    pub fn new(address: SocketAddr) -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        let http = legacy::Client::builder(TokioExecutor::new()).build(connector);
+        Self { address, http }
+    }
+
+    /// Whom it asks.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    async fn open(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Bytes,
+    ) -> anyhow::Result<Response<Incoming>> {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("http://{}{path}", self.address));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        Ok(self.http.request(request.body(Full::new(body))?).await?)
+    }
+
+    /// Asks and reads the whole answer.
+    pub async fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Bytes,
+    ) -> anyhow::Result<Answer> {
+        let response = self.open(method, path, headers, body).await?;
+        let etag = response.headers().get("etag");
+        Ok(Answer {
+            status: response.status().as_u16(),
+            etag: etag.and_then(|etag| etag.to_str().ok()).map(str::to_owned),
+            body: response.into_body().collect().await?.to_bytes(),
+        })
+    }
+
+    /// A `GET`.
+    pub async fn get(&self, path: &str) -> anyhow::Result<Answer> {
+        self.ask("GET", path, &[], Bytes::new()).await
+    }
+
+    /// Makes a job and answers the `data` of its `202`.
+    pub async fn submit(&self, work: &Work) -> anyhow::Result<Value> {
+        let headers = [("content-type", work.kind)];
+        let answer = self
+            .ask("POST", work.path, &headers, work.body.clone())
+            .await?;
+        ensure!(answer.status == 202, "status {}", answer.status);
+        let mut answer: Value = serde_json::from_slice(&answer.body)?;
+        Ok(answer["data"].take())
+    }
+
+    /// Makes a job and follows its own stream to the outcome.
+    pub async fn submit_and_follow(&self, work: &Work) -> anyhow::Result<Told> {
+        let accepted = self.submit(work).await?;
+        self.follow(accepted["sseUrl"].as_str().context("sseUrl")?)
+            .await
+    }
+
+    /// Makes a job and follows it on the answer itself to the outcome.
+    pub async fn attach(&self, work: &Work) -> anyhow::Result<Told> {
+        self.attach_with(work, &[]).await
+    }
+
+    /// The same of a photo that no model is to look at.
+    pub async fn read_barcodes(&self, photo: &Work) -> anyhow::Result<Told> {
+        self.attach_with(photo, &[("x-ai-provider", "barcode")])
+            .await
+    }
+
+    async fn attach_with(&self, work: &Work, more: &[(&str, &str)]) -> anyhow::Result<Told> {
+        let mut headers = vec![("content-type", work.kind), ("accept", "text/event-stream")];
+        headers.extend(more);
+        let response = self
+            .open("POST", work.path, &headers, work.body.clone())
+            .await?;
+        read(response).await
+    }
+
+    /// Follows a stream to its end.
+    pub async fn follow(&self, path: &str) -> anyhow::Result<Told> {
+        read(self.open("GET", path, &[], Bytes::new()).await?).await
+    }
+
+    /// Opens a stream, and reads of it only its first event.
+    pub async fn hold(&self, path: &str) -> anyhow::Result<Response<Incoming>> {
+        let mut response = self.open("GET", path, &[], Bytes::new()).await?;
+        ensure!(response.status() == 200, "status {}", response.status());
+        response.body_mut().frame().await.context("an event")??;
+        Ok(response)
+    }
+}
+
+async fn read(response: Response<Incoming>) -> anyhow::Result<Told> {
+    ensure!(response.status() == 200, "status {}", response.status());
+    let mut body = response.into_body();
+    let mut told = Told::default();
+    let mut text = String::new();
+    let end = Instant::now() + PATIENCE;
+    while let Some(frame) = tokio::time::timeout_at(end.into(), body.frame()).await? {
+        let Ok(data) = frame?.into_data() else {
+            continue;
+        };
+        let now = SystemTime::now();
+        told.bytes += data.len();
+        text.push_str(std::str::from_utf8(&data)?);
+        while let Some(at) = text.find("\n\n") {
+            let event: String = text.drain(..at + 2).collect();
+            told.hear(&event, now)?;
+        }
+    }
+    match told.outcome.as_str() {
+        "completed" | "failed" => Ok(told),
+        other => bail!("the stream ended after {other:?}"),
+    }
+}
+
+impl Told {
+    fn hear(&mut self, event: &str, now: SystemTime) -> anyhow::Result<()> {
+        let field = |name: &str| event.lines().find_map(|line| line.strip_prefix(name));
+        let Some(name) = field("event: ").filter(|name| *name != "accepted") else {
+            return Ok(());
+        };
+        let data: Value = serde_json::from_str(field("data: ").unwrap_or("null"))?;
+        let at = data["updatedAt"].as_str().or(data["completedAt"].as_str());
+        if self.events > 0
+            && let Some(at) = at.and_then(since_midnight)
+        {
+            self.late.push(lateness(at, now)?);
+        }
+        if let Some(processed) = data["processedCount"].as_u64() {
+            self.heard.entry(processed).or_insert_with(Instant::now);
+        }
+        self.events += 1;
+        name.clone_into(&mut self.outcome);
+        Ok(())
+    }
+}
+
+const DAY: f64 = 86_400_000.0;
+
+/// How many ms after a moment, as a document tells it in whole ms since midnight, it is now. A
+/// document's clock rounds down, by half a millisecond on average: that is not the stream's fault.
+fn lateness(since_midnight: u64, now: SystemTime) -> anyhow::Result<f64> {
+    let now = now.duration_since(UNIX_EPOCH)?.as_secs_f64() * 1e3;
+    #[expect(clippy::cast_precision_loss, reason = "ms of a day")]
+    let then = since_midnight as f64 + 0.5;
+    // A little early is rounding, not a day.
+    Ok((now - then + 1_000.0).rem_euclid(DAY) - 1_000.0)
+}
+
+/// `2026-01-31T09:15:02.125Z` as milliseconds since midnight.
+fn since_midnight(time: &str) -> Option<u64> {
+    let clock = time.split_once('T')?.1.strip_suffix('Z')?;
+    let mut parts = clock.split([':', '.']).map(str::parse::<u64>);
+    let mut next = || parts.next()?.ok();
+    Some(((next()? * 60 + next()?) * 60 + next()?) * 1000 + next()?)
+}
+
+/// A time in ms.
+pub fn ms(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lateness_is_told_across_midnight_and_less_than_nothing_is_rounding() {
+        let at = |ms: u64| UNIX_EPOCH + Duration::from_millis(ms);
+        let noon = since_midnight("2026-01-31T12:00:00.250Z").unwrap();
+        assert_eq!(lateness(noon, at(43_200_252)).unwrap(), 1.5);
+        assert_eq!(lateness(noon, at(43_200_250)).unwrap(), -0.5);
+        assert_eq!(lateness(86_399_999, at(86_400_001)).unwrap(), 1.5);
+    }
+}

@@ -1,0 +1,214 @@
+//! Whole jobs: how long they take and what they cost.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use bytes::Bytes;
+use futures::future::try_join_all;
+
+use super::{DELAY, enriching, importing, isbns, sample};
+use crate::app::{App, Setup, Warm};
+use crate::client::{Client, Work, ms};
+use crate::figures::{At, Figure, Report, percentile};
+
+/// How many requests a run has in flight at a time.
+const CONCURRENCY: f64 = 8.0;
+
+/// A hundred ISBNs.
+pub async fn enrich(warm: &Warm, rounds: u32, report: &mut Report) -> anyhow::Result<()> {
+    let name = "enrich-100";
+    let app = warm.start(Setup::default()).await?;
+    let isbns = isbns(100)?;
+    let work = enriching(&isbns)?;
+    app.client.submit_and_follow(&work).await?;
+    let mut direct = vec![];
+    for _ in 0..rounds {
+        let start = Instant::now();
+        direct_request(&app, &isbns).await?;
+        direct.push(ms(start.elapsed()));
+    }
+    for attached in [false, true] {
+        let how = if attached { "attached" } else { "own stream" };
+        let (mut wall, mut bytes, mut requests) = (vec![], vec![], vec![]);
+        let cpu = app.cpu()?;
+        for _ in 0..rounds {
+            let before = app.provider_requests();
+            let start = Instant::now();
+            let told = match attached {
+                true => app.client.attach(&work).await?,
+                false => app.client.submit_and_follow(&work).await?,
+            };
+            wall.push(ms(start.elapsed()));
+            bytes.push(sample(told.bytes));
+            requests.push(sample(app.provider_requests() - before));
+        }
+        let cpu = ms(app.cpu()? - cpu) / f64::from(rounds);
+        let figure = Figure::of(name, format!("{how}: POST to completed"), "ms", &wall);
+        report.add(figure.against(&direct).goal(At::P50, 60.0));
+        let figure = Figure::of(
+            name,
+            format!("{how}: processor time of a job"),
+            "ms",
+            &[cpu],
+        );
+        report.add(figure.goal(At::P50, 30.0));
+        let figure = Figure::of(name, format!("{how}: bytes to the client"), "B", &bytes);
+        report.add(figure.goal(At::Max, 4_096.0));
+        let figure = Figure::of(name, format!("{how}: outbound requests"), "", &requests);
+        report.add(figure.goal(At::Max, 4.0));
+    }
+    Ok(())
+}
+
+/// The same books in one request to the provider itself.
+async fn direct_request(app: &App, isbns: &[String]) -> anyhow::Result<()> {
+    let base = app.sandbox.open_library().base_url();
+    let address = base.strip_prefix("http://").context("http")?.parse()?;
+    let query = format!("isbn:({})", isbns.join("+OR+"));
+    let path = format!("/search.json?q={query}&limit=200&fields=key,title,author_name,isbn");
+    let client = Client::new(address);
+    let headers = [("user-agent", "bench (sandbox@example.org)")];
+    let answer = client.ask("GET", &path, &headers, Bytes::new()).await?;
+    ensure!(answer.status == 200, "the provider: {}", answer.status);
+    Ok(())
+}
+
+/// Ten such jobs at once.
+pub async fn enrich_ten(warm: &Warm, rounds: u32, report: &mut Report) -> anyhow::Result<()> {
+    let name = "enrich-10x100";
+    let app = warm.start(Setup::default()).await?;
+    let isbns = isbns(1_000)?;
+    let works = isbns.chunks(100).map(enriching);
+    let works = works.collect::<anyhow::Result<Vec<Work>>>()?;
+    let (mut wall, mut one) = (vec![], vec![]);
+    let first = works.first().context("a job")?;
+    app.client.submit_and_follow(first).await?;
+    let cpu = app.cpu()?;
+    for _ in 0..rounds {
+        let start = Instant::now();
+        try_join_all(works.iter().map(|work| app.client.submit_and_follow(work))).await?;
+        wall.push(ms(start.elapsed()));
+    }
+    let cpu = ms(app.cpu()? - cpu) / f64::from(rounds);
+    for _ in 0..rounds {
+        let start = Instant::now();
+        app.client.submit_and_follow(first).await?;
+        one.push(ms(start.elapsed()));
+    }
+    let figure = Figure::of(name, "until the last is completed", "ms", &wall);
+    report.add(figure.against(&one).goal(At::P50, 150.0));
+    let figure = Figure::of(name, "processor time, all ten", "ms", &[cpu]);
+    report.add(figure.goal(At::P50, 200.0));
+    let figure = Figure::of(name, "host's peak memory", "MB", &[app.memory("VmHWM")?]);
+    report.add(figure.goal(At::P50, 120.0));
+    Ok(())
+}
+
+/// A library.
+pub async fn import(
+    warm: &Warm,
+    name: &str,
+    csv: Vec<u8>,
+    rounds: u32,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    let work = importing(csv);
+    let app = warm.start(Setup::default()).await?;
+    let (mut wall, mut attached, mut bytes, mut waits) = (vec![], vec![], vec![], vec![]);
+    let mut requests = vec![];
+    let cpu = app.cpu()?;
+    for _ in 0..rounds {
+        let before = app.provider_requests();
+        let start = Instant::now();
+        bytes.push(sample(app.client.submit_and_follow(&work).await?.bytes));
+        wall.push(ms(start.elapsed()));
+        let asked = sample(app.provider_requests() - before);
+        requests.push(asked);
+        // In whole rounds of as many as may be in flight: less is not to be had.
+        waits.push((asked / CONCURRENCY).ceil() * ms(DELAY));
+    }
+    let cpu = ms(app.cpu()? - cpu) / f64::from(rounds);
+    for _ in 0..rounds {
+        let start = Instant::now();
+        app.client.attach(&work).await?;
+        attached.push(ms(start.elapsed()));
+    }
+    let figure = Figure::of(name, "own stream: POST to completed", "ms", &wall);
+    report.add(figure.against(&waits).goal(At::Ratio, 1.5));
+    let figure = Figure::of(name, "attached: POST to completed", "ms", &attached);
+    report.add(figure.against(&waits).goal(At::Ratio, 1.5));
+    report.add(Figure::of(name, "processor time of a job", "ms", &[cpu]));
+    let figure = Figure::of(name, "outbound requests", "", &requests);
+    report.add(match name {
+        "import-real" => figure.goal(At::Max, 60.0),
+        _ => figure,
+    });
+    let figure = Figure::of(name, "bytes to the client", "B", &bytes);
+    report.add(figure.goal(At::Max, 25_000.0));
+    drop(app);
+    let (written, size) = written(warm, &work).await?;
+    let figure = Figure::of(name, "bytes written to the store", "B", &[written]);
+    report.add(figure.against(&[size]).goal(At::Ratio, 4.0));
+    Ok(())
+}
+
+/// What an import writes to the store, and the size of the results that stay there, in bytes.
+async fn written(warm: &Warm, work: &Work) -> anyhow::Result<(f64, f64)> {
+    let app = warm
+        .start(Setup {
+            counted: true,
+            ..Setup::default()
+        })
+        .await?;
+    app.client.submit_and_follow(work).await?;
+    // The run that told of the end clears away what is superfluous.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let written = app.store_count("bytes_written").await?;
+    Ok((sample(written), sample(app.stored("job/%/seg/%")?)))
+}
+
+/// Imports of a hundred books at once, ever more of them.
+pub async fn many(warm: &Warm, report: &mut Report) -> anyhow::Result<()> {
+    let name = "jobs-x";
+    let app = warm.start(Setup::default()).await?;
+    let work = importing(stand_ins::library(100));
+    app.client.submit_and_follow(&work).await?;
+    let mut alone = None;
+    for jobs in [1_u32, 10, 100, 300] {
+        let rounds = (30 / jobs).max(1);
+        let (mut each, mut all) = (vec![], 0.0);
+        let cpu = app.cpu()?;
+        for _ in 0..rounds {
+            let start = Instant::now();
+            let done = (0..jobs).map(|_| async {
+                app.client.submit_and_follow(&work).await?;
+                anyhow::Ok(ms(start.elapsed()))
+            });
+            let done = try_join_all(done).await?;
+            all += percentile(&done, 1.0);
+            each.extend(done);
+        }
+        let count = f64::from(jobs * rounds);
+        let cpu = ms(app.cpu()? - cpu) / count;
+        let one_job = one_job(&app, jobs).await?;
+        let what = |what: &str| format!("{jobs} at once: {what}");
+        let figure = Figure::of(name, what("each, POST to completed"), "ms", &each);
+        let median = percentile(&each, 0.5);
+        report.add(figure.goal(At::Max, (3.0 * median).round()));
+        let figure = Figure::of(name, what("time over number"), "ms", &[all / count]);
+        report.add(figure.against(&[one_job / f64::from(jobs)]));
+        let figure = Figure::of(name, what("processor time over number"), "ms", &[cpu]);
+        let least = *alone.get_or_insert(cpu);
+        report.add(figure.against(&[least]).goal(At::Ratio, 1.5));
+    }
+    Ok(())
+}
+
+/// How long one import of as many books takes, as far as one may have.
+async fn one_job(app: &App, hundreds: u32) -> anyhow::Result<f64> {
+    let rows = (hundreds * 100).min(10_000);
+    let work = importing(stand_ins::library(usize::try_from(rows)?));
+    let start = Instant::now();
+    app.client.submit_and_follow(&work).await?;
+    Ok(ms(start.elapsed()) * f64::from(hundreds * 100) / f64::from(rows))
+}

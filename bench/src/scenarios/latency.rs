@@ -1,0 +1,141 @@
+//! From a worker's commit to the client's read.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use futures::StreamExt;
+use futures::future::{try_join, try_join_all};
+use serde_json::Value;
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
+
+use super::{enriching, importing, isbns};
+use crate::app::{App, Setup, Warm};
+use crate::client::{Told, Work, ms};
+use crate::figures::{At, Figure, Report};
+use crate::limits::{Broadcast, echo};
+
+fn late(told: Vec<Told>) -> Vec<f64> {
+    told.into_iter().flat_map(|told| told.late).collect()
+}
+
+/// On jobs' own streams.
+pub async fn sse(warm: &Warm, report: &mut Report) -> anyhow::Result<()> {
+    let name = "latency-sse";
+    let limit = Broadcast::start().await?;
+    let pause = Duration::from_millis(25);
+
+    let one = warm.start(Setup::default()).await?;
+    let library = importing(stand_ins::library(6_000));
+    let mut told = Vec::new();
+    for _ in 0..4 {
+        told.push(one.client.submit_and_follow(&library).await?);
+    }
+    let native = limit.measure(1, 100, pause).await?;
+    let figure = Figure::of(name, "1 job, 1 stream", "ms", &late(told)).against(&native);
+    report.add(figure.goal(At::P50, 1.5).goal(At::P99, 4.0));
+
+    let mut told = Vec::new();
+    for _ in 0..2 {
+        told.extend(hundred_streams(&one, &library).await?);
+    }
+    let native = limit.measure(100, 40, pause).await?;
+    let figure = Figure::of(name, "1 job, 100 streams", "ms", &late(told)).against(&native);
+    report.add(figure.goal(At::P50, 3.0).goal(At::P99, 15.0));
+    drop(one);
+
+    // Of a provider as slow as the real ones, and enough waves: else there are no commits to hear of.
+    let slow = warm
+        .start(Setup {
+            delay: Duration::from_millis(500),
+            ..Setup::default()
+        })
+        .await?;
+    let library = importing(stand_ins::library(1_200));
+    let jobs = (0..100).map(|_| slow.client.submit_and_follow(&library));
+    let told = late(try_join_all(jobs).await?);
+    let what = "100 jobs, 1 stream each, provider 500 ms";
+    let figure = Figure::of(name, what, "ms", &told).against(&native);
+    report.add(figure.goal(At::P50, 3.0).goal(At::P99, 15.0));
+    Ok(())
+}
+
+async fn hundred_streams(app: &App, work: &Work) -> anyhow::Result<Vec<Told>> {
+    let accepted = app.client.submit(work).await?;
+    let path = accepted["sseUrl"].as_str().context("sseUrl")?;
+    try_join_all((0..100).map(|_| app.client.follow(path))).await
+}
+
+/// On the answer to the request that makes the job.
+pub async fn attached(warm: &Warm, report: &mut Report) -> anyhow::Result<()> {
+    let name = "latency-attached";
+    let limit = Broadcast::start().await?;
+    let app = warm.start(Setup::default()).await?;
+    let native = limit.measure(1, 100, Duration::from_millis(25)).await?;
+    let work = enriching(&isbns(1_500)?)?;
+    let mut told = Vec::new();
+    for _ in 0..8 {
+        told.push(app.client.attach(&work).await?);
+    }
+    let figure = Figure::of(name, "enrichment, 1 stream", "ms", &late(told)).against(&native);
+    report.add(figure.goal(At::P50, 0.5));
+
+    let work = importing(stand_ins::library(6_000));
+    let mut told = Vec::new();
+    for _ in 0..4 {
+        told.push(app.client.attach(&work).await?);
+    }
+    let what = "import (handed over after the reading)";
+    report.add(Figure::of(name, what, "ms", &late(told)).against(&native));
+    Ok(())
+}
+
+/// Through the relay and the edge, beside a stream of the same job: a message does not say when its
+/// commit was made.
+pub async fn ws(warm: &Warm, report: &mut Report) -> anyhow::Result<()> {
+    let name = "latency-ws";
+    let app = warm.start(Setup::default()).await?;
+    let work = importing(stand_ins::library(6_000));
+    let mut over = vec![];
+    for _ in 0..6 {
+        let accepted = app.client.submit(&work).await?;
+        let path = accepted["sseUrl"].as_str().context("sseUrl")?;
+        let (told, heard) = try_join(app.client.follow(path), socket(&app, &accepted)).await?;
+        for (processed, at) in heard {
+            if let Some(sse) = told.heard.get(&processed).filter(|_| processed > 0) {
+                let earlier = ms(sse.saturating_duration_since(at));
+                over.push(ms(at.saturating_duration_since(*sse)) - earlier);
+            }
+        }
+    }
+    let native = echo(100).await?;
+    let figure = Figure::of(name, "after the stream of the same job", "ms", &over);
+    report.add(figure.against(&native).goal(At::P50, 2.0));
+    Ok(())
+}
+
+/// Follows a job on a socket; answers when each count of finished books was told first.
+async fn socket(app: &App, accepted: &Value) -> anyhow::Result<BTreeMap<u64, Instant>> {
+    let text = |name: &str| accepted[name].as_str().context("accepted");
+    let (id, token) = (text("jobId")?, text("authToken")?);
+    let address = app.client.address();
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    let url = format!("ws://{address}/ws/progress?jobId={id}&token={token}&schema=2.0.0");
+    let (mut socket, _) = tokio_tungstenite::client_async(url, stream).await?;
+    let (mut heard, mut over) = (BTreeMap::new(), false);
+    while let Some(message) = socket.next().await {
+        let now = Instant::now();
+        let Message::Text(text) = message? else {
+            continue;
+        };
+        let message: Value = serde_json::from_str(&text)?;
+        over |= message["type"] == "job_complete";
+        if let Some(processed) = message["payload"]["processedCount"].as_u64() {
+            heard.entry(processed).or_insert(now);
+        }
+    }
+    ensure!(over, "the socket ended before the job");
+    Ok(heard)
+}

@@ -1,0 +1,171 @@
+//! Single requests.
+
+use std::time::Instant;
+
+use anyhow::{Context, ensure};
+use bytes::Bytes;
+use futures::future::try_join_all;
+
+use super::{LIBRARY, importing, sample};
+use crate::app::{App, Setup, Warm, component_size};
+use crate::client::{Work, ms};
+use crate::figures::{At, Figure, Report};
+use crate::limits::sqlite;
+
+/// How the store's values are cut.
+const CHUNK: usize = 900_000;
+
+/// The components' files.
+pub fn sizes(report: &mut Report) -> anyhow::Result<()> {
+    for (component, most) in [
+        ("scan", 3.0),
+        ("enrichment", 1.0),
+        ("status", 1.0),
+        ("relay", 1.0),
+    ] {
+        let size = sample(component_size(component)?) / f64::from(1 << 20);
+        let figure = Figure::of("sizes", component, "MiB", &[size]);
+        report.add(figure.goal(At::P50, most));
+    }
+    Ok(())
+}
+
+/// The first request to each component of a host that has just started, against the second.
+pub async fn cold(warm: &Warm, rounds: u32, report: &mut Report) -> anyhow::Result<()> {
+    let (mut started, mut over) = (vec![], vec![]);
+    for _ in 0..rounds {
+        let app = warm.start(Setup::default()).await?;
+        started.push(ms(app.started));
+        for path in [
+            "/health",
+            "/api/v2/capabilities",
+            "/api/batch-enrich",
+            "/ws/session",
+        ] {
+            let mut times = [0.0; 2];
+            for time in &mut times {
+                let start = Instant::now();
+                app.client.get(path).await?;
+                *time = ms(start.elapsed());
+            }
+            over.push(times[0] - times[1]);
+        }
+    }
+    let figure = Figure::of("cold", "start of the host, compiled before", "ms", &started);
+    report.add(figure.goal(At::P50, 1_000.0));
+    let figure = Figure::of("cold", "first request over the second", "ms", &over);
+    report.add(figure.goal(At::P50, 5.0));
+    Ok(())
+}
+
+/// Asking for a job's status again and again, on 32 connections.
+pub async fn poll(warm: &Warm, report: &mut Report) -> anyhow::Result<()> {
+    let app = warm.start(Setup::default()).await?;
+    let work = importing(LIBRARY);
+    let accepted = app.client.submit(&work).await?;
+    let text = |name: &str| accepted[name].as_str().context("accepted");
+    app.client.follow(text("sseUrl")?).await?;
+    let status = text("statusUrl")?;
+    let etag = app.client.get(status).await?.etag.unwrap_or_default();
+    let known = [("if-none-match", etag.as_str())];
+    // The same component without a job: what is left is the host, the instance and the answer.
+    asked(&app, "/health", &[], 200, 300).await?;
+    let health = asked(&app, "/health", &[], 200, REQUESTS).await?;
+    let plain = asked(&app, status, &[], 200, REQUESTS).await?;
+    let conditional = asked(&app, status, &known, 304, REQUESTS).await?;
+    for (what, asked) in [
+        ("without If-None-Match", plain),
+        ("with If-None-Match", conditional),
+    ] {
+        let figure = Figure::of("poll", format!("{what}: time"), "ms", &asked.times);
+        report.add(figure.against(&health.times));
+        let figure = Figure::of("poll", format!("{what}: rate"), "1/s", &[asked.rate]);
+        report.add(figure.against(&[health.rate]));
+        let figure = Figure::of(
+            "poll",
+            format!("{what}: processor time"),
+            "ms",
+            &[asked.cpu],
+        );
+        report.add(figure.against(&[health.cpu]).goal(At::Ratio, 1.5));
+    }
+    Ok(())
+}
+
+const REQUESTS: usize = 3_000;
+const CONNECTIONS: usize = 32;
+
+struct Asked {
+    times: Vec<f64>,
+    /// Requests a second.
+    rate: f64,
+    /// The host's processor time for one, in ms.
+    cpu: f64,
+}
+
+async fn asked(
+    app: &App,
+    path: &str,
+    headers: &[(&str, &str)],
+    expected: u16,
+    requests: usize,
+) -> anyhow::Result<Asked> {
+    let cpu = app.cpu()?;
+    let start = Instant::now();
+    let connections = (0..CONNECTIONS).map(|_| async {
+        let mut times = Vec::new();
+        for _ in 0..requests / CONNECTIONS {
+            let start = Instant::now();
+            let answer = app.client.ask("GET", path, headers, Bytes::new()).await?;
+            ensure!(answer.status == expected, "status {}", answer.status);
+            times.push(ms(start.elapsed()));
+        }
+        anyhow::Ok(times)
+    });
+    let times = try_join_all(connections).await?.concat();
+    let count = sample(times.len());
+    Ok(Asked {
+        rate: count / start.elapsed().as_secs_f64(),
+        cpu: ms(app.cpu()? - cpu) / count,
+        times,
+    })
+}
+
+/// Files as large as they may be.
+pub async fn upload(warm: &Warm, rounds: u32, report: &mut Report) -> anyhow::Result<()> {
+    let app = warm.start(Setup::default()).await?;
+    let mut csv = b"Title,Author,Notes\n".to_vec();
+    while csv.len() < 8_000_000 {
+        csv.extend_from_slice(b"Babel,R. F. Kuang,");
+        csv.resize(csv.len() + 4_000, b'x');
+        csv.push(b'\n');
+    }
+    let mut photo = include_bytes!("../../../components/status/sandbox/shelf.jpg").to_vec();
+    // What follows an image's end is nobody's business.
+    photo.resize(4_000_000, 0);
+    let photo = Work {
+        path: "/api/batch-scan",
+        kind: "image/jpeg",
+        body: photo.into(),
+    };
+    for (what, work) in [
+        ("8 MB CSV, POST to 202", importing(csv)),
+        ("4 MB photo, POST to 202", photo),
+    ] {
+        let mut wall = vec![];
+        for _ in 0..rounds {
+            let start = Instant::now();
+            let accepted = app.client.submit(&work).await?;
+            wall.push(ms(start.elapsed()));
+            // The next upload has the machine to itself.
+            let stream = accepted["sseUrl"].as_str().context("sseUrl")?;
+            app.client.follow(stream).await?;
+        }
+        let chunks: Vec<&[u8]> = work.body.chunks(CHUNK).collect();
+        let dir = tempfile::tempdir_in(app.state())?;
+        let limit = sqlite(dir.path(), &chunks, rounds)?;
+        let figure = Figure::of("upload", what, "ms", &wall);
+        report.add(figure.against(&limit).goal(At::Ratio, 2.0));
+    }
+    Ok(())
+}
