@@ -195,6 +195,29 @@ fn any_table_with_a_title_or_an_isbn_will_do() {
 }
 
 #[test]
+fn exports_of_calibre_and_libib() {
+    let calibre = read(
+        "authors,author_sort,identifiers,isbn,pubdate,publisher,rating,series,series_index,title\n\
+         Frank Herbert & Brian Herbert,\"Herbert, Frank\",\"goodreads:234225,isbn:9780441172719\",,\
+         1965-08-01T00:00:00+00:00,Ace,4,Dune Chronicles,1.0,Dune\n",
+    );
+    let row = &calibre.books[0];
+    assert_eq!(row.wanted.isbn, Isbn::parse("9780441172719").ok());
+    assert_eq!(row.imported.authors, ["Frank Herbert", "Brian Herbert"]);
+    assert_eq!(row.imported.year, Some(1965));
+
+    let libib = read(
+        "item_type,title,creators,first_name,last_name,ean_isbn13,upc_isbn10,status,completed\n\
+         book,The Dispossessed,Ursula K. Le Guin,Ursula,Le Guin,9780061054884,0061054887,Completed,\
+         2020-02-01\n",
+    );
+    let row = &libib.books[0];
+    assert_eq!(row.wanted.isbn, Isbn::parse("9780061054884").ok());
+    assert_eq!(row.imported.source.date_read.as_deref(), Some("2020-02-01"));
+    assert_eq!(libib.problems, []);
+}
+
+#[test]
 fn a_bad_isbn_is_a_warning_and_the_book_is_kept() {
     let library = read(
         "Title,Author,ISBN\nA Book,Somebody,1234567890\nB Book,Somebody,9.78053E+12\nC Book,Somebody,=\"\"\n,,1234567890\n",

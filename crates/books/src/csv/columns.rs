@@ -17,7 +17,7 @@ pub(super) enum Field {
     Isbn,
     /// StoryGraph's: an ISBN or an id of its own.
     IsbnOrId,
-    /// LibraryThing's: all ISBNs of the work.
+    /// LibraryThing's: all ISBNs of the work. Calibre's: ids of all kinds, `isbn:978...` among them.
     Isbns,
     Rating,
     Publisher,
@@ -65,6 +65,7 @@ const NAMES: &[(Field, &[&str])] = &[
             "titre",
             "titulo",
             "titolo",
+            "buchtitel",
             "work title",
         ],
     ),
@@ -87,8 +88,12 @@ const NAMES: &[(Field, &[&str])] = &[
             "creator",
             "creators",
             "autor",
+            "autoren",
+            "autores",
             "auteur",
+            "auteurs",
             "autore",
+            "autori",
             "author first last",
             "author full name",
             "main author",
@@ -123,9 +128,11 @@ const NAMES: &[(Field, &[&str])] = &[
             "ean13",
             "ean 13",
             "isbn 13 digits",
+            "ean isbn13",
+            "isbn ean",
         ],
     ),
-    (Field::Isbn10, &["isbn10", "isbn 10"]),
+    (Field::Isbn10, &["isbn10", "isbn 10", "upc isbn10"]),
     (
         Field::Isbn,
         &[
@@ -135,11 +142,12 @@ const NAMES: &[(Field, &[&str])] = &[
             "isbn 10 13",
             "isbn10 13",
             "isbn 10 or 13",
+            "isbn nummer",
             "barcode",
         ],
     ),
     (Field::IsbnOrId, &["isbn uid"]),
-    (Field::Isbns, &["isbns"]),
+    (Field::Isbns, &["isbns", "identifiers"]),
     (
         Field::Rating,
         &[
@@ -198,6 +206,7 @@ const NAMES: &[(Field, &[&str])] = &[
             "published",
             "date published",
             "publish date",
+            "pubdate",
             "release date",
             "jahr",
         ],
@@ -222,6 +231,7 @@ const NAMES: &[(Field, &[&str])] = &[
             "finished",
             "end date",
             "date completed",
+            "completed",
             "finished reading",
         ],
     ),
