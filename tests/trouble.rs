@@ -114,6 +114,29 @@ fn a_store_that_is_full_for_a_while_only_delays() {
 }
 
 #[test]
+fn a_store_that_fails_for_a_while_is_busy_to_apps_of_every_origin() {
+    let app = App::start();
+    let job = app.import(&stand_ins::library(5));
+    let before = app.finish(&job);
+    app.misbehave("store-fail=1");
+    let from_page = |method: &str| {
+        app.request(method, &job.status_url)
+            .header("origin", "http://localhost:8100")
+            .send()
+    };
+    for answer in [from_page("GET"), from_page("DELETE")] {
+        assert_eq!(answer.error(503, "SERVICE_BUSY")["retryable"], true);
+        assert!(answer.header("retry-after").is_some());
+        let allowed = answer.header("access-control-allow-origin");
+        assert_eq!(allowed, Some("http://localhost:8100"));
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+    }
+    assert_eq!(from_page("OPTIONS").status(), 204);
+    app.misbehave("");
+    assert_eq!(app.status(&job), before);
+}
+
+#[test]
 fn a_store_that_fails_now_and_then_is_asked_again() {
     let app = slow().start();
     let job = app.import(LIBRARY);

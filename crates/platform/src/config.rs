@@ -69,11 +69,11 @@ impl std::fmt::Display for ConfigError {
 }
 
 impl Config {
-    /// Reads the variables that all components have.
+    /// Reads the variables that all components have; `cors` are [`origins`].
     ///
     /// # Errors
     /// [`ConfigError`].
-    pub async fn read(spin: &Spin) -> Result<Self, ConfigError> {
+    pub async fn read(spin: &Spin, cors: Origins) -> Result<Self, ConfigError> {
         let mut settings = Settings::resolve(&variable("profile"), &variable("tuning"))
             .map_err(ConfigError::Settings)?;
         if variable("run_mode").trim() == "inline" {
@@ -87,11 +87,6 @@ impl Config {
         } else {
             Keyring::new(secret.as_bytes())
         };
-        let origins = variable("cors_origins");
-        let cors = Origins::parse(match origins.trim() {
-            "" => DEFAULT_ORIGINS,
-            origins => origins,
-        });
         Ok(Self {
             settings,
             keyring,
@@ -100,6 +95,16 @@ impl Config {
             sandbox: flag("sandbox", false),
         })
     }
+}
+
+/// Whose pages may call.
+#[must_use]
+pub fn origins() -> Origins {
+    let origins = variable("cors_origins");
+    Origins::parse(match origins.trim() {
+        "" => DEFAULT_ORIGINS,
+        origins => origins,
+    })
 }
 
 /// The metadata providers as configured.

@@ -12,7 +12,7 @@ use job::{JobId, Root};
 use serde_json::json;
 use wasi::http::types::{IncomingRequest, ResponseOutparam};
 
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, origins};
 use crate::http::{Gone, Incoming, Responder, Writer};
 use crate::{Spin, poll};
 
@@ -272,17 +272,17 @@ pub fn serve(
             }
         };
         let began = spin.monotonic();
-        let config = match Config::read(&spin).await {
-            Ok(config) => config,
-            Err(error) => return misconfigured(&spin, responder, &error).await,
-        };
         let mut headers = api::cors::security_headers();
-        let origin = request.header("origin");
+        let (cors, origin) = (origins(), request.header("origin"));
         if request.method == "OPTIONS" {
-            headers.extend(config.cors.preflight(origin));
-        } else {
-            headers.extend(config.cors.headers(origin));
+            headers.extend(cors.preflight(origin));
+            return responder.send(204, headers, b"").await;
         }
+        headers.extend(cors.headers(origin));
+        let config = match Config::read(&spin, cors).await {
+            Ok(config) => config,
+            Err(error) => return unable(&spin, responder, headers, &error).await,
+        };
         let mut exchange = Exchange {
             spin,
             config,
@@ -291,14 +291,6 @@ pub fn serve(
             headers,
             began,
         };
-        if exchange.request.method == "OPTIONS" {
-            let answer = Answer {
-                status: 204,
-                headers: HeaderMap::new(),
-                body: Vec::new(),
-            };
-            return exchange.send(answer).await;
-        }
         handler(&mut exchange).await;
         if exchange.responder.is_some() {
             let error = exchange.internal("the handler did not answer");
@@ -308,24 +300,21 @@ pub fn serve(
     });
 }
 
-async fn misconfigured(spin: &Spin, responder: Responder, error: &ConfigError) {
+/// Answers for an application that cannot look at the request.
+async fn unable(spin: &Spin, responder: Responder, mut headers: HeaderMap, error: &ConfigError) {
     let id = JobId::from_bytes(spin.random()).to_string();
+    let (event, told) = match error {
+        ConfigError::Settings(_) => ("misconfigured", ApiError::internal(id.clone())),
+        ConfigError::Store(_) => ("store-failed", ApiError::store_unavailable(STORE_PATIENCE)),
+    };
     spin.log(
-        "misconfigured",
+        event,
         json!({"level": "error", "requestId": id, "message": error.to_string()}),
     );
-    let error = match error {
-        ConfigError::Settings(_) => ApiError::internal(id),
-        ConfigError::Store(_) => ApiError::store_unavailable(STORE_PATIENCE),
-    };
-    let answer = Answer {
-        status: error.status().as_u16(),
-        headers: error.headers(),
-        body: error.body(spin.now()),
-    };
-    responder
-        .send(answer.status, answer.headers, &answer.body)
-        .await;
+    let answer = Answer::json(told.status().as_u16(), told.body(spin.now()));
+    headers.extend(answer.headers);
+    headers.extend(told.headers());
+    responder.send(answer.status, headers, &answer.body).await;
 }
 
 /// Makes a component of `async fn handle(exchange: &mut Exchange)`.
