@@ -2,7 +2,8 @@
 
 use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use clap::{Args, Parser, Subcommand};
 use host::app::{App, Settings};
 use host::build::When;
 use host::edge::Sockets;
-use host::kv::{Fault, FaultPlan, Sqlite};
+use host::kv::{Fault, FaultPlan, KvBackend, Redis, Sqlite};
 use host::limits::{Limit, Platform};
 use host::manifest::Manifest;
 use host::variables::Variables;
@@ -57,6 +58,10 @@ struct Up {
     /// The address to serve on; port 0 takes any that is free
     #[arg(long, default_value = "127.0.0.1:3000")]
     listen: SocketAddr,
+    /// Where data is kept: `sqlite`, a file in the state directory, or the URL of a Redis database, which several
+    /// hosts and Spins may share: redis://[[user]:password@]host[:port][/database], rediss:// with TLS
+    #[arg(long, value_name = "sqlite|URL", default_value = "sqlite")]
+    store: Storage,
     /// The platform whose limits to enforce
     #[arg(long, value_enum, default_value = "local")]
     platform: Platform,
@@ -88,6 +93,46 @@ struct Up {
     /// How many instances there may be at a time
     #[arg(long, env = "SPIN_MAX_INSTANCE_COUNT", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     max_instances: u32,
+}
+
+/// Where data is kept.
+#[derive(Clone)]
+enum Storage {
+    Sqlite,
+    Redis(String),
+}
+
+impl FromStr for Storage {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "sqlite" => Ok(Storage::Sqlite),
+            url if url.starts_with("redis://") || url.starts_with("rediss://") => {
+                Ok(Storage::Redis(url.to_owned()))
+            }
+            _ => Err("expected sqlite, redis://... or rediss://..."),
+        }
+    }
+}
+
+impl Storage {
+    async fn open(&self, state_dir: &Path) -> anyhow::Result<Arc<dyn KvBackend>> {
+        match self {
+            Storage::Sqlite => {
+                let file = state_dir.join("sqlite_key_value.db");
+                let store = Sqlite::open(&file).with_context(|| {
+                    format!("cannot open the key-value store {}", file.display())
+                })?;
+                Ok(Arc::new(store))
+            }
+            // The URL may hold a password.
+            Storage::Redis(url) => {
+                let store = Redis::open(url).await;
+                Ok(Arc::new(store.context("cannot open the store of --store")?))
+            }
+        }
+    }
 }
 
 fn assignment(text: &str) -> Result<(String, String), &'static str> {
@@ -191,16 +236,14 @@ async fn serve(
     for one in &up.fault {
         fault.set(*one);
     }
-    let database = state_dir.join("sqlite_key_value.db");
-    let store = Sqlite::open(&database)
-        .with_context(|| format!("cannot open the key-value store {}", database.display()))?;
+    let store = up.store.open(&state_dir).await?;
     let settings = Settings {
         limits,
         fault,
         max_instances: up.max_instances,
         is_observed: up.admin.is_some(),
     };
-    let app = App::load(&manifest, &variables, Arc::new(store), &state_dir, settings).await?;
+    let app = App::load(&manifest, &variables, store, &state_dir, settings).await?;
 
     let base = format!("http://{}", listener.local_addr()?);
     let mut announcement = format!("Serving {} on {base}\n", manifest.application.name);

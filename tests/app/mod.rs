@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "every test file uses another part of it")]
 
 pub mod http;
+pub mod redis;
 pub mod socket;
 pub mod sse;
 
@@ -13,7 +14,7 @@ use std::io::{BufRead, BufReader};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -169,7 +170,6 @@ impl Setup {
     }
 
     pub fn start(self) -> App {
-        let shared = shared();
         let sandbox = runtime().block_on(Sandbox::start(self.stand_ins)).unwrap();
         let manifest = Manifest::load(&root().join("spin.toml")).unwrap();
         let mut variables: BTreeMap<String, String> = sandbox.variables().into_iter().collect();
@@ -179,19 +179,7 @@ impl Setup {
         for (name, value) in &variables {
             arguments.extend(["--variable".to_owned(), format!("{name}={value}")]);
         }
-        let state = tempfile::tempdir().unwrap();
-        std::os::unix::fs::symlink(shared.join("compiled"), state.path().join("compiled")).unwrap();
-        App {
-            process: Some(Process::start(
-                state.path(),
-                ANYWHERE,
-                &["--no-build"],
-                &arguments,
-            )),
-            sandbox,
-            state,
-            arguments,
-        }
+        App::start_with(Arc::new(sandbox), arguments)
     }
 }
 
@@ -210,7 +198,7 @@ pub fn runtime() -> &'static tokio::runtime::Runtime {
 /// A running application with stand-ins of its own, and a store that was empty when it started.
 pub struct App {
     process: Option<Process>,
-    pub sandbox: Sandbox,
+    pub sandbox: Arc<Sandbox>,
     state: tempfile::TempDir,
     arguments: Vec<String>,
 }
@@ -226,6 +214,28 @@ impl Drop for App {
 impl App {
     pub fn start() -> App {
         Setup::new().start()
+    }
+
+    fn start_with(sandbox: Arc<Sandbox>, arguments: Vec<String>) -> App {
+        let state = tempfile::tempdir().unwrap();
+        let compiled = shared().join("compiled");
+        std::os::unix::fs::symlink(compiled, state.path().join("compiled")).unwrap();
+        App {
+            process: Some(Process::start(
+                state.path(),
+                ANYWHERE,
+                &["--no-build"],
+                &arguments,
+            )),
+            sandbox,
+            state,
+            arguments,
+        }
+    }
+
+    /// Another host of the same setup, with the same stand-ins and files of its own.
+    pub fn twin(&self) -> App {
+        App::start_with(self.sandbox.clone(), self.arguments.clone())
     }
 
     /// As `kill -9` does.

@@ -4,6 +4,7 @@ mod contract;
 pub(crate) mod fault;
 mod guard;
 pub(crate) mod interface;
+mod redis;
 mod sqlite;
 
 use async_trait::async_trait;
@@ -12,6 +13,7 @@ use thiserror::Error;
 pub use contract::check as check_contract;
 pub use fault::{Fault, FaultPlan};
 pub(crate) use guard::Guard;
+pub use redis::Redis;
 pub use sqlite::Sqlite;
 
 /// Why a key-value operation failed: what the component is told.

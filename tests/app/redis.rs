@@ -1,0 +1,136 @@
+//! A Redis server of a test's own.
+
+use std::io::Write;
+use std::net::{Ipv4Addr, TcpListener};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use redis::Commands;
+
+use crate::app::eventually;
+
+/// A running `redis-server`, which ends with this.
+pub struct Server {
+    child: Option<Child>,
+    port: u16,
+    arguments: Vec<String>,
+    /// What it keeps.
+    _dir: tempfile::TempDir,
+}
+
+impl Server {
+    /// One that keeps everything in memory only; `None` where no `redis-server` is installed, unless
+    /// `REDIS_TESTS=required` says that one must be.
+    pub fn start() -> Option<Server> {
+        Server::start_with(&["--appendonly", "no"])
+    }
+
+    /// [`Self::start`] with one that has written to its disk what it has answered.
+    pub fn start_durable() -> Option<Server> {
+        Server::start_with(&["--appendonly", "yes", "--appendfsync", "always"])
+    }
+
+    fn start_with(how: &[&str]) -> Option<Server> {
+        if Command::new("redis-server")
+            .arg("--version")
+            .output()
+            .is_err()
+        {
+            let required = std::env::var("REDIS_TESTS").is_ok_and(|value| value == "required");
+            assert!(!required, "there is no redis-server");
+            // Past what the test harness captures.
+            let _ = writeln!(std::io::stderr(), "not run: there is no redis-server");
+            return None;
+        }
+        // Another process may take a port between its choice and its use.
+        (0..5).find_map(|_| Server::start_at(free_port(), how))
+    }
+
+    fn start_at(port: u16, how: &[&str]) -> Option<Server> {
+        let dir = tempfile::tempdir().unwrap();
+        let (port_text, dir_text) = (port.to_string(), dir.path().display().to_string());
+        let fixed = [
+            ["--bind", "127.0.0.1"],
+            ["--port", &port_text],
+            ["--dir", &dir_text],
+            ["--save", ""],
+        ];
+        let all = fixed.as_flattened().iter().chain(how);
+        let mut server = Server {
+            child: None,
+            port,
+            arguments: all.map(|argument| (*argument).to_owned()).collect(),
+            _dir: dir,
+        };
+        server.run().then_some(server)
+    }
+
+    /// Starts it again on what it has kept.
+    pub fn start_again(&mut self) {
+        assert!(self.run(), "it starts again at its port");
+    }
+
+    /// Runs it until it answers; false when it ends instead.
+    fn run(&mut self) -> bool {
+        let mut child = Command::new("redis-server")
+            .args(&self.arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut is_up = false;
+        eventually("Redis answers", || {
+            is_up = self.ask().is_some_and(|mut c| c.ping::<String>().is_ok());
+            is_up || child.try_wait().unwrap().is_some()
+        });
+        self.child = Some(child);
+        is_up
+    }
+
+    /// As `kill -9` does.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
+    /// It answers nobody, and knows nothing of it: `STOP`, until a `CONT`.
+    pub fn signal(&self, name: &str) {
+        let id = self.child.as_ref().expect("it runs").id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &id]).status();
+        assert!(sent.unwrap().success());
+    }
+
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}/", self.port)
+    }
+
+    /// A connection for the test itself.
+    pub fn client(&self) -> redis::Connection {
+        self.ask().expect("it answers")
+    }
+
+    fn ask(&self) -> Option<redis::Connection> {
+        let client = redis::Client::open(self.url()).unwrap();
+        client
+            .get_connection_with_timeout(Duration::from_secs(1))
+            .ok()
+    }
+
+    /// The names of all keys like `pattern`.
+    pub fn keys(&self, pattern: &str) -> Vec<String> {
+        self.client().keys(pattern).unwrap()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    listener.local_addr().unwrap().port()
+}

@@ -1,0 +1,354 @@
+//! Several hosts that share nothing but a Redis database, and serve one application.
+//!
+//! Where no redis-server is installed these tests say so and pass.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod app;
+
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use app::redis::Server;
+use app::socket::Socket;
+use app::sse::Event;
+use app::{
+    App, Job, LIBRARY, LIBRARY_ROWS, PATIENCE, Setup, assert_adds_up, assert_in_order, count,
+    eventually,
+};
+use host::kv::{KvBackend, KvError, Redis, check_contract};
+use serde_json::Value;
+
+const STORE: &str = "default";
+
+/// Long enough to be met in the middle.
+fn slow(redis: &Server) -> Setup {
+    Setup::new()
+        .argument("--store")
+        .argument(&redis.url())
+        .provider_delay(Duration::from_millis(150))
+        .tuning("wave_items=20")
+}
+
+fn with_books(job: &Job) -> String {
+    format!("{}?books=1", job.sse_url)
+}
+
+fn books(events: &[Event]) -> Vec<&Value> {
+    let books = events.iter().filter(|event| event.name == "book");
+    books.map(|event| &event.data["book"]).collect()
+}
+
+/// Checks that the job ended well, and that `events` said so, with each book once.
+fn assert_whole(app: &App, redis: &Server, job: &Job, events: &[Event]) {
+    assert_in_order(events);
+    assert_eq!(events.last().unwrap().name, "completed");
+    let results = app.results(job);
+    assert_adds_up(&results, LIBRARY_ROWS);
+    let all: Vec<&Value> = results["books"].as_array().unwrap().iter().collect();
+    assert_eq!(books(events), all);
+    assert_eq!(redis.keys("job/*/up/*"), Vec::<String>::new());
+}
+
+/// The runs that a host has logged when they ended, those not that only looked.
+fn runs(app: &App, job: &Job) -> Vec<Value> {
+    let log = app.state().join("logs/enrichment_stderr.txt");
+    let log = std::fs::read_to_string(log).unwrap_or_default();
+    log.lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter(|line| line["event"] == "run" && line["jobId"] == *job.id)
+        .filter(|line| line["outcome"] != "nothing-to-do")
+        .collect()
+}
+
+/// All runs of a job that has ended, which its last run says a little later.
+fn all_runs(apps: &[&App], job: &Job) -> Vec<Value> {
+    let mut all = Vec::new();
+    eventually("the last run is over", || {
+        all = apps.iter().flat_map(|app| runs(app, job)).collect();
+        all.iter().any(|run| run["stage"] == "complete")
+    });
+    all
+}
+
+#[test]
+fn a_job_goes_on_at_another_host_when_its_own_dies() {
+    let Some(redis) = Server::start() else { return };
+    let mut one = slow(&redis).start();
+    let two = one.twin();
+    let job = one.import(LIBRARY);
+    let mut stream = two.stream(&with_books(&job));
+    let mut events = Vec::new();
+    while books(&events).len() < 60 {
+        events.push(stream.event().expect("the job is not over"));
+    }
+    one.kill();
+    events.extend(stream.rest());
+    assert!(stream.is_finished());
+    assert_whole(&two, &redis, &job, &events);
+    assert_eq!(all_runs(&[&two], &job).len(), 1);
+
+    one.start_again();
+    assert_eq!(one.status(&job), two.status(&job));
+    assert_eq!(one.results(&job), two.results(&job));
+}
+
+#[test]
+fn a_stream_that_breaks_with_its_host_is_resumed_at_another() {
+    let Some(redis) = Server::start() else { return };
+    let one = slow(&redis).start();
+    let mut two = one.twin();
+    let job = one.import(LIBRARY);
+    let mut stream = two.stream(&with_books(&job));
+    let mut events = Vec::new();
+    while books(&events).len() < 60 {
+        events.push(stream.event().expect("the job is not over"));
+    }
+    two.kill();
+    events.extend(stream.rest());
+    assert!(!stream.is_finished());
+    let last = &events.last().unwrap().id;
+    let request = one.request("GET", &with_books(&job));
+    let request = request.header("last-event-id", last);
+    events.extend(app::sse::Stream::open(request).rest());
+    assert_whole(&one, &redis, &job, &events);
+}
+
+#[test]
+fn hosts_agree_on_what_a_job_is() {
+    let Some(redis) = Server::start() else { return };
+    let one = slow(&redis).start();
+    let two = one.twin();
+    let job = one.import(LIBRARY);
+    let (mut progress, mut hosts) = (0.0, [&one, &two].into_iter().cycle());
+    eventually("the job ends", || {
+        // By turns: no host tells less than the other has told.
+        let status = hosts.next().unwrap().status(&job);
+        let now = status["progress"].as_f64().unwrap();
+        assert!(now >= progress, "{now} after {progress}");
+        progress = now;
+        status["status"] == "completed"
+    });
+    let tag = |app: &App| {
+        let answer = app.get(&job.status_url);
+        answer.header("etag").unwrap().to_owned()
+    };
+    assert_eq!(tag(&one), tag(&two));
+    let unchanged = two
+        .request("GET", &job.status_url)
+        .header("if-none-match", &tag(&one));
+    assert_eq!(unchanged.send().status(), 304);
+    assert_eq!(one.results(&job), two.results(&job));
+    let events = two.follow(&job);
+    assert_eq!(events.last().unwrap().name, "completed");
+    assert_eq!(one.follow(&job), events);
+}
+
+/// The application's secret is in the store: a token of one host is every host's.
+#[test]
+fn a_job_is_canceled_at_any_host() {
+    let Some(redis) = Server::start() else { return };
+    let one = slow(&redis).start();
+    let two = one.twin();
+    let job = one.import(LIBRARY);
+    one.wait_for_books(&job, 20);
+    let cancel = || two.request("DELETE", &job.status_url);
+    cancel().bearer("wrong").send().error(401, "UNAUTHORIZED");
+    assert_eq!(cancel().bearer(&job.token).send().status(), 200);
+    for app in [&one, &two] {
+        assert_eq!(app.status(&job)["status"], "canceled");
+    }
+}
+
+#[test]
+fn a_key_makes_one_job_at_whatever_host() {
+    let Some(redis) = Server::start() else { return };
+    let one = slow(&redis).start();
+    let two = one.twin();
+    let make = |app: &App| {
+        let request = app.request("POST", "/api/v2/imports");
+        let request = request.header("idempotency-key", "once");
+        Job::of(
+            &request
+                .form("file", "library.csv", LIBRARY)
+                .send()
+                .data(202),
+        )
+    };
+    let (first, second) = thread::scope(|scope| {
+        let first = scope.spawn(|| make(&one));
+        (make(&two), first.join().unwrap())
+    });
+    assert_eq!((&first.id, &first.token), (&second.id, &second.token));
+    let events = one.stream(&with_books(&first)).rest();
+    assert_whole(&two, &redis, &first, &events);
+    let all = all_runs(&[&one, &two], &first);
+    assert_eq!(all.len(), 1, "one run looks the books up: {all:?}");
+}
+
+#[test]
+fn a_socket_follows_a_job_of_another_host() {
+    let Some(redis) = Server::start() else { return };
+    let one = slow(&redis).start();
+    let two = one.twin();
+    let job = one.import(LIBRARY);
+    let query = format!("jobId={}&token={}&schema=2.0.0", job.id, job.token);
+    let mut socket = Socket::open(two.address(), &query, &[]);
+    let (messages, code) = socket.rest();
+    assert_eq!(code, 1000);
+    let last = messages.last().unwrap();
+    assert_eq!(last["type"], "job_complete", "{last}");
+    let told = messages.iter().filter(|m| m["type"] == "job_progress");
+    assert!(told.count() > 1);
+}
+
+#[test]
+fn a_dead_job_that_many_hosts_watch_is_taken_once() {
+    let Some(redis) = Server::start() else { return };
+    let mut one = slow(&redis).start();
+    let (two, three) = (one.twin(), one.twin());
+    let job = one.import(LIBRARY);
+    let watch = |app: &App| {
+        let mut stream = app.stream(&with_books(&job));
+        let events = stream.rest();
+        assert!(stream.is_finished());
+        events
+    };
+    thread::scope(|scope| {
+        let watchers = [&two, &three, &two, &three].map(|app| scope.spawn(move || watch(app)));
+        two.wait_for_books(&job, 60);
+        one.kill();
+        for watcher in watchers {
+            assert_whole(&two, &redis, &job, &watcher.join().unwrap());
+        }
+    });
+    let all = all_runs(&[&two, &three], &job);
+    assert_eq!(all.len(), 1, "{all:?}");
+    assert_eq!(all[0]["start"], "revived");
+}
+
+#[test]
+fn jobs_in_memory_are_gone_when_redis_dies() {
+    let Some(mut redis) = Server::start() else {
+        return;
+    };
+    let one = slow(&redis).start();
+    let two = one.twin();
+    let job = one.import(LIBRARY);
+    one.wait_for_books(&job, 20);
+    redis.kill();
+    for app in [&one, &two] {
+        let error = app.get(&job.status_url).error(503, "SERVICE_BUSY");
+        assert_eq!(error["retryable"], true);
+    }
+    redis.start_again();
+    for app in [&one, &two] {
+        app.get(&job.status_url).error(404, "NOT_FOUND");
+    }
+    // What its run may still write is nobody's job.
+    let new = two.import(LIBRARY);
+    assert_ne!(new.id, job.id);
+    assert_eq!(one.follow(&new).last().unwrap().name, "completed");
+    one.get(&job.status_url).error(404, "NOT_FOUND");
+}
+
+#[test]
+fn jobs_on_disk_go_on_when_redis_is_back() {
+    let Some(mut redis) = Server::start_durable() else {
+        return;
+    };
+    let one = slow(&redis).start();
+    let two = one.twin();
+    let job = one.import(LIBRARY);
+    let before = one.wait_for_books(&job, 60);
+    redis.kill();
+    two.get(&job.status_url).error(503, "SERVICE_BUSY");
+    redis.start_again();
+    let after = two.status(&job);
+    let done = |status: &Value| count(status, "processedCount");
+    assert!(done(&after) >= done(&before), "{after} after {before}");
+    let events = two.stream(&with_books(&job)).rest();
+    assert_whole(&one, &redis, &job, &events);
+}
+
+#[test]
+fn a_redis_that_hangs_for_longer_than_a_lease_only_delays() {
+    let Some(redis) = Server::start() else { return };
+    let one = slow(&redis).start();
+    let two = one.twin();
+    let job = one.import(LIBRARY);
+    let streams = [&one, &two].map(|app| app.stream(&with_books(&job)));
+    one.wait_for_books(&job, 60);
+    redis.signal("STOP");
+    eventually("its run gives up", || !runs(&one, &job).is_empty());
+    redis.signal("CONT");
+    for mut stream in streams {
+        assert_whole(&two, &redis, &job, &stream.rest());
+    }
+    let all = all_runs(&[&one, &two], &job);
+    assert_eq!(all.len(), 2, "one after the one that gave up: {all:?}");
+}
+
+#[test]
+fn redis_keeps_the_contract_of_stores() {
+    let Some(mut redis) = Server::start() else {
+        return;
+    };
+    app::runtime().block_on(async {
+        let store = Arc::new(Redis::open(&redis.url()).await.unwrap());
+        check_contract(store.clone()).await;
+
+        // In the schema of Spin: a key is a key, its value a string.
+        store
+            .set(STORE, "ours", b"\x00\xff".to_vec())
+            .await
+            .unwrap();
+        let mut theirs = redis.client();
+        let value: Vec<u8> = redis::Commands::get(&mut theirs, "ours").unwrap();
+        assert_eq!(value, b"\x00\xff");
+        let other = store.get("other", "ours").await;
+        assert_eq!(other, Err(KvError::NoSuchStore));
+
+        // More than one page, and names that are no text.
+        let mut many = redis::pipe();
+        for n in 0..2_500 {
+            many.set(format!("many/{n}"), "").ignore();
+        }
+        many.set(b"\xff\xfe", "").ignore();
+        many.query::<()>(&mut theirs).unwrap();
+        assert_eq!(store.keys(STORE).await.unwrap().len(), 2_501);
+
+        // Closed by Redis, as idle connections are.
+        let closed: u64 = redis::cmd("CLIENT")
+            .arg(&["KILL", "TYPE", "normal", "SKIPME", "yes"])
+            .query(&mut theirs)
+            .unwrap();
+        assert_eq!(closed, 1);
+        store
+            .get(STORE, "ours")
+            .await
+            .unwrap()
+            .expect("it is there");
+
+        // Not answering, or not there, Redis is an error of the store, until it is back.
+        redis.signal("STOP");
+        let hung = tokio::time::timeout(PATIENCE, store.get(STORE, "ours"));
+        let hung = hung.await.expect("it is waited for only so long");
+        assert!(matches!(hung, Err(KvError::Other(_))), "{hung:?}");
+        redis.signal("CONT");
+        store
+            .get(STORE, "ours")
+            .await
+            .unwrap()
+            .expect("it is there");
+        redis.kill();
+        for _ in 0..3 {
+            let gone = store.set(STORE, "ours", Vec::new()).await;
+            assert!(matches!(gone, Err(KvError::Other(_))), "{gone:?}");
+        }
+        assert!(Redis::open(&redis.url()).await.is_err());
+        redis.start_again();
+        assert_eq!(store.get(STORE, "ours").await, Ok(None));
+    });
+}
