@@ -173,7 +173,8 @@ impl App {
         let _ = self.address.set(address);
     }
 
-    pub(crate) fn local_addr(&self) -> SocketAddr {
+    /// The address the application is reached at.
+    pub fn local_addr(&self) -> SocketAddr {
         const UNKNOWN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 80);
         self.address.get().copied().unwrap_or(UNKNOWN)
     }

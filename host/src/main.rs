@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use bytes::Bytes;
 use clap::{Args, Parser, Subcommand};
 use host::app::{App, Settings};
 use host::build::When;
@@ -17,6 +18,8 @@ use host::limits::{Limit, Platform};
 use host::manifest::Manifest;
 use host::variables::Variables;
 use host::{admin, build, edge, server};
+use http::Request;
+use http_body_util::Empty;
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
@@ -261,6 +264,8 @@ async fn serve(
         announcement += &format!("Counters on http://{}/counters\n", listener.local_addr()?);
         tokio::spawn(admin::serve(listener, app.clone()));
     }
+    app.set_local_addr(listener.local_addr()?);
+    first_request(&app, &base).await;
     // Whoever reads that it serves may tell it to end.
     let told = told_to_end()?;
     std::io::stdout().write_all(announcement.as_bytes())?;
@@ -270,6 +275,18 @@ async fn serve(
     };
     server::serve(listener, app, sockets, told, PATIENCE).await?;
     Ok(())
+}
+
+/// Asks the application how it is, before anybody else does: what it does only once, like making its secret in a new
+/// store, no client should wait for. Whatever it answers, it is served; nor is it waited for any longer than this.
+async fn first_request(app: &Arc<App>, base: &str) {
+    const LONGEST: Duration = Duration::from_secs(2);
+    let request = Request::get(format!("{base}/health"))
+        .body(Empty::<Bytes>::new())
+        .map(|request| app.handle(request, app.local_addr()));
+    if let Ok(response) = request {
+        let _ = tokio::time::timeout(LONGEST, response).await;
+    }
 }
 
 /// Ctrl-C or SIGTERM, from now on. A second one ends the process at once.
