@@ -17,6 +17,7 @@ use http_body_util::{BodyExt, Full};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use wasmtime::component::{HasSelf, Linker, ResourceTable};
 use wasmtime::{Engine, Store, StoreLimits, StoreLimitsBuilder, UpdateDeadline};
+use wasmtime_wasi::p2::bindings::clocks::monotonic_clock;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use wasmtime_wasi_http::p2::bindings::http::types::Scheme as WasiScheme;
@@ -24,6 +25,7 @@ use wasmtime_wasi_http::{Error, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttp
 
 use crate::allowed_hosts::AllowedHosts;
 use crate::bindings::fermyon::spin as spin_bindings;
+use crate::clock::{Monotonic, MonotonicOf};
 use crate::counters::Counters;
 use crate::kv::fault::{Dice, Faults, Faulty};
 use crate::kv::interface::{Stores, StoresView};
@@ -341,6 +343,7 @@ impl App {
             limits = limits.memory_size(usize::try_from(bytes).unwrap_or(usize::MAX));
         }
         let instance = Instance {
+            began: Instant::now(),
             table: ResourceTable::new(),
             wasi,
             http: WasiHttpCtx::new(),
@@ -442,6 +445,7 @@ fn plain(status: StatusCode, text: &'static str) -> Response<WasiBody> {
 
 /// What one instance of a component has.
 pub(crate) struct Instance {
+    began: Instant,
     table: ResourceTable,
     wasi: WasiCtx,
     http: WasiHttpCtx,
@@ -480,6 +484,12 @@ fn linker(engine: &Engine) -> anyhow::Result<Linker<Instance>> {
     let mut linker: Linker<Instance> = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+    linker.allow_shadowing(true);
+    monotonic_clock::add_to_linker::<_, MonotonicOf>(&mut linker, |instance| Monotonic {
+        zero: instance.began,
+        table: &mut instance.table,
+    })?;
+    linker.allow_shadowing(false);
     spin_bindings::key_value::add_to_linker::<_, StoresOf>(&mut linker, |instance| StoresView {
         stores: &mut instance.stores,
         table: &mut instance.table,

@@ -10,8 +10,8 @@ use sha2::{Digest, Sha256};
 use wasmtime::component::Component;
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
-/// How long a component computes before others get their turn.
-const TURN: Duration = Duration::from_millis(10);
+/// How long a component computes before others get their turn: events that it has caused wait that long behind it.
+const TURN: Duration = Duration::from_millis(1);
 
 /// Makes an engine that can hold `instances` instances at a time.
 pub(crate) fn engine(instances: u32) -> anyhow::Result<Engine> {

@@ -11,6 +11,7 @@ pub mod allowed_hosts;
 pub mod app;
 mod bindings;
 pub mod build;
+mod clock;
 pub mod counters;
 pub mod edge;
 mod engine;

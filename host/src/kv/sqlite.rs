@@ -1,11 +1,12 @@
 //! Spin's default store: one SQLite file, in Spin's schema, so that either can go on where the other stopped.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 
 use super::{KvBackend, KvError};
 
@@ -13,9 +14,22 @@ use super::{KvBackend, KvError};
 pub struct Sqlite {
     /// Answers reads at once, on the caller's thread: they take microseconds.
     reader: Mutex<Connection>,
-    /// Writes may wait for the disk or another process, so they run on threads that may.
     writer: Arc<Mutex<Connection>>,
+    log: Arc<WriteAheadLog>,
 }
+
+/// Moves what was committed from the write-ahead log into the file, beside everything else: that waits for the disk.
+struct WriteAheadLog {
+    mover: Mutex<Connection>,
+    /// Bytes of values written since it was last moved.
+    written: AtomicUsize,
+}
+
+/// After so many bytes the log is moved, so that it stays short and reads stay quick.
+const LONGEST_LOG: usize = 4 << 20;
+
+/// Values up to this size are written in much less time than another thread takes to begin.
+const SMALL: usize = 16 << 10;
 
 impl Sqlite {
     /// Opens the file, and makes it if need be.
@@ -24,9 +38,11 @@ impl Sqlite {
         writer.busy_timeout(BUSY)?;
         // With a write-ahead log readers do not wait for writers, and NORMAL does not wait for the disk at each commit,
         // which takes 1 to 20 ms. What is committed survives the death of this process; a power cut can lose the last
-        // commits, but neither reorder nor damage any.
+        // commits, but neither reorder nor damage any. (Spin leaves SQLite as it comes: a rollback journal, and a wait
+        // for the disk at each commit.)
         writer.pragma_update(None, "journal_mode", "WAL")?;
         writer.pragma_update(None, "synchronous", "NORMAL")?;
+        writer.pragma_update(None, "wal_autocheckpoint", 0)?;
         writer.execute(
             "CREATE TABLE IF NOT EXISTS spin_key_value (
                store TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (store, key))",
@@ -35,9 +51,15 @@ impl Sqlite {
         let reader = Connection::open(path)?;
         reader.busy_timeout(BUSY)?;
         reader.pragma_update(None, "query_only", true)?;
+        let mover = Connection::open(path)?;
+        mover.pragma_update(None, "synchronous", "NORMAL")?;
         Ok(Sqlite {
             reader: Mutex::new(reader),
             writer: Arc::new(Mutex::new(writer)),
+            log: Arc::new(WriteAheadLog {
+                mover: Mutex::new(mover),
+                written: AtomicUsize::new(0),
+            }),
         })
     }
 
@@ -49,17 +71,64 @@ impl Sqlite {
         Ok(query(&reader)?)
     }
 
+    /// Writes `bytes`, more or less: at once when they are few and nobody else is writing, else on a thread that may
+    /// wait for the disk, for other writers and for other processes.
     async fn write(
         &self,
-        change: impl FnOnce(&Connection) -> rusqlite::Result<usize> + Send + 'static,
+        bytes: usize,
+        change: impl Fn(&Connection) -> rusqlite::Result<usize> + Send + 'static,
     ) -> Result<(), KvError> {
-        let writer = self.writer.clone();
-        let changed = tokio::task::spawn_blocking(move || {
-            change(&writer.lock().unwrap_or_else(PoisonError::into_inner))
-        });
-        match changed.await {
-            Ok(result) => Ok(result.map(drop)?),
-            Err(error) => Err(KvError::Other(error.to_string())),
+        let at_once = (bytes <= SMALL).then(|| self.try_write(&change)).flatten();
+        let result = match at_once {
+            Some(result) => result,
+            None => {
+                let writer = self.writer.clone();
+                let changed = tokio::task::spawn_blocking(move || {
+                    change(&writer.lock().unwrap_or_else(PoisonError::into_inner))
+                });
+                changed
+                    .await
+                    .map_err(|error| KvError::Other(error.to_string()))?
+            }
+        };
+        self.log.grown(bytes);
+        Ok(result.map(drop)?)
+    }
+
+    /// `None` when that is not possible without waiting.
+    fn try_write(
+        &self,
+        change: impl Fn(&Connection) -> rusqlite::Result<usize>,
+    ) -> Option<rusqlite::Result<usize>> {
+        let writer = self.writer.try_lock().ok()?;
+        writer.busy_timeout(Duration::ZERO).ok()?;
+        let result = change(&writer);
+        writer.busy_timeout(BUSY).ok()?;
+        match result {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => None,
+            result => Some(result),
+        }
+    }
+}
+
+impl WriteAheadLog {
+    /// So many bytes were written to it.
+    fn grown(self: &Arc<Self>, bytes: usize) {
+        let before = self.written.fetch_add(bytes, Ordering::Relaxed);
+        // One of those who make it too long moves it.
+        if before < LONGEST_LOG && before + bytes >= LONGEST_LOG {
+            let log = self.clone();
+            tokio::task::spawn_blocking(move || log.shorten());
+        }
+    }
+
+    fn shorten(&self) {
+        let mover = self.mover.lock().unwrap_or_else(PoisonError::into_inner);
+        self.written.store(0, Ordering::Relaxed);
+        let moved = mover.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+        if let Err(error) = moved {
+            // What is committed is safe all the same, and there will be a next time.
+            tracing::warn!("cannot move the store's write-ahead log: {error}");
         }
     }
 }
@@ -87,7 +156,7 @@ impl KvBackend for Sqlite {
 
     async fn set(&self, store: &str, key: &str, value: Vec<u8>) -> Result<(), KvError> {
         let (store, key) = (store.to_owned(), key.to_owned());
-        self.write(move |connection| {
+        self.write(value.len(), move |connection| {
             connection
                 .prepare_cached(
                     "INSERT INTO spin_key_value (store, key, value) VALUES (?1, ?2, ?3)
@@ -100,10 +169,10 @@ impl KvBackend for Sqlite {
 
     async fn delete(&self, store: &str, key: &str) -> Result<(), KvError> {
         let (store, key) = (store.to_owned(), key.to_owned());
-        self.write(move |connection| {
+        self.write(key.len(), move |connection| {
             connection
                 .prepare_cached("DELETE FROM spin_key_value WHERE store = ?1 AND key = ?2")?
-                .execute([store, key])
+                .execute([&store, &key])
         })
         .await
     }

@@ -1,0 +1,81 @@
+//! `wasi:clocks/monotonic-clock` with waits that end when they should. Those of `wasmtime-wasi` are tokio's, which go
+//! by whole milliseconds and end up to two of them late: too late for who looks every millisecond.
+
+use std::time::{Duration, Instant};
+
+use futures_timer::Delay;
+use wasmtime::component::{HasData, Resource, ResourceTable};
+use wasmtime_wasi::p2::bindings::clocks::monotonic_clock;
+use wasmtime_wasi::p2::{DynPollable, Pollable, subscribe};
+
+/// The end of a longer wait is waited for exactly; all of it would be dearer.
+const EXACT: Duration = Duration::from_millis(3);
+
+pub(crate) struct MonotonicOf;
+
+impl HasData for MonotonicOf {
+    type Data<'a> = Monotonic<'a>;
+}
+
+/// One instance's clock, with the table that its resources are in.
+pub(crate) struct Monotonic<'a> {
+    /// When it showed zero.
+    pub(crate) zero: Instant,
+    pub(crate) table: &'a mut ResourceTable,
+}
+
+impl monotonic_clock::Host for Monotonic<'_> {
+    fn now(&mut self) -> wasmtime::Result<u64> {
+        Ok(u64::try_from(self.zero.elapsed().as_nanos())?)
+    }
+
+    fn resolution(&mut self) -> wasmtime::Result<u64> {
+        Ok(1)
+    }
+
+    fn subscribe_instant(&mut self, when: u64) -> wasmtime::Result<Resource<DynPollable>> {
+        let left = Duration::from_nanos(when).saturating_sub(self.zero.elapsed());
+        self.wait(left)
+    }
+
+    fn subscribe_duration(&mut self, duration: u64) -> wasmtime::Result<Resource<DynPollable>> {
+        self.wait(Duration::from_nanos(duration))
+    }
+}
+
+impl Monotonic<'_> {
+    fn wait(&mut self, time: Duration) -> wasmtime::Result<Resource<DynPollable>> {
+        let until = Instant::now().checked_add(time);
+        let wait = self.table.push(Wait {
+            until,
+            owes_turn: time.is_zero(),
+        })?;
+        subscribe(self.table, wait)
+    }
+}
+
+struct Wait {
+    /// `None` is later than can be said.
+    until: Option<Instant>,
+    /// Whoever polls in a loop, without waiting, lets others have their turn first.
+    owes_turn: bool,
+}
+
+#[wasmtime_wasi::async_trait]
+impl Pollable for Wait {
+    async fn ready(&mut self) {
+        let Some(until) = self.until else {
+            return std::future::pending().await;
+        };
+        let left = || until.saturating_duration_since(Instant::now());
+        if std::mem::take(&mut self.owes_turn) {
+            tokio::task::yield_now().await;
+        }
+        if left() > EXACT {
+            tokio::time::sleep_until((until - EXACT).into()).await;
+        }
+        if !left().is_zero() {
+            Delay::new(left()).await;
+        }
+    }
+}
