@@ -2,11 +2,12 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::pin::pin;
 use std::time::Duration;
 
 use books::{Answer, Endpoints, Found, Lookup, Provider, Search, Wanted};
 use futures::StreamExt;
-use futures::future::LocalBoxFuture;
+use futures::future::{Either, LocalBoxFuture, select};
 use futures::stream::FuturesUnordered;
 
 use crate::document::{Item, Root, Stage};
@@ -315,6 +316,30 @@ impl<'a, E: Effects> Flight<'a, E> {
         }
     }
 
+    /// Goes on for so long, whichever wave's turn it is.
+    async fn go_on(&mut self, time: Duration) {
+        let mut over = pin!(self.e.sleep(time));
+        loop {
+            self.send();
+            if self.flying.is_empty() {
+                return over.await;
+            }
+            match select(over.as_mut(), self.flying.next()).await {
+                Either::Left(_) => return,
+                Either::Right((answer, _)) => {
+                    if let Some((number, lookup, response)) = answer {
+                        self.answered(number, lookup, response);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether the first wave has landed as far as asking goes.
+    fn first_is_over(&self) -> bool {
+        self.waves.front().is_some_and(Wave::is_over)
+    }
+
     /// Sends what may go out now, of the first wave first.
     fn send(&mut self) {
         for (behind, wave) in self.waves.iter_mut().enumerate() {
@@ -472,11 +497,21 @@ impl Enrichment {
             let succeeded = items.iter().filter(|item| item.succeeded()).count();
             let requests = desks.asked();
             let finished = u32::try_from(items.len()).unwrap_or(u32::MAX);
-            let is_last = run.root.stored().saturating_add(finished) >= run.root.total;
-            let expect = if is_last {
-                Expect::Now
-            } else {
-                Expect::AsBefore
+            let wait = run.until_commit();
+            if wait > Duration::ZERO {
+                run.guarded(async {
+                    flight.go_on(wait).await;
+                    Ok(())
+                })
+                .await?;
+            }
+            let expect = match begun.front() {
+                // The end follows at once.
+                None if next >= run.root.total => Expect::In(Duration::ZERO),
+                // As the next wave will, if it takes as long as this one.
+                None => Expect::In(took),
+                Some(_) if flight.first_is_over() => Expect::In(run.settings.commit_interval),
+                Some((start, _)) => Expect::In((*start + took).saturating_sub(run.e.monotonic())),
             };
             run.commit(&items, expect, |root| {
                 let succeeded = u32::try_from(succeeded).unwrap_or(u32::MAX);

@@ -50,10 +50,8 @@ pub enum Stop {
 pub enum Expect {
     /// Nobody can tell.
     Unknown,
-    /// As long after this one as this one comes after the last.
-    AsBefore,
-    /// At once.
-    Now,
+    /// So long after this one.
+    In(Duration),
 }
 
 /// A run at work on a job.
@@ -73,8 +71,6 @@ pub struct Run<'a, E> {
     unnamed: Vec<String>,
     began: Duration,
     last_commit: Option<Duration>,
-    /// When the last root was written, or the run began.
-    written: Duration,
     commits: u32,
 }
 
@@ -92,7 +88,6 @@ impl<'a, E: Effects> Run<'a, E> {
             unnamed: Vec::new(),
             began: e.monotonic(),
             last_commit: None,
-            written: e.monotonic(),
             commits: 0,
         }
     }
@@ -104,10 +99,12 @@ impl<'a, E: Effects> Run<'a, E> {
         self
     }
 
+    /// Lets others hear of what has just been written, before this run computes on.
     async fn tell(&self, root: &Root) {
         if let Some(feed) = self.feed {
             feed.tell(root).await;
         }
+        self.e.sleep(Duration::ZERO).await;
     }
 
     /// How long this run has been at work.
@@ -406,6 +403,14 @@ impl<'a, E: Effects> Run<'a, E> {
         Ok(parts)
     }
 
+    /// How long a commit would wait now, so that commits do not follow each other too closely.
+    pub(crate) fn until_commit(&self) -> Duration {
+        let next = self
+            .last_commit
+            .map_or(Duration::ZERO, |last| last + self.settings.commit_interval);
+        next.saturating_sub(self.e.monotonic())
+    }
+
     /// Makes `change` and the finished `items` part of the job: segment first, then the root.
     /// `expect` is when the next commit may be expected.
     ///
@@ -417,16 +422,13 @@ impl<'a, E: Effects> Run<'a, E> {
         expect: Expect,
         change: impl FnOnce(&mut Root),
     ) -> Result<(), Stop> {
-        if let Some(last) = self.last_commit {
-            let next = last + self.settings.commit_interval;
-            let now = self.e.monotonic();
-            if now < next {
-                self.guarded(async {
-                    self.e.sleep(next.saturating_sub(now)).await;
-                    Ok(())
-                })
-                .await?;
-            }
+        let wait = self.until_commit();
+        if wait > Duration::ZERO {
+            self.guarded(async {
+                self.e.sleep(wait).await;
+                Ok(())
+            })
+            .await?;
         }
         let mut next = self.root.clone();
         change(&mut next);
@@ -441,15 +443,13 @@ impl<'a, E: Effects> Run<'a, E> {
         self.canceled().await?;
         self.fence().await?;
         let now = self.e.now();
-        let written = std::mem::replace(&mut self.written, self.e.monotonic());
         next.v = VERSION;
         next.touch(now, self.settings);
         next.seq = self.root.seq + 1;
         next.epoch = self.lease.epoch().clone();
         next.due = match expect {
             Expect::Unknown => None,
-            Expect::AsBefore => Some(now.plus(self.written.saturating_sub(written))),
-            Expect::Now => Some(now),
+            Expect::In(time) => Some(now.plus(time)),
         };
         next.fresh_until = now.plus(self.settings.lease);
         self.swing(next).await?;
@@ -652,7 +652,8 @@ async fn write_root<E: Effects>(e: &E, root: &Root) -> Result<(), Stop> {
 /// # Errors
 /// The store's.
 pub async fn read_root<E: Effects>(e: &E, id: &JobId) -> Result<Option<Root>, StoreError> {
-    read_doc(e, &keys::root(id)).await
+    let bytes = e.get(&keys::root(id)).await?;
+    Ok(bytes.and_then(|bytes| decode_root(e, id, &bytes)))
 }
 
 /// The job's end, if it has one.
@@ -660,22 +661,20 @@ pub async fn read_root<E: Effects>(e: &E, id: &JobId) -> Result<Option<Root>, St
 /// # Errors
 /// The store's.
 pub async fn read_end<E: Effects>(e: &E, id: &JobId) -> Result<Option<Root>, StoreError> {
-    read_doc(e, &keys::end(id)).await
+    let bytes = e.get(&keys::end(id)).await?;
+    Ok(bytes.and_then(|bytes| decode_root(e, id, &bytes)))
 }
 
-async fn read_doc<E: Effects>(e: &E, key: &str) -> Result<Option<Root>, StoreError> {
-    let Some(bytes) = e.get(key).await? else {
-        return Ok(None);
-    };
-    match serde_json::from_slice::<Root>(&bytes) {
-        Ok(root) if root.v <= VERSION => Ok(Some(root)),
-        Ok(_) => Ok(None),
+/// Reads a root or an end; damage and unknown versions count as none.
+pub(crate) fn decode_root<E: Effects>(e: &E, id: &JobId, bytes: &[u8]) -> Option<Root> {
+    match serde_json::from_slice::<Root>(bytes) {
+        Ok(root) => (root.v <= VERSION).then_some(root),
         Err(error) => {
             e.log(
                 "damaged-document",
-                serde_json::json!({"level": "error", "key": key, "message": error.to_string()}),
+                serde_json::json!({"level": "error", "jobId": id, "message": error.to_string()}),
             );
-            Ok(None)
+            None
         }
     }
 }

@@ -114,7 +114,7 @@ impl Settings {
             cancel_look: Duration::from_millis(100),
             run_mode: RunMode::Background,
             run_budget: None,
-            commit_interval: Duration::from_millis(20),
+            commit_interval: Duration::from_millis(5),
             look_min: Duration::from_millis(1),
             look_max: Duration::from_millis(100),
             stream_budget: None,

@@ -11,16 +11,20 @@ use crate::document::{Failure, Item, Root, Stage};
 use crate::effects::{Effects, StoreError, Time};
 use crate::feed::Feed;
 use crate::id::JobId;
+use crate::keys;
 use crate::lease::{self, Liveness};
 use crate::observer::{Observer, Step};
 use crate::results::Reader;
-use crate::run::{read_end, read_root, repair};
+use crate::run::{decode_root, read_end, read_root, repair};
 use crate::secret::Keyring;
 use crate::settings::Settings;
 use crate::work::{end_without_worker, no_worker, start};
 
 /// How long an ended job's leftovers are left to the run that ended it.
 const CLEARING_PATIENCE: Duration = Duration::from_secs(5);
+/// Sleeping so much longer than was asked for is usual: clocks are coarse. More than that says that
+/// others need the machine.
+const USUAL_DELAY: Duration = Duration::from_millis(2);
 /// How often starting a run is tried before the job is given up.
 const START_ATTEMPTS: u32 = 2;
 
@@ -63,7 +67,24 @@ impl Look {
 /// # Errors
 /// The store's.
 pub async fn look<E: Effects>(e: &E, settings: &Settings, id: &JobId) -> Result<Look, StoreError> {
-    let Some(root) = read_root(e, id).await? else {
+    let root = read_root(e, id).await?;
+    judge(e, settings, root).await
+}
+
+/// Whether nobody needs to ask if somebody works on a job whose root this is.
+fn is_fresh(root: &Root, now: Time, settings: &Settings) -> bool {
+    let longest = settings.lease * 2;
+    now < root.fresh_until
+        && (root.stage == Stage::Receiving || root.fresh_until <= now.plus(longest))
+}
+
+/// What a job is whose root is this.
+async fn judge<E: Effects>(
+    e: &E,
+    settings: &Settings,
+    root: Option<Root>,
+) -> Result<Look, StoreError> {
+    let Some(root) = root else {
         return Ok(Look::Missing);
     };
     let now = e.now();
@@ -74,13 +95,10 @@ pub async fn look<E: Effects>(e: &E, settings: &Settings, id: &JobId) -> Result<
             Look::Ended(root)
         });
     }
-    let longest = settings.lease * 2;
-    let fresh = now < root.fresh_until
-        && (root.stage == Stage::Receiving || root.fresh_until <= now.plus(longest));
-    if fresh {
+    if is_fresh(&root, now, settings) {
         return Ok(Look::Running(root));
     }
-    if let Some(end) = read_end(e, id).await? {
+    if let Some(end) = read_end(e, &root.id).await? {
         return Ok(if end.expired(now) {
             Look::Missing
         } else {
@@ -90,7 +108,7 @@ pub async fn look<E: Effects>(e: &E, settings: &Settings, id: &JobId) -> Result<
     if root.expired(now) {
         return Ok(Look::Missing);
     }
-    let live = lease::read(e, id)
+    let live = lease::read(e, &root.id)
         .await?
         .is_some_and(|lease| lease.liveness(now, settings) == Liveness::Live);
     Ok(if live {
@@ -184,10 +202,14 @@ pub struct Watcher<'a, E> {
     observer: Observer,
     reader: Reader,
     look: Option<Look>,
+    /// The bytes of the root that the last look found: most looks find the same again.
+    bytes: Vec<u8>,
     /// The run beside this watcher, as long as it says anything.
     feed: Option<&'a Feed>,
     /// The pause before the next look.
     pause: Duration,
+    /// No pause is shorter: that there is more to do than the machine can.
+    least_pause: Duration,
     began: Duration,
     /// When the look was begun that is known: what it shows may be as old.
     looked: Duration,
@@ -213,8 +235,10 @@ impl<'a, E: Effects> Watcher<'a, E> {
             observer,
             reader: Reader::default(),
             look: Some(look),
+            bytes: Vec::new(),
             feed: None,
             pause: settings.look_min,
+            least_pause: Duration::ZERO,
             began: e.monotonic(),
             looked: e.monotonic(),
             tended: None,
@@ -299,7 +323,10 @@ impl<'a, E: Effects> Watcher<'a, E> {
         match self.feed {
             None => {
                 let pause = self.next_pause();
+                let began = self.e.monotonic();
                 self.e.sleep(pause).await;
+                let late = self.e.monotonic().saturating_sub(began + pause);
+                self.least_pause = late.saturating_sub(USUAL_DELAY) * 4;
             }
             Some(feed) => match self.listen(feed).await {
                 Heard::Root(root) => {
@@ -311,8 +338,9 @@ impl<'a, E: Effects> Watcher<'a, E> {
             },
         }
         let asked = self.e.monotonic();
-        match look(self.e, self.settings, &self.id).await {
-            Ok(look) => {
+        match self.look_once().await {
+            Ok(None) => self.looked = asked,
+            Ok(Some(look)) => {
                 let idle = matches!(look, Look::Idle(_));
                 let unfinished = matches!(&look, Look::Ended(end) if !end.leftovers.is_empty());
                 let now = self.e.monotonic();
@@ -331,6 +359,23 @@ impl<'a, E: Effects> Watcher<'a, E> {
         }
     }
 
+    /// [`look`]; `None` when it shows what the last one did.
+    async fn look_once(&mut self) -> Result<Option<Look>, StoreError> {
+        let bytes = self.e.get(&keys::root(&self.id)).await?;
+        if let (Some(bytes), Some(Look::Running(root))) = (&bytes, &self.look)
+            && *bytes == self.bytes
+            && is_fresh(root, self.e.now(), self.settings)
+        {
+            return Ok(None);
+        }
+        let root = bytes
+            .as_deref()
+            .and_then(|bytes| decode_root(self.e, &self.id, bytes));
+        let look = judge(self.e, self.settings, root).await?;
+        self.bytes = bytes.unwrap_or_default();
+        Ok(Some(look))
+    }
+
     /// Waits for the run beside this watcher, but not so long that a heartbeat would be late.
     async fn listen(&self, feed: &Feed) -> Heard {
         let silence = std::pin::pin!(self.e.sleep(self.settings.look_max));
@@ -346,12 +391,17 @@ impl<'a, E: Effects> Watcher<'a, E> {
         if let Some(Look::Running(root)) = &self.look
             && let Some(pause) = until_due(root, self.e.now(), self.settings)
         {
-            return pause;
+            return self.bearable(pause);
         }
         let pause = self.pause;
-        // So that nobody hears of a commit later than by a quarter of the time it took.
-        self.pause = (pause + pause / 4).min(self.settings.look_max);
-        pause
+        // So that nobody hears of a commit later than by an eighth of the time it took.
+        self.pause = (pause + pause / 8).min(self.settings.look_max);
+        self.bearable(pause)
+    }
+
+    /// A pause that the machine can bear: where many look closely nobody would get his turn.
+    fn bearable(&self, pause: Duration) -> Duration {
+        pause.max(self.least_pause.min(self.settings.look_max))
     }
 }
 
