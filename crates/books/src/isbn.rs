@@ -61,34 +61,28 @@ impl Isbn {
             10 => {
                 let mut ten = [0; 10];
                 ten.copy_from_slice(&digits[..10]);
-                Isbn10::new(ten)
-                    .map(|isbn| Self::from_valid(Isbn13::from(isbn)))
-                    .map_err(|_| IsbnError::CheckDigit)
+                Isbn10::new(ten).map_err(|_| IsbnError::CheckDigit)?;
+                let mut thirteen = [9, 7, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+                thirteen[3..12].copy_from_slice(&ten[..9]);
+                let sum: u8 = thirteen[..12]
+                    .chunks(2)
+                    .map(|pair| pair[0] + 3 * pair[1])
+                    .fold(0, |sum, more| (sum + more) % 10);
+                thirteen[12] = (10 - sum) % 10;
+                Ok(Self(thirteen.map(|digit| b'0' + digit)))
             }
             // An X in a longer number took the place of a digit.
             13 if digits[9] > 9 => Err(IsbnError::Characters),
             13 => {
-                let isbn = Isbn13::new(digits).map_err(|_| IsbnError::CheckDigit)?;
+                Isbn13::new(digits).map_err(|_| IsbnError::CheckDigit)?;
                 match digits {
                     [9, 7, 9, 0, ..] => Err(IsbnError::Prefix),
-                    [9, 7, 8 | 9, ..] => Ok(Self::from_valid(isbn)),
+                    [9, 7, 8 | 9, ..] => Ok(Self(digits.map(|digit| b'0' + digit))),
                     _ => Err(IsbnError::Prefix),
                 }
             }
             _ => Err(IsbnError::Length),
         }
-    }
-
-    fn from_valid(isbn: Isbn13) -> Self {
-        let mut ascii = [b'0'; 13];
-        let digits = isbn.to_string();
-        for (place, digit) in ascii
-            .iter_mut()
-            .zip(digits.bytes().filter(u8::is_ascii_digit))
-        {
-            *place = digit;
-        }
-        Self(ascii)
     }
 
     /// The 13 digits, without separators.
@@ -98,9 +92,16 @@ impl Isbn {
 
     /// The ISBN-10 of the same book, without separators; there is none for 979.
     pub fn isbn10(&self) -> Option<String> {
-        let isbn13 = Isbn13::new(self.0.map(|digit| digit - b'0')).ok()?;
-        let isbn10 = Isbn10::try_from(isbn13).ok()?;
-        Some(isbn10.to_string().replace('-', ""))
+        let nine = self.as_str().strip_prefix("978")?.get(..9)?;
+        let sum: u32 = nine
+            .bytes()
+            .zip((2..=10).rev())
+            .map(|(digit, weight)| u32::from(digit - b'0') * weight)
+            .sum();
+        Some(match (11 - sum % 11) % 11 {
+            10 => format!("{nine}X"),
+            check => format!("{nine}{check}"),
+        })
     }
 }
 

@@ -79,9 +79,10 @@ fn subjects<'a>(all: impl IntoIterator<Item = &'a String>) -> Vec<String> {
         let is_tag = subject.contains('=') || subject.contains(':') && !subject.contains(' ');
         if key.is_empty()
             || is_tag
-            || MACHINE
-                .iter()
-                .any(|text| key == *text || key.starts_with(&format!("{text} ")))
+            || MACHINE.iter().any(|text| {
+                let rest = key.strip_prefix(text);
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+            })
             || seen.contains(&key)
         {
             continue;

@@ -1,11 +1,13 @@
 //! Texts from outside: made clean and short, and made comparable.
 
-use unicode_normalization::UnicodeNormalization;
-use unicode_normalization::char::is_combining_mark;
+use unicode_normalization::char::{decompose_canonical, is_combining_mark};
 
 /// Collapses white space, drops control and formatting characters, and cuts after `max`
 /// characters.
 pub(crate) fn clean(text: &str, max: usize) -> String {
+    if text.len() <= max && is_clean(text.as_bytes()) {
+        return text.to_owned();
+    }
     let mut out = String::new();
     let mut length = 0;
     let mut space = false;
@@ -33,6 +35,18 @@ pub(crate) fn clean(text: &str, max: usize) -> String {
     out
 }
 
+/// Whether a text is ASCII and has nothing to be cleaned away: most are.
+fn is_clean(text: &[u8]) -> bool {
+    let mut before = b' ';
+    for &byte in text {
+        if !matches!(byte, b' '..=b'~') || byte == b' ' && before == b' ' {
+            return false;
+        }
+        before = byte;
+    }
+    before != b' ' || text.is_empty()
+}
+
 /// [`clean`], and `None` when nothing is left.
 pub(crate) fn non_empty(text: &str, max: usize) -> Option<String> {
     Some(clean(text, max)).filter(|text| !text.is_empty())
@@ -42,14 +56,7 @@ pub(crate) fn non_empty(text: &str, max: usize) -> Option<String> {
 /// spellings of the same words.
 pub(crate) fn words(text: &str) -> Vec<String> {
     if text.is_ascii() {
-        // What the rest would do, without asking Unicode: most titles are ASCII.
-        return text
-            .replace(['\'', '`'], "")
-            .replace(['&', '+'], " and ")
-            .split(|c: char| !c.is_ascii_alphanumeric())
-            .filter(|word| !word.is_empty())
-            .map(str::to_ascii_lowercase)
-            .collect();
+        return ascii_words(text.as_bytes());
     }
     let mut words = Vec::new();
     let mut word = String::new();
@@ -58,34 +65,98 @@ pub(crate) fn words(text: &str) -> Vec<String> {
             words.push(std::mem::take(word));
         }
     };
-    // "7½" decomposes to "71⁄2".
-    let apart = text.chars().flat_map(|c| {
-        let is_fraction = matches!(c, '\u{bc}'..='\u{be}' | '\u{2150}'..='\u{215e}');
-        is_fraction.then_some(' ').into_iter().chain([c])
-    });
-    for c in apart.nfkd().flat_map(char::to_lowercase) {
-        match c {
-            // Diacritics of Latin, Greek and Cyrillic; marks of other scripts are letters.
-            '\u{300}'..='\u{36f}' => {}
-            '\'' | '\u{2018}' | '\u{2019}' | '\u{2bc}' | '`' | '\u{b4}' => {}
-            '&' | '+' => {
-                end(&mut word);
-                word.push_str("and");
-                end(&mut word);
-            }
-            'ß' => word.push_str("ss"),
-            'æ' => word.push_str("ae"),
-            'œ' => word.push_str("oe"),
-            'ø' => word.push('o'),
-            'ł' => word.push('l'),
-            'đ' | 'ð' => word.push('d'),
-            'þ' => word.push_str("th"),
-            'ı' => word.push('i'),
-            c if c.is_alphanumeric() || is_combining_mark(c) => word.push(c),
-            _ => end(&mut word),
+    let mut read = |c| match c {
+        // Diacritics of Latin, Greek and Cyrillic; marks of other scripts are letters.
+        '\u{300}'..='\u{36f}' => {}
+        '\'' | '\u{2018}' | '\u{2019}' | '\u{2bc}' | '`' | '\u{b4}' => {}
+        '&' | '+' => {
+            end(&mut word);
+            word.push_str("and");
+            end(&mut word);
+        }
+        'ß' => word.push_str("ss"),
+        'æ' => word.push_str("ae"),
+        'œ' => word.push_str("oe"),
+        'ø' => word.push('o'),
+        'ł' => word.push('l'),
+        'đ' | 'ð' => word.push('d'),
+        'þ' => word.push_str("th"),
+        'ı' => word.push('i'),
+        c if c.is_alphanumeric() || is_combining_mark(c) => word.push(c),
+        _ => end(&mut word),
+    };
+    let mut read_sign = |c| decompose_canonical(c, |part| part.to_lowercase().for_each(&mut read));
+    for c in text.chars() {
+        match in_letters(c) {
+            Some(letters) => letters.chars().for_each(&mut read_sign),
+            None => read_sign(c),
         }
     }
     end(&mut word);
+    words
+}
+
+/// Letters and digits that a sign stands for, as far as titles and names have such signs. All of
+/// Unicode's compatibility decompositions would be 60 KB in every component.
+fn in_letters(c: char) -> Option<&'static str> {
+    const ROMAN: [&str; 16] = [
+        "i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii", "l", "c", "d",
+        "m",
+    ];
+    const FRACTIONS: [&str; 15] = [
+        " 1 7", " 1 9", " 1 10", " 1 3", " 2 3", " 1 5", " 2 5", " 3 5", " 4 5", " 1 6", " 5 6",
+        " 1 8", " 3 8", " 5 8", " 7 8",
+    ];
+    const LIGATURES: [&str; 7] = ["ff", "fi", "fl", "ffi", "ffl", "st", "st"];
+    // Every printable sign of ASCII, as wide as a Chinese one.
+    const WIDE: &str = "!\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`\
+        abcdefghijklmnopqrstuvwxyz{|}~";
+    const DIGITS: &str = "0123456789";
+    let nth = |from: char| c as usize - from as usize;
+    match c {
+        '\u{ff01}'..='\u{ff5e}' => WIDE.get(nth('\u{ff01}')..=nth('\u{ff01}')),
+        '\u{2160}'..='\u{216f}' => ROMAN.get(nth('\u{2160}')).copied(),
+        '\u{2170}'..='\u{217f}' => ROMAN.get(nth('\u{2170}')).copied(),
+        '\u{2150}'..='\u{215e}' => FRACTIONS.get(nth('\u{2150}')).copied(),
+        '\u{bc}' => Some(" 1 4"),
+        '\u{bd}' => Some(" 1 2"),
+        '\u{be}' => Some(" 3 4"),
+        '\u{fb00}'..='\u{fb06}' => LIGATURES.get(nth('\u{fb00}')).copied(),
+        '\u{b9}' => Some("1"),
+        '\u{b2}' => Some("2"),
+        '\u{b3}' => Some("3"),
+        '\u{2070}' | '\u{2074}'..='\u{2079}' => DIGITS.get(nth('\u{2070}')..=nth('\u{2070}')),
+        '\u{2080}'..='\u{2089}' => DIGITS.get(nth('\u{2080}')..=nth('\u{2080}')),
+        'ª' => Some("a"),
+        'º' => Some("o"),
+        'ſ' => Some("s"),
+        'ĳ' | 'Ĳ' => Some("ij"),
+        '\u{2116}' => Some("no"),
+        '\u{2122}' => Some("tm"),
+        _ => None,
+    }
+}
+
+/// [`words`] without asking Unicode: most titles are ASCII.
+fn ascii_words(text: &[u8]) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut word = String::new();
+    // One more than there are, to end the last word.
+    for byte in text.iter().copied().chain([b' ']) {
+        match byte {
+            b'0'..=b'9' | b'a'..=b'z' => word.push(char::from(byte)),
+            b'A'..=b'Z' => word.push(char::from(byte | 0x20)),
+            b'\'' | b'`' => {}
+            other => {
+                if !word.is_empty() {
+                    words.push(std::mem::take(&mut word));
+                }
+                if matches!(other, b'&' | b'+') {
+                    words.push("and".to_owned());
+                }
+            }
+        }
+    }
     words
 }
 
@@ -101,6 +172,12 @@ mod tests {
         assert_eq!(clean("añb cd", 4), "añb");
         assert_eq!(clean("añb cd", 5), "añb c");
         assert_eq!(non_empty(" \t", 9), None);
+        for untidy in ["a  b", " a", "a ", "a\tb", "a\u{7f}"] {
+            assert_ne!(clean(untidy, 9), untidy);
+        }
+        assert_eq!(clean("tidy as it is", 13), "tidy as it is");
+        assert_eq!(clean("tidy as it is", 12), "tidy as it i");
+        assert_eq!(clean("", 9), "");
     }
 
     #[test]
@@ -112,6 +189,10 @@ mod tests {
             ("Smørås, Łódź", "smoras lodz"),
             ("Ta-Nehisi", "ta nehisi"),
             ("Ⅷ ﬁn", "viii fin"),
+            ("7½ Ⅹ Ⅿ", "7 1/2 x m"),
+            ("ＡＢ～ｚ　１", "ab z 1"),
+            ("H₂O² n⁰ Nº №", "h2o2 n0 no no"),
+            ("⅐ ⅞", "1/7 7/8"),
         ] {
             assert_eq!(words(a), words(b), "{a} / {b}");
         }

@@ -3,7 +3,11 @@
 //! One request asks for many books with `OR`. An answer's `docs` are works; with `editions` among
 //! the fields each carries the one edition that fits the query best.
 
+use std::fmt;
+
 use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::{
     MAX_AUTHORS, MAX_ISBNS, MAX_NAME, MAX_TITLE, language, lenient, lenient_list, subjects,
@@ -81,7 +85,59 @@ fn url(base: &str, query: &str, fields: &str, limit: usize) -> String {
 
 #[derive(Deserialize)]
 struct Answer {
-    docs: Vec<serde_json::Value>,
+    docs: Vec<Listed>,
+}
+
+/// What stands in the list of works: anything else than an object is passed over.
+struct Listed(Option<Doc>);
+
+impl<'de> Deserialize<'de> for Listed {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ListedVisitor)
+    }
+}
+
+struct ListedVisitor;
+
+impl<'de> Visitor<'de> for ListedVisitor {
+    type Value = Listed;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a work")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Listed, A::Error> {
+        Doc::deserialize(MapAccessDeserializer::new(map)).map(|doc| Listed(Some(doc)))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Listed, A::Error> {
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Listed(None))
+    }
+
+    fn visit_unit<E>(self) -> Result<Listed, E> {
+        Ok(Listed(None))
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Listed, E> {
+        Ok(Listed(None))
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Listed, E> {
+        Ok(Listed(None))
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Listed, E> {
+        Ok(Listed(None))
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Listed, E> {
+        Ok(Listed(None))
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Listed, E> {
+        Ok(Listed(None))
+    }
 }
 
 #[derive(Deserialize)]
@@ -150,10 +206,8 @@ struct EditionDoc {
 pub(crate) fn read(body: &[u8], wanted: &[Isbn]) -> Result<Vec<Record>, serde_json::Error> {
     let answer: Answer = serde_json::from_slice(body)?;
     let mut records = Vec::new();
-    for doc in answer.docs {
-        if let Ok(doc) = serde_json::from_value::<Doc>(doc) {
-            records.extend(doc.into_records(wanted));
-        }
+    for Listed(doc) in answer.docs {
+        records.extend(doc.into_iter().flat_map(|doc| doc.into_records(wanted)));
     }
     Ok(records)
 }
@@ -341,7 +395,7 @@ mod tests {
 
     #[test]
     fn odd_fields_and_docs_are_passed_over() {
-        let body = r#"{"docs":[7,{"title":null},{"title":"  "},{"title":"A","key":"nonsense",
+        let body = r#"{"docs":[7,-7,0.5,null,true,"x",[{"title":"Z"}],{"title":null},{"title":"  "},{"title":"A","key":"nonsense",
             "author_name":"One Name","first_publish_year":"1999","isbn":[1,"x"],"cover_i":-1,
             "editions":{"docs":[{"isbn":null,"publish_date":"2001"},3]}},{"title":"B","editions":[]}]}"#;
         let records = read(body.as_bytes(), &[]).unwrap();
