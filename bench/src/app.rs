@@ -11,6 +11,7 @@ use serde_json::Value;
 use stand_ins::Sandbox;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
+use tokio::runtime::Runtime;
 
 use crate::client::Client;
 
@@ -71,28 +72,26 @@ impl Warm {
     /// Builds the components that are stale, and compiles all once.
     pub async fn up() -> anyhow::Result<Self> {
         let state = tempfile::tempdir()?;
-        let sandbox = Sandbox::start(stand_ins::Settings::default()).await?;
-        let (mut process, _) = start(&sandbox, state.path(), &Setup::default(), &[]).await?;
+        let providers = Providers::start(Duration::ZERO).await?;
+        let (mut process, _) =
+            start(&providers.sandbox, state.path(), &Setup::default(), &[]).await?;
         process.kill().await?;
         Ok(Self(state))
     }
 
     /// Starts stand-ins, and the host on an empty store.
     pub async fn start(&self, setup: Setup) -> anyhow::Result<App> {
-        let sandbox = Sandbox::start(stand_ins::Settings {
-            delay: setup.delay,
-            ..stand_ins::Settings::default()
-        })
-        .await?;
+        let providers = Providers::start(setup.delay).await?;
+        let sandbox = &providers.sandbox;
         let state = tempfile::tempdir()?;
         std::os::unix::fs::symlink(
             self.0.path().join("compiled"),
             state.path().join("compiled"),
         )?;
         let began = Instant::now();
-        let (process, addresses) = start(&sandbox, state.path(), &setup, &["--no-build"]).await?;
+        let (process, addresses) = start(sandbox, state.path(), &setup, &["--no-build"]).await?;
         Ok(App {
-            sandbox,
+            providers,
             process,
             client: Client::new(addresses.app),
             admin: addresses.admin.map(Client::new),
@@ -104,18 +103,54 @@ impl Warm {
 
 /// A running application with its stand-ins.
 pub struct App {
-    /// The providers.
-    pub sandbox: Sandbox,
     /// A client of it.
     pub client: Client,
     /// From the start of the process until it served.
     pub started: Duration,
+    providers: Providers,
     process: Child,
     admin: Option<Client>,
     state: tempfile::TempDir,
 }
 
+/// The stand-ins on threads of their own: while they make up answers, the client hears.
+struct Providers {
+    sandbox: Sandbox,
+    runtime: Option<Runtime>,
+}
+
+impl Providers {
+    async fn start(delay: Duration) -> anyhow::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()?;
+        let settings = stand_ins::Settings {
+            delay,
+            ..stand_ins::Settings::default()
+        };
+        let sandbox = runtime.spawn(Sandbox::start(settings)).await??;
+        Ok(Self {
+            sandbox,
+            runtime: Some(runtime),
+        })
+    }
+}
+
+impl Drop for Providers {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            // Waiting for its threads is not for those of another runtime.
+            runtime.shutdown_background();
+        }
+    }
+}
+
 impl App {
+    /// The providers.
+    pub fn sandbox(&self) -> &Sandbox {
+        &self.providers.sandbox
+    }
+
     fn proc(&self, file: &str) -> anyhow::Result<String> {
         let id = self.process.id().context("the host has ended")?;
         Ok(std::fs::read_to_string(format!("/proc/{id}/{file}"))?)
@@ -144,7 +179,7 @@ impl App {
 
     /// Requests that the metadata providers have had.
     pub fn provider_requests(&self) -> u64 {
-        self.sandbox.open_library().count() + self.sandbox.google_books().count()
+        self.sandbox().open_library().count() + self.sandbox().google_books().count()
     }
 
     /// The sum of one count over all components' use of the store.

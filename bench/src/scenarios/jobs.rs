@@ -62,7 +62,7 @@ pub async fn enrich(warm: &Warm, rounds: u32, report: &mut Report) -> anyhow::Re
 
 /// The same books in one request to the provider itself.
 async fn direct_request(app: &App, isbns: &[String]) -> anyhow::Result<()> {
-    let base = app.sandbox.open_library().base_url();
+    let base = app.sandbox().open_library().base_url();
     let address = base.strip_prefix("http://").context("http")?.parse()?;
     let query = format!("isbn:({})", isbns.join("+OR+"));
     let path = format!("/search.json?q={query}&limit=200&fields=key,title,author_name,isbn");

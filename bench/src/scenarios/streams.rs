@@ -39,8 +39,8 @@ pub async fn many(warm: &Warm, report: &mut Report) -> anyhow::Result<()> {
             })
             .collect();
         let running = share(&app, streams).await?;
-        app.sandbox.open_library().behave(Fault::Hang.always());
-        app.sandbox.google_books().behave(Fault::Hang.always());
+        app.sandbox().open_library().behave(Fault::Hang.always());
+        app.sandbox().google_books().behave(Fault::Hang.always());
         // The wave that was under way ends.
         tokio::time::sleep(Duration::from_secs(1)).await;
         let idle = share(&app, streams).await?;
