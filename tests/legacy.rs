@@ -243,7 +243,7 @@ fn bookshelves_come_raw_in_forms_and_in_base64() {
 
 #[test]
 fn what_cannot_be_used_is_refused_with_its_reason() {
-    let app = App::start();
+    let app = Setup::new().any_body().start();
     let image = |path: &str| app.request("POST", path).body("image/jpeg", SHELF).send();
     image("/scan").error(400, "MISSING_PARAMETER");
     image("/scan?jobId=").error(400, "MISSING_PARAMETER");

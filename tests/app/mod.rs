@@ -10,7 +10,7 @@ pub mod sse;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -117,6 +117,20 @@ impl Process {
     }
 }
 
+impl Process {
+    /// Adds its counters, as a line, to what the applications of all tests have come to on a platform.
+    fn note_marks(&self, platform: &str) {
+        let counters = Request::new(self.admin, "GET", "/counters").send();
+        let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("marks-{platform}.jsonl"));
+        let mut file = File::options()
+            .create(true)
+            .append(true)
+            .open(file)
+            .unwrap();
+        writeln!(file, "{}", counters.json()).unwrap();
+    }
+}
+
 /// The last lines of a log.
 fn tail(log: &Path) -> String {
     let log = std::fs::read_to_string(log).unwrap_or_default();
@@ -131,6 +145,16 @@ impl Drop for Process {
         let _ = self.child.wait();
     }
 }
+
+/// The platform that `TEST_PLATFORM` holds all applications to that choose none themselves.
+fn platform() -> Option<String> {
+    std::env::var("TEST_PLATFORM").ok()
+}
+
+/// The clocks of the platforms' profiles, commits and looks ten times as fast. The lease is as long as
+/// a busy machine may take to look at a photo.
+const FASTER: &str = "lease=6000 lease_renew=1500 write_delay=500 cancel_look=100 commit_interval=100 \
+                      look_min=20 look_max=100";
 
 /// How an application is to be run.
 pub struct Setup {
@@ -163,19 +187,47 @@ impl Setup {
         self
     }
 
+    /// What is too large is the application's to say, not the platform's, which says less.
+    pub fn any_body(self) -> Setup {
+        self.argument("--limit").argument("request-body=none")
+    }
+
     /// How long every request to a provider takes.
     pub fn provider_delay(mut self, delay: Duration) -> Setup {
         self.stand_ins.delay = delay;
         self
     }
 
+    /// Holds it to a platform's limits, with its profile.
+    fn on(mut self, platform: &str) -> Setup {
+        if platform == "akamai-functions" {
+            // Rates that are as much faster.
+            for limit in ["writes-per-second=500", "reads-per-second=10000"] {
+                self = self.argument("--limit").argument(limit);
+            }
+        }
+        let tuned = self.variables.iter().find(|(name, _)| name == "tuning");
+        let tuning = tuned.map_or_else(String::new, |(_, tuning)| tuning.clone());
+        self.variables
+            .insert(0, ("profile".to_owned(), platform.to_owned()));
+        self.argument("--platform")
+            .argument(platform)
+            .tuning(&format!("{FASTER} {tuning}"))
+    }
+
     pub fn start(self) -> App {
-        let sandbox = runtime().block_on(Sandbox::start(self.stand_ins)).unwrap();
+        let mut setup = self;
+        if let Some(platform) = platform()
+            && !setup.arguments.iter().any(|a| a == "--platform")
+        {
+            setup = setup.on(&platform);
+        }
+        let sandbox = runtime().block_on(Sandbox::start(setup.stand_ins)).unwrap();
         let manifest = Manifest::load(&root().join("spin.toml")).unwrap();
         let mut variables: BTreeMap<String, String> = sandbox.variables().into_iter().collect();
-        variables.extend(self.variables);
+        variables.extend(setup.variables);
         variables.retain(|name, _| manifest.variables.contains_key(name));
-        let mut arguments = self.arguments;
+        let mut arguments = setup.arguments;
         for (name, value) in &variables {
             arguments.extend(["--variable".to_owned(), format!("{name}={value}")]);
         }
@@ -207,6 +259,8 @@ impl Drop for App {
     fn drop(&mut self) {
         if thread::panicking() {
             eprintln!("{}", tail(&self.state.path().join("stderr")));
+        } else if let (Some(platform), Some(process)) = (platform(), &self.process) {
+            process.note_marks(&platform);
         }
     }
 }
