@@ -161,10 +161,10 @@ fn a_job_is_canceled_at_any_host() {
     }
 }
 
-#[test]
-fn a_key_makes_one_job_at_whatever_host() {
+/// Both hosts are asked for the same job at the same moment.
+fn make_twice(tuning: &str) {
     let Some(redis) = Server::start() else { return };
-    let one = slow(&redis).start();
+    let one = slow(&redis).tuning(tuning).start();
     let two = one.twin();
     let make = |app: &App| {
         let request = app.request("POST", "/api/v2/imports");
@@ -185,6 +185,16 @@ fn a_key_makes_one_job_at_whatever_host() {
     assert_whole(&two, &redis, &first, &events);
     let all = all_runs(&[&one, &two], &first);
     assert_eq!(all.len(), 1, "one run looks the books up: {all:?}");
+}
+
+#[test]
+fn a_key_makes_one_job_at_whatever_host() {
+    make_twice("wave_items=20");
+}
+
+#[test]
+fn a_key_makes_one_job_where_its_makers_hand_over_at_once() {
+    make_twice("wave_items=20 run_budget=25000");
 }
 
 #[test]

@@ -314,7 +314,7 @@ async fn forget<E: Effects>(e: &E, settings: &Settings, root: &Root, contended: 
 }
 
 /// Deletes what `root` names and the `standing` root does not.
-async fn forget_parts<E: Effects>(e: &E, root: &Root, standing: Option<&Root>) {
+pub(crate) async fn forget_parts<E: Effects>(e: &E, root: &Root, standing: Option<&Root>) {
     let uploads = standing.map_or(&[][..], |standing| &standing.uploads);
     if !root.uploads.iter().any(|upload| uploads.contains(upload)) {
         let _ = delete_uploads(e, root).await;

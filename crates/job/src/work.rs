@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::create::Created;
+use crate::create::{Created, forget_parts};
 use crate::document::{Failure, FailureCode, Root, Stage};
 use crate::effects::{Effects, HttpError, Request, StoreError, send_within};
 use crate::feed::Feed;
@@ -239,7 +239,10 @@ async fn settle<E: Effects>(e: &E, settings: &Settings, made: &Root) -> Result<b
         let read = async || read_root(e, &made.id).await;
         match patiently(e, settings, read).await? {
             Some(root) if root.epoch == made.epoch => return Ok(true),
-            Some(root) if root.stage != Stage::Receiving => return Ok(false),
+            Some(root) if root.stage != Stage::Receiving => {
+                forget_parts(e, made, Some(&root)).await;
+                return Ok(false);
+            }
             // Somebody who was making a job of this name overwrote this one, which is whole.
             Some(_) | None => {
                 let lease = async || lease::read(e, &made.id).await;
