@@ -51,8 +51,8 @@ pub(crate) fn refuse(status: StatusCode, code: &str, message: &str) -> Response<
     response
 }
 
-/// Too many at the same time, in all.
-pub(crate) fn busy(message: &str) -> Response<Body> {
+/// The answer when there are too many of something at the same time, in all: 503, as the application's own.
+pub fn busy(message: &str) -> Response<Body> {
     refuse(StatusCode::SERVICE_UNAVAILABLE, "SERVICE_BUSY", message)
 }
 

@@ -72,8 +72,8 @@ impl Default for Limits {
             unread_messages: 256,
             upstream_sessions: 400,
             streams: 400,
-            streams_per_address: 64,
-            streams_per_target: 64,
+            streams_per_address: 256,
+            streams_per_target: 256,
             body_bytes: 64 * 1024 * 1024,
             event_bytes: 16 * 1024 * 1024,
         }

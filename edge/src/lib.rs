@@ -22,7 +22,7 @@ mod config;
 mod handshake;
 mod headers;
 mod hub;
-mod limits;
+pub mod limits;
 mod mend;
 mod metrics;
 mod outbox;
@@ -36,6 +36,7 @@ mod sse;
 mod tls;
 mod upstream;
 
+pub use answer::busy;
 pub use config::{Config, Limits, Times};
 pub use tls::tls;
 pub use upstream::{Body, BodyError, BoxError, HttpUpstream, Upstream, UpstreamError};

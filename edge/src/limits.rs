@@ -8,7 +8,7 @@ use std::{
 };
 
 /// Whom a per-address limit counts: an IPv6 client has a whole /64 to itself, so that is what counts there.
-pub(crate) fn address_key(address: IpAddr) -> IpAddr {
+pub fn address_key(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(v4) => IpAddr::V4(v4),
         IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from(u128::from(v6) & !u128::from(u64::MAX))),
@@ -17,7 +17,7 @@ pub(crate) fn address_key(address: IpAddr) -> IpAddr {
 
 /// Which limit was met.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Full {
+pub enum Full {
     /// The limit for all keys together.
     All,
     /// The limit for this key.
@@ -25,7 +25,7 @@ pub(crate) enum Full {
 }
 
 /// Counts permits in all and for each key.
-pub(crate) struct Limiter<K: Eq + Hash + Clone> {
+pub struct Limiter<K: Eq + Hash + Clone> {
     all: usize,
     counts: Arc<Mutex<Counts<K>>>,
 }
@@ -36,7 +36,8 @@ struct Counts<K> {
 }
 
 impl<K: Eq + Hash + Clone> Limiter<K> {
-    pub(crate) fn new(all: usize) -> Self {
+    /// At most `all` permits at a time.
+    pub fn new(all: usize) -> Self {
         Self {
             all,
             counts: Arc::new(Mutex::new(Counts {
@@ -47,7 +48,10 @@ impl<K: Eq + Hash + Clone> Limiter<K> {
     }
 
     /// Counts one more for `key`, unless there are `per_key` already, or the limit for all is met.
-    pub(crate) fn acquire(&self, key: K, per_key: usize) -> Result<Permit<K>, Full> {
+    ///
+    /// # Errors
+    /// Which limit was met.
+    pub fn acquire(&self, key: K, per_key: usize) -> Result<Permit<K>, Full> {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         if counts.all >= self.all {
             return Err(Full::All);
@@ -65,7 +69,7 @@ impl<K: Eq + Hash + Clone> Limiter<K> {
 }
 
 /// One counted thing; dropping it counts down.
-pub(crate) struct Permit<K: Eq + Hash> {
+pub struct Permit<K: Eq + Hash> {
     key: K,
     counts: Arc<Mutex<Counts<K>>>,
 }

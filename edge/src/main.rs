@@ -44,6 +44,9 @@ struct Arguments {
     /// Event streams open at the same time, of one address
     #[arg(long, default_value_t = edge::Limits::default().streams_per_address)]
     max_streams_per_address: usize,
+    /// Event streams open at the same time, of one path and query: of one job
+    #[arg(long, default_value_t = edge::Limits::default().streams_per_target)]
+    max_streams_per_job: usize,
 }
 
 /// Done on the first interrupt or termination signal.
@@ -89,6 +92,7 @@ async fn main() -> anyhow::Result<()> {
     config.limits.upstream_sessions = arguments.max_sessions;
     config.limits.streams = arguments.max_streams;
     config.limits.streams_per_address = arguments.max_streams_per_address;
+    config.limits.streams_per_target = arguments.max_streams_per_job;
     let tls = match (&arguments.tls_cert, &arguments.tls_key) {
         (Some(certificate), Some(key)) => {
             Some(edge::tls(certificate, key).context("the TLS certificate")?)

@@ -14,6 +14,7 @@ use http::uri::{Authority, Scheme};
 use http::{Request, Response, StatusCode, Uri, header};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use wasmtime::component::{HasSelf, Linker, ResourceTable};
 use wasmtime::{Engine, Store, StoreLimits, StoreLimitsBuilder, UpdateDeadline};
@@ -35,6 +36,7 @@ use crate::logs::Log;
 use crate::manifest::{self, Manifest, Route};
 use crate::outbound::{Hooks, Outbound};
 use crate::routes::Router;
+use crate::streams::{StreamLimits, Streams};
 use crate::variables::{self, Variables};
 
 /// How an application is run.
@@ -45,6 +47,8 @@ pub struct Settings {
     pub fault: FaultPlan,
     /// How many instances there may be at a time. A request that finds no room is answered 500, as by Spin.
     pub max_instances: u32,
+    /// How many event streams there may be at a time.
+    pub streams: StreamLimits,
     /// Whether the keys there are get counted, which takes memory for each, and faults can come later.
     pub is_observed: bool,
 }
@@ -55,6 +59,7 @@ impl Default for Settings {
             limits: Limits::default(),
             fault: FaultPlan::default(),
             max_instances: 1_000,
+            streams: StreamLimits::of(1_000),
             is_observed: false,
         }
     }
@@ -72,6 +77,7 @@ pub struct App {
     counters: Arc<Counters>,
     room: Arc<Semaphore>,
     max_instances: u32,
+    streams: Streams,
     address: OnceLock<SocketAddr>,
 }
 
@@ -146,6 +152,7 @@ impl App {
             counters,
             room: Arc::new(Semaphore::new(settings.max_instances as usize)),
             max_instances: settings.max_instances,
+            streams: Streams::new(settings.streams, crate::edge::secret(variables).as_deref()),
             address: OnceLock::new(),
         }))
     }
@@ -185,6 +192,19 @@ impl App {
     pub async fn drain(&self, patience: Duration) -> bool {
         let all = self.room.acquire_many(self.max_instances);
         tokio::time::timeout(patience, all).await.is_ok()
+    }
+
+    pub(crate) fn streams(&self) -> &Streams {
+        &self.streams
+    }
+
+    /// Answers a request of a client, who may have so many event streams.
+    pub async fn answer(
+        self: &Arc<Self>,
+        request: Request<Incoming>,
+        client: SocketAddr,
+    ) -> Response<WasiBody> {
+        self.streams.answer(self, request, client).await
     }
 
     /// Answers one request.

@@ -1,6 +1,6 @@
 //! WebSockets, for an application that has a relay: the edge in the same process, so that one port serves everything.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,8 +46,11 @@ impl Upstream for Relay {
         Box::pin(async move {
             let request = request
                 .map(|body| body.map_err(|error| Error::InternalError(Some(error.to_string()))));
-            let response = app.handle(request, (Ipv4Addr::LOCALHOST, 0).into()).await;
-            Ok(response.map(|body| body.map_err(BodyError::new).boxed_unsync()))
+            let request = request.map(BodyExt::boxed_unsync);
+            Ok(match app.streams().feed(&app, request).await {
+                Some(response) => response.map(|body| body.map_err(BodyError::new).boxed_unsync()),
+                None => edge::busy("too many streams are open; try again"),
+            })
         })
     }
 }

@@ -22,5 +22,6 @@ pub mod manifest;
 mod outbound;
 pub mod routes;
 pub mod server;
+pub mod streams;
 pub mod variables;
 mod window;

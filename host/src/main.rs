@@ -16,6 +16,7 @@ use host::edge::Sockets;
 use host::kv::{Fault, FaultPlan, KvBackend, Redis, Sqlite};
 use host::limits::{Limit, Platform};
 use host::manifest::Manifest;
+use host::streams::StreamLimits;
 use host::variables::Variables;
 use host::{admin, build, edge, server};
 use http::Request;
@@ -96,6 +97,17 @@ struct Up {
     /// How many instances there may be at a time
     #[arg(long, env = "SPIN_MAX_INSTANCE_COUNT", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     max_instances: u32,
+    /// How many event streams and streams for WebSockets may be open at a time; beyond that clients are told to poll.
+    /// Nine tenths of the instances if not given
+    #[arg(long)]
+    max_streams: Option<usize>,
+    /// How many event streams one client address may have. Two thirds of --max-streams if not given, and then addresses
+    /// of no public network, proxies most likely, may have all
+    #[arg(long)]
+    max_streams_per_address: Option<usize>,
+    /// How many event streams one path and query may have, that is one job. As with --max-streams-per-address if not given
+    #[arg(long)]
+    max_streams_per_job: Option<usize>,
 }
 
 /// Where data is kept.
@@ -240,10 +252,16 @@ async fn serve(
         fault.set(*one);
     }
     let store = up.store.open(&state_dir).await?;
+    let usual = StreamLimits::of(up.max_instances);
     let settings = Settings {
         limits,
         fault,
         max_instances: up.max_instances,
+        streams: StreamLimits {
+            all: up.max_streams.unwrap_or(usual.all),
+            per_address: up.max_streams_per_address,
+            per_target: up.max_streams_per_job,
+        },
         is_observed: up.admin.is_some(),
     };
     let app = App::load(&manifest, &variables, store, &state_dir, settings).await?;

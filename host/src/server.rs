@@ -64,7 +64,7 @@ pub async fn serve(
                     Some(sockets) if sockets.are_asked_for(&request) => {
                         sockets.open(request, client.ip()).await
                     }
-                    _ => app.handle(request, client).await,
+                    _ => app.answer(request, client).await,
                 };
                 Ok::<_, std::convert::Infallible>(response)
             }

@@ -1,8 +1,6 @@
 //! The progress stream, of one job or of several: the events are those of each job's own stream, an
 //! id holds where the reader is in each.
 
-use std::time::Duration;
-
 use api::error::ApiError;
 use api::sse;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
@@ -10,18 +8,13 @@ use job::JobId;
 use job::effects::Clock;
 use job::observer::Observer;
 use job::watch::{Look, Watcher};
-use platform::stream::{Telling, follow, headers, spelling};
+use platform::stream::{self, RETRY_POLLING, Telling, follow, headers, spelling};
 use platform::{Answer, Exchange};
 
 use crate::{query, see};
 
-/// Where something in front of the application has no room for another stream, it asks for one
-/// that ends at once: the client polls then.
-const BUDGET_HEADER: &str = "x-stream-budget";
 /// Tells an edge which events end a stream: a runtime that fails may end the body as if all were well.
 const EDGE_TERMINAL: HeaderName = HeaderName::from_static("x-edge-terminal");
-/// How soon such a client comes back.
-const RETRY_POLLING: Duration = Duration::from_secs(2);
 
 pub async fn serve(x: &mut Exchange, ids: &[JobId]) -> Result<Option<Answer>, ApiError> {
     let (query, spelling) = (query(x), spelling(x));
@@ -58,11 +51,7 @@ pub async fn serve(x: &mut Exchange, ids: &[JobId]) -> Result<Option<Answer>, Ap
             body: Vec::new(),
         }));
     }
-    let (budget, come_back) = if x.request.header(BUDGET_HEADER) == Some("0") {
-        (Some(Duration::ZERO), RETRY_POLLING)
-    } else {
-        (x.config.settings.stream_budget, sse::RETRY_SOON)
-    };
+    let (budget, come_back) = stream::budget(x);
     let mut headers = headers();
     headers.insert(EDGE_TERMINAL, HeaderValue::from_static(sse::ENDS));
     let Some(writer) = x.stream(200, headers) else {

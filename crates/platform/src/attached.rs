@@ -37,11 +37,12 @@ pub async fn begin(
 ) -> Result<(), ApiError> {
     let root = made.root().clone();
     let token = x.token(&root).await?;
+    let (budget, come_back) = stream::budget(x);
     let telling = Telling {
         spelling: stream::spelling(x),
         opening: sse::accepted(&Accepted::of(&root, &token)),
-        budget: x.config.settings.stream_budget,
-        come_back: sse::RETRY_SOON,
+        budget,
+        come_back,
         transport: "attached",
     };
     let Some(writer) = x.stream(200, stream::headers()) else {

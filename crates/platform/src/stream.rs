@@ -16,6 +16,12 @@ use crate::exchange::Exchange;
 use crate::http::{Gone, Writer};
 use crate::spin::Spin;
 
+/// Where something in front of the application has no room for another stream, it asks for one
+/// that ends at once: the client polls then.
+const BUDGET_HEADER: &str = "x-stream-budget";
+/// How soon such a client comes back.
+pub const RETRY_POLLING: Duration = Duration::from_secs(2);
+
 /// Why a stream ended.
 #[derive(Clone, Copy, Debug)]
 enum End {
@@ -64,6 +70,16 @@ pub fn headers() -> HeaderMap {
             HeaderValue::from_static("no"),
         ),
     ])
+}
+
+/// How long a request's stream may last, and how soon its reader should come back then.
+#[must_use]
+pub fn budget(x: &Exchange) -> (Option<Duration>, Duration) {
+    if x.request.header(BUDGET_HEADER) == Some("0") {
+        (Some(Duration::ZERO), RETRY_POLLING)
+    } else {
+        (x.config.settings.stream_budget, sse::RETRY_SOON)
+    }
 }
 
 /// The words that a request asks for.

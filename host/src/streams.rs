@@ -1,0 +1,231 @@
+//! How many event streams there may be. Each holds an instance as long as it is open, so without a cap streams would
+//! shut everything else out, status polling first.
+//!
+//! A stream for which there is no room is passed on with `X-Stream-Budget: 0`: the application answers with the current
+//! state and ends, and a browser's `EventSource` becomes a poller.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use edge::limits::{Limiter, Permit, address_key};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, header};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::{BodyExt, Empty};
+use hyper::body::Incoming;
+use sha2::{Digest, Sha256};
+use wasmtime_wasi_http::{Error, WasiBody};
+
+use crate::app::App;
+
+const STREAM_BUDGET: HeaderName = HeaderName::from_static("x-stream-budget");
+const EDGE_SECRET: HeaderName = HeaderName::from_static("x-edge-secret");
+const EDGE_CLIENT: HeaderName = HeaderName::from_static("x-edge-client");
+
+/// How many streams may be open at a time. An address is an IPv4 address or an IPv6 /64.
+#[derive(Clone, Copy, Debug)]
+pub struct StreamLimits {
+    /// Event streams and the streams that WebSockets are fed from, in all.
+    pub all: usize,
+    /// Event streams of one client address. Not given: two thirds of all, and all for an address of no public network,
+    /// which is most likely a proxy that stands for many.
+    pub per_address: Option<usize>,
+    /// Event streams of one path and query, that is of one job. Not given: as of one address.
+    pub per_target: Option<usize>,
+}
+
+impl StreamLimits {
+    /// The usual ones of a host with so many instances: a tenth is left to everything else.
+    #[must_use]
+    pub fn of(instances: u32) -> Self {
+        StreamLimits {
+            all: instances as usize * 9 / 10,
+            per_address: None,
+            per_target: None,
+        }
+    }
+
+    fn share(&self, given: Option<usize>, address: IpAddr) -> usize {
+        given.unwrap_or(match is_private(address) {
+            true => self.all,
+            false => self.all * 2 / 3,
+        })
+    }
+}
+
+fn is_private(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => v4.is_loopback() || v4.is_private() || v4.is_link_local(),
+        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
+    }
+}
+
+/// Counts the streams of one application.
+pub(crate) struct Streams {
+    limits: StreamLimits,
+    by_address: Limiter<IpAddr>,
+    by_target: Limiter<String>,
+    edge_secret: Option<[u8; 32]>,
+}
+
+struct Room {
+    _of_address: Permit<IpAddr>,
+    _of_target: Option<Permit<String>>,
+}
+
+impl Streams {
+    /// Whoever shows `edge_secret` is believed who the client is.
+    pub(crate) fn new(limits: StreamLimits, edge_secret: Option<&str>) -> Streams {
+        Streams {
+            limits,
+            by_address: Limiter::new(limits.all),
+            by_target: Limiter::new(limits.all),
+            edge_secret: edge_secret.map(|secret| Sha256::digest(secret).into()),
+        }
+    }
+
+    fn address(&self, headers: &HeaderMap, connected: IpAddr) -> IpAddr {
+        // Digests are compared, so that the time this takes tells nothing of the secret.
+        let shown = headers
+            .get(EDGE_SECRET)
+            .map(|shown| <[u8; 32]>::from(Sha256::digest(shown)));
+        let told = || headers.get(EDGE_CLIENT)?.to_str().ok()?.parse().ok();
+        match (shown, self.edge_secret) {
+            (Some(shown), Some(secret)) if shown == secret => told().unwrap_or(connected),
+            _ => connected,
+        }
+    }
+
+    /// Room for one more stream. What a request that makes a job streams is a new job, so only streams that are asked
+    /// for with `GET` have a target.
+    fn room(&self, method: &Method, target: &str, address: IpAddr) -> Option<Room> {
+        let most = self.limits.share(self.limits.per_address, address);
+        let of_address = self.by_address.acquire(address_key(address), most).ok()?;
+        let most = self.limits.share(self.limits.per_target, address);
+        let of_target = match *method == Method::GET {
+            true => Some(self.by_target.acquire(target.to_owned(), most).ok()?),
+            false => None,
+        };
+        Some(Room {
+            _of_address: of_address,
+            _of_target: of_target,
+        })
+    }
+
+    /// Answers what the edge asks for its sockets; `None` when it would be a stream for which there is no room.
+    pub(crate) async fn feed(
+        &self,
+        app: &Arc<App>,
+        request: Request<WasiBody>,
+    ) -> Option<Response<WasiBody>> {
+        const EDGE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+        // One stream feeds many sockets, and how many sockets a client has is the edge's to limit.
+        let room = match *request.method() == Method::GET {
+            true => Some(Room {
+                _of_address: self.by_address.acquire(EDGE.ip(), usize::MAX).ok()?,
+                _of_target: None,
+            }),
+            false => None,
+        };
+        let response = app.handle(request, EDGE).await;
+        Some(match room {
+            Some(room) => response.map(|body| Held { body, _room: room }.boxed_unsync()),
+            None => response,
+        })
+    }
+
+    /// Answers a client's request; one for a stream only if there is room for it.
+    pub(crate) async fn answer(
+        &self,
+        app: &Arc<App>,
+        mut request: Request<Incoming>,
+        client: SocketAddr,
+    ) -> Response<WasiBody> {
+        let (method, target) = (request.method().clone(), request.uri().to_string());
+        let address = self.address(request.headers(), client.ip());
+        let is_asked = matches!(method, Method::GET | Method::POST) && asks(request.headers());
+        let mut room = None;
+        // An edge in front may have refused it already.
+        let mut is_refused = request
+            .headers()
+            .get(STREAM_BUDGET)
+            .is_some_and(|budget| budget == "0");
+        if is_asked && !is_refused {
+            room = self.room(&method, &target, address);
+            if room.is_none() {
+                is_refused = true;
+                refuse(request.headers_mut());
+            }
+        }
+        let mut again = (method == Method::GET && room.is_none() && !is_refused).then(|| {
+            let body = Empty::<Bytes>::new().map_err(|never| -> Error { match never {} });
+            let mut again = Request::new(body);
+            (*again.method_mut(), *again.uri_mut()) = (method.clone(), request.uri().clone());
+            *again.headers_mut() = request.headers().clone();
+            again.headers_mut().remove(header::CONTENT_LENGTH);
+            again
+        });
+        let mut response = app.handle(request, client).await;
+        if !is_stream(response.headers()) {
+            return response;
+        }
+        if let Some(mut again) = again.take() {
+            // A stream that was not asked for as one.
+            room = self.room(&method, &target, address);
+            if room.is_none() {
+                refuse(again.headers_mut());
+                response = app.handle(again, client).await;
+            }
+        }
+        match room {
+            Some(room) => response.map(|body| Held { body, _room: room }.boxed_unsync()),
+            None => response,
+        }
+    }
+}
+
+fn refuse(headers: &mut HeaderMap) {
+    headers.insert(STREAM_BUDGET, HeaderValue::from_static("0"));
+}
+
+fn asks(headers: &HeaderMap) -> bool {
+    let mut accepted = headers.get_all(header::ACCEPT).iter();
+    accepted.any(|value| {
+        let value = value.to_str().unwrap_or_default().to_ascii_lowercase();
+        value.contains("text/event-stream")
+    })
+}
+
+fn is_stream(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
+}
+
+/// A body that has its room as long as it is there.
+struct Held {
+    body: WasiBody,
+    _room: Room,
+}
+
+impl Body for Held {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
