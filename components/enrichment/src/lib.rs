@@ -4,10 +4,12 @@ use api::accepted::LegacyEnrichment;
 use api::envelope;
 use api::error::ApiError;
 use api::request::{self, Enrich};
+use job::clients::When;
 use job::create::{CreateError, New, create_with_items};
 use job::enrich::distinct;
 use job::{Item, Limits, Pipeline, Root};
 use platform::attached;
+use platform::client;
 use platform::config;
 use platform::exchange::{Answer, Exchange};
 use platform::runs::{self, Made};
@@ -113,6 +115,7 @@ async fn make(x: &mut Exchange, route: Route) -> Result<(), ApiError> {
         .into_iter()
         .map(Item::wanted)
         .collect();
+    client::admit(x, &new.id, When::Now).await?;
     let made = match create_with_items(&x.spin, &x.config.settings, &new, &items).await {
         Ok(created) => Made::New(Box::new(created)),
         // The same key, or the same request of a first app again, is the same job.

@@ -5,8 +5,10 @@ use api::envelope;
 use api::error::ApiError;
 use api::query::Query;
 use api::upload::{Event, Kind, Upload};
+use job::clients::When;
 use job::create::{CreateError, Created, New, Receiver};
 use job::{JobId, Pipeline, Root};
+use platform::client;
 use platform::exchange::{Answer, Exchange};
 use platform::runs::Made;
 use platform::{Body, Gone, Spin};
@@ -118,9 +120,13 @@ fn provider(header: Option<&str>) -> String {
 }
 
 /// The same upload again is the same job; another job of that name is in the way.
-fn made(x: &Exchange, new: &New, result: Result<Created, Refusal>) -> Result<Made, ApiError> {
+async fn made(x: &Exchange, new: &New, result: Result<Created, Refusal>) -> Result<Made, ApiError> {
     match result {
-        Ok(created) => Ok(Made::New(Box::new(created))),
+        Ok(created) => {
+            // It is accepted already: others at the same moment may have been quicker to count.
+            let _ = client::admit(x, &created.root.id, When::Now).await;
+            Ok(Made::New(Box::new(created)))
+        }
         Err(Refusal::Create(CreateError::Exists(root))) if root.route == new.route => {
             Ok(Made::Known(root))
         }
@@ -174,7 +180,7 @@ pub async fn receive_upload(x: &Exchange, route: Route) -> Result<Made, ApiError
         // A client that is still sending would not see the answer.
         body.drain(limit).await;
     }
-    made(x, &new, result)
+    made(x, &new, result).await
 }
 
 /// Makes a job of photos in base64.
@@ -185,7 +191,7 @@ pub async fn receive_batch(x: &Exchange, route: Route) -> Result<Made, ApiError>
     drop(body);
     let new = route.new_job(x, Some(id))?;
     let result = store(x, &new, &photos).await;
-    made(x, &new, result)
+    made(x, &new, result).await
 }
 
 async fn store(x: &Exchange, new: &New, photos: &[Vec<u8>]) -> Result<Created, Refusal> {
@@ -195,6 +201,7 @@ async fn store(x: &Exchange, new: &New, photos: &[Vec<u8>]) -> Result<Created, R
         header.feed(photo)?;
         header.end()?;
     }
+    client::admit(x, &new.id, When::Later).await?;
     let mut receiver = Receiver::new(&x.spin, &x.config.settings, new.clone()).await?;
     let written = async {
         for photo in photos {
@@ -215,6 +222,7 @@ async fn receive(x: &Exchange, kind: Kind, new: &New, body: &mut Body) -> Result
     let settings = &x.config.settings;
     let content_type = x.request.header("content-type").unwrap_or_default();
     let mut upload = Upload::new(kind, content_type, &settings.limits)?;
+    client::admit(x, &new.id, When::Later).await?;
     let mut receiver = Receiver::new(&x.spin, settings, new.clone()).await?;
     let received = async {
         write_down(body, kind, &mut upload, &mut receiver).await?;

@@ -320,11 +320,11 @@ impl ApiError {
         )
     }
 
-    /// Too many requests from one address.
+    /// Too many jobs of one address are under way.
     pub fn rate_limited(retry_after: Duration) -> Self {
         Self::new(
             Code::RateLimitExceeded,
-            "Too many requests from this address: wait before the next",
+            "Too many jobs of this address are under way: wait for one to end",
         )
         .after(retry_after)
     }

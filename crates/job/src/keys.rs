@@ -81,6 +81,12 @@ pub fn provider(name: &str) -> String {
     format!("provider/{name}")
 }
 
+/// The jobs of all clients whose names begin with this digit: see [`crate::clients`].
+#[must_use]
+pub fn clients(digit: &str) -> String {
+    format!("clients/{digit}")
+}
+
 /// The job that a key belongs to, if it belongs to one.
 #[must_use]
 pub fn owner(key: &str) -> Option<JobId> {

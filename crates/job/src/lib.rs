@@ -6,6 +6,7 @@
 
 mod analyze;
 pub mod cancel;
+pub mod clients;
 pub mod create;
 pub mod document;
 pub mod effects;

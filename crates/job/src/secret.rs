@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
+use crate::clients::Client;
 use crate::document::Root;
 use crate::effects::{Effects, StoreError, Time};
 use crate::id::JobId;
@@ -112,6 +113,14 @@ impl Keyring {
         let mut bytes = [0; 16];
         bytes.copy_from_slice(&mac[..16]);
         JobId::from_bytes(bytes)
+    }
+
+    /// The name of the client at this address: the store need not know the address itself.
+    #[must_use]
+    pub fn client(&self, address: &str) -> Client {
+        let mut name = self.hex("client", address, "");
+        name.truncate(16);
+        Client(name)
     }
 
     /// Whether `token` opens the job now.

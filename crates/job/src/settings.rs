@@ -42,6 +42,9 @@ pub struct Settings {
     pub cancel_wait: Duration,
     /// The most keys the platform's store holds; `None`: as many as one likes.
     pub max_keys: Option<usize>,
+    /// Whether addresses of no public network count as clients, too, which are proxies most likely.
+    /// They do when the operator says how many jobs one client may have.
+    pub count_private_clients: bool,
     /// How many items are looked up between two commits.
     pub wave_items: usize,
     /// Limits on what clients send.
@@ -83,6 +86,8 @@ pub struct Limits {
     pub max_body_bytes: usize,
     /// Bytes of a JSON request.
     pub max_json_bytes: usize,
+    /// Jobs of one client address that are under way at the same time, about; 0: any number.
+    pub max_jobs_per_client: usize,
 }
 
 impl Default for Limits {
@@ -99,6 +104,7 @@ impl Default for Limits {
             max_photo_megapixels: 64,
             max_body_bytes: 52 << 20,
             max_json_bytes: 8 << 20,
+            max_jobs_per_client: 1_000,
         }
     }
 }
@@ -124,6 +130,7 @@ impl Settings {
             token_life: Duration::from_secs(2 * 3600),
             cancel_wait: Duration::from_secs(3),
             max_keys: None,
+            count_private_clients: false,
             wave_items: 200,
             limits: Limits::default(),
         }
@@ -144,6 +151,7 @@ impl Settings {
             stream_budget: Some(Duration::from_secs(25)),
             limits: Limits {
                 max_body_bytes: 10 << 20,
+                max_jobs_per_client: 100,
                 ..Limits::default()
             },
             ..Self::local()
@@ -153,11 +161,17 @@ impl Settings {
     /// [`Self::cloud`] within Fermyon Cloud's 1,024 keys.
     #[must_use]
     pub fn fermyon_cloud() -> Self {
+        let cloud = Self::cloud();
         Self {
             commit_interval: Duration::from_millis(500),
             look_max: Duration::from_millis(500),
             max_keys: Some(1_024),
-            ..Self::cloud()
+            limits: Limits {
+                // Half of what there is room for.
+                max_jobs_per_client: 20,
+                ..cloud.limits.clone()
+            },
+            ..cloud
         }
     }
 }
@@ -218,6 +232,10 @@ impl Settings {
             "token_life" => self.token_life = time,
             "wave_items" => self.wave_items = count.max(1),
             "max_keys" => self.max_keys = (count > 0).then_some(count),
+            "max_jobs_per_client" => {
+                self.limits.max_jobs_per_client = count;
+                self.count_private_clients = true;
+            }
             _ => return None,
         }
         Some(())

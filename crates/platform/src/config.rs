@@ -192,6 +192,12 @@ const SOCKET_HOLD_S: f64 = 30.0;
 /// The longest that can be configured, in seconds.
 const LONGEST_SOCKET_HOLD_S: f64 = 600.0;
 
+/// What the edge shows to be believed; `None`: there is no edge.
+#[must_use]
+pub fn edge_secret() -> Option<String> {
+    Some(variable("edge_secret")).filter(|secret| !secret.is_empty())
+}
+
 /// What the operator says about sockets.
 pub struct Sockets {
     /// Shared with the edge; `None`: there is none.
@@ -205,7 +211,7 @@ pub struct Sockets {
 pub fn sockets() -> Sockets {
     let hold = number("socket_hold_s", SOCKET_HOLD_S);
     Sockets {
-        edge_secret: Some(variable("edge_secret")).filter(|secret| !secret.is_empty()),
+        edge_secret: edge_secret(),
         hold: Duration::from_secs_f64(hold.min(LONGEST_SOCKET_HOLD_S)),
     }
 }

@@ -2,6 +2,7 @@
 //! clocks and randomness, as the effects that the engine asks for.
 
 pub mod attached;
+pub mod client;
 pub mod config;
 pub mod exchange;
 pub mod http;

@@ -129,6 +129,8 @@ pub struct Limits {
     max_body_bytes: usize,
     /// Bytes of a JSON request.
     max_json_bytes: usize,
+    /// Jobs of one client address that are under way at the same time, about; 0: any number.
+    max_jobs_per_client: usize,
 }
 
 /// Where metadata comes from.

@@ -1,0 +1,99 @@
+//! Who asks, and whether that client has too many jobs under way.
+
+use std::time::Duration;
+
+use api::error::ApiError;
+use job::JobId;
+use job::clients::{self, Client, When};
+use job::secret::same;
+
+use crate::config;
+use crate::exchange::Exchange;
+use crate::http::Incoming;
+
+/// How soon a client should ask again that has too many jobs under way.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The client of a request, if its jobs are counted.
+fn counted(x: &Exchange) -> Option<Client> {
+    let settings = &x.config.settings;
+    if settings.limits.max_jobs_per_client == 0 {
+        return None;
+    }
+    let (address, is_told) = address(&x.request, config::edge_secret().as_deref())?;
+    if is_private(address) && !is_told && !settings.count_private_clients {
+        return None;
+    }
+    Some(x.config.keyring.client(network(address)))
+}
+
+/// The address of the client, and whether it is the edge that tells it: it is believed if it shows
+/// its secret. All others are where the connection comes from. An address is what `Display` makes of
+/// one; reading it as more than text would be the largest part of all this.
+fn address<'a>(request: &'a Incoming, edge_secret: Option<&str>) -> Option<(&'a str, bool)> {
+    let shown = request.header("x-edge-secret");
+    let is_edge = edge_secret.zip(shown).is_some_and(|(a, b)| same(a, b));
+    let told = request.header("x-edge-client").filter(|_| is_edge);
+    let is_told = told.is_some();
+    let (address, _port) = match told {
+        Some(told) => (told, ""),
+        None => request.header("spin-client-addr")?.rsplit_once(':')?,
+    };
+    let address = address.trim_start_matches('[').trim_end_matches(']');
+    let mapped = address.strip_prefix("::ffff:");
+    Some((
+        mapped.filter(|v4| v4.contains('.')).unwrap_or(address),
+        is_told,
+    ))
+}
+
+/// What counts as one client: an IPv4 address, or the /64 that an IPv6 client has to itself, as its
+/// addresses are usually written.
+fn network(address: &str) -> &str {
+    let bytes = address.as_bytes();
+    let mut groups = 0;
+    for at in 0..bytes.len() {
+        if bytes[at] == b':' {
+            groups += 1;
+            // What follows two colons are zeros.
+            if groups == 4 || bytes.get(at + 1) == Some(&b':') {
+                return &address[..at];
+            }
+        }
+    }
+    address
+}
+
+/// Whether an address is of no public network.
+fn is_private(address: &str) -> bool {
+    if [
+        "127.", "10.", "192.168.", "169.254.", "fc", "fd", "fe8", "fe9", "fea", "feb",
+    ]
+    .iter()
+    .any(|network| address.starts_with(network))
+    {
+        return true;
+    }
+    let second = address
+        .strip_prefix("172.")
+        .and_then(|rest| rest.split('.').next());
+    address == "::1"
+        || second.is_some_and(|second| ("16".."32").contains(&second) && second.len() == 2)
+}
+
+/// Refuses a job to a client that has too many under way. A job that the same request has made
+/// before is not refused, nor any because it could not be counted.
+///
+/// # Errors
+/// `RATE_LIMIT_EXCEEDED`.
+pub async fn admit(x: &Exchange, job: &JobId, when: When) -> Result<(), ApiError> {
+    let Some(client) = counted(x) else {
+        return Ok(());
+    };
+    let limits = &x.config.settings.limits;
+    let admitted = clients::admit(&x.spin, limits, &client, job, when).await;
+    match admitted.unwrap_or(true) {
+        true => Ok(()),
+        false => Err(ApiError::rate_limited(PATIENCE)),
+    }
+}

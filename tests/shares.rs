@@ -1,0 +1,168 @@
+//! What one client gets of what there is: event streams, and jobs under way.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod app;
+
+use app::http::Request;
+use app::sse::{Frame, Stream};
+use app::{App, Job, Setup, eventually};
+use serde_json::json;
+use stand_ins::Fault;
+
+/// An application whose jobs do not end.
+fn waiting(setup: Setup) -> App {
+    let app = setup.variable("provider_timeout_s", "60").start();
+    app.sandbox.open_library().behave(Fault::Hang.always());
+    app
+}
+
+fn enrich(app: &App) -> Request {
+    let books = json!({"barcodes": ["9780743273565"]});
+    app.request("POST", "/api/batch-enrich").json(&books)
+}
+
+/// Everything a stream says that nobody has room for: where the job is, and when to come back.
+fn assert_over_the_cap(mut stream: Stream) {
+    let frames: Vec<Frame> = std::iter::from_fn(|| stream.frame()).collect();
+    assert!(!stream.is_finished(), "the job is not over: {frames:?}");
+    assert_eq!(frames.first(), Some(&Frame::Retry(5000)));
+    assert_eq!(frames.last(), Some(&Frame::Retry(2000)));
+    let told = frames.iter().any(|frame| match frame {
+        Frame::Event(event) => matches!(&*event.name, "initialized" | "processing"),
+        _ => false,
+    });
+    assert!(told, "{frames:?}");
+}
+
+fn assert_open(stream: &mut Stream) {
+    assert_eq!(stream.frame(), Some(Frame::Retry(5000)));
+    assert!(matches!(stream.frame(), Some(Frame::Event(_))));
+}
+
+/// Opens the job's stream until there is room for it again.
+fn reopened(app: &App, job: &Job) {
+    eventually("there is room again", || {
+        let mut stream = app.stream(&job.sse_url);
+        let frames: Vec<Option<Frame>> = (0..3).map(|_| stream.frame()).collect();
+        // The job says nothing more, so a stream that is kept open beats.
+        matches!(frames.last(), Some(Some(Frame::Heartbeat)))
+    });
+}
+
+#[test]
+fn beyond_the_streams_of_one_address_a_client_polls() {
+    let setup = Setup::new().tuning("heartbeat=100");
+    let app = waiting(setup.argument("--max-streams-per-address=2"));
+    let jobs: Vec<Job> = (0..3)
+        .map(|_| Job::of(&enrich(&app).send().data(202)))
+        .collect();
+    let mut open: Vec<Stream> = jobs[..2]
+        .iter()
+        .map(|job| app.stream(&job.sse_url))
+        .collect();
+    open.iter_mut().for_each(assert_open);
+    assert_over_the_cap(app.stream(&jobs[2].sse_url));
+    // Nobody is let in by saying that he was let in, nor by not asking for a stream as one.
+    let request = app.request("GET", &jobs[2].sse_url);
+    assert_over_the_cap(Stream::open(request.header("x-stream-budget", "1")));
+    let unasked = app.get(&jobs[2].sse_url);
+    let body = String::from_utf8(unasked.body).unwrap();
+    assert!(body.ends_with("retry: 2000\n\n"), "{body}");
+    let several = format!(
+        "/api/v2/imports/stream?jobIds={},{}",
+        jobs[0].id, jobs[1].id
+    );
+    assert_over_the_cap(app.stream(&several));
+    for job in &jobs {
+        assert_eq!(app.get(&job.status_url).status(), 200);
+    }
+    drop(open);
+    reopened(&app, &jobs[2]);
+}
+
+#[test]
+fn beyond_the_streams_of_one_job_or_in_all_a_client_polls() {
+    for (limit, is_of_job) in [
+        ("--max-streams-per-job=1", true),
+        ("--max-streams=1", false),
+    ] {
+        let app = waiting(Setup::new().argument(limit));
+        let [one, other] = [0, 1].map(|_| Job::of(&enrich(&app).send().data(202)));
+        let mut open = app.stream(&one.sse_url);
+        assert_open(&mut open);
+        assert_over_the_cap(app.stream(&one.sse_url));
+        let mut second = app.stream(&other.sse_url);
+        if is_of_job {
+            assert_open(&mut second);
+        } else {
+            assert_over_the_cap(second);
+        }
+        assert_eq!(app.get(&one.status_url).status(), 200);
+    }
+}
+
+#[test]
+fn beyond_the_cap_a_job_is_made_and_its_stream_says_when_to_come_back() {
+    let app = waiting(Setup::new().argument("--max-streams=1"));
+    let request = || enrich(&app).header("accept", "text/event-stream");
+    let mut open = Stream::open(request());
+    assert_eq!(open.frame(), Some(Frame::Retry(5000)));
+    let mut stream = Stream::open(request());
+    let frames: Vec<Frame> = std::iter::from_fn(|| stream.frame()).collect();
+    assert!(!stream.is_finished());
+    assert_eq!(frames.last(), Some(&Frame::Retry(2000)));
+    let accepted = frames.iter().find_map(|frame| match frame {
+        Frame::Accepted(data) => Some(Job::of(data)),
+        _ => None,
+    });
+    let job = accepted.unwrap_or_else(|| panic!("{frames:?}"));
+    assert_eq!(app.get(&job.status_url).status(), 200);
+}
+
+#[test]
+fn one_client_has_so_many_jobs_under_way() {
+    let setup = Setup::new().tuning("max_jobs_per_client=2");
+    let app = waiting(setup.variable("edge_secret", "of-the-test"));
+    let keyed = || enrich(&app).header("idempotency-key", "the-first");
+    let first = Job::of(&keyed().send().data(202));
+    Job::of(&enrich(&app).send().data(202));
+
+    let before = app.job_keys();
+    let photo = include_bytes!("data/bookshelf-13.jpg");
+    let upload = |path: &str| app.request("POST", path);
+    for request in [
+        enrich(&app),
+        upload("/api/v2/imports").form("file", "a.csv", &stand_ins::library(3)),
+        upload("/api/batch-scan").form("photos", "a.jpg", photo),
+        enrich(&app).header("x-forwarded-for", "192.0.2.1"),
+        enrich(&app).header("x-edge-client", "192.0.2.1"),
+        enrich(&app)
+            .header("x-edge-client", "192.0.2.1")
+            .header("x-edge-secret", "of-nobody"),
+        enrich(&app).header("spin-client-addr", "192.0.2.1:80"),
+    ] {
+        let refused = request.send();
+        refused.error(429, "RATE_LIMIT_EXCEEDED");
+        assert_eq!(refused.header("retry-after"), Some("10"));
+    }
+    assert_eq!(app.job_keys(), before, "nothing is left of what is refused");
+    // The same request again is the same job, and looking is free.
+    assert_eq!(Job::of(&keyed().send().data(202)), first);
+    assert_eq!(app.status(&first)["jobId"], json!(first.id));
+
+    // Another client, as the edge says.
+    let of = |client: &str| {
+        let request = enrich(&app).header("x-edge-client", client);
+        request.header("x-edge-secret", "of-the-test").send()
+    };
+    of("2001:db8::1").data(202);
+    of("2001:db8::2").data(202);
+    of("2001:db8::3").error(429, "RATE_LIMIT_EXCEEDED");
+    of("2001:db8:0:1::1").data(202);
+
+    let cancel = app.request("DELETE", &first.status_url);
+    cancel.bearer(&first.token).send().data(200);
+    enrich(&app).send().data(202);
+    enrich(&app).send().error(429, "RATE_LIMIT_EXCEEDED");
+}
