@@ -360,10 +360,27 @@ impl App {
 
     /// Every key in the store that belongs to a job.
     pub fn job_keys(&self) -> Vec<String> {
+        let mut keys = self.keys();
+        keys.retain(|key| key.starts_with("job/"));
+        keys
+    }
+
+    /// What the host and the components have logged.
+    pub fn logs(&self) -> String {
+        let mut logs = std::fs::read_to_string(self.state().join("stderr")).unwrap();
+        for file in std::fs::read_dir(self.state().join("logs")).unwrap() {
+            let log = std::fs::read(file.unwrap().path()).unwrap();
+            logs += &String::from_utf8_lossy(&log);
+        }
+        logs
+    }
+
+    /// Every key in the store.
+    pub fn keys(&self) -> Vec<String> {
         let file = self.state().join("sqlite_key_value.db");
         let store = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
         let mut query = store
-            .prepare("SELECT key FROM spin_key_value WHERE key LIKE 'job/%' ORDER BY key")
+            .prepare("SELECT key FROM spin_key_value ORDER BY key")
             .unwrap();
         let keys = query.query_map([], |row| row.get(0)).unwrap();
         keys.map(Result::unwrap).collect()

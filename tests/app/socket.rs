@@ -63,6 +63,11 @@ impl Socket {
         self.inner.send(message.into()).unwrap();
     }
 
+    /// The same to a server that may have closed the socket: whether it was sent.
+    pub fn try_say(&mut self, message: impl Into<Message>) -> bool {
+        self.inner.send(message.into()).is_ok()
+    }
+
     pub fn next(&mut self) -> Told {
         loop {
             return match self.inner.read().unwrap() {
