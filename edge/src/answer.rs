@@ -36,10 +36,16 @@ pub(crate) fn refuse(status: StatusCode, code: &str, message: &str) -> Response<
     });
     let mut response = Response::new(whole(body.to_string()));
     *response.status_mut() = status;
-    response.headers_mut().insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
+    for (name, value) in [
+        (header::CONTENT_TYPE, "application/json"),
+        // As on every answer of the application.
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+    ] {
+        response
+            .headers_mut()
+            .insert(name, HeaderValue::from_static(value));
+    }
     if matches!(
         status,
         StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE

@@ -297,6 +297,12 @@ impl App {
         self.process = None;
     }
 
+    /// Gives a variable another value from the next start on.
+    pub fn set_variable(&mut self, name: &str, value: &str) {
+        self.arguments.push("--variable".to_owned());
+        self.arguments.push(format!("{name}={value}"));
+    }
+
     /// Starts it again on what the store holds, at another address.
     pub fn start_again(&mut self) {
         self.start_again_at(ANYWHERE);

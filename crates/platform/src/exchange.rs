@@ -268,7 +268,9 @@ pub fn serve(
                     json!({"level": "error", "component": component,
                     "event": "no-store", "message": error.to_string()})
                 );
-                return responder.send(500, HeaderMap::new(), b"").await;
+                return responder
+                    .send(500, api::cors::security_headers(), b"")
+                    .await;
             }
         };
         let began = spin.monotonic();
