@@ -5,7 +5,9 @@ use api::error::{ApiError, Code};
 use api::query::Query;
 use api::request::{self, accepts_event_stream, bearer, idempotency_key};
 use api::results::Page;
+use api::sse;
 use api::upload::{Event, Kind, Upload};
+use api::ws::{ClientMessage, packed};
 use bytes::Bytes;
 use job::{Limits, Time};
 use proptest::prelude::*;
@@ -538,6 +540,40 @@ proptest! {
         let _ = bearer(&text);
         let _ = idempotency_key(&text);
         let _ = Query::parse(&text).page();
+    }
+
+    #[test]
+    fn any_line_is_read_or_refused(line: String, ids in prop::collection::vec("[0-9.]{0,30}", 1..4)) {
+        let query = Query::parse(&line);
+        let _ = (query.page(), query.flag("books"), query.number("offset", 0));
+        let _ = request::job_ids("jobIds", Some(&line));
+        let _ = (bearer(&line), idempotency_key(&line), accepts_event_stream(&line));
+        if let Ok(id) = request::job_id(&line) {
+            prop_assert_eq!(id.as_str(), line.as_str());
+        }
+        for id in [line, ids.join(",")] {
+            let positions = sse::positions(&id, ids.len());
+            prop_assert!(positions.is_none_or(|positions| positions.len() == ids.len()));
+        }
+    }
+
+    #[test]
+    fn any_message_is_understood_the_same_in_both_encodings(
+        bytes: Vec<u8>,
+        kind in "[a-z_]{0,12}|ready|ping|ack|cancel|sync_request",
+        number: u64,
+        nested in 0..200_usize,
+    ) {
+        let _ = (ClientMessage::parse(&bytes), ClientMessage::parse_packed(&bytes));
+        let message = json!({"type": kind, "seq": number, "payload": {"clientTime": number}}).to_string();
+        prop_assert_eq!(
+            ClientMessage::parse_packed(&packed(message.as_bytes())),
+            ClientMessage::parse(message.as_bytes())
+        );
+        let deep = format!("{}{}", "[".repeat(nested), "]".repeat(nested));
+        prop_assert!(matches!(ClientMessage::parse(deep.as_bytes()), ClientMessage::Malformed(_)));
+        let deep = [vec![0x91; nested * 100], vec![0xc0]].concat();
+        prop_assert!(matches!(ClientMessage::parse_packed(&deep), ClientMessage::Malformed(_)));
     }
 
     #[test]
