@@ -283,7 +283,9 @@ async fn serve(
         tokio::spawn(admin::serve(listener, app.clone()));
     }
     app.set_local_addr(listener.local_addr()?);
-    first_request(&app, &base).await;
+    if edge::secret(&variables).is_some() {
+        first_request(&app, &base).await;
+    }
     // Whoever reads that it serves may tell it to end.
     let told = told_to_end()?;
     std::io::stdout().write_all(announcement.as_bytes())?;
@@ -296,7 +298,8 @@ async fn serve(
 }
 
 /// Asks the application how it is, before anybody else does: what it does only once, like making its secret in a new
-/// store, no client should wait for. Whatever it answers, it is served; nor is it waited for any longer than this.
+/// store, no client should wait for. Whatever it answers, it is served; nor is it waited for any longer than this. Only of
+/// an application with a relay is known that it answers this at all.
 async fn first_request(app: &Arc<App>, base: &str) {
     const LONGEST: Duration = Duration::from_secs(2);
     let request = Request::get(format!("{base}/health"))
