@@ -394,8 +394,8 @@ impl<'a, E: Effects> Watcher<'a, E> {
             return self.bearable(pause);
         }
         let pause = self.pause;
-        // So that nobody hears of a commit later than by an eighth of the time it took.
-        self.pause = (pause + pause / 8).min(self.settings.look_max);
+        // So that nobody hears of a commit later than by a sixteenth of the time it took.
+        self.pause = (pause + pause / 16).min(self.settings.look_max);
         self.bearable(pause)
     }
 
