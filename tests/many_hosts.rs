@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use app::redis::Server;
+use app::redis::{Server, Way};
 use app::socket::Socket;
 use app::sse::Event;
 use app::{
@@ -360,5 +360,37 @@ fn redis_keeps_the_contract_of_stores() {
         assert!(Redis::open(&redis.url()).await.is_err());
         redis.start_again();
         assert_eq!(store.get(STORE, "ours").await, Ok(None));
+    });
+}
+
+/// As after a network has been away: what was sent meanwhile arrives when it is back.
+#[test]
+fn a_write_that_reaches_redis_late_has_no_effect() {
+    let Some(redis) = Server::start() else { return };
+    let way = Way::to(&redis);
+    app::runtime().block_on(async {
+        let store = Redis::open(&way.url()).await.unwrap();
+        store.set(STORE, "root", b"old".to_vec()).await.unwrap();
+        store.set(STORE, "end", b"old".to_vec()).await.unwrap();
+        way.shut();
+        let (late, delete) = tokio::join!(
+            store.set(STORE, "root", b"late".to_vec()),
+            store.delete(STORE, "end")
+        );
+        assert!(matches!(late, Err(KvError::Other(_))), "{late:?}");
+        assert!(matches!(delete, Err(KvError::Other(_))), "{delete:?}");
+        let mut others = redis.client();
+        let _: () = redis::Commands::set(&mut others, "root", "new").unwrap();
+        way.open();
+        // Redis closes a connection when it has read it to its end.
+        eventually("everything has arrived", || {
+            let list: String = redis::cmd("CLIENT").arg("LIST").query(&mut others).unwrap();
+            list.lines().count() == 1
+        });
+        let after = store.get(STORE, "root").await;
+        assert_eq!(after.unwrap().unwrap(), b"new");
+        assert!(store.exists(STORE, "end").await.unwrap());
+        store.delete(STORE, "root").await.unwrap();
+        assert_eq!(store.get(STORE, "root").await, Ok(None));
     });
 }

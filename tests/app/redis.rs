@@ -1,8 +1,10 @@
 //! A Redis server of a test's own.
 
-use std::io::Write;
-use std::net::{Ipv4Addr, TcpListener};
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
 use std::time::Duration;
 
 use redis::Commands;
@@ -122,6 +124,68 @@ impl Server {
     pub fn keys(&self, pattern: &str) -> Vec<String> {
         self.client().keys(pattern).unwrap()
     }
+}
+
+/// A way to a server that takes what it is to carry, and can keep it for a while.
+pub struct Way {
+    address: SocketAddr,
+    gate: Arc<Gate>,
+}
+
+#[derive(Default)]
+struct Gate {
+    is_shut: Mutex<bool>,
+    opens: Condvar,
+}
+
+impl Way {
+    pub fn to(server: &Server) -> Way {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        let (gate, port) = (Arc::new(Gate::default()), server.port);
+        let gates = gate.clone();
+        thread::spawn(move || {
+            for here in listener.incoming() {
+                let (Ok(here), Ok(there)) = (here, TcpStream::connect((Ipv4Addr::LOCALHOST, port)))
+                else {
+                    return;
+                };
+                let (back, forth) = (here.try_clone().unwrap(), there.try_clone().unwrap());
+                let gate = gates.clone();
+                thread::spawn(move || carry(here, forth, &gate));
+                thread::spawn(move || carry(there, back, &Gate::default()));
+            }
+        });
+        Way { address, gate }
+    }
+
+    pub fn url(&self) -> String {
+        format!("redis://{}/", self.address)
+    }
+
+    /// Nothing arrives any more.
+    pub fn shut(&self) {
+        *self.gate.is_shut.lock().unwrap() = true;
+    }
+
+    /// Everything arrives that was sent meanwhile.
+    pub fn open(&self) {
+        *self.gate.is_shut.lock().unwrap() = false;
+        self.gate.opens.notify_all();
+    }
+}
+
+/// Carries everything to its end, or to an error's.
+fn carry(mut from: TcpStream, mut to: TcpStream, gate: &Gate) {
+    let mut buffer = [0; 4096];
+    while let Ok(bytes @ 1..) = from.read(&mut buffer) {
+        let shut = gate.is_shut.lock().unwrap();
+        drop(gate.opens.wait_while(shut, |is_shut| *is_shut).unwrap());
+        if to.write_all(&buffer[..bytes]).is_err() {
+            break;
+        }
+    }
+    let _ = to.shutdown(std::net::Shutdown::Write);
 }
 
 impl Drop for Server {

@@ -3,11 +3,14 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, Cmd, FromRedisValue, RedisError, cmd};
+use redis::io::tcp::TcpSettings;
+use redis::{
+    AsyncConnectionConfig, Client, Cmd, FromRedisValue, IntoConnectionInfo, RedisError, cmd,
+};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
@@ -19,15 +22,40 @@ use super::{KvBackend, KvError};
 pub struct Redis {
     client: Client,
     /// What all operations share, if there is one.
-    connection: Mutex<Option<Arc<MultiplexedConnection>>>,
+    connection: Mutex<Option<Arc<Connection>>>,
+}
+
+struct Connection {
+    to: MultiplexedConnection,
+    clock: Mutex<Clock>,
+}
+
+/// The clock of Redis when it was asked last.
+#[derive(Clone, Copy)]
+struct Clock {
+    /// In ms.
+    said: u64,
+    /// When that was here, or a little later.
+    at: Instant,
 }
 
 /// How long an operation may take, a new connection included. Applications count on a write's taking effect within
 /// half a second or never, and ask again.
 const PATIENCE: Duration = Duration::from_millis(400);
 
+/// After so long the clock of Redis is asked again: it runs a little differently.
+const CLOCK_AGE: Duration = Duration::from_secs(10);
+
 /// How many keys Redis looks at before it listens to others again.
 const PAGE: u32 = 1_000;
+
+/// Writes, unless it is later by the clock of Redis than the first argument says. However long a command has been on
+/// its way, in whatever buffers, it then has no effect.
+const IN_TIME: &str = "\
+local time = redis.call('TIME')
+if time[1] * 1000 + time[2] / 1000 > tonumber(ARGV[1]) then return 0 end
+if ARGV[2] then redis.call('SET', KEYS[1], ARGV[2]) else redis.call('DEL', KEYS[1]) end
+return 1";
 
 impl Redis {
     /// Connects to the database at `url`: `redis://[[user]:password@]host[:port][/database]`, or `rediss://` for TLS.
@@ -36,23 +64,47 @@ impl Redis {
     ///
     /// When this is no such URL, or the database does not answer.
     pub async fn open(url: &str) -> Result<Redis, KvError> {
+        let tcp = TcpSettings::default().set_nodelay(true);
         let redis = Redis {
-            client: Client::open(url)?,
+            client: Client::open(url.into_connection_info()?.set_tcp_settings(tcp))?,
             connection: Mutex::default(),
         };
-        let _: String = redis.ask(&cmd("PING")).await?;
+        let _: String = redis.ask(|_| cmd("PING")).await?;
         Ok(redis)
     }
 
-    /// Sends a command that does no harm when it is sent twice.
-    async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, KvError> {
+    /// Gives `key` a value, or none, within [`PATIENCE`] or never.
+    async fn write(&self, key: &str, value: Option<&[u8]>) -> Result<(), KvError> {
+        let in_time: bool = self
+            .ask(|deadline| {
+                let mut command = cmd("EVAL");
+                command.arg(IN_TIME).arg(1).arg(key).arg(deadline);
+                command.arg(value);
+                command
+            })
+            .await?;
+        if in_time {
+            return Ok(());
+        }
+        // Or its clock was set forward: a new connection asks for it.
+        *self.connection.lock().await = None;
+        Err(KvError::Other("Redis was reached too late".to_owned()))
+    }
+
+    /// Sends a command that does no harm when it is sent twice. It is told when it is too late for it, in ms by the
+    /// clock of Redis.
+    async fn ask<T: FromRedisValue>(
+        &self,
+        command: impl Fn(u64) -> Cmd + Send + Sync,
+    ) -> Result<T, KvError> {
+        let until = Instant::now() + PATIENCE;
         let mut used = None;
         let answer = timeout(PATIENCE, async {
             // Redis closes idle connections, which shows only when they are used.
             for _ in 0..2 {
                 let connection = self.connection().await?;
                 used = Some(connection.clone());
-                match command.query_async(&mut connection.as_ref().clone()).await {
+                match connection.ask(&command, until).await {
                     Err(error) if error.is_connection_dropped() => self.forget(&connection).await,
                     answer => return Ok(answer?),
                 }
@@ -63,14 +115,14 @@ impl Redis {
         if let Ok(answer) = answer {
             return answer;
         }
-        // A peer that is gone without a word is not asked again, and what has not been sent by now never is.
+        // A peer that is gone without a word is not asked again.
         if let Some(connection) = used {
             self.forget(&connection).await;
         }
         Err(KvError::Other("Redis does not answer".to_owned()))
     }
 
-    async fn connection(&self) -> Result<Arc<MultiplexedConnection>, RedisError> {
+    async fn connection(&self) -> Result<Arc<Connection>, RedisError> {
         let mut current = self.connection.lock().await;
         if let Some(connection) = &*current {
             return Ok(connection.clone());
@@ -82,13 +134,15 @@ impl Redis {
         let opened = self
             .client
             .get_multiplexed_async_connection_with_config(&config);
-        let opened = Arc::new(opened.await?);
+        let to = opened.await?;
+        let clock = Mutex::new(Clock::ask(&to).await?);
+        let opened = Arc::new(Connection { to, clock });
         *current = Some(opened.clone());
         Ok(opened)
     }
 
     /// Opens another connection next time, unless that has been done.
-    async fn forget(&self, lost: &Arc<MultiplexedConnection>) {
+    async fn forget(&self, lost: &Arc<Connection>) {
         let mut current = self.connection.lock().await;
         if current
             .as_ref()
@@ -96,6 +150,43 @@ impl Redis {
         {
             *current = None;
         }
+    }
+}
+
+impl Connection {
+    async fn ask<T: FromRedisValue>(
+        &self,
+        command: impl Fn(u64) -> Cmd,
+        until: Instant,
+    ) -> Result<T, RedisError> {
+        let clock = {
+            let mut clock = self.clock.lock().await;
+            if clock.at.elapsed() > CLOCK_AGE {
+                *clock = Clock::ask(&self.to).await?;
+            }
+            *clock
+        };
+        command(clock.tell(until))
+            .query_async(&mut self.to.clone())
+            .await
+    }
+}
+
+impl Clock {
+    async fn ask(connection: &MultiplexedConnection) -> Result<Clock, RedisError> {
+        let (seconds, micros): (u64, u64) =
+            cmd("TIME").query_async(&mut connection.clone()).await?;
+        // The answer has taken a while: what is reckoned from now is never later than it may be.
+        Ok(Clock {
+            said: seconds * 1_000 + micros / 1_000,
+            at: Instant::now(),
+        })
+    }
+
+    /// What it will say then.
+    fn tell(self, then: Instant) -> u64 {
+        let since = then.saturating_duration_since(self.at).as_millis();
+        self.said + u64::try_from(since).unwrap_or(u64::MAX / 2)
     }
 }
 
@@ -117,22 +208,22 @@ fn only_default(store: &str) -> Result<(), KvError> {
 impl KvBackend for Redis {
     async fn get(&self, store: &str, key: &str) -> Result<Option<Vec<u8>>, KvError> {
         only_default(store)?;
-        self.ask(cmd("GET").arg(key)).await
+        self.ask(|_| cmd("GET").arg(key).take()).await
     }
 
     async fn set(&self, store: &str, key: &str, value: Vec<u8>) -> Result<(), KvError> {
         only_default(store)?;
-        self.ask(cmd("SET").arg(key).arg(value)).await
+        self.write(key, Some(&value)).await
     }
 
     async fn delete(&self, store: &str, key: &str) -> Result<(), KvError> {
         only_default(store)?;
-        self.ask(cmd("DEL").arg(key)).await
+        self.write(key, None).await
     }
 
     async fn exists(&self, store: &str, key: &str) -> Result<bool, KvError> {
         only_default(store)?;
-        self.ask(cmd("EXISTS").arg(key)).await
+        self.ask(|_| cmd("EXISTS").arg(key).take()).await
     }
 
     async fn keys(&self, store: &str) -> Result<Vec<String>, KvError> {
@@ -141,9 +232,9 @@ impl KvBackend for Redis {
         let mut keys = HashSet::new();
         let mut cursor = 0u64;
         loop {
-            let mut scan = cmd("SCAN");
-            scan.arg(cursor).arg("COUNT").arg(PAGE);
-            let (next, page): (u64, Vec<Vec<u8>>) = self.ask(&scan).await?;
+            let (next, page): (u64, Vec<Vec<u8>>) = self
+                .ask(|_| cmd("SCAN").arg(cursor).arg("COUNT").arg(PAGE).take())
+                .await?;
             // Names that are no text are nobody's here.
             keys.extend(
                 page.into_iter()
