@@ -6,10 +6,20 @@ use http::{HeaderValue, Request, Response, Uri, Version, header};
 use http_body_util::{BodyExt, combinators::UnsyncBoxBody};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
+    client::legacy::{
+        Client,
+        connect::{
+            HttpConnector,
+            dns::{GaiResolver, Name},
+        },
+    },
     rt::{TokioExecutor, TokioTimer},
 };
+use std::io;
+use std::net::SocketAddr;
+use std::task::{Context, Poll};
 use std::time::Duration;
+use tower_service::Service;
 
 /// Whatever went wrong below.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -51,9 +61,37 @@ pub enum UpstreamError {
     NotAnOrigin,
 }
 
+/// Where a name leads. Where it stands for several machines each connection asks another one first: the system may name
+/// them in the same order every time, and the first that answers is the one that is taken.
+#[derive(Clone)]
+struct Resolver(GaiResolver);
+
+impl Service<Name> for Resolver {
+    type Response = std::vec::IntoIter<SocketAddr>;
+    type Error = io::Error;
+    type Future = BoxFuture<'static, io::Result<Self::Response>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, name: Name) -> Self::Future {
+        let found = self.0.call(name);
+        Box::pin(async move { Ok(in_any_order(found.await?.collect()).into_iter()) })
+    }
+}
+
+/// Shuffles addresses, but those of the first one's protocol remain the first: the other may lead nowhere.
+fn in_any_order(mut addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
+    let is_v6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
+    fastrand::shuffle(&mut addresses);
+    addresses.sort_by_key(|address| address.is_ipv6() != is_v6);
+    addresses
+}
+
 /// An upstream reached over HTTP/1.1, with or without TLS (certificates are checked against the Mozilla roots).
 pub struct HttpUpstream {
-    client: Client<HttpsConnector<HttpConnector>, Body>,
+    client: Client<HttpsConnector<HttpConnector<Resolver>>, Body>,
     origin: Uri,
     host: HeaderValue,
 }
@@ -75,7 +113,7 @@ impl HttpUpstream {
         }
         let host =
             HeaderValue::from_str(authority.as_str()).map_err(|_| UpstreamError::NotAnOrigin)?;
-        let mut http = HttpConnector::new();
+        let mut http = HttpConnector::new_with_resolver(Resolver(GaiResolver::new()));
         http.enforce_http(false);
         http.set_nodelay(true);
         http.set_connect_timeout(Some(Duration::from_secs(5)));
@@ -128,6 +166,21 @@ impl Upstream for HttpUpstream {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_machine_is_the_first_in_turn() {
+        let parse = |text: &str| text.parse::<SocketAddr>().unwrap();
+        let all = ["[::1]:1", "[::2]:1", "10.0.0.1:1", "10.0.0.2:1"].map(parse);
+        let orders: Vec<_> = (0..200).map(|_| in_any_order(all.to_vec())).collect();
+        for order in &orders {
+            assert!(order[..2].iter().all(SocketAddr::is_ipv6), "{order:?}");
+            assert!(all.iter().all(|address| order.contains(address)));
+        }
+        for address in &all[..2] {
+            assert!(orders.iter().any(|order| order[0] == *address));
+        }
+        assert_eq!(in_any_order(Vec::new()), []);
+    }
 
     #[test]
     fn only_an_origin_is_an_upstream() {
