@@ -63,8 +63,15 @@ struct Up {
     #[arg(long, default_value = "127.0.0.1:3000")]
     listen: SocketAddr,
     /// Where data is kept: `sqlite`, a file in the state directory, or the URL of a Redis database, which several
-    /// hosts and Spins may share: redis://[[user]:password@]host[:port][/database], rediss:// with TLS
-    #[arg(long, value_name = "sqlite|URL", default_value = "sqlite")]
+    /// hosts and Spins may share: redis://[[user]:password@]host[:port][/database], rediss:// with TLS. In the
+    /// environment nobody else sees the password
+    #[arg(
+        long,
+        value_name = "sqlite|URL",
+        default_value = "sqlite",
+        env = "HOST_STORE",
+        hide_env_values = true
+    )]
     store: Storage,
     /// The platform whose limits to enforce
     #[arg(long, value_enum, default_value = "local")]
