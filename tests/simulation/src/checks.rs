@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use books::Wanted;
 use job::document::{MAX_VALUE_BYTES, Part, PhotoState, PhotoStatus};
+use job::lease::LeaseDoc;
 use job::observer::{Position, Step};
 use job::watch::Saying;
 use job::{FailureCode, Item, JobId, Pipeline, Root, Stage};
@@ -588,7 +589,9 @@ impl Checks {
     }
 
     /// Everything is quiet: what is left of the jobs that were accepted?
-    pub fn quiet(&mut self, store: &Store, now: Micros, faults: u64) {
+    ///
+    /// `ahead` is how far the clocks have jumped ahead since everything began.
+    pub fn quiet(&mut self, store: &Store, now: Micros, ahead: Micros, faults: u64) {
         for id in self.accepted_jobs() {
             let end = self.jobs.get(&id).and_then(|job| job.end.as_ref());
             // It took others so long to find room.
@@ -596,6 +599,7 @@ impl Checks {
                 continue;
             }
             self.check_left(store, &id, faults);
+            self.check_lease(store, &id, now + ahead);
             self.check_results(store, &id);
         }
     }
@@ -633,6 +637,19 @@ impl Checks {
         }
         if faults == 0 && creators == 1 && self.plans.len() == 1 && self.most_keys > MAX_KEYS {
             self.broken("keys", format!("{} keys of one job", self.most_keys));
+        }
+    }
+
+    /// Nobody holds the lease of a job that has ended: what a run that died has left has run out by now, only one that
+    /// goes on renews it.
+    fn check_lease(&mut self, store: &Store, id: &JobId, now: Micros) {
+        let lease = store
+            .latest(&job::keys::lease(id))
+            .and_then(|value| serde_json::from_slice::<LeaseDoc>(value).ok());
+        if let Some(lease) = lease
+            && lease.expires.0 > (EPOCH + now) / 1_000
+        {
+            self.broken("leased", format!("{id} has ended, but {lease:?}"));
         }
     }
 

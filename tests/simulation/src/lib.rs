@@ -208,10 +208,11 @@ fn rest(world: &Rc<World>, executor: &mut Executor) -> Result<(), Violation> {
     now += 30_000_000;
     executor.run(now, |_| false)?;
     world.wait_until(now);
+    let ahead = u64::try_from(world.jumped()).unwrap_or(0);
     world
         .checks
         .borrow_mut()
-        .quiet(&world.store.borrow(), world.now(), world.faults());
+        .quiet(&world.store.borrow(), world.now(), ahead, world.faults());
     Ok(())
 }
 

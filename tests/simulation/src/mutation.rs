@@ -1,7 +1,8 @@
 //! Deliberate mistakes of the engine, made where it touches the world: the engine's own code stays
 //! as it is. Each is found by some schedule, or the simulation is worth nothing.
 
-use job::effects::Request;
+use job::effects::{Request, Time};
+use job::lease::LeaseDoc;
 use job::work::HandOver;
 
 use crate::world::Role;
@@ -15,6 +16,8 @@ pub enum Mutation {
     ClaimUnchecked,
     /// A claim does not wait before it reads back what it wrote.
     ClaimWithoutWait,
+    /// A lease lasts for hours, whatever becomes of its job.
+    KeepLease,
     /// A lease has room for ever: its holder's clock stands still.
     SpentLease,
     /// Epochs have a term only, so two claims of the same term are one.
@@ -41,10 +44,11 @@ pub enum Mutation {
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::SkipFence,
         Self::ClaimUnchecked,
         Self::ClaimWithoutWait,
+        Self::KeepLease,
         Self::SpentLease,
         Self::EpochsWithoutNonce,
         Self::ReuseSegmentNames,
@@ -155,7 +159,11 @@ impl Tampering {
         }
         match (self.mutation, kind, value) {
             (Some(Mutation::ForgetEnd), Kind::End, Some(_))
-            | (Some(Mutation::KeepUploads), Kind::Upload, None) => Vec::new(),
+            | (Some(Mutation::KeepUploads), Kind::Upload, None)
+            | (Some(Mutation::KeepLease), Kind::Lease, None) => Vec::new(),
+            (Some(Mutation::KeepLease), Kind::Lease, Some(lease)) => {
+                vec![(op.0, Some(for_hours(lease)))]
+            }
             (Some(Mutation::ReuseSegmentNames), Kind::Root | Kind::End, Some(value)) => {
                 let text = String::from_utf8_lossy(value);
                 vec![(op.0, Some(without_epochs(&text).into_bytes()))]
@@ -213,6 +221,18 @@ impl Tampering {
     pub fn stops_dice(&self) -> bool {
         self.is(Mutation::EpochsWithoutNonce)
     }
+}
+
+/// In ms.
+const HOURS: u64 = 8 * 3_600_000;
+
+/// A lease that expires hours later.
+fn for_hours(lease: &[u8]) -> Vec<u8> {
+    let Ok(mut doc) = serde_json::from_slice::<LeaseDoc>(lease) else {
+        return lease.to_vec();
+    };
+    doc.expires = Time(doc.expires.0 + HOURS);
+    serde_json::to_vec(&doc).unwrap_or_default()
 }
 
 fn has_segments(root: &[u8]) -> bool {
