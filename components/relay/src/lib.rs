@@ -9,13 +9,17 @@ mod token;
 mod trust;
 
 use api::error::ApiError;
+use job::effects::Log;
+use platform::stream::RETRY_POLLING;
 use platform::{Answer, Exchange, config};
+use serde_json::json;
 
 use session::Session;
+use trust::Trust;
 
 platform::component!("relay", handle);
 
-/// Where the edge asks. What a client asks at `/ws/progress` arrives here only without an edge.
+/// Where the edge asks, and nobody else where there is a secret to know it by. What a client asks at `/ws/progress` arrives here only without an edge.
 const SESSION: &str = "/ws/session";
 
 async fn handle(x: &mut Exchange) {
@@ -32,13 +36,25 @@ async fn answer(x: &mut Exchange) -> Result<Option<Answer>, ApiError> {
         return Err(ApiError::upgrade_required());
     }
     let sockets = config::sockets();
+    let shown = x.request.header("x-edge-secret");
+    let Some(trust) = Trust::of(sockets.edge_secret.as_deref(), shown) else {
+        if shown.is_some() {
+            x.spin.log(
+                "edge-secret-wrong",
+                json!({"level": "warn", "message": "this edge has another secret"}),
+            );
+        }
+        return Err(ApiError::no_such_route());
+    };
     match x.request.method.as_str() {
+        // There is no room for another stream; an edge asks again later.
+        "GET" if platform::stream::is_refused(x) => Err(ApiError::busy(RETRY_POLLING)),
         "GET" => {
-            let session = Session::of(x, &sockets)?;
+            let session = Session::of(x, trust)?;
             stream::serve(x, session, sockets.hold).await
         }
         "POST" => {
-            let session = Session::of(x, &sockets)?;
+            let session = Session::of(x, trust)?;
             message::serve(x, &session).await.map(Some)
         }
         _ => Err(ApiError::method_not_allowed("GET, POST, OPTIONS")),

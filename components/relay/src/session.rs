@@ -6,12 +6,9 @@ use api::error::ApiError;
 use api::query::Query;
 use api::request;
 use api::ws::Schema;
-use job::effects::Log;
 use job::watch::{Look, look};
 use job::{JobId, Root};
 use platform::Exchange;
-use platform::config::Sockets;
-use serde_json::json;
 
 use crate::frame::Encoding;
 use crate::trust::Trust;
@@ -46,26 +43,16 @@ impl Session {
     ///
     /// # Errors
     /// What is wrong with it, or with the page it comes from.
-    pub fn of(x: &Exchange, sockets: &Sockets) -> Result<Self, ApiError> {
-        let shown = x.request.header("x-edge-secret");
-        let trust = Trust::of(sockets.edge_secret.as_deref(), shown);
-        if trust == Trust::Nothing && shown.is_some() {
-            x.spin.log(
-                "edge-secret-wrong",
-                json!({"level": "warn", "message": "what this edge says is not believed"}),
-            );
-        }
+    pub fn of(x: &Exchange, trust: Trust) -> Result<Self, ApiError> {
         // A refusal gives nobody a right, whoever names the page.
         let origin = x.request.header("x-edge-origin");
         if origin.is_some_and(|origin| !x.config.cors.allow(origin)) {
             return Err(ApiError::forbidden_origin());
         }
-        let said = |name| {
-            let header = x.request.header(name);
-            header.filter(|_| trust != Trust::Nothing)
-        };
         let query = Query::parse(&x.request.query);
-        let offered: Vec<&str> = said("x-edge-protocol")
+        let offered: Vec<&str> = x
+            .request
+            .header("x-edge-protocol")
             .unwrap_or_default()
             .split(',')
             .map(str::trim)

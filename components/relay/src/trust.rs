@@ -9,17 +9,15 @@ pub enum Trust {
     All,
     /// What gives nobody a right that he has not: there is no secret to show.
     Credentials,
-    /// Nothing: the secret is wrong or missing.
-    Nothing,
 }
 
 impl Trust {
-    /// How far to believe a request that shows `shown` where `secret` is configured.
-    pub fn of(secret: Option<&str>, shown: Option<&str>) -> Self {
+    /// How far to believe a request that shows `shown` where `secret` is configured; `None` when it
+    /// does not come from the edge.
+    pub fn of(secret: Option<&str>, shown: Option<&str>) -> Option<Self> {
         match secret {
-            None => Self::Credentials,
-            Some(secret) if same(secret, shown.unwrap_or_default()) => Self::All,
-            Some(_) => Self::Nothing,
+            None => Some(Self::Credentials),
+            Some(secret) => same(secret, shown.unwrap_or_default()).then_some(Self::All),
         }
     }
 }

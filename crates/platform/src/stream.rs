@@ -72,10 +72,16 @@ pub fn headers() -> HeaderMap {
     ])
 }
 
+/// Whether something in front of the application has no room for another stream.
+#[must_use]
+pub fn is_refused(x: &Exchange) -> bool {
+    x.request.header(BUDGET_HEADER) == Some("0")
+}
+
 /// How long a request's stream may last, and how soon its reader should come back then.
 #[must_use]
 pub fn budget(x: &Exchange) -> (Option<Duration>, Duration) {
-    if x.request.header(BUDGET_HEADER) == Some("0") {
+    if is_refused(x) {
         (Some(Duration::ZERO), RETRY_POLLING)
     } else {
         (x.config.settings.stream_budget, sse::RETRY_SOON)
