@@ -4,7 +4,6 @@ use api::accepted::LegacyEnrichment;
 use api::envelope;
 use api::error::ApiError;
 use api::request::{self, Enrich};
-use job::clients::When;
 use job::create::{CreateError, New, create_with_items};
 use job::enrich::distinct;
 use job::{Item, Limits, Pipeline, Root};
@@ -115,7 +114,7 @@ async fn make(x: &mut Exchange, route: Route) -> Result<(), ApiError> {
         .into_iter()
         .map(Item::wanted)
         .collect();
-    client::admit(x, &new.id, When::Now).await?;
+    client::admit(x, &new.id).await?;
     let made = match create_with_items(&x.spin, &x.config.settings, &new, &items).await {
         Ok(created) => Made::New(Box::new(created)),
         // The same key, or the same request of a first app again, is the same job.

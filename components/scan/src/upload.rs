@@ -5,7 +5,7 @@ use api::envelope;
 use api::error::ApiError;
 use api::query::Query;
 use api::upload::{Event, Kind, Upload};
-use job::clients::When;
+use job::clients;
 use job::create::{CreateError, Created, New, Receiver};
 use job::{JobId, Pipeline, Root};
 use platform::client;
@@ -123,8 +123,10 @@ fn provider(header: Option<&str>) -> String {
 async fn made(x: &Exchange, new: &New, result: Result<Created, Refusal>) -> Result<Made, ApiError> {
     match result {
         Ok(created) => {
-            // It is accepted already: others at the same moment may have been quicker to count.
-            let _ = client::admit(x, &created.root.id, When::Now).await;
+            if x.took() > clients::PATIENCE {
+                // While it came it may have been taken for one that never was.
+                let _ = client::admit(x, &created.root.id).await;
+            }
             Ok(Made::New(Box::new(created)))
         }
         Err(Refusal::Create(CreateError::Exists(root))) if root.route == new.route => {
@@ -201,7 +203,7 @@ async fn store(x: &Exchange, new: &New, photos: &[Vec<u8>]) -> Result<Created, R
         header.feed(photo)?;
         header.end()?;
     }
-    client::admit(x, &new.id, When::Later).await?;
+    client::admit(x, &new.id).await?;
     let mut receiver = Receiver::new(&x.spin, &x.config.settings, new.clone()).await?;
     let written = async {
         for photo in photos {
@@ -222,7 +224,7 @@ async fn receive(x: &Exchange, kind: Kind, new: &New, body: &mut Body) -> Result
     let settings = &x.config.settings;
     let content_type = x.request.header("content-type").unwrap_or_default();
     let mut upload = Upload::new(kind, content_type, &settings.limits)?;
-    client::admit(x, &new.id, When::Later).await?;
+    client::admit(x, &new.id).await?;
     let mut receiver = Receiver::new(&x.spin, settings, new.clone()).await?;
     let received = async {
         write_down(body, kind, &mut upload, &mut receiver).await?;

@@ -15,8 +15,8 @@ use crate::settings::Limits;
 
 /// How long a job counts at most.
 const MEMORY: Duration = Duration::from_secs(3600);
-/// How long a job that cannot be found counts: it is noted a moment before it is made.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a job that cannot be found counts: it is noted before it is made, or refused.
+pub const PATIENCE: Duration = Duration::from_secs(10);
 /// How many jobs one of the documents names, so that none grows beyond what the store takes.
 const MAX_NOTES: usize = 4_000;
 /// How many of a client's jobs are looked at, at most, before one more is accepted or refused: a
@@ -41,17 +41,8 @@ fn noted(line: &str) -> Time {
     Time(at.unwrap_or_default())
 }
 
-/// When a job begins to count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum When {
-    /// Now.
-    Now,
-    /// Later, when it has been accepted.
-    Later,
-}
-
-/// Whether a client may have this job under way, too. One that is known to be its own already it
-/// may have.
+/// Whether a client may have this job under way, too; from now on it counts. One that is known to be
+/// its own already it may have.
 ///
 /// # Errors
 /// The store's: nothing is noted then.
@@ -60,7 +51,6 @@ pub async fn admit<E: Effects>(
     limits: &Limits,
     client: &Client,
     job: &JobId,
-    when: When,
 ) -> Result<bool, StoreError> {
     let (key, now) = (client.key(), e.now());
     // What cannot be read counts as nothing: nobody is refused for it.
@@ -114,7 +104,7 @@ pub async fn admit<E: Effects>(
             }
         }
     }
-    if has_room && when == When::Now {
+    if has_room {
         let note = own + &now.0.to_string();
         notes.push(&note);
         let excess = notes.len().saturating_sub(MAX_NOTES);

@@ -104,7 +104,8 @@ impl Default for Limits {
             max_photo_megapixels: 64,
             max_body_bytes: 52 << 20,
             max_json_bytes: 8 << 20,
-            max_jobs_per_client: 1_000,
+            // Each that is worked on holds one of the runtime's instances, of which there are 1,000.
+            max_jobs_per_client: 100,
         }
     }
 }
@@ -151,7 +152,6 @@ impl Settings {
             stream_budget: Some(Duration::from_secs(25)),
             limits: Limits {
                 max_body_bytes: 10 << 20,
-                max_jobs_per_client: 100,
                 ..Limits::default()
             },
             ..Self::local()

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use api::error::ApiError;
 use job::JobId;
-use job::clients::{self, Client, When};
+use job::clients::{self, Client};
 use job::secret::same;
 
 use crate::config;
@@ -20,48 +20,48 @@ fn counted(x: &Exchange) -> Option<Client> {
     if settings.limits.max_jobs_per_client == 0 {
         return None;
     }
-    let (address, is_told) = address(&x.request, config::edge_secret().as_deref())?;
-    if is_private(address) && !is_told && !settings.count_private_clients {
+    let address = address(&x.request, config::edge_secret().as_deref())?;
+    if is_private(address) && !settings.count_private_clients {
         return None;
     }
-    Some(x.config.keyring.client(network(address)))
+    Some(x.config.keyring.client(&network(address)))
 }
 
-/// The address of the client, and whether it is the edge that tells it: it is believed if it shows
-/// its secret. All others are where the connection comes from. An address is what `Display` makes of
-/// one; reading it as more than text would be the largest part of all this.
-fn address<'a>(request: &'a Incoming, edge_secret: Option<&str>) -> Option<(&'a str, bool)> {
+/// The address of the client: what the edge says, if it shows its secret, or else where the
+/// connection comes from.
+fn address<'a>(request: &'a Incoming, edge_secret: Option<&str>) -> Option<&'a str> {
     let shown = request.header("x-edge-secret");
     let is_edge = edge_secret.zip(shown).is_some_and(|(a, b)| same(a, b));
     let told = request.header("x-edge-client").filter(|_| is_edge);
-    let is_told = told.is_some();
     let (address, _port) = match told {
         Some(told) => (told, ""),
         None => request.header("spin-client-addr")?.rsplit_once(':')?,
     };
     let address = address.trim_start_matches('[').trim_end_matches(']');
     let mapped = address.strip_prefix("::ffff:");
-    Some((
-        mapped.filter(|v4| v4.contains('.')).unwrap_or(address),
-        is_told,
-    ))
+    Some(mapped.filter(|v4| v4.contains('.')).unwrap_or(address))
 }
 
-/// What counts as one client: an IPv4 address, or the /64 that an IPv6 client has to itself, as its
-/// addresses are usually written.
-fn network(address: &str) -> &str {
-    let bytes = address.as_bytes();
-    let mut groups = 0;
-    for at in 0..bytes.len() {
-        if bytes[at] == b':' {
-            groups += 1;
-            // What follows two colons are zeros.
-            if groups == 4 || bytes.get(at + 1) == Some(&b':') {
-                return &address[..at];
-            }
+/// What counts as one client: an IPv4 address, or the /64 that an IPv6 client has to itself, whose
+/// addresses need not all leave out the same zeros. (The standard library's reader and writer of
+/// addresses would be the largest part of all this.)
+fn network(address: &str) -> String {
+    let mut groups = match address.contains(':') {
+        true => ["0"; 8],
+        false => return address.to_owned(),
+    };
+    let (head, tail) = address.split_once("::").unwrap_or((address, ""));
+    for (group, given) in groups.iter_mut().zip(head.split(':')) {
+        if !given.is_empty() {
+            *group = given;
         }
     }
-    address
+    for (group, given) in groups.iter_mut().rev().zip(tail.rsplit(':')) {
+        if !given.is_empty() {
+            *group = given;
+        }
+    }
+    groups[..4].join(":")
 }
 
 /// Whether an address is of no public network.
@@ -86,12 +86,12 @@ fn is_private(address: &str) -> bool {
 ///
 /// # Errors
 /// `RATE_LIMIT_EXCEEDED`.
-pub async fn admit(x: &Exchange, job: &JobId, when: When) -> Result<(), ApiError> {
+pub async fn admit(x: &Exchange, job: &JobId) -> Result<(), ApiError> {
     let Some(client) = counted(x) else {
         return Ok(());
     };
     let limits = &x.config.settings.limits;
-    let admitted = clients::admit(&x.spin, limits, &client, job, when).await;
+    let admitted = clients::admit(&x.spin, limits, &client, job).await;
     match admitted.unwrap_or(true) {
         true => Ok(()),
         false => Err(ApiError::rate_limited(PATIENCE)),

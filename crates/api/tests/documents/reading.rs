@@ -5,7 +5,7 @@ use std::time::Duration;
 use api::sse::Spelling;
 use api::ws::Schema;
 use futures::FutureExt;
-use job::clients::{When, admit};
+use job::clients::admit;
 use job::effects::{
     Clock, Costs, Entropy, Http, HttpError, Log, Request, Response, Store, StoreError,
 };
@@ -92,7 +92,7 @@ async fn tell(world: &World<'_>) {
     let _ = sweep::has_room(world, &settings).await;
     let keyring = Keyring::new(b"secret");
     let client = keyring.client("192.0.2.1");
-    let _ = admit(world, &settings.limits, &client, &id, When::Now).await;
+    let _ = admit(world, &settings.limits, &client, &id).await;
     if let Some(Ok(mut state)) = world
         .documents
         .get(8)
