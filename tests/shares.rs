@@ -4,7 +4,7 @@
 
 mod app;
 
-use app::http::Request;
+use app::http::{Request, Stalled};
 use app::sse::{Frame, Stream};
 use app::{App, Job, Setup, eventually};
 use serde_json::json;
@@ -105,19 +105,101 @@ fn beyond_the_streams_of_one_job_or_in_all_a_client_polls() {
 #[test]
 fn beyond_the_cap_a_job_is_made_and_its_stream_says_when_to_come_back() {
     let app = waiting(Setup::new().argument("--max-streams=1"));
-    let request = || enrich(&app).header("accept", "text/event-stream");
-    let mut open = Stream::open(request());
+    let request = |accept| enrich(&app).header("accept", accept);
+    let mut open = Stream::open(request("text/event-stream"));
     assert_eq!(open.frame(), Some(Frame::Retry(5000)));
-    let mut stream = Stream::open(request());
-    let frames: Vec<Frame> = std::iter::from_fn(|| stream.frame()).collect();
-    assert!(!stream.is_finished());
-    assert_eq!(frames.last(), Some(&Frame::Retry(2000)));
-    let accepted = frames.iter().find_map(|frame| match frame {
-        Frame::Accepted(data) => Some(Job::of(data)),
-        _ => None,
-    });
-    let job = accepted.unwrap_or_else(|| panic!("{frames:?}"));
-    assert_eq!(app.get(&job.status_url).status(), 200);
+    for accept in ["text/event-stream"; 2] {
+        let mut stream = Stream::open(request(accept));
+        let frames: Vec<Frame> = std::iter::from_fn(|| stream.frame()).collect();
+        assert!(!stream.is_finished());
+        assert_eq!(frames.last(), Some(&Frame::Retry(2000)));
+        let accepted = frames.iter().find_map(|frame| match frame {
+            Frame::Accepted(data) => Some(Job::of(data)),
+            _ => None,
+        });
+        let job = accepted.unwrap_or_else(|| panic!("{frames:?}"));
+        assert_eq!(app.get(&job.status_url).status(), 200);
+    }
+}
+
+/// What the edge asks for a socket on this job.
+fn fed(app: &App, job: &Job) -> Request {
+    let query = format!("jobId={}&token={}", job.id, job.token);
+    app.request("GET", &format!("/ws/session?{query}"))
+        .header("accept", "text/event-stream")
+}
+
+#[test]
+fn what_feeds_sockets_is_for_the_edge_alone() {
+    let app = waiting(Setup::new().variable("edge_secret", "of-the-test"));
+    let job = Job::of(&enrich(&app).send().data(202));
+    for request in [
+        fed(&app, &job),
+        fed(&app, &job).header("x-edge-secret", "of-nobody"),
+        fed(&app, &job).header("x-stream-budget", "0"),
+        app.request("GET", "/ws/session?jobId=not-there-yet"),
+        app.request("POST", &format!("/ws/session?jobId={}", job.id))
+            .json(&json!({"type": "ready"})),
+    ] {
+        request.send().error(404, "NOT_FOUND");
+    }
+    let known = fed(&app, &job).header("x-edge-secret", "of-the-test");
+    assert_eq!(known.open().0.status, 200);
+}
+
+#[test]
+fn beyond_the_cap_another_edge_is_told_to_wait() {
+    let setup = Setup::new().variable("edge_secret", "of-the-test");
+    let app = waiting(setup.argument("--max-streams=1"));
+    let job = Job::of(&enrich(&app).send().data(202));
+    let mut open = app.stream(&job.sse_url);
+    assert_open(&mut open);
+    let unasked = format!("/ws/session?jobId={}&token={}", job.id, job.token);
+    for request in [fed(&app, &job), app.request("GET", &unasked)] {
+        let refused = request.header("x-edge-secret", "of-the-test").send();
+        refused.error(503, "SERVICE_BUSY");
+    }
+}
+
+/// A library whose upload stands still after its first megabyte.
+fn stalled(app: &App) -> Stalled {
+    let csv = b"title,author\n".repeat(80_000);
+    let length = csv.len() * 2;
+    let request = app.request("POST", "/api/v2/imports");
+    request.body("text/csv", csv).stall(length)
+}
+
+#[test]
+fn an_upload_counts_from_its_beginning() {
+    let app = waiting(Setup::new().tuning("max_jobs_per_client=2"));
+    // One after the other: of two at the same moment one may be forgotten.
+    let _first = stalled(&app);
+    eventually("the first is being received", || app.uploads() == 1);
+    let _second = stalled(&app);
+    eventually("the second is being received", || app.uploads() == 2);
+    let upload = app.request("POST", "/api/v2/imports");
+    let upload = upload.form("file", "a.csv", &stand_ins::library(3));
+    upload.send().error(429, "RATE_LIMIT_EXCEEDED");
+    enrich(&app).send().error(429, "RATE_LIMIT_EXCEEDED");
+}
+
+#[test]
+fn a_proxy_stands_for_many_clients() {
+    let setup = Setup::new()
+        .variable("profile", "fermyon-cloud")
+        .tuning("max_keys=0");
+    let app = waiting(setup.variable("edge_secret", "of-the-test"));
+    let of = |client: &str| {
+        let request = enrich(&app).header("x-edge-client", client);
+        request.header("x-edge-secret", "of-the-test").send()
+    };
+    for _ in 0..21 {
+        of("10.0.0.1").data(202);
+    }
+    for _ in 0..20 {
+        of("192.0.2.1").data(202);
+    }
+    of("192.0.2.1").error(429, "RATE_LIMIT_EXCEEDED");
 }
 
 #[test]
@@ -158,7 +240,7 @@ fn one_client_has_so_many_jobs_under_way() {
     };
     of("2001:db8::1").data(202);
     of("2001:db8::2").data(202);
-    of("2001:db8::3").error(429, "RATE_LIMIT_EXCEEDED");
+    of("2001:db8:0:0:3::1").error(429, "RATE_LIMIT_EXCEEDED");
     of("2001:db8:0:1::1").data(202);
 
     let cancel = app.request("DELETE", &first.status_url);

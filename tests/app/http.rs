@@ -88,6 +88,14 @@ impl Request {
         stream.write_all(&self.body).unwrap();
     }
 
+    /// Announces a body of `length` bytes, sends what there is of it, and stays.
+    pub fn stall(self, length: usize) -> Stalled {
+        assert!(self.body.len() < length);
+        let mut stream = self.connect_with(Some(length)).unwrap();
+        stream.write_all(&self.body).unwrap();
+        Stalled(stream)
+    }
+
     fn connect_with(&self, length: Option<usize>) -> std::io::Result<TcpStream> {
         let mut stream = TcpStream::connect(self.address)?;
         stream.set_read_timeout(Some(PATIENCE))?;
@@ -95,6 +103,16 @@ impl Request {
         let length = length.map_or_else(String::new, |n| format!("content-length: {n}\r\n"));
         stream.write_all(format!("{}{length}\r\n", self.head).as_bytes())?;
         Ok(stream)
+    }
+}
+
+/// A request whose body stands still.
+pub struct Stalled(TcpStream);
+
+impl Stalled {
+    /// The answer that comes all the same.
+    pub fn answer(self) -> Response {
+        Response::of(read_head(self.0).expect("an answer comes"))
     }
 }
 
