@@ -232,6 +232,72 @@ mod tests {
         assert_eq!(store.get("default", "theirs").await.unwrap().unwrap(), b"2");
     }
 
+    #[tokio::test]
+    async fn what_does_not_fit_is_an_error_until_it_does() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Sqlite::open(&dir.path().join("kv.db")).unwrap();
+        store.set("default", "small", b"1".to_vec()).await.unwrap();
+        let limit = |pages: u32| {
+            let writer = store.writer.lock().unwrap();
+            writer
+                .query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))
+                .unwrap();
+        };
+        limit(1);
+        for bytes in [SMALL, SMALL * 10] {
+            let full = store.set("default", "large", vec![7; bytes]).await;
+            assert_eq!(
+                full,
+                Err(KvError::Other("database or disk is full".to_owned()))
+            );
+            assert_eq!(store.get("default", "large").await, Ok(None));
+        }
+        assert_eq!(store.get("default", "small").await, Ok(Some(b"1".to_vec())));
+        store.delete("default", "small").await.unwrap();
+        limit(u32::MAX);
+        let large = vec![7; SMALL * 10];
+        store.set("default", "large", large.clone()).await.unwrap();
+        assert_eq!(store.get("default", "large").await, Ok(Some(large)));
+    }
+
+    #[tokio::test]
+    async fn a_file_that_somebody_else_has_locked_can_be_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("kv.db");
+        let store = Sqlite::open(&path).unwrap();
+        store.set("default", "key", b"1".to_vec()).await.unwrap();
+        let other = Connection::open(&path).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let locked = store.set("default", "key", b"2".to_vec()).await;
+        assert_eq!(locked, Err(KvError::Other("database is locked".to_owned())));
+        assert_eq!(store.get("default", "key").await, Ok(Some(b"1".to_vec())));
+        other.execute_batch("COMMIT").unwrap();
+        store.set("default", "key", b"3".to_vec()).await.unwrap();
+        assert_eq!(store.get("default", "key").await, Ok(Some(b"3".to_vec())));
+    }
+
+    /// The error is that of a file without a right to write, which an administrator never sees.
+    #[tokio::test]
+    async fn a_file_that_may_only_be_read_is_an_error_of_writes_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Sqlite::open(&dir.path().join("kv.db")).unwrap();
+        store.set("default", "key", b"1".to_vec()).await.unwrap();
+        let may_write = |may: bool| {
+            let writer = store.writer.lock().unwrap();
+            writer.pragma_update(None, "query_only", !may).unwrap();
+        };
+        may_write(false);
+        let refused = store.set("default", "key", b"2".to_vec()).await;
+        assert!(
+            matches!(&refused, Err(KvError::Other(message)) if message.contains("readonly")),
+            "{refused:?}"
+        );
+        assert_eq!(store.get("default", "key").await, Ok(Some(b"1".to_vec())));
+        may_write(true);
+        store.delete("default", "key").await.unwrap();
+        assert_eq!(store.get("default", "key").await, Ok(None));
+    }
+
     #[test]
     fn a_file_that_cannot_be_opened_is_an_error() {
         let dir = tempfile::tempdir().unwrap();
