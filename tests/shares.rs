@@ -92,6 +92,8 @@ fn beyond_the_streams_of_one_job_or_in_all_a_client_polls() {
         let mut open = app.stream(&one.sse_url);
         assert_open(&mut open);
         assert_over_the_cap(app.stream(&one.sse_url));
+        // However it is asked for.
+        assert_over_the_cap(app.stream(&format!("{}?books=1&x=2", one.sse_url)));
         let mut second = app.stream(&other.sse_url);
         if is_of_job {
             assert_open(&mut second);
@@ -108,7 +110,7 @@ fn beyond_the_cap_a_job_is_made_and_its_stream_says_when_to_come_back() {
     let request = |accept| enrich(&app).header("accept", accept);
     let mut open = Stream::open(request("text/event-stream"));
     assert_eq!(open.frame(), Some(Frame::Retry(5000)));
-    for accept in ["text/event-stream"; 2] {
+    for accept in ["text/event-stream", "\u{e9}, text/event-stream"] {
         let mut stream = Stream::open(request(accept));
         let frames: Vec<Frame> = std::iter::from_fn(|| stream.frame()).collect();
         assert!(!stream.is_finished());
@@ -163,9 +165,12 @@ fn beyond_the_cap_another_edge_is_told_to_wait() {
 
 /// A library whose upload stands still after its first megabyte.
 fn stalled(app: &App) -> Stalled {
+    stalled_of(app.request("POST", "/api/v2/imports"))
+}
+
+fn stalled_of(request: Request) -> Stalled {
     let csv = b"title,author\n".repeat(80_000);
     let length = csv.len() * 2;
-    let request = app.request("POST", "/api/v2/imports");
     request.body("text/csv", csv).stall(length)
 }
 
@@ -181,6 +186,35 @@ fn an_upload_counts_from_its_beginning() {
     let upload = upload.form("file", "a.csv", &stand_ins::library(3));
     upload.send().error(429, "RATE_LIMIT_EXCEEDED");
     enrich(&app).send().error(429, "RATE_LIMIT_EXCEEDED");
+}
+
+#[test]
+fn an_upload_that_stands_still_is_broken_off() {
+    let app = Setup::new().argument("--idle-timeout=300ms").start();
+    stalled(&app).answer().error(400, "INVALID_REQUEST");
+    assert_eq!(app.job_keys(), [""; 0]);
+}
+
+#[test]
+fn one_client_has_so_many_requests_under_way() {
+    let setup = Setup::new().variable("edge_secret", "of-the-test");
+    // A fifth of the instances for one client.
+    let app = setup.argument("--max-instances=10").start();
+    let of = |request: Request, client: &str| {
+        let request = request.header("x-edge-secret", "of-the-test");
+        request.header("x-edge-client", client)
+    };
+    let health = |client: &str| of(app.request("GET", "/health"), client).send();
+    let upload = || stalled_of(of(app.request("POST", "/api/v2/imports"), "192.0.2.1"));
+    let open = [upload(), upload()];
+    eventually("both are under way", || health("192.0.2.1").status() == 429);
+    health("192.0.2.1").error(429, "RATE_LIMIT_EXCEEDED");
+    assert_eq!(health("192.0.2.2").status(), 200);
+    assert_eq!(health("10.0.0.1").status(), 200);
+    drop(open);
+    eventually("there is room again", || {
+        health("192.0.2.1").status() == 200
+    });
 }
 
 #[test]

@@ -62,8 +62,8 @@ pub fn busy(message: &str) -> Response<Body> {
     refuse(StatusCode::SERVICE_UNAVAILABLE, "SERVICE_BUSY", message)
 }
 
-/// Too many at the same time, of one client.
-pub(crate) fn too_many(message: &str) -> Response<Body> {
+/// The answer when there are too many of something at the same time, of one client: 429.
+pub fn too_many(message: &str) -> Response<Body> {
     refuse(
         StatusCode::TOO_MANY_REQUESTS,
         "RATE_LIMIT_EXCEEDED",

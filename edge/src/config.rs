@@ -36,6 +36,9 @@ pub struct Limits {
     pub connections: usize,
     /// Client connections of one address.
     pub connections_per_address: usize,
+    /// Proxied requests of one address that are not over, those with a place among the event streams not counted. Each may hold an instance
+    /// of the application.
+    pub requests_per_address: usize,
     /// WebSockets.
     pub sockets: usize,
     /// WebSockets of one address.
@@ -52,7 +55,7 @@ pub struct Limits {
     pub streams: usize,
     /// Proxied event streams of one address.
     pub streams_per_address: usize,
-    /// Proxied event streams of one path and query.
+    /// Proxied event streams of one path, that is of one job.
     pub streams_per_target: usize,
     /// Bytes in one request body.
     pub body_bytes: usize,
@@ -65,6 +68,7 @@ impl Default for Limits {
         Self {
             connections: 32_768,
             connections_per_address: 1_024,
+            requests_per_address: 512,
             sockets: 20_000,
             sockets_per_address: 512,
             message_bytes: 64 * 1024,

@@ -36,7 +36,7 @@ mod sse;
 mod tls;
 mod upstream;
 
-pub use answer::busy;
+pub use answer::{busy, too_many};
 pub use config::{Config, Limits, Times};
 pub use tls::tls;
 pub use upstream::{Body, BodyError, BoxError, HttpUpstream, Upstream, UpstreamError};

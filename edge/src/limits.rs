@@ -1,5 +1,6 @@
 //! Counting what is open, in all and for each key, with permits that count themselves down.
 
+use http::Uri;
 use std::{
     collections::HashMap,
     hash::Hash,
@@ -13,6 +14,15 @@ pub fn address_key(address: IpAddr) -> IpAddr {
         IpAddr::V4(v4) => IpAddr::V4(v4),
         IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from(u128::from(v6) & !u128::from(u64::MAX))),
     }
+}
+
+/// What a stream is about, for a limit on streams of the same: its path, and the value of `jobIds` where one path stands for several jobs.
+/// Whatever else a query says makes it no other stream.
+pub fn stream_target(uri: &Uri) -> String {
+    let mut query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+    let jobs = query.find(|(name, _)| name == "jobIds");
+    let jobs = jobs.map_or_else(String::new, |(_, jobs)| format!("?{jobs}"));
+    format!("{}{jobs}", uri.path())
 }
 
 /// Which limit was met.
@@ -105,6 +115,18 @@ mod tests {
         assert!(limiter.acquire("a", 2).is_ok());
         drop((a2, b));
         assert!(limiter.counts.lock().unwrap().by_key.is_empty());
+    }
+
+    #[test]
+    fn a_stream_is_the_same_however_it_is_asked_for() {
+        let target = |uri: &str| stream_target(&uri.parse().unwrap());
+        assert_eq!(target("/a/stream"), target("/a/stream?books=1&x=2"));
+        assert_ne!(target("/a/stream"), target("/b/stream"));
+        assert_eq!(
+            target("/stream?jobIds=a,b"),
+            target("/stream?x=1&jobIds=%61%2cb&jobIds=c")
+        );
+        assert_ne!(target("/stream?jobIds=a"), target("/stream?jobIds=b"));
     }
 
     #[test]

@@ -44,9 +44,12 @@ struct Arguments {
     /// Event streams open at the same time, of one address
     #[arg(long, default_value_t = edge::Limits::default().streams_per_address)]
     max_streams_per_address: usize,
-    /// Event streams open at the same time, of one path and query: of one job
+    /// Event streams open at the same time, of one path: of one job
     #[arg(long, default_value_t = edge::Limits::default().streams_per_target)]
     max_streams_per_job: usize,
+    /// Other requests under way at the same time, of one address
+    #[arg(long, default_value_t = edge::Limits::default().requests_per_address)]
+    max_requests_per_address: usize,
 }
 
 /// Done on the first interrupt or termination signal.
@@ -93,6 +96,7 @@ async fn main() -> anyhow::Result<()> {
     config.limits.streams = arguments.max_streams;
     config.limits.streams_per_address = arguments.max_streams_per_address;
     config.limits.streams_per_target = arguments.max_streams_per_job;
+    config.limits.requests_per_address = arguments.max_requests_per_address;
     let tls = match (&arguments.tls_cert, &arguments.tls_key) {
         (Some(certificate), Some(key)) => {
             Some(edge::tls(certificate, key).context("the TLS certificate")?)

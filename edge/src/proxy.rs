@@ -5,9 +5,10 @@ use crate::{
     body::{Activity, Watched},
     config::{Limits, Times},
     headers::{self, Client, STREAM_BUDGET},
-    limits::{Limiter, Permit, address_key},
+    limits::{Limiter, Permit, address_key, stream_target},
     mend::{Mender, is_mendable},
     metrics::{Metrics, Status},
+    sse::is_event_stream,
     upstream::{Body, BodyError, BoxError, Upstream},
 };
 use http::{
@@ -25,11 +26,21 @@ pub(crate) struct Proxy {
     limits: Limits,
     times: Times,
     metrics: Arc<Metrics>,
+    requests_by_address: Limiter<IpAddr>,
     streams_by_address: Limiter<IpAddr>,
     streams_by_target: Limiter<String>,
 }
 
-type StreamPermit = (Permit<IpAddr>, Permit<String>);
+type StreamPermit = (Permit<IpAddr>, Option<Permit<String>>);
+
+/// A body that has its permit as long as it is there.
+fn held(body: Body, permit: impl Send + 'static) -> Body {
+    body.map_err(move |error| {
+        let _held = &permit;
+        error
+    })
+    .boxed_unsync()
+}
 
 /// What is wrong with a request's head, if anything.
 fn objection(parts: &Parts) -> Option<Response<Body>> {
@@ -69,12 +80,14 @@ fn is_too_large(error: &BoxError) -> bool {
     false
 }
 
+/// Whether the answer may be an event stream: a request that makes something can ask to follow it.
 fn accepts_event_stream(parts: &Parts) -> bool {
-    parts.method == Method::GET
+    matches!(parts.method, Method::GET | Method::POST)
         && parts.headers.get_all(header::ACCEPT).iter().any(|value| {
-            value
-                .to_str()
-                .is_ok_and(|value| value.to_ascii_lowercase().contains("text/event-stream"))
+            // An application may read what is no ASCII, so this must, too.
+            String::from_utf8_lossy(value.as_bytes())
+                .to_ascii_lowercase()
+                .contains("text/event-stream")
         })
 }
 
@@ -93,6 +106,7 @@ impl Proxy {
             limits,
             times,
             metrics,
+            requests_by_address: Limiter::new(usize::MAX),
             streams_by_address: Limiter::new(streams),
             streams_by_target: Limiter::new(streams),
         }
@@ -133,6 +147,12 @@ impl Proxy {
         if let Some(refusal) = objection(&parts) {
             return refusal;
         }
+        let Ok(in_flight) = self.requests_by_address.acquire(
+            address_key(client.address),
+            self.limits.requests_per_address,
+        ) else {
+            return answer::too_many("too many requests of this address at the same time");
+        };
         if http_body::Body::size_hint(&body).lower() > self.limits.body_bytes as u64 {
             return self.too_large();
         }
@@ -158,7 +178,7 @@ impl Proxy {
 
         let mut permit = None;
         if accepts_event_stream(&parts) {
-            permit = self.stream_permit(&parts.uri, client);
+            permit = self.stream_permit(&parts, client);
             if permit.is_none() {
                 self.deny_budget(&mut parts);
             }
@@ -176,9 +196,10 @@ impl Proxy {
             Ok(response) => response,
             Err(refusal) => return refusal,
         };
-        if is_mendable(&parts.method, &response) && permit.is_none() && !is_over_budget {
+        let is_unasked = parts.method == Method::GET && is_event_stream(response.headers());
+        if is_unasked && permit.is_none() && !is_over_budget {
             // A stream that was not asked for as one.
-            permit = self.stream_permit(&parts.uri, client);
+            permit = self.stream_permit(&parts, client);
             if permit.is_none() {
                 self.deny_budget(&mut parts);
                 let again = Request::from_parts(
@@ -191,10 +212,10 @@ impl Proxy {
                 };
             }
         }
-        if let Some(permit) = permit
-            && is_mendable(&parts.method, &response)
-        {
-            let mender = Mender {
+        let permit = permit.filter(|_| is_event_stream(response.headers()));
+        let silence = self.times.response_body;
+        response = match permit {
+            Some(permit) if is_mendable(&parts.method, &response) => Mender {
                 upstream: self.upstream.clone(),
                 uri: parts.uri,
                 headers: parts.headers,
@@ -202,13 +223,17 @@ impl Proxy {
                 max_event: self.limits.event_bytes,
                 metrics: self.metrics.clone(),
                 shutdown: shutdown.clone(),
-            };
-            response = mender.mend(response, permit);
-        } else {
-            let silence = self.times.response_body;
-            response =
-                response.map(|body| Watched::new(body, silence, Activity::now()).boxed_unsync());
-        }
+            }
+            .mend(response, permit),
+            Some(permit) => response.map(|body| {
+                let body = Watched::new(body, silence, Activity::now()).boxed_unsync();
+                held(body, permit)
+            }),
+            None => response.map(|body| {
+                let body = Watched::new(body, silence, Activity::now()).boxed_unsync();
+                held(body, in_flight)
+            }),
+        };
         headers::clean_response(response.headers_mut());
         response
     }
@@ -230,15 +255,20 @@ impl Proxy {
         }
     }
 
-    fn stream_permit(&self, uri: &Uri, client: &Client) -> Option<StreamPermit> {
+    /// Room for one more stream. What a `POST` streams may be new with each, so only what a `GET` asks for has a target.
+    fn stream_permit(&self, parts: &Parts, client: &Client) -> Option<StreamPermit> {
         let by_address = self
             .streams_by_address
             .acquire(address_key(client.address), self.limits.streams_per_address)
             .ok()?;
-        let by_target = self
-            .streams_by_target
-            .acquire(uri.to_string(), self.limits.streams_per_target)
-            .ok()?;
+        let by_target = match parts.method == Method::GET {
+            true => Some(
+                self.streams_by_target
+                    .acquire(stream_target(&parts.uri), self.limits.streams_per_target)
+                    .ok()?,
+            ),
+            false => None,
+        };
         Some((by_address, by_target))
     }
 
@@ -288,13 +318,9 @@ mod tests {
             status(Request::connect("a:1").header("host", "a")),
             Some(StatusCode::METHOD_NOT_ALLOWED)
         );
-        assert!(accepts_event_stream(
-            &get()
-                .header("accept", "Text/Event-Stream")
-                .body(())
-                .unwrap()
-                .into_parts()
-                .0
-        ));
+        for accept in ["Text/Event-Stream", "\u{e9}, text/event-stream"] {
+            let request = get().header("accept", accept.as_bytes()).body(());
+            assert!(accepts_event_stream(&request.unwrap().into_parts().0));
+        }
     }
 }

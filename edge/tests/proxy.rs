@@ -401,3 +401,21 @@ async fn connections_are_limited_per_address() {
         "200"
     );
 }
+
+#[tokio::test]
+async fn requests_under_way_are_limited_per_address() {
+    let app = App::start().await;
+    let mut config = config();
+    config.limits.requests_per_address = 1;
+    let edge = Served::start(config, &app).await;
+    let mut first = TcpStream::connect(edge.address).await.unwrap();
+    first
+        .write_all(b"GET /hang HTTP/1.1\r\nHost: x\r\n\r\n")
+        .await
+        .unwrap();
+    until(|| !app.world.seen(&Method::GET, "/hang").is_empty()).await;
+    let request = b"GET /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    assert_eq!(status(&edge.raw(request).await), "429");
+    drop(first);
+    within(async { while status(&edge.raw(request).await) != "200" {} }).await;
+}

@@ -5,7 +5,7 @@
 mod support;
 
 use bytes::Bytes;
-use http::Request;
+use http::{Request, request::Builder};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
@@ -21,12 +21,16 @@ struct Reader {
 
 impl Reader {
     async fn open(edge: &Served, target: &str, headers: &[(&str, &str)]) -> Self {
+        Self::ask(edge, Request::get(target), headers).await
+    }
+
+    async fn ask(edge: &Served, request: Builder, headers: &[(&str, &str)]) -> Self {
         let stream = TcpStream::connect(edge.address).await.unwrap();
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
             .await
             .unwrap();
         tokio::spawn(connection);
-        let mut request = Request::get(target).header("host", "x");
+        let mut request = request.header("host", "x");
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -272,6 +276,32 @@ async fn over_the_cap_a_stream_has_no_budget() {
             (now + &event(2, "completed", "2"), true)
         );
     }
+}
+
+#[tokio::test]
+async fn streams_that_answer_a_post_count() {
+    let app = App::start().await;
+    let mut config = config();
+    config.limits.streams_per_address = 1;
+    let edge = Served::start(config, &app).await;
+    app.world.topic("a").say("processing", "now");
+    let now = format!("retry: 5000\n\n{}", event(1, "processing", "now"));
+    let post = || {
+        let accept = [("accept", "\u{e9}, text/event-stream")];
+        let edge = &edge;
+        async move { Reader::ask(edge, Request::post("/events/a"), &accept).await }
+    };
+    let mut open = post().await;
+    assert_eq!(open.text().await, "retry: 5000\n\n");
+    assert_eq!(post().await.rest().await, (now.clone(), true));
+    let mut other = Reader::open(&edge, "/events/a", &[]).await;
+    assert_eq!(other.rest().await, (now, true));
+    drop(open);
+    until(|| app.world.streams.load(SeqCst) == 0).await;
+    let mut again = post().await;
+    app.world.topic("a").say("completed", "2");
+    let (text, is_clean) = again.rest().await;
+    assert!(text.ends_with(&event(2, "completed", "2")) && is_clean);
 }
 
 #[tokio::test]

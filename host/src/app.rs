@@ -49,6 +49,8 @@ pub struct Settings {
     pub max_instances: u32,
     /// How many event streams there may be at a time.
     pub streams: StreamLimits,
+    /// How long a request's body may stand still while it is waited for.
+    pub idle: Duration,
     /// Whether the keys there are get counted, which takes memory for each, and faults can come later.
     pub is_observed: bool,
 }
@@ -60,6 +62,7 @@ impl Default for Settings {
             fault: FaultPlan::default(),
             max_instances: 1_000,
             streams: StreamLimits::of(1_000),
+            idle: Duration::from_secs(30),
             is_observed: false,
         }
     }
@@ -152,7 +155,12 @@ impl App {
             counters,
             room: Arc::new(Semaphore::new(settings.max_instances as usize)),
             max_instances: settings.max_instances,
-            streams: Streams::new(settings.streams, crate::edge::secret(variables).as_deref()),
+            streams: Streams::new(
+                settings.streams,
+                settings.max_instances,
+                settings.idle,
+                crate::edge::secret(variables).as_deref(),
+            ),
             address: OnceLock::new(),
         }))
     }

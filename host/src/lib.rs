@@ -20,6 +20,7 @@ pub mod limits;
 pub mod logs;
 pub mod manifest;
 mod outbound;
+mod patience;
 pub mod routes;
 pub mod server;
 pub mod streams;

@@ -112,9 +112,12 @@ struct Up {
     /// of no public network, proxies most likely, may have all
     #[arg(long)]
     max_streams_per_address: Option<usize>,
-    /// How many event streams one path and query may have, that is one job. As with --max-streams-per-address if not given
+    /// How many event streams one path may have, that is one job. As with --max-streams-per-address if not given
     #[arg(long)]
     max_streams_per_job: Option<usize>,
+    /// How long a request's body may stand still before it is cut
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = humantime::parse_duration)]
+    idle_timeout: Duration,
 }
 
 /// Where data is kept.
@@ -269,6 +272,7 @@ async fn serve(
             per_address: up.max_streams_per_address,
             per_target: up.max_streams_per_job,
         },
+        idle: up.idle_timeout,
         is_observed: up.admin.is_some(),
     };
     let app = App::load(&manifest, &variables, store, &state_dir, settings).await?;

@@ -9,6 +9,8 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+#[cfg(target_os = "linux")]
+use socket2::SockRef;
 use tokio::net::TcpListener;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -19,6 +21,10 @@ use crate::edge::Sockets;
 
 /// How long a client may take for a request's head; also how long an idle connection is kept.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long a client may take nothing of what it is sent: as long as a socket may be silent.
+#[cfg(target_os = "linux")]
+const READER_PATIENCE: Duration = Duration::from_secs(75);
 
 /// What a request's head may have, at most; more is answered 431.
 const LARGEST_HEAD: usize = 64 * 1024;
@@ -56,6 +62,9 @@ pub async fn serve(
         };
         // Events are small and must not wait for more.
         let _ = stream.set_nodelay(true);
+        // Who takes nothing of what he is sent holds an instance: the kernel drops him.
+        #[cfg(target_os = "linux")]
+        let _ = SockRef::from(&stream).set_tcp_user_timeout(Some(READER_PATIENCE));
         let (app, sockets) = (app.clone(), sockets.clone());
         let service = service_fn(move |request| {
             let (app, sockets) = (app.clone(), sockets.clone());

@@ -5,20 +5,19 @@
 //! state and ends, and a browser's `EventSource` becomes a poller.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
-use edge::limits::{Limiter, Permit, address_key};
+use edge::limits::{Limiter, Permit, address_key, stream_target};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, header};
-use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
 use sha2::{Digest, Sha256};
 use wasmtime_wasi_http::{Error, WasiBody};
 
 use crate::app::App;
+use crate::patience::Patient;
 
 const STREAM_BUDGET: HeaderName = HeaderName::from_static("x-stream-budget");
 const EDGE_SECRET: HeaderName = HeaderName::from_static("x-edge-secret");
@@ -32,7 +31,7 @@ pub struct StreamLimits {
     /// Event streams of one client address. Not given: two thirds of all, and all for an address of no public network,
     /// which is most likely a proxy that stands for many.
     pub per_address: Option<usize>,
-    /// Event streams of one path and query, that is of one job. Not given: as of one address.
+    /// Event streams of one path, that is of one job. Not given: as of one address.
     pub per_target: Option<usize>,
 }
 
@@ -62,9 +61,12 @@ fn is_private(address: IpAddr) -> bool {
     }
 }
 
-/// Counts the streams of one application.
+/// Counts the streams of one application, and what else its clients have under way.
 pub(crate) struct Streams {
     limits: StreamLimits,
+    max_instances: usize,
+    idle: Duration,
+    in_flight: Limiter<IpAddr>,
     by_address: Limiter<IpAddr>,
     by_target: Limiter<String>,
     edge_secret: Option<[u8; 32]>,
@@ -76,10 +78,18 @@ struct Room {
 }
 
 impl Streams {
-    /// Whoever shows `edge_secret` is believed who the client is.
-    pub(crate) fn new(limits: StreamLimits, edge_secret: Option<&str>) -> Streams {
+    /// Whoever shows `edge_secret` is believed who the client is. A request's body may stand still for `idle`.
+    pub(crate) fn new(
+        limits: StreamLimits,
+        max_instances: u32,
+        idle: Duration,
+        edge_secret: Option<&str>,
+    ) -> Streams {
         Streams {
             limits,
+            max_instances: max_instances as usize,
+            idle,
+            in_flight: Limiter::new(usize::MAX),
             by_address: Limiter::new(limits.all),
             by_target: Limiter::new(limits.all),
             edge_secret: edge_secret.map(|secret| Sha256::digest(secret).into()),
@@ -131,7 +141,7 @@ impl Streams {
         };
         let response = app.handle(request, EDGE).await;
         Some(match room {
-            Some(room) => response.map(|body| Held { body, _room: room }.boxed_unsync()),
+            Some(room) => held(response, room),
             None => response,
         })
     }
@@ -143,8 +153,22 @@ impl Streams {
         mut request: Request<Incoming>,
         client: SocketAddr,
     ) -> Response<WasiBody> {
-        let (method, target) = (request.method().clone(), request.uri().to_string());
+        let method = request.method().clone();
+        let target = stream_target(request.uri());
         let address = self.address(request.headers(), client.ip());
+        // Slow uploads and slow readers hold instances, too; those of one client must leave room. What turns out to be a
+        // stream with a place among the streams does not count here.
+        let most = match is_private(address) {
+            true => usize::MAX,
+            false => self.max_instances.div_ceil(5),
+        };
+        let Ok(in_flight) = self.in_flight.acquire(address_key(address), most) else {
+            let refusal = edge::too_many("too many requests of this address at the same time");
+            return refusal.map(|body| {
+                body.map_err(|error| Error::InternalError(Some(error.to_string())))
+                    .boxed_unsync()
+            });
+        };
         let is_asked = matches!(method, Method::GET | Method::POST) && asks(request.headers());
         let mut room = None;
         // An edge in front may have refused it already.
@@ -167,9 +191,10 @@ impl Streams {
             again.headers_mut().remove(header::CONTENT_LENGTH);
             again
         });
+        let request = request.map(|body| Patient::new(body, self.idle));
         let mut response = app.handle(request, client).await;
         if !is_stream(response.headers()) {
-            return response;
+            return held(response, in_flight);
         }
         if let Some(mut again) = again.take() {
             // A stream that was not asked for as one.
@@ -180,8 +205,8 @@ impl Streams {
             }
         }
         match room {
-            Some(room) => response.map(|body| Held { body, _room: room }.boxed_unsync()),
-            None => response,
+            Some(room) => held(response, room),
+            None => held(response, in_flight),
         }
     }
 }
@@ -193,8 +218,9 @@ fn refuse(headers: &mut HeaderMap) {
 fn asks(headers: &HeaderMap) -> bool {
     let mut accepted = headers.get_all(header::ACCEPT).iter();
     accepted.any(|value| {
-        let value = value.to_str().unwrap_or_default().to_ascii_lowercase();
-        value.contains("text/event-stream")
+        // The application reads what is no ASCII, too.
+        let value = String::from_utf8_lossy(value.as_bytes());
+        value.to_ascii_lowercase().contains("text/event-stream")
     })
 }
 
@@ -204,28 +230,13 @@ fn is_stream(headers: &HeaderMap) -> bool {
         .is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
 }
 
-/// A body that has its room as long as it is there.
-struct Held {
-    body: WasiBody,
-    _room: Room,
-}
-
-impl Body for Held {
-    type Data = Bytes;
-    type Error = Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
+/// A response whose body has its room as long as it is there.
+fn held(response: Response<WasiBody>, room: impl Send + 'static) -> Response<WasiBody> {
+    response.map(|body| {
+        let body = body.map_err(move |error| {
+            let _held = &room;
+            error
+        });
+        body.boxed_unsync()
+    })
 }

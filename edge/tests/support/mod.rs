@@ -329,7 +329,7 @@ async fn serve(world: Arc<World>, request: Request<Incoming>) -> Response<Body> 
                 answer(200, serde_json::json!([{"text": text}]).to_string())
             }
         },
-        ("GET", path) if path.starts_with("/events/") => {
+        ("GET" | "POST", path) if path.starts_with("/events/") => {
             stream(&world, &seen, &path["/events/".len()..], "completed")
         }
         ("GET", "/hang") => std::future::pending().await,
