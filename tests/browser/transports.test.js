@@ -15,7 +15,8 @@ const WAYS = [
 ];
 
 const openPanel = (page) => page.getByText('Connection', { exact: true }).click();
-const choose = (page, name) => page.locator('.choices label', { hasText: new RegExp(`^${name}:`) }).locator('input').check();
+// A click, not a check: what is refused may be given up before one sees that it was chosen.
+const choose = (page, name) => page.locator('.choices label', { hasText: new RegExp(`^${name}:`) }).locator('input').click();
 const chosen = (page) => page.locator('.choices label', { has: page.locator(':checked') }).textContent();
 const uses = (page, chip) => page.locator('.chip.live', { hasText: new RegExp(`^${chip}$`) }).waitFor();
 
