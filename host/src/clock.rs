@@ -11,6 +11,9 @@ use wasmtime_wasi::p2::{DynPollable, Pollable, subscribe};
 /// The end of a longer wait is waited for exactly; all of it would be dearer.
 const EXACT: Duration = Duration::from_millis(3);
 
+/// Two milliseconds are little of a longer wait: it ends with others of the same millisecond, which is cheaper.
+const SHORT: Duration = Duration::from_millis(20);
+
 pub(crate) struct MonotonicOf;
 
 impl HasData for MonotonicOf {
@@ -48,6 +51,7 @@ impl Monotonic<'_> {
         let until = Instant::now().checked_add(time);
         let wait = self.table.push(Wait {
             until,
+            is_short: time <= SHORT,
             owes_turn: time.is_zero(),
         })?;
         subscribe(self.table, wait)
@@ -57,6 +61,7 @@ impl Monotonic<'_> {
 struct Wait {
     /// `None` is later than can be said.
     until: Option<Instant>,
+    is_short: bool,
     /// Whoever polls in a loop, without waiting, lets others have their turn first.
     owes_turn: bool,
 }
@@ -70,6 +75,9 @@ impl Pollable for Wait {
         let left = || until.saturating_duration_since(Instant::now());
         if std::mem::take(&mut self.owes_turn) {
             tokio::task::yield_now().await;
+        }
+        if !self.is_short {
+            return tokio::time::sleep_until(until.into()).await;
         }
         if left() > EXACT {
             tokio::time::sleep_until((until - EXACT).into()).await;
