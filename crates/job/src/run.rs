@@ -362,8 +362,10 @@ impl<'a, E: Effects> Run<'a, E> {
         let until = self.e.monotonic() + self.settings.write_delay * 2;
         loop {
             self.make_room().await?;
+            // An answer may be slow, and as old as its question.
+            let asked = self.e.monotonic();
             let value = self.get(key).await?;
-            if value.is_some() || self.e.monotonic() >= until {
+            if value.is_some() || asked >= until {
                 return Ok(value);
             }
             self.e.sleep(self.settings.look_max).await;
