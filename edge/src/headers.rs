@@ -6,15 +6,18 @@ use http::{
 };
 use std::net::IpAddr;
 
-pub(crate) const EDGE_SECRET: HeaderName = HeaderName::from_static("x-edge-secret");
-pub(crate) const EDGE_CLIENT: HeaderName = HeaderName::from_static("x-edge-client");
+/// Who shows it is an edge, and is believed.
+pub const EDGE_SECRET: HeaderName = HeaderName::from_static("x-edge-secret");
+/// The client's address.
+pub const EDGE_CLIENT: HeaderName = HeaderName::from_static("x-edge-client");
 pub(crate) const EDGE_PROTOCOL: HeaderName = HeaderName::from_static("x-edge-protocol");
 pub(crate) const EDGE_ORIGIN: HeaderName = HeaderName::from_static("x-edge-origin");
 pub(crate) const EDGE_LABEL: HeaderName = HeaderName::from_static("x-edge-label");
 pub(crate) const EDGE_CAP: HeaderName = HeaderName::from_static("x-edge-cap");
 pub(crate) const EDGE_TERMINAL: HeaderName = HeaderName::from_static("x-edge-terminal");
 pub(crate) const STREAM_KEY: HeaderName = HeaderName::from_static("stream-key");
-pub(crate) const STREAM_BUDGET: HeaderName = HeaderName::from_static("x-stream-budget");
+/// `0` where there is no room for one more stream.
+pub const STREAM_BUDGET: HeaderName = HeaderName::from_static("x-stream-budget");
 pub(crate) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");

@@ -38,6 +38,8 @@ mod upstream;
 
 pub use answer::{busy, too_many};
 pub use config::{Config, Limits, Times};
+pub use headers::{EDGE_CLIENT, EDGE_SECRET, STREAM_BUDGET};
+pub use sse::{accepts_event_stream, is_event_stream};
 pub use tls::tls;
 pub use upstream::{Body, BodyError, BoxError, HttpUpstream, Upstream, UpstreamError};
 

@@ -1,6 +1,8 @@
 //! Counting what is open, in all and for each key, with permits that count themselves down.
 
+use bytes::Bytes;
 use http::Uri;
+use http_body_util::{BodyExt, combinators::UnsyncBoxBody};
 use std::{
     collections::HashMap,
     hash::Hash,
@@ -76,6 +78,18 @@ impl<K: Eq + Hash + Clone> Limiter<K> {
             counts: self.counts.clone(),
         })
     }
+}
+
+/// A body that has its permit as long as it is there.
+pub fn held<E: 'static>(
+    body: UnsyncBoxBody<Bytes, E>,
+    permit: impl Send + 'static,
+) -> UnsyncBoxBody<Bytes, E> {
+    body.map_err(move |error| {
+        let _held = &permit;
+        error
+    })
+    .boxed_unsync()
 }
 
 /// One counted thing; dropping it counts down.

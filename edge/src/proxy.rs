@@ -5,10 +5,10 @@ use crate::{
     body::{Activity, Watched},
     config::{Limits, Times},
     headers::{self, Client, STREAM_BUDGET},
-    limits::{Limiter, Permit, address_key, stream_target},
+    limits::{Limiter, Permit, address_key, held, stream_target},
     mend::{Mender, is_mendable},
     metrics::{Metrics, Status},
-    sse::is_event_stream,
+    sse::{accepts_event_stream, is_event_stream},
     upstream::{Body, BodyError, BoxError, Upstream},
 };
 use http::{
@@ -32,15 +32,6 @@ pub(crate) struct Proxy {
 }
 
 type StreamPermit = (Permit<IpAddr>, Option<Permit<String>>);
-
-/// A body that has its permit as long as it is there.
-fn held(body: Body, permit: impl Send + 'static) -> Body {
-    body.map_err(move |error| {
-        let _held = &permit;
-        error
-    })
-    .boxed_unsync()
-}
 
 /// What is wrong with a request's head, if anything.
 fn objection(parts: &Parts) -> Option<Response<Body>> {
@@ -78,17 +69,6 @@ fn is_too_large(error: &BoxError) -> bool {
         cause = error.source();
     }
     false
-}
-
-/// Whether the answer may be an event stream: a request that makes something can ask to follow it.
-fn accepts_event_stream(parts: &Parts) -> bool {
-    matches!(parts.method, Method::GET | Method::POST)
-        && parts.headers.get_all(header::ACCEPT).iter().any(|value| {
-            // An application may read what is no ASCII, so this must, too.
-            String::from_utf8_lossy(value.as_bytes())
-                .to_ascii_lowercase()
-                .contains("text/event-stream")
-        })
 }
 
 impl Proxy {
@@ -177,7 +157,7 @@ impl Proxy {
         headers::introduce(&mut parts.headers, client, self.secret.as_ref());
 
         let mut permit = None;
-        if accepts_event_stream(&parts) {
+        if accepts_event_stream(&parts.method, &parts.headers) {
             permit = self.stream_permit(&parts, client);
             if permit.is_none() {
                 self.deny_budget(&mut parts);
@@ -320,7 +300,10 @@ mod tests {
         );
         for accept in ["Text/Event-Stream", "\u{e9}, text/event-stream"] {
             let request = get().header("accept", accept.as_bytes()).body(());
-            assert!(accepts_event_stream(&request.unwrap().into_parts().0));
+            assert!(accepts_event_stream(
+                &Method::GET,
+                request.unwrap().headers()
+            ));
         }
     }
 }

@@ -2,13 +2,25 @@
 
 use crate::upstream::Body;
 use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, Method, header};
 use http_body_util::BodyExt;
 use std::{borrow::Cow, time::Duration};
 
+/// Whether the answer to a request may be an event stream: one that makes something can ask to follow it.
+pub fn accepts_event_stream(method: &Method, headers: &HeaderMap) -> bool {
+    matches!(*method, Method::GET | Method::POST)
+        && headers.get_all(header::ACCEPT).iter().any(|value| {
+            // An application may read what is no ASCII, so this must, too.
+            String::from_utf8_lossy(value.as_bytes())
+                .to_ascii_lowercase()
+                .contains("text/event-stream")
+        })
+}
+
 /// Whether a `Content-Type` says event stream.
-pub(crate) fn is_event_stream(headers: &http::HeaderMap) -> bool {
+pub fn is_event_stream(headers: &HeaderMap) -> bool {
     headers
-        .get(http::header::CONTENT_TYPE)
+        .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.split(';').next())
         .is_some_and(|media_type| media_type.trim().eq_ignore_ascii_case("text/event-stream"))

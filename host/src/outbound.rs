@@ -8,13 +8,12 @@ use std::time::{Duration, Instant};
 
 use http::uri::{Authority, Scheme};
 use http::{Request, Response, Uri, header};
-use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use tokio::time::{Sleep, timeout};
+use tokio::time::timeout;
 use tower_service::Service;
 use url::Url;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
@@ -22,6 +21,7 @@ use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 use crate::allowed_hosts::AllowedHosts;
 use crate::app::App;
 use crate::kv::fault::{Dice, Faults};
+use crate::patience::Patient;
 use crate::window::Window;
 
 /// What Spin waits where a component names no time.
@@ -201,8 +201,7 @@ impl WasiHttpHooks for Hooks {
             let options = options.unwrap_or_default();
             let between_bytes = options.between_bytes_timeout.unwrap_or(DEFAULT_TIMEOUT);
             let response = dispatch(&app, &component, &allowed, request, &options).await?;
-            let response =
-                response.map(|body| BetweenBytes::new(body, between_bytes).boxed_unsync());
+            let response = response.map(|body| Patient::new(body, between_bytes).boxed_unsync());
             let done: Box<dyn Future<Output = _> + Send> = Box::new(async { Ok(()) });
             Ok((response, done))
         })
@@ -297,52 +296,4 @@ async fn to_self(
         .await
         .map_err(|_| Error::ConnectionReadTimeout)?
         .map_err(|error| Error::InternalError(Some(error.to_string())))
-}
-
-/// A body that fails when it pauses for too long.
-struct BetweenBytes {
-    body: WasiBody,
-    pause: Duration,
-    deadline: Option<Pin<Box<Sleep>>>,
-}
-
-impl BetweenBytes {
-    fn new(body: WasiBody, pause: Duration) -> BetweenBytes {
-        BetweenBytes {
-            body,
-            pause,
-            deadline: None,
-        }
-    }
-}
-
-impl Body for BetweenBytes {
-    type Data = bytes::Bytes;
-    type Error = Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Self::Data>, Error>>> {
-        let this = &mut *self;
-        if let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(context) {
-            this.deadline = None;
-            return Poll::Ready(frame);
-        }
-        let deadline = this
-            .deadline
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep(this.pause)));
-        deadline
-            .as_mut()
-            .poll(context)
-            .map(|()| Some(Err(Error::ConnectionReadTimeout)))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
 }

@@ -10,8 +10,8 @@ use http_body::{Body, Frame, SizeHint};
 use tokio::time::{Sleep, sleep};
 use wasmtime_wasi_http::Error;
 
-/// A request's body that breaks off when nothing of it has come for some time while it was waited for: its handler
-/// holds an instance.
+/// A body that breaks off when nothing of it has come for some time while it was waited for: a client's, whose handler
+/// holds an instance, or a server's, for which a handler waits.
 pub(crate) struct Patient<B> {
     body: B,
     patience: Duration,

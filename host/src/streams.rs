@@ -9,8 +9,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use edge::limits::{Limiter, Permit, address_key, stream_target};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, header};
+use edge::limits::{Limiter, Permit, address_key, held, stream_target};
+use edge::{EDGE_CLIENT, EDGE_SECRET, STREAM_BUDGET, accepts_event_stream, is_event_stream};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
 use sha2::{Digest, Sha256};
@@ -18,10 +19,6 @@ use wasmtime_wasi_http::{Error, WasiBody};
 
 use crate::app::App;
 use crate::patience::Patient;
-
-const STREAM_BUDGET: HeaderName = HeaderName::from_static("x-stream-budget");
-const EDGE_SECRET: HeaderName = HeaderName::from_static("x-edge-secret");
-const EDGE_CLIENT: HeaderName = HeaderName::from_static("x-edge-client");
 
 /// How many streams may be open at a time. An address is an IPv4 address or an IPv6 /64.
 #[derive(Clone, Copy, Debug)]
@@ -141,7 +138,7 @@ impl Streams {
         };
         let response = app.handle(request, EDGE).await;
         Some(match room {
-            Some(room) => held(response, room),
+            Some(room) => response.map(|body| held(body, room)),
             None => response,
         })
     }
@@ -169,14 +166,13 @@ impl Streams {
                     .boxed_unsync()
             });
         };
-        let is_asked = matches!(method, Method::GET | Method::POST) && asks(request.headers());
         let mut room = None;
         // An edge in front may have refused it already.
         let mut is_refused = request
             .headers()
             .get(STREAM_BUDGET)
             .is_some_and(|budget| budget == "0");
-        if is_asked && !is_refused {
+        if accepts_event_stream(&method, request.headers()) && !is_refused {
             room = self.room(&method, &target, address);
             if room.is_none() {
                 is_refused = true;
@@ -193,8 +189,8 @@ impl Streams {
         });
         let request = request.map(|body| Patient::new(body, self.idle));
         let mut response = app.handle(request, client).await;
-        if !is_stream(response.headers()) {
-            return held(response, in_flight);
+        if !is_event_stream(response.headers()) {
+            return response.map(|body| held(body, in_flight));
         }
         if let Some(mut again) = again.take() {
             // A stream that was not asked for as one.
@@ -205,38 +201,12 @@ impl Streams {
             }
         }
         match room {
-            Some(room) => held(response, room),
-            None => held(response, in_flight),
+            Some(room) => response.map(|body| held(body, room)),
+            None => response.map(|body| held(body, in_flight)),
         }
     }
 }
 
 fn refuse(headers: &mut HeaderMap) {
     headers.insert(STREAM_BUDGET, HeaderValue::from_static("0"));
-}
-
-fn asks(headers: &HeaderMap) -> bool {
-    let mut accepted = headers.get_all(header::ACCEPT).iter();
-    accepted.any(|value| {
-        // The application reads what is no ASCII, too.
-        let value = String::from_utf8_lossy(value.as_bytes());
-        value.to_ascii_lowercase().contains("text/event-stream")
-    })
-}
-
-fn is_stream(headers: &HeaderMap) -> bool {
-    headers
-        .get(header::CONTENT_TYPE)
-        .is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
-}
-
-/// A response whose body has its room as long as it is there.
-fn held(response: Response<WasiBody>, room: impl Send + 'static) -> Response<WasiBody> {
-    response.map(|body| {
-        let body = body.map_err(move |error| {
-            let _held = &room;
-            error
-        });
-        body.boxed_unsync()
-    })
 }
