@@ -17,7 +17,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use wasmtime::component::{HasSelf, Linker, ResourceTable};
-use wasmtime::{Engine, Store, StoreLimits, StoreLimitsBuilder, UpdateDeadline};
+use wasmtime::{Engine, Store, StoreLimits, StoreLimitsBuilder};
 use wasmtime_wasi::p2::bindings::clocks::monotonic_clock;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
@@ -37,6 +37,7 @@ use crate::manifest::{self, Manifest, Route};
 use crate::outbound::{Hooks, Outbound};
 use crate::routes::Router;
 use crate::streams::{StreamLimits, Streams};
+use crate::turns::{Turn, Turns};
 use crate::variables::{self, Variables};
 
 /// How an application is run.
@@ -73,6 +74,7 @@ pub struct App {
     router: Router,
     components: BTreeMap<String, Component>,
     engine: Engine,
+    turns: Arc<Turns>,
     limits: Limits,
     store: Arc<dyn KvBackend>,
     outbound: Outbound,
@@ -147,6 +149,7 @@ impl App {
         Ok(Arc::new(App {
             router,
             components,
+            turns: Arc::new(Turns::of(&engine)?),
             engine,
             store,
             outbound: Outbound::new(settings.limits.outbound_per_hour, faults.clone())?,
@@ -299,6 +302,8 @@ impl App {
         permit: OwnedSemaphorePermit,
     ) -> anyhow::Result<Response<WasiBody>> {
         let mut store = self.instance_store(component);
+        let (turns, turn) = (self.turns.clone(), Turn::default());
+        turns.limit(&mut store, &turn);
         let request = store
             .data_mut()
             .http()
@@ -320,6 +325,7 @@ impl App {
                     .call_handle(&mut store, request, outparam)
                     .await
             };
+            let handling = turns.taken(&turn, handling);
             let result = match limit {
                 None => handling.await.map_err(anyhow::Error::from),
                 Some(limit) => match tokio::time::timeout(limit, handling).await {
@@ -392,14 +398,6 @@ impl App {
         };
         let mut store = Store::new(&self.engine, instance);
         store.limiter(|instance| &mut instance.limits);
-        store.set_epoch_deadline(1);
-        store.epoch_deadline_callback(|_| {
-            // The waker runs after other tasks have had their turn, and time-outs are looked at.
-            Ok(UpdateDeadline::YieldCustom(
-                1,
-                Box::pin(tokio::task::yield_now()),
-            ))
-        });
         store
     }
 }

@@ -3,15 +3,11 @@
 use std::hash::{Hash, Hasher};
 use std::io::Write;
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::Context;
 use sha2::{Digest, Sha256};
 use wasmtime::component::Component;
-use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
-
-/// How long a component computes before others get their turn: events that it has caused wait that long behind it.
-const TURN: Duration = Duration::from_millis(1);
+use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 /// Makes an engine that can hold `instances` instances at a time.
 pub(crate) fn engine(instances: u32) -> anyhow::Result<Engine> {
@@ -23,28 +19,22 @@ pub(crate) fn engine(instances: u32) -> anyhow::Result<Engine> {
         .total_tables(instances.saturating_mul(4))
         .total_stacks(instances)
         .max_memories_per_component(2)
-        .linear_memory_keep_resident(0)
+        // What an instance of ours has touched is zeroed for the next one instead of being given back to the kernel, which
+        // halves the processor time of a short request. It stays with the process, up to this much for each instance
+        // that there ever was at the same time.
+        .linear_memory_keep_resident(128 << 10)
+        .table_keep_resident(64 << 10)
+        .pagemap_scan(Enabled::Auto)
         .max_unused_warm_slots(instances.min(100));
     let pooled = engine_with(InstanceAllocationStrategy::Pooling(pool));
-    let engine = match pooled {
-        Ok(engine) => engine,
+    match pooled {
+        Ok(engine) => Ok(engine),
         // The pool reserves some GiB of address space per instance, which not every machine grants.
         Err(error) => {
             tracing::debug!("no instance pool: {error:#}");
-            engine_with(InstanceAllocationStrategy::OnDemand)?
+            engine_with(InstanceAllocationStrategy::OnDemand)
         }
-    };
-    let ticking = engine.weak();
-    std::thread::Builder::new()
-        .name("epochs".to_owned())
-        .spawn(move || {
-            while let Some(engine) = ticking.upgrade() {
-                engine.increment_epoch();
-                drop(engine);
-                std::thread::sleep(TURN);
-            }
-        })?;
-    Ok(engine)
+    }
 }
 
 fn engine_with(allocation: InstanceAllocationStrategy) -> anyhow::Result<Engine> {

@@ -24,5 +24,6 @@ mod patience;
 pub mod routes;
 pub mod server;
 pub mod streams;
+mod turns;
 pub mod variables;
 mod window;
