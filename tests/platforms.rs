@@ -167,7 +167,7 @@ fn outlive_handlers(platform: &str) {
         .variable("provider_timeout_s", "1")
         .tuning(
             "run_budget=4200 stream_budget=3000 commit_interval=150 wave_items=40 \
-             lease=2500 lease_renew=700 write_delay=350 look_max=200",
+             lease=2500 lease_renew=700 write_delay=350 look_max=200 retry=200",
         )
         .provider_delay(Duration::from_millis(300))
         .start();

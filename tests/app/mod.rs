@@ -154,7 +154,7 @@ fn platform() -> Option<String> {
 /// The clocks of the platforms' profiles, commits and looks ten times as fast. The lease is as long as
 /// a busy machine may take to look at a photo.
 const FASTER: &str = "lease=6000 lease_renew=1500 write_delay=500 cancel_look=100 commit_interval=100 \
-                      look_min=20 look_max=100";
+                      look_min=20 look_max=100 retry=100";
 
 /// How an application is to be run.
 pub struct Setup {

@@ -175,7 +175,7 @@ impl<'a> Telling<'a> {
             if spin.monotonic() >= until {
                 return Err(End::Close(Close::NO_JOB));
             }
-            let pause = spin.sleep(self.settings.look_max);
+            let pause = spin.sleep(self.settings.retry);
             self.writer.unless_gone(pause).await?;
         }
     }

@@ -58,6 +58,6 @@ pub async fn cancel<E: Effects>(
         if e.monotonic() >= until {
             return Ok(Cancellation::Canceling(root));
         }
-        e.sleep(settings.look_max / 4).await;
+        e.sleep(settings.retry / 4).await;
     }
 }

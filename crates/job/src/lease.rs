@@ -182,7 +182,7 @@ impl Lease {
             if e.monotonic() >= until {
                 return problem.map_or(Ok(None), Err);
             }
-            e.sleep(settings.look_max).await;
+            e.sleep(settings.retry).await;
         }
     }
 

@@ -226,7 +226,7 @@ impl<'a, E: Effects> Run<'a, E> {
 
     /// Gives a store that failed a little time; answers its error when there is none.
     async fn wait_after(&self, error: StoreError) -> Result<(), StoreError> {
-        self.e.sleep(self.settings.look_max).await;
+        self.e.sleep(self.settings.retry).await;
         if self.has_room() { Ok(()) } else { Err(error) }
     }
 
@@ -368,7 +368,7 @@ impl<'a, E: Effects> Run<'a, E> {
             if value.is_some() || asked >= until {
                 return Ok(value);
             }
-            self.e.sleep(self.settings.look_max).await;
+            self.e.sleep(self.settings.retry).await;
         }
     }
 

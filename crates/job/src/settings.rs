@@ -27,6 +27,8 @@ pub struct Settings {
     pub look_min: Duration,
     /// How often a watcher looks while nothing is expected.
     pub look_max: Duration,
+    /// The pause before the store is asked again that failed, or does not show yet what it should.
+    pub retry: Duration,
     /// How long one response to a stream may last; `None`: until the job is over.
     pub stream_budget: Option<Duration>,
     /// A stream is never silent for longer.
@@ -123,7 +125,8 @@ impl Settings {
             run_budget: None,
             commit_interval: Duration::from_millis(5),
             look_min: Duration::from_millis(1),
-            look_max: Duration::from_millis(100),
+            look_max: Duration::from_millis(250),
+            retry: Duration::from_millis(100),
             stream_budget: None,
             heartbeat: Duration::from_secs(15),
             stall: Duration::from_secs(300),
@@ -149,6 +152,7 @@ impl Settings {
             commit_interval: Duration::from_secs(1),
             look_min: Duration::from_millis(250),
             look_max: Duration::from_secs(1),
+            retry: Duration::from_secs(1),
             stream_budget: Some(Duration::from_secs(25)),
             limits: Limits {
                 max_body_bytes: 10 << 20,
@@ -165,6 +169,7 @@ impl Settings {
         Self {
             commit_interval: Duration::from_millis(500),
             look_max: Duration::from_millis(500),
+            retry: Duration::from_millis(500),
             max_keys: Some(1_024),
             limits: Limits {
                 // Half of what there is room for.
@@ -226,6 +231,7 @@ impl Settings {
             "commit_interval" => self.commit_interval = time,
             "look_min" => self.look_min = time,
             "look_max" => self.look_max = time,
+            "retry" => self.retry = time,
             "heartbeat" => self.heartbeat = time,
             "stall" => self.stall = time,
             "retention" => self.retention = time,

@@ -68,53 +68,67 @@ impl Look {
 /// The store's.
 pub async fn look<E: Effects>(e: &E, settings: &Settings, id: &JobId) -> Result<Look, StoreError> {
     let root = read_root(e, id).await?;
-    judge(e, settings, root).await
+    Ok(judge(e, settings, root).await?.look)
 }
 
-/// Whether nobody needs to ask if somebody works on a job whose root this is.
-fn is_fresh(root: &Root, now: Time, settings: &Settings) -> bool {
+/// What a look showed.
+struct Judgement {
+    look: Look,
+    /// Until then somebody works on the job, as long as its root stays as it is.
+    holds_until: Time,
+}
+
+impl From<Look> for Judgement {
+    fn from(look: Look) -> Self {
+        Self {
+            look,
+            holds_until: Time::default(),
+        }
+    }
+}
+
+/// Whether what held until then need not be asked again of a job whose root this is. A clock that
+/// has jumped back must not make it hold for longer than a lease can.
+fn holds(until: Time, root: &Root, now: Time, settings: &Settings) -> bool {
     let longest = settings.lease * 2;
-    now < root.fresh_until
-        && (root.stage == Stage::Receiving || root.fresh_until <= now.plus(longest))
+    now < until && (root.stage == Stage::Receiving || until <= now.plus(longest))
 }
 
-/// What a job is whose root is this.
+/// What a job is whose root this is.
 async fn judge<E: Effects>(
     e: &E,
     settings: &Settings,
     root: Option<Root>,
-) -> Result<Look, StoreError> {
+) -> Result<Judgement, StoreError> {
     let Some(root) = root else {
-        return Ok(Look::Missing);
+        return Ok(Look::Missing.into());
     };
     let now = e.now();
+    let outcome = |root: Root| match root.expired(now) {
+        true => Look::Missing,
+        false => Look::Ended(root),
+    };
     if root.stage.is_terminal() {
-        return Ok(if root.expired(now) {
-            Look::Missing
-        } else {
-            Look::Ended(root)
-        });
+        return Ok(outcome(root).into());
     }
-    if is_fresh(&root, now, settings) {
-        return Ok(Look::Running(root));
+    if holds(root.fresh_until, &root, now, settings) {
+        let holds_until = root.fresh_until;
+        let look = Look::Running(root);
+        return Ok(Judgement { look, holds_until });
     }
     if let Some(end) = read_end(e, &root.id).await? {
-        return Ok(if end.expired(now) {
-            Look::Missing
-        } else {
-            Look::Ended(end)
-        });
+        return Ok(outcome(end).into());
     }
     if root.expired(now) {
-        return Ok(Look::Missing);
+        return Ok(Look::Missing.into());
     }
-    let live = lease::read(e, &root.id)
-        .await?
-        .is_some_and(|lease| lease.liveness(now, settings) == Liveness::Live);
-    Ok(if live {
-        Look::Running(root)
-    } else {
-        Look::Idle(root)
+    let lease = lease::read(e, &root.id).await?;
+    Ok(match lease {
+        Some(lease) if lease.liveness(now, settings) == Liveness::Live => Judgement {
+            holds_until: lease.expires.min(now.plus(settings.lease)),
+            look: Look::Running(root),
+        },
+        _ => Look::Idle(root).into(),
     })
 }
 
@@ -204,6 +218,8 @@ pub struct Watcher<'a, E> {
     look: Option<Look>,
     /// The bytes of the root that the last look found: most looks find the same again.
     bytes: Vec<u8>,
+    /// Until when nothing else needs to be looked at then.
+    holds_until: Time,
     /// The run beside this watcher, as long as it says anything.
     feed: Option<&'a Feed>,
     /// The pause before the next look.
@@ -236,6 +252,7 @@ impl<'a, E: Effects> Watcher<'a, E> {
             reader: Reader::default(),
             look: Some(look),
             bytes: Vec::new(),
+            holds_until: Time::default(),
             feed: None,
             pause: settings.look_min,
             least_pause: Duration::ZERO,
@@ -326,7 +343,8 @@ impl<'a, E: Effects> Watcher<'a, E> {
                 let began = self.e.monotonic();
                 self.e.sleep(pause).await;
                 let late = self.e.monotonic().saturating_sub(began + pause);
-                self.least_pause = late.saturating_sub(USUAL_DELAY) * 4;
+                self.least_pause =
+                    (self.least_pause * 7 + late.saturating_sub(USUAL_DELAY) * 4) / 8;
             }
             Some(feed) => match self.listen(feed).await {
                 Heard::Root(root) => {
@@ -364,16 +382,17 @@ impl<'a, E: Effects> Watcher<'a, E> {
         let bytes = self.e.get(&keys::root(&self.id)).await?;
         if let (Some(bytes), Some(Look::Running(root))) = (&bytes, &self.look)
             && *bytes == self.bytes
-            && is_fresh(root, self.e.now(), self.settings)
+            && holds(self.holds_until, root, self.e.now(), self.settings)
         {
             return Ok(None);
         }
         let root = bytes
             .as_deref()
             .and_then(|bytes| decode_root(self.e, &self.id, bytes));
-        let look = judge(self.e, self.settings, root).await?;
+        let judgement = judge(self.e, self.settings, root).await?;
         self.bytes = bytes.unwrap_or_default();
-        Ok(Some(look))
+        self.holds_until = judgement.holds_until;
+        Ok(Some(judgement.look))
     }
 
     /// Waits for the run beside this watcher, but not so long that a heartbeat would be late.

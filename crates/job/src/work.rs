@@ -226,7 +226,7 @@ async fn take<'a, E: Effects>(
                 return Ok(Some(Run::new(e, settings, root, lease)));
             }
             _ if e.monotonic() >= until => return Ok(None),
-            _ => e.sleep(settings.look_max).await,
+            _ => e.sleep(settings.retry).await,
         }
     }
 }
@@ -270,7 +270,7 @@ async fn patiently<E: Effects, T>(
     let until = e.monotonic() + settings.write_delay * 2;
     loop {
         match ask().await {
-            Err(_) if e.monotonic() < until => e.sleep(settings.look_max).await,
+            Err(_) if e.monotonic() < until => e.sleep(settings.retry).await,
             answer => return answer,
         }
     }

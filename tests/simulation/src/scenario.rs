@@ -214,6 +214,7 @@ fn settings(rng: &mut fastrand::Rng) -> Settings {
             .then(|| Duration::from_millis(rng.u64(2_500..6_000))),
         look_min: Duration::from_millis(20),
         look_max: Duration::from_millis(500),
+        retry: Duration::from_millis(500),
         stream_budget: rng
             .bool()
             .then(|| Duration::from_millis(rng.u64(1_000..8_000))),
