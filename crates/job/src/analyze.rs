@@ -6,6 +6,7 @@ use books::{CsvErrorKind, Row};
 
 use crate::document::{Failure, FailureCode, Item, Report, Root, RowCounts, Stage};
 use crate::effects::Effects;
+use crate::enrich::first_wave;
 use crate::keys;
 use crate::run::{Expect, Run, Stop, to_json};
 use crate::work::{Done, Worker};
@@ -65,7 +66,8 @@ impl<E: Effects> Worker<E> for CsvAnalysis {
             Some(run.write_part(keys::report, 1, &to_json(&report)?).await?)
         };
         let wave = wave_size(items.len(), run.settings.wave_items);
-        run.commit(&[], Expect::Unknown, |root| {
+        let expect = first_wave(run.e).await;
+        run.commit(&[], expect, |root| {
             root.stage = Stage::Enriching;
             root.total = u32::try_from(items.len()).unwrap_or(u32::MAX);
             root.rows = Some(counts);

@@ -176,6 +176,7 @@ fn blank<E: Effects>(e: &E, new: &New) -> Root {
         scan: None,
         requests: std::collections::BTreeMap::new(),
         due: None,
+        due_every: 0,
         fresh_until: now.plus(RECEIVING_PATIENCE),
         verdict: None,
         failure: None,

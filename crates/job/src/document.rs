@@ -317,6 +317,10 @@ pub struct Root {
     /// When the next commit is expected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due: Option<Time>,
+    /// If it does not come then, it is expected so many milliseconds later, or twice as many, and so
+    /// on; 0: nobody can tell.
+    #[serde(default)]
+    pub due_every: u32,
     /// Until then nobody needs to ask whether the writer still lives.
     pub fresh_until: Time,
     /// What it is about to fail with: its uploads may be gone, so nobody could find out again.

@@ -1,8 +1,9 @@
 //! The look-up stage: waves of items through the metadata providers.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::pin::pin;
+use std::rc::Rc;
 use std::time::Duration;
 
 use books::{Answer, Endpoints, Found, Lookup, Provider, Search, Wanted};
@@ -88,6 +89,14 @@ impl Desks {
             .find_map(|(name, desk)| Some((*name, desk.borrow().state.open_for(e.now())?)))
     }
 
+    /// How long the slowest of them takes for an answer; `None` when none is known.
+    fn answers_in(&self) -> Option<Duration> {
+        let known = self.0.values();
+        known
+            .filter_map(|desk| desk.borrow().state.answers_in())
+            .max()
+    }
+
     /// Tells the other runs what has become of the providers.
     pub async fn save<E: Effects>(&self, e: &E) {
         for (name, desk) in &self.0 {
@@ -101,6 +110,15 @@ impl Desks {
                 desk.borrow_mut().state = state;
             }
         }
+    }
+}
+
+/// When the first wave of a job may be expected of which no request has been sent yet.
+pub(crate) async fn first_wave<E: Effects>(e: &E) -> Expect {
+    let state = ProviderState::load(e, Provider::OpenLibrary.name()).await;
+    match state.unwrap_or_default().answers_in() {
+        Some(each) => Expect::Rounds { first: each, each },
+        None => Expect::Unknown,
     }
 }
 
@@ -182,6 +200,7 @@ impl Enrichment {
         desk: &RefCell<Desk>,
         request: Request,
         until: Option<Duration>,
+        due: &Cell<Duration>,
     ) -> Asked {
         let left = |e: &E| match until {
             Some(until) => until.saturating_sub(e.monotonic()).min(self.timeout),
@@ -201,6 +220,11 @@ impl Enrichment {
                 let manners = desk.manners;
                 desk.state.take(manners, e.now())
             };
+            let answer = desk.borrow().state.answers_in();
+            due.set(
+                due.get()
+                    .max(e.monotonic() + wait + answer.unwrap_or_default()),
+            );
             if wait > Duration::ZERO {
                 e.sleep(until.map_or(wait, |until| wait.min(until.saturating_sub(e.monotonic()))))
                     .await;
@@ -209,11 +233,16 @@ impl Enrichment {
                     return Asked::Refused;
                 }
             }
+            let sent = e.monotonic();
             let result = send_within(e, left(e), request.clone()).await;
             let timed_out = matches!(result, Err(HttpError::TimedOut));
             let mut pause = RETRY_PAUSE;
             match classify(result) {
-                Verdict::Good(body) => return Asked::Answered(body),
+                Verdict::Good(body) => {
+                    let took = e.monotonic().saturating_sub(sent);
+                    desk.borrow_mut().state.answered_in(took);
+                    return Asked::Answered(body);
+                }
                 Verdict::Later(time) => {
                     if time > PATIENCE || attempt > 0 {
                         desk.borrow_mut().state.refused_for(e.now(), time);
@@ -266,6 +295,8 @@ struct Wave {
     search: Search,
     waiting: VecDeque<Lookup>,
     out: usize,
+    /// When (monotonic) all answers are expected to what has been sent.
+    due: Rc<Cell<Duration>>,
 }
 
 impl Wave {
@@ -298,6 +329,7 @@ impl<'a, E: Effects> Flight<'a, E> {
             search: Search::new(wanted, &self.enrichment.endpoints),
             waiting: VecDeque::new(),
             out: 0,
+            due: Rc::default(),
         });
     }
 
@@ -335,9 +367,18 @@ impl<'a, E: Effects> Flight<'a, E> {
         }
     }
 
-    /// Whether the first wave has landed as far as asking goes.
-    fn first_is_over(&self) -> bool {
-        self.waves.front().is_some_and(Wave::is_over)
+    /// When the first wave may land; at once if all its answers are there.
+    fn expected(&self) -> Expect {
+        let each = self.desks.answers_in();
+        match (self.waves.front(), each) {
+            (Some(wave), _) if wave.is_over() => Expect::In(Duration::ZERO),
+            (Some(wave), Some(each)) if wave.due.get() > Duration::ZERO => Expect::Rounds {
+                first: wave.due.get().saturating_sub(self.e.monotonic()),
+                each,
+            },
+            (_, Some(each)) => Expect::Rounds { first: each, each },
+            (_, None) => Expect::Unknown,
+        }
     }
 
     /// Sends what may go out now, of the first wave first.
@@ -363,8 +404,9 @@ impl<'a, E: Effects> Flight<'a, E> {
                 let (enrichment, e, until) = (self.enrichment, self.e, self.until);
                 let number = self.landed + behind;
                 wave.out += 1;
+                let due = wave.due.clone();
                 self.flying.push(Box::pin(async move {
-                    let response = enrichment.ask(e, desk, request, until).await;
+                    let response = enrichment.ask(e, desk, request, until, &due).await;
                     (number, lookup, response)
                 }));
             }
@@ -443,13 +485,12 @@ impl<E: Effects> Worker<E> for Enrichment {
     }
 
     async fn work(&self, run: &mut Run<'_, E>) -> Result<Done, Stop> {
-        if run.root.stage == Stage::Queued {
-            run.commit(&[], Expect::Unknown, |root| {
-                root.stage = Stage::Enriching;
-            })
-            .await?;
-        }
         let e = run.e;
+        if run.root.stage == Stage::Queued {
+            let expect = first_wave(e).await;
+            run.commit(&[], expect, |root| root.stage = Stage::Enriching)
+                .await?;
+        }
         // Read for good by the stage before. The root goes on naming them until the next commit,
         // so that whoever does this again after a crash deletes them again.
         run.delete_uploads().await?;
@@ -505,13 +546,11 @@ impl Enrichment {
                 })
                 .await?;
             }
-            let expect = match begun.front() {
+            let expect = match flight.expected() {
                 // The end follows at once.
-                None if next >= run.root.total => Expect::In(Duration::ZERO),
-                // As the next wave will, if it takes as long as this one.
-                None => Expect::In(took),
-                Some(_) if flight.first_is_over() => Expect::In(run.settings.commit_interval),
-                Some((start, _)) => Expect::In((*start + took).saturating_sub(run.e.monotonic())),
+                _ if begun.is_empty() && next >= run.root.total => Expect::In(Duration::ZERO),
+                Expect::In(time) => Expect::In(time.max(run.settings.commit_interval)),
+                expect => expect,
             };
             run.commit(&items, expect, |root| {
                 let succeeded = u32::try_from(succeeded).unwrap_or(u32::MAX);

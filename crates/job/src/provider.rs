@@ -50,6 +50,9 @@ pub struct ProviderState {
     /// The provider asked for this much patience: nothing goes out before.
     #[serde(default)]
     hold_until: Time,
+    /// How long an answer takes, about, in microseconds; 0: nothing is known.
+    #[serde(default)]
+    answer_us: u64,
 }
 
 impl ProviderState {
@@ -122,6 +125,21 @@ impl ProviderState {
             open_until: self.open_until.max(other.open_until),
             ..self.clone()
         }
+    }
+
+    /// How long an answer takes, about; `None` when nothing is known.
+    #[must_use]
+    pub fn answers_in(&self) -> Option<Duration> {
+        (self.answer_us > 0).then(|| Duration::from_micros(self.answer_us))
+    }
+
+    /// An answer took so long.
+    pub fn answered_in(&mut self, took: Duration) {
+        let took = u64::try_from(took.as_micros()).unwrap_or(u64::MAX).max(1);
+        self.answer_us = match self.answer_us {
+            0 => took,
+            before => (before.saturating_mul(7).saturating_add(took)) / 8,
+        };
     }
 
     /// A request was answered as it should.
@@ -282,5 +300,15 @@ mod tests {
             state.failed(Time(10_000_000));
         }
         assert_eq!(state.open_for(Time(1)), None);
+    }
+
+    #[test]
+    fn what_answers_take_follows_what_they_took() {
+        let mut state = ProviderState::default();
+        assert_eq!(state.answers_in(), None);
+        state.answered_in(Duration::from_millis(80));
+        assert_eq!(state.answers_in(), Some(Duration::from_millis(80)));
+        state.answered_in(Duration::from_millis(160));
+        assert_eq!(state.answers_in(), Some(Duration::from_millis(90)));
     }
 }

@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::document::{Failure, Item, MAX_VALUE_BYTES, Part, Root, Stage, VERSION};
-use crate::effects::{Effects, StoreError};
+use crate::effects::{Effects, StoreError, Time};
 use crate::feed::Feed;
 use crate::id::JobId;
 use crate::keys;
@@ -52,6 +52,28 @@ pub enum Expect {
     Unknown,
     /// So long after this one.
     In(Duration),
+    /// So long after this one, or so much later, or twice as much: each time when answers come of
+    /// which nobody can tell whether they are the last.
+    Rounds {
+        /// When the answers come that are waited for now.
+        first: Duration,
+        /// How long others would take.
+        each: Duration,
+    },
+}
+
+impl Expect {
+    /// As [`Root::due`] and [`Root::due_every`] say it at `now`.
+    fn told(self, now: Time) -> (Option<Time>, u32) {
+        match self {
+            Self::Unknown => (None, 0),
+            Self::In(time) => (Some(now.plus(time)), 0),
+            Self::Rounds { first, each } => {
+                let each = u32::try_from(each.as_millis()).unwrap_or(0);
+                (Some(now.plus(first)), each)
+            }
+        }
+    }
 }
 
 /// A run at work on a job.
@@ -103,6 +125,8 @@ impl<'a, E: Effects> Run<'a, E> {
     async fn tell(&self, root: &Root) {
         if let Some(feed) = self.feed {
             feed.tell(root).await;
+            // What the listener writes passes from its body to its connection, which is two turns.
+            self.e.sleep(Duration::ZERO).await;
         }
         self.e.sleep(Duration::ZERO).await;
     }
@@ -449,10 +473,7 @@ impl<'a, E: Effects> Run<'a, E> {
         next.touch(now, self.settings);
         next.seq = self.root.seq + 1;
         next.epoch = self.lease.epoch().clone();
-        next.due = match expect {
-            Expect::Unknown => None,
-            Expect::In(time) => Some(now.plus(time)),
-        };
+        (next.due, next.due_every) = expect.told(now);
         next.fresh_until = now.plus(self.settings.lease);
         self.swing(next).await?;
         self.last_commit = Some(self.e.monotonic());
@@ -548,7 +569,7 @@ impl<'a, E: Effects> Run<'a, E> {
         end.epoch = self.lease.epoch().clone();
         end.stage = stage;
         end.failure = failure;
-        end.due = None;
+        (end.due, end.due_every) = (None, 0);
         end.fresh_until = now;
         let bytes = encode_root(&end)?;
         self.ready().await?;

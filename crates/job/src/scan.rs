@@ -11,6 +11,7 @@ use crate::document::{
     Stage,
 };
 use crate::effects::{Effects, HttpError, Request, send_within};
+use crate::enrich::first_wave;
 use crate::keys;
 use crate::provider::retry_after;
 use crate::run::{Expect, Run, Stop, to_json};
@@ -338,7 +339,8 @@ impl Scan {
         let report: Part = run.write_part(keys::report, 1, &to_json(&report)?).await?;
         let wave = wave_size(items.len(), run.settings.wave_items);
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        run.commit(&[], Expect::Unknown, |root| {
+        let expect = first_wave(run.e).await;
+        run.commit(&[], expect, |root| {
             root.stage = Stage::Enriching;
             root.total = count(items.len());
             root.plan = plan;

@@ -124,7 +124,7 @@ impl Settings {
             run_mode: RunMode::Background,
             run_budget: None,
             commit_interval: Duration::from_millis(5),
-            look_min: Duration::from_millis(1),
+            look_min: Duration::from_micros(500),
             look_max: Duration::from_millis(250),
             retry: Duration::from_millis(100),
             stream_budget: None,

@@ -8,7 +8,7 @@ use futures::stream::{Stream, StreamExt, select_all, unfold};
 use serde_json::json;
 
 use crate::document::{Failure, Item, Root, Stage};
-use crate::effects::{Effects, StoreError, Time};
+use crate::effects::{Effects, StoreError, Time, millis};
 use crate::feed::Feed;
 use crate::id::JobId;
 use crate::keys;
@@ -222,8 +222,8 @@ pub struct Watcher<'a, E> {
     holds_until: Time,
     /// The run beside this watcher, as long as it says anything.
     feed: Option<&'a Feed>,
-    /// The pause before the next look.
-    pause: Duration,
+    /// When something was last heard of the job.
+    heard: Duration,
     /// No pause is shorter: that there is more to do than the machine can.
     least_pause: Duration,
     began: Duration,
@@ -254,7 +254,7 @@ impl<'a, E: Effects> Watcher<'a, E> {
             bytes: Vec::new(),
             holds_until: Time::default(),
             feed: None,
-            pause: settings.look_min,
+            heard: e.monotonic(),
             least_pause: Duration::ZERO,
             began: e.monotonic(),
             looked: e.monotonic(),
@@ -332,7 +332,7 @@ impl<'a, E: Effects> Watcher<'a, E> {
     pub fn said(&mut self, saying: &Saying) {
         self.observer.said(saying.step, &saying.root, self.e.now());
         if !matches!(saying.step, Step::Book(..) | Step::Heartbeat) {
-            self.pause = self.settings.look_min;
+            self.heard = self.e.monotonic();
         }
     }
 
@@ -373,7 +373,7 @@ impl<'a, E: Effects> Watcher<'a, E> {
                 self.looked = asked;
             }
             // The store refuses: ask less often, and go on with what is known.
-            Err(_) => self.pause = self.settings.look_max,
+            Err(_) => self.least_pause = self.settings.look_max,
         }
     }
 
@@ -406,16 +406,16 @@ impl<'a, E: Effects> Watcher<'a, E> {
     }
 
     /// How long until the next look: short when a commit is due, else ever longer.
-    fn next_pause(&mut self) -> Duration {
-        if let Some(Look::Running(root)) = &self.look
-            && let Some(pause) = until_due(root, self.e.now(), self.settings)
-        {
-            return self.bearable(pause);
-        }
-        let pause = self.pause;
-        // So that nobody hears of a commit later than by a sixteenth of the time it took.
-        self.pause = (pause + pause / 16).min(self.settings.look_max);
-        self.bearable(pause)
+    fn next_pause(&self) -> Duration {
+        let due = match &self.look {
+            Some(Look::Running(root)) => until_due(root, self.e.now()),
+            _ => None,
+        };
+        let silence = self.e.monotonic().saturating_sub(self.heard);
+        // So that nobody hears of what was not foreseen later than by a thirty-second part of the
+        // time it took.
+        let pause = due.unwrap_or(silence / 40);
+        self.bearable(pause.clamp(self.settings.look_min, self.settings.look_max))
     }
 
     /// A pause that the machine can bear: where many look closely nobody would get his turn.
@@ -446,24 +446,26 @@ pub fn together<'a, E: Effects + 'a>(
     }))
 }
 
-/// Commits come about when they are due: for half of the time nobody needs to look, then now and
-/// then, around the time closely, and for as long after. `None` when that time is over, or nothing is
-/// known of it.
-fn until_due(root: &Root, now: Time, settings: &Settings) -> Option<Duration> {
+/// Watchers stop to look closely for a commit that is so many rounds late.
+const ROUNDS: u32 = 6;
+
+/// How long until the next look, as far as that follows from when the commit is due: the closer that
+/// is, the shorter, so that a commit that comes a little sooner or later is heard of late by no more
+/// than a third of that. `None` when nothing is known of it any more.
+fn until_due(root: &Root, now: Time) -> Option<Duration> {
     let due = root.due?;
-    let expected = due.since(root.updated);
-    let around = (expected / 8).max(settings.look_min * 4);
-    let left = due.since(now);
-    if left > around {
-        // It may come much sooner, but not before half of the time.
-        let pause = (left.saturating_sub(expected / 2)).max(expected / 16);
-        let pause = pause.min(left - around);
-        Some(pause.clamp(settings.look_min, settings.look_max))
-    } else if now < due.plus(around) {
-        Some((expected / 64).clamp(settings.look_min, settings.look_max))
+    let each = Duration::from_millis(u64::from(root.due_every));
+    let past = now.since(due);
+    let distance = if now < due {
+        due.since(now)
+    } else if each.is_zero() {
+        let expected = due.since(root.updated);
+        (past <= expected / 8).then_some(past)?
     } else {
-        None
-    }
+        let into = Duration::from_millis(millis(past) % millis(each));
+        (past < each * ROUNDS).then(|| into.min(each - into))?
+    };
+    Some(distance / 4)
 }
 
 #[cfg(test)]
@@ -485,44 +487,41 @@ mod tests {
         serde_json::from_value(root).unwrap()
     }
 
-    fn pause(after: u64, now: u64) -> Option<u64> {
-        until_due(
-            &expecting(Some(after)),
-            Time(1000 + now),
-            &Settings::local(),
-        )
-        .map(|pause| u64::try_from(pause.as_millis()).unwrap())
+    fn pause(root: &Root, now: u64) -> Option<u64> {
+        until_due(root, Time(1000 + now)).map(millis)
     }
 
     #[test]
-    fn a_watcher_sleeps_for_half_of_the_time_and_looks_closely_around_a_commit() {
-        assert_eq!(pause(80, 0), Some(40), "half of the time");
-        assert_eq!(pause(80, 40), Some(5));
-        assert_eq!(pause(80, 67), Some(3), "an eighth before it is due");
-        for now in 35..=44 {
-            assert_eq!(pause(40, now), Some(1), "{now}");
+    fn the_closer_a_commit_is_the_closer_a_watcher_looks() {
+        let root = expecting(Some(90));
+        let looked: Vec<_> = [0, 30, 60, 87, 90, 93, 101]
+            .map(|now| pause(&root, now))
+            .into();
+        let pauses = [30, 20, 10, 1, 0, 1, 3];
+        assert_eq!(looked, pauses.map(Some));
+        assert_eq!(pause(&root, 102), None, "it is late: nobody knows how late");
+    }
+
+    #[test]
+    fn a_commit_that_comes_with_answers_is_looked_for_when_they_come() {
+        let root = Root {
+            due_every: 60,
+            ..expecting(Some(30))
+        };
+        for round in 0..6 {
+            let due = 30 + 60 * round;
+            let looked: Vec<_> = [due, due + 15, due + 30, due + 45]
+                .map(|now| pause(&root, now))
+                .into();
+            assert_eq!(looked, [0, 5, 10, 5].map(Some), "{round}");
         }
-        assert_eq!(pause(40, 45), None, "it is late: nobody knows how late");
+        assert_eq!(pause(&root, 30 + 60 * 6), None);
     }
 
     #[test]
-    fn what_is_far_away_is_looked_for_now_and_then_and_not_to_the_millisecond() {
-        assert_eq!(pause(6_400, 0), Some(100), "no longer than usual");
-        assert_eq!(
-            pause(6_400, 5_590),
-            Some(10),
-            "no further than until it is due"
-        );
-        assert_eq!(pause(6_400, 5_600), Some(100));
-        assert_eq!(pause(6_400, 7_199), Some(100));
-        assert_eq!(pause(6_400, 7_200), None);
-    }
-
-    #[test]
-    fn what_is_due_at_once_is_looked_for_at_once() {
-        assert_eq!(pause(0, 0), Some(1));
-        assert_eq!(pause(0, 4), None);
-        let settings = Settings::local();
-        assert_eq!(until_due(&expecting(None), Time(1000), &settings), None);
+    fn nothing_is_known_of_what_is_not_expected() {
+        assert_eq!(pause(&expecting(None), 0), None);
+        assert_eq!(pause(&expecting(Some(0)), 0), Some(0));
+        assert_eq!(pause(&expecting(Some(0)), 1), None);
     }
 }
