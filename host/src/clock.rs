@@ -52,7 +52,7 @@ impl Monotonic<'_> {
         let wait = self.table.push(Wait {
             until,
             is_short: time <= SHORT,
-            owes_turn: time.is_zero(),
+            turns_owed: if time.is_zero() { 2 } else { 0 },
         })?;
         subscribe(self.table, wait)
     }
@@ -62,8 +62,9 @@ struct Wait {
     /// `None` is later than can be said.
     until: Option<Instant>,
     is_short: bool,
-    /// Whoever polls in a loop, without waiting, lets others have their turn first.
-    owes_turn: bool,
+    /// Whoever waits for no time at all lets others have their turn first. That takes two: components ask whether they
+    /// have to wait before they do, and to be asked is no turn.
+    turns_owed: u8,
 }
 
 #[wasmtime_wasi::async_trait]
@@ -73,7 +74,8 @@ impl Pollable for Wait {
             return std::future::pending().await;
         };
         let left = || until.saturating_duration_since(Instant::now());
-        if std::mem::take(&mut self.owes_turn) {
+        if let Some(left) = self.turns_owed.checked_sub(1) {
+            self.turns_owed = left;
             tokio::task::yield_now().await;
         }
         if !self.is_short {
