@@ -71,7 +71,12 @@ impl Application {
         match self {
             Self::Empty => Vec::new(),
             Self::Bookstrack => {
-                let own = [("token_secret", "bench"), ("tuning", setup.tuning)];
+                // A provider that hangs is waited for longer than a scenario lasts.
+                let own = [
+                    ("token_secret", "bench"),
+                    ("tuning", setup.tuning),
+                    ("provider_timeout_s", "60"),
+                ];
                 let own = own.map(|(name, value)| (name.to_owned(), value.to_owned()));
                 sandbox.variables().into_iter().chain(own).collect()
             }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use futures::future::try_join_all;
 use http_body_util::BodyExt;
 use stand_ins::Fault;
@@ -14,6 +14,9 @@ use crate::figures::{At, Figure, Report};
 
 /// How long the processor is watched.
 const WATCHED: Duration = Duration::from_secs(4);
+
+/// After so long nobody looks closely any more for the wave that was under way.
+const SILENCE: Duration = Duration::from_secs(10);
 
 /// Streams on a job that has a commit every half second, then on one that stands still.
 pub async fn many(warm: &Warm, report: &mut Report) -> anyhow::Result<()> {
@@ -41,10 +44,10 @@ pub async fn many(warm: &Warm, report: &mut Report) -> anyhow::Result<()> {
         let running = share(&app, streams).await?;
         app.sandbox().open_library().behave(Fault::Hang.always());
         app.sandbox().google_books().behave(Fault::Hang.always());
-        // The wave that was under way ends.
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        tokio::time::sleep(SILENCE).await;
         let idle = share(&app, streams).await?;
         for reader in readers {
+            ensure!(!reader.is_finished(), "a stream ended");
             reader.abort();
         }
         let what = |what: &str| format!("{streams} streams: {what}");
