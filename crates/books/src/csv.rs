@@ -250,6 +250,9 @@ impl Shelf {
         if let Err(error) = columns.check_width(fields) {
             return self.reject(row, &isbn(), &title(), &error);
         }
+        if let Some(other) = columns.other_than_book(fields) {
+            return self.reject(row, &isbn(), &title(), &format!("{other}, not a book"));
+        }
         let (book, bad_isbn) = columns.row(row, fields);
         if book.wanted.title.is_empty() && book.wanted.isbn.is_none() {
             let error = match bad_isbn {

@@ -199,8 +199,10 @@ fn exports_of_calibre_and_libib() {
     let calibre = read(
         "authors,author_sort,identifiers,isbn,pubdate,publisher,rating,series,series_index,title\n\
          Frank Herbert & Brian Herbert,\"Herbert, Frank\",\"goodreads:234225,isbn:9780441172719\",,\
-         1965-08-01T00:00:00+00:00,Ace,4,Dune Chronicles,1.0,Dune\n",
+         1965-08-01T00:00:00+00:00,Ace,4,Dune Chronicles,1.0,Dune\n\
+         Somebody,Somebody,,,0101-01-01T00:00:00+00:00,,,,,Undated\n",
     );
+    assert_eq!(calibre.books[1].imported.year, None);
     let row = &calibre.books[0];
     assert_eq!(row.wanted.isbn, Isbn::parse("9780441172719").ok());
     assert_eq!(row.imported.authors, ["Frank Herbert", "Brian Herbert"]);
@@ -209,12 +211,16 @@ fn exports_of_calibre_and_libib() {
     let libib = read(
         "item_type,title,creators,first_name,last_name,ean_isbn13,upc_isbn10,status,completed\n\
          book,The Dispossessed,Ursula K. Le Guin,Ursula,Le Guin,9780061054884,0061054887,Completed,\
-         2020-02-01\n",
+         2020-02-01\n\
+         movie,Arrival,Denis Villeneuve,Denis,Villeneuve,,,,\n",
     );
+    assert_eq!(titles(&libib), ["The Dispossessed"]);
     let row = &libib.books[0];
     assert_eq!(row.wanted.isbn, Isbn::parse("9780061054884").ok());
     assert_eq!(row.imported.source.date_read.as_deref(), Some("2020-02-01"));
-    assert_eq!(libib.problems, []);
+    let film = &libib.problems[0];
+    assert_eq!((film.row, &*film.error), (3, "a film, not a book"));
+    assert!(film.rejected);
 }
 
 #[test]

@@ -39,6 +39,8 @@ pub(super) enum Field {
     SeriesPosition,
     BookId,
     GoodreadsId,
+    /// Libib's: it keeps films, records and games, too.
+    ItemType,
 }
 
 /// Whose export a file is; it decides what some columns mean.
@@ -273,6 +275,7 @@ const NAMES: &[(Field, &[&str])] = &[
     ),
     (Field::BookId, &["book id"]),
     (Field::GoodreadsId, &["goodreads id", "goodreads book id"]),
+    (Field::ItemType, &["item type"]),
 ];
 
 /// The fields that make a file a list of books: a book can be looked up by each of them.
@@ -371,6 +374,16 @@ impl Columns {
     /// The title of a row as it stands in the file.
     pub fn title_text(&self, fields: &[String]) -> String {
         clean(self.get(fields, Field::Title), 500)
+    }
+
+    /// What a row says it is, if that is no book.
+    pub fn other_than_book(&self, fields: &[String]) -> Option<&'static str> {
+        match normalised(self.get(fields, Field::ItemType)).as_str() {
+            "movie" | "film" => Some("a film"),
+            "music" | "album" => Some("music"),
+            "game" | "video game" | "videogame" | "board game" => Some("a game"),
+            _ => None,
+        }
     }
 
     /// Whether a row has as many fields as the header.
