@@ -10,11 +10,11 @@ use crate::document::{Item, MAX_VALUE_BYTES, Pipeline, Root, Stage, Upload, Uplo
 use crate::effects::{Effects, StoreError};
 use crate::id::{Epoch, JobId};
 use crate::keys;
-use crate::lease::{Lease, quickly};
+use crate::lease::{self, Lease, LeaseDoc, quickly};
 use crate::run::{Run, Stop, delete_uploads, encode_root, read_end, read_root};
 use crate::settings::Settings;
 use crate::sweep;
-use crate::work::HandOver;
+use crate::work::{HandOver, patiently};
 
 /// How long a job whose upload is being received may be silent.
 const RECEIVING_PATIENCE: Duration = Duration::from_secs(120);
@@ -105,29 +105,54 @@ impl Created {
         if !self.contended {
             return Ok(Some((self.root, self.lease)));
         }
-        loop {
-            e.sleep(settings.write_delay * 2).await;
-            match read_root(e, &self.root.id).await? {
-                Some(root) if root.epoch == self.root.epoch => break,
-                // Somebody else's job of this name stands, or somebody goes on with this one.
-                Some(root) if root.stage != Stage::Receiving => {
-                    forget_parts(e, &self.root, Some(&root)).await;
-                    return Ok(None);
-                }
-                // Somebody who was making a job of this name overwrote this one, which is whole.
-                Some(_) | None => {
-                    if !self.lease.has_room(e.monotonic(), settings) {
-                        return Ok(None);
-                    }
-                    e.set(&keys::root(&self.root.id), &encode_root(&self.root)?)
-                        .await?;
+        let Some(claimed) = settle(e, settings, &self.root).await? else {
+            return Ok(None);
+        };
+        let lease = claimed.unwrap_or(self.lease);
+        Ok(match lease.renew(e, settings).await? {
+            true => Some((self.root, lease)),
+            false => None,
+        })
+    }
+}
+
+/// Waits until it is sure that it is this job that was `made` under its name, which others may have
+/// been using at the same moment. Somebody who was only making one and overwrote it may be dead by
+/// now: then it is written again, under its own lease or, if that is gone, one that is claimed for
+/// it and answered. `None` when another job of this name stands, or somebody goes on with this one.
+///
+/// # Errors
+/// The store's.
+pub(crate) async fn settle<E: Effects>(
+    e: &E,
+    settings: &Settings,
+    made: &Root,
+) -> Result<Option<Option<Lease>>, StoreError> {
+    let mut claimed: Option<Lease> = None;
+    loop {
+        e.sleep(settings.write_delay * 2).await;
+        let read = async || read_root(e, &made.id).await;
+        match patiently(e, settings, read).await? {
+            Some(root) if root.epoch == made.epoch => return Ok(Some(claimed)),
+            Some(root) if root.stage != Stage::Receiving => {
+                forget_parts(e, made, Some(&root)).await;
+                return Ok(None);
+            }
+            Some(_) | None => {
+                let epoch = claimed.as_ref().map_or(&made.epoch, Lease::epoch);
+                let doc = quickly(e, settings, async || lease::read(e, &made.id).await).await?;
+                let has_room = |doc: &LeaseDoc| {
+                    doc.epoch == *epoch && e.now().plus(settings.write_delay * 2) < doc.expires
+                };
+                if doc.as_ref().is_some_and(has_room) {
+                    e.set(&keys::root(&made.id), &encode_root(made)?).await?;
+                } else if let Some(lease) =
+                    Lease::claim(e, &made.id, settings, made.epoch.term).await?
+                {
+                    claimed = Some(lease);
                 }
             }
         }
-        Ok(match self.lease.renew(e, settings).await? {
-            true => Some((self.root, self.lease)),
-            false => None,
-        })
     }
 }
 

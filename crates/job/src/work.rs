@@ -5,15 +5,15 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::create::{Created, forget_parts};
+use crate::create::{Created, settle};
 use crate::document::{Failure, FailureCode, Root, Stage};
 use crate::effects::{Effects, HttpError, Request, StoreError, send_within};
 use crate::feed::Feed;
 use crate::id::{Epoch, JobId};
 use crate::keys;
-use crate::lease::{self, Lease, LeaseDoc};
+use crate::lease::Lease;
 use crate::provider::in_millis;
-use crate::run::{Run, Stop, encode_root, read_end, read_root, repair};
+use crate::run::{Run, Stop, read_end, read_root, repair};
 use crate::secret::Keyring;
 use crate::settings::{RunMode, Settings};
 
@@ -191,12 +191,18 @@ async fn take<'a, E: Effects>(
             return Ok(Some(Run::new(e, settings, *root, lease).heard_by(feed)));
         }
         Start::Given(HandOver { epoch, seq, made }) => {
-            if let Some(made) = made
-                && !settle(e, settings, &made).await?
-            {
-                return Ok(None);
-            }
-            (Lease::accept(e, id, &epoch, settings).await?, seq)
+            let claimed = match made {
+                None => None,
+                Some(made) => match settle(e, settings, &made).await? {
+                    Some(claimed) => claimed,
+                    None => return Ok(None),
+                },
+            };
+            let lease = match claimed {
+                Some(lease) => Some(lease),
+                None => Lease::accept(e, id, &epoch, settings).await?,
+            };
+            (lease, seq)
         }
         Start::Revive => {
             let Some(root) = read_root(e, id).await? else {
@@ -231,38 +237,9 @@ async fn take<'a, E: Effects>(
     }
 }
 
-/// Whether it is this job that was `made` under its name, which others may have been using at the
-/// same moment: [`crate::create::Created::settle`] for the run that it is handed over to.
-async fn settle<E: Effects>(e: &E, settings: &Settings, made: &Root) -> Result<bool, Stop> {
-    loop {
-        e.sleep(settings.write_delay * 2).await;
-        let read = async || read_root(e, &made.id).await;
-        match patiently(e, settings, read).await? {
-            Some(root) if root.epoch == made.epoch => return Ok(true),
-            Some(root) if root.stage != Stage::Receiving => {
-                forget_parts(e, made, Some(&root)).await;
-                return Ok(false);
-            }
-            // Somebody who was making a job of this name overwrote this one, which is whole.
-            Some(_) | None => {
-                let lease = async || lease::read(e, &made.id).await;
-                let lease = lease::quickly(e, settings, lease).await?;
-                let has_room = |lease: &LeaseDoc| {
-                    lease.epoch == made.epoch
-                        && e.now().plus(settings.write_delay * 2) < lease.expires
-                };
-                if !lease.as_ref().is_some_and(has_room) {
-                    return Ok(false);
-                }
-                e.set(&keys::root(&made.id), &encode_root(made)?).await?;
-            }
-        }
-    }
-}
-
 /// Asks the store again for a little while when it fails: a run that does not begin costs its job a
 /// lease's time.
-async fn patiently<E: Effects, T>(
+pub(crate) async fn patiently<E: Effects, T>(
     e: &E,
     settings: &Settings,
     mut ask: impl AsyncFnMut() -> Result<T, StoreError>,
