@@ -23,7 +23,7 @@ impl<E: Effects> Worker<E> for CsvAnalysis {
 
     async fn work(&self, run: &mut Run<'_, E>) -> Result<Done, Stop> {
         if run.root.stage == Stage::Queued {
-            run.commit(&[], Expect::Unknown, |root| root.stage = Stage::Analyzing)
+            run.commit(Expect::Unknown, |root| root.stage = Stage::Analyzing)
                 .await?;
         }
         let Some(bytes) = read_upload(run, 0).await? else {
@@ -67,7 +67,7 @@ impl<E: Effects> Worker<E> for CsvAnalysis {
         };
         let wave = wave_size(items.len(), run.settings.wave_items);
         let expect = first_wave(run.e).await;
-        run.commit(&[], expect, |root| {
+        run.commit(expect, |root| {
             root.stage = Stage::Enriching;
             root.total = u32::try_from(items.len()).unwrap_or(u32::MAX);
             root.rows = Some(counts);

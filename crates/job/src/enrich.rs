@@ -13,6 +13,7 @@ use futures::stream::FuturesUnordered;
 
 use crate::document::{Item, Root, Stage};
 use crate::effects::{Effects, HttpError, Request, Response, StoreError, Time, send_within};
+use crate::keys;
 use crate::provider::{Manners, PATIENCE, ProviderState, retry_after};
 use crate::run::{Expect, Run, Stop};
 use crate::work::{Done, Worker};
@@ -348,16 +349,16 @@ impl<'a, E: Effects> Flight<'a, E> {
         }
     }
 
-    /// Goes on for so long, whichever wave's turn it is.
-    async fn go_on(&mut self, time: Duration) {
-        let mut over = pin!(self.e.sleep(time));
+    /// Goes on while something else is done, whichever wave's turn it is.
+    async fn beside<T>(&mut self, work: impl Future<Output = T>) -> T {
+        let mut work = pin!(work);
         loop {
             self.send();
             if self.flying.is_empty() {
-                return over.await;
+                return work.await;
             }
-            match select(over.as_mut(), self.flying.next()).await {
-                Either::Left(_) => return,
+            match select(work.as_mut(), self.flying.next()).await {
+                Either::Left((done, _)) => return done,
                 Either::Right((answer, _)) => {
                     if let Some((number, lookup, response)) = answer {
                         self.answered(number, lookup, response);
@@ -488,7 +489,7 @@ impl<E: Effects> Worker<E> for Enrichment {
         let e = run.e;
         if run.root.stage == Stage::Queued {
             let expect = first_wave(e).await;
-            run.commit(&[], expect, |root| root.stage = Stage::Enriching)
+            run.commit(expect, |root| root.stage = Stage::Enriching)
                 .await?;
         }
         // Read for good by the stage before. The root goes on naming them until the next commit,
@@ -541,18 +542,22 @@ impl Enrichment {
             let wait = run.until_commit();
             if wait > Duration::ZERO {
                 run.guarded(async {
-                    flight.go_on(wait).await;
+                    flight.beside(run.e.sleep(wait)).await;
                     Ok(())
                 })
                 .await?;
             }
+            let segments = flight
+                .beside(run.write_items(keys::segment, &items))
+                .await?;
             let expect = match flight.expected() {
                 // The end follows at once.
                 _ if begun.is_empty() && next >= run.root.total => Expect::In(Duration::ZERO),
                 Expect::In(time) => Expect::In(time.max(run.settings.commit_interval)),
                 expect => expect,
             };
-            run.commit(&items, expect, |root| {
+            run.commit(expect, |root| {
+                root.segments.extend(segments);
                 let succeeded = u32::try_from(succeeded).unwrap_or(u32::MAX);
                 root.succeeded += succeeded;
                 root.failed += finished.saturating_sub(succeeded);

@@ -437,14 +437,13 @@ impl<'a, E: Effects> Run<'a, E> {
         next.saturating_sub(self.e.monotonic())
     }
 
-    /// Makes `change` and the finished `items` part of the job: segment first, then the root.
-    /// `expect` is when the next commit may be expected.
+    /// Makes `change` part of the job. What it names has been written before. `expect` is when the
+    /// next commit may be expected.
     ///
     /// # Errors
     /// [`Stop`]: nothing has changed then, or everything has.
     pub async fn commit(
         &mut self,
-        items: &[Item],
         expect: Expect,
         change: impl FnOnce(&mut Root),
     ) -> Result<(), Stop> {
@@ -458,8 +457,6 @@ impl<'a, E: Effects> Run<'a, E> {
         }
         let mut next = self.root.clone();
         change(&mut next);
-        next.segments
-            .extend(self.write_items(keys::segment, items).await?);
         if next.segments.len() > MAX_SEGMENTS {
             let obsolete = self.merge(&mut next.segments, false).await?;
             next.leftovers

@@ -226,7 +226,7 @@ impl<E: Effects> Worker<E> for Scan {
 
     async fn work(&self, run: &mut Run<'_, E>) -> Result<Done, Stop> {
         if run.root.stage == Stage::Queued {
-            run.commit(&[], Expect::Unknown, |root| {
+            run.commit(Expect::Unknown, |root| {
                 root.stage = Stage::Analyzing;
                 root.photos = vec![PhotoState::default(); root.uploads.len()];
             })
@@ -260,7 +260,7 @@ impl Scan {
                 failure: Some(cut_off(self.model(&run.root.uploaded.provider))),
             }
         } else {
-            run.commit(&[], Expect::Unknown, |root| {
+            run.commit(Expect::Unknown, |root| {
                 if let Some(photo) = root.photos.get_mut(index) {
                     photo.attempts += 1;
                 }
@@ -275,7 +275,7 @@ impl Scan {
             None => (PhotoStatus::Complete, None),
             Some(failure) => (PhotoStatus::Failed, Some(failure.code)),
         };
-        run.commit(&[], Expect::Unknown, |root| {
+        run.commit(Expect::Unknown, |root| {
             if let Some(photo) = root.photos.get_mut(index) {
                 *photo = PhotoState {
                     status,
@@ -340,7 +340,7 @@ impl Scan {
         let wave = wave_size(items.len(), run.settings.wave_items);
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         let expect = first_wave(run.e).await;
-        run.commit(&[], expect, |root| {
+        run.commit(expect, |root| {
             root.stage = Stage::Enriching;
             root.total = count(items.len());
             root.plan = plan;
