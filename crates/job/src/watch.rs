@@ -451,7 +451,7 @@ const ROUNDS: u32 = 6;
 
 /// How long until the next look, as far as that follows from when the commit is due: the closer that
 /// is, the shorter, so that a commit that comes a little sooner or later is heard of late by no more
-/// than a third of that. `None` when nothing is known of it any more.
+/// than a quarter of that. `None` when nothing is known of it any more.
 fn until_due(root: &Root, now: Time) -> Option<Duration> {
     let due = root.due?;
     let each = Duration::from_millis(u64::from(root.due_every));
@@ -493,29 +493,29 @@ mod tests {
 
     #[test]
     fn the_closer_a_commit_is_the_closer_a_watcher_looks() {
-        let root = expecting(Some(90));
-        let looked: Vec<_> = [0, 30, 60, 87, 90, 93, 101]
+        let root = expecting(Some(100));
+        let looked: Vec<_> = [0, 40, 80, 96, 100, 104, 112]
             .map(|now| pause(&root, now))
             .into();
-        let pauses = [30, 20, 10, 1, 0, 1, 3];
+        let pauses = [25, 15, 5, 1, 0, 1, 3];
         assert_eq!(looked, pauses.map(Some));
-        assert_eq!(pause(&root, 102), None, "it is late: nobody knows how late");
+        assert_eq!(pause(&root, 113), None, "it is late: nobody knows how late");
     }
 
     #[test]
     fn a_commit_that_comes_with_answers_is_looked_for_when_they_come() {
         let root = Root {
-            due_every: 60,
+            due_every: 80,
             ..expecting(Some(30))
         };
         for round in 0..6 {
-            let due = 30 + 60 * round;
-            let looked: Vec<_> = [due, due + 15, due + 30, due + 45]
+            let due = 30 + 80 * round;
+            let looked: Vec<_> = [due, due + 20, due + 40, due + 60]
                 .map(|now| pause(&root, now))
                 .into();
             assert_eq!(looked, [0, 5, 10, 5].map(Some), "{round}");
         }
-        assert_eq!(pause(&root, 30 + 60 * 6), None);
+        assert_eq!(pause(&root, 30 + 80 * 6), None);
     }
 
     #[test]
