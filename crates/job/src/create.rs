@@ -10,7 +10,7 @@ use crate::document::{Item, MAX_VALUE_BYTES, Pipeline, Root, Stage, Upload, Uplo
 use crate::effects::{Effects, StoreError};
 use crate::id::{Epoch, JobId};
 use crate::keys;
-use crate::lease::{self, Lease, LeaseDoc, quickly};
+use crate::lease::{self, Lease, LeaseDoc, Liveness, quickly};
 use crate::run::{Run, Stop, delete_uploads, encode_root, read_end, read_root};
 use crate::settings::Settings;
 use crate::sweep;
@@ -141,10 +141,16 @@ pub(crate) async fn settle<E: Effects>(
             Some(_) | None => {
                 let epoch = claimed.as_ref().map_or(&made.epoch, Lease::epoch);
                 let doc = quickly(e, settings, async || lease::read(e, &made.id).await).await?;
-                let has_room = |doc: &LeaseDoc| {
-                    doc.epoch == *epoch && e.now().plus(settings.write_delay * 2) < doc.expires
+                let now = e.now();
+                // Another creator sees what stands before it goes on, as this one does.
+                let may_write = |doc: &LeaseDoc| match doc.epoch == *epoch {
+                    true => now.plus(settings.write_delay * 2) < doc.expires,
+                    false => {
+                        doc.epoch.term == made.epoch.term
+                            && doc.liveness(now, settings) == Liveness::Live
+                    }
                 };
-                if doc.as_ref().is_some_and(has_room) {
+                if doc.as_ref().is_some_and(may_write) {
                     e.set(&keys::root(&made.id), &encode_root(made)?).await?;
                 } else if let Some(lease) =
                     Lease::claim(e, &made.id, settings, made.epoch.term).await?
@@ -209,13 +215,15 @@ fn blank<E: Effects>(e: &E, new: &New) -> Root {
     }
 }
 
-async fn admit<E: Effects>(e: &E, settings: &Settings, new: &New) -> Result<(), CreateError> {
+/// Answers whether an expired job has the name.
+async fn admit<E: Effects>(e: &E, settings: &Settings, new: &New) -> Result<bool, CreateError> {
+    let mut is_used = false;
     if new.contended {
         is_free(e, settings, &new.id, None).await?;
-        sweep::free(e, settings, &new.id).await?;
+        is_used = sweep::free(e, settings, &new.id).await?;
     }
     if sweep::has_room(e, settings).await? {
-        Ok(())
+        Ok(is_used)
     } else {
         Err(CreateError::Busy)
     }
@@ -238,18 +246,28 @@ async fn is_free<E: Effects>(
     }
 }
 
-/// The root first, then the lease.
+/// The root first, then the lease. A name `is_used` that an expired job has, too.
 async fn begin<E: Effects>(
     e: &E,
     settings: &Settings,
     new: &New,
+    is_used: bool,
 ) -> Result<(Root, Lease), CreateError> {
     let root = blank(e, new);
     let own = Some(&root.epoch);
     if new.contended {
         is_free(e, settings, &new.id, own).await?;
     }
-    e.set(&keys::root(&root.id), &encode_root(&root)?).await?;
+    let bytes = encode_root(&root)?;
+    e.set(&keys::root(&root.id), &bytes).await?;
+    if is_used {
+        // Who sees this root deletes nothing more. What others were deleting has taken effect by
+        // then, and that may have been this root.
+        e.sleep(settings.write_delay * 2).await;
+        if read_root(e, &root.id).await?.is_none() {
+            e.set(&keys::root(&root.id), &bytes).await?;
+        }
+    }
     if new.contended {
         is_free(e, settings, &new.id, own).await?;
     }
@@ -272,8 +290,8 @@ pub async fn create_with_items<E: Effects>(
     new: &New,
     items: &[Item],
 ) -> Result<Created, CreateError> {
-    admit(e, settings, new).await?;
-    let (mut root, lease) = begin(e, settings, new).await?;
+    let is_used = admit(e, settings, new).await?;
+    let (mut root, lease) = begin(e, settings, new, is_used).await?;
     let mut run = Run::new(e, settings, root.clone(), lease);
     let plan = match run.write_items(keys::plan, items).await {
         Ok(plan) => plan,
@@ -357,6 +375,7 @@ pub struct Receiver<'a, E> {
     e: &'a E,
     settings: &'a Settings,
     new: New,
+    is_used: bool,
     begun: Option<(Root, Lease)>,
     uploads: Vec<Upload>,
     /// Of the file being received: what is not written yet.
@@ -369,10 +388,10 @@ impl<'a, E: Effects> Receiver<'a, E> {
     /// # Errors
     /// [`CreateError::Exists`], [`CreateError::Busy`], the store's.
     pub async fn new(e: &'a E, settings: &'a Settings, new: New) -> Result<Self, CreateError> {
-        admit(e, settings, &new).await?;
         Ok(Self {
             e,
             settings,
+            is_used: admit(e, settings, &new).await?,
             new,
             begun: None,
             uploads: Vec::new(),
@@ -423,7 +442,7 @@ impl<'a, E: Effects> Receiver<'a, E> {
     async fn begin(&mut self) -> Result<Epoch, CreateError> {
         match &mut self.begun {
             None => {
-                let (root, lease) = begin(self.e, self.settings, &self.new).await?;
+                let (root, lease) = begin(self.e, self.settings, &self.new, self.is_used).await?;
                 let epoch = root.epoch.clone();
                 self.begun = Some((root, lease));
                 Ok(epoch)

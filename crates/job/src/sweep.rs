@@ -255,9 +255,8 @@ async fn delete_expired<E: Effects>(
 }
 
 /// Makes a name free that an expired job has: its end would be believed over everything that the
-/// new one does. Its root stays: the new one is written over it. That nobody sweeps the expired job
-/// at this very moment is assumed; if somebody does, the new root is gone until
-/// [`crate::create::Created::settle`] writes it again.
+/// new one does. Its root stays: the new one is written over it. Answers whether there was one:
+/// others may be deleting it at this very moment.
 ///
 /// # Errors
 /// The store's.
@@ -265,13 +264,13 @@ pub(crate) async fn free<E: Effects>(
     e: &E,
     settings: &Settings,
     id: &JobId,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     let old = match read_end(e, id).await? {
         Some(end) => Some(end),
         None => read_root(e, id).await?,
     };
     let Some(old) = old.filter(|old| old.expired(e.now())) else {
-        return Ok(());
+        return Ok(false);
     };
     delete_uploads(e, &old).await?;
     let photos = old.photos.iter().filter_map(|photo| photo.part.as_ref());
@@ -281,9 +280,7 @@ pub(crate) async fn free<E: Effects>(
     }
     let [auth, cancel, lease, end, _] = shared_names(id);
     delete_expired(e, settings, id, [&auth, &cancel, &lease, &end].into_iter()).await?;
-    // What others delete who make a job of this name has taken effect by then.
-    e.sleep(settings.write_delay * 2).await;
-    Ok(())
+    Ok(true)
 }
 
 #[cfg(test)]
