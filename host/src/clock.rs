@@ -74,8 +74,8 @@ impl Pollable for Wait {
             return std::future::pending().await;
         };
         let left = || until.saturating_duration_since(Instant::now());
-        if let Some(left) = self.turns_owed.checked_sub(1) {
-            self.turns_owed = left;
+        if let Some(others) = self.turns_owed.checked_sub(1) {
+            self.turns_owed = others;
             tokio::task::yield_now().await;
         }
         if !self.is_short {

@@ -19,9 +19,9 @@ pub(crate) fn engine(instances: u32) -> anyhow::Result<Engine> {
         .total_tables(instances.saturating_mul(4))
         .total_stacks(instances)
         .max_memories_per_component(2)
-        // What an instance of ours has touched is zeroed for the next one instead of being given back to the kernel, which
-        // halves the processor time of a short request. It stays with the process, up to this much for each instance
-        // that there ever was at the same time.
+        // What an instance has touched is zeroed for the next one instead of being given back to the kernel, which halves
+        // the processor time of a short request where Linux (6.7 and later) tells what was touched. It stays with the
+        // process, up to this much for each memory and table that there ever was at the same time.
         .linear_memory_keep_resident(128 << 10)
         .table_keep_resident(64 << 10)
         .pagemap_scan(Enabled::Auto)

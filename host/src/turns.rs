@@ -34,7 +34,7 @@ impl Turns {
     /// Starts the thread that does it.
     pub(crate) fn of(engine: &Engine) -> std::io::Result<Self> {
         let ticking = Arc::new(Ticking::default());
-        let engine = engine.weak();
+        let engine = engine.clone();
         let shared = ticking.clone();
         let tick = move || {
             while !shared.over.load(Ordering::Acquire) {
@@ -43,10 +43,7 @@ impl Turns {
                     continue;
                 }
                 std::thread::sleep(TURN);
-                match engine.upgrade() {
-                    Some(engine) => engine.increment_epoch(),
-                    None => return,
-                }
+                engine.increment_epoch();
             }
         };
         let thread = std::thread::Builder::new().name("turns".to_owned());

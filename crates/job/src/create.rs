@@ -105,10 +105,11 @@ impl Created {
         if !self.contended {
             return Ok(Some((self.root, self.lease)));
         }
-        let Some(claimed) = settle(e, settings, &self.root).await? else {
-            return Ok(None);
+        let lease = match settle(e, settings, &self.root).await? {
+            Settled::Ours => self.lease,
+            Settled::Under(lease) => lease,
+            Settled::Theirs => return Ok(None),
         };
-        let lease = claimed.unwrap_or(self.lease);
         Ok(match lease.renew(e, settings).await? {
             true => Some((self.root, lease)),
             false => None,
@@ -116,50 +117,73 @@ impl Created {
     }
 }
 
-/// Waits until it is sure that it is this job that was `made` under its name, which others may have
-/// been using at the same moment. Somebody who was only making one and overwrote it may be dead by
-/// now: then it is written again, under its own lease or, if that is gone, one that is claimed for
-/// it and answered. `None` when another job of this name stands, or somebody goes on with this one.
+/// Whose job of a contended name stands.
+pub(crate) enum Settled {
+    /// The one that was made.
+    Ours,
+    /// The same, written again under this lease: its own was gone.
+    Under(Lease),
+    /// Another, or somebody goes on with this one.
+    Theirs,
+}
+
+/// Waits until it is sure whether it is this job that was `made` under its name, which others may
+/// have been using at the same moment. Somebody who was only making one and overwrote it may be dead
+/// by now: then it is written again.
 ///
 /// # Errors
-/// The store's.
+/// The store's, when it goes on failing for longer than leases last.
 pub(crate) async fn settle<E: Effects>(
     e: &E,
     settings: &Settings,
     made: &Root,
-) -> Result<Option<Option<Lease>>, StoreError> {
+) -> Result<Settled, StoreError> {
+    let until = e.monotonic() + settings.lease * 4;
     let mut claimed: Option<Lease> = None;
     loop {
         e.sleep(settings.write_delay * 2).await;
         let read = async || read_root(e, &made.id).await;
         match patiently(e, settings, read).await? {
-            Some(root) if root.epoch == made.epoch => return Ok(Some(claimed)),
+            Some(root) if root.epoch == made.epoch => {
+                return Ok(claimed.map_or(Settled::Ours, Settled::Under));
+            }
             Some(root) if root.stage != Stage::Receiving => {
                 forget_parts(e, made, Some(&root)).await;
-                return Ok(None);
+                return Ok(Settled::Theirs);
             }
-            Some(_) | None => {
-                let epoch = claimed.as_ref().map_or(&made.epoch, Lease::epoch);
-                let doc = quickly(e, settings, async || lease::read(e, &made.id).await).await?;
-                let now = e.now();
-                // Another creator sees what stands before it goes on, as this one does.
-                let may_write = |doc: &LeaseDoc| match doc.epoch == *epoch {
-                    true => now.plus(settings.write_delay * 2) < doc.expires,
-                    false => {
-                        doc.epoch.term == made.epoch.term
-                            && doc.liveness(now, settings) == Liveness::Live
-                    }
-                };
-                if doc.as_ref().is_some_and(may_write) {
-                    e.set(&keys::root(&made.id), &encode_root(made)?).await?;
-                } else if let Some(lease) =
-                    Lease::claim(e, &made.id, settings, made.epoch.term).await?
-                {
-                    claimed = Some(lease);
-                }
-            }
+            Some(_) | None => {}
+        }
+        if let Err(error) = write_again(e, settings, made, &mut claimed).await
+            && e.monotonic() >= until
+        {
+            return Err(error);
         }
     }
+}
+
+/// Writes the root of a job again that is `made`, if nobody else may be writing it; or claims its
+/// lease for the next time, unless somebody has it.
+async fn write_again<E: Effects>(
+    e: &E,
+    settings: &Settings,
+    made: &Root,
+    claimed: &mut Option<Lease>,
+) -> Result<(), StoreError> {
+    let epoch = claimed.as_ref().map_or(&made.epoch, Lease::epoch);
+    let doc = quickly(e, settings, async || lease::read(e, &made.id).await).await?;
+    let now = e.now();
+    let may_write = |doc: &LeaseDoc| match doc.epoch == *epoch {
+        true => now.plus(settings.write_delay * 2) < doc.expires,
+        // Another creator's: that one, too, sees what stands before it goes on.
+        false => doc.epoch.term == made.epoch.term && doc.liveness(now, settings) == Liveness::Live,
+    };
+    if doc.as_ref().is_some_and(may_write) {
+        return e.set(&keys::root(&made.id), &encode_root(made)?).await;
+    }
+    if let Some(lease) = Lease::claim(e, &made.id, settings, made.epoch.term).await? {
+        *claimed = Some(lease);
+    }
+    Ok(())
 }
 
 /// The job of this name, when there is one that has not expired.
@@ -260,22 +284,25 @@ async fn begin<E: Effects>(
     }
     let bytes = encode_root(&root)?;
     e.set(&keys::root(&root.id), &bytes).await?;
-    if is_used {
-        // Who sees this root deletes nothing more. What others were deleting has taken effect by
-        // then, and that may have been this root.
-        e.sleep(settings.write_delay * 2).await;
-        if read_root(e, &root.id).await?.is_none() {
-            e.set(&keys::root(&root.id), &bytes).await?;
+    let begun = async {
+        if is_used {
+            // Who sees this root deletes nothing more. What others were deleting has taken effect
+            // by then, and that may have been this root.
+            e.sleep(settings.write_delay * 2).await;
+            if read_root(e, &root.id).await?.is_none() {
+                e.set(&keys::root(&root.id), &bytes).await?;
+            }
         }
-    }
-    if new.contended {
-        is_free(e, settings, &new.id, own).await?;
-    }
-    match Lease::first(e, &root.id, root.epoch.clone(), settings).await {
+        if new.contended {
+            is_free(e, settings, &new.id, own).await?;
+        }
+        Ok(Lease::first(e, &root.id, root.epoch.clone(), settings).await?)
+    };
+    match begun.await {
         Ok(lease) => Ok((root, lease)),
         Err(error) => {
             forget(e, settings, &root, new.contended).await;
-            Err(error.into())
+            Err(error)
         }
     }
 }

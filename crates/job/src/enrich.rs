@@ -90,12 +90,10 @@ impl Desks {
             .find_map(|(name, desk)| Some((*name, desk.borrow().state.open_for(e.now())?)))
     }
 
-    /// How long the slowest of them takes for an answer; `None` when none is known.
-    fn answers_in(&self) -> Option<Duration> {
-        let known = self.0.values();
-        known
-            .filter_map(|desk| desk.borrow().state.answers_in())
-            .max()
+    /// As [`first_wave`].
+    fn first_wave(&self) -> Expect {
+        let desk = self.0.get(Provider::OpenLibrary.name());
+        after_answers(desk.and_then(|desk| desk.borrow().state.answers_in()))
     }
 
     /// Tells the other runs what has become of the providers.
@@ -117,10 +115,23 @@ impl Desks {
 /// When the first wave of a job may be expected of which no request has been sent yet.
 pub(crate) async fn first_wave<E: Effects>(e: &E) -> Expect {
     let state = ProviderState::load(e, Provider::OpenLibrary.name()).await;
-    match state.unwrap_or_default().answers_in() {
+    after_answers(state.unwrap_or_default().answers_in())
+}
+
+fn after_answers(each: Option<Duration>) -> Expect {
+    match each {
         Some(each) => Expect::Rounds { first: each, each },
         None => Expect::Unknown,
     }
+}
+
+/// The answers that a wave waits for.
+#[derive(Clone, Copy, Default)]
+struct Awaited {
+    /// When (monotonic) all are expected to what has been sent.
+    until: Duration,
+    /// How long the slowest provider takes for one; zero when nothing is known.
+    each: Duration,
 }
 
 /// The different books of a request, in its order: what is asked twice is looked up once.
@@ -201,7 +212,7 @@ impl Enrichment {
         desk: &RefCell<Desk>,
         request: Request,
         until: Option<Duration>,
-        due: &Cell<Duration>,
+        awaited: &Cell<Awaited>,
     ) -> Asked {
         let left = |e: &E| match until {
             Some(until) => until.saturating_sub(e.monotonic()).min(self.timeout),
@@ -221,11 +232,12 @@ impl Enrichment {
                 let manners = desk.manners;
                 desk.state.take(manners, e.now())
             };
-            let answer = desk.borrow().state.answers_in();
-            due.set(
-                due.get()
-                    .max(e.monotonic() + wait + answer.unwrap_or_default()),
-            );
+            let each = desk.borrow().state.answers_in().unwrap_or_default();
+            let before = awaited.get();
+            awaited.set(Awaited {
+                until: before.until.max(e.monotonic() + wait + each),
+                each: before.each.max(each),
+            });
             if wait > Duration::ZERO {
                 e.sleep(until.map_or(wait, |until| wait.min(until.saturating_sub(e.monotonic()))))
                     .await;
@@ -240,8 +252,9 @@ impl Enrichment {
             let mut pause = RETRY_PAUSE;
             match classify(result) {
                 Verdict::Good(body) => {
-                    let took = e.monotonic().saturating_sub(sent);
-                    desk.borrow_mut().state.answered_in(took);
+                    let mut desk = desk.borrow_mut();
+                    desk.state.answered_in(e.monotonic().saturating_sub(sent));
+                    desk.changed = true;
                     return Asked::Answered(body);
                 }
                 Verdict::Later(time) => {
@@ -296,8 +309,7 @@ struct Wave {
     search: Search,
     waiting: VecDeque<Lookup>,
     out: usize,
-    /// When (monotonic) all answers are expected to what has been sent.
-    due: Rc<Cell<Duration>>,
+    awaited: Rc<Cell<Awaited>>,
 }
 
 impl Wave {
@@ -330,7 +342,7 @@ impl<'a, E: Effects> Flight<'a, E> {
             search: Search::new(wanted, &self.enrichment.endpoints),
             waiting: VecDeque::new(),
             out: 0,
-            due: Rc::default(),
+            awaited: Rc::default(),
         });
     }
 
@@ -357,28 +369,31 @@ impl<'a, E: Effects> Flight<'a, E> {
             if self.flying.is_empty() {
                 return work.await;
             }
-            match select(work.as_mut(), self.flying.next()).await {
-                Either::Left((done, _)) => return done,
-                Either::Right((answer, _)) => {
+            // What is to be sent goes first: a store may answer without ever letting anybody wait.
+            match select(self.flying.next(), work.as_mut()).await {
+                Either::Left((answer, _)) => {
                     if let Some((number, lookup, response)) = answer {
                         self.answered(number, lookup, response);
                     }
                 }
+                Either::Right((done, _)) => return done,
             }
         }
     }
 
     /// When the first wave may land; at once if all its answers are there.
     fn expected(&self) -> Expect {
-        let each = self.desks.answers_in();
-        match (self.waves.front(), each) {
-            (Some(wave), _) if wave.is_over() => Expect::In(Duration::ZERO),
-            (Some(wave), Some(each)) if wave.due.get() > Duration::ZERO => Expect::Rounds {
-                first: wave.due.get().saturating_sub(self.e.monotonic()),
-                each,
-            },
-            (_, Some(each)) => Expect::Rounds { first: each, each },
-            (_, None) => Expect::Unknown,
+        let Some(wave) = self.waves.front() else {
+            return self.desks.first_wave();
+        };
+        let Awaited { until, each } = wave.awaited.get();
+        if wave.is_over() {
+            Expect::In(Duration::ZERO)
+        } else if each > Duration::ZERO {
+            let first = until.saturating_sub(self.e.monotonic());
+            Expect::Rounds { first, each }
+        } else {
+            self.desks.first_wave()
         }
     }
 
@@ -405,9 +420,9 @@ impl<'a, E: Effects> Flight<'a, E> {
                 let (enrichment, e, until) = (self.enrichment, self.e, self.until);
                 let number = self.landed + behind;
                 wave.out += 1;
-                let due = wave.due.clone();
+                let awaited = wave.awaited.clone();
                 self.flying.push(Box::pin(async move {
-                    let response = enrichment.ask(e, desk, request, until, &due).await;
+                    let response = enrichment.ask(e, desk, request, until, &awaited).await;
                     (number, lookup, response)
                 }));
             }

@@ -50,7 +50,7 @@ pub struct ProviderState {
     /// The provider asked for this much patience: nothing goes out before.
     #[serde(default)]
     hold_until: Time,
-    /// How long an answer takes, about, in microseconds; 0: nothing is known.
+    /// How long an answer takes until a run has read it, about, in microseconds; 0: nothing is known.
     #[serde(default)]
     answer_us: u64,
 }
@@ -127,7 +127,7 @@ impl ProviderState {
         }
     }
 
-    /// How long an answer takes, about; `None` when nothing is known.
+    /// How long an answer takes until it is read, about; `None` when nothing is known.
     #[must_use]
     pub fn answers_in(&self) -> Option<Duration> {
         (self.answer_us > 0).then(|| Duration::from_micros(self.answer_us))

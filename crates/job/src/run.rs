@@ -69,7 +69,7 @@ impl Expect {
             Self::Unknown => (None, 0),
             Self::In(time) => (Some(now.plus(time)), 0),
             Self::Rounds { first, each } => {
-                let each = u32::try_from(each.as_millis()).unwrap_or(0);
+                let each = u32::try_from(each.as_millis()).unwrap_or(0).max(1);
                 (Some(now.plus(first)), each)
             }
         }

@@ -218,12 +218,14 @@ pub struct Watcher<'a, E> {
     look: Option<Look>,
     /// The bytes of the root that the last look found: most looks find the same again.
     bytes: Vec<u8>,
-    /// Until when nothing else needs to be looked at then.
+    /// Until then it is enough that they are the same.
     holds_until: Time,
     /// The run beside this watcher, as long as it says anything.
     feed: Option<&'a Feed>,
     /// When something was last heard of the job.
     heard: Duration,
+    /// How long it had been silent before.
+    silent: Duration,
     /// No pause is shorter: that there is more to do than the machine can.
     least_pause: Duration,
     began: Duration,
@@ -243,6 +245,10 @@ impl<'a, E: Effects> Watcher<'a, E> {
         observer: Observer,
         look: Look,
     ) -> Self {
+        // No longer than it takes until a watcher looks as rarely as it ever does.
+        let silent = look.root().map_or(Duration::ZERO, |root| {
+            e.now().since(root.updated).min(settings.look_max * 40)
+        });
         Self {
             e,
             settings,
@@ -255,6 +261,7 @@ impl<'a, E: Effects> Watcher<'a, E> {
             holds_until: Time::default(),
             feed: None,
             heard: e.monotonic(),
+            silent,
             least_pause: Duration::ZERO,
             began: e.monotonic(),
             looked: e.monotonic(),
@@ -333,6 +340,7 @@ impl<'a, E: Effects> Watcher<'a, E> {
         self.observer.said(saying.step, &saying.root, self.e.now());
         if !matches!(saying.step, Step::Book(..) | Step::Heartbeat) {
             self.heard = self.e.monotonic();
+            self.silent = Duration::ZERO;
         }
     }
 
@@ -343,8 +351,8 @@ impl<'a, E: Effects> Watcher<'a, E> {
                 let began = self.e.monotonic();
                 self.e.sleep(pause).await;
                 let late = self.e.monotonic().saturating_sub(began + pause);
-                self.least_pause =
-                    (self.least_pause * 7 + late.saturating_sub(USUAL_DELAY) * 4) / 8;
+                let strain = late.saturating_sub(USUAL_DELAY).min(self.settings.look_max);
+                self.least_pause = (self.least_pause * 7 + strain * 4) / 8;
             }
             Some(feed) => match self.listen(feed).await {
                 Heard::Root(root) => {
@@ -373,7 +381,7 @@ impl<'a, E: Effects> Watcher<'a, E> {
                 self.looked = asked;
             }
             // The store refuses: ask less often, and go on with what is known.
-            Err(_) => self.least_pause = self.settings.look_max,
+            Err(_) => self.e.sleep(self.settings.retry).await,
         }
     }
 
@@ -405,15 +413,15 @@ impl<'a, E: Effects> Watcher<'a, E> {
         }
     }
 
-    /// How long until the next look: short when a commit is due, else ever longer.
+    /// How long until the next look: short when a commit is due, else the longer the longer the job
+    /// has been silent.
     fn next_pause(&self) -> Duration {
         let due = match &self.look {
             Some(Look::Running(root)) => until_due(root, self.e.now()),
             _ => None,
         };
-        let silence = self.e.monotonic().saturating_sub(self.heard);
-        // So that nobody hears of what was not foreseen later than by a thirty-second part of the
-        // time it took.
+        let silence = self.e.monotonic().saturating_sub(self.heard) + self.silent;
+        // So that nobody hears of what was not foreseen later than by a fortieth of the time it took.
         let pause = due.unwrap_or(silence / 40);
         self.bearable(pause.clamp(self.settings.look_min, self.settings.look_max))
     }
@@ -446,7 +454,7 @@ pub fn together<'a, E: Effects + 'a>(
     }))
 }
 
-/// Watchers stop to look closely for a commit that is so many rounds late.
+/// Watchers stop looking closely for a commit that is so many rounds late.
 const ROUNDS: u32 = 6;
 
 /// How long until the next look, as far as that follows from when the commit is due: the closer that

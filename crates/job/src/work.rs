@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::create::{Created, settle};
+use crate::create::{Created, Settled, settle};
 use crate::document::{Failure, FailureCode, Root, Stage};
 use crate::effects::{Effects, HttpError, Request, StoreError, send_within};
 use crate::feed::Feed;
@@ -191,16 +191,14 @@ async fn take<'a, E: Effects>(
             return Ok(Some(Run::new(e, settings, *root, lease).heard_by(feed)));
         }
         Start::Given(HandOver { epoch, seq, made }) => {
-            let claimed = match made {
-                None => None,
-                Some(made) => match settle(e, settings, &made).await? {
-                    Some(claimed) => claimed,
-                    None => return Ok(None),
-                },
+            let settled = match made {
+                None => Settled::Ours,
+                Some(made) => settle(e, settings, &made).await?,
             };
-            let lease = match claimed {
-                Some(lease) => Some(lease),
-                None => Lease::accept(e, id, &epoch, settings).await?,
+            let lease = match settled {
+                Settled::Ours => Lease::accept(e, id, &epoch, settings).await?,
+                Settled::Under(lease) => Some(lease),
+                Settled::Theirs => None,
             };
             (lease, seq)
         }
