@@ -88,7 +88,6 @@ test('a WebSocket that is refused is replaced by the stream, and the page says s
 	const page = await browser.page(server);
 	await page.routeWebSocket('**/ws/progress?*', (socket) => socket.close({ code: 1011 }));
 	await importing(page);
-	await begun(page);
 	await openPanel(page);
 	await choose(page, 'WebSocket');
 	await page.getByText('The WebSocket was refused: the stream is used instead.').waitFor();
