@@ -502,17 +502,16 @@ impl<E: Effects> Worker<E> for Enrichment {
 
     async fn work(&self, run: &mut Run<'_, E>) -> Result<Done, Stop> {
         let e = run.e;
+        let desks = run
+            .insist(async || self.desks(e, &run.root.requests).await)
+            .await?;
         if run.root.stage == Stage::Queued {
-            let expect = first_wave(e).await;
-            run.commit(expect, |root| root.stage = Stage::Enriching)
+            run.commit(desks.first_wave(), |root| root.stage = Stage::Enriching)
                 .await?;
         }
         // Read for good by the stage before. The root goes on naming them until the next commit,
         // so that whoever does this again after a crash deletes them again.
         run.delete_uploads().await?;
-        let desks = run
-            .insist(async || self.desks(e, &run.root.requests).await)
-            .await?;
         let result = self.waves(run, &desks).await;
         desks.save(e).await;
         result
