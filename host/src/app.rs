@@ -37,7 +37,7 @@ use crate::manifest::{self, Manifest, Route};
 use crate::outbound::{Hooks, Outbound};
 use crate::routes::Router;
 use crate::streams::{StreamLimits, Streams};
-use crate::turns::{Turn, Turns};
+use crate::turns::Turns;
 use crate::variables::{self, Variables};
 
 /// How an application is run.
@@ -302,8 +302,8 @@ impl App {
         permit: OwnedSemaphorePermit,
     ) -> anyhow::Result<Response<WasiBody>> {
         let mut store = self.instance_store(component);
-        let (turns, turn) = (self.turns.clone(), Turn::default());
-        turns.limit(&mut store, &turn);
+        let turns = self.turns.clone();
+        let turn = turns.limit(&mut store);
         let request = store
             .data_mut()
             .http()

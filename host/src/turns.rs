@@ -27,7 +27,7 @@ struct Ticking {
 }
 
 /// When an instance's turn began, in microseconds since [`Turns::zero`].
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub(crate) struct Turn(Arc<AtomicU64>);
 
 impl Turns {
@@ -54,12 +54,13 @@ impl Turns {
         })
     }
 
-    /// Lets `store`'s instance compute in turns, if what it does is [`Self::taken`].
-    pub(crate) fn limit<T>(&self, store: &mut Store<T>, turn: &Turn) {
-        let (zero, turn) = (self.zero, turn.clone());
+    /// Lets `store`'s instance compute in turns, if what it does is [`Self::taken`] with what this answers.
+    pub(crate) fn limit<T>(&self, store: &mut Store<T>) -> Turn {
+        let turn = Turn::default();
+        let (zero, at) = (self.zero, turn.0.clone());
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(move |_| {
-            let began = Duration::from_micros(turn.0.load(Ordering::Relaxed));
+            let began = Duration::from_micros(at.load(Ordering::Relaxed));
             Ok(if zero.elapsed().saturating_sub(began) < TURN / 2 {
                 // The epoch ended while it waited.
                 UpdateDeadline::Continue(1)
@@ -68,6 +69,7 @@ impl Turns {
                 UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now()))
             })
         });
+        turn
     }
 
     /// Does `work` on an instance, in turns.
