@@ -49,10 +49,10 @@ impl Front {
     /// Variable and value of what the application and this edge share.
     const SECRET: (&str, &str) = ("edge_secret", "of-the-test");
 
-    fn of(app: &App) -> Front {
+    fn of(app: &App) -> Self {
         let upstream = Moving(Arc::new(Mutex::new(Moving::at(app.address()))));
         let config = edge::Config {
-            secret: Some(Front::SECRET.1.to_owned()),
+            secret: Some(Self::SECRET.1.to_owned()),
             ..edge::Config::default()
         };
         let edge = Edge::new(config, upstream.clone()).unwrap();
@@ -63,7 +63,7 @@ impl Front {
         let address = listener.local_addr().unwrap();
         let serving = edge.clone();
         runtime.spawn(async move { serving.serve(listener, std::future::pending()).await });
-        Front {
+        Self {
             upstream,
             edge,
             address,

@@ -36,13 +36,13 @@ struct User {
 }
 
 impl User {
-    fn of(app: &App) -> User {
+    fn of(app: &App) -> Self {
         let home = tempfile::tempdir().unwrap();
         std::fs::write(home.path().join("library.csv"), LIBRARY).unwrap();
         std::fs::write(home.path().join("trees.csv"), "height,age\n12,40\n").unwrap();
         std::fs::write(home.path().join("shelf.jpg"), SHELF).unwrap();
         let server = format!("http://{}", app.address());
-        User { home, server }
+        Self { home, server }
     }
 
     fn environment(&self) -> [(&'static str, PathBuf); 5] {

@@ -47,8 +47,8 @@ struct State {
 }
 
 impl Town {
-    fn at(app: &App) -> Town {
-        Town(Arc::new(Mutex::new(State {
+    fn at(app: &App) -> Self {
+        Self(Arc::new(Mutex::new(State {
             address: app.address(),
             started: (Instant::now(), server_time(app)),
             awaited: BTreeSet::new(),
@@ -140,7 +140,7 @@ struct Ended {
 }
 
 impl Life {
-    fn begin(town: &Town, kind: Kind, key: String) -> Life {
+    fn begin(town: &Town, kind: Kind, key: String) -> Self {
         let (town, id) = (town.clone(), Arc::new(Mutex::new(None)));
         let known = id.clone();
         let clients = thread::spawn(move || {
@@ -158,7 +158,7 @@ impl Life {
             assert_eq!(last["type"], kind, "one outcome");
             Ended { job, status, books }
         });
-        Life { kind, id, clients }
+        Self { kind, id, clients }
     }
 
     fn is_over(&self) -> bool {

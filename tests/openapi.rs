@@ -29,7 +29,7 @@ struct Description {
 }
 
 impl Description {
-    fn of(app: &App) -> Description {
+    fn of(app: &App) -> Self {
         let document = app.get("/openapi.json").json();
         let mut strict = document.clone();
         let schemas = strict["components"]["schemas"].as_object_mut().unwrap();
@@ -38,7 +38,7 @@ impl Description {
                 schema["unevaluatedProperties"] = json!(false);
             }
         }
-        Description {
+        Self {
             document,
             strict,
             tried: BTreeSet::new(),

@@ -16,7 +16,7 @@ use tokio::runtime::Runtime;
 use crate::client::Client;
 
 /// Nothing that is waited for takes this long unless it is broken.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
@@ -41,7 +41,7 @@ async fn host() -> anyhow::Result<PathBuf> {
 }
 
 /// The size of a built component, in bytes.
-pub fn component_size(name: &str) -> anyhow::Result<u64> {
+pub(crate) fn component_size(name: &str) -> anyhow::Result<u64> {
     let path = root().join(format!("target/wasm32-wasip2/component/{name}.wasm"));
     let file = std::fs::metadata(&path).with_context(|| path.display().to_string())?;
     Ok(file.len())
@@ -52,7 +52,7 @@ const BUILDING: Duration = Duration::from_secs(1_200);
 
 /// What is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Application {
+pub(crate) enum Application {
     /// This one.
     Bookstrack,
     /// One component that does nothing: what others are held against.
@@ -86,7 +86,7 @@ impl Application {
 
 /// How an application is to be run.
 #[derive(Clone, Debug)]
-pub struct Setup {
+pub(crate) struct Setup {
     /// Which.
     pub application: Application,
     /// How long every request to a provider takes.
@@ -109,11 +109,11 @@ impl Default for Setup {
 }
 
 /// Compiled components, kept for all hosts of one measurement.
-pub struct Warm(tempfile::TempDir);
+pub(crate) struct Warm(tempfile::TempDir);
 
 impl Warm {
     /// Builds the components that are stale, and compiles all once.
-    pub async fn up() -> anyhow::Result<Self> {
+    pub(crate) async fn up() -> anyhow::Result<Self> {
         let state = tempfile::tempdir()?;
         let providers = Providers::start(Duration::ZERO).await?;
         eprintln!("Building components that are not up to date");
@@ -129,7 +129,7 @@ impl Warm {
     }
 
     /// Starts stand-ins, and the host on an empty store.
-    pub async fn start(&self, setup: Setup) -> anyhow::Result<App> {
+    pub(crate) async fn start(&self, setup: Setup) -> anyhow::Result<App> {
         let providers = Providers::start(setup.delay).await?;
         let sandbox = &providers.sandbox;
         let state = tempfile::tempdir()?;
@@ -151,7 +151,7 @@ impl Warm {
 }
 
 /// A running application with its stand-ins.
-pub struct App {
+pub(crate) struct App {
     /// A client of it.
     pub client: Client,
     /// From the start of the process until it served.
@@ -196,7 +196,7 @@ impl Drop for Providers {
 
 impl App {
     /// The providers.
-    pub fn sandbox(&self) -> &Sandbox {
+    pub(crate) fn sandbox(&self) -> &Sandbox {
         &self.providers.sandbox
     }
 
@@ -206,7 +206,7 @@ impl App {
     }
 
     /// Processor time that the host has used, in steps of 10 ms.
-    pub fn cpu(&self) -> anyhow::Result<Duration> {
+    pub(crate) fn cpu(&self) -> anyhow::Result<Duration> {
         let stat = self.proc("stat")?;
         let fields = stat.rsplit_once(')').context("stat")?.1;
         let fields: Vec<&str> = fields.split_whitespace().collect();
@@ -216,7 +216,7 @@ impl App {
     }
 
     /// Memory of the host in MB: `VmRSS`, what it holds, or `VmHWM`, the most it has held.
-    pub fn memory(&self, what: &str) -> anyhow::Result<f64> {
+    pub(crate) fn memory(&self, what: &str) -> anyhow::Result<f64> {
         let status = self.proc("status")?;
         let line = status.lines().find(|line| line.starts_with(what));
         let kb: f64 = line
@@ -227,12 +227,12 @@ impl App {
     }
 
     /// Requests that the metadata providers have had.
-    pub fn provider_requests(&self) -> u64 {
+    pub(crate) fn provider_requests(&self) -> u64 {
         self.sandbox().open_library().count() + self.sandbox().google_books().count()
     }
 
     /// The sum of one count over all components' use of the store.
-    pub async fn store_count(&self, name: &str) -> anyhow::Result<u64> {
+    pub(crate) async fn store_count(&self, name: &str) -> anyhow::Result<u64> {
         let admin = self.admin.as_ref().context("this host does not count")?;
         let counters = admin.get("/counters").await?.body;
         let counters: Value = serde_json::from_slice(&counters)?;
@@ -244,7 +244,7 @@ impl App {
     }
 
     /// The bytes of all values in the store under keys like this.
-    pub fn stored(&self, keys: &str) -> anyhow::Result<u64> {
+    pub(crate) fn stored(&self, keys: &str) -> anyhow::Result<u64> {
         let file = self.state.path().join("sqlite_key_value.db");
         let store = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         let sum = "SELECT coalesce(sum(length(value)), 0) FROM spin_key_value WHERE key LIKE ?1";
@@ -253,7 +253,7 @@ impl App {
     }
 
     /// Where its store lies.
-    pub fn state(&self) -> &Path {
+    pub(crate) fn state(&self) -> &Path {
         self.state.path()
     }
 }

@@ -18,7 +18,7 @@ use crate::app::PATIENCE;
 
 /// What makes a job.
 #[derive(Clone, Debug)]
-pub struct Work {
+pub(crate) struct Work {
     /// Where it is sent.
     pub path: &'static str,
     /// Its media type.
@@ -28,7 +28,7 @@ pub struct Work {
 }
 
 /// A whole answer.
-pub struct Answer {
+pub(crate) struct Answer {
     /// HTTP status.
     pub status: u16,
     /// Its `ETag`.
@@ -39,7 +39,7 @@ pub struct Answer {
 
 /// What a stream has told, and when.
 #[derive(Debug, Default)]
-pub struct Told {
+pub(crate) struct Told {
     /// Size of the body.
     pub bytes: usize,
     /// Events that had come when the outcome was known.
@@ -55,14 +55,14 @@ pub struct Told {
 
 /// A client with connections that are used again.
 #[derive(Clone)]
-pub struct Client {
+pub(crate) struct Client {
     address: SocketAddr,
     http: legacy::Client<HttpConnector, Full<Bytes>>,
 }
 
 impl Client {
     /// A client of whoever listens there.
-    pub fn new(address: SocketAddr) -> Self {
+    pub(crate) fn new(address: SocketAddr) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         let http = legacy::Client::builder(TokioExecutor::new()).build(connector);
@@ -70,7 +70,7 @@ impl Client {
     }
 
     /// Whom it asks.
-    pub fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
@@ -91,7 +91,7 @@ impl Client {
     }
 
     /// Asks and reads the whole answer.
-    pub async fn ask(
+    pub(crate) async fn ask(
         &self,
         method: &str,
         path: &str,
@@ -108,12 +108,12 @@ impl Client {
     }
 
     /// A `GET`.
-    pub async fn get(&self, path: &str) -> anyhow::Result<Answer> {
+    pub(crate) async fn get(&self, path: &str) -> anyhow::Result<Answer> {
         self.ask("GET", path, &[], Bytes::new()).await
     }
 
     /// Makes a job and answers the `data` of its `202`.
-    pub async fn submit(&self, work: &Work) -> anyhow::Result<Value> {
+    pub(crate) async fn submit(&self, work: &Work) -> anyhow::Result<Value> {
         let headers = [("content-type", work.kind)];
         let answer = self
             .ask("POST", work.path, &headers, work.body.clone())
@@ -124,19 +124,19 @@ impl Client {
     }
 
     /// Makes a job and follows its own stream to the outcome.
-    pub async fn submit_and_follow(&self, work: &Work) -> anyhow::Result<Told> {
+    pub(crate) async fn submit_and_follow(&self, work: &Work) -> anyhow::Result<Told> {
         let accepted = self.submit(work).await?;
         self.follow(accepted["sseUrl"].as_str().context("sseUrl")?)
             .await
     }
 
     /// Makes a job and follows it on the answer itself to the outcome.
-    pub async fn attach(&self, work: &Work) -> anyhow::Result<Told> {
+    pub(crate) async fn attach(&self, work: &Work) -> anyhow::Result<Told> {
         self.attach_with(work, &[]).await
     }
 
     /// The same of a photo that no model is to look at.
-    pub async fn read_barcodes(&self, photo: &Work) -> anyhow::Result<Told> {
+    pub(crate) async fn read_barcodes(&self, photo: &Work) -> anyhow::Result<Told> {
         self.attach_with(photo, &[("x-ai-provider", "barcode")])
             .await
     }
@@ -151,12 +151,12 @@ impl Client {
     }
 
     /// Follows a stream to its end.
-    pub async fn follow(&self, path: &str) -> anyhow::Result<Told> {
+    pub(crate) async fn follow(&self, path: &str) -> anyhow::Result<Told> {
         read(self.open("GET", path, &[], Bytes::new()).await?).await
     }
 
     /// Opens a stream, and reads of it only its first event.
-    pub async fn hold(&self, path: &str) -> anyhow::Result<Response<Incoming>> {
+    pub(crate) async fn hold(&self, path: &str) -> anyhow::Result<Response<Incoming>> {
         let mut response = self.open("GET", path, &[], Bytes::new()).await?;
         ensure!(response.status() == 200, "status {}", response.status());
         response.body_mut().frame().await.context("an event")??;
@@ -231,7 +231,7 @@ fn since_midnight(time: &str) -> Option<u64> {
 }
 
 /// A time in ms.
-pub fn ms(time: Duration) -> f64 {
+pub(crate) fn ms(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
 

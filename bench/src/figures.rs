@@ -7,7 +7,7 @@ use serde::Serialize;
 /// What a goal is set for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum At {
+pub(crate) enum At {
     /// The median.
     P50,
     /// What 99 of 100 samples do not exceed.
@@ -27,7 +27,7 @@ struct Goal {
 
 /// One measured quantity of a scenario.
 #[derive(Debug, Serialize)]
-pub struct Figure {
+pub(crate) struct Figure {
     scenario: String,
     what: String,
     unit: &'static str,
@@ -46,7 +46,7 @@ pub struct Figure {
 
 impl Figure {
     /// A quantity by its samples.
-    pub fn of(
+    pub(crate) fn of(
         scenario: &str,
         what: impl Into<String>,
         unit: &'static str,
@@ -67,7 +67,7 @@ impl Figure {
     }
 
     /// The same beside its limit.
-    pub fn against(mut self, limit: &[f64]) -> Self {
+    pub(crate) fn against(mut self, limit: &[f64]) -> Self {
         let limit = percentile(limit, 0.5);
         self.limit = Some(limit);
         self.ratio = (limit > 0.0).then(|| self.p50 / limit);
@@ -75,7 +75,7 @@ impl Figure {
     }
 
     /// The same with what it should not exceed.
-    pub fn goal(mut self, of: At, most: f64) -> Self {
+    pub(crate) fn goal(mut self, of: At, most: f64) -> Self {
         let is = match of {
             At::P50 => self.p50,
             At::P99 => self.p99,
@@ -120,7 +120,7 @@ impl fmt::Display for Figure {
 
 /// Everything that was measured, and on what.
 #[derive(Debug, Serialize)]
-pub struct Report {
+pub(crate) struct Report {
     machine: Machine,
     figures: Vec<Figure>,
 }
@@ -165,7 +165,7 @@ impl Machine {
 
 impl Report {
     /// An empty report of this machine.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             machine: Machine::this(),
             figures: Vec::new(),
@@ -173,7 +173,7 @@ impl Report {
     }
 
     /// Prints what the columns mean.
-    pub fn begin(&self) {
+    pub(crate) fn begin(&self) {
         let Machine {
             cores,
             processor,
@@ -189,14 +189,14 @@ impl Report {
     }
 
     /// Adds a figure and prints it.
-    pub fn add(&mut self, figure: Figure) {
+    pub(crate) fn add(&mut self, figure: Figure) {
         println!("{figure}");
         self.figures.push(figure);
     }
 }
 
 /// The smallest sample that at least this share of the samples does not exceed; 0 of none.
-pub fn percentile(samples: &[f64], share: f64) -> f64 {
+pub(crate) fn percentile(samples: &[f64], share: f64) -> f64 {
     let mut sorted = samples.to_vec();
     sorted.sort_by(f64::total_cmp);
     #[expect(

@@ -28,14 +28,14 @@ fn event(number: usize) -> Bytes {
 }
 
 /// A server of event streams in the memory of one process: hyper and a broadcast channel.
-pub struct Broadcast {
+pub(crate) struct Broadcast {
     address: SocketAddr,
     news: broadcast::Sender<Bytes>,
 }
 
 impl Broadcast {
     /// Starts it.
-    pub async fn start() -> anyhow::Result<Self> {
+    pub(crate) async fn start() -> anyhow::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let (news, _) = broadcast::channel::<Bytes>(64);
@@ -57,7 +57,7 @@ impl Broadcast {
 
     /// Sends so many events to so many streams, one every `pause`; answers for each event and stream
     /// how many ms after it was sent it was read.
-    pub async fn measure(
+    pub(crate) async fn measure(
         &self,
         streams: usize,
         events: usize,
@@ -111,7 +111,7 @@ fn answer(
 }
 
 /// Half the time that a WebSocket message takes to a native echo and back, in ms.
-pub async fn echo(messages: usize) -> anyhow::Result<Vec<f64>> {
+pub(crate) async fn echo(messages: usize) -> anyhow::Result<Vec<f64>> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     let server = tokio::spawn(async move {
@@ -139,7 +139,11 @@ pub async fn echo(messages: usize) -> anyhow::Result<Vec<f64>> {
 }
 
 /// Writing these values to SQLite as the host's store does, one transaction each: ms in all.
-pub fn sqlite(dir: &std::path::Path, values: &[&[u8]], rounds: u32) -> anyhow::Result<Vec<f64>> {
+pub(crate) fn sqlite(
+    dir: &std::path::Path,
+    values: &[&[u8]],
+    rounds: u32,
+) -> anyhow::Result<Vec<f64>> {
     let database = rusqlite::Connection::open(dir.join("limit.db"))?;
     database.pragma_update(None, "journal_mode", "WAL")?;
     database.pragma_update(None, "synchronous", "NORMAL")?;

@@ -22,7 +22,7 @@ Exit codes:
 /// While a job is followed, Ctrl-C asks the server to cancel it; a second Ctrl-C leaves without waiting for that.
 #[derive(Debug, Parser)]
 #[command(name = "bookstrack", version, after_help = EXIT_CODES)]
-pub struct Args {
+pub(crate) struct Args {
     /// The server: scheme, host and port
     #[arg(
         long,
@@ -46,7 +46,7 @@ pub struct Args {
 }
 
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Import a library from a CSV file and follow the job
     Import {
         /// Goodreads, StoryGraph, LibraryThing or any list with titles; - is standard input
@@ -106,17 +106,17 @@ pub enum Transport {
 }
 
 impl From<Transport> for Mode {
-    fn from(transport: Transport) -> Mode {
+    fn from(transport: Transport) -> Self {
         match transport {
-            Transport::Auto => Mode::Auto,
-            Transport::Sse => Mode::Sse,
-            Transport::Poll => Mode::Poll,
+            Transport::Auto => Self::Auto,
+            Transport::Sse => Self::Sse,
+            Transport::Poll => Self::Poll,
         }
     }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
+pub(crate) enum Format {
     Table,
     Json,
     Csv,

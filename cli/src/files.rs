@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 const TOKEN_LIFE: Duration = Duration::from_secs(24 * 3600);
 
 #[derive(Debug)]
-pub struct Files {
+pub(crate) struct Files {
     jobs: PathBuf,
     verdicts: PathBuf,
 }
@@ -29,11 +29,11 @@ struct Job {
 }
 
 impl Files {
-    pub fn of_user() -> Result<Files> {
+    pub(crate) fn of_user() -> Result<Self> {
         let base = etcetera::choose_base_strategy().context("no home directory")?;
         // Platforms without a directory for state keep it with the data.
         let state = base.state_dir().unwrap_or_else(|| base.data_dir());
-        Ok(Files {
+        Ok(Self {
             jobs: state.join("bookstrack").join("jobs"),
             verdicts: base.cache_dir().join("bookstrack").join("transports.json"),
         })
@@ -44,7 +44,7 @@ impl Files {
     }
 
     /// Keeps the token of a job of `server`, if it has one, readable by the user alone.
-    pub fn keep_token(&self, server: &str, accepted: &Accepted) -> Result<()> {
+    pub(crate) fn keep_token(&self, server: &str, accepted: &Accepted) -> Result<()> {
         let Some(token) = accepted.auth_token.clone() else {
             return Ok(());
         };
@@ -59,13 +59,13 @@ impl Files {
     }
 
     /// The token of a job of `server`, if it was started here.
-    pub fn token(&self, server: &str, job: &JobId) -> Option<String> {
+    pub(crate) fn token(&self, server: &str, job: &JobId) -> Option<String> {
         read::<Job>(&self.job(job))
             .filter(|job| job.server == server)
             .map(|job| job.token)
     }
 
-    pub fn forget_token(&self, job: &JobId) {
+    pub(crate) fn forget_token(&self, job: &JobId) {
         // Nothing depends on it: it dies of age otherwise.
         let _ = fs::remove_file(self.job(job));
     }
@@ -83,11 +83,11 @@ impl Files {
         }
     }
 
-    pub fn verdict(&self, server: &str) -> Option<Verdict> {
+    pub(crate) fn verdict(&self, server: &str) -> Option<Verdict> {
         read::<BTreeMap<String, Verdict>>(&self.verdicts)?.remove(server)
     }
 
-    pub fn keep_verdict(&self, server: &str, verdict: Verdict) -> Result<()> {
+    pub(crate) fn keep_verdict(&self, server: &str, verdict: Verdict) -> Result<()> {
         let mut verdicts: BTreeMap<String, Verdict> = read(&self.verdicts).unwrap_or_default();
         verdicts.retain(|_, verdict| verdict.until > SystemTime::now());
         verdicts.insert(server.to_owned(), verdict);

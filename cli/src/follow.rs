@@ -14,15 +14,15 @@ use crate::outcome::Outcome;
 use crate::view::View;
 
 /// Presses of Ctrl-C. From the first on, they no longer end the program by themselves.
-pub struct Interrupts(mpsc::Receiver<()>);
+pub(crate) struct Interrupts(mpsc::Receiver<()>);
 
 impl Interrupts {
-    pub fn listen() -> Interrupts {
+    pub(crate) fn listen() -> Self {
         let (sender, receiver) = mpsc::channel(2);
         tokio::spawn(async move {
             while tokio::signal::ctrl_c().await.is_ok() && sender.send(()).await.is_ok() {}
         });
-        Interrupts(receiver)
+        Self(receiver)
     }
 
     async fn next(&mut self) {
@@ -32,7 +32,7 @@ impl Interrupts {
     }
 }
 
-pub struct Follow<'a> {
+pub(crate) struct Follow<'a> {
     pub client: &'a Client,
     pub files: &'a Files,
     pub view: &'a View,
@@ -41,7 +41,7 @@ pub struct Follow<'a> {
 
 impl Follow<'_> {
     /// Submits a job and follows it. One Ctrl-C during the upload cancels the job as soon as it has a name.
-    pub async fn submit(mut self, submission: &Submission) -> Result<Outcome> {
+    pub(crate) async fn submit(mut self, submission: &Submission) -> Result<Outcome> {
         self.view.submitting();
         let mut canceled = false;
         let submitted = self.client.submit(submission);
@@ -70,7 +70,7 @@ impl Follow<'_> {
     }
 
     /// Follows a job to its end; `canceled`: it is to be canceled at once.
-    pub async fn job(
+    pub(crate) async fn job(
         mut self,
         mut watch: Watch,
         token: Option<String>,
@@ -135,7 +135,7 @@ async fn cancel(client: &Client, job: &JobId, token: Option<&str>) -> Result<Can
 }
 
 /// What `cancel` says of its answer.
-pub fn told(cancellation: &Cancellation) -> String {
+pub(crate) fn told(cancellation: &Cancellation) -> String {
     let Cancellation { job_id, status, .. } = cancellation;
     match status {
         Status::Canceled => format!("Job {job_id} is canceled"),

@@ -16,26 +16,26 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    pub fn of_job(snapshot: &Snapshot) -> Outcome {
+    pub fn of_job(snapshot: &Snapshot) -> Self {
         match snapshot.status {
-            Status::Failed => Outcome::Failed,
-            Status::Canceled => Outcome::Canceled,
-            _ => Outcome::Done,
+            Status::Failed => Self::Failed,
+            Status::Canceled => Self::Canceled,
+            _ => Self::Done,
         }
     }
 
-    pub fn of_error(error: &anyhow::Error) -> Outcome {
+    pub fn of_error(error: &anyhow::Error) -> Self {
         match error.downcast_ref::<Error>() {
-            Some(Error::Unreachable { .. } | Error::TimedOut { .. }) => Outcome::Unreachable,
-            _ => Outcome::Error,
+            Some(Error::Unreachable { .. } | Error::TimedOut { .. }) => Self::Unreachable,
+            _ => Self::Error,
         }
     }
 }
 
 /// As `--help` documents them. 2 is clap's.
 impl From<Outcome> for ExitCode {
-    fn from(outcome: Outcome) -> ExitCode {
-        ExitCode::from(match outcome {
+    fn from(outcome: Outcome) -> Self {
+        Self::from(match outcome {
             Outcome::Done => 0,
             Outcome::Error => 1,
             Outcome::Failed => 3,

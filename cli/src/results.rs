@@ -20,7 +20,7 @@ const HEADER: [&str; 7] = [
     "confidence",
 ];
 
-pub fn print(results: &Results, format: Format) -> Result<()> {
+pub(crate) fn print(results: &Results, format: Format) -> Result<()> {
     let mut out = io::stdout().lock();
     match format {
         Format::Json => {

@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
 #[derive(Debug)]
-pub enum View {
+pub(crate) enum View {
     /// A bar that moves, on a terminal.
     Bar { bar: ProgressBar, since: Instant },
     /// A line for each event.
@@ -18,78 +18,78 @@ pub enum View {
 }
 
 impl View {
-    pub fn new(json: bool) -> View {
+    pub(crate) fn new(json: bool) -> Self {
         let since = Instant::now();
         if json {
-            View::Json
+            Self::Json
         } else if io::stdout().is_terminal() && io::stderr().is_terminal() {
             let bar = ProgressBar::new_spinner();
             bar.set_style(waiting());
             bar.enable_steady_tick(Duration::from_millis(100));
-            View::Bar { bar, since }
+            Self::Bar { bar, since }
         } else {
-            View::Lines { since }
+            Self::Lines { since }
         }
     }
 
-    pub fn submitting(&self) {
-        if let View::Bar { bar, .. } = self {
+    pub(crate) fn submitting(&self) {
+        if let Self::Bar { bar, .. } = self {
             bar.set_prefix("uploading");
         }
     }
 
-    pub fn accepted(&self, accepted: &Accepted) -> io::Result<()> {
+    pub(crate) fn accepted(&self, accepted: &Accepted) -> io::Result<()> {
         match self {
-            View::Json => line(&event("accepted", json!(accepted))),
-            View::Bar { .. } | View::Lines { .. } => self.say(&format!("Job {}", accepted.job_id)),
+            Self::Json => line(&event("accepted", json!(accepted))),
+            Self::Bar { .. } | Self::Lines { .. } => self.say(&format!("Job {}", accepted.job_id)),
         }
     }
 
     /// A word to the person, which a program does not need.
-    pub fn note(&self, text: &str) -> io::Result<()> {
+    pub(crate) fn note(&self, text: &str) -> io::Result<()> {
         match self {
-            View::Json => Ok(()),
-            View::Bar { .. } | View::Lines { .. } => self.say(text),
+            Self::Json => Ok(()),
+            Self::Bar { .. } | Self::Lines { .. } => self.say(text),
         }
     }
 
-    pub fn update(&self, update: &Update) -> io::Result<()> {
+    pub(crate) fn update(&self, update: &Update) -> io::Result<()> {
         match (self, update) {
-            (View::Json, Update::Event(said)) => {
+            (Self::Json, Update::Event(said)) => {
                 let data = match said {
                     Event::Progress(s) | Event::Completed(s) | Event::Failed(s) => json!(s),
                     Event::Timeout(value) | Event::Book(value) => value.clone(),
                 };
                 line(&event(said.name(), data))
             }
-            (View::Json, Update::Lost { reason, pause }) => line(&event(
+            (Self::Json, Update::Lost { reason, pause }) => line(&event(
                 "disconnected",
                 json!({"reason": reason, "retryInMs": pause.as_millis() as u64}),
             )),
-            (View::Json, Update::Using(transport)) => {
+            (Self::Json, Update::Using(transport)) => {
                 line(&event("connected", json!({"transport": transport})))
             }
-            (View::Bar { bar, since }, Update::Event(Event::Progress(snapshot))) => {
+            (Self::Bar { bar, since }, Update::Event(Event::Progress(snapshot))) => {
                 draw(bar, snapshot, since.elapsed());
                 Ok(())
             }
-            (View::Lines { since }, Update::Event(Event::Progress(snapshot))) => {
+            (Self::Lines { since }, Update::Event(Event::Progress(snapshot))) => {
                 line(&describe(snapshot, since.elapsed()))
             }
             (_, Update::Event(said)) if said.is_last() => {
-                if let View::Bar { bar, .. } = self {
+                if let Self::Bar { bar, .. } = self {
                     bar.finish_and_clear();
                 }
                 line(&conclude(said))
             }
-            (View::Bar { bar, .. }, Update::Lost { reason, pause }) => {
+            (Self::Bar { bar, .. }, Update::Lost { reason, pause }) => {
                 bar.set_message(printable(&format!(
                     "{reason}; again in {}",
                     seconds(*pause)
                 )));
                 Ok(())
             }
-            (View::Lines { .. }, Update::Lost { reason, pause }) => line(&format!(
+            (Self::Lines { .. }, Update::Lost { reason, pause }) => line(&format!(
                 "{}; again in {}",
                 printable(reason),
                 seconds(*pause)
@@ -102,19 +102,19 @@ impl View {
     }
 
     /// Clears away what moves, before something else is printed.
-    pub fn clear(&self) {
-        if let View::Bar { bar, .. } = self {
+    pub(crate) fn clear(&self) {
+        if let Self::Bar { bar, .. } = self {
             bar.finish_and_clear();
         }
     }
 
     fn say(&self, text: &str) -> io::Result<()> {
         match self {
-            View::Bar { bar, .. } => {
+            Self::Bar { bar, .. } => {
                 bar.println(printable(text));
                 Ok(())
             }
-            View::Lines { .. } | View::Json => line(&printable(text)),
+            Self::Lines { .. } | Self::Json => line(&printable(text)),
         }
     }
 }
@@ -165,7 +165,7 @@ struct Pace {
 
 impl Pace {
     /// By the server's clock where it tells, so that it is right also for who joins late.
-    fn of(snapshot: &Snapshot, watched: Duration) -> Pace {
+    fn of(snapshot: &Snapshot, watched: Duration) -> Self {
         let elapsed = snapshot
             .elapsed_ms
             .map_or(watched, Duration::from_millis)
@@ -177,7 +177,7 @@ impl Pace {
             .saturating_sub(snapshot.processed_count) as f64;
         let guess = || rate.and_then(|rate| Duration::try_from_secs_f64(todo / rate).ok());
         let running = !snapshot.status.is_terminal();
-        Pace {
+        Self {
             rate,
             left: snapshot
                 .eta_ms
@@ -209,7 +209,7 @@ fn seconds(duration: Duration) -> String {
 }
 
 /// One line on how far a job is.
-pub fn describe(snapshot: &Snapshot, watched: Duration) -> String {
+pub(crate) fn describe(snapshot: &Snapshot, watched: Duration) -> String {
     let Snapshot {
         progress,
         processed_count,
@@ -280,7 +280,7 @@ fn conclude(event: &Event) -> String {
 }
 
 /// Without control characters: a title must not be able to command the terminal.
-pub fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).collect()
 }
 

@@ -1,5 +1,11 @@
 //! Spin's own interfaces, from `wit/`.
 
+#![allow(
+    unreachable_pub,
+    clippy::use_self,
+    reason = "the macro writes this module"
+)]
+
 wasmtime::component::bindgen!({
     path: "wit",
     world: "imports",

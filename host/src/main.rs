@@ -132,9 +132,9 @@ impl FromStr for Storage {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text {
-            "sqlite" => Ok(Storage::Sqlite),
+            "sqlite" => Ok(Self::Sqlite),
             url if url.starts_with("redis://") || url.starts_with("rediss://") => {
-                Ok(Storage::Redis(url.to_owned()))
+                Ok(Self::Redis(url.to_owned()))
             }
             _ => Err("expected sqlite, redis://... or rediss://..."),
         }
@@ -144,7 +144,7 @@ impl FromStr for Storage {
 impl Storage {
     async fn open(&self, state_dir: &Path) -> anyhow::Result<Arc<dyn KvBackend>> {
         match self {
-            Storage::Sqlite => {
+            Self::Sqlite => {
                 let file = state_dir.join("sqlite_key_value.db");
                 let store = Sqlite::open(&file).with_context(|| {
                     format!("cannot open the key-value store {}", file.display())
@@ -152,7 +152,7 @@ impl Storage {
                 Ok(Arc::new(store))
             }
             // The URL may hold a password.
-            Storage::Redis(url) => {
+            Self::Redis(url) => {
                 let store = Redis::open(url).await;
                 Ok(Arc::new(store.context("cannot open the store of --store")?))
             }

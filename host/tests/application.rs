@@ -54,11 +54,11 @@ struct Host {
 }
 
 impl Host {
-    fn start(arguments: &[&str]) -> Host {
-        Host::start_in(Arc::new(tempfile::tempdir().unwrap()), arguments)
+    fn start(arguments: &[&str]) -> Self {
+        Self::start_in(Arc::new(tempfile::tempdir().unwrap()), arguments)
     }
 
-    fn start_in(dir: Arc<tempfile::TempDir>, arguments: &[&str]) -> Host {
+    fn start_in(dir: Arc<tempfile::TempDir>, arguments: &[&str]) -> Self {
         let manifest = format!(
             r#"
             spin_manifest_version = 2
@@ -112,7 +112,7 @@ impl Host {
                 break;
             }
         }
-        Host {
+        Self {
             child,
             dir,
             address: found["Serving guest on http://"],

@@ -9,42 +9,42 @@ use serde_json::Value;
 use crate::app::PATIENCE;
 
 /// A request that closes its connection.
-pub struct Request {
+pub(crate) struct Request {
     address: SocketAddr,
     head: String,
     body: Vec<u8>,
 }
 
 impl Request {
-    pub fn new(address: SocketAddr, method: &str, path: &str) -> Request {
+    pub(crate) fn new(address: SocketAddr, method: &str, path: &str) -> Self {
         let head = format!("{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n");
-        Request {
+        Self {
             address,
             head,
             body: Vec::new(),
         }
     }
 
-    pub fn header(mut self, name: &str, value: &str) -> Request {
+    pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
         self.head += &format!("{name}: {value}\r\n");
         self
     }
 
-    pub fn bearer(self, token: &str) -> Request {
+    pub(crate) fn bearer(self, token: &str) -> Self {
         self.header("authorization", &format!("Bearer {token}"))
     }
 
-    pub fn body(mut self, content_type: &str, body: impl Into<Vec<u8>>) -> Request {
+    pub(crate) fn body(mut self, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
         self.body = body.into();
         self.header("content-type", content_type)
     }
 
-    pub fn json(self, body: &Value) -> Request {
+    pub(crate) fn json(self, body: &Value) -> Self {
         self.body("application/json", body.to_string())
     }
 
     /// One file, as browsers send it.
-    pub fn form(self, part: &str, filename: &str, content: &[u8]) -> Request {
+    pub(crate) fn form(self, part: &str, filename: &str, content: &[u8]) -> Self {
         let mut body = format!(
             "--edge\r\ncontent-disposition: form-data; name=\"{part}\"; filename=\"{filename}\"\r\n\
              content-type: text/csv\r\n\r\n"
@@ -56,23 +56,23 @@ impl Request {
     }
 
     /// Sends the request and reads its whole answer.
-    pub fn send(self) -> Response {
+    pub(crate) fn send(self) -> Response {
         Response::of(self.open())
     }
 
     /// [`Self::send`] to a server that may die at any moment: `None` when no whole answer comes.
-    pub fn try_send(self) -> Option<Response> {
+    pub(crate) fn try_send(self) -> Option<Response> {
         let answer = Response::of(self.try_open()?);
         answer.complete.then_some(answer)
     }
 
     /// Sends the request and reads the head of its answer.
-    pub fn open(self) -> (Head, Body) {
+    pub(crate) fn open(self) -> (Head, Body) {
         self.try_open().expect("an answer comes")
     }
 
     /// [`Self::open`] of a server that may die at any moment.
-    pub fn try_open(self) -> Option<(Head, Body)> {
+    pub(crate) fn try_open(self) -> Option<(Head, Body)> {
         let length = self.body.len();
         let has_body = length > 0 || self.head.starts_with("POST");
         let mut stream = self.connect_with(has_body.then_some(length)).ok()?;
@@ -82,14 +82,14 @@ impl Request {
     }
 
     /// Announces a body of `length` bytes, sends what there is of it, and leaves.
-    pub fn leave_in_the_middle(self, length: usize) {
+    pub(crate) fn leave_in_the_middle(self, length: usize) {
         assert!(self.body.len() < length);
         let mut stream = self.connect_with(Some(length)).unwrap();
         stream.write_all(&self.body).unwrap();
     }
 
     /// Announces a body of `length` bytes, sends what there is of it, and stays.
-    pub fn stall(self, length: usize) -> Stalled {
+    pub(crate) fn stall(self, length: usize) -> Stalled {
         assert!(self.body.len() < length);
         let mut stream = self.connect_with(Some(length)).unwrap();
         stream.write_all(&self.body).unwrap();
@@ -107,24 +107,24 @@ impl Request {
 }
 
 /// A request whose body stands still.
-pub struct Stalled(TcpStream);
+pub(crate) struct Stalled(TcpStream);
 
 impl Stalled {
     /// The answer that comes all the same.
-    pub fn answer(self) -> Response {
+    pub(crate) fn answer(self) -> Response {
         Response::of(read_head(self.0).expect("an answer comes"))
     }
 }
 
 /// Status and headers.
 #[derive(Debug)]
-pub struct Head {
+pub(crate) struct Head {
     pub status: u16,
     headers: Vec<(String, String)>,
 }
 
 impl Head {
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let found = self.headers.iter().find(|(key, _)| key == name);
         found.map(|(_, value)| value.as_str())
     }
@@ -132,7 +132,7 @@ impl Head {
 
 /// A whole answer.
 #[derive(Debug)]
-pub struct Response {
+pub(crate) struct Response {
     pub head: Head,
     pub body: Vec<u8>,
     /// Whether the body ended as it had announced.
@@ -140,31 +140,31 @@ pub struct Response {
 }
 
 impl Response {
-    fn of((head, mut body): (Head, Body)) -> Response {
+    fn of((head, mut body): (Head, Body)) -> Self {
         let mut bytes = Vec::new();
         while let Some(chunk) = body.chunk() {
             bytes.extend(chunk);
         }
-        Response {
+        Self {
             complete: body.complete,
             head,
             body: bytes,
         }
     }
 
-    pub fn status(&self) -> u16 {
+    pub(crate) fn status(&self) -> u16 {
         self.head.status
     }
 
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.head.header(name)
     }
 
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         assert!(self.complete, "the body is whole");
         assert_eq!(self.header("content-type"), Some("application/json"));
         serde_json::from_slice(&self.body)
@@ -172,7 +172,7 @@ impl Response {
     }
 
     /// `data` of a success envelope with this status.
-    pub fn data(&self, status: u16) -> Value {
+    pub(crate) fn data(&self, status: u16) -> Value {
         assert_eq!(self.status(), status, "{}", self.text());
         let mut body = self.json();
         assert_eq!(body["success"], true);
@@ -181,7 +181,7 @@ impl Response {
     }
 
     /// `error` of an error envelope with this status and code.
-    pub fn error(&self, status: u16, code: &str) -> Value {
+    pub(crate) fn error(&self, status: u16, code: &str) -> Value {
         assert_eq!(self.status(), status, "{}", self.text());
         let mut body = self.json();
         assert_eq!(body["success"], false);
@@ -197,7 +197,7 @@ impl Response {
 }
 
 /// A body as it comes.
-pub struct Body {
+pub(crate) struct Body {
     stream: TcpStream,
     buffer: Vec<u8>,
     framing: Framing,
@@ -247,7 +247,7 @@ fn read_head(mut stream: TcpStream) -> Option<(Head, Body)> {
 
 impl Body {
     /// The next chunk as the server framed it; `None` at the end, the announced one or another.
-    pub fn chunk(&mut self) -> Option<Vec<u8>> {
+    pub(crate) fn chunk(&mut self) -> Option<Vec<u8>> {
         match self.framing {
             Framing::Length(0) => {
                 self.complete = true;

@@ -3,10 +3,10 @@
 
 #![allow(dead_code, reason = "every test file uses another part of it")]
 
-pub mod http;
-pub mod redis;
-pub mod socket;
-pub mod sse;
+pub(crate) mod http;
+pub(crate) mod redis;
+pub(crate) mod socket;
+pub(crate) mod sse;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -27,15 +27,15 @@ use http::{Request, Response};
 use sse::{Event, Stream};
 
 /// Nothing that a test waits for takes this long unless it is broken.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Any free port.
 const ANYWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// A reader's library: 769 books.
-pub const LIBRARY: &[u8] = include_bytes!("../data/goodreads_library_export.csv");
+pub(crate) const LIBRARY: &[u8] = include_bytes!("../data/goodreads_library_export.csv");
 /// How many rows it has.
-pub const LIBRARY_ROWS: u64 = 769;
+pub(crate) const LIBRARY_ROWS: u64 = 769;
 
 /// The manifest's directory.
 fn root() -> &'static Path {
@@ -74,7 +74,7 @@ struct Process {
 }
 
 impl Process {
-    fn start(state: &Path, listen: SocketAddr, build: &[&str], arguments: &[String]) -> Process {
+    fn start(state: &Path, listen: SocketAddr, build: &[&str], arguments: &[String]) -> Self {
         let log = state.join("stderr");
         let mut child = host()
             .arg("up")
@@ -109,7 +109,7 @@ impl Process {
         if found.len() < 2 {
             panic!("the host does not start: {}", tail(&log));
         }
-        Process {
+        Self {
             child,
             address: found["Serving bookstrack on http://"],
             admin: found["Counters on http://"],
@@ -157,49 +157,49 @@ const FASTER: &str = "lease=6000 lease_renew=1500 write_delay=500 cancel_look=10
                       look_min=20 look_max=100 retry=100";
 
 /// How an application is to be run.
-pub struct Setup {
+pub(crate) struct Setup {
     variables: Vec<(String, String)>,
     arguments: Vec<String>,
     stand_ins: stand_ins::Settings,
 }
 
 impl Setup {
-    pub fn new() -> Setup {
-        Setup {
+    pub(crate) fn new() -> Self {
+        Self {
             variables: Vec::new(),
             arguments: Vec::new(),
             stand_ins: stand_ins::Settings::default(),
         }
     }
 
-    pub fn variable(mut self, name: &str, value: &str) -> Setup {
+    pub(crate) fn variable(mut self, name: &str, value: &str) -> Self {
         self.variables.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    pub fn tuning(self, tuning: &str) -> Setup {
+    pub(crate) fn tuning(self, tuning: &str) -> Self {
         self.variable("tuning", tuning)
     }
 
     /// An argument of the host.
-    pub fn argument(mut self, argument: &str) -> Setup {
+    pub(crate) fn argument(mut self, argument: &str) -> Self {
         self.arguments.push(argument.to_owned());
         self
     }
 
     /// What is too large is the application's to say, not the platform's, which says less.
-    pub fn any_body(self) -> Setup {
+    pub(crate) fn any_body(self) -> Self {
         self.argument("--limit").argument("request-body=none")
     }
 
     /// How long every request to a provider takes.
-    pub fn provider_delay(mut self, delay: Duration) -> Setup {
+    pub(crate) fn provider_delay(mut self, delay: Duration) -> Self {
         self.stand_ins.delay = delay;
         self
     }
 
     /// Holds it to a platform's limits, with its profile.
-    fn on(mut self, platform: &str) -> Setup {
+    fn on(mut self, platform: &str) -> Self {
         if platform == "akamai-functions" {
             // Rates that are as much faster.
             for limit in ["writes-per-second=500", "reads-per-second=10000"] {
@@ -215,7 +215,7 @@ impl Setup {
             .tuning(&format!("{FASTER} {tuning}"))
     }
 
-    pub fn start(self) -> App {
+    pub(crate) fn start(self) -> App {
         let mut setup = self;
         if let Some(platform) = platform()
             && !setup.arguments.iter().any(|a| a == "--platform")
@@ -236,7 +236,7 @@ impl Setup {
 }
 
 /// Runs the stand-ins of all tests.
-pub fn runtime() -> &'static tokio::runtime::Runtime {
+pub(crate) fn runtime() -> &'static tokio::runtime::Runtime {
     static RUNTIME: OnceLock<tokio::runtime::Runtime> = OnceLock::new();
     RUNTIME.get_or_init(|| {
         tokio::runtime::Builder::new_multi_thread()
@@ -248,7 +248,7 @@ pub fn runtime() -> &'static tokio::runtime::Runtime {
 }
 
 /// A running application with stand-ins of its own, and a store that was empty when it started.
-pub struct App {
+pub(crate) struct App {
     process: Option<Process>,
     pub sandbox: Arc<Sandbox>,
     state: tempfile::TempDir,
@@ -266,15 +266,15 @@ impl Drop for App {
 }
 
 impl App {
-    pub fn start() -> App {
+    pub(crate) fn start() -> Self {
         Setup::new().start()
     }
 
-    fn start_with(sandbox: Arc<Sandbox>, arguments: Vec<String>) -> App {
+    fn start_with(sandbox: Arc<Sandbox>, arguments: Vec<String>) -> Self {
         let state = tempfile::tempdir().unwrap();
         let compiled = shared().join("compiled");
         std::os::unix::fs::symlink(compiled, state.path().join("compiled")).unwrap();
-        App {
+        Self {
             process: Some(Process::start(
                 state.path(),
                 ANYWHERE,
@@ -288,29 +288,29 @@ impl App {
     }
 
     /// Another host of the same setup, with the same stand-ins and files of its own.
-    pub fn twin(&self) -> App {
-        App::start_with(self.sandbox.clone(), self.arguments.clone())
+    pub(crate) fn twin(&self) -> Self {
+        Self::start_with(self.sandbox.clone(), self.arguments.clone())
     }
 
     /// As `kill -9` does.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.process = None;
     }
 
     /// Gives a variable another value from the next start on.
-    pub fn set_variable(&mut self, name: &str, value: &str) {
+    pub(crate) fn set_variable(&mut self, name: &str, value: &str) {
         self.arguments.push("--variable".to_owned());
         self.arguments.push(format!("{name}={value}"));
     }
 
     /// Starts it again on what the store holds, at another address.
-    pub fn start_again(&mut self) {
+    pub(crate) fn start_again(&mut self) {
         self.start_again_at(ANYWHERE);
     }
 
     /// Starts it again on what the store holds, at the address where it was, for clients that know
     /// no other.
-    pub fn start_again_at(&mut self, address: SocketAddr) {
+    pub(crate) fn start_again_at(&mut self, address: SocketAddr) {
         self.process = Some(Process::start(
             self.state.path(),
             address,
@@ -319,38 +319,38 @@ impl App {
         ));
     }
 
-    pub fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.process.as_ref().expect("it runs").address
     }
 
-    pub fn request(&self, method: &str, path: &str) -> Request {
+    pub(crate) fn request(&self, method: &str, path: &str) -> Request {
         Request::new(self.address(), method, path)
     }
 
-    pub fn get(&self, path: &str) -> Response {
+    pub(crate) fn get(&self, path: &str) -> Response {
         self.request("GET", path).send()
     }
 
-    pub fn stream(&self, path: &str) -> Stream {
+    pub(crate) fn stream(&self, path: &str) -> Stream {
         Stream::open(self.request("GET", path))
     }
 
     /// What the host has counted: see its `/counters`.
-    pub fn counters(&self) -> Value {
+    pub(crate) fn counters(&self) -> Value {
         let admin = self.process.as_ref().expect("it runs").admin;
         Request::new(admin, "GET", "/counters").send().json()
     }
 
     /// Makes store, network or clock misbehave from now on, as `--fault` describes it; an empty text
     /// ends that.
-    pub fn misbehave(&self, faults: &str) {
+    pub(crate) fn misbehave(&self, faults: &str) {
         let admin = self.process.as_ref().expect("it runs").admin;
         let answer = Request::new(admin, "PUT", "/faults").body("text/plain", faults);
         assert_eq!(answer.send().status(), 204, "{faults}");
     }
 
     /// The sum of one count over all components' use of the store.
-    pub fn store_count(&self, name: &str) -> u64 {
+    pub(crate) fn store_count(&self, name: &str) -> u64 {
         let counters = self.counters();
         let components = counters["components"].as_object().unwrap();
         components
@@ -360,19 +360,19 @@ impl App {
     }
 
     /// Where its files are.
-    pub fn state(&self) -> &Path {
+    pub(crate) fn state(&self) -> &Path {
         self.state.path()
     }
 
     /// Every key in the store that belongs to a job.
-    pub fn job_keys(&self) -> Vec<String> {
+    pub(crate) fn job_keys(&self) -> Vec<String> {
         let mut keys = self.keys();
         keys.retain(|key| key.starts_with("job/"));
         keys
     }
 
     /// What the host and the components have logged.
-    pub fn logs(&self) -> String {
+    pub(crate) fn logs(&self) -> String {
         let mut logs = std::fs::read_to_string(self.state().join("stderr")).unwrap();
         for file in std::fs::read_dir(self.state().join("logs")).unwrap() {
             let log = std::fs::read(file.unwrap().path()).unwrap();
@@ -382,7 +382,7 @@ impl App {
     }
 
     /// Every key in the store.
-    pub fn keys(&self) -> Vec<String> {
+    pub(crate) fn keys(&self) -> Vec<String> {
         let file = self.state().join("sqlite_key_value.db");
         let store = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
         let mut query = store
@@ -393,7 +393,7 @@ impl App {
     }
 
     /// The bytes of all values in the store that are results of jobs.
-    pub fn result_bytes(&self) -> u64 {
+    pub(crate) fn result_bytes(&self) -> u64 {
         let file = self.state.path().join("sqlite_key_value.db");
         let store = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
         let sum = "SELECT sum(length(value)) FROM spin_key_value WHERE key LIKE 'job/%/seg/%'";
@@ -402,28 +402,28 @@ impl App {
     }
 
     /// How many pieces of uploads the store holds.
-    pub fn uploads(&self) -> usize {
+    pub(crate) fn uploads(&self) -> usize {
         let keys = self.job_keys();
         keys.iter().filter(|key| key.contains("/up/")).count()
     }
 
     /// Uploads a CSV file.
-    pub fn import(&self, csv: &[u8]) -> Job {
+    pub(crate) fn import(&self, csv: &[u8]) -> Job {
         let request = self.request("POST", "/api/v2/imports");
         Job::of(&request.form("file", "library.csv", csv).send().data(202))
     }
 
-    pub fn enrich(&self, body: &Value) -> Job {
+    pub(crate) fn enrich(&self, body: &Value) -> Job {
         let request = self.request("POST", "/api/batch-enrich");
         Job::of(&request.json(body).send().data(202))
     }
 
-    pub fn status(&self, job: &Job) -> Value {
+    pub(crate) fn status(&self, job: &Job) -> Value {
         self.get(&job.status_url).data(200)
     }
 
     /// Polls until so many of the job's books are final, and no outcome is there yet.
-    pub fn wait_for_books(&self, job: &Job, least: u64) -> Value {
+    pub(crate) fn wait_for_books(&self, job: &Job, least: u64) -> Value {
         let mut found = None;
         eventually("some books are final", || {
             let status = self.status(job);
@@ -439,7 +439,7 @@ impl App {
     }
 
     /// Polls until the job is over; meanwhile its progress never goes back.
-    pub fn finish(&self, job: &Job) -> Value {
+    pub(crate) fn finish(&self, job: &Job) -> Value {
         let mut progress = 0.0;
         let mut over = None;
         eventually("the job ends", || {
@@ -457,12 +457,12 @@ impl App {
         over.unwrap()
     }
 
-    pub fn results(&self, job: &Job) -> Value {
+    pub(crate) fn results(&self, job: &Job) -> Value {
         self.get(&job.results_url).data(200)
     }
 
     /// Follows the job to its end on one stream.
-    pub fn follow(&self, job: &Job) -> Vec<Event> {
+    pub(crate) fn follow(&self, job: &Job) -> Vec<Event> {
         let mut stream = self.stream(&job.sse_url);
         let events = stream.rest();
         assert!(stream.is_finished());
@@ -472,7 +472,7 @@ impl App {
 
 /// What the creation of a job answers with.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Job {
+pub(crate) struct Job {
     pub id: String,
     pub token: String,
     pub sse_url: String,
@@ -481,10 +481,10 @@ pub struct Job {
 }
 
 impl Job {
-    pub fn of(accepted: &Value) -> Job {
+    pub(crate) fn of(accepted: &Value) -> Self {
         let text = |name: &str| accepted[name].as_str().unwrap().to_owned();
         assert_eq!(accepted["token"], accepted["authToken"]);
-        Job {
+        Self {
             id: text("jobId"),
             token: text("authToken"),
             sse_url: text("sseUrl"),
@@ -495,7 +495,7 @@ impl Job {
 }
 
 /// The integer of this name.
-pub fn count(value: &Value, name: &str) -> u64 {
+pub(crate) fn count(value: &Value, name: &str) -> u64 {
     value[name]
         .as_u64()
         .unwrap_or_else(|| panic!("{name} in {value}"))
@@ -503,7 +503,7 @@ pub fn count(value: &Value, name: &str) -> u64 {
 
 /// Checks that the results of an import of `rows` rows add up: every row is created, duplicate or
 /// rejected, every created book was found or was not.
-pub fn assert_adds_up(results: &Value, rows: u64) {
+pub(crate) fn assert_adds_up(results: &Value, rows: u64) {
     let n = |name| count(results, name);
     assert_eq!(n("rows"), rows);
     assert_eq!(
@@ -523,7 +523,7 @@ pub fn assert_adds_up(results: &Value, rows: u64) {
 }
 
 /// Asks again and again until `condition` holds.
-pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
     while !condition() {
         assert!(start.elapsed() < PATIENCE, "not in {PATIENCE:?}: {what}");
@@ -532,7 +532,7 @@ pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
 }
 
 /// The rules for what one stream says: ids only grow, progress never goes back, one end.
-pub fn assert_in_order(events: &[Event]) {
+pub(crate) fn assert_in_order(events: &[Event]) {
     for pair in events.windows(2) {
         let [before, after] = pair else { continue };
         assert!(after.position() > before.position(), "{before:?} {after:?}");
@@ -547,7 +547,7 @@ pub fn assert_in_order(events: &[Event]) {
 }
 
 /// The `enrichmentStatus` of every book of a job's results, counted.
-pub fn statuses(results: &Value) -> BTreeMap<String, u64> {
+pub(crate) fn statuses(results: &Value) -> BTreeMap<String, u64> {
     let mut counts = BTreeMap::new();
     for book in results["books"].as_array().unwrap() {
         let status = book["enrichmentStatus"].as_str().unwrap();

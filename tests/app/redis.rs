@@ -12,7 +12,7 @@ use redis::Commands;
 use crate::app::eventually;
 
 /// A running `redis-server`, which ends with this.
-pub struct Server {
+pub(crate) struct Server {
     child: Option<Child>,
     port: u16,
     arguments: Vec<String>,
@@ -23,16 +23,16 @@ pub struct Server {
 impl Server {
     /// One that keeps everything in memory only; `None` where no `redis-server` is installed, unless
     /// `REDIS_TESTS=required` says that one must be.
-    pub fn start() -> Option<Server> {
-        Server::start_with(&["--appendonly", "no"])
+    pub(crate) fn start() -> Option<Self> {
+        Self::start_with(&["--appendonly", "no"])
     }
 
     /// [`Self::start`] with one that has written to its disk what it has answered.
-    pub fn start_durable() -> Option<Server> {
-        Server::start_with(&["--appendonly", "yes", "--appendfsync", "always"])
+    pub(crate) fn start_durable() -> Option<Self> {
+        Self::start_with(&["--appendonly", "yes", "--appendfsync", "always"])
     }
 
-    fn start_with(how: &[&str]) -> Option<Server> {
+    fn start_with(how: &[&str]) -> Option<Self> {
         if Command::new("redis-server")
             .arg("--version")
             .output()
@@ -45,10 +45,10 @@ impl Server {
             return None;
         }
         // Another process may take a port between its choice and its use.
-        (0..5).find_map(|_| Server::start_at(free_port(), how))
+        (0..5).find_map(|_| Self::start_at(free_port(), how))
     }
 
-    fn start_at(port: u16, how: &[&str]) -> Option<Server> {
+    fn start_at(port: u16, how: &[&str]) -> Option<Self> {
         let dir = tempfile::tempdir().unwrap();
         let (port_text, dir_text) = (port.to_string(), dir.path().display().to_string());
         let fixed = [
@@ -58,7 +58,7 @@ impl Server {
             ["--save", ""],
         ];
         let all = fixed.as_flattened().iter().chain(how);
-        let mut server = Server {
+        let mut server = Self {
             child: None,
             port,
             arguments: all.map(|argument| (*argument).to_owned()).collect(),
@@ -68,7 +68,7 @@ impl Server {
     }
 
     /// Starts it again on what it has kept.
-    pub fn start_again(&mut self) {
+    pub(crate) fn start_again(&mut self) {
         assert!(self.run(), "it starts again at its port");
     }
 
@@ -90,7 +90,7 @@ impl Server {
     }
 
     /// As `kill -9` does.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             let _ = child.kill();
             let _ = child.wait();
@@ -98,18 +98,18 @@ impl Server {
     }
 
     /// It answers nobody, and knows nothing of it: `STOP`, until a `CONT`.
-    pub fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let id = self.child.as_ref().expect("it runs").id().to_string();
         let sent = Command::new("kill").args(["-s", name, &id]).status();
         assert!(sent.unwrap().success());
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}/", self.port)
     }
 
     /// A connection for the test itself.
-    pub fn client(&self) -> redis::Connection {
+    pub(crate) fn client(&self) -> redis::Connection {
         self.ask().expect("it answers")
     }
 
@@ -121,13 +121,13 @@ impl Server {
     }
 
     /// The names of all keys like `pattern`.
-    pub fn keys(&self, pattern: &str) -> Vec<String> {
+    pub(crate) fn keys(&self, pattern: &str) -> Vec<String> {
         self.client().keys(pattern).unwrap()
     }
 }
 
 /// A way to a server that takes what it is to carry, and can keep it for a while.
-pub struct Way {
+pub(crate) struct Way {
     address: SocketAddr,
     gate: Arc<Gate>,
 }
@@ -139,7 +139,7 @@ struct Gate {
 }
 
 impl Way {
-    pub fn to(server: &Server) -> Way {
+    pub(crate) fn to(server: &Server) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let (gate, port) = (Arc::new(Gate::default()), server.port);
@@ -156,20 +156,20 @@ impl Way {
                 thread::spawn(move || carry(there, back, &Gate::default()));
             }
         });
-        Way { address, gate }
+        Self { address, gate }
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("redis://{}/", self.address)
     }
 
     /// Nothing arrives any more.
-    pub fn shut(&self) {
+    pub(crate) fn shut(&self) {
         *self.gate.is_shut.lock().unwrap() = true;
     }
 
     /// Everything arrives that was sent meanwhile.
-    pub fn open(&self) {
+    pub(crate) fn open(&self) {
         *self.gate.is_shut.lock().unwrap() = false;
         self.gate.opens.notify_all();
     }

@@ -11,7 +11,7 @@ use crate::app::PATIENCE;
 
 /// What a client is told.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Told {
+pub(crate) enum Told {
     Json(Value),
     Packed(Value),
     Raw(String),
@@ -19,24 +19,24 @@ pub enum Told {
 }
 
 /// An open socket.
-pub struct Socket {
+pub(crate) struct Socket {
     inner: WebSocket<TcpStream>,
     /// The subprotocol that was chosen.
     pub protocol: Option<String>,
 }
 
 impl Socket {
-    pub fn open(address: SocketAddr, query: &str, headers: &[(&'static str, &str)]) -> Socket {
+    pub(crate) fn open(address: SocketAddr, query: &str, headers: &[(&'static str, &str)]) -> Self {
         let stream = TcpStream::connect(address).unwrap();
-        Socket::over(stream, query, headers).unwrap()
+        Self::over(stream, query, headers).unwrap()
     }
 
     /// Opens a socket on a connection; an error is the status that refuses it.
-    pub fn over(
+    pub(crate) fn over(
         stream: TcpStream,
         query: &str,
         headers: &[(&'static str, &str)],
-    ) -> Result<Socket, u16> {
+    ) -> Result<Self, u16> {
         let address = stream.peer_addr().unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let url = format!("ws://{address}/ws/progress?{query}");
@@ -53,22 +53,22 @@ impl Socket {
             Err(error) => panic!("{error}"),
         };
         let protocol = response.headers().get("sec-websocket-protocol");
-        Ok(Socket {
+        Ok(Self {
             inner,
             protocol: protocol.map(|value| value.to_str().unwrap().to_owned()),
         })
     }
 
-    pub fn say(&mut self, message: impl Into<Message>) {
+    pub(crate) fn say(&mut self, message: impl Into<Message>) {
         self.inner.send(message.into()).unwrap();
     }
 
     /// The same to a server that may have closed the socket: whether it was sent.
-    pub fn try_say(&mut self, message: impl Into<Message>) -> bool {
+    pub(crate) fn try_say(&mut self, message: impl Into<Message>) -> bool {
         self.inner.send(message.into()).is_ok()
     }
 
-    pub fn next(&mut self) -> Told {
+    pub(crate) fn next(&mut self) -> Told {
         loop {
             return match self.inner.read().unwrap() {
                 Message::Text(text) => serde_json::from_str(&text)
@@ -80,7 +80,7 @@ impl Socket {
         }
     }
 
-    pub fn json(&mut self) -> Value {
+    pub(crate) fn json(&mut self) -> Value {
         match self.next() {
             Told::Json(value) => value,
             other => panic!("{other:?}"),
@@ -88,7 +88,7 @@ impl Socket {
     }
 
     /// The next message of this type; what comes before it is progress.
-    pub fn until(&mut self, kind: &str) -> Value {
+    pub(crate) fn until(&mut self, kind: &str) -> Value {
         loop {
             let message = self.json();
             if message["type"] == kind {
@@ -103,7 +103,7 @@ impl Socket {
     }
 
     /// Everything up to the close, and its code.
-    pub fn rest(&mut self) -> (Vec<Value>, u16) {
+    pub(crate) fn rest(&mut self) -> (Vec<Value>, u16) {
         let mut messages = Vec::new();
         loop {
             match self.next() {

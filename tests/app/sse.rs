@@ -6,7 +6,7 @@ use crate::app::http::{Body, Head, Request};
 
 /// What one chunk of a stream says.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Frame {
+pub(crate) enum Frame {
     Retry(u64),
     Heartbeat,
     Event(Event),
@@ -15,7 +15,7 @@ pub enum Frame {
 }
 
 #[derive(Clone, Debug, PartialEq)]
-pub struct Event {
+pub(crate) struct Event {
     pub id: String,
     pub name: String,
     pub data: Value,
@@ -23,52 +23,52 @@ pub struct Event {
 
 impl Event {
     /// The id as numbers that can be compared: sequence, and books delivered.
-    pub fn position(&self) -> (u64, u64) {
+    pub(crate) fn position(&self) -> (u64, u64) {
         let (seq, books) = self.id.split_once('.').unwrap_or((&self.id, "0"));
         (seq.parse().unwrap(), books.parse().unwrap())
     }
 
-    pub fn progress(&self) -> f64 {
+    pub(crate) fn progress(&self) -> f64 {
         self.data["progress"].as_f64().unwrap()
     }
 
-    pub fn is_terminal(&self) -> bool {
+    pub(crate) fn is_terminal(&self) -> bool {
         matches!(self.name.as_str(), "completed" | "failed")
     }
 }
 
 /// An open stream.
-pub struct Stream {
+pub(crate) struct Stream {
     pub head: Head,
     body: Body,
 }
 
 impl Stream {
-    pub fn open(request: Request) -> Stream {
-        Stream::of(request.header("accept", "text/event-stream").open())
+    pub(crate) fn open(request: Request) -> Self {
+        Self::of(request.header("accept", "text/event-stream").open())
     }
 
     /// [`Self::open`] at a server that may die at any moment.
-    pub fn try_open(request: Request) -> Option<Stream> {
+    pub(crate) fn try_open(request: Request) -> Option<Self> {
         let answer = request.header("accept", "text/event-stream").try_open()?;
-        Some(Stream::of(answer))
+        Some(Self::of(answer))
     }
 
-    fn of((head, body): (Head, Body)) -> Stream {
+    fn of((head, body): (Head, Body)) -> Self {
         assert_eq!(head.status, 200);
         assert_eq!(head.header("content-type"), Some("text/event-stream"));
         assert_eq!(head.header("cache-control"), Some("no-cache, no-transform"));
         assert_eq!(head.header("x-accel-buffering"), Some("no"));
-        Stream { head, body }
+        Self { head, body }
     }
 
     /// The next frame, which is exactly one chunk; `None` when the stream has ended.
-    pub fn frame(&mut self) -> Option<Frame> {
+    pub(crate) fn frame(&mut self) -> Option<Frame> {
         self.body.chunk().map(|chunk| parse(&chunk))
     }
 
     /// The next event; `None` when the stream has ended.
-    pub fn event(&mut self) -> Option<Event> {
+    pub(crate) fn event(&mut self) -> Option<Event> {
         loop {
             if let Frame::Event(event) = self.frame()? {
                 return Some(event);
@@ -77,12 +77,12 @@ impl Stream {
     }
 
     /// Reads to the end.
-    pub fn rest(&mut self) -> Vec<Event> {
+    pub(crate) fn rest(&mut self) -> Vec<Event> {
         std::iter::from_fn(|| self.event()).collect()
     }
 
     /// Whether the body was finished, not cut; to be asked when it has ended.
-    pub fn is_finished(&self) -> bool {
+    pub(crate) fn is_finished(&self) -> bool {
         self.body.complete
     }
 }

@@ -8,13 +8,13 @@ use crate::app::http::Request;
 use crate::scene::{Placed, Scene};
 
 /// A shelf with 13 books.
-pub const SHELF: &[u8] = include_bytes!("../data/bookshelf-13.jpg");
+pub(crate) const SHELF: &[u8] = include_bytes!("../data/bookshelf-13.jpg");
 
 /// The ISBNs on [`barcodes`].
-pub const ISBNS: [&str; 3] = ["9780743273565", "9780063021426", "9791032305690"];
+pub(crate) const ISBNS: [&str; 3] = ["9780743273565", "9780063021426", "9791032305690"];
 
 /// Photos as the parts of a form.
-pub fn form(request: Request, photos: &[&[u8]]) -> Request {
+pub(crate) fn form(request: Request, photos: &[&[u8]]) -> Request {
     let mut body = Vec::new();
     for (index, photo) in photos.iter().enumerate() {
         let head = format!(
@@ -30,7 +30,7 @@ pub fn form(request: Request, photos: &[&[u8]]) -> Request {
 }
 
 /// Three barcodes of books, each at another angle, before a shelf.
-pub fn barcodes() -> Vec<u8> {
+pub(crate) fn barcodes() -> Vec<u8> {
     let mut scene = Scene::shelf(1300, 900, 11);
     let places = [
         ((300.0, 250.0), 37.0),
@@ -51,12 +51,12 @@ pub fn barcodes() -> Vec<u8> {
 }
 
 /// Coloured spines, which the vision stand-ins take for other books than those of another seed.
-pub fn spines(seed: u64) -> Vec<u8> {
+pub(crate) fn spines(seed: u64) -> Vec<u8> {
     Scene::shelf(640, 480, seed).jpeg(80)
 }
 
 /// So many photos of 12 megapixels and about 4 MB, as telephones take them: with a sensor's noise.
-pub fn large(count: usize) -> Vec<Vec<u8>> {
+pub(crate) fn large(count: usize) -> Vec<Vec<u8>> {
     const WIDTH: usize = 4000;
     let mut scene = Scene::shelf(WIDTH, 3000, 5);
     scene.degrade(0.0, 9.0);
@@ -74,7 +74,7 @@ pub fn large(count: usize) -> Vec<Vec<u8>> {
 }
 
 /// 20,000 x 20,000 black pixels in about 50 KB.
-pub fn bomb() -> Vec<u8> {
+pub(crate) fn bomb() -> Vec<u8> {
     const SIDE: u32 = 20_000;
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, SIDE, SIDE);
@@ -94,7 +94,7 @@ pub fn bomb() -> Vec<u8> {
 }
 
 /// A WebP whose header announces an animation of one frame.
-pub fn animation() -> Vec<u8> {
+pub(crate) fn animation() -> Vec<u8> {
     let chunk = |name: &[u8; 4], content: &[u8]| {
         let length = u32::try_from(content.len()).unwrap().to_le_bytes();
         [&name[..], &length, content].concat()

@@ -44,13 +44,13 @@ fn text(name: &str) -> String {
 }
 
 /// The message has every field of the fixture, of the same type.
-pub fn assert_like(message: &Value, fixture: &str) {
+pub(crate) fn assert_like(message: &Value, fixture: &str) {
     let expected = serde_json::from_str(&text(fixture)).unwrap();
     compare(&expected, message, fixture);
 }
 
 /// The same of an event's data.
-pub fn assert_event_like(data: &Value, fixture: &str) {
+pub(crate) fn assert_event_like(data: &Value, fixture: &str) {
     let text = text(fixture);
     let line = text.lines().find_map(|line| line.strip_prefix("data: "));
     let expected = serde_json::from_str(line.unwrap()).unwrap();

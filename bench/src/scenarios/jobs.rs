@@ -15,7 +15,7 @@ use crate::figures::{At, Figure, Report, percentile};
 const CONCURRENCY: f64 = 8.0;
 
 /// A hundred ISBNs.
-pub async fn enrich(warm: &Warm, rounds: u32, report: &mut Report) -> anyhow::Result<()> {
+pub(super) async fn enrich(warm: &Warm, rounds: u32, report: &mut Report) -> anyhow::Result<()> {
     let name = "enrich-100";
     let app = warm.start(Setup::default()).await?;
     let isbns = isbns(100)?;
@@ -74,7 +74,11 @@ async fn direct_request(app: &App, isbns: &[String]) -> anyhow::Result<()> {
 }
 
 /// Ten such jobs at once.
-pub async fn enrich_ten(warm: &Warm, rounds: u32, report: &mut Report) -> anyhow::Result<()> {
+pub(super) async fn enrich_ten(
+    warm: &Warm,
+    rounds: u32,
+    report: &mut Report,
+) -> anyhow::Result<()> {
     let name = "enrich-10x100";
     let app = warm.start(Setup::default()).await?;
     let isbns = isbns(1_000)?;
@@ -105,7 +109,7 @@ pub async fn enrich_ten(warm: &Warm, rounds: u32, report: &mut Report) -> anyhow
 }
 
 /// A library.
-pub async fn import(
+pub(super) async fn import(
     warm: &Warm,
     name: &str,
     csv: Vec<u8>,
@@ -168,7 +172,7 @@ async fn written(warm: &Warm, work: &Work) -> anyhow::Result<(f64, f64)> {
 }
 
 /// Imports of a hundred books at once, ever more of them.
-pub async fn many(warm: &Warm, report: &mut Report) -> anyhow::Result<()> {
+pub(super) async fn many(warm: &Warm, report: &mut Report) -> anyhow::Result<()> {
     let name = "jobs-x";
     let app = warm.start(Setup::default()).await?;
     let work = importing(stand_ins::library(100));

@@ -21,7 +21,7 @@ fn late(told: Vec<Told>) -> Vec<f64> {
 }
 
 /// On jobs' own streams.
-pub async fn sse(warm: &Warm, report: &mut Report) -> anyhow::Result<()> {
+pub(super) async fn sse(warm: &Warm, report: &mut Report) -> anyhow::Result<()> {
     let name = "latency-sse";
     let limit = Broadcast::start().await?;
     let pause = Duration::from_millis(25);
@@ -94,7 +94,7 @@ async fn hundred_streams(app: &App, work: &Work) -> anyhow::Result<Vec<Told>> {
 }
 
 /// On the answer to the request that makes the job.
-pub async fn attached(warm: &Warm, report: &mut Report) -> anyhow::Result<()> {
+pub(super) async fn attached(warm: &Warm, report: &mut Report) -> anyhow::Result<()> {
     let name = "latency-attached";
     let limit = Broadcast::start().await?;
     let app = warm.start(Setup::default()).await?;
@@ -119,7 +119,7 @@ pub async fn attached(warm: &Warm, report: &mut Report) -> anyhow::Result<()> {
 
 /// Through the relay and the edge, beside a stream of the same job: a message does not say when its
 /// commit was made.
-pub async fn ws(warm: &Warm, report: &mut Report) -> anyhow::Result<()> {
+pub(super) async fn ws(warm: &Warm, report: &mut Report) -> anyhow::Result<()> {
     let name = "latency-ws";
     let app = warm.start(Setup::default()).await?;
     let work = importing(stand_ins::library(6_000));

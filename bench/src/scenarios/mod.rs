@@ -44,12 +44,12 @@ const NAMES: [&str; 18] = [
 ];
 
 /// What the command line takes: a scenario, all of those that begin alike, or all.
-pub fn names() -> impl Iterator<Item = &'static str> {
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     ["all"].into_iter().chain(NAMES)
 }
 
 /// Runs the scenarios of this name.
-pub async fn run(name: &str, rounds: u32, report: &mut Report) -> anyhow::Result<()> {
+pub(crate) async fn run(name: &str, rounds: u32, report: &mut Report) -> anyhow::Result<()> {
     let wanted = |scenario: &str| name == "all" || scenario.starts_with(name);
     let warm = &Warm::up().await?;
     if wanted("sizes") {

@@ -16,7 +16,7 @@ use crate::limits::sqlite;
 const CHUNK: usize = 900_000;
 
 /// The components' files.
-pub fn sizes(report: &mut Report) -> anyhow::Result<()> {
+pub(super) fn sizes(report: &mut Report) -> anyhow::Result<()> {
     for (component, most) in [
         ("scan", 3_000_000.0),
         ("enrichment", 1_000_000.0),
@@ -50,7 +50,7 @@ async fn first(warm: &Warm, setup: Setup, paths: &[&str]) -> anyhow::Result<(f64
 }
 
 /// The first request to each component of a host that has just started, against that to an empty one.
-pub async fn cold(warm: &Warm, rounds: u32, report: &mut Report) -> anyhow::Result<()> {
+pub(super) async fn cold(warm: &Warm, rounds: u32, report: &mut Report) -> anyhow::Result<()> {
     let (mut started, mut over) = (vec![], vec![]);
     let (mut started_empty, mut least) = (vec![], vec![]);
     for _ in 0..rounds {
@@ -78,7 +78,7 @@ pub async fn cold(warm: &Warm, rounds: u32, report: &mut Report) -> anyhow::Resu
 }
 
 /// Asking for a job's status again and again, on 32 connections.
-pub async fn poll(warm: &Warm, report: &mut Report) -> anyhow::Result<()> {
+pub(super) async fn poll(warm: &Warm, report: &mut Report) -> anyhow::Result<()> {
     let app = warm.start(Setup::default()).await?;
     let work = importing(LIBRARY);
     let accepted = app.client.submit(&work).await?;
@@ -159,7 +159,7 @@ async fn asked(
 }
 
 /// Files as large as they may be.
-pub async fn upload(warm: &Warm, rounds: u32, report: &mut Report) -> anyhow::Result<()> {
+pub(super) async fn upload(warm: &Warm, rounds: u32, report: &mut Report) -> anyhow::Result<()> {
     let app = warm.start(Setup::default()).await?;
     let mut csv = b"Title,Author,Notes\n".to_vec();
     while csv.len() < 8_000_000 {

@@ -19,7 +19,7 @@ const WATCHED: Duration = Duration::from_secs(4);
 const SILENCE: Duration = Duration::from_secs(10);
 
 /// Streams on a job that has a commit every half second, then on one that stands still.
-pub async fn many(warm: &Warm, report: &mut Report) -> anyhow::Result<()> {
+pub(super) async fn many(warm: &Warm, report: &mut Report) -> anyhow::Result<()> {
     let name = "streams-x";
     for streams in [100_usize, 500, 900] {
         let setup = Setup {

@@ -10,32 +10,32 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 
-pub use server::{JOB, Server, Streams, TOKEN, fixture};
+pub(crate) use server::{JOB, Server, Streams, TOKEN, fixture};
 
-pub struct Home {
+pub(crate) struct Home {
     directory: TempDir,
     server: String,
 }
 
 impl Home {
-    pub fn new(server: &Server) -> Home {
+    pub(crate) fn new(server: &Server) -> Self {
         let directory = tempfile::tempdir().unwrap();
         std::fs::write(
             directory.path().join("library.csv"),
             "Title,Author\nBabel,R. F. Kuang\n",
         )
         .unwrap();
-        Home {
+        Self {
             directory,
             server: server.url(),
         }
     }
 
-    pub fn path(&self, relative: &str) -> PathBuf {
+    pub(crate) fn path(&self, relative: &str) -> PathBuf {
         self.directory.path().join(relative)
     }
 
-    pub fn environment(&self) -> [(&'static str, String); 5] {
+    pub(crate) fn environment(&self) -> [(&'static str, String); 5] {
         let path = |relative: &str| self.path(relative).to_str().unwrap().to_owned();
         [
             ("HOME", path("")),
@@ -61,7 +61,7 @@ impl Home {
     }
 
     /// Starts the command.
-    pub fn start(&self, args: &[&str]) -> Running {
+    pub(crate) fn start(&self, args: &[&str]) -> Running {
         let mut child = self.command(args).spawn().unwrap();
         let out = BufReader::new(child.stdout.take().unwrap()).lines();
         let err = child.stderr.take().unwrap();
@@ -73,7 +73,7 @@ impl Home {
     }
 
     /// Runs the command to its end: exit code, standard output, standard error.
-    pub async fn run(&self, args: &[&str]) -> (i32, String, String) {
+    pub(crate) async fn run(&self, args: &[&str]) -> (i32, String, String) {
         let output = self.command(args).output().await.unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
         (
@@ -84,7 +84,7 @@ impl Home {
     }
 }
 
-pub struct Running {
+pub(crate) struct Running {
     child: Child,
     out: Option<Lines<BufReader<ChildStdout>>>,
     err: ChildStderr,
@@ -92,17 +92,17 @@ pub struct Running {
 
 impl Running {
     /// The next line of standard output.
-    pub async fn next_line(&mut self) -> Option<String> {
+    pub(crate) async fn next_line(&mut self) -> Option<String> {
         self.out.as_mut()?.next_line().await.unwrap()
     }
 
     /// Reads no more, as `head` does.
-    pub fn close_output(&mut self) {
+    pub(crate) fn close_output(&mut self) {
         self.out = None;
     }
 
     /// The next line that contains `needle`.
-    pub async fn line(&mut self, needle: &str) -> String {
+    pub(crate) async fn line(&mut self, needle: &str) -> String {
         let mut seen = Vec::new();
         while let Some(line) = self.next_line().await {
             if line.contains(needle) {
@@ -114,7 +114,7 @@ impl Running {
     }
 
     /// What Ctrl-C does in a terminal.
-    pub async fn interrupt(&self) {
+    pub(crate) async fn interrupt(&self) {
         let id = self.child.id().unwrap().to_string();
         assert!(
             Command::new("kill")
@@ -127,7 +127,7 @@ impl Running {
     }
 
     /// Exit code, what was left on standard output, standard error.
-    pub async fn end(mut self) -> (i32, Vec<String>, String) {
+    pub(crate) async fn end(mut self) -> (i32, Vec<String>, String) {
         let mut rest = Vec::new();
         while let Some(line) = self.next_line().await {
             rest.push(line);

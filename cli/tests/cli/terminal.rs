@@ -12,7 +12,7 @@ struct Terminal {
 }
 
 impl Terminal {
-    fn start(home: &Home, args: &[&str]) -> Terminal {
+    fn start(home: &Home, args: &[&str]) -> Self {
         let (pty, pts) = pty_process::open().unwrap();
         pty.resize(pty_process::Size::new(12, 100)).unwrap();
         let command = pty_process::Command::new(env!("CARGO_BIN_EXE_bookstrack"));
@@ -22,7 +22,7 @@ impl Terminal {
             .current_dir(home.path(""))
             .kill_on_drop(true);
         let child = command.spawn(pts).unwrap();
-        Terminal {
+        Self {
             pty,
             screen: vt100::Parser::new(12, 100, 0),
             child,

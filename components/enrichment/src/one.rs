@@ -13,7 +13,7 @@ use platform::config;
 use platform::exchange::{Answer, Exchange};
 
 /// Looks the book up while the client waits.
-pub async fn serve(x: &mut Exchange) -> Result<Answer, ApiError> {
+pub(crate) async fn serve(x: &mut Exchange) -> Result<Answer, ApiError> {
     let isbn = request::barcode(&x.json_body().await?, &x.config.settings.limits)?;
     let enrichment = config::enrichment();
     let desks = enrichment

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 /// How a socket's messages are encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Encoding {
+pub(crate) enum Encoding {
     /// JSON in text messages.
     Json,
     /// MessagePack in binary messages.
@@ -15,7 +15,7 @@ pub enum Encoding {
 
 impl Encoding {
     /// As queries spell it.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Json => "json",
             Self::MessagePack => "msgpack",
@@ -25,7 +25,7 @@ impl Encoding {
 
 /// What happens to an event that a slow client has not read yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lasting {
+pub(crate) enum Lasting {
     /// The next of this job replaces it.
     State(usize),
     /// It stays.
@@ -33,7 +33,12 @@ pub enum Lasting {
 }
 
 /// One message as an event; without an id it is no news.
-pub fn event(encoding: Encoding, lasting: Lasting, id: Option<&str>, message: &[u8]) -> Vec<u8> {
+pub(crate) fn event(
+    encoding: Encoding,
+    lasting: Lasting,
+    id: Option<&str>,
+    message: &[u8],
+) -> Vec<u8> {
     let mut event = Vec::with_capacity(message.len() + 64);
     if let Some(id) = id {
         event.extend_from_slice(format!("id: {id}\n").as_bytes());
@@ -56,33 +61,33 @@ pub fn event(encoding: Encoding, lasting: Lasting, id: Option<&str>, message: &[
 }
 
 /// Keeps a stream alive.
-pub const COMMENT: &[u8] = b": \n\n";
+pub(crate) const COMMENT: &[u8] = b": \n\n";
 
 /// Why a socket is closed: RFC 6455 section 7.4.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Close {
+pub(crate) struct Close {
     code: u16,
     reason: &'static str,
 }
 
 impl Close {
     /// Everything has been said.
-    pub const OVER: Self = Self::new(1000, "");
+    pub(crate) const OVER: Self = Self::new(1000, "");
     /// The client did not keep to the protocol.
-    pub const PROTOCOL: Self = Self::new(1002, "protocol error");
+    pub(crate) const PROTOCOL: Self = Self::new(1002, "protocol error");
     /// The job never appeared.
-    pub const NO_JOB: Self = Self::new(1008, "no such job");
+    pub(crate) const NO_JOB: Self = Self::new(1008, "no such job");
     /// The job that appeared needs a token.
-    pub const NOT_ALLOWED: Self = Self::new(1008, "this job needs its token");
+    pub(crate) const NOT_ALLOWED: Self = Self::new(1008, "this job needs its token");
     /// The job stands still.
-    pub const STALLED: Self = Self::new(1013, "no progress; try again later");
+    pub(crate) const STALLED: Self = Self::new(1013, "no progress; try again later");
 
     const fn new(code: u16, reason: &'static str) -> Self {
         Self { code, reason }
     }
 
     /// As the last event of a stream.
-    pub fn event(self) -> String {
+    pub(crate) fn event(self) -> String {
         format!("event: close\ndata: {}\n\n", serde_json::json!(self))
     }
 }
@@ -90,7 +95,7 @@ impl Close {
 /// One thing to send back to the client that sent a message.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Reply {
+pub(crate) enum Reply {
     /// A text message.
     Text(String),
     /// A binary message, in base64.
@@ -101,7 +106,7 @@ pub enum Reply {
 
 impl Reply {
     /// One of our messages.
-    pub fn message(encoding: Encoding, message: &[u8]) -> Self {
+    pub(crate) fn message(encoding: Encoding, message: &[u8]) -> Self {
         match encoding {
             Encoding::Json => Self::Text(String::from_utf8_lossy(message).into_owned()),
             Encoding::MessagePack => Self::Binary(BASE64_STANDARD.encode(api::ws::packed(message))),
@@ -111,7 +116,7 @@ impl Reply {
 
 /// How far a socket has been told of one job.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Told {
+pub(crate) struct Told {
     /// The job's sequence number.
     pub seq: u64,
     /// Its end has been told. A counter of its own: an end may have the number of the state before.
@@ -120,7 +125,7 @@ pub struct Told {
 
 impl Told {
     /// Where an observer goes on from there.
-    pub fn position(self) -> Position {
+    pub(crate) fn position(self) -> Position {
         Position {
             seq: self.seq,
             books: 0,
@@ -129,7 +134,7 @@ impl Told {
 }
 
 /// The id of an event: for each job in order `seq.over`, as in `18.0,4.1`.
-pub fn id(told: &[Told]) -> String {
+pub(crate) fn id(told: &[Told]) -> String {
     let each: Vec<String> = told
         .iter()
         .map(|told| format!("{}.{}", told.seq, u8::from(told.over)))
@@ -138,7 +143,7 @@ pub fn id(told: &[Told]) -> String {
 }
 
 /// Reads an id of a stream of `jobs` jobs; `None` when it is none.
-pub fn parse_id(text: &str, jobs: usize) -> Option<Vec<Told>> {
+pub(crate) fn parse_id(text: &str, jobs: usize) -> Option<Vec<Told>> {
     let told: Option<Vec<Told>> = text
         .split(',')
         .map(|one| {

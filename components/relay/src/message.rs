@@ -14,7 +14,7 @@ use serde_json::json;
 use crate::frame::{Close, Encoding, Reply};
 use crate::session::Session;
 
-pub async fn serve(x: &Exchange, session: &Session) -> Result<Answer, ApiError> {
+pub(crate) async fn serve(x: &Exchange, session: &Session) -> Result<Answer, ApiError> {
     let mut roots = Vec::new();
     for job in &session.jobs {
         roots.extend(job.look(x).await?.root().cloned());

@@ -17,7 +17,7 @@ use crate::trust::Trust;
 const TOKEN_PROTOCOL: &str = "bookstrack-auth.";
 
 /// One job of a socket.
-pub struct Followed {
+pub(crate) struct Followed {
     /// Its name.
     pub id: JobId,
     /// What the client shows for it.
@@ -25,7 +25,7 @@ pub struct Followed {
 }
 
 /// What a handshake asks for. Every request about the socket says the same again.
-pub struct Session {
+pub(crate) struct Session {
     /// The generation of the messages.
     pub schema: Schema,
     /// How they are encoded.
@@ -43,7 +43,7 @@ impl Session {
     ///
     /// # Errors
     /// What is wrong with it, or with the page it comes from.
-    pub fn of(x: &Exchange, trust: Trust) -> Result<Self, ApiError> {
+    pub(crate) fn of(x: &Exchange, trust: Trust) -> Result<Self, ApiError> {
         // A refusal gives nobody a right, whoever names the page.
         let origin = x.request.header("x-edge-origin");
         if origin.is_some_and(|origin| !x.config.cors.allow(origin)) {
@@ -90,12 +90,12 @@ impl Session {
     }
 
     /// The names of the jobs, for the log.
-    pub fn job_ids(&self) -> Vec<&str> {
+    pub(crate) fn job_ids(&self) -> Vec<&str> {
         self.jobs.iter().map(|job| job.id.as_str()).collect()
     }
 
     /// What streams of the same key have in common. `None`: it would be too long for the edge.
-    pub fn key(&self) -> Option<String> {
+    pub(crate) fn key(&self) -> Option<String> {
         const LONGEST: usize = 256;
         let (schema, encoding) = (self.schema.name(), self.encoding.name());
         let key = format!("{schema} {encoding} {}", self.job_ids().join(","));
@@ -123,7 +123,7 @@ impl Followed {
     ///
     /// # Errors
     /// `NOT_FOUND`, `UNAUTHORIZED`, or the store's.
-    pub async fn look(&self, x: &Exchange) -> Result<Look, ApiError> {
+    pub(crate) async fn look(&self, x: &Exchange) -> Result<Look, ApiError> {
         let look = look(&x.spin, &x.config.settings, &self.id)
             .await
             .map_err(|error| x.store_failed(&error))?;
@@ -144,7 +144,7 @@ impl Followed {
     ///
     /// # Errors
     /// The store's.
-    pub async fn admitted(&self, x: &Exchange, root: &Root) -> Result<bool, ApiError> {
+    pub(crate) async fn admitted(&self, x: &Exchange, root: &Root) -> Result<bool, ApiError> {
         let Some(token) = &self.token else {
             return Ok(!root.token && x.config.legacy_tokenless);
         };

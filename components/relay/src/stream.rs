@@ -43,7 +43,7 @@ impl From<Gone> for End {
     }
 }
 
-pub async fn serve(
+pub(crate) async fn serve(
     x: &mut Exchange,
     session: Session,
     hold: Duration,

@@ -18,13 +18,13 @@ fn margin(settings: &Settings) -> Duration {
 }
 
 /// How often it is to be looked whether a token runs out, so that it cannot in between.
-pub fn look_interval(settings: &Settings) -> Duration {
+pub(crate) fn look_interval(settings: &Settings) -> Duration {
     margin(settings) / 4
 }
 
 /// Gives tokens that are about to run out their whole life again. What fails is tried again with
 /// the next look, long before the token has run out.
-pub async fn extend(x: &Exchange, session: &Session) {
+pub(crate) async fn extend(x: &Exchange, session: &Session) {
     for job in &session.jobs {
         if job.token.is_some() {
             let _ = extend_one(x, job).await;

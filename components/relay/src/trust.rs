@@ -4,7 +4,7 @@ use job::secret::same;
 
 /// How much of what a request says of its client is believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trust {
+pub(crate) enum Trust {
     /// All of it: the edge has shown the secret.
     All,
     /// What gives nobody a right that he has not: there is no secret to show.
@@ -14,7 +14,7 @@ pub enum Trust {
 impl Trust {
     /// How far to believe a request that shows `shown` where `secret` is configured; `None` when it
     /// does not come from the edge.
-    pub fn of(secret: Option<&str>, shown: Option<&str>) -> Option<Self> {
+    pub(crate) fn of(secret: Option<&str>, shown: Option<&str>) -> Option<Self> {
         match secret {
             None => Some(Self::Credentials),
             Some(secret) => same(secret, shown.unwrap_or_default()).then_some(Self::All),

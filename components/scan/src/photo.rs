@@ -9,7 +9,7 @@ const HEAD: usize = 512 << 10;
 
 /// The beginning of a photo being received.
 #[derive(Default)]
-pub struct Header {
+pub(crate) struct Header {
     number: u32,
     head: Vec<u8>,
     checked: bool,
@@ -17,7 +17,7 @@ pub struct Header {
 
 impl Header {
     /// The next photo begins. Call [`Self::end`] for the one before.
-    pub fn next(&mut self) {
+    pub(crate) fn next(&mut self) {
         self.number += 1;
         self.head.clear();
         self.checked = false;
@@ -27,7 +27,7 @@ impl Header {
     ///
     /// # Errors
     /// As soon as it is clear that the photo cannot be used.
-    pub fn feed(&mut self, bytes: &[u8]) -> Result<(), ApiError> {
+    pub(crate) fn feed(&mut self, bytes: &[u8]) -> Result<(), ApiError> {
         if self.checked {
             return Ok(());
         }
@@ -43,7 +43,7 @@ impl Header {
     ///
     /// # Errors
     /// When it cannot be used.
-    pub fn end(&mut self) -> Result<(), ApiError> {
+    pub(crate) fn end(&mut self) -> Result<(), ApiError> {
         if self.number == 0 || self.checked {
             return Ok(());
         }

@@ -17,7 +17,7 @@ use crate::photo::Header;
 
 /// A route that makes a job of what is uploaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Route {
+pub(crate) enum Route {
     /// `POST /api/v2/imports`
     Imports,
     /// `POST /api/import/csv-gemini`, of the first apps.
@@ -34,7 +34,7 @@ pub enum Route {
 
 impl Route {
     /// The route at this path.
-    pub fn at(path: &str) -> Option<Self> {
+    pub(crate) fn at(path: &str) -> Option<Self> {
         Some(match path {
             "/api/v2/imports" => Self::Imports,
             "/api/import/csv-gemini" => Self::LegacyImport,
@@ -59,7 +59,7 @@ impl Route {
     }
 
     /// Whether its answer may be the job's stream: the first apps know none.
-    pub fn may_stream(self) -> bool {
+    pub(crate) fn may_stream(self) -> bool {
         matches!(self, Self::Imports | Self::BatchScan)
     }
 
@@ -78,7 +78,7 @@ impl Route {
     }
 
     /// The answer to whoever made the job, the first time and every time after.
-    pub async fn answer(self, x: &Exchange, root: &Root) -> Result<Answer, ApiError> {
+    pub(crate) async fn answer(self, x: &Exchange, root: &Root) -> Result<Answer, ApiError> {
         if self.may_stream() {
             return x.accepted(root).await;
         }
@@ -158,7 +158,7 @@ impl From<CreateError> for Refusal {
 }
 
 /// Makes a job of files in multipart or raw form.
-pub async fn receive_upload(x: &Exchange, route: Route) -> Result<Made, ApiError> {
+pub(crate) async fn receive_upload(x: &Exchange, route: Route) -> Result<Made, ApiError> {
     let query = Query::parse(&x.request.query);
     let given = match (route, query.get("jobId")) {
         (Route::Scan | Route::Bookshelf, Some(id)) => Some(api::request::job_id(id)),
@@ -186,7 +186,7 @@ pub async fn receive_upload(x: &Exchange, route: Route) -> Result<Made, ApiError
 }
 
 /// Makes a job of photos in base64.
-pub async fn receive_batch(x: &Exchange, route: Route) -> Result<Made, ApiError> {
+pub(crate) async fn receive_batch(x: &Exchange, route: Route) -> Result<Made, ApiError> {
     let limits = &x.config.settings.limits;
     let body = x.body(limits.max_body_bytes).await?;
     let (id, photos) = api::request::scan_batch(&body, limits)?;

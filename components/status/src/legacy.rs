@@ -15,14 +15,14 @@ use platform::{Answer, Exchange};
 use crate::{canceled, see};
 
 /// The one method of a legacy route.
-pub enum Method {
+pub(crate) enum Method {
     Get,
     Post,
 }
 
 /// A legacy route.
 #[derive(Clone, Copy, Debug)]
-pub enum Route<'a> {
+pub(crate) enum Route<'a> {
     /// `GET /scan/status/{jobId}`
     ScanStatus(&'a str),
     /// `POST /scan/ready/{jobId}`
@@ -40,7 +40,7 @@ pub enum Route<'a> {
 }
 
 /// The legacy route of these path segments.
-pub fn route<'a>(parts: &[&'a str]) -> Option<(Route<'a>, Method)> {
+pub(crate) fn route<'a>(parts: &[&'a str]) -> Option<(Route<'a>, Method)> {
     Some(match parts {
         ["scan", "status", id] => (Route::ScanStatus(id), Method::Get),
         ["scan", "ready", id] => (Route::ScanReady(id), Method::Post),
@@ -53,7 +53,7 @@ pub fn route<'a>(parts: &[&'a str]) -> Option<(Route<'a>, Method)> {
     })
 }
 
-pub async fn serve(x: &mut Exchange, route: Route<'_>) -> Result<Answer, ApiError> {
+pub(crate) async fn serve(x: &mut Exchange, route: Route<'_>) -> Result<Answer, ApiError> {
     match route {
         Route::ScanStatus(id) => scan_status(x, &request::job_id(id)?).await,
         Route::ScanReady(id) => {

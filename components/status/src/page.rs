@@ -5,7 +5,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
 use platform::{Answer, Exchange};
 
 /// A file of the page.
-pub struct Asset {
+pub(crate) struct Asset {
     path: &'static str,
     content_type: &'static str,
     bytes: &'static [u8],
@@ -69,13 +69,13 @@ const SAMPLES: &[Asset] = &[
 ];
 
 /// The file at this path.
-pub fn asset(path: &str) -> Option<&'static Asset> {
+pub(crate) fn asset(path: &str) -> Option<&'static Asset> {
     let files = ASSETS.iter().chain([DESCRIPTION]).chain(SAMPLES);
     files.into_iter().find(|asset| asset.path == path)
 }
 
 /// Sends a file, or says that the client's copy is still good. Samples are only in the sandbox.
-pub fn answer(x: &Exchange, asset: &Asset) -> Answer {
+pub(crate) fn answer(x: &Exchange, asset: &Asset) -> Answer {
     let is_sample = SAMPLES.iter().any(|sample| sample.path == asset.path);
     if is_sample && !x.config.sandbox {
         return x.failure(&ApiError::no_such_route());

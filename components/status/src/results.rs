@@ -20,7 +20,7 @@ const TOO_EARLY: Duration = Duration::from_secs(2);
 /// What is gathered before it is written.
 const BUFFER: usize = 64 << 10;
 
-pub async fn serve(x: &mut Exchange, id: &str) -> Result<Option<Answer>, ApiError> {
+pub(crate) async fn serve(x: &mut Exchange, id: &str) -> Result<Option<Answer>, ApiError> {
     let id = api::request::job_id(id)?;
     let root = match see(x, &id).await? {
         Look::Missing => return Err(ApiError::no_such_job(&id)),

@@ -16,7 +16,7 @@ use crate::{query, see};
 /// Tells an edge which events end a stream: a runtime that fails may end the body as if all were well.
 const EDGE_TERMINAL: HeaderName = HeaderName::from_static("x-edge-terminal");
 
-pub async fn serve(x: &mut Exchange, ids: &[JobId]) -> Result<Option<Answer>, ApiError> {
+pub(crate) async fn serve(x: &mut Exchange, ids: &[JobId]) -> Result<Option<Answer>, ApiError> {
     let (query, spelling) = (query(x), spelling(x));
     let last = x
         .request

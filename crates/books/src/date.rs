@@ -37,7 +37,7 @@ impl PartialDate {
     ///
     /// Of two numbers that could both be the month (`03/04/2025`) neither is believed: only the
     /// year is known then.
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         // A time of day: 2025-08-09T10:00:00Z, 2025-08-09 10:00
         let text = match text.find([':', 'T']) {
@@ -91,7 +91,7 @@ impl PartialDate {
     }
 
     /// `yyyy-mm-dd`, if the day is known.
-    pub fn day(self) -> Option<String> {
+    pub(crate) fn day(self) -> Option<String> {
         self.day.map(|_| self.to_string())
     }
 }

@@ -41,7 +41,7 @@ struct Titles {
 }
 
 impl Candidates {
-    pub fn new(records: Vec<Record>) -> Self {
+    pub(crate) fn new(records: Vec<Record>) -> Self {
         let titled = |record: Record| {
             let work = Title::new(&record.work.title, record.work.subtitle.as_deref());
             let edition = record
@@ -57,7 +57,7 @@ impl Candidates {
     }
 
     /// The record of the edition with the wanted ISBN; its title does not matter.
-    pub fn by_isbn(&self, isbn: Isbn) -> Option<Record> {
+    pub(crate) fn by_isbn(&self, isbn: Isbn) -> Option<Record> {
         let (record, _) = self
             .records
             .iter()
@@ -69,7 +69,7 @@ impl Candidates {
     }
 
     /// The record of the work with this Open Library key.
-    pub fn by_work_id(&self, id: &str) -> Option<Record> {
+    pub(crate) fn by_work_id(&self, id: &str) -> Option<Record> {
         self.records
             .iter()
             .map(|(record, _)| record)
@@ -82,7 +82,7 @@ impl Candidates {
     /// An exact title goes before one whose subtitle differs. Of several works that agree only
     /// but for different subtitles none is taken. Without an author the title must be exact and
     /// say enough, and all records with that title must be one author's.
-    pub fn by_title(&self, wanted: &Wanted) -> Option<Record> {
+    pub(crate) fn by_title(&self, wanted: &Wanted) -> Option<Record> {
         let title = Title::new(&wanted.title, None);
         let mut agreeing: Vec<(Agreement, &Record, &Titles)> = self
             .records

@@ -247,7 +247,7 @@ pub(crate) struct Title {
 }
 
 impl Title {
-    pub fn new(title: &str, subtitle: Option<&str>) -> Self {
+    pub(crate) fn new(title: &str, subtitle: Option<&str>) -> Self {
         let title = clean(title, 1_000);
         let mut rest = title.as_str();
         let mut aside = Vec::new();
@@ -281,14 +281,14 @@ impl Title {
     }
 
     /// Title and subtitle as one text; two spellings of one title have the same.
-    pub fn key(&self) -> String {
+    pub(crate) fn key(&self) -> String {
         let mut all = self.main.clone();
         all.extend(self.subtitle.iter().cloned());
         all.join(" ")
     }
 
     /// Whether the title says enough to be searched for without an author.
-    pub fn is_distinctive(&self) -> bool {
+    pub(crate) fn is_distinctive(&self) -> bool {
         match self.main.as_slice() {
             [] => false,
             [word] => word.chars().count() >= 8 || !self.subtitle.is_empty(),
@@ -307,7 +307,7 @@ impl Title {
     /// Case, accents, punctuation, leading articles, series and kinds ("a novel") do not count.
     /// A subtitle may be absent or shorter on one side, unless what is left out makes another
     /// book: a study guide, a box set, a numbered part, an adaptation.
-    pub fn agrees(&self, other: &Self) -> Option<Agreement> {
+    pub(crate) fn agrees(&self, other: &Self) -> Option<Agreement> {
         // Most of what is compared differs in the first word.
         if let (Some(a), Some(b)) = (self.main.first(), other.main.first())
             && a != b

@@ -20,7 +20,7 @@ const SLICE: usize = 64 << 10;
 pub(crate) struct Taken(Arc<AtomicU64>);
 
 impl Taken {
-    pub fn get(&self) -> u64 {
+    pub(crate) fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 }
@@ -32,8 +32,8 @@ pub(crate) struct Body {
 }
 
 impl Body {
-    pub fn new(pieces: impl IntoIterator<Item = Bytes>) -> Body {
-        Body {
+    pub(crate) fn new(pieces: impl IntoIterator<Item = Bytes>) -> Self {
+        Self {
             pieces: pieces
                 .into_iter()
                 .filter(|piece| !piece.is_empty())
@@ -42,16 +42,16 @@ impl Body {
         }
     }
 
-    pub fn taken(&self) -> Taken {
+    pub(crate) fn taken(&self) -> Taken {
         self.taken.clone()
     }
 
-    pub fn len(&self) -> u64 {
+    pub(crate) fn len(&self) -> u64 {
         self.pieces.iter().map(|piece| piece.len() as u64).sum()
     }
 
     /// The photos as `multipart/form-data` (RFC 7578), and its content type.
-    pub fn multipart(photos: &[Photo]) -> (Body, String) {
+    pub(crate) fn multipart(photos: &[Photo]) -> (Self, String) {
         // Random, so it cannot occur in a photo.
         let boundary = Uuid::new_v4().simple().to_string();
         let mut pieces = Vec::new();
@@ -65,7 +65,7 @@ impl Body {
         }
         pieces.push(Bytes::from(format!("--{boundary}--\r\n")));
         (
-            Body::new(pieces),
+            Self::new(pieces),
             format!("multipart/form-data; boundary={boundary}"),
         )
     }

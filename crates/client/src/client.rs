@@ -59,9 +59,9 @@ pub struct Timing {
 }
 
 impl Default for Timing {
-    fn default() -> Timing {
+    fn default() -> Self {
         let s = Duration::from_secs;
-        Timing {
+        Self {
             connect: s(5),
             request: s(30),
             first_byte: s(5),
@@ -86,12 +86,12 @@ pub struct Verdict {
 
 impl Client {
     /// A client of the server at `address`, a scheme, a host and a port, with the default [`Options`].
-    pub fn new(address: &str) -> Result<Client, Error> {
-        Client::with(address, Options::default())
+    pub fn new(address: &str) -> Result<Self, Error> {
+        Self::with(address, Options::default())
     }
 
     /// A client of the server at `address`.
-    pub fn with(address: &str, options: Options) -> Result<Client, Error> {
+    pub fn with(address: &str, options: Options) -> Result<Self, Error> {
         let Options { mode, timing } = options;
         let http = Http::new(address, timing)?;
         let shared = Shared {
@@ -101,7 +101,7 @@ impl Client {
             verdict: Mutex::default(),
             counters: Mutex::default(),
         };
-        Ok(Client {
+        Ok(Self {
             shared: Arc::new(shared),
         })
     }
@@ -169,7 +169,7 @@ impl Client {
 
 impl Shared {
     /// Notes whether streams get through.
-    pub fn judge(&self, streams_work: bool) {
+    pub(crate) fn judge(&self, streams_work: bool) {
         let until = SystemTime::now() + self.timing.verdict;
         *lock(&self.verdict) = Some(Verdict {
             streams_work,
@@ -177,18 +177,18 @@ impl Shared {
         });
     }
 
-    pub fn verdict(&self) -> Option<Verdict> {
+    pub(crate) fn verdict(&self) -> Option<Verdict> {
         // A verdict from far in the future was written under another clock.
         let now = SystemTime::now();
         let fresh = now..now + self.timing.verdict * 2;
         lock(&self.verdict).filter(|verdict| fresh.contains(&verdict.until))
     }
 
-    pub fn streams_blocked(&self) -> bool {
+    pub(crate) fn streams_blocked(&self) -> bool {
         self.verdict().is_some_and(|verdict| !verdict.streams_work)
     }
 
-    pub fn begin(self: &Arc<Shared>, transport: Transport) -> Attempt {
+    pub(crate) fn begin(self: &Arc<Self>, transport: Transport) -> Attempt {
         lock(&self.counters).of(transport).opened += 1;
         Attempt {
             shared: Arc::clone(self),
@@ -207,12 +207,12 @@ pub(crate) struct Attempt {
 }
 
 impl Attempt {
-    pub fn event(&self) {
+    pub(crate) fn event(&self) {
         lock(&self.shared.counters).of(self.transport).events += 1;
     }
 
     /// Only the first call counts.
-    pub fn end(&mut self, ending: Ending) {
+    pub(crate) fn end(&mut self, ending: Ending) {
         if !std::mem::replace(&mut self.ended, true) {
             lock(&self.shared.counters).of(self.transport).end(ending);
         }

@@ -76,16 +76,16 @@ impl Error {
     /// Whether time may heal it: the server is away, busy or restarting.
     pub fn is_transient(&self) -> bool {
         match self {
-            Error::Unreachable { .. } | Error::TimedOut { .. } => true,
-            Error::Api(error) => error.retryable || error.status >= 500 || error.status == 429,
-            Error::Address { .. } | Error::JobId(_) | Error::Protocol { .. } => false,
+            Self::Unreachable { .. } | Self::TimedOut { .. } => true,
+            Self::Api(error) => error.retryable || error.status >= 500 || error.status == 429,
+            Self::Address { .. } | Self::JobId(_) | Self::Protocol { .. } => false,
         }
     }
 
     /// How long the server asked to be left alone.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Error::Api(error) => error.retry_after,
+            Self::Api(error) => error.retry_after,
             _ => None,
         }
     }

@@ -43,8 +43,8 @@ pub(crate) struct Answer<T> {
 }
 
 impl<T> Answer<T> {
-    fn new(headers: &HeaderMap, data: T) -> Answer<T> {
-        Answer {
+    fn new(headers: &HeaderMap, data: T) -> Self {
+        Self {
             data,
             etag: headers.get(ETAG).cloned(),
             retry_after: retry_after(headers),
@@ -63,7 +63,7 @@ struct Failure {
 }
 
 impl Http {
-    pub fn new(address: &str, timing: Timing) -> Result<Http, Error> {
+    pub(crate) fn new(address: &str, timing: Timing) -> Result<Self, Error> {
         let wrong = |reason: &str| Error::Address {
             address: address.to_owned(),
             reason: reason.to_owned(),
@@ -103,32 +103,32 @@ impl Http {
         let client = legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .build(connector);
-        Ok(Http {
+        Ok(Self {
             client,
             origin: format!("{scheme}://{authority}").to_ascii_lowercase(),
             timing,
         })
     }
 
-    pub fn origin(&self) -> &str {
+    pub(crate) fn origin(&self) -> &str {
         &self.origin
     }
 
-    pub fn get(&self, path: &str) -> request::Builder {
+    pub(crate) fn get(&self, path: &str) -> request::Builder {
         Request::get(format!("{}{path}", self.origin))
     }
 
-    pub fn post(&self, path: &str) -> request::Builder {
+    pub(crate) fn post(&self, path: &str) -> request::Builder {
         Request::post(format!("{}{path}", self.origin))
     }
 
-    pub fn delete(&self, path: &str) -> request::Builder {
+    pub(crate) fn delete(&self, path: &str) -> request::Builder {
         Request::delete(format!("{}{path}", self.origin))
     }
 
     /// Sends, and returns as soon as the answer's headers are there. `limit` holds between any two signs of life, so
     /// that a slow upload is not cut off.
-    pub async fn send(
+    pub(crate) async fn send(
         &self,
         request: request::Builder,
         body: Body,
@@ -152,7 +152,7 @@ impl Http {
     }
 
     /// Sends, and reads an answer in the envelope; no data: `304`.
-    pub async fn call<T: DeserializeOwned>(
+    pub(crate) async fn call<T: DeserializeOwned>(
         &self,
         request: request::Builder,
         body: Body,
@@ -167,7 +167,7 @@ impl Http {
     }
 
     /// [`Http::call`] for requests without conditions.
-    pub async fn ask<T: DeserializeOwned>(
+    pub(crate) async fn ask<T: DeserializeOwned>(
         &self,
         request: request::Builder,
         body: Body,
@@ -179,7 +179,7 @@ impl Http {
     }
 
     /// Reads the `data` of an answer in the envelope.
-    pub async fn read<T: DeserializeOwned>(
+    pub(crate) async fn read<T: DeserializeOwned>(
         &self,
         response: Response<Incoming>,
     ) -> Result<T, Error> {
@@ -232,21 +232,21 @@ impl Http {
         }
     }
 
-    pub fn timed_out(&self, after: Duration) -> Error {
+    pub(crate) fn timed_out(&self, after: Duration) -> Error {
         Error::TimedOut {
             server: self.origin.clone(),
             after,
         }
     }
 
-    pub fn unreachable(&self, error: &(dyn std::error::Error + 'static)) -> Error {
+    pub(crate) fn unreachable(&self, error: &(dyn std::error::Error + 'static)) -> Error {
         Error::Unreachable {
             server: self.origin.clone(),
             reason: root_cause(error),
         }
     }
 
-    pub fn protocol(&self, what: impl ToString) -> Error {
+    pub(crate) fn protocol(&self, what: impl ToString) -> Error {
         Error::Protocol {
             server: self.origin.clone(),
             what: what.to_string(),

@@ -34,12 +34,12 @@ pub(crate) struct Parser {
 
 impl Parser {
     /// What the stream last asked clients to wait before they reconnect.
-    pub fn retry(&self) -> Option<Duration> {
+    pub(crate) fn retry(&self) -> Option<Duration> {
         self.retry
     }
 
     /// The events that `bytes` complete.
-    pub fn push(&mut self, bytes: &[u8]) -> Result<Vec<Frame>, TooLong> {
+    pub(crate) fn push(&mut self, bytes: &[u8]) -> Result<Vec<Frame>, TooLong> {
         let mut frames = Vec::new();
         for &byte in bytes {
             let continues_crlf = std::mem::take(&mut self.after_cr) && byte == b'\n';

@@ -55,8 +55,8 @@ pub(crate) struct Strategy {
 }
 
 impl Strategy {
-    pub fn new(mode: Mode, timing: Timing) -> Strategy {
-        Strategy {
+    pub(crate) fn new(mode: Mode, timing: Timing) -> Self {
+        Self {
             mode,
             timing,
             retry: None,
@@ -65,7 +65,7 @@ impl Strategy {
     }
 
     /// How to begin; `blocked`: streams are known not to get through.
-    pub fn begin(&self, blocked: bool) -> Step {
+    pub(crate) fn begin(&self, blocked: bool) -> Step {
         match self.mode {
             Mode::Poll => Step::Poll,
             Mode::Auto if blocked => Step::Poll,
@@ -74,17 +74,17 @@ impl Strategy {
     }
 
     /// The stream named the time after which to come back.
-    pub fn set_retry(&mut self, retry: Duration) {
+    pub(crate) fn set_retry(&mut self, retry: Duration) {
         self.retry = Some(retry.min(self.timing.max_backoff));
     }
 
     /// An event, or a status, has come.
-    pub fn succeeded(&mut self) {
+    pub(crate) fn succeeded(&mut self) {
         self.failures = 0;
     }
 
     /// After a stream. `jitter` is uniform in [0, 1): clients that lost one server do not come back as one.
-    pub fn stream_ended(&mut self, end: StreamEnd, jitter: f64) -> (Duration, Step) {
+    pub(crate) fn stream_ended(&mut self, end: StreamEnd, jitter: f64) -> (Duration, Step) {
         if end == StreamEnd::Cut {
             self.failures = 0;
             return (
@@ -105,12 +105,16 @@ impl Strategy {
     }
 
     /// After a probe that failed too: it is the server, not its streams.
-    pub fn probe_failed(&mut self, jitter: f64) -> (Duration, Step) {
+    pub(crate) fn probe_failed(&mut self, jitter: f64) -> (Duration, Step) {
         (self.backoff(jitter), Step::Stream)
     }
 
     /// After a poll, or a probe, that was answered; `blocked`: streams are still held to be in trouble.
-    pub fn polled(&mut self, retry_after: Option<Duration>, blocked: bool) -> (Duration, Step) {
+    pub(crate) fn polled(
+        &mut self,
+        retry_after: Option<Duration>,
+        blocked: bool,
+    ) -> (Duration, Step) {
         self.failures = 0;
         let pause = retry_after.unwrap_or(self.timing.poll);
         let pause = pause.clamp(Duration::from_millis(100), Duration::from_secs(60));
@@ -123,7 +127,7 @@ impl Strategy {
     }
 
     /// After a poll that failed.
-    pub fn poll_failed(&mut self, jitter: f64) -> (Duration, Step) {
+    pub(crate) fn poll_failed(&mut self, jitter: f64) -> (Duration, Step) {
         self.failures = self.failures.saturating_add(1);
         (self.backoff(jitter), Step::Poll)
     }

@@ -26,8 +26,8 @@ pub(crate) struct Stream {
 
 impl Stream {
     /// `first`: how long the first byte may take; `idle`: how long any other.
-    pub fn new(response: Response<Incoming>, first: Duration, idle: Duration) -> Stream {
-        Stream {
+    pub(crate) fn new(response: Response<Incoming>, first: Duration, idle: Duration) -> Self {
+        Self {
             body: response.into_body(),
             parser: Parser::default(),
             frames: VecDeque::new(),
@@ -39,12 +39,12 @@ impl Stream {
     }
 
     /// What the stream asked clients to wait before they come back.
-    pub fn retry(&self) -> Option<Duration> {
+    pub(crate) fn retry(&self) -> Option<Duration> {
         self.parser.retry()
     }
 
     /// The next event. Nothing is lost when the future is dropped.
-    pub async fn next(&mut self) -> Result<Frame, StreamEnd> {
+    pub(crate) async fn next(&mut self) -> Result<Frame, StreamEnd> {
         loop {
             if let Some(frame) = self.frames.pop_front() {
                 self.events += 1;

@@ -80,13 +80,13 @@ enum Lost {
 }
 
 impl From<Error> for Lost {
-    fn from(error: Error) -> Lost {
+    fn from(error: Error) -> Self {
         match error {
-            Error::Unreachable { .. } | Error::TimedOut { .. } => Lost::Answer {
+            Error::Unreachable { .. } | Error::TimedOut { .. } => Self::Answer {
                 error,
                 silent: false,
             },
-            error => Lost::Final(error),
+            error => Self::Final(error),
         }
     }
 }

@@ -69,11 +69,11 @@ enum Phase {
 }
 
 impl Watch {
-    pub(crate) fn new(client: &Client, job: JobId, books: bool) -> Watch {
+    pub(crate) fn new(client: &Client, job: JobId, books: bool) -> Self {
         let shared = Arc::clone(&client.shared);
         let strategy = Strategy::new(shared.mode, shared.timing);
         let step = strategy.begin(shared.streams_blocked());
-        Watch {
+        Self {
             shared,
             job,
             books,
@@ -93,19 +93,19 @@ impl Watch {
     }
 
     /// Of a job that was accepted just now.
-    pub(crate) fn submitted(client: &Client, job: JobId) -> Watch {
-        Watch {
+    pub(crate) fn submitted(client: &Client, job: JobId) -> Self {
+        Self {
             contact: Some(Instant::now()),
-            ..Watch::new(client, job, false)
+            ..Self::new(client, job, false)
         }
     }
 
     /// Goes on with the stream that answered the submission.
-    pub(crate) fn attached(client: &Client, job: JobId, stream: Stream, attempt: Attempt) -> Watch {
-        Watch {
+    pub(crate) fn attached(client: &Client, job: JobId, stream: Stream, attempt: Attempt) -> Self {
+        Self {
             phase: Phase::Streaming(Box::new(stream)),
             attempt: Some(attempt),
-            ..Watch::submitted(client, job)
+            ..Self::submitted(client, job)
         }
     }
 
@@ -370,12 +370,12 @@ impl Watch {
 }
 
 impl From<StreamEnd> for Ending {
-    fn from(end: StreamEnd) -> Ending {
+    fn from(end: StreamEnd) -> Self {
         match end {
-            StreamEnd::Cut | StreamEnd::Useless => Ending::Cut,
-            StreamEnd::Silent => Ending::Silent,
-            StreamEnd::Refused => Ending::Refused,
-            StreamEnd::Unreachable => Ending::Unreachable,
+            StreamEnd::Cut | StreamEnd::Useless => Self::Cut,
+            StreamEnd::Silent => Self::Silent,
+            StreamEnd::Refused => Self::Refused,
+            StreamEnd::Unreachable => Self::Unreachable,
         }
     }
 }

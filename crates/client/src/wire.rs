@@ -27,7 +27,7 @@ impl TryFrom<String> for JobId {
     fn try_from(id: String) -> Result<Self, Error> {
         let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
         if (1..=100).contains(&id.len()) && id.bytes().all(allowed) {
-            Ok(JobId(id))
+            Ok(Self(id))
         } else {
             Err(Error::JobId(id))
         }
@@ -72,7 +72,7 @@ pub enum Status {
 impl Status {
     /// Whether this status is a job's last.
     pub fn is_terminal(self) -> bool {
-        matches!(self, Status::Completed | Status::Failed | Status::Canceled)
+        matches!(self, Self::Completed | Self::Failed | Self::Canceled)
     }
 }
 
@@ -176,13 +176,13 @@ pub enum Event {
 
 impl Event {
     /// The event as a stream names and spells it. `None` for a name that this client does not know.
-    pub(crate) fn parse(name: &str, data: &str) -> Result<Option<Event>, serde_json::Error> {
+    pub(crate) fn parse(name: &str, data: &str) -> Result<Option<Self>, serde_json::Error> {
         Ok(Some(match name {
-            "initialized" | "processing" => Event::Progress(serde_json::from_str(data)?),
-            "completed" => Event::Completed(serde_json::from_str(data)?),
-            "failed" => Event::Failed(serde_json::from_str(data)?),
-            "timeout" => Event::Timeout(serde_json::from_str(data)?),
-            "book" => Event::Book(serde_json::from_str(data)?),
+            "initialized" | "processing" => Self::Progress(serde_json::from_str(data)?),
+            "completed" => Self::Completed(serde_json::from_str(data)?),
+            "failed" => Self::Failed(serde_json::from_str(data)?),
+            "timeout" => Self::Timeout(serde_json::from_str(data)?),
+            "book" => Self::Book(serde_json::from_str(data)?),
             _ => return Ok(None),
         }))
     }
@@ -191,30 +191,30 @@ impl Event {
     pub fn is_last(&self) -> bool {
         matches!(
             self,
-            Event::Completed(_) | Event::Failed(_) | Event::Timeout(_)
+            Self::Completed(_) | Self::Failed(_) | Self::Timeout(_)
         )
     }
 
     /// The event's name on a stream.
     pub fn name(&self) -> &'static str {
         match self {
-            Event::Progress(snapshot) if snapshot.status == Status::Initialized => "initialized",
-            Event::Progress(_) => "processing",
-            Event::Completed(_) => "completed",
-            Event::Failed(_) => "failed",
-            Event::Timeout(_) => "timeout",
-            Event::Book(_) => "book",
+            Self::Progress(snapshot) if snapshot.status == Status::Initialized => "initialized",
+            Self::Progress(_) => "processing",
+            Self::Completed(_) => "completed",
+            Self::Failed(_) => "failed",
+            Self::Timeout(_) => "timeout",
+            Self::Book(_) => "book",
         }
     }
 }
 
 /// What polling learns is worth the event that a stream would have sent.
 impl From<Snapshot> for Event {
-    fn from(snapshot: Snapshot) -> Event {
+    fn from(snapshot: Snapshot) -> Self {
         match snapshot.status {
-            Status::Completed => Event::Completed(snapshot),
-            Status::Failed | Status::Canceled => Event::Failed(snapshot),
-            _ => Event::Progress(snapshot),
+            Status::Completed => Self::Completed(snapshot),
+            Status::Failed | Status::Canceled => Self::Failed(snapshot),
+            _ => Self::Progress(snapshot),
         }
     }
 }

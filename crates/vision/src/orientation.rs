@@ -13,7 +13,7 @@ pub(crate) struct Orientation {
 
 impl Orientation {
     /// From an EXIF block that begins with its TIFF header; upright when that says nothing usable.
-    pub fn from_exif(exif: &[u8]) -> Self {
+    pub(crate) fn from_exif(exif: &[u8]) -> Self {
         let tag = exif::Reader::new()
             .read_raw(exif.to_vec())
             .ok()
@@ -43,7 +43,7 @@ impl Orientation {
         }
     }
 
-    pub fn size<T>(self, (width, height): (T, T)) -> (T, T) {
+    pub(crate) fn size<T>(self, (width, height): (T, T)) -> (T, T) {
         if self.swap {
             (height, width)
         } else {
@@ -52,7 +52,7 @@ impl Orientation {
     }
 
     /// A box of the stored photo as a box of the upright one.
-    pub fn upright_box(self, stored: &BoundingBox) -> BoundingBox {
+    pub(crate) fn upright_box(self, stored: &BoundingBox) -> BoundingBox {
         let point = |x: f32, y: f32| {
             let (x, y) = self.size((x, y));
             let mirror = |yes: bool, v: f32| if yes { 1.0 - v } else { v };
@@ -61,7 +61,7 @@ impl Orientation {
         BoundingBox::new(point(stored.x1, stored.y1), point(stored.x2, stored.y2))
     }
 
-    pub fn upright(self, stored: Rgb) -> Rgb {
+    pub(crate) fn upright(self, stored: Rgb) -> Rgb {
         if self == Self::default() {
             return stored;
         }

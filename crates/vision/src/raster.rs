@@ -28,7 +28,7 @@ pub(crate) struct Rgb {
 
 impl Gray {
     /// Half as wide and high.
-    pub fn halved(&self) -> Self {
+    pub(crate) fn halved(&self) -> Self {
         let (width, height) = (self.width / 2, self.height / 2);
         let mut data = Vec::with_capacity(width * height);
         for rows in self.data.chunks_exact((2 * self.width).max(1)).take(height) {
@@ -49,7 +49,7 @@ impl Gray {
 
 impl Rgb {
     /// Half as wide and high.
-    pub fn halved(&self) -> Self {
+    pub(crate) fn halved(&self) -> Self {
         let (width, height) = ((self.width / 2).max(1), (self.height / 2).max(1));
         let mut data = Vec::with_capacity(width * height * 3);
         let sample = |x: usize, y: usize, channel: usize| {
@@ -112,7 +112,7 @@ fn luma_factor(width: u32, height: u32) -> usize {
 }
 
 impl Raster {
-    pub fn new(width: u32, height: u32) -> Self {
+    pub(crate) fn new(width: u32, height: u32) -> Self {
         let (out_width, out_height) = fit(width, height);
         let factor = luma_factor(width, height);
         let (width, height) = (width as usize, height as usize);
@@ -124,7 +124,7 @@ impl Raster {
     }
 
     /// The next row, as `width * 3` bytes; what is more or less than the announced size is ignored.
-    pub fn push(&mut self, rgb: &[u8]) {
+    pub(crate) fn push(&mut self, rgb: &[u8]) {
         if rgb.len() == self.width * 3 {
             self.luma.push(rgb);
             self.color.push(rgb);
@@ -132,7 +132,7 @@ impl Raster {
     }
 
     /// Rows that were never pushed are black.
-    pub fn finish(self) -> (Gray, Rgb) {
+    pub(crate) fn finish(self) -> (Gray, Rgb) {
         (self.luma.finish(), self.color.finish())
     }
 }

@@ -36,26 +36,26 @@ use tokio_tungstenite::{
     tungstenite::{self, Message, client::IntoClientRequest},
 };
 
-pub type Body = UnsyncBoxBody<Bytes, io::Error>;
-pub type Socket = WebSocketStream<TcpStream>;
+pub(crate) type Body = UnsyncBoxBody<Bytes, io::Error>;
+pub(crate) type Socket = WebSocketStream<TcpStream>;
 
 /// Long enough for a busy machine; tests never wait for it when all is well.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 #[derive(Clone)]
-pub struct Entry {
+pub(crate) struct Entry {
     pub event: String,
     pub data: String,
 }
 
 /// One thing that is streamed: its n-th entry has the id n.
-pub struct Topic {
+pub(crate) struct Topic {
     entries: Mutex<Vec<Entry>>,
     version: watch::Sender<usize>,
 }
 
 impl Topic {
-    pub fn say(&self, event: &str, data: impl Into<String>) {
+    pub(crate) fn say(&self, event: &str, data: impl Into<String>) {
         let mut entries = self.entries.lock().unwrap();
         entries.push(Entry {
             event: event.into(),
@@ -67,7 +67,7 @@ impl Topic {
 
 /// What the application saw of a request.
 #[derive(Clone, Debug)]
-pub struct Seen {
+pub(crate) struct Seen {
     pub method: Method,
     pub target: String,
     pub headers: HeaderMap,
@@ -75,12 +75,12 @@ pub struct Seen {
 }
 
 impl Seen {
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
 }
 
-pub struct World {
+pub(crate) struct World {
     topics: Mutex<HashMap<String, Arc<Topic>>>,
     pub seen: Mutex<Vec<Seen>>,
     cuts: watch::Sender<usize>,
@@ -96,7 +96,7 @@ pub struct World {
 }
 
 impl World {
-    pub fn topic(&self, name: &str) -> Arc<Topic> {
+    pub(crate) fn topic(&self, name: &str) -> Arc<Topic> {
         let new = || {
             Arc::new(Topic {
                 entries: Mutex::default(),
@@ -112,12 +112,12 @@ impl World {
     }
 
     /// Breaks all open streams off.
-    pub fn cut(&self, cleanly: bool) {
+    pub(crate) fn cut(&self, cleanly: bool) {
         self.clean_cuts.store(cleanly, SeqCst);
         self.cuts.send_modify(|cuts| *cuts += 1);
     }
 
-    pub fn seen(&self, method: &Method, prefix: &str) -> Vec<Seen> {
+    pub(crate) fn seen(&self, method: &Method, prefix: &str) -> Vec<Seen> {
         let seen = self.seen.lock().unwrap();
         seen.iter()
             .filter(|seen| seen.method == *method && seen.target.starts_with(prefix))
@@ -153,7 +153,7 @@ fn parameters(target: &str) -> HashMap<String, String> {
         .collect()
 }
 
-pub fn whole(text: impl Into<Bytes>) -> Body {
+pub(crate) fn whole(text: impl Into<Bytes>) -> Body {
     Full::new(text.into())
         .map_err(|never: Infallible| match never {})
         .boxed_unsync()
@@ -358,14 +358,14 @@ async fn serve(world: Arc<World>, request: Request<Incoming>) -> Response<Body> 
 }
 
 /// The application, which can be killed and started again on the same port.
-pub struct App {
+pub(crate) struct App {
     pub address: SocketAddr,
     pub world: Arc<World>,
     stop: Mutex<Option<(oneshot::Sender<()>, tokio::task::JoinHandle<()>)>>,
 }
 
 impl App {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let world = Arc::new(World {
             topics: Mutex::default(),
@@ -413,19 +413,19 @@ impl App {
     }
 
     /// Everything stops as if the process had been killed.
-    pub async fn kill(&self) {
+    pub(crate) async fn kill(&self) {
         let (stop, task) = self.stop.lock().unwrap().take().unwrap();
         drop(stop);
         task.await.unwrap();
     }
 
-    pub async fn restart(&self) {
+    pub(crate) async fn restart(&self) {
         self.run(TcpListener::bind(self.address).await.unwrap());
     }
 }
 
 /// An edge that is served until it is dropped or told to stop.
-pub struct Served {
+pub(crate) struct Served {
     pub address: SocketAddr,
     pub edge: Edge,
     stop: Option<oneshot::Sender<()>>,
@@ -433,7 +433,7 @@ pub struct Served {
 }
 
 impl Served {
-    pub async fn start(config: Config, app: &App) -> Self {
+    pub(crate) async fn start(config: Config, app: &App) -> Self {
         let upstream =
             HttpUpstream::new(&format!("http://{}", app.address).parse().unwrap()).unwrap();
         let edge = Edge::new(config, upstream).unwrap();
@@ -455,19 +455,19 @@ impl Served {
         }
     }
 
-    pub fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         drop(self.stop.take());
     }
 
-    pub async fn stopped(&mut self) {
+    pub(crate) async fn stopped(&mut self) {
         self.task.take().unwrap().await.unwrap();
     }
 
-    pub async fn connect(&self, query: &str) -> Socket {
+    pub(crate) async fn connect(&self, query: &str) -> Socket {
         self.try_connect(query, &[]).await.unwrap().0
     }
 
-    pub async fn try_connect(
+    pub(crate) async fn try_connect(
         &self,
         query: &str,
         headers: &[(&'static str, &str)],
@@ -482,7 +482,7 @@ impl Served {
     }
 
     /// Sends raw bytes, and returns everything that comes until the edge closes the connection.
-    pub async fn raw(&self, bytes: &[u8]) -> String {
+    pub(crate) async fn raw(&self, bytes: &[u8]) -> String {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         stream.write_all(bytes).await.unwrap();
         let mut answer = Vec::new();
@@ -490,13 +490,13 @@ impl Served {
         String::from_utf8_lossy(&answer).into_owned()
     }
 
-    pub async fn metric(&self, line: &str) -> bool {
+    pub(crate) async fn metric(&self, line: &str) -> bool {
         self.edge.metrics().lines().any(|there| there == line)
     }
 }
 
 /// The default configuration with limits that one address may meet in a test.
-pub fn config() -> Config {
+pub(crate) fn config() -> Config {
     let mut config = Config {
         secret: Some("shared".into()),
         ..Config::default()
@@ -508,14 +508,14 @@ pub fn config() -> Config {
     config
 }
 
-pub async fn within<F: Future>(future: F) -> F::Output {
+pub(crate) async fn within<F: Future>(future: F) -> F::Output {
     tokio::time::timeout(PATIENCE, future)
         .await
         .expect("in time")
 }
 
 /// Waits until something is so.
-pub async fn until(mut is_so: impl FnMut() -> bool) {
+pub(crate) async fn until(mut is_so: impl FnMut() -> bool) {
     within(async {
         while !is_so() {
             tokio::time::sleep(Duration::from_millis(2)).await;
@@ -525,7 +525,7 @@ pub async fn until(mut is_so: impl FnMut() -> bool) {
 }
 
 /// The next message, with pings and pongs left out.
-pub async fn next(socket: &mut Socket) -> Message {
+pub(crate) async fn next(socket: &mut Socket) -> Message {
     loop {
         match within(socket.next())
             .await
@@ -538,25 +538,25 @@ pub async fn next(socket: &mut Socket) -> Message {
     }
 }
 
-pub async fn text(socket: &mut Socket) -> String {
+pub(crate) async fn text(socket: &mut Socket) -> String {
     match next(socket).await {
         Message::Text(text) => text.to_string(),
         other => panic!("not a text: {other:?}"),
     }
 }
 
-pub async fn close_code(socket: &mut Socket) -> u16 {
+pub(crate) async fn close_code(socket: &mut Socket) -> u16 {
     match next(socket).await {
         Message::Close(Some(frame)) => frame.code.into(),
         other => panic!("not a close: {other:?}"),
     }
 }
 
-pub fn status_of(error: tungstenite::Error) -> u16 {
+pub(crate) fn status_of(error: tungstenite::Error) -> u16 {
     match error {
         tungstenite::Error::Http(response) => response.status().as_u16(),
         other => panic!("not refused: {other}"),
     }
 }
 
-pub const OVER: &str = r#"{"code":1000,"reason":"over"}"#;
+pub(crate) const OVER: &str = r#"{"code":1000,"reason":"over"}"#;

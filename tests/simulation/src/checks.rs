@@ -127,7 +127,7 @@ const ALWAYS: &[&str] = &[
 ];
 
 impl Checks {
-    pub fn new(scenario: &Scenario) -> Self {
+    pub(crate) fn new(scenario: &Scenario) -> Self {
         Self {
             bounded: scenario.bounded,
             plans: scenario.jobs.clone(),
@@ -141,7 +141,7 @@ impl Checks {
         }
     }
 
-    pub fn broken(&mut self, rule: &'static str, message: impl Into<String>) {
+    pub(crate) fn broken(&mut self, rule: &'static str, message: impl Into<String>) {
         if !self.bounded && !ALWAYS.contains(&rule) {
             *self.beyond.entry(rule).or_default() += 1;
         } else if self.violation.is_none() {
@@ -150,7 +150,7 @@ impl Checks {
     }
 
     /// A job of this name is about to be made.
-    pub fn begun(&mut self, id: &JobId, plan: usize) {
+    pub(crate) fn begun(&mut self, id: &JobId, plan: usize) {
         self.jobs.entry(id.clone()).or_insert(Known {
             plan,
             accepted: None,
@@ -163,12 +163,12 @@ impl Checks {
     }
 
     /// What there was has expired: it is as if it had never been.
-    pub fn forget(&mut self) {
+    pub(crate) fn forget(&mut self) {
         self.jobs.clear();
     }
 
     /// A client is told that there is no room.
-    pub fn refused(&mut self, store: &Store) {
+    pub(crate) fn refused(&mut self, store: &Store) {
         if store.latest_keys(EXPIRED).next().is_some() {
             self.broken("room", "there is no room, but jobs that have expired");
         }
@@ -187,14 +187,14 @@ impl Checks {
     }
 
     /// A client has been told that there is this job.
-    pub fn accepted(&mut self, id: &JobId, now: Micros) {
+    pub(crate) fn accepted(&mut self, id: &JobId, now: Micros) {
         if let Some(job) = self.jobs.get_mut(id) {
             job.accepted.get_or_insert(now);
         }
     }
 
     /// A write is asked for.
-    pub fn written(
+    pub(crate) fn written(
         &mut self,
         store: &Store,
         now: Micros,
@@ -219,7 +219,7 @@ impl Checks {
     }
 
     /// A write takes effect.
-    pub fn took_effect(&mut self, store: &Store, now: Micros, write: &Write) {
+    pub(crate) fn took_effect(&mut self, store: &Store, now: Micros, write: &Write) {
         let Some(id) = job::keys::owner(&write.key) else {
             return;
         };
@@ -514,13 +514,19 @@ impl Checks {
     }
 
     /// A poll is answered.
-    pub fn polled(&mut self, who: &str, seen: &mut Seen, root: &Root) {
+    pub(crate) fn polled(&mut self, who: &str, seen: &mut Seen, root: &Root) {
         self.snapshot(who, seen, root);
         seen.over |= root.stage.is_terminal();
     }
 
     /// An event arrives.
-    pub fn streamed(&mut self, who: &str, seen: &mut Seen, with_books: bool, saying: &Saying) {
+    pub(crate) fn streamed(
+        &mut self,
+        who: &str,
+        seen: &mut Seen,
+        with_books: bool,
+        saying: &Saying,
+    ) {
         let root = &saying.root;
         if seen.over && saying.step != Step::Heartbeat {
             self.broken(
@@ -572,7 +578,7 @@ impl Checks {
     }
 
     /// A client asked for a job and there is none. `lag` is how late a store may agree.
-    pub fn missing(&mut self, who: &str, id: &JobId, asked: Micros, lag: Micros) {
+    pub(crate) fn missing(&mut self, who: &str, id: &JobId, asked: Micros, lag: Micros) {
         let accepted = self.jobs.get(id).and_then(|job| job.accepted);
         if accepted.is_some_and(|at| asked > at + lag) {
             self.broken("lost", format!("{who} finds no {id}, which was accepted"));
@@ -580,7 +586,7 @@ impl Checks {
     }
 
     /// The jobs of which clients have been told.
-    pub fn accepted_jobs(&self) -> Vec<JobId> {
+    pub(crate) fn accepted_jobs(&self) -> Vec<JobId> {
         self.jobs
             .iter()
             .filter(|(_, job)| job.accepted.is_some())
@@ -591,7 +597,7 @@ impl Checks {
     /// Everything is quiet: what is left of the jobs that were accepted?
     ///
     /// `ahead` is how far the clocks have jumped ahead since everything began.
-    pub fn quiet(&mut self, store: &Store, now: Micros, ahead: Micros, faults: u64) {
+    pub(crate) fn quiet(&mut self, store: &Store, now: Micros, ahead: Micros, faults: u64) {
         for id in self.accepted_jobs() {
             let end = self.jobs.get(&id).and_then(|job| job.end.as_ref());
             // It took others so long to find room.
@@ -654,7 +660,7 @@ impl Checks {
     }
 
     /// All jobs have expired and the store has been swept.
-    pub fn swept(&mut self, store: &Store) {
+    pub(crate) fn swept(&mut self, store: &Store) {
         let left: Vec<_> = store.latest_keys("job/").map(ToString::to_string).collect();
         if !left.is_empty() {
             self.broken("left", format!("after the sweep: {left:?}"));
@@ -662,7 +668,7 @@ impl Checks {
     }
 
     /// How far each accepted job is, for the message that it does not end.
-    pub fn standing(&self) -> String {
+    pub(crate) fn standing(&self) -> String {
         let lines: Vec<String> = self
             .jobs
             .values()

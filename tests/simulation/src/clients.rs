@@ -33,7 +33,7 @@ pub(crate) struct Clients {
 
 impl Clients {
     /// Those of the jobs that are `chosen`.
-    pub fn begin(world: &Rc<World>, chosen: impl Fn(&JobPlan) -> bool) -> Self {
+    pub(crate) fn begin(world: &Rc<World>, chosen: impl Fn(&JobPlan) -> bool) -> Self {
         let waiting = Rc::new(Cell::new(0));
         for (n, plan) in world.scenario.jobs.iter().enumerate() {
             if chosen(plan) {

@@ -47,7 +47,7 @@ enum Fate {
 }
 
 impl Process {
-    pub fn new(world: Rc<World>, pid: Pid, profile: Rc<Profile>) -> Self {
+    pub(crate) fn new(world: Rc<World>, pid: Pid, profile: Rc<Profile>) -> Self {
         let tampering = RefCell::new(Tampering::new(world.scenario.mutation, profile.role));
         Self {
             world,

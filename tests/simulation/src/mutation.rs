@@ -103,7 +103,7 @@ pub(crate) struct Tampering {
 
 impl Tampering {
     /// Only those who work on jobs make mistakes; but nobody at all looks for an end.
-    pub fn new(mutation: Option<Mutation>, role: Role) -> Self {
+    pub(crate) fn new(mutation: Option<Mutation>, role: Role) -> Self {
         let works = matches!(role, Role::Creator | Role::Run);
         Self {
             mutation: mutation.filter(|&it| works || it == Mutation::DisbelieveEnd),
@@ -119,7 +119,7 @@ impl Tampering {
     }
 
     /// The key that is used for `key`.
-    pub fn key(&self, key: &str) -> String {
+    pub(crate) fn key(&self, key: &str) -> String {
         if self.is(Mutation::ReuseSegmentNames) {
             without_epochs(key)
         } else {
@@ -128,7 +128,7 @@ impl Tampering {
     }
 
     /// What the engine is told that it has read.
-    pub fn read(&mut self, key: &str, seen: Option<Vec<u8>>) -> Option<Vec<u8>> {
+    pub(crate) fn read(&mut self, key: &str, seen: Option<Vec<u8>>) -> Option<Vec<u8>> {
         let kind = kind(key);
         let before = self.looks;
         self.looks = [before[1], kind];
@@ -149,7 +149,7 @@ impl Tampering {
     }
 
     /// What is written when the engine writes `value` under `key`.
-    pub fn write(&mut self, key: &str, value: Option<&[u8]>) -> Vec<Op> {
+    pub(crate) fn write(&mut self, key: &str, value: Option<&[u8]>) -> Vec<Op> {
         let kind = kind(key);
         let op = (self.key(key), value.map(<[u8]>::to_vec));
         match kind {
@@ -192,7 +192,7 @@ impl Tampering {
     }
 
     /// What is sent when the engine starts a run.
-    pub fn send(&self, mut request: Request) -> Request {
+    pub(crate) fn send(&self, mut request: Request) -> Request {
         if let Ok(mut given) = serde_json::from_slice::<HandOver>(&request.body) {
             if self.is(Mutation::HandOverWithoutSeq) {
                 given.seq = 0;
@@ -208,17 +208,17 @@ impl Tampering {
     }
 
     /// Whether the clock of whoever has written a lease stands still.
-    pub fn stops_clock(&self) -> bool {
+    pub(crate) fn stops_clock(&self) -> bool {
         self.is(Mutation::SpentLease)
     }
 
     /// Whether a claim goes on at once.
-    pub fn skips_wait(&self) -> bool {
+    pub(crate) fn skips_wait(&self) -> bool {
         self.is(Mutation::ClaimWithoutWait)
     }
 
     /// Whether all random bytes are the same.
-    pub fn stops_dice(&self) -> bool {
+    pub(crate) fn stops_dice(&self) -> bool {
         self.is(Mutation::EpochsWithoutNonce)
     }
 }

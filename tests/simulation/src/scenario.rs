@@ -110,7 +110,7 @@ pub struct Options {
 }
 
 impl Scenario {
-    pub fn new(seed: u64, options: Options) -> Self {
+    pub(crate) fn new(seed: u64, options: Options) -> Self {
         let mut rng = fastrand::Rng::with_seed(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let drawn = Variant::ALL[rng.usize(0..3)];
         let variant = options.variant.unwrap_or(drawn);

@@ -41,7 +41,7 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    pub fn new(scenario: &Scenario) -> Self {
+    pub(crate) fn new(scenario: &Scenario) -> Self {
         Self {
             variant: scenario.variant,
             replicas: (0..scenario.replicas).map(|_| BTreeMap::new()).collect(),
@@ -53,12 +53,12 @@ impl Store {
     }
 
     /// Whether there is no room for a new key of this name.
-    pub fn is_full(&self, key: &str) -> bool {
+    pub(crate) fn is_full(&self, key: &str) -> bool {
         self.latest.len() >= self.max_keys && !self.latest.contains_key(key)
     }
 
     /// Puts a value where everybody sees it.
-    pub fn put(&mut self, key: &str, value: &[u8]) {
+    pub(crate) fn put(&mut self, key: &str, value: &[u8]) {
         for replica in 0..self.replicas.len() {
             let mut write = self.issue(usize::MAX, replica, key, Some(value));
             write.is_first = replica == 0;
@@ -67,7 +67,13 @@ impl Store {
     }
 
     /// Takes a write down; answers it with its place in the order of all.
-    pub fn issue(&mut self, pid: Pid, replica: usize, key: &str, value: Option<&[u8]>) -> Write {
+    pub(crate) fn issue(
+        &mut self,
+        pid: Pid,
+        replica: usize,
+        key: &str,
+        value: Option<&[u8]>,
+    ) -> Write {
         self.versions += 1;
         let write = Write {
             pid,
@@ -84,7 +90,7 @@ impl Store {
     }
 
     /// A write takes effect at its replica, unless a later one has already and the last one wins.
-    pub fn apply(&mut self, write: &Write) -> bool {
+    pub(crate) fn apply(&mut self, write: &Write) -> bool {
         if self.variant.acknowledges_early() {
             self.pending
                 .retain(|other| other.version != write.version || other.replica != write.replica);
@@ -113,7 +119,7 @@ impl Store {
     }
 
     /// What a process reads.
-    pub fn get(&self, pid: Pid, replica: usize, key: &str) -> Option<Bytes> {
+    pub(crate) fn get(&self, pid: Pid, replica: usize, key: &str) -> Option<Bytes> {
         match self.on_its_way(key, |write| write.pid == pid) {
             Some(write) => write.value.clone(),
             None => self.replicas[replica].get(key)?.value.clone(),
@@ -128,7 +134,7 @@ impl Store {
     }
 
     /// What a process may take a key to hold: what it wrote itself, or else what everybody sees.
-    pub fn view(&self, pid: Pid, key: &str) -> Option<&Bytes> {
+    pub(crate) fn view(&self, pid: Pid, key: &str) -> Option<&Bytes> {
         match self.on_its_way(key, |write| write.pid == pid) {
             Some(write) => write.value.as_ref(),
             None => self.latest(key),
@@ -136,7 +142,7 @@ impl Store {
     }
 
     /// A value that is there or on its way.
-    pub fn written(&self, key: &str) -> Option<&Bytes> {
+    pub(crate) fn written(&self, key: &str) -> Option<&Bytes> {
         self.latest(key).or_else(|| {
             self.on_its_way(key, |write| write.value.is_some())
                 .and_then(|write| write.value.as_ref())
@@ -144,7 +150,7 @@ impl Store {
     }
 
     /// All keys that a replica holds.
-    pub fn keys(&self, replica: usize) -> Vec<String> {
+    pub(crate) fn keys(&self, replica: usize) -> Vec<String> {
         self.replicas[replica]
             .iter()
             .filter(|(_, entry)| entry.value.is_some())
@@ -153,12 +159,12 @@ impl Store {
     }
 
     /// What a key holds, as of the write that took effect last, or won.
-    pub fn latest(&self, key: &str) -> Option<&Bytes> {
+    pub(crate) fn latest(&self, key: &str) -> Option<&Bytes> {
         self.latest.get(key)
     }
 
     /// The keys with this prefix, as of [`Self::latest`].
-    pub fn latest_keys<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a Rc<str>> {
+    pub(crate) fn latest_keys<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a Rc<str>> {
         self.latest
             .range::<str, _>((Bound::Included(prefix), Bound::Unbounded))
             .map(|(key, _)| key)

@@ -136,7 +136,7 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub fn new(scenario: Rc<Scenario>, traced: bool) -> Rc<Self> {
+    pub(crate) fn new(scenario: Rc<Scenario>, traced: bool) -> Rc<Self> {
         let rng = fastrand::Rng::with_seed(scenario.seed ^ 0x5eed_0f5c_4ed0_1e55);
         Rc::new(Self {
             rng: RefCell::new(rng),
@@ -157,52 +157,52 @@ impl World {
         })
     }
 
-    pub fn now(&self) -> Micros {
+    pub(crate) fn now(&self) -> Micros {
         self.now.get()
     }
 
-    pub fn calm_from(&self) -> Micros {
+    pub(crate) fn calm_from(&self) -> Micros {
         self.calm_from.get()
     }
 
     /// Things go wrong for so long, once more.
-    pub fn be_troubled_for(&self, time: Micros) {
+    pub(crate) fn be_troubled_for(&self, time: Micros) {
         self.calm_from.set(self.now() + time);
     }
 
     /// Nothing has happened until `at`.
-    pub fn wait_until(&self, at: Micros) {
+    pub(crate) fn wait_until(&self, at: Micros) {
         self.now.set(at.max(self.now()));
     }
 
-    pub fn jump(&self, by: i64) {
+    pub(crate) fn jump(&self, by: i64) {
         self.jumped.set(self.jumped.get() + by);
         self.faults.set(self.faults.get() + 1);
     }
 
-    pub fn jumped(&self) -> i64 {
+    pub(crate) fn jumped(&self) -> i64 {
         self.jumped.get()
     }
 
-    pub fn faults(&self) -> u64 {
+    pub(crate) fn faults(&self) -> u64 {
         self.faults.get()
     }
 
-    pub fn events(&self) -> u64 {
+    pub(crate) fn events(&self) -> u64 {
         self.events.get()
     }
 
     /// A number below `end`.
-    pub fn below(&self, end: u64) -> u64 {
+    pub(crate) fn below(&self, end: u64) -> u64 {
         self.rng.borrow_mut().u64(0..end.max(1))
     }
 
-    pub fn chance(&self, probability: f64) -> bool {
+    pub(crate) fn chance(&self, probability: f64) -> bool {
         self.rng.borrow_mut().f64() < probability
     }
 
     /// Whether something goes wrong now that goes wrong `often` times as often as usual.
-    pub fn fault(&self, often: f64) -> bool {
+    pub(crate) fn fault(&self, often: f64) -> bool {
         let scenario = &self.scenario;
         let strikes = self.now() < self.calm_from() && self.chance(scenario.fault_rate * often);
         if strikes {
@@ -212,7 +212,7 @@ impl World {
     }
 
     /// A line of the trace.
-    pub fn note(&self, line: impl FnOnce() -> String) {
+    pub(crate) fn note(&self, line: impl FnOnce() -> String) {
         if let Some(trace) = &self.trace {
             let at = self.now();
             let line = format!("{:>6}.{:03} {}", at / 1_000_000, at / 1_000 % 1_000, line());
@@ -220,7 +220,7 @@ impl World {
         }
     }
 
-    pub fn take_trace(&self) -> Vec<String> {
+    pub(crate) fn take_trace(&self) -> Vec<String> {
         self.trace
             .as_ref()
             .map(|trace| std::mem::take(&mut *trace.borrow_mut()))
@@ -239,15 +239,15 @@ impl World {
         }));
     }
 
-    pub fn act_in(&self, delay: Micros, act: impl FnOnce(&Rc<Self>) + 'static) {
+    pub(crate) fn act_in(&self, delay: Micros, act: impl FnOnce(&Rc<Self>) + 'static) {
         self.push(self.now() + delay, Event::Act(Box::new(act)));
     }
 
-    pub fn apply_in(&self, delay: Micros, write: Write) {
+    pub(crate) fn apply_in(&self, delay: Micros, write: Write) {
         self.push(self.now() + delay, Event::Apply(write));
     }
 
-    pub fn take_effect(&self, write: &Write) {
+    pub(crate) fn take_effect(&self, write: &Write) {
         let wins = self.store.borrow_mut().apply(write);
         self.note(|| {
             format!(
@@ -266,16 +266,16 @@ impl World {
         }
     }
 
-    pub fn kill_in(&self, delay: Micros, pid: Pid) {
+    pub(crate) fn kill_in(&self, delay: Micros, pid: Pid) {
         self.push(self.now() + delay, Event::Kill(pid));
     }
 
-    pub fn profile(&self, pid: Pid) -> Rc<Profile> {
+    pub(crate) fn profile(&self, pid: Pid) -> Rc<Profile> {
         Rc::clone(&self.profiles.borrow()[pid])
     }
 
     /// Starts a process; `exit` happens when it has ended or died.
-    pub fn spawn<F: Future<Output = ()> + 'static>(
+    pub(crate) fn spawn<F: Future<Output = ()> + 'static>(
         self: &Rc<Self>,
         role: Role,
         body: impl FnOnce(crate::effects::Process) -> F,
@@ -315,7 +315,7 @@ impl World {
     }
 
     /// Completes after `delay`.
-    pub fn pass(self: &Rc<Self>, delay: Micros) -> Timer {
+    pub(crate) fn pass(self: &Rc<Self>, delay: Micros) -> Timer {
         Timer {
             world: Rc::clone(self),
             at: self.now() + delay,
@@ -324,7 +324,7 @@ impl World {
     }
 
     /// Stops a process, all of it, for a while.
-    pub fn pause(&self, pid: Pid, time: Micros) {
+    pub(crate) fn pause(&self, pid: Pid, time: Micros) {
         let profile = self.profile(pid);
         let until = self.now() + time;
         let already = profile.paused_until.get().max(self.now());
@@ -383,7 +383,7 @@ pub(crate) struct Executor {
 }
 
 impl Executor {
-    pub fn new(world: &Rc<World>) -> Self {
+    pub(crate) fn new(world: &Rc<World>) -> Self {
         Self {
             world: Rc::clone(world),
             processes: Vec::new(),
@@ -394,7 +394,11 @@ impl Executor {
     ///
     /// # Errors
     /// The first rule that is broken.
-    pub fn run(&mut self, limit: Micros, until: impl Fn(&World) -> bool) -> Result<(), Violation> {
+    pub(crate) fn run(
+        &mut self,
+        limit: Micros,
+        until: impl Fn(&World) -> bool,
+    ) -> Result<(), Violation> {
         loop {
             self.begin_spawned();
             if let Some(violation) = self.world.checks.borrow_mut().violation.take() {

@@ -113,10 +113,10 @@ impl Fault {
 
 impl Behaviour {
     /// A healthy server that takes this long for every request.
-    pub fn slow(delay: Duration) -> Behaviour {
-        Behaviour {
+    pub fn slow(delay: Duration) -> Self {
+        Self {
             delay_ms: u64::try_from(delay.as_millis()).unwrap_or(u64::MAX),
-            ..Behaviour::default()
+            ..Self::default()
         }
     }
 
@@ -132,7 +132,7 @@ impl Behaviour {
 }
 
 impl From<Quirk> for Fault {
-    fn from(quirk: Quirk) -> Fault {
-        Fault::Vision(quirk)
+    fn from(quirk: Quirk) -> Self {
+        Self::Vision(quirk)
     }
 }

@@ -89,8 +89,8 @@ struct Words {
 }
 
 impl Words {
-    fn of(work: &Work) -> Words {
-        Words {
+    fn of(work: &Work) -> Self {
+        Self {
             title: words(&work.full_title()),
             authors: work.authors.iter().map(|a| words(&a.name)).collect(),
         }
@@ -109,8 +109,8 @@ pub(crate) struct Catalogue {
 }
 
 impl Catalogue {
-    pub(crate) fn new(works: Vec<Work>) -> Catalogue {
-        let mut catalogue = Catalogue {
+    pub(crate) fn new(works: Vec<Work>) -> Self {
+        let mut catalogue = Self {
             words: works.iter().map(Words::of).collect(),
             works: Vec::new(),
             by_isbn: HashMap::new(),
@@ -262,18 +262,18 @@ enum Field {
 }
 
 impl Field {
-    fn named(name: Option<&str>) -> Field {
+    fn named(name: Option<&str>) -> Self {
         match name {
-            Some("isbn") => Field::Isbn,
-            Some("key" | "edition_key") => Field::Key,
-            Some("title" | "alternative_title" | "work_title") => Field::Title,
-            Some("author" | "authors" | "author_name" | "by") => Field::Author,
-            Some("subject") => Field::Subject,
-            Some("publisher" | "publishers") => Field::Publisher,
-            Some("language") => Field::Language,
-            Some("first_publish_year") => Field::Year,
+            Some("isbn") => Self::Isbn,
+            Some("key" | "edition_key") => Self::Key,
+            Some("title" | "alternative_title" | "work_title") => Self::Title,
+            Some("author" | "authors" | "author_name" | "by") => Self::Author,
+            Some("subject") => Self::Subject,
+            Some("publisher" | "publishers") => Self::Publisher,
+            Some("language") => Self::Language,
+            Some("first_publish_year") => Self::Year,
             // Open Library searches the words of a field that it does not have.
-            _ => Field::Text,
+            _ => Self::Text,
         }
     }
 }

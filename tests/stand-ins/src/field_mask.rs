@@ -12,7 +12,7 @@ const MAX_DEPTH: usize = 16;
 /// A part of a mask: a field, and what is wanted of its value (everything, when nothing is named).
 struct Part<'a> {
     name: &'a str,
-    inner: Vec<Part<'a>>,
+    inner: Vec<Self>,
 }
 
 /// Keeps of a document what the mask names.

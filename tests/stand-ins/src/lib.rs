@@ -77,7 +77,7 @@ impl Sandbox {
     ///
     /// # Errors
     /// When a port is taken, or the embedded samples cannot be read.
-    pub async fn start(settings: Settings) -> anyhow::Result<Sandbox> {
+    pub async fn start(settings: Settings) -> anyhow::Result<Self> {
         let catalogue = Arc::new(Catalogue::new(seed::works()?));
         let eye = Arc::new(Eye::open()?);
         let pace = |rate| Pace {
@@ -95,7 +95,7 @@ impl Sandbox {
             Server::start(ports.google_books, pace(rate), GoogleBooks(catalogue)).await?;
         let gemini = Server::start(ports.gemini, pace(None), Gemini(Arc::clone(&eye))).await?;
         let openai = Server::start(ports.openai, pace(None), OpenAi(eye)).await?;
-        Ok(Sandbox {
+        Ok(Self {
             open_library,
             google_books,
             gemini,

@@ -5,9 +5,9 @@
 /// A parsed query.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Query {
-    All(Vec<Query>),
-    Any(Vec<Query>),
-    Not(Box<Query>),
+    All(Vec<Self>),
+    Any(Vec<Self>),
+    Not(Box<Self>),
     Term { field: Option<String>, text: String },
 }
 

@@ -159,7 +159,7 @@ struct Fields {
 }
 
 impl Fields {
-    fn read(list: &str) -> Fields {
+    fn read(list: &str) -> Self {
         let mut work = BTreeSet::new();
         let mut edition = BTreeSet::new();
         for field in list.split(',').map(str::trim) {
@@ -174,7 +174,7 @@ impl Fields {
                 .map(str::to_owned)
                 .collect();
         }
-        Fields { work, edition }
+        Self { work, edition }
     }
 }
 

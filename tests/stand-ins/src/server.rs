@@ -62,24 +62,24 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    pub(crate) fn new(status: u16, content_type: &str, body: Vec<u8>) -> Answer {
-        Answer {
+    pub(crate) fn new(status: u16, content_type: &str, body: Vec<u8>) -> Self {
+        Self {
             status,
             headers: vec![("content-type", content_type.to_owned())],
             body,
         }
     }
 
-    pub(crate) fn json(status: u16, body: &Value) -> Answer {
+    pub(crate) fn json(status: u16, body: &Value) -> Self {
         let body = body.to_string().into_bytes();
-        Answer::new(status, "application/json; charset=UTF-8", body)
+        Self::new(status, "application/json; charset=UTF-8", body)
     }
 
-    pub(crate) fn html(status: u16, body: &str) -> Answer {
-        Answer::new(status, "text/html; charset=utf-8", body.as_bytes().to_vec())
+    pub(crate) fn html(status: u16, body: &str) -> Self {
+        Self::new(status, "text/html; charset=utf-8", body.as_bytes().to_vec())
     }
 
-    pub(crate) fn with_header(mut self, name: &'static str, value: &str) -> Answer {
+    pub(crate) fn with_header(mut self, name: &'static str, value: &str) -> Self {
         self.headers.push((name, value.to_owned()));
         self
     }
@@ -161,7 +161,7 @@ impl Server {
         port: u16,
         pace: Pace,
         provider: impl Provider + 'static,
-    ) -> anyhow::Result<Server> {
+    ) -> anyhow::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
             .await
             .with_context(|| format!("listening on 127.0.0.1:{port}"))?;
@@ -173,7 +173,7 @@ impl Server {
             state: Mutex::default(),
         });
         let accepting = tokio::spawn(accept(listener, Arc::clone(&shared)));
-        Ok(Server {
+        Ok(Self {
             addr,
             shared,
             accepting,

@@ -77,7 +77,7 @@ impl Picture {
     ///
     /// # Errors
     /// When it is no such picture, or is damaged.
-    pub(crate) fn decode(mime_type: &str, bytes: &[u8]) -> Result<Picture, PictureError> {
+    pub(crate) fn decode(mime_type: &str, bytes: &[u8]) -> Result<Self, PictureError> {
         let format = image::guess_format(bytes).map_err(|_| PictureError::Undecodable)?;
         if ImageFormat::from_mime_type(mime_type) != Some(format) {
             return Err(PictureError::OtherType);
@@ -85,7 +85,7 @@ impl Picture {
         let image = ImageReader::with_format(Cursor::new(bytes), format).decode();
         let image = image.map_err(|_| PictureError::Undecodable)?;
         let (fingerprint, blank) = fingerprint(&image);
-        Ok(Picture {
+        Ok(Self {
             width: image.width(),
             height: image.height(),
             fingerprint,
@@ -121,8 +121,8 @@ pub(crate) struct Eye {
 }
 
 impl Eye {
-    pub(crate) fn open() -> anyhow::Result<Eye> {
-        Ok(Eye {
+    pub(crate) fn open() -> anyhow::Result<Self> {
+        Ok(Self {
             shelf: seed::shelf()?.into(),
             library: seed::library_spines()?.into(),
         })

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::Code;
 
 /// Collects what the operations refer to.
-pub struct Components {
+pub(super) struct Components {
     answers: SchemaGenerator,
     requests: SchemaGenerator,
     examples: BTreeMap<&'static str, Value>,
@@ -19,7 +19,7 @@ pub struct Components {
 }
 
 impl Components {
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         let settings = || {
             let mut settings = SchemaSettings::draft2020_12();
             settings.definitions_path = "/components/schemas".into();
@@ -41,22 +41,22 @@ impl Components {
     }
 
     /// The schemas of what is answered, for types that only their module knows.
-    pub fn answers(&mut self) -> &mut SchemaGenerator {
+    pub(super) fn answers(&mut self) -> &mut SchemaGenerator {
         &mut self.answers
     }
 
     /// The schema of an answer.
-    pub fn answer<T: JsonSchema>(&mut self) -> Value {
+    pub(super) fn answer<T: JsonSchema>(&mut self) -> Value {
         self.answers.subschema_for::<T>().into()
     }
 
     /// The schema of a request.
-    pub fn request<T: JsonSchema>(&mut self) -> Value {
+    pub(super) fn request<T: JsonSchema>(&mut self) -> Value {
         self.requests.subschema_for::<T>().into()
     }
 
     /// References to fixtures, by name.
-    pub fn examples(&mut self, names: &[&'static str]) -> Value {
+    pub(super) fn examples(&mut self, names: &[&'static str]) -> Value {
         let examples = names.iter().map(|name| {
             let fixture = fixture(name);
             let value = serde_json::from_str(&fixture).unwrap_or(Value::String(fixture));
@@ -68,7 +68,7 @@ impl Components {
     }
 
     /// The answers of an operation that may fail in these ways, by status.
-    pub fn errors(&mut self, codes: &[Code]) -> Vec<(u16, Value)> {
+    pub(super) fn errors(&mut self, codes: &[Code]) -> Vec<(u16, Value)> {
         let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
         for code in codes {
             by_status
@@ -122,7 +122,7 @@ impl Components {
     }
 
     /// The `components` object.
-    pub fn finish(mut self) -> Value {
+    pub(super) fn finish(mut self) -> Value {
         let mut schemas = self.answers.take_definitions(true);
         for (name, schema) in self.requests.take_definitions(true) {
             let before = schemas.insert(name.clone(), schema);

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 /// The kind of job.
 #[derive(JsonSchema, Serialize)]
 #[serde(remote = "document::Pipeline", rename_all = "snake_case")]
-pub enum Pipeline {
+pub(crate) enum Pipeline {
     /// Read a CSV file, look its books up.
     CsvImport,
     /// Look at photos, look up the books seen on them.
@@ -22,7 +22,7 @@ pub enum Pipeline {
 /// How far a job is.
 #[derive(JsonSchema, Serialize)]
 #[serde(remote = "document::Stage", rename_all = "snake_case")]
-pub enum Stage {
+pub(crate) enum Stage {
     /// Never told: jobs that are still received are told of as queued.
     #[schemars(skip)]
     Receiving,
@@ -44,7 +44,7 @@ pub enum Stage {
 #[derive(JsonSchema, Serialize)]
 #[serde(remote = "document::FailureCode", rename_all = "SCREAMING_SNAKE_CASE")]
 #[expect(clippy::enum_variant_names, reason = "clients read them so")]
-pub enum FailureCode {
+pub(crate) enum FailureCode {
     /// The file has no data rows.
     ECsvEmpty,
     /// The file is not a list of books; `details.row` says where, the header is row 1.
@@ -76,7 +76,7 @@ pub enum FailureCode {
 /// Why a job failed.
 #[derive(JsonSchema, Serialize)]
 #[serde(remote = "document::Failure", rename_all = "camelCase")]
-pub struct Failure {
+pub(crate) struct Failure {
     /// For programs.
     #[schemars(with = "FailureCode")]
     code: document::FailureCode,
@@ -94,7 +94,7 @@ pub struct Failure {
 /// How far the analysis of a photo is.
 #[derive(JsonSchema, Serialize)]
 #[serde(remote = "document::PhotoStatus", rename_all = "snake_case")]
-pub enum PhotoStatus {
+pub(crate) enum PhotoStatus {
     /// It has not been looked at, or not to the end.
     Pending,
     /// Done.
@@ -106,7 +106,7 @@ pub enum PhotoStatus {
 /// Limits on what clients send.
 #[derive(JsonSchema, Serialize)]
 #[serde(remote = "job::Limits", rename_all = "camelCase")]
-pub struct Limits {
+pub(crate) struct Limits {
     /// Bytes of a CSV file.
     max_csv_bytes: usize,
     /// Data rows of a CSV file.
@@ -136,7 +136,7 @@ pub struct Limits {
 /// Where metadata comes from.
 #[derive(JsonSchema, Serialize)]
 #[serde(remote = "books::Provider")]
-pub enum Provider {
+pub(crate) enum Provider {
     /// openlibrary.org
     #[serde(rename = "openlibrary")]
     OpenLibrary,
@@ -148,7 +148,7 @@ pub enum Provider {
 /// Binding or medium of an edition.
 #[derive(JsonSchema, Serialize)]
 #[serde(remote = "books::Format")]
-pub enum Format {
+pub(crate) enum Format {
     /// Bound in boards.
     Hardcover,
     /// Soft cover of any size but mass market; unknown ones too.
@@ -166,7 +166,7 @@ pub enum Format {
 /// Where a book stands in its reader's life.
 #[derive(JsonSchema, Serialize)]
 #[serde(remote = "books::ReadingStatus", rename_all = "kebab-case")]
-pub enum ReadingStatus {
+pub(crate) enum ReadingStatus {
     /// Finished.
     Read,
     /// Begun.
@@ -180,7 +180,7 @@ pub enum ReadingStatus {
 /// A reader's own data about a book.
 #[derive(JsonSchema, Serialize)]
 #[serde(remote = "books::Source", rename_all = "camelCase")]
-pub struct Source {
+pub(crate) struct Source {
     /// The reader's rating: above 0, at most 5.
     #[serde(skip_serializing_if = "Option::is_none")]
     user_rating: Option<f64>,
@@ -214,7 +214,7 @@ pub struct Source {
 /// Something that is wrong with a row of a file.
 #[derive(JsonSchema, Serialize)]
 #[serde(remote = "books::Problem")]
-pub struct Problem {
+pub(crate) struct Problem {
     /// Number of the record in the file, from 1; the header is 1.
     row: u32,
     /// ISBN as it stands in the file, cut to 40 characters; empty when there is none.
@@ -230,7 +230,7 @@ pub struct Problem {
 /// How much a suggestion matters.
 #[derive(JsonSchema, Serialize)]
 #[serde(remote = "vision::Severity", rename_all = "lowercase")]
-pub enum Severity {
+pub(crate) enum Severity {
     /// The photo can be used as it is.
     Low,
     /// Some books will be missed.
@@ -242,7 +242,7 @@ pub enum Severity {
 /// What is wrong with a photo.
 #[derive(JsonSchema, Serialize)]
 #[serde(remote = "vision::SuggestionKind", rename_all = "lowercase")]
-pub enum SuggestionKind {
+pub(crate) enum SuggestionKind {
     /// Out of focus or moved.
     Blur,
     /// Too little light.
@@ -260,7 +260,7 @@ pub enum SuggestionKind {
 /// Advice for the next photo.
 #[derive(JsonSchema, Serialize)]
 #[serde(remote = "vision::Suggestion", rename_all = "camelCase")]
-pub struct Suggestion {
+pub(crate) struct Suggestion {
     /// What is wrong.
     #[serde(rename = "type")]
     #[schemars(with = "SuggestionKind")]
@@ -277,7 +277,7 @@ pub struct Suggestion {
 /// The status of a job that is being canceled.
 #[derive(JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Canceling {
+pub(crate) enum Canceling {
     /// The worker has not stopped yet.
     Canceling,
 }

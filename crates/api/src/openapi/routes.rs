@@ -19,7 +19,7 @@ use crate::sse;
 use crate::status::{Canceled, Document};
 
 /// The whole description.
-pub fn description() -> Value {
+pub(super) fn description() -> Value {
     let mut components = Components::new();
     let mut paths: Map<String, Value> = Map::new();
     for operation in operations(&mut components) {

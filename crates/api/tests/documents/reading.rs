@@ -160,7 +160,7 @@ async fn tell(world: &World<'_>) {
 }
 
 /// Reads documents, one for each kind of key, apart by the byte 0x1e.
-pub fn read(bytes: &[u8]) {
+pub(crate) fn read(bytes: &[u8]) {
     let world = World {
         documents: bytes.split(|byte| *byte == 0x1e).collect(),
     };

@@ -314,7 +314,7 @@ pub(super) struct Columns {
 }
 
 impl Columns {
-    pub fn new(table: &Table<'_>) -> Result<Self, CsvError> {
+    pub(super) fn new(table: &Table<'_>) -> Result<Self, CsvError> {
         let names: Vec<String> = table.header.iter().map(|name| normalised(name)).collect();
         let column = |name: &str| names.iter().position(|other| other == name);
         let at: Vec<(Field, usize)> = NAMES
@@ -354,7 +354,7 @@ impl Columns {
     }
 
     /// The text of a field in a row, trimmed; empty when it is absent.
-    pub fn get<'a>(&self, fields: &'a [String], field: Field) -> &'a str {
+    pub(super) fn get<'a>(&self, fields: &'a [String], field: Field) -> &'a str {
         self.at
             .iter()
             .find(|(known, _)| *known == field)
@@ -363,7 +363,7 @@ impl Columns {
     }
 
     /// The ISBN of a row as it stands in the file.
-    pub fn isbn_text(&self, fields: &[String]) -> String {
+    pub(super) fn isbn_text(&self, fields: &[String]) -> String {
         [Field::Isbn13, Field::Isbn, Field::Isbn10, Field::IsbnOrId]
             .into_iter()
             .map(|field| unwrapped(self.get(fields, field)))
@@ -372,12 +372,12 @@ impl Columns {
     }
 
     /// The title of a row as it stands in the file.
-    pub fn title_text(&self, fields: &[String]) -> String {
+    pub(super) fn title_text(&self, fields: &[String]) -> String {
         clean(self.get(fields, Field::Title), 500)
     }
 
     /// What a row says it is, if that is no book.
-    pub fn other_than_book(&self, fields: &[String]) -> Option<&'static str> {
+    pub(super) fn other_than_book(&self, fields: &[String]) -> Option<&'static str> {
         match normalised(self.get(fields, Field::ItemType)).as_str() {
             "movie" | "film" => Some("a film"),
             "music" | "album" => Some("music"),
@@ -390,7 +390,7 @@ impl Columns {
     ///
     /// More are forgiven when they are empty. Fewer are forgiven down to a half: many programs
     /// leave out empty fields at the end, and a row that was cut off is rarely cut there.
-    pub fn check_width(&self, fields: &[String]) -> Result<(), String> {
+    pub(super) fn check_width(&self, fields: &[String]) -> Result<(), String> {
         let count = fields.len();
         let is_too_long = || {
             fields[self.width..]

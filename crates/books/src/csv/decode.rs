@@ -155,7 +155,7 @@ pub(super) struct Table<'a> {
 }
 
 impl<'a> Table<'a> {
-    pub fn new(text: &'a str) -> Result<Self, CsvError> {
+    pub(super) fn new(text: &'a str) -> Result<Self, CsvError> {
         let mut text = text.trim_start_matches(['\u{feff}', '\r', '\n', ' ']);
         let mut declared = None;
         // Excel's own note on the delimiter.
@@ -205,7 +205,7 @@ impl<'a> Table<'a> {
     }
 
     /// Reads records of this table's kind.
-    pub fn reader<'b>(&self, body: &'b str) -> csv::Reader<&'b [u8]> {
+    pub(super) fn reader<'b>(&self, body: &'b str) -> csv::Reader<&'b [u8]> {
         csv::ReaderBuilder::new()
             .delimiter(self.delimiter)
             .quoting(self.quoting)

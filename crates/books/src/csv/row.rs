@@ -15,7 +15,7 @@ const MAX_SHELVES: usize = 50;
 impl Columns {
     /// The book of a row, and what is wrong with its ISBN when it has one but none that is valid.
     /// Texts are cleaned and cut to their limits.
-    pub fn row(&self, row: u32, fields: &[String]) -> (Row, Option<IsbnError>) {
+    pub(super) fn row(&self, row: u32, fields: &[String]) -> (Row, Option<IsbnError>) {
         let get = |field| self.get(fields, field);
         let text = |field| non_empty(get(field), MAX_NAME);
         let (title, series) = self.title(fields);

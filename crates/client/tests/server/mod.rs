@@ -19,10 +19,10 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
-pub const JOB: &str = "550e8400-e29b-41d4-a716-446655440000";
-pub const TOKEN: &str = "0b6f5f6e-3f0a-4a86-9a53-6f4b5c1d2e3f";
+pub(crate) const JOB: &str = "550e8400-e29b-41d4-a716-446655440000";
+pub(crate) const TOKEN: &str = "0b6f5f6e-3f0a-4a86-9a53-6f4b5c1d2e3f";
 
-pub fn fixture(name: &str) -> String {
+pub(crate) fn fixture(name: &str) -> String {
     let path = format!("{}/../../tests/fixtures/{name}", env!("CARGO_MANIFEST_DIR"));
     let path_from_cli = format!("{}/../tests/fixtures/{name}", env!("CARGO_MANIFEST_DIR"));
     std::fs::read_to_string(path)
@@ -37,7 +37,7 @@ fn json_fixture(name: &str) -> Value {
 /// What requests for streams meet.
 #[allow(dead_code)] // Not every program that includes this file tries everything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Streams {
+pub(crate) enum Streams {
     Work,
     /// The stream ends unfinished after so many events.
     CutAfter(usize),
@@ -83,7 +83,7 @@ struct Shared {
     now: watch::Sender<usize>,
 }
 
-pub struct Server {
+pub(crate) struct Server {
     address: SocketAddr,
     shared: Arc<Shared>,
     running: Option<JoinHandle<()>>,
@@ -116,7 +116,7 @@ fn canceled() -> Event {
 #[allow(dead_code)]
 impl Server {
     /// A server with one job, an import that will be waiting, at 50, at 100 of 150 books, and complete.
-    pub async fn start() -> Server {
+    pub(crate) async fn start() -> Self {
         let mut halfway = event("sse-processing.txt");
         halfway.id = "9".into();
         halfway.data["processedCount"] = 50.into();
@@ -143,7 +143,7 @@ impl Server {
             now: watch::Sender::new(0),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let mut server = Server {
+        let mut server = Self {
             address: listener.local_addr().unwrap(),
             shared,
             running: None,
@@ -170,7 +170,7 @@ impl Server {
     }
 
     /// As `kill -9` would: every connection breaks.
-    pub async fn stop(&mut self) {
+    pub(crate) async fn stop(&mut self) {
         if let Some(running) = self.running.take() {
             running.abort();
             let _ = running.await;
@@ -178,7 +178,7 @@ impl Server {
     }
 
     /// The same job at the same address.
-    pub async fn restart(&mut self) {
+    pub(crate) async fn restart(&mut self) {
         loop {
             match TcpListener::bind(self.address).await {
                 Ok(listener) => return self.serve(listener),
@@ -187,12 +187,12 @@ impl Server {
         }
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
     /// The job says the next thing.
-    pub fn advance(&self) {
+    pub(crate) fn advance(&self) {
         let last = self.state(|state| state.script.len() - 1);
         self.shared
             .now
@@ -200,23 +200,23 @@ impl Server {
     }
 
     /// The job says its last thing.
-    pub fn finish(&self) {
+    pub(crate) fn finish(&self) {
         let last = self.state(|state| state.script.len() - 1);
         self.shared.now.send_modify(|now| *now = last);
     }
 
     /// The job will fail next.
-    pub fn fail(&self) {
+    pub(crate) fn fail(&self) {
         self.end_with(event("sse-failed.txt"));
     }
 
     /// The job stalls next.
-    pub fn stall(&self) {
+    pub(crate) fn stall(&self) {
         self.end_with(event("sse-timeout.txt"));
     }
 
     /// The finished books come next, then the end.
-    pub fn with_books(self, books: usize) -> Server {
+    pub(crate) fn with_books(self, books: usize) -> Self {
         self.state(|state| {
             let mut end = state.script.split_off(1);
             for index in 0..books {
@@ -239,25 +239,25 @@ impl Server {
         self.advance();
     }
 
-    pub fn streams(&self, streams: Streams) {
+    pub(crate) fn streams(&self, streams: Streams) {
         self.state(|state| state.streams = streams);
     }
 
     /// Whether submissions are answered with the job's stream when asked to.
-    pub fn attached(&self, attached: bool) {
+    pub(crate) fn attached(&self, attached: bool) {
         self.state(|state| state.attached = attached);
     }
 
-    pub fn status_works(&self, works: bool) {
+    pub(crate) fn status_works(&self, works: bool) {
         self.state(|state| state.status_works = works);
     }
 
     /// Method, path, and, of a stream, what it resumes after.
-    pub fn requests(&self) -> Vec<String> {
+    pub(crate) fn requests(&self) -> Vec<String> {
         self.state(|state| state.requests.clone())
     }
 
-    pub fn count(&self, request: &str) -> usize {
+    pub(crate) fn count(&self, request: &str) -> usize {
         self.requests()
             .iter()
             .filter(|seen| seen.starts_with(request))
@@ -265,12 +265,12 @@ impl Server {
     }
 
     /// Content types and bodies of what was submitted.
-    pub fn submissions(&self) -> Vec<(String, Bytes)> {
+    pub(crate) fn submissions(&self) -> Vec<(String, Bytes)> {
         self.state(|state| state.submissions.clone())
     }
 
     /// The idempotency keys of what was submitted.
-    pub fn keys(&self) -> Vec<Option<String>> {
+    pub(crate) fn keys(&self) -> Vec<Option<String>> {
         self.state(|state| state.keys.clone())
     }
 

@@ -7,10 +7,10 @@
 use books::Isbn;
 
 /// Bars and spaces of an EAN-13: guards of 3, 5 and 3, and 4 for each of 12 digits.
-pub const ELEMENTS: usize = 59;
+pub(super) const ELEMENTS: usize = 59;
 
 /// Its width in modules.
-pub const MODULES: f32 = 95.0;
+pub(super) const MODULES: f32 = 95.0;
 
 /// Widths of the left odd ("L") pattern of each digit; even ("G") is its mirror image, right
 /// ("R") has the same widths in the other colours.
@@ -39,7 +39,7 @@ const MAX_MEAN_ERROR: f32 = 0.6;
 
 /// Reads a code from the positions of the edges around its [`ELEMENTS`] alternating elements, the
 /// first of them dark, in either direction.
-pub fn read(edges: &[f32; ELEMENTS + 1]) -> Option<Isbn> {
+pub(super) fn read(edges: &[f32; ELEMENTS + 1]) -> Option<Isbn> {
     let module = (edges[ELEMENTS] - edges[0]) / MODULES;
     if !parts_fit(edges, module) {
         return None;

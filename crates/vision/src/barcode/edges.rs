@@ -13,7 +13,7 @@ const MIN_TURN: f32 = 9.0;
 /// where the luma crosses the middle between the two. So a bar that blur has made faint keeps its
 /// edges, and uneven light does not move them.
 #[derive(Default)]
-pub struct EdgeFinder {
+pub(super) struct EdgeFinder {
     ranges: Vec<(u8, u8)>,
     turns: Vec<i32>,
     /// Positions in samples, in order, alternately to dark and to light.
@@ -24,7 +24,7 @@ pub struct EdgeFinder {
 
 impl EdgeFinder {
     /// Replaces what was found with the edges of `samples`.
-    pub fn find(&mut self, samples: &[u8]) {
+    pub(super) fn find(&mut self, samples: &[u8]) {
         self.edges.clear();
         self.thresholds(samples);
         let Some(&first) = samples.first() else {

@@ -32,7 +32,7 @@ const MIN_LENGTH: f32 = 95.0;
 const MIN_LINES: usize = 2;
 
 /// A barcode that was read.
-pub struct Barcode {
+pub(crate) struct Barcode {
     pub isbn: Isbn,
     /// Around the lines on which it was read, in the photo as it is stored.
     pub bounding_box: BoundingBox,
@@ -48,7 +48,7 @@ struct Reading {
 }
 
 /// Every ISBN in the photo, each once, at the place where most lines agree.
-pub fn read(photo: &Gray) -> Vec<Barcode> {
+pub(crate) fn read(photo: &Gray) -> Vec<Barcode> {
     let mut readings: BTreeMap<Isbn, Vec<Reading>> = BTreeMap::new();
     let mut reduced;
     let mut level = photo;

@@ -2,7 +2,7 @@
 
 use barcoders::sym::ean13::EAN13;
 
-pub struct Scene {
+pub(crate) struct Scene {
     pub width: usize,
     pub height: usize,
     pub rgb: Vec<u8>,
@@ -11,7 +11,7 @@ pub struct Scene {
 
 /// Where a barcode is drawn, and how it is seen.
 #[derive(Clone, Copy)]
-pub struct Placed {
+pub(crate) struct Placed {
     /// Middle in pixels.
     pub at: (f32, f32),
     /// Width of a module in pixels, in the middle of the code.
@@ -26,7 +26,7 @@ pub struct Placed {
 
 impl Scene {
     /// Books of all colours with stripes and lettering-like bars, none of which is a barcode.
-    pub fn shelf(width: usize, height: usize, seed: u64) -> Self {
+    pub(crate) fn shelf(width: usize, height: usize, seed: u64) -> Self {
         let mut scene = Self {
             width,
             height,
@@ -58,7 +58,7 @@ impl Scene {
         scene
     }
 
-    pub fn from_rgb(width: usize, height: usize, rgb: Vec<u8>) -> Self {
+    pub(crate) fn from_rgb(width: usize, height: usize, rgb: Vec<u8>) -> Self {
         Self {
             width,
             height,
@@ -68,7 +68,7 @@ impl Scene {
     }
 
     /// Prints a code (12 or 13 digits) on white, with its quiet zones.
-    pub fn barcode(&mut self, digits: &str, placed: Placed) {
+    pub(crate) fn barcode(&mut self, digits: &str, placed: Placed) {
         const QUIET: f32 = 10.0;
         let modules = EAN13::new(digits).expect("valid digits").encode();
         let (sin, cos) = placed.angle.to_radians().sin_cos();
@@ -111,7 +111,7 @@ impl Scene {
     }
 
     /// A lens out of focus (standard deviation in pixels), then a sensor's noise (the same in luma).
-    pub fn degrade(&mut self, blur: f32, noise: f32) {
+    pub(crate) fn degrade(&mut self, blur: f32, noise: f32) {
         if blur > 0.0 {
             let radius = (blur * 3.0).ceil() as isize;
             let kernel: Vec<f32> = (-radius..=radius)
@@ -147,11 +147,11 @@ impl Scene {
         }
     }
 
-    pub fn jpeg(&self, quality: u8) -> Vec<u8> {
+    pub(crate) fn jpeg(&self, quality: u8) -> Vec<u8> {
         self.jpeg_with(quality, |_| {})
     }
 
-    pub fn jpeg_with(
+    pub(crate) fn jpeg_with(
         &self,
         quality: u8,
         configure: impl FnOnce(&mut jpeg_encoder::Encoder<&mut Vec<u8>>),

@@ -11,25 +11,25 @@ use serde_json::Value;
 use stand_ins::Server;
 use tokio::net::TcpStream;
 
-pub const AGENT: (&str, &str) = ("user-agent", "tests (mailto:tests@example.org)");
+pub(crate) const AGENT: (&str, &str) = ("user-agent", "tests (mailto:tests@example.org)");
 
-pub struct Reply {
+pub(crate) struct Reply {
     pub status: u16,
     pub headers: hyper::HeaderMap,
     pub body: Bytes,
 }
 
 impl Reply {
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).expect("a JSON body")
     }
 
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 }
 
-pub async fn send(
+pub(crate) async fn send(
     server: &Server,
     method: &str,
     target: &str,
@@ -61,7 +61,7 @@ pub async fn send(
 }
 
 /// `GET path?parameters`, identified.
-pub async fn get(server: &Server, path: &str, parameters: &[(&str, &str)]) -> Reply {
+pub(crate) async fn get(server: &Server, path: &str, parameters: &[(&str, &str)]) -> Reply {
     let query = form_urlencoded::Serializer::new(String::new())
         .extend_pairs(parameters)
         .finish();
@@ -71,7 +71,12 @@ pub async fn get(server: &Server, path: &str, parameters: &[(&str, &str)]) -> Re
         .expect("an answer")
 }
 
-pub async fn post(server: &Server, path: &str, headers: &[(&str, &str)], body: &Value) -> Reply {
+pub(crate) async fn post(
+    server: &Server,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &Value,
+) -> Reply {
     let body = body.to_string().into_bytes();
     send(server, "POST", path, headers, body)
         .await
