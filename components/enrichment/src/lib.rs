@@ -5,7 +5,7 @@ use api::envelope;
 use api::error::ApiError;
 use api::request::{self, Enrich};
 use job::create::{CreateError, New, create_with_items};
-use job::enrich::distinct;
+use job::plan::distinct;
 use job::{Item, Limits, Pipeline, Root};
 use platform::attached;
 use platform::client;

@@ -6,7 +6,7 @@ use api::error::ApiError;
 use api::query::Query;
 use api::request;
 use api::ws::Schema;
-use job::watch::{Look, look};
+use job::look::{Look, look};
 use job::{JobId, Root};
 use platform::Exchange;
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 use job::Settings;
 use job::effects::{Clock, Store, StoreError};
 use job::keys;
+use job::look::look;
 use job::secret::{Auth, current};
-use job::watch::look;
 use platform::Exchange;
 
 use crate::session::{Followed, Session};

@@ -26,7 +26,7 @@ impl Worker<Spin> for FirstStage {
     async fn work(
         &self,
         run: &mut job::run::Run<'_, Spin>,
-    ) -> Result<job::work::Done, job::run::Stop> {
+    ) -> Result<job::work::Done, job::storage::Stop> {
         match run.root.pipeline {
             Pipeline::AiScan => self.scan.work(run).await,
             Pipeline::CsvImport | Pipeline::BatchEnrichment => CsvAnalysis.work(run).await,

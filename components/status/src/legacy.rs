@@ -8,7 +8,7 @@ use api::request;
 use api::status::{Canceled, Document};
 use job::effects::Clock;
 use job::results::parts;
-use job::run::read_part;
+use job::storage::read_part;
 use job::{Item, JobId, Pipeline, Report, Root, Stage};
 use platform::{Answer, Exchange};
 
@@ -114,7 +114,7 @@ async fn scan_status(x: &Exchange, id: &JobId) -> Result<Answer, ApiError> {
     let mut items: Vec<Item> = Vec::new();
     let mut report = Report::default();
     if root.stage == Stage::Complete {
-        let damaged = |stop: job::run::Stop| x.internal(&stop.to_string());
+        let damaged = |stop: job::storage::Stop| x.internal(&stop.to_string());
         for (part, _) in parts(&root, &(0..root.stored())) {
             let more: Vec<Item> = read_part(&x.spin, &part).await.map_err(damaged)?;
             items.extend(more);

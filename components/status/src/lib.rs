@@ -13,7 +13,7 @@ use api::request;
 use api::status::{Canceled, Document};
 use http::header::{CACHE_CONTROL, ETAG, RETRY_AFTER};
 use job::cancel::{Cancellation, cancel};
-use job::watch::{Look, look, tend};
+use job::look::{Look, look, tend};
 use job::{JobId, Root};
 use platform::{Answer, Exchange};
 

@@ -6,8 +6,9 @@ use api::sse;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use job::JobId;
 use job::effects::Clock;
+use job::look::Look;
 use job::observer::Observer;
-use job::watch::{Look, Watcher};
+use job::watch::Watcher;
 use platform::stream::{self, RETRY_POLLING, Telling, follow, headers, spelling};
 use platform::{Answer, Exchange};
 

@@ -1,15 +1,15 @@
 //! The first stage of an import: read the file, plan its look-ups.
-
-use std::time::Duration;
-
-use books::{CsvErrorKind, Row};
-
+use crate::cadence::Expect;
 use crate::document::{Failure, FailureCode, Item, Report, Root, RowCounts, Stage};
 use crate::effects::Effects;
 use crate::enrich::first_wave;
 use crate::keys;
-use crate::run::{Expect, Run, Stop, to_json};
+use crate::plan::wave_size;
+use crate::run::{Run, read_upload};
+use crate::storage::{Stop, to_json};
 use crate::work::{Done, Worker};
+use books::{CsvErrorKind, Row};
+use std::time::Duration;
 
 /// Reads CSV files.
 #[derive(Clone, Copy, Debug)]
@@ -84,31 +84,6 @@ impl<E: Effects> Worker<E> for CsvAnalysis {
 /// more than that, because a run that dies meanwhile keeps others from its job for so long.
 fn time_to_read(bytes: &[u8]) -> Duration {
     Duration::from_micros(bytes.len() as u64 / 2)
-}
-
-/// How many items make a wave: more for larger jobs, so that the number of commits (and with it
-/// what watchers are told) stays bounded.
-#[must_use]
-pub(crate) fn wave_size(items: usize, least: usize) -> u32 {
-    u32::try_from(items.div_ceil(40).max(least)).unwrap_or(u32::MAX)
-}
-
-/// The bytes of uploaded file `file`; `None` when a chunk is missing.
-pub(crate) async fn read_upload<E: Effects>(
-    run: &Run<'_, E>,
-    file: usize,
-) -> Result<Option<Vec<u8>>, Stop> {
-    let Some(upload) = run.root.uploads.get(file) else {
-        return Ok(None);
-    };
-    let mut bytes = Vec::new();
-    for chunk in 0..upload.chunks {
-        match run.value(&upload.chunk(chunk)).await? {
-            Some(part) => bytes.extend_from_slice(&part),
-            None => return Ok(None),
-        }
-    }
-    Ok((bytes.len() as u64 == upload.bytes).then_some(bytes))
 }
 
 fn failure(error: &books::CsvError) -> Failure {

@@ -1,11 +1,10 @@
 //! Stopping a job at a client's wish.
-
 use crate::document::{Root, Stage};
 use crate::effects::{Effects, StoreError};
 use crate::keys;
-use crate::run::Stop;
+use crate::look::{Look, look};
 use crate::settings::Settings;
-use crate::watch::{Look, look};
+use crate::storage::Stop;
 use crate::work::{canceled, end_without_worker};
 
 /// What became of the wish.

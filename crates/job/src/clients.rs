@@ -4,21 +4,22 @@
 //! forget what the others noted, and a client then has some jobs more than it should. A job counts
 //! until somebody looks whether it is over, which happens when the client's count grows, and for an
 //! hour at most.
-
-use std::time::Duration;
-
 use crate::effects::{Effects, StoreError, Time};
 use crate::id::JobId;
 use crate::keys;
-use crate::run::read_root;
 use crate::settings::Limits;
+use crate::storage::read_root;
+use std::time::Duration;
 
 /// How long a job counts at most.
 const MEMORY: Duration = Duration::from_secs(3600);
+
 /// How long a job that cannot be found counts: it is noted before it is made, or refused.
 pub const PATIENCE: Duration = Duration::from_secs(10);
+
 /// How many jobs one of the documents names, so that none grows beyond what the store takes.
 const MAX_NOTES: usize = 4_000;
+
 /// How many of a client's jobs are looked at, at most, before one more is accepted or refused: a
 /// refusal must not cost more than a job.
 const LOOKS: usize = 16;

@@ -3,23 +3,27 @@
 //! **Invariant:** the root, with its expiry, is written before anything else of a job, so nothing
 //! is left without an owner; and no client is told of a job whose parts are not all written.
 
+mod receiver;
+
 use std::time::Duration;
 
-use crate::analyze::wave_size;
-use crate::document::{Item, MAX_VALUE_BYTES, Pipeline, Root, Stage, Upload, Uploaded, VERSION};
+use crate::document::{Item, Pipeline, Root, Stage, Uploaded, VERSION};
 use crate::effects::{Effects, StoreError};
+use crate::handover::Created;
 use crate::id::{Epoch, JobId};
 use crate::keys;
-use crate::lease::{self, Lease, LeaseDoc, Liveness, quickly};
-use crate::run::{Run, Stop, delete_uploads, encode_root, read_end, read_root};
+use crate::lease::Lease;
+use crate::plan::wave_size;
+use crate::retry::quickly;
+use crate::run::Run;
 use crate::settings::Settings;
-use crate::sweep;
-use crate::work::{HandOver, patiently};
+use crate::storage::{Stop, encode_root, existing, forget_parts, read_root};
+use crate::sweep::{self, UNACCEPTED_LIFE};
+
+pub use receiver::Receiver;
 
 /// How long a job whose upload is being received may be silent.
 const RECEIVING_PATIENCE: Duration = Duration::from_secs(120);
-/// How long the root lives of a job that is not accepted yet: longer than clocks jump.
-pub(crate) const UNACCEPTED_LIFE: Duration = Duration::from_secs(2 * 3600);
 
 /// What is to be made.
 #[derive(Clone, Debug)]
@@ -69,136 +73,6 @@ impl From<Stop> for CreateError {
             other => Self::Internal(other.to_string()),
         }
     }
-}
-
-/// An accepted job, to be worked on by the run that made it.
-#[derive(Debug)]
-pub struct Created {
-    /// The job.
-    pub root: Root,
-    /// Its lease. Of a contended name it is only asked for: [`Created::settle`] tells.
-    lease: Lease,
-    contended: bool,
-}
-
-impl Created {
-    /// What another run needs to take the job over from the invocation that made it.
-    #[must_use]
-    pub fn hand_over(&self) -> HandOver {
-        HandOver {
-            epoch: self.lease.epoch().clone(),
-            seq: self.root.seq,
-            made: self.contended.then(|| Box::new(self.root.clone())),
-        }
-    }
-
-    /// The lease, once it is sure that no one else made a job of this name at the same moment.
-    /// Costs nothing for names that this application made.
-    ///
-    /// # Errors
-    /// The store's.
-    pub async fn settle<E: Effects>(
-        self,
-        e: &E,
-        settings: &Settings,
-    ) -> Result<Option<(Root, Lease)>, StoreError> {
-        if !self.contended {
-            return Ok(Some((self.root, self.lease)));
-        }
-        let lease = match settle(e, settings, &self.root).await? {
-            Settled::Ours => self.lease,
-            Settled::Under(lease) => lease,
-            Settled::Theirs => return Ok(None),
-        };
-        Ok(match lease.renew(e, settings).await? {
-            true => Some((self.root, lease)),
-            false => None,
-        })
-    }
-}
-
-/// Whose job of a contended name stands.
-pub(crate) enum Settled {
-    /// The one that was made.
-    Ours,
-    /// The same, written again under this lease: its own was gone.
-    Under(Lease),
-    /// Another, or somebody goes on with this one.
-    Theirs,
-}
-
-/// Waits until it is sure whether it is this job that was `made` under its name, which others may
-/// have been using at the same moment. Somebody who was only making one and overwrote it may be dead
-/// by now: then it is written again.
-///
-/// # Errors
-/// The store's, when it goes on failing for longer than leases last.
-pub(crate) async fn settle<E: Effects>(
-    e: &E,
-    settings: &Settings,
-    made: &Root,
-) -> Result<Settled, StoreError> {
-    let until = e.monotonic() + settings.lease * 4;
-    let mut claimed: Option<Lease> = None;
-    loop {
-        e.sleep(settings.write_delay * 2).await;
-        let read = async || read_root(e, &made.id).await;
-        match patiently(e, settings, read).await? {
-            Some(root) if root.epoch == made.epoch => {
-                return Ok(claimed.map_or(Settled::Ours, Settled::Under));
-            }
-            Some(root) if root.stage != Stage::Receiving => {
-                forget_parts(e, made, Some(&root)).await;
-                return Ok(Settled::Theirs);
-            }
-            Some(_) | None => {}
-        }
-        if let Err(error) = write_again(e, settings, made, &mut claimed).await
-            && e.monotonic() >= until
-        {
-            return Err(error);
-        }
-    }
-}
-
-/// Writes the root of a job again that is `made`, if nobody else may be writing it; or claims its
-/// lease for the next time, unless somebody has it.
-async fn write_again<E: Effects>(
-    e: &E,
-    settings: &Settings,
-    made: &Root,
-    claimed: &mut Option<Lease>,
-) -> Result<(), StoreError> {
-    let epoch = claimed.as_ref().map_or(&made.epoch, Lease::epoch);
-    let doc = quickly(e, settings, async || lease::read(e, &made.id).await).await?;
-    let now = e.now();
-    let may_write = |doc: &LeaseDoc| match doc.epoch == *epoch {
-        true => now.plus(settings.write_delay * 2) < doc.expires,
-        // Another creator's: that one, too, sees what stands before it goes on.
-        false => doc.epoch.term == made.epoch.term && doc.liveness(now, settings) == Liveness::Live,
-    };
-    if doc.as_ref().is_some_and(may_write) {
-        return e.set(&keys::root(&made.id), &encode_root(made)?).await;
-    }
-    if let Some(lease) = Lease::claim(e, &made.id, settings, made.epoch.term).await? {
-        *claimed = Some(lease);
-    }
-    Ok(())
-}
-
-/// The job of this name, when there is one that has not expired.
-///
-/// # Errors
-/// The store's.
-pub async fn existing<E: Effects>(e: &E, id: &JobId) -> Result<Option<Root>, StoreError> {
-    let root = match read_root(e, id).await? {
-        Some(root) if !root.stage.is_terminal() => match read_end(e, id).await? {
-            Some(end) => Some(end),
-            None => Some(root),
-        },
-        other => other,
-    };
-    Ok(root.filter(|root| !root.expired(e.now())))
 }
 
 fn blank<E: Effects>(e: &E, new: &New) -> Root {
@@ -381,175 +255,5 @@ async fn forget<E: Effects>(e: &E, settings: &Settings, root: &Root, contended: 
     if e.delete(&keys::root(&root.id)).await.is_ok() {
         forget_parts(e, root, None).await;
         let _ = e.delete(&keys::lease(&root.id)).await;
-    }
-}
-
-/// Deletes what `root` names and the `standing` root does not.
-pub(crate) async fn forget_parts<E: Effects>(e: &E, root: &Root, standing: Option<&Root>) {
-    let uploads = standing.map_or(&[][..], |standing| &standing.uploads);
-    if !root.uploads.iter().any(|upload| uploads.contains(upload)) {
-        let _ = delete_uploads(e, root).await;
-    }
-    for part in &root.plan {
-        if !standing.is_some_and(|standing| standing.plan.contains(part)) {
-            let _ = e.delete(&part.key).await;
-        }
-    }
-}
-
-/// Receives the files of a job that begins with an upload, and writes them down as they come.
-pub struct Receiver<'a, E> {
-    e: &'a E,
-    settings: &'a Settings,
-    new: New,
-    is_used: bool,
-    begun: Option<(Root, Lease)>,
-    uploads: Vec<Upload>,
-    /// Of the file being received: what is not written yet.
-    buffer: Vec<u8>,
-}
-
-impl<'a, E: Effects> Receiver<'a, E> {
-    /// Ready to receive; nothing is written before the first chunk is full or all is accepted.
-    ///
-    /// # Errors
-    /// [`CreateError::Exists`], [`CreateError::Busy`], the store's.
-    pub async fn new(e: &'a E, settings: &'a Settings, new: New) -> Result<Self, CreateError> {
-        Ok(Self {
-            e,
-            settings,
-            is_used: admit(e, settings, &new).await?,
-            new,
-            begun: None,
-            uploads: Vec::new(),
-            buffer: Vec::new(),
-        })
-    }
-
-    /// Begins the next file.
-    ///
-    /// # Errors
-    /// The store's.
-    pub async fn file(&mut self, name: &str) -> Result<(), CreateError> {
-        self.flush().await?;
-        self.uploads.push(Upload {
-            name: name.chars().take(200).collect(),
-            ..Upload::default()
-        });
-        Ok(())
-    }
-
-    /// Size of the file being received, so far.
-    #[must_use]
-    pub fn size(&self) -> u64 {
-        self.uploads.last().map_or(0, |upload| upload.bytes)
-    }
-
-    /// Takes the next bytes of the file.
-    ///
-    /// # Errors
-    /// The store's.
-    pub async fn write(&mut self, mut bytes: &[u8]) -> Result<(), CreateError> {
-        while !bytes.is_empty() {
-            let room = MAX_VALUE_BYTES - self.buffer.len();
-            let (now, later) = bytes.split_at(room.min(bytes.len()));
-            self.buffer.extend_from_slice(now);
-            if let Some(upload) = self.uploads.last_mut() {
-                upload.bytes += now.len() as u64;
-            }
-            bytes = later;
-            if self.buffer.len() == MAX_VALUE_BYTES {
-                self.flush().await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Makes sure that there is a root, and that it is fresh enough for the next chunk.
-    async fn begin(&mut self) -> Result<Epoch, CreateError> {
-        match &mut self.begun {
-            None => {
-                let (root, lease) = begin(self.e, self.settings, &self.new, self.is_used).await?;
-                let epoch = root.epoch.clone();
-                self.begun = Some((root, lease));
-                Ok(epoch)
-            }
-            Some((root, _)) => {
-                let now = self.e.now();
-                if root.fresh_until.since(now) < RECEIVING_PATIENCE / 2 {
-                    if self.new.contended {
-                        is_free(self.e, self.settings, &root.id, Some(&root.epoch)).await?;
-                    }
-                    root.fresh_until = now.plus(RECEIVING_PATIENCE);
-                    root.expires = now.plus(UNACCEPTED_LIFE);
-                    self.e
-                        .set(&keys::root(&root.id), &encode_root(root)?)
-                        .await?;
-                }
-                Ok(root.epoch.clone())
-            }
-        }
-    }
-
-    async fn flush(&mut self) -> Result<(), CreateError> {
-        if self.buffer.is_empty() {
-            return Ok(());
-        }
-        let epoch = self.begin().await?;
-        let file = u32::try_from(self.uploads.len().saturating_sub(1)).unwrap_or(u32::MAX);
-        if let Some(upload) = self.uploads.last_mut() {
-            upload.key = keys::upload(&self.new.id, &epoch, file);
-            let key = upload.chunk(upload.chunks);
-            // Counted first: a failed write may have taken effect.
-            upload.chunks += 1;
-            self.e.set(&key, &self.buffer).await?;
-        }
-        self.buffer.clear();
-        Ok(())
-    }
-
-    /// Everything has arrived: from now on the job exists.
-    ///
-    /// # Errors
-    /// The store's; call [`Self::abandon`] then.
-    pub async fn accept(&mut self) -> Result<Created, CreateError> {
-        self.flush().await?;
-        let epoch = self.begin().await?;
-        if self.new.contended {
-            is_free(self.e, self.settings, &self.new.id, Some(&epoch)).await?;
-        }
-        let Some((mut root, mut lease)) = self.begun.take() else {
-            return Err(CreateError::Internal("nothing was begun".to_owned()));
-        };
-        // A long upload uses a lease up; nobody else wants this one's as long as the root is fresh.
-        let soon = self.e.monotonic() + self.settings.lease / 4 * 3;
-        if !lease.has_room(soon, self.settings) {
-            match Lease::first(self.e, &root.id, root.epoch.clone(), self.settings).await {
-                Ok(fresh) => lease = fresh,
-                Err(error) => {
-                    self.begun = Some((root, lease));
-                    return Err(error.into());
-                }
-            }
-        }
-        root.uploaded = Uploaded {
-            name: self
-                .uploads
-                .first()
-                .map_or_else(String::new, |upload| upload.name.clone()),
-            files: u32::try_from(self.uploads.len()).unwrap_or(u32::MAX),
-            bytes: self.uploads.iter().map(|upload| upload.bytes).sum(),
-            provider: self.new.provider.clone(),
-        };
-        root.uploads = std::mem::take(&mut self.uploads);
-        accept(self.e, self.settings, root, lease, self.new.contended).await
-    }
-
-    /// The upload is refused or broke off: nothing of it stays.
-    pub async fn abandon(self) {
-        if let Some((mut root, _)) = self.begun {
-            root.uploads = self.uploads;
-            forget(self.e, self.settings, &root, self.new.contended).await;
-        }
     }
 }

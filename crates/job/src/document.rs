@@ -1,15 +1,12 @@
 //! The documents of a job as they lie in the store.
-
-use std::collections::BTreeMap;
-use std::time::Duration;
-
-use books::{Found, Imported, Problem, Wanted};
-use serde::{Deserialize, Serialize};
-use vision::{Detection, Quality, Suggestion};
-
 use crate::effects::{Time, millis};
 use crate::id::{Epoch, JobId};
 use crate::settings::Settings;
+use books::{Found, Imported, Problem, Wanted};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::time::Duration;
+use vision::{Detection, Quality, Suggestion};
 
 /// No value is written that is larger: room for the encoding under the platforms' 1 MB.
 pub const MAX_VALUE_BYTES: usize = 900_000;

@@ -6,10 +6,8 @@
     async_fn_in_trait,
     reason = "implementations are single-threaded; no caller needs the futures to be Send"
 )]
-
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// A moment of wall-clock time: milliseconds since the Unix epoch.
 #[derive(

@@ -1,9 +1,9 @@
 //! Where everything lies in the store. All keys of a job begin with its [`prefix`].
-
 use crate::id::{Epoch, JobId};
 
 /// The random secret of an application that was not given one.
 pub const SECRET: &str = "secret";
+
 /// When the last sweep was, and how many keys it saw.
 pub const SWEEP: &str = "sweep";
 

@@ -4,16 +4,14 @@
 //! **Invariant:** a holder writes only while more than [`Settings::write_delay`] of its lease is
 //! left, and a claimant takes over only when the lease has run out that long ago. So the last
 //! write of the old holder has taken effect before the first look of the new one.
-
-use std::cell::Cell;
-use std::time::Duration;
-
-use serde::{Deserialize, Serialize};
-
 use crate::effects::{Effects, StoreError, Time};
 use crate::id::{Epoch, JobId};
 use crate::keys;
+use crate::retry::quickly;
 use crate::settings::Settings;
+use serde::{Deserialize, Serialize};
+use std::cell::Cell;
+use std::time::Duration;
 
 /// How much longer than usual a lease may be made to last.
 pub const MAX_EXTRA: Duration = Duration::from_secs(6);
@@ -57,29 +55,6 @@ pub(crate) async fn read<E: Effects>(e: &E, id: &JobId) -> Result<Option<LeaseDo
     let bytes = e.get(&keys::lease(id)).await?;
     Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
 }
-
-/// What a look sees that a write depends on. The write takes effect within [`Settings::write_delay`]
-/// of the look only if the look itself took no more than half of it: a slower one is repeated.
-///
-/// # Errors
-/// The store's; also when it stays slow.
-pub(crate) async fn quickly<E: Effects, T>(
-    e: &E,
-    settings: &Settings,
-    mut look: impl AsyncFnMut() -> Result<T, StoreError>,
-) -> Result<T, StoreError> {
-    for _ in 0..LOOKS {
-        let asked = e.monotonic();
-        let seen = look().await?;
-        if e.monotonic().saturating_sub(asked) <= settings.write_delay / 2 {
-            return Ok(seen);
-        }
-    }
-    Err(StoreError("the store is too slow".to_owned()))
-}
-
-/// How often a look is tried that has to be quick.
-const LOOKS: u32 = 3;
 
 /// A lease that this run holds.
 #[derive(Debug)]

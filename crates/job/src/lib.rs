@@ -5,6 +5,7 @@
 //! Everything here is generic over [`Effects`] and runs natively, without Spin, network or clock.
 
 mod analyze;
+mod cadence;
 pub mod cancel;
 pub mod clients;
 pub mod create;
@@ -12,16 +13,21 @@ pub mod document;
 pub mod effects;
 pub mod enrich;
 pub mod feed;
+pub mod handover;
 mod id;
 pub mod keys;
 pub mod lease;
+pub mod look;
 pub mod observer;
+pub mod plan;
 pub mod provider;
 pub mod results;
+mod retry;
 pub mod run;
 mod scan;
 pub mod secret;
 pub mod settings;
+pub mod storage;
 pub mod sweep;
 pub mod watch;
 pub mod work;

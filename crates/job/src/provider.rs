@@ -1,17 +1,16 @@
 //! How a provider is treated: rate, breaker, budget. One small document per provider is shared by
 //! all runs; the last writer wins, so it is wrong by as much as the runs in flight did.
-
-use std::time::Duration;
-
-use serde::{Deserialize, Serialize};
-
 use crate::effects::{Effects, Response, StoreError, Time, millis};
 use crate::keys;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// Failures in a row that open the breaker.
 const OPENING_FAILURES: u32 = 5;
+
 /// How long it stays open.
 const OPEN_FOR: Duration = Duration::from_secs(60);
+
 /// Successes that close it again.
 const CLOSING_SUCCESSES: u32 = 2;
 

@@ -1,10 +1,8 @@
 //! Reading the finished items of a job.
-
-use std::ops::Range;
-
 use crate::document::{Item, Part, Root};
 use crate::effects::Effects;
-use crate::run::{Stop, read_part};
+use crate::storage::{Stop, read_part};
+use std::ops::Range;
 
 /// Reads items by their number, one segment at a time.
 #[derive(Debug, Default)]

@@ -3,78 +3,25 @@
 //! **Invariant:** what belongs to a job is what its root names. A run writes new values under names
 //! that only its epoch uses, then swings the root to them; nothing that a root names is rewritten,
 //! and it is deleted only after a root that does not name it.
-
-use std::future::Future;
-use std::time::Duration;
-
-use futures::future::{Either, select};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
+use crate::cadence::Expect;
 use crate::document::{Failure, Item, MAX_VALUE_BYTES, Part, Root, Stage, VERSION};
-use crate::effects::{Effects, StoreError, Time};
+use crate::effects::{Effects, StoreError};
 use crate::feed::Feed;
 use crate::id::JobId;
 use crate::keys;
 use crate::lease::Lease;
 use crate::settings::Settings;
+use crate::storage::{Stop, clear, decode, encode, encode_root, groups, read_root};
+use futures::future::{Either, select};
+use serde::de::DeserializeOwned;
+use std::future::Future;
+use std::time::Duration;
 
 /// More segments than this are merged.
 const MAX_SEGMENTS: usize = 16;
 
 /// After so many claims in a row without a commit, no worker can be said to live.
 const MAX_FRUITLESS_CLAIMS: u64 = 10;
-
-/// Why a run stopped before the job's end.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Stop {
-    /// Another run holds the lease, or this one's ran out.
-    #[error("the lease is lost")]
-    Lost,
-    /// The job has an outcome already.
-    #[error("the job has ended")]
-    Ended,
-    /// A client wants the job to stop.
-    #[error("canceled")]
-    Canceled,
-    /// The store refused for too long.
-    #[error("store: {0}")]
-    Store(#[from] StoreError),
-    /// Something the root names is missing or damaged.
-    #[error("damaged: {0}")]
-    Damaged(String),
-}
-
-/// When watchers may expect the commit after this one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Expect {
-    /// Nobody can tell.
-    Unknown,
-    /// So long after this one.
-    In(Duration),
-    /// So long after this one, or so much later, or twice as much: each time when answers come of
-    /// which nobody can tell whether they are the last.
-    Rounds {
-        /// When the answers come that are waited for now.
-        first: Duration,
-        /// How long others would take.
-        each: Duration,
-    },
-}
-
-impl Expect {
-    /// As [`Root::due`] and [`Root::due_every`] say it at `now`.
-    fn told(self, now: Time) -> (Option<Time>, u32) {
-        match self {
-            Self::Unknown => (None, 0),
-            Self::In(time) => (Some(now.plus(time)), 0),
-            Self::Rounds { first, each } => {
-                let each = u32::try_from(each.as_millis()).unwrap_or(0).max(1);
-                (Some(now.plus(first)), each)
-            }
-        }
-    }
-}
 
 /// A run at work on a job.
 pub struct Run<'a, E> {
@@ -613,130 +560,20 @@ impl<'a, E: Effects> Run<'a, E> {
     }
 }
 
-/// Splits neighbouring segments into groups that fit one value each.
-fn groups(segments: &[Part]) -> Vec<&[Part]> {
-    let mut groups = Vec::new();
-    let mut start = 0;
-    let mut bytes = 0;
-    for (n, part) in segments.iter().enumerate() {
-        let size = part.bytes as usize;
-        if bytes + size > MAX_VALUE_BYTES && n > start {
-            groups.push(&segments[start..n]);
-            start = n;
-            bytes = 0;
-        }
-        bytes += size;
-    }
-    groups.push(&segments[start..]);
-    groups
-}
-
-/// Encodes items as JSON lists of at most [`MAX_VALUE_BYTES`] each.
-fn encode(items: &[Item]) -> Result<Vec<(usize, Vec<u8>)>, Stop> {
-    let mut lists = Vec::new();
-    let mut list = Vec::new();
-    let mut count = 0;
-    for item in items {
-        let bytes = to_json(item)?;
-        if count > 0 && list.len() + bytes.len() + 2 > MAX_VALUE_BYTES {
-            list.push(b']');
-            lists.push((count, std::mem::take(&mut list)));
-            count = 0;
-        }
-        list.push(if count == 0 { b'[' } else { b',' });
-        list.extend_from_slice(&bytes);
-        count += 1;
-    }
-    if count > 0 {
-        list.push(b']');
-        lists.push((count, list));
-    }
-    Ok(lists)
-}
-
-pub(crate) fn to_json(value: &impl Serialize) -> Result<Vec<u8>, Stop> {
-    serde_json::to_vec(value).map_err(|error| Stop::Damaged(error.to_string()))
-}
-
-pub(crate) fn encode_root(root: &Root) -> Result<Vec<u8>, StoreError> {
-    serde_json::to_vec(root).map_err(|error| StoreError(error.to_string()))
-}
-
-async fn write_root<E: Effects>(e: &E, root: &Root) -> Result<(), Stop> {
-    e.set(&keys::root(&root.id), &encode_root(root)?).await?;
-    Ok(())
-}
-
-/// The job's root as it lies there; damage and unknown versions count as none.
-///
-/// # Errors
-/// The store's.
-pub async fn read_root<E: Effects>(e: &E, id: &JobId) -> Result<Option<Root>, StoreError> {
-    let bytes = e.get(&keys::root(id)).await?;
-    Ok(bytes.and_then(|bytes| decode_root(e, id, &bytes)))
-}
-
-/// The job's end, if it has one.
-///
-/// # Errors
-/// The store's.
-pub async fn read_end<E: Effects>(e: &E, id: &JobId) -> Result<Option<Root>, StoreError> {
-    let bytes = e.get(&keys::end(id)).await?;
-    Ok(bytes.and_then(|bytes| decode_root(e, id, &bytes)))
-}
-
-/// Reads a root or an end; damage and unknown versions count as none.
-pub(crate) fn decode_root<E: Effects>(e: &E, id: &JobId, bytes: &[u8]) -> Option<Root> {
-    match serde_json::from_slice::<Root>(bytes) {
-        Ok(root) => (root.v <= VERSION).then_some(root),
-        Err(error) => {
-            e.log(
-                "damaged-document",
-                serde_json::json!({"level": "error", "jobId": id, "message": error.to_string()}),
-            );
-            None
+/// The bytes of uploaded file `file`; `None` when a chunk is missing.
+pub(crate) async fn read_upload<E: Effects>(
+    run: &Run<'_, E>,
+    file: usize,
+) -> Result<Option<Vec<u8>>, Stop> {
+    let Some(upload) = run.root.uploads.get(file) else {
+        return Ok(None);
+    };
+    let mut bytes = Vec::new();
+    for chunk in 0..upload.chunks {
+        match run.value(&upload.chunk(chunk)).await? {
+            Some(part) => bytes.extend_from_slice(&part),
+            None => return Ok(None),
         }
     }
-}
-
-/// Reads a value that a root names.
-///
-/// # Errors
-/// [`Stop::Damaged`] when it is not there or not what it should be; the store's.
-pub async fn read_part<E: Effects, T: DeserializeOwned>(e: &E, part: &Part) -> Result<T, Stop> {
-    decode(part, e.get(&part.key).await?)
-}
-
-fn decode<T: DeserializeOwned>(part: &Part, bytes: Option<Vec<u8>>) -> Result<T, Stop> {
-    let bytes = bytes.ok_or_else(|| Stop::Damaged(format!("{} is missing", part.key)))?;
-    serde_json::from_slice(&bytes).map_err(|error| Stop::Damaged(format!("{}: {error}", part.key)))
-}
-
-/// Deletes what was uploaded.
-pub(crate) async fn delete_uploads<E: Effects>(e: &E, root: &Root) -> Result<(), StoreError> {
-    for upload in &root.uploads {
-        for chunk in 0..upload.chunks {
-            e.delete(&upload.chunk(chunk)).await?;
-        }
-    }
-    Ok(())
-}
-
-/// Deletes what an ended job has left, and says in the root that it is gone. The root is written
-/// once more only when everything is gone.
-pub(crate) async fn clear<E: Effects>(e: &E, end: &mut Root) -> Result<(), Stop> {
-    let leftovers = std::mem::take(&mut end.leftovers);
-    for key in &leftovers {
-        e.delete(key).await?;
-    }
-    write_root(e, end).await
-}
-
-/// Finishes what the run that ended the job could not: makes the root say so and clears the rest.
-///
-/// # Errors
-/// The store's, [`Stop::Damaged`].
-pub async fn repair<E: Effects>(e: &E, mut end: Root) -> Result<Root, Stop> {
-    clear(e, &mut end).await?;
-    Ok(end)
+    Ok((bytes.len() as u64 == upload.bytes).then_some(bytes))
 }

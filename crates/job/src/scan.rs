@@ -1,11 +1,5 @@
 //! The first stage of a scan: look at the photos one by one, then make one list of what is on them.
-
-use std::time::Duration;
-
-use serde::{Deserialize, Serialize};
-use vision::{Detection, HttpPost, ImageError, Photo, Prepared, Quality, Vision, VisionFailure};
-
-use crate::analyze::{read_upload, wave_size};
+use crate::cadence::Expect;
 use crate::document::{
     Failure, FailureCode, Item, Part, PhotoState, PhotoStatus, Pipeline, Report, Root, ScanCounts,
     Stage,
@@ -13,21 +7,31 @@ use crate::document::{
 use crate::effects::{Effects, HttpError, Request, send_within};
 use crate::enrich::first_wave;
 use crate::keys;
+use crate::plan::wave_size;
 use crate::provider::retry_after;
-use crate::run::{Expect, Run, Stop, to_json};
+use crate::run::{Run, read_upload};
+use crate::storage::{Stop, to_json};
 use crate::work::{Done, Worker};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+use vision::{Detection, HttpPost, ImageError, Photo, Prepared, Quality, Vision, VisionFailure};
 
 /// A photo whose analysis was cut off by a dying run is tried this often.
 const MAX_ATTEMPTS: u8 = 2;
+
 /// What one step of looking at a photo takes at most without a renewal of the lease, for a million
 /// pixels. No more than that, because a run that dies meanwhile keeps others from its job for so long.
 const TIME_FOR_MEGAPIXEL: Duration = Duration::from_millis(100);
+
 /// What a run needs besides the model's answer: reading, decoding, two commits.
 const OVERHEAD: Duration = Duration::from_secs(4);
+
 /// A model that is given less time than this is not asked.
 const LEAST_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// The pause before a model is asked once more, when it does not say how long.
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
+
 /// A model that asks for more patience than this has failed.
 const PATIENCE: Duration = Duration::from_secs(8);
 

@@ -1,19 +1,16 @@
 //! What only the application can make: tokens, run keys, derived names. Each is an HMAC-SHA-256
 //! (RFC 2104) under the application's secret, bound to its purpose and its job, so none is stored.
-
-use std::time::Duration;
-
-use hmac::{Hmac, KeyInit, Mac};
-use serde::{Deserialize, Serialize};
-use sha2::Sha256;
-use subtle::ConstantTimeEq;
-
 use crate::clients::Client;
 use crate::document::Root;
 use crate::effects::{Effects, StoreError, Time};
 use crate::id::JobId;
 use crate::keys;
 use crate::settings::Settings;
+use hmac::{Hmac, KeyInit, Mac};
+use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+use std::time::Duration;
+use subtle::ConstantTimeEq;
 
 /// How long before its end a token can be exchanged for the next.
 const REFRESH_WINDOW: Duration = Duration::from_secs(30 * 60);

@@ -1,8 +1,6 @@
 //! Every duration and limit of the engine, resolved once from the configuration.
-
-use std::time::Duration;
-
 use serde::Serialize;
+use std::time::Duration;
 
 /// How the engine behaves. [`Settings::local`] and [`Settings::cloud`] are the two starting points;
 /// single values can be overridden.

@@ -1,30 +1,33 @@
 //! Clearing away what has expired, a little at each creation, and reckoning whether there is room.
-
-use std::collections::BTreeMap;
-use std::ops::Bound;
-use std::time::Duration;
-
-use serde::{Deserialize, Serialize};
-
-use crate::create::UNACCEPTED_LIFE;
 use crate::document::Root;
 use crate::effects::{Effects, StoreError, Time};
 use crate::id::JobId;
 use crate::keys;
-use crate::lease::quickly;
-use crate::run::{delete_uploads, read_end, read_root};
+use crate::retry::quickly;
 use crate::settings::Settings;
+use crate::storage::{delete_uploads, read_end, read_root};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::time::Duration;
 
 /// How often the keys are listed.
 const INTERVAL: Duration = Duration::from_secs(600);
+
 /// How soon the sweep goes on that had more to look at.
 const INTERVAL_OF_MORE: Duration = Duration::from_secs(10);
+
 /// How soon a store without room is looked at again.
 const INTERVAL_OF_FULL: Duration = Duration::from_secs(5);
+
 /// How many jobs one sweep looks at while there is room, and how many it deletes at most.
 const MAX_JOBS: usize = 50;
+
 /// How many keys a job needs while it runs: they are kept free for it.
 pub const KEYS_PER_JOB: usize = 25;
+
+/// How long the root lives of a job that is not accepted yet: longer than clocks jump.
+pub(crate) const UNACCEPTED_LIFE: Duration = Duration::from_secs(2 * 3600);
 
 /// What lies under [`keys::SWEEP`]: what the last sweep saw.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

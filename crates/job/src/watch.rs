@@ -1,179 +1,23 @@
-//! Looking at a job: what it is now, and whether somebody works on it. Who looks and finds that
-//! nobody does starts the next run: a job needs no scheduler.
-
-use std::time::Duration;
-
-use futures::future::{Either, select};
-use futures::stream::{Stream, StreamExt, select_all, unfold};
-use serde_json::json;
-
-use crate::document::{Failure, Item, Root, Stage};
-use crate::effects::{Effects, StoreError, Time, millis};
+//! Following a job for one watcher: when to look, and what to tell next.
+use crate::cadence::until_due;
+use crate::document::{Item, Root};
+use crate::effects::{Effects, StoreError, Time};
 use crate::feed::Feed;
 use crate::id::JobId;
 use crate::keys;
-use crate::lease::{self, Liveness};
+use crate::look::{Look, holds, judge, tend};
 use crate::observer::{Observer, Step};
 use crate::results::Reader;
-use crate::run::{decode_root, read_end, read_root, repair};
 use crate::secret::Keyring;
 use crate::settings::Settings;
-use crate::work::{end_without_worker, no_worker, start};
+use crate::storage::decode_root;
+use futures::future::{Either, select};
+use futures::stream::{Stream, StreamExt, select_all, unfold};
+use std::time::Duration;
 
-/// How long an ended job's leftovers are left to the run that ended it.
-const CLEARING_PATIENCE: Duration = Duration::from_secs(5);
 /// Sleeping so much longer than was asked for is usual: clocks are coarse. More than that says that
 /// others need the machine.
 const USUAL_DELAY: Duration = Duration::from_millis(2);
-/// How often starting a run is tried before the job is given up.
-const START_ATTEMPTS: u32 = 2;
-
-/// A job as a look found it.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Look {
-    /// There is none, or no more.
-    Missing,
-    /// Somebody works on it.
-    Running(Root),
-    /// It has no outcome, and nobody works on it.
-    Idle(Root),
-    /// It has an outcome.
-    Ended(Root),
-}
-
-impl Look {
-    /// A job that is known to have been worked on just now, or to be over.
-    #[must_use]
-    pub fn of(root: Root) -> Self {
-        if root.stage.is_terminal() {
-            Self::Ended(root)
-        } else {
-            Self::Running(root)
-        }
-    }
-
-    /// The job's document, if there is a job.
-    #[must_use]
-    pub fn root(&self) -> Option<&Root> {
-        match self {
-            Self::Missing => None,
-            Self::Running(root) | Self::Idle(root) | Self::Ended(root) => Some(root),
-        }
-    }
-}
-
-/// Looks at a job: one `get` while it is fresh, three when it is not.
-///
-/// # Errors
-/// The store's.
-pub async fn look<E: Effects>(e: &E, settings: &Settings, id: &JobId) -> Result<Look, StoreError> {
-    let root = read_root(e, id).await?;
-    Ok(judge(e, settings, root).await?.look)
-}
-
-/// What a look showed.
-struct Judgement {
-    look: Look,
-    /// Until then somebody works on the job, as long as its root stays as it is.
-    holds_until: Time,
-}
-
-impl From<Look> for Judgement {
-    fn from(look: Look) -> Self {
-        Self {
-            look,
-            holds_until: Time::default(),
-        }
-    }
-}
-
-/// Whether what held until then need not be asked again of a job whose root this is. A clock that
-/// has jumped back must not make it hold for longer than a lease can.
-fn holds(until: Time, root: &Root, now: Time, settings: &Settings) -> bool {
-    let longest = settings.lease * 2;
-    now < until && (root.stage == Stage::Receiving || until <= now.plus(longest))
-}
-
-/// What a job is whose root this is.
-async fn judge<E: Effects>(
-    e: &E,
-    settings: &Settings,
-    root: Option<Root>,
-) -> Result<Judgement, StoreError> {
-    let Some(root) = root else {
-        return Ok(Look::Missing.into());
-    };
-    let now = e.now();
-    let outcome = |root: Root| match root.expired(now) {
-        true => Look::Missing,
-        false => Look::Ended(root),
-    };
-    if root.stage.is_terminal() {
-        return Ok(outcome(root).into());
-    }
-    if holds(root.fresh_until, &root, now, settings) {
-        let holds_until = root.fresh_until;
-        let look = Look::Running(root);
-        return Ok(Judgement { look, holds_until });
-    }
-    if let Some(end) = read_end(e, &root.id).await? {
-        return Ok(outcome(end).into());
-    }
-    if root.expired(now) {
-        return Ok(Look::Missing.into());
-    }
-    let lease = lease::read(e, &root.id).await?;
-    Ok(match lease {
-        Some(lease) if lease.liveness(now, settings) == Liveness::Live => Judgement {
-            holds_until: lease.expires.min(now.plus(settings.lease)),
-            look: Look::Running(root),
-        },
-        _ => Look::Idle(root).into(),
-    })
-}
-
-/// Does for a job what its state asks of whoever sees it: starts a run when nobody works on it,
-/// clears away what a dead run left. Never fails: the next look tries again.
-pub async fn tend<E: Effects>(e: &E, settings: &Settings, keyring: &Keyring, look: &Look) {
-    match look {
-        Look::Idle(root) => revive(e, settings, keyring, root).await,
-        Look::Ended(end) => {
-            let unfinished =
-                !end.leftovers.is_empty() && e.now().since(end.updated) >= CLEARING_PATIENCE;
-            if unfinished {
-                let _ = repair(e, end.clone()).await;
-            }
-        }
-        Look::Missing | Look::Running(_) => {}
-    }
-}
-
-async fn revive<E: Effects>(e: &E, settings: &Settings, keyring: &Keyring, root: &Root) {
-    let mut problem = String::new();
-    for _ in 0..START_ATTEMPTS {
-        match start(e, settings, keyring, root, None).await {
-            Ok(()) => return,
-            Err(error) => problem = error.to_string(),
-        }
-    }
-    e.log(
-        "revival-failed",
-        json!({"level": "warn", "jobId": root.id, "message": problem}),
-    );
-    if e.now().since(root.updated) >= settings.stall {
-        give_up(e, settings, root, no_worker()).await;
-    }
-}
-
-async fn give_up<E: Effects>(e: &E, settings: &Settings, root: &Root, failure: Failure) {
-    let result = end_without_worker(e, settings, root.clone(), Stage::Error, failure).await;
-    if let Err(stop) = result {
-        e.log(
-            "giving-up-failed",
-            json!({"level": "warn", "jobId": root.id, "message": stop.to_string()}),
-        );
-    }
-}
 
 /// Something to say to a watcher, with what it takes to say it.
 #[derive(Clone, Debug, PartialEq)]
@@ -452,84 +296,4 @@ pub fn together<'a, E: Effects + 'a>(
         })
         .boxed_local()
     }))
-}
-
-/// Watchers stop looking closely for a commit that is so many rounds late.
-const ROUNDS: u32 = 6;
-
-/// How long until the next look, as far as that follows from when the commit is due: the closer that
-/// is, the shorter, so that a commit that comes a little sooner or later is heard of late by no more
-/// than a quarter of that. `None` when nothing is known of it any more.
-fn until_due(root: &Root, now: Time) -> Option<Duration> {
-    let due = root.due?;
-    let each = Duration::from_millis(u64::from(root.due_every));
-    let past = now.since(due);
-    let distance = if now < due {
-        due.since(now)
-    } else if each.is_zero() {
-        let expected = due.since(root.updated);
-        (past <= expected / 8).then_some(past)?
-    } else {
-        let into = Duration::from_millis(millis(past) % millis(each));
-        (past < each * ROUNDS).then(|| into.min(each - into))?
-    };
-    Some(distance / 4)
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    /// A job whose last commit was at 1,000 ms and whose next is expected after so many ms.
-    fn expecting(after: Option<u64>) -> Root {
-        let mut root = json!({
-            "v": 1, "id": "a", "pipeline": "csv_import", "route": "imports", "token": true,
-            "created": 0, "updated": 1000, "expires": 0, "stage": "enriching", "seq": 3,
-            "epoch": {"term": 1, "nonce": "0"}, "fresh_until": 0,
-        });
-        if let Some(after) = after {
-            root["due"] = json!(1000 + after);
-        }
-        serde_json::from_value(root).unwrap()
-    }
-
-    fn pause(root: &Root, now: u64) -> Option<u64> {
-        until_due(root, Time(1000 + now)).map(millis)
-    }
-
-    #[test]
-    fn the_closer_a_commit_is_the_closer_a_watcher_looks() {
-        let root = expecting(Some(100));
-        let looked: Vec<_> = [0, 40, 80, 96, 100, 104, 112]
-            .map(|now| pause(&root, now))
-            .into();
-        let pauses = [25, 15, 5, 1, 0, 1, 3];
-        assert_eq!(looked, pauses.map(Some));
-        assert_eq!(pause(&root, 113), None, "it is late: nobody knows how late");
-    }
-
-    #[test]
-    fn a_commit_that_comes_with_answers_is_looked_for_when_they_come() {
-        let root = Root {
-            due_every: 80,
-            ..expecting(Some(30))
-        };
-        for round in 0..6 {
-            let due = 30 + 80 * round;
-            let looked: Vec<_> = [due, due + 20, due + 40, due + 60]
-                .map(|now| pause(&root, now))
-                .into();
-            assert_eq!(looked, [0, 5, 10, 5].map(Some), "{round}");
-        }
-        assert_eq!(pause(&root, 30 + 80 * 6), None);
-    }
-
-    #[test]
-    fn nothing_is_known_of_what_is_not_expected() {
-        assert_eq!(pause(&expecting(None), 0), None);
-        assert_eq!(pause(&expecting(Some(0)), 0), Some(0));
-        assert_eq!(pause(&expecting(Some(0)), 1), None);
-    }
 }

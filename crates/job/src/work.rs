@@ -1,24 +1,23 @@
 //! A job's work as a chain of runs: starting one, working, handing over to the next.
-
-use std::time::Duration;
-
-use serde::{Deserialize, Serialize};
-use serde_json::json;
-
-use crate::create::{Created, Settled, settle};
 use crate::document::{Failure, FailureCode, Root, Stage};
 use crate::effects::{Effects, HttpError, Request, StoreError, send_within};
 use crate::feed::Feed;
-use crate::id::{Epoch, JobId};
+use crate::handover::{Created, HandOver, Settled, settle};
+use crate::id::JobId;
 use crate::keys;
 use crate::lease::Lease;
 use crate::provider::in_millis;
-use crate::run::{Run, Stop, read_end, read_root, repair};
+use crate::retry::patiently;
+use crate::run::Run;
 use crate::secret::Keyring;
 use crate::settings::{RunMode, Settings};
+use crate::storage::{Stop, read_end, read_root, repair};
+use serde_json::json;
+use std::time::Duration;
 
 /// How long the caller of a route that works before it answers stays on the line.
 const INLINE_PATIENCE: Duration = Duration::from_secs(1);
+
 /// How long the caller of a route that answers first waits for the answer.
 const START_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -54,19 +53,6 @@ pub enum Start<'a> {
     Given(HandOver),
     /// Somebody noticed that nobody works on it.
     Revive,
-}
-
-/// What a run tells the next one. It is assumed to arrive at most once: nothing on the way repeats a
-/// `POST`. (Revivals may come as often as they like: they claim the lease.)
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct HandOver {
-    /// The lease it gives away.
-    pub epoch: Epoch,
-    /// Its last commit: a store that agrees late may not show it yet.
-    pub seq: u64,
-    /// The job, when it was just made under a contended name: it is not settled yet whose that is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub made: Option<Box<Root>>,
 }
 
 /// Works on a job that this invocation has made, once it is sure that it has. `feed` is told of every
@@ -231,22 +217,6 @@ async fn take<'a, E: Effects>(
             }
             _ if e.monotonic() >= until => return Ok(None),
             _ => e.sleep(settings.retry).await,
-        }
-    }
-}
-
-/// Asks the store again for a little while when it fails: a run that does not begin costs its job a
-/// lease's time.
-pub(crate) async fn patiently<E: Effects, T>(
-    e: &E,
-    settings: &Settings,
-    mut ask: impl AsyncFnMut() -> Result<T, StoreError>,
-) -> Result<T, StoreError> {
-    let until = e.monotonic() + settings.write_delay * 2;
-    loop {
-        match ask().await {
-            Err(_) if e.monotonic() < until => e.sleep(settings.retry).await,
-            answer => return answer,
         }
     }
 }

@@ -9,8 +9,9 @@ use api::request::accepts_event_stream;
 use api::sse;
 use futures::future::join;
 use job::effects::Clock;
+use job::look::Look;
 use job::observer::Observer;
-use job::watch::{Look, Watcher};
+use job::watch::Watcher;
 use job::work::{self, Worker};
 use job::{Feed, RunMode, Settings};
 

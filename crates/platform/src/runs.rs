@@ -1,9 +1,9 @@
 //! `POST /internal/{component}/{jobId}/run`: how a job's next run is started; and the first run,
 //! which follows the request that makes the job.
 
-use job::create::Created;
 use job::effects::Log;
-use job::work::{self, HandOver, RUN_KEY_HEADER, Start, Worker};
+use job::handover::{Created, HandOver};
+use job::work::{self, RUN_KEY_HEADER, Start, Worker};
 use job::{JobId, Root, RunMode};
 use serde_json::json;
 

@@ -6,10 +6,12 @@ use std::rc::Rc;
 
 use futures::future::{Either, join, select};
 use job::cancel::{Cancellation, cancel};
-use job::create::{CreateError, Created, New, Receiver, create_with_items};
+use job::create::{CreateError, New, Receiver, create_with_items};
 use job::effects::Clock;
+use job::handover::Created;
+use job::look::{Look, look, tend};
 use job::observer::{Observer, Position};
-use job::watch::{Look, Next, Watcher, look, tend};
+use job::watch::{Next, Watcher};
 use job::work;
 use job::{Feed, Item, JobId, Pipeline, Root, RunMode, sweep};
 

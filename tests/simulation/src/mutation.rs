@@ -2,8 +2,8 @@
 //! as it is. Each is found by some schedule, or the simulation is worth nothing.
 
 use job::effects::{Request, Time};
+use job::handover::HandOver;
 use job::lease::LeaseDoc;
-use job::work::HandOver;
 
 use crate::world::Role;
 

@@ -4,8 +4,10 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use job::effects::{HttpError, Request, Response};
-use job::run::{Run, Stop};
-use job::work::{self, Done, HandOver, RUN_KEY_HEADER, Start, Worker};
+use job::handover::HandOver;
+use job::run::Run;
+use job::storage::Stop;
+use job::work::{self, Done, RUN_KEY_HEADER, Start, Worker};
 use job::{CsvAnalysis, JobId, Pipeline, Root, RunMode, Scan};
 
 use crate::effects::Process;

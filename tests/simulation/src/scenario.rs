@@ -247,7 +247,7 @@ fn job(n: usize, rng: &mut fastrand::Rng) -> JobPlan {
                 Err(_) => (vec![csv], Vec::new(), false),
             }
         }
-        Pipeline::BatchEnrichment => (Vec::new(), job::enrich::distinct(wanted), true),
+        Pipeline::BatchEnrichment => (Vec::new(), job::plan::distinct(wanted), true),
         Pipeline::AiScan => {
             let count = rng.usize(1..=shelf::PHOTOS);
             let photos = (0..count).map(|_| shelf::photo(rng.usize(0..shelf::PHOTOS)));

@@ -1,0 +1,76 @@
+//! The list of items that a job looks up, and how it is cut into batches.
+
+use std::collections::HashSet;
+
+use books::Wanted;
+
+use crate::document::Item;
+use crate::effects::Effects;
+use crate::run::Run;
+use crate::storage::Stop;
+
+/// The different books of a request, in its order: what is asked twice is looked up once.
+#[must_use]
+pub fn distinct(wanted: Vec<Wanted>) -> Vec<Wanted> {
+    let mut seen = HashSet::new();
+    wanted
+        .into_iter()
+        .filter(|wanted| {
+            let keys = books::same_book_key(wanted);
+            let key = (keys.isbn, keys.title_author, wanted.work_id.clone());
+            // What names nothing is nobody's duplicate.
+            key == (None, None, None) || seen.insert(key)
+        })
+        .collect()
+}
+
+/// The part of the plan that was read last.
+#[derive(Default)]
+pub(crate) struct Plan {
+    key: String,
+    items: Vec<Item>,
+}
+
+impl Plan {
+    /// The items of the wave that begins with item `from`: up to the next multiple of the job's wave
+    /// size, so that every run that does this wave does the same one.
+    pub(crate) async fn wave<E: Effects>(
+        &mut self,
+        run: &Run<'_, E>,
+        from: u32,
+    ) -> Result<Vec<Item>, Stop> {
+        let root = &run.root;
+        let wave = root.wave.max(1);
+        let to = ((from / wave + 1).saturating_mul(wave)).min(root.total);
+        let mut items = Vec::new();
+        let mut first = 0;
+        for part in &root.plan {
+            let next = first + part.count;
+            if next > from && first < to {
+                if self.key != part.key {
+                    self.items = run.part(part).await?;
+                    self.key.clone_from(&part.key);
+                }
+                let start = (from.max(first) - first) as usize;
+                let end = (to.min(next) - first) as usize;
+                items.extend_from_slice(
+                    self.items
+                        .get(start..end)
+                        .ok_or_else(|| Stop::Damaged(format!("{} is short", part.key)))?,
+                );
+            }
+            first = next;
+        }
+        if items.is_empty() {
+            return Err(Stop::Damaged("the plan ends before the job".to_owned()));
+        }
+        Ok(items)
+    }
+}
+
+/// How many items make a wave: more for larger jobs, so that the number of commits (and with it
+/// what watchers are told) stays bounded.
+#[must_use]
+pub(crate) fn wave_size(items: usize, least: usize) -> u32 {
+    u32::try_from(items.div_ceil(40).max(least)).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,185 @@
+//! How the documents of a job are read from the store and written to it.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::document::{Item, MAX_VALUE_BYTES, Part, Root, VERSION};
+use crate::effects::{Effects, StoreError};
+use crate::id::JobId;
+use crate::keys;
+
+/// Why a run stopped before the job's end.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Stop {
+    /// Another run holds the lease, or this one's ran out.
+    #[error("the lease is lost")]
+    Lost,
+    /// The job has an outcome already.
+    #[error("the job has ended")]
+    Ended,
+    /// A client wants the job to stop.
+    #[error("canceled")]
+    Canceled,
+    /// The store refused for too long.
+    #[error("store: {0}")]
+    Store(#[from] StoreError),
+    /// Something the root names is missing or damaged.
+    #[error("damaged: {0}")]
+    Damaged(String),
+}
+
+/// The job's root as it lies there; damage and unknown versions count as none.
+///
+/// # Errors
+/// The store's.
+pub async fn read_root<E: Effects>(e: &E, id: &JobId) -> Result<Option<Root>, StoreError> {
+    let bytes = e.get(&keys::root(id)).await?;
+    Ok(bytes.and_then(|bytes| decode_root(e, id, &bytes)))
+}
+
+/// The job's end, if it has one.
+///
+/// # Errors
+/// The store's.
+pub async fn read_end<E: Effects>(e: &E, id: &JobId) -> Result<Option<Root>, StoreError> {
+    let bytes = e.get(&keys::end(id)).await?;
+    Ok(bytes.and_then(|bytes| decode_root(e, id, &bytes)))
+}
+
+/// Reads a root or an end; damage and unknown versions count as none.
+pub(crate) fn decode_root<E: Effects>(e: &E, id: &JobId, bytes: &[u8]) -> Option<Root> {
+    match serde_json::from_slice::<Root>(bytes) {
+        Ok(root) => (root.v <= VERSION).then_some(root),
+        Err(error) => {
+            e.log(
+                "damaged-document",
+                serde_json::json!({"level": "error", "jobId": id, "message": error.to_string()}),
+            );
+            None
+        }
+    }
+}
+
+pub(crate) fn encode_root(root: &Root) -> Result<Vec<u8>, StoreError> {
+    serde_json::to_vec(root).map_err(|error| StoreError(error.to_string()))
+}
+
+pub(crate) async fn write_root<E: Effects>(e: &E, root: &Root) -> Result<(), Stop> {
+    e.set(&keys::root(&root.id), &encode_root(root)?).await?;
+    Ok(())
+}
+
+/// Reads a value that a root names.
+///
+/// # Errors
+/// [`Stop::Damaged`] when it is not there or not what it should be; the store's.
+pub async fn read_part<E: Effects, T: DeserializeOwned>(e: &E, part: &Part) -> Result<T, Stop> {
+    decode(part, e.get(&part.key).await?)
+}
+
+pub(crate) fn decode<T: DeserializeOwned>(part: &Part, bytes: Option<Vec<u8>>) -> Result<T, Stop> {
+    let bytes = bytes.ok_or_else(|| Stop::Damaged(format!("{} is missing", part.key)))?;
+    serde_json::from_slice(&bytes).map_err(|error| Stop::Damaged(format!("{}: {error}", part.key)))
+}
+
+pub(crate) fn to_json(value: &impl Serialize) -> Result<Vec<u8>, Stop> {
+    serde_json::to_vec(value).map_err(|error| Stop::Damaged(error.to_string()))
+}
+
+/// Encodes items as JSON lists of at most [`MAX_VALUE_BYTES`] each.
+pub(crate) fn encode(items: &[Item]) -> Result<Vec<(usize, Vec<u8>)>, Stop> {
+    let mut lists = Vec::new();
+    let mut list = Vec::new();
+    let mut count = 0;
+    for item in items {
+        let bytes = to_json(item)?;
+        if count > 0 && list.len() + bytes.len() + 2 > MAX_VALUE_BYTES {
+            list.push(b']');
+            lists.push((count, std::mem::take(&mut list)));
+            count = 0;
+        }
+        list.push(if count == 0 { b'[' } else { b',' });
+        list.extend_from_slice(&bytes);
+        count += 1;
+    }
+    if count > 0 {
+        list.push(b']');
+        lists.push((count, list));
+    }
+    Ok(lists)
+}
+
+/// Splits neighbouring segments into groups that fit one value each.
+pub(crate) fn groups(segments: &[Part]) -> Vec<&[Part]> {
+    let mut groups = Vec::new();
+    let mut start = 0;
+    let mut bytes = 0;
+    for (n, part) in segments.iter().enumerate() {
+        let size = part.bytes as usize;
+        if bytes + size > MAX_VALUE_BYTES && n > start {
+            groups.push(&segments[start..n]);
+            start = n;
+            bytes = 0;
+        }
+        bytes += size;
+    }
+    groups.push(&segments[start..]);
+    groups
+}
+
+/// Deletes what was uploaded.
+pub(crate) async fn delete_uploads<E: Effects>(e: &E, root: &Root) -> Result<(), StoreError> {
+    for upload in &root.uploads {
+        for chunk in 0..upload.chunks {
+            e.delete(&upload.chunk(chunk)).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Deletes what an ended job has left, and says in the root that it is gone. The root is written
+/// once more only when everything is gone.
+pub(crate) async fn clear<E: Effects>(e: &E, end: &mut Root) -> Result<(), Stop> {
+    let leftovers = std::mem::take(&mut end.leftovers);
+    for key in &leftovers {
+        e.delete(key).await?;
+    }
+    write_root(e, end).await
+}
+
+/// Finishes what the run that ended the job could not: makes the root say so and clears the rest.
+///
+/// # Errors
+/// The store's, [`Stop::Damaged`].
+pub async fn repair<E: Effects>(e: &E, mut end: Root) -> Result<Root, Stop> {
+    clear(e, &mut end).await?;
+    Ok(end)
+}
+
+/// The job of this name, when there is one that has not expired.
+///
+/// # Errors
+/// The store's.
+pub async fn existing<E: Effects>(e: &E, id: &JobId) -> Result<Option<Root>, StoreError> {
+    let root = match read_root(e, id).await? {
+        Some(root) if !root.stage.is_terminal() => match read_end(e, id).await? {
+            Some(end) => Some(end),
+            None => Some(root),
+        },
+        other => other,
+    };
+    Ok(root.filter(|root| !root.expired(e.now())))
+}
+
+/// Deletes what `root` names and the `standing` root does not.
+pub(crate) async fn forget_parts<E: Effects>(e: &E, root: &Root, standing: Option<&Root>) {
+    let uploads = standing.map_or(&[][..], |standing| &standing.uploads);
+    if !root.uploads.iter().any(|upload| uploads.contains(upload)) {
+        let _ = delete_uploads(e, root).await;
+    }
+    for part in &root.plan {
+        if !standing.is_some_and(|standing| standing.plan.contains(part)) {
+            let _ = e.delete(&part.key).await;
+        }
+    }
+}
