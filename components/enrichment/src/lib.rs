@@ -4,7 +4,7 @@ use api::accepted::LegacyEnrichment;
 use api::envelope;
 use api::error::ApiError;
 use api::request::{self, Enrich};
-use job::create::{CreateError, New, create_with_items};
+use job::create::{CreateError, NewJob, create_with_items};
 use job::plan::distinct;
 use job::{Item, Limits, Pipeline, Root};
 use platform::attached;
@@ -17,34 +17,34 @@ mod one;
 
 platform::component!("enrichment", handle);
 
-async fn handle(x: &mut Exchange) {
-    if let Some(id) = runs::job_of(&x.request.path, "enrichment") {
-        return runs::serve(x, &id, &config::enrichment()).await;
+async fn handle(exchange: &mut Exchange) {
+    if let Some(id) = runs::job_of(&exchange.request.path, "enrichment") {
+        return runs::serve(exchange, &id, &config::enrichment()).await;
     }
-    let route = match x.request.path.as_str() {
+    let route = match exchange.request.path.as_str() {
         "/api/batch-enrich" | "/v1/enrichment/batch" => Route::Batch,
         "/api/enrichment/start" => Route::LegacyStart,
         "/api/enrichment/batch" => Route::LegacyBatch,
         "/api/v2/books/enrich" => Route::One,
         _ => {
-            let answer = x.failure(&ApiError::no_such_route());
-            return x.send(answer).await;
+            let answer = exchange.failure(&ApiError::no_such_route());
+            return exchange.send(answer).await;
         }
     };
-    let result = match (x.request.method.as_str(), route) {
-        ("POST", Route::One) => match one::serve(x).await {
+    let result = match (exchange.request.method.as_str(), route) {
+        ("POST", Route::One) => match one::serve(exchange).await {
             Ok(answer) => {
-                x.send(answer).await;
+                exchange.send(answer).await;
                 Ok(())
             }
             Err(error) => Err(error),
         },
-        ("POST", route) => make(x, route).await,
+        ("POST", route) => make(exchange, route).await,
         _ => Err(ApiError::method_not_allowed("POST, OPTIONS")),
     };
     if let Err(error) = result {
-        let answer = x.failure(&error);
-        x.send(answer).await;
+        let answer = exchange.failure(&error);
+        exchange.send(answer).await;
     }
 }
 
@@ -86,23 +86,23 @@ impl Route {
         Ok(enrich)
     }
 
-    async fn answer(self, x: &Exchange, root: &Root) -> Result<Answer, ApiError> {
+    async fn answer(self, exchange: &Exchange, root: &Root) -> Result<Answer, ApiError> {
         if !self.is_legacy() {
-            return x.accepted(root).await;
+            return exchange.accepted(root).await;
         }
         // The first app accepts only 200.
-        let body = envelope::success_twice(&LegacyEnrichment::of(root), x.answered());
+        let body = envelope::success_twice(&LegacyEnrichment::of(root), exchange.answered());
         Ok(Answer::json(200, body))
     }
 }
 
 /// Makes a job of a request's books, and begins it.
-async fn make(x: &mut Exchange, route: Route) -> Result<(), ApiError> {
-    let body = x.json_body().await?;
-    let enrich = route.read(&body, &x.config.settings.limits)?;
+async fn make(exchange: &mut Exchange, route: Route) -> Result<(), ApiError> {
+    let body = exchange.json_body().await?;
+    let enrich = route.read(&body, &exchange.config.settings.limits)?;
     let given = enrich.job_id.is_some();
-    let (id, contended) = x.name(route.name(), enrich.job_id)?;
-    let new = New {
+    let (id, contended) = exchange.name(route.name(), enrich.job_id)?;
+    let new = NewJob {
         id,
         contended,
         pipeline: Pipeline::BatchEnrichment,
@@ -114,21 +114,22 @@ async fn make(x: &mut Exchange, route: Route) -> Result<(), ApiError> {
         .into_iter()
         .map(Item::wanted)
         .collect();
-    client::admit(x, &new.id).await?;
-    let made = match create_with_items(&x.spin, &x.config.settings, &new, &items).await {
-        Ok(created) => Made::New(Box::new(created)),
-        // The same key, or the same request of a first app again, is the same job.
-        Err(CreateError::Exists(root))
-            if root.route == new.route && (!given || route.is_legacy()) =>
-        {
-            Made::Known(root)
-        }
-        Err(error) => return Err(x.not_created(&new.id, error)),
-    };
-    if !route.is_legacy() && attached::is_asked(x) {
-        return attached::begin(x, made, &config::enrichment()).await;
+    client::admit(exchange, &new.id).await?;
+    let made =
+        match create_with_items(&exchange.spin, &exchange.config.settings, &new, &items).await {
+            Ok(created) => Made::New(Box::new(created)),
+            // The same key, or the same request of a first app again, is the same job.
+            Err(CreateError::Exists(root))
+                if root.route == new.route && (!given || route.is_legacy()) =>
+            {
+                Made::Known(root)
+            }
+            Err(error) => return Err(exchange.not_created(&new.id, error)),
+        };
+    if !route.is_legacy() && attached::is_asked(exchange) {
+        return attached::begin(exchange, made, &config::enrichment()).await;
     }
-    let answer = route.answer(x, made.root()).await?;
-    runs::begin(x, made, answer, &config::enrichment()).await;
+    let answer = route.answer(exchange, made.root()).await?;
+    runs::begin(exchange, made, answer, &config::enrichment()).await;
     Ok(())
 }

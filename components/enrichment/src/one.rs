@@ -13,37 +13,40 @@ use platform::config;
 use platform::exchange::{Answer, Exchange};
 
 /// Looks the book up while the client waits.
-pub(crate) async fn serve(x: &mut Exchange) -> Result<Answer, ApiError> {
-    let isbn = request::barcode(&x.json_body().await?, &x.config.settings.limits)?;
+pub(crate) async fn serve(exchange: &mut Exchange) -> Result<Answer, ApiError> {
+    let isbn = request::barcode(
+        &exchange.json_body().await?,
+        &exchange.config.settings.limits,
+    )?;
     let enrichment = config::enrichment();
-    let desks = enrichment
-        .desks(&x.spin, &BTreeMap::new())
+    let sessions = enrichment
+        .sessions(&exchange.spin, &BTreeMap::new())
         .await
-        .map_err(|error| x.store_failed(&error))?;
+        .map_err(|error| exchange.store_failed(&error))?;
     let wanted = Wanted {
         isbn: Some(isbn),
         ..Wanted::default()
     };
     let found = enrichment
-        .look_up(&x.spin, &desks, vec![wanted.clone()], None)
+        .look_up(&exchange.spin, &sessions, vec![wanted.clone()], None)
         .await
         .pop();
-    desks.save(&x.spin).await;
+    sessions.save(&exchange.spin).await;
     let mut item = Item::wanted(wanted);
     item.found = found;
     if let Some(book) = LookedUp::of(&item) {
         return Ok(Answer::json(
             200,
-            envelope::success_twice(&book, x.answered()),
+            envelope::success_twice(&book, exchange.answered()),
         ));
     }
     Err(match item.found {
         Some(Found::NotFound) => ApiError::no_such_book(isbn),
-        Some(Found::CircuitOpen) => match desks.open(&x.spin) {
+        Some(Found::CircuitOpen) => match sessions.open(&exchange.spin) {
             Some((provider, left)) => ApiError::circuit_open(provider, left),
             None => ApiError::busy(Duration::from_secs(1)),
         },
-        _ if desks.timed_out() => ApiError::provider_timed_out(),
+        _ if sessions.timed_out() => ApiError::provider_timed_out(),
         _ => ApiError::provider_failed(),
     })
 }

@@ -22,40 +22,40 @@ platform::component!("relay", handle);
 /// Where the edge asks, and nobody else where there is a secret to know it by. What a client asks at `/ws/progress` arrives here only without an edge.
 const SESSION: &str = "/ws/session";
 
-async fn handle(x: &mut Exchange) {
-    let answer = match answer(x).await {
+async fn handle(exchange: &mut Exchange) {
+    let answer = match answer(exchange).await {
         Ok(Some(answer)) => answer,
         Ok(None) => return,
-        Err(error) => x.failure(&error),
+        Err(error) => exchange.failure(&error),
     };
-    x.send(answer).await;
+    exchange.send(answer).await;
 }
 
-async fn answer(x: &mut Exchange) -> Result<Option<Answer>, ApiError> {
-    if x.request.path != SESSION {
+async fn answer(exchange: &mut Exchange) -> Result<Option<Answer>, ApiError> {
+    if exchange.request.path != SESSION {
         return Err(ApiError::upgrade_required());
     }
     let sockets = config::sockets();
-    let shown = x.request.header("x-edge-secret");
+    let shown = exchange.request.header("x-edge-secret");
     let Some(trust) = Trust::of(sockets.edge_secret.as_deref(), shown) else {
         if shown.is_some() {
-            x.spin.log(
+            exchange.spin.log(
                 "edge-secret-wrong",
                 json!({"level": "warn", "message": "this edge has another secret"}),
             );
         }
         return Err(ApiError::no_such_route());
     };
-    match x.request.method.as_str() {
+    match exchange.request.method.as_str() {
         // There is no room for another stream; an edge asks again later.
-        "GET" if platform::stream::is_refused(x) => Err(ApiError::busy(RETRY_POLLING)),
+        "GET" if platform::stream::is_refused(exchange) => Err(ApiError::busy(RETRY_POLLING)),
         "GET" => {
-            let session = Session::of(x, trust)?;
-            stream::serve(x, session, sockets.hold).await
+            let session = Session::of(exchange, trust)?;
+            stream::serve(exchange, session, sockets.hold).await
         }
         "POST" => {
-            let session = Session::of(x, trust)?;
-            message::serve(x, &session).await.map(Some)
+            let session = Session::of(exchange, trust)?;
+            message::serve(exchange, &session).await.map(Some)
         }
         _ => Err(ApiError::method_not_allowed("GET, POST, OPTIONS")),
     }

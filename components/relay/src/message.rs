@@ -14,22 +14,22 @@ use serde_json::json;
 use crate::frame::{Close, Encoding, Reply};
 use crate::session::Session;
 
-pub(crate) async fn serve(x: &Exchange, session: &Session) -> Result<Answer, ApiError> {
+pub(crate) async fn serve(exchange: &Exchange, session: &Session) -> Result<Answer, ApiError> {
     let mut roots = Vec::new();
     for job in &session.jobs {
-        roots.extend(job.look(x).await?.root().cloned());
+        roots.extend(job.look(exchange).await?.root().cloned());
     }
-    let body = match x.request.body().all(MAX_MESSAGE).await {
+    let body = match exchange.request.body().all(MAX_MESSAGE).await {
         Ok(Some(body)) => body,
         Ok(None) => return Err(ApiError::too_large("A message", MAX_MESSAGE)),
         Err(Gone) => return Err(ApiError::invalid_body("broke off")),
     };
-    let is_binary = x.request.header("content-type") == Some("application/msgpack");
+    let is_binary = exchange.request.header("content-type") == Some("application/msgpack");
     let message = match session.encoding {
         Encoding::MessagePack if is_binary => ClientMessage::parse_packed(&body),
         Encoding::Json | Encoding::MessagePack => ClientMessage::parse(&body),
     };
-    let replies = answer(x, session, &roots, &message).await?;
+    let replies = answer(exchange, session, &roots, &message).await?;
     if replies.is_empty() {
         return Ok(Answer {
             status: 204,
@@ -37,17 +37,18 @@ pub(crate) async fn serve(x: &Exchange, session: &Session) -> Result<Answer, Api
             body: Vec::new(),
         });
     }
-    let body = serde_json::to_vec(&replies).map_err(|error| x.internal(&error.to_string()))?;
+    let body =
+        serde_json::to_vec(&replies).map_err(|error| exchange.internal(&error.to_string()))?;
     Ok(Answer::json(200, body))
 }
 
 async fn answer(
-    x: &Exchange,
+    exchange: &Exchange,
     session: &Session,
     roots: &[Root],
     message: &ClientMessage,
 ) -> Result<Vec<Reply>, ApiError> {
-    let (schema, now, first) = (session.schema, x.spin.now(), roots.first());
+    let (schema, now, first) = (session.schema, exchange.spin.now(), roots.first());
     let say = |message: Vec<u8>| Reply::message(session.encoding, &message);
     Ok(match message {
         ClientMessage::RawPing => vec![Reply::Text(RAW_PONG.to_owned())],
@@ -64,14 +65,14 @@ async fn answer(
         ClientMessage::Cancel => {
             let canceling = roots
                 .iter()
-                .map(|root| cancel(&x.spin, &x.config.settings, &root.id));
+                .map(|root| cancel(&exchange.spin, &exchange.config.settings, &root.id));
             for canceled in join_all(canceling).await {
-                canceled.map_err(|error| x.store_failed(&error))?;
+                canceled.map_err(|error| exchange.store_failed(&error))?;
             }
             Vec::new()
         }
         ClientMessage::Ack(seq) => {
-            x.spin.log(
+            exchange.spin.log(
                 "socket-ack",
                 json!({"jobIds": session.job_ids(), "seq": seq, "schema": schema.name()}),
             );

@@ -6,7 +6,7 @@ use api::error::ApiError;
 use api::query::Query;
 use api::request;
 use api::ws::Schema;
-use job::look::{Look, look};
+use job::look::{Inspection, look};
 use job::{JobId, Root};
 use platform::Exchange;
 
@@ -43,14 +43,14 @@ impl Session {
     ///
     /// # Errors
     /// What is wrong with it, or with the page it comes from.
-    pub(crate) fn of(x: &Exchange, trust: Trust) -> Result<Self, ApiError> {
+    pub(crate) fn of(exchange: &Exchange, trust: Trust) -> Result<Self, ApiError> {
         // A refusal gives nobody a right, whoever names the page.
-        let origin = x.request.header("x-edge-origin");
-        if origin.is_some_and(|origin| !x.config.cors.allow(origin)) {
+        let origin = exchange.request.header("x-edge-origin");
+        if origin.is_some_and(|origin| !exchange.config.cors.allow(origin)) {
             return Err(ApiError::forbidden_origin());
         }
-        let query = Query::parse(&x.request.query);
-        let offered: Vec<&str> = x
+        let query = Query::parse(&exchange.request.query);
+        let offered: Vec<&str> = exchange
             .request
             .header("x-edge-protocol")
             .unwrap_or_default()
@@ -81,7 +81,7 @@ impl Session {
             encoding,
             jobs: jobs(query.get("jobId"), &tokens)?,
             protocol: offered.first().map(|&protocol| protocol.to_owned()),
-            client: x
+            client: exchange
                 .request
                 .header("x-edge-client")
                 .filter(|_| trust == Trust::All)
@@ -123,15 +123,15 @@ impl Followed {
     ///
     /// # Errors
     /// `NOT_FOUND`, `UNAUTHORIZED`, or the store's.
-    pub(crate) async fn look(&self, x: &Exchange) -> Result<Look, ApiError> {
-        let look = look(&x.spin, &x.config.settings, &self.id)
+    pub(crate) async fn look(&self, exchange: &Exchange) -> Result<Inspection, ApiError> {
+        let look = look(&exchange.spin, &exchange.config.settings, &self.id)
             .await
-            .map_err(|error| x.store_failed(&error))?;
+            .map_err(|error| exchange.store_failed(&error))?;
         let admitted = match look.root() {
-            Some(root) => self.admitted(x, root).await?,
+            Some(root) => self.admitted(exchange, root).await?,
             // There is no token yet that this one could be.
             None if self.token.is_some() => return Err(ApiError::no_such_job(&self.id)),
-            None => x.config.legacy_tokenless,
+            None => exchange.config.legacy_tokenless,
         };
         if admitted {
             Ok(look)
@@ -144,15 +144,19 @@ impl Followed {
     ///
     /// # Errors
     /// The store's.
-    pub(crate) async fn admitted(&self, x: &Exchange, root: &Root) -> Result<bool, ApiError> {
+    pub(crate) async fn admitted(
+        &self,
+        exchange: &Exchange,
+        root: &Root,
+    ) -> Result<bool, ApiError> {
         let Some(token) = &self.token else {
-            return Ok(!root.token && x.config.legacy_tokenless);
+            return Ok(!root.token && exchange.config.legacy_tokenless);
         };
-        let config = &x.config;
+        let config = &exchange.config;
         config
             .keyring
-            .admits(&x.spin, root, token, &config.settings)
+            .admits(&exchange.spin, root, token, &config.settings)
             .await
-            .map_err(|error| x.store_failed(&error))
+            .map_err(|error| exchange.store_failed(&error))
     }
 }

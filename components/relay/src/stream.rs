@@ -7,11 +7,11 @@ use api::ws::{Schema, legacy_keep_alive};
 use futures::stream::{Stream, StreamExt};
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use job::effects::{Clock, Log, within};
-use job::look::{Look, look, tend};
+use job::look::{Inspection, look, revive_or_repair};
 use job::observer::{Observer, Step};
 use job::provider::in_millis;
 use job::storage::{Stop, read_part};
-use job::watch::{Saying, Watcher, together};
+use job::watch::{Notification, Watcher, watch_all};
 use job::{Item, Report, Settings};
 use platform::{Answer, Exchange, Gone, Spin, Writer, stream};
 use serde_json::json;
@@ -45,25 +45,31 @@ impl From<Gone> for End {
 }
 
 pub(crate) async fn serve(
-    x: &mut Exchange,
+    exchange: &mut Exchange,
     session: Session,
     hold: Duration,
 ) -> Result<Option<Answer>, ApiError> {
     let mut looks = Vec::new();
     for job in &session.jobs {
-        let look = job.look(x).await?;
-        tend(&x.spin, &x.config.settings, &x.config.keyring, &look).await;
+        let look = job.look(exchange).await?;
+        revive_or_repair(
+            &exchange.spin,
+            &exchange.config.settings,
+            &exchange.config.keyring,
+            &look,
+        )
+        .await;
         looks.push(look);
     }
-    let last = x
+    let last = exchange
         .request
         .header("last-event-id")
         .and_then(|id| frame::parse_id(id, session.jobs.len()));
     // One socket can wait for one job, and only for one that it has not seen.
-    let waits = looks.as_slice() == [Look::Missing] && last.is_none();
+    let waits = looks.as_slice() == [Inspection::Missing] && last.is_none();
     if !waits {
         for (job, look) in session.jobs.iter().zip(&looks) {
-            if *look == Look::Missing {
+            if *look == Inspection::Missing {
                 return Err(ApiError::no_such_job(&job.id));
             }
         }
@@ -76,19 +82,19 @@ pub(crate) async fn serve(
             body: Vec::new(),
         }));
     }
-    let Some(writer) = x.stream(200, headers(&session, waits)) else {
+    let Some(writer) = exchange.stream(200, headers(&session, waits)) else {
         return Ok(None);
     };
     let settings = Settings {
-        heartbeat: x.config.settings.heartbeat.min(HEARTBEAT),
-        ..x.config.settings.clone()
+        heartbeat: exchange.config.settings.heartbeat.min(HEARTBEAT),
+        ..exchange.config.settings.clone()
     };
     let mut telling = Telling {
-        x,
+        exchange,
         session: &session,
         deadline: settings
             .stream_budget
-            .map(|budget| x.spin.monotonic() + budget),
+            .map(|budget| exchange.spin.monotonic() + budget),
         settings: &settings,
         writer,
         told,
@@ -120,7 +126,7 @@ fn headers(session: &Session, waits: bool) -> HeaderMap {
 
 /// One stream.
 struct Telling<'a> {
-    x: &'a Exchange,
+    exchange: &'a Exchange,
     session: &'a Session,
     settings: &'a Settings,
     deadline: Option<Duration>,
@@ -131,7 +137,7 @@ struct Telling<'a> {
 }
 
 impl<'a> Telling<'a> {
-    async fn tell(&mut self, mut looks: Vec<Look>, hold: Option<Duration>) -> End {
+    async fn tell(&mut self, mut looks: Vec<Inspection>, hold: Option<Duration>) -> End {
         if let Some(hold) = hold {
             match self.wait(hold).await {
                 Ok(look) => looks = vec![look],
@@ -152,8 +158,8 @@ impl<'a> Telling<'a> {
     }
 
     /// Waits for the job to appear.
-    async fn wait(&mut self, hold: Duration) -> Result<Look, End> {
-        let (spin, job) = (&self.x.spin, &self.session.jobs[0]);
+    async fn wait(&mut self, hold: Duration) -> Result<Inspection, End> {
+        let (spin, job) = (&self.exchange.spin, &self.session.jobs[0]);
         // A wait that outlasts the budget would begin anew with each request.
         let hold = hold.min(self.settings.stream_budget.unwrap_or(hold));
         let until = spin.monotonic() + hold;
@@ -167,7 +173,7 @@ impl<'a> Telling<'a> {
             if let Ok(look) = look(spin, self.settings, &job.id).await
                 && let Some(root) = look.root()
             {
-                return match job.admitted(self.x, root).await {
+                return match job.admitted(self.exchange, root).await {
                     Ok(true) => Ok(look),
                     Ok(false) => Err(End::Close(Close::NOT_ALLOWED)),
                     Err(_) => Err(End::Broken("the token cannot be checked".to_owned())),
@@ -184,41 +190,41 @@ impl<'a> Telling<'a> {
     /// What there is to say of every job that is not over, with its place on the socket.
     fn news(
         &self,
-        looks: Vec<Look>,
-    ) -> impl Stream<Item = (usize, Option<Box<Saying>>)> + Unpin + use<'a> {
-        let (x, settings) = (self.x, self.settings);
+        looks: Vec<Inspection>,
+    ) -> impl Stream<Item = (usize, Option<Box<Notification>>)> + Unpin + use<'a> {
+        let (exchange, settings) = (self.exchange, self.settings);
         let jobs = self.session.jobs.iter().zip(self.told.clone()).zip(looks);
         let open = jobs.enumerate().filter(|(_, ((_, told), _))| !told.over);
-        together(open.map(|(n, ((job, told), look))| {
+        watch_all(open.map(|(n, ((job, told), look))| {
             let last = Some(told.position()).filter(|position| position.seq > 0);
-            let observer = Observer::new(last, false, x.spin.now(), settings);
-            let (id, keyring) = (job.id.clone(), &x.config.keyring);
+            let observer = Observer::new(last, false, exchange.spin.now(), settings);
+            let (id, keyring) = (job.id.clone(), &exchange.config.keyring);
             (
                 n,
-                Watcher::new(&x.spin, settings, keyring, id, observer, look),
+                Watcher::new(&exchange.spin, settings, keyring, id, observer, look),
             )
         }))
     }
 
     /// Says what there is to say until there is no more.
-    async fn follow(&mut self, looks: Vec<Look>) -> Result<Close, End> {
+    async fn follow(&mut self, looks: Vec<Inspection>) -> Result<Close, End> {
         let mut news = self.news(looks);
-        let clock = &self.x.spin;
+        let clock = &self.exchange.spin;
         let mut token_look = clock.monotonic();
         let mut close = Close::OVER;
         loop {
             let now = clock.monotonic();
             if now >= token_look {
-                token::extend(self.x, self.session).await;
+                token::extend(self.exchange, self.session).await;
                 token_look = now + token::look_interval(self.settings);
             }
             let until = self.deadline.map_or(token_look, |at| at.min(token_look));
             let pause = until.saturating_sub(clock.monotonic());
             let next = self.writer.unless_gone(news.next());
             match within(clock, pause, next).await.transpose()? {
-                Some(Some((n, Some(saying)))) => {
-                    self.say(n, &saying).await?;
-                    if matches!(saying.step, Step::TimedOut(_)) {
+                Some(Some((n, Some(notification)))) => {
+                    self.say(n, &notification).await?;
+                    if matches!(notification.step, Step::TimedOut(_)) {
                         close = Close::STALLED;
                     }
                 }
@@ -233,24 +239,24 @@ impl<'a> Telling<'a> {
         }
     }
 
-    async fn say(&mut self, index: usize, saying: &Saying) -> Result<(), End> {
+    async fn say(&mut self, index: usize, notification: &Notification) -> Result<(), End> {
         let (schema, encoding) = (self.session.schema, self.session.encoding);
-        let now = self.x.spin.now();
-        let (position, over) = match saying.step {
+        let now = self.exchange.spin.now();
+        let (position, over) = match notification.step {
             Step::Initialized(at) | Step::Processing(at) => (at, false),
             Step::Ended(at) => (at, true),
             Step::Heartbeat if schema == Schema::Legacy => {
-                let message = legacy_keep_alive(&saying.root, now);
+                let message = legacy_keep_alive(&notification.root, now);
                 let event = frame::event(encoding, Lasting::State(index), None, &message);
                 return Ok(self.write(&event).await?);
             }
             Step::Heartbeat => return Ok(self.write(COMMENT).await?),
             Step::Book(..) | Step::TimedOut(_) => return Ok(()),
         };
-        let (items, report) = contents(&self.x.spin, schema, saying)
+        let (items, report) = contents(&self.exchange.spin, schema, notification)
             .await
             .map_err(|stop| End::Broken(stop.to_string()))?;
-        let Some(message) = schema.spell(saying, &items, &report, now) else {
+        let Some(message) = schema.spell(notification, &items, &report, now) else {
             return Ok(());
         };
         if let Some(told) = self.told.get_mut(index) {
@@ -282,14 +288,14 @@ impl<'a> Telling<'a> {
         };
         self.writer.finish().await;
         let level = if problem.is_some() { "warn" } else { "info" };
-        self.x.spin.log(
+        self.exchange.spin.log(
             "stream-ended",
             json!({
                 "level": level, "jobIds": self.session.job_ids(), "transport": "websocket",
                 "schema": self.session.schema.name(), "client": self.session.client,
                 "outcome": outcome, "message": problem,
-                "durationMs": in_millis(self.x.took()), "events": self.events,
-                "bytes": self.bytes, "costs": self.x.spin.costs(),
+                "durationMs": in_millis(self.exchange.took()), "events": self.events,
+                "bytes": self.bytes, "costs": self.exchange.spin.costs(),
             }),
         );
     }
@@ -299,11 +305,11 @@ impl<'a> Telling<'a> {
 async fn contents(
     spin: &Spin,
     schema: Schema,
-    saying: &Saying,
+    notification: &Notification,
 ) -> Result<(Vec<Item>, Report), Stop> {
-    let root = &saying.root;
+    let root = &notification.root;
     let (mut items, mut report) = (Vec::new(), Report::default());
-    if matches!(saying.step, Step::Ended(_)) && schema.wants_items(root) {
+    if matches!(notification.step, Step::Ended(_)) && schema.wants_items(root) {
         for part in &root.segments {
             items.extend(read_part::<Spin, Vec<Item>>(spin, part).await?);
         }

@@ -6,7 +6,7 @@ use job::Settings;
 use job::effects::{Clock, Store, StoreError};
 use job::keys;
 use job::look::look;
-use job::secret::{Auth, current};
+use job::secret::{Auth, current_auth};
 use platform::Exchange;
 
 use crate::session::{Followed, Session};
@@ -24,24 +24,24 @@ pub(crate) fn look_interval(settings: &Settings) -> Duration {
 
 /// Gives tokens that are about to run out their whole life again. What fails is tried again with
 /// the next look, long before the token has run out.
-pub(crate) async fn extend(x: &Exchange, session: &Session) {
+pub(crate) async fn extend(exchange: &Exchange, session: &Session) {
     for job in &session.jobs {
         if job.token.is_some() {
-            let _ = extend_one(x, job).await;
+            let _ = extend_one(exchange, job).await;
         }
     }
 }
 
-async fn extend_one(x: &Exchange, job: &Followed) -> Result<(), StoreError> {
-    let (spin, settings) = (&x.spin, &x.config.settings);
+async fn extend_one(exchange: &Exchange, job: &Followed) -> Result<(), StoreError> {
+    let (spin, settings) = (&exchange.spin, &exchange.config.settings);
     let look = look(spin, settings, &job.id).await?;
     let Some(root) = look.root().filter(|root| !root.stage.is_terminal()) else {
         return Ok(());
     };
-    let auth = current(spin, root, settings).await?;
+    let auth = current_auth(spin, root, settings).await?;
     let now = spin.now();
     let ends_soon = auth.expires <= now.plus(margin(settings));
-    if ends_soon && matches!(job.admitted(x, root).await, Ok(true)) {
+    if ends_soon && matches!(job.admitted(exchange, root).await, Ok(true)) {
         let extended = Auth {
             expires: now.plus(settings.token_life),
             ..auth

@@ -1,6 +1,6 @@
 //! Whether what a request says of its client is believed.
 
-use job::secret::same;
+use job::secret::constant_time_eq;
 
 /// How much of what a request says of its client is believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +17,9 @@ impl Trust {
     pub(crate) fn of(secret: Option<&str>, shown: Option<&str>) -> Option<Self> {
         match secret {
             None => Some(Self::Credentials),
-            Some(secret) => same(secret, shown.unwrap_or_default()).then_some(Self::All),
+            Some(secret) => {
+                constant_time_eq(secret, shown.unwrap_or_default()).then_some(Self::All)
+            }
         }
     }
 }

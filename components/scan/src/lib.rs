@@ -19,14 +19,14 @@ struct FirstStage {
 }
 
 impl Worker<Spin> for FirstStage {
-    fn does(&self, root: &Root) -> bool {
-        Worker::<Spin>::does(&CsvAnalysis, root) || Worker::<Spin>::does(&self.scan, root)
+    fn handles(&self, root: &Root) -> bool {
+        Worker::<Spin>::handles(&CsvAnalysis, root) || Worker::<Spin>::handles(&self.scan, root)
     }
 
     async fn work(
         &self,
         run: &mut job::run::Run<'_, Spin>,
-    ) -> Result<job::work::Done, job::storage::Stop> {
+    ) -> Result<job::work::StageOutcome, job::storage::Stop> {
         match run.root.pipeline {
             Pipeline::AiScan => self.scan.work(run).await,
             Pipeline::CsvImport | Pipeline::BatchEnrichment => CsvAnalysis.work(run).await,
@@ -42,44 +42,44 @@ fn worker() -> FirstStage {
 
 /// What is configured, and every limit: answered here because this component has the providers'
 /// configuration, and its keys are nobody else's.
-fn capabilities(x: &Exchange) -> Answer {
-    let features = config::features(x.config.sandbox);
+fn capabilities(exchange: &Exchange) -> Answer {
+    let features = config::features(exchange.config.sandbox);
     let capabilities = Capabilities::of(
         env!("CARGO_PKG_VERSION"),
         features,
-        &x.config.settings,
+        &exchange.config.settings,
         config::scan().confidence_threshold,
     );
-    x.success(200, &capabilities)
+    exchange.success(200, &capabilities)
 }
 
-async fn handle(x: &mut Exchange) {
-    if let Some(id) = runs::job_of(&x.request.path, "scan") {
-        return runs::serve(x, &id, &worker()).await;
+async fn handle(exchange: &mut Exchange) {
+    if let Some(id) = runs::job_of(&exchange.request.path, "scan") {
+        return runs::serve(exchange, &id, &worker()).await;
     }
-    if x.request.path == "/api/v2/capabilities" {
-        let answer = match x.request.method.as_str() {
-            "GET" | "HEAD" => capabilities(x),
-            _ => x.failure(&ApiError::method_not_allowed("GET, OPTIONS")),
+    if exchange.request.path == "/api/v2/capabilities" {
+        let answer = match exchange.request.method.as_str() {
+            "GET" | "HEAD" => capabilities(exchange),
+            _ => exchange.failure(&ApiError::method_not_allowed("GET, OPTIONS")),
         };
-        return x.send(answer).await;
+        return exchange.send(answer).await;
     }
-    let Some(route) = Route::at(&x.request.path) else {
-        let answer = x.failure(&ApiError::no_such_route());
-        return x.send(answer).await;
+    let Some(route) = Route::at(&exchange.request.path) else {
+        let answer = exchange.failure(&ApiError::no_such_route());
+        return exchange.send(answer).await;
     };
-    let result = match (x.request.method.as_str(), route) {
-        ("POST", Route::BookshelfBatch) => receive_batch(x, route).await,
-        ("POST", _) => receive_upload(x, route).await,
+    let result = match (exchange.request.method.as_str(), route) {
+        ("POST", Route::BookshelfBatch) => receive_batch(exchange, route).await,
+        ("POST", _) => receive_upload(exchange, route).await,
         _ => Err(ApiError::method_not_allowed("POST, OPTIONS")),
     };
     let answered = match result {
-        Ok(made) if route.may_stream() && attached::is_asked(x) => {
-            attached::begin(x, made, &worker()).await
+        Ok(made) if route.may_stream() && attached::is_asked(exchange) => {
+            attached::begin(exchange, made, &worker()).await
         }
-        Ok(made) => match route.answer(x, made.root()).await {
+        Ok(made) => match route.answer(exchange, made.root()).await {
             Ok(answer) => {
-                runs::begin(x, made, answer, &worker()).await;
+                runs::begin(exchange, made, answer, &worker()).await;
                 Ok(())
             }
             Err(error) => Err(error),
@@ -87,7 +87,7 @@ async fn handle(x: &mut Exchange) {
         Err(error) => Err(error),
     };
     if let Err(error) = answered {
-        let answer = x.failure(&error);
-        x.send(answer).await;
+        let answer = exchange.failure(&error);
+        exchange.send(answer).await;
     }
 }

@@ -6,7 +6,7 @@ use api::error::ApiError;
 use api::query::Query;
 use api::upload::{Event, Kind, Upload};
 use job::clients;
-use job::create::{CreateError, New, Receiver};
+use job::create::{CreateError, NewJob, Receiver};
 use job::handover::Created;
 use job::{JobId, Pipeline, Root};
 use platform::client;
@@ -79,12 +79,12 @@ impl Route {
     }
 
     /// The answer to whoever made the job, the first time and every time after.
-    pub(crate) async fn answer(self, x: &Exchange, root: &Root) -> Result<Answer, ApiError> {
+    pub(crate) async fn answer(self, exchange: &Exchange, root: &Root) -> Result<Answer, ApiError> {
         if self.may_stream() {
-            return x.accepted(root).await;
+            return exchange.accepted(root).await;
         }
-        let (id, token) = (&root.id, x.token(root).await?);
-        let answered = x.answered();
+        let (id, token) = (&root.id, exchange.token(root).await?);
+        let answered = exchange.answered();
         let body = match self {
             Self::Scan => envelope::bare(&LegacyScan::of(id)),
             Self::BookshelfBatch => {
@@ -99,15 +99,15 @@ impl Route {
     }
 
     /// The job that the request is to make.
-    fn new_job(self, x: &Exchange, given: Option<JobId>) -> Result<New, ApiError> {
-        let (id, contended) = x.name(self.name(), given)?;
-        Ok(New {
+    fn new_job(self, exchange: &Exchange, given: Option<JobId>) -> Result<NewJob, ApiError> {
+        let (id, contended) = exchange.name(self.name(), given)?;
+        Ok(NewJob {
             id,
             contended,
             pipeline: self.pipeline(),
             route: self.name(),
             token: self != Self::Scan,
-            provider: provider(x.request.header("x-ai-provider")),
+            provider: provider(exchange.request.header("x-ai-provider")),
         })
     }
 }
@@ -121,19 +121,23 @@ fn provider(header: Option<&str>) -> String {
 }
 
 /// The same upload again is the same job; another job of that name is in the way.
-async fn made(x: &Exchange, new: &New, result: Result<Created, Refusal>) -> Result<Made, ApiError> {
+async fn made(
+    exchange: &Exchange,
+    new: &NewJob,
+    result: Result<Created, Refusal>,
+) -> Result<Made, ApiError> {
     match result {
         Ok(created) => {
-            if x.took() > clients::PATIENCE {
+            if exchange.took() > clients::UNSEEN_JOB_GRACE {
                 // While it came it may have been taken for one that never was.
-                let _ = client::admit(x, &created.root.id).await;
+                let _ = client::admit(exchange, &created.root.id).await;
             }
             Ok(Made::New(Box::new(created)))
         }
         Err(Refusal::Create(CreateError::Exists(root))) if root.route == new.route => {
             Ok(Made::Known(root))
         }
-        Err(Refusal::Create(error)) => Err(x.not_created(&new.id, error)),
+        Err(Refusal::Create(error)) => Err(exchange.not_created(&new.id, error)),
         Err(Refusal::Request(error)) => Err(error),
     }
 }
@@ -159,8 +163,8 @@ impl From<CreateError> for Refusal {
 }
 
 /// Makes a job of files in multipart or raw form.
-pub(crate) async fn receive_upload(x: &Exchange, route: Route) -> Result<Made, ApiError> {
-    let query = Query::parse(&x.request.query);
+pub(crate) async fn receive_upload(exchange: &Exchange, route: Route) -> Result<Made, ApiError> {
+    let query = Query::parse(&exchange.request.query);
     let given = match (route, query.get("jobId")) {
         (Route::Scan | Route::Bookshelf, Some(id)) => Some(api::request::job_id(id)),
         (Route::Scan, None) => Some(Err(ApiError::missing(
@@ -169,43 +173,47 @@ pub(crate) async fn receive_upload(x: &Exchange, route: Route) -> Result<Made, A
         ))),
         _ => None,
     };
-    let mut body = x.request.body();
-    let limit = x.config.settings.limits.max_body_bytes;
-    let new = match given.transpose().and_then(|given| route.new_job(x, given)) {
+    let mut body = exchange.request.body();
+    let limit = exchange.config.settings.limits.max_body_bytes;
+    let new = match given
+        .transpose()
+        .and_then(|given| route.new_job(exchange, given))
+    {
         Ok(new) => new,
         Err(error) => {
             body.drain(limit).await;
             return Err(error);
         }
     };
-    let result = receive(x, route.kind(), &new, &mut body).await;
+    let result = receive(exchange, route.kind(), &new, &mut body).await;
     if result.is_err() {
         // A client that is still sending would not see the answer.
         body.drain(limit).await;
     }
-    made(x, &new, result).await
+    made(exchange, &new, result).await
 }
 
 /// Makes a job of photos in base64.
-pub(crate) async fn receive_batch(x: &Exchange, route: Route) -> Result<Made, ApiError> {
-    let limits = &x.config.settings.limits;
-    let body = x.body(limits.max_body_bytes).await?;
+pub(crate) async fn receive_batch(exchange: &Exchange, route: Route) -> Result<Made, ApiError> {
+    let limits = &exchange.config.settings.limits;
+    let body = exchange.body(limits.max_body_bytes).await?;
     let (id, photos) = api::request::scan_batch(&body, limits)?;
     drop(body);
-    let new = route.new_job(x, Some(id))?;
-    let result = store(x, &new, &photos).await;
-    made(x, &new, result).await
+    let new = route.new_job(exchange, Some(id))?;
+    let result = store(exchange, &new, &photos).await;
+    made(exchange, &new, result).await
 }
 
-async fn store(x: &Exchange, new: &New, photos: &[Vec<u8>]) -> Result<Created, Refusal> {
+async fn store(exchange: &Exchange, new: &NewJob, photos: &[Vec<u8>]) -> Result<Created, Refusal> {
     let mut header = Header::default();
     for photo in photos {
         header.next();
         header.feed(photo)?;
         header.end()?;
     }
-    client::admit(x, &new.id).await?;
-    let mut receiver = Receiver::new(&x.spin, &x.config.settings, new.clone()).await?;
+    client::admit(exchange, &new.id).await?;
+    let mut receiver =
+        Receiver::new(&exchange.spin, &exchange.config.settings, new.clone()).await?;
     let written = async {
         for photo in photos {
             receiver.file("").await?;
@@ -221,12 +229,17 @@ async fn store(x: &Exchange, new: &New, photos: &[Vec<u8>]) -> Result<Created, R
 }
 
 /// Writes the request's files down as they come. What is refused leaves nothing behind.
-async fn receive(x: &Exchange, kind: Kind, new: &New, body: &mut Body) -> Result<Created, Refusal> {
-    let settings = &x.config.settings;
-    let content_type = x.request.header("content-type").unwrap_or_default();
+async fn receive(
+    exchange: &Exchange,
+    kind: Kind,
+    new: &NewJob,
+    body: &mut Body,
+) -> Result<Created, Refusal> {
+    let settings = &exchange.config.settings;
+    let content_type = exchange.request.header("content-type").unwrap_or_default();
     let mut upload = Upload::new(kind, content_type, &settings.limits)?;
-    client::admit(x, &new.id).await?;
-    let mut receiver = Receiver::new(&x.spin, settings, new.clone()).await?;
+    client::admit(exchange, &new.id).await?;
+    let mut receiver = Receiver::new(&exchange.spin, settings, new.clone()).await?;
     let received = async {
         write_down(body, kind, &mut upload, &mut receiver).await?;
         Ok(receiver.accept().await?)

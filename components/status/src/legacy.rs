@@ -53,9 +53,9 @@ pub(crate) fn route<'a>(parts: &[&'a str]) -> Option<(Route<'a>, Method)> {
     })
 }
 
-pub(crate) async fn serve(x: &mut Exchange, route: Route<'_>) -> Result<Answer, ApiError> {
+pub(crate) async fn serve(exchange: &mut Exchange, route: Route<'_>) -> Result<Answer, ApiError> {
     match route {
-        Route::ScanStatus(id) => scan_status(x, &request::job_id(id)?).await,
+        Route::ScanStatus(id) => scan_status(exchange, &request::job_id(id)?).await,
         Route::ScanReady(id) => {
             // Nothing waits for this, so there is nothing to do: late clients are brought up to
             // date by their first message.
@@ -63,29 +63,29 @@ pub(crate) async fn serve(x: &mut Exchange, route: Route<'_>) -> Result<Answer, 
             Ok(bare(&LegacyReady::of(&id)))
         }
         Route::JobState(id) => {
-            let root = job(x, &request::job_id(id)?).await?;
-            x.authorize(&root, root.token, None).await?;
+            let root = job(exchange, &request::job_id(id)?).await?;
+            exchange.authorize(&root, root.token, None).await?;
             Ok(bare(&JobState::of(&root)))
         }
         Route::ImportStatus(id) => {
-            let root = job(x, &request::job_id(id)?).await?;
-            x.authorize(&root, false, None).await?;
+            let root = job(exchange, &request::job_id(id)?).await?;
+            exchange.authorize(&root, false, None).await?;
             let document = Document::of(&root);
-            Ok(crate::conditional(x, &document, || {
-                twice(x, 200, &document)
+            Ok(crate::conditional(exchange, &document, || {
+                twice(exchange, 200, &document)
             }))
         }
         Route::ImportCancel(id) => {
-            let (status, root) = canceled(x, &request::job_id(id)?, None).await?;
-            Ok(twice(x, status, &Canceled::of(&root)))
+            let (status, root) = canceled(exchange, &request::job_id(id)?, None).await?;
+            Ok(twice(exchange, status, &Canceled::of(&root)))
         }
         Route::Cancel => {
-            let body = x.json_body().await?;
-            let (id, token) = request::cancel(&body, &x.config.settings.limits)?;
-            let (status, root) = canceled(x, &id, token.as_deref()).await?;
-            Ok(twice(x, status, &Canceled::of(&root)))
+            let body = exchange.json_body().await?;
+            let (id, token) = request::cancel(&body, &exchange.config.settings.limits)?;
+            let (status, root) = canceled(exchange, &id, token.as_deref()).await?;
+            Ok(twice(exchange, status, &Canceled::of(&root)))
         }
-        Route::Refresh => refresh(x).await,
+        Route::Refresh => refresh(exchange).await,
     }
 }
 
@@ -93,58 +93,63 @@ fn bare(data: &impl serde::Serialize) -> Answer {
     Answer::json(200, envelope::bare(data))
 }
 
-fn twice(x: &Exchange, status: u16, data: &impl serde::Serialize) -> Answer {
-    Answer::json(status, envelope::success_twice(data, x.answered()))
+fn twice(exchange: &Exchange, status: u16, data: &impl serde::Serialize) -> Answer {
+    Answer::json(status, envelope::success_twice(data, exchange.answered()))
 }
 
-async fn job(x: &Exchange, id: &JobId) -> Result<Root, ApiError> {
-    let look = see(x, id).await?;
+async fn job(exchange: &Exchange, id: &JobId) -> Result<Root, ApiError> {
+    let look = see(exchange, id).await?;
     look.root()
         .cloned()
         .ok_or_else(|| ApiError::no_such_job(id))
 }
 
 /// The polling document of the first app: the results are in it when the scan is done.
-async fn scan_status(x: &Exchange, id: &JobId) -> Result<Answer, ApiError> {
-    let root = job(x, id).await?;
+async fn scan_status(exchange: &Exchange, id: &JobId) -> Result<Answer, ApiError> {
+    let root = job(exchange, id).await?;
     if root.pipeline != Pipeline::AiScan {
         return Err(ApiError::no_such_job(id));
     }
-    x.authorize(&root, false, None).await?;
+    exchange.authorize(&root, false, None).await?;
     let mut items: Vec<Item> = Vec::new();
     let mut report = Report::default();
     if root.stage == Stage::Complete {
-        let damaged = |stop: job::storage::Stop| x.internal(&stop.to_string());
+        let damaged = |stop: job::storage::Stop| exchange.internal(&stop.to_string());
         for (part, _) in parts(&root, &(0..root.stored())) {
-            let more: Vec<Item> = read_part(&x.spin, &part).await.map_err(damaged)?;
+            let more: Vec<Item> = read_part(&exchange.spin, &part).await.map_err(damaged)?;
             items.extend(more);
         }
         if let Some(part) = &root.report {
-            report = read_part(&x.spin, part).await.map_err(damaged)?;
+            report = read_part(&exchange.spin, part).await.map_err(damaged)?;
         }
     }
-    Ok(bare(&ScanStatus::of(&root, &items, &report, x.spin.now())))
+    Ok(bare(&ScanStatus::of(
+        &root,
+        &items,
+        &report,
+        exchange.spin.now(),
+    )))
 }
 
-async fn refresh(x: &Exchange) -> Result<Answer, ApiError> {
-    let body = x.json_body().await?;
-    let (id, token) = request::refresh(&body, &x.config.settings.limits)?;
-    let root = job(x, &id).await.map_err(|error| match error.code {
+async fn refresh(exchange: &Exchange) -> Result<Answer, ApiError> {
+    let body = exchange.json_body().await?;
+    let (id, token) = request::refresh(&body, &exchange.config.settings.limits)?;
+    let root = job(exchange, &id).await.map_err(|error| match error.code {
         // Whether a job exists is not told to whoever has no token of it.
         api::Code::NotFound => ApiError::unauthorized(),
         _ => error,
     })?;
-    let config = &x.config;
+    let config = &exchange.config;
     let next = config
         .keyring
-        .refresh(&x.spin, &root, &token, &config.settings)
+        .refresh(&exchange.spin, &root, &token, &config.settings)
         .await
-        .map_err(|error| x.store_failed(&error))?
+        .map_err(|error| exchange.store_failed(&error))?
         .ok_or_else(ApiError::unauthorized)?;
     let refreshed = Refreshed {
         job_id: id.as_str(),
         token: &next,
         expires_in: config.settings.token_life.as_secs(),
     };
-    Ok(twice(x, 200, &refreshed))
+    Ok(twice(exchange, 200, &refreshed))
 }

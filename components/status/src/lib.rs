@@ -13,7 +13,7 @@ use api::request;
 use api::status::{Canceled, Document};
 use http::header::{CACHE_CONTROL, ETAG, RETRY_AFTER};
 use job::cancel::{Cancellation, cancel};
-use job::look::{Look, look, tend};
+use job::look::{Inspection, look, revive_or_repair};
 use job::{JobId, Root};
 use platform::{Answer, Exchange};
 
@@ -75,54 +75,57 @@ fn route<'a>(method: &str, path: &'a str, job_ids: Option<&str>) -> Result<Route
     route.ok_or_else(|| ApiError::method_not_allowed(allow))
 }
 
-async fn handle(x: &mut Exchange) {
-    let (method, path) = (x.request.method.clone(), x.request.path.clone());
-    let query = query(x);
+async fn handle(exchange: &mut Exchange) {
+    let (method, path) = (
+        exchange.request.method.clone(),
+        exchange.request.path.clone(),
+    );
+    let query = query(exchange);
     let result = match route(&method, &path, query.get("jobIds")) {
-        Ok(Route::Status(id)) => status(x, id).await,
-        Ok(Route::Stream(ids)) => stream::serve(x, &ids).await,
-        Ok(Route::Results(id)) => results::serve(x, id).await,
-        Ok(Route::Cancel(id)) => cancel_job(x, id).await,
-        Ok(Route::Legacy(route)) => legacy::serve(x, route).await.map(Some),
-        Ok(Route::Health) => Ok(Some(x.success(200, &Health::of(VERSION)))),
-        Ok(Route::Asset(asset)) => Ok(Some(page::answer(x, asset))),
+        Ok(Route::Status(id)) => status(exchange, id).await,
+        Ok(Route::Stream(ids)) => stream::serve(exchange, &ids).await,
+        Ok(Route::Results(id)) => results::serve(exchange, id).await,
+        Ok(Route::Cancel(id)) => cancel_job(exchange, id).await,
+        Ok(Route::Legacy(route)) => legacy::serve(exchange, route).await.map(Some),
+        Ok(Route::Health) => Ok(Some(exchange.success(200, &Health::of(VERSION)))),
+        Ok(Route::Asset(asset)) => Ok(Some(page::answer(exchange, asset))),
         Err(error) => Err(error),
     };
     let answer = match result {
         Ok(Some(answer)) => answer,
         Ok(None) => return,
-        Err(error) => x.failure(&error),
+        Err(error) => exchange.failure(&error),
     };
-    x.send(answer).await;
+    exchange.send(answer).await;
 }
 
 /// Looks at a job and tends to it.
-async fn see(x: &Exchange, id: &JobId) -> Result<Look, ApiError> {
-    let (spin, config) = (&x.spin, &x.config);
+async fn see(exchange: &Exchange, id: &JobId) -> Result<Inspection, ApiError> {
+    let (spin, config) = (&exchange.spin, &exchange.config);
     let look = look(spin, &config.settings, id)
         .await
-        .map_err(|error| x.store_failed(&error))?;
-    tend(spin, &config.settings, &config.keyring, &look).await;
+        .map_err(|error| exchange.store_failed(&error))?;
+    revive_or_repair(spin, &config.settings, &config.keyring, &look).await;
     Ok(look)
 }
 
-async fn status(x: &mut Exchange, id: &str) -> Result<Option<Answer>, ApiError> {
+async fn status(exchange: &mut Exchange, id: &str) -> Result<Option<Answer>, ApiError> {
     let id = request::job_id(id)?;
-    let look = see(x, &id).await?;
+    let look = see(exchange, &id).await?;
     let Some(root) = look.root() else {
         return Err(ApiError::no_such_job(&id));
     };
-    x.authorize(root, false, None).await?;
+    exchange.authorize(root, false, None).await?;
     let document = Document::of(root);
-    Ok(Some(conditional(x, &document, || {
-        x.success(200, &document)
+    Ok(Some(conditional(exchange, &document, || {
+        exchange.success(200, &document)
     })))
 }
 
 /// The full answer, or that the client's copy is still good; and when to ask again.
-fn conditional(x: &Exchange, document: &Document, full: impl FnOnce() -> Answer) -> Answer {
+fn conditional(exchange: &Exchange, document: &Document, full: impl FnOnce() -> Answer) -> Answer {
     let etag = document.etag();
-    let known = x
+    let known = exchange
         .request
         .header("if-none-match")
         .is_some_and(|header| api::status::none_match(header, &etag));
@@ -143,23 +146,27 @@ fn conditional(x: &Exchange, document: &Document, full: impl FnOnce() -> Answer)
     }
 }
 
-async fn cancel_job(x: &mut Exchange, id: &str) -> Result<Option<Answer>, ApiError> {
+async fn cancel_job(exchange: &mut Exchange, id: &str) -> Result<Option<Answer>, ApiError> {
     let id = request::job_id(id)?;
-    let (status, root) = canceled(x, &id, None).await?;
-    Ok(Some(x.success(status, &Canceled::of(&root))))
+    let (status, root) = canceled(exchange, &id, None).await?;
+    Ok(Some(exchange.success(status, &Canceled::of(&root))))
 }
 
 /// Cancels a job for a client that may; `token` is one that its body names. Answers the job as it
 /// then is, and the status that goes with it.
-async fn canceled(x: &Exchange, id: &JobId, token: Option<&str>) -> Result<(u16, Root), ApiError> {
-    let look = look(&x.spin, &x.config.settings, id)
+async fn canceled(
+    exchange: &Exchange,
+    id: &JobId,
+    token: Option<&str>,
+) -> Result<(u16, Root), ApiError> {
+    let look = look(&exchange.spin, &exchange.config.settings, id)
         .await
-        .map_err(|error| x.store_failed(&error))?;
+        .map_err(|error| exchange.store_failed(&error))?;
     let root = look.root().ok_or_else(|| ApiError::no_such_job(id))?;
-    x.authorize(root, root.token, token).await?;
-    let cancellation = cancel(&x.spin, &x.config.settings, id)
+    exchange.authorize(root, root.token, token).await?;
+    let cancellation = cancel(&exchange.spin, &exchange.config.settings, id)
         .await
-        .map_err(|error| x.store_failed(&error))?;
+        .map_err(|error| exchange.store_failed(&error))?;
     match cancellation {
         Cancellation::Missing => Err(ApiError::no_such_job(id)),
         Cancellation::Ended(root) => Ok((200, root)),
@@ -168,6 +175,6 @@ async fn canceled(x: &Exchange, id: &JobId, token: Option<&str>) -> Result<(u16,
 }
 
 /// The parameters of the request.
-fn query(x: &Exchange) -> Query {
-    Query::parse(&x.request.query)
+fn query(exchange: &Exchange) -> Query {
+    Query::parse(&exchange.request.query)
 }

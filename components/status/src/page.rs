@@ -75,13 +75,13 @@ pub(crate) fn asset(path: &str) -> Option<&'static Asset> {
 }
 
 /// Sends a file, or says that the client's copy is still good. Samples are only in the sandbox.
-pub(crate) fn answer(x: &Exchange, asset: &Asset) -> Answer {
+pub(crate) fn answer(exchange: &Exchange, asset: &Asset) -> Answer {
     let is_sample = SAMPLES.iter().any(|sample| sample.path == asset.path);
-    if is_sample && !x.config.sandbox {
-        return x.failure(&ApiError::no_such_route());
+    if is_sample && !exchange.config.sandbox {
+        return exchange.failure(&ApiError::no_such_route());
     }
     let etag = api::status::etag_of(asset.bytes);
-    let known = x
+    let known = exchange
         .request
         .header("if-none-match")
         .is_some_and(|header| api::status::none_match(header, &etag));

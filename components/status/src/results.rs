@@ -6,7 +6,7 @@ use api::error::ApiError;
 use api::results::{Page, Writer};
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use job::effects::Log;
-use job::look::Look;
+use job::look::Inspection;
 use job::results::parts;
 use job::storage::{Stop, read_part};
 use job::{Item, Report, Root};
@@ -20,37 +20,47 @@ const TOO_EARLY: Duration = Duration::from_secs(2);
 /// What is gathered before it is written.
 const BUFFER: usize = 64 << 10;
 
-pub(crate) async fn serve(x: &mut Exchange, id: &str) -> Result<Option<Answer>, ApiError> {
+pub(crate) async fn serve(exchange: &mut Exchange, id: &str) -> Result<Option<Answer>, ApiError> {
     let id = api::request::job_id(id)?;
-    let root = match see(x, &id).await? {
-        Look::Missing => return Err(ApiError::no_such_job(&id)),
-        Look::Running(root) | Look::Idle(root) => {
-            x.authorize(&root, false, None).await?;
+    let root = match see(exchange, &id).await? {
+        Inspection::Missing => return Err(ApiError::no_such_job(&id)),
+        Inspection::Running(root) | Inspection::Idle(root) => {
+            exchange.authorize(&root, false, None).await?;
             return Err(ApiError::not_ready(&id, TOO_EARLY));
         }
-        Look::Ended(root) => root,
+        Inspection::Ended(root) => root,
     };
-    x.authorize(&root, false, None).await?;
-    let page = query(x).page()?;
+    exchange.authorize(&root, false, None).await?;
+    let page = query(exchange).page()?;
     let report: Report = match &root.report {
         None => Report::default(),
-        Some(part) => read_part(&x.spin, part)
+        Some(part) => read_part(&exchange.spin, part)
             .await
-            .map_err(|stop| x.internal(&stop.to_string()))?,
+            .map_err(|stop| exchange.internal(&stop.to_string()))?,
     };
     let headers =
         HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
-    let answered = x.answered();
-    let Some(mut out) = x.stream(200, headers) else {
+    let answered = exchange.answered();
+    let Some(mut out) = exchange.stream(200, headers) else {
         return Ok(None);
     };
-    let retention = x.config.settings.retention;
-    match write(&x.spin, &mut out, &root, page, &report, retention, answered).await {
+    let retention = exchange.config.settings.retention;
+    match write(
+        &exchange.spin,
+        &mut out,
+        &root,
+        page,
+        &report,
+        retention,
+        answered,
+    )
+    .await
+    {
         Ok(()) => out.finish().await,
         Err(problem) => {
             // The status is sent already: a body cut short says that this is not all.
             out.cut().await;
-            x.spin.log(
+            exchange.spin.log(
                 "results-broke-off",
                 json!({"level": "warn", "jobId": root.id, "message": problem}),
             );

@@ -6,7 +6,7 @@ use api::sse;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use job::JobId;
 use job::effects::Clock;
-use job::look::Look;
+use job::look::Inspection;
 use job::observer::Observer;
 use job::watch::Watcher;
 use platform::stream::{self, RETRY_POLLING, Telling, follow, headers, spelling};
@@ -17,9 +17,12 @@ use crate::{query, see};
 /// Tells an edge which events end a stream: a runtime that fails may end the body as if all were well.
 const EDGE_TERMINAL: HeaderName = HeaderName::from_static("x-edge-terminal");
 
-pub(crate) async fn serve(x: &mut Exchange, ids: &[JobId]) -> Result<Option<Answer>, ApiError> {
-    let (query, spelling) = (query(x), spelling(x));
-    let last = x
+pub(crate) async fn serve(
+    exchange: &mut Exchange,
+    ids: &[JobId],
+) -> Result<Option<Answer>, ApiError> {
+    let (query, spelling) = (query(exchange), spelling(exchange));
+    let last = exchange
         .request
         .header("last-event-id")
         .or_else(|| query.get("lastEventId"))
@@ -28,21 +31,26 @@ pub(crate) async fn serve(x: &mut Exchange, ids: &[JobId]) -> Result<Option<Answ
     let mut jobs = Vec::with_capacity(ids.len());
     let mut has_everything = true;
     for (n, id) in ids.iter().enumerate() {
-        let look = match see(x, id).await {
+        let look = match see(exchange, id).await {
             // An EventSource takes any error for final: this one is not.
-            Err(error) if error.code == api::Code::ServiceBusy => return come_back(x).await,
+            Err(error) if error.code == api::Code::ServiceBusy => return come_back(exchange).await,
             look => look?,
         };
         let Some(root) = look.root() else {
             return Err(ApiError::no_such_job(id));
         };
-        x.authorize(root, false, None).await?;
+        exchange.authorize(root, false, None).await?;
         let last = last.get(n).copied();
-        let mut observer = Observer::new(last, spelling.books, x.spin.now(), &x.config.settings);
-        if let Look::Ended(end) = &look {
+        let mut observer = Observer::new(
+            last,
+            spelling.books,
+            exchange.spin.now(),
+            &exchange.config.settings,
+        );
+        if let Inspection::Ended(end) = &look {
             observer.believe(end, false);
         }
-        has_everything &= matches!(&look, Look::Ended(end) if observer.has_everything(end));
+        has_everything &= matches!(&look, Inspection::Ended(end) if observer.has_everything(end));
         jobs.push((observer, look));
     }
     if has_everything {
@@ -52,13 +60,17 @@ pub(crate) async fn serve(x: &mut Exchange, ids: &[JobId]) -> Result<Option<Answ
             body: Vec::new(),
         }));
     }
-    let (budget, come_back) = stream::budget(x);
+    let (budget, come_back) = stream::budget(exchange);
     let mut headers = headers();
     headers.insert(EDGE_TERMINAL, HeaderValue::from_static(sse::ENDS));
-    let Some(writer) = x.stream(200, headers) else {
+    let Some(writer) = exchange.stream(200, headers) else {
         return Ok(None);
     };
-    let (spin, settings, keyring) = (&x.spin, &x.config.settings, &x.config.keyring);
+    let (spin, settings, keyring) = (
+        &exchange.spin,
+        &exchange.config.settings,
+        &exchange.config.keyring,
+    );
     let watchers = ids.iter().zip(jobs).map(|(id, (observer, look))| {
         Watcher::new(spin, settings, keyring, id.clone(), observer, look)
     });
@@ -69,13 +81,13 @@ pub(crate) async fn serve(x: &mut Exchange, ids: &[JobId]) -> Result<Option<Answ
         come_back,
         transport: "sse",
     };
-    follow(x, watchers.collect(), writer, telling).await;
+    follow(exchange, watchers.collect(), writer, telling).await;
     Ok(None)
 }
 
 /// Begins a stream only to say that the client should try again.
-async fn come_back(x: &mut Exchange) -> Result<Option<Answer>, ApiError> {
-    if let Some(mut writer) = x.stream(200, headers()) {
+async fn come_back(exchange: &mut Exchange) -> Result<Option<Answer>, ApiError> {
+    if let Some(mut writer) = exchange.stream(200, headers()) {
         // A client that has left needs to know nothing.
         let _ = writer.write(&sse::retry(RETRY_POLLING)).await;
         writer.cut().await;

@@ -7,7 +7,7 @@ use std::io;
 use std::time::Duration;
 
 use job::observer::{Position, Step};
-use job::watch::Saying;
+use job::watch::Notification;
 use job::{Failure, Pipeline, Root, Stage};
 use serde::Serialize;
 use serde_json::ser::{CompactFormatter, Formatter};
@@ -104,13 +104,13 @@ pub struct Spelling {
 impl Spelling {
     /// The bytes of what is to be said on a stream that has then told this much of each of its
     /// jobs, in order.
-    pub fn spell(&self, saying: &Saying, told: &[Position]) -> Vec<u8> {
-        let root = &saying.root;
+    pub fn spell(&self, notification: &Notification, told: &[Position]) -> Vec<u8> {
+        let root = &notification.root;
         let each: Vec<String> = told.iter().map(|at| at.id(self.books)).collect();
         let id = each.join(",");
         let photoscan = self.photoscan && root.pipeline == Pipeline::AiScan;
         let name = |plain, of_photoscan| if photoscan { of_photoscan } else { plain };
-        match saying.step {
+        match notification.step {
             Step::Initialized(_) => event(
                 &id,
                 name("initialized", "photoscan.progress"),
@@ -121,7 +121,7 @@ impl Spelling {
                 name("processing", "photoscan.progress"),
                 &Processing::of(root),
             ),
-            Step::Book(_, index) => match &saying.item {
+            Step::Book(_, index) => match &notification.item {
                 Some(item) => event(
                     &id,
                     "book",

@@ -7,7 +7,7 @@ mod complete;
 mod legacy;
 
 use job::observer::Step;
-use job::watch::Saying;
+use job::watch::Notification;
 use job::{Item, Pipeline, Report, Root, Stage, Time};
 use serde::Serialize;
 use serde_json::{Map, Number, Value};
@@ -82,13 +82,13 @@ impl Schema {
     /// and `report` are read only for an end that [`Self::wants_items`].
     pub fn spell(
         self,
-        saying: &Saying,
+        notification: &Notification,
         items: &[Item],
         report: &Report,
         now: Time,
     ) -> Option<Vec<u8>> {
-        let root = &saying.root;
-        match saying.step {
+        let root = &notification.root;
+        match notification.step {
             Step::Initialized(_) => Some(self.started(root, now)),
             Step::Processing(_) => Some(self.progress(root, now)),
             Step::Ended(_) => Some(self.ended(root, items, report, now)),

@@ -1,5 +1,5 @@
 //! The first stage of an import: read the file, plan its look-ups.
-use crate::cadence::Expect;
+use crate::cadence::Forecast;
 use crate::document::{Failure, FailureCode, Item, Report, Root, RowCounts, Stage};
 use crate::effects::Effects;
 use crate::enrich::first_wave;
@@ -7,7 +7,7 @@ use crate::keys;
 use crate::plan::wave_size;
 use crate::run::{Run, read_upload};
 use crate::storage::{Stop, to_json};
-use crate::work::{Done, Worker};
+use crate::work::{StageOutcome, Worker};
 use books::{CsvErrorKind, Row};
 use std::time::Duration;
 
@@ -16,18 +16,18 @@ use std::time::Duration;
 pub struct CsvAnalysis;
 
 impl<E: Effects> Worker<E> for CsvAnalysis {
-    fn does(&self, root: &Root) -> bool {
+    fn handles(&self, root: &Root) -> bool {
         root.pipeline == crate::Pipeline::CsvImport
             && matches!(root.stage, Stage::Queued | Stage::Analyzing)
     }
 
-    async fn work(&self, run: &mut Run<'_, E>) -> Result<Done, Stop> {
+    async fn work(&self, run: &mut Run<'_, E>) -> Result<StageOutcome, Stop> {
         if run.root.stage == Stage::Queued {
-            run.commit(Expect::Unknown, |root| root.stage = Stage::Analyzing)
+            run.commit(Forecast::Unknown, |root| root.stage = Stage::Analyzing)
                 .await?;
         }
         let Some(bytes) = read_upload(run, 0).await? else {
-            return Ok(Done::Finished(
+            return Ok(StageOutcome::Finished(
                 Stage::Error,
                 Some(Failure::internal("a part of the upload is missing")),
             ));
@@ -35,7 +35,7 @@ impl<E: Effects> Worker<E> for CsvAnalysis {
         run.renew_for(time_to_read(&bytes)).await?;
         let library = match books::read_csv(&bytes, run.settings.limits.max_csv_rows) {
             Ok(library) => library,
-            Err(error) => return Ok(Done::Finished(Stage::Error, Some(failure(&error)))),
+            Err(error) => return Ok(StageOutcome::Finished(Stage::Error, Some(failure(&error)))),
         };
         drop(bytes);
         let counts = RowCounts {
@@ -66,7 +66,7 @@ impl<E: Effects> Worker<E> for CsvAnalysis {
             Some(run.write_part(keys::report, 1, &to_json(&report)?).await?)
         };
         let wave = wave_size(items.len(), run.settings.wave_items);
-        let expect = first_wave(run.e).await;
+        let expect = first_wave(run.effects).await;
         run.commit(expect, |root| {
             root.stage = Stage::Enriching;
             root.total = u32::try_from(items.len()).unwrap_or(u32::MAX);
@@ -76,7 +76,7 @@ impl<E: Effects> Worker<E> for CsvAnalysis {
             root.report = report;
         })
         .await?;
-        Ok(Done::NextStage)
+        Ok(StageOutcome::NextStage)
     }
 }
 

@@ -7,7 +7,7 @@ use crate::effects::{Time, millis};
 
 /// When watchers may expect the commit after this one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Expect {
+pub enum Forecast {
     /// Nobody can tell.
     Unknown,
     /// So long after this one.
@@ -22,9 +22,9 @@ pub enum Expect {
     },
 }
 
-impl Expect {
+impl Forecast {
     /// As [`Root::due`] and [`Root::due_every`] say it at `now`.
-    pub(crate) fn told(self, now: Time) -> (Option<Time>, u32) {
+    pub(crate) fn to_fields(self, now: Time) -> (Option<Time>, u32) {
         match self {
             Self::Unknown => (None, 0),
             Self::In(time) => (Some(now.plus(time)), 0),
@@ -36,10 +36,10 @@ impl Expect {
     }
 }
 
-pub(crate) fn after_answers(each: Option<Duration>) -> Expect {
+pub(crate) fn from_latency(each: Option<Duration>) -> Forecast {
     match each {
-        Some(each) => Expect::Rounds { first: each, each },
-        None => Expect::Unknown,
+        Some(each) => Forecast::Rounds { first: each, each },
+        None => Forecast::Unknown,
     }
 }
 
@@ -49,7 +49,7 @@ const ROUNDS: u32 = 6;
 /// How long until the next look, as far as that follows from when the commit is due: the closer that
 /// is, the shorter, so that a commit that comes a little sooner or later is heard of late by no more
 /// than a quarter of that. `None` when nothing is known of it any more.
-pub(crate) fn until_due(root: &Root, now: Time) -> Option<Duration> {
+pub(crate) fn pause_until_due(root: &Root, now: Time) -> Option<Duration> {
     let due = root.due?;
     let each = Duration::from_millis(u64::from(root.due_every));
     let past = now.since(due);
@@ -85,7 +85,7 @@ mod tests {
     }
 
     fn pause(root: &Root, now: u64) -> Option<u64> {
-        until_due(root, Time(1000 + now)).map(millis)
+        pause_until_due(root, Time(1000 + now)).map(millis)
     }
 
     #[test]

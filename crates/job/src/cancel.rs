@@ -2,7 +2,7 @@
 use crate::document::{Root, Stage};
 use crate::effects::{Effects, StoreError};
 use crate::keys;
-use crate::look::{Look, look};
+use crate::look::{Inspection, look};
 use crate::settings::Settings;
 use crate::storage::Stop;
 use crate::work::{canceled, end_without_worker};
@@ -24,27 +24,35 @@ pub enum Cancellation {
 /// # Errors
 /// The store's.
 pub async fn cancel<E: Effects>(
-    e: &E,
+    effects: &E,
     settings: &Settings,
     id: &crate::JobId,
 ) -> Result<Cancellation, StoreError> {
-    let until = e.monotonic() + settings.cancel_wait;
-    match look(e, settings, id).await? {
-        Look::Missing => return Ok(Cancellation::Missing),
-        Look::Ended(root) => return Ok(Cancellation::Ended(root)),
-        Look::Running(_) | Look::Idle(_) => e.set(&keys::cancel(id), b"{}").await?,
+    let until = effects.monotonic() + settings.cancel_wait;
+    match look(effects, settings, id).await? {
+        Inspection::Missing => return Ok(Cancellation::Missing),
+        Inspection::Ended(root) => return Ok(Cancellation::Ended(root)),
+        Inspection::Running(_) | Inspection::Idle(_) => {
+            effects.set(&keys::cancel(id), b"{}").await?
+        }
     }
     loop {
-        let root = match look(e, settings, id).await? {
-            Look::Missing => return Ok(Cancellation::Missing),
-            Look::Ended(root) => {
+        let root = match look(effects, settings, id).await? {
+            Inspection::Missing => return Ok(Cancellation::Missing),
+            Inspection::Ended(root) => {
                 // The end may have come before the mark.
-                let _ = e.delete(&keys::cancel(id)).await;
+                let _ = effects.delete(&keys::cancel(id)).await;
                 return Ok(Cancellation::Ended(root));
             }
-            Look::Idle(root) => {
-                match end_without_worker(e, settings, root.clone(), Stage::Canceled, canceled())
-                    .await
+            Inspection::Idle(root) => {
+                match end_without_worker(
+                    effects,
+                    settings,
+                    root.clone(),
+                    Stage::Canceled,
+                    canceled(),
+                )
+                .await
                 {
                     Ok(Some(root)) => return Ok(Cancellation::Ended(root)),
                     Ok(None) | Err(Stop::Lost | Stop::Ended) => root,
@@ -52,11 +60,11 @@ pub async fn cancel<E: Effects>(
                     Err(_) => root,
                 }
             }
-            Look::Running(root) => root,
+            Inspection::Running(root) => root,
         };
-        if e.monotonic() >= until {
+        if effects.monotonic() >= until {
             return Ok(Cancellation::Canceling(root));
         }
-        e.sleep(settings.retry / 4).await;
+        effects.sleep(settings.retry / 4).await;
     }
 }

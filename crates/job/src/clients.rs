@@ -12,17 +12,17 @@ use crate::storage::read_root;
 use std::time::Duration;
 
 /// How long a job counts at most.
-const MEMORY: Duration = Duration::from_secs(3600);
+const COUNTED_FOR: Duration = Duration::from_secs(3600);
 
 /// How long a job that cannot be found counts: it is noted before it is made, or refused.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+pub const UNSEEN_JOB_GRACE: Duration = Duration::from_secs(10);
 
 /// How many jobs one of the documents names, so that none grows beyond what the store takes.
-const MAX_NOTES: usize = 4_000;
+const MAX_ENTRIES: usize = 4_000;
 
 /// How many of a client's jobs are looked at, at most, before one more is accepted or refused: a
 /// refusal must not cost more than a job.
-const LOOKS: usize = 16;
+const MAX_JOBS_CHECKED: usize = 16;
 
 /// A client by the name that [`crate::Keyring::client`] gives it: hexadecimal digits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,17 +48,18 @@ fn noted(line: &str) -> Time {
 /// # Errors
 /// The store's: nothing is noted then.
 pub async fn admit<E: Effects>(
-    e: &E,
+    effects: &E,
     limits: &Limits,
     client: &Client,
     job: &JobId,
 ) -> Result<bool, StoreError> {
-    let (key, now) = (client.key(), e.now());
+    let (key, now) = (client.key(), effects.now());
     // What cannot be read counts as nothing: nobody is refused for it.
-    let document = String::from_utf8(e.get(&key).await?.unwrap_or_default()).unwrap_or_default();
+    let document =
+        String::from_utf8(effects.get(&key).await?.unwrap_or_default()).unwrap_or_default();
     let counts = |line: &&str| {
         let at = noted(line);
-        at <= now && now.since(at) < MEMORY
+        at <= now && now.since(at) < COUNTED_FOR
     };
     let mut notes: Vec<&str> = document.split('\n').filter(counts).collect();
     let client = [client.0.as_str(), " "].concat();
@@ -71,10 +72,10 @@ pub async fn admit<E: Effects>(
         .filter(|note| note.starts_with(&client))
         .count();
     let is_full = of_client >= limits.max_jobs_per_client;
-    let mut has_room = !is_full;
+    let mut is_below_limit = !is_full;
     // Those that are over do not count. It is worth looking when the client has as many as it may,
     // and now and then before.
-    if is_full || of_client % LOOKS == LOOKS - 1 {
+    if is_full || of_client % MAX_JOBS_CHECKED == MAX_JOBS_CHECKED - 1 {
         // Anywhere among them: the oldest may be the ones that last.
         let mut at = now.0 as usize;
         let mut looks = 0;
@@ -87,34 +88,34 @@ pub async fn admit<E: Effects>(
                 at += 1;
                 continue;
             };
-            let mut is_over = now.since(noted(notes[at])) > PATIENCE;
+            let mut is_over = now.since(noted(notes[at])) > UNSEEN_JOB_GRACE;
             if let Ok(id) = JobId::parse(id)
-                && let Some(root) = read_root(e, &id).await?
+                && let Some(root) = read_root(effects, &id).await?
             {
                 is_over = root.stage.is_terminal() || root.expired(now);
             }
             if is_over {
                 notes.remove(at);
-                has_room = true;
+                is_below_limit = true;
             } else {
                 at += 1;
             }
             looks += 1;
-            if looks == LOOKS || notes.is_empty() {
+            if looks == MAX_JOBS_CHECKED || notes.is_empty() {
                 break;
             }
         }
     }
-    if has_room {
+    if is_below_limit {
         let note = own + &now.0.to_string();
         notes.push(&note);
-        let excess = notes.len().saturating_sub(MAX_NOTES);
+        let excess = notes.len().saturating_sub(MAX_ENTRIES);
         let mut document = String::new();
         for note in &notes[excess..] {
             document += note;
             document += "\n";
         }
-        e.set(&key, document.as_bytes()).await?;
+        effects.set(&key, document.as_bytes()).await?;
     }
-    Ok(has_room)
+    Ok(is_below_limit)
 }

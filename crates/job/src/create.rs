@@ -14,20 +14,20 @@ use crate::id::{Epoch, JobId};
 use crate::keys;
 use crate::lease::Lease;
 use crate::plan::wave_size;
-use crate::retry::quickly;
+use crate::retry::read_fresh;
 use crate::run::Run;
 use crate::settings::Settings;
-use crate::storage::{Stop, encode_root, existing, forget_parts, read_root};
-use crate::sweep::{self, UNACCEPTED_LIFE};
+use crate::storage::{Stop, delete_parts_missing_from, encode_root, existing, read_root};
+use crate::sweep::{self, UNACCEPTED_RETENTION};
 
 pub use receiver::Receiver;
 
 /// How long a job whose upload is being received may be silent.
-const RECEIVING_PATIENCE: Duration = Duration::from_secs(120);
+const UPLOAD_FRESHNESS: Duration = Duration::from_secs(120);
 
 /// What is to be made.
 #[derive(Clone, Debug)]
-pub struct New {
+pub struct NewJob {
     /// Its name.
     pub id: JobId,
     /// Whether somebody else may be making a job of this name at the same moment: a client chose
@@ -51,7 +51,7 @@ pub enum CreateError {
     Exists(Box<Root>),
     /// The store has no room for another job now.
     #[error("the store is full")]
-    Busy,
+    StoreFull,
     /// The store failed.
     #[error("{0}")]
     Store(StoreError),
@@ -75,8 +75,8 @@ impl From<Stop> for CreateError {
     }
 }
 
-fn blank<E: Effects>(e: &E, new: &New) -> Root {
-    let now = e.now();
+fn blank<E: Effects>(effects: &E, new: &NewJob) -> Root {
+    let now = effects.now();
     Root {
         v: VERSION,
         id: new.id.clone(),
@@ -86,10 +86,10 @@ fn blank<E: Effects>(e: &E, new: &New) -> Root {
         created: now,
         updated: now,
         // Until it is accepted it is nobody's: what a broken upload leaves is swept soon.
-        expires: now.plus(UNACCEPTED_LIFE),
+        expires: now.plus(UNACCEPTED_RETENTION),
         stage: Stage::Receiving,
         seq: 0,
-        epoch: Epoch::after(0, e),
+        epoch: Epoch::after(0, effects),
         total: 0,
         succeeded: 0,
         failed: 0,
@@ -106,37 +106,41 @@ fn blank<E: Effects>(e: &E, new: &New) -> Root {
         requests: std::collections::BTreeMap::new(),
         due: None,
         due_every: 0,
-        fresh_until: now.plus(RECEIVING_PATIENCE),
-        verdict: None,
+        fresh_until: now.plus(UPLOAD_FRESHNESS),
+        pending_failure: None,
         failure: None,
         leftovers: Vec::new(),
     }
 }
 
 /// Answers whether an expired job has the name.
-async fn admit<E: Effects>(e: &E, settings: &Settings, new: &New) -> Result<bool, CreateError> {
-    let mut is_used = false;
+async fn reserve_name<E: Effects>(
+    effects: &E,
+    settings: &Settings,
+    new: &NewJob,
+) -> Result<bool, CreateError> {
+    let mut name_was_used = false;
     if new.contended {
-        is_free(e, settings, &new.id, None).await?;
-        is_used = sweep::free(e, settings, &new.id).await?;
+        check_name(effects, settings, &new.id, None).await?;
+        name_was_used = sweep::release_name(effects, settings, &new.id).await?;
     }
-    if sweep::has_room(e, settings).await? {
-        Ok(is_used)
+    if sweep::store_has_capacity(effects, settings).await? {
+        Ok(name_was_used)
     } else {
-        Err(CreateError::Busy)
+        Err(CreateError::StoreFull)
     }
 }
 
 /// Whether nobody but the creator of `own` has made a job of this name. Of a contended name this is
 /// asked before every write that others can see: who has settled has nothing to fear, then, from
 /// who began at the same moment and went on later.
-async fn is_free<E: Effects>(
-    e: &E,
+async fn check_name<E: Effects>(
+    effects: &E,
     settings: &Settings,
     id: &JobId,
     own: Option<&Epoch>,
 ) -> Result<(), CreateError> {
-    match quickly(e, settings, async || existing(e, id).await).await? {
+    match read_fresh(effects, settings, async || existing(effects, id).await).await? {
         Some(root) if root.stage != Stage::Receiving && Some(&root.epoch) != own => {
             Err(CreateError::Exists(Box::new(root)))
         }
@@ -145,37 +149,37 @@ async fn is_free<E: Effects>(
 }
 
 /// The root first, then the lease. A name `is_used` that an expired job has, too.
-async fn begin<E: Effects>(
-    e: &E,
+async fn write_first_root<E: Effects>(
+    effects: &E,
     settings: &Settings,
-    new: &New,
-    is_used: bool,
+    new: &NewJob,
+    name_was_used: bool,
 ) -> Result<(Root, Lease), CreateError> {
-    let root = blank(e, new);
+    let root = blank(effects, new);
     let own = Some(&root.epoch);
     if new.contended {
-        is_free(e, settings, &new.id, own).await?;
+        check_name(effects, settings, &new.id, own).await?;
     }
     let bytes = encode_root(&root)?;
-    e.set(&keys::root(&root.id), &bytes).await?;
+    effects.set(&keys::root(&root.id), &bytes).await?;
     let begun = async {
-        if is_used {
+        if name_was_used {
             // Who sees this root deletes nothing more. What others were deleting has taken effect
             // by then, and that may have been this root.
-            e.sleep(settings.write_delay * 2).await;
-            if read_root(e, &root.id).await?.is_none() {
-                e.set(&keys::root(&root.id), &bytes).await?;
+            effects.sleep(settings.write_delay * 2).await;
+            if read_root(effects, &root.id).await?.is_none() {
+                effects.set(&keys::root(&root.id), &bytes).await?;
             }
         }
         if new.contended {
-            is_free(e, settings, &new.id, own).await?;
+            check_name(effects, settings, &new.id, own).await?;
         }
-        Ok(Lease::first(e, &root.id, root.epoch.clone(), settings).await?)
+        Ok(Lease::create(effects, &root.id, root.epoch.clone(), settings).await?)
     };
     match begun.await {
         Ok(lease) => Ok((root, lease)),
         Err(error) => {
-            forget(e, settings, &root, new.contended).await;
+            discard(effects, settings, &root, new.contended).await;
             Err(error)
         }
     }
@@ -186,18 +190,18 @@ async fn begin<E: Effects>(
 /// # Errors
 /// [`CreateError`]; nothing of the job is left then.
 pub async fn create_with_items<E: Effects>(
-    e: &E,
+    effects: &E,
     settings: &Settings,
-    new: &New,
+    new: &NewJob,
     items: &[Item],
 ) -> Result<Created, CreateError> {
-    let is_used = admit(e, settings, new).await?;
-    let (mut root, lease) = begin(e, settings, new, is_used).await?;
-    let mut run = Run::new(e, settings, root.clone(), lease);
+    let name_was_used = reserve_name(effects, settings, new).await?;
+    let (mut root, lease) = write_first_root(effects, settings, new, name_was_used).await?;
+    let mut run = Run::new(effects, settings, root.clone(), lease);
     let plan = match run.write_items(keys::plan, items).await {
         Ok(plan) => plan,
         Err(stop) => {
-            forget(e, settings, &root, new.contended).await;
+            discard(effects, settings, &root, new.contended).await;
             return Err(stop.into());
         }
     };
@@ -205,11 +209,11 @@ pub async fn create_with_items<E: Effects>(
     root.plan = plan;
     root.total = u32::try_from(items.len()).unwrap_or(u32::MAX);
     root.wave = wave_size(items.len(), settings.wave_items);
-    accept(e, settings, root, lease, new.contended).await
+    accept(effects, settings, root, lease, new.contended).await
 }
 
 async fn accept<E: Effects>(
-    e: &E,
+    effects: &E,
     settings: &Settings,
     mut root: Root,
     lease: Lease,
@@ -217,14 +221,16 @@ async fn accept<E: Effects>(
 ) -> Result<Created, CreateError> {
     let accepted = async {
         if contended {
-            is_free(e, settings, &root.id, Some(&root.epoch)).await?;
+            check_name(effects, settings, &root.id, Some(&root.epoch)).await?;
         }
-        let now = e.now();
+        let now = effects.now();
         root.stage = Stage::Queued;
         root.seq = 1;
         root.touch(now, settings);
         root.fresh_until = now.plus(settings.lease);
-        e.set(&keys::root(&root.id), &encode_root(&root)?).await?;
+        effects
+            .set(&keys::root(&root.id), &encode_root(&root)?)
+            .await?;
         Ok(())
     };
     match accepted.await {
@@ -234,7 +240,7 @@ async fn accept<E: Effects>(
             contended,
         }),
         Err(error) => {
-            forget(e, settings, &root, contended).await;
+            discard(effects, settings, &root, contended).await;
             Err(error)
         }
     }
@@ -242,18 +248,18 @@ async fn accept<E: Effects>(
 
 /// Deletes what there is of a job that will not be. What cannot be deleted now is swept when the
 /// root expires.
-async fn forget<E: Effects>(e: &E, settings: &Settings, root: &Root, contended: bool) {
+async fn discard<E: Effects>(effects: &E, settings: &Settings, root: &Root, contended: bool) {
     if contended {
         // The root may be somebody else's by now, so it stays; or the job is accepted after all.
-        e.sleep(settings.write_delay).await;
-        if let Ok(standing) = read_root(e, &root.id).await {
-            forget_parts(e, root, standing.as_ref()).await;
+        effects.sleep(settings.write_delay).await;
+        if let Ok(standing) = read_root(effects, &root.id).await {
+            delete_parts_missing_from(effects, root, standing.as_ref()).await;
         }
         return;
     }
     // First what names the rest: if it cannot be deleted, the job is accepted after all.
-    if e.delete(&keys::root(&root.id)).await.is_ok() {
-        forget_parts(e, root, None).await;
-        let _ = e.delete(&keys::lease(&root.id)).await;
+    if effects.delete(&keys::root(&root.id)).await.is_ok() {
+        delete_parts_missing_from(effects, root, None).await;
+        let _ = effects.delete(&keys::lease(&root.id)).await;
     }
 }

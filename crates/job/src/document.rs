@@ -321,8 +321,8 @@ pub struct Root {
     /// Until then nobody needs to ask whether the writer still lives.
     pub fresh_until: Time,
     /// What it is about to fail with: its uploads may be gone, so nobody could find out again.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub verdict: Option<Failure>,
+    #[serde(rename = "verdict", default, skip_serializing_if = "Option::is_none")]
+    pub pending_failure: Option<Failure>,
     /// Why it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,

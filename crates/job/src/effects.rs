@@ -187,11 +187,11 @@ pub async fn within<C: Clock, T>(
 
 /// The answer to a request; [`HttpError::TimedOut`] when there is none within `limit`.
 pub(crate) async fn send_within<E: Clock + Http>(
-    e: &E,
+    effects: &E,
     limit: Duration,
     request: Request,
 ) -> Result<Response, HttpError> {
-    within(e, limit, e.send(request))
+    within(effects, limit, effects.send(request))
         .await
         .unwrap_or(Err(HttpError::TimedOut))
 }

@@ -8,18 +8,18 @@ use std::time::Duration;
 
 use books::{Endpoints, Found, Wanted};
 
-use crate::cadence::Expect;
+use crate::cadence::Forecast;
 use crate::document::{Root, Stage};
 use crate::effects::Effects;
 use crate::keys;
 use crate::plan::Plan;
-use crate::provider::Manners;
+use crate::provider::RateLimit;
 use crate::run::Run;
 use crate::storage::Stop;
-use crate::work::{Done, Worker};
+use crate::work::{StageOutcome, Worker};
 
-use pipeline::Flight;
-pub use providers::Desks;
+use pipeline::WavePipeline;
+pub use providers::ProviderSessions;
 pub(crate) use providers::first_wave;
 
 /// What a run keeps back of its budget for committing what a wave has found.
@@ -41,31 +41,31 @@ pub struct Enrichment {
     /// Requests in flight at the same time.
     pub concurrency: usize,
     /// How much Open Library may be asked.
-    pub open_library: Manners,
+    pub open_library: RateLimit,
     /// How much Google Books may be asked.
-    pub google_books: Manners,
+    pub google_books: RateLimit,
 }
 
 impl<E: Effects> Worker<E> for Enrichment {
-    fn does(&self, root: &Root) -> bool {
+    fn handles(&self, root: &Root) -> bool {
         root.stage == Stage::Enriching
             || (root.stage == Stage::Queued && root.pipeline.first_stage() == Stage::Enriching)
     }
 
-    async fn work(&self, run: &mut Run<'_, E>) -> Result<Done, Stop> {
-        let e = run.e;
-        let desks = run
-            .insist(async || self.desks(e, &run.root.requests).await)
+    async fn work(&self, run: &mut Run<'_, E>) -> Result<StageOutcome, Stop> {
+        let effects = run.effects;
+        let sessions = run
+            .retry_while_leased(async || self.sessions(effects, &run.root.requests).await)
             .await?;
         if run.root.stage == Stage::Queued {
-            run.commit(desks.first_wave(), |root| root.stage = Stage::Enriching)
+            run.commit(sessions.first_wave(), |root| root.stage = Stage::Enriching)
                 .await?;
         }
         // Read for good by the stage before. The root goes on naming them until the next commit,
         // so that whoever does this again after a crash deletes them again.
         run.delete_uploads().await?;
-        let result = self.waves(run, &desks).await;
-        desks.save(e).await;
+        let result = self.waves(run, &sessions).await;
+        sessions.save(effects).await;
         result
     }
 }
@@ -75,22 +75,27 @@ impl Enrichment {
     /// the (monotonic) time `until`, is an answer too.
     pub async fn look_up<E: Effects>(
         &self,
-        e: &E,
-        desks: &Desks,
+        effects: &E,
+        sessions: &ProviderSessions,
         wanted: Vec<Wanted>,
         until: Option<Duration>,
     ) -> Vec<Found> {
-        let mut flight = Flight::new(self, e, desks, until);
-        flight.add(wanted);
-        flight.first().await
+        let mut pipeline = WavePipeline::new(self, effects, sessions, until);
+        pipeline.add(wanted);
+        pipeline.finish_front().await
     }
 
-    async fn waves<E: Effects>(&self, run: &mut Run<'_, E>, desks: &Desks) -> Result<Done, Stop> {
+    async fn waves<E: Effects>(
+        &self,
+        run: &mut Run<'_, E>,
+        sessions: &ProviderSessions,
+    ) -> Result<StageOutcome, Stop> {
         let mut plan = Plan::default();
         let mut took = Duration::ZERO;
         let allowance = self.timeout * 2 + Duration::from_secs(1);
         // A platform that ends requests gets what could be asked in time.
-        let mut flight = Flight::new(self, run.e, desks, run.deadline(COMMIT_TIME));
+        let mut pipeline =
+            WavePipeline::new(self, run.effects, sessions, run.deadline(COMMIT_TIME));
         let mut begun = VecDeque::new();
         let mut next = run.root.stored();
         while run.root.stored() < run.root.total {
@@ -104,36 +109,38 @@ impl Enrichment {
                     break;
                 }
                 let items = plan.wave(run, next).await?;
-                flight.add(items.iter().map(|item| item.wanted.clone()).collect());
+                pipeline.add(items.iter().map(|item| item.wanted.clone()).collect());
                 next = next.saturating_add(u32::try_from(items.len()).unwrap_or(u32::MAX));
-                begun.push_back((run.e.monotonic(), items));
+                begun.push_back((run.effects.monotonic(), items));
             }
             let Some((start, mut items)) = begun.pop_front() else {
-                return Ok(Done::HandOver);
+                return Ok(StageOutcome::HandOver);
             };
-            let found = run.guarded(async { Ok(flight.first().await) }).await?;
+            let found = run
+                .guarded(async { Ok(pipeline.finish_front().await) })
+                .await?;
             for (item, found) in items.iter_mut().zip(found) {
                 item.found = Some(found);
             }
-            took = run.e.monotonic().saturating_sub(start);
+            took = run.effects.monotonic().saturating_sub(start);
             let succeeded = items.iter().filter(|item| item.succeeded()).count();
-            let requests = desks.asked();
+            let requests = sessions.asked();
             let finished = u32::try_from(items.len()).unwrap_or(u32::MAX);
-            let wait = run.until_commit();
+            let wait = run.pause_before_commit();
             if wait > Duration::ZERO {
                 run.guarded(async {
-                    flight.beside(run.e.sleep(wait)).await;
+                    pipeline.drive_while(run.effects.sleep(wait)).await;
                     Ok(())
                 })
                 .await?;
             }
-            let segments = flight
-                .beside(run.write_items(keys::segment, &items))
+            let segments = pipeline
+                .drive_while(run.write_items(keys::segment, &items))
                 .await?;
-            let expect = match flight.expected() {
+            let expect = match pipeline.forecast() {
                 // The end follows at once.
-                _ if begun.is_empty() && next >= run.root.total => Expect::In(Duration::ZERO),
-                Expect::In(time) => Expect::In(time.max(run.settings.commit_interval)),
+                _ if begun.is_empty() && next >= run.root.total => Forecast::In(Duration::ZERO),
+                Forecast::In(time) => Forecast::In(time.max(run.settings.commit_interval)),
                 expect => expect,
             };
             run.commit(expect, |root| {
@@ -150,9 +157,9 @@ impl Enrichment {
                 root.uploads.clear();
             })
             .await?;
-            desks.save(run.e).await;
+            sessions.save(run.effects).await;
         }
-        Ok(Done::Finished(Stage::Complete, None))
+        Ok(StageOutcome::Finished(Stage::Complete, None))
     }
 }
 

@@ -19,7 +19,7 @@ pub struct Feed {
 
 impl Feed {
     /// The run has written this root. A listener that waits has its turn before the run goes on.
-    pub(crate) async fn tell(&self, root: &Root) {
+    pub(crate) async fn publish(&self, root: &Root) {
         self.latest.replace(Some(root.clone()));
         let mut passed = !self.wake();
         poll_fn(|context| {
@@ -99,7 +99,7 @@ mod tests {
         let done = Cell::new(0);
         let run = async {
             for seq in 1..=3 {
-                feed.tell(&at(seq)).await;
+                feed.publish(&at(seq)).await;
                 done.set(seq);
             }
             feed.close();
@@ -119,8 +119,8 @@ mod tests {
     fn nobody_listens_and_the_run_goes_on() {
         let feed = Feed::default();
         block_on(async {
-            feed.tell(&at(1)).await;
-            feed.tell(&at(2)).await;
+            feed.publish(&at(1)).await;
+            feed.publish(&at(2)).await;
         });
         feed.close();
         assert_eq!(block_on(feed.next()).map(|root| root.seq), Some(2));
@@ -131,7 +131,7 @@ mod tests {
     fn a_listener_that_gives_up_loses_nothing() {
         let feed = Feed::default();
         assert!(poll(feed.next()).is_pending());
-        block_on(feed.tell(&at(7)));
+        block_on(feed.publish(&at(7)));
         assert_eq!(block_on(feed.next()).map(|root| root.seq), Some(7));
     }
 }

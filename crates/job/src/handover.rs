@@ -7,9 +7,9 @@ use crate::effects::{Effects, StoreError};
 use crate::id::Epoch;
 use crate::keys;
 use crate::lease::{self, Lease, LeaseDoc, Liveness};
-use crate::retry::{patiently, quickly};
+use crate::retry::{read_fresh, retry_briefly};
 use crate::settings::Settings;
-use crate::storage::{encode_root, forget_parts, read_root};
+use crate::storage::{delete_parts_missing_from, encode_root, read_root};
 
 /// What a run tells the next one. It is assumed to arrive at most once: nothing on the way repeats a
 /// `POST`. (Revivals may come as often as they like: they claim the lease.)
@@ -52,18 +52,18 @@ impl Created {
     /// The store's.
     pub async fn settle<E: Effects>(
         self,
-        e: &E,
+        effects: &E,
         settings: &Settings,
     ) -> Result<Option<(Root, Lease)>, StoreError> {
         if !self.contended {
             return Ok(Some((self.root, self.lease)));
         }
-        let lease = match settle(e, settings, &self.root).await? {
-            Settled::Ours => self.lease,
-            Settled::Under(lease) => lease,
-            Settled::Theirs => return Ok(None),
+        let lease = match settle(effects, settings, &self.root).await? {
+            Settlement::Ours => self.lease,
+            Settlement::Under(lease) => lease,
+            Settlement::Theirs => return Ok(None),
         };
-        Ok(match lease.renew(e, settings).await? {
+        Ok(match lease.renew(effects, settings).await? {
             true => Some((self.root, lease)),
             false => None,
         })
@@ -71,7 +71,7 @@ impl Created {
 }
 
 /// Whose job of a contended name stands.
-pub(crate) enum Settled {
+pub(crate) enum Settlement {
     /// The one that was made.
     Ours,
     /// The same, written again under this lease: its own was gone.
@@ -87,27 +87,27 @@ pub(crate) enum Settled {
 /// # Errors
 /// The store's, when it goes on failing for longer than leases last.
 pub(crate) async fn settle<E: Effects>(
-    e: &E,
+    effects: &E,
     settings: &Settings,
     made: &Root,
-) -> Result<Settled, StoreError> {
-    let until = e.monotonic() + settings.lease * 4;
+) -> Result<Settlement, StoreError> {
+    let until = effects.monotonic() + settings.lease * 4;
     let mut claimed: Option<Lease> = None;
     loop {
-        e.sleep(settings.write_delay * 2).await;
-        let read = async || read_root(e, &made.id).await;
-        match patiently(e, settings, read).await? {
+        effects.sleep(settings.write_delay * 2).await;
+        let read = async || read_root(effects, &made.id).await;
+        match retry_briefly(effects, settings, read).await? {
             Some(root) if root.epoch == made.epoch => {
-                return Ok(claimed.map_or(Settled::Ours, Settled::Under));
+                return Ok(claimed.map_or(Settlement::Ours, Settlement::Under));
             }
             Some(root) if root.stage != Stage::Receiving => {
-                forget_parts(e, made, Some(&root)).await;
-                return Ok(Settled::Theirs);
+                delete_parts_missing_from(effects, made, Some(&root)).await;
+                return Ok(Settlement::Theirs);
             }
             Some(_) | None => {}
         }
-        if let Err(error) = write_again(e, settings, made, &mut claimed).await
-            && e.monotonic() >= until
+        if let Err(error) = write_again(effects, settings, made, &mut claimed).await
+            && effects.monotonic() >= until
         {
             return Err(error);
         }
@@ -117,23 +117,28 @@ pub(crate) async fn settle<E: Effects>(
 /// Writes the root of a job again that is `made`, if nobody else may be writing it; or claims its
 /// lease for the next time, unless somebody has it.
 async fn write_again<E: Effects>(
-    e: &E,
+    effects: &E,
     settings: &Settings,
     made: &Root,
     claimed: &mut Option<Lease>,
 ) -> Result<(), StoreError> {
     let epoch = claimed.as_ref().map_or(&made.epoch, Lease::epoch);
-    let doc = quickly(e, settings, async || lease::read(e, &made.id).await).await?;
-    let now = e.now();
+    let doc = read_fresh(effects, settings, async || {
+        lease::read(effects, &made.id).await
+    })
+    .await?;
+    let now = effects.now();
     let may_write = |doc: &LeaseDoc| match doc.epoch == *epoch {
         true => now.plus(settings.write_delay * 2) < doc.expires,
         // Another creator's: that one, too, sees what stands before it goes on.
         false => doc.epoch.term == made.epoch.term && doc.liveness(now, settings) == Liveness::Live,
     };
     if doc.as_ref().is_some_and(may_write) {
-        return e.set(&keys::root(&made.id), &encode_root(made)?).await;
+        return effects
+            .set(&keys::root(&made.id), &encode_root(made)?)
+            .await;
     }
-    if let Some(lease) = Lease::claim(e, &made.id, settings, made.epoch.term).await? {
+    if let Some(lease) = Lease::claim(effects, &made.id, settings, made.epoch.term).await? {
         *claimed = Some(lease);
     }
     Ok(())

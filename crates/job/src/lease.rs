@@ -7,14 +7,14 @@
 use crate::effects::{Effects, StoreError, Time};
 use crate::id::{Epoch, JobId};
 use crate::keys;
-use crate::retry::quickly;
+use crate::retry::read_fresh;
 use crate::settings::Settings;
 use serde::{Deserialize, Serialize};
 use std::cell::Cell;
 use std::time::Duration;
 
 /// How much longer than usual a lease may be made to last.
-pub const MAX_EXTRA: Duration = Duration::from_secs(6);
+pub const MAX_EXTENSION: Duration = Duration::from_secs(6);
 
 /// What lies under [`keys::lease`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,7 +31,7 @@ pub enum Liveness {
     /// Its holder may be writing.
     Live,
     /// Nobody writes any more.
-    Over,
+    Expired,
     /// It lasts longer than a lease can: some clock has jumped. Only watching it tells.
     Implausible,
 }
@@ -41,8 +41,8 @@ impl LeaseDoc {
     #[must_use]
     pub fn liveness(&self, now: Time, settings: &Settings) -> Liveness {
         if now > self.expires.plus(settings.write_delay) {
-            Liveness::Over
-        } else if self.expires > now.plus(settings.lease + MAX_EXTRA + settings.write_delay) {
+            Liveness::Expired
+        } else if self.expires > now.plus(settings.lease + MAX_EXTENSION + settings.write_delay) {
             Liveness::Implausible
         } else {
             Liveness::Live
@@ -51,8 +51,11 @@ impl LeaseDoc {
 }
 
 /// The lease of `id` as it is in the store; damage counts as none.
-pub(crate) async fn read<E: Effects>(e: &E, id: &JobId) -> Result<Option<LeaseDoc>, StoreError> {
-    let bytes = e.get(&keys::lease(id)).await?;
+pub(crate) async fn read<E: Effects>(
+    effects: &E,
+    id: &JobId,
+) -> Result<Option<LeaseDoc>, StoreError> {
+    let bytes = effects.get(&keys::lease(id)).await?;
     Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
 }
 
@@ -76,14 +79,14 @@ impl Lease {
     ///
     /// # Errors
     /// The store's.
-    pub async fn first<E: Effects>(
-        e: &E,
+    pub async fn create<E: Effects>(
+        effects: &E,
         id: &JobId,
         epoch: Epoch,
         settings: &Settings,
     ) -> Result<Self, StoreError> {
-        let lease = Self::new(e, id, epoch, settings);
-        lease.write(e, settings.lease).await?;
+        let lease = Self::new(effects, id, epoch, settings);
+        lease.write(effects, settings.lease).await?;
         Ok(lease)
     }
 
@@ -93,20 +96,22 @@ impl Lease {
     /// # Errors
     /// The store's.
     pub async fn claim<E: Effects>(
-        e: &E,
+        effects: &E,
         id: &JobId,
         settings: &Settings,
         least_term: u64,
     ) -> Result<Option<Self>, StoreError> {
-        let old = quickly(e, settings, async || read(e, id).await).await?;
+        let old = read_fresh(effects, settings, async || read(effects, id).await).await?;
         if let Some(old) = &old {
-            match old.liveness(e.now(), settings) {
+            match old.liveness(effects.now(), settings) {
                 Liveness::Live => return Ok(None),
-                Liveness::Over => {}
+                Liveness::Expired => {}
                 Liveness::Implausible => {
-                    e.sleep(settings.lease + MAX_EXTRA + settings.write_delay)
+                    effects
+                        .sleep(settings.lease + MAX_EXTENSION + settings.write_delay)
                         .await;
-                    let now = quickly(e, settings, async || read(e, id).await).await?;
+                    let now =
+                        read_fresh(effects, settings, async || read(effects, id).await).await?;
                     if now.as_ref() != Some(old) {
                         return Ok(None);
                     }
@@ -114,13 +119,13 @@ impl Lease {
             }
         }
         let term = old.map_or(least_term, |old| old.epoch.term.max(least_term));
-        let lease = Self::new(e, id, Epoch::after(term, e), settings);
+        let lease = Self::new(effects, id, Epoch::after(term, effects), settings);
         // If this fails it may have taken effect all the same: what is read back tells.
-        let _ = lease.write(e, settings.lease).await;
+        let _ = lease.write(effects, settings.lease).await;
         // Another claimant may have looked just before our write took effect; its own write has
         // taken effect a delay after that look.
-        e.sleep(settings.write_delay * 2).await;
-        Ok(match lease.renew(e, settings).await? {
+        effects.sleep(settings.write_delay * 2).await;
+        Ok(match lease.renew(effects, settings).await? {
             true => Some(lease),
             false => None,
         })
@@ -132,32 +137,33 @@ impl Lease {
     ///
     /// # Errors
     /// The store's.
-    pub async fn accept<E: Effects>(
-        e: &E,
+    pub async fn take_over<E: Effects>(
+        effects: &E,
         id: &JobId,
         given: &Epoch,
         settings: &Settings,
     ) -> Result<Option<Self>, StoreError> {
-        let until = e.monotonic() + settings.write_delay * 2;
-        let own = Epoch::after(given.term, e);
+        let until = effects.monotonic() + settings.write_delay * 2;
+        let own = Epoch::after(given.term, effects);
         loop {
-            let problem = match quickly(e, settings, async || read(e, id).await).await {
-                // Its own it is when a write failed that took effect.
-                Ok(Some(doc)) if doc.epoch == *given || doc.epoch == own => {
-                    let lease = Self::new(e, id, own.clone(), settings);
-                    match lease.write(e, settings.lease).await {
-                        Ok(()) => return Ok(Some(lease)),
-                        Err(error) => Some(error),
+            let problem =
+                match read_fresh(effects, settings, async || read(effects, id).await).await {
+                    // Its own it is when a write failed that took effect.
+                    Ok(Some(doc)) if doc.epoch == *given || doc.epoch == own => {
+                        let lease = Self::new(effects, id, own.clone(), settings);
+                        match lease.write(effects, settings.lease).await {
+                            Ok(()) => return Ok(Some(lease)),
+                            Err(error) => Some(error),
+                        }
                     }
-                }
-                Ok(Some(doc)) if doc.epoch.term > given.term => return Ok(None),
-                Ok(_) => None,
-                Err(error) => Some(error),
-            };
-            if e.monotonic() >= until {
+                    Ok(Some(doc)) if doc.epoch.term > given.term => return Ok(None),
+                    Ok(_) => None,
+                    Err(error) => Some(error),
+                };
+            if effects.monotonic() >= until {
                 return problem.map_or(Ok(None), Err);
             }
-            e.sleep(settings.retry).await;
+            effects.sleep(settings.retry).await;
         }
     }
 
@@ -165,34 +171,34 @@ impl Lease {
     ///
     /// # Errors
     /// The store's.
-    pub(crate) async fn release<E: Effects>(self, e: &E) -> Result<(), StoreError> {
-        e.delete(&keys::lease(&self.id)).await
+    pub(crate) async fn release<E: Effects>(self, effects: &E) -> Result<(), StoreError> {
+        effects.delete(&keys::lease(&self.id)).await
     }
 
     /// A lease that is about to be written for the first time.
-    fn new<E: Effects>(e: &E, id: &JobId, epoch: Epoch, settings: &Settings) -> Self {
+    fn new<E: Effects>(effects: &E, id: &JobId, epoch: Epoch, settings: &Settings) -> Self {
         Self {
             id: id.clone(),
             epoch,
-            expires: Cell::new(e.monotonic() + settings.lease),
+            expires: Cell::new(effects.monotonic() + settings.lease),
         }
     }
 
-    async fn write<E: Effects>(&self, e: &E, life: Duration) -> Result<(), StoreError> {
-        let expires = e.monotonic() + life;
+    async fn write<E: Effects>(&self, effects: &E, life: Duration) -> Result<(), StoreError> {
+        let expires = effects.monotonic() + life;
         let doc = LeaseDoc {
             epoch: self.epoch.clone(),
-            expires: e.now().plus(life),
+            expires: effects.now().plus(life),
         };
         let bytes = serde_json::to_vec(&doc).map_err(|error| StoreError(error.to_string()))?;
-        e.set(&keys::lease(&self.id), &bytes).await?;
+        effects.set(&keys::lease(&self.id), &bytes).await?;
         self.expires.set(expires);
         Ok(())
     }
 
     /// Whether enough of the lease is left for one more write.
     #[must_use]
-    pub fn has_room(&self, now: Duration, settings: &Settings) -> bool {
+    pub fn write_still_fits(&self, now: Duration, settings: &Settings) -> bool {
         now + settings.write_delay < self.expires.get()
     }
 
@@ -202,10 +208,10 @@ impl Lease {
     /// The store's; also when it is too slow to believe what it says.
     pub async fn is_ours<E: Effects>(
         &self,
-        e: &E,
+        effects: &E,
         settings: &Settings,
     ) -> Result<bool, StoreError> {
-        let doc = quickly(e, settings, async || read(e, &self.id).await).await?;
+        let doc = read_fresh(effects, settings, async || read(effects, &self.id).await).await?;
         Ok(doc.is_some_and(|doc| doc.epoch == self.epoch))
     }
 
@@ -214,25 +220,32 @@ impl Lease {
     ///
     /// # Errors
     /// The store's; the lease is then as it was.
-    pub async fn renew<E: Effects>(&self, e: &E, settings: &Settings) -> Result<bool, StoreError> {
-        self.renew_for(e, settings, Duration::ZERO).await
+    pub async fn renew<E: Effects>(
+        &self,
+        effects: &E,
+        settings: &Settings,
+    ) -> Result<bool, StoreError> {
+        self.renew_for(effects, settings, Duration::ZERO).await
     }
 
-    /// [`Self::renew`], for up to [`MAX_EXTRA`] longer than a lease: before work that cannot be
+    /// [`Self::renew`], for up to [`MAX_EXTENSION`] longer than a lease: before work that cannot be
     /// interrupted.
     ///
     /// # Errors
     /// The store's; the lease is then as it was.
     pub async fn renew_for<E: Effects>(
         &self,
-        e: &E,
+        effects: &E,
         settings: &Settings,
         extra: Duration,
     ) -> Result<bool, StoreError> {
-        if !self.is_ours(e, settings).await? || !self.has_room(e.monotonic(), settings) {
+        if !self.is_ours(effects, settings).await?
+            || !self.write_still_fits(effects.monotonic(), settings)
+        {
             return Ok(false);
         }
-        self.write(e, settings.lease + extra.min(MAX_EXTRA)).await?;
+        self.write(effects, settings.lease + extra.min(MAX_EXTENSION))
+            .await?;
         Ok(true)
     }
 }

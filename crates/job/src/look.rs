@@ -15,14 +15,14 @@ use crate::storage::{read_end, read_root, repair};
 use crate::work::{end_without_worker, no_worker, start};
 
 /// How long an ended job's leftovers are left to the run that ended it.
-const CLEARING_PATIENCE: Duration = Duration::from_secs(5);
+const CLEANUP_GRACE: Duration = Duration::from_secs(5);
 
 /// How often starting a run is tried before the job is given up.
 const START_ATTEMPTS: u32 = 2;
 
 /// A job as a look found it.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Look {
+pub enum Inspection {
     /// There is none, or no more.
     Missing,
     /// Somebody works on it.
@@ -33,10 +33,10 @@ pub enum Look {
     Ended(Root),
 }
 
-impl Look {
+impl Inspection {
     /// A job that is known to have been worked on just now, or to be over.
     #[must_use]
-    pub fn of(root: Root) -> Self {
+    pub fn from_root(root: Root) -> Self {
         if root.stage.is_terminal() {
             Self::Ended(root)
         } else {
@@ -58,20 +58,24 @@ impl Look {
 ///
 /// # Errors
 /// The store's.
-pub async fn look<E: Effects>(e: &E, settings: &Settings, id: &JobId) -> Result<Look, StoreError> {
-    let root = read_root(e, id).await?;
-    Ok(judge(e, settings, root).await?.look)
+pub async fn look<E: Effects>(
+    effects: &E,
+    settings: &Settings,
+    id: &JobId,
+) -> Result<Inspection, StoreError> {
+    let root = read_root(effects, id).await?;
+    Ok(assess(effects, settings, root).await?.look)
 }
 
 /// What a look showed.
-pub(crate) struct Judgement {
-    pub(crate) look: Look,
+pub(crate) struct Assessment {
+    pub(crate) look: Inspection,
     /// Until then somebody works on the job, as long as its root stays as it is.
     pub(crate) holds_until: Time,
 }
 
-impl From<Look> for Judgement {
-    fn from(look: Look) -> Self {
+impl From<Inspection> for Assessment {
+    fn from(look: Inspection) -> Self {
         Self {
             look,
             holds_until: Time::default(),
@@ -87,80 +91,85 @@ pub(crate) fn holds(until: Time, root: &Root, now: Time, settings: &Settings) ->
 }
 
 /// What a job is whose root this is.
-pub(crate) async fn judge<E: Effects>(
-    e: &E,
+pub(crate) async fn assess<E: Effects>(
+    effects: &E,
     settings: &Settings,
     root: Option<Root>,
-) -> Result<Judgement, StoreError> {
+) -> Result<Assessment, StoreError> {
     let Some(root) = root else {
-        return Ok(Look::Missing.into());
+        return Ok(Inspection::Missing.into());
     };
-    let now = e.now();
+    let now = effects.now();
     let outcome = |root: Root| match root.expired(now) {
-        true => Look::Missing,
-        false => Look::Ended(root),
+        true => Inspection::Missing,
+        false => Inspection::Ended(root),
     };
     if root.stage.is_terminal() {
         return Ok(outcome(root).into());
     }
     if holds(root.fresh_until, &root, now, settings) {
         let holds_until = root.fresh_until;
-        let look = Look::Running(root);
-        return Ok(Judgement { look, holds_until });
+        let look = Inspection::Running(root);
+        return Ok(Assessment { look, holds_until });
     }
-    if let Some(end) = read_end(e, &root.id).await? {
+    if let Some(end) = read_end(effects, &root.id).await? {
         return Ok(outcome(end).into());
     }
     if root.expired(now) {
-        return Ok(Look::Missing.into());
+        return Ok(Inspection::Missing.into());
     }
-    let lease = lease::read(e, &root.id).await?;
+    let lease = lease::read(effects, &root.id).await?;
     Ok(match lease {
-        Some(lease) if lease.liveness(now, settings) == Liveness::Live => Judgement {
+        Some(lease) if lease.liveness(now, settings) == Liveness::Live => Assessment {
             holds_until: lease.expires.min(now.plus(settings.lease)),
-            look: Look::Running(root),
+            look: Inspection::Running(root),
         },
-        _ => Look::Idle(root).into(),
+        _ => Inspection::Idle(root).into(),
     })
 }
 
 /// Does for a job what its state asks of whoever sees it: starts a run when nobody works on it,
 /// clears away what a dead run left. Never fails: the next look tries again.
-pub async fn tend<E: Effects>(e: &E, settings: &Settings, keyring: &Keyring, look: &Look) {
+pub async fn revive_or_repair<E: Effects>(
+    effects: &E,
+    settings: &Settings,
+    keyring: &Keyring,
+    look: &Inspection,
+) {
     match look {
-        Look::Idle(root) => revive(e, settings, keyring, root).await,
-        Look::Ended(end) => {
+        Inspection::Idle(root) => revive(effects, settings, keyring, root).await,
+        Inspection::Ended(end) => {
             let unfinished =
-                !end.leftovers.is_empty() && e.now().since(end.updated) >= CLEARING_PATIENCE;
+                !end.leftovers.is_empty() && effects.now().since(end.updated) >= CLEANUP_GRACE;
             if unfinished {
-                let _ = repair(e, end.clone()).await;
+                let _ = repair(effects, end.clone()).await;
             }
         }
-        Look::Missing | Look::Running(_) => {}
+        Inspection::Missing | Inspection::Running(_) => {}
     }
 }
 
-async fn revive<E: Effects>(e: &E, settings: &Settings, keyring: &Keyring, root: &Root) {
+async fn revive<E: Effects>(effects: &E, settings: &Settings, keyring: &Keyring, root: &Root) {
     let mut problem = String::new();
     for _ in 0..START_ATTEMPTS {
-        match start(e, settings, keyring, root, None).await {
+        match start(effects, settings, keyring, root, None).await {
             Ok(()) => return,
             Err(error) => problem = error.to_string(),
         }
     }
-    e.log(
+    effects.log(
         "revival-failed",
         json!({"level": "warn", "jobId": root.id, "message": problem}),
     );
-    if e.now().since(root.updated) >= settings.stall {
-        give_up(e, settings, root, no_worker()).await;
+    if effects.now().since(root.updated) >= settings.stall {
+        give_up(effects, settings, root, no_worker()).await;
     }
 }
 
-async fn give_up<E: Effects>(e: &E, settings: &Settings, root: &Root, failure: Failure) {
-    let result = end_without_worker(e, settings, root.clone(), Stage::Error, failure).await;
+async fn give_up<E: Effects>(effects: &E, settings: &Settings, root: &Root, failure: Failure) {
+    let result = end_without_worker(effects, settings, root.clone(), Stage::Error, failure).await;
     if let Err(stop) = result {
-        e.log(
+        effects.log(
             "giving-up-failed",
             json!({"level": "warn", "jobId": root.id, "message": stop.to_string()}),
         );

@@ -143,7 +143,7 @@ impl Observer {
     }
 
     /// What to say next of the job as it is; `None` when there is no news. The caller says it, then
-    /// calls [`Self::said`], then asks again.
+    /// calls [`Self::mark_delivered`], then asks again.
     #[must_use]
     pub fn next(&self, root: &Root, now: Time) -> Option<Step> {
         if self.over {
@@ -196,7 +196,7 @@ impl Observer {
     }
 
     /// `step` has been said, of this job, at `now`.
-    pub fn said(&mut self, step: Step, root: &Root, now: Time) {
+    pub fn mark_delivered(&mut self, step: Step, root: &Root, now: Time) {
         self.fresh = false;
         match step {
             Step::Initialized(at) | Step::Processing(at) => {

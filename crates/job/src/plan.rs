@@ -48,7 +48,7 @@ impl Plan {
             let next = first + part.count;
             if next > from && first < to {
                 if self.key != part.key {
-                    self.items = run.part(part).await?;
+                    self.items = run.read_part(part).await?;
                     self.key.clone_from(&part.key);
                 }
                 let start = (from.max(first) - first) as usize;

@@ -16,17 +16,17 @@ const CLOSING_SUCCESSES: u32 = 2;
 
 /// How much a provider may be asked.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Manners {
+pub struct RateLimit {
     /// Requests a second in the long run.
-    pub rate: f64,
+    pub per_second: f64,
     /// Requests at once after a pause.
     pub burst: f64,
     /// Requests of one job.
-    pub per_job: u32,
+    pub max_per_job: u32,
 }
 
 /// A provider that asks for no more patience than this is waited for; else it counts as open.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+pub const RETRY_AFTER_MAX_WAIT: Duration = Duration::from_secs(10);
 
 /// What is remembered of a provider between runs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -59,8 +59,9 @@ impl ProviderState {
     ///
     /// # Errors
     /// The store's.
-    pub async fn load<E: Effects>(e: &E, name: &str) -> Result<Self, StoreError> {
-        Ok(e.get(&keys::provider(name))
+    pub async fn load<E: Effects>(effects: &E, name: &str) -> Result<Self, StoreError> {
+        Ok(effects
+            .get(&keys::provider(name))
             .await?
             .and_then(|bytes| serde_json::from_slice(&bytes).ok())
             .unwrap_or_default())
@@ -70,9 +71,9 @@ impl ProviderState {
     ///
     /// # Errors
     /// The store's.
-    pub async fn save<E: Effects>(&self, e: &E, name: &str) -> Result<(), StoreError> {
+    pub async fn save<E: Effects>(&self, effects: &E, name: &str) -> Result<(), StoreError> {
         let bytes = serde_json::to_vec(self).map_err(|error| StoreError(error.to_string()))?;
-        e.set(&keys::provider(name), &bytes).await
+        effects.set(&keys::provider(name), &bytes).await
     }
 
     /// How long the breaker stays open; `None` when a request may go out.
@@ -85,23 +86,25 @@ impl ProviderState {
 
     /// How many requests could go out now at once; less than nothing when some wait.
     #[must_use]
-    pub fn spare(&self, manners: Manners, now: Time) -> f64 {
+    pub fn available(&self, limit: RateLimit, now: Time) -> f64 {
         if self.filled == Time::default() || self.filled > now {
-            return manners.burst;
+            return limit.burst;
         }
         let passed = now.since(self.filled).as_secs_f64();
-        passed.mul_add(manners.rate, self.tokens).min(manners.burst)
+        passed
+            .mul_add(limit.per_second, self.tokens)
+            .min(limit.burst)
     }
 
     /// Takes a place for a request; answers how long to wait before it goes out.
-    pub fn take(&mut self, manners: Manners, now: Time) -> Duration {
-        self.tokens = self.spare(manners, now);
+    pub fn reserve(&mut self, limit: RateLimit, now: Time) -> Duration {
+        self.tokens = self.available(limit, now);
         self.filled = now;
         self.tokens -= 1.0;
-        let queue = if self.tokens >= 0.0 || manners.rate <= 0.0 {
+        let queue = if self.tokens >= 0.0 || limit.per_second <= 0.0 {
             Duration::ZERO
         } else {
-            Duration::try_from_secs_f64(-self.tokens / manners.rate).unwrap_or(OPEN_FOR)
+            Duration::try_from_secs_f64(-self.tokens / limit.per_second).unwrap_or(OPEN_FOR)
         };
         let held = self.hold_until.since(now);
         // A clock that has jumped must not hold everybody for longer than patience is asked for.
@@ -114,7 +117,7 @@ impl ProviderState {
 
     /// The provider asked for a little patience.
     pub fn hold(&mut self, now: Time, time: Duration) {
-        self.hold_until = now.plus(time.min(PATIENCE));
+        self.hold_until = now.plus(time.min(RETRY_AFTER_MAX_WAIT));
     }
 
     /// What two runs know together: what keeps the provider from being asked counts.
@@ -128,12 +131,12 @@ impl ProviderState {
 
     /// How long an answer takes until it is read, about; `None` when nothing is known.
     #[must_use]
-    pub fn answers_in(&self) -> Option<Duration> {
+    pub fn latency(&self) -> Option<Duration> {
         (self.answer_us > 0).then(|| Duration::from_micros(self.answer_us))
     }
 
     /// An answer took so long.
-    pub fn answered_in(&mut self, took: Duration) {
+    pub fn record_latency(&mut self, took: Duration) {
         let took = u64::try_from(took.as_micros()).unwrap_or(u64::MAX).max(1);
         self.answer_us = match self.answer_us {
             0 => took,
@@ -202,20 +205,20 @@ pub fn in_millis(duration: Duration) -> u64 {
 mod tests {
     use super::*;
 
-    const MANNERS: Manners = Manners {
-        rate: 2.0,
+    const LIMIT: RateLimit = RateLimit {
+        per_second: 2.0,
         burst: 3.0,
-        per_job: 10,
+        max_per_job: 10,
     };
 
     #[test]
     fn a_burst_goes_at_once_and_the_rest_at_the_rate() {
         let mut state = ProviderState::default();
         let now = Time(1_000_000);
-        let waits: Vec<u64> = (0..6).map(|_| millis(state.take(MANNERS, now))).collect();
+        let waits: Vec<u64> = (0..6).map(|_| millis(state.reserve(LIMIT, now))).collect();
         assert_eq!(waits, [0, 0, 0, 500, 1000, 1500]);
         let later = now.plus(Duration::from_secs(10));
-        assert_eq!(state.take(MANNERS, later), Duration::ZERO);
+        assert_eq!(state.reserve(LIMIT, later), Duration::ZERO);
     }
 
     #[test]
@@ -269,9 +272,9 @@ mod tests {
         let mut state = ProviderState::default();
         let now = Time(1_000_000);
         state.hold(now, Duration::from_secs(5));
-        assert_eq!(state.take(MANNERS, now), Duration::from_secs(5));
+        assert_eq!(state.reserve(LIMIT, now), Duration::from_secs(5));
         let later = now.plus(Duration::from_secs(5));
-        assert_eq!(state.take(MANNERS, later), Duration::ZERO);
+        assert_eq!(state.reserve(LIMIT, later), Duration::ZERO);
     }
 
     #[test]
@@ -304,10 +307,10 @@ mod tests {
     #[test]
     fn what_answers_take_follows_what_they_took() {
         let mut state = ProviderState::default();
-        assert_eq!(state.answers_in(), None);
-        state.answered_in(Duration::from_millis(80));
-        assert_eq!(state.answers_in(), Some(Duration::from_millis(80)));
-        state.answered_in(Duration::from_millis(160));
-        assert_eq!(state.answers_in(), Some(Duration::from_millis(90)));
+        assert_eq!(state.latency(), None);
+        state.record_latency(Duration::from_millis(80));
+        assert_eq!(state.latency(), Some(Duration::from_millis(80)));
+        state.record_latency(Duration::from_millis(160));
+        assert_eq!(state.latency(), Some(Duration::from_millis(90)));
     }
 }

@@ -17,7 +17,7 @@ impl Reader {
     /// [`Stop::Damaged`] when the segment is not there: the root is out of date, look again.
     pub async fn item<E: Effects>(
         &mut self,
-        e: &E,
+        effects: &E,
         root: &Root,
         index: u32,
     ) -> Result<Option<&Item>, Stop> {
@@ -25,7 +25,7 @@ impl Reader {
         for part in &root.segments {
             if index < first + part.count {
                 if self.segment.as_ref().map(|(part, _)| &part.key) != Some(&part.key) {
-                    self.segment = Some((part.clone(), read_part(e, part).await?));
+                    self.segment = Some((part.clone(), read_part(effects, part).await?));
                 }
                 let items = self.segment.as_ref().map(|(_, items)| items);
                 return Ok(items.and_then(|items| items.get((index - first) as usize)));

@@ -5,15 +5,15 @@ use crate::settings::Settings;
 
 /// Asks the store again for a little while when it fails: a run that does not begin costs its job a
 /// lease's time.
-pub(crate) async fn patiently<E: Effects, T>(
-    e: &E,
+pub(crate) async fn retry_briefly<E: Effects, T>(
+    effects: &E,
     settings: &Settings,
     mut ask: impl AsyncFnMut() -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
-    let until = e.monotonic() + settings.write_delay * 2;
+    let until = effects.monotonic() + settings.write_delay * 2;
     loop {
         match ask().await {
-            Err(_) if e.monotonic() < until => e.sleep(settings.retry).await,
+            Err(_) if effects.monotonic() < until => effects.sleep(settings.retry).await,
             answer => return answer,
         }
     }
@@ -24,15 +24,15 @@ pub(crate) async fn patiently<E: Effects, T>(
 ///
 /// # Errors
 /// The store's; also when it stays slow.
-pub(crate) async fn quickly<E: Effects, T>(
-    e: &E,
+pub(crate) async fn read_fresh<E: Effects, T>(
+    effects: &E,
     settings: &Settings,
     mut look: impl AsyncFnMut() -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
-    for _ in 0..LOOKS {
-        let asked = e.monotonic();
+    for _ in 0..FRESH_READ_ATTEMPTS {
+        let asked = effects.monotonic();
         let seen = look().await?;
-        if e.monotonic().saturating_sub(asked) <= settings.write_delay / 2 {
+        if effects.monotonic().saturating_sub(asked) <= settings.write_delay / 2 {
             return Ok(seen);
         }
     }
@@ -40,4 +40,4 @@ pub(crate) async fn quickly<E: Effects, T>(
 }
 
 /// How often a look is tried that has to be quick.
-const LOOKS: u32 = 3;
+const FRESH_READ_ATTEMPTS: u32 = 3;

@@ -3,7 +3,7 @@
 //! **Invariant:** what belongs to a job is what its root names. A run writes new values under names
 //! that only its epoch uses, then swings the root to them; nothing that a root names is rewritten,
 //! and it is deleted only after a root that does not name it.
-use crate::cadence::Expect;
+use crate::cadence::Forecast;
 use crate::document::{Failure, Item, MAX_VALUE_BYTES, Part, Root, Stage, VERSION};
 use crate::effects::{Effects, StoreError};
 use crate::feed::Feed;
@@ -11,7 +11,7 @@ use crate::id::JobId;
 use crate::keys;
 use crate::lease::Lease;
 use crate::settings::Settings;
-use crate::storage::{Stop, clear, decode, encode, encode_root, groups, read_root};
+use crate::storage::{Stop, decode, delete_leftovers, encode, encode_root, groups, read_root};
 use futures::future::{Either, select};
 use serde::de::DeserializeOwned;
 use std::future::Future;
@@ -21,12 +21,12 @@ use std::time::Duration;
 const MAX_SEGMENTS: usize = 16;
 
 /// After so many claims in a row without a commit, no worker can be said to live.
-const MAX_FRUITLESS_CLAIMS: u64 = 10;
+const MAX_CLAIMS_WITHOUT_COMMIT: u64 = 10;
 
 /// A run at work on a job.
 pub struct Run<'a, E> {
     /// The world.
-    pub e: &'a E,
+    pub effects: &'a E,
     /// How to behave.
     pub settings: &'a Settings,
     /// The job as this run last wrote or read it.
@@ -37,7 +37,7 @@ pub struct Run<'a, E> {
     /// Numbers the values that this epoch writes.
     parts: u32,
     /// What was written since the last commit: no root names it yet.
-    unnamed: Vec<String>,
+    unreferenced: Vec<String>,
     began: Duration,
     last_commit: Option<Duration>,
     commits: u32,
@@ -46,16 +46,16 @@ pub struct Run<'a, E> {
 impl<'a, E: Effects> Run<'a, E> {
     /// A run on a job whose root is known, under a lease that it has just got.
     #[must_use]
-    pub fn new(e: &'a E, settings: &'a Settings, root: Root, lease: Lease) -> Self {
+    pub fn new(effects: &'a E, settings: &'a Settings, root: Root, lease: Lease) -> Self {
         Self {
-            e,
+            effects,
             settings,
             root,
             lease,
             feed: None,
             parts: 0,
-            unnamed: Vec::new(),
-            began: e.monotonic(),
+            unreferenced: Vec::new(),
+            began: effects.monotonic(),
             last_commit: None,
             commits: 0,
         }
@@ -63,25 +63,25 @@ impl<'a, E: Effects> Run<'a, E> {
 
     /// The same with somebody beside it who is told of every commit.
     #[must_use]
-    pub fn heard_by(mut self, feed: Option<&'a Feed>) -> Self {
+    pub fn with_feed(mut self, feed: Option<&'a Feed>) -> Self {
         self.feed = feed;
         self
     }
 
     /// Lets others hear of what has just been written, before this run computes on.
-    async fn tell(&self, root: &Root) {
+    async fn notify(&self, root: &Root) {
         if let Some(feed) = self.feed {
-            feed.tell(root).await;
+            feed.publish(root).await;
             // What the listener writes passes from its body to its connection, which is two turns.
-            self.e.sleep(Duration::ZERO).await;
+            self.effects.sleep(Duration::ZERO).await;
         }
-        self.e.sleep(Duration::ZERO).await;
+        self.effects.sleep(Duration::ZERO).await;
     }
 
     /// How long this run has been at work.
     #[must_use]
     pub fn elapsed(&self) -> Duration {
-        self.e.monotonic().saturating_sub(self.began)
+        self.effects.monotonic().saturating_sub(self.began)
     }
 
     /// How many commits it has made.
@@ -109,9 +109,9 @@ impl<'a, E: Effects> Run<'a, E> {
     /// Whether so many runs have died on this job, one after the other and without a commit, that
     /// the next would too.
     #[must_use]
-    pub fn is_hopeless(&self) -> bool {
+    pub fn is_crash_looping(&self) -> bool {
         let claims = self.lease.epoch().term.saturating_sub(self.root.epoch.term);
-        claims > MAX_FRUITLESS_CLAIMS
+        claims > MAX_CLAIMS_WITHOUT_COMMIT
     }
 
     /// The lease, to be given to the next run.
@@ -134,17 +134,17 @@ impl<'a, E: Effects> Run<'a, E> {
     }
 
     async fn guard(&self) -> Stop {
-        let mut renewed = self.e.monotonic();
+        let mut renewed = self.effects.monotonic();
         loop {
-            self.e
+            self.effects
                 .sleep(self.settings.cancel_look.min(self.settings.lease_renew))
                 .await;
-            if let Ok(Some(_)) = self.e.get(&keys::cancel(&self.root.id)).await {
+            if let Ok(Some(_)) = self.effects.get(&keys::cancel(&self.root.id)).await {
                 return Stop::Canceled;
             }
-            if self.e.monotonic() >= renewed + self.settings.lease_renew {
-                match self.lease.renew(self.e, self.settings).await {
-                    Ok(true) => renewed = self.e.monotonic(),
+            if self.effects.monotonic() >= renewed + self.settings.lease_renew {
+                match self.lease.renew(self.effects, self.settings).await {
+                    Ok(true) => renewed = self.effects.monotonic(),
                     Ok(false) => return Stop::Lost,
                     // The store may recover before the lease runs out; the fence tells.
                     Err(_) => {}
@@ -158,9 +158,9 @@ impl<'a, E: Effects> Run<'a, E> {
     ///
     /// # Errors
     /// [`Stop::Lost`].
-    pub async fn make_room(&self) -> Result<(), Stop> {
-        let soon = self.e.monotonic() + self.settings.lease / 2;
-        if self.lease.has_room(soon, self.settings) {
+    pub async fn renew_if_half_spent(&self) -> Result<(), Stop> {
+        let soon = self.effects.monotonic() + self.settings.lease / 2;
+        if self.lease.write_still_fits(soon, self.settings) {
             return Ok(());
         }
         self.renew_for(Duration::ZERO).await
@@ -171,8 +171,12 @@ impl<'a, E: Effects> Run<'a, E> {
     /// # Errors
     /// [`Stop::Lost`]; the store's.
     pub async fn renew_for(&self, time: Duration) -> Result<(), Stop> {
-        let renew = async || self.lease.renew_for(self.e, self.settings, time).await;
-        match self.insist(renew).await? {
+        let renew = async || {
+            self.lease
+                .renew_for(self.effects, self.settings, time)
+                .await
+        };
+        match self.retry_while_leased(renew).await? {
             true => Ok(()),
             false => Err(Stop::Lost),
         }
@@ -183,40 +187,47 @@ impl<'a, E: Effects> Run<'a, E> {
     ///
     /// # Errors
     /// The store's.
-    pub(crate) async fn insist<T>(
+    pub(crate) async fn retry_while_leased<T>(
         &self,
         mut ask: impl AsyncFnMut() -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         loop {
             match ask().await {
-                Err(error) => self.wait_after(error).await?,
+                Err(error) => self.pause_before_retry(error).await?,
                 answer => return answer,
             }
         }
     }
 
     /// Gives a store that failed a little time; answers its error when there is none.
-    async fn wait_after(&self, error: StoreError) -> Result<(), StoreError> {
-        self.e.sleep(self.settings.retry).await;
-        if self.has_room() { Ok(()) } else { Err(error) }
+    async fn pause_before_retry(&self, error: StoreError) -> Result<(), StoreError> {
+        self.effects.sleep(self.settings.retry).await;
+        if self.write_still_fits() {
+            Ok(())
+        } else {
+            Err(error)
+        }
     }
 
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        self.insist(async || self.e.get(key).await).await
+        self.retry_while_leased(async || self.effects.get(key).await)
+            .await
     }
 
     async fn delete(&self, key: &str) -> Result<(), StoreError> {
-        self.insist(async || self.e.delete(key).await).await
+        self.retry_while_leased(async || self.effects.delete(key).await)
+            .await
     }
 
     /// Whether the lease is still this run's and has room for a write.
     async fn may_write(&self) -> Result<bool, StoreError> {
-        let is_ours = async || self.lease.is_ours(self.e, self.settings).await;
-        Ok(self.insist(is_ours).await? && self.has_room())
+        let is_ours = async || self.lease.is_ours(self.effects, self.settings).await;
+        Ok(self.retry_while_leased(is_ours).await? && self.write_still_fits())
     }
 
-    fn has_room(&self) -> bool {
-        self.lease.has_room(self.e.monotonic(), self.settings)
+    fn write_still_fits(&self) -> bool {
+        self.lease
+            .write_still_fits(self.effects.monotonic(), self.settings)
     }
 
     /// Writes root or end, right after a look at the fence. When that fails it may have taken
@@ -224,8 +235,8 @@ impl<'a, E: Effects> Run<'a, E> {
     /// that nobody else can have written meanwhile.
     async fn write_fenced(&self, key: &str, value: &[u8]) -> Result<(), Stop> {
         let mut writes = 1;
-        while let Err(error) = self.e.set(key, value).await {
-            self.wait_after(error).await?;
+        while let Err(error) = self.effects.set(key, value).await {
+            self.pause_before_retry(error).await?;
             if !self.may_write().await? {
                 return Err(Stop::Lost);
             }
@@ -233,16 +244,16 @@ impl<'a, E: Effects> Run<'a, E> {
         }
         if writes > 1 {
             // The next run goes on as soon as it sees one of them: none may come after that.
-            self.e.sleep(self.settings.write_delay).await;
+            self.effects.sleep(self.settings.write_delay).await;
         }
         Ok(())
     }
 
     /// Makes `next` the job's root.
-    async fn swing(&mut self, next: Root) -> Result<(), Stop> {
+    async fn publish_root(&mut self, next: Root) -> Result<(), Stop> {
         let bytes = encode_root(&next)?;
         // Whatever is answered, there may be a root that names them.
-        self.unnamed.clear();
+        self.unreferenced.clear();
         self.write_fenced(&keys::root(&next.id), &bytes).await?;
         self.root = next;
         Ok(())
@@ -262,7 +273,7 @@ impl<'a, E: Effects> Run<'a, E> {
         if let Some(upload) = self.root.uploads.get_mut(index) {
             upload.chunks = 0;
         }
-        self.make_room().await
+        self.renew_if_half_spent().await
     }
 
     /// Deletes everything that was uploaded, as [`Self::delete_upload`] does.
@@ -281,7 +292,7 @@ impl<'a, E: Effects> Run<'a, E> {
         if self.get(&keys::end(&self.root.id)).await?.is_some() {
             return Err(Stop::Ended);
         }
-        let root = self.insist(async || read_root(self.e, &self.root.id).await);
+        let root = self.retry_while_leased(async || read_root(self.effects, &self.root.id).await);
         match root.await? {
             Some(root) if root.stage.is_terminal() => return Err(Stop::Ended),
             Some(root) if root.seq == self.root.seq && root.epoch == self.root.epoch => {}
@@ -315,8 +326,9 @@ impl<'a, E: Effects> Run<'a, E> {
         }
         let key = name(&self.root.id, self.lease.epoch(), self.parts);
         self.parts += 1;
-        self.unnamed.push(key.clone());
-        self.insist(async || self.e.set(&key, bytes).await).await?;
+        self.unreferenced.push(key.clone());
+        self.retry_while_leased(async || self.effects.set(&key, bytes).await)
+            .await?;
         Ok(Part {
             key,
             count: u32::try_from(count).unwrap_or(u32::MAX),
@@ -329,33 +341,33 @@ impl<'a, E: Effects> Run<'a, E> {
     ///
     /// # Errors
     /// [`Stop::Lost`] while it waits; the store's.
-    pub(crate) async fn value(&self, key: &str) -> Result<Option<Vec<u8>>, Stop> {
-        let until = self.e.monotonic() + self.settings.write_delay * 2;
+    pub(crate) async fn read_value(&self, key: &str) -> Result<Option<Vec<u8>>, Stop> {
+        let until = self.effects.monotonic() + self.settings.write_delay * 2;
         loop {
-            self.make_room().await?;
+            self.renew_if_half_spent().await?;
             // An answer may be slow, and as old as its question.
-            let asked = self.e.monotonic();
+            let asked = self.effects.monotonic();
             let value = self.get(key).await?;
             if value.is_some() || asked >= until {
                 return Ok(value);
             }
-            self.e.sleep(self.settings.retry).await;
+            self.effects.sleep(self.settings.retry).await;
         }
     }
 
-    /// [`Self::value`] of a part, read.
+    /// [`Self::read_value`] of a part, read.
     ///
     /// # Errors
-    /// [`Stop::Damaged`] when it is not there or not what it should be; as [`Self::value`].
-    pub(crate) async fn part<T: DeserializeOwned>(&self, part: &Part) -> Result<T, Stop> {
-        decode(part, self.value(&part.key).await?)
+    /// [`Stop::Damaged`] when it is not there or not what it should be; as [`Self::read_value`].
+    pub(crate) async fn read_part<T: DeserializeOwned>(&self, part: &Part) -> Result<T, Stop> {
+        decode(part, self.read_value(&part.key).await?)
     }
 
     /// Deletes what this run has written and no root names.
-    pub(crate) async fn clear_unnamed(&self) {
-        for key in &self.unnamed {
+    pub(crate) async fn delete_unreferenced(&self) {
+        for key in &self.unreferenced {
             // What cannot be deleted now goes with the job.
-            let _ = self.e.delete(key).await;
+            let _ = self.effects.delete(key).await;
         }
     }
 
@@ -370,18 +382,18 @@ impl<'a, E: Effects> Run<'a, E> {
     ) -> Result<Vec<Part>, Stop> {
         let mut parts = Vec::new();
         for (count, bytes) in encode(items)? {
-            self.make_room().await?;
+            self.renew_if_half_spent().await?;
             parts.push(self.write_part(name, count, &bytes).await?);
         }
         Ok(parts)
     }
 
     /// How long a commit would wait now, so that commits do not follow each other too closely.
-    pub(crate) fn until_commit(&self) -> Duration {
+    pub(crate) fn pause_before_commit(&self) -> Duration {
         let next = self
             .last_commit
             .map_or(Duration::ZERO, |last| last + self.settings.commit_interval);
-        next.saturating_sub(self.e.monotonic())
+        next.saturating_sub(self.effects.monotonic())
     }
 
     /// Makes `change` part of the job. What it names has been written before. `expect` is when the
@@ -391,13 +403,13 @@ impl<'a, E: Effects> Run<'a, E> {
     /// [`Stop`]: nothing has changed then, or everything has.
     pub async fn commit(
         &mut self,
-        expect: Expect,
+        expect: Forecast,
         change: impl FnOnce(&mut Root),
     ) -> Result<(), Stop> {
-        let wait = self.until_commit();
+        let wait = self.pause_before_commit();
         if wait > Duration::ZERO {
             self.guarded(async {
-                self.e.sleep(wait).await;
+                self.effects.sleep(wait).await;
                 Ok(())
             })
             .await?;
@@ -405,34 +417,34 @@ impl<'a, E: Effects> Run<'a, E> {
         let mut next = self.root.clone();
         change(&mut next);
         if next.segments.len() > MAX_SEGMENTS {
-            let obsolete = self.merge(&mut next.segments, false).await?;
+            let obsolete = self.merge_segments(&mut next.segments, false).await?;
             next.leftovers
                 .extend(obsolete.into_iter().map(|part| part.key));
         }
-        self.make_room().await?;
+        self.renew_if_half_spent().await?;
         self.canceled().await?;
         self.fence().await?;
-        let now = self.e.now();
+        let now = self.effects.now();
         next.v = VERSION;
         next.touch(now, self.settings);
         next.seq = self.root.seq + 1;
         next.epoch = self.lease.epoch().clone();
-        (next.due, next.due_every) = expect.told(now);
+        (next.due, next.due_every) = expect.to_fields(now);
         next.fresh_until = now.plus(self.settings.lease);
-        self.swing(next).await?;
-        self.last_commit = Some(self.e.monotonic());
+        self.publish_root(next).await?;
+        self.last_commit = Some(self.effects.monotonic());
         self.commits += 1;
-        self.tell(&self.root).await;
-        self.clear_leftovers().await;
+        self.notify(&self.root).await;
+        self.delete_leftovers_of_commit().await;
         Ok(())
     }
 
     /// Deletes what the last commit made superfluous. The root says so until the next: whoever
     /// continues after a crash deletes it again.
-    async fn clear_leftovers(&mut self) {
+    async fn delete_leftovers_of_commit(&mut self) {
         let mut kept = Vec::new();
         for key in std::mem::take(&mut self.root.leftovers) {
-            if self.e.delete(&key).await.is_err() {
+            if self.effects.delete(&key).await.is_err() {
                 kept.push(key);
             }
         }
@@ -441,7 +453,11 @@ impl<'a, E: Effects> Run<'a, E> {
 
     /// Merges neighbouring segments as far as a value holds them, all of them or (while the job
     /// goes on) only as many as are needed; answers which parts are no longer named.
-    async fn merge(&mut self, segments: &mut Vec<Part>, all: bool) -> Result<Vec<Part>, Stop> {
+    async fn merge_segments(
+        &mut self,
+        segments: &mut Vec<Part>,
+        all: bool,
+    ) -> Result<Vec<Part>, Stop> {
         let mut merged = Vec::new();
         let mut obsolete = Vec::new();
         for group in groups(segments) {
@@ -454,7 +470,7 @@ impl<'a, E: Effects> Run<'a, E> {
                     let mut count = 0;
                     for part in many {
                         let value = self
-                            .value(&part.key)
+                            .read_value(&part.key)
                             .await?
                             .ok_or_else(|| Stop::Damaged(format!("{} is missing", part.key)))?;
                         let inner = value
@@ -483,15 +499,15 @@ impl<'a, E: Effects> Run<'a, E> {
     /// # Errors
     /// [`Stop`]: the job has no outcome of this run's then.
     pub async fn finish(mut self, stage: Stage, failure: Option<Failure>) -> Result<Root, Stop> {
-        self.ready().await?;
+        self.check_may_finish().await?;
         if let Some(failure) = &failure {
-            self.pass_verdict(failure).await?;
+            self.record_pending_failure(failure).await?;
         }
         let mut end = self.root.clone();
         let mut segments = std::mem::take(&mut end.segments);
-        end.verdict = None;
-        end.leftovers.extend_from_slice(&self.unnamed);
-        let obsolete = self.merge(&mut segments, true).await?;
+        end.pending_failure = None;
+        end.leftovers.extend_from_slice(&self.unreferenced);
+        let obsolete = self.merge_segments(&mut segments, true).await?;
         self.delete_uploads().await?;
         end.segments = segments;
         end.uploads.clear();
@@ -506,7 +522,7 @@ impl<'a, E: Effects> Run<'a, E> {
         end.leftovers.extend(photos.map(|part| part.key));
         end.leftovers.push(keys::cancel(&self.root.id));
         end.leftovers.push(keys::lease(&self.root.id));
-        let now = self.e.now();
+        let now = self.effects.now();
         end.v = VERSION;
         end.touch(now, self.settings);
         end.seq = self.root.seq + 1;
@@ -516,45 +532,47 @@ impl<'a, E: Effects> Run<'a, E> {
         (end.due, end.due_every) = (None, 0);
         end.fresh_until = now;
         let bytes = encode_root(&end)?;
-        self.ready().await?;
+        self.check_may_finish().await?;
         self.write_fenced(&keys::end(&end.id), &bytes).await?;
         // The job has its outcome. What cannot be cleared away now is by whoever sees it.
         let root = keys::root(&end.id);
-        let written = self.insist(async || self.e.set(&root, &bytes).await).await;
+        let written = self
+            .retry_while_leased(async || self.effects.set(&root, &bytes).await)
+            .await;
         // Whoever hears this may ask for the results at once, and finds them.
-        self.tell(&end).await;
+        self.notify(&end).await;
         if written.is_ok() {
-            let _ = clear(self.e, &mut end).await;
+            let _ = delete_leftovers(self.effects, &mut end).await;
         }
         Ok(end)
     }
 
     /// Writes down what the job fails with, before what says so is deleted.
-    async fn pass_verdict(&mut self, failure: &Failure) -> Result<(), Stop> {
+    async fn record_pending_failure(&mut self, failure: &Failure) -> Result<(), Stop> {
         let has_uploads = self.root.uploads.iter().any(|upload| upload.chunks > 0);
-        if !has_uploads || self.root.verdict.is_some() {
+        if !has_uploads || self.root.pending_failure.is_some() {
             return Ok(());
         }
-        let now = self.e.now();
+        let now = self.effects.now();
         let mut next = self.root.clone();
         next.touch(now, self.settings);
         next.seq += 1;
         next.epoch = self.lease.epoch().clone();
         next.fresh_until = now.plus(self.settings.lease);
-        next.verdict = Some(failure.clone());
+        next.pending_failure = Some(failure.clone());
         // It names none of them.
-        let unnamed = std::mem::take(&mut self.unnamed);
-        self.swing(next).await?;
-        self.unnamed = unnamed;
+        let unreferenced = std::mem::take(&mut self.unreferenced);
+        self.publish_root(next).await?;
+        self.unreferenced = unreferenced;
         Ok(())
     }
 
     /// Looks whether this run may end the job; if not, takes back what it has written.
-    async fn ready(&self) -> Result<(), Stop> {
-        self.make_room().await?;
+    async fn check_may_finish(&self) -> Result<(), Stop> {
+        self.renew_if_half_spent().await?;
         let ready = self.fence().await;
         if let Err(Stop::Lost | Stop::Ended) = ready {
-            self.clear_unnamed().await;
+            self.delete_unreferenced().await;
         }
         ready
     }
@@ -570,7 +588,7 @@ pub(crate) async fn read_upload<E: Effects>(
     };
     let mut bytes = Vec::new();
     for chunk in 0..upload.chunks {
-        match run.value(&upload.chunk(chunk)).await? {
+        match run.read_value(&upload.chunk(chunk)).await? {
             Some(part) => bytes.extend_from_slice(&part),
             None => return Ok(None),
         }

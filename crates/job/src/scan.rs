@@ -1,5 +1,5 @@
 //! The first stage of a scan: look at the photos one by one, then make one list of what is on them.
-use crate::cadence::Expect;
+use crate::cadence::Forecast;
 use crate::document::{
     Failure, FailureCode, Item, Part, PhotoState, PhotoStatus, Pipeline, Report, Root, ScanCounts,
     Stage,
@@ -11,7 +11,7 @@ use crate::plan::wave_size;
 use crate::provider::retry_after;
 use crate::run::{Run, read_upload};
 use crate::storage::{Stop, to_json};
-use crate::work::{Done, Worker};
+use crate::work::{StageOutcome, Worker};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use vision::{Detection, HttpPost, ImageError, Photo, Prepared, Quality, Vision, VisionFailure};
@@ -33,7 +33,7 @@ const LEAST_TIMEOUT: Duration = Duration::from_secs(5);
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
 
 /// A model that asks for more patience than this has failed.
-const PATIENCE: Duration = Duration::from_secs(8);
+const RETRY_AFTER_MAX_WAIT: Duration = Duration::from_secs(8);
 
 /// The vision providers as configured.
 #[derive(Clone, Debug)]
@@ -102,7 +102,7 @@ impl Scan {
                 Ok(seen) => detections.extend(seen),
                 // What the barcodes say is true all the same.
                 Err(failure) if detections.is_empty() => return Ok(failed(failure, quality)),
-                Err(failure) => run.e.log(
+                Err(failure) => run.effects.log(
                     "vision-failed",
                     serde_json::json!({"level": "warn", "jobId": run.root.id,
                         "message": failure.message}),
@@ -170,12 +170,12 @@ impl Scan {
             body,
         };
         let limit = self.time_for(run);
-        let until = run.e.monotonic() + limit;
+        let until = run.effects.monotonic() + limit;
         let mut attempt = 0;
         loop {
             attempt += 1;
-            let left = until.saturating_sub(run.e.monotonic());
-            let result = send_within(run.e, left, request.clone()).await;
+            let left = until.saturating_sub(run.effects.monotonic());
+            let result = send_within(run.effects, left, request.clone()).await;
             let (failure, pause) = match result {
                 Ok(response) => {
                     let read = model.read(
@@ -196,7 +196,7 @@ impl Scan {
                 }
                 Err(HttpError::TimedOut) => return Err(timed_out(model, limit, size)),
                 Err(HttpError::Failed(reason)) => {
-                    run.e.log(
+                    run.effects.log(
                         "vision-unreachable",
                         serde_json::json!({"level": "warn", "jobId": run.root.id, "message": reason}),
                     );
@@ -204,11 +204,12 @@ impl Scan {
                 }
             };
             let pause = pause.unwrap_or(RETRY_PAUSE);
-            let fits = pause <= PATIENCE && run.e.monotonic() + pause + LEAST_TIMEOUT <= until;
+            let fits = pause <= RETRY_AFTER_MAX_WAIT
+                && run.effects.monotonic() + pause + LEAST_TIMEOUT <= until;
             if attempt > 1 || !failure.is_retryable() || !fits {
                 return Err(refused(model, &failure, size));
             }
-            run.e.sleep(pause).await;
+            run.effects.sleep(pause).await;
         }
     }
 
@@ -224,13 +225,13 @@ impl Scan {
 }
 
 impl<E: Effects> Worker<E> for Scan {
-    fn does(&self, root: &Root) -> bool {
+    fn handles(&self, root: &Root) -> bool {
         root.pipeline == Pipeline::AiScan && matches!(root.stage, Stage::Queued | Stage::Analyzing)
     }
 
-    async fn work(&self, run: &mut Run<'_, E>) -> Result<Done, Stop> {
+    async fn work(&self, run: &mut Run<'_, E>) -> Result<StageOutcome, Stop> {
         if run.root.stage == Stage::Queued {
-            run.commit(Expect::Unknown, |root| {
+            run.commit(Forecast::Unknown, |root| {
                 root.stage = Stage::Analyzing;
                 root.photos = vec![PhotoState::default(); root.uploads.len()];
             })
@@ -244,7 +245,7 @@ impl<E: Effects> Worker<E> for Scan {
             .position(|photo| photo.status == PhotoStatus::Pending)
         {
             if looked > 0 && !run.has_time_for(self.timeout + OVERHEAD) {
-                return Ok(Done::HandOver);
+                return Ok(StageOutcome::HandOver);
             }
             looked += 1;
             self.photo(run, index).await?;
@@ -264,7 +265,7 @@ impl Scan {
                 failure: Some(cut_off(self.model(&run.root.uploaded.provider))),
             }
         } else {
-            run.commit(Expect::Unknown, |root| {
+            run.commit(Forecast::Unknown, |root| {
                 if let Some(photo) = root.photos.get_mut(index) {
                     photo.attempts += 1;
                 }
@@ -279,7 +280,7 @@ impl Scan {
             None => (PhotoStatus::Complete, None),
             Some(failure) => (PhotoStatus::Failed, Some(failure.code)),
         };
-        run.commit(Expect::Unknown, |root| {
+        run.commit(Forecast::Unknown, |root| {
             if let Some(photo) = root.photos.get_mut(index) {
                 *photo = PhotoState {
                     status,
@@ -295,11 +296,11 @@ impl Scan {
     }
 
     /// Makes one list of all photos' detections, and the plan of its look-ups.
-    async fn conclude<E: Effects>(&self, run: &mut Run<'_, E>) -> Result<Done, Stop> {
+    async fn conclude<E: Effects>(&self, run: &mut Run<'_, E>) -> Result<StageOutcome, Stop> {
         let mut reports = Vec::new();
         for photo in &run.root.photos {
             if let Some(part) = &photo.part {
-                reports.push(run.part::<PhotoReport>(part).await?);
+                reports.push(run.read_part::<PhotoReport>(part).await?);
             }
         }
         let seen = reports
@@ -314,7 +315,7 @@ impl Scan {
         if failures.len() == reports.len()
             && let Some(failure) = failures.into_iter().next()
         {
-            return Ok(Done::Finished(Stage::Error, Some(failure)));
+            return Ok(StageOutcome::Finished(Stage::Error, Some(failure)));
         }
         let detections = vision::merge(
             reports
@@ -323,7 +324,7 @@ impl Scan {
                 .collect(),
         );
         if detections.is_empty() {
-            return Ok(Done::Finished(Stage::Error, Some(no_books())));
+            return Ok(StageOutcome::Finished(Stage::Error, Some(no_books())));
         }
         let model = self
             .model(&run.root.uploaded.provider)
@@ -343,7 +344,7 @@ impl Scan {
         let report: Part = run.write_part(keys::report, 1, &to_json(&report)?).await?;
         let wave = wave_size(items.len(), run.settings.wave_items);
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        let expect = first_wave(run.e).await;
+        let expect = first_wave(run.effects).await;
         run.commit(expect, |root| {
             root.stage = Stage::Enriching;
             root.total = count(items.len());
@@ -357,7 +358,7 @@ impl Scan {
             });
         })
         .await?;
-        Ok(Done::NextStage)
+        Ok(StageOutcome::NextStage)
     }
 }
 

@@ -49,20 +49,22 @@ impl Keyring {
     ///
     /// # Errors
     /// The store's.
-    pub async fn stored<E: Effects>(e: &E, settings: &Settings) -> Result<Self, StoreError> {
-        if let Some(secret) = e.get(keys::SECRET).await? {
+    pub async fn stored<E: Effects>(effects: &E, settings: &Settings) -> Result<Self, StoreError> {
+        if let Some(secret) = effects.get(keys::SECRET).await? {
             return Ok(Self::new(&secret));
         }
-        let secret = [e.random(), e.random()].concat();
-        e.set(keys::SECRET, &secret).await?;
+        let secret = [effects.random(), effects.random()].concat();
+        effects.set(keys::SECRET, &secret).await?;
         // Another first request may have written its own: both believe what is there afterwards.
-        e.sleep(settings.write_delay).await;
-        e.log(
+        effects.sleep(settings.write_delay).await;
+        effects.log(
             "secret-made",
             serde_json::json!({"level": "warn", "message":
                 "no token_secret configured: made one and keep it in the store; whoever reads the store can forge tokens"}),
         );
-        Ok(Self::new(&e.get(keys::SECRET).await?.unwrap_or(secret)))
+        Ok(Self::new(
+            &effects.get(keys::SECRET).await?.unwrap_or(secret),
+        ))
     }
 
     fn mac(&self, purpose: &str, id: &str, more: &str) -> [u8; 32] {
@@ -100,7 +102,7 @@ impl Keyring {
     /// Whether `key` is the job's run key; in constant time.
     #[must_use]
     pub fn is_run_key(&self, id: &JobId, key: &str) -> bool {
-        same(&self.run_key(id), key)
+        constant_time_eq(&self.run_key(id), key)
     }
 
     /// The job that a client's `Idempotency-Key` names on a route.
@@ -126,13 +128,16 @@ impl Keyring {
     /// The store's.
     pub async fn admits<E: Effects>(
         &self,
-        e: &E,
+        effects: &E,
         root: &Root,
         token: &str,
         settings: &Settings,
     ) -> Result<bool, StoreError> {
-        let auth = current(e, root, settings).await?;
-        Ok(same(&self.token(&root.id, auth.generation), token) && e.now() < auth.expires)
+        let auth = current_auth(effects, root, settings).await?;
+        Ok(
+            constant_time_eq(&self.token(&root.id, auth.generation), token)
+                && effects.now() < auth.expires,
+        )
     }
 
     /// The token of the current generation, if it is still valid.
@@ -141,11 +146,11 @@ impl Keyring {
     /// The store's.
     pub async fn current_token<E: Effects>(
         &self,
-        e: &E,
+        effects: &E,
         root: &Root,
         settings: &Settings,
     ) -> Result<String, StoreError> {
-        let auth = current(e, root, settings).await?;
+        let auth = current_auth(effects, root, settings).await?;
         Ok(self.token(&root.id, auth.generation))
     }
 }
@@ -159,14 +164,14 @@ impl Keyring {
     /// The store's.
     pub async fn refresh<E: Effects>(
         &self,
-        e: &E,
+        effects: &E,
         root: &Root,
         token: &str,
         settings: &Settings,
     ) -> Result<Option<String>, StoreError> {
-        let auth = current(e, root, settings).await?;
-        let now = e.now();
-        let is_right = same(&self.token(&root.id, auth.generation), token);
+        let auth = current_auth(effects, root, settings).await?;
+        let now = effects.now();
+        let is_right = constant_time_eq(&self.token(&root.id, auth.generation), token);
         let window = REFRESH_WINDOW.min(settings.token_life);
         let in_time = now < auth.expires && now.plus(window) >= auth.expires;
         if !is_right || !in_time {
@@ -177,7 +182,7 @@ impl Keyring {
             expires: now.plus(settings.token_life),
         };
         let bytes = serde_json::to_vec(&next).map_err(|error| StoreError(error.to_string()))?;
-        e.set(&keys::auth(&root.id), &bytes).await?;
+        effects.set(&keys::auth(&root.id), &bytes).await?;
         Ok(Some(self.token(&root.id, next.generation)))
     }
 }
@@ -186,12 +191,12 @@ impl Keyring {
 ///
 /// # Errors
 /// The store's.
-pub async fn current<E: Effects>(
-    e: &E,
+pub async fn current_auth<E: Effects>(
+    effects: &E,
     root: &Root,
     settings: &Settings,
 ) -> Result<Auth, StoreError> {
-    let stored = e.get(&keys::auth(&root.id)).await?;
+    let stored = effects.get(&keys::auth(&root.id)).await?;
     Ok(stored
         .and_then(|bytes| serde_json::from_slice(&bytes).ok())
         .unwrap_or(Auth {
@@ -202,6 +207,6 @@ pub async fn current<E: Effects>(
 
 /// Whether two secrets are equal, in time that does not tell where they differ.
 #[must_use]
-pub fn same(a: &str, b: &str) -> bool {
+pub fn constant_time_eq(a: &str, b: &str) -> bool {
     a.as_bytes().ct_eq(b.as_bytes()).into()
 }

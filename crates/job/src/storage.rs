@@ -32,26 +32,26 @@ pub enum Stop {
 ///
 /// # Errors
 /// The store's.
-pub async fn read_root<E: Effects>(e: &E, id: &JobId) -> Result<Option<Root>, StoreError> {
-    let bytes = e.get(&keys::root(id)).await?;
-    Ok(bytes.and_then(|bytes| decode_root(e, id, &bytes)))
+pub async fn read_root<E: Effects>(effects: &E, id: &JobId) -> Result<Option<Root>, StoreError> {
+    let bytes = effects.get(&keys::root(id)).await?;
+    Ok(bytes.and_then(|bytes| decode_root(effects, id, &bytes)))
 }
 
 /// The job's end, if it has one.
 ///
 /// # Errors
 /// The store's.
-pub async fn read_end<E: Effects>(e: &E, id: &JobId) -> Result<Option<Root>, StoreError> {
-    let bytes = e.get(&keys::end(id)).await?;
-    Ok(bytes.and_then(|bytes| decode_root(e, id, &bytes)))
+pub async fn read_end<E: Effects>(effects: &E, id: &JobId) -> Result<Option<Root>, StoreError> {
+    let bytes = effects.get(&keys::end(id)).await?;
+    Ok(bytes.and_then(|bytes| decode_root(effects, id, &bytes)))
 }
 
 /// Reads a root or an end; damage and unknown versions count as none.
-pub(crate) fn decode_root<E: Effects>(e: &E, id: &JobId, bytes: &[u8]) -> Option<Root> {
+pub(crate) fn decode_root<E: Effects>(effects: &E, id: &JobId, bytes: &[u8]) -> Option<Root> {
     match serde_json::from_slice::<Root>(bytes) {
         Ok(root) => (root.v <= VERSION).then_some(root),
         Err(error) => {
-            e.log(
+            effects.log(
                 "damaged-document",
                 serde_json::json!({"level": "error", "jobId": id, "message": error.to_string()}),
             );
@@ -64,8 +64,10 @@ pub(crate) fn encode_root(root: &Root) -> Result<Vec<u8>, StoreError> {
     serde_json::to_vec(root).map_err(|error| StoreError(error.to_string()))
 }
 
-pub(crate) async fn write_root<E: Effects>(e: &E, root: &Root) -> Result<(), Stop> {
-    e.set(&keys::root(&root.id), &encode_root(root)?).await?;
+pub(crate) async fn write_root<E: Effects>(effects: &E, root: &Root) -> Result<(), Stop> {
+    effects
+        .set(&keys::root(&root.id), &encode_root(root)?)
+        .await?;
     Ok(())
 }
 
@@ -73,8 +75,11 @@ pub(crate) async fn write_root<E: Effects>(e: &E, root: &Root) -> Result<(), Sto
 ///
 /// # Errors
 /// [`Stop::Damaged`] when it is not there or not what it should be; the store's.
-pub async fn read_part<E: Effects, T: DeserializeOwned>(e: &E, part: &Part) -> Result<T, Stop> {
-    decode(part, e.get(&part.key).await?)
+pub async fn read_part<E: Effects, T: DeserializeOwned>(
+    effects: &E,
+    part: &Part,
+) -> Result<T, Stop> {
+    decode(part, effects.get(&part.key).await?)
 }
 
 pub(crate) fn decode<T: DeserializeOwned>(part: &Part, bytes: Option<Vec<u8>>) -> Result<T, Stop> {
@@ -128,10 +133,10 @@ pub(crate) fn groups(segments: &[Part]) -> Vec<&[Part]> {
 }
 
 /// Deletes what was uploaded.
-pub(crate) async fn delete_uploads<E: Effects>(e: &E, root: &Root) -> Result<(), StoreError> {
+pub(crate) async fn delete_uploads<E: Effects>(effects: &E, root: &Root) -> Result<(), StoreError> {
     for upload in &root.uploads {
         for chunk in 0..upload.chunks {
-            e.delete(&upload.chunk(chunk)).await?;
+            effects.delete(&upload.chunk(chunk)).await?;
         }
     }
     Ok(())
@@ -139,20 +144,20 @@ pub(crate) async fn delete_uploads<E: Effects>(e: &E, root: &Root) -> Result<(),
 
 /// Deletes what an ended job has left, and says in the root that it is gone. The root is written
 /// once more only when everything is gone.
-pub(crate) async fn clear<E: Effects>(e: &E, end: &mut Root) -> Result<(), Stop> {
+pub(crate) async fn delete_leftovers<E: Effects>(effects: &E, end: &mut Root) -> Result<(), Stop> {
     let leftovers = std::mem::take(&mut end.leftovers);
     for key in &leftovers {
-        e.delete(key).await?;
+        effects.delete(key).await?;
     }
-    write_root(e, end).await
+    write_root(effects, end).await
 }
 
 /// Finishes what the run that ended the job could not: makes the root say so and clears the rest.
 ///
 /// # Errors
 /// The store's, [`Stop::Damaged`].
-pub async fn repair<E: Effects>(e: &E, mut end: Root) -> Result<Root, Stop> {
-    clear(e, &mut end).await?;
+pub async fn repair<E: Effects>(effects: &E, mut end: Root) -> Result<Root, Stop> {
+    delete_leftovers(effects, &mut end).await?;
     Ok(end)
 }
 
@@ -160,26 +165,30 @@ pub async fn repair<E: Effects>(e: &E, mut end: Root) -> Result<Root, Stop> {
 ///
 /// # Errors
 /// The store's.
-pub async fn existing<E: Effects>(e: &E, id: &JobId) -> Result<Option<Root>, StoreError> {
-    let root = match read_root(e, id).await? {
-        Some(root) if !root.stage.is_terminal() => match read_end(e, id).await? {
+pub async fn existing<E: Effects>(effects: &E, id: &JobId) -> Result<Option<Root>, StoreError> {
+    let root = match read_root(effects, id).await? {
+        Some(root) if !root.stage.is_terminal() => match read_end(effects, id).await? {
             Some(end) => Some(end),
             None => Some(root),
         },
         other => other,
     };
-    Ok(root.filter(|root| !root.expired(e.now())))
+    Ok(root.filter(|root| !root.expired(effects.now())))
 }
 
 /// Deletes what `root` names and the `standing` root does not.
-pub(crate) async fn forget_parts<E: Effects>(e: &E, root: &Root, standing: Option<&Root>) {
+pub(crate) async fn delete_parts_missing_from<E: Effects>(
+    effects: &E,
+    root: &Root,
+    standing: Option<&Root>,
+) {
     let uploads = standing.map_or(&[][..], |standing| &standing.uploads);
     if !root.uploads.iter().any(|upload| uploads.contains(upload)) {
-        let _ = delete_uploads(e, root).await;
+        let _ = delete_uploads(effects, root).await;
     }
     for part in &root.plan {
         if !standing.is_some_and(|standing| standing.plan.contains(part)) {
-            let _ = e.delete(&part.key).await;
+            let _ = effects.delete(&part.key).await;
         }
     }
 }

@@ -3,7 +3,7 @@ use crate::document::Root;
 use crate::effects::{Effects, StoreError, Time};
 use crate::id::JobId;
 use crate::keys;
-use crate::retry::quickly;
+use crate::retry::read_fresh;
 use crate::settings::Settings;
 use crate::storage::{delete_uploads, read_end, read_root};
 use serde::{Deserialize, Serialize};
@@ -15,23 +15,23 @@ use std::time::Duration;
 const INTERVAL: Duration = Duration::from_secs(600);
 
 /// How soon the sweep goes on that had more to look at.
-const INTERVAL_OF_MORE: Duration = Duration::from_secs(10);
+const INTERVAL_WHEN_UNFINISHED: Duration = Duration::from_secs(10);
 
 /// How soon a store without room is looked at again.
-const INTERVAL_OF_FULL: Duration = Duration::from_secs(5);
+const INTERVAL_WHEN_FULL: Duration = Duration::from_secs(5);
 
 /// How many jobs one sweep looks at while there is room, and how many it deletes at most.
-const MAX_JOBS: usize = 50;
+const MAX_JOBS_PER_SWEEP: usize = 50;
 
 /// How many keys a job needs while it runs: they are kept free for it.
 pub const KEYS_PER_JOB: usize = 25;
 
 /// How long the root lives of a job that is not accepted yet: longer than clocks jump.
-pub(crate) const UNACCEPTED_LIFE: Duration = Duration::from_secs(2 * 3600);
+pub(crate) const UNACCEPTED_RETENTION: Duration = Duration::from_secs(2 * 3600);
 
 /// What lies under [`keys::SWEEP`]: what the last sweep saw.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Swept {
+struct SweepState {
     at: Time,
     /// Keys that there were, those kept free for running jobs included.
     keys: usize,
@@ -46,13 +46,13 @@ struct Swept {
 
 /// The keys of one job.
 #[derive(Default)]
-struct Held {
+struct JobKeys {
     keys: Vec<String>,
     rooted: bool,
     ended: bool,
 }
 
-impl Held {
+impl JobKeys {
     /// How many keys are to be reckoned with: a job that runs may still need more.
     fn reserved(&self) -> usize {
         match self.rooted && !self.ended {
@@ -66,34 +66,37 @@ impl Held {
 ///
 /// # Errors
 /// The store's.
-pub async fn has_room<E: Effects>(e: &E, settings: &Settings) -> Result<bool, StoreError> {
-    let now = e.now();
-    let swept: Swept = e
+pub async fn store_has_capacity<E: Effects>(
+    effects: &E,
+    settings: &Settings,
+) -> Result<bool, StoreError> {
+    let now = effects.now();
+    let state: SweepState = effects
         .get(keys::SWEEP)
         .await?
         .and_then(|bytes| serde_json::from_slice(&bytes).ok())
         .unwrap_or_default();
-    let interval = if !swept.has_room(settings) {
-        INTERVAL_OF_FULL
+    let interval = if !state.has_capacity(settings) {
+        INTERVAL_WHEN_FULL
     } else if settings.max_keys.is_some() {
         // The count is as old as the last sweep: where room is scarce every creation counts.
         Duration::ZERO
-    } else if swept.after.is_some() {
-        INTERVAL_OF_MORE
+    } else if state.after.is_some() {
+        INTERVAL_WHEN_UNFINISHED
     } else {
         INTERVAL
     };
-    if swept.at <= now && now.since(swept.at) < interval {
-        return Ok(swept.has_room(settings));
+    if state.at <= now && now.since(state.at) < interval {
+        return Ok(state.has_capacity(settings));
     }
-    let swept = sweep(e, settings, swept, now).await?;
-    let bytes = serde_json::to_vec(&swept).unwrap_or_default();
-    e.set(keys::SWEEP, &bytes).await?;
-    Ok(swept.has_room(settings))
+    let state = sweep(effects, settings, state, now).await?;
+    let bytes = serde_json::to_vec(&state).unwrap_or_default();
+    effects.set(keys::SWEEP, &bytes).await?;
+    Ok(state.has_capacity(settings))
 }
 
-impl Swept {
-    fn has_room(&self, settings: &Settings) -> bool {
+impl SweepState {
+    fn has_capacity(&self, settings: &Settings) -> bool {
         let room = |max| self.keys + KEYS_PER_JOB <= max;
         settings.max_keys.is_none_or(room)
     }
@@ -102,74 +105,74 @@ impl Swept {
 /// Lists the keys and deletes some of what has expired. Jobs are looked at in turn, a few with each
 /// sweep, and only when one of them can have expired; all of them when there is no room otherwise.
 async fn sweep<E: Effects>(
-    e: &E,
+    effects: &E,
     settings: &Settings,
-    last: Swept,
+    last: SweepState,
     now: Time,
-) -> Result<Swept, StoreError> {
-    let jobs = held(e.keys().await?);
-    let mut swept = Swept {
+) -> Result<SweepState, StoreError> {
+    let jobs = group_by_job(effects.keys().await?);
+    let mut state = SweepState {
         at: now,
         keys: jobs.total,
         ..last
     };
     // A clock that has jumped must not keep everybody from looking.
-    let latest = now.plus(UNACCEPTED_LIFE.min(settings.retention));
-    if swept.after.is_none() {
-        if now < swept.next && swept.next <= latest {
-            return Ok(swept);
+    let latest = now.plus(UNACCEPTED_RETENTION.min(settings.retention));
+    if state.after.is_none() {
+        if now < state.next && state.next <= latest {
+            return Ok(state);
         }
-        swept.next = latest;
+        state.next = latest;
     }
     if jobs.by_id.values().any(|held| !held.rooted) {
         // A root may take effect later than what it owns.
-        e.sleep(settings.write_delay).await;
+        effects.sleep(settings.write_delay).await;
     }
-    let start = swept.after.take().map_or(Bound::Unbounded, Bound::Excluded);
+    let start = state.after.take().map_or(Bound::Unbounded, Bound::Excluded);
     let (mut looked, mut deleted) = (0, 0);
     for (id, held) in jobs.by_id.range((start, Bound::Unbounded)) {
-        let enough = looked >= MAX_JOBS && swept.has_room(settings);
-        if enough || deleted == MAX_JOBS {
+        let enough = looked >= MAX_JOBS_PER_SWEEP && state.has_capacity(settings);
+        if enough || deleted == MAX_JOBS_PER_SWEEP {
             break;
         }
         looked += 1;
-        match fate(e, id, held.ended).await? {
-            Fate::Lives(expires) if now < expires => swept.next = swept.next.min(expires),
-            Fate::Foreign => {}
-            Fate::Lives(_) | Fate::Damaged | Fate::Nothing => {
+        match key_owner(effects, id, held.ended).await? {
+            KeyOwner::Job(expires) if now < expires => state.next = state.next.min(expires),
+            KeyOwner::NewerVersion => {}
+            KeyOwner::Job(_) | KeyOwner::Damaged | KeyOwner::Nothing => {
                 let shared = shared_names(id);
                 for key in held.keys.iter().filter(|key| !shared.contains(key)) {
-                    e.delete(key).await?;
+                    effects.delete(key).await?;
                 }
                 let there = shared.iter().filter(|key| held.keys.contains(key));
-                delete_expired(e, settings, id, there).await?;
-                swept.keys = swept.keys.saturating_sub(held.reserved());
+                delete_expired(effects, settings, id, there).await?;
+                state.keys = state.keys.saturating_sub(held.reserved());
                 deleted += 1;
             }
         }
-        swept.after = Some(id.clone());
+        state.after = Some(id.clone());
     }
-    if swept.after.as_ref() == jobs.by_id.keys().next_back() || looked == 0 {
-        swept.after = None;
+    if state.after.as_ref() == jobs.by_id.keys().next_back() || looked == 0 {
+        state.after = None;
     }
     if deleted > 0 {
-        e.log(
+        effects.log(
             "swept",
-            serde_json::json!({"jobs": deleted, "keys": swept.keys}),
+            serde_json::json!({"jobs": deleted, "keys": state.keys}),
         );
     }
-    Ok(swept)
+    Ok(state)
 }
 
 /// All jobs there are.
-struct Jobs {
-    by_id: BTreeMap<JobId, Held>,
+struct KeysByJob {
+    by_id: BTreeMap<JobId, JobKeys>,
     /// Keys, those kept free for running jobs included.
     total: usize,
 }
 
-fn held(keys: Vec<String>) -> Jobs {
-    let mut by_id: BTreeMap<JobId, Held> = BTreeMap::new();
+fn group_by_job(keys: Vec<String>) -> KeysByJob {
+    let mut by_id: BTreeMap<JobId, JobKeys> = BTreeMap::new();
     let mut total = 0;
     for key in keys {
         match keys::owner(&key) {
@@ -182,37 +185,41 @@ fn held(keys: Vec<String>) -> Jobs {
             None => total += 1,
         }
     }
-    total += by_id.values().map(Held::reserved).sum::<usize>();
-    Jobs { by_id, total }
+    total += by_id.values().map(JobKeys::reserved).sum::<usize>();
+    KeysByJob { by_id, total }
 }
 
 /// What a job's keys belong to.
-enum Fate {
+enum KeyOwner {
     /// A job, until then.
-    Lives(Time),
+    Job(Time),
     /// Something that cannot be read.
     Damaged,
     /// Nothing.
     Nothing,
     /// A job of a newer version: somebody else's.
-    Foreign,
+    NewerVersion,
 }
 
-async fn fate<E: Effects>(e: &E, id: &JobId, ended: bool) -> Result<Fate, StoreError> {
+async fn key_owner<E: Effects>(
+    effects: &E,
+    id: &JobId,
+    ended: bool,
+) -> Result<KeyOwner, StoreError> {
     let document: Option<Root> = match ended {
-        true => read_end(e, id).await?,
+        true => read_end(effects, id).await?,
         false => None,
     };
     let document = match document {
         Some(end) => Some(end),
-        None => read_root(e, id).await?,
+        None => read_root(effects, id).await?,
     };
     Ok(match document {
-        Some(document) => Fate::Lives(document.expires),
-        None => match e.get(&keys::root(id)).await? {
-            Some(bytes) if is_damaged(&bytes) => Fate::Damaged,
-            Some(_) => Fate::Foreign,
-            None => Fate::Nothing,
+        Some(document) => KeyOwner::Job(document.expires),
+        None => match effects.get(&keys::root(id)).await? {
+            Some(bytes) if is_damaged(&bytes) => KeyOwner::Damaged,
+            Some(_) => KeyOwner::NewerVersion,
+            None => KeyOwner::Nothing,
         },
     })
 }
@@ -237,21 +244,25 @@ fn shared_names(id: &JobId) -> [String; 5] {
 /// Deletes what is left of an expired job under names that a new job of its name uses, too: each
 /// only right after a look that still finds the expired one.
 async fn delete_expired<E: Effects>(
-    e: &E,
+    effects: &E,
     settings: &Settings,
     id: &JobId,
     keys: impl Iterator<Item = &String>,
 ) -> Result<(), StoreError> {
     for key in keys {
-        let gone = match quickly(e, settings, async || fate(e, id, true).await).await? {
-            Fate::Lives(expires) => e.now() >= expires,
-            Fate::Damaged => true,
+        let gone = match read_fresh(effects, settings, async || {
+            key_owner(effects, id, true).await
+        })
+        .await?
+        {
+            KeyOwner::Job(expires) => effects.now() >= expires,
+            KeyOwner::Damaged => true,
             // Whoever makes a job now may be about to write its root.
-            Fate::Nothing => *key != keys::root(id),
-            Fate::Foreign => false,
+            KeyOwner::Nothing => *key != keys::root(id),
+            KeyOwner::NewerVersion => false,
         };
         if gone {
-            e.delete(key).await?;
+            effects.delete(key).await?;
         }
     }
     Ok(())
@@ -263,26 +274,32 @@ async fn delete_expired<E: Effects>(
 ///
 /// # Errors
 /// The store's.
-pub(crate) async fn free<E: Effects>(
-    e: &E,
+pub(crate) async fn release_name<E: Effects>(
+    effects: &E,
     settings: &Settings,
     id: &JobId,
 ) -> Result<bool, StoreError> {
-    let old = match read_end(e, id).await? {
+    let old = match read_end(effects, id).await? {
         Some(end) => Some(end),
-        None => read_root(e, id).await?,
+        None => read_root(effects, id).await?,
     };
-    let Some(old) = old.filter(|old| old.expired(e.now())) else {
+    let Some(old) = old.filter(|old| old.expired(effects.now())) else {
         return Ok(false);
     };
-    delete_uploads(e, &old).await?;
+    delete_uploads(effects, &old).await?;
     let photos = old.photos.iter().filter_map(|photo| photo.part.as_ref());
     let parts = old.segments.iter().chain(&old.plan).chain(&old.report);
     for part in parts.chain(photos) {
-        e.delete(&part.key).await?;
+        effects.delete(&part.key).await?;
     }
     let [auth, cancel, lease, end, _] = shared_names(id);
-    delete_expired(e, settings, id, [&auth, &cancel, &lease, &end].into_iter()).await?;
+    delete_expired(
+        effects,
+        settings,
+        id,
+        [&auth, &cancel, &lease, &end].into_iter(),
+    )
+    .await?;
     Ok(true)
 }
 
@@ -300,7 +317,7 @@ mod tests {
             "job/b/end",
             "job/c/seg/1-x.0",
         ];
-        let jobs = held(keys.map(str::to_owned).to_vec());
+        let jobs = group_by_job(keys.map(str::to_owned).to_vec());
         assert_eq!(jobs.total, 1 + KEYS_PER_JOB + 2 + 1);
     }
 }

@@ -1,11 +1,11 @@
 //! Following a job for one watcher: when to look, and what to tell next.
-use crate::cadence::until_due;
+use crate::cadence::pause_until_due;
 use crate::document::{Item, Root};
 use crate::effects::{Effects, StoreError, Time};
 use crate::feed::Feed;
 use crate::id::JobId;
 use crate::keys;
-use crate::look::{Look, holds, judge, tend};
+use crate::look::{Inspection, assess, holds, revive_or_repair};
 use crate::observer::{Observer, Step};
 use crate::results::Reader;
 use crate::secret::Keyring;
@@ -17,11 +17,11 @@ use std::time::Duration;
 
 /// Sleeping so much longer than was asked for is usual: clocks are coarse. More than that says that
 /// others need the machine.
-const USUAL_DELAY: Duration = Duration::from_millis(2);
+const NORMAL_OVERSLEEP: Duration = Duration::from_millis(2);
 
 /// Something to say to a watcher, with what it takes to say it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Saying {
+pub struct Notification {
     /// What.
     pub step: Step,
     /// The job as it was then.
@@ -34,7 +34,7 @@ pub struct Saying {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Next {
     /// Say this, then ask again.
-    Say(Box<Saying>),
+    Notify(Box<Notification>),
     /// There is no such job (any more).
     Gone,
     /// Everything has been said.
@@ -42,7 +42,7 @@ pub enum Next {
 }
 
 /// What the run beside a watcher has said.
-enum Heard {
+enum FeedUpdate {
     /// This is the job now.
     Root(Box<Root>),
     /// Nothing yet.
@@ -53,13 +53,13 @@ enum Heard {
 
 /// Follows one job for one watcher.
 pub struct Watcher<'a, E> {
-    e: &'a E,
+    effects: &'a E,
     settings: &'a Settings,
     keyring: &'a Keyring,
     id: JobId,
     observer: Observer,
     reader: Reader,
-    look: Option<Look>,
+    look: Option<Inspection>,
     /// The bytes of the root that the last look found: most looks find the same again.
     bytes: Vec<u8>,
     /// Until then it is enough that they are the same.
@@ -71,7 +71,7 @@ pub struct Watcher<'a, E> {
     /// How long it had been silent before.
     silent: Duration,
     /// No pause is shorter: that there is more to do than the machine can.
-    least_pause: Duration,
+    min_pause: Duration,
     began: Duration,
     /// When the look was begun that is known: what it shows may be as old.
     looked: Duration,
@@ -82,19 +82,22 @@ impl<'a, E: Effects> Watcher<'a, E> {
     /// A watcher whose first look has been made.
     #[must_use]
     pub fn new(
-        e: &'a E,
+        effects: &'a E,
         settings: &'a Settings,
         keyring: &'a Keyring,
         id: JobId,
         observer: Observer,
-        look: Look,
+        look: Inspection,
     ) -> Self {
         // No longer than it takes until a watcher looks as rarely as it ever does.
         let silent = look.root().map_or(Duration::ZERO, |root| {
-            e.now().since(root.updated).min(settings.look_max * 40)
+            effects
+                .now()
+                .since(root.updated)
+                .min(settings.look_max * 40)
         });
         Self {
-            e,
+            effects,
             settings,
             keyring,
             id,
@@ -104,11 +107,11 @@ impl<'a, E: Effects> Watcher<'a, E> {
             bytes: Vec::new(),
             holds_until: Time::default(),
             feed: None,
-            heard: e.monotonic(),
+            heard: effects.monotonic(),
             silent,
-            least_pause: Duration::ZERO,
-            began: e.monotonic(),
-            looked: e.monotonic(),
+            min_pause: Duration::ZERO,
+            began: effects.monotonic(),
+            looked: effects.monotonic(),
             tended: None,
         }
     }
@@ -130,7 +133,7 @@ impl<'a, E: Effects> Watcher<'a, E> {
     /// Whether its client had everything that there is to say before it connected.
     #[must_use]
     pub fn has_everything(&self) -> bool {
-        matches!(&self.look, Some(Look::Ended(end)) if self.observer.has_everything(end))
+        matches!(&self.look, Some(Inspection::Ended(end)) if self.observer.has_everything(end))
     }
 
     /// Where the watcher is.
@@ -152,11 +155,11 @@ impl<'a, E: Effects> Watcher<'a, E> {
                 let patient =
                     self.looked.saturating_sub(self.began) < self.settings.write_delay * 2;
                 if self.observer.believe(root, patient) {
-                    let now = self.e.now();
+                    let now = self.effects.now();
                     if let Some(step) = self.observer.next(root, now) {
                         let item = match step {
                             Step::Book(_, index) => {
-                                match self.reader.item(self.e, root, index).await {
+                                match self.reader.item(self.effects, root, index).await {
                                     Ok(Some(item)) => Some(Box::new(item.clone())),
                                     // Merged away since the look.
                                     Ok(None) | Err(_) => {
@@ -167,7 +170,7 @@ impl<'a, E: Effects> Watcher<'a, E> {
                             }
                             _ => None,
                         };
-                        return Next::Say(Box::new(Saying {
+                        return Next::Notify(Box::new(Notification {
                             step,
                             root: root.clone(),
                             item,
@@ -180,10 +183,11 @@ impl<'a, E: Effects> Watcher<'a, E> {
     }
 
     /// What [`Self::next`] answered has been said.
-    pub fn said(&mut self, saying: &Saying) {
-        self.observer.said(saying.step, &saying.root, self.e.now());
-        if !matches!(saying.step, Step::Book(..) | Step::Heartbeat) {
-            self.heard = self.e.monotonic();
+    pub fn mark_delivered(&mut self, notification: &Notification) {
+        self.observer
+            .mark_delivered(notification.step, &notification.root, self.effects.now());
+        if !matches!(notification.step, Step::Book(..) | Step::Heartbeat) {
+            self.heard = self.effects.monotonic();
             self.silent = Duration::ZERO;
         }
     }
@@ -192,68 +196,71 @@ impl<'a, E: Effects> Watcher<'a, E> {
         match self.feed {
             None => {
                 let pause = self.next_pause();
-                let began = self.e.monotonic();
-                self.e.sleep(pause).await;
-                let late = self.e.monotonic().saturating_sub(began + pause);
-                let strain = late.saturating_sub(USUAL_DELAY).min(self.settings.look_max);
-                self.least_pause = (self.least_pause * 7 + strain * 4) / 8;
+                let began = self.effects.monotonic();
+                self.effects.sleep(pause).await;
+                let late = self.effects.monotonic().saturating_sub(began + pause);
+                let strain = late
+                    .saturating_sub(NORMAL_OVERSLEEP)
+                    .min(self.settings.look_max);
+                self.min_pause = (self.min_pause * 7 + strain * 4) / 8;
             }
             Some(feed) => match self.listen(feed).await {
-                Heard::Root(root) => {
-                    self.look = Some(Look::of(*root));
+                FeedUpdate::Root(root) => {
+                    self.look = Some(Inspection::from_root(*root));
                     return;
                 }
-                Heard::Nothing => return,
-                Heard::Over => self.feed = None,
+                FeedUpdate::Nothing => return,
+                FeedUpdate::Over => self.feed = None,
             },
         }
-        let asked = self.e.monotonic();
+        let asked = self.effects.monotonic();
         match self.look_once().await {
             Ok(None) => self.looked = asked,
             Ok(Some(look)) => {
-                let idle = matches!(look, Look::Idle(_));
-                let unfinished = matches!(&look, Look::Ended(end) if !end.leftovers.is_empty());
-                let now = self.e.monotonic();
+                let idle = matches!(look, Inspection::Idle(_));
+                let unfinished =
+                    matches!(&look, Inspection::Ended(end) if !end.leftovers.is_empty());
+                let now = self.effects.monotonic();
                 let lately = self
                     .tended
                     .is_some_and(|at| now < at + self.settings.write_delay * 2);
                 if (idle || unfinished) && !lately {
                     self.tended = Some(now);
-                    tend(self.e, self.settings, self.keyring, &look).await;
+                    revive_or_repair(self.effects, self.settings, self.keyring, &look).await;
                 }
                 self.look = Some(look);
                 self.looked = asked;
             }
             // The store refuses: ask less often, and go on with what is known.
-            Err(_) => self.e.sleep(self.settings.retry).await,
+            Err(_) => self.effects.sleep(self.settings.retry).await,
         }
     }
 
     /// [`look`]; `None` when it shows what the last one did.
-    async fn look_once(&mut self) -> Result<Option<Look>, StoreError> {
-        let bytes = self.e.get(&keys::root(&self.id)).await?;
-        if let (Some(bytes), Some(Look::Running(root))) = (&bytes, &self.look)
+    async fn look_once(&mut self) -> Result<Option<Inspection>, StoreError> {
+        let bytes = self.effects.get(&keys::root(&self.id)).await?;
+        if let (Some(bytes), Some(Inspection::Running(root))) = (&bytes, &self.look)
             && *bytes == self.bytes
-            && holds(self.holds_until, root, self.e.now(), self.settings)
+            && holds(self.holds_until, root, self.effects.now(), self.settings)
         {
             return Ok(None);
         }
         let root = bytes
             .as_deref()
-            .and_then(|bytes| decode_root(self.e, &self.id, bytes));
-        let judgement = judge(self.e, self.settings, root).await?;
+            .and_then(|bytes| decode_root(self.effects, &self.id, bytes));
+        let judgement = assess(self.effects, self.settings, root).await?;
         self.bytes = bytes.unwrap_or_default();
         self.holds_until = judgement.holds_until;
         Ok(Some(judgement.look))
     }
 
     /// Waits for the run beside this watcher, but not so long that a heartbeat would be late.
-    async fn listen(&self, feed: &Feed) -> Heard {
-        let silence = std::pin::pin!(self.e.sleep(self.settings.look_max));
+    async fn listen(&self, feed: &Feed) -> FeedUpdate {
+        let silence = std::pin::pin!(self.effects.sleep(self.settings.look_max));
         match select(std::pin::pin!(feed.next()), silence).await {
-            Either::Left((Some(root), _)) => Heard::Root(Box::new(root)),
-            Either::Left((None, _)) => Heard::Over,
-            Either::Right(((), _)) => Heard::Nothing,
+            Either::Left((Some(root), _)) => FeedUpdate::Root(Box::new(root)),
+            Either::Left((None, _)) => FeedUpdate::Over,
+            Either::Right(((), _)) => FeedUpdate::Nothing,
         }
     }
 
@@ -261,34 +268,34 @@ impl<'a, E: Effects> Watcher<'a, E> {
     /// has been silent.
     fn next_pause(&self) -> Duration {
         let due = match &self.look {
-            Some(Look::Running(root)) => until_due(root, self.e.now()),
+            Some(Inspection::Running(root)) => pause_until_due(root, self.effects.now()),
             _ => None,
         };
-        let silence = self.e.monotonic().saturating_sub(self.heard) + self.silent;
+        let silence = self.effects.monotonic().saturating_sub(self.heard) + self.silent;
         // So that nobody hears of what was not foreseen later than by a fortieth of the time it took.
         let pause = due.unwrap_or(silence / 40);
-        self.bearable(pause.clamp(self.settings.look_min, self.settings.look_max))
+        self.at_least_min_pause(pause.clamp(self.settings.look_min, self.settings.look_max))
     }
 
     /// A pause that the machine can bear: where many look closely nobody would get his turn.
-    fn bearable(&self, pause: Duration) -> Duration {
-        pause.max(self.least_pause.min(self.settings.look_max))
+    fn at_least_min_pause(&self, pause: Duration) -> Duration {
+        pause.max(self.min_pause.min(self.settings.look_max))
     }
 }
 
 /// Follows several jobs as one: what is to be said of each as it comes, with the number that its
 /// watcher has here; without a saying when the job is no more. Ends when everything has been said of
 /// all. Whatever is taken counts as said.
-pub fn together<'a, E: Effects + 'a>(
+pub fn watch_all<'a, E: Effects + 'a>(
     watchers: impl IntoIterator<Item = (usize, Watcher<'a, E>)>,
-) -> impl Stream<Item = (usize, Option<Box<Saying>>)> + Unpin + 'a {
+) -> impl Stream<Item = (usize, Option<Box<Notification>>)> + Unpin + 'a {
     select_all(watchers.into_iter().map(|(number, watcher)| {
         unfold(Some(watcher), move |watcher| async move {
             let mut watcher = watcher?;
             match watcher.next().await {
-                Next::Say(saying) => {
-                    watcher.said(&saying);
-                    Some(((number, Some(saying)), Some(watcher)))
+                Next::Notify(notification) => {
+                    watcher.mark_delivered(&notification);
+                    Some(((number, Some(notification)), Some(watcher)))
                 }
                 Next::Gone => Some(((number, None), None)),
                 Next::Over => None,

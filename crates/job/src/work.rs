@@ -2,12 +2,12 @@
 use crate::document::{Failure, FailureCode, Root, Stage};
 use crate::effects::{Effects, HttpError, Request, StoreError, send_within};
 use crate::feed::Feed;
-use crate::handover::{Created, HandOver, Settled, settle};
+use crate::handover::{Created, HandOver, Settlement, settle};
 use crate::id::JobId;
 use crate::keys;
 use crate::lease::Lease;
 use crate::provider::in_millis;
-use crate::retry::patiently;
+use crate::retry::retry_briefly;
 use crate::run::Run;
 use crate::secret::Keyring;
 use crate::settings::{RunMode, Settings};
@@ -16,17 +16,17 @@ use serde_json::json;
 use std::time::Duration;
 
 /// How long the caller of a route that works before it answers stays on the line.
-const INLINE_PATIENCE: Duration = Duration::from_secs(1);
+const INLINE_START_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long the caller of a route that answers first waits for the answer.
-const START_PATIENCE: Duration = Duration::from_secs(2);
+const START_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The header that carries the run key.
 pub const RUN_KEY_HEADER: &str = "x-run-key";
 
 /// What a stage's work came to.
 #[derive(Debug)]
-pub enum Done {
+pub enum StageOutcome {
     /// The stage is done, and the root says which is next.
     NextStage,
     /// The budget is used up.
@@ -39,26 +39,26 @@ pub enum Done {
 #[expect(async_fn_in_trait, reason = "single-threaded, as the effects are")]
 pub trait Worker<E: Effects> {
     /// Whether it does what this job needs next.
-    fn does(&self, root: &Root) -> bool;
+    fn handles(&self, root: &Root) -> bool;
     /// Works until the stage is done, the budget used up or something stops it.
-    async fn work(&self, run: &mut Run<'_, E>) -> Result<Done, Stop>;
+    async fn work(&self, run: &mut Run<'_, E>) -> Result<StageOutcome, Stop>;
 }
 
 /// How a run comes by its job.
 #[derive(Debug)]
 pub enum Start<'a> {
     /// It made the job and holds its lease; somebody may be beside it who is told of every commit.
-    Holding(Box<Root>, Lease, Option<&'a Feed>),
+    Created(Box<Root>, Lease, Option<&'a Feed>),
     /// Another run hands over.
-    Given(HandOver),
+    HandedOver(HandOver),
     /// Somebody noticed that nobody works on it.
-    Revive,
+    Revived,
 }
 
 /// Works on a job that this invocation has made, once it is sure that it has. `feed` is told of every
 /// commit, and closed when this run's part is done.
-pub async fn begin<E: Effects>(
-    e: &E,
+pub async fn run_created<E: Effects>(
+    effects: &E,
     settings: &Settings,
     keyring: &Keyring,
     created: Created,
@@ -66,14 +66,14 @@ pub async fn begin<E: Effects>(
     worker: &impl Worker<E>,
 ) {
     let id = created.root.id.clone();
-    match created.settle(e, settings).await {
+    match created.settle(effects, settings).await {
         Ok(Some((root, lease))) => {
-            let start = Start::Holding(Box::new(root), lease, feed);
-            run(e, settings, keyring, &id, start, worker).await;
+            let start = Start::Created(Box::new(root), lease, feed);
+            run(effects, settings, keyring, &id, start, worker).await;
         }
-        Ok(None) => e.log("made-twice", json!({"jobId": id})),
+        Ok(None) => effects.log("made-twice", json!({"jobId": id})),
         // Whoever looks at the job next starts it.
-        Err(error) => e.log(
+        Err(error) => effects.log(
             "not-settled",
             json!({"level": "warn", "jobId": id, "message": error.to_string()}),
         ),
@@ -85,24 +85,24 @@ pub async fn begin<E: Effects>(
 
 /// Works on a job until this run's part is done. Logs one line when it ends.
 pub async fn run<E: Effects>(
-    e: &E,
+    effects: &E,
     settings: &Settings,
     keyring: &Keyring,
     id: &JobId,
     start: Start<'_>,
     worker: &impl Worker<E>,
 ) {
-    let began = e.monotonic();
+    let began = effects.monotonic();
     let how = match &start {
-        Start::Holding(..) => "created",
-        Start::Given(_) => "handed-over",
-        Start::Revive => "revived",
+        Start::Created(..) => "created",
+        Start::HandedOver(_) => "handed-over",
+        Start::Revived => "revived",
     };
-    let outcome = attempt(e, settings, keyring, id, start, worker).await;
+    let outcome = run_stages(effects, settings, keyring, id, start, worker).await;
     let mut line = json!({
         "jobId": id, "start": how, "outcome": outcome.0,
-        "durationMs": in_millis(e.monotonic().saturating_sub(began)),
-        "costs": e.costs(),
+        "durationMs": in_millis(effects.monotonic().saturating_sub(began)),
+        "costs": effects.costs(),
     });
     if let Some(root) = outcome.1 {
         line["pipeline"] = json!(root.pipeline);
@@ -113,28 +113,28 @@ pub async fn run<E: Effects>(
         line["level"] = json!("warn");
         line["message"] = json!(error);
     }
-    e.log("run", line);
+    effects.log("run", line);
 }
 
 type Outcome = (&'static str, Option<Root>, Option<String>);
 
-async fn attempt<E: Effects>(
-    e: &E,
+async fn run_stages<E: Effects>(
+    effects: &E,
     settings: &Settings,
     keyring: &Keyring,
     id: &JobId,
     start: Start<'_>,
     worker: &impl Worker<E>,
 ) -> Outcome {
-    let mut run = match take(e, settings, id, start).await {
+    let mut run = match acquire(effects, settings, id, start).await {
         Ok(Some(run)) => run,
         Ok(None) => return ("nothing-to-do", None, None),
         Err(stop) => return ("not-begun", None, Some(stop.to_string())),
     };
     if run.root.stage == Stage::Receiving {
         // Only the creator writes uploads, and it is gone: nobody was told of this job.
-        if let Err(stop) = delete_unnamed_uploads(e, id).await {
-            return stopped(e, run, stop).await;
+        if let Err(stop) = delete_unnamed_uploads(effects, id).await {
+            return handle_stop(effects, run, stop).await;
         }
         return finish(
             run,
@@ -143,61 +143,63 @@ async fn attempt<E: Effects>(
         )
         .await;
     }
-    if let Some(failure) = run.root.verdict.clone() {
+    if let Some(failure) = run.root.pending_failure.clone() {
         let stage = match failure.code {
             FailureCode::ECanceled => Stage::Canceled,
             _ => Stage::Error,
         };
         return finish(run, stage, Some(failure)).await;
     }
-    if run.is_hopeless() {
+    if run.is_crash_looping() {
         return finish(run, Stage::Error, Some(no_worker())).await;
     }
     loop {
-        if !worker.does(&run.root) {
-            return hand_over(e, settings, keyring, run).await;
+        if !worker.handles(&run.root) {
+            return hand_over(effects, settings, keyring, run).await;
         }
         match worker.work(&mut run).await {
-            Ok(Done::NextStage) => {}
-            Ok(Done::HandOver) => return hand_over(e, settings, keyring, run).await,
-            Ok(Done::Finished(stage, failure)) => return finish(run, stage, failure).await,
-            Err(stop) => return stopped(e, run, stop).await,
+            Ok(StageOutcome::NextStage) => {}
+            Ok(StageOutcome::HandOver) => return hand_over(effects, settings, keyring, run).await,
+            Ok(StageOutcome::Finished(stage, failure)) => return finish(run, stage, failure).await,
+            Err(stop) => return handle_stop(effects, run, stop).await,
         }
     }
 }
 
-async fn take<'a, E: Effects>(
-    e: &'a E,
+async fn acquire<'a, E: Effects>(
+    effects: &'a E,
     settings: &'a Settings,
     id: &JobId,
     start: Start<'a>,
 ) -> Result<Option<Run<'a, E>>, Stop> {
     let (lease, seq) = match start {
-        Start::Holding(root, lease, feed) => {
-            return Ok(Some(Run::new(e, settings, *root, lease).heard_by(feed)));
+        Start::Created(root, lease, feed) => {
+            return Ok(Some(
+                Run::new(effects, settings, *root, lease).with_feed(feed),
+            ));
         }
-        Start::Given(HandOver { epoch, seq, made }) => {
+        Start::HandedOver(HandOver { epoch, seq, made }) => {
             let settled = match made {
-                None => Settled::Ours,
-                Some(made) => settle(e, settings, &made).await?,
+                None => Settlement::Ours,
+                Some(made) => settle(effects, settings, &made).await?,
             };
             let lease = match settled {
-                Settled::Ours => Lease::accept(e, id, &epoch, settings).await?,
-                Settled::Under(lease) => Some(lease),
-                Settled::Theirs => None,
+                Settlement::Ours => Lease::take_over(effects, id, &epoch, settings).await?,
+                Settlement::Under(lease) => Some(lease),
+                Settlement::Theirs => None,
             };
             (lease, seq)
         }
-        Start::Revive => {
-            let Some(root) = read_root(e, id).await? else {
+        Start::Revived => {
+            let Some(root) = read_root(effects, id).await? else {
                 return Ok(None);
             };
-            if let Some(end) = ended(e, settings, &root).await? {
-                repair(e, end).await?;
+            if let Some(end) = find_end(effects, settings, &root).await? {
+                repair(effects, end).await?;
                 return Ok(None);
             }
             (
-                Lease::claim(e, id, settings, root.epoch.term).await?,
+                Lease::claim(effects, id, settings, root.epoch.term).await?,
                 root.seq,
             )
         }
@@ -205,39 +207,42 @@ async fn take<'a, E: Effects>(
     let Some(lease) = lease else {
         return Ok(None);
     };
-    let until = e.monotonic() + settings.write_delay * 2;
+    let until = effects.monotonic() + settings.write_delay * 2;
     loop {
-        match patiently(e, settings, async || read_root(e, id).await).await? {
+        match retry_briefly(effects, settings, async || read_root(effects, id).await).await? {
             Some(root) if root.seq >= seq => {
-                if ended(e, settings, &root).await?.is_some() {
-                    lease.release(e).await?;
+                if find_end(effects, settings, &root).await?.is_some() {
+                    lease.release(effects).await?;
                     return Ok(None);
                 }
-                return Ok(Some(Run::new(e, settings, root, lease)));
+                return Ok(Some(Run::new(effects, settings, root, lease)));
             }
-            _ if e.monotonic() >= until => return Ok(None),
-            _ => e.sleep(settings.retry).await,
+            _ if effects.monotonic() >= until => return Ok(None),
+            _ => effects.sleep(settings.retry).await,
         }
     }
 }
 
 /// The end of a job that has one.
-async fn ended<E: Effects>(
-    e: &E,
+async fn find_end<E: Effects>(
+    effects: &E,
     settings: &Settings,
     root: &Root,
 ) -> Result<Option<Root>, StoreError> {
     if root.stage.is_terminal() {
         return Ok(Some(root.clone()));
     }
-    patiently(e, settings, async || read_end(e, &root.id).await).await
+    retry_briefly(effects, settings, async || {
+        read_end(effects, &root.id).await
+    })
+    .await
 }
 
 async fn finish<E: Effects>(run: Run<'_, E>, stage: Stage, failure: Option<Failure>) -> Outcome {
-    let (e, settings) = (run.e, run.settings);
+    let (effects, settings) = (run.effects, run.settings);
     match run.finish(stage, failure).await {
         Ok(root) => {
-            log_end(e, settings, &root);
+            log_end(effects, settings, &root);
             ("finished", Some(root), None)
         }
         Err(Stop::Ended) => ("already-ended", None, None),
@@ -245,7 +250,7 @@ async fn finish<E: Effects>(run: Run<'_, E>, stage: Stage, failure: Option<Failu
     }
 }
 
-fn log_end<E: Effects>(e: &E, _settings: &Settings, root: &Root) {
+fn log_end<E: Effects>(effects: &E, _settings: &Settings, root: &Root) {
     let mut line = json!({
         "jobId": root.id, "pipeline": root.pipeline, "outcome": root.stage,
         "durationMs": in_millis(root.elapsed()), "items": root.total,
@@ -256,23 +261,23 @@ fn log_end<E: Effects>(e: &E, _settings: &Settings, root: &Root) {
         line["code"] = json!(failure.code);
         line["message"] = json!(failure.message);
     }
-    e.log("job-ended", line);
+    effects.log("job-ended", line);
 }
 
-async fn stopped<E: Effects>(e: &E, run: Run<'_, E>, stop: Stop) -> Outcome {
+async fn handle_stop<E: Effects>(effects: &E, run: Run<'_, E>, stop: Stop) -> Outcome {
     match stop {
         Stop::Canceled => finish(run, Stage::Canceled, Some(canceled())).await,
         Stop::Damaged(what) => finish(run, Stage::Error, Some(Failure::internal(what))).await,
         Stop::Ended => {
-            run.clear_unnamed().await;
+            run.delete_unreferenced().await;
             let id = run.root.id.clone();
-            if let Ok(Some(end)) = read_end(e, &id).await {
-                let _ = repair(e, end).await;
+            if let Ok(Some(end)) = read_end(effects, &id).await {
+                let _ = repair(effects, end).await;
             }
             ("already-ended", None, None)
         }
         Stop::Lost => {
-            run.clear_unnamed().await;
+            run.delete_unreferenced().await;
             ("lease-lost", Some(run.root), None)
         }
         Stop::Store(error) => ("store-failed", Some(run.root), Some(error.to_string())),
@@ -289,7 +294,7 @@ pub(crate) fn canceled() -> Failure {
 }
 
 async fn hand_over<E: Effects>(
-    e: &E,
+    effects: &E,
     settings: &Settings,
     keyring: &Keyring,
     run: Run<'_, E>,
@@ -300,7 +305,7 @@ async fn hand_over<E: Effects>(
         seq: root.seq,
         made: None,
     };
-    match start(e, settings, keyring, &root, Some(&given)).await {
+    match start(effects, settings, keyring, &root, Some(&given)).await {
         Ok(()) => ("handed-over", Some(root), None),
         // The lease runs out; whoever looks next starts the next run.
         Err(error) => ("hand-over-failed", Some(root), Some(error.to_string())),
@@ -312,7 +317,7 @@ async fn hand_over<E: Effects>(
 /// # Errors
 /// When it does not take the job; it may do so all the same.
 pub async fn start<E: Effects>(
-    e: &E,
+    effects: &E,
     settings: &Settings,
     keyring: &Keyring,
     root: &Root,
@@ -334,10 +339,10 @@ pub async fn start<E: Effects>(
             .unwrap_or_default(),
     };
     let patience = match settings.run_mode {
-        RunMode::Background => START_PATIENCE,
-        RunMode::Inline => INLINE_PATIENCE,
+        RunMode::Background => START_TIMEOUT,
+        RunMode::Inline => INLINE_START_TIMEOUT,
     };
-    match send_within(e, patience, request).await {
+    match send_within(effects, patience, request).await {
         Ok(response) if matches!(response.status, 200 | 202) => Ok(()),
         Ok(response) => Err(HttpError::Failed(format!("status {}", response.status))),
         Err(HttpError::TimedOut) if settings.run_mode == RunMode::Inline => Ok(()),
@@ -358,36 +363,36 @@ fn component(stage: Stage) -> &'static str {
 /// # Errors
 /// The store's.
 pub async fn end_without_worker<E: Effects>(
-    e: &E,
+    effects: &E,
     settings: &Settings,
     root: Root,
     stage: Stage,
     failure: Failure,
 ) -> Result<Option<Root>, Stop> {
-    let Some(lease) = Lease::claim(e, &root.id, settings, root.epoch.term).await? else {
+    let Some(lease) = Lease::claim(effects, &root.id, settings, root.epoch.term).await? else {
         return Ok(None);
     };
     let id = root.id.clone();
-    let Some(root) = read_root(e, &id).await? else {
+    let Some(root) = read_root(effects, &id).await? else {
         return Ok(None);
     };
-    if let Some(end) = ended(e, settings, &root).await? {
-        lease.release(e).await?;
+    if let Some(end) = find_end(effects, settings, &root).await? {
+        lease.release(effects).await?;
         return Ok(Some(end));
     }
-    let end = Run::new(e, settings, root, lease)
+    let end = Run::new(effects, settings, root, lease)
         .finish(stage, Some(failure))
         .await?;
-    log_end(e, settings, &end);
+    log_end(effects, settings, &end);
     Ok(Some(end))
 }
 
 /// Deletes upload chunks of a job whose root does not name them.
-async fn delete_unnamed_uploads<E: Effects>(e: &E, id: &JobId) -> Result<(), Stop> {
+async fn delete_unnamed_uploads<E: Effects>(effects: &E, id: &JobId) -> Result<(), Stop> {
     let uploads = keys::uploads(id);
-    for key in e.keys().await? {
+    for key in effects.keys().await? {
         if key.starts_with(&uploads) {
-            e.delete(&key).await?;
+            effects.delete(&key).await?;
         }
     }
     Ok(())

@@ -9,7 +9,7 @@ use api::request::accepts_event_stream;
 use api::sse;
 use futures::future::join;
 use job::effects::Clock;
-use job::look::Look;
+use job::look::Inspection;
 use job::observer::Observer;
 use job::watch::Watcher;
 use job::work::{self, Worker};
@@ -22,8 +22,11 @@ use crate::stream::{self, Telling};
 
 /// Whether the client asks for the stream.
 #[must_use]
-pub fn is_asked(x: &Exchange) -> bool {
-    x.request.header("accept").is_some_and(accepts_event_stream)
+pub fn is_asked(exchange: &Exchange) -> bool {
+    exchange
+        .request
+        .header("accept")
+        .is_some_and(accepts_event_stream)
 }
 
 /// Answers with the job's stream, and works on the job beside it if it is new. The job goes on when
@@ -32,25 +35,25 @@ pub fn is_asked(x: &Exchange) -> bool {
 /// # Errors
 /// The store's: nothing is answered then.
 pub async fn begin(
-    x: &mut Exchange,
+    exchange: &mut Exchange,
     made: Made,
     worker: &impl Worker<Spin>,
 ) -> Result<(), ApiError> {
     let root = made.root().clone();
-    let token = x.token(&root).await?;
-    let (budget, come_back) = stream::budget(x);
+    let token = exchange.token(&root).await?;
+    let (budget, come_back) = stream::budget(exchange);
     let telling = Telling {
-        spelling: stream::spelling(x),
+        spelling: stream::spelling(exchange),
         opening: sse::accepted(&Accepted::of(&root, &token)),
         budget,
         come_back,
         transport: "attached",
     };
-    let Some(writer) = x.stream(200, stream::headers()) else {
+    let Some(writer) = exchange.stream(200, stream::headers()) else {
         return Ok(());
     };
-    let x = &*x;
-    let (spin, config) = (&x.spin, &x.config);
+    let exchange = &*exchange;
+    let (spin, config) = (&exchange.spin, &exchange.config);
     let observer = Observer::new(None, telling.spelling.books, spin.now(), &config.settings);
     let watcher = Watcher::new(
         spin,
@@ -58,15 +61,15 @@ pub async fn begin(
         &config.keyring,
         root.id.clone(),
         observer,
-        Look::of(root),
+        Inspection::from_root(root),
     );
-    match (made, time_to_work(&config.settings, x.took())) {
+    match (made, time_to_work(&config.settings, exchange.took())) {
         (Made::New(created), Some(settings)) => {
             let feed = Feed::default();
             let watcher = watcher.beside(&feed);
             join(
-                stream::follow(x, vec![watcher], writer, telling),
-                work::begin(
+                stream::follow(exchange, vec![watcher], writer, telling),
+                work::run_created(
                     spin,
                     &settings,
                     &config.keyring,
@@ -79,12 +82,12 @@ pub async fn begin(
         }
         (Made::New(created), None) => {
             join(
-                stream::follow(x, vec![watcher], writer, telling),
-                start_elsewhere(x, &created),
+                stream::follow(exchange, vec![watcher], writer, telling),
+                start_elsewhere(exchange, &created),
             )
             .await;
         }
-        (Made::Known(_), _) => stream::follow(x, vec![watcher], writer, telling).await,
+        (Made::Known(_), _) => stream::follow(exchange, vec![watcher], writer, telling).await,
     }
     Ok(())
 }

@@ -5,33 +5,35 @@ use std::time::Duration;
 use api::error::ApiError;
 use job::JobId;
 use job::clients::{self, Client};
-use job::secret::same;
+use job::secret::constant_time_eq;
 
 use crate::config;
 use crate::exchange::Exchange;
 use crate::http::Incoming;
 
 /// How soon a client should ask again that has too many jobs under way.
-const PATIENCE: Duration = Duration::from_secs(10);
+const LIMIT_RETRY_AFTER: Duration = Duration::from_secs(10);
 
 /// The client of a request, if its jobs are counted.
-fn counted(x: &Exchange) -> Option<Client> {
-    let settings = &x.config.settings;
+fn counted(exchange: &Exchange) -> Option<Client> {
+    let settings = &exchange.config.settings;
     if settings.limits.max_jobs_per_client == 0 {
         return None;
     }
-    let address = address(&x.request, config::edge_secret().as_deref())?;
+    let address = address(&exchange.request, config::edge_secret().as_deref())?;
     if is_private(address) && !settings.count_private_clients {
         return None;
     }
-    Some(x.config.keyring.client(&network(address)))
+    Some(exchange.config.keyring.client(&network(address)))
 }
 
 /// The address of the client: what the edge says, if it shows its secret, or else where the
 /// connection comes from.
 fn address<'a>(request: &'a Incoming, edge_secret: Option<&str>) -> Option<&'a str> {
     let shown = request.header("x-edge-secret");
-    let is_edge = edge_secret.zip(shown).is_some_and(|(a, b)| same(a, b));
+    let is_edge = edge_secret
+        .zip(shown)
+        .is_some_and(|(a, b)| constant_time_eq(a, b));
     let told = request.header("x-edge-client").filter(|_| is_edge);
     let (address, _port) = match told {
         Some(told) => (told, ""),
@@ -86,14 +88,14 @@ fn is_private(address: &str) -> bool {
 ///
 /// # Errors
 /// `RATE_LIMIT_EXCEEDED`.
-pub async fn admit(x: &Exchange, job: &JobId) -> Result<(), ApiError> {
-    let Some(client) = counted(x) else {
+pub async fn admit(exchange: &Exchange, job: &JobId) -> Result<(), ApiError> {
+    let Some(client) = counted(exchange) else {
         return Ok(());
     };
-    let limits = &x.config.settings.limits;
-    let admitted = clients::admit(&x.spin, limits, &client, job).await;
+    let limits = &exchange.config.settings.limits;
+    let admitted = clients::admit(&exchange.spin, limits, &client, job).await;
     match admitted.unwrap_or(true) {
         true => Ok(()),
-        false => Err(ApiError::rate_limited(PATIENCE)),
+        false => Err(ApiError::rate_limited(LIMIT_RETRY_AFTER)),
     }
 }

@@ -6,7 +6,7 @@ use api::capabilities::{Features, Transport};
 use api::cors::{DEFAULT_ORIGINS, Origins};
 use books::{Endpoints, GoogleBooks, Provider};
 use job::effects::StoreError;
-use job::provider::Manners;
+use job::provider::RateLimit;
 use job::settings::SettingsError;
 use job::{Enrichment, Keyring, RunMode, Scan, Settings};
 use spin_sdk::variables;
@@ -141,15 +141,15 @@ pub fn enrichment() -> Enrichment {
         user_agent: format!("bookstrack/{} ({agent})", env!("CARGO_PKG_VERSION")),
         timeout: Duration::from_secs_f64(number("provider_timeout_s", 8.0).clamp(0.05, 120.0)),
         concurrency: 8,
-        open_library: Manners {
-            rate: number("open_library_rate", 3.0).min(politeness.0),
+        open_library: RateLimit {
+            per_second: number("open_library_rate", 3.0).min(politeness.0),
             burst: number("open_library_burst", 25.0).min(politeness.1),
-            per_job: 1_000,
+            max_per_job: 1_000,
         },
-        google_books: Manners {
-            rate: number("google_books_rate", 5.0),
+        google_books: RateLimit {
+            per_second: number("google_books_rate", 5.0),
             burst: number("google_books_burst", 10.0),
-            per_job: 25,
+            max_per_job: 25,
         },
     }
 }

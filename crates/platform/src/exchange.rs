@@ -17,9 +17,9 @@ use crate::http::{Gone, Incoming, Responder, Writer};
 use crate::{Spin, poll};
 
 /// How soon a client should try again when the store refuses.
-const STORE_PATIENCE: Duration = Duration::from_secs(2);
+const STORE_RETRY_AFTER: Duration = Duration::from_secs(2);
 /// How soon when there is no room for its job.
-const FULL_PATIENCE: Duration = Duration::from_secs(60);
+const STORE_FULL_RETRY_AFTER: Duration = Duration::from_secs(60);
 
 /// What a handler works with.
 pub struct Exchange {
@@ -118,7 +118,7 @@ impl Exchange {
             "store-failed",
             json!({"level": "error", "path": self.request.path, "message": error.to_string()}),
         );
-        ApiError::store_unavailable(STORE_PATIENCE)
+        ApiError::store_unavailable(STORE_RETRY_AFTER)
     }
 
     /// The error of a job that could not be made.
@@ -126,7 +126,7 @@ impl Exchange {
     pub fn not_created(&self, id: &JobId, error: CreateError) -> ApiError {
         match error {
             CreateError::Exists(_) => ApiError::job_exists(id),
-            CreateError::Busy => ApiError::busy(FULL_PATIENCE),
+            CreateError::StoreFull => ApiError::busy(STORE_FULL_RETRY_AFTER),
             CreateError::Store(error) => self.store_failed(&error),
             CreateError::Internal(what) => self.internal(&what),
         }
@@ -307,7 +307,10 @@ async fn unable(spin: &Spin, responder: Responder, mut headers: HeaderMap, error
     let id = JobId::from_bytes(spin.random()).to_string();
     let (event, told) = match error {
         ConfigError::Settings(_) => ("misconfigured", ApiError::internal(id.clone())),
-        ConfigError::Store(_) => ("store-failed", ApiError::store_unavailable(STORE_PATIENCE)),
+        ConfigError::Store(_) => (
+            "store-failed",
+            ApiError::store_unavailable(STORE_RETRY_AFTER),
+        ),
     };
     spin.log(
         event,

@@ -35,15 +35,15 @@ pub async fn serve(exchange: &mut Exchange, id: &JobId, worker: &impl Worker<Spi
     }
     let body = exchange.request.body().all(MAX_BODY).await.ok().flatten();
     let start = match body.as_deref() {
-        None | Some([]) => Start::Revive,
+        None | Some([]) => Start::Revived,
         Some(bytes) => match serde_json::from_slice::<HandOver>(bytes) {
-            Ok(given) => Start::Given(given),
+            Ok(given) => Start::HandedOver(given),
             Err(error) => {
                 exchange.spin.log(
                     "bad-hand-over",
                     json!({"level": "warn", "jobId": id, "message": error.to_string()}),
                 );
-                Start::Revive
+                Start::Revived
             }
         },
     };
@@ -96,7 +96,7 @@ pub async fn begin(
     }
     exchange.send(answer).await;
     let (spin, config) = (&exchange.spin, &exchange.config);
-    work::begin(
+    work::run_created(
         spin,
         &config.settings,
         &config.keyring,

@@ -9,7 +9,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderVal
 use job::effects::{Log, within};
 use job::observer::Position;
 use job::provider::in_millis;
-use job::watch::{Watcher, together};
+use job::watch::{Watcher, watch_all};
 use serde_json::json;
 
 use crate::exchange::Exchange;
@@ -74,28 +74,28 @@ pub fn headers() -> HeaderMap {
 
 /// Whether something in front of the application has no room for another stream.
 #[must_use]
-pub fn is_refused(x: &Exchange) -> bool {
-    x.request.header(BUDGET_HEADER) == Some("0")
+pub fn is_refused(exchange: &Exchange) -> bool {
+    exchange.request.header(BUDGET_HEADER) == Some("0")
 }
 
 /// How long a request's stream may last, and how soon its reader should come back then.
 #[must_use]
-pub fn budget(x: &Exchange) -> (Option<Duration>, Duration) {
-    if is_refused(x) {
+pub fn budget(exchange: &Exchange) -> (Option<Duration>, Duration) {
+    if is_refused(exchange) {
         (Some(Duration::ZERO), RETRY_POLLING)
     } else {
-        (x.config.settings.stream_budget, sse::RETRY_SOON)
+        (exchange.config.settings.stream_budget, sse::RETRY_SOON)
     }
 }
 
 /// The words that a request asks for.
 #[must_use]
-pub fn spelling(x: &Exchange) -> Spelling {
-    let query = Query::parse(&x.request.query);
+pub fn spelling(exchange: &Exchange) -> Spelling {
+    let query = Query::parse(&exchange.request.query);
     Spelling {
         books: query.flag("books"),
         photoscan: query.get("events") == Some("photoscan"),
-        stall: x.config.settings.stall,
+        stall: exchange.config.settings.stall,
     }
 }
 
@@ -103,7 +103,7 @@ pub fn spelling(x: &Exchange) -> Spelling {
 /// say it to, or no time. Only a stream that has said everything is finished as it should be: what
 /// is cut short is to be continued.
 pub async fn follow(
-    x: &Exchange,
+    exchange: &Exchange,
     watchers: Vec<Watcher<'_, Spin>>,
     mut writer: Writer,
     telling: Telling,
@@ -113,7 +113,7 @@ pub async fn follow(
         .map(|watcher| watcher.id().clone())
         .collect();
     let mut carried = Carried::default();
-    let end = say(x, watchers, &mut writer, &telling, &mut carried)
+    let end = say(exchange, watchers, &mut writer, &telling, &mut carried)
         .await
         .unwrap_or(End::Left);
     match end {
@@ -124,12 +124,12 @@ pub async fn follow(
             writer.cut().await;
         }
     }
-    x.spin.log(
+    exchange.spin.log(
         "stream-ended",
         json!({
             "jobIds": ids, "transport": telling.transport, "outcome": end.as_str(),
-            "durationMs": in_millis(x.took()), "events": carried.events,
-            "bytes": carried.bytes, "costs": x.spin.costs(),
+            "durationMs": in_millis(exchange.took()), "events": carried.events,
+            "bytes": carried.bytes, "costs": exchange.spin.costs(),
         }),
     );
 }
@@ -146,7 +146,7 @@ impl End {
 }
 
 async fn say(
-    x: &Exchange,
+    exchange: &Exchange,
     watchers: Vec<Watcher<'_, Spin>>,
     writer: &mut Writer,
     telling: &Telling,
@@ -157,7 +157,7 @@ async fn say(
         .map(|watcher| watcher.observer().position())
         .collect();
     let watchers = watchers.into_iter().enumerate();
-    let mut news = together(watchers.filter(|(_, watcher)| !watcher.has_everything()));
+    let mut news = watch_all(watchers.filter(|(_, watcher)| !watcher.has_everything()));
     let mut end = End::Over;
     writer.write(&sse::retry(sse::RETRY)).await?;
     if !telling.opening.is_empty() {
@@ -167,23 +167,23 @@ async fn say(
         let next = match telling.budget {
             None => Some(writer.unless_gone(news.next()).await),
             Some(budget) => {
-                let left = budget.saturating_sub(x.took());
-                within(&x.spin, left, writer.unless_gone(news.next())).await
+                let left = budget.saturating_sub(exchange.took());
+                within(&exchange.spin, left, writer.unless_gone(news.next())).await
             }
         };
-        let (n, saying) = match next.transpose()? {
+        let (n, notification) = match next.transpose()? {
             None => return Ok(End::Budget),
             Some(None) => return Ok(end),
             Some(Some((_, None))) => {
                 end = End::Gone;
                 continue;
             }
-            Some(Some((n, Some(saying)))) => (n, saying),
+            Some(Some((n, Some(notification)))) => (n, notification),
         };
-        if let (Some(told), Some(at)) = (told.get_mut(n), saying.step.position()) {
+        if let (Some(told), Some(at)) = (told.get_mut(n), notification.step.position()) {
             *told = at;
         }
-        let bytes = telling.spelling.spell(&saying, &told);
+        let bytes = telling.spelling.spell(&notification, &told);
         writer.write(&bytes).await?;
         carried.events += 1;
         carried.bytes += bytes.len();

@@ -7,7 +7,7 @@ use books::Wanted;
 use job::document::{MAX_VALUE_BYTES, Part, PhotoState, PhotoStatus};
 use job::lease::LeaseDoc;
 use job::observer::{Position, Step};
-use job::watch::Saying;
+use job::watch::Notification;
 use job::{FailureCode, Item, JobId, Pipeline, Root, Stage};
 
 use crate::scenario::{EPOCH, JobPlan, Scenario};
@@ -525,16 +525,16 @@ impl Checks {
         who: &str,
         seen: &mut Seen,
         with_books: bool,
-        saying: &Saying,
+        notification: &Notification,
     ) {
-        let root = &saying.root;
-        if seen.over && saying.step != Step::Heartbeat {
+        let root = &notification.root;
+        if seen.over && notification.step != Step::Heartbeat {
             self.broken(
                 "after-the-outcome",
-                format!("{who} is told {:?}", saying.step),
+                format!("{who} is told {:?}", notification.step),
             );
         }
-        let position = match saying.step {
+        let position = match notification.step {
             Step::Heartbeat => return,
             Step::TimedOut(at) => {
                 if at < seen.position {
@@ -554,11 +554,11 @@ impl Checks {
         }
         seen.position = position;
         seen.last_id = Some(position.id(with_books));
-        if let Step::Book(_, index) = saying.step {
+        if let Step::Book(_, index) = notification.step {
             let wanted = self
                 .items(&root.id)
                 .and_then(|items| items.get(index as usize));
-            let told: Option<&Wanted> = saying.item.as_ref().map(|item| &item.wanted);
+            let told: Option<&Wanted> = notification.item.as_ref().map(|item| &item.wanted);
             let known = self.items(&root.id).is_some();
             if index != seen.books || (known && told != wanted) {
                 let message = format!("{who} has {} books, is told book {index}", seen.books);
@@ -568,7 +568,7 @@ impl Checks {
             return;
         }
         self.snapshot(who, seen, root);
-        if matches!(saying.step, Step::Ended(_)) {
+        if matches!(notification.step, Step::Ended(_)) {
             seen.over = true;
             if with_books && seen.books != root.processed() {
                 let message = format!("{who} has {} books of {}", seen.books, root.processed());

@@ -6,10 +6,10 @@ use std::rc::Rc;
 
 use futures::future::{Either, join, select};
 use job::cancel::{Cancellation, cancel};
-use job::create::{CreateError, New, Receiver, create_with_items};
+use job::create::{CreateError, NewJob, Receiver, create_with_items};
 use job::effects::Clock;
 use job::handover::Created;
-use job::look::{Look, look, tend};
+use job::look::{Inspection, look, revive_or_repair};
 use job::observer::{Observer, Position};
 use job::watch::{Next, Watcher};
 use job::work;
@@ -209,7 +209,14 @@ impl Asker {
         let (settings, keyring) = (&world.scenario.settings, &world.scenario.keyring);
         let observer = Observer::new(None, with_books, process.now(), settings);
         let id = root.id.clone();
-        let watcher = Watcher::new(process, settings, keyring, id, observer, Look::of(root));
+        let watcher = Watcher::new(
+            process,
+            settings,
+            keyring,
+            id,
+            observer,
+            Inspection::from_root(root),
+        );
         let watcher = match feed {
             Some(feed) => watcher.beside(feed),
             None => watcher,
@@ -238,7 +245,7 @@ async fn serve_creation(process: &Process, asker: &Asker) -> Option<Full> {
     let settings = &scenario.settings;
     let plan_no = asker.job.plan;
     let plan = &scenario.jobs[plan_no];
-    let new = New {
+    let new = NewJob {
         id: plan.name.clone().unwrap_or_else(|| JobId::random(process)),
         contended: plan.name.is_some(),
         pipeline: plan.pipeline,
@@ -262,7 +269,7 @@ async fn serve_creation(process: &Process, asker: &Asker) -> Option<Full> {
             }
             return None;
         }
-        Err(CreateError::Busy) => {
+        Err(CreateError::StoreFull) => {
             world.note(|| format!("#{} finds no room", process.pid));
             world.checks.borrow_mut().refused(&world.store.borrow());
             return Some(Full);
@@ -276,7 +283,11 @@ async fn serve_creation(process: &Process, asker: &Asker) -> Option<Full> {
     None
 }
 
-async fn receive(process: &Process, new: &New, files: &[Vec<u8>]) -> Result<Created, CreateError> {
+async fn receive(
+    process: &Process,
+    new: &NewJob,
+    files: &[Vec<u8>],
+) -> Result<Created, CreateError> {
     let world = &process.world;
     let settings = &world.scenario.settings;
     let mut receiver = Receiver::new(process, settings, new.clone()).await?;
@@ -326,11 +337,11 @@ async fn begin(process: &Process, scenario: &Scenario, created: Created, asker: 
         match root.pipeline {
             Pipeline::BatchEnrichment => {
                 let worker = &scenario.enrichment;
-                work::begin(process, settings, keyring, created, feed, worker).await;
+                work::run_created(process, settings, keyring, created, feed, worker).await;
             }
             Pipeline::CsvImport | Pipeline::AiScan => {
                 let worker = FirstStage(&scenario.scan);
-                work::begin(process, settings, keyring, created, feed, &worker).await;
+                work::run_created(process, settings, keyring, created, feed, &worker).await;
             }
         }
     };
@@ -426,12 +437,12 @@ impl Client {
             })
     }
 
-    async fn see(&self, process: &Process) -> Option<Look> {
+    async fn see(&self, process: &Process) -> Option<Inspection> {
         let world = &process.world;
         let (settings, keyring) = (&world.scenario.settings, &world.scenario.keyring);
         let asked = world.now();
         let look = look(process, settings, &self.id).await.ok()?;
-        tend(process, settings, keyring, &look).await;
+        revive_or_repair(process, settings, keyring, &look).await;
         if look.root().is_none() {
             let mut checks = world.checks.borrow_mut();
             checks.missing(&self.name, &self.id, asked, lag(&world.scenario));
@@ -466,7 +477,7 @@ impl Client {
             .and_then(Position::parse)
             .filter(|_| world.scenario.mutation != Some(Mutation::ForgetPosition));
         let mut observer = Observer::new(last, with_books, process.now(), settings);
-        if let Look::Ended(end) = &look {
+        if let Inspection::Ended(end) = &look {
             observer.believe(end, false);
             if observer.has_everything(end) {
                 // The client takes this for the end; it has had the outcome, then.
@@ -504,23 +515,23 @@ impl Client {
                     }
                 }
             };
-            let Next::Say(saying) = next else {
+            let Next::Notify(notification) = next else {
                 return;
             };
             // Written, but the line is cut before it arrives.
             if world.fault(0.5) {
                 return;
             }
-            world.note(|| format!("   {} is told {:?}", self.name, saying.step));
+            world.note(|| format!("   {} is told {:?}", self.name, notification.step));
             world.checks.borrow_mut().streamed(
                 &self.name,
                 &mut self.seen.borrow_mut(),
                 with_books,
-                &saying,
+                &notification,
             );
             let slow = if world.fault(1.0) { 3_000_000 } else { 2_000 };
             world.pass(world.below(slow)).await;
-            watcher.said(&saying);
+            watcher.mark_delivered(&notification);
         }
     }
 }
@@ -535,7 +546,7 @@ pub(crate) fn visit(world: &Rc<World>) {
                 let scenario = Rc::clone(&process.world.scenario);
                 let (settings, keyring) = (&scenario.settings, &scenario.keyring);
                 if let Ok(seen) = look(&process, settings, &id).await {
-                    tend(&process, settings, keyring, &seen).await;
+                    revive_or_repair(&process, settings, keyring, &seen).await;
                 }
             },
             |_| {},
@@ -549,7 +560,7 @@ pub(crate) fn sweep(world: &Rc<World>) {
         Role::Sweep,
         |process| async move {
             let scenario = Rc::clone(&process.world.scenario);
-            let _ = sweep::has_room(&process, &scenario.settings).await;
+            let _ = sweep::store_has_capacity(&process, &scenario.settings).await;
         },
         |_| {},
     );

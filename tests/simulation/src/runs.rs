@@ -7,7 +7,7 @@ use job::effects::{HttpError, Request, Response};
 use job::handover::HandOver;
 use job::run::Run;
 use job::storage::Stop;
-use job::work::{self, Done, RUN_KEY_HEADER, Start, Worker};
+use job::work::{self, RUN_KEY_HEADER, StageOutcome, Start, Worker};
 use job::{CsvAnalysis, JobId, Pipeline, Root, RunMode, Scan};
 
 use crate::effects::Process;
@@ -80,11 +80,11 @@ fn status(status: u16) -> Response {
 pub(crate) struct FirstStage<'a>(pub &'a Scan);
 
 impl Worker<Process> for FirstStage<'_> {
-    fn does(&self, root: &Root) -> bool {
-        Worker::<Process>::does(&CsvAnalysis, root) || Worker::<Process>::does(self.0, root)
+    fn handles(&self, root: &Root) -> bool {
+        Worker::<Process>::handles(&CsvAnalysis, root) || Worker::<Process>::handles(self.0, root)
     }
 
-    async fn work(&self, run: &mut Run<'_, Process>) -> Result<Done, Stop> {
+    async fn work(&self, run: &mut Run<'_, Process>) -> Result<StageOutcome, Stop> {
         match run.root.pipeline {
             Pipeline::AiScan => self.0.work(run).await,
             Pipeline::CsvImport | Pipeline::BatchEnrichment => CsvAnalysis.work(run).await,
@@ -121,7 +121,7 @@ fn run(
     world.spawn(
         Role::Run,
         move |process| async move {
-            let start = start.map_or(Start::Revive, Start::Given);
+            let start = start.map_or(Start::Revived, Start::HandedOver);
             let (settings, keyring) = (&scenario.settings, &scenario.keyring);
             match component {
                 Component::Scan => {

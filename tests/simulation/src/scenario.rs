@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use books::{Endpoints, GoogleBooks, Isbn, Wanted};
-use job::provider::Manners;
+use job::provider::RateLimit;
 use job::{Enrichment, JobId, Keyring, Pipeline, RunMode, Scan, Settings, sweep};
 
 use crate::mutation::Mutation;
@@ -124,10 +124,10 @@ impl Scenario {
             _ => 0.1,
         };
         let rate = if rng.u8(0..8) == 0 { 2.0 } else { 1_000.0 };
-        let manners = Manners {
-            rate,
+        let limit = RateLimit {
+            per_second: rate,
             burst: 5.0,
-            per_job: if rng.u8(0..8) == 0 { 3 } else { 1_000 },
+            max_per_job: if rng.u8(0..8) == 0 { 3 } else { 1_000 },
         };
         let enrichment = Enrichment {
             endpoints: Endpoints {
@@ -143,8 +143,8 @@ impl Scenario {
             user_agent: "simulation".to_owned(),
             timeout,
             concurrency: rng.usize(1..4),
-            open_library: manners,
-            google_books: manners,
+            open_library: limit,
+            google_books: limit,
         };
         let scan = Scan {
             timeout: Duration::from_millis(rng.u64(1_000..4_000)),

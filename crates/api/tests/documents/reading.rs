@@ -9,11 +9,12 @@ use job::clients::admit;
 use job::effects::{
     Clock, Costs, Entropy, Http, HttpError, Log, Request, Response, Store, StoreError,
 };
+use job::look::look;
 use job::observer::{Observer, Step};
-use job::provider::{Manners, ProviderState};
+use job::provider::{ProviderState, RateLimit};
 use job::results::{Reader, parts};
-use job::watch::{Saying, look};
-use job::{JobId, Keyring, Report, Settings, Time, create, run, secret, sweep};
+use job::watch::Notification;
+use job::{JobId, Keyring, Report, Settings, Time, secret, storage, sweep};
 use serde_json::Value;
 
 const NOW: Time = Time(1_795_266_390_000);
@@ -88,8 +89,8 @@ async fn tell(world: &World<'_>) {
     let settings = Settings::local();
     let id = JobId::parse("a").expect("a name");
     let _ = look(world, &settings, &id).await;
-    let _ = create::existing(world, &id).await;
-    let _ = sweep::has_room(world, &settings).await;
+    let _ = storage::existing(world, &id).await;
+    let _ = sweep::store_has_capacity(world, &settings).await;
     let keyring = Keyring::new(b"secret");
     let client = keyring.client("192.0.2.1");
     let _ = admit(world, &settings.limits, &client, &id).await;
@@ -98,21 +99,21 @@ async fn tell(world: &World<'_>) {
         .get(8)
         .map(|bytes| serde_json::from_slice::<ProviderState>(bytes))
     {
-        let manners = Manners {
-            rate: 3.0,
+        let limit = RateLimit {
+            per_second: 3.0,
             burst: 25.0,
-            per_job: 25,
+            max_per_job: 25,
         };
-        let _ = (state.open_for(NOW), state.spare(manners, NOW));
-        let _ = state.take(manners, NOW);
+        let _ = (state.open_for(NOW), state.available(limit, NOW));
+        let _ = state.reserve(limit, NOW);
         let _ = state.merged(&ProviderState::default());
         state.failed(NOW);
         state.succeeded();
     }
-    let Ok(Some(root)) = run::read_root(world, &id).await else {
+    let Ok(Some(root)) = storage::read_root(world, &id).await else {
         return;
     };
-    let _ = secret::current(world, &root, &settings).await;
+    let _ = secret::current_auth(world, &root, &settings).await;
     let _ = keyring.refresh(world, &root, "token", &settings).await;
     assert!((0.0..=1.0).contains(&root.progress()));
     let _ = (root.elapsed(), root.eta(), root.stored(), root.expired(NOW));
@@ -125,7 +126,7 @@ async fn tell(world: &World<'_>) {
         }
     }
     let report: Report = match &root.report {
-        Some(part) => run::read_part(world, part).await.unwrap_or_default(),
+        Some(part) => storage::read_part(world, part).await.unwrap_or_default(),
         None => Report::default(),
     };
     let _ = serde_json::to_vec(&api::status::Base::of(&root)).expect("a status");
@@ -136,8 +137,8 @@ async fn tell(world: &World<'_>) {
         let Some(step) = observer.next(&root, NOW) else {
             break;
         };
-        observer.said(step, &root, NOW);
-        let saying = Saying {
+        observer.mark_delivered(step, &root, NOW);
+        let notification = Notification {
             step,
             root: root.clone(),
             item: items.first().cloned().map(Box::new),
@@ -148,10 +149,10 @@ async fn tell(world: &World<'_>) {
                 photoscan,
                 stall: settings.stall,
             };
-            spelling.spell(&saying, &[observer.position()]);
+            spelling.spell(&notification, &[observer.position()]);
         }
         for schema in [Schema::Legacy, Schema::V1, Schema::V2] {
-            schema.spell(&saying, &items, &report, NOW);
+            schema.spell(&notification, &items, &report, NOW);
         }
         if matches!(step, Step::Ended(_)) {
             break;

@@ -1,6 +1,9 @@
 //! Receives the files of a job and stores them in chunks as they arrive.
 
-use super::{CreateError, New, RECEIVING_PATIENCE, accept, admit, begin, forget, is_free};
+use super::{
+    CreateError, NewJob, UPLOAD_FRESHNESS, accept, check_name, discard, reserve_name,
+    write_first_root,
+};
 use crate::document::{MAX_VALUE_BYTES, Root, Upload, Uploaded};
 use crate::effects::Effects;
 use crate::handover::Created;
@@ -9,14 +12,14 @@ use crate::keys;
 use crate::lease::Lease;
 use crate::settings::Settings;
 use crate::storage::encode_root;
-use crate::sweep::UNACCEPTED_LIFE;
+use crate::sweep::UNACCEPTED_RETENTION;
 
 /// Receives the files of a job that begins with an upload, and writes them down as they come.
 pub struct Receiver<'a, E> {
-    e: &'a E,
+    effects: &'a E,
     settings: &'a Settings,
-    new: New,
-    is_used: bool,
+    new: NewJob,
+    name_was_used: bool,
     begun: Option<(Root, Lease)>,
     uploads: Vec<Upload>,
     /// Of the file being received: what is not written yet.
@@ -28,11 +31,15 @@ impl<'a, E: Effects> Receiver<'a, E> {
     ///
     /// # Errors
     /// [`CreateError::Exists`], [`CreateError::Busy`], the store's.
-    pub async fn new(e: &'a E, settings: &'a Settings, new: New) -> Result<Self, CreateError> {
+    pub async fn new(
+        effects: &'a E,
+        settings: &'a Settings,
+        new: NewJob,
+    ) -> Result<Self, CreateError> {
         Ok(Self {
-            e,
+            effects,
             settings,
-            is_used: admit(e, settings, &new).await?,
+            name_was_used: reserve_name(effects, settings, &new).await?,
             new,
             begun: None,
             uploads: Vec::new(),
@@ -83,20 +90,23 @@ impl<'a, E: Effects> Receiver<'a, E> {
     async fn begin(&mut self) -> Result<Epoch, CreateError> {
         match &mut self.begun {
             None => {
-                let (root, lease) = begin(self.e, self.settings, &self.new, self.is_used).await?;
+                let (root, lease) =
+                    write_first_root(self.effects, self.settings, &self.new, self.name_was_used)
+                        .await?;
                 let epoch = root.epoch.clone();
                 self.begun = Some((root, lease));
                 Ok(epoch)
             }
             Some((root, _)) => {
-                let now = self.e.now();
-                if root.fresh_until.since(now) < RECEIVING_PATIENCE / 2 {
+                let now = self.effects.now();
+                if root.fresh_until.since(now) < UPLOAD_FRESHNESS / 2 {
                     if self.new.contended {
-                        is_free(self.e, self.settings, &root.id, Some(&root.epoch)).await?;
+                        check_name(self.effects, self.settings, &root.id, Some(&root.epoch))
+                            .await?;
                     }
-                    root.fresh_until = now.plus(RECEIVING_PATIENCE);
-                    root.expires = now.plus(UNACCEPTED_LIFE);
-                    self.e
+                    root.fresh_until = now.plus(UPLOAD_FRESHNESS);
+                    root.expires = now.plus(UNACCEPTED_RETENTION);
+                    self.effects
                         .set(&keys::root(&root.id), &encode_root(root)?)
                         .await?;
                 }
@@ -116,7 +126,7 @@ impl<'a, E: Effects> Receiver<'a, E> {
             let key = upload.chunk(upload.chunks);
             // Counted first: a failed write may have taken effect.
             upload.chunks += 1;
-            self.e.set(&key, &self.buffer).await?;
+            self.effects.set(&key, &self.buffer).await?;
         }
         self.buffer.clear();
         Ok(())
@@ -130,15 +140,15 @@ impl<'a, E: Effects> Receiver<'a, E> {
         self.flush().await?;
         let epoch = self.begin().await?;
         if self.new.contended {
-            is_free(self.e, self.settings, &self.new.id, Some(&epoch)).await?;
+            check_name(self.effects, self.settings, &self.new.id, Some(&epoch)).await?;
         }
         let Some((mut root, mut lease)) = self.begun.take() else {
             return Err(CreateError::Internal("nothing was begun".to_owned()));
         };
         // A long upload uses a lease up; nobody else wants this one's as long as the root is fresh.
-        let soon = self.e.monotonic() + self.settings.lease / 4 * 3;
-        if !lease.has_room(soon, self.settings) {
-            match Lease::first(self.e, &root.id, root.epoch.clone(), self.settings).await {
+        let soon = self.effects.monotonic() + self.settings.lease / 4 * 3;
+        if !lease.write_still_fits(soon, self.settings) {
+            match Lease::create(self.effects, &root.id, root.epoch.clone(), self.settings).await {
                 Ok(fresh) => lease = fresh,
                 Err(error) => {
                     self.begun = Some((root, lease));
@@ -156,14 +166,14 @@ impl<'a, E: Effects> Receiver<'a, E> {
             provider: self.new.provider.clone(),
         };
         root.uploads = std::mem::take(&mut self.uploads);
-        accept(self.e, self.settings, root, lease, self.new.contended).await
+        accept(self.effects, self.settings, root, lease, self.new.contended).await
     }
 
     /// The upload is refused or broke off: nothing of it stays.
     pub async fn abandon(self) {
         if let Some((mut root, _)) = self.begun {
             root.uploads = self.uploads;
-            forget(self.e, self.settings, &root, self.new.contended).await;
+            discard(self.effects, self.settings, &root, self.new.contended).await;
         }
     }
 }

@@ -12,22 +12,22 @@ use futures::future::{Either, LocalBoxFuture, select};
 use futures::stream::FuturesUnordered;
 
 use super::Enrichment;
-use super::providers::{Asked, Awaited, Desks};
-use crate::cadence::Expect;
+use super::providers::{Awaited, ProviderSessions, Reply};
+use crate::cadence::Forecast;
 use crate::effects::Effects;
 
 /// Waves of items on their way through the providers. A wave asks in rounds, each for what the one
 /// before did not find; while the first wave waits, those behind it ask.
-pub(super) struct Flight<'a, E> {
+pub(super) struct WavePipeline<'a, E> {
     enrichment: &'a Enrichment,
-    e: &'a E,
-    desks: &'a Desks,
+    effects: &'a E,
+    sessions: &'a ProviderSessions,
     /// Nothing is asked after this (monotonic) time.
     until: Option<Duration>,
     waves: VecDeque<Wave>,
     /// How many waves have landed: the number of the first.
-    landed: usize,
-    flying: FuturesUnordered<LocalBoxFuture<'a, (usize, Lookup, Asked)>>,
+    completed: usize,
+    in_flight: FuturesUnordered<LocalBoxFuture<'a, (usize, Lookup, Reply)>>,
 }
 
 /// One wave, as far as it is.
@@ -45,21 +45,21 @@ impl Wave {
     }
 }
 
-impl<'a, E: Effects> Flight<'a, E> {
+impl<'a, E: Effects> WavePipeline<'a, E> {
     pub(super) fn new(
         enrichment: &'a Enrichment,
-        e: &'a E,
-        desks: &'a Desks,
+        effects: &'a E,
+        sessions: &'a ProviderSessions,
         until: Option<Duration>,
     ) -> Self {
         Self {
             enrichment,
-            e,
-            desks,
+            effects,
+            sessions,
             until,
             waves: VecDeque::new(),
-            landed: 0,
-            flying: FuturesUnordered::new(),
+            completed: 0,
+            in_flight: FuturesUnordered::new(),
         }
     }
 
@@ -73,30 +73,30 @@ impl<'a, E: Effects> Flight<'a, E> {
     }
 
     /// Waits for all answers to the first wave; those behind it come nearer meanwhile.
-    pub(super) async fn first(&mut self) -> Vec<Found> {
+    pub(super) async fn finish_front(&mut self) -> Vec<Found> {
         loop {
             self.send();
             if self.waves.front().is_none_or(Wave::is_over) {
-                self.landed += 1;
+                self.completed += 1;
                 let wave = self.waves.pop_front();
                 return wave.map_or_else(Vec::new, |wave| wave.search.finish());
             }
-            if let Some((number, lookup, response)) = self.flying.next().await {
+            if let Some((number, lookup, response)) = self.in_flight.next().await {
                 self.answered(number, lookup, response);
             }
         }
     }
 
     /// Goes on while something else is done, whichever wave's turn it is.
-    pub(super) async fn beside<T>(&mut self, work: impl Future<Output = T>) -> T {
+    pub(super) async fn drive_while<T>(&mut self, work: impl Future<Output = T>) -> T {
         let mut work = pin!(work);
         loop {
             self.send();
-            if self.flying.is_empty() {
+            if self.in_flight.is_empty() {
                 return work.await;
             }
             // What is to be sent goes first: a store may answer without ever letting anybody wait.
-            match select(self.flying.next(), work.as_mut()).await {
+            match select(self.in_flight.next(), work.as_mut()).await {
                 Either::Left((answer, _)) => {
                     if let Some((number, lookup, response)) = answer {
                         self.answered(number, lookup, response);
@@ -108,18 +108,18 @@ impl<'a, E: Effects> Flight<'a, E> {
     }
 
     /// When the first wave may land; at once if all its answers are there.
-    pub(super) fn expected(&self) -> Expect {
+    pub(super) fn forecast(&self) -> Forecast {
         let Some(wave) = self.waves.front() else {
-            return self.desks.first_wave();
+            return self.sessions.first_wave();
         };
         let Awaited { until, each } = wave.awaited.get();
         if wave.is_over() {
-            Expect::In(Duration::ZERO)
+            Forecast::In(Duration::ZERO)
         } else if each > Duration::ZERO {
-            let first = until.saturating_sub(self.e.monotonic());
-            Expect::Rounds { first, each }
+            let first = until.saturating_sub(self.effects.monotonic());
+            Forecast::Rounds { first, each }
         } else {
-            self.desks.first_wave()
+            self.sessions.first_wave()
         }
     }
 
@@ -127,15 +127,15 @@ impl<'a, E: Effects> Flight<'a, E> {
     fn send(&mut self) {
         for (behind, wave) in self.waves.iter_mut().enumerate() {
             wave.waiting.extend(wave.search.next());
-            while self.flying.len() < self.enrichment.concurrency.max(1)
+            while self.in_flight.len() < self.enrichment.concurrency.max(1)
                 && let Some(lookup) = wave.waiting.front()
             {
-                let desk = &self.desks.0[lookup.provider.name()];
+                let session = &self.sessions.0[lookup.provider.name()];
                 // Nobody behind makes those in front wait for a rate.
                 if behind > 0
-                    && !desk
+                    && !session
                         .borrow()
-                        .has_spare(self.enrichment.concurrency, self.e.now())
+                        .has_spare(self.enrichment.concurrency, self.effects.now())
                 {
                     break;
                 }
@@ -143,35 +143,37 @@ impl<'a, E: Effects> Flight<'a, E> {
                     break;
                 };
                 let request = self.enrichment.request(&wave.search, &lookup);
-                let (enrichment, e, until) = (self.enrichment, self.e, self.until);
-                let number = self.landed + behind;
+                let (enrichment, effects, until) = (self.enrichment, self.effects, self.until);
+                let number = self.completed + behind;
                 wave.out += 1;
                 let awaited = wave.awaited.clone();
-                self.flying.push(Box::pin(async move {
-                    let response = enrichment.ask(e, desk, request, until, &awaited).await;
+                self.in_flight.push(Box::pin(async move {
+                    let response = enrichment
+                        .ask(effects, session, request, until, &awaited)
+                        .await;
                     (number, lookup, response)
                 }));
             }
         }
     }
 
-    fn answered(&mut self, number: usize, lookup: Lookup, response: Asked) {
-        let Some(wave) = self.waves.get_mut(number - self.landed) else {
+    fn answered(&mut self, number: usize, lookup: Lookup, response: Reply) {
+        let Some(wave) = self.waves.get_mut(number - self.completed) else {
             return;
         };
         wave.out -= 1;
-        let desk = &self.desks.0[lookup.provider.name()];
+        let session = &self.sessions.0[lookup.provider.name()];
         let answer = match response {
-            Asked::Answered(body) => match wave.search.read(&lookup, &body) {
+            Reply::Answered(body) => match wave.search.read(&lookup, &body) {
                 Ok(records) => {
-                    desk.borrow_mut().state.succeeded();
+                    session.borrow_mut().state.succeeded();
                     Answer::Records(records)
                 }
                 Err(error) => {
-                    let mut desk = desk.borrow_mut();
-                    desk.state.failed(self.e.now());
-                    desk.changed = true;
-                    self.e.log(
+                    let mut session = session.borrow_mut();
+                    session.state.failed(self.effects.now());
+                    session.changed = true;
+                    self.effects.log(
                         "provider-garbage",
                         serde_json::json!({"level": "warn",
                             "provider": lookup.provider.name(), "message": error.to_string()}),
@@ -179,8 +181,8 @@ impl<'a, E: Effects> Flight<'a, E> {
                     Answer::Failed
                 }
             },
-            Asked::Failed => Answer::Failed,
-            Asked::Refused => Answer::Refused,
+            Reply::Failed => Answer::Failed,
+            Reply::Refused => Answer::Refused,
         };
         wave.search.answered(lookup, answer);
     }

@@ -7,43 +7,43 @@ use std::time::Duration;
 use books::{Lookup, Provider, Search};
 
 use super::Enrichment;
-use crate::cadence::{Expect, after_answers};
+use crate::cadence::{Forecast, from_latency};
 use crate::effects::{Effects, HttpError, Request, Response, StoreError, Time, send_within};
-use crate::provider::{Manners, PATIENCE, ProviderState, retry_after};
+use crate::provider::{ProviderState, RETRY_AFTER_MAX_WAIT, RateLimit, retry_after};
 
 /// What a provider means that has had too many requests and does not say for how long.
-const UNTOLD_PATIENCE: Duration = Duration::from_secs(60);
+const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(60);
 
 /// The pause before a failed request is tried once more.
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
 
 /// A provider's state as a run has it in hand.
-pub(super) struct Desk {
+pub(super) struct ProviderSession {
     pub(super) state: ProviderState,
-    manners: Manners,
+    limit: RateLimit,
     asked: u32,
     timed_out: u32,
     pub(super) changed: bool,
 }
 
-impl Desk {
+impl ProviderSession {
     /// Whether as many requests as may be in flight could go out now without waiting, and one more.
     pub(super) fn has_spare(&self, concurrency: usize, now: Time) -> bool {
         let needed = u32::try_from(concurrency).unwrap_or(u32::MAX);
-        self.state.spare(self.manners, now) > f64::from(needed)
+        self.state.available(self.limit, now) > f64::from(needed)
     }
 }
 
 /// The providers' states as a run has them in hand, shared by all requests in flight.
-pub struct Desks(pub(super) BTreeMap<&'static str, RefCell<Desk>>);
+pub struct ProviderSessions(pub(super) BTreeMap<&'static str, RefCell<ProviderSession>>);
 
-impl Desks {
+impl ProviderSessions {
     /// Requests made, by provider.
     #[must_use]
     pub fn asked(&self) -> BTreeMap<String, u32> {
         self.0
             .iter()
-            .map(|(name, desk)| ((*name).to_owned(), desk.borrow().asked))
+            .map(|(name, session)| ((*name).to_owned(), session.borrow().asked))
             .filter(|(_, asked)| *asked > 0)
             .collect()
     }
@@ -51,43 +51,45 @@ impl Desks {
     /// Whether a provider did not answer in time.
     #[must_use]
     pub fn timed_out(&self) -> bool {
-        self.0.values().any(|desk| desk.borrow().timed_out > 0)
+        self.0
+            .values()
+            .any(|session| session.borrow().timed_out > 0)
     }
 
     /// How long until the first provider's breaker closes, if one is open.
     #[must_use]
-    pub fn open<E: Effects>(&self, e: &E) -> Option<(&'static str, Duration)> {
-        self.0
-            .iter()
-            .find_map(|(name, desk)| Some((*name, desk.borrow().state.open_for(e.now())?)))
+    pub fn open<E: Effects>(&self, effects: &E) -> Option<(&'static str, Duration)> {
+        self.0.iter().find_map(|(name, session)| {
+            Some((*name, session.borrow().state.open_for(effects.now())?))
+        })
     }
 
     /// As [`first_wave`].
-    pub(super) fn first_wave(&self) -> Expect {
-        let desk = self.0.get(Provider::OpenLibrary.name());
-        after_answers(desk.and_then(|desk| desk.borrow().state.answers_in()))
+    pub(super) fn first_wave(&self) -> Forecast {
+        let session = self.0.get(Provider::OpenLibrary.name());
+        from_latency(session.and_then(|session| session.borrow().state.latency()))
     }
 
     /// Tells the other runs what has become of the providers.
-    pub async fn save<E: Effects>(&self, e: &E) {
-        for (name, desk) in &self.0 {
-            if !std::mem::take(&mut desk.borrow_mut().changed) {
+    pub async fn save<E: Effects>(&self, effects: &E) {
+        for (name, session) in &self.0 {
+            if !std::mem::take(&mut session.borrow_mut().changed) {
                 continue;
             }
             // Approximate by design: a lost update costs politeness, not correctness.
-            let stored = ProviderState::load(e, name).await.unwrap_or_default();
-            let state = desk.borrow().state.merged(&stored);
-            if state.save(e, name).await.is_ok() {
-                desk.borrow_mut().state = state;
+            let stored = ProviderState::load(effects, name).await.unwrap_or_default();
+            let state = session.borrow().state.merged(&stored);
+            if state.save(effects, name).await.is_ok() {
+                session.borrow_mut().state = state;
             }
         }
     }
 }
 
 /// When the first wave of a job may be expected of which no request has been sent yet.
-pub(crate) async fn first_wave<E: Effects>(e: &E) -> Expect {
-    let state = ProviderState::load(e, Provider::OpenLibrary.name()).await;
-    after_answers(state.unwrap_or_default().answers_in())
+pub(crate) async fn first_wave<E: Effects>(effects: &E) -> Forecast {
+    let state = ProviderState::load(effects, Provider::OpenLibrary.name()).await;
+    from_latency(state.unwrap_or_default().latency())
 }
 
 /// The answers that a wave waits for.
@@ -100,7 +102,7 @@ pub(super) struct Awaited {
 }
 
 impl Enrichment {
-    fn manners(&self, provider: Provider) -> Manners {
+    fn limit(&self, provider: Provider) -> RateLimit {
         match provider {
             Provider::OpenLibrary => self.open_library,
             Provider::GoogleBooks => self.google_books,
@@ -111,26 +113,26 @@ impl Enrichment {
     ///
     /// # Errors
     /// The store's.
-    pub async fn desks<E: Effects>(
+    pub async fn sessions<E: Effects>(
         &self,
-        e: &E,
+        effects: &E,
         asked: &BTreeMap<String, u32>,
-    ) -> Result<Desks, StoreError> {
-        let mut desks = BTreeMap::new();
+    ) -> Result<ProviderSessions, StoreError> {
+        let mut sessions = BTreeMap::new();
         for provider in [Provider::OpenLibrary, Provider::GoogleBooks] {
             let name = provider.name();
-            desks.insert(
+            sessions.insert(
                 name,
-                RefCell::new(Desk {
-                    state: ProviderState::load(e, name).await?,
-                    manners: self.manners(provider),
+                RefCell::new(ProviderSession {
+                    state: ProviderState::load(effects, name).await?,
+                    limit: self.limit(provider),
                     asked: asked.get(name).copied().unwrap_or(0),
                     timed_out: 0,
                     changed: false,
                 }),
             );
         }
-        Ok(Desks(desks))
+        Ok(ProviderSessions(sessions))
     }
 
     pub(super) fn request(&self, search: &Search, lookup: &Lookup) -> Request {
@@ -144,114 +146,121 @@ impl Enrichment {
 
     pub(super) async fn ask<E: Effects>(
         &self,
-        e: &E,
-        desk: &RefCell<Desk>,
+        effects: &E,
+        session: &RefCell<ProviderSession>,
         request: Request,
         until: Option<Duration>,
         awaited: &Cell<Awaited>,
-    ) -> Asked {
-        let left = |e: &E| match until {
-            Some(until) => until.saturating_sub(e.monotonic()).min(self.timeout),
+    ) -> Reply {
+        let left = |effects: &E| match until {
+            Some(until) => until.saturating_sub(effects.monotonic()).min(self.timeout),
             None => self.timeout,
         };
         for attempt in 0..2 {
-            if left(e) == Duration::ZERO {
-                return Asked::Refused;
+            if left(effects) == Duration::ZERO {
+                return Reply::Refused;
             }
             let wait = {
-                let mut desk = desk.borrow_mut();
-                if desk.state.open_for(e.now()).is_some() || desk.asked >= desk.manners.per_job {
-                    return Asked::Refused;
+                let mut session = session.borrow_mut();
+                if session.state.open_for(effects.now()).is_some()
+                    || session.asked >= session.limit.max_per_job
+                {
+                    return Reply::Refused;
                 }
-                desk.asked += 1;
-                desk.changed = true;
-                let manners = desk.manners;
-                desk.state.take(manners, e.now())
+                session.asked += 1;
+                session.changed = true;
+                let limit = session.limit;
+                session.state.reserve(limit, effects.now())
             };
-            let each = desk.borrow().state.answers_in().unwrap_or_default();
+            let each = session.borrow().state.latency().unwrap_or_default();
             let before = awaited.get();
             awaited.set(Awaited {
-                until: before.until.max(e.monotonic() + wait + each),
+                until: before.until.max(effects.monotonic() + wait + each),
                 each: before.each.max(each),
             });
             if wait > Duration::ZERO {
-                e.sleep(until.map_or(wait, |until| wait.min(until.saturating_sub(e.monotonic()))))
+                effects
+                    .sleep(until.map_or(wait, |until| {
+                        wait.min(until.saturating_sub(effects.monotonic()))
+                    }))
                     .await;
-                if desk.borrow().state.open_for(e.now()).is_some() {
-                    desk.borrow_mut().asked -= 1;
-                    return Asked::Refused;
+                if session.borrow().state.open_for(effects.now()).is_some() {
+                    session.borrow_mut().asked -= 1;
+                    return Reply::Refused;
                 }
             }
-            let sent = e.monotonic();
-            let result = send_within(e, left(e), request.clone()).await;
+            let sent = effects.monotonic();
+            let result = send_within(effects, left(effects), request.clone()).await;
             let timed_out = matches!(result, Err(HttpError::TimedOut));
             let mut pause = RETRY_PAUSE;
             match classify(result) {
-                Verdict::Good(body) => {
-                    let mut desk = desk.borrow_mut();
-                    desk.state.answered_in(e.monotonic().saturating_sub(sent));
-                    desk.changed = true;
-                    return Asked::Answered(body);
+                Classified::Success(body) => {
+                    let mut session = session.borrow_mut();
+                    session
+                        .state
+                        .record_latency(effects.monotonic().saturating_sub(sent));
+                    session.changed = true;
+                    return Reply::Answered(body);
                 }
-                Verdict::Later(time) => {
-                    if time > PATIENCE || attempt > 0 {
-                        desk.borrow_mut().state.refused_for(e.now(), time);
-                        return Asked::Refused;
+                Classified::RetryLater(time) => {
+                    if time > RETRY_AFTER_MAX_WAIT || attempt > 0 {
+                        session.borrow_mut().state.refused_for(effects.now(), time);
+                        return Reply::Refused;
                     }
-                    desk.borrow_mut().state.hold(e.now(), time);
+                    session.borrow_mut().state.hold(effects.now(), time);
                     pause = Duration::ZERO;
                 }
-                Verdict::Bad(reason, again) => {
-                    e.log(
+                Classified::Failure(reason, again) => {
+                    effects.log(
                         "provider-failed",
                         serde_json::json!({"level": "warn", "url": host_of(&request.url), "message": reason}),
                     );
-                    let mut desk = desk.borrow_mut();
+                    let mut session = session.borrow_mut();
                     if timed_out {
-                        desk.state.timed_out(e.now());
-                        desk.timed_out += 1;
-                        return Asked::Failed;
+                        session.state.timed_out(effects.now());
+                        session.timed_out += 1;
+                        return Reply::Failed;
                     }
-                    desk.state.failed(e.now());
+                    session.state.failed(effects.now());
                     if !again {
-                        return Asked::Failed;
+                        return Reply::Failed;
                     }
                 }
             }
             if attempt == 0 {
-                e.sleep(pause).await;
+                effects.sleep(pause).await;
             }
         }
-        Asked::Failed
+        Reply::Failed
     }
 }
 
-pub(super) enum Asked {
+pub(super) enum Reply {
     Answered(Vec<u8>),
     Failed,
     Refused,
 }
 
-enum Verdict {
-    Good(Vec<u8>),
-    Later(Duration),
+enum Classified {
+    Success(Vec<u8>),
+    RetryLater(Duration),
     /// Whether the same request may fare better.
-    Bad(String, bool),
+    Failure(String, bool),
 }
 
-fn classify(result: Result<Response, HttpError>) -> Verdict {
+fn classify(result: Result<Response, HttpError>) -> Classified {
     match result {
-        Ok(response) if response.status == 200 => Verdict::Good(response.body),
+        Ok(response) if response.status == 200 => Classified::Success(response.body),
         Ok(response) if matches!(response.status, 429 | 503) => match retry_after(&response) {
-            Some(time) => Verdict::Later(time),
-            None if response.status == 429 => Verdict::Later(UNTOLD_PATIENCE),
-            None => Verdict::Bad(format!("status {}", response.status), true),
+            Some(time) => Classified::RetryLater(time),
+            None if response.status == 429 => Classified::RetryLater(DEFAULT_RETRY_AFTER),
+            None => Classified::Failure(format!("status {}", response.status), true),
         },
-        Ok(response) => Verdict::Bad(
+        Ok(response) => Classified::Failure(
             format!("status {}", response.status),
             response.status >= 500,
         ),
-        Err(error) => Verdict::Bad(error.to_string(), true),
+        Err(error) => Classified::Failure(error.to_string(), true),
     }
 }
 
