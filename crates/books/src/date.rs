@@ -1,11 +1,35 @@
 //! Dates as people, exports and publishers write them, in ISO 8601.
 
+use crate::digits::ascii_digits;
+use crate::text::words;
+
 /// A date that is known to the day, the month or the year.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PartialDate {
     pub year: i32,
     month: Option<u8>,
     day: Option<u8>,
+}
+
+/// The order of day and month in dates written with numbers only.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum DateOrder {
+    /// Not known: a date that reads both ways is not believed.
+    #[default]
+    Unknown,
+    /// `31/12/2020`
+    DayFirst,
+    /// `12/31/2020`
+    MonthFirst,
+}
+
+/// Why a text is not a date.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DateError {
+    /// No date at all, or one that the calendar does not have.
+    Unreadable,
+    /// Day and month could be either way round; the year is known when it has four digits.
+    Ambiguous { year: Option<i32> },
 }
 
 impl PartialDate {
@@ -32,67 +56,265 @@ impl PartialDate {
         })
     }
 
-    /// Reads `2025/08/09`, `2025-08`, `2025`, `August 9, 2025`, `9 Aug. 2025`, `25.12.2025`,
-    /// a date with a time behind it, and the like.
+    /// Reads `2025/08/09`, `2025-08`, `2025`, `August 9, 2025`, `9. August 2025`, `25.12.2025`,
+    /// `2025年8月9日`, a date with a time beside it, and the like.
     ///
     /// Of two numbers that could both be the month (`03/04/2025`) neither is believed: only the
     /// year is known then.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let text = text.trim();
-        // A time of day: 2025-08-09T10:00:00Z, 2025-08-09 10:00
-        let text = match text.find([':', 'T']) {
-            Some(at) if text.starts_with(|c: char| c.is_ascii_digit()) && at >= 10 => {
-                let date = &text[..at];
-                date.rsplit_once(' ').map_or(date, |(date, _)| date)
+        match Self::read(text, DateOrder::Unknown) {
+            Ok(date) => Some(date),
+            Err(DateError::Ambiguous { year: Some(year) }) => {
+                Self::new(u32::try_from(year).ok()?, None, None)
             }
-            _ => text,
+            Err(_) => None,
+        }
+    }
+
+    /// Reads a date of a column whose dates are known to have this order of day and month.
+    ///
+    /// # Errors
+    /// [`DateError`]: there is no date, or it can be read in two ways.
+    pub(crate) fn read(text: &str, order: DateOrder) -> Result<Self, DateError> {
+        Parts::of(text).ok_or(DateError::Unreadable)?.date(order)
+    }
+
+    /// The day of a spreadsheet's serial number: days since the end of 1899.
+    pub(crate) fn from_serial(serial: u32) -> Option<Self> {
+        // Only what can be meant as a day on which somebody read: 1954 to 2064.
+        (20_000..60_000)
+            .contains(&serial)
+            .then(|| Self::from_unix_days(i64::from(serial) - 25_569))?
+    }
+
+    /// The day so many days after 1970-01-01 (Howard Hinnant's `civil_from_days`).
+    fn from_unix_days(days: i64) -> Option<Self> {
+        let days = days + 719_468;
+        let era = days.div_euclid(146_097);
+        let day_of_era = days.rem_euclid(146_097);
+        let year_of_era =
+            (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+        let shifted = (5 * day_of_year + 2) / 153;
+        let day = day_of_year - (153 * shifted + 2) / 5 + 1;
+        let month = if shifted < 10 {
+            shifted + 3
+        } else {
+            shifted - 9
         };
-        let mut month_name = None;
-        let mut numbers = Vec::new();
-        let tokens = text
-            .split(|c: char| !c.is_alphanumeric())
-            .filter(|token| !token.is_empty());
-        for token in tokens {
-            let digits = token.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-            if digits.is_empty() {
-                month_name = month_name.or_else(|| month_by_name(token));
-            } else if digits.len() <= 8 && digits.bytes().all(|b| b.is_ascii_digit()) {
-                numbers.push((digits.len(), digits.parse::<u32>().ok()?));
-            }
-            if numbers.len() > 3 {
-                return None;
-            }
-        }
-        let year_at = numbers.iter().position(|(length, _)| *length == 4);
-        match (numbers.as_slice(), year_at, month_name) {
-            (&[(8, ymd)], ..) => Self::new(ymd / 10_000, Some(ymd / 100 % 100), Some(ymd % 100)),
-            (&[(_, year)], Some(_), month) => Self::new(year, month, None),
-            (&[(_, a), (_, b)], Some(at), Some(month)) => {
-                let (year, day) = if at == 0 { (a, b) } else { (b, a) };
-                Self::new(year, Some(month), Some(day))
-            }
-            (&[(_, year), (_, month)], Some(0), None) => Self::new(year, Some(month), None),
-            (&[(_, month), (_, year)], Some(1), None) => Self::new(year, Some(month), None),
-            (&[(_, year), (_, month), (_, day)], Some(0), None) => {
-                // Half-known dates are written with zeros.
-                let month = Some(month).filter(|month| *month > 0);
-                let day = Some(day).filter(|day| *day > 0 && month.is_some());
-                Self::new(year, month, day)
-            }
-            (&[(_, a), (_, b), (_, year)], Some(2), None) => match (a, b) {
-                (13.., _) => Self::new(year, Some(b), Some(a)),
-                (_, 13..) => Self::new(year, Some(a), Some(b)),
-                (a, b) if a == b => Self::new(year, Some(a), Some(b)),
-                _ if text.contains('.') => Self::new(year, Some(b), Some(a)),
-                _ => Self::new(year, None, None),
-            },
-            _ => None,
-        }
+        let year = year_of_era + era * 400 + i64::from(month <= 2);
+        Self::new(
+            u32::try_from(year).ok()?,
+            u32::try_from(month).ok(),
+            u32::try_from(day).ok(),
+        )
     }
 
     /// `yyyy-mm-dd`, if the day is known.
     pub(crate) fn day(self) -> Option<String> {
         self.day.map(|_| self.to_string())
+    }
+}
+
+/// What a date that reads only one way says about the order of its column.
+pub(crate) fn order_of(text: &str) -> Option<DateOrder> {
+    let parts = Parts::of(text)?;
+    match parts.numbers.as_slice() {
+        [(1..=2, a), (1..=2, b), _] if parts.month.is_none() => match (a, b) {
+            (13..=31, 1..=12) => Some(DateOrder::DayFirst),
+            (1..=12, 13..=31) => Some(DateOrder::MonthFirst),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The numbers and words of a date, without the time of day.
+struct Parts {
+    /// Number of digits, and value.
+    numbers: Vec<(usize, u32)>,
+    month: Option<u32>,
+    /// Whether there are words that mean nothing here.
+    has_other_words: bool,
+    is_dotted: bool,
+    is_hyphened: bool,
+    /// What to add to the years of a Japanese era.
+    era: Option<u32>,
+}
+
+impl Parts {
+    fn of(text: &str) -> Option<Self> {
+        let text = ascii_digits(text.trim());
+        let mut parts = Self {
+            numbers: Vec::new(),
+            month: None,
+            has_other_words: false,
+            is_dotted: text.contains('.'),
+            is_hyphened: text.contains('-'),
+            era: None,
+        };
+        let mut rest = &*text;
+        while let Some(first) = rest.chars().next() {
+            if first.is_ascii_digit() {
+                let (digits, after) = rest.split_at(run(rest, |c| c.is_ascii_digit()));
+                rest = after;
+                if digits.len() <= 2 && is_time(after) {
+                    rest = after_time(after);
+                    continue;
+                }
+                parts.number(digits, after)?;
+                if matches!(parts.numbers[..], [(8, _)]) {
+                    return Some(parts);
+                }
+                if parts.numbers.len() > 3 {
+                    return None;
+                }
+            } else if first.is_alphabetic() {
+                let (word, after) = rest.split_at(run(rest, char::is_alphabetic));
+                parts.word(word);
+                rest = after;
+            } else {
+                rest = &rest[first.len_utf8()..];
+            }
+        }
+        Some(parts)
+    }
+
+    fn number(&mut self, digits: &str, after: &str) -> Option<()> {
+        let number = match digits.len() {
+            length @ 1..=8 => (length, digits.parse().ok()?),
+            // A date and a time without anything between.
+            14 if self.numbers.is_empty() => (8, digits[..8].parse().ok()?),
+            // Seconds or milliseconds since 1970.
+            10 | 13 if self.numbers.is_empty() && after.trim().is_empty() => {
+                let seconds: i64 = digits[..10].parse().ok()?;
+                let date = PartialDate::from_unix_days(seconds / 86_400)?;
+                let day = u32::from(date.month?) * 100 + u32::from(date.day?);
+                (8, u32::try_from(date.year).ok()? * 10_000 + day)
+            }
+            _ => return None,
+        };
+        self.numbers.push(number);
+        Some(())
+    }
+
+    fn word(&mut self, word: &str) {
+        let word = words(word).concat();
+        match &*word {
+            "令和" => self.era = Some(2018),
+            "平成" => self.era = Some(1988),
+            "昭和" => self.era = Some(1925),
+            word if FILLERS.contains(&word) => {}
+            word => match month_by_name(word) {
+                Some(month) => self.month = self.month.or(Some(month)),
+                None => self.has_other_words = true,
+            },
+        }
+    }
+
+    fn date(&self, order: DateOrder) -> Result<PartialDate, DateError> {
+        let new =
+            |year, month, day| PartialDate::new(year, month, day).ok_or(DateError::Unreadable);
+        let year_at = self.numbers.iter().position(|(length, _)| *length == 4);
+        match (self.numbers.as_slice(), year_at, self.month) {
+            (&[(8, ymd)], ..) => new(ymd / 10_000, Some(ymd / 100 % 100), Some(ymd % 100)),
+            (&[(_, year)], Some(_), month) => new(year, month, None),
+            (&[(_, a), (_, b)], Some(at), Some(month)) => {
+                let (year, day) = if at == 0 { (a, b) } else { (b, a) };
+                new(year, Some(month), Some(day))
+            }
+            // "Dec-20" is how a spreadsheet shows December 2020.
+            (&[(2, year)], None, Some(month)) if self.is_hyphened => {
+                new(whole_year(year), Some(month), None)
+            }
+            (&[(_, day), (2, year)], None, Some(month)) => {
+                new(whole_year(year), Some(month), Some(day))
+            }
+            (&[(_, a), (_, b)], Some(at), None) => {
+                let (year, month) = if at == 0 { (a, b) } else { (b, a) };
+                // Not the first month: "Quarter 1, 2020".
+                let month = Some(month).filter(|_| !self.has_other_words || at == 0);
+                new(year, month.filter(|month| *month > 0), None)
+            }
+            (&[(_, year), (_, month), (_, day)], Some(0), None) => {
+                // Half-known dates are written with zeros.
+                let month = Some(month).filter(|month| *month > 0);
+                let day = Some(day).filter(|day| *day > 0 && month.is_some());
+                new(year, month, day)
+            }
+            (&[(_, a), (_, b), (_, year)], Some(2), None) => {
+                self.in_order(a, b, year, order, Some(year as i32))
+            }
+            (&[(1..=2, year), (_, month), (_, day)], None, None) if self.era.is_some() => {
+                new(year + self.era.unwrap_or(0), Some(month), Some(day))
+            }
+            (&[(2, year @ 32..), (1..=2, month), (1..=2, day)], None, None) => {
+                new(whole_year(year), Some(month), Some(day))
+            }
+            (&[(1..=2, a), (1..=2, b), (2, year)], None, None) => {
+                self.in_order(a, b, whole_year(year), order, None)
+            }
+            _ => Err(DateError::Unreadable),
+        }
+    }
+
+    /// Two numbers before a year, as the order says unless only the other is possible.
+    fn in_order(
+        &self,
+        a: u32,
+        b: u32,
+        year: u32,
+        order: DateOrder,
+        known: Option<i32>,
+    ) -> Result<PartialDate, DateError> {
+        let day_first = match (a, b, order) {
+            (13.., ..) => true,
+            (_, 13.., _) => false,
+            (a, b, _) if a == b => true,
+            (.., DateOrder::DayFirst) => true,
+            (.., DateOrder::MonthFirst) => false,
+            (.., DateOrder::Unknown) if self.is_dotted => true,
+            (.., DateOrder::Unknown) => return Err(DateError::Ambiguous { year: known }),
+        };
+        let (day, month) = if day_first { (a, b) } else { (b, a) };
+        PartialDate::new(year, Some(month), Some(day)).ok_or(DateError::Unreadable)
+    }
+}
+
+/// Words beside a date that say nothing: ordinals, prepositions, marks of year, month and day.
+const FILLERS: [&str; 25] = [
+    "th", "st", "nd", "rd", "er", "of", "de", "del", "den", "le", "the", "on", "il", "el", "am",
+    "pm", "t", "z", "a", "p", "年", "月", "日", "г", "года",
+];
+
+/// The length in bytes of the characters at the beginning that hold.
+fn run(text: &str, holds: impl Fn(char) -> bool) -> usize {
+    text.find(|c| !holds(c)).unwrap_or(text.len())
+}
+
+/// Whether what follows one or two digits makes them an hour.
+fn is_time(after: &str) -> bool {
+    let mut after = after.chars();
+    after.next() == Some(':') && after.next().is_some_and(|c| c.is_ascii_digit())
+}
+
+/// What follows minutes, seconds, and the time zone.
+fn after_time(text: &str) -> &str {
+    let text = &text[run(text, |c| c.is_ascii_digit() || matches!(c, ':' | '.'))..];
+    match text.trim_start().strip_prefix(['+', '-']) {
+        Some(zone) if zone.starts_with(|c: char| c.is_ascii_digit()) => {
+            &zone[run(zone, |c| c.is_ascii_digit() || c == ':')..]
+        }
+        _ => text,
+    }
+}
+
+/// The year that two digits stand for: 1941 to 2040.
+fn whole_year(two_digits: u32) -> u32 {
+    if two_digits <= 40 {
+        2000 + two_digits
+    } else {
+        1900 + two_digits
     }
 }
 
@@ -120,35 +342,53 @@ fn days_in(year: u32, month: u8) -> u32 {
     }
 }
 
-fn month_by_name(name: &str) -> Option<u32> {
-    const MONTHS: [&str; 12] = [
-        "january",
-        "february",
-        "march",
-        "april",
-        "may",
-        "june",
-        "july",
-        "august",
-        "september",
-        "october",
-        "november",
-        "december",
-    ];
-    let name = name.to_ascii_lowercase();
-    if name.len() < 3 {
+/// The names of the months without accents: English, German, French, Spanish, Portuguese,
+/// Italian, Dutch, Polish, Czech, Swedish, Danish, Russian, Turkish. A name that declines is cut
+/// to what all its forms begin with.
+const MONTHS: [&str; 12] = [
+    "january januar januari janvier enero janeiro gennaio stycz leden ledna январ ocak",
+    "february februar februari fevrier febrero fevereiro febbraio lut unor феврал subat",
+    "march marz maerz mars marzo marco maart mrt marzec marca brezen brezna март",
+    "april avril abril aprile kwie duben dubna апрел nisan",
+    "may mai mayo maio maggio mei maj kveten kvetna маи мая mayis",
+    "june juni juin junio junho giugno czerwiec czerwca cerven cervna июн haziran",
+    "july juli juillet julio julho luglio lipiec lipca cervenec cervence июл temmuz",
+    "august aout agosto augustus sierp srpen srpna август agustos",
+    "september septembre septiembre setiembre setembro settembre wrze zari сентябр eylul",
+    "october oktober octobre octubre outubro ottobre pazdz rijen rijna октябр ekim",
+    "november novembre noviembre novembro listopad ноябр kasim",
+    "december dezember decembre diciembre dezembro dicembre grud prosin декабр aralik",
+];
+
+const ROMAN: [&str; 12] = [
+    "i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii",
+];
+
+/// The month that a word without accents names, in full or cut to three letters or more.
+fn month_by_name(word: &str) -> Option<u32> {
+    let number = |index: usize| index as u32 + 1;
+    if let Some(index) = ROMAN.iter().position(|roman| *roman == word) {
+        return Some(number(index));
+    }
+    if word.chars().count() < 3 {
         return None;
     }
-    MONTHS
-        .iter()
-        .position(|month| month.starts_with(&name) || (name == "sept" && *month == "september"))
-        .map(|index| index as u32 + 1)
+    let by = |same: fn(&str, &str) -> bool| {
+        MONTHS
+            .iter()
+            .position(|names| names.split(' ').any(|name| same(name, word)))
+            .map(number)
+    };
+    by(|name, word| name == word)
+        .or_else(|| by(|name, word| name.starts_with(word)))
+        // Declined: "stycznia", "января".
+        .or_else(|| by(|name, word| word.starts_with(name)))
 }
 
 /// A year on its own: `2004`, `-750`, `2004.0`; `None` when it is not plausible as one.
 pub(crate) fn year(text: &str) -> Option<i32> {
-    let text = text.trim();
-    let year: i32 = text.strip_suffix(".0").unwrap_or(text).parse().ok()?;
+    let text = ascii_digits(text.trim());
+    let year: i32 = text.strip_suffix(".0").unwrap_or(&text).parse().ok()?;
     (year != 0 && (-3000..3000).contains(&year)).then_some(year)
 }
 
@@ -195,7 +435,6 @@ mod tests {
             "",
             "soon",
             "31",
-            "c1999",
             "2025-13-01",
             "2025-02-30",
             "2023-02-29",
@@ -203,10 +442,107 @@ mod tests {
             "99999999999999",
             "1 2 3 4 2025",
             "\u{661}\u{662}",
+            "12/25/2O",
         ] {
             assert_eq!(PartialDate::parse(text), None, "{text}");
         }
         assert_eq!(PartialDate::parse("2025-08").unwrap().day(), None);
+    }
+
+    #[test]
+    fn months_by_their_names_in_many_languages() {
+        for (text, iso) in [
+            ("15 mars 2023", "2023-03-15"),
+            ("1er août 2023", "2023-08-01"),
+            ("3. Mai 2021", "2021-05-03"),
+            ("24. März 2021", "2021-03-24"),
+            ("5 de enero de 2022", "2022-01-05"),
+            ("12 de março de 2020", "2020-03-12"),
+            ("7 luglio 2019", "2019-07-07"),
+            ("7 mrt. 2019", "2019-03-07"),
+            ("7 maart 2019", "2019-03-07"),
+            ("2 lutego 2018", "2018-02-02"),
+            ("11 stycznia 2018", "2018-01-11"),
+            ("9 października 2018", "2018-10-09"),
+            ("6 czerwca 2018", "2018-06-06"),
+            ("14 февраля 2019 г.", "2019-02-14"),
+            ("1 мая 2019", "2019-05-01"),
+            ("3. července 2020", "2020-07-03"),
+            ("3. června 2020", "2020-06-03"),
+            ("3 maj 2020", "2020-05-03"),
+            ("2021年5月3日", "2021-05-03"),
+            ("2021년 5월 3일", "2021-05-03"),
+            ("令和3年5月3日", "2021-05-03"),
+            ("٢٠٢١-٠٥-٠٣", "2021-05-03"),
+            ("15.IX.2009", "2009-09-15"),
+        ] {
+            let read = PartialDate::parse(text).map(|date| date.to_string());
+            assert_eq!(read.as_deref(), Some(iso), "{text}");
+        }
+    }
+
+    #[test]
+    fn dates_of_spreadsheets_and_machines() {
+        for (text, iso) in [
+            ("c1999", "1999"),
+            ("25/12/20", "2020-12-25"),
+            ("12/25/20", "2020-12-25"),
+            ("25-Dec-20", "2020-12-25"),
+            ("Dec-20", "2020-12"),
+            ("99/12/31", "1999-12-31"),
+            ("20250809101112", "2025-08-09"),
+            ("20250809T101112Z", "2025-08-09"),
+            ("1620000000", "2021-05-03"),
+            ("1620000000000", "2021-05-03"),
+            ("2025/07/05 11:18:02.255349040", "2025-07-05"),
+            ("March 3, 2026 9:15 AM", "2026-03-03"),
+            ("Fri Jan 03 22:34:43 -0800 2020", "2020-01-03"),
+            ("2025-07-05T23:59:59+02:00", "2025-07-05"),
+            ("9:15 3/25/2026", "2026-03-25"),
+            ("Q1 2020", "2020"),
+        ] {
+            let read = PartialDate::parse(text).map(|date| date.to_string());
+            assert_eq!(read.as_deref(), Some(iso), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_order_of_the_column_decides() {
+        let read = |text, order| PartialDate::read(text, order).map(|date| date.to_string());
+        for (text, day_first, month_first) in [
+            ("3/4/2021", "2021-04-03", "2021-03-04"),
+            ("3/4/21", "2021-04-03", "2021-03-04"),
+            ("3.4.2021", "2021-04-03", "2021-03-04"),
+            ("25/12/2021", "2021-12-25", "2021-12-25"),
+            ("2021-03-04", "2021-03-04", "2021-03-04"),
+        ] {
+            assert_eq!(read(text, DateOrder::DayFirst).as_deref(), Ok(day_first));
+            assert_eq!(
+                read(text, DateOrder::MonthFirst).as_deref(),
+                Ok(month_first)
+            );
+        }
+        assert_eq!(
+            read("3/4/2021", DateOrder::Unknown),
+            Err(DateError::Ambiguous { year: Some(2021) })
+        );
+        assert_eq!(
+            read("3/4/21", DateOrder::Unknown),
+            Err(DateError::Ambiguous { year: None })
+        );
+        assert_eq!(order_of("25/12/2021"), Some(DateOrder::DayFirst));
+        assert_eq!(order_of("12/25/21 10:15"), Some(DateOrder::MonthFirst));
+        for text in ["3/4/2021", "2021/12/25", "Dec 25, 2021", "", "99/12/31"] {
+            assert_eq!(order_of(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn serial_numbers_of_spreadsheets() {
+        let day = |serial| PartialDate::from_serial(serial).and_then(PartialDate::day);
+        assert_eq!(day(44_319).as_deref(), Some("2021-05-03"));
+        assert_eq!(day(43_890).as_deref(), Some("2020-02-29"));
+        assert_eq!(day(2_021), None);
     }
 
     #[test]

@@ -10,6 +10,7 @@
 mod book;
 mod csv;
 mod date;
+mod digits;
 mod isbn;
 mod matching;
 mod name;
