@@ -6,6 +6,8 @@ use std::str::FromStr;
 use isbn3::{Isbn10, Isbn13};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use crate::digits::ascii_digits;
+
 /// A valid ISBN in its canonical form: 13 digits that begin with 978 or 979 (ISO 2108).
 ///
 /// An ISBN-10 and the ISBN-13 of the same book are equal.
@@ -40,9 +42,10 @@ impl Isbn {
     /// in front; the value may be wrapped as spreadsheets and LibraryThing do (`="978..."`,
     /// `[978...]`) or end in the `.0` of a number column.
     pub fn parse(text: &str) -> Result<Self, IsbnError> {
-        let bare = unwrap(text);
+        let text = ascii_digits(text);
+        let bare = unwrap(&text);
         if is_scientific(bare) {
-            return Err(IsbnError::Rounded);
+            return unrounded(bare).ok_or(IsbnError::Rounded);
         }
         let mut digits = [0u8; 13];
         let mut length = 0;
@@ -85,6 +88,41 @@ impl Isbn {
         }
     }
 
+    /// Finds the first ISBN in a cell of a table, which may hold more: several numbers, a
+    /// qualifier or a price (`0140328726 (pbk.) : £4.95`), a shop's five-digit add-on, or the digits
+    /// that are left when a spreadsheet has taken the leading zeros away.
+    ///
+    /// # Errors
+    /// What is wrong with the cell as a whole, when there is none in it.
+    pub(crate) fn find(cell: &str) -> Result<Self, IsbnError> {
+        let wrong = match Self::parse(cell) {
+            Ok(isbn) => return Ok(isbn),
+            Err(wrong) => wrong,
+        };
+        let cell = ascii_digits(cell);
+        let cell = cell.trim();
+        if let Some(isbn) = with_leading_zeros(cell) {
+            return Ok(isbn);
+        }
+        let is_separator = |c: char| matches!(c, ',' | ';' | '/' | '|' | '(' | ')' | ':' | '\n');
+        let found = cell
+            .split(is_separator)
+            .take(MAX_NUMBERS)
+            .find_map(first_in)
+            // Grouped in threes, as a number column may be.
+            .or_else(|| Self::parse(&cell.replace([',', '.'], "")).ok());
+        found.ok_or(wrong)
+    }
+
+    /// Whether it is made up: one digit repeated, or digits that count up.
+    pub(crate) fn is_placeholder(&self) -> bool {
+        let core = &self.as_str()[3..12];
+        let is_repeated = core
+            .bytes()
+            .all(|digit| core.starts_with(char::from(digit)));
+        is_repeated || matches!(core, "012345678" | "123456789")
+    }
+
     /// The 13 digits, without separators.
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or_default()
@@ -103,6 +141,57 @@ impl Isbn {
             check => format!("{nine}{check}"),
         })
     }
+}
+
+/// The most numbers of a cell that are looked at.
+const MAX_NUMBERS: usize = 50;
+
+/// The first ISBN among words with spaces between them, of which several may make one number.
+fn first_in(part: &str) -> Option<Isbn> {
+    let part = part.trim();
+    if let Ok(isbn) = Isbn::parse(part) {
+        return Some(isbn);
+    }
+    let words: Vec<&str> = part.split_whitespace().take(MAX_NUMBERS).collect();
+    words.iter().enumerate().find_map(|(at, word)| {
+        // "978 0 14 032872 1": as many words as an ISBN has parts.
+        let longest = (at + 5).min(words.len());
+        (at + 1..=longest)
+            .rev()
+            .find_map(|end| Isbn::parse(&words[at..end].concat()).ok())
+            .or_else(|| without_add_on(word))
+    })
+}
+
+/// The ISBN before the add-on of two or five digits that a scanner appends.
+fn without_add_on(word: &str) -> Option<Isbn> {
+    let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    match word.len() {
+        15 | 18 if is_number(word) => Isbn::parse(&word[..13]).ok(),
+        _ => None,
+    }
+}
+
+/// The ISBN-10 that a number column has made shorter.
+fn with_leading_zeros(digits: &str) -> Option<Isbn> {
+    let digits = digits.strip_suffix(".0").unwrap_or(digits);
+    let (number, check) = digits.split_at_checked(digits.len().checked_sub(1)?)?;
+    let is_number = number.bytes().all(|byte| byte.is_ascii_digit());
+    let is_check = matches!(check.as_bytes(), [b'0'..=b'9' | b'x' | b'X']);
+    // Fewer digits than seven confirm nothing.
+    ((7..=9).contains(&digits.len()) && is_number && is_check)
+        .then(|| Isbn::parse(&format!("{digits:0>10}")).ok())?
+}
+
+/// The ISBN whose digits a number in scientific notation still has.
+fn unrounded(text: &str) -> Option<Isbn> {
+    let (mantissa, _) = text.split_once(['e', 'E'])?;
+    // The last digit is the check digit: twelve digits and a lost zero are confirmed by it.
+    if mantissa.bytes().filter(u8::is_ascii_digit).count() < 12 {
+        return None;
+    }
+    let number: f64 = text.replace(',', ".").parse().ok()?;
+    (number.fract() == 0.0 && number < 1e13).then(|| Isbn::parse(&format!("{number:.0}")).ok())?
 }
 
 fn unwrap(text: &str) -> &str {
@@ -217,7 +306,7 @@ mod tests {
             ("X525540679", Characters),
             ("05255X0679", Characters),
             ("978052554X670", Characters),
-            ("\u{661}234567890", Characters),
+            ("\u{661}234567890", CheckDigit),
             ("9.78053E+12", Rounded),
             ("9,78053E+12", Rounded),
             ("9.78e12", Rounded),
@@ -227,6 +316,58 @@ mod tests {
             assert_eq!(Isbn::parse(text), Err(error), "{text}");
         }
         assert_eq!(CheckDigit.to_string(), "Invalid ISBN (check digit)");
+    }
+
+    #[test]
+    fn a_cell_may_hold_more_than_one_isbn() {
+        for (cell, isbn) in [
+            ("9780102692464, 9780102771657", "9780102692464"),
+            ("9780102850840; 9780102930030", "9780102850840"),
+            ("9780103009223 9780103088419", "9780103009223"),
+            ("0140328726 / 9780140328721", "9780140328721"),
+            ("1234567890|9780140328721", "9780140328721"),
+            ("0-14-032872-6 (pbk.) : £4.95", "9780140328721"),
+            ("9780140328721 (hardcover)", "9780140328721"),
+            ("hbk 9780140328721", "9780140328721"),
+            ("ISBN 978 0 14 032872 1 hbk", "9780140328721"),
+            ("978-1-873671-00-9 54499", "9781873671009"),
+            ("978010332598952799", "9780103325989"),
+            ("978014032872105", "9780140328721"),
+            ("525540679", "9780525540670"),
+            ("62316095", "9780062316097"),
+            ("7117116", "9780007117116"),
+            ("59365322X", "9780593653227"),
+            ("525540679.0", "9780525540670"),
+            ("٩٧٨٠١٠٣٤٠٥١٧٩", "9780103405179"),
+            ("９７８０１０３４８４３６５", "9780103484365"),
+            ("9.780525540670E+12", "9780525540670"),
+            ("9,78052554067E+12", "9780525540670"),
+            ("9,780,525,540,670", "9780525540670"),
+            ("9.780.525.540.670", "9780525540670"),
+        ] {
+            let found = Isbn::find(cell).map(|isbn| isbn.to_string());
+            assert_eq!(found.as_deref(), Ok(isbn), "{cell}");
+        }
+        for (cell, wrong) in [
+            ("9.78053E+12", IsbnError::Rounded),
+            ("9.78E+12", IsbnError::Rounded),
+            ("9771234567003", IsbnError::Prefix),
+            ("759606081234", IsbnError::Length),
+            ("B0036G94XY", IsbnError::Characters),
+            ("1089-778X", IsbnError::Characters),
+            ("123456", IsbnError::Length),
+            ("", IsbnError::Length),
+        ] {
+            assert_eq!(Isbn::find(cell), Err(wrong), "{cell}");
+        }
+    }
+
+    #[test]
+    fn made_up_numbers() {
+        for text in ["0000000000", "1111111111", "9780000000002", "123456789X"] {
+            assert!(Isbn::parse(text).unwrap().is_placeholder(), "{text}");
+        }
+        assert!(!Isbn::parse("9780525540670").unwrap().is_placeholder());
     }
 
     #[test]

@@ -1,5 +1,9 @@
 //! Names of people: split, turned round, compared.
 
+mod cell;
+
+pub(crate) use cell::{NameOrder, names_in};
+
 use crate::text::{clean, words};
 
 const MAX_NAME: usize = 300;
@@ -31,31 +35,7 @@ pub(crate) fn first_last(name: &str) -> String {
 
 /// The names in a field that may hold one or several, "Last, First" or "First Last".
 pub(crate) fn split_names(field: &str) -> Vec<String> {
-    let mut names = Vec::new();
-    for chunk in field.split([';', '|', '/', '&', '\n']) {
-        for chunk in chunk.split(" and ") {
-            if is_list(chunk) {
-                names.extend(chunk.split(',').map(|name| clean(name, MAX_NAME)));
-            } else {
-                names.push(first_last(chunk));
-            }
-        }
-    }
-    distinct(names)
-}
-
-/// The names in a list of "First Last" with commas between them.
-pub(crate) fn comma_list(field: &str) -> Vec<String> {
-    let mut names: Vec<String> = Vec::new();
-    for part in field.split(',') {
-        match names.last_mut() {
-            Some(name) if is_suffix(part) => {
-                *name = clean(&format!("{name} {part}"), MAX_NAME);
-            }
-            _ => names.push(clean(part, MAX_NAME)),
-        }
-    }
-    distinct(names)
+    names_in(field, NameOrder::Unknown)
 }
 
 /// Drops empty and repeated names and "et al.", and keeps a bounded number.
@@ -71,17 +51,6 @@ pub(crate) fn distinct(names: Vec<String>) -> Vec<String> {
         }
     }
     kept
-}
-
-/// Whether commas separate whole names, not the parts of one.
-fn is_list(chunk: &str) -> bool {
-    let parts: Vec<&str> = chunk.split(',').map(str::trim).collect();
-    let given_names_only = |part: &&str| {
-        let last = part.split_whitespace().next_back().unwrap_or_default();
-        part.split_whitespace().count() < 2
-            || last.chars().filter(|c| c.is_alphanumeric()).count() == 1
-    };
-    parts.len() > 1 && !parts.iter().any(given_names_only)
 }
 
 fn is_suffix(part: &str) -> bool {
@@ -282,7 +251,10 @@ mod tests {
             assert_eq!(split_names(field), names, "{field}");
         }
         assert_eq!(
-            comma_list("Bono, Kurt Vonnegut, Jr., Renée  Watson"),
+            names_in(
+                "Bono, Kurt Vonnegut, Jr., Renée  Watson",
+                NameOrder::FirstLast
+            ),
             ["Bono", "Kurt Vonnegut Jr.", "Renée Watson"]
         );
     }

@@ -3,7 +3,7 @@
 use super::Row;
 use super::columns::{Columns, Dialect, Field, unwrapped};
 use crate::date::{PartialDate, year};
-use crate::name::{comma_list, distinct, first_last, split_names};
+use crate::name::{NameOrder, distinct, first_last, names_in, split_names};
 use crate::text::{clean, non_empty, words};
 use crate::title::split_series;
 use crate::{Format, Imported, Isbn, IsbnError, ReadingStatus, Series, Source, Wanted};
@@ -78,14 +78,16 @@ impl Columns {
         let more = self.get(fields, Field::MoreAuthors);
         let mut names = match self.dialect {
             Dialect::Goodreads => vec![clean(author, MAX_NAME)],
-            Dialect::StoryGraph => comma_list(author),
+            Dialect::StoryGraph => names_in(author, NameOrder::FirstLast),
             Dialect::LibraryThing => vec![first_last(author)],
             Dialect::Generic => split_names(author),
         };
         match self.dialect {
             Dialect::LibraryThing => names.extend(more.split('|').map(first_last)),
             Dialect::Generic => names.extend(split_names(more)),
-            Dialect::Goodreads | Dialect::StoryGraph => names.extend(comma_list(more)),
+            Dialect::Goodreads | Dialect::StoryGraph => {
+                names.extend(names_in(more, NameOrder::FirstLast))
+            }
         }
         if names.iter().all(|name| name.is_empty()) {
             names.push(first_last(self.get(fields, Field::AuthorLastFirst)));

@@ -1,0 +1,406 @@
+//! The names in a cell of a table: one or several, "Last, First" or "First Last", with roles.
+
+use std::collections::HashSet;
+use std::sync::OnceLock;
+
+use super::{MAX_NAME, TITLES, distinct, is_suffix};
+use crate::text::{clean, words};
+
+/// What a comma means in the names of a column.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum NameOrder {
+    /// Not known: each name decides for itself.
+    #[default]
+    Unknown,
+    /// It comes after the family name: `Le Guin, Ursula K.`
+    LastFirst,
+    /// It comes between two people: `Terry Pratchett, Neil Gaiman`
+    FirstLast,
+}
+
+/// Common given names, without accents: what tells `García Márquez, Gabriel` (one person) from
+/// `Terry Pratchett, Neil Gaiman` (two). A translator may add to them.
+const GIVEN_NAMES: &str = include_str!("given_names.txt");
+
+/// What people do for a book besides writing it, as it stands in brackets or behind a comma.
+const ROLES: &str = "author authors autor autorin auteur autrice autore autora verfasser writer \
+    goodreads editor editors ed eds hrsg hg herausgeber herausgeberin editeur directeur \
+    translator translators translation trans transl tr trad traducteur traductrice traductor \
+    traductora traduttore traduttrice tradutor tradutora traduction ubersetzer ubersetzerin ubers \
+    uebersetzer vertaler oversetter oversattare tlumacz tlumaczenie przeklad przekladatel \
+    illustrator illustrations illustrated ill illus illustrateur illustratrice ilustrador \
+    ilustradora illustratore zeichner photographer photographs fotograf narrator reader read \
+    sprecher sprecherin narrateur narrador narratore lektor vorleser foreword introduction intro \
+    afterword preface vorwort nachwort prologue prologo contributor contributors mitwirkender \
+    adapter adaptor adapted adaptation compiler comp artist penciller penciler inker colorist \
+    colourist letterer cover mangaka story art creator series pseudonym pseud pen name \
+    автор переводчик перевод редактор иллюстратор составитель \
+    著 著者 作者 作 译 译者 訳 訳者 翻訳 编 编者 编著 編 編者 編著 编译 絵 画 文 原作 主编 监修 監修 지음 옮김 글 그림";
+
+/// Signs and words between two people.
+const SEPARATORS: [char; 11] = [';', '|', '/', '&', '\n', '+', '、', '，', '；', '｜', '／'];
+
+/// Words between two people, unless what stands beside them is a part of a name ("Ortega y
+/// Gasset").
+const CONJUNCTIONS: [&str; 12] = [
+    " and ", " und ", " et ", " y ", " e ", " en ", " og ", " och ", " i ", " a ", " и ", " with ",
+];
+
+/// The names in a cell of a column whose commas mean this.
+pub(crate) fn names_in(cell: &str, order: NameOrder) -> Vec<String> {
+    let cell = cell.trim();
+    let by = cell.get(..3).filter(|by| by.eq_ignore_ascii_case("by "));
+    let cell = by.map_or(cell, |by| &cell[by.len()..]);
+    let people = people(cell);
+    // In "Last, First; Last, First" each comma is inside a name.
+    let order = match people.as_slice() {
+        [_, _, ..] if all_have_one_comma(&people) => NameOrder::LastFirst,
+        _ => order,
+    };
+    let names = people.iter().flat_map(|chunk| names_of(chunk, order));
+    distinct(names.collect())
+}
+
+/// What a cell says about the order of its column.
+pub(crate) fn order_in(cell: &str) -> Option<NameOrder> {
+    let people = people(cell);
+    if people.len() > 1 {
+        return all_have_one_comma(&people).then_some(NameOrder::LastFirst);
+    }
+    let parts = Parts::of(people.first()?).0;
+    match parts.as_slice() {
+        [family, given] => match order_of_two(family, given) {
+            Some(order) => Some(order),
+            None if is_one_word(family) => Some(NameOrder::LastFirst),
+            None => None,
+        },
+        [_, _, _, ..] => parts
+            .iter()
+            .all(|part| !is_one_word(part) && begins_with_given_name(part))
+            .then_some(NameOrder::FirstLast),
+        _ => None,
+    }
+}
+
+fn people(cell: &str) -> Vec<&str> {
+    let mut people: Vec<&str> = cell
+        .split(SEPARATORS)
+        .filter(|chunk| !chunk.trim().is_empty())
+        .collect();
+    for conjunction in CONJUNCTIONS {
+        people = people
+            .into_iter()
+            .flat_map(|chunk| split_at_conjunction(chunk, conjunction))
+            .collect();
+    }
+    people
+}
+
+fn split_at_conjunction<'a>(chunk: &'a str, conjunction: &str) -> Vec<&'a str> {
+    let parts: Vec<&str> = chunk.split(conjunction).collect();
+    let is_whole = |part: &&str| part.split_whitespace().count() > 1;
+    let is_sure = conjunction == " and ";
+    if parts.len() > 1 && (is_sure || parts.iter().all(is_whole)) {
+        parts
+    } else {
+        vec![chunk]
+    }
+}
+
+fn all_have_one_comma(people: &[&str]) -> bool {
+    people
+        .iter()
+        .all(|chunk| chunk.matches(',').count() == 1 && Parts::of(chunk).0.len() == 2)
+}
+
+/// What stands between the commas of a name or a list, and the suffix of each ("Jr.").
+struct Parts(Vec<String>, Vec<Option<String>>);
+
+impl Parts {
+    fn of(chunk: &str) -> Self {
+        let mut parts = Self(Vec::new(), Vec::new());
+        for part in chunk.split(',') {
+            let part = without_roles(part);
+            if part.is_empty() || is_role(&part) || is_span_of_years(&part) {
+                continue;
+            }
+            match parts.1.last_mut() {
+                Some(suffix) if is_suffix(&part) => *suffix = Some(part),
+                Some(_) if is_title(&part) => {}
+                _ => {
+                    parts.0.push(part);
+                    parts.1.push(None);
+                }
+            }
+        }
+        parts
+    }
+}
+
+fn names_of(chunk: &str, order: NameOrder) -> Vec<String> {
+    let Parts(parts, suffixes) = Parts::of(chunk);
+    let with = |name: String, suffix: &Option<String>| match suffix {
+        Some(suffix) => clean(&format!("{name} {suffix}"), MAX_NAME),
+        None => clean(&name, MAX_NAME),
+    };
+    let turned = |at: usize| {
+        let name = format!("{} {}", parts[at + 1], parts[at]);
+        let suffix = suffixes[at].as_ref().or(suffixes[at + 1].as_ref());
+        with(name, &suffix.cloned())
+    };
+    let listed = || {
+        let both = parts.iter().zip(&suffixes);
+        both.map(|(part, suffix)| with(part.clone(), suffix))
+            .collect()
+    };
+    match parts.as_slice() {
+        [family, given] if is_last_first(family, given, order) => vec![turned(0)],
+        [_, _, _, _, ..] if order != NameOrder::FirstLast && are_pairs(&parts) => {
+            (0..parts.len()).step_by(2).map(turned).collect()
+        }
+        _ => listed(),
+    }
+}
+
+fn is_last_first(family: &str, given: &str, order: NameOrder) -> bool {
+    if order == NameOrder::FirstLast {
+        return false;
+    }
+    match order_of_two(family, given) {
+        Some(evident) => evident == NameOrder::LastFirst,
+        None => {
+            order == NameOrder::LastFirst || is_one_word(family) || is_one_word(given) || {
+                // "Le Guin, Ursula K."
+                given.split_whitespace().next_back().is_some_and(is_initial)
+            }
+        }
+    }
+}
+
+/// What two parts with a comma between them say by themselves.
+fn order_of_two(family: &str, given: &str) -> Option<NameOrder> {
+    // "von Goethe, Johann", "Saint-Exupéry, Antoine de"
+    if begins_with_particle(family) || ends_with_particle(given) {
+        return Some(NameOrder::LastFirst);
+    }
+    if is_one_word(family) || is_one_word(given) {
+        return (is_one_word(family) && begins_with_given_name(given))
+            .then_some(NameOrder::LastFirst);
+    }
+    match (
+        begins_with_given_name(family),
+        begins_with_given_name(given),
+    ) {
+        (true, true) => Some(NameOrder::FirstLast),
+        (false, true) => Some(NameOrder::LastFirst),
+        _ => None,
+    }
+}
+
+/// "Pratchett, Terry, Gaiman, Neil"
+fn are_pairs(parts: &[String]) -> bool {
+    parts.len() % 2 == 0
+        && parts.chunks(2).all(|pair| {
+            is_one_word(&pair[0]) && (begins_with_given_name(&pair[1]) || is_initial(&pair[1]))
+        })
+}
+
+fn is_one_word(part: &str) -> bool {
+    part.split_whitespace().count() < 2
+}
+
+fn is_initial(word: &str) -> bool {
+    word.chars().filter(|c| c.is_alphanumeric()).count() == 1
+}
+
+fn begins_with_given_name(part: &str) -> bool {
+    static NAMES: OnceLock<HashSet<String>> = OnceLock::new();
+    let names = NAMES.get_or_init(|| words(GIVEN_NAMES).into_iter().collect());
+    words(part).first().is_some_and(|word| names.contains(word))
+}
+
+/// A small word that belongs to a family name: "von", "de la", "al".
+fn is_particle(word: &str) -> bool {
+    const PARTICLES: [&str; 33] = [
+        "von", "van", "vom", "zu", "zum", "zur", "de", "da", "di", "do", "dos", "das", "du", "des",
+        "del", "della", "dello", "der", "den", "la", "le", "lo", "los", "las", "ten", "ter", "af",
+        "av", "al", "el", "bin", "ibn", "y",
+    ];
+    PARTICLES.contains(&word) || matches!(word, "d'" | "d’" | "l'")
+}
+
+fn begins_with_particle(part: &str) -> bool {
+    part.split_whitespace().next().is_some_and(is_particle)
+}
+
+fn ends_with_particle(part: &str) -> bool {
+    !is_one_word(part) && part.split_whitespace().next_back().is_some_and(is_particle)
+}
+
+fn is_title(part: &str) -> bool {
+    TITLES.contains(&words(part).concat().as_str())
+}
+
+/// "1927-2014", "1965-", "b. 1950"
+fn is_span_of_years(part: &str) -> bool {
+    let digits = part.chars().filter(char::is_ascii_digit).count();
+    let letters = part.chars().filter(|c| c.is_alphabetic()).count();
+    digits >= 4 && letters <= 4
+}
+
+/// Whether each word says what somebody did for the book.
+fn is_role(text: &str) -> bool {
+    static WORDS: OnceLock<HashSet<String>> = OnceLock::new();
+    let roles = WORDS.get_or_init(|| words(ROLES).into_iter().collect());
+    let words = words(text);
+    let is_known = |word: &String| {
+        roles.contains(word)
+            || matches!(word.as_str(), "by" | "and" | "par" | "von" | "of" | "with")
+    };
+    !words.is_empty() && words.iter().all(is_known)
+}
+
+/// A name without its country in front (`[英]`) and its roles and years behind.
+fn without_roles(name: &str) -> String {
+    let mut name = name.trim();
+    while let Some(rest) = name.strip_prefix(['[', '［', '【', '〔', '(', '（'])
+        && let Some((country, rest)) = rest.split_once([']', '］', '】', '〕', ')', '）'])
+        && country.chars().count() <= 8
+        && !rest.trim().is_empty()
+    {
+        name = rest.trim();
+    }
+    loop {
+        let before = match name.char_indices().next_back() {
+            Some((at, ')' | ']' | '）' | '］' | '】')) => name[..at]
+                .rfind(['(', '[', '（', '［', '【'])
+                .map(|open| (&name[..open], &name[open..at])),
+            // "村上春樹 著"
+            Some((_, last)) if !last.is_ascii() => name
+                .rfind([' ', '\u{3000}'])
+                .map(|space| name.split_at(space)),
+            _ => None,
+        };
+        match before {
+            Some((rest, role))
+                if !rest.trim().is_empty() && (is_role(role) || is_span_of_years(role)) =>
+            {
+                name = rest.trim();
+            }
+            _ => break,
+        }
+    }
+    clean(name, MAX_NAME)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(cell: &str, order: NameOrder, names: &[&str]) {
+        assert_eq!(names_in(cell, order), names, "{cell}");
+    }
+
+    #[test]
+    fn one_person_or_two() {
+        for (cell, names) in [
+            (
+                "García Marquez, Gabriel José",
+                &["Gabriel José García Marquez"][..],
+            ),
+            (
+                "von Goethe, Johann Wolfgang",
+                &["Johann Wolfgang von Goethe"],
+            ),
+            ("Saint Exupéry, Antoine de", &["Antoine de Saint Exupéry"]),
+            ("Gates, Jr., Henry Louis", &["Henry Louis Gates Jr."]),
+            (
+                "Conan Doyle, Arthur Ignatius",
+                &["Arthur Ignatius Conan Doyle"],
+            ),
+            ("Terry Pratch, Neil Gaim", &["Terry Pratch", "Neil Gaim"]),
+            (
+                "García Márquez, Gabriel, 1927-2014",
+                &["Gabriel García Márquez"],
+            ),
+            (
+                "Pratchett, Terry, Gaiman, Neil",
+                &["Terry Pratchett", "Neil Gaiman"],
+            ),
+            (
+                "Garcia Montes, Jose Luis; von Hagen, Udo Wolf",
+                &["Jose Luis Garcia Montes", "Udo Wolf von Hagen"],
+            ),
+            ("Ortega y Gasset, José", &["José Ortega y Gasset"]),
+            ("José Ortega y Gasset", &["José Ortega y Gasset"]),
+            (
+                "Karl Marx und Friedrich Engels",
+                &["Karl Marx", "Friedrich Engels"],
+            ),
+            ("Boileau et Narcejac", &["Boileau et Narcejac"]),
+            (
+                "Аркадий Стругацкий и Борис Стругацкий",
+                &["Аркадий Стругацкий", "Борис Стругацкий"],
+            ),
+            ("Толстой, Лев Николаевич", &["Лев Николаевич Толстой"]),
+            ("by Ana Roy", &["Ana Roy"]),
+        ] {
+            check(cell, NameOrder::Unknown, names);
+        }
+        check("Plato, Homer", NameOrder::FirstLast, &["Plato", "Homer"]);
+        check("Xa Yb, Zc Wd", NameOrder::LastFirst, &["Zc Wd Xa Yb"]);
+        check("Xa Yb, Zc Wd", NameOrder::Unknown, &["Xa Yb", "Zc Wd"]);
+    }
+
+    #[test]
+    fn roles_are_no_part_of_a_name() {
+        for (cell, names) in [
+            (
+                "Ana Roy [Author]; Bo Kim [Illustrator]",
+                &["Ana Roy", "Bo Kim"][..],
+            ),
+            ("Cy Lem (Editor)", &["Cy Lem"]),
+            (
+                "Ann Voss (Translator), Bo Kim (Foreword by)",
+                &["Ann Voss", "Bo Kim"],
+            ),
+            ("Roy, Ana (Hrsg.)", &["Ana Roy"]),
+            ("Ana Roy, editor", &["Ana Roy"]),
+            ("Ana Roy (Goodreads Author)", &["Ana Roy"]),
+            ("Ana Roy (1903-1950)", &["Ana Roy"]),
+            ("Bachman (King)", &["Bachman (King)"]),
+            ("[英] 乔治·奥威 / 刘绍", &["乔治·奥威", "刘绍"]),
+            ("（美）海明 著", &["海明"]),
+            ("村上 春樹 著 / 柴田 元幸 訳", &["村上 春樹", "柴田 元幸"]),
+        ] {
+            check(cell, NameOrder::Unknown, names);
+        }
+    }
+
+    #[test]
+    fn names_tell_the_order_of_their_column() {
+        for (cell, order) in [
+            ("Austen, Jane", Some(NameOrder::LastFirst)),
+            ("von Goethe, Johann Wolfgang", Some(NameOrder::LastFirst)),
+            (
+                "Marchetti, Livia; Garcia Montes, Jose Luis",
+                Some(NameOrder::LastFirst),
+            ),
+            ("Terry Pratch, Neil Gaim", Some(NameOrder::FirstLast)),
+            ("Xa Yb, Zc Wd", None),
+            ("Jane Austen", None),
+            ("Kurt Vonnegut, Jr.", None),
+            ("", None),
+        ] {
+            assert_eq!(order_in(cell), order, "{cell}");
+        }
+    }
+
+    #[test]
+    fn no_given_name_is_listed_twice() {
+        let mut seen = HashSet::new();
+        for name in words(GIVEN_NAMES) {
+            assert!(seen.insert(name.clone()), "{name}");
+        }
+    }
+}
