@@ -25,8 +25,7 @@ pub struct Accepted<'a> {
     /// How it stands: a scan begins at once.
     pub status: Status,
     /// The kind of job.
-    #[cfg_attr(test, schemars(with = "crate::openapi::foreign::Pipeline"))]
-    pub pipeline: Pipeline,
+    pub pipeline: crate::status::Pipeline,
     /// Of a scan.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub total_photos: Option<u32>,
@@ -54,7 +53,7 @@ impl<'a> Accepted<'a> {
                 Pipeline::AiScan => Status::Processing,
                 Pipeline::CsvImport | Pipeline::BatchEnrichment => Status::Initialized,
             },
-            pipeline: root.pipeline,
+            pipeline: root.pipeline.into(),
             total_photos: (root.pipeline == Pipeline::AiScan).then_some(root.uploaded.files),
             processed_count: enrichment.then_some(0),
             total_count: enrichment.then_some(root.total),

@@ -4,9 +4,149 @@
 //! match by title means that the provider agrees. A request is answered with the provider's title,
 //! which is what it asked for. What the provider does not know is filled in from the file.
 
-use books::{Edition, Found, Imported, Provider, Record, Source, Work};
+use books::{Edition, Found, Imported, Record, Work};
 use job::Item;
 use serde::Serialize;
+
+use crate::number::Whole;
+
+/// Where metadata comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub enum Provider {
+    /// openlibrary.org
+    #[serde(rename = "openlibrary")]
+    OpenLibrary,
+    /// The volumes API of Google Books.
+    #[serde(rename = "google-books")]
+    GoogleBooks,
+}
+
+impl From<books::Provider> for Provider {
+    fn from(provider: books::Provider) -> Self {
+        match provider {
+            books::Provider::OpenLibrary => Self::OpenLibrary,
+            books::Provider::GoogleBooks => Self::GoogleBooks,
+        }
+    }
+}
+
+impl Provider {
+    /// The spelling in a flat book's `provider`.
+    pub fn snake_name(self) -> &'static str {
+        match self {
+            Self::OpenLibrary => "open_library",
+            Self::GoogleBooks => "google_books",
+        }
+    }
+}
+
+/// Binding or medium of an edition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub enum Format {
+    /// Bound in boards.
+    Hardcover,
+    /// Soft cover of any size but mass market; unknown ones too.
+    Paperback,
+    /// Electronic text.
+    #[serde(rename = "E-book")]
+    Ebook,
+    /// Spoken, on any medium.
+    Audiobook,
+    /// Pocket-size paperback.
+    #[serde(rename = "Mass Market")]
+    MassMarket,
+}
+
+impl From<Option<books::Format>> for Format {
+    fn from(format: Option<books::Format>) -> Self {
+        match format {
+            Some(books::Format::Hardcover) => Self::Hardcover,
+            Some(books::Format::Paperback) | None => Self::Paperback,
+            Some(books::Format::Ebook) => Self::Ebook,
+            Some(books::Format::Audiobook) => Self::Audiobook,
+            Some(books::Format::MassMarket) => Self::MassMarket,
+        }
+    }
+}
+
+/// Where a book stands in its reader's life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum ReadingStatus {
+    /// Finished.
+    Read,
+    /// Begun.
+    CurrentlyReading,
+    /// Planned.
+    ToRead,
+    /// Given up.
+    DidNotFinish,
+}
+
+impl From<books::ReadingStatus> for ReadingStatus {
+    fn from(status: books::ReadingStatus) -> Self {
+        match status {
+            books::ReadingStatus::Read => Self::Read,
+            books::ReadingStatus::CurrentlyReading => Self::CurrentlyReading,
+            books::ReadingStatus::ToRead => Self::ToRead,
+            books::ReadingStatus::DidNotFinish => Self::DidNotFinish,
+        }
+    }
+}
+
+/// A reader's own data about a book.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Source<'a> {
+    /// The reader's rating: above 0, at most 5.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_rating: Option<Whole>,
+    /// Where the book stands in the reader's life.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reading_status: Option<ReadingStatus>,
+    /// Day on which it was last finished, `yyyy-mm-dd`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub date_read: Option<&'a str>,
+    /// Each time it was read, `yyyy-mm-dd` or `yyyy-mm-dd/yyyy-mm-dd` (ISO 8601 interval).
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub dates_read: &'a [String],
+    /// Day on which it came into the library, `yyyy-mm-dd`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub date_added: Option<&'a str>,
+    /// How often it was read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub read_count: Option<u32>,
+    /// The reader's own shelves, tags and collections, without those that only say the status.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub shelves: &'a [String],
+    /// Goodreads book id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub goodreads_id: Option<&'a str>,
+    /// LibraryThing book id.
+    #[serde(rename = "librarythingId", skip_serializing_if = "Option::is_none")]
+    pub librarything_id: Option<&'a str>,
+}
+
+impl<'a> Source<'a> {
+    /// What a reader's library says; `None` when that is nothing.
+    fn of(source: &'a books::Source) -> Option<Self> {
+        (!source.is_empty()).then(|| Self {
+            user_rating: source.user_rating.map(Whole),
+            reading_status: source.reading_status.map(ReadingStatus::from),
+            date_read: source.date_read.as_deref(),
+            dates_read: &source.dates_read,
+            date_added: source.date_added.as_deref(),
+            read_count: source.read_count,
+            shelves: &source.shelves,
+            goodreads_id: source.goodreads_id.as_deref(),
+            librarything_id: source.librarything_id.as_deref(),
+        })
+    }
+}
 
 /// What became of the look-up of an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -120,8 +260,7 @@ pub struct Book<'a> {
     pub row: Option<u32>,
     /// Of an import: what the reader's library says about the reader and the book.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(test, schemars(with = "Option<crate::openapi::foreign::Source>"))]
-    pub source: Option<&'a Source>,
+    pub source: Option<Source<'a>>,
 }
 
 impl<'a> Book<'a> {
@@ -152,12 +291,10 @@ impl<'a> Book<'a> {
             categories: work.map_or(&[], |work| &work.subjects),
             language: edition.and_then(|edition| edition.language.as_deref()),
             cover_url: record.and_then(Record::cover_url),
-            provider: record.map(|record| record.provider.snake_name()),
+            provider: record.map(|record| Provider::from(record.provider).snake_name()),
             enrichment_status: EnrichmentStatus::of(item),
             row: imported.map(|imported| imported.row),
-            source: imported
-                .map(|imported| &imported.source)
-                .filter(|source| !source.is_empty()),
+            source: imported.and_then(|imported| Source::of(&imported.source)),
         }
     }
 }
@@ -236,10 +373,8 @@ pub struct WorkObject<'a> {
     /// Whether somebody should look at it.
     pub review_status: ReviewStatus,
     /// Who knows it.
-    #[cfg_attr(test, schemars(with = "crate::openapi::foreign::Provider"))]
     pub primary_provider: Provider,
     /// Everybody who said something about it.
-    #[cfg_attr(test, schemars(with = "[crate::openapi::foreign::Provider; 1]"))]
     pub contributors: [Provider; 1],
     /// Whether it was inferred from an edition: never.
     pub synthetic: bool,
@@ -290,8 +425,8 @@ impl<'a> WorkObject<'a> {
                 .collect(),
             isbndb_quality: 0,
             review_status,
-            primary_provider: record.provider,
-            contributors: [record.provider],
+            primary_provider: record.provider.into(),
+            contributors: [record.provider.into()],
             synthetic: false,
             cover_image_url: record.work.cover_url.as_deref().or(record.cover_url()),
             description: description.as_deref(),
@@ -321,8 +456,7 @@ pub struct EditionObject<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub page_count: Option<u32>,
     /// Binding or medium; an unknown one is a paperback.
-    #[cfg_attr(test, schemars(with = "crate::openapi::foreign::Format"))]
-    pub format: books::Format,
+    pub format: Format,
     /// Cover.
     #[serde(rename = "coverImageURL", skip_serializing_if = "Option::is_none")]
     pub cover_image_url: Option<&'a str>,
@@ -330,10 +464,8 @@ pub struct EditionObject<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub language: Option<&'a str>,
     /// Who knows it.
-    #[cfg_attr(test, schemars(with = "crate::openapi::foreign::Provider"))]
     pub primary_provider: Provider,
     /// Everybody who said something about it.
-    #[cfg_attr(test, schemars(with = "[crate::openapi::foreign::Provider; 1]"))]
     pub contributors: [Provider; 1],
     /// Open Library edition key.
     #[serde(
@@ -365,11 +497,11 @@ impl<'a> EditionObject<'a> {
             publisher: edition.publisher.as_deref(),
             publication_date: edition.published.as_deref(),
             page_count: record.pages(),
-            format: edition.format.unwrap_or(books::Format::Paperback),
+            format: edition.format.into(),
             cover_image_url: record.cover_url(),
             language: edition.language.as_deref(),
-            primary_provider: record.provider,
-            contributors: [record.provider],
+            primary_provider: record.provider.into(),
+            contributors: [record.provider.into()],
             open_library_edition_id: edition.open_library_id.as_deref(),
             amazon_asins: [],
             google_books_volume_ids: edition.google_volume_id.as_deref().into_iter().collect(),

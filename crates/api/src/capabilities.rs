@@ -1,9 +1,9 @@
 //! What this server can do: `GET /api/v2/capabilities` and `GET /health`.
 
-use books::Provider;
-use job::{Limits, Settings};
+use job::Settings;
 use serde::Serialize;
 
+use crate::book::Provider;
 use crate::request::MAX_IDEMPOTENCY_KEY;
 use crate::scan::short;
 use crate::status::{POLL, millis};
@@ -26,7 +26,6 @@ pub struct Capabilities {
 #[serde(rename_all = "camelCase")]
 pub struct Features {
     /// Where metadata comes from.
-    #[cfg_attr(test, schemars(with = "Vec<crate::openapi::foreign::Provider>"))]
     pub metadata_providers: Vec<Provider>,
     /// Who looks at photos, by the names of `X-AI-Provider`; `barcode` is built in.
     pub vision_providers: Vec<&'static str>,
@@ -49,6 +48,56 @@ pub enum Transport {
     Websocket,
 }
 
+/// Limits on what clients send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Limits {
+    /// Bytes of a CSV file.
+    pub max_csv_bytes: usize,
+    /// Data rows of a CSV file.
+    pub max_csv_rows: usize,
+    /// Items of an enrichment request.
+    pub max_batch_items: usize,
+    /// Characters of a title in an enrichment request.
+    pub max_title_chars: usize,
+    /// Characters of an author in an enrichment request.
+    pub max_author_chars: usize,
+    /// Characters of an ISBN in an enrichment request, hyphens included.
+    pub max_isbn_chars: usize,
+    /// Photos of one scan.
+    pub max_photos: usize,
+    /// Bytes of one photo.
+    pub max_photo_bytes: usize,
+    /// Pixels of one photo, in millions.
+    pub max_photo_megapixels: u32,
+    /// Bytes of a request body in all.
+    pub max_body_bytes: usize,
+    /// Bytes of a JSON request.
+    pub max_json_bytes: usize,
+    /// Jobs of one client address that are under way at the same time, about; 0: any number.
+    pub max_jobs_per_client: usize,
+}
+
+impl From<&job::Limits> for Limits {
+    fn from(limits: &job::Limits) -> Self {
+        Self {
+            max_csv_bytes: limits.max_csv_bytes,
+            max_csv_rows: limits.max_csv_rows,
+            max_batch_items: limits.max_batch_items,
+            max_title_chars: limits.max_title_chars,
+            max_author_chars: limits.max_author_chars,
+            max_isbn_chars: limits.max_isbn_chars,
+            max_photos: limits.max_photos,
+            max_photo_bytes: limits.max_photo_bytes,
+            max_photo_megapixels: limits.max_photo_megapixels,
+            max_body_bytes: limits.max_body_bytes,
+            max_json_bytes: limits.max_json_bytes,
+            max_jobs_per_client: limits.max_jobs_per_client,
+        }
+    }
+}
+
 /// What is enforced, as it is enforced.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -56,7 +105,6 @@ pub enum Transport {
 pub struct Enforced {
     /// On what clients send.
     #[serde(flatten)]
-    #[cfg_attr(test, schemars(with = "crate::openapi::foreign::Limits"))]
     pub limits: Limits,
     /// Characters of an `Idempotency-Key`.
     pub max_idempotency_key_chars: usize,
@@ -89,7 +137,7 @@ impl Capabilities {
             version,
             features,
             limits: Enforced {
-                limits: settings.limits.clone(),
+                limits: Limits::from(&settings.limits),
                 max_idempotency_key_chars: MAX_IDEMPOTENCY_KEY,
                 retention_ms: millis(settings.retention),
                 token_life_ms: millis(settings.token_life),

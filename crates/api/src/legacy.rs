@@ -1,9 +1,9 @@
 //! Status documents of the first apps, which poll: bare, without an envelope.
 
-use job::{Item, Pipeline, Report, Root, Stage, Time};
+use job::{Item, Report, Root, Stage, Time};
 use serde::Serialize;
 
-use crate::scan::{PhotoQuality, SeenBook};
+use crate::scan::{PhotoQuality, SeenBook, Suggestion};
 use crate::status::{current_title, why};
 
 /// What the first app walks through.
@@ -74,8 +74,7 @@ pub struct ScanResult<'a> {
     /// The books seen.
     pub books: Vec<SeenBook<'a>>,
     /// What would make a better photo.
-    #[cfg_attr(test, schemars(with = "Vec<crate::openapi::foreign::Suggestion>"))]
-    pub suggestions: &'a [vision::Suggestion],
+    pub suggestions: Vec<Suggestion<'a>>,
     /// How good the photos are.
     pub metadata: PhotoQuality,
 }
@@ -99,7 +98,7 @@ impl<'a> ScanStatus<'a> {
                     .iter()
                     .filter_map(|item| SeenBook::of(root, item))
                     .collect(),
-                suggestions: &report.suggestions,
+                suggestions: Suggestion::all(report),
                 metadata: PhotoQuality::of(root, report),
             }),
             error: problem(root),
@@ -131,8 +130,7 @@ pub struct JobState<'a> {
     /// The job's name.
     pub job_id: &'a str,
     /// The kind of job.
-    #[cfg_attr(test, schemars(with = "crate::openapi::foreign::Pipeline"))]
-    pub pipeline: Pipeline,
+    pub pipeline: crate::status::Pipeline,
     /// How it stands.
     pub status: State,
     /// Items in all; 0 until they are known.
@@ -156,7 +154,7 @@ impl<'a> JobState<'a> {
     pub fn of(root: &'a Root) -> Self {
         Self {
             job_id: root.id.as_str(),
-            pipeline: root.pipeline,
+            pipeline: root.pipeline.into(),
             status: match root.stage {
                 Stage::Complete => State::Complete,
                 Stage::Error => State::Failed,

@@ -6,9 +6,6 @@
 #[cfg(test)]
 mod components;
 #[cfg(test)]
-#[allow(dead_code, reason = "only described")]
-pub(crate) mod foreign;
-#[cfg(test)]
 mod routes;
 #[cfg(test)]
 mod tests;

@@ -9,13 +9,12 @@
 
 use std::ops::Range;
 
-use books::Problem;
 use job::{Pipeline, Report, Root};
 use serde::Serialize;
 
 use crate::book::EnrichedBook;
 use crate::envelope::{Answered, Metadata, json};
-use crate::scan::{Metadata as ScanMetadata, Photo, Shown};
+use crate::scan::{Metadata as ScanMetadata, Photo, Shown, Suggestion};
 use crate::status::{Review, Status};
 
 /// Which books a client asks for.
@@ -138,11 +137,11 @@ impl<'a> Writer<'a> {
         let mut bytes = Vec::new();
         match self.root.pipeline {
             Pipeline::CsvImport => bytes.extend(more_fields(&ImportTail {
-                errors: &report.problems,
+                errors: report.problems.iter().map(RowProblem::from).collect(),
             })),
             Pipeline::AiScan => bytes.extend(more_fields(&ScanTail {
                 photos: Photo::of(self.root),
-                suggestions: &report.suggestions,
+                suggestions: Suggestion::all(report),
                 metadata: ScanMetadata::of(self.root, report),
             })),
             Pipeline::BatchEnrichment => {}
@@ -224,19 +223,46 @@ impl Counts {
     }
 }
 
+/// Something wrong with a row of an imported file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(rename = "Problem"))]
+pub struct RowProblem<'a> {
+    /// Number of the record in the file, from 1; the header is 1.
+    pub row: u32,
+    /// ISBN as it stands in the file, cut to 40 characters; empty when there is none.
+    pub isbn: &'a str,
+    /// Title, empty when there is none.
+    pub title: &'a str,
+    /// What is wrong, for people.
+    pub error: &'a str,
+    /// Whether the row was left out; else its book was kept.
+    pub rejected: bool,
+}
+
+impl<'a> From<&'a books::Problem> for RowProblem<'a> {
+    fn from(problem: &'a books::Problem) -> Self {
+        Self {
+            row: problem.row,
+            isbn: &problem.isbn,
+            title: &problem.title,
+            error: &problem.error,
+            rejected: problem.rejected,
+        }
+    }
+}
+
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ImportTail<'a> {
-    #[cfg_attr(test, schemars(with = "Vec<crate::openapi::foreign::Problem>"))]
-    errors: &'a [Problem],
+    errors: Vec<RowProblem<'a>>,
 }
 
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ScanTail<'a> {
     photos: Vec<Photo>,
-    #[cfg_attr(test, schemars(with = "Vec<crate::openapi::foreign::Suggestion>"))]
-    suggestions: &'a [vision::Suggestion],
+    suggestions: Vec<Suggestion<'a>>,
     metadata: ScanMetadata<'a>,
 }
 

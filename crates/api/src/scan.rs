@@ -3,16 +3,16 @@
 //! Title and author are the provider's when the book was found: print on a spine is set in
 //! capitals, cut off and misread. Of a book that nobody knows they are what was read.
 
-use books::{Provider, Record};
-use job::document::{PhotoStatus, Root};
-use job::{FailureCode, Item, Report};
+use books::Record;
+use job::{Item, Report, Root};
 use serde::Serialize;
 use vision::{BoundingBox, Detection};
 
 use crate::book::{
-    AuthorObject, Book, EditionObject, EnrichmentStatus, ReviewStatus, WorkObject, isbn, record,
-    title_of,
+    AuthorObject, Book, EditionObject, EnrichmentStatus, Provider, ReviewStatus, WorkObject, isbn,
+    record, title_of,
 };
+use crate::failure::FailureCode;
 use crate::status::millis;
 use crate::time::Iso;
 
@@ -133,7 +133,6 @@ pub struct SeenEnrichment<'a> {
     pub authors: Vec<AuthorObject<'a>>,
     /// Who knows it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(test, schemars(with = "Option<crate::openapi::foreign::Provider>"))]
     pub provider: Option<Provider>,
     /// Whether it was known before: never.
     pub cached_result: bool,
@@ -162,7 +161,7 @@ impl<'a> SeenBook<'a> {
                 work: record.map(|record| WorkObject::of(record, review(root, detection))),
                 editions: record.map(EditionObject::of).into_iter().collect(),
                 authors: record.map(AuthorObject::of).unwrap_or_default(),
-                provider: record.map(|record| record.provider),
+                provider: record.map(|record| record.provider.into()),
                 cached_result: false,
             },
         })
@@ -189,6 +188,118 @@ fn review(root: &Root, detection: &Detection) -> ReviewStatus {
     }
 }
 
+/// How far the analysis of a photo is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum PhotoStatus {
+    /// It has not been looked at, or not to the end.
+    Pending,
+    /// Done.
+    Complete,
+    /// It could not be analysed.
+    Failed,
+}
+
+impl From<job::document::PhotoStatus> for PhotoStatus {
+    fn from(status: job::document::PhotoStatus) -> Self {
+        match status {
+            job::document::PhotoStatus::Pending => Self::Pending,
+            job::document::PhotoStatus::Complete => Self::Complete,
+            job::document::PhotoStatus::Failed => Self::Failed,
+        }
+    }
+}
+
+/// Advice for the next photo.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Suggestion<'a> {
+    /// What is wrong.
+    #[serde(rename = "type")]
+    pub kind: SuggestionKind,
+    /// How much it matters, on the worst photo.
+    pub severity: Severity,
+    /// What to do, in a sentence for the person with the camera.
+    pub message: &'a str,
+    /// How many spots reflect; of anything else, how many photos it is true of.
+    pub affected_count: u32,
+}
+
+impl<'a> Suggestion<'a> {
+    /// Everything that would make a scan's next photo better.
+    pub fn all(report: &'a Report) -> Vec<Self> {
+        report.suggestions.iter().map(Self::from).collect()
+    }
+}
+
+impl<'a> From<&'a vision::Suggestion> for Suggestion<'a> {
+    fn from(suggestion: &'a vision::Suggestion) -> Self {
+        Self {
+            kind: suggestion.kind.into(),
+            severity: suggestion.severity.into(),
+            message: &suggestion.message,
+            affected_count: suggestion.affected_count,
+        }
+    }
+}
+
+/// How much a suggestion matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// The photo can be used as it is.
+    Low,
+    /// Some books will be missed.
+    Medium,
+    /// Most books will be missed.
+    High,
+}
+
+impl From<vision::Severity> for Severity {
+    fn from(severity: vision::Severity) -> Self {
+        match severity {
+            vision::Severity::Low => Self::Low,
+            vision::Severity::Medium => Self::Medium,
+            vision::Severity::High => Self::High,
+        }
+    }
+}
+
+/// What is wrong with a photo.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum SuggestionKind {
+    /// Out of focus or moved.
+    Blur,
+    /// Too little light.
+    Dark,
+    /// Too much light.
+    Bright,
+    /// Reflections.
+    Glare,
+    /// Everything is about as bright as everything else.
+    Contrast,
+    /// Too few pixels.
+    Resolution,
+}
+
+impl From<vision::SuggestionKind> for SuggestionKind {
+    fn from(kind: vision::SuggestionKind) -> Self {
+        match kind {
+            vision::SuggestionKind::Blur => Self::Blur,
+            vision::SuggestionKind::Dark => Self::Dark,
+            vision::SuggestionKind::Bright => Self::Bright,
+            vision::SuggestionKind::Glare => Self::Glare,
+            vision::SuggestionKind::Contrast => Self::Contrast,
+            vision::SuggestionKind::Resolution => Self::Resolution,
+        }
+    }
+}
+
 /// What became of one photo.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -197,13 +308,11 @@ pub struct Photo {
     /// Which, from 0.
     pub index: usize,
     /// How far its analysis came.
-    #[cfg_attr(test, schemars(with = "crate::openapi::foreign::PhotoStatus"))]
     pub status: PhotoStatus,
     /// Books found on it.
     pub books_found: u32,
     /// Why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(test, schemars(with = "Option<crate::openapi::foreign::FailureCode>"))]
     pub error: Option<FailureCode>,
 }
 
@@ -215,9 +324,9 @@ impl Photo {
             .enumerate()
             .map(|(index, photo)| Self {
                 index,
-                status: photo.status,
+                status: photo.status.into(),
                 books_found: photo.found,
-                error: photo.code,
+                error: photo.code.map(FailureCode::from),
             })
             .collect()
     }

@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use job::observer::{Position, Step};
 use job::watch::Notification;
-use job::{Failure, Pipeline, Root, Stage};
+use job::{Pipeline, Root, Stage};
 use serde::Serialize;
 use serde_json::ser::{CompactFormatter, Formatter};
 
+use crate::failure::Failure;
+use crate::number::Whole;
 use crate::scan::Shown;
 use crate::status::{Base, Completion, Photos, Status, current_title, millis};
 use crate::time::Iso;
@@ -258,15 +260,14 @@ pub struct Failed<'a> {
     pub base: Base<'a>,
     /// Why.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(test, schemars(with = "Option<crate::openapi::foreign::Failure>"))]
-    pub error: Option<&'a Failure>,
+    pub error: Option<Failure<'a>>,
 }
 
 impl<'a> Failed<'a> {
     fn of(root: &'a Root) -> Self {
         Self {
             base: Base::of(root),
-            error: root.failure.as_ref(),
+            error: root.failure.as_ref().map(Failure::from),
         }
     }
 }
@@ -311,9 +312,8 @@ pub struct TimedOut<'a> {
     /// How the job stands.
     pub last_status: Status,
     /// How far it is.
-    #[serde(serialize_with = "crate::status::whole_when_possible")]
-    #[cfg_attr(test, schemars(with = "f64", range(min = 0, max = 1)))]
-    pub last_progress: f64,
+    #[cfg_attr(test, schemars(range(min = 0, max = 1)))]
+    pub last_progress: Whole,
 }
 
 impl<'a> TimedOut<'a> {
@@ -328,7 +328,7 @@ impl<'a> TimedOut<'a> {
             message,
             job_id: root.id.as_str(),
             last_status: Status::of(root),
-            last_progress: root.progress(),
+            last_progress: Whole(root.progress()),
         }
     }
 }

@@ -2,15 +2,73 @@
 
 use std::time::Duration;
 
-use job::{Failure, Pipeline, Root, Stage};
+use job::Root;
 use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
 use crate::envelope::json;
+use crate::failure::Failure;
+use crate::number::Whole;
 use crate::time::Iso;
 
 /// When a client that polls should look again at a job that runs.
 pub const POLL: Duration = Duration::from_secs(2);
+
+/// The kind of job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Pipeline {
+    /// Read a CSV file, look its books up.
+    CsvImport,
+    /// Look at photos, look up the books seen on them.
+    AiScan,
+    /// Look up the books of a request.
+    BatchEnrichment,
+}
+
+impl From<job::Pipeline> for Pipeline {
+    fn from(pipeline: job::Pipeline) -> Self {
+        match pipeline {
+            job::Pipeline::CsvImport => Self::CsvImport,
+            job::Pipeline::AiScan => Self::AiScan,
+            job::Pipeline::BatchEnrichment => Self::BatchEnrichment,
+        }
+    }
+}
+
+/// How far a job is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// Accepted; no run has begun.
+    Queued,
+    /// The file is being read, or the photos looked at.
+    Analyzing,
+    /// Books are being looked up.
+    Enriching,
+    /// Done: every item is final.
+    Complete,
+    /// Failed.
+    Error,
+    /// Stopped by a client.
+    Canceled,
+}
+
+impl From<job::Stage> for Stage {
+    fn from(stage: job::Stage) -> Self {
+        match stage {
+            // Nobody has been told of a job whose upload is still received.
+            job::Stage::Receiving | job::Stage::Queued => Self::Queued,
+            job::Stage::Analyzing => Self::Analyzing,
+            job::Stage::Enriching => Self::Enriching,
+            job::Stage::Complete => Self::Complete,
+            job::Stage::Error => Self::Error,
+            job::Stage::Canceled => Self::Canceled,
+        }
+    }
+}
 
 /// How a job stands, coarsely.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -33,11 +91,11 @@ impl Status {
     /// Of this job.
     pub fn of(root: &Root) -> Self {
         match root.stage {
-            Stage::Receiving | Stage::Queued => Self::Initialized,
-            Stage::Analyzing | Stage::Enriching => Self::Processing,
-            Stage::Complete => Self::Completed,
-            Stage::Error => Self::Failed,
-            Stage::Canceled => Self::Canceled,
+            job::Stage::Receiving | job::Stage::Queued => Self::Initialized,
+            job::Stage::Analyzing | job::Stage::Enriching => Self::Processing,
+            job::Stage::Complete => Self::Completed,
+            job::Stage::Error => Self::Failed,
+            job::Stage::Canceled => Self::Canceled,
         }
     }
 }
@@ -47,12 +105,12 @@ impl Status {
 /// Apps in the field search the texts of scans for "error" and "fail": only a failed job's has
 /// them, and no text of a scan quotes a title.
 pub fn message(root: &Root) -> String {
-    let scan = root.pipeline == Pipeline::AiScan;
+    let scan = root.pipeline == job::Pipeline::AiScan;
     match root.stage {
-        Stage::Receiving | Stage::Queued => "Waiting to start".to_owned(),
-        Stage::Analyzing if scan => looking(root),
-        Stage::Analyzing => "Reading the file".to_owned(),
-        Stage::Enriching => {
+        job::Stage::Receiving | job::Stage::Queued => "Waiting to start".to_owned(),
+        job::Stage::Analyzing if scan => looking(root),
+        job::Stage::Analyzing => "Reading the file".to_owned(),
+        job::Stage::Enriching => {
             let counts = format!("Enriching ({}/{})", root.processed(), root.total);
             if scan || root.title.is_empty() {
                 counts
@@ -60,13 +118,13 @@ pub fn message(root: &Root) -> String {
                 format!("{counts}: {}", root.title)
             }
         }
-        Stage::Complete if scan => match root.total {
+        job::Stage::Complete if scan => match root.total {
             1 => "1 book found".to_owned(),
             total => format!("{total} books found"),
         },
-        Stage::Complete => format!("{} of {} books found", root.succeeded, root.total),
-        Stage::Error => format!("Error: {}", why(root)),
-        Stage::Canceled => "Job canceled".to_owned(),
+        job::Stage::Complete => format!("{} of {} books found", root.succeeded, root.total),
+        job::Stage::Error => format!("Error: {}", why(root)),
+        job::Stage::Canceled => "Job canceled".to_owned(),
     }
 }
 
@@ -99,18 +157,15 @@ pub struct Base<'a> {
     /// How it stands.
     pub status: Status,
     /// In [0, 1]; never decreases.
-    #[serde(serialize_with = "whole_when_possible")]
-    #[cfg_attr(test, schemars(with = "f64", range(min = 0, max = 1)))]
-    pub progress: f64,
+    #[cfg_attr(test, schemars(range(min = 0, max = 1)))]
+    pub progress: Whole,
     /// Items that are final.
     pub processed_count: u32,
     /// Items in all; 0 until they are known.
     pub total_count: u32,
     /// The kind of job.
-    #[cfg_attr(test, schemars(with = "crate::openapi::foreign::Pipeline"))]
     pub pipeline: Pipeline,
     /// What is done now.
-    #[cfg_attr(test, schemars(with = "crate::openapi::foreign::Stage"))]
     pub stage: Stage,
     /// The same for people.
     pub message: String,
@@ -122,27 +177,13 @@ impl<'a> Base<'a> {
         Self {
             job_id: root.id.as_str(),
             status: Status::of(root),
-            progress: root.progress(),
+            progress: Whole(root.progress()),
             processed_count: root.processed(),
             total_count: root.total,
-            pipeline: root.pipeline,
-            // Nobody has been told of a job whose upload is still received.
-            stage: root.stage.max(Stage::Queued),
+            pipeline: root.pipeline.into(),
+            stage: root.stage.into(),
             message: message(root),
         }
-    }
-}
-
-/// `1`, not `1.0`: deployed clients compare bytes.
-#[expect(clippy::cast_possible_truncation, reason = "progress is in [0, 1]")]
-pub(crate) fn whole_when_possible<S: Serializer>(
-    value: &f64,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    if value.fract() == 0.0 {
-        serializer.serialize_i64(*value as i64)
-    } else {
-        serializer.serialize_f64(*value)
     }
 }
 
@@ -162,7 +203,7 @@ pub struct Photos {
 impl Photos {
     /// Of this job; `None` when it is not a scan.
     pub fn of(root: &Root) -> Option<Self> {
-        (root.pipeline == Pipeline::AiScan).then(|| Self {
+        (root.pipeline == job::Pipeline::AiScan).then(|| Self {
             processed_photos: root.processed_photos(),
             total_photos: root.uploaded.files,
             recognized_books: root.recognized_books(),
@@ -227,7 +268,7 @@ pub struct ScanSummary {
 impl ScanSummary {
     /// Of this job; `None` when it is not a scan.
     pub fn of(root: &Root) -> Option<Self> {
-        (root.pipeline == Pipeline::AiScan).then(|| Self {
+        (root.pipeline == job::Pipeline::AiScan).then(|| Self {
             photos_processed: root.processed_photos(),
             books_detected: root.scan.unwrap_or_default().detected,
             books_unique: root.total,
@@ -281,7 +322,7 @@ pub struct Completion {
 impl Completion {
     /// Of this job; `None` when it has not completed.
     pub fn of(root: &Root) -> Option<Self> {
-        (root.stage == Stage::Complete).then(|| Self {
+        (root.stage == job::Stage::Complete).then(|| Self {
             completed_at: Iso(root.updated),
             expires_at: Iso(root.expires),
             results_url: Urls::of(&root.id).results_url,
@@ -350,8 +391,7 @@ pub struct Document<'a> {
     pub completion: Option<Completion>,
     /// Why it failed or was canceled.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(test, schemars(with = "Option<crate::openapi::foreign::Failure>"))]
-    pub error: Option<&'a Failure>,
+    pub error: Option<Failure<'a>>,
 }
 
 impl<'a> Document<'a> {
@@ -368,7 +408,7 @@ impl<'a> Document<'a> {
             elapsed_ms: millis(root.elapsed()),
             eta_ms: root.eta().map(millis),
             completion: Completion::of(root),
-            error: root.failure.as_ref(),
+            error: root.failure.as_ref().map(Failure::from),
         }
     }
 
@@ -438,10 +478,20 @@ pub struct Canceled<'a> {
 pub enum CancelStatus {
     /// The worker has not stopped yet: `canceling`.
     #[serde(serialize_with = "canceling")]
-    #[cfg_attr(test, schemars(with = "crate::openapi::foreign::Canceling"))]
+    #[cfg_attr(test, schemars(with = "Canceling"))]
     Canceling,
     /// This is how it ended.
     Ended(Status),
+}
+
+/// The status of a job that is being canceled.
+#[cfg(test)]
+#[derive(schemars::JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+enum Canceling {
+    /// The worker has not stopped yet.
+    #[allow(dead_code, reason = "only described")]
+    Canceling,
 }
 
 fn canceling<S: Serializer>(serializer: S) -> Result<S::Ok, S::Error> {
@@ -474,9 +524,9 @@ impl<'a> Canceled<'a> {
                 CancelStatus::Canceling
             },
             message: match root.stage {
-                Stage::Canceled => "Job canceled",
-                Stage::Complete => "The job had completed before it could be canceled",
-                Stage::Error => "The job had ended before it could be canceled",
+                job::Stage::Canceled => "Job canceled",
+                job::Stage::Complete => "The job had completed before it could be canceled",
+                job::Stage::Error => "The job had ended before it could be canceled",
                 _ => "The job is being canceled",
             },
             processed_count: root.processed(),

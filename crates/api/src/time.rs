@@ -31,6 +31,22 @@ impl Serialize for Iso {
 }
 
 #[cfg(test)]
+impl schemars::JsonSchema for Iso {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Moment".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "description": "ISO 8601 in UTC with milliseconds",
+            "type": "string",
+            "format": "date-time",
+            "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$"
+        })
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

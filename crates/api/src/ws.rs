@@ -17,6 +17,8 @@ pub use legacy::keep_alive as legacy_keep_alive;
 
 use crate::envelope::json;
 use crate::error::ApiError;
+use crate::failure::FailureCode;
+use crate::number::Whole;
 use crate::status::{Summary, current_title, message, why};
 use crate::time::Iso;
 use complete::Complete;
@@ -135,7 +137,7 @@ impl Schema {
             now,
             "job_progress",
             &Progress {
-                progress: root.progress(),
+                progress: Whole(root.progress()),
                 status: message(root),
                 processed_count: root.processed(),
                 total_count: root.total,
@@ -156,7 +158,7 @@ impl Schema {
                 now,
                 "job_complete",
                 &Summarised {
-                    pipeline: root.pipeline,
+                    pipeline: root.pipeline.into(),
                     summary: Summary::of(root),
                     expires_at: Iso(root.expires),
                 },
@@ -179,7 +181,7 @@ impl Schema {
             now,
             "error",
             &Failed {
-                code: failure.code,
+                code: FailureCode::from(failure.code),
                 message: &failure.message,
                 user_message: &failure.user_message,
                 affected_items: [],
@@ -252,7 +254,7 @@ impl Schema {
         json(&Message {
             kind,
             job_id: root.map(|root| root.id.as_str()),
-            pipeline: root.map(|root| root.pipeline),
+            pipeline: root.map(|root| root.pipeline.into()),
             timestamp: now,
             version: match self {
                 Self::Legacy => None,
@@ -297,8 +299,7 @@ struct Message<'a, T> {
     #[serde(skip_serializing_if = "Option::is_none")]
     job_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(test, schemars(with = "Option<crate::openapi::foreign::Pipeline>"))]
-    pipeline: Option<Pipeline>,
+    pipeline: Option<crate::status::Pipeline>,
     #[cfg_attr(test, schemars(with = "u64"))]
     timestamp: Time,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -342,9 +343,8 @@ struct StartedMetadata<'a> {
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, schemars(rename = "JobProgress"))]
 struct Progress<'a> {
-    #[serde(serialize_with = "crate::status::whole_when_possible")]
-    #[cfg_attr(test, schemars(with = "f64", range(min = 0, max = 1)))]
-    progress: f64,
+    #[cfg_attr(test, schemars(range(min = 0, max = 1)))]
+    progress: Whole,
     status: String,
     processed_count: u32,
     total_count: u32,
@@ -392,8 +392,7 @@ struct Pong<'a> {
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, schemars(rename = "JobSummary"))]
 struct Summarised {
-    #[cfg_attr(test, schemars(with = "crate::openapi::foreign::Pipeline"))]
-    pipeline: Pipeline,
+    pipeline: crate::status::Pipeline,
     summary: Summary,
     expires_at: Iso,
 }

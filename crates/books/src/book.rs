@@ -1,6 +1,6 @@
 //! What is asked for, what a reader's library says about it, and what a provider knows.
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use crate::Isbn;
 
@@ -65,15 +65,12 @@ pub struct Imported {
     pub source: Source,
 }
 
-/// A reader's own data about a book; serialises as the `source` object that clients see.
+/// A reader's own data about a book.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Source {
     /// The reader's rating: above 0, at most 5.
-    #[serde(
-        skip_serializing_if = "Option::is_none",
-        serialize_with = "whole_when_possible"
-    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub user_rating: Option<f64>,
     /// Where the book stands in the reader's life.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -108,18 +105,6 @@ impl Source {
     }
 }
 
-/// Deployed decoders read `4` where they expect an integer, and fail on `4.0`.
-fn whole_when_possible<S: Serializer>(
-    rating: &Option<f64>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    match *rating {
-        Some(value) if value.fract() == 0.0 => serializer.serialize_u8(value as u8),
-        Some(value) => serializer.serialize_f64(value),
-        None => serializer.serialize_none(),
-    }
-}
-
 /// Where a book stands in its reader's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -134,7 +119,7 @@ pub enum ReadingStatus {
     DidNotFinish,
 }
 
-/// Binding or medium of an edition, spelled as clients know it.
+/// Binding or medium of an edition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Format {
     /// Bound in boards.
@@ -192,19 +177,11 @@ pub enum Provider {
 }
 
 impl Provider {
-    /// The name in `primaryProvider` and `contributors`.
+    /// Name of the provider, as the store and the log have it.
     pub fn name(self) -> &'static str {
         match self {
             Self::OpenLibrary => "openlibrary",
             Self::GoogleBooks => "google-books",
-        }
-    }
-
-    /// The other spelling, in a flat book's `provider`.
-    pub fn snake_name(self) -> &'static str {
-        match self {
-            Self::OpenLibrary => "open_library",
-            Self::GoogleBooks => "google_books",
         }
     }
 }
@@ -381,8 +358,9 @@ mod tests {
         assert_eq!(serde_json::from_str::<Imported>(newer).unwrap(), imported);
     }
 
+    /// Whatever a version before wrote of a reader is read.
     #[test]
-    fn source_is_spelled_as_clients_read_it() {
+    fn stored_sources_are_read() {
         let source = Source {
             user_rating: Some(4.0),
             reading_status: Some(ReadingStatus::CurrentlyReading),
@@ -391,16 +369,13 @@ mod tests {
             goodreads_id: Some("4671".into()),
             ..Source::default()
         };
-        assert_eq!(
-            serde_json::to_string(&source).unwrap(),
-            r#"{"userRating":4,"readingStatus":"currently-reading","dateRead":"2024-03-15","shelves":["classics"],"goodreadsId":"4671"}"#
-        );
-        let half = Source {
-            user_rating: Some(4.25),
-            ..Source::default()
-        };
-        let json = serde_json::to_string(&half).unwrap();
-        assert_eq!(json, r#"{"userRating":4.25}"#);
-        assert_eq!(serde_json::from_str::<Source>(&json).unwrap(), half);
+        for rating in ["4", "4.0"] {
+            let stored = format!(
+                r#"{{"userRating":{rating},"readingStatus":"currently-reading","dateRead":"2024-03-15","shelves":["classics"],"goodreadsId":"4671"}}"#
+            );
+            assert_eq!(serde_json::from_str::<Source>(&stored).unwrap(), source);
+        }
+        let json = serde_json::to_string(&source).unwrap();
+        assert_eq!(serde_json::from_str::<Source>(&json).unwrap(), source);
     }
 }

@@ -33,7 +33,7 @@ pub struct Row {
     pub imported: Imported,
 }
 
-/// Something wrong with a row: the `errors` item that clients see.
+/// Something wrong with a row.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Problem {

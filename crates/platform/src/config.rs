@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use api::book::Provider;
 use api::capabilities::{Features, Transport};
 use api::cors::{DEFAULT_ORIGINS, Origins};
-use books::{Endpoints, GoogleBooks, Provider};
+use books::{Endpoints, GoogleBooks};
 use job::effects::StoreError;
 use job::provider::RateLimit;
 use job::settings::SettingsError;

@@ -4,6 +4,7 @@ use job::{Item, Pipeline, Report, Root};
 use serde::Serialize;
 
 use crate::book::{Book, EnrichedBook};
+use crate::results::RowProblem;
 use crate::scan::SeenBook;
 use crate::status::{Review, millis};
 
@@ -13,8 +14,7 @@ use crate::status::{Review, millis};
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, schemars(rename = "JobComplete"))]
 pub(super) struct Complete<'a> {
-    #[cfg_attr(test, schemars(with = "crate::openapi::foreign::Pipeline"))]
-    pipeline: Pipeline,
+    pipeline: crate::status::Pipeline,
     success_count: u32,
     failure_count: u32,
     /// In whole seconds.
@@ -55,8 +55,7 @@ enum Results<'a> {
 #[cfg_attr(test, schemars(rename = "SocketImportResults"))]
 struct ImportResults<'a> {
     books: Vec<Book<'a>>,
-    #[cfg_attr(test, schemars(with = "Vec<crate::openapi::foreign::Problem>"))]
-    errors: &'a [books::Problem],
+    errors: Vec<RowProblem<'a>>,
 }
 
 #[derive(Serialize)]
@@ -137,7 +136,7 @@ impl<'a> Complete<'a> {
                     books: books.iter().map(ImportedBook::of).collect(),
                     results: ImportResults {
                         books,
-                        errors: &report.problems,
+                        errors: report.problems.iter().map(RowProblem::from).collect(),
                     },
                     errors: report
                         .problems
@@ -171,7 +170,7 @@ impl<'a> Complete<'a> {
             }
         };
         Self {
-            pipeline: root.pipeline,
+            pipeline: root.pipeline.into(),
             success_count: root.succeeded,
             failure_count: root.failed,
             duration: millis(root.elapsed()) / 1000,

@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::book::{Book, EnrichmentStatus};
 use crate::envelope::json;
 use crate::legacy::problem;
-use crate::scan::{Frame, Metadata, SeenBook};
+use crate::scan::{Frame, Metadata, SeenBook, Suggestion};
 use crate::status::{Review, message};
 
 #[derive(Serialize)]
@@ -115,8 +115,7 @@ struct ScanResult<'a> {
     #[serde(flatten)]
     review: Review,
     books: Vec<SeenItem<'a>>,
-    #[cfg_attr(test, schemars(with = "Vec<crate::openapi::foreign::Suggestion>"))]
-    suggestions: &'a [vision::Suggestion],
+    suggestions: Vec<Suggestion<'a>>,
     metadata: Metadata<'a>,
 }
 
@@ -128,7 +127,7 @@ impl<'a> ScanResult<'a> {
                 .iter()
                 .filter_map(|item| SeenItem::of(root, item))
                 .collect(),
-            suggestions: &report.suggestions,
+            suggestions: Suggestion::all(report),
             metadata: Metadata::of(root, report),
         }
     }
