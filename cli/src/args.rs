@@ -19,7 +19,8 @@ Exit codes:
 
 /// Imports libraries, scans bookshelves and looks books up on a bookstrack server.
 ///
-/// While a job is followed, Ctrl-C asks the server to cancel it; a second Ctrl-C leaves without waiting for that.
+/// While a job is followed, Ctrl-C asks the server to cancel it; a second Ctrl-C leaves without
+/// waiting for that.
 #[derive(Debug, Parser)]
 #[command(name = "bookstrack", version, after_help = EXIT_CODES)]
 pub(crate) struct Args {

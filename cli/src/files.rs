@@ -1,5 +1,6 @@
-//! What one call of the command leaves for the next: tokens of its jobs (state), and whether a server's streams get
-//! through (cache), in the places that the XDG base directory specification names.
+//! What one call of the command leaves for the next: tokens of its jobs (state), and whether a
+//! server's streams get through (cache), in the places that the XDG base directory specification
+//! names.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,18 +9,18 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
-use client::{Accepted, JobId, Verdict};
+use client::{Accepted, JobId, StreamSupport};
 use etcetera::BaseStrategy;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// A job and its token are forgotten by then at the server, too.
-const TOKEN_LIFE: Duration = Duration::from_secs(24 * 3600);
+const TOKENS_KEPT: Duration = Duration::from_secs(24 * 3600);
 
 #[derive(Debug)]
 pub(crate) struct Files {
     jobs: PathBuf,
-    verdicts: PathBuf,
+    stream_support: PathBuf,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -35,7 +36,7 @@ impl Files {
         let state = base.state_dir().unwrap_or_else(|| base.data_dir());
         Ok(Self {
             jobs: state.join("bookstrack").join("jobs"),
-            verdicts: base.cache_dir().join("bookstrack").join("transports.json"),
+            stream_support: base.cache_dir().join("bookstrack").join("transports.json"),
         })
     }
 
@@ -77,21 +78,26 @@ impl Files {
         for entry in entries.flatten() {
             let modified = entry.metadata().and_then(|metadata| metadata.modified());
             let age = modified.ok().and_then(|modified| modified.elapsed().ok());
-            if age.is_some_and(|age| age > TOKEN_LIFE) {
+            if age.is_some_and(|age| age > TOKENS_KEPT) {
                 let _ = fs::remove_file(entry.path());
             }
         }
     }
 
-    pub(crate) fn verdict(&self, server: &str) -> Option<Verdict> {
-        read::<BTreeMap<String, Verdict>>(&self.verdicts)?.remove(server)
+    pub(crate) fn stream_support(&self, server: &str) -> Option<StreamSupport> {
+        read::<BTreeMap<String, StreamSupport>>(&self.stream_support)?.remove(server)
     }
 
-    pub(crate) fn keep_verdict(&self, server: &str, verdict: Verdict) -> Result<()> {
-        let mut verdicts: BTreeMap<String, Verdict> = read(&self.verdicts).unwrap_or_default();
-        verdicts.retain(|_, verdict| verdict.until > SystemTime::now());
-        verdicts.insert(server.to_owned(), verdict);
-        write(&self.verdicts, &verdicts)
+    pub(crate) fn keep_stream_support(
+        &self,
+        server: &str,
+        stream_support: StreamSupport,
+    ) -> Result<()> {
+        let mut known: BTreeMap<String, StreamSupport> =
+            read(&self.stream_support).unwrap_or_default();
+        known.retain(|_, stream_support| stream_support.until > SystemTime::now());
+        known.insert(server.to_owned(), stream_support);
+        write(&self.stream_support, &known)
     }
 }
 

@@ -40,7 +40,8 @@ pub(crate) struct Follow<'a> {
 }
 
 impl Follow<'_> {
-    /// Submits a job and follows it. One Ctrl-C during the upload cancels the job as soon as it has a name.
+    /// Submits a job and follows it. One Ctrl-C during the upload cancels the job as soon as it has
+    /// a name.
     pub(crate) async fn submit(mut self, submission: &Submission) -> Result<Outcome> {
         self.view.submitting();
         let mut canceled = false;
@@ -135,7 +136,7 @@ async fn cancel(client: &Client, job: &JobId, token: Option<&str>) -> Result<Can
 }
 
 /// What `cancel` says of its answer.
-pub(crate) fn told(cancellation: &Cancellation) -> String {
+pub(crate) fn describe_cancellation(cancellation: &Cancellation) -> String {
     let Cancellation { job_id, status, .. } = cancellation;
     match status {
         Status::Canceled => format!("Job {job_id} is canceled"),

@@ -76,12 +76,12 @@ async fn talk(args: Args) -> Result<Outcome> {
             ..Options::default()
         },
     )?;
-    if let Some(verdict) = files.verdict(client.origin()) {
-        client.recall(verdict);
+    if let Some(stream_support) = files.stream_support(client.origin()) {
+        client.assume_stream_support(stream_support);
     }
     let outcome = command(&args, &client, &files).await;
-    if let Some(verdict) = client.verdict()
-        && let Err(error) = files.keep_verdict(client.origin(), verdict)
+    if let Some(stream_support) = client.stream_support()
+        && let Err(error) = files.keep_stream_support(client.origin(), stream_support)
         && args.verbose
     {
         writeln!(io::stderr(), "bookstrack: {error:#}")?;
@@ -129,11 +129,11 @@ async fn command(args: &Args, client: &Client, files: &Files) -> Result<Outcome>
         }
         Command::Status { job } => {
             let snapshot = client.status(job).await?;
-            let told = match args.json {
+            let line = match args.json {
                 true => serde_json::to_string(&snapshot)?,
                 false => view::describe(&snapshot, Duration::ZERO),
             };
-            writeln!(io::stdout(), "{told}")?;
+            writeln!(io::stdout(), "{line}")?;
             Ok(Outcome::of_job(&snapshot))
         }
         Command::Results { job, format } => {
@@ -158,11 +158,11 @@ async fn command(args: &Args, client: &Client, files: &Files) -> Result<Outcome>
             if cancellation.status.is_terminal() {
                 files.forget_token(job);
             }
-            let told = match args.json {
+            let line = match args.json {
                 true => serde_json::to_string(&cancellation)?,
-                false => view::printable(&follow::told(&cancellation)),
+                false => view::printable(&follow::describe_cancellation(&cancellation)),
             };
-            writeln!(io::stdout(), "{told}")?;
+            writeln!(io::stdout(), "{line}")?;
             Ok(Outcome::Done)
         }
         // Answered before anything is connected.

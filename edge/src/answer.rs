@@ -57,7 +57,8 @@ pub(crate) fn refuse(status: StatusCode, code: &str, message: &str) -> Response<
     response
 }
 
-/// The answer when there are too many of something at the same time, in all: 503, as the application's own.
+/// The answer when there are too many of something at the same time, in all: 503, as the
+/// application's own.
 pub fn busy(message: &str) -> Response<Body> {
     refuse(StatusCode::SERVICE_UNAVAILABLE, "SERVICE_BUSY", message)
 }

@@ -16,7 +16,7 @@ impl Backoff {
     /// Starts at the moment of the loss.
     pub(crate) fn new(times: &Times) -> Self {
         Self {
-            until: Instant::now() + times.patience,
+            until: Instant::now() + times.give_up_after,
             pause: Duration::ZERO,
             first: times.retry_first,
             longest: times.retry_longest,
@@ -30,7 +30,8 @@ impl Backoff {
 
     /// Waits until the next attempt is due; `false` when there is to be none.
     pub(crate) async fn wait(&mut self) -> bool {
-        // Half of the pause is random, so that the clients of a restarted upstream do not all come back together.
+        // Half of the pause is random, so that the clients of a restarted upstream do not all come
+        // back together.
         let due = Instant::now() + self.pause.mul_f64(0.5 + fastrand::f64() / 2.0);
         self.pause = (self.pause * 2).clamp(self.first, self.longest);
         let due_in_time = due < self.until;

@@ -42,14 +42,14 @@ impl Activity {
 pub(crate) struct Stalled(Duration);
 
 /// A body that fails when nothing comes for too long, and notes when something does.
-pub(crate) struct Watched {
+pub(crate) struct IdleTimeoutBody {
     inner: Body,
     silence: Duration,
     timer: Pin<Box<Sleep>>,
     activity: Activity,
 }
 
-impl Watched {
+impl IdleTimeoutBody {
     pub(crate) fn new(inner: Body, silence: Duration, activity: Activity) -> Self {
         Self {
             inner,
@@ -60,7 +60,7 @@ impl Watched {
     }
 }
 
-impl http_body::Body for Watched {
+impl http_body::Body for IdleTimeoutBody {
     type Data = Bytes;
     type Error = BodyError;
 

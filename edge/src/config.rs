@@ -1,13 +1,16 @@
-//! What can be set: names, limits and times. Every field has a default that suits one machine in front of one application.
+//! What can be set: names, limits and times. Every field has a default that suits one machine in
+//! front of one application.
 
 use std::time::Duration;
 
 /// Everything that an [`Edge`](crate::Edge) can be told.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Sent upstream as `X-Edge-Secret`. Without it the application has no reason to believe who the client is.
+    /// Sent upstream as `X-Edge-Secret`. Without it the application has no reason to believe who
+    /// the client is.
     pub secret: Option<String>,
-    /// The paths where a WebSocket handshake is accepted. An upgrade anywhere else is an ordinary request.
+    /// The paths where a WebSocket handshake is accepted. An upgrade anywhere else is an ordinary
+    /// request.
     pub socket_paths: Vec<String>,
     /// The relay's path upstream. Clients cannot reach it through the edge.
     pub session_path: String,
@@ -36,8 +39,8 @@ pub struct Limits {
     pub connections: usize,
     /// Client connections of one address.
     pub connections_per_address: usize,
-    /// Proxied requests of one address that are not over, those with a place among the event streams not counted. Each may hold an instance
-    /// of the application.
+    /// Proxied requests of one address that are not over, those with a place among the event
+    /// streams not counted. Each may hold an instance of the application.
     pub requests_per_address: usize,
     /// WebSockets.
     pub sockets: usize,
@@ -49,7 +52,8 @@ pub struct Limits {
     pub waiting_messages: usize,
     /// Undroppable messages that wait for one slow client before it is closed.
     pub unread_messages: usize,
-    /// Upstream streams for WebSockets. Each holds an instance of the application, which runs about 1,000.
+    /// Upstream streams for WebSockets. Each holds an instance of the application, which runs about
+    /// 1,000.
     pub upstream_sessions: usize,
     /// Proxied event streams.
     pub streams: usize,
@@ -112,7 +116,7 @@ pub struct Times {
     /// The longest pause between two attempts to resume.
     pub retry_longest: Duration,
     /// Since an upstream was lost, until the edge gives up.
-    pub patience: Duration,
+    pub give_up_after: Duration,
     /// Since a shutdown, until what is still open is dropped.
     pub drain: Duration,
 }
@@ -132,7 +136,7 @@ impl Default for Times {
             heartbeat: Duration::from_secs(15),
             retry_first: Duration::from_millis(100),
             retry_longest: Duration::from_secs(5),
-            patience: Duration::from_secs(60),
+            give_up_after: Duration::from_secs(60),
             drain: Duration::from_secs(10),
         }
     }

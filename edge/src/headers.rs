@@ -60,7 +60,8 @@ fn remove_where(headers: &mut HeaderMap, unwanted: impl Fn(&HeaderName) -> bool)
     }
 }
 
-/// Removes what belongs to one connection: the hop-by-hop headers, and those that `Connection` names.
+/// Removes what belongs to one connection: the hop-by-hop headers, and those that `Connection`
+/// names.
 fn remove_hop_by_hop(headers: &mut HeaderMap) {
     let named: Vec<HeaderName> = headers
         .get_all(header::CONNECTION)
@@ -121,7 +122,8 @@ pub(crate) fn introduce(headers: &mut HeaderMap, client: &Client, secret: Option
 pub(crate) fn clean_request(headers: &mut HeaderMap) {
     remove_hop_by_hop(headers);
     remove_where(headers, |name| is_private(name) || is_forwarding(name));
-    // The length is told anew from the body, so that it cannot contradict it; the edge itself answers `Expect`.
+    // The length is told anew from the body, so that it cannot contradict it; the edge itself
+    // answers `Expect`.
     headers.remove(header::CONTENT_LENGTH);
     headers.remove(header::EXPECT);
 }

@@ -7,7 +7,7 @@ use crate::{
     metrics::Metrics,
     outbox::{Delivery, Outbox, Outgoing},
     position::Position,
-    session::{self, Opened, Relay, Said, Session, close},
+    session::{self, Instruction, Opened, Relay, Session, close},
     sse::{Block, EventStream, Next},
 };
 use std::{
@@ -60,10 +60,10 @@ impl Subscriber {
     }
 
     /// Passes on what the relay said.
-    pub(crate) fn tell(&self, said: &Said) {
-        match said {
-            Said::Delivery(delivery) => self.deliver(delivery),
-            Said::Close(frame) => self.close(frame.clone()),
+    pub(crate) fn follow(&self, instruction: &Instruction) {
+        match instruction {
+            Instruction::Delivery(delivery) => self.deliver(delivery),
+            Instruction::Close(frame) => self.close(frame.clone()),
         }
     }
 
@@ -101,6 +101,27 @@ impl Subscriber {
             lock(&hub.audience).members.remove(&self.number);
             hub.left.notify_one();
         }
+    }
+
+    /// Moves this socket from its own stream to a shared one, as soon as the own one has brought it
+    /// as far as the shared one is. False when it is not there yet, or the shared one is over.
+    ///
+    /// This happens under the shared stream's lock, so that whatever comes later reaches the
+    /// newcomer, and whatever came before it has.
+    fn merge_into(self: &Arc<Self>, shared: &Arc<Hub>) -> bool {
+        let mut place = lock(&self.hub);
+        let Some(own) = place.as_ref() else {
+            return true;
+        };
+        let mut audience = lock(&shared.audience);
+        if audience.is_over || !lock(&self.outbox).position().reaches(&audience.position) {
+            return false;
+        }
+        audience.members.insert(self.number, self.clone());
+        drop(audience);
+        lock(&own.audience).members.remove(&self.number);
+        *place = Some(shared.clone());
+        true
     }
 }
 
@@ -159,45 +180,23 @@ impl Hub {
     }
 
     /// Ends the stream if nobody listens; nobody can join after that.
-    fn end_if_deserted(&self) -> bool {
+    fn end_if_unused(&self) -> bool {
         let mut audience = lock(&self.audience);
         audience.is_over |= audience.members.is_empty();
         audience.is_over
     }
 
-    async fn deserted(&self) {
-        while !self.end_if_deserted() {
+    async fn wait_until_unused(&self) {
+        while !self.end_if_unused() {
             self.left.notified().await;
         }
     }
 
     /// Whose credentials to use next (the most recently authorised), and where to go on.
-    fn spokesman(&self) -> Option<(Arc<Subscriber>, Option<String>)> {
+    fn resume_credentials(&self) -> Option<(Arc<Subscriber>, Option<String>)> {
         let audience = lock(&self.audience);
         let (_, member) = audience.members.last_key_value()?;
         Some((member.clone(), audience.last_id.clone()))
-    }
-
-    /// Moves a listener here from its own stream, as soon as that has brought it as far as this one is. Under this stream's lock, so
-    /// that whatever comes later reaches the newcomer, and whatever came before it has.
-    fn adopt(self: &Arc<Self>, newcomer: &Arc<Subscriber>) -> bool {
-        let mut place = lock(&newcomer.hub);
-        let Some(old) = place.as_ref() else {
-            return true;
-        };
-        let mut audience = lock(&self.audience);
-        if audience.is_over
-            || !lock(&newcomer.outbox)
-                .position()
-                .reaches(&audience.position)
-        {
-            return false;
-        }
-        audience.members.insert(newcomer.number, newcomer.clone());
-        drop(audience);
-        lock(&old.audience).members.remove(&newcomer.number);
-        *place = Some(self.clone());
-        true
     }
 }
 
@@ -219,7 +218,8 @@ impl Streams {
         })
     }
 
-    /// Delivers a stream that was just accepted to its subscriber, or lets it join the stream that is there already.
+    /// Delivers a stream that was just accepted to its subscriber, or lets it join the stream that
+    /// is there already.
     pub(crate) fn attach(
         self: &Arc<Self>,
         subscriber: &Arc<Subscriber>,
@@ -240,7 +240,7 @@ impl Streams {
         drop(shared);
         let join = existing.map(|existing| (existing, subscriber.clone()));
         if let Some((existing, newcomer)) = &join
-            && existing.adopt(newcomer)
+            && newcomer.merge_into(existing)
         {
             return;
         }
@@ -305,7 +305,7 @@ impl Feed {
         let mut healthy = false;
         loop {
             let next = select! {
-                () = self.hub.deserted() => return Stopped::Over,
+                () = self.hub.wait_until_unused() => return Stopped::Over,
                 next = stream.next(self.streams.times.session_silence) => next,
             };
             match next {
@@ -325,8 +325,8 @@ impl Feed {
     fn pass_on(&self, block: &Block) -> Option<bool> {
         let news = match session::read(block) {
             Ok(None) => false,
-            Ok(Some((Said::Delivery(delivery), id))) => self.hub.deliver(&delivery, id),
-            Ok(Some((Said::Close(frame), _))) => {
+            Ok(Some((Instruction::Delivery(delivery), id))) => self.hub.deliver(&delivery, id),
+            Ok(Some((Instruction::Close(frame), _))) => {
                 self.hub.close(&frame);
                 return None;
             }
@@ -337,7 +337,7 @@ impl Feed {
             }
         };
         match &self.join {
-            Some((existing, newcomer)) if existing.adopt(newcomer) => None,
+            Some((existing, newcomer)) if newcomer.merge_into(existing) => None,
             Some(_) | None => Some(news),
         }
     }
@@ -346,18 +346,19 @@ impl Feed {
         let Streams { relay, .. } = &*self.streams;
         loop {
             let in_time = select! {
-                () = self.hub.deserted() => return None,
+                () = self.hub.wait_until_unused() => return None,
                 in_time = backoff.wait() => in_time,
             };
             if !in_time {
                 self.hub.close(&close(CloseCode::Again, "try again later"));
                 return None;
             }
-            // Each listener resumes with its own credentials: whose were refused is out, and the next one tries.
-            while let Some((member, last_id)) = self.hub.spokesman() {
+            // Each listener resumes with its own credentials: whose were refused is out, and the
+            // next one tries.
+            while let Some((member, last_id)) = self.hub.resume_credentials() {
                 let asked = relay.open(&member.session, last_id.as_deref());
                 let opened = select! {
-                    () = self.hub.deserted() => return None,
+                    () = self.hub.wait_until_unused() => return None,
                     opened = tokio::time::timeout_at(backoff.deadline(), asked) => opened,
                 };
                 match opened {

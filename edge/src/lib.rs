@@ -1,7 +1,9 @@
-//! Terminates WebSockets for an application that speaks only HTTP, and is its reverse proxy, so that one address serves a client both ways.
+//! Terminates WebSockets for an application that speaks only HTTP, and is its reverse proxy, so
+//! that one address serves a client both ways.
 //!
-//! What a socket may see and what is said on it is decided by the application's relay, which the edge asks over HTTP: PROTOCOL.md
-//! is the contract between the two. The edge knows nothing of what the messages are about.
+//! The application's relay decides what a socket may see and what is said on it; the edge asks it
+//! over HTTP. PROTOCOL.md is the contract between the two. The edge knows nothing of what the
+//! messages are about. Start at [`Edge`]; its limits and times are in [`Config`].
 //!
 //! ```no_run
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
@@ -12,8 +14,8 @@
 //! # Ok(()) }
 //! ```
 //!
-//! A program that contains the application implements [`Upstream`] instead of using [`HttpUpstream`]; one that serves HTTP itself hands
-//! handshakes over with [`Edge::upgrade`].
+//! A program that contains the application implements [`Upstream`] instead of using
+//! [`HttpUpstream`]; one that serves HTTP itself hands handshakes over with [`Edge::upgrade`].
 
 mod answer;
 mod backoff;

@@ -10,7 +10,8 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-/// Whom a per-address limit counts: an IPv6 client has a whole /64 to itself, so that is what counts there.
+/// Whom a per-address limit counts: an IPv6 client has a whole /64 to itself, so that is what
+/// counts there.
 pub fn address_key(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(v4) => IpAddr::V4(v4),
@@ -18,8 +19,8 @@ pub fn address_key(address: IpAddr) -> IpAddr {
     }
 }
 
-/// What a stream is about, for a limit on streams of the same: its path, and the value of `jobIds` where one path stands for several jobs.
-/// Whatever else a query says makes it no other stream.
+/// What a stream is about, for a limit on streams of the same: its path, and the value of `jobIds`
+/// where one path stands for several jobs. Whatever else a query says makes it no other stream.
 pub fn stream_target(uri: &Uri) -> String {
     let mut query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
     let jobs = query.find(|(name, _)| name == "jobIds");

@@ -35,7 +35,8 @@ struct Arguments {
     /// WebSockets open at the same time, of one address
     #[arg(long, default_value_t = edge::Limits::default().sockets_per_address)]
     max_sockets_per_address: usize,
-    /// Streams that WebSockets are fed from, one for all that see the same; each holds an instance of the application
+    /// Streams that WebSockets are fed from, one for all that see the same; each holds an instance
+    /// of the application
     #[arg(long, default_value_t = edge::Limits::default().upstream_sessions)]
     max_sessions: usize,
     /// Event streams open at the same time, in all

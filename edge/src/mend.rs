@@ -1,4 +1,5 @@
-//! One unbroken event stream out of an upstream's many: PROTOCOL.md, "Event streams that are not sockets".
+//! One unbroken event stream out of an upstream's many: PROTOCOL.md, "Event streams that are not
+//! sockets".
 
 use crate::{
     backoff::Backoff,
@@ -177,7 +178,9 @@ impl Mended {
                 Phase::Reading(stream, since) => {
                     let silence = self.mender.times.response_body;
                     let next = select! {
-                        () = self.mender.shutdown.cancelled() => break Err(BodyError::new(CutShort)),
+                        () = self.mender.shutdown.cancelled() => {
+                            break Err(BodyError::new(CutShort));
+                        }
                         next = stream.next(silence) => next,
                     };
                     let lived = since.elapsed();
@@ -206,7 +209,9 @@ impl Mended {
                 Phase::Resuming(resumed) => {
                     let heartbeat = self.last_written + self.mender.times.heartbeat;
                     let (backoff, resumed) = select! {
-                        () = self.mender.shutdown.cancelled() => break Err(BodyError::new(CutShort)),
+                        () = self.mender.shutdown.cancelled() => {
+                            break Err(BodyError::new(CutShort));
+                        }
                         () = sleep_until(heartbeat) => break Ok(HEARTBEAT),
                         resumed = resumed => resumed,
                     };

@@ -28,7 +28,8 @@ pub(crate) enum Outgoing {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Overflow;
 
-/// A queue that stays short however slow the client is: snapshots replace each other, and the rest is limited.
+/// A queue that stays short however slow the client is: snapshots replace each other, and the rest
+/// is limited.
 pub(crate) struct Outbox {
     waiting: VecDeque<(Option<Arc<str>>, Message)>,
     kept: usize,
@@ -64,7 +65,8 @@ impl Outbox {
             return Ok(());
         }
         match &delivery.slot {
-            // Removed and put at the end, not replaced in its place: a snapshot must not overtake what was said before it.
+            // Removed and put at the end, not replaced in its place: a snapshot must not overtake
+            // what was said before it.
             Some(slot) => self
                 .waiting
                 .retain(|(waiting, _)| waiting.as_ref() != Some(slot)),

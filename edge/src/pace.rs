@@ -7,7 +7,8 @@ use std::{
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// A connection that notices when its peer takes what was stuck: bytes that leave a full send buffer have been received.
+/// A connection that notices when its peer takes what was stuck: bytes that leave a full send
+/// buffer have been received.
 pub(crate) struct Paced<S> {
     inner: S,
     stuck: bool,

@@ -2,7 +2,7 @@
 
 use crate::{
     answer,
-    body::{Activity, Watched},
+    body::{Activity, IdleTimeoutBody},
     config::{Limits, Times},
     headers::{self, Client, STREAM_BUDGET},
     limits::{Limiter, Permit, address_key, held, stream_target},
@@ -99,8 +99,9 @@ impl Proxy {
         client: &Client,
         shutdown: &CancellationToken,
     ) -> Response<Body> {
-        // The server underneath reads a body of two framings as chunked, but does not tell that there were two. A proxy before this one may
-        // have read the other; so that nothing can follow such a body, no chunked request leaves its connection open (RFC 9112 section 6.1).
+        // The server underneath reads a body of two framings as chunked, but does not tell that
+        // there were two. A proxy before this one may have read the other; so that nothing can
+        // follow such a body, no chunked request leaves its connection open (RFC 9112 section 6.1).
         let must_close = request.headers().contains_key(header::TRANSFER_ENCODING);
         let mut response = self.exchange(request, client, shutdown).await;
         if must_close {
@@ -165,7 +166,7 @@ impl Proxy {
         }
         let activity = Activity::now();
         let is_over_budget = parts.headers.contains_key(STREAM_BUDGET);
-        let body = Watched::new(body, self.times.request_body, activity.clone());
+        let body = IdleTimeoutBody::new(body, self.times.request_body, activity.clone());
         let body = Limited::new(body, self.limits.body_bytes)
             .map_err(BodyError)
             .boxed_unsync();
@@ -206,11 +207,11 @@ impl Proxy {
             }
             .mend(response, permit),
             Some(permit) => response.map(|body| {
-                let body = Watched::new(body, silence, Activity::now()).boxed_unsync();
+                let body = IdleTimeoutBody::new(body, silence, Activity::now()).boxed_unsync();
                 held(body, permit)
             }),
             None => response.map(|body| {
-                let body = Watched::new(body, silence, Activity::now()).boxed_unsync();
+                let body = IdleTimeoutBody::new(body, silence, Activity::now()).boxed_unsync();
                 held(body, in_flight)
             }),
         };
@@ -235,7 +236,8 @@ impl Proxy {
         }
     }
 
-    /// Room for one more stream. What a `POST` streams may be new with each, so only what a `GET` asks for has a target.
+    /// Room for one more stream. What a `POST` streams may be new with each, so only what a `GET`
+    /// asks for has a target.
     fn stream_permit(&self, parts: &Parts, client: &Client) -> Option<StreamPermit> {
         let by_address = self
             .streams_by_address

@@ -54,8 +54,9 @@ async fn accept(listener: &TcpListener) -> (TcpStream, IpAddr) {
 }
 
 impl Edge {
-    /// Serves clients until `shutdown` is done: then sockets are closed with 1012, event streams cut so that their clients come back, and
-    /// what is still open after [`Times::drain`](crate::Times::drain) is dropped.
+    /// Serves clients until `shutdown` is done: then sockets are closed with 1012, event streams
+    /// cut so that their clients come back, and what is still open after
+    /// [`Times::drain`](crate::Times::drain) is dropped.
     pub async fn serve(&self, listener: TcpListener, shutdown: impl Future<Output = ()> + Send) {
         self.accept_all(listener, None, shutdown).await;
     }
@@ -107,7 +108,8 @@ impl Edge {
         lifetime.end(self.shared.config.times.drain).await;
     }
 
-    /// Whether a request asks for a WebSocket where there is one. What asks for one elsewhere is an ordinary request.
+    /// Whether a request asks for a WebSocket where there is one. What asks for one elsewhere is an
+    /// ordinary request.
     pub fn is_asked_for<B>(&self, request: &Request<B>) -> bool {
         let path = request.uri().path();
         is_handshake(request)
@@ -119,8 +121,9 @@ impl Edge {
                 .any(|known| known == path)
     }
 
-    /// Answers a handshake that came to a server of another kind, from `client`, by HTTP. If the answer is `101` and that server lets hyper
-    /// upgrade the connection, the socket is served in a task of its own until [`shut_down`](Self::shut_down).
+    /// Answers a handshake that came to a server of another kind, from `client`, by HTTP. If the
+    /// answer is `101` and that server lets hyper upgrade the connection, the socket is served in a
+    /// task of its own until [`shut_down`](Self::shut_down).
     pub async fn upgrade(&self, request: Request<Incoming>, client: IpAddr) -> Response<Body> {
         let client = Client {
             address: client,
@@ -132,7 +135,8 @@ impl Edge {
         gate.admit(request, &client, handed_over).await
     }
 
-    /// Closes the sockets that came by [`upgrade`](Self::upgrade) with 1012; what is still open after
+    /// Closes the sockets that came by [`upgrade`](Self::upgrade) with 1012; what is still open
+    /// after
     /// [`Times::drain`](crate::Times::drain) is dropped. There can be no others afterwards.
     pub async fn shut_down(&self) {
         let drain = self.shared.config.times.drain;

@@ -65,7 +65,7 @@ pub(crate) enum Opened {
 
 /// One thing the relay wants a client to get.
 #[derive(Debug)]
-pub(crate) enum Said {
+pub(crate) enum Instruction {
     /// A message.
     Delivery(Delivery),
     /// The end.
@@ -198,7 +198,7 @@ impl Relay {
         &self,
         session: &Session,
         message: &Message,
-    ) -> Result<Vec<Said>, Unposted> {
+    ) -> Result<Vec<Instruction>, Unposted> {
         let (body, content_type) = match message {
             Message::Binary(bytes) => (bytes.clone(), "application/msgpack"),
             Message::Text(text) => (text.clone().into(), "text/plain; charset=utf-8"),
@@ -345,17 +345,17 @@ fn binary(base64: &str) -> Result<Message, Broken> {
     Ok(Message::binary(bytes))
 }
 
-fn replies(body: &[u8]) -> Result<Vec<Said>, Broken> {
+fn replies(body: &[u8]) -> Result<Vec<Instruction>, Broken> {
     let wire: Vec<WireReply> = serde_json::from_slice(body)
         .map_err(|_| Broken("an answer is not an array of messages"))?;
     wire.into_iter()
         .map(|reply| {
             let message = match reply {
-                WireReply::Close(wire) => return Ok(Said::Close(close_frame(wire)?)),
+                WireReply::Close(wire) => return Ok(Instruction::Close(close_frame(wire)?)),
                 WireReply::Text(text) => Message::text(text),
                 WireReply::Binary(base64) => binary(&base64)?,
             };
-            Ok(Said::Delivery(Delivery {
+            Ok(Instruction::Delivery(Delivery {
                 message,
                 slot: None,
                 id: None,
@@ -365,7 +365,7 @@ fn replies(body: &[u8]) -> Result<Vec<Said>, Broken> {
 }
 
 /// Reads one block of a session stream: what it says, and the `id` to resume after.
-pub(crate) fn read(block: &Block) -> Result<Option<(Said, Option<String>)>, Broken> {
+pub(crate) fn read(block: &Block) -> Result<Option<(Instruction, Option<String>)>, Broken> {
     let fields = block.fields();
     let Some(data) = fields.data else {
         return Ok(None);
@@ -385,7 +385,7 @@ pub(crate) fn read(block: &Block) -> Result<Option<(Said, Option<String>)>, Brok
         "close" => {
             let wire = serde_json::from_str(&data)
                 .map_err(|_| Broken("a close is not code and reason"))?;
-            return Ok(Some((Said::Close(close_frame(wire)?), None)));
+            return Ok(Some((Instruction::Close(close_frame(wire)?), None)));
         }
         _ => return Ok(None),
     };
@@ -397,7 +397,7 @@ pub(crate) fn read(block: &Block) -> Result<Option<(Said, Option<String>)>, Brok
     };
     let slot = is_state.then(|| Arc::from(&*fields.event));
     Ok(Some((
-        Said::Delivery(Delivery { message, slot, id }),
+        Instruction::Delivery(Delivery { message, slot, id }),
         fields.id,
     )))
 }

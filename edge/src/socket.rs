@@ -7,7 +7,7 @@ use crate::{
     metrics::{Closed, Label, Metrics, Traffic},
     outbox::Outgoing,
     pace::Paced,
-    session::{Relay, Said, Unposted, close},
+    session::{Instruction, Relay, Unposted, close},
 };
 use futures::{Sink, Stream, future::BoxFuture};
 use std::{
@@ -46,7 +46,7 @@ pub(crate) struct Socket {
 }
 
 /// What happened on the connection.
-enum Turn {
+enum Progress {
     Received(Message),
     Flushed,
     Failed(tungstenite::Error),
@@ -105,12 +105,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
     }
 
     /// Reads and writes at the same time, so that a client that is slow to read is still heard.
-    fn poll_turn(&mut self, reading: bool, cx: &mut Context<'_>) -> Poll<Turn> {
+    fn poll_progress(&mut self, reading: bool, cx: &mut Context<'_>) -> Poll<Progress> {
         if reading {
             match Pin::new(&mut self.ws).poll_next(cx) {
-                Poll::Ready(Some(Ok(message))) => return Poll::Ready(Turn::Received(message)),
-                Poll::Ready(Some(Err(error))) => return Poll::Ready(Turn::Failed(error)),
-                Poll::Ready(None) => return Poll::Ready(Turn::Gone),
+                Poll::Ready(Some(Ok(message))) => return Poll::Ready(Progress::Received(message)),
+                Poll::Ready(Some(Err(error))) => return Poll::Ready(Progress::Failed(error)),
+                Poll::Ready(None) => return Poll::Ready(Progress::Gone),
                 Poll::Pending => {}
             }
         }
@@ -118,17 +118,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             match Pin::new(&mut self.ws).poll_flush(cx) {
                 Poll::Ready(Ok(())) => {
                     self.unflushed = false;
-                    return Poll::Ready(Turn::Flushed);
+                    return Poll::Ready(Progress::Flushed);
                 }
-                Poll::Ready(Err(error)) => return Poll::Ready(Turn::Failed(error)),
+                Poll::Ready(Err(error)) => return Poll::Ready(Progress::Failed(error)),
                 Poll::Pending => {}
             }
         }
         Poll::Pending
     }
 
-    async fn turn(&mut self, reading: bool) -> Turn {
-        poll_fn(|cx| self.poll_turn(reading, cx)).await
+    async fn progress(&mut self, reading: bool) -> Progress {
+        poll_fn(|cx| self.poll_progress(reading, cx)).await
     }
 }
 
@@ -149,7 +149,8 @@ fn failure(error: &tungstenite::Error) -> End {
 }
 
 impl Socket {
-    /// Serves the socket until it has ended. `already_read` is what came after the handshake in the same packets.
+    /// Serves the socket until it has ended. `already_read` is what came after the handshake in the
+    /// same packets.
     pub(crate) async fn run<S: AsyncRead + AsyncWrite + Unpin>(self, io: S, already_read: Vec<u8>) {
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER)
@@ -191,7 +192,7 @@ impl Socket {
 
     async fn talk<S: AsyncRead + AsyncWrite + Unpin>(&self, link: &mut Link<S>) -> End {
         let mut waiting: VecDeque<Message> = VecDeque::new();
-        let mut posting: Option<BoxFuture<'static, Result<Vec<Said>, CloseFrame>>> = None;
+        let mut posting: Option<BoxFuture<'static, Result<Vec<Instruction>, CloseFrame>>> = None;
         let mut last_heard = Instant::now();
         let mut next_ping = last_heard + self.times.ping;
         loop {
@@ -218,8 +219,8 @@ impl Socket {
             let wake = next_ping.min(silent_since + self.times.silence);
             let idle = !link.unflushed;
             select! {
-                turn = link.turn(reading) => match turn {
-                    Turn::Received(message) => {
+                progress = link.progress(reading) => match progress {
+                    Progress::Received(message) => {
                         last_heard = Instant::now();
                         match message {
                             Message::Close(frame) => {
@@ -235,9 +236,9 @@ impl Socket {
                             Message::Pong(_) | Message::Frame(_) => {}
                         }
                     }
-                    Turn::Flushed => {}
-                    Turn::Failed(error) => return failure(&error),
-                    Turn::Gone => return End::Gone,
+                    Progress::Flushed => {}
+                    Progress::Failed(error) => return failure(&error),
+                    Progress::Gone => return End::Gone,
                 },
                 () = self.subscriber.changed(), if idle => {}
                 answer = poll_fn(|cx| match &mut posting {
@@ -249,7 +250,11 @@ impl Socket {
                         last_heard = Instant::now();
                     }
                     match answer {
-                        Ok(replies) => replies.iter().for_each(|said| self.subscriber.tell(said)),
+                        Ok(replies) => {
+                            for instruction in &replies {
+                                self.subscriber.follow(instruction);
+                            }
+                        }
                         Err(frame) => self.subscriber.close(frame),
                     }
                 }
@@ -270,7 +275,9 @@ impl Socket {
                         }
                     }
                 }
-                () = self.shutdown.cancelled() => return End::Close(close(CloseCode::Restart, "restart")),
+                () = self.shutdown.cancelled() => {
+                    return End::Close(close(CloseCode::Restart, "restart"));
+                }
             }
         }
     }
@@ -293,7 +300,7 @@ impl Socket {
                 link.unflushed = true;
                 let answered = async {
                     while link.unflushed {
-                        if let Turn::Failed(_) | Turn::Gone = link.turn(false).await {
+                        if let Progress::Failed(_) | Progress::Gone = link.progress(false).await {
                             break;
                         }
                     }
@@ -311,14 +318,15 @@ impl Socket {
         }
         let closing = async {
             while readable || link.unflushed {
-                if let Turn::Failed(_) | Turn::Gone = link.turn(readable).await {
+                if let Progress::Failed(_) | Progress::Gone = link.progress(readable).await {
                     break;
                 }
             }
             let mut io = link.ws.into_inner();
             let _ = io.shutdown().await;
             if !readable {
-                // Closing a connection with unread bytes resets it, and the client would never see the close frame.
+                // Closing a connection with unread bytes resets it, and the client would never see
+                // the close frame.
                 let mut unread = [0; 512];
                 while io.read(&mut unread).await.is_ok_and(|n| n > 0) {}
             }
@@ -336,7 +344,7 @@ struct Poster {
 }
 
 impl Poster {
-    async fn post(self, message: Message) -> Result<Vec<Said>, CloseFrame> {
+    async fn post(self, message: Message) -> Result<Vec<Instruction>, CloseFrame> {
         let mut backoff = Backoff::new(&self.times);
         while backoff.wait().await {
             match self.relay.post(&self.subscriber.session, &message).await {

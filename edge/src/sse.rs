@@ -6,7 +6,8 @@ use http::{HeaderMap, Method, header};
 use http_body_util::BodyExt;
 use std::{borrow::Cow, time::Duration};
 
-/// Whether the answer to a request may be an event stream: one that makes something can ask to follow it.
+/// Whether the answer to a request may be an event stream: one that makes something can ask to
+/// follow it.
 pub fn accepts_event_stream(method: &Method, headers: &HeaderMap) -> bool {
     matches!(*method, Method::GET | Method::POST)
         && headers.get_all(header::ACCEPT).iter().any(|value| {
@@ -111,7 +112,8 @@ impl Splitter {
             if !std::mem::replace(&mut self.line_is_empty, true) {
                 continue;
             }
-            // The line feed of a final CR LF is taken along when it is there already; otherwise it opens the next block.
+            // The line feed of a final CR LF is taken along when it is there already; otherwise it
+            // opens the next block.
             if is_cr && self.buffer.get(self.scanned) == Some(&b'\n') {
                 self.scanned += 1;
                 self.after_cr = false;

@@ -27,8 +27,8 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// A request or response body in either direction.
 pub type Body = UnsyncBoxBody<Bytes, BodyError>;
 
-/// A body ended before it was complete. (A type of its own, because a bare boxed error in a body trips the compiler's
-/// reasoning about `Send` futures.)
+/// A body ended before it was complete. (A type of its own, because a bare boxed error in a body
+/// trips the compiler's reasoning about `Send` futures.)
 #[derive(Debug, thiserror::Error)]
 #[error("the body broke off: {0}")]
 pub struct BodyError(#[source] pub BoxError);
@@ -42,13 +42,15 @@ impl BodyError {
 
 /// The application.
 ///
-/// Requests are in origin form (`/path?query`), have a `Host`, and no hop-by-hop headers. Dropping the future or the response's body
-/// means that nobody waits for the rest; the implementation should then stop. A body that ends with an error reaches the client cut short.
+/// Requests are in origin form (`/path?query`), have a `Host`, and no hop-by-hop headers. Dropping
+/// the future or the response's body means that nobody waits for the rest; the implementation
+/// should then stop. A body that ends with an error reaches the client cut short.
 pub trait Upstream: Send + Sync + 'static {
     /// Answers one request.
     ///
     /// # Errors
-    /// Any error means that there was no answer; the edge answers `502`, or tries again where that is safe.
+    /// Any error means that there was no answer; the edge answers `502`, or tries again where that
+    /// is safe.
     fn call(&self, request: Request<Body>) -> BoxFuture<'static, Result<Response<Body>, BoxError>>;
 }
 
@@ -61,8 +63,9 @@ pub enum UpstreamError {
     NotAnOrigin,
 }
 
-/// Where a name leads. Where it stands for several machines each connection asks another one first: the system may name
-/// them in the same order every time, and the first that answers is the one that is taken.
+/// Where a name leads. Where it stands for several machines each connection asks another one first:
+/// the system may name them in the same order every time, and the first that answers is the one
+/// that is taken.
 #[derive(Clone)]
 struct Resolver(GaiResolver);
 
@@ -81,7 +84,8 @@ impl Service<Name> for Resolver {
     }
 }
 
-/// Shuffles addresses, but those of the first one's protocol remain the first: the other may lead nowhere.
+/// Shuffles addresses, but those of the first one's protocol remain the first: the other may lead
+/// nowhere.
 fn in_any_order(mut addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     let is_v6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
     fastrand::shuffle(&mut addresses);
@@ -89,7 +93,8 @@ fn in_any_order(mut addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     addresses
 }
 
-/// An upstream reached over HTTP/1.1, with or without TLS (certificates are checked against the Mozilla roots).
+/// An upstream reached over HTTP/1.1, with or without TLS (certificates are checked against the
+/// Mozilla roots).
 pub struct HttpUpstream {
     client: Client<HttpsConnector<HttpConnector<Resolver>>, Body>,
     origin: Uri,
@@ -128,7 +133,8 @@ impl HttpUpstream {
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(Duration::from_secs(20))
             .pool_max_idle_per_host(64)
-            // One stream of the application holds one of these: what is buffered for each should be small.
+            // One stream of the application holds one of these: what is buffered for each should be
+            // small.
             .http1_max_buf_size(64 * 1024)
             .build(connector);
         Ok(Self {

@@ -401,7 +401,7 @@ async fn a_lost_upstream_is_a_pause() {
             0 | 1 => app.world.cut(round == 0),
             2 => {
                 app.kill().await;
-                // Said while the application is away.
+                // Instruction while the application is away.
                 topic.say("message", "away");
                 for socket in &mut sockets {
                     socket.send(Message::text("PING")).await.unwrap();
@@ -438,7 +438,7 @@ async fn a_lost_upstream_is_a_pause() {
 async fn an_upstream_that_stays_away_ends_in_1013() {
     let app = App::start().await;
     let mut config = config();
-    config.times.patience = Duration::from_millis(200);
+    config.times.give_up_after = Duration::from_millis(200);
     let edge = Served::start(config, &app).await;
     let mut watching = edge.connect("topic=a").await;
     app.world.is_down.store(true, SeqCst);

@@ -212,7 +212,7 @@ async fn an_upstream_that_has_nothing_more_ends_the_stream() {
 async fn an_upstream_that_stays_away_is_a_broken_transfer() {
     let app = App::start().await;
     let mut config = config();
-    config.times.patience = Duration::from_millis(150);
+    config.times.give_up_after = Duration::from_millis(150);
     let edge = Served::start(config, &app).await;
     app.world.topic("a").say("processing", "1");
     let mut reader = Reader::open(&edge, "/events/a", &[]).await;

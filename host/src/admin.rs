@@ -1,5 +1,6 @@
-//! A listener of its own for looking into a running host, `GET /counters`, and for making it misbehave: `PUT /faults`
-//! with the faults of `--fault`, apart by white space, which replace those there are.
+//! A listener of its own for looking into a running host, `GET /counters`, and for making it
+//! misbehave: `PUT /faults` with the faults of `--fault`, apart by white space, which replace those
+//! there are.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -19,7 +20,8 @@ use crate::kv::FaultPlan;
 /// Faults are a few words.
 const MAX_BODY: usize = 4 << 10;
 
-/// Serves the counters and faults of `app` for ever. The listener should be one that only this machine reaches.
+/// Serves the counters and faults of `app` for ever. The listener should be one that only this
+/// machine reaches.
 pub async fn serve(listener: TcpListener, app: Arc<App>) {
     while let Ok((stream, _)) = listener.accept().await {
         let app = app.clone();

@@ -1,8 +1,8 @@
 //! Which hosts a component may call: `allowed_outbound_hosts`, by Spin's rules.
 //!
-//! An entry is `scheme://host[:port]`. The scheme is a word or `*`; the host is a name, an address, a network
-//! (`10.0.0.0/8`), `*.domain`, `*`, or `self` for the application itself; the port is a number, a range (`a..b`,
-//! `b` excluded) or `*`, and defaults to the scheme's.
+//! An entry is `scheme://host[:port]`. The scheme is a word or `*`; the host is a name, an address,
+//! a network (`10.0.0.0/8`), `*.domain`, `*`, or `self` for the application itself; the port is a
+//! number, a range (`a..b`, `b` excluded) or `*`, and defaults to the scheme's.
 
 use std::net::IpAddr;
 use std::ops::Range;
@@ -66,7 +66,7 @@ struct Entry {
 }
 
 impl Entry {
-    fn parse(entry: &str) -> Result<Entry, &'static str> {
+    fn parse(entry: &str) -> Result<Self, &'static str> {
         let (scheme, rest) = entry.split_once("://").ok_or("has no scheme")?;
         let (host, port) = rest.rsplit_once(':').unwrap_or((rest, ""));
         let port = match port.split_once('/') {
@@ -74,7 +74,7 @@ impl Entry {
             Some(_) => return Err("has a path"),
             None => port,
         };
-        Ok(Entry {
+        Ok(Self {
             scheme: Scheme::parse(scheme)?,
             host: Host::parse(host)?,
             port: Port::parse(port, scheme)?,
@@ -95,19 +95,19 @@ enum Scheme {
 }
 
 impl Scheme {
-    fn parse(scheme: &str) -> Result<Scheme, &'static str> {
+    fn parse(scheme: &str) -> Result<Self, &'static str> {
         match scheme {
-            "*" => Ok(Scheme::Any),
+            "*" => Ok(Self::Any),
             "" => Err("has no scheme"),
-            word if word.chars().all(char::is_alphabetic) => Ok(Scheme::Is(word.to_owned())),
+            word if word.chars().all(char::is_alphabetic) => Ok(Self::Is(word.to_owned())),
             _ => Err("has a scheme that is no word"),
         }
     }
 
     fn allows(&self, scheme: &str) -> bool {
         match self {
-            Scheme::Any => true,
-            Scheme::Is(word) => word == scheme,
+            Self::Any => true,
+            Self::Is(word) => word == scheme,
         }
     }
 }
@@ -123,16 +123,16 @@ enum Host {
 }
 
 impl Host {
-    fn parse(host: &str) -> Result<Host, &'static str> {
+    fn parse(host: &str) -> Result<Self, &'static str> {
         let host = host.trim();
         match host {
-            "*" => return Ok(Host::Any),
-            "self" | "self.alt" => return Ok(Host::Itself),
+            "*" => return Ok(Self::Any),
+            "self" | "self.alt" => return Ok(Self::Itself),
             "" => return Err("has no host"),
             _ => {}
         }
         if let Ok(network) = host.parse::<IpNet>() {
-            return Ok(Host::Network(network));
+            return Ok(Self::Network(network));
         }
         let host = host.trim_end_matches('/');
         if host.contains('/') {
@@ -140,19 +140,19 @@ impl Host {
         }
         match host.strip_prefix("*.") {
             Some(domain) if domain.contains('*') => Err("has a `*` inside the host"),
-            Some(domain) => Ok(Host::SubdomainOf(format!(".{domain}"))),
+            Some(domain) => Ok(Self::SubdomainOf(format!(".{domain}"))),
             None if host.contains('*') => Err("has a `*` inside the host"),
-            None => Ok(Host::Is(host.to_owned())),
+            None => Ok(Self::Is(host.to_owned())),
         }
     }
 
     fn allows(&self, host: &str) -> bool {
         match self {
-            Host::Any => true,
-            Host::Itself => false,
-            Host::Is(name) => name == host,
-            Host::SubdomainOf(suffix) => host.ends_with(suffix),
-            Host::Network(network) => host
+            Self::Any => true,
+            Self::Itself => false,
+            Self::Is(name) => name == host,
+            Self::SubdomainOf(suffix) => host.ends_with(suffix),
+            Self::Network(network) => host
                 .parse::<IpAddr>()
                 .is_ok_and(|address| network.contains(&address)),
         }
@@ -167,20 +167,20 @@ enum Port {
 }
 
 impl Port {
-    fn parse(port: &str, scheme: &str) -> Result<Port, &'static str> {
+    fn parse(port: &str, scheme: &str) -> Result<Self, &'static str> {
         let number = |text: &str| {
             text.parse::<u16>()
                 .map_err(|_| "has a port that is no number")
         };
         match port {
-            "*" => Ok(Port::Any),
+            "*" => Ok(Self::Any),
             "" => match scheme {
-                "http" => Ok(Port::Is(80)),
-                "https" => Ok(Port::Is(443)),
+                "http" => Ok(Self::Is(80)),
+                "https" => Ok(Self::Is(443)),
                 _ => Err("has no port, and its scheme no default one"),
             },
             _ => match port.split_once("..") {
-                Some((from, to)) => Ok(Port::In(number(from)?..number(to)?)),
+                Some((from, to)) => Ok(Self::In(number(from)?..number(to)?)),
                 None => number(port).map(Port::Is),
             },
         }
@@ -189,9 +189,9 @@ impl Port {
     fn allows(&self, url: &Url) -> bool {
         let port = url.port_or_known_default();
         match self {
-            Port::Any => true,
-            Port::In(range) => port.is_some_and(|port| range.contains(&port)),
-            Port::Is(number) => port == Some(*number),
+            Self::Any => true,
+            Self::In(range) => port.is_some_and(|port| range.contains(&port)),
+            Self::Is(number) => port == Some(*number),
         }
     }
 }

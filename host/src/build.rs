@@ -13,15 +13,15 @@ use crate::manifest::{Build, Manifest};
 pub enum When {
     /// Always.
     Always,
-    /// When the component's file is missing, it has nothing to watch, or a watched file is newer than it and than
-    /// the last build by this host.
+    /// When the component's file is missing, it has nothing to watch, or a watched file is newer
+    /// than it and than the last build by this host.
     Stale,
 }
 
 /// Builds the components that have build commands, one after the other.
 ///
-/// `state_dir` remembers when each was built: a build that changes nothing leaves the component's file as old as
-/// it was.
+/// `state_dir` remembers when each was built: a build that changes nothing leaves the component's
+/// file as old as it was.
 pub fn build(manifest: &Manifest, state_dir: &Path, when: When) -> anyhow::Result<()> {
     for (id, component) in &manifest.components {
         let Some(build) = &component.build else {
@@ -128,7 +128,8 @@ mod tests {
     use std::fs::{self, File};
     use std::time::Duration;
 
-    /// An application whose build appends a line to `built.txt` and makes `app.wasm` if it is missing.
+    /// An application whose build appends a line to `built.txt` and makes `app.wasm` if it is
+    /// missing.
     fn application() -> (tempfile::TempDir, Manifest) {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir(dir.path().join("src")).unwrap();

@@ -1,5 +1,6 @@
-//! `wasi:clocks/monotonic-clock` with waits that end when they should. Those of `wasmtime-wasi` are tokio's, which go
-//! by whole milliseconds and end up to two of them late: too late for who looks every millisecond.
+//! `wasi:clocks/monotonic-clock` with waits that end when they should. Those of `wasmtime-wasi` are
+//! tokio's, which go by whole milliseconds and end up to two of them late: too late for who looks
+//! every millisecond.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +12,8 @@ use wasmtime_wasi::p2::{DynPollable, Pollable, subscribe};
 /// The end of a longer wait is waited for exactly; all of it would be dearer.
 const EXACT: Duration = Duration::from_millis(3);
 
-/// Two milliseconds are little of a longer wait: it ends with others of the same millisecond, which is cheaper.
+/// Two milliseconds are little of a longer wait: it ends with others of the same millisecond, which
+/// is cheaper.
 const SHORT: Duration = Duration::from_millis(20);
 
 pub(crate) struct MonotonicOf;
@@ -52,7 +54,7 @@ impl Monotonic<'_> {
         let wait = self.table.push(Wait {
             until,
             is_short: time <= SHORT,
-            turns_owed: if time.is_zero() { 2 } else { 0 },
+            yields_left: if time.is_zero() { 2 } else { 0 },
         })?;
         subscribe(self.table, wait)
     }
@@ -62,9 +64,9 @@ struct Wait {
     /// `None` is later than can be said.
     until: Option<Instant>,
     is_short: bool,
-    /// Whoever waits for no time at all lets others have their turn first. That takes two: components ask whether they
-    /// have to wait before they do, and to be asked is no turn.
-    turns_owed: u8,
+    /// A wait for no time yields to other tasks. It does so twice: the first poll only reports
+    /// whether it is ready, which components ask before they wait.
+    yields_left: u8,
 }
 
 #[wasmtime_wasi::async_trait]
@@ -74,8 +76,8 @@ impl Pollable for Wait {
             return std::future::pending().await;
         };
         let left = || until.saturating_duration_since(Instant::now());
-        if let Some(others) = self.turns_owed.checked_sub(1) {
-            self.turns_owed = others;
+        if let Some(others) = self.yields_left.checked_sub(1) {
+            self.yields_left = others;
             tokio::task::yield_now().await;
         }
         if !self.is_short {

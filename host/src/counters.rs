@@ -23,7 +23,8 @@ struct State {
 pub struct Snapshot {
     /// Per component.
     pub components: BTreeMap<String, Component>,
-    /// Outbound requests per host and port, those refused not counted; the application itself is `self`.
+    /// Outbound requests per host and port, those refused not counted; the application itself is
+    /// `self`.
     pub outbound: BTreeMap<String, u64>,
     /// Outbound requests refused: by `allowed_outbound_hosts`, a limit or a fault.
     pub outbound_refused: u64,
@@ -87,7 +88,7 @@ pub(crate) enum Operation {
 
 impl Default for Counters {
     fn default() -> Self {
-        Counters(Mutex::new(State {
+        Self(Mutex::new(State {
             snapshot: Snapshot::default(),
             recent_writes: Window::new(Duration::from_secs(1)),
         }))

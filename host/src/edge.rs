@@ -1,4 +1,5 @@
-//! WebSockets, for an application that has a relay: the edge in the same process, so that one port serves everything.
+//! WebSockets, for an application that has a relay: the edge in the same process, so that one port
+//! serves everything.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -55,22 +56,24 @@ impl Upstream for Relay {
     }
 }
 
-/// The edge in front of the application's relay. It is given only handshakes: everything else is the host's own.
+/// The edge in front of the application's relay. It is given only handshakes: everything else is
+/// the host's own.
 #[derive(Clone)]
 pub struct Sockets(Edge);
 
 impl Sockets {
-    /// The edge in front of `app`, which knows it by `secret`. When it ends it gives sockets `drain` to close.
+    /// The edge in front of `app`, which knows it by `secret`. When it ends it gives sockets
+    /// `drain` to close.
     ///
     /// # Errors
     /// When the secret is not visible ASCII.
-    pub fn new(app: Arc<App>, secret: String, drain: Duration) -> anyhow::Result<Sockets> {
+    pub fn new(app: Arc<App>, secret: String, drain: Duration) -> anyhow::Result<Self> {
         let mut config = Config {
             secret: Some(secret),
             ..Config::default()
         };
         config.times.drain = drain;
-        Ok(Sockets(Edge::new(config, Relay(app))?))
+        Ok(Self(Edge::new(config, Relay(app))?))
     }
 
     /// Whether a request asks for a socket.

@@ -19,9 +19,10 @@ pub(crate) fn engine(instances: u32) -> anyhow::Result<Engine> {
         .total_tables(instances.saturating_mul(4))
         .total_stacks(instances)
         .max_memories_per_component(2)
-        // What an instance has touched is zeroed for the next one instead of being given back to the kernel, which halves
-        // the processor time of a short request where Linux (6.7 and later) tells what was touched. It stays with the
-        // process, up to this much for each memory and table that there ever was at the same time.
+        // What an instance has touched is zeroed for the next one instead of being given back to
+        // the kernel, which halves the processor time of a short request where Linux (6.7 and
+        // later) tells what was touched. It stays with the process, up to this much for each memory
+        // and table that there ever was at the same time.
         .linear_memory_keep_resident(128 << 10)
         .table_keep_resident(64 << 10)
         .pagemap_scan(Enabled::Auto)
@@ -46,8 +47,8 @@ fn engine_with(allocation: InstanceAllocationStrategy) -> anyhow::Result<Engine>
     Ok(Engine::new(&config)?)
 }
 
-/// Compiles the component in `source`, or takes from `cache` what was compiled before from the same bytes by the
-/// same engine.
+/// Compiles the component in `source`, or takes from `cache` what was compiled before from the same
+/// bytes by the same engine.
 pub(crate) fn load(engine: &Engine, source: &Path, cache: &Path) -> anyhow::Result<Component> {
     let bytes = std::fs::read(source).with_context(|| {
         format!(
@@ -64,8 +65,9 @@ pub(crate) fn load(engine: &Engine, source: &Path, cache: &Path) -> anyhow::Resu
     let compiled = cache.join(format!("{name}.cwasm"));
 
     if compiled.exists() {
-        // SAFETY: the file was written below from this engine's own output, under a name that only such output has,
-        // and renamed into place whole. Whoever can write to the state directory could replace the host itself.
+        // SAFETY: the file was written below from this engine's own output, under a name that only
+        // such output has, and renamed into place whole. Whoever can write to the state directory
+        // could replace the host itself.
         #[expect(unsafe_code, reason = "wasmtime cannot check machine code")]
         let component = unsafe { Component::deserialize_file(engine, &compiled) };
         match component {

@@ -1,29 +1,33 @@
 //! Runs a Spin application (`spin.toml`) of WASI 0.2 HTTP components without Spin.
 //!
-//! It is meant to be Spin's equal for what it has: HTTP routes, `wasi:http` in and out, key-value storage in
-//! Spin's own SQLite file, variables. Beyond Spin it can hold the application to a platform's [`limits`], make its
-//! storage and network [misbehave](kv::FaultPlan), and [count](counters) what it does.
+//! It is Spin's equal for what it has: HTTP routes, `wasi:http` in and out, key-value storage in
+//! Spin's own SQLite file or in Redis, variables. Beyond Spin it can hold the application to a
+//! platform's [`limits`], make its storage and network [misbehave](kv::FaultPlan), and
+//! [count](counters) what it costs; and it contains the [`edge`](mod@edge), so that WebSockets need
+//! no second process.
 //!
-//! [`server::serve`] accepts connections; [`app::App::handle`] answers one request, from wherever it came.
+//! Start at [`app::App::load`], which makes an application of a [`manifest::Manifest`];
+//! [`server::serve`] accepts its connections, and [`app::App::handle`] answers one request, wherever
+//! it came from.
 
 pub mod admin;
 pub mod allowed_hosts;
 pub mod app;
 mod bindings;
+mod body;
 pub mod build;
 mod clock;
 pub mod counters;
 pub mod edge;
 mod engine;
+mod epochs;
 pub mod kv;
 pub mod limits;
 pub mod logs;
 pub mod manifest;
 mod outbound;
-mod patience;
 pub mod routes;
 pub mod server;
 pub mod streams;
-mod turns;
 pub mod variables;
 mod window;

@@ -22,8 +22,8 @@ impl Platform {
         const MEGABYTE: u64 = 1_000_000;
         const MEBIBYTE: u64 = 1 << 20;
         match self {
-            Platform::Local => Limits::default(),
-            Platform::FermyonCloud => Limits {
+            Self::Local => Limits::default(),
+            Self::FermyonCloud => Limits {
                 handler: Some(Duration::from_secs(30)),
                 request_body: Some(10 * MEGABYTE),
                 response_body: Some(10 * MEGABYTE),
@@ -33,7 +33,7 @@ impl Platform {
                 outbound_per_hour: Some(500),
                 ..Limits::default()
             },
-            Platform::AkamaiFunctions => Limits {
+            Self::AkamaiFunctions => Limits {
                 handler: Some(Duration::from_secs(30)),
                 request_body: Some(10 * MEBIBYTE),
                 response_body: Some(10 * MEBIBYTE),
@@ -51,9 +51,11 @@ impl Platform {
 /// Bounds on what an application may do; `None` is no bound.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Limits {
-    /// How long a handler may run, from instantiation to its end; then it is dropped where it stands.
+    /// How long a handler may run, from instantiation to its end; then it is dropped where it
+    /// stands.
     pub handler: Option<Duration>,
-    /// Bytes of a request's body. An announced longer one is answered 413, another fails while it is read.
+    /// Bytes of a request's body. An announced longer one is answered 413, another fails while it
+    /// is read.
     pub request_body: Option<u64>,
     /// Bytes of a response's body; a longer one is cut there and the transfer fails.
     pub response_body: Option<u64>,
@@ -144,9 +146,9 @@ impl FromStr for Limit {
         let (name, value) = text.split_once('=').ok_or(InvalidLimit::Name)?;
         if name == "handler" {
             return match value {
-                "none" => Ok(Limit::Handler(None)),
+                "none" => Ok(Self::Handler(None)),
                 _ => humantime::parse_duration(value)
-                    .map(|value| Limit::Handler(Some(value)))
+                    .map(|value| Self::Handler(Some(value)))
                     .map_err(|_| InvalidLimit::Value),
             };
         }

@@ -1,5 +1,5 @@
-//! Where a component's standard output and error go: line by line to the host's standard error, marked with the
-//! component's name, and unmarked to a file of its own, as Spin keeps them.
+//! Where a component's standard output and error go: line by line to the host's standard error,
+//! marked with the component's name, and unmarked to a file of its own, as Spin keeps them.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -27,8 +27,9 @@ struct Destination {
 }
 
 impl Log {
-    /// Appends to `<dir>/<component>_<stream>.txt`, which is made if need be; without `dir` only to standard error.
-    pub fn open(dir: Option<&Path>, component: &str, stream: &str) -> io::Result<Log> {
+    /// Appends to `<dir>/<component>_<stream>.txt`, which is made if need be; without `dir` only to
+    /// standard error.
+    pub fn open(dir: Option<&Path>, component: &str, stream: &str) -> io::Result<Self> {
         let file = match dir {
             None => None,
             Some(dir) => {
@@ -38,7 +39,7 @@ impl Log {
                 Some(Mutex::new(file))
             }
         };
-        Ok(Log(Arc::new(Destination {
+        Ok(Self(Arc::new(Destination {
             component: component.to_owned(),
             file,
         })))

@@ -24,8 +24,8 @@ use http_body_util::Empty;
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
-/// How long handlers may go on after the host has been told to end.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// How long handlers may go on after a signal to end.
+const DRAIN: Duration = Duration::from_secs(3);
 
 /// Runs the Spin application in this directory.
 #[derive(Parser)]
@@ -62,9 +62,9 @@ struct Up {
     /// The address to serve on; port 0 takes any that is free
     #[arg(long, default_value = "127.0.0.1:3000")]
     listen: SocketAddr,
-    /// Where data is kept: `sqlite`, a file in the state directory, or the URL of a Redis database, which several
-    /// hosts and Spins may share: redis://[[user]:password@]host[:port][/database], rediss:// with TLS. In the
-    /// environment nobody else sees the password
+    /// Where data is kept: `sqlite`, a file in the state directory, or the URL of a Redis database,
+    /// which several hosts and Spins may share: redis://[[user]:password@]host[:port][/database],
+    /// rediss:// with TLS. In the environment nobody else sees the password
     #[arg(
         long,
         value_name = "sqlite|URL",
@@ -79,14 +79,16 @@ struct Up {
     /// Replace one of the platform's limits (repeatable), e.g. handler=5s, keys=100, value=none
     #[arg(long, value_name = "NAME=VALUE")]
     limit: Vec<Limit>,
-    /// Make storage, network or clock misbehave (repeatable), e.g. store-delay=5ms, store-fail=0.1, store-read-only,
-    /// store-full, outbound-delay=1s, outbound-fail=0.5, clock-ahead=1h, clock-behind=1h
+    /// Make storage, network or clock misbehave (repeatable), e.g. store-delay=5ms, store-fail=0.1,
+    /// store-read-only, store-full, outbound-delay=1s, outbound-fail=0.5, clock-ahead=1h,
+    /// clock-behind=1h
     #[arg(long, value_name = "FAULT")]
     fault: Vec<Fault>,
     /// Give a variable a value (repeatable); it beats SPIN_VARIABLE_<NAME>
     #[arg(long, value_name = "NAME=VALUE", value_parser = assignment)]
     variable: Vec<(String, String)>,
-    /// Start local stand-ins for the metadata and vision providers and use those: no network, no keys, invented data
+    /// Start local stand-ins for the metadata and vision providers and use those: no network, no
+    /// keys, invented data
     #[arg(long)]
     sandbox: bool,
     /// How long every answer of a stand-in takes
@@ -98,21 +100,23 @@ struct Up {
     /// Do not build, whatever is stale
     #[arg(long, conflicts_with = "build")]
     no_build: bool,
-    /// Serve what the application has cost on this address, at /counters, and take faults at /faults
+    /// Serve what the application has cost on this address, at /counters, and take faults at
+    /// /faults
     #[arg(long, value_name = "ADDRESS")]
     admin: Option<SocketAddr>,
     /// How many instances there may be at a time
     #[arg(long, env = "SPIN_MAX_INSTANCE_COUNT", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     max_instances: u32,
-    /// How many event streams and streams for WebSockets may be open at a time; beyond that clients are told to poll.
-    /// Nine tenths of the instances if not given
+    /// How many event streams and streams for WebSockets may be open at a time; beyond that clients
+    /// get the state and poll. Nine tenths of the instances if not given
     #[arg(long)]
     max_streams: Option<usize>,
-    /// How many event streams one client address may have. Two thirds of --max-streams if not given, and then addresses
-    /// of no public network, proxies most likely, may have all
+    /// How many event streams one client address may have. Two thirds of --max-streams if not
+    /// given, and then addresses of no public network, proxies most likely, may have all
     #[arg(long)]
     max_streams_per_address: Option<usize>,
-    /// How many event streams one path may have, that is one job. As with --max-streams-per-address if not given
+    /// How many event streams one path may have, that is one job. As with --max-streams-per-address
+    /// if not given
     #[arg(long)]
     max_streams_per_job: Option<usize>,
     /// How long a request's body may stand still before it is cut
@@ -297,20 +301,21 @@ async fn serve(
     if edge::secret(&variables).is_some() {
         first_request(&app, &base).await;
     }
-    // Whoever reads that it serves may tell it to end.
-    let told = told_to_end()?;
+    // Before the announcement: its reader may send a signal at once.
+    let signal = end_signal()?;
     std::io::stdout().write_all(announcement.as_bytes())?;
     let sockets = match edge::secret(&variables) {
-        Some(secret) => Some(Sockets::new(app.clone(), secret, PATIENCE)?),
+        Some(secret) => Some(Sockets::new(app.clone(), secret, DRAIN)?),
         None => None,
     };
-    server::serve(listener, app, sockets, told, PATIENCE).await?;
+    server::serve(listener, app, sockets, signal, DRAIN).await?;
     Ok(())
 }
 
-/// Asks the application how it is, before anybody else does: what it does only once, like making its secret in a new
-/// store, no client should wait for. Whatever it answers, it is served; nor is it waited for any longer than this. Only of
-/// an application with a relay is known that it answers this at all.
+/// Asks the application how it is, before anybody else does: what it does only once, like making
+/// its secret in a new store, no client should wait for. Whatever it answers, it is served; nor is
+/// it waited for any longer than this. Only of an application with a relay is known that it answers
+/// this at all.
 async fn first_request(app: &Arc<App>, base: &str) {
     const LONGEST: Duration = Duration::from_secs(2);
     let request = Request::get(format!("{base}/health"))
@@ -322,21 +327,21 @@ async fn first_request(app: &Arc<App>, base: &str) {
 }
 
 /// Ctrl-C or SIGTERM, from now on. A second one ends the process at once.
-fn told_to_end() -> std::io::Result<impl Future<Output = ()>> {
+fn end_signal() -> std::io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    let mut told = async move || {
+    let mut received = async move || {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
     };
     Ok(async move {
-        told().await;
+        received().await;
         eprintln!("Ending; once more ends at once");
         tokio::spawn(async move {
-            told().await;
+            received().await;
             std::process::exit(130);
         });
     })

@@ -1,8 +1,8 @@
 //! `spin.toml`, manifest version 2.
 //!
-//! What Spin knows and this host does not (file mounts, databases, other triggers, inline components, ...) is
-//! refused with the place it stands at, never silently ignored: an application must not start here with less
-//! than it asks for.
+//! What Spin knows and this host does not (file mounts, databases, other triggers, inline
+//! components, ...) is refused with the place it stands at, never silently ignored: an application
+//! must not start here with less than it asks for.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -37,7 +37,8 @@ pub enum ManifestError {
     Invalid(String),
 }
 
-/// An application as its manifest describes it. Paths are as written, relative to [`Manifest::dir`].
+/// An application as its manifest describes it. Paths are as written, relative to
+/// [`Manifest::dir`].
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
@@ -197,7 +198,7 @@ impl Build {
 
 impl Manifest {
     /// Reads and checks the manifest at `path`.
-    pub fn load(path: &Path) -> Result<Manifest, ManifestError> {
+    pub fn load(path: &Path) -> Result<Self, ManifestError> {
         let text = std::fs::read_to_string(path).map_err(|source| ManifestError::Read {
             path: path.to_owned(),
             source,
@@ -212,12 +213,11 @@ impl Manifest {
         Self::parse(&text, path, dir)
     }
 
-    fn parse(text: &str, path: &Path, dir: PathBuf) -> Result<Manifest, ManifestError> {
-        let mut manifest: Manifest =
-            toml::from_str(text).map_err(|source| ManifestError::Parse {
-                path: path.to_owned(),
-                source: Box::new(source),
-            })?;
+    fn parse(text: &str, path: &Path, dir: PathBuf) -> Result<Self, ManifestError> {
+        let mut manifest: Self = toml::from_str(text).map_err(|source| ManifestError::Parse {
+            path: path.to_owned(),
+            source: Box::new(source),
+        })?;
         manifest.dir = dir;
         manifest.check()?;
         Ok(manifest)

@@ -20,8 +20,8 @@ use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use crate::allowed_hosts::AllowedHosts;
 use crate::app::App;
+use crate::body::IdleTimeoutBody;
 use crate::kv::fault::{Dice, Faults};
-use crate::patience::Patient;
 use crate::window::Window;
 
 /// What Spin waits where a component names no time.
@@ -40,7 +40,7 @@ pub(crate) struct Outbound {
 }
 
 impl Outbound {
-    pub(crate) fn new(limit_per_hour: Option<u64>, faults: Faults) -> anyhow::Result<Outbound> {
+    pub(crate) fn new(limit_per_hour: Option<u64>, faults: Faults) -> anyhow::Result<Self> {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
@@ -53,7 +53,7 @@ impl Outbound {
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(KEEP_IDLE)
             .build(connector);
-        Ok(Outbound {
+        Ok(Self {
             client,
             this_hour: Mutex::new(Window::new(Duration::from_secs(3_600))),
             limit_per_hour,
@@ -156,7 +156,8 @@ fn code(error: &hyper_util::client::legacy::Error) -> Error {
                 return Error::ConnectionRefused;
             }
         }
-        // How hyper-util's connector reports a name that does not resolve; it exports no type for it.
+        // How hyper-util's connector reports a name that does not resolve; it exports no type for
+        // it.
         if error.to_string() == "dns error" {
             return Error::DnsError {
                 rcode: Some("address not available".to_owned()),
@@ -201,7 +202,8 @@ impl WasiHttpHooks for Hooks {
             let options = options.unwrap_or_default();
             let between_bytes = options.between_bytes_timeout.unwrap_or(DEFAULT_TIMEOUT);
             let response = dispatch(&app, &component, &allowed, request, &options).await?;
-            let response = response.map(|body| Patient::new(body, between_bytes).boxed_unsync());
+            let response =
+                response.map(|body| IdleTimeoutBody::new(body, between_bytes).boxed_unsync());
             let done: Box<dyn Future<Output = _> + Send> = Box::new(async { Ok(()) });
             Ok((response, done))
         })
@@ -217,7 +219,8 @@ async fn dispatch(
 ) -> Result<Response<WasiBody>, Error> {
     let counters = app.counters();
     let host = request.uri().host().unwrap_or_default();
-    // An SDK that cannot send a relative URL without an authority sends `:80`; others say `self.alt`.
+    // An SDK that cannot send a relative URL without an authority sends `:80`; others say
+    // `self.alt`.
     if host.is_empty() || host == "self.alt" {
         if !allowed.allows_self() {
             counters.outbound_refused();

@@ -1,7 +1,8 @@
 //! Which component answers a path, and what it is told about the match.
 //!
-//! Patterns and precedence are Spin's, by the same matcher: `/a/b` exactly, `:name` for one segment, a trailing
-//! `/...` for the rest; segment by segment an exact one beats a `:name`, and that beats a `...`.
+//! Patterns and precedence are Spin's, by the same matcher: `/a/b` exactly, `:name` for one
+//! segment, a trailing `/...` for the rest; segment by segment an exact one beats a `:name`, and
+//! that beats a `...`.
 
 use std::net::SocketAddr;
 
@@ -48,7 +49,7 @@ impl Router {
     /// Reads (pattern, component) pairs. Of two equal patterns the last counts, as in Spin.
     pub fn new<'a>(
         routes: impl IntoIterator<Item = (&'a str, &'a str)>,
-    ) -> Result<Router, InvalidRoute> {
+    ) -> Result<Self, InvalidRoute> {
         let mut unique: Vec<Route> = Vec::new();
         for (raw, component) in routes {
             if let Some(same) = unique.iter_mut().find(|route| route.raw == raw) {
@@ -80,7 +81,7 @@ impl Router {
                     reason,
                 })?;
         }
-        Ok(Router {
+        Ok(Self {
             matcher,
             routes: unique,
         })

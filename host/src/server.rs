@@ -24,19 +24,19 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How long a client may take nothing of what it is sent: as long as a socket may be silent.
 #[cfg(target_os = "linux")]
-const READER_PATIENCE: Duration = Duration::from_secs(75);
+const READER_TIMEOUT: Duration = Duration::from_secs(75);
 
 /// What a request's head may have, at most; more is answered 431.
 const LARGEST_HEAD: usize = 64 * 1024;
 
-/// Serves `app` on `listener`, and its WebSockets if it has any, until `shutdown`; then gives what is under way at most
-/// `patience` to end.
+/// Serves `app` on `listener`, and its WebSockets if it has any, until `shutdown`; then gives what
+/// is under way at most `drain` to end.
 pub async fn serve(
     listener: TcpListener,
     app: Arc<App>,
     sockets: Option<Sockets>,
     shutdown: impl Future<Output = ()>,
-    patience: Duration,
+    drain: Duration,
 ) -> io::Result<()> {
     app.set_local_addr(listener.local_addr()?);
     let mut builder = http1::Builder::new();
@@ -62,9 +62,9 @@ pub async fn serve(
         };
         // Events are small and must not wait for more.
         let _ = stream.set_nodelay(true);
-        // Who takes nothing of what he is sent holds an instance: the kernel drops him.
+        // A reader that takes nothing holds an instance: the kernel drops it.
         #[cfg(target_os = "linux")]
-        let _ = SockRef::from(&stream).set_tcp_user_timeout(Some(READER_PATIENCE));
+        let _ = SockRef::from(&stream).set_tcp_user_timeout(Some(READER_TIMEOUT));
         let (app, sockets) = (app.clone(), sockets.clone());
         let service = service_fn(move |request| {
             let (app, sockets) = (app.clone(), sockets.clone());
@@ -104,10 +104,10 @@ pub async fn serve(
             sockets.shut_down().await;
         }
         connections.wait().await;
-        app.drain(patience).await;
+        app.drain(drain).await;
     };
-    if timeout(patience, ended).await.is_err() {
-        tracing::warn!("not everything ended within {patience:?}");
+    if timeout(drain, ended).await.is_err() {
+        tracing::warn!("not everything ended within {drain:?}");
     }
     Ok(())
 }

@@ -1,8 +1,8 @@
-//! How many event streams there may be. Each holds an instance as long as it is open, so without a cap streams would
-//! shut everything else out, status polling first.
+//! How many event streams there may be. Each holds an instance as long as it is open, so without a
+//! cap streams would shut everything else out, status polling first.
 //!
-//! A stream for which there is no room is passed on with `X-Stream-Budget: 0`: the application answers with the current
-//! state and ends, and a browser's `EventSource` becomes a poller.
+//! A stream for which there is no room is passed on with `X-Stream-Budget: 0`: the application
+//! answers with the current state and ends, and a browser's `EventSource` becomes a poller.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -18,15 +18,15 @@ use sha2::{Digest, Sha256};
 use wasmtime_wasi_http::{Error, WasiBody};
 
 use crate::app::App;
-use crate::patience::Patient;
+use crate::body::IdleTimeoutBody;
 
 /// How many streams may be open at a time. An address is an IPv4 address or an IPv6 /64.
 #[derive(Clone, Copy, Debug)]
 pub struct StreamLimits {
     /// Event streams and the streams that WebSockets are fed from, in all.
     pub all: usize,
-    /// Event streams of one client address. Not given: two thirds of all, and all for an address of no public network,
-    /// which is most likely a proxy that stands for many.
+    /// Event streams of one client address. Not given: two thirds of all, and all for an address of
+    /// no public network, which is most likely a proxy that stands for many.
     pub per_address: Option<usize>,
     /// Event streams of one path, that is of one job. Not given: as of one address.
     pub per_target: Option<usize>,
@@ -36,7 +36,7 @@ impl StreamLimits {
     /// The usual ones of a host with so many instances: a tenth is left to everything else.
     #[must_use]
     pub fn of(instances: u32) -> Self {
-        StreamLimits {
+        Self {
             all: instances as usize * 9 / 10,
             per_address: None,
             per_target: None,
@@ -75,14 +75,15 @@ struct Room {
 }
 
 impl Streams {
-    /// Whoever shows `edge_secret` is believed who the client is. A request's body may stand still for `idle`.
+    /// Whoever shows `edge_secret` is believed who the client is. A request's body may stand still
+    /// for `idle`.
     pub(crate) fn new(
         limits: StreamLimits,
         max_instances: u32,
         idle: Duration,
         edge_secret: Option<&str>,
-    ) -> Streams {
-        Streams {
+    ) -> Self {
+        Self {
             limits,
             max_instances: max_instances as usize,
             idle,
@@ -105,8 +106,8 @@ impl Streams {
         }
     }
 
-    /// Room for one more stream. What a request that makes a job streams is a new job, so only streams that are asked
-    /// for with `GET` have a target.
+    /// Room for one more stream. What a request that makes a job streams is a new job, so only
+    /// streams that are asked for with `GET` have a target.
     fn room(&self, method: &Method, target: &str, address: IpAddr) -> Option<Room> {
         let most = self.limits.share(self.limits.per_address, address);
         let of_address = self.by_address.acquire(address_key(address), most).ok()?;
@@ -121,7 +122,8 @@ impl Streams {
         })
     }
 
-    /// Answers what the edge asks for its sockets; `None` when it would be a stream for which there is no room.
+    /// Answers what the edge asks for its sockets; `None` when it would be a stream for which there
+    /// is no room.
     pub(crate) async fn feed(
         &self,
         app: &Arc<App>,
@@ -153,8 +155,8 @@ impl Streams {
         let method = request.method().clone();
         let target = stream_target(request.uri());
         let address = self.address(request.headers(), client.ip());
-        // Slow uploads and slow readers hold instances, too; those of one client must leave room. What turns out to be a
-        // stream with a place among the streams does not count here.
+        // Slow uploads and slow readers hold instances, too; those of one client must leave room.
+        // What turns out to be a stream with a place among the streams does not count here.
         let most = match is_private(address) {
             true => usize::MAX,
             false => self.max_instances.div_ceil(5),
@@ -187,7 +189,7 @@ impl Streams {
             again.headers_mut().remove(header::CONTENT_LENGTH);
             again
         });
-        let request = request.map(|body| Patient::new(body, self.idle));
+        let request = request.map(|body| IdleTimeoutBody::new(body, self.idle));
         let mut response = app.handle(request, client).await;
         if !is_event_stream(response.headers()) {
             return response.map(|body| held(body, in_flight));

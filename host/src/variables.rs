@@ -16,8 +16,8 @@ pub enum VariableError {
     /// A value was given for a variable that the manifest does not declare.
     #[error("the manifest declares no variable `{0}`")]
     Undeclared(String),
-    /// The name breaks Spin's rules: lower-case letters, digits and single underscores, starting with a letter and
-    /// ending with a letter or digit.
+    /// The name breaks Spin's rules: lower-case letters, digits and single underscores, starting
+    /// with a letter and ending with a letter or digit.
     #[error("`{0}` is not a variable name: lower-case letters, digits and single underscores only")]
     InvalidName(String),
     /// `{{` without `}}`.
@@ -53,13 +53,13 @@ pub struct Variables {
 }
 
 impl Variables {
-    /// Gives each declared variable its value: the last of `overrides` that names it, else `SPIN_VARIABLE_<NAME>`
-    /// from `environment`, else its default.
+    /// Gives each declared variable its value: the last of `overrides` that names it, else
+    /// `SPIN_VARIABLE_<NAME>` from `environment`, else its default.
     pub fn resolve(
         declared: &BTreeMap<String, Variable>,
         overrides: &[(String, String)],
         environment: impl Fn(&str) -> Option<String>,
-    ) -> Result<Variables, VariableError> {
+    ) -> Result<Self, VariableError> {
         if let Some((name, _)) = overrides.iter().find(|(n, _)| !declared.contains_key(n)) {
             return Err(VariableError::Undeclared(name.clone()));
         }
@@ -78,13 +78,14 @@ impl Variables {
             }
         }
         if missing.is_empty() {
-            Ok(Variables { values })
+            Ok(Self { values })
         } else {
             Err(VariableError::Missing(missing))
         }
     }
 
-    /// The text with every `{{ name }}` replaced by that variable's value. Values are not expanded again.
+    /// The text with every `{{ name }}` replaced by that variable's value. Values are not expanded
+    /// again.
     pub fn expand(&self, template: &str) -> Result<String, VariableError> {
         let mut text = String::new();
         let mut rest = template;

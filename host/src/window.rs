@@ -11,8 +11,8 @@ pub(crate) struct Window {
 }
 
 impl Window {
-    pub(crate) fn new(length: Duration) -> Window {
-        Window {
+    pub(crate) fn new(length: Duration) -> Self {
+        Self {
             length,
             events: VecDeque::new(),
         }

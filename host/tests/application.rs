@@ -1,4 +1,5 @@
-//! The host from outside: a component that asks for everything, a client, and a provider on loopback.
+//! The host from outside: a component that asks for everything, a client, and a provider on
+//! loopback.
 
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
@@ -256,7 +257,8 @@ fn eventually(what: &str, condition: impl Fn() -> bool) {
     }
 }
 
-/// A provider that answers every request with its path, and counts the connections it was reached by.
+/// A provider that answers every request with its path, and counts the connections it was reached
+/// by.
 fn provider() -> (u16, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();

@@ -1,4 +1,5 @@
-//! Request bodies: pieces that are handed to the connection in slices, so that one can see how far an upload is.
+//! Request bodies: pieces that are handed to the connection in slices, so that one can see how far
+//! an upload is.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;

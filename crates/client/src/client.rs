@@ -22,7 +22,7 @@ pub(crate) struct Shared {
     pub http: Http,
     pub mode: Mode,
     pub timing: Timing,
-    verdict: Mutex<Option<Verdict>>,
+    stream_support: Mutex<Option<StreamSupport>>,
     counters: Mutex<Counters>,
 }
 
@@ -48,14 +48,15 @@ pub struct Timing {
     pub idle: Duration,
     /// Between polls, unless the server says otherwise: 2 s.
     pub poll: Duration,
-    /// Before a stream is opened again, unless the server says otherwise: 1 s. Doubled while the server is away.
+    /// Before a stream is opened again, unless the server says otherwise: 1 s. Doubled while the
+    /// server is away.
     pub retry: Duration,
     /// The longest such pause: 15 s.
     pub max_backoff: Duration,
     /// How long a server that had answered may be away before a watch ends with an error: 5 min.
-    pub patience: Duration,
-    /// How long a [`Verdict`] holds: 30 min.
-    pub verdict: Duration,
+    pub longest_outage: Duration,
+    /// How long a [`StreamSupport`] holds: 30 min.
+    pub stream_support: Duration,
 }
 
 impl Default for Timing {
@@ -69,15 +70,15 @@ impl Default for Timing {
             poll: s(2),
             retry: s(1),
             max_backoff: s(15),
-            patience: s(300),
-            verdict: s(1800),
+            longest_outage: s(300),
+            stream_support: s(1800),
         }
     }
 }
 
 /// Whether streams of a server get through to this machine, as experience showed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Verdict {
+pub struct StreamSupport {
     /// Whether they do.
     pub streams_work: bool,
     /// When this is to be forgotten.
@@ -85,7 +86,8 @@ pub struct Verdict {
 }
 
 impl Client {
-    /// A client of the server at `address`, a scheme, a host and a port, with the default [`Options`].
+    /// A client of the server at `address`, a scheme, a host and a port, with the default
+    /// [`Options`].
     pub fn new(address: &str) -> Result<Self, Error> {
         Self::with(address, Options::default())
     }
@@ -98,7 +100,7 @@ impl Client {
             http,
             mode,
             timing,
-            verdict: Mutex::default(),
+            stream_support: Mutex::default(),
             counters: Mutex::default(),
         };
         Ok(Self {
@@ -117,14 +119,14 @@ impl Client {
     }
 
     /// What is known about this server's streams. A program that ends soon may keep it for the next
-    /// ([`Client::recall`]).
-    pub fn verdict(&self) -> Option<Verdict> {
-        self.shared.verdict()
+    /// ([`Client::assume_stream_support`]).
+    pub fn stream_support(&self) -> Option<StreamSupport> {
+        self.shared.stream_support()
     }
 
     /// Takes over what an earlier client found out about this server.
-    pub fn recall(&self, verdict: Verdict) {
-        *lock(&self.shared.verdict) = Some(verdict);
+    pub fn assume_stream_support(&self, stream_support: StreamSupport) {
+        *lock(&self.shared.stream_support) = Some(stream_support);
     }
 
     /// Follows a job to its end.
@@ -155,7 +157,8 @@ impl Client {
         .await
     }
 
-    /// Cancels a job; on an ended job it changes nothing. The token is the one that the submission was answered with.
+    /// Cancels a job; on an ended job it changes nothing. The token is the one that the submission
+    /// was answered with.
     pub async fn cancel(&self, job: &JobId, token: Option<&str>) -> Result<Cancellation, Error> {
         let http = &self.shared.http;
         let request = http.delete(&format!("/v1/jobs/{job}"));
@@ -169,23 +172,24 @@ impl Client {
 
 impl Shared {
     /// Notes whether streams get through.
-    pub(crate) fn judge(&self, streams_work: bool) {
-        let until = SystemTime::now() + self.timing.verdict;
-        *lock(&self.verdict) = Some(Verdict {
+    pub(crate) fn note_stream_support(&self, streams_work: bool) {
+        let until = SystemTime::now() + self.timing.stream_support;
+        *lock(&self.stream_support) = Some(StreamSupport {
             streams_work,
             until,
         });
     }
 
-    pub(crate) fn verdict(&self) -> Option<Verdict> {
-        // A verdict from far in the future was written under another clock.
+    pub(crate) fn stream_support(&self) -> Option<StreamSupport> {
+        // A stream_support from far in the future was written under another clock.
         let now = SystemTime::now();
-        let fresh = now..now + self.timing.verdict * 2;
-        lock(&self.verdict).filter(|verdict| fresh.contains(&verdict.until))
+        let fresh = now..now + self.timing.stream_support * 2;
+        lock(&self.stream_support).filter(|stream_support| fresh.contains(&stream_support.until))
     }
 
     pub(crate) fn streams_blocked(&self) -> bool {
-        self.verdict().is_some_and(|verdict| !verdict.streams_work)
+        self.stream_support()
+            .is_some_and(|stream_support| !stream_support.streams_work)
     }
 
     pub(crate) fn begin(self: &Arc<Self>, transport: Transport) -> Attempt {

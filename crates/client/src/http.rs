@@ -126,8 +126,8 @@ impl Http {
         Request::delete(format!("{}{path}", self.origin))
     }
 
-    /// Sends, and returns as soon as the answer's headers are there. `limit` holds between any two signs of life, so
-    /// that a slow upload is not cut off.
+    /// Sends, and returns as soon as the answer's headers are there. `limit` holds between any two
+    /// signs of life, so that a slow upload is not cut off.
     pub(crate) async fn send(
         &self,
         request: request::Builder,

@@ -1,13 +1,14 @@
 //! A client of a bookstrack server: submit a job, follow it to its end, fetch what it found.
 //!
-//! Progress comes by whatever works. Best is the stream that answers the submission itself; if the server does not do
-//! that, or when a stream is cut, the job's event stream is opened, and resumed where it broke off. Where streams do
-//! not get through although the server answers (a proxy holds them back, say), the status is polled; this is
-//! remembered for a while ([`Verdict`]), and then streams are tried again. [`Mode`] forces one or the other, and
+//! Progress comes by whatever works. Best is the stream that answers the submission itself; if the
+//! server does not do that, or when a stream is cut, the job's event stream is opened, and resumed
+//! where it broke off. Where streams do not get through although the server answers (a proxy holds
+//! them back, say), the status is polled; this is remembered for a while ([`StreamSupport`]), and
+//! then streams are tried again. [`Mode`] forces one or the other, and
 //! [`Client::counters`] tells how it went.
 //!
-//! A server that goes away and comes back is a pause, which [`Update::Lost`] reports; errors end a watch only when
-//! time will not heal them.
+//! A server that goes away and comes back is a pause, which [`Update::Lost`] reports; errors end a
+//! watch only when time will not heal them.
 //!
 //! ```
 //! use client::{Client, Error, Event, Submission, Update};
@@ -47,7 +48,7 @@ mod submit;
 mod watch;
 mod wire;
 
-pub use client::{Client, Options, Timing, Verdict};
+pub use client::{Client, Options, StreamSupport, Timing};
 pub use counters::{Counters, Tally, Transport};
 pub use error::{ApiError, Error};
 pub use strategy::Mode;

@@ -1,5 +1,6 @@
-//! The bytes of an event stream, as the HTML standard parses them ("9.2.6 Interpreting an event stream"), with a
-//! limit, which the standard has not: a server or proxy gone mad must not eat this client's memory.
+//! The bytes of an event stream, as the HTML standard parses them ("9.2.6 Interpreting an event
+//! stream"), with a limit, which the standard has not: a server or proxy gone mad must not eat this
+//! client's memory.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! Which transport next, and when: a pure state machine. It knows no clock, no network and no chance; the watch that
-//! drives it brings those.
+//! Which transport next, and when: a pure state machine. It knows no clock, no network and no
+//! chance; the watch that drives it brings those.
 
 use std::time::Duration;
 
@@ -41,8 +41,8 @@ pub(crate) enum Step {
     Poll,
 }
 
-/// Fruitless attempts in a row, though not for want of a connection, after which it is asked whether streams get
-/// through at all.
+/// Fruitless attempts in a row, though not for want of a connection, after which it is asked
+/// whether streams get through at all.
 const DOUBT: u32 = 3;
 
 #[derive(Debug)]
@@ -83,7 +83,8 @@ impl Strategy {
         self.failures = 0;
     }
 
-    /// After a stream. `jitter` is uniform in [0, 1): clients that lost one server do not come back as one.
+    /// After a stream. `jitter` is uniform in [0, 1): clients that lost one server do not come back
+    /// as one.
     pub(crate) fn stream_ended(&mut self, end: StreamEnd, jitter: f64) -> (Duration, Step) {
         if end == StreamEnd::Cut {
             self.failures = 0;
@@ -109,7 +110,8 @@ impl Strategy {
         (self.backoff(jitter), Step::Stream)
     }
 
-    /// After a poll, or a probe, that was answered; `blocked`: streams are still held to be in trouble.
+    /// After a poll, or a probe, that was answered; `blocked`: streams are still held to be in
+    /// trouble.
     pub(crate) fn polled(
         &mut self,
         retry_after: Option<Duration>,

@@ -14,7 +14,8 @@ use crate::strategy::StreamEnd;
 use crate::stream::Stream;
 use crate::{Accepted, Client, Error, Mode, Transport, Watch};
 
-/// How often an import is submitted again when its answer was lost; its `Idempotency-Key` makes all of them one job.
+/// How often an import is submitted again when its answer was lost; its `Idempotency-Key` makes all
+/// of them one job.
 const RESUBMISSIONS: u32 = 5;
 
 /// A photo of a bookshelf: JPEG, PNG or WebP, at most 10 MB.
@@ -75,7 +76,8 @@ pub struct Submitted {
 enum Lost {
     /// The answer will be the same next time.
     Final(Error),
-    /// The connection broke, or nothing came; `silent`: although a stream was asked for and the server has the request.
+    /// The connection broke, or nothing came; `silent`: although a stream was asked for and the
+    /// server has the request.
     Answer { error: Error, silent: bool },
 }
 
@@ -94,12 +96,15 @@ impl From<Error> for Lost {
 impl Client {
     /// Starts a job.
     ///
-    /// Where streams may be hoped for, the answer to the submission itself is asked to be the job's stream. A scan or
-    /// an enrichment asks so only when this server's streams are known to work: if the answer were held back, the job
-    /// could not be found again. An import can, and is submitted again, as the same job, when its answer is lost.
+    /// Where streams may be hoped for, the answer to the submission itself is asked to be the job's
+    /// stream. A scan or an enrichment asks so only when this server's streams are known to work:
+    /// if the answer were held back, the job could not be found again. An import can, and is
+    /// submitted again, as the same job, when its answer is lost.
     pub async fn submit(&self, submission: &Submission) -> Result<Submitted, Error> {
         let shared = &self.shared;
-        let streams_work = shared.verdict().map(|verdict| verdict.streams_work);
+        let streams_work = shared
+            .stream_support()
+            .map(|stream_support| stream_support.streams_work);
         let idempotency_key =
             matches!(submission, Submission::Import(_)).then(|| Uuid::new_v4().to_string());
         let mut attached = match (shared.mode, streams_work) {
@@ -122,7 +127,7 @@ impl Client {
             {
                 Ok(submitted) => {
                     if silence && !attached {
-                        shared.judge(false);
+                        shared.note_stream_support(false);
                     }
                     return Ok(submitted);
                 }
@@ -189,11 +194,12 @@ impl Client {
             let watch = Watch::submitted(self, accepted.job_id.clone());
             return Ok(Submitted { accepted, watch });
         }
-        // What cannot be repeated is waited for: a buffering proxy hands it over when the job is done.
+        // What cannot be repeated is waited for: a buffering proxy hands it over when the job is
+        // done.
         let first = if repeatable {
             timing.first_byte
         } else {
-            timing.patience
+            timing.longest_outage
         };
         let mut attempt = self.shared.begin(Transport::Attached);
         let request = request.header(ACCEPT, EVENT_STREAM);
@@ -228,7 +234,7 @@ impl Client {
                             return Err(http.protocol(error).into());
                         }
                     };
-                    self.shared.judge(true);
+                    self.shared.note_stream_support(true);
                     let watch = Watch::attached(self, accepted.job_id.clone(), stream, attempt);
                     return Ok(Submitted { accepted, watch });
                 }

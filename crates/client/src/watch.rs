@@ -39,8 +39,8 @@ pub enum Update {
     },
 }
 
-/// A job's progress, from the first event to the last, across cut streams, restarts of the server and changes of
-/// transport. Progress never goes back.
+/// A job's progress, from the first event to the last, across cut streams, restarts of the server
+/// and changes of transport. Progress never goes back.
 ///
 /// Dropping it stops watching and leaves the job alone.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ pub struct Watch {
     phase: Phase,
     updates: VecDeque<Update>,
     attempt: Option<Attempt>,
-    told: Option<Transport>,
+    announced: Option<Transport>,
     last_id: Option<HeaderValue>,
     etag: Option<HeaderValue>,
     /// The furthest snapshot seen.
@@ -84,7 +84,7 @@ impl Watch {
             },
             updates: VecDeque::new(),
             attempt: None,
-            told: None,
+            announced: None,
             last_id: None,
             etag: None,
             seen: None,
@@ -114,8 +114,9 @@ impl Watch {
         &self.job
     }
 
-    /// The next thing to know; `None` after the job's last event or an error. Errors are final: whatever time may
-    /// heal is tried again before, for as long as [`Timing::patience`](crate::Timing::patience) says.
+    /// The next thing to know; `None` after the job's last event or an error. Errors are final:
+    /// whatever time may heal is tried again before, for as long as
+    /// [`Timing::longest_outage`](crate::Timing::longest_outage) says.
     ///
     /// The future may be dropped and asked for again without losing anything.
     pub async fn next(&mut self) -> Option<Result<Update, Error>> {
@@ -211,8 +212,8 @@ impl Watch {
         self.strategy.succeeded();
         self.contact = Some(Instant::now());
         if let Some(event) = event {
-            self.shared.judge(true);
-            self.tell(event);
+            self.shared.note_stream_support(true);
+            self.announce(event);
         }
         Ok(())
     }
@@ -244,13 +245,13 @@ impl Watch {
         };
         self.contact = Some(Instant::now());
         if step == Step::Probe {
-            shared.judge(false);
+            shared.note_stream_support(false);
             self.begin(Transport::Poll);
         }
         if let Some(snapshot) = answer.data {
             self.etag = answer.etag;
             if self.is_news(&snapshot) {
-                self.tell(snapshot.into());
+                self.announce(snapshot.into());
             }
         }
         if !matches!(self.phase, Phase::Over) {
@@ -278,13 +279,13 @@ impl Watch {
             || (snapshot.progress >= seen.progress && position(snapshot) != position(seen))
     }
 
-    fn tell(&mut self, event: Event) {
+    fn announce(&mut self, event: Event) {
         let Some(attempt) = &mut self.attempt else {
             return;
         };
         attempt.event();
-        if self.told != Some(attempt.transport) {
-            self.told = Some(attempt.transport);
+        if self.announced != Some(attempt.transport) {
+            self.announced = Some(attempt.transport);
             self.updates.push_back(Update::Using(attempt.transport));
         }
         match &event {
@@ -316,10 +317,10 @@ impl Watch {
                 .unwrap_or_default()
                 .min(Duration::from_secs(60)),
         );
-        // Who was never there will not come back.
+        // Fail fast if the server was never reached.
         let never = self.contact.is_none() && matches!(error, Error::Unreachable { .. });
         let contact = *self.contact.get_or_insert_with(Instant::now);
-        if never || contact.elapsed() + pause > self.shared.timing.patience {
+        if never || contact.elapsed() + pause > self.shared.timing.longest_outage {
             return Err(error);
         }
         self.updates.push_back(Update::Lost {

@@ -1,5 +1,5 @@
-//! What a server sends, as far as a client needs to know it. Unknown fields are kept in `other`, so that what is
-//! passed on (as JSON, say) is whole.
+//! What a server sends, as far as a client needs to know it. Unknown fields are kept in `other`, so
+//! that what is passed on (as JSON, say) is whole.
 
 use std::fmt;
 use std::str::FromStr;
@@ -170,7 +170,8 @@ pub enum Event {
     Failed(Snapshot),
     /// `timeout`: the last event, although the job may go on: it has made no progress for minutes.
     Timeout(Value),
-    /// `book`: a finished item; only when asked for ([`Client::watch_books`](crate::Client::watch_books)).
+    /// `book`: a finished item; only when asked for
+    /// ([`Client::watch_books`](crate::Client::watch_books)).
     Book(Value),
 }
 
@@ -277,7 +278,8 @@ pub struct Book {
 pub struct Cancellation {
     /// The job.
     pub job_id: JobId,
-    /// What became true: `canceled`, or `completed` when the job was quicker; `canceling` while that is still open.
+    /// What became true: `canceled`, or `completed` when the job was quicker; `canceling` while
+    /// that is still open.
     pub status: Status,
     /// For people.
     #[serde(default)]

@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use client::{
-    Client, Error, Event, Mode, Options, Photo, Status, Submission, Tally, Timing, Transport,
-    Update, Verdict, Watch,
+    Client, Error, Event, Mode, Options, Photo, Status, StreamSupport, Submission, Tally, Timing,
+    Transport, Update, Watch,
 };
 use http::StatusCode;
 use server::{JOB, Server, Streams, TOKEN, fixture};
@@ -22,7 +22,7 @@ fn timing() -> Timing {
         poll,
         retry,
         max_backoff,
-        patience: Duration::from_secs(20),
+        longest_outage: Duration::from_secs(20),
         ..Timing::default()
     }
 }
@@ -99,7 +99,7 @@ async fn a_submission_is_answered_with_the_stream_itself() {
         ),
         (1, 1, 4)
     );
-    assert!(client.verdict().unwrap().streams_work);
+    assert!(client.stream_support().unwrap().streams_work);
 }
 
 #[tokio::test]
@@ -257,7 +257,10 @@ async fn whatever_keeps_streams_from_getting_through_leads_to_polling() {
         let client = impatient(&server);
         let mut watch = client.submit(&import()).await.unwrap().watch;
         assert_eq!(follow(&server, &mut watch).await, WHOLE, "{streams:?}");
-        assert!(!client.verdict().unwrap().streams_work, "{streams:?}");
+        assert!(
+            !client.stream_support().unwrap().streams_work,
+            "{streams:?}"
+        );
         let counters = client.counters();
         assert_eq!(
             (
@@ -305,7 +308,7 @@ async fn an_import_whose_answer_is_held_back_is_submitted_again_as_the_same_job(
     let mut submitted = client.submit(&import()).await.unwrap();
     assert_eq!(server.count("POST /api/v2/imports"), 2);
     assert_eq!(client.counters().attached.silent, 1);
-    assert!(!client.verdict().unwrap().streams_work);
+    assert!(!client.stream_support().unwrap().streams_work);
     assert_eq!(follow(&server, &mut submitted.watch).await, WHOLE);
 }
 
@@ -314,7 +317,7 @@ async fn streams_are_tried_again_when_the_verdict_has_run_out() {
     let server = Server::start().await;
     let client = client(&server);
     let blocked_until = |until| {
-        client.recall(Verdict {
+        client.assume_stream_support(StreamSupport {
             streams_work: false,
             until,
         })
@@ -336,7 +339,7 @@ async fn streams_are_tried_again_when_the_verdict_has_run_out() {
         (client.counters().poll.left, client.counters().sse.finished),
         (1, 1)
     );
-    assert!(client.verdict().unwrap().streams_work);
+    assert!(client.stream_support().unwrap().streams_work);
 }
 
 #[tokio::test]
@@ -357,12 +360,12 @@ async fn polling_sends_the_etag_and_repeats_no_event() {
 async fn forced_streams_do_not_poll() {
     let server = Server::start().await;
     server.streams(Streams::Html);
-    let patience = Duration::from_millis(300);
+    let longest_outage = Duration::from_millis(300);
     let client = client_with(
         &server,
         Mode::Sse,
         Timing {
-            patience,
+            longest_outage,
             ..timing()
         },
     );
@@ -392,7 +395,7 @@ async fn a_busy_stream_with_a_busy_status_is_waited_for() {
         let update = watch.next().await.unwrap().unwrap();
         assert!(matches!(update, Update::Lost { .. }), "{update:?}");
     }
-    assert_eq!(client.verdict(), None);
+    assert_eq!(client.stream_support(), None);
     server.streams(Streams::Work);
     assert_eq!(follow(&server, &mut watch).await, WHOLE);
 }
@@ -405,7 +408,7 @@ async fn no_content_means_that_the_status_says_the_end() {
     let client = client(&server);
     let mut watch = client.watch(&JOB.parse().unwrap());
     assert!(matches!(event(&mut watch).await, Some(Event::Completed(_))));
-    assert_eq!(client.verdict(), None);
+    assert_eq!(client.stream_support(), None);
 }
 
 #[tokio::test]
@@ -578,7 +581,7 @@ async fn an_import_whose_answer_breaks_is_submitted_again_under_the_same_key() {
     assert_eq!(keys.len(), 2);
     assert!(keys[0].is_some() && keys[0] == keys[1], "{keys:?}");
     assert_eq!(client.counters().attached.cut, 1);
-    assert_eq!(client.verdict(), None);
+    assert_eq!(client.stream_support(), None);
     // Each import has a key of its own; what has none is not repeated.
     server.streams(Streams::Work);
     client.submit(&import()).await.unwrap();

@@ -165,7 +165,8 @@ fn answer(status: u16, body: impl Into<Bytes>) -> Response<Body> {
     response
 }
 
-/// `GET /ws/session?topic=&token=&key=&label=&cap=&preamble=` and `GET /events/<topic>?terminal=&each=&retry=`.
+/// `GET /ws/session?topic=&token=&key=&label=&cap=&preamble=` and `GET
+/// /events/<topic>?terminal=&each=&retry=`.
 fn stream(world: &Arc<World>, seen: &Seen, name: &str, terminal: &'static str) -> Response<Body> {
     let asked = parameters(&seen.target);
     let topic = world.topic(name);
@@ -218,7 +219,8 @@ fn stream(world: &Arc<World>, seen: &Seen, name: &str, terminal: &'static str) -
                 } else {
                     format!("id: {at}\nevent: {}\ndata: {}\n\n", entry.event, entry.data)
                 };
-                // A relay's close has no id, so its entry is sent again to whoever resumes after the one before it.
+                // A relay's close has no id, so its entry is sent again to whoever resumes after
+                // the one before it.
                 if tx.send(data(block)).await.is_err() || is_last {
                     return;
                 }

@@ -53,7 +53,7 @@ impl FromStr for FaultPlan {
 
     /// Faults, apart by white space; none is a plan, too.
     fn from_str(text: &str) -> Result<Self, InvalidFault> {
-        let mut plan = FaultPlan::default();
+        let mut plan = Self::default();
         for fault in text.split_whitespace() {
             plan.set(fault.parse()?);
         }
@@ -66,8 +66,8 @@ impl FromStr for FaultPlan {
 pub(crate) struct Faults(Arc<RwLock<FaultPlan>>);
 
 impl Faults {
-    pub(crate) fn new(plan: FaultPlan) -> Faults {
-        Faults(Arc::new(RwLock::new(plan)))
+    pub(crate) fn new(plan: FaultPlan) -> Self {
+        Self(Arc::new(RwLock::new(plan)))
     }
 
     pub(crate) fn plan(&self) -> FaultPlan {
@@ -126,8 +126,8 @@ impl FromStr for Fault {
             _ => Err(InvalidFault),
         };
         match text.split_once('=') {
-            None if text == "store-read-only" => Ok(Fault::StoreReadOnly),
-            None if text == "store-full" => Ok(Fault::StoreFull),
+            None if text == "store-read-only" => Ok(Self::StoreReadOnly),
+            None if text == "store-full" => Ok(Self::StoreFull),
             Some(("store-delay", value)) => duration(value).map(Fault::StoreDelay),
             Some(("store-fail", value)) => probability(value).map(Fault::StoreFail),
             Some(("outbound-delay", value)) => duration(value).map(Fault::OutboundDelay),

@@ -32,7 +32,7 @@ impl Guard {
         limits: Limits,
         counters: Arc<Counters>,
         stores: &[&str],
-    ) -> Result<Guard, KvError> {
+    ) -> Result<Self, KvError> {
         let mut keys = HashSet::new();
         for store in stores {
             let names = inner.keys(store).await?;
@@ -44,7 +44,7 @@ impl Guard {
             reads: Window::new(Duration::from_secs(1)),
             writes: Window::new(Duration::from_secs(1)),
         };
-        Ok(Guard {
+        Ok(Self {
             inner,
             limits,
             counters,

@@ -13,6 +13,7 @@ use crate::counters::{Counters, Operation};
 const OPEN_STORES: usize = 256;
 
 /// An open store: its name.
+#[expect(unreachable_pub, reason = "the generated bindings name it")]
 pub struct OpenStore(String);
 
 /// One instance's access to key-value storage.

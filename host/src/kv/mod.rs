@@ -7,6 +7,8 @@ pub(crate) mod interface;
 mod redis;
 mod sqlite;
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use thiserror::Error;
 
@@ -15,6 +17,11 @@ pub use fault::{Fault, FaultPlan};
 pub(crate) use guard::Guard;
 pub use redis::Redis;
 pub use sqlite::Sqlite;
+
+/// How long a write may take, the connection to a server included: after that it has failed, and
+/// has no effect any more. Applications count on a write's taking effect within half a second or
+/// never, and ask again.
+const WRITE_LIMIT: Duration = Duration::from_millis(400);
 
 /// Why a key-value operation failed: what the component is told.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -36,8 +43,8 @@ pub enum KvError {
 
 /// A place to keep stores in. Every backend passes [`check_contract`].
 ///
-/// An operation that has returned is visible to every later one. Operations on one key happen one after the
-/// other; nothing is promised about several keys.
+/// An operation that has returned is visible to every later one. Operations on one key happen one
+/// after the other; nothing is promised about several keys.
 #[async_trait]
 pub trait KvBackend: Send + Sync {
     /// The value of `key`, if it exists.

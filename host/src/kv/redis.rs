@@ -1,5 +1,5 @@
-//! A Redis database, used as Spin's Redis backend uses it, so that either can go on where the other stopped, and any
-//! number of both can serve one application.
+//! A Redis database, used as Spin's Redis backend uses it, so that either can go on where the other
+//! stopped, and any number of both can serve one application.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -14,9 +14,10 @@ use redis::{
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use super::{KvBackend, KvError};
+use super::{KvBackend, KvError, WRITE_LIMIT};
 
-/// The store `default` in a Redis database: each of its keys is one of the database's, the value a string.
+/// The store `default` in a Redis database: each of its keys is one of the database's, the value a
+/// string.
 ///
 /// Whatever else is in the database belongs to the store, too.
 pub struct Redis {
@@ -39,18 +40,14 @@ struct Clock {
     at: Instant,
 }
 
-/// How long an operation may take, a new connection included. Applications count on a write's taking effect within
-/// half a second or never, and ask again.
-const PATIENCE: Duration = Duration::from_millis(400);
-
 /// After so long the clock of Redis is asked again: it runs a little differently.
 const CLOCK_AGE: Duration = Duration::from_secs(10);
 
 /// How many keys Redis looks at before it listens to others again.
 const PAGE: u32 = 1_000;
 
-/// Writes, unless it is later by the clock of Redis than the first argument says. However long a command has been on
-/// its way, in whatever buffers, it then has no effect.
+/// Writes, unless it is later by the clock of Redis than the first argument says. However long a
+/// command has been on its way, in whatever buffers, it then has no effect.
 const IN_TIME: &str = "\
 local time = redis.call('TIME')
 if time[1] * 1000 + time[2] / 1000 > tonumber(ARGV[1]) then return 0 end
@@ -58,14 +55,15 @@ if ARGV[2] then redis.call('SET', KEYS[1], ARGV[2]) else redis.call('DEL', KEYS[
 return 1";
 
 impl Redis {
-    /// Connects to the database at `url`: `redis://[[user]:password@]host[:port][/database]`, or `rediss://` for TLS.
+    /// Connects to the database at `url`: `redis://[[user]:password@]host[:port][/database]`, or
+    /// `rediss://` for TLS.
     ///
     /// # Errors
     ///
     /// When this is no such URL, or the database does not answer.
-    pub async fn open(url: &str) -> Result<Redis, KvError> {
+    pub async fn open(url: &str) -> Result<Self, KvError> {
         let tcp = TcpSettings::default().set_nodelay(true);
-        let redis = Redis {
+        let redis = Self {
             client: Client::open(url.into_connection_info()?.set_tcp_settings(tcp))?,
             connection: Mutex::default(),
         };
@@ -73,7 +71,7 @@ impl Redis {
         Ok(redis)
     }
 
-    /// Gives `key` a value, or none, within [`PATIENCE`] or never.
+    /// Gives `key` a value, or none, within [`WRITE_LIMIT`] or never.
     async fn write(&self, key: &str, value: Option<&[u8]>) -> Result<(), KvError> {
         let in_time: bool = self
             .ask(|deadline| {
@@ -91,15 +89,15 @@ impl Redis {
         Err(KvError::Other("Redis was reached too late".to_owned()))
     }
 
-    /// Sends a command that does no harm when it is sent twice. It is told when it is too late for it, in ms by the
-    /// clock of Redis.
+    /// Sends a command that does no harm when it is sent twice. It is told when it is too late for
+    /// it, in ms by the clock of Redis.
     async fn ask<T: FromRedisValue>(
         &self,
         command: impl Fn(u64) -> Cmd + Send + Sync,
     ) -> Result<T, KvError> {
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + WRITE_LIMIT;
         let mut used = None;
-        let answer = timeout(PATIENCE, async {
+        let answer = timeout(WRITE_LIMIT, async {
             // Redis closes idle connections, which shows only when they are used.
             for _ in 0..2 {
                 let connection = self.connection().await?;
@@ -166,25 +164,25 @@ impl Connection {
             }
             *clock
         };
-        command(clock.tell(until))
+        command(clock.at(until))
             .query_async(&mut self.to.clone())
             .await
     }
 }
 
 impl Clock {
-    async fn ask(connection: &MultiplexedConnection) -> Result<Clock, RedisError> {
+    async fn ask(connection: &MultiplexedConnection) -> Result<Self, RedisError> {
         let (seconds, micros): (u64, u64) =
             cmd("TIME").query_async(&mut connection.clone()).await?;
         // The answer has taken a while: what is reckoned from now is never later than it may be.
-        Ok(Clock {
+        Ok(Self {
             said: seconds * 1_000 + micros / 1_000,
             at: Instant::now(),
         })
     }
 
     /// What it will say then.
-    fn tell(self, then: Instant) -> u64 {
+    fn at(self, then: Instant) -> u64 {
         let since = then.saturating_duration_since(self.at).as_millis();
         self.said + u64::try_from(since).unwrap_or(u64::MAX / 2)
     }
@@ -192,7 +190,7 @@ impl Clock {
 
 impl From<RedisError> for KvError {
     fn from(error: RedisError) -> Self {
-        KvError::Other(format!("Redis: {error}"))
+        Self::Other(format!("Redis: {error}"))
     }
 }
 

@@ -1,4 +1,5 @@
-//! Spin's default store: one SQLite file, in Spin's schema, so that either can go on where the other stopped.
+//! Spin's default store: one SQLite file, in Spin's schema, so that either can go on where the
+//! other stopped.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,7 +19,8 @@ pub struct Sqlite {
     log: Arc<WriteAheadLog>,
 }
 
-/// Moves what was committed from the write-ahead log into the file, beside everything else: that waits for the disk.
+/// Moves what was committed from the write-ahead log into the file, beside everything else: that
+/// waits for the disk.
 struct WriteAheadLog {
     mover: Mutex<Connection>,
     /// Bytes of values written since it was last moved.
@@ -33,13 +35,13 @@ const SMALL: usize = 16 << 10;
 
 impl Sqlite {
     /// Opens the file, and makes it if need be.
-    pub fn open(path: &Path) -> Result<Sqlite, KvError> {
+    pub fn open(path: &Path) -> Result<Self, KvError> {
         let writer = Connection::open(path)?;
         writer.busy_timeout(BUSY)?;
-        // With a write-ahead log readers do not wait for writers, and NORMAL does not wait for the disk at each commit,
-        // which takes 1 to 20 ms. What is committed survives the death of this process; a power cut can lose the last
-        // commits, but neither reorder nor damage any. (Spin leaves SQLite as it comes: a rollback journal, and a wait
-        // for the disk at each commit.)
+        // With a write-ahead log readers do not wait for writers, and NORMAL does not wait for the
+        // disk at each commit, which takes 1 to 20 ms. What is committed survives the death of this
+        // process; a power cut can lose the last commits, but neither reorder nor damage any. (Spin
+        // leaves SQLite as it comes: a rollback journal, and a wait for the disk at each commit.)
         writer.pragma_update(None, "journal_mode", "WAL")?;
         writer.pragma_update(None, "synchronous", "NORMAL")?;
         writer.pragma_update(None, "wal_autocheckpoint", 0)?;
@@ -53,7 +55,7 @@ impl Sqlite {
         reader.pragma_update(None, "query_only", true)?;
         let mover = Connection::open(path)?;
         mover.pragma_update(None, "synchronous", "NORMAL")?;
-        Ok(Sqlite {
+        Ok(Self {
             reader: Mutex::new(reader),
             writer: Arc::new(Mutex::new(writer)),
             log: Arc::new(WriteAheadLog {
@@ -71,8 +73,8 @@ impl Sqlite {
         Ok(query(&reader)?)
     }
 
-    /// Writes `bytes`, more or less: at once when they are few and nobody else is writing, else on a thread that may
-    /// wait for the disk, for other writers and for other processes.
+    /// Writes `bytes`, more or less: at once when they are few and nobody else is writing, else on
+    /// a thread that may wait for the disk, for other writers and for other processes.
     async fn write(
         &self,
         bytes: usize,
@@ -133,13 +135,13 @@ impl WriteAheadLog {
     }
 }
 
-/// How long to wait for another process that has the file locked: applications count on a write's taking effect soon
-/// or never, and try again.
+/// How long to wait for another process that has the file locked: applications count on a write's
+/// taking effect soon or never, and try again.
 const BUSY: Duration = Duration::from_millis(250);
 
 impl From<rusqlite::Error> for KvError {
     fn from(error: rusqlite::Error) -> Self {
-        KvError::Other(error.to_string())
+        Self::Other(error.to_string())
     }
 }
 

@@ -1,5 +1,6 @@
-// A small server that says what the contract's fixtures say, and misbehaves on demand. The job moves only when a test
-// moves it. No inner doc comments: the documentation's example includes this file, too.
+// A small server that says what the contract's fixtures say, and misbehaves on demand. The job
+// moves only when a test moves it. No inner doc comments: the documentation's example includes this
+// file, too.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -115,7 +116,8 @@ fn canceled() -> Event {
 
 #[allow(dead_code)]
 impl Server {
-    /// A server with one job, an import that will be waiting, at 50, at 100 of 150 books, and complete.
+    /// A server with one job, an import that will be waiting, at 50, at 100 of 150 books, and
+    /// complete.
     pub(crate) async fn start() -> Self {
         let mut halfway = event("sse-processing.txt");
         halfway.id = "9".into();

@@ -1,4 +1,5 @@
-//! Turns: how long a component computes before others get theirs. Events that it has caused wait that long behind it.
+//! Time slices: a component that computes yields after a millisecond, so that events that it has
+//! caused, and other instances, wait no longer than that behind it.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -9,11 +10,11 @@ use std::time::{Duration, Instant};
 
 use wasmtime::{Engine, Store, UpdateDeadline};
 
-const TURN: Duration = Duration::from_millis(1);
+const SLICE: Duration = Duration::from_millis(1);
 
-/// Ends the turns of an engine's instances. While none computes, nothing ticks: a host that has nothing to do does
-/// nothing.
-pub(crate) struct Turns {
+/// Ends the time slices of an engine's instances, by its epochs. While none computes, nothing
+/// ticks: an idle host uses no processor time.
+pub(crate) struct EpochScheduler {
     ticking: Arc<Ticking>,
     ticker: Thread,
     zero: Instant,
@@ -21,18 +22,18 @@ pub(crate) struct Turns {
 
 #[derive(Default)]
 struct Ticking {
-    /// A turn has begun since the last tick.
+    /// A slice has begun since the last tick.
     wanted: AtomicBool,
     over: AtomicBool,
 }
 
-/// When an instance's turn began, in microseconds since [`Turns::zero`].
+/// When an instance's time slice began, in microseconds since [`EpochScheduler::zero`].
 #[derive(Default)]
-pub(crate) struct Turn(Arc<AtomicU64>);
+pub(crate) struct Slice(Arc<AtomicU64>);
 
-impl Turns {
-    /// Starts the thread that does it.
-    pub(crate) fn of(engine: &Engine) -> std::io::Result<Self> {
+impl EpochScheduler {
+    /// Starts the thread that advances the epochs.
+    pub(crate) fn start(engine: &Engine) -> std::io::Result<Self> {
         let ticking = Arc::new(Ticking::default());
         let engine = engine.clone();
         let shared = ticking.clone();
@@ -42,11 +43,11 @@ impl Turns {
                     std::thread::park();
                     continue;
                 }
-                std::thread::sleep(TURN);
+                std::thread::sleep(SLICE);
                 engine.increment_epoch();
             }
         };
-        let thread = std::thread::Builder::new().name("turns".to_owned());
+        let thread = std::thread::Builder::new().name("epochs".to_owned());
         Ok(Self {
             ticking,
             ticker: thread.spawn(tick)?.thread().clone(),
@@ -54,30 +55,32 @@ impl Turns {
         })
     }
 
-    /// Lets `store`'s instance compute in turns, if what it does is [`Self::taken`] with what this answers.
-    pub(crate) fn limit<T>(&self, store: &mut Store<T>) -> Turn {
-        let turn = Turn::default();
-        let (zero, at) = (self.zero, turn.0.clone());
+    /// Installs an epoch callback on `store`. What its instance does must be driven by
+    /// [`Self::run_in_slices`] with the slice that this returns.
+    pub(crate) fn slice_store<T>(&self, store: &mut Store<T>) -> Slice {
+        let slice = Slice::default();
+        let (zero, at) = (self.zero, slice.0.clone());
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(move |_| {
             let began = Duration::from_micros(at.load(Ordering::Relaxed));
-            Ok(if zero.elapsed().saturating_sub(began) < TURN / 2 {
+            Ok(if zero.elapsed().saturating_sub(began) < SLICE / 2 {
                 // The epoch ended while it waited.
                 UpdateDeadline::Continue(1)
             } else {
-                // The waker runs after other tasks have had their turn, and time-outs are looked at.
+                // The waker runs after other ready tasks have run, and time-outs have been looked
+                // at.
                 UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now()))
             })
         });
-        turn
+        slice
     }
 
-    /// Does `work` on an instance, in turns.
-    pub(crate) async fn taken<F: Future>(&self, turn: &Turn, work: F) -> F::Output {
+    /// Runs `work` on an instance, in time slices.
+    pub(crate) async fn run_in_slices<F: Future>(&self, slice: &Slice, work: F) -> F::Output {
         let mut work = pin!(work);
         std::future::poll_fn(|context| -> Poll<F::Output> {
             let now = u64::try_from(self.zero.elapsed().as_micros()).unwrap_or(u64::MAX);
-            turn.0.store(now, Ordering::Relaxed);
+            slice.0.store(now, Ordering::Relaxed);
             if !self.ticking.wanted.swap(true, Ordering::AcqRel) {
                 self.ticker.unpark();
             }
@@ -87,7 +90,7 @@ impl Turns {
     }
 }
 
-impl Drop for Turns {
+impl Drop for EpochScheduler {
     fn drop(&mut self) {
         self.ticking.over.store(true, Ordering::Release);
         self.ticker.unpark();

@@ -1,0 +1,83 @@
+//! One instance of a component: what it can reach, and how much of it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use wasmtime::component::ResourceTable;
+use wasmtime::{Store, StoreLimits, StoreLimitsBuilder};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+
+use super::{App, Component};
+use crate::kv::interface::Stores;
+use crate::outbound::Hooks;
+
+/// What one instance of a component has.
+pub(crate) struct Instance {
+    pub(super) began: Instant,
+    pub(super) table: ResourceTable,
+    pub(super) wasi: WasiCtx,
+    pub(super) http: WasiHttpCtx,
+    pub(super) hooks: Hooks,
+    pub(super) stores: Stores,
+    pub(super) variables: Arc<BTreeMap<String, String>>,
+    pub(super) limits: StoreLimits,
+}
+
+impl WasiView for Instance {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
+    }
+}
+
+impl WasiHttpView for Instance {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView {
+            ctx: &mut self.http,
+            table: &mut self.table,
+            hooks: &mut self.hooks,
+        }
+    }
+}
+
+impl App {
+    pub(super) fn instance_store(self: &Arc<Self>, component: &Component) -> Store<Instance> {
+        let wasi = WasiCtx::builder()
+            .envs(&component.environment)
+            .stdout(component.stdout.lines())
+            .stderr(component.stderr.lines())
+            .wall_clock(self.faults.clone())
+            .build();
+        let mut limits = StoreLimitsBuilder::new();
+        if let Some(bytes) = self.limits.memory {
+            limits = limits.memory_size(usize::try_from(bytes).unwrap_or(usize::MAX));
+        }
+        let instance = Instance {
+            began: Instant::now(),
+            table: ResourceTable::new(),
+            wasi,
+            http: WasiHttpCtx::new(),
+            hooks: Hooks {
+                app: self.clone(),
+                component: component.id.clone(),
+                allowed: component.allowed_hosts.clone(),
+            },
+            stores: Stores {
+                component: component.id.clone(),
+                allowed: component.stores.clone(),
+                backend: self.store.clone(),
+                counters: self.counters.clone(),
+                open: 0,
+            },
+            variables: component.variables.clone(),
+            limits: limits.build(),
+        };
+        let mut store = Store::new(&self.engine, instance);
+        store.limiter(|instance| &mut instance.limits);
+        store
+    }
+}

@@ -1,0 +1,322 @@
+//! A loaded application, and what happens to one request.
+
+mod bindings;
+mod instance;
+mod load;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use bytes::Bytes;
+use http::uri::{Authority, Scheme};
+use http::{Request, Response, StatusCode, Uri, header};
+use http_body::Body;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use wasmtime::Engine;
+use wasmtime_wasi_http::p2::bindings::ProxyPre;
+use wasmtime_wasi_http::p2::bindings::http::types::Scheme as WasiScheme;
+use wasmtime_wasi_http::{Error, WasiBody, WasiHttpView};
+
+use self::instance::Instance;
+use crate::allowed_hosts::AllowedHosts;
+use crate::body::LimitedBody;
+use crate::counters::Counters;
+use crate::epochs::EpochScheduler;
+use crate::kv::fault::Faults;
+use crate::kv::{FaultPlan, KvBackend};
+use crate::limits::Limits;
+use crate::logs::Log;
+use crate::outbound::Outbound;
+use crate::routes::Router;
+use crate::streams::{StreamLimits, Streams};
+
+/// How an application is run.
+pub struct Settings {
+    /// What the platform allows.
+    pub limits: Limits,
+    /// How storage and network misbehave.
+    pub fault: FaultPlan,
+    /// How many instances there may be at a time. A request that finds no room is answered 500, as
+    /// by Spin.
+    pub max_instances: u32,
+    /// How many event streams there may be at a time.
+    pub streams: StreamLimits,
+    /// How long a request's body may stand still while it is waited for.
+    pub idle: Duration,
+    /// Whether the keys there are get counted, which takes memory for each, and faults can come
+    /// later.
+    pub is_observed: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            fault: FaultPlan::default(),
+            max_instances: 1_000,
+            streams: StreamLimits::of(1_000),
+            idle: Duration::from_secs(30),
+            is_observed: false,
+        }
+    }
+}
+
+/// An application, ready to answer requests.
+pub struct App {
+    router: Router,
+    components: BTreeMap<String, Component>,
+    engine: Engine,
+    epochs: Arc<EpochScheduler>,
+    limits: Limits,
+    store: Arc<dyn KvBackend>,
+    outbound: Outbound,
+    faults: Faults,
+    counters: Arc<Counters>,
+    room: Arc<Semaphore>,
+    max_instances: u32,
+    streams: Streams,
+    address: OnceLock<SocketAddr>,
+}
+
+struct Component {
+    id: Arc<str>,
+    pre: ProxyPre<Instance>,
+    environment: Vec<(String, String)>,
+    variables: Arc<BTreeMap<String, String>>,
+    allowed_hosts: Arc<AllowedHosts>,
+    stores: Arc<BTreeSet<String>>,
+    stdout: Log,
+    stderr: Log,
+}
+
+impl App {
+    /// The routes.
+    pub fn router(&self) -> &Router {
+        &self.router
+    }
+
+    /// What the application has cost so far.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Storage, network and clock misbehave like this from now on. Storage does so only if the
+    /// application is observed or had faults from the beginning.
+    pub fn misbehave(&self, plan: FaultPlan) {
+        self.faults.replace(plan);
+    }
+
+    pub(crate) fn outbound(&self) -> &Outbound {
+        &self.outbound
+    }
+
+    /// Tells the application the address it is reached at, for requests to itself. Only the first
+    /// call counts.
+    pub fn set_local_addr(&self, address: SocketAddr) {
+        let _ = self.address.set(address);
+    }
+
+    /// The address the application is reached at.
+    pub fn local_addr(&self) -> SocketAddr {
+        const UNKNOWN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 80);
+        self.address.get().copied().unwrap_or(UNKNOWN)
+    }
+
+    /// Waits until no handler runs any more, but no longer than `limit`. True if none does.
+    pub async fn drain(&self, limit: Duration) -> bool {
+        let all = self.room.acquire_many(self.max_instances);
+        tokio::time::timeout(limit, all).await.is_ok()
+    }
+
+    pub(crate) fn streams(&self) -> &Streams {
+        &self.streams
+    }
+
+    /// Answers a request of a client, who may have so many event streams.
+    pub async fn answer(
+        self: &Arc<Self>,
+        request: Request<Incoming>,
+        client: SocketAddr,
+    ) -> Response<WasiBody> {
+        self.streams.answer(self, request, client).await
+    }
+
+    /// Answers one request.
+    ///
+    /// The handler may go on after the response has been sent, and after this future has been
+    /// dropped.
+    pub async fn handle<B>(
+        self: &Arc<Self>,
+        request: Request<B>,
+        client: SocketAddr,
+    ) -> Response<WasiBody>
+    where
+        B: Body<Data = Bytes, Error: Into<Error>> + Send + 'static,
+    {
+        let path = request.uri().path();
+        if let Some(own) = path.strip_prefix("/.well-known/spin/") {
+            return match own {
+                "health" => plain(StatusCode::OK, "OK"),
+                _ => plain(StatusCode::NOT_FOUND, ""),
+            };
+        }
+        let Some(found) = self.router.find(path) else {
+            return plain(StatusCode::NOT_FOUND, "");
+        };
+        let Some(component) = self.components.get(&found.route.component) else {
+            return plain(StatusCode::NOT_FOUND, "");
+        };
+        let (mut parts, body) = request.into_parts();
+        let Some(uri) = absolute(&parts) else {
+            return plain(
+                StatusCode::BAD_REQUEST,
+                "the Host header is missing or invalid",
+            );
+        };
+        found.set_headers(&mut parts.headers, &uri, client);
+        parts.uri = uri;
+
+        let announced = body.size_hint().lower();
+        if self
+            .limits
+            .request_body
+            .is_some_and(|limit| announced > limit)
+        {
+            return plain(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "the platform's limit on request bodies",
+            );
+        }
+        let body = LimitedBody::new(
+            body.map_err(Into::into).boxed_unsync(),
+            self.limits.request_body,
+            || Error::HttpRequestBodySize(None),
+        );
+
+        let Ok(permit) = self.room.clone().try_acquire_owned() else {
+            self.counters.rejected(&component.id);
+            tracing::error!(
+                "{}: no room for a request, {} instances are live (SPIN_MAX_INSTANCE_COUNT)",
+                component.id,
+                self.max_instances
+            );
+            return plain(StatusCode::INTERNAL_SERVER_ERROR, "");
+        };
+        match self
+            .run(component, Request::from_parts(parts, body), permit)
+            .await
+        {
+            Ok(response) => response.map(|body| {
+                LimitedBody::new(body, self.limits.response_body, || {
+                    Error::HttpResponseBodySize(None)
+                })
+                .boxed_unsync()
+            }),
+            Err(error) => {
+                tracing::error!("{}: {error:#}", component.id);
+                plain(StatusCode::INTERNAL_SERVER_ERROR, "")
+            }
+        }
+    }
+
+    async fn run(
+        self: &Arc<Self>,
+        component: &Component,
+        request: Request<LimitedBody>,
+        permit: OwnedSemaphorePermit,
+    ) -> anyhow::Result<Response<WasiBody>> {
+        let mut store = self.instance_store(component);
+        let epochs = self.epochs.clone();
+        let slice = epochs.slice_store(&mut store);
+        let request = store
+            .data_mut()
+            .http()
+            .new_incoming_request(WasiScheme::Http, request)?;
+        let (sender, response) = oneshot::channel();
+        let outparam = store.data_mut().http().new_response_outparam(sender)?;
+
+        let pre = component.pre.clone();
+        let id = component.id.clone();
+        let counters = self.counters.clone();
+        let limit = self.limits.handler;
+        let started = Instant::now();
+        counters.started(&id);
+        let handler = async move {
+            let handling = async {
+                let proxy = pre.instantiate_async(&mut store).await?;
+                proxy
+                    .wasi_http_incoming_handler()
+                    .call_handle(&mut store, request, outparam)
+                    .await
+            };
+            let handling = epochs.run_in_slices(&slice, handling);
+            let result = match limit {
+                None => handling.await.map_err(anyhow::Error::from),
+                Some(limit) => match tokio::time::timeout(limit, handling).await {
+                    Ok(result) => result.map_err(anyhow::Error::from),
+                    Err(_) => Err(anyhow::anyhow!(
+                        "stopped after {limit:?}, the platform's limit"
+                    )),
+                },
+            };
+            counters.ended(&id, started.elapsed(), result.is_err());
+            // Only now is there room for another instance.
+            drop(store);
+            drop(permit);
+            result
+        };
+        let handler = tokio::spawn(handler);
+
+        let id = component.id.clone();
+        match response.await {
+            Ok(response) => {
+                tokio::spawn(async move {
+                    match handler.await {
+                        Ok(Ok(())) => {}
+                        Ok(Err(error)) => {
+                            tracing::error!("{id}: after the response began: {error:#}")
+                        }
+                        Err(panic) => tracing::error!("{id}: {panic}"),
+                    }
+                });
+                Ok(response.context("the component answered with an error")?)
+            }
+            Err(_) => {
+                handler.await??;
+                self.counters.failed(&component.id);
+                anyhow::bail!("the component answered nothing")
+            }
+        }
+    }
+}
+
+/// The request's URI with scheme and authority, from the URI itself or the Host header; `None` if
+/// there is no valid one or the two disagree.
+fn absolute(parts: &http::request::Parts) -> Option<Uri> {
+    let from_header = match parts.headers.get(header::HOST) {
+        Some(value) => Some(value.to_str().ok()?.parse::<Authority>().ok()?),
+        None => None,
+    };
+    let authority = match (from_header, parts.uri.authority()) {
+        (Some(header), Some(uri)) if header != *uri => return None,
+        (Some(header), _) => header,
+        (None, Some(uri)) => uri.clone(),
+        (None, None) => return None,
+    };
+    let mut uri = parts.uri.clone().into_parts();
+    uri.scheme = Some(Scheme::HTTP);
+    uri.authority = Some(authority);
+    Uri::from_parts(uri).ok()
+}
+
+fn plain(status: StatusCode, text: &'static str) -> Response<WasiBody> {
+    let body = Full::new(Bytes::from_static(text.as_bytes()));
+    let mut response = Response::new(body.map_err(|never| match never {}).boxed_unsync());
+    *response.status_mut() = status;
+    response
+}
