@@ -1,8 +1,6 @@
 //! Streams that answer the request for their job.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-mod app;
+use crate::app;
 
 use std::time::Duration;
 

@@ -1,17 +1,15 @@
 //! The command `bookstrack` as people, scripts and programs use it, against the running application.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-mod app;
+use crate::app;
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use app::{App, Job, LIBRARY, LIBRARY_ROWS, Setup, assert_adds_up, eventually};
+use app::{App, Job, LIBRARY, LIBRARY_ROWS, Setup, assert_adds_up, eventually, program};
 use serde_json::Value;
 
 const SHELF: &[u8] = include_bytes!("data/bookshelf-13.jpg");
@@ -19,14 +17,9 @@ const SHELF: &[u8] = include_bytes!("data/bookshelf-13.jpg");
 const ROWS: u16 = 8;
 const COLUMNS: u16 = 100;
 
-/// The command, which is built beside the host.
+/// The command itself.
 fn bookstrack() -> PathBuf {
-    let path = Path::new(env!("CARGO_BIN_EXE_host")).with_file_name("bookstrack");
-    assert!(
-        path.exists(),
-        "`cargo test` in the workspace's root makes it"
-    );
-    path
+    program("bookstrack")
 }
 
 /// A user of the command, with a home of their own.

@@ -1,8 +1,6 @@
 //! What jobs cost, in counts that do not depend on time: `bench` measures the rest.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-mod app;
+use crate::app;
 
 use std::path::Path;
 use std::time::Duration;

@@ -3,13 +3,8 @@
 //!
 //! `CRASH_SEED` repeats the moments of a run, as far as a machine repeats anything.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-mod app;
-mod photos;
-#[path = "../crates/vision/tests/scene/mod.rs"]
-#[allow(dead_code, reason = "every test file uses another part of it")]
-mod scene;
+use crate::app;
+use crate::photos;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, TcpStream};

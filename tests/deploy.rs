@@ -1,13 +1,13 @@
 //! What `deploy/` holds, as far as it can be checked without Kubernetes, containers and Spin.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use host::manifest::Manifest;
 use serde_json::Value;
+
+use crate::app::program;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -117,7 +117,7 @@ fn the_hosts_of_the_compose_file_understand_their_arguments() {
     }
     // Everything before `--help` is read.
     let command = app["command"].as_str().unwrap();
-    let read = Command::new(env!("CARGO_BIN_EXE_host"))
+    let read = Command::new(program("host"))
         .args(command.split(' '))
         .arg("--help")
         .output()

@@ -1,9 +1,7 @@
 //! Clients that want what is not theirs: other jobs, the inside of the application, other hosts,
 //! more room than there is.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-mod app;
+use crate::app;
 
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read, Write};

@@ -1,8 +1,6 @@
 //! Importing a library: what comes in, what comes out, what it costs, and what survives.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-mod app;
+use crate::app;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::thread;

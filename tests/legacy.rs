@@ -1,13 +1,8 @@
 //! The routes of the first apps, which poll, choose their jobs' names and decode strictly.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-mod app;
-mod photos;
-#[path = "../crates/vision/tests/scene/mod.rs"]
-#[allow(dead_code, reason = "drawn for other tests, too")]
-mod scene;
-mod shape;
+use crate::app;
+use crate::photos;
+use crate::shape;
 
 use std::time::Duration;
 

@@ -1,8 +1,6 @@
 //! The running application answers as its description says: every route, every field.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-mod app;
+use crate::app;
 
 use std::collections::BTreeSet;
 use std::path::Path;

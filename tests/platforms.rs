@@ -1,12 +1,7 @@
 //! The application within the limits of the platforms it is deployed to, each with its own profile.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-mod app;
-mod photos;
-#[path = "../crates/vision/tests/scene/mod.rs"]
-#[allow(dead_code, reason = "drawn for other tests, too")]
-mod scene;
+use crate::app;
+use crate::photos;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,8 +1,6 @@
 //! What becomes of jobs and requests when the metadata providers misbehave.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-mod app;
+use crate::app;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

@@ -1,8 +1,6 @@
 //! Requests good and bad, each with the answer that the contract gives it.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-mod app;
+use crate::app;
 
 use std::path::Path;
 use std::time::Duration;

@@ -1,13 +1,8 @@
 //! Photos of shelves in, books out: what is seen on the way, what it costs, and what goes wrong.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-mod app;
-mod photos;
-#[path = "../crates/vision/tests/scene/mod.rs"]
-#[allow(dead_code, reason = "drawn for other tests, too")]
-mod scene;
-mod shape;
+use crate::app;
+use crate::photos;
+use crate::shape;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};

@@ -1,8 +1,6 @@
 //! What one client gets of what there is: event streams, and jobs under way.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-mod app;
+use crate::app;
 
 use app::http::{Request, Stalled};
 use app::sse::{Frame, Stream};

@@ -1,8 +1,6 @@
 //! WebSockets of three generations: who gets one, what it is told, what its messages are answered.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-mod app;
+use crate::app;
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -10,7 +8,7 @@ use std::time::Duration;
 
 use app::http::Response;
 use app::socket::{Socket, Told};
-use app::{App, Job, LIBRARY, LIBRARY_ROWS, Setup, eventually};
+use app::{App, Job, LIBRARY, LIBRARY_ROWS, Setup, eventually, program};
 use serde_json::{Value, json};
 use tungstenite::Message;
 
@@ -559,7 +557,7 @@ fn a_host_that_ends_tells_its_sockets() {
     let state = tempfile::tempdir().unwrap();
     let compiled = concat!(env!("CARGO_TARGET_TMPDIR"), "/app/compiled");
     std::os::unix::fs::symlink(compiled, state.path().join("compiled")).unwrap();
-    let child = Command::new(env!("CARGO_BIN_EXE_host"))
+    let child = Command::new(program("host"))
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
         .args(["up", "--no-build", "--listen", "127.0.0.1:0", "--state-dir"])
         .arg(state.path())

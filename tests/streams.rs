@@ -1,8 +1,6 @@
 //! The progress stream: its bytes, resuming, and its ends.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-mod app;
+use crate::app;
 
 use std::time::Duration;
 

@@ -1,9 +1,7 @@
 //! The store fails, fills up or is slow for a while, clocks jump, a day goes by: what clients notice
 //! of it, and that nothing is lost.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-mod app;
+use crate::app;
 
 use std::collections::BTreeSet;
 use std::thread;

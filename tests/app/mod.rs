@@ -57,8 +57,36 @@ fn shared() -> &'static Path {
     })
 }
 
+/// A program of the workspace, built with the profile of the tests.
+pub(crate) fn program(name: &str) -> PathBuf {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    let directory = BUILT.get_or_init(|| {
+        // Tests are in `target/<profile>/deps`, programs in `target/<profile>`.
+        let test = std::env::current_exe().unwrap();
+        let directory = test.parent().unwrap().parent().unwrap();
+        let profile = match directory.file_name().unwrap().to_str().unwrap() {
+            "debug" => "dev",
+            profile => profile,
+        };
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args(["build", "--quiet", "--bin", "host", "--bin", "bookstrack"]);
+        cargo.args(["--profile", profile, "--target-dir"]);
+        cargo.arg(directory.parent().unwrap());
+        // What cargo says of this package is not for the build scripts of others.
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("CARGO_") && name != "CARGO_HOME" {
+                cargo.env_remove(name);
+            }
+        }
+        let built = cargo.current_dir(root()).status().unwrap();
+        assert!(built.success(), "the programs build: {built}");
+        directory.to_owned()
+    });
+    directory.join(name)
+}
+
 fn host() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_host"));
+    let mut command = Command::new(program("host"));
     command
         .current_dir(root())
         .env_remove("SPIN_MAX_INSTANCE_COUNT")

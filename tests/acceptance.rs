@@ -1,0 +1,26 @@
+//! The application asked through its ports, as its clients do.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod app;
+mod photos;
+#[path = "../crates/vision/tests/scene/mod.rs"]
+#[allow(dead_code, reason = "drawn for other tests, too")]
+mod scene;
+mod shape;
+
+mod attached;
+mod behind_edge;
+mod command;
+mod costs;
+mod deploy;
+mod hostile;
+mod imports;
+mod legacy;
+mod openapi;
+mod providers;
+mod requests;
+mod scans;
+mod shares;
+mod sockets;
+mod streams;
