@@ -16,6 +16,7 @@ fuzz_target!(|body: &[u8]| {
             author: "F. Scott Fitzgerald".to_owned(),
             isbn,
             work_id: None,
+            series: None,
         },
         Wanted {
             work_id: Some("OL82563W".to_owned()),

@@ -139,6 +139,7 @@ fn wanted(index: usize, book: &BookBody, limits: &Limits) -> Result<Wanted, ApiE
         author: text("author", &book.author, limits.max_author_chars)?,
         isbn: Isbn::parse(&text("isbn", &book.isbn, limits.max_isbn_chars)?).ok(),
         work_id: None,
+        series: None,
     };
     if wanted.title.is_empty() && wanted.isbn.is_none() {
         return Err(ApiError::missing(

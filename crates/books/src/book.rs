@@ -20,6 +20,9 @@ pub struct Wanted {
     /// Open Library work key, like `OL82563W`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub work_id: Option<String>,
+    /// The series, when it is not part of the title: volumes of one title differ in their place only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub series: Option<Series>,
 }
 
 /// A series and the place of a book in it.
@@ -141,7 +144,10 @@ impl Format {
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.to_lowercase();
         let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
-        if has(&["audi", "mp3", "cassette", "cd"]) {
+        if has(&["cd-rom", "cdrom", "dvd-rom"]) {
+            // Programs and data, not a book read aloud.
+            None
+        } else if has(&["audi", "mp3", "cassette", "cd", "hörbuch", "listening"]) {
             Some(Self::Audiobook)
         } else if has(&[
             "ebook",
@@ -155,9 +161,36 @@ impl Format {
             Some(Self::Ebook)
         } else if has(&["mass market", "mass-market", "pocket"]) {
             Some(Self::MassMarket)
-        } else if has(&["hardcover", "hardback", "hard cover", "library binding"]) {
+        } else if has(&[
+            "hardcover",
+            "hardback",
+            "hard cover",
+            "library binding",
+            "gebunden",
+            "tapa dura",
+            "relié",
+            "capa dura",
+            "hardbound",
+            "inbunden",
+            "innbundet",
+            "kartonné",
+            "cartonné",
+        ]) {
             Some(Self::Hardcover)
-        } else if has(&["paperback", "softcover", "soft cover", "paper book"]) {
+        } else if has(&[
+            "paperback",
+            "softcover",
+            "soft cover",
+            "paper book",
+            "taschenbuch",
+            "broschiert",
+            "brochura",
+            "broché",
+            "brossura",
+            "rústica",
+            "tapa blanda",
+            "häftad",
+        ]) {
             Some(Self::Paperback)
         } else {
             None
@@ -200,6 +233,33 @@ pub struct Record {
     /// The authors of the work, first author first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub authors: Vec<Author>,
+    /// Other names of the authors, as in another script: to compare with only.
+    #[serde(skip)]
+    pub aliases: Vec<String>,
+    /// How the record answers what was asked; `None` in records of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub matched: Option<Match>,
+}
+
+/// How a record was found, and how sure it is that it is the wanted book.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Match {
+    /// What both have in common.
+    pub by: MatchedBy,
+    /// From 0 to 1: 1 when number, title and author all agree, below 0.7 when one of them differs.
+    pub confidence: f32,
+}
+
+/// What a record was found by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MatchedBy {
+    /// The ISBN of the edition.
+    Isbn,
+    /// Title and author, or a title that says enough.
+    TitleAuthor,
+    /// The key of the work.
+    Work,
 }
 
 impl Record {
@@ -339,6 +399,9 @@ mod tests {
             ("Audible Audio", Some(Format::Audiobook)),
             ("Audio CD", Some(Format::Audiobook)),
             ("audio", Some(Format::Audiobook)),
+            ("1 CD-ROM", None),
+            ("gebundene Ausgabe", Some(Format::Hardcover)),
+            ("Brochura", Some(Format::Paperback)),
             ("Unknown Binding", None),
             ("", None),
         ] {

@@ -4,8 +4,9 @@
 //! [`Search`] says which requests may go out and what their answers mean; sending them, waiting
 //! and giving up are its caller's.
 //!
-//! **Invariant**: a book is found by its ISBN, its Open Library work key, or a title and an
-//! author that both agree. A wrong book is worse than none.
+//! **Invariant**: a book is found by its ISBN, unless title and author say that it is another book's,
+//! by its Open Library work key, or by a title and an author that both agree. A wrong book is worse
+//! than none.
 
 mod book;
 mod csv;
@@ -14,14 +15,16 @@ mod digits;
 mod isbn;
 mod matching;
 mod name;
+mod phrase;
 mod provider;
 mod search;
+mod series;
 mod text;
 mod title;
 
 pub use book::{
-    Author, Edition, Format, Imported, Provider, ReadingStatus, Record, Series, Source, Wanted,
-    Work,
+    Author, Edition, Format, Imported, Match, MatchedBy, Provider, ReadingStatus, Record, Series,
+    Source, Wanted, Work,
 };
 pub use csv::{CsvError, CsvErrorKind, Library, Problem, Row, other_kind, read_csv};
 pub use isbn::{Isbn, IsbnError};

@@ -1,9 +1,9 @@
 //! Which books are the same.
 
 use crate::name::{is_nobody, same_person, split_names};
-use crate::text::words;
+use crate::text::{unescape, words};
 use crate::title::{Agreement, Title, is_other_book};
-use crate::{Edition, Isbn, Record, Wanted};
+use crate::{Edition, Isbn, Match, MatchedBy, Record, Wanted};
 
 /// What makes two rows of a library the same book: one equal key is enough.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub struct BookKeys {
 /// Title and author alone make it the same book even when both have an ISBN and these differ:
 /// the hardcover and the audiobook of one work count as one book, as readers count.
 pub fn same_book_key(wanted: &Wanted) -> BookKeys {
-    let title = Title::new(&wanted.title, None).key();
+    let title = Title::wanted(wanted).key();
     let author = split_names(&wanted.author)
         .first()
         .map(|name| words(name).join(" "))
@@ -56,25 +56,43 @@ impl Candidates {
         }
     }
 
-    /// The record of the edition with the wanted ISBN; its title does not matter.
-    pub(crate) fn by_isbn(&self, isbn: Isbn) -> Option<Record> {
-        let (record, _) = self
+    /// The record of the edition with the wanted ISBN that is most likely the wanted book.
+    ///
+    /// Catalogues give an ISBN to box sets, too, and readers mistype: a record that has nothing in
+    /// common with a title and author that are known is not taken, nor is another volume, nor a set
+    /// for one of its volumes.
+    pub(crate) fn by_isbn(&self, wanted: &Wanted) -> Option<Record> {
+        let isbn = wanted.isbn?;
+        let title = Title::wanted(wanted);
+        let (kinship, record) = self
             .records
             .iter()
-            .find(|(record, _)| record.edition.isbns.contains(&isbn))?;
+            .filter(|(record, _)| record.edition.isbns.contains(&isbn))
+            .filter_map(|(record, titles)| Some((Kinship::of(wanted, &title, record, titles)?, record)))
+            // Stable: what the provider thought best stays first among equals.
+            .min_by_key(|(kinship, record)| (kinship.rank(), is_bare(record), has_no_cover(record)))?;
         let mut record = record.clone();
-        record.edition.isbns.retain(|other| *other != isbn);
-        record.edition.isbns.insert(0, isbn);
+        put_first(&mut record.edition.isbns, isbn);
+        record.matched = Some(Match {
+            by: MatchedBy::Isbn,
+            confidence: kinship.confidence(),
+        });
         Some(record)
     }
 
     /// The record of the work with this Open Library key.
     pub(crate) fn by_work_id(&self, id: &str) -> Option<Record> {
-        self.records
+        let mut record = self
+            .records
             .iter()
             .map(|(record, _)| record)
-            .find(|record| record.work.open_library_id.as_deref() == Some(id))
-            .cloned()
+            .find(|record| record.work.open_library_id.as_deref() == Some(id))?
+            .clone();
+        record.matched = Some(Match {
+            by: MatchedBy::Work,
+            confidence: 1.0,
+        });
+        Some(record)
     }
 
     /// The record whose title and author both agree with what is wanted.
@@ -83,36 +101,170 @@ impl Candidates {
     /// but for different subtitles none is taken. Without an author the title must be exact and
     /// say enough, and all records with that title must be one author's.
     pub(crate) fn by_title(&self, wanted: &Wanted) -> Option<Record> {
-        let title = Title::new(&wanted.title, None);
+        let title = Title::wanted(wanted);
         let mut agreeing: Vec<(Agreement, &Record, &Titles)> = self
             .records
             .iter()
             .filter_map(|(record, titles)| Some((agreement(&title, titles)?, record, titles)))
             .filter(|(_, record, _)| is_nobody(&wanted.author) || same_author(wanted, record))
             .collect();
+        let is_wanted_edition = |record: &Record| {
+            (wanted.isbn).is_some_and(|isbn| record.edition.isbns.contains(&isbn))
+        };
         // Stable: what the provider thought best stays first among equals.
-        agreeing.sort_by_key(|(agreement, ..)| *agreement != Agreement::Exact);
+        agreeing.sort_by_key(|(agreement, record, _)| {
+            (
+                !agreement.is_exact(),
+                agreement.is_volume_open,
+                !is_wanted_edition(record),
+                has_no_cover(record),
+            )
+        });
         let (best, record, titles) = agreeing.first()?;
-        if is_nobody(&wanted.author) {
-            let exact = || agreeing.iter().filter(|(a, ..)| *a == Agreement::Exact);
-            if *best != Agreement::Exact
+        let is_anonymous = is_nobody(&wanted.author);
+        if is_anonymous {
+            let exact = || agreeing.iter().filter(|(a, ..)| a.is_exact());
+            if !best.is_exact()
                 || !title.is_distinctive()
                 || exact().any(|(_, other, _)| !share_an_author(record, other))
             {
                 return None;
             }
-        } else if let Agreement::Partial(left_out) = best
-            && agreeing.iter().any(|(other, ..)| match other {
-                Agreement::Exact => false,
-                Agreement::Partial(other) => {
-                    !other.starts_with(left_out) && !left_out.starts_with(other)
-                }
+        } else if !best.left_out.is_empty()
+            && agreeing.iter().any(|(other, ..)| {
+                !other.left_out.is_empty()
+                    && !other.left_out.starts_with(&best.left_out)
+                    && !best.left_out.starts_with(&other.left_out)
             })
         {
             return None;
         }
-        Some(with_edition_for(wanted, &title, record, titles))
+        let mut found = with_edition_for(wanted, &title, record, titles);
+        found.matched = Some(Match {
+            by: MatchedBy::TitleAuthor,
+            confidence: match (is_anonymous, best.is_exact()) {
+                (false, true) => 0.9,
+                (false, false) => 0.75,
+                (true, _) => 0.6,
+            },
+        });
+        Some(found)
     }
+}
+
+/// What a record that claims the wanted ISBN has in common with what is known of the book besides.
+struct Kinship {
+    /// `None`: nothing that could be compared.
+    title: Option<Likeness>,
+    /// `None`: nothing that could be compared.
+    same_author: Option<bool>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Likeness {
+    Agrees,
+    SharesAWord,
+    Differs,
+}
+
+impl Kinship {
+    /// `None` when the record is another book.
+    fn of(wanted: &Wanted, title: &Title, record: &Record, titles: &Titles) -> Option<Self> {
+        let likeness = if agreement(title, titles).is_some() {
+            Some(Likeness::Agrees)
+        } else {
+            let with_work = title.shares_a_word(&titles.work);
+            let with_edition =
+                (titles.edition.as_ref()).and_then(|other| title.shares_a_word(other));
+            match (with_work, with_edition) {
+                (None, None) => None,
+                (Some(true), _) | (_, Some(true)) => Some(Likeness::SharesAWord),
+                // A work has its original's title, its edition may have none that is told.
+                (Some(false), None) if titles.edition.is_none() && is_told(record) => None,
+                _ => Some(Likeness::Differs),
+            }
+        };
+        let same_author = (!is_nobody(&wanted.author) && !record.authors.is_empty())
+            .then(|| same_author(wanted, record))
+            .filter(|same| *same || in_one_script(wanted, record));
+        let kinship = Self {
+            title: likeness,
+            same_author,
+        };
+        let is_foreign = likeness == Some(Likeness::Differs) && same_author != Some(true);
+        let is_other_volume = || {
+            let volume = (titles.edition.as_ref())
+                .and_then(Title::volume)
+                .or(titles.work.volume());
+            likeness.is_some()
+                && likeness != Some(Likeness::Agrees)
+                && title
+                    .volume()
+                    .is_some_and(|wanted| volume.is_some_and(|other| wanted != other))
+        };
+        // One volume has one ISBN; a work of many is told apart by what it calls itself.
+        let is_set = || {
+            let says_so =
+                titles.work.is_set() || titles.edition.as_ref().is_some_and(Title::is_set);
+            likeness.is_some()
+                && likeness != Some(Likeness::Agrees)
+                && !title.is_set()
+                && (says_so || record.edition.isbns.len() >= ISBNS_OF_A_SET)
+        };
+        (!is_foreign && !is_other_volume() && !is_set()).then_some(kinship)
+    }
+
+    /// The lower, the more likely it is the wanted book.
+    fn rank(&self) -> (Option<Likeness>, bool) {
+        (self.title, self.same_author == Some(false))
+    }
+
+    fn confidence(&self) -> f32 {
+        match (self.title, self.same_author) {
+            (Some(Likeness::Agrees), Some(true) | None) => 1.0,
+            (Some(Likeness::Agrees), Some(false)) => 0.9,
+            // Nothing but the number was asked for.
+            (None, None) => 0.95,
+            (None, Some(true)) => 0.9,
+            (None, Some(false)) => 0.7,
+            (Some(Likeness::SharesAWord), Some(true)) => 0.85,
+            (Some(Likeness::SharesAWord), _) => 0.7,
+            (Some(Likeness::Differs), _) => 0.6,
+        }
+    }
+}
+
+/// An edition with so many ISBNs is a set that lists its volumes', when its title is another.
+const ISBNS_OF_A_SET: usize = 3;
+
+/// Whether the provider tells of the edition itself, not only that the work has its ISBN.
+fn is_told(record: &Record) -> bool {
+    record.edition.open_library_id.is_some() || record.edition.google_volume_id.is_some()
+}
+
+fn is_bare(record: &Record) -> bool {
+    !is_told(record)
+}
+
+fn has_no_cover(record: &Record) -> bool {
+    record.cover_url().is_none()
+}
+
+fn in_one_script(wanted: &Wanted, record: &Record) -> bool {
+    let is_latin = |name: &str| {
+        words(name)
+            .iter()
+            .any(|word| word.bytes().any(|b| b.is_ascii_lowercase()))
+    };
+    record
+        .authors
+        .iter()
+        .any(|author| is_latin(&author.name) == is_latin(&wanted.author))
+}
+
+fn put_first(isbns: &mut Vec<Isbn>, isbn: Isbn) {
+    isbns.retain(|other| *other != isbn);
+    isbns.insert(0, isbn);
 }
 
 fn agreement(wanted: &Title, titles: &Titles) -> Option<Agreement> {
@@ -120,11 +272,12 @@ fn agreement(wanted: &Title, titles: &Titles) -> Option<Agreement> {
     // A translation has its own title; the work has the original's.
     let by_edition = (titles.edition.as_ref()).and_then(|edition| wanted.agrees(edition));
     match (by_work, by_edition) {
-        (Some(Agreement::Exact), _) => Some(Agreement::Exact),
+        (Some(by_work), _) if by_work.is_exact() => Some(by_work),
         (by_work, None) => by_work,
         (by_work, Some(_)) if is_other_book(&titles.work, wanted) => by_work,
         (None, by_edition) => by_edition,
-        (Some(a), Some(b)) => Some(a.min(b)),
+        (Some(_), Some(by_edition)) if by_edition.is_exact() => Some(by_edition),
+        (by_work, Some(_)) => by_work,
     }
 }
 
@@ -147,19 +300,19 @@ fn with_edition_for(wanted: &Wanted, title: &Title, record: &Record, titles: &Ti
             ..Edition::default()
         };
     } else if let Some(isbn) = wanted.isbn {
-        record.edition.isbns.retain(|other| *other != isbn);
-        record.edition.isbns.insert(0, isbn);
+        put_first(&mut record.edition.isbns, isbn);
     }
     record
 }
 
 fn same_author(wanted: &Wanted, record: &Record) -> bool {
-    let mut names = split_names(&wanted.author);
-    names.push(wanted.author.clone());
-    record
-        .authors
-        .iter()
-        .any(|author| names.iter().any(|name| same_person(name, &author.name)))
+    let author = unescape(&wanted.author);
+    let mut names = split_names(&author);
+    names.push(author.into_owned());
+    let known = record.authors.iter().map(|author| &author.name);
+    known
+        .chain(&record.aliases)
+        .any(|known| names.iter().any(|name| same_person(name, known)))
 }
 
 fn share_an_author(a: &Record, b: &Record) -> bool {
@@ -182,6 +335,8 @@ mod tests {
                 title: title.into(),
                 ..Work::default()
             },
+            matched: None,
+            aliases: Vec::new(),
             edition: Edition::default(),
             authors: authors
                 .iter()
@@ -305,8 +460,9 @@ mod tests {
         wanted.isbn = Some(other);
         let found = candidates.by_title(&wanted).unwrap();
         assert_eq!(found.edition.publisher.as_deref(), Some("Ace"));
-        assert_eq!(candidates.by_isbn(isbn), None);
-        assert!(candidates.by_isbn(other).is_some());
+        assert!(candidates.by_isbn(&wanted).is_some());
+        wanted.isbn = Some(isbn);
+        assert_eq!(candidates.by_isbn(&wanted), None);
     }
 
     #[test]

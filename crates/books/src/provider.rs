@@ -9,13 +9,15 @@ use serde_json::Value;
 
 use crate::Wanted;
 use crate::name::{is_nobody, search_word};
-use crate::text::{non_empty, words};
+use crate::text::{non_empty, unescape, words};
 
 const MAX_TITLE: usize = 500;
 const MAX_NAME: usize = 300;
 const MAX_DESCRIPTION: usize = 2_000;
 const MAX_SUBJECTS: usize = 8;
 const MAX_AUTHORS: usize = 20;
+/// Other names of a work's authors: famous ones have a hundred.
+const MAX_ALIASES: usize = 100;
 const MAX_ISBNS: usize = 10;
 
 /// The word to search an author by, when an author is wanted.
@@ -23,7 +25,7 @@ fn author_word(wanted: &Wanted) -> Option<String> {
     if is_nobody(&wanted.author) {
         return None;
     }
-    search_word(&wanted.author)
+    search_word(&unescape(&wanted.author))
 }
 
 /// Reads a value of any shape: of the wrong type counts as absent, so that one odd field does

@@ -1,14 +1,18 @@
 //! The search of one wave of books through all providers, without doing any I/O.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::matching::Candidates;
+use crate::name::is_nobody;
 use crate::provider::{google_books, open_library};
 use crate::text::words;
+use crate::title::Title;
 use crate::{Isbn, Provider, Record, Wanted};
 
-/// A request URL is kept under 4 KB, of which the query may take this much (bytes, encoded).
-const MAX_QUERY: usize = 3_400;
+/// A request URL is kept under 7 KB, of which the query may take this much (bytes, encoded).
+const MAX_QUERY: usize = 5_600;
 
 /// Where the providers are, and how much one request may ask for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +32,7 @@ pub struct Endpoints {
 pub struct GoogleBooks {
     /// Base URL, like `https://www.googleapis.com/books/v1`.
     pub base: String,
-    /// API key; without one the quota is shared with everybody at the same address.
+    /// API key. Without one the service grants no request at all, so it is not asked.
     pub key: Option<String>,
     /// ISO 3166-1 code of the country to answer for: where it cannot tell from the address, as for
     /// servers in a cloud, Google refuses to answer at all. `None` leaves it to the address.
@@ -36,7 +40,7 @@ pub struct GoogleBooks {
 }
 
 impl Default for Endpoints {
-    /// The real services, without a key.
+    /// The real services; without a key Google Books is not asked.
     fn default() -> Self {
         Self {
             open_library: Some("https://openlibrary.org".to_owned()),
@@ -76,11 +80,13 @@ pub struct Lookup {
 /// A request without a body. Headers and time-outs are the caller's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpGet {
-    /// Absolute URL, under 4 KB apart from the base. May hold an API key: not for logs.
+    /// Absolute URL, under 7 KB apart from the base. May hold an API key: not for logs.
     pub url: String,
 }
 
 /// What became of a [`Lookup`].
+///
+/// Whoever sends look-ups asks again after a failure that passes; these are the last words.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
     /// A whole answer, as [`Search::read`] understood it; without records it is a "no".
@@ -105,18 +111,21 @@ pub struct GarbageError {
 pub enum Found {
     /// A provider knows it.
     Record(Box<Record>),
-    /// At least one provider said that it does not, and none knew it; or there was nothing to
-    /// ask by or nobody to ask.
+    /// Every provider that there is was asked, and said that it does not know it.
     NotFound,
-    /// No provider gave an answer, and at least one was asked and failed.
+    /// No provider knew it, and at least one was asked and failed; or nobody was asked: there is
+    /// nobody, or too little is known of the book to ask by.
     Error,
-    /// No provider could be asked: breakers open, budgets used up.
+    /// No provider knew it, and at least one could not be asked: breaker open, budget used up.
     CircuitOpen,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Round {
     OpenLibraryIds,
+    /// By ISBN once more, for books of whose edition nothing was told because the answer told of
+    /// another wanted edition of the same work.
+    OpenLibraryEditions,
     OpenLibraryTitles,
     GoogleBooks,
     /// By title, for books whose ISBN Google Books does not know and whose title Open Library
@@ -128,7 +137,8 @@ enum Round {
 impl Round {
     fn next(self) -> Self {
         match self {
-            Self::OpenLibraryIds => Self::OpenLibraryTitles,
+            Self::OpenLibraryIds => Self::OpenLibraryEditions,
+            Self::OpenLibraryEditions => Self::OpenLibraryTitles,
             Self::OpenLibraryTitles => Self::GoogleBooks,
             Self::GoogleBooks => Self::GoogleBooksTitles,
             Self::GoogleBooksTitles | Self::Over => Self::Over,
@@ -143,6 +153,12 @@ struct Item {
     title_denied: bool,
     /// Somebody said "no" to any look-up.
     denied: bool,
+    /// Whether a title tells enough for an answer to be accepted.
+    is_askable_by_title: bool,
+    /// The work is found, and its edition may be, too.
+    lacks_edition: bool,
+    /// Known from before: not asked about.
+    is_known: bool,
     /// Providers that did not answer.
     silent: Vec<Provider>,
     failed: bool,
@@ -156,8 +172,13 @@ impl Item {
             wanted.title.clear();
         }
         wanted.work_id = wanted.work_id.filter(|id| open_library::is_work_id(id));
+        let is_askable_by_title = !wanted.title.is_empty()
+            && (!is_nobody(&wanted.author) || Title::wanted(&wanted).is_distinctive());
         Self {
             wanted,
+            is_askable_by_title,
+            lacks_edition: false,
+            is_known: false,
             found: None,
             title_denied: false,
             denied: false,
@@ -170,15 +191,22 @@ impl Item {
 
     /// What to ask for this book in a round, if anything.
     fn step(&self, round: Round) -> Option<By> {
+        if self.is_known {
+            return None;
+        }
+        if round == Round::OpenLibraryEditions {
+            return self.lacks_edition.then_some(By::Isbn);
+        }
         if self.found.is_some() {
             return None;
         }
         let by_isbn = self.wanted.isbn.map(|_| By::Isbn);
         let by_work = self.wanted.work_id.as_ref().map(|_| By::WorkId);
-        let by_title = (!self.wanted.title.is_empty()).then_some(By::Title);
+        let by_title = self.is_askable_by_title.then_some(By::Title);
         let silent = |provider| self.silent.contains(&provider);
         match round {
             Round::OpenLibraryIds => by_isbn.or(by_work),
+            Round::OpenLibraryEditions | Round::Over => None,
             // A provider that was just silent is not asked again for the same book.
             Round::OpenLibraryTitles if silent(Provider::OpenLibrary) => None,
             Round::OpenLibraryTitles => by_title.or(by_work.filter(|_| by_isbn.is_some())),
@@ -186,18 +214,19 @@ impl Item {
             Round::GoogleBooksTitles => by_title.filter(|_| {
                 by_isbn.is_some() && !self.title_denied && !silent(Provider::GoogleBooks)
             }),
-            Round::Over => None,
         }
     }
 
     fn look_through(&mut self, by: By, candidates: &Candidates) {
         let found = match by {
-            By::Isbn => self.wanted.isbn.and_then(|isbn| candidates.by_isbn(isbn)),
+            By::Isbn => candidates.by_isbn(&self.wanted),
             By::Title => candidates.by_title(&self.wanted),
             By::WorkId => (self.wanted.work_id.as_deref()).and_then(|id| candidates.by_work_id(id)),
         };
         match found {
             Some(record) => self.found = Some(Box::new(record)),
+            // Asked once more for its edition only.
+            None if self.found.is_some() => {}
             None => {
                 self.denied = true;
                 self.title_denied |= by == By::Title;
@@ -210,7 +239,8 @@ impl Item {
 /// what their answers mean.
 ///
 /// Open Library is asked first, in batches: by ISBN (or work key), then by title for the rest.
-/// Then Google Books, one request for each book that is still missing.
+/// Then Google Books, if there is a key for it, one request for each book that is still missing.
+/// Titles whose answers could not be accepted anyway are not asked for.
 ///
 /// **The one rule**: every [`Lookup`] that [`next`](Self::next) hands out must come back through
 /// [`answered`](Self::answered), in any order; until all are back there is nothing more to do.
@@ -233,6 +263,47 @@ impl Search {
         }
     }
 
+    /// What a book was found to be before, so that nobody is asked about it; `None`: nobody knew it.
+    /// For books of a search that has not begun. A record that does not answer what is wanted is
+    /// not taken: then `false` is answered.
+    pub fn know(&mut self, at: usize, record: Option<Record>) -> bool {
+        let Some(item) = self.items.get_mut(at) else {
+            return false;
+        };
+        let Some(record) = record else {
+            item.is_known = true;
+            item.denied = true;
+            return true;
+        };
+        let candidates = Candidates::new(vec![record]);
+        let by_isbn = || candidates.by_isbn(&item.wanted);
+        let by_work = || candidates.by_work_id(item.wanted.work_id.as_deref()?);
+        let by_title = || {
+            candidates
+                .by_title(&item.wanted)
+                .filter(|_| item.is_askable_by_title)
+        };
+        let found = by_isbn().or_else(by_work).or_else(by_title);
+        item.is_known = found.is_some();
+        item.found = found.map(Box::new);
+        item.is_known
+    }
+
+    /// Two look-ups for one that asked for too much: each asks for half of it. The one that is split
+    /// need not come back any more. `None` when it asks for one book only.
+    pub fn split(&mut self, lookup: &Lookup) -> Option<(Lookup, Lookup)> {
+        if lookup.items.len() < 2 {
+            return None;
+        }
+        self.outstanding += 1;
+        let (first, second) = lookup.items.split_at(lookup.items.len() / 2);
+        let half = |items: &[usize]| Lookup {
+            items: items.to_vec(),
+            ..lookup.clone()
+        };
+        Some((half(first), half(second)))
+    }
+
     /// All requests that can go out now, in parallel. Empty while answers are awaited, and when
     /// the search is over.
     #[allow(
@@ -243,6 +314,9 @@ impl Search {
         while self.outstanding == 0 && self.round != Some(Round::Over) {
             let round = self.round.map_or(Round::OpenLibraryIds, Round::next);
             self.round = Some(round);
+            if round == Round::OpenLibraryEditions {
+                self.find_lacking_editions();
+            }
             let lookups = self.lookups(round);
             for lookup in &lookups {
                 for &at in &lookup.items {
@@ -257,15 +331,39 @@ impl Search {
         Vec::new()
     }
 
+    /// Marks the books whose work an answer told of with another wanted edition.
+    fn find_lacking_editions(&mut self) {
+        let work = |item: &Item| item.found.as_ref()?.work.open_library_id.clone();
+        let is_told = |item: &Item| {
+            let edition = item.found.as_ref().map(|record| &record.edition);
+            edition.is_some_and(|edition| edition.open_library_id.is_some())
+        };
+        let told: HashSet<String> = (self.items.iter())
+            .filter(|item| is_told(item))
+            .filter_map(work)
+            .collect();
+        for item in &mut self.items {
+            let work = work(item);
+            item.lacks_edition = item.wanted.isbn.is_some()
+                && !item.is_known
+                && !is_told(item)
+                && work.is_some_and(|work| told.contains(&work));
+        }
+    }
+
     fn lookups(&self, round: Round) -> Vec<Lookup> {
         let provider = match round {
-            Round::OpenLibraryIds | Round::OpenLibraryTitles => Provider::OpenLibrary,
+            Round::OpenLibraryIds | Round::OpenLibraryEditions | Round::OpenLibraryTitles => {
+                Provider::OpenLibrary
+            }
             Round::GoogleBooks | Round::GoogleBooksTitles => Provider::GoogleBooks,
             Round::Over => return Vec::new(),
         };
         let is_configured = match provider {
             Provider::OpenLibrary => self.endpoints.open_library.is_some(),
-            Provider::GoogleBooks => self.endpoints.google_books.is_some(),
+            Provider::GoogleBooks => {
+                (self.endpoints.google_books.as_ref()).is_some_and(|google| google.key.is_some())
+            }
         };
         if !is_configured {
             return Vec::new();
@@ -397,7 +495,7 @@ impl Search {
     /// Ends the search: one outcome for each wanted book, in order. Books of look-ups that never
     /// came back, or were never handed out, count as failed.
     pub fn finish(self) -> Vec<Found> {
-        let over = self.round == Some(Round::Over) || {
+        let is_over = self.round == Some(Round::Over) || {
             let mut round = self.round.map_or(Round::OpenLibraryIds, Round::next);
             loop {
                 if round == Round::Over {
@@ -411,19 +509,13 @@ impl Search {
         };
         self.items
             .into_iter()
-            .map(|item| {
-                let left_alone = !over
-                    && (item.wanted.isbn.is_some()
-                        || item.wanted.work_id.is_some()
-                        || !item.wanted.title.is_empty());
-                match item.found {
-                    Some(record) => Found::Record(record),
-                    None if item.denied => Found::NotFound,
-                    None if item.failed || item.awaited > 0 => Found::Error,
-                    None if item.refused => Found::CircuitOpen,
-                    None if left_alone => Found::Error,
-                    None => Found::NotFound,
-                }
+            .map(|item| match item.found {
+                Some(record) => Found::Record(record),
+                None if item.is_known => Found::NotFound,
+                None if item.failed || item.awaited > 0 || !is_over => Found::Error,
+                None if item.refused => Found::CircuitOpen,
+                None if item.denied => Found::NotFound,
+                None => Found::Error,
             })
             .collect()
     }

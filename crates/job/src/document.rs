@@ -474,6 +474,7 @@ impl Item {
                 author: detection.author.clone(),
                 isbn: detection.isbn,
                 work_id: None,
+                series: None,
             },
             imported: None,
             detection: Some(detection),

@@ -224,7 +224,9 @@ pub fn features(sandbox: bool) -> Features {
     if !variable("open_library_base_url").trim().is_empty() {
         metadata_providers.push(Provider::OpenLibrary);
     }
-    if !variable("google_books_base_url").trim().is_empty() {
+    // Without a key Google grants no request at all.
+    let has_key = !variable("google_books_api_key").trim().is_empty();
+    if has_key && !variable("google_books_base_url").trim().is_empty() {
         metadata_providers.push(Provider::GoogleBooks);
     }
     let scan = scan();

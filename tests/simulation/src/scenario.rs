@@ -281,6 +281,7 @@ fn wanted(job: usize, at: usize, rng: &mut fastrand::Rng) -> Wanted {
         author: "Some Body".to_owned(),
         isbn,
         work_id: None,
+        series: None,
     }
 }
 

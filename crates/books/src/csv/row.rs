@@ -4,8 +4,8 @@ use super::Row;
 use super::columns::{Columns, Dialect, Field, unwrapped};
 use crate::date::{PartialDate, year};
 use crate::name::{NameOrder, distinct, first_last, names_in, split_names};
+use crate::series::split_series;
 use crate::text::{clean, non_empty, words};
-use crate::title::split_series;
 use crate::{Format, Imported, Isbn, IsbnError, ReadingStatus, Series, Source, Wanted};
 
 const MAX_TITLE: usize = 500;
@@ -31,6 +31,7 @@ impl Columns {
             author: authors.first().cloned().unwrap_or_default(),
             isbn,
             work_id: None,
+            series: None,
         };
         let imported = Imported {
             row,

@@ -9,8 +9,8 @@ use super::{
     lenient_list, subjects,
 };
 use crate::date::PartialDate;
+use crate::phrase::search_phrases;
 use crate::text::{clean, non_empty};
-use crate::title::search_phrase;
 use crate::{Author, Edition, Format, GoogleBooks, Isbn, Provider, Record, Wanted, Work};
 
 const FIELDS: &str = "totalItems,items(id,volumeInfo(title,subtitle,authors,publisher,\
@@ -23,7 +23,9 @@ pub(crate) fn by_isbn(google: &GoogleBooks, isbn: Isbn) -> String {
 
 /// Asks for volumes by title and author.
 pub(crate) fn by_title(google: &GoogleBooks, wanted: &Wanted) -> String {
-    let mut query = format!("intitle:\"{}\"", search_phrase(&wanted.title));
+    let phrases = search_phrases(&wanted.title);
+    let phrase = phrases.first().map(String::as_str).unwrap_or_default();
+    let mut query = format!("intitle:\"{phrase}\"");
     if let Some(author) = author_word(wanted) {
         query.push_str(&format!(" inauthor:\"{author}\""));
     }
@@ -147,6 +149,8 @@ impl Item {
         });
         Some(Record {
             provider: Provider::GoogleBooks,
+            aliases: Vec::new(),
+            matched: None,
             work: Work {
                 title: title.clone(),
                 subtitle: subtitle.clone(),

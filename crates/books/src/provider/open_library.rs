@@ -10,17 +10,18 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::{
-    MAX_AUTHORS, MAX_ISBNS, MAX_NAME, MAX_TITLE, language, lenient, lenient_list, subjects,
+    MAX_ALIASES, MAX_AUTHORS, MAX_DESCRIPTION, MAX_ISBNS, MAX_NAME, MAX_TITLE, language, lenient,
+    lenient_list, subjects,
 };
 use crate::date::PartialDate;
+use crate::phrase::search_phrases;
 use crate::text::{clean, non_empty};
-use crate::title::search_phrase;
 use crate::{Author, Edition, Format, Isbn, Provider, Record, Wanted, Work};
 
-const WORK_FIELDS: &str = "key,title,subtitle,author_name,author_key,first_publish_year,cover_i,\
-    subject,number_of_pages_median,id_librarything,editions,editions.key,editions.title,\
-    editions.subtitle,editions.isbn,editions.publisher,editions.publish_date,editions.language,\
-    editions.format,editions.cover_i";
+const WORK_FIELDS: &str = "key,title,subtitle,author_name,author_key,author_alternative_name,\
+    first_publish_year,cover_i,subject,number_of_pages_median,id_librarything,description,editions,\
+    editions.key,editions.title,editions.subtitle,editions.isbn,editions.publisher,\
+    editions.publish_date,editions.language,editions.format,editions.cover_i";
 
 /// Asks for many editions at once. The list of all of a work's ISBNs makes answers long, but it
 /// is what finds the second of two wanted editions of one work.
@@ -42,11 +43,22 @@ pub(crate) fn by_title<'a>(base: &str, wanted: impl Iterator<Item = &'a Wanted>)
     url(base, &pairs.join(" OR "), WORK_FIELDS, pairs.len() * 10)
 }
 
+/// `author:` means the name that the catalogue has chosen, in the author's own script; the names that
+/// readers of other scripts know are a field of their own.
 fn title_clause(wanted: &Wanted) -> String {
-    let title = search_phrase(&wanted.title);
+    let phrases = search_phrases(&wanted.title);
+    let titles: Vec<String> = (phrases.iter())
+        .map(|phrase| format!("title:\"{phrase}\""))
+        .collect();
+    let title = match titles.as_slice() {
+        [only] => only.clone(),
+        several => format!("({})", several.join(" OR ")),
+    };
     match super::author_word(wanted) {
-        Some(author) => format!("(title:\"{title}\" AND author:\"{author}\")"),
-        None => format!("(title:\"{title}\")"),
+        Some(author) => {
+            format!("({title} AND (author:\"{author}\" OR author_alternative_name:\"{author}\"))")
+        }
+        None => format!("({title})"),
     }
 }
 
@@ -154,6 +166,10 @@ struct Doc {
     author_name: Vec<String>,
     #[serde(deserialize_with = "lenient_list")]
     author_key: Vec<String>,
+    #[serde(deserialize_with = "lenient_list")]
+    author_alternative_name: Vec<String>,
+    #[serde(deserialize_with = "lenient")]
+    description: Option<Text>,
     #[serde(deserialize_with = "lenient")]
     first_publish_year: Option<i32>,
     #[serde(deserialize_with = "lenient_list")]
@@ -168,6 +184,22 @@ struct Doc {
     id_librarything: Vec<String>,
     #[serde(deserialize_with = "lenient")]
     editions: Option<Editions>,
+}
+
+/// A text, plain or with its type.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Text {
+    Plain(String),
+    Typed { value: String },
+}
+
+impl Text {
+    fn as_str(&self) -> &str {
+        match self {
+            Self::Plain(text) | Self::Typed { value: text } => text,
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -197,6 +229,8 @@ struct EditionDoc {
     format: Vec<String>,
     #[serde(deserialize_with = "lenient")]
     cover_i: Option<i64>,
+    #[serde(deserialize_with = "lenient")]
+    description: Option<Text>,
 }
 
 /// Reads an answer to a search for works: a record for each edition that is told of.
@@ -218,11 +252,17 @@ impl Doc {
             return Vec::new();
         };
         let authors = self.authors();
+        let aliases: Vec<String> = (self.author_alternative_name.iter())
+            .filter_map(|name| non_empty(name, MAX_NAME))
+            .take(MAX_ALIASES)
+            .collect();
         let record = |edition| Record {
             provider: Provider::OpenLibrary,
             work: work.clone(),
             edition,
             authors: authors.clone(),
+            aliases: aliases.clone(),
+            matched: None,
         };
         let told: Vec<Edition> = (self.editions.iter())
             .flat_map(|editions| &editions.docs)
@@ -260,7 +300,11 @@ impl Doc {
             open_library_id: id.filter(|id| is_work_id(id)).map(str::to_owned),
             first_published: self.first_publish_year,
             subjects: subjects(&self.subject),
-            description: None,
+            description: (self.description.as_ref())
+                .or_else(|| {
+                    (self.editions.as_ref()?.docs.iter()).find_map(|e| e.description.as_ref())
+                })
+                .and_then(|text| non_empty(text.as_str(), MAX_DESCRIPTION)),
             cover_url: self.cover_i.and_then(cover_url),
             median_pages: self.number_of_pages_median.filter(|pages| *pages > 0),
             librarything_ids: self
@@ -453,7 +497,10 @@ mod tests {
             .1;
         assert_eq!(
             query,
-            r#"(title:"Poppy War" AND author:"Kuang") OR (title:"Say Nothing")"#
+            concat!(
+                r#"(title:"Poppy War" AND (author:"Kuang" OR author_alternative_name:"Kuang"))"#,
+                r#" OR (title:"Say Nothing")"#,
+            )
         );
         assert!(
             by_work_id("http://h", ["OL1W", "OL2W"].into_iter())

@@ -1,0 +1,169 @@
+//! What to search for: the phrases of a title that a provider's index can hold.
+
+use crate::series::{split_series, take_mark, trailing_brackets};
+use crate::text::{clean, unescape, words};
+use crate::title::{is_article, split_subtitle};
+
+/// More words of a title are not searched for.
+const MAX_WORDS: usize = 12;
+
+/// The parts of a title that are printed large, in every spelling worth asking for, the best first:
+/// an index that reads "&" and "and", "A.I." and "AI", "Vol. 2" and "2" as different words holds one
+/// of them only.
+///
+/// Letters and digits keep their spelling; everything that a query language could understand is
+/// a space.
+pub(crate) fn search_phrases(title: &str) -> Vec<String> {
+    let title = unescape(title);
+    let (title, _) = split_series(&title);
+    let mut title = title.as_str();
+    while let Some((before, _)) = trailing_brackets(title) {
+        title = before;
+    }
+    let main = split_subtitle(title).0;
+    let main = match main.rsplit_once(", ") {
+        Some((main, article)) if is_article(article) => main,
+        _ => main,
+    };
+    let mut parts: Vec<&str> = main.split_whitespace().collect();
+    if parts.len() > 1 && is_article(parts[0]) {
+        parts.remove(0);
+    }
+    let main = parts.join(" ");
+    let mut phrases = Vec::new();
+    let mut add = |phrase: String| {
+        if !phrase.is_empty() && !phrases.contains(&phrase) {
+            phrases.push(phrase);
+        }
+    };
+    let spelled = phrase(&main);
+    add(spelled.clone());
+    let has = |word: &str| {
+        spelled
+            .split(' ')
+            .any(|other| other.eq_ignore_ascii_case(word))
+    };
+    if has("&") {
+        add(replaced(&spelled, "&", "and"));
+    } else if has("and") {
+        add(replaced(&spelled, "and", "&"));
+    }
+    if spelled.contains('.') {
+        add(spelled.replace('.', ""));
+    }
+    let mut rest = words(&main);
+    if take_mark(&mut rest).is_some() {
+        // The words before the mark in their own spelling.
+        let kept = spelled
+            .split(' ')
+            .scan(rest.len(), |left, part| {
+                let length = words(part).len();
+                *left = left.checked_sub(length)?;
+                Some(part)
+            })
+            .collect::<Vec<_>>()
+            .join(" ");
+        add(kept.trim_end_matches([' ', '&']).to_owned());
+    }
+    phrases
+}
+
+fn replaced(phrase: &str, word: &str, by: &str) -> String {
+    phrase
+        .split(' ')
+        .map(|part| {
+            if part.eq_ignore_ascii_case(word) {
+                by
+            } else {
+                part
+            }
+        })
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+fn phrase(main: &str) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    for part in main.split_whitespace() {
+        if is_initials(part) {
+            parts.push(part.to_owned());
+            continue;
+        }
+        let spelled: String = part
+            .chars()
+            .map(|c| match c {
+                '\u{2018}' | '\u{2019}' | '\'' => '\'',
+                c if c.is_alphanumeric() || unicode_normalization::char::is_combining_mark(c) => c,
+                '&' => '&',
+                _ => ' ',
+            })
+            .collect();
+        let told = |part: &&str| part.contains(char::is_alphanumeric) || *part == "&";
+        parts.extend(spelled.split_whitespace().filter(told).map(str::to_owned));
+    }
+    parts.truncate(MAX_WORDS);
+    let is_text = parts.iter().any(|part| part != "&");
+    match is_text {
+        true => clean(&parts.join(" "), 120),
+        false => String::new(),
+    }
+}
+
+/// Whether a word is letters with points between them, as in "A.I.".
+fn is_initials(part: &str) -> bool {
+    let mut letters = part.trim_end_matches('.').split('.');
+    part.contains('.')
+        && letters.clone().count() > 1
+        && letters.all(|letter| {
+            let mut chars = letter.chars();
+            chars.next().is_some_and(char::is_alphabetic) && chars.next().is_none()
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_searched_for_holds_no_query_language() {
+        for (title, phrases) in [
+            ("The Poppy War (The Poppy War, #1)", &["Poppy War"][..]),
+            ("Sapiens: A Brief History of Humankind", &["Sapiens"]),
+            ("Cat\u{2019}s Cradle", &["Cat's Cradle"]),
+            (
+                "Who Gets \"Believed\"?* NOT OR",
+                &["Who Gets Believed NOT OR"],
+            ),
+            ("Mariana \\ ~ ^2 {x} [y]", &["Mariana 2 x"]),
+            ("The", &["The"]),
+            (": odd", &["odd"]),
+            ("Les Misérables", &["Misérables"]),
+            ("&", &[]),
+        ] {
+            assert_eq!(search_phrases(title), phrases, "{title}");
+        }
+    }
+
+    #[test]
+    fn every_spelling_that_an_index_may_hold_is_asked_for() {
+        for (title, phrases) in [
+            (
+                "Daisy Jones & The Six",
+                &["Daisy Jones & The Six", "Daisy Jones and The Six"][..],
+            ),
+            ("Salt &amp; Smoke", &["Salt & Smoke", "Salt and Smoke"]),
+            ("Fire and Bone", &["Fire and Bone", "Fire & Bone"]),
+            ("A.I. Superpowers", &["A.I. Superpowers", "AI Superpowers"]),
+            ("Silent Harbour, The", &["Silent Harbour"]),
+            ("A Winter Ferry", &["Winter Ferry"]),
+            ("Salt Sea, Vol. 1", &["Salt Sea Vol 1", "Salt Sea"]),
+            (
+                "Salt Sea, Volume One: Tides",
+                &["Salt Sea Volume One", "Salt Sea"],
+            ),
+            ("The Well of Ascent: Mistfall, Book 2", &["Well of Ascent"]),
+        ] {
+            assert_eq!(search_phrases(title), phrases, "{title}");
+        }
+    }
+}
