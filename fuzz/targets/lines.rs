@@ -4,7 +4,7 @@
 use api::cors::Origins;
 use api::query::Query;
 use api::{request, sse};
-use job::observer::Position;
+use job::Position;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|line: &str| {

@@ -4,14 +4,12 @@ use api::accepted::LegacyEnrichment;
 use api::envelope;
 use api::error::ApiError;
 use api::request::{self, Enrich};
-use job::create::{CreateError, NewJob, create_with_items};
-use job::plan::distinct;
-use job::{Item, Limits, Pipeline, Root};
+use job::{CreateError, Item, Limits, NewJob, Pipeline, Root, distinct};
 use platform::attached;
 use platform::client;
 use platform::config;
 use platform::exchange::{Answer, Exchange};
-use platform::runs::{self, Made};
+use platform::runs::{self, Creation};
 
 mod one;
 
@@ -101,10 +99,8 @@ async fn make(exchange: &mut Exchange, route: Route) -> Result<(), ApiError> {
     let body = exchange.json_body().await?;
     let enrich = route.read(&body, &exchange.config.settings.limits)?;
     let given = enrich.job_id.is_some();
-    let (id, contended) = exchange.name(route.name(), enrich.job_id)?;
     let new = NewJob {
-        id,
-        contended,
+        name: exchange.name(route.name(), enrich.job_id)?,
         pipeline: Pipeline::BatchEnrichment,
         route: route.name(),
         token: !route.is_legacy(),
@@ -114,22 +110,21 @@ async fn make(exchange: &mut Exchange, route: Route) -> Result<(), ApiError> {
         .into_iter()
         .map(Item::wanted)
         .collect();
-    client::admit(exchange, &new.id).await?;
-    let made =
-        match create_with_items(&exchange.spin, &exchange.config.settings, &new, &items).await {
-            Ok(created) => Made::New(Box::new(created)),
-            // The same key, or the same request of a first app again, is the same job.
-            Err(CreateError::Exists(root))
-                if root.route == new.route && (!given || route.is_legacy()) =>
-            {
-                Made::Known(root)
-            }
-            Err(error) => return Err(exchange.not_created(&new.id, error)),
-        };
+    client::admit(exchange, new.name.id()).await?;
+    let creation = match exchange.engine().create(&new, &items).await {
+        Ok(created) => Creation::New(Box::new(created)),
+        // The same key, or the same request of a first app again, is the same job.
+        Err(CreateError::Exists(root))
+            if root.route == new.route && (!given || route.is_legacy()) =>
+        {
+            Creation::Existing(root)
+        }
+        Err(error) => return Err(exchange.not_created(new.name.id(), error)),
+    };
     if !route.is_legacy() && attached::is_asked(exchange) {
-        return attached::begin(exchange, made, &config::enrichment()).await;
+        return attached::stream_and_run(exchange, creation, &config::enrichment()).await;
     }
-    let answer = route.answer(exchange, made.root()).await?;
-    runs::begin(exchange, made, answer, &config::enrichment()).await;
+    let answer = route.answer(exchange, creation.root()).await?;
+    runs::answer_and_run(exchange, creation, answer, &config::enrichment()).await;
     Ok(())
 }

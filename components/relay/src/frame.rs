@@ -1,7 +1,7 @@
 //! What the edge reads: events of a session stream, answers to a message (edge/PROTOCOL.md).
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use job::observer::Position;
+use job::Position;
 use serde::Serialize;
 
 /// How a socket's messages are encoded.

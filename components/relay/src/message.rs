@@ -6,7 +6,6 @@ use api::ws::{ClientMessage, MAX_MESSAGE, RAW_PONG};
 use futures::future::join_all;
 use http::HeaderMap;
 use job::Root;
-use job::cancel::cancel;
 use job::effects::{Clock, Log};
 use platform::{Answer, Exchange, Gone};
 use serde_json::json;
@@ -63,9 +62,8 @@ async fn answer(
             .map(|root| say(schema.resuming(root, now)))
             .collect(),
         ClientMessage::Cancel => {
-            let canceling = roots
-                .iter()
-                .map(|root| cancel(&exchange.spin, &exchange.config.settings, &root.id));
+            let engine = exchange.engine();
+            let canceling = roots.iter().map(|root| engine.cancel(&root.id));
             for canceled in join_all(canceling).await {
                 canceled.map_err(|error| exchange.store_failed(&error))?;
             }

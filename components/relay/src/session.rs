@@ -6,8 +6,7 @@ use api::error::ApiError;
 use api::query::Query;
 use api::request;
 use api::ws::Schema;
-use job::look::{Inspection, look};
-use job::{JobId, Root};
+use job::{Inspection, JobId, Root};
 use platform::Exchange;
 
 use crate::frame::Encoding;
@@ -124,17 +123,19 @@ impl Followed {
     /// # Errors
     /// `NOT_FOUND`, `UNAUTHORIZED`, or the store's.
     pub(crate) async fn look(&self, exchange: &Exchange) -> Result<Inspection, ApiError> {
-        let look = look(&exchange.spin, &exchange.config.settings, &self.id)
+        let inspection = exchange
+            .engine()
+            .look(&self.id)
             .await
             .map_err(|error| exchange.store_failed(&error))?;
-        let admitted = match look.root() {
+        let admitted = match inspection.root() {
             Some(root) => self.admitted(exchange, root).await?,
             // There is no token yet that this one could be.
             None if self.token.is_some() => return Err(ApiError::no_such_job(&self.id)),
             None => exchange.config.legacy_tokenless,
         };
         if admitted {
-            Ok(look)
+            Ok(inspection)
         } else {
             Err(ApiError::unauthorized())
         }
@@ -152,10 +153,9 @@ impl Followed {
         let Some(token) = &self.token else {
             return Ok(!root.token && exchange.config.legacy_tokenless);
         };
-        let config = &exchange.config;
-        config
-            .keyring
-            .admits(&exchange.spin, root, token, &config.settings)
+        exchange
+            .engine()
+            .admits(root, token)
             .await
             .map_err(|error| exchange.store_failed(&error))
     }

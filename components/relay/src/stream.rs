@@ -4,15 +4,11 @@ use std::time::Duration;
 
 use api::error::ApiError;
 use api::ws::{Schema, legacy_keep_alive};
+use futures::TryStreamExt;
 use futures::stream::{Stream, StreamExt};
 use http::header::{HeaderMap, HeaderName, HeaderValue};
-use job::effects::{Clock, Log, within};
-use job::look::{Inspection, look, revive_or_repair};
-use job::observer::{Observer, Step};
-use job::provider::in_millis;
-use job::storage::{Stop, read_part};
-use job::watch::{Notification, Watcher, watch_all};
-use job::{Item, Report, Settings};
+use job::effects::{Clock, Log, millis, within};
+use job::{Engine, Inspection, Item, Next, Notification, Report, Settings, Step, Stop, watch_all};
 use platform::{Answer, Exchange, Gone, Spin, Writer, stream};
 use serde_json::json;
 
@@ -51,15 +47,9 @@ pub(crate) async fn serve(
 ) -> Result<Option<Answer>, ApiError> {
     let mut looks = Vec::new();
     for job in &session.jobs {
-        let look = job.look(exchange).await?;
-        revive_or_repair(
-            &exchange.spin,
-            &exchange.config.settings,
-            &exchange.config.keyring,
-            &look,
-        )
-        .await;
-        looks.push(look);
+        let inspection = job.look(exchange).await?;
+        exchange.engine().revive_or_repair(&inspection).await;
+        looks.push(inspection);
     }
     let last = exchange
         .request
@@ -68,8 +58,8 @@ pub(crate) async fn serve(
     // One socket can wait for one job, and only for one that it has not seen.
     let waits = looks.as_slice() == [Inspection::Missing] && last.is_none();
     if !waits {
-        for (job, look) in session.jobs.iter().zip(&looks) {
-            if *look == Inspection::Missing {
+        for (job, inspection) in session.jobs.iter().zip(&looks) {
+            if *inspection == Inspection::Missing {
                 return Err(ApiError::no_such_job(&job.id));
             }
         }
@@ -137,10 +127,16 @@ struct Telling<'a> {
 }
 
 impl<'a> Telling<'a> {
+    /// The engine with this stream's settings.
+    fn engine(&self) -> Engine<'a, Spin> {
+        let Exchange { spin, config, .. } = self.exchange;
+        Engine::new(spin, self.settings, &config.keyring)
+    }
+
     async fn tell(&mut self, mut looks: Vec<Inspection>, hold: Option<Duration>) -> End {
         if let Some(hold) = hold {
             match self.wait(hold).await {
-                Ok(look) => looks = vec![look],
+                Ok(inspection) => looks = vec![inspection],
                 Err(end) => return end,
             }
         }
@@ -170,11 +166,11 @@ impl<'a> Telling<'a> {
                 next_comment = spin.monotonic() + self.settings.heartbeat;
             }
             // A store that refuses is asked again.
-            if let Ok(look) = look(spin, self.settings, &job.id).await
-                && let Some(root) = look.root()
+            if let Ok(inspection) = self.engine().look(&job.id).await
+                && let Some(root) = inspection.root()
             {
                 return match job.admitted(self.exchange, root).await {
-                    Ok(true) => Ok(look),
+                    Ok(true) => Ok(inspection),
                     Ok(false) => Err(End::Close(Close::NOT_ALLOWED)),
                     Err(_) => Err(End::Broken("the token cannot be checked".to_owned())),
                 };
@@ -188,21 +184,14 @@ impl<'a> Telling<'a> {
     }
 
     /// What there is to say of every job that is not over, with its place on the socket.
-    fn news(
-        &self,
-        looks: Vec<Inspection>,
-    ) -> impl Stream<Item = (usize, Option<Box<Notification>>)> + Unpin + use<'a> {
-        let (exchange, settings) = (self.exchange, self.settings);
+    fn news(&self, looks: Vec<Inspection>) -> impl Stream<Item = (usize, Next)> + Unpin + use<'a> {
+        let engine = self.engine();
         let jobs = self.session.jobs.iter().zip(self.told.clone()).zip(looks);
         let open = jobs.enumerate().filter(|(_, ((_, told), _))| !told.over);
-        watch_all(open.map(|(n, ((job, told), look))| {
+        watch_all(open.map(move |(n, ((job, told), inspection))| {
             let last = Some(told.position()).filter(|position| position.seq > 0);
-            let observer = Observer::new(last, false, exchange.spin.now(), settings);
-            let (id, keyring) = (job.id.clone(), &exchange.config.keyring);
-            (
-                n,
-                Watcher::new(&exchange.spin, settings, keyring, id, observer, look),
-            )
+            let observer = engine.observer(last, false);
+            (n, engine.watch(job.id.clone(), observer, inspection))
         }))
     }
 
@@ -222,14 +211,14 @@ impl<'a> Telling<'a> {
             let pause = until.saturating_sub(clock.monotonic());
             let next = self.writer.unless_gone(news.next());
             match within(clock, pause, next).await.transpose()? {
-                Some(Some((n, Some(notification)))) => {
+                Some(Some((n, Next::Notify(notification)))) => {
                     self.say(n, &notification).await?;
                     if matches!(notification.step, Step::TimedOut(_)) {
                         close = Close::STALLED;
                     }
                 }
                 // It has been deleted since.
-                Some(Some((_, None))) => return Ok(Close::NO_JOB),
+                Some(Some(_)) => return Ok(Close::NO_JOB),
                 Some(None) => return Ok(close),
                 None if self.deadline.is_some_and(|at| at <= clock.monotonic()) => {
                     return Err(End::Budget);
@@ -253,7 +242,7 @@ impl<'a> Telling<'a> {
             Step::Heartbeat => return Ok(self.write(COMMENT).await?),
             Step::Book(..) | Step::TimedOut(_) => return Ok(()),
         };
-        let (items, report) = contents(&self.exchange.spin, schema, notification)
+        let (items, report) = contents(self.engine(), schema, notification)
             .await
             .map_err(|stop| End::Broken(stop.to_string()))?;
         let Some(message) = schema.spell(notification, &items, &report, now) else {
@@ -294,7 +283,7 @@ impl<'a> Telling<'a> {
                 "level": level, "jobIds": self.session.job_ids(), "transport": "websocket",
                 "schema": self.session.schema.name(), "client": self.session.client,
                 "outcome": outcome, "message": problem,
-                "durationMs": in_millis(self.exchange.took()), "events": self.events,
+                "durationMs": millis(self.exchange.took()), "events": self.events,
                 "bytes": self.bytes, "costs": self.exchange.spin.costs(),
             }),
         );
@@ -303,19 +292,16 @@ impl<'a> Telling<'a> {
 
 /// The items and the report that an end holds in this schema; empty for everything else.
 async fn contents(
-    spin: &Spin,
+    engine: Engine<'_, Spin>,
     schema: Schema,
     notification: &Notification,
 ) -> Result<(Vec<Item>, Report), Stop> {
     let root = &notification.root;
     let (mut items, mut report) = (Vec::new(), Report::default());
     if matches!(notification.step, Step::Ended(_)) && schema.wants_items(root) {
-        for part in &root.segments {
-            items.extend(read_part::<Spin, Vec<Item>>(spin, part).await?);
-        }
-        if let Some(part) = &root.report {
-            report = read_part(spin, part).await?;
-        }
+        let stored = engine.items(root, 0..root.stored());
+        items = stored.try_concat().await?;
+        report = engine.report(root).await?;
     }
     Ok((items, report))
 }

@@ -3,10 +3,7 @@
 use std::time::Duration;
 
 use job::Settings;
-use job::effects::{Clock, Store, StoreError};
-use job::keys;
-use job::look::look;
-use job::secret::{Auth, current_auth};
+use job::effects::StoreError;
 use platform::Exchange;
 
 use crate::session::{Followed, Session};
@@ -33,21 +30,14 @@ pub(crate) async fn extend(exchange: &Exchange, session: &Session) {
 }
 
 async fn extend_one(exchange: &Exchange, job: &Followed) -> Result<(), StoreError> {
-    let (spin, settings) = (&exchange.spin, &exchange.config.settings);
-    let look = look(spin, settings, &job.id).await?;
-    let Some(root) = look.root().filter(|root| !root.stage.is_terminal()) else {
-        return Ok(());
-    };
-    let auth = current_auth(spin, root, settings).await?;
-    let now = spin.now();
-    let ends_soon = auth.expires <= now.plus(margin(settings));
-    if ends_soon && matches!(job.admitted(exchange, root).await, Ok(true)) {
-        let extended = Auth {
-            expires: now.plus(settings.token_life),
-            ..auth
-        };
-        let bytes = serde_json::to_vec(&extended).unwrap_or_default();
-        spin.set(&keys::auth(&job.id), &bytes).await?;
+    let engine = exchange.engine();
+    let inspection = engine.look(&job.id).await?;
+    let root = inspection.root().filter(|root| !root.stage.is_terminal());
+    match root.zip(job.token.as_deref()) {
+        Some((root, token)) => {
+            let margin = margin(&exchange.config.settings);
+            engine.extend_token(root, token, margin).await
+        }
+        None => Ok(()),
     }
-    Ok(())
 }

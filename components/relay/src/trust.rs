@@ -1,6 +1,6 @@
 //! Whether what a request says of its client is believed.
 
-use job::secret::constant_time_eq;
+use job::constant_time_eq;
 
 /// How much of what a request says of its client is believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,34 +5,12 @@ mod upload;
 
 use api::capabilities::Capabilities;
 use api::error::ApiError;
-use job::work::Worker;
-use job::{CsvAnalysis, Pipeline, Root, Scan};
+use job::FirstStage;
 use platform::exchange::{Answer, Exchange};
-use platform::{Spin, attached, config, runs};
+use platform::{attached, config, runs};
 use upload::{Route, receive_batch, receive_upload};
 
 platform::component!("scan", handle);
-
-/// The first stage of every kind of job that begins with an upload.
-struct FirstStage {
-    scan: Scan,
-}
-
-impl Worker<Spin> for FirstStage {
-    fn handles(&self, root: &Root) -> bool {
-        Worker::<Spin>::handles(&CsvAnalysis, root) || Worker::<Spin>::handles(&self.scan, root)
-    }
-
-    async fn work(
-        &self,
-        run: &mut job::run::Run<'_, Spin>,
-    ) -> Result<job::work::StageOutcome, job::storage::Stop> {
-        match run.root.pipeline {
-            Pipeline::AiScan => self.scan.work(run).await,
-            Pipeline::CsvImport | Pipeline::BatchEnrichment => CsvAnalysis.work(run).await,
-        }
-    }
-}
 
 fn worker() -> FirstStage {
     FirstStage {
@@ -74,12 +52,12 @@ async fn handle(exchange: &mut Exchange) {
         _ => Err(ApiError::method_not_allowed("POST, OPTIONS")),
     };
     let answered = match result {
-        Ok(made) if route.may_stream() && attached::is_asked(exchange) => {
-            attached::begin(exchange, made, &worker()).await
+        Ok(creation) if route.may_stream() && attached::is_asked(exchange) => {
+            attached::stream_and_run(exchange, creation, &worker()).await
         }
-        Ok(made) => match route.answer(exchange, made.root()).await {
+        Ok(creation) => match route.answer(exchange, creation.root()).await {
             Ok(answer) => {
-                runs::begin(exchange, made, answer, &worker()).await;
+                runs::answer_and_run(exchange, creation, answer, &worker()).await;
                 Ok(())
             }
             Err(error) => Err(error),

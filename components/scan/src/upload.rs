@@ -5,13 +5,10 @@ use api::envelope;
 use api::error::ApiError;
 use api::query::Query;
 use api::upload::{Event, Kind, Upload};
-use job::clients;
-use job::create::{CreateError, NewJob, Receiver};
-use job::handover::Created;
-use job::{JobId, Pipeline, Root};
+use job::{CreateError, Created, JobId, NewJob, Pipeline, Receiver, Root, UNSEEN_JOB_GRACE};
 use platform::client;
 use platform::exchange::{Answer, Exchange};
-use platform::runs::Made;
+use platform::runs::Creation;
 use platform::{Body, Gone, Spin};
 
 use crate::photo::Header;
@@ -100,10 +97,8 @@ impl Route {
 
     /// The job that the request is to make.
     fn new_job(self, exchange: &Exchange, given: Option<JobId>) -> Result<NewJob, ApiError> {
-        let (id, contended) = exchange.name(self.name(), given)?;
         Ok(NewJob {
-            id,
-            contended,
+            name: exchange.name(self.name(), given)?,
             pipeline: self.pipeline(),
             route: self.name(),
             token: self != Self::Scan,
@@ -121,23 +116,23 @@ fn provider(header: Option<&str>) -> String {
 }
 
 /// The same upload again is the same job; another job of that name is in the way.
-async fn made(
+async fn creation(
     exchange: &Exchange,
     new: &NewJob,
     result: Result<Created, Refusal>,
-) -> Result<Made, ApiError> {
+) -> Result<Creation, ApiError> {
     match result {
         Ok(created) => {
-            if exchange.took() > clients::UNSEEN_JOB_GRACE {
+            if exchange.took() > UNSEEN_JOB_GRACE {
                 // While it came it may have been taken for one that never was.
                 let _ = client::admit(exchange, &created.root.id).await;
             }
-            Ok(Made::New(Box::new(created)))
+            Ok(Creation::New(Box::new(created)))
         }
         Err(Refusal::Create(CreateError::Exists(root))) if root.route == new.route => {
-            Ok(Made::Known(root))
+            Ok(Creation::Existing(root))
         }
-        Err(Refusal::Create(error)) => Err(exchange.not_created(&new.id, error)),
+        Err(Refusal::Create(error)) => Err(exchange.not_created(new.name.id(), error)),
         Err(Refusal::Request(error)) => Err(error),
     }
 }
@@ -163,7 +158,10 @@ impl From<CreateError> for Refusal {
 }
 
 /// Makes a job of files in multipart or raw form.
-pub(crate) async fn receive_upload(exchange: &Exchange, route: Route) -> Result<Made, ApiError> {
+pub(crate) async fn receive_upload(
+    exchange: &Exchange,
+    route: Route,
+) -> Result<Creation, ApiError> {
     let query = Query::parse(&exchange.request.query);
     let given = match (route, query.get("jobId")) {
         (Route::Scan | Route::Bookshelf, Some(id)) => Some(api::request::job_id(id)),
@@ -190,18 +188,18 @@ pub(crate) async fn receive_upload(exchange: &Exchange, route: Route) -> Result<
         // A client that is still sending would not see the answer.
         body.drain(limit).await;
     }
-    made(exchange, &new, result).await
+    creation(exchange, &new, result).await
 }
 
 /// Makes a job of photos in base64.
-pub(crate) async fn receive_batch(exchange: &Exchange, route: Route) -> Result<Made, ApiError> {
+pub(crate) async fn receive_batch(exchange: &Exchange, route: Route) -> Result<Creation, ApiError> {
     let limits = &exchange.config.settings.limits;
     let body = exchange.body(limits.max_body_bytes).await?;
     let (id, photos) = api::request::scan_batch(&body, limits)?;
     drop(body);
     let new = route.new_job(exchange, Some(id))?;
     let result = store(exchange, &new, &photos).await;
-    made(exchange, &new, result).await
+    creation(exchange, &new, result).await
 }
 
 async fn store(exchange: &Exchange, new: &NewJob, photos: &[Vec<u8>]) -> Result<Created, Refusal> {
@@ -211,9 +209,8 @@ async fn store(exchange: &Exchange, new: &NewJob, photos: &[Vec<u8>]) -> Result<
         header.feed(photo)?;
         header.end()?;
     }
-    client::admit(exchange, &new.id).await?;
-    let mut receiver =
-        Receiver::new(&exchange.spin, &exchange.config.settings, new.clone()).await?;
+    client::admit(exchange, new.name.id()).await?;
+    let mut receiver = exchange.engine().receive(new.clone()).await?;
     let written = async {
         for photo in photos {
             receiver.file("").await?;
@@ -238,8 +235,8 @@ async fn receive(
     let settings = &exchange.config.settings;
     let content_type = exchange.request.header("content-type").unwrap_or_default();
     let mut upload = Upload::new(kind, content_type, &settings.limits)?;
-    client::admit(exchange, &new.id).await?;
-    let mut receiver = Receiver::new(&exchange.spin, settings, new.clone()).await?;
+    client::admit(exchange, new.name.id()).await?;
+    let mut receiver = exchange.engine().receive(new.clone()).await?;
     let received = async {
         write_down(body, kind, &mut upload, &mut receiver).await?;
         Ok(receiver.accept().await?)

@@ -6,13 +6,12 @@ use api::error::ApiError;
 use api::legacy::{JobState, ScanStatus};
 use api::request;
 use api::status::{Canceled, Document};
+use futures::TryStreamExt;
 use job::effects::Clock;
-use job::results::parts;
-use job::storage::read_part;
-use job::{Item, JobId, Pipeline, Report, Root, Stage};
-use platform::{Answer, Exchange};
+use job::{Item, JobId, Pipeline, Report, Root, Stage, Stop};
+use platform::{Access, Answer, Exchange};
 
-use crate::{canceled, see};
+use crate::{canceled, inspect};
 
 /// The one method of a legacy route.
 pub(crate) enum Method {
@@ -64,12 +63,14 @@ pub(crate) async fn serve(exchange: &mut Exchange, route: Route<'_>) -> Result<A
         }
         Route::JobState(id) => {
             let root = job(exchange, &request::job_id(id)?).await?;
-            exchange.authorize(&root, root.token, None).await?;
+            exchange
+                .authorize(&root, Access::to_change(&root), None)
+                .await?;
             Ok(bare(&JobState::of(&root)))
         }
         Route::ImportStatus(id) => {
             let root = job(exchange, &request::job_id(id)?).await?;
-            exchange.authorize(&root, false, None).await?;
+            exchange.authorize(&root, Access::Open, None).await?;
             let document = Document::of(&root);
             Ok(crate::conditional(exchange, &document, || {
                 twice(exchange, 200, &document)
@@ -98,8 +99,9 @@ fn twice(exchange: &Exchange, status: u16, data: &impl serde::Serialize) -> Answ
 }
 
 async fn job(exchange: &Exchange, id: &JobId) -> Result<Root, ApiError> {
-    let look = see(exchange, id).await?;
-    look.root()
+    let inspection = inspect(exchange, id).await?;
+    inspection
+        .root()
         .cloned()
         .ok_or_else(|| ApiError::no_such_job(id))
 }
@@ -110,18 +112,15 @@ async fn scan_status(exchange: &Exchange, id: &JobId) -> Result<Answer, ApiError
     if root.pipeline != Pipeline::AiScan {
         return Err(ApiError::no_such_job(id));
     }
-    exchange.authorize(&root, false, None).await?;
+    exchange.authorize(&root, Access::Open, None).await?;
     let mut items: Vec<Item> = Vec::new();
     let mut report = Report::default();
     if root.stage == Stage::Complete {
-        let damaged = |stop: job::storage::Stop| exchange.internal(&stop.to_string());
-        for (part, _) in parts(&root, &(0..root.stored())) {
-            let more: Vec<Item> = read_part(&exchange.spin, &part).await.map_err(damaged)?;
-            items.extend(more);
-        }
-        if let Some(part) = &root.report {
-            report = read_part(&exchange.spin, part).await.map_err(damaged)?;
-        }
+        let damaged = |stop: Stop| exchange.internal(&stop.to_string());
+        let engine = exchange.engine();
+        let stored = engine.items(&root, 0..root.stored()).try_concat();
+        items = stored.await.map_err(damaged)?;
+        report = engine.report(&root).await.map_err(damaged)?;
     }
     Ok(bare(&ScanStatus::of(
         &root,
@@ -139,17 +138,16 @@ async fn refresh(exchange: &Exchange) -> Result<Answer, ApiError> {
         api::Code::NotFound => ApiError::unauthorized(),
         _ => error,
     })?;
-    let config = &exchange.config;
-    let next = config
-        .keyring
-        .refresh(&exchange.spin, &root, &token, &config.settings)
+    let next = exchange
+        .engine()
+        .refresh_token(&root, &token)
         .await
         .map_err(|error| exchange.store_failed(&error))?
         .ok_or_else(ApiError::unauthorized)?;
     let refreshed = Refreshed {
         job_id: id.as_str(),
         token: &next,
-        expires_in: config.settings.token_life.as_secs(),
+        expires_in: exchange.config.settings.token_life.as_secs(),
     };
     Ok(twice(exchange, 200, &refreshed))
 }

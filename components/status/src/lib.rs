@@ -12,10 +12,8 @@ use api::query::Query;
 use api::request;
 use api::status::{Canceled, Document};
 use http::header::{CACHE_CONTROL, ETAG, RETRY_AFTER};
-use job::cancel::{Cancellation, cancel};
-use job::look::{Inspection, look, revive_or_repair};
-use job::{JobId, Root};
-use platform::{Answer, Exchange};
+use job::{Cancellation, Inspection, JobId, Root};
+use platform::{Access, Answer, Exchange};
 
 platform::component!("status", handle);
 
@@ -99,23 +97,22 @@ async fn handle(exchange: &mut Exchange) {
     exchange.send(answer).await;
 }
 
-/// Looks at a job and tends to it.
-async fn see(exchange: &Exchange, id: &JobId) -> Result<Inspection, ApiError> {
-    let (spin, config) = (&exchange.spin, &exchange.config);
-    let look = look(spin, &config.settings, id)
+/// Inspects a job, which revives it if no run works on it.
+async fn inspect(exchange: &Exchange, id: &JobId) -> Result<Inspection, ApiError> {
+    exchange
+        .engine()
+        .inspect(id)
         .await
-        .map_err(|error| exchange.store_failed(&error))?;
-    revive_or_repair(spin, &config.settings, &config.keyring, &look).await;
-    Ok(look)
+        .map_err(|error| exchange.store_failed(&error))
 }
 
 async fn status(exchange: &mut Exchange, id: &str) -> Result<Option<Answer>, ApiError> {
     let id = request::job_id(id)?;
-    let look = see(exchange, &id).await?;
-    let Some(root) = look.root() else {
+    let inspection = inspect(exchange, &id).await?;
+    let Some(root) = inspection.root() else {
         return Err(ApiError::no_such_job(&id));
     };
-    exchange.authorize(root, false, None).await?;
+    exchange.authorize(root, Access::Open, None).await?;
     let document = Document::of(root);
     Ok(Some(conditional(exchange, &document, || {
         exchange.success(200, &document)
@@ -159,12 +156,18 @@ async fn canceled(
     id: &JobId,
     token: Option<&str>,
 ) -> Result<(u16, Root), ApiError> {
-    let look = look(&exchange.spin, &exchange.config.settings, id)
+    let inspection = exchange
+        .engine()
+        .look(id)
         .await
         .map_err(|error| exchange.store_failed(&error))?;
-    let root = look.root().ok_or_else(|| ApiError::no_such_job(id))?;
-    exchange.authorize(root, root.token, token).await?;
-    let cancellation = cancel(&exchange.spin, &exchange.config.settings, id)
+    let root = inspection.root().ok_or_else(|| ApiError::no_such_job(id))?;
+    exchange
+        .authorize(root, Access::to_change(root), token)
+        .await?;
+    let cancellation = exchange
+        .engine()
+        .cancel(id)
         .await
         .map_err(|error| exchange.store_failed(&error))?;
     match cancellation {

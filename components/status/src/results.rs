@@ -4,16 +4,14 @@ use std::time::Duration;
 
 use api::error::ApiError;
 use api::results::{Page, Writer};
+use futures::TryStreamExt;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use job::effects::Log;
-use job::look::Inspection;
-use job::results::parts;
-use job::storage::{Stop, read_part};
-use job::{Item, Report, Root};
-use platform::{Answer, Exchange, Spin};
+use job::{Engine, Inspection, Report, Root};
+use platform::{Access, Answer, Exchange, Spin};
 use serde_json::json;
 
-use crate::{query, see};
+use crate::{inspect, query};
 
 /// How soon a client that came too early should ask again.
 const TOO_EARLY: Duration = Duration::from_secs(2);
@@ -22,22 +20,21 @@ const BUFFER: usize = 64 << 10;
 
 pub(crate) async fn serve(exchange: &mut Exchange, id: &str) -> Result<Option<Answer>, ApiError> {
     let id = api::request::job_id(id)?;
-    let root = match see(exchange, &id).await? {
+    let root = match inspect(exchange, &id).await? {
         Inspection::Missing => return Err(ApiError::no_such_job(&id)),
         Inspection::Running(root) | Inspection::Idle(root) => {
-            exchange.authorize(&root, false, None).await?;
+            exchange.authorize(&root, Access::Open, None).await?;
             return Err(ApiError::not_ready(&id, TOO_EARLY));
         }
         Inspection::Ended(root) => root,
     };
-    exchange.authorize(&root, false, None).await?;
+    exchange.authorize(&root, Access::Open, None).await?;
     let page = query(exchange).page()?;
-    let report: Report = match &root.report {
-        None => Report::default(),
-        Some(part) => read_part(&exchange.spin, part)
-            .await
-            .map_err(|stop| exchange.internal(&stop.to_string()))?,
-    };
+    let report = exchange
+        .engine()
+        .report(&root)
+        .await
+        .map_err(|stop| exchange.internal(&stop.to_string()))?;
     let headers =
         HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
     let answered = exchange.answered();
@@ -46,7 +43,7 @@ pub(crate) async fn serve(exchange: &mut Exchange, id: &str) -> Result<Option<An
     };
     let retention = exchange.config.settings.retention;
     match write(
-        &exchange.spin,
+        exchange.engine(),
         &mut out,
         &root,
         page,
@@ -70,7 +67,7 @@ pub(crate) async fn serve(exchange: &mut Exchange, id: &str) -> Result<Option<An
 }
 
 async fn write(
-    spin: &Spin,
+    engine: Engine<'_, Spin>,
     out: &mut platform::Writer,
     root: &Root,
     page: Option<Page>,
@@ -82,11 +79,9 @@ async fn write(
     let mut buffer = writer.begin();
     for list in writer.lists() {
         buffer.extend_from_slice(writer.open(*list));
-        for (part, wanted) in parts(root, &writer.range()) {
-            let items: Vec<Item> = read_part(spin, &part)
-                .await
-                .map_err(|stop: Stop| stop.to_string())?;
-            for item in items.get(wanted).unwrap_or_default() {
+        let mut parts = engine.items(root, writer.range());
+        while let Some(items) = parts.try_next().await.map_err(|stop| stop.to_string())? {
+            for item in &items {
                 buffer.extend(writer.item(item));
                 if buffer.len() >= BUFFER {
                     out.write(&buffer)

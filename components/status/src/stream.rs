@@ -4,15 +4,11 @@
 use api::error::ApiError;
 use api::sse;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
-use job::JobId;
-use job::effects::Clock;
-use job::look::Inspection;
-use job::observer::Observer;
-use job::watch::Watcher;
+use job::{Inspection, JobId};
 use platform::stream::{self, RETRY_POLLING, Telling, follow, headers, spelling};
-use platform::{Answer, Exchange};
+use platform::{Access, Answer, Exchange};
 
-use crate::{query, see};
+use crate::{inspect, query};
 
 /// Tells an edge which events end a stream: a runtime that fails may end the body as if all were well.
 const EDGE_TERMINAL: HeaderName = HeaderName::from_static("x-edge-terminal");
@@ -31,27 +27,23 @@ pub(crate) async fn serve(
     let mut jobs = Vec::with_capacity(ids.len());
     let mut has_everything = true;
     for (n, id) in ids.iter().enumerate() {
-        let look = match see(exchange, id).await {
+        let inspection = match inspect(exchange, id).await {
             // An EventSource takes any error for final: this one is not.
             Err(error) if error.code == api::Code::ServiceBusy => return come_back(exchange).await,
-            look => look?,
+            inspection => inspection?,
         };
-        let Some(root) = look.root() else {
+        let Some(root) = inspection.root() else {
             return Err(ApiError::no_such_job(id));
         };
-        exchange.authorize(root, false, None).await?;
+        exchange.authorize(root, Access::Open, None).await?;
         let last = last.get(n).copied();
-        let mut observer = Observer::new(
-            last,
-            spelling.books,
-            exchange.spin.now(),
-            &exchange.config.settings,
-        );
-        if let Inspection::Ended(end) = &look {
+        let mut observer = exchange.engine().observer(last, spelling.books);
+        if let Inspection::Ended(end) = &inspection {
             observer.believe(end, false);
         }
-        has_everything &= matches!(&look, Inspection::Ended(end) if observer.has_everything(end));
-        jobs.push((observer, look));
+        has_everything &=
+            matches!(&inspection, Inspection::Ended(end) if observer.has_everything(end));
+        jobs.push((observer, inspection));
     }
     if has_everything {
         return Ok(Some(Answer {
@@ -66,14 +58,9 @@ pub(crate) async fn serve(
     let Some(writer) = exchange.stream(200, headers) else {
         return Ok(None);
     };
-    let (spin, settings, keyring) = (
-        &exchange.spin,
-        &exchange.config.settings,
-        &exchange.config.keyring,
-    );
-    let watchers = ids.iter().zip(jobs).map(|(id, (observer, look))| {
-        Watcher::new(spin, settings, keyring, id.clone(), observer, look)
-    });
+    let engine = exchange.engine();
+    let watchers = (ids.iter().zip(jobs))
+        .map(|(id, (observer, inspection))| engine.watch(id.clone(), observer, inspection));
     let telling = Telling {
         spelling,
         opening: Vec::new(),

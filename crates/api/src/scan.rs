@@ -201,12 +201,12 @@ pub enum PhotoStatus {
     Failed,
 }
 
-impl From<job::document::PhotoStatus> for PhotoStatus {
-    fn from(status: job::document::PhotoStatus) -> Self {
+impl From<job::PhotoStatus> for PhotoStatus {
+    fn from(status: job::PhotoStatus) -> Self {
         match status {
-            job::document::PhotoStatus::Pending => Self::Pending,
-            job::document::PhotoStatus::Complete => Self::Complete,
-            job::document::PhotoStatus::Failed => Self::Failed,
+            job::PhotoStatus::Pending => Self::Pending,
+            job::PhotoStatus::Complete => Self::Complete,
+            job::PhotoStatus::Failed => Self::Failed,
         }
     }
 }

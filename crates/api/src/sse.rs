@@ -6,9 +6,7 @@
 use std::io;
 use std::time::Duration;
 
-use job::observer::{Position, Step};
-use job::watch::Notification;
-use job::{Pipeline, Root, Stage};
+use job::{Notification, Pipeline, Position, Root, Stage, Step};
 use serde::Serialize;
 use serde_json::ser::{CompactFormatter, Formatter};
 

@@ -6,8 +6,8 @@ mod client;
 mod complete;
 mod legacy;
 
-use job::observer::Step;
-use job::watch::Notification;
+use job::Notification;
+use job::Step;
 use job::{Item, Pipeline, Report, Root, Stage, Time};
 use serde::Serialize;
 use serde_json::{Map, Number, Value};

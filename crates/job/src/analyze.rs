@@ -1,4 +1,9 @@
 //! The first stage of an import: read the file, plan its look-ups.
+
+use std::time::Duration;
+
+use books::{CsvErrorKind, Row};
+
 use crate::cadence::Forecast;
 use crate::document::{Failure, FailureCode, Item, Report, Root, RowCounts, Stage};
 use crate::effects::Effects;
@@ -8,8 +13,6 @@ use crate::plan::wave_size;
 use crate::run::{Run, read_upload};
 use crate::storage::{Stop, to_json};
 use crate::work::{StageOutcome, Worker};
-use books::{CsvErrorKind, Row};
-use std::time::Duration;
 
 /// Reads CSV files.
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +36,7 @@ impl<E: Effects> Worker<E> for CsvAnalysis {
             ));
         };
         run.renew_for(time_to_read(&bytes)).await?;
-        let library = match books::read_csv(&bytes, run.settings.limits.max_csv_rows) {
+        let library = match books::read_csv(&bytes, run.engine.settings.limits.max_csv_rows) {
             Ok(library) => library,
             Err(error) => return Ok(StageOutcome::Finished(Stage::Error, Some(failure(&error)))),
         };
@@ -65,8 +68,8 @@ impl<E: Effects> Worker<E> for CsvAnalysis {
         } else {
             Some(run.write_part(keys::report, 1, &to_json(&report)?).await?)
         };
-        let wave = wave_size(items.len(), run.settings.wave_items);
-        let expect = first_wave(run.effects).await;
+        let wave = wave_size(items.len(), run.engine.settings.wave_items);
+        let expect = first_wave(run.engine.effects).await;
         run.commit(expect, |root| {
             root.stage = Stage::Enriching;
             root.total = u32::try_from(items.len()).unwrap_or(u32::MAX);

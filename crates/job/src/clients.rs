@@ -1,121 +1,194 @@
-//! How many jobs each client has under way, so that one of them cannot take all the room there is.
+//! How many jobs each client has under way, so that no client takes all the capacity there is.
 //!
-//! The count is approximate: on a store without atomic operations requests at the same moment may
-//! forget what the others noted, and a client then has some jobs more than it should. A job counts
-//! until somebody looks whether it is over, which happens when the client's count grows, and for an
-//! hour at most.
+//! The count is approximate: on a store without atomic operations, requests at the same moment may
+//! overwrite each other's entries, and a client then has a few jobs more than its limit. A job
+//! counts until somebody finds that it is over, which is checked when the client's count grows,
+//! and for an hour at most.
+
+use std::time::Duration;
+
 use crate::effects::{Effects, StoreError, Time};
+use crate::engine::Engine;
 use crate::id::JobId;
 use crate::keys;
-use crate::settings::Limits;
 use crate::storage::read_root;
-use std::time::Duration;
 
 /// How long a job counts at most.
 const COUNTED_FOR: Duration = Duration::from_secs(3600);
 
-/// How long a job that cannot be found counts: it is noted before it is made, or refused.
+/// How long a job counts that cannot be found: an entry is written before its job is created.
 pub const UNSEEN_JOB_GRACE: Duration = Duration::from_secs(10);
 
-/// How many jobs one of the documents names, so that none grows beyond what the store takes.
+/// The most entries of one document, so that none grows beyond what the store takes.
 const MAX_ENTRIES: usize = 4_000;
 
-/// How many of a client's jobs are looked at, at most, before one more is accepted or refused: a
-/// refusal must not cost more than a job.
+/// The most jobs of a client that are checked before one more is admitted or refused: a refusal
+/// must not cost more than a job.
 const MAX_JOBS_CHECKED: usize = 16;
 
-/// A client by the name that [`crate::Keyring::client`] gives it: hexadecimal digits.
+/// A client, by the pseudonym that [`crate::Keyring::client`] derives from its address:
+/// hexadecimal digits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Client(pub(crate) String);
 
 impl Client {
-    /// Clients share a few documents: one for each would be keys without end.
+    /// The document that holds the client's jobs. Clients share a few documents: one for each
+    /// would be keys without end.
     fn key(&self) -> String {
         keys::clients(self.0.get(..1).unwrap_or_default())
     }
 }
 
-/// The time at the end of a note: a line of a client, a job, and when it was noted. A line that is
-/// none is as old as time.
-fn noted(line: &str) -> Time {
-    let at = line.rsplit_once(' ').and_then(|(_, at)| at.parse().ok());
-    Time(at.unwrap_or_default())
+/// One line of a document: a job of a client, and when it was admitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Entry<'a> {
+    client: &'a str,
+    job: &'a str,
+    at: Time,
 }
 
-/// Whether a client may have this job under way, too; from now on it counts. One that is known to be
-/// its own already it may have.
-///
-/// # Errors
-/// The store's: nothing is noted then.
-pub async fn admit<E: Effects>(
-    effects: &E,
-    limits: &Limits,
-    client: &Client,
-    job: &JobId,
-) -> Result<bool, StoreError> {
-    let (key, now) = (client.key(), effects.now());
-    // What cannot be read counts as nothing: nobody is refused for it.
-    let document =
-        String::from_utf8(effects.get(&key).await?.unwrap_or_default()).unwrap_or_default();
-    let counts = |line: &&str| {
-        let at = noted(line);
-        at <= now && now.since(at) < COUNTED_FOR
-    };
-    let mut notes: Vec<&str> = document.split('\n').filter(counts).collect();
-    let client = [client.0.as_str(), " "].concat();
-    let own = [client.as_str(), job.as_str(), " "].concat();
-    if notes.iter().any(|note| note.starts_with(&own)) {
-        return Ok(true);
+impl<'a> Entry<'a> {
+    /// Reads a line; `None` when it is malformed.
+    fn parse(line: &'a str) -> Option<Self> {
+        let (client, rest) = line.split_once(' ')?;
+        let (job, at) = rest.split_once(' ')?;
+        Some(Self {
+            client,
+            job,
+            at: Time(at.parse().ok()?),
+        })
     }
-    let of_client = notes
-        .iter()
-        .filter(|note| note.starts_with(&client))
-        .count();
-    let is_full = of_client >= limits.max_jobs_per_client;
-    let mut is_below_limit = !is_full;
-    // Those that are over do not count. It is worth looking when the client has as many as it may,
-    // and now and then before.
-    if is_full || of_client % MAX_JOBS_CHECKED == MAX_JOBS_CHECKED - 1 {
-        // Anywhere among them: the oldest may be the ones that last.
-        let mut at = now.0 as usize;
-        let mut looks = 0;
-        for _ in 0..notes.len() {
-            at %= notes.len();
-            let Some((id, _)) = notes[at]
-                .strip_prefix(&client)
-                .and_then(|note| note.split_once(' '))
-            else {
-                at += 1;
-                continue;
-            };
-            let mut is_over = now.since(noted(notes[at])) > UNSEEN_JOB_GRACE;
-            if let Ok(id) = JobId::parse(id)
-                && let Some(root) = read_root(effects, &id).await?
+
+    fn counts(&self, now: Time) -> bool {
+        self.at <= now && now.since(self.at) < COUNTED_FOR
+    }
+}
+
+/// Spells the document of these entries, the latest [`MAX_ENTRIES`] of them.
+fn document(entries: &[Entry<'_>]) -> String {
+    let excess = entries.len().saturating_sub(MAX_ENTRIES);
+    let mut text = String::new();
+    for Entry { client, job, at } in &entries[excess..] {
+        for part in [client, " ", job, " ", &at.0.to_string(), "\n"] {
+            text += part;
+        }
+    }
+    text
+}
+
+impl<E: Effects> Engine<'_, E> {
+    /// Admits `job` for `client` if the client is below its limit, and records it. Idempotent: a
+    /// job that is recorded already is admitted.
+    ///
+    /// # Errors
+    /// When the store fails: nothing is recorded then.
+    pub async fn admit(&self, client: &Client, job: &JobId) -> Result<bool, StoreError> {
+        let (key, now) = (client.key(), self.effects.now());
+        // What cannot be read counts as nothing: nobody is refused because of it.
+        let stored = self.effects.get(&key).await?.unwrap_or_default();
+        let stored = String::from_utf8(stored).unwrap_or_default();
+        let mut entries: Vec<Entry<'_>> = stored
+            .split('\n')
+            .filter_map(Entry::parse)
+            .filter(|entry| entry.counts(now))
+            .collect();
+        let client = client.0.as_str();
+        let own = |entry: &&Entry<'_>| entry.client == client;
+        if entries
+            .iter()
+            .filter(own)
+            .any(|entry| entry.job == job.as_str())
+        {
+            return Ok(true);
+        }
+        let count = entries.iter().filter(own).count();
+        let is_full = count >= self.settings.limits.max_jobs_per_client;
+        let mut is_below_limit = !is_full;
+        // Jobs that are over do not count. Checking is worth it when the client is at its limit,
+        // and now and then before.
+        if is_full || count % MAX_JOBS_CHECKED == MAX_JOBS_CHECKED - 1 {
+            let over = self.jobs_that_are_over(&entries, client, now).await?;
+            is_below_limit |= !over.is_empty();
+            entries.retain(|entry| !over.contains(entry));
+        }
+        if is_below_limit {
+            entries.push(Entry {
+                client,
+                job: job.as_str(),
+                at: now,
+            });
+            let document = document(&entries);
+            self.effects.set(&key, document.as_bytes()).await?;
+        }
+        Ok(is_below_limit)
+    }
+
+    /// Those of a client's jobs that no longer count, of at most [`MAX_JOBS_CHECKED`] that are
+    /// checked, beginning anywhere: the oldest may be the ones that last.
+    async fn jobs_that_are_over<'e>(
+        &self,
+        entries: &[Entry<'e>],
+        client: &str,
+        now: Time,
+    ) -> Result<Vec<Entry<'e>>, StoreError> {
+        let start = now.0 as usize % entries.len().max(1);
+        let rotated = entries[start..].iter().chain(&entries[..start]);
+        let mut over = Vec::new();
+        for entry in rotated
+            .filter(|entry| entry.client == client)
+            .take(MAX_JOBS_CHECKED)
+        {
+            let mut is_over = now.since(entry.at) > UNSEEN_JOB_GRACE;
+            if let Ok(id) = JobId::parse(entry.job)
+                && let Some(root) = read_root(self.effects, &id).await?
             {
                 is_over = root.stage.is_terminal() || root.expired(now);
             }
             if is_over {
-                notes.remove(at);
-                is_below_limit = true;
-            } else {
-                at += 1;
-            }
-            looks += 1;
-            if looks == MAX_JOBS_CHECKED || notes.is_empty() {
-                break;
+                over.push(*entry);
             }
         }
+        Ok(over)
     }
-    if is_below_limit {
-        let note = own + &now.0.to_string();
-        notes.push(&note);
-        let excess = notes.len().saturating_sub(MAX_ENTRIES);
-        let mut document = String::new();
-        for note in &notes[excess..] {
-            document += note;
-            document += "\n";
-        }
-        effects.set(&key, document.as_bytes()).await?;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_document_is_read_as_it_is_written_and_malformed_lines_are_dropped() {
+        let entries: Vec<_> = "c1 a 10\nnonsense\nc2 b x\n\nc2 b 11\n"
+            .split('\n')
+            .filter_map(Entry::parse)
+            .collect();
+        assert_eq!(document(&entries), "c1 a 10\nc2 b 11\n");
     }
-    Ok(is_below_limit)
+
+    #[test]
+    fn a_document_keeps_the_latest_entries() {
+        let entry = |at| Entry {
+            client: "c",
+            job: "j",
+            at: Time(at),
+        };
+        let entries: Vec<_> = (0..4_005).map(entry).collect();
+        let text = document(&entries);
+        assert_eq!(text.lines().count(), MAX_ENTRIES);
+        assert!(text.starts_with("c j 5\n"));
+    }
+
+    #[test]
+    fn an_entry_counts_for_an_hour_and_never_from_the_future() {
+        let now = Time(10_000_000);
+        let at = |at| Entry {
+            client: "c",
+            job: "j",
+            at: Time(at),
+        };
+        assert!(at(10_000_000).counts(now));
+        assert!(at(6_400_001).counts(now));
+        assert!(!at(6_400_000).counts(now));
+        assert!(!at(10_000_001).counts(now));
+    }
 }

@@ -1,7 +1,7 @@
-//! Making a job: from the first byte a client sends to a job that somebody works on.
+//! Creating a job: from the first byte that a client sends to a job that a run can work on.
 //!
 //! **Invariant:** the root, with its expiry, is written before anything else of a job, so nothing
-//! is left without an owner; and no client is told of a job whose parts are not all written.
+//! is left without an owner; and no client is told of a job before all of its parts are written.
 
 mod receiver;
 
@@ -9,33 +9,53 @@ use std::time::Duration;
 
 use crate::document::{Item, Pipeline, Root, Stage, Uploaded, VERSION};
 use crate::effects::{Effects, StoreError};
+use crate::engine::Engine;
 use crate::handover::Created;
 use crate::id::{Epoch, JobId};
 use crate::keys;
 use crate::lease::Lease;
 use crate::plan::wave_size;
-use crate::retry::read_fresh;
 use crate::run::Run;
-use crate::settings::Settings;
 use crate::storage::{Stop, delete_parts_missing_from, encode_root, existing, read_root};
-use crate::sweep::{self, UNACCEPTED_RETENTION};
+use crate::sweep::UNACCEPTED_RETENTION;
 
 pub use receiver::Receiver;
 
-/// How long a job whose upload is being received may be silent.
+/// How long a job may be silent while its upload is being received.
 const UPLOAD_FRESHNESS: Duration = Duration::from_secs(120);
 
-/// What is to be made.
+/// The name of a job that is to be created.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Name {
+    /// Made up by the application: no other creation has it.
+    Ours(JobId),
+    /// Chosen by a client, or derived from a client's key: other requests may be creating a job
+    /// under it at the same moment.
+    Contended(JobId),
+}
+
+impl Name {
+    /// The job id.
+    #[must_use]
+    pub fn id(&self) -> &JobId {
+        match self {
+            Self::Ours(id) | Self::Contended(id) => id,
+        }
+    }
+
+    fn is_contended(&self) -> bool {
+        matches!(self, Self::Contended(_))
+    }
+}
+
+/// A job that is to be created.
 #[derive(Clone, Debug)]
 pub struct NewJob {
-    /// Its name.
-    pub id: JobId,
-    /// Whether somebody else may be making a job of this name at the same moment: a client chose
-    /// it or it was derived from a client's key.
-    pub contended: bool,
-    /// Its kind.
+    /// The job's name.
+    pub name: Name,
+    /// The kind of job.
     pub pipeline: Pipeline,
-    /// Which route makes it, in a word.
+    /// The route that creates it, in a word.
     pub route: &'static str,
     /// Whether the client is given a token.
     pub token: bool,
@@ -43,13 +63,13 @@ pub struct NewJob {
     pub provider: String,
 }
 
-/// Why there is no new job.
+/// The reasons why no job was created.
 #[derive(Debug, thiserror::Error)]
 pub enum CreateError {
-    /// There is one of this name.
+    /// Another job has the name.
     #[error("there is a job of this name")]
     Exists(Box<Root>),
-    /// The store has no room for another job now.
+    /// The store has no capacity for another job now.
     #[error("the store is full")]
     StoreFull,
     /// The store failed.
@@ -75,17 +95,199 @@ impl From<Stop> for CreateError {
     }
 }
 
-fn blank<E: Effects>(effects: &E, new: &NewJob) -> Root {
+impl<'a, E: Effects> Engine<'a, E> {
+    /// Creates a job whose items are known.
+    ///
+    /// # Errors
+    /// [`CreateError`]; nothing of the job is left then.
+    pub async fn create(&self, new: &NewJob, items: &[Item]) -> Result<Created, CreateError> {
+        let creation = Creation::reserve(*self, new).await?;
+        let (mut root, lease) = creation.begin().await?;
+        let mut run = Run::new(*self, root.clone(), lease);
+        let plan = match run.write_items(keys::plan, items).await {
+            Ok(plan) => plan,
+            Err(stop) => {
+                creation.discard(&root).await;
+                return Err(stop.into());
+            }
+        };
+        let (_, lease) = run.into_parts();
+        root.plan = plan;
+        root.total = u32::try_from(items.len()).unwrap_or(u32::MAX);
+        root.wave = wave_size(items.len(), self.settings.wave_items);
+        creation.accept(root, lease).await
+    }
+
+    /// Prepares to receive the files of a job. Nothing is written before the first chunk is full
+    /// or everything is accepted.
+    ///
+    /// # Errors
+    /// [`CreateError`]; nothing of the job is left then.
+    pub async fn receive(&self, new: NewJob) -> Result<Receiver<'a, E>, CreateError> {
+        Receiver::new(*self, new).await
+    }
+}
+
+/// The creation of one job: every write that others can see, each of which a contended name
+/// guards.
+///
+/// **Invariant:** under a contended name each write of the root or the lease follows a check that
+/// no other creation was accepted. So a creation that has settled its name cannot be overwritten
+/// by one that began at the same moment and went on later.
+struct Creation<'a, E> {
+    engine: Engine<'a, E>,
+    new: NewJob,
+    /// An expired job had the name; others may be deleting it at this very moment.
+    name_was_used: bool,
+}
+
+impl<'a, E: Effects> Creation<'a, E> {
+    /// Frees the name from an expired job, and makes sure that the store has capacity.
+    async fn reserve(engine: Engine<'a, E>, new: &NewJob) -> Result<Self, CreateError> {
+        let mut creation = Self {
+            engine,
+            new: new.clone(),
+            name_was_used: false,
+        };
+        creation.check_name(None).await?;
+        if new.name.is_contended() {
+            creation.name_was_used = engine.release_name(new.name.id()).await?;
+        }
+        if engine.store_has_capacity().await? {
+            Ok(creation)
+        } else {
+            Err(CreateError::StoreFull)
+        }
+    }
+
+    /// Fails when the name is contended and a job other than `own` has been accepted under it.
+    async fn check_name(&self, own: Option<&Epoch>) -> Result<(), CreateError> {
+        let Name::Contended(id) = &self.new.name else {
+            return Ok(());
+        };
+        let standing = self
+            .engine
+            .read_fresh(async || existing(self.engine.effects, id).await);
+        match standing.await? {
+            Some(root) if root.stage != Stage::Receiving && Some(&root.epoch) != own => {
+                Err(CreateError::Exists(Box::new(root)))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes the root, unless another job has the name.
+    async fn write_root(&self, root: &Root) -> Result<(), CreateError> {
+        self.check_name(Some(&root.epoch)).await?;
+        let bytes = encode_root(root)?;
+        self.engine
+            .effects
+            .set(&keys::root(&root.id), &bytes)
+            .await?;
+        Ok(())
+    }
+
+    /// Writes a lease, unless another job has the name.
+    async fn write_lease(&self, root: &Root) -> Result<Lease, CreateError> {
+        self.check_name(Some(&root.epoch)).await?;
+        Ok(Lease::create(self.engine, &root.id, root.epoch.clone()).await?)
+    }
+
+    /// Writes the first root of the job, then its lease.
+    async fn begin(&self) -> Result<(Root, Lease), CreateError> {
+        let root = first_root(self.engine.effects, &self.new);
+        self.write_root(&root).await?;
+        match self.claim(&root).await {
+            Ok(lease) => Ok((root, lease)),
+            Err(error) => {
+                self.discard(&root).await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn claim(&self, root: &Root) -> Result<Lease, CreateError> {
+        let Engine {
+            effects, settings, ..
+        } = self.engine;
+        if self.name_was_used {
+            // Sweepers that have read the expired root may still delete ours. Wait until all such
+            // deletions have taken effect, and write the root again if one of them hit it.
+            effects.sleep(settings.write_delay * 2).await;
+            if read_root(effects, &root.id).await?.is_none() {
+                effects
+                    .set(&keys::root(&root.id), &encode_root(root)?)
+                    .await?;
+            }
+        }
+        self.write_lease(root).await
+    }
+
+    /// Makes the job one that clients may be told of.
+    async fn accept(&self, mut root: Root, lease: Lease) -> Result<Created, CreateError> {
+        let settings = self.engine.settings;
+        // The name is checked before the clock is read: the check takes time.
+        let accepted = async {
+            self.check_name(Some(&root.epoch)).await?;
+            let now = self.engine.effects.now();
+            root.stage = Stage::Queued;
+            root.seq = 1;
+            root.touch(now, settings);
+            root.fresh_until = now.plus(settings.lease);
+            let bytes = encode_root(&root)?;
+            self.engine
+                .effects
+                .set(&keys::root(&root.id), &bytes)
+                .await?;
+            Ok(())
+        };
+        match accepted.await {
+            Ok(()) => Ok(Created {
+                root,
+                lease,
+                contended: self.new.name.is_contended(),
+            }),
+            Err(error) => {
+                self.discard(&root).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Deletes what has been written of a job that is not accepted. What cannot be deleted now is
+    /// swept when the root expires.
+    async fn discard(&self, root: &Root) {
+        let Engine {
+            effects, settings, ..
+        } = self.engine;
+        if self.new.name.is_contended() {
+            // The root may be another creation's by now, or accepted after all, so it stays.
+            effects.sleep(settings.write_delay).await;
+            if let Ok(standing) = read_root(effects, &root.id).await {
+                delete_parts_missing_from(effects, root, standing.as_ref()).await;
+            }
+            return;
+        }
+        // The root names the rest, so it goes first: if it cannot be deleted, the job may have
+        // been accepted after all.
+        if effects.delete(&keys::root(&root.id)).await.is_ok() {
+            delete_parts_missing_from(effects, root, None).await;
+            let _ = effects.delete(&keys::lease(&root.id)).await;
+        }
+    }
+}
+
+fn first_root<E: Effects>(effects: &E, new: &NewJob) -> Root {
     let now = effects.now();
     Root {
         v: VERSION,
-        id: new.id.clone(),
+        id: new.name.id().clone(),
         pipeline: new.pipeline,
         route: new.route.to_owned(),
         token: new.token,
         created: now,
         updated: now,
-        // Until it is accepted it is nobody's: what a broken upload leaves is swept soon.
+        // Short until the job is accepted: what a broken upload leaves is swept soon.
         expires: now.plus(UNACCEPTED_RETENTION),
         stage: Stage::Receiving,
         seq: 0,
@@ -110,156 +312,5 @@ fn blank<E: Effects>(effects: &E, new: &NewJob) -> Root {
         pending_failure: None,
         failure: None,
         leftovers: Vec::new(),
-    }
-}
-
-/// Answers whether an expired job has the name.
-async fn reserve_name<E: Effects>(
-    effects: &E,
-    settings: &Settings,
-    new: &NewJob,
-) -> Result<bool, CreateError> {
-    let mut name_was_used = false;
-    if new.contended {
-        check_name(effects, settings, &new.id, None).await?;
-        name_was_used = sweep::release_name(effects, settings, &new.id).await?;
-    }
-    if sweep::store_has_capacity(effects, settings).await? {
-        Ok(name_was_used)
-    } else {
-        Err(CreateError::StoreFull)
-    }
-}
-
-/// Whether nobody but the creator of `own` has made a job of this name. Of a contended name this is
-/// asked before every write that others can see: who has settled has nothing to fear, then, from
-/// who began at the same moment and went on later.
-async fn check_name<E: Effects>(
-    effects: &E,
-    settings: &Settings,
-    id: &JobId,
-    own: Option<&Epoch>,
-) -> Result<(), CreateError> {
-    match read_fresh(effects, settings, async || existing(effects, id).await).await? {
-        Some(root) if root.stage != Stage::Receiving && Some(&root.epoch) != own => {
-            Err(CreateError::Exists(Box::new(root)))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// The root first, then the lease. A name `is_used` that an expired job has, too.
-async fn write_first_root<E: Effects>(
-    effects: &E,
-    settings: &Settings,
-    new: &NewJob,
-    name_was_used: bool,
-) -> Result<(Root, Lease), CreateError> {
-    let root = blank(effects, new);
-    let own = Some(&root.epoch);
-    if new.contended {
-        check_name(effects, settings, &new.id, own).await?;
-    }
-    let bytes = encode_root(&root)?;
-    effects.set(&keys::root(&root.id), &bytes).await?;
-    let begun = async {
-        if name_was_used {
-            // Who sees this root deletes nothing more. What others were deleting has taken effect
-            // by then, and that may have been this root.
-            effects.sleep(settings.write_delay * 2).await;
-            if read_root(effects, &root.id).await?.is_none() {
-                effects.set(&keys::root(&root.id), &bytes).await?;
-            }
-        }
-        if new.contended {
-            check_name(effects, settings, &new.id, own).await?;
-        }
-        Ok(Lease::create(effects, &root.id, root.epoch.clone(), settings).await?)
-    };
-    match begun.await {
-        Ok(lease) => Ok((root, lease)),
-        Err(error) => {
-            discard(effects, settings, &root, new.contended).await;
-            Err(error)
-        }
-    }
-}
-
-/// Makes a job of items that are known already.
-///
-/// # Errors
-/// [`CreateError`]; nothing of the job is left then.
-pub async fn create_with_items<E: Effects>(
-    effects: &E,
-    settings: &Settings,
-    new: &NewJob,
-    items: &[Item],
-) -> Result<Created, CreateError> {
-    let name_was_used = reserve_name(effects, settings, new).await?;
-    let (mut root, lease) = write_first_root(effects, settings, new, name_was_used).await?;
-    let mut run = Run::new(effects, settings, root.clone(), lease);
-    let plan = match run.write_items(keys::plan, items).await {
-        Ok(plan) => plan,
-        Err(stop) => {
-            discard(effects, settings, &root, new.contended).await;
-            return Err(stop.into());
-        }
-    };
-    let (_, lease) = run.into_parts();
-    root.plan = plan;
-    root.total = u32::try_from(items.len()).unwrap_or(u32::MAX);
-    root.wave = wave_size(items.len(), settings.wave_items);
-    accept(effects, settings, root, lease, new.contended).await
-}
-
-async fn accept<E: Effects>(
-    effects: &E,
-    settings: &Settings,
-    mut root: Root,
-    lease: Lease,
-    contended: bool,
-) -> Result<Created, CreateError> {
-    let accepted = async {
-        if contended {
-            check_name(effects, settings, &root.id, Some(&root.epoch)).await?;
-        }
-        let now = effects.now();
-        root.stage = Stage::Queued;
-        root.seq = 1;
-        root.touch(now, settings);
-        root.fresh_until = now.plus(settings.lease);
-        effects
-            .set(&keys::root(&root.id), &encode_root(&root)?)
-            .await?;
-        Ok(())
-    };
-    match accepted.await {
-        Ok(()) => Ok(Created {
-            root,
-            lease,
-            contended,
-        }),
-        Err(error) => {
-            discard(effects, settings, &root, contended).await;
-            Err(error)
-        }
-    }
-}
-
-/// Deletes what there is of a job that will not be. What cannot be deleted now is swept when the
-/// root expires.
-async fn discard<E: Effects>(effects: &E, settings: &Settings, root: &Root, contended: bool) {
-    if contended {
-        // The root may be somebody else's by now, so it stays; or the job is accepted after all.
-        effects.sleep(settings.write_delay).await;
-        if let Ok(standing) = read_root(effects, &root.id).await {
-            delete_parts_missing_from(effects, root, standing.as_ref()).await;
-        }
-        return;
-    }
-    // First what names the rest: if it cannot be deleted, the job is accepted after all.
-    if effects.delete(&keys::root(&root.id)).await.is_ok() {
-        delete_parts_missing_from(effects, root, None).await;
-        let _ = effects.delete(&keys::lease(&root.id)).await;
     }
 }

@@ -1,12 +1,15 @@
 //! The documents of a job as they lie in the store.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use books::{Found, Imported, Problem, Wanted};
+use serde::{Deserialize, Serialize};
+use vision::{Detection, Quality, Suggestion};
+
 use crate::effects::{Time, millis};
 use crate::id::{Epoch, JobId};
 use crate::settings::Settings;
-use books::{Found, Imported, Problem, Wanted};
-use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
-use std::time::Duration;
-use vision::{Detection, Quality, Suggestion};
 
 /// No value is written that is larger: room for the encoding under the platforms' 1 MB.
 pub const MAX_VALUE_BYTES: usize = 900_000;
@@ -349,9 +352,18 @@ pub struct Uploaded {
 }
 
 /// The layout that this code writes.
-pub const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 1;
 
 impl Root {
+    /// The stage that the next run does.
+    #[must_use]
+    pub fn next_stage(&self) -> Stage {
+        match self.stage {
+            Stage::Queued => self.pipeline.first_stage(),
+            stage => stage,
+        }
+    }
+
     /// Items that are final.
     #[must_use]
     pub fn processed(&self) -> u32 {

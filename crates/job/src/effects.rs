@@ -6,8 +6,14 @@
     async_fn_in_trait,
     reason = "implementations are single-threaded; no caller needs the futures to be Send"
 )]
-use serde::{Deserialize, Serialize};
+
 use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::document::Root;
+use crate::handover::HandOver;
+use crate::settings::RunMode;
 
 /// A moment of wall-clock time: milliseconds since the Unix epoch.
 #[derive(
@@ -30,7 +36,9 @@ impl Time {
     }
 }
 
-pub(crate) fn millis(duration: Duration) -> u64 {
+/// A duration in whole milliseconds, saturating.
+#[must_use]
+pub fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
@@ -60,7 +68,7 @@ pub trait Store {
 pub struct Request {
     /// `GET` or `POST`.
     pub method: &'static str,
-    /// Absolute, or a path that starts with `/` for a route of this application itself.
+    /// Absolute.
     pub url: String,
     /// Names in lower case.
     pub headers: Vec<(String, String)>,
@@ -131,6 +139,18 @@ pub trait Clock {
     fn monotonic(&self) -> Duration;
     /// Completes after `duration`. Dropping the future cancels it.
     async fn sleep(&self, duration: Duration);
+    /// Lets other work of this process proceed before the caller computes on.
+    async fn yield_to_io(&self, turn: Turn);
+}
+
+/// What is to proceed during [`Clock::yield_to_io`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// Other requests of this process.
+    Others,
+    /// Other requests, and the bytes that a listener in the caller's own invocation has just
+    /// written: they are to reach its connection.
+    OwnListener,
 }
 
 /// Randomness fit for secrets.
@@ -165,10 +185,35 @@ pub struct Costs {
     pub requests: u32,
 }
 
-/// Everything at once: what the engine's functions take.
-pub trait Effects: Store + Http + Clock + Entropy + Log {}
+/// A request to another invocation of the application to do a job's next stage.
+#[derive(Clone, Debug)]
+pub struct RunRequest<'a> {
+    /// The job; [`Root::next_stage`] says which stage is to be done.
+    pub root: &'a Root,
+    /// What the giver passes on; `None` revives the job.
+    pub hand_over: Option<&'a HandOver>,
+    /// Shows that the application itself asks: [`Keyring::is_run_key`](crate::Keyring::is_run_key).
+    pub run_key: String,
+    /// Whether the run is acknowledged before or after it has worked.
+    pub mode: RunMode,
+}
 
-impl<T: Store + Http + Clock + Entropy + Log> Effects for T {}
+/// The reason why a run could not be started; the text is for the log. It may run all the same.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct DispatchError(pub String);
+
+/// Starting runs in other invocations of the application.
+pub trait Dispatch {
+    /// Asks for a run. With [`RunMode::Background`] this waits until the run is acknowledged, with
+    /// [`RunMode::Inline`] no longer than it takes to send the request.
+    async fn start_run(&self, request: RunRequest<'_>) -> Result<(), DispatchError>;
+}
+
+/// All effects at once.
+pub trait Effects: Store + Http + Clock + Entropy + Log + Dispatch {}
+
+impl<T: Store + Http + Clock + Entropy + Log + Dispatch> Effects for T {}
 
 /// What `work` answers within `limit`; `None` when it takes longer. Work that needs no waiting is
 /// done whatever the limit.

@@ -20,6 +20,7 @@ use crate::work::{StageOutcome, Worker};
 
 use pipeline::WavePipeline;
 pub use providers::ProviderSessions;
+
 pub(crate) use providers::first_wave;
 
 /// What a run keeps back of its budget for committing what a wave has found.
@@ -53,7 +54,7 @@ impl<E: Effects> Worker<E> for Enrichment {
     }
 
     async fn work(&self, run: &mut Run<'_, E>) -> Result<StageOutcome, Stop> {
-        let effects = run.effects;
+        let effects = run.engine.effects;
         let sessions = run
             .retry_while_leased(async || self.sessions(effects, &run.root.requests).await)
             .await?;
@@ -94,8 +95,12 @@ impl Enrichment {
         let mut took = Duration::ZERO;
         let allowance = self.timeout * 2 + Duration::from_secs(1);
         // A platform that ends requests gets what could be asked in time.
-        let mut pipeline =
-            WavePipeline::new(self, run.effects, sessions, run.deadline(COMMIT_TIME));
+        let mut pipeline = WavePipeline::new(
+            self,
+            run.engine.effects,
+            sessions,
+            run.deadline(COMMIT_TIME),
+        );
         let mut begun = VecDeque::new();
         let mut next = run.root.stored();
         while run.root.stored() < run.root.total {
@@ -105,13 +110,13 @@ impl Enrichment {
                     break;
                 }
                 // How many fit a budget is known when one has been done.
-                if !is_timed && !begun.is_empty() && run.settings.run_budget.is_some() {
+                if !is_timed && !begun.is_empty() && run.engine.settings.run_budget.is_some() {
                     break;
                 }
                 let items = plan.wave(run, next).await?;
                 pipeline.add(items.iter().map(|item| item.wanted.clone()).collect());
                 next = next.saturating_add(u32::try_from(items.len()).unwrap_or(u32::MAX));
-                begun.push_back((run.effects.monotonic(), items));
+                begun.push_back((run.engine.effects.monotonic(), items));
             }
             let Some((start, mut items)) = begun.pop_front() else {
                 return Ok(StageOutcome::HandOver);
@@ -122,14 +127,14 @@ impl Enrichment {
             for (item, found) in items.iter_mut().zip(found) {
                 item.found = Some(found);
             }
-            took = run.effects.monotonic().saturating_sub(start);
+            took = run.engine.effects.monotonic().saturating_sub(start);
             let succeeded = items.iter().filter(|item| item.succeeded()).count();
             let requests = sessions.asked();
             let finished = u32::try_from(items.len()).unwrap_or(u32::MAX);
             let wait = run.pause_before_commit();
             if wait > Duration::ZERO {
                 run.guarded(async {
-                    pipeline.drive_while(run.effects.sleep(wait)).await;
+                    pipeline.drive_while(run.engine.effects.sleep(wait)).await;
                     Ok(())
                 })
                 .await?;
@@ -140,7 +145,7 @@ impl Enrichment {
             let expect = match pipeline.forecast() {
                 // The end follows at once.
                 _ if begun.is_empty() && next >= run.root.total => Forecast::In(Duration::ZERO),
-                Forecast::In(time) => Forecast::In(time.max(run.settings.commit_interval)),
+                Forecast::In(time) => Forecast::In(time.max(run.engine.settings.commit_interval)),
                 expect => expect,
             };
             run.commit(expect, |root| {
@@ -157,7 +162,7 @@ impl Enrichment {
                 root.uploads.clear();
             })
             .await?;
-            sessions.save(run.effects).await;
+            sessions.save(run.engine.effects).await;
         }
         Ok(StageOutcome::Finished(Stage::Complete, None))
     }

@@ -4,10 +4,12 @@
 //! **Invariant:** a run never waits for its listener, and does not care whether there is one. A feed
 //! holds what was written last: who is slow misses states of the job, and nothing that is not in
 //! the next.
-use crate::document::Root;
+
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::task::{Poll, Waker};
+
+use crate::document::Root;
 
 /// A feed of one job, from one run to one listener.
 #[derive(Debug, Default)]

@@ -1,7 +1,10 @@
 //! Names: of jobs, and of the runs that write for them.
-use crate::effects::Entropy;
-use serde::{Deserialize, Serialize};
+
 use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::effects::Entropy;
 
 /// A job's name: 1 to 100 characters of `[A-Za-z0-9_-]`, answered back exactly as given.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]

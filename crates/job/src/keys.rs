@@ -1,4 +1,5 @@
 //! Where everything lies in the store. All keys of a job begin with its [`prefix`].
+
 use crate::id::{Epoch, JobId};
 
 /// The random secret of an application that was not given one.

@@ -1,45 +1,47 @@
-//! Who may write for a job: at most one run at a time, as far as a store without atomic
-//! operations allows it.
+//! The lease of a job: a time-bounded lock with a fencing epoch. At most one run writes for a job
+//! at a time, as far as a store without atomic operations allows it.
 //!
 //! **Invariant:** a holder writes only while more than [`Settings::write_delay`] of its lease is
-//! left, and a claimant takes over only when the lease has run out that long ago. So the last
-//! write of the old holder has taken effect before the first look of the new one.
-use crate::effects::{Effects, StoreError, Time};
-use crate::id::{Epoch, JobId};
-use crate::keys;
-use crate::retry::read_fresh;
-use crate::settings::Settings;
-use serde::{Deserialize, Serialize};
+//! left, and a claimant takes over only when the lease expired that long ago. So the last write of
+//! the old holder has taken effect before the first read of the new one.
+
 use std::cell::Cell;
 use std::time::Duration;
 
-/// How much longer than usual a lease may be made to last.
-pub const MAX_EXTENSION: Duration = Duration::from_secs(6);
+use serde::{Deserialize, Serialize};
 
-/// What lies under [`keys::lease`].
+use crate::effects::{Effects, StoreError, Time};
+use crate::engine::Engine;
+use crate::id::{Epoch, JobId};
+use crate::keys;
+use crate::settings::Settings;
+
+/// The most that a lease may be extended beyond its usual length.
+pub(crate) const MAX_EXTENSION: Duration = Duration::from_secs(6);
+
+/// The document under [`keys::lease`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeaseDoc {
-    /// Whose it is.
+    /// The holder's epoch.
     pub epoch: Epoch,
-    /// From then on it is nobody's.
+    /// Expiry, by the wall clock.
     pub expires: Time,
 }
 
-/// How a lease looks to somebody who does not hold it.
+/// The state of a lease as it appears to a process that does not hold it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Liveness {
-    /// Its holder may be writing.
+pub(crate) enum Liveness {
+    /// The holder may be writing.
     Live,
-    /// Nobody writes any more.
+    /// No write of the holder is under way any more.
     Expired,
-    /// It lasts longer than a lease can: some clock has jumped. Only watching it tells.
+    /// It expires later than a lease can: a clock has jumped. Only watching it tells.
     Implausible,
 }
 
 impl LeaseDoc {
-    /// How this lease looks at `now`.
-    #[must_use]
-    pub fn liveness(&self, now: Time, settings: &Settings) -> Liveness {
+    /// The state of this lease at `now`.
+    pub(crate) fn liveness(&self, now: Time, settings: &Settings) -> Liveness {
         if now > self.expires.plus(settings.write_delay) {
             Liveness::Expired
         } else if self.expires > now.plus(settings.lease + MAX_EXTENSION + settings.write_delay) {
@@ -50,7 +52,7 @@ impl LeaseDoc {
     }
 }
 
-/// The lease of `id` as it is in the store; damage counts as none.
+/// Reads the lease of `id`; a damaged document counts as none.
 pub(crate) async fn read<E: Effects>(
     effects: &E,
     id: &JobId,
@@ -60,48 +62,57 @@ pub(crate) async fn read<E: Effects>(
 }
 
 /// A lease that this run holds.
+///
+/// A run gets its lease in one of three ways: [`Lease::create`] for a job that it is creating,
+/// [`Lease::take_over`] from a run that hands over, [`Lease::claim`] when the last holder is
+/// silent. It then calls [`Lease::renew`] well before the lease expires, and asks
+/// [`Lease::is_ours`] and [`Lease::write_still_fits`] before each write of the root. It never
+/// gives a lease up by itself: a run that ends the job deletes the lease with the rest, one that
+/// hands over writes nothing more, one that dies lets it expire.
 #[derive(Debug)]
-pub struct Lease {
+pub(crate) struct Lease {
     id: JobId,
     epoch: Epoch,
-    /// Monotonic, so that no jump of the wall clock makes it last longer.
+    /// By the monotonic clock, so that no jump of the wall clock makes the lease last longer.
     expires: Cell<Duration>,
 }
 
 impl Lease {
-    /// The claim that this lease is.
+    /// The fencing epoch: no other claim has it.
     #[must_use]
-    pub fn epoch(&self) -> &Epoch {
+    pub(crate) fn epoch(&self) -> &Epoch {
         &self.epoch
     }
 
-    /// Takes the lease of a job that this invocation is making.
+    /// Creates the lease of a job that this invocation is creating.
     ///
     /// # Errors
-    /// The store's.
-    pub async fn create<E: Effects>(
-        effects: &E,
+    /// When the store fails.
+    pub(crate) async fn create<E: Effects>(
+        engine: Engine<'_, E>,
         id: &JobId,
         epoch: Epoch,
-        settings: &Settings,
     ) -> Result<Self, StoreError> {
-        let lease = Self::new(effects, id, epoch, settings);
-        lease.write(effects, settings.lease).await?;
+        let lease = Self::new(engine, id, epoch);
+        lease.write(engine, engine.settings.lease).await?;
         Ok(lease)
     }
 
-    /// Takes the lease if it is free: looks, writes, waits, and believes what it then reads. `None`
-    /// when somebody else holds it or was later.
+    /// Claims the lease if it has expired: reads it, writes it, waits, and believes what it then
+    /// reads. `None` when another process holds it or claimed it later. The new term is above
+    /// `least_term`.
     ///
     /// # Errors
-    /// The store's.
-    pub async fn claim<E: Effects>(
-        effects: &E,
+    /// When the store fails.
+    pub(crate) async fn claim<E: Effects>(
+        engine: Engine<'_, E>,
         id: &JobId,
-        settings: &Settings,
         least_term: u64,
     ) -> Result<Option<Self>, StoreError> {
-        let old = read_fresh(effects, settings, async || read(effects, id).await).await?;
+        let Engine {
+            effects, settings, ..
+        } = engine;
+        let old = engine.read_fresh(async || read(effects, id).await).await?;
         if let Some(old) = &old {
             match old.liveness(effects.now(), settings) {
                 Liveness::Live => return Ok(None),
@@ -110,8 +121,7 @@ impl Lease {
                     effects
                         .sleep(settings.lease + MAX_EXTENSION + settings.write_delay)
                         .await;
-                    let now =
-                        read_fresh(effects, settings, async || read(effects, id).await).await?;
+                    let now = engine.read_fresh(async || read(effects, id).await).await?;
                     if now.as_ref() != Some(old) {
                         return Ok(None);
                     }
@@ -119,47 +129,48 @@ impl Lease {
             }
         }
         let term = old.map_or(least_term, |old| old.epoch.term.max(least_term));
-        let lease = Self::new(effects, id, Epoch::after(term, effects), settings);
-        // If this fails it may have taken effect all the same: what is read back tells.
-        let _ = lease.write(effects, settings.lease).await;
-        // Another claimant may have looked just before our write took effect; its own write has
-        // taken effect a delay after that look.
+        let lease = Self::new(engine, id, Epoch::after(term, effects));
+        // A write that reports an error may have been applied: what is read back tells.
+        let _ = lease.write(engine, settings.lease).await;
+        // Another claimant may have read just before our write took effect; its own write has
+        // taken effect a write delay after that read.
         effects.sleep(settings.write_delay * 2).await;
-        Ok(match lease.renew(effects, settings).await? {
+        Ok(match lease.renew(engine).await? {
             true => Some(lease),
             false => None,
         })
     }
 
-    /// Takes the lease over from a run that gave it away and writes no more. `None` when it is no
-    /// longer that run's. On stores that agree late, or fail, it waits a little for the giver's
-    /// lease.
+    /// Takes the lease over from a run that gave it away and writes no more. `None` when another
+    /// run has claimed it since. On stores that are slow to agree, or fail, this waits up to two
+    /// write delays for the giver's lease to appear.
     ///
     /// # Errors
-    /// The store's.
-    pub async fn take_over<E: Effects>(
-        effects: &E,
+    /// When the store fails.
+    pub(crate) async fn take_over<E: Effects>(
+        engine: Engine<'_, E>,
         id: &JobId,
         given: &Epoch,
-        settings: &Settings,
     ) -> Result<Option<Self>, StoreError> {
+        let Engine {
+            effects, settings, ..
+        } = engine;
         let until = effects.monotonic() + settings.write_delay * 2;
         let own = Epoch::after(given.term, effects);
         loop {
-            let problem =
-                match read_fresh(effects, settings, async || read(effects, id).await).await {
-                    // Its own it is when a write failed that took effect.
-                    Ok(Some(doc)) if doc.epoch == *given || doc.epoch == own => {
-                        let lease = Self::new(effects, id, own.clone(), settings);
-                        match lease.write(effects, settings.lease).await {
-                            Ok(()) => return Ok(Some(lease)),
-                            Err(error) => Some(error),
-                        }
+            let problem = match engine.read_fresh(async || read(effects, id).await).await {
+                // Our own epoch appears when an earlier write reported an error but was applied.
+                Ok(Some(doc)) if doc.epoch == *given || doc.epoch == own => {
+                    let lease = Self::new(engine, id, own.clone());
+                    match lease.write(engine, settings.lease).await {
+                        Ok(()) => return Ok(Some(lease)),
+                        Err(error) => Some(error),
                     }
-                    Ok(Some(doc)) if doc.epoch.term > given.term => return Ok(None),
-                    Ok(_) => None,
-                    Err(error) => Some(error),
-                };
+                }
+                Ok(Some(doc)) if doc.epoch.term > given.term => return Ok(None),
+                Ok(_) => None,
+                Err(error) => Some(error),
+            };
             if effects.monotonic() >= until {
                 return problem.map_or(Ok(None), Err);
             }
@@ -167,24 +178,28 @@ impl Lease {
         }
     }
 
-    /// Gives the lease of a job back that turned out to have ended before it was claimed.
+    /// Deletes the lease of a job that turned out to have ended before the lease was claimed.
     ///
     /// # Errors
-    /// The store's.
+    /// When the store fails.
     pub(crate) async fn release<E: Effects>(self, effects: &E) -> Result<(), StoreError> {
         effects.delete(&keys::lease(&self.id)).await
     }
 
-    /// A lease that is about to be written for the first time.
-    fn new<E: Effects>(effects: &E, id: &JobId, epoch: Epoch, settings: &Settings) -> Self {
+    /// A lease that has not been written yet.
+    fn new<E: Effects>(engine: Engine<'_, E>, id: &JobId, epoch: Epoch) -> Self {
         Self {
             id: id.clone(),
             epoch,
-            expires: Cell::new(effects.monotonic() + settings.lease),
+            expires: Cell::new(engine.effects.monotonic() + engine.settings.lease),
         }
     }
 
-    async fn write<E: Effects>(&self, effects: &E, life: Duration) -> Result<(), StoreError> {
+    async fn write<E: Effects>(
+        &self,
+        Engine { effects, .. }: Engine<'_, E>,
+        life: Duration,
+    ) -> Result<(), StoreError> {
         let expires = effects.monotonic() + life;
         let doc = LeaseDoc {
             epoch: self.epoch.clone(),
@@ -196,56 +211,99 @@ impl Lease {
         Ok(())
     }
 
-    /// Whether enough of the lease is left for one more write.
+    /// Whether a write that begins at `now` takes effect before the lease expires.
     #[must_use]
-    pub fn write_still_fits(&self, now: Duration, settings: &Settings) -> bool {
+    pub(crate) fn write_still_fits(&self, now: Duration, settings: &Settings) -> bool {
         now + settings.write_delay < self.expires.get()
     }
 
-    /// Whether the store still says that the lease is this run's. A write may follow at once.
+    /// Whether the store still names this run as the holder. A write may follow at once.
     ///
     /// # Errors
-    /// The store's; also when it is too slow to believe what it says.
-    pub async fn is_ours<E: Effects>(
+    /// When the store fails, or is too slow for its answer to be believed.
+    pub(crate) async fn is_ours<E: Effects>(
         &self,
-        effects: &E,
-        settings: &Settings,
+        engine: Engine<'_, E>,
     ) -> Result<bool, StoreError> {
-        let doc = read_fresh(effects, settings, async || read(effects, &self.id).await).await?;
+        let doc = engine
+            .read_fresh(async || read(engine.effects, &self.id).await)
+            .await?;
         Ok(doc.is_some_and(|doc| doc.epoch == self.epoch))
     }
 
-    /// Makes the lease last a whole lease from now on. `false` when it is lost: somebody else has
-    /// it, or too little of it was left to write.
+    /// Renews the lease for its full length. `false` when it is lost: another run has it, or too
+    /// little of it was left for a write.
     ///
     /// # Errors
-    /// The store's; the lease is then as it was.
-    pub async fn renew<E: Effects>(
+    /// When the store fails; the lease is then as it was.
+    pub(crate) async fn renew<E: Effects>(
         &self,
-        effects: &E,
-        settings: &Settings,
+        engine: Engine<'_, E>,
     ) -> Result<bool, StoreError> {
-        self.renew_for(effects, settings, Duration::ZERO).await
+        self.renew_for(engine, Duration::ZERO).await
     }
 
-    /// [`Self::renew`], for up to [`MAX_EXTENSION`] longer than a lease: before work that cannot be
-    /// interrupted.
+    /// Renews the lease as [`Self::renew`] does, for up to [`MAX_EXTENSION`] longer: before work
+    /// that cannot be interrupted.
     ///
     /// # Errors
-    /// The store's; the lease is then as it was.
-    pub async fn renew_for<E: Effects>(
+    /// When the store fails; the lease is then as it was.
+    pub(crate) async fn renew_for<E: Effects>(
         &self,
-        effects: &E,
-        settings: &Settings,
-        extra: Duration,
+        engine: Engine<'_, E>,
+        extension: Duration,
     ) -> Result<bool, StoreError> {
-        if !self.is_ours(effects, settings).await?
-            || !self.write_still_fits(effects.monotonic(), settings)
-        {
+        let Engine {
+            effects, settings, ..
+        } = engine;
+        if !self.is_ours(engine).await? || !self.write_still_fits(effects.monotonic(), settings) {
             return Ok(false);
         }
-        self.write(effects, settings.lease + extra.min(MAX_EXTENSION))
-            .await?;
+        let life = settings.lease + extension.min(MAX_EXTENSION);
+        self.write(engine, life).await?;
         Ok(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Local settings: a lease of 3 s, a write delay of 0.5 s; extensions of up to 6 s.
+    #[test]
+    fn a_lease_is_live_until_a_write_delay_after_its_expiry_and_implausible_beyond_its_length() {
+        let settings = Settings::local();
+        let now = Time(1_000_000);
+        for (expires, expected) in [
+            (now.0 - 10_000, Liveness::Expired),
+            (now.0 - 501, Liveness::Expired),
+            (now.0 - 500, Liveness::Live),
+            (now.0, Liveness::Live),
+            (now.0 + 3_000, Liveness::Live),
+            (now.0 + 9_500, Liveness::Live),
+            (now.0 + 9_501, Liveness::Implausible),
+            (u64::MAX, Liveness::Implausible),
+        ] {
+            let lease = LeaseDoc {
+                epoch: Epoch::default(),
+                expires: Time(expires),
+            };
+            assert_eq!(lease.liveness(now, &settings), expected, "{expires}");
+        }
+    }
+
+    #[test]
+    fn a_write_fits_as_long_as_more_than_a_write_delay_is_left() {
+        let lease = Lease {
+            id: JobId::from_bytes([1; 16]),
+            epoch: Epoch::default(),
+            expires: Cell::new(Duration::from_millis(3_000)),
+        };
+        let settings = Settings::local();
+        let fits = |at| lease.write_still_fits(Duration::from_millis(at), &settings);
+        assert!(fits(0));
+        assert!(fits(2_499));
+        assert!(!fits(2_500));
+        assert!(!fits(9_000));
     }
 }

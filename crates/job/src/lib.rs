@@ -1,43 +1,66 @@
-//! The heart of bookstrack: jobs that survive anything, on a store that can only `get` and `set`.
+//! The job engine: jobs that survive crashes, on a store that can only `get` and `set`.
 //!
-//! A job is an immutable tree of values and one root document; a chain of bounded runs, one at a
-//! time under a lease, swings the root from one state to the next; watchers read the root.
-//! Everything here is generic over [`Effects`] and runs natively, without Spin, network or clock.
+//! A job is an immutable tree of values and one root document, its manifest. A chain of bounded
+//! runs, one at a time under a lease, publishes one root after the other; watchers read the root.
+//! Everything is generic over [`Effects`] and runs natively, without Spin, network or clock.
+//!
+//! Start at [`Engine`]: its methods are everything that a program does with jobs. [`effects`] is
+//! what a platform implements, [`keys`] is the layout of the store. The other types are data that
+//! the engine takes and returns.
 
 mod analyze;
 mod cadence;
-pub mod cancel;
-pub mod clients;
-pub mod create;
-pub mod document;
+mod cancel;
+mod clients;
+mod create;
+mod document;
 pub mod effects;
-pub mod enrich;
-pub mod feed;
-pub mod handover;
+mod engine;
+mod enrich;
+mod feed;
+mod handover;
 mod id;
 pub mod keys;
-pub mod lease;
-pub mod look;
-pub mod observer;
-pub mod plan;
-pub mod provider;
-pub mod results;
+mod lease;
+mod look;
+mod observer;
+mod plan;
+mod provider;
+mod results;
 mod retry;
-pub mod run;
+mod run;
 mod scan;
-pub mod secret;
-pub mod settings;
-pub mod storage;
-pub mod sweep;
-pub mod watch;
-pub mod work;
+mod secret;
+mod settings;
+mod storage;
+mod sweep;
+mod watch;
+mod work;
 
 pub use analyze::CsvAnalysis;
-pub use document::{Failure, FailureCode, Item, Pipeline, Report, Root, Stage};
+pub use cancel::Cancellation;
+pub use clients::{Client, UNSEEN_JOB_GRACE};
+pub use create::{CreateError, Name, NewJob, Receiver};
+pub use document::{
+    Failure, FailureCode, Item, MAX_VALUE_BYTES, Part, PhotoState, PhotoStatus, Pipeline, Report,
+    Root, RowCounts, ScanCounts, Stage, Upload, Uploaded,
+};
 pub use effects::{Effects, Time};
-pub use enrich::Enrichment;
+pub use engine::Engine;
+pub use enrich::{Enrichment, ProviderSessions};
 pub use feed::Feed;
+pub use handover::{Created, HandOver};
 pub use id::{Epoch, InvalidJobId, JobId};
-pub use scan::Scan;
-pub use secret::Keyring;
-pub use settings::{Limits, RunMode, Settings};
+pub use lease::LeaseDoc;
+pub use look::Inspection;
+pub use observer::{Observer, Position, Step};
+pub use plan::distinct;
+pub use provider::RateLimit;
+pub use run::Run;
+pub use scan::{FirstStage, Scan};
+pub use secret::{Keyring, constant_time_eq};
+pub use settings::{Limits, RunMode, Settings, SettingsError};
+pub use storage::Stop;
+pub use sweep::KEYS_PER_JOB;
+pub use watch::{Next, Notification, Watcher, watch_all};
+pub use work::{StageOutcome, Worker};

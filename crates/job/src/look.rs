@@ -1,40 +1,40 @@
-//! Inspecting a job: what state it is in, whether a run works on it, and restarting it when none
-//! does. A job needs no scheduler, because everybody who inspects it revives it.
+//! Inspecting a job: the state it is in, whether a run works on it, and starting one when none
+//! does. A job needs no scheduler, because every inspection revives it.
 
 use std::time::Duration;
 
 use serde_json::json;
 
-use crate::document::{Failure, Root, Stage};
+use crate::document::{Root, Stage};
 use crate::effects::{Effects, StoreError, Time};
+use crate::engine::Engine;
 use crate::id::JobId;
 use crate::lease::{self, Liveness};
-use crate::secret::Keyring;
 use crate::settings::Settings;
 use crate::storage::{read_end, read_root, repair};
-use crate::work::{end_without_worker, no_worker, start};
+use crate::work::no_worker;
 
-/// How long an ended job's leftovers are left to the run that ended it.
+/// How long the leftovers of an ended job are left to the run that ended it.
 const CLEANUP_GRACE: Duration = Duration::from_secs(5);
 
 /// How often starting a run is tried before the job is given up.
 const START_ATTEMPTS: u32 = 2;
 
-/// A job as a look found it.
+/// The state a job was found in.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Inspection {
-    /// There is none, or no more.
+    /// There is no such job, or it has expired.
     Missing,
-    /// Somebody works on it.
+    /// A run works on it.
     Running(Root),
-    /// It has no outcome, and nobody works on it.
+    /// It has no outcome, and no run works on it.
     Idle(Root),
     /// It has an outcome.
     Ended(Root),
 }
 
 impl Inspection {
-    /// A job that is known to have been worked on just now, or to be over.
+    /// The state of a job that is known to have ended, or to have been worked on just now.
     #[must_use]
     pub fn from_root(root: Root) -> Self {
         if root.stage.is_terminal() {
@@ -44,7 +44,7 @@ impl Inspection {
         }
     }
 
-    /// The job's document, if there is a job.
+    /// The job's root, if there is a job.
     #[must_use]
     pub fn root(&self) -> Option<&Root> {
         match self {
@@ -54,124 +54,126 @@ impl Inspection {
     }
 }
 
-/// Looks at a job: one `get` while it is fresh, three when it is not.
-///
-/// # Errors
-/// The store's.
-pub async fn look<E: Effects>(
-    effects: &E,
-    settings: &Settings,
-    id: &JobId,
-) -> Result<Inspection, StoreError> {
-    let root = read_root(effects, id).await?;
-    Ok(assess(effects, settings, root).await?.look)
-}
-
-/// What a look showed.
+/// A state, and how long it can be relied on.
 pub(crate) struct Assessment {
-    pub(crate) look: Inspection,
-    /// Until then somebody works on the job, as long as its root stays as it is.
-    pub(crate) holds_until: Time,
+    pub(crate) state: Inspection,
+    /// Until then a run works on the job, as long as its root stays as it is.
+    pub(crate) valid_until: Time,
 }
 
 impl From<Inspection> for Assessment {
-    fn from(look: Inspection) -> Self {
+    fn from(state: Inspection) -> Self {
         Self {
-            look,
-            holds_until: Time::default(),
+            state,
+            valid_until: Time::default(),
         }
     }
 }
 
-/// Whether what held until then need not be asked again of a job whose root this is. A clock that
-/// has jumped back must not make it hold for longer than a lease can.
-pub(crate) fn holds(until: Time, root: &Root, now: Time, settings: &Settings) -> bool {
+/// Whether a state that is valid `until` then can still be relied on at `now`. A clock that has
+/// jumped back must not make it valid for longer than a lease can last.
+pub(crate) fn is_valid(until: Time, root: &Root, now: Time, settings: &Settings) -> bool {
     let longest = settings.lease * 2;
     now < until && (root.stage == Stage::Receiving || until <= now.plus(longest))
 }
 
-/// What a job is whose root this is.
-pub(crate) async fn assess<E: Effects>(
-    effects: &E,
-    settings: &Settings,
-    root: Option<Root>,
-) -> Result<Assessment, StoreError> {
-    let Some(root) = root else {
-        return Ok(Inspection::Missing.into());
-    };
-    let now = effects.now();
-    let outcome = |root: Root| match root.expired(now) {
-        true => Inspection::Missing,
-        false => Inspection::Ended(root),
-    };
-    if root.stage.is_terminal() {
-        return Ok(outcome(root).into());
+impl<E: Effects> Engine<'_, E> {
+    /// Reads the state of a job and changes nothing: one `get` while the root is fresh, three when
+    /// it is not.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn look(&self, id: &JobId) -> Result<Inspection, StoreError> {
+        let root = read_root(self.effects, id).await?;
+        Ok(self.assess(root).await?.state)
     }
-    if holds(root.fresh_until, &root, now, settings) {
-        let holds_until = root.fresh_until;
-        let look = Inspection::Running(root);
-        return Ok(Assessment { look, holds_until });
-    }
-    if let Some(end) = read_end(effects, &root.id).await? {
-        return Ok(outcome(end).into());
-    }
-    if root.expired(now) {
-        return Ok(Inspection::Missing.into());
-    }
-    let lease = lease::read(effects, &root.id).await?;
-    Ok(match lease {
-        Some(lease) if lease.liveness(now, settings) == Liveness::Live => Assessment {
-            holds_until: lease.expires.min(now.plus(settings.lease)),
-            look: Inspection::Running(root),
-        },
-        _ => Inspection::Idle(root).into(),
-    })
-}
 
-/// Does for a job what its state asks of whoever sees it: starts a run when nobody works on it,
-/// clears away what a dead run left. Never fails: the next look tries again.
-pub async fn revive_or_repair<E: Effects>(
-    effects: &E,
-    settings: &Settings,
-    keyring: &Keyring,
-    look: &Inspection,
-) {
-    match look {
-        Inspection::Idle(root) => revive(effects, settings, keyring, root).await,
-        Inspection::Ended(end) => {
-            let unfinished =
-                !end.leftovers.is_empty() && effects.now().since(end.updated) >= CLEANUP_GRACE;
-            if unfinished {
-                let _ = repair(effects, end.clone()).await;
+    /// Reads the state of a job, as [`Self::look`] does, and does what the state asks for: starts
+    /// a run when none works on the job, deletes what a run that died left of an ended one. What
+    /// cannot be done now is left to the next inspection.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn inspect(&self, id: &JobId) -> Result<Inspection, StoreError> {
+        let state = self.look(id).await?;
+        self.revive_or_repair(&state).await;
+        Ok(state)
+    }
+
+    /// The state of the job whose root this is.
+    pub(crate) async fn assess(&self, root: Option<Root>) -> Result<Assessment, StoreError> {
+        let Some(root) = root else {
+            return Ok(Inspection::Missing.into());
+        };
+        let now = self.effects.now();
+        let outcome = |root: Root| match root.expired(now) {
+            true => Inspection::Missing,
+            false => Inspection::Ended(root),
+        };
+        if root.stage.is_terminal() {
+            return Ok(outcome(root).into());
+        }
+        if is_valid(root.fresh_until, &root, now, self.settings) {
+            return Ok(Assessment {
+                valid_until: root.fresh_until,
+                state: Inspection::Running(root),
+            });
+        }
+        if let Some(end) = read_end(self.effects, &root.id).await? {
+            return Ok(outcome(end).into());
+        }
+        if root.expired(now) {
+            return Ok(Inspection::Missing.into());
+        }
+        let lease = lease::read(self.effects, &root.id).await?;
+        Ok(match lease {
+            Some(lease) if lease.liveness(now, self.settings) == Liveness::Live => Assessment {
+                valid_until: lease.expires.min(now.plus(self.settings.lease)),
+                state: Inspection::Running(root),
+            },
+            _ => Inspection::Idle(root).into(),
+        })
+    }
+
+    /// Does what a state found by [`Self::look`] asks for: starts a run of a job that none works on,
+    /// deletes what is left of an ended one. Never fails: the next inspection tries again.
+    pub async fn revive_or_repair(&self, state: &Inspection) {
+        match state {
+            Inspection::Idle(root) => self.revive(root).await,
+            Inspection::Ended(end) => {
+                let since = self.effects.now().since(end.updated);
+                if !end.leftovers.is_empty() && since >= CLEANUP_GRACE {
+                    let _ = repair(self.effects, end.clone()).await;
+                }
+            }
+            Inspection::Missing | Inspection::Running(_) => {}
+        }
+    }
+
+    async fn revive(&self, root: &Root) {
+        let mut problem = String::new();
+        for _ in 0..START_ATTEMPTS {
+            match self.start(root, None).await {
+                Ok(()) => return,
+                Err(error) => problem = error.to_string(),
             }
         }
-        Inspection::Missing | Inspection::Running(_) => {}
-    }
-}
-
-async fn revive<E: Effects>(effects: &E, settings: &Settings, keyring: &Keyring, root: &Root) {
-    let mut problem = String::new();
-    for _ in 0..START_ATTEMPTS {
-        match start(effects, settings, keyring, root, None).await {
-            Ok(()) => return,
-            Err(error) => problem = error.to_string(),
+        self.effects.log(
+            "revival-failed",
+            json!({"level": "warn", "jobId": root.id, "message": problem}),
+        );
+        if self.effects.now().since(root.updated) >= self.settings.stall {
+            self.give_up(root).await;
         }
     }
-    effects.log(
-        "revival-failed",
-        json!({"level": "warn", "jobId": root.id, "message": problem}),
-    );
-    if effects.now().since(root.updated) >= settings.stall {
-        give_up(effects, settings, root, no_worker()).await;
-    }
-}
 
-async fn give_up<E: Effects>(effects: &E, settings: &Settings, root: &Root, failure: Failure) {
-    let result = end_without_worker(effects, settings, root.clone(), Stage::Error, failure).await;
-    if let Err(stop) = result {
-        effects.log(
-            "giving-up-failed",
-            json!({"level": "warn", "jobId": root.id, "message": stop.to_string()}),
-        );
+    async fn give_up(&self, root: &Root) {
+        let ended = self.end_without_worker(root.clone(), Stage::Error, no_worker());
+        if let Err(stop) = ended.await {
+            self.effects.log(
+                "giving-up-failed",
+                json!({"level": "warn", "jobId": root.id, "message": stop.to_string()}),
+            );
+        }
     }
 }

@@ -3,10 +3,12 @@
 //!
 //! **Invariants:** to one watcher, across all its connections, sequence numbers and progress never
 //! go back, each finished book is said exactly once and in order, and after an outcome nothing.
+
+use std::time::Duration;
+
 use crate::document::{Root, Stage};
 use crate::effects::Time;
 use crate::settings::Settings;
-use std::time::Duration;
 
 /// A job that stood still may just have been revived by the very watcher that asks: it is given
 /// this long. Shorter than the platforms let a stream last.

@@ -1,9 +1,12 @@
 //! How a provider is treated: rate, breaker, budget. One small document per provider is shared by
 //! all runs; the last writer wins, so it is wrong by as much as the runs in flight did.
-use crate::effects::{Effects, Response, StoreError, Time, millis};
-use crate::keys;
-use serde::{Deserialize, Serialize};
+
 use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::effects::{Effects, Response, StoreError, Time};
+use crate::keys;
 
 /// Failures in a row that open the breaker.
 const OPENING_FAILURES: u32 = 5;
@@ -26,11 +29,11 @@ pub struct RateLimit {
 }
 
 /// A provider that asks for no more patience than this is waited for; else it counts as open.
-pub const RETRY_AFTER_MAX_WAIT: Duration = Duration::from_secs(10);
+pub(crate) const RETRY_AFTER_MAX_WAIT: Duration = Duration::from_secs(10);
 
 /// What is remembered of a provider between runs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct ProviderState {
+pub(crate) struct ProviderState {
     /// Failures since the last success.
     #[serde(default)]
     failures: u32,
@@ -59,7 +62,7 @@ impl ProviderState {
     ///
     /// # Errors
     /// The store's.
-    pub async fn load<E: Effects>(effects: &E, name: &str) -> Result<Self, StoreError> {
+    pub(crate) async fn load<E: Effects>(effects: &E, name: &str) -> Result<Self, StoreError> {
         Ok(effects
             .get(&keys::provider(name))
             .await?
@@ -71,14 +74,14 @@ impl ProviderState {
     ///
     /// # Errors
     /// The store's.
-    pub async fn save<E: Effects>(&self, effects: &E, name: &str) -> Result<(), StoreError> {
+    pub(crate) async fn save<E: Effects>(&self, effects: &E, name: &str) -> Result<(), StoreError> {
         let bytes = serde_json::to_vec(self).map_err(|error| StoreError(error.to_string()))?;
         effects.set(&keys::provider(name), &bytes).await
     }
 
     /// How long the breaker stays open; `None` when a request may go out.
     #[must_use]
-    pub fn open_for(&self, now: Time) -> Option<Duration> {
+    pub(crate) fn open_for(&self, now: Time) -> Option<Duration> {
         // A clock that has jumped must not close a provider for longer than it ever is.
         let left = self.open_until.since(now);
         (left > Duration::ZERO && left <= MAX_RETRY_AFTER.max(OPEN_FOR)).then_some(left)
@@ -86,7 +89,7 @@ impl ProviderState {
 
     /// How many requests could go out now at once; less than nothing when some wait.
     #[must_use]
-    pub fn available(&self, limit: RateLimit, now: Time) -> f64 {
+    pub(crate) fn available(&self, limit: RateLimit, now: Time) -> f64 {
         if self.filled == Time::default() || self.filled > now {
             return limit.burst;
         }
@@ -97,7 +100,7 @@ impl ProviderState {
     }
 
     /// Takes a place for a request; answers how long to wait before it goes out.
-    pub fn reserve(&mut self, limit: RateLimit, now: Time) -> Duration {
+    pub(crate) fn reserve(&mut self, limit: RateLimit, now: Time) -> Duration {
         self.tokens = self.available(limit, now);
         self.filled = now;
         self.tokens -= 1.0;
@@ -116,13 +119,13 @@ impl ProviderState {
     }
 
     /// The provider asked for a little patience.
-    pub fn hold(&mut self, now: Time, time: Duration) {
+    pub(crate) fn hold(&mut self, now: Time, time: Duration) {
         self.hold_until = now.plus(time.min(RETRY_AFTER_MAX_WAIT));
     }
 
     /// What two runs know together: what keeps the provider from being asked counts.
     #[must_use]
-    pub fn merged(&self, other: &Self) -> Self {
+    pub(crate) fn merged(&self, other: &Self) -> Self {
         Self {
             open_until: self.open_until.max(other.open_until),
             ..self.clone()
@@ -131,12 +134,12 @@ impl ProviderState {
 
     /// How long an answer takes until it is read, about; `None` when nothing is known.
     #[must_use]
-    pub fn latency(&self) -> Option<Duration> {
+    pub(crate) fn latency(&self) -> Option<Duration> {
         (self.answer_us > 0).then(|| Duration::from_micros(self.answer_us))
     }
 
     /// An answer took so long.
-    pub fn record_latency(&mut self, took: Duration) {
+    pub(crate) fn record_latency(&mut self, took: Duration) {
         let took = u64::try_from(took.as_micros()).unwrap_or(u64::MAX).max(1);
         self.answer_us = match self.answer_us {
             0 => took,
@@ -145,7 +148,7 @@ impl ProviderState {
     }
 
     /// A request was answered as it should.
-    pub fn succeeded(&mut self) {
+    pub(crate) fn succeeded(&mut self) {
         self.failures = 0;
         if self.open_until != Time::default() {
             self.successes += 1;
@@ -158,13 +161,13 @@ impl ProviderState {
 
     /// A request was not answered in time: two of them in a row say what five failures do, because
     /// each costs so much time.
-    pub fn timed_out(&mut self, now: Time) {
+    pub(crate) fn timed_out(&mut self, now: Time) {
         self.failures += OPENING_FAILURES / 2;
         self.failed(now);
     }
 
     /// A request failed. While the breaker is half open, one failure opens it again.
-    pub fn failed(&mut self, now: Time) {
+    pub(crate) fn failed(&mut self, now: Time) {
         self.failures += 1;
         let half_open = self.open_until != Time::default();
         self.successes = 0;
@@ -175,7 +178,7 @@ impl ProviderState {
     }
 
     /// The provider asked to be left alone for a while.
-    pub fn refused_for(&mut self, now: Time, time: Duration) {
+    pub(crate) fn refused_for(&mut self, now: Time, time: Duration) {
         self.successes = 0;
         self.open_until = now.plus(time.min(MAX_RETRY_AFTER));
     }
@@ -187,7 +190,7 @@ const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
 /// What `Retry-After` says, in seconds; the HTTP-date form (RFC 9110, 10.2.3) counts as a minute,
 /// because the clocks of two parties need not agree.
 #[must_use]
-pub fn retry_after(response: &Response) -> Option<Duration> {
+pub(crate) fn retry_after(response: &Response) -> Option<Duration> {
     let value = response.header("retry-after")?.trim();
     Some(match value.parse::<u64>() {
         Ok(seconds) => Duration::from_secs(seconds).min(MAX_RETRY_AFTER),
@@ -195,15 +198,10 @@ pub fn retry_after(response: &Response) -> Option<Duration> {
     })
 }
 
-/// In whole milliseconds.
-#[must_use]
-pub fn in_millis(duration: Duration) -> u64 {
-    millis(duration)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::effects::millis;
 
     const LIMIT: RateLimit = RateLimit {
         per_second: 2.0,

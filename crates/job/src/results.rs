@@ -1,21 +1,62 @@
-//! Reading the finished items of a job.
-use crate::document::{Item, Part, Root};
-use crate::effects::Effects;
-use crate::storage::{Stop, read_part};
+//! Reading the results of a job: its items, part by part or one by one, and its report.
+
 use std::ops::Range;
 
-/// Reads items by their number, one segment at a time.
+use futures::stream::{self, Stream, StreamExt};
+
+use crate::document::{Item, Part, Report, Root};
+use crate::effects::Effects;
+use crate::engine::Engine;
+use crate::storage::{Stop, read_part};
+
+impl<'a, E: Effects> Engine<'a, E> {
+    /// The items of `range`, one stored part at a time: ten thousand books are never in memory
+    /// together.
+    ///
+    /// # Errors
+    /// Each part fails with [`Stop::Damaged`] when it is missing or unreadable, with
+    /// [`Stop::Store`] when the store fails.
+    pub fn items(
+        &self,
+        root: &Root,
+        range: Range<u32>,
+    ) -> impl Stream<Item = Result<Vec<Item>, Stop>> + Unpin + use<'a, E> {
+        let effects = self.effects;
+        stream::iter(parts(root, &range))
+            .then(async move |(part, wanted)| {
+                let mut items: Vec<Item> = read_part(effects, &part).await?;
+                items.truncate(wanted.end);
+                items.drain(..wanted.start.min(items.len()));
+                Ok(items)
+            })
+            .boxed_local()
+    }
+
+    /// What the first stage reported besides the items; empty when it reported nothing.
+    ///
+    /// # Errors
+    /// [`Stop::Damaged`] when the report is missing or unreadable, [`Stop::Store`] when the store
+    /// fails.
+    pub async fn report(&self, root: &Root) -> Result<Report, Stop> {
+        match &root.report {
+            Some(part) => read_part(self.effects, part).await,
+            None => Ok(Report::default()),
+        }
+    }
+}
+
+/// Reads items by their number, keeping the segment that was read last.
 #[derive(Debug, Default)]
-pub struct Reader {
+pub(crate) struct Reader {
     segment: Option<(Part, Vec<Item>)>,
 }
 
 impl Reader {
-    /// Item `index` of the job, or `None` when it has not that many.
+    /// Item `index` of the job; `None` when the job has fewer.
     ///
     /// # Errors
-    /// [`Stop::Damaged`] when the segment is not there: the root is out of date, look again.
-    pub async fn item<E: Effects>(
+    /// [`Stop::Damaged`] when the segment is not there: the root is out of date, read it again.
+    pub(crate) async fn item<E: Effects>(
         &mut self,
         effects: &E,
         root: &Root,
@@ -36,9 +77,8 @@ impl Reader {
     }
 }
 
-/// The parts of the results that hold items of `range`, each with the part of it that is wanted.
-#[must_use]
-pub fn parts(root: &Root, range: &Range<u32>) -> Vec<(Part, Range<usize>)> {
+/// The segments that hold items of `range`, each with the range within it that is wanted.
+fn parts(root: &Root, range: &Range<u32>) -> Vec<(Part, Range<usize>)> {
     let mut first = 0;
     let mut parts = Vec::new();
     for part in &root.segments {

@@ -3,19 +3,22 @@
 //! **Invariant:** what belongs to a job is what its root names. A run writes new values under names
 //! that only its epoch uses, then swings the root to them; nothing that a root names is rewritten,
 //! and it is deleted only after a root that does not name it.
+
+use std::future::Future;
+use std::time::Duration;
+
+use futures::future::{Either, select};
+use serde::de::DeserializeOwned;
+
 use crate::cadence::Forecast;
 use crate::document::{Failure, Item, MAX_VALUE_BYTES, Part, Root, Stage, VERSION};
-use crate::effects::{Effects, StoreError};
+use crate::effects::{Effects, StoreError, Turn};
+use crate::engine::Engine;
 use crate::feed::Feed;
 use crate::id::JobId;
 use crate::keys;
 use crate::lease::Lease;
-use crate::settings::Settings;
 use crate::storage::{Stop, decode, delete_leftovers, encode, encode_root, groups, read_root};
-use futures::future::{Either, select};
-use serde::de::DeserializeOwned;
-use std::future::Future;
-use std::time::Duration;
 
 /// More segments than this are merged.
 const MAX_SEGMENTS: usize = 16;
@@ -25,10 +28,7 @@ const MAX_CLAIMS_WITHOUT_COMMIT: u64 = 10;
 
 /// A run at work on a job.
 pub struct Run<'a, E> {
-    /// The world.
-    pub effects: &'a E,
-    /// How to behave.
-    pub settings: &'a Settings,
+    pub(crate) engine: Engine<'a, E>,
     /// The job as this run last wrote or read it.
     pub root: Root,
     lease: Lease,
@@ -46,16 +46,15 @@ pub struct Run<'a, E> {
 impl<'a, E: Effects> Run<'a, E> {
     /// A run on a job whose root is known, under a lease that it has just got.
     #[must_use]
-    pub fn new(effects: &'a E, settings: &'a Settings, root: Root, lease: Lease) -> Self {
+    pub(crate) fn new(engine: Engine<'a, E>, root: Root, lease: Lease) -> Self {
         Self {
-            effects,
-            settings,
+            engine,
             root,
             lease,
             feed: None,
             parts: 0,
             unreferenced: Vec::new(),
-            began: effects.monotonic(),
+            began: engine.effects.monotonic(),
             last_commit: None,
             commits: 0,
         }
@@ -68,20 +67,23 @@ impl<'a, E: Effects> Run<'a, E> {
         self
     }
 
-    /// Lets others hear of what has just been written, before this run computes on.
+    /// Publishes the root just written, and yields so that it reaches those who listen before this
+    /// run computes on.
     async fn notify(&self, root: &Root) {
-        if let Some(feed) = self.feed {
-            feed.publish(root).await;
-            // What the listener writes passes from its body to its connection, which is two turns.
-            self.effects.sleep(Duration::ZERO).await;
-        }
-        self.effects.sleep(Duration::ZERO).await;
+        let turn = match self.feed {
+            Some(feed) => {
+                feed.publish(root).await;
+                Turn::OwnListener
+            }
+            None => Turn::Others,
+        };
+        self.engine.effects.yield_to_io(turn).await;
     }
 
     /// How long this run has been at work.
     #[must_use]
     pub fn elapsed(&self) -> Duration {
-        self.effects.monotonic().saturating_sub(self.began)
+        self.engine.effects.monotonic().saturating_sub(self.began)
     }
 
     /// How many commits it has made.
@@ -93,7 +95,8 @@ impl<'a, E: Effects> Run<'a, E> {
     /// Whether something that takes `time` still fits the run's budget.
     #[must_use]
     pub fn has_time_for(&self, time: Duration) -> bool {
-        self.settings
+        self.engine
+            .settings
             .run_budget
             .is_none_or(|budget| self.elapsed() + time <= budget)
     }
@@ -102,7 +105,7 @@ impl<'a, E: Effects> Run<'a, E> {
     /// has no budget.
     #[must_use]
     pub fn deadline(&self, reserve: Duration) -> Option<Duration> {
-        let budget = self.settings.run_budget?;
+        let budget = self.engine.settings.run_budget?;
         Some(self.began + budget.saturating_sub(reserve.min(budget / 4)))
     }
 
@@ -134,17 +137,23 @@ impl<'a, E: Effects> Run<'a, E> {
     }
 
     async fn guard(&self) -> Stop {
-        let mut renewed = self.effects.monotonic();
+        let mut renewed = self.engine.effects.monotonic();
         loop {
-            self.effects
-                .sleep(self.settings.cancel_look.min(self.settings.lease_renew))
+            self.engine
+                .effects
+                .sleep(
+                    self.engine
+                        .settings
+                        .cancel_look
+                        .min(self.engine.settings.lease_renew),
+                )
                 .await;
-            if let Ok(Some(_)) = self.effects.get(&keys::cancel(&self.root.id)).await {
+            if let Ok(Some(_)) = self.engine.effects.get(&keys::cancel(&self.root.id)).await {
                 return Stop::Canceled;
             }
-            if self.effects.monotonic() >= renewed + self.settings.lease_renew {
-                match self.lease.renew(self.effects, self.settings).await {
-                    Ok(true) => renewed = self.effects.monotonic(),
+            if self.engine.effects.monotonic() >= renewed + self.engine.settings.lease_renew {
+                match self.lease.renew(self.engine).await {
+                    Ok(true) => renewed = self.engine.effects.monotonic(),
                     Ok(false) => return Stop::Lost,
                     // The store may recover before the lease runs out; the fence tells.
                     Err(_) => {}
@@ -159,8 +168,8 @@ impl<'a, E: Effects> Run<'a, E> {
     /// # Errors
     /// [`Stop::Lost`].
     pub async fn renew_if_half_spent(&self) -> Result<(), Stop> {
-        let soon = self.effects.monotonic() + self.settings.lease / 2;
-        if self.lease.write_still_fits(soon, self.settings) {
+        let soon = self.engine.effects.monotonic() + self.engine.settings.lease / 2;
+        if self.lease.write_still_fits(soon, self.engine.settings) {
             return Ok(());
         }
         self.renew_for(Duration::ZERO).await
@@ -171,11 +180,7 @@ impl<'a, E: Effects> Run<'a, E> {
     /// # Errors
     /// [`Stop::Lost`]; the store's.
     pub async fn renew_for(&self, time: Duration) -> Result<(), Stop> {
-        let renew = async || {
-            self.lease
-                .renew_for(self.effects, self.settings, time)
-                .await
-        };
+        let renew = async || self.lease.renew_for(self.engine, time).await;
         match self.retry_while_leased(renew).await? {
             true => Ok(()),
             false => Err(Stop::Lost),
@@ -201,7 +206,7 @@ impl<'a, E: Effects> Run<'a, E> {
 
     /// Gives a store that failed a little time; answers its error when there is none.
     async fn pause_before_retry(&self, error: StoreError) -> Result<(), StoreError> {
-        self.effects.sleep(self.settings.retry).await;
+        self.engine.effects.sleep(self.engine.settings.retry).await;
         if self.write_still_fits() {
             Ok(())
         } else {
@@ -210,24 +215,24 @@ impl<'a, E: Effects> Run<'a, E> {
     }
 
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        self.retry_while_leased(async || self.effects.get(key).await)
+        self.retry_while_leased(async || self.engine.effects.get(key).await)
             .await
     }
 
     async fn delete(&self, key: &str) -> Result<(), StoreError> {
-        self.retry_while_leased(async || self.effects.delete(key).await)
+        self.retry_while_leased(async || self.engine.effects.delete(key).await)
             .await
     }
 
     /// Whether the lease is still this run's and has room for a write.
     async fn may_write(&self) -> Result<bool, StoreError> {
-        let is_ours = async || self.lease.is_ours(self.effects, self.settings).await;
+        let is_ours = async || self.lease.is_ours(self.engine).await;
         Ok(self.retry_while_leased(is_ours).await? && self.write_still_fits())
     }
 
     fn write_still_fits(&self) -> bool {
         self.lease
-            .write_still_fits(self.effects.monotonic(), self.settings)
+            .write_still_fits(self.engine.effects.monotonic(), self.engine.settings)
     }
 
     /// Writes root or end, right after a look at the fence. When that fails it may have taken
@@ -235,7 +240,7 @@ impl<'a, E: Effects> Run<'a, E> {
     /// that nobody else can have written meanwhile.
     async fn write_fenced(&self, key: &str, value: &[u8]) -> Result<(), Stop> {
         let mut writes = 1;
-        while let Err(error) = self.effects.set(key, value).await {
+        while let Err(error) = self.engine.effects.set(key, value).await {
             self.pause_before_retry(error).await?;
             if !self.may_write().await? {
                 return Err(Stop::Lost);
@@ -244,7 +249,10 @@ impl<'a, E: Effects> Run<'a, E> {
         }
         if writes > 1 {
             // The next run goes on as soon as it sees one of them: none may come after that.
-            self.effects.sleep(self.settings.write_delay).await;
+            self.engine
+                .effects
+                .sleep(self.engine.settings.write_delay)
+                .await;
         }
         Ok(())
     }
@@ -292,7 +300,8 @@ impl<'a, E: Effects> Run<'a, E> {
         if self.get(&keys::end(&self.root.id)).await?.is_some() {
             return Err(Stop::Ended);
         }
-        let root = self.retry_while_leased(async || read_root(self.effects, &self.root.id).await);
+        let root =
+            self.retry_while_leased(async || read_root(self.engine.effects, &self.root.id).await);
         match root.await? {
             Some(root) if root.stage.is_terminal() => return Err(Stop::Ended),
             Some(root) if root.seq == self.root.seq && root.epoch == self.root.epoch => {}
@@ -327,7 +336,7 @@ impl<'a, E: Effects> Run<'a, E> {
         let key = name(&self.root.id, self.lease.epoch(), self.parts);
         self.parts += 1;
         self.unreferenced.push(key.clone());
-        self.retry_while_leased(async || self.effects.set(&key, bytes).await)
+        self.retry_while_leased(async || self.engine.effects.set(&key, bytes).await)
             .await?;
         Ok(Part {
             key,
@@ -342,16 +351,16 @@ impl<'a, E: Effects> Run<'a, E> {
     /// # Errors
     /// [`Stop::Lost`] while it waits; the store's.
     pub(crate) async fn read_value(&self, key: &str) -> Result<Option<Vec<u8>>, Stop> {
-        let until = self.effects.monotonic() + self.settings.write_delay * 2;
+        let until = self.engine.effects.monotonic() + self.engine.settings.write_delay * 2;
         loop {
             self.renew_if_half_spent().await?;
             // An answer may be slow, and as old as its question.
-            let asked = self.effects.monotonic();
+            let asked = self.engine.effects.monotonic();
             let value = self.get(key).await?;
             if value.is_some() || asked >= until {
                 return Ok(value);
             }
-            self.effects.sleep(self.settings.retry).await;
+            self.engine.effects.sleep(self.engine.settings.retry).await;
         }
     }
 
@@ -367,7 +376,7 @@ impl<'a, E: Effects> Run<'a, E> {
     pub(crate) async fn delete_unreferenced(&self) {
         for key in &self.unreferenced {
             // What cannot be deleted now goes with the job.
-            let _ = self.effects.delete(key).await;
+            let _ = self.engine.effects.delete(key).await;
         }
     }
 
@@ -390,10 +399,10 @@ impl<'a, E: Effects> Run<'a, E> {
 
     /// How long a commit would wait now, so that commits do not follow each other too closely.
     pub(crate) fn pause_before_commit(&self) -> Duration {
-        let next = self
-            .last_commit
-            .map_or(Duration::ZERO, |last| last + self.settings.commit_interval);
-        next.saturating_sub(self.effects.monotonic())
+        let next = self.last_commit.map_or(Duration::ZERO, |last| {
+            last + self.engine.settings.commit_interval
+        });
+        next.saturating_sub(self.engine.effects.monotonic())
     }
 
     /// Makes `change` part of the job. What it names has been written before. `expect` is when the
@@ -409,7 +418,7 @@ impl<'a, E: Effects> Run<'a, E> {
         let wait = self.pause_before_commit();
         if wait > Duration::ZERO {
             self.guarded(async {
-                self.effects.sleep(wait).await;
+                self.engine.effects.sleep(wait).await;
                 Ok(())
             })
             .await?;
@@ -424,15 +433,15 @@ impl<'a, E: Effects> Run<'a, E> {
         self.renew_if_half_spent().await?;
         self.canceled().await?;
         self.fence().await?;
-        let now = self.effects.now();
+        let now = self.engine.effects.now();
         next.v = VERSION;
-        next.touch(now, self.settings);
+        next.touch(now, self.engine.settings);
         next.seq = self.root.seq + 1;
         next.epoch = self.lease.epoch().clone();
         (next.due, next.due_every) = expect.to_fields(now);
-        next.fresh_until = now.plus(self.settings.lease);
+        next.fresh_until = now.plus(self.engine.settings.lease);
         self.publish_root(next).await?;
-        self.last_commit = Some(self.effects.monotonic());
+        self.last_commit = Some(self.engine.effects.monotonic());
         self.commits += 1;
         self.notify(&self.root).await;
         self.delete_leftovers_of_commit().await;
@@ -444,7 +453,7 @@ impl<'a, E: Effects> Run<'a, E> {
     async fn delete_leftovers_of_commit(&mut self) {
         let mut kept = Vec::new();
         for key in std::mem::take(&mut self.root.leftovers) {
-            if self.effects.delete(&key).await.is_err() {
+            if self.engine.effects.delete(&key).await.is_err() {
                 kept.push(key);
             }
         }
@@ -522,9 +531,9 @@ impl<'a, E: Effects> Run<'a, E> {
         end.leftovers.extend(photos.map(|part| part.key));
         end.leftovers.push(keys::cancel(&self.root.id));
         end.leftovers.push(keys::lease(&self.root.id));
-        let now = self.effects.now();
+        let now = self.engine.effects.now();
         end.v = VERSION;
-        end.touch(now, self.settings);
+        end.touch(now, self.engine.settings);
         end.seq = self.root.seq + 1;
         end.epoch = self.lease.epoch().clone();
         end.stage = stage;
@@ -537,12 +546,12 @@ impl<'a, E: Effects> Run<'a, E> {
         // The job has its outcome. What cannot be cleared away now is by whoever sees it.
         let root = keys::root(&end.id);
         let written = self
-            .retry_while_leased(async || self.effects.set(&root, &bytes).await)
+            .retry_while_leased(async || self.engine.effects.set(&root, &bytes).await)
             .await;
         // Whoever hears this may ask for the results at once, and finds them.
         self.notify(&end).await;
         if written.is_ok() {
-            let _ = delete_leftovers(self.effects, &mut end).await;
+            let _ = delete_leftovers(self.engine.effects, &mut end).await;
         }
         Ok(end)
     }
@@ -553,12 +562,12 @@ impl<'a, E: Effects> Run<'a, E> {
         if !has_uploads || self.root.pending_failure.is_some() {
             return Ok(());
         }
-        let now = self.effects.now();
+        let now = self.engine.effects.now();
         let mut next = self.root.clone();
-        next.touch(now, self.settings);
+        next.touch(now, self.engine.settings);
         next.seq += 1;
         next.epoch = self.lease.epoch().clone();
-        next.fresh_until = now.plus(self.settings.lease);
+        next.fresh_until = now.plus(self.engine.settings.lease);
         next.pending_failure = Some(failure.clone());
         // It names none of them.
         let unreferenced = std::mem::take(&mut self.unreferenced);

@@ -1,4 +1,11 @@
 //! The first stage of a scan: look at the photos one by one, then make one list of what is on them.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use vision::{Detection, HttpPost, ImageError, Photo, Prepared, Quality, Vision, VisionFailure};
+
+use crate::analyze::CsvAnalysis;
 use crate::cadence::Forecast;
 use crate::document::{
     Failure, FailureCode, Item, Part, PhotoState, PhotoStatus, Pipeline, Report, Root, ScanCounts,
@@ -12,9 +19,6 @@ use crate::provider::retry_after;
 use crate::run::{Run, read_upload};
 use crate::storage::{Stop, to_json};
 use crate::work::{StageOutcome, Worker};
-use serde::{Deserialize, Serialize};
-use std::time::Duration;
-use vision::{Detection, HttpPost, ImageError, Photo, Prepared, Quality, Vision, VisionFailure};
 
 /// A photo whose analysis was cut off by a dying run is tried this often.
 const MAX_ATTEMPTS: u8 = 2;
@@ -102,7 +106,7 @@ impl Scan {
                 Ok(seen) => detections.extend(seen),
                 // What the barcodes say is true all the same.
                 Err(failure) if detections.is_empty() => return Ok(failed(failure, quality)),
-                Err(failure) => run.effects.log(
+                Err(failure) => run.engine.effects.log(
                     "vision-failed",
                     serde_json::json!({"level": "warn", "jobId": run.root.id,
                         "message": failure.message}),
@@ -170,12 +174,12 @@ impl Scan {
             body,
         };
         let limit = self.time_for(run);
-        let until = run.effects.monotonic() + limit;
+        let until = run.engine.effects.monotonic() + limit;
         let mut attempt = 0;
         loop {
             attempt += 1;
-            let left = until.saturating_sub(run.effects.monotonic());
-            let result = send_within(run.effects, left, request.clone()).await;
+            let left = until.saturating_sub(run.engine.effects.monotonic());
+            let result = send_within(run.engine.effects, left, request.clone()).await;
             let (failure, pause) = match result {
                 Ok(response) => {
                     let read = model.read(
@@ -196,7 +200,7 @@ impl Scan {
                 }
                 Err(HttpError::TimedOut) => return Err(timed_out(model, limit, size)),
                 Err(HttpError::Failed(reason)) => {
-                    run.effects.log(
+                    run.engine.effects.log(
                         "vision-unreachable",
                         serde_json::json!({"level": "warn", "jobId": run.root.id, "message": reason}),
                     );
@@ -205,17 +209,17 @@ impl Scan {
             };
             let pause = pause.unwrap_or(RETRY_PAUSE);
             let fits = pause <= RETRY_AFTER_MAX_WAIT
-                && run.effects.monotonic() + pause + LEAST_TIMEOUT <= until;
+                && run.engine.effects.monotonic() + pause + LEAST_TIMEOUT <= until;
             if attempt > 1 || !failure.is_retryable() || !fits {
                 return Err(refused(model, &failure, size));
             }
-            run.effects.sleep(pause).await;
+            run.engine.effects.sleep(pause).await;
         }
     }
 
     /// How long the model may take: its own limit, within what is left of the run's budget.
     fn time_for<E: Effects>(&self, run: &Run<'_, E>) -> Duration {
-        match run.settings.run_budget {
+        match run.engine.settings.run_budget {
             None => self.timeout,
             Some(budget) => budget
                 .saturating_sub(run.elapsed() + Duration::from_secs(1))
@@ -342,9 +346,9 @@ impl Scan {
         let items: Vec<Item> = detections.into_iter().map(Item::detected).collect();
         let plan = run.write_items(keys::plan, &items).await?;
         let report: Part = run.write_part(keys::report, 1, &to_json(&report)?).await?;
-        let wave = wave_size(items.len(), run.settings.wave_items);
+        let wave = wave_size(items.len(), run.engine.settings.wave_items);
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        let expect = first_wave(run.effects).await;
+        let expect = first_wave(run.engine.effects).await;
         run.commit(expect, |root| {
             root.stage = Stage::Enriching;
             root.total = count(items.len());
@@ -445,4 +449,24 @@ fn refused(model: &Vision, failure: &VisionFailure, size: usize) -> Failure {
         failure.is_retryable(),
     );
     with_facts(failure, model, size)
+}
+
+/// The first stage of every kind of job that begins with an upload: [`CsvAnalysis`] and [`Scan`].
+#[derive(Clone, Debug)]
+pub struct FirstStage {
+    /// The vision providers, for scans.
+    pub scan: Scan,
+}
+
+impl<E: Effects> Worker<E> for FirstStage {
+    fn handles(&self, root: &Root) -> bool {
+        Worker::<E>::handles(&CsvAnalysis, root) || Worker::<E>::handles(&self.scan, root)
+    }
+
+    async fn work(&self, run: &mut Run<'_, E>) -> Result<StageOutcome, Stop> {
+        match run.root.pipeline {
+            Pipeline::AiScan => self.scan.work(run).await,
+            Pipeline::CsvImport | Pipeline::BatchEnrichment => CsvAnalysis.work(run).await,
+        }
+    }
 }

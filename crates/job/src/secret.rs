@@ -1,16 +1,20 @@
 //! What only the application can make: tokens, run keys, derived names. Each is an HMAC-SHA-256
 //! (RFC 2104) under the application's secret, bound to its purpose and its job, so none is stored.
-use crate::clients::Client;
-use crate::document::Root;
-use crate::effects::{Effects, StoreError, Time};
-use crate::id::JobId;
-use crate::keys;
-use crate::settings::Settings;
+
+use std::time::Duration;
+
 use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
-use std::time::Duration;
 use subtle::ConstantTimeEq;
+
+use crate::clients::Client;
+use crate::document::Root;
+use crate::effects::{Effects, StoreError, Time};
+use crate::engine::Engine;
+use crate::id::JobId;
+use crate::keys;
+use crate::settings::Settings;
 
 /// How long before its end a token can be exchanged for the next.
 const REFRESH_WINDOW: Duration = Duration::from_secs(30 * 60);
@@ -29,11 +33,11 @@ impl std::fmt::Debug for Keyring {
 
 /// A token's place in the sequence of a job's tokens, once it was refreshed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Auth {
-    /// Only this generation counts.
-    pub generation: u32,
-    /// And only until then.
-    pub expires: Time,
+struct Auth {
+    /// The only generation that counts.
+    generation: u32,
+    /// Expiry of this generation.
+    expires: Time,
 }
 
 impl Keyring {
@@ -121,88 +125,90 @@ impl Keyring {
         name.truncate(16);
         Client(name)
     }
+}
 
+impl<E: Effects> Engine<'_, E> {
     /// Whether `token` opens the job now.
     ///
     /// # Errors
-    /// The store's.
-    pub async fn admits<E: Effects>(
-        &self,
-        effects: &E,
-        root: &Root,
-        token: &str,
-        settings: &Settings,
-    ) -> Result<bool, StoreError> {
-        let auth = current_auth(effects, root, settings).await?;
-        Ok(
-            constant_time_eq(&self.token(&root.id, auth.generation), token)
-                && effects.now() < auth.expires,
-        )
+    /// When the store fails.
+    pub async fn admits(&self, root: &Root, token: &str) -> Result<bool, StoreError> {
+        let auth = self.current_auth(root).await?;
+        let current = self.keyring.token(&root.id, auth.generation);
+        Ok(constant_time_eq(&current, token) && self.effects.now() < auth.expires)
     }
 
-    /// The token of the current generation, if it is still valid.
+    /// The token of the current generation, also when it has expired.
     ///
     /// # Errors
-    /// The store's.
-    pub async fn current_token<E: Effects>(
-        &self,
-        effects: &E,
-        root: &Root,
-        settings: &Settings,
-    ) -> Result<String, StoreError> {
-        let auth = current_auth(effects, root, settings).await?;
-        Ok(self.token(&root.id, auth.generation))
+    /// When the store fails.
+    pub async fn current_token(&self, root: &Root) -> Result<String, StoreError> {
+        let auth = self.current_auth(root).await?;
+        Ok(self.keyring.token(&root.id, auth.generation))
     }
-}
 
-impl Keyring {
-    /// The next token of a job for a client that shows the current one in the last
-    /// [`REFRESH_WINDOW`] of its life; from then on only the next one counts. `None` when it is
-    /// wrong, or too early, or too late.
+    /// Exchanges the current token for the next one, in the last [`REFRESH_WINDOW`] of its life;
+    /// from then on only the next one counts. `None` when `token` is not the current one, or it is
+    /// too early, or too late.
     ///
     /// # Errors
-    /// The store's.
-    pub async fn refresh<E: Effects>(
+    /// When the store fails.
+    pub async fn refresh_token(
         &self,
-        effects: &E,
         root: &Root,
         token: &str,
-        settings: &Settings,
     ) -> Result<Option<String>, StoreError> {
-        let auth = current_auth(effects, root, settings).await?;
-        let now = effects.now();
-        let is_right = constant_time_eq(&self.token(&root.id, auth.generation), token);
-        let window = REFRESH_WINDOW.min(settings.token_life);
-        let in_time = now < auth.expires && now.plus(window) >= auth.expires;
-        if !is_right || !in_time {
+        let auth = self.current_auth(root).await?;
+        let now = self.effects.now();
+        let life = self.settings.token_life;
+        let is_current = constant_time_eq(&self.keyring.token(&root.id, auth.generation), token);
+        let in_time = now < auth.expires && now.plus(REFRESH_WINDOW.min(life)) >= auth.expires;
+        if !is_current || !in_time {
             return Ok(None);
         }
         let next = Auth {
             generation: auth.generation.saturating_add(1),
-            expires: now.plus(settings.token_life),
+            expires: now.plus(life),
         };
-        let bytes = serde_json::to_vec(&next).map_err(|error| StoreError(error.to_string()))?;
-        effects.set(&keys::auth(&root.id), &bytes).await?;
-        Ok(Some(self.token(&root.id, next.generation)))
+        self.write_auth(root, next).await?;
+        Ok(Some(self.keyring.token(&root.id, next.generation)))
     }
-}
 
-/// Which token of a job counts.
-///
-/// # Errors
-/// The store's.
-pub async fn current_auth<E: Effects>(
-    effects: &E,
-    root: &Root,
-    settings: &Settings,
-) -> Result<Auth, StoreError> {
-    let stored = effects.get(&keys::auth(&root.id)).await?;
-    Ok(stored
-        .and_then(|bytes| serde_json::from_slice(&bytes).ok())
-        .unwrap_or(Auth {
-            generation: 0,
-            expires: root.created.plus(settings.token_life),
-        }))
+    /// Extends the life of the current token if `token` is the current one and less than `margin`
+    /// of its life is left.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn extend_token(
+        &self,
+        root: &Root,
+        token: &str,
+        margin: Duration,
+    ) -> Result<(), StoreError> {
+        let auth = self.current_auth(root).await?;
+        let now = self.effects.now();
+        if auth.expires > now.plus(margin) || !self.admits(root, token).await? {
+            return Ok(());
+        }
+        let expires = now.plus(self.settings.token_life);
+        self.write_auth(root, Auth { expires, ..auth }).await
+    }
+
+    /// The token generation that counts.
+    async fn current_auth(&self, root: &Root) -> Result<Auth, StoreError> {
+        let stored = self.effects.get(&keys::auth(&root.id)).await?;
+        Ok(stored
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+            .unwrap_or(Auth {
+                generation: 0,
+                expires: root.created.plus(self.settings.token_life),
+            }))
+    }
+
+    async fn write_auth(&self, root: &Root, auth: Auth) -> Result<(), StoreError> {
+        let bytes = serde_json::to_vec(&auth).map_err(|error| StoreError(error.to_string()))?;
+        self.effects.set(&keys::auth(&root.id), &bytes).await
+    }
 }
 
 /// Whether two secrets are equal, in time that does not tell where they differ.

@@ -1,6 +1,8 @@
 //! Every duration and limit of the engine, resolved once from the configuration.
-use serde::Serialize;
+
 use std::time::Duration;
+
+use serde::Serialize;
 
 /// How the engine behaves. [`Settings::local`] and [`Settings::cloud`] are the two starting points;
 /// single values can be overridden.

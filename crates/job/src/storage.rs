@@ -32,7 +32,10 @@ pub enum Stop {
 ///
 /// # Errors
 /// The store's.
-pub async fn read_root<E: Effects>(effects: &E, id: &JobId) -> Result<Option<Root>, StoreError> {
+pub(crate) async fn read_root<E: Effects>(
+    effects: &E,
+    id: &JobId,
+) -> Result<Option<Root>, StoreError> {
     let bytes = effects.get(&keys::root(id)).await?;
     Ok(bytes.and_then(|bytes| decode_root(effects, id, &bytes)))
 }
@@ -41,7 +44,10 @@ pub async fn read_root<E: Effects>(effects: &E, id: &JobId) -> Result<Option<Roo
 ///
 /// # Errors
 /// The store's.
-pub async fn read_end<E: Effects>(effects: &E, id: &JobId) -> Result<Option<Root>, StoreError> {
+pub(crate) async fn read_end<E: Effects>(
+    effects: &E,
+    id: &JobId,
+) -> Result<Option<Root>, StoreError> {
     let bytes = effects.get(&keys::end(id)).await?;
     Ok(bytes.and_then(|bytes| decode_root(effects, id, &bytes)))
 }
@@ -75,7 +81,7 @@ pub(crate) async fn write_root<E: Effects>(effects: &E, root: &Root) -> Result<(
 ///
 /// # Errors
 /// [`Stop::Damaged`] when it is not there or not what it should be; the store's.
-pub async fn read_part<E: Effects, T: DeserializeOwned>(
+pub(crate) async fn read_part<E: Effects, T: DeserializeOwned>(
     effects: &E,
     part: &Part,
 ) -> Result<T, Stop> {
@@ -156,7 +162,7 @@ pub(crate) async fn delete_leftovers<E: Effects>(effects: &E, end: &mut Root) ->
 ///
 /// # Errors
 /// The store's, [`Stop::Damaged`].
-pub async fn repair<E: Effects>(effects: &E, mut end: Root) -> Result<Root, Stop> {
+pub(crate) async fn repair<E: Effects>(effects: &E, mut end: Root) -> Result<Root, Stop> {
     delete_leftovers(effects, &mut end).await?;
     Ok(end)
 }
@@ -165,7 +171,10 @@ pub async fn repair<E: Effects>(effects: &E, mut end: Root) -> Result<Root, Stop
 ///
 /// # Errors
 /// The store's.
-pub async fn existing<E: Effects>(effects: &E, id: &JobId) -> Result<Option<Root>, StoreError> {
+pub(crate) async fn existing<E: Effects>(
+    effects: &E,
+    id: &JobId,
+) -> Result<Option<Root>, StoreError> {
     let root = match read_root(effects, id).await? {
         Some(root) if !root.stage.is_terminal() => match read_end(effects, id).await? {
             Some(end) => Some(end),

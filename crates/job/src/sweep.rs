@@ -1,15 +1,18 @@
 //! Clearing away what has expired, a little at each creation, and reckoning whether there is room.
-use crate::document::Root;
-use crate::effects::{Effects, StoreError, Time};
-use crate::id::JobId;
-use crate::keys;
-use crate::retry::read_fresh;
-use crate::settings::Settings;
-use crate::storage::{delete_uploads, read_end, read_root};
-use serde::{Deserialize, Serialize};
+
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::document::Root;
+use crate::effects::{Effects, StoreError, Time};
+use crate::engine::Engine;
+use crate::id::JobId;
+use crate::keys;
+use crate::settings::Settings;
+use crate::storage::{delete_uploads, read_end, read_root};
 
 /// How often the keys are listed.
 const INTERVAL: Duration = Duration::from_secs(600);
@@ -62,37 +65,152 @@ impl JobKeys {
     }
 }
 
-/// Whether there is room for one more job; sweeps when it is time, or when there seems to be none.
-///
-/// # Errors
-/// The store's.
-pub async fn store_has_capacity<E: Effects>(
-    effects: &E,
-    settings: &Settings,
-) -> Result<bool, StoreError> {
-    let now = effects.now();
-    let state: SweepState = effects
-        .get(keys::SWEEP)
-        .await?
-        .and_then(|bytes| serde_json::from_slice(&bytes).ok())
-        .unwrap_or_default();
-    let interval = if !state.has_capacity(settings) {
-        INTERVAL_WHEN_FULL
-    } else if settings.max_keys.is_some() {
-        // The count is as old as the last sweep: where room is scarce every creation counts.
-        Duration::ZERO
-    } else if state.after.is_some() {
-        INTERVAL_WHEN_UNFINISHED
-    } else {
-        INTERVAL
-    };
-    if state.at <= now && now.since(state.at) < interval {
-        return Ok(state.has_capacity(settings));
+impl<E: Effects> Engine<'_, E> {
+    /// Whether there is room for one more job; sweeps when it is time, or when there seems to be none.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn store_has_capacity(&self) -> Result<bool, StoreError> {
+        let Engine {
+            effects, settings, ..
+        } = *self;
+        let now = effects.now();
+        let state: SweepState = effects
+            .get(keys::SWEEP)
+            .await?
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+            .unwrap_or_default();
+        let interval = if !state.has_capacity(settings) {
+            INTERVAL_WHEN_FULL
+        } else if settings.max_keys.is_some() {
+            // The count is as old as the last sweep: where room is scarce every creation counts.
+            Duration::ZERO
+        } else if state.after.is_some() {
+            INTERVAL_WHEN_UNFINISHED
+        } else {
+            INTERVAL
+        };
+        if state.at <= now && now.since(state.at) < interval {
+            return Ok(state.has_capacity(settings));
+        }
+        let state = self.sweep(state, now).await?;
+        let bytes = serde_json::to_vec(&state).unwrap_or_default();
+        effects.set(keys::SWEEP, &bytes).await?;
+        Ok(state.has_capacity(settings))
     }
-    let state = sweep(effects, settings, state, now).await?;
-    let bytes = serde_json::to_vec(&state).unwrap_or_default();
-    effects.set(keys::SWEEP, &bytes).await?;
-    Ok(state.has_capacity(settings))
+
+    /// Lists the keys and deletes some of what has expired. Jobs are looked at in turn, a few with each
+    /// sweep, and only when one of them can have expired; all of them when there is no room otherwise.
+    async fn sweep(&self, last: SweepState, now: Time) -> Result<SweepState, StoreError> {
+        let Engine {
+            effects, settings, ..
+        } = *self;
+        let jobs = group_by_job(effects.keys().await?);
+        let mut state = SweepState {
+            at: now,
+            keys: jobs.total,
+            ..last
+        };
+        // A clock that has jumped must not keep everybody from looking.
+        let latest = now.plus(UNACCEPTED_RETENTION.min(settings.retention));
+        if state.after.is_none() {
+            if now < state.next && state.next <= latest {
+                return Ok(state);
+            }
+            state.next = latest;
+        }
+        if jobs.by_id.values().any(|held| !held.rooted) {
+            // A root may take effect later than what it owns.
+            effects.sleep(settings.write_delay).await;
+        }
+        let start = state.after.take().map_or(Bound::Unbounded, Bound::Excluded);
+        let (mut looked, mut deleted) = (0, 0);
+        for (id, held) in jobs.by_id.range((start, Bound::Unbounded)) {
+            let enough = looked >= MAX_JOBS_PER_SWEEP && state.has_capacity(settings);
+            if enough || deleted == MAX_JOBS_PER_SWEEP {
+                break;
+            }
+            looked += 1;
+            match key_owner(effects, id, held.ended).await? {
+                KeyOwner::Job(expires) if now < expires => state.next = state.next.min(expires),
+                KeyOwner::NewerVersion => {}
+                KeyOwner::Job(_) | KeyOwner::Damaged | KeyOwner::Nothing => {
+                    let shared = shared_names(id);
+                    for key in held.keys.iter().filter(|key| !shared.contains(key)) {
+                        effects.delete(key).await?;
+                    }
+                    let there = shared.iter().filter(|key| held.keys.contains(key));
+                    self.delete_expired(id, there).await?;
+                    state.keys = state.keys.saturating_sub(held.reserved());
+                    deleted += 1;
+                }
+            }
+            state.after = Some(id.clone());
+        }
+        if state.after.as_ref() == jobs.by_id.keys().next_back() || looked == 0 {
+            state.after = None;
+        }
+        if deleted > 0 {
+            effects.log(
+                "swept",
+                serde_json::json!({"jobs": deleted, "keys": state.keys}),
+            );
+        }
+        Ok(state)
+    }
+
+    /// Deletes what is left of an expired job under names that a new job of its name uses, too: each
+    /// only right after a look that still finds the expired one.
+    async fn delete_expired(
+        &self,
+        id: &JobId,
+        keys: impl Iterator<Item = &String>,
+    ) -> Result<(), StoreError> {
+        let effects = self.effects;
+        for key in keys {
+            let gone = match self
+                .read_fresh(async || key_owner(effects, id, true).await)
+                .await?
+            {
+                KeyOwner::Job(expires) => effects.now() >= expires,
+                KeyOwner::Damaged => true,
+                // Whoever makes a job now may be about to write its root.
+                KeyOwner::Nothing => *key != keys::root(id),
+                KeyOwner::NewerVersion => false,
+            };
+            if gone {
+                effects.delete(key).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes a name free that an expired job has: its end would be believed over everything that the
+    /// new one does. Its root stays: the new one is written over it. Answers whether there was one:
+    /// others may be deleting it at this very moment.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) async fn release_name(&self, id: &JobId) -> Result<bool, StoreError> {
+        let effects = self.effects;
+        let old = match read_end(effects, id).await? {
+            Some(end) => Some(end),
+            None => read_root(effects, id).await?,
+        };
+        let Some(old) = old.filter(|old| old.expired(effects.now())) else {
+            return Ok(false);
+        };
+        delete_uploads(effects, &old).await?;
+        let photos = old.photos.iter().filter_map(|photo| photo.part.as_ref());
+        let parts = old.segments.iter().chain(&old.plan).chain(&old.report);
+        for part in parts.chain(photos) {
+            effects.delete(&part.key).await?;
+        }
+        let [auth, cancel, lease, end, _] = shared_names(id);
+        self.delete_expired(id, [&auth, &cancel, &lease, &end].into_iter())
+            .await?;
+        Ok(true)
+    }
 }
 
 impl SweepState {
@@ -100,68 +218,6 @@ impl SweepState {
         let room = |max| self.keys + KEYS_PER_JOB <= max;
         settings.max_keys.is_none_or(room)
     }
-}
-
-/// Lists the keys and deletes some of what has expired. Jobs are looked at in turn, a few with each
-/// sweep, and only when one of them can have expired; all of them when there is no room otherwise.
-async fn sweep<E: Effects>(
-    effects: &E,
-    settings: &Settings,
-    last: SweepState,
-    now: Time,
-) -> Result<SweepState, StoreError> {
-    let jobs = group_by_job(effects.keys().await?);
-    let mut state = SweepState {
-        at: now,
-        keys: jobs.total,
-        ..last
-    };
-    // A clock that has jumped must not keep everybody from looking.
-    let latest = now.plus(UNACCEPTED_RETENTION.min(settings.retention));
-    if state.after.is_none() {
-        if now < state.next && state.next <= latest {
-            return Ok(state);
-        }
-        state.next = latest;
-    }
-    if jobs.by_id.values().any(|held| !held.rooted) {
-        // A root may take effect later than what it owns.
-        effects.sleep(settings.write_delay).await;
-    }
-    let start = state.after.take().map_or(Bound::Unbounded, Bound::Excluded);
-    let (mut looked, mut deleted) = (0, 0);
-    for (id, held) in jobs.by_id.range((start, Bound::Unbounded)) {
-        let enough = looked >= MAX_JOBS_PER_SWEEP && state.has_capacity(settings);
-        if enough || deleted == MAX_JOBS_PER_SWEEP {
-            break;
-        }
-        looked += 1;
-        match key_owner(effects, id, held.ended).await? {
-            KeyOwner::Job(expires) if now < expires => state.next = state.next.min(expires),
-            KeyOwner::NewerVersion => {}
-            KeyOwner::Job(_) | KeyOwner::Damaged | KeyOwner::Nothing => {
-                let shared = shared_names(id);
-                for key in held.keys.iter().filter(|key| !shared.contains(key)) {
-                    effects.delete(key).await?;
-                }
-                let there = shared.iter().filter(|key| held.keys.contains(key));
-                delete_expired(effects, settings, id, there).await?;
-                state.keys = state.keys.saturating_sub(held.reserved());
-                deleted += 1;
-            }
-        }
-        state.after = Some(id.clone());
-    }
-    if state.after.as_ref() == jobs.by_id.keys().next_back() || looked == 0 {
-        state.after = None;
-    }
-    if deleted > 0 {
-        effects.log(
-            "swept",
-            serde_json::json!({"jobs": deleted, "keys": state.keys}),
-        );
-    }
-    Ok(state)
 }
 
 /// All jobs there are.
@@ -239,68 +295,6 @@ fn shared_names(id: &JobId) -> [String; 5] {
         keys::end(id),
         keys::root(id),
     ]
-}
-
-/// Deletes what is left of an expired job under names that a new job of its name uses, too: each
-/// only right after a look that still finds the expired one.
-async fn delete_expired<E: Effects>(
-    effects: &E,
-    settings: &Settings,
-    id: &JobId,
-    keys: impl Iterator<Item = &String>,
-) -> Result<(), StoreError> {
-    for key in keys {
-        let gone = match read_fresh(effects, settings, async || {
-            key_owner(effects, id, true).await
-        })
-        .await?
-        {
-            KeyOwner::Job(expires) => effects.now() >= expires,
-            KeyOwner::Damaged => true,
-            // Whoever makes a job now may be about to write its root.
-            KeyOwner::Nothing => *key != keys::root(id),
-            KeyOwner::NewerVersion => false,
-        };
-        if gone {
-            effects.delete(key).await?;
-        }
-    }
-    Ok(())
-}
-
-/// Makes a name free that an expired job has: its end would be believed over everything that the
-/// new one does. Its root stays: the new one is written over it. Answers whether there was one:
-/// others may be deleting it at this very moment.
-///
-/// # Errors
-/// The store's.
-pub(crate) async fn release_name<E: Effects>(
-    effects: &E,
-    settings: &Settings,
-    id: &JobId,
-) -> Result<bool, StoreError> {
-    let old = match read_end(effects, id).await? {
-        Some(end) => Some(end),
-        None => read_root(effects, id).await?,
-    };
-    let Some(old) = old.filter(|old| old.expired(effects.now())) else {
-        return Ok(false);
-    };
-    delete_uploads(effects, &old).await?;
-    let photos = old.photos.iter().filter_map(|photo| photo.part.as_ref());
-    let parts = old.segments.iter().chain(&old.plan).chain(&old.report);
-    for part in parts.chain(photos) {
-        effects.delete(&part.key).await?;
-    }
-    let [auth, cancel, lease, end, _] = shared_names(id);
-    delete_expired(
-        effects,
-        settings,
-        id,
-        [&auth, &cancel, &lease, &end].into_iter(),
-    )
-    .await?;
-    Ok(true)
 }
 
 #[cfg(test)]

@@ -1,19 +1,21 @@
 //! Following a job for one watcher: when to look, and what to tell next.
+
+use std::time::Duration;
+
+use futures::future::{Either, select};
+use futures::stream::{Stream, StreamExt, select_all, unfold};
+
 use crate::cadence::pause_until_due;
 use crate::document::{Item, Root};
 use crate::effects::{Effects, StoreError, Time};
+use crate::engine::Engine;
 use crate::feed::Feed;
 use crate::id::JobId;
 use crate::keys;
-use crate::look::{Inspection, assess, holds, revive_or_repair};
-use crate::observer::{Observer, Step};
+use crate::look::{Inspection, is_valid};
+use crate::observer::{Observer, Position, Step};
 use crate::results::Reader;
-use crate::secret::Keyring;
-use crate::settings::Settings;
 use crate::storage::decode_root;
-use futures::future::{Either, select};
-use futures::stream::{Stream, StreamExt, select_all, unfold};
-use std::time::Duration;
 
 /// Sleeping so much longer than was asked for is usual: clocks are coarse. More than that says that
 /// others need the machine.
@@ -53,17 +55,15 @@ enum FeedUpdate {
 
 /// Follows one job for one watcher.
 pub struct Watcher<'a, E> {
-    effects: &'a E,
-    settings: &'a Settings,
-    keyring: &'a Keyring,
+    engine: Engine<'a, E>,
     id: JobId,
     observer: Observer,
     reader: Reader,
-    look: Option<Inspection>,
+    state: Option<Inspection>,
     /// The bytes of the root that the last look found: most looks find the same again.
     bytes: Vec<u8>,
     /// Until then it is enough that they are the same.
-    holds_until: Time,
+    valid_until: Time,
     /// The run beside this watcher, as long as it says anything.
     feed: Option<&'a Feed>,
     /// When something was last heard of the job.
@@ -78,34 +78,47 @@ pub struct Watcher<'a, E> {
     tended: Option<Duration>,
 }
 
+impl<'a, E: Effects> Engine<'a, E> {
+    /// An observer that connects now and claims to have had events up to `last`.
+    #[must_use]
+    pub fn observer(&self, last: Option<Position>, with_books: bool) -> Observer {
+        Observer::new(last, with_books, self.effects.now(), self.settings)
+    }
+
+    /// Follows a job from the state it was last found in.
+    #[must_use]
+    pub fn watch(&self, id: JobId, observer: Observer, state: Inspection) -> Watcher<'a, E> {
+        Watcher::new(*self, id, observer, state)
+    }
+}
+
 impl<'a, E: Effects> Watcher<'a, E> {
     /// A watcher whose first look has been made.
     #[must_use]
-    pub fn new(
-        effects: &'a E,
-        settings: &'a Settings,
-        keyring: &'a Keyring,
+    pub(crate) fn new(
+        engine: Engine<'a, E>,
         id: JobId,
         observer: Observer,
-        look: Inspection,
+        state: Inspection,
     ) -> Self {
+        let Engine {
+            effects, settings, ..
+        } = engine;
         // No longer than it takes until a watcher looks as rarely as it ever does.
-        let silent = look.root().map_or(Duration::ZERO, |root| {
+        let silent = state.root().map_or(Duration::ZERO, |root| {
             effects
                 .now()
                 .since(root.updated)
                 .min(settings.look_max * 40)
         });
         Self {
-            effects,
-            settings,
-            keyring,
+            engine,
             id,
             observer,
             reader: Reader::default(),
-            look: Some(look),
+            state: Some(state),
             bytes: Vec::new(),
-            holds_until: Time::default(),
+            valid_until: Time::default(),
             feed: None,
             heard: effects.monotonic(),
             silent,
@@ -133,7 +146,7 @@ impl<'a, E: Effects> Watcher<'a, E> {
     /// Whether its client had everything that there is to say before it connected.
     #[must_use]
     pub fn has_everything(&self) -> bool {
-        matches!(&self.look, Some(Inspection::Ended(end)) if self.observer.has_everything(end))
+        matches!(&self.state, Some(Inspection::Ended(end)) if self.observer.has_everything(end))
     }
 
     /// Where the watcher is.
@@ -148,18 +161,18 @@ impl<'a, E: Effects> Watcher<'a, E> {
             if self.observer.is_over() {
                 return Next::Over;
             }
-            if let Some(look) = &self.look {
+            if let Some(look) = &self.state {
                 let Some(root) = look.root() else {
                     return Next::Gone;
                 };
                 let patient =
-                    self.looked.saturating_sub(self.began) < self.settings.write_delay * 2;
+                    self.looked.saturating_sub(self.began) < self.engine.settings.write_delay * 2;
                 if self.observer.believe(root, patient) {
-                    let now = self.effects.now();
+                    let now = self.engine.effects.now();
                     if let Some(step) = self.observer.next(root, now) {
                         let item = match step {
                             Step::Book(_, index) => {
-                                match self.reader.item(self.effects, root, index).await {
+                                match self.reader.item(self.engine.effects, root, index).await {
                                     Ok(Some(item)) => Some(Box::new(item.clone())),
                                     // Merged away since the look.
                                     Ok(None) | Err(_) => {
@@ -184,10 +197,13 @@ impl<'a, E: Effects> Watcher<'a, E> {
 
     /// What [`Self::next`] answered has been said.
     pub fn mark_delivered(&mut self, notification: &Notification) {
-        self.observer
-            .mark_delivered(notification.step, &notification.root, self.effects.now());
+        self.observer.mark_delivered(
+            notification.step,
+            &notification.root,
+            self.engine.effects.now(),
+        );
         if !matches!(notification.step, Step::Book(..) | Step::Heartbeat) {
-            self.heard = self.effects.monotonic();
+            self.heard = self.engine.effects.monotonic();
             self.silent = Duration::ZERO;
         }
     }
@@ -196,67 +212,76 @@ impl<'a, E: Effects> Watcher<'a, E> {
         match self.feed {
             None => {
                 let pause = self.next_pause();
-                let began = self.effects.monotonic();
-                self.effects.sleep(pause).await;
-                let late = self.effects.monotonic().saturating_sub(began + pause);
+                let began = self.engine.effects.monotonic();
+                self.engine.effects.sleep(pause).await;
+                let late = self
+                    .engine
+                    .effects
+                    .monotonic()
+                    .saturating_sub(began + pause);
                 let strain = late
                     .saturating_sub(NORMAL_OVERSLEEP)
-                    .min(self.settings.look_max);
+                    .min(self.engine.settings.look_max);
                 self.min_pause = (self.min_pause * 7 + strain * 4) / 8;
             }
             Some(feed) => match self.listen(feed).await {
                 FeedUpdate::Root(root) => {
-                    self.look = Some(Inspection::from_root(*root));
+                    self.state = Some(Inspection::from_root(*root));
                     return;
                 }
                 FeedUpdate::Nothing => return,
                 FeedUpdate::Over => self.feed = None,
             },
         }
-        let asked = self.effects.monotonic();
+        let asked = self.engine.effects.monotonic();
         match self.look_once().await {
             Ok(None) => self.looked = asked,
             Ok(Some(look)) => {
                 let idle = matches!(look, Inspection::Idle(_));
                 let unfinished =
                     matches!(&look, Inspection::Ended(end) if !end.leftovers.is_empty());
-                let now = self.effects.monotonic();
+                let now = self.engine.effects.monotonic();
                 let lately = self
                     .tended
-                    .is_some_and(|at| now < at + self.settings.write_delay * 2);
+                    .is_some_and(|at| now < at + self.engine.settings.write_delay * 2);
                 if (idle || unfinished) && !lately {
                     self.tended = Some(now);
-                    revive_or_repair(self.effects, self.settings, self.keyring, &look).await;
+                    self.engine.revive_or_repair(&look).await;
                 }
-                self.look = Some(look);
+                self.state = Some(look);
                 self.looked = asked;
             }
             // The store refuses: ask less often, and go on with what is known.
-            Err(_) => self.effects.sleep(self.settings.retry).await,
+            Err(_) => self.engine.effects.sleep(self.engine.settings.retry).await,
         }
     }
 
     /// [`look`]; `None` when it shows what the last one did.
     async fn look_once(&mut self) -> Result<Option<Inspection>, StoreError> {
-        let bytes = self.effects.get(&keys::root(&self.id)).await?;
-        if let (Some(bytes), Some(Inspection::Running(root))) = (&bytes, &self.look)
+        let bytes = self.engine.effects.get(&keys::root(&self.id)).await?;
+        if let (Some(bytes), Some(Inspection::Running(root))) = (&bytes, &self.state)
             && *bytes == self.bytes
-            && holds(self.holds_until, root, self.effects.now(), self.settings)
+            && is_valid(
+                self.valid_until,
+                root,
+                self.engine.effects.now(),
+                self.engine.settings,
+            )
         {
             return Ok(None);
         }
         let root = bytes
             .as_deref()
-            .and_then(|bytes| decode_root(self.effects, &self.id, bytes));
-        let judgement = assess(self.effects, self.settings, root).await?;
+            .and_then(|bytes| decode_root(self.engine.effects, &self.id, bytes));
+        let assessment = self.engine.assess(root).await?;
         self.bytes = bytes.unwrap_or_default();
-        self.holds_until = judgement.holds_until;
-        Ok(Some(judgement.look))
+        self.valid_until = assessment.valid_until;
+        Ok(Some(assessment.state))
     }
 
     /// Waits for the run beside this watcher, but not so long that a heartbeat would be late.
     async fn listen(&self, feed: &Feed) -> FeedUpdate {
-        let silence = std::pin::pin!(self.effects.sleep(self.settings.look_max));
+        let silence = std::pin::pin!(self.engine.effects.sleep(self.engine.settings.look_max));
         match select(std::pin::pin!(feed.next()), silence).await {
             Either::Left((Some(root), _)) => FeedUpdate::Root(Box::new(root)),
             Either::Left((None, _)) => FeedUpdate::Over,
@@ -267,37 +292,39 @@ impl<'a, E: Effects> Watcher<'a, E> {
     /// How long until the next look: short when a commit is due, else the longer the longer the job
     /// has been silent.
     fn next_pause(&self) -> Duration {
-        let due = match &self.look {
-            Some(Inspection::Running(root)) => pause_until_due(root, self.effects.now()),
+        let due = match &self.state {
+            Some(Inspection::Running(root)) => pause_until_due(root, self.engine.effects.now()),
             _ => None,
         };
-        let silence = self.effects.monotonic().saturating_sub(self.heard) + self.silent;
+        let silence = self.engine.effects.monotonic().saturating_sub(self.heard) + self.silent;
         // So that nobody hears of what was not foreseen later than by a fortieth of the time it took.
         let pause = due.unwrap_or(silence / 40);
-        self.at_least_min_pause(pause.clamp(self.settings.look_min, self.settings.look_max))
+        self.at_least_min_pause(
+            pause.clamp(self.engine.settings.look_min, self.engine.settings.look_max),
+        )
     }
 
     /// A pause that the machine can bear: where many look closely nobody would get his turn.
     fn at_least_min_pause(&self, pause: Duration) -> Duration {
-        pause.max(self.min_pause.min(self.settings.look_max))
+        pause.max(self.min_pause.min(self.engine.settings.look_max))
     }
 }
 
-/// Follows several jobs as one: what is to be said of each as it comes, with the number that its
-/// watcher has here; without a saying when the job is no more. Ends when everything has been said of
-/// all. Whatever is taken counts as said.
+/// Follows several jobs as one stream: each notification as it comes, with the number that its
+/// watcher has here, and [`Next::Gone`] when a job is no more. Ends when every watcher is over.
+/// What the stream yields counts as delivered.
 pub fn watch_all<'a, E: Effects + 'a>(
     watchers: impl IntoIterator<Item = (usize, Watcher<'a, E>)>,
-) -> impl Stream<Item = (usize, Option<Box<Notification>>)> + Unpin + 'a {
+) -> impl Stream<Item = (usize, Next)> + Unpin + 'a {
     select_all(watchers.into_iter().map(|(number, watcher)| {
         unfold(Some(watcher), move |watcher| async move {
             let mut watcher = watcher?;
             match watcher.next().await {
                 Next::Notify(notification) => {
                     watcher.mark_delivered(&notification);
-                    Some(((number, Some(notification)), Some(watcher)))
+                    Some(((number, Next::Notify(notification)), Some(watcher)))
                 }
-                Next::Gone => Some(((number, None), None)),
+                Next::Gone => Some(((number, Next::Gone), None)),
                 Next::Over => None,
             }
         })

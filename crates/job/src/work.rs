@@ -1,286 +1,427 @@
 //! A job's work as a chain of runs: starting one, working, handing over to the next.
+
+use serde_json::json;
+
 use crate::document::{Failure, FailureCode, Root, Stage};
-use crate::effects::{Effects, HttpError, Request, StoreError, send_within};
+use crate::effects::{DispatchError, Effects, RunRequest, StoreError, millis};
+use crate::engine::Engine;
 use crate::feed::Feed;
-use crate::handover::{Created, HandOver, Settlement, settle};
+use crate::handover::{Created, HandOver, Settlement};
 use crate::id::JobId;
 use crate::keys;
 use crate::lease::Lease;
-use crate::provider::in_millis;
-use crate::retry::retry_briefly;
 use crate::run::Run;
-use crate::secret::Keyring;
-use crate::settings::{RunMode, Settings};
 use crate::storage::{Stop, read_end, read_root, repair};
-use serde_json::json;
-use std::time::Duration;
 
-/// How long the caller of a route that works before it answers stays on the line.
-const INLINE_START_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// How long the caller of a route that answers first waits for the answer.
-const START_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// The header that carries the run key.
-pub const RUN_KEY_HEADER: &str = "x-run-key";
-
-/// What a stage's work came to.
+/// The outcome of a stage's work in one run.
 #[derive(Debug)]
 pub enum StageOutcome {
-    /// The stage is done, and the root says which is next.
+    /// The stage is done, and the root says which one is next.
     NextStage,
-    /// The budget is used up.
+    /// The run's time budget is used up.
     HandOver,
     /// The job is over.
     Finished(Stage, Option<Failure>),
 }
 
-/// Something that does one or more stages.
+/// The work of one or more stages.
+///
+/// [`Engine::run`] asks [`Worker::handles`] whether the worker does the job's next stage, and calls
+/// [`Worker::work`] if so; both again after each [`StageOutcome::NextStage`]. A stage that no
+/// worker of this component handles is handed over to the component that has one. A worker makes
+/// progress by commits of the [`Run`]; after a crash the next run calls the same worker with the
+/// last committed root, so all work since then is done again.
 #[expect(async_fn_in_trait, reason = "single-threaded, as the effects are")]
 pub trait Worker<E: Effects> {
-    /// Whether it does what this job needs next.
+    /// Whether this worker does what the job needs next.
     fn handles(&self, root: &Root) -> bool;
-    /// Works until the stage is done, the budget used up or something stops it.
+
+    /// Works until the stage is done, the budget is used up or something stops the run.
+    ///
+    /// # Errors
+    /// [`Stop`] says what stopped the run.
     async fn work(&self, run: &mut Run<'_, E>) -> Result<StageOutcome, Stop>;
 }
 
-/// How a run comes by its job.
+/// How a run gets its job.
 #[derive(Debug)]
-pub enum Start<'a> {
-    /// It made the job and holds its lease; somebody may be beside it who is told of every commit.
+enum Start<'a> {
+    /// It follows the creation of the job in the same invocation, with an optional listener there.
     Created(Box<Root>, Lease, Option<&'a Feed>),
     /// Another run hands over.
     HandedOver(HandOver),
-    /// Somebody noticed that nobody works on it.
+    /// An inspection found that no run works on the job.
     Revived,
 }
 
-/// Works on a job that this invocation has made, once it is sure that it has. `feed` is told of every
-/// commit, and closed when this run's part is done.
-pub async fn run_created<E: Effects>(
-    effects: &E,
-    settings: &Settings,
-    keyring: &Keyring,
-    created: Created,
-    feed: Option<&Feed>,
-    worker: &impl Worker<E>,
-) {
-    let id = created.root.id.clone();
-    match created.settle(effects, settings).await {
-        Ok(Some((root, lease))) => {
-            let start = Start::Created(Box::new(root), lease, feed);
-            run(effects, settings, keyring, &id, start, worker).await;
-        }
-        Ok(None) => effects.log("made-twice", json!({"jobId": id})),
-        // Whoever looks at the job next starts it.
-        Err(error) => effects.log(
-            "not-settled",
-            json!({"level": "warn", "jobId": id, "message": error.to_string()}),
-        ),
-    }
-    if let Some(feed) = feed {
-        feed.close();
-    }
-}
-
-/// Works on a job until this run's part is done. Logs one line when it ends.
-pub async fn run<E: Effects>(
-    effects: &E,
-    settings: &Settings,
-    keyring: &Keyring,
-    id: &JobId,
-    start: Start<'_>,
-    worker: &impl Worker<E>,
-) {
-    let began = effects.monotonic();
-    let how = match &start {
-        Start::Created(..) => "created",
-        Start::HandedOver(_) => "handed-over",
-        Start::Revived => "revived",
-    };
-    let outcome = run_stages(effects, settings, keyring, id, start, worker).await;
-    let mut line = json!({
-        "jobId": id, "start": how, "outcome": outcome.0,
-        "durationMs": in_millis(effects.monotonic().saturating_sub(began)),
-        "costs": effects.costs(),
-    });
-    if let Some(root) = outcome.1 {
-        line["pipeline"] = json!(root.pipeline);
-        line["stage"] = json!(root.stage);
-        line["items"] = json!(root.processed());
-    }
-    if let Some(error) = outcome.2 {
-        line["level"] = json!("warn");
-        line["message"] = json!(error);
-    }
-    effects.log("run", line);
-}
-
-type Outcome = (&'static str, Option<Root>, Option<String>);
-
-async fn run_stages<E: Effects>(
-    effects: &E,
-    settings: &Settings,
-    keyring: &Keyring,
-    id: &JobId,
-    start: Start<'_>,
-    worker: &impl Worker<E>,
-) -> Outcome {
-    let mut run = match acquire(effects, settings, id, start).await {
-        Ok(Some(run)) => run,
-        Ok(None) => return ("nothing-to-do", None, None),
-        Err(stop) => return ("not-begun", None, Some(stop.to_string())),
-    };
-    if run.root.stage == Stage::Receiving {
-        // Only the creator writes uploads, and it is gone: nobody was told of this job.
-        if let Err(stop) = delete_unnamed_uploads(effects, id).await {
-            return handle_stop(effects, run, stop).await;
-        }
-        return finish(
-            run,
-            Stage::Error,
-            Some(Failure::internal("the upload broke off")),
-        )
-        .await;
-    }
-    if let Some(failure) = run.root.pending_failure.clone() {
-        let stage = match failure.code {
-            FailureCode::ECanceled => Stage::Canceled,
-            _ => Stage::Error,
-        };
-        return finish(run, stage, Some(failure)).await;
-    }
-    if run.is_crash_looping() {
-        return finish(run, Stage::Error, Some(no_worker())).await;
-    }
-    loop {
-        if !worker.handles(&run.root) {
-            return hand_over(effects, settings, keyring, run).await;
-        }
-        match worker.work(&mut run).await {
-            Ok(StageOutcome::NextStage) => {}
-            Ok(StageOutcome::HandOver) => return hand_over(effects, settings, keyring, run).await,
-            Ok(StageOutcome::Finished(stage, failure)) => return finish(run, stage, failure).await,
-            Err(stop) => return handle_stop(effects, run, stop).await,
+impl Start<'_> {
+    /// As the log spells it.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Created(..) => "created",
+            Self::HandedOver(_) => "handed-over",
+            Self::Revived => "revived",
         }
     }
 }
 
-async fn acquire<'a, E: Effects>(
-    effects: &'a E,
-    settings: &'a Settings,
-    id: &JobId,
-    start: Start<'a>,
-) -> Result<Option<Run<'a, E>>, Stop> {
-    let (lease, seq) = match start {
-        Start::Created(root, lease, feed) => {
-            return Ok(Some(
-                Run::new(effects, settings, *root, lease).with_feed(feed),
-            ));
+/// How a run ended, for the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    Finished,
+    NotFinished,
+    AlreadyEnded,
+    HandedOver,
+    HandOverFailed,
+    LeaseLost,
+    StoreFailed,
+    NotBegun,
+    NothingToDo,
+}
+
+impl Ending {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Finished => "finished",
+            Self::NotFinished => "not-finished",
+            Self::AlreadyEnded => "already-ended",
+            Self::HandedOver => "handed-over",
+            Self::HandOverFailed => "hand-over-failed",
+            Self::LeaseLost => "lease-lost",
+            Self::StoreFailed => "store-failed",
+            Self::NotBegun => "not-begun",
+            Self::NothingToDo => "nothing-to-do",
         }
-        Start::HandedOver(HandOver { epoch, seq, made }) => {
-            let settled = match made {
-                None => Settlement::Ours,
-                Some(made) => settle(effects, settings, &made).await?,
-            };
-            let lease = match settled {
-                Settlement::Ours => Lease::take_over(effects, id, &epoch, settings).await?,
-                Settlement::Under(lease) => Some(lease),
-                Settlement::Theirs => None,
-            };
-            (lease, seq)
+    }
+}
+
+/// The outcome of a run: how it ended, the job as it left it, and what went wrong.
+#[derive(Debug)]
+struct RunOutcome {
+    ending: Ending,
+    root: Option<Root>,
+    error: Option<String>,
+}
+
+impl RunOutcome {
+    fn new(ending: Ending) -> Self {
+        Self {
+            ending,
+            root: None,
+            error: None,
         }
-        Start::Revived => {
-            let Some(root) = read_root(effects, id).await? else {
-                return Ok(None);
-            };
-            if let Some(end) = find_end(effects, settings, &root).await? {
-                repair(effects, end).await?;
-                return Ok(None);
+    }
+
+    fn with_root(self, root: Root) -> Self {
+        Self {
+            root: Some(root),
+            ..self
+        }
+    }
+
+    fn with_error(self, error: impl ToString) -> Self {
+        Self {
+            error: Some(error.to_string()),
+            ..self
+        }
+    }
+}
+
+impl<'a, E: Effects> Engine<'a, E> {
+    /// Works on a job that this invocation has created, once it is settled that the name is its
+    /// own. `feed` gets every committed root and is closed when this run's part is done.
+    pub async fn run_created(
+        &self,
+        created: Created,
+        feed: Option<&Feed>,
+        worker: &impl Worker<E>,
+    ) {
+        let id = created.root.id.clone();
+        match created.settle(*self).await {
+            Ok(Some((root, lease))) => {
+                let start = Start::Created(Box::new(root), lease, feed);
+                self.run_logged(&id, start, worker).await;
             }
-            (
-                Lease::claim(effects, id, settings, root.epoch.term).await?,
-                root.seq,
-            )
+            Ok(None) => self.effects.log("made-twice", json!({"jobId": id})),
+            // The next inspection starts it.
+            Err(error) => self.effects.log(
+                "not-settled",
+                json!({"level": "warn", "jobId": id, "message": error.to_string()}),
+            ),
         }
-    };
-    let Some(lease) = lease else {
-        return Ok(None);
-    };
-    let until = effects.monotonic() + settings.write_delay * 2;
-    loop {
-        match retry_briefly(effects, settings, async || read_root(effects, id).await).await? {
-            Some(root) if root.seq >= seq => {
-                if find_end(effects, settings, &root).await?.is_some() {
-                    lease.release(effects).await?;
+        if let Some(feed) = feed {
+            feed.close();
+        }
+    }
+
+    /// Works on a job until this run's part is done: the next run after the one that hands over,
+    /// or, without a hand-over, a revival. Logs one line when it ends.
+    pub async fn run(&self, id: &JobId, hand_over: Option<HandOver>, worker: &impl Worker<E>) {
+        let start = hand_over.map_or(Start::Revived, Start::HandedOver);
+        self.run_logged(id, start, worker).await;
+    }
+
+    async fn run_logged(&self, id: &JobId, start: Start<'_>, worker: &impl Worker<E>) {
+        let began = self.effects.monotonic();
+        let how = start.name();
+        let outcome = self.run_stages(id, start, worker).await;
+        let mut line = json!({
+            "jobId": id, "start": how, "outcome": outcome.ending.name(),
+            "durationMs": millis(self.effects.monotonic().saturating_sub(began)),
+            "costs": self.effects.costs(),
+        });
+        if let Some(root) = outcome.root {
+            line["pipeline"] = json!(root.pipeline);
+            line["stage"] = json!(root.stage);
+            line["items"] = json!(root.processed());
+        }
+        if let Some(error) = outcome.error {
+            line["level"] = json!("warn");
+            line["message"] = json!(error);
+        }
+        self.effects.log("run", line);
+    }
+
+    async fn run_stages(
+        &self,
+        id: &JobId,
+        start: Start<'_>,
+        worker: &impl Worker<E>,
+    ) -> RunOutcome {
+        let mut run = match self.acquire(id, start).await {
+            Ok(Some(run)) => run,
+            Ok(None) => return RunOutcome::new(Ending::NothingToDo),
+            Err(stop) => return RunOutcome::new(Ending::NotBegun).with_error(stop),
+        };
+        if run.root.stage == Stage::Receiving {
+            // Only the creator writes uploads, and it is gone: no client was told of this job.
+            if let Err(stop) = self.delete_unreferenced_uploads(id).await {
+                return self.handle_stop(run, stop).await;
+            }
+            let failure = Failure::internal("the upload broke off");
+            return self.finish(run, Stage::Error, Some(failure)).await;
+        }
+        if let Some(failure) = run.root.pending_failure.clone() {
+            let stage = match failure.code {
+                FailureCode::ECanceled => Stage::Canceled,
+                _ => Stage::Error,
+            };
+            return self.finish(run, stage, Some(failure)).await;
+        }
+        if run.is_crash_looping() {
+            return self.finish(run, Stage::Error, Some(no_worker())).await;
+        }
+        loop {
+            if !worker.handles(&run.root) {
+                return self.hand_over(run).await;
+            }
+            match worker.work(&mut run).await {
+                Ok(StageOutcome::NextStage) => {}
+                Ok(StageOutcome::HandOver) => return self.hand_over(run).await,
+                Ok(StageOutcome::Finished(stage, failure)) => {
+                    return self.finish(run, stage, failure).await;
+                }
+                Err(stop) => return self.handle_stop(run, stop).await,
+            }
+        }
+    }
+
+    /// Gets the lease and the root that `start` leads to; `None` when there is nothing to do.
+    async fn acquire<'f>(&self, id: &JobId, start: Start<'f>) -> Result<Option<Run<'f, E>>, Stop>
+    where
+        'a: 'f,
+    {
+        let Engine {
+            effects, settings, ..
+        } = *self;
+        let (lease, seq) = match start {
+            Start::Created(root, lease, feed) => {
+                return Ok(Some(Run::new(*self, *root, lease).with_feed(feed)));
+            }
+            Start::HandedOver(HandOver { epoch, seq, made }) => {
+                let settled = match made {
+                    None => Settlement::Ours,
+                    Some(made) => self.settle(&made).await?,
+                };
+                let lease = match settled {
+                    Settlement::Ours => Lease::take_over(*self, id, &epoch).await?,
+                    Settlement::Under(lease) => Some(lease),
+                    Settlement::Theirs => None,
+                };
+                (lease, seq)
+            }
+            Start::Revived => {
+                let Some(root) = read_root(effects, id).await? else {
+                    return Ok(None);
+                };
+                if let Some(end) = self.find_end(&root).await? {
+                    repair(effects, end).await?;
                     return Ok(None);
                 }
-                return Ok(Some(Run::new(effects, settings, root, lease)));
+                (Lease::claim(*self, id, root.epoch.term).await?, root.seq)
             }
-            _ if effects.monotonic() >= until => return Ok(None),
-            _ => effects.sleep(settings.retry).await,
-        }
-    }
-}
-
-/// The end of a job that has one.
-async fn find_end<E: Effects>(
-    effects: &E,
-    settings: &Settings,
-    root: &Root,
-) -> Result<Option<Root>, StoreError> {
-    if root.stage.is_terminal() {
-        return Ok(Some(root.clone()));
-    }
-    retry_briefly(effects, settings, async || {
-        read_end(effects, &root.id).await
-    })
-    .await
-}
-
-async fn finish<E: Effects>(run: Run<'_, E>, stage: Stage, failure: Option<Failure>) -> Outcome {
-    let (effects, settings) = (run.effects, run.settings);
-    match run.finish(stage, failure).await {
-        Ok(root) => {
-            log_end(effects, settings, &root);
-            ("finished", Some(root), None)
-        }
-        Err(Stop::Ended) => ("already-ended", None, None),
-        Err(stop) => ("not-finished", None, Some(stop.to_string())),
-    }
-}
-
-fn log_end<E: Effects>(effects: &E, _settings: &Settings, root: &Root) {
-    let mut line = json!({
-        "jobId": root.id, "pipeline": root.pipeline, "outcome": root.stage,
-        "durationMs": in_millis(root.elapsed()), "items": root.total,
-        "succeeded": root.succeeded, "failed": root.failed, "commits": root.seq,
-        "requests": root.requests,
-    });
-    if let Some(failure) = &root.failure {
-        line["code"] = json!(failure.code);
-        line["message"] = json!(failure.message);
-    }
-    effects.log("job-ended", line);
-}
-
-async fn handle_stop<E: Effects>(effects: &E, run: Run<'_, E>, stop: Stop) -> Outcome {
-    match stop {
-        Stop::Canceled => finish(run, Stage::Canceled, Some(canceled())).await,
-        Stop::Damaged(what) => finish(run, Stage::Error, Some(Failure::internal(what))).await,
-        Stop::Ended => {
-            run.delete_unreferenced().await;
-            let id = run.root.id.clone();
-            if let Ok(Some(end)) = read_end(effects, &id).await {
-                let _ = repair(effects, end).await;
+        };
+        let Some(lease) = lease else {
+            return Ok(None);
+        };
+        let until = effects.monotonic() + settings.write_delay * 2;
+        loop {
+            match self
+                .retry_briefly(async || read_root(effects, id).await)
+                .await?
+            {
+                Some(root) if root.seq >= seq => {
+                    if self.find_end(&root).await?.is_some() {
+                        lease.release(effects).await?;
+                        return Ok(None);
+                    }
+                    return Ok(Some(Run::new(*self, root, lease)));
+                }
+                _ if effects.monotonic() >= until => return Ok(None),
+                _ => effects.sleep(settings.retry).await,
             }
-            ("already-ended", None, None)
         }
-        Stop::Lost => {
-            run.delete_unreferenced().await;
-            ("lease-lost", Some(run.root), None)
+    }
+
+    /// The end of a job that has one.
+    async fn find_end(&self, root: &Root) -> Result<Option<Root>, StoreError> {
+        if root.stage.is_terminal() {
+            return Ok(Some(root.clone()));
         }
-        Stop::Store(error) => ("store-failed", Some(run.root), Some(error.to_string())),
+        self.retry_briefly(async || read_end(self.effects, &root.id).await)
+            .await
+    }
+
+    async fn finish(&self, run: Run<'_, E>, stage: Stage, failure: Option<Failure>) -> RunOutcome {
+        match run.finish(stage, failure).await {
+            Ok(root) => {
+                self.log_end(&root);
+                RunOutcome::new(Ending::Finished).with_root(root)
+            }
+            Err(Stop::Ended) => RunOutcome::new(Ending::AlreadyEnded),
+            Err(stop) => RunOutcome::new(Ending::NotFinished).with_error(stop),
+        }
+    }
+
+    fn log_end(&self, root: &Root) {
+        let mut line = json!({
+            "jobId": root.id, "pipeline": root.pipeline, "outcome": root.stage,
+            "durationMs": millis(root.elapsed()), "items": root.total,
+            "succeeded": root.succeeded, "failed": root.failed, "commits": root.seq,
+            "requests": root.requests,
+        });
+        if let Some(failure) = &root.failure {
+            line["code"] = json!(failure.code);
+            line["message"] = json!(failure.message);
+        }
+        self.effects.log("job-ended", line);
+    }
+
+    async fn handle_stop(&self, run: Run<'_, E>, stop: Stop) -> RunOutcome {
+        match stop {
+            Stop::Canceled => self.finish(run, Stage::Canceled, Some(canceled())).await,
+            Stop::Damaged(what) => {
+                self.finish(run, Stage::Error, Some(Failure::internal(what)))
+                    .await
+            }
+            Stop::Ended => {
+                run.delete_unreferenced().await;
+                let id = run.root.id.clone();
+                if let Ok(Some(end)) = read_end(self.effects, &id).await {
+                    let _ = repair(self.effects, end).await;
+                }
+                RunOutcome::new(Ending::AlreadyEnded)
+            }
+            Stop::Lost => {
+                run.delete_unreferenced().await;
+                RunOutcome::new(Ending::LeaseLost).with_root(run.root)
+            }
+            Stop::Store(error) => RunOutcome::new(Ending::StoreFailed)
+                .with_root(run.root)
+                .with_error(error),
+        }
+    }
+
+    async fn hand_over(&self, run: Run<'_, E>) -> RunOutcome {
+        let (root, lease) = run.into_parts();
+        let given = HandOver {
+            epoch: lease.epoch().clone(),
+            seq: root.seq,
+            made: None,
+        };
+        match self.start(&root, Some(&given)).await {
+            Ok(()) => RunOutcome::new(Ending::HandedOver).with_root(root),
+            // The lease expires; the next inspection starts the next run.
+            Err(error) => RunOutcome::new(Ending::HandOverFailed)
+                .with_root(root)
+                .with_error(error),
+        }
+    }
+
+    /// Has another invocation work on a job that this one has created.
+    ///
+    /// # Errors
+    /// When the run could not be started; it may run all the same.
+    pub async fn dispatch_created(&self, created: &Created) -> Result<(), DispatchError> {
+        self.start(&created.root, Some(&created.hand_over())).await
+    }
+
+    /// Has another invocation do the job's next stage.
+    ///
+    /// # Errors
+    /// When the run could not be started; it may run all the same.
+    pub(crate) async fn start(
+        &self,
+        root: &Root,
+        hand_over: Option<&HandOver>,
+    ) -> Result<(), DispatchError> {
+        let request = RunRequest {
+            root,
+            hand_over,
+            run_key: self.keyring.run_key(&root.id),
+            mode: self.settings.run_mode,
+        };
+        self.effects.start_run(request).await
+    }
+
+    /// Ends a job that no run works on without doing its work: it was canceled, or its upload
+    /// never arrived, or no run could be started. `None` when another process has the lease.
+    ///
+    /// # Errors
+    /// As of a run that finishes a job.
+    pub(crate) async fn end_without_worker(
+        &self,
+        root: Root,
+        stage: Stage,
+        failure: Failure,
+    ) -> Result<Option<Root>, Stop> {
+        let Some(lease) = Lease::claim(*self, &root.id, root.epoch.term).await? else {
+            return Ok(None);
+        };
+        let id = root.id.clone();
+        let Some(root) = read_root(self.effects, &id).await? else {
+            return Ok(None);
+        };
+        if let Some(end) = self.find_end(&root).await? {
+            lease.release(self.effects).await?;
+            return Ok(Some(end));
+        }
+        let end = Run::new(*self, root, lease)
+            .finish(stage, Some(failure))
+            .await?;
+        self.log_end(&end);
+        Ok(Some(end))
+    }
+
+    /// Deletes upload chunks of a job whose root does not name them.
+    async fn delete_unreferenced_uploads(&self, id: &JobId) -> Result<(), Stop> {
+        let uploads = keys::uploads(id);
+        for key in self.effects.keys().await? {
+            if key.starts_with(&uploads) {
+                self.effects.delete(&key).await?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -291,111 +432,6 @@ pub(crate) fn canceled() -> Failure {
         "The job was canceled.",
         false,
     )
-}
-
-async fn hand_over<E: Effects>(
-    effects: &E,
-    settings: &Settings,
-    keyring: &Keyring,
-    run: Run<'_, E>,
-) -> Outcome {
-    let (root, lease) = run.into_parts();
-    let given = HandOver {
-        epoch: lease.epoch().clone(),
-        seq: root.seq,
-        made: None,
-    };
-    match start(effects, settings, keyring, &root, Some(&given)).await {
-        Ok(()) => ("handed-over", Some(root), None),
-        // The lease runs out; whoever looks next starts the next run.
-        Err(error) => ("hand-over-failed", Some(root), Some(error.to_string())),
-    }
-}
-
-/// Asks the component that owns the job's next stage to run it.
-///
-/// # Errors
-/// When it does not take the job; it may do so all the same.
-pub async fn start<E: Effects>(
-    effects: &E,
-    settings: &Settings,
-    keyring: &Keyring,
-    root: &Root,
-    given: Option<&HandOver>,
-) -> Result<(), HttpError> {
-    let component = match root.stage {
-        Stage::Queued => component(root.pipeline.first_stage()),
-        stage => component(stage),
-    };
-    let request = Request {
-        method: "POST",
-        url: format!("/internal/{component}/{}/run", root.id),
-        headers: vec![
-            (RUN_KEY_HEADER.to_owned(), keyring.run_key(&root.id)),
-            ("content-type".to_owned(), "application/json".to_owned()),
-        ],
-        body: given
-            .and_then(|given| serde_json::to_vec(given).ok())
-            .unwrap_or_default(),
-    };
-    let patience = match settings.run_mode {
-        RunMode::Background => START_TIMEOUT,
-        RunMode::Inline => INLINE_START_TIMEOUT,
-    };
-    match send_within(effects, patience, request).await {
-        Ok(response) if matches!(response.status, 200 | 202) => Ok(()),
-        Ok(response) => Err(HttpError::Failed(format!("status {}", response.status))),
-        Err(HttpError::TimedOut) if settings.run_mode == RunMode::Inline => Ok(()),
-        Err(error) => Err(error),
-    }
-}
-
-fn component(stage: Stage) -> &'static str {
-    match stage {
-        Stage::Enriching => "enrichment",
-        _ => "scan",
-    }
-}
-
-/// Takes a job on which nobody works to its end without doing its work: it was canceled, or its
-/// upload never arrived, or no worker could be started. `None` when it is not to be had.
-///
-/// # Errors
-/// The store's.
-pub async fn end_without_worker<E: Effects>(
-    effects: &E,
-    settings: &Settings,
-    root: Root,
-    stage: Stage,
-    failure: Failure,
-) -> Result<Option<Root>, Stop> {
-    let Some(lease) = Lease::claim(effects, &root.id, settings, root.epoch.term).await? else {
-        return Ok(None);
-    };
-    let id = root.id.clone();
-    let Some(root) = read_root(effects, &id).await? else {
-        return Ok(None);
-    };
-    if let Some(end) = find_end(effects, settings, &root).await? {
-        lease.release(effects).await?;
-        return Ok(Some(end));
-    }
-    let end = Run::new(effects, settings, root, lease)
-        .finish(stage, Some(failure))
-        .await?;
-    log_end(effects, settings, &end);
-    Ok(Some(end))
-}
-
-/// Deletes upload chunks of a job whose root does not name them.
-async fn delete_unnamed_uploads<E: Effects>(effects: &E, id: &JobId) -> Result<(), Stop> {
-    let uploads = keys::uploads(id);
-    for key in effects.keys().await? {
-        if key.starts_with(&uploads) {
-            effects.delete(&key).await?;
-        }
-    }
-    Ok(())
 }
 
 pub(crate) fn no_worker() -> Failure {

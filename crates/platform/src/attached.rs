@@ -8,15 +8,10 @@ use api::error::ApiError;
 use api::request::accepts_event_stream;
 use api::sse;
 use futures::future::join;
-use job::effects::Clock;
-use job::look::Inspection;
-use job::observer::Observer;
-use job::watch::Watcher;
-use job::work::{self, Worker};
-use job::{Feed, RunMode, Settings};
+use job::{Engine, Feed, Inspection, RunMode, Settings, Worker};
 
 use crate::exchange::Exchange;
-use crate::runs::{Made, start_elsewhere};
+use crate::runs::{Creation, start_elsewhere};
 use crate::spin::Spin;
 use crate::stream::{self, Telling};
 
@@ -30,16 +25,16 @@ pub fn is_asked(exchange: &Exchange) -> bool {
 }
 
 /// Answers with the job's stream, and works on the job beside it if it is new. The job goes on when
-/// the client leaves; the stream goes on, by looking at the store, when another run takes over.
+/// the client leaves; the stream goes on from the store when another run takes over.
 ///
 /// # Errors
-/// The store's: nothing is answered then.
-pub async fn begin(
+/// When the store fails: nothing is answered then.
+pub async fn stream_and_run(
     exchange: &mut Exchange,
-    made: Made,
+    creation: Creation,
     worker: &impl Worker<Spin>,
 ) -> Result<(), ApiError> {
-    let root = made.root().clone();
+    let root = creation.root().clone();
     let token = exchange.token(&root).await?;
     let (budget, come_back) = stream::budget(exchange);
     let telling = Telling {
@@ -53,49 +48,41 @@ pub async fn begin(
         return Ok(());
     };
     let exchange = &*exchange;
-    let (spin, config) = (&exchange.spin, &exchange.config);
-    let observer = Observer::new(None, telling.spelling.books, spin.now(), &config.settings);
-    let watcher = Watcher::new(
-        spin,
-        &config.settings,
-        &config.keyring,
-        root.id.clone(),
-        observer,
-        Inspection::from_root(root),
-    );
-    match (made, time_to_work(&config.settings, exchange.took())) {
-        (Made::New(created), Some(settings)) => {
+    let engine = exchange.engine();
+    let observer = engine.observer(None, telling.spelling.books);
+    let watcher = engine.watch(root.id.clone(), observer, Inspection::from_root(root));
+    match (
+        creation,
+        settings_for_run(&exchange.config.settings, exchange.took()),
+    ) {
+        (Creation::New(created), Some(settings)) => {
             let feed = Feed::default();
             let watcher = watcher.beside(&feed);
+            let engine = Engine::new(&exchange.spin, &settings, &exchange.config.keyring);
             join(
                 stream::follow(exchange, vec![watcher], writer, telling),
-                work::run_created(
-                    spin,
-                    &settings,
-                    &config.keyring,
-                    *created,
-                    Some(&feed),
-                    worker,
-                ),
+                engine.run_created(*created, Some(&feed), worker),
             )
             .await;
         }
-        (Made::New(created), None) => {
+        (Creation::New(created), None) => {
             join(
                 stream::follow(exchange, vec![watcher], writer, telling),
                 start_elsewhere(exchange, &created),
             )
             .await;
         }
-        (Made::Known(_), _) => stream::follow(exchange, vec![watcher], writer, telling).await,
+        (Creation::Existing(_), _) => {
+            stream::follow(exchange, vec![watcher], writer, telling).await;
+        }
     }
     Ok(())
 }
 
-/// The settings of a run in this very invocation, which began so long ago; `None` where another had
-/// better do it: the client may leave, and the handler with it, or the upload took too much of the
-/// time that there is.
-fn time_to_work(settings: &Settings, took: Duration) -> Option<Settings> {
+/// The settings of a run in this invocation, with the budget that is left of it; `None` if the job
+/// must be handed to another invocation: the client may leave, and the handler with it, or the
+/// upload took too much of the time there is.
+fn settings_for_run(settings: &Settings, took: Duration) -> Option<Settings> {
     if settings.run_mode == RunMode::Inline {
         return None;
     }

@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use api::error::ApiError;
-use job::JobId;
-use job::clients::{self, Client};
-use job::secret::constant_time_eq;
+use job::{Client, JobId, constant_time_eq};
 
 use crate::config;
 use crate::exchange::Exchange;
@@ -92,8 +90,7 @@ pub async fn admit(exchange: &Exchange, job: &JobId) -> Result<(), ApiError> {
     let Some(client) = counted(exchange) else {
         return Ok(());
     };
-    let limits = &exchange.config.settings.limits;
-    let admitted = clients::admit(&exchange.spin, limits, &client, job).await;
+    let admitted = exchange.engine().admit(&client, job).await;
     match admitted.unwrap_or(true) {
         true => Ok(()),
         false => Err(ApiError::rate_limited(LIMIT_RETRY_AFTER)),

@@ -7,9 +7,7 @@ use api::capabilities::{Features, Transport};
 use api::cors::{DEFAULT_ORIGINS, Origins};
 use books::{Endpoints, GoogleBooks};
 use job::effects::StoreError;
-use job::provider::RateLimit;
-use job::settings::SettingsError;
-use job::{Enrichment, Keyring, RunMode, Scan, Settings};
+use job::{Enrichment, Keyring, RateLimit, RunMode, Scan, Settings, SettingsError};
 use spin_sdk::variables;
 use vision::Vision;
 

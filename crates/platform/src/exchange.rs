@@ -6,9 +6,8 @@ use api::accepted::Accepted;
 use api::envelope::Answered;
 use api::error::ApiError;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use job::create::CreateError;
 use job::effects::{Clock, Entropy, Log, StoreError};
-use job::{JobId, Root};
+use job::{CreateError, Engine, JobId, Name, Root};
 use serde_json::json;
 use wasi::http::types::{IncomingRequest, ResponseOutparam};
 
@@ -33,6 +32,26 @@ pub struct Exchange {
     /// What every answer carries: for CORS and security.
     headers: HeaderMap,
     began: Duration,
+}
+
+/// Whether a job can be accessed without its token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Knowing the job's name is enough.
+    Open,
+    /// The token must be shown.
+    TokenRequired,
+}
+
+impl Access {
+    /// What changing this job takes: its token, if it was created with one.
+    #[must_use]
+    pub fn to_change(root: &Root) -> Self {
+        match root.token {
+            true => Self::TokenRequired,
+            false => Self::Open,
+        }
+    }
 }
 
 /// A whole answer.
@@ -71,6 +90,12 @@ impl Answer {
 }
 
 impl Exchange {
+    /// The engine on this invocation's effects, as configured.
+    #[must_use]
+    pub fn engine(&self) -> Engine<'_, Spin> {
+        Engine::new(&self.spin, &self.config.settings, &self.config.keyring)
+    }
+
     /// Time since the request came in.
     #[must_use]
     pub fn took(&self) -> Duration {
@@ -146,22 +171,21 @@ impl Exchange {
     /// # Errors
     /// The store's.
     pub async fn token(&self, root: &Root) -> Result<String, ApiError> {
-        self.config
-            .keyring
-            .current_token(&self.spin, root, &self.config.settings)
+        self.engine()
+            .current_token(root)
             .await
             .map_err(|error| self.store_failed(&error))
     }
 
     /// Whether the request may act on the job: a token that is sent must be right, and one that
-    /// is needed must be sent. `told` is a token that the request's body names.
+    /// [`Access`] requires must be sent. `told` is a token that the request's body names.
     ///
     /// # Errors
-    /// `UNAUTHORIZED`; the store's.
+    /// `UNAUTHORIZED`; when the store fails.
     pub async fn authorize(
         &self,
         root: &Root,
-        needed: bool,
+        access: Access,
         told: Option<&str>,
     ) -> Result<(), ApiError> {
         let header = self
@@ -169,16 +193,14 @@ impl Exchange {
             .header("authorization")
             .map(|header| api::request::bearer(header).unwrap_or_default());
         let Some(token) = header.or(told) else {
-            return if needed {
-                Err(ApiError::unauthorized())
-            } else {
-                Ok(())
+            return match access {
+                Access::TokenRequired => Err(ApiError::unauthorized()),
+                Access::Open => Ok(()),
             };
         };
-        let config = &self.config;
-        let admitted = config
-            .keyring
-            .admits(&self.spin, root, token, &config.settings)
+        let admitted = self
+            .engine()
+            .admits(root, token)
             .await
             .map_err(|error| self.store_failed(&error))?;
         if admitted {
@@ -188,21 +210,21 @@ impl Exchange {
         }
     }
 
-    /// The name of a new job: the client's, or one that follows from its `Idempotency-Key`, or a
-    /// random one; and whether somebody else may be making a job of that name.
+    /// The name of a new job: the client's, or one derived from its `Idempotency-Key`, or a random
+    /// one.
     ///
     /// # Errors
-    /// `INVALID_REQUEST` for a key that is none.
-    pub fn name(&self, route: &str, given: Option<JobId>) -> Result<(JobId, bool), ApiError> {
+    /// `INVALID_REQUEST` for a malformed key.
+    pub fn name(&self, route: &str, given: Option<JobId>) -> Result<Name, ApiError> {
         let key = self
             .request
             .header("idempotency-key")
             .map(api::request::idempotency_key)
             .transpose()?;
         Ok(match (given, key) {
-            (Some(id), _) => (id, true),
-            (None, Some(key)) => (self.config.keyring.derived_id(route, key), true),
-            (None, None) => (JobId::random(&self.spin), false),
+            (Some(id), _) => Name::Contended(id),
+            (None, Some(key)) => Name::Contended(self.config.keyring.derived_id(route, key)),
+            (None, None) => Name::Ours(JobId::random(&self.spin)),
         })
     }
 

@@ -12,7 +12,7 @@ mod spin;
 pub mod stream;
 
 pub use config::Config;
-pub use exchange::{Answer, Exchange};
+pub use exchange::{Access, Answer, Exchange};
 pub use http::{Body, Gone, Incoming, Responder, Writer};
 pub use spin::Spin;
 #[doc(hidden)]

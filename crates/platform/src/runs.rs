@@ -1,10 +1,10 @@
 //! `POST /internal/{component}/{jobId}/run`: how a job's next run is started; and the first run,
 //! which follows the request that makes the job.
 
-use job::effects::Log;
-use job::handover::{Created, HandOver};
-use job::work::{self, RUN_KEY_HEADER, Start, Worker};
-use job::{JobId, Root, RunMode};
+use std::time::Duration;
+
+use job::effects::{DispatchError, Http, HttpError, Log, Request, RunRequest, within};
+use job::{Created, HandOver, JobId, Root, RunMode, Stage, Worker};
 use serde_json::json;
 
 use api::error::ApiError;
@@ -14,6 +14,55 @@ use crate::exchange::{Answer, Exchange};
 
 /// A hand-over is a few words, or at most a root.
 const MAX_BODY: usize = 16 << 10;
+
+/// The header that carries the run key.
+const RUN_KEY_HEADER: &str = "x-run-key";
+/// How long a route that answers first is given to answer.
+const START_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long the caller of a route that works before it answers stays connected.
+const INLINE_START_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The component that does a stage.
+fn component(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Enriching => "enrichment",
+        _ => "scan",
+    }
+}
+
+/// Sends the request that starts a run.
+pub(crate) async fn start(spin: &Spin, request: RunRequest<'_>) -> Result<(), DispatchError> {
+    let RunRequest {
+        root,
+        hand_over,
+        run_key,
+        mode,
+    } = request;
+    let component = component(root.next_stage());
+    let request = Request {
+        method: "POST",
+        url: format!("/internal/{component}/{}/run", root.id),
+        headers: vec![
+            (RUN_KEY_HEADER.to_owned(), run_key),
+            ("content-type".to_owned(), "application/json".to_owned()),
+        ],
+        body: hand_over
+            .and_then(|given| serde_json::to_vec(given).ok())
+            .unwrap_or_default(),
+    };
+    let limit = match mode {
+        RunMode::Background => START_TIMEOUT,
+        RunMode::Inline => INLINE_START_TIMEOUT,
+    };
+    let response = within(spin, limit, spin.send(request)).await;
+    match response.unwrap_or(Err(HttpError::TimedOut)) {
+        Ok(response) if matches!(response.status, 200 | 202) => Ok(()),
+        Ok(response) => Err(DispatchError(format!("status {}", response.status))),
+        // It works before it answers.
+        Err(HttpError::TimedOut) if mode == RunMode::Inline => Ok(()),
+        Err(error) => Err(DispatchError(error.to_string())),
+    }
+}
 
 /// The job that a path of this component's internal route names.
 #[must_use]
@@ -34,16 +83,16 @@ pub async fn serve(exchange: &mut Exchange, id: &JobId, worker: &impl Worker<Spi
         return exchange.send(answer).await;
     }
     let body = exchange.request.body().all(MAX_BODY).await.ok().flatten();
-    let start = match body.as_deref() {
-        None | Some([]) => Start::Revived,
+    let hand_over = match body.as_deref() {
+        None | Some([]) => None,
         Some(bytes) => match serde_json::from_slice::<HandOver>(bytes) {
-            Ok(given) => Start::HandedOver(given),
+            Ok(given) => Some(given),
             Err(error) => {
                 exchange.spin.log(
                     "bad-hand-over",
                     json!({"level": "warn", "jobId": id, "message": error.to_string()}),
                 );
-                Start::Revived
+                None
             }
         },
     };
@@ -51,76 +100,56 @@ pub async fn serve(exchange: &mut Exchange, id: &JobId, worker: &impl Worker<Spi
     if background {
         exchange.send(Answer::json(202, b"{}".to_vec())).await;
     }
-    let (spin, config) = (&exchange.spin, &exchange.config);
-    work::run(spin, &config.settings, &config.keyring, id, start, worker).await;
+    exchange.engine().run(id, hand_over, worker).await;
     if !background {
         exchange.send(Answer::json(200, b"{}".to_vec())).await;
     }
 }
 
-/// What a request for a job came to.
-pub enum Made {
+/// What a request to create a job led to.
+pub enum Creation {
     /// A new job, to be worked on.
     New(Box<Created>),
-    /// The job that the same request has made before.
-    Known(Box<Root>),
+    /// The job that the same request created before.
+    Existing(Box<Root>),
 }
 
-impl Made {
-    /// The job.
+impl Creation {
+    /// The job's root.
     #[must_use]
     pub fn root(&self) -> &Root {
         match self {
             Self::New(created) => &created.root,
-            Self::Known(root) => root,
+            Self::Existing(root) => root,
         }
     }
 }
 
-/// Answers the request, and works on the job if it is new; or has it worked on, where a handler does
-/// not outlive its answer.
-pub async fn begin(
+/// Answers the request and works on the job if it is new; or has another invocation work on it,
+/// where a handler does not outlive its answer.
+pub async fn answer_and_run(
     exchange: &mut Exchange,
-    made: Made,
+    creation: Creation,
     answer: Answer,
     worker: &impl Worker<Spin>,
 ) {
-    let Made::New(created) = made else {
+    let Creation::New(created) = creation else {
         return exchange.send(answer).await;
     };
     let settings = &exchange.config.settings;
     if settings.run_mode == RunMode::Inline || settings.run_budget.is_some() {
-        // There is no later, or not much: the upload may have taken most of what a request may.
+        // There is no time after the answer, or not much: the upload may have used most of it.
         start_elsewhere(exchange, &created).await;
         return exchange.send(answer).await;
     }
     exchange.send(answer).await;
-    let (spin, config) = (&exchange.spin, &exchange.config);
-    work::run_created(
-        spin,
-        &config.settings,
-        &config.keyring,
-        *created,
-        None,
-        worker,
-    )
-    .await;
+    exchange.engine().run_created(*created, None, worker).await;
 }
 
 /// Has another invocation work on a new job.
 pub(crate) async fn start_elsewhere(exchange: &Exchange, created: &Created) {
-    let (spin, config) = (&exchange.spin, &exchange.config);
-    let given = created.hand_over();
-    let started = work::start(
-        spin,
-        &config.settings,
-        &config.keyring,
-        &created.root,
-        Some(&given),
-    )
-    .await;
-    if let Err(error) = started {
-        spin.log(
+    if let Err(error) = exchange.engine().dispatch_created(created).await {
+        exchange.spin.log(
             "start-failed",
             json!({"level": "warn", "jobId": created.root.id, "message": error.to_string()}),
         );

@@ -4,7 +4,8 @@ use std::cell::Cell;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use job::effects::{
-    Clock, Costs, Entropy, Http, HttpError, Log, Request, Response, Store, StoreError, Time,
+    Clock, Costs, Dispatch, DispatchError, Entropy, Http, HttpError, Log, Request, Response,
+    RunRequest, Store, StoreError, Time, Turn,
 };
 use serde_json::Value;
 use spin_sdk::key_value;
@@ -93,6 +94,20 @@ impl Clock for Spin {
 
     async fn sleep(&self, duration: Duration) {
         poll::sleep(duration).await;
+    }
+
+    async fn yield_to_io(&self, turn: Turn) {
+        if turn == Turn::OwnListener {
+            // What a listener has written passes from its body to its connection: one turn more.
+            poll::sleep(Duration::ZERO).await;
+        }
+        poll::sleep(Duration::ZERO).await;
+    }
+}
+
+impl Dispatch for Spin {
+    async fn start_run(&self, request: RunRequest<'_>) -> Result<(), DispatchError> {
+        crate::runs::start(self, request).await
     }
 }
 

@@ -6,10 +6,8 @@ use api::query::Query;
 use api::sse::{self, Spelling};
 use futures::stream::StreamExt;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use job::effects::{Log, within};
-use job::observer::Position;
-use job::provider::in_millis;
-use job::watch::{Watcher, watch_all};
+use job::effects::{Log, millis, within};
+use job::{Next, Position, Watcher, watch_all};
 use serde_json::json;
 
 use crate::exchange::Exchange;
@@ -128,7 +126,7 @@ pub async fn follow(
         "stream-ended",
         json!({
             "jobIds": ids, "transport": telling.transport, "outcome": end.as_str(),
-            "durationMs": in_millis(exchange.took()), "events": carried.events,
+            "durationMs": millis(exchange.took()), "events": carried.events,
             "bytes": carried.bytes, "costs": exchange.spin.costs(),
         }),
     );
@@ -174,11 +172,11 @@ async fn say(
         let (n, notification) = match next.transpose()? {
             None => return Ok(End::Budget),
             Some(None) => return Ok(end),
-            Some(Some((_, None))) => {
+            Some(Some((n, Next::Notify(notification)))) => (n, notification),
+            Some(Some(_)) => {
                 end = End::Gone;
                 continue;
             }
-            Some(Some((n, Some(notification)))) => (n, notification),
         };
         if let (Some(told), Some(at)) = (told.get_mut(n), notification.step.position()) {
             *told = at;

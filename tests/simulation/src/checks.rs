@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
 use books::Wanted;
-use job::document::{MAX_VALUE_BYTES, Part, PhotoState, PhotoStatus};
-use job::lease::LeaseDoc;
-use job::observer::{Position, Step};
-use job::watch::Notification;
+use job::LeaseDoc;
+use job::Notification;
 use job::{FailureCode, Item, JobId, Pipeline, Root, Stage};
+use job::{MAX_VALUE_BYTES, Part, PhotoState, PhotoStatus};
+use job::{Position, Step};
 
 use crate::scenario::{EPOCH, JobPlan, Scenario};
 use crate::shelf;

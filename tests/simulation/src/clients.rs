@@ -5,20 +5,15 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use futures::future::{Either, join, select};
-use job::cancel::{Cancellation, cancel};
-use job::create::{CreateError, NewJob, Receiver, create_with_items};
 use job::effects::Clock;
-use job::handover::Created;
-use job::look::{Inspection, look, revive_or_repair};
-use job::observer::{Observer, Position};
-use job::watch::{Next, Watcher};
-use job::work;
-use job::{Feed, Item, JobId, Pipeline, Root, RunMode, sweep};
+use job::{
+    Cancellation, CreateError, Created, Engine, Feed, Inspection, Item, JobId, Name, NewJob, Next,
+    Pipeline, Position, Root, RunMode, Watcher,
+};
 
 use crate::checks::{EXPIRED, Seen};
 use crate::effects::Process;
 use crate::mutation::Mutation;
-use crate::runs::FirstStage;
 use crate::scenario::{EPOCH, JobPlan, Scenario, Variant, micros};
 use crate::world::{Micros, Role, World};
 
@@ -137,7 +132,7 @@ impl Job {
             move |process| async move {
                 let world = &process.world;
                 let asked = world.now();
-                match cancel(&process, &world.scenario.settings, &name).await {
+                match engine(&process, &world.scenario).cancel(&name).await {
                     Ok(Cancellation::Ended(root)) => {
                         let mut checks = world.checks.borrow_mut();
                         checks.polled("canceller", &mut Seen::default(), &root);
@@ -206,17 +201,10 @@ impl Asker {
         feed: Option<&Feed>,
     ) {
         let world = &process.world;
-        let (settings, keyring) = (&world.scenario.settings, &world.scenario.keyring);
-        let observer = Observer::new(None, with_books, process.now(), settings);
+        let engine = engine(process, &world.scenario);
+        let observer = engine.observer(None, with_books);
         let id = root.id.clone();
-        let watcher = Watcher::new(
-            process,
-            settings,
-            keyring,
-            id,
-            observer,
-            Inspection::from_root(root),
-        );
+        let watcher = engine.watch(id, observer, Inspection::from_root(root));
         let watcher = match feed {
             Some(feed) => watcher.beside(feed),
             None => watcher,
@@ -224,6 +212,11 @@ impl Asker {
         client.follow(process, watcher, with_books).await;
         self.leave(world);
     }
+}
+
+/// The engine as a process has it.
+fn engine<'a>(process: &'a Process, scenario: &'a Scenario) -> Engine<'a, Process> {
+    Engine::new(process, &scenario.settings, &scenario.keyring)
 }
 
 /// How late a store may agree that there is a job.
@@ -242,22 +235,24 @@ struct Full;
 async fn serve_creation(process: &Process, asker: &Asker) -> Option<Full> {
     let world = &process.world;
     let scenario = Rc::clone(&world.scenario);
-    let settings = &scenario.settings;
+    let engine = engine(process, &scenario);
     let plan_no = asker.job.plan;
     let plan = &scenario.jobs[plan_no];
     let new = NewJob {
-        id: plan.name.clone().unwrap_or_else(|| JobId::random(process)),
-        contended: plan.name.is_some(),
+        name: match &plan.name {
+            Some(id) => Name::Contended(id.clone()),
+            None => Name::Ours(JobId::random(process)),
+        },
         pipeline: plan.pipeline,
         route: "simulated",
         token: true,
         provider: String::new(),
     };
-    world.checks.borrow_mut().begun(&new.id, plan_no);
+    world.checks.borrow_mut().begun(new.name.id(), plan_no);
     let created = match plan.pipeline {
         Pipeline::BatchEnrichment => {
             let items: Vec<Item> = plan.items.iter().cloned().map(Item::wanted).collect();
-            create_with_items(process, settings, &new, &items).await
+            engine.create(&new, &items).await
         }
         Pipeline::CsvImport | Pipeline::AiScan => receive(process, &new, &plan.files).await,
     };
@@ -289,8 +284,8 @@ async fn receive(
     files: &[Vec<u8>],
 ) -> Result<Created, CreateError> {
     let world = &process.world;
-    let settings = &world.scenario.settings;
-    let mut receiver = Receiver::new(process, settings, new.clone()).await?;
+    let engine = engine(process, &world.scenario);
+    let mut receiver = engine.receive(new.clone()).await?;
     let mut breaks_off = false;
     let received = async {
         for file in files {
@@ -318,12 +313,11 @@ async fn receive(
 /// What `platform::runs::begin` and `platform::attached::begin` do: answer, then work; or both at
 /// the same time.
 async fn begin(process: &Process, scenario: &Scenario, created: Created, asker: &Asker) {
-    let (settings, keyring) = (&scenario.settings, &scenario.keyring);
+    let engine = engine(process, scenario);
     let world = &process.world;
     let root = created.root.clone();
-    if settings.run_mode == RunMode::Inline {
-        let given = created.hand_over();
-        let started = work::start(process, settings, keyring, &root, Some(&given)).await;
+    if scenario.settings.run_mode == RunMode::Inline {
+        let started = engine.dispatch_created(&created).await;
         world.note(|| format!("#{} started a run: {started:?}", process.pid));
         if let Some(listener) = asker.answer(world, &root.id) {
             asker.stream(process, listener, root, None).await;
@@ -336,12 +330,14 @@ async fn begin(process: &Process, scenario: &Scenario, created: Created, asker: 
     let work = async {
         match root.pipeline {
             Pipeline::BatchEnrichment => {
-                let worker = &scenario.enrichment;
-                work::run_created(process, settings, keyring, created, feed, worker).await;
+                engine
+                    .run_created(created, feed, &scenario.enrichment)
+                    .await;
             }
             Pipeline::CsvImport | Pipeline::AiScan => {
-                let worker = FirstStage(&scenario.scan);
-                work::run_created(process, settings, keyring, created, feed, &worker).await;
+                engine
+                    .run_created(created, feed, &scenario.first_stage)
+                    .await;
             }
         }
     };
@@ -439,16 +435,17 @@ impl Client {
 
     async fn see(&self, process: &Process) -> Option<Inspection> {
         let world = &process.world;
-        let (settings, keyring) = (&world.scenario.settings, &world.scenario.keyring);
         let asked = world.now();
-        let look = look(process, settings, &self.id).await.ok()?;
-        revive_or_repair(process, settings, keyring, &look).await;
-        if look.root().is_none() {
+        let found = engine(process, &world.scenario)
+            .inspect(&self.id)
+            .await
+            .ok()?;
+        if found.root().is_none() {
             let mut checks = world.checks.borrow_mut();
             checks.missing(&self.name, &self.id, asked, lag(&world.scenario));
             return None;
         }
-        Some(look)
+        Some(found)
     }
 
     async fn poll(&self, process: &Process) {
@@ -468,7 +465,7 @@ impl Client {
             return;
         };
         let world = &process.world;
-        let (settings, keyring) = (&world.scenario.settings, &world.scenario.keyring);
+        let engine = engine(process, &world.scenario);
         let last = self
             .seen
             .borrow()
@@ -476,7 +473,7 @@ impl Client {
             .as_deref()
             .and_then(Position::parse)
             .filter(|_| world.scenario.mutation != Some(Mutation::ForgetPosition));
-        let mut observer = Observer::new(last, with_books, process.now(), settings);
+        let mut observer = engine.observer(last, with_books);
         if let Inspection::Ended(end) = &look {
             observer.believe(end, false);
             if observer.has_everything(end) {
@@ -491,7 +488,7 @@ impl Client {
                 return;
             }
         }
-        let watcher = Watcher::new(process, settings, keyring, self.id.clone(), observer, look);
+        let watcher = engine.watch(self.id.clone(), observer, look);
         self.follow(process, watcher, with_books).await;
     }
 
@@ -544,10 +541,7 @@ pub(crate) fn visit(world: &Rc<World>) {
             Role::Poll,
             move |process| async move {
                 let scenario = Rc::clone(&process.world.scenario);
-                let (settings, keyring) = (&scenario.settings, &scenario.keyring);
-                if let Ok(seen) = look(&process, settings, &id).await {
-                    revive_or_repair(&process, settings, keyring, &seen).await;
-                }
+                let _ = engine(&process, &scenario).inspect(&id).await;
             },
             |_| {},
         );
@@ -560,7 +554,7 @@ pub(crate) fn sweep(world: &Rc<World>) {
         Role::Sweep,
         |process| async move {
             let scenario = Rc::clone(&process.world.scenario);
-            let _ = sweep::store_has_capacity(&process, &scenario.settings).await;
+            let _ = engine(&process, &scenario).store_has_capacity().await;
         },
         |_| {},
     );

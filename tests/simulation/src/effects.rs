@@ -10,8 +10,10 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Duration;
 
+use job::HandOver;
 use job::effects::{
-    Clock, Costs, Entropy, Http, HttpError, Log, Request, Response, Store, StoreError, Time,
+    Clock, Costs, Dispatch, DispatchError, Entropy, Http, HttpError, Log, Request, Response,
+    RunRequest, Store, StoreError, Time, Turn,
 };
 
 use crate::checks::is_written_once;
@@ -311,10 +313,6 @@ impl Process {
 
 impl Http for Process {
     async fn send(&self, request: Request) -> Result<Response, HttpError> {
-        if request.url.starts_with('/') {
-            let request = self.tampering.borrow().send(request);
-            return runs::request(self, &request).await;
-        }
         let world = &self.world;
         world.note(|| {
             let end = request.url.len().min(80);
@@ -354,6 +352,26 @@ impl Clock for Process {
         }
         let late = self.world.below(1_000);
         self.world.pass(micros(duration) + late).await;
+    }
+
+    async fn yield_to_io(&self, turn: Turn) {
+        if turn == Turn::OwnListener {
+            self.sleep(Duration::ZERO).await;
+        }
+        self.sleep(Duration::ZERO).await;
+    }
+}
+
+impl Dispatch for Process {
+    async fn start_run(&self, request: RunRequest<'_>) -> Result<(), DispatchError> {
+        runs::start(self, request).await
+    }
+}
+
+impl Process {
+    /// What is passed on when the engine passes `given`.
+    pub(crate) fn hand_over(&self, given: Option<&HandOver>) -> Option<HandOver> {
+        self.tampering.borrow().hand_over(given)
     }
 }
 

@@ -1,9 +1,9 @@
 //! Deliberate mistakes of the engine, made where it touches the world: the engine's own code stays
 //! as it is. Each is found by some schedule, or the simulation is worth nothing.
 
-use job::effects::{Request, Time};
-use job::handover::HandOver;
-use job::lease::LeaseDoc;
+use job::HandOver;
+use job::LeaseDoc;
+use job::effects::Time;
 
 use crate::world::Role;
 
@@ -191,20 +191,16 @@ impl Tampering {
         }
     }
 
-    /// What is sent when the engine starts a run.
-    pub(crate) fn send(&self, mut request: Request) -> Request {
-        if let Ok(mut given) = serde_json::from_slice::<HandOver>(&request.body) {
-            if self.is(Mutation::HandOverWithoutSeq) {
-                given.seq = 0;
-            }
-            if self.is(Mutation::SkipSettling) {
-                given.made = None;
-            }
-            if let Ok(body) = serde_json::to_vec(&given) {
-                request.body = body;
-            }
+    /// What is passed on when the engine starts a run.
+    pub(crate) fn hand_over(&self, given: Option<&HandOver>) -> Option<HandOver> {
+        let mut given = given.cloned()?;
+        if self.is(Mutation::HandOverWithoutSeq) {
+            given.seq = 0;
         }
-        request
+        if self.is(Mutation::SkipSettling) {
+            given.made = None;
+        }
+        Some(given)
     }
 
     /// Whether the clock of whoever has written a lease stands still.

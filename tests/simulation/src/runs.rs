@@ -1,41 +1,51 @@
-//! The internal route, and the runs that it starts: what `platform::runs` is to Spin.
+//! Dispatching runs: what `platform::runs` is to Spin.
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::time::Duration;
 
-use job::effects::{HttpError, Request, Response};
-use job::handover::HandOver;
-use job::run::Run;
-use job::storage::Stop;
-use job::work::{self, RUN_KEY_HEADER, StageOutcome, Start, Worker};
-use job::{CsvAnalysis, JobId, Pipeline, Root, RunMode, Scan};
+use job::effects::{DispatchError, RunRequest, within};
+use job::{Engine, HandOver, JobId, RunMode, Stage};
 
 use crate::effects::Process;
 use crate::world::{Role, World};
 
-/// Sends a request to the application itself.
-pub(crate) async fn request(from: &Process, request: &Request) -> Result<Response, HttpError> {
-    let world = &from.world;
-    let Some((component, id)) = route(&request.url) else {
-        return Ok(status(404));
+/// How long a caller waits for a run that is acknowledged at once.
+const START_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a caller of an inline run stays connected.
+const INLINE_START_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Asks for a run as the platform does: with a time-out that is no error when the run is inline.
+pub(crate) async fn start(from: &Process, request: RunRequest<'_>) -> Result<(), DispatchError> {
+    let mode = request.mode;
+    let limit = match mode {
+        RunMode::Background => START_TIMEOUT,
+        RunMode::Inline => INLINE_START_TIMEOUT,
     };
-    let key = request
-        .headers
-        .iter()
-        .find(|(name, _)| name == RUN_KEY_HEADER)
-        .map_or("", |(_, key)| key);
-    if !world.scenario.keyring.is_run_key(&id, key) {
-        return Ok(status(404));
+    match within(from, limit, send(from, request)).await {
+        Some(result) => result,
+        None if mode == RunMode::Inline => Ok(()),
+        None => Err(DispatchError("no answer in time".to_owned())),
     }
-    let start = match request.body.as_slice() {
-        [] => None,
-        body => serde_json::from_slice::<HandOver>(body).ok(),
+}
+
+/// Sends the request on its way, with everything that can happen to it.
+async fn send(from: &Process, request: RunRequest<'_>) -> Result<(), DispatchError> {
+    let world = &from.world;
+    let id = request.root.id.clone();
+    if !world.scenario.keyring.is_run_key(&id, &request.run_key) {
+        return Err(DispatchError("status 404".to_owned()));
+    }
+    let component = match request.root.next_stage() {
+        Stage::Enriching => Component::Enrichment,
+        _ => Component::Scan,
     };
+    let start = from.hand_over(request.hand_over);
     world.note(|| format!("#{} starts {component:?} on {id}: {start:?}", from.pid));
     if world.fault(2.0) {
         world.note(|| format!("#{} is refused", from.pid));
         world.pass(world.below(200_000)).await;
-        return Err(HttpError::Failed("injected".to_owned()));
+        return Err(DispatchError("injected".to_owned()));
     }
     // It arrives whether the caller waits or not, and a request to revive now and then twice: many
     // may see that nobody works. A hand-over is made once, and nothing on the way may repeat a POST.
@@ -63,33 +73,9 @@ pub(crate) async fn request(from: &Process, request: &Request) -> Result<Respons
         }
     }
     if answer_lost {
-        return Err(HttpError::Failed("injected: the answer is lost".to_owned()));
+        return Err(DispatchError("injected: the answer is lost".to_owned()));
     }
-    Ok(status(202))
-}
-
-fn status(status: u16) -> Response {
-    Response {
-        status,
-        headers: Vec::new(),
-        body: b"{}".to_vec(),
-    }
-}
-
-/// What the scan component does.
-pub(crate) struct FirstStage<'a>(pub &'a Scan);
-
-impl Worker<Process> for FirstStage<'_> {
-    fn handles(&self, root: &Root) -> bool {
-        Worker::<Process>::handles(&CsvAnalysis, root) || Worker::<Process>::handles(self.0, root)
-    }
-
-    async fn work(&self, run: &mut Run<'_, Process>) -> Result<StageOutcome, Stop> {
-        match run.root.pipeline {
-            Pipeline::AiScan => self.0.work(run).await,
-            Pipeline::CsvImport | Pipeline::BatchEnrichment => CsvAnalysis.work(run).await,
-        }
-    }
+    Ok(())
 }
 
 /// The components that do stages.
@@ -97,17 +83,6 @@ impl Worker<Process> for FirstStage<'_> {
 pub(crate) enum Component {
     Scan,
     Enrichment,
-}
-
-fn route(path: &str) -> Option<(Component, JobId)> {
-    let rest = path.strip_prefix("/internal/")?.strip_suffix("/run")?;
-    let (component, id) = rest.split_once('/')?;
-    let component = match component {
-        "scan" => Component::Scan,
-        "enrichment" => Component::Enrichment,
-        _ => return None,
-    };
-    Some((component, JobId::parse(id).ok()?))
 }
 
 fn run(
@@ -121,17 +96,10 @@ fn run(
     world.spawn(
         Role::Run,
         move |process| async move {
-            let start = start.map_or(Start::Revived, Start::HandedOver);
-            let (settings, keyring) = (&scenario.settings, &scenario.keyring);
+            let engine = Engine::new(&process, &scenario.settings, &scenario.keyring);
             match component {
-                Component::Scan => {
-                    let worker = FirstStage(&scenario.scan);
-                    work::run(&process, settings, keyring, &id, start, &worker).await;
-                }
-                Component::Enrichment => {
-                    let worker = &scenario.enrichment;
-                    work::run(&process, settings, keyring, &id, start, worker).await;
-                }
+                Component::Scan => engine.run(&id, start, &scenario.first_stage).await,
+                Component::Enrichment => engine.run(&id, start, &scenario.enrichment).await,
             }
         },
         move |_| exit(),

@@ -4,8 +4,10 @@
 use std::time::Duration;
 
 use books::{Endpoints, GoogleBooks, Isbn, Wanted};
-use job::provider::RateLimit;
-use job::{Enrichment, JobId, Keyring, Pipeline, RunMode, Scan, Settings, sweep};
+use job::{
+    Enrichment, FirstStage, JobId, KEYS_PER_JOB, Keyring, Pipeline, RateLimit, RunMode, Scan,
+    Settings,
+};
 
 use crate::mutation::Mutation;
 use crate::shelf;
@@ -78,7 +80,7 @@ pub(crate) struct Scenario {
     pub bounded: bool,
     pub settings: Settings,
     pub enrichment: Enrichment,
-    pub scan: Scan,
+    pub first_stage: FirstStage,
     pub keyring: Keyring,
     /// Jobs that have expired when everything begins, and are still there.
     pub expired: usize,
@@ -165,7 +167,7 @@ impl Scenario {
             job.again &= !is_crowded;
         }
         // Room for one job that runs, and for what one that has ended leaves.
-        settings.max_keys = is_crowded.then_some(2 * sweep::KEYS_PER_JOB - 1);
+        settings.max_keys = is_crowded.then_some(2 * KEYS_PER_JOB - 1);
         let expired = match rng.u8(0..4) {
             0 => rng.usize(1..20),
             _ => 0,
@@ -187,7 +189,7 @@ impl Scenario {
             bounded: !options.unbounded,
             settings,
             enrichment,
-            scan,
+            first_stage: FirstStage { scan },
             expired,
             keyring: Keyring::new(b"a secret of the simulation"),
             jobs,
@@ -247,7 +249,7 @@ fn job(n: usize, rng: &mut fastrand::Rng) -> JobPlan {
                 Err(_) => (vec![csv], Vec::new(), false),
             }
         }
-        Pipeline::BatchEnrichment => (Vec::new(), job::plan::distinct(wanted), true),
+        Pipeline::BatchEnrichment => (Vec::new(), job::distinct(wanted), true),
         Pipeline::AiScan => {
             let count = rng.usize(1..=shelf::PHOTOS);
             let photos = (0..count).map(|_| shelf::photo(rng.usize(0..shelf::PHOTOS)));

@@ -1,20 +1,17 @@
 //! A store that holds any bytes, read as components read it and told as clients are told of it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use api::sse::Spelling;
 use api::ws::Schema;
-use futures::FutureExt;
-use job::clients::admit;
+use books::{Endpoints, Isbn, Wanted};
+use futures::{FutureExt, StreamExt};
 use job::effects::{
-    Clock, Costs, Entropy, Http, HttpError, Log, Request, Response, Store, StoreError,
+    Clock, Costs, Dispatch, DispatchError, Entropy, Http, HttpError, Log, Request, Response,
+    RunRequest, Store, StoreError, Turn,
 };
-use job::look::look;
-use job::observer::{Observer, Step};
-use job::provider::{ProviderState, RateLimit};
-use job::results::{Reader, parts};
-use job::watch::Notification;
-use job::{JobId, Keyring, Report, Settings, Time, secret, storage, sweep};
+use job::{Engine, Enrichment, JobId, Keyring, Notification, RateLimit, Settings, Step, Time};
 use serde_json::Value;
 
 const NOW: Time = Time(1_795_266_390_000);
@@ -31,6 +28,7 @@ impl Store for World<'_> {
             "auth" => 3,
             "sweep" => 4,
             _ if key.starts_with("clients/") => 5,
+            _ if key.starts_with("provider/") => 8,
             _ if key.contains("/seg/") || key.contains("/plan/") => 6,
             _ if key.contains("/report/") => 7,
             _ => 0,
@@ -69,6 +67,14 @@ impl Clock for World<'_> {
     }
 
     async fn sleep(&self, _: Duration) {}
+
+    async fn yield_to_io(&self, _: Turn) {}
+}
+
+impl Dispatch for World<'_> {
+    async fn start_run(&self, _: RunRequest<'_>) -> Result<(), DispatchError> {
+        Err(DispatchError("nobody runs it".to_owned()))
+    }
 }
 
 impl Entropy for World<'_> {
@@ -85,53 +91,61 @@ impl Log for World<'_> {
     }
 }
 
+/// The look-ups as some configuration has them, with nobody to ask.
+fn enrichment() -> Enrichment {
+    let limit = RateLimit {
+        per_second: 3.0,
+        burst: 25.0,
+        max_per_job: 25,
+    };
+    Enrichment {
+        endpoints: Endpoints {
+            open_library: Some("http://openlibrary".to_owned()),
+            ..Endpoints::default()
+        },
+        user_agent: "test".to_owned(),
+        timeout: Duration::from_secs(1),
+        concurrency: 1,
+        open_library: limit,
+        google_books: limit,
+    }
+}
+
 async fn tell(world: &World<'_>) {
     let settings = Settings::local();
-    let id = JobId::parse("a").expect("a name");
-    let _ = look(world, &settings, &id).await;
-    let _ = storage::existing(world, &id).await;
-    let _ = sweep::store_has_capacity(world, &settings).await;
     let keyring = Keyring::new(b"secret");
-    let client = keyring.client("192.0.2.1");
-    let _ = admit(world, &settings.limits, &client, &id).await;
-    if let Some(Ok(mut state)) = world
-        .documents
-        .get(8)
-        .map(|bytes| serde_json::from_slice::<ProviderState>(bytes))
-    {
-        let limit = RateLimit {
-            per_second: 3.0,
-            burst: 25.0,
-            max_per_job: 25,
+    let engine = Engine::new(world, &settings, &keyring);
+    let id = JobId::parse("a").expect("a name");
+    let found = engine.look(&id).await;
+    let _ = engine.store_has_capacity().await;
+    let _ = engine.admit(&keyring.client("192.0.2.1"), &id).await;
+    let enrichment = enrichment();
+    if let Ok(sessions) = enrichment.sessions(world, &BTreeMap::new()).await {
+        let _ = sessions.open(world);
+        let wanted = Wanted {
+            isbn: Isbn::parse("9780141439518").ok(),
+            ..Wanted::default()
         };
-        let _ = (state.open_for(NOW), state.available(limit, NOW));
-        let _ = state.reserve(limit, NOW);
-        let _ = state.merged(&ProviderState::default());
-        state.failed(NOW);
-        state.succeeded();
+        let found = enrichment.look_up(world, &sessions, vec![wanted], None);
+        assert_eq!(found.await.len(), 1);
+        sessions.save(world).await;
     }
-    let Ok(Some(root)) = storage::read_root(world, &id).await else {
+    let Ok(Some(root)) = found.map(|found| found.root().cloned()) else {
         return;
     };
-    let _ = secret::current_auth(world, &root, &settings).await;
-    let _ = keyring.refresh(world, &root, "token", &settings).await;
+    let _ = engine.current_token(&root).await;
+    let _ = engine.refresh_token(&root, "token").await;
     assert!((0.0..=1.0).contains(&root.progress()));
     let _ = (root.elapsed(), root.eta(), root.stored(), root.expired(NOW));
-    let _ = parts(&root, &(0..u32::MAX));
-    let mut reader = Reader::default();
     let mut items = Vec::new();
-    for index in [0, 1, u32::MAX] {
-        if let Ok(Some(item)) = reader.item(world, &root, index).await {
-            items.push(item.clone());
-        }
+    let mut parts = engine.items(&root, 0..u32::MAX).take(3);
+    while let Some(part) = parts.next().await {
+        items.extend(part.unwrap_or_default());
     }
-    let report: Report = match &root.report {
-        Some(part) => storage::read_part(world, part).await.unwrap_or_default(),
-        None => Report::default(),
-    };
+    let report = engine.report(&root).await.unwrap_or_default();
     let _ = serde_json::to_vec(&api::status::Base::of(&root)).expect("a status");
     let _ = api::status::Completion::of(&root);
-    let mut observer = Observer::new(None, true, NOW, &settings);
+    let mut observer = engine.observer(None, true);
     observer.believe(&root, true);
     for _ in 0..4 {
         let Some(step) = observer.next(&root, NOW) else {

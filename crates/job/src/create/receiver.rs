@@ -1,46 +1,34 @@
 //! Receives the files of a job and stores them in chunks as they arrive.
 
-use super::{
-    CreateError, NewJob, UPLOAD_FRESHNESS, accept, check_name, discard, reserve_name,
-    write_first_root,
-};
+use super::{CreateError, Creation, NewJob, UPLOAD_FRESHNESS};
 use crate::document::{MAX_VALUE_BYTES, Root, Upload, Uploaded};
 use crate::effects::Effects;
+use crate::engine::Engine;
 use crate::handover::Created;
 use crate::id::Epoch;
 use crate::keys;
 use crate::lease::Lease;
-use crate::settings::Settings;
-use crate::storage::encode_root;
 use crate::sweep::UNACCEPTED_RETENTION;
 
-/// Receives the files of a job that begins with an upload, and writes them down as they come.
+/// Receives the files of one job.
+///
+/// Call [`Receiver::file`] for each file, [`Receiver::write`] for its bytes as they arrive, then
+/// [`Receiver::accept`]. When anything fails, or the client leaves, call [`Receiver::abandon`]:
+/// nothing of the upload is left then.
 pub struct Receiver<'a, E> {
-    effects: &'a E,
-    settings: &'a Settings,
-    new: NewJob,
-    name_was_used: bool,
+    engine: Engine<'a, E>,
+    creation: Creation<'a, E>,
     begun: Option<(Root, Lease)>,
     uploads: Vec<Upload>,
-    /// Of the file being received: what is not written yet.
+    /// The bytes of the current file that are not written yet.
     buffer: Vec<u8>,
 }
 
 impl<'a, E: Effects> Receiver<'a, E> {
-    /// Ready to receive; nothing is written before the first chunk is full or all is accepted.
-    ///
-    /// # Errors
-    /// [`CreateError::Exists`], [`CreateError::Busy`], the store's.
-    pub async fn new(
-        effects: &'a E,
-        settings: &'a Settings,
-        new: NewJob,
-    ) -> Result<Self, CreateError> {
+    pub(super) async fn new(engine: Engine<'a, E>, new: NewJob) -> Result<Self, CreateError> {
         Ok(Self {
-            effects,
-            settings,
-            name_was_used: reserve_name(effects, settings, &new).await?,
-            new,
+            engine,
+            creation: Creation::reserve(engine, &new).await?,
             begun: None,
             uploads: Vec::new(),
             buffer: Vec::new(),
@@ -50,7 +38,7 @@ impl<'a, E: Effects> Receiver<'a, E> {
     /// Begins the next file.
     ///
     /// # Errors
-    /// The store's.
+    /// When the store fails, or another job has got the name.
     pub async fn file(&mut self, name: &str) -> Result<(), CreateError> {
         self.flush().await?;
         self.uploads.push(Upload {
@@ -60,16 +48,10 @@ impl<'a, E: Effects> Receiver<'a, E> {
         Ok(())
     }
 
-    /// Size of the file being received, so far.
-    #[must_use]
-    pub fn size(&self) -> u64 {
-        self.uploads.last().map_or(0, |upload| upload.bytes)
-    }
-
-    /// Takes the next bytes of the file.
+    /// Takes the next bytes of the current file.
     ///
     /// # Errors
-    /// The store's.
+    /// When the store fails, or another job has got the name.
     pub async fn write(&mut self, mut bytes: &[u8]) -> Result<(), CreateError> {
         while !bytes.is_empty() {
             let room = MAX_VALUE_BYTES - self.buffer.len();
@@ -90,25 +72,17 @@ impl<'a, E: Effects> Receiver<'a, E> {
     async fn begin(&mut self) -> Result<Epoch, CreateError> {
         match &mut self.begun {
             None => {
-                let (root, lease) =
-                    write_first_root(self.effects, self.settings, &self.new, self.name_was_used)
-                        .await?;
+                let (root, lease) = self.creation.begin().await?;
                 let epoch = root.epoch.clone();
                 self.begun = Some((root, lease));
                 Ok(epoch)
             }
             Some((root, _)) => {
-                let now = self.effects.now();
+                let now = self.engine.effects.now();
                 if root.fresh_until.since(now) < UPLOAD_FRESHNESS / 2 {
-                    if self.new.contended {
-                        check_name(self.effects, self.settings, &root.id, Some(&root.epoch))
-                            .await?;
-                    }
                     root.fresh_until = now.plus(UPLOAD_FRESHNESS);
                     root.expires = now.plus(UNACCEPTED_RETENTION);
-                    self.effects
-                        .set(&keys::root(&root.id), &encode_root(root)?)
-                        .await?;
+                    self.creation.write_root(root).await?;
                 }
                 Ok(root.epoch.clone())
             }
@@ -122,33 +96,32 @@ impl<'a, E: Effects> Receiver<'a, E> {
         let epoch = self.begin().await?;
         let file = u32::try_from(self.uploads.len().saturating_sub(1)).unwrap_or(u32::MAX);
         if let Some(upload) = self.uploads.last_mut() {
-            upload.key = keys::upload(&self.new.id, &epoch, file);
+            upload.key = keys::upload(self.creation.new.name.id(), &epoch, file);
             let key = upload.chunk(upload.chunks);
-            // Counted first: a failed write may have taken effect.
+            // Counted first: a write that reports an error may have been applied.
             upload.chunks += 1;
-            self.effects.set(&key, &self.buffer).await?;
+            self.engine.effects.set(&key, &self.buffer).await?;
         }
         self.buffer.clear();
         Ok(())
     }
 
-    /// Everything has arrived: from now on the job exists.
+    /// Accepts the job: everything has arrived, and from now on the job exists.
     ///
     /// # Errors
-    /// The store's; call [`Self::abandon`] then.
+    /// When the store fails, or another job has got the name; call [`Self::abandon`] then.
     pub async fn accept(&mut self) -> Result<Created, CreateError> {
         self.flush().await?;
         let epoch = self.begin().await?;
-        if self.new.contended {
-            check_name(self.effects, self.settings, &self.new.id, Some(&epoch)).await?;
-        }
+        self.creation.check_name(Some(&epoch)).await?;
         let Some((mut root, mut lease)) = self.begun.take() else {
             return Err(CreateError::Internal("nothing was begun".to_owned()));
         };
-        // A long upload uses a lease up; nobody else wants this one's as long as the root is fresh.
-        let soon = self.effects.monotonic() + self.settings.lease / 4 * 3;
-        if !lease.write_still_fits(soon, self.settings) {
-            match Lease::create(self.effects, &root.id, root.epoch.clone(), self.settings).await {
+        // A long upload uses its lease up; no other process wants it while the root is fresh.
+        let settings = self.engine.settings;
+        let soon = self.engine.effects.monotonic() + settings.lease / 4 * 3;
+        if !lease.write_still_fits(soon, settings) {
+            match Lease::create(self.engine, &root.id, root.epoch.clone()).await {
                 Ok(fresh) => lease = fresh,
                 Err(error) => {
                     self.begun = Some((root, lease));
@@ -163,17 +136,17 @@ impl<'a, E: Effects> Receiver<'a, E> {
                 .map_or_else(String::new, |upload| upload.name.clone()),
             files: u32::try_from(self.uploads.len()).unwrap_or(u32::MAX),
             bytes: self.uploads.iter().map(|upload| upload.bytes).sum(),
-            provider: self.new.provider.clone(),
+            provider: self.creation.new.provider.clone(),
         };
         root.uploads = std::mem::take(&mut self.uploads);
-        accept(self.effects, self.settings, root, lease, self.new.contended).await
+        self.creation.accept(root, lease).await
     }
 
-    /// The upload is refused or broke off: nothing of it stays.
+    /// Deletes what has been received: the upload was refused or broke off.
     pub async fn abandon(self) {
         if let Some((mut root, _)) = self.begun {
             root.uploads = self.uploads;
-            discard(self.effects, self.settings, &root, self.new.contended).await;
+            self.creation.discard(&root).await;
         }
     }
 }
