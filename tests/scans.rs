@@ -20,6 +20,11 @@ const CONFIDENCES: [f64; 13] = [
     0.97, 0.98, 0.88, 0.93, 0.98, 0.82, 0.94, 0.57, 0.71, 0.96, 0.89, 0.99, 0.95,
 ];
 
+/// The application with Gemini alone, so that nobody helps out when it fails.
+fn gemini_only() -> Setup {
+    Setup::new().variable("openai_model", "")
+}
+
 fn scan(app: &App, photos: &[&[u8]]) -> Job {
     scan_by(app, photos, "")
 }
@@ -195,13 +200,13 @@ fn thirteen_books_are_read_off_the_sample_shelf() {
         results["photos"],
         json!([{"index": 0, "status": "complete", "booksFound": 13}])
     );
-    assert_eq!(results["metadata"]["modelUsed"], "gemini-2.5-flash");
+    assert_eq!(results["metadata"]["modelUsed"], "gemini-3.5-flash-lite");
 
     let asked = app.sandbox.gemini().requests();
     assert_eq!(asked.len(), 1);
     assert_eq!(
         asked[0].path,
-        "/v1beta/models/gemini-2.5-flash:generateContent"
+        "/v1beta/models/gemini-3.5-flash-lite:generateContent"
     );
     assert_eq!(asked[0].query, "", "no key in the URL");
     let keys = app.job_keys();
@@ -316,7 +321,7 @@ fn five_large_photos_are_looked_at_in_128_megabytes() {
 
 #[test]
 fn what_the_vision_provider_does_wrong_is_told() {
-    let app = App::start();
+    let app = gemini_only().start();
     let status = |code, retry_after: Option<&str>| Fault::Status {
         code,
         retry_after: retry_after.map(str::to_owned),
@@ -329,6 +334,8 @@ fn what_the_vision_provider_does_wrong_is_told() {
         ("a wrong key", status(403, None), false, 1),
         ("a safety block", Quirk::Refuse.into(), false, 1),
         ("a filtered answer", Quirk::Filtered.into(), false, 1),
+        ("a withheld answer", Quirk::Recite.into(), false, 1),
+        ("the quota of a day", Quirk::QuotaUsedUp.into(), true, 1),
         ("prose", Quirk::Nonsense.into(), true, 2),
         ("bytes", Fault::Garbage, true, 2),
         ("half a document", Fault::HalfJson, true, 2),
@@ -365,14 +372,107 @@ fn what_the_vision_provider_does_wrong_is_told() {
 }
 
 #[test]
+fn the_second_vision_provider_is_asked_when_the_first_fails() {
+    let app = App::start();
+    for fault in [
+        Fault::from(Quirk::Recite),
+        Quirk::QuotaUsedUp.into(),
+        Quirk::Refuse.into(),
+        Fault::Status {
+            code: 503,
+            retry_after: None,
+        },
+    ] {
+        app.sandbox.gemini().behave(fault.clone().always());
+        app.sandbox.openai().reset();
+        let job = scan(&app, &[SHELF]);
+        assert_eq!(app.finish(&job)["status"], "completed", "{fault:?}");
+        assert_eq!(app.results(&job)["totalDetected"], 13, "{fault:?}");
+        assert_eq!(app.sandbox.openai().count(), 1, "{fault:?}");
+    }
+    app.sandbox
+        .openai()
+        .behave(Fault::from(Quirk::Blind).always());
+    let error = assert_failed(&app, &scan(&app, &[SHELF]), "E_VISION_FAILED");
+    assert_eq!(error["details"]["apiEndpoint"], "gemini.generateContent");
+    let error = assert_failed(&app, &scan_by(&app, &[SHELF], "openai"), "E_VISION_FAILED");
+    assert!(
+        error["message"].as_str().unwrap().contains("mmproj"),
+        "{error}"
+    );
+}
+
+#[test]
+fn models_of_today_are_asked_as_they_want_to_be() {
+    for (name, model) in [
+        ("gemini_model", "gemini-3.8-flash"),
+        ("gemini_model", "gemini-4-flash"),
+        ("gemini_model", "gemini-flash-latest"),
+        ("openai_model", "gpt-6-luna"),
+        ("openai_model", "qwen3-vl"),
+    ] {
+        let app = Setup::new().variable(name, model).start();
+        let provider = name.trim_end_matches("_model");
+        let job = scan_by(&app, &[SHELF], provider);
+        assert_eq!(app.finish(&job)["status"], "completed", "{model}");
+        let results = app.results(&job);
+        assert_eq!(results["totalDetected"], 13, "{model}");
+        assert_eq!(results["metadata"]["modelUsed"], model);
+        let right = places(&app.results(&scan_finished(&app)));
+        for (title, (x, y)) in places(&results) {
+            let away = (x - right[&title].0).hypot(y - right[&title].1);
+            assert!(away < 0.01, "{model}: {title} is {away} away");
+        }
+    }
+    let app = gemini_only()
+        .variable("gemini_model", "gemini-2.5-flash")
+        .start();
+    let error = assert_failed(&app, &scan(&app, &[SHELF]), "E_VISION_FAILED");
+    let message = error["message"].as_str().unwrap();
+    assert!(
+        message.contains("gemini_model") && message.contains("no longer"),
+        "{message}"
+    );
+}
+
+#[test]
+fn what_a_thinking_model_answers_among_its_thoughts_is_read() {
+    let app = App::start();
+    app.sandbox
+        .openai()
+        .behave(Fault::from(Quirk::Thought).always());
+    let job = scan_by(&app, &[SHELF], "openai");
+    assert_eq!(app.finish(&job)["status"], "completed");
+    assert_eq!(app.results(&job)["totalDetected"], 13);
+    let app = Setup::new().variable("gemini_api_key", "").start();
+    app.sandbox
+        .openai()
+        .behave(Fault::from(Quirk::OnlyThought).always());
+    let error = assert_failed(&app, &scan(&app, &[SHELF]), "E_VISION_FAILED");
+    let message = error["message"].as_str().unwrap();
+    assert!(message.contains("openai_reasoning_effort"), "{message}");
+}
+
+/// The sample shelf, looked at by Gemini.
+fn scan_finished(app: &App) -> Job {
+    let job = scan_by(app, &[SHELF], "gemini");
+    assert_eq!(app.finish(&job)["status"], "completed");
+    job
+}
+
+#[test]
 fn a_provider_that_takes_too_long_is_given_up() {
-    let app = Setup::new().variable("vision_timeout_s", "1").start();
+    let app = gemini_only().variable("vision_timeout_s", "1").start();
     app.sandbox.gemini().behave(Fault::Hang.always());
     let error = assert_failed(&app, &scan(&app, &[SHELF]), "E_GEMINI_TIMEOUT");
     assert_eq!(error["retryable"], true);
     assert_eq!(error["details"]["apiEndpoint"], "gemini.generateContent");
     assert_eq!(error["details"]["photoSize"], "0.4MB");
 
+    let app = Setup::new()
+        .variable("vision_timeout_s", "1")
+        .variable("gemini_api_key", "")
+        .start();
     for behaviour in [
         Behaviour::slow(Duration::from_secs(5)),
         Fault::Stall.always(),
@@ -421,9 +521,11 @@ fn sloppy_answers_are_read_for_what_they_are_worth() {
             assert!(away < 0.01, "{quirk:?}: {title} is {away} away");
         }
     }
+    // What a limit has cut is asked for in halves, which are other photos to the stand-in.
+    app.sandbox.gemini().reset();
     let cut = titles(&look(Some(Quirk::Truncate)));
-    assert!((3..13).contains(&cut.len()), "{cut:?}");
-    assert!(cut.is_subset(&titles(&right)));
+    assert!(cut.intersection(&titles(&right)).count() >= 3, "{cut:?}");
+    assert_eq!(app.sandbox.gemini().count(), 3);
     // Every third of thirteen, beginning with the first, has none.
     let named = titles(&look(Some(Quirk::EmptyTitles)));
     assert_eq!(named.len(), 8);
@@ -438,7 +540,7 @@ fn sloppy_answers_are_read_for_what_they_are_worth() {
 
 #[test]
 fn a_photo_that_fails_does_not_fail_the_others() {
-    let app = App::start();
+    let app = gemini_only().start();
     app.sandbox
         .gemini()
         .behave(Fault::from(Quirk::Refuse).first(1));
@@ -520,7 +622,7 @@ fn clients_may_choose_the_provider() {
         assert_eq!(asked, (2 * gemini, 2 * openai), "{header}");
         let model = app.results(&job)["metadata"]["modelUsed"].clone();
         match (gemini, openai) {
-            (1, _) => assert_eq!(model, "gemini-2.5-flash"),
+            (1, _) => assert_eq!(model, "gemini-3.5-flash-lite"),
             (_, 1) => assert_ne!(model, "barcode"),
             _ => assert_eq!(model, "barcode"),
         }

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use vision::{Detection, HttpPost, ImageError, Photo, Prepared, Quality, Vision, VisionFailure};
+use vision::{
+    Detection, HttpPost, ImageError, Photo, Prepared, Quality, Reading, Vision, VisionFailure,
+};
 
 use crate::analyze::CsvAnalysis;
 use crate::cadence::Forecast;
@@ -60,6 +62,9 @@ struct PhotoReport {
     detections: Vec<Detection>,
     quality: Option<Quality>,
     failure: Option<Failure>,
+    /// The model named only some of the books.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    is_cut: bool,
 }
 
 impl Scan {
@@ -78,11 +83,23 @@ impl Scan {
         }
     }
 
+    /// The models to ask for a job that asked for `choice`, the second when the first fails.
+    fn models(&self, choice: &str) -> impl Iterator<Item = &Vision> {
+        let first = self.model(choice);
+        let others = [self.gemini.as_ref(), self.openai.as_ref()];
+        let is_other =
+            move |other: &&Vision| first.is_some_and(|first| !std::ptr::eq(first, *other));
+        first
+            .into_iter()
+            .chain(others.into_iter().flatten().filter(is_other))
+    }
+
     async fn look<E: Effects>(&self, run: &Run<'_, E>, index: usize) -> Result<PhotoReport, Stop> {
         let failed = |failure: Failure, quality| PhotoReport {
             detections: Vec::new(),
             quality,
             failure: Some(failure),
+            is_cut: false,
         };
         let Some(bytes) = read_upload(run, index).await? else {
             return Ok(failed(
@@ -96,21 +113,28 @@ impl Scan {
             Err(error) => return Ok(failed(image_failure(&error), None)),
         };
         let mut detections = prepared.barcodes.clone();
+        let mut is_cut = false;
         let quality = Some(prepared.quality);
         let choice = run.root.uploaded.provider.clone();
-        if let Some(model) = self.model(&choice) {
+        if self.model(&choice).is_some() {
             match run
-                .guarded(async { Ok(self.ask(run, model, &prepared, size).await) })
+                .guarded(async { Ok(self.see(run, &choice, &prepared, size).await) })
                 .await?
             {
-                Ok(seen) => detections.extend(seen),
+                Ok(reading) => {
+                    if reading.is_cut {
+                        run.engine.effects.log(
+                            "vision-cut",
+                            serde_json::json!({"level": "warn", "jobId": run.root.id,
+                                "photo": index, "books": reading.books.len()}),
+                        );
+                    }
+                    is_cut = reading.is_cut;
+                    detections.extend(reading.books);
+                }
                 // What the barcodes say is true all the same.
                 Err(failure) if detections.is_empty() => return Ok(failed(failure, quality)),
-                Err(failure) => run.engine.effects.log(
-                    "vision-failed",
-                    serde_json::json!({"level": "warn", "jobId": run.root.id,
-                        "message": failure.message}),
-                ),
+                Err(_) => {}
             }
         } else if detections.is_empty() && choice != "barcode" {
             return Ok(failed(not_configured(), quality));
@@ -123,6 +147,7 @@ impl Scan {
             detections,
             quality,
             failure: None,
+            is_cut,
         })
     }
 
@@ -159,13 +184,87 @@ impl Scan {
         Ok(prepared)
     }
 
+    /// What the models see on a photo: the chosen one, or the other when that one fails.
+    async fn see<E: Effects>(
+        &self,
+        run: &Run<'_, E>,
+        choice: &str,
+        prepared: &Prepared,
+        size: usize,
+    ) -> Result<Reading, Failure> {
+        let mut first = None;
+        for model in self.models(choice) {
+            if first.is_some() && self.time_for(run) < LEAST_TIMEOUT {
+                break;
+            }
+            match self.see_all(run, model, prepared, size).await {
+                Ok(reading) => return Ok(reading),
+                Err(failure) => {
+                    log_failure(run, &failure);
+                    first.get_or_insert(failure);
+                }
+            }
+        }
+        Err(first.unwrap_or_else(not_configured))
+    }
+
+    /// What one model sees. When it comes to its limit before it has named all books, it is asked for
+    /// each half of the photo.
+    async fn see_all<E: Effects>(
+        &self,
+        run: &Run<'_, E>,
+        model: &Vision,
+        prepared: &Prepared,
+        size: usize,
+    ) -> Result<Reading, Failure> {
+        let whole = match self.ask(run, model, prepared, size).await {
+            Ok(reading) if !reading.is_cut => return Ok(reading),
+            Ok(reading) => Ok(reading.books),
+            Err((VisionFailure::Cut, failure)) => Err(failure),
+            Err((_, failure)) => return Err(failure),
+        };
+        let mut is_cut = false;
+        let mut seen = Vec::new();
+        let halves = vision::halves(prepared).into_iter().flatten();
+        for half in halves {
+            let part = Prepared {
+                jpeg: half.jpeg.clone(),
+                width: half.width,
+                height: half.height,
+                ..prepared.clone()
+            };
+            match self.ask(run, model, &part, size).await {
+                Ok(reading) => {
+                    is_cut |= reading.is_cut;
+                    seen.push(half.on_the_whole(reading.books));
+                }
+                Err((_, failure)) => {
+                    log_failure(run, &failure);
+                    is_cut = true;
+                }
+            }
+        }
+        if seen.is_empty() {
+            is_cut = true;
+        }
+        match whole {
+            Ok(books) => seen.push(books),
+            Err(failure) if seen.is_empty() => return Err(failure),
+            Err(_) => {}
+        }
+        Ok(Reading {
+            books: vision::merge(seen),
+            is_cut,
+        })
+    }
+
     async fn ask<E: Effects>(
         &self,
         run: &Run<'_, E>,
         model: &Vision,
         prepared: &Prepared,
         size: usize,
-    ) -> Result<Vec<Detection>, Failure> {
+    ) -> Result<Reading, (VisionFailure, Failure)> {
         let HttpPost { url, headers, body } = model.request(prepared);
         let request = Request {
             method: "POST",
@@ -188,7 +287,7 @@ impl Scan {
                         (prepared.width, prepared.height),
                     );
                     match read {
-                        Ok(detections) => return Ok(detections),
+                        Ok(reading) => return Ok(reading),
                         Err(failure) => {
                             let told = match &failure {
                                 VisionFailure::RateLimited { retry_after } => *retry_after,
@@ -198,20 +297,29 @@ impl Scan {
                         }
                     }
                 }
-                Err(HttpError::TimedOut) => return Err(timed_out(model, limit, size)),
+                Err(HttpError::TimedOut) => {
+                    let failure = VisionFailure::Server {
+                        status: 504,
+                        message: "no answer in time".to_owned(),
+                    };
+                    return Err((failure, timed_out(model, limit, size)));
+                }
                 Err(HttpError::Failed(reason)) => {
                     run.engine.effects.log(
                         "vision-unreachable",
                         serde_json::json!({"level": "warn", "jobId": run.root.id, "message": reason}),
                     );
-                    (VisionFailure::Server { status: 502 }, None)
+                    let message = "it cannot be reached".to_owned();
+                    let status = 502;
+                    (VisionFailure::Server { status, message }, None)
                 }
             };
             let pause = pause.unwrap_or(RETRY_PAUSE);
             let fits = pause <= RETRY_AFTER_MAX_WAIT
                 && run.engine.effects.monotonic() + pause + LEAST_TIMEOUT <= until;
-            if attempt > 1 || !failure.is_retryable() || !fits {
-                return Err(refused(model, &failure, size));
+            if attempt > 1 || !failure.passes_soon() || !fits {
+                let refused = refused(model, &failure, size);
+                return Err((failure, refused));
             }
             run.engine.effects.sleep(pause).await;
         }
@@ -267,6 +375,7 @@ impl Scan {
                 detections: Vec::new(),
                 quality: None,
                 failure: Some(cut_off(self.model(&run.root.uploaded.provider))),
+                is_cut: false,
             }
         } else {
             run.commit(Forecast::Unknown, |root| {
@@ -291,6 +400,7 @@ impl Scan {
                     found: part.count,
                     part: Some(part),
                     code,
+                    is_cut: report.is_cut,
                     ..photo.clone()
                 };
             }
@@ -369,6 +479,13 @@ impl Scan {
 fn time_to_look(width: u32, height: u32) -> Duration {
     let pixels = u64::from(width) * u64::from(height);
     TIME_FOR_MEGAPIXEL.mul_f64(pixels as f64 / 1e6)
+}
+
+fn log_failure<E: Effects>(run: &Run<'_, E>, failure: &Failure) {
+    run.engine.effects.log(
+        "vision-failed",
+        serde_json::json!({"level": "warn", "jobId": run.root.id, "message": failure.message}),
+    );
 }
 
 fn image_failure(error: &ImageError) -> Failure {

@@ -164,7 +164,7 @@ pub fn scan() -> Scan {
         base_url: text("gemini_base_url")
             .unwrap_or_else(|| "https://generativelanguage.googleapis.com".to_owned()),
         api_key,
-        model: text("gemini_model").unwrap_or_else(|| "gemini-2.5-flash".to_owned()),
+        model: text("gemini_model").unwrap_or_else(|| "gemini-3.5-flash-lite".to_owned()),
     });
     // A model's name says that there is one: servers at home need no key.
     let openai = text("openai_model").map(|model| Vision::OpenAi {
@@ -176,6 +176,7 @@ pub fn scan() -> Scan {
         ),
         api_key: text("openai_api_key"),
         model,
+        reasoning_effort: text("openai_reasoning_effort"),
     });
     Scan {
         gemini,

@@ -26,11 +26,47 @@ const MAX_TEXT: usize = 1 << 20;
 /// Places that look like the beginning of an object and are not: more are in no honest answer.
 const MAX_FALSE_STARTS: usize = 200;
 
+/// In which order a list of four corners is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CornerOrder {
+    /// `[ymin, xmin, ymax, xmax]`, as Gemini was trained.
+    VerticalFirst,
+    /// `[xmin, ymin, xmax, ymax]`, as the Qwen family was.
+    HorizontalFirst,
+}
+
+impl CornerOrder {
+    /// The order of a whole answer: that of the model's family, unless pixels can only be meant the
+    /// other way round.
+    fn of(books: &[Value], (width, height): (u32, u32), habit: Self) -> Self {
+        let lists: Vec<[f32; 4]> = books.iter().filter_map(list_of_corners).collect();
+        let largest = |at: [usize; 2]| {
+            let values = lists.iter().flat_map(|list| at.map(|at| list[at]));
+            values.fold(0.0f32, f32::max)
+        };
+        let (first, second) = (largest([0, 2]), largest([1, 3]));
+        if first.max(second) <= MOST_THOUSANDTHS {
+            return habit;
+        }
+        let fits = |x: f32, y: f32| x <= width as f32 * OVERSHOOT && y <= height as f32 * OVERSHOOT;
+        match (fits(second, first), fits(first, second)) {
+            (true, false) => Self::VerticalFirst,
+            (false, true) => Self::HorizontalFirst,
+            _ => habit,
+        }
+    }
+}
+
+/// Models overshoot a little.
+const OVERSHOOT: f32 = 1.02;
+/// Larger numbers are pixels.
+const MOST_THOUSANDTHS: f32 = 1010.0;
+
 /// The books in an answer, or none when there is no list of books in it at all.
 ///
 /// An answer that was cut off yields every book that is whole. `size` is the photo's width and
 /// height in pixels, for models that answer in pixels.
-pub(crate) fn read(text: &str, size: (u32, u32)) -> Option<Vec<Detection>> {
+pub(crate) fn read(text: &str, size: (u32, u32), habit: CornerOrder) -> Option<Vec<Detection>> {
     let answer = text
         .rsplit_once("</think>")
         .map_or(text, |(_, answer)| answer);
@@ -57,11 +93,12 @@ pub(crate) fn read(text: &str, size: (u32, u32)) -> Option<Vec<Detection>> {
         };
         rest = &rest[consumed..];
     }
-    let unit = Unit::of(&found.books, size);
+    let order = CornerOrder::of(&found.books, size, habit);
+    let unit = Unit::of(&found.books, order, size);
     let books: Vec<Detection> = found
         .books
         .iter()
-        .filter_map(|book| detection(book, unit))
+        .filter_map(|book| detection(book, order, unit))
         .take(MAX_BOOKS)
         .collect();
     if books.is_empty() && !found.has_list {
@@ -98,7 +135,7 @@ impl Found {
     }
 }
 
-fn detection(book: &Value, unit: Unit) -> Option<Detection> {
+fn detection(book: &Value, order: CornerOrder, unit: Unit) -> Option<Detection> {
     let title = text(&book["title"], MAX_TITLE);
     if !title.contains(char::is_alphanumeric) || is_placeholder(&title) {
         return None;
@@ -116,7 +153,8 @@ fn detection(book: &Value, unit: Unit) -> Option<Detection> {
         },
         isbn: Isbn::parse(&text(&book["isbn"], 40)).ok(),
         confidence: confidence(&book["confidence"]),
-        bounding_box: corners(book).map_or_else(BoundingBox::default, |box_| unit.normalise(box_)),
+        bounding_box: corners(book, order)
+            .map_or_else(BoundingBox::default, |corners| unit.normalise(corners)),
         photo: 0,
     })
 }
@@ -188,18 +226,39 @@ fn confidence(value: &Value) -> f32 {
 /// Two opposite corners, x first, in the answer's own unit.
 type Corners = [f32; 4];
 
-fn corners(book: &Value) -> Option<Corners> {
-    const NAMES: [&str; 5] = ["box", "box_2d", "boundingBox", "bounding_box", "bbox"];
-    let value = NAMES
+fn place(book: &Value) -> Option<(&'static str, &Value)> {
+    const NAMES: [&str; 6] = [
+        "box",
+        "box_2d",
+        "bbox_2d",
+        "boundingBox",
+        "bounding_box",
+        "bbox",
+    ];
+    NAMES
         .iter()
-        .map(|name| &book[*name])
-        .find(|value| !value.is_null())?;
+        .map(|name| (*name, &book[*name]))
+        .find(|(_, value)| !value.is_null())
+}
+
+fn list_of_corners(book: &Value) -> Option<[f32; 4]> {
+    match place(book)?.1.as_array()?.as_slice() {
+        [a, b, c, d] => Some([number(a)?, number(b)?, number(c)?, number(d)?]),
+        _ => None,
+    }
+}
+
+fn corners(book: &Value, order: CornerOrder) -> Option<Corners> {
+    let (name, value) = place(book)?;
     match value {
-        Value::Array(four) => match &four[..] {
-            // The order that is asked for.
-            [y1, x1, y2, x2] => Some([number(x1)?, number(y1)?, number(x2)?, number(y2)?]),
-            _ => None,
-        },
+        Value::Array(_) => {
+            let [a, b, c, d] = list_of_corners(book)?;
+            // Only the Qwen family has this name for it.
+            Some(match (name, order) {
+                ("bbox_2d", _) | (_, CornerOrder::HorizontalFirst) => [a, b, c, d],
+                (_, CornerOrder::VerticalFirst) => [b, a, d, c],
+            })
+        }
         Value::Object(_) => {
             let any = |names: [&str; 2]| names.iter().find_map(|name| number(&value[*name]));
             let (x1, y1) = match (any(["x1", "xmin"]), any(["y1", "ymin"])) {
@@ -223,16 +282,15 @@ enum Unit {
 }
 
 impl Unit {
-    fn of(books: &[Value], (width, height): (u32, u32)) -> Self {
+    fn of(books: &[Value], order: CornerOrder, (width, height): (u32, u32)) -> Self {
         let largest = books
             .iter()
-            .filter_map(corners)
+            .filter_map(|book| corners(book, order))
             .flatten()
             .fold(0.0f32, |most, v| most.max(v.abs()));
         match largest {
-            // Models overshoot a little.
             v if v <= 1.5 => Self::Fractions,
-            v if v <= 1010.0 => Self::Thousandths,
+            v if v <= MOST_THOUSANDTHS => Self::Thousandths,
             _ => Self::Pixels(width.max(1) as f32, height.max(1) as f32),
         }
     }
@@ -262,6 +320,10 @@ mod tests {
     use serde_json::json;
 
     const SIZE: (u32, u32) = (2048, 1536);
+
+    fn read(text: &str, size: (u32, u32)) -> Option<Vec<Detection>> {
+        super::read(text, size, CornerOrder::VerticalFirst)
+    }
 
     fn titles(text: &str) -> Option<Vec<String>> {
         read(text, SIZE).map(|books| books.into_iter().map(|b| b.title).collect())
@@ -317,6 +379,7 @@ mod tests {
             json!({"box": [1000, 500, 500, 250]}),
             json!({"box": ["500", "250", "1000", "500"]}),
             json!({"box_2d": [768, 512, 1536, 1024]}),
+            json!({"bbox_2d": [250, 500, 500, 1000]}),
             json!({"bbox": {"x1": 0.25, "y1": 0.5, "x2": 0.5, "y2": 1.0}}),
             json!({"boundingBox": {"x": 250, "y": 500, "width": 250, "height": 500}}),
         ] {
@@ -324,6 +387,37 @@ mod tests {
             book["title"] = json!("Babel");
             assert_eq!(only(book).bounding_box, expected, "{place}");
         }
+    }
+
+    #[test]
+    fn corners_are_in_the_order_of_the_models_family_unless_they_cannot_be() {
+        let of = |place: Value, habit, size| {
+            let text = json!({"books": [{"title": "Babel", "box": place}]}).to_string();
+            super::read(&text, size, habit).unwrap()[0].bounding_box
+        };
+        let spine = BoundingBox::new((0.5, 0.1), (0.6, 0.9));
+        use CornerOrder::{HorizontalFirst, VerticalFirst};
+        for (place, habit, size) in [
+            (json!([100, 500, 900, 600]), VerticalFirst, SIZE),
+            (json!([500, 100, 600, 900]), HorizontalFirst, SIZE),
+            // Pixels: 1,800 is more than the photo is high.
+            (
+                json!([1000, 200, 1200, 1800]),
+                HorizontalFirst,
+                (2000, 2000),
+            ),
+            (
+                json!([1000, 150, 1200, 1350]),
+                HorizontalFirst,
+                (2000, 1500),
+            ),
+        ] {
+            assert_eq!(of(place.clone(), habit, size), spine, "{place} {habit:?}");
+        }
+        let wide = json!([1600, 150, 1800, 1350]);
+        let right = BoundingBox::new((0.8, 0.1), (0.9, 0.9));
+        assert_eq!(of(wide.clone(), VerticalFirst, (2000, 1500)), right);
+        assert_eq!(of(wide, HorizontalFirst, (2000, 1500)), right);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use crate::barcode;
 use crate::decode::{Decoded, decode};
-use crate::detection::Detection;
+use crate::detection::{BoundingBox, Detection};
 use crate::orientation::Orientation;
 use crate::probe::ImageError;
 use crate::quality::Quality;
@@ -95,6 +95,40 @@ impl Photo {
             height: 0,
             data: Vec::new(),
         };
+    }
+
+    /// A part of the photo; without barcodes.
+    pub(crate) fn part(&self, region: &BoundingBox) -> Result<Self, ImageError> {
+        let at = |share: f32, of: usize| ((share * of as f32).round() as usize).min(of);
+        let (left, right) = (
+            at(region.x1, self.color.width),
+            at(region.x2, self.color.width),
+        );
+        let (top, bottom) = (
+            at(region.y1, self.color.height),
+            at(region.y2, self.color.height),
+        );
+        if left >= right || top >= bottom {
+            return Err(ImageError::Damaged("a part of it is empty".to_owned()));
+        }
+        let rows = self.color.data.chunks_exact(self.color.width * 3);
+        let rows = rows.skip(top).take(bottom - top);
+        Ok(Self {
+            luma: Gray {
+                width: 0,
+                height: 0,
+                data: Vec::new(),
+            },
+            color: Rgb {
+                width: right - left,
+                height: bottom - top,
+                data: rows
+                    .flat_map(|row| &row[left * 3..right * 3])
+                    .copied()
+                    .collect(),
+            },
+            orientation: self.orientation,
+        })
     }
 
     /// Sharpness, exposure and glare.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use vision::{Prepared, Quality, Vision, VisionFailure};
+use vision::{Prepared, Quality, Reading, Vision, VisionFailure};
 
 const KEY: &str = "very-secret-key";
 
@@ -11,7 +11,7 @@ fn gemini() -> Vision {
     Vision::Gemini {
         base_url: "https://generativelanguage.googleapis.com/".into(),
         api_key: KEY.into(),
-        model: "gemini-2.5-flash".into(),
+        model: "gemini-3.5-flash-lite".into(),
     }
 }
 
@@ -19,7 +19,8 @@ fn openai() -> Vision {
     Vision::OpenAi {
         base_url: "http://127.0.0.1:11434/v1".into(),
         api_key: Some(KEY.into()),
-        model: "qwen2.5vl".into(),
+        model: "llava".into(),
+        reasoning_effort: None,
     }
 }
 
@@ -61,12 +62,16 @@ fn answers(text: &str) -> [(Vision, Value); 2] {
     ]
 }
 
+fn reading(vision: &Vision, status: u16, body: &Value) -> Result<Reading, VisionFailure> {
+    vision.read(status, body.to_string().as_bytes(), (2048, 1536))
+}
+
 fn read(
     vision: &Vision,
     status: u16,
     body: &Value,
 ) -> Result<Vec<vision::Detection>, VisionFailure> {
-    vision.read(status, body.to_string().as_bytes(), (2048, 1536))
+    reading(vision, status, body).map(|reading| reading.books)
 }
 
 #[test]
@@ -74,7 +79,7 @@ fn gemini_is_asked_with_its_key_in_a_header_and_a_schema() {
     let post = gemini().request(&prepared());
     assert_eq!(
         post.url,
-        "https://generativelanguage.googleapis.com/v1beta/models/gemini-2.5-flash:generateContent"
+        "https://generativelanguage.googleapis.com/v1beta/models/gemini-3.5-flash-lite:generateContent"
     );
     assert_eq!(header(&post, "x-goog-api-key"), Some(KEY));
     let body: Value = serde_json::from_slice(&post.body).unwrap();
@@ -85,8 +90,8 @@ fn gemini_is_asked_with_its_key_in_a_header_and_a_schema() {
     );
     let generation = &body["generationConfig"];
     assert_eq!(generation["responseMimeType"], "application/json");
-    assert_eq!(generation["temperature"], 0);
-    assert_eq!(generation["thinkingConfig"]["thinkingBudget"], 0);
+    assert_eq!(generation.get("temperature"), None);
+    assert_eq!(generation["thinkingConfig"]["thinkingLevel"], "low");
     let book = &generation["responseSchema"]["properties"]["books"]["items"];
     for field in ["title", "author", "isbn", "confidence", "box"] {
         assert!(book["properties"][field]["type"].is_string(), "{field}");
@@ -100,7 +105,7 @@ fn gemini_is_asked_with_its_key_in_a_header_and_a_schema() {
 }
 
 #[test]
-fn a_model_that_cannot_be_told_not_to_think_is_not_told() {
+fn each_generation_of_gemini_is_told_what_it_accepts() {
     let config = |model: &str| {
         let vision = Vision::Gemini {
             base_url: "http://x".into(),
@@ -108,13 +113,259 @@ fn a_model_that_cannot_be_told_not_to_think_is_not_told() {
             model: model.into(),
         };
         let body: Value = serde_json::from_slice(&vision.request(&prepared()).body).unwrap();
-        body["generationConfig"]["thinkingConfig"].clone()
+        let generation = body["generationConfig"].clone();
+        (
+            generation["temperature"].clone(),
+            generation["thinkingConfig"].clone(),
+        )
     };
-    assert_eq!(config("gemini-2.0-flash"), Value::Null);
+    let low = json!({"thinkingLevel": "low"});
+    for (model, temperature, thinking) in [
+        ("gemini-2.0-flash", json!(0), json!(null)),
+        ("gemini-1.5-pro-002", json!(0), json!(null)),
+        ("gemini-2.5-flash", json!(0), json!({"thinkingBudget": 0})),
+        (
+            "gemini-2.5-flash-lite-preview-09-2025",
+            json!(0),
+            json!({"thinkingBudget": 0}),
+        ),
+        ("gemini-2.5-pro", json!(0), json!({"thinkingBudget": 128})),
+        ("gemini-3-flash-preview", json!(null), low.clone()),
+        ("gemini-3.5-flash-lite", json!(null), low.clone()),
+        ("models/gemini-3.8-flash", json!(null), low.clone()),
+        ("gemini-4-flash", json!(null), low.clone()),
+        ("gemini-flash-latest", json!(null), low.clone()),
+        ("gemini-flash-lite-latest", json!(null), low),
+        ("something-else", json!(null), json!(null)),
+    ] {
+        assert_eq!(config(model), (temperature, thinking), "{model}");
+    }
+}
+
+fn openai_with(model: &str, effort: Option<&str>) -> Vision {
+    Vision::OpenAi {
+        base_url: "http://x/v1".into(),
+        api_key: None,
+        model: model.into(),
+        reasoning_effort: effort.map(Into::into),
+    }
+}
+
+#[test]
+fn models_of_openai_that_think_are_not_given_a_temperature() {
+    let body = |model: &str, effort| -> Value {
+        let post = openai_with(model, effort).request(&prepared());
+        serde_json::from_slice(&post.body).unwrap()
+    };
+    for model in [
+        "gpt-5-mini",
+        "gpt-5.2",
+        "gpt-6-luna",
+        "openai/gpt-6",
+        "o1",
+        "o3-mini",
+        "o4-mini",
+        "gpt-10",
+    ] {
+        assert_eq!(body(model, None).get("temperature"), None, "{model}");
+    }
+    for model in [
+        "gpt-4o-mini",
+        "gpt-4.1",
+        "qwen3-vl",
+        "olmocr",
+        "gpt-oss:20b",
+        "opus",
+    ] {
+        assert_eq!(body(model, None)["temperature"], 0, "{model}");
+    }
+    assert_eq!(body("gpt-6-luna", None).get("reasoning_effort"), None);
+    assert_eq!(body("gpt-6-luna", Some("low"))["reasoning_effort"], "low");
+    assert_eq!(body("gemma4", Some("none"))["reasoning_effort"], "none");
+}
+
+#[test]
+fn boxes_are_asked_for_and_read_in_the_order_of_the_family() {
+    let spine = json!({"books": [{"title": "Babel", "box": [500, 100, 600, 900]}]}).to_string();
+    let body = json!({"choices": [{"message": {"content": spine}, "finish_reason": "stop"}]});
+    for (model, told, x1) in [
+        ("qwen2.5vl:7b", "[xmin, ymin, xmax, ymax]", 0.5),
+        ("Qwen/Qwen3-VL-8B-Instruct", "[xmin, ymin, xmax, ymax]", 0.5),
+        ("llava", "[ymin, xmin, ymax, xmax]", 0.1),
+    ] {
+        let vision = openai_with(model, None);
+        let post = vision.request(&prepared());
+        assert!(
+            String::from_utf8_lossy(&post.body).contains(told),
+            "{model}"
+        );
+        let books = read(&vision, 200, &body).unwrap();
+        assert_eq!(books[0].bounding_box.x1, x1, "{model}");
+    }
+}
+
+#[test]
+fn what_a_model_thinks_is_read_when_it_says_nothing() {
+    let list = r#"{"books":[{"title":"Babel"}]}"#;
+    for name in ["reasoning", "reasoning_content"] {
+        let answer = |thoughts: &str| json!({"choices": [{"message": {"content": "", name: thoughts}, "finish_reason": "stop"}]});
+        let seen = read(&openai(), 200, &answer(list)).unwrap();
+        assert_eq!(seen[0].title, "Babel");
+        let failure = read(&openai(), 200, &answer("Let me look at the spines.")).unwrap_err();
+        assert_eq!(failure, VisionFailure::OnlyThought);
+        assert!(failure.to_string().contains("openai_reasoning_effort"));
+        assert!(!failure.is_retryable());
+    }
+}
+
+#[test]
+fn an_answer_that_a_limit_has_cut_says_so() {
+    let cut = r#"{"books":[{"title":"Babel"},{"title":"Rod"#;
+    let bodies = |text: &str| {
+        [
+            (
+                gemini(),
+                json!({"candidates": [{"content": {"parts": [{"text": text}]}, "finishReason": "MAX_TOKENS"}]}),
+            ),
+            (
+                openai(),
+                json!({"choices": [{"message": {"content": text}, "finish_reason": "length"}]}),
+            ),
+        ]
+    };
+    for (vision, body) in bodies(cut) {
+        let reading = reading(&vision, 200, &body).unwrap();
+        assert_eq!((reading.books.len(), reading.is_cut), (1, true));
+    }
+    for (vision, body) in bodies(r#"{"bo"#) {
+        assert_eq!(reading(&vision, 200, &body), Err(VisionFailure::Cut));
+    }
+    for (vision, body) in answers(r#"{"books":[]}"#) {
+        assert!(!reading(&vision, 200, &body).unwrap().is_cut);
+    }
+}
+
+#[test]
+fn a_model_that_is_gone_is_told_from_a_server_that_fails() {
+    let gone = "This model models/gemini-2.5-flash is no longer available to new users. Please update \
+        your code to use a newer model for the latest features and improvements.";
+    let failure = read(
+        &gemini(),
+        404,
+        &json!({"error": {"code": 404, "message": gone, "status": "NOT_FOUND"}}),
+    )
+    .unwrap_err();
+    let said = failure.to_string();
+    for word in [
+        "gemini-3.5-flash-lite",
+        "gemini_model",
+        "no longer available",
+    ] {
+        assert!(said.contains(word), "{said}");
+    }
+    assert!(!failure.is_retryable());
+    assert!(failure.user_message().contains("whoever runs"));
+    for (status, body) in [
+        (
+            404,
+            json!({"error": {"message": "The model `gpt-4o` has been deprecated", "code": "model_not_found"}}),
+        ),
+        (
+            404,
+            json!({"error": "model 'qwen9' not found, try pulling it first"}),
+        ),
+        (
+            400,
+            json!({"error": {"message": "The model `x` does not exist", "code": "model_not_found"}}),
+        ),
+    ] {
+        let failure = read(&openai(), status, &body).unwrap_err();
+        assert!(failure.to_string().contains("openai_model"), "{failure}");
+    }
+}
+
+#[test]
+fn a_used_up_quota_is_told_from_a_busy_minute() {
+    let quota = |id: &str, value: &str| {
+        json!({"error": {"code": 429, "message": "You exceeded your current quota", "details": [
+            {"@type": "type.googleapis.com/google.rpc.QuotaFailure", "violations": [
+                {"quotaId": id, "quotaValue": value}]},
+            {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "7s"}]}})
+    };
+    let daily = read(
+        &gemini(),
+        429,
+        &quota("GenerateRequestsPerDayPerProjectPerModel-FreeTier", "20"),
+    )
+    .unwrap_err();
+    assert!(daily.is_retryable() && !daily.passes_soon());
+    assert!(daily.user_message().contains("tomorrow"));
+    let none = read(
+        &gemini(),
+        429,
+        &quota("GenerateRequestsPerDayPerProjectPerModel-FreeTier", "0"),
+    )
+    .unwrap_err();
+    assert!(!none.is_retryable());
+    let minute = read(
+        &gemini(),
+        429,
+        &quota("GenerateRequestsPerMinutePerProjectPerModel", "10"),
+    )
+    .unwrap_err();
     assert_eq!(
-        config("gemini-3-flash-preview"),
-        json!({"thinkingLevel": "low"})
+        minute,
+        VisionFailure::RateLimited {
+            retry_after: Some(Duration::from_secs(7))
+        }
     );
+    let unpaid = json!({"error": {"message": "You exceeded your current quota, please check your plan and \
+        billing details.", "type": "insufficient_quota", "code": "insufficient_quota"}});
+    let unpaid = read(&openai(), 429, &unpaid).unwrap_err();
+    assert!(!unpaid.is_retryable() && !unpaid.passes_soon());
+    assert!(unpaid.to_string().contains("billing"));
+}
+
+#[test]
+fn what_a_server_at_home_advises_reaches_its_operator() {
+    let mmproj = "image input is not supported - hint: if this is unexpected, you may need to provide the mmproj";
+    let failure = read(
+        &openai(),
+        500,
+        &json!({"error": {"code": 500, "message": mmproj, "type": "server_error"}}),
+    )
+    .unwrap_err();
+    assert!(failure.to_string().contains("mmproj"));
+    assert!(!failure.passes_soon());
+    let context = json!({"error": {"code": 400, "type": "exceed_context_size_error",
+        "message": "the request exceeds the available context size, try increasing it"}});
+    let failure = read(&openai(), 400, &context).unwrap_err();
+    assert!(failure.to_string().contains("try increasing it"));
+    let plain = openai().read(
+        500,
+        b"this model is missing data required for image input",
+        (1, 1),
+    );
+    assert!(plain.unwrap_err().to_string().contains("missing data"));
+}
+
+#[test]
+fn an_answer_that_is_withheld_is_not_the_photos_fault() {
+    for reason in ["RECITATION", "OTHER", "MALFORMED_RESPONSE", "LANGUAGE"] {
+        let failure = read(
+            &gemini(),
+            200,
+            &json!({"candidates": [{"finishReason": reason}]}),
+        )
+        .unwrap_err();
+        assert_eq!(
+            failure,
+            VisionFailure::Withheld {
+                reason: reason.into()
+            }
+        );
+        assert!(failure.user_message().contains("not the photo's fault"));
+    }
 }
 
 #[test]
@@ -126,7 +377,7 @@ fn openai_servers_are_asked_with_a_data_url_and_a_strict_schema() {
         Some("Bearer very-secret-key")
     );
     let body: Value = serde_json::from_slice(&post.body).unwrap();
-    assert_eq!(body["model"], "qwen2.5vl");
+    assert_eq!(body["model"], "llava");
     let parts = body["messages"][1]["content"].as_array().unwrap();
     assert_eq!(
         parts[0]["image_url"]["url"],
@@ -144,6 +395,7 @@ fn openai_servers_are_asked_with_a_data_url_and_a_strict_schema() {
         base_url: "http://127.0.0.1:11434/v1/".into(),
         api_key: None,
         model: "gpt-5-mini".into(),
+        reasoning_effort: None,
     };
     let post = keyless.request(&prepared());
     assert_eq!(header(&post, "authorization"), None);
@@ -251,7 +503,10 @@ fn failures_are_told_apart_by_what_can_be_done() {
             failure(429, &json!(null)),
             VisionFailure::RateLimited { retry_after: None }
         );
-        assert_eq!(failure(503, &echo), VisionFailure::Server { status: 503 });
+        assert!(matches!(
+            failure(503, &echo),
+            VisionFailure::Server { status: 503, .. }
+        ));
         assert_eq!(
             failure(401, &echo),
             VisionFailure::Unauthorized { status: 401 }

@@ -61,6 +61,7 @@ pub(crate) fn scan() -> Scan {
             base_url: MODEL.to_owned(),
             api_key: None,
             model: "simulated".to_owned(),
+            reasoning_effort: None,
         }),
         prefer_openai: true,
         timeout: Duration::from_secs(4),

@@ -88,6 +88,18 @@ pub enum Quirk {
     EmptyTitles,
     /// No books seen.
     Empty,
+    /// The answer is withheld because it is printed text known by heart.
+    Recite,
+    /// The quota of the day is used up, or nothing is paid for.
+    QuotaUsedUp,
+    /// The list stands among the thoughts, and the answer is empty.
+    Thought,
+    /// Thoughts without a list, and an empty answer.
+    OnlyThought,
+    /// Boxes with the horizontal coordinate first, as the Qwen family gives them.
+    HorizontalFirst,
+    /// A server at home whose model sees no pictures.
+    Blind,
 }
 
 impl Fault {

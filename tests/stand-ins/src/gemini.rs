@@ -12,13 +12,23 @@ use crate::server::{Answer, Request};
 use crate::shelf::{Eye, Picture};
 
 /// The models that exist. The service's own list is longer.
-const MODELS: [&str; 5] = [
-    "gemini-2.5-flash",
-    "gemini-2.5-flash-lite",
-    "gemini-2.5-pro",
+const MODELS: [&str; 7] = [
+    "gemini-3.5-flash-lite",
+    "gemini-3.6-flash",
+    "gemini-3.7-flash",
+    "gemini-3.8-flash",
+    "gemini-4-flash",
     "gemini-flash-latest",
     "gemini-flash-lite-latest",
 ];
+/// Models that keys of today get no longer.
+const RETIRED: [&str; 3] = [
+    "gemini-2.5-flash",
+    "gemini-2.5-flash-lite",
+    "gemini-2.5-pro",
+];
+/// Models that do not know the least level of thinking.
+const WITHOUT_MINIMAL: [&str; 2] = ["gemini-3.7-flash", "gemini-3.8-flash"];
 /// What the service says it was, so that nobody takes its answers for a model's.
 const MODEL_VERSION: &str = "sandbox";
 /// Characters that a token stands for, about.
@@ -121,6 +131,13 @@ pub(crate) fn answer(eye: &Eye, request: &Request, quirk: Option<Quirk>) -> Answ
     let Some(model) = generate.filter(|_| request.method == "POST") else {
         return error(404);
     };
+    if RETIRED.contains(&model) {
+        let message = format!(
+            "This model models/{model} is no longer available to new users. Please update your code \
+             to use a newer model for the latest features and improvements."
+        );
+        return status(404, "NOT_FOUND", &message, &[]);
+    }
     if !MODELS.contains(&model) {
         let message = format!(
             "models/{model} is not found for API version v1beta, or is not supported for \
@@ -129,7 +146,21 @@ pub(crate) fn answer(eye: &Eye, request: &Request, quirk: Option<Quirk>) -> Answ
         );
         return status(404, "NOT_FOUND", &message, &[]);
     }
-    generate_content(eye, request, quirk).unwrap_or_else(|message| invalid(&message))
+    if quirk == Some(Quirk::QuotaUsedUp) {
+        let violations = json!([{
+            "quotaMetric": "generativelanguage.googleapis.com/generate_content_free_tier_requests",
+            "quotaId": "GenerateRequestsPerDayPerProjectPerModel-FreeTier",
+            "quotaDimensions": {"location": "global", "model": model},
+            "quotaValue": "20",
+        }]);
+        let quota = json!({"@type": "type.googleapis.com/google.rpc.QuotaFailure", "violations": violations});
+        let retry =
+            json!({"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "7s"});
+        let message =
+            "You exceeded your current quota, please check your plan and billing details.";
+        return status(429, "RESOURCE_EXHAUSTED", message, &[quota, retry]);
+    }
+    generate_content(eye, model, request, quirk).unwrap_or_else(|message| invalid(&message))
 }
 
 /// The error document that stands behind a status.
@@ -190,7 +221,32 @@ fn invalid_key() -> Answer {
     status(400, "INVALID_ARGUMENT", message, &[reason])
 }
 
-fn generate_content(eye: &Eye, request: &Request, quirk: Option<Quirk>) -> Result<Answer, String> {
+/// What a model of today does not accept.
+fn check_parameters(model: &str, config: &GenerationConfig) -> Result<(), String> {
+    if config.temperature.is_some() {
+        return Err(format!("temperature is not supported by {model}."));
+    }
+    let Some(thinking) = &config.thinking_config else {
+        return Ok(());
+    };
+    if thinking.thinking_budget == Some(0) {
+        return Err("Budget 0 is invalid. This model only works in thinking mode.".to_owned());
+    }
+    match thinking.thinking_level.as_deref() {
+        None | Some("low" | "medium" | "high") => Ok(()),
+        Some("minimal") if !WITHOUT_MINIMAL.contains(&model) => Ok(()),
+        Some(level) => Err(format!(
+            "Thinking level {level} is not supported for this model."
+        )),
+    }
+}
+
+fn generate_content(
+    eye: &Eye,
+    model: &str,
+    request: &Request,
+    quirk: Option<Quirk>,
+) -> Result<Answer, String> {
     let request: Generate = serde_json::from_slice(&request.body)
         .map_err(|error| format!("Invalid JSON payload received. {error}"))?;
     if request.contents.is_empty() {
@@ -218,6 +274,7 @@ fn generate_content(eye: &Eye, request: &Request, quirk: Option<Quirk>) -> Resul
         }
     }
     let config = &request.generation_config;
+    check_parameters(model, config)?;
     let schema = match (&config.response_schema, &config.response_json_schema) {
         (Some(_), Some(_)) => {
             return Err(
@@ -271,6 +328,7 @@ fn generate_content(eye: &Eye, request: &Request, quirk: Option<Quirk>) -> Resul
         Some(Quirk::Filtered) => json!({"finishReason": "SAFETY", "index": 0, "safetyRatings": [
             {"category": "HARM_CATEGORY_DANGEROUS_CONTENT", "probability": "HIGH", "blocked": true},
         ]}),
+        Some(Quirk::Recite) => json!({"finishReason": "RECITATION", "index": 0}),
         _ => json!({
             "content": {"parts": [{"text": text}], "role": "model"},
             "finishReason": finish,

@@ -12,8 +12,12 @@ use crate::schema::{self, Dialect};
 use crate::server::{Answer, Request};
 use crate::shelf::{Eye, Picture};
 
-/// The only model there is.
+/// The model that the sandbox asks.
 pub(crate) const MODEL: &str = "sandbox-vision";
+/// A model of today that always thinks, and has a temperature of its own.
+const THINKING_MODEL: &str = "gpt-6-luna";
+/// A model whose boxes have the horizontal coordinate first.
+const QWEN: &str = "qwen3-vl";
 /// Characters that a token stands for, about.
 const TOKEN: usize = 4;
 
@@ -26,6 +30,8 @@ struct Completion {
     max_completion_tokens: Option<usize>,
     #[serde(default)]
     stream: bool,
+    temperature: Option<f64>,
+    reasoning_effort: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -93,6 +99,21 @@ pub(crate) fn answer(eye: &Eye, request: &Request, quirk: Option<Quirk>) -> Answ
                 "data": [{"id": MODEL, "object": "model", "created": 0, "owned_by": "sandbox"}],
             }),
         ),
+        ("POST", "/v1/chat/completions") if quirk == Some(Quirk::QuotaUsedUp) => document(
+            429,
+            "You exceeded your current quota, please check your plan and billing details.",
+            "insufficient_quota",
+            None,
+            Some("insufficient_quota"),
+        ),
+        ("POST", "/v1/chat/completions") if quirk == Some(Quirk::Blind) => document(
+            500,
+            "image input is not supported - hint: if this is unexpected, you may need to provide the \
+             mmproj",
+            "server_error",
+            None,
+            None,
+        ),
         ("POST", "/v1/chat/completions") => match complete(eye, &request.body, quirk) {
             Ok(body) => Answer::json(200, &body),
             Err(Invalid(message, param, code)) => {
@@ -157,7 +178,26 @@ fn complete(eye: &Eye, body: &[u8], quirk: Option<Quirk>) -> Result<Value, Inval
             None,
         )
     })?;
-    if request.model != MODEL {
+    if request.model == THINKING_MODEL && request.temperature.is_some() {
+        return Err(Invalid(
+            "Unsupported parameter: 'temperature' is not supported with this model.".to_owned(),
+            Some("temperature"),
+            Some("unsupported_parameter"),
+        ));
+    }
+    let efforts = ["none", "minimal", "low", "medium", "high"];
+    if (request.reasoning_effort.as_deref()).is_some_and(|effort| !efforts.contains(&effort)) {
+        return Err(Invalid(
+            "Invalid value for 'reasoning_effort'.".to_owned(),
+            Some("reasoning_effort"),
+            Some("invalid_value"),
+        ));
+    }
+    let quirk = match request.model == QWEN {
+        true => quirk.or(Some(Quirk::HorizontalFirst)),
+        false => quirk,
+    };
+    if ![MODEL, THINKING_MODEL, QWEN].contains(&request.model.as_str()) {
         let message = format!(
             "The model `{}` does not exist or you do not have access to it.",
             request.model
@@ -228,13 +268,17 @@ fn complete(eye: &Eye, body: &[u8], quirk: Option<Quirk>) -> Result<Value, Inval
             "role": "assistant", "content": null, "refusal": "I'm sorry, I can't assist with that request.",
         }),
         Some(Quirk::Filtered) => json!({"role": "assistant", "content": "", "refusal": null}),
+        Some(Quirk::Thought) => json!({"role": "assistant", "content": "", "reasoning": text}),
+        Some(Quirk::OnlyThought) => json!({
+            "role": "assistant", "content": "", "reasoning": "The first spine from the left reads",
+        }),
         _ => json!({"role": "assistant", "content": text, "refusal": null}),
     };
     Ok(json!({
         "id": "chatcmpl-sandbox",
         "object": "chat.completion",
         "created": 0,
-        "model": MODEL,
+        "model": request.model,
         "system_fingerprint": "sandbox",
         "choices": [{"index": 0, "message": message, "logprobs": null, "finish_reason": finish}],
         "usage": {"prompt_tokens": 258, "completion_tokens": tokens, "total_tokens": 258 + tokens},

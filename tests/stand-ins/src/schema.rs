@@ -315,7 +315,10 @@ impl Writer {
         let x = |value| number(value, x_unit);
         let y = |value| number(value, y_unit);
         if kind(schema) == Some(Kind::Array) {
-            return json!([y(top), x(left), y(bottom), x(right)]);
+            return match self.quirk {
+                Some(Quirk::HorizontalFirst) => json!([x(left), y(top), x(right), y(bottom)]),
+                _ => json!([y(top), x(left), y(bottom), x(right)]),
+            };
         }
         let mut object = Map::new();
         for (name, schema) in schema["properties"].as_object().into_iter().flatten() {

@@ -12,7 +12,7 @@ use stand_ins::{API_KEY, Fault, Quirk, Sandbox, Settings};
 
 /// The sample shelf, as small as a careless client might send it.
 const SAMPLE: &[u8] = include_bytes!("shelf-400x300.jpg");
-const GEMINI: &str = "/v1beta/models/gemini-2.5-flash:generateContent";
+const GEMINI: &str = "/v1beta/models/gemini-3.5-flash-lite:generateContent";
 const OPENAI: &str = "/v1/chat/completions";
 
 async fn sandbox() -> Sandbox {
@@ -45,9 +45,8 @@ fn gemini_request() -> Value {
         "generationConfig": {
             "responseMimeType": "application/json",
             "responseSchema": book_schema(str::to_uppercase),
-            "temperature": 0,
             "maxOutputTokens": 8192,
-            "thinkingConfig": {"thinkingBudget": 0},
+            "thinkingConfig": {"thinkingLevel": "low"},
         },
     })
 }
