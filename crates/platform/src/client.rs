@@ -1,7 +1,10 @@
-//! Who asks, and whether that client has too many jobs under way.
+//! Who asks, by which name the application is reached, and whether a client has too many jobs under
+//! way.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
+use admission::{ClientKey, is_private};
 use api::error::ApiError;
 use job::{Client, JobId, constant_time_eq};
 
@@ -18,67 +21,56 @@ fn counted(exchange: &Exchange) -> Option<Client> {
     if settings.limits.max_jobs_per_client == 0 {
         return None;
     }
-    let address = address(&exchange.request, config::edge_secret().as_deref())?;
+    let address = address(&exchange.request)?;
     if is_private(address) && !settings.count_private_clients {
         return None;
     }
-    Some(exchange.config.keyring.client(&network(address)))
+    let key = ClientKey::of(address).to_string();
+    Some(exchange.config.keyring.client(&key))
 }
 
-/// The address of the client: what the edge says, if it shows its secret, or else where the
-/// connection comes from.
-fn address<'a>(request: &'a Incoming, edge_secret: Option<&str>) -> Option<&'a str> {
-    let shown = request.header("x-edge-secret");
-    let is_edge = edge_secret
-        .zip(shown)
-        .is_some_and(|(a, b)| constant_time_eq(a, b));
-    let told = request.header("x-edge-client").filter(|_| is_edge);
-    let (address, _port) = match told {
-        Some(told) => (told, ""),
-        None => request.header("spin-client-addr")?.rsplit_once(':')?,
+/// A header that counts only when the edge has set it, which shows the secret that it shares with
+/// this application.
+fn said_by_edge<'a>(request: &'a Incoming, name: &str) -> Option<&'a str> {
+    let shown = request.header("x-edge-secret")?;
+    let is_edge = constant_time_eq(&config::edge_secret()?, shown);
+    request.header(name).filter(|_| is_edge)
+}
+
+/// The address of the client: what the edge says, or the platform where only that can say it, or
+/// where the connection comes from.
+#[must_use]
+pub fn address(request: &Incoming) -> Option<IpAddr> {
+    let said = said_by_edge(request, "x-edge-client").or_else(|| {
+        // Elsewhere clients can send it themselves.
+        let is_akamai = config::profile() == "akamai-functions";
+        request.header("true-client-ip").filter(|_| is_akamai)
+    });
+    admission::parse_address(said.or_else(|| request.header("spin-client-addr"))?)
+}
+
+/// The scheme and host that clients reach this application by, as in `https://app.example`, for
+/// URLs in answers: what the edge says, or the URL of the request. A client's own `X-Forwarded-*`
+/// count for nothing.
+#[must_use]
+pub fn origin(request: &Incoming) -> Option<String> {
+    if let (Some(scheme), Some(host)) = (
+        said_by_edge(request, "x-forwarded-proto"),
+        said_by_edge(request, "x-forwarded-host"),
+    ) {
+        return Some(format!("{scheme}://{host}"));
+    }
+    let (scheme, rest) = request.header("spin-full-url")?.split_once("://")?;
+    let host = rest
+        .split(['/', '?'])
+        .next()
+        .filter(|host| !host.is_empty())?;
+    // These platforms serve every application by TLS, which ends before the application.
+    let scheme = match config::profile().as_str() {
+        "fermyon-cloud" | "akamai-functions" => "https",
+        _ => scheme,
     };
-    let address = address.trim_start_matches('[').trim_end_matches(']');
-    let mapped = address.strip_prefix("::ffff:");
-    Some(mapped.filter(|v4| v4.contains('.')).unwrap_or(address))
-}
-
-/// What counts as one client: an IPv4 address, or the /64 that an IPv6 client has to itself, whose
-/// addresses need not all leave out the same zeros. (The standard library's reader and writer of
-/// addresses would be the largest part of all this.)
-fn network(address: &str) -> String {
-    let mut groups = match address.contains(':') {
-        true => ["0"; 8],
-        false => return address.to_owned(),
-    };
-    let (head, tail) = address.split_once("::").unwrap_or((address, ""));
-    for (group, given) in groups.iter_mut().zip(head.split(':')) {
-        if !given.is_empty() {
-            *group = given;
-        }
-    }
-    for (group, given) in groups.iter_mut().rev().zip(tail.rsplit(':')) {
-        if !given.is_empty() {
-            *group = given;
-        }
-    }
-    groups[..4].join(":")
-}
-
-/// Whether an address is of no public network.
-fn is_private(address: &str) -> bool {
-    if [
-        "127.", "10.", "192.168.", "169.254.", "fc", "fd", "fe8", "fe9", "fea", "feb",
-    ]
-    .iter()
-    .any(|network| address.starts_with(network))
-    {
-        return true;
-    }
-    let second = address
-        .strip_prefix("172.")
-        .and_then(|rest| rest.split('.').next());
-    address == "::1"
-        || second.is_some_and(|second| ("16".."32").contains(&second) && second.len() == 2)
+    Some(format!("{scheme}://{host}"))
 }
 
 /// Refuses a job to a client that has too many under way. A job that the same request has made

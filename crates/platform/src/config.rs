@@ -192,6 +192,12 @@ const SOCKET_HOLD_S: f64 = 30.0;
 /// The longest that can be configured, in seconds.
 const LONGEST_SOCKET_HOLD_S: f64 = 600.0;
 
+/// The platform that the operator says this runs on.
+#[must_use]
+pub fn profile() -> String {
+    variable("profile").trim().to_owned()
+}
+
 /// What the edge shows to be believed; `None`: there is no edge.
 #[must_use]
 pub fn edge_secret() -> Option<String> {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use api::accepted::Accepted;
+use api::cors::Origins;
 use api::envelope::Answered;
 use api::error::ApiError;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
@@ -303,6 +304,13 @@ pub fn serve(
             return responder.send(204, headers, b"").await;
         }
         headers.extend(cors.headers(origin));
+        let is_safe = matches!(request.method.as_str(), "GET" | "HEAD");
+        if !is_safe && origin.is_some_and(|page| is_foreign(page, &request, &cors)) {
+            let refusal = ApiError::forbidden_origin();
+            let answer = Answer::json(refusal.status().as_u16(), refusal.body(spin.now()));
+            headers.extend(answer.headers);
+            return responder.send(answer.status, headers, &answer.body).await;
+        }
         let config = match Config::read(&spin, cors).await {
             Ok(config) => config,
             Err(error) => return unable(&spin, responder, headers, &error).await,
@@ -322,6 +330,15 @@ pub fn serve(
             exchange.send(answer).await;
         }
     });
+}
+
+/// Whether a page of this origin may not start work here: browsers send some requests before they
+/// ask whether they may. Pages that this application serves itself may, whatever they are served as.
+fn is_foreign(page: &str, request: &Incoming, cors: &Origins) -> bool {
+    let own = crate::client::origin(request);
+    let host = |origin: &str| origin.split_once("://").map(|(_, host)| host.to_owned());
+    let is_own = own.is_some_and(|own| host(&own).is_some() && host(&own) == host(page));
+    !is_own && !cors.allow(page)
 }
 
 /// Answers for an application that cannot look at the request.

@@ -26,7 +26,7 @@ const CUT_DELAY: Duration = Duration::from_millis(100);
 
 /// A request, its body still on the way.
 pub struct Incoming {
-    /// In upper case.
+    /// As it was sent: methods are case-sensitive.
     pub method: String,
     /// Without the query.
     pub path: String,
@@ -50,7 +50,8 @@ impl Incoming {
             Method::Options => "OPTIONS".to_owned(),
             Method::Trace => "TRACE".to_owned(),
             Method::Patch => "PATCH".to_owned(),
-            Method::Other(other) => other.to_ascii_uppercase(),
+            // Methods are case-sensitive (RFC 9110, 9.1): `get` is another one than `GET`.
+            Method::Other(other) => other,
         };
         let target = request.path_with_query().unwrap_or_default();
         let (path, query) = target.split_once('?').unwrap_or((&target, ""));

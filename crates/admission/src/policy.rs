@@ -1,0 +1,412 @@
+//! What becomes of a request: how many one client may have under way, and how many event streams.
+//!
+//! A stream holds an instance of the application as long as it is open, so without a cap streams
+//! would shut everything else out, status polling first. A stream for which there is no room is
+//! passed on with `X-Stream-Budget: 0`: the application answers with the current state and ends,
+//! and a browser's `EventSource` becomes a poller.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use http::header::{ACCEPT, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+
+use crate::{ClientKey, Full, Limiter, Permit};
+
+/// The header that is `0` where there is no room for one more stream.
+pub const STREAM_BUDGET: HeaderName = HeaderName::from_static("x-stream-budget");
+
+const EVENT_STREAM: &str = "text/event-stream";
+
+/// The media type of a `Content-Type`, without parameters.
+#[must_use]
+pub fn media_type(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(CONTENT_TYPE)?.to_str().ok()?;
+    value.split(';').next().map(str::trim)
+}
+
+/// Whether a `Content-Type` says event stream.
+#[must_use]
+pub fn is_event_stream(headers: &HeaderMap) -> bool {
+    media_type(headers).is_some_and(|media_type| media_type.eq_ignore_ascii_case(EVENT_STREAM))
+}
+
+/// Whether the answer to a request may be an event stream: one that makes something can ask to
+/// follow it.
+#[must_use]
+pub fn accepts_event_stream(method: &Method, headers: &HeaderMap) -> bool {
+    matches!(*method, Method::GET | Method::POST)
+        && headers.get_all(ACCEPT).iter().any(|value| {
+            // An application may read what is no ASCII, so this must, too.
+            String::from_utf8_lossy(value.as_bytes())
+                .to_ascii_lowercase()
+                .contains(EVENT_STREAM)
+        })
+}
+
+/// What a stream is about, for a limit on streams of the same: its path, and the value of `jobIds`
+/// where one path stands for several jobs. Whatever else a query says makes it no other stream.
+#[must_use]
+pub fn stream_target(uri: &Uri) -> String {
+    let mut query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+    let jobs = query.find(|(name, _)| name == "jobIds");
+    let jobs = jobs.map_or_else(String::new, |(_, jobs)| format!("?{jobs}"));
+    format!("{}{jobs}", uri.path())
+}
+
+/// How much one client may have; its share of all ([`Limiter::acquire`]) is a limit besides.
+#[derive(Clone, Copy, Debug)]
+pub struct PerClient {
+    /// Requests under way, streams not counted.
+    pub requests: usize,
+    /// Event streams.
+    pub streams: usize,
+    /// Event streams of one target, that is of one job, whoever has them.
+    pub streams_per_target: usize,
+}
+
+/// The requests and event streams that an application has under way.
+#[derive(Debug)]
+pub struct Admission {
+    requests: Limiter<ClientKey>,
+    streams: Limiter<ClientKey>,
+    streams_by_target: Limiter<String>,
+}
+
+/// What an admitted request holds until it is over: a place among its client's requests, or one
+/// among the streams, which is none among the requests.
+#[derive(Debug)]
+pub struct Held {
+    is_stream: bool,
+    _of_client: Permit<ClientKey>,
+    /// What a `POST` streams may be new with each, so only what a `GET` asks for has a target.
+    _of_target: Option<Permit<String>>,
+}
+
+/// Whether a request is to be answered with a stream.
+#[derive(Debug)]
+enum Stream {
+    /// It asked for one, and there is room.
+    Granted(Held),
+    /// It asked for one; there is no room, or an edge in front has said so already.
+    Denied,
+    /// It did not ask, but what it asks for may turn out to be one.
+    Possible,
+    /// It can have none.
+    Never,
+}
+
+/// An admitted request.
+#[derive(Debug)]
+pub struct Ticket {
+    admission: Arc<Admission>,
+    client: ClientKey,
+    limits: PerClient,
+    target: Option<String>,
+    request: Permit<ClientKey>,
+    stream: Stream,
+}
+
+/// What is to be done with an answer.
+#[derive(Debug)]
+pub enum Settled {
+    /// Pass it on, and hold this until it is over.
+    Pass(Held),
+    /// It is a stream that was not asked for as one, and there is no room: drop it and ask again,
+    /// with the headers [marked](Ticket::mark).
+    Repeat(Ticket),
+}
+
+impl Admission {
+    /// Limits in all: `requests` under way, and `streams`, which do not count as requests.
+    #[must_use]
+    pub fn new(requests: usize, streams: usize) -> Arc<Self> {
+        Arc::new(Self {
+            requests: Limiter::new(requests),
+            streams: Limiter::new(streams),
+            streams_by_target: Limiter::new(streams),
+        })
+    }
+
+    /// Admits a request of `client`, and finds room for a stream if it asks for one.
+    ///
+    /// # Errors
+    /// When the client has too many requests under way, or all clients together have.
+    pub fn admit(
+        self: &Arc<Self>,
+        client: ClientKey,
+        limits: PerClient,
+        method: &Method,
+        uri: &Uri,
+        headers: &HeaderMap,
+    ) -> Result<Ticket, Full> {
+        let request = self.requests.acquire(client, limits.requests)?;
+        let target = (*method == Method::GET).then(|| stream_target(uri));
+        let stream = if headers
+            .get(STREAM_BUDGET)
+            .is_some_and(|budget| budget == "0")
+        {
+            Stream::Denied
+        } else if accepts_event_stream(method, headers) {
+            let permit = self.stream(client, limits, target.as_deref());
+            permit.map_or(Stream::Denied, Stream::Granted)
+        } else if target.is_some() {
+            Stream::Possible
+        } else {
+            Stream::Never
+        };
+        Ok(Ticket {
+            admission: self.clone(),
+            client,
+            limits,
+            target,
+            request,
+            stream,
+        })
+    }
+
+    fn stream(&self, client: ClientKey, limits: PerClient, target: Option<&str>) -> Option<Held> {
+        let of_client = self.streams.acquire(client, limits.streams).ok()?;
+        let of_target = match target {
+            Some(target) => {
+                let most = limits.streams_per_target;
+                Some(
+                    self.streams_by_target
+                        .acquire(target.to_owned(), most)
+                        .ok()?,
+                )
+            }
+            None => None,
+        };
+        Some(Held {
+            is_stream: true,
+            _of_client: of_client,
+            _of_target: of_target,
+        })
+    }
+
+    /// Takes a place among the streams for one that WebSockets are fed from. Whose sockets they are
+    /// is limited where the sockets are; here all of them together have one client's share.
+    ///
+    /// # Errors
+    /// When there is no room.
+    pub fn feed(&self) -> Result<Held, Full> {
+        let feeds = ClientKey::of(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+        let of_client = self.streams.acquire(feeds, usize::MAX)?;
+        Ok(Held {
+            is_stream: true,
+            _of_client: of_client,
+            _of_target: None,
+        })
+    }
+}
+
+impl Ticket {
+    /// Tells the application, in the request's headers, when there is no room for a stream. True if
+    /// it did.
+    pub fn mark(&self, headers: &mut HeaderMap) -> bool {
+        let is_denied = matches!(self.stream, Stream::Denied);
+        if is_denied {
+            headers.insert(STREAM_BUDGET, HeaderValue::from_static("0"));
+        }
+        is_denied
+    }
+
+    /// Whether [`Self::settle`] may ask for the request to be repeated.
+    #[must_use]
+    pub fn may_repeat(&self) -> bool {
+        matches!(self.stream, Stream::Possible)
+    }
+
+    /// Decides what becomes of the answer, by its headers.
+    #[must_use]
+    pub fn settle(mut self, answer: &HeaderMap) -> Settled {
+        if !is_event_stream(answer) {
+            return Settled::Pass(Held::request(self.request));
+        }
+        let stream = match self.stream {
+            Stream::Granted(permit) => Some(permit),
+            Stream::Possible => {
+                let target = self.target.as_deref();
+                match self.admission.stream(self.client, self.limits, target) {
+                    Some(permit) => Some(permit),
+                    None => {
+                        self.stream = Stream::Denied;
+                        return Settled::Repeat(self);
+                    }
+                }
+            }
+            Stream::Denied | Stream::Never => None,
+        };
+        Settled::Pass(stream.unwrap_or_else(|| Held::request(self.request)))
+    }
+}
+
+impl Held {
+    fn request(of_client: Permit<ClientKey>) -> Self {
+        Self {
+            is_stream: false,
+            _of_client: of_client,
+            _of_target: None,
+        }
+    }
+
+    /// Whether it is a place among the streams.
+    #[must_use]
+    pub fn is_stream(&self) -> bool {
+        self.is_stream
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: PerClient = PerClient {
+        requests: 3,
+        streams: 2,
+        streams_per_target: 2,
+    };
+
+    fn client(n: u8) -> ClientKey {
+        ClientKey::of(IpAddr::V4(Ipv4Addr::new(192, 0, 2, n)))
+    }
+
+    fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
+        let parse = |(name, value): &(&'static str, &'static str)| {
+            (
+                HeaderName::from_static(name),
+                HeaderValue::from_static(value),
+            )
+        };
+        lines.iter().map(parse).collect()
+    }
+
+    fn ask(
+        admission: &Arc<Admission>,
+        client: ClientKey,
+        method: &str,
+        uri: &str,
+        lines: &[(&'static str, &'static str)],
+    ) -> Result<Ticket, Full> {
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        let uri = uri.parse().unwrap();
+        admission.admit(client, LIMITS, &method, &uri, &headers(lines))
+    }
+
+    const ASKED: &[(&str, &str)] = &[("accept", "text/event-stream")];
+
+    fn stream_answer() -> HeaderMap {
+        headers(&[("content-type", "text/event-stream; charset=utf-8")])
+    }
+
+    fn pass(ticket: Ticket, answer: &HeaderMap) -> Held {
+        match ticket.settle(answer) {
+            Settled::Pass(held) => held,
+            Settled::Repeat(_) => panic!("to be asked again"),
+        }
+    }
+
+    #[test]
+    fn a_stream_is_the_same_however_it_is_asked_for() {
+        let target = |uri: &str| stream_target(&uri.parse().unwrap());
+        assert_eq!(target("/a/stream"), target("/a/stream?books=1&x=2"));
+        assert_ne!(target("/a/stream"), target("/b/stream"));
+        assert_eq!(
+            target("/stream?jobIds=a,b"),
+            target("/stream?x=1&jobIds=%61%2cb&jobIds=c")
+        );
+        assert_ne!(target("/stream?jobIds=a"), target("/stream?jobIds=b"));
+    }
+
+    #[test]
+    fn a_stream_has_a_place_of_its_own_and_none_among_the_requests() {
+        let admission = Admission::new(100, 100);
+        let streams: Vec<Held> = ["/a", "/b"]
+            .map(|uri| {
+                let ticket = ask(&admission, client(1), "GET", uri, ASKED).unwrap();
+                assert!(!ticket.mark(&mut HeaderMap::new()));
+                pass(ticket, &stream_answer())
+            })
+            .into();
+        assert!(streams.iter().all(Held::is_stream));
+        let requests: Vec<Held> = (0..3)
+            .map(|_| {
+                let ticket = ask(&admission, client(1), "POST", "/c", &[]).unwrap();
+                pass(ticket, &HeaderMap::new())
+            })
+            .collect();
+        let refused = ask(&admission, client(1), "GET", "/c", &[]);
+        assert_eq!(refused.err(), Some(Full::Key));
+        assert!(ask(&admission, client(2), "GET", "/c", &[]).is_ok());
+        drop(requests);
+        assert!(ask(&admission, client(1), "GET", "/c", &[]).is_ok());
+    }
+
+    #[test]
+    fn beyond_the_streams_a_request_is_marked_and_counts_as_one() {
+        let admission = Admission::new(100, 100);
+        let _open = ["/a", "/b"].map(|uri| {
+            let ticket = ask(&admission, client(1), "GET", uri, ASKED).unwrap();
+            pass(ticket, &stream_answer())
+        });
+        for method in ["GET", "POST"] {
+            let ticket = ask(&admission, client(1), method, "/c", ASKED).unwrap();
+            let mut sent = HeaderMap::new();
+            assert!(ticket.mark(&mut sent));
+            assert_eq!(sent[STREAM_BUDGET], "0");
+            assert!(!pass(ticket, &stream_answer()).is_stream());
+        }
+        // No other method, spelled however, is asked to be answered with a stream.
+        let ticket = ask(&admission, client(1), "get", "/c", ASKED).unwrap();
+        assert!(!ticket.mark(&mut HeaderMap::new()));
+        assert!(!pass(ticket, &stream_answer()).is_stream());
+    }
+
+    #[test]
+    fn a_stream_that_was_not_asked_for_is_asked_for_again() {
+        let admission = Admission::new(100, 100);
+        let unasked = |uri| ask(&admission, client(1), "GET", uri, &[]).unwrap();
+        let _open = ["/a", "/b"].map(|uri| {
+            assert!(unasked(uri).may_repeat());
+            let held = pass(unasked(uri), &stream_answer());
+            assert!(held.is_stream());
+            held
+        });
+        let Settled::Repeat(again) = unasked("/c").settle(&stream_answer()) else {
+            panic!("there is room");
+        };
+        assert!(again.mark(&mut HeaderMap::new()) && !again.may_repeat());
+        assert!(!pass(again, &stream_answer()).is_stream());
+    }
+
+    #[test]
+    fn a_job_has_so_many_streams_whoever_has_them() {
+        let admission = Admission::new(100, 100);
+        let open = |n, uri| {
+            let ticket = ask(&admission, client(n), "GET", uri, ASKED).unwrap();
+            pass(ticket, &stream_answer())
+        };
+        let _open = [open(1, "/a"), open(2, "/a?books=1")];
+        assert!(!open(3, "/a").is_stream());
+        assert!(open(3, "/b").is_stream());
+    }
+
+    #[test]
+    fn who_says_that_there_is_no_room_gets_none() {
+        let admission = Admission::new(100, 100);
+        let told = [("accept", "text/event-stream"), ("x-stream-budget", "0")];
+        let ticket = ask(&admission, client(1), "GET", "/a", &told).unwrap();
+        assert!(!ticket.may_repeat());
+        assert!(!pass(ticket, &stream_answer()).is_stream());
+    }
+
+    #[test]
+    fn any_spelling_of_the_media_type_asks_for_a_stream() {
+        for accept in ["Text/Event-Stream", "\u{e9}, text/event-stream"] {
+            let value = HeaderValue::from_bytes(accept.as_bytes()).unwrap();
+            let headers = HeaderMap::from_iter([(ACCEPT, value)]);
+            assert!(accepts_event_stream(&Method::GET, &headers));
+        }
+    }
+}
