@@ -14,6 +14,7 @@ mod behind_edge;
 mod command;
 mod costs;
 mod deploy;
+mod documentation;
 mod hostile;
 mod imports;
 mod legacy;

@@ -1,0 +1,189 @@
+//! The pages for people say what is true: links lead somewhere, and what they repeat of the
+//! configuration is what the programs do.
+
+use crate::app;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use app::{App, program};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(root().join(path)).unwrap()
+}
+
+/// Every page that git keeps, relative to the root.
+fn pages() -> Vec<String> {
+    let listed = Command::new("git")
+        .args(["ls-files", "*.md"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    let pages: Vec<String> = listed.lines().map(str::to_owned).collect();
+    assert!(pages.contains(&"README.md".to_owned()), "{pages:?}");
+    pages
+}
+
+/// What stands between `](` and `)`, outside of code.
+fn links(page: &str) -> Vec<&str> {
+    let mut links = Vec::new();
+    for line in page.lines().filter(|line| !line.starts_with("    ")) {
+        for part in line.split("](").skip(1) {
+            links.extend(part.split(')').next());
+        }
+    }
+    links
+}
+
+/// The anchors that GitHub gives to the headings of a page.
+fn anchors(page: &str) -> BTreeSet<String> {
+    let headings = page.lines().filter(|line| line.starts_with('#'));
+    let anchors = headings.map(|line| {
+        let text = line.trim_start_matches('#').trim().to_lowercase();
+        let kept = text
+            .chars()
+            .filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+        kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+    });
+    anchors.collect()
+}
+
+/// The cells of a table's rows, without the row under the head.
+fn rows(page: &str) -> Vec<Vec<&str>> {
+    page.lines()
+        .filter(|line| line.starts_with('|') && !line.starts_with("|---"))
+        .map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
+        .collect()
+}
+
+/// The names in a cell: `` `a`, `b` ``.
+fn names(cell: &str) -> Vec<&str> {
+    cell.split('`').skip(1).step_by(2).collect()
+}
+
+/// The rows of `page` between this heading and the next.
+fn table<'a>(page: &'a str, heading: &str) -> Vec<Vec<&'a str>> {
+    let (_, section) = page.split_once(&format!("\n{heading}\n")).unwrap();
+    let section = section.split("\n#").next().unwrap();
+    let rows = rows(section);
+    rows.into_iter().skip(1).collect()
+}
+
+#[test]
+fn every_link_between_pages_leads_somewhere() {
+    let mut dead = Vec::new();
+    for page in pages() {
+        let text = read(&page);
+        let links = links(&text);
+        for link in links.iter().filter(|link| !link.contains("://")) {
+            let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let at = match file {
+                "" => root().join(&page),
+                file => root().join(&page).parent().unwrap().join(file),
+            };
+            let found = at.exists()
+                && (anchor.is_empty()
+                    || anchors(&std::fs::read_to_string(&at).unwrap()).contains(anchor));
+            if !found {
+                dead.push(format!("{page}: {link}"));
+            }
+        }
+    }
+    assert!(dead.is_empty(), "{dead:#?}");
+}
+
+#[test]
+fn the_front_page_stays_a_page() {
+    let lines = read("README.md").lines().count();
+    assert!(lines <= 100, "{lines} lines");
+}
+
+#[test]
+fn every_variable_of_the_manifest_is_described_with_its_default() {
+    let manifest: toml::Table = read("spin.toml").parse().unwrap();
+    let variables = manifest["variables"].as_table().unwrap();
+    let defaults = variables.iter().map(|(name, variable)| {
+        let default = variable["default"].as_str().unwrap();
+        (name.as_str(), default)
+    });
+    let defaults: BTreeMap<&str, &str> = defaults.collect();
+    let page = read("docs/operations.md");
+    let mut described = BTreeSet::new();
+    for row in table(&page, "## Configuration") {
+        let names = names(row[0]);
+        let values: Vec<&str> = row[1].split(", ").collect();
+        for (n, name) in names.iter().enumerate() {
+            let default = defaults.get(name);
+            let default = *default.unwrap_or_else(|| panic!("there is no variable {name}"));
+            assert!(described.insert(*name), "{name} twice");
+            let told = values.get(n).copied().unwrap_or_default();
+            if values.len() != names.len() {
+                continue;
+            }
+            // A number, or a word in code, is the default itself.
+            let is_literal =
+                told.starts_with('`') || told.starts_with(|c: char| c.is_ascii_digit());
+            if is_literal {
+                assert_eq!(told.trim_matches('`'), default, "{name}");
+            } else {
+                let is_none = told.is_empty() || told == "none";
+                assert_eq!(is_none, default.is_empty(), "{name}");
+            }
+        }
+    }
+    let all: BTreeSet<&str> = defaults.keys().copied().collect();
+    assert_eq!(described, all);
+}
+
+#[test]
+fn every_limit_that_the_application_reports_is_described_as_it_is_enforced() {
+    let app = App::start();
+    let capabilities = app.get("/api/v2/capabilities").data(200);
+    let limits = capabilities["limits"].as_object().unwrap();
+    let page = read("docs/operations.md");
+    let mut described = BTreeMap::new();
+    for row in table(&page, "## Limits") {
+        described.insert(names(row[0])[0], row[1].replace(',', ""));
+    }
+    for (name, told) in &described {
+        let enforced = limits
+            .get(*name)
+            .map_or("none".to_owned(), |limit| limit.to_string());
+        assert_eq!(*told, enforced, "{name}");
+    }
+    for name in limits
+        .keys()
+        .filter(|name| name.contains(char::is_uppercase))
+    {
+        assert!(
+            described.contains_key(name.as_str()),
+            "{name} is not described"
+        );
+    }
+}
+
+#[test]
+fn the_flags_of_the_pages_are_flags_of_the_host() {
+    let help = Command::new(program("host"))
+        .args(["up", "--help"])
+        .output();
+    let help = String::from_utf8(help.unwrap().stdout).unwrap();
+    let words = |text: &str| -> BTreeSet<String> {
+        text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-')
+            .filter(|word| word.len() > 3 && word.starts_with("--"))
+            .map(str::to_owned)
+            .collect()
+    };
+    let known = words(&help);
+    let described = words(&read("docs/host.md"));
+    let unknown: Vec<_> = described.difference(&known).collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
+    let missing: Vec<_> = known.difference(&described).collect();
+    assert!(missing.is_empty(), "{missing:?} are not in docs/host.md");
+}
