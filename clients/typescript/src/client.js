@@ -1,0 +1,252 @@
+import { BookstrackError, Protocol, Unreachable } from './errors.js';
+import { Http } from './http.js';
+import { TIMING } from './strategy.js';
+import { Watch, sleep } from './watch.js';
+
+/** @typedef {import('./schema.js').components['schemas']} Schemas */
+/** @typedef {import('./strategy.js').Mode} Mode */
+/** @typedef {import('./strategy.js').Timing} Timing */
+/** @typedef {import('./watch.js').Update} Update */
+
+/**
+ * All that an app stores to go on with a job after it was killed: plain JSON.
+ * @typedef {{ id: string, token: string | null, lastEventId: string | null }} Job
+ */
+
+/** A job as it is. @typedef {Schemas['StatusDocument']} Snapshot */
+/** A book of a stream or of results. @typedef {Schemas['ImportedBook'] | Schemas['Book'] | Schemas['SeenBook']} Book */
+/** What a job found: which of them, its kind tells. @typedef {Schemas['ImportResults'] | Schemas['ScanResults'] | Schemas['EnrichmentResults']} Results */
+/** @typedef {string | Blob | ArrayBuffer | Uint8Array<ArrayBuffer>} Data */
+
+/**
+ * A job to be: a library as CSV (8 MB, 10,000 rows), 1 to 5 photos (JPEG, PNG, WebP; 10 MB each), or 1 to 1,500 books.
+ * @typedef {{ csv: Data } | { photos: Data[] } | { books: (string | Schemas['BookBody'])[] }} Submission
+ */
+
+/**
+ * @typedef {object} SubmitOptions
+ * @property {string} [key] names the user's action: whoever submits again under the same key within 24 h gets the same job
+ * @property {(sent: number, total: number) => void} [onProgress] bytes; in between only where the runtime can (browsers, React Native)
+ * @property {AbortSignal} [signal]
+ */
+
+/** @typedef {{ streamsWork: boolean, until: number }} StreamSupport whether streams get through to here, till when this holds */
+
+// How often a submission is repeated when its answer was lost; its key makes all of them one job.
+const RESUBMISSIONS = 5;
+const PAGE = 1500;
+
+/** What all watches of a client share. */
+export class Shared {
+	http;
+	mode;
+	timing;
+	/** @type {StreamSupport | null} */
+	#support = null;
+
+	/** @param {Http} http @param {Mode} mode @param {Timing} timing */
+	constructor(http, mode, timing) {
+		this.http = http;
+		this.mode = mode;
+		this.timing = timing;
+	}
+
+	get support() {
+		return this.#support && this.#support.until > Date.now() ? this.#support : null;
+	}
+
+	set support(support) {
+		this.#support = support;
+	}
+
+	get streamsBlocked() {
+		return this.support?.streamsWork === false;
+	}
+
+	/** @param {boolean} streamsWork */
+	noteStreamSupport(streamsWork) {
+		this.#support = { streamsWork, until: Date.now() + this.timing.streamSupport };
+	}
+
+	/**
+	 * @param {Job | string} job
+	 * @param {{ offset?: number, pageSize?: number, signal?: AbortSignal }} options
+	 * @returns {AsyncGenerator<{ offset: number, total: number, results: Results }, void, void>}
+	 */
+	async *pages(job, { offset = 0, pageSize = PAGE, signal } = {}) {
+		for (let next = offset; ; ) {
+			const { data, metadata } = /** @type {import('./http.js').Answer<Results>} */ (await this.http.call(`${pathOf(job)}/results?offset=${next}&limit=${pageSize}`, { signal }));
+			if (!data) throw new Protocol('304 without a condition');
+			yield { offset: next, total: Number(metadata.total ?? data.books.length), results: data };
+			const following = Number(metadata.nextOffset ?? 0);
+			if (!(following > next)) return;
+			next = following;
+		}
+	}
+}
+
+/** A server of this API. Whoever talks to it through one client shares what is known of its streams. */
+export class BookstrackClient {
+	#shared;
+
+	/**
+	 * @param {string} baseURL a scheme, a host and a port; '' for the page's own server
+	 * @param {{ mode?: Mode, timing?: Partial<Timing>, fetch?: typeof fetch }} options
+	 */
+	constructor(baseURL, { mode = 'auto', timing = {}, fetch = globalThis.fetch.bind(globalThis) } = {}) {
+		const limits = { ...TIMING, ...timing };
+		this.#shared = new Shared(new Http(originOf(baseURL), fetch, limits.request), mode, limits);
+	}
+
+	/** What is known about this server's streams: an app may store it for its next start. */
+	get streamSupport() {
+		return this.#shared.support;
+	}
+
+	set streamSupport(support) {
+		this.#shared.support = support;
+	}
+
+	/**
+	 * Starts a job. If the answer is lost on the way it is asked for again: that is the same job.
+	 * @param {Submission} submission
+	 * @param {SubmitOptions} options
+	 * @returns {Promise<Job>}
+	 */
+	async submit(submission, { key = newKey(), onProgress, signal } = {}) {
+		const { http, timing } = this.#shared;
+		const { path, body, type, size } = uploadOf(submission);
+		/** @type {Record<string, string>} */
+		const headers = { 'Idempotency-Key': key, ...(type && { 'Content-Type': type }) };
+		for (let tries = 1; ; tries += 1) {
+			try {
+				const { data } = /** @type {import('./http.js').Answer<Schemas['Accepted']>} */ (await http.call(path, { method: 'POST', headers, body, size, signal, onProgress }));
+				if (!data?.jobId) throw new Protocol('an answer that names no job');
+				return { id: data.jobId, token: data.authToken ?? null, lastEventId: null };
+			} catch (error) {
+				if (!(error instanceof Unreachable) || tries > RESUBMISSIONS || refusedToConnect(error)) throw error;
+				await sleep(Math.min(timing.retry * 2 ** (tries - 1), timing.maxBackoff) * (1 + Math.random() / 4), signal);
+			}
+		}
+	}
+
+	/**
+	 * A job's progress from here to its end: each book (if asked for) exactly once, progress never back, whatever the
+	 * network does. Leaving the loop ends the connection and leaves the job alone; so does the signal, which throws.
+	 * @param {Job} job
+	 * @param {{ books?: boolean, signal?: AbortSignal }} options
+	 */
+	updates(job, options = {}) {
+		return new Watch(this.#shared, job, options).updates();
+	}
+
+	/**
+	 * A job as it is now.
+	 * @param {Job | string} job
+	 * @param {{ signal?: AbortSignal }} options
+	 * @returns {Promise<Snapshot>}
+	 */
+	status(job, { signal } = {}) {
+		return this.#ask(pathOf(job), { signal });
+	}
+
+	/**
+	 * What an ended job found, page by page.
+	 * @param {Job | string} job
+	 * @param {{ offset?: number, pageSize?: number, signal?: AbortSignal }} options
+	 */
+	pages(job, options = {}) {
+		return this.#shared.pages(job, options);
+	}
+
+	/**
+	 * What an ended job found, whole.
+	 * @param {Job | string} job
+	 * @param {{ pageSize?: number, signal?: AbortSignal }} options
+	 * @returns {Promise<Results>}
+	 */
+	async results(job, options = {}) {
+		/** @type {Results | undefined} */
+		let whole;
+		for await (const { results } of this.#shared.pages(job, options)) {
+			if (!whole) whole = results;
+			else for (const [name, list] of Object.entries(results)) if (name === 'books' || name === 'enrichedBooks') /** @type {any} */ (whole)[name].push(...list);
+		}
+		return /** @type {Results} */ (whole);
+	}
+
+	/**
+	 * Cancels a job; answers what became true, which may be `completed`.
+	 * @param {Job} job
+	 * @param {{ signal?: AbortSignal }} options
+	 * @returns {Promise<Schemas['Canceled']>}
+	 */
+	cancel(job, { signal } = {}) {
+		return this.#ask(pathOf(job), { method: 'DELETE', headers: job.token ? { Authorization: `Bearer ${job.token}` } : {}, signal });
+	}
+
+	/**
+	 * What the server has and every limit.
+	 * @returns {Promise<Schemas['Capabilities']>}
+	 */
+	capabilities() {
+		return this.#ask('/api/v2/capabilities');
+	}
+
+	/** @param {string} path @param {import('./http.js').Request} request @returns {Promise<any>} */
+	async #ask(path, request = {}) {
+		return (await this.#shared.http.call(path, request)).data;
+	}
+}
+
+/** @param {Job | string} job */
+function pathOf(job) {
+	return `/api/v2/imports/${encodeURIComponent(typeof job === 'string' ? job : job.id)}`;
+}
+
+/** @param {string} baseURL */
+function originOf(baseURL) {
+	if (!baseURL) return '';
+	const { origin, protocol } = new URL(baseURL);
+	if (protocol !== 'http:' && protocol !== 'https:') throw new TypeError(`${baseURL} is no server address: it has the form http://host:port or https://host`);
+	return origin;
+}
+
+/**
+ * @param {Submission} submission
+ * @returns {{ path: string, body: BodyInit, type?: string, size: number }}
+ */
+function uploadOf(submission) {
+	if ('csv' in submission) {
+		return { path: '/api/v2/imports', body: submission.csv, type: 'text/csv', size: sizeOf(submission.csv) };
+	}
+	if ('photos' in submission) {
+		const body = new FormData();
+		const photos = submission.photos.map((photo) => (photo instanceof Blob ? photo : new Blob([photo], { type: 'image/jpeg' })));
+		for (const [i, photo] of photos.entries()) body.append('photos', photo, `photo-${i}`);
+		return { path: '/api/batch-scan', body, size: photos.reduce((sum, { size }) => sum + size, 0) };
+	}
+	const { books } = submission;
+	const named = books.every((book) => typeof book === 'string') ? { barcodes: books } : { books: books.map((book) => (typeof book === 'string' ? { isbn: book } : book)) };
+	const body = JSON.stringify(named);
+	return { path: '/api/batch-enrich', body, type: 'application/json', size: body.length };
+}
+
+/** @param {Data} data */
+function sizeOf(data) {
+	if (typeof data === 'string') return new TextEncoder().encode(data).length;
+	return data instanceof Blob ? data.size : data.byteLength;
+}
+
+/** Nobody listens there: nothing was sent, and nothing can have been lost. @param {Unreachable} error */
+function refusedToConnect({ cause }) {
+	const { code } = /** @type {{ code?: string }} */ (cause instanceof Error && cause.cause ? cause.cause : {});
+	return code === 'ECONNREFUSED' || code === 'ENOTFOUND';
+}
+
+/** `crypto.randomUUID` is missing on plain http addresses. */
+function newKey() {
+	return [...crypto.getRandomValues(new Uint32Array(4))].map((n) => n.toString(16).padStart(8, '0')).join('-');
+}
+
+export { BookstrackError };

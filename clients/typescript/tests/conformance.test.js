@@ -1,0 +1,57 @@
+// The scenarios that all clients share: ../../conformance.
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { BookstrackClient, BookstrackError, Refused } from '../src/index.js';
+import { start } from '../../conformance/server.mjs';
+
+const CSV = 'Title,Author\nBabel,R. F. Kuang\n';
+const PHOTOS = ['one\r\n', 'two\r\n'].map((text) => new Blob([new Uint8Array([0xff, 0xd8]), text], { type: 'image/jpeg' }));
+
+/** @type {Awaited<ReturnType<typeof start>>} */
+const server = await start();
+after(() => server.close());
+
+/** @param {string} path @param {RequestInit} [request] */
+const ask = async (path, request) => (await fetch(server.url + path, request)).json();
+
+for (const scenario of await ask('/scenarios')) {
+	test(scenario.name, { timeout: 60_000 }, async () => {
+		const { id, baseURL, job } = await ask(`/runs/${encodeURIComponent(scenario.name)}`, { method: 'POST' });
+		const client = new BookstrackClient(baseURL, { mode: scenario.mode, timing: scenario.timing });
+		const outcome = await outcomeOf(client, scenario, job);
+		const { problems } = await ask(`/runs/${id}/outcome`, { method: 'POST', body: JSON.stringify(outcome) });
+		assert.deepEqual(problems, [], JSON.stringify(outcome));
+	});
+}
+
+/**
+ * @param {BookstrackClient} client
+ * @param {{ do: string, books: boolean }} scenario
+ * @param {import('../src/index.js').Job} job
+ */
+async function outcomeOf(client, { do: what, books }, job) {
+	const outcome = /** @type {{ progress: number[], end: string | null, books: number[], error: any, lost: boolean, transports: string[] }} */ ({ progress: [], end: null, books: [], error: null, lost: false, transports: [] });
+	try {
+		if (what === 'cancel') outcome.end = (await client.cancel(job)).status;
+		else if (what === 'results') outcome.books = (await client.results(job, { pageSize: 20 })).books.map(({ title }) => Number(title.split(' ')[1]));
+		else {
+			if (what === 'submit csv') job = await client.submit({ csv: CSV });
+			if (what === 'submit photos') job = await client.submit({ photos: PHOTOS });
+			if (what === 'submit books') job = await client.submit({ books: ['9780439708180'] });
+			for await (const update of client.updates(job, { books })) {
+				if (update.type === 'book') outcome.books.push(update.index);
+				else if (update.type === 'using') outcome.transports.push(update.transport);
+				else if (update.type === 'lost') outcome.lost = true;
+				else if (update.type === 'timeout') outcome.end = 'timeout';
+				else {
+					outcome.progress.push(update.snapshot.processedCount);
+					if (update.type !== 'progress') outcome.end = update.snapshot.status;
+				}
+			}
+		}
+	} catch (error) {
+		if (!(error instanceof BookstrackError)) throw error;
+		outcome.error = { kind: error.kind, ...(error instanceof Refused && { status: error.status, code: error.code, retryAfter: error.retryAfter }) };
+	}
+	return outcome;
+}

@@ -1,0 +1,101 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import http from 'node:http';
+import { test } from 'node:test';
+import { BookstrackClient, Parser, Strategy, TIMING, Unreachable } from '../src/index.js';
+
+const encoder = new TextEncoder();
+
+/** @param {string} text @param {number} [size] of the pieces */
+function framesOf(text, size = 1 << 20) {
+	const [parser, bytes] = [new Parser(), encoder.encode(text)];
+	const frames = [];
+	for (let at = 0; at < bytes.length; at += size) frames.push(...parser.push(bytes.subarray(at, at + size)));
+	return frames.map(({ event, data, id }) => [event, data, id]);
+}
+
+test('an event stream is read as the HTML standard says, however it is cut', () => {
+	const text = '\ufeffdata:a\r\ndata: b\rdata\n\nid: 1\ndata:  c\r\rid: 2\0\nevent: é€😀\ndata: d\n\nid\ndata: e\n\nevent: none\n\ndata: {"half';
+	const frames = [['message', 'a\nb\n', ''], ['message', ' c', '1'], ['é€😀', 'd', '1'], ['message', 'e', '']];
+	for (let size = 1; size < 20; size++) assert.deepEqual(framesOf(text, size), frames, `in pieces of ${size}`);
+});
+
+test('retry counts only as digits', () => {
+	const parser = new Parser();
+	parser.push(encoder.encode('retry: 250\nretry: +3\nretry: soon\nretry:\nretry: 99999999999999999999\n'));
+	assert.equal(parser.retry, 250);
+});
+
+test('an endless event is refused', () => {
+	assert.throws(() => new Parser().push(new Uint8Array((1 << 20) + 1).fill(120)), RangeError);
+	const parser = new Parser();
+	assert.throws(() => { for (let i = 0; i < 2000; i++) parser.push(encoder.encode(`data: ${'y'.repeat(1000)}\n`)); }, RangeError);
+});
+
+test('an absent server is asked ever more rarely, and its streams are not blamed', () => {
+	const strategy = new Strategy('auto', TIMING);
+	const next = Array.from({ length: 7 }, () => strategy.streamEnded('unreachable', 0));
+	assert.deepEqual(next.map(({ pause }) => pause), [1000, 2000, 4000, 8000, 15_000, 15_000, 15_000]);
+	assert.ok(next.every(({ step }) => step === 'stream'));
+});
+
+test('streams are given up only when the status works', () => {
+	const strategy = new Strategy('auto', TIMING);
+	assert.deepEqual(strategy.streamEnded('silent', 0), { pause: 0, step: 'probe' });
+	assert.equal(strategy.probeFailed(0).step, 'stream');
+	assert.equal(strategy.streamEnded('refused', 0).step, 'probe');
+	assert.deepEqual(strategy.polled(86_400_000, true), { pause: 60_000, step: 'poll' });
+	assert.equal(strategy.polled(0, false).pause, 100);
+});
+
+/** A stream that says one thing and stays open, and whether anybody still reads it. */
+async function endless() {
+	let open = 0;
+	const server = http.createServer((request, response) => {
+		open += 1;
+		response.on('close', () => (open -= 1));
+		response.writeHead(200, { 'Content-Type': 'text/event-stream' });
+		response.write('id: 1\nevent: processing\ndata: {"jobId":"j","status":"processing","progress":0.5,"processedCount":1,"totalCount":2}\n\n');
+	}).listen(0, '127.0.0.1');
+	await once(server, 'listening');
+	const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
+	return { client: new BookstrackClient(`http://127.0.0.1:${port}`), close: () => (server.close(), server.closeAllConnections()), async closed() { while (open) await new Promise((resolve) => setTimeout(resolve, 5)); } };
+}
+
+const JOB = { id: 'j', token: null, lastEventId: null };
+
+test('leaving the loop ends the connection', { timeout: 10_000 }, async () => {
+	const { client, closed, close } = await endless();
+	for await (const { type, job } of client.updates(JOB)) {
+		if (type !== 'progress') continue;
+		assert.equal(job.lastEventId, '1');
+		break;
+	}
+	await closed();
+	close();
+});
+
+test('the signal ends the connection, and throws its reason', { timeout: 10_000 }, async () => {
+	const { client, closed, close } = await endless();
+	const control = new AbortController();
+	const follow = async () => {
+		for await (const { type } of client.updates(JOB, { signal: control.signal })) if (type === 'progress') setTimeout(() => control.abort(), 20);
+	};
+	await assert.rejects(follow(), { name: 'AbortError' });
+	await closed();
+	close();
+});
+
+test('what is known of a server is remembered, for a while', () => {
+	const client = new BookstrackClient('HTTP://Books.Example:80/');
+	client.streamSupport = { streamsWork: false, until: Date.now() + 1000 };
+	assert.equal(client.streamSupport?.streamsWork, false);
+	client.streamSupport = { streamsWork: false, until: Date.now() - 1 };
+	assert.equal(client.streamSupport, null);
+	assert.throws(() => new BookstrackClient('ftp://host'), TypeError);
+	assert.throws(() => new BookstrackClient('host'), TypeError);
+});
+
+test('an upload that nobody can take is tried once', async () => {
+	await assert.rejects(new BookstrackClient('http://127.0.0.1:9', { timing: { retry: 60_000 } }).submit({ csv: 'x' }), Unreachable);
+});
