@@ -25,6 +25,7 @@ pub mod sse;
 pub mod status;
 pub mod time;
 pub mod upload;
+pub mod variables;
 pub mod ws;
 
 pub use envelope::Answered;

@@ -5,34 +5,52 @@ use std::time::Duration;
 use api::book::Provider;
 use api::capabilities::{Features, Transport};
 use api::cors::{DEFAULT_ORIGINS, Origins};
+use api::variables::{self, InvalidVariable};
 use books::{Endpoints, GoogleBooks};
 use job::effects::StoreError;
 use job::{Enrichment, Keyring, RateLimit, RunMode, Scan, Settings, SettingsError};
-use spin_sdk::variables;
 use vision::Vision;
 
 use crate::Spin;
 
 /// A variable of the component; empty when it has none of this name.
 fn variable(name: &str) -> String {
-    variables::get(name).unwrap_or_default()
+    spin_sdk::variables::get(name).unwrap_or_default()
 }
 
-fn number(name: &str, default: f64) -> f64 {
-    variable(name)
-        .trim()
-        .parse()
-        .ok()
-        .filter(|number: &f64| number.is_finite() && *number >= 0.0)
-        .unwrap_or(default)
+fn number(name: &'static str, default: f64) -> f64 {
+    // `Config::read` has refused what cannot be read.
+    variables::number(name, &variable(name), default).unwrap_or(default)
 }
 
-fn flag(name: &str, default: bool) -> bool {
-    match variable(name).trim() {
-        "true" | "1" | "yes" | "on" => true,
-        "false" | "0" | "no" | "off" => false,
-        _ => default,
+/// The numbers of all components.
+const NUMBERS: [&str; 8] = [
+    "socket_hold_s",
+    "open_library_rate",
+    "open_library_burst",
+    "google_books_rate",
+    "google_books_burst",
+    "provider_timeout_s",
+    "vision_timeout_s",
+    "confidence_threshold",
+];
+
+/// Refuses values that are read later, where it is too late to refuse them.
+fn check() -> Result<(), InvalidVariable> {
+    for name in NUMBERS {
+        variables::number(name, &variable(name), 0.0)?;
     }
+    prefers_openai().map(drop)
+}
+
+/// Whether the vision provider that speaks OpenAI's protocol is preferred to Google's.
+fn prefers_openai() -> Result<bool, InvalidVariable> {
+    variables::choice(
+        "vision_provider",
+        &variable("vision_provider"),
+        &[("gemini", false), ("openai", true)],
+        "gemini or openai",
+    )
 }
 
 /// What every component needs to know.
@@ -52,8 +70,10 @@ pub struct Config {
 /// Why the application cannot work as it is configured.
 #[derive(Debug)]
 pub enum ConfigError {
-    /// A variable cannot be read.
+    /// The profile or the tuning cannot be read.
     Settings(SettingsError),
+    /// Another variable cannot be read.
+    Variable(InvalidVariable),
     /// The store failed.
     Store(StoreError),
 }
@@ -62,8 +82,15 @@ impl std::fmt::Display for ConfigError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Settings(error) => error.fmt(f),
+            Self::Variable(error) => error.fmt(f),
             Self::Store(error) => error.fmt(f),
         }
+    }
+}
+
+impl From<InvalidVariable> for ConfigError {
+    fn from(error: InvalidVariable) -> Self {
+        Self::Variable(error)
     }
 }
 
@@ -75,9 +102,19 @@ impl Config {
     pub async fn read(spin: &Spin, cors: Origins) -> Result<Self, ConfigError> {
         let mut settings = Settings::resolve(&variable("profile"), &variable("tuning"))
             .map_err(ConfigError::Settings)?;
-        if variable("run_mode").trim() == "inline" {
-            settings.run_mode = RunMode::Inline;
-        }
+        settings.run_mode = variables::choice(
+            "run_mode",
+            &variable("run_mode"),
+            &[
+                ("background", RunMode::Background),
+                ("inline", RunMode::Inline),
+            ],
+            "background or inline",
+        )?;
+        check()?;
+        let flag = |name, default| variables::flag(name, &variable(name), default);
+        let (legacy_tokenless, sandbox) =
+            (flag("legacy_tokenless", true)?, flag("sandbox", false)?);
         let secret = variable("token_secret");
         let keyring = if secret.is_empty() {
             Keyring::stored(spin, &settings)
@@ -90,8 +127,8 @@ impl Config {
             settings,
             keyring,
             cors,
-            legacy_tokenless: flag("legacy_tokenless", true),
-            sandbox: flag("sandbox", false),
+            legacy_tokenless,
+            sandbox,
         })
     }
 }
@@ -181,7 +218,7 @@ pub fn scan() -> Scan {
     Scan {
         gemini,
         openai,
-        prefer_openai: variable("vision_provider").trim() == "openai",
+        prefer_openai: prefers_openai().unwrap_or_default(),
         timeout: Duration::from_secs_f64(number("vision_timeout_s", 60.0).clamp(1.0, 600.0)),
         confidence_threshold: number("confidence_threshold", 0.6).min(1.0) as f32,
     }

@@ -1,0 +1,135 @@
+//! Reading the values of configuration variables: what is not a value of its variable is refused,
+//! so that a typing mistake does not silently mean the default.
+
+use std::fmt;
+
+/// A variable whose value is none of those it can have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvalidVariable {
+    name: &'static str,
+    value: String,
+    expected: &'static str,
+}
+
+impl InvalidVariable {
+    fn new(name: &'static str, value: &str, expected: &'static str) -> Self {
+        Self {
+            name,
+            value: value.to_owned(),
+            expected,
+        }
+    }
+}
+
+impl fmt::Display for InvalidVariable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            name,
+            value,
+            expected,
+        } = self;
+        write!(f, "variable {name} is {value:?}: expected {expected}")
+    }
+}
+
+impl std::error::Error for InvalidVariable {}
+
+/// A boolean; `default` when the value is empty.
+///
+/// # Errors
+/// [`InvalidVariable`] for any other word.
+pub fn flag(name: &'static str, value: &str, default: bool) -> Result<bool, InvalidVariable> {
+    match value.trim() {
+        "true" | "1" | "yes" | "on" => Ok(true),
+        "false" | "0" | "no" | "off" => Ok(false),
+        "" => Ok(default),
+        other => Err(InvalidVariable::new(name, other, "true or false")),
+    }
+}
+
+/// A finite number from 0 on; `default` when the value is empty.
+///
+/// # Errors
+/// [`InvalidVariable`] for anything else.
+pub fn number(name: &'static str, value: &str, default: f64) -> Result<f64, InvalidVariable> {
+    match value.trim() {
+        "" => Ok(default),
+        text => text
+            .parse()
+            .ok()
+            .filter(|number: &f64| number.is_finite() && *number >= 0.0)
+            .ok_or_else(|| InvalidVariable::new(name, text, "a number, 0 or more")),
+    }
+}
+
+/// One of several words, each with what it means; the first when the value is empty. `expected`
+/// lists the words for the message.
+///
+/// # Errors
+/// [`InvalidVariable`] for any other word.
+pub fn choice<T: Copy>(
+    name: &'static str,
+    value: &str,
+    choices: &[(&str, T)],
+    expected: &'static str,
+) -> Result<T, InvalidVariable> {
+    let value = value.trim();
+    choices
+        .iter()
+        .find(|(word, _)| value.is_empty() || value == *word)
+        .map(|(_, meaning)| *meaning)
+        .ok_or_else(|| InvalidVariable::new(name, value, expected))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flag_is_one_of_eight_words() {
+        for (value, expected) in [
+            ("true", true),
+            (" on ", true),
+            ("1", true),
+            ("yes", true),
+            ("false", false),
+            ("off", false),
+            ("0", false),
+            ("no", false),
+            ("", true),
+        ] {
+            assert_eq!(flag("sandbox", value, true), Ok(expected), "{value:?}");
+        }
+        for value in ["ture", "True", "2", "enabled"] {
+            let error = flag("sandbox", value, true).unwrap_err().to_string();
+            assert_eq!(
+                error,
+                format!("variable sandbox is {value:?}: expected true or false")
+            );
+        }
+    }
+
+    #[test]
+    fn a_number_is_finite_and_not_negative() {
+        assert_eq!(number("rate", "2.5", 1.0), Ok(2.5));
+        assert_eq!(number("rate", "0", 1.0), Ok(0.0));
+        assert_eq!(number("rate", " ", 1.0), Ok(1.0));
+        for value in ["-1", "inf", "NaN", "3/s", "1,5"] {
+            assert!(number("rate", value, 1.0).is_err(), "{value:?}");
+        }
+    }
+
+    #[test]
+    fn a_choice_is_one_of_its_words() {
+        let choices = [("background", 1), ("inline", 2)];
+        let read = |value| choice("run_mode", value, &choices, "background or inline");
+        assert_eq!(read(""), Ok(1));
+        assert_eq!(read("background"), Ok(1));
+        assert_eq!(read(" inline"), Ok(2));
+        let error = read("inlne").unwrap_err().to_string();
+        assert_eq!(
+            error,
+            r#"variable run_mode is "inlne": expected background or inline"#
+        );
+    }
+}
