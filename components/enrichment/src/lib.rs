@@ -4,7 +4,7 @@ use api::accepted::LegacyEnrichment;
 use api::envelope;
 use api::error::ApiError;
 use api::request::{self, Enrich};
-use job::{CreateError, Item, Limits, NewJob, Pipeline, Root, distinct};
+use job::{CreateError, Item, Limits, MadeBy, NewJob, Pipeline, Root, distinct};
 use platform::attached;
 use platform::client;
 use platform::config;
@@ -59,12 +59,11 @@ enum Route {
 }
 
 impl Route {
-    /// As the job remembers it.
-    fn name(self) -> &'static str {
+    fn made_by(self) -> MadeBy {
         match self {
-            Self::Batch | Self::One => "batch-enrich",
-            Self::LegacyStart => "enrichment-start",
-            Self::LegacyBatch => "enrichment-batch",
+            Self::Batch | Self::One => MadeBy::BatchEnrich,
+            Self::LegacyStart => MadeBy::EnrichmentStart,
+            Self::LegacyBatch => MadeBy::EnrichmentBatch,
         }
     }
 
@@ -100,9 +99,9 @@ async fn make(exchange: &mut Exchange, route: Route) -> Result<(), ApiError> {
     let enrich = route.read(&body, &exchange.config.settings.limits)?;
     let given = enrich.job_id.is_some();
     let new = NewJob {
-        name: exchange.name(route.name(), enrich.job_id)?,
+        name: exchange.name(route.made_by(), enrich.job_id)?,
         pipeline: Pipeline::BatchEnrichment,
-        route: route.name(),
+        made_by: route.made_by(),
         token: !route.is_legacy(),
         provider: String::new(),
     };
@@ -115,7 +114,7 @@ async fn make(exchange: &mut Exchange, route: Route) -> Result<(), ApiError> {
         Ok(created) => Creation::New(Box::new(created)),
         // The same key, or the same request of a first app again, is the same job.
         Err(CreateError::Exists(root))
-            if root.route == new.route && (!given || route.is_legacy()) =>
+            if root.made_by == new.made_by && (!given || route.is_legacy()) =>
         {
             Creation::Existing(root)
         }

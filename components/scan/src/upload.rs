@@ -5,7 +5,9 @@ use api::envelope;
 use api::error::ApiError;
 use api::query::Query;
 use api::upload::{Event, Kind, Upload};
-use job::{CreateError, Created, JobId, NewJob, Pipeline, Receiver, Root, UNSEEN_JOB_GRACE};
+use job::{
+    CreateError, Created, JobId, MadeBy, NewJob, Pipeline, Receiver, Root, UNSEEN_JOB_GRACE,
+};
 use platform::client;
 use platform::exchange::{Answer, Exchange};
 use platform::runs::Creation;
@@ -44,15 +46,14 @@ impl Route {
         })
     }
 
-    /// As the job remembers it.
-    fn name(self) -> &'static str {
+    fn made_by(self) -> MadeBy {
         match self {
-            Self::Imports => "imports",
-            Self::LegacyImport => "csv-gemini",
-            Self::BatchScan => "batch-scan",
-            Self::Scan => "scan",
-            Self::Bookshelf => "scan-bookshelf",
-            Self::BookshelfBatch => "scan-bookshelf-batch",
+            Self::Imports => MadeBy::Imports,
+            Self::LegacyImport => MadeBy::CsvGemini,
+            Self::BatchScan => MadeBy::BatchScan,
+            Self::Scan => MadeBy::Scan,
+            Self::Bookshelf => MadeBy::ScanBookshelf,
+            Self::BookshelfBatch => MadeBy::ScanBookshelfBatch,
         }
     }
 
@@ -98,9 +99,9 @@ impl Route {
     /// The job that the request is to make.
     fn new_job(self, exchange: &Exchange, given: Option<JobId>) -> Result<NewJob, ApiError> {
         Ok(NewJob {
-            name: exchange.name(self.name(), given)?,
+            name: exchange.name(self.made_by(), given)?,
             pipeline: self.pipeline(),
-            route: self.name(),
+            made_by: self.made_by(),
             token: self != Self::Scan,
             provider: provider(exchange.request.header("x-ai-provider")),
         })
@@ -129,7 +130,7 @@ async fn creation(
             }
             Ok(Creation::New(Box::new(created)))
         }
-        Err(Refusal::Create(CreateError::Exists(root))) if root.route == new.route => {
+        Err(Refusal::Create(CreateError::Exists(root))) if root.made_by == new.made_by => {
             Ok(Creation::Existing(root))
         }
         Err(Refusal::Create(error)) => Err(exchange.not_created(new.name.id(), error)),

@@ -4,7 +4,7 @@
 use api::error::ApiError;
 use api::sse;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
-use job::{Inspection, JobId};
+use job::{Inspection, JobId, StoreLag};
 use platform::stream::{self, RETRY_POLLING, Telling, follow, headers, spelling};
 use platform::{Access, Answer, Exchange};
 
@@ -39,7 +39,7 @@ pub(crate) async fn serve(
         let last = last.get(n).copied();
         let mut observer = exchange.engine().observer(last, spelling.books);
         if let Inspection::Ended(end) = &inspection {
-            observer.believe(end, false);
+            observer.verify(end, StoreLag::Over);
         }
         has_everything &=
             matches!(&inspection, Inspection::Ended(end) if observer.has_everything(end));

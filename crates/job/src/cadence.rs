@@ -1,68 +1,174 @@
-//! When the next commit of a job is expected, and when to look for it.
+//! When the next commit of a job is expected, and when a watcher looks for it. Pure: times come in
+//! as arguments.
+//!
+//! A run says with each commit when the next one may be expected: a [`Forecast`], which the root
+//! holds as a [`Due`]. How long answers take is a [`LatencyEstimate`], kept with each provider. A
+//! watcher asks its [`PollPacer`] how long to sleep before it looks at the store again.
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::document::Root;
 use crate::effects::{Time, millis};
+use crate::settings::Settings;
 
-/// When watchers may expect the commit after this one.
+/// When the commit after the current one is expected, counted from the current one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Forecast {
-    /// Nobody can tell.
+pub(crate) enum Forecast {
+    /// Nothing is known.
     Unknown,
-    /// So long after this one.
+    /// After this long.
     In(Duration),
-    /// So long after this one, or so much later, or twice as much: each time when answers come of
-    /// which nobody can tell whether they are the last.
+    /// When one of several rounds of answers has come; which is the last cannot be told.
     Rounds {
-        /// When the answers come that are waited for now.
+        /// The time until the answers that are waited for now.
         first: Duration,
-        /// How long others would take.
+        /// The time that each further round takes.
         each: Duration,
     },
 }
 
 impl Forecast {
-    /// As [`Root::due`] and [`Root::due_every`] say it at `now`.
-    pub(crate) fn to_fields(self, now: Time) -> (Option<Time>, u32) {
+    /// The forecast when a round of answers takes so long; unknown when that is not known.
+    pub(crate) fn from_latency(each: Option<Duration>) -> Self {
+        match each {
+            Some(each) => Self::Rounds { first: each, each },
+            None => Self::Unknown,
+        }
+    }
+
+    /// The forecast of a commit at `now`, as the root holds it.
+    pub(crate) fn due(self, now: Time) -> Due {
         match self {
-            Self::Unknown => (None, 0),
-            Self::In(time) => (Some(now.plus(time)), 0),
-            Self::Rounds { first, each } => {
-                let each = u32::try_from(each.as_millis()).unwrap_or(0).max(1);
-                (Some(now.plus(first)), each)
-            }
+            Self::Unknown => Due::default(),
+            Self::In(time) => Due {
+                at: Some(now.plus(time)),
+                every: 0,
+            },
+            Self::Rounds { first, each } => Due {
+                at: Some(now.plus(first)),
+                every: u32::try_from(each.as_millis()).unwrap_or(0).max(1),
+            },
         }
     }
 }
 
-pub(crate) fn from_latency(each: Option<Duration>) -> Forecast {
-    match each {
-        Some(each) => Forecast::Rounds { first: each, each },
-        None => Forecast::Unknown,
+/// When the next commit is due: the fields `due` and `due_every` of a root.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Due {
+    /// The first time at which it may come.
+    pub(crate) at: Option<Time>,
+    /// If it does not come then, it may come every so many milliseconds later; 0: unknown.
+    pub(crate) every: u32,
+}
+
+/// A commit that is this many rounds late is no longer expected.
+const MAX_ROUNDS: u32 = 6;
+
+impl Due {
+    /// The distance from `now` to the nearest time at which the commit may come; `None` when
+    /// nothing is known (any more). `committed` is the time of the last commit.
+    fn distance(self, committed: Time, now: Time) -> Option<Duration> {
+        let at = self.at?;
+        let each = Duration::from_millis(u64::from(self.every));
+        let late = now.since(at);
+        if now < at {
+            Some(at.since(now))
+        } else if each.is_zero() {
+            let expected = at.since(committed);
+            (late <= expected / 8).then_some(late)
+        } else {
+            let into = Duration::from_millis(millis(late) % millis(each));
+            (late < each * MAX_ROUNDS).then(|| into.min(each - into))
+        }
     }
 }
 
-/// Watchers stop looking closely for a commit that is so many rounds late.
-const ROUNDS: u32 = 6;
+/// A moving average of how long answers take, in microseconds; 0: unknown. Each new measurement
+/// counts for an eighth.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct LatencyEstimate(u64);
 
-/// How long until the next look, as far as that follows from when the commit is due: the closer that
-/// is, the shorter, so that a commit that comes a little sooner or later is heard of late by no more
-/// than a quarter of that. `None` when nothing is known of it any more.
-pub(crate) fn pause_until_due(root: &Root, now: Time) -> Option<Duration> {
-    let due = root.due?;
-    let each = Duration::from_millis(u64::from(root.due_every));
-    let past = now.since(due);
-    let distance = if now < due {
-        due.since(now)
-    } else if each.is_zero() {
-        let expected = due.since(root.updated);
-        (past <= expected / 8).then_some(past)?
-    } else {
-        let into = Duration::from_millis(millis(past) % millis(each));
-        (past < each * ROUNDS).then(|| into.min(each - into))?
-    };
-    Some(distance / 4)
+impl LatencyEstimate {
+    /// The average; `None` before the first measurement.
+    pub(crate) fn get(self) -> Option<Duration> {
+        (self.0 > 0).then(|| Duration::from_micros(self.0))
+    }
+
+    /// Takes a measurement.
+    pub(crate) fn record(&mut self, took: Duration) {
+        let took = u64::try_from(took.as_micros()).unwrap_or(u64::MAX).max(1);
+        self.0 = match self.0 {
+            0 => took,
+            before => (before.saturating_mul(7).saturating_add(took)) / 8,
+        };
+    }
+}
+
+/// Oversleeping by this much is usual, because clocks are coarse. More means that the machine is
+/// busy.
+const NORMAL_OVERSLEEP: Duration = Duration::from_millis(2);
+/// An unforeseen commit is noticed within this fraction of the silence that preceded it.
+const UNFORESEEN_FRACTION: u32 = 40;
+/// A foreseen commit is noticed within this fraction of its distance from the nearest time at
+/// which it was expected.
+const FORESEEN_FRACTION: u32 = 4;
+
+/// How long a watcher sleeps between two looks at the store.
+///
+/// The pause is short near the time at which a commit is due, and grows with the silence of the
+/// job otherwise, always between [`Settings::look_min`] and [`Settings::look_max`]. When sleeping
+/// takes much longer than asked for, the machine is busy and all pauses grow.
+#[derive(Clone, Debug)]
+pub(crate) struct PollPacer {
+    min: Duration,
+    max: Duration,
+    /// When news was last delivered, by the monotonic clock.
+    last_news: Duration,
+    /// How long the job had been silent by then.
+    earlier_silence: Duration,
+    /// No pause is shorter than this while the machine is busy.
+    congestion: Duration,
+}
+
+impl PollPacer {
+    /// The pace of a watcher that connects at `now` to a job that has been silent for `silence`.
+    pub(crate) fn new(settings: &Settings, now: Duration, silence: Duration) -> Self {
+        Self {
+            min: settings.look_min,
+            max: settings.look_max,
+            last_news: now,
+            // More would change nothing: the pause is the longest by then.
+            earlier_silence: silence.min(settings.look_max * UNFORESEEN_FRACTION),
+            congestion: Duration::ZERO,
+        }
+    }
+
+    /// The pause before the next look; `root` is the job's, if a run works on it.
+    pub(crate) fn next_pause(&self, root: Option<&Root>, wall: Time, now: Duration) -> Duration {
+        let foreseen = root
+            .and_then(|root| root.due().distance(root.updated, wall))
+            .map(|distance| distance / FORESEEN_FRACTION);
+        let silence = now.saturating_sub(self.last_news) + self.earlier_silence;
+        let pause = foreseen.unwrap_or(silence / UNFORESEEN_FRACTION);
+        pause
+            .clamp(self.min, self.max)
+            .max(self.congestion.min(self.max))
+    }
+
+    /// News was delivered at `now`.
+    pub(crate) fn news(&mut self, now: Duration) {
+        self.last_news = now;
+        self.earlier_silence = Duration::ZERO;
+    }
+
+    /// A pause took so much longer than it was to take.
+    pub(crate) fn overslept(&mut self, late: Duration) {
+        let strain = late.saturating_sub(NORMAL_OVERSLEEP).min(self.max);
+        self.congestion = (self.congestion * 7 + strain * 4) / 8;
+    }
 }
 
 #[cfg(test)]
@@ -71,54 +177,115 @@ mod tests {
 
     use super::*;
 
-    /// A job whose last commit was at 1,000 ms and whose next is expected after so many ms.
-    fn expecting(after: Option<u64>) -> Root {
-        let mut root = json!({
+    const MS: fn(u64) -> Duration = Duration::from_millis;
+
+    /// A job whose last commit was at 1,000 ms, with what that commit said of the next.
+    fn committed(forecast: Forecast) -> Root {
+        let mut root: Root = serde_json::from_value(json!({
             "v": 1, "id": "a", "pipeline": "csv_import", "route": "imports", "token": true,
             "created": 0, "updated": 1000, "expires": 0, "stage": "enriching", "seq": 3,
             "epoch": {"term": 1, "nonce": "0"}, "fresh_until": 0,
-        });
-        if let Some(after) = after {
-            root["due"] = json!(1000 + after);
-        }
-        serde_json::from_value(root).unwrap()
+        }))
+        .unwrap();
+        root.set_due(forecast.due(root.updated));
+        root
     }
 
-    fn pause(root: &Root, now: u64) -> Option<u64> {
-        pause_until_due(root, Time(1000 + now)).map(millis)
+    /// Settings whose bounds do not show.
+    fn pacer() -> PollPacer {
+        let settings = Settings {
+            look_min: Duration::ZERO,
+            look_max: MS(250),
+            ..Settings::local()
+        };
+        PollPacer::new(&settings, MS(0), MS(4_000))
+    }
+
+    /// The pause `after` so many ms; 100 ms follow from the silence alone.
+    fn pause(root: &Root, after: u64) -> u64 {
+        millis(pacer().next_pause(Some(root), Time(1000 + after), MS(0)))
     }
 
     #[test]
     fn the_closer_a_commit_is_the_closer_a_watcher_looks() {
-        let root = expecting(Some(100));
-        let looked: Vec<_> = [0, 40, 80, 96, 100, 104, 112]
-            .map(|now| pause(&root, now))
-            .into();
-        let pauses = [25, 15, 5, 1, 0, 1, 3];
-        assert_eq!(looked, pauses.map(Some));
-        assert_eq!(pause(&root, 113), None, "it is late: nobody knows how late");
+        let root = committed(Forecast::In(MS(100)));
+        let pauses = [0, 40, 80, 96, 100, 104, 112].map(|after| pause(&root, after));
+        assert_eq!(pauses, [25, 15, 5, 1, 0, 1, 3]);
+        assert_eq!(
+            pause(&root, 113),
+            100,
+            "it is late, and nobody knows how late"
+        );
     }
 
     #[test]
     fn a_commit_that_comes_with_answers_is_looked_for_when_they_come() {
-        let root = Root {
-            due_every: 80,
-            ..expecting(Some(30))
-        };
+        let root = committed(Forecast::Rounds {
+            first: MS(30),
+            each: MS(80),
+        });
         for round in 0..6 {
             let due = 30 + 80 * round;
-            let looked: Vec<_> = [due, due + 20, due + 40, due + 60]
-                .map(|now| pause(&root, now))
-                .into();
-            assert_eq!(looked, [0, 5, 10, 5].map(Some), "{round}");
+            let pauses = [due, due + 20, due + 40, due + 60].map(|after| pause(&root, after));
+            assert_eq!(pauses, [0, 5, 10, 5], "{round}");
         }
-        assert_eq!(pause(&root, 30 + 80 * 6), None);
+        assert_eq!(pause(&root, 30 + 80 * 6), 100);
     }
 
     #[test]
-    fn nothing_is_known_of_what_is_not_expected() {
-        assert_eq!(pause(&expecting(None), 0), None);
-        assert_eq!(pause(&expecting(Some(0)), 0), Some(0));
-        assert_eq!(pause(&expecting(Some(0)), 1), None);
+    fn without_a_forecast_the_pause_follows_the_silence() {
+        assert_eq!(pause(&committed(Forecast::Unknown), 0), 100);
+        assert_eq!(pause(&committed(Forecast::from_latency(None)), 0), 100);
+        assert_eq!(pause(&committed(Forecast::In(MS(0))), 0), 0);
+        assert_eq!(pause(&committed(Forecast::In(MS(0))), 1), 100);
+        let mut pacer = pacer();
+        pacer.news(MS(1_000));
+        for (now, pause) in [(1_000, 0), (1_400, 10), (5_000, 100), (90_000, 250)] {
+            assert_eq!(pacer.next_pause(None, Time(0), MS(now)), MS(pause), "{now}");
+        }
+    }
+
+    #[test]
+    fn a_pause_is_never_shorter_than_the_shortest_nor_longer_than_the_longest() {
+        let settings = Settings::local();
+        let pacer = PollPacer::new(&settings, MS(0), MS(0));
+        assert_eq!(pacer.next_pause(None, Time(0), MS(0)), settings.look_min);
+        let silent = PollPacer::new(&settings, MS(0), Duration::MAX);
+        assert_eq!(silent.next_pause(None, Time(0), MS(0)), settings.look_max);
+    }
+
+    #[test]
+    fn who_oversleeps_sleeps_longer_and_recovers() {
+        let mut pacer = pacer();
+        pacer.news(MS(0));
+        pacer.overslept(MS(2));
+        assert_eq!(pacer.next_pause(None, Time(0), MS(0)), MS(0), "usual");
+        pacer.overslept(MS(42));
+        assert_eq!(pacer.next_pause(None, Time(0), MS(0)), MS(20));
+        for _ in 0..40 {
+            pacer.overslept(MS(9_000));
+        }
+        assert_eq!(
+            pacer.next_pause(None, Time(0), MS(0)),
+            MS(250),
+            "the longest"
+        );
+        for _ in 0..80 {
+            pacer.overslept(MS(0));
+        }
+        assert!(pacer.next_pause(None, Time(0), MS(0)) < MS(1));
+    }
+
+    #[test]
+    fn an_estimate_follows_what_answers_took() {
+        let mut estimate = LatencyEstimate::default();
+        assert_eq!(estimate.get(), None);
+        estimate.record(MS(80));
+        assert_eq!(estimate.get(), Some(MS(80)));
+        estimate.record(MS(160));
+        assert_eq!(estimate.get(), Some(MS(90)));
+        estimate.record(Duration::ZERO);
+        estimate.record(Duration::MAX);
+        assert!(estimate.get().is_some());
     }
 }

@@ -7,7 +7,7 @@ mod receiver;
 
 use std::time::Duration;
 
-use crate::document::{Item, Pipeline, Root, Stage, Uploaded, VERSION};
+use crate::document::{Item, MadeBy, Pipeline, Root, Stage, Uploaded, VERSION};
 use crate::effects::{Effects, StoreError};
 use crate::engine::Engine;
 use crate::handover::Created;
@@ -55,8 +55,8 @@ pub struct NewJob {
     pub name: Name,
     /// The kind of job.
     pub pipeline: Pipeline,
-    /// The route that creates it, in a word.
-    pub route: &'static str,
+    /// The kind of request that creates it.
+    pub made_by: MadeBy,
     /// Whether the client is given a token.
     pub token: bool,
     /// The vision provider that the client asks for; empty for the configured one.
@@ -283,7 +283,7 @@ fn first_root<E: Effects>(effects: &E, new: &NewJob) -> Root {
         v: VERSION,
         id: new.name.id().clone(),
         pipeline: new.pipeline,
-        route: new.route.to_owned(),
+        made_by: new.made_by,
         token: new.token,
         created: now,
         updated: now,

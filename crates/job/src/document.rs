@@ -7,6 +7,7 @@ use books::{Found, Imported, Problem, Wanted};
 use serde::{Deserialize, Serialize};
 use vision::{Detection, Quality, Suggestion};
 
+use crate::cadence::Due;
 use crate::effects::{Time, millis};
 use crate::id::{Epoch, JobId};
 use crate::settings::Settings;
@@ -14,7 +15,54 @@ use crate::settings::Settings;
 /// No value is written that is larger: room for the encoding under the platforms' 1 MB.
 pub const MAX_VALUE_BYTES: usize = 900_000;
 
-/// What kind of job it is: the list of its stages.
+/// The kind of request that created a job. The names are stored, and part of what an
+/// `Idempotency-Key` is derived with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MadeBy {
+    /// `POST /api/v2/imports`
+    Imports,
+    /// `POST /api/import/csv-gemini`, of the first apps.
+    CsvGemini,
+    /// `POST /api/batch-scan`
+    BatchScan,
+    /// `POST /scan`, of the first app.
+    Scan,
+    /// `POST /api/scan-bookshelf`
+    ScanBookshelf,
+    /// `POST /api/scan-bookshelf/batch`
+    ScanBookshelfBatch,
+    /// `POST /api/batch-enrich`
+    BatchEnrich,
+    /// `POST /api/enrichment/start`, of the first apps.
+    EnrichmentStart,
+    /// `POST /api/enrichment/batch`, of the first apps.
+    EnrichmentBatch,
+    /// A kind of request that this version does not know.
+    #[serde(other)]
+    Other,
+}
+
+impl MadeBy {
+    /// The stored name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Imports => "imports",
+            Self::CsvGemini => "csv-gemini",
+            Self::BatchScan => "batch-scan",
+            Self::Scan => "scan",
+            Self::ScanBookshelf => "scan-bookshelf",
+            Self::ScanBookshelfBatch => "scan-bookshelf-batch",
+            Self::BatchEnrich => "batch-enrich",
+            Self::EnrichmentStart => "enrichment-start",
+            Self::EnrichmentBatch => "enrichment-batch",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// The kind of a job, which decides its stages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Pipeline {
@@ -37,13 +85,19 @@ impl Pipeline {
         }
     }
 
-    /// The stage that a run begins with once the job is accepted.
+    /// The stages that a job of this kind goes through, in order.
+    #[must_use]
+    pub fn stages(self) -> &'static [Stage] {
+        match self {
+            Self::CsvImport | Self::AiScan => &[Stage::Analyzing, Stage::Enriching],
+            Self::BatchEnrichment => &[Stage::Enriching],
+        }
+    }
+
+    /// The stage that the first run of an accepted job does.
     #[must_use]
     pub fn first_stage(self) -> Stage {
-        match self {
-            Self::CsvImport | Self::AiScan => Stage::Analyzing,
-            Self::BatchEnrichment => Stage::Enriching,
-        }
+        self.stages()[0]
     }
 }
 
@@ -259,8 +313,10 @@ pub struct Root {
     pub id: JobId,
     /// Its kind.
     pub pipeline: Pipeline,
-    /// Which route made it, in a word: the same upload again is the same job only there.
-    pub route: String,
+    /// The kind of request that created it: a repetition of the request is the same job only if it
+    /// is of the same kind.
+    #[serde(rename = "route")]
+    pub made_by: MadeBy,
     /// Whether its creation answered with a token.
     pub token: bool,
     /// Creation.
@@ -431,6 +487,19 @@ impl Root {
         Some(Duration::from_millis(
             millis(self.elapsed()).saturating_mul(left) / u64::from(done),
         ))
+    }
+
+    /// When the next commit is due.
+    pub(crate) fn due(&self) -> Due {
+        Due {
+            at: self.due,
+            every: self.due_every,
+        }
+    }
+
+    /// Says when the next commit is due.
+    pub(crate) fn set_due(&mut self, due: Due) {
+        (self.due, self.due_every) = (due.at, due.every);
     }
 
     /// The number of items in the segments; item `n` of the job is the `n`th of them.

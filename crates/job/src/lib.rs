@@ -33,6 +33,8 @@ mod scan;
 mod secret;
 mod settings;
 mod storage;
+#[cfg(test)]
+mod stored;
 mod sweep;
 mod watch;
 mod work;
@@ -42,8 +44,8 @@ pub use cancel::Cancellation;
 pub use clients::{Client, UNSEEN_JOB_GRACE};
 pub use create::{CreateError, Name, NewJob, Receiver};
 pub use document::{
-    Failure, FailureCode, Item, MAX_VALUE_BYTES, Part, PhotoState, PhotoStatus, Pipeline, Report,
-    Root, RowCounts, ScanCounts, Stage, Upload, Uploaded,
+    Failure, FailureCode, Item, MAX_VALUE_BYTES, MadeBy, Part, PhotoState, PhotoStatus, Pipeline,
+    Report, Root, RowCounts, ScanCounts, Stage, Upload, Uploaded,
 };
 pub use effects::{Effects, Time};
 pub use engine::Engine;
@@ -53,7 +55,7 @@ pub use handover::{Created, HandOver};
 pub use id::{Epoch, InvalidJobId, JobId};
 pub use lease::LeaseDoc;
 pub use look::Inspection;
-pub use observer::{Observer, Position, Step};
+pub use observer::{Observer, Position, Step, StoreLag};
 pub use plan::distinct;
 pub use provider::RateLimit;
 pub use run::Run;

@@ -83,6 +83,15 @@ impl Step {
     }
 }
 
+/// Whether a store that is slow to agree may still show an older state than the watcher has seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoreLag {
+    /// It may: the watcher has connected just now.
+    Possible,
+    /// Every write from before the watcher connected has taken effect.
+    Over,
+}
+
 /// One watcher of one job.
 #[derive(Clone, Debug)]
 pub struct Observer {
@@ -101,7 +110,7 @@ pub struct Observer {
 
 impl Observer {
     /// A watcher that connects at `now` and says it has had events up to `last`. What it says is
-    /// believed only if the job can have said it: see [`Self::believe`].
+    /// believed only if the job can have said it: see [`Self::verify`].
     #[must_use]
     pub fn new(last: Option<Position>, with_books: bool, now: Time, settings: &Settings) -> Self {
         let mut seen = last.unwrap_or_default();
@@ -121,15 +130,15 @@ impl Observer {
         }
     }
 
-    /// Whether this job can have said what the watcher claims to have seen; if not, the claim is
-    /// dropped. While the job runs a store that agrees late may not show it yet: `patient` then
-    /// answers `false` and keeps the claim, and the caller looks again.
-    pub fn believe(&mut self, root: &Root, patient: bool) -> bool {
+    /// Checks that this job can have told what the watcher claims to have had, and drops the claim
+    /// if not. While the job runs, a store that is slow to agree may only not show it yet: with
+    /// [`StoreLag::Possible`] this returns `false` and keeps the claim; look again then.
+    pub fn verify(&mut self, root: &Root, lag: StoreLag) -> bool {
         let plausible = self.seen.seq <= root.seq && self.seen.books <= root.stored();
         if plausible || !self.fresh {
             return true;
         }
-        if patient && !root.stage.is_terminal() {
+        if lag == StoreLag::Possible && !root.stage.is_terminal() {
             return false;
         }
         self.seen = Position::default();

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::cadence::LatencyEstimate;
 use crate::effects::{Effects, Response, StoreError, Time};
 use crate::keys;
 
@@ -52,9 +53,9 @@ pub(crate) struct ProviderState {
     /// The provider asked for this much patience: nothing goes out before.
     #[serde(default)]
     hold_until: Time,
-    /// How long an answer takes until a run has read it, about, in microseconds; 0: nothing is known.
+    /// How long an answer takes until a run has read it, about; 0: nothing is known.
     #[serde(default)]
-    answer_us: u64,
+    answer_us: LatencyEstimate,
 }
 
 impl ProviderState {
@@ -135,16 +136,12 @@ impl ProviderState {
     /// How long an answer takes until it is read, about; `None` when nothing is known.
     #[must_use]
     pub(crate) fn latency(&self) -> Option<Duration> {
-        (self.answer_us > 0).then(|| Duration::from_micros(self.answer_us))
+        self.answer_us.get()
     }
 
     /// An answer took so long.
     pub(crate) fn record_latency(&mut self, took: Duration) {
-        let took = u64::try_from(took.as_micros()).unwrap_or(u64::MAX).max(1);
-        self.answer_us = match self.answer_us {
-            0 => took,
-            before => (before.saturating_mul(7).saturating_add(took)) / 8,
-        };
+        self.answer_us.record(took);
     }
 
     /// A request was answered as it should.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures::future::{Either, select};
 use serde::de::DeserializeOwned;
 
-use crate::cadence::Forecast;
+use crate::cadence::{Due, Forecast};
 use crate::document::{Failure, Item, MAX_VALUE_BYTES, Part, Root, Stage, VERSION};
 use crate::effects::{Effects, StoreError, Turn};
 use crate::engine::Engine;
@@ -30,7 +30,7 @@ const MAX_CLAIMS_WITHOUT_COMMIT: u64 = 10;
 pub struct Run<'a, E> {
     pub(crate) engine: Engine<'a, E>,
     /// The job as this run last wrote or read it.
-    pub root: Root,
+    pub(crate) root: Root,
     lease: Lease,
     /// Who is told of every commit.
     feed: Option<&'a Feed>,
@@ -40,7 +40,6 @@ pub struct Run<'a, E> {
     unreferenced: Vec<String>,
     began: Duration,
     last_commit: Option<Duration>,
-    commits: u32,
 }
 
 impl<'a, E: Effects> Run<'a, E> {
@@ -56,13 +55,12 @@ impl<'a, E: Effects> Run<'a, E> {
             unreferenced: Vec::new(),
             began: engine.effects.monotonic(),
             last_commit: None,
-            commits: 0,
         }
     }
 
     /// The same with somebody beside it who is told of every commit.
     #[must_use]
-    pub fn with_feed(mut self, feed: Option<&'a Feed>) -> Self {
+    pub(crate) fn with_feed(mut self, feed: Option<&'a Feed>) -> Self {
         self.feed = feed;
         self
     }
@@ -82,19 +80,13 @@ impl<'a, E: Effects> Run<'a, E> {
 
     /// How long this run has been at work.
     #[must_use]
-    pub fn elapsed(&self) -> Duration {
+    pub(crate) fn elapsed(&self) -> Duration {
         self.engine.effects.monotonic().saturating_sub(self.began)
-    }
-
-    /// How many commits it has made.
-    #[must_use]
-    pub fn commits(&self) -> u32 {
-        self.commits
     }
 
     /// Whether something that takes `time` still fits the run's budget.
     #[must_use]
-    pub fn has_time_for(&self, time: Duration) -> bool {
+    pub(crate) fn has_time_for(&self, time: Duration) -> bool {
         self.engine
             .settings
             .run_budget
@@ -104,7 +96,7 @@ impl<'a, E: Effects> Run<'a, E> {
     /// When (monotonic) a run that must keep `reserve` of its budget has to stop; `None` when it
     /// has no budget.
     #[must_use]
-    pub fn deadline(&self, reserve: Duration) -> Option<Duration> {
+    pub(crate) fn deadline(&self, reserve: Duration) -> Option<Duration> {
         let budget = self.engine.settings.run_budget?;
         Some(self.began + budget.saturating_sub(reserve.min(budget / 4)))
     }
@@ -112,7 +104,7 @@ impl<'a, E: Effects> Run<'a, E> {
     /// Whether so many runs have died on this job, one after the other and without a commit, that
     /// the next would too.
     #[must_use]
-    pub fn is_crash_looping(&self) -> bool {
+    pub(crate) fn is_crash_looping(&self) -> bool {
         let claims = self.lease.epoch().term.saturating_sub(self.root.epoch.term);
         claims > MAX_CLAIMS_WITHOUT_COMMIT
     }
@@ -127,7 +119,10 @@ impl<'a, E: Effects> Run<'a, E> {
     ///
     /// # Errors
     /// Those of `work`; [`Stop::Lost`], [`Stop::Canceled`].
-    pub async fn guarded<T>(&self, work: impl Future<Output = Result<T, Stop>>) -> Result<T, Stop> {
+    pub(crate) async fn guarded<T>(
+        &self,
+        work: impl Future<Output = Result<T, Stop>>,
+    ) -> Result<T, Stop> {
         let work = std::pin::pin!(work);
         let guard = std::pin::pin!(self.guard());
         match select(work, guard).await {
@@ -167,7 +162,7 @@ impl<'a, E: Effects> Run<'a, E> {
     ///
     /// # Errors
     /// [`Stop::Lost`].
-    pub async fn renew_if_half_spent(&self) -> Result<(), Stop> {
+    pub(crate) async fn renew_if_half_spent(&self) -> Result<(), Stop> {
         let soon = self.engine.effects.monotonic() + self.engine.settings.lease / 2;
         if self.lease.write_still_fits(soon, self.engine.settings) {
             return Ok(());
@@ -179,7 +174,7 @@ impl<'a, E: Effects> Run<'a, E> {
     ///
     /// # Errors
     /// [`Stop::Lost`]; the store's.
-    pub async fn renew_for(&self, time: Duration) -> Result<(), Stop> {
+    pub(crate) async fn renew_for(&self, time: Duration) -> Result<(), Stop> {
         let renew = async || self.lease.renew_for(self.engine, time).await;
         match self.retry_while_leased(renew).await? {
             true => Ok(()),
@@ -272,7 +267,7 @@ impl<'a, E: Effects> Run<'a, E> {
     ///
     /// # Errors
     /// The store's.
-    pub async fn delete_upload(&mut self, index: usize) -> Result<(), Stop> {
+    pub(crate) async fn delete_upload(&mut self, index: usize) -> Result<(), Stop> {
         if let Some(upload) = self.root.uploads.get(index) {
             for chunk in 0..upload.chunks {
                 self.delete(&upload.chunk(chunk)).await?;
@@ -288,7 +283,7 @@ impl<'a, E: Effects> Run<'a, E> {
     ///
     /// # Errors
     /// The store's.
-    pub async fn delete_uploads(&mut self) -> Result<(), Stop> {
+    pub(crate) async fn delete_uploads(&mut self) -> Result<(), Stop> {
         for index in 0..self.root.uploads.len() {
             self.delete_upload(index).await?;
         }
@@ -324,7 +319,7 @@ impl<'a, E: Effects> Run<'a, E> {
     ///
     /// # Errors
     /// [`Stop::Store`] when the store refuses; [`Stop::Damaged`] when the value is too large.
-    pub async fn write_part(
+    pub(crate) async fn write_part(
         &mut self,
         name: impl FnOnce(&JobId, &crate::id::Epoch, u32) -> String,
         count: usize,
@@ -384,7 +379,7 @@ impl<'a, E: Effects> Run<'a, E> {
     ///
     /// # Errors
     /// As [`Self::write_part`].
-    pub async fn write_items(
+    pub(crate) async fn write_items(
         &mut self,
         name: fn(&JobId, &crate::id::Epoch, u32) -> String,
         items: &[Item],
@@ -405,14 +400,14 @@ impl<'a, E: Effects> Run<'a, E> {
         next.saturating_sub(self.engine.effects.monotonic())
     }
 
-    /// Makes `change` part of the job. What it names has been written before. `expect` is when the
-    /// next commit may be expected.
+    /// Makes `change` part of the job. What it names has been written before. `forecast` says when
+    /// the next commit may be expected.
     ///
     /// # Errors
     /// [`Stop`]: nothing has changed then, or everything has.
-    pub async fn commit(
+    pub(crate) async fn commit(
         &mut self,
-        expect: Forecast,
+        forecast: Forecast,
         change: impl FnOnce(&mut Root),
     ) -> Result<(), Stop> {
         let wait = self.pause_before_commit();
@@ -438,11 +433,10 @@ impl<'a, E: Effects> Run<'a, E> {
         next.touch(now, self.engine.settings);
         next.seq = self.root.seq + 1;
         next.epoch = self.lease.epoch().clone();
-        (next.due, next.due_every) = expect.to_fields(now);
+        next.set_due(forecast.due(now));
         next.fresh_until = now.plus(self.engine.settings.lease);
         self.publish_root(next).await?;
         self.last_commit = Some(self.engine.effects.monotonic());
-        self.commits += 1;
         self.notify(&self.root).await;
         self.delete_leftovers_of_commit().await;
         Ok(())
@@ -507,7 +501,11 @@ impl<'a, E: Effects> Run<'a, E> {
     ///
     /// # Errors
     /// [`Stop`]: the job has no outcome of this run's then.
-    pub async fn finish(mut self, stage: Stage, failure: Option<Failure>) -> Result<Root, Stop> {
+    pub(crate) async fn finish(
+        mut self,
+        stage: Stage,
+        failure: Option<Failure>,
+    ) -> Result<Root, Stop> {
         self.check_may_finish().await?;
         if let Some(failure) = &failure {
             self.record_pending_failure(failure).await?;
@@ -538,7 +536,7 @@ impl<'a, E: Effects> Run<'a, E> {
         end.epoch = self.lease.epoch().clone();
         end.stage = stage;
         end.failure = failure;
-        (end.due, end.due_every) = (None, 0);
+        end.set_due(Due::default());
         end.fresh_until = now;
         let bytes = encode_root(&end)?;
         self.check_may_finish().await?;

@@ -58,7 +58,7 @@ pub struct Scan {
 
 /// What one photo came to: the value that [`PhotoState::part`] names.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct PhotoReport {
+pub(crate) struct PhotoReport {
     detections: Vec<Detection>,
     quality: Option<Quality>,
     failure: Option<Failure>,

@@ -9,7 +9,7 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
 use crate::clients::Client;
-use crate::document::Root;
+use crate::document::{MadeBy, Root};
 use crate::effects::{Effects, StoreError, Time};
 use crate::engine::Engine;
 use crate::id::JobId;
@@ -33,7 +33,7 @@ impl std::fmt::Debug for Keyring {
 
 /// A token's place in the sequence of a job's tokens, once it was refreshed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Auth {
+pub(crate) struct Auth {
     /// The only generation that counts.
     generation: u32,
     /// Expiry of this generation.
@@ -109,10 +109,10 @@ impl Keyring {
         constant_time_eq(&self.run_key(id), key)
     }
 
-    /// The job that a client's `Idempotency-Key` names on a route.
+    /// The id of the job that an `Idempotency-Key` names, among requests of one kind.
     #[must_use]
-    pub fn derived_id(&self, route: &str, key: &str) -> JobId {
-        let mac = self.mac("job", route, key);
+    pub fn derived_id(&self, made_by: MadeBy, key: &str) -> JobId {
+        let mac = self.mac("job", made_by.as_str(), key);
         let mut bytes = [0; 16];
         bytes.copy_from_slice(&mac[..16]);
         JobId::from_bytes(bytes)

@@ -34,7 +34,7 @@ pub(crate) const UNACCEPTED_RETENTION: Duration = Duration::from_secs(2 * 3600);
 
 /// What lies under [`keys::SWEEP`]: what the last sweep saw.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct SweepState {
+pub(crate) struct SweepState {
     at: Time,
     /// Keys that there were, those kept free for running jobs included.
     keys: usize,

@@ -1,11 +1,12 @@
-//! Following a job for one watcher: when to look, and what to tell next.
+//! Following a job for one watcher: when to look at the store, and what to tell next.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use futures::future::{Either, select};
 use futures::stream::{Stream, StreamExt, select_all, unfold};
 
-use crate::cadence::pause_until_due;
+use crate::cadence::PollPacer;
 use crate::document::{Item, Root};
 use crate::effects::{Effects, StoreError, Time};
 use crate::engine::Engine;
@@ -13,106 +14,89 @@ use crate::feed::Feed;
 use crate::id::JobId;
 use crate::keys;
 use crate::look::{Inspection, is_valid};
-use crate::observer::{Observer, Position, Step};
+use crate::observer::{Observer, Position, Step, StoreLag};
 use crate::results::Reader;
 use crate::storage::decode_root;
 
-/// Sleeping so much longer than was asked for is usual: clocks are coarse. More than that says that
-/// others need the machine.
-const NORMAL_OVERSLEEP: Duration = Duration::from_millis(2);
-
-/// Something to say to a watcher, with what it takes to say it.
+/// An event for a watcher, with all that is needed to spell it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Notification {
-    /// What.
+    /// The event.
     pub step: Step,
-    /// The job as it was then.
+    /// The job at that time.
     pub root: Root,
-    /// The item, of [`Step::Book`].
+    /// The finished item, of a [`Step::Book`].
     pub item: Option<Box<Item>>,
 }
 
-/// What a watcher is to do now.
+/// What a watcher is to do next.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Next {
-    /// Say this, then ask again.
+    /// Deliver this, then ask again.
     Notify(Box<Notification>),
-    /// There is no such job (any more).
+    /// There is no such job any more.
     Gone,
-    /// Everything has been said.
+    /// Everything has been delivered.
     Over,
 }
 
-/// What the run beside a watcher has said.
+/// What came of waiting for the run in the same invocation.
 enum FeedUpdate {
-    /// This is the job now.
+    /// It has written this root.
     Root(Box<Root>),
-    /// Nothing yet.
+    /// It has written nothing yet.
     Nothing,
-    /// It says nothing more.
+    /// It will write nothing more.
     Over,
 }
 
 /// Follows one job for one watcher.
+///
+/// [`Engine::watch`] makes one from an observer and the state that the job was found in. Then call
+/// [`Watcher::next`], deliver what it returns, confirm with [`Watcher::mark_delivered`], and so on
+/// until it returns [`Next::Over`] or [`Next::Gone`]. What was not confirmed is returned again, and
+/// dropping the future of [`Watcher::next`] loses nothing, so a delivery can be abandoned at any
+/// point. [`watch_all`] does this for several jobs at once.
+///
+/// Between notifications the watcher looks at the store, as often as its pacer says, and revives
+/// the job when no run works on it. A watcher in the invocation of the job's run is given the run's
+/// [`Feed`] by [`Watcher::beside`] and looks at the store only when the run is over.
 pub struct Watcher<'a, E> {
     engine: Engine<'a, E>,
     id: JobId,
     observer: Observer,
     reader: Reader,
     state: Option<Inspection>,
-    /// The bytes of the root that the last look found: most looks find the same again.
+    /// The bytes of the root that was read last: most looks find the same again.
     bytes: Vec<u8>,
-    /// Until then it is enough that they are the same.
+    /// Until then identical bytes mean that a run works on the job.
     valid_until: Time,
-    /// The run beside this watcher, as long as it says anything.
+    /// The run in the same invocation, until it is over.
     feed: Option<&'a Feed>,
-    /// When something was last heard of the job.
-    heard: Duration,
-    /// How long it had been silent before.
-    silent: Duration,
-    /// No pause is shorter: that there is more to do than the machine can.
-    min_pause: Duration,
+    pacer: PollPacer,
     began: Duration,
-    /// When the look was begun that is known: what it shows may be as old.
+    /// When the read of the current state began: the state may be as old.
     looked: Duration,
-    tended: Option<Duration>,
+    /// When the job was last revived or repaired from here.
+    revived: Option<Duration>,
 }
 
 impl<'a, E: Effects> Engine<'a, E> {
-    /// An observer that connects now and claims to have had events up to `last`.
+    /// An observer that connects now and claims to have had the events up to `last`.
     #[must_use]
     pub fn observer(&self, last: Option<Position>, with_books: bool) -> Observer {
         Observer::new(last, with_books, self.effects.now(), self.settings)
     }
 
-    /// Follows a job from the state it was last found in.
+    /// Follows a job from the state that it was last found in.
     #[must_use]
     pub fn watch(&self, id: JobId, observer: Observer, state: Inspection) -> Watcher<'a, E> {
-        Watcher::new(*self, id, observer, state)
-    }
-}
-
-impl<'a, E: Effects> Watcher<'a, E> {
-    /// A watcher whose first look has been made.
-    #[must_use]
-    pub(crate) fn new(
-        engine: Engine<'a, E>,
-        id: JobId,
-        observer: Observer,
-        state: Inspection,
-    ) -> Self {
-        let Engine {
-            effects, settings, ..
-        } = engine;
-        // No longer than it takes until a watcher looks as rarely as it ever does.
-        let silent = state.root().map_or(Duration::ZERO, |root| {
-            effects
-                .now()
-                .since(root.updated)
-                .min(settings.look_max * 40)
+        let now = self.effects.monotonic();
+        let silence = state.root().map_or(Duration::ZERO, |root| {
+            self.effects.now().since(root.updated)
         });
-        Self {
-            engine,
+        Watcher {
+            engine: *self,
             id,
             observer,
             reader: Reader::default(),
@@ -120,110 +104,104 @@ impl<'a, E: Effects> Watcher<'a, E> {
             bytes: Vec::new(),
             valid_until: Time::default(),
             feed: None,
-            heard: effects.monotonic(),
-            silent,
-            min_pause: Duration::ZERO,
-            began: effects.monotonic(),
-            looked: effects.monotonic(),
-            tended: None,
+            pacer: PollPacer::new(self.settings, now, silence),
+            began: now,
+            looked: now,
+            revived: None,
         }
     }
+}
 
-    /// The same beside the job's run: as long as that works, what it commits is heard from it, and
-    /// the store is not looked at.
+impl<'a, E: Effects> Watcher<'a, E> {
+    /// The same watcher beside the job's run: what the run commits is taken from its feed, and the
+    /// store is not looked at until the run is over.
     #[must_use]
     pub fn beside(mut self, feed: &'a Feed) -> Self {
         self.feed = Some(feed);
         self
     }
 
-    /// The job's name.
+    /// The job's id.
     #[must_use]
     pub fn id(&self) -> &JobId {
         &self.id
     }
 
-    /// Whether its client had everything that there is to say before it connected.
+    /// Whether the client had the job's outcome, and all its books, before it connected.
     #[must_use]
     pub fn has_everything(&self) -> bool {
         matches!(&self.state, Some(Inspection::Ended(end)) if self.observer.has_everything(end))
     }
 
-    /// Where the watcher is.
+    /// The position of the last delivered event.
     #[must_use]
-    pub fn observer(&self) -> &Observer {
-        &self.observer
+    pub fn position(&self) -> Position {
+        self.observer.position()
     }
 
-    /// Waits until there is something to say. Dropping the future loses nothing.
+    /// Waits for the next notification. Dropping the future loses nothing.
     pub async fn next(&mut self) -> Next {
         loop {
             if self.observer.is_over() {
                 return Next::Over;
             }
-            if let Some(look) = &self.state {
-                let Some(root) = look.root() else {
-                    return Next::Gone;
-                };
-                let patient =
-                    self.looked.saturating_sub(self.began) < self.engine.settings.write_delay * 2;
-                if self.observer.believe(root, patient) {
-                    let now = self.engine.effects.now();
-                    if let Some(step) = self.observer.next(root, now) {
-                        let item = match step {
-                            Step::Book(_, index) => {
-                                match self.reader.item(self.engine.effects, root, index).await {
-                                    Ok(Some(item)) => Some(Box::new(item.clone())),
-                                    // Merged away since the look.
-                                    Ok(None) | Err(_) => {
-                                        self.look_again().await;
-                                        continue;
-                                    }
-                                }
-                            }
-                            _ => None,
-                        };
-                        return Next::Notify(Box::new(Notification {
-                            step,
-                            root: root.clone(),
-                            item,
-                        }));
+            match &self.state {
+                Some(Inspection::Missing) => return Next::Gone,
+                Some(_) => {
+                    if let Some(notification) = self.notification().await {
+                        return Next::Notify(Box::new(notification));
                     }
                 }
+                None => {}
             }
             self.look_again().await;
         }
     }
 
-    /// What [`Self::next`] answered has been said.
+    /// What the known state has to say that was not delivered yet.
+    async fn notification(&mut self) -> Option<Notification> {
+        let root = self.state.as_ref()?.root()?;
+        let lag =
+            match self.looked.saturating_sub(self.began) < self.engine.settings.write_delay * 2 {
+                true => StoreLag::Possible,
+                false => StoreLag::Over,
+            };
+        if !self.observer.verify(root, lag) {
+            return None;
+        }
+        let step = self.observer.next(root, self.engine.effects.now())?;
+        let item = match step {
+            // A segment that is missing has been merged into another one since the look.
+            Step::Book(_, index) => {
+                let item = self.reader.item(self.engine.effects, root, index).await;
+                Some(Box::new(item.ok().flatten()?.clone()))
+            }
+            _ => None,
+        };
+        Some(Notification {
+            step,
+            root: root.clone(),
+            item,
+        })
+    }
+
+    /// Confirms that a notification was delivered.
     pub fn mark_delivered(&mut self, notification: &Notification) {
-        self.observer.mark_delivered(
-            notification.step,
-            &notification.root,
-            self.engine.effects.now(),
-        );
-        if !matches!(notification.step, Step::Book(..) | Step::Heartbeat) {
-            self.heard = self.engine.effects.monotonic();
-            self.silent = Duration::ZERO;
+        let Notification { step, root, .. } = notification;
+        let now = self.engine.effects.now();
+        self.observer.mark_delivered(*step, root, now);
+        if !matches!(step, Step::Book(..) | Step::Heartbeat) {
+            self.pacer.news(self.engine.effects.monotonic());
         }
     }
 
+    /// Waits until the state may have changed, and gets it.
     async fn look_again(&mut self) {
+        let Engine {
+            effects, settings, ..
+        } = self.engine;
         match self.feed {
-            None => {
-                let pause = self.next_pause();
-                let began = self.engine.effects.monotonic();
-                self.engine.effects.sleep(pause).await;
-                let late = self
-                    .engine
-                    .effects
-                    .monotonic()
-                    .saturating_sub(began + pause);
-                let strain = late
-                    .saturating_sub(NORMAL_OVERSLEEP)
-                    .min(self.engine.settings.look_max);
-                self.min_pause = (self.min_pause * 7 + strain * 4) / 8;
-            }
+            None => self.pause().await,
             Some(feed) => match self.listen(feed).await {
                 FeedUpdate::Root(root) => {
                     self.state = Some(Inspection::from_root(*root));
@@ -233,80 +211,80 @@ impl<'a, E: Effects> Watcher<'a, E> {
                 FeedUpdate::Over => self.feed = None,
             },
         }
-        let asked = self.engine.effects.monotonic();
+        let asked = effects.monotonic();
         match self.look_once().await {
             Ok(None) => self.looked = asked,
-            Ok(Some(look)) => {
-                let idle = matches!(look, Inspection::Idle(_));
-                let unfinished =
-                    matches!(&look, Inspection::Ended(end) if !end.leftovers.is_empty());
-                let now = self.engine.effects.monotonic();
-                let lately = self
-                    .tended
-                    .is_some_and(|at| now < at + self.engine.settings.write_delay * 2);
-                if (idle || unfinished) && !lately {
-                    self.tended = Some(now);
-                    self.engine.revive_or_repair(&look).await;
-                }
-                self.state = Some(look);
+            Ok(Some(state)) => {
+                self.revive_or_repair(&state).await;
+                self.state = Some(state);
                 self.looked = asked;
             }
             // The store refuses: ask less often, and go on with what is known.
-            Err(_) => self.engine.effects.sleep(self.engine.settings.retry).await,
+            Err(_) => effects.sleep(settings.retry).await,
         }
     }
 
-    /// [`look`]; `None` when it shows what the last one did.
+    /// Sleeps until the next look.
+    async fn pause(&mut self) {
+        let effects = self.engine.effects;
+        let running = match &self.state {
+            Some(Inspection::Running(root)) => Some(root),
+            _ => None,
+        };
+        // The wall clock first: reading it takes time on some platforms.
+        let wall = effects.now();
+        let began = effects.monotonic();
+        let pause = self.pacer.next_pause(running, wall, began);
+        effects.sleep(pause).await;
+        let woke = effects.monotonic();
+        self.pacer.overslept(woke.saturating_sub(began + pause));
+    }
+
+    /// Revives or repairs the job, but not again before a run could have begun.
+    async fn revive_or_repair(&mut self, state: &Inspection) {
+        let is_needed = match state {
+            Inspection::Idle(_) => true,
+            Inspection::Ended(end) => !end.leftovers.is_empty(),
+            Inspection::Missing | Inspection::Running(_) => false,
+        };
+        let now = self.engine.effects.monotonic();
+        let pause = self.engine.settings.write_delay * 2;
+        let is_recent = self.revived.is_some_and(|at| now < at + pause);
+        if is_needed && !is_recent {
+            self.revived = Some(now);
+            self.engine.revive_or_repair(state).await;
+        }
+    }
+
+    /// Reads the state as [`Engine::look`] does; `None` when nothing has changed.
     async fn look_once(&mut self) -> Result<Option<Inspection>, StoreError> {
-        let bytes = self.engine.effects.get(&keys::root(&self.id)).await?;
+        let Engine {
+            effects, settings, ..
+        } = self.engine;
+        let bytes = effects.get(&keys::root(&self.id)).await?;
         if let (Some(bytes), Some(Inspection::Running(root))) = (&bytes, &self.state)
             && *bytes == self.bytes
-            && is_valid(
-                self.valid_until,
-                root,
-                self.engine.effects.now(),
-                self.engine.settings,
-            )
+            && is_valid(self.valid_until, root, effects.now(), settings)
         {
             return Ok(None);
         }
         let root = bytes
             .as_deref()
-            .and_then(|bytes| decode_root(self.engine.effects, &self.id, bytes));
+            .and_then(|bytes| decode_root(effects, &self.id, bytes));
         let assessment = self.engine.assess(root).await?;
         self.bytes = bytes.unwrap_or_default();
         self.valid_until = assessment.valid_until;
         Ok(Some(assessment.state))
     }
 
-    /// Waits for the run beside this watcher, but not so long that a heartbeat would be late.
+    /// Waits for the run in the same invocation, but not so long that a heartbeat would be late.
     async fn listen(&self, feed: &Feed) -> FeedUpdate {
-        let silence = std::pin::pin!(self.engine.effects.sleep(self.engine.settings.look_max));
-        match select(std::pin::pin!(feed.next()), silence).await {
+        let silence = pin!(self.engine.effects.sleep(self.engine.settings.look_max));
+        match select(pin!(feed.next()), silence).await {
             Either::Left((Some(root), _)) => FeedUpdate::Root(Box::new(root)),
             Either::Left((None, _)) => FeedUpdate::Over,
             Either::Right(((), _)) => FeedUpdate::Nothing,
         }
-    }
-
-    /// How long until the next look: short when a commit is due, else the longer the longer the job
-    /// has been silent.
-    fn next_pause(&self) -> Duration {
-        let due = match &self.state {
-            Some(Inspection::Running(root)) => pause_until_due(root, self.engine.effects.now()),
-            _ => None,
-        };
-        let silence = self.engine.effects.monotonic().saturating_sub(self.heard) + self.silent;
-        // So that nobody hears of what was not foreseen later than by a fortieth of the time it took.
-        let pause = due.unwrap_or(silence / 40);
-        self.at_least_min_pause(
-            pause.clamp(self.engine.settings.look_min, self.engine.settings.look_max),
-        )
-    }
-
-    /// A pause that the machine can bear: where many look closely nobody would get his turn.
-    fn at_least_min_pause(&self, pause: Duration) -> Duration {
-        pause.max(self.min_pause.min(self.engine.settings.look_max))
     }
 }
 

@@ -8,7 +8,7 @@ use api::envelope::Answered;
 use api::error::ApiError;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use job::effects::{Clock, Entropy, Log, StoreError};
-use job::{CreateError, Engine, JobId, Name, Root};
+use job::{CreateError, Engine, JobId, MadeBy, Name, Root};
 use serde_json::json;
 use wasi::http::types::{IncomingRequest, ResponseOutparam};
 
@@ -216,7 +216,7 @@ impl Exchange {
     ///
     /// # Errors
     /// `INVALID_REQUEST` for a malformed key.
-    pub fn name(&self, route: &str, given: Option<JobId>) -> Result<Name, ApiError> {
+    pub fn name(&self, made_by: MadeBy, given: Option<JobId>) -> Result<Name, ApiError> {
         let key = self
             .request
             .header("idempotency-key")
@@ -224,7 +224,7 @@ impl Exchange {
             .transpose()?;
         Ok(match (given, key) {
             (Some(id), _) => Name::Contended(id),
-            (None, Some(key)) => Name::Contended(self.config.keyring.derived_id(route, key)),
+            (None, Some(key)) => Name::Contended(self.config.keyring.derived_id(made_by, key)),
             (None, None) => Name::Ours(JobId::random(&self.spin)),
         })
     }
@@ -345,7 +345,9 @@ fn is_foreign(page: &str, request: &Incoming, cors: &Origins) -> bool {
 async fn unable(spin: &Spin, responder: Responder, mut headers: HeaderMap, error: &ConfigError) {
     let id = JobId::from_bytes(spin.random()).to_string();
     let (event, told) = match error {
-        ConfigError::Settings(_) => ("misconfigured", ApiError::internal(id.clone())),
+        ConfigError::Settings(_) | ConfigError::Variable(_) => {
+            ("misconfigured", ApiError::internal(id.clone()))
+        }
         ConfigError::Store(_) => (
             "store-failed",
             ApiError::store_unavailable(STORE_RETRY_AFTER),

@@ -150,10 +150,7 @@ async fn say(
     telling: &Telling,
     carried: &mut Carried,
 ) -> Result<End, Gone> {
-    let mut told: Vec<Position> = watchers
-        .iter()
-        .map(|watcher| watcher.observer().position())
-        .collect();
+    let mut told: Vec<Position> = watchers.iter().map(Watcher::position).collect();
     let watchers = watchers.into_iter().enumerate();
     let mut news = watch_all(watchers.filter(|(_, watcher)| !watcher.has_everything()));
     let mut end = End::Over;

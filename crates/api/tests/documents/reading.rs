@@ -11,7 +11,9 @@ use job::effects::{
     Clock, Costs, Dispatch, DispatchError, Entropy, Http, HttpError, Log, Request, Response,
     RunRequest, Store, StoreError, Turn,
 };
-use job::{Engine, Enrichment, JobId, Keyring, Notification, RateLimit, Settings, Step, Time};
+use job::{
+    Engine, Enrichment, JobId, Keyring, Notification, RateLimit, Settings, Step, StoreLag, Time,
+};
 use serde_json::Value;
 
 const NOW: Time = Time(1_795_266_390_000);
@@ -146,7 +148,7 @@ async fn tell(world: &World<'_>) {
     let _ = serde_json::to_vec(&api::status::Base::of(&root)).expect("a status");
     let _ = api::status::Completion::of(&root);
     let mut observer = engine.observer(None, true);
-    observer.believe(&root, true);
+    observer.verify(&root, StoreLag::Possible);
     for _ in 0..4 {
         let Some(step) = observer.next(&root, NOW) else {
             break;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use books::{Lookup, Provider, Search};
 
 use super::Enrichment;
-use crate::cadence::{Forecast, from_latency};
+use crate::cadence::Forecast;
 use crate::effects::{Effects, HttpError, Request, Response, StoreError, Time, send_within};
 use crate::provider::{ProviderState, RETRY_AFTER_MAX_WAIT, RateLimit, retry_after};
 
@@ -67,7 +67,7 @@ impl ProviderSessions {
     /// As [`first_wave`].
     pub(super) fn first_wave(&self) -> Forecast {
         let session = self.0.get(Provider::OpenLibrary.name());
-        from_latency(session.and_then(|session| session.borrow().state.latency()))
+        Forecast::from_latency(session.and_then(|session| session.borrow().state.latency()))
     }
 
     /// Tells the other runs what has become of the providers.
@@ -89,7 +89,7 @@ impl ProviderSessions {
 /// When the first wave of a job may be expected of which no request has been sent yet.
 pub(crate) async fn first_wave<E: Effects>(effects: &E) -> Forecast {
     let state = ProviderState::load(effects, Provider::OpenLibrary.name()).await;
-    from_latency(state.unwrap_or_default().latency())
+    Forecast::from_latency(state.unwrap_or_default().latency())
 }
 
 /// The answers that a wave waits for.

@@ -6,6 +6,7 @@ use simulation::{Mutation, Options, campaign, run};
 const SCHEDULES: u64 = 20_000;
 
 #[test]
+#[cfg_attr(debug_assertions, ignore = "takes minutes without optimisation")]
 fn every_mistake_is_found() {
     let threads = std::thread::available_parallelism().map_or(2, Into::into);
     let mut missed = Vec::new();

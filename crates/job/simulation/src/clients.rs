@@ -7,8 +7,8 @@ use std::rc::Rc;
 use futures::future::{Either, join, select};
 use job::effects::Clock;
 use job::{
-    Cancellation, CreateError, Created, Engine, Feed, Inspection, Item, JobId, Name, NewJob, Next,
-    Pipeline, Position, Root, RunMode, Watcher,
+    Cancellation, CreateError, Created, Engine, Feed, Inspection, Item, JobId, MadeBy, Name,
+    NewJob, Next, Pipeline, Position, Root, RunMode, StoreLag, Watcher,
 };
 
 use crate::checks::{EXPIRED, Seen};
@@ -244,7 +244,7 @@ async fn serve_creation(process: &Process, asker: &Asker) -> Option<Full> {
             None => Name::Ours(JobId::random(process)),
         },
         pipeline: plan.pipeline,
-        route: "simulated",
+        made_by: MadeBy::Other,
         token: true,
         provider: String::new(),
     };
@@ -475,7 +475,7 @@ impl Client {
             .filter(|_| world.scenario.mutation != Some(Mutation::ForgetPosition));
         let mut observer = engine.observer(last, with_books);
         if let Inspection::Ended(end) = &look {
-            observer.believe(end, false);
+            observer.verify(end, StoreLag::Over);
             if observer.has_everything(end) {
                 // The client takes this for the end; it has had the outcome, then.
                 if !self.seen.borrow().over {
