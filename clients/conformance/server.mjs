@@ -63,6 +63,8 @@ class Run {
 	#counts = { stream: 0, status: 0, submit: 0, results: 0, cancel: 0 };
 	#log = [];
 	#uploads = [];
+	/** Streams that are being read. */
+	#open = 0;
 
 	constructor(scenario) {
 		this.#scenario = scenario;
@@ -139,6 +141,8 @@ class Run {
 		const { then = 'cut', retry = 20, chunk = 0, eol = '\n', comment = true, type = 'text/event-stream; charset=utf-8' } = plan;
 		response.writeHead(200, { 'Content-Type': type, 'Cache-Control': 'no-cache' });
 		response.flushHeaders();
+		this.#open += 1;
+		response.on('close', () => (this.#open -= 1));
 		const write = async (text) => {
 			const bytes = Buffer.from(text.replaceAll('\n', eol));
 			for (let at = 0; at < bytes.length; at += chunk || bytes.length) {
@@ -217,9 +221,13 @@ class Run {
 	}
 
 	/** What is wrong with what a client reports: {progress, end, books, error, lost, transports}. */
-	judge(outcome) {
+	async judge(outcome) {
 		const { expect } = this.#scenario;
 		const problems = [];
+		if (expect.closed) {
+			for (let tries = 0; this.#open && tries < 200; tries++) await pause(20);
+			if (this.#open) problems.push('the stream is still being read');
+		}
 		const same = (what, got, wanted) => {
 			if (JSON.stringify(got) !== JSON.stringify(wanted)) problems.push(`${what}: ${JSON.stringify(got)} instead of ${JSON.stringify(wanted)}`);
 		};
@@ -283,8 +291,9 @@ export async function start() {
 			let text = '';
 			for await (const piece of request) text += piece;
 			const run = runs[Number(name)];
+			const problems = await run.judge(JSON.parse(text));
 			run.end();
-			return json(response, { problems: run.judge(JSON.parse(text)) });
+			return json(response, { problems });
 		}
 		const scenario = scenarios.find((one) => one.name === name);
 		if (what !== 'runs' || !scenario) return response.writeHead(404).end();

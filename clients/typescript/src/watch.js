@@ -213,7 +213,15 @@ export class Watch {
 		if (data) {
 			this.#etag = etag;
 			if (OVER.has(data.status)) {
-				if (this.#books) yield* this.#missingBooks();
+				if (this.#books) {
+					try {
+						yield* this.#missingBooks();
+					} catch (error) {
+						if (!(error instanceof BookstrackError && error.transient)) throw error;
+						this.#etag = null;
+						return yield this.#lost(error, this.#strategy.pollFailed(Math.random()));
+					}
+				}
 				this.#over = true;
 				yield* this.#via('poll', { type: data.status === 'completed' ? 'completed' : 'failed', snapshot: data });
 				return;
@@ -227,7 +235,11 @@ export class Watch {
 	async *#missingBooks() {
 		try {
 			for await (const { offset, results } of this.#shared.pages(this.#job, { offset: this.#delivered, signal: this.#signal })) {
-				for (const [i, book] of results.books.entries()) yield* this.#via('poll', { type: 'book', index: offset + i, book });
+				for (const [i, book] of results.books.entries()) {
+					const index = offset + i;
+					this.#job.lastEventId = `${this.#job.lastEventId?.split('.')[0] ?? 0}.${index + 1}`;
+					yield* this.#via('poll', { type: 'book', index, book });
+				}
 			}
 		} catch (error) {
 			// A job that failed has none.

@@ -38,7 +38,8 @@ async function outcomeOf(client, { do: what, books }, job) {
 			if (what === 'submit csv') job = await client.submit({ csv: CSV });
 			if (what === 'submit photos') job = await client.submit({ photos: PHOTOS });
 			if (what === 'submit books') job = await client.submit({ books: ['9780439708180'] });
-			for await (const update of client.updates(job, { books })) {
+			const control = new AbortController();
+			for await (const update of client.updates(job, { books, signal: control.signal })) {
 				if (update.type === 'book') outcome.books.push(update.index);
 				else if (update.type === 'using') outcome.transports.push(update.transport);
 				else if (update.type === 'lost') outcome.lost = true;
@@ -46,10 +47,13 @@ async function outcomeOf(client, { do: what, books }, job) {
 				else {
 					outcome.progress.push(update.snapshot.processedCount);
 					if (update.type !== 'progress') outcome.end = update.snapshot.status;
+					if (what === 'leave') break;
+					if (what === 'abort') setTimeout(() => control.abort(), 20);
 				}
 			}
 		}
 	} catch (error) {
+		if (what === 'abort' && error instanceof DOMException && error.name === 'AbortError') return outcome;
 		if (!(error instanceof BookstrackError)) throw error;
 		outcome.error = { kind: error.kind, ...(error instanceof Refused && { status: error.status, code: error.code, retryAfter: error.retryAfter }) };
 	}

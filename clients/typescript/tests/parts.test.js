@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import http from 'node:http';
 import { test } from 'node:test';
 import { BookstrackClient, Parser, Strategy, TIMING, Unreachable } from '../src/index.js';
 
@@ -46,44 +44,6 @@ test('streams are given up only when the status works', () => {
 	assert.equal(strategy.streamEnded('refused', 0).step, 'probe');
 	assert.deepEqual(strategy.polled(86_400_000, true), { pause: 60_000, step: 'poll' });
 	assert.equal(strategy.polled(0, false).pause, 100);
-});
-
-/** A stream that says one thing and stays open, and whether anybody still reads it. */
-async function endless() {
-	let open = 0;
-	const server = http.createServer((request, response) => {
-		open += 1;
-		response.on('close', () => (open -= 1));
-		response.writeHead(200, { 'Content-Type': 'text/event-stream' });
-		response.write('id: 1\nevent: processing\ndata: {"jobId":"j","status":"processing","progress":0.5,"processedCount":1,"totalCount":2}\n\n');
-	}).listen(0, '127.0.0.1');
-	await once(server, 'listening');
-	const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
-	return { client: new BookstrackClient(`http://127.0.0.1:${port}`), close: () => (server.close(), server.closeAllConnections()), async closed() { while (open) await new Promise((resolve) => setTimeout(resolve, 5)); } };
-}
-
-const JOB = { id: 'j', token: null, lastEventId: null };
-
-test('leaving the loop ends the connection', { timeout: 10_000 }, async () => {
-	const { client, closed, close } = await endless();
-	for await (const { type, job } of client.updates(JOB)) {
-		if (type !== 'progress') continue;
-		assert.equal(job.lastEventId, '1');
-		break;
-	}
-	await closed();
-	close();
-});
-
-test('the signal ends the connection, and throws its reason', { timeout: 10_000 }, async () => {
-	const { client, closed, close } = await endless();
-	const control = new AbortController();
-	const follow = async () => {
-		for await (const { type } of client.updates(JOB, { signal: control.signal })) if (type === 'progress') setTimeout(() => control.abort(), 20);
-	};
-	await assert.rejects(follow(), { name: 'AbortError' });
-	await closed();
-	close();
 });
 
 test('what is known of a server is remembered, for a while', () => {
