@@ -1,0 +1,206 @@
+import Foundation
+#if canImport(FoundationNetworking)
+import FoundationNetworking
+#endif
+
+/// A client of a bookstrack server: submits jobs, follows them whatever the network does, fetches what they found.
+///
+/// ```swift
+/// let client = BookstrackClient(baseURL: URL(string: "https://books.example.org")!)
+/// let job = try await client.submit(csv: csv)
+/// for try await update in job.updates(books: true, from: client) {
+///     store(update.job)  // all that is needed to go on after the app was killed
+///     if case .book(_, let book) = update.event { show(book) }
+/// }
+/// ```
+public final class BookstrackClient: Sendable {
+    /// How often a submission is repeated when its answer was lost; its key makes all of them one job.
+    private static let resubmissions = 5
+
+    let shared: Shared
+
+    /// A client of the server at `baseURL`. Of the session its configuration is used: it decides about cellular data,
+    /// Low Data Mode and proxies.
+    public init(baseURL: URL, session: URLSession = .shared, mode: Mode = .auto, timing: Timing = Timing()) {
+        shared = Shared(http: HTTP(baseURL: baseURL, session: session, timing: timing), mode: mode, timing: timing)
+    }
+
+    /// What is known about this server's streams: an app may store it for its next start.
+    public var streamSupport: StreamSupport? {
+        get { shared.support }
+        set { shared.support = newValue }
+    }
+
+    // MARK: Submitting
+
+    /// Starts the import of a library as CSV: at most 8 MB and 10,000 rows.
+    ///
+    /// - Parameters:
+    ///   - key: Names the user's action: whoever submits again under the same key within 24 h gets the same job. If the
+    ///     answer is lost on the way it is asked for again under this key.
+    ///   - progress: Told how much has been sent.
+    public func submit(csv: Data, key: String = UUID().uuidString, progress: (@Sendable (UploadProgress) -> Void)? = nil) async throws -> Job {
+        try await submit("/api/v2/imports", Body(bytes: csv, type: "text/csv"), key, progress)
+    }
+
+    /// Starts a scan of 1 to 5 photos of bookshelves: JPEG, PNG or WebP, 10 MB each. See ``submit(csv:key:progress:)``.
+    public func submit(photos: [Data], key: String = UUID().uuidString, progress: (@Sendable (UploadProgress) -> Void)? = nil) async throws -> Job {
+        try await submit("/api/batch-scan", Body(photos: photos), key, progress)
+    }
+
+    /// Starts the look-up of 1 to 1,500 books. See ``submit(csv:key:progress:)``.
+    public func submit(books: [BookQuery], key: String = UUID().uuidString) async throws -> Job {
+        try await submit("/api/batch-enrich", Body(bytes: JSONEncoder().encode(["books": books]), type: "application/json"), key, nil)
+    }
+
+    private func submit(_ path: String, _ body: Body, _ key: String, _ progress: (@Sendable (UploadProgress) -> Void)?) async throws -> Job {
+        let request = try shared.http.request("POST", path, headers: ["Idempotency-Key": key])
+        var tries = 0
+        while true {
+            do {
+                let answer = try await shared.http.call(request, as: Accepted.self, body: body, onProgress: progress)
+                guard let job = answer.data?.job else { throw BookstrackError.unexpected("an answer without a job") }
+                return job
+            } catch let error as BookstrackError {
+                tries += 1
+                guard case .unreachable = error, tries <= Self.resubmissions, shared.http.reached || tries <= 1 else { throw error }
+                let pause = min(shared.timing.retry * (1 << (tries - 1)), shared.timing.maxBackoff)
+                try await Task.sleep(for: pause * (1 + .random(in: 0..<1) / 4))
+            }
+        }
+    }
+
+    // MARK: Following
+
+    /// A job's progress to its end: each book (if asked for) exactly once, progress never back, whatever the network
+    /// does. Cancelling the task, or leaving the loop, ends the connection and leaves the job alone.
+    ///
+    /// Updates hide the transport: an event stream that is resumed where it broke off; polling while streams do not get
+    /// through; and streams again. They end with an error only when time will not heal it: see ``BookstrackError``.
+    public func updates(of job: Job, books: Bool = false) -> AsyncThrowingStream<Update, any Error> {
+        let watch = Watch(shared, job: job, books: books)
+        return AsyncThrowingStream { try await watch.update() }
+    }
+
+    /// A job as it is now.
+    public func status(of job: Job) async throws -> Snapshot {
+        try await shared.http.ask(shared.http.request("GET", "/api/v2/imports/\(job.id.escaped)"))
+    }
+
+    // MARK: Results
+
+    /// What an ended job found, whole. ``BookstrackError/refused(_:)`` with `NOT_READY` while it runs.
+    public func results(of job: Job, pageSize: Int = 1500) async throws -> Results {
+        var (results, next) = try await shared.page(job, offset: 0, limit: pageSize)
+        while let offset = next {
+            let page = try await shared.page(job, offset: offset, limit: pageSize)
+            results.books += page.results.books
+            next = page.next
+        }
+        return results
+    }
+
+    /// One page of what an ended job found, and where the next begins.
+    public func page(of job: Job, offset: Int, limit: Int) async throws -> (results: Results, next: Int?) {
+        try await shared.page(job, offset: offset, limit: limit)
+    }
+
+    /// Cancels a job; answers what became true, which may be `completed`.
+    public func cancel(_ job: Job) async throws -> Cancellation {
+        try await shared.http.ask(shared.http.request("DELETE", "/api/v2/imports/\(job.id.escaped)", headers: job.authorization))
+    }
+}
+
+extension Job {
+    /// ``BookstrackClient/updates(of:books:)`` of this job, after `eventID` or after what it has seen.
+    public func updates(after eventID: String? = nil, books: Bool = false, from client: BookstrackClient) -> AsyncThrowingStream<Update, any Error> {
+        client.updates(of: Job(id: id, token: token, lastEventID: eventID ?? lastEventID), books: books)
+    }
+
+    var authorization: [String: String] { token.map { ["Authorization": "Bearer \($0)"] } ?? [:] }
+}
+
+/// What a book is looked up by.
+public struct BookQuery: Codable, Sendable, Hashable {
+    public var title: String?
+    public var author: String?
+    public var isbn: String?
+
+    public init(title: String? = nil, author: String? = nil, isbn: String? = nil) {
+        self.title = title
+        self.author = author
+        self.isbn = isbn
+    }
+}
+
+/// Whether streams of a server get through to this device, as experience showed.
+public struct StreamSupport: Codable, Sendable, Hashable {
+    public var streamsWork: Bool
+    /// When this is to be forgotten.
+    public var until: Date
+}
+
+/// What all watches of a client share.
+final class Shared: Sendable {
+    static let pageSize = 1500
+
+    let http: HTTP
+    let mode: Mode
+    let timing: Timing
+    private let known = Locked<StreamSupport?>(nil)
+
+    init(http: HTTP, mode: Mode, timing: Timing) {
+        self.http = http
+        self.mode = mode
+        self.timing = timing
+    }
+
+    var support: StreamSupport? {
+        get { known.value.flatMap { $0.until > Date() ? $0 : nil } }
+        set { known.value = newValue }
+    }
+
+    var streamsBlocked: Bool { support?.streamsWork == false }
+
+    func noteStreamSupport(_ streamsWork: Bool) {
+        known.value = StreamSupport(streamsWork: streamsWork, until: Date(timeIntervalSinceNow: timing.streamSupport.timeInterval))
+    }
+
+    func page(_ job: Job, offset: Int, limit: Int) async throws -> (results: Results, next: Int?) {
+        let request = try http.request("GET", "/api/v2/imports/\(job.id.escaped)/results?offset=\(offset)&limit=\(limit)")
+        let answer = try await http.call(request, as: Results.self)
+        guard let results = answer.data else { throw BookstrackError.unexpected("304 without a condition") }
+        return (results, answer.metadata?.nextOffset.flatMap { $0 > offset ? $0 : nil })
+    }
+}
+
+struct Accepted: Decodable, Sendable {
+    var jobId: String
+    var authToken: String?
+
+    var job: Job { Job(id: jobId, token: authToken) }
+}
+
+extension Body {
+    /// `multipart/form-data` (RFC 7578).
+    init(photos: [Data]) {
+        // Random, so it cannot occur in a photo.
+        let boundary = UUID().uuidString
+        var bytes = Data()
+        for (index, photo) in photos.enumerated() {
+            bytes += Data("--\(boundary)\r\nContent-Disposition: form-data; name=\"photos\"; filename=\"photo-\(index)\"\r\n".utf8)
+            bytes += Data("Content-Type: \(Self.mediaType(photo))\r\n\r\n".utf8)
+            bytes += photo
+            bytes += Data("\r\n".utf8)
+        }
+        bytes += Data("--\(boundary)--\r\n".utf8)
+        self.init(bytes: bytes, type: "multipart/form-data; boundary=\(boundary)")
+    }
+
+    /// By its first bytes. The server looks for itself; this only keeps proxies content.
+    static func mediaType(_ photo: Data) -> String {
+        if photo.starts(with: [0xFF, 0xD8]) { return "image/jpeg" }
+        if photo.starts(with: [0x89, 0x50, 0x4E, 0x47]) { return "image/png" }
+        return photo.starts(with: Data("RIFF".utf8)) ? "image/webp" : "application/octet-stream"
+    }
+}

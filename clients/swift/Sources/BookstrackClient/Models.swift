@@ -1,0 +1,182 @@
+import Foundation
+
+/// All that an app stores to go on with a job after it was killed.
+public struct Job: Codable, Sendable, Hashable, Identifiable {
+    /// The job's name.
+    public var id: String
+    /// A secret: what cancels the job, and changes it. In the keychain, if anywhere.
+    public var token: String?
+    /// Up to where its updates have been seen.
+    public var lastEventID: String?
+
+    public init(id: String, token: String? = nil, lastEventID: String? = nil) {
+        self.id = id
+        self.token = token
+        self.lastEventID = lastEventID
+    }
+}
+
+/// Where a job is in its life. Servers may know more of them than this client.
+public struct Status: RawRepresentable, Codable, Sendable, Hashable {
+    public var rawValue: String
+    public init(rawValue: String) { self.rawValue = rawValue }
+
+    /// Accepted, not begun.
+    public static let initialized = Self(rawValue: "initialized")
+    /// Running.
+    public static let processing = Self(rawValue: "processing")
+    /// Over: every book has its final state.
+    public static let completed = Self(rawValue: "completed")
+    /// Over: it could not be done.
+    public static let failed = Self(rawValue: "failed")
+    /// Over: somebody canceled it.
+    public static let canceled = Self(rawValue: "canceled")
+    /// Answer to a cancellation that has not taken effect yet.
+    public static let canceling = Self(rawValue: "canceling")
+
+    /// Whether this is a job's last status.
+    public var isTerminal: Bool { [.completed, .failed, .canceled].contains(self) }
+}
+
+/// A job as it is at one moment.
+public struct Snapshot: Codable, Sendable, Hashable {
+    public var jobId: String
+    public var status: Status
+    /// In 0...1; it never goes back.
+    public var progress: Double
+    /// Books that are final: found or not.
+    public var processedCount: Int
+    /// Books in all; 0 until the upload has been read.
+    public var totalCount: Int
+    /// `csv_import`, `ai_scan`, `batch_enrichment`.
+    public var pipeline: String?
+    /// `queued`, `analyzing`, `enriching`, `complete`, `error`.
+    public var stage: String?
+    /// What is being done, for people.
+    public var message: String?
+    /// Title of the last finished book.
+    public var currentTitle: String?
+    public var successCount: Int?
+    public var failureCount: Int?
+    /// Since the start, in ms.
+    public var elapsedMs: Int?
+    /// The server's estimate of what is left, in ms.
+    public var etaMs: Int?
+    /// Why it failed.
+    public var error: JobError?
+}
+
+/// Why a job failed.
+public struct JobError: Codable, Sendable, Hashable {
+    /// `E_…`, stable.
+    public var code: String
+    /// Technical.
+    public var message: String?
+    /// A sentence that a reader of books understands.
+    public var userMessage: String?
+    /// Whether the same job may succeed later.
+    public var retryable: Bool?
+}
+
+/// A book, as far as imports, scans and enrichments agree.
+public struct Book: Codable, Sendable, Hashable {
+    /// Empty when unknown.
+    public var title: String
+    public var isbn: String?
+    /// Of an imported or enriched book.
+    public var authors: [String]?
+    /// Of a detected book.
+    public var author: String?
+    public var publisher: String?
+    /// ISO date, month or year.
+    public var publishedDate: String?
+    public var publicationYear: Int?
+    public var pageCount: Int?
+    public var language: String?
+    public var coverUrl: String?
+    /// `success`, `not_found`, `error`, `circuit_open` or `pending`.
+    public var enrichmentStatus: String?
+    /// How sure a detection is, in 0...1.
+    public var confidence: Double?
+    /// Where in the photo, as shares of its sides.
+    public var boundingBox: BoundingBox?
+    public var photoIndex: Int?
+    /// The row of the file; the header is row 1.
+    public var row: Int?
+
+    /// The names of its authors, however the job's kind spells them.
+    public var authorNames: [String] {
+        authors ?? author.map { $0.isEmpty ? [] : [$0] } ?? []
+    }
+}
+
+/// A part of a photo, as shares of its sides.
+public struct BoundingBox: Codable, Sendable, Hashable {
+    public var x: Double
+    public var y: Double
+    public var width: Double
+    public var height: Double
+}
+
+/// What a job found.
+public struct Results: Codable, Sendable {
+    public var jobId: String
+    /// `completed`, or `canceled` when these are the results so far.
+    public var status: Status
+    /// In the order of the upload.
+    public var books: [Book]
+    /// Rows rejected and remarks, of an import.
+    public var errors: [RowProblem]?
+    public var booksCreated: Int?
+    public var duplicatesSkipped: Int?
+    public var rows: Int?
+    public var rowsRejected: Int?
+}
+
+/// A row of an imported file that was rejected, or kept with a remark.
+public struct RowProblem: Codable, Sendable, Hashable {
+    public var row: Int
+    public var isbn: String
+    public var title: String
+    public var error: String
+    public var rejected: Bool
+}
+
+/// What a cancellation led to.
+public struct Cancellation: Codable, Sendable {
+    public var jobId: String
+    /// What became true: `canceled`, or `completed` when the job was quicker; `canceling` while that is open.
+    public var status: Status
+    /// For people.
+    public var message: String?
+}
+
+/// How progress comes.
+public enum Transport: String, Sendable, Codable {
+    case sse
+    case poll
+}
+
+/// What a followed job says.
+public struct Update: Sendable {
+    public enum Event: Sendable {
+        /// It waits or runs.
+        case progress(Snapshot)
+        /// A book is final: only if asked for.
+        case book(index: Int, Book)
+        /// The last one: all books are final.
+        case completed(Snapshot)
+        /// The last one; also of a job that was canceled, as the snapshot's status says.
+        case failed(Snapshot)
+        /// The last one, although the job may go on: it has made no progress for minutes.
+        case timeout(String)
+        /// From here on, progress comes this way.
+        case using(Transport)
+        /// The server is away; it is asked again after the pause.
+        case lost(reason: String, pause: Duration)
+    }
+
+    public var event: Event
+    /// What to store to go on from here.
+    public var job: Job
+}

@@ -1,0 +1,42 @@
+// Imports a library, or goes on with a job that an earlier run began:
+//
+//     bookstrack-example http://127.0.0.1:3000 library.csv
+//
+// The job is kept in a file beside the library until it is over: kill this and start it again.
+import BookstrackClient
+import Foundation
+
+guard CommandLine.arguments.count == 3, let server = URL(string: CommandLine.arguments[1]) else {
+    FileHandle.standardError.write(Data("usage: bookstrack-example SERVER LIBRARY.csv\n".utf8))
+    exit(2)
+}
+let library = URL(fileURLWithPath: CommandLine.arguments[2])
+let stored = library.appendingPathExtension("job")
+let client = BookstrackClient(baseURL: server)
+
+let job: Job
+if let data = try? Data(contentsOf: stored) {
+    job = try JSONDecoder().decode(Job.self, from: data)
+} else {
+    job = try await client.submit(csv: Data(contentsOf: library))
+    try JSONEncoder().encode(job).write(to: stored, options: .atomic)
+}
+var titles = 0
+for try await update in job.updates(books: true, from: client) {
+    switch update.event {
+    case .progress(let now): print("\(now.processedCount) of \(now.totalCount)")
+    case .book(let index, let book):
+        titles += 1
+        print("  \(index): \(book.title)")
+    case .completed(let end): print("\(end.successCount ?? 0) of \(end.totalCount) books found, \(titles) told")
+    case .failed(let end): print(end.error?.userMessage ?? end.status.rawValue)
+    case .timeout(let message): print(message)
+    case .using(let transport): print("by \(transport.rawValue)")
+    case .lost(let reason, let pause): print("\(reason); again in \(pause)")
+    }
+    if update.event.isLast {
+        try? FileManager.default.removeItem(at: stored)
+    } else {
+        try JSONEncoder().encode(update.job).write(to: stored, options: .atomic)
+    }
+}
