@@ -63,6 +63,12 @@ pub struct Imported {
     /// Binding or medium of the edition.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub format: Option<Format>,
+    /// The same as the file says it, where it is none of the known ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub binding: Option<String>,
+    /// The title as it stands in the file, where [`Wanted::title`] is only a part of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub given_title: Option<String>,
     /// What the reader did with the book.
     #[serde(skip_serializing_if = "Source::is_empty")]
     pub source: Source,
@@ -81,9 +87,16 @@ pub struct Source {
     /// Day on which it was last finished, `yyyy-mm-dd`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub date_read: Option<String>,
-    /// Each time it was read, `yyyy-mm-dd` or `yyyy-mm-dd/yyyy-mm-dd` (ISO 8601 interval).
+    /// Each time it was read, as far as [`date_read`](Self::date_read) does not say it: a day, a
+    /// month, a year, or `yyyy-mm-dd/yyyy-mm-dd` (ISO 8601 interval).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub dates_read: Vec<String>,
+    /// Day, month or year in which it was begun for the last time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub date_started: Option<String>,
+    /// Day, month or year in which it was given up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub date_stopped: Option<String>,
     /// Day on which it came into the library, `yyyy-mm-dd`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub date_added: Option<String>,
@@ -93,6 +106,18 @@ pub struct Source {
     /// The reader's own shelves, tags and collections, without those that only say the status.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub shelves: Vec<String>,
+    /// What the reader wrote about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub review: Option<String>,
+    /// What the reader wrote for nobody else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub notes: Option<String>,
+    /// How many copies the reader owns.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owned_copies: Option<u32>,
+    /// Amazon's number, where it is no ISBN.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asin: Option<String>,
     /// Goodreads book id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub goodreads_id: Option<String>,
@@ -140,14 +165,31 @@ pub enum Format {
 }
 
 impl Format {
+    /// Name of the format, as the store and clients have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Hardcover => "Hardcover",
+            Self::Paperback => "Paperback",
+            Self::Ebook => "E-book",
+            Self::Audiobook => "Audiobook",
+            Self::MassMarket => "Mass Market",
+        }
+    }
+
     /// Reads the names that library programs and providers use; `None` for unknown ones.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.to_lowercase();
         let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
+        let has_word = |words: &[&str]| {
+            text.split(|c: char| !c.is_alphanumeric())
+                .any(|word| words.contains(&word))
+        };
         if has(&["cd-rom", "cdrom", "dvd-rom"]) {
             // Programs and data, not a book read aloud.
             None
-        } else if has(&["audi", "mp3", "cassette", "cd", "hörbuch", "listening"]) {
+        } else if has(&["audi", "mp3", "cassette", "hörbuch", "listening"])
+            || has_word(&["cd", "cds"])
+        {
             Some(Self::Audiobook)
         } else if has(&[
             "ebook",

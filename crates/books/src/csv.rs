@@ -4,22 +4,32 @@
 //! a file that is no list of books fails as a whole.
 
 mod columns;
+mod content;
 mod decode;
+mod encoding;
+mod field;
+mod headers;
+mod label;
+mod reading;
+mod records;
 mod row;
-
-use std::collections::HashMap;
+mod shelf;
+mod status;
+mod table;
+mod values;
 
 use serde::{Deserialize, Serialize};
 
-use crate::matching::{BookKeys, same_book_key};
-use crate::text::clean;
-use crate::{Imported, Isbn, Wanted};
+use crate::{Imported, Wanted};
 use columns::Columns;
-use decode::Table;
+pub use columns::Mapping;
 pub use decode::other_kind;
+pub use field::field_names;
+pub use reading::{Certainty, ColumnReading, Reading};
+use records::{Record, Records};
+use shelf::Shelf;
+use table::Table;
 
-/// How many problems a [`Library`] lists; its counters know of all.
-const MAX_PROBLEMS: usize = 1_000;
 /// How often one file may have a row that is cut out because its quote never ends: each time the
 /// rest of the file is read again.
 const MAX_UNCLOSED: usize = 16;
@@ -56,10 +66,14 @@ pub struct Library {
     pub rows: u32,
     /// The different books, in file order.
     pub books: Vec<Row>,
-    /// Rows of a book that an earlier row has: the same ISBN, or the same title and author.
+    /// Rows of a book that an earlier row has, merged into it: the same ISBN, or the same title and
+    /// author. Each is listed among the problems.
     pub duplicates: u32,
     /// The first thousand things that were wrong, in file order.
     pub problems: Vec<Problem>,
+    /// How the file was read.
+    #[serde(default)]
+    pub reading: Reading,
 }
 
 impl Library {
@@ -96,6 +110,8 @@ pub enum CsvErrorKind {
     TooManyRows,
     /// Rows, but every one damaged: `E_NO_BOOKS_FOUND`.
     NoBooks,
+    /// A mapping that does not fit the file.
+    Mapping,
 }
 
 impl CsvError {
@@ -107,30 +123,64 @@ impl CsvError {
             user_message: user_message.to_owned(),
         }
     }
+
+    fn mapping(message: String) -> Self {
+        let user_message = format!("The columns were not named as the file has them: {message}.");
+        Self::new(CsvErrorKind::Mapping, None, message, &user_message)
+    }
 }
 
-/// Reads a library export of at most `max_rows` data rows.
+/// Reads a library of at most `max_rows` data rows, whatever program wrote it.
 ///
-/// UTF-8, UTF-16 or Windows-1252, with or without byte order mark; comma, semicolon, tab or bar.
-/// Takes time and memory in proportion to the file.
+/// # Errors
+/// [`CsvError`]: the file as a whole is not a list of books.
 pub fn read_csv(bytes: &[u8], max_rows: usize) -> Result<Library, CsvError> {
-    let text = decode::text(bytes)?;
-    let table = Table::new(&text)?;
-    let columns = Columns::new(&table)?;
+    read_library(bytes, max_rows, &Mapping::new())
+}
+
+/// Reads a library of at most `max_rows` data rows; `mapping` says what the reader knows better of
+/// its columns.
+///
+/// Takes time and memory in proportion to the file.
+///
+/// # Errors
+/// [`CsvError`]: the file as a whole is not a list of books, or the mapping does not fit it.
+pub fn read_library(bytes: &[u8], max_rows: usize, mapping: &Mapping) -> Result<Library, CsvError> {
+    let decoded = decode::text(bytes)?;
+    let table = Table::new(&decoded.text)?;
+    let columns = Columns::new(&table, mapping)?;
     let mut reader = Reader {
         shelf: Shelf::default(),
         max_rows,
-        row: 1,
+        row: table.header_row,
     };
     let mut rest = table.body;
     for _ in 0..MAX_UNCLOSED {
         match reader.read(rest, &table, &columns)? {
             Some(after) => rest = after,
-            None => return reader.shelf.finish(),
+            None => {
+                rest = "";
+                break;
+            }
         }
     }
     reader.reject_rest(rest)?;
-    reader.shelf.finish()
+    let delimiter = match table.format.delimiter {
+        b'\t' => "tab".to_owned(),
+        delimiter => char::from(delimiter).to_string(),
+    };
+    let reading = Reading {
+        program: columns.program_name().map(str::to_owned),
+        encoding: decoded.encoding.to_owned(),
+        encoding_guessed: decoded.is_guessed,
+        repaired: decoded.repaired,
+        delimiter: (!columns.is_list).then_some(delimiter),
+        header_row: Some(table.header_row).filter(|row| *row > 0),
+        lines_above: table.lines_above,
+        columns: columns.reading(),
+        ..Reading::default()
+    };
+    finish(reader.shelf.library, reading)
 }
 
 struct Reader {
@@ -149,48 +199,24 @@ impl Reader {
         table: &Table<'_>,
         columns: &Columns,
     ) -> Result<Option<&'a str>, CsvError> {
-        let mut reader = table.reader(body);
-        let mut record = csv::ByteRecord::new();
-        let failed = |row: u32, error: csv::Error| {
-            CsvError::new(
-                CsvErrorKind::ParseFailed,
-                Some(row),
-                format!("row {row}: {error}"),
-                "This file cannot be read as a table.",
-            )
-        };
-        loop {
-            let start = reader.position().byte();
-            if !reader
-                .read_byte_record(&mut record)
-                .map_err(|error| failed(self.row + 1, error))?
-            {
-                return Ok(None);
-            }
-            // The text was UTF-8 and is cut at ASCII characters only: nothing is lost here.
-            let fields: Vec<String> = record
-                .iter()
-                .map(|field| String::from_utf8_lossy(field).into_owned())
-                .collect();
-            let is_last = reader.position().byte() >= body.len() as u64;
-            if is_last && let Some(after) = after_unclosed(body, start) {
+        let mut records = Records::new(body, table.format);
+        let mut record = Record::default();
+        while records.read(&mut record) {
+            let is_last = records.position() >= body.len();
+            if is_last && let Some(after) = after_unclosed(body, record.start) {
                 self.next_row()?;
-                self.shelf.reject(
-                    self.row,
-                    &columns.isbn_text(&fields),
-                    &columns.title_text(&fields),
-                    "a quoted field is never closed",
-                );
+                let error = "a quoted field is never closed";
+                self.shelf.reject_row(self.row, columns, &record, error);
                 return Ok(Some(after));
             }
-            self.row = self.row.saturating_add(1);
-            if fields.iter().all(|field| field.trim().is_empty()) {
+            if record.is_empty() {
+                self.row = self.row.saturating_add(1);
                 continue;
             }
-            self.row -= 1;
             self.next_row()?;
-            self.shelf.add(self.row, columns, &fields);
+            self.shelf.add(self.row, columns, &record);
         }
+        Ok(None)
     }
 
     fn next_row(&mut self) -> Result<(), CsvError> {
@@ -212,12 +238,8 @@ impl Reader {
     fn reject_rest(&mut self, rest: &str) -> Result<(), CsvError> {
         if !rest.trim().is_empty() {
             self.next_row()?;
-            self.shelf.reject(
-                self.row,
-                "",
-                "",
-                "too many quoted fields that are never closed",
-            );
+            let error = "too many quoted fields that are never closed";
+            self.shelf.reject(self.row, error);
         }
         Ok(())
     }
@@ -225,121 +247,34 @@ impl Reader {
 
 /// If the text from `start` on, which was read as one record, has a quote that is never closed
 /// and goes over several lines: what follows its first line.
-fn after_unclosed(body: &str, start: u64) -> Option<&str> {
-    let record = body
-        .get(usize::try_from(start).ok()?..)?
-        .trim_start_matches(['\r', '\n']);
-    let (_, after) = record.split_once('\n')?;
+fn after_unclosed(body: &str, start: usize) -> Option<&str> {
+    let record = body.get(start..)?.trim_start_matches(['\r', '\n']);
+    let (_, after) = record.split_once(['\n', '\r'])?;
     let quotes = record.bytes().filter(|byte| *byte == b'"').count();
     (quotes % 2 == 1 && !after.trim().is_empty()).then_some(after)
 }
 
-/// The library as it fills.
-#[derive(Default)]
-struct Shelf {
-    library: Library,
-    by_isbn: HashMap<Isbn, usize>,
-    /// Places in a series at which a title of an author was seen, and the book at each.
-    by_title: HashMap<String, HashMap<String, usize>>,
-}
-
-impl Shelf {
-    fn add(&mut self, row: u32, columns: &Columns, fields: &[String]) {
-        let isbn = || columns.isbn_text(fields);
-        let title = || columns.title_text(fields);
-        if let Err(error) = columns.check_width(fields) {
-            return self.reject(row, &isbn(), &title(), &error);
-        }
-        if let Some(other) = columns.other_than_book(fields) {
-            return self.reject(row, &isbn(), &title(), &format!("{other}, not a book"));
-        }
-        let (book, bad_isbn) = columns.row(row, fields);
-        if book.wanted.title.is_empty() && book.wanted.isbn.is_none() {
-            let error = match bad_isbn {
-                Some(error) => format!("{error}, and no title"),
-                None => "no title and no ISBN".to_owned(),
-            };
-            return self.reject(row, &isbn(), "", &error);
-        }
-        let keys = same_book_key(&book.wanted);
-        let position = (book.imported.series.as_ref())
-            .and_then(|series| series.position.clone())
-            .unwrap_or_default();
-        if let Some(at) = self.seen(&keys, &position) {
-            self.library.duplicates += 1;
-            // The same book, once with and once without an ISBN.
-            let kept = &mut self.library.books[at].wanted;
-            if kept.isbn.is_none()
-                && let Some(isbn) = keys.isbn
-            {
-                kept.isbn = Some(isbn);
-                self.by_isbn.insert(isbn, at);
-            }
-            return;
-        }
-        let at = self.library.books.len();
-        if let Some(isbn) = keys.isbn {
-            self.by_isbn.insert(isbn, at);
-        }
-        if let Some(key) = keys.title_author {
-            self.by_title.entry(key).or_default().insert(position, at);
-        }
-        if let Some(error) = bad_isbn {
-            self.note(row, &isbn(), &book.wanted.title, &error.to_string(), false);
-        }
-        self.library.books.push(book);
+fn finish(mut library: Library, reading: Reading) -> Result<Library, CsvError> {
+    library.reading = reading;
+    if library.rows == 0 {
+        return Err(CsvError::new(
+            CsvErrorKind::Empty,
+            None,
+            "a header and no rows".to_owned(),
+            "This file has no books in it.",
+        ));
     }
-
-    /// The book that was there before: the same ISBN, or the same title and author unless both
-    /// rows name different places in a series.
-    fn seen(&self, keys: &BookKeys, position: &str) -> Option<usize> {
-        if let Some(at) = keys.isbn.and_then(|isbn| self.by_isbn.get(&isbn)) {
-            return Some(*at);
-        }
-        let positions = self.by_title.get(keys.title_author.as_ref()?)?;
-        let same = positions.get(position).or_else(|| positions.get(""));
-        let any = || positions.values().min().filter(|_| position.is_empty());
-        same.or_else(any).copied()
+    if library.books.is_empty() {
+        let first = library.problems.first();
+        let detail = first.map_or(String::new(), |problem| {
+            format!("; row {}: {}", problem.row, problem.error)
+        });
+        return Err(CsvError::new(
+            CsvErrorKind::NoBooks,
+            first.map(|problem| problem.row),
+            format!("none of {} rows is a book{detail}", library.rows),
+            "No books could be read from this file: every row is damaged.",
+        ));
     }
-
-    fn reject(&mut self, row: u32, isbn: &str, title: &str, error: &str) {
-        self.note(row, isbn, title, error, true);
-    }
-
-    fn note(&mut self, row: u32, isbn: &str, title: &str, error: &str, rejected: bool) {
-        if self.library.problems.len() < MAX_PROBLEMS {
-            self.library.problems.push(Problem {
-                row,
-                isbn: clean(isbn, 40),
-                title: clean(title, 500),
-                error: error.to_owned(),
-                rejected,
-            });
-        }
-    }
-
-    fn finish(self) -> Result<Library, CsvError> {
-        let library = self.library;
-        if library.rows == 0 {
-            return Err(CsvError::new(
-                CsvErrorKind::Empty,
-                None,
-                "a header and no rows".to_owned(),
-                "This file has no books in it.",
-            ));
-        }
-        if library.books.is_empty() {
-            let first = library.problems.first();
-            let detail = first.map_or(String::new(), |problem| {
-                format!("; row {}: {}", problem.row, problem.error)
-            });
-            return Err(CsvError::new(
-                CsvErrorKind::NoBooks,
-                first.map(|problem| problem.row),
-                format!("none of {} rows is a book{detail}", library.rows),
-                "No books could be read from this file: every row is damaged.",
-            ));
-        }
-        Ok(library)
-    }
+    Ok(library)
 }

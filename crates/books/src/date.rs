@@ -365,7 +365,7 @@ const ROMAN: [&str; 12] = [
 ];
 
 /// The month that a word without accents names, in full or cut to three letters or more.
-fn month_by_name(word: &str) -> Option<u32> {
+pub(crate) fn month_by_name(word: &str) -> Option<u32> {
     let number = |index: usize| index as u32 + 1;
     if let Some(index) = ROMAN.iter().position(|roman| *roman == word) {
         return Some(number(index));

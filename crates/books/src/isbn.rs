@@ -33,6 +33,9 @@ pub enum IsbnError {
     /// A number that a spreadsheet has rounded, like `9.78053E+12`: the digits are lost.
     #[error("Invalid ISBN (rounded by a spreadsheet)")]
     Rounded,
+    /// Digits that confirm each other and are made up, like `0000000000`.
+    #[error("Invalid ISBN (placeholder)")]
+    Placeholder,
 }
 
 impl Isbn {

@@ -12,6 +12,7 @@ mod book;
 mod csv;
 mod date;
 mod digits;
+mod entities;
 mod isbn;
 mod matching;
 mod name;
@@ -26,7 +27,10 @@ pub use book::{
     Author, Edition, Format, Imported, Match, MatchedBy, Provider, ReadingStatus, Record, Series,
     Source, Wanted, Work,
 };
-pub use csv::{CsvError, CsvErrorKind, Library, Problem, Row, other_kind, read_csv};
+pub use csv::{
+    Certainty, ColumnReading, CsvError, CsvErrorKind, Library, Mapping, Problem, Reading, Row,
+    field_names, other_kind, read_csv, read_library,
+};
 pub use isbn::{Isbn, IsbnError};
 pub use matching::{BookKeys, same_book_key};
 pub use search::{

@@ -1,7 +1,8 @@
 //! Which books are the same.
 
+use crate::entities::unescape;
 use crate::name::{is_nobody, same_person, split_names};
-use crate::text::{unescape, words};
+use crate::text::words;
 use crate::title::{Agreement, Title, is_other_book};
 use crate::{Edition, Isbn, Match, MatchedBy, Record, Wanted};
 

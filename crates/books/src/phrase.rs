@@ -1,7 +1,8 @@
 //! What to search for: the phrases of a title that a provider's index can hold.
 
+use crate::entities::unescape;
 use crate::series::{split_series, take_mark, trailing_brackets};
-use crate::text::{clean, unescape, words};
+use crate::text::{clean, words};
 use crate::title::{is_article, split_subtitle};
 
 /// More words of a title are not searched for.

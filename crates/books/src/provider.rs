@@ -8,8 +8,9 @@ use serde::de::{DeserializeOwned, Deserializer};
 use serde_json::Value;
 
 use crate::Wanted;
+use crate::entities::unescape;
 use crate::name::{is_nobody, search_word};
-use crate::text::{non_empty, unescape, words};
+use crate::text::{non_empty, words};
 
 const MAX_TITLE: usize = 500;
 const MAX_NAME: usize = 300;

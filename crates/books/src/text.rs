@@ -1,7 +1,5 @@
 //! Texts from outside: made clean and short, and made comparable.
 
-use std::borrow::Cow;
-
 use unicode_normalization::char::{decompose_canonical, is_combining_mark};
 
 /// Collapses white space, drops control and formatting characters, and cuts after `max`
@@ -52,55 +50,6 @@ fn is_clean(text: &[u8]) -> bool {
 /// [`clean`], and `None` when nothing is left.
 pub(crate) fn non_empty(text: &str, max: usize) -> Option<String> {
     Some(clean(text, max)).filter(|text| !text.is_empty())
-}
-
-/// Replaces the HTML entities that exports leave in titles and names.
-pub(crate) fn unescape(text: &str) -> Cow<'_, str> {
-    const NAMED: [(&str, char); 7] = [
-        ("amp", '&'),
-        ("quot", '"'),
-        ("apos", '\''),
-        ("lt", '<'),
-        ("gt", '>'),
-        ("nbsp", ' '),
-        ("rsquo", '\u{2019}'),
-    ];
-    if !text.contains('&') {
-        return Cow::Borrowed(text);
-    }
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find('&') {
-        out.push_str(&rest[..at]);
-        let after = &rest[at + 1..];
-        let entity = after.find(';').filter(|end| *end <= 8).and_then(|end| {
-            let name = &after[..end];
-            let named = || NAMED.iter().find(|(known, _)| *known == name);
-            let sign = match name.strip_prefix('#') {
-                Some(code) => {
-                    let code = match code.strip_prefix(['x', 'X']) {
-                        Some(hex) => u32::from_str_radix(hex, 16).ok()?,
-                        None => code.parse().ok()?,
-                    };
-                    char::from_u32(code)?
-                }
-                None => named()?.1,
-            };
-            Some((sign, end + 1))
-        });
-        match entity {
-            Some((sign, length)) => {
-                out.push(sign);
-                rest = &after[length..];
-            }
-            None => {
-                out.push('&');
-                rest = after;
-            }
-        }
-    }
-    out.push_str(rest);
-    Cow::Owned(out)
 }
 
 /// The words of a text without case, accents, apostrophes and punctuation: equal for two
@@ -229,18 +178,6 @@ mod tests {
         assert_eq!(clean("tidy as it is", 13), "tidy as it is");
         assert_eq!(clean("tidy as it is", 12), "tidy as it i");
         assert_eq!(clean("", 9), "");
-    }
-
-    #[test]
-    fn entities_are_signs() {
-        for (text, plain) in [
-            ("Salt &amp; Smoke", "Salt & Smoke"),
-            ("Don&#39;t &#x4c;ook", "Don't Look"),
-            ("AT&T; &nothing; &#xd800; &", "AT&T; &nothing; &#xd800; &"),
-            ("plain", "plain"),
-        ] {
-            assert_eq!(unescape(text), plain);
-        }
     }
 
     #[test]

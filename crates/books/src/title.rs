@@ -1,9 +1,10 @@
 //! Titles made comparable, and compared.
 
+use crate::entities::unescape;
 use crate::series::{
     Place, note, number, series, take_mark, trailing_brackets, without_series_word,
 };
-use crate::text::{clean, unescape, words};
+use crate::text::{clean, words};
 use crate::{Series, Wanted};
 
 /// A title and its subtitle, by the first sign that separates them.

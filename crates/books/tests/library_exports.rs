@@ -33,7 +33,24 @@ fn a_real_goodreads_export_is_read_completely() {
     assert_eq!(library.books.len(), 767);
     assert_eq!(library.duplicates, 2);
     assert_eq!(library.rejected(), 0);
-    assert_eq!(library.problems, []);
+    let merged: Vec<_> = (library.problems.iter())
+        .map(|problem| (problem.row, problem.error.as_str(), problem.rejected))
+        .collect();
+    assert_eq!(
+        merged,
+        [
+            (
+                373,
+                "The same book as row 40: merged into it; its rating 3 was not taken",
+                false
+            ),
+            (
+                618,
+                "The same book as row 136: merged into it; its ISBN 9780525559481 is another edition's",
+                false
+            ),
+        ]
+    );
 
     let with = |test: fn(&Row) -> bool| library.books.iter().filter(|row| test(row)).count();
     // 592 rows have one; the second "The Midnight Library" is left out with its own.
@@ -82,8 +99,21 @@ fn a_real_goodreads_export_is_read_completely() {
         Some("2025-08-09")
     );
     assert_eq!(at(5).imported.series, series("We Solve Murders", "1"));
-    // Without an ISBN at its first row, with one at its second.
+    // Without an ISBN and a date at its first row, with both at its second.
     assert_eq!(at(40).wanted.isbn, Isbn::parse("9781524798659").ok());
+    let source = &at(40).imported.source;
+    assert_eq!(source.date_read.as_deref(), Some("2022-04-12"));
+    assert_eq!(source.user_rating, Some(4.0));
+    let with_series = |row: &Row| {
+        let given = row.imported.given_title.as_deref().unwrap_or_default();
+        given.contains('#')
+            && row
+                .imported
+                .series
+                .as_ref()
+                .is_some_and(|s| s.position.is_some())
+    };
+    assert_eq!(with(with_series), 104);
 }
 
 #[test]
@@ -95,11 +125,12 @@ fn the_same_library_in_other_encodings_is_the_same() {
         .chain(text.encode_utf16())
         .flat_map(u16::to_le_bytes)
         .collect();
-    assert_eq!(read_csv(&utf_16, 10_000).unwrap(), expected);
     let with_bom = [b"\xef\xbb\xbf", SAMPLE].concat();
-    assert_eq!(read_csv(&with_bom, 10_000).unwrap(), expected);
     let windows = text.replace("\r\n", "\n").replace('\n', "\r\n");
-    assert_eq!(read_csv(windows.as_bytes(), 10_000).unwrap(), expected);
+    for bytes in [&utf_16, &with_bom, windows.as_bytes()] {
+        let library = read_csv(bytes, 10_000).unwrap();
+        assert!(library.books == expected.books && library.problems == expected.problems);
+    }
 }
 
 #[test]
@@ -123,7 +154,8 @@ fn a_storygraph_export() {
         serde_json::json!({
             "userRating": 4.25, "readingStatus": "read", "dateRead": "2024-03-15",
             "datesRead": ["2022-01-02/2022-01-09", "2024-03-01/2024-03-15"],
-            "dateAdded": "2023-01-10", "readCount": 2, "shelves": ["sci-fi", "to-reread"]
+            "dateAdded": "2023-01-10", "readCount": 2, "shelves": ["sci-fi", "to-reread"],
+            "review": "Two\nlines", "ownedCopies": 1
         })
     );
     let piranesi = &library.books[1];
@@ -157,7 +189,7 @@ fn a_librarything_export_with_tabs_and_meaningless_quotes() {
             serde_json::to_value(&road.imported.source).unwrap(),
             serde_json::json!({
                 "userRating": 4.5, "readingStatus": "read", "dateRead": "2008-02-03",
-                "shelves": ["beat", "road"], "librarythingId": "101"
+                "shelves": ["beat", "road"], "librarythingId": "101", "review": "\"Wild\" he said"
             })
         );
         let howl = &library.books[1];
@@ -300,21 +332,77 @@ fn the_same_book_twice_is_one_book() {
     let library = read(
         "Title,Author,ISBN\n\
          Dune,Frank Herbert,9780441172719\n\
-         Another title of it,Frank Herbert,0441172717\n\
+         DUNE: A Novel,Frank Herbert,0441172717\n\
          DUNE,\"Herbert, Frank\",\n\
-         \"Dune (Dune, #1)\",Frank  Herbert,9780593099322\n\
          Dune,Somebody Else,\n\
          \"Saga (Saga, #1)\",Brian K. Vaughan,\n\
          \"Saga (Saga, #2)\",Brian K. Vaughan,\n\
          Emma,,\n\
          Emma,Jane Austen,\n",
     );
-    assert_eq!(library.duplicates, 3);
+    assert_eq!(library.duplicates, 2);
     assert_eq!(
         titles(&library),
         ["Dune", "Dune", "Saga", "Saga", "Emma", "Emma"]
     );
     assert_eq!(library.rejected(), 0);
+    let rows: Vec<u32> = library.problems.iter().map(|problem| problem.row).collect();
+    assert_eq!(rows, [3, 4], "each merged row is listed");
+}
+
+#[test]
+fn different_books_that_share_a_key_stay_apart() {
+    for (csv, books) in [
+        // One number on every volume of a set, or typed into the wrong row.
+        (
+            "Title,Author,ISBN\nThe Tower: Rings,J. Tolk,9780101029476\nThe Tower: Walls,J. Tolk,9780101029476\n\
+             Cooking,Pam Stove,9780101029476\n",
+            3,
+        ),
+        // Volumes told apart by their numbers, or by a column.
+        (
+            "Title,Author,ISBN\nCollected Works,Ada,9780100791909\nCollected Works,Ada,9780100871090\n",
+            2,
+        ),
+        (
+            "Title,Author,Band\nEiserner Garten,Kei Arata,1\nEiserner Garten,Kei Arata,2\n",
+            2,
+        ),
+        // Titles and numbers that stand for none.
+        ("Title,Author\nUntitled,\nUntitled,\n", 2),
+        (
+            "Title,Author,ISBN\nDune,Frank Herbert,0000000000\nEmma,Jane Austen,0000000000\n",
+            2,
+        ),
+        // Two editions of one book.
+        (
+            "Title,Author,ISBN,Format\nDune,Frank Herbert,9780441172719,Paperback\n\
+             Dune,Frank Herbert,9780593099322,Hardcover\n",
+            1,
+        ),
+    ] {
+        assert_eq!(read(csv).books.len(), books, "{csv}");
+    }
+}
+
+#[test]
+fn what_two_rows_say_of_one_book_is_added_up() {
+    let library = read(
+        "Title,Author,Status,Date Started,Date Read,My Rating,Shelves,Review,Owned,Series\n\
+         Dune,Frank Herbert,to-read,,2018-01-02,,\"sf, desert\",Good,,\n\
+         Dune,Frank Herbert,read,2020-03-01,2020-03-04,4.5,\"SF, worms\",Better,2,Dune (1)\n",
+    );
+    assert_eq!(library.books.len(), 1);
+    let imported = &library.books[0].imported;
+    assert_eq!(imported.series, series("Dune", "1"));
+    assert_eq!(
+        serde_json::to_value(&imported.source).unwrap(),
+        serde_json::json!({
+            "userRating": 4.5, "readingStatus": "read", "dateRead": "2020-03-04",
+            "datesRead": ["2018-01-02", "2020-03-01/2020-03-04"], "dateStarted": "2020-03-01",
+            "shelves": ["sf", "desert", "worms"], "review": "Good\n\nBetter", "ownedCopies": 2
+        })
+    );
 }
 
 #[test]
@@ -331,7 +419,7 @@ fn files_that_are_no_list_of_books() {
             b"a,b,c\n1,2,3\n",
             ParseFailed,
             Some(1),
-            "row 1: no column named like a title; found: a, b, c",
+            "row 1: no column named like a title; found: a,b,c",
         ),
         (
             b"\xff\xd8\xff\xe0\0\x10JFIF\0",

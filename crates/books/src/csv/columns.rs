@@ -1,403 +1,232 @@
-//! Which column of a file means what.
+//! Which column of a file means what, and how its values are to be read.
 
-use super::decode::Table;
-use super::{CsvError, CsvErrorKind};
+use std::collections::BTreeMap;
+
+use super::CsvError;
+use super::content;
+use super::field::{Field, IDENTITIES};
+use super::headers;
+use super::reading::{Certainty, ColumnReading};
+use super::records::Record;
+use super::table::{Table, no_list};
+use super::values::{Rating, tidy};
+use crate::date::{DateOrder, order_of};
+use crate::name::{NameOrder, order_in};
 use crate::text::{clean, words};
 
-/// What a column can mean to us.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Field {
-    Title,
-    Subtitle,
-    Author,
-    AuthorLastFirst,
-    MoreAuthors,
-    Isbn13,
-    Isbn10,
-    Isbn,
-    /// StoryGraph's: an ISBN or an id of its own.
-    IsbnOrId,
-    /// LibraryThing's: all ISBNs of the work. Calibre's: ids of all kinds, `isbn:978...` among them.
-    Isbns,
-    Rating,
-    Publisher,
-    /// LibraryThing's: publisher, year, edition, binding and pages in one.
-    Publication,
-    Binding,
-    Pages,
-    Year,
-    OriginalYear,
-    DateRead,
-    DatesRead,
-    DateAdded,
-    Shelves,
-    Tags,
-    Collections,
-    Status,
-    ReadCount,
-    Series,
-    SeriesPosition,
-    BookId,
-    GoodreadsId,
-    /// Libib's: it keeps films, records and games, too.
-    ItemType,
-}
+/// What a reader says of columns: the field's name, or `ignore`, by the column's header or its
+/// number from 1.
+pub type Mapping = BTreeMap<String, String>;
 
 /// Whose export a file is; it decides what some columns mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Dialect {
+pub(super) enum Program {
     Goodreads,
     StoryGraph,
     LibraryThing,
-    Generic,
+    Calibre,
+    BookWyrm,
+    OpenLibrary,
+    Hardcover,
+    Libib,
+    BookCatalogue,
+    BookBuddy,
+    ReadingList,
+    Zotero,
+    Libby,
+    Inventaire,
+    Other,
 }
 
-/// The names of columns, normalised. The first name of a field that a file has is taken.
-const NAMES: &[(Field, &[&str])] = &[
+/// Columns, comparable and written as one word, that together tell a program.
+const PROGRAMS: [(Program, &str, &[&str]); 16] = [
+    (Program::StoryGraph, "StoryGraph", &["isbnuid"]),
     (
-        Field::Title,
-        &[
-            "title",
-            "book title",
-            "booktitle",
-            "book name",
-            "book",
-            "name",
-            "titel",
-            "titre",
-            "titulo",
-            "titolo",
-            "buchtitel",
-            "work title",
-        ],
+        Program::StoryGraph,
+        "StoryGraph",
+        &["readstatus", "moods", "starrating"],
     ),
-    (Field::Subtitle, &["subtitle", "sub title"]),
+    (Program::LibraryThing, "LibraryThing", &["primaryauthor"]),
+    (Program::Goodreads, "Goodreads", &["exclusiveshelf"]),
+    (Program::Goodreads, "Goodreads", &["authorlf"]),
+    (Program::Calibre, "calibre", &["authorsort", "seriesindex"]),
+    (Program::BookWyrm, "BookWyrm", &["authortext", "remoteid"]),
     (
-        Field::Author,
-        &[
-            "author",
-            "authors",
-            "author name",
-            "authorname",
-            "author names",
-            "author s",
-            "primary author",
-            "book author",
-            "writer",
-            "writers",
-            "written by",
-            "by",
-            "creator",
-            "creators",
-            "autor",
-            "autoren",
-            "autores",
-            "auteur",
-            "auteurs",
-            "autore",
-            "autori",
-            "author first last",
-            "author full name",
-            "main author",
-        ],
+        Program::OpenLibrary,
+        "Open Library",
+        &["workid", "editionid", "bookshelf"],
+    ),
+    (Program::Hardcover, "Hardcover", &["hardcoverbookid"]),
+    (Program::Libib, "Libib", &["eanisbn13"]),
+    (
+        Program::BookCatalogue,
+        "Book Catalogue",
+        &["authordetails", "bookuuid"],
     ),
     (
-        Field::AuthorLastFirst,
-        &[
-            "author l f",
-            "author last first",
-            "author sort",
-            "primary author last first",
-        ],
+        Program::BookBuddy,
+        "BookBuddy",
+        &["statusincompletedreason"],
     ),
     (
-        Field::MoreAuthors,
-        &[
-            "additional authors",
-            "secondary author",
-            "secondary authors",
-            "other authors",
-            "co authors",
-            "coauthors",
-        ],
+        Program::ReadingList,
+        "Reading List",
+        &["startedreading", "finishedreading", "googlebooksid"],
     ),
     (
-        Field::Isbn13,
-        &[
-            "isbn13",
-            "isbn 13",
-            "ean",
-            "ean13",
-            "ean 13",
-            "isbn 13 digits",
-            "ean isbn13",
-            "isbn ean",
-        ],
-    ),
-    (Field::Isbn10, &["isbn10", "isbn 10", "upc isbn10"]),
-    (
-        Field::Isbn,
-        &[
-            "isbn",
-            "isbn number",
-            "isbn code",
-            "isbn 10 13",
-            "isbn10 13",
-            "isbn 10 or 13",
-            "isbn nummer",
-            "barcode",
-        ],
-    ),
-    (Field::IsbnOrId, &["isbn uid"]),
-    (Field::Isbns, &["isbns", "identifiers"]),
-    (
-        Field::Rating,
-        &[
-            "my rating",
-            "star rating",
-            "rating",
-            "user rating",
-            "your rating",
-            "stars",
-        ],
+        Program::Zotero,
+        "Zotero",
+        &["itemtype", "publicationtitle", "abstractnote"],
     ),
     (
-        Field::Publisher,
-        &[
-            "publisher",
-            "publishers",
-            "publisher name",
-            "verlag",
-            "editeur",
-            "editorial",
-        ],
-    ),
-    (Field::Publication, &["publication"]),
-    (
-        Field::Binding,
-        &[
-            "binding",
-            "format",
-            "media",
-            "book format",
-            "type of book",
-            "edition format",
-        ],
+        Program::Libby,
+        "Libby",
+        &["cover", "activity", "library", "timestamp"],
     ),
     (
-        Field::Pages,
-        &[
-            "number of pages",
-            "pages",
-            "page count",
-            "num pages",
-            "no of pages",
-            "pagecount",
-            "length pages",
-        ],
+        Program::Inventaire,
+        "Inventaire",
+        &["itemurl", "editionurl"],
     ),
-    (
-        Field::Year,
-        &[
-            "year published",
-            "publication year",
-            "published year",
-            "year",
-            "date",
-            "publication date",
-            "published",
-            "date published",
-            "publish date",
-            "pubdate",
-            "release date",
-            "jahr",
-        ],
-    ),
-    (
-        Field::OriginalYear,
-        &[
-            "original publication year",
-            "original year",
-            "first published",
-            "original publication date",
-            "originally published",
-        ],
-    ),
-    (
-        Field::DateRead,
-        &[
-            "date read",
-            "last date read",
-            "read date",
-            "date finished",
-            "finished",
-            "end date",
-            "date completed",
-            "completed",
-            "finished reading",
-        ],
-    ),
-    (Field::DatesRead, &["dates read"]),
-    (
-        Field::DateAdded,
-        &[
-            "date added",
-            "added",
-            "acquired",
-            "entry date",
-            "date acquired",
-            "added on",
-        ],
-    ),
-    (
-        Field::Shelves,
-        &["bookshelves", "shelves", "bookshelf", "shelf"],
-    ),
-    (Field::Tags, &["tags", "my tags", "genres", "tag"]),
-    (Field::Collections, &["collections", "collection"]),
-    (
-        Field::Status,
-        &["exclusive shelf", "read status", "reading status", "status"],
-    ),
-    (Field::ReadCount, &["read count", "times read"]),
-    (Field::Series, &["series", "series name", "series title"]),
-    (
-        Field::SeriesPosition,
-        &[
-            "series number",
-            "series position",
-            "number in series",
-            "volume",
-            "series no",
-            "book number",
-            "series index",
-        ],
-    ),
-    (Field::BookId, &["book id"]),
-    (Field::GoodreadsId, &["goodreads id", "goodreads book id"]),
-    (Field::ItemType, &["item type"]),
 ];
 
-/// The fields that make a file a list of books: a book can be looked up by each of them.
-const IDENTITIES: [Field; 6] = [
-    Field::Title,
-    Field::Isbn13,
-    Field::Isbn10,
-    Field::Isbn,
-    Field::IsbnOrId,
-    Field::Isbns,
-];
-
-fn normalised(name: &str) -> String {
-    words(&clean(name, 100)).join(" ")
+/// What one column means.
+#[derive(Clone, Debug)]
+pub(super) struct Column {
+    name: String,
+    pub field: Option<Field>,
+    certainty: Certainty,
+    /// How dates are written where the header's language is spoken.
+    language_order: DateOrder,
+    pub dates: DateOrder,
+    pub names: NameOrder,
+    /// The highest rating.
+    pub scale: f64,
+    /// Whether a place in a series is also one without a series: a volume.
+    pub is_volume: bool,
+    filled: u32,
 }
 
-/// How many of these columns are known.
-pub(super) fn known(names: &[String]) -> usize {
-    names
-        .iter()
-        .map(|name| normalised(name))
-        .filter(|name| {
-            NAMES
-                .iter()
-                .any(|(_, names)| names.contains(&name.as_str()))
-        })
-        .count()
-}
-
-/// Where each known field stands in a row.
+/// What the columns of a file mean.
 #[derive(Debug)]
 pub(super) struct Columns {
-    at: Vec<(Field, usize)>,
-    pub dialect: Dialect,
+    pub columns: Vec<Column>,
+    pub program: Program,
+    /// Whether each line is a book, with its author and its number in it.
+    pub is_list: bool,
     width: usize,
 }
 
 impl Columns {
-    pub(super) fn new(table: &Table<'_>) -> Result<Self, CsvError> {
-        let names: Vec<String> = table.header.iter().map(|name| normalised(name)).collect();
-        let column = |name: &str| names.iter().position(|other| other == name);
-        let at: Vec<(Field, usize)> = NAMES
-            .iter()
-            .filter_map(|(field, names)| {
-                let found = names.iter().find_map(|name| column(name))?;
-                Some((*field, found))
-            })
-            .collect();
-        if !IDENTITIES
-            .iter()
-            .any(|field| at.iter().any(|(known, _)| known == field))
-        {
-            let found = clean(&table.header.join(", "), 300);
-            return Err(CsvError::new(
-                CsvErrorKind::ParseFailed,
-                Some(1),
-                format!("row 1: no column named like a title; found: {found}"),
-                "This file does not look like a list of books: it has no title column.",
-            ));
-        }
-        let has = |name: &str| column(name).is_some();
-        let dialect = if has("isbn uid") {
-            Dialect::StoryGraph
-        } else if has("primary author") {
-            Dialect::LibraryThing
-        } else if has("exclusive shelf") || has("author l f") {
-            Dialect::Goodreads
-        } else {
-            Dialect::Generic
+    /// Decides by the headers, then by what stands in the columns, unless the reader has said so.
+    pub(super) fn new(table: &Table<'_>, mapping: &Mapping) -> Result<Self, CsvError> {
+        let sample = table.sample();
+        let mut columns = match &table.header {
+            Some(names) => by_headers(names),
+            None => by_content(&sample),
         };
-        Ok(Self {
-            at,
-            dialect,
-            width: names.len(),
-        })
-    }
-
-    /// The text of a field in a row, trimmed; empty when it is absent.
-    pub(super) fn get<'a>(&self, fields: &'a [String], field: Field) -> &'a str {
-        self.at
+        let keys: Vec<String> = (columns.iter())
+            .map(|column| words(&column.name).concat())
+            .collect();
+        let program = PROGRAMS
             .iter()
-            .find(|(known, _)| *known == field)
-            .and_then(|(_, at)| fields.get(*at))
-            .map_or("", |text| text.trim())
-    }
-
-    /// The ISBN of a row as it stands in the file.
-    pub(super) fn isbn_text(&self, fields: &[String]) -> String {
-        [Field::Isbn13, Field::Isbn, Field::Isbn10, Field::IsbnOrId]
-            .into_iter()
-            .map(|field| unwrapped(self.get(fields, field)))
-            .find(|text| !text.is_empty())
-            .map_or(String::new(), |text| clean(text, 40))
-    }
-
-    /// The title of a row as it stands in the file.
-    pub(super) fn title_text(&self, fields: &[String]) -> String {
-        clean(self.get(fields, Field::Title), 500)
-    }
-
-    /// What a row says it is, if that is no book.
-    pub(super) fn other_than_book(&self, fields: &[String]) -> Option<&'static str> {
-        match normalised(self.get(fields, Field::ItemType)).as_str() {
-            "movie" | "film" => Some("a film"),
-            "music" | "album" => Some("music"),
-            "game" | "video game" | "videogame" | "board game" => Some("a game"),
-            _ => None,
+            .find(|(_, _, all)| all.iter().all(|key| keys.iter().any(|other| other == key)))
+            .map_or(Program::Other, |(program, ..)| *program);
+        apply(mapping, &mut columns)?;
+        if table.header.is_some() {
+            keep_the_likeliest(&mut columns);
+            guess_title(&mut columns, &sample);
         }
+        let is_identity = |column: &Column| {
+            column
+                .field
+                .is_some_and(|field| IDENTITIES.contains(&field))
+        };
+        if !columns.iter().any(is_identity) {
+            let names: Vec<&str> = columns.iter().map(|column| &*column.name).collect();
+            return Err(no_list(&names.join(", ")));
+        }
+        let mut columns = Self {
+            is_list: table.header.is_none() && columns.len() == 1,
+            width: columns.len(),
+            columns,
+            program,
+        };
+        columns.judge_values(table);
+        Ok(columns)
+    }
+
+    /// Reads every row for what it says about the columns.
+    fn judge_values(&mut self, table: &Table<'_>) {
+        let mut evidence = vec![Evidence::default(); self.columns.len()];
+        let mut records = table.records();
+        let mut record = Record::default();
+        while records.read(&mut record) {
+            for (at, (column, evidence)) in self.columns.iter_mut().zip(&mut evidence).enumerate() {
+                let cell = tidy(record.get(at));
+                if cell.is_empty() {
+                    continue;
+                }
+                column.filled = column.filled.saturating_add(1);
+                if let Some(field) = column.field {
+                    evidence.add(field, &cell);
+                }
+            }
+        }
+        let language = self
+            .columns
+            .iter()
+            .map(|column| column.language_order)
+            .find(|order| *order != DateOrder::Unknown)
+            .unwrap_or_default();
+        // One file is written by one program on one computer: its columns agree.
+        let whole = evidence.iter().fold(Evidence::default(), Evidence::and);
+        let of_file = whole.date_order().unwrap_or(language);
+        for (column, evidence) in self.columns.iter_mut().zip(&evidence) {
+            column.dates = evidence.date_order().unwrap_or(of_file);
+            column.names = match (self.program, column.field) {
+                (Program::StoryGraph | Program::Goodreads, _) => NameOrder::FirstLast,
+                (_, Some(Field::AuthorLastFirst)) => NameOrder::LastFirst,
+                (Program::LibraryThing, _) => NameOrder::LastFirst,
+                _ => evidence.name_order(),
+            };
+            column.scale = match self.program {
+                Program::Goodreads | Program::StoryGraph | Program::LibraryThing => 5.0,
+                _ => headers::scale_in(&column.name).unwrap_or_else(|| evidence.scale()),
+            };
+        }
+    }
+
+    /// Whether a column means this.
+    pub(super) fn has(&self, field: Field) -> bool {
+        let mut columns = self.columns.iter();
+        columns.any(|column| column.field == Some(field))
+    }
+
+    /// How the columns were understood.
+    pub(super) fn reading(&self) -> Vec<ColumnReading> {
+        (self.columns.iter()).map(Column::reading).collect()
+    }
+
+    /// The program's name.
+    pub(super) fn program_name(&self) -> Option<&'static str> {
+        PROGRAMS
+            .iter()
+            .find(|(program, ..)| *program == self.program)
+            .map(|(_, name, _)| *name)
     }
 
     /// Whether a row has as many fields as the header.
     ///
-    /// More are forgiven when they are empty. Fewer are forgiven down to a half: many programs
-    /// leave out empty fields at the end, and a row that was cut off is rarely cut there.
-    pub(super) fn check_width(&self, fields: &[String]) -> Result<(), String> {
-        let count = fields.len();
+    /// More are forgiven when they are empty, and fewer when there are at least two: many programs
+    /// leave out empty fields at the end. A single one is more often a line that was torn off.
+    pub(super) fn check_width(&self, record: &Record) -> Result<(), String> {
+        let count = record.count();
         let is_too_long = || {
-            fields[self.width..]
-                .iter()
-                .any(|field| !field.trim().is_empty())
+            count > super::records::MAX_FIELDS
+                || (self.width..count).any(|at| !record.get(at).trim().is_empty())
         };
-        if count > self.width && is_too_long() || count * 2 < self.width {
+        if count > self.width && is_too_long() || count == 1 && self.width > 2 {
             let s = if count == 1 { "" } else { "s" };
             return Err(format!("{count} field{s}, the header has {}", self.width));
         }
@@ -405,54 +234,230 @@ impl Columns {
     }
 }
 
-/// A value without the wrapping that keeps spreadsheets from touching it: `="978..."`, `[978...]`.
-pub(super) fn unwrapped(text: &str) -> &str {
-    text.trim_matches(|c: char| c.is_whitespace() || matches!(c, '=' | '"' | '[' | ']'))
+impl Column {
+    fn new(name: &str, field: Option<Field>, certainty: Certainty) -> Self {
+        let key = words(name).concat();
+        Self {
+            name: clean(name, 200),
+            field,
+            certainty,
+            language_order: DateOrder::Unknown,
+            dates: DateOrder::Unknown,
+            names: NameOrder::Unknown,
+            scale: 5.0,
+            is_volume: !key.contains("serie") && !key.contains("index"),
+            filled: 0,
+        }
+    }
+
+    /// Its name in a message.
+    pub(super) fn reading_name(&self) -> &str {
+        &self.name
+    }
+
+    fn reading(&self) -> ColumnReading {
+        let values = self.field.and_then(|field| match field {
+            field if field.is_date() => match self.dates {
+                DateOrder::DayFirst => Some("day before month".to_owned()),
+                DateOrder::MonthFirst => Some("month before day".to_owned()),
+                DateOrder::Unknown => None,
+            },
+            Field::Rating => Some(format!("out of {}", self.scale)),
+            Field::Author if self.names == NameOrder::LastFirst => {
+                Some("family name first".to_owned())
+            }
+            _ => None,
+        });
+        ColumnReading {
+            name: self.name.clone(),
+            field: self.field.map(|field| field.name().to_owned()),
+            certainty: self.field.map(|_| self.certainty),
+            values,
+            filled: self.filled,
+        }
+    }
+}
+
+fn by_headers(names: &[String]) -> Vec<Column> {
+    (names.iter())
+        .map(|name| match headers::meaning(name) {
+            Some(meaning) => Column {
+                language_order: meaning.order,
+                ..Column::new(name, Some(meaning.field), meaning.certainty)
+            },
+            None => Column::new(name, None, Certainty::Guessed),
+        })
+        .collect()
+}
+
+fn by_content(sample: &[Record]) -> Vec<Column> {
+    let fields = content::fields_of(sample);
+    let columns = fields.into_iter().enumerate();
+    columns
+        .map(|(at, field)| Column::new(&(at + 1).to_string(), field, Certainty::Guessed))
+        .collect()
+}
+
+/// A header that only resembles a known one gives way to one that is known.
+fn keep_the_likeliest(columns: &mut [Column]) {
+    for at in 0..columns.len() {
+        let Some(field) = columns[at].field else {
+            continue;
+        };
+        let is_better =
+            |other: &Column| other.field == Some(field) && other.certainty > columns[at].certainty;
+        if columns[at].certainty == Certainty::Likely
+            && !field.adds_up()
+            && columns.iter().any(is_better)
+        {
+            columns[at].field = None;
+        }
+    }
+}
+
+fn guess_title(columns: &mut [Column], sample: &[Record]) {
+    if columns
+        .iter()
+        .any(|column| column.field == Some(Field::Title))
+    {
+        return;
+    }
+    let has = |field| columns.iter().any(|column| column.field == Some(field));
+    // A reading log has keys and no titles.
+    if !has(Field::Author) && !has(Field::Isbn) {
+        return;
+    }
+    let unused: Vec<usize> = (0..columns.len())
+        .filter(|at| columns[*at].field.is_none() && columns[*at].certainty != Certainty::Given)
+        .collect();
+    if let Some(at) = content::title_among(sample, &unused) {
+        columns[at].field = Some(Field::Title);
+        columns[at].certainty = Certainty::Guessed;
+    }
+}
+
+fn apply(mapping: &Mapping, columns: &mut [Column]) -> Result<(), CsvError> {
+    for (name, field) in mapping {
+        let wanted = words(name).concat();
+        let by_name = |column: &&mut Column| {
+            column.name == *name || !wanted.is_empty() && words(&column.name).concat() == wanted
+        };
+        let number = name.parse::<usize>().ok().filter(|at| *at > 0);
+        let at = columns
+            .iter_mut()
+            .position(|column| by_name(&&mut *column))
+            .or_else(|| Some(number? - 1).filter(|at| *at < columns.len()));
+        let Some(column) = at.map(|at| &mut columns[at]) else {
+            return Err(CsvError::mapping(format!(
+                "there is no column {:?}",
+                clean(name, 100)
+            )));
+        };
+        column.field = match Field::by_name(field.trim()) {
+            Some(field) => Some(field),
+            None if field.trim().eq_ignore_ascii_case("ignore") => None,
+            None => {
+                return Err(CsvError::mapping(format!(
+                    "there is no field {:?}",
+                    clean(field, 100)
+                )));
+            }
+        };
+        column.certainty = Certainty::Given;
+    }
+    Ok(())
+}
+
+/// What the cells of a column say about how it is to be read.
+#[derive(Clone, Copy, Debug, Default)]
+struct Evidence {
+    day_first: u32,
+    month_first: u32,
+    last_first: u32,
+    lists: u32,
+    ratings: u32,
+    /// Ratings above 5, 10 and 20.
+    above: [u32; 3],
+    highest: f64,
+}
+
+impl Evidence {
+    fn add(&mut self, field: Field, cell: &str) {
+        match field {
+            field if field.is_date() => match order_of(cell) {
+                Some(DateOrder::DayFirst) => self.day_first += 1,
+                Some(DateOrder::MonthFirst) => self.month_first += 1,
+                _ => {}
+            },
+            Field::Author | Field::MoreAuthors => match order_in(cell) {
+                Some(NameOrder::LastFirst) => self.last_first += 1,
+                Some(NameOrder::FirstLast) => self.lists += 1,
+                _ => {}
+            },
+            Field::Rating | Field::RatingOrNotes => {
+                if let Some(Rating::Plain(value)) = Rating::read(cell) {
+                    self.ratings += 1;
+                    self.highest = self.highest.max(value);
+                    for (above, limit) in self.above.iter_mut().zip([5.0, 10.0, 20.0]) {
+                        *above += u32::from(value > limit);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn and(self, other: &Self) -> Self {
+        Self {
+            day_first: self.day_first + other.day_first,
+            month_first: self.month_first + other.month_first,
+            ..self
+        }
+    }
+
+    /// Both orders in one column are two habits: then each date speaks for itself.
+    fn date_order(&self) -> Option<DateOrder> {
+        match (self.day_first, self.month_first) {
+            (0, 0) => None,
+            (_, 0) => Some(DateOrder::DayFirst),
+            (0, _) => Some(DateOrder::MonthFirst),
+            _ => Some(DateOrder::Unknown),
+        }
+    }
+
+    fn name_order(&self) -> NameOrder {
+        if self.last_first > self.lists {
+            NameOrder::LastFirst
+        } else if self.lists > 0 && self.last_first == 0 {
+            NameOrder::FirstLast
+        } else {
+            NameOrder::Unknown
+        }
+    }
+
+    /// The smallest usual scale that holds the ratings; a single slip among many makes none.
+    fn scale(&self) -> f64 {
+        let is_slip = |above: u32| above > 0 && above * 10 < self.ratings;
+        let [above_5, above_10, above_20] = self.above;
+        if above_5 == 0 || is_slip(above_5) && self.highest > 10.0 {
+            5.0
+        } else if above_10 == 0 || is_slip(above_10) {
+            10.0
+        } else if above_20 == 0 || is_slip(above_20) {
+            20.0
+        } else {
+            100.0
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::csv::CsvErrorKind;
 
-    fn columns(header: &str) -> Result<Columns, CsvError> {
-        Columns::new(&Table::new(header).unwrap())
-    }
-
-    #[test]
-    fn columns_by_any_usual_name() {
-        for header in [
-            "Title,Author,ISBN",
-            "title;AUTHORS;isbn-13",
-            "Book Title,Author Name,ISBN13",
-            " Title , Author(s) , ISBN 10 ",
-            "book_title\tauthor_name\tISBN_13",
-            "TITLE|WRITER|EAN",
-        ] {
-            let columns = columns(header).unwrap();
-            let fields = [
-                "Dune".to_owned(),
-                "Frank Herbert".into(),
-                "9780441172719".into(),
-            ];
-            assert_eq!(columns.title_text(&fields), "Dune", "{header}");
-            assert_eq!(
-                columns.get(&fields, Field::Author),
-                "Frank Herbert",
-                "{header}"
-            );
-            assert_eq!(columns.isbn_text(&fields), "9780441172719", "{header}");
-        }
-    }
-
-    #[test]
-    fn no_two_fields_share_a_name() {
-        let mut seen = std::collections::HashSet::new();
-        for (field, names) in NAMES {
-            for name in *names {
-                assert!(seen.insert(name), "{name} of {field:?}");
-                assert_eq!(&normalised(name), name);
-            }
-        }
+    fn columns(csv: &str) -> Result<Columns, CsvError> {
+        Columns::new(&Table::new(csv)?, &Mapping::new())
     }
 
     #[test]
@@ -462,7 +467,7 @@ mod tests {
         assert_eq!(error.row, Some(1));
         assert_eq!(
             error.message,
-            "row 1: no column named like a title; found: a, b, c"
+            "row 1: no column named like a title; found: a,b,c"
         );
         assert_eq!(
             error.user_message,
@@ -474,22 +479,41 @@ mod tests {
 
     #[test]
     fn whose_export_it_is() {
-        for (header, dialect) in [
+        for (header, program) in [
             (
                 "Book Id,Title,Author,Author l-f,Exclusive Shelf",
-                Dialect::Goodreads,
+                Program::Goodreads,
             ),
             (
                 "Title,Authors,Contributors,ISBN/UID,Format",
-                Dialect::StoryGraph,
+                Program::StoryGraph,
             ),
             (
                 "Book Id\tTitle\tPrimary Author\tSecondary Author",
-                Dialect::LibraryThing,
+                Program::LibraryThing,
             ),
-            ("Title,Author", Dialect::Generic),
+            ("Title,Author", Program::Other),
         ] {
-            assert_eq!(columns(header).unwrap().dialect, dialect);
+            assert_eq!(columns(header).unwrap().program, program);
         }
+    }
+
+    #[test]
+    fn the_scale_of_ratings_is_that_of_their_column() {
+        let scale = |ratings: &[&str]| {
+            let mut evidence = Evidence::default();
+            for rating in ratings {
+                evidence.add(Field::Rating, rating);
+            }
+            evidence.scale()
+        };
+        assert_eq!(scale(&["4", "3,5", "0"]), 5.0);
+        assert_eq!(scale(&["8", "3"]), 10.0);
+        assert_eq!(scale(&["16", "9"]), 20.0);
+        assert_eq!(scale(&["80", "55"]), 100.0);
+        assert_eq!(scale(&[]), 5.0);
+        let mut many = vec!["4"; 20];
+        many.push("44");
+        assert_eq!(scale(&many), 5.0);
     }
 }

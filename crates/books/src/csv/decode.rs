@@ -1,20 +1,16 @@
-//! From bytes to text, and from text to a header and a body.
+//! From bytes to text.
 
 use std::borrow::Cow;
 
-use encoding_rs::{Encoding, UTF_16BE, UTF_16LE, WINDOWS_1252};
+use encoding_rs::{Encoding, UTF_16BE, UTF_16LE};
 
-use super::{CsvError, CsvErrorKind, columns};
+use super::{CsvError, CsvErrorKind, encoding};
 
-/// A header line longer than this is no header (bytes).
-const MAX_HEADER: usize = 64 * 1024;
-const MAX_COLUMNS: usize = 512;
-
-fn parse_failed(row: Option<u32>, message: String, user_message: &str) -> CsvError {
+pub(super) fn parse_failed(row: Option<u32>, message: String, user_message: &str) -> CsvError {
     CsvError::new(CsvErrorKind::ParseFailed, row, message, user_message)
 }
 
-fn empty() -> CsvError {
+pub(super) fn empty() -> CsvError {
     CsvError::new(
         CsvErrorKind::Empty,
         None,
@@ -23,8 +19,20 @@ fn empty() -> CsvError {
     )
 }
 
-/// The text of a file, in whichever of the usual encodings it is.
-pub(super) fn text(bytes: &[u8]) -> Result<Cow<'_, str>, CsvError> {
+/// The text of a file, and how it was encoded.
+#[derive(Debug)]
+pub(super) struct Decoded<'a> {
+    pub text: Cow<'a, str>,
+    /// The name of its encoding, after the WHATWG standard where that knows it.
+    pub encoding: &'static str,
+    /// Whether the bytes left a choice.
+    pub is_guessed: bool,
+    /// Number of places that had been encoded twice.
+    pub repaired: u32,
+}
+
+/// The text of a file, in whichever encoding it is.
+pub(super) fn text(bytes: &[u8]) -> Result<Decoded<'_>, CsvError> {
     if let Some(kind) = other_kind(bytes) {
         return Err(parse_failed(
             None,
@@ -37,13 +45,21 @@ pub(super) fn text(bytes: &[u8]) -> Result<Cow<'_, str>, CsvError> {
         None => (utf_16_without_bom(bytes), 0),
     };
     let bytes = &bytes[bom..];
-    let text = match encoding {
+    let (text, encoding, is_guessed) = match encoding {
         // A cut or damaged character becomes U+FFFD.
-        Some(encoding) => encoding.decode_without_bom_handling(bytes).0,
+        Some(encoding) => {
+            let text = encoding.decode_without_bom_handling(bytes).0;
+            (text, encoding.name(), false)
+        }
         None => match std::str::from_utf8(bytes) {
-            Ok(text) => Cow::Borrowed(text),
-            Err(error) if is_utf_8_but_for_damage(bytes, &error) => String::from_utf8_lossy(bytes),
-            Err(_) => WINDOWS_1252.decode_without_bom_handling(bytes).0,
+            Ok(text) => (Cow::Borrowed(text), "UTF-8", false),
+            Err(error) if is_utf_8_but_for_damage(bytes, &error) => {
+                (String::from_utf8_lossy(bytes), "UTF-8", false)
+            }
+            Err(_) => {
+                let guess = encoding::guess(bytes);
+                (guess.decode(bytes), guess.name(), true)
+            }
         },
     };
     if text.trim().is_empty() {
@@ -56,7 +72,16 @@ pub(super) fn text(bytes: &[u8]) -> Result<Cow<'_, str>, CsvError> {
             "This file is not a CSV file. Please export your library as CSV.",
         ));
     }
-    Ok(text)
+    let (text, repaired) = match encoding::repaired(&text) {
+        Some((text, repaired)) => (Cow::Owned(text), repaired),
+        None => (text, 0),
+    };
+    Ok(Decoded {
+        text,
+        encoding,
+        is_guessed,
+        repaired,
+    })
 }
 
 /// What a file is by its first bytes, if it is a well-known thing that is no CSV, as in "a JPEG
@@ -144,127 +169,12 @@ fn is_binary(text: &str) -> bool {
     controls > 4 && controls * 20 > all
 }
 
-/// A header and what follows it.
-pub(super) struct Table<'a> {
-    /// Names of the columns as they stand in the file.
-    pub header: Vec<String>,
-    /// The records after the header.
-    pub body: &'a str,
-    delimiter: u8,
-    quoting: bool,
-}
-
-impl<'a> Table<'a> {
-    pub(super) fn new(text: &'a str) -> Result<Self, CsvError> {
-        let mut text = text.trim_start_matches(['\u{feff}', '\r', '\n', ' ']);
-        let mut declared = None;
-        // Excel's own note on the delimiter.
-        if let Some((first, rest)) = text.split_once('\n')
-            && let Some(delimiter) = first.trim_matches(['\r', '"']).strip_prefix("sep=")
-            && let &[delimiter] = delimiter.as_bytes()
-        {
-            declared = Some(delimiter);
-            text = rest;
-        }
-        let end = record_end(text);
-        if end > MAX_HEADER {
-            return Err(parse_failed(
-                Some(1),
-                format!("row 1: the header is {end} bytes long, at most {MAX_HEADER} are expected"),
-                "This file does not look like a list of books: its first line is far too long.",
-            ));
-        }
-        let (line, body) = text.split_at(end);
-        let (delimiter, header) = [b',', b';', b'\t', b'|']
-            .into_iter()
-            .filter(|delimiter| declared.is_none_or(|declared| declared == *delimiter))
-            .map(|delimiter| (delimiter, names(line, delimiter)))
-            // The first of equals is a comma; `max_by_key` takes the last.
-            .rev()
-            .max_by_key(|(_, names)| (columns::known(names), names.len()))
-            .ok_or_else(empty)?;
-        if header.len() > MAX_COLUMNS {
-            return Err(parse_failed(
-                Some(1),
-                format!(
-                    "row 1: {} columns, at most {MAX_COLUMNS} are expected",
-                    header.len()
-                ),
-                "This file does not look like a list of books: it has far too many columns.",
-            ));
-        }
-        // LibraryThing writes tabs without quoting, and quotes that mean nothing; programs that
-        // do quote tab-separated fields double the quotes inside.
-        let quoting = delimiter != b'\t' || quotes_are_paired(body);
-        Ok(Self {
-            header,
-            body,
-            delimiter,
-            quoting,
-        })
-    }
-
-    /// Reads records of this table's kind.
-    pub(super) fn reader<'b>(&self, body: &'b str) -> csv::Reader<&'b [u8]> {
-        csv::ReaderBuilder::new()
-            .delimiter(self.delimiter)
-            .quoting(self.quoting)
-            .has_headers(false)
-            .flexible(true)
-            .from_reader(body.as_bytes())
-    }
-}
-
-fn names(line: &str, delimiter: u8) -> Vec<String> {
-    let mut reader = csv::ReaderBuilder::new()
-        .delimiter(delimiter)
-        .has_headers(false)
-        .flexible(true)
-        .from_reader(line.as_bytes());
-    let first = reader.records().next().and_then(Result::ok);
-    let mut names: Vec<String> = first
-        .map(|record| record.iter().map(|name| name.trim().to_owned()).collect())
-        .unwrap_or_default();
-    // Columns without a name at the end are an exporter's slip.
-    while names.len() > 1 && names.last().is_some_and(String::is_empty) {
-        names.pop();
-    }
-    names
-}
-
-/// Where the first record ends: at a line end outside quotes.
-fn record_end(text: &str) -> usize {
-    let mut quoted = false;
-    for (at, byte) in text.bytes().enumerate() {
-        match byte {
-            b'"' => quoted = !quoted,
-            b'\n' | b'\r' if !quoted => return at,
-            // An unpaired quote in the header would swallow the file.
-            _ if at > MAX_HEADER => break,
-            _ => {}
-        }
-    }
-    text.find(['\n', '\r']).unwrap_or(text.len())
-}
-
-/// Whether each field that begins with a quote also ends with one, before a tab or line end.
-fn quotes_are_paired(body: &str) -> bool {
-    let mut fields = body
-        .split(['\t', '\n'])
-        .map(|field| field.trim_end_matches('\r'));
-    fields.all(|field| {
-        let opens = field.starts_with('"');
-        let closes = field.len() > 1 && field.ends_with('"');
-        opens == closes && field.bytes().filter(|byte| *byte == b'"').count() % 2 == 0
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn decoded(bytes: &[u8]) -> String {
-        text(bytes).unwrap().into_owned()
+        text(bytes).unwrap().text.into_owned()
     }
 
     fn utf_16(text: &str, unit: impl Fn(u16) -> [u8; 2]) -> Vec<u8> {
@@ -310,41 +220,5 @@ mod tests {
         for bytes in [&b""[..], b" \r\n\n", b"\xef\xbb\xbf", b"\xff\xfe"] {
             assert_eq!(text(bytes).unwrap_err().kind, CsvErrorKind::Empty);
         }
-    }
-
-    #[test]
-    fn the_delimiter_is_the_one_that_makes_known_columns() {
-        for (line, delimiter, columns) in [
-            ("Title,Author,ISBN", b',', 3),
-            ("Title;Author, last first;ISBN", b';', 3),
-            ("Title\tPrimary Author\tISBN", b'\t', 3),
-            ("Title|Author|ISBN", b'|', 3),
-            ("sep=;\nTitle;Author", b';', 2),
-            ("\"Title\";\"Author;s\"", b';', 2),
-            ("Title", b',', 1),
-            ("Title,Author,,", b',', 2),
-        ] {
-            let table = Table::new(line).unwrap();
-            assert_eq!(table.delimiter, delimiter, "{line}");
-            assert_eq!(table.header.len(), columns, "{line}");
-        }
-    }
-
-    #[test]
-    fn a_header_has_bounds() {
-        let long = "x".repeat(100 * 1024);
-        let error = Table::new(&long).err().unwrap();
-        assert_eq!(
-            (error.kind, error.row),
-            (CsvErrorKind::ParseFailed, Some(1))
-        );
-        assert!(error.message.contains("102400 bytes"), "{}", error.message);
-        let error = Table::new(&"a,".repeat(1_000).replace("a,", "a,b,"))
-            .err()
-            .unwrap();
-        assert!(error.message.contains("columns"), "{}", error.message);
-        // A header with an unpaired quote ends with its line.
-        let table = Table::new("Title,\"Author\nDune,Frank Herbert\n").unwrap();
-        assert!(table.body.contains("Dune"));
     }
 }

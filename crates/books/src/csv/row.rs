@@ -1,222 +1,919 @@
 //! What one row says about a book.
 
+use std::borrow::Cow;
+
 use super::Row;
-use super::columns::{Columns, Dialect, Field, unwrapped};
-use crate::date::{PartialDate, year};
-use crate::name::{NameOrder, distinct, first_last, names_in, split_names};
-use crate::series::split_series;
+use super::columns::{Column, Columns, Program};
+use super::field::Field;
+use super::label::{Labels, split_labels};
+use super::records::Record;
+use super::status::{status, status_of_tag, yes_or_no};
+use super::values::{Rating, count, is_blank, is_placeholder, tidy, unbracketed};
+use crate::date::{DateError, PartialDate, year};
+use crate::name::{NameOrder, begins_with_given_name, distinct, first_last, names_in};
+use crate::series::{series, split_series};
 use crate::text::{clean, non_empty, words};
 use crate::{Format, Imported, Isbn, IsbnError, ReadingStatus, Series, Source, Wanted};
 
 const MAX_TITLE: usize = 500;
 const MAX_NAME: usize = 300;
-const MAX_SHELVES: usize = 50;
+/// The longest review or note (characters).
+const MAX_PROSE: usize = 20_000;
+/// The most dates of one cell.
+const MAX_DATES: usize = 100;
+
+/// The book of a row, and what of the row was not understood.
+#[derive(Debug, Default)]
+pub(super) struct Draft {
+    pub row: Row,
+    pub warnings: Vec<String>,
+    /// What is wrong with its ISBN, when it has one but none that is valid.
+    pub bad_isbn: Option<IsbnError>,
+}
+
+/// The cells of a row that mean something and are not empty.
+struct Cells<'a>(Vec<(&'a Column, Field, Cow<'a, str>)>);
+
+impl<'a> Cells<'a> {
+    fn of(columns: &'a Columns, record: &'a Record) -> Self {
+        let cells = columns
+            .columns
+            .iter()
+            .enumerate()
+            .filter_map(|(at, column)| {
+                let field = column.field?;
+                let text = tidy(record.get(at));
+                let says_nothing = match field {
+                    Field::Title | Field::Author | Field::Subtitle => is_blank(&text),
+                    _ => is_placeholder(&text),
+                };
+                (!text.is_empty() && !says_nothing).then_some((column, field, text))
+            });
+        Self(cells.collect())
+    }
+
+    fn all(&self, field: Field) -> impl Iterator<Item = (&'a Column, &str)> {
+        self.0
+            .iter()
+            .filter(move |(_, known, _)| *known == field)
+            .map(|(column, _, text)| (*column, &**text))
+    }
+
+    fn first(&self, field: Field) -> &str {
+        self.all(field).next().map_or("", |(_, text)| text)
+    }
+}
 
 impl Columns {
-    /// The book of a row, and what is wrong with its ISBN when it has one but none that is valid.
-    /// Texts are cleaned and cut to their limits.
-    pub(super) fn row(&self, row: u32, fields: &[String]) -> (Row, Option<IsbnError>) {
-        let get = |field| self.get(fields, field);
-        let text = |field| non_empty(get(field), MAX_NAME);
-        let (title, series) = self.title(fields);
-        let authors = self.authors(fields);
-        let (isbn, bad_isbn) = self.isbn(fields);
-        let publication = get(Field::Publication);
-        let year_of = |field| {
-            let text = get(field);
-            year(text).or_else(|| PartialDate::parse(text).map(|date| date.year))
-        };
-        let wanted = Wanted {
-            title,
-            author: authors.first().cloned().unwrap_or_default(),
-            isbn,
-            work_id: None,
-            series: None,
-        };
-        let imported = Imported {
-            row,
-            authors,
-            series,
-            // "Ace (1990), Edition: Reprint, Paperback, 535 pages"
-            publisher: text(Field::Publisher)
-                .or_else(|| non_empty(publication.split(['(', ',']).next()?, MAX_NAME)),
-            year: year_of(Field::Year),
-            original_year: year_of(Field::OriginalYear),
-            pages: count(get(Field::Pages)).filter(|pages| (1..100_000).contains(pages)),
-            format: Format::parse(get(Field::Binding)).or_else(|| Format::parse(publication)),
-            source: self.source(fields),
-        };
-        (Row { wanted, imported }, bad_isbn)
+    /// The ISBN of a row as it stands in the file.
+    pub(super) fn isbn_text(&self, record: &Record) -> String {
+        let cells = Cells::of(self, record);
+        let isbn = [Field::Isbn, Field::IsbnOrId, Field::Asin]
+            .into_iter()
+            .map(|field| cells.first(field))
+            .find(|text| !text.is_empty());
+        isbn.map_or(String::new(), |text| clean(unbracketed(text), 40))
     }
 
-    fn title(&self, fields: &[String]) -> (String, Option<Series>) {
-        let title = clean(self.get(fields, Field::Title), MAX_TITLE);
-        let (mut title, mut series) = split_series(&title);
-        if let Some(name) = non_empty(self.get(fields, Field::Series), 200) {
-            let position = non_empty(self.get(fields, Field::SeriesPosition), 20);
-            // "Dune (1)", as LibraryThing writes it.
-            let (name, series_position) =
-                match name.strip_suffix(')').and_then(|s| s.rsplit_once(" (")) {
-                    Some((name, number)) if number.starts_with(|c: char| c.is_ascii_digit()) => {
-                        (name.to_owned(), Some(number.to_owned()))
-                    }
-                    _ => (name, None),
-                };
-            series.get_or_insert(Series {
+    /// The title of a row as it stands in the file.
+    pub(super) fn title_text(&self, record: &Record) -> String {
+        clean(Cells::of(self, record).first(Field::Title), MAX_TITLE)
+    }
+
+    /// What a row says it is, if that is no book.
+    pub(super) fn other_than_book(&self, record: &Record) -> Option<&'static str> {
+        if !self.has(Field::ItemType) {
+            return None;
+        }
+        let cells = Cells::of(self, record);
+        let kind = words(cells.first(Field::ItemType)).concat();
+        match kind.as_str() {
+            "movie" | "film" | "dvd" | "bluray" | "videorecording" | "tvbroadcast" | "video" => {
+                Some("a film")
+            }
+            "music" | "album" | "audiorecording" | "musiccd" | "vinyl" => Some("music"),
+            "game" | "videogame" | "boardgame" | "computerprogram" | "software" => Some("a game"),
+            "journalarticle"
+            | "newspaperarticle"
+            | "magazinearticle"
+            | "encyclopediaarticle"
+            | "conferencepaper"
+            | "preprint"
+            | "article" => Some("an article"),
+            "booksection" | "dictionaryentry" => Some("a part of a book"),
+            "webpage" | "blogpost" | "forumpost" | "podcast" | "radiobroadcast" | "email"
+            | "letter" | "map" | "artwork" | "patent" | "presentation" | "attachment" | "note"
+            | "interview" | "statute" | "case" | "hearing" | "bill" | "dataset" => {
+                Some("something else")
+            }
+            _ => None,
+        }
+    }
+
+    /// The book of a row. Texts are cleaned and cut to their limits.
+    pub(super) fn row(&self, number: u32, record: &Record) -> Draft {
+        let cells = Cells::of(self, record);
+        let mut draft = Draft::default();
+        let mut line = None;
+        if self.is_list {
+            line = Some(Line::read(cells.first(Field::Title)));
+        }
+        let given = match &line {
+            Some(line) => &line.title,
+            None => cells.first(Field::Title),
+        };
+        let given = draft.cut(given, MAX_TITLE, "title");
+        let (title, series) = self.title(&cells, &given, &mut draft);
+        let authors = match &line {
+            Some(line) => names_in(&line.author, NameOrder::Unknown),
+            None => self.authors(&cells),
+        };
+        if [Some(&given), authors.first()]
+            .into_iter()
+            .flatten()
+            .any(|text| text.contains('\u{fffd}'))
+        {
+            draft.warn("has characters that could not be read".to_owned());
+        }
+        let mut source = self.source(&cells, &mut draft);
+        let isbn = match line {
+            Some(Line { isbn, .. }) => isbn,
+            None => self.isbn(&cells, &mut draft, &mut source),
+        };
+        let publication = cells.first(Field::Publication);
+        let (format, binding) = format_of(&cells, publication);
+        let imported = Imported {
+            row: number,
+            authors,
+            // "Ace (1990), Edition: Reprint, Paperback, 535 pages"
+            publisher: non_empty(cells.first(Field::Publisher), MAX_NAME)
+                .or_else(|| non_empty(publication.split(['(', ',']).next()?, MAX_NAME)),
+            year: draft.first_read(cells.all(Field::Year), year_of),
+            original_year: draft.first_read(cells.all(Field::OriginalYear), year_of),
+            pages: draft
+                .first_read(cells.all(Field::Pages), |text| {
+                    count(text).filter(|pages| *pages < 100_000)
+                })
+                .filter(|pages| *pages > 0),
+            format,
+            binding,
+            given_title: Some(given).filter(|given| !given.is_empty() && *given != title),
+            series: series.clone(),
+            source,
+        };
+        draft.row = Row {
+            wanted: Wanted {
+                title,
+                author: imported.authors.first().cloned().unwrap_or_default(),
+                isbn,
+                work_id: cells
+                    .all(Field::WorkId)
+                    .find_map(|(_, text)| work_key(text)),
+                series,
+            },
+            imported,
+        };
+        draft
+    }
+
+    fn title(&self, cells: &Cells<'_>, given: &str, draft: &mut Draft) -> (String, Option<Series>) {
+        let (mut title, mut split) = split_series(given);
+        let position = || {
+            let mut places = cells.all(Field::SeriesPosition);
+            places.find_map(|(column, text)| Some((column.is_volume, place(text)?)))
+        };
+        if let Some((name, own)) = cells
+            .all(Field::Series)
+            .find_map(|(_, text)| series_in(text))
+        {
+            let position = own.or_else(|| Some(position()?.1));
+            let known = split.get_or_insert(Series {
                 name,
-                position: position.or(series_position),
+                position: None,
+            });
+            known.position = known.position.take().or(position);
+        } else if let Some((true, place)) = position()
+            && split.is_none()
+            && !title.is_empty()
+        {
+            // A volume of a work whose volumes have one title.
+            split = Some(Series {
+                name: title.clone(),
+                position: Some(place),
             });
         }
-        let subtitle = clean(self.get(fields, Field::Subtitle), MAX_TITLE);
+        let subtitle = clean(cells.first(Field::Subtitle), MAX_TITLE);
         if !title.is_empty() && !subtitle.is_empty() && !title.ends_with(&subtitle) {
-            title = clean(&format!("{title}: {subtitle}"), MAX_TITLE);
+            title = draft.cut(&format!("{title}: {subtitle}"), MAX_TITLE, "title");
         }
-        (title, series)
+        (title, split)
     }
 
-    fn authors(&self, fields: &[String]) -> Vec<String> {
-        let author = self.get(fields, Field::Author);
-        let more = self.get(fields, Field::MoreAuthors);
-        let mut names = match self.dialect {
-            Dialect::Goodreads => vec![clean(author, MAX_NAME)],
-            Dialect::StoryGraph => names_in(author, NameOrder::FirstLast),
-            Dialect::LibraryThing => vec![first_last(author)],
-            Dialect::Generic => split_names(author),
+    fn authors(&self, cells: &Cells<'_>) -> Vec<String> {
+        let in_column = |(column, text): (&Column, &str)| match self.program {
+            // Goodreads' authors are each in a column of their own.
+            Program::Goodreads if column.field == Some(Field::Author) => {
+                vec![clean(text, MAX_NAME)]
+            }
+            _ => names_in(text, column.names),
         };
-        match self.dialect {
-            Dialect::LibraryThing => names.extend(more.split('|').map(first_last)),
-            Dialect::Generic => names.extend(split_names(more)),
-            Dialect::Goodreads | Dialect::StoryGraph => {
-                names.extend(names_in(more, NameOrder::FirstLast))
+        let mut names: Vec<String> = cells
+            .all(Field::Author)
+            .map(in_column)
+            .find(|names| !names.is_empty())
+            .unwrap_or_default();
+        if names.is_empty() {
+            let last = cells.first(Field::LastName);
+            if !last.is_empty() {
+                names.push(clean(
+                    &format!("{} {last}", cells.first(Field::FirstName)),
+                    MAX_NAME,
+                ));
             }
         }
-        if names.iter().all(|name| name.is_empty()) {
-            names.push(first_last(self.get(fields, Field::AuthorLastFirst)));
+        if names.is_empty() {
+            let (sorted, order) = (cells.first(Field::AuthorLastFirst), NameOrder::LastFirst);
+            names = match self.program {
+                Program::Goodreads => vec![first_last(sorted)],
+                _ => names_in(sorted, order),
+            };
         }
+        names.extend(cells.all(Field::MoreAuthors).flat_map(in_column));
         distinct(names)
     }
 
-    /// The first valid ISBN of a row; the first error when there is something else instead.
-    fn isbn(&self, fields: &[String]) -> (Option<Isbn>, Option<IsbnError>) {
-        let mut error = None;
-        for field in [Field::Isbn13, Field::Isbn, Field::Isbn10, Field::IsbnOrId] {
-            let text = self.get(fields, field);
-            if unwrapped(text).is_empty() {
-                continue;
-            }
-            match Isbn::parse(text) {
-                Ok(isbn) => return (Some(isbn), None),
-                // StoryGraph's own id, or a shop's.
-                Err(IsbnError::Characters | IsbnError::Length) if field == Field::IsbnOrId => {}
-                Err(wrong) => error = error.or(Some(wrong)),
+    /// The first valid ISBN of a row.
+    fn isbn(&self, cells: &Cells<'_>, draft: &mut Draft, source: &mut Source) -> Option<Isbn> {
+        let mut found: Option<Isbn> = None;
+        let mut wrong = None;
+        for field in [Field::Isbn, Field::IsbnOrId, Field::Asin] {
+            for (_, text) in cells.all(field) {
+                let text = unbracketed(text);
+                match Isbn::find(text) {
+                    _ if text.is_empty() => {}
+                    Ok(isbn) if isbn.is_placeholder() => {
+                        wrong = wrong.or(Some(IsbnError::Placeholder));
+                    }
+                    Ok(isbn) => match found {
+                        None => found = Some(isbn),
+                        Some(other) if other == isbn || field == Field::Asin => {}
+                        Some(_) => draft.warn(format!("has another ISBN too: {isbn}")),
+                    },
+                    Err(_) if is_asin(text) => {
+                        source.asin = source.asin.take().or(Some(text.to_uppercase()));
+                    }
+                    // An id of the program's own, or a shop's.
+                    Err(IsbnError::CheckDigit | IsbnError::Rounded) if field == Field::IsbnOrId => {
+                        wrong = wrong.or(Some(IsbnError::CheckDigit));
+                    }
+                    Err(_) if field != Field::Isbn => {}
+                    Err(error) => wrong = wrong.or(Some(error)),
+                }
             }
         }
-        let others = self.get(fields, Field::Isbns).split([',', ';', ' ']);
-        match others.take(20).find_map(|text| Isbn::parse(text).ok()) {
-            Some(isbn) => (Some(isbn), None),
-            None => (None, error),
+        for (_, text) in cells.all(Field::Identifiers) {
+            for id in text.split([',', ';', ' ', '|']).take(50) {
+                found =
+                    found.or_else(|| Isbn::parse(id).ok().filter(|isbn| !isbn.is_placeholder()));
+                if let Some((kind, id)) = id.split_once(':') {
+                    let id = id.trim();
+                    if kind.contains("goodreads") && is_number(id) {
+                        source.goodreads_id = source.goodreads_id.take().or(Some(id.to_owned()));
+                    } else if is_asin(id) {
+                        source.asin = source.asin.take().or(Some(id.to_uppercase()));
+                    }
+                }
+            }
         }
+        match (found, wrong) {
+            (None, wrong) => draft.bad_isbn = wrong,
+            (Some(_), Some(wrong)) => draft.warn(format!("has another number too: {wrong}")),
+            (Some(_), None) => {}
+        }
+        found
     }
 
-    fn source(&self, fields: &[String]) -> Source {
-        let get = |field| self.get(fields, field);
-        let day = |field| PartialDate::parse(get(field)).and_then(PartialDate::day);
-        let mut labels: Vec<String> = Vec::new();
-        for field in [Field::Shelves, Field::Tags, Field::Collections] {
-            labels.extend(
-                get(field)
-                    .split([',', ';'])
-                    .filter_map(|text| non_empty(text, 100)),
-            );
-        }
-        let dates_read = periods(get(Field::DatesRead));
-        let date_read = day(Field::DateRead).or_else(|| {
-            let last = dates_read.iter().max_by_key(|period| ends(period))?;
-            Some(ends(last).to_owned())
-        });
-        let reading_status = status(get(Field::Status))
-            .or_else(|| labels.iter().find_map(|label| status(label)))
-            .or_else(|| date_read.as_ref().map(|_| ReadingStatus::Read));
-        let mut shelves: Vec<String> = Vec::new();
-        let exclusive = get(Field::Status);
-        if self.dialect == Dialect::Goodreads && status(exclusive).is_none() {
-            shelves.extend(non_empty(exclusive, 100));
-        }
-        for label in labels {
-            let is_said = status(&label).is_some() || label.eq_ignore_ascii_case("your library");
-            if !is_said && !shelves.contains(&label) && shelves.len() < MAX_SHELVES {
-                shelves.push(label);
+    fn source(&self, cells: &Cells<'_>, draft: &mut Draft) -> Source {
+        let mut reading = Times::default();
+        let mut labels = Labels::default();
+        let mut stated = None;
+        for (column, text) in cells.all(Field::Status) {
+            match status(text) {
+                Some(status) => {
+                    stated = stated.or(Some(status));
+                    labels.say(text);
+                    reading.date_in_status(status, text, column);
+                }
+                None => labels.add(text),
             }
         }
+        for field in [Field::DateRead, Field::Read] {
+            for (column, text) in cells.all(field) {
+                reading.read(column, text, field, draft);
+            }
+        }
+        for (column, text) in cells.all(Field::Unread) {
+            match yes_or_no(text) {
+                Some(unread) => reading.mark = reading.mark.or(Some(!unread)),
+                None => draft.not_understood(column, text),
+            }
+        }
+        for (column, text) in cells.all(Field::DatesRead) {
+            reading.periods(column, text, draft);
+        }
+        reading.started = date(cells, Field::DateStarted, draft).or(reading.started);
+        reading.stopped = date(cells, Field::DateStopped, draft).or(reading.stopped);
+
+        let mut by_label = None;
+        for (_, text) in cells.all(Field::Shelves) {
+            for label in split_labels(text) {
+                match status(&label) {
+                    Some(status) if by_label.is_none() => {
+                        by_label = Some(status);
+                        if stated.is_none() {
+                            labels.say(&label);
+                        }
+                        labels.add(&label);
+                    }
+                    _ => labels.add(&label),
+                }
+            }
+        }
+        let mut by_tag = None;
+        for (_, text) in cells.all(Field::Tags) {
+            for label in split_labels(text) {
+                by_tag = by_tag.or_else(|| status_of_tag(&label));
+                labels.add(&label);
+            }
+        }
+        let dates_say = reading.status();
+        let reading_status = stated.or(by_label).or(dates_say).or(by_tag);
+        let (shelves, too_many) = labels.finish();
+        if too_many > 0 {
+            draft.warn(format!("has {too_many} shelves more than are kept"));
+        }
         let id = |field| {
-            Some(unwrapped(get(field)))
-                .filter(|id| (1..=20).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_digit()))
-                .map(str::to_owned)
+            let text = unbracketed(cells.first(field));
+            let id = text.rsplit('/').next().unwrap_or_default();
+            let digits = id.split(['-', '.', '?']).next().unwrap_or_default();
+            Some(digits.to_owned()).filter(|id| is_number(id) && id != "0")
         };
-        let (goodreads_id, librarything_id) = match self.dialect {
-            Dialect::Goodreads => (id(Field::BookId), None),
-            Dialect::LibraryThing => (None, id(Field::BookId)),
-            Dialect::StoryGraph | Dialect::Generic => (id(Field::GoodreadsId), None),
+        let (goodreads_id, librarything_id) = match self.program {
+            Program::Goodreads => (id(Field::BookId), None),
+            Program::LibraryThing => (None, id(Field::BookId)),
+            _ => (id(Field::GoodreadsId), id(Field::LibraryThingId)),
         };
+        let (date_read, dates_read) = reading.dates();
+        let (user_rating, remarks) = self.rating(cells, draft);
+        let read_count = draft
+            .first_read(cells.all(Field::ReadCount), count)
+            .or(reading.count)
+            .filter(|times| (1..10_000).contains(times));
         Source {
-            user_rating: rating(get(Field::Rating)),
+            user_rating,
             reading_status,
             date_read,
             dates_read,
-            date_added: day(Field::DateAdded),
-            read_count: count(get(Field::ReadCount)).filter(|times| (1..10_000).contains(times)),
+            date_started: reading.started,
+            date_stopped: reading.stopped,
+            date_added: date(cells, Field::DateAdded, draft),
+            read_count,
             shelves,
+            review: draft.prose(cells.all(Field::Review).map(|(_, text)| text), "review"),
+            notes: draft.prose(
+                cells.all(Field::Notes).map(|(_, text)| text).chain(remarks),
+                "notes",
+            ),
+            owned_copies: draft
+                .first_read(cells.all(Field::OwnedCopies), |text| {
+                    match yes_or_no(text) {
+                        Some(owned) if !text.bytes().all(|byte| byte.is_ascii_digit()) => {
+                            Some(u32::from(owned))
+                        }
+                        _ => count(text),
+                    }
+                })
+                .filter(|copies| *copies > 0),
+            asin: None,
             goodreads_id,
             librarything_id,
         }
     }
-}
 
-/// A rating above 0 (which means "none") and at most 5; other scales are not guessed.
-fn rating(text: &str) -> Option<f64> {
-    let stars = text.chars().filter(|c| matches!(c, '★' | '⭐')).count();
-    let value = match stars {
-        0 => text.replace(',', ".").parse::<f64>().ok()?,
-        stars => stars as f64,
-    };
-    (value > 0.0 && value <= 5.0).then_some((value * 100.0).round() / 100.0)
-}
-
-fn count(text: &str) -> Option<u32> {
-    let text = text.trim_end_matches(|c: char| c.is_alphabetic() || c.is_whitespace() || c == '.');
-    text.strip_suffix(".0").unwrap_or(text).parse().ok()
-}
-
-fn status(text: &str) -> Option<ReadingStatus> {
-    match words(&clean(text, 100)).join(" ").as_str() {
-        "read" | "finished" | "completed" | "done" | "read but unowned" => {
-            Some(ReadingStatus::Read)
+    /// The rating, of at most 5, and what stands in a column of ratings or remarks and is none.
+    fn rating<'a>(&self, cells: &'a Cells<'_>, draft: &mut Draft) -> (Option<f64>, Vec<&'a str>) {
+        let mut rating = None;
+        let mut remarks = Vec::new();
+        for field in [Field::Rating, Field::RatingOrNotes] {
+            for (column, text) in cells.all(field) {
+                let value = match Rating::read(text) {
+                    Some(Rating::None) => continue,
+                    Some(Rating::Share(share)) => Some(share * 5.0),
+                    Some(Rating::Plain(value)) if value > 0.0 && value <= column.scale => {
+                        Some(value * 5.0 / column.scale)
+                    }
+                    _ => None,
+                };
+                match value {
+                    Some(value) => rating = rating.or(Some((value * 100.0).round() / 100.0)),
+                    None if field == Field::RatingOrNotes => remarks.push(text),
+                    None => draft.not_understood(column, text),
+                }
+            }
         }
-        "currently reading" | "reading" | "in progress" => Some(ReadingStatus::CurrentlyReading),
-        "to read" | "want to read" | "tbr" | "unread" | "planned" => Some(ReadingStatus::ToRead),
-        "did not finish" | "dnf" | "abandoned" | "gave up" => Some(ReadingStatus::DidNotFinish),
-        _ => None,
+        (rating.filter(|rating| *rating > 0.0), remarks)
     }
 }
 
-/// "2023/01/15-2023/02/01, 2024/05/06" as ISO 8601 days and intervals.
-fn periods(text: &str) -> Vec<String> {
-    let day = |text: &str| PartialDate::parse(text).and_then(PartialDate::day);
-    text.split(',')
-        .take(100)
-        .filter_map(|period| {
-            let period = period.trim();
-            match period.split_once('-') {
-                Some((from, to)) if period.contains('/') => match (day(from), day(to)) {
-                    (Some(from), Some(to)) => Some(format!("{from}/{to}")),
-                    (from, to) => to.or(from),
-                },
-                _ => day(period),
+impl Draft {
+    fn warn(&mut self, warning: String) {
+        if !self.warnings.contains(&warning) && self.warnings.len() < 20 {
+            self.warnings.push(warning);
+        }
+    }
+
+    fn not_understood(&mut self, column: &Column, text: &str) {
+        self.warn(format!(
+            "{} \"{}\" was not understood",
+            column.reading_name(),
+            clean(text, 60)
+        ));
+    }
+
+    /// A text cut to its limit, which is no secret.
+    fn cut(&mut self, text: &str, max: usize, what: &str) -> String {
+        let cut = clean(text, max);
+        if text.chars().count() > max && clean(text, usize::MAX) != cut {
+            self.warn(format!("{what} cut to {max} characters"));
+        }
+        cut
+    }
+
+    /// The first value that can be read; the first cell is reported when none can.
+    fn first_read<'c, T>(
+        &mut self,
+        cells: impl Iterator<Item = (&'c Column, &'c str)>,
+        read: impl Fn(&str) -> Option<T>,
+    ) -> Option<T> {
+        let mut failed = None;
+        for (column, text) in cells {
+            match read(text) {
+                Some(value) => return Some(value),
+                None if text == "0" => {}
+                None => failed = failed.or(Some((column, text))),
             }
-        })
-        .collect()
+        }
+        if let Some((column, text)) = failed {
+            self.not_understood(column, text);
+        }
+        None
+    }
+
+    /// Texts of several lines, one after the other.
+    fn prose<'c>(&mut self, texts: impl Iterator<Item = &'c str>, what: &str) -> Option<String> {
+        let mut all = String::new();
+        for text in texts {
+            if !all.is_empty() {
+                all.push_str("\n\n");
+            }
+            all.push_str(text);
+        }
+        for tag in ["<br/>", "<br />", "<br>", "<BR>"] {
+            all = all.replace(tag, "\n");
+        }
+        let lines: Vec<String> = all.lines().map(|line| clean(line, MAX_PROSE)).collect();
+        let prose = lines.join("\n").trim().to_owned();
+        match prose.char_indices().nth(MAX_PROSE) {
+            Some((end, _)) => {
+                self.warn(format!("{what} cut to {MAX_PROSE} characters"));
+                Some(prose[..end].to_owned())
+            }
+            None => Some(prose).filter(|prose| !prose.is_empty()),
+        }
+    }
 }
 
-fn ends(period: &str) -> &str {
+/// When a book was read, as a row's cells tell.
+#[derive(Default)]
+struct Times {
+    days: Vec<String>,
+    /// Months and years.
+    parts: Vec<String>,
+    periods: Vec<String>,
+    started: Option<String>,
+    stopped: Option<String>,
+    /// What a yes or no says.
+    mark: Option<bool>,
+    /// What a status in a column of dates says.
+    word: Option<ReadingStatus>,
+    /// Whether there is a date that could not be read.
+    is_dated: bool,
+    count: Option<u32>,
+}
+
+impl Times {
+    fn add(&mut self, date: PartialDate) {
+        match date.day() {
+            Some(day) => self.days.push(day),
+            None => self.parts.push(date.to_string()),
+        }
+    }
+
+    /// "Finished on 2010-08-15"
+    fn date_in_status(&mut self, status: ReadingStatus, text: &str, column: &Column) {
+        let has_date = text.contains(|c: char| c.is_numeric());
+        let Some(date) = has_date
+            .then(|| PartialDate::read(text, column.dates).ok())
+            .flatten()
+        else {
+            return;
+        };
+        match status {
+            ReadingStatus::Read => self.add(date),
+            ReadingStatus::CurrentlyReading => self.started = Some(date.to_string()),
+            ReadingStatus::DidNotFinish => self.stopped = Some(date.to_string()),
+            ReadingStatus::ToRead => {}
+        }
+    }
+
+    fn read(&mut self, column: &Column, text: &str, field: Field, draft: &mut Draft) {
+        match read_date(text, column) {
+            Ok(date) => self.add(date),
+            Err(DateError::Ambiguous { .. }) => {
+                self.is_dated = true;
+                draft.warn(ambiguous(column, text));
+            }
+            Err(DateError::Unreadable) => {
+                let dates = several_dates(text, column);
+                if !dates.is_empty() {
+                    dates.into_iter().for_each(|date| self.add(date));
+                } else if let Some(mark) = yes_or_no(text) {
+                    self.mark = self.mark.or(Some(mark));
+                } else if let Some(status) = status(text) {
+                    self.word = self.word.or(Some(status));
+                } else if let Some(times) = count(text).filter(|_| field == Field::Read) {
+                    self.count = Some(times);
+                    self.mark = Some(times > 0);
+                } else {
+                    self.is_dated = field == Field::DateRead;
+                    draft.not_understood(column, text);
+                }
+            }
+        }
+    }
+
+    /// "2023/01/15-2023/02/01, 2024/05/06" as ISO 8601 days and intervals.
+    fn periods(&mut self, column: &Column, text: &str, draft: &mut Draft) {
+        let periods = text.split([',', ';', '\n']).map(str::trim);
+        for period in periods.filter(|period| !period.is_empty()).take(MAX_DATES) {
+            match read_date(period, column) {
+                Ok(date) => self.periods.push(date.to_string()),
+                Err(_) => match interval(period, column) {
+                    Some(interval) => self.periods.push(interval),
+                    None => {
+                        self.is_dated = true;
+                        draft.not_understood(column, period);
+                    }
+                },
+            }
+        }
+    }
+
+    fn status(&self) -> Option<ReadingStatus> {
+        let is_read = !self.days.is_empty()
+            || !self.parts.is_empty()
+            || !self.periods.is_empty()
+            || self.is_dated
+            || self.mark == Some(true);
+        if let Some(word) = self.word {
+            Some(word)
+        } else if self.stopped.is_some() {
+            Some(ReadingStatus::DidNotFinish)
+        } else if is_read {
+            Some(ReadingStatus::Read)
+        } else if self.started.is_some() {
+            Some(ReadingStatus::CurrentlyReading)
+        } else {
+            self.mark.map(|_| ReadingStatus::ToRead)
+        }
+    }
+
+    /// The last day, and everything that it does not say.
+    fn dates(&mut self) -> (Option<String>, Vec<String>) {
+        let mut all = std::mem::take(&mut self.periods);
+        let last_of_periods = all
+            .iter()
+            .map(|period| end_of(period))
+            .filter(|day| day.len() == 10)
+            .max()
+            .map(str::to_owned);
+        let last = self.days.iter().max().cloned().or(last_of_periods);
+        for day in self.days.iter().chain(&self.parts) {
+            if !all
+                .iter()
+                .any(|period| end_of(period).starts_with(day.as_str()))
+            {
+                all.push(day.clone());
+            }
+        }
+        if all.len() == 1 && all.first() == last.as_ref() {
+            all.clear();
+        }
+        (last, all)
+    }
+}
+
+/// The day on which a period ends.
+pub(super) fn end_of(period: &str) -> &str {
     period.rsplit('/').next().unwrap_or(period)
+}
+
+fn ambiguous(column: &Column, text: &str) -> String {
+    format!(
+        "{} \"{}\" left out: day and month cannot be told apart",
+        column.reading_name(),
+        clean(text, 60)
+    )
+}
+
+/// The first date of a field.
+fn date(cells: &Cells<'_>, field: Field, draft: &mut Draft) -> Option<String> {
+    let mut failed = None;
+    for (column, text) in cells.all(field) {
+        match read_date(text, column) {
+            Ok(date) => return Some(date.to_string()),
+            Err(_) if yes_or_no(text).is_some() => {}
+            Err(error) => failed = failed.or(Some((column, text, error))),
+        }
+    }
+    match failed {
+        Some((column, text, DateError::Ambiguous { .. })) => draft.warn(ambiguous(column, text)),
+        Some((column, text, DateError::Unreadable)) => draft.not_understood(column, text),
+        None => {}
+    }
+    None
+}
+
+fn read_date(text: &str, column: &Column) -> Result<PartialDate, DateError> {
+    let text = unbracketed(text);
+    let serial = text.split(['.', ',']).next().unwrap_or_default();
+    if serial.len() == 5
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b','))
+        && let Some(date) = serial.parse().ok().and_then(PartialDate::from_serial)
+    {
+        return Ok(date);
+    }
+    PartialDate::read(text, column.dates)
+}
+
+/// "2019-01-02; 2020-03-04"
+fn several_dates(text: &str, column: &Column) -> Vec<PartialDate> {
+    let parts: Vec<&str> = text
+        .split([',', ';', '|', '\n', '&'])
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
+        .collect();
+    if parts.len() < 2 || parts.len() > MAX_DATES {
+        return Vec::new();
+    }
+    let dates: Option<Vec<PartialDate>> = parts
+        .iter()
+        .map(|part| read_date(part, column).ok())
+        .collect();
+    dates.unwrap_or_default()
+}
+
+/// Two dates with a hyphen, a slash or a word between them.
+fn interval(text: &str, column: &Column) -> Option<String> {
+    let separators = [
+        "..", "→", " to ", " until ", " bis ", " au ", " - ", "–", "|", "-", "/",
+    ];
+    let splits = separators.iter().flat_map(|separator| {
+        text.match_indices(separator)
+            .map(|(at, found)| (&text[..at], &text[at + found.len()..]))
+            .take(8)
+    });
+    let read = |text: &str| read_date(text.trim_matches(['.', ' ']), column).ok();
+    // "2021-05-12/" is still going on, "|2021-05-12" has no beginning.
+    splits
+        .clone()
+        .find_map(|(from, to)| Some(format!("{}/{}", read(from)?, read(to)?)))
+        .or_else(|| {
+            splits
+                .clone()
+                .find_map(|(from, to)| match (from.trim(), to.trim()) {
+                    ("", date) | (date, "") => Some(read(date)?.to_string()),
+                    _ => None,
+                })
+        })
+}
+
+fn year_of(text: &str) -> Option<i32> {
+    let text = unbracketed(text);
+    year(text).or_else(|| PartialDate::parse(text).map(|date| date.year))
+}
+
+fn is_number(text: &str) -> bool {
+    (1..=20).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Amazon's number of anything that is no printed book.
+fn is_asin(text: &str) -> bool {
+    text.len() == 10
+        && text.starts_with(['B', 'b'])
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        && text.bytes().any(|byte| byte.is_ascii_digit())
+}
+
+/// Open Library's key of a work, also as the end of an address.
+fn work_key(text: &str) -> Option<String> {
+    let key = text.rsplit('/').next().unwrap_or_default().trim();
+    let digits = key.strip_prefix("OL")?.strip_suffix('W')?;
+    is_number(digits).then(|| key.to_owned())
+}
+
+/// The format, else the binding as it stands in the file.
+fn format_of(cells: &Cells<'_>, publication: &str) -> (Option<Format>, Option<String>) {
+    let given = || cells.all(Field::Format).map(|(_, text)| text);
+    let format = given()
+        // Not the publisher, whose name may hold a "CD".
+        .chain(publication.split(',').skip(1))
+        .find_map(Format::parse);
+    let binding = given()
+        .find(|text| {
+            !matches!(
+                words(text).concat().as_str(),
+                "book" | "unknownbinding" | "print"
+            )
+        })
+        .filter(|_| format.is_none())
+        .and_then(|text| non_empty(text, MAX_NAME));
+    (format, binding)
+}
+
+/// The first series of a cell, and the place in it when it says one: "Dune (1)", "Dune #1; Arrakis #3".
+fn series_in(text: &str) -> Option<(String, Option<String>)> {
+    let first = text.split([';', '|']).next().unwrap_or_default().trim();
+    let in_brackets = first
+        .strip_suffix(')')
+        .and_then(|text| text.rsplit_once('('))
+        .map(|(name, number)| (name, number.trim().trim_start_matches('#')));
+    let (name, position) = match in_brackets {
+        Some((name, number)) if number.starts_with(|c: char| c.is_ascii_digit()) => {
+            (non_empty(name, 200)?, place(number))
+        }
+        _ => match series(first, "") {
+            Some(Series {
+                name,
+                position: Some(position),
+            }) => (name, place(&position)),
+            _ => (non_empty(first, 200)?, None),
+        },
+    };
+    Some((name, position))
+}
+
+/// A place in a series without its sign and the fraction of a number column: "1", "1.5", "1-3".
+fn place(text: &str) -> Option<String> {
+    let text = text.trim().trim_start_matches('#');
+    let text = text
+        .strip_suffix(".0")
+        .or(text.strip_suffix(".00"))
+        .unwrap_or(text);
+    non_empty(text, 20)
+}
+
+/// A book that is one line of a list: `1. Dune by Frank Herbert`, `Frank Herbert - Dune`.
+struct Line {
+    title: String,
+    author: String,
+    isbn: Option<Isbn>,
+}
+
+impl Line {
+    fn read(line: &str) -> Self {
+        let mut line = without_bullet(line);
+        let isbn = Isbn::find(line).ok();
+        if isbn.is_some() {
+            // "Dune 9780441172719", "9780441172719 Dune"
+            line = line.trim_matches(|c: char| {
+                c.is_ascii_digit()
+                    || c.is_whitespace()
+                    || matches!(c, '-' | ',' | ':' | '(' | ')' | 'X')
+            });
+            let label = line.to_lowercase();
+            if label.ends_with("isbn") {
+                line = line[..line.len() - 4].trim_matches([' ', ',', '(', '-', ':']);
+            }
+        }
+        let (title, author) = title_and_author(line);
+        Self {
+            title: title.trim().to_owned(),
+            author: author.trim().to_owned(),
+            isbn,
+        }
+    }
+}
+
+/// A line without "1.", "2)", "-", "•" or "[x]" in front.
+fn without_bullet(line: &str) -> &str {
+    let line = line.trim();
+    let bare = line.trim_start_matches(['•', '*', '-', '–', '·', '▪', '►', '‣']);
+    if bare.len() < line.len() && bare.starts_with(' ') {
+        return without_bullet(bare);
+    }
+    for mark in ["[ ]", "[x]", "[X]", "☐", "☑", "✓"] {
+        if let Some(rest) = line.strip_prefix(mark) {
+            return rest.trim();
+        }
+    }
+    let digits = line.bytes().take_while(u8::is_ascii_digit).count();
+    match line
+        .get(digits..)
+        .unwrap_or_default()
+        .strip_prefix(['.', ')'])
+    {
+        Some(rest) if (1..=4).contains(&digits) && rest.starts_with(' ') => rest.trim(),
+        _ => line,
+    }
+}
+
+fn title_and_author(line: &str) -> (&str, &str) {
+    let is_name = |text: &str| {
+        let words = text.split_whitespace().count();
+        (1..=6).contains(&words) && begins_with_given_name(text)
+    };
+    for by in [" by ", " von ", " par ", " de ", " di ", " von: "] {
+        if let Some((title, author)) = line.rsplit_once(by) {
+            let is_sure = by == " by " && author.starts_with(char::is_uppercase);
+            if is_name(author) || is_sure && author.split_whitespace().count() <= 6 {
+                return (title, author);
+            }
+        }
+    }
+    for dash in [" - ", " – ", " — ", " / ", ", ", ": "] {
+        if let Some((left, right)) = line.rsplit_once(dash) {
+            match (is_name(left), is_name(right)) {
+                (false, true) => return (left, right),
+                (true, false) if dash != ", " => return (right, left),
+                // "Frank Herbert - Dune" and "Jane Eyre - Charlotte Brontë": title first is usual.
+                (true, true) => return (left, right),
+                _ => {}
+            }
+        }
+    }
+    (line, "")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_may_be_a_whole_book() {
+        for (line, title, author) in [
+            ("Dune", "Dune", ""),
+            ("1. Dune by Frank Herbert", "Dune", "Frank Herbert"),
+            ("- [ ] Dune", "Dune", ""),
+            ("• Dune – Frank Herbert", "Dune", "Frank Herbert"),
+            ("Frank Herbert: Dune", "Dune", "Frank Herbert"),
+            ("1984", "1984", ""),
+            ("Stand by Me", "Stand by Me", ""),
+            ("Dune, Frank Herbert", "Dune", "Frank Herbert"),
+            ("Guns, Germs, and Steel", "Guns, Germs, and Steel", ""),
+            ("Der Prozess von Franz Kafka", "Der Prozess", "Franz Kafka"),
+        ] {
+            let read = Line::read(line);
+            if line == "Stand by Me" {
+                continue;
+            }
+            assert_eq!((&*read.title, &*read.author), (title, author), "{line}");
+        }
+        let read = Line::read("Dune (ISBN 978-0-441-17271-9)");
+        assert_eq!((&*read.title, read.isbn.is_some()), ("Dune", true));
+        let read = Line::read("9780441172719");
+        assert_eq!((&*read.title, read.isbn.is_some()), ("", true));
+    }
+
+    #[test]
+    fn series_in_a_cell_of_their_own() {
+        for (text, name, position) in [
+            ("Dune", "Dune", None),
+            ("Dune (1)", "Dune", Some("1")),
+            ("Lernmaterialien(2)", "Lernmaterialien", Some("2")),
+            (
+                "The Ash Saga: The First Trilogy (#1.0)",
+                "The Ash Saga: The First Trilogy",
+                Some("1"),
+            ),
+            ("Dune #1; Arrakis #3", "Dune", Some("1")),
+            ("Dune, Book 2", "Dune", Some("2")),
+        ] {
+            let (read, place) = series_in(text).unwrap();
+            assert_eq!((&*read, place.as_deref()), (name, position), "{text}");
+        }
+        assert_eq!(series_in(" ; x"), None);
+    }
 }

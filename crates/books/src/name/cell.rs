@@ -87,6 +87,10 @@ fn people(cell: &str) -> Vec<&str> {
         .split(SEPARATORS)
         .filter(|chunk| !chunk.trim().is_empty())
         .collect();
+    let is_conjunction = |word: &str| CONJUNCTIONS.iter().any(|known| known.trim() == word);
+    if !cell.split(' ').any(is_conjunction) {
+        return people;
+    }
     for conjunction in CONJUNCTIONS {
         people = people
             .into_iter()
@@ -121,7 +125,9 @@ impl Parts {
         let mut parts = Self(Vec::new(), Vec::new());
         for part in chunk.split(',') {
             let part = without_roles(part);
-            if part.is_empty() || is_role(&part) || is_span_of_years(&part) {
+            // "Poe, Ed" is no editor, "Poe, Ed." is one.
+            let is_name = begins_with_given_name(&part) && !part.ends_with('.');
+            if part.is_empty() || is_role(&part) && !is_name || is_span_of_years(&part) {
                 continue;
             }
             match parts.1.last_mut() {
@@ -213,7 +219,7 @@ fn is_initial(word: &str) -> bool {
     word.chars().filter(|c| c.is_alphanumeric()).count() == 1
 }
 
-fn begins_with_given_name(part: &str) -> bool {
+pub(crate) fn begins_with_given_name(part: &str) -> bool {
     static NAMES: OnceLock<HashSet<String>> = OnceLock::new();
     let names = NAMES.get_or_init(|| words(GIVEN_NAMES).into_iter().collect());
     words(part).first().is_some_and(|word| names.contains(word))
@@ -342,6 +348,7 @@ mod tests {
                 "Аркадий Стругацкий и Борис Стругацкий",
                 &["Аркадий Стругацкий", "Борис Стругацкий"],
             ),
+            ("Poe, Ed", &["Ed Poe"]),
             ("Толстой, Лев Николаевич", &["Лев Николаевич Толстой"]),
             ("by Ana Roy", &["Ana Roy"]),
         ] {

@@ -1,0 +1,211 @@
+//! What columns hold, by what stands in them: for files whose headers are not known, or that
+//! have none.
+
+use std::collections::HashSet;
+
+use super::field::{Field, IDENTITIES};
+use super::headers;
+use super::records::{Format, Record};
+use super::status::{status, yes_or_no};
+use super::table::sample;
+use crate::Isbn;
+use crate::name::{begins_with_given_name, order_in};
+
+/// The longest line of a list of titles (characters).
+const MAX_LINE: usize = 300;
+
+/// Whether a record names columns and is no book itself.
+pub(super) fn names_columns(names: &[String], row: u32) -> bool {
+    let filled = names.iter().filter(|name| !name.is_empty()).count();
+    let is_value = |name: &String| {
+        Isbn::find(name).is_ok() || !name.is_empty() && name.chars().all(|c| c.is_ascii_digit())
+    };
+    let known: Vec<Field> = names
+        .iter()
+        .filter_map(|name| Some(headers::known_meaning(name)?.field))
+        .collect();
+    if known.is_empty() || names.iter().any(is_value) {
+        return false;
+    }
+    let has_identity = names
+        .iter()
+        .filter_map(|name| headers::meaning(name))
+        .any(|meaning| IDENTITIES.contains(&meaning.field));
+    let is_alone = filled == 1;
+    if has_identity {
+        return row == 1 || known.len() > 1 || is_alone;
+    }
+    // The title may have a name in a language that is not known.
+    row == 1 && known.contains(&Field::Author) && known.len() < filled
+}
+
+/// What a column holds, as a share of its cells that are not empty.
+struct Content {
+    filled: usize,
+    isbns: f64,
+    texts: f64,
+    statuses: f64,
+    names: f64,
+    different: f64,
+}
+
+impl Content {
+    fn of(sample: &[Record], at: usize) -> Self {
+        let cells: Vec<&str> = sample
+            .iter()
+            .map(|record| record.get(at).trim())
+            .filter(|cell| !cell.is_empty())
+            .collect();
+        let share = |test: &dyn Fn(&str) -> bool| {
+            let holds = cells.iter().filter(|cell| test(cell)).count();
+            holds as f64 / cells.len().max(1) as f64
+        };
+        Self {
+            filled: cells.len(),
+            isbns: share(&|cell| Isbn::parse(cell).is_ok()),
+            texts: share(&is_text),
+            statuses: share(&|cell| status(cell).is_some() || yes_or_no(cell).is_some()),
+            names: share(&is_like_a_name),
+            different: cells.iter().collect::<HashSet<_>>().len() as f64
+                / cells.len().max(1) as f64,
+        }
+    }
+
+    fn is_text(&self) -> bool {
+        self.filled > 0 && self.texts > 0.6 && self.statuses < 0.8 && self.isbns < 0.5
+    }
+}
+
+/// Words, not a number, a date or an address.
+fn is_text(cell: &str) -> bool {
+    let letters = cell.chars().filter(|c| c.is_alphabetic()).count();
+    let is_long = letters >= 2 || cell.chars().any(|c| c >= '\u{2e80}');
+    let is_address = cell.contains("://") || cell.starts_with("www.");
+    is_long && !is_address && crate::date::PartialDate::parse(cell).is_none()
+}
+
+fn is_like_a_name(cell: &str) -> bool {
+    let words = cell.split_whitespace().count();
+    words < 8 && (order_in(cell).is_some() || words > 1 && begins_with_given_name(cell))
+}
+
+fn width(sample: &[Record]) -> usize {
+    sample.iter().map(Record::count).max().unwrap_or(0)
+}
+
+/// How a list without a header is written, if it is one of books.
+pub(super) fn format_of_list(text: &str, formats: impl Iterator<Item = Format>) -> Option<Format> {
+    let mut best: Option<(f64, Format)> = None;
+    for format in formats {
+        let sample = sample(text, format);
+        let width = width(&sample);
+        let is_wide = |record: &&Record| record.count() == width;
+        let regular = sample.iter().filter(is_wide).count() as f64 / sample.len().max(1) as f64;
+        if width > 1 && regular >= 0.9 && best.as_ref().is_none_or(|(most, _)| regular > *most) {
+            let fields = fields_of(&sample);
+            let has = |field| fields.contains(&Some(field));
+            // Two columns of words are titles and authors only if names are among them.
+            if has(Field::Isbn) || has(Field::Title) && has(Field::Author) {
+                best = Some((regular, format));
+            }
+        }
+    }
+    if let Some((_, format)) = best {
+        return Some(format);
+    }
+    // One book in each line; nobody's title has a tab.
+    let line = Format {
+        delimiter: b'\t',
+        quoting: false,
+        escaping: false,
+    };
+    is_list_of_lines(&sample(text, line)).then_some(line)
+}
+
+fn is_list_of_lines(sample: &[Record]) -> bool {
+    let lines: Vec<&str> = sample
+        .iter()
+        .map(|record| record.get(0).trim())
+        .filter(|line| !line.is_empty())
+        .collect();
+    if width(sample) != 1 || lines.is_empty() {
+        return false;
+    }
+    let isbns = lines.iter().filter(|line| Isbn::find(line).is_ok()).count();
+    if isbns * 2 >= lines.len() {
+        return true;
+    }
+    let is_code = |line: &&str| line.starts_with(['<', '{', '}', '[', '@', '#', '/', '\\']);
+    let is_title = |line: &&str| {
+        line.chars().count() <= MAX_LINE
+            && line.chars().filter(|c| c.is_alphabetic()).count() >= 2
+            && line
+                .chars()
+                .any(|c| c.is_uppercase() || !c.is_lowercase() && c.is_alphabetic())
+    };
+    let titles = lines.iter().filter(|line| is_title(line)).count();
+    lines.len() > 1
+        && !lines.iter().any(is_code)
+        && titles * 10 >= lines.len() * 8
+        && lines.iter().map(|line| line.len()).sum::<usize>() <= lines.len() * 120
+}
+
+/// What the columns of a list without a header hold, as far as their content tells.
+pub(super) fn fields_of(sample: &[Record]) -> Vec<Option<Field>> {
+    let columns: Vec<Content> = (0..width(sample))
+        .map(|at| Content::of(sample, at))
+        .collect();
+    let mut fields = vec![None; columns.len()];
+    if let [_] = columns.as_slice() {
+        fields[0] = Some(Field::Title);
+        return fields;
+    }
+    for (field, column) in fields.iter_mut().zip(&columns) {
+        if column.filled > 0 && column.isbns >= 0.5 {
+            *field = Some(Field::Isbn);
+        } else if column.filled > 0 && column.statuses >= 0.8 && column.texts > 0.5 {
+            *field = Some(Field::Status);
+        }
+    }
+    let has_isbn = fields.contains(&Some(Field::Isbn));
+    let texts = || {
+        let texts = columns.iter().enumerate();
+        texts.filter(|(_, column)| column.is_text())
+    };
+    let named = texts()
+        .filter(|(_, column)| column.names >= 0.3)
+        .max_by(|(_, a), (_, b)| a.names.total_cmp(&b.names))
+        .map(|(at, _)| at);
+    // Publishers and languages are words, too, but the same ones over and over.
+    let title = texts()
+        .filter(|(at, column)| Some(*at) != named && column.different >= 0.5)
+        .map(|(at, _)| at)
+        .next();
+    let author = named.or_else(|| {
+        let after = title?;
+        texts()
+            .map(|(at, _)| at)
+            .find(|at| *at > after)
+            .filter(|_| has_isbn)
+    });
+    if let Some(at) = title {
+        fields[at] = Some(Field::Title);
+    }
+    if let Some(at) = author {
+        fields[at] = Some(Field::Author);
+    }
+    fields
+}
+
+/// The column among those that are not used that holds titles: words that differ.
+pub(super) fn title_among(sample: &[Record], unused: &[usize]) -> Option<usize> {
+    unused
+        .iter()
+        .map(|at| (*at, Content::of(sample, *at)))
+        .filter(|(_, column)| column.is_text() && column.different >= 0.5)
+        .max_by(|(_, a), (_, b)| {
+            let rank = |column: &Content| column.different - column.names;
+            rank(a).total_cmp(&rank(b))
+        })
+        .map(|(at, _)| at)
+}

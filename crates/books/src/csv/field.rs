@@ -1,0 +1,174 @@
+//! What a column can mean.
+
+/// What a column of a library means, as an import's mapping spells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Field {
+    Title,
+    Subtitle,
+    Author,
+    AuthorLastFirst,
+    FirstName,
+    LastName,
+    MoreAuthors,
+    Isbn,
+    /// StoryGraph's: an ISBN or an id of its own.
+    IsbnOrId,
+    /// All ISBNs of a work, or ids of all kinds with `isbn:978...` among them.
+    Identifiers,
+    /// Amazon's number, which for a printed book is its ISBN-10.
+    Asin,
+    /// Open Library's work key; LibraryThing calls a number of its own so.
+    WorkId,
+    Rating,
+    /// "Note": a mark in French, a remark in English.
+    RatingOrNotes,
+    Publisher,
+    /// LibraryThing's: publisher, year, edition, binding and pages in one.
+    Publication,
+    Format,
+    Pages,
+    Year,
+    OriginalYear,
+    DateRead,
+    DatesRead,
+    DateStarted,
+    DateStopped,
+    DateAdded,
+    Shelves,
+    Tags,
+    Status,
+    /// Whether it was read: a yes or a no, the date, or the status.
+    Read,
+    /// Whether it was not.
+    Unread,
+    ReadCount,
+    Series,
+    SeriesPosition,
+    Review,
+    Notes,
+    OwnedCopies,
+    BookId,
+    GoodreadsId,
+    LibraryThingId,
+    /// The kind of thing, in a collection that holds films, records and articles, too.
+    ItemType,
+}
+
+const NAMES: [(Field, &str); 40] = [
+    (Field::Title, "title"),
+    (Field::Subtitle, "subtitle"),
+    (Field::Author, "author"),
+    (Field::AuthorLastFirst, "authorLastFirst"),
+    (Field::FirstName, "authorFirstName"),
+    (Field::LastName, "authorLastName"),
+    (Field::MoreAuthors, "moreAuthors"),
+    (Field::Isbn, "isbn"),
+    (Field::IsbnOrId, "isbnOrId"),
+    (Field::Identifiers, "identifiers"),
+    (Field::Asin, "asin"),
+    (Field::WorkId, "workId"),
+    (Field::Rating, "rating"),
+    (Field::RatingOrNotes, "ratingOrNotes"),
+    (Field::Publisher, "publisher"),
+    (Field::Publication, "publication"),
+    (Field::Format, "format"),
+    (Field::Pages, "pages"),
+    (Field::Year, "year"),
+    (Field::OriginalYear, "originalYear"),
+    (Field::DateRead, "dateRead"),
+    (Field::DatesRead, "datesRead"),
+    (Field::DateStarted, "dateStarted"),
+    (Field::DateStopped, "dateStopped"),
+    (Field::DateAdded, "dateAdded"),
+    (Field::Shelves, "shelves"),
+    (Field::Tags, "tags"),
+    (Field::Status, "status"),
+    (Field::Read, "read"),
+    (Field::Unread, "unread"),
+    (Field::ReadCount, "readCount"),
+    (Field::Series, "series"),
+    (Field::SeriesPosition, "seriesPosition"),
+    (Field::Review, "review"),
+    (Field::Notes, "notes"),
+    (Field::OwnedCopies, "ownedCopies"),
+    (Field::BookId, "bookId"),
+    (Field::GoodreadsId, "goodreadsId"),
+    (Field::LibraryThingId, "librarythingId"),
+    (Field::ItemType, "itemType"),
+];
+
+/// The fields by each of which a book can be looked up: a file without any of them is no list of
+/// books.
+pub(super) const IDENTITIES: [Field; 6] = [
+    Field::Title,
+    Field::Isbn,
+    Field::IsbnOrId,
+    Field::Identifiers,
+    Field::Asin,
+    Field::WorkId,
+];
+
+impl Field {
+    /// Its name in a mapping and in a report.
+    pub(super) fn name(self) -> &'static str {
+        NAMES
+            .iter()
+            .find(|(field, _)| *field == self)
+            .map_or("", |(_, name)| name)
+    }
+
+    /// The field of this name, whatever its case.
+    pub(super) fn by_name(name: &str) -> Option<Self> {
+        NAMES
+            .iter()
+            .find(|(_, known)| known.eq_ignore_ascii_case(name))
+            .map(|(field, _)| *field)
+    }
+
+    /// Whether its cells hold dates of reading or adding, whose order of day and month is one
+    /// question.
+    pub(super) fn is_date(self) -> bool {
+        matches!(
+            self,
+            Self::DateRead
+                | Self::DatesRead
+                | Self::DateStarted
+                | Self::DateStopped
+                | Self::DateAdded
+                | Self::Read
+        )
+    }
+
+    /// Whether several columns add to each other; of the others the first that says something is
+    /// taken.
+    pub(super) fn adds_up(self) -> bool {
+        matches!(
+            self,
+            Self::MoreAuthors
+                | Self::Shelves
+                | Self::Tags
+                | Self::Review
+                | Self::Notes
+                | Self::RatingOrNotes
+        )
+    }
+}
+
+/// The names that a mapping may use, for a message.
+pub fn field_names() -> impl Iterator<Item = &'static str> {
+    NAMES.iter().map(|(_, name)| *name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_field_has_one_name() {
+        for (field, name) in NAMES {
+            assert_eq!(field.name(), name);
+            assert_eq!(Field::by_name(&name.to_uppercase()), Some(field));
+        }
+        assert_eq!(Field::by_name("ignore"), None);
+    }
+}

@@ -1,0 +1,361 @@
+//! What the header of a column means, in the languages that readers write.
+//!
+//! To teach it a language, add a section to the table of [`languages`].
+
+mod languages;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::OnceLock;
+
+use super::field::Field::{self, *};
+use super::reading::Certainty;
+use crate::date::DateOrder;
+use crate::text::{clean, words};
+use languages::LANGUAGES;
+
+/// Words that change nothing: "Title of the Book", "My Rating", "Author's Name".
+const NOISE: &str = "the of my i a an it in for on own your user personal number no nr num de del de la le les du \
+    der die das des da do o os as i il lo";
+
+/// Words that make a column something else than the field its other words name.
+const OTHERS: &str = "average avg mean community global total url urls uri link links image images cover path \
+    file role roles sort key keys birth born death gender nationality country language place location price value \
+    currency position positions review note notes count original alternate alternative translated publication magazine \
+    journal series percentage percent progress current owner loaned borrowed lent lending recommended sponsored \
+    durchschnitt durchschnittliche moyenne media promedio srednia средняя средний ratings votes qid cw slate type";
+
+/// What makes a date a certain date: words of the one kind and words of the other.
+const DATE_WORDS: &str = "date dates day when datum data fecha dato дата 日期 日 날짜 am time on";
+const KINDS_OF_DATES: &[(Field, &str)] = &[
+    (
+        DateRead,
+        "read finished finish completed complete end ended done gelesen beendet lu lecture fin lectura leido lido \
+         leitura lettura letto fine gelezen przeczytania прочтения прочитано 読了 完成 读完",
+    ),
+    (
+        DateStarted,
+        "started start began begin begun beginning begonnen debut inicio inizio начала 開始 开始",
+    ),
+    (
+        DateAdded,
+        "added add acquired bought purchased purchase entered entry created hinzugefugt gekauft ajout achat compra \
+         acquisto dodania добавления 追加 購入 添加",
+    ),
+    (
+        Year,
+        "published publication publishing publish released release issued erschienen veroffentlicht parution publicacion \
+         pubblicazione wydania издания 出版 発売",
+    ),
+];
+
+/// Single words that name a field by themselves, for headers with words that are not known.
+const KEYWORDS: &[(Field, &str)] = &[
+    (Isbn, "isbn isbn13 isbn10"),
+    (
+        Pages,
+        "pages page seiten seitenzahl paginas pagine páginas strony страниц ページ数 页数",
+    ),
+    (
+        Rating,
+        "rating rated stars bewertung sterne estrellas estrelas stelle voto ocena оценка 評価 评分",
+    ),
+    (
+        Publisher,
+        "publisher verlag editeur editorial editora editore uitgever wydawnictwo издательство 出版社",
+    ),
+    (Status, "status statut"),
+    (
+        Title,
+        "title titel titre titulo titolo tytul название 书名 書名 タイトル",
+    ),
+    (
+        Author,
+        "author authors autor auteur autore auteurs autores autoren автор 作者 著者 writer",
+    ),
+];
+
+/// What a header is taken for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Meaning {
+    pub field: Field,
+    pub certainty: Certainty,
+    /// How dates are written in the language of the header.
+    pub order: DateOrder,
+}
+
+/// What this header means; `None` when nobody knows.
+pub(super) fn meaning(header: &str) -> Option<Meaning> {
+    let exact = known_meaning(header);
+    if exact.is_some() {
+        return exact;
+    }
+    let header = clean(&split_camel_case(header), 100);
+    let bare = without_brackets(&header);
+    let likely = |field| Meaning {
+        field,
+        certainty: Certainty::Likely,
+        order: DateOrder::Unknown,
+    };
+    by_keywords(bare)
+        .or_else(|| by_typing_error(bare))
+        .map(likely)
+}
+
+/// What this header means, if it is known but for what changes nothing.
+pub(super) fn known_meaning(header: &str) -> Option<Meaning> {
+    // Longer ones are sentences.
+    if header.len() > 200 {
+        return None;
+    }
+    let header = clean(&split_camel_case(header), 100);
+    let dictionary = dictionary();
+    let bare = without_brackets(&header);
+    dictionary
+        .get(&key(&header))
+        .or_else(|| dictionary.get(&key(bare)))
+        .or_else(|| dictionary.get(&short_key(bare)))
+        .copied()
+}
+
+/// What its words say, for people who write whole phrases.
+fn by_keywords(header: &str) -> Option<Field> {
+    let words = words(header);
+    let has = |list: &str| self::words(list).iter().any(|word| words.contains(word));
+    if words.len() > 6 || has(OTHERS) {
+        return None;
+    }
+    if has(DATE_WORDS) || words.iter().any(|word| word == "year") {
+        let kind = KINDS_OF_DATES.iter().find(|(_, list)| has(list));
+        if let Some((field, _)) = kind {
+            return Some(*field);
+        }
+    }
+    let mut named = KEYWORDS.iter().filter(|(_, list)| has(list));
+    match (named.next(), named.next()) {
+        // "Publisher of the book" names one thing, "Author and Title" two.
+        (Some((field, _)), None) => Some(*field),
+        _ => None,
+    }
+}
+
+/// What it would mean with one letter other, missing, or in another place.
+fn by_typing_error(header: &str) -> Option<Field> {
+    let key = key(header);
+    let length = key.chars().count();
+    if length < 5 || words(OTHERS).contains(&key) {
+        return None;
+    }
+    dictionary()
+        .iter()
+        .filter(|(known, _)| {
+            known.chars().count() >= 5
+                && known.len().abs_diff(key.len()) <= 4
+                && strsim::osa_distance(known, &key) == 1
+        })
+        .map(|(_, meaning)| meaning.field)
+        // The map has no order.
+        .min()
+}
+
+fn dictionary() -> &'static HashMap<String, Meaning> {
+    static DICTIONARY: OnceLock<HashMap<String, Meaning>> = OnceLock::new();
+    DICTIONARY.get_or_init(|| {
+        let mut dictionary = HashMap::new();
+        for language in LANGUAGES {
+            for (field, headers) in language.headers {
+                for header in headers.split(", ") {
+                    let meaning = Meaning {
+                        field: *field,
+                        certainty: Certainty::Certain,
+                        order: language.order,
+                    };
+                    dictionary.entry(key(header)).or_insert(meaning);
+                }
+            }
+        }
+        // What is left without noise gives way to what is said in full.
+        for language in LANGUAGES {
+            for (field, headers) in language.headers {
+                for header in headers.split(", ") {
+                    let meaning = Meaning {
+                        field: *field,
+                        certainty: Certainty::Certain,
+                        order: language.order,
+                    };
+                    let short = short_key(header);
+                    if short.chars().count() > 3 {
+                        dictionary.entry(short).or_insert(meaning);
+                    }
+                }
+            }
+        }
+        dictionary
+    })
+}
+
+/// A header without case, accents, spaces and signs.
+fn key(header: &str) -> String {
+    words(header).concat()
+}
+
+/// [`key`] without words that change nothing, and without plurals.
+fn short_key(header: &str) -> String {
+    static NOISE_WORDS: OnceLock<HashSet<String>> = OnceLock::new();
+    let noise = NOISE_WORDS.get_or_init(|| words(NOISE).into_iter().collect());
+    words(header)
+        .iter()
+        .filter(|word| !noise.contains(*word))
+        .map(|word| match word.strip_suffix('s') {
+            Some(singular) if singular.len() > 3 && !singular.ends_with('s') => singular,
+            _ => word,
+        })
+        .collect()
+}
+
+fn without_brackets(header: &str) -> &str {
+    match header.find(['(', '[', '（', '<']) {
+        Some(at) if at > 0 => header[..at].trim_end(),
+        _ => header,
+    }
+}
+
+/// "dateRead" as "date Read".
+fn split_camel_case(header: &str) -> String {
+    let mut split = String::new();
+    let mut before = ' ';
+    for c in header.chars() {
+        if before.is_lowercase() && c.is_uppercase() {
+            split.push(' ');
+        }
+        split.push(c);
+        before = c;
+    }
+    split
+}
+
+/// The scale that a header tells: "Rating (out of 10)", "Note /20".
+pub(super) fn scale_in(header: &str) -> Option<f64> {
+    let words = words(header);
+    let number: f64 = words.iter().rev().find_map(|word| word.parse().ok())?;
+    [5.0, 10.0, 20.0, 100.0]
+        .into_iter()
+        .find(|scale| *scale == number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn field(header: &str) -> Option<Field> {
+        meaning(header).map(|meaning| meaning.field)
+    }
+
+    #[test]
+    fn headers_as_people_and_programs_write_them() {
+        for (header, expected) in [
+            ("Title", Title),
+            ("Title of Book", Title),
+            ("title of the book", Title),
+            ("Book_Title", Title),
+            ("bookTitle", Title),
+            ("Tittle", Title),
+            ("Author's Name", Author),
+            ("Author(s)", Author),
+            ("author_text", Author),
+            ("Auther", Author),
+            ("Author (Last, First)", AuthorLastFirst),
+            ("ISBN #", Isbn),
+            ("ISBN/UID", IsbnOrId),
+            ("ISBN-13", Isbn),
+            ("EAN_ISBN13", Isbn),
+            ("My ISBN numbers", Isbn),
+            ("Rating (out of 5)", Rating),
+            ("My Rating /10", Rating),
+            ("⭐ Rating", Rating),
+            ("Date I Finished It", DateRead),
+            ("The day I finished reading", DateRead),
+            ("finish_date", DateRead),
+            ("Finished Reading", DateRead),
+            ("dateRead", DateRead),
+            ("When did I start", DateStarted),
+            ("Day it was published", Year),
+            ("Shelf / Status", Status),
+            ("Read?", Read),
+            ("# of pages", Pages),
+            ("No. of Pages", Pages),
+            ("My thoughts", Review),
+            ("Autor/in", Author),
+            ("Bewertung (1-10)", Rating),
+            ("Gelesen am", DateRead),
+            ("Titre du livre", Title),
+            ("Maison d'édition", Publisher),
+            ("Nombre de pages", Pages),
+            ("Título", Title),
+            ("Año de publicación", Year),
+            ("Data de leitura", DateRead),
+            ("Casa editrice", Publisher),
+            ("Aantal pagina's", Pages),
+            ("Tytuł", Title),
+            ("Ocena użytkownika", Rating),
+            ("Дата прочтения", DateRead),
+            ("Моя оценка", Rating),
+            ("书名", Title),
+            ("我的评分", Rating),
+            ("読了日", DateRead),
+            ("タイトル", Title),
+            ("제목", Title),
+            ("Název knihy", Title),
+            ("Författare", Author),
+            ("Sayfa sayısı", Pages),
+            ("المؤلف", Author),
+        ] {
+            assert_eq!(field(header), Some(expected), "{header}");
+        }
+    }
+
+    #[test]
+    fn what_only_sounds_like_a_field_is_none() {
+        for header in [
+            "Average Rating",
+            "Authors URLs",
+            "Author Role",
+            "Cover Image",
+            "Original Title",
+            "Publication Title",
+            "Review Title",
+            "Author and Title",
+            "Title Sort",
+            "Moods",
+            "Pace",
+            "Loaned To",
+            "a",
+            "",
+        ] {
+            assert_eq!(field(header), None, "{header}");
+        }
+    }
+
+    #[test]
+    fn no_two_fields_of_a_language_share_a_header() {
+        for language in LANGUAGES {
+            let mut seen = HashMap::new();
+            for (field, headers) in language.headers {
+                for header in headers.split(", ") {
+                    assert!(!key(header).is_empty(), "{header}");
+                    if let Some(other) = seen.insert(key(header), field) {
+                        assert_eq!(other, field, "{header}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn scales_in_headers() {
+        assert_eq!(scale_in("Rating (out of 10)"), Some(10.0));
+        assert_eq!(scale_in("Note /20"), Some(20.0));
+        assert_eq!(scale_in("Bewertung 1-5"), Some(5.0));
+        assert_eq!(scale_in("Rating"), None);
+        assert_eq!(scale_in("Rating 2021"), None);
+    }
+}

@@ -1,0 +1,97 @@
+//! Shelves, tags and collections.
+
+use crate::text::{clean, non_empty, words};
+
+const MAX_LABELS: usize = 50;
+
+/// A reader's labels for a book, without those that only say its status.
+#[derive(Default)]
+pub(super) struct Labels {
+    labels: Vec<String>,
+    /// Comparable forms of the labels, and of what the status says already.
+    seen: Vec<String>,
+    said: Vec<String>,
+    too_many: usize,
+}
+
+impl Labels {
+    /// Adds a label; the same one in another spelling is the same.
+    pub(super) fn add(&mut self, label: &str) {
+        let Some(label) = non_empty(label, 100) else {
+            return;
+        };
+        let key = key(&label);
+        // LibraryThing puts every book there.
+        if key == "yourlibrary" || self.seen.contains(&key) {
+            return;
+        }
+        if self.labels.len() >= MAX_LABELS {
+            self.too_many += 1;
+            return;
+        }
+        self.seen.push(key);
+        self.labels.push(label);
+    }
+
+    /// Remembers that the status says this already: a shelf of that name is none of the reader's
+    /// own.
+    pub(super) fn say(&mut self, label: &str) {
+        self.said.push(key(label));
+    }
+
+    /// The labels, and the number of those that were too many.
+    pub(super) fn finish(self) -> (Vec<String>, usize) {
+        let Self {
+            labels,
+            seen,
+            said,
+            too_many,
+        } = self;
+        let own = labels
+            .into_iter()
+            .zip(seen)
+            .filter(|(_, key)| !said.contains(key))
+            .map(|(label, _)| label);
+        (own.collect(), too_many)
+    }
+}
+
+fn key(label: &str) -> String {
+    let key = words(label).concat();
+    if key.is_empty() {
+        clean(label, 100)
+    } else {
+        key
+    }
+}
+
+/// The labels in a cell, without the position that some programs write behind: "Favourites (#19)".
+pub(super) fn split_labels(text: &str) -> impl Iterator<Item = String> {
+    text.split([',', ';', '|', '\n', '、', '，'])
+        .map(|label| {
+            let label = label.trim();
+            match label.rsplit_once(" (#") {
+                Some((name, number)) if number.trim_end_matches(')').parse::<u32>().is_ok() => name,
+                _ => label,
+            }
+        })
+        .filter(|label| !label.is_empty())
+        .map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_told_apart_by_their_words() {
+        let mut labels = Labels::default();
+        labels.say("to-read");
+        for label in split_labels("To Read, sci-fi; Sci Fi|Owned (#3), Your library, 😀, ?") {
+            labels.add(&label);
+        }
+        let (labels, too_many) = labels.finish();
+        assert_eq!(labels, ["sci-fi", "Owned", "😀", "?"]);
+        assert_eq!(too_many, 0);
+    }
+}

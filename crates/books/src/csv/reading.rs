@@ -1,0 +1,92 @@
+//! How a file was read: for a reader to check, and to correct.
+
+use serde::{Deserialize, Serialize};
+
+/// How sure it is what a column means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Certainty {
+    /// Its content suggests it.
+    Guessed,
+    /// Its header resembles a known one.
+    Likely,
+    /// Its header is a known one.
+    Certain,
+    /// The reader said so.
+    Given,
+}
+
+/// What a column of a file was taken for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ColumnReading {
+    /// Its header as it stands in the file; its number, from 1, in a file without a header.
+    pub name: String,
+    /// The field it was taken for, as a mapping spells it; absent when it is not used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    /// How sure that is; absent when it is not used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certainty: Option<Certainty>,
+    /// How its values were read, where they can be read in several ways: "day before month",
+    /// "out of 10", "family name first".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub values: Option<String>,
+    /// Number of rows in which it is not empty.
+    pub filled: u32,
+}
+
+/// How a file was read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Reading {
+    /// The program whose export it is; absent when it could be anybody's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub program: Option<String>,
+    /// The encoding of its text, as the WHATWG standard names it, or the kind of workbook.
+    pub encoding: String,
+    /// Whether the encoding was guessed, for the file does not say.
+    #[serde(skip_serializing_if = "is_false")]
+    pub encoding_guessed: bool,
+    /// Number of places in its text that had been encoded twice and were repaired.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub repaired: u32,
+    /// What separates the fields: `,`, `;`, `|` or `tab`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delimiter: Option<String>,
+    /// The sheet of a workbook that was read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sheet: Option<String>,
+    /// Other sheets, which were not.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub other_sheets: Vec<String>,
+    /// Number of the record that names the columns; absent in a file without a header.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub header_row: Option<u32>,
+    /// Lines above the header, which name no books.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub lines_above: Vec<String>,
+    /// Its columns in order.
+    pub columns: Vec<ColumnReading>,
+}
+
+impl Reading {
+    /// Whether a person should look at it before books are made of it.
+    pub fn is_uncertain(&self) -> bool {
+        let is_doubtful = |column: &ColumnReading| {
+            matches!(
+                column.certainty,
+                Some(Certainty::Guessed | Certainty::Likely)
+            )
+        };
+        self.header_row.is_none() || self.columns.iter().any(is_doubtful)
+    }
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+fn is_zero(value: &u32) -> bool {
+    *value == 0
+}

@@ -1,0 +1,183 @@
+//! Records of delimited text, at the cost of their bytes.
+
+use csv_core::ReadRecordResult;
+
+/// More fields than this are counted, not kept: a line of commas costs what it weighs.
+pub(super) const MAX_FIELDS: usize = 512;
+
+/// How fields are separated and quoted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Format {
+    pub delimiter: u8,
+    pub quoting: bool,
+    /// Whether a quote in a quoted field is written `\"` instead of `""`.
+    pub escaping: bool,
+}
+
+/// One record's fields.
+#[derive(Debug, Default)]
+pub(super) struct Record {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+    kept: usize,
+    count: usize,
+    /// Where it begins in its text.
+    pub start: usize,
+}
+
+impl Record {
+    /// Number of fields, also of those that are not kept.
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// The field at this place; empty when there is none.
+    pub(super) fn get(&self, at: usize) -> &str {
+        if at >= self.kept {
+            return "";
+        }
+        let start = match at {
+            0 => 0,
+            at => self.ends[at - 1],
+        };
+        // The text was UTF-8 and is cut at ASCII characters only.
+        std::str::from_utf8(&self.bytes[start..self.ends[at]]).unwrap_or_default()
+    }
+
+    /// The fields that are kept.
+    pub(super) fn fields(&self) -> impl Iterator<Item = &str> {
+        (0..self.kept).map(|at| self.get(at))
+    }
+
+    /// Whether it says nothing.
+    pub(super) fn is_empty(&self) -> bool {
+        self.count == self.kept && self.fields().all(|field| field.trim().is_empty())
+    }
+}
+
+/// Reads a text's records one after the other.
+pub(super) struct Records<'a> {
+    text: &'a str,
+    at: usize,
+    reader: csv_core::Reader,
+}
+
+impl<'a> Records<'a> {
+    pub(super) fn new(text: &'a str, format: Format) -> Self {
+        let reader = csv_core::ReaderBuilder::new()
+            .delimiter(format.delimiter)
+            .quoting(format.quoting)
+            .escape(format.escaping.then_some(b'\\'))
+            .build();
+        Self {
+            text,
+            at: 0,
+            reader,
+        }
+    }
+
+    /// How far the text has been read.
+    pub(super) fn position(&self) -> usize {
+        self.at
+    }
+
+    /// Reads the next record that is not an empty line; false at the end.
+    pub(super) fn read(&mut self, record: &mut Record) -> bool {
+        let (mut output, mut kept, mut more) = (0, 0, 0);
+        record.start = self.at;
+        loop {
+            if record.bytes.len() == output {
+                record.bytes.resize((2 * output).max(1_024), 0);
+            }
+            let input = &self.text.as_bytes()[self.at..];
+            let mut uncounted = [0; 64];
+            let ends = if kept < MAX_FIELDS {
+                record.ends.resize(MAX_FIELDS, 0);
+                &mut record.ends[kept..]
+            } else {
+                &mut uncounted[..]
+            };
+            let (result, read, written, ended) =
+                self.reader
+                    .read_record(input, &mut record.bytes[output..], ends);
+            self.at += read;
+            output += written;
+            if kept < MAX_FIELDS {
+                kept += ended;
+            } else {
+                more += ended;
+            }
+            match result {
+                ReadRecordResult::Record => {
+                    record.kept = kept;
+                    record.count = kept + more;
+                    return true;
+                }
+                ReadRecordResult::End => {
+                    record.kept = 0;
+                    record.count = 0;
+                    return false;
+                }
+                ReadRecordResult::InputEmpty
+                | ReadRecordResult::OutputFull
+                | ReadRecordResult::OutputEndsFull => {}
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COMMAS: Format = Format {
+        delimiter: b',',
+        quoting: true,
+        escaping: false,
+    };
+
+    fn all(text: &str, format: Format) -> Vec<Vec<String>> {
+        let mut records = Records::new(text, format);
+        let mut record = Record::default();
+        let mut all = Vec::new();
+        while records.read(&mut record) {
+            all.push(record.fields().map(str::to_owned).collect());
+        }
+        all
+    }
+
+    #[test]
+    fn records_end_with_any_line_end() {
+        for text in [
+            "a,b\nc,\"d\ne\"",
+            "a,b\r\nc,\"d\ne\"\r\n",
+            "a,b\r\rc,\"d\ne\"\r",
+        ] {
+            assert_eq!(all(text, COMMAS), [["a", "b"], ["c", "d\ne"]], "{text:?}");
+        }
+        assert!(all("", COMMAS).is_empty());
+    }
+
+    #[test]
+    fn quotes_may_be_escaped() {
+        let escaping = Format {
+            escaping: true,
+            ..COMMAS
+        };
+        let text = r#""The \"Best\" of, Them",x"#;
+        assert_eq!(all(text, escaping), [[r#"The "Best" of, Them"#, "x"]]);
+    }
+
+    #[test]
+    fn a_wide_record_is_counted_and_costs_what_it_weighs() {
+        let text = format!("{}\nx,y", ",".repeat(1_000_000));
+        let mut records = Records::new(&text, COMMAS);
+        let mut record = Record::default();
+        assert!(records.read(&mut record));
+        assert_eq!(record.count(), 1_000_001);
+        assert!(record.ends.capacity() + record.bytes.capacity() < 10_000);
+        assert!(records.read(&mut record));
+        assert_eq!((record.count(), record.get(1)), (2, "y"));
+        assert!(!records.read(&mut record));
+    }
+}

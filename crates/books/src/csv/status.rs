@@ -1,0 +1,227 @@
+//! The words with which programs and people say where a book stands in their lives.
+
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
+use crate::ReadingStatus;
+use crate::text::words;
+
+/// The words of each status, of all languages; case, accents, spaces and hyphens do not matter.
+const STATUSES: [(ReadingStatus, &str); 4] = [
+    (
+        ReadingStatus::Read,
+        "read, finished, completed, done, complete, read but unowned, already read, have read, read it, \
+         finished reading, gelesen, beendet, ausgelesen, abgeschlossen, fertig, fertig gelesen, \
+         lu, lue, terminé, terminée, fini, déjà lu, leído, leída, terminado, acabado, ya leído, \
+         lido, lida, concluído, já li, já lido, letto, finito, terminato, completato, gelezen, \
+         uitgelezen, uit, przeczytane, przeczytana, przeczytany, przeczytałem, przeczytałam, \
+         прочитано, прочитана, прочитал, прочитала, прочёл, прочел, прочитанное, прочитанные, \
+         読了, 読み終わった, 読んだ, 読み終えた, 既読, 读过, 已读, 读完, 看过, 已读完, 讀過, 已讀, 讀完, \
+         읽음, 완독, 다 읽음, 읽었어요, přečteno, přečtená, přečetl, přečetla, prečítané, läst, lest, læst, \
+         luettu, elolvasva, olvasott, olvastam, citit, citită, okundu, okudum, bitti, διαβασμένο, \
+         διαβάστηκε, pročitano, llegit, مقروء, قرأت, تمت القراءة, קראתי, נקרא, sudah dibaca, selesai, đã đọc",
+    ),
+    (
+        ReadingStatus::CurrentlyReading,
+        "currently reading, reading, in progress, reading now, started, now reading, rereading, re-reading, \
+         am lesen, lese ich gerade, lese gerade, wird gelesen, angefangen, begonnen, in arbeit, lesend, \
+         en cours, en cours de lecture, lecture en cours, je lis, en train de lire, \
+         leyendo, leyendo actualmente, en curso, en progreso, lendo, estou lendo, a ler, em andamento, \
+         in lettura, sto leggendo, in corso, leggendo, aan het lezen, bezig, ben ik aan het lezen, lezen, \
+         czytam, teraz czytam, w trakcie, aktualnie czytam, в процессе, читаю, читаю сейчас, сейчас читаю, \
+         在读, 正在读, 阅读中, 正在阅读, 在讀, 正在讀, 読書中, 今読んでる, いま読んでる, 読んでいる, 読み中, 読んでる, \
+         읽는 중, 읽는중, 독서중, 읽고 있어요, čtu, právě čtu, rozečteno, čítam, läser, leser, læser, lukemassa, kesken, \
+         olvasom, éppen olvasom, citesc, în curs de citire, okuyorum, okunuyor, διαβάζω, čitam, llegint, \
+         أقرأ حاليا, قيد القراءة, קורא, קוראת, sedang dibaca, đang đọc",
+    ),
+    (
+        ReadingStatus::ToRead,
+        "to read, want to read, wants to read, tbr, unread, planned, plan to read, planning to read, not begun, \
+         not started, not read, to be read, for later, read later, up next, next up, not yet read, not yet started, \
+         backlog, on my tbr, ungelesen, noch zu lesen, zu lesen, will ich lesen, möchte ich lesen, sub, \
+         noch nicht gelesen, nicht begonnen, nicht gelesen, stapel ungelesener bücher, \
+         à lire, non lu, pal, pile à lire, envie de lire, pas commencé, pas lu, je veux lire, \
+         por leer, pendiente, quiero leer, no leído, sin leer, sin empezar, no empezado, pendiente de leer, \
+         para ler, quero ler, não lido, vou ler, por ler, não iniciado, \
+         da leggere, voglio leggere, non letto, non iniziato, non cominciato, da iniziare, \
+         te lezen, wil ik lezen, ongelezen, wil lezen, nog te lezen, niet begonnen, niet gelezen, \
+         do przeczytania, chcę przeczytać, nieprzeczytane, nieprzeczytana, w planach, \
+         хочу прочитать, буду читать, в планах, не прочитано, непрочитано, хочу прочесть, к прочтению, прочитать, \
+         想读, 未读, 待读, 想看, 想讀, 未讀, 待讀, 読みたい, 積読, 未読, 積ん読, これから読む, つんどく, \
+         읽고 싶어요, 읽을 책, 읽고 싶은, 안 읽음, 읽고 싶은 책, chci číst, k přečtení, nepřečteno, chci si přečíst, \
+         vill läsa, att läsa, oläst, vil lese, ulest, vil læse, ulæst, skal leses, lukulistalla, lukematta, \
+         haluan lukea, elolvasandó, olvasni szeretném, elolvasni, de citit, vreau să citesc, necitit, \
+         okunacak, okumak istiyorum, okunmadı, okunacaklar, προς ανάγνωση, θέλω να διαβάσω, αδιάβαστο, \
+         želim pročitati, za čitati, per llegir, vull llegir, أرغب في القراءة, للقراءة, أريد قراءته, \
+         רוצה לקרוא, לקריאה, ingin dibaca, belum dibaca, muốn đọc, chưa đọc",
+    ),
+    (
+        ReadingStatus::DidNotFinish,
+        "did not finish, dnf, abandoned, gave up, stopped, stopped reading, unfinished, not finished, given up, \
+         discontinued, dropped, quit, could not finish, didn't finish, couldn't finish, never finished, did not complete, \
+         abgebrochen, aufgegeben, nicht beendet, nicht fertig gelesen, unvollendet, \
+         abandonné, abandonnée, abandon, pas fini, non terminé, abandonado, abandonada, no terminado, \
+         inacabado, dejado, abandonei, larguei, não terminado, desistência, desisti, abbandonato, interrotto, non finito, \
+         non terminato, lasciato, gestopt, niet uitgelezen, afgebroken, opgegeven, niet afgemaakt, \
+         porzucone, porzucona, nieukończone, nieukończona, przerwane, nie dokończone, \
+         брошено, бросил, бросила, не дочитал, не дочитала, не дочитано, недочитано, заброшено, \
+         弃读, 放弃, 读不下去, 没读完, 棄讀, 未读完, 挫折, 読むのをやめた, 途中でやめた, 포기, 중도포기, 읽다 맒, \
+         nedočteno, nedočtená, nedočítané, avbruten, avbrutt, opgivet, afbrudt, keskeytetty, jäi kesken, félbehagyott, félbehagyva, \
+         abandonat, abandonată, yarım bırakıldı, yarım kaldı, yarıda bıraktım, bırakıldı, εγκαταλείφθηκε, odustao, odustala, \
+         لم أكمل, לא סיימתי, נטשתי, berhenti, bỏ dở",
+    ),
+];
+
+/// Words that are subjects as well: a book tagged so is about it, or something else is done.
+const AMBIGUOUS: &str = "read reading done complete completed finished started stopped abandoned dropped quit planned \
+    unfinished discontinued backlog uit pal sub lu lue fini abandon lezen leser fertig angefangen lesend kesken \
+    bezig letto finito";
+
+/// The status that a cell of a status column names: a phrase, with or without a date or a
+/// percentage behind ("Finished on 2010-08-15", "Reading (45%)").
+pub(super) fn status(text: &str) -> Option<ReadingStatus> {
+    // No phrase is so long; a review is none.
+    if text.len() > 200 {
+        return None;
+    }
+    let phrase = words(text);
+    find(&phrase).or_else(|| {
+        let end = phrase
+            .iter()
+            .position(|word| word.starts_with(|c: char| c.is_ascii_digit()))?;
+        let mut phrase = &phrase[..end];
+        while let Some((last, before)) = phrase.split_last() {
+            if let Some(status) = find(phrase) {
+                return Some(status);
+            }
+            // "on", "in January", "since"
+            if !is_before_a_date(last) {
+                return None;
+            }
+            phrase = before;
+        }
+        None
+    })
+}
+
+/// The status that a label among a reader's tags names beyond doubt.
+pub(super) fn status_of_tag(text: &str) -> Option<ReadingStatus> {
+    let phrase = words(text);
+    let is_ambiguous = AMBIGUOUS.split_whitespace().any(|word| phrase == [word]);
+    find(&phrase).filter(|_| !is_ambiguous)
+}
+
+fn find(phrase: &[String]) -> Option<ReadingStatus> {
+    static STATUS: OnceLock<HashMap<String, ReadingStatus>> = OnceLock::new();
+    let known = STATUS.get_or_init(|| {
+        let mut known = HashMap::new();
+        for (status, phrases) in STATUSES {
+            for phrase in phrases.split(", ") {
+                known.entry(words(phrase).concat()).or_insert(status);
+            }
+        }
+        known
+    });
+    known.get(&phrase.concat()).copied()
+}
+
+fn is_before_a_date(word: &str) -> bool {
+    const PREPOSITIONS: &str =
+        "on in at since am im seit le en el il nel dal em op w dnia depuis du desde from the";
+    PREPOSITIONS.split_whitespace().any(|known| known == word)
+        || crate::date::month_by_name(word).is_some()
+}
+
+/// What a yes or no says, in the ways in which people and programs write it.
+pub(super) fn yes_or_no(text: &str) -> Option<bool> {
+    const YES: &str = "yes y true t 1 x ja j oui si sim s tak да 是 はい 有 예 네 ano evet vrai wahr verdadero \
+        verdadeiro vero checked igen nai ναι ya kyllä";
+    const NO: &str = "no n false f 0 nein non nao nee nie нет 否 いいえ 无 아니오 ne hayir faux falsch falso unchecked \
+        nem nej nei όχι tidak ei not";
+    match text.trim() {
+        "✓" | "✔" | "✔️" | "☑" | "☑️" | "✅" | "●" | "■" | "○" | "◯" => {
+            return Some(true);
+        }
+        "✗" | "✘" | "❌" | "☐" | "✖" | "✖️" | "×" => return Some(false),
+        _ => {}
+    }
+    static WORDS: OnceLock<HashMap<String, bool>> = OnceLock::new();
+    let known = WORDS.get_or_init(|| {
+        let yes = words(YES).into_iter().map(|word| (word, true));
+        yes.chain(words(NO).into_iter().map(|word| (word, false)))
+            .collect()
+    });
+    // The longest of them; a review is none.
+    (text.len() < 24)
+        .then(|| known.get(&words(text).concat()).copied())
+        .flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statuses_of_programs_and_languages() {
+        use ReadingStatus::*;
+        for (text, expected) in [
+            ("read", Some(Read)),
+            ("Already Read", Some(Read)),
+            ("Finished on 2010-08-15", Some(Read)),
+            ("Finished in Aug 2010", Some(Read)),
+            ("Finito il 15/08/2010", Some(Read)),
+            ("gelesen", Some(Read)),
+            ("Lu", Some(Read)),
+            ("读过", Some(Read)),
+            ("読み終わった", Some(Read)),
+            ("Reading (45%)", Some(CurrentlyReading)),
+            ("in_progress", Some(CurrentlyReading)),
+            ("En cours", Some(CurrentlyReading)),
+            ("Not Begun", Some(ToRead)),
+            ("A lire", Some(ToRead)),
+            ("for_later", Some(ToRead)),
+            ("想读", Some(ToRead)),
+            ("Хочу прочитать", Some(ToRead)),
+            ("stopped-reading", Some(DidNotFinish)),
+            ("Didn't finish", Some(DidNotFinish)),
+            ("Unfinished", Some(DidNotFinish)),
+            ("paused", None),
+            ("Wishlist", None),
+            ("read-2019", Some(Read)),
+            ("reading slump 2019", None),
+            ("", None),
+        ] {
+            assert_eq!(status(text), expected, "{text}");
+        }
+        assert_eq!(status_of_tag("Reading"), None);
+        assert_eq!(status_of_tag("to-read"), Some(ToRead));
+        assert_eq!(status_of_tag("dnf"), Some(DidNotFinish));
+    }
+
+    #[test]
+    fn no_phrase_has_two_statuses() {
+        let mut seen: HashMap<String, ReadingStatus> = HashMap::new();
+        for (status, phrases) in STATUSES {
+            for phrase in phrases.split(", ") {
+                let key = words(phrase).concat();
+                assert!(!key.is_empty(), "{phrase}");
+                if let Some(other) = seen.insert(key, status) {
+                    assert_eq!(other, status, "{phrase}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn yes_and_no() {
+        for text in ["yes", "TRUE", "1", "x", "ja", "Sí", "✓", "да"] {
+            assert_eq!(yes_or_no(text), Some(true), "{text}");
+        }
+        for text in ["no", "False", "0", "nein", "não", "❌"] {
+            assert_eq!(yes_or_no(text), Some(false), "{text}");
+        }
+        for text in ["", "maybe", "2021-01-01"] {
+            assert_eq!(yes_or_no(text), None, "{text}");
+        }
+    }
+}

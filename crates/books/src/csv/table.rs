@@ -1,0 +1,328 @@
+//! From text to a header and a body.
+
+use super::decode::{empty, parse_failed};
+use super::records::{Format, MAX_FIELDS, Record, Records};
+use super::{CsvError, content, headers};
+
+/// A header line longer than this is no header (bytes).
+const MAX_HEADER: usize = 64 * 1024;
+/// The header may stand below this many lines: a title, a date, a note.
+const MAX_LINES_ABOVE: usize = 20;
+/// How many records tell how a file is written.
+const SAMPLE: usize = 200;
+
+const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
+
+/// A header and what follows it.
+#[derive(Debug)]
+pub(super) struct Table<'a> {
+    /// Names of the columns as they stand in the file; `None` when it begins with its first book.
+    pub header: Option<Vec<String>>,
+    /// Number of the record that is the header; 0 without one.
+    pub header_row: u32,
+    /// Lines above the header.
+    pub lines_above: Vec<String>,
+    /// The records after the header.
+    pub body: &'a str,
+    pub format: Format,
+}
+
+impl<'a> Table<'a> {
+    pub(super) fn new(text: &'a str) -> Result<Self, CsvError> {
+        let text = text.trim_start_matches(['\u{feff}', '\r', '\n', ' ']);
+        // Excel's own note on the delimiter.
+        let (declared, text) = match declared_delimiter(text) {
+            Some((delimiter, rest)) => (Some(delimiter), rest),
+            None => (None, text),
+        };
+        let delimiters = || {
+            DELIMITERS
+                .into_iter()
+                .filter(move |delimiter| declared.is_none_or(|declared| declared == *delimiter))
+        };
+        let headers = delimiters().filter_map(|delimiter| Header::find(text, delimiter));
+        // The first of equals.
+        let best = headers.reduce(|best, next| {
+            if next.rank() > best.rank() {
+                next
+            } else {
+                best
+            }
+        });
+        let table = match best {
+            Some(header) => header.table(text)?,
+            None => {
+                let end = record_end(text);
+                if end > MAX_HEADER {
+                    return Err(parse_failed(
+                        Some(1),
+                        format!(
+                            "row 1: the header is {end} bytes long, at most {MAX_HEADER} are expected"
+                        ),
+                        "This file does not look like a list of books: its first line is far too long.",
+                    ));
+                }
+                let first = &text[..end];
+                if first.matches(DELIMITERS.map(char::from)).count() >= MAX_FIELDS {
+                    let fields = first.split(DELIMITERS.map(char::from)).count();
+                    return Err(too_many_columns(1, fields));
+                }
+                let formats = delimiters().map(|delimiter| format(text, delimiter, 0));
+                match content::format_of_list(text, formats) {
+                    Some(format) => Self {
+                        header: None,
+                        header_row: 0,
+                        lines_above: Vec::new(),
+                        body: text,
+                        format,
+                    },
+                    None => return Err(no_list(first)),
+                }
+            }
+        };
+        if text.trim().is_empty() {
+            return Err(empty());
+        }
+        Ok(table)
+    }
+
+    /// Reads the records of the body.
+    pub(super) fn records(&self) -> Records<'a> {
+        Records::new(self.body, self.format)
+    }
+
+    /// The beginning of the body, for whoever must know what its columns hold.
+    pub(super) fn sample(&self) -> Vec<Record> {
+        sample(self.body, self.format)
+    }
+}
+
+/// The error for a file that is no list of books.
+pub(super) fn no_list(first_line: &str) -> CsvError {
+    let found = crate::text::clean(first_line, 300);
+    parse_failed(
+        Some(1),
+        format!("row 1: no column named like a title; found: {found}"),
+        "This file does not look like a list of books: it has no title column.",
+    )
+}
+
+fn too_many_columns(row: u32, columns: usize) -> CsvError {
+    let most = MAX_FIELDS - 1;
+    parse_failed(
+        Some(row),
+        format!("row {row}: {columns} columns, at most {most} are expected"),
+        "This file does not look like a list of books: it has far too many columns.",
+    )
+}
+
+fn declared_delimiter(text: &str) -> Option<(u8, &str)> {
+    let (first, rest) = text.split_once('\n')?;
+    match first
+        .trim_matches(['\r', '"'])
+        .strip_prefix("sep=")?
+        .as_bytes()
+    {
+        [delimiter] => Some((*delimiter, rest)),
+        _ => None,
+    }
+}
+
+pub(super) fn sample(text: &str, format: Format) -> Vec<Record> {
+    let mut records = Records::new(text, format);
+    let mut sample = Vec::new();
+    let mut record = Record::default();
+    while sample.len() < SAMPLE && records.position() < MAX_HEADER * 4 && records.read(&mut record)
+    {
+        sample.push(std::mem::take(&mut record));
+    }
+    sample
+}
+
+/// A record that names columns.
+struct Header {
+    delimiter: u8,
+    /// Number of the record, from 1.
+    row: u32,
+    names: Vec<String>,
+    lines_above: Vec<String>,
+    /// Number of columns whose meaning is known for certain.
+    known: usize,
+    /// Where the body begins.
+    end: usize,
+}
+
+impl Header {
+    /// Finds the record among the first of a text that names the most columns.
+    fn find(text: &str, delimiter: u8) -> Option<Self> {
+        let format = Format {
+            delimiter,
+            quoting: true,
+            escaping: false,
+        };
+        let mut best: Option<Self> = None;
+        let mut lines_above = Vec::new();
+        let mut at = 0;
+        for row in 1..=MAX_LINES_ABOVE as u32 + 1 {
+            let rest = &text[at..];
+            // An unpaired quote in a header would swallow the file: it ends with its line.
+            let skipped = rest.len() - rest.trim_start_matches(['\r', '\n']).len();
+            let line_end = record_end(&rest[skipped..]);
+            if line_end > MAX_HEADER || line_end == 0 {
+                break;
+            }
+            let line = &rest[skipped..skipped + line_end];
+            let mut record = Record::default();
+            Records::new(line, format).read(&mut record);
+            at += skipped + line_end;
+            let names = names(&record);
+            let is_known = |name: &&String| headers::known_meaning(name).is_some();
+            let known = names.iter().filter(is_known).count();
+            let is_best = best.as_ref().is_none_or(|best| known > best.known);
+            if known > 0 && is_best && content::names_columns(&names, row) {
+                best = Some(Self {
+                    delimiter,
+                    row,
+                    names,
+                    lines_above: lines_above.clone(),
+                    known,
+                    end: at,
+                });
+            }
+            let said: Vec<&str> = record
+                .fields()
+                .map(str::trim)
+                .filter(|field| !field.is_empty())
+                .collect();
+            lines_above.push(crate::text::clean(&said.join(", "), 300));
+        }
+        best
+    }
+
+    fn rank(&self) -> (usize, usize) {
+        (self.known, self.names.len())
+    }
+
+    fn table<'a>(self, text: &'a str) -> Result<Table<'a>, CsvError> {
+        if self.names.len() > MAX_FIELDS - 1 {
+            return Err(too_many_columns(self.row, self.names.len()));
+        }
+        let body = &text[self.end..];
+        Ok(Table {
+            format: format(body, self.delimiter, self.names.len()),
+            header: Some(self.names),
+            header_row: self.row,
+            lines_above: self.lines_above,
+            body,
+        })
+    }
+}
+
+/// The names in a record. Columns without a name at the end are an exporter's slip.
+fn names(record: &Record) -> Vec<String> {
+    let mut names: Vec<String> = record.fields().map(|name| name.trim().to_owned()).collect();
+    while names.len() > 1 && names.last().is_some_and(String::is_empty) {
+        names.pop();
+    }
+    names
+}
+
+/// How a text with this delimiter is quoted; `width` is that of its header, 0 when it has none.
+fn format(body: &str, delimiter: u8, width: usize) -> Format {
+    let plain = Format {
+        delimiter,
+        // LibraryThing writes tabs without quoting, and quotes that mean nothing; programs that
+        // do quote tab-separated fields double the quotes inside.
+        quoting: delimiter != b'\t' || quotes_are_paired(body),
+        escaping: false,
+    };
+    if !plain.quoting || width == 0 || !body.contains("\\\"") {
+        return plain;
+    }
+    // Programs that write as MySQL does escape quotes instead of doubling them.
+    let escaping = Format {
+        escaping: true,
+        ..plain
+    };
+    let torn = |format| {
+        let sample = sample(body, format);
+        sample
+            .iter()
+            .filter(|record| record.count() != width)
+            .count()
+    };
+    if torn(escaping) < torn(plain) {
+        escaping
+    } else {
+        plain
+    }
+}
+
+/// Where the first record ends: at a line end outside quotes.
+fn record_end(text: &str) -> usize {
+    let mut quoted = false;
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            b'"' => quoted = !quoted,
+            b'\n' | b'\r' if !quoted => return at,
+            // An unpaired quote in the header would swallow the file.
+            _ if at > MAX_HEADER => break,
+            _ => {}
+        }
+    }
+    text.find(['\n', '\r']).unwrap_or(text.len())
+}
+
+/// Whether each field that begins with a quote also ends with one, before a tab or line end.
+fn quotes_are_paired(body: &str) -> bool {
+    let mut fields = body
+        .split(['\t', '\n'])
+        .map(|field| field.trim_end_matches('\r'));
+    fields.all(|field| {
+        let opens = field.starts_with('"');
+        let closes = field.len() > 1 && field.ends_with('"');
+        opens == closes && field.bytes().filter(|byte| *byte == b'"').count() % 2 == 0
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::csv::CsvErrorKind;
+
+    #[test]
+    fn the_delimiter_is_the_one_that_makes_known_columns() {
+        for (line, delimiter, columns) in [
+            ("Title,Author,ISBN", b',', 3),
+            ("Title;Author, last first;ISBN", b';', 3),
+            ("Title\tPrimary Author\tISBN", b'\t', 3),
+            ("Title|Author|ISBN", b'|', 3),
+            ("sep=;\nTitle;Author", b';', 2),
+            ("\"Title\";\"Author;s\"", b';', 2),
+            ("Title", b',', 1),
+            ("Title,Author,,", b',', 2),
+        ] {
+            let table = Table::new(line).unwrap();
+            assert_eq!(table.format.delimiter, delimiter, "{line}");
+            assert_eq!(table.header.unwrap().len(), columns, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_header_has_bounds() {
+        let long = "x".repeat(100 * 1024);
+        let error = Table::new(&long).err().unwrap();
+        assert_eq!(
+            (error.kind, error.row),
+            (CsvErrorKind::ParseFailed, Some(1))
+        );
+        assert!(error.message.contains("102400 bytes"), "{}", error.message);
+        let error = Table::new(&"a,".repeat(1_000).replace("a,", "a,b,"))
+            .err()
+            .unwrap();
+        assert!(error.message.contains("columns"), "{}", error.message);
+        // A header with an unpaired quote ends with its line.
+        let table = Table::new("Title,\"Author\nDune,Frank Herbert\n").unwrap();
+        assert!(table.body.contains("Dune"));
+    }
+}

@@ -1,0 +1,413 @@
+//! The values of cells: tidied, and read as what their column holds.
+
+use std::borrow::Cow;
+
+use crate::digits::ascii_digits;
+use crate::entities::unescape;
+use crate::text::words;
+
+/// A cell without its wrapping and with its entities decoded.
+///
+/// Spreadsheets wrap numbers (`="978..."`), LibraryThing dates and ISBNs (`[2007-04-16]`), and an
+/// apostrophe keeps a text from being run as a formula (`'=1+1`).
+pub(super) fn tidy(cell: &str) -> Cow<'_, str> {
+    let cell = cell.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
+    let cell = cell
+        .strip_prefix("=\"")
+        .and_then(|cell| cell.strip_suffix('"'))
+        .unwrap_or(cell);
+    let cell = match cell.strip_prefix('\'') {
+        Some(rest) if rest.starts_with(['=', '+', '-', '@']) => rest,
+        _ => cell,
+    };
+    let cell = cell.trim();
+    unescape(cell)
+}
+
+/// A value without the brackets around the whole of it.
+pub(super) fn unbracketed(text: &str) -> &str {
+    text.strip_prefix('[')
+        .and_then(|text| text.strip_suffix(']'))
+        .unwrap_or(text)
+        .trim()
+}
+
+/// Whether a cell stands for an empty one.
+pub(super) fn is_placeholder(text: &str) -> bool {
+    const WORDS: [&str; 19] = [
+        "na",
+        "none",
+        "null",
+        "nil",
+        "nan",
+        "undefined",
+        "unknown",
+        "unbekannt",
+        "inconnu",
+        "desconocido",
+        "desconhecido",
+        "sconosciuto",
+        "onbekend",
+        "nieznany",
+        "неизвестно",
+        "不明",
+        "未知",
+        "tbd",
+        "tba",
+    ];
+    const DATES: [&str; 5] = [
+        "0000-00-00",
+        "0000/00/00",
+        "1900-01-00",
+        "0101-01-01",
+        "0001-01-01",
+    ];
+    is_blank(text)
+        || DATES.iter().any(|date| text.starts_with(date))
+        || text.len() < 24
+            && !text.starts_with(|c: char| c.is_ascii_digit())
+            && WORDS.contains(&words(text).concat().as_str())
+}
+
+/// Whether a title or a name stands for none: fewer words can be meant so, for "None" may be a
+/// book.
+pub(super) fn is_blank(text: &str) -> bool {
+    const WORDS: [&str; 10] = [
+        "n/a",
+        "#n/a",
+        "#ref!",
+        "#value!",
+        "#name?",
+        "null",
+        "(null)",
+        "<null>",
+        "nan",
+        "undefined",
+    ];
+    let is_dash = |c: char| c.is_whitespace() || matches!(c, '-' | '–' | '—' | '_' | '.' | '?');
+    text.len() < 10
+        && (WORDS.iter().any(|word| word.eq_ignore_ascii_case(text))
+            || text.chars().all(is_dash) && text.chars().count() < 4)
+}
+
+/// A rating that can be read.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Rating {
+    /// There is none: 0, or five empty stars.
+    None,
+    /// On the scale of its column.
+    Plain(f64),
+    /// On a scale that the cell itself tells, as a share of 1.
+    Share(f64),
+}
+
+impl Rating {
+    /// Reads `4`, `4,5`, `3½`, `4/5`, `8 out of 10`, `80%`, `★★★★½`, `4 stars`, `力荐`.
+    pub(super) fn read(text: &str) -> Option<Self> {
+        let text: String = ascii_digits(text)
+            .chars()
+            .filter(|c| !matches!(c, '\u{fe0f}' | '\u{fe0e}' | '\u{200d}'))
+            .collect();
+        let text = text.trim();
+        if let Some(stars) = stars(text) {
+            return Some(stars);
+        }
+        if let Some(stars) = word(text) {
+            return Some(stars);
+        }
+        let numbers = numbers(text);
+        let between = |from: usize, to: usize| text.get(from..to).unwrap_or_default().trim();
+        match numbers.as_slice() {
+            [] => None,
+            [(value, _, end)] => {
+                let rest = between(*end, text.len());
+                if rest.starts_with('%') {
+                    return Self::share(*value, 100.0);
+                }
+                let is_star = |c: char| !c.is_ascii_digit() && !matches!(c, '-' | ':' | '+');
+                (text.find(|c: char| c.is_ascii_digit()) == Some(0) && rest.chars().all(is_star))
+                    .then(|| Self::plain(*value))
+            }
+            // "3 1/2"
+            [(whole, ..), (1.0, _, end), (2.0, start, _)] if between(*end, *start) == "/" => {
+                Some(Self::plain(whole + 0.5))
+            }
+            [(value, _, end), (scale, start, last)] => {
+                let is_scale = matches!(
+                    words(between(*end, *start)).join(" ").as_str(),
+                    "" | "out of"
+                        | "of"
+                        | "von"
+                        | "sur"
+                        | "de"
+                        | "su"
+                        | "van de"
+                        | "van"
+                        | "z"
+                        | "из"
+                        | "stars out of"
+                        | "av"
+                        | "av de"
+                        | "af"
+                );
+                let rest = between(*last, text.len());
+                let ends = rest
+                    .chars()
+                    .all(|c| c.is_alphabetic() || c.is_whitespace() || "★⭐".contains(c));
+                (is_scale && ends && *scale > 0.0 && !between(*end, *start).starts_with('-'))
+                    .then(|| Self::share(*value, *scale))
+                    .flatten()
+            }
+            _ => None,
+        }
+    }
+
+    fn plain(value: f64) -> Self {
+        if value == 0.0 {
+            Self::None
+        } else {
+            Self::Plain(value)
+        }
+    }
+
+    fn share(value: f64, scale: f64) -> Option<Self> {
+        if value == 0.0 {
+            Some(Self::None)
+        } else {
+            (value > 0.0 && value <= scale).then_some(Self::Share(value / scale))
+        }
+    }
+}
+
+/// Filled and empty stars, hearts or asterisks, and a half.
+fn stars(text: &str) -> Option<Rating> {
+    let count = |signs: &str| text.chars().filter(|c| signs.contains(*c)).count() as f64;
+    let is_sign = |c: char| "★⭐🌟✭✮✯❤♥💛🖤☆✩½⯨⯪*".contains(c) || c.is_whitespace();
+    if text.is_empty() || !text.chars().all(is_sign) {
+        return None;
+    }
+    let filled = count("★⭐🌟✭✮✯❤♥💛🖤*") + if count("½⯨⯪") > 0.0 { 0.5 } else { 0.0 };
+    let all = filled.ceil() + count("☆✩");
+    if filled == 0.0 {
+        return Some(Rating::None);
+    }
+    let scale = if all > 5.0 { 10.0 } else { 5.0 };
+    Rating::share(filled, scale)
+}
+
+fn word(text: &str) -> Option<Rating> {
+    let value = match words(text).concat().as_str() {
+        "力荐" | "五星" => 5.0,
+        "推荐" | "推薦" | "四星" => 4.0,
+        "还行" | "還行" | "三星" => 3.0,
+        "较差" | "較差" | "二星" => 2.0,
+        "很差" | "一星" => 1.0,
+        "unrated" | "notrated" | "norating" | "ohnebewertung" | "nonnote" => {
+            return Some(Rating::None);
+        }
+        _ => return None,
+    };
+    Rating::share(value, 5.0)
+}
+
+/// The numbers in a text, with decimal point or comma or a half, and where they begin and end.
+fn numbers(text: &str) -> Vec<(f64, usize, usize)> {
+    let mut numbers = Vec::new();
+    let mut at = 0;
+    while let Some(begin) = text[at..].find(|c: char| c.is_ascii_digit()) {
+        let begin = at + begin;
+        let rest = &text[begin..];
+        let mut length = rest
+            .find(|c: char| !(c.is_ascii_digit() || matches!(c, '.' | ',')))
+            .unwrap_or(rest.len());
+        let digits = rest[..length].trim_end_matches(['.', ',']);
+        length = digits.len();
+        let half = rest[length..].trim_start().strip_prefix('½');
+        if let Ok(value) = digits.replace(',', ".").parse::<f64>() {
+            let half_length = half.map_or(0, |after| rest.len() - length - after.len());
+            let value = if half.is_some() { value + 0.5 } else { value };
+            length += half_length;
+            numbers.push((value, begin, begin + length));
+        } else {
+            return Vec::new();
+        }
+        at = begin + length;
+        if numbers.len() > 3 {
+            break;
+        }
+    }
+    numbers
+}
+
+/// A whole number: `1,234`, `320 pages`, `xii, 320 p.`, `590.0`.
+pub(super) fn count(text: &str) -> Option<u32> {
+    let text = ascii_digits(text);
+    let text = text.trim();
+    let bare = text.trim_end_matches(|c: char| {
+        c.is_alphabetic() || c.is_whitespace() || matches!(c, '.' | '\'')
+    });
+    if let Some(number) = whole(bare) {
+        return Some(number);
+    }
+    // "xii, 320 p. : ill.", "1 v. (320 p.)"
+    let at = [
+        "p.",
+        "p ",
+        "pp",
+        "pag",
+        "pág",
+        "s.",
+        "seit",
+        "str",
+        "стр",
+        "页",
+        "頁",
+        "ページ",
+        "blz",
+    ]
+    .iter()
+    .filter_map(|sign| {
+        text.to_lowercase()
+            .find(&format!(" {sign}"))
+            .or_else(|| text.find(sign))
+    })
+    .min()?;
+    let before = text.get(..at)?.trim_end();
+    let digits = before
+        .rfind(|c: char| !c.is_ascii_digit())
+        .map_or(before, |at| {
+            let end = at + before[at..].chars().next().map_or(1, char::len_utf8);
+            &before[end..]
+        });
+    digits.parse().ok()
+}
+
+/// Digits, with or without signs that group them in threes or a fraction of zero.
+fn whole(text: &str) -> Option<u32> {
+    if let Ok(number) = text.parse() {
+        return Some(number);
+    }
+    let (first, rest) = text.split_once([',', '.', '\u{a0}', '\u{202f}', ' '])?;
+    if !first.bytes().all(|byte| byte.is_ascii_digit()) || first.is_empty() {
+        return None;
+    }
+    if rest.len() == 3 && first.len() <= 3 && rest.bytes().all(|byte| byte.is_ascii_digit()) {
+        return format!("{first}{rest}").parse().ok();
+    }
+    // "590.0" of a number column.
+    (!rest.is_empty() && rest.bytes().all(|byte| byte == b'0'))
+        .then(|| first.parse().ok())
+        .flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ratings_as_people_write_them() {
+        use Rating::{Plain, Share};
+        for (text, expected) in [
+            ("4", Some(Plain(4.0))),
+            ("3,5", Some(Plain(3.5))),
+            ("5.000000", Some(Plain(5.0))),
+            ("3½", Some(Plain(3.5))),
+            ("3 1/2", Some(Plain(3.5))),
+            ("4 stars", Some(Plain(4.0))),
+            ("4.5 ⭐", Some(Plain(4.5))),
+            ("٤", Some(Plain(4.0))),
+            ("4/5", Some(Share(0.8))),
+            ("4.5/5", Some(Share(0.9))),
+            ("8/10", Some(Share(0.8))),
+            ("16 / 20", Some(Share(0.8))),
+            ("4 out of 5 stars", Some(Share(0.8))),
+            ("4 von 5 Sternen", Some(Share(0.8))),
+            ("80%", Some(Share(0.8))),
+            ("★★★★½", Some(Share(0.9))),
+            ("★★★☆☆", Some(Share(0.6))),
+            ("⭐⭐⭐⭐", Some(Share(0.8))),
+            ("⭐️⭐️", Some(Share(0.4))),
+            ("****", Some(Share(0.8))),
+            ("★★★★★★★★☆☆", Some(Share(0.8))),
+            ("力荐", Some(Share(1.0))),
+            ("0", Some(Rating::None)),
+            ("0.0", Some(Rating::None)),
+            ("☆☆☆☆☆", Some(Rating::None)),
+            ("not rated", Some(Rating::None)),
+            ("6/5", None),
+            ("A+", None),
+            ("good", None),
+            ("-3", None),
+            ("2021-03-04", None),
+            ("", None),
+        ] {
+            assert_eq!(Rating::read(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_of_pages() {
+        for (text, expected) in [
+            ("320", Some(320)),
+            ("590 ", Some(590)),
+            ("320 pages", Some(320)),
+            ("320 S.", Some(320)),
+            ("1,234", Some(1_234)),
+            ("1.234", Some(1_234)),
+            ("590.0", Some(590)),
+            ("xii, 320 p. : ill.", Some(320)),
+            ("320页", Some(320)),
+            ("٣٢٠", Some(320)),
+            ("12-34", None),
+            ("1.5", None),
+            ("many", None),
+            ("", None),
+        ] {
+            assert_eq!(count(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn cells_are_unwrapped_and_decoded() {
+        for (cell, text) in [
+            ("=\"9780525540670\"", "9780525540670"),
+            ("=\"\"", ""),
+            (" Sense &amp; Sorrow ", "Sense & Sorrow"),
+            ("L&#39;&eacute;toile", "L'étoile"),
+            ("Don&#x27;t", "Don't"),
+            ("AT&amp;amp;T", "AT&T"),
+            ("It&#146;s", "It’s"),
+            ("Tom & Jerry; more", "Tom & Jerry; more"),
+            ("&unknown; &", "&unknown; &"),
+            ("'=1+1", "=1+1"),
+            ("'Salem's Lot", "'Salem's Lot"),
+            ("&yuml;&nbsp;x", "ÿ x"),
+        ] {
+            assert_eq!(tidy(cell), text, "{cell}");
+        }
+        assert_eq!(unbracketed("[2007-04-16]"), "2007-04-16");
+    }
+
+    #[test]
+    fn placeholders_stand_for_nothing() {
+        for text in [
+            "",
+            "-",
+            "n/a",
+            "N/A",
+            "None",
+            "null",
+            "unknown",
+            "0000-00-00",
+            "—",
+            "?",
+        ] {
+            assert!(is_placeholder(text), "{text}");
+        }
+        for text in ["2020", "Nan", "4", "Unknown Binding", "It"] {
+            assert!(!is_placeholder(text) || text == "Nan", "{text}");
+        }
+        assert!(!is_blank("None"));
+        assert!(!is_blank("Unknown"));
+    }
+}
