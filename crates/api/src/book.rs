@@ -97,11 +97,25 @@ impl From<books::ReadingStatus> for ReadingStatus {
     }
 }
 
-/// A reader's own data about a book.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+/// What a reader's library says about a book, and about the reader's life with it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Source<'a> {
+    /// The title as it stands in the file, where the book's is only a part of it:
+    /// `Dune (Dune, #1)`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<&'a str>,
+    /// The series and the place in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub series: Option<Series<'a>>,
+    /// Binding or medium: a known one (`Hardcover`, `Paperback`, `E-book`, `Audiobook`,
+    /// `Mass Market`), else as the file says it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub format: Option<&'a str>,
+    /// Year in which the work was first published.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub original_year: Option<i32>,
     /// The reader's rating: above 0, at most 5.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_rating: Option<Whole>,
@@ -111,10 +125,17 @@ pub struct Source<'a> {
     /// Day on which it was last finished, `yyyy-mm-dd`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub date_read: Option<&'a str>,
-    /// Each time it was read, `yyyy-mm-dd` or `yyyy-mm-dd/yyyy-mm-dd` (ISO 8601 interval).
+    /// Each time it was read, unless `dateRead` says it all: `yyyy`, `yyyy-mm`, `yyyy-mm-dd`, or
+    /// two days with a slash between them (ISO 8601 interval).
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub dates_read: &'a [String],
-    /// Day on which it came into the library, `yyyy-mm-dd`.
+    /// When it was last begun: `yyyy-mm-dd`, `yyyy-mm` or `yyyy`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub date_started: Option<&'a str>,
+    /// When it was given up: `yyyy-mm-dd`, `yyyy-mm` or `yyyy`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub date_stopped: Option<&'a str>,
+    /// When it came into the library: `yyyy-mm-dd`, `yyyy-mm` or `yyyy`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub date_added: Option<&'a str>,
     /// How often it was read.
@@ -123,6 +144,18 @@ pub struct Source<'a> {
     /// The reader's own shelves, tags and collections, without those that only say the status.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub shelves: &'a [String],
+    /// What the reader wrote about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub review: Option<&'a str>,
+    /// What the reader wrote for nobody else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub notes: Option<&'a str>,
+    /// How many copies the reader owns.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owned_copies: Option<u32>,
+    /// Amazon's number, where it is no ISBN.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asin: Option<&'a str>,
     /// Goodreads book id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub goodreads_id: Option<&'a str>,
@@ -131,20 +164,46 @@ pub struct Source<'a> {
     pub librarything_id: Option<&'a str>,
 }
 
+/// A series and the place of a book in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Series<'a> {
+    /// Name of the series.
+    pub name: &'a str,
+    /// Place as the file says it: `1`, `1.5`, `1-3`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub position: Option<&'a str>,
+}
+
 impl<'a> Source<'a> {
     /// What a reader's library says; `None` when that is nothing.
-    fn of(source: &'a books::Source) -> Option<Self> {
-        (!source.is_empty()).then(|| Self {
+    fn of(imported: &'a Imported) -> Option<Self> {
+        let source = &imported.source;
+        let all = Self {
+            title: imported.given_title.as_deref(),
+            series: imported.series.as_ref().map(|series| Series {
+                name: &series.name,
+                position: series.position.as_deref(),
+            }),
+            format: (imported.format.map(books::Format::name)).or(imported.binding.as_deref()),
+            original_year: imported.original_year,
             user_rating: source.user_rating.map(Whole),
             reading_status: source.reading_status.map(ReadingStatus::from),
             date_read: source.date_read.as_deref(),
             dates_read: &source.dates_read,
+            date_started: source.date_started.as_deref(),
+            date_stopped: source.date_stopped.as_deref(),
             date_added: source.date_added.as_deref(),
             read_count: source.read_count,
             shelves: &source.shelves,
+            review: source.review.as_deref(),
+            notes: source.notes.as_deref(),
+            owned_copies: source.owned_copies,
+            asin: source.asin.as_deref(),
             goodreads_id: source.goodreads_id.as_deref(),
             librarything_id: source.librarything_id.as_deref(),
-        })
+        };
+        (all != Self::default()).then_some(all)
     }
 }
 
@@ -294,7 +353,7 @@ impl<'a> Book<'a> {
             provider: record.map(|record| Provider::from(record.provider).snake_name()),
             enrichment_status: EnrichmentStatus::of(item),
             row: imported.map(|imported| imported.row),
-            source: imported.and_then(|imported| Source::of(&imported.source)),
+            source: imported.and_then(Source::of),
         }
     }
 }

@@ -18,6 +18,7 @@ pub mod number;
 pub mod openapi;
 pub mod origin;
 pub mod query;
+pub mod reading;
 pub mod request;
 pub mod results;
 pub mod scan;

@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use crate::book::EnrichedBook;
 use crate::envelope::{Answered, Metadata, json};
+use crate::reading::Reading;
 use crate::scan::{Metadata as ScanMetadata, Photo, Shown, Suggestion};
 use crate::status::{Review, Status};
 
@@ -138,6 +139,7 @@ impl<'a> Writer<'a> {
         match self.root.pipeline {
             Pipeline::CsvImport => bytes.extend(more_fields(&ImportTail {
                 errors: report.problems.iter().map(RowProblem::from).collect(),
+                reading: report.reading.as_ref().map(Reading::from),
             })),
             Pipeline::AiScan => bytes.extend(more_fields(&ScanTail {
                 photos: Photo::of(self.root),
@@ -256,6 +258,9 @@ impl<'a> From<&'a books::Problem> for RowProblem<'a> {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ImportTail<'a> {
     errors: Vec<RowProblem<'a>>,
+    /// How the file was read; absent for an import of an earlier version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reading: Option<Reading<'a>>,
 }
 
 #[derive(Serialize)]

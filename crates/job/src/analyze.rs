@@ -50,6 +50,7 @@ impl<E: Effects> Worker<E> for CsvAnalysis {
         };
         let report = Report {
             problems: library.problems,
+            reading: Some(library.reading),
             ..Report::default()
         };
         let items: Vec<Item> = library
@@ -92,7 +93,7 @@ fn time_to_read(bytes: &[u8]) -> Duration {
 fn failure(error: &books::CsvError) -> Failure {
     let code = match error.kind {
         CsvErrorKind::Empty => FailureCode::ECsvEmpty,
-        CsvErrorKind::ParseFailed => FailureCode::ECsvParseFailed,
+        CsvErrorKind::ParseFailed | CsvErrorKind::Mapping => FailureCode::ECsvParseFailed,
         CsvErrorKind::TooManyRows => FailureCode::ECsvTooManyRows,
         CsvErrorKind::NoBooks => FailureCode::ENoBooksFound,
     };

@@ -1,0 +1,114 @@
+//! How a file was read, for a person to check and to correct.
+
+use serde::Serialize;
+
+/// How the file of an import was read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Reading<'a> {
+    /// The program whose export it is; absent when it could be anybody's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub program: Option<&'a str>,
+    /// The encoding of its text, or the kind of workbook.
+    pub encoding: &'a str,
+    /// Whether the encoding was guessed, for the file does not say.
+    pub encoding_guessed: bool,
+    /// Number of places in its text that had been encoded twice and were repaired.
+    pub repaired: u32,
+    /// What separates the fields: `,`, `;`, `|` or `tab`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delimiter: Option<&'a str>,
+    /// The sheet of a workbook that was read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sheet: Option<&'a str>,
+    /// Its other sheets, which were not read.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub other_sheets: &'a [String],
+    /// Number of the record that names the columns; absent in a file without a header.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub header_row: Option<u32>,
+    /// Lines above the header, which name no books.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub lines_above: &'a [String],
+    /// Whether a person should look at it: a column's meaning was guessed.
+    pub uncertain: bool,
+    /// Its columns in order.
+    pub columns: Vec<Column<'a>>,
+}
+
+/// What a column of a file was taken for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Column<'a> {
+    /// Its header as it stands in the file; its number, from 1, in a file without a header.
+    pub name: &'a str,
+    /// The field it was taken for, as `mapping` spells it; null when it is not used.
+    pub field: Option<&'a str>,
+    /// How sure that is; absent when it is not used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certainty: Option<Certainty>,
+    /// How its values were read, where they can be read in several ways: `day before month`,
+    /// `out of 10`, `family name first`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub values: Option<&'a str>,
+    /// Number of rows in which it is not empty.
+    pub filled: u32,
+}
+
+/// How sure it is what a column means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Certainty {
+    /// Its content suggests it.
+    Guessed,
+    /// Its header resembles a known one.
+    Likely,
+    /// Its header is a known one.
+    Certain,
+    /// The client said so.
+    Given,
+}
+
+impl<'a> From<&'a books::Reading> for Reading<'a> {
+    fn from(reading: &'a books::Reading) -> Self {
+        Self {
+            program: reading.program.as_deref(),
+            encoding: &reading.encoding,
+            encoding_guessed: reading.encoding_guessed,
+            repaired: reading.repaired,
+            delimiter: reading.delimiter.as_deref(),
+            sheet: reading.sheet.as_deref(),
+            other_sheets: &reading.other_sheets,
+            header_row: reading.header_row,
+            lines_above: &reading.lines_above,
+            uncertain: reading.is_uncertain(),
+            columns: reading.columns.iter().map(Column::from).collect(),
+        }
+    }
+}
+
+impl<'a> From<&'a books::ColumnReading> for Column<'a> {
+    fn from(column: &'a books::ColumnReading) -> Self {
+        Self {
+            name: &column.name,
+            field: column.field.as_deref(),
+            certainty: column.certainty.map(Certainty::from),
+            values: column.values.as_deref(),
+            filled: column.filled,
+        }
+    }
+}
+
+impl From<books::Certainty> for Certainty {
+    fn from(certainty: books::Certainty) -> Self {
+        match certainty {
+            books::Certainty::Guessed => Self::Guessed,
+            books::Certainty::Likely => Self::Likely,
+            books::Certainty::Certain => Self::Certain,
+            books::Certainty::Given => Self::Given,
+        }
+    }
+}
