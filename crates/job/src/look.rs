@@ -78,13 +78,17 @@ pub(crate) fn is_valid(until: Time, root: &Root, now: Time, settings: &Settings)
 }
 
 impl<E: Effects> Engine<'_, E> {
-    /// Reads the state of a job and changes nothing: one `get` while the root is fresh, three when
-    /// it is not.
+    /// Reads the state of a job and changes nothing: one `get` while the root is fresh, up to
+    /// three when it is not.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn look(&self, id: &JobId) -> Result<Inspection, StoreError> {
-        let root = read_root(self.effects, id).await?;
+        let root = match read_root(self.effects, id).await? {
+            Some(root) => Some(root),
+            // A root that is lost or damaged does not take the job's outcome with it.
+            None => read_end(self.effects, id).await?,
+        };
         Ok(self.assess(root).await?.state)
     }
 

@@ -206,7 +206,16 @@ impl Observer {
         None
     }
 
-    /// `step` has been said, of this job, at `now`.
+    /// What to tell of a job that is over when its remaining books cannot be read.
+    #[must_use]
+    pub(crate) fn skip_books(&self, root: &Root) -> Step {
+        Step::Ended(Position {
+            seq: root.seq.max(self.seen.seq),
+            books: self.seen.books,
+        })
+    }
+
+    /// Confirms that `step` was delivered, of this job, at `now`.
     pub fn mark_delivered(&mut self, step: Step, root: &Root, now: Time) {
         self.fresh = false;
         match step {

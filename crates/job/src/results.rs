@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use futures::stream::{self, Stream, StreamExt};
 
-use crate::document::{Item, Part, Report, Root};
+use crate::document::{Item, Part, Report, Root, Stage};
 use crate::effects::Effects;
 use crate::engine::Engine;
 use crate::storage::{Stop, read_part};
@@ -12,6 +12,9 @@ use crate::storage::{Stop, read_part};
 impl<'a, E: Effects> Engine<'a, E> {
     /// The items of `range`, one stored part at a time: ten thousand books are never in memory
     /// together.
+    ///
+    /// Of a job that failed or was canceled they end before the first part that is lost: that may be
+    /// why it failed.
     ///
     /// # Errors
     /// Each part fails with [`Stop::Damaged`] when it is missing or unreadable, with
@@ -22,12 +25,16 @@ impl<'a, E: Effects> Engine<'a, E> {
         range: Range<u32>,
     ) -> impl Stream<Item = Result<Vec<Item>, Stop>> + Unpin + use<'a, E> {
         let effects = self.effects;
+        let may_be_cut = matches!(root.stage, Stage::Error | Stage::Canceled);
         stream::iter(parts(root, &range))
             .then(async move |(part, wanted)| {
                 let mut items: Vec<Item> = read_part(effects, &part).await?;
                 items.truncate(wanted.end);
                 items.drain(..wanted.start.min(items.len()));
                 Ok(items)
+            })
+            .take_while(move |part| {
+                std::future::ready(!(may_be_cut && matches!(part, Err(Stop::Damaged(_)))))
             })
             .boxed_local()
     }

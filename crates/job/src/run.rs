@@ -18,7 +18,9 @@ use crate::feed::Feed;
 use crate::id::JobId;
 use crate::keys;
 use crate::lease::Lease;
-use crate::storage::{Stop, decode, delete_leftovers, encode, encode_root, groups, read_root};
+use crate::storage::{
+    Stop, decode, delete_leftovers, encode, encode_root, groups, is_damaged, read_root,
+};
 
 /// More segments than this are merged.
 const MAX_SEGMENTS: usize = 16;
@@ -170,6 +172,11 @@ impl<'a, E: Effects> Run<'a, E> {
         self.renew_for(Duration::ZERO).await
     }
 
+    /// Renews the lease; `false` when it is lost.
+    pub(crate) async fn renew_lease(&self) -> Result<bool, StoreError> {
+        self.lease.renew(self.engine).await
+    }
+
     /// Renews the lease before something that keeps this run from renewing it for about `time`.
     ///
     /// # Errors
@@ -290,9 +297,12 @@ impl<'a, E: Effects> Run<'a, E> {
         Ok(())
     }
 
-    /// Looks whether this run may write.
+    /// Checks that this run may write.
     async fn fence(&self) -> Result<(), Stop> {
-        if self.get(&keys::end(&self.root.id)).await?.is_some() {
+        // An end that is damaged says nothing, and this run's will replace it.
+        if let Some(end) = self.get(&keys::end(&self.root.id)).await?
+            && !is_damaged(&end)
+        {
             return Err(Stop::Ended);
         }
         let root =
@@ -502,7 +512,7 @@ impl<'a, E: Effects> Run<'a, E> {
     /// # Errors
     /// [`Stop`]: the job has no outcome of this run's then.
     pub(crate) async fn finish(
-        mut self,
+        &mut self,
         stage: Stage,
         failure: Option<Failure>,
     ) -> Result<Root, Stop> {
@@ -514,7 +524,12 @@ impl<'a, E: Effects> Run<'a, E> {
         let mut segments = std::mem::take(&mut end.segments);
         end.pending_failure = None;
         end.leftovers.extend_from_slice(&self.unreferenced);
-        let obsolete = self.merge_segments(&mut segments, true).await?;
+        // What failed may have failed because a segment is lost: a failure is written down without
+        // reading any.
+        let obsolete = match stage {
+            Stage::Complete => self.merge_segments(&mut segments, true).await?,
+            _ => Vec::new(),
+        };
         self.delete_uploads().await?;
         end.segments = segments;
         end.uploads.clear();

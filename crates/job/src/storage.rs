@@ -66,6 +66,11 @@ pub(crate) fn decode_root<E: Effects>(effects: &E, id: &JobId, bytes: &[u8]) -> 
     }
 }
 
+/// Whether a root or an end cannot be read by any version: one of a newer version is not damaged.
+pub(crate) fn is_damaged(bytes: &[u8]) -> bool {
+    serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_err()
+}
+
 pub(crate) fn encode_root(root: &Root) -> Result<Vec<u8>, StoreError> {
     serde_json::to_vec(root).map_err(|error| StoreError(error.to_string()))
 }

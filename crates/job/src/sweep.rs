@@ -12,7 +12,7 @@ use crate::engine::Engine;
 use crate::id::JobId;
 use crate::keys;
 use crate::settings::Settings;
-use crate::storage::{delete_uploads, read_end, read_root};
+use crate::storage::{delete_uploads, is_damaged, read_end, read_root};
 
 /// How often the keys are listed.
 const INTERVAL: Duration = Duration::from_secs(600);
@@ -278,11 +278,6 @@ async fn key_owner<E: Effects>(
             None => KeyOwner::Nothing,
         },
     })
-}
-
-/// A document of a newer version is not damaged.
-fn is_damaged(bytes: &[u8]) -> bool {
-    serde_json::from_slice::<serde_json::Value>(bytes).is_err()
 }
 
 /// The names of a job that the next job of its name uses, too. The root is the last: until it is

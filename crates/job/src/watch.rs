@@ -16,7 +16,7 @@ use crate::keys;
 use crate::look::{Inspection, is_valid};
 use crate::observer::{Observer, Position, Step, StoreLag};
 use crate::results::Reader;
-use crate::storage::decode_root;
+use crate::storage::{Stop, decode_root};
 
 /// An event for a watcher, with all that is needed to spell it.
 #[derive(Clone, Debug, PartialEq)]
@@ -77,6 +77,8 @@ pub struct Watcher<'a, E> {
     began: Duration,
     /// When the read of the current state began: the state may be as old.
     looked: Duration,
+    /// Since when the segment of the next book could not be read.
+    unreadable_since: Option<Duration>,
     /// When the job was last revived or repaired from here.
     revived: Option<Duration>,
 }
@@ -107,6 +109,7 @@ impl<'a, E: Effects> Engine<'a, E> {
             pacer: PollPacer::new(self.settings, now, silence),
             began: now,
             looked: now,
+            unreadable_since: None,
             revived: None,
         }
     }
@@ -171,10 +174,32 @@ impl<'a, E: Effects> Watcher<'a, E> {
         }
         let step = self.observer.next(root, self.engine.effects.now())?;
         let item = match step {
-            // A segment that is missing has been merged into another one since the look.
             Step::Book(_, index) => {
-                let item = self.reader.item(self.engine.effects, root, index).await;
-                Some(Box::new(item.ok().flatten()?.clone()))
+                let Engine {
+                    effects, settings, ..
+                } = self.engine;
+                let now = effects.monotonic();
+                let is_lost = (self.unreadable_since)
+                    .is_some_and(|since| now >= since + settings.write_delay * 2);
+                match self.reader.item(effects, root, index).await {
+                    Ok(item) => {
+                        self.unreadable_since = None;
+                        Some(Box::new(item?.clone()))
+                    }
+                    // It is lost, which may be why the job failed: no book follows.
+                    Err(Stop::Damaged(_)) if root.stage.is_terminal() && is_lost => {
+                        let step = self.observer.skip_books(root);
+                        let root = root.clone();
+                        let item = None;
+                        return Some(Notification { step, root, item });
+                    }
+                    // It was merged into another one since the look, or the store does not show it yet.
+                    Err(Stop::Damaged(_)) => {
+                        self.unreadable_since.get_or_insert(now);
+                        return None;
+                    }
+                    Err(_) => return None,
+                }
             }
             _ => None,
         };

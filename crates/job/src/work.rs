@@ -292,8 +292,21 @@ impl<'a, E: Effects> Engine<'a, E> {
             .await
     }
 
-    async fn finish(&self, run: Run<'_, E>, stage: Stage, failure: Option<Failure>) -> RunOutcome {
-        match run.finish(stage, failure).await {
+    async fn finish(
+        &self,
+        mut run: Run<'_, E>,
+        stage: Stage,
+        failure: Option<Failure>,
+    ) -> RunOutcome {
+        let finished = match run.finish(stage, failure).await {
+            // The results are lost. That is an outcome, too, and needs none of them.
+            Err(Stop::Damaged(what)) if stage == Stage::Complete => {
+                run.finish(Stage::Error, Some(Failure::internal(what)))
+                    .await
+            }
+            finished => finished,
+        };
+        match finished {
             Ok(root) => {
                 self.log_end(&root);
                 RunOutcome::new(Ending::Finished).with_root(root)

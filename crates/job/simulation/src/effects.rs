@@ -134,6 +134,7 @@ impl Process {
     /// Sends a write on its way; answers how long it takes to be acknowledged.
     fn issue(&self, key: &str, value: Option<&[u8]>) -> Micros {
         let world = &self.world;
+        world.damaged.borrow_mut().written(key, value.is_some());
         let scenario = &world.scenario;
         world
             .checks
@@ -273,6 +274,10 @@ impl Store for Process {
                     .map(|value| value.to_vec())
             })
             .await?;
+        let seen = match self.world.damaged.borrow().instead_of(key) {
+            Some(instead) => instead,
+            None => seen,
+        };
         let answer = self.tampering.borrow_mut().read(key, seen);
         self.world.note(|| {
             let summary = match &answer {

@@ -40,11 +40,13 @@ pub enum Mutation {
     HandOverWithoutSeq,
     /// A job of a contended name is not settled before it is worked on.
     SkipSettling,
+    /// A failure for which the application is to blame is not written down.
+    ForgetFailure,
 }
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::SkipFence,
         Self::ClaimUnchecked,
         Self::ClaimWithoutWait,
@@ -60,6 +62,7 @@ impl Mutation {
         Self::ForgetPosition,
         Self::HandOverWithoutSeq,
         Self::SkipSettling,
+        Self::ForgetFailure,
     ];
 }
 
@@ -161,6 +164,11 @@ impl Tampering {
             (Some(Mutation::ForgetEnd), Kind::End, Some(_))
             | (Some(Mutation::KeepUploads), Kind::Upload, None)
             | (Some(Mutation::KeepLease), Kind::Lease, None) => Vec::new(),
+            (Some(Mutation::ForgetFailure), Kind::Root | Kind::End, Some(value))
+                if has_internal_failure(value) =>
+            {
+                Vec::new()
+            }
             (Some(Mutation::KeepLease), Kind::Lease, Some(lease)) => {
                 vec![(op.0, Some(for_hours(lease)))]
             }
@@ -229,6 +237,10 @@ fn for_hours(lease: &[u8]) -> Vec<u8> {
     };
     doc.expires = Time(doc.expires.0 + HOURS);
     serde_json::to_vec(&doc).unwrap_or_default()
+}
+
+fn has_internal_failure(root: &[u8]) -> bool {
+    root.windows(12).any(|part| part == b"\"E_INTERNAL\"")
 }
 
 fn has_segments(root: &[u8]) -> bool {

@@ -93,7 +93,33 @@ pub(crate) struct Scenario {
     pub skew: Micros,
     /// When all wall clocks jump, and by how much.
     pub jump: Option<(Micros, i64)>,
+    /// The value that the store loses or damages.
+    pub damage: Option<Damage>,
     pub mutation: Option<Mutation>,
+}
+
+/// One value that the store loses or damages as soon as it is written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Damage {
+    /// A part of its key.
+    pub kind: &'static str,
+    /// Which of the values of this kind it is.
+    pub number: u32,
+    /// What is read instead.
+    pub instead: Option<&'static [u8]>,
+}
+
+impl Damage {
+    /// Everything but the root, without which there is no job.
+    const KINDS: [&'static str; 6] = ["/seg/", "/plan/", "/report/", "/up/", "/end", "/lease"];
+
+    fn draw(rng: &mut fastrand::Rng) -> Option<Self> {
+        (rng.u8(0..8) == 0).then(|| Self {
+            kind: Self::KINDS[rng.usize(0..Self::KINDS.len())],
+            number: rng.u32(1..6),
+            instead: rng.bool().then_some(b"\x00{".as_slice()),
+        })
+    }
 }
 
 pub(crate) fn micros(duration: Duration) -> Micros {
@@ -182,6 +208,8 @@ impl Scenario {
         } else {
             micros(settings.write_delay)
         };
+        // Decided apart, as attaching is.
+        let damage = Damage::draw(&mut fastrand::Rng::with_seed(seed.rotate_left(17)));
         Self {
             seed,
             variant,
@@ -197,6 +225,7 @@ impl Scenario {
             faults_until: rng.u64(1_000_000..30_000_000),
             skew,
             jump,
+            damage,
             mutation: options.mutation,
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::rc::Rc;
 
-use crate::scenario::{Scenario, Variant};
+use crate::scenario::{Damage, Scenario, Variant};
 use crate::world::Pid;
 
 type Bytes = Rc<[u8]>;
@@ -169,5 +169,44 @@ impl Store {
             .range::<str, _>((Bound::Included(prefix), Bound::Unbounded))
             .map(|(key, _)| key)
             .take_while(move |key| key.starts_with(prefix))
+    }
+}
+
+/// The value that the store has lost or damaged, if it has.
+pub(crate) struct Damaged {
+    plan: Option<Damage>,
+    seen: u32,
+    key: Option<String>,
+}
+
+impl Damaged {
+    pub(crate) fn new(plan: Option<Damage>) -> Self {
+        Self {
+            plan,
+            seen: 0,
+            key: None,
+        }
+    }
+
+    /// A key is written. What is written later is not damaged any more.
+    pub(crate) fn written(&mut self, key: &str, has_value: bool) {
+        if self.key.as_deref() == Some(key) {
+            self.key = None;
+        }
+        if let Some(plan) = self.plan
+            && has_value
+            && key.contains(plan.kind)
+        {
+            self.seen += 1;
+            if self.seen == plan.number {
+                self.key = Some(key.to_owned());
+            }
+        }
+    }
+
+    /// What is read under a key whose value is damaged.
+    pub(crate) fn instead_of(&self, key: &str) -> Option<Option<Vec<u8>>> {
+        let plan = self.plan.filter(|_| self.key.as_deref() == Some(key))?;
+        Some(plan.instead.map(<[u8]>::to_vec))
     }
 }

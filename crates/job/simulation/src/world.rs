@@ -12,7 +12,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use crate::checks::{Checks, Violation};
 use crate::scenario::Scenario;
-use crate::store::{Store, Write};
+use crate::store::{Damaged, Store, Write};
 
 /// Microseconds of simulated time.
 pub(crate) type Micros = u64;
@@ -119,6 +119,7 @@ pub(crate) struct World {
     pub scenario: Rc<Scenario>,
     pub rng: RefCell<fastrand::Rng>,
     pub store: RefCell<Store>,
+    pub damaged: RefCell<Damaged>,
     pub checks: RefCell<Checks>,
     pub profiles: RefCell<Vec<Rc<Profile>>>,
     now: Cell<Micros>,
@@ -141,6 +142,7 @@ impl World {
         Rc::new(Self {
             rng: RefCell::new(rng),
             store: RefCell::new(Store::new(&scenario)),
+            damaged: RefCell::new(Damaged::new(scenario.damage)),
             checks: RefCell::new(Checks::new(&scenario)),
             calm_from: Cell::new(scenario.faults_until),
             scenario,
