@@ -5,6 +5,7 @@ use std::time::Duration;
 use books::{CsvErrorKind, Row};
 
 use crate::cadence::Forecast;
+use crate::compute::Admission;
 use crate::document::{Failure, FailureCode, Item, Report, Root, RowCounts, Stage};
 use crate::effects::Effects;
 use crate::enrich::first_wave;
@@ -13,6 +14,12 @@ use crate::plan::wave_size;
 use crate::run::{Run, read_upload};
 use crate::storage::{Stop, to_json};
 use crate::work::{StageOutcome, Worker};
+
+/// How often a file is tried whose analysis is interrupted by the end of its run: it may need more
+/// memory than there is.
+const MAX_ATTEMPTS: u8 = 4;
+/// Files from this size on are read one after the other, in bytes: smaller ones take no time.
+const LARGE_FILE: u64 = 1 << 20;
 
 /// Reads CSV files.
 #[derive(Clone, Copy, Debug)]
@@ -25,10 +32,19 @@ impl<E: Effects> Worker<E> for CsvAnalysis {
     }
 
     async fn work(&self, run: &mut Run<'_, E>) -> Result<StageOutcome, Stop> {
-        if run.root.stage == Stage::Queued {
-            run.commit(Forecast::Unknown, |root| root.stage = Stage::Analyzing)
-                .await?;
+        if run.root.attempts >= MAX_ATTEMPTS {
+            return Ok(StageOutcome::Finished(Stage::Error, Some(interrupted())));
         }
+        let bytes: u64 = run.root.uploads.iter().map(|upload| upload.bytes).sum();
+        let is_large = bytes >= LARGE_FILE;
+        if is_large && run.wait_to_compute().await? == Admission::HandOver {
+            return Ok(StageOutcome::HandOver);
+        }
+        run.commit(Forecast::Unknown, |root| {
+            root.stage = Stage::Analyzing;
+            root.attempts += 1;
+        })
+        .await?;
         let Some(bytes) = read_upload(run, 0).await? else {
             return Ok(StageOutcome::Finished(
                 Stage::Error,
@@ -36,7 +52,11 @@ impl<E: Effects> Worker<E> for CsvAnalysis {
             ));
         };
         run.renew_for(time_to_read(&bytes)).await?;
-        let library = match books::read_csv(&bytes, run.engine.settings.limits.max_csv_rows) {
+        let library = books::read_csv(&bytes, run.engine.settings.limits.max_csv_rows);
+        if is_large {
+            run.leave_compute().await;
+        }
+        let library = match library {
             Ok(library) => library,
             Err(error) => return Ok(StageOutcome::Finished(Stage::Error, Some(failure(&error)))),
         };
@@ -88,6 +108,15 @@ impl<E: Effects> Worker<E> for CsvAnalysis {
 /// more than that, because a run that dies meanwhile keeps others from its job for so long.
 fn time_to_read(bytes: &[u8]) -> Duration {
     Duration::from_micros(bytes.len() as u64 / 2)
+}
+
+fn interrupted() -> Failure {
+    Failure::new(
+        FailureCode::EInternal,
+        format!("the analysis of the file was interrupted {MAX_ATTEMPTS} times"),
+        "We could not process this file. Please try a smaller part of it.",
+        false,
+    )
 }
 
 fn failure(error: &books::CsvError) -> Failure {

@@ -300,6 +300,7 @@ fn first_root<E: Effects>(effects: &E, new: &NewJob) -> Root {
         uploaded: Uploaded::default(),
         plan: Vec::new(),
         wave: 0,
+        attempts: 0,
         segments: Vec::new(),
         report: None,
         rows: None,

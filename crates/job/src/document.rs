@@ -155,7 +155,7 @@ pub enum FailureCode {
     EEnrichmentFailed,
     /// Stopped by a client.
     ECanceled,
-    /// No progress, and no worker could be started.
+    /// No progress: no worker could be started.
     ETimeout,
     /// Our fault.
     EInternal,
@@ -277,7 +277,7 @@ pub enum PhotoStatus {
 pub struct PhotoState {
     /// How far it is.
     pub status: PhotoStatus,
-    /// How often its analysis was begun.
+    /// How often its analysis was begun; a run that survives an attempt ends it.
     pub attempts: u8,
     /// Books found on it.
     pub found: u32,
@@ -355,6 +355,9 @@ pub struct Root {
     /// How many items make a wave: waves begin at multiples of it, whichever run does them.
     #[serde(default)]
     pub wave: u32,
+    /// How often the file's analysis was begun. Absent until the first.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub attempts: u8,
     /// The finished items, in the order of the plan.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub segments: Vec<Part>,
@@ -391,6 +394,11 @@ pub struct Root {
     /// What is still to be deleted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub leftovers: Vec<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_zero(number: &u8) -> bool {
+    *number == 0
 }
 
 /// What a client sent to make the job.

@@ -8,6 +8,9 @@ pub const SECRET: &str = "secret";
 /// When the last sweep was, and how many keys it saw.
 pub const SWEEP: &str = "sweep";
 
+/// The line of jobs that compute or wait for it: see the module `compute`.
+pub const COMPUTE: &str = "compute";
+
 const JOBS: &str = "job/";
 
 /// What all keys of a job but its root begin with.

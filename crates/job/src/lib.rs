@@ -12,6 +12,7 @@ mod analyze;
 mod cadence;
 mod cancel;
 mod clients;
+mod compute;
 mod create;
 mod document;
 pub mod effects;

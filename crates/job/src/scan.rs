@@ -9,6 +9,7 @@ use vision::{
 
 use crate::analyze::CsvAnalysis;
 use crate::cadence::Forecast;
+use crate::compute::Admission;
 use crate::document::{
     Failure, FailureCode, Item, Part, PhotoState, PhotoStatus, Pipeline, Report, Root, ScanCounts,
     Stage,
@@ -22,8 +23,8 @@ use crate::run::{Run, read_upload};
 use crate::storage::{Stop, to_json};
 use crate::work::{StageOutcome, Worker};
 
-/// A photo whose analysis was cut off by a dying run is tried this often.
-const MAX_ATTEMPTS: u8 = 2;
+/// How often a photo is tried whose analysis is interrupted by the end of its run.
+const MAX_ATTEMPTS: u8 = 3;
 
 /// What one step of looking at a photo takes at most without a renewal of the lease, for a million
 /// pixels. No more than that, because a run that dies meanwhile keeps others from its job for so long.
@@ -108,7 +109,9 @@ impl Scan {
             ));
         };
         let size = bytes.len();
-        let prepared = match self.prepare(run, bytes).await? {
+        let prepared = self.prepare(run, bytes).await;
+        run.leave_compute().await;
+        let prepared = match prepared? {
             Ok(prepared) => prepared,
             Err(error) => return Ok(failed(image_failure(&error), None)),
         };
@@ -163,13 +166,14 @@ impl Scan {
             Err(error) => return Ok(Err(error)),
         };
         run.renew_for(time).await?;
-        let mut photo = match Photo::decode(&bytes) {
+        let mut pulse = run.pulse();
+        let mut photo = match Photo::decode_with(&bytes, &mut pulse) {
             Ok(photo) => photo,
             Err(error) => return Ok(Err(error)),
         };
         drop(bytes);
         run.renew_for(time).await?;
-        let barcodes = photo.barcodes();
+        let barcodes = photo.barcodes_with(&mut pulse);
         photo.forget_barcodes();
         run.renew_for(time).await?;
         let quality = photo.quality();
@@ -360,6 +364,10 @@ impl<E: Effects> Worker<E> for Scan {
                 return Ok(StageOutcome::HandOver);
             }
             looked += 1;
+            // Before the attempt is counted: waiting is no attempt.
+            if run.wait_to_compute().await? == Admission::HandOver {
+                return Ok(StageOutcome::HandOver);
+            }
             self.photo(run, index).await?;
         }
         self.conclude(run).await
@@ -374,7 +382,7 @@ impl Scan {
             PhotoReport {
                 detections: Vec::new(),
                 quality: None,
-                failure: Some(cut_off(self.model(&run.root.uploaded.provider))),
+                failure: Some(interrupted()),
                 is_cut: false,
             }
         } else {
@@ -549,11 +557,11 @@ fn timed_out(model: &Vision, limit: Duration, size: usize) -> Failure {
     with_facts(failure, model, size)
 }
 
-fn cut_off(model: Option<&Vision>) -> Failure {
+fn interrupted() -> Failure {
     Failure::new(
-        timeout_code(model),
-        format!("the analysis was cut off {MAX_ATTEMPTS} times"),
-        TOO_SLOW,
+        FailureCode::EInternal,
+        format!("the analysis of the photo was interrupted {MAX_ATTEMPTS} times"),
+        "Something went wrong on our side while we looked at this picture. Please try again.",
         true,
     )
 }

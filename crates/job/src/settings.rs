@@ -47,6 +47,8 @@ pub struct Settings {
     /// Whether addresses of no public network count as clients, too, which are proxies most likely.
     /// They do when the operator says how many jobs one client may have.
     pub count_private_clients: bool,
+    /// How many jobs compute for seconds at the same time: about as many as there are cores.
+    pub compute_slots: usize,
     /// How many items are looked up between two commits.
     pub wave_items: usize,
     /// Limits on what clients send.
@@ -135,6 +137,7 @@ impl Settings {
             cancel_wait: Duration::from_secs(3),
             max_keys: None,
             count_private_clients: false,
+            compute_slots: 2,
             wave_items: 200,
             limits: Limits::default(),
         }
@@ -154,6 +157,7 @@ impl Settings {
             look_max: Duration::from_secs(1),
             retry: Duration::from_secs(1),
             stream_budget: Some(Duration::from_secs(25)),
+            compute_slots: 4,
             limits: Limits {
                 max_body_bytes: 10 << 20,
                 ..Limits::default()
@@ -237,6 +241,7 @@ impl Settings {
             "retention" => self.retention = time,
             "token_life" => self.token_life = time,
             "wave_items" => self.wave_items = count.max(1),
+            "compute_slots" => self.compute_slots = count.max(1),
             "max_keys" => self.max_keys = (count > 0).then_some(count),
             "max_jobs_per_client" => {
                 self.limits.max_jobs_per_client = count;

@@ -1,6 +1,6 @@
 //! From the bytes of an upload to pixels, within [`crate::MEMORY_BUDGET`].
 
-use std::io::{Cursor, ErrorKind};
+use std::io::{BufReader, Cursor, ErrorKind, Read};
 
 use crate::orientation::Orientation;
 use crate::probe::{ImageError, ImageKind, Layout, Probe, probe};
@@ -18,12 +18,29 @@ pub(crate) struct Decoded {
     pub orientation: Orientation,
 }
 
-pub(crate) fn decode(bytes: &[u8]) -> Result<Decoded, ImageError> {
+/// Reads bytes, and calls `pulse` as it goes.
+struct Pulsing<'a> {
+    bytes: &'a [u8],
+    pulse: &'a mut dyn FnMut(),
+}
+
+/// How many coded bytes are read between two pulses: a flat photo of many pixels has few.
+const PULSE_BYTES: usize = 4 << 10;
+
+impl Read for Pulsing<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        (self.pulse)();
+        self.bytes.read(buffer)
+    }
+}
+
+/// Decodes a photo, and calls `pulse` every now and then.
+pub(crate) fn decode(bytes: &[u8], pulse: &mut dyn FnMut()) -> Result<Decoded, ImageError> {
     let probe = probe(bytes)?;
     let (raster, orientation) = match probe.kind {
-        ImageKind::Jpeg => jpeg(bytes, &probe)?,
-        ImageKind::Png => png(bytes, &probe)?,
-        ImageKind::WebP => webp(bytes, &probe)?,
+        ImageKind::Jpeg => jpeg(bytes, &probe, pulse)?,
+        ImageKind::Png => png(bytes, &probe, pulse)?,
+        ImageKind::WebP => webp(bytes, &probe, pulse)?,
     };
     let (luma, color) = raster.finish();
     Ok(Decoded {
@@ -33,7 +50,11 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Decoded, ImageError> {
     })
 }
 
-fn jpeg(bytes: &[u8], probe: &Probe) -> Result<(Raster, Orientation), ImageError> {
+fn jpeg(
+    bytes: &[u8],
+    probe: &Probe,
+    pulse: &mut dyn FnMut(),
+) -> Result<(Raster, Orientation), ImageError> {
     // A byte FF in coded data is followed by 00: this finds scan headers only.
     if bytes.windows(2).filter(|w| w == &[0xff, 0xda]).count() > MAX_JPEG_SCANS {
         return Err(ImageError::Damaged(
@@ -41,7 +62,12 @@ fn jpeg(bytes: &[u8], probe: &Probe) -> Result<(Raster, Orientation), ImageError
         ));
     }
     let reduction = probe.reduction().unwrap_or(8);
-    let mut decoder = jpeg_decoder::Decoder::new(bytes);
+    let pulsing = Pulsing {
+        bytes,
+        pulse: &mut *pulse,
+    };
+    let reader = BufReader::with_capacity(PULSE_BYTES, pulsing);
+    let mut decoder = jpeg_decoder::Decoder::new(reader);
     let requested = |side: u32| (side.div_ceil(reduction)).min(u32::from(u16::MAX)) as u16;
     let (width, height) = decoder
         .scale(requested(probe.width), requested(probe.height))
@@ -58,19 +84,30 @@ fn jpeg(bytes: &[u8], probe: &Probe) -> Result<(Raster, Orientation), ImageError
     match format {
         Some(jpeg_decoder::PixelFormat::RGB24) => {
             for row in pixels.chunks_exact(width_bytes * 3) {
+                pulse();
                 raster.push(row);
             }
         }
         Some(jpeg_decoder::PixelFormat::L8) => {
-            push_rows(&mut raster, pixels.chunks_exact(width_bytes), 1, |p| {
-                [p[0]; 3]
-            });
+            push_rows(
+                &mut raster,
+                pixels.chunks_exact(width_bytes),
+                1,
+                pulse,
+                |p| [p[0]; 3],
+            );
         }
         Some(jpeg_decoder::PixelFormat::CMYK32) => {
-            push_rows(&mut raster, pixels.chunks_exact(width_bytes * 4), 4, |p| {
-                let ink = |c: u8| (u16::from(255 - c) * u16::from(255 - p[3]) / 255) as u8;
-                [ink(p[0]), ink(p[1]), ink(p[2])]
-            });
+            push_rows(
+                &mut raster,
+                pixels.chunks_exact(width_bytes * 4),
+                4,
+                pulse,
+                |p| {
+                    let ink = |c: u8| (u16::from(255 - c) * u16::from(255 - p[3]) / 255) as u8;
+                    [ink(p[0]), ink(p[1]), ink(p[2])]
+                },
+            );
         }
         _ => {
             return Err(ImageError::Unsupported(
@@ -90,7 +127,11 @@ fn jpeg_error(error: jpeg_decoder::Error) -> ImageError {
     }
 }
 
-fn png(bytes: &[u8], probe: &Probe) -> Result<(Raster, Orientation), ImageError> {
+fn png(
+    bytes: &[u8],
+    probe: &Probe,
+    pulse: &mut dyn FnMut(),
+) -> Result<(Raster, Orientation), ImageError> {
     let mut decoder =
         png::Decoder::new_with_limits(Cursor::new(bytes), png::Limits { bytes: 8 << 20 });
     decoder.set_ignore_text_chunk(true);
@@ -113,12 +154,19 @@ fn png(bytes: &[u8], probe: &Probe) -> Result<(Raster, Orientation), ImageError>
         let mut pixels = vec![0; size];
         reader.next_frame(&mut pixels).map_err(png_error)?;
         let row = probe.width as usize * samples;
-        push_rows(&mut raster, pixels.chunks_exact(row), samples, to_rgb);
+        push_rows(
+            &mut raster,
+            pixels.chunks_exact(row),
+            samples,
+            pulse,
+            to_rgb,
+        );
     } else {
         let mut rgb = Vec::with_capacity(probe.width as usize * 3);
         while let Some(row) = reader.next_row().map_err(png_error)? {
             rgb.clear();
             rgb.extend(row.data().chunks_exact(samples).flat_map(to_rgb));
+            pulse();
             raster.push(&rgb);
         }
     }
@@ -139,7 +187,11 @@ fn png_error(error: png::DecodingError) -> ImageError {
     }
 }
 
-fn webp(bytes: &[u8], probe: &Probe) -> Result<(Raster, Orientation), ImageError> {
+fn webp(
+    bytes: &[u8],
+    probe: &Probe,
+    pulse: &mut dyn FnMut(),
+) -> Result<(Raster, Orientation), ImageError> {
     let mut decoder = image_webp::WebPDecoder::new(Cursor::new(bytes)).map_err(webp_error)?;
     decoder.set_memory_limit(1 << 20);
     if decoder.dimensions() != (probe.width, probe.height) {
@@ -160,6 +212,7 @@ fn webp(bytes: &[u8], probe: &Probe) -> Result<(Raster, Orientation), ImageError
         &mut raster,
         pixels.chunks_exact(row),
         channels,
+        pulse,
         |p| match p {
             [r, g, b, a] => [*r, *g, *b].map(|c| on_white(c, *a)),
             _ => [p[0], p[1], p[2]],
@@ -181,12 +234,14 @@ fn push_rows<'a>(
     raster: &mut Raster,
     rows: impl Iterator<Item = &'a [u8]>,
     samples: usize,
+    pulse: &mut dyn FnMut(),
     to_rgb: impl Fn(&[u8]) -> [u8; 3],
 ) {
     let mut rgb = Vec::new();
     for row in rows {
         rgb.clear();
         rgb.extend(row.chunks_exact(samples).flat_map(&to_rgb));
+        pulse();
         raster.push(&rgb);
     }
 }

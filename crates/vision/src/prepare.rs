@@ -61,11 +61,16 @@ pub struct Photo {
 impl Photo {
     /// Decodes JPEG, PNG or WebP.
     pub fn decode(bytes: &[u8]) -> Result<Self, ImageError> {
+        Self::decode_with(bytes, &mut || {})
+    }
+
+    /// Decodes JPEG, PNG or WebP, and calls `pulse` every now and then: decoding may take seconds.
+    pub fn decode_with(bytes: &[u8], pulse: &mut dyn FnMut()) -> Result<Self, ImageError> {
         let Decoded {
             luma,
             color,
             orientation,
-        } = decode(bytes)?;
+        } = decode(bytes, pulse)?;
         Ok(Self {
             luma,
             color: orientation.upright(color),
@@ -75,7 +80,12 @@ impl Photo {
 
     /// Every ISBN barcode (EAN-13 that begins with 978 or 979) at any angle, each ISBN once.
     pub fn barcodes(&self) -> Vec<Detection> {
-        barcode::read(&self.luma)
+        self.barcodes_with(&mut || {})
+    }
+
+    /// As [`Self::barcodes`], with a `pulse` as of [`Self::decode_with`].
+    pub fn barcodes_with(&self, pulse: &mut dyn FnMut()) -> Vec<Detection> {
+        barcode::read(&self.luma, pulse)
             .into_iter()
             .map(|code| Detection {
                 title: String::new(),

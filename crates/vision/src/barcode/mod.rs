@@ -48,12 +48,12 @@ struct Reading {
 }
 
 /// Every ISBN in the photo, each once, at the place where most lines agree.
-pub(crate) fn read(photo: &Gray) -> Vec<Barcode> {
+pub(crate) fn read(photo: &Gray, pulse: &mut dyn FnMut()) -> Vec<Barcode> {
     let mut readings: BTreeMap<Isbn, Vec<Reading>> = BTreeMap::new();
     let mut reduced;
     let mut level = photo;
     for (reductions, distance) in LINE_DISTANCES.into_iter().enumerate() {
-        read_level(level, distance, reductions > 0, &mut readings);
+        read_level(level, distance, reductions > 0, &mut readings, pulse);
         reduced = level.halved();
         level = &reduced;
     }
@@ -113,6 +113,7 @@ fn read_level(
     distance: f32,
     also_sharpened: bool,
     readings: &mut BTreeMap<Isbn, Vec<Reading>>,
+    pulse: &mut dyn FnMut(),
 ) {
     if level.width < 2 || level.height < 2 {
         return;
@@ -123,6 +124,7 @@ fn read_level(
         let angle = std::f32::consts::PI * direction as f32 / DIRECTIONS as f32;
         for (number, line) in lines(level, angle, distance).enumerate() {
             let number = (level.width, direction, number);
+            pulse();
             line.sample(level, &mut samples);
             for pass in 0..=usize::from(also_sharpened) {
                 if pass == 1 {

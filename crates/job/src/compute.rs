@@ -1,0 +1,285 @@
+//! Admission of CPU-bound work: only so many photos are decoded, and large files read, at the same
+//! time; the rest wait in line.
+//!
+//! Work that computes for seconds cannot renew its lease as often as it likes, and many of its kind
+//! at once slow each other down until leases expire and the work is done again. So each asks for a
+//! slot first. The line is one small document, shared by all runs: first come, first served. It is
+//! approximate, because a store without atomic operations forgets entries that are written at the
+//! same moment: such an entry is written again, with its old place, when its job next looks. What
+//! cannot be read or written counts as admitted.
+//!
+//! **Invariant:** waiting costs a job nothing but time. The lease is renewed meanwhile, a run whose
+//! budget is short hands over, and the job keeps its place.
+
+use std::time::Duration;
+
+use futures::FutureExt;
+use serde::{Deserialize, Serialize};
+
+use crate::cadence::Forecast;
+use crate::effects::{Effects, Time};
+use crate::id::JobId;
+use crate::keys;
+use crate::run::Run;
+use crate::storage::Stop;
+
+/// The longest line that is kept; later jobs are admitted, so that the document stays small.
+const MAX_ENTRIES: usize = 500;
+
+/// A job that computes, or waits for its turn.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Entry {
+    job: JobId,
+    /// When it came: the line is in this order.
+    since: Time,
+    /// It is gone if it has not renewed its entry by then.
+    until: Time,
+}
+
+/// The document under [`keys::COMPUTE`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Line {
+    entries: Vec<Entry>,
+}
+
+impl Line {
+    fn read(bytes: Option<&[u8]>) -> Self {
+        bytes
+            .and_then(|bytes| serde_json::from_slice(bytes).ok())
+            .unwrap_or_default()
+    }
+
+    /// Drops the entries of jobs that are gone. One that is to last longer than an entry can is of
+    /// a clock that has jumped.
+    fn expire(&mut self, now: Time, life: Duration) {
+        let latest = now.plus(life * 2);
+        self.entries
+            .retain(|entry| now < entry.until && entry.until <= latest);
+    }
+
+    /// Enters a job that came at `since`, or renews its entry; whether that changed the line enough
+    /// to be written.
+    fn enter(&mut self, job: &JobId, since: Time, now: Time, life: Duration) -> bool {
+        let until = now.plus(life);
+        let has_room = self.entries.len() < MAX_ENTRIES;
+        match self.entries.iter_mut().find(|entry| entry.job == *job) {
+            Some(entry) if entry.until.since(now) > life / 2 => false,
+            Some(entry) => {
+                entry.until = until;
+                true
+            }
+            None if has_room => {
+                self.entries.push(Entry {
+                    job: job.clone(),
+                    since,
+                    until,
+                });
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Whether a job is among the first `slots`, or not in the line at all.
+    fn admits(&self, job: &JobId, slots: usize) -> bool {
+        let Some(own) = self.entries.iter().find(|entry| entry.job == *job) else {
+            return true;
+        };
+        let is_before = |entry: &&Entry| (entry.since, &entry.job) < (own.since, &own.job);
+        self.entries.iter().filter(is_before).count() < slots
+    }
+
+    /// When a job came, if it is in the line.
+    fn since(&self, job: &JobId) -> Option<Time> {
+        let own = self.entries.iter().find(|entry| entry.job == *job);
+        own.map(|entry| entry.since)
+    }
+}
+
+/// The outcome of waiting for a slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Admission {
+    /// The job may compute; call [`Run::leave_compute`] afterwards.
+    Admitted,
+    /// The run's budget is better spent by the next run.
+    HandOver,
+}
+
+/// Whether a job may go on after one look at the line.
+enum Look {
+    Admitted,
+    Waits,
+}
+
+impl<E: Effects> Run<'_, E> {
+    /// Waits for a slot. While it waits, the job commits now and then, so that its watchers see
+    /// that it is alive.
+    ///
+    /// # Errors
+    /// [`Stop::Lost`], [`Stop::Canceled`], and those of a commit.
+    pub(crate) async fn wait_to_compute(&mut self) -> Result<Admission, Stop> {
+        let settings = self.engine.settings;
+        let came = self.engine.effects.now();
+        let began = self.engine.effects.monotonic();
+        // A quarter of the budget may be waited for; the next run has all of it again.
+        let limit = settings.run_budget.map(|budget| began + budget / 4);
+        let sign_of_life = settings.heartbeat.min(settings.stall / 4);
+        loop {
+            let until = self.engine.effects.monotonic() + sign_of_life;
+            let until = limit.map_or(until, |limit| limit.min(until));
+            let admitted = self
+                .guarded(async { Ok(self.wait_in_line(came, until).await) })
+                .await?;
+            if admitted {
+                return Ok(Admission::Admitted);
+            }
+            self.commit(Forecast::Unknown, |_| {}).await?;
+            if limit.is_some_and(|limit| self.engine.effects.monotonic() >= limit) {
+                return Ok(Admission::HandOver);
+            }
+        }
+    }
+
+    /// Waits until this job is admitted, up to (monotonic) `until`; whether it is.
+    async fn wait_in_line(&self, came: Time, until: Duration) -> bool {
+        let effects = self.engine.effects;
+        loop {
+            if let Look::Admitted = self.look_at_line(came).await {
+                return true;
+            }
+            if effects.monotonic() >= until {
+                return false;
+            }
+            effects.sleep(self.engine.settings.retry).await;
+        }
+    }
+
+    /// Enters or renews this job's place in the line.
+    async fn look_at_line(&self, came: Time) -> Look {
+        let (effects, settings) = (self.engine.effects, self.engine.settings);
+        let Ok(bytes) = effects.get(keys::COMPUTE).await else {
+            return Look::Admitted;
+        };
+        let (now, life) = (effects.now(), settings.lease);
+        let mut line = Line::read(bytes.as_deref());
+        line.expire(now, life);
+        let since = line.since(&self.root.id).unwrap_or(came);
+        if line.enter(&self.root.id, since, now, life) {
+            self.write_line(&line).await;
+        }
+        match line.admits(&self.root.id, settings.compute_slots) {
+            true => Look::Admitted,
+            false => Look::Waits,
+        }
+    }
+
+    async fn write_line(&self, line: &Line) {
+        // What is not written is written with the next look.
+        if let Ok(bytes) = serde_json::to_vec(line) {
+            let _ = self.engine.effects.set(keys::COMPUTE, &bytes).await;
+        }
+    }
+
+    /// Gives the slot back.
+    pub(crate) async fn leave_compute(&self) {
+        let effects = self.engine.effects;
+        let Ok(bytes) = effects.get(keys::COMPUTE).await else {
+            return;
+        };
+        let mut line = Line::read(bytes.as_deref());
+        let before = line.entries.len();
+        line.entries.retain(|entry| entry.job != self.root.id);
+        if line.entries.len() < before {
+            self.write_line(&line).await;
+        }
+    }
+
+    /// A function for work that computes without waiting: called often, it renews the lease and the
+    /// slot when it is time. The stores of platforms answer within the call; of one that does not,
+    /// nothing is renewed.
+    pub(crate) fn pulse(&self) -> impl FnMut() + '_ {
+        let (effects, settings) = (self.engine.effects, self.engine.settings);
+        let came = effects.now();
+        let mut last = effects.monotonic();
+        move || {
+            let now = effects.monotonic();
+            if now.saturating_sub(last) >= settings.lease_renew {
+                last = now;
+                // Whether the lease is lost is found out when the work is done.
+                let _ = self.renew_lease().now_or_never();
+                let _ = self.look_at_line(came).now_or_never();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIFE: Duration = Duration::from_secs(3);
+
+    fn id(name: &str) -> JobId {
+        JobId::parse(name).unwrap()
+    }
+
+    fn at(ms: u64) -> Time {
+        Time(1_000_000 + ms)
+    }
+
+    #[test]
+    fn the_first_that_came_compute_and_the_rest_wait_in_order() {
+        let mut line = Line::default();
+        for (name, came) in [("c", 3), ("a", 1), ("d", 4), ("b", 2)] {
+            assert!(line.enter(&id(name), at(came), at(5), LIFE));
+        }
+        let admitted = |line: &Line| {
+            ["a", "b", "c", "d"]
+                .into_iter()
+                .filter(|name| line.admits(&id(name), 2))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(admitted(&line), ["a", "b"]);
+        line.entries.retain(|entry| entry.job != id("a"));
+        assert_eq!(
+            admitted(&line),
+            ["a", "b", "c"],
+            "who is not in line is free to try"
+        );
+        assert!(!line.admits(&id("d"), 2));
+    }
+
+    #[test]
+    fn who_dies_is_forgotten_after_a_lease_and_a_clock_that_jumped_holds_nobody() {
+        let mut line = Line::default();
+        line.enter(&id("dead"), at(0), at(0), LIFE);
+        line.enter(&id("future"), at(0), at(3_600_000), LIFE);
+        line.enter(&id("late"), at(2_000), at(2_000), LIFE);
+        line.expire(at(3_000), LIFE);
+        assert_eq!(line.since(&id("dead")), None);
+        assert_eq!(line.since(&id("future")), None);
+        assert_eq!(line.since(&id("late")), Some(at(2_000)));
+    }
+
+    #[test]
+    fn an_entry_is_renewed_when_half_of_its_life_is_over() {
+        let mut line = Line::default();
+        assert!(line.enter(&id("a"), at(0), at(0), LIFE));
+        assert!(!line.enter(&id("a"), at(0), at(1_000), LIFE));
+        assert!(line.enter(&id("a"), at(0), at(1_500), LIFE));
+        line.expire(at(4_000), LIFE);
+        assert_eq!(line.since(&id("a")), Some(at(0)), "with its old place");
+    }
+
+    #[test]
+    fn the_document_stays_small_and_damage_counts_as_nothing() {
+        let mut line = Line::default();
+        for number in 0..MAX_ENTRIES + 10 {
+            line.enter(&id(&format!("job-{number}")), at(0), at(0), LIFE);
+        }
+        assert_eq!(line.entries.len(), MAX_ENTRIES);
+        assert!(line.admits(&id("another"), 2));
+        assert_eq!(Line::read(Some(b"\x00{")), Line::default());
+        assert_eq!(Line::read(None), Line::default());
+    }
+}
