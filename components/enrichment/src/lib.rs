@@ -4,7 +4,7 @@ use api::accepted::LegacyEnrichment;
 use api::envelope;
 use api::error::ApiError;
 use api::request::{self, Enrich};
-use job::{CreateError, Item, Limits, MadeBy, NewJob, Pipeline, Root, distinct};
+use job::{CreateError, Item, Limits, MadeBy, NewJob, Pipeline, Root, content_of, distinct};
 use platform::attached;
 use platform::client;
 use platform::config;
@@ -113,9 +113,10 @@ async fn make(exchange: &mut Exchange, route: Route) -> Result<(), ApiError> {
     let creation = match exchange.engine().create(&new, &items).await {
         Ok(created) => Creation::New(Box::new(created)),
         // The same key, or the same request of a first app again, is the same job.
-        Err(CreateError::Exists(root))
-            if root.made_by == new.made_by && (!given || route.is_legacy()) =>
-        {
+        Err(CreateError::Exists(root)) if !given || route.is_legacy() => {
+            exchange
+                .is_repetition(&new, given, &root, &content_of(&items))
+                .await?;
             Creation::Existing(root)
         }
         Err(error) => return Err(exchange.not_created(new.name.id(), error)),

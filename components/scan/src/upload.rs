@@ -6,7 +6,8 @@ use api::error::ApiError;
 use api::query::Query;
 use api::upload::{Event, Kind, Upload};
 use job::{
-    CreateError, Created, JobId, MadeBy, NewJob, Pipeline, Receiver, Root, UNSEEN_JOB_GRACE,
+    ContentDigest, CreateError, Created, JobId, MadeBy, NewJob, Pipeline, Receiver, Root,
+    UNSEEN_JOB_GRACE,
 };
 use platform::client;
 use platform::exchange::{Answer, Exchange};
@@ -116,45 +117,32 @@ fn provider(header: Option<&str>) -> String {
     }
 }
 
+/// What an upload led to: a job, or the one that has its name already, with the digest of what was
+/// sent now.
+enum Received {
+    Created(Created),
+    Exists(Box<Root>, String),
+}
+
 /// The same upload again is the same job; another job of that name is in the way.
 async fn creation(
     exchange: &Exchange,
     new: &NewJob,
-    result: Result<Created, Refusal>,
+    chose: bool,
+    received: Received,
 ) -> Result<Creation, ApiError> {
-    match result {
-        Ok(created) => {
+    match received {
+        Received::Created(created) => {
             if exchange.took() > UNSEEN_JOB_GRACE {
                 // While it came it may have been taken for one that never was.
                 let _ = client::admit(exchange, &created.root.id).await;
             }
             Ok(Creation::New(Box::new(created)))
         }
-        Err(Refusal::Create(CreateError::Exists(root))) if root.made_by == new.made_by => {
+        Received::Exists(root, content) => {
+            exchange.is_repetition(new, chose, &root, &content).await?;
             Ok(Creation::Existing(root))
         }
-        Err(Refusal::Create(error)) => Err(exchange.not_created(new.name.id(), error)),
-        Err(Refusal::Request(error)) => Err(error),
-    }
-}
-
-/// Why there is no new job.
-enum Refusal {
-    /// The request's fault.
-    Request(ApiError),
-    /// There is one, or no room, or the store failed.
-    Create(CreateError),
-}
-
-impl From<ApiError> for Refusal {
-    fn from(error: ApiError) -> Self {
-        Self::Request(error)
-    }
-}
-
-impl From<CreateError> for Refusal {
-    fn from(error: CreateError) -> Self {
-        Self::Create(error)
     }
 }
 
@@ -174,6 +162,7 @@ pub(crate) async fn receive_upload(
     };
     let mut body = exchange.request.body();
     let limit = exchange.config.settings.limits.max_body_bytes;
+    let chose = given.is_some();
     let new = match given
         .transpose()
         .and_then(|given| route.new_job(exchange, given))
@@ -184,12 +173,12 @@ pub(crate) async fn receive_upload(
             return Err(error);
         }
     };
-    let result = receive(exchange, route.kind(), &new, &mut body).await;
-    if result.is_err() {
+    let received = receive(exchange, route.kind(), &new, &mut body).await;
+    if received.is_err() {
         // A client that is still sending would not see the answer.
         body.drain(limit).await;
     }
-    creation(exchange, &new, result).await
+    creation(exchange, &new, chose, received?).await
 }
 
 /// Makes a job of photos in base64.
@@ -199,31 +188,101 @@ pub(crate) async fn receive_batch(exchange: &Exchange, route: Route) -> Result<C
     let (id, photos) = api::request::scan_batch(&body, limits)?;
     drop(body);
     let new = route.new_job(exchange, Some(id))?;
-    let result = store(exchange, &new, &photos).await;
-    creation(exchange, &new, result).await
-}
-
-async fn store(exchange: &Exchange, new: &NewJob, photos: &[Vec<u8>]) -> Result<Created, Refusal> {
     let mut header = Header::default();
-    for photo in photos {
+    for photo in &photos {
         header.next();
         header.feed(photo)?;
         header.end()?;
     }
     client::admit(exchange, new.name.id()).await?;
-    let mut receiver = exchange.engine().receive(new.clone()).await?;
-    let written = async {
-        for photo in photos {
-            receiver.file("").await?;
-            receiver.write(photo).await?;
-        }
-        receiver.accept().await
-    };
-    let result = written.await;
-    if result.is_err() {
-        receiver.abandon().await;
+    let mut storing = Storing::begin(exchange, &new).await?;
+    for photo in &photos {
+        storing.file("").await?;
+        storing.write(photo).await?;
     }
-    Ok(result?)
+    let received = storing.end().await?;
+    creation(exchange, &new, true, received).await
+}
+
+/// The files of an upload on their way into the store, and their digest. When the name turns out to
+/// be taken, only the digest is taken of the rest.
+struct Storing<'a> {
+    exchange: &'a Exchange,
+    new: &'a NewJob,
+    receiver: Option<Receiver<'a, Spin>>,
+    existing: Option<Box<Root>>,
+    content: ContentDigest,
+}
+
+impl<'a> Storing<'a> {
+    async fn begin(exchange: &'a Exchange, new: &'a NewJob) -> Result<Self, ApiError> {
+        let mut storing = Self {
+            exchange,
+            new,
+            receiver: None,
+            existing: None,
+            content: ContentDigest::default(),
+        };
+        match exchange.engine().receive(new.clone()).await {
+            Ok(receiver) => storing.receiver = Some(receiver),
+            Err(error) => storing.failed(error).await?,
+        }
+        Ok(storing)
+    }
+
+    async fn file(&mut self, name: &str) -> Result<(), ApiError> {
+        self.content.file();
+        if let Some(receiver) = &mut self.receiver
+            && let Err(error) = receiver.file(name).await
+        {
+            self.failed(error).await?;
+        }
+        Ok(())
+    }
+
+    async fn write(&mut self, bytes: &[u8]) -> Result<(), ApiError> {
+        self.content.update(bytes);
+        if let Some(receiver) = &mut self.receiver
+            && let Err(error) = receiver.write(bytes).await
+        {
+            self.failed(error).await?;
+        }
+        Ok(())
+    }
+
+    /// A write has failed: nothing of the upload stays. Goes on only if its name is taken.
+    async fn failed(&mut self, error: CreateError) -> Result<(), ApiError> {
+        self.abandon().await;
+        match error {
+            CreateError::Exists(root) => {
+                self.existing = Some(root);
+                Ok(())
+            }
+            error => Err(self.exchange.not_created(self.new.name.id(), error)),
+        }
+    }
+
+    /// The upload is refused or broke off: nothing of it stays.
+    async fn abandon(&mut self) {
+        if let Some(receiver) = self.receiver.take() {
+            receiver.abandon().await;
+        }
+    }
+
+    /// Everything has arrived.
+    async fn end(mut self) -> Result<Received, ApiError> {
+        let content = std::mem::take(&mut self.content).finish();
+        if let Some(receiver) = &mut self.receiver {
+            match receiver.accept(content.clone()).await {
+                Ok(created) => return Ok(Received::Created(created)),
+                Err(error) => self.failed(error).await?,
+            }
+        }
+        match self.existing {
+            Some(root) => Ok(Received::Exists(root, content)),
+            None => Err(self.exchange.internal("an upload without a receiver")),
+        }
+    }
 }
 
 /// Writes the request's files down as they come. What is refused leaves nothing behind.
@@ -232,29 +291,27 @@ async fn receive(
     kind: Kind,
     new: &NewJob,
     body: &mut Body,
-) -> Result<Created, Refusal> {
+) -> Result<Received, ApiError> {
     let settings = &exchange.config.settings;
     let content_type = exchange.request.header("content-type").unwrap_or_default();
     let mut upload = Upload::new(kind, content_type, &settings.limits)?;
     client::admit(exchange, new.name.id()).await?;
-    let mut receiver = exchange.engine().receive(new.clone()).await?;
-    let received = async {
-        write_down(body, kind, &mut upload, &mut receiver).await?;
-        Ok(receiver.accept().await?)
-    };
-    let result: Result<Created, Refusal> = received.await;
-    if result.is_err() {
-        receiver.abandon().await;
+    let mut storing = Storing::begin(exchange, new).await?;
+    match write_down(body, kind, &mut upload, &mut storing).await {
+        Ok(()) => storing.end().await,
+        Err(error) => {
+            storing.abandon().await;
+            Err(error)
+        }
     }
-    result
 }
 
 async fn write_down(
     body: &mut Body,
     kind: Kind,
     upload: &mut Upload,
-    receiver: &mut Receiver<'_, Spin>,
-) -> Result<(), Refusal> {
+    storing: &mut Storing<'_>,
+) -> Result<(), ApiError> {
     let mut header = Header::default();
     let mut begun = false;
     loop {
@@ -262,14 +319,14 @@ async fn write_down(
             Event::NeedMore => match body.chunk().await {
                 Ok(Some(chunk)) => upload.feed(chunk.into()),
                 Ok(None) => upload.end(),
-                Err(Gone) => return Err(ApiError::invalid_body("broke off").into()),
+                Err(Gone) => return Err(ApiError::invalid_body("broke off")),
             },
             Event::File { name } => {
                 if kind == Kind::Photos {
                     header.end()?;
                     header.next();
                 }
-                receiver.file(&name).await?;
+                storing.file(&name).await?;
             }
             Event::Bytes(bytes) => {
                 match kind {
@@ -278,7 +335,7 @@ async fn write_down(
                     Kind::Csv => {}
                 }
                 begun = true;
-                receiver.write(&bytes).await?;
+                storing.write(&bytes).await?;
             }
             Event::Done => {
                 header.end()?;

@@ -37,6 +37,8 @@ pub enum Code {
     MethodNotAllowed,
     /// The client's jobId is taken.
     JobExists,
+    /// The key of an earlier request that had another content.
+    IdempotencyKeyReused,
     /// Results asked for before the job ended.
     NotReady,
     /// File, photo or body over its limit.
@@ -61,7 +63,7 @@ pub enum Code {
 
 impl Code {
     /// Every code.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::InvalidRequest,
         Self::MissingParameter,
         Self::InvalidIsbn,
@@ -72,6 +74,7 @@ impl Code {
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::JobExists,
+        Self::IdempotencyKeyReused,
         Self::NotReady,
         Self::FileTooLarge,
         Self::UnsupportedMediaType,
@@ -97,6 +100,7 @@ impl Code {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::JobExists | Self::NotReady => StatusCode::CONFLICT,
+            Self::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             Self::FileTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::UpgradeRequired => StatusCode::UPGRADE_REQUIRED,
@@ -278,6 +282,14 @@ impl ApiError {
             "There is another job with this jobId: choose a new one",
         )
         .detail("jobId", id.as_str())
+    }
+
+    /// The `Idempotency-Key` of this request was used for another content.
+    pub fn idempotency_key_reused() -> Self {
+        Self::new(
+            Code::IdempotencyKeyReused,
+            "This Idempotency-Key was used for a request with another content: send each request with a key of its own.",
+        )
     }
 
     /// The job has not ended.
@@ -498,7 +510,7 @@ mod tests {
             table.join("\n"),
             "400 INVALID_REQUEST\n400 MISSING_PARAMETER\n400 INVALID_ISBN\n400 EMPTY_BATCH\n\
              400 BATCH_TOO_LARGE\n401 UNAUTHORIZED\n403 FORBIDDEN\n404 NOT_FOUND\n\
-             405 METHOD_NOT_ALLOWED\n409 JOB_EXISTS\n409 NOT_READY\n413 FILE_TOO_LARGE\n\
+             405 METHOD_NOT_ALLOWED\n409 JOB_EXISTS\n422 IDEMPOTENCY_KEY_REUSED\n409 NOT_READY\n413 FILE_TOO_LARGE\n\
              415 UNSUPPORTED_MEDIA_TYPE\n426 UPGRADE_REQUIRED\n429 RATE_LIMIT_EXCEEDED\n\
              500 INTERNAL_ERROR\n502 API_ERROR\n504 NETWORK_ERROR\n503 CIRCUIT_OPEN\n\
              503 SERVICE_BUSY"

@@ -7,6 +7,7 @@ mod receiver;
 
 use std::time::Duration;
 
+use crate::content::ContentDigest;
 use crate::document::{Item, MadeBy, Pipeline, Root, Stage, Uploaded, VERSION};
 use crate::effects::{Effects, StoreError};
 use crate::engine::Engine;
@@ -101,6 +102,7 @@ impl<'a, E: Effects> Engine<'a, E> {
     /// # Errors
     /// [`CreateError`]; nothing of the job is left then.
     pub async fn create(&self, new: &NewJob, items: &[Item]) -> Result<Created, CreateError> {
+        let content = content_of(items);
         let creation = Creation::reserve(*self, new).await?;
         let (mut root, lease) = creation.begin().await?;
         let mut run = Run::new(*self, root.clone(), lease);
@@ -112,6 +114,7 @@ impl<'a, E: Effects> Engine<'a, E> {
             }
         };
         let (_, lease) = run.into_parts();
+        root.content = content;
         root.plan = plan;
         root.total = u32::try_from(items.len()).unwrap_or(u32::MAX);
         root.wave = wave_size(items.len(), self.settings.wave_items);
@@ -195,7 +198,8 @@ impl<'a, E: Effects> Creation<'a, E> {
 
     /// Writes the first root of the job, then its lease.
     async fn begin(&self) -> Result<(Root, Lease), CreateError> {
-        let root = first_root(self.engine.effects, &self.new);
+        let mut root = first_root(self.engine.effects, &self.new);
+        root.token_salt = Some(self.engine.token_salt(root.created));
         self.write_root(&root).await?;
         match self.claim(&root).await {
             Ok(lease) => Ok((root, lease)),
@@ -277,6 +281,12 @@ impl<'a, E: Effects> Creation<'a, E> {
     }
 }
 
+/// The digest of a request that names its items.
+#[must_use]
+pub fn content_of(items: &[Item]) -> String {
+    ContentDigest::of(&serde_json::to_vec(items).unwrap_or_default())
+}
+
 fn first_root<E: Effects>(effects: &E, new: &NewJob) -> Root {
     let now = effects.now();
     Root {
@@ -285,6 +295,8 @@ fn first_root<E: Effects>(effects: &E, new: &NewJob) -> Root {
         pipeline: new.pipeline,
         made_by: new.made_by,
         token: new.token,
+        token_salt: None,
+        content: String::new(),
         created: now,
         updated: now,
         // Short until the job is accepted: what a broken upload leaves is swept soon.

@@ -13,6 +13,7 @@ mod cadence;
 mod cancel;
 mod clients;
 mod compute;
+mod content;
 mod create;
 mod document;
 pub mod effects;
@@ -43,7 +44,8 @@ mod work;
 pub use analyze::CsvAnalysis;
 pub use cancel::Cancellation;
 pub use clients::{Client, UNSEEN_JOB_GRACE};
-pub use create::{CreateError, Name, NewJob, Receiver};
+pub use content::ContentDigest;
+pub use create::{CreateError, Name, NewJob, Receiver, content_of};
 pub use document::{
     Failure, FailureCode, Item, MAX_VALUE_BYTES, MadeBy, Part, PhotoState, PhotoStatus, Pipeline,
     Report, Root, RowCounts, ScanCounts, Stage, Upload, Uploaded,

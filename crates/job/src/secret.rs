@@ -10,12 +10,14 @@ use subtle::ConstantTimeEq;
 
 use crate::clients::Client;
 use crate::document::{MadeBy, Root};
-use crate::effects::{Effects, StoreError, Time};
+use crate::effects::{Effects, StoreError, Time, millis};
 use crate::engine::Engine;
 use crate::id::JobId;
 use crate::keys;
 use crate::settings::Settings;
 
+/// Jobs of one name follow each other no sooner.
+const TOKEN_SALT_PERIOD: Duration = Duration::from_secs(60);
 /// How long before its end a token can be exchanged for the next.
 const REFRESH_WINDOW: Duration = Duration::from_secs(30 * 60);
 
@@ -93,8 +95,12 @@ impl Keyring {
 
     /// The token of a job in this generation.
     #[must_use]
-    pub fn token(&self, id: &JobId, generation: u32) -> String {
-        self.hex("token", id.as_str(), &generation.to_string())
+    pub fn token(&self, root: &Root, generation: u32) -> String {
+        let mut more = generation.to_string();
+        if let Some(salt) = root.token_salt {
+            more = format!("{more}.{salt}");
+        }
+        self.hex("token", root.id.as_str(), &more)
     }
 
     /// The key that `/internal/*` asks for.
@@ -109,10 +115,16 @@ impl Keyring {
         constant_time_eq(&self.run_key(id), key)
     }
 
-    /// The id of the job that an `Idempotency-Key` names, among requests of one kind.
+    /// The id of the job that an `Idempotency-Key` names, among requests of one kind, and of one
+    /// client where it is known.
     #[must_use]
-    pub fn derived_id(&self, made_by: MadeBy, key: &str) -> JobId {
-        let mac = self.mac("job", made_by.as_str(), key);
+    pub fn derived_id(&self, made_by: MadeBy, key: &str, client: Option<&Client>) -> JobId {
+        let more = match client {
+            // No key holds a space.
+            Some(client) => format!("{key} {}", client.0),
+            None => key.to_owned(),
+        };
+        let mac = self.mac("job", made_by.as_str(), &more);
         let mut bytes = [0; 16];
         bytes.copy_from_slice(&mac[..16]);
         JobId::from_bytes(bytes)
@@ -128,13 +140,20 @@ impl Keyring {
 }
 
 impl<E: Effects> Engine<'_, E> {
+    /// What makes the tokens of a job differ from those of earlier jobs of its name. Creations of
+    /// one name at the same moment have the same, so that it does not matter which of them stands.
+    pub(crate) fn token_salt(&self, created: Time) -> u64 {
+        let shortest = self.settings.retention.min(TOKEN_SALT_PERIOD) / 2;
+        created.0 / millis(shortest).max(1)
+    }
+
     /// Whether `token` opens the job now.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn admits(&self, root: &Root, token: &str) -> Result<bool, StoreError> {
         let auth = self.current_auth(root).await?;
-        let current = self.keyring.token(&root.id, auth.generation);
+        let current = self.keyring.token(root, auth.generation);
         Ok(constant_time_eq(&current, token) && self.effects.now() < auth.expires)
     }
 
@@ -144,7 +163,7 @@ impl<E: Effects> Engine<'_, E> {
     /// When the store fails.
     pub async fn current_token(&self, root: &Root) -> Result<String, StoreError> {
         let auth = self.current_auth(root).await?;
-        Ok(self.keyring.token(&root.id, auth.generation))
+        Ok(self.keyring.token(root, auth.generation))
     }
 
     /// Exchanges the current token for the next one, in the last [`REFRESH_WINDOW`] of its life;
@@ -161,7 +180,7 @@ impl<E: Effects> Engine<'_, E> {
         let auth = self.current_auth(root).await?;
         let now = self.effects.now();
         let life = self.settings.token_life;
-        let is_current = constant_time_eq(&self.keyring.token(&root.id, auth.generation), token);
+        let is_current = constant_time_eq(&self.keyring.token(root, auth.generation), token);
         let in_time = now < auth.expires && now.plus(REFRESH_WINDOW.min(life)) >= auth.expires;
         if !is_current || !in_time {
             return Ok(None);
@@ -171,7 +190,7 @@ impl<E: Effects> Engine<'_, E> {
             expires: now.plus(life),
         };
         self.write_auth(root, next).await?;
-        Ok(Some(self.keyring.token(&root.id, next.generation)))
+        Ok(Some(self.keyring.token(root, next.generation)))
     }
 
     /// Extends the life of the current token if `token` is the current one and less than `margin`

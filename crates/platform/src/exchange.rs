@@ -8,13 +8,13 @@ use api::envelope::Answered;
 use api::error::ApiError;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use job::effects::{Clock, Entropy, Log, StoreError};
-use job::{CreateError, Engine, JobId, MadeBy, Name, Root};
+use job::{CreateError, Engine, JobId, MadeBy, Name, NewJob, Root};
 use serde_json::json;
 use wasi::http::types::{IncomingRequest, ResponseOutparam};
 
 use crate::config::{Config, ConfigError, origins};
 use crate::http::{Gone, Incoming, Responder, Writer};
-use crate::{Spin, poll};
+use crate::{Spin, client, poll};
 
 /// How soon a client should try again when the store refuses.
 const STORE_RETRY_AFTER: Duration = Duration::from_secs(2);
@@ -217,15 +217,50 @@ impl Exchange {
     /// # Errors
     /// `INVALID_REQUEST` for a malformed key.
     pub fn name(&self, made_by: MadeBy, given: Option<JobId>) -> Result<Name, ApiError> {
-        let key = self
-            .request
-            .header("idempotency-key")
-            .map(api::request::idempotency_key)
-            .transpose()?;
+        let key = match self.request.has_binary_header("idempotency-key") {
+            true => Some(""),
+            false => self.request.header("idempotency-key"),
+        };
+        let key = key.map(api::request::idempotency_key).transpose()?;
         Ok(match (given, key) {
             (Some(id), _) => Name::Contended(id),
-            (None, Some(key)) => Name::Contended(self.config.keyring.derived_id(made_by, key)),
+            (None, Some(key)) => {
+                let client = client::counted(self);
+                let keyring = &self.config.keyring;
+                Name::Contended(keyring.derived_id(made_by, key, client.as_ref()))
+            }
             (None, None) => Name::Ours(JobId::random(&self.spin)),
+        })
+    }
+
+    /// Whether a request that found its job's name taken is the same as the one that created the
+    /// job: it is of the same kind and has the same content, or shows the job's token.
+    ///
+    /// # Errors
+    /// `IDEMPOTENCY_KEY_REUSED` where the name follows from a key, `JOB_EXISTS` where the client
+    /// `chose` it; when the store fails.
+    pub async fn is_repetition(
+        &self,
+        new: &NewJob,
+        chose: bool,
+        root: &Root,
+        content: &str,
+    ) -> Result<(), ApiError> {
+        let is_same = root.made_by == new.made_by && root.content == content;
+        let shows_token = self.request.header("authorization").is_some();
+        if (is_same && !content.is_empty())
+            || (root.made_by == new.made_by
+                && shows_token
+                && self
+                    .authorize(root, Access::TokenRequired, None)
+                    .await
+                    .is_ok())
+        {
+            return Ok(());
+        }
+        Err(match chose {
+            true => ApiError::job_exists(&root.id),
+            false => ApiError::idempotency_key_reused(),
         })
     }
 

@@ -73,6 +73,14 @@ impl Incoming {
             .and_then(|(_, value)| std::str::from_utf8(value).ok())
     }
 
+    /// Whether there is a header of this name that is no text.
+    #[must_use]
+    pub fn has_binary_header(&self, name: &str) -> bool {
+        self.headers
+            .iter()
+            .any(|(n, value)| n.eq_ignore_ascii_case(name) && std::str::from_utf8(value).is_err())
+    }
+
     /// The body, to be read chunk by chunk; empty when it was taken before.
     #[must_use]
     pub fn body(&self) -> Body {

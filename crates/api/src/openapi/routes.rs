@@ -152,6 +152,7 @@ const MAKING: &[Code] = &[
     InvalidRequest,
     MissingParameter,
     JobExists,
+    IdempotencyKeyReused,
     FileTooLarge,
     RateLimitExceeded,
     InternalError,

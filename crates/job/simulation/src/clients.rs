@@ -300,7 +300,7 @@ async fn receive(
                 receiver.write(part).await?;
             }
         }
-        receiver.accept().await
+        receiver.accept(String::new()).await
     };
     let result = received.await;
     if result.is_err() {

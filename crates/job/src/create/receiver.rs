@@ -106,11 +106,12 @@ impl<'a, E: Effects> Receiver<'a, E> {
         Ok(())
     }
 
-    /// Accepts the job: everything has arrived, and from now on the job exists.
+    /// Accepts the job: everything has arrived, and from now on the job exists. `content` is the
+    /// digest of the files.
     ///
     /// # Errors
     /// When the store fails, or another job has got the name; call [`Self::abandon`] then.
-    pub async fn accept(&mut self) -> Result<Created, CreateError> {
+    pub async fn accept(&mut self, content: String) -> Result<Created, CreateError> {
         self.flush().await?;
         let epoch = self.begin().await?;
         self.creation.check_name(Some(&epoch)).await?;
@@ -138,6 +139,7 @@ impl<'a, E: Effects> Receiver<'a, E> {
             bytes: self.uploads.iter().map(|upload| upload.bytes).sum(),
             provider: self.creation.new.provider.clone(),
         };
+        root.content = content;
         root.uploads = std::mem::take(&mut self.uploads);
         self.creation.accept(root, lease).await
     }
