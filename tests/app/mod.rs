@@ -253,6 +253,8 @@ impl Setup {
         let sandbox = runtime().block_on(Sandbox::start(setup.stand_ins)).unwrap();
         let manifest = Manifest::load(&root().join("spin.toml")).unwrap();
         let mut variables: BTreeMap<String, String> = sandbox.variables().into_iter().collect();
+        // Tests that let providers fail do not wait for minutes until they are given up.
+        variables.insert("provider_patience_s".to_owned(), "2".to_owned());
         variables.extend(setup.variables);
         variables.retain(|name, _| manifest.variables.contains_key(name));
         let mut arguments = setup.arguments;

@@ -1,6 +1,5 @@
 //! One book, synchronously.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use api::book::LookedUp;
@@ -20,7 +19,7 @@ pub(crate) async fn serve(exchange: &mut Exchange) -> Result<Answer, ApiError> {
     )?;
     let enrichment = config::enrichment();
     let sessions = enrichment
-        .sessions(&exchange.spin, &BTreeMap::new())
+        .sessions(&exchange.spin)
         .await
         .map_err(|error| exchange.store_failed(&error))?;
     let wanted = Wanted {

@@ -34,5 +34,5 @@ pub use csv::{
 pub use isbn::{Isbn, IsbnError};
 pub use matching::{BookKeys, same_book_key};
 pub use search::{
-    Answer, By, Endpoints, Found, GarbageError, GoogleBooks, HttpGet, Lookup, Search,
+    Answer, By, Endpoints, Found, GarbageError, GoogleBooks, HttpGet, Lookup, Reader, Search,
 };

@@ -89,7 +89,7 @@ pub struct HttpGet {
 /// Whoever sends look-ups asks again after a failure that passes; these are the last words.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
-    /// A whole answer, as [`Search::read`] understood it; without records it is a "no".
+    /// A whole answer, as [`Reader::read`] understood it; without records it is a "no".
     Records(Vec<Record>),
     /// No answer, an error, or garbage.
     Failed,
@@ -103,6 +103,28 @@ pub enum Answer {
 pub struct GarbageError {
     provider: Provider,
     source: serde_json::Error,
+}
+
+/// Reads the answer to one request.
+#[derive(Clone, Debug)]
+pub struct Reader {
+    provider: Provider,
+    /// The editions that were asked for.
+    isbns: Vec<Isbn>,
+}
+
+impl Reader {
+    /// Reads the body of a `200` answer.
+    pub fn read(&self, body: &[u8]) -> Result<Vec<Record>, GarbageError> {
+        match self.provider {
+            Provider::OpenLibrary => open_library::read(body, &self.isbns),
+            Provider::GoogleBooks => google_books::read(body),
+        }
+        .map_err(|source| GarbageError {
+            provider: self.provider,
+            source,
+        })
+    }
 }
 
 /// How the search for one book ended.
@@ -450,22 +472,20 @@ impl Search {
         HttpGet { url }
     }
 
+    /// What reads the answer to a look-up.
+    pub fn reader(&self, lookup: &Lookup) -> Reader {
+        Reader {
+            provider: lookup.provider,
+            isbns: match (lookup.provider, lookup.by) {
+                (Provider::OpenLibrary, By::Isbn) => self.isbns(lookup),
+                _ => Vec::new(),
+            },
+        }
+    }
+
     /// Reads the body of a `200` answer to a look-up.
     pub fn read(&self, lookup: &Lookup, body: &[u8]) -> Result<Vec<Record>, GarbageError> {
-        match lookup.provider {
-            Provider::OpenLibrary => {
-                let isbns = match lookup.by {
-                    By::Isbn => self.isbns(lookup),
-                    By::Title | By::WorkId => Vec::new(),
-                };
-                open_library::read(body, &isbns)
-            }
-            Provider::GoogleBooks => google_books::read(body),
-        }
-        .map_err(|source| GarbageError {
-            provider: lookup.provider,
-            source,
-        })
+        self.reader(lookup).read(body)
     }
 
     /// Takes in what became of a look-up.

@@ -5,6 +5,7 @@
 
 mod receiver;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::content::ContentDigest;
@@ -318,7 +319,11 @@ fn first_root<E: Effects>(effects: &E, new: &NewJob) -> Root {
         rows: None,
         photos: Vec::new(),
         scan: None,
-        requests: std::collections::BTreeMap::new(),
+        requests: BTreeMap::new(),
+        unanswered: 0,
+        remembered: 0,
+        outages: BTreeMap::new(),
+        late_ms: 0,
         due: None,
         due_every: 0,
         fresh_until: now.plus(UPLOAD_FRESHNESS),

@@ -304,6 +304,24 @@ pub struct ScanCounts {
     pub threshold: f32,
 }
 
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+fn is_zero_u64(number: &u64) -> bool {
+    *number == 0
+}
+
+/// A provider that answers nothing, as a job sees it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outage {
+    /// For how long it has answered nothing while the job wanted to ask, in milliseconds.
+    pub waited_ms: u64,
+    /// Until when the job waits before it asks again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits_until: Option<Time>,
+}
+
 /// The job document. At most 8 KB; replaced as a whole by each commit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Root {
@@ -382,6 +400,18 @@ pub struct Root {
     /// Outbound requests so far, by provider.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub requests: BTreeMap<String, u32>,
+    /// Items that no provider answered about: of those that were not found.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unanswered: u32,
+    /// Items that were known from before, without asking anybody.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub remembered: u32,
+    /// The providers that answer nothing at present, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub outages: BTreeMap<String, Outage>,
+    /// For how many milliseconds runs have worked on the next items without having them done in time.
+    #[serde(default, skip_serializing_if = "is_zero_u64")]
+    pub late_ms: u64,
     /// When the next commit is expected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due: Option<Time>,
@@ -487,6 +517,21 @@ impl Root {
         self.updated.since(self.created)
     }
 
+    /// The provider that the job waits for, and until when; `None` when it does not wait.
+    #[must_use]
+    pub fn waiting(&self, now: Time) -> Option<(&str, Time)> {
+        if self.stage != Stage::Enriching {
+            return None;
+        }
+        self.outages
+            .iter()
+            .filter_map(|(name, outage)| {
+                let until = outage.waits_until.filter(|until| now < *until)?;
+                Some((name.as_str(), until))
+            })
+            .min_by_key(|(_, until)| *until)
+    }
+
     /// How long the rest may take, judging by the last progress; `None` when nothing can be said.
     #[must_use]
     pub fn eta(&self) -> Option<Duration> {
@@ -578,6 +623,23 @@ impl Item {
             detection: Some(detection),
             found: None,
         }
+    }
+
+    /// What is asked for, with all that the file says to find it by.
+    #[must_use]
+    pub fn to_look_up(&self) -> Wanted {
+        let imported = self.imported.as_ref();
+        Wanted {
+            series: (self.wanted.series.clone())
+                .or_else(|| imported.and_then(|imported| imported.series.clone())),
+            ..self.wanted.clone()
+        }
+    }
+
+    /// Whether no provider has answered about the book.
+    #[must_use]
+    pub fn is_unanswered(&self) -> bool {
+        matches!(self.found, Some(Found::Error | Found::CircuitOpen))
     }
 
     /// Whether a provider knows the book.

@@ -6,10 +6,10 @@ mod providers;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use books::{Endpoints, Found, Wanted};
+use books::{Endpoints, Found, Search, Wanted};
 
 use crate::cadence::Forecast;
-use crate::document::{Root, Stage};
+use crate::document::{Item, Root, Stage};
 use crate::effects::Effects;
 use crate::keys;
 use crate::plan::Plan;
@@ -18,7 +18,7 @@ use crate::run::Run;
 use crate::storage::Stop;
 use crate::work::{StageOutcome, Worker};
 
-use pipeline::WavePipeline;
+use pipeline::{Front, WavePipeline};
 pub use providers::ProviderSessions;
 
 pub(crate) use providers::first_wave;
@@ -39,6 +39,8 @@ pub struct Enrichment {
     pub user_agent: String,
     /// How long one request may take.
     pub timeout: Duration,
+    /// How long a provider may answer nothing before a job goes on without it.
+    pub patience: Duration,
     /// Requests in flight at the same time.
     pub concurrency: usize,
     /// How much Open Library may be asked.
@@ -56,7 +58,10 @@ impl<E: Effects> Worker<E> for Enrichment {
     async fn work(&self, run: &mut Run<'_, E>) -> Result<StageOutcome, Stop> {
         let effects = run.engine.effects;
         let sessions = run
-            .retry_while_leased(async || self.sessions(effects, &run.root.requests).await)
+            .retry_while_leased(async || {
+                self.sessions_of_run(effects, &run.root.requests, &run.root.outages)
+                    .await
+            })
             .await?;
         if run.root.stage == Stage::Queued {
             run.commit(sessions.first_wave(), |root| root.stage = Stage::Enriching)
@@ -81,9 +86,13 @@ impl Enrichment {
         wanted: Vec<Wanted>,
         until: Option<Duration>,
     ) -> Vec<Found> {
-        let mut pipeline = WavePipeline::new(self, effects, sessions, until);
-        pipeline.add(wanted);
-        pipeline.finish_front().await
+        let mut pipeline = WavePipeline::new(self, effects, sessions, until).giving_up(true);
+        pipeline.add(Search::new(wanted, &self.endpoints));
+        loop {
+            if let Front::Found(found) = pipeline.finish_front().await {
+                return found;
+            }
+        }
     }
 
     async fn waves<E: Effects>(
@@ -94,13 +103,13 @@ impl Enrichment {
         let mut plan = Plan::default();
         let mut took = Duration::ZERO;
         let allowance = self.timeout * 2 + Duration::from_secs(1);
-        // A platform that ends requests gets what could be asked in time.
-        let mut pipeline = WavePipeline::new(
-            self,
-            run.engine.effects,
-            sessions,
-            run.deadline(COMMIT_TIME),
-        );
+        let effects = run.engine.effects;
+        // A platform that ends requests gets what could be asked in time: at first another run asks
+        // again, in the end that is all there is.
+        let late = Duration::from_millis(run.root.late_ms);
+        let mut pipeline = WavePipeline::new(self, effects, sessions, run.deadline(COMMIT_TIME))
+            .giving_up(late > self.patience)
+            .beside(sessions.keep_in_step(effects, run.engine.settings.commit_interval));
         let mut begun = VecDeque::new();
         let mut next = run.root.stored();
         while run.root.stored() < run.root.total {
@@ -114,27 +123,47 @@ impl Enrichment {
                     break;
                 }
                 let items = plan.wave(run, next).await?;
-                pipeline.add(items.iter().map(|item| item.wanted.clone()).collect());
+                let wanted = items.iter().map(Item::to_look_up).collect();
+                pipeline.add(Search::new(wanted, &self.endpoints));
                 next = next.saturating_add(u32::try_from(items.len()).unwrap_or(u32::MAX));
-                begun.push_back((run.engine.effects.monotonic(), items));
+                begun.push_back((effects.monotonic(), items));
             }
             let Some((start, mut items)) = begun.pop_front() else {
                 return Ok(StageOutcome::HandOver);
             };
-            let found = run
-                .guarded(async { Ok(pipeline.finish_front().await) })
-                .await?;
+            let found = loop {
+                match run
+                    .guarded(async { Ok(pipeline.finish_front().await) })
+                    .await?
+                {
+                    Front::Found(found) => break found,
+                    Front::Waiting => wait_visibly(run, &mut pipeline, sessions).await?,
+                    Front::OutOfTime => {
+                        let late = effects.monotonic().saturating_sub(start);
+                        let late = u64::try_from(late.as_millis()).unwrap_or(u64::MAX);
+                        let (outages, requests) = (sessions.outages(effects), sessions.asked());
+                        run.commit(Forecast::Unknown, |root| {
+                            root.outages = outages;
+                            root.requests = requests;
+                            root.late_ms = root.late_ms.saturating_add(late);
+                        })
+                        .await?;
+                        return Ok(StageOutcome::HandOver);
+                    }
+                }
+            };
             for (item, found) in items.iter_mut().zip(found) {
                 item.found = Some(found);
             }
-            took = run.engine.effects.monotonic().saturating_sub(start);
+            took = effects.monotonic().saturating_sub(start);
             let succeeded = items.iter().filter(|item| item.succeeded()).count();
-            let requests = sessions.asked();
+            let unanswered = items.iter().filter(|item| item.is_unanswered()).count();
+            let (requests, outages) = (sessions.asked(), sessions.outages(effects));
             let finished = u32::try_from(items.len()).unwrap_or(u32::MAX);
             let wait = run.pause_before_commit();
             if wait > Duration::ZERO {
                 run.guarded(async {
-                    pipeline.drive_while(run.engine.effects.sleep(wait)).await;
+                    pipeline.drive_while(effects.sleep(wait)).await;
                     Ok(())
                 })
                 .await?;
@@ -153,19 +182,50 @@ impl Enrichment {
                 let succeeded = u32::try_from(succeeded).unwrap_or(u32::MAX);
                 root.succeeded += succeeded;
                 root.failed += finished.saturating_sub(succeeded);
+                root.unanswered += u32::try_from(unanswered).unwrap_or(u32::MAX);
                 root.title = items
                     .iter()
                     .rev()
                     .find(|item| !item.wanted.title.is_empty())
                     .map_or_else(String::new, |item| shorten(&item.wanted.title));
                 root.requests = requests;
+                root.outages = outages;
+                // Runs that gave up once need not try the next items for as long.
+                if unanswered == 0 {
+                    root.late_ms = 0;
+                }
                 root.uploads.clear();
             })
             .await?;
-            sessions.save(run.engine.effects).await;
         }
         Ok(StageOutcome::Finished(Stage::Complete, None))
     }
+}
+
+/// Lets those who watch the job know that it waits for a provider, and until when.
+async fn wait_visibly<E: Effects>(
+    run: &mut Run<'_, E>,
+    pipeline: &mut WavePipeline<'_, E>,
+    sessions: &ProviderSessions,
+) -> Result<(), Stop> {
+    let effects = run.engine.effects;
+    let outages = sessions.outages(effects);
+    let requests = sessions.asked();
+    let until = outages
+        .values()
+        .filter_map(|outage| outage.waits_until)
+        .min();
+    let wait = until.map_or(Duration::ZERO, |until| until.since(effects.now()));
+    effects.log(
+        "provider-awaited",
+        serde_json::json!({"jobId": run.root.id, "outages": outages}),
+    );
+    pipeline
+        .drive_while(run.commit(Forecast::In(wait), |root| {
+            root.outages = outages;
+            root.requests = requests;
+        }))
+        .await
 }
 
 /// Titles in the root are for show.

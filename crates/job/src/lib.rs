@@ -47,8 +47,8 @@ pub use clients::{Client, UNSEEN_JOB_GRACE};
 pub use content::ContentDigest;
 pub use create::{CreateError, Name, NewJob, Receiver, content_of};
 pub use document::{
-    Failure, FailureCode, Item, MAX_VALUE_BYTES, MadeBy, Part, PhotoState, PhotoStatus, Pipeline,
-    Report, Root, RowCounts, ScanCounts, Stage, Upload, Uploaded,
+    Failure, FailureCode, Item, MAX_VALUE_BYTES, MadeBy, Outage, Part, PhotoState, PhotoStatus,
+    Pipeline, Report, Root, RowCounts, ScanCounts, Stage, Upload, Uploaded,
 };
 pub use effects::{Effects, Time};
 pub use engine::Engine;

@@ -1,6 +1,7 @@
 //! How a provider is treated: rate, breaker, budget. One small document per provider is shared by
-//! all runs; the last writer wins, so it is wrong by as much as the runs in flight did.
+//! everybody who asks it; the last writer wins, so it is wrong by as much as those in flight did.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -12,11 +13,24 @@ use crate::keys;
 /// Failures in a row that open the breaker.
 const OPENING_FAILURES: u32 = 5;
 
-/// How long it stays open.
-const OPEN_FOR: Duration = Duration::from_secs(60);
+/// How long the breaker stays open the first time; each time that it opens again without having been
+/// closed it stays open twice as long.
+const OPEN_FIRST: Duration = Duration::from_secs(2);
+
+/// How long it stays open at most, unless the provider itself asks for more.
+const OPEN_MAX: Duration = Duration::from_secs(60);
 
 /// Successes that close it again.
 const CLOSING_SUCCESSES: u32 = 2;
+
+/// Runs that have not been seen for so long ask no more.
+const RUN_MEMORY: Duration = Duration::from_secs(15);
+
+/// The least share of the configured rate that refusals lead to.
+const LEAST_PACE: f64 = 0.125;
+
+/// By how much of the configured rate an answer raises it again.
+const PACE_STEP: f64 = 0.02;
 
 /// How much a provider may be asked.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -29,8 +43,17 @@ pub struct RateLimit {
     pub max_per_job: u32,
 }
 
-/// A provider that asks for no more patience than this is waited for; else it counts as open.
-pub(crate) const RETRY_AFTER_MAX_WAIT: Duration = Duration::from_secs(10);
+impl RateLimit {
+    /// The limit of one of several who ask at the same time, or of a provider that has refused some.
+    #[must_use]
+    pub(crate) fn share(self, share: f64) -> Self {
+        Self {
+            per_second: self.per_second * share,
+            burst: self.burst * share,
+            ..self
+        }
+    }
+}
 
 /// What is remembered of a provider between runs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -41,6 +64,9 @@ pub(crate) struct ProviderState {
     /// The breaker is open until then; 0 when it is closed.
     #[serde(default)]
     open_until: Time,
+    /// How often it has opened since it was closed.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    opened: u32,
     /// Successes since the breaker was half open.
     #[serde(default)]
     successes: u32,
@@ -50,12 +76,26 @@ pub(crate) struct ProviderState {
     /// When `tokens` was reckoned.
     #[serde(default)]
     filled: Time,
-    /// The provider asked for this much patience: nothing goes out before.
-    #[serde(default)]
-    hold_until: Time,
     /// How long an answer takes until a run has read it, about; 0: nothing is known.
     #[serde(default)]
     answer_us: LatencyEstimate,
+    /// The share of the configured rate at which it is asked: refusals lower it. 0: all of it.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pace: f64,
+    /// The runs that ask it at present, and when they were seen last.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    runs: BTreeMap<String, Time>,
+    /// Single look-ups that have lately been given a place, and when it was.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    tickets: BTreeMap<String, Time>,
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+fn is_nothing(number: &f64) -> bool {
+    *number == 0.0
 }
 
 impl ProviderState {
@@ -71,7 +111,7 @@ impl ProviderState {
             .unwrap_or_default())
     }
 
-    /// Tells the other runs.
+    /// Tells the others.
     ///
     /// # Errors
     /// The store's.
@@ -85,7 +125,23 @@ impl ProviderState {
     pub(crate) fn open_for(&self, now: Time) -> Option<Duration> {
         // A clock that has jumped must not close a provider for longer than it ever is.
         let left = self.open_until.since(now);
-        (left > Duration::ZERO && left <= MAX_RETRY_AFTER.max(OPEN_FOR)).then_some(left)
+        (left > Duration::ZERO && left <= MAX_RETRY_AFTER.max(OPEN_MAX)).then_some(left)
+    }
+
+    /// Whether one request is to show that the provider is well again.
+    #[must_use]
+    pub(crate) fn is_half_open(&self, now: Time) -> bool {
+        self.open_until != Time::default() && self.open_for(now).is_none()
+    }
+
+    /// The share of the configured rate at which it is asked.
+    #[must_use]
+    pub(crate) fn pace(&self) -> f64 {
+        if self.pace > 0.0 {
+            self.pace.min(1.0)
+        } else {
+            1.0
+        }
     }
 
     /// How many requests could go out now at once; less than nothing when some wait.
@@ -96,41 +152,67 @@ impl ProviderState {
         }
         let passed = now.since(self.filled).as_secs_f64();
         passed
-            .mul_add(limit.per_second, self.tokens)
+            .mul_add(limit.per_second * self.pace(), self.tokens)
             .min(limit.burst)
     }
 
-    /// Takes a place for a request; answers how long to wait before it goes out.
-    pub(crate) fn reserve(&mut self, limit: RateLimit, now: Time) -> Duration {
-        self.tokens = self.available(limit, now);
+    /// Takes places for `taken` requests, whenever they go out.
+    fn take(&mut self, limit: RateLimit, taken: f64, now: Time) {
+        self.tokens = self.available(limit, now) - taken;
         self.filled = now;
-        self.tokens -= 1.0;
-        let queue = if self.tokens >= 0.0 || limit.per_second <= 0.0 {
-            Duration::ZERO
-        } else {
-            Duration::try_from_secs_f64(-self.tokens / limit.per_second).unwrap_or(OPEN_FOR)
-        };
-        let held = self.hold_until.since(now);
-        // A clock that has jumped must not hold everybody for longer than patience is asked for.
-        queue.max(if held <= OPEN_FOR {
-            held
-        } else {
-            Duration::ZERO
-        })
     }
 
-    /// The provider asked for a little patience.
-    pub(crate) fn hold(&mut self, now: Time, time: Duration) {
-        self.hold_until = now.plus(time.min(RETRY_AFTER_MAX_WAIT));
-    }
-
-    /// What two runs know together: what keeps the provider from being asked counts.
-    #[must_use]
-    pub(crate) fn merged(&self, other: &Self) -> Self {
-        Self {
-            open_until: self.open_until.max(other.open_until),
-            ..self.clone()
+    /// Takes a place for the single look-up that is called `ticket`, unless it has one; answers how
+    /// long to wait before it goes out. Whether nobody has overwritten it meanwhile is to be looked at
+    /// again.
+    pub(crate) fn reserve(&mut self, limit: RateLimit, ticket: &str, now: Time) -> Duration {
+        self.tickets.retain(|_, at| now.since(*at) < RUN_MEMORY);
+        self.take(limit, 1.0, now);
+        self.tickets.insert(ticket.to_owned(), now);
+        let rate = limit.per_second * self.pace();
+        if self.tokens >= 0.0 || rate <= 0.0 {
+            return Duration::ZERO;
         }
+        Duration::try_from_secs_f64(-self.tokens / rate).unwrap_or(OPEN_MAX)
+    }
+
+    /// Whether the look-up has its place.
+    pub(crate) fn has(&self, ticket: &str) -> bool {
+        self.tickets.contains_key(ticket)
+    }
+
+    /// What a run knows together with what the store has, after it took places for `taken` requests.
+    /// `run` is its name while it goes on asking. Answers how many ask at present.
+    pub(crate) fn merge(
+        &mut self,
+        stored: Self,
+        limit: RateLimit,
+        taken: f64,
+        run: (&str, bool),
+        paced: f64,
+        now: Time,
+    ) -> usize {
+        let pace = (stored.pace() * self.pace() / paced.max(LEAST_PACE)).clamp(LEAST_PACE, 1.0);
+        self.open_until = self.open_until.max(stored.open_until);
+        self.opened = self.opened.max(stored.opened);
+        self.tokens = stored.tokens;
+        self.filled = stored.filled;
+        self.tickets = stored.tickets;
+        self.runs = stored.runs;
+        self.pace = pace;
+        self.take(limit, taken, now);
+        self.runs.retain(|_, seen| now.since(*seen) < RUN_MEMORY);
+        match run {
+            (name, true) => self.runs.insert(name.to_owned(), now),
+            (name, false) => self.runs.remove(name),
+        };
+        self.runs.len().max(1)
+    }
+
+    /// How many runs ask at present.
+    pub(crate) fn runs(&self, now: Time) -> usize {
+        let is_seen = |seen: &&Time| now.since(**seen) < RUN_MEMORY;
+        self.runs.values().filter(is_seen).count()
     }
 
     /// How long an answer takes until it is read, about; `None` when nothing is known.
@@ -147,37 +229,54 @@ impl ProviderState {
     /// A request was answered as it should.
     pub(crate) fn succeeded(&mut self) {
         self.failures = 0;
+        self.pace = (self.pace() + PACE_STEP).min(1.0);
         if self.open_until != Time::default() {
             self.successes += 1;
             if self.successes >= CLOSING_SUCCESSES {
                 self.open_until = Time::default();
                 self.successes = 0;
+                self.opened = 0;
             }
         }
     }
 
     /// A request was not answered in time: two of them in a row say what five failures do, because
     /// each costs so much time.
-    pub(crate) fn timed_out(&mut self, now: Time) {
+    pub(crate) fn timed_out(&mut self, now: Time, dice: f64) {
         self.failures += OPENING_FAILURES / 2;
-        self.failed(now);
+        self.failed(now, dice);
     }
 
     /// A request failed. While the breaker is half open, one failure opens it again.
-    pub(crate) fn failed(&mut self, now: Time) {
+    pub(crate) fn failed(&mut self, now: Time, dice: f64) {
         self.failures += 1;
-        let half_open = self.open_until != Time::default();
-        self.successes = 0;
-        if half_open || self.failures >= OPENING_FAILURES {
-            self.failures = 0;
-            self.open_until = now.plus(OPEN_FOR);
+        if self.is_half_open(now) || self.failures >= OPENING_FAILURES {
+            self.open(now, None, dice);
         }
     }
 
-    /// The provider asked to be left alone for a while.
-    pub(crate) fn refused_for(&mut self, now: Time, time: Duration) {
+    /// The provider refused a request; `told` is how long it wants to be left alone.
+    pub(crate) fn refused(&mut self, now: Time, told: Option<Duration>, dice: f64) {
+        // Those that were in flight together are one refusal.
+        if self.open_for(now).is_none() {
+            self.pace = (self.pace() / 2.0).max(LEAST_PACE);
+            self.open(now, told, dice);
+        } else if let Some(told) = told {
+            self.open_until = self.open_until.max(now.plus(told.min(MAX_RETRY_AFTER)));
+        }
+    }
+
+    /// Opens the breaker; `dice`, from 0 to 1, keeps those who wait for it from coming back together.
+    fn open(&mut self, now: Time, told: Option<Duration>, dice: f64) {
+        let doubled = OPEN_FIRST * 2_u32.saturating_pow(self.opened.min(8));
+        let time = match told {
+            Some(told) => told.min(MAX_RETRY_AFTER) + Duration::from_millis(250).mul_f64(dice),
+            None => doubled.min(OPEN_MAX).mul_f64(0.75 + dice / 4.0),
+        };
+        self.failures = 0;
         self.successes = 0;
-        self.open_until = now.plus(time.min(MAX_RETRY_AFTER));
+        self.opened = self.opened.saturating_add(1);
+        self.open_until = now.plus(time);
     }
 }
 
@@ -191,93 +290,112 @@ pub(crate) fn retry_after(response: &Response) -> Option<Duration> {
     let value = response.header("retry-after")?.trim();
     Some(match value.parse::<u64>() {
         Ok(seconds) => Duration::from_secs(seconds).min(MAX_RETRY_AFTER),
-        Err(_) => OPEN_FOR,
+        Err(_) => OPEN_MAX,
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::effects::millis;
 
     const LIMIT: RateLimit = RateLimit {
         per_second: 2.0,
         burst: 3.0,
         max_per_job: 10,
     };
+    const NOW: Time = Time(1_000_000);
 
     #[test]
     fn a_burst_goes_at_once_and_the_rest_at_the_rate() {
         let mut state = ProviderState::default();
-        let now = Time(1_000_000);
-        let waits: Vec<u64> = (0..6).map(|_| millis(state.reserve(LIMIT, now))).collect();
+        let waits: Vec<u128> = (0..6)
+            .map(|n| state.reserve(LIMIT, &n.to_string(), NOW).as_millis())
+            .collect();
         assert_eq!(waits, [0, 0, 0, 500, 1000, 1500]);
-        let later = now.plus(Duration::from_secs(10));
-        assert_eq!(state.reserve(LIMIT, later), Duration::ZERO);
+        assert!(state.has("5") && !state.has("6"));
+        let later = NOW.plus(Duration::from_secs(10));
+        assert_eq!(state.reserve(LIMIT, "6", later), Duration::ZERO);
     }
 
     #[test]
-    fn five_failures_open_the_breaker_and_two_successes_close_it() {
+    fn failures_in_a_row_open_the_breaker_longer_each_time_and_successes_close_it() {
         let mut state = ProviderState::default();
-        let now = Time(1_000_000);
+        let mut now = NOW;
         for _ in 0..4 {
-            state.failed(now);
+            state.failed(now, 1.0);
             assert_eq!(state.open_for(now), None);
         }
-        state.failed(now);
-        assert_eq!(state.open_for(now), Some(OPEN_FOR));
-        let later = now.plus(OPEN_FOR);
-        assert_eq!(state.open_for(later), None, "half open");
+        for seconds in [2, 4, 8, 16, 32, 60, 60] {
+            state.failed(now, 1.0);
+            assert_eq!(state.open_for(now), Some(Duration::from_secs(seconds)));
+            now = now.plus(Duration::from_secs(seconds));
+            assert!(state.is_half_open(now));
+        }
         state.succeeded();
-        state.failed(later);
-        assert_eq!(
-            state.open_for(later),
-            Some(OPEN_FOR),
-            "one failure opens a half-open breaker"
-        );
-        let later = later.plus(OPEN_FOR);
+        state.failed(now, 1.0);
+        assert!(state.open_for(now).is_some(), "half open: one is enough");
+        now = now.plus(OPEN_MAX);
         state.succeeded();
         state.succeeded();
-        state.failed(later);
-        assert_eq!(state.open_for(later), None, "closed: it takes five again");
+        state.failed(now, 1.0);
+        assert_eq!(state.open_for(now), None, "closed: it takes five again");
     }
 
     #[test]
     fn a_success_between_failures_keeps_it_closed() {
         let mut state = ProviderState::default();
         for _ in 0..20 {
-            state.failed(Time(5));
-            state.failed(Time(5));
+            state.failed(NOW, 1.0);
+            state.failed(NOW, 1.0);
             state.succeeded();
         }
-        assert_eq!(state.open_for(Time(5)), None);
+        assert_eq!(state.open_for(NOW), None);
     }
 
     #[test]
     fn two_timeouts_open_the_breaker() {
         let mut state = ProviderState::default();
-        state.timed_out(Time(5));
-        assert_eq!(state.open_for(Time(5)), None);
-        state.timed_out(Time(5));
-        assert_eq!(state.open_for(Time(5)), Some(OPEN_FOR));
+        state.timed_out(NOW, 1.0);
+        assert_eq!(state.open_for(NOW), None);
+        state.timed_out(NOW, 1.0);
+        assert!(state.open_for(NOW).is_some());
     }
 
     #[test]
-    fn nothing_goes_out_while_the_provider_asks_for_patience() {
+    fn a_refusal_slows_everybody_down_and_answers_make_it_good() {
         let mut state = ProviderState::default();
-        let now = Time(1_000_000);
-        state.hold(now, Duration::from_secs(5));
-        assert_eq!(state.reserve(LIMIT, now), Duration::from_secs(5));
-        let later = now.plus(Duration::from_secs(5));
-        assert_eq!(state.reserve(LIMIT, later), Duration::ZERO);
+        state.refused(NOW, None, 0.0);
+        state.refused(NOW, None, 0.0);
+        assert_eq!(state.pace(), 0.5, "two at the same time are one");
+        assert_eq!(state.open_for(NOW), Some(Duration::from_millis(1_500)));
+        state.refused(NOW, Some(Duration::from_secs(30)), 0.0);
+        assert_eq!(state.open_for(NOW), Some(Duration::from_secs(30)));
+        let mut other = ProviderState::default();
+        assert_eq!(
+            other.merge(state.clone(), LIMIT, 1.0, ("b", true), 1.0, NOW),
+            1
+        );
+        assert_eq!(other.pace(), 0.5);
+        assert!(other.open_for(NOW).is_some());
+        for _ in 0..25 {
+            state.succeeded();
+        }
+        assert_eq!(state.pace(), 1.0);
     }
 
     #[test]
-    fn what_either_of_two_runs_has_learned_counts() {
-        let mut refused = ProviderState::default();
-        refused.refused_for(Time(1_000), Duration::from_secs(30));
-        let merged = ProviderState::default().merged(&refused);
-        assert_eq!(merged.open_for(Time(1_000)), Some(Duration::from_secs(30)));
+    fn runs_are_counted_until_they_leave_or_fall_silent() {
+        let mut state = ProviderState::default();
+        let merge = |state: &mut ProviderState, run: &str, asks, now| {
+            let stored = state.clone();
+            state.merge(stored, LIMIT, 1.0, (run, asks), 1.0, now)
+        };
+        assert_eq!(merge(&mut state, "a", true, NOW), 1);
+        assert_eq!(merge(&mut state, "b", true, NOW), 2);
+        assert_eq!(state.available(LIMIT, NOW), 1.0, "what both took is gone");
+        assert_eq!(merge(&mut state, "a", false, NOW), 1);
+        let later = NOW.plus(RUN_MEMORY);
+        assert_eq!(merge(&mut state, "c", true, later), 1);
     }
 
     #[test]
@@ -294,18 +412,17 @@ mod tests {
     fn a_clock_that_jumps_back_does_not_close_a_provider_for_ever() {
         let mut state = ProviderState::default();
         for _ in 0..5 {
-            state.failed(Time(10_000_000));
+            state.failed(Time(10_000_000), 1.0);
         }
         assert_eq!(state.open_for(Time(1)), None);
     }
 
     #[test]
-    fn what_answers_take_follows_what_they_took() {
-        let mut state = ProviderState::default();
-        assert_eq!(state.latency(), None);
-        state.record_latency(Duration::from_millis(80));
-        assert_eq!(state.latency(), Some(Duration::from_millis(80)));
-        state.record_latency(Duration::from_millis(160));
-        assert_eq!(state.latency(), Some(Duration::from_millis(90)));
+    fn documents_of_the_version_before_are_read() {
+        let old =
+            r#"{"failures":0,"open_until":0,"successes":0,"tokens":9.0,"filled":5,"hold_until":0}"#;
+        let state: ProviderState = serde_json::from_str(old).unwrap();
+        assert_eq!(state.pace(), 1.0);
+        assert_eq!(state.available(LIMIT, Time(5)), 3.0);
     }
 }

@@ -24,13 +24,15 @@ fn number(name: &'static str, default: f64) -> f64 {
 }
 
 /// The numbers of all components.
-const NUMBERS: [&str; 8] = [
+const NUMBERS: [&str; 10] = [
     "socket_hold_s",
     "open_library_rate",
     "open_library_burst",
     "google_books_rate",
     "google_books_burst",
+    "google_books_per_job",
     "provider_timeout_s",
+    "provider_patience_s",
     "vision_timeout_s",
     "confidence_threshold",
 ];
@@ -175,7 +177,8 @@ pub fn enrichment() -> Enrichment {
     Enrichment {
         endpoints,
         user_agent: format!("bookstrack/{} ({agent})", env!("CARGO_PKG_VERSION")),
-        timeout: Duration::from_secs_f64(number("provider_timeout_s", 8.0).clamp(0.05, 120.0)),
+        timeout: Duration::from_secs_f64(number("provider_timeout_s", 12.0).clamp(0.05, 120.0)),
+        patience: Duration::from_secs_f64(number("provider_patience_s", 300.0).min(3_600.0)),
         concurrency: 8,
         open_library: RateLimit {
             per_second: number("open_library_rate", 3.0).min(politeness.0),
@@ -185,7 +188,7 @@ pub fn enrichment() -> Enrichment {
         google_books: RateLimit {
             per_second: number("google_books_rate", 5.0),
             burst: number("google_books_burst", 10.0),
-            max_per_job: 25,
+            max_per_job: number("google_books_per_job", 250.0) as u32,
         },
     }
 }

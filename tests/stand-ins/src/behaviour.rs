@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::catalogue::stable_hash;
+
 /// How a server treats the requests that arrive after it was told so.
 ///
 /// As JSON (`POST /__behave`): `{"fault": "hang", "when": {"first": 3}, "delay_ms": 200}`; every
@@ -32,6 +34,10 @@ pub enum When {
     After(u64),
     /// Every n-th: the n-th, the 2n-th, and so on. Zero is none.
     Every(u64),
+    /// So many in a hundred, the same ones each time.
+    Percent(u64),
+    /// Those that arrive within so many milliseconds after the server was told so.
+    Within(u64),
 }
 
 /// What goes wrong with a request.
@@ -133,12 +139,14 @@ impl Behaviour {
     }
 
     /// Whether the `n`-th request (from 1) since the behaviour was set is meant.
-    pub(crate) fn applies_to(&self, n: u64) -> bool {
+    pub(crate) fn applies_to(&self, n: u64, age: Duration) -> bool {
         match self.when {
             When::Always => true,
             When::First(count) => n <= count,
             When::After(count) => n > count,
             When::Every(step) => step != 0 && n.is_multiple_of(step),
+            When::Percent(share) => stable_hash(&[n.to_string()]) % 100 < share,
+            When::Within(time) => age < Duration::from_millis(time),
         }
     }
 }

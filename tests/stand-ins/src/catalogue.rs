@@ -13,7 +13,10 @@ use crate::lucene::Query;
 pub(crate) struct Author {
     /// `OL...A`.
     pub key: String,
+    /// In the author's own script.
     pub name: String,
+    /// In other scripts and spellings.
+    pub other_names: Vec<String>,
 }
 
 /// One edition of a work.
@@ -21,6 +24,8 @@ pub(crate) struct Author {
 pub(crate) struct Edition {
     /// `OL...M`.
     pub key: String,
+    /// Its own, when it is not the work's.
+    pub title: Option<String>,
     /// ISBN-13 first, then its ISBN-10 where there is one. May be empty.
     pub isbns: Vec<String>,
     pub publisher: String,
@@ -84,17 +89,31 @@ pub(crate) type WorkId = u32;
 const GENERATED: WorkId = 1 << 24;
 
 struct Words {
-    title: Vec<String>,
-    authors: Vec<Vec<String>>,
+    /// The titles of the work and of its editions, word by word in their places.
+    titles: Vec<Vec<Place>>,
+    authors: Vec<Vec<Place>>,
+    other_names: Vec<Vec<Place>>,
 }
 
 impl Words {
     fn of(work: &Work) -> Self {
+        let mut titles = vec![places(&work.full_title())];
+        let own = work
+            .editions
+            .iter()
+            .filter_map(|edition| edition.title.as_deref());
+        titles.extend(own.map(places));
+        let others = work.authors.iter().flat_map(|author| &author.other_names);
         Self {
-            title: words(&work.full_title()),
-            authors: work.authors.iter().map(|a| words(&a.name)).collect(),
+            titles,
+            authors: work.authors.iter().map(|a| places(&a.name)).collect(),
+            other_names: others.map(|name| places(name)).collect(),
         }
     }
+}
+
+fn told(texts: &[Vec<Place>]) -> HashSet<&String> {
+    texts.iter().flatten().flatten().collect()
 }
 
 /// Every work the stand-ins know. The generated library is not stored: its works are built when
@@ -102,10 +121,12 @@ impl Words {
 pub(crate) struct Catalogue {
     works: Vec<Work>,
     words: Vec<Words>,
-    by_isbn: HashMap<String, WorkId>,
+    /// Several works can claim one ISBN, as a set and its volume do.
+    by_isbn: HashMap<String, Vec<WorkId>>,
     by_key: HashMap<String, WorkId>,
     by_title_word: HashMap<String, Vec<WorkId>>,
     by_author_word: HashMap<String, Vec<WorkId>>,
+    by_other_name: HashMap<String, Vec<WorkId>>,
 }
 
 impl Catalogue {
@@ -117,6 +138,7 @@ impl Catalogue {
             by_key: HashMap::new(),
             by_title_word: HashMap::new(),
             by_author_word: HashMap::new(),
+            by_other_name: HashMap::new(),
         };
         for (id, (work, words)) in (0..).zip(works.iter().zip(&catalogue.words)) {
             catalogue.by_key.insert(work.key.clone(), id);
@@ -124,16 +146,18 @@ impl Catalogue {
             for edition in &work.editions {
                 catalogue.by_key.insert(edition.key.clone(), id);
                 for isbn in &edition.isbns {
-                    catalogue.by_isbn.entry(isbn.clone()).or_insert(id);
+                    let ids = catalogue.by_isbn.entry(isbn.clone()).or_default();
+                    ids.push(id);
                 }
             }
-            for word in words.title.iter().collect::<HashSet<_>>() {
-                let ids = catalogue.by_title_word.entry(word.clone()).or_default();
-                ids.push(id);
-            }
-            for word in words.authors.iter().flatten().collect::<HashSet<_>>() {
-                let ids = catalogue.by_author_word.entry(word.clone()).or_default();
-                ids.push(id);
+            for (index, texts) in [
+                (&mut catalogue.by_title_word, &words.titles),
+                (&mut catalogue.by_author_word, &words.authors),
+                (&mut catalogue.by_other_name, &words.other_names),
+            ] {
+                for word in told(texts) {
+                    index.entry(word.clone()).or_default().push(id);
+                }
             }
         }
         catalogue.works = works;
@@ -148,8 +172,17 @@ impl Catalogue {
     }
 
     pub(crate) fn by_isbn(&self, isbn: &str) -> Option<WorkId> {
-        let seeded = self.by_isbn.get(isbn).copied();
-        seeded.or_else(|| Some(GENERATED + generated::index_of_isbn(isbn)?))
+        self.all_by_isbn(isbn).first().copied()
+    }
+
+    fn all_by_isbn(&self, isbn: &str) -> Vec<WorkId> {
+        match self.by_isbn.get(isbn) {
+            Some(ids) => ids.clone(),
+            None => generated::index_of_isbn(isbn)
+                .map(|index| GENERATED + index)
+                .into_iter()
+                .collect(),
+        }
     }
 
     /// Finds a work by its own key, an edition's key or a volume id.
@@ -158,7 +191,8 @@ impl Catalogue {
         seeded.or_else(|| Some(GENERATED + generated::index_of_key(key)?))
     }
 
-    /// The works of one provider that a query means, most popular first.
+    /// The works of one provider that a query means: first those that answer the most of its
+    /// alternatives, as a search engine adds up the clauses that match, then the most popular.
     ///
     /// Limit: generated works are found by ISBN, key and title only; a query for nothing but an
     /// author, a subject or a negation finds seeded works.
@@ -174,7 +208,9 @@ impl Catalogue {
                 Shelf::GoogleBooks => work.in_google_books,
             })
             .collect();
-        works.sort_by_key(|work| std::cmp::Reverse(work.popularity));
+        works.sort_by_cached_key(|work| {
+            std::cmp::Reverse((score(query, work, &Words::of(work)), work.popularity))
+        });
         works
     }
 
@@ -192,20 +228,21 @@ impl Catalogue {
             }
             Query::Not(_) => self.keep(self.seeded(), query),
             Query::Term { field, text } => match Field::named(field.as_deref()) {
-                Field::Isbn => self.by_isbn(text).into_iter().collect(),
+                Field::Isbn => self.all_by_isbn(text),
                 Field::Key => {
                     let key = text.rsplit('/').next().unwrap_or(text);
                     self.by_key(key).into_iter().collect()
                 }
                 Field::Title => {
                     let words = words(text);
-                    let mut ids = intersect(&self.by_title_word, &words);
+                    let mut ids = self.with_words(&self.by_title_word, text);
                     ids.extend(generated::index_of_title(&words).map(|i| GENERATED + i));
                     self.keep(ids, query)
                 }
-                Field::Author => self.keep(intersect(&self.by_author_word, &words(text)), query),
+                Field::Author => self.keep(self.with_words(&self.by_author_word, text), query),
+                Field::OtherName => self.keep(self.with_words(&self.by_other_name, text), query),
                 Field::Text => {
-                    let mut ids = self.by_isbn(text).into_iter().collect::<Vec<_>>();
+                    let mut ids = self.all_by_isbn(text);
                     for word in words(text) {
                         ids.extend(self.by_title_word.get(&word).into_iter().flatten());
                         ids.extend(self.by_author_word.get(&word).into_iter().flatten());
@@ -218,6 +255,24 @@ impl Catalogue {
                 }
             },
         }
+    }
+
+    /// The works that have all words of a text, each in any of its spellings.
+    fn with_words(&self, index: &HashMap<String, Vec<WorkId>>, text: &str) -> Vec<WorkId> {
+        let mut common: Option<HashSet<WorkId>> = None;
+        for word in words(text) {
+            let spellings = spellings(&word);
+            let ids: HashSet<WorkId> = (spellings.iter())
+                .filter_map(|word| index.get(word.as_str()))
+                .flatten()
+                .copied()
+                .collect();
+            common = Some(match common {
+                Some(common) => common.intersection(&ids).copied().collect(),
+                None => ids,
+            });
+        }
+        common.unwrap_or_default().into_iter().collect()
     }
 
     fn seeded(&self) -> Vec<WorkId> {
@@ -253,7 +308,9 @@ enum Field {
     Isbn,
     Key,
     Title,
+    /// The name in the author's own script, and no other.
     Author,
+    OtherName,
     Subject,
     Publisher,
     Language,
@@ -268,6 +325,7 @@ impl Field {
             Some("key" | "edition_key") => Self::Key,
             Some("title" | "alternative_title" | "work_title") => Self::Title,
             Some("author" | "authors" | "author_name" | "by") => Self::Author,
+            Some("author_alternative_name") => Self::OtherName,
             Some("subject") => Self::Subject,
             Some("publisher" | "publishers") => Self::Publisher,
             Some("language") => Self::Language,
@@ -285,54 +343,91 @@ fn matches(query: &Query, work: &Work, index: &Words) -> bool {
         Query::Not(clause) => return !matches(clause, work, index),
         Query::Term { field, text } => (field.as_deref(), text),
     };
-    let in_title = |wanted: &[String]| contains(&index.title, wanted);
-    let by_author = |wanted: &[String]| index.authors.iter().any(|name| contains(name, wanted));
+    let any_of = |texts: &[Vec<Place>]| texts.iter().any(|places| contains(places, text));
     match Field::named(field) {
         Field::Isbn => work.edition_with(text).is_some(),
         Field::Key => {
             let key = text.rsplit('/').next().unwrap_or(text);
             work.key == key || work.editions.iter().any(|edition| edition.key == key)
         }
-        Field::Title => in_title(&words(text)),
-        Field::Author => by_author(&words(text)),
-        Field::Subject => {
-            let wanted = words(text);
-            work.subjects.iter().any(|s| contains(&words(s), &wanted))
-        }
+        Field::Title => any_of(&index.titles),
+        Field::Author => any_of(&index.authors),
+        Field::OtherName => any_of(&index.other_names),
+        Field::Subject => work.subjects.iter().any(|s| contains(&places(s), text)),
         Field::Publisher => {
-            let wanted = words(text);
-            let mut publishers = work.editions.iter().map(|e| words(&e.publisher));
-            publishers.any(|publisher| contains(&publisher, &wanted))
+            let mut publishers = work.editions.iter().map(|e| places(&e.publisher));
+            publishers.any(|publisher| contains(&publisher, text))
         }
         Field::Language => work.editions.iter().any(|e| e.language == text),
         Field::Year => (work.first_publish_year).is_some_and(|year| text.parse() == Ok(year)),
         Field::Text => {
-            let wanted = words(text);
-            in_title(&wanted) || by_author(&wanted) || work.edition_with(text).is_some()
+            any_of(&index.titles) || any_of(&index.authors) || work.edition_with(text).is_some()
         }
     }
 }
 
-/// Whether the wanted words stand in the text next to each other and in this order: Solr's phrase.
-fn contains(text: &[String], wanted: &[String]) -> bool {
-    !wanted.is_empty() && text.windows(wanted.len()).any(|window| window == wanted)
+/// How many of the alternatives of a query a work answers.
+fn score(query: &Query, work: &Work, index: &Words) -> usize {
+    match query {
+        Query::Any(branches) => branches.iter().map(|q| score(q, work, index)).sum(),
+        query => usize::from(matches(query, work, index)),
+    }
 }
 
-/// The works that have all of these words; none for no words.
-fn intersect(index: &HashMap<String, Vec<WorkId>>, words: &[String]) -> Vec<WorkId> {
-    let mut lists = Vec::with_capacity(words.len());
-    for word in words {
-        match index.get(word) {
-            Some(ids) => lists.push(ids.as_slice()),
-            None => return Vec::new(),
+/// What stands in one place of a text: a word, or nothing where a lone sign like "&" was.
+type Place = Option<String>;
+
+fn places(text: &str) -> Vec<Place> {
+    let mut places = Vec::new();
+    for part in text.split_whitespace() {
+        let before = places.len();
+        places.extend(words(part).into_iter().map(Some));
+        if places.len() == before {
+            places.push(None);
         }
     }
-    lists.sort_by_key(|ids| ids.len());
-    let Some((shortest, others)) = lists.split_first() else {
-        return Vec::new();
+    places
+}
+
+/// Whether the wanted words stand in the text in this order and at these distances: Solr's phrase.
+/// Its analyzer leaves a hole where a lone sign was: what stands there in the other text is no matter.
+fn contains(text: &[Place], wanted: &str) -> bool {
+    let wanted = places(wanted);
+    let is_word = |place: &Place| place.is_some();
+    let Some(first) = wanted.iter().position(is_word) else {
+        return false;
     };
-    let common = |id: &WorkId| others.iter().all(|ids| ids.binary_search(id).is_ok());
-    shortest.iter().copied().filter(common).collect()
+    let last = wanted.iter().rposition(is_word).unwrap_or(first);
+    let wanted = &wanted[first..=last];
+    let fits = |(there, wanted): (&Place, &Place)| match (there, wanted) {
+        (_, None) => true,
+        (None, Some(_)) => false,
+        (Some(there), Some(wanted)) => spellings(wanted).contains(there),
+    };
+    text.windows(wanted.len())
+        .any(|window| window.iter().zip(wanted).all(fits))
+}
+
+/// Words that a query's word stands for: Open Library's synonyms, which its index does not know.
+fn spellings(word: &str) -> Vec<String> {
+    const SYNONYMS: [&[&str]; 11] = [
+        &["volume", "vol"],
+        &["1", "one", "i"],
+        &["2", "two", "ii"],
+        &["3", "three", "iii"],
+        &["4", "four", "iv"],
+        &["5", "five", "v"],
+        &["6", "six", "vi"],
+        &["7", "seven", "vii"],
+        &["8", "eight", "viii"],
+        &["9", "nine", "ix"],
+        &["10", "ten", "x"],
+    ];
+    let group = SYNONYMS.iter().find(|group| group.contains(&word));
+    match group {
+        Some(group) => group.iter().map(|word| (*word).to_owned()).collect(),
+        None => vec![word.to_owned()],
+    }
 }
 
 /// Words as a search engine indexes them: lower case, without accents, cut at anything that is no

@@ -311,6 +311,7 @@ pub(crate) fn work(index: u32) -> Work {
         authors: vec![Author {
             key: format!("OL{}A", KEY_BASE as usize + person),
             name: format!("{first} {last}"),
+            other_names: Vec::new(),
         }],
         first_publish_year: Some(year),
         subjects: seed::subjects(u64::from(index)),
@@ -318,6 +319,7 @@ pub(crate) fn work(index: u32) -> Work {
         goodreads_id: Some(key.to_string()),
         editions: vec![Edition {
             key: format!("OL{key}M"),
+            title: None,
             isbns: seed::isbns(&format!("{ISBN_PREFIX}{index:07}")),
             publisher: PUBLISHERS[index as usize % PUBLISHERS.len()].to_owned(),
             publish_date: year.to_string(),

@@ -10,10 +10,12 @@ use crate::server::{Answer, Request};
 const DEFAULT_RESULTS: usize = 10;
 const MAX_RESULTS: usize = 40;
 
-/// Answers one request. Without a key everybody is let in, with another than `key` nobody is.
+/// Answers one request. Without a key the quota is 0 a day, with another than `key` nobody is let in.
 pub(crate) fn answer(catalogue: &Catalogue, key: &str, request: &Request) -> Answer {
-    if request.parameter("key").is_some_and(|given| given != key) {
-        return invalid_key();
+    match request.parameter("key") {
+        Some(given) if given == key => {}
+        Some(_) => return invalid_key(),
+        None => return without_quota(),
     }
     if request.method != "GET" {
         return error(404);
@@ -49,8 +51,8 @@ pub(crate) fn error(status: u16) -> Answer {
         ),
         404 => ("Not Found", "notFound", "NOT_FOUND"),
         429 => (
-            "Quota exceeded for quota metric 'Queries' and limit 'Queries per day' of service \
-             'books.googleapis.com' for consumer 'project_number:0'.",
+            "Quota exceeded for quota metric 'Queries' and limit 'Queries per minute per user' of \
+             service 'books.googleapis.com' for consumer 'project_number:0'.",
             "rateLimitExceeded",
             "RESOURCE_EXHAUSTED",
         ),
@@ -79,6 +81,30 @@ fn bad_request(message: &str, reason: &str) -> Answer {
             "code": 400,
             "message": message,
             "errors": [{"message": message, "domain": "global", "reason": reason}],
+        }}),
+    )
+}
+
+fn without_quota() -> Answer {
+    let message = "Quota exceeded for quota metric 'Queries' and limit 'Queries per day' of service \
+         'books.googleapis.com' for consumer 'project_number:0'.";
+    Answer::json(
+        429,
+        &json!({"error": {
+            "code": 429,
+            "message": message,
+            "errors": [{"message": message, "domain": "global", "reason": "rateLimitExceeded"}],
+            "status": "RESOURCE_EXHAUSTED",
+            "details": [{
+                "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                "reason": "RATE_LIMIT_EXCEEDED",
+                "domain": "googleapis.com",
+                "metadata": {
+                    "quota_limit": "defaultPerDayPerProject",
+                    "quota_limit_value": "0",
+                    "service": "books.googleapis.com",
+                },
+            }],
         }}),
     )
 }

@@ -12,6 +12,7 @@ mod field_mask;
 mod gemini;
 mod generated;
 mod google_books;
+mod invented;
 mod lucene;
 mod open_library;
 mod openai;
@@ -25,6 +26,7 @@ use std::time::Duration;
 
 pub use behaviour::{Behaviour, Fault, Quirk, When};
 pub use generated::{GENERATED_WORKS, library};
+pub use invented::invented_isbn;
 pub use server::{RateLimit, Seen, Server};
 
 use catalogue::Catalogue;

@@ -34,6 +34,7 @@ struct Options {
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Requests a second that Open Library answers, and twice as many at once; unlimited if absent.
+    /// The real one: 3, and 25 at once.
     #[arg(long)]
     open_library_rate: Option<f64>,
     /// Writes a Goodreads export of this many books that the stand-ins know to standard output,
@@ -61,6 +62,7 @@ async fn main() -> anyhow::Result<()> {
         open_library_rate: options.open_library_rate.map(|per_second| RateLimit {
             per_second,
             burst: (per_second * 2.0).ceil() as u32,
+            delay: per_second.ceil() as u32,
         }),
         google_books_rate: None,
     })

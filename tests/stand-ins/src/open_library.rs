@@ -69,6 +69,15 @@ pub(crate) fn error(status: u16) -> Answer {
              User-Agent.</body></html>",
         ),
         404 => Answer::json(404, &json!({"error": "notfound"})),
+        429 => Answer::json(
+            429,
+            &json!({"status": 429, "message": "Too Many Requests. Stand-in: come back more slowly."}),
+        ),
+        503 => Answer::html(
+            503,
+            "<html><body><h1>503 Service Unavailable</h1>\nNo server is available to handle this \
+             request.\n</body></html>\n",
+        ),
         status => Answer::html(
             status,
             &format!("<html><body><h1>{status}</h1></body></html>"),
@@ -223,6 +232,10 @@ fn work_doc(work: &Work, fields: &Fields, isbns: &BTreeSet<&str>) -> Value {
     put(&mut doc, asked, "author_key", || {
         work.authors.iter().map(|a| a.key.as_str()).collect()
     });
+    put(&mut doc, asked, "author_alternative_name", || {
+        let others = work.authors.iter().flat_map(|a| &a.other_names);
+        others.map(String::as_str).collect()
+    });
     put(&mut doc, asked, "edition_count", || json!(work.popularity));
     put(&mut doc, asked, "edition_key", || {
         editions.iter().map(|e| e.key.as_str()).collect()
@@ -264,6 +277,7 @@ fn work_doc(work: &Work, fields: &Fields, isbns: &BTreeSet<&str>) -> Value {
     put(&mut doc, asked, "id_goodreads", || {
         work.goodreads_id.iter().map(String::as_str).collect()
     });
+    put(&mut doc, asked, "description", || json!(work.description));
     put(&mut doc, asked, "has_fulltext", || json!(false));
     put(&mut doc, asked, "public_scan_b", || json!(false));
     put(&mut doc, asked, "ebook_access", || json!("no_ebook"));
@@ -299,8 +313,13 @@ fn edition_doc(work: &Work, edition: &Edition, asked: &BTreeSet<String>) -> Valu
         json!(format!("/books/{}", edition.key))
     });
     put(&mut doc, asked, "type", || json!("edition"));
-    put(&mut doc, asked, "title", || json!(work.title));
-    put(&mut doc, asked, "subtitle", || json!(work.subtitle));
+    put(&mut doc, asked, "title", || {
+        json!(edition.title.as_ref().unwrap_or(&work.title))
+    });
+    put(&mut doc, asked, "subtitle", || match edition.title {
+        None => json!(work.subtitle),
+        Some(_) => Value::Null,
+    });
     put(&mut doc, asked, "author_name", || {
         work.authors.iter().map(|a| a.name.as_str()).collect()
     });

@@ -92,14 +92,27 @@ pub(crate) trait Provider: Send + Sync {
     fn error(&self, status: u16) -> Answer;
 }
 
-/// At most `per_second` requests a second, and `burst` at once; more are answered with 429 and
-/// `Retry-After`.
+/// The leaky bucket of nginx (`limit_req`), which stands before Open Library: requests beyond the rate
+/// fill it, and it leaks at the rate. Those that find more than `delay` in it are held up until they
+/// are at the rate; those that would make it more than `burst` are answered with 429, which does not
+/// say when to come back.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RateLimit {
     /// Requests a second in the long run.
     pub per_second: f64,
-    /// Requests at once after a pause.
+    /// How many requests the bucket holds.
     pub burst: u32,
+    /// How many of them are not held up.
+    pub delay: u32,
+}
+
+impl RateLimit {
+    /// As Open Library limits each address.
+    pub const OPEN_LIBRARY: Self = Self {
+        per_second: 3.0,
+        burst: 25,
+        delay: 10,
+    };
 }
 
 /// How a server treats every request.
@@ -151,9 +164,11 @@ struct State {
     since_behaviour: u64,
     count: u64,
     seen: VecDeque<Seen>,
-    /// Requests that the rate limit lets through at `refilled`.
-    allowance: f64,
-    refilled: Option<Instant>,
+    behaves_since: Option<Instant>,
+    /// Requests in the bucket at `leaked`.
+    excess: f64,
+    leaked: Option<Instant>,
+    refused: u64,
 }
 
 impl Server {
@@ -204,6 +219,11 @@ impl Server {
     /// How many requests were seen since the start or the last [`Server::reset`].
     pub fn count(&self) -> u64 {
         self.shared.state().count
+    }
+
+    /// How many requests the rate limit has refused since the start or the last [`Server::reset`].
+    pub fn refused(&self) -> u64 {
+        self.shared.state().refused
     }
 
     /// Forgets the requests and is healthy again.
@@ -276,11 +296,8 @@ async fn handle(
     if !arrival.delay.is_zero() {
         tokio::time::sleep(arrival.delay).await;
     }
-    if let Some(seconds) = arrival.retry_after {
-        let answer = shared.provider.error(429);
-        return Ok(response(
-            answer.with_header("retry-after", &seconds.to_string()),
-        ));
+    if arrival.is_refused {
+        return Ok(response(shared.provider.error(429)));
     }
 
     let request = Request {
@@ -336,7 +353,7 @@ async fn handle(
 struct Arrival {
     fault: Option<Fault>,
     delay: Duration,
-    retry_after: Option<u64>,
+    is_refused: bool,
 }
 
 impl Shared {
@@ -349,6 +366,7 @@ impl Shared {
         let mut state = self.state();
         state.behaviour = behaviour;
         state.since_behaviour = 0;
+        state.behaves_since = Some(Instant::now());
     }
 
     fn arrive(&self, seen: Seen) -> Arrival {
@@ -361,18 +379,23 @@ impl Shared {
         state.seen.push_back(seen);
         let mut delay = self.pace.delay + self.jitter(state.count);
         let mut fault = None;
-        if state.behaviour.applies_to(state.since_behaviour) {
+        let age = state
+            .behaves_since
+            .map_or(Duration::ZERO, |since| since.elapsed());
+        if state.behaviour.applies_to(state.since_behaviour, age) {
             delay += Duration::from_millis(state.behaviour.delay_ms);
             fault = state.behaviour.fault.clone();
         }
-        let retry_after = self
-            .pace
-            .rate
-            .and_then(|rate| state.take(rate, Instant::now()));
+        let admitted = match self.pace.rate {
+            Some(rate) => state.admit(rate, Instant::now()),
+            None => Some(Duration::ZERO),
+        };
+        state.refused += u64::from(admitted.is_none());
         Arrival {
             fault,
-            delay,
-            retry_after,
+            // A refusal comes at once.
+            delay: admitted.map_or(Duration::ZERO, |held_up| delay + held_up),
+            is_refused: admitted.is_none(),
         }
     }
 
@@ -406,21 +429,22 @@ impl Shared {
 }
 
 impl State {
-    /// Takes one request's worth from the bucket, or says in how many seconds there is one.
-    fn take(&mut self, rate: RateLimit, now: Instant) -> Option<u64> {
-        let burst = f64::from(rate.burst.max(1));
-        self.allowance = match self.refilled {
+    /// How long a request is held up; `None` when it is refused.
+    fn admit(&mut self, rate: RateLimit, now: Instant) -> Option<Duration> {
+        let excess = match self.leaked {
             Some(then) => {
-                (self.allowance + (now - then).as_secs_f64() * rate.per_second).min(burst)
+                let leaked = (now - then).as_secs_f64() * rate.per_second;
+                (self.excess - leaked + 1.0).max(0.0)
             }
-            None => burst,
+            None => 0.0,
         };
-        self.refilled = Some(now);
-        if self.allowance >= 1.0 {
-            self.allowance -= 1.0;
+        if excess > f64::from(rate.burst) {
             return None;
         }
-        Some((((1.0 - self.allowance) / rate.per_second).ceil() as u64).max(1))
+        self.excess = excess;
+        self.leaked = Some(now);
+        let beyond = (excess - f64::from(rate.delay)).max(0.0);
+        Some(Duration::from_secs_f64(beyond / rate.per_second))
     }
 }
 
@@ -486,4 +510,29 @@ fn head(status: u16, headers: &[(&'static str, String)], body: Body) -> Response
         }
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bucket_holds_up_what_is_beyond_the_rate_and_refuses_what_it_cannot_hold() {
+        let mut state = State::default();
+        let rate = RateLimit::OPEN_LIBRARY;
+        let start = Instant::now();
+        let burst: Vec<Option<u128>> = (0..30)
+            .map(|_| Some(state.admit(rate, start)?.as_millis()))
+            .collect();
+        // The first finds it empty, ten more are not held up, fifteen are, by a third of a second each.
+        assert!(burst[..11].iter().all(|held_up| *held_up == Some(0)));
+        assert_eq!(burst[11], Some(333));
+        assert_eq!(burst[25], Some(5_000));
+        assert!(burst[26..].iter().all(Option::is_none), "{burst:?}");
+        let later = start + Duration::from_secs(1);
+        let more = (0..5).filter_map(|_| state.admit(rate, later)).count();
+        assert_eq!(more, 3);
+        let much_later = start + Duration::from_secs(60);
+        assert_eq!(state.admit(rate, much_later), Some(Duration::ZERO));
+    }
 }

@@ -6,7 +6,7 @@ mod http;
 
 use http::get;
 use serde_json::json;
-use stand_ins::{API_KEY, Fault, Sandbox, Settings};
+use stand_ins::{API_KEY, Fault, Sandbox, Settings, When};
 
 const VOLUMES: &str = "/books/v1/volumes";
 
@@ -20,7 +20,7 @@ async fn an_isbn_finds_its_volume() {
     let reply = get(
         sandbox.google_books(),
         VOLUMES,
-        &[("q", "isbn:9780593230381")],
+        &[("q", "isbn:9780593230381"), ("key", API_KEY)],
     )
     .await
     .json();
@@ -69,7 +69,7 @@ async fn nothing_found_has_no_items() {
     let reply = get(
         sandbox.google_books(),
         VOLUMES,
-        &[("q", "isbn:9780000000002")],
+        &[("q", "isbn:9780000000002"), ("key", API_KEY)],
     )
     .await
     .json();
@@ -86,14 +86,15 @@ async fn bad_requests_get_googles_errors() {
             400,
             "API key not valid",
         ),
-        (&[], 400, "Missing query"),
+        (&[("q", "a")], 429, "Quota exceeded"),
+        (&[("key", API_KEY)], 400, "Missing query"),
         (
-            &[("q", "a"), ("maxResults", "41")],
+            &[("q", "a"), ("maxResults", "41"), ("key", API_KEY)],
             400,
             "Invalid value '41'",
         ),
         (
-            &[("q", "a"), ("fields", "items(")],
+            &[("q", "a"), ("fields", "items("), ("key", API_KEY)],
             400,
             "Invalid field selection",
         ),
@@ -114,10 +115,24 @@ async fn bad_requests_get_googles_errors() {
         }
         .first(1),
     );
-    let quota = get(server, VOLUMES, &[("q", "a")]).await;
+    let keyed = [("q", "a"), ("key", API_KEY)];
+    let quota = get(server, VOLUMES, &keyed).await;
     assert_eq!(quota.status, 429);
     assert_eq!(quota.json()["error"]["status"], "RESOURCE_EXHAUSTED");
-    assert_eq!(get(server, VOLUMES, &[("q", "a")]).await.status, 200);
+    assert_eq!(get(server, VOLUMES, &keyed).await.status, 200);
+    // As in its bad times.
+    server.behave(
+        Fault::Status {
+            code: 503,
+            retry_after: None,
+        }
+        .when(When::Percent(70)),
+    );
+    let mut failed = 0;
+    for _ in 0..100 {
+        failed += usize::from(get(server, VOLUMES, &keyed).await.status == 503);
+    }
+    assert!((55..85).contains(&failed), "{failed}");
 }
 
 #[tokio::test]
@@ -132,9 +147,13 @@ async fn it_knows_books_that_open_library_lacks_and_lacks_some_itself() {
             continue;
         }
         let q = format!("isbn:{isbn}");
-        let here = &get(sandbox.google_books(), VOLUMES, &[("q", &q)])
-            .await
-            .json()["totalItems"];
+        let here = &get(
+            sandbox.google_books(),
+            VOLUMES,
+            &[("q", &q), ("key", API_KEY)],
+        )
+        .await
+        .json()["totalItems"];
         let there = &get(sandbox.open_library(), "/search.json", &[("q", &q)])
             .await
             .json()["numFound"];

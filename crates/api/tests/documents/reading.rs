@@ -1,6 +1,5 @@
 //! A store that holds any bytes, read as components read it and told as clients are told of it.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use api::sse::Spelling;
@@ -107,6 +106,7 @@ fn enrichment() -> Enrichment {
         },
         user_agent: "test".to_owned(),
         timeout: Duration::from_secs(1),
+        patience: Duration::ZERO,
         concurrency: 1,
         open_library: limit,
         google_books: limit,
@@ -122,7 +122,7 @@ async fn tell(world: &World<'_>) {
     let _ = engine.store_has_capacity().await;
     let _ = engine.admit(&keyring.client("192.0.2.1"), &id).await;
     let enrichment = enrichment();
-    if let Ok(sessions) = enrichment.sessions(world, &BTreeMap::new()).await {
+    if let Ok(sessions) = enrichment.sessions(world).await {
         let _ = sessions.open(world);
         let wanted = Wanted {
             isbn: Isbn::parse("9780141439518").ok(),

@@ -162,7 +162,7 @@ impl Scenario {
                 open_library: Some(OPEN_LIBRARY.to_owned()),
                 google_books: (rng.u8(0..4) == 0).then(|| GoogleBooks {
                     base: "http://google/books/v1".to_owned(),
-                    key: None,
+                    key: Some("key".to_owned()),
                     country: None,
                 }),
                 isbns_per_request: rng.usize(1..4),
@@ -170,6 +170,8 @@ impl Scenario {
             },
             user_agent: "simulation".to_owned(),
             timeout,
+            // Decided apart, as below.
+            patience: Duration::from_secs(fastrand::Rng::with_seed(seed ^ 0x5eed).u64(0..40)),
             concurrency: rng.usize(1..4),
             open_library: limit,
             google_books: limit,

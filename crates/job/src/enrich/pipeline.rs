@@ -2,17 +2,19 @@
 
 use std::cell::Cell;
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::pin::pin;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
-use books::{Answer, Found, Lookup, Search, Wanted};
-use futures::StreamExt;
-use futures::future::{Either, LocalBoxFuture, select};
+use books::{Answer, Found, Lookup, Search};
+use futures::future::LocalBoxFuture;
 use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
 
 use super::Enrichment;
-use super::providers::{Awaited, ProviderSessions, Reply};
+use super::providers::{Awaited, ProviderSessions, Question, Reply};
 use crate::cadence::Forecast;
 use crate::effects::Effects;
 
@@ -28,6 +30,29 @@ pub(super) struct WavePipeline<'a, E> {
     /// How many waves have landed: the number of the first.
     completed: usize,
     in_flight: FuturesUnordered<LocalBoxFuture<'a, (usize, Lookup, Reply)>>,
+    /// What goes on beside the requests and never ends.
+    beside: Option<LocalBoxFuture<'a, ()>>,
+    /// What cannot be asked in time is an answer, too.
+    gives_up: bool,
+}
+
+/// What became of the first wave.
+pub(super) enum Front {
+    /// It is over: one outcome for each of its items.
+    Found(Vec<Found>),
+    /// Requests wait for a provider that does not answer; the wave goes on when this is asked again.
+    Waiting,
+    /// The run has no time left for it.
+    OutOfTime,
+}
+
+/// What happens while requests are in flight.
+enum Event {
+    Answered(usize, Lookup, Reply),
+    /// Some of them wait for a provider that does not answer.
+    Waiting,
+    /// Nothing is in flight.
+    Idle,
 }
 
 /// One wave, as far as it is.
@@ -36,12 +61,14 @@ struct Wave {
     waiting: VecDeque<Lookup>,
     out: usize,
     awaited: Rc<Cell<Awaited>>,
+    /// Some of its requests could not be sent in time.
+    is_out_of_time: bool,
 }
 
 impl Wave {
     /// Whether it has sent everything that can be sent, and has all answers.
     fn is_over(&self) -> bool {
-        self.waiting.is_empty() && self.out == 0
+        self.waiting.is_empty() && self.out == 0 && !self.is_out_of_time
     }
 }
 
@@ -60,31 +87,71 @@ impl<'a, E: Effects> WavePipeline<'a, E> {
             waves: VecDeque::new(),
             completed: 0,
             in_flight: FuturesUnordered::new(),
+            beside: None,
+            gives_up: false,
         }
     }
 
-    pub(super) fn add(&mut self, wanted: Vec<Wanted>) {
+    /// Lets `work`, which never ends, go on beside the requests.
+    pub(super) fn beside(mut self, work: impl Future<Output = ()> + 'a) -> Self {
+        self.beside = Some(work.boxed_local());
+        self
+    }
+
+    /// Takes what cannot be asked in time as an answer.
+    pub(super) fn giving_up(mut self, gives_up: bool) -> Self {
+        self.gives_up = gives_up;
+        self
+    }
+
+    pub(super) fn add(&mut self, search: Search) {
         self.waves.push_back(Wave {
-            search: Search::new(wanted, &self.enrichment.endpoints),
+            search,
             waiting: VecDeque::new(),
             out: 0,
             awaited: Rc::default(),
+            is_out_of_time: false,
         });
     }
 
     /// Waits for all answers to the first wave; those behind it come nearer meanwhile.
-    pub(super) async fn finish_front(&mut self) -> Vec<Found> {
+    pub(super) async fn finish_front(&mut self) -> Front {
         loop {
             self.send();
             if self.waves.front().is_none_or(Wave::is_over) {
                 self.completed += 1;
                 let wave = self.waves.pop_front();
-                return wave.map_or_else(Vec::new, |wave| wave.search.finish());
+                return Front::Found(wave.map_or_else(Vec::new, |wave| wave.search.finish()));
             }
-            if let Some((number, lookup, response)) = self.in_flight.next().await {
-                self.answered(number, lookup, response);
+            if self.waves.front().is_some_and(|wave| wave.is_out_of_time) {
+                return Front::OutOfTime;
+            }
+            match self.event().await {
+                Event::Answered(number, lookup, reply) => self.answered(number, lookup, reply),
+                Event::Waiting => return Front::Waiting,
+                Event::Idle => {}
             }
         }
+    }
+
+    async fn event(&mut self) -> Event {
+        poll_fn(|context| {
+            if let Some(beside) = &mut self.beside
+                && beside.poll_unpin(context).is_ready()
+            {
+                self.beside = None;
+            }
+            match self.in_flight.poll_next_unpin(context) {
+                Poll::Ready(Some((number, lookup, reply))) => {
+                    Poll::Ready(Event::Answered(number, lookup, reply))
+                }
+                Poll::Ready(None) => Poll::Ready(Event::Idle),
+                // Waits begin while requests are polled, nowhere else.
+                Poll::Pending if self.sessions.take_news() => Poll::Ready(Event::Waiting),
+                Poll::Pending => Poll::Pending,
+            }
+        })
+        .await
     }
 
     /// Goes on while something else is done, whichever wave's turn it is.
@@ -96,13 +163,20 @@ impl<'a, E: Effects> WavePipeline<'a, E> {
                 return work.await;
             }
             // What is to be sent goes first: a store may answer without ever letting anybody wait.
-            match select(self.in_flight.next(), work.as_mut()).await {
-                Either::Left((answer, _)) => {
-                    if let Some((number, lookup, response)) = answer {
-                        self.answered(number, lookup, response);
-                    }
+            let step = poll_fn(|context| {
+                if let Some(beside) = &mut self.beside {
+                    let _ = beside.poll_unpin(context);
                 }
-                Either::Right((done, _)) => return done,
+                match self.in_flight.poll_next_unpin(context) {
+                    Poll::Ready(answer) => return Poll::Ready(Err(answer)),
+                    Poll::Pending => {}
+                }
+                work.as_mut().poll(context).map(Ok)
+            });
+            match step.await {
+                Ok(done) => return done,
+                Err(Some((number, lookup, reply))) => self.answered(number, lookup, reply),
+                Err(None) => {}
             }
         }
     }
@@ -130,59 +204,56 @@ impl<'a, E: Effects> WavePipeline<'a, E> {
             while self.in_flight.len() < self.enrichment.concurrency.max(1)
                 && let Some(lookup) = wave.waiting.front()
             {
-                let session = &self.sessions.0[lookup.provider.name()];
-                // Nobody behind makes those in front wait for a rate.
+                let session = self.sessions.of(lookup.provider);
+                // Nobody behind makes those in front wait.
                 if behind > 0
                     && !session
                         .borrow()
-                        .has_spare(self.enrichment.concurrency, self.effects.now())
+                        .has_spare(self.enrichment.concurrency, self.effects)
                 {
                     break;
                 }
                 let Some(lookup) = wave.waiting.pop_front() else {
                     break;
                 };
-                let request = self.enrichment.request(&wave.search, &lookup);
+                let question = Question::new(self.enrichment, &wave.search, &lookup);
                 let (enrichment, effects, until) = (self.enrichment, self.effects, self.until);
+                let sessions = self.sessions;
                 let number = self.completed + behind;
                 wave.out += 1;
                 let awaited = wave.awaited.clone();
                 self.in_flight.push(Box::pin(async move {
-                    let response = enrichment
-                        .ask(effects, session, request, until, &awaited)
+                    let reply = enrichment
+                        .ask(effects, sessions, &question, until, &awaited)
                         .await;
-                    (number, lookup, response)
+                    (number, lookup, reply)
                 }));
             }
         }
     }
 
-    fn answered(&mut self, number: usize, lookup: Lookup, response: Reply) {
+    fn answered(&mut self, number: usize, lookup: Lookup, reply: Reply) {
         let Some(wave) = self.waves.get_mut(number - self.completed) else {
             return;
         };
         wave.out -= 1;
-        let session = &self.sessions.0[lookup.provider.name()];
-        let answer = match response {
-            Reply::Answered(body) => match wave.search.read(&lookup, &body) {
-                Ok(records) => {
-                    session.borrow_mut().state.succeeded();
-                    Answer::Records(records)
-                }
-                Err(error) => {
-                    let mut session = session.borrow_mut();
-                    session.state.failed(self.effects.now());
-                    session.changed = true;
-                    self.effects.log(
-                        "provider-garbage",
-                        serde_json::json!({"level": "warn",
-                            "provider": lookup.provider.name(), "message": error.to_string()}),
-                    );
-                    Answer::Failed
-                }
-            },
+        let answer = match reply {
+            Reply::Answered(records) => Answer::Records(records),
             Reply::Failed => Answer::Failed,
             Reply::Refused => Answer::Refused,
+            Reply::Split => match wave.search.split(&lookup) {
+                Some((first, second)) => {
+                    wave.waiting.push_front(second);
+                    wave.waiting.push_front(first);
+                    return;
+                }
+                None => Answer::Failed,
+            },
+            Reply::OutOfTime if self.gives_up => Answer::Refused,
+            Reply::OutOfTime => {
+                wave.is_out_of_time = true;
+                return;
+            }
         };
         wave.search.answered(lookup, answer);
     }

@@ -1,21 +1,49 @@
 //! Sends requests to the metadata providers: rate limit, circuit breaker, retries, time-outs.
+//!
+//! A fault that passes is waited for: a request is sent again, with back-off, until it is answered or
+//! the provider has not answered anybody for the patience that the operator has for it.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use books::{Lookup, Provider, Search};
+use books::{Lookup, Provider, Reader, Record, Search};
 
 use super::Enrichment;
 use crate::cadence::Forecast;
+use crate::document::Outage;
 use crate::effects::{Effects, HttpError, Request, Response, StoreError, Time, send_within};
-use crate::provider::{ProviderState, RETRY_AFTER_MAX_WAIT, RateLimit, retry_after};
+use crate::provider::{ProviderState, RateLimit, retry_after};
 
-/// What a provider means that has had too many requests and does not say for how long.
-const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(60);
-
-/// The pause before a failed request is tried once more.
+/// The pause before a failed request is sent again the first time; it doubles each time.
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
+
+/// The longest pause before a failed request is sent again, while the provider answers others.
+const RETRY_PAUSE_MAX: Duration = Duration::from_secs(4);
+
+/// A request for one book that fails so often, while the provider answers others, has failed.
+const MAX_ATTEMPTS: u32 = 12;
+
+/// A request for many books that fails so often, while the provider answers others, is split.
+const ATTEMPTS_OF_BATCH: u32 = 3;
+
+/// Refusals of the requests themselves, in a row, after which nobody waits for the provider.
+const MAX_REJECTIONS: u32 = 5;
+
+/// How long a request waits for another to show that the provider is well again, before it looks.
+const PROBE_PAUSE: Duration = Duration::from_millis(100);
+
+/// Waits from this length on are told to those who watch the job.
+const VISIBLE_WAIT: Duration = Duration::from_secs(1);
+
+/// How often the runs tell each other what they ask.
+const SYNC_EVERY: Duration = Duration::from_secs(1);
+
+/// The share of a burst that a run may use before it has heard of the others.
+const UNHEARD_SHARE: f64 = 1.0 / 3.0;
+
+/// How often a single look-up takes its place again that somebody has overwritten.
+const MAX_TICKET_ROUNDS: u32 = 12;
 
 /// A provider's state as a run has it in hand.
 pub(super) struct ProviderSession {
@@ -23,25 +51,121 @@ pub(super) struct ProviderSession {
     limit: RateLimit,
     asked: u32,
     timed_out: u32,
-    pub(super) changed: bool,
+    changed: bool,
+    /// Requests that this run may send at once, as of `refilled` (monotonic).
+    tokens: f64,
+    refilled: Duration,
+    /// This run's share of the rate.
+    share: f64,
+    /// Requests since the others were told.
+    taken: f64,
+    /// Times that the others were told.
+    syncs: u32,
+    /// The state's pace when the others were told.
+    paced: f64,
+    /// A request is under way that shows whether the provider is well again.
+    is_probing: bool,
+    /// Answers so far.
+    answers: u32,
+    /// Refusals of requests themselves since the last answer.
+    rejections: u32,
+    /// How long nothing was answered before this run.
+    waited: Duration,
+    /// Since when (monotonic) nothing is answered.
+    silent_since: Option<Duration>,
+    /// Until when requests wait.
+    waits_until: Option<Time>,
 }
 
 impl ProviderSession {
+    fn limit(&self) -> RateLimit {
+        self.limit.share(self.share * self.state.pace())
+    }
+
+    fn available(&self, monotonic: Duration) -> f64 {
+        let limit = self.limit();
+        let passed = monotonic.saturating_sub(self.refilled).as_secs_f64();
+        passed
+            .mul_add(limit.per_second, self.tokens)
+            .min(limit.burst)
+    }
+
     /// Whether as many requests as may be in flight could go out now without waiting, and one more.
-    pub(super) fn has_spare(&self, concurrency: usize, now: Time) -> bool {
+    pub(super) fn has_spare<E: Effects>(&self, concurrency: usize, effects: &E) -> bool {
         let needed = u32::try_from(concurrency).unwrap_or(u32::MAX);
-        self.state.available(self.limit, now) > f64::from(needed)
+        self.available(effects.monotonic()) > f64::from(needed)
+            && self.state.open_for(effects.now()).is_none()
+    }
+
+    /// Takes a place for a request; answers how long to wait before it goes out.
+    fn reserve(&mut self, monotonic: Duration) -> Duration {
+        self.tokens = self.available(monotonic) - 1.0;
+        self.refilled = monotonic;
+        self.taken += 1.0;
+        let rate = self.limit().per_second;
+        if self.tokens >= 0.0 || rate <= 0.0 {
+            return Duration::ZERO;
+        }
+        Duration::try_from_secs_f64(-self.tokens / rate).unwrap_or(RETRY_PAUSE_MAX)
+    }
+
+    /// Gives back the place of a request that is not sent.
+    fn give_back(&mut self) {
+        self.asked -= 1;
+        self.tokens += 1.0;
+        self.taken -= 1.0;
+    }
+
+    /// How long nothing has been answered.
+    fn silent_for(&self, monotonic: Duration) -> Duration {
+        let since = self.silent_since.unwrap_or(monotonic);
+        self.waited + monotonic.saturating_sub(since)
+    }
+
+    fn fell_silent(&mut self, monotonic: Duration) {
+        self.silent_since.get_or_insert(monotonic);
+    }
+
+    fn answered(&mut self, took: Duration) {
+        self.state.record_latency(took);
+        self.state.succeeded();
+        self.answers += 1;
+        self.rejections = 0;
+        self.waited = Duration::ZERO;
+        self.silent_since = None;
+        self.waits_until = None;
     }
 }
 
+/// How requests find their place in a provider's rate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Queueing {
+    /// A run asks much and for long: it has a share.
+    Share { run: String },
+    /// A single look-up asks once, while its client waits.
+    Ticket,
+}
+
 /// The providers' states as a run has them in hand, shared by all requests in flight.
-pub struct ProviderSessions(pub(super) BTreeMap<&'static str, RefCell<ProviderSession>>);
+pub struct ProviderSessions {
+    sessions: BTreeMap<&'static str, RefCell<ProviderSession>>,
+    queueing: Queueing,
+    /// How long a provider may answer nobody before it is given up.
+    patience: Duration,
+    /// Whether a wait has begun that nobody was told of.
+    has_news: Cell<bool>,
+}
 
 impl ProviderSessions {
+    pub(super) fn of(&self, provider: Provider) -> &RefCell<ProviderSession> {
+        // There is one for each: `sessions` makes them.
+        &self.sessions[provider.name()]
+    }
+
     /// Requests made, by provider.
     #[must_use]
     pub fn asked(&self) -> BTreeMap<String, u32> {
-        self.0
+        self.sessions
             .iter()
             .map(|(name, session)| ((*name).to_owned(), session.borrow().asked))
             .filter(|(_, asked)| *asked > 0)
@@ -51,7 +175,7 @@ impl ProviderSessions {
     /// Whether a provider did not answer in time.
     #[must_use]
     pub fn timed_out(&self) -> bool {
-        self.0
+        self.sessions
             .values()
             .any(|session| session.borrow().timed_out > 0)
     }
@@ -59,31 +183,125 @@ impl ProviderSessions {
     /// How long until the first provider's breaker closes, if one is open.
     #[must_use]
     pub fn open<E: Effects>(&self, effects: &E) -> Option<(&'static str, Duration)> {
-        self.0.iter().find_map(|(name, session)| {
+        self.sessions.iter().find_map(|(name, session)| {
             Some((*name, session.borrow().state.open_for(effects.now())?))
         })
     }
 
+    /// Whether a wait has begun since this was last asked.
+    pub(super) fn take_news(&self) -> bool {
+        self.has_news.take()
+    }
+
+    /// The providers that answer nothing, and how long they have not.
+    pub(super) fn outages<E: Effects>(&self, effects: &E) -> BTreeMap<String, Outage> {
+        let monotonic = effects.monotonic();
+        let outage = |session: &ProviderSession| {
+            let waited = session.silent_for(monotonic);
+            (waited > Duration::ZERO).then(|| Outage {
+                waited_ms: u64::try_from(waited.as_millis()).unwrap_or(u64::MAX),
+                waits_until: session.waits_until.filter(|until| *until > effects.now()),
+            })
+        };
+        self.sessions
+            .iter()
+            .filter_map(|(name, session)| Some(((*name).to_owned(), outage(&session.borrow())?)))
+            .collect()
+    }
+
     /// As [`first_wave`].
     pub(super) fn first_wave(&self) -> Forecast {
-        let session = self.0.get(Provider::OpenLibrary.name());
+        let session = self.sessions.get(Provider::OpenLibrary.name());
         Forecast::from_latency(session.and_then(|session| session.borrow().state.latency()))
     }
 
-    /// Tells the other runs what has become of the providers.
+    /// Tells the others what this run asks, and hears of them, again and again.
+    pub(super) async fn keep_in_step<E: Effects>(&self, effects: &E, interval: Duration) {
+        loop {
+            self.tell(effects, true).await;
+            effects.sleep(interval.max(SYNC_EVERY)).await;
+        }
+    }
+
+    /// Tells the others what has become of the providers, and that this run asks no more.
     pub async fn save<E: Effects>(&self, effects: &E) {
-        for (name, session) in &self.0 {
+        self.tell(effects, false).await;
+    }
+
+    async fn tell<E: Effects>(&self, effects: &E, goes_on: bool) {
+        for (name, session) in &self.sessions {
             if !std::mem::take(&mut session.borrow_mut().changed) {
                 continue;
             }
             // Approximate by design: a lost update costs politeness, not correctness.
             let stored = ProviderState::load(effects, name).await.unwrap_or_default();
-            let state = session.borrow().state.merged(&stored);
-            if state.save(effects, name).await.is_ok() {
-                session.borrow_mut().state = state;
-            }
+            let (now, monotonic) = (effects.now(), effects.monotonic());
+            let state = {
+                let mut session = session.borrow_mut();
+                let session = &mut *session;
+                let taken = std::mem::take(&mut session.taken);
+                let run = match &self.queueing {
+                    Queueing::Share { run } => (run.as_str(), goes_on),
+                    Queueing::Ticket => ("", false),
+                };
+                let (limit, paced) = (session.limit, session.paced);
+                let runs = session.state.merge(stored, limit, taken, run, paced, now);
+                session.paced = session.state.pace();
+                session.share = 1.0 / f64::from(u32::try_from(runs).unwrap_or(u32::MAX));
+                let unheard = match session.syncs {
+                    0 => limit.burst * UNHEARD_SHARE,
+                    _ => limit.burst,
+                };
+                session.syncs += 1;
+                session.tokens = (session.state.available(limit, now) * session.share).min(unheard);
+                session.refilled = monotonic;
+                session.state.clone()
+            };
+            let _ = state.save(effects, name).await;
         }
     }
+
+    /// Takes a place for a single look-up: how long to wait before it goes out. Of several that write
+    /// at the same moment one is remembered; the others see that, and take theirs after it.
+    async fn ticket<E: Effects>(
+        &self,
+        effects: &E,
+        session: &RefCell<ProviderSession>,
+        name: &str,
+    ) -> Duration {
+        let ticket = hexadecimal(effects.random());
+        let limit = session.borrow().limit;
+        let mut wait = Duration::ZERO;
+        let began = effects.monotonic();
+        for round in 0..MAX_TICKET_ROUNDS {
+            let Ok(mut state) = ProviderState::load(effects, name).await else {
+                break;
+            };
+            if round > 0 && state.has(&ticket) {
+                break;
+            }
+            wait = state.reserve(limit, &ticket, effects.now());
+            if state.save(effects, name).await.is_err() {
+                break;
+            }
+            let pause = Duration::from_millis(2).mul_f64(1.0 + 8.0 * dice(effects));
+            effects.sleep(pause).await;
+        }
+        wait.saturating_sub(effects.monotonic().saturating_sub(began))
+    }
+}
+
+/// A number from 0 to 1.
+fn dice<E: Effects>(effects: &E) -> f64 {
+    let [a, b, ..] = effects.random();
+    f64::from(u16::from_le_bytes([a, b])) / f64::from(u16::MAX)
+}
+
+fn hexadecimal(bytes: [u8; 16]) -> String {
+    bytes[..6]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// When the first wave of a job may be expected of which no request has been sent yet.
@@ -101,6 +319,43 @@ pub(super) struct Awaited {
     pub(super) each: Duration,
 }
 
+/// One request on its way.
+pub(super) struct Question {
+    pub(super) provider: Provider,
+    pub(super) request: Request,
+    pub(super) reader: Reader,
+    /// How many books it asks for.
+    pub(super) books: usize,
+}
+
+impl Question {
+    pub(super) fn new(enrichment: &Enrichment, search: &Search, lookup: &Lookup) -> Self {
+        let mut request = Request::get(search.request(lookup).url);
+        request.headers = vec![
+            ("user-agent".to_owned(), enrichment.user_agent.clone()),
+            ("accept".to_owned(), "application/json".to_owned()),
+        ];
+        Self {
+            provider: lookup.provider,
+            request,
+            reader: search.reader(lookup),
+            books: lookup.items.len(),
+        }
+    }
+}
+
+/// Whether a request may go out.
+enum Admission {
+    /// Its place in the rate comes after this time.
+    After(Duration),
+    /// The breaker is open for so long.
+    Closed(Duration),
+    /// Another request shows at present whether the provider is well again.
+    Probed,
+    /// The job has asked as much as it may.
+    UsedUp,
+}
+
 impl Enrichment {
     fn limit(&self, provider: Provider) -> RateLimit {
         match provider {
@@ -109,159 +364,319 @@ impl Enrichment {
         }
     }
 
-    /// Reads what is known of the providers; `asked` is what the job has asked them before.
+    /// Reads what is known of the providers, for look-ups while a client waits: nobody waits for a
+    /// provider that fails.
     ///
     /// # Errors
     /// The store's.
-    pub async fn sessions<E: Effects>(
+    pub async fn sessions<E: Effects>(&self, effects: &E) -> Result<ProviderSessions, StoreError> {
+        self.open_sessions(
+            effects,
+            Queueing::Ticket,
+            Duration::ZERO,
+            &BTreeMap::new(),
+            &BTreeMap::new(),
+        )
+        .await
+    }
+
+    /// Reads what is known of the providers, for a run of a job; `asked` is what the job has asked
+    /// them before, `outages` how long they have not answered it.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(super) async fn sessions_of_run<E: Effects>(
         &self,
         effects: &E,
         asked: &BTreeMap<String, u32>,
+        outages: &BTreeMap<String, Outage>,
+    ) -> Result<ProviderSessions, StoreError> {
+        let run = hexadecimal(effects.random());
+        let queueing = Queueing::Share { run };
+        self.open_sessions(effects, queueing, self.patience, asked, outages)
+            .await
+    }
+
+    async fn open_sessions<E: Effects>(
+        &self,
+        effects: &E,
+        queueing: Queueing,
+        patience: Duration,
+        asked: &BTreeMap<String, u32>,
+        outages: &BTreeMap<String, Outage>,
     ) -> Result<ProviderSessions, StoreError> {
         let mut sessions = BTreeMap::new();
         for provider in [Provider::OpenLibrary, Provider::GoogleBooks] {
             let name = provider.name();
-            sessions.insert(
-                name,
-                RefCell::new(ProviderSession {
-                    state: ProviderState::load(effects, name).await?,
-                    limit: self.limit(provider),
-                    asked: asked.get(name).copied().unwrap_or(0),
-                    timed_out: 0,
-                    changed: false,
-                }),
-            );
+            let state = ProviderState::load(effects, name).await?;
+            let (limit, now) = (self.limit(provider), effects.now());
+            let runs = u32::try_from(state.runs(now)).unwrap_or(u32::MAX);
+            let share = 1.0 / (f64::from(runs) + 1.0);
+            let waited = outages.get(name).map_or(0, |outage| outage.waited_ms);
+            let session = ProviderSession {
+                limit,
+                asked: asked.get(name).copied().unwrap_or(0),
+                timed_out: 0,
+                changed: false,
+                tokens: (state.available(limit, now) * share).min(limit.burst * UNHEARD_SHARE),
+                refilled: effects.monotonic(),
+                share,
+                taken: 0.0,
+                syncs: 0,
+                paced: state.pace(),
+                is_probing: false,
+                answers: 0,
+                rejections: 0,
+                waited: Duration::from_millis(waited),
+                silent_since: None,
+                waits_until: None,
+                state,
+            };
+            sessions.insert(name, RefCell::new(session));
         }
-        Ok(ProviderSessions(sessions))
+        Ok(ProviderSessions {
+            sessions,
+            queueing,
+            patience,
+            has_news: Cell::new(false),
+        })
     }
 
-    pub(super) fn request(&self, search: &Search, lookup: &Lookup) -> Request {
-        let mut request = Request::get(search.request(lookup).url);
-        request.headers = vec![
-            ("user-agent".to_owned(), self.user_agent.clone()),
-            ("accept".to_owned(), "application/json".to_owned()),
-        ];
-        request
-    }
-
+    /// Sends a request until it is answered, or there is no hope that it will be.
     pub(super) async fn ask<E: Effects>(
         &self,
         effects: &E,
-        session: &RefCell<ProviderSession>,
-        request: Request,
+        sessions: &ProviderSessions,
+        question: &Question,
         until: Option<Duration>,
         awaited: &Cell<Awaited>,
     ) -> Reply {
-        let left = |effects: &E| match until {
-            Some(until) => until.saturating_sub(effects.monotonic()).min(self.timeout),
-            None => self.timeout,
+        let session = sessions.of(question.provider);
+        let left = || until.map(|until| until.saturating_sub(effects.monotonic()));
+        let pause = async |time: Duration| {
+            effects
+                .sleep(left().map_or(time, |left| time.min(left)))
+                .await;
         };
-        for attempt in 0..2 {
-            if left(effects) == Duration::ZERO {
-                return Reply::Refused;
+        let mut attempts = 0;
+        let answers = session.borrow().answers;
+        loop {
+            if left() == Some(Duration::ZERO) {
+                return Reply::OutOfTime;
             }
-            let wait = {
-                let mut session = session.borrow_mut();
-                if session.state.open_for(effects.now()).is_some()
-                    || session.asked >= session.limit.max_per_job
-                {
-                    return Reply::Refused;
-                }
-                session.asked += 1;
-                session.changed = true;
-                let limit = session.limit;
-                session.state.reserve(limit, effects.now())
+            let is_given_up = |wait: Duration| {
+                let silent = session.borrow().silent_for(effects.monotonic());
+                silent + wait > sessions.patience
             };
-            let each = session.borrow().state.latency().unwrap_or_default();
-            let before = awaited.get();
-            awaited.set(Awaited {
-                until: before.until.max(effects.monotonic() + wait + each),
-                each: before.each.max(each),
-            });
-            if wait > Duration::ZERO {
-                effects
-                    .sleep(until.map_or(wait, |until| {
-                        wait.min(until.saturating_sub(effects.monotonic()))
-                    }))
-                    .await;
-                if session.borrow().state.open_for(effects.now()).is_some() {
-                    session.borrow_mut().asked -= 1;
-                    return Reply::Refused;
+            let admission = self.admit(effects, sessions, question.provider).await;
+            let is_probe = match admission {
+                Admission::UsedUp => return Reply::Refused,
+                Admission::Closed(wait) => {
+                    if is_given_up(wait) {
+                        return if attempts > 0 {
+                            Reply::Failed
+                        } else {
+                            Reply::Refused
+                        };
+                    }
+                    session.borrow_mut().fell_silent(effects.monotonic());
+                    // Those who wait together do not come back together.
+                    let wait = wait + Duration::from_millis(300).mul_f64(dice(effects));
+                    let ends = effects.now().plus(wait);
+                    let before = session.borrow_mut().waits_until.replace(ends);
+                    if wait >= VISIBLE_WAIT && before.is_none_or(|before| before < ends) {
+                        sessions.has_news.set(true);
+                    }
+                    pause(wait).await;
+                    continue;
                 }
-            }
-            let sent = effects.monotonic();
-            let result = send_within(effects, left(effects), request.clone()).await;
-            let timed_out = matches!(result, Err(HttpError::TimedOut));
-            let mut pause = RETRY_PAUSE;
-            match classify(result) {
-                Classified::Success(body) => {
-                    let mut session = session.borrow_mut();
-                    session
-                        .state
-                        .record_latency(effects.monotonic().saturating_sub(sent));
-                    session.changed = true;
-                    return Reply::Answered(body);
+                Admission::Probed => {
+                    pause(PROBE_PAUSE).await;
+                    continue;
                 }
-                Classified::RetryLater(time) => {
-                    if time > RETRY_AFTER_MAX_WAIT || attempt > 0 {
-                        session.borrow_mut().state.refused_for(effects.now(), time);
+                Admission::After(wait) => {
+                    let each = session.borrow().state.latency().unwrap_or_default();
+                    let before = awaited.get();
+                    awaited.set(Awaited {
+                        until: before.until.max(effects.monotonic() + wait + each),
+                        each: before.each.max(each),
+                    });
+                    if sessions.patience.is_zero() && wait > self.timeout {
+                        session.borrow_mut().asked -= 1;
                         return Reply::Refused;
                     }
-                    session.borrow_mut().state.hold(effects.now(), time);
-                    pause = Duration::ZERO;
-                }
-                Classified::Failure(reason, again) => {
-                    effects.log(
-                        "provider-failed",
-                        serde_json::json!({"level": "warn", "url": host_of(&request.url), "message": reason}),
-                    );
-                    let mut session = session.borrow_mut();
-                    if timed_out {
-                        session.state.timed_out(effects.now());
-                        session.timed_out += 1;
-                        return Reply::Failed;
+                    if wait > Duration::ZERO {
+                        pause(wait).await;
+                        let mut session = session.borrow_mut();
+                        let is_closed = session.state.open_for(effects.now()).is_some();
+                        if is_closed || left() == Some(Duration::ZERO) {
+                            session.give_back();
+                            continue;
+                        }
                     }
-                    session.state.failed(effects.now());
-                    if !again {
-                        return Reply::Failed;
+                    let mut session = session.borrow_mut();
+                    let is_probe = session.state.is_half_open(effects.now());
+                    session.is_probing |= is_probe;
+                    is_probe
+                }
+            };
+            attempts += 1;
+            let sent = effects.monotonic();
+            let limit = left().map_or(self.timeout, |left| left.min(self.timeout));
+            let result = send_within(effects, limit, question.request.clone()).await;
+            let took = effects.monotonic().saturating_sub(sent);
+            let mut session = session.borrow_mut();
+            if is_probe {
+                session.is_probing = false;
+            }
+            let (now, dice) = (effects.now(), dice(effects));
+            let fault = match classify(result, &question.reader) {
+                Ok(records) => {
+                    session.answered(took);
+                    return Reply::Answered(records);
+                }
+                // The run's time is over, not the provider's.
+                Err(Fault::TimedOut) if limit < self.timeout => return Reply::OutOfTime,
+                Err(fault) => fault,
+            };
+            effects.log(
+                "provider-failed",
+                serde_json::json!({"level": "warn", "url": host_of(&question.request.url),
+                    "message": fault.to_string()}),
+            );
+            session.fell_silent(effects.monotonic());
+            let answers_others = session.answers > answers;
+            let given_up = |session: &ProviderSession| {
+                session.silent_for(effects.monotonic()) > sessions.patience
+            };
+            match fault {
+                Fault::Refused(told) => {
+                    session.state.refused(now, told, dice);
+                    if sessions.patience.is_zero() {
+                        return Reply::Refused;
+                    }
+                    // The breaker is waited for.
+                    continue;
+                }
+                Fault::Rejected(_) => {
+                    session.state.failed(now, dice);
+                    session.rejections += 1;
+                    if session.rejections >= MAX_REJECTIONS {
+                        // It does not want us: no waiting helps.
+                        session.waited = sessions.patience;
+                    }
+                    return Reply::Failed;
+                }
+                Fault::TimedOut => {
+                    session.state.timed_out(now, dice);
+                    session.timed_out += 1;
+                    if question.books > 1 && !sessions.patience.is_zero() {
+                        return Reply::Split;
+                    }
+                }
+                Fault::Failed(_) => {
+                    session.state.failed(now, dice);
+                    if answers_others && question.books > 1 && attempts >= ATTEMPTS_OF_BATCH {
+                        return Reply::Split;
                     }
                 }
             }
-            if attempt == 0 {
-                effects.sleep(pause).await;
+            let is_hopeless = match sessions.patience.is_zero() {
+                true => attempts > 1 || session.timed_out > 0,
+                false => given_up(&session) || answers_others && attempts >= MAX_ATTEMPTS,
+            };
+            if is_hopeless {
+                return Reply::Failed;
+            }
+            drop(session);
+            let doubled = RETRY_PAUSE * 2_u32.saturating_pow((attempts - 1).min(8));
+            pause(doubled.min(RETRY_PAUSE_MAX).mul_f64(0.5 + dice / 2.0)).await;
+        }
+    }
+
+    /// Takes a place for a request, if one may go out.
+    async fn admit<E: Effects>(
+        &self,
+        effects: &E,
+        sessions: &ProviderSessions,
+        provider: Provider,
+    ) -> Admission {
+        let session = sessions.of(provider);
+        {
+            let mut session = session.borrow_mut();
+            let now = effects.now();
+            if session.asked >= session.limit.max_per_job {
+                return Admission::UsedUp;
+            }
+            if let Some(left) = session.state.open_for(now) {
+                return Admission::Closed(left);
+            }
+            if session.state.is_half_open(now) && session.is_probing {
+                return Admission::Probed;
+            }
+            session.asked += 1;
+            session.changed = true;
+            if sessions.queueing != Queueing::Ticket {
+                return Admission::After(session.reserve(effects.monotonic()));
             }
         }
-        Reply::Failed
+        Admission::After(sessions.ticket(effects, session, provider.name()).await)
     }
 }
 
+/// The last word on a request.
 pub(super) enum Reply {
-    Answered(Vec<u8>),
+    Answered(Vec<Record>),
     Failed,
     Refused,
+    /// It asked for too much: half of it may be answered.
+    Split,
+    /// The run has no time left to ask.
+    OutOfTime,
 }
 
-enum Classified {
-    Success(Vec<u8>),
-    RetryLater(Duration),
-    /// Whether the same request may fare better.
-    Failure(String, bool),
+/// Why a request was not answered.
+#[derive(Debug, thiserror::Error)]
+enum Fault {
+    /// Too many requests, or out of order and says for how long.
+    #[error("it refuses requests for now")]
+    Refused(Option<Duration>),
+    /// This request will never be answered.
+    #[error("status {0}")]
+    Rejected(u16),
+    #[error("no answer in time")]
+    TimedOut,
+    /// It may fare better a little later.
+    #[error("{0}")]
+    Failed(String),
 }
 
-fn classify(result: Result<Response, HttpError>) -> Classified {
+fn classify(result: Result<Response, HttpError>, reader: &Reader) -> Result<Vec<Record>, Fault> {
     match result {
-        Ok(response) if response.status == 200 => Classified::Success(response.body),
-        Ok(response) if matches!(response.status, 429 | 503) => match retry_after(&response) {
-            Some(time) => Classified::RetryLater(time),
-            None if response.status == 429 => Classified::RetryLater(DEFAULT_RETRY_AFTER),
-            None => Classified::Failure(format!("status {}", response.status), true),
-        },
-        Ok(response) => Classified::Failure(
-            format!("status {}", response.status),
-            response.status >= 500,
-        ),
-        Err(error) => Classified::Failure(error.to_string(), true),
+        Ok(response) if response.status == 200 => reader
+            .read(&response.body)
+            .map_err(|error| Fault::Failed(error.to_string())),
+        Ok(response) => Err(match (response.status, retry_after(&response)) {
+            (429, None) if is_for_today(&response.body) => Fault::Refused(Some(A_QUOTA_LASTS)),
+            (429, told) => Fault::Refused(told),
+            (503, Some(told)) => Fault::Refused(Some(told)),
+            (408 | 500..=599, _) => Fault::Failed(format!("status {}", response.status)),
+            (status, _) => Fault::Rejected(status),
+        }),
+        Err(HttpError::TimedOut) => Err(Fault::TimedOut),
+        Err(error) => Err(Fault::Failed(error.to_string())),
     }
+}
+
+/// How long a provider is left alone whose quota of a day is used up.
+const A_QUOTA_LASTS: Duration = Duration::from_secs(3600);
+
+/// Whether a refusal by Google says that the day's quota is used up.
+fn is_for_today(body: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(body);
+    ["PerDay", "per day", "dailyLimitExceeded"]
+        .iter()
+        .any(|word| text.contains(word))
 }
 
 /// The part of a URL that may be logged: queries can carry keys.
