@@ -1,5 +1,6 @@
 #!/bin/sh
-# Tests the sockets with a WebSocket client that this project did not write, against the host with its stand-ins.
+# Clients that this project did not write, against the host with its stand-ins: Python's `websockets`, the published
+# TypeScript SDK, an `EventSource`, and tools that read the OpenAPI description.
 # Wants target/release/host, and what `host build` makes.
 set -eu
 cd "$(dirname "$0")"
@@ -9,4 +10,6 @@ if ! cmp -s requirements.txt "$environment/requirements.txt"; then
 	"$environment/bin/pip" install --quiet --disable-pip-version-check --requirement requirements.txt
 	cp requirements.txt "$environment"
 fi
-exec "$environment/bin/python" -B sockets.py
+"$environment/bin/python" -B sockets.py
+npm ci --ignore-scripts --no-audit --no-fund
+exec npm test
