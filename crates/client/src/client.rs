@@ -134,8 +134,8 @@ impl Client {
         Watch::new(self, job.clone(), false)
     }
 
-    /// [`Client::watch`] with a [`Book`](crate::Event::Book) event for each finished item, each once, while a stream
-    /// is used; polling cannot bring them, so that [`Client::results`] should be asked at the end.
+    /// [`Client::watch`] with a [`Book`](crate::Event::Book) event for each finished item, each once. Streams tell
+    /// them as they come; those that polling could not bring are fetched at the end.
     pub fn watch_books(&self, job: &JobId) -> Watch {
         Watch::new(self, job.clone(), true)
     }

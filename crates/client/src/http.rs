@@ -17,6 +17,7 @@ use serde::de::DeserializeOwned;
 
 use crate::body::Body;
 use crate::error::root_cause;
+use crate::sse::Parser;
 use crate::{ApiError, Error, Timing};
 
 /// The results of 10,000 books with descriptions have about 20 MB.
@@ -190,6 +191,11 @@ impl Http {
                 serde_json::from_slice(&bytes).map_err(|e| self.protocol(e))?;
             return Ok(success.data);
         }
+        let bytes = if is_event_stream(&head.headers) {
+            event_data(&bytes).into()
+        } else {
+            bytes
+        };
         match serde_json::from_slice::<Failure>(&bytes) {
             Ok(Failure { error }) => {
                 let retry_after = retry_after(&head.headers);
@@ -252,6 +258,13 @@ impl Http {
             what: what.to_string(),
         }
     }
+}
+
+/// A request for a stream may be refused with one event, whose data has the error.
+fn event_data(bytes: &[u8]) -> String {
+    let frames = Parser::default().push(bytes).unwrap_or_default();
+    let first = frames.into_iter().next();
+    first.map(|frame| frame.data).unwrap_or_default()
 }
 
 /// Only seconds: the contract knows no dates here.

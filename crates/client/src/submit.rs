@@ -14,7 +14,7 @@ use crate::strategy::StreamEnd;
 use crate::stream::Stream;
 use crate::{Accepted, Client, Error, Mode, Transport, Watch};
 
-/// How often an import is submitted again when its answer was lost; its `Idempotency-Key` makes all
+/// How often something is submitted again when its answer was lost; its `Idempotency-Key` makes all
 /// of them one job.
 const RESUBMISSIONS: u32 = 5;
 
@@ -98,33 +98,26 @@ impl Client {
     ///
     /// Where streams may be hoped for, the answer to the submission itself is asked to be the job's
     /// stream. A scan or an enrichment asks so only when this server's streams are known to work:
-    /// if the answer were held back, the job could not be found again. An import can, and is
-    /// submitted again, as the same job, when its answer is lost.
+    /// if the answer were held back, photos would be sent twice. Whatever is submitted is submitted
+    /// again, as the same job, when its answer is lost.
     pub async fn submit(&self, submission: &Submission) -> Result<Submitted, Error> {
         let shared = &self.shared;
         let streams_work = shared
             .stream_support()
             .map(|stream_support| stream_support.streams_work);
-        let idempotency_key =
-            matches!(submission, Submission::Import(_)).then(|| Uuid::new_v4().to_string());
+        let idempotency_key = Uuid::new_v4().to_string();
         let mut attached = match (shared.mode, streams_work) {
             (Mode::Poll, _) | (Mode::Auto, Some(false)) => false,
             (_, Some(true)) => true,
-            (Mode::Auto | Mode::Sse, _) => idempotency_key.is_some(),
+            (Mode::Auto | Mode::Sse, _) => matches!(submission, Submission::Import(_)),
         };
         let (mut connected, mut silence) = (false, false);
         let mut tries = 0;
         loop {
             let (request, body) = self.submission(submission)?;
             let taken = body.taken();
-            let request = match &idempotency_key {
-                Some(key) => request.header("idempotency-key", key),
-                None => request,
-            };
-            let lost = match self
-                .try_submit(request, body, attached, idempotency_key.is_some())
-                .await
-            {
+            let request = request.header("idempotency-key", &idempotency_key);
+            let lost = match self.try_submit(request, body, attached).await {
                 Ok(submitted) => {
                     if silence && !attached {
                         shared.note_stream_support(false);
@@ -139,7 +132,7 @@ impl Client {
             };
             connected |= taken.get() > 0;
             tries += 1;
-            if idempotency_key.is_none() || !connected || tries > RESUBMISSIONS {
+            if !connected || tries > RESUBMISSIONS {
                 return Err(error);
             }
             silence |= silent;
@@ -186,7 +179,6 @@ impl Client {
         request: request::Builder,
         body: Body,
         attached: bool,
-        repeatable: bool,
     ) -> Result<Submitted, Lost> {
         let Shared { http, timing, .. } = &*self.shared;
         if !attached {
@@ -194,13 +186,7 @@ impl Client {
             let watch = Watch::submitted(self, accepted.job_id.clone());
             return Ok(Submitted { accepted, watch });
         }
-        // What cannot be repeated is waited for: a buffering proxy hands it over when the job is
-        // done.
-        let first = if repeatable {
-            timing.first_byte
-        } else {
-            timing.longest_outage
-        };
+        let first = timing.first_byte;
         let mut attempt = self.shared.begin(Transport::Attached);
         let request = request.header(ACCEPT, EVENT_STREAM);
         let response = match http.send(request, body, first).await {

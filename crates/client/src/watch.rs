@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use http::header::{ACCEPT, IF_NONE_MATCH};
 use http::{HeaderValue, StatusCode};
-use serde_json::Value;
+use serde::Deserialize;
+use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until};
 
 use crate::body::Body;
@@ -61,6 +62,24 @@ pub struct Watch {
     contact: Option<Instant>,
 }
 
+/// What an event id says: the number of the job's state, and how many books had been told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Position {
+    seq: u64,
+    books: u64,
+}
+
+impl Position {
+    /// `18` or `18.100`; `None` for an id of another kind.
+    fn parse(id: &str) -> Option<Self> {
+        let (seq, books) = id.split_once('.').unwrap_or((id, "0"));
+        Some(Self {
+            seq: seq.parse().ok()?,
+            books: books.parse().ok()?,
+        })
+    }
+}
+
 #[derive(Debug)]
 enum Phase {
     Waiting { until: Instant, step: Step },
@@ -107,6 +126,24 @@ impl Watch {
             attempt: Some(attempt),
             ..Self::submitted(client, job)
         }
+    }
+
+    /// Goes on after an event that another watch, of a program that has ended since, say, had:
+    /// see [`Watch::last_event_id`].
+    #[must_use]
+    pub fn after(self, last_event_id: &str) -> Self {
+        Self {
+            last_id: HeaderValue::from_str(last_event_id).ok(),
+            // There is reason to believe in this server.
+            contact: Some(Instant::now()),
+            ..self
+        }
+    }
+
+    /// The id of the last event so far: with the job's id and token, all that needs to be stored to
+    /// go on later.
+    pub fn last_event_id(&self) -> Option<&str> {
+        self.last_id.as_ref()?.to_str().ok()
     }
 
     /// The job that is watched.
@@ -172,6 +209,8 @@ impl Watch {
             }
             Err(error) => return self.stream_ended(StreamEnd::Unreachable, error),
         };
+        // Whatever it says: somebody is there.
+        self.contact.get_or_insert_with(Instant::now);
         match response.status() {
             StatusCode::OK if is_event_stream(response.headers()) => {
                 let stream = Stream::new(response, timing.first_byte, timing.idle);
@@ -206,16 +245,41 @@ impl Watch {
         let Ok(event) = Event::parse(&frame.event, &frame.data) else {
             return self.stream_ended(StreamEnd::Refused, self.explain(StreamEnd::Refused));
         };
-        if let Ok(id) = HeaderValue::from_str(&frame.id) {
+        // Something between, or the server, may repeat what was told. The last event counts all the same.
+        let (id, delivered) = (Position::parse(&frame.id), self.delivered());
+        let known = !event.as_ref().is_some_and(Event::is_last)
+            && id.is_some_and(|id| self.position().is_some_and(|last| id <= last));
+        if !known && let Ok(id) = HeaderValue::from_str(&frame.id) {
             self.last_id = Some(id).filter(|id| !id.is_empty());
         }
         self.strategy.succeeded();
         self.contact = Some(Instant::now());
-        if let Some(event) = event {
-            self.shared.note_stream_support(true);
+        let Some(event) = event.filter(|_| !known) else {
+            return Ok(());
+        };
+        self.shared.note_stream_support(true);
+        let goes_back = match &event {
+            Event::Progress(snapshot) => self
+                .seen
+                .as_ref()
+                .is_some_and(|seen| snapshot.progress < seen.progress),
+            Event::Book(book) => book["index"].as_u64().is_some_and(|at| at < delivered),
+            Event::Completed(_) | Event::Failed(_) | Event::Timeout(_) => false,
+        };
+        if !goes_back {
             self.announce(event);
         }
         Ok(())
+    }
+
+    /// How far the last event was.
+    fn position(&self) -> Option<Position> {
+        Position::parse(self.last_event_id()?)
+    }
+
+    /// How many books have been told.
+    fn delivered(&self) -> u64 {
+        self.position().map_or(0, |last| last.books)
     }
 
     async fn poll(&mut self, step: Step) -> Result<(), Error> {
@@ -249,6 +313,16 @@ impl Watch {
             self.begin(Transport::Poll);
         }
         if let Some(snapshot) = answer.data {
+            if self.books
+                && snapshot.status.is_terminal()
+                && let Err(error) = self.add_missing_books().await
+            {
+                if !error.is_transient() {
+                    return Err(error);
+                }
+                let (pause, next) = self.strategy.poll_failed(fastrand::f64());
+                return self.lost(error, pause, next);
+            }
             self.etag = answer.etag;
             if self.is_news(&snapshot) {
                 self.announce(snapshot.into());
@@ -259,6 +333,33 @@ impl Watch {
                 .strategy
                 .polled(answer.retry_after, shared.streams_blocked());
             self.wait(next);
+        }
+        Ok(())
+    }
+
+    /// Polling brings no books: those that no stream has brought are in the results.
+    async fn add_missing_books(&mut self) -> Result<(), Error> {
+        #[derive(Deserialize)]
+        struct Found {
+            books: Vec<Value>,
+        }
+        let shared = Arc::clone(&self.shared);
+        let first = self.delivered();
+        let path = format!("/api/v2/imports/{}/results?offset={first}", self.job);
+        let answer = shared.http.ask(shared.http.get(&path), Body::default());
+        let books = match answer.await {
+            Ok(Found { books }) => books,
+            // A job that failed has none.
+            Err(error @ Error::Api(_)) if !error.is_transient() => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        for (index, book) in (first..).zip(books) {
+            let told = Position {
+                seq: self.position().map_or(0, |last| last.seq),
+                books: index + 1,
+            };
+            self.last_id = HeaderValue::from_str(&format!("{}.{}", told.seq, told.books)).ok();
+            self.announce(Event::Book(json!({"index": index, "book": book})));
         }
         Ok(())
     }
