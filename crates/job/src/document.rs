@@ -304,12 +304,9 @@ pub struct ScanCounts {
     pub threshold: f32,
 }
 
-fn is_zero(number: &u32) -> bool {
-    *number == 0
-}
-
-fn is_zero_u64(number: &u64) -> bool {
-    *number == 0
+/// Whether a number is left out of the document.
+fn is_zero<N: Default + PartialEq>(number: &N) -> bool {
+    *number == N::default()
 }
 
 /// A provider that answers nothing, as a job sees it.
@@ -410,7 +407,7 @@ pub struct Root {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub outages: BTreeMap<String, Outage>,
     /// For how many milliseconds runs have worked on the next items without having them done in time.
-    #[serde(default, skip_serializing_if = "is_zero_u64")]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub late_ms: u64,
     /// When the next commit is expected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -430,11 +427,6 @@ pub struct Root {
     /// What is still to be deleted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub leftovers: Vec<String>,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
-fn is_zero(number: &u8) -> bool {
-    *number == 0
 }
 
 /// What a client sent to make the job.
