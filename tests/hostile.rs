@@ -176,15 +176,16 @@ fn tokens_and_run_keys_open_one_job_for_one_purpose() {
     let [one, other] = [(); 2].map(|()| app.enrich(&books()));
     let keyring = Keyring::new(SECRET.as_bytes());
     let id = |job: &Job| JobId::parse(&job.id).unwrap();
-    assert_eq!(one.token, keyring.token(&id(&one), 0));
+    let root = app.root(&one);
+    assert_eq!(one.token, keyring.token(&root, 0));
     let run_key = keyring.run_key(&id(&one));
 
-    let forged = Keyring::new(b"another").token(&id(&one), 0);
+    let forged = Keyring::new(b"another").token(&root, 0);
     let cut = &one.token[..one.token.len() - 1];
     for wrong in [
         &other.token,
         &run_key,
-        &keyring.token(&id(&one), 1),
+        &keyring.token(&root, 1),
         &forged,
         &one.token.to_uppercase(),
         cut,

@@ -19,6 +19,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use host::manifest::Manifest;
+use job::Root;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 use stand_ins::Sandbox;
@@ -420,6 +421,16 @@ impl App {
             .unwrap();
         let keys = query.query_map([], |row| row.get(0)).unwrap();
         keys.map(Result::unwrap).collect()
+    }
+
+    /// A job's root document as the store holds it.
+    pub(crate) fn root(&self, job: &Job) -> Root {
+        let file = self.state().join("sqlite_key_value.db");
+        let store = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+        let query = "SELECT value FROM spin_key_value WHERE key = ?1";
+        let key = format!("job/{}", job.id);
+        let root: Vec<u8> = store.query_row(query, [key], |row| row.get(0)).unwrap();
+        serde_json::from_slice(&root).unwrap()
     }
 
     /// The bytes of all values in the store that are results of jobs.
