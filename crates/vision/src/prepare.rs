@@ -141,6 +141,12 @@ impl Photo {
         })
     }
 
+    /// Width, height and pixels (red, green, blue) of the upright photo, at most
+    /// [`crate::LONGEST_SIDE`] long.
+    pub fn into_rgb(self) -> (usize, usize, Vec<u8>) {
+        (self.color.width, self.color.height, self.color.data)
+    }
+
     /// Sharpness, exposure and glare.
     pub fn quality(&self) -> Quality {
         Quality::measure(&self.color)
