@@ -14,6 +14,7 @@ mod date;
 mod digits;
 mod entities;
 mod isbn;
+mod lettering;
 mod matching;
 mod name;
 mod phrase;
@@ -32,6 +33,7 @@ pub use csv::{
     field_names, other_kind, read_csv, read_library,
 };
 pub use isbn::{Isbn, IsbnError};
+pub use lettering::{Lettering, Reach, Recognised, Shelf, Spine, WordQuery};
 pub use matching::{BookKeys, same_book_key};
 pub use search::{
     Answer, By, Endpoints, Found, GarbageError, GoogleBooks, HttpGet, Lookup, Reader, Search,

@@ -1,0 +1,153 @@
+//! From the lettering on a shelf to the books that it names.
+//!
+//! What is read from spines are lines of text of which nobody knows which is a title and which an
+//! author, some with wrong letters. [`Shelf::query`] makes a search of a spine's words that one
+//! misread word does not spoil; [`Shelf::recognise`] takes from the answers the books whose title
+//! and author explain what is written there. Title and author then come from the record.
+//!
+//! **Invariant**: a wrong book is worse than none. A title of one word needs its author, each line
+//! names one book, and each book is there once.
+
+mod accept;
+mod query;
+mod word;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Record;
+use accept::Fit;
+pub use query::WordQuery;
+use word::lettered_words;
+
+/// A line of text on the photo.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Lettering {
+    /// As it was read.
+    pub text: String,
+    /// The height of its letters, in any unit.
+    pub height: f32,
+}
+
+/// What is on one spine, as positions in [`Shelf::lettering`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spine {
+    /// Lines on one axis.
+    pub lines: Vec<usize>,
+    /// Lines close beside them: of the same spine, or of the next.
+    pub beside: Vec<usize>,
+}
+
+/// The lettering of one photo.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Shelf {
+    /// Every line.
+    pub lettering: Vec<Lettering>,
+    /// Which of them belong together.
+    pub spines: Vec<Spine>,
+}
+
+/// A book that a spine names.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recognised {
+    /// Position in [`Shelf::spines`].
+    pub spine: usize,
+    /// The book.
+    pub record: Record,
+    /// How well it explains the lettering, 0 to 1.
+    pub confidence: f32,
+    /// The lines that it explains, as positions in [`Shelf::lettering`].
+    pub lines: Vec<usize>,
+}
+
+/// Which lines of a spine are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// The lines on its axis.
+    Axis,
+    /// And those beside: titles in two lines, an author beside the title.
+    Neighbours,
+}
+
+impl Shelf {
+    /// The search for a spine; `None` when nothing on it can be searched for, or when the
+    /// neighbours add no word.
+    pub fn query(&self, spine: usize, reach: Reach) -> Option<WordQuery> {
+        let spine = self.spines.get(spine)?;
+        let texts = |lines: &[usize]| -> Vec<&str> {
+            let lettering = |at: &usize| self.lettering.get(*at);
+            let lines = lines.iter().filter_map(lettering);
+            lines.map(|line| line.text.as_str()).collect()
+        };
+        let alone = WordQuery::new(&texts(&spine.lines));
+        match reach {
+            Reach::Axis => alone,
+            Reach::Neighbours => {
+                let lines = [spine.lines.as_slice(), &spine.beside].concat();
+                WordQuery::new(&texts(&lines)).filter(|more| Some(more) != alone.as_ref())
+            }
+        }
+    }
+
+    /// The books among the candidates that the lettering names, the surest first. `candidates` are
+    /// the records found for each spine, in the order of [`Shelf::spines`].
+    pub fn recognise(&self, candidates: &[Vec<Record>]) -> Vec<Recognised> {
+        let words: Vec<_> = self
+            .lettering
+            .iter()
+            .map(|line| lettered_words(&line.text))
+            .collect();
+        let mut is_used = vec![false; self.lettering.len()];
+        let mut possible: Vec<(f32, usize, &Record)> = Vec::new();
+        for (at, (spine, records)) in self.spines.iter().zip(candidates).enumerate() {
+            for record in records {
+                let fit = Fit::measure(self, &words, spine, record, &is_used);
+                if fit.is_accepted() {
+                    possible.push((fit.score(), at, record));
+                }
+            }
+        }
+        // Stable: what the provider thought best stays first among equals.
+        possible.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let mut recognised: Vec<Recognised> = Vec::new();
+        for (_, at, record) in possible {
+            if recognised
+                .iter()
+                .any(|other| is_same(&other.record, record))
+            {
+                continue;
+            }
+            // Lines may have been used up meanwhile.
+            let fit = Fit::measure(self, &words, &self.spines[at], record, &is_used);
+            if !fit.is_accepted() {
+                continue;
+            }
+            for &line in &fit.lines {
+                is_used[line] = true;
+            }
+            recognised.push(Recognised {
+                spine: at,
+                record: record.clone(),
+                confidence: fit.score(),
+                lines: fit.lines,
+            });
+        }
+        recognised
+    }
+}
+
+fn is_same(a: &Record, b: &Record) -> bool {
+    match (&a.work.open_library_id, &b.work.open_library_id) {
+        (Some(a), Some(b)) if a == b => true,
+        _ => {
+            let title = |record: &Record| crate::text::words(&record.work.title);
+            let author = |record: &Record| {
+                let first = record.authors.first();
+                first.map(|author| crate::text::words(&author.name))
+            };
+            title(a) == title(b) && author(a) == author(b)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

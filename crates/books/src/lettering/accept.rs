@@ -1,0 +1,192 @@
+//! Whether a work is what a spine names.
+
+use super::word::{is_publisher, is_read_as, is_telling};
+use super::{Shelf, Spine};
+use crate::Record;
+use crate::text::words;
+use crate::title::split_subtitle;
+
+/// Lines of at least this part of the highest are large: title and author rather than publisher,
+/// quotations and numbers.
+const LARGE: f32 = 0.6;
+
+/// How a work fits the lettering of a spine and its neighbours. Shares count letters, 0 to 1.
+#[derive(Debug, Default)]
+pub(super) struct Fit {
+    /// Of the title, what was read on the spine or beside.
+    title: f32,
+    /// Of the title, what was read on the spine itself.
+    title_on_spine: f32,
+    /// Whether an author's last name was read, by other words than the title's.
+    author: bool,
+    /// Of the spine's large lines, what title and authors explain.
+    explained: f32,
+    /// Letters of the title's telling words.
+    letters: usize,
+    /// The title's telling words.
+    words: usize,
+    /// How many of them were read.
+    words_read: usize,
+    /// The lines of which a word was explained.
+    pub lines: Vec<usize>,
+}
+
+/// A word that was read, and whether something of the record has claimed it.
+struct Read<'a> {
+    word: &'a str,
+    line: usize,
+    on_spine: bool,
+    large: bool,
+    claimed: bool,
+}
+
+impl Fit {
+    /// Lines that another book has used up are as if they were not there.
+    pub(super) fn measure(
+        shelf: &Shelf,
+        words: &[Vec<String>],
+        spine: &Spine,
+        record: &Record,
+        is_used: &[bool],
+    ) -> Self {
+        let mut read = lettering(shelf, words, spine, is_used);
+        let (title, _) = split_subtitle(&record.work.title);
+        let title = telling(title);
+        let letters = |word: &str| word.chars().count();
+        let mut fit = Self {
+            letters: title.iter().map(|word| letters(word)).sum(),
+            words: title.len(),
+            ..Self::default()
+        };
+        let (mut found, mut found_on_spine) = (0, 0);
+        for word in &title {
+            if let Some(read) = claim(&mut read, word) {
+                found += letters(word);
+                fit.words_read += 1;
+                found_on_spine += if read.on_spine { letters(word) } else { 0 };
+            }
+        }
+        let share = |part: usize, of: usize| part as f32 / of.max(1) as f32;
+        fit.title = share(found, fit.letters);
+        fit.title_on_spine = share(found_on_spine, fit.letters);
+        let mut names = record.authors.iter().map(|author| author.name.as_str());
+        let names: Vec<Vec<String>> = names.by_ref().map(crate::text::words).collect();
+        for name in &names {
+            let Some((last, others)) = name.split_last() else {
+                continue;
+            };
+            if letters(last) > 1 && claim(&mut read, last).is_some() {
+                fit.author = true;
+                for word in others {
+                    claim(&mut read, word);
+                }
+            }
+        }
+        // A subtitle, a second mention and the small words explain lettering, but prove nothing.
+        let known: Vec<String> = [
+            crate::text::words(&record.work.title),
+            record
+                .work
+                .subtitle
+                .as_deref()
+                .map_or_else(Vec::new, crate::text::words),
+            names.concat(),
+        ]
+        .concat();
+        let proven: Vec<usize> = read.iter().filter(|r| r.claimed).map(|r| r.line).collect();
+        for read in &mut read {
+            read.claimed |= known.iter().any(|word| is_read_as(word, read.word));
+        }
+        let large = |only_claimed: bool| -> usize {
+            read.iter()
+                .filter(|r| r.on_spine && r.large && (r.claimed || !only_claimed))
+                .map(|r| letters(r.word))
+                .sum()
+        };
+        fit.explained = share(large(true), large(false));
+        fit.lines = proven;
+        fit.lines.sort_unstable();
+        fit.lines.dedup();
+        fit
+    }
+
+    /// Whether this is the book. The limits are those that made no mistake on photos of shelves
+    /// whose books were known, with and without the right books among the candidates.
+    pub(super) fn is_accepted(&self) -> bool {
+        let with_author =
+            self.author && self.title >= 0.75 && self.explained >= 0.5 && self.title_on_spine > 0.3;
+        let title_alone = self.words >= 2
+            && self.letters >= 10
+            && self.title >= 0.95
+            && self.explained >= 0.8
+            && self.title_on_spine > 0.3;
+        let long_title = self.author
+            && self.letters >= 12
+            && self.words_read >= 2
+            && self.title >= 0.55
+            && self.explained >= 0.6;
+        with_author || title_alone || long_title
+    }
+
+    /// 0 to 1.
+    pub(super) fn score(&self) -> f32 {
+        let author = if self.author { 1.0 } else { 0.0 };
+        0.5 * self.title + 0.25 * author + 0.25 * self.explained
+    }
+}
+
+/// The unused words of a spine, its own first.
+fn lettering<'a>(
+    shelf: &Shelf,
+    words: &'a [Vec<String>],
+    spine: &Spine,
+    is_used: &[bool],
+) -> Vec<Read<'a>> {
+    let free = |lines: &[usize]| -> Vec<usize> {
+        let free = |at: &&usize| is_used.get(**at) == Some(&false);
+        lines.iter().filter(free).copied().collect()
+    };
+    let height = |at: &usize| shelf.lettering[*at].height;
+    let on_spine = free(&spine.lines);
+    let highest = on_spine.iter().map(height).fold(0.0, f32::max);
+    let mut read = Vec::new();
+    for (lines, on_spine) in [(on_spine, true), (free(&spine.beside), false)] {
+        for line in lines {
+            let large = height(&line) >= LARGE * highest;
+            for word in words[line].iter().filter(|word| !is_publisher(word)) {
+                read.push(Read {
+                    word,
+                    line,
+                    on_spine,
+                    large,
+                    claimed: false,
+                });
+            }
+        }
+    }
+    read
+}
+
+/// Takes the first free word that may be this one, an exact one if there is.
+fn claim<'r, 'a>(read: &'r mut [Read<'a>], word: &str) -> Option<&'r Read<'a>> {
+    let at = read
+        .iter()
+        .position(|read| !read.claimed && read.word == word)
+        .or_else(|| {
+            let may_be = |read: &Read<'_>| !read.claimed && is_read_as(word, read.word);
+            read.iter().position(may_be)
+        })?;
+    read[at].claimed = true;
+    Some(&read[at])
+}
+
+/// The telling words of a title; all of them when it has none, as `It`.
+fn telling(title: &str) -> Vec<String> {
+    let all = words(title);
+    let telling: Vec<String> = all
+        .iter()
+        .filter(|word| is_telling(word))
+        .cloned()
+        .collect();
+    if telling.is_empty() { all } else { telling }
+}

@@ -1,0 +1,147 @@
+//! A search for works by some of several words.
+
+use super::word::{is_publisher, is_telling, lettered_words};
+
+/// With more, a clause grows without finding more.
+const MAX_WORDS: usize = 6;
+
+/// Words of which a work's title and authors must contain some.
+///
+/// Open Library wants every word of a query and forgives no wrong letter: one misread word would
+/// find nothing. Asking for any word finds only what is popular.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WordQuery {
+    words: Vec<String>,
+}
+
+impl WordQuery {
+    pub(super) fn new(texts: &[&str]) -> Option<Self> {
+        let mut words: Vec<String> = Vec::new();
+        for word in texts.iter().flat_map(|text| lettered_words(text)) {
+            let is_name = is_telling(&word)
+                && !is_publisher(&word)
+                && word.chars().count() > 2
+                && word.chars().all(char::is_alphabetic);
+            if is_name && !words.contains(&word) {
+                words.push(word);
+            }
+        }
+        // Stable: of equally long words the larger lettering's, which comes first, is taken.
+        words.sort_by_key(|word| std::cmp::Reverse(word.chars().count()));
+        words.truncate(MAX_WORDS);
+        (!words.is_empty()).then_some(Self { words })
+    }
+
+    /// The words, the longest first.
+    pub fn words(&self) -> &[String] {
+        &self.words
+    }
+
+    /// How many of them a work must have: two of up to four, three of five or six.
+    pub fn at_least(&self) -> usize {
+        match self.words.len() {
+            0 | 1 => 1,
+            2..5 => 2,
+            _ => 3,
+        }
+    }
+
+    /// The query in the syntax of Open Library's search, to be joined with others by `OR`.
+    pub fn clause(&self) -> String {
+        at_least(self.at_least(), &self.words)
+    }
+}
+
+/// "At least `count` of these words" in conjunctions and disjunctions. Each pair of parentheses has
+/// one kind of operator: Lucene gives no precedence to `AND`.
+fn at_least(count: usize, words: &[String]) -> String {
+    match words {
+        [only] => only.clone(),
+        _ if count == 1 => format!("({})", words.join(" OR ")),
+        _ if count == words.len() => format!("({})", words.join(" AND ")),
+        [first, others @ ..] => format!(
+            "(({first} AND {}) OR {})",
+            at_least(count - 1, others),
+            at_least(count, others)
+        ),
+        [] => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn query(texts: &[&str]) -> Option<String> {
+        WordQuery::new(texts).map(|query| query.clause())
+    }
+
+    #[test]
+    fn a_clause_asks_for_some_of_the_telling_words() {
+        assert_eq!(query(&["BABEL"]).as_deref(), Some("babel"));
+        assert_eq!(
+            query(&["R.F. KUANG", "BABEL"]).as_deref(),
+            Some("(kuang AND babel)")
+        );
+        assert_eq!(
+            query(&["The Connected Child", "PURVIS", "PENGUIN", "9"]).as_deref(),
+            Some("((connected AND (purvis OR child)) OR (purvis AND child))")
+        );
+        assert_eq!(query(&["of the", "12", "VINTAGE BOOKS", "I"]), None);
+    }
+
+    /// Whether a set of words satisfies a clause, by rewriting it until only its value is left.
+    fn holds(clause: &str, words: &[&str]) -> bool {
+        let mut value = clause
+            .split(' ')
+            .map(|token| {
+                let word = token.trim_matches(['(', ')']);
+                match word {
+                    "AND" | "OR" => token.to_owned(),
+                    _ => token.replace(word, if words.contains(&word) { "1" } else { "0" }),
+                }
+            })
+            .collect::<Vec<_>>()
+            .join(" ");
+        loop {
+            let mut next = value.clone();
+            for (from, to) in [
+                ("(1)", "1"),
+                ("(0)", "0"),
+                ("1 AND 1", "1"),
+                ("1 AND 0", "0"),
+                ("0 AND 1", "0"),
+                ("0 AND 0", "0"),
+                ("1 OR 1", "1"),
+                ("1 OR 0", "1"),
+                ("0 OR 1", "1"),
+                ("0 OR 0", "0"),
+            ] {
+                next = next.replace(from, to);
+            }
+            if next == value {
+                return value == "1";
+            }
+            value = next;
+        }
+    }
+
+    #[test]
+    fn a_clause_holds_for_as_many_words_as_it_asks_for() {
+        let all = ["aaaa", "bbbb", "cccc", "dddd", "eeee", "ffff", "gggg"];
+        for count in 1..all.len() {
+            let query = WordQuery::new(&all[..count]).unwrap();
+            let clause = query.clause();
+            for set in 0..1u32 << count {
+                let chosen: Vec<&str> = (0..count)
+                    .filter(|at| set >> at & 1 == 1)
+                    .map(|at| all[at])
+                    .collect();
+                let expected = chosen.len() >= query.at_least();
+                assert_eq!(holds(&clause, &chosen), expected, "{clause}: {chosen:?}");
+            }
+            assert!(clause.len() < 400, "{clause}");
+        }
+        assert_eq!(WordQuery::new(&all).unwrap().words().len(), MAX_WORDS);
+    }
+}
