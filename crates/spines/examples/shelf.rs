@@ -1,97 +1,159 @@
 //! Reads every photo of a folder and says what became of the titles on it:
 //!
 //! ```sh
-//! cargo run --release -p spines --example shelf -- [--upright] [--lines] FOLDER
+//! cargo run --release -p spines --example shelf -- [--upright] [--lines] [--library EXPORT] FOLDER
 //! ```
 //!
 //! What a person can read on the photos is in the folder's `ground-truth.json`:
 //! `{"photo.jpg": [{"title": "...", "author": "..."}]}`; photos that are not in there are only timed.
+//!
+//! Books are identified among those of all photos and of a library export (any that the
+//! application imports). They are searched for as Open Library's search works: exact words, and of
+//! the works that have enough of them the twenty most popular, the photographed ones counting as
+//! the least. "Wrong" are accepted books that are not on the photo; "wrong without" are those that
+//! are accepted when the photo's own books are taken out of the catalogue.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::error::Error;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use books::{Author, Edition, Lettering, Provider, Reach, Recognised, Record, Shelf, Spine, Work};
 use serde::Deserialize;
 use spines::{Line, Progress, Raster, Reader};
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
 
-#[derive(Deserialize)]
+/// How many works of an answer are looked at.
+const CANDIDATES: usize = 20;
+
+#[derive(Clone, Deserialize)]
 struct Book {
     title: String,
+    author: String,
+}
+
+impl Book {
+    /// Whether a record is this book, whatever its subtitle.
+    fn is(&self, record: &Record) -> bool {
+        let title = |title: &str| words(title.split(':').next().unwrap_or_default());
+        title(&self.title) == title(&record.work.title)
+    }
+}
+
+struct Options {
+    upright: bool,
+    lines: bool,
+    library: Option<String>,
+    folder: String,
 }
 
 struct Timed {
     lines: Vec<Line>,
+    size: (usize, usize),
     whole: Duration,
     longest_step: Duration,
-    steps: usize,
+}
+
+/// What the search knows, the most popular first.
+struct Catalogue(Vec<(Record, HashSet<String>)>);
+
+#[derive(Default)]
+struct Counts {
+    books: usize,
+    read: usize,
+    identified: usize,
+    wrong: usize,
+    wrong_without: usize,
+    queries: usize,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let mut arguments: Vec<String> = std::env::args().skip(1).collect();
-    let mut flag = |name: &str| {
-        let before = arguments.len();
-        arguments.retain(|argument| argument != name);
-        arguments.len() < before
-    };
-    let (upright, print) = (flag("--upright"), flag("--lines"));
-    let [folder] = arguments.as_slice() else {
-        return Err("usage: shelf [--upright] [--lines] FOLDER".into());
-    };
-    let folder = Path::new(folder);
+    let options = Options::read(std::env::args().skip(1))?;
+    let folder = Path::new(&options.folder);
     let truth: BTreeMap<String, Vec<Book>> = match std::fs::read(folder.join("ground-truth.json")) {
         Ok(json) => serde_json::from_slice(&json)?,
         Err(_) => BTreeMap::new(),
     };
+    let mut known = Vec::new();
+    if let Some(library) = &options.library {
+        let library = books::read_csv(&std::fs::read(library)?, usize::MAX)?;
+        known.extend(library.books.into_iter().map(|row| Book {
+            title: row.wanted.title,
+            author: row.wanted.author,
+        }));
+    }
+    known.extend(truth.values().flatten().cloned());
+    let catalogue = Catalogue::new(&known);
+
     let mut photos: Vec<_> = std::fs::read_dir(folder)?
         .filter_map(|entry| Some(entry.ok()?.path()))
         .filter(|path| path.extension().is_some_and(|e| e == "jpg" || e == "png"))
         .collect();
     photos.sort();
-
-    let (mut read, mut of) = (0, 0);
-    println!("photo                 books  read  lines  steps  longest    whole");
+    let mut total = Counts::default();
+    println!(
+        "{:20} books  read  identified  wrong  wrong without  queries  longest    whole",
+        "photo"
+    );
     for path in &photos {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let timed = time(&std::fs::read(path)?, upright)?;
-        if print {
-            for Line {
-                text,
-                confidence,
-                place,
-            } in &timed.lines
-            {
-                println!(
-                    "  {confidence:.2}  {:4.0} x {:3.0} at {:4.0},{:4.0} by {:4.0}: {text}",
-                    place.length, place.height, place.x, place.y, place.angle
-                );
-            }
+        let timed = time(&std::fs::read(path)?, options.upright)?;
+        if options.lines {
+            print_lines(&timed.lines);
         }
         let books = truth.get(name.as_ref()).map_or(&[][..], Vec::as_slice);
-        let words: Vec<String> = timed
-            .lines
-            .iter()
-            .flat_map(|line| words(&line.text))
-            .collect();
-        let (found, missed): (Vec<_>, Vec<_>) =
-            books.iter().partition(|book| is_read(&book.title, &words));
+        let counts = judge(&timed, books, &catalogue);
         println!(
-            "{name:20}  {:5}  {:4}  {:5}  {:5}  {:5.2} s  {:5.2} s",
-            books.len(),
-            found.len(),
-            timed.lines.len(),
-            timed.steps,
+            "{name:20} {counts}  {:5.2} s  {:5.2} s",
             timed.longest_step.as_secs_f32(),
             timed.whole.as_secs_f32(),
         );
-        for book in missed {
-            println!("  missed: {}", book.title);
-        }
-        read += found.len();
-        of += books.len();
+        total.add(&counts);
     }
-    println!("{read} of {of} titles read");
+    println!("{:20} {total}", format!("of {} works", known.len()));
+    if let Some(mebibytes) = peak_memory() {
+        println!("peak memory {mebibytes} MiB, photos and their decoding included");
+    }
     Ok(())
+}
+
+/// In MiB. A module's memory never shrinks, so its size at the end is its peak.
+#[cfg(target_arch = "wasm32")]
+fn peak_memory() -> Option<usize> {
+    Some(core::arch::wasm32::memory_size(0) / 16)
+}
+
+/// In MiB, where the system tells.
+#[cfg(not(target_arch = "wasm32"))]
+fn peak_memory() -> Option<usize> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kibibytes: usize = line.trim().trim_end_matches(" kB").parse().ok()?;
+    Some(kibibytes / 1024)
+}
+
+impl Options {
+    fn read(arguments: impl Iterator<Item = String>) -> Result<Self, Box<dyn Error>> {
+        let (mut upright, mut lines, mut library, mut folder) = (false, false, None, None);
+        let mut arguments = arguments;
+        while let Some(argument) = arguments.next() {
+            match argument.as_str() {
+                "--upright" => upright = true,
+                "--lines" => lines = true,
+                "--library" => library = arguments.next(),
+                _ => folder = Some(argument),
+            }
+        }
+        Ok(Self {
+            upright,
+            lines,
+            library,
+            folder: folder.ok_or("usage: shelf [--upright] [--lines] [--library EXPORT] FOLDER")?,
+        })
+    }
 }
 
 fn time(bytes: &[u8], upright: bool) -> Result<Timed, Box<dyn Error>> {
@@ -102,22 +164,163 @@ fn time(bytes: &[u8], upright: bool) -> Result<Timed, Box<dyn Error>> {
     if upright {
         reader.also_upright();
     }
-    let (mut longest_step, mut steps) = (begun.elapsed(), 0);
+    let mut longest_step = begun.elapsed();
     loop {
         let step = Instant::now();
         let progress = reader.step()?;
         longest_step = longest_step.max(step.elapsed());
-        steps += 1;
         if progress == Progress::Finished {
             break;
         }
     }
     Ok(Timed {
         lines: reader.finish(),
+        size: (width, height),
         whole: begun.elapsed(),
         longest_step,
-        steps,
     })
+}
+
+fn print_lines(lines: &[Line]) {
+    for Line {
+        text,
+        confidence,
+        place,
+    } in lines
+    {
+        println!(
+            "  {confidence:.2}  {:4.0} x {:3.0} at {:4.0},{:4.0} by {:4.0}: {text}",
+            place.length, place.height, place.x, place.y, place.angle
+        );
+    }
+}
+
+fn judge(timed: &Timed, books: &[Book], catalogue: &Catalogue) -> Counts {
+    let (width, height) = timed.size;
+    let shelf = Shelf {
+        lettering: (timed.lines.iter())
+            .map(|line| Lettering {
+                text: line.text.clone(),
+                height: line.place.height,
+            })
+            .collect(),
+        spines: spines::chains(&timed.lines, width, height)
+            .into_iter()
+            .map(|chain| Spine {
+                lines: chain.lines,
+                beside: chain.beside,
+            })
+            .collect(),
+    };
+    let words: Vec<String> = (timed.lines.iter())
+        .flat_map(|line| words(&line.text))
+        .collect();
+    let is_one_of_them =
+        |recognised: &Recognised| books.iter().any(|book| book.is(&recognised.record));
+    let mut counts = Counts {
+        books: books.len(),
+        ..Counts::default()
+    };
+    let recognised = shelf.recognise(&catalogue.candidates(&shelf, &[], &mut counts.queries));
+    for book in books {
+        let is_read = is_read(&book.title, &words);
+        let is_found = recognised.iter().any(|other| book.is(&other.record));
+        counts.read += usize::from(is_read);
+        counts.identified += usize::from(is_found);
+        match (is_read, is_found) {
+            (false, false) => println!("  not read: {}", book.title),
+            (true, false) => println!("  read, not identified: {}", book.title),
+            (_, true) => {}
+        }
+    }
+    for wrong in recognised.iter().filter(|other| !is_one_of_them(other)) {
+        counts.wrong += 1;
+        print_wrong("wrong", wrong, &shelf);
+    }
+    let without = catalogue.candidates(&shelf, books, &mut 0);
+    for wrong in shelf.recognise(&without) {
+        counts.wrong_without += 1;
+        print_wrong("wrong without the right one", &wrong, &shelf);
+    }
+    counts
+}
+
+fn print_wrong(how: &str, recognised: &Recognised, shelf: &Shelf) {
+    let text = |at: &usize| shelf.lettering[*at].text.as_str();
+    let texts: Vec<&str> = recognised.lines.iter().map(text).collect();
+    let title = &recognised.record.work.title;
+    println!("  {how}: {title} for {texts:?}");
+}
+
+impl Catalogue {
+    fn new(books: &[Book]) -> Self {
+        let record = |book: &Book| Record {
+            provider: Provider::OpenLibrary,
+            work: Work {
+                title: book.title.clone(),
+                ..Work::default()
+            },
+            edition: Edition::default(),
+            authors: vec![Author {
+                name: book.author.clone(),
+                open_library_id: None,
+            }],
+            aliases: Vec::new(),
+            matched: None,
+        };
+        let entry = |book| {
+            let record: Record = record(book);
+            let words = words(&format!("{} {}", book.title, book.author));
+            (record, words.into_iter().collect())
+        };
+        Self(books.iter().map(entry).collect())
+    }
+
+    /// What the search answers for each spine: first by its axis, then with its neighbours.
+    fn candidates(&self, shelf: &Shelf, but: &[Book], queries: &mut usize) -> Vec<Vec<Record>> {
+        (0..shelf.spines.len())
+            .map(|spine| {
+                [Reach::Axis, Reach::Neighbours]
+                    .into_iter()
+                    .filter_map(|reach| shelf.query(spine, reach))
+                    .flat_map(|query| {
+                        *queries += 1;
+                        let has_enough = |words: &HashSet<String>| {
+                            let found = query.words().iter().filter(|word| words.contains(*word));
+                            found.count() >= query.at_least()
+                        };
+                        (self.0.iter())
+                            .filter(|(record, _)| !but.iter().any(|book| book.is(record)))
+                            .filter(|(_, words)| has_enough(words))
+                            .take(CANDIDATES)
+                            .map(|(record, _)| record.clone())
+                            .collect::<Vec<_>>()
+                    })
+                    .collect()
+            })
+            .collect()
+    }
+}
+
+impl Counts {
+    fn add(&mut self, other: &Self) {
+        self.books += other.books;
+        self.read += other.read;
+        self.identified += other.identified;
+        self.wrong += other.wrong;
+        self.wrong_without += other.wrong_without;
+        self.queries += other.queries;
+    }
+}
+
+impl std::fmt::Display for Counts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{:5}  {:4}  {:10}  {:5}  {:13}  {:7}",
+            self.books, self.read, self.identified, self.wrong, self.wrong_without, self.queries
+        )
+    }
 }
 
 /// Whether words that hold three quarters of the title's letters were read, each with at most one
@@ -157,18 +360,22 @@ fn is_nearly(word: &str, read: &str) -> bool {
     row[b.len()] <= allowed
 }
 
-/// The words of at least two letters in lower case, also parted where the case changes inside.
+/// The words of at least two letters in lower case, without accents, also parted where the case
+/// changes inside.
 fn words(text: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut before = ' ';
-    for c in text.chars() {
+    for c in text.nfd().filter(|c| !is_combining_mark(*c)) {
         let is_new = !before.is_alphanumeric() || before.is_lowercase() && c.is_uppercase();
         if c.is_alphanumeric() {
             if is_new {
                 words.push(String::new());
             }
             if let Some(word) = words.last_mut() {
-                word.extend(c.to_lowercase());
+                match c {
+                    'ß' => word.push_str("ss"),
+                    c => word.extend(c.to_lowercase()),
+                }
             }
         }
         if !matches!(c, '\'' | '\u{2019}') {
