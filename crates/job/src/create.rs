@@ -200,7 +200,7 @@ impl<'a, E: Effects> Creation<'a, E> {
     /// Writes the first root of the job, then its lease.
     async fn begin(&self) -> Result<(Root, Lease), CreateError> {
         let mut root = first_root(self.engine.effects, &self.new);
-        root.token_salt = Some(self.engine.token_salt(root.created));
+        root.first_token = self.engine.first_token(root.created);
         self.write_root(&root).await?;
         match self.claim(&root).await {
             Ok(lease) => Ok((root, lease)),
@@ -296,7 +296,7 @@ fn first_root<E: Effects>(effects: &E, new: &NewJob) -> Root {
         pipeline: new.pipeline,
         made_by: new.made_by,
         token: new.token,
-        token_salt: None,
+        first_token: 0,
         content: String::new(),
         created: now,
         updated: now,

@@ -334,9 +334,10 @@ pub struct Root {
     pub made_by: MadeBy,
     /// Whether its creation answered with a token.
     pub token: bool,
-    /// Makes its tokens differ from those of earlier jobs of its name; none of jobs of before.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub token_salt: Option<u64>,
+    /// The generation of its first token, so that jobs that have one name after the other have other
+    /// tokens; 0 of jobs of before.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub first_token: u32,
     /// A digest of what it was made of; empty of jobs of before.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub content: String,

@@ -17,7 +17,7 @@ use crate::keys;
 use crate::settings::Settings;
 
 /// Jobs of one name follow each other no sooner.
-const TOKEN_SALT_PERIOD: Duration = Duration::from_secs(60);
+const NAME_REUSE_PERIOD: Duration = Duration::from_secs(60);
 /// How long before its end a token can be exchanged for the next.
 const REFRESH_WINDOW: Duration = Duration::from_secs(30 * 60);
 
@@ -95,12 +95,8 @@ impl Keyring {
 
     /// The token of a job in this generation.
     #[must_use]
-    pub fn token(&self, root: &Root, generation: u32) -> String {
-        let mut more = generation.to_string();
-        if let Some(salt) = root.token_salt {
-            more = format!("{more}.{salt}");
-        }
-        self.hex("token", root.id.as_str(), &more)
+    pub fn token(&self, id: &JobId, generation: u32) -> String {
+        self.hex("token", id.as_str(), &generation.to_string())
     }
 
     /// The key that `/internal/*` asks for.
@@ -140,11 +136,15 @@ impl Keyring {
 }
 
 impl<E: Effects> Engine<'_, E> {
-    /// What makes the tokens of a job differ from those of earlier jobs of its name. Creations of
-    /// one name at the same moment have the same, so that it does not matter which of them stands.
-    pub(crate) fn token_salt(&self, created: Time) -> u64 {
-        let shortest = self.settings.retention.min(TOKEN_SALT_PERIOD) / 2;
-        created.0 / millis(shortest).max(1)
+    /// The generation of the first token of a job that is created now: not that of an earlier job of
+    /// its name. Creations of one name at the same moment have the same one, so that it does not
+    /// matter which of them stands.
+    pub(crate) fn first_token(&self, created: Time) -> u32 {
+        let shortest = self.settings.retention.min(NAME_REUSE_PERIOD) / 2;
+        let period = created.0 / millis(shortest).max(1);
+        // Far from the generations that the refreshed tokens of an earlier job have.
+        let [a, b, c, d, ..] = period.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes();
+        u32::from_be_bytes([a, b, c, d]).max(1)
     }
 
     /// Whether `token` opens the job now.
@@ -153,7 +153,7 @@ impl<E: Effects> Engine<'_, E> {
     /// When the store fails.
     pub async fn admits(&self, root: &Root, token: &str) -> Result<bool, StoreError> {
         let auth = self.current_auth(root).await?;
-        let current = self.keyring.token(root, auth.generation);
+        let current = self.keyring.token(&root.id, auth.generation);
         Ok(constant_time_eq(&current, token) && self.effects.now() < auth.expires)
     }
 
@@ -163,7 +163,7 @@ impl<E: Effects> Engine<'_, E> {
     /// When the store fails.
     pub async fn current_token(&self, root: &Root) -> Result<String, StoreError> {
         let auth = self.current_auth(root).await?;
-        Ok(self.keyring.token(root, auth.generation))
+        Ok(self.keyring.token(&root.id, auth.generation))
     }
 
     /// Exchanges the current token for the next one, in the last [`REFRESH_WINDOW`] of its life;
@@ -180,17 +180,17 @@ impl<E: Effects> Engine<'_, E> {
         let auth = self.current_auth(root).await?;
         let now = self.effects.now();
         let life = self.settings.token_life;
-        let is_current = constant_time_eq(&self.keyring.token(root, auth.generation), token);
+        let is_current = constant_time_eq(&self.keyring.token(&root.id, auth.generation), token);
         let in_time = now < auth.expires && now.plus(REFRESH_WINDOW.min(life)) >= auth.expires;
         if !is_current || !in_time {
             return Ok(None);
         }
         let next = Auth {
-            generation: auth.generation.saturating_add(1),
+            generation: auth.generation.wrapping_add(1),
             expires: now.plus(life),
         };
         self.write_auth(root, next).await?;
-        Ok(Some(self.keyring.token(root, next.generation)))
+        Ok(Some(self.keyring.token(&root.id, next.generation)))
     }
 
     /// Extends the life of the current token if `token` is the current one and less than `margin`
@@ -219,7 +219,7 @@ impl<E: Effects> Engine<'_, E> {
         Ok(stored
             .and_then(|bytes| serde_json::from_slice(&bytes).ok())
             .unwrap_or(Auth {
-                generation: 0,
+                generation: root.first_token,
                 expires: root.created.plus(self.settings.token_life),
             }))
     }
