@@ -295,6 +295,9 @@ async fn receive(
     let settings = &exchange.config.settings;
     let content_type = exchange.request.header("content-type").unwrap_or_default();
     let mut upload = Upload::new(kind, content_type, &settings.limits)?;
+    while !upload.is_recognised()? {
+        feed(body, &mut upload).await?;
+    }
     client::admit(exchange, new.name.id()).await?;
     let mut storing = Storing::begin(exchange, new).await?;
     match write_down(body, kind, &mut upload, &mut storing).await {
@@ -304,6 +307,16 @@ async fn receive(
             Err(error)
         }
     }
+}
+
+/// Gives the upload the body's next chunk, or its end.
+async fn feed(body: &mut Body, upload: &mut Upload) -> Result<(), ApiError> {
+    match body.chunk().await {
+        Ok(Some(chunk)) => upload.feed(chunk.into()),
+        Ok(None) => upload.end(),
+        Err(Gone) => return Err(ApiError::invalid_body("broke off")),
+    }
+    Ok(())
 }
 
 async fn write_down(
@@ -316,11 +329,7 @@ async fn write_down(
     let mut begun = false;
     loop {
         match upload.next()? {
-            Event::NeedMore => match body.chunk().await {
-                Ok(Some(chunk)) => upload.feed(chunk.into()),
-                Ok(None) => upload.end(),
-                Err(Gone) => return Err(ApiError::invalid_body("broke off")),
-            },
+            Event::NeedMore => feed(body, upload).await?,
             Event::File { name } => {
                 if kind == Kind::Photos {
                     header.end()?;

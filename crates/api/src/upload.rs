@@ -16,6 +16,8 @@ use crate::error::ApiError;
 
 /// The most bytes between two parts: their headers, and whatever precedes the first.
 const MAX_PART_HEADERS: usize = 16 << 10;
+/// The longest boundary there is (RFC 2046, 5.1.1).
+const MAX_BOUNDARY: usize = 70;
 /// The most parts of one request, whatever they are.
 const MAX_PARTS: usize = 64;
 
@@ -118,6 +120,17 @@ struct Meter {
 enum Format {
     Raw(Raw),
     Parts(Box<Parts>),
+    Undeclared(Undeclared),
+}
+
+/// A body whose `Content-Type` is not that of an upload, or names no boundary: clients that set one
+/// type for all their requests send forms like that. Its first line shows whether it is one.
+#[derive(Debug)]
+struct Undeclared {
+    head: Vec<u8>,
+    ended: bool,
+    /// What the request is answered otherwise.
+    refusal: ApiError,
 }
 
 #[derive(Debug, Default)]
@@ -142,19 +155,23 @@ impl Upload {
     /// Begins with the request's `Content-Type`.
     ///
     /// # Errors
-    /// `MISSING_PARAMETER` without a content type, `UNSUPPORTED_MEDIA_TYPE`, `INVALID_REQUEST` for
-    /// multipart without a boundary.
+    /// `MISSING_PARAMETER` without a content type, `UNSUPPORTED_MEDIA_TYPE` for one that no client
+    /// has sent a form under.
     pub fn new(kind: Kind, content_type: &str, limits: &Limits) -> Result<Self, ApiError> {
         let essence = essence(content_type);
         if essence.is_empty() {
             return Err(kind.missing());
         }
         let format = if essence == "multipart/form-data" {
-            let boundary = multer::parse_boundary(content_type).map_err(|_| {
-                let problem = "names no boundary, which multipart/form-data needs";
-                ApiError::invalid("Content-Type", problem)
-            })?;
-            Format::Parts(Box::new(Parts::new(boundary)))
+            match multer::parse_boundary(content_type) {
+                Ok(boundary) => Format::Parts(Box::new(Parts::new(boundary))),
+                Err(_) => {
+                    let problem = "names no boundary, which multipart/form-data needs";
+                    Format::undeclared(ApiError::invalid("Content-Type", problem))
+                }
+            }
+        } else if essence == "application/json" {
+            Format::undeclared(kind.unsupported())
         } else if kind.takes_body_type(&essence) {
             Format::Raw(Raw::default())
         } else {
@@ -188,6 +205,7 @@ impl Upload {
         match &mut self.format {
             Format::Raw(raw) => raw.chunk = Some(chunk),
             Format::Parts(parts) => parts.feed(chunk),
+            Format::Undeclared(undeclared) => undeclared.head.extend_from_slice(&chunk),
         }
     }
 
@@ -196,6 +214,38 @@ impl Upload {
         match &mut self.format {
             Format::Raw(raw) => raw.ended = true,
             Format::Parts(parts) => parts.chunks = None,
+            Format::Undeclared(undeclared) => undeclared.ended = true,
+        }
+    }
+
+    /// Whether it is known how the body is to be read; as long as it is not, call [`Self::feed`] or
+    /// [`Self::end`]. Ask this before anything is written for the upload.
+    ///
+    /// # Errors
+    /// `UNSUPPORTED_MEDIA_TYPE` or `INVALID_REQUEST` when the `Content-Type` is not that of an
+    /// upload and the body is no form, `FILE_TOO_LARGE`.
+    pub fn is_recognised(&mut self) -> Result<bool, ApiError> {
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
+        }
+        let Format::Undeclared(undeclared) = &mut self.format else {
+            return Ok(true);
+        };
+        match undeclared.boundary() {
+            Some(Ok(boundary)) => {
+                let mut parts = Parts::new(boundary);
+                parts.feed(std::mem::take(&mut undeclared.head).into());
+                if undeclared.ended {
+                    parts.chunks = None;
+                }
+                self.format = Format::Parts(Box::new(parts));
+                Ok(true)
+            }
+            Some(Err(error)) => {
+                self.failed = Some(error.clone());
+                Err(error)
+            }
+            None => Ok(false),
         }
     }
 
@@ -210,12 +260,13 @@ impl Upload {
         reason = "no iterator: it fails, and asks for more"
     )]
     pub fn next(&mut self) -> Result<Event, ApiError> {
-        if let Some(error) = &self.failed {
-            return Err(error.clone());
+        if !self.is_recognised()? {
+            return Ok(Event::NeedMore);
         }
         let event = match &mut self.format {
             Format::Raw(raw) => raw.next(&mut self.meter),
             Format::Parts(parts) => parts.next(&mut self.meter),
+            Format::Undeclared(_) => Ok(Event::NeedMore),
         };
         if let Err(error) = &event {
             self.failed = Some(error.clone());
@@ -270,6 +321,48 @@ impl Meter {
                 "ends in the middle: it has no closing boundary, or another than Content-Type names",
             ),
             _ => ApiError::invalid_body("is not multipart/form-data (RFC 7578)"),
+        }
+    }
+}
+
+impl Format {
+    fn undeclared(refusal: ApiError) -> Self {
+        Self::Undeclared(Undeclared {
+            head: Vec::new(),
+            ended: false,
+            refusal,
+        })
+    }
+}
+
+impl Undeclared {
+    /// The boundary that the first line shows, or why there is none; `None` when more bytes are
+    /// needed to tell.
+    fn boundary(&self) -> Option<Result<String, ApiError>> {
+        let refused = || Some(Err(self.refusal.clone()));
+        let begins_like_one = self.head.iter().zip(b"--").all(|(a, b)| a == b);
+        if !begins_like_one || self.ended && self.head.is_empty() {
+            return refused();
+        }
+        let line = self.head.iter().take(MAX_BOUNDARY + 3);
+        let Some(length) = line.clone().position(|byte| *byte == b'\r') else {
+            let is_too_long = line.count() == MAX_BOUNDARY + 3;
+            return if is_too_long || self.ended {
+                refused()
+            } else {
+                None
+            };
+        };
+        let boundary = &self.head[..length][2.min(length)..];
+        let is_token = |byte: &u8| byte.is_ascii_graphic() || *byte == b' ';
+        match std::str::from_utf8(boundary) {
+            // Two hyphens at the end are those of a form without parts.
+            Ok(text)
+                if !text.is_empty() && !text.ends_with("--") && boundary.iter().all(is_token) =>
+            {
+                Some(Ok(text.to_owned()))
+            }
+            _ => refused(),
         }
     }
 }

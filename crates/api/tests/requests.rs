@@ -383,6 +383,40 @@ fn photos_by_every_name_in_use() {
     );
 }
 
+/// Some clients set one `Content-Type` for all their requests.
+#[test]
+fn a_form_is_known_by_its_first_line_whatever_its_type_says() {
+    let form = format!(
+        "{}--XX--\r\n",
+        part("name=\"file\"", "text/csv", "Title\r\nDune")
+    );
+    for content_type in ["application/json", "multipart/form-data"] {
+        for size in [1, 3, 1_000] {
+            let files = receive(Kind::Csv, content_type, form.as_bytes(), size).unwrap();
+            assert_eq!(files[0].1, b"Title\r\nDune", "{content_type} {size}");
+        }
+    }
+    let long = format!("--{}\r\n", "x".repeat(71));
+    for body in [
+        "",
+        "-",
+        "--",
+        "--\r\n",
+        "--a\nb\r\n",
+        "-- \u{e9}\r\n",
+        "{}",
+        &long,
+    ] {
+        for size in [1, 1_000] {
+            let of_json = receive(Kind::Csv, "application/json", body.as_bytes(), size);
+            assert_eq!(refusal(of_json).0, Code::UnsupportedMediaType, "{body:?}");
+            let of_form = receive(Kind::Csv, "multipart/form-data", body.as_bytes(), size);
+            let named = (Code::InvalidRequest, "Content-Type".to_owned());
+            assert_eq!(refusal(of_form), named, "{body:?}");
+        }
+    }
+}
+
 #[test]
 fn what_is_wrong_with_an_upload_is_named() {
     let file = |content: &str| part("name=\"file\"; filename=\"a\"", "text/csv", content);
