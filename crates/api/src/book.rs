@@ -39,6 +39,14 @@ impl Provider {
             Self::GoogleBooks => "google_books",
         }
     }
+
+    /// The name for people of the provider that is called `name` in documents of the store.
+    pub(crate) fn title_of(name: &str) -> &'static str {
+        match name {
+            "google-books" => "Google Books",
+            _ => "Open Library",
+        }
+    }
 }
 
 /// Binding or medium of an edition.
@@ -272,6 +280,33 @@ pub(crate) fn title_of(record: &Record) -> &str {
         .unwrap_or(&record.work.title)
 }
 
+/// What a record was found by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum MatchedBy {
+    /// The ISBN of the edition.
+    Isbn,
+    /// Title and author, or a title that says enough.
+    TitleAuthor,
+    /// The key of the work.
+    Work,
+}
+
+impl From<books::MatchedBy> for MatchedBy {
+    fn from(by: books::MatchedBy) -> Self {
+        match by {
+            books::MatchedBy::Isbn => Self::Isbn,
+            books::MatchedBy::TitleAuthor => Self::TitleAuthor,
+            books::MatchedBy::Work => Self::Work,
+        }
+    }
+}
+
+fn hundredths(confidence: f32) -> f64 {
+    (f64::from(confidence) * 100.0).round() / 100.0
+}
+
 /// A book with everything at one level: imports and enrichments.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -314,6 +349,15 @@ pub struct Book<'a> {
     pub provider: Option<&'static str>,
     /// What became of the look-up.
     pub enrichment_status: EnrichmentStatus,
+    /// What the provider's record and the book have in common; absent when there is no record, or
+    /// it is of an earlier version.
+    #[serde(rename = "match", skip_serializing_if = "Option::is_none")]
+    pub matched: Option<MatchedBy>,
+    /// How sure it is that the record is the book's: 1 when number, title and author all agree, below
+    /// 0.7 when one of them differs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(range(min = 0, max = 1)))]
+    pub match_confidence: Option<f64>,
     /// Of an import: number of the record in its file; the header is 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub row: Option<u32>,
@@ -352,6 +396,9 @@ impl<'a> Book<'a> {
             cover_url: record.and_then(Record::cover_url),
             provider: record.map(|record| Provider::from(record.provider).snake_name()),
             enrichment_status: EnrichmentStatus::of(item),
+            matched: record.and_then(|record| Some(record.matched?.by.into())),
+            match_confidence: record
+                .and_then(|record| Some(hundredths(record.matched?.confidence))),
             row: imported.map(|imported| imported.row),
             source: imported.and_then(Source::of),
         }

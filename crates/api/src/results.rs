@@ -16,7 +16,7 @@ use crate::book::EnrichedBook;
 use crate::envelope::{Answered, Metadata, json};
 use crate::reading::Reading;
 use crate::scan::{Metadata as ScanMetadata, Photo, Shown, Suggestion};
-use crate::status::{Review, Status};
+use crate::status::{Review, Status, is_zero};
 
 /// Which books a client asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -203,6 +203,9 @@ pub struct Counts {
     pub enrichment_succeeded: u32,
     /// Books that none does.
     pub enrichment_failed: u32,
+    /// Those of them that no provider has answered about; absent when there are none.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub unanswered: u32,
     /// Data rows of the file.
     pub rows: u32,
     /// Rows that could not be read.
@@ -219,6 +222,7 @@ impl Counts {
             duplicates_skipped: rows.duplicates,
             enrichment_succeeded: root.succeeded,
             enrichment_failed: root.failed,
+            unanswered: root.unanswered,
             rows: rows.rows,
             rows_rejected: rows.rejected,
         }

@@ -6,6 +6,7 @@ use job::Root;
 use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
+use crate::book::Provider;
 use crate::envelope::json;
 use crate::failure::Failure;
 use crate::number::Whole;
@@ -111,6 +112,14 @@ pub fn message(root: &Root) -> String {
         job::Stage::Analyzing if scan => looking(root),
         job::Stage::Analyzing => "Reading the file".to_owned(),
         job::Stage::Enriching => {
+            if let Some((provider, _)) = root.waiting(root.updated) {
+                let provider = Provider::title_of(provider);
+                return format!(
+                    "Waiting for {provider} ({}/{})",
+                    root.processed(),
+                    root.total
+                );
+            }
             let counts = format!("Enriching ({}/{})", root.processed(), root.total);
             if scan || root.title.is_empty() {
                 counts
@@ -122,7 +131,13 @@ pub fn message(root: &Root) -> String {
             1 => "1 book found".to_owned(),
             total => format!("{total} books found"),
         },
-        job::Stage::Complete => format!("{} of {} books found", root.succeeded, root.total),
+        job::Stage::Complete => {
+            let found = format!("{} of {} books found", root.succeeded, root.total);
+            match root.unanswered {
+                0 => found,
+                unanswered => format!("{found}, {unanswered} not answered for by any provider"),
+            }
+        }
         job::Stage::Error => format!("Error: {}", why(root)),
         job::Stage::Canceled => "Job canceled".to_owned(),
     }
@@ -169,6 +184,24 @@ pub struct Base<'a> {
     pub stage: Stage,
     /// The same for people.
     pub message: String,
+    /// Until when the job waits for a provider that refuses or fails; absent when it does not wait.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waiting_until: Option<Iso>,
+    /// Requests to the metadata providers so far; absent while there are none.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub requests: u32,
+    /// Books known from before, about which nobody was asked; absent while there are none.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub remembered: u32,
+    /// Books that no provider has answered about, of those that were not found; absent while there are
+    /// none.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub unanswered: u32,
+}
+
+/// Whether a count is left out.
+pub(crate) fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 impl<'a> Base<'a> {
@@ -183,8 +216,17 @@ impl<'a> Base<'a> {
             pipeline: root.pipeline.into(),
             stage: root.stage.into(),
             message: message(root),
+            waiting_until: waiting_until(root),
+            requests: root.requests.values().sum(),
+            remembered: root.remembered,
+            unanswered: root.unanswered,
         }
     }
+}
+
+/// Until when the job waits for a provider.
+pub(crate) fn waiting_until(root: &Root) -> Option<Iso> {
+    root.waiting(root.updated).map(|(_, until)| Iso(until))
 }
 
 /// What a scan says besides.
@@ -222,6 +264,10 @@ pub struct Summary {
     pub success_count: u32,
     /// Items that were not.
     pub failure_count: u32,
+    /// Those of them that no provider has answered about: a later job may find them. Absent when there
+    /// are none.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub unanswered: u32,
     /// From creation to the end, in ms.
     pub duration: u64,
     /// Names the results.
@@ -238,6 +284,7 @@ impl Summary {
             total_processed: root.processed(),
             success_count: root.succeeded,
             failure_count: root.failed,
+            unanswered: root.unanswered,
             duration: millis(root.elapsed()),
             resource_id: format!("job-results:{}", root.id),
             scan: ScanSummary::of(root),

@@ -19,7 +19,7 @@ use crate::envelope::json;
 use crate::error::ApiError;
 use crate::failure::FailureCode;
 use crate::number::Whole;
-use crate::status::{Summary, current_title, message, why};
+use crate::status::{Summary, current_title, message, waiting_until, why};
 use crate::time::Iso;
 use complete::Complete;
 
@@ -143,6 +143,7 @@ impl Schema {
                 total_count: root.total,
                 current_title: current_title(root),
                 user_message,
+                waiting_until: waiting_until(root),
             },
         )
     }
@@ -351,6 +352,9 @@ struct Progress<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     current_title: Option<&'a str>,
     user_message: &'a str,
+    /// Until when the job waits for a provider.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waiting_until: Option<Iso>,
 }
 
 #[derive(Serialize)]
