@@ -22,7 +22,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let (job, last) = match fs::read_to_string(&stored) {
         Ok(text) => {
             let (job, last) = text.split_once(' ').ok_or("the stored job is damaged")?;
-            (job.parse()?, Some(last.to_owned()).filter(|last| !last.is_empty()))
+            (
+                job.parse()?,
+                Some(last.to_owned()).filter(|last| !last.is_empty()),
+            )
         }
         Err(_) => {
             let csv = fs::read(library)?.into();
