@@ -412,6 +412,33 @@ impl Book<'_> {
     }
 }
 
+/// A book of a job's results, with the fields under which the apps' import screens read it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct ListedBook<'a> {
+    /// The book.
+    #[serde(flatten)]
+    pub book: Book<'a>,
+    /// The authors in one text; empty when there are none.
+    pub author: String,
+    /// Year of publication.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub publication_year: Option<i32>,
+}
+
+impl<'a> ListedBook<'a> {
+    /// The book of an item.
+    pub fn of(item: &'a Item) -> Self {
+        let book = Book::of(item);
+        Self {
+            author: book.authors.join(", "),
+            publication_year: book.publication_year(),
+            book,
+        }
+    }
+}
+
 fn title(item: &Item) -> &str {
     let given = item.wanted.title.as_str();
     match record(item) {

@@ -256,8 +256,20 @@ impl Photos {
 /// What a completed job came to.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(rename_all = "camelCase")]
 pub struct Summary {
+    /// Of every job.
+    #[serde(flatten)]
+    pub counts: SummaryCounts,
+    /// Of a scan.
+    #[serde(flatten)]
+    pub scan: Option<ScanSummary>,
+}
+
+/// What every completed job came to.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct SummaryCounts {
     /// Items that are final.
     pub total_processed: u32,
     /// Items that were found.
@@ -272,12 +284,9 @@ pub struct Summary {
     pub duration: u64,
     /// Names the results.
     pub resource_id: String,
-    /// Of a scan.
-    #[serde(flatten)]
-    pub scan: Option<ScanSummary>,
 }
 
-impl Summary {
+impl SummaryCounts {
     /// Of this job.
     pub fn of(root: &Root) -> Self {
         Self {
@@ -287,6 +296,15 @@ impl Summary {
             unanswered: root.unanswered,
             duration: millis(root.elapsed()),
             resource_id: format!("job-results:{}", root.id),
+        }
+    }
+}
+
+impl Summary {
+    /// Of this job.
+    pub fn of(root: &Root) -> Self {
+        Self {
+            counts: SummaryCounts::of(root),
             scan: ScanSummary::of(root),
         }
     }
