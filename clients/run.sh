@@ -17,8 +17,9 @@ fi
 	npm ci --no-audit --no-fund
 	npm test
 )
-CONFORMANCE_TESTS=required cargo test --release -p client --test conformance
-cargo build --release -p client --example import
+# Without `-p`: with the features that the workspace has been compiled with.
+CONFORMANCE_TESTS=required cargo test --release --test conformance
+cargo build --release --example import
 node clients/conformance/disruption.mjs rust target/release/examples/import
 node clients/conformance/disruption.mjs typescript node clients/typescript/examples/import.js
 exec tests/swift/run.sh
