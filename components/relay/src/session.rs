@@ -142,7 +142,7 @@ impl Followed {
     /// come.
     ///
     /// # Errors
-    /// `NOT_FOUND`, `UNAUTHORIZED`, or the store's.
+    /// `NOT_FOUND`, `UNAUTHORIZED`, or when the store fails.
     pub(crate) async fn look(&self, exchange: &Exchange) -> Result<Inspection, ApiError> {
         let inspection = exchange
             .engine()
@@ -165,7 +165,7 @@ impl Followed {
     /// Whether this client may see this job.
     ///
     /// # Errors
-    /// The store's.
+    /// When the store fails.
     pub(crate) async fn admitted(
         &self,
         exchange: &Exchange,

@@ -129,7 +129,7 @@ pub struct LegacyScan<'a> {
 }
 
 impl<'a> LegacyScan<'a> {
-    /// Of this job.
+    /// Builds the answer for this job.
     pub fn of(id: &'a JobId) -> Self {
         Self {
             job_id: id.as_str(),
@@ -178,7 +178,7 @@ pub struct LegacyBookshelf<'a> {
 }
 
 impl<'a> LegacyBookshelf<'a> {
-    /// Of this job.
+    /// Builds the answer for this job.
     pub fn of(id: &'a JobId, token: &'a str) -> Self {
         Self {
             job_id: id.as_str(),
@@ -209,7 +209,7 @@ pub struct LegacyScanBatch<'a> {
 }
 
 impl<'a> LegacyScanBatch<'a> {
-    /// Of this job.
+    /// Builds the answer for this job.
     pub fn of(root: &'a Root, token: &'a str) -> Self {
         Self {
             job_id: root.id.as_str(),
@@ -236,7 +236,7 @@ pub struct LegacyImport<'a> {
 }
 
 impl<'a> LegacyImport<'a> {
-    /// Of this job.
+    /// Builds the answer for this job.
     pub fn of(id: &'a JobId, token: &'a str) -> Self {
         Self {
             job_id: id.as_str(),
@@ -261,7 +261,7 @@ pub struct LegacyEnrichment<'a> {
 }
 
 impl<'a> LegacyEnrichment<'a> {
-    /// Of this job.
+    /// Builds the answer for this job.
     pub fn of(root: &'a Root) -> Self {
         Self {
             job_id: root.id.as_str(),
@@ -284,7 +284,7 @@ pub struct LegacyEnrichmentBatch<'a> {
 }
 
 impl<'a> LegacyEnrichmentBatch<'a> {
-    /// Of this job.
+    /// Builds the answer for this job.
     pub fn of(root: &'a Root, token: &'a str) -> Self {
         Self {
             job: LegacyEnrichment::of(root),
@@ -305,7 +305,7 @@ pub struct LegacyReady<'a> {
 }
 
 impl<'a> LegacyReady<'a> {
-    /// Of this job, which need not exist yet.
+    /// Builds the answer for this job, which need not exist yet.
     pub fn of(id: &'a JobId) -> Self {
         Self {
             success: true,

@@ -233,7 +233,7 @@ pub enum EnrichmentStatus {
 }
 
 impl EnrichmentStatus {
-    /// Of this item.
+    /// Spells this item of a job.
     pub fn of(item: &Item) -> Self {
         match &item.found {
             None => Self::Pending,
@@ -367,7 +367,7 @@ pub struct Book<'a> {
 }
 
 impl<'a> Book<'a> {
-    /// Of this item.
+    /// Spells this item of a job.
     pub fn of(item: &'a Item) -> Self {
         let record = record(item);
         let edition = record.map(|record| &record.edition);
@@ -685,7 +685,7 @@ pub struct Enriched<'a> {
 }
 
 impl<'a> Enriched<'a> {
-    /// Of this record.
+    /// Spells this record of a provider.
     pub fn of(record: &'a Record) -> Self {
         Self {
             work: WorkObject::of(record, ReviewStatus::Verified),
@@ -719,7 +719,7 @@ pub struct EnrichedBook<'a> {
 }
 
 impl<'a> EnrichedBook<'a> {
-    /// Of this item.
+    /// Spells this item of a job.
     pub fn of(item: &'a Item) -> Self {
         let given = |text: &'a str| Some(text).filter(|text| !text.is_empty());
         let record = record(item);

@@ -26,7 +26,7 @@ pub enum ScanStage {
 }
 
 impl ScanStage {
-    /// Of this job.
+    /// Builds the document of this job.
     pub fn of(root: &Root) -> Self {
         match root.stage {
             Stage::Receiving | Stage::Queued => Self::Uploading,
@@ -156,7 +156,7 @@ pub struct JobState<'a> {
 }
 
 impl<'a> JobState<'a> {
-    /// Of this job.
+    /// Builds the document of this job.
     pub fn of(root: &'a Root) -> Self {
         Self {
             job_id: root.id.as_str(),

@@ -262,7 +262,7 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// Of this import.
+    /// Counts the rows and books of this import.
     pub fn of(root: &Root) -> Self {
         let rows = root.rows.unwrap_or_default();
         Self {

@@ -89,7 +89,7 @@ pub enum Status {
 }
 
 impl Status {
-    /// Of this job.
+    /// Reads this from the root of a job.
     pub fn of(root: &Root) -> Self {
         match root.stage {
             job::Stage::Receiving | job::Stage::Queued => Self::Initialized,
@@ -205,7 +205,7 @@ pub(crate) fn is_zero(number: &u32) -> bool {
 }
 
 impl<'a> Base<'a> {
-    /// Of this job.
+    /// Reads this from the root of a job.
     pub fn of(root: &'a Root) -> Self {
         Self {
             job_id: root.id.as_str(),
@@ -287,7 +287,7 @@ pub struct SummaryCounts {
 }
 
 impl SummaryCounts {
-    /// Of this job.
+    /// Reads this from the root of a job.
     pub fn of(root: &Root) -> Self {
         Self {
             total_processed: root.processed(),
@@ -301,7 +301,7 @@ impl SummaryCounts {
 }
 
 impl Summary {
-    /// Of this job.
+    /// Reads this from the root of a job.
     pub fn of(root: &Root) -> Self {
         Self {
             counts: SummaryCounts::of(root),
@@ -358,7 +358,7 @@ pub struct Review {
 }
 
 impl Review {
-    /// Of this scan.
+    /// Counts what is to be reviewed of this scan.
     pub fn of(root: &Root) -> Self {
         let approved = root.scan.unwrap_or_default().approved.min(root.total);
         Self {
@@ -412,7 +412,7 @@ pub struct Urls {
 }
 
 impl Urls {
-    /// Of this job.
+    /// Reads this from the root of a job.
     pub fn of(id: &job::JobId) -> Self {
         let status_url = format!("/api/v2/imports/{id}");
         Self {
@@ -460,7 +460,7 @@ pub struct Document<'a> {
 }
 
 impl<'a> Document<'a> {
-    /// Of this job.
+    /// Reads this from the root of a job.
     pub fn of(root: &'a Root) -> Self {
         Self {
             base: Base::of(root),
@@ -577,7 +577,7 @@ pub struct Cleanup {
 }
 
 impl<'a> Canceled<'a> {
-    /// Of this job, after the wish.
+    /// Builds the answer for a job after its cancellation was asked for.
     pub fn of(root: &'a Root) -> Self {
         let over = root.stage.is_terminal();
         let deleted = if over { root.uploaded.files } else { 0 };

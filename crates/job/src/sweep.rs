@@ -69,7 +69,7 @@ impl<E: Effects> Engine<'_, E> {
     /// Whether there is room for one more job; sweeps when it is time, or when there seems to be none.
     ///
     /// # Errors
-    /// The store's.
+    /// When the store fails.
     pub async fn store_has_capacity(&self) -> Result<bool, StoreError> {
         let Engine {
             effects, settings, ..
@@ -221,7 +221,7 @@ impl<E: Effects> Engine<'_, E> {
     /// others may be deleting it at this very moment.
     ///
     /// # Errors
-    /// The store's.
+    /// When the store fails.
     pub(crate) async fn release_name(&self, id: &JobId) -> Result<bool, StoreError> {
         let effects = self.effects;
         let old = match read_end(effects, id).await? {

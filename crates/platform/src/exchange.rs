@@ -187,7 +187,7 @@ impl Exchange {
     /// The answer to whoever made this job, the first time and every time after.
     ///
     /// # Errors
-    /// The store's.
+    /// When the store fails.
     pub async fn accepted(&self, root: &Root) -> Result<Answer, ApiError> {
         let token = self.token(root).await?;
         Ok(match self.is_v3() {
@@ -212,7 +212,7 @@ impl Exchange {
     /// The token that opens the job now.
     ///
     /// # Errors
-    /// The store's.
+    /// When the store fails.
     pub async fn token(&self, root: &Root) -> Result<String, ApiError> {
         self.engine()
             .current_token(root)
