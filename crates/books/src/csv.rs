@@ -17,12 +17,16 @@ mod shelf;
 mod status;
 mod table;
 mod values;
+mod workbook;
+
+use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{Imported, Wanted};
 use columns::Columns;
 pub use columns::Mapping;
+use decode::Decoded;
 pub use decode::other_kind;
 pub use field::field_names;
 pub use reading::{Certainty, ColumnReading, Reading};
@@ -146,7 +150,19 @@ pub fn read_csv(bytes: &[u8], max_rows: usize) -> Result<Library, CsvError> {
 /// # Errors
 /// [`CsvError`]: the file as a whole is not a list of books, or the mapping does not fit it.
 pub fn read_library(bytes: &[u8], max_rows: usize, mapping: &Mapping) -> Result<Library, CsvError> {
-    let decoded = decode::text(bytes)?;
+    let sheet = match workbook::is_archive(bytes) {
+        true => Some(workbook::sheet(bytes)?),
+        false => None,
+    };
+    let decoded = match &sheet {
+        Some(sheet) => Decoded {
+            text: Cow::Borrowed(&sheet.text),
+            encoding: sheet.kind,
+            is_guessed: false,
+            repaired: 0,
+        },
+        None => decode::text(bytes)?,
+    };
     let table = Table::new(&decoded.text)?;
     let columns = Columns::new(&table, mapping)?;
     let mut reader = Reader {
@@ -174,11 +190,12 @@ pub fn read_library(bytes: &[u8], max_rows: usize, mapping: &Mapping) -> Result<
         encoding: decoded.encoding.to_owned(),
         encoding_guessed: decoded.is_guessed,
         repaired: decoded.repaired,
-        delimiter: (!columns.is_list).then_some(delimiter),
+        delimiter: (!columns.is_list && sheet.is_none()).then_some(delimiter),
+        sheet: sheet.as_ref().map(|sheet| sheet.name.clone()),
+        other_sheets: (sheet.as_ref()).map_or(Vec::new(), |sheet| sheet.others.clone()),
         header_row: Some(table.header_row).filter(|row| *row > 0),
         lines_above: table.lines_above,
         columns: columns.reading(),
-        ..Reading::default()
     };
     finish(reader.shelf.library, reading)
 }

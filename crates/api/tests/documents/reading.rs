@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use api::origin::Origin;
-use api::sse::{Spelling, Words};
+use api::sse::Spelling;
 use api::ws::Schema;
 use books::{Endpoints, Isbn, Wanted};
 use futures::{FutureExt, StreamExt};
@@ -160,15 +159,15 @@ async fn tell(world: &World<'_>) {
             root: root.clone(),
             item: items.first().cloned().map(Box::new),
         };
-        for words in [Words::V2, Words::Photoscan, Words::V3(Origin::default())] {
+        for photoscan in [false, true] {
             let spelling = Spelling {
                 books: true,
-                words,
+                photoscan,
                 stall: settings.stall,
             };
-            spelling.spell(&notification, &items, &[observer.position()]);
+            spelling.spell(&notification, &[observer.position()]);
         }
-        for schema in [Schema::Legacy, Schema::V1, Schema::V2, Schema::V3] {
+        for schema in [Schema::Legacy, Schema::V1, Schema::V2] {
             schema.spell(&notification, &items, &report, NOW);
         }
         if matches!(step, Step::Ended(_)) {

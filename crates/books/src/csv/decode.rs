@@ -106,10 +106,8 @@ pub fn other_kind(bytes: &[u8]) -> Option<&'static str> {
         Some("a photo or video")
     } else if starts(b"%PDF-") {
         Some("a PDF document")
-    } else if starts(b"PK\x03\x04") {
-        Some("a ZIP archive or an Excel workbook")
     } else if starts(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1") {
-        Some("an Excel workbook")
+        Some("an Excel workbook of before 2007")
     } else if starts(b"\x1f\x8b") {
         Some("a gzip archive")
     } else if starts(b"SQLite format 3\0") {
@@ -208,7 +206,7 @@ mod tests {
         for (bytes, name) in [
             (&b"\xff\xd8\xff\xe0\0\x10JFIF"[..], "JPEG"),
             (b"\x89PNG\r\n\x1a\n\0\0", "PNG"),
-            (b"PK\x03\x04\x14\0", "Excel"),
+            (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "Excel"),
             (b"%PDF-1.7\n", "PDF"),
             (b"\0\x01\x02\x03\x04\x05", "binary"),
             (b"abc\0def", "binary"),

@@ -1,0 +1,73 @@
+//! Workbooks that mean harm, and damaged ones.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
+
+use std::io::{Cursor, Write};
+
+use books::{CsvErrorKind, read_csv};
+use zip::ZipWriter;
+use zip::write::SimpleFileOptions;
+
+fn archive(parts: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, bytes) in parts {
+        writer
+            .start_file(*name, SimpleFileOptions::default())
+            .unwrap();
+        writer.write_all(bytes).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
+}
+
+fn refusal(bytes: &[u8]) -> String {
+    let error = read_csv(bytes, 10_000).unwrap_err();
+    assert_eq!(error.kind, CsvErrorKind::ParseFailed);
+    error.message
+}
+
+#[test]
+fn an_archive_that_unpacks_to_more_than_a_workbook_is_refused() {
+    let zeros = vec![b' '; 70 << 20];
+    let bomb = archive(&[("xl/workbook.xml", b"<workbook/>"), ("xl/media/x", &zeros)]);
+    assert!(bomb.len() < 200_000);
+    assert!(refusal(&bomb).contains("too large"));
+}
+
+#[test]
+fn cells_that_repeat_without_end_are_refused() {
+    let content = |row: &str| {
+        format!(
+            r#"<office:document-content xmlns:office="o" xmlns:table="t" xmlns:text="x"><office:body>
+            <office:spreadsheet><table:table table:name="A">{row}</table:table></office:spreadsheet>
+            </office:body></office:document-content>"#
+        )
+    };
+    let cell = r#"<table:table-cell office:value-type="string" table:number-columns-repeated="16000">
+        <text:p>Title</text:p></table:table-cell>"#;
+    let rows = format!(
+        r#"<table:table-row table:number-rows-repeated="1000000">{cell}</table:table-row>"#
+    );
+    let mimetype = b"application/vnd.oasis.opendocument.spreadsheet";
+    let hostile = archive(&[
+        ("mimetype", mimetype),
+        ("content.xml", content(&rows).as_bytes()),
+    ]);
+    assert!(refusal(&hostile).contains("too large"));
+}
+
+#[test]
+fn what_is_no_workbook_is_named() {
+    assert!(refusal(&archive(&[("library.csv", b"Title\nDune\n")])).contains("ZIP archive"));
+    assert!(refusal(b"PK\x03\x04 and nothing").contains("cannot be read"));
+    let workbook = include_bytes!("../../api/tests/uploads/excel-workbook.xlsx");
+    assert!(read_csv(workbook, 10_000).is_ok());
+    for length in (0..workbook.len()).step_by(97) {
+        // Cut anywhere, it is refused or read, and nothing worse.
+        let _ = read_csv(&workbook[..length], 10_000);
+    }
+    for at in (0..workbook.len()).step_by(61) {
+        let mut damaged = workbook.to_vec();
+        damaged[at] ^= 0x55;
+        let _ = read_csv(&damaged, 10_000);
+    }
+}
