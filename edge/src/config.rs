@@ -107,9 +107,6 @@ pub struct Times {
     pub silence: Duration,
     /// For a client to answer a close, and for an unread message to leave before one.
     pub close: Duration,
-    /// For a client to close a socket by itself whose stream has ended well (1000): it may still be fetching what it was
-    /// told of, and take our close for the end of that.
-    pub linger: Duration,
     /// Since the relay was last heard on a stream, until the stream counts as lost.
     pub session_silence: Duration,
     /// Between two heartbeats to the client of an event stream whose upstream is away.
@@ -135,7 +132,6 @@ impl Default for Times {
             ping: Duration::from_secs(30),
             silence: Duration::from_secs(75),
             close: Duration::from_secs(5),
-            linger: Duration::from_secs(10),
             session_silence: Duration::from_secs(45),
             heartbeat: Duration::from_secs(15),
             retry_first: Duration::from_millis(100),

@@ -53,12 +53,6 @@ enum Progress {
     Gone,
 }
 
-/// A socket on which everything has been said: its client may close it until then.
-struct Closing {
-    frame: CloseFrame,
-    until: Instant,
-}
-
 /// How a socket ends.
 enum End {
     /// The edge closes it, and its connection can still be read.
@@ -201,17 +195,11 @@ impl Socket {
         let mut posting: Option<BoxFuture<'static, Result<Vec<Instruction>, CloseFrame>>> = None;
         let mut last_heard = Instant::now();
         let mut next_ping = last_heard + self.times.ping;
-        let mut closing: Option<Closing> = None;
         loop {
             if !link.unflushed
-                && closing.is_none()
                 && let Some(outgoing) = self.subscriber.pop()
             {
                 match outgoing {
-                    Outgoing::Close(frame) if frame.code == CloseCode::Normal => {
-                        let until = Instant::now() + self.times.linger;
-                        closing = Some(Closing { frame, until });
-                    }
                     Outgoing::Close(frame) => return End::Close(frame),
                     Outgoing::Message(message) => {
                         if let Err(error) = link.send(message) {
@@ -228,10 +216,7 @@ impl Socket {
             let reading = waiting.len() < self.limits.waiting_messages;
             // A client that is not read cannot be heard; its time does not run.
             let silent_since = if reading { last_heard } else { Instant::now() };
-            let mut wake = next_ping.min(silent_since + self.times.silence);
-            if let Some(closing) = &closing {
-                wake = wake.min(closing.until);
-            }
+            let wake = next_ping.min(silent_since + self.times.silence);
             let idle = !link.unflushed;
             select! {
                 progress = link.progress(reading) => match progress {
@@ -265,32 +250,16 @@ impl Socket {
                         last_heard = Instant::now();
                     }
                     match answer {
-                        Ok(replies) if closing.is_some() => {
-                            for instruction in replies {
-                                match instruction {
-                                    Instruction::Delivery(delivery) => {
-                                        if let Err(error) = link.send(delivery.message) {
-                                            return failure(&error);
-                                        }
-                                    }
-                                    Instruction::Close(frame) => return End::Close(frame),
-                                }
-                            }
-                        }
                         Ok(replies) => {
                             for instruction in &replies {
                                 self.subscriber.follow(instruction);
                             }
                         }
-                        Err(frame) if closing.is_some() => return End::Close(frame),
                         Err(frame) => self.subscriber.close(frame),
                     }
                 }
                 () = sleep_until(wake) => {
                     let now = Instant::now();
-                    if let Some(closing) = closing.take_if(|closing| now >= closing.until) {
-                        return End::Close(closing.frame);
-                    }
                     if link.ws.get_mut().has_moved() {
                         last_heard = now;
                     }

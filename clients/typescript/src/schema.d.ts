@@ -677,17 +677,6 @@ export interface components {
             /** @description ISO 639-1 where there is such a code. */
             language?: string;
             /**
-             * @description What the provider's record and the book have in common; absent when there is no record, or
-             *     it is of an earlier version.
-             */
-            match?: components["schemas"]["MatchedBy"];
-            /**
-             * Format: double
-             * @description How sure it is that the record is the book's: 1 when number, title and author all agree, below
-             *     0.7 when one of them differs.
-             */
-            matchConfidence?: number;
-            /**
              * Format: uint32
              * @description Number of pages.
              */
@@ -820,8 +809,6 @@ export interface components {
             /** @constant */
             success: true;
         };
-        /** @description How sure it is what a column means. */
-        Certainty: "guessed" | "likely" | "certain" | "given";
         /** @description What canceling a job deletes. */
         Cleanup: {
             /** @description Whether nothing of the uploads is left. */
@@ -836,25 +823,6 @@ export interface components {
              * @description Uploaded files.
              */
             uploadsDeleted: number;
-        };
-        /** @description What a column of a file was taken for. */
-        Column: {
-            /** @description How sure that is; absent when it is not used. */
-            certainty?: components["schemas"]["Certainty"];
-            /** @description The field it was taken for, as `mapping` spells it; null when it is not used. */
-            field: string | null;
-            /**
-             * Format: uint32
-             * @description Number of rows in which it is not empty.
-             */
-            filled: number;
-            /** @description Its header as it stands in the file; its number, from 1, in a file without a header. */
-            name: string;
-            /**
-             * @description How its values were read, where they can be read in several ways: `day before month`,
-             *     `out of 10`, `family name first`.
-             */
-            values?: string;
         };
         /** @description `completed`: the job is over, every item is final. */
         CompletedEvent: {
@@ -890,16 +858,6 @@ export interface components {
              * @description Different books seen on them.
              */
             recognizedBooks?: number;
-            /**
-             * Format: uint32
-             * @description Books known from before, about which nobody was asked; absent while there are none.
-             */
-            remembered?: number;
-            /**
-             * Format: uint32
-             * @description Requests to the metadata providers so far; absent while there are none.
-             */
-            requests?: number;
             /** @description Where they are. */
             resultsUrl: string;
             /** @description What is done now. */
@@ -923,14 +881,6 @@ export interface components {
              * @description Photos in all.
              */
             totalPhotos?: number;
-            /**
-             * Format: uint32
-             * @description Books that no provider has answered about, of those that were not found; absent while there are
-             *     none.
-             */
-            unanswered?: number;
-            /** @description Until when the job waits for a provider that refuses or fails; absent when it does not wait. */
-            waitingUntil?: components["schemas"]["Moment"];
         };
         /** @description An edition as clients know it. */
         EditionObject: {
@@ -1167,7 +1117,7 @@ export interface components {
             success: false;
         };
         /** @description Stable, machine-readable reasons for which requests fail. */
-        ErrorCode: "INVALID_REQUEST" | "MISSING_PARAMETER" | "INVALID_ISBN" | "EMPTY_BATCH" | "BATCH_TOO_LARGE" | "UNAUTHORIZED" | "FORBIDDEN" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "JOB_EXISTS" | "IDEMPOTENCY_KEY_REUSED" | "NOT_READY" | "FILE_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "UPGRADE_REQUIRED" | "RATE_LIMIT_EXCEEDED" | "INTERNAL_ERROR" | "API_ERROR" | "NETWORK_ERROR" | "CIRCUIT_OPEN" | "SERVICE_BUSY";
+        ErrorCode: "INVALID_REQUEST" | "MISSING_PARAMETER" | "INVALID_ISBN" | "EMPTY_BATCH" | "BATCH_TOO_LARGE" | "UNAUTHORIZED" | "FORBIDDEN" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "JOB_EXISTS" | "NOT_READY" | "FILE_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "UPGRADE_REQUIRED" | "RATE_LIMIT_EXCEEDED" | "INTERNAL_ERROR" | "API_ERROR" | "NETWORK_ERROR" | "CIRCUIT_OPEN" | "SERVICE_BUSY";
         ErrorMetadata: {
             requestId?: string;
             timestamp: components["schemas"]["Moment"];
@@ -1189,16 +1139,6 @@ export interface components {
             processedCount: number;
             /** @description In [0, 1]; never decreases. */
             progress: number;
-            /**
-             * Format: uint32
-             * @description Books known from before, about which nobody was asked; absent while there are none.
-             */
-            remembered?: number;
-            /**
-             * Format: uint32
-             * @description Requests to the metadata providers so far; absent while there are none.
-             */
-            requests?: number;
             /** @description What is done now. */
             stage: components["schemas"]["Stage"];
             /** @description How it stands. */
@@ -1208,14 +1148,6 @@ export interface components {
              * @description Items in all; 0 until they are known.
              */
             totalCount: number;
-            /**
-             * Format: uint32
-             * @description Books that no provider has answered about, of those that were not found; absent while there are
-             *     none.
-             */
-            unanswered?: number;
-            /** @description Until when the job waits for a provider that refuses or fails; absent when it does not wait. */
-            waitingUntil?: components["schemas"]["Moment"];
         };
         /** @description Why a job failed. */
         Failure: {
@@ -1351,8 +1283,6 @@ export interface components {
             enrichmentSucceeded: number;
             errors: components["schemas"]["Problem"][];
             jobId: string;
-            /** @description How the file was read; absent for an import of an earlier version. */
-            reading?: components["schemas"]["Reading"];
             /**
              * Format: uint32
              * @description Data rows of the file.
@@ -1364,11 +1294,6 @@ export interface components {
              */
             rowsRejected: number;
             status: components["schemas"]["Status"];
-            /**
-             * Format: uint32
-             * @description Those of them that no provider has answered about; absent when there are none.
-             */
-            unanswered?: number;
         };
         /** @description The body of an answer with results. */
         ImportResultsAnswer: {
@@ -1411,16 +1336,6 @@ export interface components {
              * @description Different books seen on them.
              */
             recognizedBooks?: number;
-            /**
-             * Format: uint32
-             * @description Books known from before, about which nobody was asked; absent while there are none.
-             */
-            remembered?: number;
-            /**
-             * Format: uint32
-             * @description Requests to the metadata providers so far; absent while there are none.
-             */
-            requests?: number;
             /** @description What is done now. */
             stage: components["schemas"]["Stage"];
             /** @description How it stands. */
@@ -1435,16 +1350,8 @@ export interface components {
              * @description Photos in all.
              */
             totalPhotos?: number;
-            /**
-             * Format: uint32
-             * @description Books that no provider has answered about, of those that were not found; absent while there are
-             *     none.
-             */
-            unanswered?: number;
             /** @description When that was so. */
             updatedAt: components["schemas"]["Moment"];
-            /** @description Until when the job waits for a provider that refuses or fails; absent when it does not wait. */
-            waitingUntil?: components["schemas"]["Moment"];
         };
         JobCompleteMessage: {
             jobId?: string;
@@ -1538,8 +1445,6 @@ export interface components {
             totalCount: number;
             type: string;
             userMessage: string;
-            /** @description Until when the job waits for a provider. */
-            waitingUntil?: components["schemas"]["Moment"];
         };
         JobStartedMessage: {
             jobId?: string;
@@ -1788,17 +1693,6 @@ export interface components {
             isbn13?: string;
             /** @description ISO 639-1 where there is such a code. */
             language?: string;
-            /**
-             * @description What the provider's record and the book have in common; absent when there is no record, or
-             *     it is of an earlier version.
-             */
-            match?: components["schemas"]["MatchedBy"];
-            /**
-             * Format: double
-             * @description How sure it is that the record is the book's: 1 when number, title and author all agree, below
-             *     0.7 when one of them differs.
-             */
-            matchConfidence?: number;
             metadata: components["schemas"]["Metadata"];
             /**
              * Format: uint32
@@ -1825,8 +1719,6 @@ export interface components {
             /** @description Its work. */
             work: components["schemas"]["WorkObject"];
         };
-        /** @description What a record was found by. */
-        MatchedBy: "isbn" | "title_author" | "work";
         /** @description `metadata` of a success. */
         Metadata: {
             /**
@@ -1892,16 +1784,6 @@ export interface components {
             processedCount: number;
             /** @description In [0, 1]; never decreases. */
             progress: number;
-            /**
-             * Format: uint32
-             * @description Books known from before, about which nobody was asked; absent while there are none.
-             */
-            remembered?: number;
-            /**
-             * Format: uint32
-             * @description Requests to the metadata providers so far; absent while there are none.
-             */
-            requests?: number;
             /** @description What is done now. */
             stage: components["schemas"]["Stage"];
             /** @description How it stands. */
@@ -1911,14 +1793,6 @@ export interface components {
              * @description Items in all; 0 until they are known.
              */
             totalCount: number;
-            /**
-             * Format: uint32
-             * @description Books that no provider has answered about, of those that were not found; absent while there are
-             *     none.
-             */
-            unanswered?: number;
-            /** @description Until when the job waits for a provider that refuses or fails; absent when it does not wait. */
-            waitingUntil?: components["schemas"]["Moment"];
         };
         /** @description The kind of job. */
         Pipeline: "csv_import" | "ai_scan" | "batch_enrichment";
@@ -1996,16 +1870,6 @@ export interface components {
              * @description Different books seen on them.
              */
             recognizedBooks?: number;
-            /**
-             * Format: uint32
-             * @description Books known from before, about which nobody was asked; absent while there are none.
-             */
-            remembered?: number;
-            /**
-             * Format: uint32
-             * @description Requests to the metadata providers so far; absent while there are none.
-             */
-            requests?: number;
             /** @description What is done now. */
             stage: components["schemas"]["Stage"];
             /** @description How it stands. */
@@ -2025,50 +1889,11 @@ export interface components {
              * @description Photos in all.
              */
             totalPhotos?: number;
-            /**
-             * Format: uint32
-             * @description Books that no provider has answered about, of those that were not found; absent while there are
-             *     none.
-             */
-            unanswered?: number;
             /** @description When that was so. */
             updatedAt: components["schemas"]["Moment"];
-            /** @description Until when the job waits for a provider that refuses or fails; absent when it does not wait. */
-            waitingUntil?: components["schemas"]["Moment"];
         };
         /** @description Where metadata comes from. */
         Provider: "openlibrary" | "google-books";
-        /** @description How the file of an import was read. */
-        Reading: {
-            /** @description Its columns in order. */
-            columns: components["schemas"]["Column"][];
-            /** @description What separates the fields: `,`, `;`, `|` or `tab`. */
-            delimiter?: string;
-            /** @description The encoding of its text, or the kind of workbook. */
-            encoding: string;
-            /** @description Whether the encoding was guessed, for the file does not say. */
-            encodingGuessed: boolean;
-            /**
-             * Format: uint32
-             * @description Number of the record that names the columns; absent in a file without a header.
-             */
-            headerRow?: number;
-            /** @description Lines above the header, which name no books. */
-            linesAbove?: string[];
-            /** @description Its other sheets, which were not read. */
-            otherSheets?: string[];
-            /** @description The program whose export it is; absent when it could be anybody's. */
-            program?: string;
-            /**
-             * Format: uint32
-             * @description Number of places in its text that had been encoded twice and were repaired.
-             */
-            repaired: number;
-            /** @description The sheet of a workbook that was read. */
-            sheet?: string;
-            /** @description Whether a person should look at it: a column's meaning was guessed. */
-            uncertain: boolean;
-        };
         /** @description Where a book stands in its reader's life. */
         ReadingStatus: "read" | "currently-reading" | "to-read" | "did-not-finish";
         ReadyAckMessage: {
@@ -2304,13 +2129,6 @@ export interface components {
             isbn?: string;
             title: string;
         };
-        /** @description A series and the place of a book in it. */
-        Series: {
-            /** @description Name of the series. */
-            name: string;
-            /** @description Place as the file says it: `1`, `1.5`, `1-3`. */
-            position?: string;
-        };
         /** @description How much a suggestion matters. */
         Severity: "low" | "medium" | "high";
         /** @description An item as its job's results show it. */
@@ -2325,44 +2143,18 @@ export interface components {
         SocketScanResults: {
             books: components["schemas"]["SeenBook"][];
         };
-        /** @description What a reader's library says about a book, and about the reader's life with it. */
+        /** @description A reader's own data about a book. */
         Source: {
-            /** @description Amazon's number, where it is no ISBN. */
-            asin?: string;
-            /** @description When it came into the library: `yyyy-mm-dd`, `yyyy-mm` or `yyyy`. */
+            /** @description Day on which it came into the library, `yyyy-mm-dd`. */
             dateAdded?: string;
             /** @description Day on which it was last finished, `yyyy-mm-dd`. */
             dateRead?: string;
-            /** @description When it was last begun: `yyyy-mm-dd`, `yyyy-mm` or `yyyy`. */
-            dateStarted?: string;
-            /** @description When it was given up: `yyyy-mm-dd`, `yyyy-mm` or `yyyy`. */
-            dateStopped?: string;
-            /**
-             * @description Each time it was read, unless `dateRead` says it all: `yyyy`, `yyyy-mm`, `yyyy-mm-dd`, or
-             *     two days with a slash between them (ISO 8601 interval).
-             */
+            /** @description Each time it was read, `yyyy-mm-dd` or `yyyy-mm-dd/yyyy-mm-dd` (ISO 8601 interval). */
             datesRead?: string[];
-            /**
-             * @description Binding or medium: a known one (`Hardcover`, `Paperback`, `E-book`, `Audiobook`,
-             *     `Mass Market`), else as the file says it.
-             */
-            format?: string;
             /** @description Goodreads book id. */
             goodreadsId?: string;
             /** @description LibraryThing book id. */
             librarythingId?: string;
-            /** @description What the reader wrote for nobody else. */
-            notes?: string;
-            /**
-             * Format: int32
-             * @description Year in which the work was first published.
-             */
-            originalYear?: number;
-            /**
-             * Format: uint32
-             * @description How many copies the reader owns.
-             */
-            ownedCopies?: number;
             /**
              * Format: uint32
              * @description How often it was read.
@@ -2370,17 +2162,8 @@ export interface components {
             readCount?: number;
             /** @description Where the book stands in the reader's life. */
             readingStatus?: components["schemas"]["ReadingStatus"];
-            /** @description What the reader wrote about it. */
-            review?: string;
-            /** @description The series and the place in it. */
-            series?: components["schemas"]["Series"];
             /** @description The reader's own shelves, tags and collections, without those that only say the status. */
             shelves?: string[];
-            /**
-             * @description The title as it stands in the file, where the book's is only a part of it:
-             *     `Dune (Dune, #1)`.
-             */
-            title?: string;
             /** @description The reader's rating: above 0, at most 5. */
             userRating?: number;
         };
@@ -2441,16 +2224,6 @@ export interface components {
              * @description Different books seen on them.
              */
             recognizedBooks?: number;
-            /**
-             * Format: uint32
-             * @description Books known from before, about which nobody was asked; absent while there are none.
-             */
-            remembered?: number;
-            /**
-             * Format: uint32
-             * @description Requests to the metadata providers so far; absent while there are none.
-             */
-            requests?: number;
             /** @description Where they are. */
             resultsUrl?: string;
             /** @description What is done now. */
@@ -2476,16 +2249,8 @@ export interface components {
              * @description Photos in all.
              */
             totalPhotos?: number;
-            /**
-             * Format: uint32
-             * @description Books that no provider has answered about, of those that were not found; absent while there are
-             *     none.
-             */
-            unanswered?: number;
             /** @description Its last progress. */
             updatedAt: components["schemas"]["Moment"];
-            /** @description Until when the job waits for a provider that refuses or fails; absent when it does not wait. */
-            waitingUntil?: components["schemas"]["Moment"];
         };
         StatusDocumentAnswer: {
             data: components["schemas"]["StatusDocument"];
@@ -2543,16 +2308,6 @@ export interface components {
              * @description Different books seen on them.
              */
             recognizedBooks?: number;
-            /**
-             * Format: uint32
-             * @description Books known from before, about which nobody was asked; absent while there are none.
-             */
-            remembered?: number;
-            /**
-             * Format: uint32
-             * @description Requests to the metadata providers so far; absent while there are none.
-             */
-            requests?: number;
             /** @description Where they are. */
             resultsUrl?: string;
             /** @description What is done now. */
@@ -2580,16 +2335,8 @@ export interface components {
              * @description Photos in all.
              */
             totalPhotos?: number;
-            /**
-             * Format: uint32
-             * @description Books that no provider has answered about, of those that were not found; absent while there are
-             *     none.
-             */
-            unanswered?: number;
             /** @description Its last progress. */
             updatedAt: components["schemas"]["Moment"];
-            /** @description Until when the job waits for a provider that refuses or fails; absent when it does not wait. */
-            waitingUntil?: components["schemas"]["Moment"];
         };
         /** @description `data` that says by itself that it is a success. */
         SuccessfulCanceled: {
@@ -2706,17 +2453,6 @@ export interface components {
             /** @description ISO 639-1 where there is such a code. */
             language?: string;
             /**
-             * @description What the provider's record and the book have in common; absent when there is no record, or
-             *     it is of an earlier version.
-             */
-            match?: components["schemas"]["MatchedBy"];
-            /**
-             * Format: double
-             * @description How sure it is that the record is the book's: 1 when number, title and author all agree, below
-             *     0.7 when one of them differs.
-             */
-            matchConfidence?: number;
-            /**
              * Format: uint32
              * @description Number of pages.
              */
@@ -2803,16 +2539,6 @@ export interface components {
              * @description Different books seen on them.
              */
             recognizedBooks?: number;
-            /**
-             * Format: uint32
-             * @description Books known from before, about which nobody was asked; absent while there are none.
-             */
-            remembered?: number;
-            /**
-             * Format: uint32
-             * @description Requests to the metadata providers so far; absent while there are none.
-             */
-            requests?: number;
             /** @description Where they are. */
             resultsUrl?: string;
             /** @description What is done now. */
@@ -2840,16 +2566,8 @@ export interface components {
              * @description Photos in all.
              */
             totalPhotos?: number;
-            /**
-             * Format: uint32
-             * @description Books that no provider has answered about, of those that were not found; absent while there are
-             *     none.
-             */
-            unanswered?: number;
             /** @description Its last progress. */
             updatedAt: components["schemas"]["Moment"];
-            /** @description Until when the job waits for a provider that refuses or fails; absent when it does not wait. */
-            waitingUntil?: components["schemas"]["Moment"];
         };
         /** @description Advice for the next photo. */
         Suggestion: {
@@ -2931,12 +2649,6 @@ export interface components {
              * @description Items that are final.
              */
             totalProcessed: number;
-            /**
-             * Format: uint32
-             * @description Those of them that no provider has answered about: a later job may find them. Absent when there
-             *     are none.
-             */
-            unanswered?: number;
         };
         /** @description `timeout`: the stream ends because nothing happens; the job may go on. */
         TimeoutEvent: {
@@ -3065,20 +2777,6 @@ export interface components {
                     error?: {
                         /** @enum {unknown} */
                         code?: "FORBIDDEN";
-                    };
-                };
-            };
-        };
-        /** @description `IDEMPOTENCY_KEY_REUSED`: The key of an earlier request that had another content. */
-        IDEMPOTENCY_KEY_REUSED: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/json": components["schemas"]["ErrorAnswer"] & {
-                    error?: {
-                        /** @enum {unknown} */
-                        code?: "IDEMPOTENCY_KEY_REUSED";
                     };
                 };
             };
@@ -3422,7 +3120,6 @@ export interface operations {
             400: components["responses"]["INVALID_REQUEST.MISSING_PARAMETER.INVALID_ISBN.EMPTY_BATCH.BATCH_TOO_LARGE"];
             409: components["responses"]["JOB_EXISTS"];
             413: components["responses"]["FILE_TOO_LARGE"];
-            422: components["responses"]["IDEMPOTENCY_KEY_REUSED"];
             429: components["responses"]["RATE_LIMIT_EXCEEDED"];
             500: components["responses"]["INTERNAL_ERROR"];
             503: components["responses"]["SERVICE_BUSY"];
@@ -3477,7 +3174,6 @@ export interface operations {
             409: components["responses"]["JOB_EXISTS"];
             413: components["responses"]["FILE_TOO_LARGE"];
             415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
-            422: components["responses"]["IDEMPOTENCY_KEY_REUSED"];
             429: components["responses"]["RATE_LIMIT_EXCEEDED"];
             500: components["responses"]["INTERNAL_ERROR"];
             503: components["responses"]["SERVICE_BUSY"];
@@ -3508,7 +3204,6 @@ export interface operations {
             400: components["responses"]["INVALID_REQUEST.MISSING_PARAMETER.INVALID_ISBN.EMPTY_BATCH.BATCH_TOO_LARGE"];
             409: components["responses"]["JOB_EXISTS"];
             413: components["responses"]["FILE_TOO_LARGE"];
-            422: components["responses"]["IDEMPOTENCY_KEY_REUSED"];
             429: components["responses"]["RATE_LIMIT_EXCEEDED"];
             500: components["responses"]["INTERNAL_ERROR"];
             503: components["responses"]["SERVICE_BUSY"];
@@ -3578,7 +3273,6 @@ export interface operations {
             400: components["responses"]["INVALID_REQUEST.MISSING_PARAMETER.INVALID_ISBN.EMPTY_BATCH.BATCH_TOO_LARGE"];
             409: components["responses"]["JOB_EXISTS"];
             413: components["responses"]["FILE_TOO_LARGE"];
-            422: components["responses"]["IDEMPOTENCY_KEY_REUSED"];
             429: components["responses"]["RATE_LIMIT_EXCEEDED"];
             500: components["responses"]["INTERNAL_ERROR"];
             503: components["responses"]["SERVICE_BUSY"];
@@ -3613,7 +3307,6 @@ export interface operations {
             409: components["responses"]["JOB_EXISTS"];
             413: components["responses"]["FILE_TOO_LARGE"];
             415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
-            422: components["responses"]["IDEMPOTENCY_KEY_REUSED"];
             429: components["responses"]["RATE_LIMIT_EXCEEDED"];
             500: components["responses"]["INTERNAL_ERROR"];
             503: components["responses"]["SERVICE_BUSY"];
@@ -3683,7 +3376,6 @@ export interface operations {
             409: components["responses"]["JOB_EXISTS"];
             413: components["responses"]["FILE_TOO_LARGE"];
             415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
-            422: components["responses"]["IDEMPOTENCY_KEY_REUSED"];
             429: components["responses"]["RATE_LIMIT_EXCEEDED"];
             500: components["responses"]["INTERNAL_ERROR"];
             503: components["responses"]["SERVICE_BUSY"];
@@ -3718,7 +3410,6 @@ export interface operations {
             409: components["responses"]["JOB_EXISTS"];
             413: components["responses"]["FILE_TOO_LARGE"];
             415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
-            422: components["responses"]["IDEMPOTENCY_KEY_REUSED"];
             429: components["responses"]["RATE_LIMIT_EXCEEDED"];
             500: components["responses"]["INTERNAL_ERROR"];
             503: components["responses"]["SERVICE_BUSY"];
@@ -3890,7 +3581,6 @@ export interface operations {
             409: components["responses"]["JOB_EXISTS"];
             413: components["responses"]["FILE_TOO_LARGE"];
             415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
-            422: components["responses"]["IDEMPOTENCY_KEY_REUSED"];
             429: components["responses"]["RATE_LIMIT_EXCEEDED"];
             500: components["responses"]["INTERNAL_ERROR"];
             503: components["responses"]["SERVICE_BUSY"];
@@ -4170,7 +3860,6 @@ export interface operations {
             409: components["responses"]["JOB_EXISTS"];
             413: components["responses"]["FILE_TOO_LARGE"];
             415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
-            422: components["responses"]["IDEMPOTENCY_KEY_REUSED"];
             429: components["responses"]["RATE_LIMIT_EXCEEDED"];
             500: components["responses"]["INTERNAL_ERROR"];
             503: components["responses"]["SERVICE_BUSY"];
@@ -4367,7 +4056,6 @@ export interface operations {
             400: components["responses"]["INVALID_REQUEST.MISSING_PARAMETER.INVALID_ISBN.EMPTY_BATCH.BATCH_TOO_LARGE"];
             409: components["responses"]["JOB_EXISTS"];
             413: components["responses"]["FILE_TOO_LARGE"];
-            422: components["responses"]["IDEMPOTENCY_KEY_REUSED"];
             429: components["responses"]["RATE_LIMIT_EXCEEDED"];
             500: components["responses"]["INTERNAL_ERROR"];
             503: components["responses"]["SERVICE_BUSY"];

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use api::error::ApiError;
-use api::ws::Schema;
+use api::ws::{Schema, legacy_keep_alive};
 use futures::TryStreamExt;
 use futures::stream::{Stream, StreamExt};
 use http::header::{HeaderMap, HeaderName, HeaderValue};
@@ -12,7 +12,7 @@ use job::{Engine, Inspection, Item, Next, Notification, Report, Settings, Step, 
 use platform::{Answer, Exchange, Gone, Spin, Writer, stream};
 use serde_json::json;
 
-use crate::frame::{self, COMMENT, Close, Lasting, Phase, Told};
+use crate::frame::{self, COMMENT, Close, Lasting, Told};
 use crate::session::Session;
 use crate::token;
 
@@ -65,15 +65,14 @@ pub(crate) async fn serve(
         }
     }
     let told = last.unwrap_or_else(|| vec![Told::default(); session.jobs.len()]);
-    if told.iter().all(|told| told.phase == Phase::Over) {
+    if told.iter().all(|told| told.over) {
         return Ok(Some(Answer {
             status: 204,
             headers: HeaderMap::new(),
             body: Vec::new(),
         }));
     }
-    let schema = session.schema_of(looks.iter().filter_map(Inspection::root));
-    let Some(writer) = exchange.stream(200, headers(&session, schema, waits)) else {
+    let Some(writer) = exchange.stream(200, headers(&session, waits)) else {
         return Ok(None);
     };
     let settings = Settings {
@@ -83,7 +82,6 @@ pub(crate) async fn serve(
     let mut telling = Telling {
         exchange,
         session: &session,
-        schema,
         deadline: settings
             .stream_budget
             .map(|budget| exchange.spin.monotonic() + budget),
@@ -98,20 +96,20 @@ pub(crate) async fn serve(
     Ok(None)
 }
 
-fn headers(session: &Session, schema: Schema, waits: bool) -> HeaderMap {
+fn headers(session: &Session, waits: bool) -> HeaderMap {
     let mut headers = stream::headers();
     let mut set = |name, value: Option<&str>| {
         if let Some(value) = value.and_then(|value| HeaderValue::from_str(value).ok()) {
             headers.insert(HeaderName::from_static(name), value);
         }
     };
-    set("x-edge-label", Some(schema.name()));
+    set("x-edge-label", Some(session.schema.name()));
     set("x-edge-protocol", session.protocol.as_deref());
     if waits {
         // What one socket waits for is no stream for others.
         set("x-edge-cap", Some(WAITING));
     } else {
-        set("stream-key", session.key(schema).as_deref());
+        set("stream-key", session.key().as_deref());
     }
     headers
 }
@@ -120,7 +118,6 @@ fn headers(session: &Session, schema: Schema, waits: bool) -> HeaderMap {
 struct Telling<'a> {
     exchange: &'a Exchange,
     session: &'a Session,
-    schema: Schema,
     settings: &'a Settings,
     deadline: Option<Duration>,
     writer: Writer,
@@ -139,10 +136,7 @@ impl<'a> Telling<'a> {
     async fn tell(&mut self, mut looks: Vec<Inspection>, hold: Option<Duration>) -> End {
         if let Some(hold) = hold {
             match self.wait(hold).await {
-                Ok(inspection) => {
-                    self.schema = self.session.schema_of(inspection.root().into_iter());
-                    looks = vec![inspection];
-                }
+                Ok(inspection) => looks = vec![inspection],
                 Err(end) => return end,
             }
         }
@@ -193,9 +187,7 @@ impl<'a> Telling<'a> {
     fn news(&self, looks: Vec<Inspection>) -> impl Stream<Item = (usize, Next)> + Unpin + use<'a> {
         let engine = self.engine();
         let jobs = self.session.jobs.iter().zip(self.told.clone()).zip(looks);
-        let open = jobs
-            .enumerate()
-            .filter(|(_, ((_, told), _))| told.phase != Phase::Over);
+        let open = jobs.enumerate().filter(|(_, ((_, told), _))| !told.over);
         watch_all(open.map(move |(n, ((job, told), inspection))| {
             let last = Some(told.position()).filter(|position| position.seq > 0);
             let observer = engine.observer(last, false);
@@ -237,13 +229,13 @@ impl<'a> Telling<'a> {
     }
 
     async fn say(&mut self, index: usize, notification: &Notification) -> Result<(), End> {
-        let (schema, encoding) = (self.schema, self.session.encoding);
+        let (schema, encoding) = (self.session.schema, self.session.encoding);
         let now = self.exchange.spin.now();
         let (position, over) = match notification.step {
             Step::Initialized(at) | Step::Processing(at) => (at, false),
             Step::Ended(at) => (at, true),
-            Step::Heartbeat if schema != Schema::V3 => {
-                let message = schema.keep_alive(&notification.root, now);
+            Step::Heartbeat if schema == Schema::Legacy => {
+                let message = legacy_keep_alive(&notification.root, now);
                 let event = frame::event(encoding, Lasting::State(index), None, &message);
                 return Ok(self.write(&event).await?);
             }
@@ -253,51 +245,23 @@ impl<'a> Telling<'a> {
         let (items, report) = contents(self.engine(), schema, notification)
             .await
             .map_err(|stop| End::Broken(stop.to_string()))?;
-        let mut messages = schema.spell(notification, &items, &report, now);
-        let last = messages.pop();
-        let told = self.told.get(index).copied().unwrap_or_default();
-        if schema.begins_with_started() && told.phase == Phase::Fresh {
-            let begun = Told {
-                // Where that is all there is to say, the state has been told with it.
-                seq: if last.is_none() {
-                    position.seq
-                } else {
-                    told.seq
-                },
-                phase: Phase::Started,
-            };
-            let id = self.advance(index, begun);
-            let started = schema.started(&notification.root, now);
-            let event = frame::event(encoding, Lasting::Message, Some(&id), &started);
-            self.write(&event).await?;
-        }
-        for message in messages {
-            let event = frame::event(encoding, Lasting::Message, None, &message);
-            self.write(&event).await?;
-        }
-        let Some(last) = last else {
+        let Some(message) = schema.spell(notification, &items, &report, now) else {
             return Ok(());
         };
-        let (phase, lasting) = match over {
-            true => (Phase::Over, Lasting::Message),
-            false => (Phase::Fresh, Lasting::State(index)),
-        };
-        let told = self.told.get(index).copied().unwrap_or_default();
-        let now_told = Told {
-            seq: position.seq,
-            phase: phase.max(told.phase),
-        };
-        let id = self.advance(index, now_told);
-        let event = frame::event(encoding, lasting, Some(&id), &last);
-        Ok(self.write(&event).await?)
-    }
-
-    /// Notes what a job's reader has been told, and answers the id of the event that tells it.
-    fn advance(&mut self, index: usize, told: Told) -> String {
-        if let Some(place) = self.told.get_mut(index) {
-            *place = told;
+        if let Some(told) = self.told.get_mut(index) {
+            *told = Told {
+                seq: position.seq,
+                over,
+            };
         }
-        frame::id(&self.told)
+        let lasting = if over {
+            Lasting::Message
+        } else {
+            Lasting::State(index)
+        };
+        let id = frame::id(&self.told);
+        let event = frame::event(encoding, lasting, Some(&id), &message);
+        Ok(self.write(&event).await?)
     }
 
     async fn finish(mut self, end: End) {
@@ -317,7 +281,7 @@ impl<'a> Telling<'a> {
             "stream-ended",
             json!({
                 "level": level, "jobIds": self.session.job_ids(), "transport": "websocket",
-                "schema": self.schema.name(), "client": self.session.client,
+                "schema": self.session.schema.name(), "client": self.session.client,
                 "outcome": outcome, "message": problem,
                 "durationMs": millis(self.exchange.took()), "events": self.events,
                 "bytes": self.bytes, "costs": self.exchange.spin.costs(),
@@ -334,14 +298,9 @@ async fn contents(
 ) -> Result<(Vec<Item>, Report), Stop> {
     let root = &notification.root;
     let (mut items, mut report) = (Vec::new(), Report::default());
-    if !matches!(notification.step, Step::Ended(_)) {
-        return Ok((items, report));
-    }
-    if schema.wants_items(root) {
+    if matches!(notification.step, Step::Ended(_)) && schema.wants_items(root) {
         let stored = engine.items(root, 0..root.stored());
         items = stored.try_concat().await?;
-    }
-    if schema.wants_report(root) {
         report = engine.report(root).await?;
     }
     Ok((items, report))

@@ -3,8 +3,10 @@
 use api::accepted::{LegacyBookshelf, LegacyImport, LegacyScan, LegacyScanBatch};
 use api::envelope;
 use api::error::ApiError;
+use api::preview::Preview;
 use api::query::Query;
 use api::upload::{Event, Kind, Upload};
+use books::Mapping;
 use job::{
     ContentDigest, CreateError, Created, JobId, MadeBy, NewJob, Pipeline, Receiver, Root,
     UNSEEN_JOB_GRACE,
@@ -25,33 +27,24 @@ pub(crate) enum Route {
     LegacyImport,
     /// `POST /api/batch-scan`
     BatchScan,
-    /// `POST /scan?jobId=`, of the first apps: no token, bare answers.
+    /// `POST /scan?jobId=`, of the first app: no token, bare answers.
     Scan,
-    /// `POST /scan`, of the very first app, which reads the job's name from the answer.
-    UnnamedScan,
     /// `POST /api/scan-bookshelf`
     Bookshelf,
     /// `POST /api/scan-bookshelf/batch`: photos in a JSON body.
     BookshelfBatch,
-    /// `POST /v3/jobs/imports`
-    V3Imports,
-    /// `POST /v3/jobs/scans`
-    V3Scans,
 }
 
 impl Route {
-    /// The route of a request.
-    pub(crate) fn of(path: &str, query: &Query) -> Option<Self> {
+    /// The route at this path.
+    pub(crate) fn at(path: &str) -> Option<Self> {
         Some(match path {
             "/api/v2/imports" => Self::Imports,
             "/api/import/csv-gemini" => Self::LegacyImport,
             "/api/batch-scan" => Self::BatchScan,
-            "/scan" if query.get("jobId").is_none() => Self::UnnamedScan,
             "/scan" => Self::Scan,
             "/api/scan-bookshelf" => Self::Bookshelf,
             "/api/scan-bookshelf/batch" => Self::BookshelfBatch,
-            "/v3/jobs/imports" => Self::V3Imports,
-            "/v3/jobs/scans" => Self::V3Scans,
             _ => return None,
         })
     }
@@ -62,25 +55,19 @@ impl Route {
             Self::LegacyImport => MadeBy::CsvGemini,
             Self::BatchScan => MadeBy::BatchScan,
             Self::Scan => MadeBy::Scan,
-            Self::UnnamedScan => MadeBy::UnnamedScan,
             Self::Bookshelf => MadeBy::ScanBookshelf,
             Self::BookshelfBatch => MadeBy::ScanBookshelfBatch,
-            Self::V3Imports => MadeBy::V3Imports,
-            Self::V3Scans => MadeBy::V3Scans,
         }
     }
 
     /// Whether its answer may be the job's stream: the first apps know none.
     pub(crate) fn may_stream(self) -> bool {
-        matches!(
-            self,
-            Self::Imports | Self::BatchScan | Self::V3Imports | Self::V3Scans
-        )
+        matches!(self, Self::Imports | Self::BatchScan)
     }
 
     fn kind(self) -> Kind {
         match self {
-            Self::Imports | Self::LegacyImport | Self::V3Imports => Kind::Csv,
+            Self::Imports | Self::LegacyImport => Kind::Csv,
             _ => Kind::Photos,
         }
     }
@@ -100,14 +87,14 @@ impl Route {
         let (id, token) = (&root.id, exchange.token(root).await?);
         let answered = exchange.answered();
         let body = match self {
-            Self::Scan | Self::UnnamedScan => envelope::bare(&LegacyScan::of(id)),
+            Self::Scan => envelope::bare(&LegacyScan::of(id)),
             Self::BookshelfBatch => {
-                envelope::success_with_flat_copy(&LegacyScanBatch::of(root, &token), answered)
+                envelope::success_twice(&LegacyScanBatch::of(root, &token), answered)
             }
-            Self::LegacyImport => {
-                envelope::success_with_flat_copy(&LegacyImport::of(id, &token), answered)
+            Self::LegacyImport => envelope::success_twice(&LegacyImport::of(id, &token), answered),
+            Self::Bookshelf | Self::Imports | Self::BatchScan => {
+                envelope::success_twice(&LegacyBookshelf::of(id, &token), answered)
             }
-            _ => envelope::success_with_flat_copy(&LegacyBookshelf::of(id, &token), answered),
         };
         Ok(Answer::json(202, body))
     }
@@ -118,7 +105,7 @@ impl Route {
             name: exchange.name(self.made_by(), given)?,
             pipeline: self.pipeline(),
             made_by: self.made_by(),
-            token: !matches!(self, Self::Scan | Self::UnnamedScan),
+            token: self != Self::Scan,
             provider: provider(exchange.request.header("x-ai-provider")),
         })
     }
@@ -169,6 +156,10 @@ pub(crate) async fn receive_upload(
     let query = Query::parse(&exchange.request.query);
     let given = match (route, query.get("jobId")) {
         (Route::Scan | Route::Bookshelf, Some(id)) => Some(api::request::job_id(id)),
+        (Route::Scan, None) => Some(Err(ApiError::missing(
+            "jobId",
+            "send the job's name in the query: /scan?jobId=...",
+        ))),
         _ => None,
     };
     let mut body = exchange.request.body();
@@ -251,6 +242,23 @@ impl<'a> Storing<'a> {
         Ok(())
     }
 
+    /// What the client knows better of the file's columns is a part of what it sends.
+    fn mapping(&mut self, mapping: Mapping) {
+        if mapping.is_empty() {
+            return;
+        }
+        self.content.file();
+        for (column, field) in &mapping {
+            self.content.update(column.as_bytes());
+            self.content.update(b"=");
+            self.content.update(field.as_bytes());
+            self.content.update(b"\n");
+        }
+        if let Some(receiver) = &mut self.receiver {
+            receiver.mapping(mapping);
+        }
+    }
+
     async fn write(&mut self, bytes: &[u8]) -> Result<(), ApiError> {
         self.content.update(bytes);
         if let Some(receiver) = &mut self.receiver
@@ -296,6 +304,61 @@ impl<'a> Storing<'a> {
     }
 }
 
+/// What the client knows better of the file's columns: its part `mapping`, else the header.
+fn mapping(exchange: &Exchange, upload: &Upload) -> Result<Mapping, ApiError> {
+    let part = upload.mapping()?;
+    match exchange.request.header("x-import-mapping") {
+        Some(header) if part.is_empty() => api::request::mapping(header.as_bytes()),
+        _ => Ok(part),
+    }
+}
+
+/// Reads a file as an import would, and answers what that would come to.
+pub(crate) async fn preview(exchange: &Exchange) -> Result<Answer, ApiError> {
+    let mut body = exchange.request.body();
+    let limits = &exchange.config.settings.limits;
+    let received = receive_for_preview(exchange, &mut body).await;
+    if received.is_err() {
+        body.drain(limits.max_body_bytes).await;
+    }
+    let (bytes, mapping) = received?;
+    let library = api::preview::read(&bytes, &mapping, limits);
+    drop(bytes);
+    Ok(match &library {
+        Ok(library) => {
+            let items = api::preview::items(library);
+            exchange.success(200, &Preview::of(library, &items))
+        }
+        Err(failure) => exchange.success(200, &Preview::failed(failure)),
+    })
+}
+
+async fn receive_for_preview(
+    exchange: &Exchange,
+    body: &mut Body,
+) -> Result<(Vec<u8>, Mapping), ApiError> {
+    let content_type = exchange.request.header("content-type").unwrap_or_default();
+    let mut upload = Upload::new(Kind::Csv, content_type, &exchange.config.settings.limits)?;
+    let mut file = Vec::new();
+    loop {
+        match upload.next()? {
+            Event::NeedMore => match body.chunk().await {
+                Ok(Some(chunk)) => upload.feed(chunk.into()),
+                Ok(None) => upload.end(),
+                Err(Gone) => return Err(ApiError::invalid_body("broke off")),
+            },
+            Event::File { .. } => {}
+            Event::Bytes(bytes) => {
+                if file.is_empty() {
+                    refuse_other_kinds(&bytes)?;
+                }
+                file.extend_from_slice(&bytes);
+            }
+            Event::Done => return Ok((file, mapping(exchange, &upload)?)),
+        }
+    }
+}
+
 /// Writes the request's files down as they come. What is refused leaves nothing behind.
 async fn receive(
     exchange: &Exchange,
@@ -311,8 +374,15 @@ async fn receive(
     }
     client::admit(exchange, new.name.id()).await?;
     let mut storing = Storing::begin(exchange, new).await?;
-    match write_down(body, kind, &mut upload, &mut storing).await {
-        Ok(()) => storing.end().await,
+    let written = match write_down(body, kind, &mut upload, &mut storing).await {
+        Ok(()) => mapping(exchange, &upload),
+        Err(error) => Err(error),
+    };
+    match written {
+        Ok(mapping) => {
+            storing.mapping(mapping);
+            storing.end().await
+        }
         Err(error) => {
             storing.abandon().await;
             Err(error)
@@ -370,7 +440,7 @@ fn refuse_other_kinds(head: &[u8]) -> Result<(), ApiError> {
     match books::other_kind(head) {
         None => Ok(()),
         Some(kind) => Err(ApiError::unsupported_media_type(format!(
-            "The file is {kind}, not CSV: export the library as CSV and send that"
+            "The file is {kind}, not CSV, .xlsx or .ods: export the library as one of these and send that"
         ))),
     }
 }

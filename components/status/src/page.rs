@@ -45,8 +45,6 @@ const ASSETS: &[Asset] = assets! {
     "/shelf-photos.js": "shelf-photos.js" as "text/javascript; charset=utf-8",
     "/transports.js": "transports.js" as "text/javascript; charset=utf-8",
     "/words.js": "words.js" as "text/javascript; charset=utf-8",
-    "/docs": "docs.html" as "text/html; charset=utf-8",
-    "/docs.js": "docs.js" as "text/javascript; charset=utf-8",
 };
 
 const DESCRIPTION: &Asset = &Asset::new(

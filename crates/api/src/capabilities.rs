@@ -126,7 +126,7 @@ pub struct Enforced {
 }
 
 impl Capabilities {
-    /// Reports what a server with these settings enforces.
+    /// Of a server with these settings, whose scans need this confidence.
     pub fn of(
         version: &'static str,
         features: Features,
@@ -162,7 +162,7 @@ pub struct Health {
 }
 
 impl Health {
-    /// Reports that the server lives.
+    /// Alive.
     pub fn of(version: &'static str) -> Self {
         Self {
             status: "ok",

@@ -7,7 +7,6 @@
 //! transport.
 
 pub mod accepted;
-pub mod access;
 pub mod book;
 pub mod capabilities;
 pub mod cors;
@@ -18,7 +17,7 @@ pub mod legacy;
 pub mod number;
 pub mod openapi;
 pub mod origin;
-pub mod problem;
+pub mod preview;
 pub mod query;
 pub mod reading;
 pub mod request;
@@ -28,7 +27,6 @@ pub mod sse;
 pub mod status;
 pub mod time;
 pub mod upload;
-pub mod v3;
 pub mod variables;
 pub mod ws;
 

@@ -6,6 +6,7 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
+use books::Mapping;
 use bytes::Bytes;
 use futures::Stream;
 use futures::channel::mpsc;
@@ -13,6 +14,7 @@ use job::Limits;
 use multer::{Field, Multipart};
 
 use crate::error::ApiError;
+use crate::request;
 
 /// The most bytes between two parts: their headers, and whatever precedes the first.
 const MAX_PART_HEADERS: usize = 16 << 10;
@@ -21,10 +23,20 @@ const MAX_BOUNDARY: usize = 70;
 /// The most parts of one request, whatever they are.
 const MAX_PARTS: usize = 64;
 
+/// The media types of workbooks.
+const WORKBOOKS: [&str; 2] = [
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "application/vnd.oasis.opendocument.spreadsheet",
+];
+/// The part of an import that says what its columns mean.
+const MAPPING: &str = "mapping";
+/// The most bytes of that part.
+const MAX_MAPPING: usize = 16 << 10;
+
 /// What a route takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// One CSV file: part `file`, or a `text/csv` body.
+    /// One library: part `file` and perhaps part `mapping`, or a body of CSV or a workbook.
     Csv,
     /// Photos: parts `photos`, `photos[]`, `photo`, `image` or `file`, or an `image/*` body.
     Photos,
@@ -45,6 +57,7 @@ impl Kind {
         match self {
             Self::Csv => {
                 essence.starts_with("text/")
+                    || WORKBOOKS.contains(&essence)
                     || matches!(
                         essence,
                         "application/vnd.ms-excel" | "application/octet-stream" | "application/csv"
@@ -56,7 +69,7 @@ impl Kind {
 
     fn takes_body_type(self, essence: &str) -> bool {
         match self {
-            Self::Csv => essence == "text/csv",
+            Self::Csv => essence == "text/csv" || WORKBOOKS.contains(&essence),
             Self::Photos => essence.starts_with("image/") || essence == "application/octet-stream",
         }
     }
@@ -64,7 +77,7 @@ impl Kind {
     fn unsupported(self) -> ApiError {
         ApiError::unsupported_media_type(match self {
             Self::Csv => {
-                "Send the CSV file as multipart/form-data, part \"file\", or as a text/csv body"
+                "Send the library (CSV, .xlsx or .ods) as multipart/form-data, part \"file\", or CSV as a text/csv body"
             }
             Self::Photos => {
                 "Send JPEG, PNG or WebP photos as multipart/form-data, parts \"photos\", or one as an image/* body"
@@ -146,6 +159,9 @@ struct Parts {
     field: Option<Field<'static>>,
     /// Whether the field is a file, not something to skip.
     is_file: bool,
+    /// Whether the field is the mapping.
+    is_mapping: bool,
+    mapping: Vec<u8>,
     parts: usize,
     /// Bytes fed since the last part ended, while no next one has begun.
     between: usize,
@@ -275,6 +291,19 @@ impl Upload {
     }
 }
 
+impl Upload {
+    /// What the part `mapping` says of the columns; once all files have been received.
+    ///
+    /// # Errors
+    /// `INVALID_REQUEST` when it is no JSON object of texts.
+    pub fn mapping(&self) -> Result<Mapping, ApiError> {
+        match &self.format {
+            Format::Parts(parts) if !parts.mapping.is_empty() => request::mapping(&parts.mapping),
+            _ => Ok(Mapping::new()),
+        }
+    }
+}
+
 impl Meter {
     fn receive(&mut self, bytes: usize) -> Result<(), ApiError> {
         self.received = self.received.saturating_add(bytes);
@@ -393,6 +422,8 @@ impl Parts {
             multipart: Multipart::new(receiver, boundary),
             field: None,
             is_file: false,
+            is_mapping: false,
+            mapping: Vec::new(),
             parts: 0,
             between: 0,
         }
@@ -437,6 +468,12 @@ impl Parts {
                 }
                 Poll::Ready(Some(Err(error))) => return Err(meter.broken(&error)),
                 Poll::Ready(Some(Ok(chunk))) if self.is_file => return meter.bytes(chunk),
+                Poll::Ready(Some(Ok(chunk))) if self.is_mapping => {
+                    if self.mapping.len() + chunk.len() > MAX_MAPPING {
+                        return Err(ApiError::invalid(MAPPING, "is longer than 16 KB"));
+                    }
+                    self.mapping.extend_from_slice(&chunk);
+                }
                 Poll::Ready(Some(Ok(_))) => {}
             }
         }
@@ -457,6 +494,7 @@ impl Parts {
         self.is_file = field
             .name()
             .is_some_and(|name| meter.kind.takes_field(name));
+        self.is_mapping = meter.kind == Kind::Csv && field.name() == Some(MAPPING);
         let suits = field
             .content_type()
             .is_none_or(|mime| meter.kind.takes_part_type(mime.essence_str()));

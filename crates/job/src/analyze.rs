@@ -52,13 +52,25 @@ impl<E: Effects> Worker<E> for CsvAnalysis {
             ));
         };
         run.renew_for(time_to_read(&bytes)).await?;
-        let library = books::read_csv(&bytes, run.engine.settings.limits.max_csv_rows);
+        let max_rows = run.engine.settings.limits.max_csv_rows;
+        let mapping = run
+            .root
+            .uploads
+            .first()
+            .map(|upload| upload.mapping.clone());
+        let mapping = mapping.unwrap_or_default();
+        let library = books::read_library(&bytes, max_rows, &mapping);
         if is_large {
             run.leave_compute().await;
         }
         let library = match library {
             Ok(library) => library,
-            Err(error) => return Ok(StageOutcome::Finished(Stage::Error, Some(failure(&error)))),
+            Err(error) => {
+                return Ok(StageOutcome::Finished(
+                    Stage::Error,
+                    Some(failure_of(&error)),
+                ));
+            }
         };
         drop(bytes);
         let counts = RowCounts {
@@ -119,7 +131,9 @@ fn interrupted() -> Failure {
     )
 }
 
-fn failure(error: &books::CsvError) -> Failure {
+/// The failure of an import whose file cannot be read.
+#[must_use]
+pub fn failure_of(error: &books::CsvError) -> Failure {
     let code = match error.kind {
         CsvErrorKind::Empty => FailureCode::ECsvEmpty,
         CsvErrorKind::ParseFailed | CsvErrorKind::Mapping => FailureCode::ECsvParseFailed,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use books::{Found, Imported, Problem, Reading, Wanted};
+use books::{Found, Imported, Mapping, Problem, Reading, Wanted};
 use serde::{Deserialize, Serialize};
 use vision::{Detection, Quality, Suggestion};
 
@@ -28,9 +28,6 @@ pub enum MadeBy {
     BatchScan,
     /// `POST /scan`, of the first app.
     Scan,
-    /// `POST /scan` without a name for the job, of the very first app.
-    #[serde(rename = "scan-unnamed")]
-    UnnamedScan,
     /// `POST /api/scan-bookshelf`
     ScanBookshelf,
     /// `POST /api/scan-bookshelf/batch`
@@ -41,12 +38,6 @@ pub enum MadeBy {
     EnrichmentStart,
     /// `POST /api/enrichment/batch`, of the first apps.
     EnrichmentBatch,
-    /// `POST /v3/jobs/imports`
-    V3Imports,
-    /// `POST /v3/jobs/scans`
-    V3Scans,
-    /// `POST /v3/jobs/enrichment`
-    V3Enrichment,
     /// A kind of request that this version does not know.
     #[serde(other)]
     Other,
@@ -61,15 +52,11 @@ impl MadeBy {
             Self::CsvGemini => "csv-gemini",
             Self::BatchScan => "batch-scan",
             Self::Scan => "scan",
-            Self::UnnamedScan => "scan-unnamed",
             Self::ScanBookshelf => "scan-bookshelf",
             Self::ScanBookshelfBatch => "scan-bookshelf-batch",
             Self::BatchEnrich => "batch-enrich",
             Self::EnrichmentStart => "enrichment-start",
             Self::EnrichmentBatch => "enrichment-batch",
-            Self::V3Imports => "v3-imports",
-            Self::V3Scans => "v3-scans",
-            Self::V3Enrichment => "v3-enrichment",
             Self::Other => "other",
         }
     }
@@ -251,6 +238,9 @@ pub struct Upload {
     pub chunks: u32,
     /// Size in all.
     pub bytes: u64,
+    /// Of a library: what the client knows better of its columns.
+    #[serde(default, skip_serializing_if = "Mapping::is_empty")]
+    pub mapping: Mapping,
 }
 
 impl Upload {

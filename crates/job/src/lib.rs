@@ -41,7 +41,7 @@ mod sweep;
 mod watch;
 mod work;
 
-pub use analyze::CsvAnalysis;
+pub use analyze::{CsvAnalysis, failure_of};
 pub use cancel::Cancellation;
 pub use clients::{Client, UNSEEN_JOB_GRACE};
 pub use content::ContentDigest;

@@ -102,7 +102,7 @@ impl ProviderState {
     /// As the store has it; a provider of which nothing is known is trusted.
     ///
     /// # Errors
-    /// When the store fails.
+    /// The store's.
     pub(crate) async fn load<E: Effects>(effects: &E, name: &str) -> Result<Self, StoreError> {
         Ok(effects
             .get(&keys::provider(name))
@@ -114,7 +114,7 @@ impl ProviderState {
     /// Tells the others.
     ///
     /// # Errors
-    /// When the store fails.
+    /// The store's.
     pub(crate) async fn save<E: Effects>(&self, effects: &E, name: &str) -> Result<(), StoreError> {
         let bytes = serde_json::to_vec(self).map_err(|error| StoreError(error.to_string()))?;
         effects.set(&keys::provider(name), &bytes).await

@@ -180,7 +180,7 @@ impl<'a, E: Effects> Run<'a, E> {
     /// Renews the lease before something that keeps this run from renewing it for about `time`.
     ///
     /// # Errors
-    /// [`Stop::Lost`]; when the store fails.
+    /// [`Stop::Lost`]; the store's.
     pub(crate) async fn renew_for(&self, time: Duration) -> Result<(), Stop> {
         let renew = async || self.lease.renew_for(self.engine, time).await;
         match self.retry_while_leased(renew).await? {
@@ -193,7 +193,7 @@ impl<'a, E: Effects> Run<'a, E> {
     /// as the lease has room; then it is the next run's turn. For what may be done twice.
     ///
     /// # Errors
-    /// When the store fails.
+    /// The store's.
     pub(crate) async fn retry_while_leased<T>(
         &self,
         mut ask: impl AsyncFnMut() -> Result<T, StoreError>,
@@ -273,7 +273,7 @@ impl<'a, E: Effects> Run<'a, E> {
     /// commit, so that whoever continues after a crash deletes it again.
     ///
     /// # Errors
-    /// When the store fails.
+    /// The store's.
     pub(crate) async fn delete_upload(&mut self, index: usize) -> Result<(), Stop> {
         if let Some(upload) = self.root.uploads.get(index) {
             for chunk in 0..upload.chunks {
@@ -289,7 +289,7 @@ impl<'a, E: Effects> Run<'a, E> {
     /// Deletes everything that was uploaded, as [`Self::delete_upload`] does.
     ///
     /// # Errors
-    /// When the store fails.
+    /// The store's.
     pub(crate) async fn delete_uploads(&mut self) -> Result<(), Stop> {
         for index in 0..self.root.uploads.len() {
             self.delete_upload(index).await?;
@@ -354,7 +354,7 @@ impl<'a, E: Effects> Run<'a, E> {
     /// late may show it a little later than the root.
     ///
     /// # Errors
-    /// [`Stop::Lost`] while it waits; when the store fails.
+    /// [`Stop::Lost`] while it waits; the store's.
     pub(crate) async fn read_value(&self, key: &str) -> Result<Option<Vec<u8>>, Stop> {
         let until = self.engine.effects.monotonic() + self.engine.settings.write_delay * 2;
         loop {

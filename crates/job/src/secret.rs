@@ -54,7 +54,7 @@ impl Keyring {
     /// The secret kept in the store, made at first use.
     ///
     /// # Errors
-    /// When the store fails.
+    /// The store's.
     pub async fn stored<E: Effects>(effects: &E, settings: &Settings) -> Result<Self, StoreError> {
         if let Some(secret) = effects.get(keys::SECRET).await? {
             return Ok(Self::new(&secret));

@@ -31,7 +31,7 @@ pub enum Stop {
 /// The job's root as it lies there; damage and unknown versions count as none.
 ///
 /// # Errors
-/// When the store fails.
+/// The store's.
 pub(crate) async fn read_root<E: Effects>(
     effects: &E,
     id: &JobId,
@@ -43,7 +43,7 @@ pub(crate) async fn read_root<E: Effects>(
 /// The job's end, if it has one.
 ///
 /// # Errors
-/// When the store fails.
+/// The store's.
 pub(crate) async fn read_end<E: Effects>(
     effects: &E,
     id: &JobId,
@@ -85,7 +85,7 @@ pub(crate) async fn write_root<E: Effects>(effects: &E, root: &Root) -> Result<(
 /// Reads a value that a root names.
 ///
 /// # Errors
-/// [`Stop::Damaged`] when it is not there or not what it should be; when the store fails.
+/// [`Stop::Damaged`] when it is not there or not what it should be; the store's.
 pub(crate) async fn read_part<E: Effects, T: DeserializeOwned>(
     effects: &E,
     part: &Part,
@@ -175,7 +175,7 @@ pub(crate) async fn repair<E: Effects>(effects: &E, mut end: Root) -> Result<Roo
 /// The job of this name, when there is one that has not expired.
 ///
 /// # Errors
-/// When the store fails.
+/// The store's.
 pub(crate) async fn existing<E: Effects>(
     effects: &E,
     id: &JobId,

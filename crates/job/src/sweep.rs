@@ -12,7 +12,7 @@ use crate::engine::Engine;
 use crate::id::JobId;
 use crate::keys;
 use crate::settings::Settings;
-use crate::storage::{delete_uploads, encode_root, is_damaged, read_end, read_root};
+use crate::storage::{delete_uploads, is_damaged, read_end, read_root};
 
 /// How often the keys are listed.
 const INTERVAL: Duration = Duration::from_secs(600);
@@ -69,7 +69,7 @@ impl<E: Effects> Engine<'_, E> {
     /// Whether there is room for one more job; sweeps when it is time, or when there seems to be none.
     ///
     /// # Errors
-    /// When the store fails.
+    /// The store's.
     pub async fn store_has_capacity(&self) -> Result<bool, StoreError> {
         let Engine {
             effects, settings, ..
@@ -159,37 +159,6 @@ impl<E: Effects> Engine<'_, E> {
         Ok(state)
     }
 
-    /// Deletes a job that has ended, with its results: from now on there is no such job. What a crash
-    /// in between leaves is deleted by the next sweep.
-    ///
-    /// # Errors
-    /// When the store fails: the job may be gone already.
-    pub async fn delete_ended(&self, end: &Root) -> Result<(), StoreError> {
-        let effects = self.effects;
-        let expired = Root {
-            expires: effects.now(),
-            ..end.clone()
-        };
-        let bytes = encode_root(&expired)?;
-        for key in [keys::end(&end.id), keys::root(&end.id)] {
-            effects.set(&key, &bytes).await?;
-        }
-        self.delete_parts(end).await?;
-        let names = shared_names(&end.id);
-        self.delete_expired(&end.id, names.iter()).await
-    }
-
-    /// Deletes everything that no other job's names are for.
-    async fn delete_parts(&self, root: &Root) -> Result<(), StoreError> {
-        delete_uploads(self.effects, root).await?;
-        let photos = root.photos.iter().filter_map(|photo| photo.part.as_ref());
-        let parts = root.segments.iter().chain(&root.plan).chain(&root.report);
-        for part in parts.chain(photos) {
-            self.effects.delete(&part.key).await?;
-        }
-        Ok(())
-    }
-
     /// Deletes what is left of an expired job under names that a new job of its name uses, too: each
     /// only right after a look that still finds the expired one.
     async fn delete_expired(
@@ -221,7 +190,7 @@ impl<E: Effects> Engine<'_, E> {
     /// others may be deleting it at this very moment.
     ///
     /// # Errors
-    /// When the store fails.
+    /// The store's.
     pub(crate) async fn release_name(&self, id: &JobId) -> Result<bool, StoreError> {
         let effects = self.effects;
         let old = match read_end(effects, id).await? {
@@ -231,7 +200,12 @@ impl<E: Effects> Engine<'_, E> {
         let Some(old) = old.filter(|old| old.expired(effects.now())) else {
             return Ok(false);
         };
-        self.delete_parts(&old).await?;
+        delete_uploads(effects, &old).await?;
+        let photos = old.photos.iter().filter_map(|photo| photo.part.as_ref());
+        let parts = old.segments.iter().chain(&old.plan).chain(&old.report);
+        for part in parts.chain(photos) {
+            effects.delete(&part.key).await?;
+        }
         let [auth, cancel, lease, end, _] = shared_names(id);
         self.delete_expired(id, [&auth, &cancel, &lease, &end].into_iter())
             .await?;

@@ -6,11 +6,9 @@ use api::accepted::Accepted;
 use api::cors::Origins;
 use api::envelope::Answered;
 use api::error::ApiError;
-use api::origin::Origin;
-use api::{problem, v3};
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use job::effects::{Clock, Log, StoreError, within};
-use job::{CreateError, Engine, JobId, MadeBy, Name, NewJob, Root, Time};
+use job::effects::{Clock, Entropy, Log, StoreError};
+use job::{CreateError, Engine, JobId, MadeBy, Name, NewJob, Root};
 use serde_json::json;
 use wasi::http::types::{IncomingRequest, ResponseOutparam};
 
@@ -23,12 +21,6 @@ const STORE_RETRY_AFTER: Duration = Duration::from_secs(2);
 /// How soon when there is no room for its job.
 const STORE_FULL_RETRY_AFTER: Duration = Duration::from_secs(60);
 
-/// How long a refused client may go on sending before it is answered.
-const DRAIN_TIME: Duration = Duration::from_secs(2);
-
-/// The header that names a request.
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-
 /// What a handler works with.
 pub struct Exchange {
     /// The world.
@@ -37,8 +29,6 @@ pub struct Exchange {
     pub config: Config,
     /// What the client asks.
     pub request: Incoming,
-    /// The request's name, in the log and in `X-Request-ID`.
-    pub request_id: String,
     responder: Option<Responder>,
     /// What every answer carries: for CORS and security.
     headers: HeaderMap,
@@ -107,23 +97,6 @@ impl Exchange {
         Engine::new(&self.spin, &self.config.settings, &self.config.keyring)
     }
 
-    /// Whether the request is one of generation V3.
-    #[must_use]
-    pub fn is_v3(&self) -> bool {
-        self.request.path.starts_with(api::v3::PREFIX)
-    }
-
-    /// The server's scheme and host as the client knows them.
-    #[must_use]
-    pub fn origin(&self) -> Origin {
-        let told = crate::client::origin(&self.request);
-        if let Some((scheme, host)) = told.as_deref().and_then(|url| url.split_once("://")) {
-            return Origin::new(scheme, host);
-        }
-        let (scheme, authority) = self.request.scheme_and_authority();
-        Origin::new(scheme, &authority)
-    }
-
     /// Time since the request came in.
     #[must_use]
     pub fn took(&self) -> Duration {
@@ -145,17 +118,18 @@ impl Exchange {
         Answer::json(status, api::envelope::success(data, self.answered()))
     }
 
-    /// The answer that tells of an error, in the form of the request's generation.
+    /// An error envelope. What is our fault is logged under an id that the client is given.
     #[must_use]
     pub fn failure(&self, error: &ApiError) -> Answer {
-        let now = self.spin.now();
-        failure(error, now, &self.request.path, &self.request_id)
+        let mut answer = Answer::json(error.status().as_u16(), error.body(self.spin.now()));
+        answer.headers.extend(error.headers());
+        answer
     }
 
     /// An error that is our fault; `what` is for the log only.
     #[must_use]
     pub fn internal(&self, what: &str) -> ApiError {
-        let id = self.request_id.clone();
+        let id = JobId::random(&self.spin).to_string();
         self.spin.log(
             "internal-error",
             json!({"level": "error", "requestId": id, "path": self.request.path, "message": what}),
@@ -187,32 +161,16 @@ impl Exchange {
     /// The answer to whoever made this job, the first time and every time after.
     ///
     /// # Errors
-    /// When the store fails.
+    /// The store's.
     pub async fn accepted(&self, root: &Root) -> Result<Answer, ApiError> {
         let token = self.token(root).await?;
-        Ok(match self.is_v3() {
-            true => self.success(202, &v3::Accepted::of(root, &token, &self.origin())),
-            false => self.success(202, &Accepted::of(root, &token)),
-        })
-    }
-
-    /// What canceling this job takes. `by_name` on the routes of apps that never send a token.
-    #[must_use]
-    pub fn access_to_cancel(&self, root: &Root, by_name: bool) -> Access {
-        let suffices = match by_name {
-            true => api::access::name_suffices(root),
-            false => !root.token,
-        };
-        match suffices && self.config.legacy_tokenless {
-            true => Access::Open,
-            false => Access::TokenRequired,
-        }
+        Ok(self.success(202, &Accepted::of(root, &token)))
     }
 
     /// The token that opens the job now.
     ///
     /// # Errors
-    /// When the store fails.
+    /// The store's.
     pub async fn token(&self, root: &Root) -> Result<String, ApiError> {
         self.engine()
             .current_token(root)
@@ -234,8 +192,7 @@ impl Exchange {
         let header = self
             .request
             .header("authorization")
-            .map(|header| api::request::bearer(header).unwrap_or_default())
-            .or_else(|| self.request.header("x-auth-token"));
+            .map(|header| api::request::bearer(header).unwrap_or_default());
         let Some(token) = header.or(told) else {
             return match access {
                 Access::TokenRequired => Err(ApiError::unauthorized()),
@@ -342,18 +299,6 @@ impl Exchange {
         }
     }
 
-    /// Answers with an error. What the client is still sending is read for a while first: it would
-    /// see a broken connection instead of the answer.
-    pub async fn refuse(&mut self, error: &ApiError) {
-        if self.request.method == "POST" {
-            let limit = self.config.settings.limits.max_body_bytes;
-            let mut body = self.request.body();
-            let _ = within(&self.spin, DRAIN_TIME, body.drain(limit)).await;
-        }
-        let answer = self.failure(error);
-        self.send(answer).await;
-    }
-
     /// Begins an answer that is written as it comes. `None` when one has been sent.
     pub fn stream(&mut self, status: u16, mut headers: HeaderMap) -> Option<Writer> {
         let responder = self.responder.take()?;
@@ -394,31 +339,21 @@ pub fn serve(
             return responder.send(204, headers, b"").await;
         }
         headers.extend(cors.headers(origin));
-        let request_id = request
-            .header("x-request-id")
-            .and_then(api::request::request_id)
-            .map_or_else(|| JobId::random(&spin).to_string(), str::to_owned);
-        if let Ok(id) = HeaderValue::from_str(&request_id) {
-            headers.insert(REQUEST_ID, id);
-        }
         let is_safe = matches!(request.method.as_str(), "GET" | "HEAD");
         if !is_safe && origin.is_some_and(|page| is_foreign(page, &request, &cors)) {
             let refusal = ApiError::forbidden_origin();
-            let answer = failure(&refusal, spin.now(), &request.path, &request_id);
+            let answer = Answer::json(refusal.status().as_u16(), refusal.body(spin.now()));
             headers.extend(answer.headers);
             return responder.send(answer.status, headers, &answer.body).await;
         }
         let config = match Config::read(&spin, cors).await {
             Ok(config) => config,
-            Err(error) => {
-                return unable(&spin, responder, headers, request_id, &request.path, &error).await;
-            }
+            Err(error) => return unable(&spin, responder, headers, &error).await,
         };
         let mut exchange = Exchange {
             spin,
             config,
             request,
-            request_id,
             responder: Some(responder),
             headers,
             began,
@@ -441,28 +376,9 @@ fn is_foreign(page: &str, request: &Incoming, cors: &Origins) -> bool {
     !is_own && !cors.allow(page)
 }
 
-/// The answer that tells of an error, in the form of the generation that the path is of.
-fn failure(error: &ApiError, now: Time, path: &str, request_id: &str) -> Answer {
-    let status = error.status().as_u16();
-    let mut answer = if path.starts_with(v3::PREFIX) {
-        let body = error.problem(now, path, request_id);
-        Answer::json(status, body).header(CONTENT_TYPE, problem::MEDIA_TYPE)
-    } else {
-        Answer::json(status, error.body(now))
-    };
-    answer.headers.extend(error.headers());
-    answer
-}
-
 /// Answers for an application that cannot look at the request.
-async fn unable(
-    spin: &Spin,
-    responder: Responder,
-    mut headers: HeaderMap,
-    id: String,
-    path: &str,
-    error: &ConfigError,
-) {
+async fn unable(spin: &Spin, responder: Responder, mut headers: HeaderMap, error: &ConfigError) {
+    let id = JobId::from_bytes(spin.random()).to_string();
     let (event, told) = match error {
         ConfigError::Settings(_) | ConfigError::Variable(_) => {
             ("misconfigured", ApiError::internal(id.clone()))
@@ -476,8 +392,9 @@ async fn unable(
         event,
         json!({"level": "error", "requestId": id, "message": error.to_string()}),
     );
-    let answer = failure(&told, spin.now(), path, &id);
+    let answer = Answer::json(told.status().as_u16(), told.body(spin.now()));
     headers.extend(answer.headers);
+    headers.extend(told.headers());
     responder.send(answer.status, headers, &answer.body).await;
 }
 

@@ -48,6 +48,13 @@ impl<'a, E: Effects> Receiver<'a, E> {
         Ok(())
     }
 
+    /// Notes what the client knows better of the columns of the current file.
+    pub fn mapping(&mut self, mapping: books::Mapping) {
+        if let Some(upload) = self.uploads.last_mut() {
+            upload.mapping = mapping;
+        }
+    }
+
     /// Takes the next bytes of the current file.
     ///
     /// # Errors

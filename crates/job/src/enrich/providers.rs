@@ -368,7 +368,7 @@ impl Enrichment {
     /// provider that fails.
     ///
     /// # Errors
-    /// When the store fails.
+    /// The store's.
     pub async fn sessions<E: Effects>(&self, effects: &E) -> Result<ProviderSessions, StoreError> {
         self.open_sessions(
             effects,
@@ -384,7 +384,7 @@ impl Enrichment {
     /// them before, `outages` how long they have not answered it.
     ///
     /// # Errors
-    /// When the store fails.
+    /// The store's.
     pub(super) async fn sessions_of_run<E: Effects>(
         &self,
         effects: &E,
