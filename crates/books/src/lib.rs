@@ -36,5 +36,5 @@ pub use isbn::{Isbn, IsbnError};
 pub use lettering::{Lettering, Reach, Recognised, Shelf, Spine, WordQuery};
 pub use matching::{BookKeys, same_book_key};
 pub use search::{
-    Answer, By, Endpoints, Found, GarbageError, GoogleBooks, HttpGet, Lookup, Reader, Search,
+    Answer, By, Endpoints, Found, GarbageError, GoogleBooks, HttpGet, Known, Lookup, Reader, Search,
 };

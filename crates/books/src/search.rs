@@ -66,6 +66,17 @@ pub enum By {
     WorkId,
 }
 
+/// What is known of a book before its search begins.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Known {
+    /// Every provider said that it does not know the book.
+    Nothing,
+    /// The record that answered the same question.
+    Answer(Record),
+    /// A record with the book's ISBN, which somebody asked for with another title or author.
+    Edition(Record),
+}
+
 /// One outbound request, for some books of the wave.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lookup {
@@ -285,27 +296,26 @@ impl Search {
         }
     }
 
-    /// What a book was found to be before, so that nobody is asked about it; `None`: nobody knew it.
-    /// For books of a search that has not begun. A record that does not answer what is wanted is
-    /// not taken: then `false` is answered.
-    pub fn know(&mut self, at: usize, record: Option<Record>) -> bool {
+    /// Takes what is known of a book from before, so that nobody is asked about it. For books of a
+    /// search that has not begun. Answers whether it is of use: a record of another question is not
+    /// taken when it does not answer this one.
+    pub fn know(&mut self, at: usize, known: Known) -> bool {
         let Some(item) = self.items.get_mut(at) else {
             return false;
         };
-        let Some(record) = record else {
-            item.is_known = true;
-            item.denied = true;
-            return true;
+        let found = match known {
+            Known::Nothing => {
+                item.is_known = true;
+                return true;
+            }
+            Known::Answer(mut record) => {
+                if let (Some(isbn), true) = (item.wanted.isbn, record.edition.isbns.is_empty()) {
+                    record.edition.isbns.push(isbn);
+                }
+                Some(record)
+            }
+            Known::Edition(record) => Candidates::new(vec![record]).by_isbn(&item.wanted),
         };
-        let candidates = Candidates::new(vec![record]);
-        let by_isbn = || candidates.by_isbn(&item.wanted);
-        let by_work = || candidates.by_work_id(item.wanted.work_id.as_deref()?);
-        let by_title = || {
-            candidates
-                .by_title(&item.wanted)
-                .filter(|_| item.is_askable_by_title)
-        };
-        let found = by_isbn().or_else(by_work).or_else(by_title);
         item.is_known = found.is_some();
         item.found = found.map(Box::new);
         item.is_known

@@ -5,8 +5,8 @@
 use std::collections::{HashMap, HashSet};
 
 use books::{
-    Answer, By, Endpoints, Found, GoogleBooks, Isbn, Lookup, MatchedBy, Provider, Search, Wanted,
-    read_csv,
+    Answer, By, Endpoints, Found, GoogleBooks, Isbn, Known, Lookup, MatchedBy, Provider, Search,
+    Wanted, read_csv,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -546,9 +546,9 @@ fn what_is_known_from_before_is_not_asked_for() {
         wanted("Emma", "Jane Austen", ""),
     ];
     let mut search = Search::new(wave, &endpoints());
-    assert!(search.know(0, Some(known.clone())));
-    assert!(!search.know(1, Some(known)), "another book");
-    assert!(search.know(2, None));
+    assert!(search.know(0, Known::Answer(known.clone())));
+    assert!(!search.know(1, Known::Edition(known)), "another book");
+    assert!(search.know(2, Known::Nothing));
     assert_eq!(search.next()[0].items, [1]);
 }
 

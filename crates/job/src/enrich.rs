@@ -12,6 +12,7 @@ use crate::cadence::Forecast;
 use crate::document::{Item, Root, Stage};
 use crate::effects::Effects;
 use crate::keys;
+use crate::memory::{self, Recollection};
 use crate::plan::Plan;
 use crate::provider::RateLimit;
 use crate::run::Run;
@@ -110,6 +111,7 @@ impl Enrichment {
         let mut pipeline = WavePipeline::new(self, effects, sessions, run.deadline(COMMIT_TIME))
             .giving_up(late > self.patience)
             .beside(sessions.keep_in_step(effects, run.engine.settings.commit_interval));
+        let mut recollection = Recollection::begin(run.engine).await;
         let mut begun = VecDeque::new();
         let mut next = run.root.stored();
         while run.root.stored() < run.root.total {
@@ -123,12 +125,14 @@ impl Enrichment {
                     break;
                 }
                 let items = plan.wave(run, next).await?;
-                let wanted = items.iter().map(Item::to_look_up).collect();
-                pipeline.add(Search::new(wanted, &self.endpoints));
+                let wanted: Vec<Wanted> = items.iter().map(Item::to_look_up).collect();
+                let mut search = Search::new(wanted.clone(), &self.endpoints);
+                let known = recollection.tell(effects, &mut search, &wanted).await;
+                pipeline.add(search);
                 next = next.saturating_add(u32::try_from(items.len()).unwrap_or(u32::MAX));
-                begun.push_back((effects.monotonic(), items));
+                begun.push_back((effects.monotonic(), items, known));
             }
-            let Some((start, mut items)) = begun.pop_front() else {
+            let Some((start, mut items, known)) = begun.pop_front() else {
                 return Ok(StageOutcome::HandOver);
             };
             let found = loop {
@@ -148,13 +152,23 @@ impl Enrichment {
                             root.late_ms = root.late_ms.saturating_add(late);
                         })
                         .await?;
+                        // What was found in vain, as far as it is final.
+                        begun.push_front((start, items, known));
+                        for (found, (_, mut items, known)) in
+                            pipeline.abandon().into_iter().zip(begun)
+                        {
+                            set_found(&mut items, found);
+                            run.learned
+                                .extend(memory::of_items(&items, &known, effects.now()));
+                        }
                         return Ok(StageOutcome::HandOver);
                     }
                 }
             };
-            for (item, found) in items.iter_mut().zip(found) {
-                item.found = Some(found);
-            }
+            set_found(&mut items, found);
+            let remembered = known.iter().filter(|known| **known).count();
+            run.learned
+                .extend(memory::of_items(&items, &known, effects.now()));
             took = effects.monotonic().saturating_sub(start);
             let succeeded = items.iter().filter(|item| item.succeeded()).count();
             let unanswered = items.iter().filter(|item| item.is_unanswered()).count();
@@ -183,6 +197,7 @@ impl Enrichment {
                 root.succeeded += succeeded;
                 root.failed += finished.saturating_sub(succeeded);
                 root.unanswered += u32::try_from(unanswered).unwrap_or(u32::MAX);
+                root.remembered += u32::try_from(remembered).unwrap_or(u32::MAX);
                 root.title = items
                     .iter()
                     .rev()
@@ -199,6 +214,12 @@ impl Enrichment {
             .await?;
         }
         Ok(StageOutcome::Finished(Stage::Complete, None))
+    }
+}
+
+fn set_found(items: &mut [Item], found: Vec<Found>) {
+    for (item, found) in items.iter_mut().zip(found) {
+        item.found = Some(found);
     }
 }
 

@@ -1,5 +1,6 @@
 //! Where everything lies in the store. All keys of a job begin with its [`prefix`].
 
+use crate::effects::Time;
 use crate::id::{Epoch, JobId};
 
 /// The random secret of an application that was not given one.
@@ -10,6 +11,11 @@ pub const SWEEP: &str = "sweep";
 
 /// The line of jobs that compute or wait for it: see the module `compute`.
 pub const COMPUTE: &str = "compute";
+
+/// Which books are remembered, and on which pages.
+pub const BOOKS: &str = "books/index";
+
+const BOOKS_PAGES: &str = "books/page/";
 
 const JOBS: &str = "job/";
 
@@ -89,6 +95,26 @@ pub fn provider(name: &str) -> String {
 #[must_use]
 pub fn clients(digit: &str) -> String {
     format!("clients/{digit}")
+}
+
+/// A page of remembered books, by when it was written.
+#[must_use]
+pub fn books_page(at: Time, name: &str) -> String {
+    format!("{BOOKS_PAGES}{:013}-{name}", at.0)
+}
+
+/// Whether a key is a page's of remembered books.
+#[must_use]
+pub fn is_books_page(key: &str) -> bool {
+    key.starts_with(BOOKS_PAGES)
+}
+
+/// When a page of remembered books was written.
+#[must_use]
+pub fn books_page_time(key: &str) -> Time {
+    let name = key.strip_prefix(BOOKS_PAGES).unwrap_or_default();
+    let at = name.split('-').next().and_then(|at| at.parse().ok());
+    Time(at.unwrap_or_default())
 }
 
 /// The job that a key belongs to, if it belongs to one.

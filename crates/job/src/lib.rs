@@ -25,6 +25,7 @@ mod id;
 pub mod keys;
 mod lease;
 mod look;
+mod memory;
 mod observer;
 mod plan;
 mod provider;

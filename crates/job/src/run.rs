@@ -18,6 +18,7 @@ use crate::feed::Feed;
 use crate::id::JobId;
 use crate::keys;
 use crate::lease::Lease;
+use crate::memory::Memory;
 use crate::storage::{
     Stop, decode, delete_leftovers, encode, encode_root, groups, is_damaged, read_root,
 };
@@ -40,6 +41,8 @@ pub struct Run<'a, E> {
     parts: u32,
     /// What was written since the last commit: no root names it yet.
     unreferenced: Vec<String>,
+    /// What this run has learned of books: written down after its work.
+    pub(crate) learned: Vec<Memory>,
     began: Duration,
     last_commit: Option<Duration>,
 }
@@ -55,6 +58,7 @@ impl<'a, E: Effects> Run<'a, E> {
             feed: None,
             parts: 0,
             unreferenced: Vec::new(),
+            learned: Vec::new(),
             began: engine.effects.monotonic(),
             last_commit: None,
         }

@@ -51,6 +51,11 @@ pub struct Settings {
     pub compute_slots: usize,
     /// How many items are looked up between two commits.
     pub wave_items: usize,
+    /// How many books are remembered of what providers said. 0, or where keys are scarce: none, and
+    /// nothing is read or written for it.
+    pub remember_books: usize,
+    /// How many bytes they may take.
+    pub remember_bytes: usize,
     /// Limits on what clients send.
     pub limits: Limits,
 }
@@ -139,6 +144,8 @@ impl Settings {
             count_private_clients: false,
             compute_slots: 2,
             wave_items: 200,
+            remember_books: 20_000,
+            remember_bytes: 16 << 20,
             limits: Limits::default(),
         }
     }
@@ -218,6 +225,12 @@ impl Settings {
         Ok(settings)
     }
 
+    /// Whether books are remembered: not where keys are scarce, for each is a job's that somebody waits
+    /// for.
+    pub(crate) fn remembers_books(&self) -> bool {
+        self.remember_books > 0 && self.max_keys.is_none()
+    }
+
     fn tune(&mut self, part: &str) -> Option<()> {
         let (name, value) = part.split_once('=')?;
         let number: u64 = value.trim().parse().ok()?;
@@ -241,6 +254,8 @@ impl Settings {
             "retention" => self.retention = time,
             "token_life" => self.token_life = time,
             "wave_items" => self.wave_items = count.max(1),
+            "remember_books" => self.remember_books = count,
+            "remember_bytes" => self.remember_bytes = count,
             "compute_slots" => self.compute_slots = count.max(1),
             "max_keys" => self.max_keys = (count > 0).then_some(count),
             "max_jobs_per_client" => {

@@ -11,6 +11,7 @@ use crate::effects::{Effects, StoreError, Time};
 use crate::engine::Engine;
 use crate::id::JobId;
 use crate::keys;
+use crate::memory;
 use crate::settings::Settings;
 use crate::storage::{delete_uploads, is_damaged, read_end, read_root};
 
@@ -105,7 +106,9 @@ impl<E: Effects> Engine<'_, E> {
         let Engine {
             effects, settings, ..
         } = *self;
-        let jobs = group_by_job(effects.keys().await?);
+        let all = effects.keys().await?;
+        memory::sweep(*self, &all, now).await?;
+        let jobs = group_by_job(all);
         let mut state = SweepState {
             at: now,
             keys: jobs.total,

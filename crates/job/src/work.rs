@@ -10,6 +10,7 @@ use crate::handover::{Created, HandOver, Settlement};
 use crate::id::JobId;
 use crate::keys;
 use crate::lease::Lease;
+use crate::memory;
 use crate::run::Run;
 use crate::storage::{Stop, read_end, read_root, repair};
 
@@ -215,14 +216,23 @@ impl<'a, E: Effects> Engine<'a, E> {
             if !worker.handles(&run.root) {
                 return self.hand_over(run).await;
             }
-            match worker.work(&mut run).await {
-                Ok(StageOutcome::NextStage) => {}
-                Ok(StageOutcome::HandOver) => return self.hand_over(run).await,
-                Ok(StageOutcome::Finished(stage, failure)) => {
-                    return self.finish(run, stage, failure).await;
+            let outcome = worker.work(&mut run).await;
+            let learned = std::mem::take(&mut run.learned);
+            let outcome = match outcome {
+                Ok(StageOutcome::NextStage) => continue,
+                Ok(StageOutcome::HandOver) => {
+                    // The next run may go on with it.
+                    memory::remember(*self, learned).await;
+                    return self.hand_over(run).await;
                 }
-                Err(stop) => return self.handle_stop(run, stop).await,
-            }
+                Ok(StageOutcome::Finished(stage, failure)) => {
+                    self.finish(run, stage, failure).await
+                }
+                Err(stop) => self.handle_stop(run, stop).await,
+            };
+            // Nobody waits for it any more.
+            memory::remember(*self, learned).await;
+            return outcome;
         }
     }
 

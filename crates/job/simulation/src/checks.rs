@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
-use books::Wanted;
+use books::{Found, Wanted};
 use job::LeaseDoc;
 use job::Notification;
 use job::{FailureCode, Item, JobId, Pipeline, Root, Stage};
 use job::{MAX_VALUE_BYTES, Part, PhotoState, PhotoStatus};
 use job::{Position, Step};
 
+use crate::provider;
 use crate::scenario::{EPOCH, JobPlan, Scenario};
 use crate::shelf;
 use crate::store::{Store, Write};
@@ -452,6 +453,7 @@ impl Checks {
             wanted => wanted.map(<[Wanted]>::to_vec).unwrap_or_default(),
         };
         let mut at = 0;
+        let mut unanswered = 0;
         for part in &end.segments {
             let items = store
                 .latest(&part.key)
@@ -466,11 +468,23 @@ impl Checks {
                 if wanted.get(at) != Some(&item.wanted) || item.found.is_none() {
                     self.broken("items", format!("result {at} is {:?}", item.wanted.title));
                 }
+                // Whoever waited for a provider, or remembered what another job was told.
+                let isbn = item.wanted.isbn.map(|isbn| isbn.to_string());
+                if item.found == Some(Found::NotFound)
+                    && isbn.is_some_and(|isbn| provider::is_known(&isbn))
+                {
+                    self.broken("not-found", format!("result {at} is known"));
+                }
+                unanswered += u32::from(item.is_unanswered());
                 at += 1;
             }
         }
         if end.stage == Stage::Complete && at != wanted.len() {
             self.broken("items", format!("{at} results of {} items", wanted.len()));
+        }
+        if end.unanswered != unanswered || end.remembered > end.total {
+            let counted = (end.unanswered, end.remembered);
+            self.broken("counts", format!("{counted:?} of {unanswered} unanswered"));
         }
     }
 

@@ -33,7 +33,8 @@ fn isbns(url: &str) -> impl Iterator<Item = &str> {
         .filter(|digits| digits.starts_with("978"))
 }
 
-fn is_known(isbn: &str) -> bool {
+/// Whether Open Library knows an edition.
+pub(crate) fn is_known(isbn: &str) -> bool {
     isbn.bytes().map(u32::from).sum::<u32>() % 4 != 0
 }
 

@@ -134,6 +134,13 @@ impl<'a, E: Effects> WavePipeline<'a, E> {
         }
     }
 
+    /// Ends all waves as they are: what is not final counts as failed.
+    pub(super) fn abandon(&mut self) -> Vec<Vec<Found>> {
+        self.in_flight.clear();
+        let waves = self.waves.drain(..);
+        waves.map(|wave| wave.search.finish()).collect()
+    }
+
     async fn event(&mut self) -> Event {
         poll_fn(|context| {
             if let Some(beside) = &mut self.beside

@@ -1,0 +1,522 @@
+//! What providers have said of books, remembered across jobs: only that, and nothing of any reader.
+//!
+//! Records lie in a few large values, the pages; the index says which page may know a book, by hashes of
+//! what was asked. Both are written after a job's work, by whoever comes last: what is lost of them is
+//! asked for again.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use books::{Found, Known, MatchedBy, Record, Search, Wanted};
+use serde::{Deserialize, Serialize};
+
+use crate::document::{Item, MAX_VALUE_BYTES};
+use crate::effects::{Effects, StoreError, Time};
+use crate::engine::Engine;
+use crate::keys;
+
+/// How long a record is believed.
+const FOUND_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// How long it is believed that nobody knows a book.
+const NOT_FOUND_FOR: Duration = Duration::from_secs(24 * 3600);
+
+/// New records are added to a page as long as it stays under this size, in bytes.
+const PAGE_BYTES: usize = 450_000;
+
+/// A page that no index names is deleted when it is so old: its index may be about to be written.
+const UNNAMED_FOR: Duration = Duration::from_secs(600);
+
+/// One answer of the providers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Memory {
+    /// Hashes of the questions that it answers.
+    keys: Vec<u64>,
+    at: Time,
+    /// `None`: nobody knows the book.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    record: Option<Box<Record>>,
+}
+
+impl Memory {
+    /// What is worth remembering of a finished item: never a failure.
+    pub(crate) fn of(wanted: &Wanted, found: &Found, now: Time) -> Option<Self> {
+        let (record, keys) = match found {
+            Found::Error | Found::CircuitOpen => return None,
+            Found::NotFound => (None, vec![question(wanted)]),
+            Found::Record(record) => {
+                let matched = record.matched?;
+                let mut keys = vec![question(wanted)];
+                if matched.by == MatchedBy::Isbn {
+                    keys.extend(edition(wanted));
+                }
+                // The same question of somebody who has no ISBN.
+                keys.push(question(&Wanted {
+                    isbn: None,
+                    ..wanted.clone()
+                }));
+                keys.dedup();
+                let mut record = record.clone();
+                let edition = &mut record.edition;
+                if edition.open_library_id.is_none() && edition.google_volume_id.is_none() {
+                    // The reader's own, not the provider's.
+                    edition.isbns.retain(|isbn| Some(*isbn) != wanted.isbn);
+                }
+                (Some(record), keys)
+            }
+        };
+        Some(Self {
+            keys,
+            at: now,
+            record,
+        })
+    }
+
+    fn is_believed(&self, now: Time) -> bool {
+        let time = match self.record {
+            Some(_) => FOUND_FOR,
+            None => NOT_FOUND_FOR,
+        };
+        now >= self.at && now.since(self.at) < time
+    }
+
+    fn known(&self) -> Known {
+        match &self.record {
+            Some(record) => Known::Answer((**record).clone()),
+            None => Known::Nothing,
+        }
+    }
+}
+
+/// All that is asked of a book.
+fn question(wanted: &Wanted) -> u64 {
+    let keys = books::same_book_key(wanted);
+    let isbn = wanted.isbn.map(|isbn| isbn.to_string());
+    hash(&[
+        "question",
+        isbn.as_deref().unwrap_or_default(),
+        keys.title_author.as_deref().unwrap_or_default(),
+        wanted.work_id.as_deref().unwrap_or_default(),
+    ])
+}
+
+fn edition(wanted: &Wanted) -> Option<u64> {
+    Some(hash(&["edition", &wanted.isbn?.to_string()]))
+}
+
+/// The same for the same texts in every version (FNV-1a with a final mix).
+fn hash(parts: &[&str]) -> u64 {
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    for part in parts {
+        for byte in part.bytes().chain([0xff]) {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    }
+    hash ^= hash >> 33;
+    hash = hash.wrapping_mul(0xff51_afd7_ed55_8ccd);
+    hash ^ (hash >> 33)
+}
+
+/// One page, as the index tells of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Page {
+    key: String,
+    /// When it was written.
+    at: Time,
+    bytes: u32,
+    books: u32,
+    /// Sorted.
+    hashes: Vec<u64>,
+}
+
+impl Page {
+    fn may_know(&self, hash: u64) -> bool {
+        self.hashes.binary_search(&hash).is_ok()
+    }
+}
+
+/// Which pages there are, the newest last. As bytes, because it is read at the beginning of each job.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Index(Vec<Page>);
+
+impl Index {
+    /// Nothing that is damaged is believed.
+    fn decode(bytes: &[u8]) -> Self {
+        let mut pages = Vec::new();
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let Some((page, after)) = Self::decode_page(rest) else {
+                return Self::default();
+            };
+            pages.push(page);
+            rest = after;
+        }
+        Self(pages)
+    }
+
+    fn decode_page(bytes: &[u8]) -> Option<(Page, &[u8])> {
+        let (length, rest) = bytes.split_first()?;
+        let (key, rest) = rest.split_at_checked(usize::from(*length))?;
+        let (at, rest) = rest.split_first_chunk()?;
+        let (size, rest) = rest.split_first_chunk()?;
+        let (books, rest) = rest.split_first_chunk()?;
+        let (count, rest) = rest.split_first_chunk()?;
+        let count = usize::try_from(u32::from_le_bytes(*count)).ok()?;
+        let (hashes, rest) = rest.split_at_checked(count.checked_mul(8)?)?;
+        let (hashes, _) = hashes.as_chunks();
+        let page = Page {
+            key: String::from_utf8(key.to_vec()).ok()?,
+            at: Time(u64::from_le_bytes(*at)),
+            bytes: u32::from_le_bytes(*size),
+            books: u32::from_le_bytes(*books),
+            hashes: hashes
+                .iter()
+                .map(|hash| u64::from_le_bytes(*hash))
+                .collect(),
+        };
+        Some((page, rest))
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for page in &self.0 {
+            let count = u32::try_from(page.hashes.len()).unwrap_or(u32::MAX);
+            bytes.push(u8::try_from(page.key.len()).unwrap_or(u8::MAX));
+            bytes.extend_from_slice(page.key.as_bytes());
+            bytes.extend_from_slice(&page.at.0.to_le_bytes());
+            bytes.extend_from_slice(&page.bytes.to_le_bytes());
+            bytes.extend_from_slice(&page.books.to_le_bytes());
+            bytes.extend_from_slice(&count.to_le_bytes());
+            for hash in &page.hashes {
+                bytes.extend_from_slice(&hash.to_le_bytes());
+            }
+        }
+        bytes
+    }
+
+    async fn load<E: Effects>(effects: &E) -> Result<Self, StoreError> {
+        let bytes = effects.get(keys::BOOKS).await?;
+        Ok(bytes.map_or_else(Self::default, |bytes| Self::decode(&bytes)))
+    }
+
+    /// Takes the oldest pages out until the rest is within the bounds.
+    fn cut(&mut self, books: usize, bytes: usize, now: Time) -> Vec<Page> {
+        let mut out = Vec::new();
+        let is_too_much = |pages: &[Page]| {
+            let sum =
+                |of: fn(&Page) -> u32| pages.iter().map(|page| of(page) as usize).sum::<usize>();
+            let hashes: usize = pages.iter().map(|page| page.hashes.len()).sum();
+            sum(|page| page.books) > books
+                || sum(|page| page.bytes) > bytes
+                || hashes * 8 > MAX_VALUE_BYTES * 9 / 10
+                || pages
+                    .first()
+                    .is_some_and(|page| now.since(page.at) > FOUND_FOR)
+        };
+        while is_too_much(&self.0) && !self.0.is_empty() {
+            out.push(self.0.remove(0));
+        }
+        out
+    }
+}
+
+/// The books that are remembered, as a run reads them.
+pub(crate) struct Recollection {
+    index: Index,
+    /// The pages that were read; `None`: it is not there, or damaged.
+    pages: HashMap<String, Option<HashMap<u64, Memory>>>,
+}
+
+impl Recollection {
+    /// Reads which books are remembered; nothing when the store fails, for all can be asked again.
+    pub(crate) async fn begin<E: Effects>(engine: Engine<'_, E>) -> Self {
+        let index = match engine.settings.remembers_books() {
+            true => Index::load(engine.effects).await.unwrap_or_default(),
+            false => Index::default(),
+        };
+        Self {
+            index,
+            pages: HashMap::new(),
+        }
+    }
+
+    /// Tells a search what is remembered of its books; answers which of them it need not ask about.
+    pub(crate) async fn tell<E: Effects>(
+        &mut self,
+        effects: &E,
+        search: &mut Search,
+        wanted: &[Wanted],
+    ) -> Vec<bool> {
+        let mut known = vec![false; wanted.len()];
+        if self.index.0.is_empty() {
+            return known;
+        }
+        for (at, wanted) in wanted.iter().enumerate() {
+            if let Some(memory) = self.find(effects, question(wanted)).await {
+                known[at] = search.know(at, memory.known());
+            }
+            if !known[at]
+                && let Some(edition) = edition(wanted)
+                && let Some(memory) = self.find(effects, edition).await
+                && let Some(record) = memory.record
+            {
+                known[at] = search.know(at, Known::Edition(*record));
+            }
+        }
+        known
+    }
+
+    async fn find<E: Effects>(&mut self, effects: &E, hash: u64) -> Option<Memory> {
+        let now = effects.now();
+        let candidates: Vec<String> = (self.index.0.iter().rev())
+            .filter(|page| page.may_know(hash))
+            .map(|page| page.key.clone())
+            .collect();
+        for key in candidates {
+            if !self.pages.contains_key(&key) {
+                let page = read_page(effects, &key).await.map(|memories| {
+                    let mut by_key = HashMap::new();
+                    for memory in memories {
+                        for key in &memory.keys {
+                            by_key.insert(*key, memory.clone());
+                        }
+                    }
+                    by_key
+                });
+                self.pages.insert(key.clone(), page);
+            }
+            let page = self.pages.get(&key)?.as_ref();
+            if let Some(memory) = page.and_then(|page| page.get(&hash))
+                && memory.is_believed(now)
+            {
+                return Some(memory.clone());
+            }
+        }
+        None
+    }
+}
+
+async fn read_page<E: Effects>(effects: &E, key: &str) -> Option<Vec<Memory>> {
+    let bytes = effects.get(key).await.ok()??;
+    serde_json::from_slice(&bytes).ok()
+}
+
+/// What a finished item is worth remembering for.
+pub(crate) fn of_items(items: &[Item], known: &[bool], now: Time) -> Vec<Memory> {
+    items
+        .iter()
+        .zip(known)
+        .filter(|(_, known)| !**known)
+        .filter_map(|(item, _)| Memory::of(&item.to_look_up(), item.found.as_ref()?, now))
+        .collect()
+}
+
+/// Writes down what a run has learned. Nothing depends on it: a store that fails is left alone.
+pub(crate) async fn remember<E: Effects>(engine: Engine<'_, E>, learned: Vec<Memory>) {
+    if learned.is_empty() || !engine.settings.remembers_books() {
+        return;
+    }
+    if let Err(error) = write(engine, learned).await {
+        engine.effects.log(
+            "not-remembered",
+            serde_json::json!({"level": "warn", "message": error.to_string()}),
+        );
+    }
+}
+
+async fn write<E: Effects>(
+    engine: Engine<'_, E>,
+    mut learned: Vec<Memory>,
+) -> Result<(), StoreError> {
+    let (effects, settings) = (engine.effects, engine.settings);
+    let now = effects.now();
+    let mut index = Index::load(effects).await?;
+    let mut obsolete = Vec::new();
+    // Small jobs share a page.
+    if let Some(last) = index.0.last()
+        && (last.bytes as usize) < PAGE_BYTES / 2
+    {
+        let before = read_page(effects, &last.key).await.unwrap_or_default();
+        learned.splice(
+            0..0,
+            before.into_iter().filter(|memory| memory.is_believed(now)),
+        );
+        obsolete.extend(index.0.pop());
+    }
+    let mut pages = Vec::new();
+    for page in pages_of(&learned)? {
+        let name = hexadecimal(effects.random());
+        let key = keys::books_page(now, &name);
+        effects.set(&key, &page.1).await?;
+        pages.push(Page {
+            key,
+            at: now,
+            ..page.0
+        });
+    }
+    index.0.extend(pages);
+    obsolete.extend(index.cut(settings.remember_books, settings.remember_bytes, now));
+    effects.set(keys::BOOKS, &index.encode()).await?;
+    for page in obsolete {
+        effects.delete(&page.key).await?;
+    }
+    Ok(())
+}
+
+/// Cuts memories into pages.
+fn pages_of(learned: &[Memory]) -> Result<Vec<(Page, Vec<u8>)>, StoreError> {
+    let mut pages: Vec<(Page, Vec<u8>)> = Vec::new();
+    for memory in learned {
+        let bytes = serde_json::to_vec(memory).map_err(|error| StoreError(error.to_string()))?;
+        if pages
+            .last()
+            .is_none_or(|(_, page)| page.len() + bytes.len() > PAGE_BYTES)
+        {
+            pages.push((Page::default(), Vec::new()));
+        }
+        let Some((page, all)) = pages.last_mut() else {
+            continue;
+        };
+        all.push(if all.is_empty() { b'[' } else { b',' });
+        all.extend_from_slice(&bytes);
+        page.books += 1;
+        page.hashes.extend_from_slice(&memory.keys);
+    }
+    for (page, bytes) in &mut pages {
+        bytes.push(b']');
+        page.bytes = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        page.hashes.sort_unstable();
+        page.hashes.dedup();
+    }
+    Ok(pages)
+}
+
+fn hexadecimal(bytes: [u8; 16]) -> String {
+    bytes[..8]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+/// Deletes pages that no index names, because two runs wrote theirs at the same time, or because
+/// nothing is to be remembered any more.
+///
+/// # Errors
+/// The store's.
+pub(crate) async fn sweep<E: Effects>(
+    engine: Engine<'_, E>,
+    all: &[String],
+    now: Time,
+) -> Result<(), StoreError> {
+    let pages: Vec<&String> = all.iter().filter(|key| keys::is_books_page(key)).collect();
+    let is_off = !engine.settings.remembers_books();
+    let is_indexed = all.iter().any(|key| key == keys::BOOKS);
+    if pages.is_empty() && !(is_off && is_indexed) {
+        return Ok(());
+    }
+    let index = match is_off {
+        true => Index::default(),
+        false => Index::load(engine.effects).await?,
+    };
+    for key in pages {
+        let is_named = index.0.iter().any(|page| page.key == *key);
+        let written = keys::books_page_time(key);
+        if !is_named && (is_off || now.since(written) > UNNAMED_FOR) {
+            engine.effects.delete(key).await?;
+        }
+    }
+    if is_off && is_indexed {
+        engine.effects.delete(keys::BOOKS).await?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted(title: &str, isbn: &str) -> Wanted {
+        Wanted {
+            title: title.into(),
+            author: "Some Body".into(),
+            isbn: books::Isbn::parse(isbn).ok(),
+            ..Wanted::default()
+        }
+    }
+
+    #[test]
+    fn failures_are_not_remembered_and_what_nobody_knows_only_for_a_day() {
+        let dune = wanted("Dune", "");
+        let now = Time(1_000_000);
+        assert_eq!(Memory::of(&dune, &Found::Error, now), None);
+        assert_eq!(Memory::of(&dune, &Found::CircuitOpen, now), None);
+        let unknown = Memory::of(&dune, &Found::NotFound, now).unwrap();
+        assert!(unknown.is_believed(now.plus(Duration::from_secs(3600))));
+        assert!(!unknown.is_believed(now.plus(NOT_FOUND_FOR)));
+        assert!(!unknown.is_believed(Time(5)), "a clock has jumped");
+    }
+
+    #[test]
+    fn the_same_question_in_other_words_has_one_key() {
+        let key = |title, isbn| question(&wanted(title, isbn));
+        assert_eq!(
+            key("The Salt & the Sea", ""),
+            key("the salt and the sea", "")
+        );
+        assert_ne!(key("Salt Sea, Vol. 1", ""), key("Salt Sea, Vol. 2", ""));
+        assert_ne!(key("Salt Sea", ""), key("Salt Sea", "9780141439587"));
+    }
+
+    #[test]
+    fn an_index_is_what_was_written_or_nothing() {
+        let page = |n: u64| Page {
+            key: format!("books/page/{n}"),
+            at: Time(n),
+            bytes: 7,
+            books: 3,
+            hashes: vec![n, n + 5, u64::MAX],
+        };
+        let index = Index(vec![page(1), page(2)]);
+        let bytes = index.encode();
+        assert_eq!(Index::decode(&bytes), index);
+        assert!(index.0[0].may_know(6) && !index.0[0].may_know(7));
+        for length in 1..bytes.len() {
+            let damaged = Index::decode(&bytes[..length]);
+            assert!(damaged.0.len() < 2, "{length}");
+        }
+        assert_eq!(Index::decode(&[255; 40]), Index::default());
+    }
+
+    #[test]
+    fn the_oldest_go_first() {
+        let page = |n: u64| Page {
+            key: n.to_string(),
+            at: Time(n),
+            bytes: 100,
+            books: 10,
+            hashes: vec![n],
+        };
+        let mut index = Index((0..5).map(page).collect());
+        let out = index.cut(30, 1_000, Time(9));
+        assert_eq!(out.len(), 2);
+        assert_eq!(index.0[0].key, "2");
+        assert_eq!(index.cut(30, 100, Time(9)).len(), 2);
+        assert_eq!(index.cut(30, 100, Time(9).plus(FOUND_FOR * 2)).len(), 1);
+    }
+
+    #[test]
+    fn pages_stay_small() {
+        let memory = Memory {
+            keys: vec![1, 2, 3],
+            at: Time(1),
+            record: None,
+        };
+        let pages = pages_of(&vec![memory; 20_000]).unwrap();
+        assert!(pages.len() > 1);
+        for (page, bytes) in &pages {
+            assert!(bytes.len() <= PAGE_BYTES + 1_000);
+            let read: Vec<Memory> = serde_json::from_slice(bytes).unwrap();
+            assert_eq!(read.len(), page.books as usize);
+        }
+    }
+}
