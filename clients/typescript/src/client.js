@@ -244,7 +244,10 @@ function refusedToConnect({ cause }) {
 	return code === 'ECONNREFUSED' || code === 'ENOTFOUND';
 }
 
-/** `crypto.randomUUID` is missing on plain http addresses. */
+/**
+ * Not to be guessed: who knows the key gets the job. `crypto.randomUUID` is missing on plain http addresses; React Native
+ * needs the package react-native-get-random-values.
+ */
 function newKey() {
 	return [...crypto.getRandomValues(new Uint32Array(4))].map((n) => n.toString(16).padStart(8, '0')).join('-');
 }

@@ -50,7 +50,7 @@ export class Http {
 	 * @returns {Promise<Opened>}
 	 */
 	async open(path, { method = 'GET', headers = {}, body, size = 0, signal, limit = this.#limit } = {}) {
-		signal?.throwIfAborted();
+		throwIfAborted(signal);
 		const control = new AbortController();
 		const leave = () => control.abort();
 		signal?.addEventListener('abort', leave);
@@ -115,7 +115,7 @@ export class Http {
 	 */
 	#upload(path, { method = 'GET', headers = {}, body, signal, onProgress }) {
 		return new Promise((resolve, reject) => {
-			signal?.throwIfAborted();
+			throwIfAborted(signal);
 			const upload = new XMLHttpRequest();
 			upload.open(method, this.#origin + path);
 			for (const [name, value] of Object.entries(headers)) upload.setRequestHeader(name, value);
@@ -149,10 +149,20 @@ export class Http {
 	 * @param {boolean} timedOut
 	 */
 	#broken(cause, signal, timedOut) {
-		if (signal?.aborted) return signal.reason;
+		if (signal?.aborted) return reasonFor(signal);
 		const why = timedOut ? 'no answer in time' : reasonOf(cause);
 		return new Unreachable(`Cannot reach ${this.#origin || 'the server'}: ${why}`, { cause, timedOut });
 	}
+}
+
+/** Signals of React Native know neither `reason` nor `throwIfAborted`. @param {AbortSignal} signal */
+export function reasonFor(signal) {
+	return signal.reason ?? Object.assign(new Error('This was aborted.'), { name: 'AbortError' });
+}
+
+/** @param {AbortSignal} [signal] */
+export function throwIfAborted(signal) {
+	if (signal?.aborted) throw reasonFor(signal);
 }
 
 /** The deepest cause: the outer ones only say that a request failed. @param {unknown} error @returns {string} */

@@ -1,5 +1,5 @@
 import { BookstrackError, Protocol, Refused, Unreachable } from './errors.js';
-import { EVENT_STREAM } from './http.js';
+import { EVENT_STREAM, reasonFor, throwIfAborted } from './http.js';
 import { Parser } from './sse.js';
 import { Strategy } from './strategy.js';
 
@@ -124,7 +124,7 @@ export class Watch {
 		let end;
 		for (;;) {
 			const piece = await inTime(reader.read(), begun ? idle : firstByte);
-			if (this.#signal?.aborted) throw this.#signal.reason;
+			throwIfAborted(this.#signal);
 			if (piece === 'silent') {
 				end = events ? 'cut' : 'silent';
 				break;
@@ -320,8 +320,8 @@ async function inTime(reading, ms) {
 /** @param {number} ms @param {AbortSignal} [signal] @returns {Promise<void>} */
 export function sleep(ms, signal) {
 	return new Promise((resolve, reject) => {
-		signal?.throwIfAborted();
-		const stop = () => (clearTimeout(timer), reject(signal?.reason));
+		if (signal?.aborted) return reject(reasonFor(signal));
+		const stop = () => (clearTimeout(timer), signal && reject(reasonFor(signal)));
 		const timer = setTimeout(() => (signal?.removeEventListener('abort', stop), resolve()), ms);
 		signal?.addEventListener('abort', stop, { once: true });
 	});
