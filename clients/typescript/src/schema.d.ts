@@ -251,9 +251,29 @@ export interface paths {
         put?: never;
         /**
          * Import a library
-         * @description A CSV file: an export of Goodreads, StoryGraph or LibraryThing, or any with a column of titles. At most 8 MB and 10,000 rows.
+         * @description A CSV file or a workbook (`.xlsx`, `.ods`): an export of any reading program, or any list with titles or ISBNs, in any usual language and encoding. At most 8 MB and 10,000 rows. What its columns mean is recognised; a part `mapping` (or, with a raw body, a header `X-Import-Mapping`) says it better: a JSON object of fields by the columns' headers or numbers, `{"Titel": "title", "3": "ignore"}`. The results say how each column was read.
          */
         post: operations["importLibrary"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/imports/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * See what an import would come to
+         * @description Takes what an import takes, makes no job and asks no provider: how the file is read, its first books, what is wrong with its rows, and how many look-ups it would take. A file whose import would fail is answered with its `failure`.
+         */
+        post: operations["previewImport"];
         delete?: never;
         options?: never;
         head?: never;
@@ -677,6 +697,17 @@ export interface components {
             /** @description ISO 639-1 where there is such a code. */
             language?: string;
             /**
+             * @description What the provider's record and the book have in common; absent when there is no record, or
+             *     it is of an earlier version.
+             */
+            match?: components["schemas"]["MatchedBy"];
+            /**
+             * Format: double
+             * @description How sure it is that the record is the book's: 1 when number, title and author all agree, below
+             *     0.7 when one of them differs.
+             */
+            matchConfidence?: number;
+            /**
              * Format: uint32
              * @description Number of pages.
              */
@@ -809,6 +840,8 @@ export interface components {
             /** @constant */
             success: true;
         };
+        /** @description How sure it is what a column means. */
+        Certainty: "guessed" | "likely" | "certain" | "given";
         /** @description What canceling a job deletes. */
         Cleanup: {
             /** @description Whether nothing of the uploads is left. */
@@ -823,6 +856,25 @@ export interface components {
              * @description Uploaded files.
              */
             uploadsDeleted: number;
+        };
+        /** @description What a column of a file was taken for. */
+        Column: {
+            /** @description How sure that is; absent when it is not used. */
+            certainty?: components["schemas"]["Certainty"];
+            /** @description The field it was taken for, as `mapping` spells it; null when it is not used. */
+            field: string | null;
+            /**
+             * Format: uint32
+             * @description Number of rows in which it is not empty.
+             */
+            filled: number;
+            /** @description Its header as it stands in the file; its number, from 1, in a file without a header. */
+            name: string;
+            /**
+             * @description How its values were read, where they can be read in several ways: `day before month`,
+             *     `out of 10`, `family name first`.
+             */
+            values?: string;
         };
         /** @description `completed`: the job is over, every item is final. */
         CompletedEvent: {
@@ -858,6 +910,16 @@ export interface components {
              * @description Different books seen on them.
              */
             recognizedBooks?: number;
+            /**
+             * Format: uint32
+             * @description Books known from before, about which nobody was asked; absent while there are none.
+             */
+            remembered?: number;
+            /**
+             * Format: uint32
+             * @description Requests to the metadata providers so far; absent while there are none.
+             */
+            requests?: number;
             /** @description Where they are. */
             resultsUrl: string;
             /** @description What is done now. */
@@ -881,6 +943,14 @@ export interface components {
              * @description Photos in all.
              */
             totalPhotos?: number;
+            /**
+             * Format: uint32
+             * @description Books that no provider has answered about, of those that were not found; absent while there are
+             *     none.
+             */
+            unanswered?: number;
+            /** @description Until when the job waits for a provider that refuses or fails; absent when it does not wait. */
+            waitingUntil?: components["schemas"]["Moment"];
         };
         /** @description An edition as clients know it. */
         EditionObject: {
@@ -1117,7 +1187,7 @@ export interface components {
             success: false;
         };
         /** @description Stable, machine-readable reasons for which requests fail. */
-        ErrorCode: "INVALID_REQUEST" | "MISSING_PARAMETER" | "INVALID_ISBN" | "EMPTY_BATCH" | "BATCH_TOO_LARGE" | "UNAUTHORIZED" | "FORBIDDEN" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "JOB_EXISTS" | "NOT_READY" | "FILE_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "UPGRADE_REQUIRED" | "RATE_LIMIT_EXCEEDED" | "INTERNAL_ERROR" | "API_ERROR" | "NETWORK_ERROR" | "CIRCUIT_OPEN" | "SERVICE_BUSY";
+        ErrorCode: "INVALID_REQUEST" | "MISSING_PARAMETER" | "INVALID_ISBN" | "EMPTY_BATCH" | "BATCH_TOO_LARGE" | "UNAUTHORIZED" | "FORBIDDEN" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "JOB_EXISTS" | "IDEMPOTENCY_KEY_REUSED" | "NOT_READY" | "FILE_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "UPGRADE_REQUIRED" | "RATE_LIMIT_EXCEEDED" | "INTERNAL_ERROR" | "API_ERROR" | "NETWORK_ERROR" | "CIRCUIT_OPEN" | "SERVICE_BUSY";
         ErrorMetadata: {
             requestId?: string;
             timestamp: components["schemas"]["Moment"];
@@ -1139,6 +1209,16 @@ export interface components {
             processedCount: number;
             /** @description In [0, 1]; never decreases. */
             progress: number;
+            /**
+             * Format: uint32
+             * @description Books known from before, about which nobody was asked; absent while there are none.
+             */
+            remembered?: number;
+            /**
+             * Format: uint32
+             * @description Requests to the metadata providers so far; absent while there are none.
+             */
+            requests?: number;
             /** @description What is done now. */
             stage: components["schemas"]["Stage"];
             /** @description How it stands. */
@@ -1148,6 +1228,14 @@ export interface components {
              * @description Items in all; 0 until they are known.
              */
             totalCount: number;
+            /**
+             * Format: uint32
+             * @description Books that no provider has answered about, of those that were not found; absent while there are
+             *     none.
+             */
+            unanswered?: number;
+            /** @description Until when the job waits for a provider that refuses or fails; absent when it does not wait. */
+            waitingUntil?: components["schemas"]["Moment"];
         };
         /** @description Why a job failed. */
         Failure: {
@@ -1283,6 +1371,8 @@ export interface components {
             enrichmentSucceeded: number;
             errors: components["schemas"]["Problem"][];
             jobId: string;
+            /** @description How the file was read; absent for an import of an earlier version. */
+            reading?: components["schemas"]["Reading"];
             /**
              * Format: uint32
              * @description Data rows of the file.
@@ -1294,6 +1384,11 @@ export interface components {
              */
             rowsRejected: number;
             status: components["schemas"]["Status"];
+            /**
+             * Format: uint32
+             * @description Those of them that no provider has answered about; absent when there are none.
+             */
+            unanswered?: number;
         };
         /** @description The body of an answer with results. */
         ImportResultsAnswer: {
@@ -1336,6 +1431,16 @@ export interface components {
              * @description Different books seen on them.
              */
             recognizedBooks?: number;
+            /**
+             * Format: uint32
+             * @description Books known from before, about which nobody was asked; absent while there are none.
+             */
+            remembered?: number;
+            /**
+             * Format: uint32
+             * @description Requests to the metadata providers so far; absent while there are none.
+             */
+            requests?: number;
             /** @description What is done now. */
             stage: components["schemas"]["Stage"];
             /** @description How it stands. */
@@ -1350,8 +1455,16 @@ export interface components {
              * @description Photos in all.
              */
             totalPhotos?: number;
+            /**
+             * Format: uint32
+             * @description Books that no provider has answered about, of those that were not found; absent while there are
+             *     none.
+             */
+            unanswered?: number;
             /** @description When that was so. */
             updatedAt: components["schemas"]["Moment"];
+            /** @description Until when the job waits for a provider that refuses or fails; absent when it does not wait. */
+            waitingUntil?: components["schemas"]["Moment"];
         };
         JobCompleteMessage: {
             jobId?: string;
@@ -1445,6 +1558,8 @@ export interface components {
             totalCount: number;
             type: string;
             userMessage: string;
+            /** @description Until when the job waits for a provider. */
+            waitingUntil?: components["schemas"]["Moment"];
         };
         JobStartedMessage: {
             jobId?: string;
@@ -1693,6 +1808,17 @@ export interface components {
             isbn13?: string;
             /** @description ISO 639-1 where there is such a code. */
             language?: string;
+            /**
+             * @description What the provider's record and the book have in common; absent when there is no record, or
+             *     it is of an earlier version.
+             */
+            match?: components["schemas"]["MatchedBy"];
+            /**
+             * Format: double
+             * @description How sure it is that the record is the book's: 1 when number, title and author all agree, below
+             *     0.7 when one of them differs.
+             */
+            matchConfidence?: number;
             metadata: components["schemas"]["Metadata"];
             /**
              * Format: uint32
@@ -1719,6 +1845,31 @@ export interface components {
             /** @description Its work. */
             work: components["schemas"]["WorkObject"];
         };
+        /** @description What looking books up takes, about. */
+        Lookups: {
+            /**
+             * Format: uint32
+             * @description Books that are looked up by a number.
+             */
+            byNumber: number;
+            /**
+             * Format: uint32
+             * @description Books that are looked up by title and author.
+             */
+            byTitle: number;
+            /**
+             * Format: uint32
+             * @description Requests to providers, at least.
+             */
+            requests: number;
+            /**
+             * Format: uint32
+             * @description Seconds that these take at least.
+             */
+            seconds: number;
+        };
+        /** @description What a record was found by. */
+        MatchedBy: "isbn" | "title_author" | "work";
         /** @description `metadata` of a success. */
         Metadata: {
             /**
@@ -1784,6 +1935,16 @@ export interface components {
             processedCount: number;
             /** @description In [0, 1]; never decreases. */
             progress: number;
+            /**
+             * Format: uint32
+             * @description Books known from before, about which nobody was asked; absent while there are none.
+             */
+            remembered?: number;
+            /**
+             * Format: uint32
+             * @description Requests to the metadata providers so far; absent while there are none.
+             */
+            requests?: number;
             /** @description What is done now. */
             stage: components["schemas"]["Stage"];
             /** @description How it stands. */
@@ -1793,6 +1954,14 @@ export interface components {
              * @description Items in all; 0 until they are known.
              */
             totalCount: number;
+            /**
+             * Format: uint32
+             * @description Books that no provider has answered about, of those that were not found; absent while there are
+             *     none.
+             */
+            unanswered?: number;
+            /** @description Until when the job waits for a provider that refuses or fails; absent when it does not wait. */
+            waitingUntil?: components["schemas"]["Moment"];
         };
         /** @description The kind of job. */
         Pipeline: "csv_import" | "ai_scan" | "batch_enrichment";
@@ -1811,6 +1980,49 @@ export interface components {
             /** Format: uint64 */
             timestamp: number;
             type: string;
+        };
+        /** @description What an import of a file would come to. No job is made and no provider is asked. */
+        Preview: {
+            /** @description The first 20 books as they would be imported. */
+            books: components["schemas"]["Book"][];
+            /**
+             * Format: uint32
+             * @description Different books in it.
+             */
+            booksFound: number;
+            /**
+             * Format: uint32
+             * @description Rows of a book that an earlier row has, merged into it.
+             */
+            duplicatesMerged: number;
+            /** @description The first 100 rejected rows, merged rows and warnings. */
+            errors: components["schemas"]["Problem"][];
+            /** @description Why the import would fail as a whole; absent when it would not. */
+            failure?: components["schemas"]["Failure"];
+            /** @description Names that a mapping may give to columns, besides `ignore`. */
+            fields: string[];
+            /** @description What looking the books up would take. */
+            lookups: components["schemas"]["Lookups"];
+            /** @description How it was read; absent with a failure. */
+            reading?: components["schemas"]["Reading"];
+            /**
+             * Format: uint32
+             * @description Data rows of the file.
+             */
+            rows: number;
+            /**
+             * Format: uint32
+             * @description Rows that could not be read.
+             */
+            rowsRejected: number;
+            /** @description Whether a person should look at how it was read. */
+            uncertain: boolean;
+        };
+        PreviewAnswer: {
+            data: components["schemas"]["Preview"];
+            metadata: components["schemas"]["Metadata"];
+            /** @constant */
+            success: true;
         };
         /** @description Something wrong with a row of an imported file. */
         Problem: {
@@ -1870,6 +2082,16 @@ export interface components {
              * @description Different books seen on them.
              */
             recognizedBooks?: number;
+            /**
+             * Format: uint32
+             * @description Books known from before, about which nobody was asked; absent while there are none.
+             */
+            remembered?: number;
+            /**
+             * Format: uint32
+             * @description Requests to the metadata providers so far; absent while there are none.
+             */
+            requests?: number;
             /** @description What is done now. */
             stage: components["schemas"]["Stage"];
             /** @description How it stands. */
@@ -1889,11 +2111,50 @@ export interface components {
              * @description Photos in all.
              */
             totalPhotos?: number;
+            /**
+             * Format: uint32
+             * @description Books that no provider has answered about, of those that were not found; absent while there are
+             *     none.
+             */
+            unanswered?: number;
             /** @description When that was so. */
             updatedAt: components["schemas"]["Moment"];
+            /** @description Until when the job waits for a provider that refuses or fails; absent when it does not wait. */
+            waitingUntil?: components["schemas"]["Moment"];
         };
         /** @description Where metadata comes from. */
         Provider: "openlibrary" | "google-books";
+        /** @description How the file of an import was read. */
+        Reading: {
+            /** @description Its columns in order. */
+            columns: components["schemas"]["Column"][];
+            /** @description What separates the fields: `,`, `;`, `|` or `tab`. */
+            delimiter?: string;
+            /** @description The encoding of its text, or the kind of workbook. */
+            encoding: string;
+            /** @description Whether the encoding was guessed, for the file does not say. */
+            encodingGuessed: boolean;
+            /**
+             * Format: uint32
+             * @description Number of the record that names the columns; absent in a file without a header.
+             */
+            headerRow?: number;
+            /** @description Lines above the header, which name no books. */
+            linesAbove?: string[];
+            /** @description Its other sheets, which were not read. */
+            otherSheets?: string[];
+            /** @description The program whose export it is; absent when it could be anybody's. */
+            program?: string;
+            /**
+             * Format: uint32
+             * @description Number of places in its text that had been encoded twice and were repaired.
+             */
+            repaired: number;
+            /** @description The sheet of a workbook that was read. */
+            sheet?: string;
+            /** @description Whether a person should look at it: a column's meaning was guessed. */
+            uncertain: boolean;
+        };
         /** @description Where a book stands in its reader's life. */
         ReadingStatus: "read" | "currently-reading" | "to-read" | "did-not-finish";
         ReadyAckMessage: {
@@ -2129,6 +2390,13 @@ export interface components {
             isbn?: string;
             title: string;
         };
+        /** @description A series and the place of a book in it. */
+        Series: {
+            /** @description Name of the series. */
+            name: string;
+            /** @description Place as the file says it: `1`, `1.5`, `1-3`. */
+            position?: string;
+        };
         /** @description How much a suggestion matters. */
         Severity: "low" | "medium" | "high";
         /** @description An item as its job's results show it. */
@@ -2143,18 +2411,44 @@ export interface components {
         SocketScanResults: {
             books: components["schemas"]["SeenBook"][];
         };
-        /** @description A reader's own data about a book. */
+        /** @description What a reader's library says about a book, and about the reader's life with it. */
         Source: {
-            /** @description Day on which it came into the library, `yyyy-mm-dd`. */
+            /** @description Amazon's number, where it is no ISBN. */
+            asin?: string;
+            /** @description When it came into the library: `yyyy-mm-dd`, `yyyy-mm` or `yyyy`. */
             dateAdded?: string;
             /** @description Day on which it was last finished, `yyyy-mm-dd`. */
             dateRead?: string;
-            /** @description Each time it was read, `yyyy-mm-dd` or `yyyy-mm-dd/yyyy-mm-dd` (ISO 8601 interval). */
+            /** @description When it was last begun: `yyyy-mm-dd`, `yyyy-mm` or `yyyy`. */
+            dateStarted?: string;
+            /** @description When it was given up: `yyyy-mm-dd`, `yyyy-mm` or `yyyy`. */
+            dateStopped?: string;
+            /**
+             * @description Each time it was read, unless `dateRead` says it all: `yyyy`, `yyyy-mm`, `yyyy-mm-dd`, or
+             *     two days with a slash between them (ISO 8601 interval).
+             */
             datesRead?: string[];
+            /**
+             * @description Binding or medium: a known one (`Hardcover`, `Paperback`, `E-book`, `Audiobook`,
+             *     `Mass Market`), else as the file says it.
+             */
+            format?: string;
             /** @description Goodreads book id. */
             goodreadsId?: string;
             /** @description LibraryThing book id. */
             librarythingId?: string;
+            /** @description What the reader wrote for nobody else. */
+            notes?: string;
+            /**
+             * Format: int32
+             * @description Year in which the work was first published.
+             */
+            originalYear?: number;
+            /**
+             * Format: uint32
+             * @description How many copies the reader owns.
+             */
+            ownedCopies?: number;
             /**
              * Format: uint32
              * @description How often it was read.
@@ -2162,8 +2456,17 @@ export interface components {
             readCount?: number;
             /** @description Where the book stands in the reader's life. */
             readingStatus?: components["schemas"]["ReadingStatus"];
+            /** @description What the reader wrote about it. */
+            review?: string;
+            /** @description The series and the place in it. */
+            series?: components["schemas"]["Series"];
             /** @description The reader's own shelves, tags and collections, without those that only say the status. */
             shelves?: string[];
+            /**
+             * @description The title as it stands in the file, where the book's is only a part of it:
+             *     `Dune (Dune, #1)`.
+             */
+            title?: string;
             /** @description The reader's rating: above 0, at most 5. */
             userRating?: number;
         };
@@ -2224,6 +2527,16 @@ export interface components {
              * @description Different books seen on them.
              */
             recognizedBooks?: number;
+            /**
+             * Format: uint32
+             * @description Books known from before, about which nobody was asked; absent while there are none.
+             */
+            remembered?: number;
+            /**
+             * Format: uint32
+             * @description Requests to the metadata providers so far; absent while there are none.
+             */
+            requests?: number;
             /** @description Where they are. */
             resultsUrl?: string;
             /** @description What is done now. */
@@ -2249,8 +2562,16 @@ export interface components {
              * @description Photos in all.
              */
             totalPhotos?: number;
+            /**
+             * Format: uint32
+             * @description Books that no provider has answered about, of those that were not found; absent while there are
+             *     none.
+             */
+            unanswered?: number;
             /** @description Its last progress. */
             updatedAt: components["schemas"]["Moment"];
+            /** @description Until when the job waits for a provider that refuses or fails; absent when it does not wait. */
+            waitingUntil?: components["schemas"]["Moment"];
         };
         StatusDocumentAnswer: {
             data: components["schemas"]["StatusDocument"];
@@ -2308,6 +2629,16 @@ export interface components {
              * @description Different books seen on them.
              */
             recognizedBooks?: number;
+            /**
+             * Format: uint32
+             * @description Books known from before, about which nobody was asked; absent while there are none.
+             */
+            remembered?: number;
+            /**
+             * Format: uint32
+             * @description Requests to the metadata providers so far; absent while there are none.
+             */
+            requests?: number;
             /** @description Where they are. */
             resultsUrl?: string;
             /** @description What is done now. */
@@ -2335,8 +2666,16 @@ export interface components {
              * @description Photos in all.
              */
             totalPhotos?: number;
+            /**
+             * Format: uint32
+             * @description Books that no provider has answered about, of those that were not found; absent while there are
+             *     none.
+             */
+            unanswered?: number;
             /** @description Its last progress. */
             updatedAt: components["schemas"]["Moment"];
+            /** @description Until when the job waits for a provider that refuses or fails; absent when it does not wait. */
+            waitingUntil?: components["schemas"]["Moment"];
         };
         /** @description `data` that says by itself that it is a success. */
         SuccessfulCanceled: {
@@ -2453,6 +2792,17 @@ export interface components {
             /** @description ISO 639-1 where there is such a code. */
             language?: string;
             /**
+             * @description What the provider's record and the book have in common; absent when there is no record, or
+             *     it is of an earlier version.
+             */
+            match?: components["schemas"]["MatchedBy"];
+            /**
+             * Format: double
+             * @description How sure it is that the record is the book's: 1 when number, title and author all agree, below
+             *     0.7 when one of them differs.
+             */
+            matchConfidence?: number;
+            /**
              * Format: uint32
              * @description Number of pages.
              */
@@ -2539,6 +2889,16 @@ export interface components {
              * @description Different books seen on them.
              */
             recognizedBooks?: number;
+            /**
+             * Format: uint32
+             * @description Books known from before, about which nobody was asked; absent while there are none.
+             */
+            remembered?: number;
+            /**
+             * Format: uint32
+             * @description Requests to the metadata providers so far; absent while there are none.
+             */
+            requests?: number;
             /** @description Where they are. */
             resultsUrl?: string;
             /** @description What is done now. */
@@ -2566,8 +2926,16 @@ export interface components {
              * @description Photos in all.
              */
             totalPhotos?: number;
+            /**
+             * Format: uint32
+             * @description Books that no provider has answered about, of those that were not found; absent while there are
+             *     none.
+             */
+            unanswered?: number;
             /** @description Its last progress. */
             updatedAt: components["schemas"]["Moment"];
+            /** @description Until when the job waits for a provider that refuses or fails; absent when it does not wait. */
+            waitingUntil?: components["schemas"]["Moment"];
         };
         /** @description Advice for the next photo. */
         Suggestion: {
@@ -2649,6 +3017,12 @@ export interface components {
              * @description Items that are final.
              */
             totalProcessed: number;
+            /**
+             * Format: uint32
+             * @description Those of them that no provider has answered about: a later job may find them. Absent when there
+             *     are none.
+             */
+            unanswered?: number;
         };
         /** @description `timeout`: the stream ends because nothing happens; the job may go on. */
         TimeoutEvent: {
@@ -2781,6 +3155,20 @@ export interface components {
                 };
             };
         };
+        /** @description `IDEMPOTENCY_KEY_REUSED`: The key of an earlier request that had another content. */
+        IDEMPOTENCY_KEY_REUSED: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["ErrorAnswer"] & {
+                    error?: {
+                        /** @enum {unknown} */
+                        code?: "IDEMPOTENCY_KEY_REUSED";
+                    };
+                };
+            };
+        };
         /** @description `INTERNAL_ERROR`: A bug. */
         INTERNAL_ERROR: {
             headers: {
@@ -2823,6 +3211,26 @@ export interface components {
                     error?: {
                         /** @enum {unknown} */
                         code?: "INVALID_REQUEST" | "MISSING_PARAMETER";
+                    };
+                };
+            };
+        };
+        /**
+         * @description `INVALID_REQUEST`: Body or parameter malformed; details name the field.
+         *
+         *     `MISSING_PARAMETER`: A required field or file is absent.
+         *
+         *     `BATCH_TOO_LARGE`: More items than the limit.
+         */
+        "INVALID_REQUEST.MISSING_PARAMETER.BATCH_TOO_LARGE": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["ErrorAnswer"] & {
+                    error?: {
+                        /** @enum {unknown} */
+                        code?: "INVALID_REQUEST" | "MISSING_PARAMETER" | "BATCH_TOO_LARGE";
                     };
                 };
             };
@@ -3120,6 +3528,7 @@ export interface operations {
             400: components["responses"]["INVALID_REQUEST.MISSING_PARAMETER.INVALID_ISBN.EMPTY_BATCH.BATCH_TOO_LARGE"];
             409: components["responses"]["JOB_EXISTS"];
             413: components["responses"]["FILE_TOO_LARGE"];
+            422: components["responses"]["IDEMPOTENCY_KEY_REUSED"];
             429: components["responses"]["RATE_LIMIT_EXCEEDED"];
             500: components["responses"]["INTERNAL_ERROR"];
             503: components["responses"]["SERVICE_BUSY"];
@@ -3174,6 +3583,7 @@ export interface operations {
             409: components["responses"]["JOB_EXISTS"];
             413: components["responses"]["FILE_TOO_LARGE"];
             415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
+            422: components["responses"]["IDEMPOTENCY_KEY_REUSED"];
             429: components["responses"]["RATE_LIMIT_EXCEEDED"];
             500: components["responses"]["INTERNAL_ERROR"];
             503: components["responses"]["SERVICE_BUSY"];
@@ -3204,6 +3614,7 @@ export interface operations {
             400: components["responses"]["INVALID_REQUEST.MISSING_PARAMETER.INVALID_ISBN.EMPTY_BATCH.BATCH_TOO_LARGE"];
             409: components["responses"]["JOB_EXISTS"];
             413: components["responses"]["FILE_TOO_LARGE"];
+            422: components["responses"]["IDEMPOTENCY_KEY_REUSED"];
             429: components["responses"]["RATE_LIMIT_EXCEEDED"];
             500: components["responses"]["INTERNAL_ERROR"];
             503: components["responses"]["SERVICE_BUSY"];
@@ -3273,6 +3684,7 @@ export interface operations {
             400: components["responses"]["INVALID_REQUEST.MISSING_PARAMETER.INVALID_ISBN.EMPTY_BATCH.BATCH_TOO_LARGE"];
             409: components["responses"]["JOB_EXISTS"];
             413: components["responses"]["FILE_TOO_LARGE"];
+            422: components["responses"]["IDEMPOTENCY_KEY_REUSED"];
             429: components["responses"]["RATE_LIMIT_EXCEEDED"];
             500: components["responses"]["INTERNAL_ERROR"];
             503: components["responses"]["SERVICE_BUSY"];
@@ -3307,6 +3719,7 @@ export interface operations {
             409: components["responses"]["JOB_EXISTS"];
             413: components["responses"]["FILE_TOO_LARGE"];
             415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
+            422: components["responses"]["IDEMPOTENCY_KEY_REUSED"];
             429: components["responses"]["RATE_LIMIT_EXCEEDED"];
             500: components["responses"]["INTERNAL_ERROR"];
             503: components["responses"]["SERVICE_BUSY"];
@@ -3376,6 +3789,7 @@ export interface operations {
             409: components["responses"]["JOB_EXISTS"];
             413: components["responses"]["FILE_TOO_LARGE"];
             415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
+            422: components["responses"]["IDEMPOTENCY_KEY_REUSED"];
             429: components["responses"]["RATE_LIMIT_EXCEEDED"];
             500: components["responses"]["INTERNAL_ERROR"];
             503: components["responses"]["SERVICE_BUSY"];
@@ -3410,6 +3824,7 @@ export interface operations {
             409: components["responses"]["JOB_EXISTS"];
             413: components["responses"]["FILE_TOO_LARGE"];
             415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
+            422: components["responses"]["IDEMPOTENCY_KEY_REUSED"];
             429: components["responses"]["RATE_LIMIT_EXCEEDED"];
             500: components["responses"]["INTERNAL_ERROR"];
             503: components["responses"]["SERVICE_BUSY"];
@@ -3551,9 +3966,13 @@ export interface operations {
         };
         requestBody: {
             content: {
+                "application/vnd.oasis.opendocument.spreadsheet": string;
+                "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
                 "multipart/form-data": {
-                    /** @description The CSV file */
+                    /** @description The file */
                     file: string;
+                    /** @description Fields by columns, as JSON */
+                    mapping?: string;
                 };
                 "text/csv": string;
             };
@@ -3581,9 +4000,46 @@ export interface operations {
             409: components["responses"]["JOB_EXISTS"];
             413: components["responses"]["FILE_TOO_LARGE"];
             415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
+            422: components["responses"]["IDEMPOTENCY_KEY_REUSED"];
             429: components["responses"]["RATE_LIMIT_EXCEEDED"];
             500: components["responses"]["INTERNAL_ERROR"];
             503: components["responses"]["SERVICE_BUSY"];
+        };
+    };
+    previewImport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/vnd.oasis.opendocument.spreadsheet": string;
+                "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
+                "multipart/form-data": {
+                    /** @description The file */
+                    file: string;
+                    /** @description Fields by columns, as JSON */
+                    mapping?: string;
+                };
+                "text/csv": string;
+            };
+        };
+        responses: {
+            /** @description The preview */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PreviewAnswer"];
+                };
+            };
+            400: components["responses"]["INVALID_REQUEST.MISSING_PARAMETER.BATCH_TOO_LARGE"];
+            413: components["responses"]["FILE_TOO_LARGE"];
+            415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
+            500: components["responses"]["INTERNAL_ERROR"];
         };
     };
     followJobs: {
@@ -3860,6 +4316,7 @@ export interface operations {
             409: components["responses"]["JOB_EXISTS"];
             413: components["responses"]["FILE_TOO_LARGE"];
             415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
+            422: components["responses"]["IDEMPOTENCY_KEY_REUSED"];
             429: components["responses"]["RATE_LIMIT_EXCEEDED"];
             500: components["responses"]["INTERNAL_ERROR"];
             503: components["responses"]["SERVICE_BUSY"];
@@ -4056,6 +4513,7 @@ export interface operations {
             400: components["responses"]["INVALID_REQUEST.MISSING_PARAMETER.INVALID_ISBN.EMPTY_BATCH.BATCH_TOO_LARGE"];
             409: components["responses"]["JOB_EXISTS"];
             413: components["responses"]["FILE_TOO_LARGE"];
+            422: components["responses"]["IDEMPOTENCY_KEY_REUSED"];
             429: components["responses"]["RATE_LIMIT_EXCEEDED"];
             500: components["responses"]["INTERNAL_ERROR"];
             503: components["responses"]["SERVICE_BUSY"];
