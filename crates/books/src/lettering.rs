@@ -2,7 +2,7 @@
 //!
 //! What is read from spines are lines of text of which nobody knows which is a title and which an
 //! author, some with wrong letters. [`Shelf::query`] makes a search of a spine's words that one
-//! misread word does not spoil; [`Shelf::recognise`] takes from the answers the books whose title
+//! misread word does not spoil, and a [`SpineSearch`] the requests; [`Shelf::recognise`] takes from the answers the books whose title
 //! and author explain what is written there. Title and author then come from the record.
 //!
 //! **Invariant**: a wrong book is worse than none. A title of one word needs its author, each line
@@ -10,6 +10,7 @@
 
 mod accept;
 mod query;
+mod search;
 mod word;
 
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::Record;
 use accept::Fit;
 pub use query::WordQuery;
+pub use search::{SpineLookup, SpineSearch, SpinesFound};
 use word::lettered_words;
 
 /// A line of text on the photo.

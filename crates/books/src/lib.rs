@@ -33,7 +33,9 @@ pub use csv::{
     field_names, other_kind, read_csv, read_library,
 };
 pub use isbn::{Isbn, IsbnError};
-pub use lettering::{Lettering, Reach, Recognised, Shelf, Spine, WordQuery};
+pub use lettering::{
+    Lettering, Reach, Recognised, Shelf, Spine, SpineLookup, SpineSearch, SpinesFound, WordQuery,
+};
 pub use matching::{BookKeys, same_book_key};
 pub use search::{
     Answer, By, Endpoints, Found, GarbageError, GoogleBooks, HttpGet, Known, Lookup, Reader, Search,

@@ -12,7 +12,7 @@ use crate::title::Title;
 use crate::{Isbn, Provider, Record, Wanted};
 
 /// A request URL is kept under 7 KB, of which the query may take this much (bytes, encoded).
-const MAX_QUERY: usize = 5_600;
+pub(crate) const MAX_QUERY: usize = 5_600;
 
 /// Where the providers are, and how much one request may ask for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,6 +125,14 @@ pub struct Reader {
 }
 
 impl Reader {
+    /// For works, whatever their editions.
+    pub(crate) fn works(provider: Provider) -> Self {
+        Self {
+            provider,
+            isbns: Vec::new(),
+        }
+    }
+
     /// Reads the body of a `200` answer.
     pub fn read(&self, body: &[u8]) -> Result<Vec<Record>, GarbageError> {
         match self.provider {

@@ -1,6 +1,6 @@
 //! Whether a work is what a spine names.
 
-use super::word::{is_publisher, is_read_as, is_telling};
+use super::word::{is_number, is_publisher, is_read_as, is_telling};
 use super::{Shelf, Spine};
 use crate::Record;
 use crate::text::words;
@@ -27,6 +27,8 @@ pub(super) struct Fit {
     words: usize,
     /// How many of them were read.
     words_read: usize,
+    /// Whether a number in the title was not read: it is another volume.
+    lacks_number: bool,
     /// The lines of which a word was explained.
     pub lines: Vec<usize>,
 }
@@ -64,6 +66,8 @@ impl Fit {
                 found += letters(word);
                 fit.words_read += 1;
                 found_on_spine += if read.on_spine { letters(word) } else { 0 };
+            } else {
+                fit.lacks_number |= is_number(word);
             }
         }
         let share = |part: usize, of: usize| part as f32 / of.max(1) as f32;
@@ -124,8 +128,8 @@ impl Fit {
             && self.letters >= 12
             && self.words_read >= 2
             && self.title >= 0.55
-            && self.explained >= 0.6;
-        with_author || title_alone || long_title
+            && self.explained >= 0.8;
+        !self.lacks_number && (with_author || title_alone || long_title)
     }
 
     /// 0 to 1.

@@ -106,6 +106,19 @@ fn a_title_without_author_must_explain_the_lettering() {
 }
 
 #[test]
+fn a_volume_is_another_book_unless_its_number_is_there() {
+    let books = [
+        ("The Luminaries 2", "Eleanor Catton"),
+        ("The Luminaries", "Eleanor Catton"),
+    ];
+    let spine = "THE LUMINARIES / ELEANOR CATTON";
+    assert_eq!(recognised(&[spine], &books), ["The Luminaries"]);
+    assert_eq!(recognised(&[spine], &books[..1]), [] as [&str; 0]);
+    let second = "THE LUMINARIES 2 / ELEANOR CATTON";
+    assert_eq!(recognised(&[second], &books), ["The Luminaries 2"]);
+}
+
+#[test]
 fn another_book_of_the_author_is_not_this_one() {
     let books = [
         ("Blood Promise", "Greg Iles"),
@@ -162,7 +175,7 @@ fn neighbours_are_searched_for_only_when_they_add_words() {
         words(0, Reach::Neighbours).unwrap(),
         ["keeps", "score", "body"]
     );
-    assert_eq!(words(1, Reach::Axis).unwrap(), ["babel"]);
+    assert_eq!(words(1, Reach::Axis), None);
     assert_eq!(words(1, Reach::Neighbours), None);
     assert_eq!(words(2, Reach::Axis), None);
 }
@@ -176,4 +189,93 @@ fn positions_that_do_not_exist_are_passed_over() {
     assert_eq!(shelf.recognise(&candidates).len(), 1);
     assert!(shelf.query(0, Reach::Axis).is_some());
     assert_eq!(shelf.recognise(&[]), []);
+}
+
+fn search(spines: &[&str]) -> SpineSearch {
+    SpineSearch::new(shelf(spines), &crate::Endpoints::default())
+}
+
+#[test]
+fn spines_are_searched_for_in_batches_and_the_rest_with_its_neighbours() {
+    let mut spines = vec![
+        "WOLF HALL / HILARY MANTEL",
+        "BABEL | R.F. KUANG / THE POPPY",
+        "~9",
+    ];
+    spines.extend(["SOME UNKNOWN LETTERING"; 7]);
+    let mut search = search(&spines);
+    let lookups = search.next();
+    let asked: Vec<&[usize]> = lookups.iter().map(|l| l.spines.as_slice()).collect();
+    assert_eq!(asked, [&[0, 3, 4, 5, 6, 7][..], &[8, 9]]);
+    assert_eq!(search.next(), [], "while answers are awaited");
+    let url = search.request(&lookups[0]).url;
+    assert!(
+        url.starts_with(
+            "https://openlibrary.org/search.json?q=%28%28hilary+AND+%28mantel+OR+wolf+OR+hall%29%29+OR+"
+        ) && url.contains("&limit=120"),
+        "{url}"
+    );
+    search.answered(&lookups[1], Some(Vec::new()));
+    search.answered(
+        &lookups[0],
+        Some(vec![record("Wolf Hall", "Hilary Mantel")]),
+    );
+
+    let lookups = search.next();
+    let [lookup] = lookups.as_slice() else {
+        panic!("{lookups:?}");
+    };
+    assert_eq!(lookup.spines, [1], "only it has words beside it");
+    search.answered(lookup, Some(vec![record("Babel", "R. F. Kuang")]));
+    assert_eq!(search.next(), []);
+    let found = search.finish();
+    let mut titles: Vec<_> = found
+        .books
+        .iter()
+        .map(|b| b.record.work.title.as_str())
+        .collect();
+    titles.sort_unstable();
+    assert_eq!(titles, ["Babel", "Wolf Hall"]);
+    assert_eq!(found.unknown, [3, 4, 5, 6, 7, 8, 9]);
+    assert!(found.complete);
+}
+
+#[test]
+fn a_search_that_was_not_answered_is_incomplete() {
+    let mut without_answer = search(&["WOLF HALL / HILARY MANTEL"]);
+    for lookup in without_answer.next() {
+        without_answer.answered(&lookup, None);
+    }
+    assert_eq!(without_answer.next(), []);
+    let found = without_answer.finish();
+    assert!(!found.complete && found.books.is_empty() && found.unknown == [0]);
+
+    let mut cut_off = search(&["WOLF HALL / HILARY MANTEL"]);
+    assert_eq!(cut_off.next().len(), 1);
+    assert!(!cut_off.finish().complete);
+
+    let nobody = crate::Endpoints {
+        open_library: None,
+        ..crate::Endpoints::default()
+    };
+    let mut nobody = SpineSearch::new(shelf(&["WOLF HALL / HILARY MANTEL"]), &nobody);
+    assert_eq!(nobody.next(), []);
+    assert!(!nobody.finish().complete);
+}
+
+#[test]
+fn requests_stay_short_however_long_the_lettering() {
+    let long: Vec<String> = (0..40)
+        .map(|n| {
+            let word = |i: u8| char::from(b'a' + i).to_string().repeat(20 + n % 5);
+            (0..9u8).map(word).collect::<Vec<_>>().join(" ")
+        })
+        .collect();
+    let long: Vec<&str> = long.iter().map(String::as_str).collect();
+    let mut search = search(&long);
+    let lookups = search.next();
+    assert_eq!(lookups.iter().map(|l| l.spines.len()).sum::<usize>(), 40);
+    for lookup in &lookups {
+        assert!(search.request(lookup).url.len() < 7_000);
+    }
 }

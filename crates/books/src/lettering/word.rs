@@ -18,9 +18,15 @@ const PUBLISHERS: &str = "anagrama arrow aufbau bantam beltz berkley bloomsbury 
     princeton puffin putnam random reclam riverhead rororo rowohlt scribner simon springer suhrkamp tor \
     ullstein verlag viking vintage yale publishing publishers press books buch taschenbuch verlage";
 
-/// Whether a folded word says something of a book.
+/// Whether a folded word is a number in digits.
+pub(super) fn is_number(word: &str) -> bool {
+    word.chars().all(|c| c.is_ascii_digit())
+}
+
+/// Whether a folded word says something of a book. Numbers do: they tell a volume from the next.
 pub(super) fn is_telling(word: &str) -> bool {
-    word.chars().count() > 1 && !COMMON.split_whitespace().any(|common| common == word)
+    (word.chars().count() > 1 || is_number(word))
+        && !COMMON.split_whitespace().any(|common| common == word)
 }
 
 /// Whether a folded word is a publisher's.
@@ -42,7 +48,7 @@ pub(super) fn lettered_words(text: &str) -> Vec<String> {
     words(&parted)
 }
 
-/// Whether a word may have been read as another: short words exactly, from four letters on with one
+/// Whether a word may have been read as another: numbers and short words exactly, from four letters on with one
 /// wrong, missing or added letter, from eight on with two.
 pub(super) fn is_read_as(word: &str, read: &str) -> bool {
     if word == read {
@@ -51,6 +57,7 @@ pub(super) fn is_read_as(word: &str, read: &str) -> bool {
     let (a, b): (Vec<char>, Vec<char>) = (word.chars().collect(), read.chars().collect());
     let allowed = match a.len() {
         0..4 => return false,
+        _ if is_number(word) => return false,
         4..8 => 1,
         _ => 2,
     };
@@ -98,6 +105,7 @@ mod tests {
         for (word, read) in [
             ("it", "is"),
             ("war", "wat"),
+            ("1984", "1985"),
             ("home", "rose"),
             ("babel", "label1"),
         ] {

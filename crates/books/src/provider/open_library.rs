@@ -64,11 +64,22 @@ fn title_clause(wanted: &Wanted) -> String {
 
 /// How much a book adds to the URL of [`by_title`], in bytes.
 pub(crate) fn title_length(wanted: &Wanted) -> usize {
-    let clause = title_clause(wanted);
+    encoded_length(&title_clause(wanted))
+}
+
+/// How much one clause of several adds to a URL, in bytes.
+pub(crate) fn encoded_length(clause: &str) -> usize {
     form_urlencoded::byte_serialize(clause.as_bytes())
         .map(str::len)
         .sum::<usize>()
         + "+OR+".len()
+}
+
+/// Asks for works that satisfy one of several clauses of words, at most `each` for each on average:
+/// the most popular of all come first.
+pub(crate) fn by_words(base: &str, clauses: &[String], each: usize) -> String {
+    let limit = clauses.len() * each;
+    url(base, &clauses.join(" OR "), WORK_FIELDS, limit)
 }
 
 /// Asks for works by their keys.
