@@ -93,6 +93,8 @@ struct Words {
     titles: Vec<Vec<Place>>,
     authors: Vec<Vec<Place>>,
     other_names: Vec<Vec<Place>>,
+    /// What a search without a field finds besides: subjects and publishers.
+    others: Vec<Vec<Place>>,
 }
 
 impl Words {
@@ -104,8 +106,14 @@ impl Words {
             .filter_map(|edition| edition.title.as_deref());
         titles.extend(own.map(places));
         let others = work.authors.iter().flat_map(|author| &author.other_names);
+        let subjects = work.subjects.iter().map(String::as_str);
+        let publishers = work
+            .editions
+            .iter()
+            .map(|edition| edition.publisher.as_str());
         Self {
             titles,
+            others: subjects.chain(publishers).map(places).collect(),
             authors: work.authors.iter().map(|a| places(&a.name)).collect(),
             other_names: others.map(|name| places(name)).collect(),
         }
@@ -127,6 +135,7 @@ pub(crate) struct Catalogue {
     by_title_word: HashMap<String, Vec<WorkId>>,
     by_author_word: HashMap<String, Vec<WorkId>>,
     by_other_name: HashMap<String, Vec<WorkId>>,
+    by_other_word: HashMap<String, Vec<WorkId>>,
 }
 
 impl Catalogue {
@@ -139,6 +148,7 @@ impl Catalogue {
             by_title_word: HashMap::new(),
             by_author_word: HashMap::new(),
             by_other_name: HashMap::new(),
+            by_other_word: HashMap::new(),
         };
         for (id, (work, words)) in (0..).zip(works.iter().zip(&catalogue.words)) {
             catalogue.by_key.insert(work.key.clone(), id);
@@ -154,6 +164,7 @@ impl Catalogue {
                 (&mut catalogue.by_title_word, &words.titles),
                 (&mut catalogue.by_author_word, &words.authors),
                 (&mut catalogue.by_other_name, &words.other_names),
+                (&mut catalogue.by_other_word, &words.others),
             ] {
                 for word in told(texts) {
                     index.entry(word.clone()).or_default().push(id);
@@ -246,6 +257,7 @@ impl Catalogue {
                     for word in words(text) {
                         ids.extend(self.by_title_word.get(&word).into_iter().flatten());
                         ids.extend(self.by_author_word.get(&word).into_iter().flatten());
+                        ids.extend(self.by_other_word.get(&word).into_iter().flatten());
                     }
                     ids.extend(generated::index_of_title(&words(text)).map(|i| GENERATED + i));
                     self.keep(ids, query)
@@ -361,7 +373,10 @@ fn matches(query: &Query, work: &Work, index: &Words) -> bool {
         Field::Language => work.editions.iter().any(|e| e.language == text),
         Field::Year => (work.first_publish_year).is_some_and(|year| text.parse() == Ok(year)),
         Field::Text => {
-            any_of(&index.titles) || any_of(&index.authors) || work.edition_with(text).is_some()
+            any_of(&index.titles)
+                || any_of(&index.authors)
+                || any_of(&index.others)
+                || work.edition_with(text).is_some()
         }
     }
 }
