@@ -103,6 +103,7 @@ async fn make(exchange: &mut Exchange, route: Route) -> Result<(), ApiError> {
         pipeline: Pipeline::BatchEnrichment,
         made_by: route.made_by(),
         token: !route.is_legacy(),
+        client: client::counted(exchange),
         provider: String::new(),
     };
     let items: Vec<Item> = distinct(enrich.wanted)

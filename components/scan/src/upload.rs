@@ -106,6 +106,7 @@ impl Route {
             pipeline: self.pipeline(),
             made_by: self.made_by(),
             token: self != Self::Scan,
+            client: client::counted(exchange),
             provider: provider(exchange.request.header("x-ai-provider")),
         })
     }

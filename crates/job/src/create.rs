@@ -8,6 +8,7 @@ mod receiver;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::clients::Client;
 use crate::content::ContentDigest;
 use crate::document::{Item, MadeBy, Pipeline, Root, Stage, Uploaded, VERSION};
 use crate::effects::{Effects, StoreError};
@@ -61,6 +62,8 @@ pub struct NewJob {
     pub made_by: MadeBy,
     /// Whether the client is given a token.
     pub token: bool,
+    /// The client, if its jobs are counted.
+    pub client: Option<Client>,
     /// The vision provider that the client asks for; empty for the configured one.
     pub provider: String,
 }
@@ -297,6 +300,10 @@ fn first_root<E: Effects>(effects: &E, new: &NewJob) -> Root {
         made_by: new.made_by,
         token: new.token,
         first_token: 0,
+        client: new
+            .client
+            .as_ref()
+            .map_or_else(String::new, |client| client.0.clone()),
         content: String::new(),
         created: now,
         updated: now,

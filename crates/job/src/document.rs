@@ -341,6 +341,9 @@ pub struct Root {
     /// tokens; 0 of jobs of before.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub first_token: u32,
+    /// The pseudonym of the client that created it; empty when the client is not counted.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub client: String,
     /// A digest of what it was made of; empty of jobs of before.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub content: String,

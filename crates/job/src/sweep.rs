@@ -13,7 +13,7 @@ use crate::id::JobId;
 use crate::keys;
 use crate::memory;
 use crate::settings::Settings;
-use crate::storage::{delete_uploads, is_damaged, read_end, read_root};
+use crate::storage::{delete_uploads, encode_root, is_damaged, read_end, read_root};
 
 /// How often the keys are listed.
 const INTERVAL: Duration = Duration::from_secs(600);
@@ -32,6 +32,9 @@ pub const KEYS_PER_JOB: usize = 25;
 
 /// How long the root lives of a job that is not accepted yet: longer than clocks jump.
 pub(crate) const UNACCEPTED_RETENTION: Duration = Duration::from_secs(2 * 3600);
+
+/// How long an ended job is kept whatever the store needs: its client is about to fetch the results.
+const EVICTION_GRACE: Duration = Duration::from_secs(60);
 
 /// What lies under [`keys::SWEEP`]: what the last sweep saw.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,7 +97,13 @@ impl<E: Effects> Engine<'_, E> {
         if state.at <= now && now.since(state.at) < interval {
             return Ok(state.has_capacity(settings));
         }
-        let state = self.sweep(state, now).await?;
+        let all = effects.keys().await?;
+        memory::sweep(*self, &all, now).await?;
+        let jobs = group_by_job(all);
+        let mut state = self.sweep(&jobs, state, now).await?;
+        if !state.has_capacity(settings) {
+            self.evict(&jobs, &mut state, now).await?;
+        }
         let bytes = serde_json::to_vec(&state).unwrap_or_default();
         effects.set(keys::SWEEP, &bytes).await?;
         Ok(state.has_capacity(settings))
@@ -102,13 +111,15 @@ impl<E: Effects> Engine<'_, E> {
 
     /// Lists the keys and deletes some of what has expired. Jobs are looked at in turn, a few with each
     /// sweep, and only when one of them can have expired; all of them when there is no room otherwise.
-    async fn sweep(&self, last: SweepState, now: Time) -> Result<SweepState, StoreError> {
+    async fn sweep(
+        &self,
+        jobs: &KeysByJob,
+        last: SweepState,
+        now: Time,
+    ) -> Result<SweepState, StoreError> {
         let Engine {
             effects, settings, ..
         } = *self;
-        let all = effects.keys().await?;
-        memory::sweep(*self, &all, now).await?;
-        let jobs = group_by_job(all);
         let mut state = SweepState {
             at: now,
             keys: jobs.total,
@@ -138,12 +149,7 @@ impl<E: Effects> Engine<'_, E> {
                 KeyOwner::Job(expires) if now < expires => state.next = state.next.min(expires),
                 KeyOwner::NewerVersion => {}
                 KeyOwner::Job(_) | KeyOwner::Damaged | KeyOwner::Nothing => {
-                    let shared = shared_names(id);
-                    for key in held.keys.iter().filter(|key| !shared.contains(key)) {
-                        effects.delete(key).await?;
-                    }
-                    let there = shared.iter().filter(|key| held.keys.contains(key));
-                    self.delete_expired(id, there).await?;
+                    self.delete_job(id, held).await?;
                     state.keys = state.keys.saturating_sub(held.reserved());
                     deleted += 1;
                 }
@@ -160,6 +166,79 @@ impl<E: Effects> Engine<'_, E> {
             );
         }
         Ok(state)
+    }
+
+    /// Deletes all keys of an expired job.
+    async fn delete_job(&self, id: &JobId, held: &JobKeys) -> Result<(), StoreError> {
+        let shared = shared_names(id);
+        for key in held.keys.iter().filter(|key| !shared.contains(key)) {
+            self.effects.delete(key).await?;
+        }
+        let there = shared.iter().filter(|key| held.keys.contains(key));
+        self.delete_expired(id, there).await
+    }
+
+    /// Makes room in a store that is full: of the client whose ended jobs hold most keys, the oldest
+    /// goes first. So that nobody can take the room of others by what he leaves behind.
+    async fn evict(
+        &self,
+        jobs: &KeysByJob,
+        state: &mut SweepState,
+        now: Time,
+    ) -> Result<(), StoreError> {
+        let Engine {
+            effects, settings, ..
+        } = *self;
+        let mut holders: BTreeMap<String, Holder> = BTreeMap::new();
+        for (id, held) in jobs.by_id.iter().filter(|(_, held)| held.ended) {
+            let Some(end) = read_end(effects, id).await? else {
+                continue;
+            };
+            if end.expired(now) {
+                continue;
+            }
+            let holder = holders.entry(end.client.clone()).or_default();
+            holder.keys += held.keys.len();
+            if now.since(end.updated) >= EVICTION_GRACE {
+                holder.jobs.push(end);
+            }
+        }
+        for holder in holders.values_mut() {
+            holder
+                .jobs
+                .sort_by_key(|end| std::cmp::Reverse(end.updated));
+        }
+        let mut evicted = 0;
+        while !state.has_capacity(settings) && evicted < MAX_JOBS_PER_SWEEP {
+            let with_jobs = holders
+                .values_mut()
+                .filter(|holder| !holder.jobs.is_empty());
+            let Some(holder) = with_jobs.max_by_key(|holder| holder.keys) else {
+                break;
+            };
+            let Some(mut end) = holder.jobs.pop() else {
+                break;
+            };
+            let Some(held) = jobs.by_id.get(&end.id) else {
+                continue;
+            };
+            // It expires now: whoever reads one of the two documents finds no job any more.
+            end.expires = now;
+            let bytes = encode_root(&end)?;
+            effects.set(&keys::root(&end.id), &bytes).await?;
+            effects.set(&keys::end(&end.id), &bytes).await?;
+            self.delete_job(&end.id, held).await?;
+            holder.keys = holder.keys.saturating_sub(held.keys.len());
+            state.keys = state.keys.saturating_sub(held.reserved());
+            evicted += 1;
+        }
+        if evicted > 0 {
+            effects.log(
+                "evicted",
+                serde_json::json!({"level": "warn", "jobs": evicted, "keys": state.keys}),
+            );
+        }
+        Ok(())
     }
 
     /// Deletes what is left of an expired job under names that a new job of its name uses, too: each
@@ -221,6 +300,14 @@ impl SweepState {
         let room = |max| self.keys + KEYS_PER_JOB <= max;
         settings.max_keys.is_none_or(room)
     }
+}
+
+/// What the ended jobs of one client hold.
+#[derive(Default)]
+struct Holder {
+    keys: usize,
+    /// Those that may be evicted, the oldest last.
+    jobs: Vec<Root>,
 }
 
 /// All jobs there are.

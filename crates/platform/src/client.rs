@@ -16,7 +16,8 @@ use crate::http::Incoming;
 const LIMIT_RETRY_AFTER: Duration = Duration::from_secs(10);
 
 /// The client of a request, if its jobs are counted.
-pub(crate) fn counted(exchange: &Exchange) -> Option<Client> {
+#[must_use]
+pub fn counted(exchange: &Exchange) -> Option<Client> {
     let settings = &exchange.config.settings;
     if settings.limits.max_jobs_per_client == 0 {
         return None;

@@ -78,6 +78,8 @@ struct Known {
     /// The root that was written last.
     root: Option<Root>,
     end: Option<Root>,
+    /// It was expired early, to make room.
+    is_evicted: bool,
     /// The chunks that a run's root has named.
     uploads: BTreeSet<String>,
     /// Of a scan, what is to be looked up, once it is known.
@@ -105,6 +107,8 @@ pub(crate) struct Checks {
     bounded: bool,
     /// A value may be lost or damaged: a job may then fail, and its books be cut short.
     may_be_damaged: bool,
+    /// There is room for few jobs: ended ones may have to go.
+    is_crowded: bool,
     plans: Vec<JobPlan>,
     jobs: BTreeMap<JobId, Known>,
     /// What was written under names that are used once.
@@ -134,6 +138,7 @@ impl Checks {
         Self {
             bounded: scenario.bounded,
             may_be_damaged: scenario.damage.is_some(),
+            is_crowded: scenario.settings.max_keys.is_some(),
             plans: scenario.jobs.clone(),
             jobs: BTreeMap::new(),
             parts: HashMap::new(),
@@ -160,6 +165,7 @@ impl Checks {
             accepted: None,
             root: None,
             end: None,
+            is_evicted: false,
             uploads: BTreeSet::new(),
             seen: None,
             outcome: None,
@@ -287,6 +293,21 @@ impl Checks {
         }
     }
 
+    /// Whether an ended job is written only to expire at once: there is nothing to be said of it.
+    fn is_eviction(&mut self, id: &JobId, root: &Root) -> bool {
+        let evicts = self.is_crowded && root.stage.is_terminal();
+        let job = self.jobs.get_mut(id).filter(|_| evicts);
+        let Some(job) = job else {
+            return false;
+        };
+        let is_earlier = (job.end.as_ref()).is_some_and(|end| root.expires < end.expires);
+        job.is_evicted |= is_earlier;
+        if is_earlier {
+            job.root = Some(root.clone());
+        }
+        job.is_evicted
+    }
+
     fn root_written(&mut self, store: &Store, id: &JobId, value: &[u8]) {
         self.largest_root = self.largest_root.max(value.len());
         if value.len() > MAX_ROOT_BYTES {
@@ -295,6 +316,9 @@ impl Checks {
         let Ok(root) = serde_json::from_slice::<Root>(value) else {
             return self.broken("whole", format!("the root of {id} cannot be read"));
         };
+        if self.is_eviction(id, &root) {
+            return;
+        }
         let keys = store.latest_keys(&job::keys::prefix(id)).count() + 1;
         self.most_keys = self.most_keys.max(keys);
         self.note_plan(store, id, &root);
@@ -366,6 +390,9 @@ impl Checks {
         let Ok(end) = serde_json::from_slice::<Root>(value) else {
             return self.broken("whole", format!("the end of {id} cannot be read"));
         };
+        if self.is_eviction(id, &end) {
+            return;
+        }
         self.check_document(store, id, &end);
         let Some(job) = self.jobs.get_mut(id) else {
             return;
@@ -599,9 +626,15 @@ impl Checks {
     /// A client asked for a job and there is none. `lag` is how late a store may agree.
     pub(crate) fn missing(&mut self, who: &str, id: &JobId, asked: Micros, lag: Micros) {
         let accepted = self.jobs.get(id).and_then(|job| job.accepted);
-        if accepted.is_some_and(|at| asked > at + lag) {
+        if accepted.is_some_and(|at| asked > at + lag) && !self.may_be_evicted(id) {
             self.broken("lost", format!("{who} finds no {id}, which was accepted"));
         }
+    }
+
+    /// Whether a job may be gone because it has ended and its room was needed.
+    pub(crate) fn may_be_evicted(&self, id: &JobId) -> bool {
+        let has_ended = |job: &Known| job.end.is_some() || job.is_evicted;
+        self.is_crowded && self.jobs.get(id).is_some_and(has_ended)
     }
 
     /// The jobs of which clients have been told.
@@ -618,6 +651,9 @@ impl Checks {
     /// `ahead` is how far the clocks have jumped ahead since everything began.
     pub(crate) fn quiet(&mut self, store: &Store, now: Micros, ahead: Micros, faults: u64) {
         for id in self.accepted_jobs() {
+            if self.jobs.get(&id).is_some_and(|job| job.is_evicted) {
+                continue;
+            }
             let end = self.jobs.get(&id).and_then(|job| job.end.as_ref());
             // It took others so long to find room.
             if end.is_some_and(|end| may_be_expired(end, now)) {

@@ -246,6 +246,7 @@ async fn serve_creation(process: &Process, asker: &Asker) -> Option<Full> {
         pipeline: plan.pipeline,
         made_by: MadeBy::Other,
         token: true,
+        client: None,
         provider: String::new(),
     };
     world.checks.borrow_mut().begun(new.name.id(), plan_no);
@@ -443,6 +444,8 @@ impl Client {
         if found.root().is_none() {
             let mut checks = world.checks.borrow_mut();
             checks.missing(&self.name, &self.id, asked, lag(&world.scenario));
+            // It ended, and its room was needed: there is nothing more to learn.
+            self.seen.borrow_mut().over |= checks.may_be_evicted(&self.id);
             return None;
         }
         Some(found)
