@@ -48,10 +48,16 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Import a library from a CSV file and follow the job
+    /// Import a library from a CSV file or a workbook and follow the job
     Import {
-        /// Goodreads, StoryGraph, LibraryThing or any list with titles; - is standard input
+        /// The export of any reading program, or any list with titles or ISBNs; - is standard input
         file: PathBuf,
+        /// Show how the file would be read, and import nothing
+        #[arg(long)]
+        dry_run: bool,
+        /// What a column means: its header or number, =, and a field or ignore
+        #[arg(long = "map", value_name = "COLUMN=FIELD", value_parser = mapped)]
+        mapping: Vec<(String, String)>,
     },
     /// Find the books on photos of shelves and follow the job
     Scan {
@@ -97,6 +103,16 @@ pub(crate) enum Command {
     /// Print the manual page
     #[command(hide = true)]
     Man,
+}
+
+/// Reads "Titel=title".
+fn mapped(text: &str) -> Result<(String, String), String> {
+    match text.rsplit_once('=') {
+        Some((column, field)) if !column.trim().is_empty() && !field.trim().is_empty() => {
+            Ok((column.trim().to_owned(), field.trim().to_owned()))
+        }
+        _ => Err("expected COLUMN=FIELD, like Titel=title".to_owned()),
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -4,6 +4,7 @@ mod args;
 mod files;
 mod follow;
 mod outcome;
+mod preview;
 mod results;
 mod view;
 
@@ -98,8 +99,22 @@ async fn talk(args: Args) -> Result<Outcome> {
 
 async fn command(args: &Args, client: &Client, files: &Files) -> Result<Outcome> {
     match &args.command {
-        Command::Import { file } => {
-            submit(args, client, files, Submission::Import(read(file)?.into())).await
+        Command::Import {
+            file,
+            dry_run,
+            mapping,
+        } => {
+            let file = read(file)?.into();
+            let mapping = mapping.iter().cloned().collect();
+            if *dry_run {
+                let preview = client.preview(&file, &mapping).await?;
+                return preview::print(&preview, args.json);
+            }
+            let submission = match mapping.is_empty() {
+                true => Submission::Import(file),
+                false => Submission::MappedImport { file, mapping },
+            };
+            submit(args, client, files, submission).await
         }
         Command::Scan { photos } => {
             let photo = |path: &std::path::PathBuf| {

@@ -44,6 +44,7 @@ const ASSETS: &[Asset] = assets! {
     "/photos.js": "photos.js" as "text/javascript; charset=utf-8",
     "/shelf-photos.js": "shelf-photos.js" as "text/javascript; charset=utf-8",
     "/transports.js": "transports.js" as "text/javascript; charset=utf-8",
+    "/reading.js": "reading.js" as "text/javascript; charset=utf-8",
     "/words.js": "words.js" as "text/javascript; charset=utf-8",
 };
 

@@ -58,7 +58,9 @@ async function send(pending, alone) {
 		const files = await load();
 		const [path, part] = ROUTES[kind];
 		const body = new FormData();
+		if (pending.mapping) body.append('mapping', JSON.stringify(pending.mapping));
 		for (const file of files) body.append(part, file, file.name);
+		if (kind === 'import' && !pending.reviewed && (await review(pending, body))) return view.refresh?.();
 		const { data: accepted } = await request(path, { method: 'POST', body, key, signal: control.signal });
 		uploads.splice(uploads.indexOf(pending), 1);
 		jobs.add(accepted, name, files);
@@ -71,6 +73,31 @@ async function send(pending, alone) {
 	}
 }
 
+/** Whether a person is to look at how the file is read before it is imported. */
+async function review(pending, body) {
+	const { data } = await request('/api/v2/imports/preview', { method: 'POST', body, signal: pending.control.signal }).catch((error) => {
+		// What is wrong with the file or the server the import itself says best.
+		if (pending.control.signal.aborted) throw error;
+		return {};
+	});
+	pending.preview = data?.uncertain && !data.failure ? data : null;
+	if (pending.preview) announce(`${pending.name}: please look whether the columns were understood.`);
+	return pending.preview;
+}
+
+/** A person says what a column is, and sees what comes of it. */
+function choose(pending, column, field) {
+	pending.mapping = { ...pending.mapping, [column]: field };
+	send(pending);
+}
+
+/** A person has looked. */
+function go(pending) {
+	pending.reviewed = true;
+	pending.preview = null;
+	send(pending, true);
+}
+
 function dismiss(pending) {
 	pending.control.abort();
 	uploads.splice(uploads.indexOf(pending), 1);
@@ -80,7 +107,7 @@ function dismiss(pending) {
 function route() {
 	const id = location.hash.match(/^#\/jobs\/([^/]+)$/)?.[1];
 	view?.close();
-	view = id ? jobView(jobs.open(decodeURIComponent(id)), take) : homeView(jobs, { uploads, samples, limits, take, send, dismiss });
+	view = id ? jobView(jobs.open(decodeURIComponent(id)), take) : homeView(jobs, { uploads, samples, limits, take, send, dismiss, choose, go });
 	document.querySelector('main').replaceChildren(view.element);
 }
 

@@ -1,8 +1,9 @@
 import { coalesce, h, setText } from './dom.js';
+import { previewStep } from './reading.js';
 import { briefOf, explain, nameOf } from './words.js';
 
 /** The first page: where files go in, and the jobs that this browser has started. */
-export function homeView(jobs, { uploads, samples, limits, take, send, dismiss }) {
+export function homeView(jobs, { uploads, samples, limits, take, send, dismiss, choose, go }) {
 	const cards = new Map();
 	const list = h('ul.cards');
 	const recent = h('section', h('h2', 'Your jobs'), list);
@@ -19,11 +20,11 @@ export function homeView(jobs, { uploads, samples, limits, take, send, dismiss }
 			h('h2', 'Drop a CSV or photos here'),
 			h(
 				'div.row',
-				input('pick', { multiple: true, accept: '.csv,.tsv,.txt,image/jpeg,image/png,image/webp' }),
+				input('pick', { multiple: true, accept: '.csv,.tsv,.txt,.xlsx,.ods,image/jpeg,image/png,image/webp' }),
 				h('label.button.primary', { for: 'pick' }, 'Choose files'),
 				h('span.camera', input('shoot', { accept: 'image/*', capture: 'environment' }), h('label.button', { for: 'shoot' }, 'Take a photo')),
 			),
-			h('p.fine', `Goodreads, StoryGraph, LibraryThing or any CSV with titles${rows}. JPEG, PNG or WebP, ${limits.maxPhotos ?? 5} photos to a scan.`),
+			h('p.fine', `The export of any reading app, or any CSV or workbook with titles or ISBNs${rows}. JPEG, PNG or WebP, ${limits.maxPhotos ?? 5} photos to a scan.`),
 			samples.length > 0 && h('div.row', samples.map(({ text, run }) => h('button.button', { onclick: run }, text))),
 		);
 	}
@@ -56,11 +57,18 @@ export function homeView(jobs, { uploads, samples, limits, take, send, dismiss }
 	function uploadCard(upload) {
 		const retry = h('button.button', { onclick: () => send(upload) }, 'Try again');
 		const show = card(h('p.name', upload.name), [retry, h('button.button', { onclick: () => dismiss(upload) }, 'Remove')]);
+		let shown;
 		return () => {
-			const { error } = upload;
+			const { error, preview } = upload;
 			const { title, advice } = error ? explain(error) : {};
 			retry.hidden = !error;
-			return show(error ? `${title} ${advice}` : 'Sending…', null, Boolean(error));
+			const element = show(error ? `${title} ${advice}` : preview ? 'Waiting for you' : 'Sending…', null, Boolean(error));
+			if (shown !== preview) {
+				element.querySelector('.step')?.remove();
+				if (preview) element.append(previewStep(preview, { choose: (column, field) => choose(upload, column, field), go: () => go(upload) }));
+				shown = preview;
+			}
+			return element;
 		};
 	}
 

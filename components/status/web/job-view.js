@@ -3,6 +3,7 @@ import { bookList, cover } from './book-list.js';
 import { connectionPanel } from './connection.js';
 import { announce, coalesce, h, setText } from './dom.js';
 import { shelfPhotos } from './shelf-photos.js';
+import { readingTable } from './reading.js';
 import { countsOf, explain, figuresOf, kindOf, nameOf, percentOf, stagesOf } from './words.js';
 
 const FILTERS = { all: 'All', found: 'Found', review: 'To review', missing: 'Not found' };
@@ -142,6 +143,8 @@ function outcome(job, again) {
 		return items.length > 0 && h('details', { open: items.length < 4 }, h('summary', `Remarks (${items.length})`), h('ul', items));
 	}
 
+	const how = (reading) => reading && h('details', h('summary', 'See how it was read'), readingTable(reading));
+
 	function render() {
 		const { state, results, lost } = job;
 		const what = lost ?? results ?? (job.over && state);
@@ -150,7 +153,7 @@ function outcome(job, again) {
 		shown = what;
 		const failed = lost ?? (state.status !== 'completed' && (state.error ?? {}));
 		const parts = failed ? failure(failed) : [h('h2', state.message ?? 'Done')];
-		if (!lost && state.status !== 'failed') parts.push(figuresOf(job), remarks(results ?? {}), results?.problem && h('p.bad', results.problem));
+		if (!lost && state.status !== 'failed') parts.push(figuresOf(job), remarks(results ?? {}), how(results?.reading), results?.problem && h('p.bad', results.problem));
 		element.replaceChildren(...parts.filter(Boolean));
 		element.classList.toggle('failed', Boolean(failed) && state.status !== 'canceled');
 	}

@@ -53,7 +53,7 @@ export function figuresOf({ pipeline, state, results }) {
 
 // What the server's own messages leave open.
 const ADVICE = {
-	E_CSV_PARSE_FAILED: 'The first row must name the columns, one of them Title. Exports of Goodreads, StoryGraph, LibraryThing work as they are.',
+	E_CSV_PARSE_FAILED: 'Exports of reading apps work as they are; other lists need a column of titles or of ISBNs.',
 	E_CSV_TOO_MANY_ROWS: 'Split the file.',
 	E_NO_BOOKS_FOUND: 'Try from closer, with whole spines, in daylight, without flash.',
 	E_IMAGE_INVALID: 'Save the picture again as JPEG and choose that.',

@@ -52,6 +52,6 @@ pub use client::{Client, Options, StreamSupport, Timing};
 pub use counters::{Counters, Tally, Transport};
 pub use error::{ApiError, Error};
 pub use strategy::Mode;
-pub use submit::{Photo, Submission, Submitted};
+pub use submit::{Mapping, Photo, Preview, Submission, Submitted};
 pub use watch::{Update, Watch};
 pub use wire::{Accepted, Book, Cancellation, Event, JobError, JobId, Results, Snapshot, Status};

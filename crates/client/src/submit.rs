@@ -1,9 +1,14 @@
 //! Starting jobs, so that none is lost and none started twice.
 
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{Response, StatusCode, request};
 use hyper::body::Incoming;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::body::Body;
@@ -55,12 +60,83 @@ impl Photo {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Submission {
-    /// A library as CSV, at most 8 MB and 10,000 rows.
+    /// A library as CSV or a workbook, at most 8 MB and 10,000 rows.
     Import(Bytes),
+    /// The same, with what is known better of its columns.
+    MappedImport {
+        /// The file.
+        file: Bytes,
+        /// Fields, or `ignore`, by the columns' headers or numbers.
+        mapping: Mapping,
+    },
     /// 1 to 5 photos.
     Scan(Vec<Photo>),
     /// 1 to 1,500 ISBNs.
     Enrich(Vec<String>),
+}
+
+impl Submission {
+    /// Whether it is a library.
+    fn is_import(&self) -> bool {
+        matches!(self, Self::Import(_) | Self::MappedImport { .. })
+    }
+}
+
+/// Fields, or `ignore`, by the headers or numbers of a file's columns.
+pub type Mapping = BTreeMap<String, String>;
+
+/// The header with a [`Mapping`].
+const MAPPING: &str = "x-import-mapping";
+
+/// The media type of a library by its first bytes; the server looks for itself.
+fn library_type(file: &[u8]) -> &'static str {
+    if !file.starts_with(b"PK\x03\x04") {
+        "text/csv"
+    } else if file
+        .windows(12)
+        .take(100)
+        .any(|window| window == b"opendocument")
+    {
+        "application/vnd.oasis.opendocument.spreadsheet"
+    } else {
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+    }
+}
+
+/// A mapping as JSON that fits a header: everything beyond ASCII is escaped.
+fn ascii_json(mapping: &Mapping) -> String {
+    let json = serde_json::to_string(mapping).unwrap_or_default();
+    let mut ascii = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c.is_ascii() {
+            ascii.push(c);
+        } else {
+            let mut units = [0; 2];
+            for unit in c.encode_utf16(&mut units) {
+                let _ = write!(ascii, "\\u{unit:04x}");
+            }
+        }
+    }
+    ascii
+}
+
+/// What an import would come to.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Preview {
+    /// Data rows of the file.
+    pub rows: u32,
+    /// Different books in it.
+    pub books_found: u32,
+    /// Rows merged into an earlier one of the same book.
+    pub duplicates_merged: u32,
+    /// Rows that could not be read.
+    pub rows_rejected: u32,
+    /// Whether a person should look at how it was read.
+    pub uncertain: bool,
+    /// Everything else: how the file was read, the first books, what is wrong with rows.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
 }
 
 /// A job that the server has accepted.
@@ -94,6 +170,19 @@ impl From<Error> for Lost {
 }
 
 impl Client {
+    /// Asks what an import of a file would come to. No job is made.
+    ///
+    /// # Errors
+    /// When the server refuses or cannot be reached.
+    pub async fn preview(&self, file: &Bytes, mapping: &Mapping) -> Result<Preview, Error> {
+        let http = &self.shared.http;
+        let request = http
+            .post("/api/v2/imports/preview")
+            .header(CONTENT_TYPE, library_type(file))
+            .header(MAPPING, ascii_json(mapping));
+        http.ask(request, Body::new([file.clone()])).await
+    }
+
     /// Starts a job.
     ///
     /// Where streams may be hoped for, the answer to the submission itself is asked to be the job's
@@ -109,7 +198,7 @@ impl Client {
         let mut attached = match (shared.mode, streams_work) {
             (Mode::Poll, _) | (Mode::Auto, Some(false)) => false,
             (_, Some(true)) => true,
-            (Mode::Auto | Mode::Sse, _) => matches!(submission, Submission::Import(_)),
+            (Mode::Auto | Mode::Sse, _) => submission.is_import(),
         };
         let (mut connected, mut silence) = (false, false);
         let mut tries = 0;
@@ -151,10 +240,16 @@ impl Client {
     fn submission(&self, submission: &Submission) -> Result<(request::Builder, Body), Error> {
         let http = &self.shared.http;
         Ok(match submission {
-            Submission::Import(csv) => (
+            Submission::Import(file) => (
                 http.post("/api/v2/imports")
-                    .header(CONTENT_TYPE, "text/csv"),
-                Body::new([csv.clone()]),
+                    .header(CONTENT_TYPE, library_type(file)),
+                Body::new([file.clone()]),
+            ),
+            Submission::MappedImport { file, mapping } => (
+                http.post("/api/v2/imports")
+                    .header(CONTENT_TYPE, library_type(file))
+                    .header(MAPPING, ascii_json(mapping)),
+                Body::new([file.clone()]),
             ),
             Submission::Scan(photos) => {
                 let (body, content_type) = Body::multipart(photos);
@@ -249,5 +344,21 @@ impl Client {
             error,
             silent: end == StreamEnd::Silent,
         }
+    }
+}
+
+#[cfg(test)]
+mod mapping_tests {
+    use super::*;
+
+    #[test]
+    fn a_mapping_fits_a_header() {
+        let mapping = Mapping::from([
+            ("Titel".to_owned(), "title".to_owned()),
+            ("作者 \u{1f4da}".to_owned(), "author".to_owned()),
+        ]);
+        let json = ascii_json(&mapping);
+        assert!(json.is_ascii());
+        assert_eq!(serde_json::from_str::<Mapping>(&json).unwrap(), mapping);
     }
 }

@@ -1,0 +1,43 @@
+import { h } from './dom.js';
+
+const SURE = { given: 'as you said', certain: '', likely: 'probably', guessed: 'guessed' };
+
+/** "ISBN13, from an export of Goodreads": where the books of a file come from, in a line. */
+function sourceOf({ program, encoding, encodingGuessed, delimiter, sheet, headerRow, repaired }) {
+	return [
+		program && `An export of ${program}`,
+		sheet && `Sheet “${sheet}”`,
+		`${encoding}${encodingGuessed ? ' (guessed)' : ''}`,
+		delimiter && `fields separated by ${delimiter}`,
+		headerRow ? headerRow > 1 && `columns named in line ${headerRow}` : 'no line that names the columns',
+		repaired > 0 && `${repaired} damaged places repaired`,
+	].filter(Boolean).join(' · ');
+}
+
+/** What each column was taken for; with `choose`, a person may say it better. */
+export function readingTable(reading, fields, choose) {
+	const field = ({ name, field }) => {
+		if (!choose) return field ?? 'not used';
+		const option = (value, text) => h('option', { value, selected: value === (field ?? 'ignore') }, text);
+		return h('select', { 'aria-label': `What ${name} is`, onchange: ({ target }) => choose(name, target.value) }, option('ignore', 'not used'), fields.map((value) => option(value, value)));
+	};
+	const row = (column) => h('tr', h('th', { scope: 'row' }, column.name), h('td', field(column)), h('td', [SURE[column.certainty], column.values].filter(Boolean).join(', ')), h('td', column.filled.toLocaleString()));
+	const head = h('tr', ['Column', 'Read as', '', 'Filled'].map((name) => h('th', { scope: 'col' }, name)));
+	return [h('p.fine', sourceOf(reading)), h('div.scroll', h('table', h('thead', head), h('tbody', reading.columns.map(row))))];
+}
+
+/** The step before an import whose file is not plain: what would come of it, and what to change. */
+export function previewStep(preview, { choose, go }) {
+	const { reading, failure, booksFound, rowsRejected, errors, books, fields } = preview;
+	if (failure) return h('div.step', h('p.bad', failure.userMessage ?? failure.message), h('button.button', { onclick: go }, 'Import all the same'));
+	const first = books.slice(0, 5).map(({ title, isbn, authors }) => h('li', [title || isbn, authors.join(', ')].filter(Boolean).join(' – ')));
+	const remarks = errors.slice(0, 20).map(({ row, error }) => h('li', `Row ${row} · ${error}`));
+	return h(
+		'div.step',
+		h('p', 'Please look whether the columns were understood.'),
+		readingTable(reading, fields, choose),
+		h('ol.fine', first),
+		remarks.length > 0 && h('details', h('summary', `Remarks (${errors.length})`), h('ul', remarks)),
+		h('div.row', h('button.button.primary', { onclick: go }, `Import ${booksFound.toLocaleString()} books`), rowsRejected > 0 && h('p.fine', `${rowsRejected.toLocaleString()} rows are left out`)),
+	);
+}
