@@ -60,7 +60,7 @@ class Run {
 	#events;
 	/** How many of the events the client has been told, on whatever way. */
 	#told = 0;
-	#counts = { stream: 0, status: 0, submit: 0, results: 0, cancel: 0 };
+	#counts = { stream: 0, status: 0, submit: 0, preview: 0, results: 0, cancel: 0 };
 	#log = [];
 	#uploads = [];
 	/** Streams that are being read. */
@@ -115,8 +115,8 @@ class Run {
 		this.#log.push({ kind, at: performance.now(), resume, etag: request.headers['if-none-match'] ?? '', token: request.headers.authorization ?? '', books: searchParams.get('books') });
 		const pieces = [];
 		for await (const piece of request) pieces.push(piece);
-		if (kind === 'submit') {
-			this.#uploads.push({ key: request.headers['idempotency-key'] ?? '', type: request.headers['content-type'] ?? '', body: Buffer.concat(pieces).toString('latin1') });
+		if (kind === 'submit' || kind === 'preview') {
+			this.#uploads.push({ key: request.headers['idempotency-key'] ?? '', type: request.headers['content-type'] ?? '', mapping: request.headers['x-import-mapping'], body: Buffer.concat(pieces).toString('latin1') });
 		}
 		if (!kind) return refuse(response, { status: 404, code: 'NOT_FOUND' });
 		const plans = this.#scenario[kind] ?? [{}];
@@ -127,11 +127,12 @@ class Run {
 		if (plan.page !== undefined) return response.writeHead(plan.status ?? 200, { 'Content-Type': plan.type ?? 'text/html' }).end(plan.page);
 		if (plan.status === 204) return response.writeHead(204).end();
 		if (plan.status) return refuse(response, plan, request.headers.accept);
-		await { stream: () => this.#stream(response, plan, resume), status: () => this.#status(request, response, plan), submit: () => this.#submit(response), results: () => this.#results(response, searchParams), cancel: () => this.#cancel(request, response) }[kind]();
+		await { stream: () => this.#stream(response, plan, resume), status: () => this.#status(request, response, plan), submit: () => this.#submit(response), preview: () => this.#preview(response), results: () => this.#results(response, searchParams), cancel: () => this.#cancel(request, response) }[kind]();
 	}
 
 	#kind(method, path) {
 		if (method === 'POST' && ['/api/v2/imports', '/api/batch-scan', '/api/batch-enrich'].includes(path)) return 'submit';
+		if (method === 'POST' && path === '/api/v2/imports/preview') return 'preview';
 		if (method === 'DELETE' && ['/v1/jobs/', '/api/v2/imports/'].some((route) => path === route + JOB)) return 'cancel';
 		if (method !== 'GET') return null;
 		return { [ROUTE]: 'status', [`${ROUTE}/stream`]: 'stream', [`${ROUTE}/results`]: 'results' }[path] ?? null;
@@ -205,6 +206,13 @@ class Run {
 		response.writeHead(202, { 'Content-Type': 'application/json' }).end(JSON.stringify(success(data)));
 	}
 
+	#preview(response) {
+		const columns = [{ name: 'Título', field: 'title', certainty: 'certain', filled: 2 }, { name: 'Notiz', field: null, filled: 1 }];
+		const reading = { encoding: 'UTF-8', encodingGuessed: false, delimiter: ';', headerRow: 1, repaired: 0, uncertain: true, columns };
+		const data = { rows: 2, booksFound: 2, duplicatesMerged: 0, rowsRejected: 0, uncertain: true, reading, books: [bookOf(0), bookOf(1)], errors: [], lookups: { byNumber: 0, byTitle: 2, requests: 2, seconds: 1 }, fields: ['title', 'author'] };
+		response.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify(success(data)));
+	}
+
 	#results(response, query) {
 		const all = Array.from({ length: this.#scenario.job?.books ?? 0 }, (_, i) => bookOf(i));
 		const offset = Number(query.get('offset') ?? 0);
@@ -255,8 +263,10 @@ class Run {
 			if (keys.length !== expect.keys.length) problems.push(`${keys.length} uploads instead of ${expect.keys.length}`);
 			same('keys', keys.map((key) => (key ? keys.indexOf(key) : null)), expect.keys);
 		}
-		for (const [i, { type, body }] of (expect.uploads ?? []).entries()) {
+		for (const [i, { type, body, mapping }] of (expect.uploads ?? []).entries()) {
 			const upload = this.#uploads[i] ?? { type: '', body: '' };
+			if (mapping) same('mapping', JSON.parse(upload.mapping ?? 'null'), mapping);
+			if (/[^\x20-\x7e]/.test(upload.mapping ?? '')) problems.push(`a header that is not ASCII: ${upload.mapping}`);
 			if (!new RegExp(type).test(upload.type)) problems.push(`upload of type ${upload.type}`);
 			for (const part of [body].flat()) if (!new RegExp(part, 'i').test(upload.body)) problems.push(`an upload without ${part}: ${upload.body.slice(0, 300)}`);
 		}

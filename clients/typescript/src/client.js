@@ -19,8 +19,13 @@ import { Watch, sleep } from './watch.js';
 /** @typedef {string | Blob | ArrayBuffer | Uint8Array<ArrayBuffer>} Data */
 
 /**
- * A job to be: a library as CSV (8 MB, 10,000 rows), 1 to 5 photos (JPEG, PNG, WebP; 10 MB each), or 1 to 1,500 books.
- * @typedef {{ csv: Data } | { photos: Data[] } | { books: (string | Schemas['BookBody'])[] }} Submission
+ * What an app knows better of a library's columns: a field, or `ignore`, by a column's header, or its number from 1.
+ * @typedef {Record<string, string>} Mapping
+ */
+
+/**
+ * A job to be: a library as CSV or a workbook (8 MB, 10,000 rows), 1 to 5 photos (JPEG, PNG, WebP; 10 MB each), or 1 to 1,500 books.
+ * @typedef {{ csv: Data, mapping?: Mapping } | { photos: Data[] } | { books: (string | Schemas['BookBody'])[] }} Submission
  */
 
 /**
@@ -115,9 +120,8 @@ export class BookstrackClient {
 	 */
 	async submit(submission, { key = newKey(), onProgress, signal } = {}) {
 		const { http, timing } = this.#shared;
-		const { path, body, type, size } = uploadOf(submission);
-		/** @type {Record<string, string>} */
-		const headers = { 'Idempotency-Key': key, ...(type && { 'Content-Type': type }) };
+		const { path, body, size, headers: own } = uploadOf(submission);
+		const headers = { ...own, 'Idempotency-Key': key };
 		for (let tries = 1; ; tries += 1) {
 			try {
 				const { data } = /** @type {import('./http.js').Answer<Schemas['Accepted']>} */ (await http.call(path, { method: 'POST', headers, body, size, signal, onProgress }));
@@ -128,6 +132,17 @@ export class BookstrackClient {
 				await sleep(Math.min(timing.retry * 2 ** (tries - 1), timing.maxBackoff) * (1 + Math.random() / 4), signal);
 			}
 		}
+	}
+
+	/**
+	 * How an import of a library would read it: columns, first books, problems, look-ups. No job is made.
+	 * @param {{ csv: Data, mapping?: Mapping }} library
+	 * @param {{ signal?: AbortSignal }} options
+	 * @returns {Promise<Schemas['Preview']>}
+	 */
+	preview(library, { signal } = {}) {
+		const { path, body, size, headers } = uploadOf(library);
+		return this.#ask(`${path}/preview`, { method: 'POST', body, size, headers, signal });
 	}
 
 	/**
@@ -214,22 +229,33 @@ function originOf(baseURL) {
 
 /**
  * @param {Submission} submission
- * @returns {{ path: string, body: BodyInit, type?: string, size: number }}
+ * @returns {{ path: string, body: BodyInit, size: number, headers: Record<string, string> }}
  */
 function uploadOf(submission) {
 	if ('csv' in submission) {
-		return { path: '/api/v2/imports', body: submission.csv, type: 'text/csv', size: sizeOf(submission.csv) };
+		const { csv, mapping } = submission;
+		return { path: '/api/v2/imports', body: csv, size: sizeOf(csv), headers: { 'Content-Type': libraryType(csv), ...(mapping && { 'X-Import-Mapping': ascii(mapping) }) } };
 	}
 	if ('photos' in submission) {
 		const body = new FormData();
 		const photos = submission.photos.map((photo) => (photo instanceof Blob ? photo : new Blob([photo], { type: 'image/jpeg' })));
 		for (const [i, photo] of photos.entries()) body.append('photos', photo, `photo-${i}`);
-		return { path: '/api/batch-scan', body, size: photos.reduce((sum, { size }) => sum + size, 0) };
+		return { path: '/api/batch-scan', body, size: photos.reduce((sum, { size }) => sum + size, 0), headers: {} };
 	}
 	const { books } = submission;
 	const named = books.every((book) => typeof book === 'string') ? { barcodes: books } : { books: books.map((book) => (typeof book === 'string' ? { isbn: book } : book)) };
 	const body = JSON.stringify(named);
-	return { path: '/api/batch-enrich', body, type: 'application/json', size: body.length };
+	return { path: '/api/batch-enrich', body, size: body.length, headers: { 'Content-Type': 'application/json' } };
+}
+
+/** What a browser says of a workbook; the server looks for itself. @param {Data} library */
+function libraryType(library) {
+	return library instanceof Blob && /spreadsheet/.test(library.type) ? library.type : 'text/csv';
+}
+
+/** JSON that fits a header. @param {unknown} value */
+function ascii(value) {
+	return JSON.stringify(value).replace(/[^\x20-\x7e]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 /** @param {Data} data */

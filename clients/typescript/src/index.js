@@ -19,6 +19,7 @@ export { Strategy, TIMING } from './strategy.js';
 /** @typedef {import('./client.js').Book} Book */
 /** @typedef {import('./client.js').Results} Results */
 /** @typedef {import('./client.js').Submission} Submission */
+/** @typedef {import('./client.js').Mapping} Mapping */
 /** @typedef {import('./client.js').StreamSupport} StreamSupport */
 /** @typedef {import('./watch.js').Update} Update */
 /** @typedef {import('./strategy.js').Mode} Mode */

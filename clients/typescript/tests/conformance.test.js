@@ -5,6 +5,7 @@ import { BookstrackClient, BookstrackError, Refused } from '../src/index.js';
 import { start } from '../../conformance/server.mjs';
 
 const CSV = 'Title,Author\nBabel,R. F. Kuang\n';
+const MAPPING = { Título: 'title' };
 const PHOTOS = ['one\r\n', 'two\r\n'].map((text) => new Blob([new Uint8Array([0xff, 0xd8]), text], { type: 'image/jpeg' }));
 
 /** @type {Awaited<ReturnType<typeof start>>} */
@@ -34,7 +35,9 @@ async function outcomeOf(client, { do: what, books }, job) {
 	try {
 		if (what === 'cancel') outcome.end = (await client.cancel(job)).status;
 		else if (what === 'results') outcome.books = (await client.results(job, { pageSize: 20 })).books.map(({ title }) => Number(title.split(' ')[1]));
+		else if (what === 'preview') outcome.books = (await client.preview({ csv: CSV, mapping: MAPPING })).books.map(({ title }) => Number(title.split(' ')[1]));
 		else {
+			if (what === 'submit mapped csv') job = await client.submit({ csv: CSV, mapping: MAPPING });
 			if (what === 'submit csv') job = await client.submit({ csv: CSV });
 			if (what === 'submit photos') job = await client.submit({ photos: PHOTOS });
 			if (what === 'submit books') job = await client.submit({ books: ['9780439708180'] });

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use client::{
-    Client, Error, Event, JobId, Mode, Options, Photo, Submission, Timing, Transport, Update, Watch,
+    Client, Error, Event, JobId, Mapping, Mode, Options, Photo, Submission, Timing, Transport,
+    Update, Watch,
 };
 use http::Request;
 use http_body_util::{BodyExt, Full};
@@ -164,6 +165,9 @@ async fn act(
     job: &Job,
     outcome: &mut Value,
 ) -> Result<(), Error> {
+    let csv = Bytes::from_static(b"Title,Author\nBabel,R. F. Kuang\n");
+    let mapping = Mapping::from([("Título".to_owned(), "title".to_owned())]);
+    let number = |title: &str| title.split(' ').nth(1)?.parse::<u64>().ok();
     let submission = match scenario.what.as_str() {
         "cancel" => {
             let canceled = client.cancel(&job.id, Some(&job.token)).await?;
@@ -172,13 +176,18 @@ async fn act(
         }
         "results" => {
             let results = client.results(&job.id).await?;
-            let number = |title: &str| title.split(' ').nth(1)?.parse::<u64>().ok();
             outcome["books"] = results.books.iter().map(|b| number(&b.title)).collect();
             return Ok(());
         }
-        "submit csv" => {
-            Submission::Import(Bytes::from_static(b"Title,Author\nBabel,R. F. Kuang\n"))
+        "preview" => {
+            let preview = client.preview(&csv, &mapping).await?;
+            let books = preview.other["books"].as_array().unwrap();
+            let title = |book: &Value| number(book["title"].as_str().unwrap());
+            outcome["books"] = books.iter().map(title).collect();
+            return Ok(());
         }
+        "submit csv" => Submission::Import(csv),
+        "submit mapped csv" => Submission::MappedImport { file: csv, mapping },
         "submit photos" => Submission::Scan(
             [&b"\xff\xd8one\r\n"[..], b"\xff\xd8two\r\n"]
                 .map(|bytes| Photo {

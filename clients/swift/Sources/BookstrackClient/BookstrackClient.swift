@@ -33,28 +33,53 @@ public final class BookstrackClient: Sendable {
 
     // MARK: Submitting
 
-    /// Starts the import of a library as CSV: at most 8 MB and 10,000 rows.
+    /// Starts the import of a library as CSV or a workbook: at most 8 MB and 10,000 rows.
     ///
     /// - Parameters:
+    ///   - mapping: What the app knows better of the columns: see ``preview(csv:mapping:)``.
     ///   - key: Names the user's action: whoever submits again under the same key within 24 h gets the same job. If the
     ///     answer is lost on the way it is asked for again under this key.
     ///   - progress: Told how much has been sent.
-    public func submit(csv: Data, key: String = UUID().uuidString, progress: (@Sendable (UploadProgress) -> Void)? = nil) async throws -> Job {
-        try await submit("/api/v2/imports", Body(bytes: csv, type: "text/csv"), key, progress)
+    public func submit(
+        csv: Data, mapping: [String: String] = [:], key: String = UUID().uuidString, progress: (@Sendable (UploadProgress) -> Void)? = nil
+    ) async throws -> Job {
+        try await submit("/api/v2/imports", Body(library: csv), key, progress, headers: Self.headers(mapping))
     }
 
-    /// Starts a scan of 1 to 5 photos of bookshelves: JPEG, PNG or WebP, 10 MB each. See ``submit(csv:key:progress:)``.
+    /// How an import of a library would read it: columns, first books, problems, look-ups. No job is made.
+    ///
+    /// - Parameter mapping: What the app knows better: a field (of ``Preview/fields``), or `ignore`, by a column's header,
+    ///   or its number from 1.
+    public func preview(csv: Data, mapping: [String: String] = [:]) async throws -> Preview {
+        let request = try shared.http.request("POST", "/api/v2/imports/preview", headers: Self.headers(mapping))
+        return try await shared.http.ask(request, body: Body(library: csv))
+    }
+
+    /// JSON that fits a header.
+    private static func headers(_ mapping: [String: String]) throws -> [String: String] {
+        if mapping.isEmpty { return [:] }
+        let json = String(decoding: try JSONEncoder().encode(mapping), as: UTF8.self)
+        let ascii = json.utf16.map { unit in
+            let hex = String(unit, radix: 16)
+            return unit < 0x7F ? String(UnicodeScalar(UInt8(unit))) : "\\u" + String(repeating: "0", count: 4 - hex.count) + hex
+        }
+        return ["X-Import-Mapping": ascii.joined()]
+    }
+
+    /// Starts a scan of 1 to 5 photos of bookshelves: JPEG, PNG or WebP, 10 MB each. See ``submit(csv:mapping:key:progress:)``.
     public func submit(photos: [Data], key: String = UUID().uuidString, progress: (@Sendable (UploadProgress) -> Void)? = nil) async throws -> Job {
         try await submit("/api/batch-scan", Body(photos: photos), key, progress)
     }
 
-    /// Starts the look-up of 1 to 1,500 books. See ``submit(csv:key:progress:)``.
+    /// Starts the look-up of 1 to 1,500 books. See ``submit(csv:mapping:key:progress:)``.
     public func submit(books: [BookQuery], key: String = UUID().uuidString) async throws -> Job {
         try await submit("/api/batch-enrich", Body(bytes: JSONEncoder().encode(["books": books]), type: "application/json"), key, nil)
     }
 
-    private func submit(_ path: String, _ body: Body, _ key: String, _ progress: (@Sendable (UploadProgress) -> Void)?) async throws -> Job {
-        let request = try shared.http.request("POST", path, headers: ["Idempotency-Key": key])
+    private func submit(
+        _ path: String, _ body: Body, _ key: String, _ progress: (@Sendable (UploadProgress) -> Void)?, headers: [String: String] = [:]
+    ) async throws -> Job {
+        let request = try shared.http.request("POST", path, headers: headers.merging(["Idempotency-Key": key]) { $1 })
         var tries = 0
         while true {
             do {
@@ -182,6 +207,14 @@ struct Accepted: Decodable, Sendable {
 }
 
 extension Body {
+    /// The type by its first bytes. The server looks for itself; this only keeps proxies content.
+    init(library: Data) {
+        let workbook = library.starts(with: [0x50, 0x4B, 0x03, 0x04])
+        let open = workbook && library.prefix(200).range(of: Data("opendocument".utf8)) != nil
+        let kind = open ? "oasis.opendocument.spreadsheet" : "openxmlformats-officedocument.spreadsheetml.sheet"
+        self.init(bytes: library, type: workbook ? "application/vnd.\(kind)" : "text/csv")
+    }
+
     /// `multipart/form-data` (RFC 7578).
     init(photos: [Data]) {
         // Random, so it cannot occur in a photo.

@@ -142,6 +142,52 @@ public struct RowProblem: Codable, Sendable, Hashable {
     public var rejected: Bool
 }
 
+/// How an import of a library would read it.
+public struct Preview: Codable, Sendable {
+    /// What a column was taken for.
+    public struct Column: Codable, Sendable, Hashable {
+        /// Its header, or its number from 1.
+        public var name: String
+        /// The field; `nil` when the column is not used.
+        public var field: String?
+        /// How sure that is.
+        public var certainty: String?
+        /// In how many rows it is not empty.
+        public var filled: Int
+    }
+
+    /// How the file was read.
+    public struct Reading: Codable, Sendable, Hashable {
+        public var encoding: String
+        public var delimiter: String?
+        /// `nil` in a file without a header.
+        public var headerRow: Int?
+        public var columns: [Column]
+    }
+
+    /// What looking the books up would take, at least.
+    public struct Lookups: Codable, Sendable, Hashable {
+        public var requests: Int
+        public var seconds: Int
+    }
+
+    public var rows: Int
+    public var booksFound: Int
+    public var rowsRejected: Int
+    /// Whether a person should look at how it was read.
+    public var uncertain: Bool
+    /// Why the import would fail as a whole.
+    public var failure: JobError?
+    public var reading: Reading?
+    /// The first 20 as they would be imported.
+    public var books: [Book]
+    /// The first 100 rejected rows and remarks.
+    public var errors: [RowProblem]
+    public var lookups: Lookups
+    /// Names that a mapping may give to columns, besides `ignore`.
+    public var fields: [String]
+}
+
 /// What a cancellation led to.
 public struct Cancellation: Codable, Sendable {
     public var jobId: String

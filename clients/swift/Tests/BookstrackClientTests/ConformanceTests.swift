@@ -8,6 +8,7 @@ import FoundationNetworking
 /// The scenarios that all clients share: see `clients/conformance`. Their server's address is in `CONFORMANCE`.
 final class ConformanceTests: XCTestCase {
     private static let csv = Data("Title,Author\nBabel,R. F. Kuang\n".utf8)
+    private static let mapping = ["Título": "title"]
     private static let photos = ["one\r\n", "two\r\n"].map { Data([0xFF, 0xD8]) + Data($0.utf8) }
 
     struct Scenario: Decodable, Sendable {
@@ -107,6 +108,10 @@ final class ConformanceTests: XCTestCase {
             case "cancel": outcome.end = try await client.cancel(job).status.rawValue
             case "results":
                 outcome.books = try await client.results(of: job, pageSize: 20).books.map { Int($0.title.split(separator: " ")[1])! }
+            case "preview":
+                let preview = try await client.preview(csv: csv, mapping: mapping)
+                outcome.books = preview.books.map { Int($0.title.split(separator: " ")[1])! }
+            case "submit mapped csv": try await follow(client.submit(csv: csv, mapping: mapping), client, scenario, &outcome, begun)
             case "submit csv": try await follow(client.submit(csv: csv), client, scenario, &outcome, begun)
             case "submit photos": try await follow(client.submit(photos: photos), client, scenario, &outcome, begun)
             case "submit books": try await follow(client.submit(books: [BookQuery(isbn: "9780439708180")]), client, scenario, &outcome, begun)
