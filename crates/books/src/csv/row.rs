@@ -365,10 +365,11 @@ impl Columns {
         };
         let (date_read, dates_read) = reading.dates();
         let (user_rating, remarks) = self.rating(cells, draft);
+        let times = |text: &str| count(text).filter(|times| *times < 10_000);
         let read_count = draft
-            .first_read(cells.all(Field::ReadCount), count)
+            .first_read(cells.all(Field::ReadCount), times)
             .or(reading.count)
-            .filter(|times| (1..10_000).contains(times));
+            .filter(|times| *times > 0);
         Source {
             user_rating,
             reading_status,
