@@ -9,6 +9,7 @@ let package = Package(
         .target(name: "BookstrackClient"),
         .executableTarget(name: "bookstrack-example", dependencies: ["BookstrackClient"]),
         .testTarget(name: "BookstrackClientTests", dependencies: ["BookstrackClient"]),
+        .testTarget(name: "ShippedAppsTests"),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -111,7 +111,7 @@ impl Watch {
         }
     }
 
-    /// Of a job that was accepted just now.
+    /// Follows a job that was accepted just now.
     pub(crate) fn submitted(client: &Client, job: JobId) -> Self {
         Self {
             contact: Some(Instant::now()),

@@ -28,6 +28,7 @@ for try await update in job.updates(books: true, from: client) {
     case .book(let index, let book):
         titles += 1
         print("  \(index): \(book.title)")
+        fflush(nil)
     case .completed(let end): print("\(end.successCount ?? 0) of \(end.totalCount) books found, \(titles) told")
     case .failed(let end): print(end.error?.userMessage ?? end.status.rawValue)
     case .timeout(let message): print(message)
