@@ -18,7 +18,7 @@ pub(crate) async fn serve(exchange: &Exchange, session: &Session) -> Result<Answ
     for job in &session.jobs {
         roots.extend(job.look(exchange).await?.root().cloned());
     }
-    let body = match exchange.request.body().all(MAX_MESSAGE).await {
+    let body = match exchange.request.body().all(MAX_MESSAGE, None).await {
         Ok(Some(body)) => body,
         Ok(None) => return Err(ApiError::too_large("A message", MAX_MESSAGE)),
         Err(Gone) => return Err(ApiError::invalid_body("broke off")),

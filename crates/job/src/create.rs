@@ -238,6 +238,10 @@ impl<'a, E: Effects> Creation<'a, E> {
         let accepted = async {
             self.check_name(Some(&root.epoch)).await?;
             let now = self.engine.effects.now();
+            if now >= root.fresh_until && !self.stands(&root).await? {
+                let problem = "the upload took longer than its job was kept for it";
+                return Err(CreateError::Internal(problem.to_owned()));
+            }
             root.stage = Stage::Queued;
             root.seq = 1;
             root.touch(now, settings);
@@ -260,6 +264,15 @@ impl<'a, E: Effects> Creation<'a, E> {
                 Err(error)
             }
         }
+    }
+
+    /// Whether the root is still as this creation has written it: a job that is silent for too long
+    /// while it is received may be ended by whoever sees it.
+    async fn stands(&self, root: &Root) -> Result<bool, CreateError> {
+        let standing = read_root(self.engine.effects, &root.id).await?;
+        let is_own =
+            |standing: &Root| standing.epoch == root.epoch && standing.stage == Stage::Receiving;
+        Ok(standing.as_ref().is_some_and(is_own))
     }
 
     /// Deletes what has been written of a job that is not accepted. What cannot be deleted now is

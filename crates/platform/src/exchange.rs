@@ -278,7 +278,9 @@ impl Exchange {
     /// When it is too long or breaks off.
     pub async fn body(&self, limit: usize) -> Result<Vec<u8>, ApiError> {
         let mut body = self.request.body();
-        match body.all(limit).await {
+        let expected = self.request.header("content-length");
+        let expected = expected.and_then(|length| length.parse().ok());
+        match body.all(limit, expected).await {
             Ok(Some(body)) => Ok(body),
             Ok(None) => {
                 // A client that is still sending would not see the answer.

@@ -129,12 +129,17 @@ impl Body {
 }
 
 impl Body {
-    /// All of the body; `None` when it is longer than `limit` bytes.
+    /// All of the body; `None` when it is longer than `limit` bytes. `expected` is how long it is
+    /// said to be: a body that grows by doubling takes twice its size.
     ///
     /// # Errors
     /// [`Gone`] when it breaks off.
-    pub async fn all(&mut self, limit: usize) -> Result<Option<Vec<u8>>, Gone> {
-        let mut bytes = Vec::new();
+    pub async fn all(
+        &mut self,
+        limit: usize,
+        expected: Option<usize>,
+    ) -> Result<Option<Vec<u8>>, Gone> {
+        let mut bytes = Vec::with_capacity(expected.unwrap_or_default().min(limit));
         while let Some(chunk) = self.chunk().await? {
             if bytes.len() + chunk.len() > limit {
                 return Ok(None);

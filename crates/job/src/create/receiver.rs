@@ -60,6 +60,10 @@ impl<'a, E: Effects> Receiver<'a, E> {
     /// # Errors
     /// When the store fails, or another job has got the name.
     pub async fn write(&mut self, mut bytes: &[u8]) -> Result<(), CreateError> {
+        if self.begun.is_some() {
+            // A slow upload keeps its job fresh, too.
+            self.begin().await?;
+        }
         while !bytes.is_empty() {
             let room = MAX_VALUE_BYTES - self.buffer.len();
             let (now, later) = bytes.split_at(room.min(bytes.len()));
