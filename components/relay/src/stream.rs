@@ -8,7 +8,10 @@ use futures::TryStreamExt;
 use futures::stream::{Stream, StreamExt};
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use job::effects::{Clock, Log, millis, within};
-use job::{Engine, Inspection, Item, Next, Notification, Report, Settings, Step, Stop, watch_all};
+use job::{
+    Engine, Inspection, Item, MemoryTurn, Next, Notification, Position, Report, Settings, Step,
+    Stop, watch_all,
+};
 use platform::{Answer, Exchange, Gone, Spin, Writer, stream};
 use serde_json::json;
 
@@ -19,6 +22,8 @@ use crate::token;
 /// A socket is told something this often, or its edge gives the stream up; the first apps show a
 /// sign of life this often.
 const HEARTBEAT: Duration = Duration::from_secs(10);
+/// Results from this size on take their turn to be in memory, in bytes.
+const LARGE_RESULTS: u64 = 1 << 20;
 /// How many sockets an edge lets wait for their jobs to appear.
 const WAITING: &str = "waiting;100";
 
@@ -242,12 +247,54 @@ impl<'a> Telling<'a> {
             Step::Heartbeat => return Ok(self.write(COMMENT).await?),
             Step::Book(..) | Step::TimedOut(_) => return Ok(()),
         };
-        let (items, report) = contents(self.engine(), schema, notification)
+        let turn = self.wait_for_memory(notification).await?;
+        let spelled = contents(self.engine(), schema, notification)
             .await
-            .map_err(|stop| End::Broken(stop.to_string()))?;
-        let Some(message) = schema.spell(notification, &items, &report, now) else {
-            return Ok(());
+            .map(|(items, report)| schema.spell(notification, &items, &report, now));
+        let written = match spelled {
+            Ok(Some(message)) => self.deliver(index, position, over, message).await,
+            Ok(None) => Ok(()),
+            Err(stop) => Err(End::Broken(stop.to_string())),
         };
+        if let Some(turn) = turn {
+            self.engine().end_memory_turn(turn).await;
+        }
+        written
+    }
+
+    /// Waits for a turn to hold results in memory, if they are large; the socket is kept alive
+    /// meanwhile.
+    async fn wait_for_memory(
+        &mut self,
+        notification: &Notification,
+    ) -> Result<Option<MemoryTurn>, End> {
+        let root = &notification.root;
+        let bytes: u64 = root.segments.iter().map(|part| u64::from(part.bytes)).sum();
+        let holds_results =
+            matches!(notification.step, Step::Ended(_)) && self.session.schema.wants_items(root);
+        if !holds_results || bytes < LARGE_RESULTS {
+            return Ok(None);
+        }
+        let engine = self.engine();
+        let turn = engine.memory_turn();
+        while !engine
+            .wait_for_memory(&turn, self.settings.heartbeat / 2)
+            .await
+        {
+            self.write(COMMENT).await?;
+        }
+        Ok(Some(turn))
+    }
+
+    /// Writes a message of a job and notes that it has been told.
+    async fn deliver(
+        &mut self,
+        index: usize,
+        position: Position,
+        over: bool,
+        message: Vec<u8>,
+    ) -> Result<(), End> {
+        let encoding = self.session.encoding;
         if let Some(told) = self.told.get_mut(index) {
             *told = Told {
                 seq: position.seq,

@@ -1,9 +1,9 @@
-//! Admission of CPU-bound work: only so many photos are decoded, and large files read, at the same
+//! Admission of what takes much of the machine. Of CPU-bound work: only so many photos are decoded, and large files read, at the same
 //! time; the rest wait in line.
 //!
 //! Work that computes for seconds cannot renew its lease as often as it likes, and many of its kind
 //! at once slow each other down until leases expire and the work is done again. So each asks for a
-//! slot first. The line is one small document, shared by all runs: first come, first served. It is
+//! slot first. The same line, under another key, bounds how many large answers are in memory. The line is one small document, shared by all runs: first come, first served. It is
 //! approximate, because a store without atomic operations forgets entries that are written at the
 //! same moment: such an entry is written again, with its old place, when its job next looks. What
 //! cannot be read or written counts as admitted.
@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cadence::Forecast;
 use crate::effects::{Effects, Time};
+use crate::engine::Engine;
 use crate::id::JobId;
 use crate::keys;
 use crate::run::Run;
@@ -156,42 +157,16 @@ impl<E: Effects> Run<'_, E> {
 
     /// Enters or renews this job's place in the line.
     async fn look_at_line(&self, came: Time) -> Look {
-        let (effects, settings) = (self.engine.effects, self.engine.settings);
-        let Ok(bytes) = effects.get(keys::COMPUTE).await else {
-            return Look::Admitted;
-        };
-        let (now, life) = (effects.now(), settings.lease);
-        let mut line = Line::read(bytes.as_deref());
-        line.expire(now, life);
-        let since = line.since(&self.root.id).unwrap_or(came);
-        if line.enter(&self.root.id, since, now, life) {
-            self.write_line(&line).await;
-        }
-        match line.admits(&self.root.id, settings.compute_slots) {
-            true => Look::Admitted,
-            false => Look::Waits,
-        }
-    }
-
-    async fn write_line(&self, line: &Line) {
-        // What is not written is written with the next look.
-        if let Ok(bytes) = serde_json::to_vec(line) {
-            let _ = self.engine.effects.set(keys::COMPUTE, &bytes).await;
-        }
+        let slots = self.engine.settings.compute_slots;
+        let engine = self.engine;
+        engine
+            .look_at_line(keys::COMPUTE, &self.root.id, came, slots)
+            .await
     }
 
     /// Gives the slot back.
     pub(crate) async fn leave_compute(&self) {
-        let effects = self.engine.effects;
-        let Ok(bytes) = effects.get(keys::COMPUTE).await else {
-            return;
-        };
-        let mut line = Line::read(bytes.as_deref());
-        let before = line.entries.len();
-        line.entries.retain(|entry| entry.job != self.root.id);
-        if line.entries.len() < before {
-            self.write_line(&line).await;
-        }
+        self.engine.leave_line(keys::COMPUTE, &self.root.id).await;
     }
 
     /// A function for work that computes without waiting: called often, it renews the lease and the
@@ -209,6 +184,87 @@ impl<E: Effects> Run<'_, E> {
                 let _ = self.renew_lease().now_or_never();
                 let _ = self.look_at_line(came).now_or_never();
             }
+        }
+    }
+}
+
+/// How many invocations may hold a large answer in memory at the same time.
+const LARGE_ANSWERS: usize = 2;
+
+/// A turn to hold a large answer in memory: see [`Engine::wait_for_memory`].
+#[derive(Debug)]
+pub struct MemoryTurn {
+    /// Names the invocation in the line.
+    token: JobId,
+    came: Time,
+}
+
+impl<E: Effects> Engine<'_, E> {
+    /// A place in the line of those who are to hold a large answer in memory.
+    #[must_use]
+    pub fn memory_turn(&self) -> MemoryTurn {
+        MemoryTurn {
+            token: JobId::random(self.effects),
+            came: self.effects.now(),
+        }
+    }
+
+    /// Waits for a turn, up to `limit`; whether it has come. Call [`Self::end_memory_turn`] when
+    /// the memory is free again.
+    pub async fn wait_for_memory(&self, turn: &MemoryTurn, limit: Duration) -> bool {
+        let until = self.effects.monotonic() + limit;
+        loop {
+            let look = self.look_at_line(keys::MEMORY_LINE, &turn.token, turn.came, LARGE_ANSWERS);
+            if let Look::Admitted = look.await {
+                return true;
+            }
+            if self.effects.monotonic() >= until {
+                return false;
+            }
+            self.effects.sleep(self.settings.retry).await;
+        }
+    }
+
+    /// Gives the turn to the next.
+    pub async fn end_memory_turn(&self, turn: MemoryTurn) {
+        self.leave_line(keys::MEMORY_LINE, &turn.token).await;
+    }
+
+    /// Enters or renews a place in a line; whether it is among the first `slots`.
+    async fn look_at_line(&self, key: &str, token: &JobId, came: Time, slots: usize) -> Look {
+        let (effects, life) = (self.effects, self.settings.lease);
+        let Ok(bytes) = effects.get(key).await else {
+            return Look::Admitted;
+        };
+        let now = effects.now();
+        let mut line = Line::read(bytes.as_deref());
+        line.expire(now, life);
+        let since = line.since(token).unwrap_or(came);
+        if line.enter(token, since, now, life) {
+            self.write_line(key, &line).await;
+        }
+        match line.admits(token, slots) {
+            true => Look::Admitted,
+            false => Look::Waits,
+        }
+    }
+
+    async fn leave_line(&self, key: &str, token: &JobId) {
+        let Ok(bytes) = self.effects.get(key).await else {
+            return;
+        };
+        let mut line = Line::read(bytes.as_deref());
+        let before = line.entries.len();
+        line.entries.retain(|entry| entry.job != *token);
+        if line.entries.len() < before {
+            self.write_line(key, &line).await;
+        }
+    }
+
+    async fn write_line(&self, key: &str, line: &Line) {
+        // What is not written is written with the next look.
+        if let Ok(bytes) = serde_json::to_vec(line) {
+            let _ = self.effects.set(key, &bytes).await;
         }
     }
 }
