@@ -34,12 +34,14 @@ pub(super) fn is_publisher(word: &str) -> bool {
     PUBLISHERS.split_whitespace().any(|name| name == word)
 }
 
-/// The folded words of a line, parted where the case changes inside of a word: `JuliaExtra` is two.
+/// The folded words of a line, parted where the case changes inside of a word, or letters end and a
+/// number begins: `JuliaExtra` and `BAND2` are two.
 pub(super) fn lettered_words(text: &str) -> Vec<String> {
     let mut parted = String::with_capacity(text.len() + 8);
     let mut before = ' ';
     for c in text.chars() {
-        if before.is_lowercase() && c.is_uppercase() {
+        let is_number_next = before.is_alphabetic() && c.is_ascii_digit();
+        if before.is_lowercase() && c.is_uppercase() || is_number_next {
             parted.push(' ');
         }
         parted.push(c);
@@ -89,7 +91,10 @@ mod tests {
             lettered_words("JuliaExtra KAFKA"),
             ["julia", "extra", "kafka"]
         );
-        assert_eq!(lettered_words("Die Möwe"), ["die", "mowe"]);
+        assert_eq!(
+            lettered_words("Die Möwe BAND2"),
+            ["die", "mowe", "band", "2"]
+        );
     }
 
     #[test]
