@@ -1,43 +1,84 @@
 //! Spin's default store: one SQLite file, in Spin's schema, so that either can go on where the
 //! other stopped.
+//!
+//! What is deleted is erased: `secure_delete` overwrites it in the file, and [`upkeep`] empties the
+//! write-ahead log within seconds, so that neither file holds a photo that its job has deleted.
+
+mod upkeep;
 
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 
-use super::{KvBackend, KvError};
+use self::upkeep::{File, Upkeep};
+use super::{KvBackend, KvError, WRITE_LIMIT};
 
 /// A store in a SQLite file.
 pub struct Sqlite {
     /// Answers reads at once, on the caller's thread: they take microseconds.
     reader: Mutex<Connection>,
-    writer: Arc<Mutex<Connection>>,
-    log: Arc<WriteAheadLog>,
+    file: Arc<File>,
+    _upkeep: Upkeep,
 }
 
-/// Moves what was committed from the write-ahead log into the file, beside everything else: that
-/// waits for the disk.
-struct WriteAheadLog {
-    mover: Mutex<Connection>,
-    /// Bytes of values written since it was last moved.
-    written: AtomicUsize,
-}
-
-/// After so many bytes the log is moved, so that it stays short and reads stay quick.
-const LONGEST_LOG: usize = 4 << 20;
-
-/// Values up to this size are written in much less time than another thread takes to begin.
+/// The size of values that are written in much less time than another thread takes to begin. What
+/// is this small may also use the room that is kept for the time when the disk is full.
 const SMALL: usize = 16 << 10;
+
+/// How long to wait for another process that has the file locked. Applications count on a write's
+/// taking effect soon or never, and try again.
+const BUSY: Duration = Duration::from_millis(250);
+
+/// One write.
+enum Change {
+    Set {
+        store: String,
+        key: String,
+        value: Vec<u8>,
+    },
+    Delete {
+        store: String,
+        key: String,
+    },
+}
+
+impl Change {
+    fn is_small(&self) -> bool {
+        match self {
+            Self::Set { value, .. } => value.len() <= SMALL,
+            Self::Delete { .. } => true,
+        }
+    }
+
+    fn apply(&self, connection: &Connection) -> rusqlite::Result<()> {
+        match self {
+            Self::Set { store, key, value } => connection
+                .prepare_cached(
+                    "INSERT INTO spin_key_value (store, key, value) VALUES (?1, ?2, ?3)
+                     ON CONFLICT (store, key) DO UPDATE SET value = excluded.value",
+                )?
+                .execute(params![store, key, value])?,
+            Self::Delete { store, key } => connection
+                .prepare_cached("DELETE FROM spin_key_value WHERE store = ?1 AND key = ?2")?
+                .execute([store, key])?,
+        };
+        Ok(())
+    }
+}
 
 impl Sqlite {
     /// Opens the file, and makes it if need be.
+    ///
+    /// # Errors
+    /// When the file cannot be opened, made or written, or is no database.
     pub fn open(path: &Path) -> Result<Self, KvError> {
         let writer = Connection::open(path)?;
         writer.busy_timeout(BUSY)?;
+        writer.pragma_update(None, "secure_delete", true)?;
+        let was_empty = make_shrinkable(&writer)?;
         // With a write-ahead log readers do not wait for writers, and NORMAL does not wait for the
         // disk at each commit, which takes 1 to 20 ms. What is committed survives the death of this
         // process; a power cut can lose the last commits, but neither reorder nor damage any. (Spin
@@ -55,13 +96,15 @@ impl Sqlite {
         reader.pragma_update(None, "query_only", true)?;
         let mover = Connection::open(path)?;
         mover.pragma_update(None, "synchronous", "NORMAL")?;
+        let file = Arc::new(File::new(path, writer));
+        if !was_empty {
+            // A process that was killed left its log, and in it what it had deleted.
+            file.empty_log();
+        }
         Ok(Self {
             reader: Mutex::new(reader),
-            writer: Arc::new(Mutex::new(writer)),
-            log: Arc::new(WriteAheadLog {
-                mover: Mutex::new(mover),
-                written: AtomicUsize::new(0),
-            }),
+            _upkeep: Upkeep::start(file.clone(), mover)?,
+            file,
         })
     }
 
@@ -73,71 +116,50 @@ impl Sqlite {
         Ok(query(&reader)?)
     }
 
-    /// Writes `bytes`, more or less: at once when they are few and nobody else is writing, else on
-    /// a thread that may wait for the disk, for other writers and for other processes.
-    async fn write(
-        &self,
-        bytes: usize,
-        change: impl Fn(&Connection) -> rusqlite::Result<usize> + Send + 'static,
-    ) -> Result<(), KvError> {
-        let at_once = (bytes <= SMALL).then(|| self.try_write(&change)).flatten();
+    /// Applies a change: at once when it is small and nobody else is writing, else on a thread that
+    /// may wait for the disk, for other writers and for other processes. What has not begun within
+    /// [`WRITE_LIMIT`] never does.
+    async fn write(&self, change: Change) -> Result<(), KvError> {
+        let deadline = Instant::now() + WRITE_LIMIT;
+        let at_once = match change.is_small() {
+            true => self.file.try_apply(&change),
+            false => None,
+        };
         let result = match at_once {
             Some(result) => result,
             None => {
-                let writer = self.writer.clone();
-                let changed = tokio::task::spawn_blocking(move || {
-                    change(&writer.lock().unwrap_or_else(PoisonError::into_inner))
-                });
-                changed
+                let file = self.file.clone();
+                tokio::task::spawn_blocking(move || file.apply(&change, deadline))
                     .await
                     .map_err(|error| KvError::Other(error.to_string()))?
             }
         };
-        self.log.grown(bytes);
-        Ok(result.map(drop)?)
-    }
-
-    /// `None` when that is not possible without waiting.
-    fn try_write(
-        &self,
-        change: impl Fn(&Connection) -> rusqlite::Result<usize>,
-    ) -> Option<rusqlite::Result<usize>> {
-        let writer = self.writer.try_lock().ok()?;
-        writer.busy_timeout(Duration::ZERO).ok()?;
-        let result = change(&writer);
-        writer.busy_timeout(BUSY).ok()?;
-        match result {
-            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => None,
-            result => Some(result),
-        }
+        self.file.written();
+        result
     }
 }
 
-impl WriteAheadLog {
-    /// So many bytes were written to it.
-    fn grown(self: &Arc<Self>, bytes: usize) {
-        let before = self.written.fetch_add(bytes, Ordering::Relaxed);
-        // One of those who make it too long moves it.
-        if before < LONGEST_LOG && before + bytes >= LONGEST_LOG {
-            let log = self.clone();
-            tokio::task::spawn_blocking(move || log.shorten());
+/// Lets the file give back what is deleted. A file that was made otherwise is written anew, once,
+/// which also erases what was only marked as deleted in it. True if the file was empty.
+fn make_shrinkable(writer: &Connection) -> Result<bool, KvError> {
+    const INCREMENTAL: i64 = 2;
+    let pages: i64 = writer.pragma_query_value(None, "page_count", |row| row.get(0))?;
+    let mode: i64 = writer.pragma_query_value(None, "auto_vacuum", |row| row.get(0))?;
+    if mode != INCREMENTAL {
+        writer.pragma_update(None, "auto_vacuum", INCREMENTAL)?;
+        if pages > 0
+            && let Err(error) = writer.execute_batch("VACUUM")
+        {
+            // For want of room, most likely. The store works all the same.
+            tracing::warn!("cannot write the store anew, so its file will not shrink: {error}");
         }
     }
-
-    fn shorten(&self) {
-        let mover = self.mover.lock().unwrap_or_else(PoisonError::into_inner);
-        self.written.store(0, Ordering::Relaxed);
-        let moved = mover.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
-        if let Err(error) = moved {
-            // What is committed is safe all the same, and there will be a next time.
-            tracing::warn!("cannot move the store's write-ahead log: {error}");
-        }
-    }
+    Ok(pages == 0)
 }
 
-/// How long to wait for another process that has the file locked: applications count on a write's
-/// taking effect soon or never, and try again.
-const BUSY: Duration = Duration::from_millis(250);
+fn is_full(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::DiskFull)
+}
 
 impl From<rusqlite::Error> for KvError {
     fn from(error: rusqlite::Error) -> Self {
@@ -158,25 +180,12 @@ impl KvBackend for Sqlite {
 
     async fn set(&self, store: &str, key: &str, value: Vec<u8>) -> Result<(), KvError> {
         let (store, key) = (store.to_owned(), key.to_owned());
-        self.write(value.len(), move |connection| {
-            connection
-                .prepare_cached(
-                    "INSERT INTO spin_key_value (store, key, value) VALUES (?1, ?2, ?3)
-                     ON CONFLICT (store, key) DO UPDATE SET value = excluded.value",
-                )?
-                .execute(params![store, key, value])
-        })
-        .await
+        self.write(Change::Set { store, key, value }).await
     }
 
     async fn delete(&self, store: &str, key: &str) -> Result<(), KvError> {
         let (store, key) = (store.to_owned(), key.to_owned());
-        self.write(key.len(), move |connection| {
-            connection
-                .prepare_cached("DELETE FROM spin_key_value WHERE store = ?1 AND key = ?2")?
-                .execute([&store, &key])
-        })
-        .await
+        self.write(Change::Delete { store, key }).await
     }
 
     async fn exists(&self, store: &str, key: &str) -> Result<bool, KvError> {
@@ -240,7 +249,7 @@ mod tests {
         let store = Sqlite::open(&dir.path().join("kv.db")).unwrap();
         store.set("default", "small", b"1".to_vec()).await.unwrap();
         let limit = |pages: u32| {
-            let writer = store.writer.lock().unwrap();
+            let writer = store.file.writer();
             writer
                 .query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))
                 .unwrap();
@@ -285,7 +294,7 @@ mod tests {
         let store = Sqlite::open(&dir.path().join("kv.db")).unwrap();
         store.set("default", "key", b"1".to_vec()).await.unwrap();
         let may_write = |may: bool| {
-            let writer = store.writer.lock().unwrap();
+            let writer = store.file.writer();
             writer.pragma_update(None, "query_only", !may).unwrap();
         };
         may_write(false);
@@ -298,6 +307,241 @@ mod tests {
         may_write(true);
         store.delete("default", "key").await.unwrap();
         assert_eq!(store.get("default", "key").await, Ok(None));
+    }
+
+    /// Does a write that may be too late on a busy machine, as its callers do.
+    async fn again(write: impl AsyncFn() -> Result<(), KvError>) {
+        let mut done = write().await;
+        for _ in 0..50 {
+            if !matches!(&done, Err(KvError::Other(message)) if message.contains("too late")) {
+                break;
+            }
+            done = write().await;
+        }
+        done.unwrap();
+    }
+
+    /// Whether any file in `dir` holds `marker`.
+    fn holds(dir: &Path, marker: &[u8]) -> bool {
+        let files = std::fs::read_dir(dir).unwrap();
+        files
+            .map(|file| std::fs::read(file.unwrap().path()).unwrap())
+            .any(|bytes| memchr(&bytes, marker))
+    }
+
+    fn memchr(bytes: &[u8], marker: &[u8]) -> bool {
+        bytes.windows(marker.len()).any(|window| window == marker)
+    }
+
+    /// Values of every way of being stored, each with the marker in its middle.
+    async fn fill(store: &Sqlite, marker: &[u8]) -> Vec<String> {
+        let mut keys = Vec::new();
+        for (n, size) in [40, 900, 5_000, 70_000, 950_000].into_iter().enumerate() {
+            for copy in 0..3 {
+                let key = format!("{n}/{copy}");
+                let mut value = vec![7; size];
+                value.splice(size / 2..size / 2, marker.iter().copied());
+                store.set("default", &key, value).await.unwrap();
+                keys.push(key);
+            }
+        }
+        keys
+    }
+
+    #[tokio::test]
+    async fn what_is_deleted_or_overwritten_is_nowhere_on_the_disk_soon() {
+        const MARKER: &[u8] = b"a-photo-of-a-shelf";
+        let dir = tempfile::tempdir().unwrap();
+        let store = Sqlite::open(&dir.path().join("kv.db")).unwrap();
+        let keys = fill(&store, MARKER).await;
+        assert!(holds(dir.path(), MARKER));
+        for (n, key) in keys.iter().enumerate() {
+            match n % 2 {
+                0 => store.delete("default", key).await.unwrap(),
+                _ => store.set("default", key, b"other".to_vec()).await.unwrap(),
+            }
+        }
+        let until = Instant::now() + Duration::from_secs(5);
+        while holds(dir.path(), MARKER) {
+            assert!(Instant::now() < until, "it is still there");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        assert_eq!(store.keys("default").await.unwrap().len(), keys.len() / 2);
+    }
+
+    #[tokio::test]
+    async fn a_killed_process_leaves_nothing_that_the_next_one_does_not_erase() {
+        const MARKER: &[u8] = b"a-photo-of-a-shelf";
+        let dir = tempfile::tempdir().unwrap();
+        let store = Sqlite::open(&dir.path().join("kv.db")).unwrap();
+        for key in fill(&store, MARKER).await {
+            store.delete("default", &key).await.unwrap();
+        }
+        store.set("default", "kept", b"1".to_vec()).await.unwrap();
+        // What is on the disk when a process is killed.
+        let killed = tempfile::tempdir().unwrap();
+        for name in ["kv.db", "kv.db-wal"] {
+            std::fs::copy(dir.path().join(name), killed.path().join(name)).unwrap();
+        }
+        assert!(holds(killed.path(), MARKER));
+        let next = Sqlite::open(&killed.path().join("kv.db")).unwrap();
+        assert!(!holds(killed.path(), MARKER));
+        assert_eq!(next.get("default", "kept").await, Ok(Some(b"1".to_vec())));
+    }
+
+    #[tokio::test]
+    async fn the_file_of_an_earlier_version_is_erased_and_shrinks() {
+        const MARKER: &[u8] = b"a-photo-of-a-shelf";
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("kv.db");
+        let earlier = Connection::open(&path).unwrap();
+        earlier
+            .execute_batch(
+                "CREATE TABLE spin_key_value (
+                   store TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL,
+                   PRIMARY KEY (store, key));
+                 INSERT INTO spin_key_value VALUES ('default', 'kept', x'31');",
+            )
+            .unwrap();
+        let photo = MARKER.repeat(100_000);
+        let insert = "INSERT INTO spin_key_value VALUES ('default', 'photo', ?1)";
+        earlier.execute(insert, [&photo]).unwrap();
+        let delete = "DELETE FROM spin_key_value WHERE key = 'photo'";
+        earlier.execute(delete, []).unwrap();
+        drop(earlier);
+        assert!(holds(dir.path(), MARKER));
+        let store = Sqlite::open(&path).unwrap();
+        assert_eq!(store.get("default", "kept").await, Ok(Some(b"1".to_vec())));
+        assert!(!holds(dir.path(), MARKER));
+        assert!(std::fs::metadata(&path).unwrap().len() < 100_000);
+    }
+
+    #[tokio::test]
+    async fn the_log_stays_short_and_the_file_shrinks() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("kv.db");
+        let store = Sqlite::open(&path).unwrap();
+        let size =
+            |name: &str| std::fs::metadata(dir.path().join(name)).map_or(0, |file| file.len());
+        let mut longest = 0;
+        for n in 0..300 {
+            let key = (n % 60).to_string();
+            again(async || store.set("default", &key, vec![1; 900_000]).await).await;
+            if n % 3 == 0 {
+                again(async || store.delete("default", &key).await).await;
+            }
+            longest = longest.max(size("kv.db-wal"));
+        }
+        println!("{longest} bytes of log, {} of file", size("kv.db"));
+        assert!(longest < 12 << 20, "{longest}");
+        for key in store.keys("default").await.unwrap() {
+            again(async || store.delete("default", &key).await).await;
+        }
+        let until = Instant::now() + Duration::from_secs(30);
+        while size("kv.db-wal") > 0 || size("kv.db") > 16 << 20 {
+            let left = (size("kv.db-wal"), size("kv.db"));
+            assert!(Instant::now() < until, "{left:?}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_write_that_cannot_begin_in_time_has_no_effect_later() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Arc::new(Sqlite::open(&dir.path().join("kv.db")).unwrap());
+        let held = store.clone();
+        let (taken, is_taken) = std::sync::mpsc::channel();
+        let holder = std::thread::spawn(move || {
+            let writer = held.file.writer();
+            taken.send(()).unwrap();
+            std::thread::sleep(WRITE_LIMIT + Duration::from_millis(200));
+            drop(writer);
+        });
+        is_taken.recv().unwrap();
+        let late = store.set("default", "key", b"late".to_vec()).await;
+        assert_eq!(
+            late,
+            Err(KvError::Other("the store was reached too late".to_owned()))
+        );
+        holder.join().unwrap();
+        assert_eq!(store.get("default", "key").await, Ok(None));
+        store.set("default", "key", b"1".to_vec()).await.unwrap();
+    }
+
+    /// A small disk of its own, where that is allowed.
+    struct Disk(tempfile::TempDir);
+
+    impl Disk {
+        fn of_megabytes(size: u32) -> Option<Self> {
+            let dir = tempfile::tempdir().unwrap();
+            let mounted = std::process::Command::new("mount")
+                .args(["-t", "tmpfs", "-o", &format!("size={size}m"), "tmpfs"])
+                .arg(dir.path())
+                .output();
+            if mounted.is_ok_and(|output| output.status.success()) {
+                return Some(Self(dir));
+            }
+            println!("not run: this needs the right to mount a tmpfs");
+            None
+        }
+    }
+
+    impl Drop for Disk {
+        fn drop(&mut self) {
+            let _ = std::process::Command::new("umount")
+                .arg("-l")
+                .arg(self.0.path())
+                .status();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_frees_itself_when_something_is_deleted() {
+        let Some(disk) = Disk::of_megabytes(60) else {
+            return;
+        };
+        let path = disk.0.path().join("kv.db");
+        let store = Sqlite::open(&path).unwrap();
+        let fill = async |store: &Sqlite| {
+            let mut stored = Vec::new();
+            for n in 0..200 {
+                let key = n.to_string();
+                match store.set("default", &key, vec![1; 900_000]).await {
+                    Ok(()) => stored.push(key),
+                    Err(KvError::Other(message)) if message.contains("too late") => {}
+                    Err(_) => return stored,
+                }
+            }
+            panic!("the disk is never full");
+        };
+        // The room that is kept is made soon after the first write.
+        store.set("default", "first", b"1".to_vec()).await.unwrap();
+        let until = Instant::now() + Duration::from_secs(5);
+        while !path.with_file_name("kv.db-reserve").exists() {
+            assert!(Instant::now() < until);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let stored = fill(&store).await;
+        assert!(stored.len() > 30, "{}", stored.len());
+        drop(store);
+        // Also after a restart, and what is small can be written all the while.
+        let store = Sqlite::open(&path).unwrap();
+        for key in &stored {
+            again(async || store.delete("default", key).await).await;
+            again(async || {
+                store
+                    .set("default", "sweep", key.clone().into_bytes())
+                    .await
+            })
+            .await;
+        }
+        let until = Instant::now() + Duration::from_secs(20);
+        while std::fs::metadata(&path).unwrap().len() > 16 << 20 {
+            assert!(Instant::now() < until, "the file does not shrink");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let again = fill(&store).await;
+        assert!(again.len() * 10 > stored.len() * 8, "{}", again.len());
     }
 
     #[test]

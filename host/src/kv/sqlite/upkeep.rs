@@ -1,0 +1,307 @@
+//! What keeps a store's files small and free of what was deleted: checkpoints of the write-ahead
+//! log, free pages given back to the disk, and room kept for the time when the disk is full.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, ErrorCode};
+
+use super::{BUSY, Change, is_full};
+use crate::kv::KvError;
+
+/// How long after a write the log is emptied, and with it what was deleted is gone.
+const ERASE_AFTER: Duration = Duration::from_millis(1_500);
+
+/// How soon to try again when the log could not be emptied.
+const TRY_AGAIN: Duration = Duration::from_millis(200);
+
+/// The length of the log, in bytes, at which it is emptied without waiting.
+const LONG_LOG: u64 = 4 << 20;
+
+/// The length at which whoever writes empties it first.
+const LONGEST_LOG: u64 = 2 * LONG_LOG;
+
+/// Room that only deletions and small writes get when the disk is full: enough to move the longest
+/// log into the file, and to go on with an empty one.
+const RESERVE: usize = 12 << 20;
+
+/// Free pages, of 4 KB, that are kept for what is written next; a quarter of the file at most.
+const FREE_PAGES_KEPT: i64 = 2_048;
+
+/// Free pages given back between two looks at whether somebody wants to write.
+const PAGES_AT_ONCE: i64 = 128;
+
+/// For writers that wait.
+const BETWEEN_SLICES: Duration = Duration::from_millis(2);
+
+/// Free pages given back in one round.
+const PAGES_IN_A_ROUND: i64 = 2_048;
+
+/// The store's files, and the connection that writes them.
+pub(super) struct File {
+    writer: Mutex<Connection>,
+    /// One checkpoint at a time; taken before `writer`.
+    checkpoint: Mutex<()>,
+    log: PathBuf,
+    reserve: PathBuf,
+    wanted: Mutex<Wanted>,
+    changed: Condvar,
+}
+
+/// What is asked of the upkeep.
+#[derive(Default)]
+struct Wanted {
+    /// When the log is to be emptied, if anything is in it.
+    due: Option<Instant>,
+    is_over: bool,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// `path` with something appended to its name, as SQLite names its own files.
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+impl File {
+    pub(super) fn new(path: &Path, writer: Connection) -> Self {
+        Self {
+            writer: Mutex::new(writer),
+            checkpoint: Mutex::default(),
+            log: beside(path, "-wal"),
+            reserve: beside(path, "-reserve"),
+            wanted: Mutex::default(),
+            changed: Condvar::new(),
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn writer(&self) -> MutexGuard<'_, Connection> {
+        lock(&self.writer)
+    }
+
+    /// Applies a change without waiting for anything; `None` when that is not possible.
+    pub(super) fn try_apply(&self, change: &Change) -> Option<Result<(), KvError>> {
+        let writer = self.writer.try_lock().ok()?;
+        writer.busy_timeout(Duration::ZERO).ok()?;
+        let result = change.apply(&writer);
+        writer.busy_timeout(BUSY).ok()?;
+        match result {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => None,
+            Err(error) if is_full(&error) => None,
+            result => Some(result.map_err(Into::into)),
+        }
+    }
+
+    /// Applies a change that can begin before `deadline`, and no other. What is small finds room on
+    /// a full disk.
+    pub(super) fn apply(&self, change: &Change, deadline: Instant) -> Result<(), KvError> {
+        if self.log_length() >= LONGEST_LOG {
+            // The upkeep does not get its turn; writers wait then.
+            self.empty_log();
+        }
+        let writer = lock(&self.writer);
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(KvError::Other("the store was reached too late".to_owned()));
+        }
+        writer.busy_timeout(left.min(BUSY))?;
+        let mut result = change.apply(&writer);
+        if change.is_small() && result.as_ref().is_err_and(is_full) {
+            // Else nothing could be deleted, and the disk would stay full.
+            let _ = fs::remove_file(&self.reserve);
+            let _ = truncate(&writer);
+            result = change.apply(&writer);
+        }
+        writer.busy_timeout(BUSY)?;
+        Ok(result?)
+    }
+
+    fn log_length(&self) -> u64 {
+        fs::metadata(&self.log).map_or(0, |log| log.len())
+    }
+
+    /// Tells the upkeep that something was written.
+    pub(super) fn written(&self) {
+        let now = Instant::now();
+        let is_long = self.log_length() >= LONG_LOG;
+        let due = if is_long { now } else { now + ERASE_AFTER };
+        let mut wanted = lock(&self.wanted);
+        if wanted.due.is_none_or(|before| due < before) {
+            wanted.due = Some(due);
+            self.changed.notify_one();
+        }
+    }
+
+    /// Moves everything out of the log, and cuts it to nothing. False when that has to be tried
+    /// again.
+    pub(super) fn empty_log(&self) -> bool {
+        let _only = lock(&self.checkpoint);
+        let writer = lock(&self.writer);
+        let mut emptied = truncate(&writer);
+        if emptied.as_ref().is_err_and(is_full) {
+            let _ = fs::remove_file(&self.reserve);
+            emptied = truncate(&writer);
+        }
+        drop(writer);
+        emptied.unwrap_or_else(|error| {
+            // What is committed is safe all the same, and there will be a next time.
+            tracing::warn!("cannot empty the store's write-ahead log: {error}");
+            false
+        })
+    }
+
+    /// Gives free pages back to the disk. True if there are more.
+    fn shrink(&self) -> rusqlite::Result<bool> {
+        let mut left = PAGES_IN_A_ROUND;
+        loop {
+            let writer = lock(&self.writer);
+            let count = |name| writer.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+            let kept = FREE_PAGES_KEPT.max(count("page_count")? / 4);
+            let unwanted = count("freelist_count")? - kept;
+            if unwanted <= 0 {
+                return Ok(false);
+            }
+            if left <= 0 {
+                return Ok(true);
+            }
+            let pages = unwanted.min(PAGES_AT_ONCE);
+            let vacuum = format!("PRAGMA incremental_vacuum({pages})");
+            // Each page is a row.
+            let mut vacuum = writer.prepare(&vacuum)?;
+            let mut rows = vacuum.query([])?;
+            while rows.next()?.is_some() {}
+            drop(rows);
+            drop(vacuum);
+            left -= pages;
+            drop(writer);
+            std::thread::sleep(BETWEEN_SLICES);
+        }
+    }
+
+    /// Keeps room for the time when the disk is full.
+    fn keep_reserve(&self) {
+        if self.reserve.exists() {
+            return;
+        }
+        let made = fs::File::create(&self.reserve).and_then(|mut file| {
+            let zeros = [0; 64 << 10];
+            (0..RESERVE / zeros.len()).try_for_each(|_| file.write_all(&zeros))
+        });
+        if made.is_err() {
+            let _ = fs::remove_file(&self.reserve);
+        }
+    }
+
+    fn tidy(&self, mover: &Connection) {
+        // Most is moved beside readers and writers, and the disk waited for; only the rest makes
+        // writers wait.
+        let only = lock(&self.checkpoint);
+        for _ in 0..2 {
+            let _ = mover.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+        }
+        drop(only);
+        let mut is_empty = self.empty_log();
+        let has_more = match self.shrink() {
+            Ok(false) => {
+                self.keep_reserve();
+                false
+            }
+            Ok(true) => true,
+            Err(error) => {
+                // The disk is full, or another process writes.
+                tracing::debug!("cannot make the store's file smaller: {error}");
+                let _ = fs::remove_file(&self.reserve);
+                true
+            }
+        };
+        if self.log_length() > 0 {
+            // The file is cut when what was given back is moved out of the log.
+            is_empty = self.empty_log();
+        }
+        let again = match (is_empty, has_more) {
+            (false, _) => TRY_AGAIN,
+            (true, true) => ERASE_AFTER,
+            (true, false) => return,
+        };
+        let mut wanted = lock(&self.wanted);
+        let due = Instant::now() + again;
+        wanted.due = Some(wanted.due.map_or(due, |before| before.min(due)));
+    }
+
+    /// Waits until there is something to do; false when it is over.
+    fn wait(&self) -> bool {
+        let mut wanted = lock(&self.wanted);
+        loop {
+            if wanted.is_over {
+                return false;
+            }
+            let now = Instant::now();
+            wanted = match wanted.due {
+                Some(due) if due <= now => {
+                    wanted.due = None;
+                    return true;
+                }
+                Some(due) => {
+                    let waited = self.changed.wait_timeout(wanted, due - now);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+                None => {
+                    let waited = self.changed.wait(wanted);
+                    waited.unwrap_or_else(PoisonError::into_inner)
+                }
+            };
+        }
+    }
+}
+
+/// Moves everything out of the log, and cuts it to nothing, unless a reader or another process is
+/// in the way.
+fn truncate(writer: &Connection) -> rusqlite::Result<bool> {
+    let is_busy: bool =
+        writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+    Ok(!is_busy)
+}
+
+/// The thread that does it, until this is dropped.
+pub(super) struct Upkeep {
+    file: Arc<File>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Upkeep {
+    pub(super) fn start(file: Arc<File>, mover: Connection) -> Result<Self, KvError> {
+        let shared = file.clone();
+        let work = move || {
+            while shared.wait() {
+                shared.tidy(&mover);
+            }
+        };
+        let thread = std::thread::Builder::new().name("store-upkeep".to_owned());
+        let thread = thread
+            .spawn(work)
+            .map_err(|error| KvError::Other(error.to_string()))?;
+        Ok(Self {
+            file,
+            thread: Some(thread),
+        })
+    }
+}
+
+impl Drop for Upkeep {
+    fn drop(&mut self) {
+        lock(&self.file.wanted).is_over = true;
+        self.file.changed.notify_one();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
