@@ -164,7 +164,6 @@ pub(crate) async fn receive_upload(
         _ => None,
     };
     let mut body = exchange.request.body();
-    let limit = exchange.config.settings.limits.max_body_bytes;
     let chose = given.is_some();
     let new = match given
         .transpose()
@@ -172,14 +171,13 @@ pub(crate) async fn receive_upload(
     {
         Ok(new) => new,
         Err(error) => {
-            body.drain(limit).await;
+            exchange.discard(body);
             return Err(error);
         }
     };
     let received = receive(exchange, route.kind(), &new, &mut body).await;
     if received.is_err() {
-        // A client that is still sending would not see the answer.
-        body.drain(limit).await;
+        exchange.discard(body);
     }
     creation(exchange, &new, chose, received?).await
 }

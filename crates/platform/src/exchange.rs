@@ -1,5 +1,6 @@
 //! One request and its answer: what every component does the same way.
 
+use std::cell::RefCell;
 use std::time::Duration;
 
 use api::accepted::Accepted;
@@ -13,7 +14,7 @@ use serde_json::json;
 use wasi::http::types::{IncomingRequest, ResponseOutparam};
 
 use crate::config::{Config, ConfigError, origins};
-use crate::http::{Gone, Incoming, Responder, Writer};
+use crate::http::{Body, Gone, Incoming, Responder, Writer};
 use crate::{Spin, client, poll};
 
 /// How soon a client should try again when the store refuses.
@@ -30,6 +31,7 @@ pub struct Exchange {
     /// What the client asks.
     pub request: Incoming,
     responder: Option<Responder>,
+    refused: RefCell<Option<Body>>,
     /// What every answer carries: for CORS and security.
     headers: HeaderMap,
     began: Duration,
@@ -283,12 +285,16 @@ impl Exchange {
         match body.all(limit, expected).await {
             Ok(Some(body)) => Ok(body),
             Ok(None) => {
-                // A client that is still sending would not see the answer.
-                body.drain(self.config.settings.limits.max_body_bytes).await;
+                self.discard(body);
                 Err(ApiError::too_large("The request", limit))
             }
             Err(Gone) => Err(ApiError::invalid_body("broke off")),
         }
+    }
+
+    /// Takes the rest of a body that is refused, to be read for a moment after the answer.
+    pub fn discard(&self, body: Body) {
+        self.refused.replace(Some(body));
     }
 
     /// Sends an answer; the handler may go on working afterwards. A second answer is dropped.
@@ -298,6 +304,9 @@ impl Exchange {
             responder
                 .send(answer.status, answer.headers, &answer.body)
                 .await;
+            if let Some(refused) = self.refused.take() {
+                refused.drain().await;
+            }
         }
     }
 
@@ -357,6 +366,7 @@ pub fn serve(
             config,
             request,
             responder: Some(responder),
+            refused: RefCell::default(),
             headers,
             began,
         };

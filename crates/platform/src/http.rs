@@ -18,6 +18,8 @@ use crate::poll;
 
 /// How much is read at once.
 const READ_SIZE: u64 = 64 << 10;
+/// How long the body of a refused request is read.
+const DRAIN: Duration = Duration::from_secs(2);
 /// How often a stream that says nothing looks whether its client is still there.
 const GONE_LOOK: Duration = Duration::from_millis(500);
 /// How long a cut waits, so that what was flushed has left: dropped at once with it, the client
@@ -151,15 +153,11 @@ impl Body {
 }
 
 impl Body {
-    /// Reads what is left, up to `limit` bytes.
-    pub async fn drain(&mut self, limit: usize) {
-        let mut left = limit;
-        while let Ok(Some(chunk)) = self.chunk().await {
-            left = left.saturating_sub(chunk.len());
-            if left == 0 {
-                return;
-            }
-        }
+    /// Reads on for a moment, and forgets what it reads: a client that is still sending would else
+    /// not see that it has been answered.
+    pub(crate) async fn drain(mut self) {
+        let reading = async { while let Ok(Some(_)) = self.chunk().await {} };
+        select(pin!(reading), pin!(poll::sleep(DRAIN))).await;
     }
 }
 
