@@ -72,6 +72,16 @@ pub fn too_many(message: &str) -> Response<Body> {
     )
 }
 
+/// The answer to a request for a site that is not served here: 421.
+#[must_use]
+pub fn misdirected() -> Response<Body> {
+    refuse(
+        StatusCode::MISDIRECTED_REQUEST,
+        "INVALID_REQUEST",
+        "no site of this name is served here",
+    )
+}
+
 /// The upstream did not answer, or not in time, or nonsense.
 pub(crate) fn no_upstream(in_time: bool) -> Response<Body> {
     if in_time {

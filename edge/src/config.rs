@@ -1,6 +1,7 @@
 //! What can be set: names, limits and times. Every field has a default that suits one machine in
 //! front of one application.
 
+use crate::{caller::TrustedProxies, upload::UploadTimes};
 use std::time::Duration;
 
 /// Everything that an [`Edge`](crate::Edge) can be told.
@@ -14,6 +15,8 @@ pub struct Config {
     pub socket_paths: Vec<String>,
     /// The relay's path upstream. Clients cannot reach it through the edge.
     pub session_path: String,
+    /// The proxies in front whose `X-Forwarded-For`, `-Proto` and `-Host` are believed.
+    pub trusted_proxies: TrustedProxies,
     /// How much of everything.
     pub limits: Limits,
     /// How long everything.
@@ -26,19 +29,24 @@ impl Default for Config {
             secret: None,
             socket_paths: vec!["/ws/progress".into()],
             session_path: "/ws/session".into(),
+            trusted_proxies: TrustedProxies::default(),
             limits: Limits::default(),
             times: Times::default(),
         }
     }
 }
 
-/// How much of everything. An address is an IPv4 address or an IPv6 /64.
+/// How much of everything. An address is an IPv4 address or an IPv6 /64. Of whatever has a limit in
+/// all, one address has at most four times as much as is left free.
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// Client connections of any kind.
     pub connections: usize,
-    /// Client connections of one address.
+    /// Client connections of one address. Beyond both, those that are silent are closed for new ones.
     pub connections_per_address: usize,
+    /// Proxied requests that are not over, those with a place among the event streams not counted.
+    /// Each may hold an instance of the application.
+    pub requests: usize,
     /// Proxied requests of one address that are not over, those with a place among the event
     /// streams not counted. Each may hold an instance of the application.
     pub requests_per_address: usize,
@@ -52,6 +60,10 @@ pub struct Limits {
     pub waiting_messages: usize,
     /// Undroppable messages that wait for one slow client before it is closed.
     pub unread_messages: usize,
+    /// Bytes of large messages and events, over 64 KB, that are on their way to clients.
+    pub event_room: usize,
+    /// Requests whose body is large, or of unknown length, and has not come whole.
+    pub uploads: usize,
     /// Upstream streams for WebSockets. Each holds an instance of the application, which runs about
     /// 1,000.
     pub upstream_sessions: usize,
@@ -72,12 +84,15 @@ impl Default for Limits {
         Self {
             connections: 32_768,
             connections_per_address: 1_024,
-            requests_per_address: 512,
+            requests: 512,
+            requests_per_address: 256,
             sockets: 20_000,
             sockets_per_address: 512,
             message_bytes: 64 * 1024,
             waiting_messages: 16,
             unread_messages: 256,
+            event_room: 64 * 1024 * 1024,
+            uploads: 64,
             upstream_sessions: 400,
             streams: 400,
             streams_per_address: 256,
@@ -93,12 +108,15 @@ impl Default for Limits {
 pub struct Times {
     /// From an open connection to the end of the request's head, and for a TLS handshake.
     pub request_head: Duration,
-    /// Between two pieces of a request's body.
-    pub request_body: Duration,
+    /// For a request's body.
+    pub upload: UploadTimes,
     /// From a request to the upstream's response head.
     pub response_head: Duration,
     /// Between two pieces of a response's body.
     pub response_body: Duration,
+    /// After a client has left, until the application has most likely noticed: so long what it had
+    /// counts as under way.
+    pub abandoned: Duration,
     /// For a WebSocket handshake, the relay's answer included.
     pub handshake: Duration,
     /// Between two WebSocket pings.
@@ -107,6 +125,9 @@ pub struct Times {
     pub silence: Duration,
     /// For a client to answer a close, and for an unread message to leave before one.
     pub close: Duration,
+    /// For a client to close a socket by itself whose stream has ended well (1000): it may still be fetching what it was
+    /// told of, and take our close for the end of that.
+    pub linger: Duration,
     /// Since the relay was last heard on a stream, until the stream counts as lost.
     pub session_silence: Duration,
     /// Between two heartbeats to the client of an event stream whose upstream is away.
@@ -125,13 +146,15 @@ impl Default for Times {
     fn default() -> Self {
         Self {
             request_head: Duration::from_secs(10),
-            request_body: Duration::from_secs(30),
+            upload: UploadTimes::default(),
             response_head: Duration::from_secs(60),
             response_body: Duration::from_secs(60),
+            abandoned: Duration::from_secs(1),
             handshake: Duration::from_secs(10),
             ping: Duration::from_secs(30),
             silence: Duration::from_secs(75),
             close: Duration::from_secs(5),
+            linger: Duration::from_secs(10),
             session_silence: Duration::from_secs(45),
             heartbeat: Duration::from_secs(15),
             retry_first: Duration::from_millis(100),

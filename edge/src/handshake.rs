@@ -2,23 +2,27 @@
 
 use crate::{
     answer,
+    caller::Caller,
     config::{Limits, Times},
-    headers::Client,
     hub::{Streams, Subscriber},
-    limits::{Full, Limiter, address_key},
     metrics::{Metrics, Status},
     session::{Opened, Relay},
     socket::Socket,
     upstream::Body,
 };
+use admission::{ClientKey, Full, Limiter, Permit};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version, header,
 };
 use hyper::{body::Incoming, upgrade::Upgraded};
 use hyper_util::rt::TokioIo;
-use std::{net::IpAddr, sync::Arc, time::Duration};
-use tokio::sync::Semaphore;
+use std::{
+    collections::HashMap,
+    future::poll_fn,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -35,9 +39,10 @@ pub(crate) struct Gate {
     limits: Limits,
     times: Times,
     metrics: Arc<Metrics>,
-    sockets: Limiter<IpAddr>,
-    capped: Limiter<String>,
-    upstream_sessions: Arc<Semaphore>,
+    sockets: Limiter<ClientKey>,
+    /// The sockets that wait for something to exist, by the name of what limits them.
+    waiting: Mutex<HashMap<String, Limiter<ClientKey>>>,
+    upstream_sessions: Limiter<ClientKey>,
 }
 
 /// The sockets of one server, and when they are to end.
@@ -139,6 +144,14 @@ fn accept_key(headers: &HeaderMap) -> Result<HeaderValue, Malformed> {
     HeaderValue::from_str(&derive_accept_key(key.as_bytes())).map_err(|_| malformed)
 }
 
+/// The answer when there are too many of something: in all, or of this client.
+fn refuse(full: Full, what: &str) -> Response<Body> {
+    match full {
+        Full::All => answer::busy(&format!("too many {what}; try again")),
+        Full::Key => answer::too_many(&format!("too many {what} from this address; try again")),
+    }
+}
+
 impl Gate {
     pub(crate) fn new(streams: Arc<Streams>, limits: Limits) -> Self {
         Self {
@@ -146,8 +159,8 @@ impl Gate {
             times: streams.times.clone(),
             metrics: streams.metrics.clone(),
             sockets: Limiter::new(limits.sockets),
-            capped: Limiter::new(limits.sockets),
-            upstream_sessions: Arc::new(Semaphore::new(limits.upstream_sessions)),
+            waiting: Mutex::default(),
+            upstream_sessions: Limiter::new(limits.upstream_sessions),
             limits,
             streams,
         }
@@ -157,10 +170,10 @@ impl Gate {
     pub(crate) async fn admit(
         &self,
         request: Request<Incoming>,
-        client: &Client,
+        caller: &Caller,
         lifetime: &Lifetime,
     ) -> Response<Body> {
-        let mut response = match self.accept(request, client, lifetime).await {
+        let mut response = match self.accept(request, caller, lifetime).await {
             Ok(response) => return response,
             Err(refusal) => refusal,
         };
@@ -177,33 +190,46 @@ impl Gate {
         response
     }
 
+    /// A place for the stream that a socket is fed from. Most sockets need one only until they have
+    /// joined a stream that is there already, so that it is worth waiting for.
+    async fn session_permit(&self, client: ClientKey) -> Result<Permit<ClientKey>, Response<Body>> {
+        let sessions = &self.upstream_sessions;
+        let free = poll_fn(|cx| sessions.poll_acquire(&client, usize::MAX, cx));
+        match tokio::time::timeout(self.times.handshake, free).await {
+            Ok(permit) => Ok(permit),
+            Err(_) => sessions
+                .acquire(client, usize::MAX)
+                .map_err(|full| refuse(full, "streams are open")),
+        }
+    }
+
+    fn waiting_permit(
+        &self,
+        name: String,
+        most: usize,
+        client: ClientKey,
+    ) -> Result<Permit<ClientKey>, Full> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let limiter = waiting.entry(name).or_insert_with(|| Limiter::new(most));
+        limiter.acquire(client, most)
+    }
+
     async fn accept(
         &self,
         mut request: Request<Incoming>,
-        client: &Client,
+        caller: &Caller,
         lifetime: &Lifetime,
     ) -> Result<Response<Body>, Response<Body>> {
         let accept = accept_key(request.headers())?;
+        let client = ClientKey::of(caller.address);
         let place = self
             .sockets
-            .acquire(address_key(client.address), self.limits.sockets_per_address)
-            .map_err(|full| match full {
-                Full::All => answer::busy("too many sockets are open; try again"),
-                Full::Key => {
-                    answer::too_many("too many sockets are open from this address; try again")
-                }
-            })?;
-        let permit = tokio::time::timeout(
-            self.times.handshake,
-            self.upstream_sessions.clone().acquire_owned(),
-        )
-        .await;
-        let Ok(Ok(permit)) = permit else {
-            return Err(answer::busy("too many streams are open; try again"));
-        };
+            .acquire(client, self.limits.sockets_per_address)
+            .map_err(|full| refuse(full, "sockets are open"))?;
+        let permit = self.session_permit(client).await?;
         let upgrade = hyper::upgrade::on(&mut request);
         let request = request.map(|_| ());
-        let session = self.relay.session(&request, client).ok_or_else(|| {
+        let session = self.relay.session(&request, caller).ok_or_else(|| {
             answer::refuse(
                 StatusCode::BAD_REQUEST,
                 "INVALID_REQUEST",
@@ -225,9 +251,8 @@ impl Gate {
         }
         let cap = match accepted.cap {
             Some((name, most)) => Some(
-                self.capped
-                    .acquire(name, most)
-                    .map_err(|_| answer::busy("too many sockets are waiting; try again"))?,
+                self.waiting_permit(name, most, client)
+                    .map_err(|full| refuse(full, "sockets are waiting"))?,
             ),
             None => None,
         };

@@ -3,13 +3,13 @@
 use crate::{
     backoff::Backoff,
     config::Times,
-    limits::Permit,
     metrics::Metrics,
     outbox::{Delivery, Outbox, Outgoing},
     position::Position,
     session::{self, Instruction, Opened, Relay, Session, close},
     sse::{Block, EventStream, Next},
 };
+use admission::{ClientKey, Permit};
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{
@@ -17,11 +17,7 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
 };
-use tokio::{
-    select,
-    sync::{Notify, OwnedSemaphorePermit},
-    time::Instant,
-};
+use tokio::{select, sync::Notify, time::Instant};
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, frame::coding::CloseCode};
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -39,14 +35,14 @@ pub(crate) struct Subscriber {
     changed: Notify,
     hub: Mutex<Option<Arc<Hub>>>,
     /// Held until there is news: the relay's limit on sockets that wait for something to exist.
-    waiting: Mutex<Option<Permit<String>>>,
+    waiting: Mutex<Option<Permit<ClientKey>>>,
 }
 
 impl Subscriber {
     pub(crate) fn new(
         session: Session,
         max_unread: usize,
-        waiting: Option<Permit<String>>,
+        waiting: Option<Permit<ClientKey>>,
     ) -> Arc<Self> {
         static NUMBERS: AtomicU64 = AtomicU64::new(0);
         Arc::new(Self {
@@ -225,7 +221,7 @@ impl Streams {
         subscriber: &Arc<Subscriber>,
         key: Option<String>,
         stream: EventStream,
-        permit: OwnedSemaphorePermit,
+        permit: Permit<ClientKey>,
     ) {
         let mut shared = lock(&self.shared);
         let existing = key.as_ref().and_then(|key| shared.get(key)).cloned();

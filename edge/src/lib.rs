@@ -20,11 +20,12 @@
 mod answer;
 mod backoff;
 mod body;
+mod caller;
 mod config;
+mod connections;
 mod handshake;
 mod headers;
 mod hub;
-pub mod limits;
 mod mend;
 mod metrics;
 mod outbox;
@@ -36,16 +37,21 @@ mod session;
 mod socket;
 mod sse;
 mod tls;
+mod upload;
 mod upstream;
 
-pub use answer::{busy, too_many};
+pub use answer::{busy, misdirected, too_many};
+pub use body::{BodyEnd, when_over};
+pub use caller::{Caller, TrustedProxies, is_host};
 pub use config::{Config, Limits, Times};
-pub use headers::{EDGE_CLIENT, EDGE_SECRET, STREAM_BUDGET};
-pub use sse::{accepts_event_stream, is_event_stream};
+pub use connections::{Busy, Connections, OpenConnection, raise_open_files};
+pub use headers::{EDGE_CLIENT, EDGE_SECRET};
+pub use proxy::objection;
 pub use tls::tls;
+pub use upload::{Place, Upload, UploadError, UploadTimes, Uploads};
 pub use upstream::{Body, BodyError, BoxError, HttpUpstream, Upstream, UpstreamError};
 
-use std::{net::IpAddr, sync::Arc};
+use std::sync::Arc;
 
 /// Why an edge cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -68,7 +74,7 @@ pub struct Edge {
 struct Shared {
     config: Config,
     metrics: Arc<metrics::Metrics>,
-    connections: limits::Limiter<IpAddr>,
+    connections: Connections,
     gate: handshake::Gate,
     proxy: proxy::Proxy,
     /// The sockets that came to a server that is not the edge's.
@@ -100,19 +106,21 @@ impl Edge {
             return Err(ConfigError::SessionPath);
         }
         let upstream: Arc<dyn Upstream> = Arc::new(upstream);
+        let event_room = Arc::new(tokio::sync::Semaphore::new(config.limits.event_room / 1024));
         let metrics = Arc::new(metrics::Metrics::new());
         let relay = Arc::new(session::Relay {
             upstream: upstream.clone(),
             secret: secret.clone(),
             path: config.session_path.clone(),
             max_event: config.limits.event_bytes,
+            event_room: event_room.clone(),
             answer_within: config.times.handshake,
         });
         let (limits, times) = (config.limits.clone(), config.times.clone());
         let streams = hub::Streams::new(relay, times.clone(), metrics.clone());
         let gate = handshake::Gate::new(streams, limits.clone());
-        let connections = limits::Limiter::new(limits.connections);
-        let proxy = proxy::Proxy::new(upstream, secret, limits, times, metrics.clone());
+        let connections = Connections::new(limits.connections);
+        let proxy = proxy::Proxy::new(upstream, secret, limits, times, metrics.clone(), event_room);
         Ok(Self {
             shared: Arc::new(Shared {
                 config,

@@ -48,9 +48,24 @@ struct Arguments {
     /// Event streams open at the same time, of one path: of one job
     #[arg(long, default_value_t = edge::Limits::default().streams_per_target)]
     max_streams_per_job: usize,
+    /// A proxy in front, or a network of such, whose X-Forwarded-For, -Proto and -Host are believed
+    /// (repeatable), e.g. 10.0.0.0/8
+    #[arg(long, env = "EDGE_TRUSTED_PROXY", value_name = "NETWORK", value_delimiter = ',', value_parser = network)]
+    trusted_proxy: Vec<ipnet::IpNet>,
+    /// Other requests under way at the same time, in all
+    #[arg(long, default_value_t = edge::Limits::default().requests)]
+    max_requests: usize,
     /// Other requests under way at the same time, of one address
     #[arg(long, default_value_t = edge::Limits::default().requests_per_address)]
     max_requests_per_address: usize,
+}
+
+/// An address is the network that has only it.
+fn network(text: &str) -> Result<ipnet::IpNet, String> {
+    let address = text.parse::<std::net::IpAddr>().map(Into::into);
+    address
+        .or_else(|_| text.parse())
+        .map_err(|_| "expected an address or a network such as 10.0.0.0/8".to_owned())
 }
 
 /// Done on the first interrupt or termination signal.
@@ -88,7 +103,12 @@ async fn main() -> anyhow::Result<()> {
     };
     config.limits.sockets = arguments.max_sockets;
     config.limits.sockets_per_address = arguments.max_sockets_per_address;
-    config.limits.connections = config.limits.connections.max(arguments.max_sockets * 2);
+    config.trusted_proxies = arguments.trusted_proxy.into_iter().collect();
+    config.limits.requests = arguments.max_requests;
+    // A connection may need a second one to the application.
+    let open_files = edge::raise_open_files();
+    let connections = config.limits.connections.max(arguments.max_sockets * 2);
+    config.limits.connections = connections.min(open_files / 2);
     config.limits.connections_per_address = config
         .limits
         .connections_per_address

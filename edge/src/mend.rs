@@ -6,7 +6,7 @@ use crate::{
     config::Times,
     headers::{EDGE_TERMINAL, LAST_EVENT_ID},
     metrics::Metrics,
-    sse::{self, Block, EventStream, Next},
+    sse::{Block, EventStream, Next},
     upstream::{Body, BodyError, Upstream},
 };
 use bytes::Bytes;
@@ -17,6 +17,7 @@ use http_body_util::{BodyExt, Empty, StreamBody};
 use std::sync::Arc;
 use tokio::{
     select,
+    sync::Semaphore,
     time::{Instant, sleep_until, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
@@ -35,6 +36,7 @@ pub(crate) struct Mender {
     pub(crate) headers: HeaderMap,
     pub(crate) times: Times,
     pub(crate) max_event: usize,
+    pub(crate) event_room: Arc<Semaphore>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) shutdown: CancellationToken,
 }
@@ -43,17 +45,13 @@ pub(crate) struct Mender {
 pub(crate) fn is_mendable(method: &Method, response: &Response<Body>) -> bool {
     *method == Method::GET
         && response.status() == StatusCode::OK
-        && sse::is_event_stream(response.headers())
+        && admission::is_event_stream(response.headers())
         && !response.headers().contains_key(header::CONTENT_ENCODING)
 }
 
 impl Mender {
-    /// Replaces the body by one that outlives the upstream's. `held` is dropped with it.
-    pub(crate) fn mend(
-        self,
-        response: Response<Body>,
-        held: impl Send + 'static,
-    ) -> Response<Body> {
+    /// Replaces the body by one that outlives the upstream's.
+    pub(crate) fn mend(self, response: Response<Body>) -> Response<Body> {
         let (mut parts, body) = response.into_parts();
         parts.headers.remove(header::CONTENT_LENGTH);
         let terminal = parts
@@ -70,7 +68,7 @@ impl Mender {
         self.metrics.streams_open.inc();
         let open = OpenStream(self.metrics.clone());
         let mended = Mended {
-            phase: Phase::Reading(EventStream::new(body, self.max_event), Instant::now()),
+            phase: Phase::Reading(self.stream(body), Instant::now()),
             terminal,
             last_id: None,
             last_event: None,
@@ -82,14 +80,15 @@ impl Mender {
             last_written: Instant::now(),
             mender: Arc::new(self),
         };
-        let chunks = stream::unfold(
-            (mended, open, held),
-            |(mut mended, open, held)| async move {
-                let chunk = mended.next_chunk().await?;
-                Some((chunk.map(Frame::data), (mended, open, held)))
-            },
-        );
+        let chunks = stream::unfold((mended, open), |(mut mended, open)| async move {
+            let chunk = mended.next_chunk().await?;
+            Some((chunk.map(Frame::data), (mended, open)))
+        });
         Response::from_parts(parts, StreamBody::new(chunks).boxed_unsync())
+    }
+
+    fn stream(&self, body: Body) -> EventStream {
+        EventStream::new(body, self.max_event, self.event_room.clone())
     }
 
     fn request(&self, last_id: Option<&str>) -> Request<Body> {
@@ -124,7 +123,7 @@ impl Mender {
             };
             match response.status() {
                 StatusCode::OK if is_mendable(&Method::GET, &response) => {
-                    return Resumed::Stream(EventStream::new(response.into_body(), self.max_event));
+                    return Resumed::Stream(self.stream(response.into_body()));
                 }
                 StatusCode::NO_CONTENT | StatusCode::NOT_FOUND | StatusCode::GONE => {
                     return Resumed::Over;

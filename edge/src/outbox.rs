@@ -1,6 +1,6 @@
 //! What waits to be sent to one client. Pure: no sockets, no clock.
 
-use crate::position::Position;
+use crate::{position::Position, sse::Room};
 use std::{collections::VecDeque, sync::Arc};
 use tokio_tungstenite::tungstenite::{Message, protocol::CloseFrame};
 
@@ -13,13 +13,15 @@ pub(crate) struct Delivery {
     pub(crate) slot: Option<Arc<str>>,
     /// Where in its stream it stands; `None` for what is no part of the stream's history.
     pub(crate) id: Option<Arc<Position>>,
+    /// What a large one holds until it has left.
+    pub(crate) room: Option<Room>,
 }
 
 /// What to send next.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub(crate) enum Outgoing {
-    /// A message.
-    Message(Message),
+    /// A message, and what is to be held until it has left.
+    Message(Message, Option<Room>),
     /// The end of the socket.
     Close(CloseFrame),
 }
@@ -31,7 +33,7 @@ pub(crate) struct Overflow;
 /// A queue that stays short however slow the client is: snapshots replace each other, and the rest
 /// is limited.
 pub(crate) struct Outbox {
-    waiting: VecDeque<(Option<Arc<str>>, Message)>,
+    waiting: VecDeque<Delivery>,
     kept: usize,
     max_kept: usize,
     position: Position,
@@ -69,12 +71,11 @@ impl Outbox {
             // what was said before it.
             Some(slot) => self
                 .waiting
-                .retain(|(waiting, _)| waiting.as_ref() != Some(slot)),
+                .retain(|waiting| waiting.slot.as_ref() != Some(slot)),
             None if self.kept == self.max_kept => return Err(Overflow),
             None => self.kept += 1,
         }
-        self.waiting
-            .push_back((delivery.slot.clone(), delivery.message.clone()));
+        self.waiting.push_back(delivery.clone());
         Ok(())
     }
 
@@ -92,13 +93,13 @@ impl Outbox {
 
     /// Takes what is to be sent next.
     pub(crate) fn pop(&mut self) -> Option<Outgoing> {
-        let Some((slot, message)) = self.waiting.pop_front() else {
+        let Some(delivery) = self.waiting.pop_front() else {
             return self.closing.clone().map(Outgoing::Close);
         };
-        if slot.is_none() {
+        if delivery.slot.is_none() {
             self.kept -= 1;
         }
-        Some(Outgoing::Message(message))
+        Some(Outgoing::Message(delivery.message, delivery.room))
     }
 }
 
@@ -113,12 +114,13 @@ mod tests {
             message: Message::text(text),
             slot: slot.map(Arc::from),
             id: id.map(|id| Arc::new(Position::parse(id).unwrap())),
+            room: None,
         }
     }
 
     fn drain(outbox: &mut Outbox) -> Vec<String> {
         let mut texts = Vec::new();
-        while let Some(Outgoing::Message(message)) = outbox.pop() {
+        while let Some(Outgoing::Message(message, _)) = outbox.pop() {
             texts.push(message.into_text().unwrap().to_string());
         }
         texts
@@ -164,7 +166,7 @@ mod tests {
         });
         outbox.deliver(&delivery("too late", None, None)).unwrap();
         assert_eq!(drain(&mut outbox), ["end"]);
-        assert_eq!(outbox.pop(), Some(Outgoing::Close(frame)));
+        assert!(matches!(outbox.pop(), Some(Outgoing::Close(last)) if last == frame));
     }
 
     proptest! {
@@ -183,7 +185,7 @@ mod tests {
                     must_arrive.push(text);
                 }
                 prop_assert!(outbox.waiting.len() <= 10 + 3);
-                if pop && let Some(Outgoing::Message(message)) = outbox.pop() {
+                if pop && let Some(Outgoing::Message(message, _)) = outbox.pop() {
                     arrived.push(message.into_text().unwrap().to_string());
                 }
             }

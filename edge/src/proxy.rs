@@ -2,21 +2,23 @@
 
 use crate::{
     answer,
-    body::{Activity, IdleTimeoutBody},
+    body::{Activity, BodyEnd, IdleTimeoutBody, Linger, NotedBody, when_over},
+    caller::{Caller, is_host},
     config::{Limits, Times},
-    headers::{self, Client, STREAM_BUDGET},
-    limits::{Limiter, Permit, address_key, held, stream_target},
+    headers,
     mend::{Mender, is_mendable},
     metrics::{Metrics, Status},
-    sse::{accepts_event_stream, is_event_stream},
+    upload::{Upload, UploadError, Uploads},
     upstream::{Body, BodyError, BoxError, Upstream},
 };
+use admission::{Admission, ClientKey, Held, PerClient, Settled, Ticket};
 use http::{
     HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header, request::Parts,
 };
 use http_body_util::{BodyExt, Empty, LengthLimitError, Limited};
-use std::{net::IpAddr, sync::Arc};
-use tokio::select;
+use hyper::body::Incoming;
+use std::sync::{Arc, OnceLock};
+use tokio::{select, sync::Semaphore};
 use tokio_util::sync::CancellationToken;
 
 /// Forwards requests.
@@ -26,15 +28,15 @@ pub(crate) struct Proxy {
     limits: Limits,
     times: Times,
     metrics: Arc<Metrics>,
-    requests_by_address: Limiter<IpAddr>,
-    streams_by_address: Limiter<IpAddr>,
-    streams_by_target: Limiter<String>,
+    admission: Arc<Admission>,
+    uploads: Uploads,
+    /// Kilobytes of large events that are being passed on.
+    event_room: Arc<Semaphore>,
 }
 
-type StreamPermit = (Permit<IpAddr>, Option<Permit<String>>);
-
-/// What is wrong with a request's head, if anything.
-fn objection(parts: &Parts) -> Option<Response<Body>> {
+/// What is wrong with a request's head, if anything: `400` or `405`.
+#[must_use]
+pub fn objection(parts: &Parts) -> Option<Response<Body>> {
     let bad = |message| {
         Some(answer::refuse(
             StatusCode::BAD_REQUEST,
@@ -52,10 +54,13 @@ fn objection(parts: &Parts) -> Option<Response<Body>> {
     if !parts.uri.path().starts_with('/') {
         return bad("the request target must be a path");
     }
-    // RFC 9112 section 3.2: a request without Host, or with two, is answered 400.
-    match parts.headers.get_all(header::HOST).iter().count() {
-        1 => None,
-        0 if parts.version < Version::HTTP_11 => None,
+    // RFC 9112 section 3.2: a request without Host, or with two, or with an invalid one, is
+    // answered 400.
+    let mut hosts = parts.headers.get_all(header::HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (Some(host), None) if is_host(host) => None,
+        (Some(_), None) => bad("the Host header is no host"),
+        (None, None) if parts.version < Version::HTTP_11 => None,
         _ => bad("exactly one Host header is required"),
     }
 }
@@ -71,6 +76,25 @@ fn is_too_large(error: &BoxError) -> bool {
     false
 }
 
+/// The answer to a request whose body did not come as it should.
+fn bad_upload(error: UploadError) -> Response<Body> {
+    match error {
+        UploadError::Broken => answer::refuse(
+            StatusCode::BAD_REQUEST,
+            "INVALID_REQUEST",
+            "the request's body broke off or is malformed",
+        ),
+        UploadError::Crowded => {
+            answer::busy("the request's body came slowly, and others wait; try again")
+        }
+        UploadError::Idle(_) | UploadError::TooSlow | UploadError::TooLong(_) => answer::refuse(
+            StatusCode::REQUEST_TIMEOUT,
+            "INVALID_REQUEST",
+            "the request's body took too long",
+        ),
+    }
+}
+
 impl Proxy {
     pub(crate) fn new(
         upstream: Arc<dyn Upstream>,
@@ -78,32 +102,32 @@ impl Proxy {
         limits: Limits,
         times: Times,
         metrics: Arc<Metrics>,
+        event_room: Arc<Semaphore>,
     ) -> Self {
-        let streams = limits.streams;
         Self {
             upstream,
             secret,
+            admission: Admission::new(limits.requests, limits.streams),
+            uploads: Uploads::new(limits.uploads),
             limits,
             times,
             metrics,
-            requests_by_address: Limiter::new(usize::MAX),
-            streams_by_address: Limiter::new(streams),
-            streams_by_target: Limiter::new(streams),
+            event_room,
         }
     }
 
     /// Answers one request with the upstream's answer.
     pub(crate) async fn forward(
         &self,
-        request: Request<Body>,
-        client: &Client,
+        request: Request<Incoming>,
+        caller: &Caller,
         shutdown: &CancellationToken,
     ) -> Response<Body> {
         // The server underneath reads a body of two framings as chunked, but does not tell that
         // there were two. A proxy before this one may have read the other; so that nothing can
         // follow such a body, no chunked request leaves its connection open (RFC 9112 section 6.1).
         let must_close = request.headers().contains_key(header::TRANSFER_ENCODING);
-        let mut response = self.exchange(request, client, shutdown).await;
+        let mut response = self.exchange(request, caller, shutdown).await;
         if must_close {
             response
                 .headers_mut()
@@ -120,32 +144,29 @@ impl Proxy {
 
     async fn exchange(
         &self,
-        request: Request<Body>,
-        client: &Client,
+        request: Request<Incoming>,
+        caller: &Caller,
         shutdown: &CancellationToken,
     ) -> Response<Body> {
         let (mut parts, body) = request.into_parts();
+        // From here on a body that is refused is drained for a moment.
+        let refused = |body| drop(Upload::new(body, self.times.upload.clone(), None));
         if let Some(refusal) = objection(&parts) {
+            refused(body);
             return refusal;
         }
-        let Ok(in_flight) = self.requests_by_address.acquire(
-            address_key(client.address),
-            self.limits.requests_per_address,
-        ) else {
-            return answer::too_many("too many requests of this address at the same time");
-        };
-        if http_body::Body::size_hint(&body).lower() > self.limits.body_bytes as u64 {
-            return self.too_large();
-        }
         // The authority of an absolute target overrides Host: RFC 9112 section 3.2.2.
+        let mut caller = caller.clone();
         if let Some(host) = parts
             .uri
             .authority()
             .and_then(|host| HeaderValue::from_str(host.as_str()).ok())
         {
-            parts.headers.insert(header::HOST, host);
+            parts.headers.insert(header::HOST, host.clone());
+            caller.host = Some(host).filter(is_host);
         }
         let Some(path_and_query) = parts.uri.path_and_query().cloned() else {
+            refused(body);
             return answer::refuse(
                 StatusCode::BAD_REQUEST,
                 "INVALID_REQUEST",
@@ -155,79 +176,116 @@ impl Proxy {
         parts.uri = Uri::from(path_and_query);
         parts.version = Version::HTTP_11;
         headers::clean_request(&mut parts.headers);
-        headers::introduce(&mut parts.headers, client, self.secret.as_ref());
+        headers::introduce(&mut parts.headers, &caller, self.secret.as_ref());
 
-        let mut permit = None;
-        if accepts_event_stream(&parts.method, &parts.headers) {
-            permit = self.stream_permit(&parts, client);
-            if permit.is_none() {
-                self.deny_budget(&mut parts);
-            }
+        let client = ClientKey::of(caller.address);
+        let admitted = self.admission.admit(
+            client,
+            self.per_client(),
+            &parts.method,
+            &parts.uri,
+            &parts.headers,
+        );
+        let Ok(ticket) = admitted else {
+            refused(body);
+            return answer::too_many("too many requests of this address at the same time");
+        };
+        if http_body::Body::size_hint(&body).lower() > self.limits.body_bytes as u64 {
+            refused(body);
+            return self.too_large();
         }
+        let Ok(place) = self.uploads.place(client, &body).await else {
+            refused(body);
+            return answer::busy("too many uploads are under way; try again");
+        };
+        self.mark(&ticket, &mut parts);
         let activity = Activity::now();
-        let is_over_budget = parts.headers.contains_key(STREAM_BUDGET);
-        let body = IdleTimeoutBody::new(body, self.times.request_body, activity.clone());
-        let body = Limited::new(body, self.limits.body_bytes)
+        let upload = Upload::new(body, self.times.upload.clone(), place);
+        let failure = upload.failure();
+        let noted = NotedBody {
+            inner: upload,
+            activity: activity.clone(),
+        };
+        let body = Limited::new(noted, self.limits.body_bytes)
             .map_err(BodyError)
             .boxed_unsync();
-        let mut response = match self
-            .call(Request::from_parts(parts.clone(), body), &activity)
-            .await
-        {
+        let first = Request::from_parts(parts.clone(), body);
+        // A client that leaves now has begun something all the same.
+        let ticket = Linger::new(ticket, self.times.abandoned);
+        let mut response = match self.call(first, &activity, &failure).await {
             Ok(response) => response,
-            Err(refusal) => return refusal,
+            Err(refusal) => {
+                ticket.over();
+                return refusal;
+            }
         };
-        let is_unasked = parts.method == Method::GET && is_event_stream(response.headers());
-        if is_unasked && permit.is_none() && !is_over_budget {
-            // A stream that was not asked for as one.
-            permit = self.stream_permit(&parts, client);
-            if permit.is_none() {
-                self.deny_budget(&mut parts);
+        let Some(ticket) = ticket.over() else {
+            return answer::no_upstream(true);
+        };
+        let held = match ticket.settle(response.headers()) {
+            Settled::Pass(held) => held,
+            Settled::Repeat(ticket) => {
+                self.mark(&ticket, &mut parts);
                 let again = Request::from_parts(
                     parts.clone(),
                     Empty::new().map_err(|never| match never {}).boxed_unsync(),
                 );
-                response = match self.call(again, &Activity::now()).await {
+                let (activity, no_upload) = (Activity::now(), OnceLock::new());
+                response = match self.call(again, &activity, &no_upload).await {
                     Ok(response) => response,
                     Err(refusal) => return refusal,
                 };
+                match ticket.settle(response.headers()) {
+                    Settled::Pass(held) => held,
+                    // It is asked for again only once.
+                    Settled::Repeat(_) => return answer::no_upstream(true),
+                }
             }
-        }
-        let permit = permit.filter(|_| is_event_stream(response.headers()));
-        let silence = self.times.response_body;
-        response = match permit {
-            Some(permit) if is_mendable(&parts.method, &response) => Mender {
+        };
+        if held.is_stream() && is_mendable(&parts.method, &response) {
+            let mender = Mender {
                 upstream: self.upstream.clone(),
                 uri: parts.uri,
                 headers: parts.headers,
                 times: self.times.clone(),
                 max_event: self.limits.event_bytes,
+                event_room: self.event_room.clone(),
                 metrics: self.metrics.clone(),
                 shutdown: shutdown.clone(),
-            }
-            .mend(response, permit),
-            Some(permit) => response.map(|body| {
-                let body = IdleTimeoutBody::new(body, silence, Activity::now()).boxed_unsync();
-                held(body, permit)
-            }),
-            None => response.map(|body| {
-                let body = IdleTimeoutBody::new(body, silence, Activity::now()).boxed_unsync();
-                held(body, in_flight)
-            }),
-        };
+            };
+            response = mender.mend(response);
+        } else {
+            let silence = self.times.response_body;
+            response = response.map(|body| IdleTimeoutBody::new(body, silence).boxed_unsync());
+        }
         headers::clean_response(response.headers_mut());
-        response
+        response.map(|body| self.holding(body, held))
+    }
+
+    /// Keeps what a request holds until it is over; when the client leaves early, until the
+    /// application has most likely noticed.
+    fn holding(&self, body: Body, held: Held) -> Body {
+        let held = Linger::new(held, self.times.abandoned);
+        when_over(body, move |end| {
+            if end == BodyEnd::Complete {
+                held.over();
+            }
+        })
     }
 
     async fn call(
         &self,
         request: Request<Body>,
         activity: &Activity,
+        upload: &OnceLock<UploadError>,
     ) -> Result<Response<Body>, Response<Body>> {
         select! {
             response = self.upstream.call(request) => response.map_err(|error| {
                 if is_too_large(&error) {
                     return self.too_large();
+                }
+                if let Some(error) = upload.get() {
+                    return bad_upload(*error);
                 }
                 tracing::warn!(%error, "the upstream did not answer");
                 answer::no_upstream(true)
@@ -236,29 +294,18 @@ impl Proxy {
         }
     }
 
-    /// Room for one more stream. What a `POST` streams may be new with each, so only what a `GET`
-    /// asks for has a target.
-    fn stream_permit(&self, parts: &Parts, client: &Client) -> Option<StreamPermit> {
-        let by_address = self
-            .streams_by_address
-            .acquire(address_key(client.address), self.limits.streams_per_address)
-            .ok()?;
-        let by_target = match parts.method == Method::GET {
-            true => Some(
-                self.streams_by_target
-                    .acquire(stream_target(&parts.uri), self.limits.streams_per_target)
-                    .ok()?,
-            ),
-            false => None,
-        };
-        Some((by_address, by_target))
+    fn per_client(&self) -> PerClient {
+        PerClient {
+            requests: self.limits.requests_per_address,
+            streams: self.limits.streams_per_address,
+            streams_per_target: self.limits.streams_per_target,
+        }
     }
 
-    fn deny_budget(&self, parts: &mut Parts) {
-        self.metrics.streams_over_budget.inc();
-        parts
-            .headers
-            .insert(STREAM_BUDGET, HeaderValue::from_static("0"));
+    fn mark(&self, ticket: &Ticket, parts: &mut Parts) {
+        if ticket.mark(&mut parts.headers) {
+            self.metrics.streams_over_budget.inc();
+        }
     }
 
     fn too_large(&self) -> Response<Body> {
@@ -281,31 +328,18 @@ mod tests {
     #[test]
     fn odd_heads_are_refused() {
         let get = || Request::get("/x");
+        let bad = Some(StatusCode::BAD_REQUEST);
         assert_eq!(status(get().header("host", "a")), None);
-        assert_eq!(status(get()), Some(StatusCode::BAD_REQUEST));
+        assert_eq!(status(get()), bad);
         assert_eq!(status(get().version(Version::HTTP_10)), None);
-        assert_eq!(
-            status(get().header("host", "a").header("host", "a")),
-            Some(StatusCode::BAD_REQUEST)
-        );
-        assert_eq!(
-            status(Request::options("*").header("host", "a")),
-            Some(StatusCode::BAD_REQUEST)
-        );
-        assert_eq!(
-            status(Request::trace("/").header("host", "a")),
-            Some(StatusCode::METHOD_NOT_ALLOWED)
-        );
-        assert_eq!(
-            status(Request::connect("a:1").header("host", "a")),
-            Some(StatusCode::METHOD_NOT_ALLOWED)
-        );
-        for accept in ["Text/Event-Stream", "\u{e9}, text/event-stream"] {
-            let request = get().header("accept", accept.as_bytes()).body(());
-            assert!(accepts_event_stream(
-                &Method::GET,
-                request.unwrap().headers()
-            ));
+        assert_eq!(status(get().header("host", "a").header("host", "a")), bad);
+        assert_eq!(status(get().header("host", "a/../b")), bad);
+        assert_eq!(status(Request::options("*").header("host", "a")), bad);
+        for request in [Request::trace("/"), Request::connect("a:1")] {
+            assert_eq!(
+                status(request.header("host", "a")),
+                Some(StatusCode::METHOD_NOT_ALLOWED)
+            );
         }
     }
 }

@@ -2,13 +2,14 @@
 
 use crate::{
     Edge, Shared, answer,
+    body::when_over,
+    caller::Caller,
+    connections::OpenConnection,
     handshake::{Connection, Lifetime, is_handshake},
-    headers::Client,
-    limits::address_key,
-    upstream::{Body, BodyError},
+    upstream::Body,
 };
+use admission::ClientKey;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body_util::BodyExt;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::{SockRef, TcpKeepalive};
@@ -85,12 +86,7 @@ impl Edge {
                 () = &mut shutdown => break,
                 accepted = accept(&listener) => accepted,
             };
-            let limits = &self.shared.config.limits;
-            let Ok(permit) = self
-                .shared
-                .connections
-                .acquire(address_key(address), limits.connections_per_address)
-            else {
+            let Some(place) = self.connection_place(address) else {
                 tracing::debug!("too many connections");
                 continue;
             };
@@ -98,14 +94,34 @@ impl Edge {
             let abort = lifetime.abort.clone();
             lifetime.tasks.spawn(async move {
                 edge.shared.metrics.connections_open.inc();
-                let served = edge.serve_connection(stream, address, tls, connection_lifetime);
-                abort.run_until_cancelled(served).await;
+                let place = Arc::new(place);
+                let served =
+                    edge.serve_connection(stream, &place, address, tls, connection_lifetime);
+                let served = abort.run_until_cancelled(served);
+                select! {
+                    _ = served => {}
+                    () = place.closed() => tracing::debug!("a silent connection makes room"),
+                }
                 edge.shared.metrics.connections_open.dec();
-                drop(permit);
             });
         }
         drop(listener);
         lifetime.end(self.shared.config.times.drain).await;
+    }
+
+    /// A place for a new connection, if there is one. A trusted proxy may have any number.
+    fn connection_place(&self, address: IpAddr) -> Option<OpenConnection> {
+        let Shared {
+            config,
+            connections,
+            ..
+        } = &*self.shared;
+        let per_client = match config.trusted_proxies.has(address) {
+            true => usize::MAX,
+            false => config.limits.connections_per_address,
+        };
+        let place = connections.open(ClientKey::of(address), per_client);
+        place.ok()
     }
 
     /// Whether a request asks for a WebSocket where there is one. What asks for one elsewhere is an
@@ -121,18 +137,14 @@ impl Edge {
                 .any(|known| known == path)
     }
 
-    /// Answers a handshake that came to a server of another kind, from `client`, by HTTP. If the
+    /// Answers a handshake that came to a server of another kind, from `caller`, by HTTP. If the
     /// answer is `101` and that server lets hyper upgrade the connection, the socket is served in a
     /// task of its own until [`shut_down`](Self::shut_down).
-    pub async fn upgrade(&self, request: Request<Incoming>, client: IpAddr) -> Response<Body> {
-        let client = Client {
-            address: client,
-            is_tls: false,
-        };
+    pub async fn upgrade(&self, request: Request<Incoming>, caller: &Caller) -> Response<Body> {
         let Shared {
             gate, handed_over, ..
         } = &*self.shared;
-        gate.admit(request, &client, handed_over).await
+        gate.admit(request, caller, handed_over).await
     }
 
     /// Closes the sockets that came by [`upgrade`](Self::upgrade) with 1012; what is still open
@@ -146,16 +158,14 @@ impl Edge {
     async fn serve_connection(
         &self,
         stream: TcpStream,
+        place: &Arc<OpenConnection>,
         address: IpAddr,
         tls: Option<TlsAcceptor>,
         lifetime: Lifetime,
     ) {
         let times = &self.shared.config.times;
         tune(&stream, times.silence);
-        let client = Client {
-            address,
-            is_tls: tls.is_some(),
-        };
+        let is_tls = tls.is_some();
         let io: Connection = match tls {
             None => Either::Left(stream),
             Some(tls) => match tokio::time::timeout(times.request_head, tls.accept(stream)).await {
@@ -164,9 +174,15 @@ impl Edge {
             },
         };
         let shutdown = lifetime.shutdown.clone();
-        let service = service_fn(|request| {
-            let (edge, client, lifetime) = (self.clone(), client.clone(), lifetime.clone());
-            async move { Ok::<_, Infallible>(edge.answer(request, &client, &lifetime).await) }
+        let service = service_fn(|request: Request<Incoming>| {
+            let busy = place.busy();
+            let (edge, lifetime) = (self.clone(), lifetime.clone());
+            async move {
+                let proxies = &edge.shared.config.trusted_proxies;
+                let caller = Caller::of(address, is_tls, request.headers(), proxies);
+                let response = edge.answer(request, &caller, &lifetime).await;
+                Ok::<_, Infallible>(response.map(|body| when_over(body, move |_| drop(busy))))
+            }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -190,7 +206,7 @@ impl Edge {
     async fn answer(
         &self,
         request: Request<Incoming>,
-        client: &Client,
+        caller: &Caller,
         lifetime: &Lifetime,
     ) -> Response<Body> {
         let config = &self.shared.config;
@@ -199,12 +215,11 @@ impl Edge {
             return answer::refuse(StatusCode::NOT_FOUND, "NOT_FOUND", "no such route");
         }
         if self.is_asked_for(&request) {
-            return self.shared.gate.admit(request, client, lifetime).await;
+            return self.shared.gate.admit(request, caller, lifetime).await;
         }
-        let request = request.map(|body| body.map_err(BodyError::new).boxed_unsync());
         self.shared
             .proxy
-            .forward(request, client, &lifetime.shutdown)
+            .forward(request, caller, &lifetime.shutdown)
             .await
     }
 

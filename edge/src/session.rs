@@ -2,12 +2,11 @@
 
 use crate::{
     answer,
-    headers::{
-        self, Client, EDGE_CAP, EDGE_LABEL, EDGE_ORIGIN, EDGE_PROTOCOL, LAST_EVENT_ID, STREAM_KEY,
-    },
+    caller::Caller,
+    headers::{self, EDGE_CAP, EDGE_LABEL, EDGE_ORIGIN, EDGE_PROTOCOL, LAST_EVENT_ID, STREAM_KEY},
     outbox::Delivery,
     position::Position,
-    sse::{self, Block, EventStream},
+    sse::{Block, EventStream},
     upstream::{Body, Upstream},
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -18,6 +17,7 @@ use http::{
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::Deserialize;
 use std::{sync::Arc, time::Duration};
+use tokio::sync::Semaphore;
 use tokio_tungstenite::tungstenite::{
     Message,
     protocol::{CloseFrame, frame::coding::CloseCode},
@@ -107,12 +107,14 @@ pub(crate) struct Relay {
     pub(crate) secret: Option<HeaderValue>,
     pub(crate) path: String,
     pub(crate) max_event: usize,
+    /// Kilobytes of large events that are on their way.
+    pub(crate) event_room: Arc<Semaphore>,
     pub(crate) answer_within: Duration,
 }
 
 impl Relay {
     /// The session that a handshake asks for; `None` when its query does not fit into a URI.
-    pub(crate) fn session(&self, handshake: &Request<()>, client: &Client) -> Option<Session> {
+    pub(crate) fn session(&self, handshake: &Request<()>, caller: &Caller) -> Option<Session> {
         let uri = match handshake.uri().query() {
             Some(query) => format!("{}?{query}", self.path).parse().ok()?,
             None => self.path.parse().ok()?,
@@ -142,7 +144,7 @@ impl Relay {
                 HeaderValue::from_bytes(&offered.join(&b", "[..])).ok()?,
             );
         }
-        headers::introduce(&mut headers, client, self.secret.as_ref());
+        headers::introduce(&mut headers, caller, self.secret.as_ref());
         Some(Session { uri, headers })
     }
 
@@ -179,8 +181,12 @@ impl Relay {
                 Ok(Ok(response)) => response,
             };
         let status = response.status();
-        if status == StatusCode::OK && sse::is_event_stream(response.headers()) {
-            return Opened::Accepted(Box::new(accepted(response, self.max_event)));
+        if status == StatusCode::OK && admission::is_event_stream(response.headers()) {
+            return Opened::Accepted(Box::new(accepted(
+                response,
+                self.max_event,
+                self.event_room.clone(),
+            )));
         }
         if status == StatusCode::NO_CONTENT {
             return Opened::Over;
@@ -262,7 +268,7 @@ fn visible<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
         .filter(|value| !value.is_empty())
 }
 
-fn accepted(response: Response<Body>, max_event: usize) -> Accepted {
+fn accepted(response: Response<Body>, max_event: usize, room: Arc<Semaphore>) -> Accepted {
     let headers = response.headers();
     let label = visible(headers, &EDGE_LABEL).filter(|label| {
         label.len() <= 32
@@ -281,7 +287,7 @@ fn accepted(response: Response<Body>, max_event: usize) -> Accepted {
             .map(str::to_owned),
         label: label.map(str::to_owned),
         cap,
-        stream: EventStream::new(response.into_body(), max_event),
+        stream: EventStream::new(response.into_body(), max_event, room),
     }
 }
 
@@ -359,6 +365,7 @@ fn replies(body: &[u8]) -> Result<Vec<Instruction>, Broken> {
                 message,
                 slot: None,
                 id: None,
+                room: None,
             }))
         })
         .collect()
@@ -397,7 +404,12 @@ pub(crate) fn read(block: &Block) -> Result<Option<(Instruction, Option<String>)
     };
     let slot = is_state.then(|| Arc::from(&*fields.event));
     Ok(Some((
-        Instruction::Delivery(Delivery { message, slot, id }),
+        Instruction::Delivery(Delivery {
+            message,
+            slot,
+            id,
+            room: block.room(),
+        }),
         fields.id,
     )))
 }

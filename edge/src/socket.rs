@@ -8,6 +8,7 @@ use crate::{
     outbox::Outgoing,
     pace::Paced,
     session::{Instruction, Relay, Unposted, close},
+    sse::Room,
 };
 use futures::{Sink, Stream, future::BoxFuture};
 use std::{
@@ -16,6 +17,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
@@ -33,6 +35,10 @@ use tokio_util::sync::CancellationToken;
 
 /// Ten thousand idle sockets have ten thousand of these buffers; client messages are short.
 const READ_BUFFER: usize = 1024;
+
+/// Bytes a second that a client must take of a large message, after [`LARGE_MESSAGE_GRACE`].
+const SLOWEST_READER: u64 = 64 * 1024;
+const LARGE_MESSAGE_GRACE: Duration = Duration::from_secs(15);
 
 /// What a socket needs beside its connection.
 pub(crate) struct Socket {
@@ -53,6 +59,12 @@ enum Progress {
     Gone,
 }
 
+/// A socket on which everything has been said: its client may close it until then.
+struct Closing {
+    frame: CloseFrame,
+    until: Instant,
+}
+
 /// How a socket ends.
 enum End {
     /// The edge closes it, and its connection can still be read.
@@ -68,6 +80,8 @@ enum End {
 struct Link<S> {
     ws: WebSocketStream<Paced<S>>,
     unflushed: bool,
+    /// What a large message holds until it has left, and when it must have.
+    leaving: Option<(Room, Instant)>,
     traffic: Count,
 }
 
@@ -118,6 +132,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             match Pin::new(&mut self.ws).poll_flush(cx) {
                 Poll::Ready(Ok(())) => {
                     self.unflushed = false;
+                    self.leaving = None;
                     return Poll::Ready(Progress::Flushed);
                 }
                 Poll::Ready(Err(error)) => return Poll::Ready(Progress::Failed(error)),
@@ -130,6 +145,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
     async fn progress(&mut self, reading: bool) -> Progress {
         poll_fn(|cx| self.poll_progress(reading, cx)).await
     }
+}
+
+/// When a large message must have left: nobody holds the room for such as long as one likes.
+fn leaves_by(message: &Message) -> Instant {
+    let time = Duration::from_secs(message.len() as u64 / SLOWEST_READER);
+    Instant::now() + LARGE_MESSAGE_GRACE + time
 }
 
 fn failure(error: &tungstenite::Error) -> End {
@@ -171,6 +192,7 @@ impl Socket {
         let mut link = Link {
             ws,
             unflushed: false,
+            leaving: None,
             traffic: Count::new(&self.metrics, &self.label),
         };
         let end = self.talk(&mut link).await;
@@ -195,13 +217,20 @@ impl Socket {
         let mut posting: Option<BoxFuture<'static, Result<Vec<Instruction>, CloseFrame>>> = None;
         let mut last_heard = Instant::now();
         let mut next_ping = last_heard + self.times.ping;
+        let mut closing: Option<Closing> = None;
         loop {
             if !link.unflushed
+                && closing.is_none()
                 && let Some(outgoing) = self.subscriber.pop()
             {
                 match outgoing {
+                    Outgoing::Close(frame) if frame.code == CloseCode::Normal => {
+                        let until = Instant::now() + self.times.linger;
+                        closing = Some(Closing { frame, until });
+                    }
                     Outgoing::Close(frame) => return End::Close(frame),
-                    Outgoing::Message(message) => {
+                    Outgoing::Message(message, room) => {
+                        link.leaving = room.map(|room| (room, leaves_by(&message)));
                         if let Err(error) = link.send(message) {
                             return failure(&error);
                         }
@@ -216,7 +245,13 @@ impl Socket {
             let reading = waiting.len() < self.limits.waiting_messages;
             // A client that is not read cannot be heard; its time does not run.
             let silent_since = if reading { last_heard } else { Instant::now() };
-            let wake = next_ping.min(silent_since + self.times.silence);
+            let mut wake = next_ping.min(silent_since + self.times.silence);
+            if let Some(closing) = &closing {
+                wake = wake.min(closing.until);
+            }
+            if let Some((_, by)) = link.leaving {
+                wake = wake.min(by);
+            }
             let idle = !link.unflushed;
             select! {
                 progress = link.progress(reading) => match progress {
@@ -250,16 +285,36 @@ impl Socket {
                         last_heard = Instant::now();
                     }
                     match answer {
+                        Ok(replies) if closing.is_some() => {
+                            for instruction in replies {
+                                match instruction {
+                                    Instruction::Delivery(delivery) => {
+                                        if let Err(error) = link.send(delivery.message) {
+                                            return failure(&error);
+                                        }
+                                    }
+                                    Instruction::Close(frame) => return End::Close(frame),
+                                }
+                            }
+                        }
                         Ok(replies) => {
                             for instruction in &replies {
                                 self.subscriber.follow(instruction);
                             }
                         }
+                        Err(frame) if closing.is_some() => return End::Close(frame),
                         Err(frame) => self.subscriber.close(frame),
                     }
                 }
                 () = sleep_until(wake) => {
                     let now = Instant::now();
+                    if let Some(closing) = closing.take_if(|closing| now >= closing.until) {
+                        return End::Close(closing.frame);
+                    }
+                    if link.leaving.as_ref().is_some_and(|(_, by)| *by <= now) {
+                        tracing::debug!("a client takes a large message too slowly");
+                        return End::Gone;
+                    }
                     if link.ws.get_mut().has_moved() {
                         last_heard = now;
                     }

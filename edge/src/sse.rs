@@ -2,34 +2,33 @@
 
 use crate::upstream::Body;
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, Method, header};
 use http_body_util::BodyExt;
-use std::{borrow::Cow, time::Duration};
-
-/// Whether the answer to a request may be an event stream: one that makes something can ask to
-/// follow it.
-pub fn accepts_event_stream(method: &Method, headers: &HeaderMap) -> bool {
-    matches!(*method, Method::GET | Method::POST)
-        && headers.get_all(header::ACCEPT).iter().any(|value| {
-            // An application may read what is no ASCII, so this must, too.
-            String::from_utf8_lossy(value.as_bytes())
-                .to_ascii_lowercase()
-                .contains("text/event-stream")
-        })
-}
-
-/// Whether a `Content-Type` says event stream.
-pub fn is_event_stream(headers: &HeaderMap) -> bool {
-    headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.split(';').next())
-        .is_some_and(|media_type| media_type.trim().eq_ignore_ascii_case("text/event-stream"))
-}
+use std::{borrow::Cow, sync::Arc, time::Duration};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// One block of a stream: everything up to and including the empty line that ends it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Block(Bytes);
+#[derive(Clone, Debug)]
+pub(crate) struct Block {
+    bytes: Bytes,
+    /// What a large one takes of the room for such.
+    room: Option<Room>,
+}
+
+/// A part of the room for large events; it is free again when the last clone is dropped.
+pub(crate) type Room = Arc<OwnedSemaphorePermit>;
+
+impl PartialEq for Block {
+    fn eq(&self, other: &Self) -> bool {
+        self.bytes == other.bytes
+    }
+}
+
+impl Eq for Block {}
+
+/// Events of up to so many bytes are passed on without asking whether there is room.
+const SMALL_EVENT: usize = 64 * 1024;
+/// How long a large event waits for room.
+const WAITS_FOR_ROOM: Duration = Duration::from_secs(10);
 
 /// The fields of a block that matter to the edge.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -47,12 +46,17 @@ pub(crate) struct Fields {
 impl Block {
     /// The block as it came.
     pub(crate) fn bytes(&self) -> Bytes {
-        self.0.clone()
+        self.bytes.clone()
+    }
+
+    /// What is to be held until the block has left.
+    pub(crate) fn room(&self) -> Option<Room> {
+        self.room.clone()
     }
 
     /// Reads the fields; what is not UTF-8 is replaced, as the standard says.
     pub(crate) fn fields(&self) -> Fields {
-        let text = String::from_utf8_lossy(&self.0);
+        let text = String::from_utf8_lossy(&self.bytes);
         let mut fields = Fields::default();
         for line in text.trim_start_matches('\u{feff}').split(['\n', '\r']) {
             let (name, value) = line.split_once(':').unwrap_or((line, ""));
@@ -98,7 +102,7 @@ impl Splitter {
         }
     }
 
-    fn next(&mut self) -> Option<Block> {
+    fn next(&mut self) -> Option<Bytes> {
         while let Some(length) = memchr::memchr2(b'\n', b'\r', &self.buffer[self.scanned..]) {
             let end = self.scanned + length;
             let is_cr = self.buffer[end] == b'\r';
@@ -122,7 +126,7 @@ impl Splitter {
                 .buffer
                 .split_to(std::mem::take(&mut self.scanned))
                 .freeze();
-            return Some(Block(block));
+            return Some(block);
         }
         if self.scanned < self.buffer.len() {
             self.scanned = self.buffer.len();
@@ -149,25 +153,68 @@ pub(crate) struct EventStream {
     body: Body,
     splitter: Splitter,
     max_block: usize,
+    all_room: Arc<Semaphore>,
+    room: Option<OwnedSemaphorePermit>,
 }
 
 impl EventStream {
-    pub(crate) fn new(body: Body, max_block: usize) -> Self {
+    /// `all_room`: kilobytes for large events, twice what they have, for each is copied once on its
+    /// way.
+    pub(crate) fn new(body: Body, max_block: usize, all_room: Arc<Semaphore>) -> Self {
         Self {
             body,
             splitter: Splitter::new(),
             max_block,
+            all_room,
+            room: None,
+        }
+    }
+
+    /// Takes room for what has come of a large event; false when there is none.
+    async fn make_room(&mut self) -> bool {
+        let length = self.splitter.buffer.len();
+        if length <= SMALL_EVENT {
+            return true;
+        }
+        let wanted = (length * 2).div_ceil(1024);
+        let held = self
+            .room
+            .as_ref()
+            .map_or(0, OwnedSemaphorePermit::num_permits);
+        let Some(more) = u32::try_from(wanted.saturating_sub(held))
+            .ok()
+            .filter(|n| *n > 0)
+        else {
+            return held >= wanted;
+        };
+        let more = self.all_room.clone().acquire_many_owned(more);
+        match tokio::time::timeout(WAITS_FOR_ROOM, more).await {
+            Ok(Ok(more)) => {
+                match &mut self.room {
+                    Some(room) => room.merge(more),
+                    None => self.room = Some(more),
+                }
+                true
+            }
+            Ok(Err(_)) | Err(_) => false,
         }
     }
 
     /// The next block. Loses nothing when it is dropped before it is done.
     pub(crate) async fn next(&mut self, silence: Duration) -> Next {
         loop {
-            if let Some(block) = self.splitter.next() {
-                return Next::Block(block);
+            if let Some(bytes) = self.splitter.next() {
+                let room = match bytes.len() > SMALL_EVENT {
+                    true => self.room.take().map(Arc::new),
+                    false => None,
+                };
+                return Next::Block(Block { bytes, room });
             }
             if self.splitter.buffer.len() > self.max_block {
                 return Next::Cut("an event is too large".into());
+            }
+            if !self.make_room().await {
+                return Next::Cut("too many large events are on their way".into());
             }
             match tokio::time::timeout(silence, self.body.frame()).await {
                 Err(_) => return Next::Cut("silent for too long".into()),
@@ -194,14 +241,21 @@ mod tests {
         for piece in pieces {
             splitter.buffer.extend_from_slice(piece);
             while let Some(block) = splitter.next() {
-                blocks.push(block.0.to_vec());
+                blocks.push(block.to_vec());
             }
         }
         blocks
     }
 
+    fn block(bytes: &[u8]) -> Block {
+        Block {
+            bytes: Bytes::copy_from_slice(bytes),
+            room: None,
+        }
+    }
+
     fn fields(text: &'static str) -> Fields {
-        Block(Bytes::from_static(text.as_bytes())).fields()
+        block(text.as_bytes()).fields()
     }
 
     #[test]
@@ -221,8 +275,8 @@ mod tests {
         assert_eq!(fields("data\n\n").data.as_deref(), Some(""));
         assert_eq!(fields("id: a\0b\n\n").id, None);
         assert_eq!(fields(": heartbeat\n\n"), Fields::default());
-        assert!(Block(Bytes::from_static(b"retry: 250\n\n")).is_only_retry());
-        assert!(!Block(Bytes::from_static(b"retry: 250\ndata: x\n\n")).is_only_retry());
+        assert!(block(b"retry: 250\n\n").is_only_retry());
+        assert!(!block(b"retry: 250\ndata: x\n\n").is_only_retry());
     }
 
     proptest! {
@@ -232,7 +286,7 @@ mod tests {
             cuts in prop::collection::vec(0..200usize, 0..10)
         ) {
             let read = |pieces: &[&[u8]]| -> Vec<Fields> {
-                split(pieces).into_iter().map(|block| Block(block.into()).fields()).collect()
+                split(pieces).into_iter().map(|bytes| block(&bytes).fields()).collect()
             };
             let bytes = text.as_bytes();
             let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(bytes.len())).collect();

@@ -329,7 +329,7 @@ async fn nobody_waits_for_ever() {
     let app = App::start().await;
     let mut config = config();
     config.times.request_head = Duration::from_millis(200);
-    config.times.request_body = Duration::from_millis(200);
+    config.times.upload.idle = Duration::from_millis(200);
     config.times.response_head = Duration::from_millis(400);
     let edge = Served::start(config, &app).await;
     // A head that never ends, a body that never ends, an answer that never comes.
@@ -338,10 +338,7 @@ async fn nobody_waits_for_ever() {
     let answer = edge
         .raw(b"POST /p HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf")
         .await;
-    assert!(
-        answer.is_empty() || matches!(status(&answer), "502" | "504"),
-        "{answer}"
-    );
+    assert!(status(&answer) == "408", "{answer}");
     let answer = edge
         .raw(b"GET /hang HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         .await;
@@ -378,28 +375,143 @@ async fn an_answer_may_come_before_the_body_has() {
 }
 
 #[tokio::test]
-async fn connections_are_limited_per_address() {
+async fn a_silent_connection_makes_room_for_one_that_asks() {
+    let app = App::start().await;
+    let request = b"GET /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    for per_address in [2, 1_000] {
+        let mut config = config();
+        config.limits.connections_per_address = per_address;
+        config.limits.connections = 2;
+        let edge = Served::start(config, &app).await;
+        let mut busy = TcpStream::connect(edge.address).await.unwrap();
+        let hang = b"GET /hang HTTP/1.1\r\nHost: x\r\n\r\n";
+        busy.write_all(hang).await.unwrap();
+        until(|| !app.world.seen(&Method::GET, "/hang").is_empty()).await;
+        let mut silent = TcpStream::connect(edge.address).await.unwrap();
+        until(|| edge.edge.metrics().contains("edge_connections_open 2")).await;
+        assert_eq!(status(&edge.raw(request).await), "200");
+        let mut rest = Vec::new();
+        let closed = within(silent.read_to_end(&mut rest)).await;
+        assert!(
+            closed.is_err() || rest.is_empty(),
+            "the silent one is closed"
+        );
+        // A request under way keeps its connection.
+        let two = [hang, hang].map(|_| TcpStream::connect(edge.address));
+        let mut kept = Vec::new();
+        for connecting in two {
+            kept.push(connecting.await.unwrap());
+        }
+        assert_eq!(status(&edge.raw(request).await), "200");
+        let mut byte = [0];
+        let nothing = tokio::time::timeout(Duration::from_millis(100), busy.read(&mut byte));
+        assert!(nothing.await.is_err(), "the busy one is still open");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_as_it_should_is_its_client_s_fault() {
     let app = App::start().await;
     let mut config = config();
-    config.limits.connections_per_address = 1;
+    config.times.upload.grace = Duration::from_millis(500);
     let edge = Served::start(config, &app).await;
-    let first = TcpStream::connect(edge.address).await.unwrap();
-    until(|| edge.edge.metrics().contains("edge_connections_open 1")).await;
-    assert_eq!(
-        edge.raw(b"GET /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-            .await,
-        ""
-    );
+    let head = "POST /p HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let answer = edge
+        .raw(format!("{head}5\r\nhello\r\nxyz\r\n").as_bytes())
+        .await;
+    assert_eq!(status(&answer), "400", "{answer}");
+    assert!(answer.contains("\"retryable\":false"), "{answer}");
+    for head in [
+        head,
+        "POST /p HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n",
+    ] {
+        // A byte now and then is not enough.
+        let mut stream = TcpStream::connect(edge.address).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let (mut reader, mut writer) = stream.into_split();
+        let dripping = tokio::spawn(async move {
+            while writer.write_all(b"1\r\nx\r\n").await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        });
+        let mut answer = Vec::new();
+        let _ = within(reader.read_to_end(&mut answer)).await;
+        let answer = String::from_utf8_lossy(&answer);
+        assert_eq!(status(&answer), "408", "{answer}");
+        dripping.abort();
+    }
+    assert!(app.world.seen(&Method::POST, "/p").is_empty());
+}
+
+#[tokio::test]
+async fn a_refusal_comes_at_once_and_the_rest_is_read_for_a_moment_only() {
+    let app = App::start().await;
+    let mut config = config();
+    config.limits.body_bytes = 1000;
+    config.times.upload.drain = Duration::from_millis(300);
+    let edge = Served::start(config, &app).await;
+    for (target, expected) in [("/p", "413"), ("/early", "409")] {
+        let length = if target == "/p" { 100_000 } else { 900 };
+        let mut stream = TcpStream::connect(edge.address).await.unwrap();
+        let head =
+            format!("POST {target} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\nx");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = vec![0; 1024];
+        let n = within(stream.read(&mut answer)).await.unwrap();
+        let answer = String::from_utf8_lossy(&answer[..n]).into_owned();
+        assert_eq!(status(&answer), expected, "{answer}");
+        // The connection is closed although the rest never comes.
+        let mut rest = Vec::new();
+        let _ = within(stream.read_to_end(&mut rest)).await;
+    }
+}
+
+#[tokio::test]
+async fn what_a_client_leaves_counts_until_the_application_has_noticed() {
+    let app = App::start().await;
+    let mut config = config();
+    config.limits.requests_per_address = 1;
+    config.times.abandoned = Duration::from_millis(400);
+    let edge = Served::start(config, &app).await;
+    let mut first = TcpStream::connect(edge.address).await.unwrap();
+    let hang = b"GET /hang HTTP/1.1\r\nHost: x\r\n\r\n";
+    first.write_all(hang).await.unwrap();
+    until(|| !app.world.seen(&Method::GET, "/hang").is_empty()).await;
     drop(first);
-    until(|| edge.edge.metrics().contains("edge_connections_open 0")).await;
-    assert_eq!(
-        status(
-            &edge
-                .raw(b"GET /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-                .await
-        ),
-        "200"
+    let request = b"GET /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    let left = std::time::Instant::now();
+    assert_eq!(status(&edge.raw(request).await), "429");
+    within(async { while status(&edge.raw(request).await) != "200" {} }).await;
+    assert!(
+        left.elapsed() >= Duration::from_millis(300),
+        "{:?}",
+        left.elapsed()
     );
+}
+
+#[tokio::test]
+async fn a_trusted_proxy_says_by_which_scheme_and_host_the_application_is_reached() {
+    let app = App::start().await;
+    let request = b"GET /x HTTP/1.1\r\nHost: inside\r\nX-Forwarded-For: 192.0.2.7\r\n\
+        X-Forwarded-Proto: https\r\nX-Forwarded-Host: app.example\r\nConnection: close\r\n\r\n";
+    for (is_trusted, expected) in [
+        (false, ["127.0.0.1", "http", "inside"]),
+        (true, ["192.0.2.7", "https", "app.example"]),
+    ] {
+        let mut config = config();
+        if is_trusted {
+            let loopback = "127.0.0.0/8".parse().unwrap();
+            config.trusted_proxies = [loopback].into_iter().collect();
+        }
+        let edge = Served::start(config, &app).await;
+        assert_eq!(status(&edge.raw(request).await), "200");
+        let seen = app.world.seen(&Method::GET, "/x").pop().unwrap();
+        let names = ["x-edge-client", "x-forwarded-proto", "x-forwarded-host"];
+        assert_eq!(names.map(|name| seen.header(name).unwrap()), expected);
+    }
+    let odd = b"GET /x HTTP/1.1\r\nHost: a/../b\r\nConnection: close\r\n\r\n";
+    let edge = Served::start(config(), &app).await;
+    assert_eq!(status(&edge.raw(odd).await), "400");
 }
 
 #[tokio::test]

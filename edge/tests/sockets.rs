@@ -69,6 +69,40 @@ async fn a_session_from_the_first_message_to_the_close() {
     until(|| app.world.streams.load(SeqCst) == 0).await;
 }
 
+/// A phone fetches what the last message tells of, and takes a close for the end of that.
+#[tokio::test]
+async fn a_client_has_time_to_close_the_socket_by_itself() {
+    let mut patient = config();
+    patient.times.linger = Duration::from_secs(60);
+    let app = App::start().await;
+    let edge = Served::start(patient, &app).await;
+    let topic = app.world.topic("a");
+    let mut socket = edge.connect("topic=a&token=t").await;
+    topic.say("message", "done");
+    topic.say("close", OVER);
+    assert_eq!(text(&mut socket).await, "done");
+    // Its messages are answered until it does.
+    for _ in 0..3 {
+        socket.send(Message::text("PING")).await.unwrap();
+        assert_eq!(text(&mut socket).await, "PONG");
+    }
+    socket.close(None).await.unwrap();
+    assert!(within(socket.next()).await.is_none_or(|end| end.is_ok()));
+    until(|| app.world.streams.load(SeqCst) == 0).await;
+}
+
+#[tokio::test]
+async fn a_client_that_never_closes_is_closed() {
+    let app = App::start().await;
+    let edge = Served::start(config(), &app).await;
+    let topic = app.world.topic("a");
+    let mut socket = edge.connect("topic=a&token=t").await;
+    topic.say("message", "done");
+    topic.say("close", OVER);
+    assert_eq!(text(&mut socket).await, "done");
+    assert_eq!(close_code(&mut socket).await, 1000);
+}
+
 #[tokio::test]
 async fn the_relay_refuses_with_its_own_status_and_body() {
     let app = App::start().await;

@@ -1,12 +1,11 @@
 //! WebSockets, for an application that has a relay: the edge in the same process, so that one port
 //! serves everything.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use edge::{BodyError, BoxError, Config, Edge, Upstream};
+use edge::{BodyError, BoxError, Caller, Config, Edge, Upstream};
 use futures::future::BoxFuture;
 use http::{Request, Response};
 use http_body_util::BodyExt;
@@ -48,7 +47,7 @@ impl Upstream for Relay {
             let request = request
                 .map(|body| body.map_err(|error| Error::InternalError(Some(error.to_string()))));
             let request = request.map(BodyExt::boxed_unsync);
-            Ok(match app.streams().feed(&app, request).await {
+            Ok(match app.clients().feed(&app, request).await {
                 Some(response) => response.map(|body| body.map_err(BodyError::new).boxed_unsync()),
                 None => edge::busy("too many streams are open; try again"),
             })
@@ -85,9 +84,9 @@ impl Sockets {
     pub(crate) async fn open(
         &self,
         request: Request<Incoming>,
-        client: IpAddr,
+        caller: &Caller,
     ) -> Response<WasiBody> {
-        let response = self.0.upgrade(request, client).await;
+        let response = self.0.upgrade(request, caller).await;
         response.map(|body| {
             body.map_err(|error| Error::InternalError(Some(error.to_string())))
                 .boxed_unsync()

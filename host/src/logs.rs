@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -23,7 +23,41 @@ pub struct Log(Arc<Destination>);
 
 struct Destination {
     component: String,
-    file: Option<Mutex<File>>,
+    file: Option<Mutex<LogFile>>,
+}
+
+/// At this size a file becomes `<name>.1`, in place of the one before, and a new one is begun.
+const LARGEST_FILE: u64 = 10 << 20;
+
+struct LogFile {
+    path: PathBuf,
+    file: File,
+    size: u64,
+    largest: u64,
+}
+
+impl LogFile {
+    fn open(path: PathBuf, largest: u64) -> io::Result<Self> {
+        let file = File::options().create(true).append(true).open(&path)?;
+        let size = file.metadata()?.len();
+        Ok(Self {
+            path,
+            file,
+            size,
+            largest,
+        })
+    }
+
+    fn write(&mut self, line: &[u8]) -> io::Result<()> {
+        if self.size + line.len() as u64 > self.largest && self.size > 0 {
+            let mut before = self.path.clone().into_os_string();
+            before.push(".1");
+            std::fs::rename(&self.path, before)?;
+            *self = Self::open(std::mem::take(&mut self.path), self.largest)?;
+        }
+        self.size += line.len() as u64;
+        self.file.write_all(line)
+    }
 }
 
 impl Log {
@@ -35,8 +69,7 @@ impl Log {
             Some(dir) => {
                 std::fs::create_dir_all(dir)?;
                 let path = dir.join(format!("{component}_{stream}.txt"));
-                let file = File::options().create(true).append(true).open(path)?;
-                Some(Mutex::new(file))
+                Some(Mutex::new(LogFile::open(path, LARGEST_FILE)?))
             }
         };
         Ok(Self(Arc::new(Destination {
@@ -59,7 +92,7 @@ impl Log {
             let mut whole = line.to_vec();
             whole.push(b'\n');
             let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
-            let _ = file.write_all(&whole);
+            let _ = file.write(&whole);
         }
         let mut marked = format!("[{}] ", self.0.component).into_bytes();
         marked.extend_from_slice(line);
@@ -171,5 +204,24 @@ mod tests {
         drop((one, two));
         let text = std::fs::read_to_string(dir.path().join("books_stdout.txt")).unwrap();
         assert_eq!(text, "other\n{\"a\":1}\n\nunfinished\n");
+    }
+
+    #[test]
+    fn a_file_that_has_grown_makes_room_for_the_next() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log.txt");
+        let mut log = LogFile::open(path.clone(), 100).unwrap();
+        for n in 0..100 {
+            log.write(format!("line {n:02}\n").as_bytes()).unwrap();
+        }
+        let read = |path: &Path| std::fs::read_to_string(path).unwrap();
+        let (before, now) = (read(&dir.path().join("log.txt.1")), read(&path));
+        assert!(before.len() <= 100 && now.len() <= 100);
+        assert!(before.ends_with("line 95\n"), "{before}");
+        assert!(
+            now.starts_with("line 96\n") && now.ends_with("line 99\n"),
+            "{now}"
+        );
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2);
     }
 }

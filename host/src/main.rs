@@ -12,11 +12,11 @@ use bytes::Bytes;
 use clap::{Args, Parser, Subcommand};
 use host::app::{App, Settings};
 use host::build::When;
+use host::clients::{ClientSettings, StreamLimits};
 use host::edge::Sockets;
 use host::kv::{Fault, FaultPlan, KvBackend, Redis, Sqlite};
 use host::limits::{Limit, Platform};
 use host::manifest::Manifest;
-use host::streams::StreamLimits;
 use host::variables::Variables;
 use host::{admin, build, edge, server};
 use http::Request;
@@ -111,14 +111,25 @@ struct Up {
     /// get the state and poll. Nine tenths of the instances if not given
     #[arg(long)]
     max_streams: Option<usize>,
-    /// How many event streams one client address may have. Two thirds of --max-streams if not
-    /// given, and then addresses of no public network, proxies most likely, may have all
+    /// How many event streams one client address may have. Four times as many as are left free, that
+    /// is four fifths of all for one alone, if not given
     #[arg(long)]
     max_streams_per_address: Option<usize>,
     /// How many event streams one path may have, that is one job. As with --max-streams-per-address
     /// if not given
     #[arg(long)]
     max_streams_per_job: Option<usize>,
+    /// How many MB of memory all instances may have together, beyond the first 2 MB of each
+    #[arg(long, value_name = "MB", default_value_t = 256, value_parser = clap::value_parser!(u32).range(64..=65_536))]
+    memory: u32,
+    /// A proxy in front, or a network of such, whose X-Forwarded-For, -Proto and -Host are believed
+    /// (repeatable), e.g. 10.0.0.0/8
+    #[arg(long, value_name = "NETWORK", value_parser = network)]
+    trusted_proxy: Vec<ipnet::IpNet>,
+    /// A name that requests from this machine may ask for, besides addresses and localhost
+    /// (repeatable): that of a proxy's site, say
+    #[arg(long, value_name = "NAME")]
+    local_name: Vec<String>,
     /// How long a request's body may stand still before it is cut
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = humantime::parse_duration)]
     idle_timeout: Duration,
@@ -162,6 +173,14 @@ impl Storage {
             }
         }
     }
+}
+
+/// An address is the network that has only it.
+fn network(text: &str) -> Result<ipnet::IpNet, &'static str> {
+    let address = text.parse::<std::net::IpAddr>().map(Into::into);
+    address
+        .or_else(|_| text.parse())
+        .map_err(|_| "expected an address or a network such as 10.0.0.0/8")
 }
 
 fn assignment(text: &str) -> Result<(String, String), &'static str> {
@@ -271,12 +290,21 @@ async fn serve(
         limits,
         fault,
         max_instances: up.max_instances,
-        streams: StreamLimits {
-            all: up.max_streams.unwrap_or(usual.all),
-            per_address: up.max_streams_per_address,
-            per_target: up.max_streams_per_job,
+        memory: (up.memory as usize) << 20,
+        clients: ClientSettings {
+            streams: StreamLimits {
+                all: up.max_streams.unwrap_or(usual.all),
+                per_address: up.max_streams_per_address,
+                per_target: up.max_streams_per_job,
+            },
+            upload: ::edge::UploadTimes {
+                idle: up.idle_timeout,
+                grace: up.idle_timeout,
+                ..::edge::UploadTimes::default()
+            },
+            trusted_proxies: up.trusted_proxy.iter().copied().collect(),
+            local_names: up.local_name.clone(),
         },
-        idle: up.idle_timeout,
         is_observed: up.admin.is_some(),
     };
     let app = App::load(&manifest, &variables, store, &state_dir, settings).await?;

@@ -6,6 +6,10 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use admission::ClientKey;
+use edge::{Connections, raise_open_files, when_over};
+use http::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -21,6 +25,11 @@ use crate::edge::Sockets;
 
 /// How long a client may take for a request's head; also how long an idle connection is kept.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The most connections, in all and of one client, that there may be if the system allows so many.
+/// Beyond that those that are silent are closed for new ones.
+const MOST_CONNECTIONS: usize = 32_768;
+const MOST_OF_ONE_CLIENT: usize = 1_024;
 
 /// How long a client may take nothing of what it is sent: as long as a socket may be silent.
 #[cfg(target_os = "linux")]
@@ -44,6 +53,9 @@ pub async fn serve(
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(LARGEST_HEAD);
+    // Whatever a connection needs besides, to a provider say, is a file, too.
+    let open = Connections::new(MOST_CONNECTIONS.min(raise_open_files() / 2));
+    let per_client = MOST_OF_ONE_CLIENT;
     let (connections, ending) = (TaskTracker::new(), CancellationToken::new());
     let mut shutdown = pin!(shutdown);
     loop {
@@ -65,16 +77,27 @@ pub async fn serve(
         // A reader that takes nothing holds an instance: the kernel drops it.
         #[cfg(target_os = "linux")]
         let _ = SockRef::from(&stream).set_tcp_user_timeout(Some(READER_TIMEOUT));
-        let (app, sockets) = (app.clone(), sockets.clone());
-        let service = service_fn(move |request| {
-            let (app, sockets) = (app.clone(), sockets.clone());
+        let of_client = match app.clients().trusted_proxies().has(client.ip()) {
+            true => usize::MAX,
+            false => per_client,
+        };
+        let Ok(place) = open.open(ClientKey::of(client.ip()), of_client) else {
+            tracing::debug!("too many connections");
+            continue;
+        };
+        let place = Arc::new(place);
+        let (app, sockets, of_requests) = (app.clone(), sockets.clone(), place.clone());
+        let service = service_fn(move |request: Request<Incoming>| {
+            let (app, sockets, busy) = (app.clone(), sockets.clone(), of_requests.busy());
             async move {
                 let response = match sockets {
                     Some(sockets) if sockets.are_asked_for(&request) => {
-                        sockets.open(request, client.ip()).await
+                        let caller = app.clients().caller(request.headers(), client.ip());
+                        sockets.open(request, &caller).await
                     }
                     _ => app.answer(request, client).await,
                 };
+                let response = response.map(|body| when_over(body, move |_| drop(busy)));
                 Ok::<_, std::convert::Infallible>(response)
             }
         });
@@ -86,6 +109,7 @@ pub async fn serve(
             let mut connection = pin!(connection);
             let ended = tokio::select! {
                 ended = &mut connection => ended,
+                () = place.closed() => return,
                 () = ending.cancelled() => {
                     connection.as_mut().graceful_shutdown();
                     connection.await

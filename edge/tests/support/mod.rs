@@ -505,6 +505,8 @@ pub(crate) fn config() -> Config {
     };
     config.limits.sockets_per_address = 20_000;
     config.limits.connections_per_address = 32_000;
+    config.times.linger = Duration::from_millis(100);
+    config.times.abandoned = Duration::ZERO;
     config.times.retry_first = Duration::from_millis(5);
     config.times.retry_longest = Duration::from_millis(50);
     config

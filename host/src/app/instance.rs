@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use wasmtime::Store;
 use wasmtime::component::ResourceTable;
-use wasmtime::{Store, StoreLimits, StoreLimitsBuilder};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::{App, Component};
 use crate::kv::interface::Stores;
+use crate::memory::InstanceMemory;
 use crate::outbound::Hooks;
 
 /// What one instance of a component has.
@@ -22,7 +23,7 @@ pub(crate) struct Instance {
     pub(super) hooks: Hooks,
     pub(super) stores: Stores,
     pub(super) variables: Arc<BTreeMap<String, String>>,
-    pub(super) limits: StoreLimits,
+    pub(super) memory: InstanceMemory,
 }
 
 impl WasiView for Instance {
@@ -52,10 +53,6 @@ impl App {
             .stderr(component.stderr.lines())
             .wall_clock(self.faults.clone())
             .build();
-        let mut limits = StoreLimitsBuilder::new();
-        if let Some(bytes) = self.limits.memory {
-            limits = limits.memory_size(usize::try_from(bytes).unwrap_or(usize::MAX));
-        }
         let instance = Instance {
             began: Instant::now(),
             table: ResourceTable::new(),
@@ -74,10 +71,10 @@ impl App {
                 open: 0,
             },
             variables: component.variables.clone(),
-            limits: limits.build(),
+            memory: self.memory.instance(self.limits.memory),
         };
         let mut store = Store::new(&self.engine, instance);
-        store.limiter(|instance| &mut instance.limits);
+        store.limiter_async(|instance| &mut instance.memory);
         store
     }
 }

@@ -13,15 +13,16 @@ use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use super::instance::Instance;
 use super::{App, Component, Settings, bindings};
 use crate::allowed_hosts::AllowedHosts;
+use crate::clients::Clients;
 use crate::counters::Counters;
 use crate::epochs::EpochScheduler;
 use crate::kv::fault::{Dice, Faults, Faulty};
 use crate::kv::{FaultPlan, Guard, KvBackend};
 use crate::logs::Log;
 use crate::manifest::{self, Manifest, Route};
+use crate::memory::{self, MemoryPool};
 use crate::outbound::Outbound;
 use crate::routes::Router;
-use crate::streams::Streams;
 use crate::variables::Variables;
 
 impl App {
@@ -90,10 +91,10 @@ impl App {
             counters,
             room: Arc::new(Semaphore::new(settings.max_instances as usize)),
             max_instances: settings.max_instances,
-            streams: Streams::new(
-                settings.streams,
+            memory: MemoryPool::new(settings.memory, memory::WAIT),
+            clients: Clients::new(
+                settings.clients,
                 settings.max_instances,
-                settings.idle,
                 crate::edge::secret(variables).as_deref(),
             ),
             address: OnceLock::new(),

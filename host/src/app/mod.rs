@@ -6,11 +6,13 @@ mod load;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use bytes::Bytes;
+use edge::{TrustedProxies, UploadTimes};
 use http::uri::{Authority, Scheme};
 use http::{Request, Response, StatusCode, Uri, header};
 use http_body::Body;
@@ -25,15 +27,19 @@ use wasmtime_wasi_http::{Error, WasiBody, WasiHttpView};
 use self::instance::Instance;
 use crate::allowed_hosts::AllowedHosts;
 use crate::body::LimitedBody;
+use crate::clients::{ClientSettings, Clients, Hold, StreamLimits};
 use crate::counters::Counters;
 use crate::epochs::EpochScheduler;
 use crate::kv::fault::Faults;
 use crate::kv::{FaultPlan, KvBackend};
 use crate::limits::Limits;
 use crate::logs::Log;
+use crate::memory::MemoryPool;
 use crate::outbound::Outbound;
 use crate::routes::Router;
-use crate::streams::{StreamLimits, Streams};
+
+/// How long a request waits for an instance when all are in use.
+pub(crate) const INSTANCE_WAIT: Duration = Duration::from_secs(2);
 
 /// How an application is run.
 pub struct Settings {
@@ -44,10 +50,10 @@ pub struct Settings {
     /// How many instances there may be at a time. A request that finds no room is answered 500, as
     /// by Spin.
     pub max_instances: u32,
-    /// How many event streams there may be at a time.
-    pub streams: StreamLimits,
-    /// How long a request's body may stand still while it is waited for.
-    pub idle: Duration,
+    /// Bytes of memory that all instances may have together, beyond the first 2 MB of each.
+    pub memory: usize,
+    /// Whom the host believes, and what its clients may have.
+    pub clients: ClientSettings,
     /// Whether the keys there are get counted, which takes memory for each, and faults can come
     /// later.
     pub is_observed: bool,
@@ -59,8 +65,13 @@ impl Default for Settings {
             limits: Limits::default(),
             fault: FaultPlan::default(),
             max_instances: 1_000,
-            streams: StreamLimits::of(1_000),
-            idle: Duration::from_secs(30),
+            memory: 256 << 20,
+            clients: ClientSettings {
+                streams: StreamLimits::of(1_000),
+                upload: UploadTimes::default(),
+                trusted_proxies: TrustedProxies::default(),
+                local_names: Vec::new(),
+            },
             is_observed: false,
         }
     }
@@ -79,7 +90,8 @@ pub struct App {
     counters: Arc<Counters>,
     room: Arc<Semaphore>,
     max_instances: u32,
-    streams: Streams,
+    memory: MemoryPool,
+    clients: Clients,
     address: OnceLock<SocketAddr>,
 }
 
@@ -133,17 +145,17 @@ impl App {
         tokio::time::timeout(limit, all).await.is_ok()
     }
 
-    pub(crate) fn streams(&self) -> &Streams {
-        &self.streams
+    pub(crate) fn clients(&self) -> &Clients {
+        &self.clients
     }
 
-    /// Answers a request of a client, who may have so many event streams.
+    /// Answers a request of a client, if it may have one more.
     pub async fn answer(
         self: &Arc<Self>,
         request: Request<Incoming>,
         client: SocketAddr,
     ) -> Response<WasiBody> {
-        self.streams.answer(self, request, client).await
+        self.clients.answer(self, request, client).await
     }
 
     /// Answers one request.
@@ -154,6 +166,19 @@ impl App {
         self: &Arc<Self>,
         request: Request<B>,
         client: SocketAddr,
+    ) -> Response<WasiBody>
+    where
+        B: Body<Data = Bytes, Error: Into<Error>> + Send + 'static,
+    {
+        self.handle_holding(request, client, Hold::default()).await
+    }
+
+    /// [`Self::handle`], giving back what `hold` holds when the handler has ended.
+    pub(crate) async fn handle_holding<B>(
+        self: &Arc<Self>,
+        request: Request<B>,
+        client: SocketAddr,
+        hold: Hold,
     ) -> Response<WasiBody>
     where
         B: Body<Data = Bytes, Error: Into<Error>> + Send + 'static,
@@ -198,19 +223,18 @@ impl App {
             || Error::HttpRequestBodySize(None),
         );
 
-        let Ok(permit) = self.room.clone().try_acquire_owned() else {
+        let free = self.room.clone().acquire_owned();
+        let Ok(Ok(permit)) = tokio::time::timeout(INSTANCE_WAIT, free).await else {
             self.counters.rejected(&component.id);
             tracing::error!(
                 "{}: no room for a request, {} instances are live (SPIN_MAX_INSTANCE_COUNT)",
                 component.id,
                 self.max_instances
             );
-            return plain(StatusCode::INTERNAL_SERVER_ERROR, "");
+            return busy("too many requests are under way; try again");
         };
-        match self
-            .run(component, Request::from_parts(parts, body), permit)
-            .await
-        {
+        let request = Request::from_parts(parts, body);
+        match self.run(component, request, permit, hold).await {
             Ok(response) => response.map(|body| {
                 LimitedBody::new(body, self.limits.response_body, || {
                     Error::HttpResponseBodySize(None)
@@ -229,14 +253,20 @@ impl App {
         component: &Component,
         request: Request<LimitedBody>,
         permit: OwnedSemaphorePermit,
+        hold: Hold,
     ) -> anyhow::Result<Response<WasiBody>> {
         let mut store = self.instance_store(component);
+        let starved = store.data_mut().memory.starved();
+        let scheme = match request.uri().scheme() {
+            Some(scheme) if *scheme == Scheme::HTTPS => WasiScheme::Https,
+            _ => WasiScheme::Http,
+        };
         let epochs = self.epochs.clone();
         let slice = epochs.slice_store(&mut store);
         let request = store
             .data_mut()
             .http()
-            .new_incoming_request(WasiScheme::Http, request)?;
+            .new_incoming_request(scheme, request)?;
         let (sender, response) = oneshot::channel();
         let outparam = store.data_mut().http().new_response_outparam(sender)?;
 
@@ -268,6 +298,7 @@ impl App {
             // Only now is there room for another instance.
             drop(store);
             drop(permit);
+            hold.release();
             result
         };
         let handler = tokio::spawn(handler);
@@ -287,7 +318,13 @@ impl App {
                 Ok(response.context("the component answered with an error")?)
             }
             Err(_) => {
-                handler.await??;
+                if let Err(error) = handler.await? {
+                    if starved.load(Ordering::Relaxed) {
+                        tracing::warn!("{}: no memory for it: {error:#}", component.id);
+                        return Ok(busy("too much is under way; try again"));
+                    }
+                    return Err(error);
+                }
                 self.counters.failed(&component.id);
                 anyhow::bail!("the component answered nothing")
             }
@@ -309,9 +346,17 @@ fn absolute(parts: &http::request::Parts) -> Option<Uri> {
         (None, None) => return None,
     };
     let mut uri = parts.uri.clone().into_parts();
-    uri.scheme = Some(Scheme::HTTP);
+    uri.scheme.get_or_insert(Scheme::HTTP);
     uri.authority = Some(authority);
     Uri::from_parts(uri).ok()
+}
+
+/// The answer when there is no room for a request now.
+fn busy(message: &'static str) -> Response<WasiBody> {
+    edge::busy(message).map(|body| {
+        body.map_err(|error| Error::InternalError(Some(error.to_string())))
+            .boxed_unsync()
+    })
 }
 
 fn plain(status: StatusCode, text: &'static str) -> Response<WasiBody> {

@@ -1,0 +1,222 @@
+//! The connections of a server: limited in all and for each client, silent ones first to go.
+
+use admission::{ClientKey, Full};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Instant,
+};
+use tokio_util::sync::CancellationToken;
+
+/// Connections that are open. Clones are the same ones.
+#[derive(Clone, Debug)]
+pub struct Connections(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    all: usize,
+    open: Mutex<Open>,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    next: u64,
+    by_number: HashMap<u64, Entry>,
+    by_client: HashMap<ClientKey, usize>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    client: ClientKey,
+    /// Requests that are being answered, and sockets.
+    busy: usize,
+    /// Since when there are none.
+    idle_since: Instant,
+    closed: CancellationToken,
+}
+
+/// One connection; it counts until this is dropped.
+#[derive(Debug)]
+pub struct OpenConnection {
+    number: u64,
+    closed: CancellationToken,
+    connections: Connections,
+}
+
+/// Something that goes on on a connection, which keeps it from being closed for others.
+#[derive(Debug)]
+pub struct Busy {
+    number: u64,
+    connections: Connections,
+}
+
+impl Connections {
+    /// Room for `all` connections.
+    #[must_use]
+    pub fn new(all: usize) -> Self {
+        Self(Arc::new(Shared {
+            all,
+            open: Mutex::default(),
+        }))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Open> {
+        self.0.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts a new connection of `client`, which may have `per_client`. Where there is no room the one that has been silent for
+    /// longest is closed: of this client when it has its share, else of the client that has most.
+    ///
+    /// # Errors
+    /// When no connection is silent: the new one is to be closed.
+    pub fn open(&self, client: ClientKey, per_client: usize) -> Result<OpenConnection, Full> {
+        let mut open = self.lock();
+        if open.by_client.get(&client).copied().unwrap_or(0) >= per_client {
+            open.close_silent(client).ok_or(Full::Key)?;
+        } else if open.by_number.len() >= self.0.all {
+            let mut clients: Vec<(usize, ClientKey)> =
+                open.by_client.iter().map(|(key, n)| (*n, *key)).collect();
+            clients.sort_unstable_by(|a, b| b.cmp(a));
+            let closed = clients
+                .into_iter()
+                .find_map(|(_, client)| open.close_silent(client));
+            closed.ok_or(Full::All)?;
+        }
+        open.next += 1;
+        let (number, closed) = (open.next, CancellationToken::new());
+        *open.by_client.entry(client).or_insert(0) += 1;
+        open.by_number.insert(
+            number,
+            Entry {
+                client,
+                busy: 0,
+                idle_since: Instant::now(),
+                closed: closed.clone(),
+            },
+        );
+        Ok(OpenConnection {
+            number,
+            closed,
+            connections: self.clone(),
+        })
+    }
+}
+
+impl Open {
+    /// Closes the connection of `client` that has been silent for longest.
+    fn close_silent(&mut self, client: ClientKey) -> Option<()> {
+        let of_client = |(_, entry): &(&u64, &Entry)| entry.client == client && entry.busy == 0;
+        let silent = self.by_number.iter().filter(of_client);
+        let (number, _) = silent.min_by_key(|(_, entry)| entry.idle_since)?;
+        let number = *number;
+        self.remove(number);
+        Some(())
+    }
+
+    fn remove(&mut self, number: u64) {
+        let Some(entry) = self.by_number.remove(&number) else {
+            return;
+        };
+        entry.closed.cancel();
+        if let Some(count) = self.by_client.get_mut(&entry.client) {
+            *count -= 1;
+            if *count == 0 {
+                self.by_client.remove(&entry.client);
+            }
+        }
+    }
+}
+
+impl OpenConnection {
+    /// Waits until this connection is to make room for others.
+    pub async fn closed(&self) {
+        self.closed.cancelled().await;
+    }
+
+    /// Something begins on this connection.
+    #[must_use]
+    pub fn busy(&self) -> Busy {
+        if let Some(entry) = self.connections.lock().by_number.get_mut(&self.number) {
+            entry.busy += 1;
+        }
+        Busy {
+            number: self.number,
+            connections: self.connections.clone(),
+        }
+    }
+}
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        self.connections.lock().remove(self.number);
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        if let Some(entry) = self.connections.lock().by_number.get_mut(&self.number) {
+            entry.busy -= 1;
+            entry.idle_since = Instant::now();
+        }
+    }
+}
+
+/// Raises the number of files and connections that this process may have open as far as it may, and
+/// returns it.
+#[must_use]
+pub fn raise_open_files() -> usize {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    /// More than any limit here needs.
+    const ENOUGH: u64 = 1 << 17;
+    let mut limit = getrlimit(Resource::Nofile);
+    let wanted = limit.maximum.unwrap_or(ENOUGH).min(ENOUGH);
+    if limit.current.is_some_and(|current| current < wanted) {
+        let before = limit.current;
+        limit.current = Some(wanted);
+        if setrlimit(Resource::Nofile, limit).is_err() {
+            limit.current = before;
+        }
+    }
+    let open = limit.current.unwrap_or(ENOUGH).min(ENOUGH);
+    usize::try_from(open).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client(n: u8) -> ClientKey {
+        ClientKey::of(std::net::IpAddr::from([192, 0, 2, n]))
+    }
+
+    fn is_closed(connection: &OpenConnection) -> bool {
+        connection.closed.is_cancelled()
+    }
+
+    #[test]
+    fn a_client_s_new_connection_closes_its_longest_silent_one() {
+        let connections = Connections::new(10);
+        let first = connections.open(client(1), 2).unwrap();
+        let second = connections.open(client(1), 2).unwrap();
+        // A request makes the first one the younger.
+        drop(first.busy());
+        let third = connections.open(client(1), 2).unwrap();
+        assert!(is_closed(&second) && !is_closed(&first) && !is_closed(&third));
+        let _busy = (first.busy(), third.busy());
+        assert_eq!(connections.open(client(1), 2).err(), Some(Full::Key));
+        assert!(connections.open(client(2), 2).is_ok());
+    }
+
+    #[test]
+    fn when_all_are_taken_the_client_with_most_gives_one() {
+        let connections = Connections::new(3);
+        let many = [1, 1].map(|n| connections.open(client(n), 10).unwrap());
+        let one = connections.open(client(2), 10).unwrap();
+        let new = connections.open(client(3), 10).unwrap();
+        assert!(is_closed(&many[0]) && !is_closed(&many[1]) && !is_closed(&one));
+        let _busy = [many[1].busy(), one.busy(), new.busy()];
+        assert_eq!(connections.open(client(4), 10).err(), Some(Full::All));
+        drop(new);
+        assert!(connections.open(client(4), 10).is_ok());
+    }
+}

@@ -1,0 +1,420 @@
+//! Request bodies: none takes for ever, few are under way at the same time, and the rest of a
+//! refused one is read for a moment only.
+
+use crate::upstream::BodyError;
+use admission::{ClientKey, Full, Limiter, Permit};
+use bytes::Bytes;
+use futures::task::AtomicWaker;
+use http_body::{Frame, SizeHint};
+use hyper::body::Incoming;
+use std::{
+    collections::HashMap,
+    future::poll_fn,
+    pin::Pin,
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
+use tokio::time::{Instant, Sleep};
+
+/// A body that is no longer than this needs no place.
+const SMALL: u64 = 64 * 1024;
+/// An upload that has been waited for this long, and brought less than [`SLOW`], makes room for
+/// others when there are too many.
+const YIELDS_AFTER: Duration = Duration::from_secs(3);
+/// Bytes a second.
+const SLOW: u64 = 32 * 1024;
+/// How long an upload waits for a place.
+const WAITS_FOR_PLACE: Duration = Duration::from_secs(10);
+
+/// How long a request's body may take. Only the time counts in which it is waited for.
+#[derive(Clone, Debug)]
+pub struct UploadTimes {
+    /// Between two pieces.
+    pub idle: Duration,
+    /// The time that it may take whatever its size.
+    pub grace: Duration,
+    /// Bytes a second that it must bring after that, on average.
+    pub least_rate: u64,
+    /// All of it.
+    pub whole: Duration,
+    /// For the rest of a body that nobody wants, so that a client that sends it sees the answer.
+    pub drain: Duration,
+}
+
+impl Default for UploadTimes {
+    fn default() -> Self {
+        Self {
+            idle: Duration::from_secs(30),
+            grace: Duration::from_secs(30),
+            least_rate: 1024,
+            whole: Duration::from_secs(20 * 60),
+            drain: Duration::from_secs(2),
+        }
+    }
+}
+
+/// Why a body ended before it was complete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UploadError {
+    /// Nothing came for so long.
+    #[error("nothing of the body came for {0:?}")]
+    Idle(Duration),
+    /// It brings less than the least rate.
+    #[error("the body comes too slowly")]
+    TooSlow,
+    /// It took all the time that a body may take.
+    #[error("the body took longer than {0:?}")]
+    TooLong(Duration),
+    /// There were too many, and it was the slowest.
+    #[error("the body came slowly, and others wait")]
+    Crowded,
+    /// It is malformed, or its connection broke.
+    #[error("the body broke off or is malformed")]
+    Broken,
+}
+
+/// How far a body is, and how long it has been waited for. Pure.
+#[derive(Debug, Default)]
+struct Pace {
+    received: u64,
+    waited: Duration,
+}
+
+impl Pace {
+    /// How much longer it may be waited for now, and what is wrong when that is over.
+    fn allowance(&self, times: &UploadTimes) -> (Duration, UploadError) {
+        let earned = Duration::from_secs(self.received / times.least_rate.max(1));
+        let left = |limit: Duration| limit.saturating_sub(self.waited);
+        [
+            (left(times.whole), UploadError::TooLong(times.whole)),
+            (left(times.grace + earned), UploadError::TooSlow),
+            (times.idle, UploadError::Idle(times.idle)),
+        ]
+        .into_iter()
+        .min_by_key(|(time, _)| *time)
+        .unwrap_or((Duration::ZERO, UploadError::TooSlow))
+    }
+}
+
+/// One upload as others see it who wait for its place.
+#[derive(Debug, Default)]
+struct Active {
+    received: AtomicU64,
+    waited_ms: AtomicU64,
+    must_yield: AtomicBool,
+    waker: AtomicWaker,
+}
+
+/// The uploads that are under way: at most so many at the same time.
+#[derive(Clone, Debug)]
+pub struct Uploads(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    places: Limiter<ClientKey>,
+    active: Mutex<ActiveUploads>,
+}
+
+#[derive(Debug, Default)]
+struct ActiveUploads {
+    next: u64,
+    by_number: HashMap<u64, Arc<Active>>,
+}
+
+/// A place among the uploads.
+#[derive(Debug)]
+pub struct Place {
+    number: u64,
+    active: Arc<Active>,
+    uploads: Uploads,
+    _permit: Permit<ClientKey>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.uploads.lock().by_number.remove(&self.number);
+    }
+}
+
+impl Uploads {
+    /// Room for so many.
+    #[must_use]
+    pub fn new(places: usize) -> Self {
+        Self(Arc::new(Shared {
+            places: Limiter::new(places),
+            active: Mutex::default(),
+        }))
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, ActiveUploads> {
+        self.0.active.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Finds a place for `body`, if it needs one. When there is none the slowest upload has to make
+    /// room.
+    ///
+    /// # Errors
+    /// When no place is free in time: in all, or for this client.
+    pub async fn place(
+        &self,
+        client: ClientKey,
+        body: &impl http_body::Body,
+    ) -> Result<Option<Place>, Full> {
+        let size = body.size_hint();
+        if body.is_end_stream() || size.upper().is_some_and(|most| most <= SMALL) {
+            return Ok(None);
+        }
+        let places = &self.0.places;
+        let permit = match places.acquire(client, usize::MAX) {
+            Ok(permit) => permit,
+            Err(full) => {
+                let waiting = async {
+                    loop {
+                        self.make_room();
+                        let acquired = poll_fn(|cx| places.poll_acquire(&client, usize::MAX, cx));
+                        // Slow ones become so while one waits.
+                        let pause = Duration::from_millis(500);
+                        if let Ok(permit) = tokio::time::timeout(pause, acquired).await {
+                            return permit;
+                        }
+                    }
+                };
+                let waited = tokio::time::timeout(WAITS_FOR_PLACE, waiting).await;
+                waited.map_err(|_| full)?
+            }
+        };
+        let active = Arc::new(Active::default());
+        let mut all = self.lock();
+        all.next += 1;
+        let number = all.next;
+        all.by_number.insert(number, active.clone());
+        drop(all);
+        Ok(Some(Place {
+            number,
+            active,
+            uploads: self.clone(),
+            _permit: permit,
+        }))
+    }
+
+    /// Ends the slowest upload, if one is slow.
+    fn make_room(&self) {
+        let all = self.lock();
+        let slow = all.by_number.values().filter_map(|active| {
+            let waited = active.waited_ms.load(Ordering::Relaxed);
+            let rate = active.received.load(Ordering::Relaxed) * 1000 / waited.max(1);
+            let is_slow = u128::from(waited) >= YIELDS_AFTER.as_millis() && rate < SLOW;
+            let yields = active.must_yield.load(Ordering::Relaxed);
+            (is_slow && !yields).then_some((rate, active))
+        });
+        if let Some((_, slowest)) = slow.min_by_key(|(rate, _)| *rate) {
+            slowest.must_yield.store(true, Ordering::Relaxed);
+            slowest.waker.wake();
+        }
+    }
+}
+
+/// A client's body, within its times.
+pub struct Upload {
+    /// `None` when it has ended or failed.
+    body: Option<Incoming>,
+    times: UploadTimes,
+    pace: Pace,
+    waiting: Option<(Instant, Pin<Box<Sleep>>, UploadError)>,
+    failure: Arc<OnceLock<UploadError>>,
+    place: Option<Place>,
+}
+
+impl Upload {
+    /// `body`, which has `place` as long as it is not complete.
+    #[must_use]
+    pub fn new(body: Incoming, times: UploadTimes, place: Option<Place>) -> Self {
+        Self {
+            body: Some(body),
+            times,
+            pace: Pace::default(),
+            waiting: None,
+            failure: Arc::default(),
+            place,
+        }
+    }
+
+    /// Where it says why it failed, if it does.
+    #[must_use]
+    pub fn failure(&self) -> Arc<OnceLock<UploadError>> {
+        self.failure.clone()
+    }
+
+    fn fail(&mut self, error: UploadError) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let _ = self.failure.set(error);
+        self.place = None;
+        self.linger();
+        Poll::Ready(Some(Err(BodyError::new(error))))
+    }
+
+    /// Lets a client that is still sending see the answer: a connection that is closed with unread
+    /// bytes is reset.
+    fn linger(&mut self) {
+        if let Some(body) = self.body.take()
+            && !http_body::Body::is_end_stream(&body)
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            runtime.spawn(drain(body, self.times.drain));
+        }
+    }
+}
+
+async fn drain(mut body: Incoming, within: Duration) {
+    let reading = async {
+        while let Some(Ok(_)) =
+            poll_fn(|cx| http_body::Body::poll_frame(Pin::new(&mut body), cx)).await
+        {}
+    };
+    let _ = tokio::time::timeout(within, reading).await;
+}
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        self.linger();
+    }
+}
+
+impl http_body::Body for Upload {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let upload = &mut *self;
+        let Some(body) = &mut upload.body else {
+            return Poll::Ready(None);
+        };
+        if let Some(place) = &upload.place {
+            place.active.waker.register(cx.waker());
+            if place.active.must_yield.load(Ordering::Relaxed) {
+                return upload.fail(UploadError::Crowded);
+            }
+        }
+        let polled = http_body::Body::poll_frame(Pin::new(body), cx);
+        if let (Some((since, _, _)), true) = (&upload.waiting, polled.is_ready()) {
+            upload.pace.waited += since.elapsed();
+            upload.waiting = None;
+        }
+        match polled {
+            Poll::Ready(Some(Ok(frame))) => {
+                let bytes = frame.data_ref().map_or(0, |data| data.len() as u64);
+                upload.pace.received += bytes;
+                if let Some(place) = &upload.place {
+                    let (pace, active) = (&upload.pace, &place.active);
+                    active.received.store(pace.received, Ordering::Relaxed);
+                    let waited = u64::try_from(pace.waited.as_millis()).unwrap_or(u64::MAX);
+                    active.waited_ms.store(waited, Ordering::Relaxed);
+                }
+                if http_body::Body::is_end_stream(body) {
+                    upload.place = None;
+                }
+                Poll::Ready(Some(Ok(frame)))
+            }
+            Poll::Ready(Some(Err(_))) => {
+                upload.body = None;
+                upload.fail(UploadError::Broken)
+            }
+            Poll::Ready(None) => {
+                (upload.body, upload.place) = (None, None);
+                Poll::Ready(None)
+            }
+            Poll::Pending => {
+                let (pace, times) = (&upload.pace, &upload.times);
+                let (since, timer, error) = upload.waiting.get_or_insert_with(|| {
+                    let (allowance, error) = pace.allowance(times);
+                    let timer = Box::pin(tokio::time::sleep(allowance));
+                    (Instant::now(), timer, error)
+                });
+                if let Some(place) = &upload.place {
+                    let waited = pace.waited + since.elapsed();
+                    let waited = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
+                    place.active.waited_ms.store(waited, Ordering::Relaxed);
+                }
+                match timer.as_mut().poll(cx) {
+                    Poll::Ready(()) => {
+                        let error = *error;
+                        upload.fail(error)
+                    }
+                    Poll::Pending => Poll::Pending,
+                }
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body
+            .as_ref()
+            .is_none_or(http_body::Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body
+            .as_ref()
+            .map_or_else(|| SizeHint::with_exact(0), http_body::Body::size_hint)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(received: u64, waited: u64) -> (Duration, UploadError) {
+        let pace = Pace {
+            received,
+            waited: Duration::from_secs(waited),
+        };
+        pace.allowance(&UploadTimes::default())
+    }
+
+    #[test]
+    fn a_body_must_come_at_the_least_rate() {
+        let s = Duration::from_secs;
+        assert_eq!(at(0, 0).0, s(30));
+        // A byte now and then buys no time.
+        assert_eq!(at(2, 29), (s(1), UploadError::TooSlow));
+        assert_eq!(at(2, 30).0, s(0));
+        // 2 KB a second are enough for as long as any body may take.
+        for seconds in [30, 120, 900] {
+            assert_eq!(
+                at(2048 * seconds, seconds),
+                (s(30), UploadError::Idle(s(30)))
+            );
+        }
+        let whole = s(20 * 60);
+        assert_eq!(at(u64::MAX, 1199), (s(1), UploadError::TooLong(whole)));
+    }
+
+    #[test]
+    fn the_slowest_upload_makes_room() {
+        let uploads = Uploads::new(10);
+        let add = |number, received: u64, waited_ms: u64| {
+            let active = Arc::new(Active::default());
+            active.received.store(received, Ordering::Relaxed);
+            active.waited_ms.store(waited_ms, Ordering::Relaxed);
+            uploads.lock().by_number.insert(number, active.clone());
+            active
+        };
+        let must_yield = |active: &Active| active.must_yield.load(Ordering::Relaxed);
+        let quick = add(1, 10 << 20, 5_000);
+        let slow = add(2, 50_000, 5_000);
+        let slower = add(3, 1_000, 5_000);
+        let new = add(4, 0, 1_000);
+        uploads.make_room();
+        assert!(must_yield(&slower) && !must_yield(&slow));
+        uploads.make_room();
+        assert!(must_yield(&slow));
+        uploads.make_room();
+        assert!(!must_yield(&quick) && !must_yield(&new));
+    }
+}

@@ -1,0 +1,345 @@
+//! What the host's clients may have: requests, event streams, uploads.
+//!
+//! The rules are those of [`admission`]; this says how many of everything a host with so many
+//! instances has, and holds what a request was given as long as its instance lives.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use admission::{
+    Admission, ClientKey, Full, Held, PerClient, Settled, Ticket, is_private, parse_address,
+};
+use bytes::Bytes;
+use edge::{
+    BodyEnd, Caller, EDGE_CLIENT, EDGE_SECRET, TrustedProxies, Upload, UploadTimes, Uploads,
+    when_over,
+};
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{HeaderMap, Method, Request, Response, Uri, header};
+use http_body_util::{BodyExt, Empty};
+use hyper::body::Incoming;
+use sha2::{Digest, Sha256};
+use wasmtime_wasi_http::{Error, WasiBody};
+
+use crate::app::{App, INSTANCE_WAIT};
+
+/// How many uploads may be under way at a time.
+const UPLOADS: usize = 64;
+
+/// How many streams may be open at a time. An address is an IPv4 address or an IPv6 /64.
+#[derive(Clone, Copy, Debug)]
+pub struct StreamLimits {
+    /// Event streams and the streams that WebSockets are fed from, in all. One address has at most
+    /// four times as many as are left free.
+    pub all: usize,
+    /// Event streams of one client address, if there is a limit besides.
+    pub per_address: Option<usize>,
+    /// Event streams of one path, that is of one job, if there is a limit besides.
+    pub per_target: Option<usize>,
+}
+
+impl StreamLimits {
+    /// The usual ones of a host with so many instances: a tenth is left to everything else.
+    #[must_use]
+    pub fn of(instances: u32) -> Self {
+        Self {
+            all: instances as usize * 9 / 10,
+            per_address: None,
+            per_target: None,
+        }
+    }
+}
+
+/// Whom the host believes, and what its clients may have.
+#[derive(Clone, Debug)]
+pub struct ClientSettings {
+    /// How many event streams there may be at a time.
+    pub streams: StreamLimits,
+    /// How long a request's body may take.
+    pub upload: UploadTimes,
+    /// Proxies in front.
+    pub trusted_proxies: TrustedProxies,
+    /// The names that a request from this machine may have in `Host`, besides addresses and
+    /// `localhost`: a page of any other site can make its own name stand for this machine.
+    pub local_names: Vec<String>,
+}
+
+/// What an instance holds for its request until it ends, or its answer has been taken whole.
+#[derive(Clone, Default)]
+pub(crate) struct Hold(Arc<Mutex<Option<Share>>>);
+
+enum Share {
+    Asked(Ticket),
+    #[expect(dead_code, reason = "held, not read")]
+    Answered(Held),
+}
+
+impl Hold {
+    fn put(&self, share: Share) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(share);
+    }
+
+    fn take(&self) -> Option<Share> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Gives back what is held.
+    pub(crate) fn release(&self) {
+        drop(self.take());
+    }
+
+    /// What becomes of the answer; what the request has is held on.
+    fn settle(&self, answer: &HeaderMap) -> Option<Ticket> {
+        let ticket = match self.take()? {
+            Share::Asked(ticket) => ticket,
+            answered @ Share::Answered(_) => {
+                self.put(answered);
+                return None;
+            }
+        };
+        match ticket.settle(answer) {
+            Settled::Pass(held) => {
+                self.put(Share::Answered(held));
+                None
+            }
+            Settled::Repeat(ticket) => Some(ticket),
+        }
+    }
+}
+
+/// Admits the requests of one application's clients.
+pub(crate) struct Clients {
+    settings: ClientSettings,
+    max_instances: usize,
+    admission: Arc<Admission>,
+    uploads: Uploads,
+    edge_secret: Option<[u8; 32]>,
+}
+
+fn wasi(response: Response<edge::Body>) -> Response<WasiBody> {
+    response.map(|body| {
+        body.map_err(|error| Error::InternalError(Some(error.to_string())))
+            .boxed_unsync()
+    })
+}
+
+impl Clients {
+    /// A request that shows `edge_secret` is believed who its client is.
+    pub(crate) fn new(
+        settings: ClientSettings,
+        max_instances: u32,
+        edge_secret: Option<&str>,
+    ) -> Self {
+        Self {
+            admission: Admission::new(max_instances as usize, settings.streams.all),
+            settings,
+            max_instances: max_instances as usize,
+            uploads: Uploads::new(UPLOADS),
+            edge_secret: edge_secret.map(|secret| Sha256::digest(secret).into()),
+        }
+    }
+
+    pub(crate) fn trusted_proxies(&self) -> &TrustedProxies {
+        &self.settings.trusted_proxies
+    }
+
+    /// Whether an edge in front sends this.
+    fn is_edge(&self, headers: &HeaderMap) -> bool {
+        // Digests are compared, so that the time this takes tells nothing of the secret.
+        let shown = headers
+            .get(EDGE_SECRET)
+            .map(|shown| <[u8; 32]>::from(Sha256::digest(shown)));
+        shown.is_some() && shown == self.edge_secret
+    }
+
+    /// The client of a request from `peer`, as the connection, a trusted proxy or an edge says.
+    pub(crate) fn caller(&self, headers: &HeaderMap, peer: IpAddr) -> Caller {
+        let mut caller = Caller::of(peer, false, headers, &self.settings.trusted_proxies);
+        let told = headers.get(EDGE_CLIENT).and_then(|told| told.to_str().ok());
+        if let Some(address) = told.and_then(parse_address)
+            && self.is_edge(headers)
+        {
+            caller.address = address;
+        }
+        caller
+    }
+
+    fn per_client(&self, address: IpAddr) -> PerClient {
+        let limits = self.settings.streams;
+        PerClient {
+            // Slow uploads and slow readers hold instances, too; those of one client must leave
+            // room. What comes from no public network is a proxy most likely.
+            requests: match is_private(address) {
+                true => usize::MAX,
+                false => self.max_instances.div_ceil(5),
+            },
+            streams: limits.per_address.unwrap_or(usize::MAX),
+            streams_per_target: limits.per_target.unwrap_or(usize::MAX),
+        }
+    }
+
+    /// Whether a request asks this machine, from itself, for a site that is not served here: a page
+    /// elsewhere has made its name stand for this machine ("DNS rebinding").
+    fn is_rebound(&self, caller: &Caller, peer: IpAddr, headers: &HeaderMap) -> bool {
+        if !peer.to_canonical().is_loopback() || self.is_edge(headers) {
+            return false;
+        }
+        let host = caller.host.as_ref().and_then(|host| host.to_str().ok());
+        let Some(host) = host.and_then(|host| host.parse::<Authority>().ok()) else {
+            return false;
+        };
+        let name = host.host().to_ascii_lowercase();
+        let is_address = parse_address(&name).is_some();
+        let is_local = name == "localhost" || name.ends_with(".localhost");
+        let known = &self.settings.local_names;
+        !(is_address || is_local || known.iter().any(|known| known.eq_ignore_ascii_case(&name)))
+    }
+
+    /// Answers what the edge asks for its sockets; `None` when it would be a stream for which there
+    /// is no room.
+    pub(crate) async fn feed(
+        &self,
+        app: &Arc<App>,
+        request: Request<WasiBody>,
+    ) -> Option<Response<WasiBody>> {
+        const EDGE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+        let hold = Hold::default();
+        if *request.method() == Method::GET {
+            hold.put(Share::Answered(self.admission.feed().ok()?));
+        }
+        let response = app.handle_holding(request, EDGE, hold.clone()).await;
+        Some(holding(response, hold))
+    }
+
+    /// Answers a client's request; one for a stream only if there is room for it.
+    pub(crate) async fn answer(
+        &self,
+        app: &Arc<App>,
+        request: Request<Incoming>,
+        peer: SocketAddr,
+    ) -> Response<WasiBody> {
+        let times = &self.settings.upload;
+        let (mut parts, body) = request.into_parts();
+        // A body that is refused is drained for a moment.
+        let refused = |body, refusal| {
+            drop(Upload::new(body, times.clone(), None));
+            wasi(refusal)
+        };
+        if let Some(objection) = edge::objection(&parts) {
+            return refused(body, objection);
+        }
+        let caller = self.caller(&parts.headers, peer.ip());
+        if self.is_rebound(&caller, peer.ip(), &parts.headers) {
+            return refused(body, edge::misdirected());
+        }
+        let client = ClientKey::of(caller.address);
+        let limits = self.per_client(caller.address);
+        let (method, uri) = (parts.method.clone(), parts.uri.clone());
+        let admit = || {
+            self.admission
+                .admit(client, limits, &method, &uri, &parts.headers)
+        };
+        let mut admitted = admit();
+        let until = Instant::now() + INSTANCE_WAIT;
+        // A proxy's clients wait for one another for a moment, as everybody does for an instance.
+        while let Err(full) = admitted
+            && (full == Full::All || is_private(caller.address))
+            && Instant::now() < until
+        {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            admitted = admit();
+        }
+        let ticket = match admitted {
+            Ok(ticket) => ticket,
+            Err(full) => {
+                let refusal = match full {
+                    Full::All => edge::busy("too many requests are under way; try again"),
+                    Full::Key => {
+                        edge::too_many("too many requests of this address at the same time")
+                    }
+                };
+                return refused(body, refusal);
+            }
+        };
+        let Ok(place) = self.uploads.place(client, &body).await else {
+            return refused(
+                body,
+                edge::busy("too many uploads are under way; try again"),
+            );
+        };
+        ticket.mark(&mut parts.headers);
+        reach(&mut parts, &caller);
+        let client = match self.settings.trusted_proxies.has(peer.ip()) {
+            true => SocketAddr::new(caller.address, 0),
+            false => peer,
+        };
+        let mut again = ticket.may_repeat().then(|| {
+            let body = Empty::<Bytes>::new().map_err(|never| -> Error { match never {} });
+            let mut again = Request::new(body);
+            *again.method_mut() = parts.method.clone();
+            *again.uri_mut() = parts.uri.clone();
+            *again.headers_mut() = parts.headers.clone();
+            again.headers_mut().remove(header::CONTENT_LENGTH);
+            again
+        });
+        let upload = Upload::new(body, times.clone(), place);
+        let body = upload.map_err(|error| Error::InternalError(Some(error.to_string())));
+        let hold = Hold::default();
+        hold.put(Share::Asked(ticket));
+        let request = Request::from_parts(parts, body);
+        let response = app.handle_holding(request, client, hold.clone()).await;
+        let Some(ticket) = hold.settle(response.headers()) else {
+            return holding(response, hold);
+        };
+        let Some(mut again) = again.take() else {
+            return holding(response, hold);
+        };
+        // A stream that was not asked for as one, and has no room.
+        drop(response);
+        ticket.mark(again.headers_mut());
+        let hold = Hold::default();
+        hold.put(Share::Asked(ticket));
+        let response = app.handle_holding(again, client, hold.clone()).await;
+        hold.settle(response.headers());
+        holding(response, hold)
+    }
+}
+
+/// Lets the application see the scheme and host that a trusted proxy was asked for.
+fn reach(parts: &mut http::request::Parts, caller: &Caller) {
+    let Some(host) = &caller.host else {
+        return;
+    };
+    let Ok(authority) = Authority::try_from(host.as_bytes()) else {
+        return;
+    };
+    let mut uri = parts.uri.clone().into_parts();
+    if !caller.is_tls && parts.headers.get(header::HOST) == Some(host) {
+        return;
+    }
+    uri.scheme = Some(if caller.is_tls {
+        Scheme::HTTPS
+    } else {
+        Scheme::HTTP
+    });
+    uri.authority = Some(authority);
+    uri.path_and_query
+        .get_or_insert(PathAndQuery::from_static("/"));
+    if let Ok(uri) = Uri::from_parts(uri) {
+        parts.uri = uri;
+        parts.headers.insert(header::HOST, host.clone());
+    }
+}
+
+/// Gives back what a request has when its answer has been taken whole. If the client leaves before,
+/// its instance has it until it has noticed, and ends.
+fn holding(response: Response<WasiBody>, hold: Hold) -> Response<WasiBody> {
+    response.map(|body| {
+        when_over(body, move |end| {
+            if end == BodyEnd::Complete {
+                hold.release();
+            }
+        })
+    })
+}
