@@ -10,6 +10,7 @@ mod scene;
 mod shape;
 
 mod attached;
+mod attacks;
 mod behind_edge;
 mod command;
 mod costs;

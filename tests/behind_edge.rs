@@ -2,7 +2,7 @@
 
 use crate::app;
 
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -10,11 +10,10 @@ use std::time::Duration;
 use app::http::Request;
 use app::socket::Socket;
 use app::sse::{Frame, Stream};
-use app::{App, Job, LIBRARY, Setup, assert_in_order, eventually, runtime};
+use app::{App, Job, LIBRARY, Setup, assert_in_order, connect, eventually};
 use edge::{Body, BoxError, Edge, HttpUpstream, Upstream};
 use futures::future::BoxFuture;
 use serde_json::Value;
-use tokio::net::TcpSocket;
 
 /// An application that comes back at another address.
 #[derive(Clone)]
@@ -161,17 +160,6 @@ fn an_event_stream_that_the_application_cuts_is_unbroken() {
     let results = app.results(&job);
     assert_eq!(books.count(), results["books"].as_array().unwrap().len());
     assert_eq!(events.last().unwrap().name, "completed");
-}
-
-/// A connection from one of this machine's own addresses.
-fn connect(from: Ipv4Addr, to: SocketAddr) -> TcpStream {
-    runtime().block_on(async {
-        let socket = TcpSocket::new_v4().unwrap();
-        socket.bind((from, 0).into()).unwrap();
-        let stream = socket.connect(to).await.unwrap().into_std().unwrap();
-        stream.set_nonblocking(false).unwrap();
-        stream
-    })
 }
 
 #[test]

@@ -350,6 +350,11 @@ impl App {
         ));
     }
 
+    /// The host's process.
+    pub(crate) fn process_id(&self) -> u32 {
+        self.process.as_ref().expect("it runs").child.id()
+    }
+
     pub(crate) fn address(&self) -> SocketAddr {
         self.process.as_ref().expect("it runs").address
     }
@@ -595,4 +600,15 @@ pub(crate) fn statuses(results: &Value) -> BTreeMap<String, u64> {
         *counts.entry(status.to_owned()).or_default() += 1;
     }
     counts
+}
+
+/// A connection from one of this machine's own addresses.
+pub(crate) fn connect(from: Ipv4Addr, to: SocketAddr) -> std::net::TcpStream {
+    runtime().block_on(async {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind((from, 0).into()).unwrap();
+        let stream = socket.connect(to).await.unwrap().into_std().unwrap();
+        stream.set_nonblocking(false).unwrap();
+        stream
+    })
 }

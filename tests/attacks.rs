@@ -1,0 +1,238 @@
+//! What one client does to all others: requests that hold something, or mean something else than
+//! they say.
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use stand_ins::Fault;
+
+use crate::app::http::Request;
+use crate::app::socket::Socket;
+use crate::app::{App, Job, PATIENCE, Setup, connect, eventually};
+
+/// An application whose jobs do not end.
+fn waiting(setup: Setup) -> App {
+    let app = setup.variable("provider_timeout_s", "60").start();
+    app.sandbox.open_library().behave(Fault::Hang.always());
+    app
+}
+
+fn enrich(app: &App) -> Request {
+    let books = json!({"barcodes": ["9780743273565"]});
+    app.request("POST", "/api/batch-enrich").json(&books)
+}
+
+/// Sends bytes as they are; the connection.
+fn begin(app: &App, request: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(app.address()).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    stream
+}
+
+/// What is answered, up to the end of the connection.
+fn answer(mut stream: TcpStream) -> String {
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+fn status(answer: &str) -> &str {
+    answer.get(9..12).unwrap_or("none")
+}
+
+#[test]
+fn a_method_is_the_one_that_is_written() {
+    let app = waiting(Setup::new());
+    let job = Job::of(&enrich(&app).send().data(202));
+    for (method, target) in [
+        ("get", job.sse_url.as_str()),
+        ("Get", &job.status_url),
+        ("post", "/api/batch-enrich"),
+        ("delete", &job.status_url),
+        ("options", "/api/v2/imports"),
+    ] {
+        let request = format!(
+            "{method} {target} HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {}\r\n\
+             connection: close\r\ncontent-length: 0\r\n\r\n",
+            app.address(),
+            job.token
+        );
+        let answer = answer(begin(&app, &request));
+        assert_eq!(status(&answer), "405", "{method} {target}: {answer}");
+    }
+    assert_eq!(app.status(&job)["jobId"], json!(job.id));
+}
+
+#[test]
+fn a_request_asks_for_one_site_that_is_served_here() {
+    let app = App::start();
+    let ask = |hosts: &str| {
+        let request = format!("GET /health HTTP/1.1\r\n{hosts}connection: close\r\n\r\n");
+        let answer = answer(begin(&app, &request));
+        status(&answer).to_owned()
+    };
+    for (hosts, expected) in [
+        ("host: localhost\r\n", "200"),
+        ("host: localhost:3000\r\n", "200"),
+        ("host: app.localhost\r\n", "200"),
+        ("host: 127.0.0.1:3000\r\n", "200"),
+        ("host: [::1]:3000\r\n", "200"),
+        ("host: localhost\r\nhost: localhost\r\n", "400"),
+        ("host: localhost\r\nhost: evil.example\r\n", "400"),
+        ("", "400"),
+        ("host: a/../b\r\n", "400"),
+        ("host: user@localhost\r\n", "400"),
+        // A page of this name that made it stand for this machine.
+        ("host: evil.example\r\n", "421"),
+        ("host: localhost.evil.example:3000\r\n", "421"),
+        (
+            "host: evil.example\r\nx-forwarded-host: localhost\r\n",
+            "421",
+        ),
+        ("host: evil.example\r\nx-edge-secret: guess\r\n", "421"),
+    ] {
+        assert_eq!(ask(hosts), expected, "{hosts}");
+    }
+    let named = Setup::new().argument("--local-name=app.example").start();
+    let request = named.request("GET", "/health");
+    assert_eq!(request.header("host", "app.example").send().status(), 200);
+}
+
+#[test]
+fn a_foreign_page_starts_no_work() {
+    let app = App::start();
+    let csv = stand_ins::library(3);
+    let upload = || {
+        app.request("POST", "/api/v2/imports")
+            .form("file", "a.csv", &csv)
+    };
+    let json = r#"{"barcodes": ["9780743273565"]}"#;
+    for origin in [
+        "https://evil.example",
+        "http://localhost.evil.example",
+        "null",
+    ] {
+        let refused = upload().header("origin", origin).send();
+        refused.error(403, "FORBIDDEN");
+        let plain = app
+            .request("POST", "/api/batch-enrich")
+            .body("text/plain", json);
+        plain
+            .header("origin", origin)
+            .send()
+            .error(403, "FORBIDDEN");
+    }
+    assert_eq!(app.job_keys(), [""; 0]);
+    let own = format!("http://{}", app.address());
+    for origin in ["capacitor://localhost", "http://localhost:5173", &own] {
+        upload().header("origin", origin).send().data(202);
+    }
+    // A page may look as before; whether it may read is for CORS.
+    let look = app
+        .request("GET", "/health")
+        .header("origin", "https://evil.example");
+    assert_eq!(look.send().status(), 200);
+}
+
+#[test]
+fn a_refusal_is_answered_at_once_and_its_body_is_not_waited_for() {
+    let app = App::start();
+    for (target, kind, length, expected) in [
+        ("/api/v2/imports", "text/html", 5_000_000, "415"),
+        ("/api/batch-enrich", "application/json", 20_000_000, "413"),
+    ] {
+        let head = format!(
+            "POST {target} HTTP/1.1\r\nhost: localhost\r\ncontent-type: {kind}\r\n\
+             content-length: {length}\r\n\r\n"
+        );
+        let mut stream = begin(&app, &head);
+        if expected == "413" {
+            // Too much is noticed when it has come.
+            let _ = stream.write_all(&vec![b' '; 9 << 20]);
+        }
+        let began = Instant::now();
+        let answer = answer(stream);
+        assert_eq!(status(&answer), expected, "{answer}");
+        let took = began.elapsed();
+        assert!(took < Duration::from_secs(8), "{took:?}");
+    }
+    eventually("nothing is left of them", || {
+        let live = app.counters()["components"].as_object().unwrap().clone();
+        live.values()
+            .all(|component| component["instances_live"] == 0)
+    });
+}
+
+#[test]
+fn a_body_that_drips_is_cut() {
+    let app = Setup::new().argument("--idle-timeout=500ms").start();
+    let head = "POST /api/batch-enrich HTTP/1.1\r\nhost: localhost\r\n\
+                content-type: application/json\r\ncontent-length: 100000\r\n\r\n";
+    let mut stream = begin(&app, head);
+    let began = Instant::now();
+    // Never silent for long, and never done.
+    while stream.write_all(b" ").is_ok() && began.elapsed() < PATIENCE {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(10), "{took:?}");
+}
+
+#[test]
+fn streams_that_are_left_at_once_shut_nobody_out() {
+    let app = waiting(Setup::new().argument("--max-instances=30"));
+    let job = Job::of(&enrich(&app).send().data(202));
+    for round in 0..4 {
+        for _ in 0..100 {
+            let request = format!(
+                "GET {} HTTP/1.1\r\nhost: localhost\r\naccept: text/event-stream\r\n\r\n",
+                job.sse_url
+            );
+            drop(begin(&app, &request));
+        }
+        assert_eq!(app.get("/health").status(), 200, "round {round}");
+    }
+}
+
+#[test]
+fn waiting_sockets_of_one_client_leave_room_for_the_next() {
+    let app = App::start();
+    let open = |from: u8, n: usize| {
+        let query = format!("jobId=nothing-of-this-name-{from}-{n}");
+        let from = Ipv4Addr::new(127, 0, 0, from);
+        Socket::over(connect(from, app.address()), &query, &[])
+    };
+    let mut greedy = Vec::new();
+    let refused = (0..120).find_map(|n| match open(2, n) {
+        Ok(socket) => {
+            greedy.push(socket);
+            None
+        }
+        Err(status) => Some(status),
+    });
+    assert_eq!(refused, Some(429), "{} sockets", greedy.len());
+    for n in 0..5 {
+        assert!(open(3, n).is_ok(), "another client has room");
+    }
+}
+
+#[test]
+fn silent_connections_make_room_for_those_that_ask() {
+    let app = waiting(Setup::new());
+    let job = Job::of(&enrich(&app).send().data(202));
+    let mut stream = app.stream(&job.sse_url);
+    assert!(stream.frame().is_some());
+    // More than one client may have.
+    let silent: Vec<TcpStream> = (0..1_200)
+        .filter_map(|_| TcpStream::connect(app.address()).ok())
+        .collect();
+    let began = Instant::now();
+    assert_eq!(app.get("/health").status(), 200);
+    assert!(began.elapsed() < Duration::from_secs(5));
+    assert!(silent.len() > 1_000);
+    // A stream is not silent, however little it says.
+    assert!(stream.frame().is_some());
+}
