@@ -66,7 +66,7 @@ function form(name, bytes, file, type) {
 	return body;
 }
 
-// The client has `Content-Type: application/json` for all its requests: openapi-fetch takes a header away that is null.
+// As openapi-fetch has it: a header that is null is taken away, here the type that the client gives all its requests.
 const FORM = { 'Content-Type': null };
 const rows = (count) => LIBRARY.toString().split('\n').slice(0, count + 1).join('\n');
 const csv = (text) => form('file', text, 'library.csv', 'text/csv');
@@ -129,6 +129,15 @@ test('what this server does not have is a problem that the SDK reads', async () 
 	refused(await client.GET('/v3/recommendations/weekly', { params: { query: { limit: 5 } } }), 404);
 	const event = { body: { isbn: KNOWN, type: 'edition' }, params: { header: { 'x-alexandria-webhook-secret': 'secret' } } };
 	refused(await client.POST('/v3/webhooks/alexandria/enrichment-complete', event), 404);
+});
+
+test('uploads are read under the type that the SDK gives all its requests', async () => {
+	const started = await client.POST('/v3/jobs/imports', { body: csv(rows(5)) });
+	assert.equal((await finish('imports', answered(started, 202, shapes.JobInitResponse))).status, 'completed');
+	const photo = form('photos[]', SHELF, 'shelf.jpg', 'image/jpeg');
+	const scanned = await client.POST('/v3/jobs/scans', { body: photo });
+	assert.equal((await finish('scans', answered(scanned, 202, shapes.JobInitResponse))).status, 'completed');
+	refused(await client.POST('/v3/jobs/imports', { body: { file: 'Title' } }), 415);
 });
 
 test('searchBooks finds books by words, in pages', async () => {
