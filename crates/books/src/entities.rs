@@ -42,6 +42,10 @@ fn decode_once(text: &str) -> Option<String> {
     found.then_some(decoded)
 }
 
+/// The characters 80 to 9F of Windows-1252. Not from `encoding_rs`, which brings the tables of all
+/// other encodings along, into components that read no files.
+const WINDOWS_1252: &str = "€\u{81}‚ƒ„…†‡ˆ‰Š‹Œ\u{8d}Ž\u{8f}\u{90}‘’“”•–—˜™š›œ\u{9d}žŸ";
+
 fn entity_char(name: &str) -> Option<char> {
     /// The names of U+00A0 to U+00FF, in order (HTML 4).
     const LATIN_1: &str = "nbsp iexcl cent pound curren yen brvbar sect uml copy ordf laquo not shy reg macr deg plusmn \
@@ -57,14 +61,7 @@ fn entity_char(name: &str) -> Option<char> {
         };
         // What is written as a control character is meant in Windows-1252.
         return match code {
-            0x80..=0x9f => {
-                let byte = [u8::try_from(code).ok()?];
-                encoding_rs::WINDOWS_1252
-                    .decode_without_bom_handling(&byte)
-                    .0
-                    .chars()
-                    .next()
-            }
+            0x80..=0x9f => WINDOWS_1252.chars().nth(code as usize - 0x80),
             code => char::from_u32(code).filter(|c| *c != '\0'),
         };
     }
@@ -113,6 +110,16 @@ fn entity_char(name: &str) -> Option<char> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_of_control_characters_are_read_as_encodings_rs_reads_them() {
+        for code in 0x80..=0x9f_u8 {
+            let bytes = [code];
+            let (read, _) = encoding_rs::WINDOWS_1252.decode_without_bom_handling(&bytes);
+            let entity = format!("#{code}");
+            assert_eq!(entity_char(&entity), read.chars().next(), "{entity}");
+        }
+    }
 
     #[test]
     fn entities_are_signs() {
