@@ -51,7 +51,7 @@ function script({ books = 0, extra = {}, end = 'completed', progress = [0, 50, 1
 	return events;
 }
 
-const bookOf = (i) => ({ title: `Book ${i}`, authors: ['Some Author'], isbn: '9780743273565', enrichmentStatus: 'success' });
+const bookOf = (i, pad = 0) => ({ title: `Book ${i}`, authors: ['Some Author'], isbn: '9780743273565', enrichmentStatus: 'success', ...(pad && { description: 'x'.repeat(pad) }) });
 
 class Run {
 	#scenario;
@@ -214,7 +214,8 @@ class Run {
 	}
 
 	#results(response, query) {
-		const all = Array.from({ length: this.#scenario.job?.books ?? 0 }, (_, i) => bookOf(i));
+		const { books = 0, pad } = this.#scenario.job ?? {};
+		const all = Array.from({ length: books }, (_, i) => bookOf(i, pad));
 		const offset = Number(query.get('offset') ?? 0);
 		const end = query.has('limit') ? Math.min(all.length, offset + Number(query.get('limit'))) : all.length;
 		const page = query.has('limit') || query.has('offset') ? { total: all.length, ...(end < all.length && { nextOffset: end }) } : {};
@@ -295,7 +296,7 @@ export async function start() {
 	const server = http.createServer(async (request, response) => {
 		const [, what, name, more] = decodeURIComponent(request.url).split('/');
 		if (request.method === 'GET' && what === 'scenarios') {
-			return json(response, scenarios.map((scenario) => ({ do: 'watch', mode: 'auto', books: false, ...scenario, timing: { ...timing, ...scenario.timing } })));
+			return json(response, scenarios.map((scenario) => ({ do: 'watch', mode: 'auto', books: false, pageSize: 20, ...scenario, timing: { ...timing, ...scenario.timing } })));
 		}
 		if (more === 'outcome') {
 			let text = '';

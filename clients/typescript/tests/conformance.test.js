@@ -27,14 +27,14 @@ for (const scenario of await ask('/scenarios')) {
 
 /**
  * @param {BookstrackClient} client
- * @param {{ do: string, books: boolean }} scenario
+ * @param {{ do: string, books: boolean, pageSize: number }} scenario
  * @param {import('../src/index.js').Job} job
  */
-async function outcomeOf(client, { do: what, books }, job) {
+async function outcomeOf(client, { do: what, books, pageSize }, job) {
 	const outcome = /** @type {{ progress: number[], end: string | null, books: number[], error: any, lost: boolean, transports: string[] }} */ ({ progress: [], end: null, books: [], error: null, lost: false, transports: [] });
 	try {
 		if (what === 'cancel') outcome.end = (await client.cancel(job)).status;
-		else if (what === 'results') outcome.books = (await client.results(job, { pageSize: 20 })).books.map(({ title }) => Number(title.split(' ')[1]));
+		else if (what === 'results') outcome.books = (await client.results(job, { pageSize })).books.map(({ title }) => Number(title.split(' ')[1]));
 		else if (what === 'preview') outcome.books = (await client.preview({ csv: CSV, mapping: MAPPING })).books.map(({ title }) => Number(title.split(' ')[1]));
 		else {
 			if (what === 'submit mapped csv') job = await client.submit({ csv: CSV, mapping: MAPPING });

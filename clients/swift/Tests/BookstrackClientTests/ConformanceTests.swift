@@ -16,6 +16,7 @@ final class ConformanceTests: XCTestCase {
         var `do`: String
         var mode: Mode
         var books: Bool
+        var pageSize: Int
         var timing: [String: Int]
     }
 
@@ -107,7 +108,7 @@ final class ConformanceTests: XCTestCase {
             switch scenario.do {
             case "cancel": outcome.end = try await client.cancel(job).status.rawValue
             case "results":
-                outcome.books = try await client.results(of: job, pageSize: 20).books.map { Int($0.title.split(separator: " ")[1])! }
+                outcome.books = try await client.results(of: job, pageSize: scenario.pageSize).books.map { Int($0.title.split(separator: " ")[1])! }
             case "preview":
                 let preview = try await client.preview(csv: csv, mapping: mapping)
                 outcome.books = preview.books.map { Int($0.title.split(separator: " ")[1])! }
