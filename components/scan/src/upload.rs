@@ -318,7 +318,7 @@ pub(crate) async fn preview(exchange: &Exchange) -> Result<Answer, ApiError> {
     let limits = &exchange.config.settings.limits;
     let received = receive_for_preview(exchange, &mut body).await;
     if received.is_err() {
-        body.drain(limits.max_body_bytes).await;
+        exchange.discard(body);
     }
     let (bytes, mapping) = received?;
     let library = api::preview::read(&bytes, &mapping, limits);
