@@ -182,7 +182,7 @@ pub fn enrichment() -> Enrichment {
         concurrency: 8,
         open_library: RateLimit {
             per_second: number("open_library_rate", 3.0).min(politeness.0),
-            burst: number("open_library_burst", 25.0).min(politeness.1),
+            burst: number("open_library_burst", 20.0).min(politeness.1),
             max_per_job: 1_000,
         },
         google_books: RateLimit {

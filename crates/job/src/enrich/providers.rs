@@ -39,8 +39,15 @@ const VISIBLE_WAIT: Duration = Duration::from_secs(1);
 /// How often the runs tell each other what they ask.
 const SYNC_EVERY: Duration = Duration::from_secs(1);
 
+/// How soon they do so for the second time.
+const SYNC_FIRST: Duration = Duration::from_millis(200);
+
 /// The share of a burst that a run may use before it has heard of the others.
-const UNHEARD_SHARE: f64 = 1.0 / 3.0;
+const UNHEARD_SHARE: f64 = 1.0 / 4.0;
+
+/// The share of a burst that single look-ups use: some of those that come at the same moment are given
+/// the same place.
+const TICKETS_SHARE: f64 = 0.7;
 
 /// How often a single look-up takes its place again that somebody has overwritten.
 const MAX_TICKET_ROUNDS: u32 = 12;
@@ -217,6 +224,9 @@ impl ProviderSessions {
 
     /// Tells the others what this run asks, and hears of them, again and again.
     pub(super) async fn keep_in_step<E: Effects>(&self, effects: &E, interval: Duration) {
+        // Those that began at the same moment overwrite each other the first time.
+        self.tell(effects, true).await;
+        effects.sleep(interval.max(SYNC_FIRST)).await;
         loop {
             self.tell(effects, true).await;
             effects.sleep(interval.max(SYNC_EVERY)).await;
@@ -248,12 +258,13 @@ impl ProviderSessions {
                 let runs = session.state.merge(stored, limit, taken, run, paced, now);
                 session.paced = session.state.pace();
                 session.share = 1.0 / f64::from(u32::try_from(runs).unwrap_or(u32::MAX));
-                let unheard = match session.syncs {
-                    0 => limit.burst * UNHEARD_SHARE,
+                // What was written is read by the others, and theirs by this run, the next time.
+                let most = match session.syncs {
+                    0 => session.available(monotonic),
                     _ => limit.burst,
                 };
                 session.syncs += 1;
-                session.tokens = (session.state.available(limit, now) * session.share).min(unheard);
+                session.tokens = (session.state.available(limit, now) * session.share).min(most);
                 session.refilled = monotonic;
                 session.state.clone()
             };
@@ -271,6 +282,10 @@ impl ProviderSessions {
     ) -> Duration {
         let ticket = hexadecimal(effects.random());
         let limit = session.borrow().limit;
+        let limit = RateLimit {
+            burst: (limit.burst * TICKETS_SHARE).max(1.0),
+            ..limit
+        };
         let mut wait = Duration::ZERO;
         let began = effects.monotonic();
         for round in 0..MAX_TICKET_ROUNDS {
@@ -484,7 +499,8 @@ impl Enrichment {
                     let wait = wait + Duration::from_millis(300).mul_f64(dice(effects));
                     let ends = effects.now().plus(wait);
                     let before = session.borrow_mut().waits_until.replace(ends);
-                    if wait >= VISIBLE_WAIT && before.is_none_or(|before| before < ends) {
+                    let is_news = before.is_none_or(|before| ends.since(before) >= VISIBLE_WAIT);
+                    if wait >= VISIBLE_WAIT && is_news {
                         sessions.has_news.set(true);
                     }
                     pause(wait).await;

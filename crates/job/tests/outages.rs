@@ -1,0 +1,592 @@
+//! Whole jobs against providers that refuse, fail and are slow, in virtual time: nothing is lost to a
+//! fault that passes, rates hold for all runs together, and nobody is asked twice for the same.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, VecDeque};
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use books::{Endpoints, Found, GoogleBooks, Isbn, Wanted};
+use futures::FutureExt;
+use futures::future::LocalBoxFuture;
+use job::effects::{
+    Clock, Costs, Dispatch, DispatchError, Entropy, Http, HttpError, Log, Request, Response,
+    RunRequest, Store, StoreError, Turn,
+};
+use job::{
+    Engine, Enrichment, HandOver, Item, JobId, Keyring, MadeBy, Name, NewJob, Pipeline, RateLimit,
+    Root, Settings, Time,
+};
+use serde_json::{Value, json};
+
+/// What a provider does with a request.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Treat {
+    Answer,
+    /// Answers after so many seconds.
+    Slow(f64),
+    Status(u16),
+    Reset,
+    Cut,
+}
+
+/// nginx's leaky bucket, as it stands before Open Library.
+struct Bucket {
+    per_second: f64,
+    burst: f64,
+    excess: f64,
+    leaked: f64,
+}
+
+impl Bucket {
+    fn admits(&mut self, now: f64) -> bool {
+        let excess = (self.excess - (now - self.leaked) * self.per_second + 1.0).max(0.0);
+        if excess > self.burst {
+            return false;
+        }
+        (self.excess, self.leaked) = (excess, now);
+        true
+    }
+}
+
+type Plan = Box<dyn Fn(u32, f64) -> Treat>;
+
+/// Everything outside of the processes.
+struct World {
+    /// In microseconds.
+    now: Cell<u64>,
+    timers: RefCell<BTreeMap<(u64, u64), Waker>>,
+    ids: Cell<u64>,
+    store: RefCell<BTreeMap<String, Vec<u8>>>,
+    treat: RefCell<Plan>,
+    bucket: RefCell<Option<Bucket>>,
+    /// When requests came, in seconds, and whether they were refused by the bucket.
+    asked: RefCell<Vec<(f64, bool)>>,
+    /// Roots that said until when they wait.
+    waits: Cell<u32>,
+    runs: RefCell<VecDeque<(JobId, Option<HandOver>)>>,
+    started: Cell<u32>,
+}
+
+const START: u64 = 1_790_000_000_000_000;
+
+impl World {
+    fn new(treat: impl Fn(u32, f64) -> Treat + 'static) -> &'static Self {
+        Box::leak(Box::new(Self {
+            now: Cell::new(START),
+            timers: RefCell::default(),
+            ids: Cell::new(0),
+            store: RefCell::default(),
+            treat: RefCell::new(Box::new(treat)),
+            bucket: RefCell::new(None),
+            asked: RefCell::default(),
+            waits: Cell::new(0),
+            runs: RefCell::default(),
+            started: Cell::new(0),
+        }))
+    }
+
+    fn behind_bucket(treat: impl Fn(u32, f64) -> Treat + 'static) -> &'static Self {
+        let world = Self::new(treat);
+        *world.bucket.borrow_mut() = Some(Bucket {
+            per_second: 3.0,
+            burst: 25.0,
+            excess: 0.0,
+            leaked: 0.0,
+        });
+        world
+    }
+
+    fn seconds(&self) -> f64 {
+        (self.now.get() - START) as f64 / 1e6
+    }
+
+    fn id(&self) -> u64 {
+        self.ids.set(self.ids.get() + 1);
+        self.ids.get()
+    }
+
+    fn refused(&self) -> usize {
+        self.asked.borrow().iter().filter(|asked| asked.1).count()
+    }
+
+    fn requests(&self) -> usize {
+        self.asked.borrow().len()
+    }
+
+    /// Goes on until nothing is left to do.
+    fn run(&self, tasks: &mut Vec<LocalBoxFuture<'static, ()>>) {
+        // Whatever happens, everybody looks whether it was for them.
+        let mut context = Context::from_waker(Waker::noop());
+        loop {
+            tasks.retain_mut(|task| task.poll_unpin(&mut context).is_pending());
+            if tasks.is_empty() {
+                return;
+            }
+            let Some(((at, _), waker)) = self.timers.borrow_mut().pop_first() else {
+                return;
+            };
+            assert!(at < START + 4 * 3_600_000_000, "it never ends");
+            self.now.set(self.now.get().max(at));
+            waker.wake();
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Process(&'static World);
+
+impl Store for Process {
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.sleep(Duration::from_micros(200)).await;
+        Ok(self.0.store.borrow().get(key).cloned())
+    }
+
+    async fn set(&self, key: &str, value: &[u8]) -> Result<(), StoreError> {
+        self.sleep(Duration::from_micros(500)).await;
+        if key.starts_with("job/")
+            && let Ok(root) = serde_json::from_slice::<Root>(value)
+            && root.waiting(root.updated).is_some()
+        {
+            self.0.waits.set(self.0.waits.get() + 1);
+        }
+        self.0
+            .store
+            .borrow_mut()
+            .insert(key.to_owned(), value.to_vec());
+        Ok(())
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), StoreError> {
+        self.0.store.borrow_mut().remove(key);
+        Ok(())
+    }
+
+    async fn keys(&self) -> Result<Vec<String>, StoreError> {
+        Ok(self.0.store.borrow().keys().cloned().collect())
+    }
+}
+
+impl Http for Process {
+    async fn send(&self, request: Request) -> Result<Response, HttpError> {
+        let world = self.0;
+        let is_admitted = (world.bucket.borrow_mut().as_mut())
+            .is_none_or(|bucket| bucket.admits(world.seconds()));
+        world
+            .asked
+            .borrow_mut()
+            .push((world.seconds(), !is_admitted));
+        let answer = |status, body: String| {
+            Ok(Response {
+                status,
+                headers: Vec::new(),
+                body: body.into_bytes(),
+            })
+        };
+        if !is_admitted {
+            return answer(429, r#"{"status": 429}"#.to_owned());
+        }
+        let number = u32::try_from(world.requests()).unwrap();
+        let treat = world.treat.borrow()(number, world.seconds());
+        let time = match treat {
+            Treat::Slow(seconds) => Duration::from_secs_f64(seconds),
+            _ => Duration::from_millis(500),
+        };
+        self.sleep(time).await;
+        match treat {
+            Treat::Status(status) => answer(status, "<html>".to_owned()),
+            Treat::Reset => Err(HttpError::Failed("reset".to_owned())),
+            Treat::Cut => answer(200, r#"{"docs": [{"ti"#.to_owned()),
+            Treat::Answer | Treat::Slow(_) => answer(200, known(&request.url)),
+        }
+    }
+}
+
+impl Clock for Process {
+    fn now(&self) -> Time {
+        Time(self.0.now.get() / 1_000)
+    }
+
+    fn monotonic(&self) -> Duration {
+        Duration::from_micros(self.0.now.get())
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        let world = self.0;
+        let at = world.now.get() + u64::try_from(duration.as_micros()).unwrap();
+        let id = world.id();
+        poll_fn(|context| {
+            if world.now.get() >= at {
+                return Poll::Ready(());
+            }
+            let waker = context.waker().clone();
+            world.timers.borrow_mut().insert((at, id), waker);
+            Poll::Pending
+        })
+        .await;
+    }
+
+    async fn yield_to_io(&self, _: Turn) {}
+}
+
+impl Entropy for Process {
+    fn random(&self) -> [u8; 16] {
+        let mut state = self.0.id().wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        std::array::from_fn(|_| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            (state >> 40) as u8
+        })
+    }
+}
+
+impl Log for Process {
+    fn log(&self, _: &str, _: Value) {}
+
+    fn costs(&self) -> Costs {
+        Costs::default()
+    }
+}
+
+impl Dispatch for Process {
+    async fn start_run(&self, request: RunRequest<'_>) -> Result<(), DispatchError> {
+        let run = (request.root.id.clone(), request.hand_over.cloned());
+        self.0.runs.borrow_mut().push_back(run);
+        Ok(())
+    }
+}
+
+fn title(n: u32) -> String {
+    format!("Harbour {n} of Glass")
+}
+
+fn isbn(n: u32) -> String {
+    let twelve = format!("978{n:09}");
+    let digits = twelve.bytes().map(|digit| u32::from(digit - b'0'));
+    let sum: u32 = digits
+        .zip([1, 3].into_iter().cycle())
+        .map(|(d, w)| d * w)
+        .sum();
+    format!("{twelve}{}", (10 - sum % 10) % 10)
+}
+
+/// Item `n`; a third of them have no ISBN.
+fn item(n: u32) -> Item {
+    Item::wanted(Wanted {
+        title: title(n),
+        author: "Ann Author".to_owned(),
+        isbn: Isbn::parse(&isbn(n)).ok().filter(|_| n % 3 != 0),
+        ..Wanted::default()
+    })
+}
+
+/// An answer of a provider that knows every book.
+fn known(url: &str) -> String {
+    let query = url.split("q=").nth(1).unwrap_or_default();
+    let query = query.split('&').next().unwrap_or_default();
+    let numbers: Vec<u32> = if query.starts_with("isbn") {
+        let digits = query.split(|c: char| !c.is_ascii_digit());
+        let isbns =
+            digits.filter_map(|digits| digits.len().checked_sub(13).map(|at| &digits[at..]));
+        isbns.map(|isbn| isbn[3..12].parse().unwrap()).collect()
+    } else {
+        let numbers = query.split("Harbour+").skip(1);
+        numbers
+            .filter_map(|text| text.split('+').next()?.parse().ok())
+            .collect()
+    };
+    let doc = |n: &u32| {
+        json!({"key": format!("/works/OL{}W", n + 1), "title": title(*n), "author_name": ["Ann Author"],
+            "isbn": [isbn(*n)], "editions": {"docs": [{"key": format!("/books/OL{}M", n + 1),
+            "title": title(*n), "isbn": [isbn(*n)]}]}})
+    };
+    let docs: Vec<Value> = numbers.iter().map(doc).collect();
+    json!({"numFound": docs.len(), "docs": docs}).to_string()
+}
+
+fn enrichment() -> Enrichment {
+    Enrichment {
+        endpoints: Endpoints {
+            open_library: Some("http://openlibrary".to_owned()),
+            google_books: Some(GoogleBooks {
+                base: "http://google".to_owned(),
+                key: None,
+                country: None,
+            }),
+            ..Endpoints::default()
+        },
+        user_agent: "test".to_owned(),
+        timeout: Duration::from_secs(12),
+        patience: Duration::from_secs(300),
+        concurrency: 8,
+        open_library: RateLimit {
+            per_second: 3.0,
+            burst: 20.0,
+            max_per_job: 1_000,
+        },
+        google_books: RateLimit {
+            per_second: 5.0,
+            burst: 10.0,
+            max_per_job: 250,
+        },
+    }
+}
+
+/// Looks up lists of books, all at the same time, and answers how the jobs ended.
+fn import_on(world: &'static World, settings: Settings, lists: Vec<Vec<Item>>) -> Vec<Root> {
+    let settings: &'static Settings = Box::leak(Box::new(settings));
+    let keyring: &'static Keyring = Box::leak(Box::new(Keyring::new(b"secret")));
+    let process: &'static Process = Box::leak(Box::new(Process(world)));
+    let enrichment: &'static Enrichment = Box::leak(Box::new(enrichment()));
+    let engine = Engine::new(process, settings, keyring);
+    let mut tasks = Vec::new();
+    let mut ids = Vec::new();
+    for items in lists {
+        let id = JobId::from_bytes(u128::from(world.id()).to_be_bytes());
+        ids.push(id.clone());
+        let create = async move {
+            let new = NewJob {
+                name: Name::Ours(id),
+                pipeline: Pipeline::BatchEnrichment,
+                made_by: MadeBy::BatchEnrich,
+                token: false,
+                provider: String::new(),
+            };
+            let created = engine.create(&new, &items).await.unwrap();
+            engine.run_created(created, None, enrichment).await;
+        };
+        tasks.push(create.boxed_local());
+    }
+    loop {
+        world.run(&mut tasks);
+        let Some((id, hand_over)) = world.runs.borrow_mut().pop_front() else {
+            break;
+        };
+        world.started.set(world.started.get() + 1);
+        let run = async move { engine.run(&id, hand_over, enrichment).await };
+        tasks.push(run.boxed_local());
+    }
+    let store = world.store.borrow();
+    let end = |id: &JobId| serde_json::from_slice(&store[&job::keys::end(id)]).unwrap();
+    ids.iter().map(end).collect()
+}
+
+fn import(world: &'static World, lists: Vec<Vec<Item>>) -> Vec<Root> {
+    import_on(world, Settings::local(), lists)
+}
+
+fn list(books: std::ops::Range<u32>) -> Vec<Item> {
+    books.map(item).collect()
+}
+
+#[test]
+fn nothing_is_lost_to_a_fault_that_passes() {
+    type Case = (&'static str, fn(u32, f64) -> Treat);
+    let cases: [Case; 9] = [
+        ("nothing", |_, _| Treat::Answer),
+        ("one 429", |n, _| match n {
+            5 => Treat::Status(429),
+            _ => Treat::Answer,
+        }),
+        ("six 503 in a row", |n, _| match n {
+            3..9 => Treat::Status(503),
+            _ => Treat::Answer,
+        }),
+        ("a second of 503s", |_, at| match (2.0..3.0).contains(&at) {
+            true => Treat::Status(503),
+            false => Treat::Answer,
+        }),
+        ("two answers of 9 s", |n, _| match n {
+            5 | 9 => Treat::Slow(9.0),
+            _ => Treat::Answer,
+        }),
+        ("two answers of 15 s", |n, _| match n {
+            5 | 9 => Treat::Slow(15.0),
+            _ => Treat::Answer,
+        }),
+        ("503, 500, a reset and a cut body", |n, _| match n {
+            3 => Treat::Status(503),
+            6 => Treat::Status(500),
+            9 => Treat::Reset,
+            12 => Treat::Cut,
+            _ => Treat::Answer,
+        }),
+        ("half of all requests fail", |n, _| match n % 2 {
+            0 => Treat::Status(503),
+            _ => Treat::Answer,
+        }),
+        ("a total outage of two minutes", |_, at| match at < 120.0 {
+            true => Treat::Status(503),
+            false => Treat::Answer,
+        }),
+    ];
+    for (what, treat) in cases {
+        let world = World::new(treat);
+        let root = import(world, vec![list(0..3_000)]).remove(0);
+        println!(
+            "{what}: {} found, {} unanswered, {} requests, {:.1} s, {} commits that wait",
+            root.succeeded,
+            root.unanswered,
+            world.requests(),
+            root.elapsed().as_secs_f64(),
+            world.waits.get()
+        );
+        assert_eq!((root.succeeded, root.failed), (3_000, 0), "{what}");
+    }
+}
+
+#[test]
+fn an_outage_without_end_is_waited_for_visibly_and_counted_as_unanswered() {
+    let world = World::new(|_, _| Treat::Status(503));
+    let root = import(world, vec![list(0..3_000)]).remove(0);
+    assert_eq!(
+        (root.succeeded, root.failed, root.unanswered),
+        (0, 3_000, 3_000)
+    );
+    let waited = root.elapsed().as_secs();
+    println!(
+        "given up after {waited} s and {} requests",
+        world.requests()
+    );
+    assert!((240..360).contains(&waited), "{waited}");
+    assert!(world.waits.get() >= 5, "{}", world.waits.get());
+    assert!(world.requests() < 60, "{}", world.requests());
+}
+
+#[test]
+fn where_runs_are_short_the_wait_is_a_chain_of_few() {
+    let world = World::new(|_, at| match at < 120.0 {
+        true => Treat::Status(503),
+        false => Treat::Answer,
+    });
+    let root = import_on(world, Settings::cloud(), vec![list(0..1_000)]).remove(0);
+    println!(
+        "{} runs in {} s",
+        world.started.get(),
+        root.elapsed().as_secs()
+    );
+    assert_eq!((root.succeeded, root.failed), (1_000, 0));
+    assert!(world.started.get() <= 10, "{}", world.started.get());
+}
+
+#[test]
+fn imports_at_once_share_the_rate_and_lose_nothing() {
+    for count in [1, 2, 3, 4] {
+        let world = World::behind_bucket(|_, _| Treat::Answer);
+        let lists = (0..count)
+            .map(|n| list(n * 1_000..(n + 1) * 1_000))
+            .collect();
+        let roots = import(world, lists);
+        let found: u32 = roots.iter().map(|root| root.succeeded).sum();
+        let last = world.asked.borrow().last().unwrap().0;
+        let least = (world.requests() as f64 - 26.0) / 3.0;
+        println!(
+            "{count} imports: {found} found, {} requests, {} refused, {last:.1} s (bucket: {least:.1} s)",
+            world.requests(),
+            world.refused()
+        );
+        assert_eq!(found, count * 1_000);
+        assert!(world.refused() <= 12, "{}", world.refused());
+        assert!(last < least.max(5.0) * 4.0 + 10.0, "{last}");
+    }
+}
+
+#[test]
+fn single_look_ups_at_once_keep_to_the_rate() {
+    let world = World::behind_bucket(|_, _| Treat::Answer);
+    let process: &'static Process = Box::leak(Box::new(Process(world)));
+    let enrichment: &'static Enrichment = Box::leak(Box::new(enrichment()));
+    let outcomes = Rc::new(RefCell::new(Vec::new()));
+    let mut tasks = Vec::new();
+    for n in 0..60 {
+        let outcomes = Rc::clone(&outcomes);
+        let look_up = async move {
+            let sessions = enrichment.sessions(process).await.unwrap();
+            let wanted = vec![item(3 * n + 1).wanted];
+            let found = enrichment.look_up(process, &sessions, wanted, None).await;
+            sessions.save(process).await;
+            outcomes.borrow_mut().extend(found);
+        };
+        tasks.push(look_up.boxed_local());
+    }
+    world.run(&mut tasks);
+    let found = outcomes
+        .borrow()
+        .iter()
+        .filter(|found| matches!(found, Found::Record(_)))
+        .count();
+    let busy = outcomes
+        .borrow()
+        .iter()
+        .filter(|found| **found == Found::CircuitOpen)
+        .count();
+    let asked = world.asked.borrow();
+    let in_first = asked.iter().filter(|(at, _)| *at < 1.0).count();
+    println!(
+        "{found} found, {busy} told to come back, {} refused, {in_first} in the first second, over after {:.1} s",
+        asked.iter().filter(|asked| asked.1).count(),
+        asked.last().unwrap().0
+    );
+    assert_eq!(found + busy, 60);
+    assert!(found >= 50, "{found}");
+    assert!(in_first <= 26, "{in_first}");
+}
+
+#[test]
+fn a_library_that_was_imported_before_asks_nobody() {
+    let world = World::new(|_, _| Treat::Answer);
+    let first = import(world, vec![list(0..769)]).remove(0);
+    let asked = world.requests();
+    let bytes = |world: &World| {
+        let store = world.store.borrow();
+        let books = store.iter().filter(|(key, _)| key.starts_with("books/"));
+        books.fold((0, 0), |(keys, bytes), (_, value)| {
+            (keys + 1, bytes + value.len())
+        })
+    };
+    println!(
+        "first: {asked} requests, {:?}; remembered: {:?}",
+        first.elapsed(),
+        bytes(world)
+    );
+    let second = import(world, vec![list(0..769)]).remove(0);
+    assert_eq!(world.requests(), asked, "nobody is asked");
+    assert_eq!((second.succeeded, second.remembered), (769, 769));
+    println!("second: {:?}", second.elapsed());
+    let half = import(world, vec![list(400..1_169)]).remove(0);
+    assert_eq!((half.succeeded, half.remembered), (769, 369));
+    println!(
+        "half of it new: {} requests, {:?}",
+        world.requests() - asked,
+        bytes(world)
+    );
+
+    // Off where keys are scarce.
+    let world = World::new(|_, _| Treat::Answer);
+    for _ in 0..2 {
+        let root = import_on(world, Settings::fermyon_cloud(), vec![list(0..100)]).remove(0);
+        assert_eq!((root.succeeded, root.remembered), (100, 0));
+    }
+    assert_eq!(bytes(world), (0, 0));
+}
+
+#[test]
+fn failures_are_not_remembered() {
+    let world = World::new(|n, _| match n {
+        0..40 => Treat::Status(403),
+        _ => Treat::Answer,
+    });
+    let first = import(world, vec![list(0..50)]).remove(0);
+    assert!(first.unanswered > 0);
+    *world.treat.borrow_mut() = Box::new(|_, _| Treat::Answer);
+    let second = import(world, vec![list(0..50)]).remove(0);
+    assert_eq!(
+        (second.succeeded, second.remembered),
+        (50, 50 - first.unanswered)
+    );
+}
