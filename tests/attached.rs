@@ -34,7 +34,8 @@ fn books(events: &[Event]) -> Vec<&Value> {
     books.map(|event| &event.data["book"]).collect()
 }
 
-/// Checks that the events are those of a whole job, each book once, and that nothing is left to say.
+/// Checks that the events are those of a whole job, each book once, and that nothing is left to
+/// say.
 fn assert_whole(app: &App, job: &Job, query: &str, events: &[Event]) {
     assert_in_order(events);
     let last = events.last().unwrap();

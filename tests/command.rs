@@ -1,4 +1,5 @@
-//! The command `bookstrack` as people, scripts and programs use it, against the running application.
+//! The command `bookstrack` as people, scripts and programs use it, against the running
+//! application.
 
 use crate::app;
 

@@ -1,5 +1,5 @@
-//! The host is killed again and again, at moments that a seed decides, and started again on what its
-//! store holds, while clients make jobs and poll, stream and hold sockets as if nothing were.
+//! The host is killed again and again, at moments that a seed decides, and started again on what
+//! its store holds, while clients make jobs and poll, stream and hold sockets as if nothing were.
 //!
 //! `CRASH_SEED` repeats the moments of a run, as far as a machine repeats anything.
 
@@ -23,7 +23,8 @@ const PAUSE: Duration = Duration::from_millis(40);
 /// A job that has not ended by then never will.
 const PATIENCE: Duration = Duration::from_secs(150);
 
-/// A watched job goes on within 5 s of a start; that much more is for a machine that does other things besides.
+/// A watched job goes on within 5 s of a start; that much more is for a machine that does other
+/// things besides.
 const SOON: Duration = Duration::from_secs(15);
 
 /// What the clients know of the application: where it is, and what it has done since it was

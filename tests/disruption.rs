@@ -1,4 +1,5 @@
-//! The application while hosts are killed, stores and clocks fail, and platforms enforce their limits.
+//! The application while hosts are killed, stores and clocks fail, and platforms enforce their
+//! limits.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

@@ -153,8 +153,8 @@ fn akamai_functions_takes_an_import_and_a_scan() {
     import_and_scan("akamai-functions");
 }
 
-/// Everything six times as fast: handlers are killed after 5 s, work hands over before that, streams
-/// end and are resumed.
+/// Everything six times as fast: handlers are killed after 5 s, work hands over before that,
+/// streams end and are resumed.
 fn outlive_handlers(platform: &str) {
     let app = on(platform)
         .argument("--limit")

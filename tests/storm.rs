@@ -80,7 +80,8 @@ impl Dice {
         bytes
     }
 
-    /// What can stand in a header: mostly no control characters, which are refused before anything is read.
+    /// What can stand in a header: mostly no control characters, which are refused before anything
+    /// is read.
     fn line(&mut self, from: &str) -> Vec<u8> {
         let mut line = match self.below(3) {
             0 => self.bytes(60),

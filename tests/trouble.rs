@@ -1,5 +1,5 @@
-//! The store fails, fills up or is slow for a while, clocks jump, a day goes by: what clients notice
-//! of it, and that nothing is lost.
+//! The store fails, fills up or is slow for a while, clocks jump, a day goes by: what clients
+//! notice of it, and that nothing is lost.
 
 use crate::app;
 

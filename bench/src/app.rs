@@ -1,4 +1,5 @@
-//! The application under measurement: the host as its own process, with stand-ins for the providers.
+//! The application under measurement: the host as its own process, with stand-ins for the
+//! providers.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

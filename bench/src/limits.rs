@@ -55,8 +55,8 @@ impl Broadcast {
         Ok(Self { address, news })
     }
 
-    /// Sends so many events to so many streams, one every `pause`; answers for each event and stream
-    /// how many ms after it was sent it was read.
+    /// Sends so many events to so many streams, one every `pause`; answers for each event and
+    /// stream how many ms after it was sent it was read.
     pub(crate) async fn measure(
         &self,
         streams: usize,

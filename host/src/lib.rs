@@ -7,8 +7,8 @@
 //! no second process.
 //!
 //! Start at [`app::App::load`], which makes an application of a [`manifest::Manifest`];
-//! [`server::serve`] accepts its connections, and [`app::App::handle`] answers one request, wherever
-//! it came from.
+//! [`server::serve`] accepts its connections, and [`app::App::handle`] answers one request,
+//! wherever it came from.
 
 pub mod admin;
 pub mod allowed_hosts;

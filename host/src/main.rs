@@ -111,8 +111,8 @@ struct Up {
     /// get the state and poll. Nine tenths of the instances if not given
     #[arg(long)]
     max_streams: Option<usize>,
-    /// How many event streams one client address may have. Four times as many as are left free, that
-    /// is four fifths of all for one alone, if not given
+    /// How many event streams one client address may have. Four times as many as are left free,
+    /// that is four fifths of all for one alone, if not given
     #[arg(long)]
     max_streams_per_address: Option<usize>,
     /// How many event streams one path may have, that is one job. As with --max-streams-per-address

@@ -147,7 +147,8 @@ impl Process {
 }
 
 impl Process {
-    /// Adds its counters, as a line, to what the applications of all tests have come to on a platform.
+    /// Adds its counters, as a line, to what the applications of all tests have come to on a
+    /// platform.
     fn note_marks(&self, platform: &str) {
         let counters = Request::new(self.admin, "GET", "/counters").send();
         let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("marks-{platform}.jsonl"));
@@ -180,8 +181,8 @@ fn platform() -> Option<String> {
     std::env::var("TEST_PLATFORM").ok()
 }
 
-/// The clocks of the platforms' profiles, commits and looks ten times as fast. The lease is as long as
-/// a busy machine may take to look at a photo.
+/// The clocks of the platforms' profiles, commits and looks ten times as fast. The lease is as long
+/// as a busy machine may take to look at a photo.
 const FASTER: &str = "lease=6000 lease_renew=1500 write_delay=500 cancel_look=100 commit_interval=100 \
                       look_min=20 look_max=100 retry=100";
 
@@ -377,8 +378,8 @@ impl App {
         Request::new(admin, "GET", "/counters").send().json()
     }
 
-    /// Makes store, network or clock misbehave from now on, as `--fault` describes it; an empty text
-    /// ends that.
+    /// Makes store, network or clock misbehave from now on, as `--fault` describes it; an empty
+    /// text ends that.
     pub(crate) fn misbehave(&self, faults: &str) {
         let admin = self.process.as_ref().expect("it runs").admin;
         let answer = Request::new(admin, "PUT", "/faults").body("text/plain", faults);

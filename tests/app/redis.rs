@@ -21,8 +21,8 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// One that keeps everything in memory only; `None` where no `redis-server` is installed, unless
-    /// `REDIS_TESTS=required` says that one must be.
+    /// One that keeps everything in memory only; `None` where no `redis-server` is installed,
+    /// unless `REDIS_TESTS=required` says that one must be.
     pub(crate) fn start() -> Option<Self> {
         Self::start_with(&["--appendonly", "no"])
     }

@@ -45,7 +45,8 @@ pub(super) async fn sse(warm: &Warm, report: &mut Report) -> anyhow::Result<()> 
     report.add(figure.goal(At::P50, 3.0).goal(At::P99, 15.0));
     drop(one);
 
-    // Of a provider as slow as the real ones, and enough waves: else there are no commits to hear of.
+    // Of a provider as slow as the real ones, and enough waves: else there are no commits to hear
+    // of.
     let slow = Setup {
         delay: Duration::from_millis(500),
         tuning: "wave_items=20",

@@ -49,7 +49,8 @@ async fn first(warm: &Warm, setup: Setup, paths: &[&str]) -> anyhow::Result<(f64
     Ok((ms(app.started), times))
 }
 
-/// The first request to each component of a host that has just started, against that to an empty one.
+/// The first request to each component of a host that has just started, against that to an empty
+/// one.
 pub(super) async fn cold(warm: &Warm, rounds: u32, report: &mut Report) -> anyhow::Result<()> {
     let (mut started, mut over) = (vec![], vec![]);
     let (mut started_empty, mut least) = (vec![], vec![]);

@@ -7,7 +7,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 /// one client has to itself.
 ///
 /// Addresses that only carry an IPv4 address (mapped, translated by NAT64, 6to4 and Teredo) count
-/// as that one: otherwise all clients behind one translator would be one client, or one client many.
+/// as that one: otherwise all clients behind one translator would be one client, or one client
+/// many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ClientKey(IpAddr);
 

@@ -1,9 +1,10 @@
 //! Who a client is, and how much of what there is one client may have.
 //!
 //! Host, edge and components admit requests by the same rules, which are here once: what counts as
-//! one client ([`ClientKey`]), which addresses are proxies rather than clients ([`is_private`]), how
-//! many of something one client may hold ([`Limiter`]), and what becomes of a request for an event
-//! stream when there is no room for it ([`Admission`]). Nothing here does I/O or knows a clock.
+//! one client ([`ClientKey`]), which addresses are proxies rather than clients ([`is_private`]),
+//! how many of something one client may hold ([`Limiter`]), and what becomes of a request for an
+//! event stream when there is no room for it ([`Admission`]). Nothing here does I/O or knows a
+//! clock.
 
 mod address;
 mod limiter;

@@ -55,8 +55,8 @@ impl<K: Eq + Hash + Clone> Limiter<K> {
         }
     }
 
-    /// Takes a permit for `key`, of which it may have `per_key`, and no more than four times as many
-    /// as are left free.
+    /// Takes a permit for `key`, of which it may have `per_key`, and no more than four times as
+    /// many as are left free.
     ///
     /// # Errors
     /// [`Full::All`] when no permit is free, [`Full::Key`] when this key has its share.

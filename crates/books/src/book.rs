@@ -20,7 +20,8 @@ pub struct Wanted {
     /// Open Library work key, like `OL82563W`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub work_id: Option<String>,
-    /// The series, when it is not part of the title: volumes of one title differ in their place only.
+    /// The series, when it is not part of the title: volumes of one title differ in their place
+    /// only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub series: Option<Series>,
 }

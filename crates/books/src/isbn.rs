@@ -92,8 +92,8 @@ impl Isbn {
     }
 
     /// Finds the first ISBN in a cell of a table, which may hold more: several numbers, a
-    /// qualifier or a price (`0140328726 (pbk.) : £4.95`), a shop's five-digit add-on, or the digits
-    /// that are left when a spreadsheet has taken the leading zeros away.
+    /// qualifier or a price (`0140328726 (pbk.) : £4.95`), a shop's five-digit add-on, or the
+    /// digits that are left when a spreadsheet has taken the leading zeros away.
     ///
     /// # Errors
     /// What is wrong with the cell as a whole, when there is none in it.

@@ -2,8 +2,9 @@
 //!
 //! What is read from spines are lines of text of which nobody knows which is a title and which an
 //! author, some with wrong letters. [`Shelf::query`] makes a search of a spine's words that one
-//! misread word does not spoil, and a [`SpineSearch`] the requests; [`Shelf::recognise`] takes from the answers the books whose title
-//! and author explain what is written there. Title and author then come from the record.
+//! misread word does not spoil, and a [`SpineSearch`] the requests; [`Shelf::recognise`] takes from
+//! the answers the books whose title and author explain what is written there. Title and author
+//! then come from the record.
 //!
 //! **Invariant**: a wrong book is worse than none. A title of one word needs its author, each line
 //! names one book, and each book is there once.

@@ -4,9 +4,9 @@
 //! [`Search`] says which requests may go out and what their answers mean; sending them, waiting
 //! and giving up are its caller's.
 //!
-//! **Invariant**: a book is found by its ISBN, unless title and author say that it is another book's,
-//! by its Open Library work key, or by a title and an author that both agree. A wrong book is worse
-//! than none.
+//! **Invariant**: a book is found by its ISBN, unless title and author say that it is another
+//! book's, by its Open Library work key, or by a title and an author that both agree. A wrong book
+//! is worse than none.
 
 mod book;
 mod csv;

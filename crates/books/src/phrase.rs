@@ -9,8 +9,8 @@ use crate::title::{is_article, split_subtitle};
 const MAX_WORDS: usize = 12;
 
 /// The parts of a title that are printed large, in every spelling worth asking for, the best first:
-/// an index that reads "&" and "and", "A.I." and "AI", "Vol. 2" and "2" as different words holds one
-/// of them only.
+/// an index that reads "&" and "and", "A.I." and "AI", "Vol. 2" and "2" as different words holds
+/// one of them only.
 ///
 /// Letters and digits keep their spelling; everything that a query language could understand is
 /// a space.

@@ -329,8 +329,8 @@ impl Search {
         item.is_known
     }
 
-    /// Two look-ups for one that asked for too much: each asks for half of it. The one that is split
-    /// need not come back any more. `None` when it asks for one book only.
+    /// Two look-ups for one that asked for too much: each asks for half of it. The one that is
+    /// split need not come back any more. `None` when it asks for one book only.
     pub fn split(&mut self, lookup: &Lookup) -> Option<(Lookup, Lookup)> {
         if lookup.items.len() < 2 {
             return None;

@@ -127,8 +127,8 @@ fn mark(words: &[String]) -> Option<(usize, Place)> {
     Some((at, Place(place)))
 }
 
-/// A subtitle that only names a series and the place in it: "Mistborn, Book 2", "Book 2 of Mistborn",
-/// "Book Two"; its name is empty in the last case.
+/// A subtitle that only names a series and the place in it: "Mistborn, Book 2", "Book 2 of
+/// Mistborn", "Book Two"; its name is empty in the last case.
 pub(crate) fn note(subtitle: &[String]) -> Option<(Vec<String>, Place)> {
     if let Some((at, place)) = mark(subtitle) {
         let is_part = PART_LABELS.contains(&subtitle[at].as_str());

@@ -287,13 +287,13 @@ impl Title {
         Some(title)
     }
 
-    /// Whether a record of title `other` can be the work of this wanted title; the author is another
-    /// question.
+    /// Whether a record of title `other` can be the work of this wanted title; the author is
+    /// another question.
     ///
-    /// Case, accents, punctuation, articles, series and kinds ("a novel") do not count. A subtitle may
-    /// be absent or shorter on one side, unless what is left out makes another book: a study guide, a
-    /// box set, a numbered part, an adaptation. A volume is only itself: the first may be called as
-    /// the whole, as some catalogues do.
+    /// Case, accents, punctuation, articles, series and kinds ("a novel") do not count. A subtitle
+    /// may be absent or shorter on one side, unless what is left out makes another book: a study
+    /// guide, a box set, a numbered part, an adaptation. A volume is only itself: the first may be
+    /// called as the whole, as some catalogues do.
     pub(crate) fn agrees(&self, other: &Self) -> Option<Agreement> {
         // "Salt Sea 2" and "Salt Sea, Vol. 2"
         if self.volume.is_some() != other.volume.is_some() {

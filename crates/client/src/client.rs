@@ -134,8 +134,9 @@ impl Client {
         Watch::new(self, job.clone(), false)
     }
 
-    /// [`Client::watch`] with a [`Book`](crate::Event::Book) event for each finished item, each once. Streams tell
-    /// them as they come; those that polling could not bring are fetched at the end.
+    /// [`Client::watch`] with a [`Book`](crate::Event::Book) event for each finished item, each
+    /// once. Streams tell them as they come; those that polling could not bring are fetched at the
+    /// end.
     pub fn watch_books(&self, job: &JobId) -> Watch {
         Watch::new(self, job.clone(), true)
     }

@@ -32,7 +32,7 @@
 //! # async fn main() {
 //! #     let server = server::Server::start().await;
 //! #     server.finish();
-//! #     assert_eq!(import(&server.url(), "Title,Author\nBabel,R. F. Kuang\n").await.unwrap(), 145);
+//! # assert_eq!(import(&server.url(), "Title,Author\nBabel,R. F. Kuang\n").await.unwrap(), 145);
 //! # }
 //! ```
 

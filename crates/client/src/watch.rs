@@ -245,7 +245,8 @@ impl Watch {
         let Ok(event) = Event::parse(&frame.event, &frame.data) else {
             return self.stream_ended(StreamEnd::Refused, self.explain(StreamEnd::Refused));
         };
-        // Something between, or the server, may repeat what was told. The last event counts all the same.
+        // Something between, or the server, may repeat what was told. The last event counts all the
+        // same.
         let (id, delivered) = (Position::parse(&frame.id), self.delivered());
         let known = !event.as_ref().is_some_and(Event::is_last)
             && id.is_some_and(|id| self.position().is_some_and(|last| id <= last));

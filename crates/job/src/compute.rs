@@ -1,12 +1,13 @@
-//! Admission of what takes much of the machine. Of CPU-bound work: only so many photos are decoded, and large files read, at the same
-//! time; the rest wait in line.
+//! Admission of what takes much of the machine. Of CPU-bound work: only so many photos are decoded,
+//! and large files read, at the same time; the rest wait in line.
 //!
 //! Work that computes for seconds cannot renew its lease as often as it likes, and many of its kind
 //! at once slow each other down until leases expire and the work is done again. So each asks for a
-//! slot first. The same line, under another key, bounds how many large answers are in memory. The line is one small document, shared by all runs: first come, first served. It is
-//! approximate, because a store without atomic operations forgets entries that are written at the
-//! same moment: such an entry is written again, with its old place, when its job next looks. What
-//! cannot be read or written counts as admitted.
+//! slot first. The same line, under another key, bounds how many large answers are in memory. The
+//! line is one small document, shared by all runs: first come, first served. It is approximate,
+//! because a store without atomic operations forgets entries that are written at the same moment:
+//! such an entry is written again, with its old place, when its job next looks. What cannot be read
+//! or written counts as admitted.
 //!
 //! **Invariant:** waiting costs a job nothing but time. The lease is renewed meanwhile, a run whose
 //! budget is short hands over, and the job keeps its place.

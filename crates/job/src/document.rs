@@ -337,8 +337,8 @@ pub struct Root {
     pub made_by: MadeBy,
     /// Whether its creation answered with a token.
     pub token: bool,
-    /// The generation of its first token, so that jobs that have one name after the other have other
-    /// tokens; 0 of jobs of before.
+    /// The generation of its first token, so that jobs that have one name after the other have
+    /// other tokens; 0 of jobs of before.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub first_token: u32,
     /// The pseudonym of the client that created it; empty when the client is not counted.
@@ -413,14 +413,15 @@ pub struct Root {
     /// The providers that answer nothing at present, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub outages: BTreeMap<String, Outage>,
-    /// For how many milliseconds runs have worked on the next items without having them done in time.
+    /// For how many milliseconds runs have worked on the next items without having them done in
+    /// time.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub late_ms: u64,
     /// When the next commit is expected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due: Option<Time>,
-    /// If it does not come then, it is expected so many milliseconds later, or twice as many, and so
-    /// on; 0: nobody can tell.
+    /// If it does not come then, it is expected so many milliseconds later, or twice as many, and
+    /// so on; 0: nobody can tell.
     #[serde(default)]
     pub due_every: u32,
     /// Until then nobody needs to ask whether the writer still lives.

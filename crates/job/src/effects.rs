@@ -51,7 +51,8 @@ pub struct StoreError(pub String);
 
 /// A key-value store without atomic operations: Spin's `fermyon:spin/key-value`.
 ///
-/// The engine assumes that a `set` takes effect, or is lost, within [`crate::Settings::write_delay`].
+/// The engine assumes that a `set` takes effect, or is lost, within
+/// [`crate::Settings::write_delay`].
 pub trait Store {
     /// The value under `key`, if there is one.
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError>;

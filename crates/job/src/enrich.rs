@@ -27,8 +27,8 @@ pub(crate) use providers::first_wave;
 /// What a run keeps back of its budget for committing what a wave has found.
 const COMMIT_TIME: Duration = Duration::from_secs(3);
 
-/// How many waves ask at the same time. They are committed one by one; a run that dies has asked for
-/// so many in vain.
+/// How many waves ask at the same time. They are committed one by one; a run that dies has asked
+/// for so many in vain.
 const WAVES_AT_ONCE: usize = 4;
 
 /// How the metadata providers are asked.

@@ -1,9 +1,9 @@
 //! What a run says to whoever is beside it in the same invocation: the job as it has just written
 //! it, with no look at the store.
 //!
-//! **Invariant:** a run never waits for its listener, and does not care whether there is one. A feed
-//! holds what was written last: who is slow misses states of the job, and nothing that is not in
-//! the next.
+//! **Invariant:** a run never waits for its listener, and does not care whether there is one. A
+//! feed holds what was written last: who is slow misses states of the job, and nothing that is not
+//! in the next.
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;

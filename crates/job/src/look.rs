@@ -139,8 +139,8 @@ impl<E: Effects> Engine<'_, E> {
         })
     }
 
-    /// Does what a state found by [`Self::look`] asks for: starts a run of a job that none works on,
-    /// deletes what is left of an ended one. Never fails: the next inspection tries again.
+    /// Does what a state found by [`Self::look`] asks for: starts a run of a job that none works
+    /// on, deletes what is left of an ended one. Never fails: the next inspection tries again.
     pub async fn revive_or_repair(&self, state: &Inspection) {
         match state {
             Inspection::Idle(root) => self.revive(root).await,

@@ -1,8 +1,8 @@
 //! What providers have said of books, remembered across jobs: only that, and nothing of any reader.
 //!
-//! Records lie in a few large values, the pages; the index says which page may know a book, by hashes of
-//! what was asked. Both are written after a job's work, by whoever comes last: what is lost of them is
-//! asked for again.
+//! Records lie in a few large values, the pages; the index says which page may know a book, by
+//! hashes of what was asked. Both are written after a job's work, by whoever comes last: what is
+//! lost of them is asked for again.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -135,7 +135,8 @@ impl Page {
     }
 }
 
-/// Which pages there are, the newest last. As bytes, because it is read at the beginning of each job.
+/// Which pages there are, the newest last. As bytes, because it is read at the beginning of each
+/// job.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Index(Vec<Page>);
 

@@ -32,8 +32,8 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// The items of the wave that begins with item `from`: up to the next multiple of the job's wave
-    /// size, so that every run that does this wave does the same one.
+    /// The items of the wave that begins with item `from`: up to the next multiple of the job's
+    /// wave size, so that every run that does this wave does the same one.
     pub(crate) async fn wave<E: Effects>(
         &mut self,
         run: &Run<'_, E>,

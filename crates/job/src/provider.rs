@@ -13,8 +13,8 @@ use crate::keys;
 /// Failures in a row that open the breaker.
 const OPENING_FAILURES: u32 = 5;
 
-/// How long the breaker stays open the first time; each time that it opens again without having been
-/// closed it stays open twice as long.
+/// How long the breaker stays open the first time; each time that it opens again without having
+/// been closed it stays open twice as long.
 const OPEN_FIRST: Duration = Duration::from_secs(2);
 
 /// How long it stays open at most, unless the provider itself asks for more.
@@ -44,7 +44,8 @@ pub struct RateLimit {
 }
 
 impl RateLimit {
-    /// The limit of one of several who ask at the same time, or of a provider that has refused some.
+    /// The limit of one of several who ask at the same time, or of a provider that has refused
+    /// some.
     #[must_use]
     pub(crate) fn share(self, share: f64) -> Self {
         Self {
@@ -163,8 +164,8 @@ impl ProviderState {
     }
 
     /// Takes a place for the single look-up that is called `ticket`, unless it has one; answers how
-    /// long to wait before it goes out. Whether nobody has overwritten it meanwhile is to be looked at
-    /// again.
+    /// long to wait before it goes out. Whether nobody has overwritten it meanwhile is to be looked
+    /// at again.
     pub(crate) fn reserve(&mut self, limit: RateLimit, ticket: &str, now: Time) -> Duration {
         self.tickets.retain(|_, at| now.since(*at) < RUN_MEMORY);
         self.take(limit, 1.0, now);
@@ -181,8 +182,8 @@ impl ProviderState {
         self.tickets.contains_key(ticket)
     }
 
-    /// What a run knows together with what the store has, after it took places for `taken` requests.
-    /// `run` is its name while it goes on asking. Answers how many ask at present.
+    /// What a run knows together with what the store has, after it took places for `taken`
+    /// requests. `run` is its name while it goes on asking. Answers how many ask at present.
     pub(crate) fn merge(
         &mut self,
         stored: Self,
@@ -266,7 +267,8 @@ impl ProviderState {
         }
     }
 
-    /// Opens the breaker; `dice`, from 0 to 1, keeps those who wait for it from coming back together.
+    /// Opens the breaker; `dice`, from 0 to 1, keeps those who wait for it from coming back
+    /// together.
     fn open(&mut self, now: Time, told: Option<Duration>, dice: f64) {
         let doubled = OPEN_FIRST * 2_u32.saturating_pow(self.opened.min(8));
         let time = match told {

@@ -13,8 +13,8 @@ impl<'a, E: Effects> Engine<'a, E> {
     /// The items of `range`, one stored part at a time: ten thousand books are never in memory
     /// together.
     ///
-    /// Of a job that failed or was canceled they end before the first part that is lost: that may be
-    /// why it failed.
+    /// Of a job that failed or was canceled they end before the first part that is lost: that may
+    /// be why it failed.
     ///
     /// # Errors
     /// Each part fails with [`Stop::Damaged`] when it is missing or unreadable, with

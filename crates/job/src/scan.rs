@@ -27,7 +27,8 @@ use crate::work::{StageOutcome, Worker};
 const MAX_ATTEMPTS: u8 = 3;
 
 /// What one step of looking at a photo takes at most without a renewal of the lease, for a million
-/// pixels. No more than that, because a run that dies meanwhile keeps others from its job for so long.
+/// pixels. No more than that, because a run that dies meanwhile keeps others from its job for so
+/// long.
 const TIME_FOR_MEGAPIXEL: Duration = Duration::from_millis(100);
 
 /// What a run needs besides the model's answer: reading, decoding, two commits.
@@ -212,8 +213,8 @@ impl Scan {
         Err(first.unwrap_or_else(not_configured))
     }
 
-    /// What one model sees. When it comes to its limit before it has named all books, it is asked for
-    /// each half of the photo.
+    /// What one model sees. When it comes to its limit before it has named all books, it is asked
+    /// for each half of the photo.
     async fn see_all<E: Effects>(
         &self,
         run: &Run<'_, E>,

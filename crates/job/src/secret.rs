@@ -136,8 +136,8 @@ impl Keyring {
 }
 
 impl<E: Effects> Engine<'_, E> {
-    /// The generation of the first token of a job that is created now: not that of an earlier job of
-    /// its name. Creations of one name at the same moment have the same one, so that it does not
+    /// The generation of the first token of a job that is created now: not that of an earlier job
+    /// of its name. Creations of one name at the same moment have the same one, so that it does not
     /// matter which of them stands.
     pub(crate) fn first_token(&self, created: Time) -> u32 {
         let shortest = self.settings.retention.min(NAME_REUSE_PERIOD) / 2;

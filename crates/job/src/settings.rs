@@ -115,7 +115,8 @@ impl Default for Limits {
             max_photo_megapixels: 64,
             max_body_bytes: 52 << 20,
             max_json_bytes: 8 << 20,
-            // Each that is worked on holds one of the runtime's instances, of which there are 1,000.
+            // Each that is worked on holds one of the runtime's instances, of which there are
+            // 1,000.
             max_jobs_per_client: 100,
         }
     }
@@ -228,8 +229,8 @@ impl Settings {
         Ok(settings)
     }
 
-    /// Whether books are remembered: not where keys are scarce, for each is a job's that somebody waits
-    /// for.
+    /// Whether books are remembered: not where keys are scarce, for each is a job's that somebody
+    /// waits for.
     pub(crate) fn remembers_books(&self) -> bool {
         self.remember_books > 0 && self.max_keys.is_none()
     }

@@ -33,7 +33,8 @@ pub const KEYS_PER_JOB: usize = 25;
 /// How long the root lives of a job that is not accepted yet: longer than clocks jump.
 pub(crate) const UNACCEPTED_RETENTION: Duration = Duration::from_secs(2 * 3600);
 
-/// How long an ended job is kept whatever the store needs: its client is about to fetch the results.
+/// How long an ended job is kept whatever the store needs: its client is about to fetch the
+/// results.
 const EVICTION_GRACE: Duration = Duration::from_secs(60);
 
 /// What lies under [`keys::SWEEP`]: what the last sweep saw.
@@ -70,7 +71,8 @@ impl JobKeys {
 }
 
 impl<E: Effects> Engine<'_, E> {
-    /// Whether there is room for one more job; sweeps when it is time, or when there seems to be none.
+    /// Whether there is room for one more job; sweeps when it is time, or when there seems to be
+    /// none.
     ///
     /// # Errors
     /// The store's.
@@ -109,8 +111,9 @@ impl<E: Effects> Engine<'_, E> {
         Ok(state.has_capacity(settings))
     }
 
-    /// Lists the keys and deletes some of what has expired. Jobs are looked at in turn, a few with each
-    /// sweep, and only when one of them can have expired; all of them when there is no room otherwise.
+    /// Lists the keys and deletes some of what has expired. Jobs are looked at in turn, a few with
+    /// each sweep, and only when one of them can have expired; all of them when there is no room
+    /// otherwise.
     async fn sweep(
         &self,
         jobs: &KeysByJob,
@@ -178,8 +181,8 @@ impl<E: Effects> Engine<'_, E> {
         self.delete_expired(id, there).await
     }
 
-    /// Makes room in a store that is full: of the client whose ended jobs hold most keys, the oldest
-    /// goes first. So that nobody can take the room of others by what he leaves behind.
+    /// Makes room in a store that is full: of the client whose ended jobs hold most keys, the
+    /// oldest goes first. So that nobody can take the room of others by what he leaves behind.
     async fn evict(
         &self,
         jobs: &KeysByJob,
@@ -241,8 +244,8 @@ impl<E: Effects> Engine<'_, E> {
         Ok(())
     }
 
-    /// Deletes what is left of an expired job under names that a new job of its name uses, too: each
-    /// only right after a look that still finds the expired one.
+    /// Deletes what is left of an expired job under names that a new job of its name uses, too:
+    /// each only right after a look that still finds the expired one.
     async fn delete_expired(
         &self,
         id: &JobId,
@@ -267,9 +270,9 @@ impl<E: Effects> Engine<'_, E> {
         Ok(())
     }
 
-    /// Makes a name free that an expired job has: its end would be believed over everything that the
-    /// new one does. Its root stays: the new one is written over it. Answers whether there was one:
-    /// others may be deleting it at this very moment.
+    /// Makes a name free that an expired job has: its end would be believed over everything that
+    /// the new one does. Its root stays: the new one is written over it. Answers whether there was
+    /// one: others may be deleting it at this very moment.
     ///
     /// # Errors
     /// The store's.

@@ -193,7 +193,8 @@ impl<'a, E: Effects> Watcher<'a, E> {
                         let item = None;
                         return Some(Notification { step, root, item });
                     }
-                    // It was merged into another one since the look, or the store does not show it yet.
+                    // It was merged into another one since the look, or the store does not show it
+                    // yet.
                     Err(Stop::Damaged(_)) => {
                         self.unreadable_since.get_or_insert(now);
                         return None;

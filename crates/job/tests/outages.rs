@@ -1,5 +1,5 @@
-//! Whole jobs against providers that refuse, fail and are slow, in virtual time: nothing is lost to a
-//! fault that passes, rates hold for all runs together, and nobody is asked twice for the same.
+//! Whole jobs against providers that refuse, fail and are slow, in virtual time: nothing is lost to
+//! a fault that passes, rates hold for all runs together, and nobody is asked twice for the same.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

@@ -5,7 +5,8 @@
 //! ```
 //!
 //! What a person can read on the photos is in the folder's `ground-truth.json`:
-//! `{"photo.jpg": [{"title": "...", "author": "..."}]}`; photos that are not in there are only timed.
+//! `{"photo.jpg": [{"title": "...", "author": "..."}]}`; photos that are not in there are only
+//! timed.
 //!
 //! Books are identified among those of all photos and of a library export (any that the
 //! application imports). They are searched for as Open Library's search works: exact words, and of

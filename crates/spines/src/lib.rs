@@ -4,7 +4,8 @@
 //! A [`Reader`] takes a [`Raster`] and works in steps of a fraction of a second: it looks for
 //! regions of text, tile by tile, and then reads them, the largest first. What comes out are
 //! [`Line`]s: text, how sure it is, where it is and in which direction it runs. They are what is
-//! printed, in no order, and do not say what is a title; [`chains`] puts those of one spine together.
+//! printed, in no order, and do not say what is a title; [`chains`] puts those of one spine
+//! together.
 //!
 //! Two neural networks of PaddleOCR (PP-OCRv6 tiny) are embedded, 4.1 MB; see `models/NOTICE`.
 //! They read Latin script, one close shelf at a time.

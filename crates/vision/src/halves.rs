@@ -37,8 +37,8 @@ impl Half {
     }
 }
 
-/// The two halves of a prepared photo, side by side or one above the other, whichever is longer; they
-/// overlap a little.
+/// The two halves of a prepared photo, side by side or one above the other, whichever is longer;
+/// they overlap a little.
 ///
 /// # Errors
 /// [`ImageError`] when the photo cannot be decoded or encoded.

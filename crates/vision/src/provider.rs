@@ -119,8 +119,8 @@ pub enum VisionFailure {
         /// The provider's word for it, as `SAFETY`.
         reason: String,
     },
-    /// The answer was withheld for a reason that is not in the photo, as printed text that the model
-    /// has learned by heart: another model may answer.
+    /// The answer was withheld for a reason that is not in the photo, as printed text that the
+    /// model has learned by heart: another model may answer.
     #[error("the vision model withheld its answer ({reason}); another model may give one")]
     Withheld {
         /// The provider's word for it, as `RECITATION`.
@@ -568,7 +568,8 @@ fn openai_body(model: &str, effort: Option<&str>, instruction: &str, image: &str
     body
 }
 
-/// Whether the name is of OpenAI's models that think: `o1`, `o3-mini`, `gpt-5` and everything newer.
+/// Whether the name is of OpenAI's models that think: `o1`, `o3-mini`, `gpt-5` and everything
+/// newer.
 fn is_openai_reasoning(model: &str) -> bool {
     let name = model.rsplit('/').next().unwrap_or(model);
     let number = |rest: &str| {

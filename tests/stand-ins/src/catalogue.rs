@@ -405,7 +405,8 @@ fn places(text: &str) -> Vec<Place> {
 }
 
 /// Whether the wanted words stand in the text in this order and at these distances: Solr's phrase.
-/// Its analyzer leaves a hole where a lone sign was: what stands there in the other text is no matter.
+/// Its analyzer leaves a hole where a lone sign was: what stands there in the other text is no
+/// matter.
 fn contains(text: &[Place], wanted: &str) -> bool {
     let wanted = places(wanted);
     let is_word = |place: &Place| place.is_some();

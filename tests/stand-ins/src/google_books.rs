@@ -10,7 +10,8 @@ use crate::server::{Answer, Request};
 const DEFAULT_RESULTS: usize = 10;
 const MAX_RESULTS: usize = 40;
 
-/// Answers one request. Without a key the quota is 0 a day, with another than `key` nobody is let in.
+/// Answers one request. Without a key the quota is 0 a day, with another than `key` nobody is let
+/// in.
 pub(crate) fn answer(catalogue: &Catalogue, key: &str, request: &Request) -> Answer {
     match request.parameter("key") {
         Some(given) if given == key => {}

@@ -1,5 +1,5 @@
-//! Invented works that are as hard to look up as some real ones: a set that claims its volumes' ISBNs,
-//! authors whose name is in their own script, signs in titles, volumes of one title.
+//! Invented works that are as hard to look up as some real ones: a set that claims its volumes'
+//! ISBNs, authors whose name is in their own script, signs in titles, volumes of one title.
 
 use crate::catalogue::{Author, Edition, Work};
 use crate::seed;

@@ -92,10 +92,10 @@ pub(crate) trait Provider: Send + Sync {
     fn error(&self, status: u16) -> Answer;
 }
 
-/// The leaky bucket of nginx (`limit_req`), which stands before Open Library: requests beyond the rate
-/// fill it, and it leaks at the rate. Those that find more than `delay` in it are held up until they
-/// are at the rate; those that would make it more than `burst` are answered with 429, which does not
-/// say when to come back.
+/// The leaky bucket of nginx (`limit_req`), which stands before Open Library: requests beyond the
+/// rate fill it, and it leaks at the rate. Those that find more than `delay` in it are held up
+/// until they are at the rate; those that would make it more than `burst` are answered with 429,
+/// which does not say when to come back.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RateLimit {
     /// Requests a second in the long run.
@@ -524,7 +524,8 @@ mod tests {
         let burst: Vec<Option<u128>> = (0..30)
             .map(|_| Some(state.admit(rate, start)?.as_millis()))
             .collect();
-        // The first finds it empty, ten more are not held up, fifteen are, by a third of a second each.
+        // The first finds it empty, ten more are not held up, fifteen are, by a third of a second
+        // each.
         assert!(burst[..11].iter().all(|held_up| *held_up == Some(0)));
         assert_eq!(burst[11], Some(333));
         assert_eq!(burst[25], Some(5_000));

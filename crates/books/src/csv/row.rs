@@ -754,7 +754,8 @@ fn format_of(cells: &Cells<'_>, publication: &str) -> (Option<Format>, Option<St
     (format, binding)
 }
 
-/// The first series of a cell, and the place in it when it says one: "Dune (1)", "Dune #1; Arrakis #3".
+/// The first series of a cell, and the place in it when it says one: "Dune (1)", "Dune #1; Arrakis
+/// #3".
 fn series_in(text: &str) -> Option<(String, Option<String>)> {
     let first = text.split([';', '|']).next().unwrap_or_default().trim();
     let in_brackets = first

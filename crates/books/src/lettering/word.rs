@@ -50,8 +50,8 @@ pub(super) fn lettered_words(text: &str) -> Vec<String> {
     words(&parted)
 }
 
-/// Whether a word may have been read as another: numbers and short words exactly, from four letters on with one
-/// wrong, missing or added letter, from eight on with two.
+/// Whether a word may have been read as another: numbers and short words exactly, from four letters
+/// on with one wrong, missing or added letter, from eight on with two.
 pub(super) fn is_read_as(word: &str, read: &str) -> bool {
     if word == read {
         return true;

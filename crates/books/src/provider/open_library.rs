@@ -43,8 +43,8 @@ pub(crate) fn by_title<'a>(base: &str, wanted: impl Iterator<Item = &'a Wanted>)
     url(base, &pairs.join(" OR "), WORK_FIELDS, pairs.len() * 10)
 }
 
-/// `author:` means the name that the catalogue has chosen, in the author's own script; the names that
-/// readers of other scripts know are a field of their own.
+/// `author:` means the name that the catalogue has chosen, in the author's own script; the names
+/// that readers of other scripts know are a field of their own.
 fn title_clause(wanted: &Wanted) -> String {
     let phrases = search_phrases(&wanted.title);
     let titles: Vec<String> = (phrases.iter())

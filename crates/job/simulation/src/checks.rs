@@ -18,8 +18,8 @@ use crate::world::{Micros, Pid};
 
 /// The most keys a job needs while it runs, apart from what dead runs have left.
 const MAX_KEYS: usize = 25;
-/// What one thing that goes wrong, or a creator that was not the only one, may leave lying until the
-/// job expires.
+/// What one thing that goes wrong, or a creator that was not the only one, may leave lying until
+/// the job expires.
 const MAX_ORPHANS: u64 = 5;
 const MAX_ROOT_BYTES: usize = 8 << 10;
 /// How far a clock may be ahead: it has jumped.
@@ -184,8 +184,8 @@ impl Checks {
         }
     }
 
-    /// What is to be looked up, in order; of a scan, as its plan says. Beyond the assumption two runs
-    /// may look at the same photo and see different things: then nobody can say.
+    /// What is to be looked up, in order; of a scan, as its plan says. Beyond the assumption two
+    /// runs may look at the same photo and see different things: then nobody can say.
     fn items(&self, id: &JobId) -> Option<&[Wanted]> {
         let job = self.jobs.get(id)?;
         let plan = &self.plans[job.plan];
@@ -701,8 +701,8 @@ impl Checks {
         }
     }
 
-    /// Nobody holds the lease of a job that has ended: what a run that died has left has run out by now, only one that
-    /// goes on renews it.
+    /// Nobody holds the lease of a job that has ended: what a run that died has left has run out by
+    /// now, only one that goes on renews it.
     fn check_lease(&mut self, store: &Store, id: &JobId, now: Micros) {
         let lease = store
             .latest(&job::keys::lease(id))

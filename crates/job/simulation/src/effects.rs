@@ -2,8 +2,8 @@
 //! wrong.
 //!
 //! The one assumption of the engine is kept: a `set` takes effect, or never, within
-//! [`job::Settings::write_delay`] of its being asked for; where it follows a look that it depends on,
-//! of that look. Beyond that any answer may take as long as it likes.
+//! [`job::Settings::write_delay`] of its being asked for; where it follows a look that it depends
+//! on, of that look. Beyond that any answer may take as long as it likes.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -27,7 +27,8 @@ pub(crate) struct Process {
     pub world: Rc<World>,
     pub pid: Pid,
     profile: Rc<Profile>,
-    /// When it last wrote a lease: from then on it writes because time is left, not because it looked.
+    /// When it last wrote a lease: from then on it writes because time is left, not because it
+    /// looked.
     leased: Cell<Option<Micros>>,
     /// When its last write of each key (or of any, where there is one queue) takes effect.
     arrivals: RefCell<HashMap<String, Micros>>,

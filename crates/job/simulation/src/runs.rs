@@ -48,7 +48,8 @@ async fn send(from: &Process, request: RunRequest<'_>) -> Result<(), DispatchErr
         return Err(DispatchError("injected".to_owned()));
     }
     // It arrives whether the caller waits or not, and a request to revive now and then twice: many
-    // may see that nobody works. A hand-over is made once, and nothing on the way may repeat a POST.
+    // may see that nobody works. A hand-over is made once, and nothing on the way may repeat a
+    // POST.
     let twice = (start.is_none() || !world.scenario.bounded) && world.fault(0.5);
     let arrivals = if twice { 2 } else { 1 };
     let ended = Rc::new(Cell::new(false));

@@ -40,7 +40,8 @@ pub(super) struct WavePipeline<'a, E> {
 pub(super) enum Front {
     /// It is over: one outcome for each of its items.
     Found(Vec<Found>),
-    /// Requests wait for a provider that does not answer; the wave goes on when this is asked again.
+    /// Requests wait for a provider that does not answer; the wave goes on when this is asked
+    /// again.
     Waiting,
     /// The run has no time left for it.
     OutOfTime,

@@ -1,7 +1,7 @@
 //! Sends requests to the metadata providers: rate limit, circuit breaker, retries, time-outs.
 //!
-//! A fault that passes is waited for: a request is sent again, with back-off, until it is answered or
-//! the provider has not answered anybody for the patience that the operator has for it.
+//! A fault that passes is waited for: a request is sent again, with back-off, until it is answered
+//! or the provider has not answered anybody for the patience that the operator has for it.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -45,8 +45,8 @@ const SYNC_FIRST: Duration = Duration::from_millis(200);
 /// The share of a burst that a run may use before it has heard of the others.
 const UNHEARD_SHARE: f64 = 1.0 / 4.0;
 
-/// The share of a burst that single look-ups use: some of those that come at the same moment are given
-/// the same place.
+/// The share of a burst that single look-ups use: some of those that come at the same moment are
+/// given the same place.
 const TICKETS_SHARE: f64 = 0.7;
 
 /// How often a single look-up takes its place again that somebody has overwritten.
@@ -272,8 +272,8 @@ impl ProviderSessions {
         }
     }
 
-    /// Takes a place for a single look-up: how long to wait before it goes out. Of several that write
-    /// at the same moment one is remembered; the others see that, and take theirs after it.
+    /// Takes a place for a single look-up: how long to wait before it goes out. Of several that
+    /// write at the same moment one is remembered; the others see that, and take theirs after it.
     async fn ticket<E: Effects>(
         &self,
         effects: &E,

@@ -110,7 +110,8 @@ impl Scene {
         }
     }
 
-    /// A lens out of focus (standard deviation in pixels), then a sensor's noise (the same in luma).
+    /// A lens out of focus (standard deviation in pixels), then a sensor's noise (the same in
+    /// luma).
     pub(crate) fn degrade(&mut self, blur: f32, noise: f32) {
         if blur > 0.0 {
             let radius = (blur * 3.0).ceil() as isize;
