@@ -1,4 +1,4 @@
-//! The documents of a job as they lie in the store.
+//! The documents of a job as the store holds them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,7 +12,8 @@ use crate::effects::{Time, millis};
 use crate::id::{Epoch, JobId};
 use crate::settings::Settings;
 
-/// No value is written that is larger: room for the encoding under the platforms' 1 MB.
+/// The largest value that is written, in bytes: leaves room for an encoding below the 1 MB of the
+/// platforms.
 pub const MAX_VALUE_BYTES: usize = 900_000;
 
 /// The kind of request that created a job. The names are stored, and part of what an
@@ -75,7 +76,7 @@ pub enum Pipeline {
 }
 
 impl Pipeline {
-    /// As clients and the store spell it.
+    /// The name that clients and the store read.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -101,7 +102,7 @@ impl Pipeline {
     }
 }
 
-/// How far a job is.
+/// The stage a job is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
@@ -117,7 +118,7 @@ pub enum Stage {
     Complete,
     /// Failed: [`Root::failure`] says why.
     Error,
-    /// Stopped by a client.
+    /// Canceled by a client.
     Canceled,
 }
 
@@ -157,7 +158,7 @@ pub enum FailureCode {
     ECanceled,
     /// No progress: no worker could be started.
     ETimeout,
-    /// Our fault.
+    /// A bug of the application, or damage to its store.
     EInternal,
 }
 
@@ -165,15 +166,15 @@ pub enum FailureCode {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Failure {
-    /// For programs.
+    /// The code, for programs.
     pub code: FailureCode,
-    /// Technical.
+    /// A technical message.
     pub message: String,
     /// A sentence that a reader of books understands.
     pub user_message: String,
     /// Whether the same request may succeed later.
     pub retryable: bool,
-    /// Facts, by name; no value is null.
+    /// Further facts, by name; no value is null.
     #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
     pub details: serde_json::Map<String, serde_json::Value>,
 }
@@ -196,14 +197,14 @@ impl Failure {
         }
     }
 
-    /// The same with one more fact.
+    /// This failure with one more fact.
     #[must_use]
     pub fn detail(mut self, name: &str, value: impl Into<serde_json::Value>) -> Self {
         self.details.insert(name.to_owned(), value.into());
         self
     }
 
-    /// A bug or damage of ours.
+    /// A failure for which the application is to blame.
     #[must_use]
     pub fn internal(message: impl Into<String>) -> Self {
         Self::new(
@@ -218,25 +219,25 @@ impl Failure {
 /// An immutable value that belongs to the job, as the root names it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Part {
-    /// Its key.
+    /// The key of the value.
     pub key: String,
     /// How many items it holds.
     pub count: u32,
-    /// Its size.
+    /// The size of the value in bytes.
     pub bytes: u32,
 }
 
 /// An uploaded file, in chunks.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Upload {
-    /// What the keys of its chunks begin with: [`crate::keys::upload`].
+    /// The prefix of the keys of its chunks: [`crate::keys::upload`].
     pub key: String,
-    /// As the client called it; empty when it did not.
+    /// The client's name for it; empty without one.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub name: String,
     /// Number of chunks in the store.
     pub chunks: u32,
-    /// Size in all.
+    /// Bytes in all.
     pub bytes: u64,
     /// Of a library: what the client knows better of its columns.
     #[serde(default, skip_serializing_if = "Mapping::is_empty")]
@@ -251,7 +252,7 @@ impl Upload {
     }
 }
 
-/// What an import's rows became; together with the created books they add up to all rows.
+/// The outcome of an import's rows; with the created books they add up to all rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RowCounts {
     /// Data rows of the file.
@@ -262,32 +263,32 @@ pub struct RowCounts {
     pub rejected: u32,
 }
 
-/// How far the analysis of a photo is.
+/// The state of a photo's analysis.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PhotoStatus {
-    /// It has not been looked at, or not to the end.
+    /// Not analysed, or not to the end.
     #[default]
     Pending,
-    /// Done.
+    /// Analysed.
     Complete,
-    /// It could not be analysed.
+    /// Could not be analysed.
     Failed,
 }
 
 /// One photo of a scan.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PhotoState {
-    /// How far it is.
+    /// The state of its analysis.
     pub status: PhotoStatus,
     /// How often its analysis was begun; a run that survives an attempt ends it.
     pub attempts: u8,
     /// Books found on it.
     pub found: u32,
-    /// What was found on it.
+    /// The value that holds what was found on it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part: Option<Part>,
-    /// Why it failed.
+    /// The reason why it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<FailureCode>,
     /// The model named only some of the books on it.
@@ -295,14 +296,14 @@ pub struct PhotoState {
     pub is_cut: bool,
 }
 
-/// What a scan's photos came to.
+/// The totals of a scan's photos.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ScanCounts {
     /// Books found on all photos, before those found twice were merged.
     pub detected: u32,
     /// Books whose confidence is good enough not to be reviewed.
     pub approved: u32,
-    /// The confidence from which on that is so, as it was configured then.
+    /// The confidence from which on a book need not be reviewed, as configured at that time.
     #[serde(default)]
     pub threshold: f32,
 }
@@ -322,12 +323,21 @@ pub struct Outage {
     pub waits_until: Option<Time>,
 }
 
-/// The job document. At most 8 KB; replaced as a whole by each commit.
+/// The root of a job: its manifest. At most 8 KB; each commit replaces it as a whole.
+///
+/// A root names every value that belongs to the job: its uploads, the plan, the segments with
+/// finished items, the report, and what is still to be deleted. The creation writes the first one
+/// before anything else, in [`Stage::Receiving`]; accepting the job makes it [`Stage::Queued`],
+/// with `seq` 1. From then on only the holder of the lease writes it, with `seq` one higher each
+/// time, until [`Stage::Complete`], [`Stage::Error`] or [`Stage::Canceled`]. The final root is also
+/// written as the job's end, which is believed over every root.
+///
+/// All names and values keep their spelling: stores hold roots of earlier versions.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Root {
     /// Version of this layout. A reader that meets a higher one leaves the job alone.
     pub v: u32,
-    /// The job's name.
+    /// The job's id.
     pub id: JobId,
     /// Its kind.
     pub pipeline: Pipeline,
@@ -347,17 +357,17 @@ pub struct Root {
     /// A digest of what it was made of; empty of jobs of before.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub content: String,
-    /// Creation.
+    /// When the job was created.
     pub created: Time,
-    /// Last progress.
+    /// When it last made progress.
     pub updated: Time,
-    /// From then on the job does not exist.
+    /// Expiry: from then on the job does not exist.
     pub expires: Time,
     /// How far it is.
     pub stage: Stage,
-    /// Grows by one with each commit.
+    /// The sequence number: one higher with each commit.
     pub seq: u64,
-    /// Of the run that wrote this.
+    /// The epoch of the writer.
     pub epoch: Epoch,
     /// Items in all; 0 until the file or the photos have been read.
     #[serde(default)]
@@ -365,13 +375,13 @@ pub struct Root {
     /// Items that were found.
     #[serde(default)]
     pub succeeded: u32,
-    /// Items that were not.
+    /// Items that were not found.
     #[serde(default)]
     pub failed: u32,
-    /// The title most lately looked up.
+    /// The title that was looked up last.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub title: String,
-    /// What was uploaded and is not deleted yet.
+    /// Uploaded files that are not deleted yet.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub uploads: Vec<Upload>,
     /// Number and bytes of what was uploaded at first, and the first file's name.
@@ -380,7 +390,8 @@ pub struct Root {
     /// The items to look up, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub plan: Vec<Part>,
-    /// How many items make a wave: waves begin at multiples of it, whichever run does them.
+    /// The number of items of a batch (wave): batches begin at multiples of it, whichever run does
+    /// them.
     #[serde(default)]
     pub wave: u32,
     /// How often the file's analysis was begun. Absent until the first.
@@ -389,10 +400,10 @@ pub struct Root {
     /// The finished items, in the order of the plan.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub segments: Vec<Part>,
-    /// What the first stage has to say besides.
+    /// The value that holds the first stage's report.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub report: Option<Part>,
-    /// Of an import.
+    /// The row counts of an import.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rows: Option<RowCounts>,
     /// Of a scan: its photos, in the order of the upload.
@@ -420,24 +431,24 @@ pub struct Root {
     /// When the next commit is expected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due: Option<Time>,
-    /// If it does not come then, it is expected so many milliseconds later, or twice as many, and
-    /// so on; 0: nobody can tell.
+    /// If it does not come then, it is expected every so many milliseconds later; 0: unknown.
     #[serde(default)]
     pub due_every: u32,
-    /// Until then nobody needs to ask whether the writer still lives.
+    /// Until then the writer is known to be alive.
     pub fresh_until: Time,
-    /// What it is about to fail with: its uploads may be gone, so nobody could find out again.
+    /// The failure that the job is about to end with. Its uploads may be deleted already, so it
+    /// could not be found again.
     #[serde(rename = "verdict", default, skip_serializing_if = "Option::is_none")]
     pub pending_failure: Option<Failure>,
     /// Why it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
-    /// What is still to be deleted.
+    /// Keys that are still to be deleted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub leftovers: Vec<String>,
 }
 
-/// What a client sent to make the job.
+/// What a client sent to create the job.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Uploaded {
     /// Name of the first file.
@@ -454,7 +465,7 @@ pub struct Uploaded {
     pub provider: String,
 }
 
-/// The layout that this code writes.
+/// The version of the layout that this code writes.
 pub(crate) const VERSION: u32 = 1;
 
 impl Root {
@@ -532,7 +543,7 @@ impl Root {
             .min_by_key(|(_, until)| *until)
     }
 
-    /// How long the rest may take, judging by the last progress; `None` when nothing can be said.
+    /// An estimate of the time that is left, from the progress so far; `None` before there is any.
     #[must_use]
     pub fn eta(&self) -> Option<Duration> {
         let done = self.processed();
@@ -567,7 +578,7 @@ impl Root {
         self.segments.iter().map(|part| part.count).sum()
     }
 
-    /// Whether the job has ended so long ago, or stood still for so long, that it is no more.
+    /// Whether the job has expired: it ended, or last made progress, so long ago.
     #[must_use]
     pub fn expired(&self, now: Time) -> bool {
         now >= self.expires
@@ -580,24 +591,24 @@ impl Root {
     }
 }
 
-/// One book of a job: what was asked, and what became of it.
+/// One book of a job: what is looked up, and the outcome.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Item {
-    /// What was asked.
+    /// What is looked up.
     pub wanted: Wanted,
-    /// What the file said besides.
+    /// What the imported file says besides.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub imported: Option<Imported>,
-    /// Where it was seen.
+    /// Where it was seen on a photo.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detection: Option<Detection>,
-    /// What became of it; `None` in the plan.
+    /// The outcome; `None` in the plan.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub found: Option<Found>,
 }
 
 impl Item {
-    /// Something to look up.
+    /// An item to look up.
     #[must_use]
     pub fn wanted(wanted: Wanted) -> Self {
         Self {
@@ -649,7 +660,7 @@ impl Item {
     }
 }
 
-/// What the first stage has to say besides the items.
+/// What the first stage reports besides the items.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// Rejected rows, and warnings about kept ones.

@@ -1,9 +1,8 @@
-//! What a run says to whoever is beside it in the same invocation: the job as it has just written
-//! it, with no look at the store.
+//! The channel from a run to a listener in the same invocation: each root as the run has just
+//! written it, without a look at the store.
 //!
-//! **Invariant:** a run never waits for its listener, and does not care whether there is one. A
-//! feed holds what was written last: who is slow misses states of the job, and nothing that is not
-//! in the next.
+//! **Invariant:** a run never waits for its listener. A feed holds the last root only: a slow
+//! listener misses states of the job, and nothing that the next root does not say, too.
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
@@ -20,7 +19,7 @@ pub struct Feed {
 }
 
 impl Feed {
-    /// The run has written this root. A listener that waits has its turn before the run goes on.
+    /// Publishes a root. A listener that waits has its turn before the run goes on.
     pub(crate) async fn publish(&self, root: &Root) {
         self.latest.replace(Some(root.clone()));
         let mut passed = !self.wake();
@@ -34,7 +33,7 @@ impl Feed {
         .await;
     }
 
-    /// The run says nothing more; the job may go on all the same.
+    /// Ends the feed: the run is over. The job may go on all the same.
     pub(crate) fn close(&self) {
         self.over.set(true);
         self.wake();
@@ -49,7 +48,8 @@ impl Feed {
         waits
     }
 
-    /// What was written last, once it was not yet answered; `None` when nothing will be any more.
+    /// Waits for the last root that was published and not returned yet; `None` when the feed has
+    /// ended.
     pub(crate) async fn next(&self) -> Option<Root> {
         poll_fn(|context| match self.latest.take() {
             Some(root) => Poll::Ready(Some(root)),

@@ -1,4 +1,4 @@
-//! Names: of jobs, and of the runs that write for them.
+//! Ids of jobs, and epochs of the runs that write for them.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::effects::Entropy;
 
-/// A job's name: 1 to 100 characters of `[A-Za-z0-9_-]`, answered back exactly as given.
+/// The id of a job: 1 to 100 characters of `[A-Za-z0-9_-]`, returned exactly as given.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct JobId(String);
@@ -17,7 +17,7 @@ pub struct JobId(String);
 pub struct InvalidJobId;
 
 impl JobId {
-    /// Takes a client's name for its job.
+    /// Reads a client's name for its job.
     ///
     /// # Errors
     /// [`InvalidJobId`] when it is empty, too long or has other characters.
@@ -35,7 +35,7 @@ impl JobId {
         Self::from_bytes(entropy.random())
     }
 
-    /// These 16 bytes, spelled as a UUID of version 4.
+    /// The UUID of version 4 made of these 16 bytes.
     #[must_use]
     pub fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(
@@ -45,7 +45,7 @@ impl JobId {
         )
     }
 
-    /// The name as text.
+    /// The id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -65,18 +65,18 @@ impl<'de> Deserialize<'de> for JobId {
     }
 }
 
-/// One claim of a job's lease. `term` orders claims; `nonce` tells two of the same term apart, so
-/// that no two runs ever write under the same name.
+/// The fencing epoch of one claim of a job's lease. `term` orders claims; `nonce` tells two claims
+/// of the same term apart, so that no two runs ever write under the same key.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Epoch {
-    /// Grows with every claim.
+    /// Higher with every claim.
     pub term: u64,
     /// Random.
     pub nonce: String,
 }
 
 impl Epoch {
-    /// The claim after `term`.
+    /// The epoch of the next claim after `term`.
     #[must_use]
     pub fn after(term: u64, entropy: &impl Entropy) -> Self {
         use fmt::Write as _;

@@ -1,4 +1,5 @@
-//! Where everything lies in the store. All keys of a job begin with its [`prefix`].
+//! The layout of the store: the key of every document. All keys of a job but its root begin with
+//! its [`prefix`].
 
 use crate::effects::Time;
 use crate::id::{Epoch, JobId};
@@ -21,7 +22,7 @@ const BOOKS_PAGES: &str = "books/page/";
 
 const JOBS: &str = "job/";
 
-/// What all keys of a job but its root begin with.
+/// The prefix of all keys of a job but its root.
 #[must_use]
 pub fn prefix(id: &JobId) -> String {
     format!("{JOBS}{id}/")
@@ -33,7 +34,7 @@ pub fn root(id: &JobId) -> String {
     format!("{JOBS}{id}")
 }
 
-/// Who may write: [`crate::lease::LeaseDoc`].
+/// The lease: [`crate::LeaseDoc`].
 #[must_use]
 pub fn lease(id: &JobId) -> String {
     format!("{JOBS}{id}/lease")
@@ -45,25 +46,25 @@ pub fn end(id: &JobId) -> String {
     format!("{JOBS}{id}/end")
 }
 
-/// Somebody wants the job to stop.
+/// The mark that a client cancels the job.
 #[must_use]
 pub fn cancel(id: &JobId) -> String {
     format!("{JOBS}{id}/cancel")
 }
 
-/// Which token counts, once it was refreshed.
+/// The token generation that counts, once a token was refreshed.
 #[must_use]
 pub fn auth(id: &JobId) -> String {
     format!("{JOBS}{id}/auth")
 }
 
-/// What the chunks of file `file` begin with, as this creator received it.
+/// The prefix of the chunks of file number `file`, of the creation with this epoch.
 #[must_use]
 pub fn upload(id: &JobId, epoch: &Epoch, file: u32) -> String {
     format!("{JOBS}{id}/up/{epoch}.{file}")
 }
 
-/// What all chunks of a job's uploads begin with.
+/// The prefix of all chunks of a job's uploads.
 #[must_use]
 pub fn uploads(id: &JobId) -> String {
     format!("{JOBS}{id}/up/")
@@ -75,7 +76,7 @@ pub fn plan(id: &JobId, epoch: &Epoch, n: u32) -> String {
     format!("{JOBS}{id}/plan/{epoch}.{n}")
 }
 
-/// What the first stage has to say besides the plan.
+/// A report of the first stage.
 #[must_use]
 pub fn report(id: &JobId, epoch: &Epoch, n: u32) -> String {
     format!("{JOBS}{id}/report/{epoch}.{n}")
@@ -87,13 +88,13 @@ pub fn segment(id: &JobId, epoch: &Epoch, n: u32) -> String {
     format!("{JOBS}{id}/seg/{epoch}.{n}")
 }
 
-/// The state of a provider: [`crate::provider::ProviderState`].
+/// The state of a metadata provider: rate limit and circuit breaker.
 #[must_use]
 pub fn provider(name: &str) -> String {
     format!("provider/{name}")
 }
 
-/// The jobs of all clients whose names begin with this digit: see [`crate::clients`].
+/// The jobs of all clients whose pseudonyms begin with this digit.
 #[must_use]
 pub fn clients(digit: &str) -> String {
     format!("clients/{digit}")

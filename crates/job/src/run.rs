@@ -1,7 +1,8 @@
 //! A run: one holder of a job's lease, and how it writes.
 //!
 //! **Invariant:** what belongs to a job is what its root names. A run writes new values under names
-//! that only its epoch uses, then swings the root to them; nothing that a root names is rewritten,
+//! that only its epoch uses, then publishes a root that names them; nothing that a root names is
+//! rewritten,
 //! and it is deleted only after a root that does not name it.
 
 use std::future::Future;
@@ -26,20 +27,31 @@ use crate::storage::{
 /// More segments than this are merged.
 const MAX_SEGMENTS: usize = 16;
 
-/// After so many claims in a row without a commit, no worker can be said to live.
+/// The number of claims in a row without a commit after which a job is given up.
 const MAX_CLAIMS_WITHOUT_COMMIT: u64 = 10;
 
-/// A run at work on a job.
+/// One run of a job: the holder of its lease, and the only one who writes for it.
+///
+/// The engine makes a run when it has the lease, and gives it to a [`Worker`](crate::Worker). The
+/// worker reads `root`, writes new values under names of this run's epoch (`write_part`,
+/// `write_items`), and then makes them part of the job by `commit`, which publishes a root that
+/// names them. Whatever takes time is done inside `guarded`, which renews the lease meanwhile and
+/// ends the work when the lease is lost or a client cancels; what computes without waiting calls
+/// `pulse`. The engine ends the job by `finish`, or hands root and lease to the next run.
+///
+/// Before each root and before the end a run checks the fence: there is no end, the root in the
+/// store is the one it knows, and the lease is its own. A write that fails may have been applied,
+/// so it is repeated only after the fence has been checked again.
 pub struct Run<'a, E> {
     pub(crate) engine: Engine<'a, E>,
     /// The job as this run last wrote or read it.
     pub(crate) root: Root,
     lease: Lease,
-    /// Who is told of every commit.
+    /// The listener in the same invocation, which gets every committed root.
     feed: Option<&'a Feed>,
     /// Numbers the values that this epoch writes.
     parts: u32,
-    /// What was written since the last commit: no root names it yet.
+    /// The keys written since the last commit: no root names them yet.
     unreferenced: Vec<String>,
     /// What this run has learned of books: written down after its work.
     pub(crate) learned: Vec<Memory>,
@@ -64,7 +76,7 @@ impl<'a, E: Effects> Run<'a, E> {
         }
     }
 
-    /// The same with somebody beside it who is told of every commit.
+    /// The same run with a listener that gets every committed root.
     #[must_use]
     pub(crate) fn with_feed(mut self, feed: Option<&'a Feed>) -> Self {
         self.feed = feed;
@@ -84,7 +96,7 @@ impl<'a, E: Effects> Run<'a, E> {
         self.engine.effects.yield_to_io(turn).await;
     }
 
-    /// How long this run has been at work.
+    /// The time since this run began.
     #[must_use]
     pub(crate) fn elapsed(&self) -> Duration {
         self.engine.effects.monotonic().saturating_sub(self.began)
@@ -107,21 +119,20 @@ impl<'a, E: Effects> Run<'a, E> {
         Some(self.began + budget.saturating_sub(reserve.min(budget / 4)))
     }
 
-    /// Whether so many runs have died on this job, one after the other and without a commit, that
-    /// the next would too.
+    /// Whether so many runs in a row have ended without a commit that the next would, too.
     #[must_use]
     pub(crate) fn is_crash_looping(&self) -> bool {
         let claims = self.lease.epoch().term.saturating_sub(self.root.epoch.term);
         claims > MAX_CLAIMS_WITHOUT_COMMIT
     }
 
-    /// The lease, to be given to the next run.
+    /// The root and the lease, to be handed to the next run.
     pub(crate) fn into_parts(self) -> (Root, Lease) {
         (self.root, self.lease)
     }
 
-    /// Does `work` while the lease is renewed beside it, and abandons it when the lease is lost or
-    /// a client wants the job to stop.
+    /// Does `work` and renews the lease meanwhile. Drops the work when the lease is lost or a
+    /// client cancels the job.
     ///
     /// # Errors
     /// Those of `work`; [`Stop::Lost`], [`Stop::Canceled`].
@@ -163,8 +174,8 @@ impl<'a, E: Effects> Run<'a, E> {
         }
     }
 
-    /// Renews the lease when half of it is gone: between the steps of anything that only reads and
-    /// writes the store, because nothing renews it beside work that never waits.
+    /// Renews the lease when half of it is used: between the steps of work that only reads and
+    /// writes the store, which nothing else renews it beside.
     ///
     /// # Errors
     /// [`Stop::Lost`].
@@ -184,7 +195,7 @@ impl<'a, E: Effects> Run<'a, E> {
     /// Renews the lease before something that keeps this run from renewing it for about `time`.
     ///
     /// # Errors
-    /// [`Stop::Lost`]; the store's.
+    /// [`Stop::Lost`]; [`Stop::Store`] when the store fails for as long as the lease lasts.
     pub(crate) async fn renew_for(&self, time: Duration) -> Result<(), Stop> {
         let renew = async || self.lease.renew_for(self.engine, time).await;
         match self.retry_while_leased(renew).await? {
@@ -193,8 +204,8 @@ impl<'a, E: Effects> Run<'a, E> {
         }
     }
 
-    /// Asks the store something, and asks again when it fails: it may be busy. That goes on as long
-    /// as the lease has room; then it is the next run's turn. For what may be done twice.
+    /// Repeats a store operation that fails, as long as a write still fits the lease. Use only for
+    /// idempotent operations.
     ///
     /// # Errors
     /// The store's.
@@ -210,7 +221,8 @@ impl<'a, E: Effects> Run<'a, E> {
         }
     }
 
-    /// Gives a store that failed a little time; answers its error when there is none.
+    /// Waits before a failed operation is repeated; returns its error when the lease leaves no
+    /// time.
     async fn pause_before_retry(&self, error: StoreError) -> Result<(), StoreError> {
         self.engine.effects.sleep(self.engine.settings.retry).await;
         if self.write_still_fits() {
@@ -230,7 +242,7 @@ impl<'a, E: Effects> Run<'a, E> {
             .await
     }
 
-    /// Whether the lease is still this run's and has room for a write.
+    /// Whether the lease is still this run's and leaves time for a write.
     async fn may_write(&self) -> Result<bool, StoreError> {
         let is_ours = async || self.lease.is_ours(self.engine).await;
         Ok(self.retry_while_leased(is_ours).await? && self.write_still_fits())
@@ -241,9 +253,9 @@ impl<'a, E: Effects> Run<'a, E> {
             .write_still_fits(self.engine.effects.monotonic(), self.engine.settings)
     }
 
-    /// Writes root or end, right after a look at the fence. When that fails it may have taken
-    /// effect, or may yet: then the same is written again, as long as nobody else has the lease, so
-    /// that nobody else can have written meanwhile.
+    /// Writes root or end, right after the fence was checked. A write that fails may have been
+    /// applied, or may be yet: the same is written again as long as no other run has the lease,
+    /// because then none can have written meanwhile.
     async fn write_fenced(&self, key: &str, value: &[u8]) -> Result<(), Stop> {
         let mut writes = 1;
         while let Err(error) = self.engine.effects.set(key, value).await {
@@ -254,7 +266,8 @@ impl<'a, E: Effects> Run<'a, E> {
             writes += 1;
         }
         if writes > 1 {
-            // The next run goes on as soon as it sees one of them: none may come after that.
+            // The next run goes on as soon as it sees one of these writes: none may take effect
+            // after that.
             self.engine
                 .effects
                 .sleep(self.engine.settings.write_delay)
@@ -266,15 +279,15 @@ impl<'a, E: Effects> Run<'a, E> {
     /// Makes `next` the job's root.
     async fn publish_root(&mut self, next: Root) -> Result<(), Stop> {
         let bytes = encode_root(&next)?;
-        // Whatever is answered, there may be a root that names them.
+        // Whether this fails or not, there may be a root that names them from now on.
         self.unreferenced.clear();
         self.write_fenced(&keys::root(&next.id), &bytes).await?;
         self.root = next;
         Ok(())
     }
 
-    /// Deletes an uploaded file that is read for good. The root goes on naming it until the next
-    /// commit, so that whoever continues after a crash deletes it again.
+    /// Deletes an uploaded file that is not read again. The root names it until the next commit, so
+    /// that after a crash the next run deletes it again.
     ///
     /// # Errors
     /// The store's.
@@ -303,7 +316,7 @@ impl<'a, E: Effects> Run<'a, E> {
 
     /// Checks that this run may write.
     async fn fence(&self) -> Result<(), Stop> {
-        // An end that is damaged says nothing, and this run's will replace it.
+        // A damaged end is no outcome; the end of this run will replace it.
         if let Some(end) = self.get(&keys::end(&self.root.id)).await?
             && !is_damaged(&end)
         {
@@ -329,7 +342,7 @@ impl<'a, E: Effects> Run<'a, E> {
         }
     }
 
-    /// Writes a value of this epoch and answers how the root will name it.
+    /// Writes a value under a name of this run's epoch and returns how the root names it.
     ///
     /// # Errors
     /// [`Stop::Store`] when the store refuses; [`Stop::Damaged`] when the value is too large.
@@ -354,16 +367,16 @@ impl<'a, E: Effects> Run<'a, E> {
         })
     }
 
-    /// What lies under a key that the root names. Another run has written it: a store that agrees
-    /// late may show it a little later than the root.
+    /// The value under a key that the root names. Another run has written it: a store that is slow
+    /// to agree may show it a little later than the root.
     ///
     /// # Errors
-    /// [`Stop::Lost`] while it waits; the store's.
+    /// [`Stop::Lost`] while it waits; [`Stop::Store`] when the store fails.
     pub(crate) async fn read_value(&self, key: &str) -> Result<Option<Vec<u8>>, Stop> {
         let until = self.engine.effects.monotonic() + self.engine.settings.write_delay * 2;
         loop {
             self.renew_if_half_spent().await?;
-            // An answer may be slow, and as old as its question.
+            // An answer may be slow, and shows the store as it was when it was asked.
             let asked = self.engine.effects.monotonic();
             let value = self.get(key).await?;
             if value.is_some() || asked >= until {
@@ -373,7 +386,7 @@ impl<'a, E: Effects> Run<'a, E> {
         }
     }
 
-    /// [`Self::read_value`] of a part, read.
+    /// Reads and decodes a part, as [`Self::read_value`] does.
     ///
     /// # Errors
     /// [`Stop::Damaged`] when it is not there or not what it should be; as [`Self::read_value`].
@@ -381,7 +394,7 @@ impl<'a, E: Effects> Run<'a, E> {
         decode(part, self.read_value(&part.key).await?)
     }
 
-    /// Deletes what this run has written and no root names.
+    /// Deletes the values that this run has written and no root names.
     pub(crate) async fn delete_unreferenced(&self) {
         for key in &self.unreferenced {
             // What cannot be deleted now goes with the job.
@@ -406,7 +419,7 @@ impl<'a, E: Effects> Run<'a, E> {
         Ok(parts)
     }
 
-    /// How long a commit would wait now, so that commits do not follow each other too closely.
+    /// The time to wait before the next commit, so that commits keep their least distance.
     pub(crate) fn pause_before_commit(&self) -> Duration {
         let next = self.last_commit.map_or(Duration::ZERO, |last| {
             last + self.engine.settings.commit_interval
@@ -414,11 +427,11 @@ impl<'a, E: Effects> Run<'a, E> {
         next.saturating_sub(self.engine.effects.monotonic())
     }
 
-    /// Makes `change` part of the job. What it names has been written before. `forecast` says when
-    /// the next commit may be expected.
+    /// Commits a change of the root. The values that it names must have been written before.
+    /// `forecast` says when the next commit may be expected.
     ///
     /// # Errors
-    /// [`Stop`]: nothing has changed then, or everything has.
+    /// [`Stop`]: the change was then applied as a whole, or not at all.
     pub(crate) async fn commit(
         &mut self,
         forecast: Forecast,
@@ -456,8 +469,8 @@ impl<'a, E: Effects> Run<'a, E> {
         Ok(())
     }
 
-    /// Deletes what the last commit made superfluous. The root says so until the next: whoever
-    /// continues after a crash deletes it again.
+    /// Deletes what the last commit made superfluous. The root lists it until the next commit, so
+    /// that after a crash the next run deletes it again.
     async fn delete_leftovers_of_commit(&mut self) {
         let mut kept = Vec::new();
         for key in std::mem::take(&mut self.root.leftovers) {
@@ -468,8 +481,8 @@ impl<'a, E: Effects> Run<'a, E> {
         self.root.leftovers = kept;
     }
 
-    /// Merges neighbouring segments as far as a value holds them, all of them or (while the job
-    /// goes on) only as many as are needed; answers which parts are no longer named.
+    /// Merges neighbouring segments up to the size of a value: all of them, or, while the job goes
+    /// on, only as many as needed. Returns the parts that are no longer named.
     async fn merge_segments(
         &mut self,
         segments: &mut Vec<Part>,
@@ -510,11 +523,11 @@ impl<'a, E: Effects> Run<'a, E> {
         Ok(obsolete)
     }
 
-    /// Gives the job its outcome: the results merged, the uploads deleted, then `end`, then the
-    /// root, then the rest cleared away.
+    /// Ends the job: merges the results, deletes the uploads, writes `end`, then the root, then
+    /// deletes what is left.
     ///
     /// # Errors
-    /// [`Stop`]: the job has no outcome of this run's then.
+    /// [`Stop`]: this run has not given the job its outcome then.
     pub(crate) async fn finish(
         &mut self,
         stage: Stage,
@@ -528,8 +541,7 @@ impl<'a, E: Effects> Run<'a, E> {
         let mut segments = std::mem::take(&mut end.segments);
         end.pending_failure = None;
         end.leftovers.extend_from_slice(&self.unreferenced);
-        // What failed may have failed because a segment is lost: a failure is written down without
-        // reading any.
+        // A job may fail because a segment is lost, so a failure is written without reading any.
         let obsolete = match stage {
             Stage::Complete => self.merge_segments(&mut segments, true).await?,
             _ => Vec::new(),
@@ -565,12 +577,12 @@ impl<'a, E: Effects> Run<'a, E> {
         let bytes = encode_root(&end)?;
         self.check_may_finish().await?;
         self.write_fenced(&keys::end(&end.id), &bytes).await?;
-        // The job has its outcome. What cannot be cleared away now is by whoever sees it.
+        // The job has its outcome. What cannot be deleted now is deleted by a later inspection.
         let root = keys::root(&end.id);
         let written = self
             .retry_while_leased(async || self.engine.effects.set(&root, &bytes).await)
             .await;
-        // Whoever hears this may ask for the results at once, and finds them.
+        // A listener may ask for the results at once, and finds them.
         self.notify(&end).await;
         if written.is_ok() {
             let _ = delete_leftovers(self.engine.effects, &mut end).await;
@@ -578,7 +590,7 @@ impl<'a, E: Effects> Run<'a, E> {
         Ok(end)
     }
 
-    /// Writes down what the job fails with, before what says so is deleted.
+    /// Records the failure in the root before the uploads that show it are deleted.
     async fn record_pending_failure(&mut self, failure: &Failure) -> Result<(), Stop> {
         let has_uploads = self.root.uploads.iter().any(|upload| upload.chunks > 0);
         if !has_uploads || self.root.pending_failure.is_some() {
@@ -598,7 +610,7 @@ impl<'a, E: Effects> Run<'a, E> {
         Ok(())
     }
 
-    /// Looks whether this run may end the job; if not, takes back what it has written.
+    /// Checks that this run may end the job; if not, deletes what it has written.
     async fn check_may_finish(&self) -> Result<(), Stop> {
         self.renew_if_half_spent().await?;
         let ready = self.fence().await;
