@@ -144,7 +144,7 @@ impl Followed {
     /// Whether this client may see this job.
     ///
     /// # Errors
-    /// The store's.
+    /// When the store fails.
     pub(crate) async fn admitted(
         &self,
         exchange: &Exchange,

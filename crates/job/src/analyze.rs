@@ -18,10 +18,10 @@ use crate::work::{StageOutcome, Worker};
 /// How often a file is tried whose analysis is interrupted by the end of its run: it may need more
 /// memory than there is.
 const MAX_ATTEMPTS: u8 = 4;
-/// Files from this size on are read one after the other, in bytes: smaller ones take no time.
+/// The size in bytes from which on reading a file is admitted like other CPU-bound work.
 const LARGE_FILE: u64 = 1 << 20;
 
-/// Reads CSV files.
+/// The worker for the first stage of an import: reads the file and plans its look-ups.
 #[derive(Clone, Copy, Debug)]
 pub struct CsvAnalysis;
 
@@ -116,8 +116,8 @@ impl<E: Effects> Worker<E> for CsvAnalysis {
     }
 }
 
-/// What reading a file takes at most without a renewal of the lease: half a second a megabyte. No
-/// more than that, because a run that dies meanwhile keeps others from its job for so long.
+/// The longest time that reading a file takes, half a second a megabyte: the lease is extended by
+/// it, and a run that dies meanwhile blocks its job for as long.
 fn time_to_read(bytes: &[u8]) -> Duration {
     Duration::from_micros(bytes.len() as u64 / 2)
 }

@@ -403,7 +403,7 @@ fn hexadecimal(bytes: [u8; 16]) -> String {
 /// nothing is to be remembered any more.
 ///
 /// # Errors
-/// The store's.
+/// When the store fails.
 pub(crate) async fn sweep<E: Effects>(
     engine: Engine<'_, E>,
     all: &[String],

@@ -1,8 +1,10 @@
-//! What a watcher is told: a pure function from what it has seen, the job as it is, and the time,
-//! to what is to be said next. SSE, WebSocket schemas and polling only spell it.
+//! The events that one watcher is told of one job: a pure function from what the watcher has had,
+//! the job's root, and the time, to the next event. SSE, WebSocket schemas and polling only spell
+//! it.
 //!
-//! **Invariants:** to one watcher, across all its connections, sequence numbers and progress never
-//! go back, each finished book is said exactly once and in order, and after an outcome nothing.
+//! **Invariants:** for one watcher, across all its connections, sequence numbers and progress never
+//! go back, each finished book is delivered exactly once and in order, and nothing follows the
+//! outcome.
 
 use std::time::Duration;
 
@@ -10,11 +12,11 @@ use crate::document::{Root, Stage};
 use crate::effects::Time;
 use crate::settings::Settings;
 
-/// A job that stood still may just have been revived by the very watcher that asks: it is given
-/// this long. Shorter than the platforms let a stream last.
+/// The time that a stalled job is given after a watcher connects, because the watcher may just have
+/// revived it. Shorter than the platforms let a stream last.
 const REVIVAL_GRACE: Duration = Duration::from_secs(20);
 
-/// Where a watcher is: the id of the last event it has.
+/// The position of a watcher: the id of the last event it has had.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
     /// The job's sequence number.
@@ -51,25 +53,25 @@ impl Position {
     }
 }
 
-/// What is to be said next.
+/// The next event for a watcher.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// The job as it is, before it has begun.
+    /// The state of a job that has not begun.
     Initialized(Position),
-    /// The job as it is.
+    /// The state of the job.
     Processing(Position),
     /// Item `index` of the job is final.
     Book(Position, u32),
     /// The job is over: completed, failed or canceled, as its root says. Nothing follows.
     Ended(Position),
-    /// Nothing has happened for so long that this watcher should go. Nothing follows.
+    /// The job has made no progress for so long that the watcher should leave. Nothing follows.
     TimedOut(Position),
-    /// Nothing has happened, and the line is still open.
+    /// There is no news; shows that the connection is alive.
     Heartbeat,
 }
 
 impl Step {
-    /// Where the watcher is when this has been said; `None` when that is where it was before.
+    /// The watcher's position once this is delivered; `None` when it does not change.
     #[must_use]
     pub fn position(self) -> Option<Position> {
         match self {
@@ -92,13 +94,45 @@ pub enum StoreLag {
     Over,
 }
 
-/// One watcher of one job.
+/// What one watcher has had of one job, and what it is due next.
+///
+/// Made for each connection from the position that the client claims. Call [`Observer::verify`]
+/// with each root before [`Observer::next`]: a position that the job cannot have told is dropped.
+/// Deliver what `next` returns, confirm it by [`Observer::mark_delivered`], and ask again; when it
+/// returns nothing, come back with a newer root or a later time. [`Watcher`](crate::Watcher) does
+/// all this against the store.
+///
+/// ```
+/// use job::{Observer, Position, Settings, Step, StoreLag, Time};
+///
+/// # fn root(stage: &str, seq: u64) -> job::Root {
+/// #     serde_json::from_value(serde_json::json!({
+/// #         "v": 1, "id": "a", "pipeline": "csv_import", "route": "imports", "token": true,
+/// #         "created": 0, "updated": 0, "expires": 9000, "stage": stage, "seq": seq,
+/// #         "epoch": {"term": 1, "nonce": "0"}, "fresh_until": 0,
+/// #     }))
+/// #     .unwrap()
+/// # }
+/// let (now, settings) = (Time(1_000), Settings::local());
+/// // A client comes back with `Last-Event-ID: 2`.
+/// let mut observer = Observer::new(Position::parse("2"), false, now, &settings);
+/// let running = root("enriching", 3);
+/// assert!(observer.verify(&running, StoreLag::Over));
+/// let step = observer.next(&running, now).unwrap();
+/// assert!(matches!(step, Step::Processing(at) if at.seq == 3));
+/// observer.mark_delivered(step, &running, now);
+/// assert_eq!(observer.next(&running, now), None);
+/// let ended = root("complete", 4);
+/// let step = observer.next(&ended, now).unwrap();
+/// observer.mark_delivered(step, &ended, now);
+/// assert!(observer.is_over());
+/// ```
 #[derive(Clone, Debug)]
 pub struct Observer {
     seen: Position,
-    /// Nothing has been said yet on this connection.
+    /// Nothing was delivered yet on this connection.
     fresh: bool,
-    /// What was seen last is the job's outcome.
+    /// The job's outcome was delivered.
     over: bool,
     processed: u32,
     with_books: bool,
@@ -109,8 +143,8 @@ pub struct Observer {
 }
 
 impl Observer {
-    /// A watcher that connects at `now` and says it has had events up to `last`. What it says is
-    /// believed only if the job can have said it: see [`Self::verify`].
+    /// An observer for a watcher that connects at `now` and claims to have had the events up to
+    /// `last`.
     #[must_use]
     pub fn new(last: Option<Position>, with_books: bool, now: Time, settings: &Settings) -> Self {
         let mut seen = last.unwrap_or_default();
@@ -145,7 +179,7 @@ impl Observer {
         true
     }
 
-    /// Whether the watcher already had the job's outcome, and all its books, before it connected.
+    /// Whether the watcher had the job's outcome, and all its books, before it connected.
     #[must_use]
     pub fn has_everything(&self, root: &Root) -> bool {
         root.stage.is_terminal()
@@ -153,16 +187,16 @@ impl Observer {
             && (!self.with_books || self.seen.books >= root.stored())
     }
 
-    /// What to say next of the job as it is; `None` when there is no news. The caller says it, then
-    /// calls [`Self::mark_delivered`], then asks again.
+    /// The next event of the job whose root this is; `None` when there is no news. Deliver it, call
+    /// [`Self::mark_delivered`], then ask again.
     #[must_use]
     pub fn next(&self, root: &Root, now: Time) -> Option<Step> {
         if self.over {
             return None;
         }
         let terminal = root.stage.is_terminal();
-        // Of a job that is over, books are told under the number before the last, so that the
-        // outcome's own is higher than all of them.
+        // The books of a job that is over are delivered under the number before the last, so that
+        // the outcome's number is higher than theirs.
         let told_under = if terminal {
             self.seen.seq.max(root.seq.saturating_sub(1))
         } else {
@@ -206,7 +240,7 @@ impl Observer {
         None
     }
 
-    /// What to tell of a job that is over when its remaining books cannot be read.
+    /// The outcome of a job that is over, without its remaining books: they cannot be read.
     #[must_use]
     pub(crate) fn skip_books(&self, root: &Root) -> Step {
         Step::Ended(Position {
@@ -233,13 +267,13 @@ impl Observer {
         self.last_event = now;
     }
 
-    /// Whether everything has been said that ever will be.
+    /// Whether the outcome was delivered: nothing follows.
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.over
     }
 
-    /// Where the watcher is.
+    /// The watcher's position.
     #[must_use]
     pub fn position(&self) -> Position {
         self.seen

@@ -103,7 +103,7 @@ impl ProviderState {
     /// As the store has it; a provider of which nothing is known is trusted.
     ///
     /// # Errors
-    /// The store's.
+    /// When the store fails.
     pub(crate) async fn load<E: Effects>(effects: &E, name: &str) -> Result<Self, StoreError> {
         Ok(effects
             .get(&keys::provider(name))
@@ -115,7 +115,7 @@ impl ProviderState {
     /// Tells the others.
     ///
     /// # Errors
-    /// The store's.
+    /// When the store fails.
     pub(crate) async fn save<E: Effects>(&self, effects: &E, name: &str) -> Result<(), StoreError> {
         let bytes = serde_json::to_vec(self).map_err(|error| StoreError(error.to_string()))?;
         effects.set(&keys::provider(name), &bytes).await

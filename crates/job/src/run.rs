@@ -208,7 +208,7 @@ impl<'a, E: Effects> Run<'a, E> {
     /// idempotent operations.
     ///
     /// # Errors
-    /// The store's.
+    /// When the store fails.
     pub(crate) async fn retry_while_leased<T>(
         &self,
         mut ask: impl AsyncFnMut() -> Result<T, StoreError>,
@@ -290,7 +290,7 @@ impl<'a, E: Effects> Run<'a, E> {
     /// that after a crash the next run deletes it again.
     ///
     /// # Errors
-    /// The store's.
+    /// When the store fails.
     pub(crate) async fn delete_upload(&mut self, index: usize) -> Result<(), Stop> {
         if let Some(upload) = self.root.uploads.get(index) {
             for chunk in 0..upload.chunks {
@@ -306,7 +306,7 @@ impl<'a, E: Effects> Run<'a, E> {
     /// Deletes everything that was uploaded, as [`Self::delete_upload`] does.
     ///
     /// # Errors
-    /// The store's.
+    /// When the store fails.
     pub(crate) async fn delete_uploads(&mut self) -> Result<(), Stop> {
         for index in 0..self.root.uploads.len() {
             self.delete_upload(index).await?;

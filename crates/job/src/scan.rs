@@ -1,4 +1,5 @@
-//! The first stage of a scan: look at the photos one by one, then make one list of what is on them.
+//! The first stage of a scan: analyse the photos one by one, then merge what is on them into one
+//! list.
 
 use std::time::Duration;
 
@@ -26,24 +27,23 @@ use crate::work::{StageOutcome, Worker};
 /// How often a photo is tried whose analysis is interrupted by the end of its run.
 const MAX_ATTEMPTS: u8 = 3;
 
-/// What one step of looking at a photo takes at most without a renewal of the lease, for a million
-/// pixels. No more than that, because a run that dies meanwhile keeps others from its job for so
-/// long.
+/// The longest time that one step of a photo's analysis takes, for a million pixels: the lease is
+/// extended by it, and a run that dies meanwhile blocks its job for as long.
 const TIME_FOR_MEGAPIXEL: Duration = Duration::from_millis(100);
 
-/// What a run needs besides the model's answer: reading, decoding, two commits.
+/// The time that a photo takes besides the model's answer: reading, decoding, two commits.
 const OVERHEAD: Duration = Duration::from_secs(4);
 
-/// A model that is given less time than this is not asked.
+/// The shortest time that is worth asking a model.
 const LEAST_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The pause before a model is asked once more, when it does not say how long.
+/// The pause before a model is asked again that does not say how long to wait.
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
 
-/// A model that asks for more patience than this has failed.
+/// The longest `Retry-After` of a model that is waited for.
 const RETRY_AFTER_MAX_WAIT: Duration = Duration::from_secs(8);
 
-/// The vision providers as configured.
+/// The vision providers as configured: the worker for the first stage of a scan.
 #[derive(Clone, Debug)]
 pub struct Scan {
     /// Google's.
@@ -58,7 +58,7 @@ pub struct Scan {
     pub confidence_threshold: f32,
 }
 
-/// What one photo came to: the value that [`PhotoState::part`] names.
+/// The outcome of one photo: the value that [`PhotoState::part`] names.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct PhotoReport {
     detections: Vec<Detection>,
@@ -136,7 +136,7 @@ impl Scan {
                     is_cut = reading.is_cut;
                     detections.extend(reading.books);
                 }
-                // What the barcodes say is true all the same.
+                // The barcodes are certain even if the model failed.
                 Err(failure) if detections.is_empty() => return Ok(failed(failure, quality)),
                 Err(_) => {}
             }
@@ -155,8 +155,8 @@ impl Scan {
         })
     }
 
-    /// Decodes a photo and takes from it what is needed, with the lease renewed between the steps:
-    /// nothing else can happen while pixels are counted.
+    /// Decodes a photo and takes from it what is needed. The lease is renewed between and within
+    /// the steps, because nothing else can happen while pixels are computed.
     async fn prepare<E: Effects>(
         &self,
         run: &Run<'_, E>,
@@ -330,7 +330,7 @@ impl Scan {
         }
     }
 
-    /// How long the model may take: its own limit, within what is left of the run's budget.
+    /// The time that a model may take: its own limit, within what is left of the run's budget.
     fn time_for<E: Effects>(&self, run: &Run<'_, E>) -> Duration {
         match run.engine.settings.run_budget {
             None => self.timeout,
@@ -418,7 +418,7 @@ impl Scan {
         run.delete_upload(index).await
     }
 
-    /// Makes one list of all photos' detections, and the plan of its look-ups.
+    /// Merges the detections of all photos into one list and writes the plan of its look-ups.
     async fn conclude<E: Effects>(&self, run: &mut Run<'_, E>) -> Result<StageOutcome, Stop> {
         let mut reports = Vec::new();
         for photo in &run.root.photos {

@@ -1,5 +1,5 @@
-//! What only the application can make: tokens, run keys, derived names. Each is an HMAC-SHA-256
-//! (RFC 2104) under the application's secret, bound to its purpose and its job, so none is stored.
+//! Tokens, run keys, derived names and pseudonyms. Each is an HMAC-SHA-256 (RFC 2104) under the
+//! application's secret, bound to its purpose and its job, so none is stored.
 
 use std::time::Duration;
 
@@ -16,12 +16,12 @@ use crate::id::JobId;
 use crate::keys;
 use crate::settings::Settings;
 
-/// Jobs of one name follow each other no sooner.
+/// The shortest time between two jobs of one name.
 const NAME_REUSE_PERIOD: Duration = Duration::from_secs(60);
-/// How long before its end a token can be exchanged for the next.
+/// The time before its expiry in which a token can be exchanged for the next.
 const REFRESH_WINDOW: Duration = Duration::from_secs(30 * 60);
 
-/// The application's secret.
+/// The application's secret, and what is derived from it.
 #[derive(Clone)]
 pub struct Keyring {
     secret: Vec<u8>,
@@ -33,7 +33,8 @@ impl std::fmt::Debug for Keyring {
     }
 }
 
-/// A token's place in the sequence of a job's tokens, once it was refreshed.
+/// The document under [`keys::auth`]: which generation of a job's tokens counts, once one was
+/// refreshed or extended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Auth {
     /// The only generation that counts.
@@ -51,17 +52,18 @@ impl Keyring {
         }
     }
 
-    /// The secret kept in the store, made at first use.
+    /// A keyring of the secret that the store holds, which the first use creates.
     ///
     /// # Errors
-    /// The store's.
+    /// When the store fails.
     pub async fn stored<E: Effects>(effects: &E, settings: &Settings) -> Result<Self, StoreError> {
         if let Some(secret) = effects.get(keys::SECRET).await? {
             return Ok(Self::new(&secret));
         }
         let secret = [effects.random(), effects.random()].concat();
         effects.set(keys::SECRET, &secret).await?;
-        // Another first request may have written its own: both believe what is there afterwards.
+        // Another first request may have written its own secret: both use the one that is there
+        // afterwards.
         effects.sleep(settings.write_delay).await;
         effects.log(
             "secret-made",
@@ -99,7 +101,7 @@ impl Keyring {
         self.hex("token", id.as_str(), &generation.to_string())
     }
 
-    /// The key that `/internal/*` asks for.
+    /// The key that a request to run the job must show.
     #[must_use]
     pub fn run_key(&self, id: &JobId) -> String {
         self.hex("run", id.as_str(), "")
@@ -126,7 +128,7 @@ impl Keyring {
         JobId::from_bytes(bytes)
     }
 
-    /// The name of the client at this address: the store need not know the address itself.
+    /// The pseudonym of the client at this address: the store never holds the address itself.
     #[must_use]
     pub fn client(&self, address: &str) -> Client {
         let mut name = self.hex("client", address, "");
@@ -230,7 +232,7 @@ impl<E: Effects> Engine<'_, E> {
     }
 }
 
-/// Whether two secrets are equal, in time that does not tell where they differ.
+/// Whether two secrets are equal, in a time that does not depend on where they differ.
 #[must_use]
 pub fn constant_time_eq(a: &str, b: &str) -> bool {
     a.as_bytes().ct_eq(b.as_bytes()).into()

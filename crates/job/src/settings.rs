@@ -4,18 +4,18 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-/// How the engine behaves. [`Settings::local`] and [`Settings::cloud`] are the two starting points;
-/// single values can be overridden.
+/// The settings of the engine. [`Settings::local`] and [`Settings::cloud`] are the two starting
+/// points; single values can be overridden.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// How long a claim holds without renewal.
+    /// The length of a lease.
     pub lease: Duration,
     /// How often the holder renews it.
     pub lease_renew: Duration,
-    /// A `set` takes effect, or never, within this time: the one assumption of the design.
+    /// The time within which a `set` takes effect or is lost: the one assumption of the design.
     /// Also the skew allowed between the clocks of two processes.
     pub write_delay: Duration,
-    /// How often a run looks for a cancel marker while it waits for something.
+    /// How often a run that waits checks whether the job was canceled.
     pub cancel_look: Duration,
     /// Whether a route that runs a job answers before or after it has worked.
     pub run_mode: RunMode,
@@ -23,18 +23,19 @@ pub struct Settings {
     pub run_budget: Option<Duration>,
     /// The shortest time between two commits of a job.
     pub commit_interval: Duration,
-    /// How often a watcher looks at the store around an expected change.
+    /// The shortest pause between two looks of a watcher at the store.
     pub look_min: Duration,
-    /// How often a watcher looks while nothing is expected.
+    /// The longest pause between two looks of a watcher at the store.
     pub look_max: Duration,
-    /// The pause before the store is asked again that failed, or does not show yet what it should.
+    /// The pause before a store operation is repeated that failed, or did not show yet what it
+    /// should.
     pub retry: Duration,
     /// How long one response to a stream may last; `None`: until the job is over.
     pub stream_budget: Option<Duration>,
-    /// A stream is never silent for longer.
+    /// The longest silence of a stream.
     pub heartbeat: Duration,
-    /// A job without progress for this long is given up: by its watchers, and for good when no
-    /// worker can be started for it.
+    /// The time without progress after which a job is given up: by its watchers, and for good when
+    /// no run can be started for it.
     pub stall: Duration,
     /// How long results are kept after the end, and an unfinished job after its last progress.
     pub retention: Duration,
@@ -44,10 +45,10 @@ pub struct Settings {
     pub token_life: Duration,
     /// How long a `DELETE` waits for the worker to stop.
     pub cancel_wait: Duration,
-    /// The most keys the platform's store holds; `None`: as many as one likes.
+    /// The most keys that the platform's store holds; `None`: any number.
     pub max_keys: Option<usize>,
-    /// Whether addresses of no public network count as clients, too, which are proxies most likely.
-    /// They do when the operator says how many jobs one client may have.
+    /// Whether private addresses count as clients, too: most are proxies. Set when the operator
+    /// configures how many jobs one client may have.
     pub count_private_clients: bool,
     /// How many jobs compute for seconds at the same time: about as many as there are cores.
     pub compute_slots: usize,
@@ -65,9 +66,9 @@ pub struct Settings {
 /// When the internal run route answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunMode {
-    /// At once, and works on after its response: where the platform lets a handler do that.
+    /// At once; the run works on after its response, where the platform lets a handler do that.
     Background,
-    /// When its work is done; its caller does not wait for it.
+    /// When the run is over; its caller does not wait for it.
     Inline,
 }
 
@@ -115,15 +116,14 @@ impl Default for Limits {
             max_photo_megapixels: 64,
             max_body_bytes: 52 << 20,
             max_json_bytes: 8 << 20,
-            // Each that is worked on holds one of the runtime's instances, of which there are
-            // 1,000.
+            // Each running job holds one of the runtime's 1,000 instances.
             max_jobs_per_client: 100,
         }
     }
 }
 
 impl Settings {
-    /// One machine, an embedded store, no limits on how long a request lasts.
+    /// The settings for one machine with an embedded store, where requests last as long as needed.
     #[must_use]
     pub fn local() -> Self {
         Self {
@@ -154,7 +154,8 @@ impl Settings {
         }
     }
 
-    /// Requests end after 30 s, the store is far away, slow to agree and rationed.
+    /// The settings for clouds: requests end after 30 s, the store is remote, rationed and slow to
+    /// agree.
     #[must_use]
     pub fn cloud() -> Self {
         Self {
@@ -177,7 +178,7 @@ impl Settings {
         }
     }
 
-    /// [`Self::cloud`] within Fermyon Cloud's 1,024 keys.
+    /// The settings of [`Self::cloud`] within Fermyon Cloud's 1,024 keys.
     #[must_use]
     pub fn fermyon_cloud() -> Self {
         let cloud = Self::cloud();
@@ -187,7 +188,7 @@ impl Settings {
             retry: Duration::from_millis(500),
             max_keys: Some(1_024),
             limits: Limits {
-                // Half of what there is room for.
+                // Half of the jobs that the store has capacity for.
                 max_jobs_per_client: 20,
                 ..cloud.limits.clone()
             },
@@ -196,7 +197,7 @@ impl Settings {
     }
 }
 
-/// A setting that cannot be.
+/// A profile or tuning that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SettingsError {
     /// No profile of this name.

@@ -31,7 +31,7 @@ pub enum Stop {
 /// The job's root as it lies there; damage and unknown versions count as none.
 ///
 /// # Errors
-/// The store's.
+/// When the store fails.
 pub(crate) async fn read_root<E: Effects>(
     effects: &E,
     id: &JobId,
@@ -43,7 +43,7 @@ pub(crate) async fn read_root<E: Effects>(
 /// The job's end, if it has one.
 ///
 /// # Errors
-/// The store's.
+/// When the store fails.
 pub(crate) async fn read_end<E: Effects>(
     effects: &E,
     id: &JobId,
@@ -175,7 +175,7 @@ pub(crate) async fn repair<E: Effects>(effects: &E, mut end: Root) -> Result<Roo
 /// The job of this name, when there is one that has not expired.
 ///
 /// # Errors
-/// The store's.
+/// When the store fails.
 pub(crate) async fn existing<E: Effects>(
     effects: &E,
     id: &JobId,

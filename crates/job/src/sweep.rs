@@ -1,4 +1,5 @@
-//! Clearing away what has expired, a little at each creation, and reckoning whether there is room.
+//! Deleting expired jobs, a few with each creation, and telling whether the store has capacity for
+//! another one.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -18,36 +19,36 @@ use crate::storage::{delete_uploads, encode_root, is_damaged, read_end, read_roo
 /// How often the keys are listed.
 const INTERVAL: Duration = Duration::from_secs(600);
 
-/// How soon the sweep goes on that had more to look at.
+/// How soon a sweep is continued that has not seen all jobs.
 const INTERVAL_WHEN_UNFINISHED: Duration = Duration::from_secs(10);
 
-/// How soon a store without room is looked at again.
+/// How soon a full store is listed again.
 const INTERVAL_WHEN_FULL: Duration = Duration::from_secs(5);
 
-/// How many jobs one sweep looks at while there is room, and how many it deletes at most.
+/// The number of jobs that one sweep inspects while there is capacity, and the most that it
+/// deletes.
 const MAX_JOBS_PER_SWEEP: usize = 50;
 
-/// How many keys a job needs while it runs: they are kept free for it.
+/// The keys that a running job may need: so many are reserved for it.
 pub const KEYS_PER_JOB: usize = 25;
 
-/// How long the root lives of a job that is not accepted yet: longer than clocks jump.
+/// The retention of a job that is not accepted yet: longer than clocks jump.
 pub(crate) const UNACCEPTED_RETENTION: Duration = Duration::from_secs(2 * 3600);
 
 /// How long an ended job is kept whatever the store needs: its client is about to fetch the
 /// results.
 const EVICTION_GRACE: Duration = Duration::from_secs(60);
 
-/// What lies under [`keys::SWEEP`]: what the last sweep saw.
+/// The document under [`keys::SWEEP`]: what the last sweep saw.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SweepState {
     at: Time,
-    /// Keys that there were, those kept free for running jobs included.
+    /// The number of keys, with those reserved for running jobs.
     keys: usize,
-    /// It stopped after this job; the next goes on there. `None` when it had seen all.
+    /// The job after which the sweep stopped and the next continues; `None` when it had seen all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     after: Option<JobId>,
-    /// No job expires before, of those that have been looked at since the first and those that
-    /// were made since.
+    /// The earliest expiry of the jobs inspected in this round and of those created since.
     #[serde(default)]
     next: Time,
 }
@@ -61,7 +62,7 @@ struct JobKeys {
 }
 
 impl JobKeys {
-    /// How many keys are to be reckoned with: a job that runs may still need more.
+    /// The keys to count for this job: a running one may still need more.
     fn reserved(&self) -> usize {
         match self.rooted && !self.ended {
             true => self.keys.len().max(KEYS_PER_JOB),
@@ -71,11 +72,11 @@ impl JobKeys {
 }
 
 impl<E: Effects> Engine<'_, E> {
-    /// Whether there is room for one more job; sweeps when it is time, or when there seems to be
-    /// none.
+    /// Whether the store has capacity for one more job. Sweeps when it is time, or when there seems
+    /// to be none.
     ///
     /// # Errors
-    /// The store's.
+    /// When the store fails.
     pub async fn store_has_capacity(&self) -> Result<bool, StoreError> {
         let Engine {
             effects, settings, ..
@@ -89,7 +90,8 @@ impl<E: Effects> Engine<'_, E> {
         let interval = if !state.has_capacity(settings) {
             INTERVAL_WHEN_FULL
         } else if settings.max_keys.is_some() {
-            // The count is as old as the last sweep: where room is scarce every creation counts.
+            // The count is as old as the last sweep, so where keys are scarce every creation
+            // counts.
             Duration::ZERO
         } else if state.after.is_some() {
             INTERVAL_WHEN_UNFINISHED
@@ -111,8 +113,8 @@ impl<E: Effects> Engine<'_, E> {
         Ok(state.has_capacity(settings))
     }
 
-    /// Lists the keys and deletes some of what has expired. Jobs are looked at in turn, a few with
-    /// each sweep, and only when one of them can have expired; all of them when there is no room
+    /// Deletes some of the jobs that have expired. Jobs are inspected in turn, a few with each
+    /// sweep and only when one of them can have expired; all of them when there is no capacity
     /// otherwise.
     async fn sweep(
         &self,
@@ -128,7 +130,7 @@ impl<E: Effects> Engine<'_, E> {
             keys: jobs.total,
             ..last
         };
-        // A clock that has jumped must not keep everybody from looking.
+        // A clock that has jumped must not stop all sweeps.
         let latest = now.plus(UNACCEPTED_RETENTION.min(settings.retention));
         if state.after.is_none() {
             if now < state.next && state.next <= latest {
@@ -181,8 +183,8 @@ impl<E: Effects> Engine<'_, E> {
         self.delete_expired(id, there).await
     }
 
-    /// Makes room in a store that is full: of the client whose ended jobs hold most keys, the
-    /// oldest goes first. So that nobody can take the room of others by what he leaves behind.
+    /// Makes room in a full store: of the client whose ended jobs hold most keys, the oldest goes
+    /// first. So no client takes the capacity of others by what it leaves behind.
     async fn evict(
         &self,
         jobs: &KeysByJob,
@@ -225,7 +227,7 @@ impl<E: Effects> Engine<'_, E> {
             let Some(held) = jobs.by_id.get(&end.id) else {
                 continue;
             };
-            // It expires now: whoever reads one of the two documents finds no job any more.
+            // It expires now: both documents say that there is no job any more.
             end.expires = now;
             let bytes = encode_root(&end)?;
             effects.set(&keys::root(&end.id), &bytes).await?;
@@ -244,8 +246,8 @@ impl<E: Effects> Engine<'_, E> {
         Ok(())
     }
 
-    /// Deletes what is left of an expired job under names that a new job of its name uses, too:
-    /// each only right after a look that still finds the expired one.
+    /// Deletes the keys of an expired job that a new job of its name uses, too: each right after a
+    /// read that still shows the expired one.
     async fn delete_expired(
         &self,
         id: &JobId,
@@ -259,7 +261,7 @@ impl<E: Effects> Engine<'_, E> {
             {
                 KeyOwner::Job(expires) => effects.now() >= expires,
                 KeyOwner::Damaged => true,
-                // Whoever makes a job now may be about to write its root.
+                // A creation may be about to write its root.
                 KeyOwner::Nothing => *key != keys::root(id),
                 KeyOwner::NewerVersion => false,
             };
@@ -270,12 +272,12 @@ impl<E: Effects> Engine<'_, E> {
         Ok(())
     }
 
-    /// Makes a name free that an expired job has: its end would be believed over everything that
-    /// the new one does. Its root stays: the new one is written over it. Answers whether there was
-    /// one: others may be deleting it at this very moment.
+    /// Frees a name that an expired job has, whose end would be believed over everything that a new
+    /// job does. Its root stays and is overwritten by the new one. Returns whether there was such a
+    /// job: other processes may be deleting it at this very moment.
     ///
     /// # Errors
-    /// The store's.
+    /// When the store fails.
     pub(crate) async fn release_name(&self, id: &JobId) -> Result<bool, StoreError> {
         let effects = self.effects;
         let old = match read_end(effects, id).await? {

@@ -1,5 +1,5 @@
-//! The answer to a request for a job that is the job's stream: who asks for it hears of each commit
-//! from the run that makes it, with no look at the store in between.
+//! A job's stream as the answer to the request that creates the job: the client gets each commit
+//! from the run itself, without a look at the store in between.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::runs::{Creation, start_elsewhere};
 use crate::spin::Spin;
 use crate::stream::{self, Telling};
 
-/// Whether the client asks for the stream.
+/// Whether the client asks for a stream as the answer.
 #[must_use]
 pub fn is_asked(exchange: &Exchange) -> bool {
     exchange

@@ -1,5 +1,5 @@
-//! Who asks, by which name the application is reached, and whether a client has too many jobs under
-//! way.
+//! The client of a request, the address that the application is reached by, and the limit on a
+//! client's jobs.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::config;
 use crate::exchange::Exchange;
 use crate::http::Incoming;
 
-/// How soon a client should ask again that has too many jobs under way.
+/// `Retry-After` for a client with too many jobs under way.
 const LIMIT_RETRY_AFTER: Duration = Duration::from_secs(10);
 
 /// The client of a request, if its jobs are counted.
@@ -74,8 +74,8 @@ pub fn origin(request: &Incoming) -> Option<String> {
     Some(format!("{scheme}://{host}"))
 }
 
-/// Refuses a job to a client that has too many under way. A job that the same request has made
-/// before is not refused, nor any because it could not be counted.
+/// Refuses a job to a client that has too many under way. A job that the same request created
+/// before is not refused, nor one that cannot be counted because the store fails.
 ///
 /// # Errors
 /// `RATE_LIMIT_EXCEEDED`.

@@ -37,7 +37,7 @@ const NUMBERS: [&str; 10] = [
     "confidence_threshold",
 ];
 
-/// Refuses values that are read later, where it is too late to refuse them.
+/// Checks values that are read later, where an error could no longer be returned.
 fn check() -> Result<(), InvalidVariable> {
     for name in NUMBERS {
         variables::number(name, &variable(name), 0.0)?;
@@ -55,21 +55,21 @@ fn prefers_openai() -> Result<bool, InvalidVariable> {
     )
 }
 
-/// What every component needs to know.
+/// The configuration that every component needs.
 pub struct Config {
-    /// How the engine behaves.
+    /// The settings of the engine.
     pub settings: Settings,
-    /// Makes and checks tokens.
+    /// The application's secret.
     pub keyring: Keyring,
-    /// Whose pages may call.
+    /// The origins of pages that may call the application.
     pub cors: Origins,
-    /// Whether jobs without a token are open to whoever knows their name.
+    /// Whether jobs without a token are open to everybody who knows their name.
     pub legacy_tokenless: bool,
     /// Whether the providers are local stand-ins.
     pub sandbox: bool,
 }
 
-/// Why the application cannot work as it is configured.
+/// The reasons why the configuration cannot be used.
 #[derive(Debug)]
 pub enum ConfigError {
     /// The profile or the tuning cannot be read.
@@ -155,7 +155,7 @@ pub fn enrichment() -> Enrichment {
     };
     let key = variable("google_books_api_key");
     let contact = variable("contact");
-    // Open Library grants more to those who say who they are.
+    // Open Library grants more requests to clients that identify themselves.
     let politeness = match contact.trim() {
         "" => (1.0, 5.0),
         _ => (f64::MAX, f64::MAX),
@@ -206,7 +206,7 @@ pub fn scan() -> Scan {
         api_key,
         model: text("gemini_model").unwrap_or_else(|| "gemini-3.5-flash-lite".to_owned()),
     });
-    // A model's name says that there is one: servers at home need no key.
+    // A configured model means that there is a server: local ones need no key.
     let openai = text("openai_model").map(|model| Vision::OpenAi {
         base_url: format!(
             "{}/v1",
@@ -238,13 +238,13 @@ pub fn profile() -> String {
     variable("profile").trim().to_owned()
 }
 
-/// What the edge shows to be believed; `None`: there is no edge.
+/// The secret that the edge shares with the application; `None`: there is no edge.
 #[must_use]
 pub fn edge_secret() -> Option<String> {
     Some(variable("edge_secret")).filter(|secret| !secret.is_empty())
 }
 
-/// What the operator says about sockets.
+/// The configuration of sockets.
 pub struct Sockets {
     /// Shared with the edge; `None`: there is none.
     pub edge_secret: Option<String>,
@@ -262,7 +262,7 @@ pub fn sockets() -> Sockets {
     }
 }
 
-/// What is configured, for clients to see.
+/// The configured features, as clients see them.
 #[must_use]
 pub fn features(sandbox: bool) -> Features {
     let mut metadata_providers = Vec::new();

@@ -17,22 +17,21 @@ use crate::config::{Config, ConfigError, origins};
 use crate::http::{Body, Gone, Incoming, Responder, Writer};
 use crate::{Spin, client, poll};
 
-/// How soon a client should try again when the store refuses.
+/// `Retry-After` when the store fails.
 const STORE_RETRY_AFTER: Duration = Duration::from_secs(2);
-/// How soon when there is no room for its job.
+/// `Retry-After` when the store is full.
 const STORE_FULL_RETRY_AFTER: Duration = Duration::from_secs(60);
 
-/// What a handler works with.
+/// One request and the chance to answer it: what a handler works with.
 pub struct Exchange {
-    /// The world.
+    /// The effects of this invocation.
     pub spin: Spin,
     /// The configuration.
     pub config: Config,
-    /// What the client asks.
+    /// The request.
     pub request: Incoming,
     responder: Option<Responder>,
-    refused: RefCell<Option<Body>>,
-    /// What every answer carries: for CORS and security.
+    /// The headers of every answer, for CORS and security.
     headers: HeaderMap,
     began: Duration,
 }
@@ -57,12 +56,12 @@ impl Access {
     }
 }
 
-/// A whole answer.
+/// A complete answer.
 #[derive(Debug)]
 pub struct Answer {
     /// HTTP status.
     pub status: u16,
-    /// Besides those for CORS and security.
+    /// Headers besides those for CORS and security.
     pub headers: HeaderMap,
     /// Empty for 204 and 304.
     pub body: Vec<u8>,
@@ -82,7 +81,7 @@ impl Answer {
         }
     }
 
-    /// The same with one more header; one whose value cannot be a header's is left out.
+    /// This answer with one more header; an invalid value is left out.
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: &str) -> Self {
         if let Ok(value) = HeaderValue::from_str(value) {
@@ -105,7 +104,7 @@ impl Exchange {
         self.spin.monotonic().saturating_sub(self.began)
     }
 
-    /// When an answer that is made now is made, for its metadata.
+    /// Time and duration of an answer that is made now, for its metadata.
     #[must_use]
     pub fn answered(&self) -> Answered {
         Answered {
@@ -120,7 +119,7 @@ impl Exchange {
         Answer::json(status, api::envelope::success(data, self.answered()))
     }
 
-    /// An error envelope. What is our fault is logged under an id that the client is given.
+    /// An error envelope.
     #[must_use]
     pub fn failure(&self, error: &ApiError) -> Answer {
         let mut answer = Answer::json(error.status().as_u16(), error.body(self.spin.now()));
@@ -128,7 +127,7 @@ impl Exchange {
         answer
     }
 
-    /// An error that is our fault; `what` is for the log only.
+    /// An internal error, logged under an id that the client is given; `what` is for the log only.
     #[must_use]
     pub fn internal(&self, what: &str) -> ApiError {
         let id = JobId::random(&self.spin).to_string();
@@ -139,7 +138,7 @@ impl Exchange {
         ApiError::internal(id)
     }
 
-    /// The error of a store that does not do what it is asked.
+    /// The error when the store fails.
     #[must_use]
     pub fn store_failed(&self, error: &StoreError) -> ApiError {
         self.spin.log(
@@ -149,7 +148,7 @@ impl Exchange {
         ApiError::store_unavailable(STORE_RETRY_AFTER)
     }
 
-    /// The error of a job that could not be made.
+    /// The error when a job could not be created.
     #[must_use]
     pub fn not_created(&self, id: &JobId, error: CreateError) -> ApiError {
         match error {
@@ -160,10 +159,10 @@ impl Exchange {
         }
     }
 
-    /// The answer to whoever made this job, the first time and every time after.
+    /// The answer to the request that created this job, and to its repetitions.
     ///
     /// # Errors
-    /// The store's.
+    /// When the store fails.
     pub async fn accepted(&self, root: &Root) -> Result<Answer, ApiError> {
         let token = self.token(root).await?;
         Ok(self.success(202, &Accepted::of(root, &token)))
@@ -172,7 +171,7 @@ impl Exchange {
     /// The token that opens the job now.
     ///
     /// # Errors
-    /// The store's.
+    /// When the store fails.
     pub async fn token(&self, root: &Root) -> Result<String, ApiError> {
         self.engine()
             .current_token(root)
@@ -388,7 +387,7 @@ fn is_foreign(page: &str, request: &Incoming, cors: &Origins) -> bool {
     !is_own && !cors.allow(page)
 }
 
-/// Answers for an application that cannot look at the request.
+/// Answers when the application cannot handle any request.
 async fn unable(spin: &Spin, responder: Responder, mut headers: HeaderMap, error: &ConfigError) {
     let id = JobId::from_bytes(spin.random()).to_string();
     let (event, told) = match error {

@@ -1,4 +1,4 @@
-//! `wasi:http` in and out, as the components and the engine want it.
+//! `wasi:http` requests and responses, as the components and the engine need them.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -100,7 +100,7 @@ pub struct Body {
     parts: Option<(InputStream, IncomingBody)>,
 }
 
-/// The other side went away in the middle of something.
+/// The error when the client has left, or a body broke off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gone;
 
@@ -161,7 +161,7 @@ impl Body {
     }
 }
 
-/// The chance to answer, once.
+/// The chance to answer a request, once.
 pub struct Responder(ResponseOutparam);
 
 impl Responder {
@@ -231,8 +231,8 @@ impl Writer {
         stream.flush().map_err(|_| Gone)
     }
 
-    /// What `work` answers while the client is there. Who only waits for something to write would
-    /// else notice with his next word that nobody listens, and hold an instance until then.
+    /// The result of `work`, if the client stays until then. Without this, a stream would notice
+    /// only with its next write that the client has left, and hold an instance until then.
     ///
     /// # Errors
     /// [`Gone`] when the client has left.
@@ -251,7 +251,7 @@ impl Writer {
         }
     }
 
-    /// Waits until everything written is on its way, or nobody wants it any more.
+    /// Waits until everything written has been sent, or the client has left.
     async fn flushed(&self) {
         if let Some((stream, _)) = &self.parts {
             while let Ok(0) = stream.check_write() {
@@ -320,7 +320,7 @@ pub(crate) async fn send(request: Request) -> Result<Response, HttpError> {
         let mut writer = Writer {
             parts: body.write().ok().map(|stream| (stream, body)),
         };
-        // Whether this went well shows in the answer.
+        // An error shows in the answer.
         let _ = writer.write(&request.body).await;
         writer.finish().await;
     }

@@ -12,7 +12,7 @@ use api::error::ApiError;
 use crate::Spin;
 use crate::exchange::{Answer, Exchange};
 
-/// A hand-over is a few words, or at most a root.
+/// The longest body of a hand-over: at most a root.
 const MAX_BODY: usize = 16 << 10;
 
 /// The header that carries the run key.

@@ -13,7 +13,7 @@ use wasi::clocks::monotonic_clock;
 
 use crate::poll;
 
-/// The world as a component sees it in one invocation.
+/// The effects of one invocation of a component on Spin.
 pub struct Spin {
     store: key_value::Store,
     costs: Cell<Costs>,
@@ -24,7 +24,7 @@ impl Spin {
     /// Opens the application's store, for the component of this name.
     ///
     /// # Errors
-    /// The platform's.
+    /// When the platform refuses to open it.
     pub fn open(component: &'static str) -> Result<Self, StoreError> {
         Ok(Self {
             store: key_value::Store::open_default().map_err(error)?,
@@ -42,7 +42,7 @@ impl Spin {
 
 fn error(error: key_value::Error) -> StoreError {
     StoreError(match error {
-        // What a backend says, also when it is full: `StoreTableFull` is about open stores.
+        // A backend's own words, also when it is full: `StoreTableFull` is about open stores.
         key_value::Error::Other(text) => text,
         other => format!("{other:?}"),
     })

@@ -14,10 +14,10 @@ use crate::exchange::Exchange;
 use crate::http::{Gone, Writer};
 use crate::spin::Spin;
 
-/// Where something in front of the application has no room for another stream, it asks for one
-/// that ends at once: the client polls then.
+/// Set to 0 by a proxy that has no capacity for another stream: the stream ends at once then, and
+/// the client polls.
 const BUDGET_HEADER: &str = "x-stream-budget";
-/// How soon such a client comes back.
+/// How soon such a client polls.
 pub const RETRY_POLLING: Duration = Duration::from_secs(2);
 
 /// Why a stream ended.
@@ -33,28 +33,28 @@ enum End {
     Budget,
 }
 
-/// What a stream has carried.
+/// The events and bytes of a stream, for the log.
 #[derive(Default)]
 struct Carried {
     events: u32,
     bytes: usize,
 }
 
-/// How one client is told of its jobs.
+/// How a stream is written for one client.
 pub struct Telling {
-    /// In which words.
+    /// The spelling of its events.
     pub spelling: Spelling,
-    /// What comes before anything that a job says.
+    /// Bytes before the first event.
     pub opening: Vec<u8>,
     /// How long the answer may last, from the request on; `None`: until the jobs are over.
     pub budget: Option<Duration>,
     /// How soon the client should come back when that is not long enough.
     pub come_back: Duration,
-    /// By which name the log calls this way of being told.
+    /// The name of the transport in the log.
     pub transport: &'static str,
 }
 
-/// What every event stream is answered with.
+/// The headers of every event stream.
 #[must_use]
 pub fn headers() -> HeaderMap {
     HeaderMap::from_iter([
@@ -70,7 +70,7 @@ pub fn headers() -> HeaderMap {
     ])
 }
 
-/// Whether something in front of the application has no room for another stream.
+/// Whether a proxy in front of the application has no capacity for another stream.
 #[must_use]
 pub fn is_refused(exchange: &Exchange) -> bool {
     exchange.request.header(BUDGET_HEADER) == Some("0")
@@ -86,7 +86,7 @@ pub fn budget(exchange: &Exchange) -> (Option<Duration>, Duration) {
     }
 }
 
-/// The words that a request asks for.
+/// The spelling that a request asks for.
 #[must_use]
 pub fn spelling(exchange: &Exchange) -> Spelling {
     let query = Query::parse(&exchange.request.query);
@@ -97,9 +97,8 @@ pub fn spelling(exchange: &Exchange) -> Spelling {
     }
 }
 
-/// Writes what the watchers of a stream's jobs have to say until there is no more to say, nobody to
-/// say it to, or no time. Only a stream that has said everything is finished as it should be: what
-/// is cut short is to be continued.
+/// Writes the events of a stream's jobs until all are over, the client has left, or the budget is
+/// used up. Only a complete stream is ended as HTTP prescribes: one that is cut is to be continued.
 pub async fn follow(
     exchange: &Exchange,
     watchers: Vec<Watcher<'_, Spin>>,
