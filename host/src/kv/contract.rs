@@ -2,8 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::KvBackend;
+
+/// The time within which a write takes effect or is lost, as applications assume it: the
+/// `write_delay` of their local profile.
+const WRITE_DELAY: Duration = Duration::from_millis(500);
 
 /// Checks that `backend` does what [`KvBackend`] promises.
 ///
@@ -117,4 +122,42 @@ pub async fn check(backend: Arc<dyn KvBackend>) {
     for key in keys().await {
         backend.delete(STORE, &key).await.expect("delete");
     }
+    takes_effect_in_time_or_never(&*backend).await;
+    for key in keys().await {
+        backend.delete(STORE, &key).await.expect("delete");
+    }
+}
+
+/// Checks what applications count on most: a write takes effect within [`WRITE_DELAY`], or never;
+/// also one whose caller is gone before it is answered.
+async fn takes_effect_in_time_or_never(backend: &dyn KvBackend) {
+    const STORE: &str = "default";
+    const WRITES: u32 = 60;
+    let keys: Vec<String> = (0..WRITES).map(|number| format!("left/{number}")).collect();
+    for (number, key) in (0..WRITES).zip(&keys) {
+        let began = Instant::now();
+        let write = backend.set(STORE, key, b"written".to_vec());
+        // From giving up at once to waiting for the answer.
+        let patience = Duration::from_micros(u64::from(number).pow(2) * 5);
+        if let Ok(Ok(())) = tokio::time::timeout(patience, write).await {
+            assert!(began.elapsed() <= WRITE_DELAY, "a write takes too long");
+            let seen = backend.get(STORE, key).await.expect("get");
+            assert_eq!(
+                seen.as_deref(),
+                Some(&b"written"[..]),
+                "it is there at once"
+            );
+        }
+    }
+    let seen = async || {
+        let mut seen = Vec::new();
+        for key in &keys {
+            seen.push(backend.get(STORE, key).await.expect("get"));
+        }
+        seen
+    };
+    tokio::time::sleep(WRITE_DELAY).await;
+    let in_time = seen().await;
+    tokio::time::sleep(WRITE_DELAY * 2).await;
+    assert!(seen().await == in_time, "a write takes effect too late");
 }
