@@ -356,6 +356,7 @@ fn import_on(world: &'static World, settings: Settings, lists: Vec<Vec<Item>>) -
                 made_by: MadeBy::BatchEnrich,
                 token: false,
                 provider: String::new(),
+                client: None,
             };
             let created = engine.create(&new, &items).await.unwrap();
             engine.run_created(created, None, enrichment).await;
