@@ -31,6 +31,8 @@ pub struct Exchange {
     /// The request.
     pub request: Incoming,
     responder: Option<Responder>,
+    /// The rest of a refused body, read for a moment after the answer.
+    refused: RefCell<Option<Body>>,
     /// The headers of every answer, for CORS and security.
     headers: HeaderMap,
     began: Duration,

@@ -252,6 +252,8 @@ fn settings(rng: &mut fastrand::Rng) -> Settings {
             .bool()
             .then(|| Duration::from_millis(rng.u64(1_000..8_000))),
         stall: Duration::from_secs(30),
+        // Clocks jump by an hour here.
+        failed_retention: Duration::from_secs(3 * 3_600),
         wave_items: rng.usize(1..6),
         ..local
     }
