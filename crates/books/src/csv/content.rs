@@ -136,17 +136,17 @@ fn is_list_of_lines(sample: &[Record]) -> bool {
         return true;
     }
     let is_code = |line: &&str| line.starts_with(['<', '{', '}', '[', '@', '#', '/', '\\']);
+    let has_letters = |line: &&str| line.chars().any(char::is_alphabetic);
     let is_title = |line: &&str| {
         line.chars().count() <= MAX_LINE
-            && line.chars().filter(|c| c.is_alphabetic()).count() >= 2
-            && line
-                .chars()
-                .any(|c| c.is_uppercase() || !c.is_lowercase() && c.is_alphabetic())
+            && line.chars().filter(|c| c.is_alphanumeric()).count() >= 2
+            && !line.starts_with(char::is_lowercase)
     };
     let titles = lines.iter().filter(|line| is_title(line)).count();
     lines.len() > 1
         && !lines.iter().any(is_code)
         && titles * 10 >= lines.len() * 8
+        && lines.iter().filter(|line| has_letters(line)).count() * 2 >= lines.len()
         && lines.iter().map(|line| line.len()).sum::<usize>() <= lines.len() * 120
 }
 

@@ -9,7 +9,7 @@ use super::label::{Labels, split_labels};
 use super::records::Record;
 use super::status::{status, status_of_tag, yes_or_no};
 use super::values::{Rating, count, is_blank, is_placeholder, tidy, unbracketed};
-use crate::date::{DateError, PartialDate, year};
+use crate::date::{DateError, PartialDate, month_by_name, year};
 use crate::name::{NameOrder, begins_with_given_name, distinct, first_last, names_in};
 use crate::series::{series, split_series};
 use crate::text::{clean, non_empty, words};
@@ -522,11 +522,21 @@ impl Times {
 
     /// "Finished on 2010-08-15"
     fn date_in_status(&mut self, status: ReadingStatus, text: &str, column: &Column) {
-        let has_date = text.contains(|c: char| c.is_numeric());
-        let Some(date) = has_date
-            .then(|| PartialDate::read(text, column.dates).ok())
-            .flatten()
-        else {
+        // "In lettura dal 03/2011": what comes before the date are words of the status.
+        let is_date = |word: &&str| {
+            let key = words(word).concat();
+            word.contains(|c: char| c.is_numeric())
+                || key.chars().count() > 2 && month_by_name(&key).is_some()
+        };
+        let mut rest = text
+            .split_whitespace()
+            .skip_while(|word| !is_date(word))
+            .peekable();
+        if rest.peek().is_none() {
+            return;
+        }
+        let date = rest.collect::<Vec<_>>().join(" ");
+        let Ok(date) = PartialDate::read(&date, column.dates) else {
             return;
         };
         match status {

@@ -80,7 +80,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             (Publication, "publication"),
             (
                 Format,
-                "binding, format, media, book format, type of book, edition format, book type, \
+                "binding, format, media, type, book format, type of book, edition format, book type, \
                  medium, media type, cover type, edition binding",
             ),
             (
