@@ -333,7 +333,7 @@ fn every_route_answers_as_described() {
     );
     let books = json!({"jobId": "books", "books": [{"title": "Babel"}]});
     let operation = "post /api/enrichment/batch";
-    d.check(operation, 200, post("/api/enrichment/batch").json(&books));
+    d.check(operation, 202, post("/api/enrichment/batch").json(&books));
     let early = json!({"jobId": job.id, "oldToken": job.token});
     d.check(
         "post /api/token/refresh",

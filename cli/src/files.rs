@@ -14,7 +14,8 @@ use etcetera::BaseStrategy;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-/// A job and its token are forgotten by then at the server, too.
+/// How long the tokens of earlier calls stay on this disk. Whether one still opens its job is the
+/// server's to say.
 const TOKENS_KEPT: Duration = Duration::from_secs(24 * 3600);
 
 #[derive(Debug)]

@@ -5,6 +5,8 @@ use std::net::{SocketAddr, TcpStream};
 use serde_json::Value;
 use tungstenite::client::IntoClientRequest;
 use tungstenite::http::HeaderValue;
+use tungstenite::protocol::CloseFrame;
+use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::{Error, HandshakeError, Message, WebSocket};
 
 use crate::app::PATIENCE;
@@ -23,6 +25,21 @@ pub(crate) struct Socket {
     inner: WebSocket<TcpStream>,
     /// The subprotocol that was chosen.
     pub protocol: Option<String>,
+    /// Jobs that it follows and whose end it has not been told.
+    open_jobs: usize,
+}
+
+/// Whether a message is the last one about a job, in any schema.
+fn is_end(message: &Value) -> bool {
+    let status = message["data"]["currentStatus"].as_str();
+    match message["type"].as_str() {
+        Some("job_complete") => true,
+        Some("error") => message["payload"]["code"] != "PROTOCOL_ERROR",
+        _ => {
+            status.is_some_and(|status| status == "Complete" || status == "Job canceled")
+                || message["data"]["error"].is_string()
+        }
+    }
 }
 
 impl Socket {
@@ -53,7 +70,12 @@ impl Socket {
             Err(error) => panic!("{error}"),
         };
         let protocol = response.headers().get("sec-websocket-protocol");
+        let ids = query.split('&').find_map(|pair| {
+            let (name, ids) = pair.split_once('=')?;
+            matches!(name, "jobId" | "jobIds").then_some(ids)
+        });
         Ok(Self {
+            open_jobs: ids.map_or(0, |ids| ids.split(',').count()),
             inner,
             protocol: protocol.map(|value| value.to_str().unwrap().to_owned()),
         })
@@ -102,12 +124,24 @@ impl Socket {
         }
     }
 
-    /// Everything up to the close, and its code.
+    /// Everything up to the close, and its code. As apps do, it closes the socket by itself when the
+    /// last of its jobs has ended.
     pub(crate) fn rest(&mut self) -> (Vec<Value>, u16) {
         let mut messages = Vec::new();
         loop {
             match self.next() {
-                Told::Json(message) | Told::Packed(message) => messages.push(message),
+                Told::Json(message) | Told::Packed(message) => {
+                    self.open_jobs -= usize::from(is_end(&message));
+                    messages.push(message);
+                    if self.open_jobs == 0 {
+                        // The server may have closed it first.
+                        let normal = CloseFrame {
+                            code: CloseCode::Normal,
+                            reason: "".into(),
+                        };
+                        let _ = self.inner.close(Some(normal));
+                    }
+                }
                 Told::Raw(text) => panic!("{text}"),
                 Told::Closed(code) => return (messages, code),
             }

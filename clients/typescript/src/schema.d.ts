@@ -251,29 +251,9 @@ export interface paths {
         put?: never;
         /**
          * Import a library
-         * @description A CSV file or a workbook (`.xlsx`, `.ods`): an export of any reading program, or any list with titles or ISBNs, in any usual language and encoding. At most 8 MB and 10,000 rows. What its columns mean is recognised; a part `mapping` (or, with a raw body, a header `X-Import-Mapping`) says it better: a JSON object of fields by the columns' headers or numbers, `{"Titel": "title", "3": "ignore"}`. The results say how each column was read.
+         * @description A CSV file: an export of Goodreads, StoryGraph or LibraryThing, or any with a column of titles. At most 8 MB and 10,000 rows.
          */
         post: operations["importLibrary"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v2/imports/preview": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * See what an import would come to
-         * @description Takes what an import takes, makes no job and asks no provider: how the file is read, its first books, what is wrong with its rows, and how many look-ups it would take. A file whose import would fail is answered with its `failure`.
-         */
-        post: operations["previewImport"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1845,29 +1825,6 @@ export interface components {
             /** @description Its work. */
             work: components["schemas"]["WorkObject"];
         };
-        /** @description What looking books up takes, about. */
-        Lookups: {
-            /**
-             * Format: uint32
-             * @description Books that are looked up by a number.
-             */
-            byNumber: number;
-            /**
-             * Format: uint32
-             * @description Books that are looked up by title and author.
-             */
-            byTitle: number;
-            /**
-             * Format: uint32
-             * @description Requests to providers, at least.
-             */
-            requests: number;
-            /**
-             * Format: uint32
-             * @description Seconds that these take at least.
-             */
-            seconds: number;
-        };
         /** @description What a record was found by. */
         MatchedBy: "isbn" | "title_author" | "work";
         /** @description `metadata` of a success. */
@@ -1980,49 +1937,6 @@ export interface components {
             /** Format: uint64 */
             timestamp: number;
             type: string;
-        };
-        /** @description What an import of a file would come to. No job is made and no provider is asked. */
-        Preview: {
-            /** @description The first 20 books as they would be imported. */
-            books: components["schemas"]["Book"][];
-            /**
-             * Format: uint32
-             * @description Different books in it.
-             */
-            booksFound: number;
-            /**
-             * Format: uint32
-             * @description Rows of a book that an earlier row has, merged into it.
-             */
-            duplicatesMerged: number;
-            /** @description The first 100 rejected rows, merged rows and warnings. */
-            errors: components["schemas"]["Problem"][];
-            /** @description Why the import would fail as a whole; absent when it would not. */
-            failure?: components["schemas"]["Failure"];
-            /** @description Names that a mapping may give to columns, besides `ignore`. */
-            fields: string[];
-            /** @description What looking the books up would take. */
-            lookups: components["schemas"]["Lookups"];
-            /** @description How it was read; absent with a failure. */
-            reading?: components["schemas"]["Reading"];
-            /**
-             * Format: uint32
-             * @description Data rows of the file.
-             */
-            rows: number;
-            /**
-             * Format: uint32
-             * @description Rows that could not be read.
-             */
-            rowsRejected: number;
-            /** @description Whether a person should look at how it was read. */
-            uncertain: boolean;
-        };
-        PreviewAnswer: {
-            data: components["schemas"]["Preview"];
-            metadata: components["schemas"]["Metadata"];
-            /** @constant */
-            success: true;
         };
         /** @description Something wrong with a row of an imported file. */
         Problem: {
@@ -3220,26 +3134,6 @@ export interface components {
          *
          *     `MISSING_PARAMETER`: A required field or file is absent.
          *
-         *     `BATCH_TOO_LARGE`: More items than the limit.
-         */
-        "INVALID_REQUEST.MISSING_PARAMETER.BATCH_TOO_LARGE": {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/json": components["schemas"]["ErrorAnswer"] & {
-                    error?: {
-                        /** @enum {unknown} */
-                        code?: "INVALID_REQUEST" | "MISSING_PARAMETER" | "BATCH_TOO_LARGE";
-                    };
-                };
-            };
-        };
-        /**
-         * @description `INVALID_REQUEST`: Body or parameter malformed; details name the field.
-         *
-         *     `MISSING_PARAMETER`: A required field or file is absent.
-         *
          *     `EMPTY_BATCH`: No items.
          *
          *     `BATCH_TOO_LARGE`: More items than the limit.
@@ -3966,13 +3860,9 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/vnd.oasis.opendocument.spreadsheet": string;
-                "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
                 "multipart/form-data": {
-                    /** @description The file */
+                    /** @description The CSV file */
                     file: string;
-                    /** @description Fields by columns, as JSON */
-                    mapping?: string;
                 };
                 "text/csv": string;
             };
@@ -4004,42 +3894,6 @@ export interface operations {
             429: components["responses"]["RATE_LIMIT_EXCEEDED"];
             500: components["responses"]["INTERNAL_ERROR"];
             503: components["responses"]["SERVICE_BUSY"];
-        };
-    };
-    previewImport: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/vnd.oasis.opendocument.spreadsheet": string;
-                "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
-                "multipart/form-data": {
-                    /** @description The file */
-                    file: string;
-                    /** @description Fields by columns, as JSON */
-                    mapping?: string;
-                };
-                "text/csv": string;
-            };
-        };
-        responses: {
-            /** @description The preview */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PreviewAnswer"];
-                };
-            };
-            400: components["responses"]["INVALID_REQUEST.MISSING_PARAMETER.BATCH_TOO_LARGE"];
-            413: components["responses"]["FILE_TOO_LARGE"];
-            415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
-            500: components["responses"]["INTERNAL_ERROR"];
         };
     };
     followJobs: {

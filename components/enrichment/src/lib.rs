@@ -1,17 +1,18 @@
 //! Requests to enrich books, and the look-up stage of every job.
 
-use api::accepted::LegacyEnrichment;
+use api::accepted::{LegacyEnrichment, LegacyEnrichmentBatch};
 use api::envelope;
 use api::error::ApiError;
-use api::request::{self, Enrich};
-use job::{CreateError, Item, Limits, MadeBy, NewJob, Pipeline, Root, content_of, distinct};
+use api::request;
+use books::Wanted;
+use job::{CreateError, Item, JobId, Limits, MadeBy, NewJob, Pipeline, Root, content_of, distinct};
 use platform::attached;
 use platform::client;
 use platform::config;
 use platform::exchange::{Answer, Exchange};
 use platform::runs::{self, Creation};
 
-mod one;
+mod books_now;
 
 platform::component!("enrichment", handle);
 
@@ -19,101 +20,153 @@ async fn handle(exchange: &mut Exchange) {
     if let Some(id) = runs::job_of(&exchange.request.path, "enrichment") {
         return runs::serve(exchange, &id, &config::enrichment()).await;
     }
-    let route = match exchange.request.path.as_str() {
-        "/api/batch-enrich" | "/v1/enrichment/batch" => Route::Batch,
-        "/api/enrichment/start" => Route::LegacyStart,
-        "/api/enrichment/batch" => Route::LegacyBatch,
-        "/api/v2/books/enrich" => Route::One,
-        _ => {
-            let answer = exchange.failure(&ApiError::no_such_route());
-            return exchange.send(answer).await;
-        }
-    };
-    let result = match (exchange.request.method.as_str(), route) {
-        ("POST", Route::One) => match one::serve(exchange).await {
-            Ok(answer) => {
+    let result = match route(&exchange.request.method, &exchange.request.path) {
+        Ok(Route::Job(route)) => make(exchange, route).await,
+        Ok(Route::Now(route)) => match books_now::serve(exchange, route).await {
+            Ok(Some(answer)) => {
                 exchange.send(answer).await;
                 Ok(())
             }
+            Ok(None) => Ok(()),
             Err(error) => Err(error),
         },
-        ("POST", route) => make(exchange, route).await,
-        _ => Err(ApiError::method_not_allowed("POST, OPTIONS")),
+        Err(error) => Err(error),
     };
     if let Err(error) = result {
-        let answer = exchange.failure(&error);
-        exchange.send(answer).await;
+        exchange.refuse(&error).await;
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a request wants.
 enum Route {
-    /// Books of a request, as a job.
-    Batch,
-    /// The same for the first apps, by work ids.
-    LegacyStart,
-    /// The same for the first apps, by titles.
-    LegacyBatch,
-    /// One book at once.
-    One,
+    /// A job.
+    Job(JobRoute),
+    /// Books, while the client waits.
+    Now(books_now::Route),
 }
 
-impl Route {
+/// The route of a request; a path has one method.
+fn route(method: &str, path: &str) -> Result<Route, ApiError> {
+    let (route, allowed) = match path {
+        "/api/batch-enrich" | "/v1/enrichment/batch" => (Route::Job(JobRoute::Batch), "POST"),
+        "/api/enrichment/start" => (Route::Job(JobRoute::LegacyStart), "POST"),
+        "/api/enrichment/batch" => (Route::Job(JobRoute::LegacyBatch), "POST"),
+        "/v3/jobs/enrichment" => (Route::Job(JobRoute::V3), "POST"),
+        path => {
+            let (route, allowed) = books_now::route(path).ok_or_else(ApiError::no_such_route)?;
+            (Route::Now(route), allowed)
+        }
+    };
+    match (allowed, method) {
+        ("POST", "POST") | ("GET", "GET" | "HEAD") => Ok(route),
+        ("POST", _) => Err(ApiError::method_not_allowed("POST, OPTIONS")),
+        _ => Err(ApiError::method_not_allowed("GET, OPTIONS")),
+    }
+}
+
+/// A route that makes a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum JobRoute {
+    /// Books of a request.
+    Batch,
+    /// The same for the first app, by work ids: no token.
+    LegacyStart,
+    /// The same for the apps after it, by titles.
+    LegacyBatch,
+    /// `POST /v3/jobs/enrichment`, and `/v3/books/enrich` that is to be asynchronous.
+    V3,
+}
+
+/// What a request asks for.
+struct Asked {
+    /// The client's name for the job.
+    job_id: Option<JobId>,
+    /// What to look up.
+    wanted: Vec<Wanted>,
+}
+
+impl From<request::Enrich> for Asked {
+    fn from(enrich: request::Enrich) -> Self {
+        Self {
+            job_id: enrich.job_id,
+            wanted: enrich.wanted,
+        }
+    }
+}
+
+impl JobRoute {
     fn made_by(self) -> MadeBy {
         match self {
-            Self::Batch | Self::One => MadeBy::BatchEnrich,
+            Self::Batch => MadeBy::BatchEnrich,
             Self::LegacyStart => MadeBy::EnrichmentStart,
             Self::LegacyBatch => MadeBy::EnrichmentBatch,
+            Self::V3 => MadeBy::V3Enrichment,
         }
     }
 
-    /// The first apps choose the job's name and get no token.
+    /// Whether its clients choose the job's name.
     fn is_legacy(self) -> bool {
         matches!(self, Self::LegacyStart | Self::LegacyBatch)
     }
 
-    fn read(self, body: &[u8], limits: &Limits) -> Result<Enrich, ApiError> {
-        let enrich = match self {
-            Self::LegacyStart => request::works(body, limits)?,
-            Self::Batch | Self::LegacyBatch | Self::One => request::enrich(body, limits)?,
+    fn read(self, body: &[u8], limits: &Limits) -> Result<Asked, ApiError> {
+        let asked: Asked = match self {
+            Self::LegacyStart => request::works(body, limits)?.into(),
+            Self::Batch | Self::LegacyBatch => request::enrich(body, limits)?.into(),
+            Self::V3 => Asked {
+                job_id: None,
+                wanted: request::v3_enrich(body, limits)?.wanted,
+            },
         };
-        if self.is_legacy() && enrich.job_id.is_none() {
+        if self.is_legacy() && asked.job_id.is_none() {
             return Err(ApiError::missing("jobId", "send the job's name"));
         }
-        Ok(enrich)
+        Ok(asked)
     }
 
     async fn answer(self, exchange: &Exchange, root: &Root) -> Result<Answer, ApiError> {
-        if !self.is_legacy() {
-            return exchange.accepted(root).await;
-        }
-        // The first app accepts only 200.
-        let body = envelope::success_twice(&LegacyEnrichment::of(root), exchange.answered());
-        Ok(Answer::json(200, body))
+        let answered = exchange.answered();
+        Ok(match self {
+            Self::Batch | Self::V3 => exchange.accepted(root).await?,
+            Self::LegacyStart => {
+                let started = LegacyEnrichment::of(root);
+                Answer::json(200, envelope::success_with_flat_copy(&started, answered))
+            }
+            Self::LegacyBatch => {
+                let token = exchange.token(root).await?;
+                let started = LegacyEnrichmentBatch::of(root, &token);
+                Answer::json(202, envelope::success_with_flat_copy(&started, answered))
+            }
+        })
     }
 }
 
 /// Makes a job of a request's books, and begins it.
-async fn make(exchange: &mut Exchange, route: Route) -> Result<(), ApiError> {
+async fn make(exchange: &mut Exchange, route: JobRoute) -> Result<(), ApiError> {
     let body = exchange.json_body().await?;
-    let enrich = route.read(&body, &exchange.config.settings.limits)?;
-    let given = enrich.job_id.is_some();
+    let asked = route.read(&body, &exchange.config.settings.limits)?;
+    make_of(exchange, route, asked).await
+}
+
+/// Makes a job of these books, and begins it.
+async fn make_of(exchange: &mut Exchange, route: JobRoute, asked: Asked) -> Result<(), ApiError> {
+    let given = asked.job_id.is_some();
     let new = NewJob {
-        name: exchange.name(route.made_by(), enrich.job_id)?,
+        name: exchange.name(route.made_by(), asked.job_id)?,
         pipeline: Pipeline::BatchEnrichment,
         made_by: route.made_by(),
-        token: !route.is_legacy(),
+        token: route != JobRoute::LegacyStart,
         client: client::counted(exchange),
         provider: String::new(),
     };
-    let items: Vec<Item> = distinct(enrich.wanted)
+    let items: Vec<Item> = distinct(asked.wanted)
         .into_iter()
         .map(Item::wanted)
         .collect();
     client::admit(exchange, new.name.id()).await?;
     let creation = match exchange.engine().create(&new, &items).await {
         Ok(created) => Creation::New(Box::new(created)),
-        // The same key, or the same request of a first app again, is the same job.
+        // The same key, or the same request of an app again, is the same job.
         Err(CreateError::Exists(root)) if !given || route.is_legacy() => {
             exchange
                 .is_repetition(&new, given, &root, &content_of(&items))

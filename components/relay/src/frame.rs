@@ -119,8 +119,21 @@ impl Reply {
 pub(crate) struct Told {
     /// The job's sequence number.
     pub seq: u64,
-    /// Its end has been told. A counter of its own: an end may have the number of the state before.
-    pub over: bool,
+    /// What else has been told. A counter of its own: an end may have the number of the state
+    /// before.
+    pub phase: Phase,
+}
+
+/// How much of a job a socket has been told besides its state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Phase {
+    /// Nothing.
+    #[default]
+    Fresh,
+    /// What job it is.
+    Started,
+    /// Its end.
+    Over,
 }
 
 impl Told {
@@ -133,11 +146,11 @@ impl Told {
     }
 }
 
-/// The id of an event: for each job in order `seq.over`, as in `18.0,4.1`.
+/// The id of an event: for each job in order its sequence number and its phase, as in `18.1,4.2`.
 pub(crate) fn id(told: &[Told]) -> String {
     let each: Vec<String> = told
         .iter()
-        .map(|told| format!("{}.{}", told.seq, u8::from(told.over)))
+        .map(|told| format!("{}.{}", told.seq, told.phase as u8))
         .collect();
     each.join(",")
 }
@@ -147,12 +160,13 @@ pub(crate) fn parse_id(text: &str, jobs: usize) -> Option<Vec<Told>> {
     let told: Option<Vec<Told>> = text
         .split(',')
         .map(|one| {
-            let (seq, over) = one.split_once('.')?;
+            let (seq, phase) = one.split_once('.')?;
             Some(Told {
                 seq: Position::parse(seq)?.seq,
-                over: match over {
-                    "0" => false,
-                    "1" => true,
+                phase: match phase {
+                    "0" => Phase::Fresh,
+                    "1" => Phase::Started,
+                    "2" => Phase::Over,
                     _ => return None,
                 },
             })

@@ -47,7 +47,8 @@ async fn answer(
     roots: &[Root],
     message: &ClientMessage,
 ) -> Result<Vec<Reply>, ApiError> {
-    let (schema, now, first) = (session.schema, exchange.spin.now(), roots.first());
+    let (now, first) = (exchange.spin.now(), roots.first());
+    let schema = session.schema_of(roots.iter());
     let say = |message: Vec<u8>| Reply::message(session.encoding, &message);
     Ok(match message {
         ClientMessage::RawPing => vec![Reply::Text(RAW_PONG.to_owned())],

@@ -2,10 +2,11 @@
 
 use std::net::IpAddr;
 
+use api::access::{name_suffices, speaks_v2_without_token};
 use api::error::ApiError;
 use api::query::Query;
 use api::request;
-use api::ws::Schema;
+use api::ws::{Schema, TokenPlace};
 use job::{Inspection, JobId, Root};
 use platform::Exchange;
 
@@ -25,8 +26,10 @@ pub(crate) struct Followed {
 
 /// What a handshake asks for. Every request about the socket says the same again.
 pub(crate) struct Session {
-    /// The generation of the messages.
-    pub schema: Schema,
+    /// The generation of the messages, unless [`Self::schema_of`] a job says otherwise.
+    schema: Schema,
+    /// Whether the client neither named a schema nor showed a token.
+    is_unspecified: bool,
     /// How they are encoded.
     pub encoding: Encoding,
     /// What they are about, 1 to [`request::MAX_FOLLOWED`].
@@ -49,37 +52,47 @@ impl Session {
             return Err(ApiError::forbidden_origin());
         }
         let query = Query::parse(&exchange.request.query);
-        let offered: Vec<&str> = exchange
-            .request
-            .header("x-edge-protocol")
-            .unwrap_or_default()
-            .split(',')
-            .map(str::trim)
-            .filter(|protocol| protocol.starts_with(TOKEN_PROTOCOL))
+        let protocols = exchange.request.header("x-edge-protocol");
+        let protocols = protocols.unwrap_or_default().split(',').map(str::trim);
+        let (prefixed, others): (Vec<&str>, Vec<&str>) =
+            protocols.partition(|protocol| protocol.starts_with(TOKEN_PROTOCOL));
+        let bare: Vec<&str> = others
+            .into_iter()
+            .filter(|protocol| request::is_token_like(protocol))
             .collect();
-        let schema = Schema::choose(
-            query.get("schema"),
-            !offered.is_empty(),
-            query.get("token").is_some(),
-        )?;
+        let in_query = query.get("token").or_else(|| query.get("tokens"));
+        let (place, offered, tokens): (_, _, Vec<&str>) = if !prefixed.is_empty() {
+            let tokens = prefixed
+                .iter()
+                .filter_map(|protocol| protocol.strip_prefix(TOKEN_PROTOCOL));
+            (
+                TokenPlace::PrefixedProtocol,
+                prefixed.first(),
+                tokens.collect(),
+            )
+        } else if !bare.is_empty() {
+            (TokenPlace::BareProtocol, bare.first(), bare.clone())
+        } else if let Some(tokens) = in_query {
+            (TokenPlace::Query, None, tokens.split(',').collect())
+        } else {
+            (TokenPlace::Nowhere, None, Vec::new())
+        };
+        let schema = Schema::choose(query.get("schema"), place)?;
         let encoding = match query.get("encoding") {
             None | Some("json") => Encoding::Json,
             Some("msgpack") => Encoding::MessagePack,
             Some(_) => return Err(ApiError::invalid("encoding", "must be json or msgpack")),
         };
-        let tokens: Vec<&str> = if offered.is_empty() {
-            query.get("token").unwrap_or_default().split(',').collect()
-        } else {
-            offered
-                .iter()
-                .filter_map(|protocol| protocol.strip_prefix(TOKEN_PROTOCOL))
-                .collect()
+        let (name, ids) = match query.get("jobIds") {
+            Some(ids) if query.get("jobId").is_none() => ("jobIds", Some(ids)),
+            _ => ("jobId", query.get("jobId")),
         };
         Ok(Self {
             schema,
+            is_unspecified: place == TokenPlace::Nowhere && query.get("schema").is_none(),
             encoding,
-            jobs: jobs(query.get("jobId"), &tokens)?,
-            protocol: offered.first().map(|&protocol| protocol.to_owned()),
+            jobs: jobs(name, ids, &tokens)?,
+            protocol: offered.map(|&protocol| protocol.to_owned()),
             client: exchange
                 .request
                 .header("x-edge-client")
@@ -93,10 +106,18 @@ impl Session {
         self.jobs.iter().map(|job| job.id.as_str()).collect()
     }
 
+    /// The generation of the messages about these jobs, as far as they are known.
+    pub(crate) fn schema_of<'a>(&self, mut roots: impl Iterator<Item = &'a Root>) -> Schema {
+        match self.is_unspecified && roots.any(speaks_v2_without_token) {
+            true => Schema::V2,
+            false => self.schema,
+        }
+    }
+
     /// What streams of the same key have in common. `None`: it would be too long for the edge.
-    pub(crate) fn key(&self) -> Option<String> {
+    pub(crate) fn key(&self, schema: Schema) -> Option<String> {
         const LONGEST: usize = 256;
-        let (schema, encoding) = (self.schema.name(), self.encoding.name());
+        let (schema, encoding) = (schema.name(), self.encoding.name());
         let key = format!("{schema} {encoding} {}", self.job_ids().join(","));
         // Visible characters only.
         Some(key.replace(' ', ";")).filter(|key| key.len() <= LONGEST)
@@ -104,8 +125,8 @@ impl Session {
 }
 
 /// The jobs that a query names, each with the token in its place.
-fn jobs(ids: Option<&str>, tokens: &[&str]) -> Result<Vec<Followed>, ApiError> {
-    let ids = request::job_ids("jobId", ids)?;
+fn jobs(parameter: &str, ids: Option<&str>, tokens: &[&str]) -> Result<Vec<Followed>, ApiError> {
+    let ids = request::job_ids(parameter, ids)?;
     let jobs = ids.into_iter().enumerate().map(|(n, id)| {
         let token = tokens.get(n).filter(|token| !token.is_empty());
         Followed {
@@ -121,7 +142,7 @@ impl Followed {
     /// come.
     ///
     /// # Errors
-    /// `NOT_FOUND`, `UNAUTHORIZED`, or the store's.
+    /// `NOT_FOUND`, `UNAUTHORIZED`, or when the store fails.
     pub(crate) async fn look(&self, exchange: &Exchange) -> Result<Inspection, ApiError> {
         let inspection = exchange
             .engine()
@@ -151,7 +172,7 @@ impl Followed {
         root: &Root,
     ) -> Result<bool, ApiError> {
         let Some(token) = &self.token else {
-            return Ok(!root.token && exchange.config.legacy_tokenless);
+            return Ok(exchange.config.legacy_tokenless && name_suffices(root));
         };
         exchange
             .engine()

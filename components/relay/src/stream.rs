@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use api::error::ApiError;
-use api::ws::{Schema, legacy_keep_alive};
+use api::ws::Schema;
 use futures::TryStreamExt;
 use futures::stream::{Stream, StreamExt};
 use http::header::{HeaderMap, HeaderName, HeaderValue};
@@ -15,7 +15,7 @@ use job::{
 use platform::{Answer, Exchange, Gone, Spin, Writer, stream};
 use serde_json::json;
 
-use crate::frame::{self, COMMENT, Close, Lasting, Told};
+use crate::frame::{self, COMMENT, Close, Lasting, Phase, Told};
 use crate::session::Session;
 use crate::token;
 
@@ -70,14 +70,15 @@ pub(crate) async fn serve(
         }
     }
     let told = last.unwrap_or_else(|| vec![Told::default(); session.jobs.len()]);
-    if told.iter().all(|told| told.over) {
+    if told.iter().all(|told| told.phase == Phase::Over) {
         return Ok(Some(Answer {
             status: 204,
             headers: HeaderMap::new(),
             body: Vec::new(),
         }));
     }
-    let Some(writer) = exchange.stream(200, headers(&session, waits)) else {
+    let schema = session.schema_of(looks.iter().filter_map(Inspection::root));
+    let Some(writer) = exchange.stream(200, headers(&session, schema, waits)) else {
         return Ok(None);
     };
     let settings = Settings {
@@ -87,6 +88,7 @@ pub(crate) async fn serve(
     let mut telling = Telling {
         exchange,
         session: &session,
+        schema,
         deadline: settings
             .stream_budget
             .map(|budget| exchange.spin.monotonic() + budget),
@@ -101,20 +103,20 @@ pub(crate) async fn serve(
     Ok(None)
 }
 
-fn headers(session: &Session, waits: bool) -> HeaderMap {
+fn headers(session: &Session, schema: Schema, waits: bool) -> HeaderMap {
     let mut headers = stream::headers();
     let mut set = |name, value: Option<&str>| {
         if let Some(value) = value.and_then(|value| HeaderValue::from_str(value).ok()) {
             headers.insert(HeaderName::from_static(name), value);
         }
     };
-    set("x-edge-label", Some(session.schema.name()));
+    set("x-edge-label", Some(schema.name()));
     set("x-edge-protocol", session.protocol.as_deref());
     if waits {
         // What one socket waits for is no stream for others.
         set("x-edge-cap", Some(WAITING));
     } else {
-        set("stream-key", session.key().as_deref());
+        set("stream-key", session.key(schema).as_deref());
     }
     headers
 }
@@ -123,6 +125,7 @@ fn headers(session: &Session, waits: bool) -> HeaderMap {
 struct Telling<'a> {
     exchange: &'a Exchange,
     session: &'a Session,
+    schema: Schema,
     settings: &'a Settings,
     deadline: Option<Duration>,
     writer: Writer,
@@ -141,7 +144,10 @@ impl<'a> Telling<'a> {
     async fn tell(&mut self, mut looks: Vec<Inspection>, hold: Option<Duration>) -> End {
         if let Some(hold) = hold {
             match self.wait(hold).await {
-                Ok(inspection) => looks = vec![inspection],
+                Ok(inspection) => {
+                    self.schema = self.session.schema_of(inspection.root().into_iter());
+                    looks = vec![inspection];
+                }
                 Err(end) => return end,
             }
         }
@@ -192,7 +198,9 @@ impl<'a> Telling<'a> {
     fn news(&self, looks: Vec<Inspection>) -> impl Stream<Item = (usize, Next)> + Unpin + use<'a> {
         let engine = self.engine();
         let jobs = self.session.jobs.iter().zip(self.told.clone()).zip(looks);
-        let open = jobs.enumerate().filter(|(_, ((_, told), _))| !told.over);
+        let open = jobs
+            .enumerate()
+            .filter(|(_, ((_, told), _))| told.phase != Phase::Over);
         watch_all(open.map(move |(n, ((job, told), inspection))| {
             let last = Some(told.position()).filter(|position| position.seq > 0);
             let observer = engine.observer(last, false);
@@ -234,26 +242,24 @@ impl<'a> Telling<'a> {
     }
 
     async fn say(&mut self, index: usize, notification: &Notification) -> Result<(), End> {
-        let (schema, encoding) = (self.session.schema, self.session.encoding);
+        let (schema, encoding) = (self.schema, self.session.encoding);
         let now = self.exchange.spin.now();
-        let (position, over) = match notification.step {
-            Step::Initialized(at) | Step::Processing(at) => (at, false),
-            Step::Ended(at) => (at, true),
-            Step::Heartbeat if schema == Schema::Legacy => {
-                let message = legacy_keep_alive(&notification.root, now);
+        match notification.step {
+            Step::Initialized(_) | Step::Processing(_) | Step::Ended(_) => {}
+            Step::Heartbeat if schema != Schema::V3 => {
+                let message = schema.keep_alive(&notification.root, now);
                 let event = frame::event(encoding, Lasting::State(index), None, &message);
                 return Ok(self.write(&event).await?);
             }
             Step::Heartbeat => return Ok(self.write(COMMENT).await?),
             Step::Book(..) | Step::TimedOut(_) => return Ok(()),
-        };
+        }
         let turn = self.wait_for_memory(notification).await?;
         let spelled = contents(self.engine(), schema, notification)
             .await
             .map(|(items, report)| schema.spell(notification, &items, &report, now));
         let written = match spelled {
-            Ok(Some(message)) => self.deliver(index, position, over, message).await,
-            Ok(None) => Ok(()),
+            Ok(messages) => self.deliver(index, notification, messages).await,
             Err(stop) => Err(End::Broken(stop.to_string())),
         };
         if let Some(turn) = turn {
@@ -271,7 +277,7 @@ impl<'a> Telling<'a> {
         let root = &notification.root;
         let bytes: u64 = root.segments.iter().map(|part| u64::from(part.bytes)).sum();
         let holds_results =
-            matches!(notification.step, Step::Ended(_)) && self.session.schema.wants_items(root);
+            matches!(notification.step, Step::Ended(_)) && self.schema.wants_items(root);
         if !holds_results || bytes < LARGE_RESULTS {
             return Ok(None);
         }
@@ -286,29 +292,63 @@ impl<'a> Telling<'a> {
         Ok(Some(turn))
     }
 
-    /// Writes a message of a job and notes that it has been told.
+    /// Writes what is to be said of a job and notes that it has been told.
     async fn deliver(
         &mut self,
         index: usize,
-        position: Position,
-        over: bool,
-        message: Vec<u8>,
+        notification: &Notification,
+        mut messages: Vec<Vec<u8>>,
     ) -> Result<(), End> {
-        let encoding = self.session.encoding;
-        if let Some(told) = self.told.get_mut(index) {
-            *told = Told {
-                seq: position.seq,
-                over,
-            };
-        }
-        let lasting = if over {
-            Lasting::Message
-        } else {
-            Lasting::State(index)
+        let (encoding, now) = (self.session.encoding, self.exchange.spin.now());
+        let (position, over) = match notification.step {
+            Step::Initialized(at) | Step::Processing(at) => (at, false),
+            Step::Ended(at) => (at, true),
+            Step::Book(..) | Step::TimedOut(_) | Step::Heartbeat => return Ok(()),
         };
-        let id = frame::id(&self.told);
-        let event = frame::event(encoding, lasting, Some(&id), &message);
+        let last = messages.pop();
+        let told = self.told.get(index).copied().unwrap_or_default();
+        if self.schema.begins_with_started() && told.phase == Phase::Fresh {
+            let begun = Told {
+                // Where that is all there is to say, the state has been told with it.
+                seq: if last.is_none() {
+                    position.seq
+                } else {
+                    told.seq
+                },
+                phase: Phase::Started,
+            };
+            let id = self.advance(index, begun);
+            let started = self.schema.started(&notification.root, now);
+            let event = frame::event(encoding, Lasting::Message, Some(&id), &started);
+            self.write(&event).await?;
+        }
+        for message in messages {
+            let event = frame::event(encoding, Lasting::Message, None, &message);
+            self.write(&event).await?;
+        }
+        let Some(last) = last else {
+            return Ok(());
+        };
+        let (phase, lasting) = match over {
+            true => (Phase::Over, Lasting::Message),
+            false => (Phase::Fresh, Lasting::State(index)),
+        };
+        let told = self.told.get(index).copied().unwrap_or_default();
+        let now_told = Told {
+            seq: position.seq,
+            phase: phase.max(told.phase),
+        };
+        let id = self.advance(index, now_told);
+        let event = frame::event(encoding, lasting, Some(&id), &last);
         Ok(self.write(&event).await?)
+    }
+
+    /// Notes what a job's reader has been told, and answers the id of the event that tells it.
+    fn advance(&mut self, index: usize, told: Told) -> String {
+        if let Some(place) = self.told.get_mut(index) {
+            *place = told;
+        }
+        frame::id(&self.told)
     }
 
     async fn finish(mut self, end: End) {
@@ -328,7 +368,7 @@ impl<'a> Telling<'a> {
             "stream-ended",
             json!({
                 "level": level, "jobIds": self.session.job_ids(), "transport": "websocket",
-                "schema": self.session.schema.name(), "client": self.session.client,
+                "schema": self.schema.name(), "client": self.session.client,
                 "outcome": outcome, "message": problem,
                 "durationMs": millis(self.exchange.took()), "events": self.events,
                 "bytes": self.bytes, "costs": self.exchange.spin.costs(),
@@ -345,9 +385,14 @@ async fn contents(
 ) -> Result<(Vec<Item>, Report), Stop> {
     let root = &notification.root;
     let (mut items, mut report) = (Vec::new(), Report::default());
-    if matches!(notification.step, Step::Ended(_)) && schema.wants_items(root) {
+    if !matches!(notification.step, Step::Ended(_)) {
+        return Ok((items, report));
+    }
+    if schema.wants_items(root) {
         let stored = engine.items(root, 0..root.stored());
         items = stored.try_concat().await?;
+    }
+    if schema.wants_report(root) {
         report = engine.report(root).await?;
     }
     Ok((items, report))

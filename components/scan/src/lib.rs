@@ -4,7 +4,10 @@ mod photo;
 mod upload;
 
 use api::capabilities::Capabilities;
+use api::envelope;
 use api::error::ApiError;
+use api::query::Query;
+use api::v3;
 use job::FirstStage;
 use platform::exchange::{Answer, Exchange};
 use platform::{attached, config, runs};
@@ -28,14 +31,20 @@ fn capabilities(exchange: &Exchange) -> Answer {
         &exchange.config.settings,
         config::scan().confidence_threshold,
     );
-    exchange.success(200, &capabilities)
+    let v3 = v3::Capabilities::of(&capabilities, config::searches_a_minute());
+    let body = match exchange.is_v3() {
+        true => envelope::bare(&v3),
+        false => envelope::success_beside(&capabilities, &v3, exchange.answered()),
+    };
+    Answer::json(200, body)
 }
 
 async fn handle(exchange: &mut Exchange) {
     if let Some(id) = runs::job_of(&exchange.request.path, "scan") {
         return runs::serve(exchange, &id, &worker()).await;
     }
-    if exchange.request.path == "/api/v2/capabilities" {
+    let path = exchange.request.path.as_str();
+    if matches!(path, "/api/v2/capabilities" | "/v3/capabilities") {
         let answer = match exchange.request.method.as_str() {
             "GET" | "HEAD" => capabilities(exchange),
             _ => exchange.failure(&ApiError::method_not_allowed("GET, OPTIONS")),
@@ -47,12 +56,14 @@ async fn handle(exchange: &mut Exchange) {
             "POST" => preview(exchange).await,
             _ => Err(ApiError::method_not_allowed("POST, OPTIONS")),
         };
-        let answer = result.unwrap_or_else(|error| exchange.failure(&error));
-        return exchange.send(answer).await;
+        return match result {
+            Ok(answer) => exchange.send(answer).await,
+            Err(error) => exchange.refuse(&error).await,
+        };
     }
-    let Some(route) = Route::at(&exchange.request.path) else {
-        let answer = exchange.failure(&ApiError::no_such_route());
-        return exchange.send(answer).await;
+    let query = Query::parse(&exchange.request.query);
+    let Some(route) = Route::of(&exchange.request.path, &query) else {
+        return exchange.refuse(&ApiError::no_such_route()).await;
     };
     let result = match (exchange.request.method.as_str(), route) {
         ("POST", Route::BookshelfBatch) => receive_batch(exchange, route).await,
@@ -73,7 +84,6 @@ async fn handle(exchange: &mut Exchange) {
         Err(error) => Err(error),
     };
     if let Err(error) = answered {
-        let answer = exchange.failure(&error);
-        exchange.send(answer).await;
+        exchange.refuse(&error).await;
     }
 }

@@ -27,24 +27,33 @@ pub(crate) enum Route {
     LegacyImport,
     /// `POST /api/batch-scan`
     BatchScan,
-    /// `POST /scan?jobId=`, of the first app: no token, bare answers.
+    /// `POST /scan?jobId=`, of the first apps: no token, bare answers.
     Scan,
+    /// `POST /scan`, of the very first app, which reads the job's name from the answer.
+    UnnamedScan,
     /// `POST /api/scan-bookshelf`
     Bookshelf,
     /// `POST /api/scan-bookshelf/batch`: photos in a JSON body.
     BookshelfBatch,
+    /// `POST /v3/jobs/imports`
+    V3Imports,
+    /// `POST /v3/jobs/scans`
+    V3Scans,
 }
 
 impl Route {
-    /// The route at this path.
-    pub(crate) fn at(path: &str) -> Option<Self> {
+    /// The route of a request.
+    pub(crate) fn of(path: &str, query: &Query) -> Option<Self> {
         Some(match path {
             "/api/v2/imports" => Self::Imports,
             "/api/import/csv-gemini" => Self::LegacyImport,
             "/api/batch-scan" => Self::BatchScan,
+            "/scan" if query.get("jobId").is_none() => Self::UnnamedScan,
             "/scan" => Self::Scan,
             "/api/scan-bookshelf" => Self::Bookshelf,
             "/api/scan-bookshelf/batch" => Self::BookshelfBatch,
+            "/v3/jobs/imports" => Self::V3Imports,
+            "/v3/jobs/scans" => Self::V3Scans,
             _ => return None,
         })
     }
@@ -55,19 +64,25 @@ impl Route {
             Self::LegacyImport => MadeBy::CsvGemini,
             Self::BatchScan => MadeBy::BatchScan,
             Self::Scan => MadeBy::Scan,
+            Self::UnnamedScan => MadeBy::UnnamedScan,
             Self::Bookshelf => MadeBy::ScanBookshelf,
             Self::BookshelfBatch => MadeBy::ScanBookshelfBatch,
+            Self::V3Imports => MadeBy::V3Imports,
+            Self::V3Scans => MadeBy::V3Scans,
         }
     }
 
     /// Whether its answer may be the job's stream: the first apps know none.
     pub(crate) fn may_stream(self) -> bool {
-        matches!(self, Self::Imports | Self::BatchScan)
+        matches!(
+            self,
+            Self::Imports | Self::BatchScan | Self::V3Imports | Self::V3Scans
+        )
     }
 
     fn kind(self) -> Kind {
         match self {
-            Self::Imports | Self::LegacyImport => Kind::Csv,
+            Self::Imports | Self::LegacyImport | Self::V3Imports => Kind::Csv,
             _ => Kind::Photos,
         }
     }
@@ -87,14 +102,14 @@ impl Route {
         let (id, token) = (&root.id, exchange.token(root).await?);
         let answered = exchange.answered();
         let body = match self {
-            Self::Scan => envelope::bare(&LegacyScan::of(id)),
+            Self::Scan | Self::UnnamedScan => envelope::bare(&LegacyScan::of(id)),
             Self::BookshelfBatch => {
-                envelope::success_twice(&LegacyScanBatch::of(root, &token), answered)
+                envelope::success_with_flat_copy(&LegacyScanBatch::of(root, &token), answered)
             }
-            Self::LegacyImport => envelope::success_twice(&LegacyImport::of(id, &token), answered),
-            Self::Bookshelf | Self::Imports | Self::BatchScan => {
-                envelope::success_twice(&LegacyBookshelf::of(id, &token), answered)
+            Self::LegacyImport => {
+                envelope::success_with_flat_copy(&LegacyImport::of(id, &token), answered)
             }
+            _ => envelope::success_with_flat_copy(&LegacyBookshelf::of(id, &token), answered),
         };
         Ok(Answer::json(202, body))
     }
@@ -105,7 +120,7 @@ impl Route {
             name: exchange.name(self.made_by(), given)?,
             pipeline: self.pipeline(),
             made_by: self.made_by(),
-            token: self != Self::Scan,
+            token: !matches!(self, Self::Scan | Self::UnnamedScan),
             client: client::counted(exchange),
             provider: provider(exchange.request.header("x-ai-provider")),
         })
@@ -157,10 +172,6 @@ pub(crate) async fn receive_upload(
     let query = Query::parse(&exchange.request.query);
     let given = match (route, query.get("jobId")) {
         (Route::Scan | Route::Bookshelf, Some(id)) => Some(api::request::job_id(id)),
-        (Route::Scan, None) => Some(Err(ApiError::missing(
-            "jobId",
-            "send the job's name in the query: /scan?jobId=...",
-        ))),
         _ => None,
     };
     let mut body = exchange.request.body();

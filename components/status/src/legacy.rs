@@ -3,7 +3,7 @@
 use api::accepted::{LegacyReady, Refreshed};
 use api::envelope;
 use api::error::ApiError;
-use api::legacy::{JobState, ScanStatus};
+use api::legacy::{JobState, ScanStatus, import_status};
 use api::request;
 use api::status::{Canceled, Document};
 use futures::TryStreamExt;
@@ -71,20 +71,22 @@ pub(crate) async fn serve(exchange: &mut Exchange, route: Route<'_>) -> Result<A
         Route::ImportStatus(id) => {
             let root = job(exchange, &request::job_id(id)?).await?;
             exchange.authorize(&root, Access::Open, None).await?;
-            let document = Document::of(&root);
-            Ok(crate::conditional(exchange, &document, || {
-                twice(exchange, 200, &document)
+            let (items, report) = contents(exchange, &root).await?;
+            let etag = Document::of(&root).etag();
+            Ok(crate::conditional(exchange, &etag, &root, || {
+                let answered = exchange.answered();
+                Answer::json(200, import_status(&root, &items, &report, answered))
             }))
         }
         Route::ImportCancel(id) => {
-            let (status, root) = canceled(exchange, &request::job_id(id)?, None).await?;
-            Ok(twice(exchange, status, &Canceled::of(&root)))
+            let (status, root) = canceled(exchange, &request::job_id(id)?, None, true).await?;
+            Ok(flat(exchange, status, &Canceled::of(&root)))
         }
         Route::Cancel => {
             let body = exchange.json_body().await?;
             let (id, token) = request::cancel(&body, &exchange.config.settings.limits)?;
-            let (status, root) = canceled(exchange, &id, token.as_deref()).await?;
-            Ok(twice(exchange, status, &Canceled::of(&root)))
+            let (status, root) = canceled(exchange, &id, token.as_deref(), true).await?;
+            Ok(flat(exchange, status, &Canceled::of(&root)))
         }
         Route::Refresh => refresh(exchange).await,
     }
@@ -94,8 +96,11 @@ fn bare(data: &impl serde::Serialize) -> Answer {
     Answer::json(200, envelope::bare(data))
 }
 
-fn twice(exchange: &Exchange, status: u16, data: &impl serde::Serialize) -> Answer {
-    Answer::json(status, envelope::success_twice(data, exchange.answered()))
+fn flat(exchange: &Exchange, status: u16, data: &impl serde::Serialize) -> Answer {
+    Answer::json(
+        status,
+        envelope::success_with_flat_copy(data, exchange.answered()),
+    )
 }
 
 async fn job(exchange: &Exchange, id: &JobId) -> Result<Root, ApiError> {
@@ -106,6 +111,18 @@ async fn job(exchange: &Exchange, id: &JobId) -> Result<Root, ApiError> {
         .ok_or_else(|| ApiError::no_such_job(id))
 }
 
+/// The items and the report of a job that has completed; of another, nothing.
+async fn contents(exchange: &Exchange, root: &Root) -> Result<(Vec<Item>, Report), ApiError> {
+    if root.stage != Stage::Complete {
+        return Ok((Vec::new(), Report::default()));
+    }
+    let damaged = |stop: Stop| exchange.internal(&stop.to_string());
+    let engine = exchange.engine();
+    let stored = engine.items(root, 0..root.stored()).try_concat();
+    let items = stored.await.map_err(damaged)?;
+    Ok((items, engine.report(root).await.map_err(damaged)?))
+}
+
 /// The polling document of the first app: the results are in it when the scan is done.
 async fn scan_status(exchange: &Exchange, id: &JobId) -> Result<Answer, ApiError> {
     let root = job(exchange, id).await?;
@@ -113,15 +130,7 @@ async fn scan_status(exchange: &Exchange, id: &JobId) -> Result<Answer, ApiError
         return Err(ApiError::no_such_job(id));
     }
     exchange.authorize(&root, Access::Open, None).await?;
-    let mut items: Vec<Item> = Vec::new();
-    let mut report = Report::default();
-    if root.stage == Stage::Complete {
-        let damaged = |stop: Stop| exchange.internal(&stop.to_string());
-        let engine = exchange.engine();
-        let stored = engine.items(&root, 0..root.stored()).try_concat();
-        items = stored.await.map_err(damaged)?;
-        report = engine.report(&root).await.map_err(damaged)?;
-    }
+    let (items, report) = contents(exchange, &root).await?;
     Ok(bare(&ScanStatus::of(
         &root,
         &items,
@@ -149,5 +158,5 @@ async fn refresh(exchange: &Exchange) -> Result<Answer, ApiError> {
         token: &next,
         expires_in: exchange.config.settings.token_life.as_secs(),
     };
-    Ok(twice(exchange, 200, &refreshed))
+    Ok(flat(exchange, 200, &refreshed))
 }

@@ -5,6 +5,7 @@ mod legacy;
 mod page;
 mod results;
 mod stream;
+mod v3;
 
 use api::capabilities::Health;
 use api::error::ApiError;
@@ -28,6 +29,7 @@ enum Route<'a> {
     Stream(Vec<JobId>),
     Results(&'a str),
     Cancel(&'a str),
+    V3(v3::Route<'a>),
     Legacy(legacy::Route<'a>),
     Health,
     Asset(&'static page::Asset),
@@ -46,6 +48,12 @@ fn route<'a>(method: &str, path: &'a str, job_ids: Option<&str>) -> Result<Route
         ["api", "v2", "imports", id] => (Some(Route::Status(id)), None, Some(Route::Cancel(id))),
         ["api", "v2", "imports", id, "stream"] => {
             (Some(Route::Stream(vec![request::job_id(id)?])), None, None)
+        }
+        ["v1", "jobs", id, "status"] => (Some(Route::Status(id)), None, None),
+        ["api", "v2", "jobs", id, "cancel"] => (None, None, Some(Route::Cancel(id))),
+        ["v3", rest @ ..] => {
+            let (get, delete) = v3::route(rest)?;
+            (get.map(Route::V3), None, delete.map(Route::V3))
         }
         ["api", "v2", "imports", id, "results"]
         | ["v1", "jobs", id, "results"]
@@ -81,20 +89,20 @@ async fn handle(exchange: &mut Exchange) {
     let query = query(exchange);
     let result = match route(&method, &path, query.get("jobIds")) {
         Ok(Route::Status(id)) => status(exchange, id).await,
-        Ok(Route::Stream(ids)) => stream::serve(exchange, &ids).await,
-        Ok(Route::Results(id)) => results::serve(exchange, id).await,
+        Ok(Route::Stream(ids)) => stream::serve(exchange, &ids, None).await,
+        Ok(Route::Results(id)) => results::serve(exchange, id, None).await,
         Ok(Route::Cancel(id)) => cancel_job(exchange, id).await,
+        Ok(Route::V3(route)) => v3::serve(exchange, route).await,
         Ok(Route::Legacy(route)) => legacy::serve(exchange, route).await.map(Some),
         Ok(Route::Health) => Ok(Some(exchange.success(200, &Health::of(VERSION)))),
         Ok(Route::Asset(asset)) => Ok(Some(page::answer(exchange, asset))),
         Err(error) => Err(error),
     };
-    let answer = match result {
-        Ok(Some(answer)) => answer,
-        Ok(None) => return,
-        Err(error) => exchange.failure(&error),
-    };
-    exchange.send(answer).await;
+    match result {
+        Ok(Some(answer)) => exchange.send(answer).await,
+        Ok(None) => {}
+        Err(error) => exchange.refuse(&error).await,
+    }
 }
 
 /// Inspects a job, which revives it if no run works on it.
@@ -114,18 +122,22 @@ async fn status(exchange: &mut Exchange, id: &str) -> Result<Option<Answer>, Api
     };
     exchange.authorize(root, Access::Open, None).await?;
     let document = Document::of(root);
-    Ok(Some(conditional(exchange, &document, || {
+    Ok(Some(conditional(exchange, &document.etag(), root, || {
         exchange.success(200, &document)
     })))
 }
 
 /// The full answer, or that the client's copy is still good; and when to ask again.
-fn conditional(exchange: &Exchange, document: &Document, full: impl FnOnce() -> Answer) -> Answer {
-    let etag = document.etag();
+fn conditional(
+    exchange: &Exchange,
+    etag: &str,
+    root: &Root,
+    full: impl FnOnce() -> Answer,
+) -> Answer {
     let known = exchange
         .request
         .header("if-none-match")
-        .is_some_and(|header| api::status::none_match(header, &etag));
+        .is_some_and(|header| api::status::none_match(header, etag));
     let answer = if known {
         Answer {
             status: 304,
@@ -135,8 +147,8 @@ fn conditional(exchange: &Exchange, document: &Document, full: impl FnOnce() -> 
     } else {
         full()
     };
-    let answer = answer.header(ETAG, &etag).header(CACHE_CONTROL, "no-cache");
-    if document.is_over() {
+    let answer = answer.header(ETAG, etag).header(CACHE_CONTROL, "no-cache");
+    if root.stage.is_terminal() {
         answer
     } else {
         answer.header(RETRY_AFTER, POLL_AFTER)
@@ -145,16 +157,18 @@ fn conditional(exchange: &Exchange, document: &Document, full: impl FnOnce() -> 
 
 async fn cancel_job(exchange: &mut Exchange, id: &str) -> Result<Option<Answer>, ApiError> {
     let id = request::job_id(id)?;
-    let (status, root) = canceled(exchange, &id, None).await?;
+    let (status, root) = canceled(exchange, &id, None, false).await?;
     Ok(Some(exchange.success(status, &Canceled::of(&root))))
 }
 
-/// Cancels a job for a client that may; `token` is one that its body names. Answers the job as it
-/// then is, and the status that goes with it.
+/// Cancels a job for a client that may; `token` is one that its body names, `by_name` says that the
+/// route is one of apps that never send one. Answers the job as it then is, and the status that
+/// goes with it.
 async fn canceled(
     exchange: &Exchange,
     id: &JobId,
     token: Option<&str>,
+    by_name: bool,
 ) -> Result<(u16, Root), ApiError> {
     let inspection = exchange
         .engine()
@@ -163,8 +177,13 @@ async fn canceled(
         .map_err(|error| exchange.store_failed(&error))?;
     let root = inspection.root().ok_or_else(|| ApiError::no_such_job(id))?;
     exchange
-        .authorize(root, Access::to_change(root), token)
+        .authorize(root, exchange.access_to_cancel(root, by_name), token)
         .await?;
+    stop(exchange, id).await
+}
+
+/// Cancels a job, and waits a while for its run to stop: `202` when it has not.
+async fn stop(exchange: &Exchange, id: &JobId) -> Result<(u16, Root), ApiError> {
     let cancellation = exchange
         .engine()
         .cancel(id)

@@ -46,6 +46,8 @@ const ASSETS: &[Asset] = assets! {
     "/transports.js": "transports.js" as "text/javascript; charset=utf-8",
     "/reading.js": "reading.js" as "text/javascript; charset=utf-8",
     "/words.js": "words.js" as "text/javascript; charset=utf-8",
+    "/docs": "docs.html" as "text/html; charset=utf-8",
+    "/docs.js": "docs.js" as "text/javascript; charset=utf-8",
 };
 
 const DESCRIPTION: &Asset = &Asset::new(

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use api::error::ApiError;
-use api::results::{Page, Writer};
+use api::results::{Form, Writer};
+use api::v3::Kind;
 use futures::TryStreamExt;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use job::effects::Log;
@@ -18,10 +19,22 @@ const TOO_EARLY: Duration = Duration::from_secs(2);
 /// What is gathered before it is written.
 const BUFFER: usize = 64 << 10;
 
-pub(crate) async fn serve(exchange: &mut Exchange, id: &str) -> Result<Option<Answer>, ApiError> {
+/// Answers with a job's results; `kind`: it must be of this kind, and is spelled as V3.
+pub(crate) async fn serve(
+    exchange: &mut Exchange,
+    id: &str,
+    kind: Option<Kind>,
+) -> Result<Option<Answer>, ApiError> {
     let id = api::request::job_id(id)?;
-    let root = match inspect(exchange, &id).await? {
+    let inspection = inspect(exchange, &id).await?;
+    let is_other = |root| kind.is_some_and(|kind| !kind.is_of(root));
+    let root = match inspection {
         Inspection::Missing => return Err(ApiError::no_such_job(&id)),
+        Inspection::Running(root) | Inspection::Idle(root) | Inspection::Ended(root)
+            if is_other(&root) =>
+        {
+            return Err(ApiError::no_such_job(&id));
+        }
         Inspection::Running(root) | Inspection::Idle(root) => {
             exchange.authorize(&root, Access::Open, None).await?;
             return Err(ApiError::not_ready(&id, TOO_EARLY));
@@ -29,7 +42,12 @@ pub(crate) async fn serve(exchange: &mut Exchange, id: &str) -> Result<Option<An
         Inspection::Ended(root) => root,
     };
     exchange.authorize(&root, Access::Open, None).await?;
-    let page = query(exchange).page()?;
+    let query = query(exchange);
+    let page = query.page()?;
+    let form = match kind {
+        None => Form::V2,
+        Some(_) => Form::v3(query.get("format"))?,
+    };
     let report = exchange
         .engine()
         .report(&root)
@@ -46,7 +64,7 @@ pub(crate) async fn serve(exchange: &mut Exchange, id: &str) -> Result<Option<An
         exchange.engine(),
         &mut out,
         &root,
-        page,
+        Writer::new(&root, page).in_form(form),
         &report,
         retention,
         answered,
@@ -70,12 +88,11 @@ async fn write(
     engine: Engine<'_, Spin>,
     out: &mut platform::Writer,
     root: &Root,
-    page: Option<Page>,
+    mut writer: Writer<'_>,
     report: &Report,
     retention: Duration,
     answered: api::envelope::Answered,
 ) -> Result<(), String> {
-    let mut writer = Writer::new(root, page);
     let mut buffer = writer.begin();
     for list in writer.lists() {
         buffer.extend_from_slice(writer.open(*list));

@@ -2,8 +2,10 @@
 //! id holds where the reader is in each.
 
 use api::error::ApiError;
+use api::request::accepts_event_stream;
 use api::sse;
-use http::header::{HeaderMap, HeaderName, HeaderValue};
+use api::v3::Kind;
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use job::{Inspection, JobId, StoreLag};
 use platform::stream::{self, RETRY_POLLING, Telling, follow, headers, spelling};
 use platform::{Access, Answer, Exchange};
@@ -13,9 +15,37 @@ use crate::{inspect, query};
 /// Tells an edge which events end a stream: a runtime that fails may end the body as if all were well.
 const EDGE_TERMINAL: HeaderName = HeaderName::from_static("x-edge-terminal");
 
+/// Answers with the stream of these jobs, or with its refusal in the form that a stream's client
+/// reads; `kind`: the jobs must be of this kind.
 pub(crate) async fn serve(
     exchange: &mut Exchange,
     ids: &[JobId],
+    kind: Option<Kind>,
+) -> Result<Option<Answer>, ApiError> {
+    match stream_of(exchange, ids, kind).await {
+        Err(error) if is_read_as_events(exchange) => {
+            let words = spelling(exchange).words;
+            let body = sse::refusal(&words, ids, &error);
+            let mut answer = exchange.failure(&error);
+            answer.body = body;
+            Ok(Some(answer.header(CONTENT_TYPE, "text/event-stream")))
+        }
+        answer => answer,
+    }
+}
+
+/// Whether the client parses the body of a refusal as events, and looks at nothing else: the apps
+/// do. A browser looks at the status.
+fn is_read_as_events(exchange: &Exchange) -> bool {
+    let header = |name| exchange.request.header(name);
+    let is_browser = header("sec-fetch-mode").is_some() || header("sec-fetch-dest").is_some();
+    !is_browser && header("accept").is_some_and(accepts_event_stream)
+}
+
+async fn stream_of(
+    exchange: &mut Exchange,
+    ids: &[JobId],
+    kind: Option<Kind>,
 ) -> Result<Option<Answer>, ApiError> {
     let (query, spelling) = (query(exchange), spelling(exchange));
     let last = exchange
@@ -32,7 +62,8 @@ pub(crate) async fn serve(
             Err(error) if error.code == api::Code::ServiceBusy => return come_back(exchange).await,
             inspection => inspection?,
         };
-        let Some(root) = inspection.root() else {
+        let root = inspection.root();
+        let Some(root) = root.filter(|root| kind.is_none_or(|kind| kind.is_of(root))) else {
             return Err(ApiError::no_such_job(id));
         };
         exchange.authorize(root, Access::Open, None).await?;

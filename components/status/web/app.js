@@ -13,7 +13,7 @@ const SAMPLES = [
 
 // Without an answer the page starts all the same: it is the server's limits that count.
 const { features = {}, limits = {} } = await request('/api/v2/capabilities').then(({ data }) => data, () => ({}));
-const jobs = new Jobs(limits.confidenceThreshold);
+const jobs = new Jobs(limits);
 const uploads = [];
 const samples = features.sandbox ? (await Promise.all(SAMPLES.map(offer))).filter(Boolean) : [];
 let view;

@@ -3,8 +3,8 @@ import { Job } from './job.js';
 import { forgetPhotos, keepPhotos } from './photos.js';
 
 const KEY = 'bookstrack.jobs';
-// Results are kept for 24 h after the end of a job.
-const KEPT_MS = 26 * 3600 * 1000;
+// Results are kept from the end of a job on, which is later than its beginning.
+const LONGEST_JOB_MS = 2 * 3600 * 1000;
 
 /** The jobs that this browser has started, newest first, remembered with their tokens, and those it looks at. */
 export class Jobs {
@@ -13,10 +13,11 @@ export class Jobs {
 	onchange = null;
 	#reviewBelow;
 
-	constructor(reviewBelow) {
-		this.#reviewBelow = reviewBelow;
+	/** `limits`: the server's, as far as they are known. */
+	constructor({ confidenceThreshold, retentionMs = Infinity }) {
+		this.#reviewBelow = confidenceThreshold;
 		for (const record of remembered()) {
-			if (Date.now() - record.createdAt < KEPT_MS) this.list.push(this.#follow(record));
+			if (Date.now() - record.createdAt < retentionMs + LONGEST_JOB_MS) this.list.push(this.#follow(record));
 			else forgetPhotos(record.id);
 		}
 	}

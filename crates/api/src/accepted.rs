@@ -129,7 +129,7 @@ pub struct LegacyScan<'a> {
 }
 
 impl<'a> LegacyScan<'a> {
-    /// Of this job.
+    /// Builds the answer for this job.
     pub fn of(id: &'a JobId) -> Self {
         Self {
             job_id: id.as_str(),
@@ -158,7 +158,7 @@ impl<'a> Token<'a> {
     }
 }
 
-/// `POST /api/scan-bookshelf`: with [`crate::envelope::success_twice`].
+/// `POST /api/scan-bookshelf`: with [`crate::envelope::success_with_flat_copy`].
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -168,6 +168,8 @@ pub struct LegacyBookshelf<'a> {
     /// Opens it.
     #[serde(flatten)]
     pub token: Token<'a>,
+    /// The job's event stream: the app would upload the photo again without it.
+    pub sse_url: String,
     /// What it goes through.
     #[serde(flatten)]
     pub plan: LegacyPlan,
@@ -176,18 +178,19 @@ pub struct LegacyBookshelf<'a> {
 }
 
 impl<'a> LegacyBookshelf<'a> {
-    /// Of this job.
+    /// Builds the answer for this job.
     pub fn of(id: &'a JobId, token: &'a str) -> Self {
         Self {
             job_id: id.as_str(),
             token: Token::of(token),
+            sse_url: format!("{}?events=photoscan", Urls::of(id).sse_url),
             plan: LEGACY_PLAN,
             message: "Scan started",
         }
     }
 }
 
-/// `POST /api/scan-bookshelf/batch`: with [`crate::envelope::success_twice`].
+/// `POST /api/scan-bookshelf/batch`: with [`crate::envelope::success_with_flat_copy`].
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -206,7 +209,7 @@ pub struct LegacyScanBatch<'a> {
 }
 
 impl<'a> LegacyScanBatch<'a> {
-    /// Of this job.
+    /// Builds the answer for this job.
     pub fn of(root: &'a Root, token: &'a str) -> Self {
         Self {
             job_id: root.id.as_str(),
@@ -218,7 +221,7 @@ impl<'a> LegacyScanBatch<'a> {
     }
 }
 
-/// `POST /api/import/csv-gemini`: with [`crate::envelope::success_twice`].
+/// `POST /api/import/csv-gemini`: with [`crate::envelope::success_with_flat_copy`].
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -233,7 +236,7 @@ pub struct LegacyImport<'a> {
 }
 
 impl<'a> LegacyImport<'a> {
-    /// Of this job.
+    /// Builds the answer for this job.
     pub fn of(id: &'a JobId, token: &'a str) -> Self {
         Self {
             job_id: id.as_str(),
@@ -243,8 +246,8 @@ impl<'a> LegacyImport<'a> {
     }
 }
 
-/// `POST /api/enrichment/start` and `/api/enrichment/batch`: with
-/// [`crate::envelope::success_twice`], and status 200.
+/// `POST /api/enrichment/start`: with [`crate::envelope::success_with_flat_copy`], and status 200,
+/// the only one that the first app accepts.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -258,12 +261,34 @@ pub struct LegacyEnrichment<'a> {
 }
 
 impl<'a> LegacyEnrichment<'a> {
-    /// Of this job.
+    /// Builds the answer for this job.
     pub fn of(root: &'a Root) -> Self {
         Self {
             job_id: root.id.as_str(),
             processed_count: 0,
             total_count: root.total,
+        }
+    }
+}
+
+/// `POST /api/enrichment/batch`: with [`crate::envelope::success_with_flat_copy`].
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct LegacyEnrichmentBatch<'a> {
+    /// The job.
+    #[serde(flatten)]
+    pub job: LegacyEnrichment<'a>,
+    /// Opens it.
+    #[serde(flatten)]
+    pub token: Token<'a>,
+}
+
+impl<'a> LegacyEnrichmentBatch<'a> {
+    /// Builds the answer for this job.
+    pub fn of(root: &'a Root, token: &'a str) -> Self {
+        Self {
+            job: LegacyEnrichment::of(root),
+            token: Token::of(token),
         }
     }
 }
@@ -280,7 +305,7 @@ pub struct LegacyReady<'a> {
 }
 
 impl<'a> LegacyReady<'a> {
-    /// Of this job, which need not exist yet.
+    /// Builds the answer for this job, which need not exist yet.
     pub fn of(id: &'a JobId) -> Self {
         Self {
             success: true,
@@ -289,7 +314,7 @@ impl<'a> LegacyReady<'a> {
     }
 }
 
-/// `POST /api/token/refresh`: with [`crate::envelope::success_twice`].
+/// `POST /api/token/refresh`: with [`crate::envelope::success_with_flat_copy`].
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]

@@ -233,7 +233,7 @@ pub enum EnrichmentStatus {
 }
 
 impl EnrichmentStatus {
-    /// Of this item.
+    /// Spells this item of a job.
     pub fn of(item: &Item) -> Self {
         match &item.found {
             None => Self::Pending,
@@ -367,7 +367,7 @@ pub struct Book<'a> {
 }
 
 impl<'a> Book<'a> {
-    /// Of this item.
+    /// Spells this item of a job.
     pub fn of(item: &'a Item) -> Self {
         let record = record(item);
         let edition = record.map(|record| &record.edition);
@@ -409,6 +409,33 @@ impl Book<'_> {
     /// Year of [`Self::published_date`].
     pub fn publication_year(&self) -> Option<i32> {
         self.published_date.as_deref()?.get(..4)?.parse().ok()
+    }
+}
+
+/// A book of a job's results, with the fields under which the apps' import screens read it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct ListedBook<'a> {
+    /// The book.
+    #[serde(flatten)]
+    pub book: Book<'a>,
+    /// The authors in one text; empty when there are none.
+    pub author: String,
+    /// Year of publication.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub publication_year: Option<i32>,
+}
+
+impl<'a> ListedBook<'a> {
+    /// The book of an item.
+    pub fn of(item: &'a Item) -> Self {
+        let book = Book::of(item);
+        Self {
+            author: book.authors.join(", "),
+            publication_year: book.publication_year(),
+            book,
+        }
     }
 }
 
@@ -658,7 +685,7 @@ pub struct Enriched<'a> {
 }
 
 impl<'a> Enriched<'a> {
-    /// Of this record.
+    /// Spells this record of a provider.
     pub fn of(record: &'a Record) -> Self {
         Self {
             work: WorkObject::of(record, ReviewStatus::Verified),
@@ -692,7 +719,7 @@ pub struct EnrichedBook<'a> {
 }
 
 impl<'a> EnrichedBook<'a> {
-    /// Of this item.
+    /// Spells this item of a job.
     pub fn of(item: &'a Item) -> Self {
         let given = |text: &'a str| Some(text).filter(|text| !text.is_empty());
         let record = record(item);

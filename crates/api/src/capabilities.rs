@@ -126,7 +126,7 @@ pub struct Enforced {
 }
 
 impl Capabilities {
-    /// Of a server with these settings, whose scans need this confidence.
+    /// Reports what a server with these settings enforces.
     pub fn of(
         version: &'static str,
         features: Features,
@@ -162,7 +162,7 @@ pub struct Health {
 }
 
 impl Health {
-    /// Alive.
+    /// Reports that the server lives.
     pub fn of(version: &'static str) -> Self {
         Self {
             status: "ok",

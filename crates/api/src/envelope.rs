@@ -68,25 +68,52 @@ struct Successful<'a, T> {
 
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-#[cfg_attr(test, schemars(rename = "{T}TwiceAnswer"))]
-pub(crate) struct Twice<'a, T> {
+#[cfg_attr(test, schemars(rename = "Flat{T}Answer"))]
+pub(crate) struct WithFlatCopy<'a, T> {
     #[serde(flatten)]
     fields: Successful<'a, T>,
     data: Successful<'a, T>,
     metadata: Metadata,
 }
 
-/// The body of a success for clients of two generations: the fields of `data`, which must
-/// serialise as an object, are repeated beside it, and `success` is repeated in it.
-pub fn success_twice(data: &impl Serialize, answered: Answered) -> Vec<u8> {
+/// Body of a success for clients of two generations: the fields of `data`, which must serialise as
+/// an object, are repeated beside it, and `success` is repeated in it.
+pub fn success_with_flat_copy(data: &impl Serialize, answered: Answered) -> Vec<u8> {
     let successful = || Successful {
         success: true,
         fields: data,
     };
-    json(&Twice {
+    json(&WithFlatCopy {
         fields: successful(),
         data: successful(),
         metadata: answered.into(),
+    })
+}
+
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(rename = "{T}AnswerBeside{U}"))]
+pub(crate) struct Beside<'a, T, U> {
+    #[cfg_attr(test, schemars(extend("const" = true)))]
+    success: bool,
+    data: &'a T,
+    metadata: Metadata,
+    #[serde(flatten)]
+    beside: &'a U,
+}
+
+/// Body of a success for clients of two generations that read different things: one reads `data`,
+/// the other the fields of `beside`, which must serialise as an object, at the top level.
+pub fn success_beside(
+    data: &impl Serialize,
+    beside: &impl Serialize,
+    answered: Answered,
+) -> Vec<u8> {
+    json(&Beside {
+        success: true,
+        data,
+        metadata: answered.into(),
+        beside,
     })
 }
 
@@ -126,7 +153,7 @@ mod tests {
     #[test]
     fn fields_stand_beside_data_for_older_clients() {
         assert_eq!(
-            String::from_utf8(success_twice(&Data { id: "a" }, ANSWERED)).unwrap(),
+            String::from_utf8(success_with_flat_copy(&Data { id: "a" }, ANSWERED)).unwrap(),
             r#"{"success":true,"jobId":"a","data":{"success":true,"jobId":"a"},"metadata":{"timestamp":"2026-01-31T09:15:02.125Z","processingTime":3}}"#
         );
     }

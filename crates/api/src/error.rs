@@ -41,6 +41,8 @@ pub enum Code {
     IdempotencyKeyReused,
     /// Results asked for before the job ended.
     NotReady,
+    /// A job that is over is to be canceled.
+    JobEnded,
     /// File, photo or body over its limit.
     FileTooLarge,
     /// Not a CSV file, not an image that can be decoded.
@@ -63,7 +65,7 @@ pub enum Code {
 
 impl Code {
     /// Every code.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::InvalidRequest,
         Self::MissingParameter,
         Self::InvalidIsbn,
@@ -76,6 +78,7 @@ impl Code {
         Self::JobExists,
         Self::IdempotencyKeyReused,
         Self::NotReady,
+        Self::JobEnded,
         Self::FileTooLarge,
         Self::UnsupportedMediaType,
         Self::UpgradeRequired,
@@ -99,7 +102,7 @@ impl Code {
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::JobExists | Self::NotReady => StatusCode::CONFLICT,
+            Self::JobExists | Self::NotReady | Self::JobEnded => StatusCode::CONFLICT,
             Self::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             Self::FileTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -109,6 +112,34 @@ impl Code {
             Self::ApiError => StatusCode::BAD_GATEWAY,
             Self::NetworkError => StatusCode::GATEWAY_TIMEOUT,
             Self::CircuitOpen | Self::ServiceBusy => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    /// The name that clients read.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "INVALID_REQUEST",
+            Self::MissingParameter => "MISSING_PARAMETER",
+            Self::InvalidIsbn => "INVALID_ISBN",
+            Self::EmptyBatch => "EMPTY_BATCH",
+            Self::BatchTooLarge => "BATCH_TOO_LARGE",
+            Self::Unauthorized => "UNAUTHORIZED",
+            Self::Forbidden => "FORBIDDEN",
+            Self::NotFound => "NOT_FOUND",
+            Self::MethodNotAllowed => "METHOD_NOT_ALLOWED",
+            Self::JobExists => "JOB_EXISTS",
+            Self::IdempotencyKeyReused => "IDEMPOTENCY_KEY_REUSED",
+            Self::NotReady => "NOT_READY",
+            Self::JobEnded => "JOB_ENDED",
+            Self::FileTooLarge => "FILE_TOO_LARGE",
+            Self::UnsupportedMediaType => "UNSUPPORTED_MEDIA_TYPE",
+            Self::UpgradeRequired => "UPGRADE_REQUIRED",
+            Self::RateLimitExceeded => "RATE_LIMIT_EXCEEDED",
+            Self::InternalError => "INTERNAL_ERROR",
+            Self::ApiError => "API_ERROR",
+            Self::NetworkError => "NETWORK_ERROR",
+            Self::CircuitOpen => "CIRCUIT_OPEN",
+            Self::ServiceBusy => "SERVICE_BUSY",
         }
     }
 
@@ -302,6 +333,16 @@ impl ApiError {
         .after(retry_after)
     }
 
+    /// The job that is to be canceled has ended before, with this status.
+    pub fn job_ended(id: &JobId, status: &str) -> Self {
+        Self::new(
+            Code::JobEnded,
+            format!("The job had ended before, {status}: there is nothing to cancel"),
+        )
+        .detail("jobId", id.as_str())
+        .detail("status", status)
+    }
+
     /// `what` ("The file", "Photo 2", "The body") is over `limit` bytes.
     pub fn too_large(what: &str, limit: usize) -> Self {
         Self::new(
@@ -422,6 +463,26 @@ impl ApiError {
             .map(|wait| u64::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u64::MAX))
     }
 
+    /// When to try again, in ms.
+    pub(crate) fn retry_millis(&self) -> Option<u64> {
+        self.retry_after
+            .map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    /// The facts, with what apps in the field look up there: when to try again, and who failed.
+    pub(crate) fn told_details(&self) -> Map<String, Value> {
+        let mut details = self.details.clone();
+        let mut tell = |name: &str, value: Option<Value>| {
+            if let Some(value) = value {
+                details.insert(name.to_owned(), value);
+            }
+        };
+        tell("retryAfter", self.retry_seconds().map(Value::from));
+        tell("retryAfterMs", self.retry_millis().map(Value::from));
+        tell("provider", self.provider.map(Value::from));
+        details
+    }
+
     /// The body, answered at `at`.
     pub fn body(&self, at: Time) -> Vec<u8> {
         json(&Failed {
@@ -436,10 +497,9 @@ impl ApiError {
                     .filter(|_| self.code != Code::CircuitOpen),
                 provider: self.provider,
                 retry_after_ms: self
-                    .retry_after
-                    .filter(|_| self.code == Code::CircuitOpen)
-                    .map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
-                details: &self.details,
+                    .retry_millis()
+                    .filter(|_| self.code == Code::CircuitOpen),
+                details: self.told_details(),
             },
             metadata: Metadata {
                 timestamp: Iso(at),
@@ -479,7 +539,7 @@ struct Error<'a> {
     provider: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after_ms: Option<u64>,
-    details: &'a Map<String, Value>,
+    details: Map<String, Value>,
 }
 
 #[derive(Serialize)]
@@ -504,13 +564,14 @@ mod tests {
     fn every_code_has_the_contracts_status() {
         let table = Code::ALL.map(|code| {
             let name = serde_json::to_value(code).unwrap();
-            format!("{} {}", code.status().as_u16(), name.as_str().unwrap())
+            assert_eq!(name, code.name());
+            format!("{} {}", code.status().as_u16(), code.name())
         });
         assert_eq!(
             table.join("\n"),
             "400 INVALID_REQUEST\n400 MISSING_PARAMETER\n400 INVALID_ISBN\n400 EMPTY_BATCH\n\
              400 BATCH_TOO_LARGE\n401 UNAUTHORIZED\n403 FORBIDDEN\n404 NOT_FOUND\n\
-             405 METHOD_NOT_ALLOWED\n409 JOB_EXISTS\n422 IDEMPOTENCY_KEY_REUSED\n409 NOT_READY\n413 FILE_TOO_LARGE\n\
+             405 METHOD_NOT_ALLOWED\n409 JOB_EXISTS\n422 IDEMPOTENCY_KEY_REUSED\n409 NOT_READY\n409 JOB_ENDED\n413 FILE_TOO_LARGE\n\
              415 UNSUPPORTED_MEDIA_TYPE\n426 UPGRADE_REQUIRED\n429 RATE_LIMIT_EXCEEDED\n\
              500 INTERNAL_ERROR\n502 API_ERROR\n504 NETWORK_ERROR\n503 CIRCUIT_OPEN\n\
              503 SERVICE_BUSY"

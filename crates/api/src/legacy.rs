@@ -1,10 +1,12 @@
 //! Status documents of the first apps, which poll: bare, without an envelope.
 
-use job::{Item, Report, Root, Stage, Time};
+use job::{Item, MadeBy, Report, Root, Stage, Time};
 use serde::Serialize;
 
+use crate::envelope::{Answered, Metadata, json};
 use crate::scan::{PhotoQuality, SeenBook, Suggestion};
-use crate::status::{current_title, why};
+use crate::status::{Document, current_title, why};
+use crate::ws::{ImportError, ImportedBook};
 
 /// What the first app walks through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -24,11 +26,13 @@ pub enum ScanStage {
 }
 
 impl ScanStage {
-    /// Of this job.
+    /// Builds the document of this job.
     pub fn of(root: &Root) -> Self {
         match root.stage {
             Stage::Receiving | Stage::Queued => Self::Uploading,
             Stage::Analyzing => Self::Analyzing,
+            // An app that lets us name its job lets its bar fall at a stage that it does not know.
+            Stage::Enriching if root.made_by == MadeBy::UnnamedScan => Self::Analyzing,
             Stage::Enriching => Self::Enriching,
             Stage::Complete => Self::Complete,
             Stage::Error | Stage::Canceled => Self::Error,
@@ -69,7 +73,7 @@ pub struct ScanStatus<'a> {
 /// What a scan came to.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-#[cfg_attr(test, schemars(rename = "ScanStatusResult"))]
+#[cfg_attr(test, schemars(inline))]
 pub struct ScanResult<'a> {
     /// The books seen.
     pub books: Vec<SeenBook<'a>>,
@@ -140,6 +144,8 @@ pub struct JobState<'a> {
     /// The title most lately looked up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub current_title: Option<&'a str>,
+    /// Grows with each change.
+    pub version: u64,
     /// When the job was created, in ms since the Unix epoch.
     pub start_time: u64,
     /// Its last progress, in ms since the Unix epoch.
@@ -150,7 +156,7 @@ pub struct JobState<'a> {
 }
 
 impl<'a> JobState<'a> {
-    /// Of this job.
+    /// Builds the document of this job.
     pub fn of(root: &'a Root) -> Self {
         Self {
             job_id: root.id.as_str(),
@@ -164,9 +170,86 @@ impl<'a> JobState<'a> {
             total_count: root.total,
             processed_count: root.processed(),
             current_title: current_title(root),
+            version: root.seq,
             start_time: root.created.0,
             last_update_time: root.updated.0,
             error: problem(root),
         }
     }
+}
+
+/// `GET /v1/csv/status/{jobId}`: the status document, and in `data` what the app's import screen
+/// reads there: an error as a text, and the books of an import that has completed.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(rename = "ImportStatusAnswer"))]
+pub(crate) struct ImportStatusAnswer<'a> {
+    #[cfg_attr(test, schemars(extend("const" = true)))]
+    success: bool,
+    #[serde(flatten)]
+    document: Document<'a>,
+    data: ImportStatus<'a>,
+    metadata: Metadata,
+}
+
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct ImportStatus<'a> {
+    #[cfg_attr(test, schemars(extend("const" = true)))]
+    success: bool,
+    #[serde(flatten)]
+    document: DocumentWithoutError<'a>,
+    /// Why it failed, for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a str>,
+    /// Of an import that has completed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    books: Option<Vec<ImportedBook<'a>>>,
+    /// Of an import that has completed: what was wrong with its rows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    errors: Option<Vec<ImportError<'a>>>,
+}
+
+/// A status document whose error is said elsewhere.
+#[derive(Serialize)]
+struct DocumentWithoutError<'a>(Document<'a>);
+
+#[cfg(test)]
+impl schemars::JsonSchema for DocumentWithoutError<'_> {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "DocumentWithoutError".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let mut schema = Document::json_schema(generator);
+        if let Some(properties) = schema.get_mut("properties").and_then(|p| p.as_object_mut()) {
+            properties.remove("error");
+        }
+        schema
+    }
+}
+
+/// The body of `GET /v1/csv/status/{jobId}`. `items` and `report` are read only when the job has
+/// completed.
+pub fn import_status(root: &Root, items: &[Item], report: &Report, answered: Answered) -> Vec<u8> {
+    let is_complete = root.stage == Stage::Complete;
+    json(&ImportStatusAnswer {
+        success: true,
+        document: Document::of(root),
+        data: ImportStatus {
+            success: true,
+            document: DocumentWithoutError(Document {
+                error: None,
+                ..Document::of(root)
+            }),
+            error: problem(root),
+            books: is_complete.then(|| items.iter().map(ImportedBook::of).collect()),
+            errors: is_complete.then(|| ImportError::all(report)),
+        },
+        metadata: answered.into(),
+    })
 }

@@ -7,6 +7,7 @@
 //! transport.
 
 pub mod accepted;
+pub mod access;
 pub mod book;
 pub mod capabilities;
 pub mod cors;
@@ -18,6 +19,7 @@ pub mod number;
 pub mod openapi;
 pub mod origin;
 pub mod preview;
+pub mod problem;
 pub mod query;
 pub mod reading;
 pub mod request;
@@ -27,6 +29,7 @@ pub mod sse;
 pub mod status;
 pub mod time;
 pub mod upload;
+pub mod v3;
 pub mod variables;
 pub mod ws;
 

@@ -152,6 +152,106 @@ fn wanted(index: usize, book: &BookBody, limits: &Limits) -> Result<Wanted, ApiE
     Ok(wanted)
 }
 
+/// The body of `POST /v3/jobs/enrichment` and `/v3/books/enrich`: ISBNs, or, for a job, books.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct V3EnrichBody {
+    /// ISBNs.
+    #[serde(default)]
+    pub isbns: Option<Vec<String>>,
+    /// ISBNs, under the name of the generation before.
+    #[serde(default)]
+    pub barcodes: Option<Vec<String>>,
+    /// Titles with what else is known; only for a job.
+    #[serde(default)]
+    pub books: Option<Vec<BookBody>>,
+    /// Whether `/v3/books/enrich` makes a job of it.
+    #[serde(default, rename = "async")]
+    pub is_async: Option<bool>,
+    /// Read for the SDK, and ignored: there is no search by meaning.
+    #[serde(default)]
+    pub include_embedding: Option<bool>,
+}
+
+/// The most ISBNs that `POST /v3/books/enrich` looks up while the client waits.
+pub const MAX_SYNCHRONOUS: usize = 50;
+
+/// What a V3 request to enrich asks for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct V3Enrich {
+    /// What to look up, in the request's order; the same book may be there twice.
+    pub wanted: Vec<Wanted>,
+    /// Whether to make a job of it.
+    pub is_async: bool,
+}
+
+/// Reads [`V3EnrichBody`] of a request that makes a job.
+///
+/// # Errors
+/// `INVALID_REQUEST`, `MISSING_PARAMETER`, `INVALID_ISBN`, `EMPTY_BATCH`, `BATCH_TOO_LARGE`,
+/// `FILE_TOO_LARGE`.
+pub fn v3_enrich(body: &[u8], limits: &Limits) -> Result<V3Enrich, ApiError> {
+    let body: V3EnrichBody = read(body, limits.max_json_bytes)?;
+    v3_wanted(body, limits.max_batch_items, limits)
+}
+
+/// Reads [`V3EnrichBody`] of `POST /v3/books/enrich`.
+///
+/// # Errors
+/// `INVALID_REQUEST`, `MISSING_PARAMETER`, `INVALID_ISBN`, `EMPTY_BATCH`, `BATCH_TOO_LARGE`,
+/// `FILE_TOO_LARGE`.
+pub fn v3_books(body: &[u8], limits: &Limits) -> Result<V3Enrich, ApiError> {
+    let body: V3EnrichBody = read(body, limits.max_json_bytes)?;
+    if body.is_async == Some(true) {
+        return v3_wanted(body, limits.max_batch_items, limits);
+    }
+    if body.books.is_some() {
+        return Err(ApiError::invalid(
+            "books",
+            "are looked up by a job only: send isbns, or async: true",
+        ));
+    }
+    v3_wanted(body, MAX_SYNCHRONOUS, limits)
+}
+
+fn v3_wanted(body: V3EnrichBody, most: usize, limits: &Limits) -> Result<V3Enrich, ApiError> {
+    let is_async = body.is_async.unwrap_or_default();
+    let by_isbn = |field: &str, list: &[String]| {
+        count(field, list, most)?;
+        let isbns = list.iter().enumerate();
+        isbns
+            .map(|(index, text)| {
+                Ok(Wanted {
+                    isbn: Some(isbn(field, Some(index), text, limits)?),
+                    ..Wanted::default()
+                })
+            })
+            .collect::<Result<Vec<Wanted>, ApiError>>()
+    };
+    let wanted = match (&body.isbns, &body.barcodes, &body.books) {
+        (Some(isbns), None, None) => by_isbn("isbns", isbns)?,
+        (None, Some(barcodes), None) => by_isbn("barcodes", barcodes)?,
+        (None, None, Some(books)) => {
+            count("books", books, most)?;
+            let books = books.iter().enumerate();
+            books
+                .map(|(index, book)| wanted(index, book, limits))
+                .collect::<Result<_, ApiError>>()?
+        }
+        (None, None, None) => {
+            return Err(ApiError::missing("isbns", "send a list of ISBNs"));
+        }
+        _ => {
+            return Err(ApiError::invalid(
+                "isbns",
+                "and books are two kinds of request: send one of them",
+            ));
+        }
+    };
+    Ok(V3Enrich { wanted, is_async })
+}
+
 /// The body of `POST /api/v2/books/enrich`.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -171,6 +271,14 @@ pub fn barcode(body: &[u8], limits: &Limits) -> Result<Isbn, ApiError> {
         .barcode
         .ok_or_else(|| ApiError::missing("barcode", "send the ISBN to look up"))?;
     isbn("barcode", None, &text, limits)
+}
+
+/// Reads the ISBN of a path.
+///
+/// # Errors
+/// `INVALID_ISBN`.
+pub fn isbn_in_path(text: &str, limits: &Limits) -> Result<Isbn, ApiError> {
+    isbn("isbn", None, text, limits)
 }
 
 /// The body of `POST /api/enrichment/start`.
@@ -420,6 +528,13 @@ pub fn mapping(json: &[u8]) -> Result<books::Mapping, ApiError> {
     Ok(mapping)
 }
 
+/// The name that a client gives its request, if it is fit to be logged and echoed.
+pub fn request_id(header: &str) -> Option<&str> {
+    let id = header.trim();
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/+=".contains(&byte);
+    ((1..=128).contains(&id.len()) && id.bytes().all(is_plain)).then_some(id)
+}
+
 /// The token of an `Authorization` header (RFC 6750); `None` when it holds none. What cannot be a
 /// token of ours is answered as an empty one, which opens nothing.
 pub fn bearer(header: &str) -> Option<&str> {
@@ -427,6 +542,14 @@ pub fn bearer(header: &str) -> Option<&str> {
     let token = token.trim();
     let token = if token.len() > MAX_TOKEN { "" } else { token };
     scheme.eq_ignore_ascii_case("bearer").then_some(token)
+}
+
+/// Whether a text may be a token by itself: long, and of nothing but letters, digits, `-` and `_`.
+pub fn is_token_like(text: &str) -> bool {
+    (32..=MAX_TOKEN).contains(&text.len())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
 /// Whether an `Accept` header names event streams. `*/*` does not: nobody gets one unasked.

@@ -12,11 +12,13 @@ use std::ops::Range;
 use job::{Pipeline, Report, Root};
 use serde::Serialize;
 
-use crate::book::EnrichedBook;
+use crate::book::{EnrichedBook, ListedBook};
 use crate::envelope::{Answered, Metadata, json};
+use crate::error::ApiError;
 use crate::reading::Reading;
-use crate::scan::{Metadata as ScanMetadata, Photo, Shown, Suggestion};
+use crate::scan::{Metadata as ScanMetadata, Photo, SeenBook, Suggestion};
 use crate::status::{Review, Status, is_zero};
+use crate::v3;
 
 /// Which books a client asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,10 +50,37 @@ pub enum List {
     Books,
 }
 
+/// The generation whose spelling a results document has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Form {
+    /// V2 and before: the list is `books`.
+    #[default]
+    V2,
+    /// V3: the list is `results`.
+    V3,
+    /// V3 with books in short.
+    V3Lite,
+}
+
+impl Form {
+    /// The form that a V3 request asks for by `format` in its query.
+    ///
+    /// # Errors
+    /// `INVALID_REQUEST` for a format that does not exist.
+    pub fn v3(format: Option<&str>) -> Result<Self, ApiError> {
+        match format {
+            None | Some("full") => Ok(Self::V3),
+            Some("lite") => Ok(Self::V3Lite),
+            Some(_) => Err(ApiError::invalid("format", "must be full or lite")),
+        }
+    }
+}
+
 /// Writes one results document.
 #[derive(Debug)]
 pub struct Writer<'a> {
     root: &'a Root,
+    form: Form,
     /// Asked for by the client.
     page: Option<Page>,
     list: List,
@@ -64,10 +93,18 @@ impl<'a> Writer<'a> {
     pub fn new(root: &'a Root, page: Option<Page>) -> Self {
         Self {
             root,
+            form: Form::V2,
             page,
             list: List::Books,
             first: true,
         }
+    }
+
+    /// The same document in another generation's spelling.
+    #[must_use]
+    pub fn in_form(mut self, form: Form) -> Self {
+        self.form = form;
+        self
     }
 
     /// The items that are to be written.
@@ -78,8 +115,10 @@ impl<'a> Writer<'a> {
     /// The lists that the document has, in order.
     pub fn lists(&self) -> &'static [List] {
         match self.root.pipeline {
-            Pipeline::BatchEnrichment => &[List::EnrichedBooks, List::Books],
-            Pipeline::CsvImport | Pipeline::AiScan => &[List::Books],
+            Pipeline::BatchEnrichment if self.form != Form::V3Lite => {
+                &[List::EnrichedBooks, List::Books]
+            }
+            _ => &[List::Books],
         }
     }
 
@@ -105,7 +144,10 @@ impl<'a> Writer<'a> {
         self.first = true;
         match list {
             List::EnrichedBooks => br#","enrichedBooks":["#,
-            List::Books => br#","books":["#,
+            List::Books => match self.form {
+                Form::V2 => br#","books":["#,
+                Form::V3 | Form::V3Lite => br#","results":["#,
+            },
         }
     }
 
@@ -118,7 +160,14 @@ impl<'a> Writer<'a> {
         };
         bytes.extend(match self.list {
             List::EnrichedBooks => json(&EnrichedBook::of(item)),
-            List::Books => json(&Shown::of(self.root, item)),
+            List::Books => match self.form {
+                Form::V2 => match SeenBook::of(self.root, item) {
+                    Some(seen) => json(&seen),
+                    None => json(&ListedBook::of(item)),
+                },
+                Form::V3 => json(&v3::ResultBook::of(self.root, item)),
+                Form::V3Lite => json(&v3::LiteBook::of(self.root, item)),
+            },
         });
         bytes
     }
@@ -213,7 +262,7 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// Of this import.
+    /// Counts the rows and books of this import.
     pub fn of(root: &Root) -> Self {
         let rows = root.rows.unwrap_or_default();
         Self {
@@ -301,9 +350,10 @@ pub(crate) mod whole {
     use serde::Serialize;
 
     use super::{Counts, Head, ImportTail, ResultsMetadata, ScanTail};
-    use crate::book::{Book, EnrichedBook};
+    use crate::book::{EnrichedBook, ListedBook};
     use crate::scan::SeenBook;
     use crate::status::Review;
+    use crate::v3;
 
     /// The body of an answer with results.
     #[derive(JsonSchema, Serialize)]
@@ -322,7 +372,7 @@ pub(crate) mod whole {
         head: Head<'a>,
         #[serde(flatten)]
         counts: Counts,
-        books: Vec<Book<'a>>,
+        books: Vec<ListedBook<'a>>,
         #[serde(flatten)]
         tail: ImportTail<'a>,
     }
@@ -339,6 +389,48 @@ pub(crate) mod whole {
         tail: ScanTail<'a>,
     }
 
+    /// What an import came to, in V3.
+    #[derive(JsonSchema, Serialize)]
+    pub(crate) struct V3ImportResults<'a> {
+        #[serde(flatten)]
+        head: Head<'a>,
+        #[serde(flatten)]
+        counts: Counts,
+        results: Vec<v3::ResultBook<'a>>,
+        #[serde(flatten)]
+        tail: ImportTail<'a>,
+    }
+
+    /// What a scan came to, in V3.
+    #[derive(JsonSchema, Serialize)]
+    pub(crate) struct V3ScanResults<'a> {
+        #[serde(flatten)]
+        head: Head<'a>,
+        #[serde(flatten)]
+        review: Review,
+        results: Vec<v3::ResultBook<'a>>,
+        #[serde(flatten)]
+        tail: ScanTail<'a>,
+    }
+
+    /// What an enrichment came to, in V3.
+    #[derive(JsonSchema, Serialize)]
+    #[serde(rename_all = "camelCase")]
+    pub(crate) struct V3EnrichmentResults<'a> {
+        #[serde(flatten)]
+        head: Head<'a>,
+        enriched_books: Vec<EnrichedBook<'a>>,
+        results: Vec<v3::ResultBook<'a>>,
+    }
+
+    /// What a job came to, in short.
+    #[derive(JsonSchema, Serialize)]
+    pub(crate) struct V3LiteResults<'a> {
+        #[serde(flatten)]
+        head: Head<'a>,
+        results: Vec<v3::LiteBook<'a>>,
+    }
+
     /// What an enrichment came to.
     #[derive(JsonSchema, Serialize)]
     #[serde(rename_all = "camelCase")]
@@ -346,6 +438,6 @@ pub(crate) mod whole {
         #[serde(flatten)]
         head: Head<'a>,
         enriched_books: Vec<EnrichedBook<'a>>,
-        books: Vec<Book<'a>>,
+        books: Vec<ListedBook<'a>>,
     }
 }

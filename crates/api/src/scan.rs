@@ -348,7 +348,7 @@ pub struct PhotoQuality {
 }
 
 impl PhotoQuality {
-    /// Of this scan.
+    /// Builds the part of the results that is about the photos of this scan.
     pub fn of(root: &Root, report: &Report) -> Self {
         let word = |of: fn(&vision::Quality) -> &'static str| {
             report.quality.as_ref().map_or("unknown", of)
@@ -382,7 +382,7 @@ pub struct Metadata<'a> {
 }
 
 impl<'a> Metadata<'a> {
-    /// Of this scan.
+    /// Builds the part of the results that is about the photos of this scan.
     pub fn of(root: &Root, report: &'a Report) -> Self {
         Self {
             model_used: match report.model.as_str() {

@@ -6,15 +6,18 @@
 use std::io;
 use std::time::Duration;
 
-use job::{Notification, Pipeline, Position, Root, Stage, Step};
+use job::{Item, JobId, Notification, Pipeline, Position, Root, Stage, Step};
 use serde::Serialize;
 use serde_json::ser::{CompactFormatter, Formatter};
 
-use crate::failure::Failure;
+use crate::error::{ApiError, Code};
+use crate::failure::{Failure, FailureCode};
 use crate::number::Whole;
+use crate::origin::Origin;
 use crate::scan::Shown;
 use crate::status::{Base, Completion, Photos, Status, current_title, millis};
 use crate::time::Iso;
+use crate::v3::{self, JobError, ResultBook};
 
 /// The reconnection time that a stream begins with.
 pub const RETRY: Duration = Duration::from_millis(5000);
@@ -24,7 +27,8 @@ pub const RETRY_SOON: Duration = Duration::from_millis(250);
 pub const HEARTBEAT: &[u8] = b": heartbeat\n\n";
 
 /// The names of the events after which a stream says no more of a job.
-pub const ENDS: &str = "completed, failed, timeout, photoscan.completed, photoscan.failed";
+pub const ENDS: &str =
+    "completed, failed, canceled, timeout, photoscan.completed, photoscan.failed";
 
 /// Reads an id of a stream of `jobs` jobs: where its reader is in each, in order. `None` when it is
 /// none.
@@ -53,6 +57,65 @@ pub fn accepted(data: &impl Serialize) -> Vec<u8> {
     bytes.extend_from_slice(&ascii_json(data));
     bytes.extend_from_slice(b"\n\n");
     bytes
+}
+
+/// The body of a refusal for clients that read nothing but events: one that says that the stream
+/// has failed, without an id. `jobs` are those that were asked for.
+pub fn refusal(words: &Words, jobs: &[JobId], error: &ApiError) -> Vec<u8> {
+    let job_id = jobs.first().map_or("", JobId::as_str);
+    let name = match words {
+        Words::Photoscan => "photoscan.failed",
+        Words::V2 | Words::V3(_) => "failed",
+    };
+    let reason = match words {
+        Words::Photoscan => RefusalReason::Text(&error.message),
+        Words::V2 | Words::V3(_) => RefusalReason::Object {
+            code: error.code,
+            message: &error.message,
+            user_message: &error.message,
+            retryable: error.code.retryable(),
+        },
+    };
+    let data = Refusal {
+        job_id,
+        status: Status::Failed,
+        progress: Whole(0.0),
+        processed_count: 0,
+        total_count: 0,
+        error: reason,
+    };
+    let mut bytes = format!("event: {name}\ndata: ").into_bytes();
+    bytes.extend_from_slice(&ascii_json(&data));
+    bytes.extend_from_slice(b"\n\n");
+    bytes
+}
+
+/// `failed` of a stream that is refused.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, schemars(rename = "RefusalEvent"))]
+pub(crate) struct Refusal<'a> {
+    job_id: &'a str,
+    status: Status,
+    progress: Whole,
+    processed_count: u32,
+    total_count: u32,
+    error: RefusalReason<'a>,
+}
+
+/// Why a stream is refused: a text in the words of `photoscan`.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(untagged, rename_all_fields = "camelCase")]
+enum RefusalReason<'a> {
+    Text(&'a str),
+    Object {
+        code: Code,
+        message: &'a str,
+        user_message: &'a str,
+        retryable: bool,
+    },
 }
 
 /// JSON on one line, with `\uXXXX` for everything outside ASCII.
@@ -90,25 +153,47 @@ impl Formatter for Ascii {
     }
 }
 
+/// The generation whose names and shapes a stream's events have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Words {
+    /// `initialized`, `processing`, `completed`, `failed`, `book`.
+    V2,
+    /// The same, but scans are spelled `photoscan.*`.
+    Photoscan,
+    /// `progress`, `completed`, `failed`, `canceled`, `result`, with URLs on this origin.
+    V3(Origin),
+}
+
 /// How one client wants its stream spelled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Spelling {
     /// Ids count books too.
     pub books: bool,
-    /// Scans are spelled `photoscan.*`.
-    pub photoscan: bool,
+    /// In which words.
+    pub words: Words,
     /// How long a job stood still when its stream is given up.
     pub stall: Duration,
 }
 
 impl Spelling {
+    /// Whether the last event of this job holds its items, if they are not too many.
+    pub fn wants_items(&self, root: &Root) -> bool {
+        let stored: u64 = root.segments.iter().map(|part| u64::from(part.bytes)).sum();
+        matches!(self.words, Words::V3(_))
+            && root.stage == Stage::Complete
+            && stored <= MAX_STORED_IN_EVENT
+    }
+
     /// The bytes of what is to be said on a stream that has then told this much of each of its
-    /// jobs, in order.
-    pub fn spell(&self, notification: &Notification, told: &[Position]) -> Vec<u8> {
+    /// jobs, in order. `items` are read only for an end that [`Self::wants_items`].
+    pub fn spell(&self, notification: &Notification, items: &[Item], told: &[Position]) -> Vec<u8> {
         let root = &notification.root;
         let each: Vec<String> = told.iter().map(|at| at.id(self.books)).collect();
         let id = each.join(",");
-        let photoscan = self.photoscan && root.pipeline == Pipeline::AiScan;
+        if let Words::V3(origin) = &self.words {
+            return v3_event(self, notification, items, &id, origin);
+        }
+        let photoscan = self.words == Words::Photoscan && root.pipeline == Pipeline::AiScan;
         let name = |plain, of_photoscan| if photoscan { of_photoscan } else { plain };
         match notification.step {
             Step::Initialized(_) => event(
@@ -143,6 +228,152 @@ impl Spelling {
             Step::Heartbeat => HEARTBEAT.to_vec(),
         }
     }
+}
+
+/// An event in the words of V3.
+fn v3_event(
+    spelling: &Spelling,
+    notification: &Notification,
+    items: &[Item],
+    id: &str,
+    origin: &Origin,
+) -> Vec<u8> {
+    let root = &notification.root;
+    match notification.step {
+        Step::Initialized(_) | Step::Processing(_) => {
+            event(id, "progress", &V3Event::of(root, Processing::of(root)))
+        }
+        Step::Book(_, index) => match &notification.item {
+            Some(item) => event(
+                id,
+                "result",
+                &ResultEvent {
+                    index,
+                    book: ResultBook::of(root, item),
+                },
+            ),
+            None => Vec::new(),
+        },
+        Step::Ended(_) => match Completed::of(root) {
+            Some(completed) => event(
+                id,
+                "completed",
+                &V3Event::of(root, V3Completed::of(completed, root, items, origin)),
+            ),
+            None if root.stage == Stage::Canceled => {
+                event(id, "canceled", &V3Event::of(root, FailedInShort::of(root)))
+            }
+            None => event(id, "failed", &V3Event::of(root, FailedInShort::of(root))),
+        },
+        Step::TimedOut(_) => event(
+            id,
+            "timeout",
+            &V3Event::of(root, TimedOut::of(root, spelling.stall)),
+        ),
+        Step::Heartbeat => HEARTBEAT.to_vec(),
+    }
+}
+
+/// `progress`, `failed`, `canceled` and `timeout` of V3: the event of V2 with its times under the
+/// names of that generation.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, schemars(rename = "V3{T}"))]
+pub struct V3Event<T> {
+    #[serde(flatten)]
+    event: T,
+    /// The moment of the job's creation.
+    started_at: Iso,
+    /// The moment of which the event tells.
+    timestamp: Iso,
+}
+
+impl<T> V3Event<T> {
+    fn of(root: &Root, event: T) -> Self {
+        Self {
+            event,
+            started_at: Iso(root.created),
+            timestamp: Iso(root.updated),
+        }
+    }
+}
+
+/// The most bytes that the books of a `completed` event of V3 take.
+const MAX_BOOKS_IN_EVENT: usize = 64 << 10;
+/// The most bytes of stored items that are read to see whether they fit.
+const MAX_STORED_IN_EVENT: u64 = 256 << 10;
+
+/// `completed` of V3.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(rename = "CompletedWithBooks"))]
+pub struct V3Completed<'a> {
+    #[serde(flatten)]
+    completed: Completed<'a>,
+    /// The books, when they fit in 64 KB; else they are fetched from `resultsUrl`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    books: Option<Vec<ResultBook<'a>>>,
+    /// Of a scan: the books once more, under the name that the apps read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    results: Option<Vec<ResultBook<'a>>>,
+}
+
+impl<'a> V3Completed<'a> {
+    fn of(
+        mut completed: Completed<'a>,
+        root: &'a Root,
+        items: &'a [Item],
+        origin: &Origin,
+    ) -> Self {
+        completed.completion.results_url = v3::results_url(root, origin);
+        let is_whole = items.len() == root.stored() as usize;
+        let books: Vec<ResultBook> = items
+            .iter()
+            .map(|item| ResultBook::of(root, item))
+            .collect();
+        let fits = is_whole && ascii_json(&books).len() <= MAX_BOOKS_IN_EVENT;
+        let books = fits.then_some(books);
+        let is_scan = root.pipeline == Pipeline::AiScan;
+        Self {
+            completed,
+            results: books.clone().filter(|_| is_scan),
+            books,
+        }
+    }
+}
+
+/// `failed` and `canceled` of V3.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct FailedInShort<'a> {
+    #[serde(flatten)]
+    base: Base<'a>,
+    /// Why, in a sentence for people.
+    error: JobError<'a>,
+}
+
+impl<'a> FailedInShort<'a> {
+    fn of(root: &'a Root) -> Self {
+        Self {
+            base: Base::of(root),
+            error: JobError::of(root).unwrap_or(JobError {
+                code: FailureCode::EInternal,
+                message: crate::status::why(root),
+                retryable: false,
+            }),
+        }
+    }
+}
+
+/// `result` of V3: an item is final.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct ResultEvent<'a> {
+    /// Its place among the job's items, from 0.
+    pub index: u32,
+    /// The item, as the job's results show it.
+    pub book: ResultBook<'a>,
 }
 
 /// `initialized`: the job has not begun.

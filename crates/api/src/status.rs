@@ -89,7 +89,7 @@ pub enum Status {
 }
 
 impl Status {
-    /// Of this job.
+    /// Reads this from the root of a job.
     pub fn of(root: &Root) -> Self {
         match root.stage {
             job::Stage::Receiving | job::Stage::Queued => Self::Initialized,
@@ -205,7 +205,7 @@ pub(crate) fn is_zero(number: &u32) -> bool {
 }
 
 impl<'a> Base<'a> {
-    /// Of this job.
+    /// Reads this from the root of a job.
     pub fn of(root: &'a Root) -> Self {
         Self {
             job_id: root.id.as_str(),
@@ -256,8 +256,20 @@ impl Photos {
 /// What a completed job came to.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(rename_all = "camelCase")]
 pub struct Summary {
+    /// Of every job.
+    #[serde(flatten)]
+    pub counts: SummaryCounts,
+    /// Of a scan.
+    #[serde(flatten)]
+    pub scan: Option<ScanSummary>,
+}
+
+/// What every completed job came to.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct SummaryCounts {
     /// Items that are final.
     pub total_processed: u32,
     /// Items that were found.
@@ -272,13 +284,10 @@ pub struct Summary {
     pub duration: u64,
     /// Names the results.
     pub resource_id: String,
-    /// Of a scan.
-    #[serde(flatten)]
-    pub scan: Option<ScanSummary>,
 }
 
-impl Summary {
-    /// Of this job.
+impl SummaryCounts {
+    /// Reads this from the root of a job.
     pub fn of(root: &Root) -> Self {
         Self {
             total_processed: root.processed(),
@@ -287,6 +296,15 @@ impl Summary {
             unanswered: root.unanswered,
             duration: millis(root.elapsed()),
             resource_id: format!("job-results:{}", root.id),
+        }
+    }
+}
+
+impl Summary {
+    /// Reads this from the root of a job.
+    pub fn of(root: &Root) -> Self {
+        Self {
+            counts: SummaryCounts::of(root),
             scan: ScanSummary::of(root),
         }
     }
@@ -340,7 +358,7 @@ pub struct Review {
 }
 
 impl Review {
-    /// Of this scan.
+    /// Counts what is to be reviewed of this scan.
     pub fn of(root: &Root) -> Self {
         let approved = root.scan.unwrap_or_default().approved.min(root.total);
         Self {
@@ -394,7 +412,7 @@ pub struct Urls {
 }
 
 impl Urls {
-    /// Of this job.
+    /// Reads this from the root of a job.
     pub fn of(id: &job::JobId) -> Self {
         let status_url = format!("/api/v2/imports/{id}");
         Self {
@@ -442,7 +460,7 @@ pub struct Document<'a> {
 }
 
 impl<'a> Document<'a> {
-    /// Of this job.
+    /// Reads this from the root of a job.
     pub fn of(root: &'a Root) -> Self {
         Self {
             base: Base::of(root),
@@ -559,7 +577,7 @@ pub struct Cleanup {
 }
 
 impl<'a> Canceled<'a> {
-    /// Of this job, after the wish.
+    /// Builds the answer for a job after its cancellation was asked for.
     pub fn of(root: &'a Root) -> Self {
         let over = root.stage.is_terminal();
         let deleted = if over { root.uploaded.files } else { 0 };

@@ -1,10 +1,11 @@
-//! The WebSocket messages of three generations, spelled from the same job document.
+//! The WebSocket messages of four generations, spelled from the same job document.
 //!
 //! Who may connect and when something is said is the relay's and the observer's.
 
 mod client;
 mod complete;
 mod legacy;
+mod v3;
 
 use job::Notification;
 use job::Step;
@@ -13,15 +14,15 @@ use serde::Serialize;
 use serde_json::{Map, Number, Value};
 
 pub use client::ClientMessage;
-pub use legacy::keep_alive as legacy_keep_alive;
+pub(crate) use complete::{ImportError, ImportedBook};
 
 use crate::envelope::json;
 use crate::error::ApiError;
 use crate::failure::FailureCode;
 use crate::number::Whole;
-use crate::status::{Summary, current_title, message, waiting_until, why};
+use crate::status::{current_title, message, waiting_until, why};
 use crate::time::Iso;
-use complete::Complete;
+use complete::{Complete, Summarised};
 
 /// A larger message of a client closes the socket with 1009.
 pub const MAX_MESSAGE: usize = 64 << 10;
@@ -35,29 +36,42 @@ pub enum Schema {
     V1,
     /// `2.0.0`: a summary in the last message.
     V2,
+    /// `v3`: the published SDK's messages, without an envelope.
+    V3,
+}
+
+/// How a handshake brings the token of its job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenPlace {
+    /// Not at all.
+    Nowhere,
+    /// As `token` of the query.
+    Query,
+    /// As the subprotocol `bookstrack-auth.{token}`.
+    PrefixedProtocol,
+    /// As a subprotocol by itself.
+    BareProtocol,
 }
 
 impl Schema {
-    /// What a handshake asks for: `schema` of the query, else by how it brought its token.
+    /// What a handshake asks for: `schema` of the query, else by how it brings its token.
     ///
     /// # Errors
     /// `INVALID_REQUEST` for a schema that does not exist.
-    pub fn choose(
-        schema: Option<&str>,
-        subprotocol_token: bool,
-        query_token: bool,
-    ) -> Result<Self, ApiError> {
-        match schema {
-            Some("legacy") => Ok(Self::Legacy),
-            Some("1.0.0") => Ok(Self::V1),
-            Some("2.0.0") => Ok(Self::V2),
-            Some(_) => Err(ApiError::invalid(
+    pub fn choose(schema: Option<&str>, token: TokenPlace) -> Result<Self, ApiError> {
+        match (schema, token) {
+            (Some("legacy"), _) => Ok(Self::Legacy),
+            (Some("1.0.0"), _) => Ok(Self::V1),
+            (Some("2.0.0"), _) => Ok(Self::V2),
+            (Some("v3"), _) => Ok(Self::V3),
+            (Some(_), _) => Err(ApiError::invalid(
                 "schema",
-                "must be legacy, 1.0.0 or 2.0.0",
+                "must be legacy, 1.0.0, 2.0.0 or v3",
             )),
-            None if subprotocol_token => Ok(Self::V2),
-            None if query_token => Ok(Self::V1),
-            None => Ok(Self::Legacy),
+            (None, TokenPlace::BareProtocol) => Ok(Self::V3),
+            (None, TokenPlace::PrefixedProtocol) => Ok(Self::V2),
+            (None, TokenPlace::Query) => Ok(Self::V1),
+            (None, TokenPlace::Nowhere) => Ok(Self::Legacy),
         }
     }
 
@@ -67,6 +81,7 @@ impl Schema {
             Self::Legacy => "legacy",
             Self::V1 => "1.0.0",
             Self::V2 => "2.0.0",
+            Self::V3 => "v3",
         }
     }
 
@@ -76,33 +91,44 @@ impl Schema {
             && match self {
                 Self::Legacy => root.pipeline == Pipeline::AiScan,
                 Self::V1 => true,
-                Self::V2 => false,
+                Self::V2 | Self::V3 => false,
             }
     }
 
-    /// What a step of the observer is in this schema; `None` when it says nothing of it. `items`
-    /// and `report` are read only for an end that [`Self::wants_items`].
+    /// Whether the last message of this job holds something of its report.
+    pub fn wants_report(self, root: &Root) -> bool {
+        let names_the_model = self == Self::V2 && root.pipeline == Pipeline::AiScan;
+        self.wants_items(root) || (names_the_model && root.stage == Stage::Complete)
+    }
+
+    /// Whether a socket is told what job it follows before anything else, however late it comes.
+    pub fn begins_with_started(self) -> bool {
+        matches!(self, Self::V1 | Self::V2)
+    }
+
+    /// The messages of a step of the observer in this schema, in order; none when it says nothing
+    /// of it. `items` and `report` are read only for an end that [`Self::wants_items`] and
+    /// [`Self::wants_report`].
     pub fn spell(
         self,
         notification: &Notification,
         items: &[Item],
         report: &Report,
         now: Time,
-    ) -> Option<Vec<u8>> {
+    ) -> Vec<Vec<u8>> {
         let root = &notification.root;
         match notification.step {
-            Step::Initialized(_) => Some(self.started(root, now)),
-            Step::Processing(_) => Some(self.progress(root, now)),
-            Step::Ended(_) => Some(self.ended(root, items, report, now)),
-            Step::Book(..) | Step::TimedOut(_) | Step::Heartbeat => None,
+            // Where a socket begins with what job it is, that says as much.
+            Step::Initialized(_) if self.begins_with_started() => Vec::new(),
+            Step::Initialized(_) | Step::Processing(_) => vec![self.progress(root, now)],
+            Step::Ended(_) => self.ended(root, items, report, now),
+            Step::Book(..) | Step::TimedOut(_) | Step::Heartbeat => Vec::new(),
         }
     }
 
-    /// The job has not begun.
+    /// What job it is: the first message of a socket that [`Self::begins_with_started`].
     pub fn started(self, root: &Root, now: Time) -> Vec<u8> {
-        if self == Self::Legacy {
-            return self.progress(root, now);
-        }
+        let is_scan = root.pipeline == Pipeline::AiScan;
         self.wrap(
             root,
             now,
@@ -113,6 +139,7 @@ impl Schema {
                 metadata: StartedMetadata {
                     file_name: Some(root.uploaded.name.as_str()).filter(|name| !name.is_empty()),
                     file_size: (root.uploaded.files > 0).then_some(root.uploaded.bytes),
+                    photo_count: is_scan.then_some(root.uploaded.files),
                 },
             },
         )
@@ -120,81 +147,104 @@ impl Schema {
 
     /// How far the job is.
     pub fn progress(self, root: &Root, now: Time) -> Vec<u8> {
-        self.progress_saying(root, now, user_message(root))
+        self.progress_with(root, now, message(root), user_message(root), false)
+    }
+
+    /// The state that was told last once more, for clients that have heard nothing for 10 s.
+    pub fn keep_alive(self, root: &Root, now: Time) -> Vec<u8> {
+        self.progress_with(root, now, message(root), user_message(root), true)
     }
 
     /// The current state for a client that asks for it.
     pub fn resuming(self, root: &Root, now: Time) -> Vec<u8> {
-        self.progress_saying(root, now, "Resuming...")
+        self.progress_with(root, now, message(root), "Resuming...", false)
     }
 
-    fn progress_saying(self, root: &Root, now: Time, user_message: &str) -> Vec<u8> {
-        if self == Self::Legacy {
-            return legacy::progress(root, now);
-        }
-        self.wrap(
-            root,
-            now,
-            "job_progress",
-            &Progress {
-                progress: Whole(root.progress()),
-                status: message(root),
-                processed_count: root.processed(),
-                total_count: root.total,
-                current_title: current_title(root),
-                user_message,
-                waiting_until: waiting_until(root),
-            },
-        )
-    }
-
-    /// The job is over. `items` and `report` are read only when [`Self::wants_items`].
-    pub fn ended(self, root: &Root, items: &[Item], report: &Report, now: Time) -> Vec<u8> {
+    fn progress_with(
+        self,
+        root: &Root,
+        now: Time,
+        status: String,
+        user_message: &str,
+        keep_alive: bool,
+    ) -> Vec<u8> {
         match self {
-            Self::Legacy if self.wants_items(root) => legacy::scanned(root, items, report, now),
+            Self::Legacy if keep_alive => legacy::keep_alive(root, now),
             Self::Legacy => legacy::progress(root, now),
-            _ if root.stage != Stage::Complete => self.failed(root, now),
-            Self::V2 => self.wrap(
+            Self::V3 => v3::progress(root, now, keep_alive),
+            Self::V1 | Self::V2 => self.wrap(
                 root,
                 now,
-                "job_complete",
-                &Summarised {
-                    pipeline: root.pipeline.into(),
-                    summary: Summary::of(root),
-                    expires_at: Iso(root.expires),
+                "job_progress",
+                &Progress {
+                    progress: Whole(root.progress()),
+                    status,
+                    processed_count: root.processed(),
+                    total_count: root.total,
+                    current_title: current_title(root),
+                    current_item: current_title(root),
+                    user_message,
+                    waiting_until: waiting_until(root),
+                    keep_alive: keep_alive.then_some(true),
                 },
             ),
-            Self::V1 => self.wrap(
+        }
+    }
+
+    /// The job is over. `items` and `report` are read only when [`Self::wants_items`] and
+    /// [`Self::wants_report`].
+    pub fn ended(self, root: &Root, items: &[Item], report: &Report, now: Time) -> Vec<Vec<u8>> {
+        match self {
+            Self::Legacy if self.wants_items(root) => {
+                vec![legacy::scanned(root, items, report, now)]
+            }
+            Self::Legacy => vec![legacy::progress(root, now)],
+            Self::V3 => vec![v3::ended(root, now)],
+            _ if root.stage != Stage::Complete => self.failed(root, now),
+            Self::V2 => vec![self.wrap(root, now, "job_complete", &Summarised::of(root, report))],
+            Self::V1 => vec![self.wrap(
                 root,
                 now,
                 "job_complete",
                 &Complete::of(root, items, report),
-            ),
+            )],
         }
     }
 
-    fn failed(self, root: &Root, now: Time) -> Vec<u8> {
-        let Some(failure) = &root.failure else {
-            return self.error(Some(root), now, "E_INTERNAL", why(root), false);
+    /// Several apps ignore `error` and look for its beginning in the text of the progress before.
+    fn failed(self, root: &Root, now: Time) -> Vec<Vec<u8>> {
+        let told = message(root);
+        let told = match told.strip_prefix("Error: ") {
+            Some(_) => told,
+            None => format!("Error: {told}"),
         };
-        self.wrap(
-            root,
-            now,
-            "error",
-            &Failed {
-                code: FailureCode::from(failure.code),
-                message: &failure.message,
-                user_message: &failure.user_message,
-                affected_items: [],
-                retryable: failure.retryable,
-                details: Some(&failure.details).filter(|details| !details.is_empty()),
-            },
-        )
+        let progress = self.progress_with(root, now, told, user_message(root), false);
+        let error = match &root.failure {
+            None => self.error(Some(root), now, "E_INTERNAL", why(root), false),
+            Some(failure) => self.wrap(
+                root,
+                now,
+                "error",
+                &Failed {
+                    code: FailureCode::from(failure.code),
+                    message: &failure.message,
+                    user_message: &failure.user_message,
+                    affected_items: [],
+                    retryable: failure.retryable,
+                    details: Some(&failure.details).filter(|details| !details.is_empty()),
+                },
+            ),
+        };
+        vec![progress, error]
     }
 
     /// Something is wrong with what the client sent; `root` is the job, if there is one yet.
     pub fn protocol_error(self, root: Option<&Root>, now: Time, problem: &str) -> Option<Vec<u8>> {
-        (self != Self::Legacy).then(|| self.error(root, now, "PROTOCOL_ERROR", problem, false))
+        match self {
+            Self::Legacy => None,
+            Self::V3 => Some(v3::protocol_error(root, now, problem)),
+            Self::V1 | Self::V2 => Some(self.error(root, now, "PROTOCOL_ERROR", problem, false)),
+        }
     }
 
     fn error(
@@ -224,12 +274,18 @@ impl Schema {
     pub fn ready_ack(self, root: Option<&Root>, now: Time) -> Vec<u8> {
         match self {
             Self::Legacy => legacy::ready_ack(now),
-            _ => self.wrap_maybe(root, now, "ready_ack", &Stamped { timestamp: now }),
+            Self::V3 => v3::ready_ack(root, now),
+            Self::V1 | Self::V2 => {
+                self.wrap_maybe(root, now, "ready_ack", &Stamped { timestamp: now })
+            }
         }
     }
 
     /// The answer to `ping`, with what the client sent.
     pub fn pong(self, root: Option<&Root>, now: Time, client_time: Option<&Number>) -> Vec<u8> {
+        if self == Self::V3 {
+            return v3::pong(root, now, client_time);
+        }
         self.wrap_maybe(
             root,
             now,
@@ -259,7 +315,7 @@ impl Schema {
             timestamp: now,
             version: match self {
                 Self::Legacy => None,
-                Self::V1 | Self::V2 => Some(self.name()),
+                Self::V1 | Self::V2 | Self::V3 => Some(self.name()),
             },
             payload: Payload {
                 kind,
@@ -337,6 +393,8 @@ struct StartedMetadata<'a> {
     file_name: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     file_size: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    photo_count: Option<u32>,
 }
 
 #[derive(Serialize)]
@@ -351,10 +409,15 @@ struct Progress<'a> {
     total_count: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     current_title: Option<&'a str>,
+    /// The title once more, under the name that the apps read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    current_item: Option<&'a str>,
     user_message: &'a str,
     /// Until when the job waits for a provider.
     #[serde(skip_serializing_if = "Option::is_none")]
     waiting_until: Option<Iso>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    keep_alive: Option<bool>,
 }
 
 #[derive(Serialize)]
@@ -390,17 +453,6 @@ struct Pong<'a> {
     client_time: Option<&'a Number>,
 }
 
-/// The end in schema 2.0.0.
-#[derive(Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(rename_all = "camelCase")]
-#[cfg_attr(test, schemars(rename = "JobSummary"))]
-struct Summarised {
-    pipeline: crate::status::Pipeline,
-    summary: Summary,
-    expires_at: Iso,
-}
-
 /// A message as MessagePack, for sockets that ask for it: the same keys and values.
 pub fn packed(message: &[u8]) -> Vec<u8> {
     let value: Value = serde_json::from_slice(message).expect("our own messages are JSON");
@@ -425,5 +477,6 @@ pub(crate) fn described(generator: &mut schemars::SchemaGenerator) -> Value {
         "legacy": legacy::described(generator),
         Schema::V1.name(): of(generator.subschema_for::<Message<Complete>>()),
         Schema::V2.name(): of(generator.subschema_for::<Message<Summarised>>()),
+        Schema::V3.name(): v3::described(generator),
     })
 }

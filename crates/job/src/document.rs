@@ -29,6 +29,9 @@ pub enum MadeBy {
     BatchScan,
     /// `POST /scan`, of the first app.
     Scan,
+    /// `POST /scan` without a name for the job, of the very first app.
+    #[serde(rename = "scan-unnamed")]
+    UnnamedScan,
     /// `POST /api/scan-bookshelf`
     ScanBookshelf,
     /// `POST /api/scan-bookshelf/batch`
@@ -39,6 +42,12 @@ pub enum MadeBy {
     EnrichmentStart,
     /// `POST /api/enrichment/batch`, of the first apps.
     EnrichmentBatch,
+    /// `POST /v3/jobs/imports`
+    V3Imports,
+    /// `POST /v3/jobs/scans`
+    V3Scans,
+    /// `POST /v3/jobs/enrichment`
+    V3Enrichment,
     /// A kind of request that this version does not know.
     #[serde(other)]
     Other,
@@ -53,11 +62,15 @@ impl MadeBy {
             Self::CsvGemini => "csv-gemini",
             Self::BatchScan => "batch-scan",
             Self::Scan => "scan",
+            Self::UnnamedScan => "scan-unnamed",
             Self::ScanBookshelf => "scan-bookshelf",
             Self::ScanBookshelfBatch => "scan-bookshelf-batch",
             Self::BatchEnrich => "batch-enrich",
             Self::EnrichmentStart => "enrichment-start",
             Self::EnrichmentBatch => "enrichment-batch",
+            Self::V3Imports => "v3-imports",
+            Self::V3Scans => "v3-scans",
+            Self::V3Enrichment => "v3-enrichment",
             Self::Other => "other",
         }
     }

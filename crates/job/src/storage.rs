@@ -85,7 +85,7 @@ pub(crate) async fn write_root<E: Effects>(effects: &E, root: &Root) -> Result<(
 /// Reads a value that a root names.
 ///
 /// # Errors
-/// [`Stop::Damaged`] when it is not there or not what it should be; the store's.
+/// [`Stop::Damaged`] when it is not there or not what it should be; when the store fails.
 pub(crate) async fn read_part<E: Effects, T: DeserializeOwned>(
     effects: &E,
     part: &Part,

@@ -246,6 +246,37 @@ impl<E: Effects> Engine<'_, E> {
         Ok(())
     }
 
+    /// Deletes a job that has ended, with its results: from now on there is no such job. What a crash
+    /// in between leaves is deleted by the next sweep.
+    ///
+    /// # Errors
+    /// When the store fails: the job may be gone already.
+    pub async fn delete_ended(&self, end: &Root) -> Result<(), StoreError> {
+        let effects = self.effects;
+        let expired = Root {
+            expires: effects.now(),
+            ..end.clone()
+        };
+        let bytes = encode_root(&expired)?;
+        for key in [keys::end(&end.id), keys::root(&end.id)] {
+            effects.set(&key, &bytes).await?;
+        }
+        self.delete_parts(end).await?;
+        let names = shared_names(&end.id);
+        self.delete_expired(&end.id, names.iter()).await
+    }
+
+    /// Deletes everything that no other job's names are for.
+    async fn delete_parts(&self, root: &Root) -> Result<(), StoreError> {
+        delete_uploads(self.effects, root).await?;
+        let photos = root.photos.iter().filter_map(|photo| photo.part.as_ref());
+        let parts = root.segments.iter().chain(&root.plan).chain(&root.report);
+        for part in parts.chain(photos) {
+            self.effects.delete(&part.key).await?;
+        }
+        Ok(())
+    }
+
     /// Deletes the keys of an expired job that a new job of its name uses, too: each right after a
     /// read that still shows the expired one.
     async fn delete_expired(
@@ -287,12 +318,7 @@ impl<E: Effects> Engine<'_, E> {
         let Some(old) = old.filter(|old| old.expired(effects.now())) else {
             return Ok(false);
         };
-        delete_uploads(effects, &old).await?;
-        let photos = old.photos.iter().filter_map(|photo| photo.part.as_ref());
-        let parts = old.segments.iter().chain(&old.plan).chain(&old.report);
-        for part in parts.chain(photos) {
-            effects.delete(&part.key).await?;
-        }
+        self.delete_parts(&old).await?;
         let [auth, cancel, lease, end, _] = shared_names(id);
         self.delete_expired(id, [&auth, &cancel, &lease, &end].into_iter())
             .await?;

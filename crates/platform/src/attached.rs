@@ -7,6 +7,7 @@ use api::accepted::Accepted;
 use api::error::ApiError;
 use api::request::accepts_event_stream;
 use api::sse;
+use api::v3;
 use futures::future::join;
 use job::{Engine, Feed, Inspection, RunMode, Settings, Worker};
 
@@ -39,7 +40,10 @@ pub async fn stream_and_run(
     let (budget, come_back) = stream::budget(exchange);
     let telling = Telling {
         spelling: stream::spelling(exchange),
-        opening: sse::accepted(&Accepted::of(&root, &token)),
+        opening: match exchange.is_v3() {
+            true => sse::accepted(&v3::Accepted::of(&root, &token, &exchange.origin())),
+            false => sse::accepted(&Accepted::of(&root, &token)),
+        },
         budget,
         come_back,
         transport: "attached",

@@ -244,6 +244,13 @@ pub fn edge_secret() -> Option<String> {
     Some(variable("edge_secret")).filter(|secret| !secret.is_empty())
 }
 
+/// How often a minute Open Library may be asked.
+#[must_use]
+pub fn searches_a_minute() -> u32 {
+    let rate = enrichment().open_library.per_second * 60.0;
+    rate.clamp(0.0, 1e6) as u32
+}
+
 /// The configuration of sockets.
 pub struct Sockets {
     /// Shared with the edge; `None`: there is none.

@@ -7,9 +7,11 @@ use api::accepted::Accepted;
 use api::cors::Origins;
 use api::envelope::Answered;
 use api::error::ApiError;
+use api::origin::Origin;
+use api::{problem, v3};
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use job::effects::{Clock, Entropy, Log, StoreError};
-use job::{CreateError, Engine, JobId, MadeBy, Name, NewJob, Root};
+use job::effects::{Clock, Log, StoreError, within};
+use job::{CreateError, Engine, JobId, MadeBy, Name, NewJob, Root, Time};
 use serde_json::json;
 use wasi::http::types::{IncomingRequest, ResponseOutparam};
 
@@ -22,6 +24,9 @@ const STORE_RETRY_AFTER: Duration = Duration::from_secs(2);
 /// `Retry-After` when the store is full.
 const STORE_FULL_RETRY_AFTER: Duration = Duration::from_secs(60);
 
+/// The header that names a request.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
 /// One request and the chance to answer it: what a handler works with.
 pub struct Exchange {
     /// The effects of this invocation.
@@ -30,6 +35,8 @@ pub struct Exchange {
     pub config: Config,
     /// The request.
     pub request: Incoming,
+    /// The request's name, in the log and in `X-Request-ID`.
+    pub request_id: String,
     responder: Option<Responder>,
     /// The rest of a refused body, read for a moment after the answer.
     refused: RefCell<Option<Body>>,
@@ -100,6 +107,23 @@ impl Exchange {
         Engine::new(&self.spin, &self.config.settings, &self.config.keyring)
     }
 
+    /// Whether the request is one of generation V3.
+    #[must_use]
+    pub fn is_v3(&self) -> bool {
+        self.request.path.starts_with(api::v3::PREFIX)
+    }
+
+    /// The server's scheme and host as the client knows them.
+    #[must_use]
+    pub fn origin(&self) -> Origin {
+        let told = crate::client::origin(&self.request);
+        if let Some((scheme, host)) = told.as_deref().and_then(|url| url.split_once("://")) {
+            return Origin::new(scheme, host);
+        }
+        let (scheme, authority) = self.request.scheme_and_authority();
+        Origin::new(scheme, &authority)
+    }
+
     /// Time since the request came in.
     #[must_use]
     pub fn took(&self) -> Duration {
@@ -121,18 +145,17 @@ impl Exchange {
         Answer::json(status, api::envelope::success(data, self.answered()))
     }
 
-    /// An error envelope.
+    /// An error in the form of the request's generation.
     #[must_use]
     pub fn failure(&self, error: &ApiError) -> Answer {
-        let mut answer = Answer::json(error.status().as_u16(), error.body(self.spin.now()));
-        answer.headers.extend(error.headers());
-        answer
+        let now = self.spin.now();
+        failure(error, now, &self.request.path, &self.request_id)
     }
 
     /// An internal error, logged under an id that the client is given; `what` is for the log only.
     #[must_use]
     pub fn internal(&self, what: &str) -> ApiError {
-        let id = JobId::random(&self.spin).to_string();
+        let id = self.request_id.clone();
         self.spin.log(
             "internal-error",
             json!({"level": "error", "requestId": id, "path": self.request.path, "message": what}),
@@ -167,7 +190,23 @@ impl Exchange {
     /// When the store fails.
     pub async fn accepted(&self, root: &Root) -> Result<Answer, ApiError> {
         let token = self.token(root).await?;
-        Ok(self.success(202, &Accepted::of(root, &token)))
+        Ok(match self.is_v3() {
+            true => self.success(202, &v3::Accepted::of(root, &token, &self.origin())),
+            false => self.success(202, &Accepted::of(root, &token)),
+        })
+    }
+
+    /// What canceling this job takes. `by_name` on the routes of apps that never send a token.
+    #[must_use]
+    pub fn access_to_cancel(&self, root: &Root, by_name: bool) -> Access {
+        let suffices = match by_name {
+            true => api::access::name_suffices(root),
+            false => !root.token,
+        };
+        match suffices && self.config.legacy_tokenless {
+            true => Access::Open,
+            false => Access::TokenRequired,
+        }
     }
 
     /// The token that opens the job now.
@@ -195,7 +234,8 @@ impl Exchange {
         let header = self
             .request
             .header("authorization")
-            .map(|header| api::request::bearer(header).unwrap_or_default());
+            .map(|header| api::request::bearer(header).unwrap_or_default())
+            .or_else(|| self.request.header("x-auth-token"));
         let Some(token) = header.or(told) else {
             return match access {
                 Access::TokenRequired => Err(ApiError::unauthorized()),
@@ -311,6 +351,18 @@ impl Exchange {
         }
     }
 
+    /// Answers with an error. What the client is still sending is read for a while first: it would
+    /// see a broken connection instead of the answer.
+    pub async fn refuse(&mut self, error: &ApiError) {
+        if self.request.method == "POST" {
+            let limit = self.config.settings.limits.max_body_bytes;
+            let mut body = self.request.body();
+            let _ = within(&self.spin, DRAIN_TIME, body.drain(limit)).await;
+        }
+        let answer = self.failure(error);
+        self.send(answer).await;
+    }
+
     /// Begins an answer that is written as it comes. `None` when one has been sent.
     pub fn stream(&mut self, status: u16, mut headers: HeaderMap) -> Option<Writer> {
         let responder = self.responder.take()?;
@@ -351,21 +403,31 @@ pub fn serve(
             return responder.send(204, headers, b"").await;
         }
         headers.extend(cors.headers(origin));
+        let request_id = request
+            .header("x-request-id")
+            .and_then(api::request::request_id)
+            .map_or_else(|| JobId::random(&spin).to_string(), str::to_owned);
+        if let Ok(id) = HeaderValue::from_str(&request_id) {
+            headers.insert(REQUEST_ID, id);
+        }
         let is_safe = matches!(request.method.as_str(), "GET" | "HEAD");
         if !is_safe && origin.is_some_and(|page| is_foreign(page, &request, &cors)) {
             let refusal = ApiError::forbidden_origin();
-            let answer = Answer::json(refusal.status().as_u16(), refusal.body(spin.now()));
+            let answer = failure(&refusal, spin.now(), &request.path, &request_id);
             headers.extend(answer.headers);
             return responder.send(answer.status, headers, &answer.body).await;
         }
         let config = match Config::read(&spin, cors).await {
             Ok(config) => config,
-            Err(error) => return unable(&spin, responder, headers, &error).await,
+            Err(error) => {
+                return unable(&spin, responder, headers, request_id, &request.path, &error).await;
+            }
         };
         let mut exchange = Exchange {
             spin,
             config,
             request,
+            request_id,
             responder: Some(responder),
             refused: RefCell::default(),
             headers,
@@ -389,9 +451,28 @@ fn is_foreign(page: &str, request: &Incoming, cors: &Origins) -> bool {
     !is_own && !cors.allow(page)
 }
 
+/// An error in the form of the path's generation.
+fn failure(error: &ApiError, now: Time, path: &str, request_id: &str) -> Answer {
+    let status = error.status().as_u16();
+    let mut answer = if path.starts_with(v3::PREFIX) {
+        let body = error.problem(now, path, request_id);
+        Answer::json(status, body).header(CONTENT_TYPE, problem::MEDIA_TYPE)
+    } else {
+        Answer::json(status, error.body(now))
+    };
+    answer.headers.extend(error.headers());
+    answer
+}
+
 /// Answers when the application cannot handle any request.
-async fn unable(spin: &Spin, responder: Responder, mut headers: HeaderMap, error: &ConfigError) {
-    let id = JobId::from_bytes(spin.random()).to_string();
+async fn unable(
+    spin: &Spin,
+    responder: Responder,
+    mut headers: HeaderMap,
+    id: String,
+    path: &str,
+    error: &ConfigError,
+) {
     let (event, told) = match error {
         ConfigError::Settings(_) | ConfigError::Variable(_) => {
             ("misconfigured", ApiError::internal(id.clone()))
@@ -405,9 +486,8 @@ async fn unable(spin: &Spin, responder: Responder, mut headers: HeaderMap, error
         event,
         json!({"level": "error", "requestId": id, "message": error.to_string()}),
     );
-    let answer = Answer::json(told.status().as_u16(), told.body(spin.now()));
+    let answer = failure(&told, spin.now(), path, &id);
     headers.extend(answer.headers);
-    headers.extend(told.headers());
     responder.send(answer.status, headers, &answer.body).await;
 }
 

@@ -83,6 +83,18 @@ impl Incoming {
             .any(|(n, value)| n.eq_ignore_ascii_case(name) && std::str::from_utf8(value).is_err())
     }
 
+    /// Scheme and authority under which the request reached this application.
+    #[must_use]
+    pub fn scheme_and_authority(&self) -> (&'static str, String) {
+        let scheme = match self.request.scheme() {
+            Some(Scheme::Https) => "https",
+            Some(Scheme::Http | Scheme::Other(_)) | None => "http",
+        };
+        let host = || self.header("host").map(str::to_owned);
+        let authority = self.request.authority().or_else(host);
+        (scheme, authority.unwrap_or_default())
+    }
+
     /// The body, to be read chunk by chunk; empty when it was taken before.
     #[must_use]
     pub fn body(&self) -> Body {

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use api::query::Query;
-use api::sse::{self, Spelling};
-use futures::stream::StreamExt;
+use api::sse::{self, Spelling, Words};
+use futures::stream::{StreamExt, TryStreamExt};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use job::effects::{Log, millis, within};
-use job::{Next, Position, Watcher, watch_all};
+use job::{Next, Position, Step, Watcher, watch_all};
 use serde_json::json;
 
 use crate::exchange::Exchange;
@@ -92,7 +92,11 @@ pub fn spelling(exchange: &Exchange) -> Spelling {
     let query = Query::parse(&exchange.request.query);
     Spelling {
         books: query.flag("books"),
-        photoscan: query.get("events") == Some("photoscan"),
+        words: match query.get("events") {
+            _ if exchange.is_v3() => Words::V3(exchange.origin()),
+            Some("photoscan") => Words::Photoscan,
+            _ => Words::V2,
+        },
         stall: exchange.config.settings.stall,
     }
 }
@@ -118,7 +122,12 @@ pub async fn follow(
         End::Budget => {
             // A client that has left needs to know nothing.
             let _ = writer.write(&sse::retry(telling.come_back)).await;
-            writer.cut().await;
+            // The app that reads these words reconnects quietly after a clean end, and gives up on
+            // an error; every other reader takes a clean end for the end of everything.
+            match telling.spelling.words {
+                Words::Photoscan => writer.finish().await,
+                Words::V2 | Words::V3(_) => writer.cut().await,
+            }
         }
     }
     exchange.spin.log(
@@ -177,7 +186,16 @@ async fn say(
         if let (Some(told), Some(at)) = (told.get_mut(n), notification.step.position()) {
             *told = at;
         }
-        let bytes = telling.spelling.spell(&notification, &told);
+        let items = match notification.step {
+            Step::Ended(_) if telling.spelling.wants_items(&notification.root) => {
+                let root = &notification.root;
+                let items = exchange.engine().items(root, 0..root.stored());
+                // Without them the results are fetched.
+                items.try_concat().await.unwrap_or_default()
+            }
+            _ => Vec::new(),
+        };
+        let bytes = telling.spelling.spell(&notification, &items, &told);
         writer.write(&bytes).await?;
         carried.events += 1;
         carried.bytes += bytes.len();

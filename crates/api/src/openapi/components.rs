@@ -28,12 +28,16 @@ impl Components {
         let mut answers = settings()
             .for_serialize()
             .with_transform(RecursiveTransform(absent_is_not_null))
+            .with_transform(RecursiveTransform(variants_are_an_enum))
             .into_generator();
         answers.subschema_for::<crate::error::Failed>();
         let codes = descriptions(&answers.definitions()["ErrorCode"]);
         Self {
             answers,
-            requests: settings().for_deserialize().into_generator(),
+            requests: settings()
+                .for_deserialize()
+                .with_transform(RecursiveTransform(variants_are_an_enum))
+                .into_generator(),
             examples: BTreeMap::new(),
             responses: BTreeMap::new(),
             codes,
@@ -67,8 +71,9 @@ impl Components {
         Value::Object(examples.collect())
     }
 
-    /// The answers of an operation that may fail in these ways, by status.
-    pub(super) fn errors(&mut self, codes: &[Code]) -> Vec<(u16, Value)> {
+    /// The answers of an operation that may fail in these ways, by status; as problem documents
+    /// on routes of V3.
+    pub(super) fn errors(&mut self, codes: &[Code], is_v3: bool) -> Vec<(u16, Value)> {
         let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
         for code in codes {
             by_status
@@ -78,31 +83,40 @@ impl Components {
         }
         by_status
             .into_iter()
-            .map(|(status, codes)| (status, self.error(&codes)))
+            .map(|(status, codes)| (status, self.error(&codes, is_v3)))
             .collect()
     }
 
-    fn error(&mut self, codes: &[Code]) -> Value {
+    fn error(&mut self, codes: &[Code], is_v3: bool) -> Value {
         let names: Vec<String> = codes
             .iter()
             .map(|code| json!(code).as_str().unwrap_or_default().to_owned())
             .collect();
-        let key = names.join(".");
+        let prefix = if is_v3 { "V3." } else { "" };
+        let key = format!("{prefix}{}", names.join("."));
         let place = format!("#/components/responses/{key}");
         let meanings: Vec<String> = names
             .iter()
             .map(|name| format!("`{name}`: {}", self.codes[name]))
             .collect();
-        let mut content = json!({"schema": {"allOf": [
-            self.answer::<crate::error::Failed>(),
-            {"properties": {"error": {"properties": {"code": {"enum": names}}}}},
-        ]}});
-        if codes == [Code::NotFound] {
+        let (media, whole) = match is_v3 {
+            true => (
+                crate::problem::MEDIA_TYPE,
+                self.answer::<crate::problem::Problem>(),
+            ),
+            false => ("application/json", self.answer::<crate::error::Failed>()),
+        };
+        let narrowed = match is_v3 {
+            true => json!({"properties": {"code": {"enum": names}}}),
+            false => json!({"properties": {"error": {"properties": {"code": {"enum": names}}}}}),
+        };
+        let mut content = json!({"schema": {"allOf": [whole, narrowed]}});
+        if codes == [Code::NotFound] && !is_v3 {
             content["examples"] = self.examples(&["error"]);
         }
         let mut response = json!({
             "description": meanings.join("\n\n"),
-            "content": {"application/json": content},
+            "content": {media: content},
         });
         let header = |description: &str, kind: &str| json!({"description": description, "schema": {"type": kind}});
         let mut headers = Map::new();
@@ -173,6 +187,39 @@ fn absent_is_not_null(schema: &mut Schema) {
     }
 }
 
+/// A list of variants that are texts is an `enum`, which every generator knows; what each means
+/// stays beside it.
+fn variants_are_an_enum(schema: &mut Schema) {
+    let Some(Value::Array(variants)) = schema.get("oneOf") else {
+        return;
+    };
+    let mut names = Vec::new();
+    let mut meanings = Vec::new();
+    for variant in variants {
+        let meaning = variant["description"].as_str().unwrap_or_default();
+        match (variant.get("const"), variant.get("enum")) {
+            (Some(name), None) => {
+                names.push(name.clone());
+                meanings.push(Value::from(meaning));
+            }
+            (None, Some(Value::Array(several))) => {
+                meanings.extend(several.iter().map(|_| Value::from(meaning)));
+                names.extend(several.iter().cloned());
+            }
+            _ => return,
+        }
+    }
+    if names.iter().any(|name| !name.is_string()) {
+        return;
+    }
+    schema.remove("oneOf");
+    schema.insert("type".to_owned(), "string".into());
+    schema.insert("enum".to_owned(), names.into());
+    if meanings.iter().any(|meaning| meaning != "") {
+        schema.insert("x-enum-descriptions".to_owned(), meanings.into());
+    }
+}
+
 impl Code {
     /// Whether its answer may have a `Retry-After`.
     fn may_tell_when(self) -> bool {
@@ -218,7 +265,9 @@ fn parameters() -> Value {
     let key =
         json!({"type": "string", "minLength": 1, "maxLength": crate::request::MAX_IDEMPOTENCY_KEY});
     let flag = json!({"type": "string", "enum": ["1", "true"]});
-    let schema = json!({"type": "string", "enum": ["legacy", "1.0.0", "2.0.0"]});
+    let schema = json!({"type": "string", "enum": ["legacy", "1.0.0", "2.0.0", "v3"]});
+    let isbn = json!({"type": "string", "minLength": 1, "maxLength": 17});
+    let format = json!({"type": "string", "enum": ["full", "lite"], "default": "full"});
     let provider =
         json!({"type": "string", "examples": ["gemini-flash", "gemini", "openai", "barcode"]});
     json!({
@@ -236,11 +285,13 @@ fn parameters() -> Value {
         "lastEventIdQuery": parameter("query", "lastEventId", text(), "The same, for clients that cannot set headers"),
         "books": parameter("query", "books", flag, "Tell each book as it becomes final, each exactly once"),
         "events": parameter("query", "events", json!({"type": "string", "enum": ["photoscan"]}), "Name the events of a scan `photoscan.progress`, `photoscan.completed` and `photoscan.failed`"),
+        "isbn": parameter("path", "isbn", isbn, "An ISBN with 10 or 13 digits, hyphens allowed"),
+        "format": parameter("query", "format", format, "`lite`: title, authors, isbn, coverUrl and status of each book"),
         "offset": parameter("query", "offset", number(0), "Books to leave out; with it, or with `limit`, `metadata` has `total` and `nextOffset`"),
         "limit": parameter("query", "limit", number(1), "The most books to answer with"),
         "provider": parameter("header", "X-AI-Provider", provider, "Who looks at the photos; one that is unknown is the configured one"),
         "followed": parameter("query", "jobId", text(), "The job to follow; up to 20, separated by commas, on one socket"),
         "token": parameter("query", "token", text(), "The token of the job, or of each; a subprotocol `bookstrack-auth.{token}` says the same"),
-        "schema": parameter("query", "schema", schema, "The generation of the messages. Absent: `2.0.0` with a subprotocol token, `1.0.0` with `token`, else `legacy`"),
+        "schema": parameter("query", "schema", schema, "The generation of the messages. Absent: `v3` with a bare token as subprotocol, `2.0.0` with `bookstrack-auth.{token}`, `1.0.0` with `token`, else `legacy`"),
     })
 }

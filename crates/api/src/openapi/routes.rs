@@ -6,18 +6,21 @@ use serde_json::{Map, Value, json};
 use super::components::Components;
 use crate::Code::{self, *};
 use crate::accepted::{
-    Accepted, LegacyBookshelf, LegacyEnrichment, LegacyImport, LegacyReady, LegacyScan,
-    LegacyScanBatch, Refreshed,
+    Accepted, LegacyBookshelf, LegacyEnrichment, LegacyEnrichmentBatch, LegacyImport, LegacyReady,
+    LegacyScan, LegacyScanBatch, Refreshed,
 };
 use crate::book::LookedUp;
 use crate::capabilities::{Capabilities, Health};
-use crate::envelope::{Success, Twice};
-use crate::legacy::{JobState, ScanStatus};
+use crate::envelope::{Beside, Success, WithFlatCopy};
+use crate::legacy::{ImportStatusAnswer, JobState, ScanStatus};
 use crate::preview::Preview;
-use crate::request::{BarcodeBody, CancelBody, EnrichBody, RefreshBody, ScanBatchBody, WorksBody};
+use crate::request::{
+    BarcodeBody, CancelBody, EnrichBody, RefreshBody, ScanBatchBody, V3EnrichBody, WorksBody,
+};
 use crate::results::whole;
 use crate::sse;
 use crate::status::{Canceled, Document};
+use crate::v3;
 
 /// The whole description.
 pub(super) fn description() -> Value {
@@ -27,8 +30,6 @@ pub(super) fn description() -> Value {
         let path = paths.entry(operation.path).or_insert_with(|| json!({}));
         path[operation.method] = operation.body;
     }
-    // Of every path, whatever operation a client meant.
-    components.errors(&[MethodNotAllowed]);
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -41,13 +42,15 @@ pub(super) fn description() -> Value {
                 the same story, and pick it up again after any interruption. Results are kept for \
                 24 h.\n\nAnswers may have more fields than are described here. Every path answers \
                 other methods with `405 METHOD_NOT_ALLOWED` and `OPTIONS` with `204`; `GET` \
-                includes `HEAD`.",
+                includes `HEAD`.\n\nTimes have milliseconds (`2026-01-31T09:15:02.125Z`): a decoder \
+                that expects none, as Swift's `.iso8601` does, must be told so.",
         },
         "servers": [{"url": "/"}],
         "tags": [
             {"name": "jobs", "description": "Make jobs"},
             {"name": "progress", "description": "Follow, read and cancel jobs"},
             {"name": "server", "description": "The server itself"},
+            {"name": "v3", "description": "V3: what present-day clients call"},
             {"name": "legacy", "description": "Routes of the first apps: new clients need none of them"},
         ],
         "paths": paths,
@@ -64,7 +67,8 @@ struct Operation {
 impl Operation {
     fn new(tag: &str, method: &'static str, path: &str, id: &str, summary: &str) -> Self {
         let body = json!({
-            "operationId": id, "tags": [tag], "summary": summary, "parameters": [], "responses": {},
+            "operationId": id, "tags": [tag], "summary": summary, "parameters": [], "security": [],
+            "responses": {},
         });
         let mut operation = Self {
             path: path.to_owned(),
@@ -102,9 +106,16 @@ impl Operation {
     }
 
     fn fails(mut self, c: &mut Components, codes: &[Code]) -> Self {
-        for (status, response) in c.errors(codes) {
+        let codes = and(codes, &[MethodNotAllowed]);
+        for (status, response) in c.errors(&codes, self.path.starts_with(crate::v3::PREFIX)) {
             self.body["responses"][status.to_string()] = response;
         }
+        self
+    }
+
+    /// Its token must be shown.
+    fn only_with_token(mut self) -> Self {
+        self.body["security"] = json!([{"token": []}]);
         self
     }
 
@@ -135,17 +146,43 @@ fn answer<T: JsonSchema>(c: &mut Components, about: &str, examples: &[&'static s
 
 /// `multipart/form-data` with files of this name.
 fn form(name: &str, about: &str, several: bool) -> Value {
-    let file = json!({"type": "string", "contentMediaType": "application/octet-stream"});
+    let file = json!({
+        "type": "string", "contentEncoding": "binary",
+        "contentMediaType": "application/octet-stream",
+    });
     let part = if several {
         json!({"type": "array", "items": file, "minItems": 1, "description": about})
     } else {
-        json!({"type": "string", "contentMediaType": "application/octet-stream", "description": about})
+        json!({
+            "type": "string", "contentEncoding": "binary",
+            "contentMediaType": "application/octet-stream", "description": about,
+        })
     };
     json!({"schema": {"type": "object", "required": [name], "properties": {name: part}}})
 }
 
+/// One photo as the body, in every type that is decoded, or a form.
+fn photos(form: Value) -> Value {
+    let photo = |media: &str| {
+        json!({"schema": {
+            "type": "string", "contentEncoding": "binary", "contentMediaType": media,
+        }})
+    };
+    json!({
+        "multipart/form-data": form,
+        "image/jpeg": photo("image/jpeg"),
+        "image/png": photo("image/png"),
+        "image/webp": photo("image/webp"),
+    })
+}
+
+/// One photo as the body.
 fn photo() -> Value {
-    json!({"schema": {"type": "string", "contentMediaType": "image/*"}})
+    let mut content = photos(Value::Null);
+    if let Some(content) = content.as_object_mut() {
+        content.remove("multipart/form-data");
+    }
+    content
 }
 
 /// How every request to make a job may fail.
@@ -178,6 +215,8 @@ fn operations(c: &mut Components) -> Vec<Operation> {
     let mut all = making(c);
     all.extend(following(c));
     all.extend(server(c));
+    all.extend(v3_jobs(c));
+    all.extend(v3_books(c));
     all.extend(legacy_making(c));
     all.extend(legacy_following(c));
     all
@@ -206,7 +245,7 @@ fn making(c: &mut Components) -> Vec<Operation> {
         new("scanShelf", "post", "/api/batch-scan", "Find the books on photos of shelves")
             .about("1 to 5 photos, JPEG, PNG or WebP, at most 10 MB each. The part may also be named `photos[]`, `photo`, `image` or `file`.")
             .parameters(&["idempotencyKey", "provider", "books", "events"])
-            .takes(json!({"multipart/form-data": form("photos", "The photos", true), "image/*": photo()}))
+            .takes(photos(form("photos", "The photos", true)))
             .answers(200, attached(c))
             .answers(202, answer::<Success<Accepted>>(c, "The job", &["scan-accepted"]))
             .fails(c, &uploading),
@@ -232,7 +271,7 @@ fn making(c: &mut Components) -> Vec<Operation> {
     )
     .about("Answers when it is found. The book's fields are repeated at the top level.")
     .takes(json_of(c.request::<BarcodeBody>()))
-    .answers(200, answer::<Twice<LookedUp>>(c, "The book", &[]))
+    .answers(200, answer::<WithFlatCopy<LookedUp>>(c, "The book", &[]))
     .fails(
         c,
         &[
@@ -279,13 +318,21 @@ fn following(c: &mut Components) -> Vec<Operation> {
         "ETag": {"description": "Changes when and only when the document does", "schema": {"type": "string"}},
         "Retry-After": {"description": "When to poll again, in seconds, while the job runs", "schema": {"type": "integer"}},
     });
-    let mut all = vec![
-        new("getStatus", "get", "/api/v2/imports/{jobId}", "How far a job of any kind is")
+    let mut all: Vec<Operation> = [
+        ("/api/v2/imports/{jobId}", "getStatus"),
+        ("/v1/jobs/{jobId}/status", "getStatusV1"),
+    ]
+    .into_iter()
+    .map(|(path, id)| {
+        new(id, "get", path, "How far a job of any kind is")
             .parameters(&["ifNoneMatch"])
             .with_token()
-            .answers(200, status)
+            .answers(200, status.clone())
             .answers(304, json!({"description": "The client has this document"}))
-            .fails(c, LOOKING),
+            .fails(c, LOOKING)
+    })
+    .collect();
+    all.push(
         new("followJob", "get", "/api/v2/imports/{jobId}/stream", "Follow a job of any kind")
             .about("Server-sent events, until the job is over. A response that is cut short is to be continued with `Last-Event-ID`.")
             .parameters(&["lastEventId", "lastEventIdQuery", "books", "events"])
@@ -293,7 +340,7 @@ fn following(c: &mut Components) -> Vec<Operation> {
             .answers(200, stream(c))
             .answers(204, json!({"description": "The job is over and the client has its last event"}))
             .fails(c, LOOKING),
-    ];
+    );
     let several = new(
         "followJobs",
         "get",
@@ -326,6 +373,7 @@ fn following(c: &mut Components) -> Vec<Operation> {
     }
     for (path, id) in [
         ("/api/v2/imports/{jobId}", "cancelJob"),
+        ("/api/v2/jobs/{jobId}/cancel", "cancelJobV2"),
         ("/v1/jobs/{jobId}", "cancelJobV1"),
     ] {
         let operation = new(id, "delete", path, "Cancel a job")
@@ -400,7 +448,7 @@ fn attached(c: &mut Components) -> Value {
 }
 
 fn results(c: &mut Components) -> Value {
-    let schema = json!({"oneOf": [
+    let schema = json!({"anyOf": [
         c.answer::<whole::Answer<whole::ImportResults>>(),
         c.answer::<whole::Answer<whole::ScanResults>>(),
         c.answer::<whole::Answer<whole::EnrichmentResults>>(),
@@ -443,7 +491,8 @@ fn server(c: &mut Components) -> Vec<Operation> {
         |id: &str, path: &str, summary: &str| Operation::new("server", "get", path, id, summary);
     vec![
         new("getHealth", "/health", "Whether the server lives")
-            .answers(200, answer::<Success<Health>>(c, "It does", &[])),
+            .answers(200, answer::<Success<Health>>(c, "It does", &[]))
+            .fails(c, &[]),
         new(
             "getCapabilities",
             "/api/v2/capabilities",
@@ -451,13 +500,176 @@ fn server(c: &mut Components) -> Vec<Operation> {
         )
         .answers(
             200,
-            answer::<Success<Capabilities>>(c, "As it is configured", &[]),
+            answer::<Beside<Capabilities, v3::Capabilities>>(c, "As it is configured", &[]),
         )
         .fails(c, &[InternalError]),
         new("getDescription", "/openapi.json", "This description").answers(
             200,
             json!({"description": "OpenAPI 3.1", "content": json_of(json!({"type": "object"}))}),
-        ),
+        )
+        .fails(c, &[]),
+    ]
+}
+
+/// How a request about books may fail.
+const LOOKING_UP: &[Code] = &[
+    InvalidRequest,
+    MissingParameter,
+    InvalidIsbn,
+    NotFound,
+    RateLimitExceeded,
+    InternalError,
+    ApiError,
+    NetworkError,
+    CircuitOpen,
+    ServiceBusy,
+];
+
+fn v3_jobs(c: &mut Components) -> Vec<Operation> {
+    let new = |id: &str, method, path: &str, summary: &str| {
+        Operation::new("v3", method, path, id, summary)
+    };
+    let uploading = and(MAKING, &[UnsupportedMediaType]);
+    let enriching = and(MAKING, &[InvalidIsbn, EmptyBatch, BatchTooLarge]);
+    let csv = json!({"schema": {"type": "string"}});
+    let accepted = |c: &mut Components| answer::<Success<v3::Accepted>>(c, "The job", &[]);
+    let mut all = vec![
+        new("createImportJob", "post", "/v3/jobs/imports", "Import a library")
+            .about("A CSV file of at most 8 MB and 10,000 rows.")
+            .parameters(&["idempotencyKey", "books"])
+            .takes(json!({"multipart/form-data": form("file", "The CSV file", false), "text/csv": csv}))
+            .answers(200, v3_stream(c, true))
+            .answers(202, accepted(c))
+            .fails(c, &uploading),
+        new("createScanJob", "post", "/v3/jobs/scans", "Find the books on photos of shelves")
+            .about("1 to 5 photos, at most 10 MB each. The part may also be named `photos` or `image`.")
+            .parameters(&["idempotencyKey", "provider", "books"])
+            .takes(photos(form("photos[]", "The photos", true)))
+            .answers(200, v3_stream(c, true))
+            .answers(202, accepted(c))
+            .fails(c, &uploading),
+        new("createEnrichmentJob", "post", "/v3/jobs/enrichment", "Look up many books")
+            .about("ISBNs as `isbns`, or `books` by title, author and ISBN: one of the two, at most 1,500.")
+            .parameters(&["idempotencyKey", "books"])
+            .takes(json_of(c.request::<V3EnrichBody>()))
+            .answers(200, v3_stream(c, true))
+            .answers(202, accepted(c))
+            .fails(c, &enriching),
+    ];
+    for (kind, name) in [
+        ("imports", "Import"),
+        ("scans", "Scan"),
+        ("enrichment", "Enrichment"),
+    ] {
+        let path = format!("/v3/jobs/{kind}/{{jobId}}");
+        let id = |what: &str, end: &str| format!("{what}{name}{end}");
+        let status = |c: &mut Components, about| answer::<Success<v3::JobStatus>>(c, about, &[]);
+        let mut now = status(c, "The job as it is");
+        now["headers"] = json!({
+            "ETag": {"description": "Changes when and only when the document does", "schema": {"type": "string"}},
+            "Retry-After": {"description": "When to poll again, in seconds, while the job runs", "schema": {"type": "integer"}},
+        });
+        all.extend([
+            new(&id("get", "JobStatus"), "get", &path, "How far the job is")
+                .parameters(&["ifNoneMatch"])
+                .with_token()
+                .answers(200, now)
+                .answers(304, json!({"description": "The client has this document"}))
+                .fails(c, LOOKING),
+            new(&id("cancel", "Job"), "delete", &path, "Cancel the job")
+                .only_with_token()
+                .answers(200, status(c, "The job has stopped"))
+                .answers(202, status(c, "The job has not stopped yet"))
+                .fails(c, &and(LOOKING, &[JobEnded])),
+            new(&id("stream", "Progress"), "get", &format!("{path}/stream"), "Follow the job")
+                .about("Server-sent events, until the job is over. A response that is cut short is to be continued with `Last-Event-ID`.")
+                .parameters(&["lastEventId", "lastEventIdQuery", "books"])
+                .with_token()
+                .answers(200, v3_stream(c, false))
+                .answers(204, json!({"description": "The job is over and the client has its last event"}))
+                .fails(c, LOOKING),
+            new(&id("get", "JobResults"), "get", &format!("{path}/results"), "What the job came to")
+                .parameters(&["offset", "limit", "format"])
+                .with_token()
+                .answers(200, v3_results(c))
+                .fails(c, &and(LOOKING, &[NotReady])),
+        ]);
+    }
+    let cleanup = new(
+        "cleanupScanJob",
+        "delete",
+        "/v3/jobs/scans/{jobId}/cleanup",
+        "Delete a scan and its results at once",
+    )
+    .only_with_token()
+    .answers(204, json!({"description": "There is no such job any more"}))
+    .fails(c, &and(LOOKING, &[NotReady]));
+    all.push(cleanup);
+    all
+}
+
+/// The events of V3.
+fn v3_stream(c: &mut Components, attached: bool) -> Value {
+    let mut events = json!({
+        "progress": c.answer::<sse::V3Event<sse::Processing>>(),
+        "result": c.answer::<sse::ResultEvent>(),
+        "completed": c.answer::<sse::V3Event<sse::V3Completed>>(),
+        "failed": c.answer::<sse::V3Event<sse::FailedInShort>>(),
+        "canceled": c.answer::<sse::V3Event<sse::FailedInShort>>(),
+        "timeout": c.answer::<sse::V3Event<sse::TimedOut>>(),
+    });
+    let description = if attached {
+        events["accepted"] = c.answer::<v3::Accepted>();
+        "To `Accept: text/event-stream`: the job's stream, at once. The first event is `accepted`, without an id."
+    } else {
+        "Events with ids; their data is JSON on one line of ASCII. `: heartbeat` after 15 s of silence."
+    };
+    json!({
+        "description": description,
+        "content": {"text/event-stream": {"schema": {"type": "string"}, "x-events": events}},
+    })
+}
+
+fn v3_results(c: &mut Components) -> Value {
+    let schema = json!({"anyOf": [
+        c.answer::<whole::Answer<whole::V3ImportResults>>(),
+        c.answer::<whole::Answer<whole::V3ScanResults>>(),
+        c.answer::<whole::Answer<whole::V3EnrichmentResults>>(),
+        c.answer::<whole::Answer<whole::V3LiteResults>>(),
+    ]});
+    response("Of an import, a scan or an enrichment", schema, json!({}))
+}
+
+fn v3_books(c: &mut Components) -> Vec<Operation> {
+    let new = |id: &str, method, path: &str, summary: &str| {
+        Operation::new("v3", method, path, id, summary)
+    };
+    vec![
+        new("getBookByISBN", "get", "/v3/books/{isbn}", "Look up one book")
+            .parameters(&["isbn"])
+            .answers(200, answer::<Success<v3::Book>>(c, "The book", &[]))
+            .fails(c, LOOKING_UP),
+        new("enrichBooksV3", "post", "/v3/books/enrich", "Look up a few books")
+            .about("At most 50 ISBNs, answered when they are found; with `async: true` a job of up to 1,500.")
+            .takes(json_of(c.request::<V3EnrichBody>()))
+            .answers(200, answer::<Success<v3::Enriched>>(c, "The books", &[]))
+            .answers(202, answer::<Success<v3::Accepted>>(c, "A job", &[]))
+            .fails(c, &and(LOOKING_UP, &[EmptyBatch, BatchTooLarge, FileTooLarge, JobExists])),
+        new("getCapabilitiesV3", "get", "/v3/capabilities", "What the server can do, and its limits")
+            .answers(200, response("As it is configured", c.answer::<v3::Capabilities>(), json!({})))
+            .fails(c, &[InternalError]),
+        new("getDescriptionV3", "get", "/v3/openapi.json", "This description")
+            .answers(
+                200,
+                json!({"description": "OpenAPI 3.1", "content": json_of(json!({"type": "object"}))}),
+            )
+            .fails(c, &[]),
+        new("getDocs", "get", "/v3/docs", "This description, for people")
+            .answers(
+                200,
+                json!({"description": "A page", "content": {"text/html; charset=utf-8": {"schema": {"type": "string"}}}}),
+            )
+            .fails(c, &[]),
     ]
 }
 
@@ -469,31 +681,62 @@ fn legacy_making(c: &mut Components) -> Vec<Operation> {
     vec![
         new("legacyScan", "/scan", "Scan a photo without a token")
             .parameters(&["chosenJobId", "provider"])
-            .takes(json!({"image/*": photo()}))
-            .answers(202, answer::<LegacyScan>(c, "The job", &["legacy-scan-accepted"]))
+            .takes(photo())
+            .answers(
+                202,
+                answer::<LegacyScan>(c, "The job", &["legacy-scan-accepted"]),
+            )
             .fails(c, &uploading),
         new("legacyScanBookshelf", "/api/scan-bookshelf", "Scan a photo")
             .parameters(&["chosenJobId", "provider"])
-            .takes(json!({"image/*": photo(), "multipart/form-data": form("image", "The photo", false)}))
-            .answers(202, answer::<Twice<LegacyBookshelf>>(c, "The job", &["legacy-scan-bookshelf-accepted"]))
+            .takes(photos(form("image", "The photo", false)))
+            .answers(
+                202,
+                answer::<WithFlatCopy<LegacyBookshelf>>(
+                    c,
+                    "The job",
+                    &["legacy-scan-bookshelf-accepted"],
+                ),
+            )
             .fails(c, &uploading),
-        new("legacyScanBatch", "/api/scan-bookshelf/batch", "Scan photos in base64")
-            .parameters(&["provider"])
-            .takes(json_of(c.request::<ScanBatchBody>()))
-            .answers(202, answer::<Twice<LegacyScanBatch>>(c, "The job", &["legacy-scan-batch-accepted"]))
-            .fails(c, &and(&uploading, &[EmptyBatch, BatchTooLarge])),
+        new(
+            "legacyScanBatch",
+            "/api/scan-bookshelf/batch",
+            "Scan photos in base64",
+        )
+        .parameters(&["provider"])
+        .takes(json_of(c.request::<ScanBatchBody>()))
+        .answers(
+            202,
+            answer::<WithFlatCopy<LegacyScanBatch>>(c, "The job", &["legacy-scan-batch-accepted"]),
+        )
+        .fails(c, &and(&uploading, &[EmptyBatch, BatchTooLarge])),
         new("legacyImport", "/api/import/csv-gemini", "Import a library")
             .takes(json!({"multipart/form-data": form("file", "The CSV file", false)}))
-            .answers(202, answer::<Twice<LegacyImport>>(c, "The job", &[]))
+            .answers(202, answer::<WithFlatCopy<LegacyImport>>(c, "The job", &[]))
             .fails(c, &uploading),
-        new("legacyEnrichWorks", "/api/enrichment/start", "Look up works by Open Library key or ISBN")
-            .takes(json_of(c.request::<WorksBody>()))
-            .answers(200, answer::<Twice<LegacyEnrichment>>(c, "The job", &[]))
-            .fails(c, &enriching),
-        new("legacyEnrichBooks", "/api/enrichment/batch", "Look up books")
-            .takes(json_of(c.request::<EnrichBody>()))
-            .answers(200, answer::<Twice<LegacyEnrichment>>(c, "The job", &[]))
-            .fails(c, &enriching),
+        new(
+            "legacyEnrichWorks",
+            "/api/enrichment/start",
+            "Look up works by Open Library key or ISBN",
+        )
+        .takes(json_of(c.request::<WorksBody>()))
+        .answers(
+            200,
+            answer::<WithFlatCopy<LegacyEnrichment>>(c, "The job", &[]),
+        )
+        .fails(c, &enriching),
+        new(
+            "legacyEnrichBooks",
+            "/api/enrichment/batch",
+            "Look up books",
+        )
+        .takes(json_of(c.request::<EnrichBody>()))
+        .answers(
+            202,
+            answer::<WithFlatCopy<LegacyEnrichmentBatch>>(c, "The job", &[]),
+        )
+        .fails(c, &enriching),
     ]
 }
 
@@ -546,7 +789,7 @@ fn legacy_following(c: &mut Components) -> Vec<Operation> {
             "How far an import is",
         )
         .with_token()
-        .answers(200, answer::<Twice<Document>>(c, "The import", &[]))
+        .answers(200, answer::<ImportStatusAnswer>(c, "The import", &[]))
         .fails(c, LOOKING),
         new(
             "legacyCancelImport",
@@ -555,10 +798,13 @@ fn legacy_following(c: &mut Components) -> Vec<Operation> {
             "Cancel an import",
         )
         .with_token()
-        .answers(200, answer::<Twice<Canceled>>(c, "How it ended", &[]))
+        .answers(
+            200,
+            answer::<WithFlatCopy<Canceled>>(c, "How it ended", &[]),
+        )
         .answers(
             202,
-            answer::<Twice<Canceled>>(c, "It has not stopped yet", &[]),
+            answer::<WithFlatCopy<Canceled>>(c, "It has not stopped yet", &[]),
         )
         .fails(c, LOOKING),
     ];
@@ -578,10 +824,13 @@ fn legacy_following(c: &mut Components) -> Vec<Operation> {
             .about("The token may be in the body instead of a header.")
             .with_token()
             .takes(json_of(c.request::<CancelBody>()))
-            .answers(200, answer::<Twice<Canceled>>(c, "How it ended", &[]))
+            .answers(
+                200,
+                answer::<WithFlatCopy<Canceled>>(c, "How it ended", &[]),
+            )
             .answers(
                 202,
-                answer::<Twice<Canceled>>(c, "It has not stopped yet", &[]),
+                answer::<WithFlatCopy<Canceled>>(c, "It has not stopped yet", &[]),
             )
             .fails(c, &naming);
         all.push(operation);
@@ -593,7 +842,10 @@ fn legacy_following(c: &mut Components) -> Vec<Operation> {
         "Replace a token in the last 30 minutes of its life",
     )
     .takes(json_of(c.request::<RefreshBody>()))
-    .answers(200, answer::<Twice<Refreshed>>(c, "The next token", &[]))
+    .answers(
+        200,
+        answer::<WithFlatCopy<Refreshed>>(c, "The next token", &[]),
+    )
     .fails(
         c,
         &[

@@ -1,69 +1,223 @@
-//! The last message of schema 1.0.0: full results.
+//! The last message of a job that has completed, in schemas 1.0.0 and 2.0.0.
+//!
+//! One message serves every shipped decoder: those of 1.0.0 read the flat fields, those of 2.0.0
+//! `summary` and `expiresAt`, and one build reads the end of a scan in snake case.
 
-use job::{Item, Pipeline, Report, Root};
+use job::{Item, Report, Root};
 use serde::Serialize;
 
 use crate::book::{Book, EnrichedBook};
-use crate::results::RowProblem;
-use crate::scan::SeenBook;
-use crate::status::{Review, millis};
+use crate::scan::{Metadata, SeenBook};
+use crate::status::{Pipeline, Review, ScanSummary, SummaryCounts, Urls, millis};
+use crate::time::Iso;
 
-/// The end in schema 1.0.0.
+/// `job_complete` in schema 2.0.0: results are fetched over HTTP.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, schemars(rename = "JobSummary"))]
+pub(super) struct Summarised<'a> {
+    pipeline: Pipeline,
+    summary: SocketSummary,
+    /// The moment until which the results are kept.
+    expires_at: Iso,
+    #[serde(flatten)]
+    scan: Option<ScanEnd<'a>>,
+}
+
+impl<'a> Summarised<'a> {
+    pub(super) fn of(root: &'a Root, report: &'a Report) -> Self {
+        Self {
+            pipeline: root.pipeline.into(),
+            summary: SocketSummary::of(root),
+            expires_at: Iso(root.expires),
+            scan: ScanEnd::of(root, report),
+        }
+    }
+}
+
+/// `job_complete` in schema 1.0.0: full results, as the fields that each pipeline's decoder reads.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, schemars(rename = "JobComplete"))]
 pub(super) struct Complete<'a> {
-    pipeline: crate::status::Pipeline,
     success_count: u32,
     failure_count: u32,
     /// In whole seconds.
     duration: u64,
-    /// For people.
-    summary: String,
+    #[serde(flatten)]
+    summarised: Summarised<'a>,
     #[serde(flatten)]
     results: Results<'a>,
 }
 
-/// Full results: once under `results`, once as the fields that the pipeline's decoder reads.
+impl<'a> Complete<'a> {
+    pub(super) fn of(root: &'a Root, items: &'a [Item], report: &'a Report) -> Self {
+        Self {
+            success_count: root.succeeded,
+            failure_count: root.failed,
+            duration: millis(root.elapsed()) / 1000,
+            summarised: Summarised::of(root, report),
+            results: Results::of(root, items, report),
+        }
+    }
+}
+
+/// A summary as every decoder of 2.0.0 reads it.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct SocketSummary {
+    #[serde(flatten)]
+    counts: SummaryCounts,
+    #[serde(flatten)]
+    detected: Detected,
+}
+
+impl SocketSummary {
+    fn of(root: &Root) -> Self {
+        Self {
+            counts: SummaryCounts::of(root),
+            detected: match ScanSummary::of(root) {
+                Some(summary) => Detected::Scan {
+                    summary,
+                    snake: SnakeReview::of(root),
+                },
+                None => Detected::NoScan {
+                    total_detected: NotAScan::None,
+                },
+            },
+        }
+    }
+}
+
+/// What was detected. An app reads every summary as a scan's first, and must fail there when it is
+/// none: a text in the place of the number makes it.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(untagged, rename_all_fields = "camelCase")]
+enum Detected {
+    Scan {
+        #[serde(flatten)]
+        summary: ScanSummary,
+        #[serde(flatten)]
+        snake: SnakeReview,
+    },
+    NoScan {
+        total_detected: NotAScan,
+    },
+}
+
+#[derive(Clone, Copy, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+enum NotAScan {
+    /// The job is no scan.
+    None,
+}
+
+/// How many books of a scan somebody should look at, in the case of one build.
+#[derive(Clone, Copy, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct SnakeReview {
+    total_detected: u32,
+    needs_review: u32,
+}
+
+impl SnakeReview {
+    fn of(root: &Root) -> Self {
+        let review = Review::of(root);
+        Self {
+            total_detected: review.total_detected,
+            needs_review: review.needs_review,
+        }
+    }
+}
+
+/// What a scan's end says besides, in both cases.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct ScanEnd<'a> {
+    #[serde(flatten)]
+    review: Review,
+    #[serde(flatten)]
+    snake: SnakeReview,
+    #[serde(rename = "resultsUrl")]
+    results_url: String,
+    #[serde(rename = "results_url")]
+    snake_results_url: String,
+    #[serde(rename = "modelUsed")]
+    model_used: &'a str,
+    #[serde(rename = "model_used")]
+    snake_model_used: &'a str,
+}
+
+impl<'a> ScanEnd<'a> {
+    /// The end of a scan; `None` for another job.
+    fn of(root: &Root, report: &'a Report) -> Option<Self> {
+        let results_url = Urls::of(&root.id).results_url;
+        let model_used = Metadata::of(root, report).model_used;
+        (root.pipeline == job::Pipeline::AiScan).then(|| Self {
+            review: Review::of(root),
+            snake: SnakeReview::of(root),
+            snake_results_url: results_url.clone(),
+            results_url,
+            model_used,
+            snake_model_used: model_used,
+        })
+    }
+}
+
+/// Full results.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged, rename_all_fields = "camelCase")]
 #[cfg_attr(test, schemars(rename = "SocketResults"))]
 enum Results<'a> {
     Import {
-        results: ImportResults<'a>,
         books: Vec<ImportedBook<'a>>,
         errors: Vec<ImportError<'a>>,
         success_rate: String,
     },
     Scan {
-        #[serde(flatten)]
-        review: Review,
         books: Vec<SeenBook<'a>>,
-        results: ScanResults<'a>,
     },
     Enrichment {
         total_processed: u32,
         enriched_books: Vec<EnrichedBook<'a>>,
-        results: EnrichmentResults<'a>,
     },
 }
 
-#[derive(Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[cfg_attr(test, schemars(rename = "SocketImportResults"))]
-struct ImportResults<'a> {
-    books: Vec<Book<'a>>,
-    errors: Vec<RowProblem<'a>>,
+impl<'a> Results<'a> {
+    fn of(root: &Root, items: &'a [Item], report: &'a Report) -> Self {
+        match root.pipeline {
+            job::Pipeline::AiScan => Self::Scan {
+                books: items
+                    .iter()
+                    .filter_map(|item| SeenBook::of(root, item))
+                    .collect(),
+            },
+            job::Pipeline::CsvImport => Self::Import {
+                books: items.iter().map(ImportedBook::of).collect(),
+                errors: ImportError::all(report),
+                success_rate: format!("{}/{}", root.succeeded, root.total),
+            },
+            job::Pipeline::BatchEnrichment => Self::Enrichment {
+                total_processed: root.processed(),
+                enriched_books: items.iter().map(EnrichedBook::of).collect(),
+            },
+        }
+    }
 }
 
+/// An imported book as the apps' import screens read it.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
-struct ImportedBook<'a> {
+pub(crate) struct ImportedBook<'a> {
     title: &'a str,
-    author: &'a str,
+    /// The authors in one text; empty when there are none.
+    author: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     isbn: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -75,107 +229,35 @@ struct ImportedBook<'a> {
 }
 
 impl<'a> ImportedBook<'a> {
-    fn of(book: &Book<'a>) -> Self {
+    pub(crate) fn of(item: &'a Item) -> Self {
+        let book = Book::of(item);
         Self {
             title: book.title,
-            author: book.authors.first().copied().unwrap_or_default(),
-            isbn: book.isbn.clone(),
+            author: book.authors.join(", "),
             cover_url: book.cover_url,
             publisher: book.publisher,
             publication_year: book.publication_year(),
+            isbn: book.isbn,
         }
     }
 }
 
+/// Something wrong with a row, as the apps' import screens read it.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-struct ImportError<'a> {
+pub(crate) struct ImportError<'a> {
     title: &'a str,
     error: &'a str,
 }
 
-#[derive(Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[cfg_attr(test, schemars(rename = "SocketScanResults"))]
-struct ScanResults<'a> {
-    books: Vec<SeenBook<'a>>,
-}
-
-#[derive(Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(rename_all = "camelCase")]
-#[cfg_attr(test, schemars(rename = "SocketEnrichmentResults"))]
-struct EnrichmentResults<'a> {
-    enriched_books: Vec<EnrichedBook<'a>>,
-}
-
-impl<'a> Complete<'a> {
-    pub(super) fn of(root: &Root, items: &'a [Item], report: &'a Report) -> Self {
-        let (summary, results) = match root.pipeline {
-            Pipeline::AiScan => {
-                let books: Vec<SeenBook> = items
-                    .iter()
-                    .filter_map(|item| SeenBook::of(root, item))
-                    .collect();
-                let results = Results::Scan {
-                    review: Review::of(root),
-                    results: ScanResults {
-                        books: books.clone(),
-                    },
-                    books,
-                };
-                let noun = if root.total == 1 { "book" } else { "books" };
-                (
-                    format!("{} {noun} found on your shelf", root.total),
-                    results,
-                )
-            }
-            Pipeline::CsvImport => {
-                let books: Vec<Book> = items.iter().map(Book::of).collect();
-                let results = Results::Import {
-                    books: books.iter().map(ImportedBook::of).collect(),
-                    results: ImportResults {
-                        books,
-                        errors: report.problems.iter().map(RowProblem::from).collect(),
-                    },
-                    errors: report
-                        .problems
-                        .iter()
-                        .map(|problem| ImportError {
-                            title: &problem.title,
-                            error: &problem.error,
-                        })
-                        .collect(),
-                    success_rate: format!("{}/{}", root.succeeded, root.total),
-                };
-                (
-                    format!("Added {} books to your library", root.succeeded),
-                    results,
-                )
-            }
-            Pipeline::BatchEnrichment => {
-                let enriched_books: Vec<EnrichedBook> =
-                    items.iter().map(EnrichedBook::of).collect();
-                let results = Results::Enrichment {
-                    total_processed: root.processed(),
-                    results: EnrichmentResults {
-                        enriched_books: enriched_books.clone(),
-                    },
-                    enriched_books,
-                };
-                (
-                    format!("{} of {} books enriched", root.succeeded, root.total),
-                    results,
-                )
-            }
-        };
-        Self {
-            pipeline: root.pipeline.into(),
-            success_count: root.succeeded,
-            failure_count: root.failed,
-            duration: millis(root.elapsed()) / 1000,
-            summary,
-            results,
-        }
+impl<'a> ImportError<'a> {
+    pub(crate) fn all(report: &'a Report) -> Vec<Self> {
+        let problems = report.problems.iter();
+        problems
+            .map(|problem| Self {
+                title: &problem.title,
+                error: &problem.error,
+            })
+            .collect()
     }
 }

@@ -42,7 +42,7 @@ pub(super) fn scanned(root: &Root, items: &[Item], report: &Report, now: Time) -
 }
 
 /// The last progress again, for legacy clients that have heard nothing for 10 s.
-pub fn keep_alive(root: &Root, now: Time) -> Vec<u8> {
+pub(super) fn keep_alive(root: &Root, now: Time) -> Vec<u8> {
     let data = Data {
         keep_alive: Some(true),
         ..Data::of(root)

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use api::sse::Spelling;
+use api::origin::Origin;
+use api::sse::{Spelling, Words};
 use api::ws::Schema;
 use books::{Endpoints, Isbn, Wanted};
 use futures::{FutureExt, StreamExt};
@@ -159,15 +160,15 @@ async fn tell(world: &World<'_>) {
             root: root.clone(),
             item: items.first().cloned().map(Box::new),
         };
-        for photoscan in [false, true] {
+        for words in [Words::V2, Words::Photoscan, Words::V3(Origin::default())] {
             let spelling = Spelling {
                 books: true,
-                photoscan,
+                words,
                 stall: settings.stall,
             };
-            spelling.spell(&notification, &[observer.position()]);
+            spelling.spell(&notification, &items, &[observer.position()]);
         }
-        for schema in [Schema::Legacy, Schema::V1, Schema::V2] {
+        for schema in [Schema::Legacy, Schema::V1, Schema::V2, Schema::V3] {
             schema.spell(&notification, &items, &report, NOW);
         }
         if matches!(step, Step::Ended(_)) {

@@ -383,7 +383,7 @@ impl Enrichment {
     /// provider that fails.
     ///
     /// # Errors
-    /// The store's.
+    /// When the store fails.
     pub async fn sessions<E: Effects>(&self, effects: &E) -> Result<ProviderSessions, StoreError> {
         self.open_sessions(
             effects,
@@ -399,7 +399,7 @@ impl Enrichment {
     /// them before, `outages` how long they have not answered it.
     ///
     /// # Errors
-    /// The store's.
+    /// When the store fails.
     pub(super) async fn sessions_of_run<E: Effects>(
         &self,
         effects: &E,

@@ -1,0 +1,416 @@
+//! A book as V3 spells it.
+
+use job::{Item, Root};
+use serde::Serialize;
+
+use crate::book::{Book as FlatBook, EnrichmentStatus, Source, record};
+use crate::scan::{Frame, SeenBook};
+
+/// A book. Fields that nobody knows are absent.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, schemars(rename = "V3Book"))]
+pub struct Book<'a> {
+    /// ISBN with 13 digits; empty when unknown.
+    pub isbn: String,
+    /// ISBN with 10 digits, where there is such a form.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub isbn10: Option<String>,
+    /// Title.
+    pub title: &'a str,
+    /// Subtitle.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subtitle: Option<&'a str>,
+    /// Authors, first author first.
+    pub authors: Vec<&'a str>,
+    /// Publisher.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub publisher: Option<&'a str>,
+    /// `yyyy`, `yyyy-mm` or `yyyy-mm-dd`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub published_date: Option<String>,
+    /// What it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<&'a str>,
+    /// Number of pages.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub page_count: Option<u32>,
+    /// A handful of subjects.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub categories: &'a [String],
+    /// ISO 639-1 where there is such a code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub language: Option<&'a str>,
+    /// Cover.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cover_url: Option<&'a str>,
+    /// Small cover.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thumbnail_url: Option<String>,
+    /// Cover in several sizes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cover_urls: Option<CoverUrls>,
+    /// Where the cover lies.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cover_source: Option<CoverSource>,
+    /// Open Library work key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub work_key: Option<&'a str>,
+    /// Open Library edition key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub edition_key: Option<&'a str>,
+    /// The provider that knows the book; of one that nobody knows, the provider that is asked
+    /// first.
+    pub provider: Provider,
+    /// How much of the record is there, 0 to 100: title 10, authors 20, ISBN 15, cover 15,
+    /// description 15, and 5 each for publisher, date, pages, categories and language.
+    #[cfg_attr(test, schemars(range(min = 0, max = 100)))]
+    pub quality: u8,
+    /// Of an import: what the reader's library says about the reader and the book.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<Source<'a>>,
+}
+
+/// The metadata provider of a book.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(test, schemars(rename = "V3Provider"))]
+pub enum Provider {
+    /// openlibrary.org
+    OpenLibrary,
+    /// The volumes API of Google Books.
+    GoogleBooks,
+}
+
+impl From<books::Provider> for Provider {
+    fn from(provider: books::Provider) -> Self {
+        match provider {
+            books::Provider::OpenLibrary => Self::OpenLibrary,
+            books::Provider::GoogleBooks => Self::GoogleBooks,
+        }
+    }
+}
+
+/// The place of a cover.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum CoverSource {
+    /// A provider's server.
+    External,
+}
+
+/// A cover in three sizes; the same URL where its server has but one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct CoverUrls {
+    /// For a page of its own.
+    pub large: String,
+    /// For a card.
+    pub medium: String,
+    /// For a list.
+    pub small: String,
+}
+
+impl CoverUrls {
+    /// The sizes of a cover: Open Library's covers have three, told apart by a letter.
+    fn of(url: &str) -> Self {
+        let sized = |size: &str| match url.strip_suffix("-L.jpg") {
+            Some(start) => format!("{start}-{size}.jpg"),
+            None => url.to_owned(),
+        };
+        Self {
+            large: sized("L"),
+            medium: sized("M"),
+            small: sized("S"),
+        }
+    }
+}
+
+impl<'a> Book<'a> {
+    /// The book of an item.
+    pub fn of(item: &'a Item) -> Self {
+        let flat = FlatBook::of(item);
+        let record = record(item);
+        let cover_urls = flat.cover_url.map(CoverUrls::of);
+        let mut book = Self {
+            isbn: flat.isbn.unwrap_or_default(),
+            isbn10: flat.isbn10,
+            title: flat.title,
+            subtitle: record.and_then(|record| {
+                let edition = record.edition.subtitle.as_deref();
+                edition.or(record.work.subtitle.as_deref())
+            }),
+            authors: flat.authors,
+            publisher: flat.publisher,
+            published_date: flat.published_date,
+            description: flat.description,
+            page_count: flat.page_count,
+            categories: flat.categories,
+            language: flat.language,
+            cover_url: flat.cover_url,
+            thumbnail_url: cover_urls.as_ref().map(|urls| urls.small.clone()),
+            cover_source: cover_urls.is_some().then_some(CoverSource::External),
+            cover_urls,
+            work_key: record.and_then(|record| record.work.open_library_id.as_deref()),
+            edition_key: record.and_then(|record| record.edition.open_library_id.as_deref()),
+            provider: record.map_or(Provider::OpenLibrary, |record| record.provider.into()),
+            quality: 0,
+            source: flat.source,
+        };
+        book.quality = book.completeness();
+        book
+    }
+
+    /// The points of what is there.
+    fn completeness(&self) -> u8 {
+        let parts = [
+            (!self.title.is_empty(), 10),
+            (!self.authors.is_empty(), 20),
+            (!self.isbn.is_empty(), 15),
+            (self.cover_url.is_some(), 15),
+            (self.description.is_some(), 15),
+            (self.publisher.is_some(), 5),
+            (self.published_date.is_some(), 5),
+            (self.page_count.is_some(), 5),
+            (!self.categories.is_empty(), 5),
+            (self.language.is_some(), 5),
+        ];
+        let points = parts.into_iter().filter(|(there, _)| *there);
+        points.map(|(_, points)| points).sum()
+    }
+}
+
+/// A book of a job's results.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, schemars(rename = "V3ResultBook"))]
+pub struct ResultBook<'a> {
+    /// The book.
+    #[serde(flatten)]
+    pub book: Book<'a>,
+    /// What became of the look-up.
+    pub status: EnrichmentStatus,
+    /// Of an import: number of the record in its file; the header is 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub row: Option<u32>,
+    /// Of a scan: where it was seen.
+    #[serde(flatten)]
+    pub seen: Option<Sighting<'a>>,
+}
+
+/// The place where a book was seen, and what the apps' scan screens read besides.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Sighting<'a> {
+    /// How sure the detection is, 0 to 1.
+    pub confidence: f64,
+    /// Where on its photo.
+    pub bounding_box: Frame,
+    /// Which photo of the job, from 0.
+    pub photo_index: u32,
+    /// First author; empty when unknown.
+    pub author: &'a str,
+    /// What became of the look-up.
+    pub enrichment_status: EnrichmentStatus,
+    /// Year of the edition, else of the work's first publication.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub publication_year: Option<i32>,
+}
+
+impl<'a> ResultBook<'a> {
+    /// The result of a job's item.
+    pub fn of(root: &Root, item: &'a Item) -> Self {
+        let seen = SeenBook::of(root, item);
+        let mut book = Book::of(item);
+        if let Some(seen) = &seen {
+            book.title = seen.title;
+        }
+        Self {
+            book,
+            status: EnrichmentStatus::of(item),
+            row: item.imported.as_ref().map(|imported| imported.row),
+            seen: seen.map(|seen| Sighting {
+                confidence: seen.confidence,
+                bounding_box: seen.bounding_box,
+                photo_index: seen.photo_index,
+                author: seen.author,
+                enrichment_status: seen.enrichment_status,
+                publication_year: seen.publication_year,
+            }),
+        }
+    }
+}
+
+/// A book of a job's results in short: `format=lite`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, schemars(rename = "V3LiteBook"))]
+pub struct LiteBook<'a> {
+    /// Title.
+    pub title: &'a str,
+    /// Authors, first author first.
+    pub authors: Vec<&'a str>,
+    /// ISBN with 13 digits; empty when unknown.
+    pub isbn: String,
+    /// Cover.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cover_url: Option<&'a str>,
+    /// What became of the look-up.
+    pub status: EnrichmentStatus,
+}
+
+impl<'a> LiteBook<'a> {
+    /// The result of a job's item in short.
+    pub fn of(root: &Root, item: &'a Item) -> Self {
+        let ResultBook { book, status, .. } = ResultBook::of(root, item);
+        Self {
+            title: book.title,
+            authors: book.authors,
+            isbn: book.isbn,
+            cover_url: book.cover_url,
+            status,
+        }
+    }
+}
+
+/// `data` of a synchronous `POST /v3/books/enrich`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, schemars(rename = "V3Enriched"))]
+pub struct Enriched<'a> {
+    /// The books that a provider knows, in the request's order.
+    pub books: Vec<EnrichedBook<'a>>,
+    /// How many those are.
+    pub found: usize,
+    /// How many were asked for.
+    pub requested: usize,
+    /// The ISBNs that no provider knows, or of which none answered.
+    pub not_found: Vec<String>,
+}
+
+/// A book that was asked for by its ISBN.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(rename = "V3EnrichedBook"))]
+pub struct EnrichedBook<'a> {
+    /// The book.
+    #[serde(flatten)]
+    pub book: Book<'a>,
+    /// Whether it can be searched by meaning: no book can.
+    pub vectorized: bool,
+}
+
+impl<'a> Enriched<'a> {
+    /// The answer about items that have been looked up.
+    pub fn of(items: &'a [Item]) -> Self {
+        let (found, missing): (Vec<&Item>, Vec<&Item>) =
+            items.iter().partition(|item| item.succeeded());
+        let book = |item| EnrichedBook {
+            book: Book::of(item),
+            vectorized: false,
+        };
+        let isbn = |item: &Item| Some(item.wanted.isbn?.to_string());
+        Self {
+            found: found.len(),
+            requested: items.len(),
+            books: found.into_iter().map(book).collect(),
+            not_found: missing.into_iter().filter_map(isbn).collect(),
+        }
+    }
+}
+
+/// `data` of `GET /v3/books/search`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(rename = "V3Search"))]
+pub struct Search<'a> {
+    /// This page of the hits, best first.
+    pub books: Vec<Book<'a>>,
+    /// Hits in all, as the provider counts them.
+    pub total: u64,
+    /// What was asked.
+    pub query: Query<'a>,
+    /// Where in the hits this page is.
+    pub pagination: Pagination,
+}
+
+/// What a search asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(rename = "V3Query"))]
+pub struct Query<'a> {
+    /// The words.
+    pub q: &'a str,
+    /// Always `text`.
+    pub mode: Mode,
+}
+
+/// How a search goes about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(test, schemars(rename = "V3SearchMode"))]
+pub enum Mode {
+    /// By the words of title and author.
+    Text,
+}
+
+/// The place of a page in a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, schemars(rename = "V3Pagination"))]
+pub struct Pagination {
+    /// Always `offset`.
+    #[serde(rename = "type")]
+    pub kind: PaginationKind,
+    /// Which page, from 1.
+    pub page: u32,
+    /// The most entries of a page.
+    pub limit: u32,
+    /// Pages in all.
+    pub total_pages: u64,
+    /// Whether there is a page after this one.
+    pub has_next: bool,
+    /// Whether there is a page before this one.
+    pub has_prev: bool,
+}
+
+/// How pages are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum PaginationKind {
+    /// By their number.
+    Offset,
+}
+
+impl<'a> Search<'a> {
+    /// The answer to a search for `q` whose page `page` of at most `limit` hits are `items`.
+    pub fn of(q: &'a str, items: &'a [Item], total: u64, page: u32, limit: u32) -> Self {
+        let total_pages = total.div_ceil(u64::from(limit.max(1)));
+        Self {
+            books: items.iter().map(Book::of).collect(),
+            total,
+            query: Query {
+                q,
+                mode: Mode::Text,
+            },
+            pagination: Pagination {
+                kind: PaginationKind::Offset,
+                page,
+                limit,
+                total_pages,
+                has_next: u64::from(page) < total_pages,
+                has_prev: page > 1,
+            },
+        }
+    }
+}
