@@ -10,7 +10,7 @@ use api::error::ApiError;
 use api::origin::Origin;
 use api::{problem, v3};
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use job::effects::{Clock, Log, StoreError, within};
+use job::effects::{Clock, Log, StoreError};
 use job::{CreateError, Engine, JobId, MadeBy, Name, NewJob, Root, Time};
 use serde_json::json;
 use wasi::http::types::{IncomingRequest, ResponseOutparam};
@@ -351,13 +351,11 @@ impl Exchange {
         }
     }
 
-    /// Answers with an error. What the client is still sending is read for a while first: it would
-    /// see a broken connection instead of the answer.
+    /// Answers with an error. What the client is still sending is read for a moment afterwards.
     pub async fn refuse(&mut self, error: &ApiError) {
-        if self.request.method == "POST" {
-            let limit = self.config.settings.limits.max_body_bytes;
-            let mut body = self.request.body();
-            let _ = within(&self.spin, DRAIN_TIME, body.drain(limit)).await;
+        if self.request.method == "POST" && self.refused.borrow().is_none() {
+            let body = self.request.body();
+            self.discard(body);
         }
         let answer = self.failure(error);
         self.send(answer).await;
