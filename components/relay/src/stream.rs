@@ -9,8 +9,8 @@ use futures::stream::{Stream, StreamExt};
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use job::effects::{Clock, Log, millis, within};
 use job::{
-    Engine, Inspection, Item, MemoryTurn, Next, Notification, Position, Report, Settings, Step,
-    Stop, watch_all,
+    Engine, Inspection, Item, MemoryTurn, Next, Notification, Report, Settings, Step, Stop,
+    watch_all,
 };
 use platform::{Answer, Exchange, Gone, Spin, Writer, stream};
 use serde_json::json;
