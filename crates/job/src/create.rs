@@ -238,10 +238,6 @@ impl<'a, E: Effects> Creation<'a, E> {
         let accepted = async {
             self.check_name(Some(&root.epoch)).await?;
             let now = self.engine.effects.now();
-            if now >= root.fresh_until && !self.stands(&root).await? {
-                let problem = "the upload took longer than its job was kept for it";
-                return Err(CreateError::Internal(problem.to_owned()));
-            }
             root.stage = Stage::Queued;
             root.seq = 1;
             root.touch(now, settings);
