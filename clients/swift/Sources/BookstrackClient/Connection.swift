@@ -16,9 +16,6 @@ struct TimedOut: Error {}
 ///
 /// Works with delegates and not with `URLSession.bytes(for:)`, which Linux has not.
 final class Connection: @unchecked Sendable {
-    /// How much may arrive before anybody asks for it.
-    private static let plenty = 1 << 20
-
     private let task: URLSessionTask
     private let lock = NSLock()
     private let timer: any DispatchSourceTimer
@@ -26,8 +23,6 @@ final class Connection: @unchecked Sendable {
     private let idle: Duration
     private let onProgress: (@Sendable (UploadProgress) -> Void)?
     private var pieces: [Piece] = []
-    private var buffered = 0
-    private var paused = false
     private var end: Result<Void, any Error>?
     private var waiting: CheckedContinuation<Piece?, any Error>?
 
@@ -54,13 +49,7 @@ final class Connection: @unchecked Sendable {
             try await withCheckedThrowingContinuation { continuation in
                 lock.withLock {
                     if !pieces.isEmpty {
-                        let piece = pieces.removeFirst()
-                        if case .data(let data) = piece { buffered -= data.count }
-                        if paused, buffered < Self.plenty / 2 {
-                            paused = false
-                            task.resume()
-                        }
-                        continuation.resume(returning: piece)
+                        continuation.resume(returning: pieces.removeFirst())
                     } else if let end {
                         continuation.resume(with: end.map { nil })
                     } else {
@@ -95,12 +84,8 @@ final class Connection: @unchecked Sendable {
                 waiting = nil
                 return continuation.resume(returning: piece)
             }
+            // Whatever comes: a task that is suspended loses some of it on Linux.
             pieces.append(piece)
-            if case .data(let data) = piece { buffered += data.count }
-            if buffered > Self.plenty, !paused {
-                paused = true
-                task.suspend()
-            }
         }
     }
 
