@@ -251,9 +251,29 @@ export interface paths {
         put?: never;
         /**
          * Import a library
-         * @description A CSV file: an export of Goodreads, StoryGraph or LibraryThing, or any with a column of titles. At most 8 MB and 10,000 rows.
+         * @description A CSV file or a workbook (`.xlsx`, `.ods`): an export of any reading program, or any list with titles or ISBNs, in any usual language and encoding. At most 8 MB and 10,000 rows. What its columns mean is recognised; a part `mapping` (or, with a raw body, a header `X-Import-Mapping`) says it better: a JSON object of fields by the columns' headers or numbers, `{"Titel": "title", "3": "ignore"}`. The results say how each column was read.
          */
         post: operations["importLibrary"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/imports/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * See what an import would come to
+         * @description Takes what an import takes, makes no job and asks no provider: how the file is read, its first books, what is wrong with its rows, and how many look-ups it would take. A file whose import would fail is answered with its `failure`.
+         */
+        post: operations["previewImport"];
         delete?: never;
         options?: never;
         head?: never;
@@ -336,6 +356,26 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/jobs/{jobId}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Cancel a job
+         * @description Answers what became true: the job may have completed before. Uploads are deleted.
+         */
+        delete: operations["cancelJobV2"];
         options?: never;
         head?: never;
         patch?: never;
@@ -540,6 +580,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/jobs/{jobId}/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How far a job of any kind is */
+        get: operations["getStatusV1"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/scan/results/{jobId}": {
         parameters: {
             query?: never;
@@ -552,6 +609,336 @@ export interface paths {
          * @description A canceled job answers with what was done.
          */
         get: operations["getScanResults"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v3/books/enrich": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Look up a few books
+         * @description At most 50 ISBNs, answered when they are found; with `async: true` a job of up to 1,500.
+         */
+        post: operations["enrichBooksV3"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v3/books/{isbn}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Look up one book */
+        get: operations["getBookByISBN"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v3/capabilities": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the server can do, and its limits */
+        get: operations["getCapabilitiesV3"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v3/docs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** This description, for people */
+        get: operations["getDocs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v3/jobs/enrichment": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Look up many books
+         * @description ISBNs as `isbns`, or `books` by title, author and ISBN: one of the two, at most 1,500.
+         */
+        post: operations["createEnrichmentJob"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v3/jobs/enrichment/{jobId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How far the job is */
+        get: operations["getEnrichmentJobStatus"];
+        put?: never;
+        post?: never;
+        /** Cancel the job */
+        delete: operations["cancelEnrichmentJob"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v3/jobs/enrichment/{jobId}/results": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the job came to */
+        get: operations["getEnrichmentJobResults"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v3/jobs/enrichment/{jobId}/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follow the job
+         * @description Server-sent events, until the job is over. A response that is cut short is to be continued with `Last-Event-ID`.
+         */
+        get: operations["streamEnrichmentProgress"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v3/jobs/imports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Import a library
+         * @description A CSV file of at most 8 MB and 10,000 rows.
+         */
+        post: operations["createImportJob"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v3/jobs/imports/{jobId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How far the job is */
+        get: operations["getImportJobStatus"];
+        put?: never;
+        post?: never;
+        /** Cancel the job */
+        delete: operations["cancelImportJob"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v3/jobs/imports/{jobId}/results": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the job came to */
+        get: operations["getImportJobResults"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v3/jobs/imports/{jobId}/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follow the job
+         * @description Server-sent events, until the job is over. A response that is cut short is to be continued with `Last-Event-ID`.
+         */
+        get: operations["streamImportProgress"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v3/jobs/scans": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Find the books on photos of shelves
+         * @description 1 to 5 photos, at most 10 MB each. The part may also be named `photos` or `image`.
+         */
+        post: operations["createScanJob"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v3/jobs/scans/{jobId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How far the job is */
+        get: operations["getScanJobStatus"];
+        put?: never;
+        post?: never;
+        /** Cancel the job */
+        delete: operations["cancelScanJob"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v3/jobs/scans/{jobId}/cleanup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Delete a scan and its results at once */
+        delete: operations["cleanupScanJob"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v3/jobs/scans/{jobId}/results": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the job came to */
+        get: operations["getScanJobResults"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v3/jobs/scans/{jobId}/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follow the job
+         * @description Server-sent events, until the job is over. A response that is cut short is to be continued with `Last-Event-ID`.
+         */
+        get: operations["streamScanProgress"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v3/openapi.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** This description */
+        get: operations["getDescriptionV3"];
         put?: never;
         post?: never;
         delete?: never;
@@ -778,32 +1165,10 @@ export interface components {
             /** @constant */
             success: true;
         };
-        /** @description `data` that says by itself that it is a success. */
-        CanceledTwiceAnswer: {
-            /** @description What was deleted. */
-            cleanup: components["schemas"]["Cleanup"];
-            data: components["schemas"]["SuccessfulCanceled"];
-            /** @description The job's name. */
-            jobId: string;
-            /** @description The same for people. */
-            message: string;
-            metadata: components["schemas"]["Metadata"];
-            /**
-             * Format: uint32
-             * @description Items that are final.
-             */
-            processedCount: number;
-            /** @description What became true: its outcome, or `canceling`. */
-            status: components["schemas"]["CancelStatus"];
-            /** @constant */
-            success: true;
-            /**
-             * Format: uint32
-             * @description Items in all.
-             */
-            totalCount: number;
-        };
-        /** @description The status of a job that is being canceled. */
+        /**
+         * @description The status of a job that is being canceled.
+         * @enum {string}
+         */
         Canceling: "canceling";
         /** @description `data` of `GET /api/v2/capabilities`. */
         Capabilities: {
@@ -814,13 +1179,26 @@ export interface components {
             /** @description Of the application. */
             version: string;
         };
-        CapabilitiesAnswer: {
+        /**
+         * @description The body of `GET /v3/capabilities`: no envelope. Also beside `data` in the answer of
+         *     `GET /api/v2/capabilities`, where clients of that generation read it.
+         */
+        CapabilitiesAnswerBesideV3Capabilities: {
             data: components["schemas"]["Capabilities"];
+            /** @description What there is. */
+            features: components["schemas"]["V3Features"];
+            /** @description What is enforced. */
+            limits: components["schemas"]["V3Limits"];
             metadata: components["schemas"]["Metadata"];
             /** @constant */
             success: true;
+            /** @description Version of the application. */
+            version: string;
         };
-        /** @description How sure it is what a column means. */
+        /**
+         * @description How sure it is what a column means.
+         * @enum {string}
+         */
         Certainty: "guessed" | "likely" | "certain" | "given";
         /** @description What canceling a job deletes. */
         Cleanup: {
@@ -931,6 +1309,24 @@ export interface components {
             unanswered?: number;
             /** @description Until when the job waits for a provider that refuses or fails; absent when it does not wait. */
             waitingUntil?: components["schemas"]["Moment"];
+        };
+        /**
+         * @description The place of a cover.
+         * @enum {string}
+         */
+        CoverSource: "external";
+        /** @description A cover in three sizes; the same URL where its server has but one. */
+        CoverUrls: {
+            /** @description For a page of its own. */
+            large: string;
+            /** @description For a card. */
+            medium: string;
+            /** @description For a list. */
+            small: string;
+        };
+        /** @description The book most lately looked up. */
+        CurrentBook: {
+            title: string;
         };
         /** @description An edition as clients know it. */
         EditionObject: {
@@ -1129,7 +1525,7 @@ export interface components {
         };
         /** @description What an enrichment came to. */
         EnrichmentResults: {
-            books: components["schemas"]["Book"][];
+            books: components["schemas"]["ListedBook"][];
             enrichedBooks: components["schemas"]["EnrichedBook"][];
             jobId: string;
             status: components["schemas"]["Status"];
@@ -1141,7 +1537,10 @@ export interface components {
             /** @constant */
             success: true;
         };
-        /** @description What became of the look-up of an item. */
+        /**
+         * @description What became of the look-up of an item.
+         * @enum {string}
+         */
         EnrichmentStatus: "pending" | "success" | "not_found" | "error" | "circuit_open";
         Error: {
             code: components["schemas"]["ErrorCode"];
@@ -1166,8 +1565,11 @@ export interface components {
             /** @constant */
             success: false;
         };
-        /** @description Stable, machine-readable reasons for which requests fail. */
-        ErrorCode: "INVALID_REQUEST" | "MISSING_PARAMETER" | "INVALID_ISBN" | "EMPTY_BATCH" | "BATCH_TOO_LARGE" | "UNAUTHORIZED" | "FORBIDDEN" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "JOB_EXISTS" | "IDEMPOTENCY_KEY_REUSED" | "NOT_READY" | "FILE_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "UPGRADE_REQUIRED" | "RATE_LIMIT_EXCEEDED" | "INTERNAL_ERROR" | "API_ERROR" | "NETWORK_ERROR" | "CIRCUIT_OPEN" | "SERVICE_BUSY";
+        /**
+         * @description Stable, machine-readable reasons for which requests fail.
+         * @enum {string}
+         */
+        ErrorCode: "INVALID_REQUEST" | "MISSING_PARAMETER" | "INVALID_ISBN" | "EMPTY_BATCH" | "BATCH_TOO_LARGE" | "UNAUTHORIZED" | "FORBIDDEN" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "JOB_EXISTS" | "IDEMPOTENCY_KEY_REUSED" | "NOT_READY" | "JOB_ENDED" | "FILE_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "UPGRADE_REQUIRED" | "RATE_LIMIT_EXCEEDED" | "INTERNAL_ERROR" | "API_ERROR" | "NETWORK_ERROR" | "CIRCUIT_OPEN" | "SERVICE_BUSY";
         ErrorMetadata: {
             requestId?: string;
             timestamp: components["schemas"]["Moment"];
@@ -1232,7 +1634,10 @@ export interface components {
             /** @description A sentence that a reader of books understands. */
             userMessage: string;
         };
-        /** @description Stable, machine-readable reasons for which jobs fail. */
+        /**
+         * @description Stable, machine-readable reasons for which jobs fail.
+         * @enum {string}
+         */
         FailureCode: "E_CSV_EMPTY" | "E_CSV_PARSE_FAILED" | "E_CSV_TOO_MANY_ROWS" | "E_NO_BOOKS_FOUND" | "E_IMAGE_INVALID" | "E_VISION_NOT_CONFIGURED" | "E_VISION_FAILED" | "E_GEMINI_TIMEOUT" | "E_VISION_TIMEOUT" | "E_ENRICHMENT_FAILED" | "E_CANCELED" | "E_TIMEOUT" | "E_INTERNAL";
         /** @description What is configured. */
         Features: {
@@ -1245,7 +1650,213 @@ export interface components {
             /** @description Who looks at photos, by the names of `X-AI-Provider`; `barcode` is built in. */
             visionProviders: string[];
         };
-        /** @description Binding or medium of an edition. */
+        /** @description `data` that says by itself that it is a success. */
+        FlatCanceledAnswer: {
+            /** @description What was deleted. */
+            cleanup: components["schemas"]["Cleanup"];
+            data: components["schemas"]["SuccessfulCanceled"];
+            /** @description The job's name. */
+            jobId: string;
+            /** @description The same for people. */
+            message: string;
+            metadata: components["schemas"]["Metadata"];
+            /**
+             * Format: uint32
+             * @description Items that are final.
+             */
+            processedCount: number;
+            /** @description What became true: its outcome, or `canceling`. */
+            status: components["schemas"]["CancelStatus"];
+            /** @constant */
+            success: true;
+            /**
+             * Format: uint32
+             * @description Items in all.
+             */
+            totalCount: number;
+        };
+        /** @description `data` that says by itself that it is a success. */
+        FlatLegacyBookshelfAnswer: {
+            /** @description The same. */
+            authToken: string;
+            data: components["schemas"]["SuccessfulLegacyBookshelf"];
+            /** @description How long it takes in all, from and to, in s. */
+            estimatedRange: number[];
+            /** @description The job's name. */
+            jobId: string;
+            /** @description For people. */
+            message: string;
+            metadata: components["schemas"]["Metadata"];
+            /** @description The job's event stream: the app would upload the photo again without it. */
+            sseUrl: string;
+            /** @description In order. */
+            stages: components["schemas"]["LegacyStage"][];
+            /** @constant */
+            success: true;
+            /** @description Opens the job. */
+            token: string;
+        };
+        /** @description `data` that says by itself that it is a success. */
+        FlatLegacyEnrichmentAnswer: {
+            data: components["schemas"]["SuccessfulLegacyEnrichment"];
+            /** @description The job's name. */
+            jobId: string;
+            metadata: components["schemas"]["Metadata"];
+            /**
+             * Format: uint32
+             * @description Items that are final: none.
+             */
+            processedCount: number;
+            /** @constant */
+            success: true;
+            /**
+             * Format: uint32
+             * @description Items in all.
+             */
+            totalCount: number;
+        };
+        /** @description `data` that says by itself that it is a success. */
+        FlatLegacyEnrichmentBatchAnswer: {
+            /** @description The same. */
+            authToken: string;
+            data: components["schemas"]["SuccessfulLegacyEnrichmentBatch"];
+            /** @description The job's name. */
+            jobId: string;
+            metadata: components["schemas"]["Metadata"];
+            /**
+             * Format: uint32
+             * @description Items that are final: none.
+             */
+            processedCount: number;
+            /** @constant */
+            success: true;
+            /** @description Opens the job. */
+            token: string;
+            /**
+             * Format: uint32
+             * @description Items in all.
+             */
+            totalCount: number;
+        };
+        /** @description `data` that says by itself that it is a success. */
+        FlatLegacyImportAnswer: {
+            /** @description The same. */
+            authToken: string;
+            data: components["schemas"]["SuccessfulLegacyImport"];
+            /** @description The job's name. */
+            jobId: string;
+            /** @description For people. */
+            message: string;
+            metadata: components["schemas"]["Metadata"];
+            /** @constant */
+            success: true;
+            /** @description Opens the job. */
+            token: string;
+        };
+        /** @description `data` that says by itself that it is a success. */
+        FlatLegacyScanBatchAnswer: {
+            /** @description The same. */
+            authToken: string;
+            data: components["schemas"]["SuccessfulLegacyScanBatch"];
+            /** @description The job's name. */
+            jobId: string;
+            /** @description For people. */
+            message: string;
+            metadata: components["schemas"]["Metadata"];
+            /** @description Always `processing`. */
+            status: components["schemas"]["Status"];
+            /** @constant */
+            success: true;
+            /** @description Opens the job. */
+            token: string;
+            /**
+             * Format: uint32
+             * @description Photos in all.
+             */
+            totalPhotos: number;
+        };
+        /** @description `data` that says by itself that it is a success. */
+        FlatLookedUpAnswer: {
+            /** @description Its authors. */
+            authorDetails: components["schemas"]["AuthorObject"][];
+            /** @description Authors, first author first. */
+            authors: string[];
+            /** @description A handful of subjects. */
+            categories: string[];
+            /** @description Its cover, else the work's. */
+            coverUrl?: string;
+            data: components["schemas"]["SuccessfulLookedUp"];
+            /** @description What it is about, or null. */
+            description: string | null;
+            /** @description Its edition. */
+            edition: components["schemas"]["EditionObject"];
+            /** @description What became of the look-up. */
+            enrichmentStatus: components["schemas"]["EnrichmentStatus"];
+            /** @description The ISBN asked for, else the edition's. */
+            isbn?: string;
+            /** @description The same with 10 digits, where there is such a form. */
+            isbn10?: string;
+            /** @description The same. */
+            isbn13?: string;
+            /** @description ISO 639-1 where there is such a code. */
+            language?: string;
+            /**
+             * @description What the provider's record and the book have in common; absent when there is no record, or
+             *     it is of an earlier version.
+             */
+            match?: components["schemas"]["MatchedBy"];
+            /**
+             * Format: double
+             * @description How sure it is that the record is the book's: 1 when number, title and author all agree, below
+             *     0.7 when one of them differs.
+             */
+            matchConfidence?: number;
+            metadata: components["schemas"]["Metadata"];
+            /**
+             * Format: uint32
+             * @description Number of pages.
+             */
+            pageCount?: number;
+            /** @description Who knows it: `open_library` or `google_books`. */
+            provider?: string;
+            /** @description `yyyy`, `yyyy-mm` or `yyyy-mm-dd`. */
+            publishedDate?: string;
+            /** @description Publisher. */
+            publisher?: string;
+            /**
+             * Format: uint32
+             * @description Of an import: number of the record in its file; the header is 1.
+             */
+            row?: number;
+            /** @description Of an import: what the reader's library says about the reader and the book. */
+            source?: components["schemas"]["Source"];
+            /** @constant */
+            success: true;
+            /** @description Title; empty only for a book that nobody knows and that was asked for by a number. */
+            title: string;
+            /** @description Its work. */
+            work: components["schemas"]["WorkObject"];
+        };
+        /** @description `data` that says by itself that it is a success. */
+        FlatRefreshedAnswer: {
+            data: components["schemas"]["SuccessfulRefreshed"];
+            /**
+             * Format: uint64
+             * @description How long, in s.
+             */
+            expiresIn: number;
+            /** @description The job's name. */
+            jobId: string;
+            metadata: components["schemas"]["Metadata"];
+            /** @constant */
+            success: true;
+            /** @description Opens it from now on. */
+            token: string;
+        };
+        /**
+         * @description Binding or medium of an edition.
+         * @enum {string}
+         */
         Format: "Hardcover" | "Paperback" | "E-book" | "Audiobook" | "Mass Market";
         /** @description A rectangle in fractions of the photo, spelled both ways that clients know. */
         Frame: {
@@ -1317,13 +1928,14 @@ export interface components {
              */
             index: number | null;
         };
+        /** @description Something wrong with a row, as the apps' import screens read it. */
         ImportError: {
             error: string;
             title: string;
         };
         /** @description What an import came to. */
         ImportResults: {
-            books: components["schemas"]["Book"][];
+            books: components["schemas"]["ListedBook"][];
             /**
              * Format: uint32
              * @description Different books in the file.
@@ -1377,7 +1989,210 @@ export interface components {
             /** @constant */
             success: true;
         };
+        /** @description The status document: `data` of `GET /api/v2/imports/{jobId}`. */
+        ImportStatus: {
+            /** @description Of an import that has completed. */
+            books?: components["schemas"]["ImportedBook"][];
+            /** @description When it ended. */
+            completedAt?: components["schemas"]["Moment"];
+            /** @description The title most lately looked up, or null. */
+            currentTitle: string | null;
+            /**
+             * Format: uint64
+             * @description From creation to the last progress.
+             */
+            elapsedMs: number;
+            /** @description Why it failed, for people. */
+            error?: string;
+            /** @description Of an import that has completed: what was wrong with its rows. */
+            errors?: components["schemas"]["ImportError"][];
+            /**
+             * Format: uint64
+             * @description How long the rest may take, when it can be told.
+             */
+            etaMs?: number;
+            /** @description Until then the results are kept. */
+            expiresAt?: components["schemas"]["Moment"];
+            /**
+             * Format: uint32
+             * @description Items that were not.
+             */
+            failureCount: number;
+            /** @description The job's name. */
+            jobId: string;
+            /** @description The same for people. */
+            message: string;
+            /** @description The kind of job. */
+            pipeline: components["schemas"]["Pipeline"];
+            /**
+             * Format: uint32
+             * @description Items that are final.
+             */
+            processedCount: number;
+            /**
+             * Format: uint32
+             * @description Photos that have been looked at.
+             */
+            processedPhotos?: number;
+            /** @description In [0, 1]; never decreases. */
+            progress: number;
+            /**
+             * Format: uint32
+             * @description Different books seen on them.
+             */
+            recognizedBooks?: number;
+            /**
+             * Format: uint32
+             * @description Books known from before, about which nobody was asked; absent while there are none.
+             */
+            remembered?: number;
+            /**
+             * Format: uint32
+             * @description Requests to the metadata providers so far; absent while there are none.
+             */
+            requests?: number;
+            /** @description Where they are. */
+            resultsUrl?: string;
+            /** @description What is done now. */
+            stage: components["schemas"]["Stage"];
+            /** @description When the job was created. */
+            startedAt: components["schemas"]["Moment"];
+            /** @description How it stands. */
+            status: components["schemas"]["Status"];
+            /** @constant */
+            success: true;
+            /**
+             * Format: uint32
+             * @description Items that were found.
+             */
+            successCount: number;
+            /** @description What it came to. */
+            summary?: components["schemas"]["Summary"];
+            /**
+             * Format: uint32
+             * @description Items in all; 0 until they are known.
+             */
+            totalCount: number;
+            /**
+             * Format: uint32
+             * @description Photos in all.
+             */
+            totalPhotos?: number;
+            /**
+             * Format: uint32
+             * @description Books that no provider has answered about, of those that were not found; absent while there are
+             *     none.
+             */
+            unanswered?: number;
+            /** @description Its last progress. */
+            updatedAt: components["schemas"]["Moment"];
+            /** @description Until when the job waits for a provider that refuses or fails; absent when it does not wait. */
+            waitingUntil?: components["schemas"]["Moment"];
+        };
+        /**
+         * @description `GET /v1/csv/status/{jobId}`: the status document, and in `data` what the app's import screen
+         *     reads there: an error as a text, and the books of an import that has completed.
+         */
+        ImportStatusAnswer: {
+            /** @description When it ended. */
+            completedAt?: components["schemas"]["Moment"];
+            /** @description The title most lately looked up, or null. */
+            currentTitle: string | null;
+            data: components["schemas"]["ImportStatus"];
+            /**
+             * Format: uint64
+             * @description From creation to the last progress.
+             */
+            elapsedMs: number;
+            /** @description Why it failed or was canceled. */
+            error?: components["schemas"]["Failure"];
+            /**
+             * Format: uint64
+             * @description How long the rest may take, when it can be told.
+             */
+            etaMs?: number;
+            /** @description Until then the results are kept. */
+            expiresAt?: components["schemas"]["Moment"];
+            /**
+             * Format: uint32
+             * @description Items that were not.
+             */
+            failureCount: number;
+            /** @description The job's name. */
+            jobId: string;
+            /** @description The same for people. */
+            message: string;
+            metadata: components["schemas"]["Metadata"];
+            /** @description The kind of job. */
+            pipeline: components["schemas"]["Pipeline"];
+            /**
+             * Format: uint32
+             * @description Items that are final.
+             */
+            processedCount: number;
+            /**
+             * Format: uint32
+             * @description Photos that have been looked at.
+             */
+            processedPhotos?: number;
+            /** @description In [0, 1]; never decreases. */
+            progress: number;
+            /**
+             * Format: uint32
+             * @description Different books seen on them.
+             */
+            recognizedBooks?: number;
+            /**
+             * Format: uint32
+             * @description Books known from before, about which nobody was asked; absent while there are none.
+             */
+            remembered?: number;
+            /**
+             * Format: uint32
+             * @description Requests to the metadata providers so far; absent while there are none.
+             */
+            requests?: number;
+            /** @description Where they are. */
+            resultsUrl?: string;
+            /** @description What is done now. */
+            stage: components["schemas"]["Stage"];
+            /** @description When the job was created. */
+            startedAt: components["schemas"]["Moment"];
+            /** @description How it stands. */
+            status: components["schemas"]["Status"];
+            /** @constant */
+            success: true;
+            /**
+             * Format: uint32
+             * @description Items that were found.
+             */
+            successCount: number;
+            /** @description What it came to. */
+            summary?: components["schemas"]["Summary"];
+            /**
+             * Format: uint32
+             * @description Items in all; 0 until they are known.
+             */
+            totalCount: number;
+            /**
+             * Format: uint32
+             * @description Photos in all.
+             */
+            totalPhotos?: number;
+            /**
+             * Format: uint32
+             * @description Books that no provider has answered about, of those that were not found; absent while there are
+             *     none.
+             */
+            unanswered?: number;
+            /** @description Its last progress. */
+            updatedAt: components["schemas"]["Moment"];
+            /** @description Until when the job waits for a provider that refuses or fails; absent when it does not wait. */
+            waitingUntil?: components["schemas"]["Moment"];
+        };
+        /** @description An imported book as the apps' import screens read it. */
         ImportedBook: {
+            /** @description The authors in one text; empty when there are none. */
             author: string;
             coverUrl?: string;
             isbn?: string;
@@ -1455,47 +2270,53 @@ export interface components {
             type: string;
             version?: string;
         };
-        /** @description The end in schema 1.0.0. */
+        /** @description `job_complete` in schema 1.0.0: full results, as the fields that each pipeline's decoder reads. */
         JobCompletePayload: {
+            /**
+             * Format: uint32
+             * @description Those whose detection is sure enough.
+             */
+            approved?: number;
             /**
              * Format: uint64
              * @description In whole seconds.
              */
             duration: number;
+            /** @description The moment until which the results are kept. */
+            expiresAt: components["schemas"]["Moment"];
             /** Format: uint32 */
             failureCount: number;
-            pipeline: components["schemas"]["Pipeline"];
-            /** Format: uint32 */
-            successCount: number;
-            /** @description For people. */
-            summary: string;
-            type: string;
-        } | {
-            books: components["schemas"]["ImportedBook"][];
-            errors: components["schemas"]["ImportError"][];
-            results: components["schemas"]["SocketImportResults"];
-            successRate: string;
-        } | {
-            /**
-             * Format: uint32
-             * @description Those whose detection is sure enough.
-             */
-            approved: number;
-            books: components["schemas"]["SeenBook"][];
+            modelUsed?: string;
+            model_used?: string;
             /**
              * Format: uint32
              * @description The others.
              */
-            needsReview: number;
-            results: components["schemas"]["SocketScanResults"];
+            needsReview?: number;
+            /** Format: uint32 */
+            needs_review?: number;
+            pipeline: components["schemas"]["Pipeline"];
+            resultsUrl?: string;
+            results_url?: string;
+            /** Format: uint32 */
+            successCount: number;
+            summary: components["schemas"]["SocketSummary"];
             /**
              * Format: uint32
              * @description Different books.
              */
-            totalDetected: number;
+            totalDetected?: number;
+            /** Format: uint32 */
+            total_detected?: number;
+            type: string;
+        } | {
+            books: components["schemas"]["ImportedBook"][];
+            errors: components["schemas"]["ImportError"][];
+            successRate: string;
+        } | {
+            books: components["schemas"]["SeenBook"][];
         } | {
             enrichedBooks: components["schemas"]["EnrichedBook"][];
-            results: components["schemas"]["SocketEnrichmentResults"];
             /** Format: uint32 */
             totalProcessed: number;
         };
@@ -1529,7 +2350,10 @@ export interface components {
             version?: string;
         };
         JobProgressPayload: {
+            /** @description The title once more, under the name that the apps read. */
+            currentItem?: string;
             currentTitle?: string;
+            keepAlive?: boolean;
             /** Format: uint32 */
             processedCount: number;
             progress: number;
@@ -1593,8 +2417,16 @@ export interface components {
              * @description Items in all; 0 until they are known.
              */
             totalCount: number;
+            /**
+             * Format: uint64
+             * @description Grows with each change.
+             */
+            version: number;
         };
-        /** @description How a job stands, in the words of `GET /api/job-state/{jobId}`. */
+        /**
+         * @description How a job stands, in the words of `GET /api/job-state/{jobId}`.
+         * @enum {string}
+         */
         JobStateStatus: "running" | "complete" | "failed" | "canceled";
         JobSummaryMessage: {
             jobId?: string;
@@ -1605,32 +2437,42 @@ export interface components {
             type: string;
             version?: string;
         };
-        /** @description The end in schema 2.0.0. */
+        /** @description `job_complete` in schema 2.0.0: results are fetched over HTTP. */
         JobSummaryPayload: {
+            /**
+             * Format: uint32
+             * @description Those whose detection is sure enough.
+             */
+            approved?: number;
+            /** @description The moment until which the results are kept. */
             expiresAt: components["schemas"]["Moment"];
+            modelUsed?: string;
+            model_used?: string;
+            /**
+             * Format: uint32
+             * @description The others.
+             */
+            needsReview?: number;
+            /** Format: uint32 */
+            needs_review?: number;
             pipeline: components["schemas"]["Pipeline"];
-            summary: components["schemas"]["Summary"];
+            resultsUrl?: string;
+            results_url?: string;
+            summary: components["schemas"]["SocketSummary"];
+            /**
+             * Format: uint32
+             * @description Different books.
+             */
+            totalDetected?: number;
+            /** Format: uint32 */
+            total_detected?: number;
             type: string;
         };
-        /** @description `data` that says by itself that it is a success. */
-        LegacyBookshelfTwiceAnswer: {
-            /** @description The same. */
-            authToken: string;
-            data: components["schemas"]["SuccessfulLegacyBookshelf"];
-            /** @description How long it takes in all, from and to, in s. */
-            estimatedRange: number[];
-            /** @description The job's name. */
-            jobId: string;
-            /** @description For people. */
-            message: string;
-            metadata: components["schemas"]["Metadata"];
-            /** @description In order. */
-            stages: components["schemas"]["LegacyStage"][];
-            /** @constant */
-            success: true;
-            /** @description Opens the job. */
-            token: string;
-        };
+        /**
+         * @description The kind of job as these clients name it.
+         * @enum {string}
+         */
+        JobType: "csv_import" | "bookshelf_scan" | "batch_enrichment";
         LegacyData: {
             currentStatus: string;
             error?: string;
@@ -1642,40 +2484,6 @@ export interface components {
             result?: components["schemas"]["LegacyScanResult"];
             /** Format: uint32 */
             totalItems: number;
-        };
-        /** @description `data` that says by itself that it is a success. */
-        LegacyEnrichmentTwiceAnswer: {
-            data: components["schemas"]["SuccessfulLegacyEnrichment"];
-            /** @description The job's name. */
-            jobId: string;
-            metadata: components["schemas"]["Metadata"];
-            /**
-             * Format: uint32
-             * @description Items that are final: none.
-             */
-            processedCount: number;
-            /** @constant */
-            success: true;
-            /**
-             * Format: uint32
-             * @description Items in all.
-             */
-            totalCount: number;
-        };
-        /** @description `data` that says by itself that it is a success. */
-        LegacyImportTwiceAnswer: {
-            /** @description The same. */
-            authToken: string;
-            data: components["schemas"]["SuccessfulLegacyImport"];
-            /** @description The job's name. */
-            jobId: string;
-            /** @description For people. */
-            message: string;
-            metadata: components["schemas"]["Metadata"];
-            /** @constant */
-            success: true;
-            /** @description Opens the job. */
-            token: string;
         };
         LegacyMessage: {
             data: components["schemas"]["LegacyData"];
@@ -1704,28 +2512,6 @@ export interface components {
             jobId: string;
             /** @description In order. */
             stages: components["schemas"]["LegacyStage"][];
-        };
-        /** @description `data` that says by itself that it is a success. */
-        LegacyScanBatchTwiceAnswer: {
-            /** @description The same. */
-            authToken: string;
-            data: components["schemas"]["SuccessfulLegacyScanBatch"];
-            /** @description The job's name. */
-            jobId: string;
-            /** @description For people. */
-            message: string;
-            metadata: components["schemas"]["Metadata"];
-            /** @description Always `processing`. */
-            status: components["schemas"]["Status"];
-            /** @constant */
-            success: true;
-            /** @description Opens the job. */
-            token: string;
-            /**
-             * Format: uint32
-             * @description Photos in all.
-             */
-            totalPhotos: number;
         };
         /** @description What a scan came to, for the first app. */
         LegacyScanResult: {
@@ -1763,21 +2549,18 @@ export interface components {
              */
             typicalDuration: number;
         };
-        /** @description `data` that says by itself that it is a success. */
-        LookedUpTwiceAnswer: {
-            /** @description Its authors. */
-            authorDetails: components["schemas"]["AuthorObject"][];
+        /** @description A book of a job's results, with the fields under which the apps' import screens read it. */
+        ListedBook: {
+            /** @description The authors in one text; empty when there are none. */
+            author: string;
             /** @description Authors, first author first. */
             authors: string[];
             /** @description A handful of subjects. */
             categories: string[];
             /** @description Its cover, else the work's. */
             coverUrl?: string;
-            data: components["schemas"]["SuccessfulLookedUp"];
             /** @description What it is about, or null. */
             description: string | null;
-            /** @description Its edition. */
-            edition: components["schemas"]["EditionObject"];
             /** @description What became of the look-up. */
             enrichmentStatus: components["schemas"]["EnrichmentStatus"];
             /** @description The ISBN asked for, else the edition's. */
@@ -1799,7 +2582,6 @@ export interface components {
              *     0.7 when one of them differs.
              */
             matchConfidence?: number;
-            metadata: components["schemas"]["Metadata"];
             /**
              * Format: uint32
              * @description Number of pages.
@@ -1807,6 +2589,11 @@ export interface components {
             pageCount?: number;
             /** @description Who knows it: `open_library` or `google_books`. */
             provider?: string;
+            /**
+             * Format: int32
+             * @description Year of publication.
+             */
+            publicationYear?: number;
             /** @description `yyyy`, `yyyy-mm` or `yyyy-mm-dd`. */
             publishedDate?: string;
             /** @description Publisher. */
@@ -1818,14 +2605,36 @@ export interface components {
             row?: number;
             /** @description Of an import: what the reader's library says about the reader and the book. */
             source?: components["schemas"]["Source"];
-            /** @constant */
-            success: true;
             /** @description Title; empty only for a book that nobody knows and that was asked for by a number. */
             title: string;
-            /** @description Its work. */
-            work: components["schemas"]["WorkObject"];
         };
-        /** @description What a record was found by. */
+        /** @description What looking books up takes, about. */
+        Lookups: {
+            /**
+             * Format: uint32
+             * @description Books that are looked up by a number.
+             */
+            byNumber: number;
+            /**
+             * Format: uint32
+             * @description Books that are looked up by title and author.
+             */
+            byTitle: number;
+            /**
+             * Format: uint32
+             * @description Requests to providers, at least.
+             */
+            requests: number;
+            /**
+             * Format: uint32
+             * @description Seconds that these take at least.
+             */
+            seconds: number;
+        };
+        /**
+         * @description What a record was found by.
+         * @enum {string}
+         */
         MatchedBy: "isbn" | "title_author" | "work";
         /** @description `metadata` of a success. */
         Metadata: {
@@ -1842,6 +2651,8 @@ export interface components {
          * @description ISO 8601 in UTC with milliseconds
          */
         Moment: string;
+        /** @enum {string} */
+        NotAScan: "none";
         /** @description What became of one photo. */
         Photo: {
             /**
@@ -1873,7 +2684,10 @@ export interface components {
             /** @description Focus and motion. */
             sharpness: string;
         };
-        /** @description How far the analysis of a photo is. */
+        /**
+         * @description How far the analysis of a photo is.
+         * @enum {string}
+         */
         PhotoStatus: "pending" | "complete" | "failed";
         /** @description `photoscan.failed`: the same with the reason as a sentence. */
         PhotoscanFailedEvent: {
@@ -1920,7 +2734,10 @@ export interface components {
             /** @description Until when the job waits for a provider that refuses or fails; absent when it does not wait. */
             waitingUntil?: components["schemas"]["Moment"];
         };
-        /** @description The kind of job. */
+        /**
+         * @description The kind of job.
+         * @enum {string}
+         */
         Pipeline: "csv_import" | "ai_scan" | "batch_enrichment";
         PongMessage: {
             jobId?: string;
@@ -1938,6 +2755,49 @@ export interface components {
             timestamp: number;
             type: string;
         };
+        /** @description What an import of a file would come to. No job is made and no provider is asked. */
+        Preview: {
+            /** @description The first 20 books as they would be imported. */
+            books: components["schemas"]["Book"][];
+            /**
+             * Format: uint32
+             * @description Different books in it.
+             */
+            booksFound: number;
+            /**
+             * Format: uint32
+             * @description Rows of a book that an earlier row has, merged into it.
+             */
+            duplicatesMerged: number;
+            /** @description The first 100 rejected rows, merged rows and warnings. */
+            errors: components["schemas"]["Problem"][];
+            /** @description Why the import would fail as a whole; absent when it would not. */
+            failure?: components["schemas"]["Failure"];
+            /** @description Names that a mapping may give to columns, besides `ignore`. */
+            fields: string[];
+            /** @description What looking the books up would take. */
+            lookups: components["schemas"]["Lookups"];
+            /** @description How it was read; absent with a failure. */
+            reading?: components["schemas"]["Reading"];
+            /**
+             * Format: uint32
+             * @description Data rows of the file.
+             */
+            rows: number;
+            /**
+             * Format: uint32
+             * @description Rows that could not be read.
+             */
+            rowsRejected: number;
+            /** @description Whether a person should look at how it was read. */
+            uncertain: boolean;
+        };
+        PreviewAnswer: {
+            data: components["schemas"]["Preview"];
+            metadata: components["schemas"]["Metadata"];
+            /** @constant */
+            success: true;
+        };
         /** @description Something wrong with a row of an imported file. */
         Problem: {
             /** @description What is wrong, for people. */
@@ -1953,6 +2813,51 @@ export interface components {
             row: number;
             /** @description Title, empty when there is none. */
             title: string;
+        };
+        /** @description A problem document. */
+        ProblemDocument: {
+            /** @description For programs. */
+            code: components["schemas"]["ErrorCode"];
+            /** @description What was wrong this time and what to do, for people. */
+            detail: string;
+            /** @description Facts, by name; no value is null. */
+            details?: {
+                [key: string]: unknown;
+            };
+            /** @description The same in short. */
+            error: components["schemas"]["ProblemError"];
+            /** @description The path that was asked for. */
+            instance: string;
+            metadata: components["schemas"]["ProblemMetadata"];
+            /**
+             * Format: uint64
+             * @description When to try again, in ms.
+             */
+            retryAfterMs?: number;
+            /** @description Whether the same request may succeed later. */
+            retryable: boolean;
+            /**
+             * Format: uint16
+             * @description HTTP status.
+             */
+            status: number;
+            /** @constant */
+            success: false;
+            /** @description The kind of problem, for people. */
+            title: string;
+            /** @description A page about this kind of problem, relative to the server. */
+            type: string;
+        };
+        /** @description An error in short, where the SDK's types have it. */
+        ProblemError: {
+            code: components["schemas"]["ErrorCode"];
+            message: string;
+            retryable: boolean;
+        };
+        ProblemMetadata: {
+            /** @description The request's name, as in `X-Request-ID`. */
+            requestId: string;
+            timestamp: components["schemas"]["Moment"];
         };
         /** @description `processing`: the job as it is. */
         ProcessingEvent: {
@@ -2036,7 +2941,10 @@ export interface components {
             /** @description Until when the job waits for a provider that refuses or fails; absent when it does not wait. */
             waitingUntil?: components["schemas"]["Moment"];
         };
-        /** @description Where metadata comes from. */
+        /**
+         * @description Where metadata comes from.
+         * @enum {string}
+         */
         Provider: "openlibrary" | "google-books";
         /** @description How the file of an import was read. */
         Reading: {
@@ -2069,7 +2977,10 @@ export interface components {
             /** @description Whether a person should look at it: a column's meaning was guessed. */
             uncertain: boolean;
         };
-        /** @description Where a book stands in its reader's life. */
+        /**
+         * @description Where a book stands in its reader's life.
+         * @enum {string}
+         */
         ReadingStatus: "read" | "currently-reading" | "to-read" | "did-not-finish";
         ReadyAckMessage: {
             jobId?: string;
@@ -2098,21 +3009,15 @@ export interface components {
              */
             oldToken: string | null;
         };
-        /** @description `data` that says by itself that it is a success. */
-        RefreshedTwiceAnswer: {
-            data: components["schemas"]["SuccessfulRefreshed"];
+        /** @description `result` of V3: an item is final. */
+        ResultEvent: {
+            /** @description The item, as the job's results show it. */
+            book: components["schemas"]["V3ResultBook"];
             /**
-             * Format: uint64
-             * @description How long, in s.
+             * Format: uint32
+             * @description Its place among the job's items, from 0.
              */
-            expiresIn: number;
-            /** @description The job's name. */
-            jobId: string;
-            metadata: components["schemas"]["Metadata"];
-            /** @constant */
-            success: true;
-            /** @description Opens it from now on. */
-            token: string;
+            index: number;
         };
         /** @description `metadata` of a success. */
         ResultsMetadata: {
@@ -2138,7 +3043,10 @@ export interface components {
             /** @description How long. */
             ttl: string;
         };
-        /** @description Whether somebody should look at a book. */
+        /**
+         * @description Whether somebody should look at a book.
+         * @enum {string}
+         */
         ReviewStatus: "verified" | "needsReview";
         /** @description The body of `POST /api/scan-bookshelf/batch`. */
         ScanBatchBody: {
@@ -2209,7 +3117,10 @@ export interface components {
             /** @constant */
             success: true;
         };
-        /** @description What the first app walks through. */
+        /**
+         * @description What the first app walks through.
+         * @enum {string}
+         */
         ScanStage: "uploading" | "analyzing" | "enriching" | "complete" | "error";
         /** @description `GET /scan/status/{jobId}`. */
         ScanStatus: {
@@ -2233,18 +3144,16 @@ export interface components {
              */
             progress: number;
             /** @description Of a completed scan, else null. */
-            result: components["schemas"]["ScanStatusResult"] | null;
+            result: {
+                /** @description The books seen. */
+                books: components["schemas"]["SeenBook"][];
+                /** @description How good the photos are. */
+                metadata: components["schemas"]["PhotoQuality"];
+                /** @description What would make a better photo. */
+                suggestions: components["schemas"]["Suggestion"][];
+            } | null;
             /** @description What it does now. */
             stage: components["schemas"]["ScanStage"];
-        };
-        /** @description What a scan came to. */
-        ScanStatusResult: {
-            /** @description The books seen. */
-            books: components["schemas"]["SeenBook"][];
-            /** @description How good the photos are. */
-            metadata: components["schemas"]["PhotoQuality"];
-            /** @description What would make a better photo. */
-            suggestions: components["schemas"]["Suggestion"][];
         };
         /** @description A book that was seen on a photo. */
         SeenBook: {
@@ -2311,19 +3220,96 @@ export interface components {
             /** @description Place as the file says it: `1`, `1.5`, `1-3`. */
             position?: string;
         };
-        /** @description How much a suggestion matters. */
+        /**
+         * @description How much a suggestion matters.
+         * @enum {string}
+         */
         Severity: "low" | "medium" | "high";
         /** @description An item as its job's results show it. */
         Shown: components["schemas"]["Book"] | components["schemas"]["SeenBook"];
-        SocketEnrichmentResults: {
-            enrichedBooks: components["schemas"]["EnrichedBook"][];
+        /** @description Why the job failed, or what is wrong with what the client sent. */
+        SocketFailureReason: components["schemas"]["V3JobError"] | {
+            code: string;
+            message: string;
+            retryable: boolean;
         };
-        SocketImportResults: {
-            books: components["schemas"]["Book"][];
-            errors: components["schemas"]["Problem"][];
-        };
-        SocketScanResults: {
-            books: components["schemas"]["SeenBook"][];
+        /** @description A summary as every decoder of 2.0.0 reads it. */
+        SocketSummary: {
+            /**
+             * Format: uint64
+             * @description From creation to the end, in ms.
+             */
+            duration: number;
+            /**
+             * Format: uint32
+             * @description Items that were not.
+             */
+            failureCount: number;
+            /** @description Names the results. */
+            resourceId: string;
+            /**
+             * Format: uint32
+             * @description Items that were found.
+             */
+            successCount: number;
+            /**
+             * Format: uint32
+             * @description Items that are final.
+             */
+            totalProcessed: number;
+            /**
+             * Format: uint32
+             * @description Those of them that no provider has answered about: a later job may find them. Absent when there
+             *     are none.
+             */
+            unanswered?: number;
+        } | {
+            /**
+             * Format: uint32
+             * @description Those whose detection is sure enough.
+             */
+            approved: number;
+            /**
+             * Format: uint32
+             * @description Books seen, those counted twice that are on two photos.
+             */
+            booksDetected: number;
+            /**
+             * Format: uint32
+             * @description Books that a provider knows.
+             */
+            booksEnriched: number;
+            /**
+             * Format: uint32
+             * @description Different books.
+             */
+            booksUnique: number;
+            /**
+             * Format: uint32
+             * @description The same, under the name that older apps read.
+             */
+            enrichedCount: number;
+            /**
+             * Format: uint32
+             * @description The others.
+             */
+            needsReview: number;
+            /** Format: uint32 */
+            needs_review: number;
+            /**
+             * Format: uint32
+             * @description Photos that have been looked at.
+             */
+            photosProcessed: number;
+            /**
+             * Format: uint32
+             * @description Different books.
+             */
+            totalDetected: number;
+            /** Format: uint32 */
+            total_detected: number;
+        } | {
+            totalDetected: components["schemas"]["NotAScan"];
         };
         /** @description What a reader's library says about a book, and about the reader's life with it. */
         Source: {
@@ -2384,14 +3370,22 @@ export interface components {
             /** @description The reader's rating: above 0, at most 5. */
             userRating?: number;
         };
-        /** @description How far a job is. */
+        /**
+         * @description How far a job is.
+         * @enum {string}
+         */
         Stage: "queued" | "analyzing" | "enriching" | "complete" | "error" | "canceled";
         StartedMetadata: {
             fileName?: string;
             /** Format: uint64 */
             fileSize?: number;
+            /** Format: uint32 */
+            photoCount?: number;
         };
-        /** @description How a job stands, coarsely. */
+        /**
+         * @description How a job stands, coarsely.
+         * @enum {string}
+         */
         Status: "initialized" | "processing" | "completed" | "failed" | "canceled";
         /** @description The status document: `data` of `GET /api/v2/imports/{jobId}`. */
         StatusDocument: {
@@ -2494,104 +3488,6 @@ export interface components {
             success: true;
         };
         /** @description `data` that says by itself that it is a success. */
-        StatusDocumentTwiceAnswer: {
-            /** @description When it ended. */
-            completedAt?: components["schemas"]["Moment"];
-            /** @description The title most lately looked up, or null. */
-            currentTitle: string | null;
-            data: components["schemas"]["SuccessfulStatusDocument"];
-            /**
-             * Format: uint64
-             * @description From creation to the last progress.
-             */
-            elapsedMs: number;
-            /** @description Why it failed or was canceled. */
-            error?: components["schemas"]["Failure"];
-            /**
-             * Format: uint64
-             * @description How long the rest may take, when it can be told.
-             */
-            etaMs?: number;
-            /** @description Until then the results are kept. */
-            expiresAt?: components["schemas"]["Moment"];
-            /**
-             * Format: uint32
-             * @description Items that were not.
-             */
-            failureCount: number;
-            /** @description The job's name. */
-            jobId: string;
-            /** @description The same for people. */
-            message: string;
-            metadata: components["schemas"]["Metadata"];
-            /** @description The kind of job. */
-            pipeline: components["schemas"]["Pipeline"];
-            /**
-             * Format: uint32
-             * @description Items that are final.
-             */
-            processedCount: number;
-            /**
-             * Format: uint32
-             * @description Photos that have been looked at.
-             */
-            processedPhotos?: number;
-            /** @description In [0, 1]; never decreases. */
-            progress: number;
-            /**
-             * Format: uint32
-             * @description Different books seen on them.
-             */
-            recognizedBooks?: number;
-            /**
-             * Format: uint32
-             * @description Books known from before, about which nobody was asked; absent while there are none.
-             */
-            remembered?: number;
-            /**
-             * Format: uint32
-             * @description Requests to the metadata providers so far; absent while there are none.
-             */
-            requests?: number;
-            /** @description Where they are. */
-            resultsUrl?: string;
-            /** @description What is done now. */
-            stage: components["schemas"]["Stage"];
-            /** @description When the job was created. */
-            startedAt: components["schemas"]["Moment"];
-            /** @description How it stands. */
-            status: components["schemas"]["Status"];
-            /** @constant */
-            success: true;
-            /**
-             * Format: uint32
-             * @description Items that were found.
-             */
-            successCount: number;
-            /** @description What it came to. */
-            summary?: components["schemas"]["Summary"];
-            /**
-             * Format: uint32
-             * @description Items in all; 0 until they are known.
-             */
-            totalCount: number;
-            /**
-             * Format: uint32
-             * @description Photos in all.
-             */
-            totalPhotos?: number;
-            /**
-             * Format: uint32
-             * @description Books that no provider has answered about, of those that were not found; absent while there are
-             *     none.
-             */
-            unanswered?: number;
-            /** @description Its last progress. */
-            updatedAt: components["schemas"]["Moment"];
-            /** @description Until when the job waits for a provider that refuses or fails; absent when it does not wait. */
-            waitingUntil?: components["schemas"]["Moment"];
-        };
-        /** @description `data` that says by itself that it is a success. */
         SuccessfulCanceled: {
             /** @description What was deleted. */
             cleanup: components["schemas"]["Cleanup"];
@@ -2624,6 +3520,8 @@ export interface components {
             jobId: string;
             /** @description For people. */
             message: string;
+            /** @description The job's event stream: the app would upload the photo again without it. */
+            sseUrl: string;
             /** @description In order. */
             stages: components["schemas"]["LegacyStage"][];
             /** @constant */
@@ -2642,6 +3540,27 @@ export interface components {
             processedCount: number;
             /** @constant */
             success: true;
+            /**
+             * Format: uint32
+             * @description Items in all.
+             */
+            totalCount: number;
+        };
+        /** @description `data` that says by itself that it is a success. */
+        SuccessfulLegacyEnrichmentBatch: {
+            /** @description The same. */
+            authToken: string;
+            /** @description The job's name. */
+            jobId: string;
+            /**
+             * Format: uint32
+             * @description Items that are final: none.
+             */
+            processedCount: number;
+            /** @constant */
+            success: true;
+            /** @description Opens the job. */
+            token: string;
             /**
              * Format: uint32
              * @description Items in all.
@@ -2755,102 +3674,6 @@ export interface components {
             /** @description Opens it from now on. */
             token: string;
         };
-        /** @description `data` that says by itself that it is a success. */
-        SuccessfulStatusDocument: {
-            /** @description When it ended. */
-            completedAt?: components["schemas"]["Moment"];
-            /** @description The title most lately looked up, or null. */
-            currentTitle: string | null;
-            /**
-             * Format: uint64
-             * @description From creation to the last progress.
-             */
-            elapsedMs: number;
-            /** @description Why it failed or was canceled. */
-            error?: components["schemas"]["Failure"];
-            /**
-             * Format: uint64
-             * @description How long the rest may take, when it can be told.
-             */
-            etaMs?: number;
-            /** @description Until then the results are kept. */
-            expiresAt?: components["schemas"]["Moment"];
-            /**
-             * Format: uint32
-             * @description Items that were not.
-             */
-            failureCount: number;
-            /** @description The job's name. */
-            jobId: string;
-            /** @description The same for people. */
-            message: string;
-            /** @description The kind of job. */
-            pipeline: components["schemas"]["Pipeline"];
-            /**
-             * Format: uint32
-             * @description Items that are final.
-             */
-            processedCount: number;
-            /**
-             * Format: uint32
-             * @description Photos that have been looked at.
-             */
-            processedPhotos?: number;
-            /** @description In [0, 1]; never decreases. */
-            progress: number;
-            /**
-             * Format: uint32
-             * @description Different books seen on them.
-             */
-            recognizedBooks?: number;
-            /**
-             * Format: uint32
-             * @description Books known from before, about which nobody was asked; absent while there are none.
-             */
-            remembered?: number;
-            /**
-             * Format: uint32
-             * @description Requests to the metadata providers so far; absent while there are none.
-             */
-            requests?: number;
-            /** @description Where they are. */
-            resultsUrl?: string;
-            /** @description What is done now. */
-            stage: components["schemas"]["Stage"];
-            /** @description When the job was created. */
-            startedAt: components["schemas"]["Moment"];
-            /** @description How it stands. */
-            status: components["schemas"]["Status"];
-            /** @constant */
-            success: true;
-            /**
-             * Format: uint32
-             * @description Items that were found.
-             */
-            successCount: number;
-            /** @description What it came to. */
-            summary?: components["schemas"]["Summary"];
-            /**
-             * Format: uint32
-             * @description Items in all; 0 until they are known.
-             */
-            totalCount: number;
-            /**
-             * Format: uint32
-             * @description Photos in all.
-             */
-            totalPhotos?: number;
-            /**
-             * Format: uint32
-             * @description Books that no provider has answered about, of those that were not found; absent while there are
-             *     none.
-             */
-            unanswered?: number;
-            /** @description Its last progress. */
-            updatedAt: components["schemas"]["Moment"];
-            /** @description Until when the job waits for a provider that refuses or fails; absent when it does not wait. */
-            waitingUntil?: components["schemas"]["Moment"];
-        };
         /** @description Advice for the next photo. */
         Suggestion: {
             /**
@@ -2865,7 +3688,10 @@ export interface components {
             /** @description What is wrong. */
             type: components["schemas"]["SuggestionKind"];
         };
-        /** @description What is wrong with a photo. */
+        /**
+         * @description What is wrong with a photo.
+         * @enum {string}
+         */
         SuggestionKind: "blur" | "dark" | "bright" | "glare" | "contrast" | "resolution";
         /** @description What a completed job came to. */
         Summary: {
@@ -2951,8 +3777,934 @@ export interface components {
             /** @description For people. */
             message: string;
         };
-        /** @description How progress is told. */
+        /**
+         * @description How progress is told.
+         * @enum {string}
+         */
         Transport: "sse" | "polling" | "websocket";
+        /** @description `data` of the `202` of every route that makes a job. */
+        V3Accepted: {
+            /** @description The token, under the name of the generation before. */
+            authToken: string;
+            /** @description The job's name. */
+            jobId: string;
+            /** @description The results, when the job has ended. */
+            resultsUrl: string;
+            /** @description The event stream, under the name of the generation before. */
+            sseUrl: string;
+            /** @description Always `queued`. */
+            status: components["schemas"]["V3Status"];
+            /** @description The status document. */
+            statusUrl: string;
+            /** @description The event stream. */
+            streamUrl: string;
+            /** @description The job's token: cancels it, and opens its WebSocket. */
+            token: string;
+            /** @description The WebSocket; the token is its subprotocol. */
+            websocketUrl: string;
+        };
+        V3AcceptedAnswer: {
+            data: components["schemas"]["V3Accepted"];
+            metadata: components["schemas"]["Metadata"];
+            /** @constant */
+            success: true;
+        };
+        /** @description A book. Fields that nobody knows are absent. */
+        V3Book: {
+            /** @description Authors, first author first. */
+            authors: string[];
+            /** @description A handful of subjects. */
+            categories?: string[];
+            /** @description Where the cover lies. */
+            coverSource?: components["schemas"]["CoverSource"];
+            /** @description Cover. */
+            coverUrl?: string;
+            /** @description Cover in several sizes. */
+            coverUrls?: components["schemas"]["CoverUrls"];
+            /** @description What it is about. */
+            description?: string;
+            /** @description Open Library edition key. */
+            editionKey?: string;
+            /** @description ISBN with 13 digits; empty when unknown. */
+            isbn: string;
+            /** @description ISBN with 10 digits, where there is such a form. */
+            isbn10?: string;
+            /** @description ISO 639-1 where there is such a code. */
+            language?: string;
+            /**
+             * Format: uint32
+             * @description Number of pages.
+             */
+            pageCount?: number;
+            /**
+             * @description The provider that knows the book; of one that nobody knows, the provider that is asked
+             *     first.
+             */
+            provider: components["schemas"]["V3Provider"];
+            /** @description `yyyy`, `yyyy-mm` or `yyyy-mm-dd`. */
+            publishedDate?: string;
+            /** @description Publisher. */
+            publisher?: string;
+            /**
+             * Format: uint8
+             * @description How much of the record is there, 0 to 100: title 10, authors 20, ISBN 15, cover 15,
+             *     description 15, and 5 each for publisher, date, pages, categories and language.
+             */
+            quality: number;
+            /** @description Of an import: what the reader's library says about the reader and the book. */
+            source?: components["schemas"]["Source"];
+            /** @description Subtitle. */
+            subtitle?: string;
+            /** @description Small cover. */
+            thumbnailUrl?: string;
+            /** @description Title. */
+            title: string;
+            /** @description Open Library work key. */
+            workKey?: string;
+        };
+        V3BookAnswer: {
+            data: components["schemas"]["V3Book"];
+            metadata: components["schemas"]["Metadata"];
+            /** @constant */
+            success: true;
+        };
+        /**
+         * @description The body of `GET /v3/capabilities`: no envelope. Also beside `data` in the answer of
+         *     `GET /api/v2/capabilities`, where clients of that generation read it.
+         */
+        V3Capabilities: {
+            /** @description What there is. */
+            features: components["schemas"]["V3Features"];
+            /** @description What is enforced. */
+            limits: components["schemas"]["V3Limits"];
+            /** @description Version of the application. */
+            version: string;
+        };
+        /**
+         * @description `progress`, `failed`, `canceled` and `timeout` of V3: the event of V2 with its times under the
+         *     names of that generation.
+         */
+        V3CompletedWithBooks: {
+            /** @description The books, when they fit in 64 KB; else they are fetched from `resultsUrl`. */
+            books?: components["schemas"]["V3ResultBook"][];
+            /** @description When it ended. */
+            completedAt: components["schemas"]["Moment"];
+            /** @description Until then the results are kept. */
+            expiresAt: components["schemas"]["Moment"];
+            /**
+             * Format: uint32
+             * @description Items that were not.
+             */
+            failureCount: number;
+            /** @description The job's name. */
+            jobId: string;
+            /** @description The same for people. */
+            message: string;
+            /** @description The kind of job. */
+            pipeline: components["schemas"]["Pipeline"];
+            /**
+             * Format: uint32
+             * @description Items that are final.
+             */
+            processedCount: number;
+            /**
+             * Format: uint32
+             * @description Photos that have been looked at.
+             */
+            processedPhotos?: number;
+            /** @description In [0, 1]; never decreases. */
+            progress: number;
+            /**
+             * Format: uint32
+             * @description Different books seen on them.
+             */
+            recognizedBooks?: number;
+            /**
+             * Format: uint32
+             * @description Books known from before, about which nobody was asked; absent while there are none.
+             */
+            remembered?: number;
+            /**
+             * Format: uint32
+             * @description Requests to the metadata providers so far; absent while there are none.
+             */
+            requests?: number;
+            /** @description Of a scan: the books once more, under the name that the apps read. */
+            results?: components["schemas"]["V3ResultBook"][];
+            /** @description Where they are. */
+            resultsUrl: string;
+            /** @description What is done now. */
+            stage: components["schemas"]["Stage"];
+            /** @description The moment of the job's creation. */
+            startedAt: components["schemas"]["Moment"];
+            /** @description How it stands. */
+            status: components["schemas"]["Status"];
+            /**
+             * Format: uint32
+             * @description Items that were found.
+             */
+            successCount: number;
+            /** @description What it came to. */
+            summary: components["schemas"]["Summary"];
+            /** @description The moment of which the event tells. */
+            timestamp: components["schemas"]["Moment"];
+            /**
+             * Format: uint32
+             * @description Items in all; 0 until they are known.
+             */
+            totalCount: number;
+            /**
+             * Format: uint32
+             * @description Photos in all.
+             */
+            totalPhotos?: number;
+            /**
+             * Format: uint32
+             * @description Books that no provider has answered about, of those that were not found; absent while there are
+             *     none.
+             */
+            unanswered?: number;
+            /** @description Until when the job waits for a provider that refuses or fails; absent when it does not wait. */
+            waitingUntil?: components["schemas"]["Moment"];
+        };
+        /** @description The body of `POST /v3/jobs/enrichment` and `/v3/books/enrich`: ISBNs, or, for a job, books. */
+        V3EnrichBody: {
+            /**
+             * @description Whether `/v3/books/enrich` makes a job of it.
+             * @default null
+             */
+            async: boolean | null;
+            /**
+             * @description ISBNs, under the name of the generation before.
+             * @default null
+             */
+            barcodes: string[] | null;
+            /** @description Titles with what else is known; only for a job. */
+            books?: components["schemas"]["BookBody"][] | null;
+            /**
+             * @description Read for the SDK, and ignored: there is no search by meaning.
+             * @default null
+             */
+            includeEmbedding: boolean | null;
+            /**
+             * @description ISBNs.
+             * @default null
+             */
+            isbns: string[] | null;
+        };
+        /** @description `data` of a synchronous `POST /v3/books/enrich`. */
+        V3Enriched: {
+            /** @description The books that a provider knows, in the request's order. */
+            books: components["schemas"]["V3EnrichedBook"][];
+            /**
+             * Format: uint
+             * @description How many those are.
+             */
+            found: number;
+            /** @description The ISBNs that no provider knows, or of which none answered. */
+            notFound: string[];
+            /**
+             * Format: uint
+             * @description How many were asked for.
+             */
+            requested: number;
+        };
+        V3EnrichedAnswer: {
+            data: components["schemas"]["V3Enriched"];
+            metadata: components["schemas"]["Metadata"];
+            /** @constant */
+            success: true;
+        };
+        /** @description A book that was asked for by its ISBN. */
+        V3EnrichedBook: {
+            /** @description Authors, first author first. */
+            authors: string[];
+            /** @description A handful of subjects. */
+            categories?: string[];
+            /** @description Where the cover lies. */
+            coverSource?: components["schemas"]["CoverSource"];
+            /** @description Cover. */
+            coverUrl?: string;
+            /** @description Cover in several sizes. */
+            coverUrls?: components["schemas"]["CoverUrls"];
+            /** @description What it is about. */
+            description?: string;
+            /** @description Open Library edition key. */
+            editionKey?: string;
+            /** @description ISBN with 13 digits; empty when unknown. */
+            isbn: string;
+            /** @description ISBN with 10 digits, where there is such a form. */
+            isbn10?: string;
+            /** @description ISO 639-1 where there is such a code. */
+            language?: string;
+            /**
+             * Format: uint32
+             * @description Number of pages.
+             */
+            pageCount?: number;
+            /**
+             * @description The provider that knows the book; of one that nobody knows, the provider that is asked
+             *     first.
+             */
+            provider: components["schemas"]["V3Provider"];
+            /** @description `yyyy`, `yyyy-mm` or `yyyy-mm-dd`. */
+            publishedDate?: string;
+            /** @description Publisher. */
+            publisher?: string;
+            /**
+             * Format: uint8
+             * @description How much of the record is there, 0 to 100: title 10, authors 20, ISBN 15, cover 15,
+             *     description 15, and 5 each for publisher, date, pages, categories and language.
+             */
+            quality: number;
+            /** @description Of an import: what the reader's library says about the reader and the book. */
+            source?: components["schemas"]["Source"];
+            /** @description Subtitle. */
+            subtitle?: string;
+            /** @description Small cover. */
+            thumbnailUrl?: string;
+            /** @description Title. */
+            title: string;
+            /** @description Whether it can be searched by meaning: no book can. */
+            vectorized: boolean;
+            /** @description Open Library work key. */
+            workKey?: string;
+        };
+        /** @description What an enrichment came to, in V3. */
+        V3EnrichmentResults: {
+            enrichedBooks: components["schemas"]["EnrichedBook"][];
+            jobId: string;
+            results: components["schemas"]["V3ResultBook"][];
+            status: components["schemas"]["Status"];
+        };
+        /** @description The body of an answer with results. */
+        V3EnrichmentResultsAnswer: {
+            data: components["schemas"]["V3EnrichmentResults"];
+            metadata: components["schemas"]["ResultsMetadata"];
+            /** @constant */
+            success: true;
+        };
+        /**
+         * @description `progress`, `failed`, `canceled` and `timeout` of V3: the event of V2 with its times under the
+         *     names of that generation.
+         */
+        V3FailedInShort: {
+            /** @description Why, in a sentence for people. */
+            error: components["schemas"]["V3JobError"];
+            /** @description The job's name. */
+            jobId: string;
+            /** @description The same for people. */
+            message: string;
+            /** @description The kind of job. */
+            pipeline: components["schemas"]["Pipeline"];
+            /**
+             * Format: uint32
+             * @description Items that are final.
+             */
+            processedCount: number;
+            /** @description In [0, 1]; never decreases. */
+            progress: number;
+            /**
+             * Format: uint32
+             * @description Books known from before, about which nobody was asked; absent while there are none.
+             */
+            remembered?: number;
+            /**
+             * Format: uint32
+             * @description Requests to the metadata providers so far; absent while there are none.
+             */
+            requests?: number;
+            /** @description What is done now. */
+            stage: components["schemas"]["Stage"];
+            /** @description The moment of the job's creation. */
+            startedAt: components["schemas"]["Moment"];
+            /** @description How it stands. */
+            status: components["schemas"]["Status"];
+            /** @description The moment of which the event tells. */
+            timestamp: components["schemas"]["Moment"];
+            /**
+             * Format: uint32
+             * @description Items in all; 0 until they are known.
+             */
+            totalCount: number;
+            /**
+             * Format: uint32
+             * @description Books that no provider has answered about, of those that were not found; absent while there are
+             *     none.
+             */
+            unanswered?: number;
+            /** @description Until when the job waits for a provider that refuses or fails; absent when it does not wait. */
+            waitingUntil?: components["schemas"]["Moment"];
+        };
+        /** @description What there is, under the names that the SDK knows, and everything else that is configured. */
+        V3Features: {
+            /** @description Enrichment of many books. */
+            batch_enrichment: boolean;
+            /** @description Imports of CSV files. */
+            csv_import: boolean;
+            /** @description Where metadata comes from. */
+            metadataProviders: components["schemas"]["Provider"][];
+            /** @description Whether providers are local stand-ins with made-up data. */
+            sandbox: boolean;
+            /** @description Search by meaning: no. */
+            semantic_search: boolean;
+            /** @description Books like a book: no. */
+            similar_books: boolean;
+            /** @description Event streams. */
+            sse_streaming: boolean;
+            /** @description How progress is told. */
+            transports: components["schemas"]["Transport"][];
+            /** @description Who looks at photos, by the names of `X-AI-Provider`; `barcode` is built in. */
+            visionProviders: string[];
+            /** @description Recommendations: no. */
+            weekly_recommendations: boolean;
+        };
+        /** @description What an import came to, in V3. */
+        V3ImportResults: {
+            /**
+             * Format: uint32
+             * @description Different books in the file.
+             */
+            booksCreated: number;
+            /**
+             * Format: uint32
+             * @description An import changes no book that was there before: 0.
+             */
+            booksUpdated: number;
+            /**
+             * Format: uint32
+             * @description Rows that name a book which an earlier row named.
+             */
+            duplicatesSkipped: number;
+            /**
+             * Format: uint32
+             * @description Books that none does.
+             */
+            enrichmentFailed: number;
+            /**
+             * Format: uint32
+             * @description Books that a provider knows.
+             */
+            enrichmentSucceeded: number;
+            errors: components["schemas"]["Problem"][];
+            jobId: string;
+            /** @description How the file was read; absent for an import of an earlier version. */
+            reading?: components["schemas"]["Reading"];
+            results: components["schemas"]["V3ResultBook"][];
+            /**
+             * Format: uint32
+             * @description Data rows of the file.
+             */
+            rows: number;
+            /**
+             * Format: uint32
+             * @description Rows that could not be read.
+             */
+            rowsRejected: number;
+            status: components["schemas"]["Status"];
+            /**
+             * Format: uint32
+             * @description Those of them that no provider has answered about; absent when there are none.
+             */
+            unanswered?: number;
+        };
+        /** @description The body of an answer with results. */
+        V3ImportResultsAnswer: {
+            data: components["schemas"]["V3ImportResults"];
+            metadata: components["schemas"]["ResultsMetadata"];
+            /** @constant */
+            success: true;
+        };
+        /** @description Why a job failed, in short. */
+        V3JobError: {
+            /** @description For programs. */
+            code: components["schemas"]["FailureCode"];
+            /** @description A sentence for people. */
+            message: string;
+            /** @description Whether the same request may succeed later. */
+            retryable: boolean;
+        };
+        /** @description The status document: `data` of `GET /v3/jobs/{kind}/{jobId}`. */
+        V3JobStatus: {
+            /** @description The moment of its end. */
+            completedTime?: components["schemas"]["Moment"];
+            /** @description Why it failed or was canceled. */
+            error?: components["schemas"]["V3JobError"];
+            /** @description The job's name. */
+            jobId: string;
+            /**
+             * Format: uint32
+             * @description Items that are final.
+             */
+            processedCount: number;
+            /** @description In [0, 1]; never decreases. */
+            progress: number;
+            /** @description The moment of its creation. */
+            startTime: components["schemas"]["Moment"];
+            /** @description How it stands. */
+            status: components["schemas"]["V3Status"];
+            /**
+             * Format: uint32
+             * @description Items in all; 0 until they are known.
+             */
+            totalCount: number;
+            /** @description The kind of job. */
+            type: components["schemas"]["JobType"];
+        };
+        V3JobStatusAnswer: {
+            data: components["schemas"]["V3JobStatus"];
+            metadata: components["schemas"]["Metadata"];
+            /** @constant */
+            success: true;
+        };
+        /** @description What is enforced, under the names that the SDK knows, and every other limit. */
+        V3Limits: {
+            /**
+             * Format: uint
+             * @description Photos of one scan.
+             */
+            batch_max_photos: number;
+            /**
+             * Format: double
+             * @description Books seen with less confidence than this, of 0 to 1, are to be reviewed.
+             */
+            confidenceThreshold: number;
+            /**
+             * Format: uint
+             * @description Data rows of a CSV file.
+             */
+            csv_max_rows: number;
+            /**
+             * Format: uint64
+             * @description A stream is never silent for longer.
+             */
+            heartbeatMs: number;
+            /**
+             * Format: uint
+             * @description Characters of an author in an enrichment request.
+             */
+            maxAuthorChars: number;
+            /**
+             * Format: uint
+             * @description Items of an enrichment request.
+             */
+            maxBatchItems: number;
+            /**
+             * Format: uint
+             * @description Bytes of a request body in all.
+             */
+            maxBodyBytes: number;
+            /**
+             * Format: uint
+             * @description Bytes of a CSV file.
+             */
+            maxCsvBytes: number;
+            /**
+             * Format: uint
+             * @description Data rows of a CSV file.
+             */
+            maxCsvRows: number;
+            /**
+             * Format: uint
+             * @description Characters of an `Idempotency-Key`.
+             */
+            maxIdempotencyKeyChars: number;
+            /**
+             * Format: uint
+             * @description Characters of an ISBN in an enrichment request, hyphens included.
+             */
+            maxIsbnChars: number;
+            /**
+             * Format: uint
+             * @description Jobs of one client address that are under way at the same time, about; 0: any number.
+             */
+            maxJobsPerClient: number;
+            /**
+             * Format: uint
+             * @description Bytes of a JSON request.
+             */
+            maxJsonBytes: number;
+            /**
+             * Format: uint
+             * @description Bytes of one photo.
+             */
+            maxPhotoBytes: number;
+            /**
+             * Format: uint32
+             * @description Pixels of one photo, in millions.
+             */
+            maxPhotoMegapixels: number;
+            /**
+             * Format: uint
+             * @description Photos of one scan.
+             */
+            maxPhotos: number;
+            /**
+             * Format: uint
+             * @description Characters of a title in an enrichment request.
+             */
+            maxTitleChars: number;
+            /**
+             * Format: uint64
+             * @description How often to poll.
+             */
+            pollMs: number;
+            /**
+             * Format: uint64
+             * @description How long results are kept.
+             */
+            retentionMs: number;
+            /**
+             * Format: uint32
+             * @description Searches by meaning a minute: there are none.
+             */
+            semantic_search_rpm: number;
+            /**
+             * Format: uint64
+             * @description A job without progress for this long is given up.
+             */
+            stallMs: number;
+            /**
+             * Format: uint64
+             * @description How long a response to a stream lasts; absent: until the job is over.
+             */
+            streamBudgetMs?: number;
+            /**
+             * Format: uint32
+             * @description Searches a minute, all clients together: as often as Open Library may be asked.
+             */
+            text_search_rpm: number;
+            /**
+             * Format: uint64
+             * @description How long a token is valid.
+             */
+            tokenLifeMs: number;
+        };
+        /** @description A book of a job's results in short: `format=lite`. */
+        V3LiteBook: {
+            /** @description Authors, first author first. */
+            authors: string[];
+            /** @description Cover. */
+            coverUrl?: string;
+            /** @description ISBN with 13 digits; empty when unknown. */
+            isbn: string;
+            /** @description What became of the look-up. */
+            status: components["schemas"]["EnrichmentStatus"];
+            /** @description Title. */
+            title: string;
+        };
+        /** @description What a job came to, in short. */
+        V3LiteResults: {
+            jobId: string;
+            results: components["schemas"]["V3LiteBook"][];
+            status: components["schemas"]["Status"];
+        };
+        /** @description The body of an answer with results. */
+        V3LiteResultsAnswer: {
+            data: components["schemas"]["V3LiteResults"];
+            metadata: components["schemas"]["ResultsMetadata"];
+            /** @constant */
+            success: true;
+        };
+        /**
+         * @description `progress`, `failed`, `canceled` and `timeout` of V3: the event of V2 with its times under the
+         *     names of that generation.
+         */
+        V3ProcessingEvent: {
+            /** @description The title most lately looked up. */
+            currentTitle?: string;
+            /**
+             * Format: uint64
+             * @description From creation to then.
+             */
+            elapsedMs: number;
+            /**
+             * Format: uint64
+             * @description How long the rest may take, when it can be told.
+             */
+            etaMs?: number;
+            /**
+             * Format: uint32
+             * @description Items that were not.
+             */
+            failureCount: number;
+            /** @description The job's name. */
+            jobId: string;
+            /** @description The same for people. */
+            message: string;
+            /** @description The kind of job. */
+            pipeline: components["schemas"]["Pipeline"];
+            /**
+             * Format: uint32
+             * @description Items that are final.
+             */
+            processedCount: number;
+            /**
+             * Format: uint32
+             * @description Photos that have been looked at.
+             */
+            processedPhotos?: number;
+            /** @description In [0, 1]; never decreases. */
+            progress: number;
+            /**
+             * Format: uint32
+             * @description Different books seen on them.
+             */
+            recognizedBooks?: number;
+            /**
+             * Format: uint32
+             * @description Books known from before, about which nobody was asked; absent while there are none.
+             */
+            remembered?: number;
+            /**
+             * Format: uint32
+             * @description Requests to the metadata providers so far; absent while there are none.
+             */
+            requests?: number;
+            /** @description What is done now. */
+            stage: components["schemas"]["Stage"];
+            /** @description The moment of the job's creation. */
+            startedAt: components["schemas"]["Moment"];
+            /** @description How it stands. */
+            status: components["schemas"]["Status"];
+            /**
+             * Format: uint32
+             * @description Items that were found.
+             */
+            successCount: number;
+            /** @description The moment of which the event tells. */
+            timestamp: components["schemas"]["Moment"];
+            /**
+             * Format: uint32
+             * @description Items in all; 0 until they are known.
+             */
+            totalCount: number;
+            /**
+             * Format: uint32
+             * @description Photos in all.
+             */
+            totalPhotos?: number;
+            /**
+             * Format: uint32
+             * @description Books that no provider has answered about, of those that were not found; absent while there are
+             *     none.
+             */
+            unanswered?: number;
+            /** @description When that was so. */
+            updatedAt: components["schemas"]["Moment"];
+            /** @description Until when the job waits for a provider that refuses or fails; absent when it does not wait. */
+            waitingUntil?: components["schemas"]["Moment"];
+        };
+        /**
+         * @description The metadata provider of a book.
+         * @enum {string}
+         */
+        V3Provider: "open_library" | "google_books";
+        /** @description A book of a job's results. */
+        V3ResultBook: {
+            /** @description First author; empty when unknown. */
+            author?: string;
+            /** @description Authors, first author first. */
+            authors: string[];
+            /** @description Where on its photo. */
+            boundingBox?: components["schemas"]["Frame"];
+            /** @description A handful of subjects. */
+            categories?: string[];
+            /**
+             * Format: double
+             * @description How sure the detection is, 0 to 1.
+             */
+            confidence?: number;
+            /** @description Where the cover lies. */
+            coverSource?: components["schemas"]["CoverSource"];
+            /** @description Cover. */
+            coverUrl?: string;
+            /** @description Cover in several sizes. */
+            coverUrls?: components["schemas"]["CoverUrls"];
+            /** @description What it is about. */
+            description?: string;
+            /** @description Open Library edition key. */
+            editionKey?: string;
+            /** @description What became of the look-up. */
+            enrichmentStatus?: components["schemas"]["EnrichmentStatus"];
+            /** @description ISBN with 13 digits; empty when unknown. */
+            isbn: string;
+            /** @description ISBN with 10 digits, where there is such a form. */
+            isbn10?: string;
+            /** @description ISO 639-1 where there is such a code. */
+            language?: string;
+            /**
+             * Format: uint32
+             * @description Number of pages.
+             */
+            pageCount?: number;
+            /**
+             * Format: uint32
+             * @description Which photo of the job, from 0.
+             */
+            photoIndex?: number;
+            /**
+             * @description The provider that knows the book; of one that nobody knows, the provider that is asked
+             *     first.
+             */
+            provider: components["schemas"]["V3Provider"];
+            /**
+             * Format: int32
+             * @description Year of the edition, else of the work's first publication.
+             */
+            publicationYear?: number;
+            /** @description `yyyy`, `yyyy-mm` or `yyyy-mm-dd`. */
+            publishedDate?: string;
+            /** @description Publisher. */
+            publisher?: string;
+            /**
+             * Format: uint8
+             * @description How much of the record is there, 0 to 100: title 10, authors 20, ISBN 15, cover 15,
+             *     description 15, and 5 each for publisher, date, pages, categories and language.
+             */
+            quality: number;
+            /**
+             * Format: uint32
+             * @description Of an import: number of the record in its file; the header is 1.
+             */
+            row?: number;
+            /** @description Of an import: what the reader's library says about the reader and the book. */
+            source?: components["schemas"]["Source"];
+            /** @description What became of the look-up. */
+            status: components["schemas"]["EnrichmentStatus"];
+            /** @description Subtitle. */
+            subtitle?: string;
+            /** @description Small cover. */
+            thumbnailUrl?: string;
+            /** @description Title. */
+            title: string;
+            /** @description Open Library work key. */
+            workKey?: string;
+        };
+        /** @description What a scan came to, in V3. */
+        V3ScanResults: {
+            /**
+             * Format: uint32
+             * @description Those whose detection is sure enough.
+             */
+            approved: number;
+            jobId: string;
+            metadata: components["schemas"]["ScanMetadata"];
+            /**
+             * Format: uint32
+             * @description The others.
+             */
+            needsReview: number;
+            photos: components["schemas"]["Photo"][];
+            results: components["schemas"]["V3ResultBook"][];
+            status: components["schemas"]["Status"];
+            suggestions: components["schemas"]["Suggestion"][];
+            /**
+             * Format: uint32
+             * @description Different books.
+             */
+            totalDetected: number;
+        };
+        /** @description The body of an answer with results. */
+        V3ScanResultsAnswer: {
+            data: components["schemas"]["V3ScanResults"];
+            metadata: components["schemas"]["ResultsMetadata"];
+            /** @constant */
+            success: true;
+        };
+        /** @description A message; what belongs to its type is flattened into it. */
+        V3SocketAckMessage: {
+            jobId?: string;
+            /** Format: uint64 */
+            timestamp: number;
+            type: string;
+        };
+        /** @description A message; what belongs to its type is flattened into it. */
+        V3SocketCompletionMessage: {
+            /** @description The moment of the end. */
+            completedAt: components["schemas"]["Moment"];
+            /** @description The moment until which the results are kept. */
+            expiresAt: components["schemas"]["Moment"];
+            /** Format: uint32 */
+            failureCount: number;
+            jobId?: string;
+            /** Format: uint32 */
+            processedCount: number;
+            progress: number;
+            status: components["schemas"]["V3Status"];
+            /** Format: uint32 */
+            successCount: number;
+            /** Format: uint64 */
+            timestamp: number;
+            /** Format: uint32 */
+            totalCount: number;
+            type: string;
+        };
+        /** @description A message; what belongs to its type is flattened into it. */
+        V3SocketFailureMessage: {
+            error: components["schemas"]["SocketFailureReason"];
+            jobId?: string;
+            /** Format: uint32 */
+            processedCount?: number;
+            progress?: number;
+            status?: components["schemas"]["V3Status"];
+            /** Format: uint64 */
+            timestamp: number;
+            /** Format: uint32 */
+            totalCount?: number;
+            type: string;
+        };
+        /** @description A message; what belongs to its type is flattened into it. */
+        V3SocketPongMessage: {
+            /** Format: double */
+            clientTime?: number;
+            jobId?: string;
+            /** Format: uint64 */
+            timestamp: number;
+            type: string;
+        };
+        /** @description A message; what belongs to its type is flattened into it. */
+        V3SocketProgressMessage: {
+            currentBook?: components["schemas"]["CurrentBook"];
+            jobId?: string;
+            keepAlive?: boolean;
+            /** @description For people. */
+            message: string;
+            /** Format: uint32 */
+            processedCount: number;
+            progress: number;
+            status: components["schemas"]["V3Status"];
+            /** Format: uint64 */
+            timestamp: number;
+            /** Format: uint32 */
+            totalCount: number;
+            type: string;
+        };
+        /**
+         * @description The state of a job as these clients name it.
+         * @enum {string}
+         */
+        V3Status: "queued" | "processing" | "completed" | "failed" | "canceled";
+        /**
+         * @description `progress`, `failed`, `canceled` and `timeout` of V3: the event of V2 with its times under the
+         *     names of that generation.
+         */
+        V3TimeoutEvent: {
+            /** @description Always "timeout". */
+            error: string;
+            /** @description The job's name. */
+            jobId: string;
+            /** @description How far it is. */
+            lastProgress: number;
+            /** @description How the job stands. */
+            lastStatus: components["schemas"]["Status"];
+            /** @description For people. */
+            message: string;
+            /** @description The moment of the job's creation. */
+            startedAt: components["schemas"]["Moment"];
+            /** @description The moment of which the event tells. */
+            timestamp: components["schemas"]["Moment"];
+        };
         /** @description A work as clients know it. Ids that no provider of ours has are empty, never absent. */
         WorkObject: {
             /** @description Amazon numbers. */
@@ -3125,6 +4877,26 @@ export interface components {
                     error?: {
                         /** @enum {unknown} */
                         code?: "INVALID_REQUEST" | "MISSING_PARAMETER";
+                    };
+                };
+            };
+        };
+        /**
+         * @description `INVALID_REQUEST`: Body or parameter malformed; details name the field.
+         *
+         *     `MISSING_PARAMETER`: A required field or file is absent.
+         *
+         *     `BATCH_TOO_LARGE`: More items than the limit.
+         */
+        "INVALID_REQUEST.MISSING_PARAMETER.BATCH_TOO_LARGE": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["ErrorAnswer"] & {
+                    error?: {
+                        /** @enum {unknown} */
+                        code?: "INVALID_REQUEST" | "MISSING_PARAMETER" | "BATCH_TOO_LARGE";
                     };
                 };
             };
@@ -3343,6 +5115,268 @@ export interface components {
                 };
             };
         };
+        /** @description `API_ERROR`: A provider failed in a synchronous call. */
+        "V3.API_ERROR": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["ProblemDocument"] & {
+                    /** @enum {unknown} */
+                    code?: "API_ERROR";
+                };
+            };
+        };
+        /**
+         * @description `CIRCUIT_OPEN`: A provider's breaker is open in a synchronous call.
+         *
+         *     `SERVICE_BUSY`: Admission limit reached.
+         */
+        "V3.CIRCUIT_OPEN.SERVICE_BUSY": {
+            headers: {
+                /** @description When to try again, in seconds */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["ProblemDocument"] & {
+                    /** @enum {unknown} */
+                    code?: "CIRCUIT_OPEN" | "SERVICE_BUSY";
+                };
+            };
+        };
+        /** @description `FILE_TOO_LARGE`: File, photo or body over its limit. */
+        "V3.FILE_TOO_LARGE": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["ProblemDocument"] & {
+                    /** @enum {unknown} */
+                    code?: "FILE_TOO_LARGE";
+                };
+            };
+        };
+        /** @description `IDEMPOTENCY_KEY_REUSED`: The key of an earlier request that had another content. */
+        "V3.IDEMPOTENCY_KEY_REUSED": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["ProblemDocument"] & {
+                    /** @enum {unknown} */
+                    code?: "IDEMPOTENCY_KEY_REUSED";
+                };
+            };
+        };
+        /** @description `INTERNAL_ERROR`: A bug. */
+        "V3.INTERNAL_ERROR": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["ProblemDocument"] & {
+                    /** @enum {unknown} */
+                    code?: "INTERNAL_ERROR";
+                };
+            };
+        };
+        /** @description `INVALID_REQUEST`: Body or parameter malformed; details name the field. */
+        "V3.INVALID_REQUEST": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["ProblemDocument"] & {
+                    /** @enum {unknown} */
+                    code?: "INVALID_REQUEST";
+                };
+            };
+        };
+        /**
+         * @description `INVALID_REQUEST`: Body or parameter malformed; details name the field.
+         *
+         *     `MISSING_PARAMETER`: A required field or file is absent.
+         */
+        "V3.INVALID_REQUEST.MISSING_PARAMETER": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["ProblemDocument"] & {
+                    /** @enum {unknown} */
+                    code?: "INVALID_REQUEST" | "MISSING_PARAMETER";
+                };
+            };
+        };
+        /**
+         * @description `INVALID_REQUEST`: Body or parameter malformed; details name the field.
+         *
+         *     `MISSING_PARAMETER`: A required field or file is absent.
+         *
+         *     `INVALID_ISBN`: An ISBN with bad length, characters or check digit, where a request consists of ISBNs.
+         */
+        "V3.INVALID_REQUEST.MISSING_PARAMETER.INVALID_ISBN": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["ProblemDocument"] & {
+                    /** @enum {unknown} */
+                    code?: "INVALID_REQUEST" | "MISSING_PARAMETER" | "INVALID_ISBN";
+                };
+            };
+        };
+        /**
+         * @description `INVALID_REQUEST`: Body or parameter malformed; details name the field.
+         *
+         *     `MISSING_PARAMETER`: A required field or file is absent.
+         *
+         *     `INVALID_ISBN`: An ISBN with bad length, characters or check digit, where a request consists of ISBNs.
+         *
+         *     `EMPTY_BATCH`: No items.
+         *
+         *     `BATCH_TOO_LARGE`: More items than the limit.
+         */
+        "V3.INVALID_REQUEST.MISSING_PARAMETER.INVALID_ISBN.EMPTY_BATCH.BATCH_TOO_LARGE": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["ProblemDocument"] & {
+                    /** @enum {unknown} */
+                    code?: "INVALID_REQUEST" | "MISSING_PARAMETER" | "INVALID_ISBN" | "EMPTY_BATCH" | "BATCH_TOO_LARGE";
+                };
+            };
+        };
+        /** @description `JOB_ENDED`: A job that is over is to be canceled. */
+        "V3.JOB_ENDED": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["ProblemDocument"] & {
+                    /** @enum {unknown} */
+                    code?: "JOB_ENDED";
+                };
+            };
+        };
+        /** @description `JOB_EXISTS`: The client's jobId is taken. */
+        "V3.JOB_EXISTS": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["ProblemDocument"] & {
+                    /** @enum {unknown} */
+                    code?: "JOB_EXISTS";
+                };
+            };
+        };
+        /** @description `METHOD_NOT_ALLOWED`: The route has other methods. */
+        "V3.METHOD_NOT_ALLOWED": {
+            headers: {
+                /** @description The methods that there are */
+                Allow?: string;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["ProblemDocument"] & {
+                    /** @enum {unknown} */
+                    code?: "METHOD_NOT_ALLOWED";
+                };
+            };
+        };
+        /** @description `NETWORK_ERROR`: A provider timed out in a synchronous call. */
+        "V3.NETWORK_ERROR": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["ProblemDocument"] & {
+                    /** @enum {unknown} */
+                    code?: "NETWORK_ERROR";
+                };
+            };
+        };
+        /** @description `NOT_FOUND`: No such job, or expired; no such route. */
+        "V3.NOT_FOUND": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["ProblemDocument"] & {
+                    /** @enum {unknown} */
+                    code?: "NOT_FOUND";
+                };
+            };
+        };
+        /** @description `NOT_READY`: Results asked for before the job ended. */
+        "V3.NOT_READY": {
+            headers: {
+                /** @description When to try again, in seconds */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["ProblemDocument"] & {
+                    /** @enum {unknown} */
+                    code?: "NOT_READY";
+                };
+            };
+        };
+        /** @description `RATE_LIMIT_EXCEEDED`: Too many requests of one address. */
+        "V3.RATE_LIMIT_EXCEEDED": {
+            headers: {
+                /** @description When to try again, in seconds */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["ProblemDocument"] & {
+                    /** @enum {unknown} */
+                    code?: "RATE_LIMIT_EXCEEDED";
+                };
+            };
+        };
+        /** @description `SERVICE_BUSY`: Admission limit reached. */
+        "V3.SERVICE_BUSY": {
+            headers: {
+                /** @description When to try again, in seconds */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["ProblemDocument"] & {
+                    /** @enum {unknown} */
+                    code?: "SERVICE_BUSY";
+                };
+            };
+        };
+        /** @description `UNAUTHORIZED`: Token missing, wrong, expired, or another job's. */
+        "V3.UNAUTHORIZED": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["ProblemDocument"] & {
+                    /** @enum {unknown} */
+                    code?: "UNAUTHORIZED";
+                };
+            };
+        };
+        /** @description `UNSUPPORTED_MEDIA_TYPE`: Not a CSV file, not an image that can be decoded. */
+        "V3.UNSUPPORTED_MEDIA_TYPE": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["ProblemDocument"] & {
+                    /** @enum {unknown} */
+                    code?: "UNSUPPORTED_MEDIA_TYPE";
+                };
+            };
+        };
     };
     parameters: {
         /** @description Tell each book as it becomes final, each exactly once */
@@ -3353,10 +5387,14 @@ export interface components {
         events: "photoscan";
         /** @description The job to follow; up to 20, separated by commas, on one socket */
         followed: string;
+        /** @description `lite`: title, authors, isbn, coverUrl and status of each book */
+        format: "full" | "lite";
         /** @description The same key within 24 h answers with the same job and token */
         idempotencyKey: string;
         /** @description Entity tags of the documents that the client has */
         ifNoneMatch: string;
+        /** @description An ISBN with 10 or 13 digits, hyphens allowed */
+        isbn: string;
         /** @description The job's name; UUIDs in either case, answered back as given */
         jobId: string;
         /** @description The jobs to follow, up to 20, separated by commas */
@@ -3371,8 +5409,8 @@ export interface components {
         offset: number;
         /** @description Who looks at the photos; one that is unknown is the configured one */
         provider: string;
-        /** @description The generation of the messages. Absent: `2.0.0` with a subprotocol token, `1.0.0` with `token`, else `legacy` */
-        schema: "legacy" | "1.0.0" | "2.0.0";
+        /** @description The generation of the messages. Absent: `v3` with a bare token as subprotocol, `2.0.0` with `bookstrack-auth.{token}`, `1.0.0` with `token`, else `legacy` */
+        schema: "legacy" | "1.0.0" | "2.0.0" | "v3";
         /** @description The token of the job, or of each; a subprotocol `bookstrack-auth.{token}` says the same */
         token: string;
     };
@@ -3420,6 +5458,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["INVALID_REQUEST.MISSING_PARAMETER.INVALID_ISBN.EMPTY_BATCH.BATCH_TOO_LARGE"];
+            405: components["responses"]["METHOD_NOT_ALLOWED"];
             409: components["responses"]["JOB_EXISTS"];
             413: components["responses"]["FILE_TOO_LARGE"];
             422: components["responses"]["IDEMPOTENCY_KEY_REUSED"];
@@ -3447,7 +5486,9 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "image/*": string;
+                "image/jpeg": string;
+                "image/png": string;
+                "image/webp": string;
                 "multipart/form-data": {
                     /** @description The photos */
                     photos: string[];
@@ -3474,6 +5515,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["INVALID_REQUEST.MISSING_PARAMETER"];
+            405: components["responses"]["METHOD_NOT_ALLOWED"];
             409: components["responses"]["JOB_EXISTS"];
             413: components["responses"]["FILE_TOO_LARGE"];
             415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
@@ -3497,15 +5539,16 @@ export interface operations {
         };
         responses: {
             /** @description The job */
-            200: {
+            202: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["LegacyEnrichmentTwiceAnswer"];
+                    "application/json": components["schemas"]["FlatLegacyEnrichmentBatchAnswer"];
                 };
             };
             400: components["responses"]["INVALID_REQUEST.MISSING_PARAMETER.INVALID_ISBN.EMPTY_BATCH.BATCH_TOO_LARGE"];
+            405: components["responses"]["METHOD_NOT_ALLOWED"];
             409: components["responses"]["JOB_EXISTS"];
             413: components["responses"]["FILE_TOO_LARGE"];
             422: components["responses"]["IDEMPOTENCY_KEY_REUSED"];
@@ -3533,7 +5576,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["CanceledTwiceAnswer"];
+                    "application/json": components["schemas"]["FlatCanceledAnswer"];
                 };
             };
             /** @description It has not stopped yet */
@@ -3542,12 +5585,13 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["CanceledTwiceAnswer"];
+                    "application/json": components["schemas"]["FlatCanceledAnswer"];
                 };
             };
             400: components["responses"]["INVALID_REQUEST.MISSING_PARAMETER"];
             401: components["responses"]["UNAUTHORIZED"];
             404: components["responses"]["NOT_FOUND"];
+            405: components["responses"]["METHOD_NOT_ALLOWED"];
             413: components["responses"]["FILE_TOO_LARGE"];
             500: components["responses"]["INTERNAL_ERROR"];
             503: components["responses"]["SERVICE_BUSY"];
@@ -3572,10 +5616,11 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["LegacyEnrichmentTwiceAnswer"];
+                    "application/json": components["schemas"]["FlatLegacyEnrichmentAnswer"];
                 };
             };
             400: components["responses"]["INVALID_REQUEST.MISSING_PARAMETER.INVALID_ISBN.EMPTY_BATCH.BATCH_TOO_LARGE"];
+            405: components["responses"]["METHOD_NOT_ALLOWED"];
             409: components["responses"]["JOB_EXISTS"];
             413: components["responses"]["FILE_TOO_LARGE"];
             422: components["responses"]["IDEMPOTENCY_KEY_REUSED"];
@@ -3606,10 +5651,11 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["LegacyImportTwiceAnswer"];
+                    "application/json": components["schemas"]["FlatLegacyImportAnswer"];
                 };
             };
             400: components["responses"]["INVALID_REQUEST.MISSING_PARAMETER"];
+            405: components["responses"]["METHOD_NOT_ALLOWED"];
             409: components["responses"]["JOB_EXISTS"];
             413: components["responses"]["FILE_TOO_LARGE"];
             415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
@@ -3643,6 +5689,7 @@ export interface operations {
             400: components["responses"]["INVALID_REQUEST"];
             401: components["responses"]["UNAUTHORIZED"];
             404: components["responses"]["NOT_FOUND"];
+            405: components["responses"]["METHOD_NOT_ALLOWED"];
             500: components["responses"]["INTERNAL_ERROR"];
             503: components["responses"]["SERVICE_BUSY"];
         };
@@ -3662,7 +5709,9 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "image/*": string;
+                "image/jpeg": string;
+                "image/png": string;
+                "image/webp": string;
                 "multipart/form-data": {
                     /** @description The photo */
                     image: string;
@@ -3676,10 +5725,11 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["LegacyBookshelfTwiceAnswer"];
+                    "application/json": components["schemas"]["FlatLegacyBookshelfAnswer"];
                 };
             };
             400: components["responses"]["INVALID_REQUEST.MISSING_PARAMETER"];
+            405: components["responses"]["METHOD_NOT_ALLOWED"];
             409: components["responses"]["JOB_EXISTS"];
             413: components["responses"]["FILE_TOO_LARGE"];
             415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
@@ -3711,10 +5761,11 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["LegacyScanBatchTwiceAnswer"];
+                    "application/json": components["schemas"]["FlatLegacyScanBatchAnswer"];
                 };
             };
             400: components["responses"]["INVALID_REQUEST.MISSING_PARAMETER.EMPTY_BATCH.BATCH_TOO_LARGE"];
+            405: components["responses"]["METHOD_NOT_ALLOWED"];
             409: components["responses"]["JOB_EXISTS"];
             413: components["responses"]["FILE_TOO_LARGE"];
             415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
@@ -3743,7 +5794,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["CanceledTwiceAnswer"];
+                    "application/json": components["schemas"]["FlatCanceledAnswer"];
                 };
             };
             /** @description It has not stopped yet */
@@ -3752,12 +5803,13 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["CanceledTwiceAnswer"];
+                    "application/json": components["schemas"]["FlatCanceledAnswer"];
                 };
             };
             400: components["responses"]["INVALID_REQUEST.MISSING_PARAMETER"];
             401: components["responses"]["UNAUTHORIZED"];
             404: components["responses"]["NOT_FOUND"];
+            405: components["responses"]["METHOD_NOT_ALLOWED"];
             413: components["responses"]["FILE_TOO_LARGE"];
             500: components["responses"]["INTERNAL_ERROR"];
             503: components["responses"]["SERVICE_BUSY"];
@@ -3782,11 +5834,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["RefreshedTwiceAnswer"];
+                    "application/json": components["schemas"]["FlatRefreshedAnswer"];
                 };
             };
             400: components["responses"]["INVALID_REQUEST.MISSING_PARAMETER"];
             401: components["responses"]["UNAUTHORIZED"];
+            405: components["responses"]["METHOD_NOT_ALLOWED"];
             413: components["responses"]["FILE_TOO_LARGE"];
             500: components["responses"]["INTERNAL_ERROR"];
             503: components["responses"]["SERVICE_BUSY"];
@@ -3811,11 +5864,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["LookedUpTwiceAnswer"];
+                    "application/json": components["schemas"]["FlatLookedUpAnswer"];
                 };
             };
             400: components["responses"]["INVALID_REQUEST.MISSING_PARAMETER.INVALID_ISBN"];
             404: components["responses"]["NOT_FOUND"];
+            405: components["responses"]["METHOD_NOT_ALLOWED"];
             413: components["responses"]["FILE_TOO_LARGE"];
             429: components["responses"]["RATE_LIMIT_EXCEEDED"];
             500: components["responses"]["INTERNAL_ERROR"];
@@ -3839,9 +5893,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["CapabilitiesAnswer"];
+                    "application/json": components["schemas"]["CapabilitiesAnswerBesideV3Capabilities"];
                 };
             };
+            405: components["responses"]["METHOD_NOT_ALLOWED"];
             500: components["responses"]["INTERNAL_ERROR"];
         };
     };
@@ -3860,9 +5915,13 @@ export interface operations {
         };
         requestBody: {
             content: {
+                "application/vnd.oasis.opendocument.spreadsheet": string;
+                "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
                 "multipart/form-data": {
-                    /** @description The CSV file */
+                    /** @description The file */
                     file: string;
+                    /** @description Fields by columns, as JSON */
+                    mapping?: string;
                 };
                 "text/csv": string;
             };
@@ -3887,6 +5946,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["INVALID_REQUEST.MISSING_PARAMETER"];
+            405: components["responses"]["METHOD_NOT_ALLOWED"];
             409: components["responses"]["JOB_EXISTS"];
             413: components["responses"]["FILE_TOO_LARGE"];
             415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
@@ -3894,6 +5954,43 @@ export interface operations {
             429: components["responses"]["RATE_LIMIT_EXCEEDED"];
             500: components["responses"]["INTERNAL_ERROR"];
             503: components["responses"]["SERVICE_BUSY"];
+        };
+    };
+    previewImport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/vnd.oasis.opendocument.spreadsheet": string;
+                "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
+                "multipart/form-data": {
+                    /** @description The file */
+                    file: string;
+                    /** @description Fields by columns, as JSON */
+                    mapping?: string;
+                };
+                "text/csv": string;
+            };
+        };
+        responses: {
+            /** @description The preview */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PreviewAnswer"];
+                };
+            };
+            400: components["responses"]["INVALID_REQUEST.MISSING_PARAMETER.BATCH_TOO_LARGE"];
+            405: components["responses"]["METHOD_NOT_ALLOWED"];
+            413: components["responses"]["FILE_TOO_LARGE"];
+            415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
+            500: components["responses"]["INTERNAL_ERROR"];
         };
     };
     followJobs: {
@@ -3936,6 +6033,7 @@ export interface operations {
             400: components["responses"]["INVALID_REQUEST"];
             401: components["responses"]["UNAUTHORIZED"];
             404: components["responses"]["NOT_FOUND"];
+            405: components["responses"]["METHOD_NOT_ALLOWED"];
             500: components["responses"]["INTERNAL_ERROR"];
             503: components["responses"]["SERVICE_BUSY"];
         };
@@ -3978,6 +6076,7 @@ export interface operations {
             400: components["responses"]["INVALID_REQUEST"];
             401: components["responses"]["UNAUTHORIZED"];
             404: components["responses"]["NOT_FOUND"];
+            405: components["responses"]["METHOD_NOT_ALLOWED"];
             500: components["responses"]["INTERNAL_ERROR"];
             503: components["responses"]["SERVICE_BUSY"];
         };
@@ -4015,6 +6114,7 @@ export interface operations {
             400: components["responses"]["INVALID_REQUEST"];
             401: components["responses"]["UNAUTHORIZED"];
             404: components["responses"]["NOT_FOUND"];
+            405: components["responses"]["METHOD_NOT_ALLOWED"];
             500: components["responses"]["INTERNAL_ERROR"];
             503: components["responses"]["SERVICE_BUSY"];
         };
@@ -4048,6 +6148,7 @@ export interface operations {
             400: components["responses"]["INVALID_REQUEST"];
             401: components["responses"]["UNAUTHORIZED"];
             404: components["responses"]["NOT_FOUND"];
+            405: components["responses"]["METHOD_NOT_ALLOWED"];
             409: components["responses"]["NOT_READY"];
             500: components["responses"]["INTERNAL_ERROR"];
             503: components["responses"]["SERVICE_BUSY"];
@@ -4094,6 +6195,45 @@ export interface operations {
             400: components["responses"]["INVALID_REQUEST"];
             401: components["responses"]["UNAUTHORIZED"];
             404: components["responses"]["NOT_FOUND"];
+            405: components["responses"]["METHOD_NOT_ALLOWED"];
+            500: components["responses"]["INTERNAL_ERROR"];
+            503: components["responses"]["SERVICE_BUSY"];
+        };
+    };
+    cancelJobV2: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The job's name; UUIDs in either case, answered back as given */
+                jobId: components["parameters"]["jobId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How the job ended */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CanceledAnswer"];
+                };
+            };
+            /** @description The job has not stopped yet */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CanceledAnswer"];
+                };
+            };
+            400: components["responses"]["INVALID_REQUEST"];
+            401: components["responses"]["UNAUTHORIZED"];
+            404: components["responses"]["NOT_FOUND"];
+            405: components["responses"]["METHOD_NOT_ALLOWED"];
             500: components["responses"]["INTERNAL_ERROR"];
             503: components["responses"]["SERVICE_BUSY"];
         };
@@ -4116,6 +6256,7 @@ export interface operations {
                     "application/json": components["schemas"]["HealthAnswer"];
                 };
             };
+            405: components["responses"]["METHOD_NOT_ALLOWED"];
         };
     };
     getDescription: {
@@ -4136,6 +6277,7 @@ export interface operations {
                     "application/json": Record<string, never>;
                 };
             };
+            405: components["responses"]["METHOD_NOT_ALLOWED"];
         };
     };
     legacyScan: {
@@ -4153,7 +6295,9 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "image/*": string;
+                "image/jpeg": string;
+                "image/png": string;
+                "image/webp": string;
             };
         };
         responses: {
@@ -4167,6 +6311,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["INVALID_REQUEST.MISSING_PARAMETER"];
+            405: components["responses"]["METHOD_NOT_ALLOWED"];
             409: components["responses"]["JOB_EXISTS"];
             413: components["responses"]["FILE_TOO_LARGE"];
             415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
@@ -4198,6 +6343,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["INVALID_REQUEST"];
+            405: components["responses"]["METHOD_NOT_ALLOWED"];
         };
     };
     legacyScanStatus: {
@@ -4224,6 +6370,7 @@ export interface operations {
             400: components["responses"]["INVALID_REQUEST"];
             401: components["responses"]["UNAUTHORIZED"];
             404: components["responses"]["NOT_FOUND"];
+            405: components["responses"]["METHOD_NOT_ALLOWED"];
             500: components["responses"]["INTERNAL_ERROR"];
             503: components["responses"]["SERVICE_BUSY"];
         };
@@ -4246,7 +6393,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["CanceledTwiceAnswer"];
+                    "application/json": components["schemas"]["FlatCanceledAnswer"];
                 };
             };
             /** @description It has not stopped yet */
@@ -4255,12 +6402,13 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["CanceledTwiceAnswer"];
+                    "application/json": components["schemas"]["FlatCanceledAnswer"];
                 };
             };
             400: components["responses"]["INVALID_REQUEST"];
             401: components["responses"]["UNAUTHORIZED"];
             404: components["responses"]["NOT_FOUND"];
+            405: components["responses"]["METHOD_NOT_ALLOWED"];
             500: components["responses"]["INTERNAL_ERROR"];
             503: components["responses"]["SERVICE_BUSY"];
         };
@@ -4294,6 +6442,7 @@ export interface operations {
             400: components["responses"]["INVALID_REQUEST"];
             401: components["responses"]["UNAUTHORIZED"];
             404: components["responses"]["NOT_FOUND"];
+            405: components["responses"]["METHOD_NOT_ALLOWED"];
             409: components["responses"]["NOT_READY"];
             500: components["responses"]["INTERNAL_ERROR"];
             503: components["responses"]["SERVICE_BUSY"];
@@ -4317,12 +6466,13 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["StatusDocumentTwiceAnswer"];
+                    "application/json": components["schemas"]["ImportStatusAnswer"];
                 };
             };
             400: components["responses"]["INVALID_REQUEST"];
             401: components["responses"]["UNAUTHORIZED"];
             404: components["responses"]["NOT_FOUND"];
+            405: components["responses"]["METHOD_NOT_ALLOWED"];
             500: components["responses"]["INTERNAL_ERROR"];
             503: components["responses"]["SERVICE_BUSY"];
         };
@@ -4365,6 +6515,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["INVALID_REQUEST.MISSING_PARAMETER.INVALID_ISBN.EMPTY_BATCH.BATCH_TOO_LARGE"];
+            405: components["responses"]["METHOD_NOT_ALLOWED"];
             409: components["responses"]["JOB_EXISTS"];
             413: components["responses"]["FILE_TOO_LARGE"];
             422: components["responses"]["IDEMPOTENCY_KEY_REUSED"];
@@ -4406,6 +6557,7 @@ export interface operations {
             400: components["responses"]["INVALID_REQUEST"];
             401: components["responses"]["UNAUTHORIZED"];
             404: components["responses"]["NOT_FOUND"];
+            405: components["responses"]["METHOD_NOT_ALLOWED"];
             500: components["responses"]["INTERNAL_ERROR"];
             503: components["responses"]["SERVICE_BUSY"];
         };
@@ -4439,7 +6591,51 @@ export interface operations {
             400: components["responses"]["INVALID_REQUEST"];
             401: components["responses"]["UNAUTHORIZED"];
             404: components["responses"]["NOT_FOUND"];
+            405: components["responses"]["METHOD_NOT_ALLOWED"];
             409: components["responses"]["NOT_READY"];
+            500: components["responses"]["INTERNAL_ERROR"];
+            503: components["responses"]["SERVICE_BUSY"];
+        };
+    };
+    getStatusV1: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Entity tags of the documents that the client has */
+                "If-None-Match"?: components["parameters"]["ifNoneMatch"];
+            };
+            path: {
+                /** @description The job's name; UUIDs in either case, answered back as given */
+                jobId: components["parameters"]["jobId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The job as it is */
+            200: {
+                headers: {
+                    /** @description Changes when and only when the document does */
+                    ETag?: string;
+                    /** @description When to poll again, in seconds, while the job runs */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StatusDocumentAnswer"];
+                };
+            };
+            /** @description The client has this document */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["INVALID_REQUEST"];
+            401: components["responses"]["UNAUTHORIZED"];
+            404: components["responses"]["NOT_FOUND"];
+            405: components["responses"]["METHOD_NOT_ALLOWED"];
             500: components["responses"]["INTERNAL_ERROR"];
             503: components["responses"]["SERVICE_BUSY"];
         };
@@ -4473,9 +6669,820 @@ export interface operations {
             400: components["responses"]["INVALID_REQUEST"];
             401: components["responses"]["UNAUTHORIZED"];
             404: components["responses"]["NOT_FOUND"];
+            405: components["responses"]["METHOD_NOT_ALLOWED"];
             409: components["responses"]["NOT_READY"];
             500: components["responses"]["INTERNAL_ERROR"];
             503: components["responses"]["SERVICE_BUSY"];
+        };
+    };
+    enrichBooksV3: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["V3EnrichBody"];
+            };
+        };
+        responses: {
+            /** @description The books */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["V3EnrichedAnswer"];
+                };
+            };
+            /** @description A job */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["V3AcceptedAnswer"];
+                };
+            };
+            400: components["responses"]["V3.INVALID_REQUEST.MISSING_PARAMETER.INVALID_ISBN.EMPTY_BATCH.BATCH_TOO_LARGE"];
+            404: components["responses"]["V3.NOT_FOUND"];
+            405: components["responses"]["V3.METHOD_NOT_ALLOWED"];
+            409: components["responses"]["V3.JOB_EXISTS"];
+            413: components["responses"]["V3.FILE_TOO_LARGE"];
+            429: components["responses"]["V3.RATE_LIMIT_EXCEEDED"];
+            500: components["responses"]["V3.INTERNAL_ERROR"];
+            502: components["responses"]["V3.API_ERROR"];
+            503: components["responses"]["V3.CIRCUIT_OPEN.SERVICE_BUSY"];
+            504: components["responses"]["V3.NETWORK_ERROR"];
+        };
+    };
+    getBookByISBN: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An ISBN with 10 or 13 digits, hyphens allowed */
+                isbn: components["parameters"]["isbn"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The book */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["V3BookAnswer"];
+                };
+            };
+            400: components["responses"]["V3.INVALID_REQUEST.MISSING_PARAMETER.INVALID_ISBN"];
+            404: components["responses"]["V3.NOT_FOUND"];
+            405: components["responses"]["V3.METHOD_NOT_ALLOWED"];
+            429: components["responses"]["V3.RATE_LIMIT_EXCEEDED"];
+            500: components["responses"]["V3.INTERNAL_ERROR"];
+            502: components["responses"]["V3.API_ERROR"];
+            503: components["responses"]["V3.CIRCUIT_OPEN.SERVICE_BUSY"];
+            504: components["responses"]["V3.NETWORK_ERROR"];
+        };
+    };
+    getCapabilitiesV3: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As it is configured */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["V3Capabilities"];
+                };
+            };
+            405: components["responses"]["V3.METHOD_NOT_ALLOWED"];
+            500: components["responses"]["V3.INTERNAL_ERROR"];
+        };
+    };
+    getDocs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html; charset=utf-8": string;
+                };
+            };
+            405: components["responses"]["V3.METHOD_NOT_ALLOWED"];
+        };
+    };
+    createEnrichmentJob: {
+        parameters: {
+            query?: {
+                /** @description Tell each book as it becomes final, each exactly once */
+                books?: components["parameters"]["books"];
+            };
+            header?: {
+                /** @description The same key within 24 h answers with the same job and token */
+                "Idempotency-Key"?: components["parameters"]["idempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["V3EnrichBody"];
+            };
+        };
+        responses: {
+            /** @description To `Accept: text/event-stream`: the job's stream, at once. The first event is `accepted`, without an id. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            /** @description The job */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["V3AcceptedAnswer"];
+                };
+            };
+            400: components["responses"]["V3.INVALID_REQUEST.MISSING_PARAMETER.INVALID_ISBN.EMPTY_BATCH.BATCH_TOO_LARGE"];
+            405: components["responses"]["V3.METHOD_NOT_ALLOWED"];
+            409: components["responses"]["V3.JOB_EXISTS"];
+            413: components["responses"]["V3.FILE_TOO_LARGE"];
+            422: components["responses"]["V3.IDEMPOTENCY_KEY_REUSED"];
+            429: components["responses"]["V3.RATE_LIMIT_EXCEEDED"];
+            500: components["responses"]["V3.INTERNAL_ERROR"];
+            503: components["responses"]["V3.SERVICE_BUSY"];
+        };
+    };
+    getEnrichmentJobStatus: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Entity tags of the documents that the client has */
+                "If-None-Match"?: components["parameters"]["ifNoneMatch"];
+            };
+            path: {
+                /** @description The job's name; UUIDs in either case, answered back as given */
+                jobId: components["parameters"]["jobId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The job as it is */
+            200: {
+                headers: {
+                    /** @description Changes when and only when the document does */
+                    ETag?: string;
+                    /** @description When to poll again, in seconds, while the job runs */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["V3JobStatusAnswer"];
+                };
+            };
+            /** @description The client has this document */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["V3.INVALID_REQUEST"];
+            401: components["responses"]["V3.UNAUTHORIZED"];
+            404: components["responses"]["V3.NOT_FOUND"];
+            405: components["responses"]["V3.METHOD_NOT_ALLOWED"];
+            500: components["responses"]["V3.INTERNAL_ERROR"];
+            503: components["responses"]["V3.SERVICE_BUSY"];
+        };
+    };
+    cancelEnrichmentJob: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The job's name; UUIDs in either case, answered back as given */
+                jobId: components["parameters"]["jobId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The job has stopped */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["V3JobStatusAnswer"];
+                };
+            };
+            /** @description The job has not stopped yet */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["V3JobStatusAnswer"];
+                };
+            };
+            400: components["responses"]["V3.INVALID_REQUEST"];
+            401: components["responses"]["V3.UNAUTHORIZED"];
+            404: components["responses"]["V3.NOT_FOUND"];
+            405: components["responses"]["V3.METHOD_NOT_ALLOWED"];
+            409: components["responses"]["V3.JOB_ENDED"];
+            500: components["responses"]["V3.INTERNAL_ERROR"];
+            503: components["responses"]["V3.SERVICE_BUSY"];
+        };
+    };
+    getEnrichmentJobResults: {
+        parameters: {
+            query?: {
+                /** @description Books to leave out; with it, or with `limit`, `metadata` has `total` and `nextOffset` */
+                offset?: components["parameters"]["offset"];
+                /** @description The most books to answer with */
+                limit?: components["parameters"]["limit"];
+                /** @description `lite`: title, authors, isbn, coverUrl and status of each book */
+                format?: components["parameters"]["format"];
+            };
+            header?: never;
+            path: {
+                /** @description The job's name; UUIDs in either case, answered back as given */
+                jobId: components["parameters"]["jobId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Of an import, a scan or an enrichment */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["V3ImportResultsAnswer"] | components["schemas"]["V3ScanResultsAnswer"] | components["schemas"]["V3EnrichmentResultsAnswer"] | components["schemas"]["V3LiteResultsAnswer"];
+                };
+            };
+            400: components["responses"]["V3.INVALID_REQUEST"];
+            401: components["responses"]["V3.UNAUTHORIZED"];
+            404: components["responses"]["V3.NOT_FOUND"];
+            405: components["responses"]["V3.METHOD_NOT_ALLOWED"];
+            409: components["responses"]["V3.NOT_READY"];
+            500: components["responses"]["V3.INTERNAL_ERROR"];
+            503: components["responses"]["V3.SERVICE_BUSY"];
+        };
+    };
+    streamEnrichmentProgress: {
+        parameters: {
+            query?: {
+                /** @description The same, for clients that cannot set headers */
+                lastEventId?: components["parameters"]["lastEventIdQuery"];
+                /** @description Tell each book as it becomes final, each exactly once */
+                books?: components["parameters"]["books"];
+            };
+            header?: {
+                /** @description The last event that the client has: it gets nothing again */
+                "Last-Event-ID"?: components["parameters"]["lastEventId"];
+            };
+            path: {
+                /** @description The job's name; UUIDs in either case, answered back as given */
+                jobId: components["parameters"]["jobId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Events with ids; their data is JSON on one line of ASCII. `: heartbeat` after 15 s of silence. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            /** @description The job is over and the client has its last event */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["V3.INVALID_REQUEST"];
+            401: components["responses"]["V3.UNAUTHORIZED"];
+            404: components["responses"]["V3.NOT_FOUND"];
+            405: components["responses"]["V3.METHOD_NOT_ALLOWED"];
+            500: components["responses"]["V3.INTERNAL_ERROR"];
+            503: components["responses"]["V3.SERVICE_BUSY"];
+        };
+    };
+    createImportJob: {
+        parameters: {
+            query?: {
+                /** @description Tell each book as it becomes final, each exactly once */
+                books?: components["parameters"]["books"];
+            };
+            header?: {
+                /** @description The same key within 24 h answers with the same job and token */
+                "Idempotency-Key"?: components["parameters"]["idempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": {
+                    /** @description The CSV file */
+                    file: string;
+                };
+                "text/csv": string;
+            };
+        };
+        responses: {
+            /** @description To `Accept: text/event-stream`: the job's stream, at once. The first event is `accepted`, without an id. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            /** @description The job */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["V3AcceptedAnswer"];
+                };
+            };
+            400: components["responses"]["V3.INVALID_REQUEST.MISSING_PARAMETER"];
+            405: components["responses"]["V3.METHOD_NOT_ALLOWED"];
+            409: components["responses"]["V3.JOB_EXISTS"];
+            413: components["responses"]["V3.FILE_TOO_LARGE"];
+            415: components["responses"]["V3.UNSUPPORTED_MEDIA_TYPE"];
+            422: components["responses"]["V3.IDEMPOTENCY_KEY_REUSED"];
+            429: components["responses"]["V3.RATE_LIMIT_EXCEEDED"];
+            500: components["responses"]["V3.INTERNAL_ERROR"];
+            503: components["responses"]["V3.SERVICE_BUSY"];
+        };
+    };
+    getImportJobStatus: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Entity tags of the documents that the client has */
+                "If-None-Match"?: components["parameters"]["ifNoneMatch"];
+            };
+            path: {
+                /** @description The job's name; UUIDs in either case, answered back as given */
+                jobId: components["parameters"]["jobId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The job as it is */
+            200: {
+                headers: {
+                    /** @description Changes when and only when the document does */
+                    ETag?: string;
+                    /** @description When to poll again, in seconds, while the job runs */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["V3JobStatusAnswer"];
+                };
+            };
+            /** @description The client has this document */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["V3.INVALID_REQUEST"];
+            401: components["responses"]["V3.UNAUTHORIZED"];
+            404: components["responses"]["V3.NOT_FOUND"];
+            405: components["responses"]["V3.METHOD_NOT_ALLOWED"];
+            500: components["responses"]["V3.INTERNAL_ERROR"];
+            503: components["responses"]["V3.SERVICE_BUSY"];
+        };
+    };
+    cancelImportJob: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The job's name; UUIDs in either case, answered back as given */
+                jobId: components["parameters"]["jobId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The job has stopped */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["V3JobStatusAnswer"];
+                };
+            };
+            /** @description The job has not stopped yet */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["V3JobStatusAnswer"];
+                };
+            };
+            400: components["responses"]["V3.INVALID_REQUEST"];
+            401: components["responses"]["V3.UNAUTHORIZED"];
+            404: components["responses"]["V3.NOT_FOUND"];
+            405: components["responses"]["V3.METHOD_NOT_ALLOWED"];
+            409: components["responses"]["V3.JOB_ENDED"];
+            500: components["responses"]["V3.INTERNAL_ERROR"];
+            503: components["responses"]["V3.SERVICE_BUSY"];
+        };
+    };
+    getImportJobResults: {
+        parameters: {
+            query?: {
+                /** @description Books to leave out; with it, or with `limit`, `metadata` has `total` and `nextOffset` */
+                offset?: components["parameters"]["offset"];
+                /** @description The most books to answer with */
+                limit?: components["parameters"]["limit"];
+                /** @description `lite`: title, authors, isbn, coverUrl and status of each book */
+                format?: components["parameters"]["format"];
+            };
+            header?: never;
+            path: {
+                /** @description The job's name; UUIDs in either case, answered back as given */
+                jobId: components["parameters"]["jobId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Of an import, a scan or an enrichment */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["V3ImportResultsAnswer"] | components["schemas"]["V3ScanResultsAnswer"] | components["schemas"]["V3EnrichmentResultsAnswer"] | components["schemas"]["V3LiteResultsAnswer"];
+                };
+            };
+            400: components["responses"]["V3.INVALID_REQUEST"];
+            401: components["responses"]["V3.UNAUTHORIZED"];
+            404: components["responses"]["V3.NOT_FOUND"];
+            405: components["responses"]["V3.METHOD_NOT_ALLOWED"];
+            409: components["responses"]["V3.NOT_READY"];
+            500: components["responses"]["V3.INTERNAL_ERROR"];
+            503: components["responses"]["V3.SERVICE_BUSY"];
+        };
+    };
+    streamImportProgress: {
+        parameters: {
+            query?: {
+                /** @description The same, for clients that cannot set headers */
+                lastEventId?: components["parameters"]["lastEventIdQuery"];
+                /** @description Tell each book as it becomes final, each exactly once */
+                books?: components["parameters"]["books"];
+            };
+            header?: {
+                /** @description The last event that the client has: it gets nothing again */
+                "Last-Event-ID"?: components["parameters"]["lastEventId"];
+            };
+            path: {
+                /** @description The job's name; UUIDs in either case, answered back as given */
+                jobId: components["parameters"]["jobId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Events with ids; their data is JSON on one line of ASCII. `: heartbeat` after 15 s of silence. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            /** @description The job is over and the client has its last event */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["V3.INVALID_REQUEST"];
+            401: components["responses"]["V3.UNAUTHORIZED"];
+            404: components["responses"]["V3.NOT_FOUND"];
+            405: components["responses"]["V3.METHOD_NOT_ALLOWED"];
+            500: components["responses"]["V3.INTERNAL_ERROR"];
+            503: components["responses"]["V3.SERVICE_BUSY"];
+        };
+    };
+    createScanJob: {
+        parameters: {
+            query?: {
+                /** @description Tell each book as it becomes final, each exactly once */
+                books?: components["parameters"]["books"];
+            };
+            header?: {
+                /** @description The same key within 24 h answers with the same job and token */
+                "Idempotency-Key"?: components["parameters"]["idempotencyKey"];
+                /** @description Who looks at the photos; one that is unknown is the configured one */
+                "X-AI-Provider"?: components["parameters"]["provider"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "image/jpeg": string;
+                "image/png": string;
+                "image/webp": string;
+                "multipart/form-data": {
+                    /** @description The photos */
+                    "photos[]": string[];
+                };
+            };
+        };
+        responses: {
+            /** @description To `Accept: text/event-stream`: the job's stream, at once. The first event is `accepted`, without an id. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            /** @description The job */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["V3AcceptedAnswer"];
+                };
+            };
+            400: components["responses"]["V3.INVALID_REQUEST.MISSING_PARAMETER"];
+            405: components["responses"]["V3.METHOD_NOT_ALLOWED"];
+            409: components["responses"]["V3.JOB_EXISTS"];
+            413: components["responses"]["V3.FILE_TOO_LARGE"];
+            415: components["responses"]["V3.UNSUPPORTED_MEDIA_TYPE"];
+            422: components["responses"]["V3.IDEMPOTENCY_KEY_REUSED"];
+            429: components["responses"]["V3.RATE_LIMIT_EXCEEDED"];
+            500: components["responses"]["V3.INTERNAL_ERROR"];
+            503: components["responses"]["V3.SERVICE_BUSY"];
+        };
+    };
+    getScanJobStatus: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Entity tags of the documents that the client has */
+                "If-None-Match"?: components["parameters"]["ifNoneMatch"];
+            };
+            path: {
+                /** @description The job's name; UUIDs in either case, answered back as given */
+                jobId: components["parameters"]["jobId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The job as it is */
+            200: {
+                headers: {
+                    /** @description Changes when and only when the document does */
+                    ETag?: string;
+                    /** @description When to poll again, in seconds, while the job runs */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["V3JobStatusAnswer"];
+                };
+            };
+            /** @description The client has this document */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["V3.INVALID_REQUEST"];
+            401: components["responses"]["V3.UNAUTHORIZED"];
+            404: components["responses"]["V3.NOT_FOUND"];
+            405: components["responses"]["V3.METHOD_NOT_ALLOWED"];
+            500: components["responses"]["V3.INTERNAL_ERROR"];
+            503: components["responses"]["V3.SERVICE_BUSY"];
+        };
+    };
+    cancelScanJob: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The job's name; UUIDs in either case, answered back as given */
+                jobId: components["parameters"]["jobId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The job has stopped */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["V3JobStatusAnswer"];
+                };
+            };
+            /** @description The job has not stopped yet */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["V3JobStatusAnswer"];
+                };
+            };
+            400: components["responses"]["V3.INVALID_REQUEST"];
+            401: components["responses"]["V3.UNAUTHORIZED"];
+            404: components["responses"]["V3.NOT_FOUND"];
+            405: components["responses"]["V3.METHOD_NOT_ALLOWED"];
+            409: components["responses"]["V3.JOB_ENDED"];
+            500: components["responses"]["V3.INTERNAL_ERROR"];
+            503: components["responses"]["V3.SERVICE_BUSY"];
+        };
+    };
+    cleanupScanJob: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The job's name; UUIDs in either case, answered back as given */
+                jobId: components["parameters"]["jobId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description There is no such job any more */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["V3.INVALID_REQUEST"];
+            401: components["responses"]["V3.UNAUTHORIZED"];
+            404: components["responses"]["V3.NOT_FOUND"];
+            405: components["responses"]["V3.METHOD_NOT_ALLOWED"];
+            409: components["responses"]["V3.NOT_READY"];
+            500: components["responses"]["V3.INTERNAL_ERROR"];
+            503: components["responses"]["V3.SERVICE_BUSY"];
+        };
+    };
+    getScanJobResults: {
+        parameters: {
+            query?: {
+                /** @description Books to leave out; with it, or with `limit`, `metadata` has `total` and `nextOffset` */
+                offset?: components["parameters"]["offset"];
+                /** @description The most books to answer with */
+                limit?: components["parameters"]["limit"];
+                /** @description `lite`: title, authors, isbn, coverUrl and status of each book */
+                format?: components["parameters"]["format"];
+            };
+            header?: never;
+            path: {
+                /** @description The job's name; UUIDs in either case, answered back as given */
+                jobId: components["parameters"]["jobId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Of an import, a scan or an enrichment */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["V3ImportResultsAnswer"] | components["schemas"]["V3ScanResultsAnswer"] | components["schemas"]["V3EnrichmentResultsAnswer"] | components["schemas"]["V3LiteResultsAnswer"];
+                };
+            };
+            400: components["responses"]["V3.INVALID_REQUEST"];
+            401: components["responses"]["V3.UNAUTHORIZED"];
+            404: components["responses"]["V3.NOT_FOUND"];
+            405: components["responses"]["V3.METHOD_NOT_ALLOWED"];
+            409: components["responses"]["V3.NOT_READY"];
+            500: components["responses"]["V3.INTERNAL_ERROR"];
+            503: components["responses"]["V3.SERVICE_BUSY"];
+        };
+    };
+    streamScanProgress: {
+        parameters: {
+            query?: {
+                /** @description The same, for clients that cannot set headers */
+                lastEventId?: components["parameters"]["lastEventIdQuery"];
+                /** @description Tell each book as it becomes final, each exactly once */
+                books?: components["parameters"]["books"];
+            };
+            header?: {
+                /** @description The last event that the client has: it gets nothing again */
+                "Last-Event-ID"?: components["parameters"]["lastEventId"];
+            };
+            path: {
+                /** @description The job's name; UUIDs in either case, answered back as given */
+                jobId: components["parameters"]["jobId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Events with ids; their data is JSON on one line of ASCII. `: heartbeat` after 15 s of silence. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            /** @description The job is over and the client has its last event */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["V3.INVALID_REQUEST"];
+            401: components["responses"]["V3.UNAUTHORIZED"];
+            404: components["responses"]["V3.NOT_FOUND"];
+            405: components["responses"]["V3.METHOD_NOT_ALLOWED"];
+            500: components["responses"]["V3.INTERNAL_ERROR"];
+            503: components["responses"]["V3.SERVICE_BUSY"];
+        };
+    };
+    getDescriptionV3: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OpenAPI 3.1 */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            405: components["responses"]["V3.METHOD_NOT_ALLOWED"];
         };
     };
     followJobBySocket: {
@@ -4485,7 +7492,7 @@ export interface operations {
                 jobId?: components["parameters"]["followed"];
                 /** @description The token of the job, or of each; a subprotocol `bookstrack-auth.{token}` says the same */
                 token?: components["parameters"]["token"];
-                /** @description The generation of the messages. Absent: `2.0.0` with a subprotocol token, `1.0.0` with `token`, else `legacy` */
+                /** @description The generation of the messages. Absent: `v3` with a bare token as subprotocol, `2.0.0` with `bookstrack-auth.{token}`, `1.0.0` with `token`, else `legacy` */
                 schema?: components["parameters"]["schema"];
             };
             header?: never;
@@ -4505,6 +7512,7 @@ export interface operations {
             401: components["responses"]["UNAUTHORIZED"];
             403: components["responses"]["FORBIDDEN"];
             404: components["responses"]["NOT_FOUND"];
+            405: components["responses"]["METHOD_NOT_ALLOWED"];
             426: components["responses"]["UPGRADE_REQUIRED"];
             503: components["responses"]["SERVICE_BUSY"];
         };
