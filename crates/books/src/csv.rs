@@ -10,12 +10,14 @@ mod encoding;
 mod field;
 mod headers;
 mod label;
+mod line;
 mod reading;
 mod records;
 mod row;
 mod shelf;
 mod status;
 mod table;
+mod times;
 mod values;
 mod workbook;
 

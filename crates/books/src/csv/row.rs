@@ -6,21 +6,21 @@ use super::Row;
 use super::columns::{Column, Columns, Program};
 use super::field::Field;
 use super::label::{Labels, split_labels};
+use super::line::Line;
 use super::records::Record;
 use super::status::{status, status_of_tag, yes_or_no};
+use super::times::{Times, date};
 use super::values::{Rating, count, is_blank, is_placeholder, tidy, unbracketed};
-use crate::date::{DateError, PartialDate, month_by_name, year};
-use crate::name::{NameOrder, begins_with_given_name, distinct, first_last, names_in};
+use crate::date::{PartialDate, year};
+use crate::name::{NameOrder, distinct, first_last, names_in};
 use crate::series::{series, split_series};
 use crate::text::{clean, non_empty, words};
-use crate::{Format, Imported, Isbn, IsbnError, ReadingStatus, Series, Source, Wanted};
+use crate::{Format, Imported, Isbn, IsbnError, Series, Source, Wanted};
 
 const MAX_TITLE: usize = 500;
 const MAX_NAME: usize = 300;
 /// The longest review or note (characters).
 const MAX_PROSE: usize = 20_000;
-/// The most dates of one cell.
-const MAX_DATES: usize = 100;
 
 /// The book of a row, and what of the row was not understood.
 #[derive(Debug, Default)]
@@ -32,7 +32,7 @@ pub(super) struct Draft {
 }
 
 /// The cells of a row that mean something and are not empty.
-struct Cells<'a>(Vec<(&'a Column, Field, Cow<'a, str>)>);
+pub(super) struct Cells<'a>(Vec<(&'a Column, Field, Cow<'a, str>)>);
 
 impl<'a> Cells<'a> {
     fn of(columns: &'a Columns, record: &'a Record) -> Self {
@@ -52,7 +52,7 @@ impl<'a> Cells<'a> {
         Self(cells.collect())
     }
 
-    fn all(&self, field: Field) -> impl Iterator<Item = (&'a Column, &str)> {
+    pub(super) fn all(&self, field: Field) -> impl Iterator<Item = (&'a Column, &str)> {
         self.0
             .iter()
             .filter(move |(_, known, _)| *known == field)
@@ -427,13 +427,13 @@ impl Columns {
 }
 
 impl Draft {
-    fn warn(&mut self, warning: String) {
+    pub(super) fn warn(&mut self, warning: String) {
         if !self.warnings.contains(&warning) && self.warnings.len() < 20 {
             self.warnings.push(warning);
         }
     }
 
-    fn not_understood(&mut self, column: &Column, text: &str) {
+    pub(super) fn not_understood(&mut self, column: &Column, text: &str) {
         self.warn(format!(
             "{} \"{}\" was not understood",
             column.reading_name(),
@@ -492,233 +492,6 @@ impl Draft {
             None => Some(prose).filter(|prose| !prose.is_empty()),
         }
     }
-}
-
-/// When a book was read, as a row's cells tell.
-#[derive(Default)]
-struct Times {
-    days: Vec<String>,
-    /// Months and years.
-    parts: Vec<String>,
-    periods: Vec<String>,
-    started: Option<String>,
-    stopped: Option<String>,
-    /// What a yes or no says.
-    mark: Option<bool>,
-    /// What a status in a column of dates says.
-    word: Option<ReadingStatus>,
-    /// Whether there is a date that could not be read.
-    is_dated: bool,
-    count: Option<u32>,
-}
-
-impl Times {
-    fn add(&mut self, date: PartialDate) {
-        match date.day() {
-            Some(day) => self.days.push(day),
-            None => self.parts.push(date.to_string()),
-        }
-    }
-
-    /// "Finished on 2010-08-15"
-    fn date_in_status(&mut self, status: ReadingStatus, text: &str, column: &Column) {
-        // "In lettura dal 03/2011": what comes before the date are words of the status.
-        let is_date = |word: &&str| {
-            let key = words(word).concat();
-            word.contains(|c: char| c.is_numeric())
-                || key.chars().count() > 2 && month_by_name(&key).is_some()
-        };
-        let mut rest = text
-            .split_whitespace()
-            .skip_while(|word| !is_date(word))
-            .peekable();
-        if rest.peek().is_none() {
-            return;
-        }
-        let date = rest.collect::<Vec<_>>().join(" ");
-        let Ok(date) = PartialDate::read(&date, column.dates) else {
-            return;
-        };
-        match status {
-            ReadingStatus::Read => self.add(date),
-            ReadingStatus::CurrentlyReading => self.started = Some(date.to_string()),
-            ReadingStatus::DidNotFinish => self.stopped = Some(date.to_string()),
-            ReadingStatus::ToRead => {}
-        }
-    }
-
-    fn read(&mut self, column: &Column, text: &str, field: Field, draft: &mut Draft) {
-        match read_date(text, column) {
-            Ok(date) => self.add(date),
-            Err(DateError::Ambiguous { .. }) => {
-                self.is_dated = true;
-                draft.warn(ambiguous(column, text));
-            }
-            Err(DateError::Unreadable) => {
-                let dates = several_dates(text, column);
-                if !dates.is_empty() {
-                    dates.into_iter().for_each(|date| self.add(date));
-                } else if let Some(mark) = yes_or_no(text) {
-                    self.mark = self.mark.or(Some(mark));
-                } else if let Some(status) = status(text) {
-                    self.word = self.word.or(Some(status));
-                } else if let Some(times) = count(text).filter(|_| field == Field::Read) {
-                    self.count = Some(times);
-                    self.mark = Some(times > 0);
-                } else {
-                    self.is_dated = field == Field::DateRead;
-                    draft.not_understood(column, text);
-                }
-            }
-        }
-    }
-
-    /// "2023/01/15-2023/02/01, 2024/05/06" as ISO 8601 days and intervals.
-    fn periods(&mut self, column: &Column, text: &str, draft: &mut Draft) {
-        let periods = text.split([',', ';', '\n']).map(str::trim);
-        for period in periods.filter(|period| !period.is_empty()).take(MAX_DATES) {
-            match read_date(period, column) {
-                Ok(date) => self.periods.push(date.to_string()),
-                Err(_) => match interval(period, column) {
-                    Some(interval) => self.periods.push(interval),
-                    None => {
-                        self.is_dated = true;
-                        draft.not_understood(column, period);
-                    }
-                },
-            }
-        }
-    }
-
-    fn status(&self) -> Option<ReadingStatus> {
-        let is_read = !self.days.is_empty()
-            || !self.parts.is_empty()
-            || !self.periods.is_empty()
-            || self.is_dated
-            || self.mark == Some(true);
-        if let Some(word) = self.word {
-            Some(word)
-        } else if self.stopped.is_some() {
-            Some(ReadingStatus::DidNotFinish)
-        } else if is_read {
-            Some(ReadingStatus::Read)
-        } else if self.started.is_some() {
-            Some(ReadingStatus::CurrentlyReading)
-        } else {
-            self.mark.map(|_| ReadingStatus::ToRead)
-        }
-    }
-
-    /// The last day, and everything that it does not say.
-    fn dates(&mut self) -> (Option<String>, Vec<String>) {
-        let mut all = std::mem::take(&mut self.periods);
-        let last_of_periods = all
-            .iter()
-            .map(|period| end_of(period))
-            .filter(|day| day.len() == 10)
-            .max()
-            .map(str::to_owned);
-        let last = self.days.iter().max().cloned().or(last_of_periods);
-        for day in self.days.iter().chain(&self.parts) {
-            if !all
-                .iter()
-                .any(|period| end_of(period).starts_with(day.as_str()))
-            {
-                all.push(day.clone());
-            }
-        }
-        if all.len() == 1 && all.first() == last.as_ref() {
-            all.clear();
-        }
-        (last, all)
-    }
-}
-
-/// The day on which a period ends.
-pub(super) fn end_of(period: &str) -> &str {
-    period.rsplit('/').next().unwrap_or(period)
-}
-
-fn ambiguous(column: &Column, text: &str) -> String {
-    format!(
-        "{} \"{}\" left out: day and month cannot be told apart",
-        column.reading_name(),
-        clean(text, 60)
-    )
-}
-
-/// The first date of a field.
-fn date(cells: &Cells<'_>, field: Field, draft: &mut Draft) -> Option<String> {
-    let mut failed = None;
-    for (column, text) in cells.all(field) {
-        match read_date(text, column) {
-            Ok(date) => return Some(date.to_string()),
-            Err(_) if yes_or_no(text).is_some() => {}
-            Err(error) => failed = failed.or(Some((column, text, error))),
-        }
-    }
-    match failed {
-        Some((column, text, DateError::Ambiguous { .. })) => draft.warn(ambiguous(column, text)),
-        Some((column, text, DateError::Unreadable)) => draft.not_understood(column, text),
-        None => {}
-    }
-    None
-}
-
-fn read_date(text: &str, column: &Column) -> Result<PartialDate, DateError> {
-    let text = unbracketed(text);
-    let serial = text.split(['.', ',']).next().unwrap_or_default();
-    if serial.len() == 5
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b','))
-        && let Some(date) = serial.parse().ok().and_then(PartialDate::from_serial)
-    {
-        return Ok(date);
-    }
-    PartialDate::read(text, column.dates)
-}
-
-/// "2019-01-02; 2020-03-04"
-fn several_dates(text: &str, column: &Column) -> Vec<PartialDate> {
-    let parts: Vec<&str> = text
-        .split([',', ';', '|', '\n', '&'])
-        .map(str::trim)
-        .filter(|part| !part.is_empty())
-        .collect();
-    if parts.len() < 2 || parts.len() > MAX_DATES {
-        return Vec::new();
-    }
-    let dates: Option<Vec<PartialDate>> = parts
-        .iter()
-        .map(|part| read_date(part, column).ok())
-        .collect();
-    dates.unwrap_or_default()
-}
-
-/// Two dates with a hyphen, a slash or a word between them.
-fn interval(text: &str, column: &Column) -> Option<String> {
-    let separators = [
-        "..", "→", " to ", " until ", " bis ", " au ", " - ", "–", "|", "-", "/",
-    ];
-    let splits = separators.iter().flat_map(|separator| {
-        text.match_indices(separator)
-            .map(|(at, found)| (&text[..at], &text[at + found.len()..]))
-            .take(8)
-    });
-    let read = |text: &str| read_date(text.trim_matches(['.', ' ']), column).ok();
-    // "2021-05-12/" is still going on, "|2021-05-12" has no beginning.
-    splits
-        .clone()
-        .find_map(|(from, to)| Some(format!("{}/{}", read(from)?, read(to)?)))
-        .or_else(|| {
-            splits
-                .clone()
-                .find_map(|(from, to)| match (from.trim(), to.trim()) {
-                    ("", date) | (date, "") => Some(read(date)?.to_string()),
-                    _ => None,
-                })
-        })
 }
 
 fn year_of(text: &str) -> Option<i32> {
@@ -797,117 +570,9 @@ fn place(text: &str) -> Option<String> {
     non_empty(text, 20)
 }
 
-/// A book that is one line of a list: `1. Dune by Frank Herbert`, `Frank Herbert - Dune`.
-struct Line {
-    title: String,
-    author: String,
-    isbn: Option<Isbn>,
-}
-
-impl Line {
-    fn read(line: &str) -> Self {
-        let mut line = without_bullet(line);
-        let isbn = Isbn::find(line).ok();
-        if isbn.is_some() {
-            // "Dune 9780441172719", "9780441172719 Dune"
-            line = line.trim_matches(|c: char| {
-                c.is_ascii_digit()
-                    || c.is_whitespace()
-                    || matches!(c, '-' | ',' | ':' | '(' | ')' | 'X')
-            });
-            let label = line.to_lowercase();
-            if label.ends_with("isbn") {
-                line = line[..line.len() - 4].trim_matches([' ', ',', '(', '-', ':']);
-            }
-        }
-        let (title, author) = title_and_author(line);
-        Self {
-            title: title.trim().to_owned(),
-            author: author.trim().to_owned(),
-            isbn,
-        }
-    }
-}
-
-/// A line without "1.", "2)", "-", "•" or "[x]" in front.
-fn without_bullet(line: &str) -> &str {
-    let line = line.trim();
-    let bare = line.trim_start_matches(['•', '*', '-', '–', '·', '▪', '►', '‣']);
-    if bare.len() < line.len() && bare.starts_with(' ') {
-        return without_bullet(bare);
-    }
-    for mark in ["[ ]", "[x]", "[X]", "☐", "☑", "✓"] {
-        if let Some(rest) = line.strip_prefix(mark) {
-            return rest.trim();
-        }
-    }
-    let digits = line.bytes().take_while(u8::is_ascii_digit).count();
-    match line
-        .get(digits..)
-        .unwrap_or_default()
-        .strip_prefix(['.', ')'])
-    {
-        Some(rest) if (1..=4).contains(&digits) && rest.starts_with(' ') => rest.trim(),
-        _ => line,
-    }
-}
-
-fn title_and_author(line: &str) -> (&str, &str) {
-    let is_name = |text: &str| {
-        let words = text.split_whitespace().count();
-        (1..=6).contains(&words) && begins_with_given_name(text)
-    };
-    for by in [" by ", " von ", " par ", " de ", " di ", " von: "] {
-        if let Some((title, author)) = line.rsplit_once(by) {
-            let is_sure = by == " by " && author.starts_with(char::is_uppercase);
-            if is_name(author) || is_sure && author.split_whitespace().count() <= 6 {
-                return (title, author);
-            }
-        }
-    }
-    for dash in [" - ", " – ", " — ", " / ", ", ", ": "] {
-        if let Some((left, right)) = line.rsplit_once(dash) {
-            match (is_name(left), is_name(right)) {
-                (false, true) => return (left, right),
-                (true, false) if dash != ", " => return (right, left),
-                // "Frank Herbert - Dune" and "Jane Eyre - Charlotte Brontë": title first is usual.
-                (true, true) => return (left, right),
-                _ => {}
-            }
-        }
-    }
-    (line, "")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_line_may_be_a_whole_book() {
-        for (line, title, author) in [
-            ("Dune", "Dune", ""),
-            ("1. Dune by Frank Herbert", "Dune", "Frank Herbert"),
-            ("- [ ] Dune", "Dune", ""),
-            ("• Dune – Frank Herbert", "Dune", "Frank Herbert"),
-            ("Frank Herbert: Dune", "Dune", "Frank Herbert"),
-            ("1984", "1984", ""),
-            ("Stand by Me", "Stand by Me", ""),
-            ("Dune, Frank Herbert", "Dune", "Frank Herbert"),
-            ("Guns, Germs, and Steel", "Guns, Germs, and Steel", ""),
-            ("Der Prozess von Franz Kafka", "Der Prozess", "Franz Kafka"),
-        ] {
-            let read = Line::read(line);
-            if line == "Stand by Me" {
-                continue;
-            }
-            assert_eq!((&*read.title, &*read.author), (title, author), "{line}");
-        }
-        let read = Line::read("Dune (ISBN 978-0-441-17271-9)");
-        assert_eq!((&*read.title, read.isbn.is_some()), ("Dune", true));
-        let read = Line::read("9780441172719");
-        assert_eq!((&*read.title, read.isbn.is_some()), ("", true));
-    }
 
     #[test]
     fn series_in_a_cell_of_their_own() {

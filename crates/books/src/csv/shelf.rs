@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::columns::Columns;
 use super::records::Record;
-use super::row::end_of;
+use super::times::end_of;
 use super::{Library, Problem, Row};
 use crate::matching::same_book_key;
 use crate::text::{clean, words};
