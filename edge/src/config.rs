@@ -92,7 +92,7 @@ impl Default for Limits {
             waiting_messages: 16,
             unread_messages: 256,
             event_room: 64 * 1024 * 1024,
-            uploads: 64,
+            uploads: 256,
             upstream_sessions: 400,
             streams: 400,
             streams_per_address: 256,

@@ -4,6 +4,7 @@
 //! instances has, and holds what a request was given as long as its instance lives.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -23,9 +24,10 @@ use sha2::{Digest, Sha256};
 use wasmtime_wasi_http::{Error, WasiBody};
 
 use crate::app::{App, INSTANCE_WAIT};
+use crate::memory::Asker;
 
 /// How many uploads may be under way at a time.
-const UPLOADS: usize = 64;
+const UPLOADS: usize = 256;
 
 /// How many streams may be open at a time. An address is an IPv4 address or an IPv6 /64.
 #[derive(Clone, Copy, Debug)]
@@ -67,7 +69,11 @@ pub struct ClientSettings {
 
 /// What an instance holds for its request until it ends, or its answer has been taken whole.
 #[derive(Clone, Default)]
-pub(crate) struct Hold(Arc<Mutex<Option<Share>>>);
+pub(crate) struct Hold {
+    /// Whose request it is, if it is a client's.
+    asker: Option<Asker>,
+    share: Arc<Mutex<Option<Share>>>,
+}
 
 enum Share {
     Asked(Ticket),
@@ -76,12 +82,30 @@ enum Share {
 }
 
 impl Hold {
+    fn of(client: Option<ClientKey>) -> Self {
+        Self {
+            asker: client.map(|client| Asker {
+                client,
+                is_answered: Arc::default(),
+            }),
+            share: Arc::default(),
+        }
+    }
+
+    /// Whose request it is, if it is a client's.
+    pub(crate) fn asker(&self) -> Option<Asker> {
+        self.asker.clone()
+    }
+
     fn put(&self, share: Share) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(share);
+        *self.share.lock().unwrap_or_else(PoisonError::into_inner) = Some(share);
     }
 
     fn take(&self) -> Option<Share> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.share
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
     }
 
     /// Gives back what is held.
@@ -204,7 +228,9 @@ impl Clients {
         request: Request<WasiBody>,
     ) -> Option<Response<WasiBody>> {
         const EDGE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
-        let hold = Hold::default();
+        let told = request.headers().get(EDGE_CLIENT);
+        let client = told.and_then(|told| parse_address(told.to_str().ok()?));
+        let hold = Hold::of(client.map(ClientKey::of));
         if *request.method() == Method::GET {
             hold.put(Share::Answered(self.admission.feed().ok()?));
         }
@@ -233,12 +259,12 @@ impl Clients {
         if self.is_rebound(&caller, peer.ip(), &parts.headers) {
             return refused(body, edge::misdirected());
         }
-        let client = ClientKey::of(caller.address);
+        let key = ClientKey::of(caller.address);
         let limits = self.per_client(caller.address);
         let (method, uri) = (parts.method.clone(), parts.uri.clone());
         let admit = || {
             self.admission
-                .admit(client, limits, &method, &uri, &parts.headers)
+                .admit(key, limits, &method, &uri, &parts.headers)
         };
         let mut admitted = admit();
         let until = Instant::now() + INSTANCE_WAIT;
@@ -262,7 +288,7 @@ impl Clients {
                 return refused(body, refusal);
             }
         };
-        let Ok(place) = self.uploads.place(client, &body).await else {
+        let Ok(place) = self.uploads.place(key, &body).await else {
             return refused(
                 body,
                 edge::busy("too many uploads are under way; try again"),
@@ -285,7 +311,7 @@ impl Clients {
         });
         let upload = Upload::new(body, times.clone(), place);
         let body = upload.map_err(|error| Error::InternalError(Some(error.to_string())));
-        let hold = Hold::default();
+        let hold = Hold::of(Some(key));
         hold.put(Share::Asked(ticket));
         let request = Request::from_parts(parts, body);
         let response = app.handle_holding(request, client, hold.clone()).await;
@@ -298,7 +324,7 @@ impl Clients {
         // A stream that was not asked for as one, and has no room.
         drop(response);
         ticket.mark(again.headers_mut());
-        let hold = Hold::default();
+        let hold = Hold::of(Some(key));
         hold.put(Share::Asked(ticket));
         let response = app.handle_holding(again, client, hold.clone()).await;
         hold.settle(response.headers());
@@ -338,6 +364,9 @@ fn holding(response: Response<WasiBody>, hold: Hold) -> Response<WasiBody> {
     response.map(|body| {
         when_over(body, move |end| {
             if end == BodyEnd::Complete {
+                if let Some(asker) = &hold.asker {
+                    asker.is_answered.store(true, Ordering::Relaxed);
+                }
                 hold.release();
             }
         })

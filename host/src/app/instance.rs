@@ -11,7 +11,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::{App, Component};
 use crate::kv::interface::Stores;
-use crate::memory::InstanceMemory;
+use crate::memory::{Asker, InstanceMemory};
 use crate::outbound::Hooks;
 
 /// What one instance of a component has.
@@ -46,7 +46,11 @@ impl WasiHttpView for Instance {
 }
 
 impl App {
-    pub(super) fn instance_store(self: &Arc<Self>, component: &Component) -> Store<Instance> {
+    pub(super) fn instance_store(
+        self: &Arc<Self>,
+        component: &Component,
+        asker: Option<Asker>,
+    ) -> Store<Instance> {
         let wasi = WasiCtx::builder()
             .envs(&component.environment)
             .stdout(component.stdout.lines())
@@ -71,7 +75,7 @@ impl App {
                 open: 0,
             },
             variables: component.variables.clone(),
-            memory: self.memory.instance(self.limits.memory),
+            memory: self.memory.instance(asker, self.limits.memory),
         };
         let mut store = Store::new(&self.engine, instance);
         store.limiter_async(|instance| &mut instance.memory);

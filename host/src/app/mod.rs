@@ -6,7 +6,6 @@ mod load;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -50,7 +49,7 @@ pub struct Settings {
     /// How many instances there may be at a time. A request that finds no room is answered 500, as
     /// by Spin.
     pub max_instances: u32,
-    /// Bytes of memory that all instances may have together, beyond the first 2 MB of each.
+    /// Bytes of memory that all instances may have together, beyond what they begin with.
     pub memory: usize,
     /// Whom the host believes, and what its clients may have.
     pub clients: ClientSettings,
@@ -65,7 +64,7 @@ impl Default for Settings {
             limits: Limits::default(),
             fault: FaultPlan::default(),
             max_instances: 1_000,
-            memory: 256 << 20,
+            memory: 192 << 20,
             clients: ClientSettings {
                 streams: StreamLimits::of(1_000),
                 upload: UploadTimes::default(),
@@ -255,8 +254,9 @@ impl App {
         permit: OwnedSemaphorePermit,
         hold: Hold,
     ) -> anyhow::Result<Response<WasiBody>> {
-        let mut store = self.instance_store(component);
-        let starved = store.data_mut().memory.starved();
+        let mut store = self.instance_store(component, hold.asker());
+        let fate = store.data_mut().memory.fate();
+        let (of_answer, of_handler) = (fate.clone(), fate);
         let scheme = match request.uri().scheme() {
             Some(scheme) if *scheme == Scheme::HTTPS => WasiScheme::Https,
             _ => WasiScheme::Http,
@@ -285,10 +285,16 @@ impl App {
                     .await
             };
             let handling = epochs.run_in_slices(&slice, handling);
+            let handling = async {
+                tokio::select! {
+                    result = handling => result.map_err(anyhow::Error::from),
+                    () = of_handler.ended() => Err(anyhow::anyhow!("gave its memory to others")),
+                }
+            };
             let result = match limit {
-                None => handling.await.map_err(anyhow::Error::from),
+                None => handling.await,
                 Some(limit) => match tokio::time::timeout(limit, handling).await {
-                    Ok(result) => result.map_err(anyhow::Error::from),
+                    Ok(result) => result,
                     Err(_) => Err(anyhow::anyhow!(
                         "stopped after {limit:?}, the platform's limit"
                     )),
@@ -319,7 +325,7 @@ impl App {
             }
             Err(_) => {
                 if let Err(error) = handler.await? {
-                    if starved.load(Ordering::Relaxed) {
+                    if of_answer.is_starved() {
                         tracing::warn!("{}: no memory for it: {error:#}", component.id);
                         return Ok(busy("too much is under way; try again"));
                     }
