@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Runs the Swift client's tests: its parts, the conformance scenarios, and the decoders of the shipped apps over what the
-# application answered to the acceptance tests (if those were run). Then an import on a line that is cut again and again
-# (if target/release/host has been built). With the Swift 6 that is installed, or else with Debian's, kept in the user's
-# cache: that takes root and a Debian mirror. Where it cannot be had this is skipped, unless SWIFT_TESTS=required.
+# Runs the Swift client's tests: its parts and the conformance scenarios, and, if target/release/host and the components
+# have been built, the decoders of the shipped apps over what the application answers, and an import on a line that is
+# cut again and again. With the Swift 6 that is installed, or else with Debian's, kept in the user's cache: that takes
+# root and a Debian mirror. Where it cannot be had this is skipped, unless SWIFT_TESTS=required.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 export SWIFT_TOOLCHAIN=${SWIFT_TOOLCHAIN:-${XDG_CACHE_HOME:-$HOME/.cache}/bookstrack/swift-6.0}
@@ -29,9 +29,8 @@ trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
 coproc PLAYER { exec node clients/conformance/server.mjs; }
 read -r CONFORMANCE <&"${PLAYER[0]}"
 export CONFORMANCE
-answers=target/tmp/client-answers.json
-if [ -e $answers ]; then
-	cp $answers target/swift/answers.json
+if [ -x "${BOOKSTRACK_HOST:-target/release/host}" ]; then
+	node --experimental-websocket tests/swift/answers.mjs target/swift/answers.json
 	export ANSWERS=$build/answers.json
 fi
 "${inside[@]}" swift test --package-path "$package" --scratch-path "$build"

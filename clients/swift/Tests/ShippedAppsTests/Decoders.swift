@@ -1,5 +1,5 @@
 // What the shipped apps demand of answers, written anew from the members that they read: a member must be there and have
-// its type, unless it is optional. tests/clients/table.txt says the same for all clients, in one notation.
+// its type, unless it is optional.
 
 /// `true`, or the answer is another one.
 struct True: Decodable {

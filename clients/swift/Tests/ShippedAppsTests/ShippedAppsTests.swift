@@ -1,10 +1,10 @@
 import Foundation
 import XCTest
 
-/// The decoders of the shipped apps over what the running application answers. `cargo test --test acceptance clients::`
-/// collects the answers; the file's name is in `ANSWERS`.
+/// The decoders of the shipped apps over what the running application answers. `tests/swift/answers.mjs` collects the
+/// answers; the file's name is in `ANSWERS`.
 final class ShippedAppsTests: XCTestCase {
-    /// Which builds (as docs and tests/clients/table.txt name them) decode which answer as what. The apps try some types
+    /// Which builds, by letters in the order in which they were read (D is the first app, A the newest), decode which answer as what. The apps try some types
     /// first that must not fit.
     private static let rows: [(builds: String, answer: String, type: any Decodable.Type, fits: Bool)] = [
         ("D", "POST /scan", Named.self, true),
@@ -63,7 +63,7 @@ final class ShippedAppsTests: XCTestCase {
 
     func testEveryBuildDecodesWhatItIsAnswered() throws {
         guard let file = ProcessInfo.processInfo.environment["ANSWERS"], !file.isEmpty else {
-            throw XCTSkip("ANSWERS names no file: cargo test --release --test acceptance clients:: makes one")
+            throw XCTSkip("ANSWERS names no file: tests/swift/answers.mjs makes one")
         }
         let all = try XCTUnwrap(JSONSerialization.jsonObject(with: Data(contentsOf: URL(fileURLWithPath: file))) as? [String: [Any]])
         for row in Self.rows {
