@@ -30,7 +30,7 @@ const RUN_MEMORY: Duration = Duration::from_secs(15);
 const LEAST_PACE: f64 = 0.125;
 
 /// By how much of the configured rate an answer raises it again.
-const PACE_STEP: f64 = 0.02;
+const PACE_STEP: f64 = 0.1;
 
 /// How much a provider may be asked.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -193,7 +193,11 @@ impl ProviderState {
         paced: f64,
         now: Time,
     ) -> usize {
-        let pace = (stored.pace() * self.pace() / paced.max(LEAST_PACE)).clamp(LEAST_PACE, 1.0);
+        // What the bucket refused to several at the same time is one refusal.
+        let pace = match self.pace() < paced {
+            true => stored.pace().min(self.pace()),
+            false => (stored.pace() + self.pace() - paced).min(1.0),
+        };
         self.open_until = self.open_until.max(stored.open_until);
         self.opened = self.opened.max(stored.opened);
         self.tokens = stored.tokens;
@@ -379,7 +383,7 @@ mod tests {
         );
         assert_eq!(other.pace(), 0.5);
         assert!(other.open_for(NOW).is_some());
-        for _ in 0..25 {
+        for _ in 0..6 {
             state.succeeded();
         }
         assert_eq!(state.pace(), 1.0);

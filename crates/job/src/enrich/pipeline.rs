@@ -144,12 +144,14 @@ impl<'a, E: Effects> WavePipeline<'a, E> {
 
     async fn event(&mut self) -> Event {
         poll_fn(|context| {
+            let answer = self.in_flight.poll_next_unpin(context);
+            // After them: it tells the others what they ask.
             if let Some(beside) = &mut self.beside
                 && beside.poll_unpin(context).is_ready()
             {
                 self.beside = None;
             }
-            match self.in_flight.poll_next_unpin(context) {
+            match answer {
                 Poll::Ready(Some((number, lookup, reply))) => {
                     Poll::Ready(Event::Answered(number, lookup, reply))
                 }

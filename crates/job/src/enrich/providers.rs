@@ -224,12 +224,12 @@ impl ProviderSessions {
 
     /// Tells the others what this run asks, and hears of them, again and again.
     pub(super) async fn keep_in_step<E: Effects>(&self, effects: &E, interval: Duration) {
-        // Those that began at the same moment overwrite each other the first time.
-        self.tell(effects, true).await;
-        effects.sleep(interval.max(SYNC_FIRST)).await;
+        // Those that began at the same moment overwrite each other, and do not the next time.
+        let mut pause = SYNC_FIRST;
         loop {
             self.tell(effects, true).await;
-            effects.sleep(interval.max(SYNC_EVERY)).await;
+            let pause = std::mem::replace(&mut pause, SYNC_EVERY).max(interval);
+            effects.sleep(pause.mul_f64(0.5 + dice(effects))).await;
         }
     }
 
