@@ -462,6 +462,20 @@ fn check_v3(d: &mut Description, app: &App, csv: &[u8]) {
     d.check(enrich, 400, post("/v3/books/enrich").json(&many));
     let job = json!({"isbns": ["9780743273565"], "async": true});
     d.check(enrich, 202, post("/v3/books/enrich").json(&job));
+    for (path, words) in [
+        ("/v3/books/search", "q=the+great+gatsby"),
+        ("/api/v2/search", "q=the+great+gatsby"),
+        ("/v1/search/title", "q=the+great+gatsby"),
+        ("/v1/search/isbn", "isbn=9780743273565"),
+        ("/v1/search/advanced", "title=gatsby&author=fitzgerald"),
+        ("/search/title", "title=gatsby"),
+        ("/search/isbn", "isbn=9780743273565"),
+        ("/search/advanced", "author=fitzgerald"),
+    ] {
+        let operation = format!("get {path}");
+        d.check(&operation, 200, get(&format!("{path}?{words}")));
+        d.check(&operation, 400, get(path));
+    }
     d.check("get /v3/capabilities", 200, get("/v3/capabilities"));
     d.check("get /v3/openapi.json", 200, get("/v3/openapi.json"));
     d.check("get /v3/docs", 200, get("/v3/docs"));

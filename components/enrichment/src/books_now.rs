@@ -5,16 +5,21 @@ use std::time::Duration;
 use api::book::LookedUp;
 use api::envelope;
 use api::error::ApiError;
+use api::query::Query;
 use api::request;
+use api::search::{SearchResults, SearchResultsV2};
 use api::v3;
 use books::{Found, Isbn, Wanted};
 
-use job::{Item, JobId, ProviderSessions};
+use job::{Item, JobId, ProviderSessions, Searched};
 use platform::client;
 use platform::config;
 use platform::exchange::{Answer, Exchange};
 
 use crate::{Asked, JobRoute, make_of};
+
+/// The last page of a search that is asked for: providers take no more.
+const MAX_PAGES: u32 = 100;
 
 /// A route that answers with books.
 pub(crate) enum Route {
@@ -24,6 +29,32 @@ pub(crate) enum Route {
     Several,
     /// `GET /v3/books/{isbn}`
     ByIsbn(String),
+    /// A search by words, or by an ISBN.
+    Search(Words, Shape),
+}
+
+/// Which parameters of a search say what is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Words {
+    /// `q`: words of anything.
+    Text,
+    /// `q` or `title`: words of the title.
+    Title,
+    /// `isbn`
+    Isbn,
+    /// `title`, `author` and `isbn`, or some of them.
+    Fields,
+}
+
+/// The generation whose shape a search's answer has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// `/v1/search/*`, `/search/*`
+    Apps,
+    /// `/api/v2/search`
+    V2,
+    /// `/v3/books/search`
+    V3,
 }
 
 /// The route of a path, and its method.
@@ -31,6 +62,13 @@ pub(crate) fn route(path: &str) -> Option<(Route, &'static str)> {
     Some(match path {
         "/api/v2/books/enrich" => (Route::One, "POST"),
         "/v3/books/enrich" => (Route::Several, "POST"),
+        "/v3/books/search" => (Route::Search(Words::Text, Shape::V3), "GET"),
+        "/api/v2/search" => (Route::Search(Words::Text, Shape::V2), "GET"),
+        "/v1/search/title" | "/search/title" => (Route::Search(Words::Title, Shape::Apps), "GET"),
+        "/v1/search/isbn" | "/search/isbn" => (Route::Search(Words::Isbn, Shape::Apps), "GET"),
+        "/v1/search/advanced" | "/search/advanced" => {
+            (Route::Search(Words::Fields, Shape::Apps), "GET")
+        }
         path => {
             let isbn = path.strip_prefix("/v3/books/")?;
             let is_one_segment = !isbn.is_empty() && !isbn.contains('/');
@@ -51,6 +89,118 @@ pub(crate) async fn serve(
         Route::One => one(exchange).await.map(Some),
         Route::Several => several(exchange).await,
         Route::ByIsbn(isbn) => by_isbn(exchange, &isbn).await.map(Some),
+        Route::Search(words, shape) => search(exchange, words, shape).await.map(Some),
+    }
+}
+
+/// What a client searches for.
+enum Wish {
+    /// One book, by its ISBN.
+    Isbn(Isbn),
+    /// Whatever these words fit.
+    Words(books::Query),
+}
+
+/// Reads what a search is for.
+fn wish(exchange: &Exchange, words: Words) -> Result<Wish, ApiError> {
+    let parameters = Query::parse(&exchange.request.query);
+    match parameters.get("mode") {
+        None | Some("text") => {}
+        Some(_) => {
+            let problem = "must be text: this server has no other search";
+            return Err(ApiError::invalid("mode", problem));
+        }
+    }
+    let text = |name: &str| parameters.get(name).unwrap_or_default().to_owned();
+    let limits = &exchange.config.settings.limits;
+    if let (Words::Isbn | Words::Fields, Some(isbn)) = (words, parameters.get("isbn")) {
+        return request::isbn_parameter(isbn, limits).map(Wish::Isbn);
+    }
+    let mut query = books::Query {
+        page: parameters.number("page", 1)?.unwrap_or(1).min(MAX_PAGES),
+        limit: parameters
+            .number("limit", 1)?
+            .unwrap_or(api::search::PAGE)
+            .min(api::search::MAX_PAGE),
+        ..books::Query::default()
+    };
+    match words {
+        Words::Text => query.text = text("q"),
+        Words::Title if parameters.get("q").is_some() => query.title = text("q"),
+        Words::Title => query.title = text("title"),
+        Words::Isbn => return Err(ApiError::missing("isbn", "send the ISBN to look up")),
+        Words::Fields => (query.title, query.author) = (text("title"), text("author")),
+    }
+    if !query.has_words() {
+        let field = match words {
+            Words::Fields => "title",
+            _ => "q",
+        };
+        return Err(ApiError::missing(field, "send words to search for"));
+    }
+    Ok(Wish::Words(query))
+}
+
+async fn search(exchange: &Exchange, words: Words, shape: Shape) -> Result<Answer, ApiError> {
+    let wish = wish(exchange, words)?;
+    admit(exchange).await?;
+    let (q, items, total, page, limit) = match wish {
+        Wish::Isbn(isbn) => {
+            let looked = look_up(exchange, &[isbn]).await?;
+            if looked.items.iter().all(is_unanswered) {
+                return Err(looked.problem(exchange, isbn));
+            }
+            let mut items = looked.items;
+            items.retain(Item::succeeded);
+            let total = items.len() as u64;
+            (isbn.to_string(), items, total, 1, 1)
+        }
+        Wish::Words(query) => {
+            let (items, total) = hits(exchange, &query).await?;
+            let parts = [&query.text, &query.title, &query.author];
+            let parts: Vec<&str> = parts.into_iter().map(|part| part.trim()).collect();
+            let q = parts.join(" ").trim().to_owned();
+            (q, items, total, query.page, query.limit)
+        }
+    };
+    let answered = exchange.answered();
+    Ok(match shape {
+        Shape::V3 => exchange.success(200, &v3::Search::of(&q, &items, total, page, limit)),
+        Shape::Apps => {
+            let results = SearchResults::of(&items, total);
+            Answer::json(200, envelope::success_with_flat_copy(&results, answered))
+        }
+        Shape::V2 => {
+            let took = u64::try_from(answered.took.as_millis()).unwrap_or(u64::MAX);
+            let results = SearchResultsV2::of(&q, &items, total, took);
+            Answer::json(200, envelope::success_with_flat_copy(&results, answered))
+        }
+    })
+}
+
+/// Asks Open Library for a page of hits.
+async fn hits(exchange: &Exchange, query: &books::Query) -> Result<(Vec<Item>, u64), ApiError> {
+    let enrichment = config::enrichment();
+    let sessions = enrichment
+        .sessions(&exchange.spin)
+        .await
+        .map_err(|error| exchange.store_failed(&error))?;
+    let searched = enrichment.search(&exchange.spin, &sessions, query).await;
+    sessions.save(&exchange.spin).await;
+    match searched {
+        Searched::Hits(records, total) => {
+            let items = records.into_iter().map(|record| Item {
+                found: Some(Found::Record(Box::new(record))),
+                ..Item::wanted(Wanted::default())
+            });
+            Ok((items.collect(), total))
+        }
+        Searched::Refused => Err(match sessions.open(&exchange.spin) {
+            Some((provider, left)) => ApiError::circuit_open(provider, left),
+            None => ApiError::busy(Duration::from_secs(1)),
+        }),
+        Searched::Failed if sessions.timed_out() => Err(ApiError::provider_timed_out()),
+        Searched::Failed => Err(ApiError::provider_failed()),
     }
 }
 
@@ -70,7 +220,7 @@ async fn one(exchange: &Exchange) -> Result<Answer, ApiError> {
 }
 
 async fn by_isbn(exchange: &Exchange, text: &str) -> Result<Answer, ApiError> {
-    let isbn = request::isbn_in_path(text, &exchange.config.settings.limits)?;
+    let isbn = request::isbn_parameter(text, &exchange.config.settings.limits)?;
     admit(exchange).await?;
     let looked = look_up(exchange, &[isbn]).await?;
     match looked.items.first().filter(|item| item.succeeded()) {

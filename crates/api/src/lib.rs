@@ -25,6 +25,7 @@ pub mod reading;
 pub mod request;
 pub mod results;
 pub mod scan;
+pub mod search;
 pub mod sse;
 pub mod status;
 pub mod time;

@@ -273,11 +273,11 @@ pub fn barcode(body: &[u8], limits: &Limits) -> Result<Isbn, ApiError> {
     isbn("barcode", None, &text, limits)
 }
 
-/// Reads the ISBN of a path.
+/// Reads the ISBN of a path or a query.
 ///
 /// # Errors
 /// `INVALID_ISBN`.
-pub fn isbn_in_path(text: &str, limits: &Limits) -> Result<Isbn, ApiError> {
+pub fn isbn_parameter(text: &str, limits: &Limits) -> Result<Isbn, ApiError> {
     isbn("isbn", None, text, limits)
 }
 

@@ -19,6 +19,7 @@ mod matching;
 mod name;
 mod phrase;
 mod provider;
+mod query;
 mod search;
 mod series;
 mod text;
@@ -37,6 +38,7 @@ pub use lettering::{
     Lettering, Reach, Recognised, Shelf, Spine, SpineLookup, SpineSearch, SpinesFound, WordQuery,
 };
 pub use matching::{BookKeys, same_book_key};
+pub use query::Query;
 pub use search::{
     Answer, By, Endpoints, Found, GarbageError, GoogleBooks, HttpGet, Known, Lookup, Reader, Search,
 };

@@ -2,6 +2,9 @@
 
 use std::collections::HashSet;
 
+use std::cell::Cell;
+use std::rc::Rc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::matching::Candidates;
@@ -122,6 +125,8 @@ pub struct Reader {
     provider: Provider,
     /// The editions that were asked for.
     isbns: Vec<Isbn>,
+    /// The hits that there are in all, once an answer to words has told it.
+    total: Option<Rc<Cell<u64>>>,
 }
 
 impl Reader {
@@ -130,11 +135,29 @@ impl Reader {
         Self {
             provider,
             isbns: Vec::new(),
+            total: None,
         }
+    }
+
+    /// Reads answers to questions by words.
+    pub(crate) fn of_words(provider: Provider) -> Self {
+        Self {
+            provider,
+            isbns: Vec::new(),
+            total: Some(Rc::default()),
+        }
+    }
+
+    /// The hits that there are in all, of which the answer that was read last is a page.
+    pub fn total(&self) -> u64 {
+        self.total.as_ref().map_or(0, |total| total.get())
     }
 
     /// Reads the body of a `200` answer.
     pub fn read(&self, body: &[u8]) -> Result<Vec<Record>, GarbageError> {
+        if let Some(total) = &self.total {
+            total.set(open_library::total(body));
+        }
         match self.provider {
             Provider::OpenLibrary => open_library::read(body, &self.isbns),
             Provider::GoogleBooks => google_books::read(body),
@@ -494,6 +517,7 @@ impl Search {
     pub fn reader(&self, lookup: &Lookup) -> Reader {
         Reader {
             provider: lookup.provider,
+            total: None,
             isbns: match (lookup.provider, lookup.by) {
                 (Provider::OpenLibrary, By::Isbn) => self.isbns(lookup),
                 _ => Vec::new(),

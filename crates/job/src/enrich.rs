@@ -2,6 +2,7 @@
 
 mod pipeline;
 mod providers;
+mod search;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -21,6 +22,7 @@ use crate::work::{StageOutcome, Worker};
 
 use pipeline::{Front, WavePipeline};
 pub use providers::ProviderSessions;
+pub use search::Searched;
 
 pub(crate) use providers::first_wave;
 

@@ -54,7 +54,7 @@ pub use document::{
 };
 pub use effects::{Effects, Time};
 pub use engine::Engine;
-pub use enrich::{Enrichment, ProviderSessions};
+pub use enrich::{Enrichment, ProviderSessions, Searched};
 pub use feed::Feed;
 pub use handover::{Created, HandOver};
 pub use id::{Epoch, InvalidJobId, JobId};

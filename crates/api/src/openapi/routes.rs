@@ -18,6 +18,7 @@ use crate::request::{
     BarcodeBody, CancelBody, EnrichBody, RefreshBody, ScanBatchBody, V3EnrichBody, WorksBody,
 };
 use crate::results::whole;
+use crate::search::{SearchResults, SearchResultsV2};
 use crate::sse;
 use crate::status::{Canceled, Document};
 use crate::v3;
@@ -217,6 +218,7 @@ fn operations(c: &mut Components) -> Vec<Operation> {
     all.extend(server(c));
     all.extend(v3_jobs(c));
     all.extend(v3_books(c));
+    all.extend(searches(c));
     all.extend(legacy_making(c));
     all.extend(legacy_following(c));
     all
@@ -649,6 +651,10 @@ fn v3_books(c: &mut Components) -> Vec<Operation> {
             .parameters(&["isbn"])
             .answers(200, answer::<Success<v3::Book>>(c, "The book", &[]))
             .fails(c, LOOKING_UP),
+        new("searchBooks", "get", "/v3/books/search", "Search books by words")
+            .parameters(&["q", "mode", "page", "hits"])
+            .answers(200, answer::<Success<v3::Search>>(c, "A page of hits", &[]))
+            .fails(c, SEARCHING),
         new("enrichBooksV3", "post", "/v3/books/enrich", "Look up a few books")
             .about("At most 50 ISBNs, answered when they are found; with `async: true` a job of up to 1,500.")
             .takes(json_of(c.request::<V3EnrichBody>()))
@@ -671,6 +677,61 @@ fn v3_books(c: &mut Components) -> Vec<Operation> {
             )
             .fails(c, &[]),
     ]
+}
+
+/// How a search may fail.
+const SEARCHING: &[Code] = &[
+    InvalidRequest,
+    MissingParameter,
+    InvalidIsbn,
+    RateLimitExceeded,
+    InternalError,
+    ApiError,
+    NetworkError,
+    CircuitOpen,
+    ServiceBusy,
+];
+
+/// The apps' search tab.
+fn searches(c: &mut Components) -> Vec<Operation> {
+    let mut all = vec![
+        Operation::new(
+            "jobs",
+            "get",
+            "/api/v2/search",
+            "searchV2",
+            "Search books by words",
+        )
+        .parameters(&["q", "mode", "page", "hits"])
+        .answers(
+            200,
+            answer::<WithFlatCopy<SearchResultsV2>>(c, "A page of hits", &[]),
+        )
+        .fails(c, SEARCHING),
+    ];
+    for (version, end) in [("/v1/search", "V1"), ("/search", "")] {
+        for (what, summary, parameters) in [
+            ("title", "Search books by title", &["q", "page", "hits"][..]),
+            ("isbn", "Look up a book by its ISBN", &["isbnQuery"]),
+            (
+                "advanced",
+                "Search books by title, author or ISBN",
+                &["titleQuery", "authorQuery", "isbnQuery", "page", "hits"],
+            ),
+        ] {
+            let id = format!("search{}{}{end}", what[..1].to_uppercase(), &what[1..]);
+            let operation =
+                Operation::new("legacy", "get", &format!("{version}/{what}"), &id, summary)
+                    .parameters(parameters)
+                    .answers(
+                        200,
+                        answer::<WithFlatCopy<SearchResults>>(c, "The works found", &[]),
+                    )
+                    .fails(c, SEARCHING);
+            all.push(operation);
+        }
+    }
+    all
 }
 
 fn legacy_making(c: &mut Components) -> Vec<Operation> {

@@ -89,6 +89,20 @@ pub(crate) fn by_work_id<'a>(base: &str, ids: impl Iterator<Item = &'a str>) -> 
     url(base, &query, WORK_FIELDS, keys.len())
 }
 
+/// Asks for a page of the works that these words fit, by parameter.
+pub(crate) fn page_of_words(base: &str, words: &[(&str, String)], page: u32, limit: u32) -> String {
+    let mut parameters = form_urlencoded::Serializer::new(String::new());
+    for (name, words) in words {
+        parameters.append_pair(name, words);
+    }
+    let parameters = parameters
+        .append_pair("fields", WORK_FIELDS)
+        .append_pair("page", &page.to_string())
+        .append_pair("limit", &limit.to_string())
+        .finish();
+    format!("{}/search.json?{parameters}", base.trim_end_matches('/'))
+}
+
 /// Whether a text has the form of a work key, `OL82563W`.
 pub(crate) fn is_work_id(id: &str) -> bool {
     let digits = id.strip_prefix("OL").and_then(|id| id.strip_suffix('W'));
@@ -255,6 +269,16 @@ pub(crate) fn read(body: &[u8], wanted: &[Isbn]) -> Result<Vec<Record>, serde_js
         records.extend(doc.into_iter().flat_map(|doc| doc.into_records(wanted)));
     }
     Ok(records)
+}
+
+/// The number of works that an answer says there are in all; 0 when it does not say.
+pub(crate) fn total(body: &[u8]) -> u64 {
+    #[derive(Deserialize)]
+    struct Answer {
+        #[serde(rename = "numFound", default)]
+        total: u64,
+    }
+    serde_json::from_slice(body).map_or(0, |Answer { total }| total)
 }
 
 impl Doc {

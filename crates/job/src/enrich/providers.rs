@@ -345,18 +345,23 @@ pub(super) struct Question {
 
 impl Question {
     pub(super) fn new(enrichment: &Enrichment, search: &Search, lookup: &Lookup) -> Self {
-        let mut request = Request::get(search.request(lookup).url);
-        request.headers = vec![
-            ("user-agent".to_owned(), enrichment.user_agent.clone()),
-            ("accept".to_owned(), "application/json".to_owned()),
-        ];
         Self {
             provider: lookup.provider,
-            request,
+            request: get(enrichment, search.request(lookup).url),
             reader: search.reader(lookup),
             books: lookup.items.len(),
         }
     }
+}
+
+/// A request for this URL, which says who asks.
+pub(super) fn get(enrichment: &Enrichment, url: String) -> Request {
+    let mut request = Request::get(url);
+    request.headers = vec![
+        ("user-agent".to_owned(), enrichment.user_agent.clone()),
+        ("accept".to_owned(), "application/json".to_owned()),
+    ];
+    request
 }
 
 /// Whether a request may go out.
