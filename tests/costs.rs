@@ -18,8 +18,8 @@ fn components_stay_small() {
     drop(App::start());
     for (component, most) in [
         ("scan", 3 << 20),
-        ("enrichment", 1 << 20),
-        ("status", 1 << 20),
+        ("enrichment", 3 << 19),
+        ("status", 3 << 19),
         ("relay", 1 << 20),
     ] {
         let file = Path::new(env!("CARGO_MANIFEST_DIR"))

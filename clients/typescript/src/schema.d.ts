@@ -381,6 +381,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v2/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Search books by words */
+        get: operations["searchV2"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/health": {
         parameters: {
             query?: never;
@@ -458,6 +475,57 @@ export interface paths {
         };
         /** How far a scan is, with its books when it is done */
         get: operations["legacyScanStatus"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/search/advanced": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Search books by title, author or ISBN */
+        get: operations["searchAdvanced"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/search/isbn": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Look up a book by its ISBN */
+        get: operations["searchIsbn"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/search/title": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Search books by title */
+        get: operations["searchTitle"];
         put?: never;
         post?: never;
         delete?: never;
@@ -617,6 +685,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/search/advanced": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Search books by title, author or ISBN */
+        get: operations["searchAdvancedV1"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/search/isbn": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Look up a book by its ISBN */
+        get: operations["searchIsbnV1"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/search/title": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Search books by title */
+        get: operations["searchTitleV1"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v3/books/enrich": {
         parameters: {
             query?: never;
@@ -631,6 +750,23 @@ export interface paths {
          * @description At most 50 ISBNs, answered when they are found; with `async: true` a job of up to 1,500.
          */
         post: operations["enrichBooksV3"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v3/books/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Search books by words */
+        get: operations["searchBooks"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1853,6 +1989,68 @@ export interface components {
             /** @description Opens it from now on. */
             token: string;
         };
+        /** @description `data` that says by itself that it is a success. */
+        FlatSearchResultsAnswer: {
+            /** @description The authors of the works, each once. */
+            authors: components["schemas"]["AuthorObject"][];
+            data: components["schemas"]["SuccessfulSearchResults"];
+            /** @description The edition of each work that fits best. */
+            editions: components["schemas"]["EditionObject"][];
+            metadata: components["schemas"]["Metadata"];
+            /**
+             * Format: uint
+             * @description How many works there are here.
+             */
+            resultCount: number;
+            /** @constant */
+            success: true;
+            /**
+             * Format: uint64
+             * @description How many there are in all, as the provider counts them.
+             */
+            totalResults: number;
+            /** @description The works found, best first. */
+            works: components["schemas"]["WorkObject"][];
+        };
+        /** @description `data` that says by itself that it is a success. */
+        FlatSearchResultsV2Answer: {
+            /** @description The authors of the works, each once. */
+            authors: components["schemas"]["AuthorObject"][];
+            data: components["schemas"]["SuccessfulSearchResultsV2"];
+            /** @description The edition of each work that fits best. */
+            editions: components["schemas"]["EditionObject"][];
+            /**
+             * Format: uint64
+             * @description How long the search took, in ms.
+             */
+            latency_ms: number;
+            metadata: components["schemas"]["Metadata"];
+            /** @description Always `text`. */
+            mode: string;
+            /** @description The words that were searched for. */
+            query: string;
+            /**
+             * Format: uint
+             * @description How many works there are here.
+             */
+            resultCount: number;
+            /** @description The hits in short. */
+            results: components["schemas"]["SearchHit"][];
+            /** @constant */
+            success: true;
+            /**
+             * Format: uint64
+             * @description How many there are in all.
+             */
+            total: number;
+            /**
+             * Format: uint64
+             * @description How many there are in all, as the provider counts them.
+             */
+            totalResults: number;
+            /** @description The works found, best first. */
+            works: components["schemas"]["WorkObject"][];
+        };
         /**
          * @description Binding or medium of an edition.
          * @enum {string}
@@ -2653,6 +2851,11 @@ export interface components {
         Moment: string;
         /** @enum {string} */
         NotAScan: "none";
+        /**
+         * @description How pages are counted.
+         * @enum {string}
+         */
+        PaginationKind: "offset";
         /** @description What became of one photo. */
         Photo: {
             /**
@@ -3154,6 +3357,24 @@ export interface components {
             } | null;
             /** @description What it does now. */
             stage: components["schemas"]["ScanStage"];
+        };
+        /** @description A hit in short. */
+        SearchHit: {
+            /** @description Authors, first author first. */
+            authors: string[];
+            /** @description Cover. */
+            cover_url?: string;
+            /** @description ISBN of the edition; empty when unknown. */
+            isbn: string;
+            /** @description Always `text`. */
+            match_type: string;
+            /**
+             * Format: double
+             * @description 1 for the first hit, less for each after it: the provider says no more than the order.
+             */
+            relevance_score: number;
+            /** @description Title. */
+            title: string;
         };
         /** @description A book that was seen on a photo. */
         SeenBook: {
@@ -3673,6 +3894,64 @@ export interface components {
             success: true;
             /** @description Opens it from now on. */
             token: string;
+        };
+        /** @description `data` that says by itself that it is a success. */
+        SuccessfulSearchResults: {
+            /** @description The authors of the works, each once. */
+            authors: components["schemas"]["AuthorObject"][];
+            /** @description The edition of each work that fits best. */
+            editions: components["schemas"]["EditionObject"][];
+            /**
+             * Format: uint
+             * @description How many works there are here.
+             */
+            resultCount: number;
+            /** @constant */
+            success: true;
+            /**
+             * Format: uint64
+             * @description How many there are in all, as the provider counts them.
+             */
+            totalResults: number;
+            /** @description The works found, best first. */
+            works: components["schemas"]["WorkObject"][];
+        };
+        /** @description `data` that says by itself that it is a success. */
+        SuccessfulSearchResultsV2: {
+            /** @description The authors of the works, each once. */
+            authors: components["schemas"]["AuthorObject"][];
+            /** @description The edition of each work that fits best. */
+            editions: components["schemas"]["EditionObject"][];
+            /**
+             * Format: uint64
+             * @description How long the search took, in ms.
+             */
+            latency_ms: number;
+            /** @description Always `text`. */
+            mode: string;
+            /** @description The words that were searched for. */
+            query: string;
+            /**
+             * Format: uint
+             * @description How many works there are here.
+             */
+            resultCount: number;
+            /** @description The hits in short. */
+            results: components["schemas"]["SearchHit"][];
+            /** @constant */
+            success: true;
+            /**
+             * Format: uint64
+             * @description How many there are in all.
+             */
+            total: number;
+            /**
+             * Format: uint64
+             * @description How many there are in all, as the provider counts them.
+             */
+            totalResults: number;
+            /** @description The works found, best first. */
+            works: components["schemas"]["WorkObject"][];
         };
         /** @description Advice for the next photo. */
         Suggestion: {
@@ -4406,6 +4685,30 @@ export interface components {
             /** @constant */
             success: true;
         };
+        /** @description The place of a page in a list. */
+        V3Pagination: {
+            /** @description Whether there is a page after this one. */
+            hasNext: boolean;
+            /** @description Whether there is a page before this one. */
+            hasPrev: boolean;
+            /**
+             * Format: uint32
+             * @description The most entries of a page.
+             */
+            limit: number;
+            /**
+             * Format: uint32
+             * @description Which page, from 1.
+             */
+            page: number;
+            /**
+             * Format: uint64
+             * @description Pages in all.
+             */
+            totalPages: number;
+            /** @description Always `offset`. */
+            type: components["schemas"]["PaginationKind"];
+        };
         /**
          * @description `progress`, `failed`, `canceled` and `timeout` of V3: the event of V2 with its times under the
          *     names of that generation.
@@ -4500,6 +4803,13 @@ export interface components {
          * @enum {string}
          */
         V3Provider: "open_library" | "google_books";
+        /** @description What a search asked for. */
+        V3Query: {
+            /** @description Always `text`. */
+            mode: components["schemas"]["V3SearchMode"];
+            /** @description The words. */
+            q: string;
+        };
         /** @description A book of a job's results. */
         V3ResultBook: {
             /** @description First author; empty when unknown. */
@@ -4612,6 +4922,31 @@ export interface components {
             /** @constant */
             success: true;
         };
+        /** @description `data` of `GET /v3/books/search`. */
+        V3Search: {
+            /** @description This page of the hits, best first. */
+            books: components["schemas"]["V3Book"][];
+            /** @description Where in the hits this page is. */
+            pagination: components["schemas"]["V3Pagination"];
+            /** @description What was asked. */
+            query: components["schemas"]["V3Query"];
+            /**
+             * Format: uint64
+             * @description Hits in all, as the provider counts them.
+             */
+            total: number;
+        };
+        V3SearchAnswer: {
+            data: components["schemas"]["V3Search"];
+            metadata: components["schemas"]["Metadata"];
+            /** @constant */
+            success: true;
+        };
+        /**
+         * @description How a search goes about it.
+         * @enum {string}
+         */
+        V3SearchMode: "text";
         /** @description A message; what belongs to its type is flattened into it. */
         V3SocketAckMessage: {
             jobId?: string;
@@ -5379,6 +5714,8 @@ export interface components {
         };
     };
     parameters: {
+        /** @description Words of an author's name */
+        authorQuery: string;
         /** @description Tell each book as it becomes final, each exactly once */
         books: "1" | "true";
         /** @description The client's name for the job; made by the server when absent */
@@ -5389,12 +5726,16 @@ export interface components {
         followed: string;
         /** @description `lite`: title, authors, isbn, coverUrl and status of each book */
         format: "full" | "lite";
+        /** @description The most hits of a page */
+        hits: number;
         /** @description The same key within 24 h answers with the same job and token */
         idempotencyKey: string;
         /** @description Entity tags of the documents that the client has */
         ifNoneMatch: string;
         /** @description An ISBN with 10 or 13 digits, hyphens allowed */
         isbn: string;
+        /** @description An ISBN with 10 or 13 digits, hyphens allowed */
+        isbnQuery: string;
         /** @description The job's name; UUIDs in either case, answered back as given */
         jobId: string;
         /** @description The jobs to follow, up to 20, separated by commas */
@@ -5405,12 +5746,20 @@ export interface components {
         lastEventIdQuery: string;
         /** @description The most books to answer with */
         limit: number;
+        /** @description How to search */
+        mode: "text";
         /** @description Books to leave out; with it, or with `limit`, `metadata` has `total` and `nextOffset` */
         offset: number;
+        /** @description Which page of the hits, from 1 */
+        page: number;
         /** @description Who looks at the photos; one that is unknown is the configured one */
         provider: string;
+        /** @description Words to search for */
+        q: string;
         /** @description The generation of the messages. Absent: `v3` with a bare token as subprotocol, `2.0.0` with `bookstrack-auth.{token}`, `1.0.0` with `token`, else `legacy` */
         schema: "legacy" | "1.0.0" | "2.0.0" | "v3";
+        /** @description Words of the title */
+        titleQuery: string;
         /** @description The token of the job, or of each; a subprotocol `bookstrack-auth.{token}` says the same */
         token: string;
     };
@@ -6238,6 +6587,42 @@ export interface operations {
             503: components["responses"]["SERVICE_BUSY"];
         };
     };
+    searchV2: {
+        parameters: {
+            query?: {
+                /** @description Words to search for */
+                q?: components["parameters"]["q"];
+                /** @description How to search */
+                mode?: components["parameters"]["mode"];
+                /** @description Which page of the hits, from 1 */
+                page?: components["parameters"]["page"];
+                /** @description The most hits of a page */
+                limit?: components["parameters"]["hits"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of hits */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlatSearchResultsV2Answer"];
+                };
+            };
+            400: components["responses"]["INVALID_REQUEST.MISSING_PARAMETER.INVALID_ISBN"];
+            405: components["responses"]["METHOD_NOT_ALLOWED"];
+            429: components["responses"]["RATE_LIMIT_EXCEEDED"];
+            500: components["responses"]["INTERNAL_ERROR"];
+            502: components["responses"]["API_ERROR"];
+            503: components["responses"]["CIRCUIT_OPEN.SERVICE_BUSY"];
+            504: components["responses"]["NETWORK_ERROR"];
+        };
+    };
     getHealth: {
         parameters: {
             query?: never;
@@ -6373,6 +6758,108 @@ export interface operations {
             405: components["responses"]["METHOD_NOT_ALLOWED"];
             500: components["responses"]["INTERNAL_ERROR"];
             503: components["responses"]["SERVICE_BUSY"];
+        };
+    };
+    searchAdvanced: {
+        parameters: {
+            query?: {
+                /** @description Words of the title */
+                title?: components["parameters"]["titleQuery"];
+                /** @description Words of an author's name */
+                author?: components["parameters"]["authorQuery"];
+                /** @description An ISBN with 10 or 13 digits, hyphens allowed */
+                isbn?: components["parameters"]["isbnQuery"];
+                /** @description Which page of the hits, from 1 */
+                page?: components["parameters"]["page"];
+                /** @description The most hits of a page */
+                limit?: components["parameters"]["hits"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The works found */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlatSearchResultsAnswer"];
+                };
+            };
+            400: components["responses"]["INVALID_REQUEST.MISSING_PARAMETER.INVALID_ISBN"];
+            405: components["responses"]["METHOD_NOT_ALLOWED"];
+            429: components["responses"]["RATE_LIMIT_EXCEEDED"];
+            500: components["responses"]["INTERNAL_ERROR"];
+            502: components["responses"]["API_ERROR"];
+            503: components["responses"]["CIRCUIT_OPEN.SERVICE_BUSY"];
+            504: components["responses"]["NETWORK_ERROR"];
+        };
+    };
+    searchIsbn: {
+        parameters: {
+            query?: {
+                /** @description An ISBN with 10 or 13 digits, hyphens allowed */
+                isbn?: components["parameters"]["isbnQuery"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The works found */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlatSearchResultsAnswer"];
+                };
+            };
+            400: components["responses"]["INVALID_REQUEST.MISSING_PARAMETER.INVALID_ISBN"];
+            405: components["responses"]["METHOD_NOT_ALLOWED"];
+            429: components["responses"]["RATE_LIMIT_EXCEEDED"];
+            500: components["responses"]["INTERNAL_ERROR"];
+            502: components["responses"]["API_ERROR"];
+            503: components["responses"]["CIRCUIT_OPEN.SERVICE_BUSY"];
+            504: components["responses"]["NETWORK_ERROR"];
+        };
+    };
+    searchTitle: {
+        parameters: {
+            query?: {
+                /** @description Words to search for */
+                q?: components["parameters"]["q"];
+                /** @description Which page of the hits, from 1 */
+                page?: components["parameters"]["page"];
+                /** @description The most hits of a page */
+                limit?: components["parameters"]["hits"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The works found */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlatSearchResultsAnswer"];
+                };
+            };
+            400: components["responses"]["INVALID_REQUEST.MISSING_PARAMETER.INVALID_ISBN"];
+            405: components["responses"]["METHOD_NOT_ALLOWED"];
+            429: components["responses"]["RATE_LIMIT_EXCEEDED"];
+            500: components["responses"]["INTERNAL_ERROR"];
+            502: components["responses"]["API_ERROR"];
+            503: components["responses"]["CIRCUIT_OPEN.SERVICE_BUSY"];
+            504: components["responses"]["NETWORK_ERROR"];
         };
     };
     legacyCancelImport: {
@@ -6675,6 +7162,108 @@ export interface operations {
             503: components["responses"]["SERVICE_BUSY"];
         };
     };
+    searchAdvancedV1: {
+        parameters: {
+            query?: {
+                /** @description Words of the title */
+                title?: components["parameters"]["titleQuery"];
+                /** @description Words of an author's name */
+                author?: components["parameters"]["authorQuery"];
+                /** @description An ISBN with 10 or 13 digits, hyphens allowed */
+                isbn?: components["parameters"]["isbnQuery"];
+                /** @description Which page of the hits, from 1 */
+                page?: components["parameters"]["page"];
+                /** @description The most hits of a page */
+                limit?: components["parameters"]["hits"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The works found */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlatSearchResultsAnswer"];
+                };
+            };
+            400: components["responses"]["INVALID_REQUEST.MISSING_PARAMETER.INVALID_ISBN"];
+            405: components["responses"]["METHOD_NOT_ALLOWED"];
+            429: components["responses"]["RATE_LIMIT_EXCEEDED"];
+            500: components["responses"]["INTERNAL_ERROR"];
+            502: components["responses"]["API_ERROR"];
+            503: components["responses"]["CIRCUIT_OPEN.SERVICE_BUSY"];
+            504: components["responses"]["NETWORK_ERROR"];
+        };
+    };
+    searchIsbnV1: {
+        parameters: {
+            query?: {
+                /** @description An ISBN with 10 or 13 digits, hyphens allowed */
+                isbn?: components["parameters"]["isbnQuery"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The works found */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlatSearchResultsAnswer"];
+                };
+            };
+            400: components["responses"]["INVALID_REQUEST.MISSING_PARAMETER.INVALID_ISBN"];
+            405: components["responses"]["METHOD_NOT_ALLOWED"];
+            429: components["responses"]["RATE_LIMIT_EXCEEDED"];
+            500: components["responses"]["INTERNAL_ERROR"];
+            502: components["responses"]["API_ERROR"];
+            503: components["responses"]["CIRCUIT_OPEN.SERVICE_BUSY"];
+            504: components["responses"]["NETWORK_ERROR"];
+        };
+    };
+    searchTitleV1: {
+        parameters: {
+            query?: {
+                /** @description Words to search for */
+                q?: components["parameters"]["q"];
+                /** @description Which page of the hits, from 1 */
+                page?: components["parameters"]["page"];
+                /** @description The most hits of a page */
+                limit?: components["parameters"]["hits"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The works found */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlatSearchResultsAnswer"];
+                };
+            };
+            400: components["responses"]["INVALID_REQUEST.MISSING_PARAMETER.INVALID_ISBN"];
+            405: components["responses"]["METHOD_NOT_ALLOWED"];
+            429: components["responses"]["RATE_LIMIT_EXCEEDED"];
+            500: components["responses"]["INTERNAL_ERROR"];
+            502: components["responses"]["API_ERROR"];
+            503: components["responses"]["CIRCUIT_OPEN.SERVICE_BUSY"];
+            504: components["responses"]["NETWORK_ERROR"];
+        };
+    };
     enrichBooksV3: {
         parameters: {
             query?: never;
@@ -6711,6 +7300,42 @@ export interface operations {
             405: components["responses"]["V3.METHOD_NOT_ALLOWED"];
             409: components["responses"]["V3.JOB_EXISTS"];
             413: components["responses"]["V3.FILE_TOO_LARGE"];
+            429: components["responses"]["V3.RATE_LIMIT_EXCEEDED"];
+            500: components["responses"]["V3.INTERNAL_ERROR"];
+            502: components["responses"]["V3.API_ERROR"];
+            503: components["responses"]["V3.CIRCUIT_OPEN.SERVICE_BUSY"];
+            504: components["responses"]["V3.NETWORK_ERROR"];
+        };
+    };
+    searchBooks: {
+        parameters: {
+            query?: {
+                /** @description Words to search for */
+                q?: components["parameters"]["q"];
+                /** @description How to search */
+                mode?: components["parameters"]["mode"];
+                /** @description Which page of the hits, from 1 */
+                page?: components["parameters"]["page"];
+                /** @description The most hits of a page */
+                limit?: components["parameters"]["hits"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of hits */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["V3SearchAnswer"];
+                };
+            };
+            400: components["responses"]["V3.INVALID_REQUEST.MISSING_PARAMETER.INVALID_ISBN"];
+            405: components["responses"]["V3.METHOD_NOT_ALLOWED"];
             429: components["responses"]["V3.RATE_LIMIT_EXCEEDED"];
             500: components["responses"]["V3.INTERNAL_ERROR"];
             502: components["responses"]["V3.API_ERROR"];
