@@ -188,8 +188,11 @@ impl InstanceMemory {
     async fn take(&mut self, grown: usize) -> bool {
         let wanted = grown.saturating_sub(FREE).div_ceil(PAGE);
         let more = wanted.saturating_sub(self.pages);
+        if more == 0 {
+            return true;
+        }
         let until = Instant::now() + self.pool.0.wait;
-        while more > 0 {
+        loop {
             let released = self.pool.0.released.notified();
             {
                 let mut state = self.pool.lock();
@@ -207,7 +210,6 @@ impl InstanceMemory {
                 return false;
             }
         }
-        true
     }
 }
 

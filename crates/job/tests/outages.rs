@@ -280,7 +280,7 @@ fn item(n: u32) -> Item {
     Item::wanted(Wanted {
         title: title(n),
         author: "Ann Author".to_owned(),
-        isbn: Isbn::parse(&isbn(n)).ok().filter(|_| n % 3 != 0),
+        isbn: Isbn::parse(&isbn(n)).ok().filter(|_| !n.is_multiple_of(3)),
         ..Wanted::default()
     })
 }

@@ -205,7 +205,7 @@ fn order_of_two(family: &str, given: &str) -> Option<NameOrder> {
 
 /// "Pratchett, Terry, Gaiman, Neil"
 fn are_pairs(parts: &[String]) -> bool {
-    parts.len() % 2 == 0
+    parts.len().is_multiple_of(2)
         && parts.chunks(2).all(|pair| {
             is_one_word(&pair[0]) && (begins_with_given_name(&pair[1]) || is_initial(&pair[1]))
         })

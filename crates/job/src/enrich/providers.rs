@@ -463,6 +463,10 @@ impl Enrichment {
     }
 
     /// Sends a request until it is answered, or there is no hope that it will be.
+    #[expect(
+        clippy::await_holding_refcell_ref,
+        reason = "the session is dropped before the pause that follows a failure"
+    )]
     pub(super) async fn ask<E: Effects>(
         &self,
         effects: &E,
