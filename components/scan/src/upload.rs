@@ -138,7 +138,7 @@ fn provider(header: Option<&str>) -> String {
 /// What an upload led to: a job, or the one that has its name already, with the digest of what was
 /// sent now.
 enum Received {
-    Created(Created),
+    Created(Box<Created>),
     Exists(Box<Root>, String),
 }
 
@@ -155,7 +155,7 @@ async fn creation(
                 // While it came it may have been taken for one that never was.
                 let _ = client::admit(exchange, &created.root.id).await;
             }
-            Ok(Creation::New(Box::new(created)))
+            Ok(Creation::New(created))
         }
         Received::Exists(root, content) => {
             exchange.is_repetition(new, chose, &root, &content).await?;
@@ -303,7 +303,7 @@ impl<'a> Storing<'a> {
         let content = std::mem::take(&mut self.content).finish();
         if let Some(receiver) = &mut self.receiver {
             match receiver.accept(content.clone()).await {
-                Ok(created) => return Ok(Received::Created(created)),
+                Ok(created) => return Ok(Received::Created(Box::new(created))),
                 Err(error) => self.failed(error).await?,
             }
         }
