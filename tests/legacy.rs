@@ -519,7 +519,9 @@ fn a_jobs_state_is_shown_to_whoever_has_its_token() {
     check("running");
     app.finish(&job);
     check("complete");
+    // Whichever is asked.
     app.sandbox.gemini().behave(Fault::Garbage.always());
+    app.sandbox.openai().behave(Fault::Garbage.always());
     scan(&app, "broken");
     app.finish(&self::job("broken"));
     let failed = app.get("/api/job-state/broken").json();

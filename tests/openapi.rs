@@ -321,11 +321,12 @@ fn every_route_answers_as_described() {
     );
     d.check(status, 200, get(&scan.status_url));
     d.check("get /v1/jobs/{jobId}/results", 200, get(&scan.results_url));
+    let tokened = app.enrich(&json!({"barcodes": ["9780743273565"]}));
     let operation = "post /api/enrichment/cancel";
     d.check(
         operation,
         401,
-        post("/api/enrichment/cancel").json(&json!({"jobId": "batch"})),
+        post("/api/enrichment/cancel").json(&json!({"jobId": tokened.id})),
     );
     let legacy_import = post("/api/import/csv-gemini").form("file", "a.csv", csv);
     d.check("post /api/import/csv-gemini", 202, legacy_import);
@@ -508,7 +509,7 @@ fn every_error_is_answered_as_described() {
             .header("origin", origin)
     };
 
-    let held = batch(json!({"books": [{"title": "Babel"}]}));
+    let held = batch(json!({"barcodes": ["9780743273565"]}));
     let held = Job::of(&held.send().data(202));
     let many = vec!["9780743273565"; 1_501];
     let known = format!("jobId={}&token={}", held.id, held.token);

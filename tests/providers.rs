@@ -132,7 +132,10 @@ fn a_provider_that_forbids_does_not_fail_an_import() {
 
 #[test]
 fn a_provider_that_wants_an_hour_of_rest_gets_it() {
-    let app = App::start();
+    let app = Setup::new()
+        .variable("open_library_rate", "4")
+        .variable("open_library_burst", "8")
+        .start();
     behave(&app, &status(429, Some("3600")).always());
     let results = import(&app, &library(400), 400);
     assert_kept(&results);

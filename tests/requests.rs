@@ -103,7 +103,7 @@ fn files_that_are_no_libraries_fail_with_a_reason() {
     let error = failure(&app, b"a,b,c\n1,2,3\n", "E_CSV_PARSE_FAILED");
     assert_eq!(error["details"]["row"], 1);
     let message = error["message"].as_str().unwrap();
-    assert!(message.contains("a, b, c"), "{message}");
+    assert!(message.contains("a,b,c"), "{message}");
     let binary = b"Title,Author\nDune\0,Herbert\n";
     let error = failure(&app, binary, "E_CSV_PARSE_FAILED");
     assert!(

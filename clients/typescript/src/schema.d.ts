@@ -3447,7 +3447,7 @@ export interface components {
          */
         Severity: "low" | "medium" | "high";
         /** @description An item as its job's results show it. */
-        Shown: components["schemas"]["Book"] | components["schemas"]["SeenBook"];
+        Shown: components["schemas"]["ListedBook"] | components["schemas"]["SeenBook"];
         /** @description Why the job failed, or what is wrong with what the client sent. */
         SocketFailureReason: components["schemas"]["V3JobError"] | {
             code: string;

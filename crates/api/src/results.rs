@@ -12,11 +12,11 @@ use std::ops::Range;
 use job::{Pipeline, Report, Root};
 use serde::Serialize;
 
-use crate::book::{EnrichedBook, ListedBook};
+use crate::book::EnrichedBook;
 use crate::envelope::{Answered, Metadata, json};
 use crate::error::ApiError;
 use crate::reading::Reading;
-use crate::scan::{Metadata as ScanMetadata, Photo, SeenBook, Suggestion};
+use crate::scan::{Metadata as ScanMetadata, Photo, Shown, Suggestion};
 use crate::status::{Review, Status, is_zero};
 use crate::v3;
 
@@ -161,10 +161,7 @@ impl<'a> Writer<'a> {
         bytes.extend(match self.list {
             List::EnrichedBooks => json(&EnrichedBook::of(item)),
             List::Books => match self.form {
-                Form::V2 => match SeenBook::of(self.root, item) {
-                    Some(seen) => json(&seen),
-                    None => json(&ListedBook::of(item)),
-                },
+                Form::V2 => json(&Shown::of(self.root, item)),
                 Form::V3 => json(&v3::ResultBook::of(self.root, item)),
                 Form::V3Lite => json(&v3::LiteBook::of(self.root, item)),
             },

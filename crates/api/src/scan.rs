@@ -9,8 +9,8 @@ use serde::Serialize;
 use vision::{BoundingBox, Detection};
 
 use crate::book::{
-    AuthorObject, Book, EditionObject, EnrichmentStatus, Provider, ReviewStatus, WorkObject, isbn,
-    record, title_of,
+    AuthorObject, EditionObject, EnrichmentStatus, ListedBook, Provider, ReviewStatus, WorkObject,
+    isbn, record, title_of,
 };
 use crate::failure::FailureCode;
 use crate::status::millis;
@@ -22,7 +22,7 @@ use crate::time::Iso;
 #[serde(untagged)]
 pub enum Shown<'a> {
     /// Of an import or enrichment.
-    Listed(Box<Book<'a>>),
+    Listed(Box<ListedBook<'a>>),
     /// Of a scan.
     Seen(Box<SeenBook<'a>>),
 }
@@ -32,7 +32,7 @@ impl<'a> Shown<'a> {
     pub fn of(root: &Root, item: &'a Item) -> Self {
         match SeenBook::of(root, item) {
             Some(seen) => Self::Seen(Box::new(seen)),
-            None => Self::Listed(Box::new(Book::of(item))),
+            None => Self::Listed(Box::new(ListedBook::of(item))),
         }
     }
 }

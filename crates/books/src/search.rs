@@ -217,6 +217,8 @@ struct Item {
     title_denied: bool,
     /// Somebody said "no" to any look-up.
     denied: bool,
+    /// It has nothing that a book is known by: no provider can have it.
+    names_nothing: bool,
     /// Whether a title tells enough for an answer to be accepted.
     is_askable_by_title: bool,
     /// The work is found, and its edition may be, too.
@@ -239,6 +241,9 @@ impl Item {
         let is_askable_by_title = !wanted.title.is_empty()
             && (!is_nobody(&wanted.author) || Title::wanted(&wanted).is_distinctive());
         Self {
+            names_nothing: wanted.title.is_empty()
+                && wanted.isbn.is_none()
+                && wanted.work_id.is_none(),
             wanted,
             is_askable_by_title,
             lacks_edition: false,
@@ -576,7 +581,7 @@ impl Search {
                 None if item.is_known => Found::NotFound,
                 None if item.failed || item.awaited > 0 || !is_over => Found::Error,
                 None if item.refused => Found::CircuitOpen,
-                None if item.denied => Found::NotFound,
+                None if item.denied || item.names_nothing => Found::NotFound,
                 None => Found::Error,
             })
             .collect()
