@@ -62,7 +62,8 @@ impl<E: Effects> Worker<E> for Enrichment {
         let effects = run.engine.effects;
         let sessions = run
             .retry_while_leased(async || {
-                self.sessions_of_run(effects, &run.root.requests, &run.root.outages)
+                let root = &run.root;
+                self.sessions_of_run(effects, root.id.to_string(), &root.requests, &root.outages)
                     .await
             })
             .await?;

@@ -23,7 +23,7 @@ const OPEN_MAX: Duration = Duration::from_secs(60);
 /// Successes that close it again.
 const CLOSING_SUCCESSES: u32 = 2;
 
-/// Runs that have not been seen for so long ask no more.
+/// Jobs that have not been seen for so long ask no more.
 const RUN_MEMORY: Duration = Duration::from_secs(15);
 
 /// The least share of the configured rate that refusals lead to.
@@ -83,7 +83,8 @@ pub(crate) struct ProviderState {
     /// The share of the configured rate at which it is asked: refusals lower it. 0: all of it.
     #[serde(default, skip_serializing_if = "is_nothing")]
     pace: f64,
-    /// The runs that ask it at present, and when they were seen last.
+    /// The jobs that ask it at present, and when a run of theirs was seen last. A job has one entry:
+    /// its next run takes over the share of the one before, however that ended.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     runs: BTreeMap<String, Time>,
     /// Single look-ups that have lately been given a place, and when it was.
@@ -183,13 +184,14 @@ impl ProviderState {
     }
 
     /// What a run knows together with what the store has, after it took places for `taken`
-    /// requests. `run` is its name while it goes on asking. Answers how many ask at present.
+    /// requests. `job` is the name of its job, and whether it goes on asking. Answers how many ask
+    /// at present.
     pub(crate) fn merge(
         &mut self,
         stored: Self,
         limit: RateLimit,
         taken: f64,
-        run: (&str, bool),
+        job: (&str, bool),
         paced: f64,
         now: Time,
     ) -> usize {
@@ -207,17 +209,19 @@ impl ProviderState {
         self.pace = pace;
         self.take(limit, taken, now);
         self.runs.retain(|_, seen| now.since(*seen) < RUN_MEMORY);
-        match run {
+        match job {
             (name, true) => self.runs.insert(name.to_owned(), now),
             (name, false) => self.runs.remove(name),
         };
         self.runs.len().max(1)
     }
 
-    /// How many runs ask at present.
-    pub(crate) fn runs(&self, now: Time) -> usize {
-        let is_seen = |seen: &&Time| now.since(**seen) < RUN_MEMORY;
-        self.runs.values().filter(is_seen).count()
+    /// How many jobs beside this one ask at present.
+    pub(crate) fn others(&self, job: &str, now: Time) -> usize {
+        let is_other = |(name, seen): &(&String, &Time)| {
+            name.as_str() != job && now.since(**seen) < RUN_MEMORY
+        };
+        self.runs.iter().filter(is_other).count()
     }
 
     /// How long an answer takes until it is read, about; `None` when nothing is known.
@@ -390,15 +394,17 @@ mod tests {
     }
 
     #[test]
-    fn runs_are_counted_until_they_leave_or_fall_silent() {
+    fn jobs_are_counted_until_they_leave_or_fall_silent() {
         let mut state = ProviderState::default();
-        let merge = |state: &mut ProviderState, run: &str, asks, now| {
+        let merge = |state: &mut ProviderState, job: &str, asks, now| {
             let stored = state.clone();
-            state.merge(stored, LIMIT, 1.0, (run, asks), 1.0, now)
+            state.merge(stored, LIMIT, 1.0, (job, asks), 1.0, now)
         };
         assert_eq!(merge(&mut state, "a", true, NOW), 1);
         assert_eq!(merge(&mut state, "b", true, NOW), 2);
         assert_eq!(state.available(LIMIT, NOW), 1.0, "what both took is gone");
+        assert_eq!(merge(&mut state, "b", true, NOW), 2, "its next run");
+        assert_eq!((state.others("b", NOW), state.others("c", NOW)), (1, 2));
         assert_eq!(merge(&mut state, "a", false, NOW), 1);
         let later = NOW.plus(RUN_MEMORY);
         assert_eq!(merge(&mut state, "c", true, later), 1);

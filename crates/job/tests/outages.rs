@@ -472,7 +472,42 @@ fn where_runs_are_short_the_wait_is_a_chain_of_few() {
         root.elapsed().as_secs()
     );
     assert_eq!((root.succeeded, root.failed), (1_000, 0));
-    assert!(world.started.get() <= 10, "{}", world.started.get());
+    // The breaker may have opened for a minute just before the provider is well: three minutes in
+    // all, in runs of 25 s that end early when the next wait is longer than what they have left.
+    assert!(world.started.get() <= 12, "{}", world.started.get());
+}
+
+/// A job's runs follow each other and share with nobody: one that handed over, with requests that
+/// waited for their places, leaves nothing behind that makes the next ones wait.
+#[test]
+fn a_chain_of_short_runs_has_the_whole_rate() {
+    let settings = Settings {
+        run_budget: Some(Duration::from_secs(8)),
+        wave_items: 2,
+        ..Settings::cloud()
+    };
+    // Nobody knows the books: each is asked for by itself.
+    let world = World::new(|_, _| Treat::Answer);
+    let unknown = (0..100).map(|n| {
+        Item::wanted(Wanted {
+            title: format!("Lantern {n} of Glass"),
+            author: "Ann Author".to_owned(),
+            ..Wanted::default()
+        })
+    });
+    let root = import_on(world, settings, vec![unknown.collect()]).remove(0);
+    let seconds = root.elapsed().as_secs_f64();
+    let asked = world.requests();
+    println!(
+        "{} runs, {asked} requests in {seconds:.1} s",
+        world.started.get()
+    );
+    assert!(world.started.get() >= 2, "{}", world.started.get());
+    let document: Value =
+        serde_json::from_slice(&world.store.borrow()["provider/openlibrary"]).unwrap();
+    assert_eq!(document.get("runs"), None, "nobody asks any more");
+    // About half a second for each run.
+    assert!(seconds < 30.0, "{seconds}");
 }
 
 #[test]

@@ -59,6 +59,8 @@ pub(super) struct ProviderSession {
     asked: u32,
     timed_out: u32,
     changed: bool,
+    /// Whether the others have been told that this run asks.
+    is_known: bool,
     /// Requests that this run may send at once, as of `refilled` (monotonic).
     tokens: f64,
     refilled: Duration,
@@ -121,6 +123,7 @@ impl ProviderSession {
         self.asked -= 1;
         self.tokens += 1.0;
         self.taken -= 1.0;
+        self.changed = true;
     }
 
     /// How long nothing has been answered.
@@ -144,11 +147,26 @@ impl ProviderSession {
     }
 }
 
+/// A request's place in the rate, which is given back unless the request is sent: its run may end,
+/// and drop it, while it waits.
+struct Place<'a> {
+    session: &'a RefCell<ProviderSession>,
+    is_used: bool,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        if !self.is_used {
+            self.session.borrow_mut().give_back();
+        }
+    }
+}
+
 /// How requests find their place in a provider's rate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Queueing {
-    /// A run asks much and for long: it has a share.
-    Share { run: String },
+    /// A job asks much and for long, one run after the other: it has a share.
+    Share { job: String },
     /// A single look-up asks once, while its client waits.
     Ticket,
 }
@@ -240,8 +258,13 @@ impl ProviderSessions {
 
     async fn tell<E: Effects>(&self, effects: &E, goes_on: bool) {
         for (name, session) in &self.sessions {
-            if !std::mem::take(&mut session.borrow_mut().changed) {
-                continue;
+            {
+                let mut session = session.borrow_mut();
+                let leaves = !goes_on && session.is_known;
+                if !std::mem::take(&mut session.changed) && !leaves {
+                    continue;
+                }
+                session.is_known = goes_on;
             }
             // Approximate by design: a lost update costs politeness, not correctness.
             let stored = ProviderState::load(effects, name).await.unwrap_or_default();
@@ -250,12 +273,12 @@ impl ProviderSessions {
                 let mut session = session.borrow_mut();
                 let session = &mut *session;
                 let taken = std::mem::take(&mut session.taken);
-                let run = match &self.queueing {
-                    Queueing::Share { run } => (run.as_str(), goes_on),
+                let job = match &self.queueing {
+                    Queueing::Share { job } => (job.as_str(), goes_on),
                     Queueing::Ticket => ("", false),
                 };
                 let (limit, paced) = (session.limit, session.paced);
-                let runs = session.state.merge(stored, limit, taken, run, paced, now);
+                let runs = session.state.merge(stored, limit, taken, job, paced, now);
                 session.paced = session.state.pace();
                 session.share = 1.0 / f64::from(u32::try_from(runs).unwrap_or(u32::MAX));
                 // What was written is read by the others, and theirs by this run, the next time.
@@ -400,7 +423,7 @@ impl Enrichment {
         .await
     }
 
-    /// Reads what is known of the providers, for a run of a job; `asked` is what the job has asked
+    /// Reads what is known of the providers, for a run of this job; `asked` is what it has asked
     /// them before, `outages` how long they have not answered it.
     ///
     /// # Errors
@@ -408,11 +431,11 @@ impl Enrichment {
     pub(super) async fn sessions_of_run<E: Effects>(
         &self,
         effects: &E,
+        job: String,
         asked: &BTreeMap<String, u32>,
         outages: &BTreeMap<String, Outage>,
     ) -> Result<ProviderSessions, StoreError> {
-        let run = hexadecimal(effects.random());
-        let queueing = Queueing::Share { run };
+        let queueing = Queueing::Share { job };
         self.open_sessions(effects, queueing, self.patience, asked, outages)
             .await
     }
@@ -430,14 +453,19 @@ impl Enrichment {
             let name = provider.name();
             let state = ProviderState::load(effects, name).await?;
             let (limit, now) = (self.limit(provider), effects.now());
-            let runs = u32::try_from(state.runs(now)).unwrap_or(u32::MAX);
-            let share = 1.0 / (f64::from(runs) + 1.0);
+            let job = match &queueing {
+                Queueing::Share { job } => job.as_str(),
+                Queueing::Ticket => "",
+            };
+            let others = u32::try_from(state.others(job, now)).unwrap_or(u32::MAX);
+            let share = 1.0 / (f64::from(others) + 1.0);
             let waited = outages.get(name).map_or(0, |outage| outage.waited_ms);
             let session = ProviderSession {
                 limit,
                 asked: asked.get(name).copied().unwrap_or(0),
                 timed_out: 0,
                 changed: false,
+                is_known: false,
                 tokens: (state.available(limit, now) * share).min(limit.burst * UNHEARD_SHARE),
                 refilled: effects.monotonic(),
                 share,
@@ -530,15 +558,18 @@ impl Enrichment {
                         session.borrow_mut().asked -= 1;
                         return Reply::Refused;
                     }
+                    let mut place = Place {
+                        session,
+                        is_used: false,
+                    };
                     if wait > Duration::ZERO {
                         pause(wait).await;
-                        let mut session = session.borrow_mut();
-                        let is_closed = session.state.open_for(effects.now()).is_some();
+                        let is_closed = session.borrow().state.open_for(effects.now()).is_some();
                         if is_closed || left() == Some(Duration::ZERO) {
-                            session.give_back();
                             continue;
                         }
                     }
+                    place.is_used = true;
                     let mut session = session.borrow_mut();
                     let is_probe = session.state.is_half_open(effects.now());
                     session.is_probing |= is_probe;
