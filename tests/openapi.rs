@@ -515,10 +515,21 @@ fn every_error_is_answered_as_described() {
     let known = format!("jobId={}&token={}", held.id, held.token);
     let enrich = "post /api/batch-enrich";
     let (import, ws) = ("post /api/v2/imports", "get /ws/progress");
+    let keyed = |csv: &str| {
+        let request = post("/api/v2/imports").header("idempotency-key", "once");
+        request.body("text/csv", csv)
+    };
+    keyed("Title\nEmma\n").send().data(202);
     let mut codes = BTreeSet::new();
     for (operation, status, code, request) in [
         (enrich, 400, "INVALID_REQUEST", batch(json!([]))),
         (import, 400, "MISSING_PARAMETER", post("/api/v2/imports")),
+        (
+            import,
+            422,
+            "IDEMPOTENCY_KEY_REUSED",
+            keyed("Title\nIvanhoe\n"),
+        ),
         (
             enrich,
             400,

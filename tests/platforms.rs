@@ -238,7 +238,7 @@ fn ask(app: &App) -> Option<Job> {
 
 /// A tenth of Fermyon Cloud's keys.
 #[test]
-fn a_store_without_room_refuses_jobs_and_takes_them_again() {
+fn a_store_without_room_refuses_jobs_and_ended_ones_make_room() {
     const KEYS: u64 = 100;
     let app = on("fermyon-cloud")
         .argument("--limit")
@@ -263,28 +263,24 @@ fn a_store_without_room_refuses_jobs_and_takes_them_again() {
         assert_eq!(finish(&app, job)["status"], "completed");
     }
 
-    // Those that have ended fill the store, a few keys each.
-    let mut ended = running.len();
-    loop {
+    // Those that have ended make room: the oldest of whoever has most of them goes first.
+    for _ in 0..40 {
         later();
-        let Some(job) = ask(&app) else { break };
+        let job = ask(&app).expect("an ended job makes room");
         assert_eq!(finish(&app, &job)["status"], "completed");
         eventually("it is cleared up", || {
             let keys = app.job_keys();
             let prefix = format!("job/{}", job.id);
             keys.iter().filter(|key| key.starts_with(&prefix)).count() <= 3
         });
-        ended += 1;
     }
-    println!("{ended} ended jobs in {} keys", app.job_keys().len());
-    assert!(ended >= 20, "{ended}");
-    assert!(ask(&app).is_none(), "at once again");
+    println!("{} jobs in {} keys", jobs(&app).len(), app.job_keys().len());
+    app.get(&running[0].status_url).error(404, "NOT_FOUND");
 
-    // A day later they have expired, and make room before anybody is refused.
+    // A day later they have expired.
     app.misbehave("clock-ahead=25h");
-    let job = ask(&app).expect("there is room again");
+    let job = ask(&app).expect("there is room");
     assert_eq!(finish(&app, &job)["status"], "completed");
-    assert_eq!(jobs(&app), BTreeSet::from([job.id]));
     let counters = app.counters();
     assert!(count(&counters, "keys_peak") <= KEYS, "{counters}");
     assert_eq!(

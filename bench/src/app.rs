@@ -103,7 +103,8 @@ impl Default for Setup {
         Self {
             application: Application::Bookstrack,
             delay: Duration::from_millis(20),
-            tuning: "",
+            // Each repetition is a first one.
+            tuning: "remember_books=0",
             counted: false,
         }
     }

@@ -4674,9 +4674,70 @@ export interface components {
         };
         /** @description What a job came to, in short. */
         V3LiteResults: {
+            /**
+             * Format: uint32
+             * @description Those whose detection is sure enough.
+             */
+            approved?: number;
+            /**
+             * Format: uint32
+             * @description Different books in the file.
+             */
+            booksCreated?: number;
+            /**
+             * Format: uint32
+             * @description An import changes no book that was there before: 0.
+             */
+            booksUpdated?: number;
+            /**
+             * Format: uint32
+             * @description Rows that name a book which an earlier row named.
+             */
+            duplicatesSkipped?: number;
+            /**
+             * Format: uint32
+             * @description Books that none does.
+             */
+            enrichmentFailed?: number;
+            /**
+             * Format: uint32
+             * @description Books that a provider knows.
+             */
+            enrichmentSucceeded?: number;
+            errors?: components["schemas"]["Problem"][];
             jobId: string;
+            metadata?: components["schemas"]["ScanMetadata"];
+            /**
+             * Format: uint32
+             * @description The others.
+             */
+            needsReview?: number;
+            photos?: components["schemas"]["Photo"][];
+            /** @description How the file was read; absent for an import of an earlier version. */
+            reading?: components["schemas"]["Reading"];
             results: components["schemas"]["V3LiteBook"][];
+            /**
+             * Format: uint32
+             * @description Data rows of the file.
+             */
+            rows?: number;
+            /**
+             * Format: uint32
+             * @description Rows that could not be read.
+             */
+            rowsRejected?: number;
             status: components["schemas"]["Status"];
+            suggestions?: components["schemas"]["Suggestion"][];
+            /**
+             * Format: uint32
+             * @description Different books.
+             */
+            totalDetected?: number;
+            /**
+             * Format: uint32
+             * @description Those of them that no provider has answered about; absent when there are none.
+             */
+            unanswered?: number;
         };
         /** @description The body of an answer with results. */
         V3LiteResultsAnswer: {

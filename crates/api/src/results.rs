@@ -425,6 +425,14 @@ pub(crate) mod whole {
     pub(crate) struct V3LiteResults<'a> {
         #[serde(flatten)]
         head: Head<'a>,
+        #[serde(flatten)]
+        counts: Option<Counts>,
+        #[serde(flatten)]
+        review: Option<Review>,
+        #[serde(flatten)]
+        import: Option<ImportTail<'a>>,
+        #[serde(flatten)]
+        scan: Option<ScanTail<'a>>,
         results: Vec<v3::LiteBook<'a>>,
     }
 
