@@ -321,6 +321,10 @@ fn every_route_answers_as_described() {
     );
     d.check(status, 200, get(&scan.status_url));
     d.check("get /v1/jobs/{jobId}/results", 200, get(&scan.results_url));
+    let preview = "post /api/v2/imports/preview";
+    let look = |body: &[u8]| post("/api/v2/imports/preview").form("file", "a.csv", body);
+    d.check(preview, 200, look(csv));
+    d.check(preview, 400, post("/api/v2/imports/preview"));
     let tokened = app.enrich(&json!({"barcodes": ["9780743273565"]}));
     let operation = "post /api/enrichment/cancel";
     d.check(

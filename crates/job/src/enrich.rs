@@ -106,7 +106,8 @@ impl Enrichment {
     ) -> Result<StageOutcome, Stop> {
         let mut plan = Plan::default();
         let mut took = Duration::ZERO;
-        let allowance = self.timeout * 2 + Duration::from_secs(1);
+        // What does not come in time is asked again by the next run.
+        let allowance = self.timeout + Duration::from_secs(1);
         let effects = run.engine.effects;
         // A platform that ends requests gets what could be asked in time: at first another run asks
         // again, in the end that is all there is.

@@ -54,7 +54,7 @@ pub struct Settings {
     pub compute_slots: usize,
     /// How many items are looked up between two commits.
     pub wave_items: usize,
-    /// How many books are remembered of what providers said. 0, or where keys are scarce: none, and
+    /// How many books are remembered of what providers said. 0, or where keys or writes are scarce: none, and
     /// nothing is read or written for it.
     pub remember_books: usize,
     /// How many bytes they may take.
@@ -217,7 +217,12 @@ impl Settings {
     pub fn resolve(profile: &str, tuning: &str) -> Result<Self, SettingsError> {
         let mut settings = match profile.trim() {
             "" | "local" => Self::local(),
-            "cloud" | "akamai-functions" => Self::cloud(),
+            "cloud" => Self::cloud(),
+            // Fifty writes a second, for all jobs together.
+            "akamai-functions" => Self {
+                remember_books: 0,
+                ..Self::cloud()
+            },
             "fermyon-cloud" => Self::fermyon_cloud(),
             other => return Err(SettingsError::Profile(other.to_owned())),
         };
