@@ -27,7 +27,7 @@ const library = join(directory, `library-${name}.csv`);
 const sample = await readFile(new URL('../../tests/data/goodreads_library_export.csv', import.meta.url), 'utf8');
 await writeFile(library, sample.split('\n').slice(0, BOOKS + 1).join('\n'));
 await rm(`${library}.job`, { force: true });
-const server = await Server.start({ delay: '1000ms', variables: { tuning: 'wave_items=10', open_library_burst: 100, google_books_burst: 100 } });
+const server = await Server.start({ delay: '1000ms', variables: { tuning: 'wave_items=10 remember_books=0', open_library_burst: 100, google_books_burst: 100 } });
 
 /** A line to the host that loses all its connections again and again. */
 const sockets = new Set();

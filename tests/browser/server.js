@@ -62,4 +62,4 @@ export class Server {
 }
 
 /** Steps of 30 books, each of which takes a moment: an import that can be watched for some seconds. */
-export const WATCHABLE = { delay: '400ms', variables: { tuning: 'wave_items=30', open_library_burst: 100, google_books_burst: 100 } };
+export const WATCHABLE = { delay: '400ms', variables: { tuning: 'wave_items=30 remember_books=0', open_library_burst: 100, google_books_burst: 100 } };

@@ -34,7 +34,7 @@ before(async () => {
 	});
 	sdk = await import(BUNDLE.href);
 	// Small steps: there is something to see before the end.
-	server = await Server.start({ delay: '100ms', variables: { tuning: 'wave_items=5', open_library_burst: 100 } });
+	server = await Server.start({ delay: '100ms', variables: { tuning: 'wave_items=5 remember_books=0', open_library_burst: 100 } });
 	client = sdk.createBooksTrackClient({ baseUrl: server.url });
 });
 

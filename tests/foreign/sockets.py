@@ -31,7 +31,7 @@ class Server:
         self.process = subprocess.Popen(
             [
                 HOST, "up", "--no-build", "--listen", "127.0.0.1:0", "--state-dir", self.state.name,
-                "--sandbox", "--sandbox-delay", "100ms", "--variable", "tuning=wave_items=5",
+                "--sandbox", "--sandbox-delay", "100ms", "--variable", "tuning=wave_items=5 remember_books=0",
             ],
             cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
         )

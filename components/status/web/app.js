@@ -1,7 +1,6 @@
 import { request } from './api.js';
 import { announce } from './dom.js';
 import { homeView } from './home.js';
-import { jobView } from './job-view.js';
 import { Jobs } from './jobs.js';
 
 const PHOTO = /\.(jpe?g|png|webp|heic)$/i;
@@ -104,15 +103,28 @@ function dismiss(pending) {
 	view.refresh();
 }
 
-function route() {
-	const id = location.hash.match(/^#\/jobs\/([^/]+)$/)?.[1];
+/** The name that an address holds; an address that no browser writes is a name as it stands. */
+function named(id) {
+	try {
+		return decodeURIComponent(id);
+	} catch {
+		return id;
+	}
+}
+
+async function route() {
+	const { hash } = location;
+	const id = hash.match(/^#\/jobs\/([^/]+)$/)?.[1];
+	// Fetched when a job is looked at: the first page is light without it.
+	const job = id && (await import('./job-view.js'));
+	if (location.hash !== hash) return;
 	view?.close();
-	view = id ? jobView(jobs.open(decodeURIComponent(id)), take) : homeView(jobs, { uploads, samples, limits, take, send, dismiss, choose, go });
+	view = job ? job.jobView(jobs.open(named(id)), take) : homeView(jobs, { uploads, samples, limits, take, send, dismiss, choose, go });
 	document.querySelector('main').replaceChildren(view.element);
 }
 
-addEventListener('hashchange', () => {
-	route();
+addEventListener('hashchange', async () => {
+	await route();
 	scrollTo(0, 0);
 	// A screen reader goes on from the heading of the new page.
 	document.querySelector('h1').focus({ preventScroll: true });
