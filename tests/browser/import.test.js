@@ -13,6 +13,7 @@ test('a library is imported before one’s eyes', async () => {
 	const page = await browser.page(server);
 	assert.match(await page.locator('#sandbox').textContent(), /nothing found is real/);
 	await importing(page);
+	await page.locator('.percent').waitFor();
 	const seen = [];
 	await eventually('at the end', async () => {
 		if (!(await page.locator('.percent').isVisible())) return true;
