@@ -305,12 +305,12 @@ mod tests {
     #[tokio::test]
     async fn the_client_that_has_most_gives_its_largest() {
         let pool = MemoryPool::new(10 * MB, Duration::from_secs(60));
-        let mut greedy = [1, 5, 3].map(|_| pool.instance(client(1), None));
-        for (memory, size) in greedy.iter_mut().zip([1, 5, 3]) {
+        let mut greedy = [1, 6, 3].map(|_| pool.instance(client(1), None));
+        for (memory, size) in greedy.iter_mut().zip([1, 6, 3]) {
             assert!(grow(memory, size * MB).await);
         }
         let mut modest = pool.instance(client(2), None);
-        let wanting = tokio::spawn(async move { grow(&mut modest, 2 * MB).await });
+        let wanting = tokio::spawn(async move { grow(&mut modest, 5 * MB).await });
         let [small, large, middle] = greedy;
         large.fate().ended().await;
         drop(large);
