@@ -128,7 +128,7 @@ fn open_library_by_isbn_then_by_title_then_google_books_one_by_one() {
         ]
     );
     assert_eq!(found[3], Found::NotFound);
-    assert_eq!(found[5], Found::Error, "nobody was asked about it");
+    assert_eq!(found[5], Found::NotFound, "it names nothing");
     use By::*;
     use Provider::*;
     assert_eq!(
@@ -207,7 +207,10 @@ fn google_books_is_asked_by_title_when_open_library_could_not_be() {
 
 #[test]
 fn a_book_that_nobody_was_asked_about_is_not_called_not_found() {
-    let wave = vec![wanted("Dune", "Frank Herbert", ""), wanted("", "", "")];
+    let wave = vec![
+        wanted("Dune", "Frank Herbert", ""),
+        wanted("Emma", "Jane Austen", ""),
+    ];
     let nobody = Endpoints {
         open_library: None,
         google_books: None,
