@@ -52,16 +52,41 @@ fn spins_runtime_configuration_is_for_all_stores_of_the_application() {
     }
 }
 
+/// The first document of a kind.
+fn of_kind<'a>(documents: &'a [Value], kind: &str) -> &'a Value {
+    let found = documents.iter().find(|document| document["kind"] == kind);
+    found.unwrap_or_else(|| panic!("no {kind}"))
+}
+
+#[test]
+fn custom_resources_are_as_their_definitions_want_them() {
+    let schema: Value = serde_json::from_str(include_str!("data/kubernetes.schema.json")).unwrap();
+    let defined = schema["$defs"].as_object().unwrap();
+    let mut checked = BTreeSet::new();
+    for document in documents("spinkube.yaml") {
+        let kind = document["kind"].as_str().unwrap().to_owned();
+        let Some(definition) = defined.get(&kind) else {
+            assert!(["Deployment", "Service"].contains(&kind.as_str()), "{kind}");
+            continue;
+        };
+        let errors: Vec<String> = jsonschema::validator_for(definition)
+            .unwrap()
+            .iter_errors(&document)
+            .map(|error| format!("{}: {error}", error.instance_path()))
+            .collect();
+        assert!(errors.is_empty(), "{kind}: {errors:#?}");
+        checked.insert(kind);
+    }
+    assert_eq!(
+        checked.iter().collect::<BTreeSet<_>>(),
+        defined.keys().collect()
+    );
+}
+
 #[test]
 fn the_spin_app_names_variables_that_there_are() {
     let documents = documents("spinkube.yaml");
-    let kinds: Vec<&str> = documents
-        .iter()
-        .map(|d| d["kind"].as_str().unwrap())
-        .collect();
-    assert_eq!(kinds, ["SpinApp", "Deployment", "Service", "Ingress"]);
-    let app = &documents[0];
-    assert_eq!(app["apiVersion"], "core.spinkube.dev/v1alpha1");
+    let app = of_kind(&documents, "SpinApp");
     let spec = &app["spec"];
     assert_eq!(
         texts(&spec["runtimeConfig"]["keyValueStores"], "name"),
@@ -73,15 +98,25 @@ fn the_spin_app_names_variables_that_there_are() {
         let from_secret = variable["valueFrom"]["secretKeyRef"].is_object();
         assert_eq!(known.secret, from_secret, "{variable}");
     }
+    // An application without its executor is never started.
+    let executor = of_kind(&documents, "SpinAppExecutor");
+    assert_eq!(spec["executor"], executor["metadata"]["name"]);
+    assert_eq!(
+        app["metadata"]["namespace"],
+        executor["metadata"]["namespace"]
+    );
 }
 
 /// Who talks to whom, in names and ports.
 #[test]
-fn the_edge_finds_the_application_and_the_ingress_the_edge() {
+fn the_edge_finds_the_application_and_the_gateway_the_edge() {
     let documents = documents("spinkube.yaml");
-    let [app, edge, service, ingress] = &documents[..] else {
-        panic!("four documents")
-    };
+    let of_kind = |kind| of_kind(&documents, kind);
+    let (app, edge, service) = (
+        of_kind("SpinApp"),
+        of_kind("Deployment"),
+        of_kind("Service"),
+    );
     let container = &edge["spec"]["template"]["spec"]["containers"][0];
     let upstream = format!("http://{}", app["metadata"]["name"].as_str().unwrap());
     let environment = container["env"].as_array().unwrap();
@@ -98,9 +133,14 @@ fn the_edge_finds_the_application_and_the_ingress_the_edge() {
     assert_eq!(&edge["spec"]["selector"]["matchLabels"], labels);
     assert_eq!(&service["spec"]["selector"], labels);
     assert_eq!(service["spec"]["ports"][0]["targetPort"], "http");
-    let backend = &ingress["spec"]["rules"][0]["http"]["paths"][0]["backend"]["service"];
+    let (gateway, route) = (of_kind("Gateway"), &of_kind("HTTPRoute")["spec"]);
+    let backend = &route["rules"][0]["backendRefs"][0];
     assert_eq!(backend["name"], service["metadata"]["name"]);
-    assert_eq!(backend["port"]["name"], service["spec"]["ports"][0]["name"]);
+    assert_eq!(backend["port"], service["spec"]["ports"][0]["port"]);
+    let listener = &gateway["spec"]["listeners"][0];
+    assert_eq!(route["parentRefs"][0]["name"], gateway["metadata"]["name"]);
+    assert_eq!(route["parentRefs"][0]["sectionName"], listener["name"]);
+    assert_eq!(route["hostnames"][0], listener["hostname"]);
 }
 
 #[test]
