@@ -11,6 +11,7 @@ use api::search::{SearchResults, SearchResultsV2};
 use api::v3;
 use books::{Found, Isbn, Wanted};
 
+use job::effects::Entropy;
 use job::{Item, JobId, ProviderSessions, Searched};
 use platform::client;
 use platform::config;
@@ -257,7 +258,7 @@ async fn several(exchange: &mut Exchange) -> Result<Option<Answer>, ApiError> {
 
 /// Counts the request as one of the client's jobs, for as long as a job counts that never comes.
 async fn admit(exchange: &Exchange) -> Result<(), ApiError> {
-    client::admit(exchange, &JobId::random(&exchange.spin)).await
+    client::admit(exchange, &JobId::from_bytes(exchange.spin.random())).await
 }
 
 /// Whether no provider gave an answer about an item.

@@ -7,9 +7,9 @@ use api::ws::Schema;
 use futures::TryStreamExt;
 use futures::stream::{Stream, StreamExt};
 use http::header::{HeaderMap, HeaderName, HeaderValue};
-use job::effects::{Clock, Log, millis, within};
+use job::effects::{Clock, Log, within};
 use job::{
-    Engine, Inspection, Item, MemoryTurn, Next, Notification, Report, Settings, Step, Stop,
+    Engine, Inspection, Item, MemoryTurn, Next, Notification, Report, Settings, Step, Stop, millis,
     watch_all,
 };
 use platform::{Answer, Exchange, Gone, Spin, Writer, stream};

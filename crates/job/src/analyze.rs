@@ -6,7 +6,7 @@ use books::{CsvErrorKind, Row};
 
 use crate::cadence::Forecast;
 use crate::compute::Admission;
-use crate::document::{Failure, FailureCode, Item, Report, Root, RowCounts, Stage};
+use crate::document::{Failure, FailureCode, Item, Pipeline, Report, Root, RowCounts, Stage};
 use crate::effects::Effects;
 use crate::enrich::first_wave;
 use crate::keys;
@@ -27,7 +27,7 @@ pub struct CsvAnalysis;
 
 impl<E: Effects> Worker<E> for CsvAnalysis {
     fn handles(&self, root: &Root) -> bool {
-        root.pipeline == crate::Pipeline::CsvImport
+        root.pipeline == Pipeline::CsvImport
             && matches!(root.stage, Stage::Queued | Stage::Analyzing)
     }
 

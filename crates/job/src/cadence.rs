@@ -9,9 +9,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::document::Root;
-use crate::effects::{Time, millis};
 use crate::settings::Settings;
+use crate::time::{Time, millis};
 
 /// When the commit after the current one is expected, counted from the current one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +68,7 @@ const MAX_ROUNDS: u32 = 6;
 impl Due {
     /// The distance from `now` to the nearest time at which the commit may come; `None` when
     /// nothing is known (any more). `committed` is the time of the last commit.
-    fn distance(self, committed: Time, now: Time) -> Option<Duration> {
+    pub(crate) fn distance(self, committed: Time, now: Time) -> Option<Duration> {
         let at = self.at?;
         let each = Duration::from_millis(u64::from(self.every));
         let late = now.since(at);
@@ -146,11 +145,9 @@ impl PollPacer {
         }
     }
 
-    /// The pause before the next look; `root` is the job's, if a run works on it.
-    pub(crate) fn next_pause(&self, root: Option<&Root>, wall: Time, now: Duration) -> Duration {
-        let foreseen = root
-            .and_then(|root| root.due().distance(root.updated, wall))
-            .map(|distance| distance / FORESEEN_FRACTION);
+    /// The pause before the next look; `distance` is [`Due::distance`], if a run works on the job.
+    pub(crate) fn next_pause(&self, distance: Option<Duration>, now: Duration) -> Duration {
+        let foreseen = distance.map(|distance| distance / FORESEEN_FRACTION);
         let silence = now.saturating_sub(self.last_news) + self.earlier_silence;
         let pause = foreseen.unwrap_or(silence / UNFORESEEN_FRACTION);
         pause
@@ -173,23 +170,12 @@ impl PollPacer {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     const MS: fn(u64) -> Duration = Duration::from_millis;
 
-    /// A job whose last commit was at 1,000 ms, with what that commit said of the next.
-    fn committed(forecast: Forecast) -> Root {
-        let mut root: Root = serde_json::from_value(json!({
-            "v": 1, "id": "a", "pipeline": "csv_import", "route": "imports", "token": true,
-            "created": 0, "updated": 1000, "expires": 0, "stage": "enriching", "seq": 3,
-            "epoch": {"term": 1, "nonce": "0"}, "fresh_until": 0,
-        }))
-        .unwrap();
-        root.set_due(forecast.due(root.updated));
-        root
-    }
+    /// When a job's last commit was made in the tests.
+    const COMMITTED: Time = Time(1_000);
 
     /// Settings whose bounds do not show.
     fn pacer() -> PollPacer {
@@ -202,17 +188,19 @@ mod tests {
     }
 
     /// The pause `after` so many ms; 100 ms follow from the silence alone.
-    fn pause(root: &Root, after: u64) -> u64 {
-        millis(pacer().next_pause(Some(root), Time(1000 + after), MS(0)))
+    fn pause(forecast: Forecast, after: u64) -> u64 {
+        let now = Time(COMMITTED.0 + after);
+        let distance = forecast.due(COMMITTED).distance(COMMITTED, now);
+        millis(pacer().next_pause(distance, MS(0)))
     }
 
     #[test]
     fn the_closer_a_commit_is_the_closer_a_watcher_looks() {
-        let root = committed(Forecast::In(MS(100)));
-        let pauses = [0, 40, 80, 96, 100, 104, 112].map(|after| pause(&root, after));
+        let forecast = Forecast::In(MS(100));
+        let pauses = [0, 40, 80, 96, 100, 104, 112].map(|after| pause(forecast, after));
         assert_eq!(pauses, [25, 15, 5, 1, 0, 1, 3]);
         assert_eq!(
-            pause(&root, 113),
+            pause(forecast, 113),
             100,
             "it is late, and nobody knows how late"
         );
@@ -220,28 +208,28 @@ mod tests {
 
     #[test]
     fn a_commit_that_comes_with_answers_is_looked_for_when_they_come() {
-        let root = committed(Forecast::Rounds {
+        let forecast = Forecast::Rounds {
             first: MS(30),
             each: MS(80),
-        });
+        };
         for round in 0..6 {
             let due = 30 + 80 * round;
-            let pauses = [due, due + 20, due + 40, due + 60].map(|after| pause(&root, after));
+            let pauses = [due, due + 20, due + 40, due + 60].map(|after| pause(forecast, after));
             assert_eq!(pauses, [0, 5, 10, 5], "{round}");
         }
-        assert_eq!(pause(&root, 30 + 80 * 6), 100);
+        assert_eq!(pause(forecast, 30 + 80 * 6), 100);
     }
 
     #[test]
     fn without_a_forecast_the_pause_follows_the_silence() {
-        assert_eq!(pause(&committed(Forecast::Unknown), 0), 100);
-        assert_eq!(pause(&committed(Forecast::from_latency(None)), 0), 100);
-        assert_eq!(pause(&committed(Forecast::In(MS(0))), 0), 0);
-        assert_eq!(pause(&committed(Forecast::In(MS(0))), 1), 100);
+        assert_eq!(pause(Forecast::Unknown, 0), 100);
+        assert_eq!(pause(Forecast::from_latency(None), 0), 100);
+        assert_eq!(pause(Forecast::In(MS(0)), 0), 0);
+        assert_eq!(pause(Forecast::In(MS(0)), 1), 100);
         let mut pacer = pacer();
         pacer.news(MS(1_000));
         for (now, pause) in [(1_000, 0), (1_400, 10), (5_000, 100), (90_000, 250)] {
-            assert_eq!(pacer.next_pause(None, Time(0), MS(now)), MS(pause), "{now}");
+            assert_eq!(pacer.next_pause(None, MS(now)), MS(pause), "{now}");
         }
     }
 
@@ -249,9 +237,9 @@ mod tests {
     fn a_pause_is_never_shorter_than_the_shortest_nor_longer_than_the_longest() {
         let settings = Settings::local();
         let pacer = PollPacer::new(&settings, MS(0), MS(0));
-        assert_eq!(pacer.next_pause(None, Time(0), MS(0)), settings.look_min);
+        assert_eq!(pacer.next_pause(None, MS(0)), settings.look_min);
         let silent = PollPacer::new(&settings, MS(0), Duration::MAX);
-        assert_eq!(silent.next_pause(None, Time(0), MS(0)), settings.look_max);
+        assert_eq!(silent.next_pause(None, MS(0)), settings.look_max);
     }
 
     #[test]
@@ -259,21 +247,17 @@ mod tests {
         let mut pacer = pacer();
         pacer.news(MS(0));
         pacer.overslept(MS(2));
-        assert_eq!(pacer.next_pause(None, Time(0), MS(0)), MS(0), "usual");
+        assert_eq!(pacer.next_pause(None, MS(0)), MS(0), "usual");
         pacer.overslept(MS(42));
-        assert_eq!(pacer.next_pause(None, Time(0), MS(0)), MS(20));
+        assert_eq!(pacer.next_pause(None, MS(0)), MS(20));
         for _ in 0..40 {
             pacer.overslept(MS(9_000));
         }
-        assert_eq!(
-            pacer.next_pause(None, Time(0), MS(0)),
-            MS(250),
-            "the longest"
-        );
+        assert_eq!(pacer.next_pause(None, MS(0)), MS(250), "the longest");
         for _ in 0..80 {
             pacer.overslept(MS(0));
         }
-        assert!(pacer.next_pause(None, Time(0), MS(0)) < MS(1));
+        assert!(pacer.next_pause(None, MS(0)) < MS(1));
     }
 
     #[test]

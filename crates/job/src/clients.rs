@@ -7,11 +7,13 @@
 
 use std::time::Duration;
 
-use crate::effects::{Effects, StoreError, Time};
+use crate::effects::{Effects, StoreError};
 use crate::engine::Engine;
 use crate::id::JobId;
 use crate::keys;
+use crate::secret::Client;
 use crate::storage::read_root;
+use crate::time::Time;
 
 /// How long a job counts at most.
 const COUNTED_FOR: Duration = Duration::from_secs(3600);
@@ -26,17 +28,10 @@ const MAX_ENTRIES: usize = 4_000;
 /// must not cost more than a job.
 const MAX_JOBS_CHECKED: usize = 16;
 
-/// A client, by the pseudonym that [`crate::Keyring::client`] derives from its address:
-/// hexadecimal digits.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Client(pub(crate) String);
-
-impl Client {
-    /// The document that holds the client's jobs. Clients share a few documents: one for each
-    /// would be keys without end.
-    fn key(&self) -> String {
-        keys::clients(self.0.get(..1).unwrap_or_default())
-    }
+/// The key of the document that holds this client's jobs. Clients share a few documents: one for
+/// each would be keys without end.
+fn key(client: &Client) -> String {
+    keys::clients(client.0.get(..1).unwrap_or_default())
 }
 
 /// One line of a document: a job of a client, and when it was admitted.
@@ -83,7 +78,7 @@ impl<E: Effects> Engine<'_, E> {
     /// # Errors
     /// When the store fails: nothing is recorded then.
     pub async fn admit(&self, client: &Client, job: &JobId) -> Result<bool, StoreError> {
-        let (key, now) = (client.key(), self.effects.now());
+        let (key, now) = (key(client), self.effects.now());
         // What cannot be read counts as nothing: nobody is refused because of it.
         let stored = self.effects.get(&key).await?.unwrap_or_default();
         let stored = String::from_utf8(stored).unwrap_or_default();

@@ -18,12 +18,13 @@ use futures::FutureExt;
 use serde::{Deserialize, Serialize};
 
 use crate::cadence::Forecast;
-use crate::effects::{Effects, Time};
+use crate::effects::Effects;
 use crate::engine::Engine;
 use crate::id::JobId;
 use crate::keys;
 use crate::run::Run;
 use crate::storage::Stop;
+use crate::time::Time;
 
 /// The longest line that is kept; later jobs are admitted, so that the document stays small.
 const MAX_ENTRIES: usize = 500;
@@ -205,7 +206,7 @@ impl<E: Effects> Engine<'_, E> {
     #[must_use]
     pub fn memory_turn(&self) -> MemoryTurn {
         MemoryTurn {
-            token: JobId::random(self.effects),
+            token: JobId::from_bytes(self.effects.random()),
             came: self.effects.now(),
         }
     }

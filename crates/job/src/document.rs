@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use vision::{Detection, Quality, Suggestion};
 
 use crate::cadence::Due;
-use crate::effects::{Time, millis};
 use crate::id::{Epoch, JobId};
 use crate::settings::Settings;
+use crate::time::{Time, millis};
 
 /// The largest value that is written, in bytes: leaves room for an encoding below the 1 MB of the
 /// platforms.
@@ -602,6 +602,25 @@ impl Root {
         self.updated = now.max(self.updated);
         self.expires = self.updated.plus(settings.retention);
     }
+}
+
+/// What a run passes to the next one.
+///
+/// The receiver moves through up to three states: with `made` set, it first waits until it is
+/// settled whose job the name has; then it waits until the store shows the lease of `epoch`, which
+/// it takes over; then until the store shows a root of at least `seq`.
+///
+/// A hand-over is assumed to arrive at most once: nothing on the way repeats a `POST`. Requests
+/// that revive a job may come as often as they like, because they claim the lease.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HandOver {
+    /// The epoch of the lease that is given away.
+    pub epoch: Epoch,
+    /// The giver's last commit: a store that is slow to agree may not show it yet.
+    pub seq: u64,
+    /// The job as it was created, when its name is contended and not settled yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made: Option<Box<Root>>,
 }
 
 /// One book of a job: what is looked up, and the outcome.

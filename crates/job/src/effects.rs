@@ -9,38 +9,11 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use crate::document::Root;
-use crate::handover::HandOver;
+use crate::document::{HandOver, Root};
 use crate::settings::RunMode;
-
-/// A moment of wall-clock time: milliseconds since the Unix epoch.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
-#[serde(transparent)]
-pub struct Time(pub u64);
-
-impl Time {
-    /// This moment moved forward, saturating at the end of time.
-    #[must_use]
-    pub fn plus(self, duration: Duration) -> Self {
-        Self(self.0.saturating_add(millis(duration)))
-    }
-
-    /// How long after `earlier` this is; zero when it is not after it.
-    #[must_use]
-    pub fn since(self, earlier: Self) -> Duration {
-        Duration::from_millis(self.0.saturating_sub(earlier.0))
-    }
-}
-
-/// A duration in whole milliseconds, saturating.
-#[must_use]
-pub fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
+use crate::time::Time;
 
 /// The store did not do what it was asked; the text is for the log. The operation may have taken
 /// effect all the same. Why it failed cannot be told: a store that is full, rationed or broken says

@@ -7,7 +7,7 @@ mod search;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use books::{Endpoints, Found, Search, Wanted};
+use books::{Found, Search, Wanted};
 
 use crate::cadence::Forecast;
 use crate::document::{Item, Root, Stage};
@@ -15,13 +15,12 @@ use crate::effects::Effects;
 use crate::keys;
 use crate::memory::{self, Recollection};
 use crate::plan::Plan;
-use crate::provider::RateLimit;
 use crate::run::Run;
 use crate::storage::Stop;
 use crate::work::{StageOutcome, Worker};
 
 use pipeline::{Front, WavePipeline};
-pub use providers::ProviderSessions;
+pub use providers::{Enrichment, ProviderSessions};
 pub use search::Searched;
 
 pub(crate) use providers::first_wave;
@@ -32,25 +31,6 @@ const COMMIT_TIME: Duration = Duration::from_secs(3);
 /// How many waves ask at the same time. They are committed one by one; a run that dies has asked
 /// for so many in vain.
 const WAVES_AT_ONCE: usize = 4;
-
-/// How the metadata providers are asked.
-#[derive(Clone, Debug)]
-pub struct Enrichment {
-    /// Where they are.
-    pub endpoints: Endpoints,
-    /// Who we are: names the application and a contact.
-    pub user_agent: String,
-    /// How long one request may take.
-    pub timeout: Duration,
-    /// How long a provider may answer nothing before a job goes on without it.
-    pub patience: Duration,
-    /// Requests in flight at the same time.
-    pub concurrency: usize,
-    /// How much Open Library may be asked.
-    pub open_library: RateLimit,
-    /// How much Google Books may be asked.
-    pub google_books: RateLimit,
-}
 
 impl<E: Effects> Worker<E> for Enrichment {
     fn handles(&self, root: &Root) -> bool {

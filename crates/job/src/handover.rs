@@ -1,34 +1,12 @@
 //! How a job passes from one run to the next, and from the request that created it to its first
 //! run.
 
-use serde::{Deserialize, Serialize};
-
-use crate::document::{Root, Stage};
+use crate::document::{HandOver, Root, Stage};
 use crate::effects::{Effects, StoreError};
 use crate::engine::Engine;
-use crate::id::Epoch;
 use crate::keys;
 use crate::lease::{self, Lease, LeaseDoc, Liveness};
 use crate::storage::{delete_parts_missing_from, encode_root, read_root};
-
-/// What a run passes to the next one.
-///
-/// The receiver moves through up to three states: with `made` set, it first waits until it is
-/// settled whose job the name has; then it waits until the store shows the lease of `epoch`, which
-/// it takes over; then until the store shows a root of at least `seq`.
-///
-/// A hand-over is assumed to arrive at most once: nothing on the way repeats a `POST`. Requests
-/// that revive a job may come as often as they like, because they claim the lease.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct HandOver {
-    /// The epoch of the lease that is given away.
-    pub epoch: Epoch,
-    /// The giver's last commit: a store that is slow to agree may not show it yet.
-    pub seq: u64,
-    /// The job as it was created, when its name is contended and not settled yet.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub made: Option<Box<Root>>,
-}
 
 /// An accepted job, for the invocation that created it.
 #[derive(Debug)]

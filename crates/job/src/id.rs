@@ -4,8 +4,6 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::effects::Entropy;
-
 /// The id of a job: 1 to 100 characters of `[A-Za-z0-9_-]`, returned exactly as given.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
@@ -29,13 +27,7 @@ impl JobId {
         fits.then(|| Self(text.to_owned())).ok_or(InvalidJobId)
     }
 
-    /// A random UUID, version 4.
-    #[must_use]
-    pub fn random(entropy: &impl Entropy) -> Self {
-        Self::from_bytes(entropy.random())
-    }
-
-    /// The UUID of version 4 made of these 16 bytes.
+    /// The UUID of version 4 made of these 16 bytes: a new name, when they are random.
     #[must_use]
     pub fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(
@@ -78,14 +70,12 @@ pub struct Epoch {
 impl Epoch {
     /// The epoch of the next claim after `term`.
     #[must_use]
-    pub fn after(term: u64, entropy: &impl Entropy) -> Self {
+    pub fn after(term: u64, random: [u8; 16]) -> Self {
         use fmt::Write as _;
-        let nonce = entropy.random()[..6]
-            .iter()
-            .fold(String::new(), |mut nonce, byte| {
-                let _ = write!(nonce, "{byte:02x}");
-                nonce
-            });
+        let nonce = random[..6].iter().fold(String::new(), |mut nonce, byte| {
+            let _ = write!(nonce, "{byte:02x}");
+            nonce
+        });
         Self {
             term: term.saturating_add(1),
             nonce,

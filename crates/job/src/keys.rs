@@ -1,8 +1,8 @@
 //! The layout of the store: the key of every document. All keys of a job but its root begin with
 //! its [`prefix`].
 
-use crate::effects::Time;
 use crate::id::{Epoch, JobId};
+use crate::time::Time;
 
 /// The random secret of an application that was not given one.
 pub const SECRET: &str = "secret";

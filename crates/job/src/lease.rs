@@ -10,11 +10,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::effects::{Effects, StoreError, Time};
+use crate::effects::{Effects, StoreError};
 use crate::engine::Engine;
 use crate::id::{Epoch, JobId};
 use crate::keys;
 use crate::settings::Settings;
+use crate::time::Time;
 
 /// The most that a lease may be extended beyond its usual length.
 pub(crate) const MAX_EXTENSION: Duration = Duration::from_secs(6);
@@ -129,7 +130,7 @@ impl Lease {
             }
         }
         let term = old.map_or(least_term, |old| old.epoch.term.max(least_term));
-        let lease = Self::new(engine, id, Epoch::after(term, effects));
+        let lease = Self::new(engine, id, Epoch::after(term, effects.random()));
         // A write that reports an error may have been applied: what is read back tells.
         let _ = lease.write(engine, settings.lease).await;
         // Another claimant may have read just before our write took effect; its own write has
@@ -156,7 +157,7 @@ impl Lease {
             effects, settings, ..
         } = engine;
         let until = effects.monotonic() + settings.write_delay * 2;
-        let own = Epoch::after(given.term, effects);
+        let own = Epoch::after(given.term, effects.random());
         loop {
             let problem = match engine.read_fresh(async || read(effects, id).await).await {
                 // Our own epoch appears when an earlier write reported an error but was applied.

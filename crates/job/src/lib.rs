@@ -39,24 +39,26 @@ mod storage;
 #[cfg(test)]
 mod stored;
 mod sweep;
+mod time;
+mod token;
 mod watch;
 mod work;
 
 pub use analyze::{CsvAnalysis, failure_of};
 pub use cancel::Cancellation;
-pub use clients::{Client, UNSEEN_JOB_GRACE};
+pub use clients::UNSEEN_JOB_GRACE;
 pub use compute::MemoryTurn;
 pub use content::ContentDigest;
 pub use create::{CreateError, Name, NewJob, Receiver, content_of};
 pub use document::{
-    Failure, FailureCode, Item, MAX_VALUE_BYTES, MadeBy, Outage, Part, PhotoState, PhotoStatus,
-    Pipeline, Report, Root, RowCounts, ScanCounts, Stage, Upload, Uploaded,
+    Failure, FailureCode, HandOver, Item, MAX_VALUE_BYTES, MadeBy, Outage, Part, PhotoState,
+    PhotoStatus, Pipeline, Report, Root, RowCounts, ScanCounts, Stage, Upload, Uploaded,
 };
-pub use effects::{Effects, Time};
+pub use effects::Effects;
 pub use engine::Engine;
 pub use enrich::{Enrichment, ProviderSessions, Searched};
 pub use feed::Feed;
-pub use handover::{Created, HandOver};
+pub use handover::Created;
 pub use id::{Epoch, InvalidJobId, JobId};
 pub use lease::LeaseDoc;
 pub use look::Inspection;
@@ -65,9 +67,10 @@ pub use plan::distinct;
 pub use provider::RateLimit;
 pub use run::Run;
 pub use scan::{FirstStage, Scan};
-pub use secret::{Keyring, constant_time_eq};
+pub use secret::{Client, Keyring, constant_time_eq};
 pub use settings::{Limits, RunMode, Settings, SettingsError};
 pub use storage::Stop;
 pub use sweep::KEYS_PER_JOB;
+pub use time::{Time, millis};
 pub use watch::{Next, Notification, Watcher, watch_all};
 pub use work::{StageOutcome, Worker};

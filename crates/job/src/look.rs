@@ -6,12 +6,13 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::document::{Root, Stage};
-use crate::effects::{Effects, StoreError, Time};
+use crate::effects::{Effects, StoreError};
 use crate::engine::Engine;
 use crate::id::JobId;
 use crate::lease::{self, Liveness};
 use crate::settings::Settings;
 use crate::storage::{read_end, read_root, repair};
+use crate::time::Time;
 use crate::work::no_worker;
 
 /// How long the leftovers of an ended job are left to the run that ended it.

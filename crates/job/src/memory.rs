@@ -11,9 +11,10 @@ use books::{Found, Known, MatchedBy, Record, Search, Wanted};
 use serde::{Deserialize, Serialize};
 
 use crate::document::{Item, MAX_VALUE_BYTES};
-use crate::effects::{Effects, StoreError, Time};
+use crate::effects::{Effects, StoreError};
 use crate::engine::Engine;
 use crate::keys;
+use crate::time::Time;
 
 /// How long a record is believed.
 const FOUND_FOR: Duration = Duration::from_secs(30 * 24 * 3600);

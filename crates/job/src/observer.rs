@@ -9,8 +9,8 @@
 use std::time::Duration;
 
 use crate::document::{Root, Stage};
-use crate::effects::Time;
 use crate::settings::Settings;
+use crate::time::Time;
 
 /// The time that a stalled job is given after a watcher connects, because the watcher may just have
 /// revived it. Shorter than the platforms let a stream last.

@@ -7,8 +7,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::cadence::LatencyEstimate;
-use crate::effects::{Effects, Response, StoreError, Time};
+use crate::effects::{Effects, Response, StoreError};
 use crate::keys;
+use crate::time::Time;
 
 /// Failures in a row that open the breaker.
 const OPENING_FAILURES: u32 = 5;

@@ -8,12 +8,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::handover::HandOver;
+use crate::document::HandOver;
 use crate::lease::LeaseDoc;
 use crate::provider::ProviderState;
 use crate::scan::PhotoReport;
-use crate::secret::Auth;
 use crate::sweep::SweepState;
+use crate::token::Auth;
 use crate::{Item, Report, Root, Stage};
 
 #[derive(serde::Deserialize)]

@@ -8,13 +8,14 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::document::Root;
-use crate::effects::{Effects, StoreError, Time};
+use crate::effects::{Effects, StoreError};
 use crate::engine::Engine;
 use crate::id::JobId;
 use crate::keys;
 use crate::memory;
 use crate::settings::Settings;
 use crate::storage::{delete_uploads, encode_root, is_damaged, read_end, read_root};
+use crate::time::Time;
 
 /// How often the keys are listed.
 const INTERVAL: Duration = Duration::from_secs(600);

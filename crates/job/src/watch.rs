@@ -8,7 +8,7 @@ use futures::stream::{Stream, StreamExt, select_all, unfold};
 
 use crate::cadence::PollPacer;
 use crate::document::{Item, Root};
-use crate::effects::{Effects, StoreError, Time};
+use crate::effects::{Effects, StoreError};
 use crate::engine::Engine;
 use crate::feed::Feed;
 use crate::id::JobId;
@@ -17,6 +17,7 @@ use crate::look::{Inspection, is_valid};
 use crate::observer::{Observer, Position, Step, StoreLag};
 use crate::results::Reader;
 use crate::storage::{Stop, decode_root};
+use crate::time::Time;
 
 /// An event for a watcher, with all that is needed to spell it.
 #[derive(Clone, Debug, PartialEq)]
@@ -253,14 +254,14 @@ impl<'a, E: Effects> Watcher<'a, E> {
     /// Sleeps until the next look.
     async fn pause(&mut self) {
         let effects = self.engine.effects;
-        let running = match &self.state {
-            Some(Inspection::Running(root)) => Some(root),
-            _ => None,
-        };
         // The wall clock first: reading it takes time on some platforms.
         let wall = effects.now();
         let began = effects.monotonic();
-        let pause = self.pacer.next_pause(running, wall, began);
+        let distance = match &self.state {
+            Some(Inspection::Running(root)) => root.due().distance(root.updated, wall),
+            _ => None,
+        };
+        let pause = self.pacer.next_pause(distance, began);
         effects.sleep(pause).await;
         let woke = effects.monotonic();
         self.pacer.overslept(woke.saturating_sub(began + pause));

@@ -2,17 +2,18 @@
 
 use serde_json::json;
 
-use crate::document::{Failure, FailureCode, Root, Stage};
-use crate::effects::{DispatchError, Effects, RunRequest, StoreError, millis};
+use crate::document::{Failure, FailureCode, HandOver, Root, Stage};
+use crate::effects::{DispatchError, Effects, RunRequest, StoreError};
 use crate::engine::Engine;
 use crate::feed::Feed;
-use crate::handover::{Created, HandOver, Settlement};
+use crate::handover::{Created, Settlement};
 use crate::id::JobId;
 use crate::keys;
 use crate::lease::Lease;
 use crate::memory;
 use crate::run::Run;
 use crate::storage::{Stop, read_end, read_root, repair};
+use crate::time::millis;
 
 /// The outcome of a stage's work in one run.
 #[derive(Debug)]

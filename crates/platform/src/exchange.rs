@@ -10,7 +10,7 @@ use api::error::ApiError;
 use api::origin::Origin;
 use api::{problem, v3};
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use job::effects::{Clock, Log, StoreError};
+use job::effects::{Clock, Entropy, Log, StoreError};
 use job::{CreateError, Engine, JobId, MadeBy, Name, NewJob, Root, Time};
 use serde_json::json;
 use wasi::http::types::{IncomingRequest, ResponseOutparam};
@@ -272,7 +272,7 @@ impl Exchange {
                 let keyring = &self.config.keyring;
                 Name::Contended(keyring.derived_id(made_by, key, client.as_ref()))
             }
-            (None, None) => Name::Ours(JobId::random(&self.spin)),
+            (None, None) => Name::Ours(JobId::from_bytes(self.spin.random())),
         })
     }
 
@@ -404,7 +404,10 @@ pub fn serve(
         let request_id = request
             .header("x-request-id")
             .and_then(api::request::request_id)
-            .map_or_else(|| JobId::random(&spin).to_string(), str::to_owned);
+            .map_or_else(
+                || JobId::from_bytes(spin.random()).to_string(),
+                str::to_owned,
+            );
         if let Ok(id) = HeaderValue::from_str(&request_id) {
             headers.insert(REQUEST_ID, id);
         }

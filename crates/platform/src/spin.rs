@@ -3,9 +3,10 @@
 use std::cell::Cell;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use job::Time;
 use job::effects::{
     Clock, Costs, Dispatch, DispatchError, Entropy, Http, HttpError, Log, Request, Response,
-    RunRequest, Store, StoreError, Time, Turn,
+    RunRequest, Store, StoreError, Turn,
 };
 use serde_json::Value;
 use spin_sdk::key_value;

@@ -6,8 +6,8 @@ use api::query::Query;
 use api::sse::{self, Spelling, Words};
 use futures::stream::{StreamExt, TryStreamExt};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use job::effects::{Log, millis, within};
-use job::{Next, Position, Step, Watcher, watch_all};
+use job::effects::{Log, within};
+use job::{Next, Position, Step, Watcher, millis, watch_all};
 use serde_json::json;
 
 use crate::exchange::Exchange;

@@ -5,7 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use futures::future::{Either, join, select};
-use job::effects::Clock;
+use job::effects::{Clock, Entropy};
 use job::{
     Cancellation, CreateError, Created, Engine, Feed, Inspection, Item, JobId, MadeBy, Name,
     NewJob, Next, Pipeline, Position, Root, RunMode, StoreLag, Watcher,
@@ -241,7 +241,7 @@ async fn serve_creation(process: &Process, asker: &Asker) -> Option<Full> {
     let new = NewJob {
         name: match &plan.name {
             Some(id) => Name::Contended(id.clone()),
-            None => Name::Ours(JobId::random(process)),
+            None => Name::Ours(JobId::from_bytes(process.random())),
         },
         pipeline: plan.pipeline,
         made_by: MadeBy::Other,

@@ -10,11 +10,11 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use job::HandOver;
 use job::effects::{
     Clock, Costs, Dispatch, DispatchError, Entropy, Http, HttpError, Log, Request, Response,
-    RunRequest, Store, StoreError, Time, Turn,
+    RunRequest, Store, StoreError, Turn,
 };
+use job::{HandOver, Time};
 
 use crate::checks::is_written_once;
 use crate::mutation::Tampering;

@@ -1,9 +1,7 @@
 //! Deliberate mistakes of the engine, made where it touches the world: the engine's own code stays
 //! as it is. Each is found by some schedule, or the simulation is worth nothing.
 
-use job::HandOver;
-use job::LeaseDoc;
-use job::effects::Time;
+use job::{HandOver, LeaseDoc, Time};
 
 use crate::world::Role;
 

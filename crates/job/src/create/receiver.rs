@@ -1,6 +1,6 @@
 //! Receives the files of a job and stores them in chunks as they arrive.
 
-use super::{CreateError, Creation, NewJob, UPLOAD_FRESHNESS};
+use super::creation::{CreateError, Creation, NewJob, UPLOAD_FRESHNESS};
 use crate::document::{MAX_VALUE_BYTES, Root, Upload, Uploaded};
 use crate::effects::Effects;
 use crate::engine::Engine;

@@ -13,8 +13,7 @@ use futures::future::LocalBoxFuture;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
 
-use super::Enrichment;
-use super::providers::{Awaited, ProviderSessions, Question, Reply};
+use super::providers::{Awaited, Enrichment, ProviderSessions, Question, Reply};
 use crate::cadence::Forecast;
 use crate::effects::Effects;
 

@@ -7,13 +7,13 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use books::{Lookup, Provider, Reader, Record, Search};
+use books::{Endpoints, Lookup, Provider, Reader, Record, Search};
 
-use super::Enrichment;
 use crate::cadence::Forecast;
 use crate::document::Outage;
-use crate::effects::{Effects, HttpError, Request, Response, StoreError, Time, send_within};
+use crate::effects::{Effects, HttpError, Request, Response, StoreError, send_within};
 use crate::provider::{ProviderState, RateLimit, retry_after};
+use crate::time::Time;
 
 /// The pause before a failed request is sent again the first time; it doubles each time.
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
@@ -51,6 +51,25 @@ const TICKETS_SHARE: f64 = 0.7;
 
 /// How often a single look-up takes its place again that somebody has overwritten.
 const MAX_TICKET_ROUNDS: u32 = 12;
+
+/// How the metadata providers are asked.
+#[derive(Clone, Debug)]
+pub struct Enrichment {
+    /// Where they are.
+    pub endpoints: Endpoints,
+    /// Who we are: names the application and a contact.
+    pub user_agent: String,
+    /// How long one request may take.
+    pub timeout: Duration,
+    /// How long a provider may answer nothing before a job goes on without it.
+    pub patience: Duration,
+    /// Requests in flight at the same time.
+    pub concurrency: usize,
+    /// How much Open Library may be asked.
+    pub open_library: RateLimit,
+    /// How much Google Books may be asked.
+    pub google_books: RateLimit,
+}
 
 /// A provider's state as a run has it in hand.
 pub(super) struct ProviderSession {

@@ -4,8 +4,7 @@ use std::cell::Cell;
 
 use books::{Provider, Query, Record};
 
-use super::Enrichment;
-use super::providers::{ProviderSessions, Question, Reply, get};
+use super::providers::{Enrichment, ProviderSessions, Question, Reply, get};
 use crate::effects::Effects;
 
 /// What a search comes to.

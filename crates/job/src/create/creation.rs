@@ -1,0 +1,303 @@
+//! The protocol of creating a job: its name, its first root and lease, its acceptance.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::document::{MadeBy, Pipeline, Root, Stage, Uploaded, VERSION};
+use crate::effects::{Effects, StoreError};
+use crate::engine::Engine;
+use crate::handover::Created;
+use crate::id::{Epoch, JobId};
+use crate::keys;
+use crate::lease::Lease;
+use crate::secret::Client;
+use crate::storage::{Stop, delete_parts_missing_from, encode_root, existing, read_root};
+use crate::sweep::UNACCEPTED_RETENTION;
+
+/// How long a job may be silent while its upload is being received.
+pub(super) const UPLOAD_FRESHNESS: Duration = Duration::from_secs(120);
+
+/// The name of a job that is to be created.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Name {
+    /// Made up by the application: no other creation has it.
+    Ours(JobId),
+    /// Chosen by a client, or derived from a client's key: other requests may be creating a job
+    /// under it at the same moment.
+    Contended(JobId),
+}
+
+impl Name {
+    /// The job id.
+    #[must_use]
+    pub fn id(&self) -> &JobId {
+        match self {
+            Self::Ours(id) | Self::Contended(id) => id,
+        }
+    }
+
+    fn is_contended(&self) -> bool {
+        matches!(self, Self::Contended(_))
+    }
+}
+
+/// A job that is to be created.
+#[derive(Clone, Debug)]
+pub struct NewJob {
+    /// The job's name.
+    pub name: Name,
+    /// The kind of job.
+    pub pipeline: Pipeline,
+    /// The kind of request that creates it.
+    pub made_by: MadeBy,
+    /// Whether the client is given a token.
+    pub token: bool,
+    /// The client, if its jobs are counted.
+    pub client: Option<Client>,
+    /// The vision provider that the client asks for; empty for the configured one.
+    pub provider: String,
+}
+
+/// The reasons why no job was created.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateError {
+    /// Another job has the name.
+    #[error("there is a job of this name")]
+    Exists(Box<Root>),
+    /// The store has no capacity for another job now.
+    #[error("the store is full")]
+    StoreFull,
+    /// The store failed.
+    #[error("{0}")]
+    Store(StoreError),
+    /// A bug.
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl From<StoreError> for CreateError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<Stop> for CreateError {
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::Store(error) => error.into(),
+            other => Self::Internal(other.to_string()),
+        }
+    }
+}
+
+/// The creation of one job: every write that others can see, each of which a contended name
+/// guards.
+///
+/// **Invariant:** under a contended name each write of the root or the lease follows a check that
+/// no other creation was accepted. So a creation that has settled its name cannot be overwritten
+/// by one that began at the same moment and went on later.
+pub(super) struct Creation<'a, E> {
+    engine: Engine<'a, E>,
+    pub(super) new: NewJob,
+    /// An expired job had the name; others may be deleting it at this very moment.
+    name_was_used: bool,
+}
+
+impl<'a, E: Effects> Creation<'a, E> {
+    /// Frees the name from an expired job, and makes sure that the store has capacity.
+    pub(super) async fn reserve(engine: Engine<'a, E>, new: &NewJob) -> Result<Self, CreateError> {
+        let mut creation = Self {
+            engine,
+            new: new.clone(),
+            name_was_used: false,
+        };
+        creation.check_name(None).await?;
+        if new.name.is_contended() {
+            creation.name_was_used = engine.release_name(new.name.id()).await?;
+        }
+        if engine.store_has_capacity().await? {
+            Ok(creation)
+        } else {
+            Err(CreateError::StoreFull)
+        }
+    }
+
+    /// Fails when the name is contended and a job other than `own` has been accepted under it.
+    pub(super) async fn check_name(&self, own: Option<&Epoch>) -> Result<(), CreateError> {
+        let Name::Contended(id) = &self.new.name else {
+            return Ok(());
+        };
+        let standing = self
+            .engine
+            .read_fresh(async || existing(self.engine.effects, id).await);
+        match standing.await? {
+            Some(root) if root.stage != Stage::Receiving && Some(&root.epoch) != own => {
+                Err(CreateError::Exists(Box::new(root)))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes the root, unless another job has the name.
+    pub(super) async fn write_root(&self, root: &Root) -> Result<(), CreateError> {
+        self.check_name(Some(&root.epoch)).await?;
+        let bytes = encode_root(root)?;
+        self.engine
+            .effects
+            .set(&keys::root(&root.id), &bytes)
+            .await?;
+        Ok(())
+    }
+
+    /// Writes a lease, unless another job has the name.
+    async fn write_lease(&self, root: &Root) -> Result<Lease, CreateError> {
+        self.check_name(Some(&root.epoch)).await?;
+        Ok(Lease::create(self.engine, &root.id, root.epoch.clone()).await?)
+    }
+
+    /// Writes the first root of the job, then its lease.
+    pub(super) async fn begin(&self) -> Result<(Root, Lease), CreateError> {
+        let mut root = first_root(self.engine.effects, &self.new);
+        root.first_token = self.engine.first_token(root.created);
+        self.write_root(&root).await?;
+        match self.claim(&root).await {
+            Ok(lease) => Ok((root, lease)),
+            Err(error) => {
+                self.discard(&root).await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn claim(&self, root: &Root) -> Result<Lease, CreateError> {
+        let Engine {
+            effects, settings, ..
+        } = self.engine;
+        if self.name_was_used {
+            // Sweepers that have read the expired root may still delete ours. Wait until all such
+            // deletions have taken effect, and write the root again if one of them hit it.
+            effects.sleep(settings.write_delay * 2).await;
+            if read_root(effects, &root.id).await?.is_none() {
+                effects
+                    .set(&keys::root(&root.id), &encode_root(root)?)
+                    .await?;
+            }
+        }
+        self.write_lease(root).await
+    }
+
+    /// Makes the job one that clients may be told of.
+    pub(super) async fn accept(
+        &self,
+        mut root: Root,
+        lease: Lease,
+    ) -> Result<Created, CreateError> {
+        let settings = self.engine.settings;
+        // The name is checked before the clock is read: the check takes time.
+        let accepted = async {
+            self.check_name(Some(&root.epoch)).await?;
+            let now = self.engine.effects.now();
+            root.stage = Stage::Queued;
+            root.seq = 1;
+            root.touch(now, settings);
+            root.fresh_until = now.plus(settings.lease);
+            let bytes = encode_root(&root)?;
+            self.engine
+                .effects
+                .set(&keys::root(&root.id), &bytes)
+                .await?;
+            Ok(())
+        };
+        match accepted.await {
+            Ok(()) => Ok(Created {
+                root,
+                lease,
+                contended: self.new.name.is_contended(),
+            }),
+            Err(error) => {
+                self.discard(&root).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Whether the root is still as this creation has written it: a job that is silent for too long
+    /// while it is received may be ended by whoever sees it.
+    pub(super) async fn stands(&self, root: &Root) -> Result<bool, CreateError> {
+        let standing = read_root(self.engine.effects, &root.id).await?;
+        let is_own =
+            |standing: &Root| standing.epoch == root.epoch && standing.stage == Stage::Receiving;
+        Ok(standing.as_ref().is_some_and(is_own))
+    }
+
+    /// Deletes what has been written of a job that is not accepted. What cannot be deleted now is
+    /// swept when the root expires.
+    pub(super) async fn discard(&self, root: &Root) {
+        let Engine {
+            effects, settings, ..
+        } = self.engine;
+        if self.new.name.is_contended() {
+            // The root may be another creation's by now, or accepted after all, so it stays.
+            effects.sleep(settings.write_delay).await;
+            if let Ok(standing) = read_root(effects, &root.id).await {
+                delete_parts_missing_from(effects, root, standing.as_ref()).await;
+            }
+            return;
+        }
+        // The root names the rest, so it goes first: if it cannot be deleted, the job may have
+        // been accepted after all.
+        if effects.delete(&keys::root(&root.id)).await.is_ok() {
+            delete_parts_missing_from(effects, root, None).await;
+            let _ = effects.delete(&keys::lease(&root.id)).await;
+        }
+    }
+}
+
+fn first_root<E: Effects>(effects: &E, new: &NewJob) -> Root {
+    let now = effects.now();
+    Root {
+        v: VERSION,
+        id: new.name.id().clone(),
+        pipeline: new.pipeline,
+        made_by: new.made_by,
+        token: new.token,
+        first_token: 0,
+        client: new
+            .client
+            .as_ref()
+            .map_or_else(String::new, |client| client.0.clone()),
+        content: String::new(),
+        created: now,
+        updated: now,
+        // Short until the job is accepted: what a broken upload leaves is swept soon.
+        expires: now.plus(UNACCEPTED_RETENTION),
+        stage: Stage::Receiving,
+        seq: 0,
+        epoch: Epoch::after(0, effects.random()),
+        total: 0,
+        succeeded: 0,
+        failed: 0,
+        title: String::new(),
+        uploads: Vec::new(),
+        uploaded: Uploaded::default(),
+        plan: Vec::new(),
+        wave: 0,
+        attempts: 0,
+        segments: Vec::new(),
+        report: None,
+        rows: None,
+        photos: Vec::new(),
+        scan: None,
+        requests: BTreeMap::new(),
+        unanswered: 0,
+        remembered: 0,
+        outages: BTreeMap::new(),
+        late_ms: 0,
+        due: None,
+        due_every: 0,
+        fresh_until: now.plus(UPLOAD_FRESHNESS),
+        pending_failure: None,
+        failure: None,
+        leftovers: Vec::new(),
+    }
+}
