@@ -1,6 +1,6 @@
-//! A listener of its own for looking into a running host, `GET /counters`, and for making it
-//! misbehave: `PUT /faults` with the faults of `--fault`, apart by white space, which replace those
-//! there are.
+//! A listener of its own for looking into a running host, `GET /metrics` (Prometheus) and `GET
+//! /counters`, and for making it misbehave: `PUT /faults` with the faults of `--fault`, apart by
+//! white space, which replace those there are.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -15,48 +15,76 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
 use crate::app::App;
+use crate::edge::Sockets;
 use crate::kv::FaultPlan;
+use crate::metrics::{self, Metrics};
 
 /// Faults are a few words.
 const MAX_BODY: usize = 4 << 10;
 
-/// Serves the counters and faults of `app` for ever. The listener should be one that only this
-/// machine reaches.
-pub async fn serve(listener: TcpListener, app: Arc<App>) {
+/// What the listener is asked about.
+pub enum Served {
+    /// A running application, with the sockets of its edge.
+    Application(Arc<App>, Option<Sockets>),
+    /// What log files tell.
+    Logs(Arc<Metrics>),
+}
+
+/// Answers on `listener` for ever. It should be one that only this machine reaches.
+pub async fn serve(listener: TcpListener, served: Served) {
+    let served = Arc::new(served);
     while let Ok((stream, _)) = listener.accept().await {
-        let app = app.clone();
+        let served = served.clone();
         let service = service_fn(move |request| {
-            let app = app.clone();
-            async move { Ok::<_, Infallible>(answer(&app, request).await) }
+            let served = served.clone();
+            async move { Ok::<_, Infallible>(served.answer(request).await) }
         });
         tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
     }
 }
 
-async fn answer(app: &App, request: Request<Incoming>) -> Response<Full<Bytes>> {
-    match (request.method(), request.uri().path()) {
-        (&Method::GET, "/counters") => {
-            match serde_json::to_vec_pretty(&app.counters().snapshot()) {
-                Ok(json) => {
-                    let mut response = Response::new(Full::from(json));
-                    response.headers_mut().insert(
-                        header::CONTENT_TYPE,
-                        header::HeaderValue::from_static("application/json"),
-                    );
-                    response
+impl Served {
+    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        match (request.method(), request.uri().path(), self) {
+            (&Method::GET, "/metrics", _) => text(metrics::CONTENT_TYPE, self.metrics()),
+            (&Method::GET, "/counters", Self::Application(app, _)) => {
+                match serde_json::to_string_pretty(&app.counters().snapshot()) {
+                    Ok(json) => text("application/json", json),
+                    Err(_) => status(StatusCode::INTERNAL_SERVER_ERROR),
                 }
-                Err(_) => status(StatusCode::INTERNAL_SERVER_ERROR),
+            }
+            (&Method::PUT, "/faults", Self::Application(app, _)) => match faults(request).await {
+                Some(plan) => {
+                    app.misbehave(plan);
+                    status(StatusCode::NO_CONTENT)
+                }
+                None => status(StatusCode::BAD_REQUEST),
+            },
+            _ => status(StatusCode::NOT_FOUND),
+        }
+    }
+
+    fn metrics(&self) -> String {
+        match self {
+            Self::Logs(metrics) => metrics.text(None),
+            Self::Application(app, sockets) => {
+                let text = app.metrics().text(Some(&app.counters().snapshot()));
+                match sockets {
+                    Some(sockets) => metrics::joined(text, &sockets.metrics()),
+                    None => text,
+                }
             }
         }
-        (&Method::PUT, "/faults") => match faults(request).await {
-            Some(plan) => {
-                app.misbehave(plan);
-                status(StatusCode::NO_CONTENT)
-            }
-            None => status(StatusCode::BAD_REQUEST),
-        },
-        _ => status(StatusCode::NOT_FOUND),
     }
+}
+
+fn text(content_type: &'static str, text: String) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::from(text));
+    let content_type = header::HeaderValue::from_static(content_type);
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, content_type);
+    response
 }
 
 async fn faults(request: Request<Incoming>) -> Option<FaultPlan> {

@@ -75,6 +75,11 @@ impl Sockets {
         Ok(Self(Edge::new(config, Relay(app))?))
     }
 
+    /// What the edge counts of sockets, in the Prometheus text format.
+    pub(crate) fn metrics(&self) -> String {
+        self.0.metrics()
+    }
+
     /// Whether a request asks for a socket.
     pub(crate) fn are_asked_for(&self, request: &Request<Incoming>) -> bool {
         self.0.is_asked_for(request)

@@ -27,6 +27,7 @@ pub mod limits;
 pub mod logs;
 pub mod manifest;
 mod memory;
+pub mod metrics;
 mod outbound;
 pub mod routes;
 pub mod server;

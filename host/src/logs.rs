@@ -14,6 +14,8 @@ use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
+use crate::metrics::Metrics;
+
 /// Longer lines are broken here.
 const LONGEST_LINE: usize = 64 * 1024;
 
@@ -24,6 +26,7 @@ pub struct Log(Arc<Destination>);
 struct Destination {
     component: String,
     file: Option<Mutex<LogFile>>,
+    metrics: Option<Arc<Metrics>>,
 }
 
 /// At this size a file becomes `<name>.1`, in place of the one before, and a new one is begun.
@@ -62,8 +65,13 @@ impl LogFile {
 
 impl Log {
     /// Appends to `<dir>/<component>_<stream>.txt`, which is made if need be; without `dir` only to
-    /// standard error.
-    pub fn open(dir: Option<&Path>, component: &str, stream: &str) -> io::Result<Self> {
+    /// standard error. Every line is shown to `metrics`.
+    pub fn open(
+        dir: Option<&Path>,
+        component: &str,
+        stream: &str,
+        metrics: Option<Arc<Metrics>>,
+    ) -> io::Result<Self> {
         let file = match dir {
             None => None,
             Some(dir) => {
@@ -75,6 +83,7 @@ impl Log {
         Ok(Self(Arc::new(Destination {
             component: component.to_owned(),
             file,
+            metrics,
         })))
     }
 
@@ -88,6 +97,9 @@ impl Log {
 
     /// Both destinations are best effort: a full disk must not fail a request.
     fn line(&self, line: &[u8]) {
+        if let Some(metrics) = &self.0.metrics {
+            metrics.observe(line);
+        }
         if let Some(file) = &self.0.file {
             let mut whole = line.to_vec();
             whole.push(b'\n');
@@ -196,7 +208,7 @@ mod tests {
     #[test]
     fn lines_stay_whole_and_the_last_needs_no_end() {
         let dir = tempfile::tempdir().unwrap();
-        let log = Log::open(Some(dir.path()), "books", "stdout").unwrap();
+        let log = Log::open(Some(dir.path()), "books", "stdout", None).unwrap();
         let (one, two) = (log.lines(), log.lines());
         one.take(b"{\"a\":");
         two.take(b"other\nunfinished");

@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::Context;
 use bytes::Bytes;
 use clap::{Args, Parser, Subcommand};
+use host::admin::Served;
 use host::app::{App, Settings};
 use host::build::When;
 use host::clients::{ClientSettings, StreamLimits};
@@ -17,6 +18,8 @@ use host::edge::Sockets;
 use host::kv::{Fault, FaultPlan, KvBackend, Redis, Sqlite};
 use host::limits::{Limit, Platform};
 use host::manifest::Manifest;
+use host::metrics::Metrics;
+use host::metrics::follow::Follower;
 use host::variables::Variables;
 use host::{admin, build, edge, server};
 use http::Request;
@@ -43,6 +46,8 @@ enum Command {
     Up(Box<Up>),
     /// Run the build commands of spin.toml
     Build(Place),
+    /// Serve, at /metrics, what the logs of an application that runs under Spin tell
+    Metrics(FollowLogs),
 }
 
 #[derive(Args)]
@@ -53,6 +58,16 @@ struct Place {
     /// Where data, logs and compiled code are kept; `.spin` beside the manifest if not given
     #[arg(long)]
     state_dir: Option<PathBuf>,
+}
+
+#[derive(Args)]
+struct FollowLogs {
+    /// Where Spin keeps the components' logs
+    #[arg(long, value_name = "DIRECTORY", default_value = ".spin/logs")]
+    logs: PathBuf,
+    /// Where to serve /metrics
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9091")]
+    listen: SocketAddr,
 }
 
 #[derive(Args)]
@@ -100,8 +115,8 @@ struct Up {
     /// Do not build, whatever is stale
     #[arg(long, conflicts_with = "build")]
     no_build: bool,
-    /// Serve what the application has cost on this address, at /counters, and take faults at
-    /// /faults
+    /// Serve what the application does and costs on this address, at /metrics (Prometheus) and
+    /// /counters, and take faults at /faults
     #[arg(long, value_name = "ADDRESS")]
     admin: Option<SocketAddr>,
     /// How many instances there may be at a time
@@ -216,6 +231,7 @@ fn main() -> anyhow::Result<()> {
             let (manifest, state_dir) = place.open()?;
             build::build(&manifest, &state_dir, When::Always)
         }
+        Some(Command::Metrics(follow)) => follow_logs(&follow),
         Some(Command::Up(up)) => run(*up),
         None => run(cli.up),
     }
@@ -257,6 +273,36 @@ fn run(up: Up) -> anyhow::Result<()> {
         build::build(&manifest, &state_dir, when)?;
     }
     runtime.block_on(serve(up, manifest, variables, state_dir))
+}
+
+/// Serves for ever what log files tell.
+fn follow_logs(follow: &FollowLogs) -> anyhow::Result<()> {
+    const PAUSE: Duration = Duration::from_secs(1);
+    let metrics = Arc::new(Metrics::default());
+    let mut follower = Follower::new(&follow.logs);
+    follower
+        .read(&metrics)
+        .with_context(|| format!("cannot read {}", follow.logs.display()))?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let listener = TcpListener::bind(follow.listen)
+            .await
+            .with_context(|| format!("cannot listen on {}", follow.listen))?;
+        println!("Metrics on http://{}/metrics", listener.local_addr()?);
+        let read = metrics.clone();
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(PAUSE).await;
+                if let Err(error) = follower.read(&read) {
+                    tracing::warn!("cannot read the logs: {error}");
+                }
+            }
+        });
+        admin::serve(listener, Served::Logs(metrics)).await;
+        Ok(())
+    })
 }
 
 async fn serve(
@@ -322,9 +368,16 @@ async fn serve(
         announcement +=
             "SANDBOX: books and answers come from local stand-ins, nothing of it is real data\n";
     }
+    let sockets = match edge::secret(&variables) {
+        Some(secret) => Some(Sockets::new(app.clone(), secret, DRAIN)?),
+        None => None,
+    };
     if let Some(listener) = admin_listener {
         announcement += &format!("Counters on http://{}/counters\n", listener.local_addr()?);
-        tokio::spawn(admin::serve(listener, app.clone()));
+        tokio::spawn(admin::serve(
+            listener,
+            Served::Application(app.clone(), sockets.clone()),
+        ));
     }
     app.set_local_addr(listener.local_addr()?);
     if edge::secret(&variables).is_some() {
@@ -333,10 +386,6 @@ async fn serve(
     // Before the announcement: its reader may send a signal at once.
     let signal = end_signal()?;
     std::io::stdout().write_all(announcement.as_bytes())?;
-    let sockets = match edge::secret(&variables) {
-        Some(secret) => Some(Sockets::new(app.clone(), secret, DRAIN)?),
-        None => None,
-    };
     server::serve(listener, app, sockets, signal, DRAIN).await?;
     Ok(())
 }

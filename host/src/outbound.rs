@@ -262,7 +262,11 @@ async fn dispatch(
     counters.outbound(&place);
     // The client makes its own.
     request.headers_mut().remove(header::HOST);
-    outbound.send(request, options).await
+    let asked = Instant::now();
+    let answer = outbound.send(request, options).await;
+    let status = answer.as_ref().ok().map(|answer| answer.status().as_u16());
+    app.metrics().outbound(&place, status, asked.elapsed());
+    answer
 }
 
 /// Hands a request to the application as if it had come in from outside.

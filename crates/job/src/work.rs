@@ -332,7 +332,7 @@ impl<'a, E: Effects> Engine<'a, E> {
             "jobId": root.id, "pipeline": root.pipeline, "outcome": root.stage,
             "durationMs": millis(root.elapsed()), "items": root.total,
             "succeeded": root.succeeded, "failed": root.failed, "commits": root.seq,
-            "requests": root.requests,
+            "requests": root.requests, "remembered": root.remembered,
         });
         if let Some(failure) = &root.failure {
             line["code"] = json!(failure.code);

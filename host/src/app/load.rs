@@ -21,6 +21,7 @@ use crate::kv::{FaultPlan, Guard, KvBackend};
 use crate::logs::Log;
 use crate::manifest::{self, Manifest, Route};
 use crate::memory::{self, MemoryPool};
+use crate::metrics::Metrics;
 use crate::outbound::Outbound;
 use crate::routes::Router;
 use crate::variables::Variables;
@@ -37,6 +38,7 @@ impl App {
         settings: Settings,
     ) -> anyhow::Result<Arc<Self>> {
         let counters = Arc::new(Counters::default());
+        let metrics = Arc::new(Metrics::default());
         let engine = crate::engine::engine(settings.max_instances)?;
         let loader = Loader {
             engine: &engine,
@@ -44,6 +46,7 @@ impl App {
             manifest,
             variables,
             state_dir,
+            metrics: &metrics,
         };
 
         let routes = manifest.triggers().iter().filter_map(|t| match &t.route {
@@ -89,6 +92,7 @@ impl App {
             faults,
             limits: settings.limits,
             counters,
+            metrics,
             room: Arc::new(Semaphore::new(settings.max_instances as usize)),
             max_instances: settings.max_instances,
             memory: MemoryPool::new(settings.memory, memory::WAIT),
@@ -109,6 +113,7 @@ struct Loader<'a> {
     manifest: &'a Manifest,
     variables: &'a Variables,
     state_dir: &'a Path,
+    metrics: &'a Arc<Metrics>,
 }
 
 impl Loader<'_> {
@@ -137,8 +142,8 @@ impl Loader<'_> {
             variables: Arc::new(self.variables.expand_all(&described.variables)?),
             allowed_hosts: Arc::new(AllowedHosts::parse(hosts)?),
             stores: Arc::new(described.key_value_stores.iter().cloned().collect()),
-            stdout: Log::open(Some(&logs), id, "stdout")?,
-            stderr: Log::open(Some(&logs), id, "stderr")?,
+            stdout: Log::open(Some(&logs), id, "stdout", None)?,
+            stderr: Log::open(Some(&logs), id, "stderr", Some(self.metrics.clone()))?,
         })
     }
 }

@@ -34,6 +34,7 @@ use crate::kv::{FaultPlan, KvBackend};
 use crate::limits::Limits;
 use crate::logs::Log;
 use crate::memory::MemoryPool;
+use crate::metrics::Metrics;
 use crate::outbound::Outbound;
 use crate::routes::Router;
 
@@ -87,6 +88,7 @@ pub struct App {
     outbound: Outbound,
     faults: Faults,
     counters: Arc<Counters>,
+    metrics: Arc<Metrics>,
     room: Arc<Semaphore>,
     max_instances: u32,
     memory: MemoryPool,
@@ -114,6 +116,11 @@ impl App {
     /// What the application has cost so far.
     pub fn counters(&self) -> &Counters {
         &self.counters
+    }
+
+    /// What an operator's monitoring is told.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     /// Storage, network and clock misbehave like this from now on. Storage does so only if the

@@ -209,11 +209,17 @@ impl<'a, E: Effects> Creation<'a, E> {
             Ok(())
         };
         match accepted.await {
-            Ok(()) => Ok(Created {
-                root,
-                lease,
-                contended: self.new.name.is_contended(),
-            }),
+            Ok(()) => {
+                self.engine.effects.log(
+                    "job-created",
+                    serde_json::json!({"jobId": root.id, "pipeline": root.pipeline}),
+                );
+                Ok(Created {
+                    root,
+                    lease,
+                    contended: self.new.name.is_contended(),
+                })
+            }
             Err(error) => {
                 self.discard(&root).await;
                 Err(error)
