@@ -32,19 +32,31 @@ impl From<books::Provider> for Provider {
 }
 
 impl Provider {
-    /// The spelling in a flat book's `provider`.
-    pub fn snake_name(self) -> &'static str {
-        match self {
-            Self::OpenLibrary => "open_library",
-            Self::GoogleBooks => "google_books",
-        }
-    }
-
     /// The name for people of the provider that is called `name` in documents of the store.
     pub(crate) fn title_of(name: &str) -> &'static str {
         match name {
             "google-books" => "Google Books",
             _ => "Open Library",
+        }
+    }
+}
+
+/// A metadata provider in the spelling of a flat book's `provider`, and of V3.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum BookProvider {
+    /// openlibrary.org
+    OpenLibrary,
+    /// The volumes API of Google Books.
+    GoogleBooks,
+}
+
+impl From<books::Provider> for BookProvider {
+    fn from(provider: books::Provider) -> Self {
+        match provider {
+            books::Provider::OpenLibrary => Self::OpenLibrary,
+            books::Provider::GoogleBooks => Self::GoogleBooks,
         }
     }
 }
@@ -256,28 +268,11 @@ impl EnrichmentStatus {
     }
 }
 
-/// The record of an item that was found.
-pub(crate) fn record(item: &Item) -> Option<&Record> {
-    match &item.found {
-        Some(Found::Record(record)) => Some(record),
-        _ => None,
-    }
-}
-
 /// The ISBN of an item: the one asked for, else its edition's.
 pub(crate) fn isbn(item: &Item) -> Option<books::Isbn> {
     item.wanted
         .isbn
-        .or_else(|| record(item).and_then(|record| record.edition.isbn()))
-}
-
-/// Title on the cover, else of the work.
-pub(crate) fn title_of(record: &Record) -> &str {
-    record
-        .edition
-        .title
-        .as_deref()
-        .unwrap_or(&record.work.title)
+        .or_else(|| item.record().and_then(|record| record.edition.isbn()))
 }
 
 /// What a record was found by.
@@ -315,10 +310,10 @@ pub struct Book<'a> {
     /// The ISBN asked for, else the edition's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub isbn: Option<String>,
-    /// The same.
+    /// The ISBN once more, under the name that says its length.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub isbn13: Option<String>,
-    /// The same with 10 digits, where there is such a form.
+    /// The ISBN with 10 digits, where there is such a form.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub isbn10: Option<String>,
     /// Title; empty only for a book that nobody knows and that was asked for by a number.
@@ -344,9 +339,9 @@ pub struct Book<'a> {
     /// Its cover, else the work's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cover_url: Option<&'a str>,
-    /// Who knows it: `open_library` or `google_books`.
+    /// Who knows it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub provider: Option<&'static str>,
+    pub provider: Option<BookProvider>,
     /// What became of the look-up.
     pub enrichment_status: EnrichmentStatus,
     /// What the provider's record and the book have in common; absent when there is no record, or
@@ -358,10 +353,10 @@ pub struct Book<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, schemars(range(min = 0, max = 1)))]
     pub match_confidence: Option<f64>,
-    /// Of an import: number of the record in its file; the header is 1.
+    /// Number of the record in the file of an import; the header is 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub row: Option<u32>,
-    /// Of an import: what the reader's library says about the reader and the book.
+    /// What the reader's library says about the reader and the book, in an import.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<Source<'a>>,
 }
@@ -369,7 +364,7 @@ pub struct Book<'a> {
 impl<'a> Book<'a> {
     /// Spells this item of a job.
     pub fn of(item: &'a Item) -> Self {
-        let record = record(item);
+        let record = item.record();
         let edition = record.map(|record| &record.edition);
         let work = record.map(|record| &record.work);
         let imported = item.imported.as_ref();
@@ -394,7 +389,7 @@ impl<'a> Book<'a> {
             categories: work.map_or(&[], |work| &work.subjects),
             language: edition.and_then(|edition| edition.language.as_deref()),
             cover_url: record.and_then(Record::cover_url),
-            provider: record.map(|record| Provider::from(record.provider).snake_name()),
+            provider: record.map(|record| record.provider.into()),
             enrichment_status: EnrichmentStatus::of(item),
             matched: record.and_then(|record| Some(record.matched?.by.into())),
             match_confidence: record
@@ -441,8 +436,8 @@ impl<'a> ListedBook<'a> {
 
 fn title(item: &Item) -> &str {
     let given = item.wanted.title.as_str();
-    match record(item) {
-        Some(record) if item.imported.is_none() || given.is_empty() => title_of(record),
+    match item.record() {
+        Some(record) if item.imported.is_none() || given.is_empty() => record.title(),
         _ => given,
     }
 }
@@ -460,7 +455,7 @@ fn authors(item: &Item) -> Vec<&str> {
         }
     };
     let known = || -> Vec<&str> {
-        record(item)
+        item.record()
             .map(|record| record.authors.iter().map(|author| author.name.as_str()))
             .into_iter()
             .flatten()
@@ -626,7 +621,7 @@ impl<'a> EditionObject<'a> {
         Self {
             isbn: edition.isbn().map(|isbn| isbn.to_string()),
             isbns: edition.isbn_forms(),
-            title: title_of(record),
+            title: record.title(),
             publisher: edition.publisher.as_deref(),
             publication_date: edition.published.as_deref(),
             page_count: record.pages(),
@@ -722,10 +717,10 @@ impl<'a> EnrichedBook<'a> {
     /// Spells this item of a job.
     pub fn of(item: &'a Item) -> Self {
         let given = |text: &'a str| Some(text).filter(|text| !text.is_empty());
-        let record = record(item);
+        let record = item.record();
         Self {
             title: given(&item.wanted.title)
-                .or_else(|| record.map(title_of))
+                .or_else(|| record.map(Record::title))
                 .unwrap_or_default(),
             author: given(&item.wanted.author)
                 .or_else(|| Some(record?.authors.first()?.name.as_str())),
@@ -754,13 +749,13 @@ pub struct LookedUp<'a> {
 }
 
 impl<'a> LookedUp<'a> {
-    /// Of this item; `None` when no provider knows it.
+    /// Spells this item of a look-up; `None` when no provider knows it.
     pub fn of(item: &'a Item) -> Option<Self> {
         let Enriched {
             work,
             edition,
             authors,
-        } = Enriched::of(record(item)?);
+        } = Enriched::of(item.record()?);
         Some(Self {
             book: Book::of(item),
             work,

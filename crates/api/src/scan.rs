@@ -10,7 +10,7 @@ use vision::{BoundingBox, Detection};
 
 use crate::book::{
     AuthorObject, EditionObject, EnrichmentStatus, ListedBook, Provider, ReviewStatus, WorkObject,
-    isbn, record, title_of,
+    isbn,
 };
 use crate::failure::FailureCode;
 use crate::status::millis;
@@ -21,14 +21,14 @@ use crate::time::Iso;
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum Shown<'a> {
-    /// Of an import or enrichment.
+    /// A book of an import or enrichment.
     Listed(Box<ListedBook<'a>>),
-    /// Of a scan.
+    /// A book of a scan.
     Seen(Box<SeenBook<'a>>),
 }
 
 impl<'a> Shown<'a> {
-    /// Of this job's item.
+    /// Spells an item of this job.
     pub fn of(root: &Root, item: &'a Item) -> Self {
         match SeenBook::of(root, item) {
             Some(seen) => Self::Seen(Box::new(seen)),
@@ -139,10 +139,10 @@ pub struct SeenEnrichment<'a> {
 }
 
 impl<'a> SeenBook<'a> {
-    /// Of this job's item; `None` when it was not seen on a photo.
+    /// Spells an item of this job; `None` when it was not seen on a photo.
     pub fn of(root: &Root, item: &'a Item) -> Option<Self> {
         let detection = item.detection.as_ref()?;
-        let record = record(item);
+        let record = item.record();
         let status = EnrichmentStatus::of(item);
         let (title, author) = names(detection, record);
         Some(Self {
@@ -172,7 +172,7 @@ fn names<'a>(detection: &'a Detection, record: Option<&'a Record>) -> (&'a str, 
     let author = record
         .and_then(|record| record.authors.first())
         .map_or(detection.author.as_str(), |author| &author.name);
-    (record.map_or(&detection.title, title_of), author)
+    (record.map_or(&detection.title, Record::title), author)
 }
 
 fn year(record: &Record) -> Option<i32> {

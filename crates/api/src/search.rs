@@ -3,7 +3,7 @@
 use job::Item;
 use serde::Serialize;
 
-use crate::book::{AuthorObject, Book, EditionObject, ReviewStatus, WorkObject, record};
+use crate::book::{AuthorObject, Book, EditionObject, ReviewStatus, WorkObject};
 
 /// The most hits of a page, unless a request says fewer.
 pub const PAGE: u32 = 20;
@@ -30,7 +30,7 @@ pub struct SearchResults<'a> {
 impl<'a> SearchResults<'a> {
     /// The answer of one page of hits.
     pub fn of(items: &'a [Item], total: u64) -> Self {
-        let records: Vec<_> = items.iter().filter_map(record).collect();
+        let records: Vec<_> = items.iter().filter_map(Item::record).collect();
         let mut authors: Vec<AuthorObject> = Vec::new();
         for author in records.iter().flat_map(|record| AuthorObject::of(record)) {
             if !authors.contains(&author) {

@@ -182,7 +182,7 @@ pub struct Base<'a> {
     pub pipeline: Pipeline,
     /// What is done now.
     pub stage: Stage,
-    /// The same for people.
+    /// What is done now, for people.
     pub message: String,
     /// Until when the job waits for a provider that refuses or fails; absent when it does not wait.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -243,7 +243,7 @@ pub struct Photos {
 }
 
 impl Photos {
-    /// Of this job; `None` when it is not a scan.
+    /// Counts the photos of this job; `None` when it is not a scan.
     pub fn of(root: &Root) -> Option<Self> {
         (root.pipeline == job::Pipeline::AiScan).then(|| Self {
             processed_photos: root.processed_photos(),
@@ -257,10 +257,10 @@ impl Photos {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Summary {
-    /// Of every job.
+    /// Counts that every job has.
     #[serde(flatten)]
     pub counts: SummaryCounts,
-    /// Of a scan.
+    /// Counts that only a scan has.
     #[serde(flatten)]
     pub scan: Option<ScanSummary>,
 }
@@ -323,7 +323,7 @@ pub struct ScanSummary {
     pub books_unique: u32,
     /// Books that a provider knows.
     pub books_enriched: u32,
-    /// The same, under the name that older apps read.
+    /// `booksEnriched` once more, under the name that older apps read.
     pub enriched_count: u32,
     /// How sure the detections are.
     #[serde(flatten)]
@@ -331,7 +331,7 @@ pub struct ScanSummary {
 }
 
 impl ScanSummary {
-    /// Of this job; `None` when it is not a scan.
+    /// Counts what this job came to; `None` when it is not a scan.
     pub fn of(root: &Root) -> Option<Self> {
         (root.pipeline == job::Pipeline::AiScan).then(|| Self {
             photos_processed: root.processed_photos(),
@@ -385,7 +385,7 @@ pub struct Completion {
 }
 
 impl Completion {
-    /// Of this job; `None` when it has not completed.
+    /// Describes the end of this job; `None` when it has not completed.
     pub fn of(root: &Root) -> Option<Self> {
         (root.stage == job::Stage::Complete).then(|| Self {
             completed_at: Iso(root.updated),
@@ -439,7 +439,7 @@ pub struct Document<'a> {
     pub success_count: u32,
     /// Items that were not.
     pub failure_count: u32,
-    /// Of a scan.
+    /// Counts of photos; absent of jobs that are no scans.
     #[serde(flatten)]
     pub photos: Option<Photos>,
     /// When the job was created.
@@ -451,7 +451,7 @@ pub struct Document<'a> {
     /// How long the rest may take, when it can be told.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub eta_ms: Option<u64>,
-    /// Of a completed job.
+    /// What the job came to; absent until it has completed.
     #[serde(flatten)]
     pub completion: Option<Completion>,
     /// Why it failed or was canceled.
@@ -508,6 +508,11 @@ pub fn none_match(header: &str, etag: &str) -> bool {
             .any(|tag| tag.strip_prefix("W/").unwrap_or(tag) == etag)
 }
 
+/// The work key or the ISBN most lately looked up, while that says something.
+pub(crate) fn current_id(root: &Root) -> Option<&str> {
+    (!root.stage.is_terminal() && !root.last_id.is_empty()).then_some(root.last_id.as_str())
+}
+
 /// The title most lately looked up, while that says something.
 pub(crate) fn current_title(root: &Root) -> Option<&str> {
     (!root.stage.is_terminal() && !root.title.is_empty()).then_some(root.title.as_str())
@@ -526,7 +531,7 @@ pub struct Canceled<'a> {
     pub job_id: &'a str,
     /// What became true: its outcome, or `canceling`.
     pub status: CancelStatus,
-    /// The same for people.
+    /// What became true, for people.
     pub message: &'static str,
     /// Items that are final.
     pub processed_count: u32,
@@ -570,7 +575,7 @@ fn canceling<S: Serializer>(serializer: S) -> Result<S::Ok, S::Error> {
 pub struct Cleanup {
     /// Uploaded files.
     pub uploads_deleted: u32,
-    /// The same, under the name that older apps read.
+    /// `uploadsDeleted` once more, under the name that older apps read.
     pub r2_objects_deleted: u32,
     /// Whether nothing of the uploads is left.
     pub kv_cache_cleared: bool,

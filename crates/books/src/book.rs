@@ -306,6 +306,11 @@ pub enum MatchedBy {
 }
 
 impl Record {
+    /// Title on the cover, else of the work.
+    pub fn title(&self) -> &str {
+        self.edition.title.as_deref().unwrap_or(&self.work.title)
+    }
+
     /// Number of pages of the edition, else the median of the work's editions.
     pub fn pages(&self) -> Option<u32> {
         self.edition.pages.or(self.work.median_pages)

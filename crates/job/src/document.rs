@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use books::{Found, Imported, Mapping, Problem, Reading, Wanted};
+use books::{Found, Imported, Mapping, Problem, Reading, Record, Wanted};
 use serde::{Deserialize, Serialize};
 use vision::{Detection, Quality, Suggestion};
 
@@ -394,6 +394,9 @@ pub struct Root {
     /// The title that was looked up last.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub title: String,
+    /// The work key or the ISBN of the item that was looked up last.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub last_id: String,
     /// Uploaded files that are not deleted yet.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub uploads: Vec<Upload>,
@@ -665,6 +668,15 @@ impl Item {
             imported: None,
             detection: Some(detection),
             found: None,
+        }
+    }
+
+    /// What a provider knows of it, when one does.
+    #[must_use]
+    pub fn record(&self) -> Option<&Record> {
+        match &self.found {
+            Some(Found::Record(record)) => Some(record),
+            _ => None,
         }
     }
 

@@ -7,7 +7,7 @@ mod search;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use books::{Found, Search, Wanted};
+use books::{Found, Isbn, Search, Wanted};
 
 use crate::cadence::Forecast;
 use crate::document::{Item, Root, Stage};
@@ -182,11 +182,8 @@ impl Enrichment {
                 root.failed += finished.saturating_sub(succeeded);
                 root.unanswered += u32::try_from(unanswered).unwrap_or(u32::MAX);
                 root.remembered += u32::try_from(remembered).unwrap_or(u32::MAX);
-                root.title = items
-                    .iter()
-                    .rev()
-                    .find(|item| !item.wanted.title.is_empty())
-                    .map_or_else(String::new, |item| shorten(&item.wanted.title));
+                root.title = items.iter().rev().find_map(shown_title).unwrap_or_default();
+                root.last_id = items.last().and_then(shown_id).unwrap_or_default();
                 root.requests = requests;
                 root.outages = outages;
                 // Runs that gave up once need not try the next items for as long.
@@ -231,6 +228,25 @@ async fn wait_visibly<E: Effects>(
             root.requests = requests;
         }))
         .await
+}
+
+/// The title of an item that has one: as it was asked for, else as a provider knows it.
+fn shown_title(item: &Item) -> Option<String> {
+    let given = Some(item.wanted.title.as_str()).filter(|title| !title.is_empty());
+    let title = given.or_else(|| Some(item.record()?.title()))?;
+    Some(shorten(title))
+}
+
+/// The work key or the ISBN of an item: as it was asked for, else of what was found.
+fn shown_id(item: &Item) -> Option<String> {
+    let wanted = &item.wanted;
+    let isbn = |isbn: Isbn| isbn.to_string();
+    let asked = wanted.work_id.clone().or_else(|| wanted.isbn.map(isbn));
+    asked.or_else(|| {
+        let record = item.record()?;
+        let work = record.work.open_library_id.clone();
+        work.or_else(|| record.edition.isbn().map(isbn))
+    })
 }
 
 /// Titles in the root are for show.

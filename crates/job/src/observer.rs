@@ -66,7 +66,7 @@ pub enum Step {
     Ended(Position),
     /// The job has made no progress for so long that the watcher should leave. Nothing follows.
     TimedOut(Position),
-    /// There is no news; shows that the connection is alive.
+    /// A sign of life: there is no news.
     Heartbeat,
 }
 

@@ -3,7 +3,7 @@
 use job::{Item, Root};
 use serde::Serialize;
 
-use crate::book::{Book as FlatBook, EnrichmentStatus, Source, record};
+use crate::book::{Book as FlatBook, BookProvider, EnrichmentStatus, Source};
 use crate::scan::{Frame, SeenBook};
 
 /// A book. Fields that nobody knows are absent.
@@ -62,35 +62,14 @@ pub struct Book<'a> {
     pub edition_key: Option<&'a str>,
     /// The provider that knows the book; of one that nobody knows, the provider that is asked
     /// first.
-    pub provider: Provider,
+    pub provider: BookProvider,
     /// How much of the record is there, 0 to 100: title 10, authors 20, ISBN 15, cover 15,
     /// description 15, and 5 each for publisher, date, pages, categories and language.
     #[cfg_attr(test, schemars(range(min = 0, max = 100)))]
     pub quality: u8,
-    /// Of an import: what the reader's library says about the reader and the book.
+    /// What the reader's library says about the reader and the book, in an import.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<Source<'a>>,
-}
-
-/// The metadata provider of a book.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-#[cfg_attr(test, schemars(rename = "V3Provider"))]
-pub enum Provider {
-    /// openlibrary.org
-    OpenLibrary,
-    /// The volumes API of Google Books.
-    GoogleBooks,
-}
-
-impl From<books::Provider> for Provider {
-    fn from(provider: books::Provider) -> Self {
-        match provider {
-            books::Provider::OpenLibrary => Self::OpenLibrary,
-            books::Provider::GoogleBooks => Self::GoogleBooks,
-        }
-    }
 }
 
 /// The place of a cover.
@@ -133,7 +112,7 @@ impl<'a> Book<'a> {
     /// The book of an item.
     pub fn of(item: &'a Item) -> Self {
         let flat = FlatBook::of(item);
-        let record = record(item);
+        let record = item.record();
         let cover_urls = flat.cover_url.map(CoverUrls::of);
         let mut book = Self {
             isbn: flat.isbn.unwrap_or_default(),
@@ -156,7 +135,7 @@ impl<'a> Book<'a> {
             cover_urls,
             work_key: record.and_then(|record| record.work.open_library_id.as_deref()),
             edition_key: record.and_then(|record| record.edition.open_library_id.as_deref()),
-            provider: record.map_or(Provider::OpenLibrary, |record| record.provider.into()),
+            provider: record.map_or(BookProvider::OpenLibrary, |record| record.provider.into()),
             quality: 0,
             source: flat.source,
         };
@@ -194,10 +173,10 @@ pub struct ResultBook<'a> {
     pub book: Book<'a>,
     /// What became of the look-up.
     pub status: EnrichmentStatus,
-    /// Of an import: number of the record in its file; the header is 1.
+    /// Number of the record in the file of an import; the header is 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub row: Option<u32>,
-    /// Of a scan: where it was seen.
+    /// Where it was seen, in a scan.
     #[serde(flatten)]
     pub seen: Option<Sighting<'a>>,
 }

@@ -16,7 +16,7 @@ pub enum ClientMessage {
         /// To be echoed.
         client_time: Option<Number>,
     },
-    /// The same from the first app: a text that is not JSON.
+    /// A ping of the first app: a text that is not JSON.
     RawPing,
     /// It wants the current state.
     SyncRequest,

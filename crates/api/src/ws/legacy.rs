@@ -3,11 +3,11 @@
 use job::{Item, Report, Root, Stage, Time};
 use serde::Serialize;
 
-use crate::book::{Book, EnrichmentStatus};
+use crate::book::{AuthorObject, Book, BookProvider, EditionObject, EnrichmentStatus, WorkObject};
 use crate::envelope::json;
 use crate::legacy::problem;
 use crate::scan::{Frame, Metadata, SeenBook, Suggestion};
-use crate::status::{Review, message};
+use crate::status::{Review, current_id, message};
 
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -81,6 +81,9 @@ struct Data<'a> {
     processed_items: u32,
     total_items: u32,
     current_status: String,
+    /// The work key or the ISBN of the item that was looked up last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    current_work_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     result: Option<ScanResult<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -99,6 +102,7 @@ impl<'a> Data<'a> {
                 Stage::Complete => "Complete".to_owned(),
                 _ => message(root),
             },
+            current_work_id: current_id(root),
             result: None,
             error: problem(root),
             keep_alive: None,
@@ -146,15 +150,22 @@ struct SeenItem<'a> {
     enrichment: Enrichment<'a>,
 }
 
+/// What a provider knows of a book that was seen: builds until November read `apiData`, later ones
+/// the work, its editions and its authors.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, schemars(rename = "LegacyEnrichment"))]
 struct Enrichment<'a> {
     status: EnrichmentStatus,
     #[serde(skip_serializing_if = "Option::is_none")]
     api_data: Option<ApiData<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    provider: Option<&'static str>,
+    work: Option<WorkObject<'a>>,
+    editions: Vec<EditionObject<'a>>,
+    authors: Vec<AuthorObject<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider: Option<BookProvider>,
     cached_result: bool,
 }
 
@@ -195,7 +206,10 @@ impl<'a> SeenItem<'a> {
                     publisher: book.publisher,
                     publication_year: seen.publication_year,
                 }),
-                cached_result: false,
+                work: seen.enrichment.work,
+                editions: seen.enrichment.editions,
+                authors: seen.enrichment.authors,
+                cached_result: seen.enrichment.cached_result,
             },
         })
     }

@@ -284,6 +284,7 @@ fn first_root<E: Effects>(effects: &E, new: &NewJob) -> Root {
         succeeded: 0,
         failed: 0,
         title: String::new(),
+        last_id: String::new(),
         uploads: Vec::new(),
         uploaded: Uploaded::default(),
         plan: Vec::new(),
