@@ -119,7 +119,7 @@ async fn each_outcome_has_its_exit_code() {
     assert_eq!(code, 1);
     assert_eq!(
         error,
-        "bookstrack: No job with this id, or its results have expired (24 h) (NOT_FOUND)\n"
+        "bookstrack: No job with this id, or its results have expired (NOT_FOUND)\n"
     );
     assert_eq!(home.run(&["results", JOB, "--format", "xml"]).await.0, 2);
     assert_eq!(home.run(&["status", "../etc/passwd"]).await.0, 2);

@@ -30,7 +30,7 @@ import { Watch, sleep } from './watch.js';
 
 /**
  * @typedef {object} SubmitOptions
- * @property {string} [key] names the user's action: whoever submits again under the same key within 24 h gets the same job
+ * @property {string} [key] names the user's action: whoever submits again under the same key gets the same job, for as long as it is kept
  * @property {(sent: number, total: number) => void} [onProgress] bytes; in between only where the runtime can (browsers, React Native)
  * @property {AbortSignal} [signal]
  */

@@ -1119,7 +1119,7 @@ export interface components {
             pipeline: components["schemas"]["Pipeline"];
             /**
              * Format: uint32
-             * @description Of an enrichment: items that are final.
+             * @description Number of items that are final, 0; absent of jobs that are no enrichments.
              */
             processedCount?: number;
             /** @description The results, when it has ended. */
@@ -1130,18 +1130,18 @@ export interface components {
             status: components["schemas"]["Status"];
             /** @description The status document. */
             statusUrl: string;
-            /** @description Of an enrichment: said again. */
+            /** @description True: an enrichment repeats here what its envelope says; absent of other jobs. */
             success?: boolean;
-            /** @description The same, under the name that older clients read. */
+            /** @description The token once more, under the name that older clients read. */
             token: string;
             /**
              * Format: uint32
-             * @description Of an enrichment: items in all.
+             * @description Number of items in all; absent of jobs that are no enrichments.
              */
             totalCount?: number;
             /**
              * Format: uint32
-             * @description Of a scan.
+             * @description Number of photos; absent of jobs that are no scans.
              */
             totalPhotos?: number;
             /** @description The WebSocket. */
@@ -1193,9 +1193,9 @@ export interface components {
             enrichmentStatus: components["schemas"]["EnrichmentStatus"];
             /** @description The ISBN asked for, else the edition's. */
             isbn?: string;
-            /** @description The same with 10 digits, where there is such a form. */
+            /** @description The ISBN with 10 digits, where there is such a form. */
             isbn10?: string;
-            /** @description The same. */
+            /** @description The ISBN once more, under the name that says its length. */
             isbn13?: string;
             /** @description ISO 639-1 where there is such a code. */
             language?: string;
@@ -1215,18 +1215,18 @@ export interface components {
              * @description Number of pages.
              */
             pageCount?: number;
-            /** @description Who knows it: `open_library` or `google_books`. */
-            provider?: string;
+            /** @description Who knows it. */
+            provider?: components["schemas"]["BookProvider"];
             /** @description `yyyy`, `yyyy-mm` or `yyyy-mm-dd`. */
             publishedDate?: string;
             /** @description Publisher. */
             publisher?: string;
             /**
              * Format: uint32
-             * @description Of an import: number of the record in its file; the header is 1.
+             * @description Number of the record in the file of an import; the header is 1.
              */
             row?: number;
-            /** @description Of an import: what the reader's library says about the reader and the book. */
+            /** @description What the reader's library says about the reader and the book, in an import. */
             source?: components["schemas"]["Source"];
             /** @description Title; empty only for a book that nobody knows and that was asked for by a number. */
             title: string;
@@ -1259,6 +1259,11 @@ export interface components {
              */
             index: number;
         };
+        /**
+         * @description A metadata provider in the spelling of a flat book's `provider`, and of V3.
+         * @enum {string}
+         */
+        BookProvider: "open_library" | "google_books";
         /** @description The body of `POST /api/scan-bookshelf/cancel` and `/api/enrichment/cancel`. */
         CancelBody: {
             /**
@@ -1280,7 +1285,7 @@ export interface components {
             cleanup: components["schemas"]["Cleanup"];
             /** @description The job's name. */
             jobId: string;
-            /** @description The same for people. */
+            /** @description What became true, for people. */
             message: string;
             /**
              * Format: uint32
@@ -1312,7 +1317,7 @@ export interface components {
             features: components["schemas"]["Features"];
             /** @description What is enforced. */
             limits: components["schemas"]["Enforced"];
-            /** @description Of the application. */
+            /** @description Version of the application. */
             version: string;
         };
         /**
@@ -1342,7 +1347,7 @@ export interface components {
             kvCacheCleared: boolean;
             /**
              * Format: uint32
-             * @description The same, under the name that older apps read.
+             * @description `uploadsDeleted` once more, under the name that older apps read.
              */
             r2ObjectsDeleted: number;
             /**
@@ -1383,7 +1388,7 @@ export interface components {
             failureCount: number;
             /** @description The job's name. */
             jobId: string;
-            /** @description The same for people. */
+            /** @description What is done now, for people. */
             message: string;
             /** @description The kind of job. */
             pipeline: components["schemas"]["Pipeline"];
@@ -1653,12 +1658,6 @@ export interface components {
             /** @description Title. */
             title: string;
         };
-        Enrichment: {
-            apiData?: components["schemas"]["ApiData"];
-            cachedResult: boolean;
-            provider?: string;
-            status: components["schemas"]["EnrichmentStatus"];
-        };
         /** @description What an enrichment came to. */
         EnrichmentResults: {
             books: components["schemas"]["ListedBook"][];
@@ -1716,7 +1715,7 @@ export interface components {
             error?: components["schemas"]["Failure"];
             /** @description The job's name. */
             jobId: string;
-            /** @description The same for people. */
+            /** @description What is done now, for people. */
             message: string;
             /** @description The kind of job. */
             pipeline: components["schemas"]["Pipeline"];
@@ -1793,7 +1792,7 @@ export interface components {
             data: components["schemas"]["SuccessfulCanceled"];
             /** @description The job's name. */
             jobId: string;
-            /** @description The same for people. */
+            /** @description What became true, for people. */
             message: string;
             metadata: components["schemas"]["Metadata"];
             /**
@@ -1813,7 +1812,7 @@ export interface components {
         };
         /** @description `data` that says by itself that it is a success. */
         FlatLegacyBookshelfAnswer: {
-            /** @description The same. */
+            /** @description The token once more, under the name that later apps read. */
             authToken: string;
             data: components["schemas"]["SuccessfulLegacyBookshelf"];
             /** @description How long it takes in all, from and to, in s. */
@@ -1853,7 +1852,7 @@ export interface components {
         };
         /** @description `data` that says by itself that it is a success. */
         FlatLegacyEnrichmentBatchAnswer: {
-            /** @description The same. */
+            /** @description The token once more, under the name that later apps read. */
             authToken: string;
             data: components["schemas"]["SuccessfulLegacyEnrichmentBatch"];
             /** @description The job's name. */
@@ -1876,7 +1875,7 @@ export interface components {
         };
         /** @description `data` that says by itself that it is a success. */
         FlatLegacyImportAnswer: {
-            /** @description The same. */
+            /** @description The token once more, under the name that later apps read. */
             authToken: string;
             data: components["schemas"]["SuccessfulLegacyImport"];
             /** @description The job's name. */
@@ -1891,7 +1890,7 @@ export interface components {
         };
         /** @description `data` that says by itself that it is a success. */
         FlatLegacyScanBatchAnswer: {
-            /** @description The same. */
+            /** @description The token once more, under the name that later apps read. */
             authToken: string;
             data: components["schemas"]["SuccessfulLegacyScanBatch"];
             /** @description The job's name. */
@@ -1930,9 +1929,9 @@ export interface components {
             enrichmentStatus: components["schemas"]["EnrichmentStatus"];
             /** @description The ISBN asked for, else the edition's. */
             isbn?: string;
-            /** @description The same with 10 digits, where there is such a form. */
+            /** @description The ISBN with 10 digits, where there is such a form. */
             isbn10?: string;
-            /** @description The same. */
+            /** @description The ISBN once more, under the name that says its length. */
             isbn13?: string;
             /** @description ISO 639-1 where there is such a code. */
             language?: string;
@@ -1953,18 +1952,18 @@ export interface components {
              * @description Number of pages.
              */
             pageCount?: number;
-            /** @description Who knows it: `open_library` or `google_books`. */
-            provider?: string;
+            /** @description Who knows it. */
+            provider?: components["schemas"]["BookProvider"];
             /** @description `yyyy`, `yyyy-mm` or `yyyy-mm-dd`. */
             publishedDate?: string;
             /** @description Publisher. */
             publisher?: string;
             /**
              * Format: uint32
-             * @description Of an import: number of the record in its file; the header is 1.
+             * @description Number of the record in the file of an import; the header is 1.
              */
             row?: number;
-            /** @description Of an import: what the reader's library says about the reader and the book. */
+            /** @description What the reader's library says about the reader and the book, in an import. */
             source?: components["schemas"]["Source"];
             /** @constant */
             success: true;
@@ -2103,7 +2102,7 @@ export interface components {
         Health: {
             /** @description Always `ok`: who answers lives. */
             status: string;
-            /** @description Of the application. */
+            /** @description Version of the application. */
             version: string;
         };
         HealthAnswer: {
@@ -2189,7 +2188,7 @@ export interface components {
         };
         /** @description The status document: `data` of `GET /api/v2/imports/{jobId}`. */
         ImportStatus: {
-            /** @description Of an import that has completed. */
+            /** @description The books of an import that has completed. */
             books?: components["schemas"]["ImportedBook"][];
             /** @description When it ended. */
             completedAt?: components["schemas"]["Moment"];
@@ -2202,7 +2201,7 @@ export interface components {
             elapsedMs: number;
             /** @description Why it failed, for people. */
             error?: string;
-            /** @description Of an import that has completed: what was wrong with its rows. */
+            /** @description What was wrong with the rows of an import that has completed. */
             errors?: components["schemas"]["ImportError"][];
             /**
              * Format: uint64
@@ -2218,7 +2217,7 @@ export interface components {
             failureCount: number;
             /** @description The job's name. */
             jobId: string;
-            /** @description The same for people. */
+            /** @description What is done now, for people. */
             message: string;
             /** @description The kind of job. */
             pipeline: components["schemas"]["Pipeline"];
@@ -2318,7 +2317,7 @@ export interface components {
             failureCount: number;
             /** @description The job's name. */
             jobId: string;
-            /** @description The same for people. */
+            /** @description What is done now, for people. */
             message: string;
             metadata: components["schemas"]["Metadata"];
             /** @description The kind of job. */
@@ -2403,7 +2402,7 @@ export interface components {
         InitializedEvent: {
             /** @description The job's name. */
             jobId: string;
-            /** @description The same for people. */
+            /** @description What is done now, for people. */
             message: string;
             /** @description The kind of job. */
             pipeline: components["schemas"]["Pipeline"];
@@ -2673,6 +2672,8 @@ export interface components {
         JobType: "csv_import" | "bookshelf_scan" | "batch_enrichment";
         LegacyData: {
             currentStatus: string;
+            /** @description The work key or the ISBN of the item that was looked up last. */
+            currentWorkId?: string;
             error?: string;
             keepAlive?: boolean;
             /** Format: uint32 */
@@ -2682,6 +2683,19 @@ export interface components {
             result?: components["schemas"]["LegacyScanResult"];
             /** Format: uint32 */
             totalItems: number;
+        };
+        /**
+         * @description What a provider knows of a book that was seen: builds until November read `apiData`, later ones
+         *     the work, its editions and its authors.
+         */
+        LegacyEnrichment: {
+            apiData?: components["schemas"]["ApiData"];
+            authors: components["schemas"]["AuthorObject"][];
+            cachedResult: boolean;
+            editions: components["schemas"]["EditionObject"][];
+            provider?: components["schemas"]["BookProvider"];
+            status: components["schemas"]["EnrichmentStatus"];
+            work?: components["schemas"]["WorkObject"];
         };
         LegacyMessage: {
             data: components["schemas"]["LegacyData"];
@@ -2763,9 +2777,9 @@ export interface components {
             enrichmentStatus: components["schemas"]["EnrichmentStatus"];
             /** @description The ISBN asked for, else the edition's. */
             isbn?: string;
-            /** @description The same with 10 digits, where there is such a form. */
+            /** @description The ISBN with 10 digits, where there is such a form. */
             isbn10?: string;
-            /** @description The same. */
+            /** @description The ISBN once more, under the name that says its length. */
             isbn13?: string;
             /** @description ISO 639-1 where there is such a code. */
             language?: string;
@@ -2785,8 +2799,8 @@ export interface components {
              * @description Number of pages.
              */
             pageCount?: number;
-            /** @description Who knows it: `open_library` or `google_books`. */
-            provider?: string;
+            /** @description Who knows it. */
+            provider?: components["schemas"]["BookProvider"];
             /**
              * Format: int32
              * @description Year of publication.
@@ -2798,10 +2812,10 @@ export interface components {
             publisher?: string;
             /**
              * Format: uint32
-             * @description Of an import: number of the record in its file; the header is 1.
+             * @description Number of the record in the file of an import; the header is 1.
              */
             row?: number;
-            /** @description Of an import: what the reader's library says about the reader and the book. */
+            /** @description What the reader's library says about the reader and the book, in an import. */
             source?: components["schemas"]["Source"];
             /** @description Title; empty only for a book that nobody knows and that was asked for by a number. */
             title: string;
@@ -2898,7 +2912,7 @@ export interface components {
             error: string;
             /** @description The job's name. */
             jobId: string;
-            /** @description The same for people. */
+            /** @description What is done now, for people. */
             message: string;
             /** @description The kind of job. */
             pipeline: components["schemas"]["Pipeline"];
@@ -3027,7 +3041,7 @@ export interface components {
             details?: {
                 [key: string]: unknown;
             };
-            /** @description The same in short. */
+            /** @description The error in short, as the SDK names it. */
             error: components["schemas"]["ProblemError"];
             /** @description The path that was asked for. */
             instance: string;
@@ -3083,7 +3097,7 @@ export interface components {
             failureCount: number;
             /** @description The job's name. */
             jobId: string;
-            /** @description The same for people. */
+            /** @description What is done now, for people. */
             message: string;
             /** @description The kind of job. */
             pipeline: components["schemas"]["Pipeline"];
@@ -3346,7 +3360,7 @@ export interface components {
              * @description In [0, 1]; never decreases.
              */
             progress: number;
-            /** @description Of a completed scan, else null. */
+            /** @description What a completed scan came to, else null. */
             result: {
                 /** @description The books seen. */
                 books: components["schemas"]["SeenBook"][];
@@ -3430,7 +3444,7 @@ export interface components {
             boundingBox: components["schemas"]["Frame"];
             /** Format: double */
             confidence: number;
-            enrichment: components["schemas"]["Enrichment"];
+            enrichment: components["schemas"]["LegacyEnrichment"];
             isbn?: string;
             title: string;
         };
@@ -3507,7 +3521,7 @@ export interface components {
             booksUnique: number;
             /**
              * Format: uint32
-             * @description The same, under the name that older apps read.
+             * @description `booksEnriched` once more, under the name that older apps read.
              */
             enrichedCount: number;
             /**
@@ -3635,7 +3649,7 @@ export interface components {
             failureCount: number;
             /** @description The job's name. */
             jobId: string;
-            /** @description The same for people. */
+            /** @description What is done now, for people. */
             message: string;
             /** @description The kind of job. */
             pipeline: components["schemas"]["Pipeline"];
@@ -3714,7 +3728,7 @@ export interface components {
             cleanup: components["schemas"]["Cleanup"];
             /** @description The job's name. */
             jobId: string;
-            /** @description The same for people. */
+            /** @description What became true, for people. */
             message: string;
             /**
              * Format: uint32
@@ -3733,7 +3747,7 @@ export interface components {
         };
         /** @description `data` that says by itself that it is a success. */
         SuccessfulLegacyBookshelf: {
-            /** @description The same. */
+            /** @description The token once more, under the name that later apps read. */
             authToken: string;
             /** @description How long it takes in all, from and to, in s. */
             estimatedRange: number[];
@@ -3769,7 +3783,7 @@ export interface components {
         };
         /** @description `data` that says by itself that it is a success. */
         SuccessfulLegacyEnrichmentBatch: {
-            /** @description The same. */
+            /** @description The token once more, under the name that later apps read. */
             authToken: string;
             /** @description The job's name. */
             jobId: string;
@@ -3790,7 +3804,7 @@ export interface components {
         };
         /** @description `data` that says by itself that it is a success. */
         SuccessfulLegacyImport: {
-            /** @description The same. */
+            /** @description The token once more, under the name that later apps read. */
             authToken: string;
             /** @description The job's name. */
             jobId: string;
@@ -3803,7 +3817,7 @@ export interface components {
         };
         /** @description `data` that says by itself that it is a success. */
         SuccessfulLegacyScanBatch: {
-            /** @description The same. */
+            /** @description The token once more, under the name that later apps read. */
             authToken: string;
             /** @description The job's name. */
             jobId: string;
@@ -3839,9 +3853,9 @@ export interface components {
             enrichmentStatus: components["schemas"]["EnrichmentStatus"];
             /** @description The ISBN asked for, else the edition's. */
             isbn?: string;
-            /** @description The same with 10 digits, where there is such a form. */
+            /** @description The ISBN with 10 digits, where there is such a form. */
             isbn10?: string;
-            /** @description The same. */
+            /** @description The ISBN once more, under the name that says its length. */
             isbn13?: string;
             /** @description ISO 639-1 where there is such a code. */
             language?: string;
@@ -3861,18 +3875,18 @@ export interface components {
              * @description Number of pages.
              */
             pageCount?: number;
-            /** @description Who knows it: `open_library` or `google_books`. */
-            provider?: string;
+            /** @description Who knows it. */
+            provider?: components["schemas"]["BookProvider"];
             /** @description `yyyy`, `yyyy-mm` or `yyyy-mm-dd`. */
             publishedDate?: string;
             /** @description Publisher. */
             publisher?: string;
             /**
              * Format: uint32
-             * @description Of an import: number of the record in its file; the header is 1.
+             * @description Number of the record in the file of an import; the header is 1.
              */
             row?: number;
-            /** @description Of an import: what the reader's library says about the reader and the book. */
+            /** @description What the reader's library says about the reader and the book, in an import. */
             source?: components["schemas"]["Source"];
             /** @constant */
             success: true;
@@ -4001,7 +4015,7 @@ export interface components {
             duration: number;
             /**
              * Format: uint32
-             * @description The same, under the name that older apps read.
+             * @description `booksEnriched` once more, under the name that older apps read.
              */
             enrichedCount?: number;
             /**
@@ -4119,7 +4133,7 @@ export interface components {
              * @description The provider that knows the book; of one that nobody knows, the provider that is asked
              *     first.
              */
-            provider: components["schemas"]["V3Provider"];
+            provider: components["schemas"]["BookProvider"];
             /** @description `yyyy`, `yyyy-mm` or `yyyy-mm-dd`. */
             publishedDate?: string;
             /** @description Publisher. */
@@ -4130,7 +4144,7 @@ export interface components {
              *     description 15, and 5 each for publisher, date, pages, categories and language.
              */
             quality: number;
-            /** @description Of an import: what the reader's library says about the reader and the book. */
+            /** @description What the reader's library says about the reader and the book, in an import. */
             source?: components["schemas"]["Source"];
             /** @description Subtitle. */
             subtitle?: string;
@@ -4177,7 +4191,7 @@ export interface components {
             failureCount: number;
             /** @description The job's name. */
             jobId: string;
-            /** @description The same for people. */
+            /** @description What is done now, for people. */
             message: string;
             /** @description The kind of job. */
             pipeline: components["schemas"]["Pipeline"];
@@ -4208,7 +4222,7 @@ export interface components {
              * @description Requests to the metadata providers so far; absent while there are none.
              */
             requests?: number;
-            /** @description Of a scan: the books once more, under the name that the apps read. */
+            /** @description The books of a scan once more, under the name that the apps read. */
             results?: components["schemas"]["V3ResultBook"][];
             /** @description Where they are. */
             resultsUrl: string;
@@ -4325,7 +4339,7 @@ export interface components {
              * @description The provider that knows the book; of one that nobody knows, the provider that is asked
              *     first.
              */
-            provider: components["schemas"]["V3Provider"];
+            provider: components["schemas"]["BookProvider"];
             /** @description `yyyy`, `yyyy-mm` or `yyyy-mm-dd`. */
             publishedDate?: string;
             /** @description Publisher. */
@@ -4336,7 +4350,7 @@ export interface components {
              *     description 15, and 5 each for publisher, date, pages, categories and language.
              */
             quality: number;
-            /** @description Of an import: what the reader's library says about the reader and the book. */
+            /** @description What the reader's library says about the reader and the book, in an import. */
             source?: components["schemas"]["Source"];
             /** @description Subtitle. */
             subtitle?: string;
@@ -4372,7 +4386,7 @@ export interface components {
             error: components["schemas"]["V3JobError"];
             /** @description The job's name. */
             jobId: string;
-            /** @description The same for people. */
+            /** @description What is done now, for people. */
             message: string;
             /** @description The kind of job. */
             pipeline: components["schemas"]["Pipeline"];
@@ -4794,7 +4808,7 @@ export interface components {
             failureCount: number;
             /** @description The job's name. */
             jobId: string;
-            /** @description The same for people. */
+            /** @description What is done now, for people. */
             message: string;
             /** @description The kind of job. */
             pipeline: components["schemas"]["Pipeline"];
@@ -4859,11 +4873,6 @@ export interface components {
             /** @description Until when the job waits for a provider that refuses or fails; absent when it does not wait. */
             waitingUntil?: components["schemas"]["Moment"];
         };
-        /**
-         * @description The metadata provider of a book.
-         * @enum {string}
-         */
-        V3Provider: "open_library" | "google_books";
         /** @description What a search asked for. */
         V3Query: {
             /** @description Always `text`. */
@@ -4918,7 +4927,7 @@ export interface components {
              * @description The provider that knows the book; of one that nobody knows, the provider that is asked
              *     first.
              */
-            provider: components["schemas"]["V3Provider"];
+            provider: components["schemas"]["BookProvider"];
             /**
              * Format: int32
              * @description Year of the edition, else of the work's first publication.
@@ -4936,10 +4945,10 @@ export interface components {
             quality: number;
             /**
              * Format: uint32
-             * @description Of an import: number of the record in its file; the header is 1.
+             * @description Number of the record in the file of an import; the header is 1.
              */
             row?: number;
-            /** @description Of an import: what the reader's library says about the reader and the book. */
+            /** @description What the reader's library says about the reader and the book, in an import. */
             source?: components["schemas"]["Source"];
             /** @description What became of the look-up. */
             status: components["schemas"]["EnrichmentStatus"];
@@ -5789,7 +5798,7 @@ export interface components {
         format: "full" | "lite";
         /** @description The most hits of a page */
         hits: number;
-        /** @description The same key within 24 h answers with the same job and token */
+        /** @description The same key answers with the same job and token for as long as the job is kept */
         idempotencyKey: string;
         /** @description Entity tags of the documents that the client has */
         ifNoneMatch: string;
@@ -5837,7 +5846,7 @@ export interface operations {
                 books?: components["parameters"]["books"];
             };
             header?: {
-                /** @description The same key within 24 h answers with the same job and token */
+                /** @description The same key answers with the same job and token for as long as the job is kept */
                 "Idempotency-Key"?: components["parameters"]["idempotencyKey"];
             };
             path?: never;
@@ -5886,7 +5895,7 @@ export interface operations {
                 events?: components["parameters"]["events"];
             };
             header?: {
-                /** @description The same key within 24 h answers with the same job and token */
+                /** @description The same key answers with the same job and token for as long as the job is kept */
                 "Idempotency-Key"?: components["parameters"]["idempotencyKey"];
                 /** @description Who looks at the photos; one that is unknown is the configured one */
                 "X-AI-Provider"?: components["parameters"]["provider"];
@@ -6317,7 +6326,7 @@ export interface operations {
                 books?: components["parameters"]["books"];
             };
             header?: {
-                /** @description The same key within 24 h answers with the same job and token */
+                /** @description The same key answers with the same job and token for as long as the job is kept */
                 "Idempotency-Key"?: components["parameters"]["idempotencyKey"];
             };
             path?: never;
@@ -7032,7 +7041,7 @@ export interface operations {
                 books?: components["parameters"]["books"];
             };
             header?: {
-                /** @description The same key within 24 h answers with the same job and token */
+                /** @description The same key answers with the same job and token for as long as the job is kept */
                 "Idempotency-Key"?: components["parameters"]["idempotencyKey"];
             };
             path?: never;
@@ -7485,7 +7494,7 @@ export interface operations {
                 books?: components["parameters"]["books"];
             };
             header?: {
-                /** @description The same key within 24 h answers with the same job and token */
+                /** @description The same key answers with the same job and token for as long as the job is kept */
                 "Idempotency-Key"?: components["parameters"]["idempotencyKey"];
             };
             path?: never;
@@ -7695,7 +7704,7 @@ export interface operations {
                 books?: components["parameters"]["books"];
             };
             header?: {
-                /** @description The same key within 24 h answers with the same job and token */
+                /** @description The same key answers with the same job and token for as long as the job is kept */
                 "Idempotency-Key"?: components["parameters"]["idempotencyKey"];
             };
             path?: never;
@@ -7910,7 +7919,7 @@ export interface operations {
                 books?: components["parameters"]["books"];
             };
             header?: {
-                /** @description The same key within 24 h answers with the same job and token */
+                /** @description The same key answers with the same job and token for as long as the job is kept */
                 "Idempotency-Key"?: components["parameters"]["idempotencyKey"];
                 /** @description Who looks at the photos; one that is unknown is the configured one */
                 "X-AI-Provider"?: components["parameters"]["provider"];

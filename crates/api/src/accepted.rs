@@ -10,14 +10,14 @@ use crate::status::{Status, Urls};
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Accepted<'a> {
-    /// Of an enrichment: said again.
+    /// True: an enrichment repeats here what its envelope says; absent of other jobs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub success: Option<bool>,
     /// The job's name.
     pub job_id: &'a str,
     /// Opens the job.
     pub auth_token: &'a str,
-    /// The same, under the name that older clients read.
+    /// The token once more, under the name that older clients read.
     pub token: &'a str,
     /// Where the job is followed.
     #[serde(flatten)]
@@ -26,13 +26,13 @@ pub struct Accepted<'a> {
     pub status: Status,
     /// The kind of job.
     pub pipeline: crate::status::Pipeline,
-    /// Of a scan.
+    /// Number of photos; absent of jobs that are no scans.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub total_photos: Option<u32>,
-    /// Of an enrichment: items that are final.
+    /// Number of items that are final, 0; absent of jobs that are no enrichments.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub processed_count: Option<u32>,
-    /// Of an enrichment: items in all.
+    /// Number of items in all; absent of jobs that are no enrichments.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub total_count: Option<u32>,
     /// For people.
@@ -40,7 +40,7 @@ pub struct Accepted<'a> {
 }
 
 impl<'a> Accepted<'a> {
-    /// Of this job, which may have been accepted a while ago: a repeated request is answered alike.
+    /// Builds the answer for this job; a repeated request is answered alike, however long ago the job was accepted.
     pub fn of(root: &'a Root, token: &'a str) -> Self {
         let enrichment = root.pipeline == Pipeline::BatchEnrichment;
         Self {
@@ -145,7 +145,7 @@ impl<'a> LegacyScan<'a> {
 pub struct Token<'a> {
     /// Opens the job.
     pub token: &'a str,
-    /// The same.
+    /// The token once more, under the name that later apps read.
     pub auth_token: &'a str,
 }
 

@@ -12,7 +12,7 @@ use crate::status::{POLL, millis};
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Capabilities {
-    /// Of the application.
+    /// Version of the application.
     pub version: &'static str,
     /// What is configured.
     pub features: Features,
@@ -157,7 +157,7 @@ impl Capabilities {
 pub struct Health {
     /// Always `ok`: who answers lives.
     pub status: &'static str,
-    /// Of the application.
+    /// Version of the application.
     pub version: &'static str,
 }
 

@@ -277,7 +277,7 @@ impl ApiError {
     pub fn no_such_job(id: &JobId) -> Self {
         Self::new(
             Code::NotFound,
-            "No job with this id, or its results have expired (24 h)",
+            "No job with this id, or its results have expired",
         )
         .detail("jobId", id.as_str())
     }

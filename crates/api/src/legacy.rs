@@ -64,7 +64,7 @@ pub struct ScanStatus<'a> {
     pub elapsed_time: u64,
     /// Books seen so far.
     pub books_detected: u32,
-    /// Of a completed scan, else null.
+    /// What a completed scan came to, else null.
     pub result: Option<ScanResult<'a>>,
     /// Why it failed, else null.
     pub error: Option<&'a str>,
@@ -84,7 +84,7 @@ pub struct ScanResult<'a> {
 }
 
 impl<'a> ScanStatus<'a> {
-    /// Of this job at `now`. `items` and `report` are read only when it has completed.
+    /// Builds the document of this job at `now`. `items` and `report` are read only when it has completed.
     pub fn of(root: &'a Root, items: &'a [Item], report: &'a Report, now: Time) -> Self {
         let elapsed = if root.stage.is_terminal() {
             root.elapsed()
@@ -202,10 +202,10 @@ struct ImportStatus<'a> {
     /// Why it failed, for people.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'a str>,
-    /// Of an import that has completed.
+    /// The books of an import that has completed.
     #[serde(skip_serializing_if = "Option::is_none")]
     books: Option<Vec<ImportedBook<'a>>>,
-    /// Of an import that has completed: what was wrong with its rows.
+    /// What was wrong with the rows of an import that has completed.
     #[serde(skip_serializing_if = "Option::is_none")]
     errors: Option<Vec<ImportError<'a>>>,
 }

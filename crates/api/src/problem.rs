@@ -41,7 +41,7 @@ pub(crate) struct Problem<'a> {
     details: Map<String, Value>,
     #[cfg_attr(test, schemars(extend("const" = false)))]
     success: bool,
-    /// The same in short.
+    /// The error in short, as the SDK names it.
     error: Short<'a>,
     metadata: Metadata<'a>,
 }

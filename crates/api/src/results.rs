@@ -84,7 +84,7 @@ pub struct Writer<'a> {
     /// Asked for by the client.
     page: Option<Page>,
     list: List,
-    /// Of the open list.
+    /// Whether nothing of the open list has been written.
     first: bool,
 }
 
@@ -100,7 +100,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// The same document in another generation's spelling.
+    /// The results document of another generation.
     #[must_use]
     pub fn in_form(mut self, form: Form) -> Self {
         self.form = form;

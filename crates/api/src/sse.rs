@@ -51,7 +51,7 @@ pub fn event(id: &str, name: &str, data: &impl Serialize) -> Vec<u8> {
 }
 
 /// The first event of a stream that answers the request for its job: what the `202` would have said.
-/// It has no id: it is no state of the job, and nobody resumes after it.
+/// Such an event has no id: it is no state of the job, and nobody resumes after it.
 pub fn accepted(data: &impl Serialize) -> Vec<u8> {
     let mut bytes = b"event: accepted\ndata: ".to_vec();
     bytes.extend_from_slice(&ascii_json(data));
@@ -158,7 +158,7 @@ impl Formatter for Ascii {
 pub enum Words {
     /// `initialized`, `processing`, `completed`, `failed`, `book`.
     V2,
-    /// The same, but scans are spelled `photoscan.*`.
+    /// The names of [`Self::V2`], but those of scans are spelled `photoscan.*`.
     Photoscan,
     /// `progress`, `completed`, `failed`, `canceled`, `result`, with URLs on this origin.
     V3(Origin),
@@ -314,7 +314,7 @@ pub struct V3Completed<'a> {
     /// The books, when they fit in 64 KB; else they are fetched from `resultsUrl`.
     #[serde(skip_serializing_if = "Option::is_none")]
     books: Option<Vec<ResultBook<'a>>>,
-    /// Of a scan: the books once more, under the name that the apps read.
+    /// The books of a scan once more, under the name that the apps read.
     #[serde(skip_serializing_if = "Option::is_none")]
     results: Option<Vec<ResultBook<'a>>>,
 }
@@ -385,7 +385,7 @@ pub struct Initialized<'a> {
     /// What every event says.
     #[serde(flatten)]
     pub base: Base<'a>,
-    /// Of a scan.
+    /// Counts of photos; absent of jobs that are no scans.
     #[serde(flatten)]
     pub photos: Option<Photos>,
     /// When that was so.
@@ -418,7 +418,7 @@ pub struct Processing<'a> {
     pub success_count: u32,
     /// Items that were not.
     pub failure_count: u32,
-    /// Of a scan.
+    /// Counts of photos; absent of jobs that are no scans.
     #[serde(flatten)]
     pub photos: Option<Photos>,
     /// When that was so.
@@ -458,7 +458,7 @@ pub struct Completed<'a> {
     pub success_count: u32,
     /// Items that were not.
     pub failure_count: u32,
-    /// Of a scan.
+    /// Counts of photos; absent of jobs that are no scans.
     #[serde(flatten)]
     pub photos: Option<Photos>,
     /// What only a completed job has.

@@ -17,6 +17,7 @@ pub use capabilities::Capabilities;
 use crate::failure::FailureCode;
 use crate::number::Whole;
 use crate::origin::Origin;
+use crate::status;
 use crate::time::Iso;
 
 /// The beginning of every path of this generation.
@@ -113,12 +114,12 @@ pub enum Status {
 impl Status {
     /// The state of a job.
     pub fn of(root: &Root) -> Self {
-        match root.stage {
-            job::Stage::Receiving | job::Stage::Queued => Self::Queued,
-            job::Stage::Analyzing | job::Stage::Enriching => Self::Processing,
-            job::Stage::Complete => Self::Completed,
-            job::Stage::Error => Self::Failed,
-            job::Stage::Canceled => Self::Canceled,
+        match status::Status::of(root) {
+            status::Status::Initialized => Self::Queued,
+            status::Status::Processing => Self::Processing,
+            status::Status::Completed => Self::Completed,
+            status::Status::Failed => Self::Failed,
+            status::Status::Canceled => Self::Canceled,
         }
     }
 

@@ -17,7 +17,8 @@ pub(crate) struct Stream {
     parser: Parser,
     frames: VecDeque<Frame>,
     idle: Duration,
-    /// When silence becomes suspicious. Kept here, so that asking again does not put it off.
+    /// The time until which the next byte must come. It is kept between calls, so that a caller who
+    /// asks again does not put it off.
     deadline: Instant,
     begun: bool,
     /// Frames handed out.

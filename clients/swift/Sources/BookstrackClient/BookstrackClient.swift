@@ -37,7 +37,7 @@ public final class BookstrackClient: Sendable {
     ///
     /// - Parameters:
     ///   - mapping: What the app knows better of the columns: see ``preview(csv:mapping:)``.
-    ///   - key: Names the user's action: whoever submits again under the same key within 24 h gets the same job. If the
+    ///   - key: Names the user's action: whoever submits again under the same key gets the same job, for as long as it is kept. If the
     ///     answer is lost on the way it is asked for again under this key.
     ///   - progress: Told how much has been sent.
     public func submit(

@@ -273,7 +273,7 @@ fn parameters() -> Value {
     json!({
         "jobId": parameter("path", "jobId", id.clone(), "The job's name; UUIDs in either case, answered back as given"),
         "chosenJobId": parameter("query", "jobId", id, "The client's name for the job; made by the server when absent"),
-        "idempotencyKey": parameter("header", "Idempotency-Key", key, "The same key within 24 h answers with the same job and token"),
+        "idempotencyKey": parameter("header", "Idempotency-Key", key, "The same key answers with the same job and token for as long as the job is kept"),
         "jobIds": parameter(
             "query",
             "jobIds",

@@ -41,7 +41,7 @@ pub(super) fn description() -> Value {
                 with live progress.\n\nA job is made by a `POST`, which answers `202` at once, and \
                 followed by an event stream, by polling its status or by WebSocket; all three tell \
                 the same story, and pick it up again after any interruption. Results are kept for \
-                24 h.\n\nAnswers may have more fields than are described here. Every path answers \
+                as long as `limits.retentionMs` of the capabilities says.\n\nAnswers may have more fields than are described here. Every path answers \
                 other methods with `405 METHOD_NOT_ALLOWED` and `OPTIONS` with `204`; `GET` \
                 includes `HEAD`.\n\nTimes have milliseconds (`2026-01-31T09:15:02.125Z`): a decoder \
                 that expects none, as Swift's `.iso8601` does, must be told so.",
@@ -505,27 +505,25 @@ fn server(c: &mut Components) -> Vec<Operation> {
             answer::<Beside<Capabilities, v3::Capabilities>>(c, "As it is configured", &[]),
         )
         .fails(c, &[InternalError]),
-        new("getDescription", "/openapi.json", "This description").answers(
-            200,
-            json!({"description": "OpenAPI 3.1", "content": json_of(json!({"type": "object"}))}),
-        )
-        .fails(c, &[]),
+        own_description(c, "server", "getDescription", "/openapi.json"),
     ]
 }
 
+/// The operation that answers this description.
+fn own_description(c: &mut Components, tag: &str, id: &str, path: &str) -> Operation {
+    let content = json_of(json!({"type": "object"}));
+    Operation::new(tag, "get", path, id, "This description")
+        .answers(
+            200,
+            json!({"description": "OpenAPI 3.1", "content": content}),
+        )
+        .fails(c, &[])
+}
+
 /// How a request about books may fail.
-const LOOKING_UP: &[Code] = &[
-    InvalidRequest,
-    MissingParameter,
-    InvalidIsbn,
-    NotFound,
-    RateLimitExceeded,
-    InternalError,
-    ApiError,
-    NetworkError,
-    CircuitOpen,
-    ServiceBusy,
-];
+fn looking_up() -> Vec<Code> {
+    and(SEARCHING, &[NotFound])
+}
 
 fn v3_jobs(c: &mut Components) -> Vec<Operation> {
     let new = |id: &str, method, path: &str, summary: &str| {
@@ -650,7 +648,7 @@ fn v3_books(c: &mut Components) -> Vec<Operation> {
         new("getBookByISBN", "get", "/v3/books/{isbn}", "Look up one book")
             .parameters(&["isbn"])
             .answers(200, answer::<Success<v3::Book>>(c, "The book", &[]))
-            .fails(c, LOOKING_UP),
+            .fails(c, &looking_up()),
         new("searchBooks", "get", "/v3/books/search", "Search books by words")
             .parameters(&["q", "mode", "page", "hits"])
             .answers(200, answer::<Success<v3::Search>>(c, "A page of hits", &[]))
@@ -660,16 +658,11 @@ fn v3_books(c: &mut Components) -> Vec<Operation> {
             .takes(json_of(c.request::<V3EnrichBody>()))
             .answers(200, answer::<Success<v3::Enriched>>(c, "The books", &[]))
             .answers(202, answer::<Success<v3::Accepted>>(c, "A job", &[]))
-            .fails(c, &and(LOOKING_UP, &[EmptyBatch, BatchTooLarge, FileTooLarge, JobExists])),
+            .fails(c, &and(&looking_up(), &[EmptyBatch, BatchTooLarge, FileTooLarge, JobExists])),
         new("getCapabilitiesV3", "get", "/v3/capabilities", "What the server can do, and its limits")
             .answers(200, response("As it is configured", c.answer::<v3::Capabilities>(), json!({})))
             .fails(c, &[InternalError]),
-        new("getDescriptionV3", "get", "/v3/openapi.json", "This description")
-            .answers(
-                200,
-                json!({"description": "OpenAPI 3.1", "content": json_of(json!({"type": "object"}))}),
-            )
-            .fails(c, &[]),
+        own_description(c, "v3", "getDescriptionV3", "/v3/openapi.json"),
         new("getDocs", "get", "/v3/docs", "This description, for people")
             .answers(
                 200,
