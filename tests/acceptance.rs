@@ -12,6 +12,7 @@ mod shape;
 mod attached;
 mod attacks;
 mod behind_edge;
+mod clients;
 mod command;
 mod costs;
 mod deploy;

@@ -124,6 +124,16 @@ impl Socket {
         }
     }
 
+    /// Closes the socket; answers the code that the server closes it with.
+    pub(crate) fn close(mut self) -> u16 {
+        let normal = CloseFrame {
+            code: CloseCode::Normal,
+            reason: "".into(),
+        };
+        self.inner.close(Some(normal)).unwrap();
+        self.rest().1
+    }
+
     /// Everything up to the close, and its code. As apps do, it closes the socket by itself when the
     /// last of its jobs has ended.
     pub(crate) fn rest(&mut self) -> (Vec<Value>, u16) {

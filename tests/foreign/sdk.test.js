@@ -258,7 +258,7 @@ describe('createSSEStream', () => {
 	}
 
 	test('hears that a job failed, and why', async () => {
-		const accepted = await startImport('Weight,Height\n1,2\n');
+		const accepted = await startImport('a,b\n1,2\n');
 		const { name, event } = await follow(accepted.streamUrl);
 		assert.equal(name, 'failed');
 		assertShape(event, shapes.SSEProgressEvent);
