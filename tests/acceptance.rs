@@ -20,6 +20,7 @@ mod documentation;
 mod hostile;
 mod imports;
 mod legacy;
+mod metrics;
 mod openapi;
 mod providers;
 mod requests;

@@ -143,6 +143,51 @@ fn the_edge_finds_the_application_and_the_gateway_the_edge() {
     assert_eq!(route["hostnames"][0], listener["hostname"]);
 }
 
+/// A misspelled metric is an empty panel, or an alert that never fires.
+#[test]
+fn dashboard_and_alerts_ask_for_metrics_that_there_are() {
+    let dashboard: Value = serde_json::from_str(&read("monitoring/dashboard.json")).unwrap();
+    let panels = dashboard["panels"].as_array().unwrap();
+    let asked = panels
+        .iter()
+        .flat_map(|panel| panel["targets"].as_array().unwrap());
+    let alerts = &documents("monitoring/alerts.yaml")[0]["groups"][0]["rules"];
+    let expressions: Vec<String> = asked
+        .chain(alerts.as_array().unwrap())
+        .map(|item| item["expr"].as_str().unwrap().to_owned())
+        .collect();
+    assert!(expressions.len() > 20);
+
+    let upstream = edge::HttpUpstream::new(&"http://127.0.0.1:9".parse().unwrap()).unwrap();
+    let edge = edge::Edge::new(edge::Config::default(), upstream).unwrap();
+    let host = host::metrics::Metrics::default().text(Some(&Default::default()));
+    let known = format!("{host}{}", edge.metrics());
+    let known: BTreeSet<&str> = known
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next())
+        .collect();
+    for expression in &expressions {
+        let words = expression.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+        let names: Vec<&str> = words
+            .filter(|word| {
+                ["bookstrack_", "host_", "edge_"]
+                    .iter()
+                    .any(|p| word.starts_with(p))
+            })
+            .collect();
+        assert!(!names.is_empty(), "{expression}");
+        for name in names {
+            let base = ["_total", "_bucket", "_count", "_sum"]
+                .iter()
+                .find_map(|suffix| name.strip_suffix(suffix));
+            assert!(
+                known.contains(name) || base.is_some_and(|base| known.contains(base)),
+                "{name} in {expression}; there are {known:#?}"
+            );
+        }
+    }
+}
+
 #[test]
 fn the_hosts_of_the_compose_file_understand_their_arguments() {
     let documents = documents("compose.yaml");

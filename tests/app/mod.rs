@@ -378,6 +378,12 @@ impl App {
         Request::new(admin, "GET", "/counters").send().json()
     }
 
+    /// What the host tells Prometheus.
+    pub(crate) fn metrics(&self) -> String {
+        let admin = self.process.as_ref().expect("it runs").admin;
+        Request::new(admin, "GET", "/metrics").send().text()
+    }
+
     /// Makes store, network or clock misbehave from now on, as `--fault` describes it; an empty
     /// text ends that.
     pub(crate) fn misbehave(&self, faults: &str) {

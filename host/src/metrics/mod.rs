@@ -166,12 +166,12 @@ impl Metrics {
         );
         r.register(
             "jobs_running",
-            "Jobs created and not ended",
+            "Jobs created here whose end has not been seen here",
             self.running.clone(),
         );
         r.register_with_unit(
             "oldest_running_job",
-            "Age of the oldest job that has not ended",
+            "Age of the oldest of those jobs",
             Unit::Seconds,
             self.oldest.clone(),
         );

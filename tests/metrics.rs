@@ -1,0 +1,88 @@
+//! What an operator's monitoring reads: metrics of a host, and of the log files that Spin keeps.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+use crate::app::http::Request;
+use crate::app::{LIBRARY, Setup, eventually, program};
+
+/// The samples of one metric: labels and value.
+fn samples<'a>(text: &'a str, name: &str) -> Vec<&'a str> {
+    let lines = text.lines().filter_map(|line| line.strip_prefix(name));
+    let mut samples: Vec<&str> = lines
+        .filter(|rest| rest.starts_with('{') || rest.starts_with(' '))
+        .collect();
+    samples.sort_unstable();
+    samples
+}
+
+#[test]
+fn an_import_and_a_failed_job_are_counted() {
+    let app = Setup::new().start();
+    let job = app.import(LIBRARY);
+    app.finish(&job);
+    let canceled =
+        app.enrich(&serde_json::json!({"books": [{"title": "Emma", "author": "Jane Austen"}]}));
+    app.finish(&canceled);
+    eventually("the ends of both are counted", || {
+        samples(&app.metrics(), "bookstrack_jobs_ended_total").len() == 2
+    });
+    let text = app.metrics();
+    assert!(text.ends_with("# EOF\n") && text.matches("# EOF").count() == 1);
+    assert_eq!(
+        samples(&text, "bookstrack_jobs_ended_total"),
+        [
+            "{pipeline=\"batch_enrichment\",outcome=\"complete\",code=\"none\"} 1",
+            "{pipeline=\"csv_import\",outcome=\"complete\",code=\"none\"} 1",
+        ]
+    );
+    assert_eq!(
+        samples(&text, "bookstrack_jobs_created_total"),
+        [
+            "{pipeline=\"batch_enrichment\"} 1",
+            "{pipeline=\"csv_import\"} 1",
+        ]
+    );
+    assert_eq!(samples(&text, "bookstrack_jobs_running"), [" 0"]);
+    let found = samples(&text, "bookstrack_items_total");
+    assert!(
+        found
+            .iter()
+            .any(|s| s.starts_with("{pipeline=\"csv_import\",result=\"found\"} 7")),
+        "{found:?}"
+    );
+    // What the host measures itself, and what its edge does.
+    let asked = samples(&text, "bookstrack_outbound_duration_seconds_count");
+    assert!(
+        asked.iter().any(|s| s.contains("status=\"200\"")),
+        "{asked:?}"
+    );
+    assert!(!samples(&text, "host_component_requests_total").is_empty());
+    assert_eq!(samples(&text, "edge_connections_open"), [" 0"]);
+
+    // The same of the files, as of an application under Spin.
+    let mut follower = Command::new(program("host"))
+        .args(["metrics", "--listen", "127.0.0.1:0", "--logs"])
+        .arg(app.state().join("logs"))
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut announced = String::new();
+    BufReader::new(follower.stdout.take().unwrap())
+        .read_line(&mut announced)
+        .unwrap();
+    let address = announced.trim().strip_prefix("Metrics on http://").unwrap();
+    let address = address.strip_suffix("/metrics").unwrap().parse().unwrap();
+    let followed = Request::new(address, "GET", "/metrics").send().text();
+    follower.kill().unwrap();
+    follower.wait().unwrap();
+    for name in [
+        "bookstrack_jobs_created_total",
+        "bookstrack_jobs_ended_total",
+        "bookstrack_items_total",
+        "bookstrack_lookups_total",
+        "bookstrack_storage_written_bytes_total",
+    ] {
+        assert_eq!(samples(&followed, name), samples(&text, name), "{name}");
+    }
+}
