@@ -3,8 +3,39 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
+use serde_json::{Value, json};
+
 use crate::app::http::Request;
-use crate::app::{LIBRARY, Setup, eventually, program};
+use crate::app::{Job, LIBRARY, Setup, eventually, program};
+
+/// A client's trace is in the log lines of every run of its job, whichever component it is handed to.
+#[test]
+fn a_trace_goes_with_its_job() {
+    let id = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let app = Setup::new().start();
+    let request = app.request("POST", "/api/v2/imports");
+    let traced = request.header("traceparent", &format!("00-{id}-00f067aa0ba902b7-01"));
+    let job = Job::of(&traced.form("file", "library.csv", LIBRARY).send().data(202));
+    app.finish(&job);
+    let mut runs = Vec::new();
+    eventually("both runs are logged", || {
+        runs = events(&app.logs(), "run");
+        runs.len() >= 2
+    });
+    for run in &runs {
+        assert_eq!(run["traceId"], id, "{run}");
+    }
+    let components: Vec<&Value> = runs.iter().map(|run| &run["component"]).collect();
+    assert!(components.contains(&&json!("scan")) && components.contains(&&json!("enrichment")));
+}
+
+/// The lines of one event in a log.
+fn events(log: &str, event: &str) -> Vec<Value> {
+    log.lines()
+        .filter_map(|line| serde_json::from_str(&line[line.find('{')?..]).ok())
+        .filter(|line: &Value| line["event"] == event)
+        .collect()
+}
 
 /// The samples of one metric: labels and value.
 fn samples<'a>(text: &'a str, name: &str) -> Vec<&'a str> {
@@ -21,8 +52,7 @@ fn an_import_and_a_failed_job_are_counted() {
     let app = Setup::new().start();
     let job = app.import(LIBRARY);
     app.finish(&job);
-    let canceled =
-        app.enrich(&serde_json::json!({"books": [{"title": "Emma", "author": "Jane Austen"}]}));
+    let canceled = app.enrich(&json!({"books": [{"title": "Emma", "author": "Jane Austen"}]}));
     app.finish(&canceled);
     eventually("the ends of both are counted", || {
         samples(&app.metrics(), "bookstrack_jobs_ended_total").len() == 2

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use http::header::{HeaderName, HeaderValue};
 use http::uri::{Authority, Scheme};
 use http::{Request, Response, Uri, header};
 use http_body_util::BodyExt;
@@ -173,11 +174,16 @@ fn code(error: &hyper_util::client::legacy::Error) -> Error {
     }
 }
 
+/// The header that says which trace a request belongs to (W3C Trace Context).
+pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
 /// One instance's requests.
 pub(crate) struct Hooks {
     pub(crate) app: Arc<App>,
     pub(crate) component: Arc<str>,
     pub(crate) allowed: Arc<AllowedHosts>,
+    /// The trace of the request that the instance answers: what it asks belongs to it, too.
+    pub(crate) trace: Option<HeaderValue>,
 }
 
 type Sent = Result<
@@ -191,13 +197,17 @@ type Sent = Result<
 impl WasiHttpHooks for Hooks {
     fn send_request(
         &mut self,
-        request: Request<WasiBody>,
+        mut request: Request<WasiBody>,
         options: Option<RequestOptions>,
         _done: Box<dyn Future<Output = Result<(), Error>> + Send>,
     ) -> Box<dyn Future<Output = Sent> + Send> {
         let app = self.app.clone();
         let component = self.component.clone();
         let allowed = self.allowed.clone();
+        if let Some(trace) = &self.trace {
+            let headers = request.headers_mut();
+            headers.entry(TRACEPARENT).or_insert_with(|| trace.clone());
+        }
         Box::new(async move {
             let options = options.unwrap_or_default();
             let between_bytes = options.between_bytes_timeout.unwrap_or(DEFAULT_TIMEOUT);

@@ -29,6 +29,7 @@ pub mod search;
 pub mod sse;
 pub mod status;
 pub mod time;
+pub mod trace;
 pub mod upload;
 pub mod v3;
 pub mod variables;

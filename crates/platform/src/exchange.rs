@@ -380,7 +380,11 @@ pub fn serve(
     poll::run(async move {
         let request = Incoming::new(request);
         let responder = Responder::new(out);
-        let spin = match Spin::open(component) {
+        let trace = request
+            .header(api::trace::TRACEPARENT)
+            .and_then(api::trace::trace_id)
+            .map(str::to_owned);
+        let spin = match Spin::open(component, trace) {
             Ok(spin) => spin,
             Err(error) => {
                 eprintln!(

@@ -19,18 +19,21 @@ pub struct Spin {
     store: key_value::Store,
     costs: Cell<Costs>,
     component: &'static str,
+    trace: Option<String>,
 }
 
 impl Spin {
-    /// Opens the application's store, for the component of this name.
+    /// Opens the application's store, for the component of this name and a request that may belong
+    /// to a trace.
     ///
     /// # Errors
     /// When the platform refuses to open it.
-    pub fn open(component: &'static str) -> Result<Self, StoreError> {
+    pub fn open(component: &'static str, trace: Option<String>) -> Result<Self, StoreError> {
         Ok(Self {
             store: key_value::Store::open_default().map_err(error)?,
             costs: Cell::default(),
             component,
+            trace,
         })
     }
 
@@ -131,6 +134,9 @@ impl Log for Spin {
             "at": api::time::iso(self.now()), "level": "info",
             "component": self.component, "event": event,
         });
+        if let Some(trace) = &self.trace {
+            line["traceId"] = Value::from(trace.as_str());
+        }
         if let (Value::Object(line), Value::Object(fields)) = (&mut line, fields) {
             line.extend(fields);
         }

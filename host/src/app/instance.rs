@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use http::HeaderValue;
 use wasmtime::Store;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
@@ -50,6 +51,7 @@ impl App {
         self: &Arc<Self>,
         component: &Component,
         asker: Option<Asker>,
+        trace: Option<&HeaderValue>,
     ) -> Store<Instance> {
         let wasi = WasiCtx::builder()
             .envs(&component.environment)
@@ -66,6 +68,7 @@ impl App {
                 app: self.clone(),
                 component: component.id.clone(),
                 allowed: component.allowed_hosts.clone(),
+                trace: trace.cloned(),
             },
             stores: Stores {
                 component: component.id.clone(),

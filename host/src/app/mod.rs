@@ -35,7 +35,7 @@ use crate::limits::Limits;
 use crate::logs::Log;
 use crate::memory::MemoryPool;
 use crate::metrics::Metrics;
-use crate::outbound::Outbound;
+use crate::outbound::{Outbound, TRACEPARENT};
 use crate::routes::Router;
 
 /// How long a request waits for an instance when all are in use.
@@ -261,7 +261,8 @@ impl App {
         permit: OwnedSemaphorePermit,
         hold: Hold,
     ) -> anyhow::Result<Response<WasiBody>> {
-        let mut store = self.instance_store(component, hold.asker());
+        let mut store =
+            self.instance_store(component, hold.asker(), request.headers().get(TRACEPARENT));
         let fate = store.data_mut().memory.fate();
         let (of_answer, of_handler) = (fate.clone(), fate);
         let scheme = match request.uri().scheme() {
