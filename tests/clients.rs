@@ -176,8 +176,8 @@ fn jobs_of_apps(app: &App, answers: &mut Answers) {
     eventually("the scan without a name ends", || {
         let status = get(&format!("/scan/status/{unnamed}"));
         let now = answers.note("GET /scan/status", 200, status);
-        // How far the very first app draws its bar at each stage that it knows; at any other it lets the
-        // bar fall.
+        // How far the very first app draws its bar at each stage that it knows; at any other it
+        // lets the bar fall.
         bars.push(match text(&now, "stage") {
             "uploading" => 1,
             "analyzing" => 3,

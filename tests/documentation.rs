@@ -17,17 +17,16 @@ fn read(path: &str) -> String {
     std::fs::read_to_string(root().join(path)).unwrap()
 }
 
-/// Every page that git keeps, relative to the root.
-fn pages() -> Vec<String> {
+/// Every file of this kind that git keeps, relative to the root.
+fn files(pattern: &str) -> Vec<String> {
     let listed = Command::new("git")
-        .args(["ls-files", "*.md"])
+        .args(["ls-files", pattern])
         .current_dir(root())
         .output()
         .unwrap();
     let listed = String::from_utf8(listed.stdout).unwrap();
-    let pages: Vec<String> = listed.lines().map(str::to_owned).collect();
-    assert!(pages.contains(&"README.md".to_owned()), "{pages:?}");
-    pages
+    assert!(!listed.is_empty(), "{pattern}");
+    listed.lines().map(str::to_owned).collect()
 }
 
 /// What stands between `](` and `)`, outside of code.
@@ -78,7 +77,7 @@ fn table<'a>(page: &'a str, heading: &str) -> Vec<Vec<&'a str>> {
 #[test]
 fn every_link_between_pages_leads_somewhere() {
     let mut dead = Vec::new();
-    for page in pages() {
+    for page in files("*.md") {
         let text = read(&page);
         let links = links(&text);
         for link in links.iter().filter(|link| !link.contains("://")) {
@@ -102,6 +101,22 @@ fn every_link_between_pages_leads_somewhere() {
 fn the_front_page_stays_a_page() {
     let lines = read("README.md").lines().count();
     assert!(lines <= 100, "{lines} lines");
+}
+
+/// `rustfmt` wraps code, and neither wraps comments nor fails because of them.
+#[test]
+fn comments_are_no_wider_than_code() {
+    let format: toml::Table = read("rustfmt.toml").parse().unwrap();
+    let width = format["max_width"].as_integer().unwrap() as usize;
+    let mut wide = Vec::new();
+    for file in files("*.rs") {
+        for (n, line) in read(&file).lines().enumerate() {
+            if line.trim_start().starts_with("//") && line.chars().count() > width {
+                wide.push(format!("{file}:{}", n + 1));
+            }
+        }
+    }
+    assert!(wide.is_empty(), "{wide:#?}");
 }
 
 #[test]

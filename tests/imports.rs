@@ -347,7 +347,8 @@ fn a_long_import_is_handed_over_from_run_to_run() {
     );
     let runs = count(&app.counters()["components"]["enrichment"], "requests");
     println!("{runs} runs");
-    // How many a run of 5.5 s gets done depends on the machine; that one run does not do it all does not.
+    // How many a run of 5.5 s gets done depends on the machine; that one run does not do it all
+    // does not.
     assert!(runs >= 2, "{runs}");
 }
 

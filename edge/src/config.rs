@@ -42,7 +42,8 @@ impl Default for Config {
 pub struct Limits {
     /// Client connections of any kind.
     pub connections: usize,
-    /// Client connections of one address. Beyond both, those that are silent are closed for new ones.
+    /// Client connections of one address. Beyond both, those that are silent are closed for new
+    /// ones.
     pub connections_per_address: usize,
     /// Proxied requests that are not over, those with a place among the event streams not counted.
     /// Each may hold an instance of the application.
@@ -125,8 +126,8 @@ pub struct Times {
     pub silence: Duration,
     /// For a client to answer a close, and for an unread message to leave before one.
     pub close: Duration,
-    /// For a client to close a socket by itself whose stream has ended well (1000): it may still be fetching what it was
-    /// told of, and take our close for the end of that.
+    /// For a client to close a socket by itself whose stream has ended well (1000): it may still be
+    /// fetching what it was told of, and take our close for the end of that.
     pub linger: Duration,
     /// Since the relay was last heard on a stream, until the stream counts as lost.
     pub session_silence: Duration,

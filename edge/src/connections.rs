@@ -64,8 +64,9 @@ impl Connections {
         self.0.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts a new connection of `client`, which may have `per_client`. Where there is no room the one that has been silent for
-    /// longest is closed: of this client when it has its share, else of the client that has most.
+    /// Counts a new connection of `client`, which may have `per_client`. Where there is no room the
+    /// one that has been silent for longest is closed: of this client when it has its share, else
+    /// of the client that has most.
     ///
     /// # Errors
     /// When no connection is silent: the new one is to be closed.

@@ -134,8 +134,8 @@ impl Socket {
         self.rest().1
     }
 
-    /// Everything up to the close, and its code. As apps do, it closes the socket by itself when the
-    /// last of its jobs has ended.
+    /// Everything up to the close, and its code. As apps do, it closes the socket by itself when
+    /// the last of its jobs has ended.
     pub(crate) fn rest(&mut self) -> (Vec<Value>, u16) {
         let mut messages = Vec::new();
         loop {

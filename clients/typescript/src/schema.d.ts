@@ -1206,8 +1206,8 @@ export interface components {
             match?: components["schemas"]["MatchedBy"];
             /**
              * Format: double
-             * @description How sure it is that the record is the book's: 1 when number, title and author all agree, below
-             *     0.7 when one of them differs.
+             * @description How sure it is that the record is the book's: 1 when number, title and author all agree,
+             *     below 0.7 when one of them differs.
              */
             matchConfidence?: number;
             /**
@@ -1444,8 +1444,8 @@ export interface components {
             totalPhotos?: number;
             /**
              * Format: uint32
-             * @description Books that no provider has answered about, of those that were not found; absent while there are
-             *     none.
+             * @description Books that no provider has answered about, of those that were not found; absent while there
+             *     are none.
              */
             unanswered?: number;
             /** @description Until when the job waits for a provider that refuses or fails; absent when it does not wait. */
@@ -1747,8 +1747,8 @@ export interface components {
             totalCount: number;
             /**
              * Format: uint32
-             * @description Books that no provider has answered about, of those that were not found; absent while there are
-             *     none.
+             * @description Books that no provider has answered about, of those that were not found; absent while there
+             *     are none.
              */
             unanswered?: number;
             /** @description Until when the job waits for a provider that refuses or fails; absent when it does not wait. */
@@ -1942,8 +1942,8 @@ export interface components {
             match?: components["schemas"]["MatchedBy"];
             /**
              * Format: double
-             * @description How sure it is that the record is the book's: 1 when number, title and author all agree, below
-             *     0.7 when one of them differs.
+             * @description How sure it is that the record is the book's: 1 when number, title and author all agree,
+             *     below 0.7 when one of them differs.
              */
             matchConfidence?: number;
             metadata: components["schemas"]["Metadata"];
@@ -2277,8 +2277,8 @@ export interface components {
             totalPhotos?: number;
             /**
              * Format: uint32
-             * @description Books that no provider has answered about, of those that were not found; absent while there are
-             *     none.
+             * @description Books that no provider has answered about, of those that were not found; absent while there
+             *     are none.
              */
             unanswered?: number;
             /** @description Its last progress. */
@@ -2378,8 +2378,8 @@ export interface components {
             totalPhotos?: number;
             /**
              * Format: uint32
-             * @description Books that no provider has answered about, of those that were not found; absent while there are
-             *     none.
+             * @description Books that no provider has answered about, of those that were not found; absent while there
+             *     are none.
              */
             unanswered?: number;
             /** @description Its last progress. */
@@ -2449,8 +2449,8 @@ export interface components {
             totalPhotos?: number;
             /**
              * Format: uint32
-             * @description Books that no provider has answered about, of those that were not found; absent while there are
-             *     none.
+             * @description Books that no provider has answered about, of those that were not found; absent while there
+             *     are none.
              */
             unanswered?: number;
             /** @description When that was so. */
@@ -2790,8 +2790,8 @@ export interface components {
             match?: components["schemas"]["MatchedBy"];
             /**
              * Format: double
-             * @description How sure it is that the record is the book's: 1 when number, title and author all agree, below
-             *     0.7 when one of them differs.
+             * @description How sure it is that the record is the book's: 1 when number, title and author all agree,
+             *     below 0.7 when one of them differs.
              */
             matchConfidence?: number;
             /**
@@ -2944,8 +2944,8 @@ export interface components {
             totalCount: number;
             /**
              * Format: uint32
-             * @description Books that no provider has answered about, of those that were not found; absent while there are
-             *     none.
+             * @description Books that no provider has answered about, of those that were not found; absent while there
+             *     are none.
              */
             unanswered?: number;
             /** @description Until when the job waits for a provider that refuses or fails; absent when it does not wait. */
@@ -3149,8 +3149,8 @@ export interface components {
             totalPhotos?: number;
             /**
              * Format: uint32
-             * @description Books that no provider has answered about, of those that were not found; absent while there are
-             *     none.
+             * @description Books that no provider has answered about, of those that were not found; absent while there
+             *     are none.
              */
             unanswered?: number;
             /** @description When that was so. */
@@ -3494,8 +3494,8 @@ export interface components {
             totalProcessed: number;
             /**
              * Format: uint32
-             * @description Those of them that no provider has answered about: a later job may find them. Absent when there
-             *     are none.
+             * @description Those of them that no provider has answered about: a later job may find them. Absent when
+             *     there are none.
              */
             unanswered?: number;
         } | {
@@ -3707,8 +3707,8 @@ export interface components {
             totalPhotos?: number;
             /**
              * Format: uint32
-             * @description Books that no provider has answered about, of those that were not found; absent while there are
-             *     none.
+             * @description Books that no provider has answered about, of those that were not found; absent while there
+             *     are none.
              */
             unanswered?: number;
             /** @description Its last progress. */
@@ -3866,8 +3866,8 @@ export interface components {
             match?: components["schemas"]["MatchedBy"];
             /**
              * Format: double
-             * @description How sure it is that the record is the book's: 1 when number, title and author all agree, below
-             *     0.7 when one of them differs.
+             * @description How sure it is that the record is the book's: 1 when number, title and author all agree,
+             *     below 0.7 when one of them differs.
              */
             matchConfidence?: number;
             /**
@@ -4052,8 +4052,8 @@ export interface components {
             totalProcessed: number;
             /**
              * Format: uint32
-             * @description Those of them that no provider has answered about: a later job may find them. Absent when there
-             *     are none.
+             * @description Those of them that no provider has answered about: a later job may find them. Absent when
+             *     there are none.
              */
             unanswered?: number;
         };
@@ -4253,8 +4253,8 @@ export interface components {
             totalPhotos?: number;
             /**
              * Format: uint32
-             * @description Books that no provider has answered about, of those that were not found; absent while there are
-             *     none.
+             * @description Books that no provider has answered about, of those that were not found; absent while there
+             *     are none.
              */
             unanswered?: number;
             /** @description Until when the job waits for a provider that refuses or fails; absent when it does not wait. */
@@ -4422,8 +4422,8 @@ export interface components {
             totalCount: number;
             /**
              * Format: uint32
-             * @description Books that no provider has answered about, of those that were not found; absent while there are
-             *     none.
+             * @description Books that no provider has answered about, of those that were not found; absent while there
+             *     are none.
              */
             unanswered?: number;
             /** @description Until when the job waits for a provider that refuses or fails; absent when it does not wait. */
@@ -4864,8 +4864,8 @@ export interface components {
             totalPhotos?: number;
             /**
              * Format: uint32
-             * @description Books that no provider has answered about, of those that were not found; absent while there are
-             *     none.
+             * @description Books that no provider has answered about, of those that were not found; absent while there
+             *     are none.
              */
             unanswered?: number;
             /** @description When that was so. */

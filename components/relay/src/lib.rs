@@ -19,7 +19,8 @@ use trust::Trust;
 
 platform::component!("relay", handle);
 
-/// Where the edge asks, and nobody else where there is a secret to know it by. What a client asks at `/ws/progress` arrives here only without an edge.
+/// Where the edge asks, and nobody else where there is a secret to know it by. What a client asks
+/// at `/ws/progress` arrives here only without an edge.
 const SESSION: &str = "/ws/session";
 
 async fn handle(exchange: &mut Exchange) {

@@ -12,7 +12,8 @@ use platform::{Access, Answer, Exchange};
 
 use crate::{inspect, query};
 
-/// Tells an edge which events end a stream: a runtime that fails may end the body as if all were well.
+/// Tells an edge which events end a stream: a runtime that fails may end the body as if all were
+/// well.
 const EDGE_TERMINAL: HeaderName = HeaderName::from_static("x-edge-terminal");
 
 /// Answers with the stream of these jobs, or with its refusal in the form that a stream's client

@@ -40,7 +40,8 @@ pub struct Accepted<'a> {
 }
 
 impl<'a> Accepted<'a> {
-    /// Builds the answer for this job; a repeated request is answered alike, however long ago the job was accepted.
+    /// Builds the answer for this job; a repeated request is answered alike, however long ago the
+    /// job was accepted.
     pub fn of(root: &'a Root, token: &'a str) -> Self {
         let enrichment = root.pipeline == Pipeline::BatchEnrichment;
         Self {

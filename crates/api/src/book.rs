@@ -348,8 +348,8 @@ pub struct Book<'a> {
     /// it is of an earlier version.
     #[serde(rename = "match", skip_serializing_if = "Option::is_none")]
     pub matched: Option<MatchedBy>,
-    /// How sure it is that the record is the book's: 1 when number, title and author all agree, below
-    /// 0.7 when one of them differs.
+    /// How sure it is that the record is the book's: 1 when number, title and author all agree,
+    /// below 0.7 when one of them differs.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, schemars(range(min = 0, max = 1)))]
     pub match_confidence: Option<f64>,

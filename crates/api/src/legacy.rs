@@ -84,7 +84,8 @@ pub struct ScanResult<'a> {
 }
 
 impl<'a> ScanStatus<'a> {
-    /// Builds the document of this job at `now`. `items` and `report` are read only when it has completed.
+    /// Builds the document of this job at `now`. `items` and `report` are read only when it has
+    /// completed.
     pub fn of(root: &'a Root, items: &'a [Item], report: &'a Report, now: Time) -> Self {
         let elapsed = if root.stage.is_terminal() {
             root.elapsed()

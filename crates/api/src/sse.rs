@@ -50,8 +50,8 @@ pub fn event(id: &str, name: &str, data: &impl Serialize) -> Vec<u8> {
     bytes
 }
 
-/// The first event of a stream that answers the request for its job: what the `202` would have said.
-/// Such an event has no id: it is no state of the job, and nobody resumes after it.
+/// The first event of a stream that answers the request for its job: what the `202` would have
+/// said. Such an event has no id: it is no state of the job, and nobody resumes after it.
 pub fn accepted(data: &impl Serialize) -> Vec<u8> {
     let mut bytes = b"event: accepted\ndata: ".to_vec();
     bytes.extend_from_slice(&ascii_json(data));

@@ -193,8 +193,8 @@ pub struct Base<'a> {
     /// Books known from before, about which nobody was asked; absent while there are none.
     #[serde(skip_serializing_if = "is_zero")]
     pub remembered: u32,
-    /// Books that no provider has answered about, of those that were not found; absent while there are
-    /// none.
+    /// Books that no provider has answered about, of those that were not found; absent while there
+    /// are none.
     #[serde(skip_serializing_if = "is_zero")]
     pub unanswered: u32,
 }
@@ -276,8 +276,8 @@ pub struct SummaryCounts {
     pub success_count: u32,
     /// Items that were not.
     pub failure_count: u32,
-    /// Those of them that no provider has answered about: a later job may find them. Absent when there
-    /// are none.
+    /// Those of them that no provider has answered about: a later job may find them. Absent when
+    /// there are none.
     #[serde(skip_serializing_if = "is_zero")]
     pub unanswered: u32,
     /// From creation to the end, in ms.

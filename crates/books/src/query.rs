@@ -52,7 +52,8 @@ impl Query {
     }
 }
 
-/// The words of a text without the search engine's syntax: what a reader types is never an operator.
+/// The words of a text without the search engine's syntax: what a reader types is never an
+/// operator.
 fn plain_words(text: &str) -> String {
     let text: String = text.chars().take(MAX_TEXT).collect();
     let words = text.split(|c: char| !c.is_alphanumeric() && c != '\'');

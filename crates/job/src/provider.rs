@@ -84,8 +84,8 @@ pub(crate) struct ProviderState {
     /// The share of the configured rate at which it is asked: refusals lower it. 0: all of it.
     #[serde(default, skip_serializing_if = "is_nothing")]
     pace: f64,
-    /// The jobs that ask it at present, and when a run of theirs was seen last. A job has one entry:
-    /// its next run takes over the share of the one before, however that ended.
+    /// The jobs that ask it at present, and when a run of theirs was seen last. A job has one
+    /// entry: its next run takes over the share of the one before, however that ended.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     runs: BTreeMap<String, Time>,
     /// Single look-ups that have lately been given a place, and when it was.

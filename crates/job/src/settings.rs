@@ -54,8 +54,8 @@ pub struct Settings {
     pub compute_slots: usize,
     /// How many items are looked up between two commits.
     pub wave_items: usize,
-    /// How many books are remembered of what providers said. 0, or where keys or writes are scarce: none, and
-    /// nothing is read or written for it.
+    /// How many books are remembered of what providers said. 0, or where keys or writes are scarce:
+    /// none, and nothing is read or written for it.
     pub remember_books: usize,
     /// How many bytes they may take.
     pub remember_bytes: usize,

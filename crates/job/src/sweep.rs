@@ -247,8 +247,8 @@ impl<E: Effects> Engine<'_, E> {
         Ok(())
     }
 
-    /// Deletes a job that has ended, with its results: from now on there is no such job. What a crash
-    /// in between leaves is deleted by the next sweep.
+    /// Deletes a job that has ended, with its results: from now on there is no such job. What a
+    /// crash in between leaves is deleted by the next sweep.
     ///
     /// # Errors
     /// When the store fails: the job may be gone already.

@@ -448,7 +448,8 @@ pub fn serve(
 }
 
 /// Whether a page of this origin may not start work here: browsers send some requests before they
-/// ask whether they may. Pages that this application serves itself may, whatever they are served as.
+/// ask whether they may. Pages that this application serves itself may, whatever they are served
+/// as.
 fn is_foreign(page: &str, request: &Incoming, cors: &Origins) -> bool {
     let own = crate::client::origin(request);
     let host = |origin: &str| origin.split_once("://").map(|(_, host)| host.to_owned());

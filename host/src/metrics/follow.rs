@@ -10,8 +10,8 @@ use super::Metrics;
 /// Lines longer than this are none of the components'.
 const LONGEST_LINE: usize = 1 << 20;
 
-/// The log files of one directory, `<component>_stderr.txt`, as Spin and `host` name them: read from
-/// their beginnings, and on as they grow.
+/// The log files of one directory, `<component>_stderr.txt`, as Spin and `host` name them: read
+/// from their beginnings, and on as they grow.
 ///
 /// A file that is replaced (rotated) is read to its end first.
 pub struct Follower {

@@ -1,9 +1,9 @@
 //! What an operator's monitoring asks for, in the Prometheus text format.
 //!
 //! [`Metrics`] counts what the application's components say of themselves: every line of their logs
-//! is an event as JSON ([`Metrics::observe`]). So the same numbers can be had of an application that
-//! runs elsewhere, from the log files that Spin keeps ([`follow`]). A running host adds what it
-//! measures itself: requests, instances, storage and look-ups.
+//! is an event as JSON ([`Metrics::observe`]). So the same numbers can be had of an application
+//! that runs elsewhere, from the log files that Spin keeps ([`follow`]). A running host adds what
+//! it measures itself: requests, instances, storage and look-ups.
 
 pub mod follow;
 
