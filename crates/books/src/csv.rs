@@ -9,9 +9,11 @@ mod decode;
 mod encoding;
 mod field;
 mod headers;
+mod heading;
 mod label;
 mod line;
 mod reading;
+mod realign;
 mod records;
 mod row;
 mod shelf;
@@ -39,6 +41,8 @@ use table::Table;
 /// How often one file may have a row that is cut out because its quote never ends: each time the
 /// rest of the file is read again.
 const MAX_UNCLOSED: usize = 16;
+/// How much of a file may be read again because a quote ended rows later (times its length).
+const MAX_REREAD: usize = 4;
 
 /// A book of a library.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -165,15 +169,18 @@ pub fn read_library(bytes: &[u8], max_rows: usize, mapping: &Mapping) -> Result<
         },
         None => decode::text(bytes)?,
     };
-    let table = Table::new(&decoded.text)?;
+    let unusual = table::with_commas(&decoded.text);
+    let table = Table::new(unusual.as_ref().map_or(&*decoded.text, |(text, _)| text))?;
     let columns = Columns::new(&table, mapping)?;
     let mut reader = Reader {
         shelf: Shelf::default(),
         max_rows,
         row: table.header_row,
+        unclosed: 0,
+        rereadable: table.body.len().saturating_mul(MAX_REREAD),
     };
     let mut rest = table.body;
-    for _ in 0..MAX_UNCLOSED {
+    while reader.unclosed < MAX_UNCLOSED {
         match reader.read(rest, &table, &columns)? {
             Some(after) => rest = after,
             None => {
@@ -183,9 +190,10 @@ pub fn read_library(bytes: &[u8], max_rows: usize, mapping: &Mapping) -> Result<
         }
     }
     reader.reject_rest(rest)?;
-    let delimiter = match table.format.delimiter {
-        b'\t' => "tab".to_owned(),
-        delimiter => char::from(delimiter).to_string(),
+    let delimiter = match (&unusual, table.format.delimiter) {
+        (Some((_, sign)), _) => sign.to_string(),
+        (None, b'\t') => "tab".to_owned(),
+        (None, delimiter) => char::from(delimiter).to_string(),
     };
     let reading = Reading {
         program: columns.program_name().map(str::to_owned),
@@ -207,6 +215,10 @@ struct Reader {
     max_rows: usize,
     /// Number of the last record.
     row: u32,
+    /// Rows whose quote is never closed.
+    unclosed: usize,
+    /// How many bytes more may be read again.
+    rereadable: usize,
 }
 
 impl Reader {
@@ -223,17 +235,33 @@ impl Reader {
         while records.read(&mut record) {
             let is_last = records.position() >= body.len();
             if is_last && let Some(after) = after_unclosed(body, record.start) {
+                self.unclosed += 1;
                 self.next_row()?;
                 let error = "a quoted field is never closed";
                 self.shelf.reject_row(self.row, columns, &record, error);
                 return Ok(Some(after));
             }
-            if record.is_empty() {
+            let raw = &body[record.start..records.position()];
+            if let Some((first, after)) = swallowed_rows(raw, &record, table, columns)
+                && self.rereadable >= raw.len()
+            {
+                self.rereadable -= raw.len();
+                self.next_row()?;
+                let error = "a quoted field is not closed in its line";
+                self.shelf.reject_row(self.row, columns, &first, error);
+                return Ok(Some(&body[records.position() - after..]));
+            }
+            if record.is_empty() || record.is_ruler() {
                 self.row = self.row.saturating_add(1);
                 continue;
             }
             self.next_row()?;
-            self.shelf.add(self.row, columns, &record);
+            match table::unwrapped(&record, table.format) {
+                Some(inner) if columns.columns.len() > 1 => {
+                    self.shelf.add(self.row, columns, &inner, table.format);
+                }
+                _ => self.shelf.add(self.row, columns, &record, table.format),
+            }
         }
         Ok(None)
     }
@@ -271,6 +299,33 @@ fn after_unclosed(body: &str, start: usize) -> Option<&str> {
     let (_, after) = record.split_once(['\n', '\r'])?;
     let quotes = record.bytes().filter(|byte| *byte == b'"').count();
     (quotes % 2 == 1 && !after.trim().is_empty()).then_some(after)
+}
+
+/// The first line of a record whose quote took the rows behind it for a part of its field, and how
+/// many bytes follow that line: the next line is a row of its own, as wide as the header.
+fn swallowed_rows(
+    raw: &str,
+    record: &Record,
+    table: &Table<'_>,
+    columns: &Columns,
+) -> Option<(Record, usize)> {
+    let width = columns.columns.len();
+    if record.count() == width || width < 2 {
+        return None;
+    }
+    let lines = raw.trim_start_matches(['\r', '\n']);
+    let (first, after) = lines.split_once(['\n', '\r'])?;
+    let after = after.trim_start_matches(['\r', '\n']);
+    let next = after.split(['\n', '\r']).next()?;
+    let mut row = Record::default();
+    let is_row = Records::new(next, table.format).read(&mut row) && row.count() == width;
+    let mut head = Record::default();
+    let literal = records::Format {
+        quoting: false,
+        ..table.format
+    };
+    Records::new(first, literal).read(&mut head);
+    (is_row && !next.trim().is_empty()).then_some((head, after.len()))
 }
 
 fn finish(mut library: Library, reading: Reading) -> Result<Library, CsvError> {

@@ -1,5 +1,7 @@
 //! Dates as people, exports and publishers write them, in ISO 8601.
 
+use std::sync::OnceLock;
+
 use crate::digits::ascii_digits;
 use crate::text::words;
 
@@ -134,6 +136,8 @@ struct Parts {
     /// Number of digits, and value.
     numbers: Vec<(usize, u32)>,
     month: Option<u32>,
+    /// Whether the month's name may be that of a day of the week.
+    is_weekday: bool,
     /// Whether there are words that mean nothing here.
     has_other_words: bool,
     is_dotted: bool,
@@ -148,6 +152,7 @@ impl Parts {
         let mut parts = Self {
             numbers: Vec::new(),
             month: None,
+            is_weekday: false,
             has_other_words: false,
             is_dotted: text.contains('.'),
             is_hyphened: text.contains('-'),
@@ -205,8 +210,17 @@ impl Parts {
             "平成" => self.era = Some(1988),
             "昭和" => self.era = Some(1925),
             word if FILLERS.contains(&word) => {}
+            // "mar. 4 mai 2021": a Tuesday in French, Spanish and Italian.
+            "mar" if self.month.is_none() => {
+                self.month = month_by_name("mar");
+                self.is_weekday = true;
+            }
             word => match month_by_name(word) {
-                Some(month) => self.month = self.month.or(Some(month)),
+                Some(month) if self.month.is_none() || self.is_weekday => {
+                    self.month = Some(month);
+                    self.is_weekday = false;
+                }
+                Some(_) => {}
                 None => self.has_other_words = true,
             },
         }
@@ -252,7 +266,9 @@ impl Parts {
                 new(whole_year(year), Some(month), Some(day))
             }
             (&[(1..=2, a), (1..=2, b), (2, year)], None, None) => {
-                self.in_order(a, b, whole_year(year), order, None)
+                // Nothing but a year can be so high.
+                let known = (year > 31).then(|| whole_year(year) as i32);
+                self.in_order(a, b, whole_year(year), order, known)
             }
             _ => Err(DateError::Unreadable),
         }
@@ -342,23 +358,52 @@ fn days_in(year: u32, month: u8) -> u32 {
     }
 }
 
-/// The names of the months without accents: English, German, French, Spanish, Portuguese,
-/// Italian, Dutch, Polish, Czech, Swedish, Danish, Russian, Turkish. A name that declines is cut
-/// to what all its forms begin with.
+/// The names of the months in the languages of readers. A name that declines is cut to what all its
+/// forms begin with. (A Croat's "listopad" is October, a Pole's and a Czech's November.)
 const MONTHS: [&str; 12] = [
-    "january januar januari janvier enero janeiro gennaio stycz leden ledna январ ocak",
-    "february februar februari fevrier febrero fevereiro febbraio lut unor феврал subat",
-    "march marz maerz mars marzo marco maart mrt marzec marca brezen brezna март",
-    "april avril abril aprile kwie duben dubna апрел nisan",
-    "may mai mayo maio maggio mei maj kveten kvetna маи мая mayis",
-    "june juni juin junio junho giugno czerwiec czerwca cerven cervna июн haziran",
-    "july juli juillet julio julho luglio lipiec lipca cervenec cervence июл temmuz",
-    "august aout agosto augustus sierp srpen srpna август agustos",
-    "september septembre septiembre setiembre setembro settembre wrze zari сентябр eylul",
-    "october oktober octobre octubre outubro ottobre pazdz rijen rijna октябр ekim",
-    "november novembre noviembre novembro listopad ноябр kasim",
-    "december dezember decembre diciembre dezembro dicembre grud prosin декабр aralik",
+    "january januar januari janvier enero janeiro gennaio stycz leden ledna январ ocak \
+     jänner gener ianuar január tammiku siječ січ януари jaanuar ιανουαρ \
+     يناير ינואר בינואר जनवरी",
+    "february februar februari février febrero fevereiro febbraio lut únor feber феврал şubat \
+     febrer február helmiku veljač лют февруари veebruar φεβρουαρ \
+     فبراير פברואר בפברואר फ़रवरी फरवरी",
+    "march marz märz maerz mars marzo março maart mrt marzec marca březen března март \
+     marts març martie március maalisku ožuj берез μαρτ \
+     مارس מרץ במרץ मार्च maret",
+    "april avril abril aprile kwie duben dubna апрел nisan \
+     aprilie április huhtiku travanj travnj квіт април aprill απριλ \
+     أبريل إبريل ابريل אפריל באפריל अप्रैल",
+    "may mai mayo maio maggio mei maj květen května май мая mayıs \
+     maig május toukoku svib трав μαι \
+     مايو מאי במאי मई",
+    "june juni juin junio junho giugno czerwiec czerwca červen června июн haziran \
+     juny iuni június kesäku lipanj lipnj черв юни juuni ιουν \
+     يونيو יוני ביוני जून",
+    "july juli juillet julio julho luglio lipiec lipca červenec července июл temmuz \
+     juliol iuli július heinäku srpanj srpnj лип юли juuli ιουλ \
+     يوليو יולי ביולי जुलाई",
+    "august août agosto augustus sierp srpen srpna август ağustos \
+     agost augusti augusztus eloku kolovoz серп αυγ \
+     أغسطس اغسطس אוגוסט באוגוסט अगस्त agustus",
+    "september septembre septiembre setiembre setembro settembre wrze září сентябр eylül \
+     septembrie szeptember syysku rujan rujn верес септември σεπτ \
+     سبتمبر ספטמבר בספטמבר सितंबर सितम्बर",
+    "october oktober octobre octubre outubro ottobre pazdz paźdz říjen října октябр ekim \
+     octombrie október lokaku жовт октомври oktoober οκτ \
+     أكتوبر اكتوبر אוקטובר באוקטובר अक्टूबर अक्तूबर",
+    "november novembre noviembre novembro listopad ноябр kasım \
+     noiembrie marrasku studeni studenog ноември νοε \
+     نوفمبر נובמבר בנובמבר नवंबर नवम्बर",
+    "december dezember décembre diciembre dezembro dicembre grud prosin декабр aralık \
+     desember desembre decembrie jouluku груд декември detsember δεκ \
+     ديسمبر דצמבר בדצמבר दिसंबर दिसम्बर",
 ];
+
+/// The names of each month, comparable.
+fn months() -> &'static [Vec<String>] {
+    static NAMES: OnceLock<Vec<Vec<String>>> = OnceLock::new();
+    NAMES.get_or_init(|| MONTHS.iter().map(|names| words(names)).collect())
+}
 
 const ROMAN: [&str; 12] = [
     "i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii",
@@ -370,19 +415,17 @@ pub(crate) fn month_by_name(word: &str) -> Option<u32> {
     if let Some(index) = ROMAN.iter().position(|roman| *roman == word) {
         return Some(number(index));
     }
-    if word.chars().count() < 3 {
-        return None;
-    }
+    let is_whole = word.chars().count() > 2;
     let by = |same: fn(&str, &str) -> bool| {
-        MONTHS
+        months()
             .iter()
-            .position(|names| names.split(' ').any(|name| same(name, word)))
+            .position(|names| names.iter().any(|name| same(name, word)))
             .map(number)
     };
     by(|name, word| name == word)
-        .or_else(|| by(|name, word| name.starts_with(word)))
+        .or_else(|| by(|name, word| name.starts_with(word)).filter(|_| is_whole))
         // Declined: "stycznia", "января".
-        .or_else(|| by(|name, word| word.starts_with(name)))
+        .or_else(|| by(|name, word| word.starts_with(name)).filter(|_| is_whole))
 }
 
 /// A year on its own: `2004`, `-750`, `2004.0`; `None` when it is not plausible as one.
@@ -421,6 +464,7 @@ mod tests {
             ("12/25/2025", "2025-12-25"),
             ("25/12/2025", "2025-12-25"),
             ("04/05/2025", "2025"),
+            ("08/01/90", "1990"),
             ("04/04/2025", "2025-04-04"),
             ("2024-02-29", "2024-02-29"),
         ] {
@@ -475,6 +519,22 @@ mod tests {
             ("令和3年5月3日", "2021-05-03"),
             ("٢٠٢١-٠٥-٠٣", "2021-05-03"),
             ("15.IX.2009", "2009-09-15"),
+            ("mar. 4 mai 2021", "2021-05-04"),
+            ("Mar 4, 2021", "2021-03-04"),
+            ("3. Jänner 2021", "2021-01-03"),
+            ("3. toukokuuta 2021", "2021-05-03"),
+            ("15. heinäkuuta 2020", "2020-07-15"),
+            ("2020. augusztus 15.", "2020-08-15"),
+            ("3 iunie 2021", "2021-06-03"),
+            ("3 травня 2021 р.", "2021-05-03"),
+            ("3 Μαΐου 2021", "2021-05-03"),
+            ("15 Αυγούστου 2020", "2020-08-15"),
+            ("٣ مايو ٢٠٢١", "2021-05-03"),
+            ("3 במאי 2021", "2021-05-03"),
+            ("3 मई 2021", "2021-05-03"),
+            ("3. svibnja 2021.", "2021-05-03"),
+            ("7 d'agost de 2020", "2020-08-07"),
+            ("3 mei 2021", "2021-05-03"),
         ] {
             let read = PartialDate::parse(text).map(|date| date.to_string());
             assert_eq!(read.as_deref(), Some(iso), "{text}");

@@ -56,7 +56,12 @@ impl Isbn {
             let digit = match c {
                 '0'..='9' => c as u8 - b'0',
                 'x' | 'X' if length == 9 => 10,
-                '-' | '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{ad}' => continue,
+                '-' | '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{ad}' | '\u{ff0d}' | '\u{fe63}' => {
+                    continue;
+                }
+                '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' => {
+                    continue;
+                }
                 c if c.is_whitespace() => continue,
                 _ => return Err(IsbnError::Characters),
             };
@@ -199,7 +204,11 @@ fn unrounded(text: &str) -> Option<Isbn> {
 
 fn unwrap(text: &str) -> &str {
     let text = text.trim_matches(|c: char| {
-        c.is_whitespace() || matches!(c, '=' | '"' | '\'' | '[' | ']' | '\u{feff}')
+        c.is_whitespace()
+            || matches!(
+                c,
+                '=' | '"' | '\'' | '`' | '[' | ']' | '‘' | '’' | '“' | '”' | '\u{feff}'
+            )
     });
     let text = match text.get(..4) {
         Some(label) if label.eq_ignore_ascii_case("isbn") => {

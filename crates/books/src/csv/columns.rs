@@ -8,9 +8,12 @@ use super::field::{Field, IDENTITIES};
 use super::headers;
 use super::reading::{Certainty, ColumnReading};
 use super::records::Record;
+use super::status::{status, yes_or_no};
 use super::table::{Table, no_list};
+use super::times::is_interval;
 use super::values::{Rating, tidy};
-use crate::date::{DateOrder, order_of};
+use crate::ReadingStatus;
+use crate::date::{DateOrder, PartialDate, order_of};
 use crate::name::{NameOrder, order_in};
 use crate::text::{clean, words};
 
@@ -35,11 +38,12 @@ pub(super) enum Program {
     Zotero,
     Libby,
     Inventaire,
+    Kobo,
     Other,
 }
 
 /// Columns, comparable and written as one word, that together tell a program.
-const PROGRAMS: [(Program, &str, &[&str]); 16] = [
+const PROGRAMS: [(Program, &str, &[&str]); 17] = [
     (Program::StoryGraph, "StoryGraph", &["isbnuid"]),
     (
         Program::StoryGraph,
@@ -88,12 +92,13 @@ const PROGRAMS: [(Program, &str, &[&str]); 16] = [
         "Inventaire",
         &["itemurl", "editionurl"],
     ),
+    (Program::Kobo, "Kobo", &["readstatus", "percentread"]),
 ];
 
 /// What one column means.
 #[derive(Clone, Debug)]
 pub(super) struct Column {
-    name: String,
+    pub name: String,
     pub field: Option<Field>,
     certainty: Certainty,
     /// How dates are written where the header's language is spoken.
@@ -104,6 +109,8 @@ pub(super) struct Column {
     pub scale: f64,
     /// Whether a place in a series is also one without a series: a volume.
     pub is_volume: bool,
+    /// The status that its header names, for a column of yes and no.
+    pub mark: Option<ReadingStatus>,
     filled: u32,
 }
 
@@ -114,6 +121,8 @@ pub(super) struct Columns {
     pub program: Program,
     /// Whether each line is a book, with its author and its number in it.
     pub is_list: bool,
+    /// Whether most rows name an author.
+    pub names_authors: bool,
     width: usize,
 }
 
@@ -135,6 +144,8 @@ impl Columns {
         apply(mapping, &mut columns)?;
         if table.header.is_some() {
             keep_the_likeliest(&mut columns);
+            tell_editions_from_publishers(&mut columns);
+            prefer_the_readers_own(&mut columns);
             guess_title(&mut columns, &sample);
         }
         let is_identity = |column: &Column| {
@@ -148,6 +159,7 @@ impl Columns {
         }
         let mut columns = Self {
             is_list: table.header.is_none() && columns.len() == 1,
+            names_authors: false,
             width: columns.len(),
             columns,
             program,
@@ -161,17 +173,44 @@ impl Columns {
         let mut evidence = vec![Evidence::default(); self.columns.len()];
         let mut records = table.records();
         let mut record = Record::default();
+        let (mut rows, mut authors) = (0u32, 0u32);
         while records.read(&mut record) {
+            // What stands in another column's place says nothing.
+            if record.is_empty() || self.check_width(&record).is_err() {
+                continue;
+            }
+            let mut names_author = false;
             for (at, (column, evidence)) in self.columns.iter_mut().zip(&mut evidence).enumerate() {
                 let cell = tidy(record.get(at));
                 if cell.is_empty() {
                     continue;
                 }
+                names_author |= matches!(
+                    column.field,
+                    Some(Field::Author | Field::AuthorLastFirst | Field::LastName)
+                );
                 column.filled = column.filled.saturating_add(1);
+                if column.mark.is_some() && yes_or_no(&cell).is_some() {
+                    evidence.marks += 1;
+                }
                 if let Some(field) = column.field {
                     evidence.add(field, &cell);
                 }
             }
+            // Not a heading between the books.
+            if record
+                .fields()
+                .filter(|cell| !cell.trim().is_empty())
+                .count()
+                > 1
+            {
+                rows = rows.saturating_add(1);
+                authors = authors.saturating_add(u32::from(names_author));
+            }
+        }
+        self.names_authors = authors > 1 && authors >= rows.saturating_mul(3).div_ceil(4);
+        for (column, evidence) in self.columns.iter_mut().zip(&evidence) {
+            column.judge_meaning(evidence);
         }
         let language = self
             .columns
@@ -235,6 +274,31 @@ impl Columns {
 }
 
 impl Column {
+    /// What its cells say it is, where its header can mean several things.
+    fn judge_meaning(&mut self, evidence: &Evidence) {
+        if self.certainty == Certainty::Given || self.filled == 0 {
+            return;
+        }
+        let by_cells = match self.field {
+            // "Currently reading", "DNF": each with a check box.
+            None | Some(Field::DatesRead) if evidence.marks == self.filled => Field::StatusMark,
+            // A date of publication is no time from one day to another.
+            // The number of the row.
+            Some(Field::SeriesPosition)
+                if evidence.counted == self.filled
+                    && self.filled > 2
+                    && headers::is_counter(&self.name) =>
+            {
+                self.field = None;
+                return;
+            }
+            Some(Field::Year) if evidence.intervals * 2 > self.filled => Field::DatesRead,
+            _ => return,
+        };
+        self.field = Some(by_cells);
+        self.certainty = Certainty::Certain;
+    }
+
     fn new(name: &str, field: Option<Field>, certainty: Certainty) -> Self {
         let key = words(name).concat();
         Self {
@@ -246,6 +310,7 @@ impl Column {
             names: NameOrder::Unknown,
             scale: 5.0,
             is_volume: !key.contains("serie") && !key.contains("index"),
+            mark: status(name),
             filled: 0,
         }
     }
@@ -315,6 +380,43 @@ fn keep_the_likeliest(columns: &mut [Column]) {
     }
 }
 
+/// "Édition" is a publisher in French; beside one it is what kind of book it is.
+fn tell_editions_from_publishers(columns: &mut [Column]) {
+    let is_edition = |column: &Column| words(&column.name).concat() == "edition";
+    let is_publisher = |column: &Column| column.field == Some(Field::Publisher);
+    if columns
+        .iter()
+        .any(|column| is_publisher(column) && !is_edition(column))
+    {
+        for column in columns.iter_mut() {
+            if is_publisher(column) && is_edition(column) {
+                column.field = Some(Field::Format);
+            }
+        }
+    }
+}
+
+/// "Rating" beside "My Rating" is everybody's.
+fn prefer_the_readers_own(columns: &mut [Column]) {
+    let is_rating = |column: &Column| column.field == Some(Field::Rating);
+    if columns
+        .iter()
+        .any(|column| is_rating(column) && headers::is_personal(&column.name))
+    {
+        for column in columns.iter_mut() {
+            let is_given = column.certainty == Certainty::Given;
+            if is_rating(column) && !is_given && !headers::is_personal(&column.name) {
+                column.field = None;
+            }
+        }
+    }
+}
+
+/// Whether a cell is a date of any form.
+pub(super) fn is_day(text: &str) -> bool {
+    PartialDate::parse(text).is_some()
+}
+
 fn guess_title(columns: &mut [Column], sample: &[Record]) {
     if columns
         .iter()
@@ -376,6 +478,12 @@ struct Evidence {
     last_first: u32,
     lists: u32,
     ratings: u32,
+    /// Cells that say yes or no.
+    marks: u32,
+    /// Cells that count up from one.
+    counted: u32,
+    /// Cells that are a time from one day to another.
+    intervals: u32,
     /// Ratings above 5, 10 and 20.
     above: [u32; 3],
     highest: f64,
@@ -389,6 +497,10 @@ impl Evidence {
                 Some(DateOrder::MonthFirst) => self.month_first += 1,
                 _ => {}
             },
+            Field::SeriesPosition => {
+                self.counted += u32::from(cell.parse() == Ok(self.counted + 1));
+            }
+            Field::Year => self.intervals += u32::from(is_interval(cell)),
             Field::Author | Field::MoreAuthors => match order_in(cell) {
                 Some(NameOrder::LastFirst) => self.last_first += 1,
                 Some(NameOrder::FirstLast) => self.lists += 1,

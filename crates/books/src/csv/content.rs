@@ -66,8 +66,11 @@ impl Content {
             texts: share(&is_text),
             statuses: share(&|cell| status(cell).is_some() || yes_or_no(cell).is_some()),
             names: share(&is_like_a_name),
-            different: cells.iter().collect::<HashSet<_>>().len() as f64
-                / cells.len().max(1) as f64,
+            different: match cells.iter().collect::<HashSet<_>>().len() {
+                // The kind of a code, beside each.
+                1 if cells.len() > 1 => 0.0,
+                different => different as f64 / cells.len().max(1) as f64,
+            },
         }
     }
 

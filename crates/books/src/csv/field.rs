@@ -37,6 +37,10 @@ pub(super) enum Field {
     Shelves,
     Tags,
     Status,
+    /// Whether it has the status that the header names: a column "Did not finish" of yes and no.
+    StatusMark,
+    /// How much of it was read, in percent.
+    Progress,
     /// Whether it was read: a yes or a no, the date, or the status.
     Read,
     /// Whether it was not.
@@ -54,7 +58,7 @@ pub(super) enum Field {
     ItemType,
 }
 
-const NAMES: [(Field, &str); 40] = [
+const NAMES: [(Field, &str); 42] = [
     (Field::Title, "title"),
     (Field::Subtitle, "subtitle"),
     (Field::Author, "author"),
@@ -83,6 +87,8 @@ const NAMES: [(Field, &str); 40] = [
     (Field::Shelves, "shelves"),
     (Field::Tags, "tags"),
     (Field::Status, "status"),
+    (Field::StatusMark, "statusMark"),
+    (Field::Progress, "progress"),
     (Field::Read, "read"),
     (Field::Unread, "unread"),
     (Field::ReadCount, "readCount"),
@@ -139,6 +145,49 @@ impl Field {
         )
     }
 
+    /// Whether its cells are words that stand for themselves, so that an address beside them or a
+    /// tag of a web page is none of them.
+    pub(super) fn is_wording(self) -> bool {
+        matches!(
+            self,
+            Self::Title
+                | Self::Subtitle
+                | Self::Author
+                | Self::AuthorLastFirst
+                | Self::FirstName
+                | Self::LastName
+                | Self::MoreAuthors
+                | Self::Publisher
+                | Self::Format
+                | Self::Series
+                | Self::Shelves
+                | Self::Tags
+                | Self::Status
+        )
+    }
+
+    /// Whether its cells are texts of several sentences.
+    pub(super) fn is_prose(self) -> bool {
+        matches!(self, Self::Review | Self::Notes | Self::RatingOrNotes)
+    }
+
+    /// Whether its cells have a form of their own, by which a cell in the wrong column is known.
+    pub(super) fn has_form(self) -> bool {
+        self.is_date()
+            || matches!(
+                self,
+                Self::Isbn
+                    | Self::IsbnOrId
+                    | Self::Rating
+                    | Self::Pages
+                    | Self::Year
+                    | Self::OriginalYear
+                    | Self::ReadCount
+                    | Self::GoodreadsId
+                    | Self::BookId
+            )
+    }
+
     /// Whether several columns add to each other; of the others the first that says something is
     /// taken.
     pub(super) fn adds_up(self) -> bool {
@@ -147,6 +196,7 @@ impl Field {
             Self::MoreAuthors
                 | Self::Shelves
                 | Self::Tags
+                | Self::StatusMark
                 | Self::Review
                 | Self::Notes
                 | Self::RatingOrNotes

@@ -18,7 +18,7 @@ const NOISE: &str = "the of my i a an it in for on own your user personal number
     der die das des da do o os as i il lo";
 
 /// Words that make a column something else than the field its other words name.
-const OTHERS: &str = "average avg mean community global total url urls uri link links image images cover path \
+const OTHERS: &str = "average avg ave mean community critic critics global total url urls uri link links image images cover path \
     file role roles sort key keys birth born death gender nationality country language place location price value \
     currency position positions review note notes count original alternate alternative translated publication magazine \
     journal series percentage percent progress current owner loaned borrowed lent lending recommended sponsored \
@@ -30,7 +30,7 @@ const KINDS_OF_DATES: &[(Field, &str)] = &[
     (
         DateRead,
         "read finished finish completed complete end ended done gelesen beendet lu lecture fin lectura leido lido \
-         leitura lettura letto fine gelezen przeczytania прочтения прочитано 読了 完成 读完",
+         leitura lettura letto fine gelezen przeczytania прочтения прочитане прочитання прочитано 読了 完成 读完",
     ),
     (
         DateStarted,
@@ -113,8 +113,44 @@ pub(super) fn known_meaning(header: &str) -> Option<Meaning> {
     dictionary
         .get(&key(&header))
         .or_else(|| dictionary.get(&key(bare)))
-        .or_else(|| dictionary.get(&short_key(bare)))
+        .or_else(|| {
+            let found = dictionary.get(&short_key(bare))?;
+            (!counts_ratings(found.field, bare)).then_some(found)
+        })
         .copied()
+}
+
+/// Whether a header names how many people rated a book, and not a rating: "No. of ratings".
+fn counts_ratings(field: Field, header: &str) -> bool {
+    let is_count = |word: &String| matches!(word.as_str(), "no" | "nr" | "num" | "number");
+    field == Rating && words(header).iter().any(is_count)
+}
+
+/// Whether a header says that a value is the reader's own: "My Rating", "Meine Bewertung".
+pub(super) fn is_personal(header: &str) -> bool {
+    const OWN: &str = "my your user personal own meine eigene ma votre mi tu personale mio minha \
+        mijn moja moje моя 我的 マイ 自分 내 min mitt";
+    let own = words(OWN);
+    words(header).iter().any(|word| own.contains(word))
+}
+
+/// Whether a header may name the number of a row, and not of a volume.
+pub(super) fn is_counter(header: &str) -> bool {
+    let key = key(header);
+    key.is_empty()
+        || [
+            "no",
+            "nr",
+            "num",
+            "number",
+            "nummer",
+            "numero",
+            "номер",
+            "index",
+            "lp",
+        ]
+        .iter()
+        .any(|word| words(word).concat() == key)
 }
 
 /// What its words say, for people who write whole phrases.
@@ -142,7 +178,8 @@ fn by_keywords(header: &str) -> Option<Field> {
 fn by_typing_error(header: &str) -> Option<Field> {
     let key = key(header);
     let length = key.chars().count();
-    if length < 5 || words(OTHERS).contains(&key) {
+    // "Number" is no "Nummer": it counts the rows.
+    if length < 5 || key == "number" || words(OTHERS).contains(&key) {
         return None;
     }
     dictionary()

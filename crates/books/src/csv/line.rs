@@ -1,19 +1,26 @@
 //! Lists with a book in each line, as people write them.
 
-use crate::Isbn;
+use super::values::Rating;
 use crate::name::begins_with_given_name;
+use crate::{Isbn, IsbnError};
 
 /// A book that is one line of a list: `1. Dune by Frank Herbert`, `Frank Herbert - Dune`.
 pub(super) struct Line {
     pub title: String,
     pub author: String,
-    pub isbn: Option<Isbn>,
+    /// Its number, or what is wrong with a line that is nothing but one.
+    pub isbn: Option<Result<Isbn, IsbnError>>,
+    /// Stars behind it, of five.
+    pub rating: Option<f64>,
 }
 
 impl Line {
     pub(super) fn read(line: &str) -> Self {
-        let mut line = without_bullet(line);
-        let isbn = Isbn::find(line).ok();
+        let (mut line, rating) = without_rating(without_bullet(line));
+        let isbn = match Isbn::find(line) {
+            Ok(isbn) => Some(Ok(isbn)),
+            Err(error) => is_bare_number(line).then_some(Err(error)),
+        };
         if isbn.is_some() {
             // "Dune 9780441172719", "9780441172719 Dune"
             line = line.trim_matches(|c: char| {
@@ -27,11 +34,36 @@ impl Line {
             }
         }
         let (title, author) = title_and_author(line);
+        let is_quote =
+            |c: char| c.is_whitespace() || matches!(c, '"' | '“' | '”' | '„' | '«' | '»');
         Self {
-            title: title.trim().to_owned(),
+            title: title.trim_matches(is_quote).to_owned(),
             author: author.trim().to_owned(),
             isbn,
+            rating,
         }
+    }
+}
+
+/// Whether a line is a number as long as a damaged ISBN, and nothing else.
+fn is_bare_number(line: &str) -> bool {
+    let digits = line.bytes().filter(u8::is_ascii_digit).count();
+    digits > 8 && (line.chars()).all(|c| c.is_ascii_digit() || matches!(c, '-' | ' ' | 'X' | 'x'))
+}
+
+/// A line without the stars behind it: "Dune (4/5)", "Dune ★★★★".
+fn without_rating(line: &str) -> (&str, Option<f64>) {
+    let (rest, stars) = match line.rsplit_once([' ', '(', '[']) {
+        Some((rest, stars)) => (rest, stars.trim_end_matches([')', ']'])),
+        None => return (line, None),
+    };
+    let is_rating = stars.contains(['★', '⭐']) || stars.ends_with("/5") || stars.ends_with("/10");
+    match Rating::read(stars).filter(|_| is_rating) {
+        Some(Rating::Share(share)) => {
+            let rest = rest.trim_end_matches([' ', '(', '[', '-', '–', ',', ':']);
+            (rest, Some((share * 500.0).round() / 100.0))
+        }
+        _ => (line, None),
     }
 }
 
@@ -109,6 +141,36 @@ mod tests {
             }
             assert_eq!((&*read.title, &*read.author), (title, author), "{line}");
         }
+        for (line, title, author, rating) in [
+            (
+                "Dune - Frank Herbert (4/5)",
+                "Dune",
+                "Frank Herbert",
+                Some(4.0),
+            ),
+            (
+                "Dune by Frank Herbert ★★★★½",
+                "Dune",
+                "Frank Herbert",
+                Some(4.5),
+            ),
+            (
+                "\"Dune\" by Frank Herbert [8/10]",
+                "Dune",
+                "Frank Herbert",
+                Some(4.0),
+            ),
+            ("The Day of 9/11", "The Day of 9/11", "", None),
+        ] {
+            let read = Line::read(line);
+            assert_eq!((&*read.title, &*read.author), (title, author), "{line}");
+            assert_eq!(read.rating, rating, "{line}");
+        }
+        let read = Line::read("978044117271");
+        assert_eq!(
+            (&*read.title, read.isbn),
+            ("", Some(Err(IsbnError::Length)))
+        );
         let read = Line::read("Dune (ISBN 978-0-441-17271-9)");
         assert_eq!((&*read.title, read.isbn.is_some()), ("Dune", true));
         let read = Line::read("9780441172719");

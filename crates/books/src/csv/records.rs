@@ -26,6 +26,27 @@ pub(super) struct Record {
 }
 
 impl Record {
+    /// A record of these fields.
+    pub(super) fn of<'f>(fields: impl Iterator<Item = &'f str>) -> Self {
+        let mut record = Self::default();
+        for field in fields.take(MAX_FIELDS) {
+            record.bytes.extend_from_slice(field.as_bytes());
+            record.ends.push(record.bytes.len());
+        }
+        record.kept = record.ends.len();
+        record.count = record.kept;
+        record
+    }
+
+    /// Whether it only draws a line, as below the header of a table in Markdown: `---|---`.
+    pub(super) fn is_ruler(&self) -> bool {
+        let is_line = |c: char| matches!(c, '-' | ':' | '=' | '_' | '+' | '─' | '—');
+        let mut cells = (self.fields().map(str::trim))
+            .filter(|cell| !cell.is_empty())
+            .peekable();
+        cells.peek().is_some() && cells.all(|cell| cell.len() > 2 && cell.chars().all(is_line))
+    }
+
     /// Number of fields, also of those that are not kept.
     pub(super) fn count(&self) -> usize {
         self.count

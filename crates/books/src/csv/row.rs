@@ -8,14 +8,14 @@ use super::field::Field;
 use super::label::{Labels, split_labels};
 use super::line::Line;
 use super::records::Record;
-use super::status::{status, status_of_tag, yes_or_no};
+use super::status::{status, status_of_progress, status_of_tag, yes_or_no};
 use super::times::{Times, date};
-use super::values::{Rating, count, is_blank, is_placeholder, tidy, unbracketed};
+use super::values::{Rating, count, is_blank, is_placeholder, tidy, unbracketed, wording};
 use crate::date::{PartialDate, year};
-use crate::name::{NameOrder, distinct, first_last, names_in};
-use crate::series::{series, split_series};
+use crate::name::{NameOrder, distinct, first_last, names_in, search_word};
+use crate::series::{number, series, split_series, trailing_brackets};
 use crate::text::{clean, non_empty, words};
-use crate::{Format, Imported, Isbn, IsbnError, Series, Source, Wanted};
+use crate::{Format, Imported, Isbn, IsbnError, ReadingStatus, Series, Source, Wanted};
 
 const MAX_TITLE: usize = 500;
 const MAX_NAME: usize = 300;
@@ -42,9 +42,16 @@ impl<'a> Cells<'a> {
             .enumerate()
             .filter_map(|(at, column)| {
                 let field = column.field?;
-                let text = tidy(record.get(at));
+                let mut text = tidy(record.get(at));
+                if field.is_wording() {
+                    text = wording(text);
+                }
                 let says_nothing = match field {
-                    Field::Title | Field::Author | Field::Subtitle => is_blank(&text),
+                    Field::Title
+                    | Field::Author
+                    | Field::Subtitle
+                    | Field::FirstName
+                    | Field::LastName => is_blank(&text),
                     _ => is_placeholder(&text),
                 };
                 (!text.is_empty() && !says_nothing).then_some((column, field, text))
@@ -88,6 +95,9 @@ impl Columns {
         let cells = Cells::of(self, record);
         let kind = words(cells.first(Field::ItemType)).concat();
         match kind.as_str() {
+            "inbook" | "incollection" | "booksection" | "dictionaryentry" => {
+                Some("a part of a book")
+            }
             "movie" | "film" | "dvd" | "bluray" | "videorecording" | "tvbroadcast" | "video" => {
                 Some("a film")
             }
@@ -99,8 +109,9 @@ impl Columns {
             | "encyclopediaarticle"
             | "conferencepaper"
             | "preprint"
+            | "inproceedings"
+            | "conferenceproceedings"
             | "article" => Some("an article"),
-            "booksection" | "dictionaryentry" => Some("a part of a book"),
             "webpage" | "blogpost" | "forumpost" | "podcast" | "radiobroadcast" | "email"
             | "letter" | "map" | "artwork" | "patent" | "presentation" | "attachment" | "note"
             | "interview" | "statute" | "case" | "hearing" | "bill" | "dataset" => {
@@ -128,6 +139,7 @@ impl Columns {
             Some(line) => names_in(&line.author, NameOrder::Unknown),
             None => self.authors(&cells),
         };
+        let stars = line.as_ref().and_then(|line| line.rating);
         if [Some(&given), authors.first()]
             .into_iter()
             .flatten()
@@ -136,8 +148,16 @@ impl Columns {
             draft.warn("has characters that could not be read".to_owned());
         }
         let mut source = self.source(&cells, &mut draft);
+        source.user_rating = source.user_rating.or(stars);
         let isbn = match line {
-            Some(Line { isbn, .. }) => isbn,
+            Some(Line { isbn, .. }) => match isbn {
+                Some(Err(error)) => {
+                    draft.bad_isbn = Some(error);
+                    None
+                }
+                Some(Ok(isbn)) => Some(isbn),
+                None => None,
+            },
             None => self.isbn(&cells, &mut draft, &mut source),
         };
         let publication = cells.first(Field::Publication);
@@ -177,7 +197,7 @@ impl Columns {
     }
 
     fn title(&self, cells: &Cells<'_>, given: &str, draft: &mut Draft) -> (String, Option<Series>) {
-        let (mut title, mut split) = split_series(given);
+        let (mut title, mut split) = split_series(without_edition(given));
         let position = || {
             let mut places = cells.all(Field::SeriesPosition);
             places.find_map(|(column, text)| Some((column.is_volume, place(text)?)))
@@ -202,7 +222,8 @@ impl Columns {
                 position: Some(place),
             });
         }
-        let subtitle = clean(cells.first(Field::Subtitle), MAX_TITLE);
+        title = without_statement(&title, cells.first(Field::Author)).to_owned();
+        let subtitle = clean(without_end_mark(cells.first(Field::Subtitle)), MAX_TITLE);
         if !title.is_empty() && !subtitle.is_empty() && !title.ends_with(&subtitle) {
             title = draft.cut(&format!("{title}: {subtitle}"), MAX_TITLE, "title");
         }
@@ -298,11 +319,19 @@ impl Columns {
         let mut labels = Labels::default();
         let mut stated = None;
         for (column, text) in cells.all(Field::Status) {
-            match status(text) {
+            let named = match self.program {
+                Program::Kobo => status_of_kobo(text).or_else(|| status(text)),
+                _ => status(text),
+            };
+            match named {
                 Some(status) => {
                     stated = stated.or(Some(status));
                     labels.say(text);
                     reading.date_in_status(status, text, column);
+                }
+                // A program's code, and no shelf of the reader's.
+                None if text.bytes().all(|byte| byte.is_ascii_digit()) => {
+                    draft.not_understood(column, text);
                 }
                 None => labels.add(text),
             }
@@ -321,6 +350,26 @@ impl Columns {
         for (column, text) in cells.all(Field::DatesRead) {
             reading.periods(column, text, draft);
         }
+        let mut marked = None;
+        for (column, text) in cells.all(Field::StatusMark) {
+            match yes_or_no(text) {
+                Some(true) => {
+                    let both = [marked, column.mark].into_iter().flatten();
+                    marked = both.max_by_key(how_much_it_says);
+                }
+                Some(false) => {}
+                None => draft.not_understood(column, text),
+            }
+        }
+        // "DNF" in place of stars.
+        let by_rating = cells.all(Field::Rating).find_map(|(_, text)| status(text));
+        let by_progress = cells.all(Field::Progress).find_map(|(column, text)| {
+            let read = status(text).or_else(|| status_of_progress(text));
+            if read.is_none() {
+                draft.not_understood(column, text);
+            }
+            read
+        });
         reading.started = date(cells, Field::DateStarted, draft).or(reading.started);
         reading.stopped = date(cells, Field::DateStopped, draft).or(reading.stopped);
 
@@ -347,7 +396,15 @@ impl Columns {
             }
         }
         let dates_say = reading.status();
-        let reading_status = stated.or(by_label).or(dates_say).or(by_tag);
+        let is_begun = |status: &ReadingStatus| *status != ReadingStatus::ToRead;
+        let reading_status = stated
+            .or(marked.filter(is_begun))
+            .or(by_label)
+            .or(dates_say)
+            .or(marked)
+            .or(by_tag)
+            .or(by_progress)
+            .or(by_rating);
         let (shelves, too_many) = labels.finish();
         if too_many > 0 {
             draft.warn(format!("has {too_many} shelves more than are kept"));
@@ -418,6 +475,7 @@ impl Columns {
                 match value {
                     Some(value) => rating = rating.or(Some((value * 100.0).round() / 100.0)),
                     None if field == Field::RatingOrNotes => remarks.push(text),
+                    None if status(text).is_some() => {}
                     None => draft.not_understood(column, text),
                 }
             }
@@ -494,7 +552,27 @@ impl Draft {
     }
 }
 
-fn year_of(text: &str) -> Option<i32> {
+/// Of several statuses that are marked the one that says most.
+fn how_much_it_says(status: &ReadingStatus) -> u8 {
+    match status {
+        ReadingStatus::ToRead => 0,
+        ReadingStatus::Read => 1,
+        ReadingStatus::CurrentlyReading => 2,
+        ReadingStatus::DidNotFinish => 3,
+    }
+}
+
+/// The status that a number means in the database of Kobo's readers.
+fn status_of_kobo(code: &str) -> Option<ReadingStatus> {
+    match code {
+        "0" => Some(ReadingStatus::ToRead),
+        "1" => Some(ReadingStatus::CurrentlyReading),
+        "2" => Some(ReadingStatus::Read),
+        _ => None,
+    }
+}
+
+pub(super) fn year_of(text: &str) -> Option<i32> {
     let text = unbracketed(text);
     year(text).or_else(|| PartialDate::parse(text).map(|date| date.year))
 }
@@ -509,6 +587,73 @@ fn is_asin(text: &str) -> bool {
         && text.starts_with(['B', 'b'])
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
         && text.bytes().any(|byte| byte.is_ascii_digit())
+}
+
+/// A title without the brackets in which shops name an edition: "Dune (English Edition)".
+fn without_edition(title: &str) -> &str {
+    let is_edition = |inside: &str| {
+        let words = words(inside);
+        let last = words.last().map_or("", String::as_str);
+        words.len() < 4
+            && matches!(
+                last,
+                "edition"
+                    | "edicion"
+                    | "edicao"
+                    | "edizione"
+                    | "ausgabe"
+                    | "editie"
+                    | "utgave"
+                    | "unabridged"
+                    | "ungekurzt"
+                    | "ebook"
+            )
+    };
+    match trailing_brackets(title) {
+        Some((before, inside)) if is_edition(inside) => without_edition(before),
+        _ => title,
+    }
+}
+
+/// A text without the sign with which a library's catalogue announces what follows: "Dune :".
+fn without_end_mark(text: &str) -> &str {
+    let bare = text.trim_end_matches([':', '/', ';', '=']);
+    if bare.len() < text.len() && bare.ends_with(' ') {
+        bare.trim_end()
+    } else {
+        text
+    }
+}
+
+/// A title without what a library's catalogue says behind it: "Dune [text] / Frank Herbert."
+fn without_statement<'t>(title: &'t str, author: &str) -> &'t str {
+    let mut bare = without_end_mark(title);
+    if let Some((before, who)) = bare.rsplit_once(" / ")
+        && let Some(name) = search_word(author)
+        && words(who).contains(&words(&name).concat())
+    {
+        bare = without_end_mark(before.trim_end());
+    }
+    // "[electronic resource]", "[text (large print)]"
+    match bare.rsplit_once(" [") {
+        Some((before, medium))
+            if medium.ends_with(']')
+                && [
+                    "resource",
+                    "text",
+                    "print",
+                    "recording",
+                    "microform",
+                    "braille",
+                    "ebook",
+                ]
+                .iter()
+                .any(|word| words(medium).iter().any(|other| other == word)) =>
+        {
+            before.trim_end()
+        }
+        _ => bare,
+    }
 }
 
 /// Open Library's key of a work, also as the end of an address.
@@ -529,7 +674,7 @@ fn format_of(cells: &Cells<'_>, publication: &str) -> (Option<Format>, Option<St
         .find(|text| {
             !matches!(
                 words(text).concat().as_str(),
-                "book" | "unknownbinding" | "print"
+                "book" | "unknownbinding" | "print" | "ean13" | "ean" | "upca" | "qrcode" | "isbn"
             )
         })
         .filter(|_| format.is_none())
@@ -554,10 +699,27 @@ fn series_in(text: &str) -> Option<(String, Option<String>)> {
                 name,
                 position: Some(position),
             }) => (name, place(&position)),
-            _ => (non_empty(first, 200)?, None),
+            _ => name_and_number(first).unwrap_or((non_empty(first, 200)?, None)),
         },
     };
     Some((name, position))
+}
+
+/// "Salt Saga 5", "Salt Saga II", "#7 Salt Saga": in a column of series a number is a place.
+fn name_and_number(text: &str) -> Option<(String, Option<String>)> {
+    let (name, place) = match text.strip_prefix('#') {
+        Some(rest) => {
+            let (place, name) = rest.split_once(' ')?;
+            (name, place)
+        }
+        None => text.rsplit_once(' ')?,
+    };
+    let is_roman =
+        |word: &str| word.len() > 1 && word.bytes().all(|b| matches!(b, b'I' | b'V' | b'X'));
+    let is_digits = |word: &str| word.bytes().all(|byte| byte.is_ascii_digit());
+    let known = number(&place.to_lowercase()).filter(|number| (1..=60).contains(number))?;
+    (is_digits(place) || is_roman(place))
+        .then(|| Some((non_empty(name, 200)?, Some(known.to_string()))))?
 }
 
 /// A place in a series without its sign and the fraction of a number column: "1", "1.5", "1-3".
@@ -587,6 +749,16 @@ mod tests {
             ),
             ("Dune #1; Arrakis #3", "Dune", Some("1")),
             ("Dune, Book 2", "Dune", Some("2")),
+        ] {
+            let (read, place) = series_in(text).unwrap();
+            assert_eq!((&*read, place.as_deref()), (name, position), "{text}");
+        }
+        for (text, name, position) in [
+            ("Salt Saga 5", "Salt Saga", Some("5")),
+            ("Salt Saga II", "Salt Saga", Some("2")),
+            ("#7 Salt Saga", "Salt Saga", Some("7")),
+            ("Warhammer 40000", "Warhammer 40000", None),
+            ("Chapter I", "Chapter I", None),
         ] {
             let (read, place) = series_in(text).unwrap();
             assert_eq!((&*read, place.as_deref()), (name, position), "{text}");

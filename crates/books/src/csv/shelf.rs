@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::columns::Columns;
-use super::records::Record;
+use super::records::{Format, Record};
 use super::times::end_of;
 use super::{Library, Problem, Row};
 use crate::matching::same_book_key;
@@ -29,15 +29,28 @@ pub(super) struct Shelf {
 
 impl Shelf {
     /// Adds the book of a row, or says why it is none.
-    pub(super) fn add(&mut self, number: u32, columns: &Columns, record: &Record) {
-        if let Err(error) = columns.check_width(record) {
-            return self.reject_row(number, columns, record, &error);
+    pub(super) fn add(&mut self, number: u32, columns: &Columns, record: &Record, format: Format) {
+        let realigned = match columns.check_width(record) {
+            Ok(()) => None,
+            Err(error) => match columns.realigned(record, format.delimiter) {
+                Some(realigned) => Some(realigned),
+                None => return self.reject_row(number, columns, record, &error),
+            },
+        };
+        let record = realigned
+            .as_ref()
+            .map_or(record, |realigned| &realigned.record);
+        if columns.is_header(record) {
+            return self.reject_row(number, columns, record, "the header once more, not a book");
         }
         if let Some(other) = columns.other_than_book(record) {
             return self.reject_row(number, columns, record, &format!("{other}, not a book"));
         }
         let draft = columns.row(number, record);
         let wanted = &draft.row.wanted;
+        if let Some(other) = columns.no_title(record, &draft.row) {
+            return self.reject_row(number, columns, record, &format!("{other}, not a book"));
+        }
         if wanted.title.is_empty() && wanted.isbn.is_none() && wanted.work_id.is_none() {
             let error = match draft.bad_isbn {
                 Some(error) => format!("{error}, and no title"),
@@ -54,6 +67,12 @@ impl Shelf {
         let mut warnings = draft.warnings.clone();
         if let Some(error) = draft.bad_isbn {
             warnings.insert(0, error.to_string());
+        }
+        if let Some(realigned) = &realigned {
+            warnings.push(format!(
+                "\"{}\" was read as one field: the row has more separators than the header",
+                clean(&realigned.whole, 100)
+            ));
         }
         match self.same_book(&draft.row, keys.isbn, title_key.as_deref()) {
             Some(at) => {

@@ -10,7 +10,7 @@ use crate::text::words;
 const STATUSES: [(ReadingStatus, &str); 4] = [
     (
         ReadingStatus::Read,
-        "read, finished, completed, done, complete, read but unowned, already read, have read, read it, \
+        "read, has read, finished, completed, done, complete, read but unowned, already read, have read, read it, \
          finished reading, gelesen, beendet, ausgelesen, abgeschlossen, fertig, fertig gelesen, \
          lu, lue, terminé, terminée, fini, déjà lu, leído, leída, terminado, acabado, ya leído, \
          lido, lida, concluído, já li, já lido, letto, finito, terminato, completato, gelezen, \
@@ -19,11 +19,13 @@ const STATUSES: [(ReadingStatus, &str); 4] = [
          読了, 読み終わった, 読んだ, 読み終えた, 既読, 读过, 已读, 读完, 看过, 已读完, 讀過, 已讀, 讀完, \
          읽음, 완독, 다 읽음, 읽었어요, přečteno, přečtená, přečetl, přečetla, prečítané, läst, lest, læst, \
          luettu, elolvasva, olvasott, olvastam, citit, citită, okundu, okudum, bitti, διαβασμένο, \
-         διαβάστηκε, pročitano, llegit, مقروء, قرأت, تمت القراءة, קראתי, נקרא, sudah dibaca, selesai, đã đọc",
+         διαβάστηκε, pročitano, llegit, مقروء, قرأت, تمت القراءة, קראתי, נקרא, sudah dibaca, selesai, đã đọc, \
+         прочетена, прочетено, прочетох, pročitao, pročitala, prebrano, loetud, perskaityta, perskaičiau, izlasīta, \
+         อ่านแล้ว, อ่านจบแล้ว, पढ़ लिया, पढ़ी हुई, خوانده شده, خوانده‌ام",
     ),
     (
         ReadingStatus::CurrentlyReading,
-        "currently reading, reading, in progress, reading now, started, now reading, rereading, re-reading, \
+        "currently reading, is reading, reading, in progress, reading now, started, now reading, rereading, re-reading, \
          am lesen, lese ich gerade, lese gerade, wird gelesen, angefangen, begonnen, in arbeit, lesend, \
          en cours, en cours de lecture, lecture en cours, je lis, en train de lire, \
          leyendo, leyendo actualmente, en curso, en progreso, lendo, estou lendo, a ler, em andamento, \
@@ -31,8 +33,11 @@ const STATUSES: [(ReadingStatus, &str); 4] = [
          czytam, teraz czytam, w trakcie, aktualnie czytam, в процессе, читаю, читаю сейчас, сейчас читаю, \
          在读, 正在读, 阅读中, 正在阅读, 在讀, 正在讀, 読書中, 今読んでる, いま読んでる, 読んでいる, 読み中, 読んでる, \
          읽는 중, 읽는중, 독서중, 읽고 있어요, čtu, právě čtu, rozečteno, čítam, läser, leser, læser, lukemassa, kesken, \
-         olvasom, éppen olvasom, citesc, în curs de citire, okuyorum, okunuyor, διαβάζω, čitam, llegint, \
-         أقرأ حاليا, قيد القراءة, קורא, קוראת, sedang dibaca, đang đọc",
+         olvasom, éppen olvasom, citesc, în curs de citire, okuyorum, şu an okuyorum, okunuyor, διαβάζω, čitam, llegint, \
+         أقرأ حاليا, قيد القراءة, קורא, קוראת, sedang dibaca, đang đọc, \
+         relendo, releyendo, en relecture, rileggendo, in rilettura, lese ich erneut, перечитываю, перечитую, \
+         再読中, 重读, 重读中, чета, чета в момента, trenutno čitam, berem, trenutno berem, loen, skaitau, lasu, \
+         กำลังอ่าน, पढ़ रहा हूँ, पढ़ रही हूँ, در حال خواندن",
     ),
     (
         ReadingStatus::ToRead,
@@ -51,9 +56,12 @@ const STATUSES: [(ReadingStatus, &str); 4] = [
          읽고 싶어요, 읽을 책, 읽고 싶은, 안 읽음, 읽고 싶은 책, chci číst, k přečtení, nepřečteno, chci si přečíst, \
          vill läsa, att läsa, oläst, vil lese, ulest, vil læse, ulæst, skal leses, lukulistalla, lukematta, \
          haluan lukea, elolvasandó, olvasni szeretném, elolvasni, de citit, vreau să citesc, necitit, \
-         okunacak, okumak istiyorum, okunmadı, okunacaklar, προς ανάγνωση, θέλω να διαβάσω, αδιάβαστο, \
+         okunacak, okumak istiyorum, okunmadı, okunacaklar, okuyacağım, okuyacaklarım, okumadım, προς ανάγνωση, θέλω να διαβάσω, αδιάβαστο, \
          želim pročitati, za čitati, per llegir, vull llegir, أرغب في القراءة, للقراءة, أريد قراءته, \
-         רוצה לקרוא, לקריאה, ingin dibaca, belum dibaca, muốn đọc, chưa đọc",
+         רוצה לקרוא, לקריאה, ingin dibaca, belum dibaca, muốn đọc, chưa đọc, \
+         хочу прочитати, буду читати, планую прочитати, не прочитана, искам да прочета, за четене, želim da pročitam, \
+         želim prebrati, tahan lugeda, noriu perskaityti, gribu izlasīt, อยากอ่าน, ยังไม่ได้อ่าน, पढ़ना है, \
+         पढ़ना चाहता हूँ, می‌خواهم بخوانم, خوانده نشده",
     ),
     (
         ReadingStatus::DidNotFinish,
@@ -67,8 +75,8 @@ const STATUSES: [(ReadingStatus, &str); 4] = [
          брошено, бросил, бросила, не дочитал, не дочитала, не дочитано, недочитано, заброшено, \
          弃读, 放弃, 读不下去, 没读完, 棄讀, 未读完, 挫折, 読むのをやめた, 途中でやめた, 포기, 중도포기, 읽다 맒, \
          nedočteno, nedočtená, nedočítané, avbruten, avbrutt, opgivet, afbrudt, keskeytetty, jäi kesken, félbehagyott, félbehagyva, \
-         abandonat, abandonată, yarım bırakıldı, yarım kaldı, yarıda bıraktım, bırakıldı, εγκαταλείφθηκε, odustao, odustala, \
-         لم أكمل, לא סיימתי, נטשתי, berhenti, bỏ dở",
+         abandonat, abandonată, yarım bırakıldı, yarım kaldı, yarıda bıraktım, bıraktım, yarım bıraktım, bırakıldı, εγκαταλείφθηκε, odustao, odustala, \
+         لم أكمل, לא סיימתי, נטשתי, berhenti, bỏ dở, кинув, кинула, недочитано кинуто, изоставена, opuščeno, nebaigta, อ่านไม่จบ",
     ),
 ];
 
@@ -102,6 +110,18 @@ pub(super) fn status(text: &str) -> Option<ReadingStatus> {
         }
         None
     })
+}
+
+/// The status of a book of which so much was read: "45%", or a bare number of percent.
+pub(super) fn status_of_progress(text: &str) -> Option<ReadingStatus> {
+    let text = crate::digits::ascii_digits(text);
+    let number = text.trim().trim_end_matches('%').trim().replace(',', ".");
+    match number.parse::<f64>().ok()? {
+        0.0 => Some(ReadingStatus::ToRead),
+        100.0 => Some(ReadingStatus::Read),
+        percent if percent > 0.0 && percent < 100.0 => Some(ReadingStatus::CurrentlyReading),
+        _ => None,
+    }
 }
 
 /// The status that a label among a reader's tags names beyond doubt.

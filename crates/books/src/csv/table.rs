@@ -174,6 +174,9 @@ impl Header {
             let line = &rest[skipped..skipped + line_end];
             let mut record = Record::default();
             Records::new(line, format).read(&mut record);
+            if let Some(unwrapped) = unwrapped(&record, format) {
+                record = unwrapped;
+            }
             at += skipped + line_end;
             let names = names(&record);
             let is_known = |name: &&String| headers::known_meaning(name).is_some();
@@ -216,6 +219,51 @@ impl Header {
             body,
         })
     }
+}
+
+/// The record that a whole line in quotes holds, as Excel saves a file whose separator it did not
+/// know: `"Title,""Author"",Year"`.
+pub(super) fn unwrapped(record: &Record, format: Format) -> Option<Record> {
+    let line = record.get(0);
+    if record.count() != 1 || !line.contains(char::from(format.delimiter)) {
+        return None;
+    }
+    let mut inner = Record::default();
+    (Records::new(line, format).read(&mut inner) && inner.count() > 1).then_some(inner)
+}
+
+/// Signs that separate fields where a comma is written otherwise, or in old programs.
+const UNUSUAL_DELIMITERS: [char; 6] = ['，', '；', '｜', '¦', '^', '~'];
+
+/// The text with commas for an unusual sign between its fields, and that sign; `None` when it has
+/// none.
+pub(super) fn with_commas(text: &str) -> Option<(String, char)> {
+    let header = text
+        .lines()
+        .map(str::trim)
+        .find(|line| !line.is_empty())?
+        .trim_start_matches('\u{feff}');
+    if header.len() > MAX_HEADER || header.contains(DELIMITERS.map(char::from)) {
+        return None;
+    }
+    let bare = |field: &str| field.trim().trim_matches('"').to_owned();
+    let is_known = |field: &str| headers::known_meaning(&bare(field)).is_some();
+    let delimiter = UNUSUAL_DELIMITERS
+        .into_iter()
+        .find(|sign| header.split(*sign).filter(|field| is_known(field)).count() > 1)?;
+    let mut commas = String::with_capacity(text.len() + text.len() / 4);
+    for line in text.trim_start_matches('\u{feff}').lines() {
+        for (at, field) in line.split(delimiter).enumerate() {
+            if at > 0 {
+                commas.push(',');
+            }
+            commas.push('"');
+            commas.push_str(&bare(field).replace('"', "\"\""));
+            commas.push('"');
+        }
+        commas.push('\n');
+    }
+    Some((commas, delimiter))
 }
 
 /// The names in a record. Columns without a name at the end are an exporter's slip.

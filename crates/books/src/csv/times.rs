@@ -66,6 +66,11 @@ impl Times {
     }
 
     pub(super) fn read(&mut self, column: &Column, text: &str, field: Field, draft: &mut Draft) {
+        // "DNF 2020", "reading since May"
+        if let Some(status) = status(text).filter(|_| yes_or_no(text).is_none()) {
+            self.word = self.word.or(Some(status));
+            return self.date_in_status(status, text, column);
+        }
         match read_date(text, column) {
             Ok(date) => self.add(date),
             Err(DateError::Ambiguous { .. }) => {
@@ -78,9 +83,7 @@ impl Times {
                     dates.into_iter().for_each(|date| self.add(date));
                 } else if let Some(mark) = yes_or_no(text) {
                     self.mark = self.mark.or(Some(mark));
-                } else if let Some(status) = status(text) {
-                    self.word = self.word.or(Some(status));
-                } else if let Some(times) = count(text).filter(|_| field == Field::Read) {
+                } else if let Some(times) = times_in(text).filter(|_| field == Field::Read) {
                     self.count = Some(times);
                     self.mark = Some(times > 0);
                 } else {
@@ -93,6 +96,10 @@ impl Times {
 
     /// "2023/01/15-2023/02/01, 2024/05/06" as ISO 8601 days and intervals.
     pub(super) fn periods(&mut self, column: &Column, text: &str, draft: &mut Draft) {
+        // "March 4, 2021 → March 14, 2021"
+        if let Some(whole) = interval(text, column) {
+            return self.periods.push(whole);
+        }
         let periods = text.split([',', ';', '\n']).map(str::trim);
         for period in periods.filter(|period| !period.is_empty()).take(MAX_DATES) {
             match read_date(period, column) {
@@ -199,6 +206,12 @@ fn read_date(text: &str, column: &Column) -> Result<PartialDate, DateError> {
 
 /// "2019-01-02; 2020-03-04"
 fn several_dates(text: &str, column: &Column) -> Vec<PartialDate> {
+    let mut text = text.to_owned();
+    for and in [
+        " and ", " und ", " et ", " y ", " e ", " en ", " og ", " och ", " и ", " i ",
+    ] {
+        text = text.replace(and, ";");
+    }
     let parts: Vec<&str> = text
         .split([',', ';', '|', '\n', '&'])
         .map(str::trim)
@@ -212,6 +225,24 @@ fn several_dates(text: &str, column: &Column) -> Vec<PartialDate> {
         .map(|part| read_date(part, column).ok())
         .collect();
     dates.unwrap_or_default()
+}
+
+/// How often: "2", "2x", "x2", "twice".
+fn times_in(text: &str) -> Option<u32> {
+    match words(text).as_slice() {
+        [once] if once == "once" => Some(1),
+        [twice] if twice == "twice" => Some(2),
+        _ => count(text.trim_start_matches(['x', 'X', '×'])),
+    }
+}
+
+/// Whether a cell is a time from one day to another.
+pub(super) fn is_interval(text: &str) -> bool {
+    let is_day = |text: &str| PartialDate::parse(text).is_some_and(|date| date.day().is_some());
+    ["→", " - ", " – ", " to ", " bis "].iter().any(|between| {
+        text.split_once(between)
+            .is_some_and(|(from, to)| is_day(from) && is_day(to))
+    })
 }
 
 /// Two dates with a hyphen, a slash or a word between them.

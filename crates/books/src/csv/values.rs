@@ -11,17 +11,84 @@ use crate::text::words;
 /// Spreadsheets wrap numbers (`="978..."`), LibraryThing dates and ISBNs (`[2007-04-16]`), and an
 /// apostrophe keeps a text from being run as a formula (`'=1+1`).
 pub(super) fn tidy(cell: &str) -> Cow<'_, str> {
-    let cell = cell.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
+    let cell = cell.trim_matches(is_invisible);
     let cell = cell
         .strip_prefix("=\"")
         .and_then(|cell| cell.strip_suffix('"'))
+        .or_else(|| shown_by_link(cell))
         .unwrap_or(cell);
     let cell = match cell.strip_prefix('\'') {
         Some(rest) if rest.starts_with(['=', '+', '-', '@']) => rest,
         _ => cell,
     };
-    let cell = cell.trim();
-    unescape(cell)
+    unescape(cell.trim_matches(is_invisible))
+}
+
+/// White space and marks of direction, which come along when text is copied from a page.
+fn is_invisible(c: char) -> bool {
+    c.is_whitespace()
+        || matches!(
+            c,
+            '\u{feff}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}'
+        )
+}
+
+/// What a link shows that is the whole of a cell: `=HYPERLINK("https://...","Dune")`,
+/// `[Dune](https://...)`.
+fn shown_by_link(cell: &str) -> Option<&str> {
+    const FORMULA: &str = "=HYPERLINK(";
+    if let Some(start) = cell.get(..FORMULA.len())
+        && start.eq_ignore_ascii_case(FORMULA)
+    {
+        let arguments = cell[FORMULA.len()..].trim_end().strip_suffix(')')?;
+        let (_, label) = arguments.trim_end().strip_suffix('"')?.rsplit_once('"')?;
+        return Some(label);
+    }
+    let (label, address) = cell.strip_prefix('[')?.split_once("](")?;
+    (address.starts_with("http") && address.ends_with(')')).then_some(label)
+}
+
+/// A wording without what stands beside its words: addresses in brackets (`Frank Herbert
+/// (https://...)`), the tags of a web page, quotes around the whole.
+pub(super) fn wording(text: Cow<'_, str>) -> Cow<'_, str> {
+    let mut text = text;
+    while let Some(open) = text.find("(http")
+        && let Some(length) = text[open..].find(')')
+    {
+        let before = text[..open].trim_end();
+        text = Cow::Owned(format!("{before}{}", &text[open + length + 1..]));
+    }
+    if text.contains('<') && text.contains('>') {
+        text = Cow::Owned(without_tags(&text));
+    }
+    let quoted = text
+        .strip_prefix(['“', '”', '„', '«', '»'])
+        .and_then(|inside| inside.strip_suffix(['“', '”', '«', '»']))
+        .filter(|inside| !inside.contains(['“', '”', '«', '»']));
+    match quoted {
+        Some(inside) => Cow::Owned(inside.trim().to_owned()),
+        None => text,
+    }
+}
+
+fn without_tags(text: &str) -> String {
+    let mut bare = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(open) = rest.find('<') {
+        let is_tag = rest[open + 1..].starts_with(|c: char| c.is_ascii_alphabetic() || c == '/');
+        match rest[open..].find('>').filter(|_| is_tag) {
+            Some(length) => {
+                bare.push_str(&rest[..open]);
+                rest = &rest[open + length + 1..];
+            }
+            None => {
+                bare.push_str(&rest[..=open]);
+                rest = &rest[open + 1..];
+            }
+        }
+    }
+    bare.push_str(rest);
+    bare.trim().to_owned()
 }
 
 /// A value without the brackets around the whole of it.
@@ -72,7 +139,7 @@ pub(super) fn is_placeholder(text: &str) -> bool {
 /// Whether a title or a name stands for none: fewer words can be meant so, for "None" may be a
 /// book.
 pub(super) fn is_blank(text: &str) -> bool {
-    const WORDS: [&str; 10] = [
+    const WORDS: [&str; 9] = [
         "n/a",
         "#n/a",
         "#ref!",
@@ -81,12 +148,13 @@ pub(super) fn is_blank(text: &str) -> bool {
         "null",
         "(null)",
         "<null>",
-        "nan",
         "undefined",
     ];
     let is_dash = |c: char| c.is_whitespace() || matches!(c, '-' | '–' | '—' | '_' | '.' | '?');
     text.len() < 10
         && (WORDS.iter().any(|word| word.eq_ignore_ascii_case(text))
+            // As programs write it: "Nan" is somebody's name.
+            || matches!(text, "nan" | "NaN" | "NAN")
             || text.chars().all(is_dash) && text.chars().count() < 4)
 }
 
@@ -124,6 +192,9 @@ impl Rating {
                 if rest.starts_with('%') {
                     return Self::share(*value, 100.0);
                 }
+                // "5 - loved it"
+                let words = rest.trim_start_matches(['-', '–', '—', ':', '=']);
+                let rest = if words.starts_with(' ') { words } else { rest };
                 let is_star = |c: char| !c.is_ascii_digit() && !matches!(c, '-' | ':' | '+');
                 (text.find(|c: char| c.is_ascii_digit()) == Some(0) && rest.chars().all(is_star))
                     .then(|| Self::plain(*value))
@@ -195,13 +266,25 @@ fn stars(text: &str) -> Option<Rating> {
     Rating::share(filled, scale)
 }
 
+/// What Douban and Goodreads call so many stars, and numbers in words.
 fn word(text: &str) -> Option<Rating> {
-    let value = match words(text).concat().as_str() {
-        "力荐" | "五星" => 5.0,
-        "推荐" | "推薦" | "四星" => 4.0,
-        "还行" | "還行" | "三星" => 3.0,
-        "较差" | "較差" | "二星" => 2.0,
-        "很差" | "一星" => 1.0,
+    let words = words(text);
+    let is_stars = |word: &str| matches!(word, "star" | "stars" | "out" | "of" | "five");
+    if let [number, rest @ ..] = words.as_slice()
+        && !rest.is_empty()
+        && rest.iter().all(|word| is_stars(word))
+        && let Some(value) = ["zero", "one", "two", "three", "four", "five"]
+            .iter()
+            .position(|word| word == number)
+    {
+        return Rating::share(value as f64, 5.0);
+    }
+    let value = match words.concat().as_str() {
+        "力荐" | "五星" | "itwasamazing" => 5.0,
+        "推荐" | "推薦" | "四星" | "reallylikedit" => 4.0,
+        "还行" | "還行" | "三星" | "likedit" => 3.0,
+        "较差" | "較差" | "二星" | "itwasok" => 2.0,
+        "很差" | "一星" | "didnotlikeit" => 1.0,
         "unrated" | "notrated" | "norating" | "ohnebewertung" | "nonnote" => {
             return Some(Rating::None);
         }

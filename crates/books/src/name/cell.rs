@@ -266,9 +266,39 @@ fn is_role(text: &str) -> bool {
     !words.is_empty() && words.iter().all(is_known)
 }
 
-/// A name without its country in front (`[英]`) and its roles and years behind.
+/// A name without its country (`[英]`) or role ("edited by") in front and its roles and years
+/// behind.
 fn without_roles(name: &str) -> String {
     let mut name = name.trim();
+    for by in [" by ", " von ", " par ", " por ", " da ", " de ", " przez "] {
+        if let Some((role, who)) = name.split_once(by)
+            && role.split(' ').count() < 3
+            && is_role(role)
+            && (!begins_with_given_name(role) || role.ends_with('.'))
+        {
+            name = who.trim();
+        }
+    }
+    for others in [
+        " et al.",
+        " et al",
+        " u. a.",
+        " u.a.",
+        " and others",
+        " ほか",
+        " 他",
+        " и др.",
+    ] {
+        name = name.strip_suffix(others).unwrap_or(name).trim_end();
+    }
+    // A catalogue's full stop: "Lind, Bo."
+    if let Some(bare) = name.strip_suffix('.')
+        && let Some(last) = bare.rsplit([' ', '.']).next()
+        && last.chars().count() > 3
+        && begins_with_given_name(last)
+    {
+        name = bare;
+    }
     while let Some(rest) = name.strip_prefix(['[', '［', '【', '〔', '(', '（'])
         && let Some((country, rest)) = rest.split_once([']', '］', '】', '〕', ')', '）'])
         && country.chars().count() <= 8

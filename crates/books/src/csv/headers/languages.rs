@@ -57,11 +57,15 @@ pub(super) const LANGUAGES: &[Language] = &[
                 "isbn, isbn13, isbn 13, isbn_13, ean, ean13, isbn 13 digits, ean isbn13, isbn ean, \
                  isbn10, isbn 10, upc isbn10, isbn number, isbn code, isbn 10 13, isbn 10 or 13, \
                  edition isbn 13, edition isbn 10, isbn no, isbn upc, ean upc, \
-                 isbn issn, primary isbn, isbn13 ean",
+                 isbn issn, primary isbn, isbn13 ean, asin/isbn, isbn/asin",
             ),
             (IsbnOrId, "isbn uid, barcode, product code, gtin, upc"),
             (Identifiers, "isbns, identifiers, all isbns, other isbns"),
-            (Asin, "asin, amazon asin, aasin, amazon id"),
+            (
+                Asin,
+                "asin, amazon asin, aasin, amazon id, amazon book id, audible product id, \
+                 audible asin",
+            ),
             (
                 WorkId,
                 "work id, work key, openlibrary key, open library id, open library key, olid, \
@@ -91,7 +95,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             ),
             (
                 Year,
-                "year published, publication year, published year, year, date, publication date, \
+                "year published, publication year, date pub, published year, year, date, publication date, \
                  published, date published, publish date, pubdate, release date, pub date, \
                  publish year, edition publication date, date of publication, year of publication, \
                  publishing year, released, copyright year, copyright date, pub year, \
@@ -108,19 +112,22 @@ pub(super) const LANGUAGES: &[Language] = &[
                 DateRead,
                 "date read, last date read, read date, date finished, finished, end date, \
                  date completed, completed, finished reading, finish date, read end, reading end, \
-                 finished date, date i finished it, finished on, completed on, completion date, \
+                 finished date, end, date i finished it, finished on, completed on, completion date, \
+                 reading finished at, finished reading at, reading completed, finished reading date, \
                  read on, reading date, date of reading, ended, date ended, last read, \
                  when i read it, end reading, reading finished, read at, finished at",
             ),
             (
                 DatesRead,
-                "dates read, readings, reading dates, read dates, all dates read",
+                "dates read, readings, reading dates, read dates, all dates read, reading periods, \
+                 read periods, reading sessions, read history",
             ),
             (
                 DateStarted,
                 "date started, start date, started, started reading, read start, reading start, \
                  began, started on, date begun, begun, start reading, started date, date began, \
-                 started at, reading started",
+                 started at, reading started, reading started at, started reading at, \
+                 started reading date",
             ),
             (
                 DateStopped,
@@ -167,7 +174,9 @@ pub(super) const LANGUAGES: &[Language] = &[
                 SeriesPosition,
                 "series number, series position, number in series, volume, series no, book number, \
                  series index, vol, volume number, series order, book in series, series part, \
-                 position in series, vol no, issue, volume no, series ordinal, works series ordinals",
+                 position in series, vol no, issue, volume no, series ordinal, works series ordinals, \
+                 series sequence, series volume, volume in series, number in the series, series num, \
+                 book no, book num",
             ),
             (
                 Review,
@@ -195,7 +204,17 @@ pub(super) const LANGUAGES: &[Language] = &[
                 LibraryThingId,
                 "librarything id, librarything key, librarything book id",
             ),
-            (ItemType, "item type, type of item, item kind"),
+            (
+                Progress,
+                "progress, percent read, percentage read, percent complete, percent completed, \
+                 percent finished, percentage complete, reading progress percent, read percentage, \
+                 progress percent, progress percentage, percent, percentage",
+            ),
+            (
+                ItemType,
+                "item type, type of item, item kind, reference type, bibliography type, entry type, \
+                 entrytype, document type, record type",
+            ),
         ],
     },
     // German.
@@ -214,7 +233,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             ),
             (
                 AuthorLastFirst,
-                "autor (nachname vorname), autor nachname vorname",
+                "autor (nachname vorname), autor nachname vorname, autor n-v",
             ),
             (FirstName, "vorname, vorname des autors, autor vorname"),
             (
@@ -223,7 +242,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             ),
             (
                 MoreAuthors,
-                "weitere autoren, mitautoren, mitautor, co-autoren",
+                "weitere autoren, mitautoren, mitautor, co-autoren, zusätzliche autoren",
             ),
             (Isbn, "isbn nummer, isbn nr, strichcode, isbn-13 nummer"),
             (
@@ -249,7 +268,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             (
                 OriginalYear,
                 "ersterscheinung, erstveröffentlichung, ersterscheinungsjahr, originaljahr, \
-                 jahr der erstveröffentlichung",
+                 jahr der erstveröffentlichung, ursprüngliches erscheinungsjahr, jahr der originalausgabe",
             ),
             (
                 DateRead,
@@ -277,7 +296,7 @@ pub(super) const LANGUAGES: &[Language] = &[
                 "schlagwörter, schlagworte, stichwörter, stichworte, genre(s), gattung, kategorie, \
                  kategorien, etiketten",
             ),
-            (Status, "lesestatus, lesestand, stand"),
+            (Status, "lesestatus, lesestand, stand, exklusives regal"),
             (Read, "gelesen, schon gelesen, bereits gelesen, gelesen?"),
             (Unread, "ungelesen, sub"),
             (ReadCount, "anzahl gelesen, wie oft gelesen, lesungen"),
@@ -287,7 +306,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             ),
             (
                 SeriesPosition,
-                "band, bandnummer, band nr, nummer in der reihe, teil, reihennummer, nr der reihe, \
+                "band, bd, bd nr, bandnummer, band nr, nummer in der reihe, teil, reihennummer, nr der reihe, \
                  bandnr, serienteil",
             ),
             (
@@ -323,7 +342,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             (LastName, "nom, nom de famille, nom de famille de l'auteur"),
             (
                 MoreAuthors,
-                "autres auteurs, co-auteurs, coauteurs, auteurs secondaires",
+                "autres auteurs, co-auteurs, coauteurs, auteurs secondaires, auteurs supplémentaires",
             ),
             (
                 Isbn,
@@ -354,7 +373,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             (
                 OriginalYear,
                 "première publication, date de première publication, année originale, \
-                 première parution, année de première publication",
+                 première parution, année de première publication, année de publication originale",
             ),
             (
                 DateRead,
@@ -371,7 +390,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             (
                 DateAdded,
                 "date d'ajout, ajouté le, date d'acquisition, date d'achat, acheté le, \
-                 acquis le, ajouté, date d'entrée",
+                 acquis le, ajouté, date d'entrée, date ajoutée",
             ),
             (
                 Shelves,
@@ -383,7 +402,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             ),
             (
                 Status,
-                "statut, statut de lecture, état de lecture, avancement, etat lecture",
+                "statut, statut de lecture, état de lecture, avancement, etat lecture, étagère exclusive",
             ),
             (Read, "lu, lu ?, déjà lu, lu?"),
             (Unread, "non lu, pas lu"),
@@ -482,7 +501,10 @@ pub(super) const LANGUAGES: &[Language] = &[
                 Tags,
                 "etiquetas, género, géneros, categoría, categorías, temas, etiqueta, palabras clave",
             ),
-            (Status, "estado, estado de lectura, situación"),
+            (
+                Status,
+                "estado, estado de lectura, situación, estante exclusivo",
+            ),
             (Read, "leído, ya leído, ¿leído?"),
             (Unread, "no leído, sin leer"),
             (ReadCount, "veces leído, número de lecturas"),
@@ -835,7 +857,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             (
                 DateRead,
                 "дата прочтения, прочитано, дата окончания, закончено, дата завершения, \
-                 когда прочитано, дата чтения, окончание чтения, дата прочитання, прочитана, дочитано",
+                 когда прочитано, дата чтения, дата на прочитане, прочетена на, прочетено на, окончание чтения, дата прочитання, прочитана, дочитано",
             ),
             (
                 DateStarted,

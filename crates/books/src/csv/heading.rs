@@ -1,0 +1,82 @@
+//! Rows of a table that are no books: the header once more, headings between books, totals below.
+
+use super::Row;
+use super::columns::Columns;
+use super::field::Field;
+use super::records::Record;
+use super::status::status;
+use crate::date::month_by_name;
+use crate::digits::ascii_digits;
+use crate::text::words;
+
+/// Words that stand before or behind a number of books.
+const TOTALS: &str = "total totals sum subtotal books read pages finished count average summe gesamt insgesamt \
+    bücher gelesen seiten totale somma libri letti pagine livres lus leídos libros páginas suma totaal boeken gelezen \
+    razem итого всего книг прочитано 合計 合计 总计 総計 冊";
+
+impl Columns {
+    /// Whether a row names the columns again, as files do that were put together from several.
+    pub(super) fn is_header(&self, record: &Record) -> bool {
+        let mut named = 0;
+        for (at, column) in self.columns.iter().enumerate() {
+            let cell = record.get(at).trim();
+            if cell.is_empty() {
+                continue;
+            }
+            if words(cell) != words(&column.name) {
+                return false;
+            }
+            named += usize::from(column.field.is_some());
+        }
+        named > 1
+    }
+
+    /// What a row is that has something else where books have their titles.
+    pub(super) fn no_title(&self, record: &Record, row: &Row) -> Option<&'static str> {
+        let wanted = &row.wanted;
+        let title = words(&ascii_digits(&wanted.title));
+        if title.is_empty() || wanted.isbn.is_some() || wanted.work_id.is_some() {
+            return None;
+        }
+        if self.is_list {
+            let is_heading = wanted.title.ends_with([':', '：']);
+            return (is_heading && wanted.author.is_empty()).then_some("a heading");
+        }
+        if !row.imported.authors.is_empty() || !self.names_authors {
+            return None;
+        }
+        let is_number = |word: &String| word.bytes().all(|byte| byte.is_ascii_digit());
+        let totals = words(TOTALS);
+        let counted = title.iter().filter(|word| !is_number(word));
+        let is_count =
+            counted.clone().count() > 0 && counted.clone().all(|word| totals.contains(word));
+        let says_number = title.iter().any(is_number)
+            || title
+                .iter()
+                .any(|word| matches!(word.as_str(), "total" | "totals" | "sum" | "summe"));
+        if is_count && (says_number || title.len() == 1 && self.has_number(record)) {
+            return Some("a total");
+        }
+        let is_alone = || {
+            let columns = self.columns.iter().enumerate();
+            columns
+                .filter(|(at, _)| !record.get(*at).trim().is_empty())
+                .all(|(_, column)| column.field == Some(Field::Title))
+        };
+        let is_year = |word: &String| {
+            is_number(word)
+                && word
+                    .parse()
+                    .is_ok_and(|year: u32| (1990..2036).contains(&year))
+        };
+        let is_time = title
+            .iter()
+            .all(|word| is_year(word) || word.chars().count() > 2 && month_by_name(word).is_some());
+        ((is_time || status(&wanted.title).is_some()) && is_alone()).then_some("a heading")
+    }
+
+    fn has_number(&self, record: &Record) -> bool {
+        let mut cells = record.fields().map(str::trim);
+        cells.any(|cell| !cell.is_empty() && cell.bytes().all(|byte| byte.is_ascii_digit()))
+    }
+}
