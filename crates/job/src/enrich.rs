@@ -129,6 +129,7 @@ impl Enrichment {
                     Front::OutOfTime => {
                         let late = effects.monotonic().saturating_sub(start);
                         let late = u64::try_from(late.as_millis()).unwrap_or(u64::MAX);
+                        stay_while_nothing_can_be_asked(run, sessions).await?;
                         let (outages, requests) = (sessions.outages(effects), sessions.asked());
                         run.commit(Forecast::Unknown, |root| {
                             root.outages = outages;
@@ -247,6 +248,28 @@ fn shown_id(item: &Item) -> Option<String> {
         let work = record.work.open_library_id.clone();
         work.or_else(|| record.edition.isbn().map(isbn))
     })
+}
+
+/// Waits for a provider as long as this run can: a run that ended sooner would only begin another
+/// that waits.
+async fn stay_while_nothing_can_be_asked<E: Effects>(
+    run: &mut Run<'_, E>,
+    sessions: &ProviderSessions,
+) -> Result<(), Stop> {
+    let effects = run.engine.effects;
+    let outages = sessions.outages(effects);
+    let next = (outages.values())
+        .filter_map(|outage| outage.waits_until)
+        .min();
+    if let (Some(next), Some(left)) = (next, run.time_to_wait()) {
+        let wait = next.since(effects.now()).min(left);
+        run.guarded(async {
+            effects.sleep(wait).await;
+            Ok(())
+        })
+        .await?;
+    }
+    Ok(())
 }
 
 /// Titles in the root are for show.

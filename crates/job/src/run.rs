@@ -119,6 +119,14 @@ impl<'a, E: Effects> Run<'a, E> {
         Some(self.began + budget.saturating_sub(reserve.min(budget / 4)))
     }
 
+    /// How long this run can stay when all it does is wait: it has nothing to lose, so it may use
+    /// what others keep back for the end of their budget. `None` when it has no budget.
+    #[must_use]
+    pub(crate) fn time_to_wait(&self) -> Option<Duration> {
+        let budget = self.engine.settings.run_budget?;
+        Some((budget + budget / 8).saturating_sub(self.elapsed()))
+    }
+
     /// Whether so many runs in a row have ended without a commit that the next would, too.
     #[must_use]
     pub(crate) fn is_crash_looping(&self) -> bool {
