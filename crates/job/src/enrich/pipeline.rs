@@ -208,9 +208,10 @@ impl<'a, E: Effects> WavePipeline<'a, E> {
 
     /// Sends what may go out now, of the first wave first.
     fn send(&mut self) {
+        let most = self.sessions.most_in_flight(self.enrichment.concurrency);
         for (behind, wave) in self.waves.iter_mut().enumerate() {
             wave.waiting.extend(wave.search.next());
-            while self.in_flight.len() < self.enrichment.concurrency.max(1)
+            while self.in_flight.len() < most
                 && let Some(lookup) = wave.waiting.front()
             {
                 let session = self.sessions.of(lookup.provider);

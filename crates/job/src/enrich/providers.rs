@@ -45,6 +45,9 @@ const SYNC_FIRST: Duration = Duration::from_millis(200);
 /// The share of a burst that a run may use before it has heard of the others.
 const UNHEARD_SHARE: f64 = 1.0 / 4.0;
 
+/// How many requests all runs together have in flight, but for one of each.
+const IN_FLIGHT_OF_ALL: usize = 64;
+
 /// The share of a burst that single look-ups use: some of those that come at the same moment are
 /// given the same place.
 const TICKETS_SHARE: f64 = 0.7;
@@ -85,6 +88,8 @@ pub(super) struct ProviderSession {
     refilled: Duration,
     /// This run's share of the rate.
     share: f64,
+    /// How many runs ask, this one among them.
+    askers: usize,
     /// Requests since the others were told.
     taken: f64,
     /// Times that the others were told.
@@ -206,6 +211,16 @@ impl ProviderSessions {
         &self.sessions[provider.name()]
     }
 
+    /// How many requests this run may have in flight, of which a run alone may have `concurrency`:
+    /// a rate without limit is no reason for a hundred jobs to have as many as that each.
+    pub(super) fn most_in_flight(&self, concurrency: usize) -> usize {
+        let askers = self
+            .sessions
+            .values()
+            .map(|session| session.borrow().askers);
+        (IN_FLIGHT_OF_ALL / askers.max().unwrap_or(1).max(1)).clamp(1, concurrency.max(1))
+    }
+
     /// Requests made, by provider.
     #[must_use]
     pub fn asked(&self) -> BTreeMap<String, u32> {
@@ -300,6 +315,7 @@ impl ProviderSessions {
                 let runs = session.state.merge(stored, limit, taken, job, paced, now);
                 session.paced = session.state.pace();
                 session.share = 1.0 / f64::from(u32::try_from(runs).unwrap_or(u32::MAX));
+                session.askers = runs;
                 // What was written is read by the others, and theirs by this run, the next time.
                 let most = match session.syncs {
                     0 => session.available(monotonic),
@@ -476,8 +492,8 @@ impl Enrichment {
                 Queueing::Share { job } => job.as_str(),
                 Queueing::Ticket => "",
             };
-            let others = u32::try_from(state.others(job, now)).unwrap_or(u32::MAX);
-            let share = 1.0 / (f64::from(others) + 1.0);
+            let askers = state.others(job, now) + 1;
+            let share = 1.0 / f64::from(u32::try_from(askers).unwrap_or(u32::MAX));
             let waited = outages.get(name).map_or(0, |outage| outage.waited_ms);
             let session = ProviderSession {
                 limit,
@@ -488,6 +504,7 @@ impl Enrichment {
                 tokens: (state.available(limit, now) * share).min(limit.burst * UNHEARD_SHARE),
                 refilled: effects.monotonic(),
                 share,
+                askers,
                 taken: 0.0,
                 syncs: 0,
                 paced: state.pace(),
