@@ -238,6 +238,34 @@ fn a_proxy_stands_for_many_clients() {
 }
 
 #[test]
+fn look_ups_and_searches_count_for_their_client() {
+    // Answered at once; nothing says sooner that they are over than their time does.
+    let setup = Setup::new().tuning("max_jobs_per_client=3");
+    let app = setup.variable("edge_secret", "of-the-test").start();
+    let book = |address: &str| {
+        app.request("POST", "/api/v2/books/enrich")
+            .header("x-edge-client", address)
+            .header("x-edge-secret", "of-the-test")
+            .json(&json!({"barcode": "9780525540670"}))
+            .send()
+    };
+    let get = |path: &str, address: &str| {
+        app.request("GET", path)
+            .header("x-edge-client", address)
+            .header("x-edge-secret", "of-the-test")
+            .send()
+    };
+    book("192.0.2.1").data(200);
+    get("/v3/books/9780525540670", "192.0.2.1").data(200);
+    get("/api/v2/search?q=river", "192.0.2.1").data(200);
+    book("192.0.2.1").error(429, "RATE_LIMIT_EXCEEDED");
+    get("/v3/books/9780525540670", "192.0.2.1").error(429, "RATE_LIMIT_EXCEEDED");
+    get("/api/v2/search?q=river", "192.0.2.1").error(429, "RATE_LIMIT_EXCEEDED");
+    // Another client has a share of its own.
+    book("192.0.2.2").data(200);
+}
+
+#[test]
 fn one_client_has_so_many_jobs_under_way() {
     let setup = Setup::new().tuning("max_jobs_per_client=2");
     let app = waiting(setup.variable("edge_secret", "of-the-test"));

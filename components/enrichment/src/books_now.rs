@@ -210,6 +210,7 @@ async fn one(exchange: &Exchange) -> Result<Answer, ApiError> {
         &exchange.json_body().await?,
         &exchange.config.settings.limits,
     )?;
+    admit(exchange).await?;
     let looked = look_up(exchange, &[isbn]).await?;
     match looked.items.first().and_then(LookedUp::of) {
         Some(book) => Ok(Answer::json(
