@@ -266,9 +266,8 @@ impl Parts {
                 new(whole_year(year), Some(month), Some(day))
             }
             (&[(1..=2, a), (1..=2, b), (2, year)], None, None) => {
-                // Nothing but a year can be so high.
-                let known = (year > 31).then(|| whole_year(year) as i32);
-                self.in_order(a, b, whole_year(year), order, known)
+                let year = whole_year(year);
+                self.in_order(a, b, year, order, Some(year as i32))
             }
             _ => Err(DateError::Unreadable),
         }
@@ -588,7 +587,7 @@ mod tests {
         );
         assert_eq!(
             read("3/4/21", DateOrder::Unknown),
-            Err(DateError::Ambiguous { year: None })
+            Err(DateError::Ambiguous { year: Some(2021) })
         );
         assert_eq!(order_of("25/12/2021"), Some(DateOrder::DayFirst));
         assert_eq!(order_of("12/25/21 10:15"), Some(DateOrder::MonthFirst));

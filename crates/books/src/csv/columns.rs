@@ -121,6 +121,8 @@ pub(super) struct Columns {
     pub program: Program,
     /// Whether each line is a book, with its author and its number in it.
     pub is_list: bool,
+    /// Whether a column names both title and author.
+    pub has_lines: bool,
     /// Whether most rows name an author.
     pub names_authors: bool,
     width: usize,
@@ -159,6 +161,9 @@ impl Columns {
         }
         let mut columns = Self {
             is_list: table.header.is_none() && columns.len() == 1,
+            has_lines: columns
+                .iter()
+                .any(|column| column.field == Some(Field::TitleAndAuthor)),
             names_authors: false,
             width: columns.len(),
             columns,
@@ -209,8 +214,9 @@ impl Columns {
             }
         }
         self.names_authors = authors > 1 && authors >= rows.saturating_mul(3).div_ceil(4);
+        let is_dated = self.has(Field::DateRead) || self.has(Field::DatesRead);
         for (column, evidence) in self.columns.iter_mut().zip(&evidence) {
-            column.judge_meaning(evidence);
+            column.judge_meaning(evidence, is_dated);
         }
         let language = self
             .columns
@@ -222,7 +228,12 @@ impl Columns {
         let whole = evidence.iter().fold(Evidence::default(), Evidence::and);
         let of_file = whole.date_order().unwrap_or(language);
         for (column, evidence) in self.columns.iter_mut().zip(&evidence) {
-            column.dates = evidence.date_order().unwrap_or(of_file);
+            let told = headers::date_order_in(&column.name);
+            column.dates = match (evidence.date_order(), told) {
+                (Some(evident), _) => evident,
+                (None, DateOrder::Unknown) => of_file,
+                (None, told) => told,
+            };
             column.names = match (self.program, column.field) {
                 (Program::StoryGraph | Program::Goodreads, _) => NameOrder::FirstLast,
                 (_, Some(Field::AuthorLastFirst)) => NameOrder::LastFirst,
@@ -275,7 +286,7 @@ impl Columns {
 
 impl Column {
     /// What its cells say it is, where its header can mean several things.
-    fn judge_meaning(&mut self, evidence: &Evidence) {
+    fn judge_meaning(&mut self, evidence: &Evidence, is_dated: bool) {
         if self.certainty == Certainty::Given || self.filled == 0 {
             return;
         }
@@ -293,6 +304,16 @@ impl Column {
                 return;
             }
             Some(Field::Year) if evidence.intervals * 2 > self.filled => Field::DatesRead,
+            // "Date" alone, of days: of reading, for books are published in years.
+            Some(Field::Year)
+                if !is_dated
+                    && evidence.days == self.filled
+                    && headers::is_bare_date(&self.name) =>
+            {
+                self.certainty = Certainty::Likely;
+                self.field = Some(Field::DateRead);
+                return;
+            }
             _ => return,
         };
         self.field = Some(by_cells);
@@ -305,7 +326,7 @@ impl Column {
             name: clean(name, 200),
             field,
             certainty,
-            language_order: DateOrder::Unknown,
+            language_order: headers::date_order_in(name),
             dates: DateOrder::Unknown,
             names: NameOrder::Unknown,
             scale: 5.0,
@@ -484,6 +505,8 @@ struct Evidence {
     counted: u32,
     /// Cells that are a time from one day to another.
     intervals: u32,
+    /// Cells that are a day, in a column of years.
+    days: u32,
     /// Ratings above 5, 10 and 20.
     above: [u32; 3],
     highest: f64,
@@ -500,7 +523,11 @@ impl Evidence {
             Field::SeriesPosition => {
                 self.counted += u32::from(cell.parse() == Ok(self.counted + 1));
             }
-            Field::Year => self.intervals += u32::from(is_interval(cell)),
+            Field::Year => {
+                self.intervals += u32::from(is_interval(cell));
+                let date = PartialDate::parse(cell);
+                self.days += u32::from(date.is_some_and(|date| date.day().is_some()));
+            }
             Field::Author | Field::MoreAuthors => match order_in(cell) {
                 Some(NameOrder::LastFirst) => self.last_first += 1,
                 Some(NameOrder::FirstLast) => self.lists += 1,

@@ -62,6 +62,11 @@ pub(super) fn text(bytes: &[u8]) -> Result<Decoded<'_>, CsvError> {
             }
         },
     };
+    // The end of a file as old systems mark it.
+    let text = match text.trim_end_matches(['\u{1a}', '\0']).len() {
+        end if end < text.len() => Cow::Owned(text[..end].to_owned()),
+        _ => text,
+    };
     if text.trim().is_empty() {
         return Err(empty());
     }

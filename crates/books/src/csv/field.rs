@@ -4,6 +4,8 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Field {
     Title,
+    /// A whole book in one cell: "Dune by Frank Herbert".
+    TitleAndAuthor,
     Subtitle,
     Author,
     AuthorLastFirst,
@@ -58,8 +60,9 @@ pub(super) enum Field {
     ItemType,
 }
 
-const NAMES: [(Field, &str); 42] = [
+const NAMES: [(Field, &str); 43] = [
     (Field::Title, "title"),
+    (Field::TitleAndAuthor, "titleAndAuthor"),
     (Field::Subtitle, "subtitle"),
     (Field::Author, "author"),
     (Field::AuthorLastFirst, "authorLastFirst"),
@@ -105,8 +108,9 @@ const NAMES: [(Field, &str); 42] = [
 
 /// The fields by each of which a book can be looked up: a file without any of them is no list of
 /// books.
-pub(super) const IDENTITIES: [Field; 6] = [
+pub(super) const IDENTITIES: [Field; 7] = [
     Field::Title,
+    Field::TitleAndAuthor,
     Field::Isbn,
     Field::IsbnOrId,
     Field::Identifiers,

@@ -96,7 +96,9 @@ pub(super) fn meaning(header: &str) -> Option<Meaning> {
         certainty: Certainty::Likely,
         order: DateOrder::Unknown,
     };
-    by_keywords(bare)
+    names_both(&header)
+        .then_some(TitleAndAuthor)
+        .or_else(|| by_keywords(bare))
         .or_else(|| by_typing_error(bare))
         .map(likely)
 }
@@ -151,6 +153,47 @@ pub(super) fn is_counter(header: &str) -> bool {
         ]
         .iter()
         .any(|word| words(word).concat() == key)
+}
+
+/// Whether a header says no more than "date".
+pub(super) fn is_bare_date(header: &str) -> bool {
+    let key = key(header);
+    [
+        "date", "datum", "fecha", "data", "дата", "日期", "日付", "날짜", "dato",
+    ]
+    .iter()
+    .any(|word| self::key(word) == key)
+}
+
+/// The order of day and month that a header tells: "Finished (dd/mm/yyyy)".
+pub(super) fn date_order_in(header: &str) -> DateOrder {
+    let words = words(header);
+    let order = |day: &str, month: &str| {
+        words
+            .windows(2)
+            .any(|pair| pair[0] == day && pair[1] == month)
+    };
+    if order("dd", "mm") || order("d", "m") || order("tt", "mm") || order("jj", "mm") {
+        DateOrder::DayFirst
+    } else if order("mm", "dd") || order("m", "d") {
+        DateOrder::MonthFirst
+    } else {
+        DateOrder::Unknown
+    }
+}
+
+/// Whether a header names title and author at once: "Book and author", "Title / Author".
+fn names_both(header: &str) -> bool {
+    let words = words(header);
+    let has = |list: &str| self::words(list).iter().any(|word| words.contains(word));
+    let title = "title titel titre titulo titolo book buch livre libro livro название книга";
+    let author = "author authors autor auteur autore writer автор";
+    words.len() < 6
+        && has(title)
+        && has(author)
+        && !has("name sort url role id")
+        && has("and und et y e with by von de di")
+        || header.contains('/') && words.len() == 2 && has(title) && has(author)
 }
 
 /// What its words say, for people who write whole phrases.
@@ -309,6 +352,8 @@ mod tests {
             ("Rating (out of 5)", Rating),
             ("My Rating /10", Rating),
             ("⭐ Rating", Rating),
+            ("Author and Title", TitleAndAuthor),
+            ("Title / Author", TitleAndAuthor),
             ("Date I Finished It", DateRead),
             ("The day I finished reading", DateRead),
             ("finish_date", DateRead),
@@ -360,7 +405,6 @@ mod tests {
             "Original Title",
             "Publication Title",
             "Review Title",
-            "Author and Title",
             "Title Sort",
             "Moods",
             "Pace",

@@ -72,6 +72,14 @@ impl Columns {
         let is_time = title
             .iter()
             .all(|word| is_year(word) || word.chars().count() > 2 && month_by_name(word).is_some());
+        // "Exported by BookApp on 2021-03-04"
+        let is_note = matches!(
+            title[0].as_str(),
+            "exported" | "generated" | "exportiert" | "exporte" | "exportado" | "esportato"
+        );
+        if is_note && is_alone() {
+            return Some("a note of the program");
+        }
         ((is_time || status(&wanted.title).is_some()) && is_alone()).then_some("a heading")
     }
 

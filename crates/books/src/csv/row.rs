@@ -84,7 +84,12 @@ impl Columns {
 
     /// The title of a row as it stands in the file.
     pub(super) fn title_text(&self, record: &Record) -> String {
-        clean(Cells::of(self, record).first(Field::Title), MAX_TITLE)
+        let cells = Cells::of(self, record);
+        let titles = [Field::Title, Field::TitleAndAuthor].map(|field| cells.first(field));
+        clean(
+            titles.iter().find(|title| !title.is_empty()).unwrap_or(&""),
+            MAX_TITLE,
+        )
     }
 
     /// What a row says it is, if that is no book.
@@ -128,6 +133,8 @@ impl Columns {
         let mut line = None;
         if self.is_list {
             line = Some(Line::read(cells.first(Field::Title)));
+        } else if self.has_lines && cells.first(Field::Title).is_empty() {
+            line = Some(Line::read(cells.first(Field::TitleAndAuthor)));
         }
         let given = match &line {
             Some(line) => &line.title,
@@ -136,8 +143,8 @@ impl Columns {
         let given = draft.cut(given, MAX_TITLE, "title");
         let (title, series) = self.title(&cells, &given, &mut draft);
         let authors = match &line {
-            Some(line) => names_in(&line.author, NameOrder::Unknown),
-            None => self.authors(&cells),
+            Some(line) if !line.author.is_empty() => names_in(&line.author, NameOrder::Unknown),
+            _ => self.authors(&cells),
         };
         let stars = line.as_ref().and_then(|line| line.rating);
         if [Some(&given), authors.first()]
@@ -150,7 +157,7 @@ impl Columns {
         let mut source = self.source(&cells, &mut draft);
         source.user_rating = source.user_rating.or(stars);
         let isbn = match line {
-            Some(Line { isbn, .. }) => match isbn {
+            Some(Line { isbn, .. }) if self.is_list => match isbn {
                 Some(Err(error)) => {
                     draft.bad_isbn = Some(error);
                     None
@@ -158,7 +165,7 @@ impl Columns {
                 Some(Ok(isbn)) => Some(isbn),
                 None => None,
             },
-            None => self.isbn(&cells, &mut draft, &mut source),
+            _ => self.isbn(&cells, &mut draft, &mut source),
         };
         let publication = cells.first(Field::Publication);
         let (format, binding) = format_of(&cells, publication);
@@ -574,7 +581,25 @@ fn status_of_kobo(code: &str) -> Option<ReadingStatus> {
 
 pub(super) fn year_of(text: &str) -> Option<i32> {
     let text = unbracketed(text);
-    year(text).or_else(|| PartialDate::parse(text).map(|date| date.year))
+    let before_christ = [
+        "BC",
+        "BCE",
+        "B.C.",
+        "v. Chr.",
+        "av. J.-C.",
+        "a.C.",
+        "до н. э.",
+    ]
+    .iter()
+    .find_map(|mark| text.strip_suffix(mark))
+    .and_then(|text| year(text.trim()))
+    .map(|year| -year);
+    // "2001 (1999)"
+    let first = text.split_once(" (").map_or(text, |(first, _)| first);
+    year(text)
+        .or(before_christ)
+        .or_else(|| PartialDate::parse(text).map(|date| date.year))
+        .or_else(|| year(first))
 }
 
 fn is_number(text: &str) -> bool {

@@ -101,8 +101,12 @@ pub(super) fn unbracketed(text: &str) -> &str {
 
 /// Whether a cell stands for an empty one.
 pub(super) fn is_placeholder(text: &str) -> bool {
-    const WORDS: [&str; 19] = [
+    const WORDS: [&str; 22] = [
         "na",
+        // No date: "n.d.", "s.d.", "o.D."
+        "nd",
+        "sd",
+        "od",
         "none",
         "null",
         "nil",
@@ -326,6 +330,31 @@ fn numbers(text: &str) -> Vec<(f64, usize, usize)> {
 pub(super) fn count(text: &str) -> Option<u32> {
     let text = ascii_digits(text);
     let text = text.trim();
+    // "10 hrs and 22 mins" is how long somebody reads aloud.
+    let is_time = |word: &String| {
+        matches!(
+            word.as_str(),
+            "h" | "hr"
+                | "hrs"
+                | "hour"
+                | "hours"
+                | "min"
+                | "mins"
+                | "minutes"
+                | "std"
+                | "stunden"
+                | "minuten"
+        )
+    };
+    if words(text).iter().any(is_time) {
+        return None;
+    }
+    let text = [
+        "ca.", "ca", "c.", "circa", "approx.", "about", "etwa", "env.", "~",
+    ]
+    .iter()
+    .find_map(|about| text.strip_prefix(about))
+    .map_or(text, str::trim);
     let bare = text.trim_end_matches(|c: char| {
         c.is_alphabetic() || c.is_whitespace() || matches!(c, '.' | '\'')
     });
@@ -440,6 +469,8 @@ mod tests {
             ("590.0", Some(590)),
             ("xii, 320 p. : ill.", Some(320)),
             ("320页", Some(320)),
+            ("ca. 300", Some(300)),
+            ("10 hrs", None),
             ("٣٢٠", Some(320)),
             ("12-34", None),
             ("1.5", None),

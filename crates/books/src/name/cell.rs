@@ -23,7 +23,7 @@ pub(crate) enum NameOrder {
 const GIVEN_NAMES: &str = include_str!("given_names.txt");
 
 /// What people do for a book besides writing it, as it stands in brackets or behind a comma.
-const ROLES: &str = "author authors autor autorin auteur autrice autore autora verfasser writer \
+const ROLES: &str = "author authors edited translated written compiled retold selected autor autorin auteur autrice autore autora verfasser writer \
     goodreads editor editors ed eds hrsg hg herausgeber herausgeberin editeur directeur \
     translator translators translation trans transl tr trad traducteur traductrice traductor \
     traductora traduttore traduttrice tradutor tradutora traduction ubersetzer ubersetzerin ubers \

@@ -5,7 +5,7 @@
 use books::{ReadingStatus, Row, read_csv};
 
 /// What was read of a row, without what was not there.
-pub fn line(row: &Row) -> String {
+pub(crate) fn line(row: &Row) -> String {
     let Row { wanted, imported } = row;
     let source = &imported.source;
     let status = source.reading_status.map(|status| match status {
@@ -48,7 +48,8 @@ pub fn line(row: &Row) -> String {
     parts.into_iter().flatten().collect::<Vec<_>>().join(" | ")
 }
 
-pub fn read(file: &[u8]) -> String {
+/// What was read of a file, problems last: `!` marks rows that were left out, `?` others.
+pub(crate) fn read(file: &[u8]) -> String {
     match read_csv(file, 100) {
         Ok(library) => {
             let books = library.books.iter().map(line);
@@ -62,7 +63,8 @@ pub fn read(file: &[u8]) -> String {
     }
 }
 
+/// Expects this of a file.
 #[track_caller]
-pub fn check(file: &str, expected: &str) {
+pub(crate) fn check(file: &str, expected: &str) {
     assert_eq!(read(file.as_bytes()), expected, "\n{file}");
 }
