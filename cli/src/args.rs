@@ -105,7 +105,7 @@ pub(crate) enum Command {
     Man,
 }
 
-/// Reads "Titel=title".
+/// Parses an assignment of a column to a field, like "Titel=title".
 fn mapped(text: &str) -> Result<(String, String), String> {
     match text.rsplit_once('=') {
         Some((column, field)) if !column.trim().is_empty() && !field.trim().is_empty() => {

@@ -107,7 +107,8 @@ fn read<T: DeserializeOwned>(path: &Path) -> Option<T> {
     serde_json::from_slice(&fs::read(path).ok()?).ok()
 }
 
-/// Whole or not at all, and for the user's eyes only: temporary files are created with mode 600.
+/// Writes a file whole or not at all, readable by the user alone: temporary files are created with
+/// mode 600.
 fn write(path: &Path, value: &impl Serialize) -> Result<()> {
     let keep = || -> io::Result<()> {
         let directory = path.parent().ok_or(io::ErrorKind::InvalidInput)?;

@@ -155,7 +155,7 @@ fn draw(bar: &ProgressBar, snapshot: &Snapshot, watched: Duration) {
     bar.set_message(printable(format!("{pace} {title}").trim()));
 }
 
-/// How quick a job is.
+/// An estimate of a job's speed, and of the time that is left.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Pace {
     /// Books a second.

@@ -12,7 +12,7 @@ use std::{
 };
 use tokio::time::{Instant, Sleep};
 
-/// When something last moved.
+/// The time at which something last moved on a connection.
 #[derive(Clone)]
 pub(crate) struct Activity(Arc<Mutex<Instant>>);
 
@@ -37,7 +37,7 @@ impl Activity {
     }
 }
 
-/// A body that notes when something of it comes.
+/// A body that records when each part of it comes.
 pub(crate) struct NotedBody<B> {
     pub(crate) inner: B,
     pub(crate) activity: Activity,
@@ -126,7 +126,7 @@ pub enum BodyEnd {
     Abandoned,
 }
 
-/// `body`, which calls `ended` once, when it is over.
+/// A body that calls `ended` once, when it is over.
 pub fn when_over<E: 'static>(
     body: UnsyncBoxBody<Bytes, E>,
     ended: impl FnOnce(BodyEnd) + Send + 'static,
@@ -185,7 +185,7 @@ impl<E> Drop for ObservedBody<E> {
     }
 }
 
-/// Something that is held a little longer when it is dropped before [`Self::over`].
+/// A value that is dropped a little later than its holder, unless [`Self::over`] was called.
 pub(crate) struct Linger<T: Send + 'static> {
     held: Option<T>,
     longer: Duration,
@@ -199,7 +199,7 @@ impl<T: Send + 'static> Linger<T> {
         }
     }
 
-    /// What is held; there is no need to hold it longer.
+    /// Gives the value back: there is no need to hold it longer.
     pub(crate) fn over(mut self) -> Option<T> {
         self.held.take()
     }

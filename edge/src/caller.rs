@@ -17,7 +17,7 @@ impl FromIterator<IpNet> for TrustedProxies {
 }
 
 impl TrustedProxies {
-    /// Whether `address` is one of them.
+    /// Whether `address` is in one of the networks.
     #[must_use]
     pub fn has(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
@@ -25,14 +25,15 @@ impl TrustedProxies {
     }
 }
 
-/// One request's client.
+/// The client of one request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
-    /// Its address.
+    /// The client's address.
     pub address: IpAddr,
-    /// Whether it speaks TLS.
+    /// Whether the client speaks TLS.
     pub is_tls: bool,
-    /// The host that it asks for, `name[:port]`; `None` when it says none that could be one.
+    /// The host that the client asks for, `name[:port]`; `None` when it names none that could be
+    /// one.
     pub host: Option<HeaderValue>,
 }
 

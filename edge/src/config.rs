@@ -17,9 +17,9 @@ pub struct Config {
     pub session_path: String,
     /// The proxies in front whose `X-Forwarded-For`, `-Proto` and `-Host` are believed.
     pub trusted_proxies: TrustedProxies,
-    /// How much of everything.
+    /// Numbers that bound what clients may have.
     pub limits: Limits,
-    /// How long everything.
+    /// Durations after which something is given up or done again.
     pub times: Times,
 }
 
@@ -107,39 +107,39 @@ impl Default for Limits {
 /// How long everything. Tests scale these; nothing else tells the time.
 #[derive(Clone, Debug)]
 pub struct Times {
-    /// From an open connection to the end of the request's head, and for a TLS handshake.
+    /// The time from an open connection to the end of the request's head, and for a TLS handshake.
     pub request_head: Duration,
-    /// For a request's body.
+    /// The time that a request's body may take.
     pub upload: UploadTimes,
-    /// From a request to the upstream's response head.
+    /// The time from a request to the upstream's response head.
     pub response_head: Duration,
-    /// Between two pieces of a response's body.
+    /// The time between two pieces of a response's body.
     pub response_body: Duration,
-    /// After a client has left, until the application has most likely noticed: so long what it had
-    /// counts as under way.
+    /// The time after a client has left until the application has most likely noticed: what the
+    /// client had counts as under way until then.
     pub abandoned: Duration,
-    /// For a WebSocket handshake, the relay's answer included.
+    /// The time that a WebSocket handshake may take, the relay's answer included.
     pub handshake: Duration,
-    /// Between two WebSocket pings.
+    /// The time between two WebSocket pings.
     pub ping: Duration,
-    /// Since a client was last heard, until it is dropped.
+    /// The time after which a client is dropped that was not heard of.
     pub silence: Duration,
-    /// For a client to answer a close, and for an unread message to leave before one.
+    /// The time for a client to answer a close, and for an unread message to leave before one.
     pub close: Duration,
-    /// For a client to close a socket by itself whose stream has ended well (1000): it may still be
+    /// The time for a client to close a socket by itself whose stream has ended well (1000): it may still be
     /// fetching what it was told of, and take our close for the end of that.
     pub linger: Duration,
-    /// Since the relay was last heard on a stream, until the stream counts as lost.
+    /// The time without a word of the relay after which a stream counts as lost.
     pub session_silence: Duration,
-    /// Between two heartbeats to the client of an event stream whose upstream is away.
+    /// The time between two heartbeats to the client of an event stream whose upstream is away.
     pub heartbeat: Duration,
     /// The pause after the first failed attempt to resume. Each further one doubles it.
     pub retry_first: Duration,
     /// The longest pause between two attempts to resume.
     pub retry_longest: Duration,
-    /// Since an upstream was lost, until the edge gives up.
+    /// The time from the loss of an upstream until the edge gives up.
     pub give_up_after: Duration,
-    /// Since a shutdown, until what is still open is dropped.
+    /// The time from a shutdown until what is still open is dropped.
     pub drain: Duration,
 }
 

@@ -8,7 +8,7 @@ use std::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// Connections that are open. Clones are the same ones.
+/// The open connections of a server. Clones share them.
 #[derive(Clone, Debug)]
 pub struct Connections(Arc<Shared>);
 
@@ -35,7 +35,7 @@ struct Entry {
     closed: CancellationToken,
 }
 
-/// One connection; it counts until this is dropped.
+/// An open connection, counted until this is dropped.
 #[derive(Debug)]
 pub struct OpenConnection {
     number: u64,
@@ -43,7 +43,7 @@ pub struct OpenConnection {
     connections: Connections,
 }
 
-/// Something that goes on on a connection, which keeps it from being closed for others.
+/// Work on a connection, which keeps it from being closed for others.
 #[derive(Debug)]
 pub struct Busy {
     number: u64,
@@ -51,7 +51,7 @@ pub struct Busy {
 }
 
 impl Connections {
-    /// Room for `all` connections.
+    /// A server's connections, at most `all` of them.
     #[must_use]
     pub fn new(all: usize) -> Self {
         Self(Arc::new(Shared {
@@ -167,7 +167,7 @@ impl Drop for Busy {
 #[must_use]
 pub fn raise_open_files() -> usize {
     use rustix::process::{Resource, getrlimit, setrlimit};
-    /// More than any limit here needs.
+    /// A number of open files that is more than any limit here needs.
     const ENOUGH: u64 = 1 << 17;
     let mut limit = getrlimit(Resource::Nofile);
     let wanted = limit.maximum.unwrap_or(ENOUGH).min(ENOUGH);

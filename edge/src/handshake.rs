@@ -49,9 +49,9 @@ pub(crate) struct Gate {
 #[derive(Clone, Default)]
 pub(crate) struct Lifetime {
     pub(crate) tasks: TaskTracker,
-    /// Begin to end.
+    /// The signal for sockets to end in order.
     pub(crate) shutdown: CancellationToken,
-    /// End now.
+    /// The signal for sockets to end at once.
     pub(crate) abort: CancellationToken,
 }
 
@@ -87,7 +87,7 @@ pub(crate) fn is_handshake<B>(request: &Request<B>) -> bool {
         && has_token(request.headers(), &header::UPGRADE, "websocket")
 }
 
-/// What is wrong with a handshake.
+/// The reasons why a request is not a WebSocket handshake.
 enum Malformed {
     Version,
     Request(&'static str),
@@ -291,7 +291,8 @@ impl Gate {
     }
 }
 
-/// Frees the HTTP machinery below the socket before it is served: an idle socket is to cost little.
+/// Serves a socket once the HTTP machinery below it has been freed: an idle socket is to cost
+/// little.
 async fn run(socket: Socket, upgraded: Upgraded) {
     match upgraded.downcast::<TokioIo<Connection>>() {
         Ok(parts) => {

@@ -7,9 +7,9 @@ use http::{
     header::{self, Entry},
 };
 
-/// Who shows it is an edge, and is believed.
+/// The header with the secret by which the application knows an edge.
 pub const EDGE_SECRET: HeaderName = HeaderName::from_static("x-edge-secret");
-/// The client's address.
+/// The header with the client's address.
 pub const EDGE_CLIENT: HeaderName = HeaderName::from_static("x-edge-client");
 pub(crate) const EDGE_PROTOCOL: HeaderName = HeaderName::from_static("x-edge-protocol");
 pub(crate) const EDGE_ORIGIN: HeaderName = HeaderName::from_static("x-edge-origin");

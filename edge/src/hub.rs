@@ -29,7 +29,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Locks are taken in this order: `hub`, an audience, `outbox`.
 pub(crate) struct Subscriber {
     number: u64,
-    /// What the socket asked for.
+    /// The session that the socket asked for.
     pub(crate) session: Session,
     outbox: Mutex<Outbox>,
     changed: Notify,
@@ -55,7 +55,7 @@ impl Subscriber {
         })
     }
 
-    /// Passes on what the relay said.
+    /// Carries out an instruction of the relay.
     pub(crate) fn follow(&self, instruction: &Instruction) {
         match instruction {
             Instruction::Delivery(delivery) => self.deliver(delivery),
@@ -81,7 +81,7 @@ impl Subscriber {
         self.changed.notify_one();
     }
 
-    /// Takes what is to be sent next.
+    /// Takes the next thing to send to the client.
     pub(crate) fn pop(&self) -> Option<Outgoing> {
         lock(&self.outbox).pop()
     }
@@ -91,7 +91,7 @@ impl Subscriber {
         self.changed.notified().await;
     }
 
-    /// The socket is gone; a stream that nobody listens to any more is dropped.
+    /// Removes the socket; a stream that nobody listens to any more is dropped.
     pub(crate) fn leave(&self) {
         if let Some(hub) = lock(&self.hub).take() {
             lock(&hub.audience).members.remove(&self.number);
@@ -169,7 +169,7 @@ impl Hub {
         }
     }
 
-    /// Ends the stream for one.
+    /// Ends the stream for one of its listeners.
     fn dismiss(&self, member: &Subscriber, frame: CloseFrame) {
         lock(&self.audience).members.remove(&member.number);
         member.close(frame);
@@ -188,7 +188,8 @@ impl Hub {
         }
     }
 
-    /// Whose credentials to use next (the most recently authorised), and where to go on.
+    /// The credentials for the next request (the most recently authorised), and the position to
+    /// resume after.
     fn resume_credentials(&self) -> Option<(Arc<Subscriber>, Option<String>)> {
         let audience = lock(&self.audience);
         let (_, member) = audience.members.last_key_value()?;
@@ -196,7 +197,7 @@ impl Hub {
     }
 }
 
-/// All upstream streams.
+/// The upstream streams of an edge, by session key.
 pub(crate) struct Streams {
     pub(crate) relay: Arc<Relay>,
     pub(crate) times: Times,
@@ -271,7 +272,7 @@ struct Feed {
     streams: Arc<Streams>,
 }
 
-/// Why reading stopped.
+/// The reasons why reading a stream stopped.
 enum Stopped {
     /// Nobody needs this stream any more.
     Over,
@@ -317,7 +318,8 @@ impl Feed {
         }
     }
 
-    /// Passes a block on; `None` when the stream is over with it, else whether it was news.
+    /// Passes a block of the stream on; `None` when the stream is over with it, else whether it
+    /// held a new message.
     fn pass_on(&self, block: &Block) -> Option<bool> {
         let news = match session::read(block) {
             Ok(None) => false,

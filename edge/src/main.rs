@@ -60,7 +60,7 @@ struct Arguments {
     max_requests_per_address: usize,
 }
 
-/// An address is the network that has only it.
+/// Parses a network; an address alone is the network that has only it.
 fn network(text: &str) -> Result<ipnet::IpNet, String> {
     let address = text.parse::<std::net::IpAddr>().map(Into::into);
     address

@@ -29,7 +29,7 @@ const HEARTBEAT: Bytes = Bytes::from_static(b": heartbeat\n\n");
 #[error("the event stream broke off")]
 struct CutShort;
 
-/// What it takes to ask for a stream again.
+/// The requests and limits with which a cut stream is continued.
 pub(crate) struct Mender {
     pub(crate) upstream: Arc<dyn Upstream>,
     pub(crate) uri: Uri,
@@ -102,7 +102,7 @@ impl Mender {
     }
 }
 
-/// What became of the rest of a stream.
+/// The outcome of asking for the rest of a stream.
 enum Resumed {
     Stream(EventStream),
     Over,
@@ -232,7 +232,7 @@ impl Mended {
         Some(chunk)
     }
 
-    /// The block as the client is to get it, if it is.
+    /// The block as the client gets it; `None` when it is to get nothing of it.
     fn pass_on(&mut self, block: Block) -> Option<Bytes> {
         if block.is_only_retry() {
             self.ends_with_retry = true;

@@ -18,7 +18,7 @@ use std::{
 /// The relay names labels; more than these are counted together, so that it cannot fill the memory.
 const MAX_LABELS: usize = 16;
 
-/// What a socket is counted under.
+/// The names under which a socket is counted.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(crate) struct Label {
     pub(crate) label: String,
@@ -170,7 +170,7 @@ impl Metrics {
         }
     }
 
-    /// Everything, as text.
+    /// All counters in the Prometheus text format.
     pub(crate) fn text(&self) -> String {
         let mut text = String::new();
         // Writing to a string cannot fail.

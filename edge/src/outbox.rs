@@ -7,17 +7,18 @@ use tokio_tungstenite::tungstenite::{Message, protocol::CloseFrame};
 /// One message on its way from the relay to clients. Cheap to clone: the bytes are shared.
 #[derive(Clone, Debug)]
 pub(crate) struct Delivery {
-    /// What the client gets.
+    /// The message for the client.
     pub(crate) message: Message,
     /// Set for snapshots: a newer delivery of the same slot replaces this one while it waits.
     pub(crate) slot: Option<Arc<str>>,
-    /// Where in its stream it stands; `None` for what is no part of the stream's history.
+    /// The position of the message in its stream; `None` when it is no part of the stream's
+    /// history.
     pub(crate) id: Option<Arc<Position>>,
-    /// What a large one holds until it has left.
+    /// The memory that a large message holds until it has left.
     pub(crate) room: Option<Room>,
 }
 
-/// What to send next.
+/// The next thing to send to a client.
 #[derive(Debug)]
 pub(crate) enum Outgoing {
     /// A message, and what is to be held until it has left.
@@ -91,7 +92,7 @@ impl Outbox {
         self.closing = Some(frame);
     }
 
-    /// Takes what is to be sent next.
+    /// Takes the next thing to send.
     pub(crate) fn pop(&mut self) -> Option<Outgoing> {
         let Some(delivery) = self.waiting.pop_front() else {
             return self.closing.clone().map(Outgoing::Close);

@@ -21,7 +21,7 @@ use std::sync::{Arc, OnceLock};
 use tokio::{select, sync::Semaphore};
 use tokio_util::sync::CancellationToken;
 
-/// Forwards requests.
+/// The proxy: forwards requests and answers between clients and the application.
 pub(crate) struct Proxy {
     upstream: Arc<dyn Upstream>,
     secret: Option<HeaderValue>,

@@ -21,12 +21,13 @@ use tokio::{
 use tokio_rustls::{TlsAcceptor, rustls::ServerConfig};
 use tokio_util::{either::Either, sync::CancellationToken, task::TaskTracker};
 
-/// What hyper may buffer of one request's head.
+/// The most bytes of one request's head that hyper buffers.
 const MAX_HEAD: usize = 32 * 1024;
 /// A listener that cannot accept (no file descriptors, say) tries again after this.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Lets the kernel drop a peer that has vanished, or takes nothing of what it was sent.
+/// Sets a socket's options so that the kernel drops a peer that has vanished, or takes nothing of
+/// what it was sent.
 fn tune(stream: &TcpStream, silence: Duration) {
     let socket = SockRef::from(stream);
     let keepalive = TcpKeepalive::new()

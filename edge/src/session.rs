@@ -30,28 +30,28 @@ const MAX_REFUSAL: usize = 64 * 1024;
 const MAX_REASON: usize = 123;
 const MAX_KEY: usize = 256;
 
-/// One client's session: what every request about it repeats.
+/// A client's session: the facts that every request about it repeats.
 #[derive(Debug)]
 pub(crate) struct Session {
     uri: Uri,
     headers: HeaderMap,
 }
 
-/// The relay's yes.
+/// The relay's acceptance of a session.
 pub(crate) struct Accepted {
     /// The subprotocol to answer with.
     pub(crate) protocol: Option<HeaderValue>,
     /// Streams of equal keys may be shared.
     pub(crate) key: Option<String>,
-    /// What to count the socket under.
+    /// The label under which the socket is counted.
     pub(crate) label: Option<String>,
     /// A name and how many such sockets may wait at the same time.
     pub(crate) cap: Option<(String, usize)>,
-    /// The messages.
+    /// The body with the messages.
     pub(crate) stream: EventStream,
 }
 
-/// What became of a `GET`.
+/// The outcome of opening a session's stream.
 pub(crate) enum Opened {
     /// A stream.
     Accepted(Box<Accepted>),
@@ -101,7 +101,7 @@ fn may_change(status: StatusCode) -> bool {
         )
 }
 
-/// How the relay is asked.
+/// A client of the relay component.
 pub(crate) struct Relay {
     pub(crate) upstream: Arc<dyn Upstream>,
     pub(crate) secret: Option<HeaderValue>,
@@ -291,7 +291,7 @@ fn accepted(response: Response<Body>, max_event: usize, room: Arc<Semaphore>) ->
     }
 }
 
-/// The relay's no as the client may see it.
+/// The relay's refusal as the client may see it.
 async fn refusal(response: Response<Body>, within: Duration) -> Response<Body> {
     let (theirs, body) = response.into_parts();
     if !theirs.status.is_client_error() && !theirs.status.is_server_error() {

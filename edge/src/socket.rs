@@ -40,7 +40,7 @@ const READ_BUFFER: usize = 1024;
 const SLOWEST_READER: u64 = 64 * 1024;
 const LARGE_MESSAGE_GRACE: Duration = Duration::from_secs(15);
 
-/// What a socket needs beside its connection.
+/// The parts that a socket needs beside its connection.
 pub(crate) struct Socket {
     pub(crate) subscriber: Arc<Subscriber>,
     pub(crate) relay: Arc<Relay>,
@@ -51,7 +51,7 @@ pub(crate) struct Socket {
     pub(crate) shutdown: CancellationToken,
 }
 
-/// What happened on the connection.
+/// The latest thing to happen on a socket's connection.
 enum Progress {
     Received(Message),
     Flushed,
@@ -59,7 +59,7 @@ enum Progress {
     Gone,
 }
 
-/// A socket on which everything has been said: its client may close it until then.
+/// A socket whose last message has been sent: its client may close it until then.
 struct Closing {
     frame: CloseFrame,
     until: Instant,
@@ -147,7 +147,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
     }
 }
 
-/// When a large message must have left: nobody holds the room for such as long as one likes.
+/// The time by which a large message must have left: nobody holds its memory for as long as one
+/// likes.
 fn leaves_by(message: &Message) -> Instant {
     let time = Duration::from_secs(message.len() as u64 / SLOWEST_READER);
     Instant::now() + LARGE_MESSAGE_GRACE + time

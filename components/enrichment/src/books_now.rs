@@ -94,7 +94,7 @@ pub(crate) async fn serve(
     }
 }
 
-/// What a client searches for.
+/// A client's search: a book by its number, or books by words.
 enum Wish {
     /// One book, by its ISBN.
     Isbn(Isbn),
@@ -267,7 +267,7 @@ fn is_unanswered(item: &Item) -> bool {
     matches!(item.found, Some(Found::Error | Found::CircuitOpen) | None)
 }
 
-/// What the providers said.
+/// Books that were looked up while a client waits, and the providers' state after that.
 struct LookedUpNow {
     items: Vec<Item>,
     sessions: ProviderSessions,

@@ -37,7 +37,7 @@ async fn handle(exchange: &mut Exchange) {
     }
 }
 
-/// What a request wants.
+/// The operation that a request to this component means.
 enum Route {
     /// A job.
     Job(JobRoute),
@@ -77,7 +77,7 @@ enum JobRoute {
     V3,
 }
 
-/// What a request asks for.
+/// The books that a request names, and the name that it gives to their job.
 struct Asked {
     /// The client's name for the job.
     job_id: Option<JobId>,

@@ -14,7 +14,7 @@ pub(crate) enum Encoding {
 }
 
 impl Encoding {
-    /// As queries spell it.
+    /// The encoding's name, as queries spell it.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Json => "json",
@@ -32,7 +32,8 @@ pub(crate) enum Lasting {
     Message,
 }
 
-/// One message as an event; without an id it is no news.
+/// Spells one message as an event. A message without an id is not part of what a socket resumes
+/// after.
 pub(crate) fn event(
     encoding: Encoding,
     lasting: Lasting,
@@ -60,7 +61,7 @@ pub(crate) fn event(
     event
 }
 
-/// Keeps a stream alive.
+/// A comment that keeps a stream alive.
 pub(crate) const COMMENT: &[u8] = b": \n\n";
 
 /// Why a socket is closed: RFC 6455 section 7.4.
@@ -71,22 +72,22 @@ pub(crate) struct Close {
 }
 
 impl Close {
-    /// Everything has been said.
+    /// The close of a socket whose jobs are all over.
     pub(crate) const OVER: Self = Self::new(1000, "");
-    /// The client did not keep to the protocol.
+    /// The close of a socket whose client did not keep to the protocol.
     pub(crate) const PROTOCOL: Self = Self::new(1002, "protocol error");
-    /// The job never appeared.
+    /// The close of a socket whose job never appeared.
     pub(crate) const NO_JOB: Self = Self::new(1008, "no such job");
-    /// The job that appeared needs a token.
+    /// The close of a socket whose job appeared and needs a token.
     pub(crate) const NOT_ALLOWED: Self = Self::new(1008, "this job needs its token");
-    /// The job stands still.
+    /// The close of a socket whose job makes no progress.
     pub(crate) const STALLED: Self = Self::new(1013, "no progress; try again later");
 
     const fn new(code: u16, reason: &'static str) -> Self {
         Self { code, reason }
     }
 
-    /// As the last event of a stream.
+    /// Spells the close as the last event of a stream.
     pub(crate) fn event(self) -> String {
         format!("event: close\ndata: {}\n\n", serde_json::json!(self))
     }
@@ -105,7 +106,7 @@ pub(crate) enum Reply {
 }
 
 impl Reply {
-    /// One of our messages.
+    /// A reply with one of the protocol's messages.
     pub(crate) fn message(encoding: Encoding, message: &[u8]) -> Self {
         match encoding {
             Encoding::Json => Self::Text(String::from_utf8_lossy(message).into_owned()),
@@ -119,8 +120,7 @@ impl Reply {
 pub(crate) struct Told {
     /// The job's sequence number.
     pub seq: u64,
-    /// What else has been told. A counter of its own: an end may have the number of the state
-    /// before.
+    /// The phase: a counter beside `seq`, because an end may have the number of the state before.
     pub phase: Phase,
 }
 
@@ -137,7 +137,7 @@ pub(crate) enum Phase {
 }
 
 impl Told {
-    /// Where an observer goes on from there.
+    /// The position from which an observer continues.
     pub(crate) fn position(self) -> Position {
         Position {
             seq: self.seq,

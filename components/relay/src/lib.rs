@@ -19,8 +19,8 @@ use trust::Trust;
 
 platform::component!("relay", handle);
 
-/// Where the edge asks, and nobody else where there is a secret to know it by. What a client asks
-/// at `/ws/progress` arrives here only without an edge.
+/// The path of the edge's requests about a socket. Without the edge's secret it does not exist, if
+/// one is configured.
 const SESSION: &str = "/ws/session";
 
 async fn handle(exchange: &mut Exchange) {

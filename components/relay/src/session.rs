@@ -18,25 +18,25 @@ const TOKEN_PROTOCOL: &str = "bookstrack-auth.";
 
 /// One job of a socket.
 pub(crate) struct Followed {
-    /// Its name.
+    /// The job's name.
     pub id: JobId,
-    /// What the client shows for it.
+    /// The token that the client shows for the job.
     pub token: Option<String>,
 }
 
-/// What a handshake asks for. Every request about the socket says the same again.
+/// The contents of a WebSocket handshake. Every request of the edge about the socket repeats them.
 pub(crate) struct Session {
     /// The generation of the messages, unless [`Self::schema_of`] a job says otherwise.
     schema: Schema,
     /// Whether the client neither named a schema nor showed a token.
     is_unspecified: bool,
-    /// How they are encoded.
+    /// The encoding of the messages.
     pub encoding: Encoding,
-    /// What they are about, 1 to [`request::MAX_FOLLOWED`].
+    /// The jobs that the socket follows, 1 to [`request::MAX_FOLLOWED`].
     pub jobs: Vec<Followed>,
     /// The subprotocol to answer with.
     pub protocol: Option<String>,
-    /// The client's address, when somebody trusted says it.
+    /// The client's address, when a trusted party says it.
     pub client: Option<IpAddr>,
 }
 
@@ -114,7 +114,8 @@ impl Session {
         }
     }
 
-    /// What streams of the same key have in common. `None`: it would be too long for the edge.
+    /// The name of what streams can share: those with the same key say the same. `None` when it
+    /// would be too long for the edge.
     pub(crate) fn key(&self, schema: Schema) -> Option<String> {
         const LONGEST: usize = 256;
         let (schema, encoding) = (schema.name(), self.encoding.name());

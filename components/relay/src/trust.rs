@@ -2,7 +2,7 @@
 
 use job::constant_time_eq;
 
-/// How much of what a request says of its client is believed.
+/// How far the application believes what a request says of its client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Trust {
     /// All of it: the edge has shown the secret.

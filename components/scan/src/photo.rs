@@ -16,14 +16,14 @@ pub(crate) struct Header {
 }
 
 impl Header {
-    /// The next photo begins. Call [`Self::end`] for the one before.
+    /// Begins the next photo. Call [`Self::end`] for the one before.
     pub(crate) fn next(&mut self) {
         self.number += 1;
         self.head.clear();
         self.checked = false;
     }
 
-    /// The photo's next bytes.
+    /// Takes the next bytes of the photo.
     ///
     /// # Errors
     /// As soon as it is clear that the photo cannot be used.

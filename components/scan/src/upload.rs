@@ -142,7 +142,8 @@ enum Received {
     Exists(Box<Root>, String),
 }
 
-/// The same upload again is the same job; another job of that name is in the way.
+/// Decides what becomes of the upload: the same upload again is the same job, and another job of
+/// that name is in the way.
 async fn creation(
     exchange: &Exchange,
     new: &NewJob,
@@ -291,14 +292,14 @@ impl<'a> Storing<'a> {
         }
     }
 
-    /// The upload is refused or broke off: nothing of it stays.
+    /// Deletes all of an upload that was refused or broke off.
     async fn abandon(&mut self) {
         if let Some(receiver) = self.receiver.take() {
             receiver.abandon().await;
         }
     }
 
-    /// Everything has arrived.
+    /// Ends the upload: everything has arrived.
     async fn end(mut self) -> Result<Received, ApiError> {
         let content = std::mem::take(&mut self.content).finish();
         if let Some(receiver) = &mut self.receiver {
@@ -445,7 +446,8 @@ async fn write_down(
     }
 }
 
-/// What is clearly no CSV is not worth a job. What is not so clear is told by reading it.
+/// Refuses a file that is clearly not CSV before a job is made of it. Doubtful files are accepted:
+/// reading them decides.
 fn refuse_other_kinds(head: &[u8]) -> Result<(), ApiError> {
     match books::other_kind(head) {
         None => Ok(()),

@@ -23,7 +23,7 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// How soon a polling client should ask again, in seconds.
 const POLL_AFTER: &str = "2";
 
-/// What a path of this component means.
+/// The operation that a request to this component means.
 enum Route<'a> {
     Status(&'a str),
     Stream(Vec<JobId>),

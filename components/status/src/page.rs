@@ -56,8 +56,8 @@ const DESCRIPTION: &Asset = &Asset::new(
     api::openapi::DESCRIPTION,
 );
 
-/// For one click in the sandbox: a part of a library, and a shelf that the stand-ins know again
-/// however small it is.
+/// The files that the page offers in the sandbox: a part of a library, and a shelf that the
+/// stand-ins recognise however small it is.
 const SAMPLES: &[Asset] = &[
     Asset::new(
         "/sandbox/library.csv",

@@ -16,7 +16,7 @@ use crate::{inspect, query};
 
 /// How soon a client that came too early should ask again.
 const TOO_EARLY: Duration = Duration::from_secs(2);
-/// What is gathered before it is written.
+/// The number of bytes that are gathered before they are written.
 const BUFFER: usize = 64 << 10;
 
 /// Answers with a job's results; `kind`: it must be of this kind, and is spelled as V3.

@@ -5,13 +5,13 @@ use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-/// How much more than what is left free one key may hold.
+/// The factor by which one key may hold more than what is left free.
 ///
 /// However many greedy clients there are, something is left for the next one: one alone gets four
 /// fifths of all, two get four ninths each, ten get about a tenth each.
 const SHARE: usize = 4;
 
-/// Which limit was met.
+/// The limit that stood in the way of a permit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Full {
     /// The limit for all keys together.
@@ -95,7 +95,7 @@ impl<K: Eq + Hash + Clone> Limiter<K> {
         }
     }
 
-    /// How many permits are held.
+    /// The number of permits that are held.
     #[must_use]
     pub fn held(&self) -> usize {
         Counts::lock(&self.counts).all

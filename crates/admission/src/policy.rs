@@ -251,7 +251,7 @@ impl Held {
         }
     }
 
-    /// Whether it is a place among the streams.
+    /// Whether the ticket is a place among the streams.
     #[must_use]
     pub fn is_stream(&self) -> bool {
         self.is_stream

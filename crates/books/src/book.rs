@@ -64,7 +64,7 @@ pub struct Imported {
     /// Binding or medium of the edition.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub format: Option<Format>,
-    /// The same as the file says it, where it is none of the known ones.
+    /// The binding as the file says it, where it is none of the known ones.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub binding: Option<String>,
     /// The title as it stands in the file, where [`Wanted::title`] is only a part of it.
@@ -128,7 +128,7 @@ pub struct Source {
 }
 
 impl Source {
-    /// Whether it says nothing at all.
+    /// Whether the library says nothing about the reader and the book.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
@@ -328,7 +328,7 @@ impl Provider {
 /// All texts are cleaned of control characters and of bounded length.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
-    /// Who says so.
+    /// The provider that knows the book.
     pub provider: Provider,
     /// The work, whatever its edition.
     pub work: Work,
@@ -350,7 +350,8 @@ pub struct Record {
 pub struct Match {
     /// What both have in common.
     pub by: MatchedBy,
-    /// From 0 to 1: 1 when number, title and author all agree, below 0.7 when one of them differs.
+    /// Confidence in [0, 1]: 1 when number, title and author all agree, below 0.7 when one of them
+    /// differs.
     pub confidence: f32,
 }
 

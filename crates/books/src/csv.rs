@@ -105,7 +105,7 @@ pub struct CsvError {
     pub row: Option<u32>,
     /// What was found and what was expected; technical.
     pub message: String,
-    /// The same for a reader of books.
+    /// A sentence on what was found and what was expected, for a reader of books.
     pub user_message: String,
 }
 

@@ -307,13 +307,13 @@ fn run(text: &str, holds: impl Fn(char) -> bool) -> usize {
     text.find(|c| !holds(c)).unwrap_or(text.len())
 }
 
-/// Whether what follows one or two digits makes them an hour.
+/// Whether the text after one or two digits makes them an hour.
 fn is_time(after: &str) -> bool {
     let mut after = after.chars();
     after.next() == Some(':') && after.next().is_some_and(|c| c.is_ascii_digit())
 }
 
-/// What follows minutes, seconds, and the time zone.
+/// The text after a time of day: after its minutes, its seconds and its time zone.
 fn after_time(text: &str) -> &str {
     let text = &text[run(text, |c| c.is_ascii_digit() || matches!(c, ':' | '.'))..];
     match text.trim_start().strip_prefix(['+', '-']) {

@@ -122,7 +122,7 @@ impl Isbn {
         found.ok_or(wrong)
     }
 
-    /// Whether it is made up: one digit repeated, or digits that count up.
+    /// Whether an ISBN is made up: one digit repeated, or digits that count up.
     pub(crate) fn is_placeholder(&self) -> bool {
         let core = &self.as_str()[3..12];
         let is_repeated = core

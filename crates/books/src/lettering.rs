@@ -25,7 +25,7 @@ use word::lettered_words;
 /// A line of text on the photo.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Lettering {
-    /// As it was read.
+    /// The text as it was read.
     pub text: String,
     /// The height of its letters, in any unit.
     pub height: f32,
@@ -45,7 +45,7 @@ pub struct Spine {
 pub struct Shelf {
     /// Every line.
     pub lettering: Vec<Lettering>,
-    /// Which of them belong together.
+    /// Which of the lines are on one spine.
     pub spines: Vec<Spine>,
 }
 
@@ -54,15 +54,15 @@ pub struct Shelf {
 pub struct Recognised {
     /// Position in [`Shelf::spines`].
     pub spine: usize,
-    /// The book.
+    /// The book's record.
     pub record: Record,
-    /// How well it explains the lettering, 0 to 1.
+    /// How well the book explains the lettering, from 0 to 1.
     pub confidence: f32,
-    /// The lines that it explains, as positions in [`Shelf::lettering`].
+    /// The lines that the book explains, as positions in [`Shelf::lettering`].
     pub lines: Vec<usize>,
 }
 
-/// Which lines of a spine are asked for.
+/// Which lines of a spine a query contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
     /// The lines on its axis.

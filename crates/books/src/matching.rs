@@ -9,7 +9,7 @@ use crate::{Edition, Isbn, Match, MatchedBy, Record, Wanted};
 /// What makes two rows of a library the same book: one equal key is enough.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BookKeys {
-    /// The same edition.
+    /// The edition's ISBN.
     pub isbn: Option<Isbn>,
     /// Normalised title (with subtitle) and author; `None` without a title.
     pub title_author: Option<String>,
@@ -65,18 +65,18 @@ impl Candidates {
     pub(crate) fn by_isbn(&self, wanted: &Wanted) -> Option<Record> {
         let isbn = wanted.isbn?;
         let title = Title::wanted(wanted);
-        let (kinship, record) = self
+        let (corroboration, record) = self
             .records
             .iter()
             .filter(|(record, _)| record.edition.isbns.contains(&isbn))
-            .filter_map(|(record, titles)| Some((Kinship::of(wanted, &title, record, titles)?, record)))
+            .filter_map(|(record, titles)| Some((Corroboration::of(wanted, &title, record, titles)?, record)))
             // Stable: what the provider thought best stays first among equals.
-            .min_by_key(|(kinship, record)| (kinship.rank(), is_bare(record), has_no_cover(record)))?;
+            .min_by_key(|(corroboration, record)| (corroboration.rank(), is_bare(record), has_no_cover(record)))?;
         let mut record = record.clone();
         put_first(&mut record.edition.isbns, isbn);
         record.matched = Some(Match {
             by: MatchedBy::Isbn,
-            confidence: kinship.confidence(),
+            confidence: corroboration.confidence(),
         });
         Some(record)
     }
@@ -154,7 +154,7 @@ impl Candidates {
 }
 
 /// What a record that claims the wanted ISBN has in common with what is known of the book besides.
-struct Kinship {
+struct Corroboration {
     /// `None`: nothing that could be compared.
     title: Option<Likeness>,
     /// `None`: nothing that could be compared.
@@ -168,7 +168,7 @@ enum Likeness {
     Differs,
 }
 
-impl Kinship {
+impl Corroboration {
     /// `None` when the record is another book.
     fn of(wanted: &Wanted, title: &Title, record: &Record, titles: &Titles) -> Option<Self> {
         let likeness = if agreement(title, titles).is_some() {
@@ -188,7 +188,7 @@ impl Kinship {
         let same_author = (!is_nobody(&wanted.author) && !record.authors.is_empty())
             .then(|| same_author(wanted, record))
             .filter(|same| *same || in_one_script(wanted, record));
-        let kinship = Self {
+        let corroboration = Self {
             title: likeness,
             same_author,
         };
@@ -212,7 +212,7 @@ impl Kinship {
                 && !title.is_set()
                 && (says_so || record.edition.isbns.len() >= ISBNS_OF_A_SET)
         };
-        (!is_foreign && !is_other_volume() && !is_set()).then_some(kinship)
+        (!is_foreign && !is_other_volume() && !is_set()).then_some(corroboration)
     }
 
     /// The lower, the more likely it is the wanted book.

@@ -7,16 +7,16 @@ use crate::search::{HttpGet, Reader};
 /// The most characters of a question's text that are asked for.
 const MAX_TEXT: usize = 200;
 
-/// What a reader asks for. Texts may be empty; of those that are not, all must fit.
+/// A reader's search for books. Texts may be empty; a hit must fit all that are not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Query {
-    /// Words of anything.
+    /// Words that may stand anywhere in a record.
     pub text: String,
     /// Words of the title.
     pub title: String,
     /// Words of an author's name.
     pub author: String,
-    /// Which page of the hits, from 1.
+    /// The number of the page of hits, from 1.
     pub page: u32,
     /// The most hits of a page.
     pub limit: u32,
@@ -46,7 +46,7 @@ impl Query {
         HttpGet { url }
     }
 
-    /// Reads the answer.
+    /// The reader of the provider's answer.
     pub fn reader(&self) -> Reader {
         Reader::of_words(Provider::OpenLibrary)
     }

@@ -17,12 +17,12 @@ use crate::{Isbn, Provider, Record, Wanted};
 /// A request URL is kept under 7 KB, of which the query may take this much (bytes, encoded).
 pub(crate) const MAX_QUERY: usize = 5_600;
 
-/// Where the providers are, and how much one request may ask for.
+/// The addresses of the providers, and how much one request may ask for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoints {
     /// Base URL of Open Library, like `https://openlibrary.org`; `None` leaves it out.
     pub open_library: Option<String>,
-    /// Google Books; `None` leaves it out.
+    /// Google Books, if it is asked.
     pub google_books: Option<GoogleBooks>,
     /// ISBNs in one request to Open Library, and work keys likewise.
     pub isbns_per_request: usize,
@@ -30,7 +30,7 @@ pub struct Endpoints {
     pub titles_per_request: usize,
 }
 
-/// Where Google Books is.
+/// The address of Google Books and what it wants to know of its callers.
 #[derive(Default, Clone, Debug, PartialEq, Eq)]
 pub struct GoogleBooks {
     /// Base URL, like `https://www.googleapis.com/books/v1`.
@@ -83,11 +83,11 @@ pub enum Known {
 /// One outbound request, for some books of the wave.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lookup {
-    /// Who is asked.
+    /// The provider that is asked.
     pub provider: Provider,
-    /// What for.
+    /// The property of the books that is asked for.
     pub by: By,
-    /// Positions in the wave.
+    /// Positions of the books in the wave.
     pub items: Vec<usize>,
 }
 

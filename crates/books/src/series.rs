@@ -93,7 +93,7 @@ impl Place {
         self.0 == "1"
     }
 
-    /// As it is written in a title.
+    /// The volume as it is written in a title.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }

@@ -164,7 +164,7 @@ const OTHER_BOOK: [&str; 38] = [
 pub(crate) struct Agreement {
     /// The words of a subtitle that only one has.
     pub(crate) left_out: Vec<String>,
-    /// Only one of them says which volume it is.
+    /// Whether only one of the two titles says which volume it is.
     pub(crate) is_volume_open: bool,
 }
 
@@ -332,7 +332,8 @@ impl Title {
         })
     }
 
-    /// Whether the two are at different places of one series, or one of them holds several volumes.
+    /// Whether two titles are at different places of one series, or one of them holds several
+    /// volumes.
     fn is_elsewhere(&self, other: &Self) -> bool {
         let is_range = |(_, place): &&(Vec<String>, Option<Place>)| {
             place.as_ref().is_some_and(Place::is_range)
@@ -430,7 +431,7 @@ impl Title {
                 .any(|word| SET.contains(&word.as_str()))
     }
 
-    /// Which volume it says it is.
+    /// The volume that the title names.
     pub(crate) fn volume(&self) -> Option<&Place> {
         self.volume.as_ref()
     }

@@ -79,9 +79,9 @@ impl Default for Timing {
 /// Whether streams of a server get through to this machine, as experience showed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StreamSupport {
-    /// Whether they do.
+    /// Whether event streams get through.
     pub streams_work: bool,
-    /// When this is to be forgotten.
+    /// The time from which on this is no longer believed.
     pub until: SystemTime,
 }
 
@@ -148,7 +148,7 @@ impl Client {
             .await
     }
 
-    /// What a job found. `NOT_READY` while it runs.
+    /// The books that a job found. `NOT_READY` while it runs.
     pub async fn results(&self, job: &JobId) -> Result<Results, Error> {
         let http = &self.shared.http;
         http.ask(
@@ -216,7 +216,7 @@ impl Attempt {
         lock(&self.shared.counters).of(self.transport).events += 1;
     }
 
-    /// Only the first call counts.
+    /// Counts how the attempt ended; only the first call counts.
     pub(crate) fn end(&mut self, ending: Ending) {
         if !std::mem::replace(&mut self.ended, true) {
             lock(&self.shared.counters).of(self.transport).end(ending);

@@ -37,11 +37,11 @@ pub struct Tally {
     pub finished: u64,
     /// Ended before that: the connection broke, or the server ended its stream to be resumed.
     pub cut: u64,
-    /// Nothing came through within the time allowed.
+    /// Uses that ended because nothing came within the time allowed.
     pub silent: u64,
     /// Answered with something else than a stream of this contract.
     pub refused: u64,
-    /// No connection.
+    /// Uses that found no connection.
     pub unreachable: u64,
     /// Given up by this side: not watched any longer, or another transport was tried.
     pub left: u64,
@@ -50,11 +50,11 @@ pub struct Tally {
 /// A [`Tally`] for each transport.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Counters {
-    /// See [`Transport::Attached`].
+    /// Uses of the answer to the submission itself: [`Transport::Attached`].
     pub attached: Tally,
-    /// See [`Transport::Sse`].
+    /// Uses of the job's own event stream: [`Transport::Sse`].
     pub sse: Tally,
-    /// See [`Transport::Poll`].
+    /// Uses of polling: [`Transport::Poll`].
     pub poll: Tally,
 }
 

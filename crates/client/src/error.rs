@@ -59,12 +59,12 @@ pub struct ApiError {
     pub status: u16,
     /// Stable and machine-readable, `NOT_FOUND` for example.
     pub code: String,
-    /// For people.
+    /// A sentence for people.
     pub message: String,
     /// Whether the same request may succeed later.
     #[serde(default)]
     pub retryable: bool,
-    /// What `Retry-After` said.
+    /// The pause that `Retry-After` asked for.
     #[serde(skip)]
     pub retry_after: Option<Duration>,
     /// Depends on the code; names the field that was wrong, for example.
@@ -73,7 +73,7 @@ pub struct ApiError {
 }
 
 impl Error {
-    /// Whether time may heal it: the server is away, busy or restarting.
+    /// Whether the same request may succeed later: the server is away, busy or restarting.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Unreachable { .. } | Self::TimedOut { .. } => true,

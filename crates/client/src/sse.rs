@@ -7,7 +7,7 @@ use std::time::Duration;
 /// More than any event of the contract: a `book` event has a few KB.
 const MAX_EVENT: usize = 1 << 20;
 
-/// One dispatched event.
+/// One event of a stream, complete.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Frame {
     /// `message` when the stream did not say.

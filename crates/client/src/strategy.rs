@@ -83,8 +83,8 @@ impl Strategy {
         self.failures = 0;
     }
 
-    /// After a stream. `jitter` is uniform in [0, 1): clients that lost one server do not come back
-    /// as one.
+    /// Decides what follows a stream that ended. `jitter` is uniform in [0, 1): clients that lost
+    /// one server do not come back as one.
     pub(crate) fn stream_ended(&mut self, end: StreamEnd, jitter: f64) -> (Duration, Step) {
         if end == StreamEnd::Cut {
             self.failures = 0;
@@ -105,7 +105,7 @@ impl Strategy {
         (self.backoff(jitter), Step::Stream)
     }
 
-    /// After a probe that failed too: it is the server, not its streams.
+    /// Decides what follows a probe that failed too: the server is at fault, not its streams.
     pub(crate) fn probe_failed(&mut self, jitter: f64) -> (Duration, Step) {
         (self.backoff(jitter), Step::Stream)
     }
@@ -128,7 +128,7 @@ impl Strategy {
         (pause, if polling { Step::Poll } else { Step::Stream })
     }
 
-    /// After a poll that failed.
+    /// Decides what follows a poll that failed.
     pub(crate) fn poll_failed(&mut self, jitter: f64) -> (Duration, Step) {
         self.failures = self.failures.saturating_add(1);
         (self.backoff(jitter), Step::Poll)

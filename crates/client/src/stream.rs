@@ -21,7 +21,7 @@ pub(crate) struct Stream {
     /// asks again does not put it off.
     deadline: Instant,
     begun: bool,
-    /// Frames handed out.
+    /// The number of events that were handed out.
     pub events: u64,
 }
 
@@ -39,7 +39,7 @@ impl Stream {
         }
     }
 
-    /// What the stream asked clients to wait before they come back.
+    /// The pause that the stream asked clients to make before they come back.
     pub(crate) fn retry(&self) -> Option<Duration> {
         self.parser.retry()
     }

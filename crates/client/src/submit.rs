@@ -26,12 +26,13 @@ const RESUBMISSIONS: u32 = 5;
 /// A photo of a bookshelf: JPEG, PNG or WebP, at most 10 MB.
 #[derive(Debug, Clone)]
 pub struct Photo {
-    /// The file.
+    /// The bytes of the file.
     pub bytes: Bytes,
 }
 
 impl Photo {
-    /// By its first bytes. The server looks for itself; this only keeps proxies content.
+    /// The media type that a photo's first bytes suggest. The server looks for itself; this only
+    /// keeps proxies content.
     pub(crate) fn media_type(&self) -> &'static str {
         match self.bytes.as_ref() {
             [0xff, 0xd8, ..] => "image/jpeg",
@@ -56,7 +57,7 @@ impl Photo {
     }
 }
 
-/// A job to be.
+/// A job to be submitted.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Submission {
@@ -76,7 +77,7 @@ pub enum Submission {
 }
 
 impl Submission {
-    /// Whether it is a library.
+    /// Whether the submission is a library.
     fn is_import(&self) -> bool {
         matches!(self, Self::Import(_) | Self::MappedImport { .. })
     }
@@ -132,7 +133,7 @@ pub struct Preview {
     pub duplicates_merged: u32,
     /// Rows that could not be read.
     pub rows_rejected: u32,
-    /// Whether a person should look at how it was read.
+    /// Whether a person should check how the file was read.
     pub uncertain: bool,
     /// Everything else: how the file was read, the first books, what is wrong with rows.
     #[serde(flatten)]
@@ -142,9 +143,9 @@ pub struct Preview {
 /// A job that the server has accepted.
 #[derive(Debug)]
 pub struct Submitted {
-    /// Its id and token.
+    /// The new job's id and token.
     pub accepted: Accepted,
-    /// Its progress, from the beginning.
+    /// A watch on the new job, from its beginning.
     pub watch: Watch,
 }
 

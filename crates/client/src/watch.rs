@@ -146,7 +146,7 @@ impl Watch {
         self.last_id.as_ref()?.to_str().ok()
     }
 
-    /// The job that is watched.
+    /// The id of the watched job.
     pub fn job(&self) -> &JobId {
         &self.job
     }
@@ -273,12 +273,12 @@ impl Watch {
         Ok(())
     }
 
-    /// How far the last event was.
+    /// The position of the last event.
     fn position(&self) -> Option<Position> {
         Position::parse(self.last_event_id()?)
     }
 
-    /// How many books have been told.
+    /// The number of books that have been delivered.
     fn delivered(&self) -> u64 {
         self.position().map_or(0, |last| last.books)
     }

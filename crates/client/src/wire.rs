@@ -86,7 +86,7 @@ impl fmt::Display for Status {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Accepted {
-    /// The new job.
+    /// The id of the new job.
     pub job_id: JobId,
     /// Needed to cancel the job; a secret. Absent for jobs that need none.
     #[serde(default, skip_serializing)]
@@ -100,11 +100,11 @@ pub struct Accepted {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Snapshot {
-    /// The job.
+    /// The id of the job.
     pub job_id: JobId,
-    /// Where it is in its life.
+    /// The state of the job.
     pub status: Status,
-    /// In [0, 1]; never decreases.
+    /// Progress in [0, 1]; never decreases.
     pub progress: f64,
     /// Items that are final.
     pub processed_count: u64,
@@ -113,7 +113,7 @@ pub struct Snapshot {
     /// `queued`, `analyzing`, `enriching`, `complete`, `error`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stage: Option<String>,
-    /// What is being done, for people.
+    /// A sentence for people on what is being done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
     /// Title of the last finished book.
@@ -125,13 +125,13 @@ pub struct Snapshot {
     /// Items not found, or failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure_count: Option<u64>,
-    /// Since the start, in ms.
+    /// Time since the start, in ms.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub elapsed_ms: Option<u64>,
     /// The server's estimate of what is left, in ms.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub eta_ms: Option<u64>,
-    /// Why it failed.
+    /// The reason why the job failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<JobError>,
     /// Fields that this client has no use for.
@@ -145,7 +145,7 @@ pub struct Snapshot {
 pub struct JobError {
     /// `E_...`, stable.
     pub code: String,
-    /// Technical.
+    /// A technical message.
     #[serde(default)]
     pub message: String,
     /// A sentence that a reader of books understands.
@@ -159,7 +159,7 @@ pub struct JobError {
     pub other: Map<String, Value>,
 }
 
-/// What a watched job says.
+/// One event of a watched job.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
     /// `initialized` or `processing`: it is waiting or running.
@@ -188,7 +188,7 @@ impl Event {
         }))
     }
 
-    /// Whether nothing follows.
+    /// Whether no event follows this one.
     pub fn is_last(&self) -> bool {
         matches!(
             self,
@@ -224,7 +224,7 @@ impl From<Snapshot> for Event {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Results {
-    /// The job.
+    /// The id of the job.
     pub job_id: JobId,
     /// `completed`, or `canceled` when these are the results so far.
     pub status: Status,
@@ -246,10 +246,10 @@ pub struct Book {
     /// ISBN-13 or ISBN-10, digits only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub isbn: Option<String>,
-    /// Of an imported or enriched book.
+    /// The authors of an imported or enriched book.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub authors: Vec<String>,
-    /// Of a detected book.
+    /// The author of a book that was seen on a photo.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub author: Option<String>,
     /// `success`, `not_found`, `error`, `circuit_open` or `pending`.
@@ -261,7 +261,7 @@ pub struct Book {
     /// ISO date, month or year.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub published_date: Option<String>,
-    /// Of a detected book.
+    /// The year of publication of a book that was seen on a photo.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub publication_year: Option<i32>,
     /// How sure the detection is, in [0, 1].
@@ -276,12 +276,12 @@ pub struct Book {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Cancellation {
-    /// The job.
+    /// The id of the job.
     pub job_id: JobId,
     /// What became true: `canceled`, or `completed` when the job was quicker; `canceling` while
     /// that is still open.
     pub status: Status,
-    /// For people.
+    /// A sentence for people on what became of the job.
     #[serde(default)]
     pub message: String,
 }

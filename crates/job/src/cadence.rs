@@ -155,13 +155,13 @@ impl PollPacer {
             .max(self.congestion.min(self.max))
     }
 
-    /// News was delivered at `now`.
+    /// Records that news was delivered at `now`.
     pub(crate) fn news(&mut self, now: Duration) {
         self.last_news = now;
         self.earlier_silence = Duration::ZERO;
     }
 
-    /// A pause took so much longer than it was to take.
+    /// Records that a pause took so much longer than it was to take.
     pub(crate) fn overslept(&mut self, late: Duration) {
         let strain = late.saturating_sub(NORMAL_OVERSLEEP).min(self.max);
         self.congestion = (self.congestion * 7 + strain * 4) / 8;

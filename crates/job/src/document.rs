@@ -252,7 +252,7 @@ pub struct Upload {
     pub chunks: u32,
     /// Bytes in all.
     pub bytes: u64,
-    /// Of a library: what the client knows better of its columns.
+    /// The meanings of a library's columns that the client states.
     #[serde(default, skip_serializing_if = "Mapping::is_empty")]
     pub mapping: Mapping,
 }
@@ -304,7 +304,7 @@ pub struct PhotoState {
     /// The reason why it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<FailureCode>,
-    /// The model named only some of the books on it.
+    /// Whether the model named only some of the books on the photo.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_cut: bool,
 }
@@ -352,7 +352,7 @@ pub struct Root {
     pub v: u32,
     /// The job's id.
     pub id: JobId,
-    /// Its kind.
+    /// The kind of job.
     pub pipeline: Pipeline,
     /// The kind of request that created it: a repetition of the request is the same job only if it
     /// is of the same kind.
@@ -376,7 +376,7 @@ pub struct Root {
     pub updated: Time,
     /// Expiry: from then on the job does not exist.
     pub expires: Time,
-    /// How far it is.
+    /// The stage that the job is in.
     pub stage: Stage,
     /// The sequence number: one higher with each commit.
     pub seq: u64,
@@ -634,7 +634,7 @@ pub struct Item {
     /// What the imported file says besides.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub imported: Option<Imported>,
-    /// Where it was seen on a photo.
+    /// The place on a photo where the book was seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detection: Option<Detection>,
     /// The outcome; `None` in the plan.

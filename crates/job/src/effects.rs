@@ -42,11 +42,11 @@ pub trait Store {
 pub struct Request {
     /// `GET` or `POST`.
     pub method: &'static str,
-    /// Absolute.
+    /// The absolute URL.
     pub url: String,
-    /// Names in lower case.
+    /// The headers, with names in lower case.
     pub headers: Vec<(String, String)>,
-    /// Empty for `GET`.
+    /// The body; empty for `GET`.
     pub body: Vec<u8>,
 }
 
@@ -63,12 +63,12 @@ impl Request {
     }
 }
 
-/// What came back.
+/// The answer to a [`Request`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Response {
     /// HTTP status.
     pub status: u16,
-    /// Names in lower case.
+    /// The headers, with names in lower case.
     pub headers: Vec<(String, String)>,
     /// The whole body, up to [`MAX_RESPONSE_BYTES`].
     pub body: Vec<u8>,
@@ -105,7 +105,7 @@ pub trait Http {
     async fn send(&self, request: Request) -> Result<Response, HttpError>;
 }
 
-/// Time.
+/// The clocks of the platform: wall-clock time, monotonic time, sleep.
 pub trait Clock {
     /// Wall-clock time, the same for all processes up to a small skew; may jump.
     fn now(&self) -> Time;

@@ -40,7 +40,7 @@ pub(crate) struct Memory {
 }
 
 impl Memory {
-    /// What is worth remembering of a finished item: never a failure.
+    /// The memory that a finished item is worth: never of a failure.
     pub(crate) fn of(wanted: &Wanted, found: &Found, now: Time) -> Option<Self> {
         let (record, keys) = match found {
             Found::Error | Found::CircuitOpen => return None,
@@ -89,7 +89,7 @@ impl Memory {
     }
 }
 
-/// All that is asked of a book.
+/// The text that stands for a question: all that is asked of a book.
 fn question(wanted: &Wanted) -> u64 {
     let keys = books::same_book_key(wanted);
     let isbn = wanted.isbn.map(|isbn| isbn.to_string());
@@ -105,7 +105,7 @@ fn edition(wanted: &Wanted) -> Option<u64> {
     Some(hash(&["edition", &wanted.isbn?.to_string()]))
 }
 
-/// The same for the same texts in every version (FNV-1a with a final mix).
+/// A hash that is the same for the same texts in every version (FNV-1a with a final mix).
 fn hash(parts: &[&str]) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     for part in parts {
@@ -136,13 +136,13 @@ impl Page {
     }
 }
 
-/// Which pages there are, the newest last. As bytes, because it is read at the beginning of each
+/// The list of pages, the newest last. Kept as bytes, because it is read at the beginning of each
 /// job.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Index(Vec<Page>);
 
 impl Index {
-    /// Nothing that is damaged is believed.
+    /// Reads a stored index; an empty one when it is damaged.
     fn decode(bytes: &[u8]) -> Self {
         let mut pages = Vec::new();
         let mut rest = bytes;

@@ -102,7 +102,7 @@ fn is_nothing(number: &f64) -> bool {
 }
 
 impl ProviderState {
-    /// As the store has it; a provider of which nothing is known is trusted.
+    /// Reads the stored state; a provider of which nothing is known is trusted.
     ///
     /// # Errors
     /// When the store fails.
@@ -114,7 +114,7 @@ impl ProviderState {
             .unwrap_or_default())
     }
 
-    /// Tells the others.
+    /// Writes the state, for all who ask the provider.
     ///
     /// # Errors
     /// When the store fails.
@@ -179,13 +179,13 @@ impl ProviderState {
         Duration::try_from_secs_f64(-self.tokens / rate).unwrap_or(OPEN_MAX)
     }
 
-    /// Whether the look-up has its place.
+    /// Whether the look-up called `ticket` has its place.
     pub(crate) fn has(&self, ticket: &str) -> bool {
         self.tickets.contains_key(ticket)
     }
 
-    /// What a run knows together with what the store has, after it took places for `taken`
-    /// requests. `job` is the name of its job, and whether it goes on asking. Answers how many ask
+    /// Merges what a run knows with what the store has, after the run took places for `taken`
+    /// requests. `job` is the name of its job, and whether it goes on asking. Returns how many ask
     /// at present.
     pub(crate) fn merge(
         &mut self,
@@ -231,7 +231,7 @@ impl ProviderState {
         self.answer_us.get()
     }
 
-    /// An answer took so long.
+    /// Records that an answer took so long.
     pub(crate) fn record_latency(&mut self, took: Duration) {
         self.answer_us.record(took);
     }

@@ -53,7 +53,7 @@ pub struct Run<'a, E> {
     parts: u32,
     /// The keys written since the last commit: no root names them yet.
     unreferenced: Vec<String>,
-    /// What this run has learned of books: written down after its work.
+    /// The books about which this run has learned something: written to the memory after its work.
     pub(crate) learned: Vec<Memory>,
     began: Duration,
     last_commit: Option<Duration>,

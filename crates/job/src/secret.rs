@@ -12,7 +12,7 @@ use crate::id::JobId;
 use crate::keys;
 use crate::settings::Settings;
 
-/// The application's secret, and what is derived from it.
+/// The application's secret, and the functions that derive tokens, keys and names from it.
 #[derive(Clone)]
 pub struct Keyring {
     secret: Vec<u8>,

@@ -57,7 +57,7 @@ pub struct Settings {
     /// How many books are remembered of what providers said. 0, or where keys or writes are scarce:
     /// none, and nothing is read or written for it.
     pub remember_books: usize,
-    /// How many bytes they may take.
+    /// How many bytes the remembered books may take.
     pub remember_bytes: usize,
     /// Limits on what clients send.
     pub limits: Limits,

@@ -57,7 +57,7 @@ enum Start<'a> {
 }
 
 impl Start<'_> {
-    /// As the log spells it.
+    /// The name in the log.
     fn name(&self) -> &'static str {
         match self {
             Self::Created(..) => "created",

@@ -23,7 +23,7 @@ fn number(name: &'static str, default: f64) -> f64 {
     variables::number(name, &variable(name), default).unwrap_or(default)
 }
 
-/// The numbers of all components.
+/// The variables of all components that are numbers, with their smallest and largest values.
 const NUMBERS: [&str; 10] = [
     "socket_hold_s",
     "open_library_rate",
@@ -135,7 +135,7 @@ impl Config {
     }
 }
 
-/// Whose pages may call.
+/// The origins whose pages may call the application.
 #[must_use]
 pub fn origins() -> Origins {
     let origins = variable("cors_origins");

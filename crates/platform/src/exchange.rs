@@ -33,7 +33,7 @@ pub struct Exchange {
     pub spin: Spin,
     /// The configuration.
     pub config: Config,
-    /// The request.
+    /// The request itself.
     pub request: Incoming,
     /// The request's name, in the log and in `X-Request-ID`.
     pub request_id: String,
@@ -55,7 +55,7 @@ pub enum Access {
 }
 
 impl Access {
-    /// What changing this job takes: its token, if it was created with one.
+    /// The access that changing this job takes: its token, if it was created with one.
     #[must_use]
     pub fn to_change(root: &Root) -> Self {
         match root.token {
@@ -196,7 +196,8 @@ impl Exchange {
         })
     }
 
-    /// What canceling this job takes. `by_name` on the routes of apps that never send a token.
+    /// The access that canceling this job takes. `by_name`: the route is one of apps that never
+    /// send a token.
     #[must_use]
     pub fn access_to_cancel(&self, root: &Root, by_name: bool) -> Access {
         let suffices = match by_name {

@@ -17,7 +17,7 @@ use crate::spin::Spin;
 /// Set to 0 by a proxy that has no capacity for another stream: the stream ends at once then, and
 /// the client polls.
 const BUDGET_HEADER: &str = "x-stream-budget";
-/// How soon such a client polls.
+/// The pause after which a client polls that was refused a stream.
 pub const RETRY_POLLING: Duration = Duration::from_secs(2);
 
 /// Why a stream ended.

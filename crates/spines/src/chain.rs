@@ -12,13 +12,13 @@ use crate::place::Place;
 /// [`beside`](Self::beside), hardly ever among [`lines`](Self::lines).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Chain {
-    /// In the direction of reading.
+    /// Positions of the lines on the axis, in the direction of reading.
     pub lines: Vec<usize>,
     /// Parallel lines closer than a line's height, in the order of the list.
     pub beside: Vec<usize>,
 }
 
-/// In degrees.
+/// The largest angle between lines of one axis, in degrees.
 const PARALLEL: f32 = 14.0;
 
 /// The longest gap between two lines on one axis, in heights of the higher.

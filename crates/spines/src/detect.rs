@@ -18,7 +18,8 @@ const GRAIN: usize = 32;
 /// How far neighbouring tiles overlap.
 const OVERLAP: usize = 64;
 
-/// What is ignored at a tile's border inside of the photo: text that is cut there looks different.
+/// The width of a tile's border inside of the photo that is ignored: text that is cut there looks
+/// different.
 const UNSURE_BORDER: usize = 32;
 
 /// From this probability on (of 255) a pixel belongs to a region.

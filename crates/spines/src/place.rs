@@ -14,7 +14,7 @@ pub struct Place {
     pub y: f32,
     /// Extent in the direction of `angle`.
     pub length: f32,
-    /// Extent across.
+    /// The extent across the direction of reading.
     pub height: f32,
     /// The direction of reading in degrees, from -180 to 180: 0 is to the right, 90 is down.
     pub angle: f32,

@@ -16,12 +16,12 @@ impl Raster {
         fits.then_some(Self { width, height, rgb })
     }
 
-    /// In pixels.
+    /// The width in pixels.
     pub fn width(&self) -> usize {
         self.width
     }
 
-    /// In pixels.
+    /// The height in pixels.
     pub fn height(&self) -> usize {
         self.height
     }

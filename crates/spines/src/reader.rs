@@ -12,11 +12,11 @@ use crate::recognise::{Reading, crop_width, read};
 /// A line of text on the photo.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Line {
-    /// As read, letter by letter: no word is guessed.
+    /// The text as read, letter by letter: no word is guessed.
     pub text: String,
     /// Mean probability of its letters, 0 to 1.
     pub confidence: f32,
-    /// Where it is, and in which direction it runs.
+    /// The place of the line on the photo, and the direction in which it runs.
     pub place: Place,
 }
 

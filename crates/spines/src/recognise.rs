@@ -8,7 +8,7 @@ use crate::raster::Raster;
 /// One class a line, in the recogniser's order; the first is "no letter".
 const CLASSES: &str = include_str!("../models/rec-latin.txt");
 
-/// What the recogniser was trained on, in pixels.
+/// The height of text that the recogniser was trained on, in pixels.
 const HEIGHT: usize = 48;
 
 /// The longest crop: 40 times as long as high. Longer lines are squeezed.
@@ -17,13 +17,13 @@ const MAX_WIDTH: usize = 40 * HEIGHT;
 /// The network shrinks its input by eight along the line.
 const GRAIN: usize = 8;
 
-/// What was read, and how sure that is.
+/// A text that was read, and how sure that is.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Reading {
     pub text: String,
     /// Mean probability of the letters; 0 without any.
     pub confidence: f32,
-    /// How many of them are letters or digits.
+    /// The number of letters and digits among its characters.
     pub letters: usize,
 }
 
@@ -35,7 +35,7 @@ pub(crate) fn crop_width(place: &Place) -> usize {
         .next_multiple_of(GRAIN)
 }
 
-/// Reads a place in its direction.
+/// Reads the text at a place, along the direction of the place.
 pub(crate) fn read(
     recogniser: &Recogniser,
     raster: &Raster,

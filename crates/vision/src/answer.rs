@@ -57,9 +57,9 @@ impl CornerOrder {
     }
 }
 
-/// Models overshoot a little.
+/// The factor by which a position in pixels may exceed the photo: models overshoot a little.
 const OVERSHOOT: f32 = 1.02;
-/// Larger numbers are pixels.
+/// The largest coordinate in thousandths: larger numbers are pixels.
 const MOST_THOUSANDTHS: f32 = 1010.0;
 
 /// The books in an answer, or none when there is no list of books in it at all.
@@ -273,7 +273,8 @@ fn corners(book: &Value, order: CornerOrder) -> Option<Corners> {
     }
 }
 
-/// In what a model measures. It is one for a whole answer, and told by the largest number in it.
+/// The unit in which a model gives positions. All of an answer's numbers have the same one, which
+/// the largest of them shows.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Unit {
     Fractions,

@@ -11,9 +11,9 @@ const MAX_JPEG_SCANS: usize = 64;
 
 /// A decoded photo.
 pub(crate) struct Decoded {
-    /// As stored, in the resolution for barcodes.
+    /// The photo's brightness as it is stored, in the resolution for barcodes.
     pub luma: Gray,
-    /// As stored, in the resolution for vision models.
+    /// The photo in colour as it is stored, in the resolution for vision models.
     pub color: Rgb,
     pub orientation: Orientation,
 }

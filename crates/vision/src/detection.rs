@@ -67,8 +67,8 @@ pub struct Detection {
     pub isbn: Option<Isbn>,
     /// 0 to 1; 1 is a barcode, whose check digit has confirmed it.
     pub confidence: f32,
-    /// Where on its photo.
+    /// The box around the book on its photo.
     pub bounding_box: BoundingBox,
-    /// Which photo of the job, from 0.
+    /// The number of the photo in the job, from 0.
     pub photo: u32,
 }

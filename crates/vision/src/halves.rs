@@ -10,18 +10,18 @@ const OVERLAP: f32 = 0.12;
 /// One part of a photo.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Half {
-    /// As [`Prepared::jpeg`].
+    /// The part as JPEG, as [`Prepared::jpeg`] is the whole.
     pub jpeg: Vec<u8>,
     /// Width of `jpeg` in pixels.
     pub width: u32,
     /// Height of `jpeg` in pixels.
     pub height: u32,
-    /// Which part of the photo it is.
+    /// The part of the photo that this is.
     pub region: BoundingBox,
 }
 
 impl Half {
-    /// Where on the whole photo the books are that were seen on this part of it.
+    /// Moves books that were seen on this part to their places on the whole photo.
     #[must_use]
     pub fn on_the_whole(&self, mut seen: Vec<Detection>) -> Vec<Detection> {
         let region = &self.region;

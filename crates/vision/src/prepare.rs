@@ -15,7 +15,7 @@ pub const MAX_JPEG_BYTES: usize = 900_000;
 /// Tried in turn until the photo fits; text stays legible down to the last.
 const JPEG_QUALITIES: [u8; 4] = [85, 75, 60, 45];
 
-/// What the rest of a job needs of a photo.
+/// The parts of a photo that the rest of a job needs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Prepared {
     /// Upright, without EXIF or any other metadata, the longest side at most
@@ -25,7 +25,7 @@ pub struct Prepared {
     pub width: u32,
     /// Height of `jpeg` in pixels.
     pub height: u32,
-    /// Measured from the pixels.
+    /// The photo's quality, measured from its pixels.
     pub quality: Quality,
     /// The ISBN barcodes of the photo, each once, with `photo` 0.
     pub barcodes: Vec<Detection>,
@@ -147,7 +147,7 @@ impl Photo {
         (self.color.width, self.color.height, self.color.data)
     }
 
-    /// Sharpness, exposure and glare.
+    /// The photo's sharpness, exposure and glare.
     pub fn quality(&self) -> Quality {
         Quality::measure(&self.color)
     }

@@ -26,7 +26,7 @@ pub enum ImageKind {
     WebP,
 }
 
-/// What the header of an image says.
+/// The facts that an image's header states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Probe {
     /// The codec.

@@ -38,18 +38,18 @@ pub enum Vision {
     },
 }
 
-/// A request that somebody else sends.
+/// A request to a vision provider, for the caller to send.
 #[derive(Clone, PartialEq, Eq)]
 pub struct HttpPost {
-    /// Where to.
+    /// The absolute URL.
     pub url: String,
     /// With the API key: not to be logged.
     pub headers: Vec<(String, String)>,
-    /// JSON.
+    /// The body, JSON.
     pub body: Vec<u8>,
 }
 
-/// What a model has read.
+/// The books that a model has read from a photo.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Reading {
     /// The books, in the model's order, each once.
@@ -414,7 +414,8 @@ fn is_about_absence(said: &str) -> bool {
     .any(|word| said.contains(word))
 }
 
-/// Told apart by when it is worth coming back.
+/// The failure for a refusal because of too many requests, told apart by when it is worth coming
+/// back.
 fn rate_limited(error: &Value, details: &[Value], message: String) -> VisionFailure {
     let violations = || {
         details
@@ -584,7 +585,7 @@ fn is_openai_reasoning(model: &str) -> bool {
     }
 }
 
-/// What an answer says.
+/// The text of a model's answer, and how it ended.
 #[derive(Default)]
 struct Said {
     text: String,

@@ -90,7 +90,7 @@ impl Quality {
         WORDS[rank(self.worst_of(&[SuggestionKind::Blur]))]
     }
 
-    /// What to do better, the most important first.
+    /// Advice on the next photo, the most important first.
     pub fn suggestions(&self) -> Vec<Suggestion> {
         suggestions(std::slice::from_ref(self))
     }
@@ -185,7 +185,7 @@ const ALL: [SuggestionKind; 6] = [
     SuggestionKind::Resolution,
 ];
 
-/// Index into [`WORDS`].
+/// The index of a measure's word in [`WORDS`].
 fn rank(worst: Option<Severity>) -> usize {
     match worst {
         None | Some(Severity::Low) => 0,

@@ -10,7 +10,7 @@ pub const LONGEST_SIDE: u32 = 2048;
 /// Above this many pixels the luma plane is halved.
 const MAX_LUMA: u64 = 17_000_000;
 
-/// One byte per pixel.
+/// A grey image: one byte per pixel.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Gray {
     pub width: usize,
@@ -18,7 +18,7 @@ pub(crate) struct Gray {
     pub data: Vec<u8>,
 }
 
-/// Three bytes per pixel.
+/// A colour image: three bytes per pixel.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Rgb {
     pub width: usize,
@@ -27,7 +27,7 @@ pub(crate) struct Rgb {
 }
 
 impl Gray {
-    /// Half as wide and high.
+    /// The image at half its width and height.
     pub(crate) fn halved(&self) -> Self {
         let (width, height) = (self.width / 2, self.height / 2);
         let mut data = Vec::with_capacity(width * height);
@@ -48,7 +48,7 @@ impl Gray {
 }
 
 impl Rgb {
-    /// Half as wide and high.
+    /// The image at half its width and height.
     pub(crate) fn halved(&self) -> Self {
         let (width, height) = ((self.width / 2).max(1), (self.height / 2).max(1));
         let mut data = Vec::with_capacity(width * height * 3);
@@ -83,7 +83,7 @@ pub(crate) struct Raster {
     width: usize,
 }
 
-/// What a raster of a photo of this size occupies, in bytes.
+/// The size in bytes of a raster of a photo with these dimensions.
 pub(crate) fn bytes(width: u32, height: u32) -> u64 {
     let pixels = |(width, height): (u32, u32)| u64::from(width) * u64::from(height);
     let factor = luma_factor(width, height) as u64;
@@ -137,7 +137,7 @@ impl Raster {
     }
 }
 
-/// ITU-R BT.601 luma.
+/// The ITU-R BT.601 luma of a colour.
 pub(crate) fn luma(rgb: &[u8]) -> u8 {
     ((u32::from(rgb[0]) * 77 + u32::from(rgb[1]) * 150 + u32::from(rgb[2]) * 29) >> 8) as u8
 }

@@ -247,7 +247,7 @@ impl Columns {
         }
     }
 
-    /// Whether a column means this.
+    /// Whether one of the columns has this meaning.
     pub(super) fn has(&self, field: Field) -> bool {
         let mut columns = self.columns.iter();
         columns.any(|column| column.field == Some(field))
@@ -336,7 +336,7 @@ impl Column {
         }
     }
 
-    /// Its name in a message.
+    /// The column's name in a message.
     pub(super) fn reading_name(&self) -> &str {
         &self.name
     }

@@ -31,7 +31,7 @@ pub(super) struct Decoded<'a> {
     pub repaired: u32,
 }
 
-/// The text of a file, in whichever encoding it is.
+/// Decodes a file, whichever encoding it has.
 pub(super) fn text(bytes: &[u8]) -> Result<Decoded<'_>, CsvError> {
     if let Some(kind) = other_kind(bytes) {
         return Err(parse_failed(

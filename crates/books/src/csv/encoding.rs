@@ -212,7 +212,8 @@ fn repaired_once(text: &str) -> Option<(String, u32)> {
     (count > 0).then_some((better, count))
 }
 
-/// What no language writes, and what UTF-8 of Western European letters and quotes looks like.
+/// Whether a text was certainly encoded twice: it has sequences that no language writes, and that
+/// UTF-8 of Western European letters and quotes looks like.
 fn is_surely_twice(run: &str) -> bool {
     run.starts_with(['Ã', 'Â']) || run.starts_with("â€")
 }

@@ -119,7 +119,7 @@ pub(super) const IDENTITIES: [Field; 7] = [
 ];
 
 impl Field {
-    /// Its name in a mapping and in a report.
+    /// The field's name in a mapping and in a report.
     pub(super) fn name(self) -> &'static str {
         NAMES
             .iter()

@@ -103,7 +103,7 @@ pub(super) fn meaning(header: &str) -> Option<Meaning> {
         .map(likely)
 }
 
-/// What this header means, if it is known but for what changes nothing.
+/// The meaning of a header that is in the table, whatever its case, accents and punctuation.
 pub(super) fn known_meaning(header: &str) -> Option<Meaning> {
     // Longer ones are sentences.
     if header.len() > 200 {
@@ -217,7 +217,8 @@ fn by_keywords(header: &str) -> Option<Field> {
     }
 }
 
-/// What it would mean with one letter other, missing, or in another place.
+/// The meaning of a header that a typing error separates from a known one: a letter that is other,
+/// missing, or in another place.
 fn by_typing_error(header: &str) -> Option<Field> {
     let key = key(header);
     let length = key.chars().count();
@@ -299,7 +300,7 @@ fn without_brackets(header: &str) -> &str {
     }
 }
 
-/// "dateRead" as "date Read".
+/// Splits a name in camel case into words: "dateRead" becomes "date Read".
 fn split_camel_case(header: &str) -> String {
     let mut split = String::new();
     let mut before = ' ';

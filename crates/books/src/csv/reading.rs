@@ -57,7 +57,7 @@ pub struct Reading {
     /// The sheet of a workbook that was read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sheet: Option<String>,
-    /// Other sheets, which were not.
+    /// Sheets of the workbook that were not read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub other_sheets: Vec<String>,
     /// Number of the record that names the columns; absent in a file without a header.
@@ -71,7 +71,7 @@ pub struct Reading {
 }
 
 impl Reading {
-    /// Whether a person should look at it before books are made of it.
+    /// Whether a person should check the reading before books are made of the file.
     pub fn is_uncertain(&self) -> bool {
         let is_doubtful = |column: &ColumnReading| {
             matches!(

@@ -21,7 +21,7 @@ pub(super) struct Record {
     ends: Vec<usize>,
     kept: usize,
     count: usize,
-    /// Where it begins in its text.
+    /// The byte of the text at which the record begins.
     pub start: usize,
 }
 
@@ -70,7 +70,7 @@ impl Record {
         (0..self.kept).map(|at| self.get(at))
     }
 
-    /// Whether it says nothing.
+    /// Whether all of the record's fields are empty.
     pub(super) fn is_empty(&self) -> bool {
         self.count == self.kept && self.fields().all(|field| field.trim().is_empty())
     }

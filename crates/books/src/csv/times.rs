@@ -38,7 +38,7 @@ impl Times {
         }
     }
 
-    /// "Finished on 2010-08-15"
+    /// Reads the date of a status that names one, like "Finished on 2010-08-15".
     pub(super) fn date_in_status(&mut self, status: ReadingStatus, text: &str, column: &Column) {
         // "In lettura dal 03/2011": what comes before the date are words of the status.
         let is_date = |word: &&str| {
@@ -134,7 +134,7 @@ impl Times {
         }
     }
 
-    /// The last day, and everything that it does not say.
+    /// The last day on which the book was read, and all times, unless that day is the only one.
     pub(super) fn dates(&mut self) -> (Option<String>, Vec<String>) {
         let mut all = std::mem::take(&mut self.periods);
         let last_of_periods = all
@@ -204,7 +204,7 @@ fn read_date(text: &str, column: &Column) -> Result<PartialDate, DateError> {
     PartialDate::read(text, column.dates)
 }
 
-/// "2019-01-02; 2020-03-04"
+/// The dates of a cell that lists several, like "2019-01-02; 2020-03-04".
 fn several_dates(text: &str, column: &Column) -> Vec<PartialDate> {
     let mut text = text.to_owned();
     for and in [

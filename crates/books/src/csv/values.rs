@@ -394,7 +394,8 @@ pub(super) fn count(text: &str) -> Option<u32> {
     digits.parse().ok()
 }
 
-/// Digits, with or without signs that group them in threes or a fraction of zero.
+/// The digits of a whole number, with or without signs that group them in threes, or a fraction of
+/// zero.
 fn whole(text: &str) -> Option<u32> {
     if let Ok(number) = text.parse() {
         return Some(number);

@@ -129,7 +129,8 @@ fn measure(bytes: &[u8]) -> Result<Kind, CsvError> {
     })
 }
 
-/// At most how many cells a sheet of OpenDocument comes to when what it repeats is written out.
+/// The largest number of cells that a sheet of OpenDocument unpacks to when repeated cells are
+/// written out.
 fn cells_of(content: &[u8]) -> u64 {
     let repeats = |tag: &[u8], attribute: &[u8]| -> u64 {
         let found = tag

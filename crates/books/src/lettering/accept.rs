@@ -114,8 +114,9 @@ impl Fit {
         fit
     }
 
-    /// Whether this is the book. The limits are those that made no mistake on photos of shelves
-    /// whose books were known, with and without the right books among the candidates.
+    /// Whether a candidate is the book on the spine. The limits are those that made no mistake on
+    /// photos of shelves whose books were known, with and without the right books among the
+    /// candidates.
     pub(super) fn is_accepted(&self) -> bool {
         let with_author =
             self.author && self.title >= 0.75 && self.explained >= 0.5 && self.title_on_spine > 0.3;
@@ -132,7 +133,7 @@ impl Fit {
         !self.lacks_number && (with_author || title_alone || long_title)
     }
 
-    /// 0 to 1.
+    /// The score of a candidate, from 0 to 1.
     pub(super) fn score(&self) -> f32 {
         let author = if self.author { 1.0 } else { 0.0 };
         0.5 * self.title + 0.25 * author + 0.25 * self.explained

@@ -37,12 +37,13 @@ impl WordQuery {
         (words.len() > 1).then_some(Self { words })
     }
 
-    /// The words, the longest first.
+    /// The words of the query, the longest first.
     pub fn words(&self) -> &[String] {
         &self.words
     }
 
-    /// How many of them a work must have: two of up to four, three of five or six.
+    /// The number of the query's words that a work must have: two of up to four, three of five or
+    /// six.
     pub fn at_least(&self) -> usize {
         if self.words.len() < 5 { 2 } else { 3 }
     }

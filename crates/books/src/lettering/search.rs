@@ -20,7 +20,7 @@ pub struct SpineLookup {
     clauses: Vec<String>,
 }
 
-/// What a search came to.
+/// The books that a search has found on a shelf.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SpinesFound {
     /// The books, the surest first.

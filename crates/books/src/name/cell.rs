@@ -247,7 +247,7 @@ fn is_title(part: &str) -> bool {
     TITLES.contains(&words(part).concat().as_str())
 }
 
-/// "1927-2014", "1965-", "b. 1950"
+/// Whether a text is a span of years, like "1927-2014", "1965-" or "b. 1950".
 fn is_span_of_years(part: &str) -> bool {
     let digits = part.chars().filter(char::is_ascii_digit).count();
     let letters = part.chars().filter(|c| c.is_alphabetic()).count();

@@ -16,7 +16,7 @@ use crate::{Author, Edition, Format, GoogleBooks, Isbn, Provider, Record, Wanted
 const FIELDS: &str = "totalItems,items(id,volumeInfo(title,subtitle,authors,publisher,\
     publishedDate,description,industryIdentifiers,pageCount,categories,imageLinks,language))";
 
-/// Asks for an edition.
+/// The request for the edition with this ISBN.
 pub(crate) fn by_isbn(google: &GoogleBooks, isbn: Isbn) -> String {
     url(google, &format!("isbn:{isbn}"), 5)
 }

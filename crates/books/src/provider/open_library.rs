@@ -82,7 +82,7 @@ pub(crate) fn by_words(base: &str, clauses: &[String], each: usize) -> String {
     url(base, &clauses.join(" OR "), WORK_FIELDS, limit)
 }
 
-/// Asks for works by their keys.
+/// The request for works by their keys.
 pub(crate) fn by_work_id<'a>(base: &str, ids: impl Iterator<Item = &'a str>) -> String {
     let keys: Vec<String> = ids.map(|id| format!("/works/{id}")).collect();
     let query = format!("key:({})", keys.join(" OR "));
@@ -211,7 +211,7 @@ struct Doc {
     editions: Option<Editions>,
 }
 
-/// A text, plain or with its type.
+/// A text of Open Library, as a string or as an object with a type.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Text {

@@ -22,10 +22,10 @@ const MAX_KEYS: usize = 25;
 /// the job expires.
 const MAX_ORPHANS: u64 = 5;
 const MAX_ROOT_BYTES: usize = 8 << 10;
-/// How far a clock may be ahead: it has jumped.
+/// The furthest that a clock may be ahead after a jump.
 const MAX_AHEAD: Micros = 3_700_000_000;
 const MAX_KEY_BYTES: usize = 254;
-/// What all keys of the jobs begin with that had expired before everything began.
+/// The prefix of the keys of jobs that had expired before the schedule began.
 pub(crate) const EXPIRED: &str = "job/expired-";
 
 /// A rule that is broken.
@@ -46,7 +46,7 @@ impl Violation {
     }
 }
 
-/// What of a job's outcome everybody must agree on.
+/// The parts of a job's outcome on which all observers must agree.
 #[derive(Clone, Debug, PartialEq)]
 struct Outcome {
     stage: Stage,
@@ -115,7 +115,8 @@ pub(crate) struct Checks {
     parts: HashMap<String, Rc<[u8]>>,
     /// The first rule that was broken.
     pub violation: Option<Violation>,
-    /// Beyond the assumption: how often each rule was broken that only holds within it.
+    /// Number of breaches of each rule that only holds while the store keeps within its write
+    /// delay.
     pub beyond: BTreeMap<&'static str, u64>,
     pub most_keys: usize,
     pub largest_root: usize,
@@ -651,7 +652,7 @@ impl Checks {
             .collect()
     }
 
-    /// Everything is quiet: what is left of the jobs that were accepted?
+    /// Checks what is left of the accepted jobs when everything is quiet.
     ///
     /// `ahead` is how far the clocks have jumped ahead since everything began.
     pub(crate) fn quiet(&mut self, store: &Store, now: Micros, ahead: Micros, faults: u64) {

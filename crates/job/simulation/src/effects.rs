@@ -22,7 +22,7 @@ use crate::scenario::{EPOCH, Variant, micros};
 use crate::world::{Micros, Pid, Profile, Role, World};
 use crate::{provider, runs};
 
-/// A process's hands.
+/// The effects of one simulated process.
 pub(crate) struct Process {
     pub world: Rc<World>,
     pub pid: Pid,
@@ -35,7 +35,7 @@ pub(crate) struct Process {
     tampering: RefCell<Tampering>,
 }
 
-/// What becomes of an operation.
+/// The outcome of an operation on the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
     Well,

@@ -30,21 +30,22 @@ use crate::clients::Clients;
 use crate::scenario::{JobPlan, Scenario, micros};
 use crate::world::{Executor, Micros, World};
 
-/// A job that somebody watches ends this long after things have stopped going wrong.
+/// How soon a job that somebody watches ends after the last fault.
 const PATIENCE: Micros = 120_000_000;
-/// And where there is room for one job at a time: one of which nobody was told keeps it for a day.
+/// How soon a job ends where there is room for one job at a time: one of which nobody was told
+/// keeps its place for a day.
 const PATIENCE_WHEN_CROWDED: Micros = 30 * 3_600_000_000;
 
-/// What a schedule came to.
+/// The totals of one schedule or of several.
 #[derive(Clone, Debug, Default)]
 pub struct Stats {
-    /// Schedules.
+    /// Schedules that were run.
     pub schedules: u64,
-    /// Things that happened.
+    /// Events that were simulated.
     pub events: u64,
-    /// Things that went wrong.
+    /// Faults that were injected.
     pub faults: u64,
-    /// Processes that began.
+    /// Processes that were started.
     pub processes: u64,
     /// The longest time from the last fault to the last client's being content, in ms of
     /// simulated time.
@@ -55,12 +56,13 @@ pub struct Stats {
     pub largest_root: usize,
     /// The largest value, in bytes.
     pub largest_value: usize,
-    /// Beyond the assumption: how often each rule was broken that only holds within it.
+    /// Number of breaches of each rule that only holds while the store keeps within its write
+    /// delay, in schedules in which it did not.
     pub beyond: BTreeMap<&'static str, u64>,
 }
 
 impl Stats {
-    /// Adds what other schedules came to.
+    /// Adds the totals of other schedules.
     pub fn add(&mut self, other: &Self) {
         self.schedules += other.schedules;
         self.events += other.events;

@@ -5,7 +5,7 @@ use job::{HandOver, LeaseDoc, Time};
 
 use crate::world::Role;
 
-/// One mistake.
+/// A deliberate mistake of the engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Mutation {
     /// The looks at end, root and lease before a commit show what the run itself wrote last.
@@ -43,7 +43,7 @@ pub enum Mutation {
 }
 
 impl Mutation {
-    /// All of them.
+    /// All mistakes.
     pub const ALL: [Self; 16] = [
         Self::SkipFence,
         Self::ClaimUnchecked,
@@ -92,7 +92,7 @@ fn kind(key: &str) -> Kind {
     }
 }
 
-/// A process's hands, made clumsy by at most one mistake.
+/// The effects of a process, changed by at most one mistake.
 pub(crate) struct Tampering {
     mutation: Option<Mutation>,
     own_root: Option<Vec<u8>>,
@@ -225,7 +225,7 @@ impl Tampering {
     }
 }
 
-/// In ms.
+/// Eight hours, in ms.
 const HOURS: u64 = 8 * 3_600_000;
 
 /// A lease that expires hours later.

@@ -7,8 +7,8 @@ use job::effects::{HttpError, Request, Response};
 use crate::shelf;
 use crate::world::World;
 
-/// An answer as it should be: Open Library knows three of four ISBNs, Google Books nothing, and the
-/// vision model sees what is on the photo.
+/// The answer of a provider that works: Open Library knows three of four ISBNs, Google Books
+/// nothing, and the vision model sees what is on the photo.
 pub(crate) fn answer(request: &Request) -> Response {
     let url = request.url.as_str();
     let body = if url.starts_with(shelf::MODEL) {
@@ -45,7 +45,7 @@ fn doc(isbn: &str) -> String {
     )
 }
 
-/// An answer as it should not be.
+/// The answer of a provider that fails.
 pub(crate) async fn misbehave(world: &Rc<World>) -> Result<Response, HttpError> {
     world.note(|| "   the provider misbehaves".to_owned());
     match world.below(6) {

@@ -16,7 +16,7 @@ use crate::world::Micros;
 /// The wall clock at the beginning, in microseconds since the Unix epoch.
 pub(crate) const EPOCH: Micros = 1_790_000_000_000_000;
 
-/// Where the model of Open Library is.
+/// The address of the simulated Open Library.
 pub(crate) const OPEN_LIBRARY: &str = "http://openlibrary";
 
 /// How the simulated store behaves.

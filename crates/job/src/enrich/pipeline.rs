@@ -66,7 +66,7 @@ struct Wave {
 }
 
 impl Wave {
-    /// Whether it has sent everything that can be sent, and has all answers.
+    /// Whether the wave has sent everything that can be sent, and has all answers.
     fn is_over(&self) -> bool {
         self.waiting.is_empty() && self.out == 0 && !self.is_out_of_time
     }
@@ -98,7 +98,7 @@ impl<'a, E: Effects> WavePipeline<'a, E> {
         self
     }
 
-    /// Takes what cannot be asked in time as an answer.
+    /// The same pipeline; with `true` it takes what cannot be asked in time as an answer.
     pub(super) fn giving_up(mut self, gives_up: bool) -> Self {
         self.gives_up = gives_up;
         self
@@ -163,7 +163,7 @@ impl<'a, E: Effects> WavePipeline<'a, E> {
         .await
     }
 
-    /// Goes on while something else is done, whichever wave's turn it is.
+    /// Drives all waves while `work` is done, whichever wave's turn it is.
     pub(super) async fn drive_while<T>(&mut self, work: impl Future<Output = T>) -> T {
         let mut work = pin!(work);
         loop {

@@ -58,9 +58,9 @@ const MAX_TICKET_ROUNDS: u32 = 12;
 /// How the metadata providers are asked.
 #[derive(Clone, Debug)]
 pub struct Enrichment {
-    /// Where they are.
+    /// The addresses of the providers.
     pub endpoints: Endpoints,
-    /// Who we are: names the application and a contact.
+    /// The `User-Agent` of requests: names the application and a contact.
     pub user_agent: String,
     /// How long one request may take.
     pub timeout: Duration,
@@ -247,7 +247,7 @@ impl ProviderSessions {
         })
     }
 
-    /// Whether a wait has begun since this was last asked.
+    /// Whether a wait has begun since the last call.
     pub(super) fn take_news(&self) -> bool {
         self.has_news.take()
     }
@@ -268,7 +268,7 @@ impl ProviderSessions {
             .collect()
     }
 
-    /// As [`first_wave`].
+    /// The forecast of a job's first commit: [`first_wave`].
     pub(super) fn first_wave(&self) -> Forecast {
         let session = self.sessions.get(Provider::OpenLibrary.name());
         Forecast::from_latency(session.and_then(|session| session.borrow().state.latency()))
@@ -364,7 +364,7 @@ impl ProviderSessions {
     }
 }
 
-/// A number from 0 to 1.
+/// A random number from 0 to 1.
 fn dice<E: Effects>(effects: &E) -> f64 {
     let [a, b, ..] = effects.random();
     f64::from(u16::from_le_bytes([a, b])) / f64::from(u16::MAX)

@@ -9,7 +9,7 @@ use books::Isbn;
 /// Bars and spaces of an EAN-13: guards of 3, 5 and 3, and 4 for each of 12 digits.
 pub(super) const ELEMENTS: usize = 59;
 
-/// Its width in modules.
+/// The width of a code in modules.
 pub(super) const MODULES: f32 = 95.0;
 
 /// Widths of the left odd ("L") pattern of each digit; even ("G") is its mirror image, right

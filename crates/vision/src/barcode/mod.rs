@@ -34,7 +34,7 @@ const MIN_LINES: usize = 2;
 /// A barcode that was read.
 pub(crate) struct Barcode {
     pub isbn: Isbn,
-    /// Around the lines on which it was read, in the photo as it is stored.
+    /// The box around the lines on which the code was read, in the photo as it is stored.
     pub bounding_box: BoundingBox,
 }
 
@@ -80,7 +80,8 @@ pub(crate) fn read(photo: &Gray, pulse: &mut dyn FnMut()) -> Vec<Barcode> {
     codes
 }
 
-/// Of a code that is in the photo twice, the copy that more lines have read.
+/// The readings of one copy of a code: of a code that is in the photo twice, the copy that more
+/// lines have read.
 fn largest_cluster(lines: Vec<Reading>) -> Vec<Reading> {
     let middle = |l: &Reading| ((l.from.0 + l.to.0) / 2.0, (l.from.1 + l.to.1) / 2.0);
     let length = |l: &Reading| (l.from.0 - l.to.0).hypot(l.from.1 - l.to.1);
