@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use crate::app::http::Request;
 use crate::app::{Job, LIBRARY, Setup, eventually, program};
 
-/// A client's trace is in the log lines of every run of its job, whichever component it is handed to.
+/// A client's trace is in the log lines of every run of its job, whichever component it is handed
+/// to.
 #[test]
 fn a_trace_goes_with_its_job() {
     let id = "4bf92f3577b34da6a3ce929d0e0e4736";

@@ -126,8 +126,8 @@ pub struct Times {
     pub silence: Duration,
     /// The time for a client to answer a close, and for an unread message to leave before one.
     pub close: Duration,
-    /// The time for a client to close a socket by itself whose stream has ended well (1000): it may still be
-    /// fetching what it was told of, and take our close for the end of that.
+    /// The time for a client to close a socket by itself whose stream has ended well (1000): it may
+    /// still be fetching what it was told of, and take our close for the end of that.
     pub linger: Duration,
     /// The time without a word of the relay after which a stream counts as lost.
     pub session_silence: Duration,

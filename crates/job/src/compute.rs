@@ -1,10 +1,10 @@
 //! Admission of what takes much of the machine. Of CPU-bound work: only so many photos are decoded,
-//! and large files read, at the same time; the rest wait in line.
+//! and large files read, at the same time; the rest wait in a queue.
 //!
 //! Work that computes for seconds cannot renew its lease as often as it likes, and many of its kind
 //! at once slow each other down until leases expire and the work is done again. So each asks for a
-//! slot first. The same line, under another key, bounds how many large answers are in memory. The
-//! line is one small document, shared by all runs: first come, first served. It is approximate,
+//! slot first. The same queue, under another key, bounds how many large answers are in memory. The
+//! queue is one small document, shared by all runs: first come, first served. It is approximate,
 //! because a store without atomic operations forgets entries that are written at the same moment:
 //! such an entry is written again, with its old place, when its job next looks. What cannot be read
 //! or written counts as admitted.
@@ -26,14 +26,14 @@ use crate::run::Run;
 use crate::storage::Stop;
 use crate::time::Time;
 
-/// The longest line that is kept; later jobs are admitted, so that the document stays small.
+/// The longest queue that is kept; later jobs are admitted, so that the document stays small.
 const MAX_ENTRIES: usize = 500;
 
 /// A job that computes, or waits for its turn.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Entry {
     job: JobId,
-    /// When it came: the line is in this order.
+    /// When it came: the queue is in this order.
     since: Time,
     /// It is gone if it has not renewed its entry by then.
     until: Time,
@@ -41,11 +41,11 @@ struct Entry {
 
 /// The document under [`keys::COMPUTE`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Line {
+struct Queue {
     entries: Vec<Entry>,
 }
 
-impl Line {
+impl Queue {
     fn read(bytes: Option<&[u8]>) -> Self {
         bytes
             .and_then(|bytes| serde_json::from_slice(bytes).ok())
@@ -60,8 +60,8 @@ impl Line {
             .retain(|entry| now < entry.until && entry.until <= latest);
     }
 
-    /// Enters a job that came at `since`, or renews its entry; whether that changed the line enough
-    /// to be written.
+    /// Enters a job that came at `since`, or renews its entry; whether that changed the queue
+    /// enough to be written.
     fn enter(&mut self, job: &JobId, since: Time, now: Time, life: Duration) -> bool {
         let until = now.plus(life);
         let has_room = self.entries.len() < MAX_ENTRIES;
@@ -83,7 +83,7 @@ impl Line {
         }
     }
 
-    /// Whether a job is among the first `slots`, or not in the line at all.
+    /// Whether a job is among the first `slots`, or not in the queue at all.
     fn admits(&self, job: &JobId, slots: usize) -> bool {
         let Some(own) = self.entries.iter().find(|entry| entry.job == *job) else {
             return true;
@@ -92,7 +92,7 @@ impl Line {
         self.entries.iter().filter(is_before).count() < slots
     }
 
-    /// When a job came, if it is in the line.
+    /// When a job came, if it is in the queue.
     fn since(&self, job: &JobId) -> Option<Time> {
         let own = self.entries.iter().find(|entry| entry.job == *job);
         own.map(|entry| entry.since)
@@ -108,7 +108,7 @@ pub(crate) enum Admission {
     HandOver,
 }
 
-/// Whether a job may go on after one look at the line.
+/// Whether a job may go on after one look at the queue.
 enum Look {
     Admitted,
     Waits,
@@ -131,7 +131,7 @@ impl<E: Effects> Run<'_, E> {
             let until = self.engine.effects.monotonic() + sign_of_life;
             let until = limit.map_or(until, |limit| limit.min(until));
             let admitted = self
-                .guarded(async { Ok(self.wait_in_line(came, until).await) })
+                .guarded(async { Ok(self.wait_in_queue(came, until).await) })
                 .await?;
             if admitted {
                 return Ok(Admission::Admitted);
@@ -144,10 +144,10 @@ impl<E: Effects> Run<'_, E> {
     }
 
     /// Waits until this job is admitted, up to (monotonic) `until`; whether it is.
-    async fn wait_in_line(&self, came: Time, until: Duration) -> bool {
+    async fn wait_in_queue(&self, came: Time, until: Duration) -> bool {
         let effects = self.engine.effects;
         loop {
-            if let Look::Admitted = self.look_at_line(came).await {
+            if let Look::Admitted = self.look_at_queue(came).await {
                 return true;
             }
             if effects.monotonic() >= until {
@@ -157,18 +157,18 @@ impl<E: Effects> Run<'_, E> {
         }
     }
 
-    /// Enters or renews this job's place in the line.
-    async fn look_at_line(&self, came: Time) -> Look {
+    /// Enters or renews this job's place in the queue.
+    async fn look_at_queue(&self, came: Time) -> Look {
         let slots = self.engine.settings.compute_slots;
         let engine = self.engine;
         engine
-            .look_at_line(keys::COMPUTE, &self.root.id, came, slots)
+            .look_at_queue(keys::COMPUTE, &self.root.id, came, slots)
             .await
     }
 
     /// Gives the slot back.
     pub(crate) async fn leave_compute(&self) {
-        self.engine.leave_line(keys::COMPUTE, &self.root.id).await;
+        self.engine.leave_queue(keys::COMPUTE, &self.root.id).await;
     }
 
     /// A function for work that computes without waiting: called often, it renews the lease and the
@@ -184,7 +184,7 @@ impl<E: Effects> Run<'_, E> {
                 last = now;
                 // Whether the lease is lost is found out when the work is done.
                 let _ = self.renew_lease().now_or_never();
-                let _ = self.look_at_line(came).now_or_never();
+                let _ = self.look_at_queue(came).now_or_never();
             }
         }
     }
@@ -196,13 +196,13 @@ const LARGE_ANSWERS: usize = 2;
 /// A turn to hold a large answer in memory: see [`Engine::wait_for_memory`].
 #[derive(Debug)]
 pub struct MemoryTurn {
-    /// Names the invocation in the line.
+    /// Names the invocation in the queue.
     token: JobId,
     came: Time,
 }
 
 impl<E: Effects> Engine<'_, E> {
-    /// A place in the line of those who are to hold a large answer in memory.
+    /// A place in the queue of those who are to hold a large answer in memory.
     #[must_use]
     pub fn memory_turn(&self) -> MemoryTurn {
         MemoryTurn {
@@ -216,7 +216,8 @@ impl<E: Effects> Engine<'_, E> {
     pub async fn wait_for_memory(&self, turn: &MemoryTurn, limit: Duration) -> bool {
         let until = self.effects.monotonic() + limit;
         loop {
-            let look = self.look_at_line(keys::MEMORY_LINE, &turn.token, turn.came, LARGE_ANSWERS);
+            let look =
+                self.look_at_queue(keys::MEMORY_QUEUE, &turn.token, turn.came, LARGE_ANSWERS);
             if let Look::Admitted = look.await {
                 return true;
             }
@@ -229,43 +230,43 @@ impl<E: Effects> Engine<'_, E> {
 
     /// Gives the turn to the next.
     pub async fn end_memory_turn(&self, turn: MemoryTurn) {
-        self.leave_line(keys::MEMORY_LINE, &turn.token).await;
+        self.leave_queue(keys::MEMORY_QUEUE, &turn.token).await;
     }
 
-    /// Enters or renews a place in a line; whether it is among the first `slots`.
-    async fn look_at_line(&self, key: &str, token: &JobId, came: Time, slots: usize) -> Look {
+    /// Enters or renews a place in a queue; whether it is among the first `slots`.
+    async fn look_at_queue(&self, key: &str, token: &JobId, came: Time, slots: usize) -> Look {
         let (effects, life) = (self.effects, self.settings.lease);
         let Ok(bytes) = effects.get(key).await else {
             return Look::Admitted;
         };
         let now = effects.now();
-        let mut line = Line::read(bytes.as_deref());
-        line.expire(now, life);
-        let since = line.since(token).unwrap_or(came);
-        if line.enter(token, since, now, life) {
-            self.write_line(key, &line).await;
+        let mut queue = Queue::read(bytes.as_deref());
+        queue.expire(now, life);
+        let since = queue.since(token).unwrap_or(came);
+        if queue.enter(token, since, now, life) {
+            self.write_queue(key, &queue).await;
         }
-        match line.admits(token, slots) {
+        match queue.admits(token, slots) {
             true => Look::Admitted,
             false => Look::Waits,
         }
     }
 
-    async fn leave_line(&self, key: &str, token: &JobId) {
+    async fn leave_queue(&self, key: &str, token: &JobId) {
         let Ok(bytes) = self.effects.get(key).await else {
             return;
         };
-        let mut line = Line::read(bytes.as_deref());
-        let before = line.entries.len();
-        line.entries.retain(|entry| entry.job != *token);
-        if line.entries.len() < before {
-            self.write_line(key, &line).await;
+        let mut queue = Queue::read(bytes.as_deref());
+        let before = queue.entries.len();
+        queue.entries.retain(|entry| entry.job != *token);
+        if queue.entries.len() < before {
+            self.write_queue(key, &queue).await;
         }
     }
 
-    async fn write_line(&self, key: &str, line: &Line) {
+    async fn write_queue(&self, key: &str, queue: &Queue) {
         // What is not written is written with the next look.
-        if let Ok(bytes) = serde_json::to_vec(line) {
+        if let Ok(bytes) = serde_json::to_vec(queue) {
             let _ = self.effects.set(key, &bytes).await;
         }
     }
@@ -287,57 +288,57 @@ mod tests {
 
     #[test]
     fn the_first_that_came_compute_and_the_rest_wait_in_order() {
-        let mut line = Line::default();
+        let mut queue = Queue::default();
         for (name, came) in [("c", 3), ("a", 1), ("d", 4), ("b", 2)] {
-            assert!(line.enter(&id(name), at(came), at(5), LIFE));
+            assert!(queue.enter(&id(name), at(came), at(5), LIFE));
         }
-        let admitted = |line: &Line| {
+        let admitted = |queue: &Queue| {
             ["a", "b", "c", "d"]
                 .into_iter()
-                .filter(|name| line.admits(&id(name), 2))
+                .filter(|name| queue.admits(&id(name), 2))
                 .collect::<Vec<_>>()
         };
-        assert_eq!(admitted(&line), ["a", "b"]);
-        line.entries.retain(|entry| entry.job != id("a"));
+        assert_eq!(admitted(&queue), ["a", "b"]);
+        queue.entries.retain(|entry| entry.job != id("a"));
         assert_eq!(
-            admitted(&line),
+            admitted(&queue),
             ["a", "b", "c"],
-            "who is not in line is free to try"
+            "who is not in the queue is free to try"
         );
-        assert!(!line.admits(&id("d"), 2));
+        assert!(!queue.admits(&id("d"), 2));
     }
 
     #[test]
     fn who_dies_is_forgotten_after_a_lease_and_a_clock_that_jumped_holds_nobody() {
-        let mut line = Line::default();
-        line.enter(&id("dead"), at(0), at(0), LIFE);
-        line.enter(&id("future"), at(0), at(3_600_000), LIFE);
-        line.enter(&id("late"), at(2_000), at(2_000), LIFE);
-        line.expire(at(3_000), LIFE);
-        assert_eq!(line.since(&id("dead")), None);
-        assert_eq!(line.since(&id("future")), None);
-        assert_eq!(line.since(&id("late")), Some(at(2_000)));
+        let mut queue = Queue::default();
+        queue.enter(&id("dead"), at(0), at(0), LIFE);
+        queue.enter(&id("future"), at(0), at(3_600_000), LIFE);
+        queue.enter(&id("late"), at(2_000), at(2_000), LIFE);
+        queue.expire(at(3_000), LIFE);
+        assert_eq!(queue.since(&id("dead")), None);
+        assert_eq!(queue.since(&id("future")), None);
+        assert_eq!(queue.since(&id("late")), Some(at(2_000)));
     }
 
     #[test]
     fn an_entry_is_renewed_when_half_of_its_life_is_over() {
-        let mut line = Line::default();
-        assert!(line.enter(&id("a"), at(0), at(0), LIFE));
-        assert!(!line.enter(&id("a"), at(0), at(1_000), LIFE));
-        assert!(line.enter(&id("a"), at(0), at(1_500), LIFE));
-        line.expire(at(4_000), LIFE);
-        assert_eq!(line.since(&id("a")), Some(at(0)), "with its old place");
+        let mut queue = Queue::default();
+        assert!(queue.enter(&id("a"), at(0), at(0), LIFE));
+        assert!(!queue.enter(&id("a"), at(0), at(1_000), LIFE));
+        assert!(queue.enter(&id("a"), at(0), at(1_500), LIFE));
+        queue.expire(at(4_000), LIFE);
+        assert_eq!(queue.since(&id("a")), Some(at(0)), "with its old place");
     }
 
     #[test]
     fn the_document_stays_small_and_damage_counts_as_nothing() {
-        let mut line = Line::default();
+        let mut queue = Queue::default();
         for number in 0..MAX_ENTRIES + 10 {
-            line.enter(&id(&format!("job-{number}")), at(0), at(0), LIFE);
+            queue.enter(&id(&format!("job-{number}")), at(0), at(0), LIFE);
         }
-        assert_eq!(line.entries.len(), MAX_ENTRIES);
-        assert!(line.admits(&id("another"), 2));
-        assert_eq!(Line::read(Some(b"\x00{")), Line::default());
-        assert_eq!(Line::read(None), Line::default());
+        assert_eq!(queue.entries.len(), MAX_ENTRIES);
+        assert!(queue.admits(&id("another"), 2));
+        assert_eq!(Queue::read(Some(b"\x00{")), Queue::default());
+        assert_eq!(Queue::read(None), Queue::default());
     }
 }

@@ -10,9 +10,9 @@ pub const SECRET: &str = "secret";
 /// When the last sweep was, and how many keys it saw.
 pub const SWEEP: &str = "sweep";
 
-/// The line of answers that take much memory: see the module `compute`.
-pub const MEMORY_LINE: &str = "memory-line";
-/// The line of jobs that compute or wait for it: see the module `compute`.
+/// The queue of answers that take much memory: see the module `compute`.
+pub const MEMORY_QUEUE: &str = "memory-line";
+/// The queue of jobs that compute or wait for it: see the module `compute`.
 pub const COMPUTE: &str = "compute";
 
 /// Which books are remembered, and on which pages.

@@ -473,7 +473,8 @@ fn where_runs_are_short_the_wait_is_a_chain_of_few() {
     );
     assert_eq!((root.succeeded, root.failed), (1_000, 0));
     // The breaker may have opened for a minute just before the provider is well: three minutes in
-    // all, in runs that stay as long as they can; one more looks the books up, one is the creator's.
+    // all, in runs that stay as long as they can; one more looks the books up, one is the
+    // creator's.
     let half_minutes = root.elapsed().as_secs() / 30;
     assert!(
         u64::from(world.started.get()) <= half_minutes + 3,
