@@ -42,7 +42,7 @@ fn is_private(name: &HeaderName) -> bool {
     name.as_str().starts_with("x-edge-") || *name == STREAM_KEY || *name == STREAM_BUDGET
 }
 
-/// Whether a name tells where a request came from; the edge says that itself.
+/// Whether a header's name is one that says where a request came from; the edge says that itself.
 fn is_forwarding(name: &HeaderName) -> bool {
     name.as_str().starts_with("x-forwarded-")
         || *name == header::FORWARDED

@@ -60,7 +60,7 @@ pub struct ClientSettings {
     pub streams: StreamLimits,
     /// How long a request's body may take.
     pub upload: UploadTimes,
-    /// Proxies in front.
+    /// The proxies in front whose headers are believed.
     pub trusted_proxies: TrustedProxies,
     /// The names that a request from this machine may have in `Host`, besides addresses and
     /// `localhost`: a page of any other site can make its own name stand for this machine.
@@ -92,7 +92,7 @@ impl Hold {
         }
     }
 
-    /// Whose request it is, if it is a client's.
+    /// The client of a request, if it is a client's.
     pub(crate) fn asker(&self) -> Option<Asker> {
         self.asker.clone()
     }
@@ -108,7 +108,7 @@ impl Hold {
             .take()
     }
 
-    /// Gives back what is held.
+    /// Gives back what the request holds.
     pub(crate) fn release(&self) {
         drop(self.take());
     }
@@ -220,8 +220,8 @@ impl Clients {
         !(is_address || is_local || known.iter().any(|known| known.eq_ignore_ascii_case(&name)))
     }
 
-    /// Answers what the edge asks for its sockets; `None` when it would be a stream for which there
-    /// is no room.
+    /// Answers a request of the edge for its sockets; `None` when it would be a stream for which
+    /// there is no room.
     pub(crate) async fn feed(
         &self,
         app: &Arc<App>,

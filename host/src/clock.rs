@@ -9,7 +9,7 @@ use wasmtime::component::{HasData, Resource, ResourceTable};
 use wasmtime_wasi::p2::bindings::clocks::monotonic_clock;
 use wasmtime_wasi::p2::{DynPollable, Pollable, subscribe};
 
-/// The end of a longer wait is waited for exactly; all of it would be dearer.
+/// The last part of a longer wait, which is waited for exactly; all of it would be dearer.
 const EXACT: Duration = Duration::from_millis(3);
 
 /// Two milliseconds are little of a longer wait: it ends with others of the same millisecond, which
@@ -24,7 +24,7 @@ impl HasData for MonotonicOf {
 
 /// One instance's clock, with the table that its resources are in.
 pub(crate) struct Monotonic<'a> {
-    /// When it showed zero.
+    /// The time at which the clock showed zero.
     pub(crate) zero: Instant,
     pub(crate) table: &'a mut ResourceTable,
 }

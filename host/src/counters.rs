@@ -21,7 +21,7 @@ struct State {
 /// The counts at one moment. All are totals since the start, but those called live or peak.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Snapshot {
-    /// Per component.
+    /// The counts of each component.
     pub components: BTreeMap<String, Component>,
     /// Outbound requests per host and port, those refused not counted; the application itself is
     /// `self`.
@@ -37,34 +37,34 @@ pub struct Snapshot {
 /// What one component has cost.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Component {
-    /// Requests it was given.
+    /// Requests that the component was given.
     pub requests: u64,
-    /// Requests it was not given because too many instances were live.
+    /// Requests that the component was not given because too many instances were live.
     pub rejected: u64,
     /// Handlers that trapped, were stopped at a limit or answered nothing.
     pub failed: u64,
-    /// Instances now.
+    /// Instances that are live now.
     pub instances_live: u64,
-    /// The most instances at a time.
+    /// The most instances that were live at a time.
     pub instances_peak: u64,
     /// The longest that a handler ran, in milliseconds, its work after the response included.
     pub handler_longest_ms: u64,
-    /// Its use of key-value storage.
+    /// The component's use of key-value storage.
     pub storage: Storage,
 }
 
 /// Use of key-value storage.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Storage {
-    /// `get`
+    /// Calls of `get`.
     pub gets: u64,
-    /// `set`
+    /// Calls of `set`.
     pub sets: u64,
-    /// `delete`
+    /// Calls of `delete`.
     pub deletes: u64,
-    /// `exists`
+    /// Calls of `exists`.
     pub exists: u64,
-    /// `get-keys`
+    /// Calls of `get-keys`.
     pub lists: u64,
     /// Operations that failed; they are counted above, too.
     pub errors: u64,

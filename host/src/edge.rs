@@ -15,7 +15,8 @@ use wasmtime_wasi_http::{Error, WasiBody};
 use crate::app::App;
 use crate::variables::Variables;
 
-/// The variable by which an application says that it has a relay: what relay and edge share.
+/// The variable with the secret that relay and edge share; an application that declares it has a
+/// relay.
 pub const SECRET_VARIABLE: &str = "edge_secret";
 
 /// The secret that was configured, or made; `None` for an application without a relay.
@@ -34,7 +35,7 @@ pub fn random_secret() -> anyhow::Result<String> {
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// The application as the edge asks it.
+/// The relay component, as the edge asks it.
 struct Relay(Arc<App>);
 
 impl Upstream for Relay {

@@ -125,7 +125,7 @@ pub enum Limit {
     OutboundPerHour(Option<u64>),
 }
 
-/// Text that is no limit.
+/// The error when a text is not a limit.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InvalidLimit {

@@ -16,7 +16,7 @@ use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
 use crate::metrics::Metrics;
 
-/// Longer lines are broken here.
+/// The length at which longer lines are broken.
 const LONGEST_LINE: usize = 64 * 1024;
 
 /// One of a component's two output streams; all its instances share it.

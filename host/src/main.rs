@@ -191,7 +191,7 @@ impl Storage {
     }
 }
 
-/// An address is the network that has only it.
+/// Parses a network; an address alone is the network that has only it.
 fn network(text: &str) -> Result<ipnet::IpNet, &'static str> {
     let address = text.parse::<std::net::IpAddr>().map(Into::into);
     address

@@ -44,13 +44,13 @@ pub enum ManifestError {
 pub struct Manifest {
     #[serde(rename = "spin_manifest_version")]
     version: u32,
-    /// `[application]`.
+    /// The table `[application]`.
     pub application: Application,
-    /// `[variables]`.
+    /// The table `[variables]`.
     #[serde(default)]
     pub variables: BTreeMap<String, Variable>,
     trigger: Triggers,
-    /// `[component.<id>]`.
+    /// The tables `[component.<id>]`.
     #[serde(default, rename = "component")]
     pub components: BTreeMap<String, Component>,
     /// The directory the manifest is in.
@@ -58,13 +58,13 @@ pub struct Manifest {
     pub dir: PathBuf,
 }
 
-/// `[application]`.
+/// The table `[application]`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Application {
     /// The application's name.
     pub name: String,
-    /// Its version.
+    /// The application's version.
     #[serde(default)]
     pub version: String,
     #[serde(default, rename = "description")]
@@ -79,15 +79,15 @@ pub struct Application {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Variable {
-    /// The value it has unless told otherwise.
+    /// The variable's value unless told otherwise.
     pub default: Option<String>,
-    /// Whether it must be given.
+    /// Whether a value must be given.
     #[serde(default)]
     pub required: bool,
     /// Whether its value must not be shown.
     #[serde(default)]
     pub secret: bool,
-    /// What it is for.
+    /// A description of the variable, for people.
     #[serde(default)]
     pub description: String,
 }
@@ -99,21 +99,21 @@ struct Triggers {
     http: Vec<HttpTrigger>,
 }
 
-/// `[[trigger.http]]`.
+/// A table `[[trigger.http]]`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HttpTrigger {
     #[serde(default, rename = "id")]
     _id: String,
-    /// The component that answers.
+    /// The component that answers the route.
     pub component: String,
-    /// What it answers.
+    /// The route that is answered.
     pub route: Route,
     #[serde(default, rename = "executor")]
     _executor: Executor,
 }
 
-/// Where a component is reachable.
+/// The pattern of paths that a component answers, or that it is private.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 pub enum Route {
@@ -140,7 +140,7 @@ enum ExecutorKind {
     Http,
 }
 
-/// `[component.<id>]`.
+/// A table `[component.<id>]`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Component {
@@ -148,30 +148,31 @@ pub struct Component {
     pub source: PathBuf,
     #[serde(default, rename = "description")]
     _description: String,
-    /// What it sees as variables: templates over the application's.
+    /// The component's variables: templates over the application's.
     #[serde(default)]
     pub variables: BTreeMap<String, String>,
-    /// Its environment variables, verbatim.
+    /// The component's environment variables, verbatim.
     #[serde(default)]
     pub environment: BTreeMap<String, String>,
-    /// Where it may send requests: templates of [`crate::allowed_hosts::AllowedHosts`] entries.
+    /// The addresses that the component may send requests to: templates of
+    /// [`crate::allowed_hosts::AllowedHosts`] entries.
     #[serde(default)]
     pub allowed_outbound_hosts: Vec<String>,
-    /// The stores it may open.
+    /// The stores that the component may open.
     #[serde(default)]
     pub key_value_stores: Vec<String>,
-    /// How it is built, if it is.
+    /// The commands that build the component.
     pub build: Option<Build>,
     #[serde(default, rename = "tool")]
     _tool: toml::Table,
 }
 
-/// `[component.<id>.build]`.
+/// A table `[component.<id>.build]`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Build {
     command: Commands,
-    /// Where the commands run.
+    /// The folder in which the commands run.
     #[serde(default)]
     pub workdir: PathBuf,
     /// Globs of the files that the component is made of, relative to `workdir`.

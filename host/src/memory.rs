@@ -14,10 +14,10 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use wasmtime::ResourceLimiterAsync;
 
-/// What the pool is counted in.
+/// The unit in which the pool is counted.
 const PAGE: usize = 64 << 10;
 
-/// What every instance may grow by without asking the pool.
+/// The bytes by which every instance may grow without asking the pool.
 const FREE: usize = 256 << 10;
 
 /// How long an instance waits for memory, and stands still meanwhile. After that its growing fails,
@@ -64,7 +64,7 @@ impl Holder {
     }
 }
 
-/// One instance's part of it, and its own limits.
+/// One instance's part of the pool, and its own limits.
 pub(crate) struct InstanceMemory {
     pool: MemoryPool,
     number: u64,
@@ -75,7 +75,7 @@ pub(crate) struct InstanceMemory {
     fate: Fate,
 }
 
-/// What became of an instance for want of memory.
+/// The outcome of an instance that lacked memory.
 #[derive(Clone, Default)]
 pub(crate) struct Fate {
     starved: Arc<AtomicBool>,
@@ -88,7 +88,7 @@ impl Fate {
         self.ended.cancelled().await;
     }
 
-    /// Whether there was no memory for it, or it had to give its own away.
+    /// Whether there was no memory for the instance, or it had to give its own away.
     pub(crate) fn is_starved(&self) -> bool {
         self.starved.load(Ordering::Relaxed) || self.ended.is_cancelled()
     }
@@ -179,7 +179,7 @@ impl State {
 }
 
 impl InstanceMemory {
-    /// What becomes of the instance for want of memory.
+    /// The outcome of the instance for want of memory.
     pub(crate) fn fate(&self) -> Fate {
         self.fate.clone()
     }

@@ -25,13 +25,13 @@ use crate::body::IdleTimeoutBody;
 use crate::kv::fault::{Dice, Faults};
 use crate::window::Window;
 
-/// What Spin waits where a component names no time.
+/// The time-out of Spin when a component names none.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// How long a connection to a provider is kept for the next request.
 const KEEP_IDLE: Duration = Duration::from_secs(30);
 
-/// What all instances share: connections, budgets, faults.
+/// The connections, budgets and faults that all instances share.
 pub(crate) struct Outbound {
     client: Client<HttpsConnector<Connector>, WasiBody>,
     this_hour: Mutex<Window>,
@@ -177,7 +177,7 @@ fn code(error: &hyper_util::client::legacy::Error) -> Error {
 /// The header that says which trace a request belongs to (W3C Trace Context).
 pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
-/// One instance's requests.
+/// The outbound requests of one instance.
 pub(crate) struct Hooks {
     pub(crate) app: Arc<App>,
     pub(crate) component: Arc<str>,

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use thiserror::Error;
 
-/// A pattern that is not one.
+/// The error when a text is not a pattern of routes.
 #[derive(Debug, Error)]
 #[error("the route {pattern:?} of component `{component}` cannot be used: {reason}")]
 pub struct InvalidRoute {
@@ -31,7 +31,7 @@ pub struct Route {
     pub raw: String,
     /// The pattern with a leading and without a trailing slash.
     pattern: String,
-    /// The component that answers.
+    /// The component that answers the route.
     pub component: String,
 }
 

@@ -35,7 +35,7 @@ const MOST_OF_ONE_CLIENT: usize = 1_024;
 #[cfg(target_os = "linux")]
 const READER_TIMEOUT: Duration = Duration::from_secs(75);
 
-/// What a request's head may have, at most; more is answered 431.
+/// The largest head of a request; a larger one is answered 431.
 const LARGEST_HEAD: usize = 64 * 1024;
 
 /// Serves `app` on `listener`, and its WebSockets if it has any, until `shutdown`; then gives what

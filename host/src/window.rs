@@ -29,7 +29,7 @@ impl Window {
         self.events.len() as u64
     }
 
-    /// Notes an event, unless there are already `limit` of them.
+    /// Records an event, unless there are already `limit` of them.
     pub(crate) fn admit(&mut self, now: Instant, limit: u64) -> bool {
         let admitted = self.count(now) < limit;
         if admitted {

@@ -11,7 +11,7 @@ use wasmtime_wasi::HostWallClock;
 
 use super::{KvBackend, KvError};
 
-/// How to misbehave.
+/// A plan of faults to inject.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct FaultPlan {
     /// Each key-value operation takes this much longer.

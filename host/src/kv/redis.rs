@@ -40,10 +40,10 @@ struct Clock {
     at: Instant,
 }
 
-/// After so long the clock of Redis is asked again: it runs a little differently.
+/// The age at which a reading of the clock of Redis is renewed: it runs a little differently.
 const CLOCK_AGE: Duration = Duration::from_secs(10);
 
-/// How many keys Redis looks at before it listens to others again.
+/// The number of keys that Redis looks at before it listens to others again.
 const PAGE: u32 = 1_000;
 
 /// Writes, unless it is later by the clock of Redis than the first argument says. However long a
@@ -181,7 +181,7 @@ impl Clock {
         })
     }
 
-    /// What it will say then.
+    /// The time that the clock of Redis will show `then`.
     fn at(self, then: Instant) -> u64 {
         let since = then.saturating_duration_since(self.at).as_millis();
         self.said + u64::try_from(since).unwrap_or(u64::MAX / 2)

@@ -32,7 +32,7 @@ const SMALL: usize = 16 << 10;
 /// taking effect soon or never, and try again.
 const BUSY: Duration = Duration::from_millis(250);
 
-/// One write.
+/// A write to the store.
 enum Change {
     Set {
         store: String,

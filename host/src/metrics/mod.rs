@@ -318,7 +318,7 @@ impl Metrics {
     }
 }
 
-/// Two expositions in one.
+/// Joins two expositions into one.
 pub(crate) fn joined(mut first: String, second: &str) -> String {
     const END: &str = "# EOF\n";
     first.truncate(first.strip_suffix(END).map_or(first.len(), str::len));

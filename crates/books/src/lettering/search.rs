@@ -148,8 +148,7 @@ impl SpineSearch {
         Reader::works(Provider::OpenLibrary)
     }
 
-    /// Takes in what became of a look-up: the records of a whole answer, or `None` when there was
-    /// none.
+    /// Takes the answer to a look-up: the records of a whole answer, or `None` when there was none.
     pub fn answered(&mut self, lookup: &SpineLookup, records: Option<Vec<Record>>) {
         self.outstanding = self.outstanding.saturating_sub(1);
         let Some(records) = records else {

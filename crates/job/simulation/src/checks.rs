@@ -18,8 +18,8 @@ use crate::world::{Micros, Pid};
 
 /// The most keys a job needs while it runs, apart from what dead runs have left.
 const MAX_KEYS: usize = 25;
-/// What one thing that goes wrong, or a creator that was not the only one, may leave lying until
-/// the job expires.
+/// The most documents that one fault, or a creator that was not the only one, may leave behind
+/// until the job expires.
 const MAX_ORPHANS: u64 = 5;
 const MAX_ROOT_BYTES: usize = 8 << 10;
 /// The furthest that a clock may be ahead after a jump.
@@ -31,9 +31,9 @@ pub(crate) const EXPIRED: &str = "job/expired-";
 /// A rule that is broken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
-    /// Its name.
+    /// The name of the rule.
     pub rule: &'static str,
-    /// How it was broken.
+    /// The way in which the rule was broken.
     pub message: String,
 }
 
@@ -98,7 +98,7 @@ pub(crate) struct Seen {
     processed: u32,
     total: u32,
     books: u32,
-    /// Whether it has seen the outcome.
+    /// Whether the client has seen the outcome.
     pub over: bool,
 }
 
@@ -173,7 +173,7 @@ impl Checks {
         });
     }
 
-    /// What there was has expired: it is as if it had never been.
+    /// Forgets a job that has expired: it is as if it had never been.
     pub(crate) fn forget(&mut self) {
         self.jobs.clear();
     }
@@ -204,7 +204,7 @@ impl Checks {
         }
     }
 
-    /// A write is asked for.
+    /// Records that a write was asked for.
     pub(crate) fn written(
         &mut self,
         store: &Store,
@@ -229,7 +229,7 @@ impl Checks {
         }
     }
 
-    /// A write takes effect.
+    /// Checks a write that takes effect.
     pub(crate) fn took_effect(&mut self, store: &Store, now: Micros, write: &Write) {
         let Some(id) = job::keys::owner(&write.key) else {
             return;
@@ -429,7 +429,8 @@ impl Checks {
         }
     }
 
-    /// What holds of every root and every end: its counters add up, and what it names is whole.
+    /// Checks what holds of every root and every end: its counters add up, and what it names is
+    /// whole.
     fn check_document(&mut self, store: &Store, id: &JobId, root: &Root) {
         let text = brief(root);
         if root.processed() > root.total || root.stored() != root.processed() {
@@ -565,13 +566,13 @@ impl Checks {
         }
     }
 
-    /// A poll is answered.
+    /// Checks the answer to a poll.
     pub(crate) fn polled(&mut self, who: &str, seen: &mut Seen, root: &Root) {
         self.snapshot(who, seen, root);
         seen.over |= root.stage.is_terminal();
     }
 
-    /// An event arrives.
+    /// Checks an event of a stream.
     pub(crate) fn streamed(
         &mut self,
         who: &str,
@@ -720,7 +721,7 @@ impl Checks {
         }
     }
 
-    /// All jobs have expired and the store has been swept.
+    /// Checks that nothing is left when all jobs have expired and the store has been swept.
     pub(crate) fn swept(&mut self, store: &Store) {
         let left: Vec<_> = store.latest_keys("job/").map(ToString::to_string).collect();
         if !left.is_empty() {
@@ -728,7 +729,7 @@ impl Checks {
         }
     }
 
-    /// How far each accepted job is, for the message that it does not end.
+    /// The state of each accepted job, for the message that it does not end.
     pub(crate) fn standing(&self) -> String {
         let lines: Vec<String> = self
             .jobs
@@ -759,7 +760,8 @@ pub(crate) fn is_written_once(key: &str) -> bool {
         .any(|part| key.contains(part))
 }
 
-/// What a root names and nobody may have deleted; uploads are named a little longer than they are.
+/// The keys that a root names and nobody may have deleted; uploads are named a little longer than
+/// they exist.
 fn named(root: &Root) -> impl Iterator<Item = &Part> {
     root.plan
         .iter()

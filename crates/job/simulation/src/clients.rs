@@ -29,7 +29,7 @@ pub(crate) struct Clients {
 }
 
 impl Clients {
-    /// Those of the jobs that are `chosen`.
+    /// The clients of those jobs that are `chosen`.
     pub(crate) fn begin(world: &Rc<World>, chosen: impl Fn(&JobPlan) -> bool) -> Self {
         let waiting = Rc::new(Cell::new(0));
         for (n, plan) in world.scenario.jobs.iter().enumerate() {
@@ -227,11 +227,11 @@ fn lag(scenario: &Scenario) -> Micros {
     }
 }
 
-/// There is no room for a job.
+/// The error when there is no room for a job.
 #[derive(PartialEq, Eq)]
 struct Full;
 
-/// What the components do with a request that makes a job.
+/// Does what the components do with a request that makes a job.
 async fn serve_creation(process: &Process, asker: &Asker) -> Option<Full> {
     let world = &process.world;
     let scenario = Rc::clone(&world.scenario);
@@ -495,7 +495,7 @@ impl Client {
         self.follow(process, watcher, with_books).await;
     }
 
-    /// Hears what a stream says, until it or the line ends.
+    /// Follows a stream until it or the connection ends.
     async fn follow(&self, process: &Process, mut watcher: Watcher<'_, Process>, with_books: bool) {
         let world = &process.world;
         let deadline = (world.scenario.settings)
@@ -536,7 +536,7 @@ impl Client {
     }
 }
 
-/// Somebody asks for every accepted job once more.
+/// Asks for every accepted job once more.
 pub(crate) fn visit(world: &Rc<World>) {
     let ids = world.checks.borrow().accepted_jobs();
     for id in ids {
@@ -551,7 +551,7 @@ pub(crate) fn visit(world: &Rc<World>) {
     }
 }
 
-/// Somebody makes room.
+/// Makes room in the store.
 pub(crate) fn sweep(world: &Rc<World>) {
     world.spawn(
         Role::Sweep,
@@ -580,7 +580,7 @@ pub(crate) fn leave_expired(world: &Rc<World>, count: usize) {
     }
 }
 
-/// Somebody has looked just now whether there is anything to be swept.
+/// Leaves the note that the store has been swept just now.
 pub(crate) fn leave_swept(world: &Rc<World>) {
     let now = (EPOCH.saturating_add(world.now())).saturating_add_signed(world.jumped()) / 1_000;
     let swept = serde_json::json!({"at": now - 2_000, "keys": 0, "next": now + 3_600_000});

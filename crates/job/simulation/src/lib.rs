@@ -180,7 +180,7 @@ fn content(
     Ok(waiting == 0)
 }
 
-/// Everything has expired, and before it is swept jobs of the same names are made.
+/// Makes jobs of the same names again when everything has expired and is not swept yet.
 fn once_more(
     world: &Rc<World>,
     executor: &mut Executor,
@@ -197,7 +197,7 @@ fn once_more(
     content(world, executor, |job| job.again, longest)
 }
 
-/// Everybody knows the outcome: what is left then?
+/// Checks what is left when every client knows the outcome.
 fn rest(world: &Rc<World>, executor: &mut Executor) -> Result<(), Violation> {
     // Two more visitors, one after the other, find what is left to be cleared away.
     let mut now = world.now().max(world.calm_from());
@@ -218,7 +218,7 @@ fn rest(world: &Rc<World>, executor: &mut Executor) -> Result<(), Violation> {
     Ok(())
 }
 
-/// And when it has expired?
+/// Checks what is left when everything has expired.
 fn afterwards(world: &Rc<World>, executor: &mut Executor) -> Result<(), Violation> {
     rest(world, executor)?;
     let mut now = world.now();
@@ -235,7 +235,7 @@ fn afterwards(world: &Rc<World>, executor: &mut Executor) -> Result<(), Violatio
     Ok(())
 }
 
-/// Somebody comes by that much later: what is left of an ended job has been left long enough then,
+/// Asks for all jobs that much later: what is left of an ended job has been left long enough then,
 /// by the clock as it is.
 fn visit_after(scenario: &Scenario) -> Micros {
     match scenario.jump {

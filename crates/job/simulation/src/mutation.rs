@@ -67,7 +67,7 @@ impl Mutation {
 /// A key and what is written under it; `None` deletes.
 pub(crate) type Op = (String, Option<Vec<u8>>);
 
-/// What of a job a key holds.
+/// The kind of document under a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Root,
@@ -103,7 +103,8 @@ pub(crate) struct Tampering {
 }
 
 impl Tampering {
-    /// Only those who work on jobs make mistakes; but nobody at all looks for an end.
+    /// The mistake as this process makes it: only those who work on jobs make mistakes, except that
+    /// nobody at all looks for an end.
     pub(crate) fn new(mutation: Option<Mutation>, role: Role) -> Self {
         let works = matches!(role, Role::Creator | Role::Run);
         Self {
@@ -119,7 +120,7 @@ impl Tampering {
         self.mutation == Some(mutation)
     }
 
-    /// The key that is used for `key`.
+    /// The key that is used instead of `key`.
     pub(crate) fn key(&self, key: &str) -> String {
         if self.is(Mutation::ReuseSegmentNames) {
             without_epochs(key)
@@ -128,7 +129,7 @@ impl Tampering {
         }
     }
 
-    /// What the engine is told that it has read.
+    /// The value that the engine is told that it has read.
     pub(crate) fn read(&mut self, key: &str, seen: Option<Vec<u8>>) -> Option<Vec<u8>> {
         let kind = kind(key);
         let before = self.looks;
@@ -149,7 +150,7 @@ impl Tampering {
         }
     }
 
-    /// What is written when the engine writes `value` under `key`.
+    /// The value that is written when the engine writes `value` under `key`.
     pub(crate) fn write(&mut self, key: &str, value: Option<&[u8]>) -> Vec<Op> {
         let kind = kind(key);
         let op = (self.key(key), value.map(<[u8]>::to_vec));
@@ -197,7 +198,7 @@ impl Tampering {
         }
     }
 
-    /// What is passed on when the engine starts a run.
+    /// The hand-over that is sent when the engine starts a run.
     pub(crate) fn hand_over(&self, given: Option<&HandOver>) -> Option<HandOver> {
         let mut given = given.cloned()?;
         if self.is(Mutation::HandOverWithoutSeq) {

@@ -33,7 +33,7 @@ pub enum Variant {
 }
 
 impl Variant {
-    /// All of them.
+    /// All variants.
     pub const ALL: [Self; 3] = [Self::Immediate, Self::Delayed, Self::Replicated];
 
     pub(crate) fn acknowledges_early(self) -> bool {
@@ -45,7 +45,7 @@ impl Variant {
     }
 }
 
-/// One job, and everybody who has to do with it.
+/// The plan of one job, and of everybody who has to do with it.
 #[derive(Clone, Debug)]
 pub(crate) struct JobPlan {
     pub pipeline: Pipeline,
@@ -63,10 +63,10 @@ pub(crate) struct JobPlan {
     pub attached: Option<bool>,
     /// Whether a job of its name is made again when it has expired.
     pub again: bool,
-    /// Who streams it; `true` with books.
+    /// The clients that stream the job; `true` with books.
     pub streams: Vec<bool>,
     pub pollers: usize,
-    /// How long after it was accepted a client cancels it.
+    /// The time after which a client cancels the accepted job.
     pub cancel_after: Option<Micros>,
     pub begins: Micros,
 }
@@ -87,7 +87,7 @@ pub(crate) struct Scenario {
     pub jobs: Vec<JobPlan>,
     /// How likely an effect is to go wrong.
     pub fault_rate: f64,
-    /// Nothing goes wrong from then on.
+    /// The time from which on nothing fails.
     pub faults_until: Micros,
     /// How far two wall clocks may be apart.
     pub skew: Micros,
@@ -101,11 +101,11 @@ pub(crate) struct Scenario {
 /// One value that the store loses or damages as soon as it is written.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Damage {
-    /// A part of its key.
+    /// A part of the damaged key.
     pub kind: &'static str,
-    /// Which of the values of this kind it is.
+    /// The number of the damaged value among those of its kind.
     pub number: u32,
-    /// What is read instead.
+    /// The bytes that are read instead.
     pub instead: Option<&'static [u8]>,
 }
 
@@ -126,7 +126,7 @@ pub(crate) fn micros(duration: Duration) -> Micros {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// What may be decided by hand instead of by the seed.
+/// Choices that are made by hand instead of by the seed.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
     /// The store; by the seed when it is `None`.

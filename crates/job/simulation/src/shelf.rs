@@ -9,7 +9,7 @@ use job::Scan;
 use serde_json::json;
 use vision::Vision;
 
-/// Where the vision model is.
+/// The address of the simulated vision model.
 pub(crate) const MODEL: &str = "http://model";
 /// How many different photos there are.
 pub(crate) const PHOTOS: usize = 4;
@@ -34,7 +34,7 @@ static ALL: LazyLock<Vec<Photo>> = LazyLock::new(|| {
         .collect()
 });
 
-/// As small as a photo may be, and of another gray than the others.
+/// Draws a photo: as small as one may be, and of another gray than the others.
 fn draw(n: usize) -> Vec<u8> {
     const SIDE: u32 = vision::MIN_SIDE;
     let gray = u8::try_from(n * 50).unwrap_or(u8::MAX);
@@ -53,7 +53,7 @@ pub(crate) fn photo(n: usize) -> Vec<u8> {
     ALL[n].png.clone()
 }
 
-/// How photos are looked at.
+/// The configuration with which photos are looked at.
 pub(crate) fn scan() -> Scan {
     Scan {
         gemini: None,
@@ -82,7 +82,7 @@ pub(crate) fn has(title: &str) -> bool {
     (0..PHOTOS).any(|photo| titles(photo).iter().any(|other| other == title))
 }
 
-/// What the model says of the photo in a request.
+/// The model's answer about the photo in a request.
 pub(crate) fn describe(request: &[u8]) -> String {
     let text = String::from_utf8_lossy(request);
     let books: Vec<_> = ALL

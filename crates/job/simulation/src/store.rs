@@ -17,7 +17,7 @@ pub(crate) struct Write {
     /// Whether this is the write itself and not its copy for another replica.
     pub is_first: bool,
     pub key: Rc<str>,
-    /// `None` deletes.
+    /// The value to write; `None` deletes.
     pub value: Option<Bytes>,
     /// The order in which writes were asked for.
     pub version: u64,
@@ -28,7 +28,7 @@ struct Entry {
     version: u64,
 }
 
-/// All replicas.
+/// The replicas of the simulated store, and the writes under way.
 pub(crate) struct Store {
     variant: Variant,
     replicas: Vec<BTreeMap<Rc<str>, Entry>>,
@@ -57,7 +57,7 @@ impl Store {
         self.latest.len() >= self.max_keys && !self.latest.contains_key(key)
     }
 
-    /// Puts a value where everybody sees it.
+    /// Writes a value to all replicas at once.
     pub(crate) fn put(&mut self, key: &str, value: &[u8]) {
         for replica in 0..self.replicas.len() {
             let mut write = self.issue(usize::MAX, replica, key, Some(value));
@@ -118,7 +118,7 @@ impl Store {
         !loses
     }
 
-    /// What a process reads.
+    /// The value that a process reads.
     pub(crate) fn get(&self, pid: Pid, replica: usize, key: &str) -> Option<Bytes> {
         match self.on_its_way(key, |write| write.pid == pid) {
             Some(write) => write.value.clone(),
@@ -188,7 +188,7 @@ impl Damaged {
         }
     }
 
-    /// A key is written. What is written later is not damaged any more.
+    /// Records that a key is written: what is written later is not damaged any more.
     pub(crate) fn written(&mut self, key: &str, has_value: bool) {
         if self.key.as_deref() == Some(key) {
             self.key = None;
@@ -204,7 +204,7 @@ impl Damaged {
         }
     }
 
-    /// What is read under a key whose value is damaged.
+    /// The value that is read under a key whose value is damaged.
     pub(crate) fn instead_of(&self, key: &str) -> Option<Option<Vec<u8>>> {
         let plan = self.plan.filter(|_| self.key.as_deref() == Some(key))?;
         Some(plan.instead.map(<[u8]>::to_vec))

@@ -43,16 +43,16 @@ pub(crate) enum Role {
     Sweep,
 }
 
-/// What is known of a process besides its future.
+/// The facts about a process besides its future.
 pub(crate) struct Profile {
     pub role: Role,
     pub alive: Cell<bool>,
-    /// The replica that it talks to.
+    /// The replica that the process talks to.
     pub replica: usize,
     /// How far its wall clock is off, in microseconds.
     pub skew: i64,
     pub began: Micros,
-    /// It does nothing before then.
+    /// The time before which the process does nothing.
     pub paused_until: Cell<Micros>,
 }
 
@@ -114,7 +114,7 @@ struct Process {
     exit: Option<Act>,
 }
 
-/// Everything that a schedule has.
+/// The state of a schedule: store, processes, clocks, checks.
 pub(crate) struct World {
     pub scenario: Rc<Scenario>,
     pub rng: RefCell<fastrand::Rng>,
@@ -194,7 +194,7 @@ impl World {
         self.events.get()
     }
 
-    /// A number below `end`.
+    /// A random number below `end`.
     pub(crate) fn below(&self, end: u64) -> u64 {
         self.rng.borrow_mut().u64(0..end.max(1))
     }
@@ -213,7 +213,7 @@ impl World {
         strikes
     }
 
-    /// A line of the trace.
+    /// Adds a line to the trace.
     pub(crate) fn note(&self, line: impl FnOnce() -> String) {
         if let Some(trace) = &self.trace {
             let at = self.now();
@@ -337,7 +337,7 @@ impl World {
     }
 }
 
-/// See [`World::pass`].
+/// The future of [`World::pass`].
 pub(crate) struct Timer {
     world: Rc<World>,
     at: Micros,

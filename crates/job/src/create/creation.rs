@@ -186,7 +186,7 @@ impl<'a, E: Effects> Creation<'a, E> {
         self.write_lease(root).await
     }
 
-    /// Makes the job one that clients may be told of.
+    /// Accepts the job: from now on clients may be told of it.
     pub(super) async fn accept(
         &self,
         mut root: Root,

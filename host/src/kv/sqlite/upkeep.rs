@@ -35,7 +35,7 @@ const FREE_PAGES_KEPT: i64 = 2_048;
 /// Free pages given back between two looks at whether somebody wants to write.
 const PAGES_AT_ONCE: i64 = 128;
 
-/// For writers that wait.
+/// The pause between two slices of work, for writers that wait.
 const BETWEEN_SLICES: Duration = Duration::from_millis(2);
 
 /// Free pages given back in one round.
@@ -52,7 +52,7 @@ pub(super) struct File {
     changed: Condvar,
 }
 
-/// What is asked of the upkeep.
+/// The work that the upkeep thread is asked to do.
 #[derive(Default)]
 struct Wanted {
     /// When the log is to be emptied, if anything is in it.
@@ -237,7 +237,7 @@ impl File {
         wanted.due = Some(wanted.due.map_or(due, |before| before.min(due)));
     }
 
-    /// Waits until there is something to do; false when it is over.
+    /// Waits until there is something to do; false when the thread is to end.
     fn wait(&self) -> bool {
         let mut wanted = lock(&self.wanted);
         loop {
@@ -271,7 +271,7 @@ fn truncate(writer: &Connection) -> rusqlite::Result<bool> {
     Ok(!is_busy)
 }
 
-/// The thread that does it, until this is dropped.
+/// The thread that empties the log and gives free pages back, until this is dropped.
 pub(super) struct Upkeep {
     file: Arc<File>,
     thread: Option<JoinHandle<()>>,
