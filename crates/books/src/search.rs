@@ -130,7 +130,7 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// For works, whatever their editions.
+    /// A reader of answers about works, whatever their editions.
     pub(crate) fn works(provider: Provider) -> Self {
         Self {
             provider,
