@@ -1593,6 +1593,12 @@ export interface components {
              */
             pollMs: number;
             /**
+             * Format: uint
+             * @description Of how many books is remembered what providers said, so that a library that is imported
+             *     again asks nobody; 0: of none, as where keys or writes are scarce.
+             */
+            rememberedBooks: number;
+            /**
              * Format: uint64
              * @description How long results are kept.
              */
@@ -2884,6 +2890,8 @@ export interface components {
              * @description Which, from 0.
              */
             index: number;
+            /** @description Whether the model came to its limit before it had named all books on it; absent when not. */
+            isCut?: boolean;
             /** @description How far its analysis came. */
             status: components["schemas"]["PhotoStatus"];
         };
@@ -4642,6 +4650,12 @@ export interface components {
              * @description How often to poll.
              */
             pollMs: number;
+            /**
+             * Format: uint
+             * @description Of how many books is remembered what providers said, so that a library that is imported
+             *     again asks nobody; 0: of none, as where keys or writes are scarce.
+             */
+            rememberedBooks: number;
             /**
              * Format: uint64
              * @description How long results are kept.

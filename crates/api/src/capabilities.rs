@@ -121,6 +121,9 @@ pub struct Enforced {
     pub stream_budget_ms: Option<u64>,
     /// How often to poll.
     pub poll_ms: u64,
+    /// Of how many books is remembered what providers said, so that a library that is imported
+    /// again asks nobody; 0: of none, as where keys or writes are scarce.
+    pub remembered_books: usize,
     /// Books seen with less confidence than this, of 0 to 1, are to be reviewed.
     pub confidence_threshold: f64,
 }
@@ -145,6 +148,7 @@ impl Capabilities {
                 heartbeat_ms: millis(settings.heartbeat),
                 stream_budget_ms: settings.stream_budget.map(millis),
                 poll_ms: millis(POLL),
+                remembered_books: settings.remembered_books(),
                 confidence_threshold: short(confidence_threshold),
             },
         }

@@ -314,6 +314,9 @@ pub struct Photo {
     /// Why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<FailureCode>,
+    /// Whether the model came to its limit before it had named all books on it; absent when not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_cut: bool,
 }
 
 impl Photo {
@@ -327,6 +330,7 @@ impl Photo {
                 status: photo.status.into(),
                 books_found: photo.found,
                 error: photo.code.map(FailureCode::from),
+                is_cut: photo.is_cut,
             })
             .collect()
     }

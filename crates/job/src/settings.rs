@@ -235,6 +235,15 @@ impl Settings {
         Ok(settings)
     }
 
+    /// Of how many books is remembered what providers said.
+    #[must_use]
+    pub fn remembered_books(&self) -> usize {
+        match self.remembers_books() {
+            true => self.remember_books,
+            false => 0,
+        }
+    }
+
     /// Whether books are remembered: not where keys are scarce, for each is a job's that somebody
     /// waits for.
     pub(crate) fn remembers_books(&self) -> bool {
