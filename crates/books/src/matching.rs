@@ -192,7 +192,16 @@ impl Corroboration {
             title: likeness,
             same_author,
         };
-        let is_foreign = likeness == Some(Likeness::Differs) && same_author != Some(true);
+        // One word is no kinship where the author is another: "The Girl on the Train" and "The Girl
+        // in the Spider's Web".
+        let is_by_chance = || {
+            likeness == Some(Likeness::SharesAWord)
+                && same_author == Some(false)
+                && !title.shares_most_words(&titles.work)
+                && !(titles.edition.as_ref()).is_some_and(|other| title.shares_most_words(other))
+        };
+        let is_foreign =
+            likeness == Some(Likeness::Differs) && same_author != Some(true) || is_by_chance();
         let is_other_volume = || {
             let volume = (titles.edition.as_ref())
                 .and_then(Title::volume)

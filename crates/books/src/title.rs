@@ -9,7 +9,7 @@ use crate::{Series, Wanted};
 
 /// A title and its subtitle, by the first sign that separates them.
 pub(crate) fn split_subtitle(title: &str) -> (&str, &str) {
-    const SIGNS: [&str; 8] = [
+    const SIGNS: [&str; 10] = [
         ": ",
         " : ",
         " - ",
@@ -18,6 +18,8 @@ pub(crate) fn split_subtitle(title: &str) -> (&str, &str) {
         " / ",
         "; ",
         ", or, ",
+        ", or ",
+        ", oder ",
     ];
     SIGNS
         .iter()
@@ -115,6 +117,56 @@ const SET: [&str; 11] = [
     "quartet",
     "tetralogy",
     "volumes",
+];
+
+/// Words before [`WORKS`] that make a book one of several works.
+const ALL_OF: [&str; 14] = [
+    "complete",
+    "collected",
+    "selected",
+    "best",
+    "gesammelte",
+    "samtliche",
+    "ausgewahlte",
+    "completes",
+    "choisies",
+    "completas",
+    "escogidas",
+    "tutte",
+    "tutti",
+    "wszystkie",
+];
+
+/// What authors write, more than one of each.
+const WORKS: [&str; 28] = [
+    "works",
+    "novels",
+    "stories",
+    "tales",
+    "plays",
+    "poems",
+    "essays",
+    "writings",
+    "fictions",
+    "novellas",
+    "books",
+    "adventures",
+    "werke",
+    "romane",
+    "erzahlungen",
+    "gedichte",
+    "dramen",
+    "oeuvres",
+    "romans",
+    "nouvelles",
+    "obras",
+    "novelas",
+    "cuentos",
+    "opere",
+    "romanzi",
+    "racconti",
+    "dziela",
+    "letters",
 ];
 
 /// Words that make another book of the same title: about it, or made from it.
@@ -219,6 +271,11 @@ impl Title {
             _ => main,
         };
         let mut main = without_article(&main.replace('#', " no "));
+        // "Frankenstein; or, The Modern Prometheus"
+        let own_subtitle = ["or, ", "or ", "oder "]
+            .iter()
+            .find_map(|or| own_subtitle.strip_prefix(or))
+            .unwrap_or(own_subtitle);
         let mut all_subtitles = comparable(own_subtitle);
         if let Some(subtitle) = subtitle {
             let subtitle = comparable(&clean(&unescape(subtitle), 1_000));
@@ -392,17 +449,19 @@ impl Title {
         })
     }
 
+    /// The words of title and subtitle that two unlike titles do not share by chance.
+    fn telling_words(&self) -> Vec<String> {
+        let tells = |word: &&String| {
+            !LITTLE_WORDS.contains(&word.as_str()) && !is_article(word) && word.len() > 1
+        };
+        let words = self.main.iter().chain(&self.subtitle);
+        words.filter(tells).cloned().collect()
+    }
+
     /// Whether the two have a word in common that says something; `None` when they are in different
     /// scripts, or one has no such word.
     pub(crate) fn shares_a_word(&self, other: &Self) -> Option<bool> {
-        let telling = |title: &Self| -> Vec<String> {
-            let words = title.main.iter().chain(&title.subtitle);
-            let tells = |word: &&String| {
-                !LITTLE_WORDS.contains(&word.as_str()) && !is_article(word) && word.len() > 1
-            };
-            words.filter(tells).cloned().collect()
-        };
-        let (a, b) = (telling(self), telling(other));
+        let (a, b) = (self.telling_words(), other.telling_words());
         let is_latin = |words: &[String]| {
             let latin = |word: &&String| word.bytes().any(|b| b.is_ascii_lowercase());
             words.iter().any(|word| latin(&word))
@@ -429,6 +488,30 @@ impl Title {
             || self.series.iter().any(|(_, place)| is_range(place))
             || (self.main.iter().chain(&self.subtitle).chain(&self.aside))
                 .any(|word| SET.contains(&word.as_str()))
+            || self.is_collection()
+    }
+
+    /// Whether the title is that of several works of one author: "The Complete Novels", "Three
+    /// Plays", "3 in 1".
+    fn is_collection(&self) -> bool {
+        let words: Vec<&str> = (self.main.iter().chain(&self.subtitle).chain(&self.aside))
+            .map(String::as_str)
+            .collect();
+        let has = |list: &[&str]| words.iter().any(|word| list.contains(word));
+        let counted = words
+            .windows(2)
+            .any(|pair| pair[0] != "1" && number(pair[0]).is_some() && WORKS.contains(&pair[1]))
+            || words.windows(3).any(|three| {
+                number(three[0]).is_some() && three[1] == "in" && matches!(three[2], "1" | "einem")
+            });
+        has(&ALL_OF) && has(&WORKS) || counted
+    }
+
+    /// Whether most of the words that say something are the same, whichever title has fewer.
+    pub(crate) fn shares_most_words(&self, other: &Self) -> bool {
+        let (a, b) = (self.telling_words(), other.telling_words());
+        let common = a.iter().filter(|word| b.contains(word)).count();
+        common * 2 > a.len().min(b.len())
     }
 
     /// The volume that the title names.
@@ -604,6 +687,15 @@ mod tests {
     fn spellings_and_series_do_not_count() {
         for (wanted, record) in [
             ("Guns, Seeds & Steel", "Guns, Seeds, and Steel"),
+            ("The Burrow, or There and Back Again", "The Burrow"),
+            (
+                "Frankenstein; or, The Modern Prometheus",
+                "Frankenstein, or the Modern Prometheus",
+            ),
+            ("Der Sturm, oder die Insel", "Der Sturm"),
+            ("Henry IV, Part 1", "Henry IV, Part One"),
+            ("Salt Sea, Tome 3", "Salt Sea, Vol. III"),
+            ("Silent Harbour (Unabridged)", "The Silent Harbour"),
             ("Krieg & Frieden", "Krieg und Frieden"),
             ("Salt &amp; Smoke", "Salt and Smoke"),
             ("A.I. Superpowers", "AI Superpowers"),
@@ -626,6 +718,25 @@ mod tests {
             ("Maus II", "Maus 2"),
         ] {
             assert!(agree(wanted, record), "{wanted} / {record}");
+        }
+    }
+
+    #[test]
+    fn collections_say_that_they_are_several_books() {
+        for (title, is_set) in [
+            ("The Complete Novels of Jane Austen", true),
+            ("Collected Stories", true),
+            ("Three Plays", true),
+            ("Salt Sea: 3 in 1", true),
+            ("Salt Sea, Books 1-3", true),
+            ("Gesammelte Werke", true),
+            ("Obras completas", true),
+            ("The Stand: The Complete and Uncut Edition", false),
+            ("Nine Stories", true),
+            ("One Day in the Life", false),
+            ("Emma", false),
+        ] {
+            assert_eq!(Title::new(title, None).is_set(), is_set, "{title}");
         }
     }
 

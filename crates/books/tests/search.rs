@@ -356,6 +356,47 @@ fn a_box_set_never_stands_for_one_of_its_volumes() {
 }
 
 #[test]
+fn a_collection_never_stands_for_one_of_its_books() {
+    for collection in [
+        "The Complete Novels of Jane Austen",
+        "Collected Works",
+        "Three Novels",
+        "Obras completas",
+    ] {
+        let known = [doc("OL9W", collection, "Jane Austen", "9780141439587")];
+        let found = find(wanted("Emma", "Jane Austen", "9780141439587"), &known);
+        assert_eq!(found, Found::NotFound, "{collection}");
+        // Whoever has the collection finds it.
+        let found = find(wanted(collection, "Jane Austen", "9780141439587"), &known);
+        assert_eq!(title_of(&found), Some(collection));
+        let found = find(wanted("", "", "9780141439587"), &known);
+        assert_eq!(title_of(&found), Some(collection));
+    }
+}
+
+#[test]
+fn a_word_in_common_is_no_kinship_where_the_author_is_another() {
+    let web = doc(
+        "OL1W",
+        "The Girl in the Spider's Web",
+        "David Lagercrantz",
+        "9780385354288",
+    );
+    let row = |title, author| wanted(title, author, "9780385354288");
+    let known = std::slice::from_ref(&web);
+    let found = find(row("The Girl on the Train", "Paula Hawkins"), known);
+    assert_eq!(found, Found::NotFound);
+    for (title, author) in [
+        ("The Girl in the Spider Web", "Stieg Larsson"),
+        ("Girl in the Web", "D. Lagercrantz"),
+        ("Spider's Web", ""),
+    ] {
+        let found = find(row(title, author), known);
+        assert!(matches!(found, Found::Record(_)), "{title} / {author}");
+    }
+}
+
+#[test]
 fn an_isbn_of_another_book_is_not_believed() {
     let dune = doc("OL1W", "Dune", "Frank Herbert", "9780441172719");
     let shore = doc(
