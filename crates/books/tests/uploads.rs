@@ -820,3 +820,60 @@ fn encodings_that_a_file_does_not_tell() {
         assert_eq!(shown::read(&bytes), expected, "{}", encoding.name());
     }
 }
+
+#[test]
+fn texts_that_have_a_form_of_their_own_are_named() {
+    for (file, kind) in [
+        ("{\"1\":{\"title\":\"Dune\"}}", "a JSON document"),
+        (
+            "[\n {\"title\":\"Dune\",\"isbn\":\"9780441172719\"}]",
+            "a JSON document",
+        ),
+        (
+            "TY  - BOOK\nTI  - Dune\nSN  - 9780441172719\nER  - \n",
+            "a list of references in RIS",
+        ),
+        (
+            "@book{herbert,\n title = {Dune}\n}\n",
+            "a list of references in BibTeX",
+        ),
+        (
+            "Dune (Frank Herbert)\n- Your Highlight on page 12\n\nFear\n==========\n",
+            "a Kindle's list of clippings",
+        ),
+    ] {
+        let expected = format!("refused: the file is {kind}, not CSV");
+        check(file, &expected);
+    }
+}
+
+#[test]
+fn lists_that_people_make_for_themselves() {
+    check(
+        "Last,First,Title\nOtt,Nan,Grey Coast\nLind,Bo,Other\n",
+        "Grey Coast | Nan Ott\nOther | Bo Lind",
+    );
+    check(
+        "Title,Author,Read 1,Read 2\nGrey Coast,\"Ott, Nan*\",2019-01-02,2021-03-14\n",
+        "Grey Coast | Nan Ott | read | on 2021-03-14 | 2019-01-02 2021-03-14",
+    );
+    check(
+        "Title,Author,Date Read,Status\nGrey Coast,Nan Ott,2021-03-14/2021-03-20,1 - Read\n\
+         Other,Bo Lind,still reading,\nThird,Bo Lind,,Read x2\n",
+        "Grey Coast | Nan Ott | read | on 2021-03-20 | 2021-03-14/2021-03-20\n\
+         Other | Bo Lind | reading\nThird | Bo Lind | read",
+    );
+    check(
+        "Buchtitel;Verfasser;Gelesen von - bis;Punkte (max. 10);Reihe / Band\n\
+         Das Meer;Berg, Anna;01.03.2021 - 14.03.2021;8;Salz / 2\n",
+        "Das Meer | Anna Berg | Salz #2 | 4/5 | read | on 2021-03-14 | 2021-03-01/2021-03-14",
+    );
+    check(
+        "ชื่อเรื่อง,ผู้แต่ง,คะแนน\nทะเล,สมชาย ใจดี,4\n",
+        "ทะเล | สมชาย ใจดี | 4/5",
+    );
+    check(
+        "Title,Author,Do I own it?\nGrey Coast,Nan Ott,Yes\n",
+        "Grey Coast | Nan Ott",
+    );
+}

@@ -147,6 +147,7 @@ impl Columns {
         if table.header.is_some() {
             keep_the_likeliest(&mut columns);
             tell_editions_from_publishers(&mut columns);
+            tell_names(&mut columns);
             prefer_the_readers_own(&mut columns);
             guess_title(&mut columns, &sample);
         }
@@ -414,6 +415,20 @@ fn tell_editions_from_publishers(columns: &mut [Column]) {
                 column.field = Some(Field::Format);
             }
         }
+    }
+}
+
+/// "First" and "Last" beside each other are an author's names.
+fn tell_names(columns: &mut [Column]) {
+    let at = |columns: &[Column], name: &str| {
+        let is_so = |column: &Column| words(&column.name).concat() == name;
+        columns.iter().position(is_so)
+    };
+    if let (Some(first), Some(last)) = (at(columns, "first"), at(columns, "last")) {
+        columns[first].field = Some(Field::FirstName);
+        columns[last].field = Some(Field::LastName);
+        columns[first].certainty = Certainty::Certain;
+        columns[last].certainty = Certainty::Certain;
     }
 }
 

@@ -77,6 +77,13 @@ pub(super) fn text(bytes: &[u8]) -> Result<Decoded<'_>, CsvError> {
             "This file is not a CSV file. Please export your library as CSV.",
         ));
     }
+    if let Some(kind) = other_text(&text) {
+        return Err(parse_failed(
+            None,
+            format!("the file is {kind}, not CSV"),
+            &format!("This file is {kind}. Please export your library as a CSV file."),
+        ));
+    }
     let (text, repaired) = match encoding::repaired(&text) {
         Some((text, repaired)) => (Cow::Owned(text), repaired),
         None => (text, 0),
@@ -117,6 +124,33 @@ pub fn other_kind(bytes: &[u8]) -> Option<&'static str> {
         Some("a gzip archive")
     } else if starts(b"SQLite format 3\0") {
         Some("a database")
+    } else {
+        None
+    }
+}
+
+/// What a text is that has a form of its own and is no table.
+fn other_text(text: &str) -> Option<&'static str> {
+    let text = text.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
+    let begins = |with: &str| {
+        text.get(..with.len())
+            .is_some_and(|begin| begin.eq_ignore_ascii_case(with))
+    };
+    let mut after_bracket = text.chars().skip(1).filter(|c| !c.is_whitespace());
+    if begins("{") && after_bracket.next() == Some('"')
+        || begins("[") && after_bracket.next() == Some('{')
+    {
+        Some("a JSON document")
+    } else if begins("TY  - ") {
+        Some("a list of references in RIS")
+    } else if begins("@")
+        && text.split_once('{').is_some_and(|(kind, _)| {
+            kind.len() < 20 && kind[1..].bytes().all(|byte| byte.is_ascii_alphabetic())
+        })
+    {
+        Some("a list of references in BibTeX")
+    } else if text.lines().take(200).any(|line| line == "==========") {
+        Some("a Kindle's list of clippings")
     } else {
         None
     }

@@ -120,6 +120,24 @@ pub(super) fn known_meaning(header: &str) -> Option<Meaning> {
             (!counts_ratings(found.field, bare)).then_some(found)
         })
         .copied()
+        .or_else(|| numbered(bare))
+}
+
+/// What one of several columns means that are told apart by a number: "Read 1", "Read 2".
+fn numbered(header: &str) -> Option<Meaning> {
+    let words = words(header);
+    let (number, name) = words.split_last()?;
+    let number: u32 = number
+        .parse()
+        .ok()
+        .filter(|number| (1..20).contains(number))?;
+    let meaning = *dictionary().get(&name.concat())?;
+    let field = match meaning.field {
+        Author if number > 1 => MoreAuthors,
+        field @ (Author | Read | DateRead | DateStarted | Tags | Shelves | MoreAuthors) => field,
+        _ => return None,
+    };
+    Some(Meaning { field, ..meaning })
 }
 
 /// Whether a header names how many people rated a book, and not a rating: "No. of ratings".
@@ -221,7 +239,7 @@ fn by_keywords(header: &str) -> Option<Field> {
 /// missing, or in another place.
 fn by_typing_error(header: &str) -> Option<Field> {
     let key = key(header);
-    let length = key.chars().count();
+    let length = key.chars().filter(|c| !c.is_ascii_digit()).count();
     // "Number" is no "Nummer": it counts the rows.
     if length < 5 || key == "number" || words(OTHERS).contains(&key) {
         return None;
@@ -317,7 +335,13 @@ fn split_camel_case(header: &str) -> String {
 /// The scale that a header tells: "Rating (out of 10)", "Note /20".
 pub(super) fn scale_in(header: &str) -> Option<f64> {
     let words = words(header);
-    let number: f64 = words.iter().rev().find_map(|word| word.parse().ok())?;
+    let number = |word: &String| match word.as_str() {
+        "five" | "funf" | "cinq" | "cinco" => Some(5.0),
+        "ten" | "zehn" | "dix" | "diez" => Some(10.0),
+        "hundred" | "hundert" | "cent" => Some(100.0),
+        word => word.parse().ok(),
+    };
+    let number: f64 = words.iter().rev().find_map(number)?;
     [5.0, 10.0, 20.0, 100.0]
         .into_iter()
         .find(|scale| *scale == number)
@@ -437,6 +461,7 @@ mod tests {
         assert_eq!(scale_in("Rating (out of 10)"), Some(10.0));
         assert_eq!(scale_in("Note /20"), Some(20.0));
         assert_eq!(scale_in("Bewertung 1-5"), Some(5.0));
+        assert_eq!(scale_in("Rating out of ten"), Some(10.0));
         assert_eq!(scale_in("Rating"), None);
         assert_eq!(scale_in("Rating 2021"), None);
     }

@@ -743,6 +743,8 @@ fn name_and_number(text: &str) -> Option<(String, Option<String>)> {
         |word: &str| word.len() > 1 && word.bytes().all(|b| matches!(b, b'I' | b'V' | b'X'));
     let is_digits = |word: &str| word.bytes().all(|byte| byte.is_ascii_digit());
     let known = number(&place.to_lowercase()).filter(|number| (1..=60).contains(number))?;
+    // "Salz / 2"
+    let name = name.trim_end_matches([' ', '/', '-', '–', ',', ':']);
     (is_digits(place) || is_roman(place))
         .then(|| Some((non_empty(name, 200)?, Some(known.to_string()))))?
 }

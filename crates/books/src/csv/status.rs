@@ -25,7 +25,7 @@ const STATUSES: [(ReadingStatus, &str); 4] = [
     ),
     (
         ReadingStatus::CurrentlyReading,
-        "currently reading, is reading, reading, in progress, reading now, started, now reading, rereading, re-reading, \
+        "currently reading, is reading, reading, in progress, reading now, still reading, started, now reading, rereading, re-reading, \
          am lesen, lese ich gerade, lese gerade, wird gelesen, angefangen, begonnen, in arbeit, lesend, \
          en cours, en cours de lecture, lecture en cours, je lis, en train de lire, \
          leyendo, leyendo actualmente, en curso, en progreso, lendo, estou lendo, a ler, em andamento, \
@@ -92,11 +92,17 @@ pub(super) fn status(text: &str) -> Option<ReadingStatus> {
     if text.len() > 200 {
         return None;
     }
-    let phrase = words(text);
+    let mut phrase = words(text);
+    // "1 - Read", as lists to choose from are numbered.
+    if phrase.len() > 1 && phrase[0].len() < 3 && phrase[0].bytes().all(|b| b.is_ascii_digit()) {
+        phrase.remove(0);
+    }
     find(&phrase).or_else(|| {
-        let end = phrase
-            .iter()
-            .position(|word| word.starts_with(|c: char| c.is_ascii_digit()))?;
+        let is_number = |word: &str| {
+            let word = word.strip_prefix('x').unwrap_or(word);
+            word.starts_with(|c: char| c.is_ascii_digit())
+        };
+        let end = phrase.iter().position(|word| is_number(word))?;
         let mut phrase = &phrase[..end];
         while let Some((last, before)) = phrase.split_last() {
             if let Some(status) = find(phrase) {
@@ -208,6 +214,9 @@ mod tests {
             ("paused", None),
             ("Wishlist", None),
             ("read-2019", Some(Read)),
+            ("Read x2", Some(Read)),
+            ("1 - Read", Some(Read)),
+            ("2. Reading", Some(CurrentlyReading)),
             ("reading slump 2019", None),
             ("", None),
         ] {

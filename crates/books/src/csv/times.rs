@@ -79,7 +79,9 @@ impl Times {
             }
             Err(DateError::Unreadable) => {
                 let dates = several_dates(text, column);
-                if !dates.is_empty() {
+                if let Some(period) = interval(text, column).filter(|_| is_interval(text)) {
+                    self.periods.push(period);
+                } else if !dates.is_empty() {
                     dates.into_iter().for_each(|date| self.add(date));
                 } else if let Some(mark) = yes_or_no(text) {
                     self.mark = self.mark.or(Some(mark));
@@ -239,10 +241,12 @@ fn times_in(text: &str) -> Option<u32> {
 /// Whether a cell is a time from one day to another.
 pub(super) fn is_interval(text: &str) -> bool {
     let is_day = |text: &str| PartialDate::parse(text).is_some_and(|date| date.day().is_some());
-    ["→", " - ", " – ", " to ", " bis "].iter().any(|between| {
-        text.split_once(between)
-            .is_some_and(|(from, to)| is_day(from) && is_day(to))
-    })
+    ["→", " - ", " – ", " to ", " bis ", "/", " — "]
+        .iter()
+        .any(|between| {
+            text.split_once(between)
+                .is_some_and(|(from, to)| is_day(from) && is_day(to))
+        })
 }
 
 /// Two dates with a hyphen, a slash or a word between them.

@@ -291,6 +291,8 @@ fn without_roles(name: &str) -> String {
     ] {
         name = name.strip_suffix(others).unwrap_or(name).trim_end();
     }
+    // Goodreads marks those who have an account: "Ott, Nan*".
+    name = name.trim_end_matches('*').trim_end();
     // A catalogue's full stop: "Lind, Bo."
     if let Some(bare) = name.strip_suffix('.')
         && let Some(last) = bare.rsplit([' ', '.']).next()

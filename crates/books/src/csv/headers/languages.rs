@@ -119,7 +119,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             ),
             (
                 DatesRead,
-                "dates read, readings, reading dates, read dates, all dates read, reading periods, \
+                "dates read, readings, reading dates, read from to, reading period, read dates, all dates read, reading periods, \
                  read periods, reading sessions, read history",
             ),
             (
@@ -192,7 +192,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             (RatingOrNotes, "note, nota"),
             (
                 OwnedCopies,
-                "owned copies, copies, owned, number of copies, quantity, copies owned, own, \
+                "owned copies, copies, owned, do i own it, do i have it, have it, number of copies, quantity, copies owned, own, \
                  is owned, i own, i own it",
             ),
             (BookId, "book id"),
@@ -302,7 +302,11 @@ pub(super) const LANGUAGES: &[Language] = &[
             (ReadCount, "anzahl gelesen, wie oft gelesen, lesungen"),
             (
                 Series,
-                "reihe, serie, buchreihe, reihenname, reihentitel, serienname, zyklus",
+                "reihe, serie, reihe/band, serie/band, buchreihe, reihenname, reihentitel, serienname, zyklus",
+            ),
+            (
+                DatesRead,
+                "gelesen von bis, gelesen vom bis, lesezeitraum, lesezeit von bis, gelesen von/bis",
             ),
             (
                 SeriesPosition,
@@ -1205,6 +1209,25 @@ pub(super) const LANGUAGES: &[Language] = &[
                 Notes,
                 "jegyzetek, megjegyzés, observații, notlar, σημειώσεις, bilješke, napomene",
             ),
+        ],
+    },
+    // Thai.
+    Language {
+        order: DateOrder::DayFirst,
+        headers: &[
+            (Title, "ชื่อเรื่อง, ชื่อหนังสือ, หนังสือ"),
+            (Author, "ผู้แต่ง, ผู้เขียน, นักเขียน"),
+            (Rating, "คะแนน, ให้คะแนน"),
+            (Publisher, "สำนักพิมพ์"),
+            (Pages, "จำนวนหน้า, หน้า"),
+            (Year, "ปีที่พิมพ์, ปี"),
+            (DateRead, "วันที่อ่านจบ, อ่านจบ, วันที่อ่าน"),
+            (DateStarted, "วันที่เริ่มอ่าน"),
+            (Status, "สถานะ"),
+            (Shelves, "ชั้นหนังสือ"),
+            (Tags, "หมวดหมู่, ประเภท"),
+            (Review, "รีวิว"),
+            (Notes, "หมายเหตุ, บันทึก"),
         ],
     },
     // Arabic, Hebrew, Persian, Hindi, Indonesian, Vietnamese.
