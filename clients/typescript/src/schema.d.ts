@@ -5188,6 +5188,8 @@ export interface components {
                     error?: {
                         /** @enum {unknown} */
                         code?: "API_ERROR";
+                    } & {
+                        [key: string]: unknown;
                     };
                 };
             };
@@ -5208,6 +5210,8 @@ export interface components {
                     error?: {
                         /** @enum {unknown} */
                         code?: "CIRCUIT_OPEN" | "SERVICE_BUSY";
+                    } & {
+                        [key: string]: unknown;
                     };
                 };
             };
@@ -5222,6 +5226,8 @@ export interface components {
                     error?: {
                         /** @enum {unknown} */
                         code?: "FILE_TOO_LARGE";
+                    } & {
+                        [key: string]: unknown;
                     };
                 };
             };
@@ -5236,6 +5242,8 @@ export interface components {
                     error?: {
                         /** @enum {unknown} */
                         code?: "FORBIDDEN";
+                    } & {
+                        [key: string]: unknown;
                     };
                 };
             };
@@ -5250,6 +5258,8 @@ export interface components {
                     error?: {
                         /** @enum {unknown} */
                         code?: "IDEMPOTENCY_KEY_REUSED";
+                    } & {
+                        [key: string]: unknown;
                     };
                 };
             };
@@ -5264,6 +5274,8 @@ export interface components {
                     error?: {
                         /** @enum {unknown} */
                         code?: "INTERNAL_ERROR";
+                    } & {
+                        [key: string]: unknown;
                     };
                 };
             };
@@ -5278,6 +5290,8 @@ export interface components {
                     error?: {
                         /** @enum {unknown} */
                         code?: "INVALID_REQUEST";
+                    } & {
+                        [key: string]: unknown;
                     };
                 };
             };
@@ -5296,6 +5310,8 @@ export interface components {
                     error?: {
                         /** @enum {unknown} */
                         code?: "INVALID_REQUEST" | "MISSING_PARAMETER";
+                    } & {
+                        [key: string]: unknown;
                     };
                 };
             };
@@ -5316,6 +5332,8 @@ export interface components {
                     error?: {
                         /** @enum {unknown} */
                         code?: "INVALID_REQUEST" | "MISSING_PARAMETER" | "BATCH_TOO_LARGE";
+                    } & {
+                        [key: string]: unknown;
                     };
                 };
             };
@@ -5338,6 +5356,8 @@ export interface components {
                     error?: {
                         /** @enum {unknown} */
                         code?: "INVALID_REQUEST" | "MISSING_PARAMETER" | "EMPTY_BATCH" | "BATCH_TOO_LARGE";
+                    } & {
+                        [key: string]: unknown;
                     };
                 };
             };
@@ -5358,6 +5378,8 @@ export interface components {
                     error?: {
                         /** @enum {unknown} */
                         code?: "INVALID_REQUEST" | "MISSING_PARAMETER" | "INVALID_ISBN";
+                    } & {
+                        [key: string]: unknown;
                     };
                 };
             };
@@ -5382,6 +5404,8 @@ export interface components {
                     error?: {
                         /** @enum {unknown} */
                         code?: "INVALID_REQUEST" | "MISSING_PARAMETER" | "INVALID_ISBN" | "EMPTY_BATCH" | "BATCH_TOO_LARGE";
+                    } & {
+                        [key: string]: unknown;
                     };
                 };
             };
@@ -5396,6 +5420,8 @@ export interface components {
                     error?: {
                         /** @enum {unknown} */
                         code?: "JOB_EXISTS";
+                    } & {
+                        [key: string]: unknown;
                     };
                 };
             };
@@ -5412,6 +5438,8 @@ export interface components {
                     error?: {
                         /** @enum {unknown} */
                         code?: "METHOD_NOT_ALLOWED";
+                    } & {
+                        [key: string]: unknown;
                     };
                 };
             };
@@ -5426,6 +5454,8 @@ export interface components {
                     error?: {
                         /** @enum {unknown} */
                         code?: "NETWORK_ERROR";
+                    } & {
+                        [key: string]: unknown;
                     };
                 };
             };
@@ -5440,6 +5470,8 @@ export interface components {
                     error?: {
                         /** @enum {unknown} */
                         code?: "NOT_FOUND";
+                    } & {
+                        [key: string]: unknown;
                     };
                 };
             };
@@ -5456,6 +5488,8 @@ export interface components {
                     error?: {
                         /** @enum {unknown} */
                         code?: "NOT_READY";
+                    } & {
+                        [key: string]: unknown;
                     };
                 };
             };
@@ -5472,6 +5506,8 @@ export interface components {
                     error?: {
                         /** @enum {unknown} */
                         code?: "RATE_LIMIT_EXCEEDED";
+                    } & {
+                        [key: string]: unknown;
                     };
                 };
             };
@@ -5488,6 +5524,8 @@ export interface components {
                     error?: {
                         /** @enum {unknown} */
                         code?: "SERVICE_BUSY";
+                    } & {
+                        [key: string]: unknown;
                     };
                 };
             };
@@ -5502,6 +5540,8 @@ export interface components {
                     error?: {
                         /** @enum {unknown} */
                         code?: "UNAUTHORIZED";
+                    } & {
+                        [key: string]: unknown;
                     };
                 };
             };
@@ -5516,6 +5556,8 @@ export interface components {
                     error?: {
                         /** @enum {unknown} */
                         code?: "UNSUPPORTED_MEDIA_TYPE";
+                    } & {
+                        [key: string]: unknown;
                     };
                 };
             };
@@ -5530,6 +5572,8 @@ export interface components {
                     error?: {
                         /** @enum {unknown} */
                         code?: "UPGRADE_REQUIRED";
+                    } & {
+                        [key: string]: unknown;
                     };
                 };
             };

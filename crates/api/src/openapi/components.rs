@@ -108,7 +108,10 @@ impl Components {
         };
         let narrowed = match is_v3 {
             true => json!({"properties": {"code": {"enum": names}}}),
-            false => json!({"properties": {"error": {"properties": {"code": {"enum": names}}}}}),
+            // A linter takes what is narrowed for all that there may be.
+            false => json!({"properties": {"error": {
+                "properties": {"code": {"enum": names}}, "additionalProperties": true,
+            }}}),
         };
         let mut content = json!({"schema": {"allOf": [whole, narrowed]}});
         if codes == [Code::NotFound] && !is_v3 {

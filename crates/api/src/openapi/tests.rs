@@ -39,38 +39,6 @@ fn assert_valid(description: &Value, schema: &Value, value: &Value, what: &str) 
     assert!(problems.is_empty(), "{what}: {problems:#?}");
 }
 
-/// Fixtures that leave out what their clients do not read.
-const IN_PART: [&str; 4] = [
-    "legacy-scan-batch-accepted",
-    "legacy-scan-bookshelf-accepted",
-    "legacy-scan-status-complete",
-    "ws-legacy-complete",
-];
-
-/// The description without its promises that fields are there.
-fn promising_nothing(mut description: Value) -> Value {
-    fn forget(value: &mut Value) {
-        match value {
-            Value::Object(fields) => {
-                fields.remove("required");
-                fields.values_mut().for_each(forget);
-            }
-            Value::Array(items) => items.iter_mut().for_each(forget),
-            _ => {}
-        }
-    }
-    forget(&mut description["components"]["schemas"]);
-    description
-}
-
-fn assert_example(description: &Value, schema: &Value, value: &Value, name: &str) {
-    if IN_PART.contains(&name) {
-        assert_valid(&promising_nothing(description.clone()), schema, value, name);
-    } else {
-        assert_valid(description, schema, value, name);
-    }
-}
-
 /// The value that a reference names.
 fn follow<'a>(description: &'a Value, value: &'a Value) -> &'a Value {
     match value["$ref"].as_str() {
@@ -189,7 +157,7 @@ fn examples_are_what_their_schemas_say() {
         let media = &content["application/json"];
         for (name, example) in media["examples"].as_object().into_iter().flatten() {
             let value = &follow(&description, example)["value"];
-            assert_example(&description, &media["schema"], value, name);
+            assert_valid(&description, &media["schema"], value, name);
             checked += 1;
         }
     }
@@ -224,6 +192,6 @@ fn events_and_messages_are_what_their_schemas_say() {
         let kind = message["type"].as_str().unwrap();
         let schema = &socket["x-messages"][schema][kind];
         assert!(schema.is_object(), "{name}");
-        assert_example(&description, schema, message, name);
+        assert_valid(&description, schema, message, name);
     }
 }
