@@ -67,6 +67,19 @@ test('a job is at its address in another browser, which cannot cancel it', async
 	await Promise.all([page.context().close(), other.context().close()]);
 });
 
+test('a job that a client of another generation made is shown at its address', async () => {
+	const library = await readFile(new URL('../data/goodreads_library_export.csv', import.meta.url));
+	const body = new FormData();
+	body.append('file', new Blob([library], { type: 'text/csv' }), 'library.csv');
+	const { data } = await (await fetch(`${server.url}/v3/jobs/imports`, { method: 'POST', body })).json();
+	const page = await browser.page(server);
+	await page.goto(`${server.url}/#/jobs/${data.jobId}`);
+	await finished(page);
+	assert.equal(await sum(page, 'All'), 767);
+	assert.deepEqual(page.problems, []);
+	await page.context().close();
+});
+
 test('a network that is cut is noticed, and nothing is missed', async () => {
 	const page = await browser.page(server);
 	await importing(page);
