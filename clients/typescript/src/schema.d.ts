@@ -1092,7 +1092,7 @@ export interface paths {
         };
         /**
          * Follow jobs by WebSocket
-         * @description Behind an edge only. The current state is sent at once, the last message of a job ends the socket with 1000. A client may send `ready`, `ping`, `sync_request`, `cancel` and `ack` as `{"type": ...}`, and the first app `PING`.
+         * @description Behind an edge only. The current state is sent at once; after the last message of the last job the server waits up to 10 s for the client's close, and closes with 1000. A client may send `ready`, `ping`, `sync_request`, `cancel` and `ack` as `{"type": ...}`, and the first app `PING`.
          */
         get: operations["followJobBySocket"];
         put?: never;
@@ -8256,6 +8256,13 @@ export interface operations {
         responses: {
             /** @description The socket is open */
             101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The socket is open over HTTP/2, which a proxy in front of the edge may speak (RFC 8441) */
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -395,9 +395,10 @@ fn following(c: &mut Components) -> Vec<Operation> {
         all.push(operation);
     }
     let socket = new("followJobBySocket", "get", "/ws/progress", "Follow jobs by WebSocket")
-        .about("Behind an edge only. The current state is sent at once, the last message of a job ends the socket with 1000. A client may send `ready`, `ping`, `sync_request`, `cancel` and `ack` as `{\"type\": ...}`, and the first app `PING`.")
+        .about("Behind an edge only. The current state is sent at once; after the last message of the last job the server waits up to 10 s for the client's close, and closes with 1000. A client may send `ready`, `ping`, `sync_request`, `cancel` and `ack` as `{\"type\": ...}`, and the first app `PING`.")
         .parameters(&["followed", "token", "schema"])
         .answers(101, socket(c))
+        .answers(200, json!({"description": "The socket is open over HTTP/2, which a proxy in front of the edge may speak (RFC 8441)"}))
         .fails(
             c,
             &[InvalidRequest, Unauthorized, Forbidden, NotFound, UpgradeRequired, ServiceBusy],
