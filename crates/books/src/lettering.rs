@@ -6,8 +6,8 @@
 //! the answers the books whose title and author explain what is written there. Title and author
 //! then come from the record.
 //!
-//! **Invariant**: a wrong book is worse than none. A title of one word needs its author, each line
-//! names one book, and each book is there once.
+//! **Invariant**: a wrong book is worse than none. A title of one word needs its author, as does one
+//! that several authors have used; each line names one book, and each book is there once.
 
 mod accept;
 mod query;
@@ -17,6 +17,7 @@ mod word;
 use serde::{Deserialize, Serialize};
 
 use crate::Record;
+use crate::title::split_subtitle;
 use accept::Fit;
 pub use query::WordQuery;
 pub use search::{SpineLookup, SpineSearch, SpinesFound};
@@ -104,7 +105,8 @@ impl Shelf {
         for (at, (spine, records)) in self.spines.iter().zip(candidates).enumerate() {
             for record in records {
                 let fit = Fit::measure(self, &words, spine, record, &is_used);
-                if fit.is_accepted() {
+                let is_one_of_many = || records.iter().any(|other| is_namesake(other, record));
+                if fit.is_accepted() && (fit.has_author() || !is_one_of_many()) {
                     possible.push((fit.score(), at, record));
                 }
             }
@@ -136,6 +138,20 @@ impl Shelf {
         }
         recognised
     }
+}
+
+/// Whether two works share their title and no author: a book, and notes to it.
+fn is_namesake(a: &Record, b: &Record) -> bool {
+    let title = |record: &Record| crate::text::words(split_subtitle(&record.work.title).0);
+    let last = |record: &Record| -> Vec<String> {
+        let names = record
+            .authors
+            .iter()
+            .map(|author| crate::text::words(&author.name));
+        names.filter_map(|mut name| name.pop()).collect()
+    };
+    let (first, second) = (last(a), last(b));
+    title(a) == title(b) && !first.iter().any(|name| second.contains(name))
 }
 
 fn is_same(a: &Record, b: &Record) -> bool {

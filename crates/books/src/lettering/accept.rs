@@ -133,6 +133,11 @@ impl Fit {
         !self.lacks_number && (with_author || title_alone || long_title)
     }
 
+    /// Whether an author's last name was read.
+    pub(super) fn has_author(&self) -> bool {
+        self.author
+    }
+
     /// The score of a candidate, from 0 to 1.
     pub(super) fn score(&self) -> f32 {
         let author = if self.author { 1.0 } else { 0.0 };

@@ -21,7 +21,7 @@ pub struct SpineLookup {
 }
 
 /// The books that a search has found on a shelf.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct SpinesFound {
     /// The books, the surest first.
     pub books: Vec<Recognised>,
@@ -133,6 +133,25 @@ impl SpineSearch {
         books
             .iter()
             .any(|book| book.lines.iter().any(|line| lines.contains(line)))
+    }
+
+    /// Two look-ups for one that asked for too much: each asks for half of its spines. The one that
+    /// is split need not come back any more. `None` when it asks for one spine only.
+    pub fn split(&mut self, lookup: &SpineLookup) -> Option<(SpineLookup, SpineLookup)> {
+        let middle = lookup.spines.len() / 2;
+        if middle == 0 {
+            return None;
+        }
+        self.outstanding += 1;
+        let half = |spines: &[usize], clauses: &[String]| SpineLookup {
+            spines: spines.to_vec(),
+            clauses: clauses.to_vec(),
+        };
+        let (spines, clauses) = (&lookup.spines, &lookup.clauses);
+        Some((
+            half(&spines[..middle], &clauses[..middle]),
+            half(&spines[middle..], &clauses[middle..]),
+        ))
     }
 
     /// The request of a look-up that [`next`](Self::next) handed out.

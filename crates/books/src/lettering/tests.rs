@@ -106,6 +106,19 @@ fn a_title_without_author_must_explain_the_lettering() {
 }
 
 #[test]
+fn a_title_that_several_authors_have_used_needs_its_author() {
+    let books = [
+        ("This Is How It Always Is", "Study Notes"),
+        ("This Is How It Always Is: A Novel", "Laurie Frankel"),
+    ];
+    let alone = "THIS IS HOW IT ALWAYS IS";
+    assert_eq!(recognised(&[alone], &books), [] as [&str; 0]);
+    assert_eq!(recognised(&[alone], &books[1..]), [books[1].0]);
+    let with_author = "THIS IS HOW IT ALWAYS IS / LAURIE FRANKEL";
+    assert_eq!(recognised(&[with_author], &books), [books[1].0]);
+}
+
+#[test]
 fn a_volume_is_another_book_unless_its_number_is_there() {
     let books = [
         ("The Luminaries 2", "Eleanor Catton"),
