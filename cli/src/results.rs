@@ -49,12 +49,22 @@ pub(crate) fn print(results: &Results, format: Format) -> Result<()> {
             writeln!(
                 out,
                 "{table}
-{books} {noun}, {found} found"
+{books} {noun}, {found} found{}",
+                how(results)
             )?;
         }
     }
     out.flush()?;
     Ok(())
+}
+
+/// What is worth saying of how photos were read.
+fn how(results: &Results) -> &'static str {
+    let metadata = results.other.get("metadata");
+    match metadata.and_then(|metadata| metadata["modelUsed"].as_str()) {
+        Some("spines") => "; read here, no AI service asked",
+        _ => "",
+    }
 }
 
 fn rows(results: &Results) -> Vec<[String; 7]> {

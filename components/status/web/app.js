@@ -119,7 +119,7 @@ async function route() {
 	const job = id && (await import('./job-view.js'));
 	if (location.hash !== hash) return;
 	view?.close();
-	view = job ? job.jobView(jobs.open(named(id)), take) : homeView(jobs, { uploads, samples, limits, take, send, dismiss, choose, go });
+	view = job ? job.jobView(jobs.open(named(id)), take) : homeView(jobs, { uploads, samples, limits, features, take, send, dismiss, choose, go });
 	document.querySelector('main').replaceChildren(view.element);
 }
 

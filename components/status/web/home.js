@@ -3,10 +3,12 @@ import { previewStep } from './reading.js';
 import { briefOf, explain, nameOf } from './words.js';
 
 /** The first page: where files go in, and the jobs that this browser has started. */
-export function homeView(jobs, { uploads, samples, limits, take, send, dismiss, choose, go }) {
+export function homeView(jobs, { uploads, samples, limits, features, take, send, dismiss, choose, go }) {
 	const cards = new Map();
 	const list = h('ul.cards');
 	const recent = h('section', h('h2', 'Your jobs'), list);
+	const models = features.visionProviders?.filter((name) => name !== 'barcode') ?? [];
+	const reading = models.length === 1 && models[0] === 'spines' && ' Spines are read here, no AI service is asked: one shelf to a photo, from close by.';
 	const intro = 'Drop the export of your reading app, or photos of a shelf, and watch every book being looked up.';
 	const element = h('div.home', h('header', h('h1', { tabindex: -1 }, 'Your books, found.'), h('p.lead', intro)), dropZone(), recent);
 	const refresh = coalesce(render);
@@ -24,7 +26,7 @@ export function homeView(jobs, { uploads, samples, limits, take, send, dismiss, 
 				h('label.button.primary', { for: 'pick' }, 'Choose files'),
 				h('span.camera', input('shoot', { accept: 'image/*', capture: 'environment' }), h('label.button', { for: 'shoot' }, 'Take a photo')),
 			),
-			h('p.fine', `The export of any reading app, or any CSV or workbook with titles or ISBNs${rows}. JPEG, PNG or WebP, ${limits.maxPhotos ?? 5} photos to a scan.`),
+			h('p.fine', `The export of any reading app, or any CSV or workbook with titles or ISBNs${rows}. JPEG, PNG or WebP, ${limits.maxPhotos ?? 5} photos to a scan.`, reading),
 			samples.length > 0 && h('div.row', samples.map(({ text, run }) => h('button.button', { onclick: run }, text))),
 		);
 	}

@@ -143,6 +143,7 @@ function outcome(job, again) {
 		return items.length > 0 && h('details', { open: items.length < 4 }, h('summary', `Remarks (${items.length})`), h('ul', items));
 	}
 
+	const readHere = (results) => results?.metadata?.modelUsed === 'spines' && h('p.fine', 'Read here, no AI service asked.');
 	const how = (reading) => reading && h('details', h('summary', 'See how it was read'), readingTable(reading));
 
 	function render() {
@@ -153,7 +154,7 @@ function outcome(job, again) {
 		shown = what;
 		const failed = lost ?? (state.status !== 'completed' && (state.error ?? {}));
 		const parts = failed ? failure(failed) : [h('h2', state.message ?? 'Done')];
-		if (!lost && state.status !== 'failed') parts.push(figuresOf(job), remarks(results ?? {}), how(results?.reading), results?.problem && h('p.bad', results.problem));
+		if (!lost && state.status !== 'failed') parts.push(figuresOf(job), readHere(results), remarks(results ?? {}), how(results?.reading), results?.problem && h('p.bad', results.problem));
 		element.replaceChildren(...parts.filter(Boolean));
 		element.classList.toggle('failed', Boolean(failed) && state.status !== 'canceled');
 	}
