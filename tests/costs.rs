@@ -18,6 +18,7 @@ fn components_stay_small() {
     drop(App::start());
     for (component, most) in [
         ("scan", 3 << 20),
+        ("reader", 8 << 20),
         ("enrichment", 3 << 19),
         ("status", 3 << 19),
         ("relay", 1 << 20),

@@ -214,6 +214,147 @@ fn thirteen_books_are_read_off_the_sample_shelf() {
     assert_eq!(upload_keys(&app), Vec::<String>::new());
 }
 
+/// The application with nobody to ask, which reads spines itself.
+fn reading() -> Setup {
+    Setup::new()
+        .variable("gemini_api_key", "")
+        .variable("openai_model", "")
+        .variable("spines", "true")
+}
+
+/// The left half of the sample shelf: six books.
+fn half_a_shelf() -> Vec<u8> {
+    let prepared = vision::prepare(SHELF).unwrap();
+    let [left, _] = vision::halves(&prepared).unwrap();
+    left.jpeg
+}
+
+/// The books of a scan that a provider knows, each of which is on the sample shelf.
+fn assert_on_shelf(results: &Value) -> usize {
+    let shelf = shelf_titles();
+    let known = books(results)
+        .iter()
+        .filter(|book| book["enrichmentStatus"] == "success");
+    known
+        .inspect(|book| {
+            let title = book["title"].as_str().unwrap();
+            assert!(shelf.contains(title), "{book}");
+            let review = &book["enrichment"]["work"]["reviewStatus"];
+            assert_eq!(*review, "verified", "{book}");
+        })
+        .count()
+}
+
+#[test]
+fn spines_are_read_without_any_provider() {
+    let app = reading().start();
+    let capabilities = app.get("/api/v2/capabilities").data(200);
+    let providers = &capabilities["features"]["visionProviders"];
+    assert_eq!(*providers, json!(["barcode", "spines"]));
+    let job = scan(&app, &[&half_a_shelf()]);
+    let events = app.follow(&job);
+    assert_in_order(&events);
+    let between = events
+        .iter()
+        .map(|event| event.data["progress"].as_f64().unwrap());
+    let moves = between
+        .filter(|progress| (0.11..0.4).contains(progress))
+        .count();
+    assert!(moves > 0, "the progress of the reading is told");
+    let results = app.results(&job);
+    assert_eq!(results["metadata"]["modelUsed"], "spines");
+    assert!(assert_on_shelf(&results) >= 3, "{:?}", titles(&results));
+    for book in books(&results) {
+        assert_in_photo(&book["boundingBox"]);
+        let sure = book["enrichmentStatus"] == "success";
+        assert!(sure || book["enrichmentStatus"] == "not_found", "{book}");
+        assert_eq!(book["confidence"].as_f64().unwrap() >= 0.6, sure, "{book}");
+    }
+    let known = assert_on_shelf(&results);
+    assert_eq!(results["approved"], known);
+    assert_eq!(results["needsReview"], books(&results).len() - known);
+    assert_eq!(
+        app.sandbox.gemini().count() + app.sandbox.openai().count(),
+        0
+    );
+    assert_eq!(upload_keys(&app), Vec::<String>::new());
+    let queries = app.sandbox.open_library().requests();
+    assert!(queries.len() <= 8, "{} requests", queries.len());
+}
+
+#[test]
+fn spines_are_read_where_the_provider_fails_and_where_a_client_asks_for_it() {
+    let app = gemini_only().variable("spines", "true").start();
+    let providers = &app.get("/api/v2/capabilities").data(200)["features"]["visionProviders"];
+    assert_eq!(*providers, json!(["barcode", "gemini", "spines"]));
+    let refuses = Fault::Status {
+        code: 403,
+        retry_after: None,
+    };
+    app.sandbox.gemini().behave(refuses.always());
+    let half = half_a_shelf();
+    // What cannot be decoded is nobody's to read.
+    let cut = &half[..half.len() / 3];
+    let job = scan(&app, &[&half, cut]);
+    assert_eq!(app.finish(&job)["status"], "completed");
+    assert_eq!(app.sandbox.gemini().count(), 1);
+    let results = app.results(&job);
+    assert_eq!(results["metadata"]["modelUsed"], "spines");
+    assert!(assert_on_shelf(&results) >= 3, "{:?}", titles(&results));
+    assert_eq!(results["photos"][1]["error"], "E_IMAGE_INVALID");
+
+    app.sandbox.gemini().reset();
+    let job = scan_by(&app, &[&half], "spines");
+    assert_eq!(app.finish(&job)["status"], "completed");
+    assert_eq!(app.sandbox.gemini().count(), 0);
+    assert_eq!(app.results(&job)["metadata"]["modelUsed"], "spines");
+}
+
+#[test]
+fn a_cancellation_stops_the_reading_of_spines() {
+    let app = reading().start();
+    let job = scan(&app, &[SHELF, SHELF]);
+    eventually("the first photo is being read", || {
+        app.status(&job)["progress"].as_f64().unwrap() > 0.11
+    });
+    let asked = Instant::now();
+    let path = format!("/v1/jobs/{}", job.id);
+    let answer = app.request("DELETE", &path).bearer(&job.token).send();
+    println!("canceled in {:?}", asked.elapsed());
+    assert_eq!(answer.data(200)["status"], "canceled");
+    assert_eq!(upload_keys(&app), Vec::<String>::new());
+}
+
+#[test]
+fn an_application_without_a_reader_says_so() {
+    // A deployment's manifest that was not updated, but its variables were.
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../");
+    let manifest = std::fs::read_to_string(format!("{root}spin.toml")).unwrap();
+    let mut manifest: toml::Table = manifest.parse().unwrap();
+    let components = manifest["component"].as_table_mut().unwrap();
+    components.remove("reader");
+    for (_, component) in components {
+        let source = component["source"].as_str().unwrap();
+        component["source"] = format!("{root}{source}").into();
+    }
+    let routes = manifest["trigger"]["http"].as_array_mut().unwrap();
+    routes.retain(|route| route["component"].as_str() != Some("reader"));
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("spin.toml");
+    std::fs::write(&path, manifest.to_string()).unwrap();
+    let app = reading()
+        .argument("--file")
+        .argument(path.to_str().unwrap())
+        .start();
+    let error = assert_failed(&app, &scan(&app, &[SHELF]), "E_VISION_NOT_CONFIGURED");
+    let message = error["message"].as_str().unwrap();
+    assert!(
+        message.contains("reader") && message.contains("spines"),
+        "{message}"
+    );
+    assert_eq!(error["retryable"], false);
+}
+
 #[test]
 fn barcodes_are_read_without_any_provider() {
     let app = Setup::new()

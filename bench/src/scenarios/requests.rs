@@ -19,6 +19,7 @@ const CHUNK: usize = 900_000;
 pub(super) fn sizes(report: &mut Report) -> anyhow::Result<()> {
     for (component, most) in [
         ("scan", 3_000_000.0),
+        ("reader", 8_000_000.0),
         ("enrichment", 1_000_000.0),
         ("status", 1_000_000.0),
         ("relay", 1_000_000.0),

@@ -1788,7 +1788,7 @@ export interface components {
             sandbox: boolean;
             /** @description How progress is told. */
             transports: components["schemas"]["Transport"][];
-            /** @description Who looks at photos, by the names of `X-AI-Provider`; `barcode` is built in. */
+            /** @description Who looks at photos, by the names of `X-AI-Provider`; `barcode` is built in, and `spines` reads what is written on spines without asking anybody. */
             visionProviders: string[];
         };
         /** @description `data` that says by itself that it is a success. */
@@ -3294,7 +3294,7 @@ export interface components {
             imageQuality: string;
             /** @description Exposure, contrast and glare. */
             lighting: string;
-            /** @description The vision model; `barcode` when only barcodes were read. */
+            /** @description The vision model; `spines` when the application read the spines itself, `barcode` when only barcodes were read. */
             modelUsed: string;
             /**
              * Format: uint64
@@ -4455,7 +4455,7 @@ export interface components {
             sse_streaming: boolean;
             /** @description How progress is told. */
             transports: components["schemas"]["Transport"][];
-            /** @description Who looks at photos, by the names of `X-AI-Provider`; `barcode` is built in. */
+            /** @description Who looks at photos, by the names of `X-AI-Provider`; `barcode` is built in, and `spines` reads what is written on spines without asking anybody. */
             visionProviders: string[];
             /** @description Recommendations: no. */
             weekly_recommendations: boolean;

@@ -16,6 +16,8 @@ use platform::exchange::{Answer, Exchange};
 use platform::runs::Creation;
 use platform::{Body, Gone, Spin};
 
+use vision::VisionChoice;
+
 use crate::photo::Header;
 
 /// A route that makes a job of what is uploaded.
@@ -129,10 +131,8 @@ impl Route {
 
 /// The vision provider that a client asks for; an unknown one is the configured one.
 fn provider(header: Option<&str>) -> String {
-    match header.map(str::trim) {
-        Some(known @ ("gemini-flash" | "gemini" | "openai" | "barcode")) => known.to_owned(),
-        _ => String::new(),
-    }
+    let choice = VisionChoice::of_name(header.unwrap_or_default().trim());
+    choice.name().to_owned()
 }
 
 /// What an upload led to: a job, or the one that has its name already, with the digest of what was

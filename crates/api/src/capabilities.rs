@@ -27,7 +27,8 @@ pub struct Capabilities {
 pub struct Features {
     /// Where metadata comes from.
     pub metadata_providers: Vec<Provider>,
-    /// Who looks at photos, by the names of `X-AI-Provider`; `barcode` is built in.
+    /// Who looks at photos, by the names of `X-AI-Provider`; `barcode` is built in, and `spines`
+    /// reads what is written on spines without asking anybody.
     pub vision_providers: Vec<&'static str>,
     /// How progress is told.
     pub transports: Vec<Transport>,

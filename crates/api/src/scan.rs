@@ -372,7 +372,8 @@ impl PhotoQuality {
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, schemars(rename = "ScanMetadata"))]
 pub struct Metadata<'a> {
-    /// The vision model; `barcode` when only barcodes were read.
+    /// The vision model; `spines` when the application read the spines itself, `barcode` when only
+    /// barcodes were read.
     pub model_used: &'a str,
     /// From creation to the end, in ms.
     pub processing_time: u64,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use books::{CsvErrorKind, Row};
 
 use crate::cadence::Forecast;
-use crate::compute::Admission;
+use crate::compute::{Admission, Work};
 use crate::document::{Failure, FailureCode, Item, Pipeline, Report, Root, RowCounts, Stage};
 use crate::effects::Effects;
 use crate::enrich::first_wave;
@@ -37,7 +37,7 @@ impl<E: Effects> Worker<E> for CsvAnalysis {
         }
         let bytes: u64 = run.root.uploads.iter().map(|upload| upload.bytes).sum();
         let is_large = bytes >= LARGE_FILE;
-        if is_large && run.wait_to_compute().await? == Admission::HandOver {
+        if is_large && run.wait_to_compute(Work::Short).await? == Admission::HandOver {
             return Ok(StageOutcome::HandOver);
         }
         run.commit(Forecast::Unknown, |root| {
@@ -61,7 +61,7 @@ impl<E: Effects> Worker<E> for CsvAnalysis {
         let mapping = mapping.unwrap_or_default();
         let library = books::read_library(&bytes, max_rows, &mapping);
         if is_large {
-            run.leave_compute().await;
+            run.leave_compute(Work::Short).await;
         }
         let library = match library {
             Ok(library) => library,

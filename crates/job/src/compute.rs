@@ -9,6 +9,9 @@
 //! such an entry is written again, with its old place, when its job next looks. What cannot be read
 //! or written counts as admitted.
 //!
+//! Reading spines, which takes many times as long as a photo's decoding, has a queue of its own with
+//! one slot less: whoever else computes does not wait behind it, and is never without a processor.
+//!
 //! **Invariant:** waiting costs a job nothing but time. The lease is renewed meanwhile, a run whose
 //! budget is short hands over, and the job keeps its place.
 
@@ -23,6 +26,7 @@ use crate::engine::Engine;
 use crate::id::JobId;
 use crate::keys;
 use crate::run::Run;
+use crate::settings::Settings;
 use crate::storage::Stop;
 use crate::time::Time;
 
@@ -99,6 +103,31 @@ impl Queue {
     }
 }
 
+/// What a job computes, and so the queue that it stands in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Work {
+    /// Decoding photos, reading large files: a second or two.
+    Short,
+    /// Reading spines: many seconds for each photo.
+    Reading,
+}
+
+impl Work {
+    fn key(self) -> &'static str {
+        match self {
+            Self::Short => keys::COMPUTE,
+            Self::Reading => keys::READING,
+        }
+    }
+
+    fn slots(self, settings: &Settings) -> usize {
+        match self {
+            Self::Short => settings.compute_slots,
+            Self::Reading => settings.compute_slots.saturating_sub(1).max(1),
+        }
+    }
+}
+
 /// The outcome of waiting for a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Admission {
@@ -120,7 +149,7 @@ impl<E: Effects> Run<'_, E> {
     ///
     /// # Errors
     /// [`Stop::Lost`], [`Stop::Canceled`], and those of a commit.
-    pub(crate) async fn wait_to_compute(&mut self) -> Result<Admission, Stop> {
+    pub(crate) async fn wait_to_compute(&mut self, work: Work) -> Result<Admission, Stop> {
         let settings = self.engine.settings;
         let came = self.engine.effects.now();
         let began = self.engine.effects.monotonic();
@@ -131,7 +160,7 @@ impl<E: Effects> Run<'_, E> {
             let until = self.engine.effects.monotonic() + sign_of_life;
             let until = limit.map_or(until, |limit| limit.min(until));
             let admitted = self
-                .guarded(async { Ok(self.wait_in_queue(came, until).await) })
+                .guarded(async { Ok(self.wait_in_queue(work, came, until).await) })
                 .await?;
             if admitted {
                 return Ok(Admission::Admitted);
@@ -144,10 +173,10 @@ impl<E: Effects> Run<'_, E> {
     }
 
     /// Waits until this job is admitted, up to (monotonic) `until`; whether it is.
-    async fn wait_in_queue(&self, came: Time, until: Duration) -> bool {
+    async fn wait_in_queue(&self, work: Work, came: Time, until: Duration) -> bool {
         let effects = self.engine.effects;
         loop {
-            if let Look::Admitted = self.look_at_queue(came).await {
+            if let Look::Admitted = self.look_at_queue(work, came).await {
                 return true;
             }
             if effects.monotonic() >= until {
@@ -158,23 +187,28 @@ impl<E: Effects> Run<'_, E> {
     }
 
     /// Enters or renews this job's place in the queue.
-    async fn look_at_queue(&self, came: Time) -> Look {
-        let slots = self.engine.settings.compute_slots;
+    async fn look_at_queue(&self, work: Work, came: Time) -> Look {
+        let slots = work.slots(self.engine.settings);
         let engine = self.engine;
         engine
-            .look_at_queue(keys::COMPUTE, &self.root.id, came, slots)
+            .look_at_queue(work.key(), &self.root.id, came, slots)
             .await
     }
 
+    /// Keeps the slot for longer, of a job that came at this time.
+    pub(crate) async fn renew_compute(&self, work: Work, came: Time) {
+        self.look_at_queue(work, came).await;
+    }
+
     /// Gives the slot back.
-    pub(crate) async fn leave_compute(&self) {
-        self.engine.leave_queue(keys::COMPUTE, &self.root.id).await;
+    pub(crate) async fn leave_compute(&self, work: Work) {
+        self.engine.leave_queue(work.key(), &self.root.id).await;
     }
 
     /// A function for work that computes without waiting: called often, it renews the lease and the
     /// slot when it is time. The stores of platforms answer within the call; of one that does not,
     /// nothing is renewed.
-    pub(crate) fn pulse(&self) -> impl FnMut() + '_ {
+    pub(crate) fn pulse(&self, work: Work) -> impl FnMut() + '_ {
         let (effects, settings) = (self.engine.effects, self.engine.settings);
         let came = effects.now();
         let mut last = effects.monotonic();
@@ -184,7 +218,7 @@ impl<E: Effects> Run<'_, E> {
                 last = now;
                 // Whether the lease is lost is found out when the work is done.
                 let _ = self.renew_lease().now_or_never();
-                let _ = self.look_at_queue(came).now_or_never();
+                let _ = self.look_at_queue(work, came).now_or_never();
             }
         }
     }

@@ -36,7 +36,7 @@ impl<'a, E: Effects> Engine<'a, E> {
                 return Err(stop.into());
             }
         };
-        let (_, lease) = run.into_parts();
+        let lease = run.into_lease();
         root.content = content;
         root.plan = plan;
         root.total = u32::try_from(items.len()).unwrap_or(u32::MAX);

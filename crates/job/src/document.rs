@@ -143,6 +143,17 @@ impl Stage {
     }
 }
 
+/// The component that does a part of a job's work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Component {
+    /// Reads files, looks at photos.
+    Scan,
+    /// Reads the lettering on spines.
+    Reader,
+    /// Looks books up.
+    Enrichment,
+}
+
 /// Stable, machine-readable reasons for which jobs fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -289,12 +300,31 @@ pub enum PhotoStatus {
     Failed,
 }
 
+/// What is to be done next with a photo whose analysis has not ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PhotoStep {
+    /// Look for barcodes, and ask a vision model.
+    #[default]
+    Look,
+    /// Read the lettering on the spines.
+    Read,
+    /// Look up which books the lettering names.
+    Identify,
+}
+
 /// One photo of a scan.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PhotoState {
     /// The state of its analysis.
     pub status: PhotoStatus,
-    /// How often its analysis was begun; a run that survives an attempt ends it.
+    /// What is to be done next, while it is pending.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub step: PhotoStep,
+    /// How much of the step is done, in hundredths.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub done: u8,
+    /// How often its step was begun; a run that survives an attempt ends it.
     pub attempts: u8,
     /// Books found on it.
     pub found: u32,
@@ -309,6 +339,18 @@ pub struct PhotoState {
     pub is_cut: bool,
 }
 
+impl PhotoState {
+    /// How far its analysis is, 0 to 1.
+    fn progress(&self) -> f64 {
+        match (self.status, self.step) {
+            (PhotoStatus::Complete | PhotoStatus::Failed, _) => 1.0,
+            (PhotoStatus::Pending, PhotoStep::Look) => 0.0,
+            (PhotoStatus::Pending, PhotoStep::Read) => 0.8 * f64::from(self.done.min(100)) / 100.0,
+            (PhotoStatus::Pending, PhotoStep::Identify) => 0.8,
+        }
+    }
+}
+
 /// The totals of a scan's photos.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ScanCounts {
@@ -321,9 +363,9 @@ pub struct ScanCounts {
     pub threshold: f32,
 }
 
-/// Whether a number is left out of the document.
-fn is_zero<N: Default + PartialEq>(number: &N) -> bool {
-    *number == N::default()
+/// Whether a value is left out of the document.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// A provider that answers nothing, as a job sees it.
@@ -362,7 +404,7 @@ pub struct Root {
     pub token: bool,
     /// The generation of its first token, so that jobs that have one name after the other have
     /// other tokens; 0 of jobs of before.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub first_token: u32,
     /// The pseudonym of the client that created it; empty when the client is not counted.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -411,7 +453,7 @@ pub struct Root {
     #[serde(default)]
     pub wave: u32,
     /// How often the file's analysis was begun. Absent until the first.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub attempts: u8,
     /// The finished items, in the order of the plan.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -425,24 +467,24 @@ pub struct Root {
     /// Of a scan: its photos, in the order of the upload.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub photos: Vec<PhotoState>,
-    /// Of a scan, once all its photos have been looked at.
+    /// Of a scan, once its first photo is looked at; what it counts is 0 until all have been.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scan: Option<ScanCounts>,
     /// Outbound requests so far, by provider.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub requests: BTreeMap<String, u32>,
     /// Items that no provider answered about: of those that were not found.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub unanswered: u32,
     /// Items that were known from before, without asking anybody.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub remembered: u32,
     /// The providers that answer nothing at present, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub outages: BTreeMap<String, Outage>,
     /// For how many milliseconds runs have worked on the next items without having them done in
     /// time.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub late_ms: u64,
     /// When the next commit is expected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -494,6 +536,32 @@ impl Root {
         }
     }
 
+    /// The component that does what is to be done next. Photos are looked at before spines are
+    /// read, and all are read before books are identified: each component has its turn once.
+    #[must_use]
+    pub fn next_component(&self) -> Component {
+        let awaits = |step: PhotoStep| {
+            let pending = |photo: &&PhotoState| photo.status == PhotoStatus::Pending;
+            self.photos
+                .iter()
+                .filter(pending)
+                .any(|photo| photo.step == step)
+        };
+        match self.next_stage() {
+            Stage::Enriching => Component::Enrichment,
+            _ if awaits(PhotoStep::Look) => Component::Scan,
+            _ if awaits(PhotoStep::Read) => Component::Reader,
+            _ if awaits(PhotoStep::Identify) => Component::Enrichment,
+            _ => Component::Scan,
+        }
+    }
+
+    /// The first photo that waits for this.
+    pub(crate) fn next_photo(&self, step: PhotoStep) -> Option<usize> {
+        let waits = |photo: &PhotoState| photo.status == PhotoStatus::Pending && photo.step == step;
+        self.photos.iter().position(waits)
+    }
+
     /// Items that are final.
     #[must_use]
     pub fn processed(&self) -> u32 {
@@ -514,8 +582,8 @@ impl Root {
             Pipeline::AiScan if self.stage == Stage::Receiving => 0.0,
             Pipeline::AiScan if self.total > 0 => 0.45_f64.mul_add(looked_up, 0.5),
             Pipeline::AiScan => {
-                let photos = u32::try_from(self.photos.len()).unwrap_or(u32::MAX);
-                0.4_f64.mul_add(share(self.processed_photos(), photos), 0.1)
+                let done: f64 = self.photos.iter().map(PhotoState::progress).sum();
+                0.4_f64.mul_add(done / (self.photos.len() as f64).max(1.0), 0.1)
             }
             Pipeline::CsvImport | Pipeline::BatchEnrichment => looked_up,
         };
@@ -637,7 +705,7 @@ pub struct Item {
     /// The place on a photo where the book was seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detection: Option<Detection>,
-    /// The outcome; `None` in the plan.
+    /// The outcome; in the plan only of a book that its spine has named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub found: Option<Found>,
 }
@@ -722,4 +790,61 @@ pub struct Report {
     /// Of a scan: the vision model that looked at it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub model: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn photo(status: PhotoStatus, step: PhotoStep, done: u8) -> PhotoState {
+        PhotoState {
+            status,
+            step,
+            done,
+            ..PhotoState::default()
+        }
+    }
+
+    #[test]
+    fn each_component_has_its_turn_at_the_photos_once() {
+        use PhotoStatus::{Complete, Failed, Pending};
+        use PhotoStep::{Identify, Look, Read};
+        let turns = [
+            (vec![(Pending, Read), (Pending, Look)], Component::Scan),
+            (
+                vec![(Pending, Identify), (Pending, Read)],
+                Component::Reader,
+            ),
+            (
+                vec![(Failed, Look), (Pending, Identify)],
+                Component::Enrichment,
+            ),
+            // What is left is to make one list of all.
+            (vec![(Failed, Look), (Complete, Look)], Component::Scan),
+        ];
+        let stored = include_str!("../tests/fixtures/stored.json");
+        let stored: serde_json::Value = serde_json::from_str(stored).unwrap();
+        let stored = &stored["root ai_scan analyzing"]["value"];
+        for (photos, component) in turns {
+            let mut root: Root = serde_json::from_value(stored.clone()).unwrap();
+            root.photos = photos
+                .iter()
+                .map(|(status, step)| photo(*status, *step, 0))
+                .collect();
+            assert_eq!(root.next_component(), component, "{photos:?}");
+        }
+    }
+
+    #[test]
+    fn progress_moves_while_a_photo_is_read() {
+        let states = [
+            photo(PhotoStatus::Pending, PhotoStep::Read, 0),
+            photo(PhotoStatus::Pending, PhotoStep::Read, 50),
+            photo(PhotoStatus::Pending, PhotoStep::Read, 255),
+            photo(PhotoStatus::Pending, PhotoStep::Identify, 0),
+            photo(PhotoStatus::Complete, PhotoStep::Look, 0),
+        ];
+        let progress: Vec<f64> = states.iter().map(PhotoState::progress).collect();
+        assert_eq!(progress, [0.0, 0.4, 0.8, 0.8, 1.0]);
+    }
 }

@@ -162,7 +162,7 @@ pub struct Costs {
 /// A request to another invocation of the application to do a job's next stage.
 #[derive(Clone, Debug)]
 pub struct RunRequest<'a> {
-    /// The job; [`Root::next_stage`] says which stage is to be done.
+    /// The job; [`Root::next_component`] says who is to work on it.
     pub root: &'a Root,
     /// What the giver passes on; `None` revives the job.
     pub hand_over: Option<&'a HandOver>,
@@ -176,6 +176,23 @@ pub struct RunRequest<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct DispatchError(pub String);
+
+impl DispatchError {
+    const NO_ROUTE: &str = "status 404";
+
+    /// The application has no component that does what the job needs, or the component does not
+    /// take the request for the application's own.
+    #[must_use]
+    pub fn no_route() -> Self {
+        Self(Self::NO_ROUTE.to_owned())
+    }
+
+    /// Whether it is [`Self::no_route`].
+    #[must_use]
+    pub fn is_no_route(&self) -> bool {
+        self.0 == Self::NO_ROUTE
+    }
+}
 
 /// Starting runs in other invocations of the application.
 pub trait Dispatch {

@@ -1,5 +1,6 @@
 //! The look-up stage: batches of items through the metadata providers.
 
+mod identify;
 mod pipeline;
 mod providers;
 mod search;
@@ -7,10 +8,10 @@ mod search;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use books::{Found, Isbn, Search, Wanted};
+use books::{Found, Isbn, Known, Search, Wanted};
 
 use crate::cadence::Forecast;
-use crate::document::{Item, Root, Stage};
+use crate::document::{Component, Item, Root, Stage};
 use crate::effects::Effects;
 use crate::keys;
 use crate::memory::{self, Recollection};
@@ -19,7 +20,7 @@ use crate::run::Run;
 use crate::storage::Stop;
 use crate::work::{StageOutcome, Worker};
 
-use pipeline::{Front, WavePipeline};
+use pipeline::{Front, Inquiry, WavePipeline};
 pub use providers::{Enrichment, ProviderSessions};
 pub use search::Searched;
 
@@ -34,8 +35,9 @@ const WAVES_AT_ONCE: usize = 4;
 
 impl<E: Effects> Worker<E> for Enrichment {
     fn handles(&self, root: &Root) -> bool {
-        root.stage == Stage::Enriching
-            || (root.stage == Stage::Queued && root.pipeline.first_stage() == Stage::Enriching)
+        !root.stage.is_terminal()
+            && root.stage != Stage::Receiving
+            && root.next_component() == Component::Enrichment
     }
 
     async fn work(&self, run: &mut Run<'_, E>) -> Result<StageOutcome, Stop> {
@@ -50,6 +52,13 @@ impl<E: Effects> Worker<E> for Enrichment {
         if run.root.stage == Stage::Queued {
             run.commit(sessions.first_wave(), |root| root.stage = Stage::Enriching)
                 .await?;
+        }
+        if run.root.stage == Stage::Analyzing {
+            let identified = self.identify(run, &sessions).await;
+            if !matches!(identified, Ok(StageOutcome::NextStage)) {
+                sessions.save(effects).await;
+                return identified;
+            }
         }
         // Read for good by the stage before. The root goes on naming them until the next commit,
         // so that whoever does this again after a crash deletes them again.
@@ -111,7 +120,12 @@ impl Enrichment {
                 let items = plan.wave(run, next).await?;
                 let wanted: Vec<Wanted> = items.iter().map(Item::to_look_up).collect();
                 let mut search = Search::new(wanted.clone(), &self.endpoints);
-                let known = recollection.tell(effects, &mut search, &wanted).await;
+                let mut known = recollection.tell(effects, &mut search, &wanted).await;
+                for (at, item) in items.iter().enumerate() {
+                    if item.found.is_some() {
+                        known[at] = search.know(at, Known::Nothing);
+                    }
+                }
                 pipeline.add(search);
                 next = next.saturating_add(u32::try_from(items.len()).unwrap_or(u32::MAX));
                 begun.push_back((effects.monotonic(), items, known));
@@ -127,16 +141,7 @@ impl Enrichment {
                     Front::Found(found) => break found,
                     Front::Waiting => wait_visibly(run, &mut pipeline, sessions).await?,
                     Front::OutOfTime => {
-                        let late = effects.monotonic().saturating_sub(start);
-                        let late = u64::try_from(late.as_millis()).unwrap_or(u64::MAX);
-                        stay_while_nothing_can_be_asked(run, sessions).await?;
-                        let (outages, requests) = (sessions.outages(effects), sessions.asked());
-                        run.commit(Forecast::Unknown, |root| {
-                            root.outages = outages;
-                            root.requests = requests;
-                            root.late_ms = root.late_ms.saturating_add(late);
-                        })
-                        .await?;
+                        let outcome = hand_over_late(run, sessions, start).await?;
                         // What was found in vain, as far as it is final.
                         begun.push_front((start, items, known));
                         for (found, (_, mut items, known)) in
@@ -146,12 +151,13 @@ impl Enrichment {
                             run.learned
                                 .extend(memory::of_items(&items, &known, effects.now()));
                         }
-                        return Ok(StageOutcome::HandOver);
+                        return Ok(outcome);
                     }
                 }
             };
+            let settled = items.iter().filter(|item| item.found.is_some()).count();
             set_found(&mut items, found);
-            let remembered = known.iter().filter(|known| **known).count();
+            let remembered = known.iter().filter(|known| **known).count() - settled;
             run.learned
                 .extend(memory::of_items(&items, &known, effects.now()));
             took = effects.monotonic().saturating_sub(start);
@@ -199,16 +205,37 @@ impl Enrichment {
     }
 }
 
+/// What the plan knows of an item already stays.
 fn set_found(items: &mut [Item], found: Vec<Found>) {
     for (item, found) in items.iter_mut().zip(found) {
-        item.found = Some(found);
+        item.found.get_or_insert(found);
     }
 }
 
-/// Lets those who watch the job know that it waits for a provider, and until when.
-async fn wait_visibly<E: Effects>(
+/// Commits that the run has worked since `start` (monotonic) on what it could not finish.
+async fn hand_over_late<E: Effects>(
     run: &mut Run<'_, E>,
-    pipeline: &mut WavePipeline<'_, E>,
+    sessions: &ProviderSessions,
+    start: Duration,
+) -> Result<StageOutcome, Stop> {
+    let effects = run.engine.effects;
+    let late = effects.monotonic().saturating_sub(start);
+    let late = u64::try_from(late.as_millis()).unwrap_or(u64::MAX);
+    stay_while_nothing_can_be_asked(run, sessions).await?;
+    let (outages, requests) = (sessions.outages(effects), sessions.asked());
+    run.commit(Forecast::Unknown, |root| {
+        root.outages = outages;
+        root.requests = requests;
+        root.late_ms = root.late_ms.saturating_add(late);
+    })
+    .await?;
+    Ok(StageOutcome::HandOver)
+}
+
+/// Lets those who watch the job know that it waits for a provider, and until when.
+async fn wait_visibly<E: Effects, S: Inquiry>(
+    run: &mut Run<'_, E>,
+    pipeline: &mut WavePipeline<'_, E, S>,
     sessions: &ProviderSessions,
 ) -> Result<(), Stop> {
     let effects = run.engine.effects;

@@ -14,6 +14,8 @@ pub const SWEEP: &str = "sweep";
 pub const MEMORY_QUEUE: &str = "memory-line";
 /// The queue of jobs that compute or wait for it: see the module `compute`.
 pub const COMPUTE: &str = "compute";
+/// Who reads spines, and who waits for it: [`crate::Settings::compute_slots`].
+pub const READING: &str = "compute-reading";
 
 /// Which books are remembered, and on which pages.
 pub const BOOKS: &str = "books/index";

@@ -27,8 +27,10 @@ mod lease;
 mod look;
 mod memory;
 mod observer;
+mod photo;
 mod plan;
 mod provider;
+mod reading;
 mod results;
 mod retry;
 mod run;
@@ -51,8 +53,9 @@ pub use compute::MemoryTurn;
 pub use content::ContentDigest;
 pub use create::{CreateError, Name, NewJob, Receiver, content_of};
 pub use document::{
-    Failure, FailureCode, HandOver, Item, MAX_VALUE_BYTES, MadeBy, Outage, Part, PhotoState,
-    PhotoStatus, Pipeline, Report, Root, RowCounts, ScanCounts, Stage, Upload, Uploaded,
+    Component, Failure, FailureCode, HandOver, Item, MAX_VALUE_BYTES, MadeBy, Outage, Part,
+    PhotoState, PhotoStatus, PhotoStep, Pipeline, Report, Root, RowCounts, ScanCounts, Stage,
+    Upload, Uploaded,
 };
 pub use effects::Effects;
 pub use engine::Engine;
@@ -63,8 +66,10 @@ pub use id::{Epoch, InvalidJobId, JobId};
 pub use lease::LeaseDoc;
 pub use look::Inspection;
 pub use observer::{Observer, Position, Step, StoreLag};
+pub use photo::{Lettering, ReadLine};
 pub use plan::distinct;
 pub use provider::RateLimit;
+pub use reading::{SpineReader, SpineReading, SpineStage};
 pub use run::Run;
 pub use scan::{FirstStage, Scan};
 pub use secret::{Client, Keyring, constant_time_eq};

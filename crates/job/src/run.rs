@@ -134,9 +134,14 @@ impl<'a, E: Effects> Run<'a, E> {
         claims > MAX_CLAIMS_WITHOUT_COMMIT
     }
 
-    /// The root and the lease, to be handed to the next run.
-    pub(crate) fn into_parts(self) -> (Root, Lease) {
-        (self.root, self.lease)
+    /// The lease, for whoever goes on with the job.
+    pub(crate) fn into_lease(self) -> Lease {
+        self.lease
+    }
+
+    /// The epoch of the lease.
+    pub(crate) fn epoch(&self) -> &crate::id::Epoch {
+        self.lease.epoch()
     }
 
     /// Does `work` and renews the lease meanwhile. Drops the work when the lease is lost or a
@@ -343,7 +348,11 @@ impl<'a, E: Effects> Run<'a, E> {
         }
     }
 
-    async fn canceled(&self) -> Result<(), Stop> {
+    /// Checks that no client has canceled the job.
+    ///
+    /// # Errors
+    /// [`Stop::Canceled`]; [`Stop::Store`] when the store fails.
+    pub(crate) async fn check_canceled(&self) -> Result<(), Stop> {
         match self.get(&keys::cancel(&self.root.id)).await? {
             Some(_) => Err(Stop::Canceled),
             None => Ok(()),
@@ -461,7 +470,7 @@ impl<'a, E: Effects> Run<'a, E> {
                 .extend(obsolete.into_iter().map(|part| part.key));
         }
         self.renew_if_half_spent().await?;
-        self.canceled().await?;
+        self.check_canceled().await?;
         self.fence().await?;
         let now = self.engine.effects.now();
         next.v = VERSION;

@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use crate::document::HandOver;
 use crate::lease::LeaseDoc;
+use crate::photo::PhotoReport;
 use crate::provider::ProviderState;
-use crate::scan::PhotoReport;
 use crate::sweep::SweepState;
 use crate::token::Auth;
 use crate::{Item, Report, Root, Stage};

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::document::{Failure, FailureCode, HandOver, Root, Stage};
+use crate::document::{Component, Failure, FailureCode, HandOver, Root, Stage};
 use crate::effects::{DispatchError, Effects, RunRequest, StoreError};
 use crate::engine::Engine;
 use crate::feed::Feed;
@@ -129,6 +129,14 @@ impl RunOutcome {
     }
 }
 
+/// The outcome of a hand-over.
+enum HandedOver<'f, E> {
+    /// The run is over.
+    Over(RunOutcome),
+    /// There is no component that reads spines: the run still has the job.
+    NoReader(Box<Run<'f, E>>),
+}
+
 impl<'a, E: Effects> Engine<'a, E> {
     /// Works on a job that this invocation has created, once it is settled that the name is its
     /// own. `feed` gets every committed root and is closed when this run's part is done.
@@ -215,7 +223,17 @@ impl<'a, E: Effects> Engine<'a, E> {
         }
         loop {
             if !worker.handles(&run.root) {
-                return self.hand_over(run).await;
+                let outcome = match self.hand_over(run).await {
+                    HandedOver::Over(outcome) => outcome,
+                    HandedOver::NoReader(back) => {
+                        run = *back;
+                        match run.do_without_reader().await {
+                            Ok(()) => continue,
+                            Err(stop) => self.handle_stop(run, stop).await,
+                        }
+                    }
+                };
+                return outcome;
             }
             let outcome = worker.work(&mut run).await;
             let learned = std::mem::take(&mut run.learned);
@@ -224,7 +242,12 @@ impl<'a, E: Effects> Engine<'a, E> {
                 Ok(StageOutcome::HandOver) => {
                     // The next run may go on with it.
                     memory::remember(*self, learned).await;
-                    return self.hand_over(run).await;
+                    return match self.hand_over(run).await {
+                        HandedOver::Over(outcome) => outcome,
+                        HandedOver::NoReader(run) => {
+                            RunOutcome::new(Ending::HandOverFailed).with_root(run.root)
+                        }
+                    };
                 }
                 Ok(StageOutcome::Finished(stage, failure)) => {
                     self.finish(run, stage, failure).await
@@ -366,20 +389,28 @@ impl<'a, E: Effects> Engine<'a, E> {
         }
     }
 
-    async fn hand_over(&self, run: Run<'_, E>) -> RunOutcome {
-        let (root, lease) = run.into_parts();
+    async fn hand_over<'f>(&self, run: Run<'f, E>) -> HandedOver<'f, E> {
         let given = HandOver {
-            epoch: lease.epoch().clone(),
-            seq: root.seq,
+            epoch: run.epoch().clone(),
+            seq: run.root.seq,
             made: None,
         };
-        match self.start(&root, Some(&given)).await {
-            Ok(()) => RunOutcome::new(Ending::HandedOver).with_root(root),
+        HandedOver::Over(match self.start(&run.root, Some(&given)).await {
+            Ok(()) => RunOutcome::new(Ending::HandedOver).with_root(run.root),
+            // Nobody has the lease.
+            Err(error) if error.is_no_route() && run.root.next_component() == Component::Reader => {
+                self.effects.log(
+                    "no-reader",
+                    json!({"level": "warn", "jobId": run.root.id,
+                        "message": "the application has no component `reader`"}),
+                );
+                return HandedOver::NoReader(Box::new(run));
+            }
             // The lease expires; the next inspection starts the next run.
             Err(error) => RunOutcome::new(Ending::HandOverFailed)
-                .with_root(root)
+                .with_root(run.root)
                 .with_error(error),
-        }
+        })
     }
 
     /// Has another invocation work on a job that this one has created.

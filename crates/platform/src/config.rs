@@ -9,7 +9,7 @@ use api::variables::{self, InvalidVariable};
 use books::{Endpoints, GoogleBooks};
 use job::effects::StoreError;
 use job::{Enrichment, Keyring, RateLimit, RunMode, Scan, Settings, SettingsError};
-use vision::Vision;
+use vision::{Vision, VisionChoice, VisionKind};
 
 use crate::Spin;
 
@@ -42,16 +42,19 @@ fn check() -> Result<(), InvalidVariable> {
     for name in NUMBERS {
         variables::number(name, &variable(name), 0.0)?;
     }
-    prefers_openai().map(drop)
+    variables::flag("spines", &variable("spines"), false)?;
+    preferred().map(drop)
 }
 
-/// Whether the vision provider that speaks OpenAI's protocol is preferred to Google's.
-fn prefers_openai() -> Result<bool, InvalidVariable> {
+/// The vision provider that is asked first.
+fn preferred() -> Result<VisionKind, InvalidVariable> {
+    let kinds: Vec<(&str, VisionKind)> =
+        VisionKind::all().map(|kind| (kind.name(), kind)).collect();
     variables::choice(
         "vision_provider",
         &variable("vision_provider"),
-        &[("gemini", false), ("openai", true)],
-        "gemini or openai",
+        &kinds,
+        "gemini, openai or spines",
     )
 }
 
@@ -219,9 +222,10 @@ pub fn scan() -> Scan {
         reasoning_effort: text("openai_reasoning_effort"),
     });
     Scan {
-        gemini,
-        openai,
-        prefer_openai: prefers_openai().unwrap_or_default(),
+        models: gemini.into_iter().chain(openai).collect(),
+        // A deployment of before has neither the variable nor the component.
+        reads_spines: variables::flag("spines", &variable("spines"), false).unwrap_or(false),
+        preferred: preferred().unwrap_or(VisionKind::Gemini),
         timeout: Duration::from_secs_f64(number("vision_timeout_s", 60.0).clamp(1.0, 600.0)),
         confidence_threshold: number("confidence_threshold", 0.6).min(1.0) as f32,
     }
@@ -281,10 +285,10 @@ pub fn features(sandbox: bool) -> Features {
     if has_key && !variable("google_books_base_url").trim().is_empty() {
         metadata_providers.push(Provider::GoogleBooks);
     }
+    let mut vision_providers = vec![VisionChoice::Barcode.name()];
     let scan = scan();
-    let mut vision_providers = vec!["barcode"];
-    vision_providers.extend(scan.gemini.is_some().then_some("gemini"));
-    vision_providers.extend(scan.openai.is_some().then_some("openai"));
+    let configured = VisionKind::all().filter(|kind| scan.kinds().any(|other| other == *kind));
+    vision_providers.extend(configured.map(VisionKind::name));
     Features {
         metadata_providers,
         vision_providers,

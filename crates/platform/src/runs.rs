@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use job::effects::{DispatchError, Http, HttpError, Log, Request, RunRequest, within};
-use job::{Created, HandOver, JobId, Root, RunMode, Stage, Worker};
+use job::{Component, Created, HandOver, JobId, Root, RunMode, Worker};
 use serde_json::json;
 
 use api::error::ApiError;
@@ -22,11 +22,12 @@ const START_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long the caller of a route that works before it answers stays connected.
 const INLINE_START_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The component that does a stage.
-fn component(stage: Stage) -> &'static str {
-    match stage {
-        Stage::Enriching => "enrichment",
-        _ => "scan",
+/// The name of a component in the application's routes.
+fn name(component: Component) -> &'static str {
+    match component {
+        Component::Scan => "scan",
+        Component::Reader => "reader",
+        Component::Enrichment => "enrichment",
     }
 }
 
@@ -38,7 +39,7 @@ pub(crate) async fn start(spin: &Spin, request: RunRequest<'_>) -> Result<(), Di
         run_key,
         mode,
     } = request;
-    let component = component(root.next_stage());
+    let component = name(root.next_component());
     let request = Request {
         method: "POST",
         url: format!("/internal/{component}/{}/run", root.id),
@@ -57,6 +58,7 @@ pub(crate) async fn start(spin: &Spin, request: RunRequest<'_>) -> Result<(), Di
     let response = within(spin, limit, spin.send(request)).await;
     match response.unwrap_or(Err(HttpError::TimedOut)) {
         Ok(response) if matches!(response.status, 200 | 202) => Ok(()),
+        Ok(response) if response.status == 404 => Err(DispatchError::no_route()),
         Ok(response) => Err(DispatchError(format!("status {}", response.status))),
         // It works before it answers.
         Err(HttpError::TimedOut) if mode == RunMode::Inline => Ok(()),

@@ -8,6 +8,7 @@
 
 mod answer;
 mod barcode;
+mod choice;
 mod decode;
 mod detection;
 mod halves;
@@ -20,6 +21,7 @@ mod quality;
 mod raster;
 
 pub use answer::{DEFAULT_CONFIDENCE, MAX_AUTHOR, MAX_BOOKS, MAX_TITLE};
+pub use choice::{VisionChoice, VisionKind};
 pub use detection::{BoundingBox, Detection};
 pub use halves::{Half, halves};
 pub use merge::merge;

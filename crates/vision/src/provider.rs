@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use thiserror::Error;
 
 use crate::answer::{self, CornerOrder};
+use crate::choice::VisionKind;
 use crate::detection::Detection;
 use crate::prepare::Prepared;
 
@@ -219,6 +220,14 @@ impl Vision {
     pub fn model(&self) -> &str {
         match self {
             Self::Gemini { model, .. } | Self::OpenAi { model, .. } => model,
+        }
+    }
+
+    /// Which provider it is.
+    pub fn kind(&self) -> VisionKind {
+        match self {
+            Self::Gemini { .. } => VisionKind::Gemini,
+            Self::OpenAi { .. } => VisionKind::OpenAi,
         }
     }
 

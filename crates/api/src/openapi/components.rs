@@ -271,8 +271,7 @@ fn parameters() -> Value {
     let schema = json!({"type": "string", "enum": ["legacy", "1.0.0", "2.0.0", "v3"]});
     let isbn = json!({"type": "string", "minLength": 1, "maxLength": 17});
     let format = json!({"type": "string", "enum": ["full", "lite"], "default": "full"});
-    let provider =
-        json!({"type": "string", "examples": ["gemini-flash", "gemini", "openai", "barcode"]});
+    let provider = json!({"type": "string", "examples": ["gemini-flash", "gemini", "openai", "spines", "barcode"]});
     json!({
         "jobId": parameter("path", "jobId", id.clone(), "The job's name; UUIDs in either case, answered back as given"),
         "chosenJobId": parameter("query", "jobId", id, "The client's name for the job; made by the server when absent"),

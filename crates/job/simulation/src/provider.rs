@@ -14,7 +14,11 @@ pub(crate) fn answer(request: &Request) -> Response {
     let body = if url.starts_with(shelf::MODEL) {
         shelf::describe(&request.body)
     } else if url.starts_with(crate::scenario::OPEN_LIBRARY) {
-        let docs: Vec<String> = isbns(url).filter(|isbn| is_known(isbn)).map(doc).collect();
+        let by_field = ["isbn%3A", "title%3A", "key%3A"];
+        let docs: Vec<String> = match by_field.iter().any(|field| url.contains(field)) {
+            true => isbns(url).filter(|isbn| is_known(isbn)).map(doc).collect(),
+            false => shelf::by_words(),
+        };
         format!(
             r#"{{"numFound":{},"docs":[{}]}}"#,
             docs.len(),

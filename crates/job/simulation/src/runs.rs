@@ -5,9 +5,10 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use job::effects::{DispatchError, RunRequest, within};
-use job::{Engine, HandOver, JobId, RunMode, Stage};
+use job::{Component, Engine, HandOver, JobId, RunMode};
 
 use crate::effects::Process;
+use crate::shelf;
 use crate::world::{Role, World};
 
 /// How long a caller waits for a run that is acknowledged at once.
@@ -36,10 +37,10 @@ async fn send(from: &Process, request: RunRequest<'_>) -> Result<(), DispatchErr
     if !world.scenario.keyring.is_run_key(&id, &request.run_key) {
         return Err(DispatchError("status 404".to_owned()));
     }
-    let component = match request.root.next_stage() {
-        Stage::Enriching => Component::Enrichment,
-        _ => Component::Scan,
-    };
+    let component = request.root.next_component();
+    if component == Component::Reader && world.scenario.lacks_reader {
+        return Err(DispatchError::no_route());
+    }
     let start = from.hand_over(request.hand_over);
     world.note(|| format!("#{} starts {component:?} on {id}: {start:?}", from.pid));
     if world.fault(2.0) {
@@ -79,13 +80,6 @@ async fn send(from: &Process, request: RunRequest<'_>) -> Result<(), DispatchErr
     Ok(())
 }
 
-/// The components that do stages.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Component {
-    Scan,
-    Enrichment,
-}
-
 fn run(
     world: &Rc<World>,
     component: Component,
@@ -100,6 +94,7 @@ fn run(
             let engine = Engine::new(&process, &scenario.settings, &scenario.keyring);
             match component {
                 Component::Scan => engine.run(&id, start, &scenario.first_stage).await,
+                Component::Reader => engine.run(&id, start, &shelf::SPINES).await,
                 Component::Enrichment => engine.run(&id, start, &scenario.enrichment).await,
             }
         },

@@ -81,6 +81,8 @@ pub(crate) struct Scenario {
     pub settings: Settings,
     pub enrichment: Enrichment,
     pub first_stage: FirstStage,
+    /// Whether the application lacks the component that reads spines, though it is configured.
+    pub lacks_reader: bool,
     pub keyring: Keyring,
     /// Jobs that have expired when everything begins, and are still there.
     pub expired: usize,
@@ -176,9 +178,11 @@ impl Scenario {
             open_library: limit,
             google_books: limit,
         };
+        // Decided apart, as below.
+        let mut reading = fastrand::Rng::with_seed(seed ^ 0x5b1e5);
         let scan = Scan {
             timeout: Duration::from_millis(rng.u64(1_000..4_000)),
-            ..shelf::scan()
+            ..shelf::scan(reading.bool(), reading.bool())
         };
         let is_crowded = fault_rate <= 0.01 && rng.u8(0..6) == 0;
         let jobs = match rng.u8(0..4) {
@@ -220,6 +224,7 @@ impl Scenario {
             settings,
             enrichment,
             first_stage: FirstStage { scan },
+            lacks_reader: reading.u8(0..6) == 0,
             expired,
             keyring: Keyring::new(b"a secret of the simulation"),
             jobs,

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use job::Scan;
+use job::{Lettering, ReadLine, Scan, SpineReader, SpineReading, SpineStage};
 use serde_json::json;
-use vision::Vision;
+use vision::{BoundingBox, Vision, VisionKind};
 
 /// The address of the simulated vision model.
 pub(crate) const MODEL: &str = "http://model";
@@ -53,17 +53,21 @@ pub(crate) fn photo(n: usize) -> Vec<u8> {
     ALL[n].png.clone()
 }
 
-/// The configuration with which photos are looked at.
-pub(crate) fn scan() -> Scan {
+/// The configuration with which photos are looked at: with or without reading spines, which may
+/// come first.
+pub(crate) fn scan(reads_spines: bool, spines_first: bool) -> Scan {
     Scan {
-        gemini: None,
-        openai: Some(Vision::OpenAi {
+        models: vec![Vision::OpenAi {
             base_url: MODEL.to_owned(),
             api_key: None,
             model: "simulated".to_owned(),
             reasoning_effort: None,
-        }),
-        prefer_openai: true,
+        }],
+        reads_spines,
+        preferred: match spines_first {
+            true => VisionKind::Spines,
+            false => VisionKind::OpenAi,
+        },
         timeout: Duration::from_secs(4),
         confidence_threshold: 0.6,
     }
@@ -77,9 +81,78 @@ fn titles(photo: usize) -> Vec<String> {
         .collect()
 }
 
-/// Whether a book of this title is on some photo.
+/// Whether a book of this title is on some photo; a spine that names no known book is its words.
 pub(crate) fn has(title: &str) -> bool {
+    let title = title.strip_suffix(" Some Body").unwrap_or(title);
     (0..PHOTOS).any(|photo| titles(photo).iter().any(|other| other == title))
+}
+
+/// What Open Library says of the words on a spine: every book of every shelf, but the one that it
+/// does not have.
+pub(crate) fn by_words() -> Vec<String> {
+    (0..PHOTOS)
+        .flat_map(titles)
+        .filter(|title| title != "Volume 31 of the Shelf")
+        .map(|title| json!({"title": title, "author_name": ["Some Body"]}).to_string())
+        .collect()
+}
+
+/// A model of the reader of spines: it knows the photos.
+pub(crate) const SPINES: SpineStage<Spines> = SpineStage { reader: Spines };
+
+/// The reader.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spines;
+
+/// The reading of one photo, of which every step reads one book.
+pub(crate) struct Spine {
+    titles: Vec<String>,
+    read: usize,
+}
+
+impl SpineReader for Spines {
+    type Reading = Spine;
+
+    fn begin(&self, _: usize, _: usize, rgb: Vec<u8>) -> Result<Spine, String> {
+        let gray = usize::from(rgb.first().copied().unwrap_or_default());
+        let titles = titles((gray + 25) / 50 % PHOTOS);
+        Ok(Spine { titles, read: 0 })
+    }
+}
+
+impl SpineReading for Spine {
+    fn step(&mut self) -> Result<f32, String> {
+        self.read += 1;
+        Ok(self.read as f32 / self.titles.len() as f32)
+    }
+
+    fn finish(self) -> Lettering {
+        let read = &self.titles[..self.read];
+        let line = |text: &str| books::Lettering {
+            text: text.to_owned(),
+            height: 10.0,
+        };
+        let texts = read
+            .iter()
+            .flat_map(|title| [line(title), line("Some Body")]);
+        let lettering: Vec<_> = texts.collect();
+        let place = ReadLine {
+            bounding_box: BoundingBox::default(),
+            confidence: 1.0,
+        };
+        Lettering {
+            lines: vec![place; lettering.len()],
+            shelf: books::Shelf {
+                lettering,
+                spines: (0..read.len())
+                    .map(|n| books::Spine {
+                        lines: vec![2 * n, 2 * n + 1],
+                        beside: Vec::new(),
+                    })
+                    .collect(),
+            },
+        }
+    }
 }
 
 /// The model's answer about the photo in a request.

@@ -8,27 +8,120 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
-use books::{Answer, Found, Lookup, Search};
+use books::{Answer, Found, Lookup, Provider, Search, SpineLookup, SpineSearch, SpinesFound};
 use futures::future::LocalBoxFuture;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
 
-use super::providers::{Awaited, Enrichment, ProviderSessions, Question, Reply};
+use super::providers::{Awaited, Enrichment, ProviderSessions, Question, Reply, get};
 use crate::cadence::Forecast;
 use crate::effects::Effects;
 
+/// A search that says what to ask and understands the answers, without doing any I/O.
+pub(super) trait Inquiry {
+    /// One request.
+    type Lookup: 'static;
+    /// What it comes to.
+    type Outcome: Default;
+
+    /// What can be asked now.
+    fn next(&mut self) -> Vec<Self::Lookup>;
+    /// Who is asked.
+    fn provider(lookup: &Self::Lookup) -> Provider;
+    /// The request of a look-up.
+    fn question(&self, enrichment: &Enrichment, lookup: &Self::Lookup) -> Question;
+    /// Two for one that asked for too much, if it can be split.
+    fn split(&mut self, lookup: &Self::Lookup) -> Option<(Self::Lookup, Self::Lookup)>;
+    /// Takes in what became of a look-up.
+    fn answered(&mut self, lookup: Self::Lookup, answer: Answer);
+    /// Ends it.
+    fn finish(self) -> Self::Outcome;
+}
+
+impl Inquiry for Search {
+    type Lookup = Lookup;
+    type Outcome = Vec<Found>;
+
+    fn next(&mut self) -> Vec<Lookup> {
+        self.next()
+    }
+
+    fn provider(lookup: &Lookup) -> Provider {
+        lookup.provider
+    }
+
+    fn question(&self, enrichment: &Enrichment, lookup: &Lookup) -> Question {
+        Question {
+            provider: lookup.provider,
+            request: get(enrichment, self.request(lookup).url),
+            reader: self.reader(lookup),
+            books: lookup.items.len(),
+        }
+    }
+
+    fn split(&mut self, lookup: &Lookup) -> Option<(Lookup, Lookup)> {
+        self.split(lookup)
+    }
+
+    fn answered(&mut self, lookup: Lookup, answer: Answer) {
+        self.answered(lookup, answer);
+    }
+
+    fn finish(self) -> Vec<Found> {
+        self.finish()
+    }
+}
+
+impl Inquiry for SpineSearch {
+    type Lookup = SpineLookup;
+    type Outcome = SpinesFound;
+
+    fn next(&mut self) -> Vec<SpineLookup> {
+        self.next()
+    }
+
+    fn provider(_: &SpineLookup) -> Provider {
+        Provider::OpenLibrary
+    }
+
+    fn question(&self, enrichment: &Enrichment, lookup: &SpineLookup) -> Question {
+        Question {
+            provider: Provider::OpenLibrary,
+            request: get(enrichment, self.request(lookup).url),
+            reader: self.reader(),
+            books: lookup.spines.len(),
+        }
+    }
+
+    fn split(&mut self, lookup: &SpineLookup) -> Option<(SpineLookup, SpineLookup)> {
+        self.split(lookup)
+    }
+
+    fn answered(&mut self, lookup: SpineLookup, answer: Answer) {
+        let records = match answer {
+            Answer::Records(records) => Some(records),
+            Answer::Failed | Answer::Refused => None,
+        };
+        self.answered(&lookup, records);
+    }
+
+    fn finish(self) -> SpinesFound {
+        self.finish()
+    }
+}
+
 /// Waves of items on their way through the providers. A wave asks in rounds, each for what the one
 /// before did not find; while the first wave waits, those behind it ask.
-pub(super) struct WavePipeline<'a, E> {
+pub(super) struct WavePipeline<'a, E, S: Inquiry = Search> {
     enrichment: &'a Enrichment,
     effects: &'a E,
     sessions: &'a ProviderSessions,
     /// Nothing is asked after this (monotonic) time.
     until: Option<Duration>,
-    waves: VecDeque<Wave>,
+    waves: VecDeque<Wave<S>>,
     /// How many waves have landed: the number of the first.
     completed: usize,
-    in_flight: FuturesUnordered<LocalBoxFuture<'a, (usize, Lookup, Reply)>>,
+    in_flight: FuturesUnordered<LocalBoxFuture<'a, (usize, S::Lookup, Reply)>>,
     /// What goes on beside the requests and never ends.
     beside: Option<LocalBoxFuture<'a, ()>>,
     /// What cannot be asked in time is an answer, too.
@@ -36,9 +129,9 @@ pub(super) struct WavePipeline<'a, E> {
 }
 
 /// What became of the first wave.
-pub(super) enum Front {
-    /// It is over: one outcome for each of its items.
-    Found(Vec<Found>),
+pub(super) enum Front<T> {
+    /// It is over, with this outcome: of a search for books, one for each of its items.
+    Found(T),
     /// Requests wait for a provider that does not answer; the wave goes on when this is asked
     /// again.
     Waiting,
@@ -47,8 +140,8 @@ pub(super) enum Front {
 }
 
 /// What happens while requests are in flight.
-enum Event {
-    Answered(usize, Lookup, Reply),
+enum Event<L> {
+    Answered(usize, L, Reply),
     /// Some of them wait for a provider that does not answer.
     Waiting,
     /// Nothing is in flight.
@@ -56,23 +149,23 @@ enum Event {
 }
 
 /// One wave, as far as it is.
-struct Wave {
-    search: Search,
-    waiting: VecDeque<Lookup>,
+struct Wave<S: Inquiry> {
+    search: S,
+    waiting: VecDeque<S::Lookup>,
     out: usize,
     awaited: Rc<Cell<Awaited>>,
     /// Some of its requests could not be sent in time.
     is_out_of_time: bool,
 }
 
-impl Wave {
+impl<S: Inquiry> Wave<S> {
     /// Whether the wave has sent everything that can be sent, and has all answers.
     fn is_over(&self) -> bool {
         self.waiting.is_empty() && self.out == 0 && !self.is_out_of_time
     }
 }
 
-impl<'a, E: Effects> WavePipeline<'a, E> {
+impl<'a, E: Effects, S: Inquiry> WavePipeline<'a, E, S> {
     pub(super) fn new(
         enrichment: &'a Enrichment,
         effects: &'a E,
@@ -104,7 +197,7 @@ impl<'a, E: Effects> WavePipeline<'a, E> {
         self
     }
 
-    pub(super) fn add(&mut self, search: Search) {
+    pub(super) fn add(&mut self, search: S) {
         self.waves.push_back(Wave {
             search,
             waiting: VecDeque::new(),
@@ -115,13 +208,15 @@ impl<'a, E: Effects> WavePipeline<'a, E> {
     }
 
     /// Waits for all answers to the first wave; those behind it come nearer meanwhile.
-    pub(super) async fn finish_front(&mut self) -> Front {
+    pub(super) async fn finish_front(&mut self) -> Front<S::Outcome> {
         loop {
             self.send();
             if self.waves.front().is_none_or(Wave::is_over) {
                 self.completed += 1;
                 let wave = self.waves.pop_front();
-                return Front::Found(wave.map_or_else(Vec::new, |wave| wave.search.finish()));
+                return Front::Found(
+                    wave.map_or_else(S::Outcome::default, |wave| wave.search.finish()),
+                );
             }
             if self.waves.front().is_some_and(|wave| wave.is_out_of_time) {
                 return Front::OutOfTime;
@@ -135,13 +230,13 @@ impl<'a, E: Effects> WavePipeline<'a, E> {
     }
 
     /// Ends all waves as they are: what is not final counts as failed.
-    pub(super) fn abandon(&mut self) -> Vec<Vec<Found>> {
+    pub(super) fn abandon(&mut self) -> Vec<S::Outcome> {
         self.in_flight.clear();
         let waves = self.waves.drain(..);
         waves.map(|wave| wave.search.finish()).collect()
     }
 
-    async fn event(&mut self) -> Event {
+    async fn event(&mut self) -> Event<S::Lookup> {
         poll_fn(|context| {
             let answer = self.in_flight.poll_next_unpin(context);
             // After them: it tells the others what they ask.
@@ -214,7 +309,7 @@ impl<'a, E: Effects> WavePipeline<'a, E> {
             while self.in_flight.len() < most
                 && let Some(lookup) = wave.waiting.front()
             {
-                let session = self.sessions.of(lookup.provider);
+                let session = self.sessions.of(S::provider(lookup));
                 // Nobody behind makes those in front wait.
                 if behind > 0
                     && !session
@@ -226,7 +321,7 @@ impl<'a, E: Effects> WavePipeline<'a, E> {
                 let Some(lookup) = wave.waiting.pop_front() else {
                     break;
                 };
-                let question = Question::new(self.enrichment, &wave.search, &lookup);
+                let question = wave.search.question(self.enrichment, &lookup);
                 let (enrichment, effects, until) = (self.enrichment, self.effects, self.until);
                 let sessions = self.sessions;
                 let number = self.completed + behind;
@@ -242,7 +337,7 @@ impl<'a, E: Effects> WavePipeline<'a, E> {
         }
     }
 
-    fn answered(&mut self, number: usize, lookup: Lookup, reply: Reply) {
+    fn answered(&mut self, number: usize, lookup: S::Lookup, reply: Reply) {
         let Some(wave) = self.waves.get_mut(number - self.completed) else {
             return;
         };

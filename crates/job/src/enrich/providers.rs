@@ -7,7 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use books::{Endpoints, Lookup, Provider, Reader, Record, Search};
+use books::{Endpoints, Provider, Reader, Record};
 
 use crate::cadence::Forecast;
 use crate::document::Outage;
@@ -399,17 +399,6 @@ pub(super) struct Question {
     pub(super) reader: Reader,
     /// How many books it asks for.
     pub(super) books: usize,
-}
-
-impl Question {
-    pub(super) fn new(enrichment: &Enrichment, search: &Search, lookup: &Lookup) -> Self {
-        Self {
-            provider: lookup.provider,
-            request: get(enrichment, search.request(lookup).url),
-            reader: search.reader(lookup),
-            books: lookup.items.len(),
-        }
-    }
 }
 
 /// A request for this URL, which says who asks.

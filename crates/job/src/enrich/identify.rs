@@ -1,0 +1,82 @@
+//! Which books the lettering on a photo names, asked of Open Library by words.
+
+use std::time::Duration;
+
+use books::SpineSearch;
+
+use super::pipeline::{Front, WavePipeline};
+use super::providers::ProviderSessions;
+use super::{COMMIT_TIME, Enrichment, hand_over_late, wait_visibly};
+use crate::document::PhotoStep;
+use crate::effects::Effects;
+use crate::photo::{PhotoReport, Stepped};
+use crate::run::Run;
+use crate::storage::Stop;
+use crate::work::StageOutcome;
+
+impl Enrichment {
+    /// Identifies the books of all photos whose lettering was read, then makes one list of them.
+    pub(super) async fn identify<E: Effects>(
+        &self,
+        run: &mut Run<'_, E>,
+        sessions: &ProviderSessions,
+    ) -> Result<StageOutcome, Stop> {
+        let effects = run.engine.effects;
+        while let Some(index) = run.root.next_photo(PhotoStep::Identify) {
+            let begun = effects.monotonic();
+            let report = run.photo_report(index).await?;
+            let Some(lettering) = report.lettering.clone() else {
+                run.commit_photo(index, Stepped::Over(report), |_| {})
+                    .await?;
+                continue;
+            };
+            let late = Duration::from_millis(run.root.late_ms);
+            let interval = run.engine.settings.commit_interval;
+            let mut pipeline =
+                WavePipeline::new(self, effects, sessions, run.deadline(COMMIT_TIME))
+                    .giving_up(late > self.patience)
+                    .beside(sessions.keep_in_step(effects, interval));
+            pipeline.add(SpineSearch::new(lettering.shelf.clone(), &self.endpoints));
+            let found = loop {
+                match run
+                    .guarded(async { Ok(pipeline.finish_front().await) })
+                    .await?
+                {
+                    Front::Found(found) => break found,
+                    Front::Waiting => wait_visibly(run, &mut pipeline, sessions).await?,
+                    Front::OutOfTime => {
+                        drop(pipeline);
+                        return hand_over_late(run, sessions, begun).await;
+                    }
+                }
+            };
+            drop(pipeline);
+            effects.log(
+                "spines-identified",
+                serde_json::json!({"jobId": run.root.id, "photo": index,
+                    "lines": lettering.shelf.lettering.len(), "spines": lettering.shelf.spines.len(),
+                    "books": found.books.len(), "unknown": found.unknown.len(),
+                    "answered": found.complete}),
+            );
+            let mut report = PhotoReport {
+                lettering: None,
+                hint: lettering.hint(&found),
+                ..report
+            };
+            for (detection, named) in lettering.detections(&found) {
+                report.detections.push(detection);
+                report.named.push(named);
+            }
+            let (outages, requests) = (sessions.outages(effects), sessions.asked());
+            run.commit_photo(index, Stepped::Over(report), |root| {
+                root.outages = outages;
+                root.requests = requests;
+                root.late_ms = 0;
+            })
+            .await?;
+        }
+        let model = vision::VisionKind::Spines.name();
+        let threshold = run.root.scan.unwrap_or_default().threshold;
+        run.conclude_photos(threshold, model).await
+    }
+}

@@ -1,0 +1,215 @@
+//! The stage of a scan that reads the lettering on spines, where no vision model looks at a photo.
+//!
+//! Reading computes for seconds. It is done in steps of a fraction of a second, between which the
+//! lease is renewed, a cancellation is seen and progress is committed. What is read is stored with
+//! the photo's report; the books are identified by the component that may ask a catalogue.
+
+use std::time::Duration;
+
+use vision::VisionKind;
+
+use crate::cadence::Forecast;
+use crate::compute::{Admission, Work};
+use crate::document::{Component, Failure, FailureCode, PhotoStep, Pipeline, Root, Stage};
+use crate::effects::{Effects, Turn};
+use crate::photo::{
+    Lettering, PhotoReport, Stepped, decode, go_closer, image_failure, interrupted, part_is_missing,
+};
+use crate::run::{Run, read_upload};
+use crate::storage::Stop;
+use crate::work::{StageOutcome, Worker};
+
+/// What a run keeps back of its budget for committing what was read.
+const COMMIT_TIME: Duration = Duration::from_secs(4);
+
+/// Reads the lettering on photos.
+pub trait SpineReader {
+    /// The reading of one photo.
+    type Reading: SpineReading;
+
+    /// Begins with an upright photo: three bytes (red, green, blue) a pixel, row by row.
+    ///
+    /// # Errors
+    /// When it cannot be read at all; the text is for the log.
+    fn begin(&self, width: usize, height: usize, rgb: Vec<u8>) -> Result<Self::Reading, String>;
+}
+
+/// The reading of one photo, in steps.
+pub trait SpineReading {
+    /// Does the next piece of work, at most about 0.4 s of it. Answers how much of all is done, 1
+    /// when nothing is left.
+    ///
+    /// # Errors
+    /// When the reading cannot go on; the text is for the log.
+    fn step(&mut self) -> Result<f32, String>;
+
+    /// What has been read so far.
+    fn finish(self) -> Lettering;
+}
+
+/// The worker for the stage of a scan that reads spines.
+#[derive(Clone, Copy, Debug)]
+pub struct SpineStage<R> {
+    /// Does the reading.
+    pub reader: R,
+}
+
+impl<E: Effects, R: SpineReader> Worker<E> for SpineStage<R> {
+    fn handles(&self, root: &Root) -> bool {
+        root.pipeline == Pipeline::AiScan
+            && root.stage == Stage::Analyzing
+            && root.next_component() == Component::Reader
+    }
+
+    async fn work(&self, run: &mut Run<'_, E>) -> Result<StageOutcome, Stop> {
+        let mut has_read = false;
+        while let Some(index) = run.root.next_photo(PhotoStep::Read) {
+            // Where runs are short each photo has one for itself.
+            if has_read && run.engine.settings.run_budget.is_some() {
+                return Ok(StageOutcome::HandOver);
+            }
+            has_read = true;
+            // Before the attempt is counted: waiting is no attempt.
+            if run.wait_to_compute(Work::Reading).await? == Admission::HandOver {
+                return Ok(StageOutcome::HandOver);
+            }
+            let stepped = match run.begin_photo(index).await? {
+                true => {
+                    let read = self.photo(run, index).await;
+                    run.leave_compute(Work::Reading).await;
+                    read?
+                }
+                false => {
+                    run.leave_compute(Work::Reading).await;
+                    let report = run.photo_report(index).await?;
+                    Stepped::Over(or_failed(report, interrupted()))
+                }
+            };
+            run.commit_photo(index, stepped, |_| {}).await?;
+        }
+        Ok(StageOutcome::NextStage)
+    }
+}
+
+impl<R: SpineReader> SpineStage<R> {
+    async fn photo<E: Effects>(&self, run: &mut Run<'_, E>, index: usize) -> Result<Stepped, Stop> {
+        let mut report = run.photo_report(index).await?;
+        let Some(bytes) = read_upload(run, index).await? else {
+            return Ok(Stepped::Over(or_failed(report, part_is_missing())));
+        };
+        let decoded = match decode(run, bytes, Work::Reading).await? {
+            Ok(decoded) => decoded,
+            Err(error) => return Ok(Stepped::Over(or_failed(report, image_failure(&error)))),
+        };
+        if report.quality.is_none() {
+            report.detections = decoded.barcodes;
+            report.quality = Some(decoded.quality);
+        }
+        let (width, height, rgb) = decoded.photo.into_rgb();
+        let reading = match self.reader.begin(width, height, rgb) {
+            Ok(reading) => reading,
+            Err(error) => return Ok(Stepped::Over(engine_failed(run, report, error))),
+        };
+        let (lettering, is_cut) = match run.read_spines(index, reading).await? {
+            Ok(read) => read,
+            Err(error) => return Ok(Stepped::Over(engine_failed(run, report, error))),
+        };
+        report.model = VisionKind::Spines.name().to_owned();
+        report.is_cut = is_cut;
+        if lettering.shelf.lettering.is_empty() {
+            let report = match is_cut {
+                true => or_failed(report, too_slow()),
+                false => PhotoReport {
+                    failure: None,
+                    hint: Some(go_closer()),
+                    ..report
+                },
+            };
+            return Ok(Stepped::Over(report));
+        }
+        report.failure = None;
+        report.lettering = Some(lettering);
+        Ok(Stepped::Next(PhotoStep::Identify, report))
+    }
+}
+
+impl<E: Effects> Run<'_, E> {
+    /// Reads step by step, until all is read or the run's time is up; whether that came first is
+    /// the second answer.
+    async fn read_spines<R: SpineReading>(
+        &mut self,
+        index: usize,
+        mut reading: R,
+    ) -> Result<Result<(Lettering, bool), String>, Stop> {
+        let effects = self.engine.effects;
+        let settings = self.engine.settings;
+        let deadline = self.deadline(COMMIT_TIME);
+        let came = effects.now();
+        let tell_every = settings.lease_renew.max(settings.commit_interval);
+        let (mut looked, mut renewed) = (effects.monotonic(), effects.monotonic());
+        let mut told = renewed;
+        loop {
+            let done = match reading.step() {
+                Ok(done) => done,
+                Err(error) => return Ok(Err(error)),
+            };
+            effects.yield_to_io(Turn::Others).await;
+            let now = effects.monotonic();
+            if done >= 1.0 {
+                self.renew_for(Duration::ZERO).await?;
+                return Ok(Ok((reading.finish(), false)));
+            }
+            if deadline.is_some_and(|deadline| now >= deadline) {
+                self.renew_for(Duration::ZERO).await?;
+                return Ok(Ok((reading.finish(), true)));
+            }
+            if now >= renewed + settings.lease_renew {
+                self.renew_for(Duration::ZERO).await?;
+                self.renew_compute(Work::Reading, came).await;
+                renewed = now;
+            }
+            if now >= told + tell_every {
+                let done = (done * 100.0) as u8;
+                let forecast = Forecast::In(tell_every);
+                self.commit(forecast, |root| {
+                    if let Some(photo) = root.photos.get_mut(index) {
+                        photo.done = done;
+                    }
+                })
+                .await?;
+                (told, looked) = (now, now);
+            } else if now >= looked + settings.cancel_look {
+                self.check_canceled().await?;
+                looked = now;
+            }
+        }
+    }
+}
+
+/// The failure counts when nothing else is known of the photo.
+fn or_failed(mut report: PhotoReport, failure: Failure) -> PhotoReport {
+    if report.detections.is_empty() {
+        report.failure.get_or_insert(failure);
+    } else {
+        // The barcodes are certain.
+        report.failure = None;
+    }
+    report
+}
+
+fn engine_failed<E: Effects>(run: &Run<'_, E>, report: PhotoReport, error: String) -> PhotoReport {
+    run.engine.effects.log(
+        "spines-failed",
+        serde_json::json!({"level": "warn", "jobId": run.root.id, "message": error}),
+    );
+    or_failed(report, Failure::internal("the spines could not be read"))
+}
+
+fn too_slow() -> Failure {
+    Failure::new(
+        FailureCode::EVisionTimeout,
+        "the time of a run was over before anything was read",
+        "Reading this picture took too long. Please try one of fewer books.",
+        true,
+    )
+}
