@@ -184,6 +184,152 @@ fn every_limit_that_the_application_reports_is_described_as_it_is_enforced() {
 }
 
 #[test]
+fn every_constant_of_the_architecture_is_where_it_is_said_to_be() {
+    let page = read("ARCHITECTURE.md");
+    for row in table(&page, "## Limits") {
+        for place in row[1].split("; ").filter(|place| place.contains(" in ")) {
+            let (names, file) = place.rsplit_once(" in ").unwrap();
+            let file = file.trim_matches('`');
+            let path = match file.starts_with("host/") || file.starts_with("edge/") {
+                true => file.to_owned(),
+                false => format!("crates/{file}"),
+            };
+            let code = read(&path);
+            for name in self::names(names) {
+                let is_declared = [format!("const {name}:"), format!("pub {name}:")]
+                    .iter()
+                    .any(|declaration| code.contains(declaration));
+                assert!(is_declared, "{name} is not in {path}");
+            }
+        }
+    }
+}
+
+/// The numbers between `before` and `after` in a text, as they are spelled there.
+fn numbers<'t>(text: &'t str, before: &str, after: &str) -> Vec<&'t str> {
+    let is_number = |c: char| c.is_ascii_digit() || c == ',';
+    text.match_indices(before)
+        .filter_map(|(at, _)| {
+            let text = &text[at + before.len()..];
+            let end = text.find(|c| !is_number(c)).unwrap_or(text.len());
+            (end > 0 && text[end..].starts_with(after)).then(|| &text[..end])
+        })
+        .collect()
+}
+
+#[test]
+fn the_limits_that_texts_repeat_are_those_that_are_enforced() {
+    let limits = job::Limits::default();
+    let megabytes = |bytes: usize| (bytes >> 20).to_string();
+    let (items, rows) = (limits.max_batch_items, limits.max_csv_rows);
+    let thousands = |n: usize| format!("{},{:03}", n / 1000, n % 1000);
+    // What stands before a number, and after it.
+    let phrases = [
+        (" to ", " photos", limits.max_photos.to_string()),
+        ("at most ", " MB each", megabytes(limits.max_photo_bytes)),
+        (", ", " MB each", megabytes(limits.max_photo_bytes)),
+        ("; ", " MB each", megabytes(limits.max_photo_bytes)),
+        ("WebP, at most ", " MB.", megabytes(limits.max_photo_bytes)),
+        ("at most ", " MB and ", megabytes(limits.max_csv_bytes)),
+        ("(", " MB, ", megabytes(limits.max_csv_bytes)),
+        ("and ", " rows", thousands(rows)),
+        ("MB, ", " rows", thousands(rows)),
+        ("of the two, at most ", ".", thousands(items)),
+        ("job of up to ", ".", thousands(items)),
+        (" to ", " ISBNs", thousands(items)),
+        (" to ", " books", thousands(items)),
+    ];
+    let mut texts = vec![
+        "crates/api/openapi.json".to_owned(),
+        "docs/api.md".to_owned(),
+        "docs/clients.md".to_owned(),
+    ];
+    for pattern in [
+        "crates/api/src/*.rs",
+        "crates/client/src/*.rs",
+        "cli/src/*.rs",
+        "clients/typescript/src/client.js",
+        "clients/swift/Sources/*.swift",
+    ] {
+        texts.extend(files(pattern));
+    }
+    let mut repeated = BTreeMap::new();
+    for text in &texts {
+        let content = read(text);
+        for (before, after, limit) in &phrases {
+            for number in numbers(&content, before, after) {
+                assert_eq!(number, limit, "{text}: {before}{number}{after}");
+                *repeated.entry((*before, *after)).or_insert(0) += 1;
+            }
+        }
+    }
+    for (before, after, _) in &phrases {
+        let times = repeated.get(&(*before, *after));
+        assert!(times.is_some(), "nothing says {before:?}...{after:?}");
+    }
+}
+
+#[test]
+fn the_caps_of_the_edge_are_those_of_its_table() {
+    let limits = edge::Limits::default();
+    let page = read("docs/operations.md");
+    let told: BTreeMap<&str, String> = table(&page, "### Streams and requests")
+        .into_iter()
+        .map(|row| {
+            (
+                row[0],
+                row[3].replace("20,000", "20000").replace("32,768", "32768"),
+            )
+        })
+        .collect();
+    let pair = |all: usize, one: usize| match one {
+        1_000.. => format!("{all}, {},{:03}", one / 1000, one % 1000),
+        _ => format!("{all}, {one}"),
+    };
+    for (cap, limit) in [
+        (
+            "streams in all, those that feed WebSockets included",
+            limits.streams.to_string(),
+        ),
+        (
+            "of one client address",
+            limits.streams_per_address.to_string(),
+        ),
+        (
+            "of one job (one path with its `jobIds`)",
+            limits.streams_per_target.to_string(),
+        ),
+        (
+            "other requests under way in all",
+            limits.requests.to_string(),
+        ),
+        ("of one address", limits.requests_per_address.to_string()),
+        (
+            "uploads over 64 KB, or of unknown length, that have not come whole",
+            limits.uploads.to_string(),
+        ),
+        (
+            "WebSockets in all, of one address",
+            pair(limits.sockets, limits.sockets_per_address),
+        ),
+        (
+            "streams that feed WebSockets",
+            limits.upstream_sessions.to_string(),
+        ),
+        (
+            "connections in all, of one address",
+            pair(limits.connections, limits.connections_per_address),
+        ),
+        (
+            "large messages and events (over 64 KB) on their way to clients",
+            format!("{} MB", limits.event_room >> 20),
+        ),
+    ] {
+        assert_eq!(told.get(cap), Some(&limit), "{cap}");
+    }
+}
+
+#[test]
 fn the_flags_of_the_pages_are_flags_of_the_host() {
     let help = Command::new(program("host"))
         .args(["up", "--help"])
