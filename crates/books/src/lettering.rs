@@ -6,8 +6,8 @@
 //! the answers the books whose title and author explain what is written there. Title and author
 //! then come from the record.
 //!
-//! **Invariant**: a wrong book is worse than none. A title of one word needs its author, as does one
-//! that several authors have used; each line names one book, and each book is there once.
+//! **Invariant**: a wrong book is worse than none. A title of one word needs its author, as does
+//! one that several authors have used; each line names one book, and each book is there once.
 
 mod accept;
 mod query;

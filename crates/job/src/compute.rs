@@ -9,8 +9,9 @@
 //! such an entry is written again, with its old place, when its job next looks. What cannot be read
 //! or written counts as admitted.
 //!
-//! Reading spines, which takes many times as long as a photo's decoding, has a queue of its own with
-//! one slot less: whoever else computes does not wait behind it, and is never without a processor.
+//! Reading spines, which takes many times as long as a photo's decoding, has a queue of its own
+//! with one slot less: whoever else computes does not wait behind it, and is never without a
+//! processor.
 //!
 //! **Invariant:** waiting costs a job nothing but time. The lease is renewed meanwhile, a run whose
 //! budget is short hands over, and the job keeps its place.

@@ -216,8 +216,8 @@ pub(crate) struct Decoded {
     pub(crate) quality: Quality,
 }
 
-/// Decodes a photo and looks for barcodes, under the slot of `work`. The lease is renewed between and within the steps,
-/// because nothing else can happen while pixels are computed.
+/// Decodes a photo and looks for barcodes, under the slot of `work`. The lease is renewed between
+/// and within the steps, because nothing else can happen while pixels are computed.
 pub(crate) async fn decode<E: Effects>(
     run: &Run<'_, E>,
     bytes: Vec<u8>,

@@ -630,7 +630,8 @@ impl Checks {
         }
     }
 
-    /// Checks that a client may be told that there is no such job. `lag` is how late a store may agree.
+    /// Checks that a client may be told that there is no such job. `lag` is how late a store may
+    /// agree.
     pub(crate) fn missing(&mut self, who: &str, id: &JobId, asked: Micros, lag: Micros) {
         let accepted = self.jobs.get(id).and_then(|job| job.accepted);
         if accepted.is_some_and(|at| asked > at + lag) && !self.may_be_evicted(id) {
