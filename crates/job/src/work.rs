@@ -129,13 +129,8 @@ impl RunOutcome {
     }
 }
 
-/// The outcome of a hand-over.
-enum HandedOver<'f, E> {
-    /// The run is over.
-    Over(RunOutcome),
-    /// There is no component that reads spines: the run still has the job.
-    NoReader(Box<Run<'f, E>>),
-}
+/// A run that still has its job: the application has no component that reads spines.
+struct NoReader<'f, E>(Box<Run<'f, E>>);
 
 impl<'a, E: Effects> Engine<'a, E> {
     /// Works on a job that this invocation has created, once it is settled that the name is its
@@ -224,8 +219,8 @@ impl<'a, E: Effects> Engine<'a, E> {
         loop {
             if !worker.handles(&run.root) {
                 let outcome = match self.hand_over(run).await {
-                    HandedOver::Over(outcome) => outcome,
-                    HandedOver::NoReader(back) => {
+                    Ok(outcome) => outcome,
+                    Err(NoReader(back)) => {
                         run = *back;
                         match run.do_without_reader().await {
                             Ok(()) => continue,
@@ -243,8 +238,8 @@ impl<'a, E: Effects> Engine<'a, E> {
                     // The next run may go on with it.
                     memory::remember(*self, learned).await;
                     return match self.hand_over(run).await {
-                        HandedOver::Over(outcome) => outcome,
-                        HandedOver::NoReader(run) => {
+                        Ok(outcome) => outcome,
+                        Err(NoReader(run)) => {
                             RunOutcome::new(Ending::HandOverFailed).with_root(run.root)
                         }
                     };
@@ -389,13 +384,13 @@ impl<'a, E: Effects> Engine<'a, E> {
         }
     }
 
-    async fn hand_over<'f>(&self, run: Run<'f, E>) -> HandedOver<'f, E> {
+    async fn hand_over<'f>(&self, run: Run<'f, E>) -> Result<RunOutcome, NoReader<'f, E>> {
         let given = HandOver {
             epoch: run.epoch().clone(),
             seq: run.root.seq,
             made: None,
         };
-        HandedOver::Over(match self.start(&run.root, Some(&given)).await {
+        Ok(match self.start(&run.root, Some(&given)).await {
             Ok(()) => RunOutcome::new(Ending::HandedOver).with_root(run.root),
             // Nobody has the lease.
             Err(error) if error.is_no_route() && run.root.next_component() == Component::Reader => {
@@ -404,7 +399,7 @@ impl<'a, E: Effects> Engine<'a, E> {
                     json!({"level": "warn", "jobId": run.root.id,
                         "message": "the application has no component `reader`"}),
                 );
-                return HandedOver::NoReader(Box::new(run));
+                return Err(NoReader(Box::new(run)));
             }
             // The lease expires; the next inspection starts the next run.
             Err(error) => RunOutcome::new(Ending::HandOverFailed)
