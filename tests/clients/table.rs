@@ -17,7 +17,7 @@ enum Type {
     Bool,
     /// Everything but null.
     Any,
-    List(Box<Type>),
+    List(Box<Self>),
     /// One of these texts.
     OneOf(Vec<String>),
     Constant(bool),
