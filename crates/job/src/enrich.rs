@@ -4,6 +4,7 @@ mod identify;
 mod pipeline;
 mod providers;
 mod search;
+mod waiting;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -20,14 +21,10 @@ use crate::run::Run;
 use crate::storage::Stop;
 use crate::work::{StageOutcome, Worker};
 
-use pipeline::{Front, Inquiry, WavePipeline};
+use pipeline::{Front, WavePipeline};
 pub use providers::{Enrichment, ProviderSessions};
 pub use search::Searched;
-
-pub(crate) use providers::first_wave;
-
-/// What a run keeps back of its budget for committing what a wave has found.
-const COMMIT_TIME: Duration = Duration::from_secs(3);
+use waiting::{COMMIT_TIME, hand_over_late, wait_visibly};
 
 /// How many waves ask at the same time. They are committed one by one; a run that dies has asked
 /// for so many in vain.
@@ -212,52 +209,6 @@ fn set_found(items: &mut [Item], found: Vec<Found>) {
     }
 }
 
-/// Commits that the run has worked since `start` (monotonic) on what it could not finish.
-async fn hand_over_late<E: Effects>(
-    run: &mut Run<'_, E>,
-    sessions: &ProviderSessions,
-    start: Duration,
-) -> Result<StageOutcome, Stop> {
-    let effects = run.engine.effects;
-    let late = effects.monotonic().saturating_sub(start);
-    let late = u64::try_from(late.as_millis()).unwrap_or(u64::MAX);
-    stay_while_nothing_can_be_asked(run, sessions).await?;
-    let (outages, requests) = (sessions.outages(effects), sessions.asked());
-    run.commit(Forecast::Unknown, |root| {
-        root.outages = outages;
-        root.requests = requests;
-        root.late_ms = root.late_ms.saturating_add(late);
-    })
-    .await?;
-    Ok(StageOutcome::HandOver)
-}
-
-/// Lets those who watch the job know that it waits for a provider, and until when.
-async fn wait_visibly<E: Effects, S: Inquiry>(
-    run: &mut Run<'_, E>,
-    pipeline: &mut WavePipeline<'_, E, S>,
-    sessions: &ProviderSessions,
-) -> Result<(), Stop> {
-    let effects = run.engine.effects;
-    let outages = sessions.outages(effects);
-    let requests = sessions.asked();
-    let until = outages
-        .values()
-        .filter_map(|outage| outage.waits_until)
-        .min();
-    let wait = until.map_or(Duration::ZERO, |until| until.since(effects.now()));
-    effects.log(
-        "provider-awaited",
-        serde_json::json!({"jobId": run.root.id, "outages": outages}),
-    );
-    pipeline
-        .drive_while(run.commit(Forecast::In(wait), |root| {
-            root.outages = outages;
-            root.requests = requests;
-        }))
-        .await
-}
-
 /// The title of an item that has one: as it was asked for, else as a provider knows it.
 fn shown_title(item: &Item) -> Option<String> {
     let given = Some(item.wanted.title.as_str()).filter(|title| !title.is_empty());
@@ -275,28 +226,6 @@ fn shown_id(item: &Item) -> Option<String> {
         let work = record.work.open_library_id.clone();
         work.or_else(|| record.edition.isbn().map(isbn))
     })
-}
-
-/// Waits for a provider as long as this run can: a run that ended sooner would only begin another
-/// that waits.
-async fn stay_while_nothing_can_be_asked<E: Effects>(
-    run: &mut Run<'_, E>,
-    sessions: &ProviderSessions,
-) -> Result<(), Stop> {
-    let effects = run.engine.effects;
-    let outages = sessions.outages(effects);
-    let next = (outages.values())
-        .filter_map(|outage| outage.waits_until)
-        .min();
-    if let (Some(next), Some(left)) = (next, run.time_to_wait()) {
-        let wait = next.since(effects.now()).min(left);
-        run.guarded(async {
-            effects.sleep(wait).await;
-            Ok(())
-        })
-        .await?;
-    }
-    Ok(())
 }
 
 /// Titles in the root are for show.

@@ -14,12 +14,13 @@ use vision::{
 use crate::cadence::Forecast;
 use crate::compute::Work;
 use crate::document::{
-    Failure, FailureCode, Item, Part, PhotoState, PhotoStatus, PhotoStep, Report, ScanCounts, Stage,
+    Failure, FailureCode, Item, Part, PhotoState, PhotoStatus, PhotoStep, Report, Root, ScanCounts,
+    Stage,
 };
 use crate::effects::Effects;
-use crate::enrich::first_wave;
 use crate::keys;
 use crate::plan::wave_size;
+use crate::provider::first_wave;
 use crate::run::Run;
 use crate::storage::{Stop, to_json};
 use crate::work::StageOutcome;
@@ -298,7 +299,7 @@ impl<E: Effects> Run<'_, E> {
         &mut self,
         index: usize,
         stepped: Stepped,
-        change: impl FnOnce(&mut crate::Root),
+        change: impl FnOnce(&mut Root),
     ) -> Result<(), Stop> {
         let (next, mut report) = match stepped {
             Stepped::Over(report) => (None, report),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::cadence::LatencyEstimate;
+use crate::cadence::{Forecast, LatencyEstimate};
 use crate::effects::{Effects, Response, StoreError};
 use crate::keys;
 use crate::time::Time;
@@ -303,6 +303,12 @@ pub(crate) fn retry_after(response: &Response) -> Option<Duration> {
         Ok(seconds) => Duration::from_secs(seconds).min(MAX_RETRY_AFTER),
         Err(_) => OPEN_MAX,
     })
+}
+
+/// When the first wave of a job may be expected of which no request has been sent yet.
+pub(crate) async fn first_wave<E: Effects>(effects: &E) -> Forecast {
+    let state = ProviderState::load(effects, books::Provider::OpenLibrary.name()).await;
+    Forecast::from_latency(state.unwrap_or_default().latency())
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use std::time::Duration;
 use books::SpineSearch;
 
 use super::pipeline::{Front, WavePipeline};
-use super::providers::ProviderSessions;
-use super::{COMMIT_TIME, Enrichment, hand_over_late, wait_visibly};
+use super::providers::{Enrichment, ProviderSessions};
+use super::waiting::{COMMIT_TIME, hand_over_late, wait_visibly};
 use crate::document::PhotoStep;
 use crate::effects::Effects;
 use crate::photo::{PhotoReport, Stepped};

@@ -268,7 +268,7 @@ impl ProviderSessions {
             .collect()
     }
 
-    /// The forecast of a job's first commit: [`first_wave`].
+    /// The forecast of a job's first commit.
     pub(super) fn first_wave(&self) -> Forecast {
         let session = self.sessions.get(Provider::OpenLibrary.name());
         Forecast::from_latency(session.and_then(|session| session.borrow().state.latency()))
@@ -375,12 +375,6 @@ fn hexadecimal(bytes: [u8; 16]) -> String {
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect()
-}
-
-/// When the first wave of a job may be expected of which no request has been sent yet.
-pub(crate) async fn first_wave<E: Effects>(effects: &E) -> Forecast {
-    let state = ProviderState::load(effects, Provider::OpenLibrary.name()).await;
-    Forecast::from_latency(state.unwrap_or_default().latency())
 }
 
 /// The answers that a wave waits for.
