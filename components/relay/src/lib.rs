@@ -1,7 +1,6 @@
 //! The WebSocket protocol, spoken over plain HTTP: who may connect, what is said when. The edge
 //! holds the sockets; edge/PROTOCOL.md is the contract with it. Nothing is kept between requests.
 
-mod frame;
 mod message;
 mod session;
 mod stream;

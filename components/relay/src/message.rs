@@ -2,26 +2,26 @@
 //! message twice, so everything here may be done twice.
 
 use api::error::ApiError;
+use api::ws::frame::{Close, Encoding, Reply};
 use api::ws::{ClientMessage, MAX_MESSAGE, RAW_PONG};
 use futures::future::join_all;
 use http::HeaderMap;
 use job::Root;
 use job::effects::{Clock, Log};
-use platform::{Answer, Exchange, Gone};
+use platform::{Answer, Disconnected, Exchange};
 use serde_json::json;
 
-use crate::frame::{Close, Encoding, Reply};
-use crate::session::Session;
+use crate::session::{self, Session};
 
 pub(crate) async fn serve(exchange: &Exchange, session: &Session) -> Result<Answer, ApiError> {
     let mut roots = Vec::new();
     for job in &session.jobs {
-        roots.extend(job.look(exchange).await?.root().cloned());
+        roots.extend(session::look(exchange, job).await?.root().cloned());
     }
     let body = match exchange.request.body().all(MAX_MESSAGE, None).await {
         Ok(Some(body)) => body,
         Ok(None) => return Err(ApiError::too_large("A message", MAX_MESSAGE)),
-        Err(Gone) => return Err(ApiError::invalid_body("broke off")),
+        Err(Disconnected) => return Err(ApiError::invalid_body("broke off")),
     };
     let is_binary = exchange.request.header("content-type") == Some("application/msgpack");
     let message = match session.encoding {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use api::error::ApiError;
 use api::ws::Schema;
+use api::ws::frame::{self, COMMENT, Close, Lasting, Phase, Told};
 use futures::TryStreamExt;
 use futures::stream::{Stream, StreamExt};
 use http::header::{HeaderMap, HeaderName, HeaderValue};
@@ -12,11 +13,10 @@ use job::{
     Engine, Inspection, Item, MemoryTurn, Next, Notification, Report, Settings, Step, Stop, millis,
     watch_all,
 };
-use platform::{Answer, Exchange, Gone, Spin, Writer, stream};
+use platform::{Answer, Disconnected, Exchange, Spin, Writer, stream};
 use serde_json::json;
 
-use crate::frame::{self, COMMENT, Close, Lasting, Phase, Told};
-use crate::session::Session;
+use crate::session::{self, Session};
 use crate::token;
 
 /// A socket is told something this often, or its edge gives the stream up; the first apps show a
@@ -39,8 +39,8 @@ enum End {
     Broken(String),
 }
 
-impl From<Gone> for End {
-    fn from(Gone: Gone) -> Self {
+impl From<Disconnected> for End {
+    fn from(Disconnected: Disconnected) -> Self {
         Self::Left
     }
 }
@@ -52,7 +52,7 @@ pub(crate) async fn serve(
 ) -> Result<Option<Answer>, ApiError> {
     let mut looks = Vec::new();
     for job in &session.jobs {
-        let inspection = job.look(exchange).await?;
+        let inspection = session::look(exchange, job).await?;
         exchange.engine().revive_or_repair(&inspection).await;
         looks.push(inspection);
     }
@@ -116,7 +116,7 @@ fn headers(session: &Session, schema: Schema, waits: bool) -> HeaderMap {
         // What one socket waits for is no stream for others.
         set("x-edge-cap", Some(WAITING));
     } else {
-        set("stream-key", session.key(schema).as_deref());
+        set("stream-key", session.stream_key(schema).as_deref());
     }
     headers
 }
@@ -157,7 +157,7 @@ impl<'a> Telling<'a> {
         }
     }
 
-    async fn write(&mut self, bytes: &[u8]) -> Result<(), Gone> {
+    async fn write(&mut self, bytes: &[u8]) -> Result<(), Disconnected> {
         self.writer.write(bytes).await?;
         self.events += 1;
         self.bytes += bytes.len();
@@ -180,7 +180,7 @@ impl<'a> Telling<'a> {
             if let Ok(inspection) = self.engine().look(&job.id).await
                 && let Some(root) = inspection.root()
             {
-                return match job.admitted(self.exchange, root).await {
+                return match session::admitted(self.exchange, job, root).await {
                     Ok(true) => Ok(inspection),
                     Ok(false) => Err(End::Close(Close::NOT_ALLOWED)),
                     Err(_) => Err(End::Broken("the token cannot be checked".to_owned())),
@@ -190,7 +190,7 @@ impl<'a> Telling<'a> {
                 return Err(End::Close(Close::NO_JOB));
             }
             let pause = spin.sleep(self.settings.retry);
-            self.writer.unless_gone(pause).await?;
+            self.writer.while_connected(pause).await?;
         }
     }
 
@@ -222,7 +222,7 @@ impl<'a> Telling<'a> {
             }
             let until = self.deadline.map_or(token_look, |at| at.min(token_look));
             let pause = until.saturating_sub(clock.monotonic());
-            let next = self.writer.unless_gone(news.next());
+            let next = self.writer.while_connected(news.next());
             match within(clock, pause, next).await.transpose()? {
                 Some(Some((n, Next::Notify(notification)))) => {
                     self.say(n, &notification).await?;

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use api::ws::Followed;
 use job::Settings;
 use job::effects::StoreError;
 use platform::Exchange;
 
-use crate::session::{Followed, Session};
+use crate::session::Session;
 
 /// How much of a token's life is left when it is extended: a twenty-fourth, well after clients may
 /// have refreshed it for themselves.

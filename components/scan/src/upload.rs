@@ -14,7 +14,7 @@ use job::{
 use platform::client;
 use platform::exchange::{Answer, Exchange};
 use platform::runs::Creation;
-use platform::{Body, Gone, Spin};
+use platform::{Body, Disconnected, Spin};
 
 use vision::VisionChoice;
 
@@ -356,7 +356,7 @@ async fn receive_for_preview(
             Event::NeedMore => match body.chunk().await {
                 Ok(Some(chunk)) => upload.feed(chunk.into()),
                 Ok(None) => upload.end(),
-                Err(Gone) => return Err(ApiError::invalid_body("broke off")),
+                Err(Disconnected) => return Err(ApiError::invalid_body("broke off")),
             },
             Event::File { .. } => {}
             Event::Bytes(bytes) => {
@@ -406,7 +406,7 @@ async fn feed(body: &mut Body, upload: &mut Upload) -> Result<(), ApiError> {
     match body.chunk().await {
         Ok(Some(chunk)) => upload.feed(chunk.into()),
         Ok(None) => upload.end(),
-        Err(Gone) => return Err(ApiError::invalid_body("broke off")),
+        Err(Disconnected) => return Err(ApiError::invalid_body("broke off")),
     }
     Ok(())
 }

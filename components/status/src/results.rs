@@ -74,7 +74,7 @@ pub(crate) async fn serve(
         Ok(()) => out.finish().await,
         Err(problem) => {
             // The status is sent already: a body cut short says that this is not all.
-            out.cut().await;
+            out.abort().await;
             exchange.spin.log(
                 "results-broke-off",
                 json!({"level": "warn", "jobId": root.id, "message": problem}),

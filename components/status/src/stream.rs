@@ -109,7 +109,7 @@ async fn come_back(exchange: &mut Exchange) -> Result<Option<Answer>, ApiError> 
     if let Some(mut writer) = exchange.stream(200, headers()) {
         // A client that has left needs to know nothing.
         let _ = writer.write(&sse::retry(RETRY_POLLING)).await;
-        writer.cut().await;
+        writer.abort().await;
     }
     Ok(None)
 }

@@ -4,6 +4,8 @@
 
 mod client;
 mod complete;
+pub mod frame;
+mod handshake;
 mod legacy;
 mod v3;
 
@@ -15,6 +17,7 @@ use serde_json::{Map, Number, Value};
 
 pub use client::ClientMessage;
 pub(crate) use complete::{ImportError, ImportedBook};
+pub use handshake::{Followed, Handshake};
 
 use crate::envelope::json;
 use crate::error::ApiError;

@@ -16,7 +16,7 @@ use serde_json::json;
 use wasi::http::types::{IncomingRequest, ResponseOutparam};
 
 use crate::config::{Config, ConfigError, origins};
-use crate::http::{Body, Gone, Incoming, Responder, Writer};
+use crate::http::{Body, Disconnected, Incoming, Responder, Writer};
 use crate::{Spin, client, poll};
 
 /// `Retry-After` when the store fails.
@@ -330,7 +330,7 @@ impl Exchange {
                 self.discard(body);
                 Err(ApiError::too_large("The request", limit))
             }
-            Err(Gone) => Err(ApiError::invalid_body("broke off")),
+            Err(Disconnected) => Err(ApiError::invalid_body("broke off")),
         }
     }
 

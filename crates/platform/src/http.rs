@@ -21,10 +21,10 @@ const READ_SIZE: u64 = 64 << 10;
 /// How long the body of a refused request is read.
 const DRAIN: Duration = Duration::from_secs(2);
 /// How often a stream that says nothing looks whether its client is still there.
-const GONE_LOOK: Duration = Duration::from_millis(500);
-/// How long a cut waits, so that what was flushed has left: dropped at once with it, the client
+const DISCONNECT_POLL: Duration = Duration::from_millis(500);
+/// How long an abort waits, so that what was flushed has left: dropped at once with it, the client
 /// would get nothing at all.
-const CUT_DELAY: Duration = Duration::from_millis(100);
+const ABORT_DELAY: Duration = Duration::from_millis(100);
 
 /// A request, its body still on the way.
 pub struct Incoming {
@@ -114,14 +114,14 @@ pub struct Body {
 
 /// The error when the client has left, or a body broke off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Gone;
+pub struct Disconnected;
 
 impl Body {
     /// The next bytes; `None` at the end.
     ///
     /// # Errors
-    /// [`Gone`] when the body breaks off.
-    pub async fn chunk(&mut self) -> Result<Option<Vec<u8>>, Gone> {
+    /// [`Disconnected`] when the body breaks off.
+    pub async fn chunk(&mut self) -> Result<Option<Vec<u8>>, Disconnected> {
         loop {
             let Some((stream, _)) = &self.parts else {
                 return Ok(None);
@@ -135,7 +135,7 @@ impl Body {
                 }
                 Err(StreamError::LastOperationFailed(_)) => {
                     self.parts = None;
-                    return Err(Gone);
+                    return Err(Disconnected);
                 }
             }
         }
@@ -147,12 +147,12 @@ impl Body {
     /// said to be: a body that grows by doubling takes twice its size.
     ///
     /// # Errors
-    /// [`Gone`] when it breaks off.
+    /// [`Disconnected`] when it breaks off.
     pub async fn all(
         &mut self,
         limit: usize,
         expected: Option<usize>,
-    ) -> Result<Option<Vec<u8>>, Gone> {
+    ) -> Result<Option<Vec<u8>>, Disconnected> {
         let mut bytes = Vec::with_capacity(expected.unwrap_or_default().min(limit));
         while let Some(chunk) = self.chunk().await? {
             if bytes.len() + chunk.len() > limit {
@@ -225,41 +225,44 @@ impl Writer {
     /// for what was written before.
     ///
     /// # Errors
-    /// [`Gone`] when the client is not there any more.
-    pub async fn write(&mut self, mut bytes: &[u8]) -> Result<(), Gone> {
+    /// [`Disconnected`] when the client is not there any more.
+    pub async fn write(&mut self, mut bytes: &[u8]) -> Result<(), Disconnected> {
         let Some((stream, _)) = &self.parts else {
-            return Err(Gone);
+            return Err(Disconnected);
         };
         while !bytes.is_empty() {
-            let room = stream.check_write().map_err(|_| Gone)?;
+            let room = stream.check_write().map_err(|_| Disconnected)?;
             if room == 0 {
                 poll::ready(stream.subscribe()).await;
                 continue;
             }
             let now = usize::try_from(room).unwrap_or(usize::MAX).min(bytes.len());
-            stream.write(&bytes[..now]).map_err(|_| Gone)?;
+            stream.write(&bytes[..now]).map_err(|_| Disconnected)?;
             bytes = &bytes[now..];
         }
-        stream.flush().map_err(|_| Gone)
+        stream.flush().map_err(|_| Disconnected)
     }
 
     /// The result of `work`, if the client stays until then. Without this, a stream would notice
     /// only with its next write that the client has left, and hold an instance until then.
     ///
     /// # Errors
-    /// [`Gone`] when the client has left.
-    pub async fn unless_gone<T>(&self, work: impl Future<Output = T>) -> Result<T, Gone> {
-        match select(pin!(work), pin!(self.gone())).await {
+    /// [`Disconnected`] when the client has left.
+    pub async fn while_connected<T>(
+        &self,
+        work: impl Future<Output = T>,
+    ) -> Result<T, Disconnected> {
+        match select(pin!(work), pin!(self.disconnected())).await {
             Either::Left((answer, _)) => Ok(answer),
-            Either::Right(((), _)) => Err(Gone),
+            Either::Right(((), _)) => Err(Disconnected),
         }
     }
 
-    async fn gone(&self) {
+    async fn disconnected(&self) {
         while let Some((stream, _)) = &self.parts
             && stream.check_write().is_ok()
         {
-            poll::sleep(GONE_LOOK).await;
+            poll::sleep(DISCONNECT_POLL).await;
         }
     }
 
@@ -282,10 +285,10 @@ impl Writer {
     }
 
     /// Breaks the body off, so that the client sees an interrupted transfer.
-    pub async fn cut(self) {
+    pub async fn abort(self) {
         self.flushed().await;
         if let Some((stream, body)) = self.parts {
-            poll::sleep(CUT_DELAY).await;
+            poll::sleep(ABORT_DELAY).await;
             drop(stream);
             drop(body);
         }
@@ -363,7 +366,7 @@ pub(crate) async fn send(request: Request) -> Result<Response, HttpError> {
     while let Some(chunk) = incoming
         .chunk()
         .await
-        .map_err(|Gone| failed("the answer broke off"))?
+        .map_err(|Disconnected| failed("the answer broke off"))?
     {
         if bytes.len() + chunk.len() > MAX_RESPONSE_BYTES {
             return Err(failed("the answer is too long"));

@@ -13,7 +13,7 @@ pub mod stream;
 
 pub use config::Config;
 pub use exchange::{Access, Answer, Exchange};
-pub use http::{Body, Gone, Incoming, Responder, Writer};
+pub use http::{Body, Disconnected, Incoming, Responder, Writer};
 pub use spin::Spin;
 #[doc(hidden)]
 pub use wasi;

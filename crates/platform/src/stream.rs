@@ -11,7 +11,7 @@ use job::{Next, Position, Step, Watcher, millis, watch_all};
 use serde_json::json;
 
 use crate::exchange::Exchange;
-use crate::http::{Gone, Writer};
+use crate::http::{Disconnected, Writer};
 use crate::spin::Spin;
 
 /// Set to 0 by a proxy that has no capacity for another stream: the stream ends at once then, and
@@ -26,7 +26,7 @@ enum End {
     /// Every job is over, or its watcher was given up.
     Over,
     /// A job is no more; the others are over.
-    Gone,
+    Missing,
     /// The client went away.
     Left,
     /// The budget is used up.
@@ -118,7 +118,7 @@ pub async fn follow(
         .await
         .unwrap_or(End::Left);
     match end {
-        End::Over | End::Gone | End::Left => writer.finish().await,
+        End::Over | End::Missing | End::Left => writer.finish().await,
         End::Budget => {
             // A client that has left needs to know nothing.
             let _ = writer.write(&sse::retry(telling.come_back)).await;
@@ -126,7 +126,7 @@ pub async fn follow(
             // an error; every other reader takes a clean end for the end of everything.
             match telling.spelling.words {
                 Words::Photoscan => writer.finish().await,
-                Words::V2 | Words::V3(_) => writer.cut().await,
+                Words::V2 | Words::V3(_) => writer.abort().await,
             }
         }
     }
@@ -144,7 +144,7 @@ impl End {
     fn as_str(self) -> &'static str {
         match self {
             Self::Over => "over",
-            Self::Gone => "gone",
+            Self::Missing => "gone",
             Self::Left => "left",
             Self::Budget => "budget",
         }
@@ -157,7 +157,7 @@ async fn say(
     writer: &mut Writer,
     telling: &Telling,
     carried: &mut Carried,
-) -> Result<End, Gone> {
+) -> Result<End, Disconnected> {
     let mut told: Vec<Position> = watchers.iter().map(Watcher::position).collect();
     let watchers = watchers.into_iter().enumerate();
     let mut news = watch_all(watchers.filter(|(_, watcher)| !watcher.has_everything()));
@@ -168,10 +168,10 @@ async fn say(
     }
     loop {
         let next = match telling.budget {
-            None => Some(writer.unless_gone(news.next()).await),
+            None => Some(writer.while_connected(news.next()).await),
             Some(budget) => {
                 let left = budget.saturating_sub(exchange.took());
-                within(&exchange.spin, left, writer.unless_gone(news.next())).await
+                within(&exchange.spin, left, writer.while_connected(news.next())).await
             }
         };
         let (n, notification) = match next.transpose()? {
@@ -179,7 +179,7 @@ async fn say(
             Some(None) => return Ok(end),
             Some(Some((n, Next::Notify(notification)))) => (n, notification),
             Some(Some(_)) => {
-                end = End::Gone;
+                end = End::Missing;
                 continue;
             }
         };

@@ -1,4 +1,5 @@
-//! What the edge reads: events of a session stream, answers to a message (edge/PROTOCOL.md).
+//! What the relay tells the edge: events of a session stream, answers to a message
+//! (edge/PROTOCOL.md).
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use job::Position;
@@ -6,7 +7,7 @@ use serde::Serialize;
 
 /// How a socket's messages are encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Encoding {
+pub enum Encoding {
     /// JSON in text messages.
     Json,
     /// MessagePack in binary messages.
@@ -15,7 +16,7 @@ pub(crate) enum Encoding {
 
 impl Encoding {
     /// The encoding's name, as queries spell it.
-    pub(crate) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Json => "json",
             Self::MessagePack => "msgpack",
@@ -25,7 +26,7 @@ impl Encoding {
 
 /// What happens to an event that a slow client has not read yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Lasting {
+pub enum Lasting {
     /// The next of this job replaces it.
     State(usize),
     /// It stays.
@@ -34,12 +35,7 @@ pub(crate) enum Lasting {
 
 /// Spells one message as an event. A message without an id is not part of what a socket resumes
 /// after.
-pub(crate) fn event(
-    encoding: Encoding,
-    lasting: Lasting,
-    id: Option<&str>,
-    message: &[u8],
-) -> Vec<u8> {
+pub fn event(encoding: Encoding, lasting: Lasting, id: Option<&str>, message: &[u8]) -> Vec<u8> {
     let mut event = Vec::with_capacity(message.len() + 64);
     if let Some(id) = id {
         event.extend_from_slice(format!("id: {id}\n").as_bytes());
@@ -54,7 +50,7 @@ pub(crate) fn event(
     match encoding {
         Encoding::Json => event.extend_from_slice(message),
         Encoding::MessagePack => {
-            event.extend_from_slice(BASE64_STANDARD.encode(api::ws::packed(message)).as_bytes());
+            event.extend_from_slice(BASE64_STANDARD.encode(super::packed(message)).as_bytes());
         }
     }
     event.extend_from_slice(b"\n\n");
@@ -62,33 +58,33 @@ pub(crate) fn event(
 }
 
 /// A comment that keeps a stream alive.
-pub(crate) const COMMENT: &[u8] = b": \n\n";
+pub const COMMENT: &[u8] = b": \n\n";
 
 /// Why a socket is closed: RFC 6455 section 7.4.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Close {
+pub struct Close {
     code: u16,
     reason: &'static str,
 }
 
 impl Close {
     /// The close of a socket whose jobs are all over.
-    pub(crate) const OVER: Self = Self::new(1000, "");
+    pub const OVER: Self = Self::new(1000, "");
     /// The close of a socket whose client did not keep to the protocol.
-    pub(crate) const PROTOCOL: Self = Self::new(1002, "protocol error");
+    pub const PROTOCOL: Self = Self::new(1002, "protocol error");
     /// The close of a socket whose job never appeared.
-    pub(crate) const NO_JOB: Self = Self::new(1008, "no such job");
+    pub const NO_JOB: Self = Self::new(1008, "no such job");
     /// The close of a socket whose job appeared and needs a token.
-    pub(crate) const NOT_ALLOWED: Self = Self::new(1008, "this job needs its token");
+    pub const NOT_ALLOWED: Self = Self::new(1008, "this job needs its token");
     /// The close of a socket whose job makes no progress.
-    pub(crate) const STALLED: Self = Self::new(1013, "no progress; try again later");
+    pub const STALLED: Self = Self::new(1013, "no progress; try again later");
 
     const fn new(code: u16, reason: &'static str) -> Self {
         Self { code, reason }
     }
 
     /// Spells the close as the last event of a stream.
-    pub(crate) fn event(self) -> String {
+    pub fn event(self) -> String {
         format!("event: close\ndata: {}\n\n", serde_json::json!(self))
     }
 }
@@ -96,7 +92,7 @@ impl Close {
 /// One thing to send back to the client that sent a message.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Reply {
+pub enum Reply {
     /// A text message.
     Text(String),
     /// A binary message, in base64.
@@ -107,17 +103,17 @@ pub(crate) enum Reply {
 
 impl Reply {
     /// A reply with one of the protocol's messages.
-    pub(crate) fn message(encoding: Encoding, message: &[u8]) -> Self {
+    pub fn message(encoding: Encoding, message: &[u8]) -> Self {
         match encoding {
             Encoding::Json => Self::Text(String::from_utf8_lossy(message).into_owned()),
-            Encoding::MessagePack => Self::Binary(BASE64_STANDARD.encode(api::ws::packed(message))),
+            Encoding::MessagePack => Self::Binary(BASE64_STANDARD.encode(super::packed(message))),
         }
     }
 }
 
 /// How far a socket has been told of one job.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Told {
+pub struct Told {
     /// The job's sequence number.
     pub seq: u64,
     /// The phase: a counter beside `seq`, because an end may have the number of the state before.
@@ -126,7 +122,7 @@ pub(crate) struct Told {
 
 /// How much of a job a socket has been told besides its state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Phase {
+pub enum Phase {
     /// Nothing.
     #[default]
     Fresh,
@@ -138,7 +134,7 @@ pub(crate) enum Phase {
 
 impl Told {
     /// The position from which an observer continues.
-    pub(crate) fn position(self) -> Position {
+    pub fn position(self) -> Position {
         Position {
             seq: self.seq,
             books: 0,
@@ -147,7 +143,7 @@ impl Told {
 }
 
 /// The id of an event: for each job in order its sequence number and its phase, as in `18.1,4.2`.
-pub(crate) fn id(told: &[Told]) -> String {
+pub fn id(told: &[Told]) -> String {
     let each: Vec<String> = told
         .iter()
         .map(|told| format!("{}.{}", told.seq, told.phase as u8))
@@ -156,7 +152,7 @@ pub(crate) fn id(told: &[Told]) -> String {
 }
 
 /// Reads an id of a stream of `jobs` jobs; `None` when it is none.
-pub(crate) fn parse_id(text: &str, jobs: usize) -> Option<Vec<Told>> {
+pub fn parse_id(text: &str, jobs: usize) -> Option<Vec<Told>> {
     let told: Option<Vec<Told>> = text
         .split(',')
         .map(|one| {
@@ -173,4 +169,81 @@ pub(crate) fn parse_id(text: &str, jobs: usize) -> Option<Vec<Told>> {
         })
         .collect();
     told.filter(|told| told.len() == jobs)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn text(bytes: &[u8]) -> &str {
+        std::str::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn a_message_is_one_event() {
+        let said = br#"{"type":"ready"}"#;
+        let lasting = event(Encoding::Json, Lasting::Message, Some("7.1"), said);
+        assert_eq!(
+            text(&lasting),
+            "id: 7.1\nevent: message\ndata: {\"type\":\"ready\"}\n\n"
+        );
+        let state = event(Encoding::Json, Lasting::State(3), None, said);
+        assert!(text(&state).starts_with("event: state/3\ndata: {"));
+        let packed = event(Encoding::MessagePack, Lasting::State(0), None, said);
+        assert_eq!(
+            text(&packed),
+            "event: binary-state/0\ndata: gaR0eXBlpXJlYWR5\n\n"
+        );
+    }
+
+    #[test]
+    fn a_close_has_a_code_and_a_reason() {
+        let close = Close::NO_JOB.event();
+        let data = close.strip_prefix("event: close\ndata: ").unwrap();
+        assert_eq!(data, "{\"code\":1008,\"reason\":\"no such job\"}\n\n");
+    }
+
+    #[test]
+    fn what_is_no_id_is_not_taken_for_one() {
+        for text in [
+            "",
+            ",",
+            "1",
+            "1.",
+            ".1",
+            "1.3",
+            "1.01",
+            "1.0,",
+            "1.0 ",
+            "-1.0",
+            "x.0",
+            "1.0.0",
+            "99999999999999999999.0",
+        ] {
+            assert_eq!(parse_id(text, text.split(',').count()), None, "{text:?}");
+        }
+        assert_eq!(parse_id("1.0,2.0", 1), None);
+        assert_eq!(parse_id("1.0", 2), None);
+    }
+
+    proptest! {
+        #[test]
+        fn an_id_says_how_far_each_job_was_told(told in prop::collection::vec((any::<u64>(), 0..3u8), 1..20)) {
+            let told: Vec<Told> = told
+                .into_iter()
+                .map(|(seq, phase)| Told {
+                    seq,
+                    phase: [Phase::Fresh, Phase::Started, Phase::Over][usize::from(phase)],
+                })
+                .collect();
+            prop_assert_eq!(parse_id(&id(&told), told.len()), Some(told));
+        }
+
+        #[test]
+        fn any_id_is_read_without_a_panic(text in ".*", jobs in 0..5usize) {
+            let _ = parse_id(&text, jobs);
+        }
+    }
 }
