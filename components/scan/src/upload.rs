@@ -3,6 +3,7 @@
 use api::accepted::{LegacyBookshelf, LegacyImport, LegacyScan, LegacyScanBatch};
 use api::envelope;
 use api::error::ApiError;
+use api::photo_batch::PhotoBatch;
 use api::preview::Preview;
 use api::query::Query;
 use api::upload::{Event, Kind, Upload};
@@ -196,10 +197,12 @@ pub(crate) async fn receive_upload(
 
 /// Makes a job of photos in base64.
 pub(crate) async fn receive_batch(exchange: &Exchange, route: Route) -> Result<Creation, ApiError> {
-    let limits = &exchange.config.settings.limits;
-    let body = exchange.body(limits.max_body_bytes).await?;
-    let (id, photos) = api::request::scan_batch(&body, limits)?;
-    drop(body);
+    let mut body = exchange.request.body();
+    let read = read_batch(exchange, &mut body).await;
+    if read.is_err() {
+        exchange.discard(body);
+    }
+    let (id, photos) = read?;
     let new = route.new_job(exchange, Some(id))?;
     let mut header = Header::default();
     for photo in &photos {
@@ -209,12 +212,26 @@ pub(crate) async fn receive_batch(exchange: &Exchange, route: Route) -> Result<C
     }
     client::admit(exchange, new.name.id()).await?;
     let mut storing = Storing::begin(exchange, &new).await?;
-    for photo in &photos {
+    for photo in photos {
         storing.file("").await?;
-        storing.write(photo).await?;
+        storing.write(&photo).await?;
     }
     let received = storing.end().await?;
     creation(exchange, &new, true, received).await
+}
+
+async fn read_batch(
+    exchange: &Exchange,
+    body: &mut Body,
+) -> Result<(JobId, Vec<Vec<u8>>), ApiError> {
+    let mut batch = PhotoBatch::new(&exchange.config.settings.limits);
+    loop {
+        match body.chunk().await {
+            Ok(Some(chunk)) => batch.feed(&chunk)?,
+            Ok(None) => return batch.end(),
+            Err(Disconnected) => return Err(ApiError::invalid_body("broke off")),
+        }
+    }
 }
 
 /// The files of an upload on their way into the store, and their digest. When the name turns out to

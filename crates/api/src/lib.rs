@@ -18,6 +18,7 @@ pub mod legacy;
 pub mod number;
 pub mod openapi;
 pub mod origin;
+pub mod photo_batch;
 pub mod preview;
 pub mod problem;
 pub mod query;

@@ -2,13 +2,12 @@
 
 use std::borrow::Cow;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use books::{Isbn, Wanted};
 use job::{JobId, Limits};
 use serde::Deserialize;
 
 use crate::error::ApiError;
+use crate::photo_batch::{Data, PhotoBatch};
 
 /// As many columns as a file may have.
 const MAX_MAPPED_COLUMNS: usize = 512;
@@ -384,69 +383,47 @@ pub(crate) struct ScanBatchBody<'a> {
     #[serde(default, borrow)]
     job_id: Option<Cow<'a, str>>,
     /// The photos.
-    #[serde(default, borrow)]
-    images: Option<Vec<ImageBody<'a>>>,
+    #[serde(default)]
+    images: Option<Vec<ImageBody>>,
 }
 
 /// A photo of a batch.
 #[derive(Debug, Default, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-struct ImageBody<'a> {
+struct ImageBody {
     /// Its place; the list's order when absent.
     #[serde(default)]
     index: Option<u32>,
     /// Base64 (RFC 4648), with or without a `data:` URL in front.
-    #[serde(default, borrow)]
-    data: Option<Cow<'a, str>>,
+    #[serde(default)]
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
+    data: Option<Data>,
 }
 
-/// Reads `{"jobId", "images": [{"index", "data": "<base64>"}]}`: the client's name for the job,
-/// and the photos in the order of their indices.
+/// Reads the body of a batch of photos that is there already: see [`PhotoBatch`].
 ///
 /// # Errors
-/// `INVALID_REQUEST`, `MISSING_PARAMETER`, `EMPTY_BATCH`, `BATCH_TOO_LARGE`, `FILE_TOO_LARGE`.
+/// Those of [`PhotoBatch::feed`] and [`PhotoBatch::end`].
 pub fn scan_batch(body: &[u8], limits: &Limits) -> Result<(JobId, Vec<Vec<u8>>), ApiError> {
-    let body: ScanBatchBody = read(body, limits.max_body_bytes)?;
+    let mut batch = PhotoBatch::new(limits);
+    batch.feed(body)?;
+    batch.end()
+}
+
+/// Reads what is left of such a body without its photos: the client's name for the job, and the
+/// images' data in the order of their indices.
+pub(crate) fn scan_batch_document(
+    document: &[u8],
+    limits: &Limits,
+) -> Result<(JobId, Vec<Option<Data>>), ApiError> {
+    let body: ScanBatchBody = read(document, limits.max_body_bytes)?;
     let id = required_job_id(body.job_id.as_deref())?;
     let mut images = body
         .images
         .ok_or_else(|| ApiError::missing("images", "send 1 to 5 photos in base64"))?;
     count("images", &images, limits.max_photos)?;
     images.sort_by_key(|image| image.index);
-    let photos = images
-        .iter()
-        .enumerate()
-        .map(|(index, image)| photo(index, image, limits))
-        .collect::<Result<_, ApiError>>()?;
-    Ok((id, photos))
-}
-
-fn photo(index: usize, image: &ImageBody, limits: &Limits) -> Result<Vec<u8>, ApiError> {
-    let field = format!("images[{index}].data");
-    let data = image
-        .data
-        .as_deref()
-        .ok_or_else(|| ApiError::missing(&field, "send the photo in base64"))?;
-    let base64 = match data.strip_prefix("data:") {
-        Some(url) => url.split_once(',').map_or("", |(_, base64)| base64),
-        None => data,
-    };
-    let too_large = || ApiError::too_large(&format!("Photo {}", index + 1), limits.max_photo_bytes);
-    if base64.len() / 4 * 3 > limits.max_photo_bytes + 1024 {
-        return Err(too_large());
-    }
-    // Some encoders wrap lines.
-    let base64: Vec<u8> = base64
-        .bytes()
-        .filter(|byte| !byte.is_ascii_whitespace())
-        .collect();
-    let photo = STANDARD
-        .decode(base64)
-        .map_err(|_| ApiError::invalid(&field, "is not base64 (RFC 4648, padded)"))?;
-    if photo.len() > limits.max_photo_bytes {
-        return Err(too_large());
-    }
-    Ok(photo)
+    Ok((id, images.into_iter().map(|image| image.data).collect()))
 }
 
 /// Reads a jobId of a path, a query or a body.
