@@ -11,6 +11,7 @@
 //! wherever it came from.
 
 pub mod admin;
+pub mod allocator;
 pub mod allowed_hosts;
 pub mod app;
 mod bindings;

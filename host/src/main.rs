@@ -218,6 +218,7 @@ impl Place {
 }
 
 fn main() -> anyhow::Result<()> {
+    host::allocator::give_back_freed();
     let cli = Cli::parse();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
     tracing_subscriber::fmt()

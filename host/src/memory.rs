@@ -1,23 +1,25 @@
 //! The memory of all instances together: what one grows by is taken from a common pool.
 //!
-//! When the pool is empty the client that has most of it gives: its largest instance ends. So no
-//! client, and no number of them, can keep the others from the little that they need.
+//! Who has least comes first. When the pool is empty the client that has most of it gives: its
+//! largest instance ends. So no client, and no number of them, can keep the others from the little
+//! that they need.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use admission::ClientKey;
-use tokio::sync::Notify;
-use tokio::time::{Instant, timeout_at};
+use tokio::sync::oneshot;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use wasmtime::ResourceLimiterAsync;
 
 /// The unit in which the pool is counted.
 const PAGE: usize = 64 << 10;
 
-/// The bytes by which every instance may grow without asking the pool.
+/// The bytes by which every instance may grow without asking the pool. They count all the same,
+/// until a quarter of the pool is given away like this.
 const FREE: usize = 256 << 10;
 
 /// How long an instance waits for memory, and stands still meanwhile. After that its growing fails,
@@ -25,20 +27,24 @@ const FREE: usize = 256 << 10;
 /// for ever.
 pub(crate) const WAIT: Duration = Duration::from_secs(10);
 
-/// The memory that instances may have beyond what they begin with and [`FREE`].
+/// The memory that instances may have beyond what they begin with.
 #[derive(Clone)]
 pub(crate) struct MemoryPool(Arc<Shared>);
 
 struct Shared {
     wait: Duration,
     state: Mutex<State>,
-    released: Notify,
 }
 
+/// All sizes are in pages.
 struct State {
-    free: usize,
+    all: usize,
+    /// What has been taken beyond [`FREE`].
+    taken: usize,
     next: u64,
-    holders: HashMap<u64, Holder>,
+    holders: BTreeMap<u64, Holder>,
+    /// By the number of the holder that waits.
+    waiting: BTreeMap<u64, Waiting>,
 }
 
 /// For whom an instance works: a client, until its request has been answered whole. What the
@@ -53,6 +59,11 @@ struct Holder {
     asker: Option<Asker>,
     pages: usize,
     ended: CancellationToken,
+}
+
+struct Waiting {
+    more: usize,
+    granted: oneshot::Sender<()>,
 }
 
 impl Holder {
@@ -100,11 +111,12 @@ impl MemoryPool {
         Self(Arc::new(Shared {
             wait,
             state: Mutex::new(State {
-                free: bytes / PAGE,
+                all: bytes / PAGE,
+                taken: 0,
                 next: 0,
-                holders: HashMap::new(),
+                holders: BTreeMap::new(),
+                waiting: BTreeMap::new(),
             }),
-            released: Notify::new(),
         }))
     }
 
@@ -138,43 +150,114 @@ impl MemoryPool {
 }
 
 impl State {
-    /// Makes the client that has most end its largest instance, if it has more than the one that
-    /// wants some would have then.
-    fn make_room(&mut self, wanting: u64, more: usize) {
-        let of_wanting = self.holders.get(&wanting).and_then(Holder::client);
-        let coming: usize = self
-            .holders
-            .values()
-            .filter(|holder| holder.ended.is_cancelled())
-            .map(|holder| holder.pages)
-            .sum();
-        if self.free + coming >= more {
-            return;
+    fn free(&self) -> usize {
+        let small = self.holders.len() * (FREE / PAGE);
+        let left = self.all.saturating_sub(self.taken);
+        left.saturating_sub(small.min(self.all / 4))
+    }
+
+    fn give(&mut self, number: u64, pages: usize) {
+        if let Some(holder) = self.holders.get_mut(&number) {
+            holder.pages += pages;
+            self.taken += pages;
         }
-        let mut by_client: HashMap<ClientKey, usize> = HashMap::new();
-        for holder in self.holders.values() {
-            if let Some(client) = holder.client() {
-                *by_client.entry(client).or_default() += holder.pages;
+    }
+
+    /// Gives what there is to those who wait, in their order; to nobody before the first, or what
+    /// it waits for would be taken by others for ever.
+    fn grant(&mut self) {
+        while !self.waiting.is_empty() {
+            let shares = Shares::of(self);
+            let next = self.waiting.iter().map(|(number, waiting)| {
+                let will_have = shares.with_more(self.holders.get(number), waiting.more);
+                (will_have, *number, waiting.more)
+            });
+            let Some((will_have, number, more)) = next.min() else {
+                return;
+            };
+            if self.free() < more {
+                if let Some(victim) = self.victim(&shares, number, will_have, more) {
+                    victim.ended.cancel();
+                }
+                return;
+            }
+            let waiting = self.waiting.remove(&number);
+            // Who does not wait any more gets nothing.
+            if waiting.is_some_and(|waiting| waiting.granted.send(()).is_ok()) {
+                self.give(number, more);
             }
         }
-        let has = match of_wanting {
-            Some(client) => by_client.get(&client).copied().unwrap_or(0),
-            None => 0,
-        };
-        let Some((greedy, most)) = by_client.into_iter().max_by_key(|(_, pages)| *pages) else {
-            return;
-        };
-        if most <= has + more {
-            return;
-        }
-        let largest = self
+    }
+
+    /// The largest instance of the client that has most, if that is more than the client that wants
+    /// some would have then. Of the same client, what is larger than what it wants to have.
+    fn victim(
+        &self,
+        shares: &Shares,
+        wanting: u64,
+        will_have: usize,
+        more: usize,
+    ) -> Option<&Holder> {
+        let ending = self
             .holders
             .values()
-            .filter(|holder| holder.client() == Some(greedy))
-            .max_by_key(|holder| holder.pages);
-        if let Some(largest) = largest {
-            largest.ended.cancel();
+            .filter(|holder| holder.ended.is_cancelled());
+        let coming: usize = ending.map(|holder| holder.pages).sum();
+        if self.free() + coming >= more {
+            return None;
         }
+        let largest = |client| {
+            let own = self.holders.iter().filter(move |(number, holder)| {
+                **number != wanting && holder.client() == Some(client)
+            });
+            own.map(|(_, holder)| holder)
+                .max_by_key(|holder| holder.pages)
+        };
+        let (&greedy, &most) = shares.by_client.iter().max_by_key(|(_, pages)| **pages)?;
+        if most > will_have {
+            return largest(greedy);
+        }
+        let wants = self.holders.get(&wanting)?;
+        let own = wants.pages + more;
+        largest(wants.client()?).filter(|largest| largest.pages > own)
+    }
+}
+
+/// How the pool is shared at a moment.
+struct Shares {
+    by_client: HashMap<ClientKey, usize>,
+    /// What the application has for its own work.
+    own: usize,
+    /// What it may have before clients do.
+    reserved: usize,
+}
+
+impl Shares {
+    fn of(state: &State) -> Self {
+        let mut shares = Self {
+            by_client: HashMap::new(),
+            own: 0,
+            reserved: state.all / 2,
+        };
+        for holder in state.holders.values() {
+            match holder.client() {
+                Some(client) => *shares.by_client.entry(client).or_default() += holder.pages,
+                None if holder.ended.is_cancelled() => {}
+                None => shares.own += holder.pages,
+            }
+        }
+        shares
+    }
+
+    /// What the client of an instance has with so many pages more; what the application itself
+    /// needs, within reason, counts for nothing: jobs that have been accepted come first.
+    fn with_more(&self, holder: Option<&Holder>, more: usize) -> usize {
+        let has = match holder.and_then(Holder::client) {
+            Some(client) => self.by_client.get(&client).copied().unwrap_or_default(),
+            None if self.own + more <= self.reserved => return 0,
+            None => holder.map_or(0, |holder| holder.pages),
+        };
+        has + more
     }
 }
 
@@ -184,42 +267,74 @@ impl InstanceMemory {
         self.fate.clone()
     }
 
-    /// Takes from the pool what growing by `grown` bytes in all needs beyond what is held.
-    async fn take(&mut self, grown: usize) -> bool {
+    /// Takes memory for a value of so many bytes, if it need not wait for it.
+    pub(crate) fn has_room_for(&mut self, bytes: usize) -> bool {
+        bytes < PAGE || self.takes_at_once(self.grown + bytes)
+    }
+
+    /// Waits for memory for a value of so many bytes. When there is none, growing fails later.
+    pub(crate) async fn wait_for_room(&mut self, bytes: usize) {
+        let _ = self.take(self.grown + bytes).await;
+    }
+
+    fn more(&self, grown: usize) -> usize {
         let wanted = grown.saturating_sub(FREE).div_ceil(PAGE);
-        let more = wanted.saturating_sub(self.pages);
+        wanted.saturating_sub(self.pages)
+    }
+
+    /// Takes what growing by `grown` bytes in all needs, if it need not wait.
+    fn takes_at_once(&mut self, grown: usize) -> bool {
+        let more = self.more(grown);
         if more == 0 {
             return true;
         }
-        let until = Instant::now() + self.pool.0.wait;
-        loop {
-            let released = self.pool.0.released.notified();
-            {
-                let mut state = self.pool.lock();
-                if state.free >= more {
-                    state.free -= more;
-                    self.pages += more;
-                    if let Some(holder) = state.holders.get_mut(&self.number) {
-                        holder.pages = self.pages;
-                    }
-                    return true;
-                }
-                state.make_room(self.number, more);
-            }
-            if timeout_at(until, released).await.is_err() {
-                return false;
-            }
+        let mut state = self.pool.lock();
+        let is_there = state.waiting.is_empty() && state.free() >= more;
+        if is_there {
+            state.give(self.number, more);
+            self.pages += more;
         }
+        is_there
+    }
+
+    /// Takes from the pool what growing by `grown` bytes in all needs beyond what is held.
+    async fn take(&mut self, grown: usize) -> bool {
+        if self.takes_at_once(grown) {
+            return true;
+        }
+        let more = self.more(grown);
+        let (granted, mut grant) = oneshot::channel();
+        {
+            let mut state = self.pool.lock();
+            state.waiting.insert(self.number, Waiting { more, granted });
+            state.grant();
+        }
+        let wait = self.pool.0.wait;
+        let is_granted = match timeout(wait, &mut grant).await {
+            Ok(granted) => granted.is_ok(),
+            Err(_) => {
+                let mut state = self.pool.lock();
+                state.waiting.remove(&self.number);
+                // What another waited for behind this one may be there.
+                state.grant();
+                grant.try_recv().is_ok()
+            }
+        };
+        if is_granted {
+            self.pages += more;
+        }
+        is_granted
     }
 }
 
 impl Drop for InstanceMemory {
     fn drop(&mut self) {
         let mut state = self.pool.lock();
-        state.holders.remove(&self.number);
-        state.free += self.pages;
-        drop(state);
-        self.pool.0.released.notify_waiters();
+        state.waiting.remove(&self.number);
+        if let Some(holder) = state.holders.remove(&self.number) {
+            state.taken -= holder.pages;
+        }
+        state.grant();
     }
 }
 
@@ -291,6 +406,15 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_instances_begin_with_takes_a_quarter_at_most() {
+        let pool = MemoryPool::new(8 * MB, SOON);
+        let _many: Vec<InstanceMemory> = (0..100).map(|_| pool.instance(None, None)).collect();
+        let mut one = pool.instance(client(1), None);
+        assert!(grow(&mut one, 6 * MB).await);
+        assert!(!grow(&mut one, MB).await);
+    }
+
+    #[tokio::test]
     async fn memory_is_waited_for() {
         let pool = MemoryPool::new(10 * MB, Duration::from_secs(60));
         let mut one = pool.instance(None, None);
@@ -319,6 +443,62 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_client_s_larger_request_gives_to_its_smaller() {
+        let pool = MemoryPool::new(10 * MB, Duration::from_secs(60));
+        let mut large = pool.instance(client(1), None);
+        assert!(grow(&mut large, 9 * MB).await);
+        let mut small = pool.instance(client(1), None);
+        let wanting = tokio::spawn(async move { grow(&mut small, 4 * MB).await });
+        large.fate().ended().await;
+        drop(large);
+        assert!(wanting.await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn who_wants_little_comes_before_those_who_have_much() {
+        let pool = MemoryPool::new(10 * MB, Duration::from_secs(60));
+        let mut run = pool.instance(None, None);
+        assert!(grow(&mut run, 10 * MB).await);
+        let (said, mut heard) = tokio::sync::mpsc::unbounded_channel();
+        for (n, size) in [(1, 8), (2, 2), (3, 5)] {
+            let (mut memory, said) = (pool.instance(client(n), None), said.clone());
+            tokio::spawn(async move {
+                assert!(grow(&mut memory, size * MB).await);
+                said.send(n).unwrap();
+                // It keeps what it has for a moment, and its answer is out.
+                tokio::time::sleep(SOON).await;
+            });
+            tokio::task::yield_now().await;
+        }
+        drop(run);
+        let order = [heard.recv().await, heard.recv().await, heard.recv().await];
+        assert_eq!(order, [Some(2), Some(3), Some(1)]);
+    }
+
+    #[tokio::test]
+    async fn accepted_work_comes_before_requests_until_it_has_half() {
+        let pool = MemoryPool::new(10 * MB, SOON);
+        let mut open: Vec<InstanceMemory> =
+            (1..=5).map(|n| pool.instance(client(n), None)).collect();
+        for memory in &mut open {
+            assert!(grow(memory, 2 * MB).await);
+        }
+        let mut run = pool.instance(None, None);
+        let wanting = tokio::spawn(async move {
+            let has = grow(&mut run, 3 * MB).await;
+            (has, run)
+        });
+        while open.len() > 3 {
+            tokio::task::yield_now().await;
+            open.retain(|memory| !memory.fate().is_starved());
+        }
+        let (has, mut run) = wanting.await.unwrap();
+        assert!(has);
+        assert!(!grow(&mut run, 6 * MB).await);
+        assert!(open.iter().all(|memory| !memory.fate().is_starved()));
+    }
+
+    #[tokio::test]
     async fn the_application_itself_is_not_made_to_end() {
         let pool = MemoryPool::new(10 * MB, SOON);
         let answered = client(1).inspect(|asker| asker.is_answered.store(true, Ordering::Relaxed));
@@ -327,6 +507,23 @@ mod tests {
         let mut modest = pool.instance(client(2), None);
         assert!(!grow(&mut modest, 2 * MB).await);
         assert!(!run.fate().is_starved());
+    }
+
+    #[tokio::test]
+    async fn room_for_a_value_is_there_when_the_value_is() {
+        let pool = MemoryPool::new(10 * MB, Duration::from_secs(60));
+        let mut run = pool.instance(None, None);
+        assert!(run.has_room_for(4 * MB));
+        let mut other = pool.instance(None, None);
+        assert!(!other.has_room_for(8 * MB));
+        let waiting = tokio::spawn(async move {
+            other.wait_for_room(8 * MB).await;
+            // Nothing more is taken for it.
+            other.takes_at_once(8 * MB)
+        });
+        tokio::time::sleep(SOON).await;
+        drop(run);
+        assert!(waiting.await.unwrap());
     }
 
     #[tokio::test]

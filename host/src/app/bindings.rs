@@ -29,6 +29,7 @@ pub(super) fn linker(engine: &Engine) -> anyhow::Result<Linker<Instance>> {
     spin_bindings::key_value::add_to_linker::<_, StoresOf>(&mut linker, |instance| StoresView {
         stores: &mut instance.stores,
         table: &mut instance.table,
+        memory: &mut instance.memory,
     })?;
     spin_bindings::variables::add_to_linker::<_, HasSelf<Instance>>(&mut linker, |instance| {
         instance

@@ -8,6 +8,7 @@ use wasmtime::component::{Resource, ResourceTable};
 use super::{KvBackend, KvError};
 use crate::bindings::fermyon::spin::key_value;
 use crate::counters::{Counters, Operation};
+use crate::memory::InstanceMemory;
 
 /// Spin's limit on the stores that an instance may have open.
 const OPEN_STORES: usize = 256;
@@ -29,6 +30,7 @@ pub(crate) struct Stores {
 pub(crate) struct StoresView<'a> {
     pub(crate) stores: &'a mut Stores,
     pub(crate) table: &'a mut ResourceTable,
+    pub(crate) memory: &'a mut InstanceMemory,
 }
 
 type Answer<T> = wasmtime::Result<Result<T, key_value::Error>>;
@@ -74,7 +76,16 @@ impl key_value::HostStore for StoresView<'_> {
     }
 
     async fn get(&mut self, store: Resource<OpenStore>, key: String) -> Answer<Option<Vec<u8>>> {
-        let result = self.stores.backend.get(self.name(&store)?, &key).await;
+        let mut result = self.stores.backend.get(self.name(&store)?, &key).await;
+        if let Ok(Some(value)) = &result {
+            let bytes = value.len();
+            if !self.memory.has_room_for(bytes) {
+                // The value is not held meanwhile: nobody counts it.
+                drop(result);
+                self.memory.wait_for_room(bytes).await;
+                result = self.stores.backend.get(self.name(&store)?, &key).await;
+            }
+        }
         let read = match &result {
             Ok(Some(value)) => value.len(),
             _ => 0,
