@@ -1,14 +1,18 @@
 //! Time slices: a component that computes yields after a millisecond, so that events that it has
 //! caused, and other instances, wait no longer than that behind it.
 
+use std::num::NonZero;
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 use wasmtime::{Engine, Store, UpdateDeadline};
+
+use crate::memory::Asker;
+use crate::turns::{Computing, Turn, Turns};
 
 const SLICE: Duration = Duration::from_millis(1);
 
@@ -18,6 +22,8 @@ pub(crate) struct EpochScheduler {
     ticking: Arc<Ticking>,
     ticker: Thread,
     zero: Instant,
+    turns: Turns,
+    instances: AtomicU64,
 }
 
 #[derive(Default)]
@@ -27,9 +33,34 @@ struct Ticking {
     over: AtomicBool,
 }
 
-/// When an instance's time slice began, in microseconds since [`EpochScheduler::zero`].
-#[derive(Default)]
-pub(crate) struct Slice(Arc<AtomicU64>);
+/// An instance's time slice.
+pub(crate) struct Slice(Arc<Sliced>);
+
+struct Sliced {
+    /// When it began, in microseconds since [`EpochScheduler::zero`].
+    began: AtomicU64,
+    /// The instance's number.
+    number: u64,
+    asker: Option<Asker>,
+    /// What the instance has while it computes for longer than a slice.
+    turn: Mutex<Option<Turn>>,
+}
+
+impl Sliced {
+    /// For whom the instance computes.
+    fn who(&self) -> Computing {
+        match &self.asker {
+            Some(asker) if !asker.is_answered.load(Ordering::Relaxed) => {
+                Computing::Client(asker.client)
+            }
+            _ => Computing::Application(self.number),
+        }
+    }
+
+    fn turn(&self) -> MutexGuard<'_, Option<Turn>> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl EpochScheduler {
     /// Starts the thread that advances the epochs.
@@ -52,39 +83,59 @@ impl EpochScheduler {
             ticking,
             ticker: thread.spawn(tick)?.thread().clone(),
             zero: Instant::now(),
+            turns: Turns::new(std::thread::available_parallelism().map_or(1, NonZero::get)),
+            instances: AtomicU64::new(0),
         })
     }
 
-    /// Installs an epoch callback on `store`. What its instance does must be driven by
+    /// Installs an epoch callback on `store`. What its instance does for `asker` must be driven by
     /// [`Self::run_in_slices`] with the slice that this returns.
-    pub(crate) fn slice_store<T>(&self, store: &mut Store<T>) -> Slice {
-        let slice = Slice::default();
-        let (zero, at) = (self.zero, slice.0.clone());
+    pub(crate) fn slice_store<T>(&self, store: &mut Store<T>, asker: Option<Asker>) -> Slice {
+        let slice = Arc::new(Sliced {
+            began: AtomicU64::new(0),
+            number: self.instances.fetch_add(1, Ordering::Relaxed),
+            asker,
+            turn: Mutex::default(),
+        });
+        let (zero, turns, sliced) = (self.zero, self.turns.clone(), slice.clone());
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(move |_| {
-            let began = Duration::from_micros(at.load(Ordering::Relaxed));
-            Ok(if zero.elapsed().saturating_sub(began) < SLICE / 2 {
+            let began = Duration::from_micros(sliced.began.load(Ordering::Relaxed));
+            if zero.elapsed().saturating_sub(began) < SLICE / 2 {
                 // The epoch ended while it waited.
-                UpdateDeadline::Continue(1)
-            } else {
-                // The waker runs after other ready tasks have run, and time-outs have been looked
-                // at.
-                UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now()))
-            })
+                return Ok(UpdateDeadline::Continue(1));
+            }
+            let (turns, sliced) = (turns.clone(), sliced.clone());
+            Ok(UpdateDeadline::YieldCustom(
+                1,
+                Box::pin(async move {
+                    // The waker runs after other ready tasks have run, and time-outs have been
+                    // looked at.
+                    tokio::task::yield_now().await;
+                    let turn = turns.take(sliced.who()).await;
+                    *sliced.turn() = Some(turn);
+                }),
+            ))
         });
-        slice
+        Slice(slice)
     }
 
     /// Runs `work` on an instance, in time slices.
     pub(crate) async fn run_in_slices<F: Future>(&self, slice: &Slice, work: F) -> F::Output {
         let mut work = pin!(work);
+        let micros = || u64::try_from(self.zero.elapsed().as_micros()).unwrap_or(u64::MAX);
         std::future::poll_fn(|context| -> Poll<F::Output> {
-            let now = u64::try_from(self.zero.elapsed().as_micros()).unwrap_or(u64::MAX);
-            slice.0.store(now, Ordering::Relaxed);
+            let began = micros();
+            slice.0.began.store(began, Ordering::Relaxed);
             if !self.ticking.wanted.swap(true, Ordering::AcqRel) {
                 self.ticker.unpark();
             }
-            work.as_mut().poll(context)
+            let polled = work.as_mut().poll(context);
+            self.turns
+                .charge(slice.0.who(), micros().saturating_sub(began));
+            let turn = slice.0.turn().take();
+            drop(turn);
+            polled
         })
         .await
     }

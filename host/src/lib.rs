@@ -32,5 +32,6 @@ pub mod metrics;
 mod outbound;
 pub mod routes;
 pub mod server;
+mod turns;
 pub mod variables;
 mod window;

@@ -270,7 +270,7 @@ impl App {
             _ => WasiScheme::Http,
         };
         let epochs = self.epochs.clone();
-        let slice = epochs.slice_store(&mut store);
+        let slice = epochs.slice_store(&mut store, hold.asker());
         let request = store
             .data_mut()
             .http()

@@ -1,0 +1,199 @@
+//! Turns at computing: as many at a time as there are processors, and who has computed least goes
+//! on first. What takes no longer than a time slice needs none, so short requests wait for nobody.
+//!
+//! Start-time fair queueing: a client's time goes on by what it computes, the common time by what
+//! all compute, and whoever waits is placed at the later of the two.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use admission::ClientKey;
+use tokio::sync::oneshot;
+
+/// How far a client's time may be ahead, in microseconds: what it has had for itself while others
+/// wanted nothing does not count for long.
+const AHEAD: u64 = 1_000_000;
+
+/// How many clients are remembered before those that are not ahead are forgotten.
+const REMEMBERED: usize = 1_000;
+
+/// Who computes: a client, or the application itself in the instance of this number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Computing {
+    Client(ClientKey),
+    Application(u64),
+}
+
+/// The turns of one host.
+#[derive(Clone)]
+pub(crate) struct Turns(Arc<Mutex<State>>);
+
+struct State {
+    free: usize,
+    now: u64,
+    times: HashMap<Computing, u64>,
+    next: u64,
+    /// By time, then by when they came.
+    waiting: BTreeMap<(u64, u64), oneshot::Sender<Turn>>,
+}
+
+/// The right to compute, until it is dropped; `None`: it has been passed on.
+pub(crate) struct Turn(Option<Turns>);
+
+impl Turns {
+    /// Turns for so many at a time.
+    pub(crate) fn new(processors: usize) -> Self {
+        Self(Arc::new(Mutex::new(State {
+            free: processors,
+            now: 0,
+            times: HashMap::new(),
+            next: 0,
+            waiting: BTreeMap::new(),
+        })))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that somebody has computed for so many microseconds.
+    pub(crate) fn charge(&self, who: Computing, micros: u64) {
+        let mut state = self.lock();
+        // Time goes on even while those who wait are always new, or others would wait for ever.
+        state.now += micros / (state.waiting.len() as u64 + 1);
+        let now = state.now;
+        let time = state.times.entry(who).or_default();
+        *time = ((*time).max(now) + micros).min(now + AHEAD);
+        if state.times.len() > REMEMBERED {
+            state.times.retain(|_, time| *time > now);
+        }
+    }
+
+    /// Waits for a turn.
+    pub(crate) async fn take(&self, who: Computing) -> Turn {
+        loop {
+            let turn = {
+                let mut state = self.lock();
+                if state.free > 0 {
+                    state.free -= 1;
+                    return Turn(Some(self.clone()));
+                }
+                let time = state.times.get(&who).copied().unwrap_or_default();
+                let place = (time.max(state.now), state.next);
+                state.next += 1;
+                let (give, turn) = oneshot::channel();
+                state.waiting.insert(place, give);
+                turn
+            };
+            if let Ok(turn) = turn.await {
+                return turn;
+            }
+        }
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let Some(turns) = self.0.take() else {
+            return;
+        };
+        let mut state = turns.lock();
+        let mut turn = Self(Some(turns.clone()));
+        while let Some(((time, _), next)) = state.waiting.pop_first() {
+            state.now = state.now.max(time);
+            match next.send(turn) {
+                Ok(()) => return,
+                // It does not wait any more.
+                Err(back) => turn = back,
+            }
+        }
+        turn.0 = None;
+        state.free += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use tokio::sync::mpsc;
+
+    use super::*;
+
+    fn client(n: u8) -> Computing {
+        Computing::Client(ClientKey::of(IpAddr::from([192, 0, 2, n])))
+    }
+
+    /// Lets `who` wait for a turn, computes for a millisecond then, and says so.
+    fn wait(turns: &Turns, who: Computing, said: &mpsc::UnboundedSender<Computing>) {
+        let (turns, said) = (turns.clone(), said.clone());
+        tokio::spawn(async move {
+            let _turn = turns.take(who).await;
+            turns.charge(who, 1_000);
+            said.send(who).unwrap();
+        });
+    }
+
+    #[tokio::test]
+    async fn who_has_computed_least_goes_on_first() {
+        let turns = Turns::new(1);
+        let held = turns.take(client(9)).await;
+        let (said, mut heard) = mpsc::unbounded_channel();
+        turns.charge(client(1), 5_000);
+        for _ in 0..5 {
+            wait(&turns, client(1), &said);
+            tokio::task::yield_now().await;
+        }
+        wait(&turns, client(2), &said);
+        wait(&turns, Computing::Application(3), &said);
+        tokio::task::yield_now().await;
+        drop(held);
+        let first = [heard.recv().await, heard.recv().await];
+        assert_eq!(first, [Some(client(2)), Some(Computing::Application(3))]);
+        for _ in 0..5 {
+            assert_eq!(heard.recv().await, Some(client(1)));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_turn_that_nobody_takes_goes_to_the_next() {
+        let turns = Turns::new(1);
+        let held = turns.take(client(1)).await;
+        let (said, mut heard) = mpsc::unbounded_channel();
+        let left = tokio::spawn({
+            let turns = turns.clone();
+            async move { turns.take(client(2)).await }
+        });
+        tokio::task::yield_now().await;
+        wait(&turns, client(3), &said);
+        tokio::task::yield_now().await;
+        left.abort();
+        let _ = left.await;
+        drop(held);
+        assert_eq!(heard.recv().await, Some(client(3)));
+        // One that was given to somebody who left before he knew comes back, too.
+        let held = turns.take(client(1)).await;
+        let mut late = Box::pin(turns.take(client(2)));
+        assert!(futures::poll!(&mut late).is_pending());
+        drop(held);
+        drop(late);
+        let _again = turns.take(client(1)).await;
+        assert_eq!(turns.lock().free, 0);
+    }
+
+    #[tokio::test]
+    async fn nobody_is_ahead_for_long() {
+        let turns = Turns::new(1);
+        for _ in 0..10_000 {
+            turns.charge(client(1), 1_000_000);
+            turns.charge(client(2), 1);
+        }
+        let state = turns.lock();
+        assert!(state.times[&client(1)] <= state.now + AHEAD);
+        drop(state);
+        for n in 0..REMEMBERED as u64 + 10 {
+            turns.charge(Computing::Application(n), 1);
+        }
+        assert!(turns.lock().times.len() <= REMEMBERED + 1);
+    }
+}
