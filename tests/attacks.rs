@@ -11,6 +11,7 @@ use stand_ins::Fault;
 use crate::app::http::Request;
 use crate::app::socket::Socket;
 use crate::app::{App, Job, PATIENCE, Setup, connect, eventually};
+use crate::photos::{self, SHELF};
 
 /// An application whose jobs do not end.
 fn waiting(setup: Setup) -> App {
@@ -194,6 +195,52 @@ fn streams_that_are_left_at_once_shut_nobody_out() {
             drop(begin(&app, &request));
         }
         assert_eq!(app.get("/health").status(), 200, "round {round}");
+    }
+}
+
+#[test]
+fn photos_that_take_long_delay_others_and_fail_nobody() {
+    let app = App::start();
+    let scan = |photo: &[u8]| {
+        let request = app.request("POST", "/api/batch-scan");
+        Job::of(&photos::form(request, &[photo]).send().data(202))
+    };
+    let alone = Instant::now();
+    app.finish(&scan(SHELF));
+    let alone = alone.elapsed();
+    let flat = photos::flat();
+    let began = Instant::now();
+    let greedy: Vec<Job> = (0..6).map(|_| scan(&flat)).collect();
+    let honest = scan(SHELF);
+    let status = finish_patiently(&app, &honest);
+    assert_eq!(status["status"], "completed", "{status}");
+    assert_eq!(app.results(&honest)["totalDetected"], 13);
+    let waited = began.elapsed();
+    for job in &greedy {
+        // They have been looked at: there is nothing on them.
+        let status = finish_patiently(&app, job);
+        assert_eq!(status["error"]["code"], "E_NO_BOOKS_FOUND", "{status}");
+    }
+    let all = began.elapsed();
+    assert!(
+        waited < all + alone * 2,
+        "{waited:?} of {all:?}, alone {alone:?}"
+    );
+}
+
+/// Polls to the end, however long that takes.
+fn finish_patiently(app: &App, job: &Job) -> serde_json::Value {
+    let began = Instant::now();
+    loop {
+        let status = app.status(job);
+        if !matches!(
+            status["status"].as_str(),
+            Some("initialized" | "processing")
+        ) {
+            return status;
+        }
+        assert!(began.elapsed() < PATIENCE * 10, "{status}");
+        std::thread::sleep(Duration::from_millis(100));
     }
 }
 

@@ -2,16 +2,20 @@
 //! more room than there is.
 
 use crate::app;
+use crate::photos;
 
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 
-use app::http::Response;
-use app::{App, Job, PATIENCE, Setup};
+use app::http::{Request, Response};
+use app::{App, Job, PATIENCE, Setup, eventually};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use host::manifest::Manifest;
 use job::{JobId, Keyring};
+use photos::SHELF;
 use serde_json::{Value, json};
 use stand_ins::{Behaviour, Fault};
 
@@ -209,6 +213,125 @@ fn tokens_and_run_keys_open_one_job_for_one_purpose() {
 
     let cancel = app.request("DELETE", &one.status_url).bearer(&one.token);
     assert!((200..300).contains(&cancel.send().status()));
+}
+
+#[test]
+fn who_knows_a_job_s_name_gets_no_token_for_it() {
+    let app = App::start();
+    let shelf = |id: &str, photo: &[u8]| {
+        let request = app.request("POST", &format!("/api/scan-bookshelf?jobId={id}"));
+        request.body("image/jpeg", photo)
+    };
+    let batch = |id: &str, photo: &[u8]| {
+        let data = BASE64_STANDARD.encode(photo);
+        let body = json!({"jobId": id, "images": [{"index": 0, "data": data}]});
+        app.request("POST", "/api/scan-bookshelf/batch").json(&body)
+    };
+    let books = |id: &str, isbn: &str| {
+        let body = json!({"jobId": id, "barcodes": [isbn]});
+        app.request("POST", "/api/batch-enrich").json(&body)
+    };
+    let other = photos::spines(7);
+    type Ask<'a> = &'a dyn Fn(&str, bool) -> Request;
+    let asks: [(&str, Ask<'_>); 3] = [
+        ("shelf", &|id, same| {
+            shelf(id, if same { SHELF } else { &other })
+        }),
+        ("batch", &|id, same| {
+            batch(id, if same { SHELF } else { &other })
+        }),
+        ("books", &|id, same| {
+            books(
+                id,
+                if same {
+                    "9780743273565"
+                } else {
+                    "9780063021426"
+                },
+            )
+        }),
+    ];
+    for (id, ask) in asks {
+        let token = ask(id, true).send().data(202)["token"].clone();
+        let token = token.as_str().unwrap();
+        for (again, _) in asks {
+            // By whichever route, with other content, or with a piece of it.
+            let foreign = asks.iter().find(|(name, _)| *name == again).unwrap().1(id, false);
+            let answer = foreign.send();
+            answer.error(409, "JOB_EXISTS");
+            assert!(!answer.text().contains(token), "{again} as {id}");
+        }
+        let one_byte = shelf(id, b"x").send();
+        assert!((400..500).contains(&one_byte.status()), "{id}");
+        assert!(!one_byte.text().contains(token), "{id}");
+        // Nor with somebody else's token.
+        let guess = ask(id, false).bearer("guess").send();
+        guess.error(409, "JOB_EXISTS");
+        if id != "books" {
+            // Whoever sends the same, or shows the token, is whoever made it.
+            assert_eq!(ask(id, true).send().data(202)["token"], token);
+            let shown = ask(id, false).bearer(token).send();
+            assert_eq!(shown.data(202)["token"], token);
+        }
+    }
+}
+
+#[test]
+fn a_key_that_two_clients_use_is_one_client_s() {
+    let app = App::start();
+    let send = |csv: &str| {
+        let request = app.request("POST", "/api/v2/imports");
+        let request = request.header("idempotency-key", "library");
+        request.body("text/csv", csv)
+    };
+    let mine = Job::of(&send("Title\nEmma\n").send().data(202));
+    let theirs = send("Title\nIvanhoe\n").send();
+    theirs.error(422, "IDEMPOTENCY_KEY_REUSED");
+    assert!(!theirs.text().contains(&mine.token));
+    app.finish(&mine);
+    send("Title\nIvanhoe\n")
+        .send()
+        .error(422, "IDEMPOTENCY_KEY_REUSED");
+    assert_eq!(Job::of(&send("Title\nEmma\n").send().data(202)), mine);
+    let books = |isbn: &str| {
+        let request = app.request("POST", "/api/batch-enrich");
+        let request = request.header("idempotency-key", "books");
+        request.json(&json!({"barcodes": [isbn]})).send()
+    };
+    books("9780743273565").data(202);
+    books("9780063021426").error(422, "IDEMPOTENCY_KEY_REUSED");
+    assert_eq!(app.results(&mine)["booksCreated"], 1);
+    // A key that is no text is none, which must not go unnoticed.
+    let mut stream = TcpStream::connect(app.address()).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let head = b"POST /api/v2/imports HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
+        content-type: text/csv\r\ncontent-length: 8\r\nidempotency-key: \xe9\r\n\r\nTitle\na\n";
+    stream.write_all(head).unwrap();
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    assert!(
+        answer.starts_with(b"HTTP/1.1 400"),
+        "{}",
+        String::from_utf8_lossy(&answer)
+    );
+}
+
+#[test]
+fn a_name_that_is_used_again_has_another_token() {
+    let app = Setup::new().tuning("retention=3000").start();
+    let make = || {
+        let request = app.request("POST", "/api/scan-bookshelf?jobId=again");
+        let accepted = request.body("image/jpeg", SHELF).send().data(202);
+        accepted["token"].as_str().unwrap().to_owned()
+    };
+    let first = make();
+    // As long as the job is there this is the same upload again.
+    eventually("the job has expired, and the next has its name", || {
+        make() != first
+    });
+    let path = "/api/v2/imports/again";
+    let old = app.request("DELETE", path).bearer(&first);
+    old.send().error(401, "UNAUTHORIZED");
 }
 
 #[test]

@@ -214,6 +214,26 @@ fn akamai_functions_ends_handlers_and_jobs_go_on() {
     outlive_handlers("akamai-functions");
 }
 
+#[test]
+fn a_line_of_commas_is_refused_within_little_memory() {
+    let app = on("akamai-functions").start();
+    // One row as long as a library may be.
+    let mut csv = b"Title,Author\n".to_vec();
+    csv.resize(8 << 20, b',');
+    let request = app.request("POST", "/api/v2/imports");
+    let job = Job::of(&request.body("text/csv", csv).send().data(202));
+    let status = finish(&app, &job);
+    assert_eq!(status["status"], "failed", "{status}");
+    assert_ne!(status["error"]["code"], "E_TIMEOUT", "{status}");
+    assert_eq!(status["error"]["retryable"], false, "{status}");
+    let failed = over_components(
+        &app.counters(),
+        |component| count(component, "failed"),
+        false,
+    );
+    assert_eq!(failed, 0, "no run dies of it");
+}
+
 fn jobs(app: &App) -> BTreeSet<String> {
     let keys = app.job_keys();
     keys.iter()

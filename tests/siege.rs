@@ -8,16 +8,17 @@
 
 mod app;
 
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use app::http::Request;
 use app::socket::Socket;
-use app::{Job, Setup, connect};
+use app::{App, Job, Setup, try_connect};
 
 const PHOTO: &[u8] = include_bytes!("data/bookshelf-13.jpg");
 
@@ -43,14 +44,14 @@ impl Siege {
 
     /// A connection that sends `bytes`; `None` when it is not wanted.
     fn begin(&self, from: Ipv4Addr, bytes: &[u8]) -> Option<TcpStream> {
-        let mut stream = try_connect(from, self.to)?;
+        let mut stream = open(from, self.to)?;
         stream.write_all(bytes).ok()?;
         Some(stream)
     }
 }
 
-fn try_connect(from: Ipv4Addr, to: SocketAddr) -> Option<TcpStream> {
-    let stream = std::panic::catch_unwind(|| connect(from, to)).ok()?;
+fn open(from: Ipv4Addr, to: SocketAddr) -> Option<TcpStream> {
+    let stream = try_connect(from, to).ok()?;
     stream
         .set_read_timeout(Some(Duration::from_secs(5)))
         .unwrap();
@@ -70,7 +71,7 @@ type Attack = fn(&Siege, Ipv4Addr);
 /// The kinds, and how many clients there are of each.
 const KINDS: &[(&str, usize, Attack)] = &[
     ("says nothing", 80, |siege, from| {
-        let _silent = try_connect(from, siege.to);
+        let _silent = open(from, siege.to);
         siege.rest(Duration::from_secs(60));
     }),
     ("drips a head", 50, |siege, from| {
@@ -122,7 +123,7 @@ const KINDS: &[(&str, usize, Attack)] = &[
         siege.rest(Duration::from_secs(20));
     }),
     ("waits for jobs that are not there", 40, |siege, from| {
-        if let Some(stream) = try_connect(from, siege.to) {
+        if let Some(stream) = open(from, siege.to) {
             let query = format!("jobId=nothing-{}", fastrand::u64(..));
             let socket = std::panic::catch_unwind(|| Socket::over(stream, &query, &[]));
             siege.rest(Duration::from_secs(10));
@@ -141,11 +142,33 @@ const KINDS: &[(&str, usize, Attack)] = &[
         let stream = siege.begin(from, &head("POST", "/api/v2/imports", more));
         drip(siege, stream, &[b'x'; 10_000]);
     }),
-    ("asks for results and reads slowly", 40, |siege, from| {
+    ("sends flat photos of 64 megapixels", 10, |siege, from| {
+        let request = Request::new(siege.to, "POST", "/api/batch-scan").from(from);
+        let _ = request.form("photos", "a.png", flat_photo()).try_send();
+        siege.rest(Duration::from_secs(5));
+    }),
+    ("asks for results and reads slowly", 30, |siege, from| {
         let stream = siege.begin(from, &head("GET", &siege.big.results_url, ""));
         read_slowly(siege, stream);
     }),
 ];
+
+/// The largest photo that is looked at, in few bytes.
+fn flat_photo() -> &'static [u8] {
+    static PHOTO: OnceLock<Vec<u8>> = OnceLock::new();
+    PHOTO.get_or_init(|| {
+        const SIDE: u32 = 8_000;
+        let mut photo = Vec::new();
+        let mut encoder = png::Encoder::new(&mut photo, SIDE, SIDE);
+        encoder.set_color(png::ColorType::Rgb);
+        encoder.set_compression(png::Compression::High);
+        let mut writer = encoder.write_header().unwrap();
+        let pixels = vec![200; (SIDE * SIDE * 3) as usize];
+        writer.write_image_data(&pixels).unwrap();
+        writer.finish().unwrap();
+        photo
+    })
+}
 
 /// Sends a little now and then, as long as it is taken.
 fn drip(siege: &Siege, stream: Option<TcpStream>, drop: &[u8]) {
@@ -207,9 +230,10 @@ fn honest(to: SocketAddr, time: Duration) -> Noticed {
             let noticed = noticed.clone();
             scope.spawn(move || {
                 let kind = HONEST[usize::from(client) % HONEST.len()];
+                let from = Ipv4Addr::new(127, 2, 0, 1 + client);
                 while Instant::now() < until {
                     let began = Instant::now();
-                    let done = std::panic::catch_unwind(|| do_once(to, kind));
+                    let done = std::panic::catch_unwind(|| do_once(from, to, kind));
                     let mut noticed = noticed.lock().unwrap();
                     match done {
                         Ok(()) => noticed.took.push((kind, began.elapsed())),
@@ -242,28 +266,29 @@ fn made(request: impl Fn() -> Request) -> Job {
     panic!("refused again and again");
 }
 
-fn do_once(to: SocketAddr, kind: &str) {
-    let get = |path: &str| Request::new(to, "GET", path).send();
+fn do_once(from: Ipv4Addr, to: SocketAddr, kind: &str) {
+    let request = |method: &str, path: &str| Request::new(to, method, path).from(from);
+    let get = |path: &str| request("GET", path).send();
     if kind == "health" {
         assert_eq!(get("/health").status(), 200);
         return;
     }
     let job = made(|| match kind {
-        "scan" => Request::new(to, "POST", "/api/batch-scan").form("photos", "a.jpg", PHOTO),
+        "scan" => request("POST", "/api/batch-scan").form("photos", "a.jpg", PHOTO),
         _ => {
             let csv = stand_ins::library(20);
-            Request::new(to, "POST", "/api/v2/imports").form("file", "a.csv", &csv)
+            request("POST", "/api/v2/imports").form("file", "a.csv", &csv)
         }
     });
     match kind {
         "socket" => {
             let query = format!("jobId={}&token={}&schema=2.0.0", job.id, job.token);
-            let mut socket = Socket::open(to, &query, &[]);
+            let stream = try_connect(from, to).unwrap();
+            let mut socket = Socket::over(stream, &query, &[]).unwrap();
             assert_eq!(socket.rest().1, 1000);
         }
         "stream" => {
-            let request = Request::new(to, "GET", &job.sse_url);
-            let mut stream = app::sse::Stream::open(request);
+            let mut stream = app::sse::Stream::open(request("GET", &job.sse_url));
             stream.rest();
         }
         _ => {}
@@ -281,6 +306,28 @@ fn do_once(to: SocketAddr, kind: &str) {
         assert!(Instant::now() < until, "{status}");
         thread::sleep(Duration::from_millis(100));
     }
+}
+
+/// What the host has warned of, and how often.
+fn complaints(app: &App) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for line in app.logs().lines() {
+        let line = match line.split_once("  WARN ").or(line.split_once(" ERROR ")) {
+            Some((_, message)) => message.to_owned(),
+            None => {
+                let event = serde_json::from_str::<serde_json::Value>(line).unwrap_or_default();
+                if event["code"].is_null() && event["outcome"] != "lease-lost" {
+                    continue;
+                }
+                format!(
+                    "{} {} {} {}",
+                    event["component"], event["event"], event["outcome"], event["code"]
+                )
+            }
+        };
+        *counts.entry(line).or_default() += 1;
+    }
+    counts
 }
 
 #[test]
@@ -343,6 +390,9 @@ fn honest_clients_are_served_while_others_attack() {
             of("rejected"),
             of("failed")
         );
+    }
+    for (line, times) in complaints(&app) {
+        println!("{times} times: {line}");
     }
     for kind in HONEST {
         println!(

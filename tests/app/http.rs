@@ -2,15 +2,16 @@
 //! client libraries hide.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 
 use serde_json::Value;
 
-use crate::app::PATIENCE;
+use crate::app::{PATIENCE, try_connect};
 
 /// A request that closes its connection.
 pub(crate) struct Request {
     address: SocketAddr,
+    from: Option<Ipv4Addr>,
     head: String,
     body: Vec<u8>,
 }
@@ -20,6 +21,7 @@ impl Request {
         let head = format!("{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n");
         Self {
             address,
+            from: None,
             head,
             body: Vec::new(),
         }
@@ -27,6 +29,12 @@ impl Request {
 
     pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
         self.head += &format!("{name}: {value}\r\n");
+        self
+    }
+
+    /// From another of this machine's own addresses.
+    pub(crate) fn from(mut self, address: Ipv4Addr) -> Self {
+        self.from = Some(address);
         self
     }
 
@@ -45,9 +53,14 @@ impl Request {
 
     /// One file, as browsers send it.
     pub(crate) fn form(self, part: &str, filename: &str, content: &[u8]) -> Self {
+        let kind = match filename.rsplit_once('.') {
+            Some((_, "jpg")) => "image/jpeg",
+            Some((_, "png")) => "image/png",
+            _ => "text/csv",
+        };
         let mut body = format!(
             "--edge\r\ncontent-disposition: form-data; name=\"{part}\"; filename=\"{filename}\"\r\n\
-             content-type: text/csv\r\n\r\n"
+             content-type: {kind}\r\n\r\n"
         )
         .into_bytes();
         body.extend_from_slice(content);
@@ -97,7 +110,10 @@ impl Request {
     }
 
     fn connect_with(&self, length: Option<usize>) -> std::io::Result<TcpStream> {
-        let mut stream = TcpStream::connect(self.address)?;
+        let mut stream = match self.from {
+            None => TcpStream::connect(self.address)?,
+            Some(from) => try_connect(from, self.address)?,
+        };
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
         let length = length.map_or_else(String::new, |n| format!("content-length: {n}\r\n"));

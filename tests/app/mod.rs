@@ -613,11 +613,16 @@ pub(crate) fn statuses(results: &Value) -> BTreeMap<String, u64> {
 
 /// A connection from one of this machine's own addresses.
 pub(crate) fn connect(from: Ipv4Addr, to: SocketAddr) -> std::net::TcpStream {
+    try_connect(from, to).unwrap()
+}
+
+/// [`connect`] to a server that may have no room.
+pub(crate) fn try_connect(from: Ipv4Addr, to: SocketAddr) -> std::io::Result<std::net::TcpStream> {
     runtime().block_on(async {
-        let socket = tokio::net::TcpSocket::new_v4().unwrap();
-        socket.bind((from, 0).into()).unwrap();
-        let stream = socket.connect(to).await.unwrap().into_std().unwrap();
-        stream.set_nonblocking(false).unwrap();
-        stream
+        let socket = tokio::net::TcpSocket::new_v4()?;
+        socket.bind((from, 0).into())?;
+        let stream = socket.connect(to).await?.into_std()?;
+        stream.set_nonblocking(false)?;
+        Ok(stream)
     })
 }

@@ -93,6 +93,24 @@ pub(crate) fn bomb() -> Vec<u8> {
     bytes
 }
 
+/// A photo of one colour: as many pixels as are looked at, in few bytes.
+pub(crate) fn flat() -> Vec<u8> {
+    const SIDE: u32 = 8_000;
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, SIDE, SIDE);
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.set_compression(png::Compression::Fast);
+    let mut writer = encoder.write_header().unwrap();
+    let mut stream = writer.stream_writer().unwrap();
+    let row = vec![200; SIDE as usize * 3];
+    for _ in 0..SIDE {
+        stream.write_all(&row).unwrap();
+    }
+    stream.finish().unwrap();
+    drop(writer);
+    bytes
+}
+
 /// A WebP whose header announces an animation of one frame.
 pub(crate) fn animation() -> Vec<u8> {
     let chunk = |name: &[u8; 4], content: &[u8]| {

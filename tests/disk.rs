@@ -1,0 +1,177 @@
+//! What uploads leave on the disk: nothing, soon after their job has ended.
+
+use std::fs;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use stand_ins::Fault;
+
+use crate::app::{App, Job, Setup, eventually};
+use crate::photos::{self, form};
+
+/// How soon after a job's end nothing of its uploads may be left.
+const ERASED_IN: Duration = Duration::from_secs(5);
+
+/// A photo with so many bytes behind its picture, all of them this text.
+fn marked(text: &str, bytes: usize) -> Vec<u8> {
+    let mut photo = photos::spines(1);
+    let end = photo.len() + bytes;
+    while photo.len() < end {
+        photo.extend_from_slice(text.as_bytes());
+    }
+    photo
+}
+
+fn scan(app: &App, photos: &[&[u8]]) -> Job {
+    let request = app.request("POST", "/api/batch-scan");
+    let request = request.header("x-ai-provider", "barcode");
+    Job::of(&form(request, photos).send().data(202))
+}
+
+fn finish(app: &App, job: &Job) {
+    let began = Instant::now();
+    while matches!(
+        app.status(job)["status"].as_str(),
+        Some("initialized" | "processing")
+    ) {
+        assert!(began.elapsed() < Duration::from_secs(300), "{job:?}");
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// The files of the store.
+fn files(app: &App) -> Vec<std::path::PathBuf> {
+    let files = fs::read_dir(app.state()).unwrap();
+    files
+        .map(|file| file.unwrap().path())
+        .filter(|path| path.is_file())
+        .collect()
+}
+
+/// The names of the files that hold this text.
+fn holding(app: &App, text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for file in files(app) {
+        // A log may have gone meanwhile.
+        let bytes = fs::read(&file).unwrap_or_default();
+        if String::from_utf8_lossy(&bytes).contains(text) {
+            found.push(file.display().to_string());
+        }
+    }
+    found
+}
+
+fn assert_erased(app: &App, text: &str) {
+    let ended = Instant::now();
+    loop {
+        let found = holding(app, text);
+        if found.is_empty() {
+            return;
+        }
+        assert!(ended.elapsed() < ERASED_IN, "{text} is in {found:?}");
+        thread::sleep(Duration::from_millis(100));
+    }
+}
+
+#[test]
+fn a_deleted_photo_is_nowhere_on_the_disk() {
+    let app = App::start();
+    let marker = "a-mark-of-one-photo";
+    let job = scan(&app, &[&marked(marker, 3 << 20), &marked(marker, 1 << 20)]);
+    finish(&app, &job);
+    assert_erased(&app, marker);
+}
+
+#[test]
+fn a_photo_that_a_killed_process_held_is_nowhere_on_the_disk() {
+    let mut app = Setup::new()
+        .variable("openai_model", "")
+        .variable("vision_timeout_s", "120")
+        .start();
+    let marker = "a-mark-of-another-photo";
+    app.sandbox.gemini().behave(Fault::Hang.always());
+    let photo = marked(marker, 2 << 20);
+    let request = app.request("POST", "/api/batch-scan");
+    let job = Job::of(&form(request, &[&photo]).send().data(202));
+    eventually("the model is asked", || app.sandbox.gemini().count() > 0);
+    assert_ne!(holding(&app, marker), Vec::<String>::new());
+    app.kill();
+    assert_ne!(holding(&app, marker), Vec::<String>::new());
+    app.sandbox.gemini().behave(stand_ins::Behaviour::default());
+    app.start_again();
+    finish(&app, &job);
+    assert_erased(&app, marker);
+}
+
+/// The bytes of all files of the store.
+fn size(app: &App) -> u64 {
+    let sizes = files(app)
+        .into_iter()
+        .map(|file| fs::metadata(file).map_or(0, |file| file.len()));
+    sizes.sum()
+}
+
+/// `DISK_GB` says how much is sent (10 if not set); the figures are printed:
+/// `cargo test --release -p acceptance --test acceptance -- disk --ignored --nocapture`.
+#[test]
+#[ignore = "writes 10 GB"]
+fn what_has_passed_through_a_store_leaves_it_small() {
+    let gigabytes = std::env::var("DISK_GB")
+        .ok()
+        .and_then(|text| text.parse().ok());
+    let to_send = gigabytes.unwrap_or(10) << 30u64;
+    let app = Setup::new().start();
+    // What is kept: about 100 MB of results.
+    let library = stand_ins::library(9_000);
+    while app.result_bytes() < 100 << 20 {
+        let job = app.import(&library);
+        finish(&app, &job);
+    }
+    thread::sleep(ERASED_IN);
+    let (kept, before) = (app.result_bytes() >> 20, size(&app) >> 20);
+    let (sent, done) = (AtomicU64::new(0), AtomicBool::new(false));
+    let began = Instant::now();
+    let most = thread::scope(|scope| {
+        let watching = scope.spawn(|| {
+            let mut most = 0;
+            while !done.load(Ordering::Relaxed) {
+                most = most.max(size(&app));
+                thread::sleep(Duration::from_millis(100));
+            }
+            most >> 20
+        });
+        let senders: Vec<_> = (0..3)
+            .map(|sender| {
+                let (app, sent) = (&app, &sent);
+                scope.spawn(move || {
+                    let photo = marked(&format!("a-mark-of-sender-{sender}"), 9 << 20);
+                    let photos = [photo.as_slice(); 5];
+                    let bytes = photo.len() as u64 * 5;
+                    while sent.fetch_add(bytes, Ordering::Relaxed) < to_send {
+                        finish(app, &scan(app, &photos));
+                    }
+                })
+            })
+            .collect();
+        for sender in senders {
+            sender.join().unwrap();
+        }
+        done.store(true, Ordering::Relaxed);
+        watching.join().unwrap()
+    });
+    let took = began.elapsed();
+    for sender in 0..3 {
+        assert_erased(&app, &format!("a-mark-of-sender-{sender}"));
+    }
+    let after = size(&app) >> 20;
+    println!(
+        "{} MB sent in {took:?}; {kept} MB of results; the store had {before} MB before, {most} MB at most, {after} MB after",
+        sent.load(Ordering::Relaxed) >> 20
+    );
+    assert!(
+        after < before + before / 4 + 16,
+        "{after} MB after {before} MB"
+    );
+    assert!(most < before + before / 4 + 400, "{most} MB at most");
+}

@@ -1,0 +1,425 @@
+//! Requests that are odd, too much, or never done: each is answered as what it is or cut, and the
+//! next client is served.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::app::{App, Job, PATIENCE, Setup, eventually};
+
+/// Sends bytes as they are, in the pieces in which they come; what is answered.
+fn raw(app: &App, pieces: &[&[u8]]) -> String {
+    let mut stream = TcpStream::connect(app.address()).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_write_timeout(Some(PATIENCE)).unwrap();
+    for piece in pieces {
+        // A server may answer, and close, before it has read everything.
+        if stream.write_all(piece).is_err() {
+            break;
+        }
+    }
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+fn statuses(answer: &str) -> Vec<&str> {
+    let answers = answer.split("HTTP/1.1 ").skip(1);
+    answers.map(|answer| &answer[..3]).collect()
+}
+
+/// Nothing is under way any more, and the next client is served.
+fn assert_well(app: &App, after: &str) {
+    eventually(&format!("no instance is left after {after}"), || {
+        let counters = app.counters();
+        let mut components = counters["components"].as_object().unwrap().values();
+        components.all(|component| component["instances_live"] == 0)
+    });
+    assert_eq!(app.get("/health").status(), 200, "after {after}");
+}
+
+#[test]
+fn heads_that_no_client_sends_are_refused() {
+    let app = App::start();
+    let end = "connection: close\r\n\r\n";
+    // A head that ends has its body, too.
+    let ask = |head: &str| match head.contains("\r\n\r\n") {
+        true => raw(&app, &[head.as_bytes()]),
+        false => raw(&app, &[head.as_bytes(), end.as_bytes()]),
+    };
+    for (what, head, expected) in [
+        (
+            "two lengths",
+            "POST /api/batch-enrich HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\ncontent-length: 3\r\n".to_owned(),
+            &["400"][..],
+        ),
+        (
+            "a length and chunks",
+            "POST /api/batch-enrich HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
+             content-length: 2\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"
+                .to_owned(),
+            &["400", "415"],
+        ),
+        (
+            "chunks twice",
+            "POST /api/batch-enrich HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
+             transfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"
+                .to_owned(),
+            &["400", "415"],
+        ),
+        (
+            "another coding",
+            "POST /api/batch-enrich HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: gzip\r\n".to_owned(),
+            &["400", "501"],
+        ),
+        (
+            "a folded line",
+            "GET /health HTTP/1.1\r\nhost: localhost\r\nx: a\r\n b\r\n".to_owned(),
+            &["400"],
+        ),
+        (
+            "a space before the colon",
+            "GET /health HTTP/1.1\r\nhost : localhost\r\n".to_owned(),
+            &["400"],
+        ),
+        (
+            "a NUL in a header",
+            "GET /health HTTP/1.1\r\nhost: localhost\r\nx: a\0b\r\n".to_owned(),
+            &["400"],
+        ),
+        (
+            "a header without a name",
+            "GET /health HTTP/1.1\r\nhost: localhost\r\n: a\r\n".to_owned(),
+            &["400"],
+        ),
+        ("no path", "GET  HTTP/1.1\r\nhost: localhost\r\n".to_owned(), &["400"]),
+        (
+            "an absolute form of another host",
+            "GET http://evil.example/health HTTP/1.1\r\nhost: localhost\r\n".to_owned(),
+            &["400", "421"],
+        ),
+        (
+            "the form of a tunnel",
+            "CONNECT localhost:443 HTTP/1.1\r\nhost: localhost\r\n".to_owned(),
+            &["400", "404", "405"],
+        ),
+        (
+            "the form of a server",
+            "OPTIONS * HTTP/1.1\r\nhost: localhost\r\n".to_owned(),
+            &["200", "204", "400", "404"],
+        ),
+        (
+            "a version to come",
+            "GET /health HTTP/3.0\r\nhost: localhost\r\n".to_owned(),
+            &["400", "505"],
+        ),
+        (
+            "a thousand fields",
+            format!(
+                "GET /health HTTP/1.1\r\nhost: localhost\r\n{}",
+                "x: y\r\n".repeat(1_000)
+            ),
+            &["400", "431"],
+        ),
+        (
+            "a megabyte of one field",
+            format!("GET /health HTTP/1.1\r\nhost: localhost\r\nx: {}\r\n", "y".repeat(1 << 20)),
+            &["400", "431"],
+        ),
+        (
+            "a megabyte of a path",
+            format!("GET /{} HTTP/1.1\r\nhost: localhost\r\n", "y".repeat(1 << 20)),
+            &["400", "414", "431"],
+        ),
+    ] {
+        let answer = ask(&head);
+        let got = statuses(&answer);
+        // What is too long may be cut before it is answered.
+        let is_long = head.len() > 100_000 && got.is_empty();
+        assert!(
+            is_long || got.len() == 1 && expected.contains(&got[0]),
+            "{what}: {got:?}"
+        );
+        assert!(!answer.contains("evil.example"), "{what}: {answer}");
+    }
+    let preface = raw(
+        &app,
+        &[b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0"],
+    );
+    assert!(!preface.contains(" 200 "), "{preface}");
+    assert_well(&app, "odd heads");
+}
+
+#[test]
+fn a_path_is_one_path_however_it_is_written() {
+    let app = App::start();
+    let job = app.enrich(&json!({"barcodes": ["9780743273565"]}));
+    app.finish(&job);
+    for target in [
+        "/%69nternal/enrichment/x/run",
+        "//internal/enrichment/x/run",
+        "/./internal/enrichment/x/run",
+        "/api/../internal/enrichment/x/run",
+        "/internal%2fenrichment%2fx%2frun",
+        "/INTERNAL/enrichment/x/run",
+        "/ws/session%00",
+        "/ws//session",
+        "/ws/%73ession?jobId=x",
+    ] {
+        for method in ["GET", "POST"] {
+            let answer = app.request(method, target).send();
+            let status = answer.status();
+            assert!(
+                [404, 405, 426].contains(&status),
+                "{method} {target}: {status}"
+            );
+        }
+    }
+    let id = &job.id;
+    for target in [
+        format!("/api/v2/imports/{id}%00"),
+        format!("/api/v2/imports/{id}%0d%0ax:y"),
+        format!("/api/v2/imports/{id};x"),
+        format!("/api/v2/imports/..%2f{id}"),
+        format!("/api/v2/imports/%{id}"),
+    ] {
+        let status = app.get(&target).status();
+        assert!([400, 404].contains(&status), "{target}: {status}");
+    }
+    // What asks for parts, or for the place after the end of everything, gets what there is.
+    let ranged = app.request("GET", &job.results_url);
+    let ranged = ranged.header("range", "bytes=0-1,5-,-9").send();
+    assert_eq!(ranged.json()["success"], true);
+    for last in [
+        "18446744073709551615",
+        "99999999999999999999999",
+        "-1",
+        "1;1;1",
+        "\u{e9}",
+        &"9".repeat(10_000),
+        "",
+    ] {
+        let request = app
+            .request("GET", &job.sse_url)
+            .header("last-event-id", last);
+        let status = request.send().status();
+        assert!([200, 204, 400].contains(&status), "{last:.20}: {status}");
+    }
+}
+
+/// A body in chunks, each with `extension`.
+fn chunked(body: &[u8], size: usize, extension: &str) -> Vec<u8> {
+    let mut chunks = Vec::new();
+    for chunk in body.chunks(size) {
+        chunks.extend_from_slice(format!("{:x}{extension}\r\n", chunk.len()).as_bytes());
+        chunks.extend_from_slice(chunk);
+        chunks.extend_from_slice(b"\r\n");
+    }
+    chunks.extend_from_slice(b"0\r\n\r\n");
+    chunks
+}
+
+const POST_CHUNKS: &[u8] = b"POST /api/batch-enrich HTTP/1.1\r\nhost: localhost\r\n\
+    connection: close\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
+
+#[test]
+fn chunks_may_be_tiny_but_say_little_besides() {
+    let app = App::start();
+    let body = json!({"barcodes": vec!["9780743273565"; 1]}).to_string();
+    let padded = format!("{}{body}", " ".repeat(200_000));
+    let tiny = raw(&app, &[POST_CHUNKS, &chunked(padded.as_bytes(), 1, "")]);
+    assert_eq!(statuses(&tiny), ["202"], "{tiny}");
+    let extended = chunked(body.as_bytes(), 8, &format!(";x={}", "y".repeat(100_000)));
+    let extended = raw(&app, &[POST_CHUNKS, &extended]);
+    assert!(!statuses(&extended).contains(&"202"), "{extended}");
+    for size in ["ffffffffffffffffff", "-1", "0x5", "+5", "5 5", ""] {
+        let answer = raw(
+            &app,
+            &[POST_CHUNKS, size.as_bytes(), b"\r\nabcde\r\n0\r\n\r\n"],
+        );
+        assert!(!statuses(&answer).contains(&"202"), "{size}: {answer}");
+        assert!(!statuses(&answer).contains(&"500"), "{size}: {answer}");
+    }
+    assert_well(&app, "odd chunks");
+}
+
+#[test]
+fn requests_on_one_connection_are_answered_one_after_the_other() {
+    let app = App::start();
+    const ASKED: usize = 500;
+    let one = b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    let last = b"GET /health HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+    let answer = raw(&app, &[&one.repeat(ASKED - 1), last]);
+    assert_eq!(statuses(&answer), vec!["200"; ASKED]);
+    let peak = app.counters()["components"]["status"]["instances_peak"].clone();
+    assert!(peak.as_u64().unwrap() < 10, "{peak} at the same time");
+}
+
+#[test]
+fn what_is_compressed_is_not_unpacked() {
+    let app = App::start();
+    for coding in ["gzip", "br", "deflate", "zstd"] {
+        let request = app
+            .request("POST", "/api/batch-enrich")
+            .header("content-encoding", coding);
+        let body = b"\x1f\x8b\x08\0\0\0\0\0\0\x03".repeat(1_000);
+        let answer = request.body("application/json", body).send();
+        assert!((400..500).contains(&answer.status()), "{coding}");
+    }
+    assert_eq!(app.job_keys(), [""; 0]);
+}
+
+#[test]
+fn json_that_is_deep_or_says_a_thing_twice_is_refused() {
+    let app = App::start();
+    let post = |path: &str, body: String| {
+        let request = app.request("POST", path);
+        request.body("application/json", body).send()
+    };
+    let deep = |open: &str, close: &str| format!("{}{}", open.repeat(50_000), close.repeat(50_000));
+    for path in [
+        "/api/batch-enrich",
+        "/api/v2/books/enrich",
+        "/api/enrichment/start",
+        "/api/scan-bookshelf/batch",
+        "/api/scan-bookshelf/cancel",
+        "/api/token/refresh",
+    ] {
+        for body in [
+            deep("[", "]"),
+            deep("{\"books\":", "}"),
+            "{\"jobId\": \"a\", \"jobId\": \"b\"}".to_owned(),
+            "{\"jobId\": 1e999}".to_owned(),
+            "{\"jobId\": \"\\ud800\"}".to_owned(),
+            "\u{feff}{}".to_owned(),
+            "null".to_owned(),
+        ] {
+            let answer = post(path, body.clone());
+            assert!(
+                (400..500).contains(&answer.status()),
+                "{path}: {} for {body:.40}",
+                answer.status()
+            );
+        }
+    }
+    assert_eq!(app.job_keys(), [""; 0]);
+}
+
+#[test]
+fn names_with_control_characters_stay_data() {
+    let app = App::start();
+    let csv = stand_ins::library(2);
+    for name in [
+        "a\0b.csv",
+        "a\x1b[31m.csv",
+        "..\\..\\a.csv",
+        "../../a.csv",
+        "a\u{202e}vsc.csv",
+    ] {
+        let form = app.request("POST", "/api/v2/imports");
+        let answer = form.form("file", name, &csv).send();
+        let status = answer.status();
+        assert!([202, 400].contains(&status), "{name:?}: {status}");
+        if status == 202 {
+            let job = Job::of(&answer.data(202));
+            assert_eq!(app.finish(&job)["status"], "completed", "{name:?}");
+        }
+    }
+    assert!(!app.logs().contains('\x1b'), "a terminal is not addressed");
+}
+
+/// The memory of the host that is its own, in MB.
+fn memory(app: &App) -> u64 {
+    let status = format!("/proc/{}/status", app.process_id());
+    let status = std::fs::read_to_string(status).unwrap();
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("RssAnon:"))
+        .unwrap();
+    line.split_whitespace()
+        .nth(1)
+        .unwrap()
+        .parse::<u64>()
+        .unwrap()
+        / 1024
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn bodies_that_never_end_take_no_more_than_there_is_for_all() {
+    let app = Setup::new().argument("--memory=64").start();
+    let to = app.address();
+    let head = "POST /api/scan-bookshelf/batch HTTP/1.1\r\nhost: localhost\r\n\
+                content-type: application/json\r\ncontent-length: 52000000\r\n\r\n";
+    let (done, most) = thread::scope(|scope| {
+        let senders: Vec<_> = (0..10)
+            .map(|sender| {
+                scope.spawn(move || {
+                    let mut stream = TcpStream::connect(to).unwrap();
+                    let patience = Some(Duration::from_secs(3));
+                    stream.set_write_timeout(patience).unwrap();
+                    let begin =
+                        format!("{head}{{\"jobId\":\"of-{sender}\",\"images\":[{{\"data\":\"");
+                    stream.write_all(begin.as_bytes()).unwrap();
+                    for megabyte in 1..=48 {
+                        let mut piece = vec![b'A'; 1 << 20];
+                        if megabyte % 12 == 0 {
+                            piece.extend_from_slice(b"\"},{\"data\":\"");
+                        }
+                        if stream.write_all(&piece).is_err() {
+                            break;
+                        }
+                    }
+                    stream
+                })
+            })
+            .collect();
+        let mut most = 0;
+        while !senders.iter().all(|sender| sender.is_finished()) {
+            most = most.max(memory(&app));
+            // Beside them others are served.
+            assert_eq!(app.get("/health").status(), 200);
+            thread::sleep(Duration::from_millis(20));
+        }
+        let done: Vec<TcpStream> = senders
+            .into_iter()
+            .map(|sender| sender.join().unwrap())
+            .collect();
+        (done, most)
+    });
+    assert!(most < 250, "{most} MB");
+    let csv = stand_ins::library(20);
+    let job = app.import(&csv);
+    assert_eq!(app.finish(&job)["status"], "completed");
+    drop(done);
+    assert_well(&app, "bodies without an end");
+}
+
+#[test]
+fn a_client_that_leaves_half_a_connection_open_is_answered() {
+    let app = App::start();
+    let mut stream = TcpStream::connect(app.address()).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream
+        .write_all(b"GET /health HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+        .unwrap();
+    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    let mut answer = String::new();
+    // A server may take the half for the whole, but keeps nothing of it.
+    let _ = stream.read_to_string(&mut answer);
+    assert!(
+        answer.is_empty() || answer.starts_with("HTTP/1.1 200"),
+        "{answer}"
+    );
+    let body = "POST /api/batch-enrich HTTP/1.1\r\nhost: localhost\r\n\
+                content-type: application/json\r\ncontent-length: 100\r\n\r\n{";
+    let mut stream = TcpStream::connect(app.address()).unwrap();
+    stream.write_all(body.as_bytes()).unwrap();
+    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    let began = Instant::now();
+    assert_well(&app, "half a connection");
+    assert!(began.elapsed() < Duration::from_secs(20));
+}
