@@ -10,7 +10,7 @@ use futures::stream::{Stream, StreamExt};
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use job::effects::{Clock, Log, within};
 use job::{
-    Engine, Inspection, Item, MemoryTurn, Next, Notification, Report, Settings, Step, Stop, millis,
+    Engine, Inspection, Item, Next, Notification, QueueTurn, Report, Settings, Step, Stop, millis,
     watch_all,
 };
 use platform::{Answer, Disconnected, Exchange, Spin, Writer, stream};
@@ -263,7 +263,7 @@ impl<'a> Telling<'a> {
             Err(stop) => Err(End::Broken(stop.to_string())),
         };
         if let Some(turn) = turn {
-            self.engine().end_memory_turn(turn).await;
+            self.engine().end_turn(turn).await;
         }
         written
     }
@@ -273,7 +273,7 @@ impl<'a> Telling<'a> {
     async fn wait_for_memory(
         &mut self,
         notification: &Notification,
-    ) -> Result<Option<MemoryTurn>, End> {
+    ) -> Result<Option<QueueTurn>, End> {
         let root = &notification.root;
         let bytes: u64 = root.segments.iter().map(|part| u64::from(part.bytes)).sum();
         let holds_results =
@@ -284,7 +284,7 @@ impl<'a> Telling<'a> {
         let engine = self.engine();
         let turn = engine.memory_turn();
         while !engine
-            .wait_for_memory(&turn, self.settings.heartbeat / 2)
+            .wait_for_turn(&turn, self.settings.heartbeat / 2)
             .await
         {
             self.write(COMMENT).await?;

@@ -1,5 +1,7 @@
 //! Receiving files and making jobs of them.
 
+use std::time::Duration;
+
 use api::accepted::{LegacyBookshelf, LegacyImport, LegacyScan, LegacyScanBatch};
 use api::envelope;
 use api::error::ApiError;
@@ -341,6 +343,9 @@ fn mapping(exchange: &Exchange, upload: &Upload) -> Result<Mapping, ApiError> {
     }
 }
 
+/// How long a preview waits for its turn to read a large file, and a client that is refused.
+const PREVIEW_PATIENCE: Duration = Duration::from_secs(8);
+
 /// Reads a file as an import would, and answers what that would come to.
 pub(crate) async fn preview(exchange: &Exchange) -> Result<Answer, ApiError> {
     let mut body = exchange.request.body();
@@ -350,8 +355,21 @@ pub(crate) async fn preview(exchange: &Exchange) -> Result<Answer, ApiError> {
         exchange.discard(body);
     }
     let (bytes, mapping) = received?;
-    let library = api::preview::read(&bytes, &mapping, limits);
+    // Reading a large file takes a core for a while, a workbook more than its size says.
+    let is_workbook = bytes.starts_with(b"PK");
+    let is_large = bytes.len() >= if is_workbook { 64 << 10 } else { 1 << 20 };
+    let engine = exchange.engine();
+    let turn = is_large.then(|| engine.compute_turn());
+    let has_turn = match &turn {
+        Some(turn) => engine.wait_for_turn(turn, PREVIEW_PATIENCE).await,
+        None => true,
+    };
+    let library = has_turn.then(|| api::preview::read(&bytes, &mapping, limits));
     drop(bytes);
+    if let Some(turn) = turn {
+        engine.end_turn(turn).await;
+    }
+    let library = library.ok_or_else(|| ApiError::busy(PREVIEW_PATIENCE))?;
     Ok(match &library {
         Ok(library) => {
             let items = api::preview::items(library);

@@ -228,9 +228,13 @@ impl<E: Effects> Run<'_, E> {
 /// How many invocations may hold a large answer in memory at the same time.
 const LARGE_ANSWERS: usize = 2;
 
-/// A turn to hold a large answer in memory: see [`Engine::wait_for_memory`].
+/// A place in one of the queues, of an invocation that is no run of a job: see
+/// [`Engine::wait_for_turn`].
 #[derive(Debug)]
-pub struct MemoryTurn {
+pub struct QueueTurn {
+    /// The queue's document.
+    key: &'static str,
+    slots: usize,
     /// Names the invocation in the queue.
     token: JobId,
     came: Time,
@@ -239,20 +243,31 @@ pub struct MemoryTurn {
 impl<E: Effects> Engine<'_, E> {
     /// A place in the queue of those who are to hold a large answer in memory.
     #[must_use]
-    pub fn memory_turn(&self) -> MemoryTurn {
-        MemoryTurn {
+    pub fn memory_turn(&self) -> QueueTurn {
+        self.turn(keys::MEMORY_QUEUE, LARGE_ANSWERS)
+    }
+
+    /// A place in the queue of those who are to read a large file.
+    #[must_use]
+    pub fn compute_turn(&self) -> QueueTurn {
+        self.turn(keys::COMPUTE, self.settings.compute_slots)
+    }
+
+    fn turn(&self, key: &'static str, slots: usize) -> QueueTurn {
+        QueueTurn {
+            key,
+            slots,
             token: JobId::from_bytes(self.effects.random()),
             came: self.effects.now(),
         }
     }
 
-    /// Waits for a turn, up to `limit`; whether it has come. Call [`Self::end_memory_turn`] when
-    /// the memory is free again.
-    pub async fn wait_for_memory(&self, turn: &MemoryTurn, limit: Duration) -> bool {
+    /// Waits for a turn, up to `limit`; whether it has come. Call [`Self::end_turn`] in either
+    /// case, when the memory is free again or the work done.
+    pub async fn wait_for_turn(&self, turn: &QueueTurn, limit: Duration) -> bool {
         let until = self.effects.monotonic() + limit;
         loop {
-            let look =
-                self.look_at_queue(keys::MEMORY_QUEUE, &turn.token, turn.came, LARGE_ANSWERS);
+            let look = self.look_at_queue(turn.key, &turn.token, turn.came, turn.slots);
             if let Look::Admitted = look.await {
                 return true;
             }
@@ -264,8 +279,8 @@ impl<E: Effects> Engine<'_, E> {
     }
 
     /// Gives the turn to the next.
-    pub async fn end_memory_turn(&self, turn: MemoryTurn) {
-        self.leave_queue(keys::MEMORY_QUEUE, &turn.token).await;
+    pub async fn end_turn(&self, turn: QueueTurn) {
+        self.leave_queue(turn.key, &turn.token).await;
     }
 
     /// Enters or renews a place in a queue; whether it is among the first `slots`.

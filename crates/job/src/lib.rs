@@ -49,7 +49,7 @@ mod work;
 pub use analyze::{CsvAnalysis, failure_of};
 pub use cancel::Cancellation;
 pub use clients::UNSEEN_JOB_GRACE;
-pub use compute::MemoryTurn;
+pub use compute::QueueTurn;
 pub use content::ContentDigest;
 pub use create::{CreateError, Name, NewJob, Receiver, content_of};
 pub use document::{

@@ -336,3 +336,27 @@ fn a_name_used_again_has_another_token_and_the_content_of_its_own_request() {
     assert_ne!(done(engine.current_token(&second)).unwrap(), token);
     assert!(!done(engine.admits(&second, &token)).unwrap());
 }
+
+#[test]
+fn previews_of_large_files_take_turns_with_the_jobs_that_compute() {
+    let world = World::default();
+    let settings = Settings {
+        compute_slots: 1,
+        ..Settings::local()
+    };
+    let keyring = Keyring::new(b"secret");
+    let engine = Engine::new(&world, &settings, &keyring);
+    let limit = Duration::from_millis(500);
+    let wait = |turn: &job::QueueTurn| done(engine.wait_for_turn(turn, limit));
+    let (first, second) = (engine.compute_turn(), engine.compute_turn());
+    assert!(wait(&first));
+    assert!(!wait(&second), "there is one slot");
+    // Large answers have a queue of their own.
+    assert!(wait(&engine.memory_turn()));
+    done(engine.end_turn(first));
+    assert!(wait(&second));
+    // Who is gone is waited for no longer than its place lasts.
+    let third = engine.compute_turn();
+    world.pass(settings.lease * 2);
+    assert!(wait(&third));
+}
