@@ -305,6 +305,14 @@ fn known(url: &str) -> String {
             "isbn": [isbn(*n)], "editions": {"docs": [{"key": format!("/books/OL{}M", n + 1),
             "title": title(*n), "isbn": [isbn(*n)]}]}})
     };
+    if url.starts_with("http://google") {
+        let volume = |n: &u32| {
+            json!({"id": format!("v{n}"), "volumeInfo": {"title": title(*n), "authors": ["Ann Author"],
+                "industryIdentifiers": [{"type": "ISBN_13", "identifier": isbn(*n)}]}})
+        };
+        let items: Vec<Value> = numbers.iter().map(volume).collect();
+        return json!({"totalItems": items.len(), "items": items}).to_string();
+    }
     let docs: Vec<Value> = numbers.iter().map(doc).collect();
     json!({"numFound": docs.len(), "docs": docs}).to_string()
 }
@@ -339,10 +347,20 @@ fn enrichment() -> Enrichment {
 
 /// Looks up lists of books, all at the same time, and answers how the jobs ended.
 fn import_on(world: &'static World, settings: Settings, lists: Vec<Vec<Item>>) -> Vec<Root> {
+    import_from(world, settings, enrichment(), lists)
+}
+
+/// The same from these providers.
+fn import_from(
+    world: &'static World,
+    settings: Settings,
+    enrichment: Enrichment,
+    lists: Vec<Vec<Item>>,
+) -> Vec<Root> {
     let settings: &'static Settings = Box::leak(Box::new(settings));
     let keyring: &'static Keyring = Box::leak(Box::new(Keyring::new(b"secret")));
     let process: &'static Process = Box::leak(Box::new(Process(world)));
-    let enrichment: &'static Enrichment = Box::leak(Box::new(enrichment()));
+    let enrichment: &'static Enrichment = Box::leak(Box::new(enrichment));
     let engine = Engine::new(process, settings, keyring);
     let mut tasks = Vec::new();
     let mut ids = Vec::new();
@@ -388,7 +406,7 @@ fn list(books: std::ops::Range<u32>) -> Vec<Item> {
 #[test]
 fn nothing_is_lost_to_a_fault_that_passes() {
     type Case = (&'static str, fn(u32, f64) -> Treat);
-    let cases: [Case; 9] = [
+    let cases: [Case; 10] = [
         ("nothing", |_, _| Treat::Answer),
         ("one 429", |n, _| match n {
             5 => Treat::Status(429),
@@ -401,6 +419,10 @@ fn nothing_is_lost_to_a_fault_that_passes() {
         ("a second of 503s", |_, at| match (2.0..3.0).contains(&at) {
             true => Treat::Status(503),
             false => Treat::Answer,
+        }),
+        ("one answer of 9 s", |n, _| match n {
+            5 => Treat::Slow(9.0),
+            _ => Treat::Answer,
         }),
         ("two answers of 9 s", |n, _| match n {
             5 | 9 => Treat::Slow(9.0),
@@ -438,6 +460,36 @@ fn nothing_is_lost_to_a_fault_that_passes() {
             world.waits.get()
         );
         assert_eq!((root.succeeded, root.failed), (3_000, 0), "{what}");
+    }
+}
+
+/// "503 backendFailed affects 30 to 80 % of requests" in Google's bad times.
+#[test]
+fn what_only_google_books_knows_is_found_in_its_bad_times() {
+    let google = || {
+        let mut enrichment = enrichment();
+        enrichment.endpoints.open_library = None;
+        if let Some(google) = &mut enrichment.endpoints.google_books {
+            google.key = Some("a-key".to_owned());
+        }
+        enrichment
+    };
+    for tenths in [3, 5, 7] {
+        let world = World::new(
+            move |n, _| match n.wrapping_mul(2_654_435_761) >> 16 & 1_023 {
+                dice if dice < tenths * 102 => Treat::Status(503),
+                _ => Treat::Answer,
+            },
+        );
+        let books = list(0..20);
+        let root = import_from(world, Settings::local(), google(), vec![books]).remove(0);
+        println!(
+            "{tenths}0 %: {} found, {} requests, {:.1} s",
+            root.succeeded,
+            world.requests(),
+            root.elapsed().as_secs_f64()
+        );
+        assert_eq!((root.succeeded, root.failed), (20, 0), "{tenths}0 %");
     }
 }
 

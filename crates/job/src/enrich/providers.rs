@@ -22,7 +22,7 @@ const RETRY_PAUSE: Duration = Duration::from_millis(200);
 const RETRY_PAUSE_MAX: Duration = Duration::from_secs(4);
 
 /// A request for one book that fails so often, while the provider answers others, has failed.
-const MAX_ATTEMPTS: u32 = 12;
+const MAX_ATTEMPTS: u32 = 24;
 
 /// A request for many books that fails so often, while the provider answers others, is split.
 const ATTEMPTS_OF_BATCH: u32 = 3;
