@@ -256,10 +256,12 @@ fn look_ups_and_searches_count_for_their_client() {
             .send()
     };
     book("192.0.2.1").data(200);
-    get("/v3/books/9780525540670", "192.0.2.1").data(200);
+    let answer = get("/v3/books/9780525540670", "192.0.2.1");
+    assert_eq!(answer.status(), 200, "{}", answer.text());
     get("/api/v2/search?q=river", "192.0.2.1").data(200);
     book("192.0.2.1").error(429, "RATE_LIMIT_EXCEEDED");
-    get("/v3/books/9780525540670", "192.0.2.1").error(429, "RATE_LIMIT_EXCEEDED");
+    let answer = get("/v3/books/9780525540670", "192.0.2.1");
+    assert_eq!(answer.status(), 429, "{}", answer.text());
     get("/api/v2/search?q=river", "192.0.2.1").error(429, "RATE_LIMIT_EXCEEDED");
     // Another client has a share of its own.
     book("192.0.2.2").data(200);
