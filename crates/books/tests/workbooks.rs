@@ -56,6 +56,43 @@ fn cells_that_repeat_without_end_are_refused() {
 }
 
 #[test]
+fn content_whose_elements_are_not_closed_is_refused_and_not_waited_for() {
+    let whole = r#"<?xml version="1.0"?><office:document-content xmlns:office="o" xmlns:table="t" xmlns:text="x">
+        <office:body><office:spreadsheet><table:table table:name="A > B"><!-- <open> -->
+        <table:table-row><table:table-cell office:value-type="string"><text:p>Title</text:p></table:table-cell></table:table-row>
+        <table:table-row><table:table-cell office:value-type="string"><text:p>Dune</text:p></table:table-cell></table:table-row>
+        </table:table></office:spreadsheet></office:body></office:document-content>"#;
+    let mimetype = b"application/vnd.oasis.opendocument.spreadsheet";
+    let file = |content: &str| {
+        archive(&[
+            ("mimetype", mimetype),
+            (
+                "META-INF/manifest.xml",
+                b"<manifest:manifest xmlns:manifest=\"m\"/>",
+            ),
+            ("content.xml", content.as_bytes()),
+        ])
+    };
+    let library = read_csv(&file(whole), 10).unwrap();
+    assert_eq!(library.books[0].wanted.title, "Dune");
+    for (from, to) in [
+        ("</table:table>", ""),
+        ("</table:table>", "</tableAtable>"),
+        (
+            "</table:table></office:spreadsheet></office:body></office:document-content>",
+            "",
+        ),
+        ("</table:table-row>", ""),
+    ] {
+        let refused = refusal(&file(&whole.replacen(from, to, 1)));
+        assert!(refused.contains("not closed"), "{from}: {refused}");
+    }
+    for length in (0..whole.len()).step_by(7) {
+        let _ = read_csv(&file(whole.get(..length).unwrap_or_default()), 10);
+    }
+}
+
+#[test]
 fn what_is_no_workbook_is_named() {
     assert!(refusal(&archive(&[("library.csv", b"Title\nDune\n")])).contains("ZIP archive"));
     assert!(refusal(b"PK\x03\x04 and nothing").contains("cannot be read"));

@@ -113,6 +113,9 @@ fn measure(bytes: &[u8]) -> Result<Kind, CsvError> {
             if cells_of(&content) > MAX_CELLS {
                 return Err(too_large());
             }
+            if !is_balanced(&content) {
+                return Err(damaged("an element of its content is not closed"));
+            }
         } else {
             unpacked += std::io::copy(&mut part, &mut std::io::sink()).map_err(damaged)?;
         }
@@ -127,6 +130,59 @@ fn measure(bytes: &[u8]) -> Result<Kind, CsvError> {
             "This file is a ZIP archive. Please unpack it and import the CSV file in it.",
         )
     })
+}
+
+/// Whether each element of an XML text is closed. The reader of OpenDocument waits for the end of a
+/// table for ever when there is none.
+fn is_balanced(xml: &[u8]) -> bool {
+    let find = |text: &[u8], what: &[u8]| text.windows(what.len()).position(|at| at == what);
+    let mut open: Vec<&[u8]> = Vec::new();
+    let mut rest = xml;
+    while let Some(at) = rest.iter().position(|byte| *byte == b'<') {
+        rest = &rest[at + 1..];
+        let end: &[u8] = match rest {
+            [b'!', b'-', b'-', ..] => b"-->",
+            [b'!', b'[', ..] => b"]]>",
+            [b'?', ..] => b"?>",
+            [b'!', ..] => b">",
+            _ => b"",
+        };
+        if !end.is_empty() {
+            match find(rest, end) {
+                Some(at) => rest = &rest[at + end.len()..],
+                None => return false,
+            }
+            continue;
+        }
+        // A ">" in the value of an attribute ends nothing.
+        let mut quote = None;
+        let end = rest.iter().position(|byte| match (quote, *byte) {
+            (None, b'>') => true,
+            (None, b'"' | b'\'') => {
+                quote = Some(*byte);
+                false
+            }
+            (Some(open), byte) if open == byte => {
+                quote = None;
+                false
+            }
+            _ => false,
+        });
+        let Some(end) = end else {
+            return false;
+        };
+        let tag = &rest[..end];
+        rest = &rest[end + 1..];
+        if let Some(name) = tag.strip_prefix(b"/") {
+            if open.pop() != Some(name.trim_ascii_end()) {
+                return false;
+            }
+        } else if !tag.ends_with(b"/") {
+            let is_end = |byte: &u8| byte.is_ascii_whitespace();
+            open.push(&tag[..tag.iter().position(is_end).unwrap_or(tag.len())]);
+        }
+    }
+    open.is_empty()
 }
 
 /// The largest number of cells that a sheet of OpenDocument unpacks to when repeated cells are
