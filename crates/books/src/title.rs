@@ -69,7 +69,7 @@ fn comparable(text: &str) -> Vec<String> {
     words
 }
 
-/// "A.I." as "AI": points between single letters say nothing.
+/// Drops the points between single letters, which say nothing: "A.I." becomes "AI".
 fn joined_initials(text: &str) -> String {
     let mut joined = String::with_capacity(text.len());
     let mut letters = 0;

@@ -490,6 +490,71 @@ fn authors_are_known_by_all_their_names() {
 }
 
 #[test]
+fn authors_in_their_own_script_are_found_by_the_names_that_readers_know() {
+    for (title, author, native, others) in [
+        (
+            "Norwegian Wood",
+            "Haruki Murakami",
+            "村上春樹",
+            &["Haruki Murakami"][..],
+        ),
+        (
+            "The Three-Body Problem",
+            "Liu Cixin",
+            "刘慈欣",
+            &["Cixin Liu", "Liu Cixin"],
+        ),
+        (
+            "Before the Coffee Gets Cold",
+            "Toshikazu Kawaguchi",
+            "川口俊和",
+            &["Toshikazu Kawaguchi"],
+        ),
+        (
+            "Crime and Punishment",
+            "Fyodor Dostoevsky",
+            "Фёдор Михайлович Достоевский",
+            &["Fyodor Dostoyevsky", "F. M. Dostoevsky"],
+        ),
+        (
+            "Roadside Picnic",
+            "Arkady Strugatsky",
+            "Аркадий Стругацкий",
+            &["Arkadij Strugatskij", "Arkady Strugatsky"],
+        ),
+    ] {
+        let mut work = doc("OL1W", title, native, "");
+        work["author_alternative_name"] = json!(others);
+        let found = find(wanted(title, author, ""), std::slice::from_ref(&work));
+        assert_eq!(title_of(&found), Some(title), "{author}");
+        let found = find(wanted(title, "Somebody Else", ""), &[work]);
+        assert_eq!(found, Found::NotFound, "{title}");
+    }
+}
+
+#[test]
+fn titles_with_an_ampersand_are_found_in_either_spelling() {
+    for (title, other, author) in [
+        ("Fire & Blood", "Fire and Blood", "George R.R. Martin"),
+        (
+            "Red, White & Royal Blue",
+            "Red, White and Royal Blue",
+            "Casey McQuiston",
+        ),
+        (
+            "Daisy Jones & The Six",
+            "Daisy Jones and the Six",
+            "Taylor Jenkins Reid",
+        ),
+    ] {
+        for (asked, known) in [(title, title), (title, other), (other, title)] {
+            let found = find(wanted(asked, author, ""), &[doc("OL1W", known, author, "")]);
+            assert_eq!(title_of(&found), Some(known), "{asked}");
+        }
+    }
+}
+
+#[test]
 fn titles_whose_answers_would_not_be_accepted_are_not_asked_for() {
     let wave = vec![
         wanted("Focus", "", ""),

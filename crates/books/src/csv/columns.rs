@@ -402,7 +402,8 @@ fn keep_the_likeliest(columns: &mut [Column]) {
     }
 }
 
-/// "Édition" is a publisher in French; beside one it is what kind of book it is.
+/// Takes "Edition" for the kind of book where another column names the publisher: in French alone
+/// it is the publisher.
 fn tell_editions_from_publishers(columns: &mut [Column]) {
     let is_edition = |column: &Column| words(&column.name).concat() == "edition";
     let is_publisher = |column: &Column| column.field == Some(Field::Publisher);
@@ -418,7 +419,7 @@ fn tell_editions_from_publishers(columns: &mut [Column]) {
     }
 }
 
-/// "First" and "Last" beside each other are an author's names.
+/// Takes columns "First" and "Last" that are both there for the author's names.
 fn tell_names(columns: &mut [Column]) {
     let at = |columns: &[Column], name: &str| {
         let is_so = |column: &Column| words(&column.name).concat() == name;
@@ -432,7 +433,7 @@ fn tell_names(columns: &mut [Column]) {
     }
 }
 
-/// "Rating" beside "My Rating" is everybody's.
+/// Leaves out a rating that is everybody's: "Rating" beside "My Rating".
 fn prefer_the_readers_own(columns: &mut [Column]) {
     let is_rating = |column: &Column| column.field == Some(Field::Rating);
     if columns

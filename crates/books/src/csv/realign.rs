@@ -11,6 +11,10 @@ use crate::name::{NameOrder, order_in};
 
 /// The most commas of a row that are taken for part of a text.
 const MAX_EXTRA: usize = 6;
+/// The widest table whose columns are tried one after the other.
+const MAX_WIDTH: usize = 64;
+/// How many columns are tried.
+const MAX_TRIED: usize = 12;
 
 /// A row put together again.
 pub(super) struct Realigned {
@@ -61,6 +65,9 @@ impl Columns {
                 });
             }
         }
+        if width > MAX_WIDTH {
+            return None;
+        }
         let torn_at = |at: usize| {
             let mut merged: Vec<String> = fields.iter().map(|field| (*field).to_owned()).collect();
             merged.splice(at..=at + extra, [joined(at, at + extra)]);
@@ -73,6 +80,7 @@ impl Columns {
         };
         let candidates: Vec<(usize, Vec<String>)> = (0..width)
             .filter(is_text)
+            .take(MAX_TRIED)
             .filter_map(|at| Some((at, torn_at(at)?)))
             .collect();
         let is_name = |(at, merged): &&(usize, Vec<String>)| {

@@ -730,7 +730,8 @@ fn series_in(text: &str) -> Option<(String, Option<String>)> {
     Some((name, position))
 }
 
-/// "Salt Saga 5", "Salt Saga II", "#7 Salt Saga": in a column of series a number is a place.
+/// Splits a cell of a column of series into name and place: "Salt Saga 5", "Salt Saga II", "#7 Salt
+/// Saga".
 fn name_and_number(text: &str) -> Option<(String, Option<String>)> {
     let (name, place) = match text.strip_prefix('#') {
         Some(rest) => {

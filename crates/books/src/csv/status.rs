@@ -125,6 +125,8 @@ pub(super) fn status_of_progress(text: &str) -> Option<ReadingStatus> {
     match number.parse::<f64>().ok()? {
         0.0 => Some(ReadingStatus::ToRead),
         100.0 => Some(ReadingStatus::Read),
+        // A cell of percent is a fraction in a workbook.
+        1.0 if !text.contains('%') => Some(ReadingStatus::Read),
         percent if percent > 0.0 && percent < 100.0 => Some(ReadingStatus::CurrentlyReading),
         _ => None,
     }

@@ -96,7 +96,7 @@ impl Times {
         }
     }
 
-    /// "2023/01/15-2023/02/01, 2024/05/06" as ISO 8601 days and intervals.
+    /// Reads days and intervals, as in "2023/01/15-2023/02/01, 2024/05/06".
     pub(super) fn periods(&mut self, column: &Column, text: &str, draft: &mut Draft) {
         // "March 4, 2021 → March 14, 2021"
         if let Some(whole) = interval(text, column) {

@@ -18,7 +18,7 @@ pub(super) fn tidy(cell: &str) -> Cow<'_, str> {
         .or_else(|| shown_by_link(cell))
         .unwrap_or(cell);
     let cell = match cell.strip_prefix('\'') {
-        Some(rest) if rest.starts_with(['=', '+', '-', '@']) => rest,
+        Some(rest) if rest.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']) => rest,
         _ => cell,
     };
     unescape(cell.trim_matches(is_invisible))
@@ -51,6 +51,10 @@ fn shown_by_link(cell: &str) -> Option<&str> {
 /// A wording without what stands beside its words: addresses in brackets (`Frank Herbert
 /// (https://...)`), the tags of a web page, quotes around the whole.
 pub(super) fn wording(text: Cow<'_, str>) -> Cow<'_, str> {
+    // No name or title is so long.
+    if text.len() > 4_000 {
+        return text;
+    }
     let mut text = text;
     while let Some(open) = text.find("(http")
         && let Some(length) = text[open..].find(')')

@@ -203,7 +203,7 @@ fn order_of_two(family: &str, given: &str) -> Option<NameOrder> {
     }
 }
 
-/// "Pratchett, Terry, Gaiman, Neil"
+/// Whether the parts are pairs of family and given name: "Pratchett, Terry, Gaiman, Neil".
 fn are_pairs(parts: &[String]) -> bool {
     parts.len().is_multiple_of(2)
         && parts.chunks(2).all(|pair| {
