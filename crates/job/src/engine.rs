@@ -22,6 +22,31 @@ use crate::settings::Settings;
 /// - Tokens: [`Engine::current_token`], [`Engine::admits`], [`Engine::refresh_token`] and
 ///   [`Engine::extend_token`].
 /// - Space: [`Engine::store_has_capacity`] deletes expired jobs; creating calls it by itself.
+///
+/// A job from its creation to its books, where nothing ends an invocation before:
+///
+/// ```
+/// use futures::TryStreamExt;
+/// use job::{CreateError, Effects, Engine, Inspection, Item, NewJob, Worker};
+///
+/// async fn look_up<E: Effects>(
+///     engine: Engine<'_, E>,
+///     new: &NewJob,
+///     items: &[Item],
+///     worker: &impl Worker<E>,
+/// ) -> Result<Vec<Item>, CreateError> {
+///     let created = engine.create(new, items).await?;
+///     engine.run_created(created, None, worker).await;
+///     match engine.inspect(new.name.id()).await? {
+///         Inspection::Ended(root) => {
+///             let parts = engine.items(&root, 0..root.total);
+///             Ok(parts.try_concat().await?)
+///         }
+///         // Another run goes on with it.
+///         _ => Ok(Vec::new()),
+///     }
+/// }
+/// ```
 pub struct Engine<'a, E> {
     pub(crate) effects: &'a E,
     pub(crate) settings: &'a Settings,

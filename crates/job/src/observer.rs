@@ -279,3 +279,178 @@ impl Observer {
         self.seen
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// The job's last progress; local settings: a heartbeat after 15 s, a stall after 300 s.
+    const UPDATED: Time = Time(1_000_000);
+
+    /// A job with `stored` finished items under number `seq`.
+    fn root(stage: &str, seq: u64, stored: u32) -> Root {
+        serde_json::from_value(json!({
+            "v": 1, "id": "a", "pipeline": "csv_import", "route": "imports", "token": true,
+            "created": 0, "updated": UPDATED, "expires": u64::MAX, "stage": stage, "seq": seq,
+            "epoch": {"term": 1, "nonce": "0"}, "fresh_until": 0, "total": 9,
+            "succeeded": stored, "segments": [{"key": "k", "count": stored, "bytes": 1}],
+        }))
+        .unwrap()
+    }
+
+    fn at(seq: u64, books: u32) -> Position {
+        Position { seq, books }
+    }
+
+    #[test]
+    fn the_next_event_follows_from_what_was_delivered_and_what_the_job_is() {
+        // The last event, whether books are wanted, the job, ms since its progress: the event.
+        for (last, books, job, later, expected) in [
+            (
+                None,
+                false,
+                root("queued", 1, 0),
+                0,
+                Some(Step::Initialized(at(1, 0))),
+            ),
+            (
+                None,
+                false,
+                root("enriching", 4, 2),
+                0,
+                Some(Step::Processing(at(4, 0))),
+            ),
+            (Some(at(4, 0)), false, root("enriching", 4, 2), 0, None),
+            (
+                Some(at(4, 0)),
+                true,
+                root("enriching", 4, 2),
+                0,
+                Some(Step::Book(at(4, 1), 0)),
+            ),
+            (Some(at(4, 2)), true, root("enriching", 4, 2), 0, None),
+            (
+                Some(at(4, 2)),
+                true,
+                root("complete", 6, 3),
+                0,
+                Some(Step::Book(at(5, 3), 2)),
+            ),
+            (
+                Some(at(5, 3)),
+                true,
+                root("complete", 6, 3),
+                0,
+                Some(Step::Ended(at(6, 3))),
+            ),
+            (
+                Some(at(4, 0)),
+                false,
+                root("canceled", 5, 1),
+                0,
+                Some(Step::Ended(at(5, 0))),
+            ),
+            (
+                Some(at(6, 0)),
+                false,
+                root("error", 6, 1),
+                0,
+                Some(Step::Ended(at(6, 0))),
+            ),
+        ] {
+            let now = UPDATED.plus(Duration::from_millis(later));
+            let observer = Observer::new(last, books, now, &Settings::local());
+            assert_eq!(
+                observer.next(&job, now),
+                expected,
+                "{last:?}, {books}, {job:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_silent_job_is_a_heartbeat_and_a_stalled_one_the_end() {
+        let job = root("enriching", 4, 0);
+        // Seconds from the job's progress until the watcher connects, and until it asks.
+        for (connected, asked, expected) in [
+            (0, 14, None),
+            (0, 15, Some(Step::Heartbeat)),
+            (0, 299, Some(Step::Heartbeat)),
+            (0, 300, Some(Step::TimedOut(at(4, 0)))),
+            // One that has just connected may have revived the job.
+            (900, 901, None),
+            (900, 915, Some(Step::Heartbeat)),
+            (900, 999, Some(Step::TimedOut(at(4, 0)))),
+        ] {
+            let time = |seconds| UPDATED.plus(Duration::from_secs(seconds));
+            let last = Some(at(4, 0));
+            let observer = Observer::new(last, false, time(connected), &Settings::local());
+            assert_eq!(
+                observer.next(&job, time(asked)),
+                expected,
+                "{connected}, {asked}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_claim_that_the_job_cannot_have_told_is_dropped() {
+        for (last, job, lag, is_final, kept) in [
+            (
+                at(4, 2),
+                root("enriching", 4, 2),
+                StoreLag::Over,
+                true,
+                at(4, 2),
+            ),
+            (
+                at(5, 0),
+                root("enriching", 4, 2),
+                StoreLag::Over,
+                true,
+                at(0, 0),
+            ),
+            (
+                at(4, 3),
+                root("enriching", 4, 2),
+                StoreLag::Over,
+                true,
+                at(0, 0),
+            ),
+            // The store may only not show it yet; an outcome is never taken back.
+            (
+                at(5, 0),
+                root("enriching", 4, 2),
+                StoreLag::Possible,
+                false,
+                at(5, 0),
+            ),
+            (
+                at(9, 0),
+                root("complete", 6, 2),
+                StoreLag::Possible,
+                true,
+                at(0, 0),
+            ),
+        ] {
+            let mut observer = Observer::new(Some(last), true, UPDATED, &Settings::local());
+            assert_eq!(observer.verify(&job, lag), is_final, "{last:?}, {lag:?}");
+            assert_eq!(observer.position(), kept, "{last:?}, {lag:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_follows_an_outcome() {
+        let settings = Settings::local();
+        let mut observer = Observer::new(None, false, UPDATED, &settings);
+        let job = root("complete", 3, 1);
+        let step = observer.next(&job, UPDATED).unwrap();
+        observer.mark_delivered(step, &job, UPDATED);
+        assert!(observer.is_over());
+        assert_eq!(observer.next(&job, UPDATED.plus(settings.stall)), None);
+        assert!(Observer::new(Some(at(3, 0)), false, UPDATED, &settings).has_everything(&job));
+        assert!(!Observer::new(Some(at(3, 0)), true, UPDATED, &settings).has_everything(&job));
+    }
+}

@@ -16,7 +16,7 @@ use crate::document::{Failure, Item, MAX_VALUE_BYTES, Part, Root, Stage, VERSION
 use crate::effects::{Effects, StoreError, Turn};
 use crate::engine::Engine;
 use crate::feed::Feed;
-use crate::id::JobId;
+use crate::id::{Epoch, JobId};
 use crate::keys;
 use crate::lease::Lease;
 use crate::memory::Memory;
@@ -108,7 +108,7 @@ impl<'a, E: Effects> Run<'a, E> {
         self.engine
             .settings
             .run_budget
-            .is_none_or(|budget| self.elapsed() + time <= budget)
+            .is_none_or(|budget| fits(budget, self.elapsed(), time))
     }
 
     /// When (monotonic) a run that must keep `reserve` of its budget has to stop; `None` when it
@@ -116,7 +116,7 @@ impl<'a, E: Effects> Run<'a, E> {
     #[must_use]
     pub(crate) fn deadline(&self, reserve: Duration) -> Option<Duration> {
         let budget = self.engine.settings.run_budget?;
-        Some(self.began + budget.saturating_sub(reserve.min(budget / 4)))
+        Some(self.began + usable(budget, reserve))
     }
 
     /// How long this run can stay when all it does is wait: it has nothing to lose, so it may use
@@ -124,14 +124,13 @@ impl<'a, E: Effects> Run<'a, E> {
     #[must_use]
     pub(crate) fn time_to_wait(&self) -> Option<Duration> {
         let budget = self.engine.settings.run_budget?;
-        Some((budget + budget / 8).saturating_sub(self.elapsed()))
+        Some(time_to_wait(budget, self.elapsed()))
     }
 
     /// Whether so many runs in a row have ended without a commit that the next would, too.
     #[must_use]
     pub(crate) fn is_crash_looping(&self) -> bool {
-        let claims = self.lease.epoch().term.saturating_sub(self.root.epoch.term);
-        claims > MAX_CLAIMS_WITHOUT_COMMIT
+        is_crash_looping(self.lease.epoch(), &self.root.epoch)
     }
 
     /// The lease, for whoever goes on with the job.
@@ -140,7 +139,7 @@ impl<'a, E: Effects> Run<'a, E> {
     }
 
     /// The epoch of the lease.
-    pub(crate) fn epoch(&self) -> &crate::id::Epoch {
+    pub(crate) fn epoch(&self) -> &Epoch {
         self.lease.epoch()
     }
 
@@ -365,7 +364,7 @@ impl<'a, E: Effects> Run<'a, E> {
     /// [`Stop::Store`] when the store refuses; [`Stop::Damaged`] when the value is too large.
     pub(crate) async fn write_part(
         &mut self,
-        name: impl FnOnce(&JobId, &crate::id::Epoch, u32) -> String,
+        name: impl FnOnce(&JobId, &Epoch, u32) -> String,
         count: usize,
         bytes: &[u8],
     ) -> Result<Part, Stop> {
@@ -425,7 +424,7 @@ impl<'a, E: Effects> Run<'a, E> {
     /// As [`Self::write_part`].
     pub(crate) async fn write_items(
         &mut self,
-        name: fn(&JobId, &crate::id::Epoch, u32) -> String,
+        name: fn(&JobId, &Epoch, u32) -> String,
         items: &[Item],
     ) -> Result<Vec<Part>, Stop> {
         let mut parts = Vec::new();
@@ -654,4 +653,74 @@ pub(crate) async fn read_upload<E: Effects>(
         }
     }
     Ok((bytes.len() as u64 == upload.bytes).then_some(bytes))
+}
+
+/// Whether something that takes `time` still fits a budget of which `elapsed` has passed.
+fn fits(budget: Duration, elapsed: Duration, time: Duration) -> bool {
+    elapsed + time <= budget
+}
+
+/// The part of a budget that is left for work when `reserve` is kept back, which is never more
+/// than a quarter.
+fn usable(budget: Duration, reserve: Duration) -> Duration {
+    budget.saturating_sub(reserve.min(budget / 4))
+}
+
+/// How long a run may wait that does nothing else: an eighth longer than its budget.
+fn time_to_wait(budget: Duration, elapsed: Duration) -> Duration {
+    (budget + budget / 8).saturating_sub(elapsed)
+}
+
+/// Whether the lease was claimed more often since the last commit than a job is worth.
+fn is_crash_looping(lease: &Epoch, committed: &Epoch) -> bool {
+    lease.term.saturating_sub(committed.term) > MAX_CLAIMS_WITHOUT_COMMIT
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECONDS: fn(u64) -> Duration = Duration::from_secs;
+
+    #[test]
+    fn what_a_run_begins_ends_within_its_budget() {
+        for (elapsed, time, expected) in [(0, 20, true), (12, 8, true), (13, 8, false)] {
+            let fits = fits(SECONDS(20), SECONDS(elapsed), SECONDS(time));
+            assert_eq!(fits, expected, "{time} s after {elapsed} s");
+        }
+    }
+
+    #[test]
+    fn a_reserve_takes_at_most_a_quarter_of_a_budget() {
+        for (budget, reserve, expected) in [(20, 3, 17), (20, 5, 15), (20, 9, 15), (4, 9, 3)] {
+            let usable = usable(SECONDS(budget), SECONDS(reserve));
+            assert_eq!(usable, SECONDS(expected), "{reserve} s of {budget} s");
+        }
+    }
+
+    #[test]
+    fn a_run_that_only_waits_may_stay_an_eighth_longer() {
+        for (elapsed, expected) in [(0, 18), (16, 2), (18, 0), (90, 0)] {
+            let left = time_to_wait(SECONDS(16), SECONDS(elapsed));
+            assert_eq!(left, SECONDS(expected), "after {elapsed} s");
+        }
+    }
+
+    #[test]
+    fn a_job_is_given_up_after_ten_claims_without_a_commit() {
+        let epoch = |term| Epoch {
+            term,
+            ..Epoch::default()
+        };
+        for (claimed, committed, expected) in [
+            (1, 1, false),
+            (11, 1, false),
+            (12, 1, true),
+            (30, 29, false),
+            (1, 9, false),
+        ] {
+            let is_looping = is_crash_looping(&epoch(claimed), &epoch(committed));
+            assert_eq!(is_looping, expected, "{claimed} after {committed}");
+        }
+    }
 }

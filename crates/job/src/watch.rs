@@ -62,6 +62,27 @@ enum FeedUpdate {
 /// Between notifications the watcher looks at the store, as often as its pacer says, and revives
 /// the job when no run works on it. A watcher in the invocation of the job's run is given the run's
 /// [`Feed`] by [`Watcher::beside`] and looks at the store only when the run is over.
+///
+/// ```
+/// use job::effects::StoreError;
+/// use job::{Effects, Engine, JobId, Next, Position};
+///
+/// /// Tells a client everything after the event that it has last seen.
+/// async fn tell<E: Effects>(
+///     engine: Engine<'_, E>,
+///     id: JobId,
+///     last: Option<Position>,
+///     mut write: impl FnMut(&job::Notification),
+/// ) -> Result<(), StoreError> {
+///     let state = engine.inspect(&id).await?;
+///     let mut watcher = engine.watch(id, engine.observer(last, false), state);
+///     while let Next::Notify(notification) = watcher.next().await {
+///         write(&notification);
+///         watcher.mark_delivered(&notification);
+///     }
+///     Ok(())
+/// }
+/// ```
 pub struct Watcher<'a, E> {
     engine: Engine<'a, E>,
     id: JobId,
