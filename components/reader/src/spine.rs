@@ -5,8 +5,9 @@ use job::{Lettering, ReadLine, SpineReader, SpineReading};
 use spines::{Line, Progress, Raster, Reader};
 use vision::BoundingBox;
 
-/// More lines than a shelf has: what a photo of print comes to is cut there, the smallest first.
-const MAX_LINES: usize = 1_500;
+/// More regions of text than a bookcase has: of a photo of small print only the largest are read,
+/// so that nobody waits for minutes behind it.
+const MAX_REGIONS: usize = 1_000;
 
 /// The characters of a line that are kept.
 const MAX_TEXT: usize = 200;
@@ -43,14 +44,14 @@ impl SpineReading for Photo {
         let half = |done: usize, of: usize| 0.5 * done as f32 / of.max(1) as f32;
         Ok(match progress {
             Progress::Detecting { done, of } => half(done, of).min(0.5),
+            Progress::Reading { done, .. } if done >= MAX_REGIONS => 1.0,
             Progress::Reading { done, of } => (0.5 + half(done, of)).min(0.99),
             Progress::Finished => 1.0,
         })
     }
 
     fn finish(self) -> Lettering {
-        let mut lines = self.reader.finish();
-        lines.truncate(MAX_LINES);
+        let lines = self.reader.finish();
         let spines = spines::chains(&lines, self.width, self.height);
         let size = (self.width as f32, self.height as f32);
         Lettering {

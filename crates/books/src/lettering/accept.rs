@@ -23,8 +23,10 @@ pub(super) struct Fit {
     explained: f32,
     /// Letters of the title's telling words.
     letters: usize,
-    /// The title's telling words.
+    /// The title's words that count: the telling ones, or all when none is.
     words: usize,
+    /// The title's telling words.
+    telling: usize,
     /// How many of them were read.
     words_read: usize,
     /// Whether a number in the title was not read: it is another volume.
@@ -58,6 +60,7 @@ impl Fit {
         let mut fit = Self {
             letters: title.iter().map(|word| letters(word)).sum(),
             words: title.len(),
+            telling: title.iter().filter(|word| is_telling(word)).count(),
             ..Self::default()
         };
         let (mut found, mut found_on_spine) = (0, 0);
@@ -118,8 +121,16 @@ impl Fit {
     /// photos of shelves whose books were known, with and without the right books among the
     /// candidates.
     pub(super) fn is_accepted(&self) -> bool {
-        let with_author =
-            self.author && self.title >= 0.75 && self.explained >= 0.5 && self.title_on_spine > 0.3;
+        // One word, or none but small ones, is a part of many titles: of the author's others, too.
+        let explained = match self.telling {
+            0 => 0.9,
+            1 => 0.8,
+            _ => 0.5,
+        };
+        let with_author = self.author
+            && self.title >= 0.75
+            && self.explained >= explained
+            && self.title_on_spine > 0.3;
         let title_alone = self.words >= 2
             && self.letters >= 10
             && self.title >= 0.95

@@ -106,6 +106,24 @@ fn a_title_without_author_must_explain_the_lettering() {
 }
 
 #[test]
+fn a_title_that_is_a_part_of_another_of_the_author_s_is_not_the_book() {
+    let spine = "THE BODY KEEPS THE SCORE / BESSEL VAN DER KOLK";
+    for part in ["The Body", "Score", "And the"] {
+        let books = [(part, "Bessel van der Kolk")];
+        assert_eq!(recognised(&[spine], &books), [] as [&str; 0], "{part}");
+    }
+    let books = [
+        ("The Body", "Bessel van der Kolk"),
+        ("The Body Keeps the Score", "Bessel van der Kolk"),
+    ];
+    assert_eq!(recognised(&[spine], &books), [books[1].0]);
+    assert_eq!(
+        recognised(&["IT / STEPHEN KING"], &[("It", "Stephen King")]),
+        ["It"]
+    );
+}
+
+#[test]
 fn a_title_that_several_authors_have_used_needs_its_author() {
     let books = [
         ("This Is How It Always Is", "Study Notes"),
