@@ -85,6 +85,14 @@ fn photo(app: &App, path: &str) -> Request {
     app.request("POST", path).body("image/jpeg", SHELF)
 }
 
+/// A photo of a wall: nothing can be read from it.
+fn wall(app: &App, path: &str) -> Request {
+    const WALL: &str = "iVBORw0KGgoAAAANSUhEUgAAAEAAAABACAAAAACPAi4CAAAAKklEQVR42u3MQREAAAwCIPunNYIh9ttBANKj\
+                        CAQCgUAgEAgEAoFAIPgeDDTJAOKBqtZEAAAAAElFTkSuQmCC";
+    let photo = BASE64_STANDARD.decode(WALL).unwrap();
+    app.request("POST", path).body("image/png", photo)
+}
+
 /// A photo as the body of `/api/scan-bookshelf/batch`.
 fn photos_in_base64(id: &str) -> Value {
     json!({"jobId": id, "images": [{"index": 0, "data": BASE64_STANDARD.encode(SHELF)}]})
@@ -264,16 +272,13 @@ fn failures_of_apps(app: &App, answers: &mut Answers) {
         "{failed}"
     );
     answers.note("GET /api/v2/imports", 200, get(&failing.status_url));
-    app.sandbox.gemini().behave(refusing());
-    let hopeless = Job::of(&photo(app, "/api/batch-scan").send().data(202));
+    let hopeless = Job::of(&wall(app, "/api/batch-scan").send().data(202));
     for event in app
         .stream(&format!("{}?events=photoscan", hopeless.sse_url))
         .rest()
     {
         answers.add(&event.name, event.data);
     }
-    app.sandbox.gemini().behave(Behaviour::default());
-
     answers.note("an error", 404, get("/api/v2/imports/nobody"));
     answers.note("an error", 404, get("/v1/jobs/nobody/status"));
     answers.note("an error", 401, app.request("DELETE", &failing.status_url));
@@ -334,13 +339,6 @@ fn failures_of_apps(app: &App, answers: &mut Answers) {
     answers.note("DELETE /api/v2/jobs/cancel", 200, request);
     answers.note("GET /api/v2/imports", 200, get(&running.status_url));
     let_books_hang(app, false);
-}
-
-/// A vision provider that never answers anything useful.
-fn refusing() -> Behaviour {
-    let code = 400;
-    let retry_after = None;
-    Fault::Status { code, retry_after }.always()
 }
 
 /// The search tab of every generation, and the title screen of the first app.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{CSV, NO_BOOKS, import, let_books_hang, photo, refusing, text};
+use super::{CSV, NO_BOOKS, import, let_books_hang, photo, text, wall};
 use crate::app::http::Request;
 use crate::app::socket::Socket;
 use crate::app::sse::Stream;
@@ -18,7 +18,7 @@ struct Ended {
     code: &'static str,
 }
 
-/// An import that cannot be read, a scan whose provider refuses, an import that is canceled.
+/// An import that cannot be read, a scan of a wall, an import that is canceled.
 fn ended(app: &App) -> Vec<Ended> {
     let failed = |request: Request, kind, code| Ended {
         job: Job::of(&request.send().data(202)),
@@ -31,9 +31,8 @@ fn ended(app: &App) -> Vec<Ended> {
         "imports",
         "E_CSV_PARSE_FAILED",
     );
-    app.sandbox.gemini().behave(refusing());
-    let refused = failed(photo(app, "/api/batch-scan"), "scans", "E_VISION_FAILED");
-    app.finish(&refused.job);
+    let blank = failed(wall(app, "/api/batch-scan"), "scans", "E_NO_BOOKS_FOUND");
+    app.finish(&blank.job);
     let_books_hang(app, true);
     let canceled = Ended {
         job: app.import(CSV),
@@ -45,7 +44,7 @@ fn ended(app: &App) -> Vec<Ended> {
     let cancel = app.request("DELETE", &job.status_url).bearer(&job.token);
     assert_eq!(cancel.send().data(200)["status"], "canceled");
     app.finish(&table.job);
-    vec![table, refused, canceled]
+    vec![table, blank, canceled]
 }
 
 #[test]
