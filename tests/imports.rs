@@ -465,3 +465,66 @@ fn an_unchanged_status_is_answered_with_304() {
     }
     ask("\"other\"").data(200);
 }
+
+/// What failed comes back as a file: one number mended in it, it is imported again as it is.
+#[test]
+fn rows_that_failed_are_mended_and_imported_again() {
+    let app = App::start();
+    let csv = "Shelf,Title,Author,ISBN,My Rating\n\
+        a,Dune,Frank Herbert,9780441013593,4\n\
+        b,,,12345,5\n\
+        =1+1,Nobody Ever Wrote This Qwzx,Nobody Known,,3\n";
+    let job = app.import(csv.as_bytes());
+    app.follow(&job);
+    let rows = format!("{}?format=csv&only=failed,not_found", job.results_url);
+    let answer = app.get(&rows);
+    assert_eq!(
+        answer.header("content-type"),
+        Some("text/csv; charset=utf-8")
+    );
+    let file = answer.text();
+    let lines: Vec<&str> = file.lines().collect();
+    assert_eq!(
+        lines,
+        [
+            "Import row,Import problem,Shelf,Title,Author,ISBN,My Rating",
+            "3,\"Invalid ISBN (length), and no title\",b,,,12345,5",
+            "4,Not found by any provider,'=1+1,Nobody Ever Wrote This Qwzx,Nobody Known,,3",
+        ]
+    );
+
+    let mended = file.replace("12345", "9780441013593");
+    let again = app.import(mended.as_bytes());
+    app.follow(&again);
+    let results = app.results(&again);
+    assert_eq!(count(&results, "rowsRejected"), 0, "{results}");
+    assert_eq!(count(&results, "enrichmentSucceeded"), 1);
+    assert_eq!(results["errors"], json!([]));
+}
+
+/// The whole library goes out in the columns of Goodreads, and comes back as the same books.
+#[test]
+fn a_library_that_was_exported_is_imported_as_the_same_books() {
+    let app = App::start();
+    let first = app.import(LIBRARY);
+    app.follow(&first);
+    let file = app.get(&format!("{}?format=csv", first.results_url)).text();
+    assert!(file.starts_with("Book Id,Title,Author,Author l-f,"));
+    let second = app.import(file.as_bytes());
+    app.follow(&second);
+    let (before, after) = (app.results(&first), app.results(&second));
+    let books = |results: &Value| -> Vec<Value> {
+        let books = results["books"].as_array().unwrap().iter();
+        books
+            .map(|book| {
+                let mut source = book["source"].clone();
+                if let Some(source) = source.as_object_mut() {
+                    source.remove("title");
+                }
+                json!([book["title"], book["authors"], source])
+            })
+            .collect()
+    };
+    assert_eq!(books(&before), books(&after));
+    assert_eq!(count(&after, "duplicatesSkipped"), 0);
+}

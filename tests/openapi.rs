@@ -200,6 +200,14 @@ fn every_route_answers_as_described() {
         d.check(&operation, 200, get(&at));
         d.check(&operation, 200, get(&format!("{at}?offset=1&limit=1")));
         d.check(&operation, 400, get(&format!("{at}?limit=0")));
+        for rows in [
+            "format=csv",
+            "format=csv&only=failed",
+            "only=failed,not_found",
+        ] {
+            d.check(&operation, 200, get(&format!("{at}?{rows}")));
+        }
+        d.check(&operation, 400, get(&format!("{at}?only=some")));
     }
     let legacy_status = "get /v1/csv/status/{jobId}";
     d.check(
@@ -438,6 +446,10 @@ fn check_v3(d: &mut Description, app: &App, csv: &[u8]) {
             400,
             get(&format!("{results}?format=x")),
         );
+        for rows in ["format=csv", "format=csv&only=not_found", "only=failed"] {
+            let rows = get(&format!("{results}?{rows}"));
+            d.check(&format!("get {path}/results"), 200, rows);
+        }
         let cancel = format!("delete {path}");
         d.check(&cancel, 401, delete(&at));
         d.check(&cancel, 409, delete(&at).bearer(token.as_str().unwrap()));

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use api::error::ApiError;
+use api::export::{self, Export};
 use api::results::{Form, Writer};
 use api::v3::Kind;
 use futures::TryStreamExt;
-use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use job::effects::Log;
 use job::{Engine, Inspection, Report, Root};
 use platform::{Access, Answer, Exchange, Spin};
@@ -43,10 +44,14 @@ pub(crate) async fn serve(
     };
     exchange.authorize(&root, Access::Open, None).await?;
     let query = query(exchange);
+    if let Some((format, only)) = export::asked(&query)? {
+        return send_export(exchange, &root, format, only).await;
+    }
     let page = query.page()?;
-    let form = match kind {
-        None => Form::V2,
-        Some(_) => Form::v3(query.get("format"))?,
+    let form = match (kind, query.get("format")) {
+        (None, _) => Form::V2,
+        (Some(_), None | Some("json")) => Form::V3,
+        (Some(_), format) => Form::v3(format)?,
     };
     let report = exchange
         .engine()
@@ -73,15 +78,90 @@ pub(crate) async fn serve(
     {
         Ok(()) => out.finish().await,
         Err(problem) => {
-            // The status is sent already: a body cut short says that this is not all.
             out.abort().await;
-            exchange.spin.log(
-                "results-broke-off",
-                json!({"level": "warn", "jobId": root.id, "message": problem}),
-            );
+            broke_off(exchange, &root, &problem);
         }
     }
     Ok(None)
+}
+
+/// Answers with rows of the job.
+async fn send_export(
+    exchange: &mut Exchange,
+    root: &Root,
+    format: export::Format,
+    only: export::Only,
+) -> Result<Option<Answer>, ApiError> {
+    let report = (exchange.engine().report(root).await)
+        .map_err(|stop| exchange.internal(&stop.to_string()))?;
+    let mut headers = HeaderMap::new();
+    headers.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static(match format {
+            export::Format::Csv => "text/csv; charset=utf-8",
+            export::Format::Json => "application/json",
+        }),
+    );
+    if format == export::Format::Csv {
+        let attachment = "attachment; filename=\"bookstrack.csv\"";
+        headers.insert(CONTENT_DISPOSITION, HeaderValue::from_static(attachment));
+    }
+    let answered = exchange.answered();
+    let Some(mut out) = exchange.stream(200, headers) else {
+        return Ok(None);
+    };
+    let export = Export::new(root, &report, format, only);
+    match write_export(exchange.engine(), &mut out, root, export, answered).await {
+        Ok(()) => out.finish().await,
+        Err(problem) => {
+            out.cut().await;
+            broke_off(exchange, root, &problem);
+        }
+    }
+    Ok(None)
+}
+
+async fn write_export(
+    engine: Engine<'_, Spin>,
+    out: &mut platform::Writer,
+    root: &Root,
+    mut export: Export<'_>,
+    answered: api::envelope::Answered,
+) -> Result<(), String> {
+    let everything = || engine.items(root, 0..root.stored());
+    if export.needs_notes() {
+        let mut parts = everything();
+        while let Some(items) = parts.try_next().await.map_err(|stop| stop.to_string())? {
+            items.iter().for_each(|item| export.note(item));
+        }
+    }
+    let mut buffer = export.begin();
+    let (mut index, mut parts) = (0, everything());
+    while let Some(items) = parts.try_next().await.map_err(|stop| stop.to_string())? {
+        for item in &items {
+            buffer.extend(export.item(index, item));
+            index += 1;
+            if buffer.len() >= BUFFER {
+                flush(out, &mut buffer).await?;
+            }
+        }
+    }
+    buffer.extend(export.end(answered));
+    flush(out, &mut buffer).await
+}
+
+async fn flush(out: &mut platform::Writer, buffer: &mut Vec<u8>) -> Result<(), String> {
+    let written = out.write(buffer).await;
+    buffer.clear();
+    written.map_err(|_| "the client left".to_owned())
+}
+
+/// The status is sent already: a body cut short says that this is not all.
+fn broke_off(exchange: &Exchange, root: &Root, problem: &str) {
+    exchange.spin.log(
+        "results-broke-off",
+        json!({"level": "warn", "jobId": root.id, "message": problem}),
+    );
 }
 
 async fn write(
@@ -101,17 +181,12 @@ async fn write(
             for item in &items {
                 buffer.extend(writer.item(item));
                 if buffer.len() >= BUFFER {
-                    out.write(&buffer)
-                        .await
-                        .map_err(|_| "the client left".to_owned())?;
-                    buffer.clear();
+                    flush(out, &mut buffer).await?;
                 }
             }
         }
         buffer.extend_from_slice(writer.close());
     }
     buffer.extend(writer.end(report, retention, answered));
-    out.write(&buffer)
-        .await
-        .map_err(|_| "the client left".to_owned())
+    flush(out, &mut buffer).await
 }

@@ -13,6 +13,7 @@ pub mod capabilities;
 pub mod cors;
 pub mod envelope;
 pub mod error;
+pub mod export;
 pub mod failure;
 pub mod legacy;
 pub mod number;

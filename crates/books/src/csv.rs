@@ -29,12 +29,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Imported, Wanted};
 use columns::Columns;
-pub use columns::Mapping;
+pub use columns::{ADDED_COLUMNS, Mapping};
 use decode::Decoded;
 pub use decode::other_kind;
 pub use field::field_names;
 pub use reading::{Certainty, ColumnReading, Reading};
-use records::{Record, Records};
+use records::{Format, Record, Records};
 use shelf::Shelf;
 use table::Table;
 
@@ -67,6 +67,9 @@ pub struct Problem {
     pub error: String,
     /// Whether the row was left out; else its book was kept.
     pub rejected: bool,
+    /// The row's cells as they stand in the file; empty when there was no room for them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub cells: Vec<String>,
 }
 
 /// A file's books. Always `rows == books.len() + duplicates + rejected()`.
@@ -79,6 +82,10 @@ pub struct Library {
     /// Rows of a book that an earlier row has, merged into it: the same ISBN, or the same title and
     /// author. Each is listed among the problems.
     pub duplicates: u32,
+    /// Of each book, the cells of its row as they stand in the file; empty when there was no room
+    /// for them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cells: Vec<Vec<String>>,
     /// The first thousand things that were wrong, in file order.
     pub problems: Vec<Problem>,
     /// How the file was read.
@@ -238,7 +245,9 @@ impl Reader {
                 self.unclosed += 1;
                 self.next_row()?;
                 let error = "a quoted field is never closed";
-                self.shelf.reject_row(self.row, columns, &record, error);
+                let line = &body[record.start..body.len() - after.len()];
+                let cells = torn_cells(line, table);
+                (self.shelf).reject_torn(self.row, columns, &record, cells, error);
                 return Ok(Some(after));
             }
             let raw = &body[record.start..records.position()];
@@ -290,6 +299,17 @@ impl Reader {
         }
         Ok(())
     }
+}
+
+/// The cells of a line whose quotes mean nothing.
+fn torn_cells(line: &str, table: &Table<'_>) -> Vec<String> {
+    let format = Format {
+        quoting: false,
+        ..table.format
+    };
+    let mut record = Record::default();
+    Records::new(line, format).read(&mut record);
+    record.cells()
 }
 
 /// If the text from `start` on, which was read as one record, has a quote that is never closed

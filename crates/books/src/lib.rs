@@ -30,8 +30,8 @@ pub use book::{
     Source, Wanted, Work,
 };
 pub use csv::{
-    Certainty, ColumnReading, CsvError, CsvErrorKind, Library, Mapping, Problem, Reading, Row,
-    field_names, other_kind, read_csv, read_library,
+    ADDED_COLUMNS, Certainty, ColumnReading, CsvError, CsvErrorKind, Library, Mapping, Problem,
+    Reading, Row, field_names, other_kind, read_csv, read_library,
 };
 pub use isbn::{Isbn, IsbnError};
 pub use lettering::{

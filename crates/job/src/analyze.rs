@@ -6,7 +6,9 @@ use books::{CsvErrorKind, Row};
 
 use crate::cadence::Forecast;
 use crate::compute::{Admission, Work};
-use crate::document::{Failure, FailureCode, Item, Pipeline, Report, Root, RowCounts, Stage};
+use crate::document::{
+    Failure, FailureCode, Item, MAX_VALUE_BYTES, Pipeline, Report, Root, RowCounts, Stage,
+};
 use crate::effects::Effects;
 use crate::keys;
 use crate::plan::wave_size;
@@ -85,21 +87,25 @@ impl<E: Effects> Worker<E> for CsvAnalysis {
             reading: Some(library.reading),
             ..Report::default()
         };
-        let items: Vec<Item> = library
-            .books
-            .into_iter()
-            .map(|Row { wanted, imported }| Item {
-                wanted,
+        let items: Vec<Item> = (library.books.into_iter())
+            .zip(
+                library
+                    .cells
+                    .into_iter()
+                    .chain(std::iter::repeat(Vec::new())),
+            )
+            .map(|(Row { wanted, imported }, cells)| Item {
                 imported: Some(imported),
-                detection: None,
-                found: None,
+                cells,
+                ..Item::wanted(wanted)
             })
             .collect();
         let plan = run.write_items(keys::plan, &items).await?;
         let report = if report == Report::default() {
             None
         } else {
-            Some(run.write_part(keys::report, 1, &to_json(&report)?).await?)
+            let report = fitting(report)?;
+            Some(run.write_part(keys::report, 1, &report).await?)
         };
         let wave = wave_size(items.len(), run.engine.settings.wave_items);
         let expect = first_wave(run.engine.effects).await;
@@ -113,6 +119,28 @@ impl<E: Effects> Worker<E> for CsvAnalysis {
         })
         .await?;
         Ok(StageOutcome::NextStage)
+    }
+}
+
+/// A report as JSON that fits one value: texts of a file may be as long as they like. The rows'
+/// cells go first, then the last problems; the counts know of all.
+fn fitting(mut report: Report) -> Result<Vec<u8>, Stop> {
+    loop {
+        let bytes = to_json(&report)?;
+        if bytes.len() <= MAX_VALUE_BYTES || report.problems.is_empty() {
+            return Ok(bytes);
+        }
+        if report
+            .problems
+            .iter()
+            .any(|problem| !problem.cells.is_empty())
+        {
+            for problem in &mut report.problems {
+                problem.cells.clear();
+            }
+        } else {
+            report.problems.truncate(report.problems.len() / 2);
+        }
     }
 }
 

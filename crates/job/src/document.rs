@@ -702,6 +702,10 @@ pub struct Item {
     /// What the imported file says besides.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub imported: Option<Imported>,
+    /// The cells of its row as they stand in the imported file, while somebody may want to mend
+    /// them: of a book that no provider knows, or that is not looked up yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cells: Vec<String>,
     /// The place on a photo where the book was seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detection: Option<Detection>,
@@ -717,6 +721,7 @@ impl Item {
         Self {
             wanted,
             imported: None,
+            cells: Vec::new(),
             detection: None,
             found: None,
         }
@@ -734,6 +739,7 @@ impl Item {
                 series: None,
             },
             imported: None,
+            cells: Vec::new(),
             detection: Some(detection),
             found: None,
         }

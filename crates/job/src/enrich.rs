@@ -206,6 +206,9 @@ impl Enrichment {
 fn set_found(items: &mut [Item], found: Vec<Found>) {
     for (item, found) in items.iter_mut().zip(found) {
         item.found.get_or_insert(found);
+        if item.succeeded() {
+            item.cells.clear();
+        }
     }
 }
 

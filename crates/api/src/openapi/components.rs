@@ -270,8 +270,13 @@ fn parameters() -> Value {
     let flag = json!({"type": "string", "enum": ["1", "true"]});
     let schema = json!({"type": "string", "enum": ["legacy", "1.0.0", "2.0.0", "v3"]});
     let isbn = json!({"type": "string", "minLength": 1, "maxLength": 17});
-    let format = json!({"type": "string", "enum": ["full", "lite"], "default": "full"});
-    let provider = json!({"type": "string", "examples": ["gemini-flash", "gemini", "openai", "spines", "barcode"]});
+    let format =
+        json!({"type": "string", "enum": ["full", "lite", "json", "csv"], "default": "full"});
+    let export_format = json!({"type": "string", "enum": ["json", "csv"], "default": "json"});
+    let only =
+        json!({"type": "string", "examples": ["failed", "failed,not_found", "warnings", "all"]});
+    let provider =
+        json!({"type": "string", "examples": ["gemini-flash", "gemini", "openai", "spines", "barcode"]});
     json!({
         "jobId": parameter("path", "jobId", id.clone(), "The job's name; UUIDs in either case, answered back as given"),
         "chosenJobId": parameter("query", "jobId", id, "The client's name for the job; made by the server when absent"),
@@ -295,7 +300,9 @@ fn parameters() -> Value {
         "authorQuery": parameter("query", "author", text(), "Words of an author's name"),
         "isbnQuery": parameter("query", "isbn", text(), "An ISBN with 10 or 13 digits, hyphens allowed"),
         "isbn": parameter("path", "isbn", isbn, "An ISBN with 10 or 13 digits, hyphens allowed"),
-        "format": parameter("query", "format", format, "`lite`: title, authors, isbn, coverUrl and status of each book"),
+        "format": parameter("query", "format", format, "`lite`: title, authors, isbn, coverUrl and status of each book; `csv`: rows"),
+        "exportFormat": parameter("query", "format", export_format, "`csv`: rows"),
+        "only": parameter("query", "only", only, "The rows to answer with, separated by commas: `failed` (could not be read, or nobody answered about their book), `not_found`, `warnings`, `all`"),
         "offset": parameter("query", "offset", number(0), "Books to leave out; with it, or with `limit`, `metadata` has `total` and `nextOffset`"),
         "limit": parameter("query", "limit", number(1), "The most books to answer with"),
         "provider": parameter("header", "X-AI-Provider", provider, "Who looks at the photos; one that is unknown is the configured one"),

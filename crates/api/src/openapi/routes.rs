@@ -366,10 +366,12 @@ fn following(c: &mut Components) -> Vec<Operation> {
         ("/v1/scan/results/{jobId}", "getScanResults"),
     ] {
         let operation = new(id, "get", path, "What a job came to")
-            .about("A canceled job answers with what was done.")
-            .parameters(&["offset", "limit"])
+            .about(&format!(
+                "A canceled job answers with what was done. {EXPORTS}"
+            ))
+            .parameters(&["offset", "limit", "exportFormat", "only"])
             .with_token()
-            .answers(200, results(c))
+            .answers(200, exported(c, results))
             .fails(c, &and(LOOKING, &[NotReady]));
         all.push(operation);
     }
@@ -462,6 +464,23 @@ fn results(c: &mut Components) -> Value {
         schema,
         c.examples(&names),
     )
+}
+
+/// What `only` and `format=csv` are for.
+const EXPORTS: &str = "With `only` it answers with the rows that somebody may want to mend, in the columns of the \
+    imported file, each with its number and what is wrong with it: as CSV they can be imported again as they are. \
+    `format=csv` alone answers with the whole library in the columns of Goodreads.";
+
+/// Results, which may be had as rows, too.
+fn exported(c: &mut Components, results: impl FnOnce(&mut Components) -> Value) -> Value {
+    let mut response = results(c);
+    let rows = c.answer::<Success<crate::export::whole::Rows>>();
+    let schema = &mut response["content"]["application/json"]["schema"];
+    if let Some(any) = schema["anyOf"].as_array_mut() {
+        any.push(rows);
+    }
+    response["content"]["text/csv; charset=utf-8"] = json!({"schema": {"type": "string"}});
+    response
 }
 
 /// Nor has it words for messages: `x-messages` says what they are, by schema and type.
@@ -590,9 +609,10 @@ fn v3_jobs(c: &mut Components) -> Vec<Operation> {
                 .answers(204, json!({"description": "The job is over and the client has its last event"}))
                 .fails(c, LOOKING),
             new(&id("get", "JobResults"), "get", &format!("{path}/results"), "What the job came to")
-                .parameters(&["offset", "limit", "format"])
+                .about(EXPORTS)
+                .parameters(&["offset", "limit", "format", "only"])
                 .with_token()
-                .answers(200, v3_results(c))
+                .answers(200, exported(c, v3_results))
                 .fails(c, &and(LOOKING, &[NotReady])),
         ]);
     }

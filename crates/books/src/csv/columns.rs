@@ -17,6 +17,10 @@ use crate::date::{DateOrder, PartialDate, order_of};
 use crate::name::{NameOrder, order_in};
 use crate::text::{clean, words};
 
+/// The columns that are added to a file of rows that are to be mended: number of the row and what
+/// is wrong with it. They say nothing about a book.
+pub const ADDED_COLUMNS: [&str; 2] = ["Import row", "Import problem"];
+
 /// What a reader says of columns: the field's name, or `ignore`, by the column's header or its
 /// number from 1.
 pub type Mapping = BTreeMap<String, String>;
@@ -368,6 +372,9 @@ impl Column {
 fn by_headers(names: &[String]) -> Vec<Column> {
     (names.iter())
         .map(|name| match headers::meaning(name) {
+            _ if ADDED_COLUMNS.contains(&name.as_str()) => {
+                Column::new(name, None, Certainty::Given)
+            }
             Some(meaning) => Column {
                 language_order: meaning.order,
                 ..Column::new(name, Some(meaning.field), meaning.certainty)

@@ -70,6 +70,15 @@ impl Record {
         (0..self.kept).map(|at| self.get(at))
     }
 
+    /// The fields that are kept, without empty ones at the end.
+    pub(super) fn cells(&self) -> Vec<String> {
+        let mut cells: Vec<String> = self.fields().map(str::to_owned).collect();
+        while cells.last().is_some_and(String::is_empty) {
+            cells.pop();
+        }
+        cells
+    }
+
     /// Whether all of the record's fields are empty.
     pub(super) fn is_empty(&self) -> bool {
         self.count == self.kept && self.fields().all(|field| field.trim().is_empty())

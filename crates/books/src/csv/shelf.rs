@@ -13,6 +13,10 @@ use crate::{Isbn, ReadingStatus, Source, Wanted};
 
 /// How many problems a [`Library`] lists; its counters know of all.
 const MAX_PROBLEMS: usize = 1_000;
+/// How many bytes of rejected rows and of rows with warnings are kept as they stand in the file.
+const MAX_PROBLEM_CELLS: usize = 200_000;
+/// How many bytes of the rows of books are kept so: two values of the store.
+const MAX_BOOK_CELLS: usize = 1_600_000;
 /// How many books with the same key a new row is compared with.
 const MAX_COMPARED: usize = 64;
 /// The longest review or note of a merged book (bytes).
@@ -22,9 +26,30 @@ const MAX_MERGED_PROSE: usize = 60_000;
 #[derive(Default)]
 pub(super) struct Shelf {
     pub library: Library,
+    problem_cells: Room<MAX_PROBLEM_CELLS>,
+    book_cells: Room<MAX_BOOK_CELLS>,
     by_isbn: HashMap<Isbn, Vec<usize>>,
     by_title: HashMap<String, Vec<usize>>,
     by_work: HashMap<String, usize>,
+}
+
+/// What is left of a number of bytes for cells.
+#[derive(Default)]
+struct Room<const BYTES: usize> {
+    used: usize,
+}
+
+impl<const BYTES: usize> Room<BYTES> {
+    /// The cells, or nothing when there is no room for all of them.
+    fn take(&mut self, cells: Vec<String>) -> Vec<String> {
+        // As JSON, with its quotes and commas.
+        let size: usize = cells.iter().map(|cell| cell.len() + 3).sum();
+        if self.used + size > BYTES {
+            return Vec::new();
+        }
+        self.used += size;
+        cells
+    }
 }
 
 impl Shelf {
@@ -95,13 +120,16 @@ impl Shelf {
                     ));
                 }
                 self.library.books.push(draft.row.clone());
+                let cells = self.book_cells.take(record.cells());
+                self.library.cells.push(cells);
                 self.index(self.library.books.len() - 1, keys.isbn, title_key);
             }
         }
         if !warnings.is_empty() {
             let title = &draft.row.wanted.title;
             let isbn = columns.isbn_text(record);
-            self.note(number, &isbn, title, &warnings.join("; "), false);
+            let warnings = warnings.join("; ");
+            self.note(number, &isbn, title, &warnings, false, || record.cells());
         }
     }
 
@@ -151,22 +179,46 @@ impl Shelf {
         error: &str,
     ) {
         let (isbn, title) = (columns.isbn_text(record), columns.title_text(record));
-        self.note(number, &isbn, &title, error, true);
+        self.note(number, &isbn, &title, error, true, || record.cells());
+    }
+
+    /// Leaves out a row that cannot be told from those behind it; `cells` are those of its first
+    /// line.
+    pub(super) fn reject_torn(
+        &mut self,
+        number: u32,
+        columns: &Columns,
+        record: &Record,
+        cells: Vec<String>,
+        error: &str,
+    ) {
+        let (isbn, title) = (columns.isbn_text(record), columns.title_text(record));
+        self.note(number, &isbn, &title, error, true, || cells);
     }
 
     /// Leaves out what cannot be read as a row.
     pub(super) fn reject(&mut self, number: u32, error: &str) {
-        self.note(number, "", "", error, true);
+        self.note(number, "", "", error, true, Vec::new);
     }
 
-    fn note(&mut self, row: u32, isbn: &str, title: &str, error: &str, rejected: bool) {
+    fn note(
+        &mut self,
+        row: u32,
+        isbn: &str,
+        title: &str,
+        error: &str,
+        rejected: bool,
+        cells: impl FnOnce() -> Vec<String>,
+    ) {
         if self.library.problems.len() < MAX_PROBLEMS {
+            let cells = self.problem_cells.take(cells());
             self.library.problems.push(Problem {
                 row,
                 isbn: clean(isbn, 40),
                 title: clean(title, 500),
                 error: error.to_owned(),
                 rejected,
+                cells,
             });
         }
     }

@@ -11,17 +11,20 @@ use crate::text::words;
 /// Spreadsheets wrap numbers (`="978..."`), LibraryThing dates and ISBNs (`[2007-04-16]`), and an
 /// apostrophe keeps a text from being run as a formula (`'=1+1`).
 pub(super) fn tidy(cell: &str) -> Cow<'_, str> {
-    let cell = cell.trim_matches(is_invisible);
+    let cell = without_apostrophe(cell.trim_matches(is_invisible));
     let cell = cell
         .strip_prefix("=\"")
         .and_then(|cell| cell.strip_suffix('"'))
         .or_else(|| shown_by_link(cell))
         .unwrap_or(cell);
-    let cell = match cell.strip_prefix('\'') {
-        Some(rest) if rest.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']) => rest,
+    unescape(without_apostrophe(cell).trim_matches(is_invisible))
+}
+
+fn without_apostrophe(cell: &str) -> &str {
+    match cell.strip_prefix('\'') {
+        Some(rest) if rest.starts_with(['=', '+', '-', '@']) => rest,
         _ => cell,
-    };
-    unescape(cell.trim_matches(is_invisible))
+    }
 }
 
 /// White space and marks of direction, which come along when text is copied from a page.
