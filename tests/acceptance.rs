@@ -26,6 +26,7 @@ mod metrics;
 mod openapi;
 mod providers;
 mod requests;
+mod retries;
 mod scans;
 mod shares;
 mod sockets;

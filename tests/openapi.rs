@@ -215,6 +215,25 @@ fn every_route_answers_as_described() {
         200,
         get(&format!("/v1/csv/status/{}", job.id)),
     );
+    let retry = "post /api/v2/imports/{jobId}/retry";
+    let again = format!("/api/v2/imports/{}/retry", job.id);
+    d.check(retry, 401, post(&again));
+    d.check(
+        retry,
+        404,
+        post(&again.replace(&job.id, NOBODY)).bearer(&job.token),
+    );
+    d.check(
+        retry,
+        400,
+        post(&again)
+            .bearer(&job.token)
+            .json(&json!({"only": ["what"]})),
+    );
+    let body = json!({"only": ["not_found"]});
+    let response = post(&again).bearer(&job.token).json(&body).send();
+    // Nothing may be left to be tried again.
+    d.check_response(retry, response.status(), &response);
     let cancel = "delete /v1/jobs/{jobId}";
     d.check(cancel, 401, delete(&format!("/v1/jobs/{}", job.id)));
     let canceled = delete(&format!("/v1/jobs/{}", job.id)).bearer(&job.token);
@@ -450,6 +469,8 @@ fn check_v3(d: &mut Description, app: &App, csv: &[u8]) {
             let rows = get(&format!("{results}?{rows}"));
             d.check(&format!("get {path}/results"), 200, rows);
         }
+        let retry = format!("post {path}/retry");
+        d.check(&retry, 401, post(&format!("{at}/retry")));
         let cancel = format!("delete {path}");
         d.check(&cancel, 401, delete(&at));
         d.check(&cancel, 409, delete(&at).bearer(token.as_str().unwrap()));

@@ -13,6 +13,7 @@ use platform::exchange::{Answer, Exchange};
 use platform::runs::{self, Creation};
 
 mod books_now;
+mod retry;
 
 platform::component!("enrichment", handle);
 
@@ -22,6 +23,7 @@ async fn handle(exchange: &mut Exchange) {
     }
     let result = match route(&exchange.request.method, &exchange.request.path) {
         Ok(Route::Job(route)) => make(exchange, route).await,
+        Ok(Route::Retry(route)) => retry::serve(exchange, route).await,
         Ok(Route::Now(route)) => match books_now::serve(exchange, route).await {
             Ok(Some(answer)) => {
                 exchange.send(answer).await;
@@ -41,6 +43,8 @@ async fn handle(exchange: &mut Exchange) {
 enum Route {
     /// A job.
     Job(JobRoute),
+    /// An ended job once more.
+    Retry(retry::Route),
     /// Books, while the client waits.
     Now(books_now::Route),
 }
@@ -52,6 +56,7 @@ fn route(method: &str, path: &str) -> Result<Route, ApiError> {
         "/api/enrichment/start" => (Route::Job(JobRoute::LegacyStart), "POST"),
         "/api/enrichment/batch" => (Route::Job(JobRoute::LegacyBatch), "POST"),
         "/v3/jobs/enrichment" => (Route::Job(JobRoute::V3), "POST"),
+        path if let Some(route) = retry::route(path) => (Route::Retry(route), "POST"),
         path => {
             let (route, allowed) = books_now::route(path).ok_or_else(ApiError::no_such_route)?;
             (Route::Now(route), allowed)

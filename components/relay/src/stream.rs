@@ -389,7 +389,7 @@ async fn contents(
         return Ok((items, report));
     }
     if schema.wants_items(root) {
-        let stored = engine.items(root, 0..root.stored());
+        let stored = engine.items(root, 0..root.results());
         items = stored.try_concat().await?;
     }
     if schema.wants_report(root) {

@@ -118,7 +118,7 @@ async fn contents(exchange: &Exchange, root: &Root) -> Result<(Vec<Item>, Report
     }
     let damaged = |stop: Stop| exchange.internal(&stop.to_string());
     let engine = exchange.engine();
-    let stored = engine.items(root, 0..root.stored()).try_concat();
+    let stored = engine.items(root, 0..root.results()).try_concat();
     let items = stored.await.map_err(damaged)?;
     Ok((items, engine.report(root).await.map_err(damaged)?))
 }

@@ -128,7 +128,7 @@ async fn write_export(
     mut export: Export<'_>,
     answered: api::envelope::Answered,
 ) -> Result<(), String> {
-    let everything = || engine.items(root, 0..root.stored());
+    let everything = || engine.items(root, 0..root.results());
     if export.needs_notes() {
         let mut parts = everything();
         while let Some(items) = parts.try_next().await.map_err(|stop| stop.to_string())? {

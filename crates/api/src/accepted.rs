@@ -1,6 +1,6 @@
 //! Answers to accepted requests: here is your job.
 
-use job::{JobId, Pipeline, Root};
+use job::{JobId, PhotoStatus, Pipeline, Root};
 use serde::Serialize;
 
 use crate::status::{Status, Urls};
@@ -35,8 +35,30 @@ pub struct Accepted<'a> {
     /// Number of items in all; absent of jobs that are no enrichments.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub total_count: Option<u32>,
+    /// The job that this one tries again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_of: Option<&'a str>,
+    /// Of a scan that is tried again: the photos, from 0, that could not be looked at and are not
+    /// kept. Send them again in a new scan.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub photos_to_send: Vec<usize>,
     /// For people.
     pub message: &'static str,
+}
+
+/// The photos of a scan that could not be looked at.
+#[must_use]
+pub fn failed_photos(root: &Root) -> Vec<usize> {
+    let photos = root.photos.iter().enumerate();
+    photos
+        .filter(|(_, photo)| photo.status == PhotoStatus::Failed)
+        .map(|(at, _)| at)
+        .collect()
+}
+
+/// The job that this one tries again.
+pub(crate) fn retry_of(root: &Root) -> Option<&str> {
+    root.retry.as_ref().map(|retry| retry.of.as_str())
 }
 
 impl<'a> Accepted<'a> {
@@ -58,7 +80,13 @@ impl<'a> Accepted<'a> {
             total_photos: (root.pipeline == Pipeline::AiScan).then_some(root.uploaded.files),
             processed_count: enrichment.then_some(0),
             total_count: enrichment.then_some(root.total),
+            retry_of: retry_of(root),
+            photos_to_send: match root.retry {
+                Some(_) => failed_photos(root),
+                None => Vec::new(),
+            },
             message: match root.pipeline {
+                _ if root.retry.is_some() => "Trying again started",
                 Pipeline::CsvImport => "CSV import started",
                 Pipeline::AiScan => "Scan started",
                 Pipeline::BatchEnrichment => "Batch enrichment started",

@@ -343,6 +343,31 @@ impl ApiError {
         .detail("status", status)
     }
 
+    /// An ended job has nothing of what is to be tried again; `photos` of it could not be looked at.
+    pub fn nothing_to_retry(id: &JobId, photos: Vec<usize>) -> Self {
+        let error = match photos.is_empty() {
+            true => Self::new(
+                Code::EmptyBatch,
+                "There is nothing to try again: no book of this job has such an outcome",
+            ),
+            false => Self::new(
+                Code::EmptyBatch,
+                "There is no book to try again: send the photos that could not be looked at in a new scan",
+            )
+            .detail("photosToSend", photos),
+        };
+        error.detail("jobId", id.as_str())
+    }
+
+    /// A job is being tried again already, or was, with other outcomes: by `other`.
+    pub fn tried_again(other: &JobId) -> Self {
+        Self::new(
+            Code::JobExists,
+            "This job was tried again before, and not for the same: try that job again instead",
+        )
+        .detail("jobId", other.as_str())
+    }
+
     /// `what` ("The file", "Photo 2", "The body") is over `limit` bytes.
     pub fn too_large(what: &str, limit: usize) -> Self {
         Self::new(

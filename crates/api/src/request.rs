@@ -1,9 +1,10 @@
 //! JSON requests: typed, bounded, and refused with the name of what is wrong.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use books::{Isbn, Wanted};
-use job::{JobId, Limits};
+use job::{JobId, Limits, Outcome};
 use serde::Deserialize;
 
 use crate::error::ApiError;
@@ -347,6 +348,55 @@ pub struct CancelBody {
 pub fn cancel(body: &[u8], limits: &Limits) -> Result<(JobId, Option<String>), ApiError> {
     let body: CancelBody = read(body, limits.max_json_bytes)?;
     Ok((required_job_id(body.job_id.as_deref())?, body.token))
+}
+
+/// The body of a request to try a job again; it may be left out.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct RetryBody {
+    /// What to try again; absent: `error` and `circuit_open`, which may succeed at any time.
+    #[serde(default)]
+    pub only: Option<Vec<RetriedBody>>,
+}
+
+/// What may be tried again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum RetriedBody {
+    /// Books about which no provider answered.
+    Error,
+    /// Books about which no provider could be asked.
+    CircuitOpen,
+    /// Books that no provider knows.
+    NotFound,
+    /// Photos that could not be looked at: the answer says which they are, to be sent again.
+    FailedPhotos,
+}
+
+/// Reads [`RetryBody`]: the outcomes that are to be tried again, without those named twice.
+///
+/// # Errors
+/// `INVALID_REQUEST`, `EMPTY_BATCH`, `FILE_TOO_LARGE`.
+pub fn retry(body: &[u8], limits: &Limits) -> Result<Vec<Outcome>, ApiError> {
+    let only = match body.iter().all(u8::is_ascii_whitespace) {
+        true => None,
+        false => read::<RetryBody>(body, limits.max_json_bytes)?.only,
+    };
+    let Some(only) = only else {
+        return Ok(Outcome::UNANSWERED.to_vec());
+    };
+    if only.is_empty() {
+        return Err(ApiError::empty_batch("only"));
+    }
+    let outcomes = only.iter().filter_map(|retried| match retried {
+        RetriedBody::Error => Some(Outcome::Error),
+        RetriedBody::CircuitOpen => Some(Outcome::CircuitOpen),
+        RetriedBody::NotFound => Some(Outcome::NotFound),
+        RetriedBody::FailedPhotos => None,
+    });
+    let outcomes: BTreeSet<Outcome> = outcomes.collect();
+    Ok(outcomes.into_iter().collect())
 }
 
 /// The body of `POST /api/token/refresh`.

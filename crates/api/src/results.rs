@@ -32,7 +32,7 @@ pub struct Page {
 impl Page {
     /// The items of the job that are on it.
     pub fn range(self, root: &Root) -> Range<u32> {
-        let total = root.stored();
+        let total = root.results();
         let start = self.offset.min(total);
         let end = self
             .limit
@@ -196,7 +196,7 @@ impl<'a> Writer<'a> {
         }
         bytes.extend_from_slice(br#"},"metadata":"#);
         let end = self.range().end;
-        let total = self.root.stored();
+        let total = self.root.results();
         bytes.extend(json(&ResultsMetadata {
             metadata: answered.into(),
             cached: true,
@@ -262,13 +262,14 @@ impl Counts {
     /// Counts the rows and books of this import.
     pub fn of(root: &Root) -> Self {
         let rows = root.rows.unwrap_or_default();
+        let counts = root.counts();
         Self {
-            books_created: root.total,
+            books_created: counts.total,
             books_updated: 0,
             duplicates_skipped: rows.duplicates,
-            enrichment_succeeded: root.succeeded,
-            enrichment_failed: root.failed,
-            unanswered: root.unanswered,
+            enrichment_succeeded: counts.succeeded,
+            enrichment_failed: counts.failed,
+            unanswered: counts.unanswered,
             rows: rows.rows,
             rows_rejected: rows.rejected,
         }

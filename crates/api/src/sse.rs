@@ -178,7 +178,7 @@ pub struct Spelling {
 impl Spelling {
     /// Whether the last event of this job holds its items, if they are not too many.
     pub fn wants_items(&self, root: &Root) -> bool {
-        let stored: u64 = root.segments.iter().map(|part| u64::from(part.bytes)).sum();
+        let stored = root.result_bytes();
         matches!(self.words, Words::V3(_))
             && root.stage == Stage::Complete
             && stored <= MAX_STORED_IN_EVENT
@@ -327,7 +327,7 @@ impl<'a> V3Completed<'a> {
         origin: &Origin,
     ) -> Self {
         completed.completion.results_url = v3::results_url(root, origin);
-        let is_whole = items.len() == root.stored() as usize;
+        let is_whole = items.len() == root.results() as usize;
         let books: Vec<ResultBook> = items
             .iter()
             .map(|item| ResultBook::of(root, item))

@@ -442,6 +442,9 @@ pub struct Document<'a> {
     /// Counts of photos; absent of jobs that are no scans.
     #[serde(flatten)]
     pub photos: Option<Photos>,
+    /// The job that this one tries again: its counts are of what is tried, its results are whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_of: Option<&'a str>,
     /// When the job was created.
     pub started_at: Iso,
     /// Its last progress.
@@ -468,6 +471,7 @@ impl<'a> Document<'a> {
             success_count: root.succeeded,
             failure_count: root.failed,
             photos: Photos::of(root),
+            retry_of: crate::accepted::retry_of(root),
             started_at: Iso(root.created),
             updated_at: Iso(root.updated),
             elapsed_ms: millis(root.elapsed()),

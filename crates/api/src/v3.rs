@@ -14,6 +14,7 @@ use serde::Serialize;
 pub use book::{Book, CoverUrls, Enriched, EnrichedBook, LiteBook, ResultBook, Search};
 pub use capabilities::Capabilities;
 
+use crate::accepted::{failed_photos, retry_of};
 use crate::failure::FailureCode;
 use crate::number::Whole;
 use crate::origin::Origin;
@@ -166,6 +167,13 @@ pub struct Accepted<'a> {
     pub status_url: String,
     /// The results, when the job has ended.
     pub results_url: String,
+    /// The job that this one tries again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_of: Option<&'a str>,
+    /// Of a scan that is tried again: the photos, from 0, that could not be looked at and are not
+    /// kept. Send them again in a new scan.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub photos_to_send: Vec<usize>,
     /// The job's token: cancels it, and opens its WebSocket.
     pub token: &'a str,
     /// The token, under the name of the generation before.
@@ -185,6 +193,11 @@ impl<'a> Accepted<'a> {
             websocket_url: origin.socket_url(&format!("/ws/progress?jobId={}", root.id)),
             results_url: results_url(root, origin),
             status_url: origin.url(&status),
+            retry_of: retry_of(root),
+            photos_to_send: match root.retry {
+                Some(_) => failed_photos(root),
+                None => Vec::new(),
+            },
             token,
             auth_token: token,
         }
@@ -236,6 +249,9 @@ pub struct JobStatus<'a> {
     pub processed_count: u32,
     /// Items in all; 0 until they are known.
     pub total_count: u32,
+    /// The job that this one tries again: its counts are of what is tried, its results are whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_of: Option<&'a str>,
     /// The moment of its creation.
     pub start_time: Iso,
     /// The moment of its end.
@@ -256,6 +272,7 @@ impl<'a> JobStatus<'a> {
             progress: Whole(root.progress()),
             processed_count: root.processed(),
             total_count: root.total,
+            retry_of: retry_of(root),
             start_time: Iso(root.created),
             completed_time: root.stage.is_terminal().then_some(Iso(root.updated)),
             error: JobError::of(root),

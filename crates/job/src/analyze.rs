@@ -29,8 +29,7 @@ pub struct CsvAnalysis;
 
 impl<E: Effects> Worker<E> for CsvAnalysis {
     fn handles(&self, root: &Root) -> bool {
-        root.pipeline == Pipeline::CsvImport
-            && matches!(root.stage, Stage::Queued | Stage::Analyzing)
+        root.pipeline == Pipeline::CsvImport && root.next_stage() == Stage::Analyzing
     }
 
     async fn work(&self, run: &mut Run<'_, E>) -> Result<StageOutcome, Stop> {

@@ -15,7 +15,7 @@ use crate::keys;
 use crate::plan::wave_size;
 use crate::run::Run;
 
-use creation::Creation;
+pub(crate) use creation::Creation;
 pub use creation::{CreateError, Name, NewJob};
 pub use receiver::Receiver;
 

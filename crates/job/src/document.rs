@@ -7,6 +7,7 @@ use books::{Found, Imported, Mapping, Problem, Reading, Record, Wanted};
 use serde::{Deserialize, Serialize};
 use vision::{Detection, Quality, Suggestion};
 
+use crate::again::Retry;
 use crate::cadence::Due;
 use crate::id::{Epoch, JobId};
 use crate::settings::Settings;
@@ -470,6 +471,9 @@ pub struct Root {
     /// Of a scan, once its first photo is looked at; what it counts is 0 until all have been.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scan: Option<ScanCounts>,
+    /// Of a job that tries another again: what it carries over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<Retry>,
     /// Outbound requests so far, by provider.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub requests: BTreeMap<String, u32>,
@@ -531,6 +535,7 @@ impl Root {
     #[must_use]
     pub fn next_stage(&self) -> Stage {
         match self.stage {
+            Stage::Queued if self.retry.is_some() => Stage::Enriching,
             Stage::Queued => self.pipeline.first_stage(),
             stage => stage,
         }
@@ -579,6 +584,7 @@ impl Root {
         let looked_up = share(self.processed(), self.total);
         let progress = match self.pipeline {
             _ if self.stage == Stage::Complete => return 1.0,
+            _ if self.retry.is_some() => looked_up,
             Pipeline::AiScan if self.stage == Stage::Receiving => 0.0,
             Pipeline::AiScan if self.total > 0 => 0.45_f64.mul_add(looked_up, 0.5),
             Pipeline::AiScan => {

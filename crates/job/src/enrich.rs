@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use books::{Found, Isbn, Known, Search, Wanted};
 
+use crate::again::Outcome;
 use crate::cadence::Forecast;
 use crate::document::{Component, Item, Root, Stage};
 use crate::effects::Effects;
@@ -101,6 +102,9 @@ impl Enrichment {
         let mut pipeline = WavePipeline::new(self, effects, sessions, run.deadline(COMMIT_TIME))
             .giving_up(late > self.patience)
             .beside(sessions.keep_in_step(effects, run.engine.settings.commit_interval));
+        // That nobody knew a book is no answer to somebody who wants it asked again.
+        let retry = run.root.retry.as_ref();
+        let asks_anew = retry.is_some_and(|retry| retry.only.contains(&Outcome::NotFound));
         let mut recollection = Recollection::begin(run.engine).await;
         let mut begun = VecDeque::new();
         let mut next = run.root.stored();
@@ -117,7 +121,10 @@ impl Enrichment {
                 let items = plan.wave(run, next).await?;
                 let wanted: Vec<Wanted> = items.iter().map(Item::to_look_up).collect();
                 let mut search = Search::new(wanted.clone(), &self.endpoints);
-                let mut known = recollection.tell(effects, &mut search, &wanted).await;
+                let mut known = match asks_anew {
+                    true => vec![false; wanted.len()],
+                    false => recollection.tell(effects, &mut search, &wanted).await,
+                };
                 for (at, item) in items.iter().enumerate() {
                     if item.found.is_some() {
                         known[at] = search.know(at, Known::Nothing);

@@ -8,6 +8,7 @@
 //! what a platform implements, [`keys`] is the layout of the store. The other types are data that
 //! the engine takes and returns.
 
+mod again;
 mod analyze;
 mod cadence;
 mod cancel;
@@ -46,6 +47,7 @@ mod token;
 mod watch;
 mod work;
 
+pub use again::{ItemCounts, Outcome, Retry, RetryError, content_of_retry};
 pub use analyze::{CsvAnalysis, failure_of};
 pub use cancel::Cancellation;
 pub use clients::UNSEEN_JOB_GRACE;

@@ -10,8 +10,8 @@ use crate::engine::Engine;
 use crate::storage::{Stop, read_part};
 
 impl<'a, E: Effects> Engine<'a, E> {
-    /// The items of `range`, one stored part at a time: ten thousand books are never in memory
-    /// together.
+    /// The items of `range` of the results, one stored part at a time: ten thousand books are never
+    /// in memory together.
     ///
     /// Of a job that failed or was canceled they end before the first part that is lost: that may
     /// be why it failed.
@@ -26,7 +26,7 @@ impl<'a, E: Effects> Engine<'a, E> {
     ) -> impl Stream<Item = Result<Vec<Item>, Stop>> + Unpin + use<'a, E> {
         let effects = self.effects;
         let may_be_cut = matches!(root.stage, Stage::Error | Stage::Canceled);
-        stream::iter(parts(root, &range))
+        stream::iter(parts(root.result_parts(), &range))
             .then(async move |(part, wanted)| {
                 let mut items: Vec<Item> = read_part(effects, &part).await?;
                 items.truncate(wanted.end);
@@ -84,11 +84,11 @@ impl Reader {
     }
 }
 
-/// The segments that hold items of `range`, each with the range within it that is wanted.
-fn parts(root: &Root, range: &Range<u32>) -> Vec<(Part, Range<usize>)> {
+/// The parts that hold items of `range`, each with the range within it that is wanted.
+fn parts(segments: &[Part], range: &Range<u32>) -> Vec<(Part, Range<usize>)> {
     let mut first = 0;
     let mut parts = Vec::new();
-    for part in &root.segments {
+    for part in segments {
         let next = first + part.count;
         let from = range.start.max(first);
         let to = range.end.min(next);

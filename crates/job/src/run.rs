@@ -562,11 +562,16 @@ impl<'a, E: Effects> Run<'a, E> {
             Stage::Complete => self.merge_segments(&mut segments, true).await?,
             _ => Vec::new(),
         };
+        let replaced = match stage {
+            Stage::Complete => self.finish_library(&mut end, &segments, true).await?,
+            Stage::Canceled => self.finish_library(&mut end, &segments, false).await?,
+            _ => Vec::new(),
+        };
         self.delete_uploads().await?;
         end.segments = segments;
         end.uploads.clear();
         end.leftovers
-            .extend(obsolete.into_iter().map(|part| part.key));
+            .extend(obsolete.into_iter().chain(replaced).map(|part| part.key));
         end.leftovers
             .extend(end.plan.drain(..).map(|part| part.key));
         if end.report.is_some() && stage == Stage::Error {

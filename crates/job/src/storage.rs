@@ -200,8 +200,12 @@ pub(crate) async fn delete_parts_missing_from<E: Effects>(
     if !root.uploads.iter().any(|upload| uploads.contains(upload)) {
         let _ = delete_uploads(effects, root).await;
     }
-    for part in &root.plan {
-        if !standing.is_some_and(|standing| standing.plan.contains(part)) {
+    fn parts(root: &Root) -> impl Iterator<Item = &Part> {
+        let library = root.retry.iter().flat_map(|retry| &retry.library);
+        root.plan.iter().chain(library).chain(&root.report)
+    }
+    for part in parts(root) {
+        if !standing.is_some_and(|standing| parts(standing).any(|kept| kept == part)) {
             let _ = effects.delete(&part.key).await;
         }
     }

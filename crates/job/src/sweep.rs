@@ -272,7 +272,8 @@ impl<E: Effects> Engine<'_, E> {
         delete_uploads(self.effects, root).await?;
         let photos = root.photos.iter().filter_map(|photo| photo.part.as_ref());
         let parts = root.segments.iter().chain(&root.plan).chain(&root.report);
-        for part in parts.chain(photos) {
+        let library = root.retry.iter().flat_map(|retry| &retry.library);
+        for part in parts.chain(photos).chain(library) {
             self.effects.delete(&part.key).await?;
         }
         Ok(())

@@ -189,7 +189,7 @@ async fn say(
         let items = match notification.step {
             Step::Ended(_) if telling.spelling.wants_items(&notification.root) => {
                 let root = &notification.root;
-                let items = exchange.engine().items(root, 0..root.stored());
+                let items = exchange.engine().items(root, 0..root.results());
                 // Without them the results are fetched.
                 items.try_concat().await.unwrap_or_default()
             }

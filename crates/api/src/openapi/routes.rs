@@ -15,7 +15,8 @@ use crate::envelope::{Beside, Success, WithFlatCopy};
 use crate::legacy::{ImportStatusAnswer, JobState, ScanStatus};
 use crate::preview::Preview;
 use crate::request::{
-    BarcodeBody, CancelBody, EnrichBody, RefreshBody, ScanBatchBody, V3EnrichBody, WorksBody,
+    BarcodeBody, CancelBody, EnrichBody, RefreshBody, RetryBody, ScanBatchBody, V3EnrichBody,
+    WorksBody,
 };
 use crate::results::whole;
 use crate::search::{SearchResults, SearchResultsV2};
@@ -98,6 +99,12 @@ impl Operation {
 
     fn takes(mut self, content: Value) -> Self {
         self.body["requestBody"] = json!({"required": true, "content": content});
+        self
+    }
+
+    /// It may have no body.
+    fn takes_maybe(mut self, content: Value) -> Self {
+        self.body["requestBody"] = json!({"required": false, "content": content});
         self
     }
 
@@ -192,6 +199,23 @@ const MAKING: &[Code] = &[
     MissingParameter,
     JobExists,
     IdempotencyKeyReused,
+    FileTooLarge,
+    RateLimitExceeded,
+    InternalError,
+    ServiceBusy,
+];
+/// What becomes of a job that is tried again.
+const RETRYING: &str = "Makes a new job, `retryOf` the ended one, that looks up those of its books whose outcome \
+    `only` names; its progress is theirs, its results are all books. There is one such job of each ended one: the same \
+    request again is answered with it.";
+/// How a request to try a job again may fail.
+const RETRY_FAILS: &[Code] = &[
+    InvalidRequest,
+    EmptyBatch,
+    Unauthorized,
+    NotFound,
+    JobExists,
+    NotReady,
     FileTooLarge,
     RateLimitExceeded,
     InternalError,
@@ -375,6 +399,19 @@ fn following(c: &mut Components) -> Vec<Operation> {
             .fails(c, &and(LOOKING, &[NotReady]));
         all.push(operation);
     }
+    all.push(
+        new(
+            "retryJob",
+            "post",
+            "/api/v2/imports/{jobId}/retry",
+            "Try again what a job did not find",
+        )
+        .about(RETRYING)
+        .only_with_token()
+        .takes_maybe(json_of(c.request::<RetryBody>()))
+        .answers(202, answer::<Success<Accepted>>(c, "The new job", &[]))
+        .fails(c, RETRY_FAILS),
+    );
     for (path, id) in [
         ("/api/v2/imports/{jobId}", "cancelJob"),
         ("/api/v2/jobs/{jobId}/cancel", "cancelJobV2"),
@@ -608,6 +645,12 @@ fn v3_jobs(c: &mut Components) -> Vec<Operation> {
                 .answers(200, v3_stream(c, false))
                 .answers(204, json!({"description": "The job is over and the client has its last event"}))
                 .fails(c, LOOKING),
+            new(&id("retry", "Job"), "post", &format!("{path}/retry"), "Try again what the job did not find")
+                .about(RETRYING)
+                .only_with_token()
+                .takes_maybe(json_of(c.request::<RetryBody>()))
+                .answers(202, answer::<Success<v3::Accepted>>(c, "The new job", &[]))
+                .fails(c, RETRY_FAILS),
             new(&id("get", "JobResults"), "get", &format!("{path}/results"), "What the job came to")
                 .about(EXPORTS)
                 .parameters(&["offset", "limit", "format", "only"])

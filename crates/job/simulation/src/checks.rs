@@ -73,6 +73,8 @@ impl Outcome {
 /// One job as it was asked for, and what has been seen of it.
 struct Known {
     plan: usize,
+    /// The job that it tries again.
+    retries: Option<JobId>,
     /// When a client was first told that there is this job.
     accepted: Option<Micros>,
     /// The root that was written last.
@@ -163,6 +165,7 @@ impl Checks {
     pub(crate) fn begun(&mut self, id: &JobId, plan: usize) {
         self.jobs.entry(id.clone()).or_insert(Known {
             plan,
+            retries: None,
             accepted: None,
             root: None,
             end: None,
@@ -171,6 +174,25 @@ impl Checks {
             seen: None,
             outcome: None,
         });
+    }
+
+    /// A job of this name is about to be made that tries `ended` again.
+    pub(crate) fn begun_again(&mut self, id: &JobId, ended: &JobId) {
+        let Some(plan) = self.jobs.get(ended).map(|job| job.plan) else {
+            return;
+        };
+        self.begun(id, plan);
+        if let Some(job) = self.jobs.get_mut(id) {
+            job.retries = Some(ended.clone());
+        }
+    }
+
+    /// The jobs that have ended and of which clients have been told, and what was asked for.
+    pub(crate) fn ended_jobs(&self) -> Vec<(JobId, usize)> {
+        let told = self.jobs.iter();
+        told.filter(|(_, job)| job.accepted.is_some() && job.end.is_some())
+            .map(|(id, job)| (id.clone(), job.plan))
+            .collect()
     }
 
     /// Forgets a job that has expired: it is as if it had never been.
@@ -191,6 +213,7 @@ impl Checks {
         let job = self.jobs.get(id)?;
         let plan = &self.plans[job.plan];
         match plan.pipeline {
+            _ if job.retries.is_some() => job.seen.as_deref(),
             Pipeline::AiScan if !self.bounded => None,
             Pipeline::AiScan => job.seen.as_deref(),
             Pipeline::CsvImport | Pipeline::BatchEnrichment => Some(&plan.items),
@@ -367,7 +390,8 @@ impl Checks {
             return;
         };
         let is_scan = self.plans[job.plan].pipeline == Pipeline::AiScan;
-        if !is_scan || root.total == 0 || job.seen.is_some() || root.stage.is_terminal() {
+        let is_noted = is_scan || job.retries.is_some();
+        if !is_noted || root.total == 0 || job.seen.is_some() || root.stage.is_terminal() {
             return;
         }
         let items: Vec<Wanted> = root
@@ -378,6 +402,10 @@ impl Checks {
             .flatten()
             .map(|item| item.wanted)
             .collect();
+        if job.retries.is_some() {
+            job.seen = Some(items);
+            return;
+        }
         let titles: BTreeSet<&str> = items.iter().map(|item| item.title.as_str()).collect();
         let invented = titles.iter().find(|title| !shelf::has(title));
         if titles.len() != items.len() || invented.is_some() {
@@ -519,6 +547,66 @@ impl Checks {
         if end.unanswered != unanswered || end.remembered > end.total {
             let counted = (end.unanswered, end.remembered);
             self.broken("counts", format!("{counted:?} of {unanswered} unanswered"));
+        }
+    }
+
+    /// The library of a job that tried another again is the other's, item for item, and what had an
+    /// outcome that was not tried again still has it.
+    fn check_library(&mut self, store: &Store, id: &JobId) {
+        let Some(job) = self.jobs.get(id) else {
+            return;
+        };
+        let (Some(end), Some(of)) = (&job.end, &job.retries) else {
+            return;
+        };
+        let Some(ended) = self.jobs.get(of).and_then(|job| job.end.as_ref()) else {
+            return;
+        };
+        let Some(retry) = end.retry.as_ref().filter(|_| !self.may_be_damaged) else {
+            return;
+        };
+        let read = |parts: &[Part]| -> Option<Vec<Item>> {
+            let mut items = Vec::new();
+            for part in parts {
+                let value = store.latest(&part.key)?;
+                items.extend(serde_json::from_slice::<Vec<Item>>(value).ok()?);
+            }
+            Some(items)
+        };
+        let before = match &ended.retry {
+            Some(retry) => read(&retry.library),
+            None => read(&ended.segments),
+        };
+        let (Some(before), Some(after), Some(own)) =
+            (before, read(&retry.library), read(&end.segments))
+        else {
+            return self.broken(
+                "whole",
+                format!("a library of {} cannot be read", brief(end)),
+            );
+        };
+        let mut own = own.into_iter();
+        let mut expected = before.clone();
+        for item in &mut expected {
+            if !item.succeeded()
+                && end.stage != Stage::Error
+                && let Some(tried) = own.next()
+            {
+                *item = tried;
+            }
+        }
+        let counts = end.counts();
+        let found = after.iter().filter(|item| item.succeeded()).count();
+        let unanswered = after.iter().filter(|item| item.is_unanswered()).count();
+        if expected != after {
+            let message = format!("the library of {} is another", brief(end));
+            self.broken("items", message);
+        } else if end.stage != Stage::Error
+            && (counts.succeeded, counts.total, counts.unanswered)
+                != (found as u32, after.len() as u32, unanswered as u32)
+        {
+            let message = format!("{}: {counts:?}, but {found} found", brief(end));
+            self.broken("counts", message);
         }
     }
 
@@ -670,6 +758,7 @@ impl Checks {
             self.check_left(store, &id, faults);
             self.check_lease(store, &id, now + ahead);
             self.check_results(store, &id);
+            self.check_library(store, &id);
         }
     }
 
@@ -768,6 +857,7 @@ fn named(root: &Root) -> impl Iterator<Item = &Part> {
         .iter()
         .chain(&root.segments)
         .chain(&root.report)
+        .chain(root.retry.iter().flat_map(|retry| &retry.library))
         .chain(root.photos.iter().filter_map(|photo| photo.part.as_ref()))
 }
 

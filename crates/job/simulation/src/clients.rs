@@ -8,7 +8,7 @@ use futures::future::{Either, join, select};
 use job::effects::{Clock, Entropy};
 use job::{
     Cancellation, CreateError, Created, Engine, Feed, Inspection, Item, JobId, MadeBy, Name,
-    NewJob, Next, Pipeline, Position, Root, RunMode, StoreLag, Watcher,
+    NewJob, Next, Outcome, Pipeline, Position, RetryError, Root, RunMode, StoreLag, Watcher,
 };
 
 use crate::checks::{EXPIRED, Seen};
@@ -39,11 +39,34 @@ impl Clients {
         }
         Self { waiting }
     }
+
+    /// Those who want every job that has ended tried again.
+    pub(crate) fn retry(world: &Rc<World>) -> Self {
+        let waiting = Rc::new(Cell::new(0));
+        let ended = world.checks.borrow().ended_jobs();
+        for (id, plan) in ended {
+            let job = Rc::new(Job {
+                plan,
+                retries: Some(id),
+                accepted: RefCell::new(None),
+                waiting: Rc::clone(&waiting),
+            });
+            for _ in 0..=world.below(2) {
+                let job = Rc::clone(&job);
+                job.wait();
+                let at = world.below(1_000_000);
+                world.act_in(at, move |world| job.create(world));
+            }
+        }
+        Self { waiting }
+    }
 }
 
 /// One job as its clients know it.
 struct Job {
     plan: usize,
+    /// The ended job that it tries again.
+    retries: Option<JobId>,
     accepted: RefCell<Option<JobId>>,
     waiting: Rc<Cell<usize>>,
 }
@@ -52,6 +75,7 @@ impl Job {
     fn begin(world: &Rc<World>, plan: usize, waiting: &Rc<Cell<usize>>) {
         let job = Rc::new(Self {
             plan,
+            retries: None,
             accepted: RefCell::new(None),
             waiting: Rc::clone(waiting),
         });
@@ -86,7 +110,9 @@ impl Job {
         world.spawn(
             Role::Creator,
             move |process| async move {
-                if serve_creation(&process, &asking).await == Some(Full) {
+                if let Some(id) = &asking.job.retries {
+                    serve_retry(&process, &asking, id).await;
+                } else if serve_creation(&process, &asking).await == Some(Full) {
                     pause.set(AGAIN_WHEN_FULL);
                 }
             },
@@ -185,6 +211,13 @@ impl Asker {
         Some((client, with_books))
     }
 
+    /// The client is told that there is nothing to try again.
+    fn has_nothing_to_retry(&self) {
+        if !self.answered.replace(true) {
+            self.job.done();
+        }
+    }
+
     /// The answer has ended, whichever way: who listened goes on elsewhere.
     fn leave(&self, world: &Rc<World>) {
         if let Some(client) = self.client.take() {
@@ -225,6 +258,39 @@ fn lag(scenario: &Scenario) -> Micros {
         Variant::Immediate => 0,
         Variant::Delayed | Variant::Replicated => micros(scenario.settings.write_delay),
     }
+}
+
+/// What a component does with a request to try a job again.
+async fn serve_retry(process: &Process, asker: &Asker, id: &JobId) -> Option<()> {
+    let world = &process.world;
+    let scenario = Rc::clone(&world.scenario);
+    let engine = engine(process, &scenario);
+    let Inspection::Ended(ended) = engine.inspect(id).await.ok()? else {
+        // A store that agrees late may still show it running.
+        return None;
+    };
+    let made_by = MadeBy::Other;
+    let new = NewJob {
+        name: Name::Contended(scenario.keyring.retry_id(&ended, made_by)),
+        pipeline: ended.pipeline,
+        made_by,
+        token: true,
+        client: None,
+        provider: String::new(),
+    };
+    let only = [Outcome::Error, Outcome::CircuitOpen, Outcome::NotFound];
+    world.checks.borrow_mut().begun_again(new.name.id(), id);
+    match engine.retry(&new, &ended, &only).await {
+        Ok(created) => begin(process, &scenario, created, asker).await,
+        Err(RetryError::Create(CreateError::Exists(root))) => {
+            if let Some(listener) = asker.answer(world, &root.id) {
+                asker.stream(process, listener, *root, None).await;
+            }
+        }
+        Err(RetryError::Nothing) => asker.has_nothing_to_retry(),
+        Err(error) => world.note(|| format!("#{} cannot retry: {error}", process.pid)),
+    }
+    Some(())
 }
 
 /// The error when there is no room for a job.
@@ -330,6 +396,11 @@ async fn begin(process: &Process, scenario: &Scenario, created: Created, asker: 
     let feed = feed.as_ref();
     let work = async {
         match root.pipeline {
+            _ if root.retry.is_some() => {
+                engine
+                    .run_created(created, feed, &scenario.enrichment)
+                    .await;
+            }
             Pipeline::BatchEnrichment => {
                 engine
                     .run_created(created, feed, &scenario.enrichment)

@@ -127,6 +127,10 @@ fn schedule(world: &Rc<World>) -> Result<Stats, Violation> {
     clients::leave_expired(world, scenario.expired);
     let mut longest = 0;
     let mut all = content(world, &mut executor, |_| true, &mut longest)?;
+    if all && scenario.retries {
+        world.be_troubled_for(world.below(10_000_000));
+        all = wait_for(world, &mut executor, &mut longest, Clients::retry)?;
+    }
     if all && scenario.jobs.iter().any(|job| job.again) {
         all = once_more(world, &mut executor, &mut longest)?;
     }
@@ -158,7 +162,19 @@ fn content(
     chosen: impl Fn(&JobPlan) -> bool,
     longest: &mut Micros,
 ) -> Result<bool, Violation> {
-    let clients = Clients::begin(world, chosen);
+    wait_for(world, executor, longest, |world| {
+        Clients::begin(world, chosen)
+    })
+}
+
+/// Lets clients do what they want until they have it, as [`content`] does.
+fn wait_for(
+    world: &Rc<World>,
+    executor: &mut Executor,
+    longest: &mut Micros,
+    begin: impl FnOnce(&Rc<World>) -> Clients,
+) -> Result<bool, Violation> {
+    let clients = begin(world);
     let calm = world.calm_from();
     let patience = match world.scenario.settings.max_keys {
         None => PATIENCE,

@@ -87,6 +87,8 @@ pub(crate) struct Scenario {
     /// Jobs that have expired when everything begins, and are still there.
     pub expired: usize,
     pub jobs: Vec<JobPlan>,
+    /// Whether clients try ended jobs again.
+    pub retries: bool,
     /// How likely an effect is to go wrong.
     pub fault_rate: f64,
     /// The time from which on nothing fails.
@@ -228,6 +230,8 @@ impl Scenario {
             expired,
             keyring: Keyring::new(b"a secret of the simulation"),
             jobs,
+            // Decided apart, as attaching is.
+            retries: !is_crowded && fastrand::Rng::with_seed(seed ^ 0xa9a1).u8(0..3) == 0,
             fault_rate,
             faults_until: rng.u64(1_000_000..30_000_000),
             skew,

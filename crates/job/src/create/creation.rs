@@ -96,7 +96,7 @@ impl From<Stop> for CreateError {
 /// **Invariant:** under a contended name each write of the root or the lease follows a check that
 /// no other creation was accepted. So a creation that has settled its name cannot be overwritten
 /// by one that began at the same moment and went on later.
-pub(super) struct Creation<'a, E> {
+pub(crate) struct Creation<'a, E> {
     engine: Engine<'a, E>,
     pub(super) new: NewJob,
     /// An expired job had the name; others may be deleting it at this very moment.
@@ -105,7 +105,7 @@ pub(super) struct Creation<'a, E> {
 
 impl<'a, E: Effects> Creation<'a, E> {
     /// Frees the name from an expired job, and makes sure that the store has capacity.
-    pub(super) async fn reserve(engine: Engine<'a, E>, new: &NewJob) -> Result<Self, CreateError> {
+    pub(crate) async fn reserve(engine: Engine<'a, E>, new: &NewJob) -> Result<Self, CreateError> {
         let mut creation = Self {
             engine,
             new: new.clone(),
@@ -156,7 +156,7 @@ impl<'a, E: Effects> Creation<'a, E> {
     }
 
     /// Writes the first root of the job, then its lease.
-    pub(super) async fn begin(&self) -> Result<(Root, Lease), CreateError> {
+    pub(crate) async fn begin(&self) -> Result<(Root, Lease), CreateError> {
         let mut root = first_root(self.engine.effects, &self.new);
         root.first_token = self.engine.first_token(root.created);
         self.write_root(&root).await?;
@@ -187,7 +187,7 @@ impl<'a, E: Effects> Creation<'a, E> {
     }
 
     /// Accepts the job: from now on clients may be told of it.
-    pub(super) async fn accept(
+    pub(crate) async fn accept(
         &self,
         mut root: Root,
         lease: Lease,
@@ -238,7 +238,7 @@ impl<'a, E: Effects> Creation<'a, E> {
 
     /// Deletes what has been written of a job that is not accepted. What cannot be deleted now is
     /// swept when the root expires.
-    pub(super) async fn discard(&self, root: &Root) {
+    pub(crate) async fn discard(&self, root: &Root) {
         let Engine {
             effects, settings, ..
         } = self.engine;
@@ -295,6 +295,7 @@ fn first_root<E: Effects>(effects: &E, new: &NewJob) -> Root {
         rows: None,
         photos: Vec::new(),
         scan: None,
+        retry: None,
         requests: BTreeMap::new(),
         unanswered: 0,
         remembered: 0,
