@@ -212,7 +212,8 @@ impl<E: Effects> Engine<'_, E> {
             let mut library = Vec::new();
             let mut parts = self.items(ended, 0..ended.results());
             while let Some(items) = parts.try_next().await? {
-                library.extend(run.write_items(keys::segment, &items).await?);
+                // The first run goes on under this epoch, and numbers its segments anew.
+                library.extend(run.write_items(keys::library, &items).await?);
             }
             root.retry = Some(Retry {
                 of: ended.id.clone(),

@@ -90,6 +90,12 @@ pub fn segment(id: &JobId, epoch: &Epoch, n: u32) -> String {
     format!("{JOBS}{id}/seg/{epoch}.{n}")
 }
 
+/// Items that a job carries over from another, as its creation writes them.
+#[must_use]
+pub fn library(id: &JobId, epoch: &Epoch, n: u32) -> String {
+    format!("{JOBS}{id}/lib/{epoch}.{n}")
+}
+
 /// The state of a metadata provider: rate limit and circuit breaker.
 #[must_use]
 pub fn provider(name: &str) -> String {

@@ -845,7 +845,7 @@ fn keeps_photos(old: &Root, new: &Root) -> bool {
 
 /// Whether a key is one that only one write ever uses.
 pub(crate) fn is_written_once(key: &str) -> bool {
-    ["/plan/", "/seg/", "/report/", "/up/"]
+    ["/plan/", "/seg/", "/lib/", "/report/", "/up/"]
         .iter()
         .any(|part| key.contains(part))
 }
