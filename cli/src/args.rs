@@ -88,6 +88,18 @@ pub(crate) enum Command {
         /// How to show it
         #[arg(long, value_enum, default_value_t = Format::Table, conflicts_with = "json")]
         format: Format,
+        /// Rows to mend, as CSV that can be imported again: failed, not_found, warnings, several of
+        /// them with commas between, or all for the whole library in the columns of Goodreads
+        #[arg(long, value_name = "ROWS", conflicts_with = "json")]
+        only: Option<String>,
+    },
+    /// Try again what a job that was started here did not find, and follow the new job
+    Retry {
+        /// The job's id
+        job: JobId,
+        /// What to try again; without it, books that nobody has answered about
+        #[arg(long, value_delimiter = ',', value_name = "OUTCOME")]
+        only: Vec<Retried>,
     },
     /// Cancel a job that was started here
     Cancel {
@@ -112,6 +124,25 @@ fn mapped(text: &str) -> Result<(String, String), String> {
             Ok((column.trim().to_owned(), field.trim().to_owned()))
         }
         _ => Err("expected COLUMN=FIELD, like Titel=title".to_owned()),
+    }
+}
+
+/// An outcome that may be tried again, as the server spells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub(crate) enum Retried {
+    Error,
+    CircuitOpen,
+    NotFound,
+}
+
+impl Retried {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::CircuitOpen => "circuit_open",
+            Self::NotFound => "not_found",
+        }
     }
 }
 

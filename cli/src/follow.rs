@@ -87,9 +87,6 @@ impl Follow<'_> {
                     let Some(update) = update.transpose()? else { return Ok(Outcome::Stalled) };
                     self.view.update(&update)?;
                     if let Some(outcome) = outcome(&update) {
-                        if outcome != Outcome::Stalled {
-                            self.files.forget_token(&job);
-                        }
                         return Ok(outcome);
                     }
                 }

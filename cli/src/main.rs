@@ -151,10 +151,39 @@ async fn command(args: &Args, client: &Client, files: &Files) -> Result<Outcome>
             writeln!(io::stdout(), "{line}")?;
             Ok(Outcome::of_job(&snapshot))
         }
-        Command::Results { job, format } => {
+        Command::Results {
+            job,
+            only: Some(only),
+            ..
+        } => {
+            let rows = client.rows(job, only).await?;
+            io::stdout().write_all(rows.as_bytes())?;
+            Ok(Outcome::Done)
+        }
+        Command::Results { job, format, .. } => {
             let results = client.results(job).await?;
             results::print(&results, if args.json { Format::Json } else { *format })?;
             Ok(Outcome::Done)
+        }
+        Command::Retry { job, only } => {
+            let token = files.token(client.origin(), job);
+            let only: Vec<&str> = only.iter().map(|retried| retried.name()).collect();
+            let accepted = client.retry(job, token.as_deref(), &only).await?;
+            if let Err(error) = files.keep_token(client.origin(), &accepted) {
+                writeln!(io::stderr(), "bookstrack: {error:#}")?;
+            }
+            let view = View::new(args.json);
+            let follow = Follow {
+                client,
+                files,
+                view: &view,
+                interrupts: Interrupts::listen(),
+            };
+            view.accepted(&accepted)?;
+            let watch = client.watch(&accepted.job_id);
+            let outcome = follow.job(watch, accepted.auth_token, false).await;
+            view.clear();
+            outcome
         }
         Command::Cancel { job } => {
             let token = files.token(client.origin(), job);

@@ -163,6 +163,7 @@ async fn make_of(exchange: &mut Exchange, route: JobRoute, asked: Asked) -> Resu
         token: route != JobRoute::LegacyStart,
         client: client::counted(exchange),
         provider: String::new(),
+        client_ref: exchange.client_ref()?,
     };
     let items: Vec<Item> = distinct(asked.wanted)
         .into_iter()

@@ -51,6 +51,10 @@ pub(crate) async fn serve(exchange: &mut Exchange, route: Route) -> Result<(), A
         token: true,
         client: client::counted(exchange),
         provider: String::new(),
+        client_ref: match exchange.client_ref()? {
+            new if !new.is_empty() => new,
+            _ => ended.client_ref.clone(),
+        },
     };
     client::admit(exchange, new.name.id()).await?;
     let creation = match exchange.engine().retry(&new, &ended, &only).await {

@@ -128,6 +128,7 @@ impl Route {
             token: !matches!(self, Self::Scan | Self::UnnamedScan),
             client: client::counted(exchange),
             provider: provider(exchange.request.header("x-ai-provider")),
+            client_ref: exchange.client_ref()?,
         })
     }
 }

@@ -112,6 +112,13 @@ function named(id) {
 	}
 }
 
+/** What a job did not find is tried again by a new one. */
+async function retry({ url, record }) {
+	const { data: accepted } = await request(`${url}/retry`, { method: 'POST', token: record.token });
+	jobs.add(accepted, record.name);
+	location.hash = `#/jobs/${encodeURIComponent(accepted.jobId)}`;
+}
+
 async function route() {
 	const { hash } = location;
 	const id = hash.match(/^#\/jobs\/([^/]+)$/)?.[1];
@@ -119,7 +126,7 @@ async function route() {
 	const job = id && (await import('./job-view.js'));
 	if (location.hash !== hash) return;
 	view?.close();
-	view = job ? job.jobView(jobs.open(named(id)), take) : homeView(jobs, { uploads, samples, limits, features, take, send, dismiss, choose, go });
+	view = job ? job.jobView(jobs.open(named(id)), take, retry) : homeView(jobs, { uploads, samples, limits, features, take, send, dismiss, choose, go });
 	document.querySelector('main').replaceChildren(view.element);
 }
 
@@ -129,6 +136,9 @@ addEventListener('hashchange', async () => {
 	// A screen reader goes on from the heading of the new page.
 	document.querySelector('h1').focus({ preventScroll: true });
 });
+// Only whoever goes by keyboard is shown where a new page's heading has the focus.
+addEventListener('keydown', () => document.documentElement.classList.add('by-keyboard'));
+addEventListener('pointerdown', () => document.documentElement.classList.remove('by-keyboard'));
 // A dead connection can look open for minutes: what the system knows first is believed.
 for (const change of ['online', 'offline']) addEventListener(change, () => jobs.reconnect());
 for (const name of ['dragover', 'dragleave', 'drop']) {

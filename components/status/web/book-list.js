@@ -67,9 +67,18 @@ function row(book, onpoint) {
 	);
 }
 
+/** A family name as a spine shows it, with what belongs to it: "Vonnegut Jr.", "Du Bois", "van der Post", "Le Guin". */
+function surname(name = '') {
+	const words = name.split(' ').filter(Boolean);
+	let at = words.length - 1;
+	while (at > 0 && /^(jr|sr|[ivx]+|ph\.?d|m\.?d|esq)[.,]*$/i.test(words[at]) && words[at].length < 6) at -= 1;
+	while (at > 1 && /^(af|al|bin|da|das|de|del|della|den|der|di|dos|du|el|ibn|la|las|le|los|mac|saint|san|st\.?|ten|ter|van|von|vom|zu|zur)$/i.test(words[at - 1])) at -= 1;
+	return words.slice(at).join(' ').replace(/,(?= )/, '');
+}
+
 /** A drawn cover in a cloth of its own, and the real one over it once that is there. */
 export function cover({ title, authors, cover: url }) {
-	const drawn = h('div.cover', { 'aria-hidden': 'true' }, h('span', title), h('small', authors[0]?.split(' ').at(-1)));
+	const drawn = h('div.cover', { 'aria-hidden': 'true' }, h('span', title), h('small', surname(authors[0])));
 	let hash = 7;
 	for (const letter of title) hash = (hash * 31 + letter.codePointAt()) % 65_521;
 	drawn.style.setProperty('--hue', (hash % 24) * 15);

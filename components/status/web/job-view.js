@@ -9,8 +9,8 @@ import { countsOf, explain, figuresOf, kindOf, nameOf, percentOf, stagesOf } fro
 const FILTERS = { all: 'All', found: 'Found', review: 'To review', missing: 'Not found' };
 const WAYS = { sse: 'Live', ws: 'Live by WebSocket', poll: 'Asking every few seconds' };
 
-/** One job's page, made once; then only changes are written. `again` takes files as if dropped. */
-export function jobView(job, again) {
+/** One job's page, made once; then only changes are written. `again` takes files as if dropped, `retry` tries the job again. */
+export function jobView(job, again, retry) {
 	const element = h('article.job');
 	const render = coalesce(update);
 	const unsubscribe = job.subscribe(render);
@@ -23,7 +23,7 @@ export function jobView(job, again) {
 		// Of a job started elsewhere, only the first answer tells the kind.
 		if (page?.pipeline !== job.pipeline) {
 			page?.close();
-			page = build(job, again);
+			page = build(job, again, retry);
 			element.replaceChildren(...page.parts);
 		}
 		if (job.over && !loading) {
@@ -44,7 +44,7 @@ export function jobView(job, again) {
 	};
 }
 
-function build(job, again) {
+function build(job, again, retry) {
 	const { pipeline } = job;
 	const scan = pipeline === 'ai_scan';
 	const point = (index) => [photos, list].forEach((view) => view.point(index));
@@ -52,7 +52,7 @@ function build(job, again) {
 	const photos = scan && shelfPhotos(job, point, list.reveal);
 	const tools = toolbar(job, list);
 	const panel = connectionPanel(job);
-	const [running, ended, covers] = [progress(job), outcome(job, again), shelf(job)];
+	const [running, ended, covers] = [progress(job), outcome(job, again, retry), shelf(job)];
 	const views = [running, ended, covers, list, tools, panel, photos, speaker(job)].filter(Boolean);
 	const heading = h('h1', { tabindex: -1 });
 	const books = h('section', { 'aria-label': 'Books' }, tools.element, list.element);
@@ -127,7 +127,7 @@ function progress(job) {
 }
 
 /** How the job ended: what was found, or what went wrong and what can be done. */
-function outcome(job, again) {
+function outcome(job, again, retry) {
 	const element = h('section.panel', { 'aria-label': 'Outcome' });
 	let shown;
 
@@ -143,6 +143,24 @@ function outcome(job, again) {
 		return items.length > 0 && h('details', { open: items.length < 4 }, h('summary', `Remarks (${items.length})`), h('ul', items));
 	}
 
+	/** What can be done about what was not found. */
+	function mending({ state, results, url, record }) {
+		const unanswered = results?.unanswered ?? state.unanswered ?? 0;
+		const failed = (results?.enrichmentFailed ?? state.failureCount ?? 0) + (results?.rowsRejected ?? 0);
+		const button = h('button.button.primary', { onclick: tryAgain }, `Try the ${unanswered.toLocaleString()} again`);
+		async function tryAgain() {
+			button.disabled = true;
+			await retry(job).catch((error) => {
+				const { title, advice } = explain(error);
+				button.disabled = false;
+				button.after(h('span.bad', { role: 'alert' }, `${title} ${advice}`));
+			});
+		}
+		const href = `${url}/results?format=csv&only=failed,not_found`;
+		const parts = [unanswered > 0 && record.token && button, failed > 0 && h('a.button', { href, download: `${nameOf(job).replace(/\.\w+$/, '')}-failed.csv` }, 'Download what failed')];
+		return parts.some(Boolean) && h('p.row', parts);
+	}
+
 	const readHere = (results) => results?.metadata?.modelUsed === 'spines' && h('p.fine', 'Read here, no AI service asked.');
 	const how = (reading) => reading && h('details', h('summary', 'See how it was read'), readingTable(reading));
 
@@ -154,7 +172,7 @@ function outcome(job, again) {
 		shown = what;
 		const failed = lost ?? (state.status !== 'completed' && (state.error ?? {}));
 		const parts = failed ? failure(failed) : [h('h2', state.message ?? 'Done')];
-		if (!lost && state.status !== 'failed') parts.push(figuresOf(job), readHere(results), remarks(results ?? {}), how(results?.reading), results?.problem && h('p.bad', results.problem));
+		if (!lost && state.status !== 'failed') parts.push(figuresOf(job), mending(job), readHere(results), remarks(results ?? {}), how(results?.reading), results?.problem && h('p.bad', results.problem));
 		element.replaceChildren(...parts.filter(Boolean));
 		element.classList.toggle('failed', Boolean(failed) && state.status !== 'canceled');
 	}

@@ -32,7 +32,7 @@ export class Jobs {
 	/** Takes an accepted job. */
 	add({ jobId: id, authToken: token, pipeline }, name, files) {
 		const record = { id, token, name, pipeline, createdAt: Date.now() };
-		if (pipeline === 'ai_scan') keepPhotos(id, files).catch(() => {});
+		if (pipeline === 'ai_scan' && files) keepPhotos(id, files).catch(() => {});
 		this.list = [this.#follow(record, files), ...this.list.filter((job) => job.record.id !== id)];
 		try {
 			localStorage.setItem(KEY, JSON.stringify(this.list.filter(({ lost }) => !lost).map((job) => job.record)));

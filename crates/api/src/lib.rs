@@ -35,6 +35,7 @@ pub mod trace;
 pub mod upload;
 pub mod v3;
 pub mod variables;
+pub mod webhook;
 pub mod ws;
 
 pub use envelope::Answered;

@@ -350,6 +350,22 @@ pub fn cancel(body: &[u8], limits: &Limits) -> Result<(JobId, Option<String>), A
     Ok((required_job_id(body.job_id.as_deref())?, body.token))
 }
 
+/// The longest `clientRef`, in characters.
+pub const MAX_CLIENT_REF: usize = 256;
+
+/// Reads what a client calls its new job; empty when it calls it nothing.
+///
+/// # Errors
+/// `INVALID_REQUEST`
+pub fn client_ref(text: Option<&str>) -> Result<String, ApiError> {
+    let text = text.unwrap_or_default();
+    if text.chars().count() > MAX_CLIENT_REF {
+        let limit = format!("has more than {MAX_CLIENT_REF} characters");
+        return Err(ApiError::invalid("clientRef", limit));
+    }
+    Ok(text.to_owned())
+}
+
 /// The body of a request to try a job again; it may be left out.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]

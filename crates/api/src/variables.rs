@@ -47,6 +47,21 @@ pub fn flag(name: &'static str, value: &str, default: bool) -> Result<bool, Inva
     }
 }
 
+/// Checks that there is a value.
+///
+/// # Errors
+/// [`InvalidVariable`] when it is empty.
+pub fn required(
+    name: &'static str,
+    value: &str,
+    expected: &'static str,
+) -> Result<(), InvalidVariable> {
+    match value.is_empty() {
+        true => Err(InvalidVariable::new(name, value, expected)),
+        false => Ok(()),
+    }
+}
+
 /// A finite number from 0 on; `default` when the value is empty.
 ///
 /// # Errors

@@ -3,13 +3,15 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use serde::{Deserialize, Serialize};
 
 use crate::body::Body;
 use crate::counters::Ending;
 use crate::http::Http;
-use crate::{Cancellation, Counters, Error, JobId, Mode, Results, Snapshot, Transport, Watch};
+use crate::{
+    Accepted, Cancellation, Counters, Error, JobId, Mode, Results, Snapshot, Transport, Watch,
+};
 
 /// A server of this API. Clones share connections, counters and what is known of the server.
 #[derive(Debug, Clone)]
@@ -156,6 +158,46 @@ impl Client {
             Body::default(),
         )
         .await
+    }
+
+    /// Rows of an ended job as CSV: `only` names those that somebody may want to mend (`failed`,
+    /// `not_found`, `warnings`, several with commas between), in the columns of the imported file;
+    /// `all` is the whole library in the columns of Goodreads. The rows can be imported again.
+    ///
+    /// # Errors
+    /// `NOT_READY` while the job runs.
+    pub async fn rows(&self, job: &JobId, only: &str) -> Result<String, Error> {
+        let http = &self.shared.http;
+        let path = format!("/api/v2/imports/{job}/results?format=csv&only={only}");
+        let bytes = http.fetch(http.get(&path)).await?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// Tries again what an ended job did not find: a new job, whose results are whole. `only` names
+    /// the outcomes (`error`, `circuit_open`, `not_found`); none: those that may succeed at any time.
+    /// The same request again is answered with the same job.
+    ///
+    /// # Errors
+    /// `EMPTY_BATCH` when there is nothing to try again, `NOT_READY` while the job runs.
+    pub async fn retry(
+        &self,
+        job: &JobId,
+        token: Option<&str>,
+        only: &[&str],
+    ) -> Result<Accepted, Error> {
+        let http = &self.shared.http;
+        let request = http.post(&format!("/api/v2/imports/{job}/retry"));
+        let request = match token {
+            Some(token) => request.header(AUTHORIZATION, format!("Bearer {token}")),
+            None => request,
+        };
+        let body = match only {
+            [] => serde_json::json!({}),
+            only => serde_json::json!({"only": only}),
+        };
+        let body = Body::new([body.to_string().into()]);
+        http.ask(request.header(CONTENT_TYPE, "application/json"), body)
+            .await
     }
 
     /// Cancels a job; on an ended job it changes nothing. The token is the one that the submission

@@ -179,6 +179,20 @@ impl Http {
             .ok_or_else(|| self.protocol("304 without a condition"))
     }
 
+    /// Sends, and reads the body of an answer that is not in the envelope.
+    pub(crate) async fn fetch(&self, request: request::Builder) -> Result<Bytes, Error> {
+        let response = self
+            .send(request, Body::default(), self.timing.request)
+            .await?;
+        if response.status().is_success() {
+            return self.collect(response.into_body()).await;
+        }
+        match self.read::<serde::de::IgnoredAny>(response).await {
+            Err(error) => Err(error),
+            Ok(_) => Err(self.protocol("a refusal that is none")),
+        }
+    }
+
     /// Reads the `data` of an answer in the envelope.
     pub(crate) async fn read<T: DeserializeOwned>(
         &self,

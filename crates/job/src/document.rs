@@ -471,6 +471,9 @@ pub struct Root {
     /// Of a scan, once its first photo is looked at; what it counts is 0 until all have been.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scan: Option<ScanCounts>,
+    /// What the client calls the job where the operator's server is told of it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub client_ref: String,
     /// Of a job that tries another again: what it carries over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<Retry>,

@@ -54,6 +54,12 @@ pub fn cancel(id: &JobId) -> String {
     format!("{JOBS}{id}/cancel")
 }
 
+/// That the operator's server is to be told of the job's end: there until it has been.
+#[must_use]
+pub fn webhook(id: &JobId) -> String {
+    format!("{JOBS}{id}/webhook")
+}
+
 /// The token generation that counts, once a token was refreshed.
 #[must_use]
 pub fn auth(id: &JobId) -> String {

@@ -45,6 +45,7 @@ mod sweep;
 mod time;
 mod token;
 mod watch;
+mod webhook;
 mod work;
 
 pub use again::{ItemCounts, Outcome, Retry, RetryError, content_of_retry};
@@ -80,4 +81,5 @@ pub use storage::Stop;
 pub use sweep::KEYS_PER_JOB;
 pub use time::{Time, millis};
 pub use watch::{Next, Notification, Watcher, watch_all};
+pub use webhook::Webhook;
 pub use work::{StageOutcome, Worker};

@@ -147,6 +147,9 @@ impl<E: Effects> Engine<'_, E> {
             Inspection::Idle(root) => self.revive(root).await,
             Inspection::Ended(end) => {
                 let since = self.effects.now().since(end.updated);
+                if since >= CLEANUP_GRACE {
+                    self.deliver_webhook(end).await;
+                }
                 if !end.leftovers.is_empty() && since >= CLEANUP_GRACE {
                     let _ = repair(self.effects, end.clone()).await;
                 }

@@ -597,6 +597,8 @@ impl<'a, E: Effects> Run<'a, E> {
         end.fresh_until = now;
         let bytes = encode_root(&end)?;
         self.check_may_finish().await?;
+        let note = async || self.engine.note_for_webhook(&end.id).await;
+        self.retry_while_leased(note).await?;
         self.write_fenced(&keys::end(&end.id), &bytes).await?;
         // The job has its outcome. What cannot be deleted now is deleted by a later inspection.
         let root = keys::root(&end.id);

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::webhook::Webhook;
+
 /// The settings of the engine. [`Settings::local`] and [`Settings::cloud`] are the two starting
 /// points; single values can be overridden.
 #[derive(Clone, Debug)]
@@ -59,6 +61,8 @@ pub struct Settings {
     pub remember_books: usize,
     /// How many bytes the remembered books may take.
     pub remember_bytes: usize,
+    /// Where the ends of jobs are posted to; `None`: nowhere.
+    pub webhook: Option<Webhook>,
     /// Limits on what clients send.
     pub limits: Limits,
 }
@@ -150,6 +154,7 @@ impl Settings {
             wave_items: 200,
             remember_books: 20_000,
             remember_bytes: 16 << 20,
+            webhook: None,
             limits: Limits::default(),
         }
     }

@@ -60,6 +60,8 @@ struct JobKeys {
     keys: Vec<String>,
     rooted: bool,
     ended: bool,
+    /// The operator's server is still to be told of its end.
+    is_to_be_told: bool,
 }
 
 impl JobKeys {
@@ -105,6 +107,7 @@ impl<E: Effects> Engine<'_, E> {
         let all = effects.keys().await?;
         memory::sweep(*self, &all, now).await?;
         let jobs = group_by_job(all);
+        self.deliver_webhooks(jobs.to_be_told()).await;
         let mut state = self.sweep(&jobs, state, now).await?;
         if !state.has_capacity(settings) {
             self.evict(&jobs, &mut state, now).await?;
@@ -321,8 +324,8 @@ impl<E: Effects> Engine<'_, E> {
             return Ok(false);
         };
         self.delete_parts(&old).await?;
-        let [auth, cancel, lease, end, _] = shared_names(id);
-        self.delete_expired(id, [&auth, &cancel, &lease, &end].into_iter())
+        let [auth, cancel, lease, webhook, end, _] = shared_names(id);
+        self.delete_expired(id, [&auth, &cancel, &lease, &webhook, &end].into_iter())
             .await?;
         Ok(true)
     }
@@ -350,6 +353,15 @@ struct KeysByJob {
     total: usize,
 }
 
+impl KeysByJob {
+    /// The ended jobs of which the operator's server is still to be told.
+    fn to_be_told(&self) -> impl Iterator<Item = &JobId> {
+        let jobs = self.by_id.iter();
+        jobs.filter(|(_, held)| held.ended && held.is_to_be_told)
+            .map(|(id, _)| id)
+    }
+}
+
 fn group_by_job(keys: Vec<String>) -> KeysByJob {
     let mut by_id: BTreeMap<JobId, JobKeys> = BTreeMap::new();
     let mut total = 0;
@@ -359,6 +371,7 @@ fn group_by_job(keys: Vec<String>) -> KeysByJob {
                 let held = by_id.entry(id.clone()).or_default();
                 held.rooted |= key == keys::root(&id);
                 held.ended |= key == keys::end(&id);
+                held.is_to_be_told |= key == keys::webhook(&id);
                 held.keys.push(key);
             }
             None => total += 1,
@@ -405,11 +418,12 @@ async fn key_owner<E: Effects>(
 
 /// The names of a job that the next job of its name uses, too. The root is the last: until it is
 /// deleted the rest has an owner.
-fn shared_names(id: &JobId) -> [String; 5] {
+fn shared_names(id: &JobId) -> [String; 6] {
     [
         keys::auth(id),
         keys::cancel(id),
         keys::lease(id),
+        keys::webhook(id),
         keys::end(id),
         keys::root(id),
     ]

@@ -338,6 +338,7 @@ impl<'a, E: Effects> Engine<'a, E> {
         match finished {
             Ok(root) => {
                 self.log_end(&root);
+                self.deliver_webhook(&root).await;
                 RunOutcome::new(Ending::Finished).with_root(root)
             }
             Err(Stop::Ended) => RunOutcome::new(Ending::AlreadyEnded),

@@ -268,6 +268,7 @@ fn new_job(name: Name, pipeline: Pipeline, made_by: MadeBy) -> NewJob {
         token: true,
         client: None,
         provider: String::new(),
+        client_ref: String::new(),
     }
 }
 

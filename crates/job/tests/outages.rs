@@ -374,6 +374,7 @@ fn import_from(
                 made_by: MadeBy::BatchEnrich,
                 token: false,
                 provider: String::new(),
+                client_ref: String::new(),
                 client: None,
             };
             let created = engine.create(&new, &items).await.unwrap();

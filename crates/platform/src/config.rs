@@ -8,7 +8,7 @@ use api::cors::{DEFAULT_ORIGINS, Origins};
 use api::variables::{self, InvalidVariable};
 use books::{Endpoints, GoogleBooks};
 use job::effects::StoreError;
-use job::{Enrichment, Keyring, RateLimit, RunMode, Scan, Settings, SettingsError};
+use job::{Enrichment, Keyring, RateLimit, RunMode, Scan, Settings, SettingsError, Webhook};
 use vision::{Vision, VisionChoice, VisionKind};
 
 use crate::Spin;
@@ -117,6 +117,7 @@ impl Config {
             "background or inline",
         )?;
         check()?;
+        settings.webhook = webhook()?;
         let flag = |name, default| variables::flag(name, &variable(name), default);
         let (legacy_tokenless, sandbox) =
             (flag("legacy_tokenless", true)?, flag("sandbox", false)?);
@@ -136,6 +137,25 @@ impl Config {
             sandbox,
         })
     }
+}
+
+/// Where the ends of jobs are posted to. The address has no path, as it is also a host that the
+/// components may reach; the application's own (the default) means nowhere.
+fn webhook() -> Result<Option<Webhook>, InvalidVariable> {
+    let origin = variable("webhook_url");
+    let origin = origin.trim().trim_end_matches('/');
+    if origin.is_empty() || origin == "http://self" {
+        return Ok(None);
+    }
+    let secret = variable("webhook_secret").trim().to_owned();
+    variables::required("webhook_secret", &secret, "whsec_ and a key in base64")?;
+    let path = variable("webhook_path");
+    let path = path.trim().trim_start_matches('/');
+    Ok(Some(Webhook {
+        url: format!("{origin}/{path}"),
+        secret,
+        spell: api::webhook::body,
+    }))
 }
 
 /// The origins whose pages may call the application.

@@ -255,6 +255,16 @@ impl Exchange {
         }
     }
 
+    /// What the client calls its new job: the header `X-Client-Ref`, else the parameter `clientRef`.
+    ///
+    /// # Errors
+    /// `INVALID_REQUEST` when it is too long.
+    pub fn client_ref(&self) -> Result<String, ApiError> {
+        let query = api::query::Query::parse(&self.request.query);
+        let header = self.request.header("x-client-ref");
+        api::request::client_ref(header.or_else(|| query.get("clientRef")))
+    }
+
     /// The name of a new job: the client's, or one derived from its `Idempotency-Key`, or a random
     /// one.
     ///

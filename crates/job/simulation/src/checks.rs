@@ -112,6 +112,10 @@ pub(crate) struct Checks {
     /// There is room for few jobs: ended ones may have to go.
     is_crowded: bool,
     plans: Vec<JobPlan>,
+    /// Whether the operator's server is told of ended jobs.
+    tells: bool,
+    /// The jobs that it has been told of.
+    told: BTreeSet<String>,
     jobs: BTreeMap<JobId, Known>,
     /// What was written under names that are used once.
     parts: HashMap<String, Rc<[u8]>>,
@@ -143,6 +147,8 @@ impl Checks {
             may_be_damaged: scenario.damage.is_some(),
             is_crowded: scenario.settings.max_keys.is_some(),
             plans: scenario.jobs.clone(),
+            tells: scenario.settings.webhook.is_some(),
+            told: BTreeSet::new(),
             jobs: BTreeMap::new(),
             parts: HashMap::new(),
             violation: None,
@@ -193,6 +199,25 @@ impl Checks {
         told.filter(|(_, job)| job.accepted.is_some() && job.end.is_some())
             .map(|(id, job)| (id.clone(), job.plan))
             .collect()
+    }
+
+    /// The operator's server gets a message of a job.
+    pub(crate) fn told(&mut self, body: &[u8]) {
+        let id = String::from_utf8_lossy(body).into_owned();
+        let job = JobId::parse(&id).ok();
+        let job = job.and_then(|id| self.jobs.get(&id));
+        if job.is_some_and(|job| job.end.is_none() && !job.is_evicted) && !self.may_be_damaged {
+            self.broken("told", format!("{id} is told of before its end"));
+        }
+        self.told.insert(id);
+    }
+
+    /// The operator's server has been told of an ended job, or will be by who comes by.
+    fn check_told(&mut self, store: &Store, id: &JobId) {
+        let is_noted = store.latest(&job::keys::webhook(id)).is_some();
+        if self.tells && !is_noted && !self.told.contains(id.as_str()) {
+            self.broken("told", format!("nobody will tell of {id}"));
+        }
     }
 
     /// Forgets a job that has expired: it is as if it had never been.
@@ -759,6 +784,7 @@ impl Checks {
             self.check_lease(store, &id, now + ahead);
             self.check_results(store, &id);
             self.check_library(store, &id);
+            self.check_told(store, &id);
         }
     }
 

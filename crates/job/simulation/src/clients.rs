@@ -277,6 +277,7 @@ async fn serve_retry(process: &Process, asker: &Asker, id: &JobId) -> Option<()>
         token: true,
         client: None,
         provider: String::new(),
+        client_ref: String::new(),
     };
     let only = [Outcome::Error, Outcome::CircuitOpen, Outcome::NotFound];
     world.checks.borrow_mut().begun_again(new.name.id(), id);
@@ -314,6 +315,7 @@ async fn serve_creation(process: &Process, asker: &Asker) -> Option<Full> {
         token: true,
         client: None,
         provider: String::new(),
+        client_ref: String::new(),
     };
     world.checks.borrow_mut().begun(new.name.id(), plan_no);
     let created = match plan.pipeline {

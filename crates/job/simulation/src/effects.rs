@@ -18,7 +18,7 @@ use job::{HandOver, Time};
 
 use crate::checks::is_written_once;
 use crate::mutation::Tampering;
-use crate::scenario::{EPOCH, Variant, micros};
+use crate::scenario::{EPOCH, HOOKS, Variant, micros};
 use crate::world::{Micros, Pid, Profile, Role, World};
 use crate::{provider, runs};
 
@@ -324,6 +324,10 @@ impl Http for Process {
             let end = request.url.len().min(80);
             format!("#{} asks {}", self.pid, &request.url[..end])
         });
+        if request.url == HOOKS {
+            // It may take the message and not come to say so.
+            world.checks.borrow_mut().told(&request.body);
+        }
         if world.fault(1.0) {
             return provider::misbehave(world).await;
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use books::{Endpoints, GoogleBooks, Isbn, Wanted};
 use job::{
     Enrichment, FirstStage, JobId, KEYS_PER_JOB, Keyring, Pipeline, RateLimit, RunMode, Scan,
-    Settings,
+    Settings, Webhook,
 };
 
 use crate::mutation::Mutation;
@@ -18,6 +18,9 @@ pub(crate) const EPOCH: Micros = 1_790_000_000_000_000;
 
 /// The address of the simulated Open Library.
 pub(crate) const OPEN_LIBRARY: &str = "http://openlibrary";
+
+/// Where the ends of jobs are posted to.
+pub(crate) const HOOKS: &str = "http://hooks/";
 
 /// How the simulated store behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -202,6 +205,13 @@ impl Scenario {
         }
         // Room for one job that runs, and for what one that has ended leaves.
         settings.max_keys = is_crowded.then_some(2 * KEYS_PER_JOB - 1);
+        // Decided apart, as attaching is below.
+        let is_told = fastrand::Rng::with_seed(seed ^ 0x400c).u8(0..3) == 0;
+        settings.webhook = is_told.then(|| Webhook {
+            url: HOOKS.to_owned(),
+            secret: "a secret".to_owned(),
+            spell: |root| root.id.as_str().as_bytes().to_vec(),
+        });
         let expired = match rng.u8(0..4) {
             0 => rng.usize(1..20),
             _ => 0,

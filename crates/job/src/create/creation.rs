@@ -56,6 +56,8 @@ pub struct NewJob {
     pub client: Option<Client>,
     /// The vision provider that the client asks for; empty for the configured one.
     pub provider: String,
+    /// What the client calls the job where the operator's server is told of it; may be empty.
+    pub client_ref: String,
 }
 
 /// The reasons why no job was created.
@@ -295,6 +297,7 @@ fn first_root<E: Effects>(effects: &E, new: &NewJob) -> Root {
         rows: None,
         photos: Vec::new(),
         scan: None,
+        client_ref: new.client_ref.clone(),
         retry: None,
         requests: BTreeMap::new(),
         unanswered: 0,

@@ -1,0 +1,81 @@
+//! What the operator's server is told of an ended job.
+
+use job::{Root, Stage};
+use serde::Serialize;
+
+use crate::accepted::retry_of;
+use crate::envelope::json;
+use crate::failure::FailureCode;
+use crate::status::{Pipeline, Status, Urls, is_zero};
+use crate::time::Iso;
+
+/// The body of a message.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Message<'a> {
+    /// What has happened.
+    #[serde(rename = "type")]
+    kind: &'static str,
+    /// When.
+    timestamp: Iso,
+    /// To which job.
+    data: Ended<'a>,
+}
+
+/// An ended job.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+struct Ended<'a> {
+    job_id: &'a str,
+    /// The kind of job.
+    pipeline: Pipeline,
+    status: Status,
+    /// Items of the results.
+    total_count: u32,
+    /// Those that were found.
+    success_count: u32,
+    /// Those that were not.
+    failure_count: u32,
+    /// Those of them that no provider has answered about.
+    #[serde(skip_serializing_if = "is_zero")]
+    unanswered: u32,
+    /// Where the results are, relative to the server.
+    results_url: String,
+    /// What the client called the job when it made it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_ref: Option<&'a str>,
+    /// The job that this one tries again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_of: Option<&'a str>,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<FailureCode>,
+}
+
+/// Spells the message of this ended job.
+#[must_use]
+pub fn body(end: &Root) -> Vec<u8> {
+    let counts = end.counts();
+    json(&Message {
+        kind: match end.stage {
+            Stage::Error => "job.failed",
+            Stage::Canceled => "job.canceled",
+            _ => "job.completed",
+        },
+        timestamp: Iso(end.updated),
+        data: Ended {
+            job_id: end.id.as_str(),
+            pipeline: end.pipeline.into(),
+            status: Status::of(end),
+            total_count: counts.total,
+            success_count: counts.succeeded,
+            failure_count: counts.failed,
+            unanswered: counts.unanswered,
+            results_url: Urls::of(&end.id).results_url,
+            client_ref: Some(end.client_ref.as_str()).filter(|name| !name.is_empty()),
+            retry_of: retry_of(end),
+            error: end.failure.as_ref().map(|failure| failure.code.into()),
+        },
+    })
+}
