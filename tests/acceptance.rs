@@ -31,3 +31,4 @@ mod scans;
 mod shares;
 mod sockets;
 mod streams;
+mod webhooks;
