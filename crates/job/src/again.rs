@@ -228,7 +228,7 @@ impl<E: Effects> Engine<'_, E> {
             creation.discard(&root).await;
             return Err(stop.into());
         }
-        let (_, lease) = run.into_parts();
+        let lease = run.into_lease();
         root.content = content_of_retry(ended, only);
         root.total = u32::try_from(plan.len()).unwrap_or(u32::MAX);
         root.wave = wave_size(plan.len(), self.settings.wave_items);

@@ -275,8 +275,7 @@ fn parameters() -> Value {
     let export_format = json!({"type": "string", "enum": ["json", "csv"], "default": "json"});
     let only =
         json!({"type": "string", "examples": ["failed", "failed,not_found", "warnings", "all"]});
-    let provider =
-        json!({"type": "string", "examples": ["gemini-flash", "gemini", "openai", "spines", "barcode"]});
+    let provider = json!({"type": "string", "examples": ["gemini-flash", "gemini", "openai", "spines", "barcode"]});
     json!({
         "jobId": parameter("path", "jobId", id.clone(), "The job's name; UUIDs in either case, answered back as given"),
         "chosenJobId": parameter("query", "jobId", id, "The client's name for the job; made by the server when absent"),
