@@ -114,7 +114,7 @@ async fn send_export(
     match write_export(exchange.engine(), &mut out, root, export, answered).await {
         Ok(()) => out.finish().await,
         Err(problem) => {
-            out.cut().await;
+            out.abort().await;
             broke_off(exchange, root, &problem);
         }
     }

@@ -581,6 +581,9 @@ fn line<'a>(cells: impl Iterator<Item = Cow<'a, str>>) -> Vec<u8> {
     line.into_bytes()
 }
 
+/// What begins a formula, also in full width.
+const FORMULA_SIGNS: [char; 10] = ['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠'];
+
 /// A cell that no spreadsheet takes for a formula: behind an apostrophe, which an import leaves out
 /// again. A number that is wrapped so that a spreadsheet leaves it alone (`="978..."`) stays.
 fn harmless(cell: &str) -> Cow<'_, str> {
@@ -588,7 +591,7 @@ fn harmless(cell: &str) -> Cow<'_, str> {
         .strip_prefix("=\"")
         .and_then(|cell| cell.strip_suffix('"'));
     let is_number = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-    if number.is_some_and(is_number) || !cell.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+    if number.is_some_and(is_number) || !cell.starts_with(FORMULA_SIGNS) {
         return Cow::Borrowed(cell);
     }
     Cow::Owned(format!("'{cell}"))

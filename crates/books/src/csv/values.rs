@@ -22,7 +22,7 @@ pub(super) fn tidy(cell: &str) -> Cow<'_, str> {
 
 fn without_apostrophe(cell: &str) -> &str {
     match cell.strip_prefix('\'') {
-        Some(rest) if rest.starts_with(['=', '+', '-', '@']) => rest,
+        Some(rest) if rest.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']) => rest,
         _ => cell,
     }
 }
