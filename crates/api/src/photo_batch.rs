@@ -380,7 +380,10 @@ mod tests {
         let escaped = format!(
             "{{\"jobId\":\"j\",\"images\":[{{\"data\":\"data:image\\/png;base64,{escaped}\"}}]}}"
         );
-        assert_eq!(read(escaped.as_bytes(), 999).unwrap().1, [photo.clone()]);
+        assert_eq!(
+            read(escaped.as_bytes(), 999).unwrap().1,
+            std::slice::from_ref(&photo)
+        );
         for data in [
             base64.clone(),
             format!("data:image/jpeg;base64,{base64}"),
