@@ -22,6 +22,12 @@ use crate::work::{StageOutcome, Worker};
 /// What a run keeps back of its budget for committing what was read.
 const COMMIT_TIME: Duration = Duration::from_secs(4);
 
+/// The time that a step takes on a machine that does nothing else.
+const LONGEST_STEP: Duration = Duration::from_millis(500);
+
+/// How many times longer than any before a step may take without the lease being lost.
+const SLOWER: u32 = 4;
+
 /// Reads the lettering on photos.
 pub trait SpineReader {
     /// The reading of one photo.
@@ -148,11 +154,17 @@ impl<E: Effects> Run<'_, E> {
         let tell_every = settings.lease_renew.max(settings.commit_interval);
         let (mut looked, mut renewed) = (effects.monotonic(), effects.monotonic());
         let mut told = renewed;
+        // The lease outlives a step that takes far longer than those before, as some do on a busy
+        // machine.
+        let mut longest = LONGEST_STEP;
+        self.renew_for(longest * SLOWER).await?;
         loop {
+            let began = effects.monotonic();
             let done = match reading.step() {
                 Ok(done) => done,
                 Err(error) => return Ok(Err(error)),
             };
+            longest = longest.max(effects.monotonic().saturating_sub(began));
             effects.yield_to_io(Turn::Others).await;
             let now = effects.monotonic();
             if done >= 1.0 {
@@ -164,7 +176,7 @@ impl<E: Effects> Run<'_, E> {
                 return Ok(Ok((reading.finish(), true)));
             }
             if now >= renewed + settings.lease_renew {
-                self.renew_for(Duration::ZERO).await?;
+                self.renew_for(longest * SLOWER).await?;
                 self.renew_compute(Work::Reading, came).await;
                 renewed = now;
             }
