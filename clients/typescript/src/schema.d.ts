@@ -330,11 +330,31 @@ export interface paths {
         };
         /**
          * What a job came to
-         * @description A canceled job answers with what was done.
+         * @description A canceled job answers with what was done. With `only` it answers with the rows that somebody may want to mend, in the columns of the imported file, each with its number and what is wrong with it: as CSV they can be imported again as they are. `format=csv` alone answers with the whole library in the columns of Goodreads.
          */
         get: operations["getResults"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/imports/{jobId}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try again what a job did not find
+         * @description Makes a new job, `retryOf` the ended one, that looks up those of its books whose outcome `only` names; its progress is theirs, its results are all books. There is one such job of each ended one: the same request again is answered with it.
+         */
+        post: operations["retryJob"];
         delete?: never;
         options?: never;
         head?: never;
@@ -560,7 +580,7 @@ export interface paths {
         };
         /**
          * What a job came to
-         * @description A canceled job answers with what was done.
+         * @description A canceled job answers with what was done. With `only` it answers with the rows that somebody may want to mend, in the columns of the imported file, each with its number and what is wrong with it: as CSV they can be imported again as they are. `format=csv` alone answers with the whole library in the columns of Goodreads.
          */
         get: operations["getImportResults"];
         put?: never;
@@ -637,7 +657,7 @@ export interface paths {
         };
         /**
          * What a job came to
-         * @description A canceled job answers with what was done.
+         * @description A canceled job answers with what was done. With `only` it answers with the rows that somebody may want to mend, in the columns of the imported file, each with its number and what is wrong with it: as CSV they can be imported again as they are. `format=csv` alone answers with the whole library in the columns of Goodreads.
          */
         get: operations["getResultsV1"];
         put?: never;
@@ -674,7 +694,7 @@ export interface paths {
         };
         /**
          * What a job came to
-         * @description A canceled job answers with what was done.
+         * @description A canceled job answers with what was done. With `only` it answers with the rows that somebody may want to mend, in the columns of the imported file, each with its number and what is wrong with it: as CSV they can be imported again as they are. `format=csv` alone answers with the whole library in the columns of Goodreads.
          */
         get: operations["getScanResults"];
         put?: never;
@@ -869,10 +889,33 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What the job came to */
+        /**
+         * What the job came to
+         * @description With `only` it answers with the rows that somebody may want to mend, in the columns of the imported file, each with its number and what is wrong with it: as CSV they can be imported again as they are. `format=csv` alone answers with the whole library in the columns of Goodreads.
+         */
         get: operations["getEnrichmentJobResults"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v3/jobs/enrichment/{jobId}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try again what the job did not find
+         * @description Makes a new job, `retryOf` the ended one, that looks up those of its books whose outcome `only` names; its progress is theirs, its results are all books. There is one such job of each ended one: the same request again is answered with it.
+         */
+        post: operations["retryEnrichmentJob"];
         delete?: never;
         options?: never;
         head?: never;
@@ -944,10 +987,33 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What the job came to */
+        /**
+         * What the job came to
+         * @description With `only` it answers with the rows that somebody may want to mend, in the columns of the imported file, each with its number and what is wrong with it: as CSV they can be imported again as they are. `format=csv` alone answers with the whole library in the columns of Goodreads.
+         */
         get: operations["getImportJobResults"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v3/jobs/imports/{jobId}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try again what the job did not find
+         * @description Makes a new job, `retryOf` the ended one, that looks up those of its books whose outcome `only` names; its progress is theirs, its results are all books. There is one such job of each ended one: the same request again is answered with it.
+         */
+        post: operations["retryImportJob"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1036,10 +1102,33 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What the job came to */
+        /**
+         * What the job came to
+         * @description With `only` it answers with the rows that somebody may want to mend, in the columns of the imported file, each with its number and what is wrong with it: as CSV they can be imported again as they are. `format=csv` alone answers with the whole library in the columns of Goodreads.
+         */
         get: operations["getScanJobResults"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v3/jobs/scans/{jobId}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try again what the job did not find
+         * @description Makes a new job, `retryOf` the ended one, that looks up those of its books whose outcome `only` names; its progress is theirs, its results are all books. There is one such job of each ended one: the same request again is answered with it.
+         */
+        post: operations["retryScanJob"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1115,6 +1204,11 @@ export interface components {
             jobId: string;
             /** @description For people. */
             message: string;
+            /**
+             * @description Of a scan that is tried again: the photos, from 0, that could not be looked at and are not
+             *     kept. Send them again in a new scan.
+             */
+            photosToSend?: number[];
             /** @description The kind of job. */
             pipeline: components["schemas"]["Pipeline"];
             /**
@@ -1124,6 +1218,8 @@ export interface components {
             processedCount?: number;
             /** @description The results, when it has ended. */
             resultsUrl: string;
+            /** @description The job that this one tries again. */
+            retryOf?: string;
             /** @description The SSE stream. */
             sseUrl: string;
             /** @description How it stands: a scan begins at once. */
@@ -1715,6 +1811,25 @@ export interface components {
             requestId?: string;
             timestamp: components["schemas"]["Moment"];
         };
+        /** @description A row of an export that is an object. */
+        ExportedRow: {
+            /** @description Its cells under `columns`; there may be more or fewer. */
+            cells: string[];
+            /**
+             * Format: uint32
+             * @description Number of the book among the job's, from 0; absent when it has none.
+             */
+            index?: number;
+            /** @description Why it is here. */
+            kind: components["schemas"]["Kind"];
+            /** @description The same for people. */
+            problem: string;
+            /**
+             * Format: uint32
+             * @description Of an import: number of the record in its file, from 1; else of the book in the job, from 1.
+             */
+            row: number;
+        };
         /** @description `failed`: the job is over, it failed or was canceled. */
         FailedEvent: {
             /** @description Why. */
@@ -1788,7 +1903,10 @@ export interface components {
             sandbox: boolean;
             /** @description How progress is told. */
             transports: components["schemas"]["Transport"][];
-            /** @description Who looks at photos, by the names of `X-AI-Provider`; `barcode` is built in, and `spines` reads what is written on spines without asking anybody. */
+            /**
+             * @description Who looks at photos, by the names of `X-AI-Provider`; `barcode` is built in, and `spines`
+             *     reads what is written on spines without asking anybody.
+             */
             visionProviders: string[];
         };
         /** @description `data` that says by itself that it is a success. */
@@ -2119,11 +2237,8 @@ export interface components {
         };
         /** @description A photo of a batch. */
         ImageBody: {
-            /**
-             * @description Base64 (RFC 4648), with or without a `data:` URL in front.
-             * @default null
-             */
-            data: string | null;
+            /** @description Base64 (RFC 4648), with or without a `data:` URL in front. */
+            data?: string | null;
             /**
              * Format: uint32
              * @description Its place; the list's order when absent.
@@ -2256,6 +2371,8 @@ export interface components {
             requests?: number;
             /** @description Where they are. */
             resultsUrl?: string;
+            /** @description The job that this one tries again: its counts are of what is tried, its results are whole. */
+            retryOf?: string;
             /** @description What is done now. */
             stage: components["schemas"]["Stage"];
             /** @description When the job was created. */
@@ -2357,6 +2474,8 @@ export interface components {
             requests?: number;
             /** @description Where they are. */
             resultsUrl?: string;
+            /** @description The job that this one tries again: its counts are of what is tried, its results are whole. */
+            retryOf?: string;
             /** @description What is done now. */
             stage: components["schemas"]["Stage"];
             /** @description When the job was created. */
@@ -2676,6 +2795,11 @@ export interface components {
          * @enum {string}
          */
         JobType: "csv_import" | "bookshelf_scan" | "batch_enrichment";
+        /**
+         * @description Why a row is exported.
+         * @enum {string}
+         */
+        Kind: "rejected" | "not_found" | "failed" | "warning";
         LegacyData: {
             currentStatus: string;
             /** @description The work key or the ISBN of the item that was looked up last. */
@@ -3269,10 +3393,36 @@ export interface components {
             ttl: string;
         };
         /**
+         * @description What may be tried again.
+         * @enum {string}
+         */
+        RetriedBody: "error" | "circuit_open" | "not_found" | "failed_photos";
+        /** @description The body of a request to try a job again; it may be left out. */
+        RetryBody: {
+            /** @description What to try again; absent: `error` and `circuit_open`, which may succeed at any time. */
+            only?: components["schemas"]["RetriedBody"][] | null;
+        };
+        /**
          * @description Whether somebody should look at a book.
          * @enum {string}
          */
         ReviewStatus: "verified" | "needsReview";
+        /** @description The rows that somebody may want to mend. */
+        Rows: {
+            /** @description The columns of the imported file. */
+            columns: string[];
+            /** @description The job. */
+            jobId: string;
+            rows: components["schemas"]["ExportedRow"][];
+            /** @description How it ended. */
+            status: components["schemas"]["Status"];
+        };
+        RowsAnswer: {
+            data: components["schemas"]["Rows"];
+            metadata: components["schemas"]["Metadata"];
+            /** @constant */
+            success: true;
+        };
         /** @description The body of `POST /api/scan-bookshelf/batch`. */
         ScanBatchBody: {
             /** @description The photos. */
@@ -3294,7 +3444,10 @@ export interface components {
             imageQuality: string;
             /** @description Exposure, contrast and glare. */
             lighting: string;
-            /** @description The vision model; `spines` when the application read the spines itself, `barcode` when only barcodes were read. */
+            /**
+             * @description The vision model; `spines` when the application read the spines itself, `barcode` when only
+             *     barcodes were read.
+             */
             modelUsed: string;
             /**
              * Format: uint64
@@ -3690,6 +3843,8 @@ export interface components {
             requests?: number;
             /** @description Where they are. */
             resultsUrl?: string;
+            /** @description The job that this one tries again: its counts are of what is tried, its results are whole. */
+            retryOf?: string;
             /** @description What is done now. */
             stage: components["schemas"]["Stage"];
             /** @description When the job was created. */
@@ -4089,8 +4244,15 @@ export interface components {
             authToken: string;
             /** @description The job's name. */
             jobId: string;
+            /**
+             * @description Of a scan that is tried again: the photos, from 0, that could not be looked at and are not
+             *     kept. Send them again in a new scan.
+             */
+            photosToSend?: number[];
             /** @description The results, when the job has ended. */
             resultsUrl: string;
+            /** @description The job that this one tries again. */
+            retryOf?: string;
             /** @description The event stream, under the name of the generation before. */
             sseUrl: string;
             /** @description Always `queued`. */
@@ -4455,7 +4617,10 @@ export interface components {
             sse_streaming: boolean;
             /** @description How progress is told. */
             transports: components["schemas"]["Transport"][];
-            /** @description Who looks at photos, by the names of `X-AI-Provider`; `barcode` is built in, and `spines` reads what is written on spines without asking anybody. */
+            /**
+             * @description Who looks at photos, by the names of `X-AI-Provider`; `barcode` is built in, and `spines`
+             *     reads what is written on spines without asking anybody.
+             */
             visionProviders: string[];
             /** @description Recommendations: no. */
             weekly_recommendations: boolean;
@@ -4540,6 +4705,8 @@ export interface components {
             processedCount: number;
             /** @description In [0, 1]; never decreases. */
             progress: number;
+            /** @description The job that this one tries again: its counts are of what is tried, its results are whole. */
+            retryOf?: string;
             /** @description The moment of its creation. */
             startTime: components["schemas"]["Moment"];
             /** @description How it stands. */
@@ -5299,6 +5466,26 @@ export interface components {
         /**
          * @description `INVALID_REQUEST`: Body or parameter malformed; details name the field.
          *
+         *     `EMPTY_BATCH`: No items.
+         */
+        "INVALID_REQUEST.EMPTY_BATCH": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["ErrorAnswer"] & {
+                    error?: {
+                        /** @enum {unknown} */
+                        code?: "INVALID_REQUEST" | "EMPTY_BATCH";
+                    } & {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+        };
+        /**
+         * @description `INVALID_REQUEST`: Body or parameter malformed; details name the field.
+         *
          *     `MISSING_PARAMETER`: A required field or file is absent.
          */
         "INVALID_REQUEST.MISSING_PARAMETER": {
@@ -5420,6 +5607,28 @@ export interface components {
                     error?: {
                         /** @enum {unknown} */
                         code?: "JOB_EXISTS";
+                    } & {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+        };
+        /**
+         * @description `JOB_EXISTS`: The client's jobId is taken.
+         *
+         *     `NOT_READY`: Results asked for before the job ended.
+         */
+        "JOB_EXISTS.NOT_READY": {
+            headers: {
+                /** @description When to try again, in seconds */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["ErrorAnswer"] & {
+                    error?: {
+                        /** @enum {unknown} */
+                        code?: "JOB_EXISTS" | "NOT_READY";
                     } & {
                         [key: string]: unknown;
                     };
@@ -5659,6 +5868,22 @@ export interface components {
         /**
          * @description `INVALID_REQUEST`: Body or parameter malformed; details name the field.
          *
+         *     `EMPTY_BATCH`: No items.
+         */
+        "V3.INVALID_REQUEST.EMPTY_BATCH": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["ProblemDocument"] & {
+                    /** @enum {unknown} */
+                    code?: "INVALID_REQUEST" | "EMPTY_BATCH";
+                };
+            };
+        };
+        /**
+         * @description `INVALID_REQUEST`: Body or parameter malformed; details name the field.
+         *
          *     `MISSING_PARAMETER`: A required field or file is absent.
          */
         "V3.INVALID_REQUEST.MISSING_PARAMETER": {
@@ -5733,6 +5958,24 @@ export interface components {
                 "application/problem+json": components["schemas"]["ProblemDocument"] & {
                     /** @enum {unknown} */
                     code?: "JOB_EXISTS";
+                };
+            };
+        };
+        /**
+         * @description `JOB_EXISTS`: The client's jobId is taken.
+         *
+         *     `NOT_READY`: Results asked for before the job ended.
+         */
+        "V3.JOB_EXISTS.NOT_READY": {
+            headers: {
+                /** @description When to try again, in seconds */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["ProblemDocument"] & {
+                    /** @enum {unknown} */
+                    code?: "JOB_EXISTS" | "NOT_READY";
                 };
             };
         };
@@ -5850,10 +6093,12 @@ export interface components {
         chosenJobId: string;
         /** @description Name the events of a scan `photoscan.progress`, `photoscan.completed` and `photoscan.failed` */
         events: "photoscan";
+        /** @description `csv`: rows */
+        exportFormat: "json" | "csv";
         /** @description The job to follow; up to 20, separated by commas, on one socket */
         followed: string;
-        /** @description `lite`: title, authors, isbn, coverUrl and status of each book */
-        format: "full" | "lite";
+        /** @description `lite`: title, authors, isbn, coverUrl and status of each book; `csv`: rows */
+        format: "full" | "lite" | "json" | "csv";
         /** @description The most hits of a page */
         hits: number;
         /** @description The same key answers with the same job and token for as long as the job is kept */
@@ -5878,6 +6123,8 @@ export interface components {
         mode: "text";
         /** @description Books to leave out; with it, or with `limit`, `metadata` has `total` and `nextOffset` */
         offset: number;
+        /** @description The rows to answer with, separated by commas: `failed` (could not be read, or nobody answered about their book), `not_found`, `warnings`, `all` */
+        only: string;
         /** @description Which page of the hits, from 1 */
         page: number;
         /** @description Who looks at the photos; one that is unknown is the configured one */
@@ -6603,6 +6850,10 @@ export interface operations {
                 offset?: components["parameters"]["offset"];
                 /** @description The most books to answer with */
                 limit?: components["parameters"]["limit"];
+                /** @description `csv`: rows */
+                format?: components["parameters"]["exportFormat"];
+                /** @description The rows to answer with, separated by commas: `failed` (could not be read, or nobody answered about their book), `not_found`, `warnings`, `all` */
+                only?: components["parameters"]["only"];
             };
             header?: never;
             path: {
@@ -6619,7 +6870,8 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ImportResultsAnswer"] | components["schemas"]["ScanResultsAnswer"] | components["schemas"]["EnrichmentResultsAnswer"];
+                    "application/json": components["schemas"]["ImportResultsAnswer"] | components["schemas"]["ScanResultsAnswer"] | components["schemas"]["EnrichmentResultsAnswer"] | components["schemas"]["RowsAnswer"];
+                    "text/csv; charset=utf-8": string;
                 };
             };
             400: components["responses"]["INVALID_REQUEST"];
@@ -6627,6 +6879,42 @@ export interface operations {
             404: components["responses"]["NOT_FOUND"];
             405: components["responses"]["METHOD_NOT_ALLOWED"];
             409: components["responses"]["NOT_READY"];
+            500: components["responses"]["INTERNAL_ERROR"];
+            503: components["responses"]["SERVICE_BUSY"];
+        };
+    };
+    retryJob: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The job's name; UUIDs in either case, answered back as given */
+                jobId: components["parameters"]["jobId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RetryBody"];
+            };
+        };
+        responses: {
+            /** @description The new job */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AcceptedAnswer"];
+                };
+            };
+            400: components["responses"]["INVALID_REQUEST.EMPTY_BATCH"];
+            401: components["responses"]["UNAUTHORIZED"];
+            404: components["responses"]["NOT_FOUND"];
+            405: components["responses"]["METHOD_NOT_ALLOWED"];
+            409: components["responses"]["JOB_EXISTS.NOT_READY"];
+            413: components["responses"]["FILE_TOO_LARGE"];
+            429: components["responses"]["RATE_LIMIT_EXCEEDED"];
             500: components["responses"]["INTERNAL_ERROR"];
             503: components["responses"]["SERVICE_BUSY"];
         };
@@ -7035,6 +7323,10 @@ export interface operations {
                 offset?: components["parameters"]["offset"];
                 /** @description The most books to answer with */
                 limit?: components["parameters"]["limit"];
+                /** @description `csv`: rows */
+                format?: components["parameters"]["exportFormat"];
+                /** @description The rows to answer with, separated by commas: `failed` (could not be read, or nobody answered about their book), `not_found`, `warnings`, `all` */
+                only?: components["parameters"]["only"];
             };
             header?: never;
             path: {
@@ -7051,7 +7343,8 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ImportResultsAnswer"] | components["schemas"]["ScanResultsAnswer"] | components["schemas"]["EnrichmentResultsAnswer"];
+                    "application/json": components["schemas"]["ImportResultsAnswer"] | components["schemas"]["ScanResultsAnswer"] | components["schemas"]["EnrichmentResultsAnswer"] | components["schemas"]["RowsAnswer"];
+                    "text/csv; charset=utf-8": string;
                 };
             };
             400: components["responses"]["INVALID_REQUEST"];
@@ -7184,6 +7477,10 @@ export interface operations {
                 offset?: components["parameters"]["offset"];
                 /** @description The most books to answer with */
                 limit?: components["parameters"]["limit"];
+                /** @description `csv`: rows */
+                format?: components["parameters"]["exportFormat"];
+                /** @description The rows to answer with, separated by commas: `failed` (could not be read, or nobody answered about their book), `not_found`, `warnings`, `all` */
+                only?: components["parameters"]["only"];
             };
             header?: never;
             path: {
@@ -7200,7 +7497,8 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ImportResultsAnswer"] | components["schemas"]["ScanResultsAnswer"] | components["schemas"]["EnrichmentResultsAnswer"];
+                    "application/json": components["schemas"]["ImportResultsAnswer"] | components["schemas"]["ScanResultsAnswer"] | components["schemas"]["EnrichmentResultsAnswer"] | components["schemas"]["RowsAnswer"];
+                    "text/csv; charset=utf-8": string;
                 };
             };
             400: components["responses"]["INVALID_REQUEST"];
@@ -7262,6 +7560,10 @@ export interface operations {
                 offset?: components["parameters"]["offset"];
                 /** @description The most books to answer with */
                 limit?: components["parameters"]["limit"];
+                /** @description `csv`: rows */
+                format?: components["parameters"]["exportFormat"];
+                /** @description The rows to answer with, separated by commas: `failed` (could not be read, or nobody answered about their book), `not_found`, `warnings`, `all` */
+                only?: components["parameters"]["only"];
             };
             header?: never;
             path: {
@@ -7278,7 +7580,8 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ImportResultsAnswer"] | components["schemas"]["ScanResultsAnswer"] | components["schemas"]["EnrichmentResultsAnswer"];
+                    "application/json": components["schemas"]["ImportResultsAnswer"] | components["schemas"]["ScanResultsAnswer"] | components["schemas"]["EnrichmentResultsAnswer"] | components["schemas"]["RowsAnswer"];
+                    "text/csv; charset=utf-8": string;
                 };
             };
             400: components["responses"]["INVALID_REQUEST"];
@@ -7681,8 +7984,10 @@ export interface operations {
                 offset?: components["parameters"]["offset"];
                 /** @description The most books to answer with */
                 limit?: components["parameters"]["limit"];
-                /** @description `lite`: title, authors, isbn, coverUrl and status of each book */
+                /** @description `lite`: title, authors, isbn, coverUrl and status of each book; `csv`: rows */
                 format?: components["parameters"]["format"];
+                /** @description The rows to answer with, separated by commas: `failed` (could not be read, or nobody answered about their book), `not_found`, `warnings`, `all` */
+                only?: components["parameters"]["only"];
             };
             header?: never;
             path: {
@@ -7699,7 +8004,8 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["V3ImportResultsAnswer"] | components["schemas"]["V3ScanResultsAnswer"] | components["schemas"]["V3EnrichmentResultsAnswer"] | components["schemas"]["V3LiteResultsAnswer"];
+                    "application/json": components["schemas"]["V3ImportResultsAnswer"] | components["schemas"]["V3ScanResultsAnswer"] | components["schemas"]["V3EnrichmentResultsAnswer"] | components["schemas"]["V3LiteResultsAnswer"] | components["schemas"]["RowsAnswer"];
+                    "text/csv; charset=utf-8": string;
                 };
             };
             400: components["responses"]["V3.INVALID_REQUEST"];
@@ -7707,6 +8013,42 @@ export interface operations {
             404: components["responses"]["V3.NOT_FOUND"];
             405: components["responses"]["V3.METHOD_NOT_ALLOWED"];
             409: components["responses"]["V3.NOT_READY"];
+            500: components["responses"]["V3.INTERNAL_ERROR"];
+            503: components["responses"]["V3.SERVICE_BUSY"];
+        };
+    };
+    retryEnrichmentJob: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The job's name; UUIDs in either case, answered back as given */
+                jobId: components["parameters"]["jobId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RetryBody"];
+            };
+        };
+        responses: {
+            /** @description The new job */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["V3AcceptedAnswer"];
+                };
+            };
+            400: components["responses"]["V3.INVALID_REQUEST.EMPTY_BATCH"];
+            401: components["responses"]["V3.UNAUTHORIZED"];
+            404: components["responses"]["V3.NOT_FOUND"];
+            405: components["responses"]["V3.METHOD_NOT_ALLOWED"];
+            409: components["responses"]["V3.JOB_EXISTS.NOT_READY"];
+            413: components["responses"]["V3.FILE_TOO_LARGE"];
+            429: components["responses"]["V3.RATE_LIMIT_EXCEEDED"];
             500: components["responses"]["V3.INTERNAL_ERROR"];
             503: components["responses"]["V3.SERVICE_BUSY"];
         };
@@ -7896,8 +8238,10 @@ export interface operations {
                 offset?: components["parameters"]["offset"];
                 /** @description The most books to answer with */
                 limit?: components["parameters"]["limit"];
-                /** @description `lite`: title, authors, isbn, coverUrl and status of each book */
+                /** @description `lite`: title, authors, isbn, coverUrl and status of each book; `csv`: rows */
                 format?: components["parameters"]["format"];
+                /** @description The rows to answer with, separated by commas: `failed` (could not be read, or nobody answered about their book), `not_found`, `warnings`, `all` */
+                only?: components["parameters"]["only"];
             };
             header?: never;
             path: {
@@ -7914,7 +8258,8 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["V3ImportResultsAnswer"] | components["schemas"]["V3ScanResultsAnswer"] | components["schemas"]["V3EnrichmentResultsAnswer"] | components["schemas"]["V3LiteResultsAnswer"];
+                    "application/json": components["schemas"]["V3ImportResultsAnswer"] | components["schemas"]["V3ScanResultsAnswer"] | components["schemas"]["V3EnrichmentResultsAnswer"] | components["schemas"]["V3LiteResultsAnswer"] | components["schemas"]["RowsAnswer"];
+                    "text/csv; charset=utf-8": string;
                 };
             };
             400: components["responses"]["V3.INVALID_REQUEST"];
@@ -7922,6 +8267,42 @@ export interface operations {
             404: components["responses"]["V3.NOT_FOUND"];
             405: components["responses"]["V3.METHOD_NOT_ALLOWED"];
             409: components["responses"]["V3.NOT_READY"];
+            500: components["responses"]["V3.INTERNAL_ERROR"];
+            503: components["responses"]["V3.SERVICE_BUSY"];
+        };
+    };
+    retryImportJob: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The job's name; UUIDs in either case, answered back as given */
+                jobId: components["parameters"]["jobId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RetryBody"];
+            };
+        };
+        responses: {
+            /** @description The new job */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["V3AcceptedAnswer"];
+                };
+            };
+            400: components["responses"]["V3.INVALID_REQUEST.EMPTY_BATCH"];
+            401: components["responses"]["V3.UNAUTHORIZED"];
+            404: components["responses"]["V3.NOT_FOUND"];
+            405: components["responses"]["V3.METHOD_NOT_ALLOWED"];
+            409: components["responses"]["V3.JOB_EXISTS.NOT_READY"];
+            413: components["responses"]["V3.FILE_TOO_LARGE"];
+            429: components["responses"]["V3.RATE_LIMIT_EXCEEDED"];
             500: components["responses"]["V3.INTERNAL_ERROR"];
             503: components["responses"]["V3.SERVICE_BUSY"];
         };
@@ -8143,8 +8524,10 @@ export interface operations {
                 offset?: components["parameters"]["offset"];
                 /** @description The most books to answer with */
                 limit?: components["parameters"]["limit"];
-                /** @description `lite`: title, authors, isbn, coverUrl and status of each book */
+                /** @description `lite`: title, authors, isbn, coverUrl and status of each book; `csv`: rows */
                 format?: components["parameters"]["format"];
+                /** @description The rows to answer with, separated by commas: `failed` (could not be read, or nobody answered about their book), `not_found`, `warnings`, `all` */
+                only?: components["parameters"]["only"];
             };
             header?: never;
             path: {
@@ -8161,7 +8544,8 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["V3ImportResultsAnswer"] | components["schemas"]["V3ScanResultsAnswer"] | components["schemas"]["V3EnrichmentResultsAnswer"] | components["schemas"]["V3LiteResultsAnswer"];
+                    "application/json": components["schemas"]["V3ImportResultsAnswer"] | components["schemas"]["V3ScanResultsAnswer"] | components["schemas"]["V3EnrichmentResultsAnswer"] | components["schemas"]["V3LiteResultsAnswer"] | components["schemas"]["RowsAnswer"];
+                    "text/csv; charset=utf-8": string;
                 };
             };
             400: components["responses"]["V3.INVALID_REQUEST"];
@@ -8169,6 +8553,42 @@ export interface operations {
             404: components["responses"]["V3.NOT_FOUND"];
             405: components["responses"]["V3.METHOD_NOT_ALLOWED"];
             409: components["responses"]["V3.NOT_READY"];
+            500: components["responses"]["V3.INTERNAL_ERROR"];
+            503: components["responses"]["V3.SERVICE_BUSY"];
+        };
+    };
+    retryScanJob: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The job's name; UUIDs in either case, answered back as given */
+                jobId: components["parameters"]["jobId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RetryBody"];
+            };
+        };
+        responses: {
+            /** @description The new job */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["V3AcceptedAnswer"];
+                };
+            };
+            400: components["responses"]["V3.INVALID_REQUEST.EMPTY_BATCH"];
+            401: components["responses"]["V3.UNAUTHORIZED"];
+            404: components["responses"]["V3.NOT_FOUND"];
+            405: components["responses"]["V3.METHOD_NOT_ALLOWED"];
+            409: components["responses"]["V3.JOB_EXISTS.NOT_READY"];
+            413: components["responses"]["V3.FILE_TOO_LARGE"];
+            429: components["responses"]["V3.RATE_LIMIT_EXCEEDED"];
             500: components["responses"]["V3.INTERNAL_ERROR"];
             503: components["responses"]["V3.SERVICE_BUSY"];
         };

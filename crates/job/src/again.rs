@@ -6,13 +6,10 @@
 //! place, so the library is whole at any time, and nothing that a root names is rewritten.
 
 use futures::TryStreamExt;
-use serde::{Deserialize, Serialize};
-
-use books::Found;
 
 use crate::content::ContentDigest;
 use crate::create::{CreateError, Creation, NewJob};
-use crate::document::{Item, Part, Root};
+use crate::document::{Item, MAX_VALUE_BYTES, MadeBy, Outcome, Part, Retry, Root};
 use crate::effects::Effects;
 use crate::engine::Engine;
 use crate::handover::Created;
@@ -22,69 +19,6 @@ use crate::plan::wave_size;
 use crate::run::Run;
 use crate::secret::Keyring;
 use crate::storage::{Stop, to_json};
-
-/// An outcome of an item that may be tried again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// No provider answered about the book.
-    Error,
-    /// No provider could be asked about the book.
-    CircuitOpen,
-    /// No provider knows the book.
-    NotFound,
-}
-
-impl Outcome {
-    /// What may succeed at any time.
-    pub const UNANSWERED: [Self; 2] = [Self::Error, Self::CircuitOpen];
-
-    /// The outcome of an item; `None` when it was found.
-    #[must_use]
-    pub fn of(item: &Item) -> Option<Self> {
-        match item.found {
-            Some(Found::Record(_)) => None,
-            Some(Found::NotFound) => Some(Self::NotFound),
-            Some(Found::CircuitOpen) => Some(Self::CircuitOpen),
-            Some(Found::Error) | None => Some(Self::Error),
-        }
-    }
-
-    fn is_among(only: &[Self], item: &Item) -> bool {
-        Self::of(item).is_some_and(|outcome| only.contains(&outcome))
-    }
-}
-
-/// What a job carries over that tries again what another did not find.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Retry {
-    /// The job that it tries again.
-    pub of: JobId,
-    /// The outcomes that are tried again: item `n` of the plan is the `n`th item of the library
-    /// that has one of them.
-    pub only: Vec<Outcome>,
-    /// Every item of the job before, in order; once this job has ended, with what it has found.
-    pub library: Vec<Part>,
-    /// Items of the library that were found before.
-    pub succeeded: u32,
-    /// Those that nobody has answered about and that are not tried again.
-    #[serde(default)]
-    pub unanswered: u32,
-}
-
-/// The items of a whole library by their outcome.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ItemCounts {
-    /// All of them.
-    pub total: u32,
-    /// Those that were found.
-    pub succeeded: u32,
-    /// Those that were not.
-    pub failed: u32,
-    /// Those of them that nobody has answered about.
-    pub unanswered: u32,
-}
 
 /// The reasons why a job is not tried again.
 #[derive(Debug, thiserror::Error)]
@@ -103,56 +37,10 @@ impl From<Stop> for RetryError {
     }
 }
 
-impl Root {
-    /// The parts that hold the job's results: its library if it has carried one over and has ended.
-    pub(crate) fn result_parts(&self) -> &[Part] {
-        match &self.retry {
-            Some(retry) if self.stage.is_terminal() => &retry.library,
-            _ => &self.segments,
-        }
-    }
-
-    /// The number of items that the results have.
-    #[must_use]
-    pub fn results(&self) -> u32 {
-        self.result_parts().iter().map(|part| part.count).sum()
-    }
-
-    /// The size of the results as they are stored.
-    #[must_use]
-    pub fn result_bytes(&self) -> u64 {
-        (self.result_parts().iter())
-            .map(|part| u64::from(part.bytes))
-            .sum()
-    }
-
-    /// The items of the results by their outcome: of a job that carries others over, with those.
-    #[must_use]
-    pub fn counts(&self) -> ItemCounts {
-        let own = ItemCounts {
-            total: self.total,
-            succeeded: self.succeeded,
-            failed: self.failed,
-            unanswered: self.unanswered,
-        };
-        let Some(retry) = &self.retry else {
-            return own;
-        };
-        let total = retry.library.iter().map(|part| part.count).sum();
-        let succeeded = retry.succeeded + self.succeeded;
-        ItemCounts {
-            total,
-            succeeded,
-            failed: u32::saturating_sub(total, succeeded),
-            unanswered: retry.unanswered + self.unanswered,
-        }
-    }
-}
-
 impl Keyring {
     /// The name of the job that tries this ended one again: there is one at a time.
     #[must_use]
-    pub fn retry_id(&self, ended: &Root, made_by: crate::MadeBy) -> JobId {
+    pub fn retry_id(&self, ended: &Root, made_by: MadeBy) -> JobId {
         // No client's key holds a space.
         let key = format!("retry {} {}", ended.id, ended.epoch);
         self.derived_id(made_by, &key, None)
@@ -198,8 +86,13 @@ impl<E: Effects> Engine<'_, E> {
             return Err(RetryError::Nothing);
         }
         let report = match &ended.report {
-            Some(_) => Some(to_json(&self.report(ended).await?)?),
             None => None,
+            Some(_) => match self.report(ended).await {
+                Ok(report) => Some(to_json(&report)?),
+                // What was said of the file is lost, not the books.
+                Err(Stop::Damaged(_)) => None,
+                Err(stop) => return Err(stop.into()),
+            },
         };
         let creation = Creation::reserve(*self, new).await?;
         let (mut root, lease) = creation.begin().await?;
@@ -209,11 +102,23 @@ impl<E: Effects> Engine<'_, E> {
             if let Some(report) = report {
                 root.report = Some(run.write_part(keys::report, 1, &report).await?);
             }
+            // As few parts as will do: those of a job that was canceled are many and small. The first
+            // run goes on under this epoch, and numbers its segments anew.
             let mut library = Vec::new();
             let mut parts = self.items(ended, 0..ended.results());
+            let (mut gathered, mut bytes) = (Vec::new(), 0);
             while let Some(items) = parts.try_next().await? {
-                // The first run goes on under this epoch, and numbers its segments anew.
-                library.extend(run.write_items(keys::library, &items).await?);
+                let more = to_json(&items)?.len();
+                if bytes + more > MAX_VALUE_BYTES {
+                    library.extend(run.write_items(keys::library, &gathered).await?);
+                    gathered.clear();
+                    bytes = 0;
+                }
+                bytes += more;
+                gathered.extend(items);
+            }
+            if !gathered.is_empty() {
+                library.extend(run.write_items(keys::library, &gathered).await?);
             }
             root.retry = Some(Retry {
                 of: ended.id.clone(),

@@ -7,7 +7,6 @@ use books::{Found, Imported, Mapping, Problem, Reading, Record, Wanted};
 use serde::{Deserialize, Serialize};
 use vision::{Detection, Quality, Suggestion};
 
-use crate::again::Retry;
 use crate::cadence::Due;
 use crate::id::{Epoch, JobId};
 use crate::settings::Settings;
@@ -805,6 +804,115 @@ pub struct Report {
     /// Of a scan: the vision model that looked at it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub model: String,
+}
+
+/// An outcome of an item that may be tried again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// No provider answered about the book.
+    Error,
+    /// No provider could be asked about the book.
+    CircuitOpen,
+    /// No provider knows the book.
+    NotFound,
+}
+
+impl Outcome {
+    /// What may succeed at any time.
+    pub const UNANSWERED: [Self; 2] = [Self::Error, Self::CircuitOpen];
+
+    /// The outcome of an item; `None` when it was found.
+    #[must_use]
+    pub fn of(item: &Item) -> Option<Self> {
+        match item.found {
+            Some(Found::Record(_)) => None,
+            Some(Found::NotFound) => Some(Self::NotFound),
+            Some(Found::CircuitOpen) => Some(Self::CircuitOpen),
+            Some(Found::Error) | None => Some(Self::Error),
+        }
+    }
+
+    pub(crate) fn is_among(only: &[Self], item: &Item) -> bool {
+        Self::of(item).is_some_and(|outcome| only.contains(&outcome))
+    }
+}
+
+/// What a job carries over that tries again what another did not find.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Retry {
+    /// The job that it tries again.
+    pub of: JobId,
+    /// The outcomes that are tried again: item `n` of the plan is the `n`th item of the library
+    /// that has one of them.
+    pub only: Vec<Outcome>,
+    /// Every item of the job before, in order; once this job has ended, with what it has found.
+    pub library: Vec<Part>,
+    /// Items of the library that were found before.
+    pub succeeded: u32,
+    /// Those that nobody has answered about and that are not tried again.
+    #[serde(default)]
+    pub unanswered: u32,
+}
+
+/// The items of a whole library by their outcome.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ItemCounts {
+    /// All of them.
+    pub total: u32,
+    /// Those that were found.
+    pub succeeded: u32,
+    /// Those that were not.
+    pub failed: u32,
+    /// Those of them that nobody has answered about.
+    pub unanswered: u32,
+}
+
+impl Root {
+    /// The parts that hold the job's results: its library if it has carried one over and has ended.
+    pub(crate) fn result_parts(&self) -> &[Part] {
+        match &self.retry {
+            Some(retry) if self.stage.is_terminal() => &retry.library,
+            _ => &self.segments,
+        }
+    }
+
+    /// The number of items that the results have.
+    #[must_use]
+    pub fn results(&self) -> u32 {
+        self.result_parts().iter().map(|part| part.count).sum()
+    }
+
+    /// The size of the results as they are stored.
+    #[must_use]
+    pub fn result_bytes(&self) -> u64 {
+        (self.result_parts().iter())
+            .map(|part| u64::from(part.bytes))
+            .sum()
+    }
+
+    /// The items of the results by their outcome: of a job that carries others over, with those.
+    #[must_use]
+    pub fn counts(&self) -> ItemCounts {
+        let own = ItemCounts {
+            total: self.total,
+            succeeded: self.succeeded,
+            failed: self.failed,
+            unanswered: self.unanswered,
+        };
+        let Some(retry) = &self.retry else {
+            return own;
+        };
+        let total = retry.library.iter().map(|part| part.count).sum();
+        let succeeded = retry.succeeded + self.succeeded;
+        ItemCounts {
+            total,
+            succeeded,
+            failed: u32::saturating_sub(total, succeeded),
+            unanswered: retry.unanswered + self.unanswered,
+        }
+    }
 }
 
 #[cfg(test)]

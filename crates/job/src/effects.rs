@@ -199,6 +199,11 @@ pub trait Dispatch {
     /// Asks for a run. With [`RunMode::Background`] this waits until the run is acknowledged, with
     /// [`RunMode::Inline`] no longer than it takes to send the request.
     async fn start_run(&self, request: RunRequest<'_>) -> Result<(), DispatchError>;
+
+    /// Spells what the operator's server is told of an ended job; nothing where none is configured.
+    fn spell_end(&self, _ended: &Root) -> Vec<u8> {
+        Vec::new()
+    }
 }
 
 /// All effects at once.

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use books::{Found, Isbn, Known, Search, Wanted};
 
-use crate::again::Outcome;
 use crate::cadence::Forecast;
+use crate::document::Outcome;
 use crate::document::{Component, Item, Root, Stage};
 use crate::effects::Effects;
 use crate::keys;

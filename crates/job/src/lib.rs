@@ -48,7 +48,7 @@ mod watch;
 mod webhook;
 mod work;
 
-pub use again::{ItemCounts, Outcome, Retry, RetryError, content_of_retry};
+pub use again::{RetryError, content_of_retry};
 pub use analyze::{CsvAnalysis, failure_of};
 pub use cancel::Cancellation;
 pub use clients::UNSEEN_JOB_GRACE;
@@ -56,9 +56,9 @@ pub use compute::QueueTurn;
 pub use content::ContentDigest;
 pub use create::{CreateError, Name, NewJob, Receiver, content_of};
 pub use document::{
-    Component, Failure, FailureCode, HandOver, Item, MAX_VALUE_BYTES, MadeBy, Outage, Part,
-    PhotoState, PhotoStatus, PhotoStep, Pipeline, Report, Root, RowCounts, ScanCounts, Stage,
-    Upload, Uploaded,
+    Component, Failure, FailureCode, HandOver, Item, ItemCounts, MAX_VALUE_BYTES, MadeBy, Outage,
+    Outcome, Part, PhotoState, PhotoStatus, PhotoStep, Pipeline, Report, Retry, Root, RowCounts,
+    ScanCounts, Stage, Upload, Uploaded,
 };
 pub use effects::Effects;
 pub use engine::Engine;
@@ -76,10 +76,9 @@ pub use reading::{SpineReader, SpineReading, SpineStage};
 pub use run::Run;
 pub use scan::{FirstStage, Scan};
 pub use secret::{Client, Keyring, constant_time_eq};
-pub use settings::{Limits, RunMode, Settings, SettingsError};
+pub use settings::{Limits, RunMode, Settings, SettingsError, Webhook};
 pub use storage::Stop;
 pub use sweep::KEYS_PER_JOB;
 pub use time::{Time, millis};
 pub use watch::{Next, Notification, Watcher, watch_all};
-pub use webhook::Webhook;
 pub use work::{StageOutcome, Worker};

@@ -596,9 +596,10 @@ impl<'a, E: Effects> Run<'a, E> {
         end.set_due(Due::default());
         end.fresh_until = now;
         let bytes = encode_root(&end)?;
-        self.check_may_finish().await?;
+        // Nothing comes between the check and the write that it is for.
         let note = async || self.engine.note_for_webhook(&end.id).await;
         self.retry_while_leased(note).await?;
+        self.check_may_finish().await?;
         self.write_fenced(&keys::end(&end.id), &bytes).await?;
         // The job has its outcome. What cannot be deleted now is deleted by a later inspection.
         let root = keys::root(&end.id);
@@ -607,7 +608,9 @@ impl<'a, E: Effects> Run<'a, E> {
             .await;
         // A listener may ask for the results at once, and finds them.
         self.notify(&end).await;
-        if written.is_ok() {
+        // Parts of a library are named by every end that this job might have: an inspection deletes
+        // those that the one end does not name.
+        if written.is_ok() && end.retry.is_none() {
             let _ = delete_leftovers(self.engine.effects, &mut end).await;
         }
         Ok(end)

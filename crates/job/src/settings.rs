@@ -1,10 +1,9 @@
 //! Every duration and limit of the engine, resolved once from the configuration.
 
+use std::fmt;
 use std::time::Duration;
 
 use serde::Serialize;
-
-use crate::webhook::Webhook;
 
 /// The settings of the engine. [`Settings::local`] and [`Settings::cloud`] are the two starting
 /// points; single values can be overridden.
@@ -290,6 +289,21 @@ impl Settings {
             _ => return None,
         }
         Some(())
+    }
+}
+
+/// Where the ends of jobs are posted to.
+#[derive(Clone)]
+pub struct Webhook {
+    /// An absolute URL, the operator's own.
+    pub url: String,
+    /// `whsec_` and the key in base64, as the specification has it; another text is the key itself.
+    pub secret: String,
+}
+
+impl fmt::Debug for Webhook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Webhook").finish_non_exhaustive()
     }
 }
 

@@ -4,7 +4,6 @@
 //! server has taken the message, so a crash in between loses nothing. Whoever comes by delivers:
 //! the run that ends the job, those who look at the ended job, the sweep. Nobody's job waits for it.
 
-use std::fmt;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -19,6 +18,7 @@ use crate::effects::{Effects, Request, StoreError, send_within};
 use crate::engine::Engine;
 use crate::id::JobId;
 use crate::keys;
+use crate::settings::Webhook;
 use crate::storage::read_end;
 use crate::time::Time;
 
@@ -31,23 +31,6 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2 * 3600);
 const TRIED_FOR: Duration = Duration::from_secs(24 * 3600);
 /// How many jobs one sweep tells of: it makes a client wait.
 pub(crate) const PER_SWEEP: usize = 2;
-
-/// Where the ends of jobs are posted to.
-#[derive(Clone)]
-pub struct Webhook {
-    /// An absolute URL, the operator's own.
-    pub url: String,
-    /// `whsec_` and the key in base64, as the specification has it; another text is the key itself.
-    pub secret: String,
-    /// Spells what is said of an ended job.
-    pub spell: fn(&Root) -> Vec<u8>,
-}
-
-impl fmt::Debug for Webhook {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Webhook").finish_non_exhaustive()
-    }
-}
 
 impl Webhook {
     fn key(&self) -> Vec<u8> {
@@ -144,7 +127,7 @@ impl<E: Effects> Engine<'_, E> {
             return;
         }
         let id = message_id(end);
-        let request = webhook.request(&id, now, (webhook.spell)(end));
+        let request = webhook.request(&id, now, effects.spell_end(end));
         let answer = send_within(effects, TIMEOUT, request).await;
         let problem = match answer {
             Ok(response) if (200..300).contains(&response.status) => None,
@@ -213,7 +196,6 @@ mod tests {
         let webhook = Webhook {
             url: "https://hooks.example/".to_owned(),
             secret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".to_owned(),
-            spell: |_| Vec::new(),
         };
         let body = br#"{"test": 2432232314}"#.to_vec();
         let now = Time(1_614_265_330_000);

@@ -154,7 +154,6 @@ fn webhook() -> Result<Option<Webhook>, InvalidVariable> {
     Ok(Some(Webhook {
         url: format!("{origin}/{path}"),
         secret,
-        spell: api::webhook::body,
     }))
 }
 

@@ -3,11 +3,11 @@
 use std::cell::Cell;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use job::Time;
 use job::effects::{
     Clock, Costs, Dispatch, DispatchError, Entropy, Http, HttpError, Log, Request, Response,
     RunRequest, Store, StoreError, Turn,
 };
+use job::{Root, Time};
 use serde_json::Value;
 use spin_sdk::key_value;
 use wasi::clocks::monotonic_clock;
@@ -112,6 +112,10 @@ impl Clock for Spin {
 impl Dispatch for Spin {
     async fn start_run(&self, request: RunRequest<'_>) -> Result<(), DispatchError> {
         crate::runs::start(self, request).await
+    }
+
+    fn spell_end(&self, ended: &Root) -> Vec<u8> {
+        api::webhook::body(ended)
     }
 }
 

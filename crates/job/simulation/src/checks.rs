@@ -116,6 +116,8 @@ pub(crate) struct Checks {
     tells: bool,
     /// The jobs that it has been told of.
     told: BTreeSet<String>,
+    /// The jobs whose ends were asked to be written: they may take effect later.
+    ending: BTreeSet<JobId>,
     jobs: BTreeMap<JobId, Known>,
     /// What was written under names that are used once.
     parts: HashMap<String, Rc<[u8]>>,
@@ -149,6 +151,7 @@ impl Checks {
             plans: scenario.jobs.clone(),
             tells: scenario.settings.webhook.is_some(),
             told: BTreeSet::new(),
+            ending: BTreeSet::new(),
             jobs: BTreeMap::new(),
             parts: HashMap::new(),
             violation: None,
@@ -204,9 +207,8 @@ impl Checks {
     /// The operator's server gets a message of a job.
     pub(crate) fn told(&mut self, body: &[u8]) {
         let id = String::from_utf8_lossy(body).into_owned();
-        let job = JobId::parse(&id).ok();
-        let job = job.and_then(|id| self.jobs.get(&id));
-        if job.is_some_and(|job| job.end.is_none() && !job.is_evicted) && !self.may_be_damaged {
+        let is_ending = JobId::parse(&id).is_ok_and(|id| self.ending.contains(&id));
+        if !is_ending {
             self.broken("told", format!("{id} is told of before its end"));
         }
         self.told.insert(id);
@@ -268,6 +270,12 @@ impl Checks {
         self.largest_value = self.largest_value.max(bytes);
         if bytes > MAX_VALUE_BYTES {
             self.broken("limits", format!("{key}: {bytes} bytes"));
+        }
+        if value.is_some()
+            && let Some(id) = job::keys::owner(key)
+            && *key == *job::keys::end(&id)
+        {
+            self.ending.insert(id);
         }
         if is_written_once(key) {
             match value {
@@ -606,7 +614,7 @@ impl Checks {
             (before, read(&retry.library), read(&end.segments))
         else {
             return self.broken(
-                "whole",
+                "library",
                 format!("a library of {} cannot be read", brief(end)),
             );
         };

@@ -289,6 +289,10 @@ async fn serve_retry(process: &Process, asker: &Asker, id: &JobId) -> Option<()>
             }
         }
         Err(RetryError::Nothing) => asker.has_nothing_to_retry(),
+        // Its results are lost.
+        Err(RetryError::Create(CreateError::Internal(_))) if scenario.damage.is_some() => {
+            asker.has_nothing_to_retry();
+        }
         Err(error) => world.note(|| format!("#{} cannot retry: {error}", process.pid)),
     }
     Some(())

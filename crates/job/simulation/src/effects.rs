@@ -376,6 +376,10 @@ impl Dispatch for Process {
     async fn start_run(&self, request: RunRequest<'_>) -> Result<(), DispatchError> {
         runs::start(self, request).await
     }
+
+    fn spell_end(&self, ended: &job::Root) -> Vec<u8> {
+        ended.id.as_str().as_bytes().to_vec()
+    }
 }
 
 impl Process {

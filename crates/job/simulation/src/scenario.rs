@@ -210,7 +210,6 @@ impl Scenario {
         settings.webhook = is_told.then(|| Webhook {
             url: HOOKS.to_owned(),
             secret: "a secret".to_owned(),
-            spell: |root| root.id.as_str().as_bytes().to_vec(),
         });
         let expired = match rng.u8(0..4) {
             0 => rng.usize(1..20),
