@@ -19,7 +19,7 @@ fn components_stay_small() {
     for (component, most) in [
         ("scan", 3 << 20),
         ("reader", 8 << 20),
-        ("enrichment", 3 << 19),
+        ("enrichment", 7 << 18),
         ("status", 3 << 19),
         ("relay", 1 << 20),
     ] {
@@ -79,7 +79,8 @@ fn an_enrichment_of_a_hundred_books_is_a_handful_of_operations() {
     let deletes = app.store_count("deletes") - deletes;
     println!("{requests} requests, {sets} sets, {deletes} deletes, {streamed} bytes");
     assert!(requests <= 4, "{requests}");
-    assert!(sets <= 14, "{sets}");
+    // One or two more where the machine is so slow that the lease is renewed.
+    assert!(sets <= 16, "{sets}");
     assert!(deletes <= 6, "{deletes}");
     assert!(streamed <= 4_096, "{streamed}");
 }

@@ -420,8 +420,10 @@ fn components_reach_only_what_is_configured() {
         for host in &component.allowed_outbound_hosts {
             let looks = matches!(name.as_str(), "scan" | "enrichment");
             let is_configured = host.starts_with("{{ ") && host.ends_with("_base_url }}");
+            // Any run may end a job, and any look may tell the operator's server of it.
+            let tells = host == "{{ webhook_url }}";
             assert!(
-                host == "http://self" || looks && is_configured,
+                host == "http://self" || tells || looks && is_configured,
                 "{name}: {host}"
             );
         }

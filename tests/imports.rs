@@ -471,7 +471,7 @@ fn an_unchanged_status_is_answered_with_304() {
 fn rows_that_failed_are_mended_and_imported_again() {
     let app = App::start();
     let csv = "Shelf,Title,Author,ISBN,My Rating\n\
-        a,Dune,Frank Herbert,9780441013593,4\n\
+        a,Babel,R. F. Kuang,9780063021426,4\n\
         b,,,12345,5\n\
         =1+1,Nobody Ever Wrote This Qwzx,Nobody Known,,3\n";
     let job = app.import(csv.as_bytes());
@@ -493,7 +493,7 @@ fn rows_that_failed_are_mended_and_imported_again() {
         ]
     );
 
-    let mended = file.replace("12345", "9780441013593");
+    let mended = file.replace("12345", "9780063021426");
     let again = app.import(mended.as_bytes());
     app.follow(&again);
     let results = app.results(&again);

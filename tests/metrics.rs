@@ -111,7 +111,6 @@ fn an_import_and_a_failed_job_are_counted() {
         "bookstrack_jobs_ended_total",
         "bookstrack_items_total",
         "bookstrack_lookups_total",
-        "bookstrack_storage_written_bytes_total",
     ] {
         assert_eq!(samples(&followed, name), samples(&text, name), "{name}");
     }

@@ -131,7 +131,7 @@ fn read(connection: &TcpStream) -> Option<Message> {
 
 fn enrich(app: &App) -> Job {
     let request = app.request("POST", "/api/batch-enrich?clientRef=phone%207");
-    let body = json!({"barcodes": ["9780441013593"]});
+    let body = json!({"barcodes": ["9780063021426"]});
     Job::of(&request.json(&body).send().data(202))
 }
 

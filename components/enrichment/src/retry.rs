@@ -89,7 +89,7 @@ pub(crate) async fn ended_job(
         .filter(|root| kind.is_none_or(|kind| kind.is_of(root)));
     let root = root.ok_or_else(|| ApiError::no_such_job(id))?;
     exchange
-        .authorize(root, Access::to_change(root), None)
+        .authorize(root, Access::TokenRequired, None)
         .await?;
     match is_running {
         true => Err(ApiError::not_ready(id, api::status::POLL)),

@@ -343,7 +343,8 @@ impl ApiError {
         .detail("status", status)
     }
 
-    /// An ended job has nothing of what is to be tried again; `photos` of it could not be looked at.
+    /// An ended job has nothing of what is to be tried again; these of its photos could not be
+    /// looked at.
     pub fn nothing_to_retry(id: &JobId, photos: Vec<usize>) -> Self {
         let error = match photos.is_empty() {
             true => Self::new(

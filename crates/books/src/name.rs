@@ -21,8 +21,8 @@ const NOBODY: [&str; 8] = [
     "none",
 ];
 
-/// Turns "Last, First" and "Last, First, Jr." round: "First Last", "First Last Jr."; other names stay
-/// as they are.
+/// Turns "Last, First" and "Last, First, Jr." round: "First Last", "First Last Jr."; other names
+/// stay as they are.
 pub(crate) fn first_last(name: &str) -> String {
     let parts: Vec<&str> = name.split(',').map(str::trim).collect();
     let turned = match parts.as_slice() {

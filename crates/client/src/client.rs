@@ -174,7 +174,8 @@ impl Client {
     }
 
     /// Tries again what an ended job did not find: a new job, whose results are whole. `only` names
-    /// the outcomes (`error`, `circuit_open`, `not_found`); none: those that may succeed at any time.
+    /// the outcomes (`error`, `circuit_open`, `not_found`); none: those that may succeed at any
+    /// time.
     /// The same request again is answered with the same job.
     ///
     /// # Errors

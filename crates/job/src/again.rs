@@ -102,8 +102,8 @@ impl<E: Effects> Engine<'_, E> {
             if let Some(report) = report {
                 root.report = Some(run.write_part(keys::report, 1, &report).await?);
             }
-            // As few parts as will do: those of a job that was canceled are many and small. The first
-            // run goes on under this epoch, and numbers its segments anew.
+            // As few parts as will do: those of a job that was canceled are many and small. The
+            // first run goes on under this epoch, and numbers its segments anew.
             let mut library = Vec::new();
             let mut parts = self.items(ended, 0..ended.results());
             let (mut gathered, mut bytes) = (Vec::new(), 0);

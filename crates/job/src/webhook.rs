@@ -2,7 +2,8 @@
 //!
 //! The document under [`keys::webhook`] is written before the job's end and deleted when the
 //! server has taken the message, so a crash in between loses nothing. Whoever comes by delivers:
-//! the run that ends the job, those who look at the ended job, the sweep. Nobody's job waits for it.
+//! the run that ends the job, those who look at the ended job, the sweep. Nobody's job waits for
+//! it.
 
 use std::time::Duration;
 
@@ -109,8 +110,8 @@ impl<E: Effects> Engine<'_, E> {
         self.effects.set(&keys::webhook(id), &bytes).await
     }
 
-    /// Tells of an ended job, unless the operator's server has been told, or is to be left alone for
-    /// now. Never fails: whoever comes by next tries again.
+    /// Tells of an ended job, unless the operator's server has been told, or is to be left alone
+    /// for now. Never fails: whoever comes by next tries again.
     pub(crate) async fn deliver_webhook(&self, end: &Root) {
         let Some(webhook) = &self.settings.webhook else {
             return;

@@ -255,7 +255,8 @@ impl Exchange {
         }
     }
 
-    /// What the client calls its new job: the header `X-Client-Ref`, else the parameter `clientRef`.
+    /// What the client calls its new job: the header `X-Client-Ref`, else the parameter
+    /// `clientRef`.
     ///
     /// # Errors
     /// `INVALID_REQUEST` when it is too long.
