@@ -57,5 +57,5 @@ fn a_job_is_measured_with_its_limit() {
 
 #[test]
 fn every_component_has_a_size() {
-    assert_eq!(figures("sizes").len(), 4);
+    assert_eq!(figures("sizes").len(), 5);
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use http::{AGENT, get, post, send};
 use serde_json::json;
-use stand_ins::{Behaviour, Fault, Sandbox, Settings, When};
+use stand_ins::{API_KEY, Behaviour, Fault, Sandbox, Settings, When};
 
 const ASK: [(&str, &str); 2] = [("q", "title:war"), ("fields", "*")];
 
@@ -109,7 +109,7 @@ async fn other_processes_steer_and_count() {
     let behaviour =
         json!({"fault": {"status": {"code": 429, "retry_after": "3"}}, "when": {"first": 1}});
     assert_eq!(post(server, "/__behave", &[], &behaviour).await.status, 200);
-    let parameters = [("q", "isbn:9780593230381")];
+    let parameters = [("q", "isbn:9780593230381"), ("key", API_KEY)];
     let limited = get(server, "/books/v1/volumes", &parameters).await;
     assert_eq!(
         (limited.status, limited.header("retry-after")),
@@ -122,7 +122,10 @@ async fn other_processes_steer_and_count() {
 
     let seen = get(server, "/__requests", &[]).await.json();
     assert_eq!(seen["count"], 2);
-    assert_eq!(seen["requests"][1]["query"], "q=isbn%3A9780593230381");
+    assert_eq!(
+        seen["requests"][1]["query"],
+        "q=isbn%3A9780593230381&key=sandbox-key"
+    );
     assert_eq!(server.requests()[1].path, "/books/v1/volumes");
 
     post(server, "/__reset", &[], &json!({})).await;
