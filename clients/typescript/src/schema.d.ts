@@ -6870,7 +6870,8 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ImportResultsAnswer"] | components["schemas"]["ScanResultsAnswer"] | components["schemas"]["EnrichmentResultsAnswer"] | components["schemas"]["RowsAnswer"];
+                    "application/json": components["schemas"]["ImportResultsAnswer"] | components["schemas"]["ScanResultsAnswer"] | components["schemas"]["EnrichmentResultsAnswer"];
+                    "application/vnd.bookstrack.rows+json": components["schemas"]["RowsAnswer"];
                     "text/csv; charset=utf-8": string;
                 };
             };
@@ -7343,7 +7344,8 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ImportResultsAnswer"] | components["schemas"]["ScanResultsAnswer"] | components["schemas"]["EnrichmentResultsAnswer"] | components["schemas"]["RowsAnswer"];
+                    "application/json": components["schemas"]["ImportResultsAnswer"] | components["schemas"]["ScanResultsAnswer"] | components["schemas"]["EnrichmentResultsAnswer"];
+                    "application/vnd.bookstrack.rows+json": components["schemas"]["RowsAnswer"];
                     "text/csv; charset=utf-8": string;
                 };
             };
@@ -7497,7 +7499,8 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ImportResultsAnswer"] | components["schemas"]["ScanResultsAnswer"] | components["schemas"]["EnrichmentResultsAnswer"] | components["schemas"]["RowsAnswer"];
+                    "application/json": components["schemas"]["ImportResultsAnswer"] | components["schemas"]["ScanResultsAnswer"] | components["schemas"]["EnrichmentResultsAnswer"];
+                    "application/vnd.bookstrack.rows+json": components["schemas"]["RowsAnswer"];
                     "text/csv; charset=utf-8": string;
                 };
             };
@@ -7580,7 +7583,8 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ImportResultsAnswer"] | components["schemas"]["ScanResultsAnswer"] | components["schemas"]["EnrichmentResultsAnswer"] | components["schemas"]["RowsAnswer"];
+                    "application/json": components["schemas"]["ImportResultsAnswer"] | components["schemas"]["ScanResultsAnswer"] | components["schemas"]["EnrichmentResultsAnswer"];
+                    "application/vnd.bookstrack.rows+json": components["schemas"]["RowsAnswer"];
                     "text/csv; charset=utf-8": string;
                 };
             };
@@ -8004,7 +8008,8 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["V3ImportResultsAnswer"] | components["schemas"]["V3ScanResultsAnswer"] | components["schemas"]["V3EnrichmentResultsAnswer"] | components["schemas"]["V3LiteResultsAnswer"] | components["schemas"]["RowsAnswer"];
+                    "application/json": components["schemas"]["V3ImportResultsAnswer"] | components["schemas"]["V3ScanResultsAnswer"] | components["schemas"]["V3EnrichmentResultsAnswer"] | components["schemas"]["V3LiteResultsAnswer"];
+                    "application/vnd.bookstrack.rows+json": components["schemas"]["RowsAnswer"];
                     "text/csv; charset=utf-8": string;
                 };
             };
@@ -8258,7 +8263,8 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["V3ImportResultsAnswer"] | components["schemas"]["V3ScanResultsAnswer"] | components["schemas"]["V3EnrichmentResultsAnswer"] | components["schemas"]["V3LiteResultsAnswer"] | components["schemas"]["RowsAnswer"];
+                    "application/json": components["schemas"]["V3ImportResultsAnswer"] | components["schemas"]["V3ScanResultsAnswer"] | components["schemas"]["V3EnrichmentResultsAnswer"] | components["schemas"]["V3LiteResultsAnswer"];
+                    "application/vnd.bookstrack.rows+json": components["schemas"]["RowsAnswer"];
                     "text/csv; charset=utf-8": string;
                 };
             };
@@ -8544,7 +8550,8 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["V3ImportResultsAnswer"] | components["schemas"]["V3ScanResultsAnswer"] | components["schemas"]["V3EnrichmentResultsAnswer"] | components["schemas"]["V3LiteResultsAnswer"] | components["schemas"]["RowsAnswer"];
+                    "application/json": components["schemas"]["V3ImportResultsAnswer"] | components["schemas"]["V3ScanResultsAnswer"] | components["schemas"]["V3EnrichmentResultsAnswer"] | components["schemas"]["V3LiteResultsAnswer"];
+                    "application/vnd.bookstrack.rows+json": components["schemas"]["RowsAnswer"];
                     "text/csv; charset=utf-8": string;
                 };
             };

@@ -99,7 +99,7 @@ async fn send_export(
         CONTENT_TYPE,
         HeaderValue::from_static(match format {
             export::Format::Csv => "text/csv; charset=utf-8",
-            export::Format::Json => "application/json",
+            export::Format::Json => export::ROWS_TYPE,
         }),
     );
     if format == export::Format::Csv {

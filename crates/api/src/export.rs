@@ -19,6 +19,9 @@ use crate::error::ApiError;
 use crate::query::Query;
 use crate::status::Status;
 
+/// The media type of rows as JSON.
+pub const ROWS_TYPE: &str = "application/vnd.bookstrack.rows+json";
+
 /// How an export is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
