@@ -47,7 +47,7 @@ impl Follow<'_> {
         let mut canceled = false;
         let submitted = self.client.submit(submission);
         tokio::pin!(submitted);
-        let Submitted { accepted, watch } = loop {
+        let submitted = loop {
             tokio::select! {
                 submitted = &mut submitted => break submitted?,
                 () = self.interrupts.next() => {
@@ -59,6 +59,13 @@ impl Follow<'_> {
                 }
             }
         };
+        self.accepted(submitted, canceled).await
+    }
+
+    /// Keeps the token of a job that the server has just accepted, and follows the job; `canceled`:
+    /// it is to be canceled at once.
+    pub(crate) async fn accepted(self, submitted: Submitted, canceled: bool) -> Result<Outcome> {
+        let Submitted { accepted, watch } = submitted;
         if let Err(error) = self.files.keep_token(self.client.origin(), &accepted) {
             self.view.clear();
             writeln!(

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::{CommandFactory, Parser};
-use client::{Client, Options, Photo, Submission};
+use client::{Client, Options, Photo, Submission, Submitted};
 
 use args::{Args, Command, Format};
 use files::Files;
@@ -129,18 +129,11 @@ async fn command(args: &Args, client: &Client, files: &Files) -> Result<Outcome>
             submit(args, client, files, Submission::Enrich(isbns.clone())).await
         }
         Command::Watch { job } => {
-            let view = View::new(args.json);
-            let follow = Follow {
-                client,
-                files,
-                view: &view,
-                interrupts: Interrupts::listen(),
-            };
-            let outcome = follow
-                .job(client.watch(job), files.token(client.origin(), job), false)
-                .await;
-            view.clear();
-            outcome
+            let (watch, token) = (client.watch(job), files.token(client.origin(), job));
+            follow(args, client, files, async |follow| {
+                follow.job(watch, token, false).await
+            })
+            .await
         }
         Command::Status { job } => {
             let snapshot = client.status(job).await?;
@@ -169,21 +162,12 @@ async fn command(args: &Args, client: &Client, files: &Files) -> Result<Outcome>
             let token = files.token(client.origin(), job);
             let only: Vec<&str> = only.iter().map(|retried| retried.name()).collect();
             let accepted = client.retry(job, token.as_deref(), &only).await?;
-            if let Err(error) = files.keep_token(client.origin(), &accepted) {
-                writeln!(io::stderr(), "bookstrack: {error:#}")?;
-            }
-            let view = View::new(args.json);
-            let follow = Follow {
-                client,
-                files,
-                view: &view,
-                interrupts: Interrupts::listen(),
-            };
-            view.accepted(&accepted)?;
             let watch = client.watch(&accepted.job_id);
-            let outcome = follow.job(watch, accepted.auth_token, false).await;
-            view.clear();
-            outcome
+            let submitted = Submitted { accepted, watch };
+            follow(args, client, files, async |follow| {
+                follow.accepted(submitted, false).await
+            })
+            .await
         }
         Command::Cancel { job } => {
             let token = files.token(client.origin(), job);
@@ -220,14 +204,27 @@ async fn submit(
     files: &Files,
     submission: Submission,
 ) -> Result<Outcome> {
+    follow(args, client, files, async |follow| {
+        follow.submit(&submission).await
+    })
+    .await
+}
+
+/// Does something that follows a job, and clears what is left of its view, whatever comes of it.
+async fn follow(
+    args: &Args,
+    client: &Client,
+    files: &Files,
+    work: impl AsyncFnOnce(Follow<'_>) -> Result<Outcome>,
+) -> Result<Outcome> {
     let view = View::new(args.json);
-    let follow = Follow {
+    let outcome = work(Follow {
         client,
         files,
         view: &view,
         interrupts: Interrupts::listen(),
-    };
-    let outcome = follow.submit(&submission).await;
+    })
+    .await;
     view.clear();
     outcome
 }
