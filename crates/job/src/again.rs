@@ -23,10 +23,10 @@ use crate::storage::{Stop, to_json};
 /// The reasons why a job is not tried again.
 #[derive(Debug, thiserror::Error)]
 pub enum RetryError {
-    /// No item has an outcome that is to be tried again.
+    /// The job has no item whose outcome is among those to be retried.
     #[error("there is nothing to try again")]
     Nothing,
-    /// No job could be created.
+    /// The new job could not be created.
     #[error(transparent)]
     Create(#[from] CreateError),
 }
@@ -198,8 +198,8 @@ impl<E: Effects> Run<'_, E> {
         Ok(obsolete)
     }
 
-    /// What this job has found takes its place in the library that it carries over, if it does.
-    /// When a part is lost, a job that was stopped keeps the library as it was.
+    /// Puts what this job has found into the library that it carries over, if it carries one. When
+    /// a part is lost, a job that was stopped keeps the library as it was.
     ///
     /// # Errors
     /// As [`Self::merge_into_library`].

@@ -17,8 +17,8 @@ use crate::run::{Run, read_upload};
 use crate::storage::{Stop, to_json};
 use crate::work::{StageOutcome, Worker};
 
-/// How often a file is tried whose analysis is interrupted by the end of its run: it may need more
-/// memory than there is.
+/// Number of attempts at a file whose analysis is interrupted by the end of its run: it may need
+/// more memory than there is.
 const MAX_ATTEMPTS: u8 = 4;
 /// The size in bytes from which on reading a file is admitted like other CPU-bound work.
 const LARGE_FILE: u64 = 1 << 20;

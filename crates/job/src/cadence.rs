@@ -1,5 +1,5 @@
-//! When the next commit of a job is expected, and when a watcher looks for it. Pure: times come in
-//! as arguments.
+//! Forecasts of a job's next commit, and when a watcher looks for it. Pure: times come in as
+//! arguments.
 //!
 //! A run says with each commit when the next one may be expected: a [`Forecast`], which the root
 //! holds as a [`Due`]. How long answers take is a [`LatencyEstimate`], kept with each provider. A
@@ -12,14 +12,14 @@ use serde::{Deserialize, Serialize};
 use crate::settings::Settings;
 use crate::time::{Time, millis};
 
-/// When the commit after the current one is expected, counted from the current one.
+/// Expected time of the commit after the current one, counted from the current one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Forecast {
-    /// Nothing is known.
+    /// No forecast.
     Unknown,
-    /// After this long.
+    /// One commit, after this long.
     In(Duration),
-    /// When one of several rounds of answers has come; which is the last cannot be told.
+    /// Any of several rounds of answers; which is the last cannot be told.
     Rounds {
         /// The time until the answers that are waited for now.
         first: Duration,
@@ -53,12 +53,13 @@ impl Forecast {
     }
 }
 
-/// When the next commit is due: the fields `due` and `due_every` of a root.
+/// The time at which the next commit is due: the fields `due` and `due_every` of a root.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Due {
     /// The first time at which it may come.
     pub(crate) at: Option<Time>,
-    /// If it does not come then, it may come every so many milliseconds later; 0: unknown.
+    /// Interval, in milliseconds, of the later times at which it may come when it has not come at
+    /// `at`; 0: unknown.
     pub(crate) every: u32,
 }
 
@@ -115,7 +116,7 @@ const UNFORESEEN_FRACTION: u32 = 40;
 /// which it was expected.
 const FORESEEN_FRACTION: u32 = 4;
 
-/// How long a watcher sleeps between two looks at the store.
+/// The pace at which a watcher looks at the store.
 ///
 /// The pause is short near the time at which a commit is due, and grows with the silence of the
 /// job otherwise, always between [`Settings::look_min`] and [`Settings::look_max`]. When sleeping
@@ -124,11 +125,11 @@ const FORESEEN_FRACTION: u32 = 4;
 pub(crate) struct PollPacer {
     min: Duration,
     max: Duration,
-    /// When news was last delivered, by the monotonic clock.
+    /// Monotonic time of the last delivery of news.
     last_news: Duration,
-    /// How long the job had been silent by then.
+    /// Length of the job's silence at that time.
     earlier_silence: Duration,
-    /// No pause is shorter than this while the machine is busy.
+    /// Lower limit of all pauses while the machine is busy.
     congestion: Duration,
 }
 
@@ -174,7 +175,7 @@ mod tests {
 
     const MS: fn(u64) -> Duration = Duration::from_millis;
 
-    /// When a job's last commit was made in the tests.
+    /// Time of a job's last commit in the tests.
     const COMMITTED: Time = Time(1_000);
 
     /// Settings whose bounds do not show.

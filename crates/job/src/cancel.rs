@@ -12,7 +12,7 @@ use crate::work::canceled;
 /// The state a job is in after a client asked to cancel it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Cancellation {
-    /// There is no such job.
+    /// No job has this name.
     Missing,
     /// The job has ended, canceled or with the outcome it had reached before.
     Ended(Root),

@@ -1,4 +1,5 @@
-//! How many jobs each client has under way, so that no client takes all the capacity there is.
+//! Counts of the jobs that each client has under way, so that no client takes all the capacity
+//! there is.
 //!
 //! The count is approximate: on a store without atomic operations, requests at the same moment may
 //! overwrite each other's entries, and a client then has a few jobs more than its limit. A job
@@ -15,10 +16,10 @@ use crate::secret::Client;
 use crate::storage::read_root;
 use crate::time::Time;
 
-/// How long a job counts at most.
+/// Longest time for which a job counts against its client's limit.
 const COUNTED_FOR: Duration = Duration::from_secs(3600);
 
-/// How long a job counts that cannot be found: an entry is written before its job is created.
+/// Time for which a job that cannot be found counts: an entry is written before its job is created.
 pub const UNSEEN_JOB_GRACE: Duration = Duration::from_secs(10);
 
 /// The most entries of one document, so that none grows beyond what the store takes.

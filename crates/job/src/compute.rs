@@ -38,9 +38,9 @@ const MAX_ENTRIES: usize = 500;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Entry {
     job: JobId,
-    /// When it came: the queue is in this order.
+    /// Time of its arrival: the queue is in this order.
     since: Time,
-    /// It is gone if it has not renewed its entry by then.
+    /// Time after which the job is taken for gone, unless it renews its entry.
     until: Time,
 }
 
@@ -97,14 +97,14 @@ impl Queue {
         self.entries.iter().filter(is_before).count() < slots
     }
 
-    /// When a job came, if it is in the queue.
+    /// Time of a job's arrival, if it is in the queue.
     fn since(&self, job: &JobId) -> Option<Time> {
         let own = self.entries.iter().find(|entry| entry.job == *job);
         own.map(|entry| entry.since)
     }
 }
 
-/// What a job computes, and so the queue that it stands in.
+/// Kind of computation, and so the queue that a job stands in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Work {
     /// Decoding photos, reading large files: a second or two.
@@ -225,7 +225,7 @@ impl<E: Effects> Run<'_, E> {
     }
 }
 
-/// How many invocations may hold a large answer in memory at the same time.
+/// Number of invocations that may hold a large answer in memory at the same time.
 const LARGE_ANSWERS: usize = 2;
 
 /// A place in one of the queues, of an invocation that is no run of a job: see

@@ -1,5 +1,4 @@
-//! What a job was made of, as a digest: the same request again is the same job only with the same
-//! content.
+//! Digest of what a job was made of: a repeated request is the same job only with the same content.
 
 use sha2::{Digest, Sha256};
 

@@ -164,29 +164,29 @@ pub enum FailureCode {
     ECsvParseFailed,
     /// The file has more rows than the limit.
     ECsvTooManyRows,
-    /// Nothing in the file or on the photos is a book.
+    /// No book in the file or on the photos.
     ENoBooksFound,
     /// A photo cannot be decoded.
     EImageInvalid,
-    /// There is no vision provider, and no photo has a barcode.
+    /// No vision provider is configured, and no photo has a barcode.
     EVisionNotConfigured,
     /// The vision provider refused or answered nonsense.
     EVisionFailed,
     /// Gemini did not answer in time.
     EGeminiTimeout,
-    /// Another vision provider did not answer in time.
+    /// A vision provider did not answer in time.
     EVisionTimeout,
     /// The look-ups could not be done.
     EEnrichmentFailed,
     /// Stopped by a client.
     ECanceled,
-    /// No progress: no worker could be started.
+    /// The job made no progress: no worker could be started.
     ETimeout,
     /// A bug of the application, or damage to its store.
     EInternal,
 }
 
-/// Why a job failed.
+/// The reason why a job failed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Failure {
@@ -221,7 +221,7 @@ impl Failure {
         }
     }
 
-    /// This failure with one more fact.
+    /// Adds one more fact to the details of the failure.
     #[must_use]
     pub fn detail(mut self, name: &str, value: impl Into<serde_json::Value>) -> Self {
         self.details.insert(name.to_owned(), value.into());
@@ -245,7 +245,7 @@ impl Failure {
 pub struct Part {
     /// The key of the value.
     pub key: String,
-    /// How many items it holds.
+    /// Number of items in it.
     pub count: u32,
     /// The size of the value in bytes.
     pub bytes: u32,
@@ -291,7 +291,7 @@ pub struct RowCounts {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PhotoStatus {
-    /// Not analysed, or not to the end.
+    /// Not analysed to the end yet.
     #[default]
     Pending,
     /// Analysed.
@@ -300,7 +300,7 @@ pub enum PhotoStatus {
     Failed,
 }
 
-/// What is to be done next with a photo whose analysis has not ended.
+/// The next step of a photo whose analysis has not ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PhotoStep {
@@ -318,13 +318,14 @@ pub enum PhotoStep {
 pub struct PhotoState {
     /// The state of its analysis.
     pub status: PhotoStatus,
-    /// What is to be done next, while it is pending.
+    /// The next step, while the analysis is pending.
     #[serde(default, skip_serializing_if = "is_default")]
     pub step: PhotoStep,
-    /// How much of the step is done, in hundredths.
+    /// Progress of the step, in percent.
     #[serde(default, skip_serializing_if = "is_default")]
     pub done: u8,
-    /// How often its step was begun; a run that survives an attempt ends it.
+    /// Number of attempts at the step, the current one included; a run that survives an attempt
+    /// ends it.
     pub attempts: u8,
     /// Books found on it.
     pub found: u32,
@@ -340,7 +341,7 @@ pub struct PhotoState {
 }
 
 impl PhotoState {
-    /// How far its analysis is, 0 to 1.
+    /// Progress of the photo's analysis, 0 to 1.
     fn progress(&self) -> f64 {
         match (self.status, self.step) {
             (PhotoStatus::Complete | PhotoStatus::Failed, _) => 1.0,
@@ -371,9 +372,9 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 /// A provider that answers nothing, as a job sees it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outage {
-    /// For how long it has answered nothing while the job wanted to ask, in milliseconds.
+    /// Time, in milliseconds, for which it has answered nothing while the job wanted to ask.
     pub waited_ms: u64,
-    /// Until when the job waits before it asks again.
+    /// Time until which the job waits before it asks again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waits_until: Option<Time>,
 }
@@ -412,9 +413,9 @@ pub struct Root {
     /// A digest of what it was made of; empty of jobs of before.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub content: String,
-    /// When the job was created.
+    /// Time of the job's creation.
     pub created: Time,
-    /// When it last made progress.
+    /// Time of its last progress.
     pub updated: Time,
     /// Expiry: from then on the job does not exist.
     pub expires: Time,
@@ -452,7 +453,7 @@ pub struct Root {
     /// them.
     #[serde(default)]
     pub wave: u32,
-    /// How often the file's analysis was begun. Absent until the first.
+    /// Number of attempts at the file's analysis. Absent until the first.
     #[serde(default, skip_serializing_if = "is_default")]
     pub attempts: u8,
     /// The finished items, in the order of the plan.
@@ -464,16 +465,17 @@ pub struct Root {
     /// The row counts of an import.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rows: Option<RowCounts>,
-    /// Of a scan: its photos, in the order of the upload.
+    /// The photos of a scan, in the order of the upload.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub photos: Vec<PhotoState>,
-    /// Of a scan, once its first photo is looked at; what it counts is 0 until all have been.
+    /// The counts of a scan, once its first photo is looked at; they are 0 until all photos have
+    /// been.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scan: Option<ScanCounts>,
-    /// What the client calls the job where the operator's server is told of it.
+    /// The client's own name for the job, repeated to the operator's webhook.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub client_ref: String,
-    /// Of a job that tries another again: what it carries over.
+    /// For a job that retries another: what it carries over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<Retry>,
     /// Outbound requests so far, by provider.
@@ -488,23 +490,24 @@ pub struct Root {
     /// The providers that answer nothing at present, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub outages: BTreeMap<String, Outage>,
-    /// For how many milliseconds runs have worked on the next items without having them done in
+    /// Time, in milliseconds, that runs have worked on the next items without having them done in
     /// time.
     #[serde(default, skip_serializing_if = "is_default")]
     pub late_ms: u64,
-    /// When the next commit is expected.
+    /// Earliest time at which the next commit is expected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due: Option<Time>,
-    /// If it does not come then, it is expected every so many milliseconds later; 0: unknown.
+    /// Interval, in milliseconds, of the later times at which it is expected when it does not come
+    /// at `due`; 0: unknown.
     #[serde(default)]
     pub due_every: u32,
-    /// Until then the writer is known to be alive.
+    /// Time until which the writer is known to be alive.
     pub fresh_until: Time,
     /// The failure that the job is about to end with. Its uploads may be deleted already, so it
     /// could not be found again.
     #[serde(rename = "verdict", default, skip_serializing_if = "Option::is_none")]
     pub pending_failure: Option<Failure>,
-    /// Why it failed.
+    /// The reason why the job failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
     /// Keys that are still to be deleted.
@@ -512,7 +515,7 @@ pub struct Root {
     pub leftovers: Vec<String>,
 }
 
-/// What a client sent to create the job.
+/// The files that a client sent to create the job.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Uploaded {
     /// Name of the first file.
@@ -651,7 +654,7 @@ impl Root {
         ))
     }
 
-    /// When the next commit is due.
+    /// The time at which the next commit is due.
     pub(crate) fn due(&self) -> Due {
         Due {
             at: self.due,
@@ -683,7 +686,7 @@ impl Root {
     }
 }
 
-/// What a run passes to the next one.
+/// The state that a run passes to the next one.
 ///
 /// The receiver moves through up to three states: with `made` set, it first waits until it is
 /// settled whose job the name has; then it waits until the store shows the lease of `epoch`, which
@@ -705,9 +708,9 @@ pub struct HandOver {
 /// One book of a job: what is looked up, and the outcome.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Item {
-    /// What is looked up.
+    /// The book to look up.
     pub wanted: Wanted,
-    /// What the imported file says besides.
+    /// The other data that the imported file has on the book.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub imported: Option<Imported>,
     /// The cells of its row as they stand in the imported file, while somebody may want to mend
@@ -753,7 +756,7 @@ impl Item {
         }
     }
 
-    /// What a provider knows of it, when one does.
+    /// The record that a provider has of it, when one has.
     #[must_use]
     pub fn record(&self) -> Option<&Record> {
         match &self.found {
@@ -762,7 +765,7 @@ impl Item {
         }
     }
 
-    /// What is asked for, with all that the file says to find it by.
+    /// The book to look up, with all that the file says to find it by.
     #[must_use]
     pub fn to_look_up(&self) -> Wanted {
         let imported = self.imported.as_ref();
@@ -786,22 +789,22 @@ impl Item {
     }
 }
 
-/// What the first stage reports besides the items.
+/// The first stage's report on everything but the items.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// Rejected rows, and warnings about kept ones.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<Problem>,
-    /// Of an import: how its file was read.
+    /// For an import: how its file was read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reading: Option<Reading>,
-    /// Of a scan: what would make a better photo.
+    /// For a scan: hints for better photos.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub suggestions: Vec<Suggestion>,
-    /// Of a scan: the worst of its photos in every respect.
+    /// For a scan: the worst of its photos in every respect.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quality: Option<Quality>,
-    /// Of a scan: the vision model that looked at it.
+    /// For a scan: the vision model that looked at it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub model: String,
 }
@@ -810,16 +813,16 @@ pub struct Report {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// No provider answered about the book.
+    /// All providers that were asked about the book failed.
     Error,
-    /// No provider could be asked about the book.
+    /// No provider could be asked: their circuit breakers were open.
     CircuitOpen,
-    /// No provider knows the book.
+    /// All providers answered that they do not know the book.
     NotFound,
 }
 
 impl Outcome {
-    /// What may succeed at any time.
+    /// The outcomes that a later look-up may change at any time.
     pub const UNANSWERED: [Self; 2] = [Self::Error, Self::CircuitOpen];
 
     /// The outcome of an item; `None` when it was found.
@@ -838,7 +841,7 @@ impl Outcome {
     }
 }
 
-/// What a job carries over that tries again what another did not find.
+/// The results that a job carries over from the job that it retries.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Retry {

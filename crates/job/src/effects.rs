@@ -1,5 +1,5 @@
-//! What the engine needs from the world. `platform` implements these for Spin, the simulation
-//! for tests; nothing else in this crate does I/O, tells the time or rolls dice.
+//! The effects that the engine needs from its platform. `platform` implements these for Spin, the
+//! simulation for tests; nothing else in this crate does I/O, tells the time or rolls dice.
 //!
 //! All futures are single-threaded: a WASI 0.2 component has one thread, and so has a simulation.
 #![allow(
@@ -88,10 +88,10 @@ impl Response {
 /// The longest body an [`Http`] implementation reads before it gives up on an answer: 8 MiB.
 pub const MAX_RESPONSE_BYTES: usize = 8 << 20;
 
-/// Why there is no response.
+/// The reason why there is no response.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HttpError {
-    /// No answer within the time the caller allowed.
+    /// The server did not respond within the time that the caller allowed.
     #[error("no answer in time")]
     TimedOut,
     /// Refused, reset, not resolved, not allowed, too long: the text is for the log.
@@ -117,7 +117,7 @@ pub trait Clock {
     async fn yield_to_io(&self, turn: Turn);
 }
 
-/// What is to proceed during [`Clock::yield_to_io`].
+/// The party to be let proceed by [`Clock::yield_to_io`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Turn {
     /// Other requests of this process.
@@ -137,11 +137,11 @@ pub trait Entropy {
 pub trait Log {
     /// One structured line: `event` names it, `fields` is a JSON object with its facts.
     fn log(&self, event: &str, fields: serde_json::Value);
-    /// What this invocation has cost so far.
+    /// The invocation's costs so far.
     fn costs(&self) -> Costs;
 }
 
-/// What an invocation has asked of the platform.
+/// The operations that an invocation has asked of the platform.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Costs {
@@ -164,7 +164,7 @@ pub struct Costs {
 pub struct RunRequest<'a> {
     /// The job; [`Root::next_component`] says who is to work on it.
     pub root: &'a Root,
-    /// What the giver passes on; `None` revives the job.
+    /// The lease and position that the giver passes on; `None` revives the job.
     pub hand_over: Option<&'a HandOver>,
     /// Shows that the application itself asks: [`Keyring::is_run_key`](crate::Keyring::is_run_key).
     pub run_key: String,
@@ -211,8 +211,8 @@ pub trait Effects: Store + Http + Clock + Entropy + Log + Dispatch {}
 
 impl<T: Store + Http + Clock + Entropy + Log + Dispatch> Effects for T {}
 
-/// What `work` answers within `limit`; `None` when it takes longer. Work that needs no waiting is
-/// done whatever the limit.
+/// Returns the output of `work`, or `None` when it takes longer than `limit`. Work that needs no
+/// waiting is done whatever the limit.
 pub async fn within<C: Clock, T>(
     clock: &C,
     limit: Duration,

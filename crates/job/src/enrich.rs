@@ -27,8 +27,8 @@ pub use providers::{Enrichment, ProviderSessions};
 pub use search::Searched;
 use waiting::{COMMIT_TIME, hand_over_late, wait_visibly};
 
-/// How many waves ask at the same time. They are committed one by one; a run that dies has asked
-/// for so many in vain.
+/// Number of waves under way at the same time. They are committed one by one; a run that dies has
+/// asked for so many in vain.
 const WAVES_AT_ONCE: usize = 4;
 
 impl<E: Effects> Worker<E> for Enrichment {
@@ -209,7 +209,7 @@ impl Enrichment {
     }
 }
 
-/// What the plan knows of an item already stays.
+/// Sets the outcomes of items; fields that the plan already has keep their values.
 fn set_found(items: &mut [Item], found: Vec<Found>) {
     for (item, found) in items.iter_mut().zip(found) {
         item.found.get_or_insert(found);

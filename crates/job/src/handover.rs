@@ -1,4 +1,4 @@
-//! How a job passes from one run to the next, and from the request that created it to its first
+//! Hand-over of a job from one run to the next, and from the request that created it to its first
 //! run.
 
 use crate::document::{HandOver, Root, Stage};
@@ -19,7 +19,7 @@ pub struct Created {
 }
 
 impl Created {
-    /// What another run needs to take the job over from the invocation that created it.
+    /// The hand-over by which another run takes the job from the invocation that created it.
     pub(crate) fn hand_over(&self) -> HandOver {
         HandOver {
             epoch: self.lease.epoch().clone(),
@@ -52,13 +52,13 @@ impl Created {
     }
 }
 
-/// Which of several jobs created under one name has the name.
+/// The decision which of several jobs created under one name has the name.
 pub(crate) enum Settlement {
     /// The given one.
     Ours,
     /// The given one, written again under this lease because its own was overwritten.
     Under(Lease),
-    /// Another one, or a run already works on the given one.
+    /// Another job has it, or a run already works on the given one.
     Theirs,
 }
 

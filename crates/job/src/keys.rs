@@ -7,17 +7,17 @@ use crate::time::Time;
 /// The random secret of an application that was not given one.
 pub const SECRET: &str = "secret";
 
-/// When the last sweep was, and how many keys it saw.
+/// Key of the document with the time of the last sweep and the number of keys it saw.
 pub const SWEEP: &str = "sweep";
 
 /// The queue of answers that take much memory: see the module `compute`.
 pub const MEMORY_QUEUE: &str = "memory-line";
 /// The queue of jobs that compute or wait for it: see the module `compute`.
 pub const COMPUTE: &str = "compute";
-/// Who reads spines, and who waits for it: [`crate::Settings::compute_slots`].
+/// Key of the queue of jobs that read spines: [`crate::Settings::compute_slots`].
 pub const READING: &str = "compute-reading";
 
-/// Which books are remembered, and on which pages.
+/// Key of the index of remembered books: which books are remembered, and on which pages.
 pub const BOOKS: &str = "books/index";
 
 const BOOKS_PAGES: &str = "books/page/";
@@ -54,7 +54,8 @@ pub fn cancel(id: &JobId) -> String {
     format!("{JOBS}{id}/cancel")
 }
 
-/// That the operator's server is to be told of the job's end: there until it has been.
+/// Key of the mark that the operator's webhook is to be told of the job's end; it is there until
+/// the message is delivered.
 #[must_use]
 pub fn webhook(id: &JobId) -> String {
     format!("{JOBS}{id}/webhook")
@@ -126,7 +127,7 @@ pub fn is_books_page(key: &str) -> bool {
     key.starts_with(BOOKS_PAGES)
 }
 
-/// When a page of remembered books was written.
+/// Time at which a page of remembered books was written, from its key.
 #[must_use]
 pub fn books_page_time(key: &str) -> Time {
     let name = key.strip_prefix(BOOKS_PAGES).unwrap_or_default();

@@ -34,9 +34,9 @@ pub struct LeaseDoc {
 pub(crate) enum Liveness {
     /// The holder may be writing.
     Live,
-    /// No write of the holder is under way any more.
+    /// The lease has expired, and no write of its holder is under way any more.
     Expired,
-    /// It expires later than a lease can: a clock has jumped. Only watching it tells.
+    /// The lease expires later than a lease can: a clock has jumped. Only watching it tells.
     Implausible,
 }
 
@@ -74,7 +74,7 @@ pub(crate) async fn read<E: Effects>(
 pub(crate) struct Lease {
     id: JobId,
     epoch: Epoch,
-    /// By the monotonic clock, so that no jump of the wall clock makes the lease last longer.
+    /// Monotonic time of the expiry, so that no jump of the wall clock makes the lease last longer.
     expires: Cell<Duration>,
 }
 

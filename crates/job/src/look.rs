@@ -15,22 +15,22 @@ use crate::storage::{read_end, read_root, repair};
 use crate::time::Time;
 use crate::work::no_worker;
 
-/// How long the leftovers of an ended job are left to the run that ended it.
+/// Time for which the leftovers of an ended job are left to the run that ended it.
 const CLEANUP_GRACE: Duration = Duration::from_secs(5);
 
-/// How often starting a run is tried before the job is given up.
+/// Number of attempts to start a run before the job is given up.
 const START_ATTEMPTS: u32 = 2;
 
 /// The state a job was found in.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Inspection {
-    /// There is no such job, or it has expired.
+    /// No job has this name, or it has expired.
     Missing,
     /// A run works on it.
     Running(Root),
-    /// It has no outcome, and no run works on it.
+    /// The job has no outcome, and no run works on it.
     Idle(Root),
-    /// It has an outcome.
+    /// The job has an outcome.
     Ended(Root),
 }
 
@@ -58,7 +58,7 @@ impl Inspection {
 /// A state, and how long it can be relied on.
 pub(crate) struct Assessment {
     pub(crate) state: Inspection,
-    /// Until then a run works on the job, as long as its root stays as it is.
+    /// Time until which a run is known to work on the job, as long as its root stays as it is.
     pub(crate) valid_until: Time,
 }
 

@@ -1,4 +1,5 @@
-//! What providers have said of books, remembered across jobs: only that, and nothing of any reader.
+//! Cache of what providers have said of books, shared by all jobs: only that, and nothing of any
+//! reader.
 //!
 //! Records lie in a few large values, the pages; the index says which page may know a book, by
 //! hashes of what was asked. Both are written after a job's work, by whoever comes last: what is
@@ -16,10 +17,10 @@ use crate::engine::Engine;
 use crate::keys;
 use crate::time::Time;
 
-/// How long a record is believed.
+/// Time for which a record is believed.
 const FOUND_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
 
-/// How long it is believed that nobody knows a book.
+/// Time for which it is believed that no provider knows a book.
 const NOT_FOUND_FOR: Duration = Duration::from_secs(24 * 3600);
 
 /// New records are added to a page as long as it stays under this size, in bytes.
@@ -122,7 +123,7 @@ fn hash(parts: &[&str]) -> u64 {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Page {
     key: String,
-    /// When it was written.
+    /// Time at which it was written.
     at: Time,
     bytes: u32,
     books: u32,
@@ -303,7 +304,7 @@ async fn read_page<E: Effects>(effects: &E, key: &str) -> Option<Vec<Memory>> {
     serde_json::from_slice(&bytes).ok()
 }
 
-/// What a finished item is worth remembering for.
+/// The entries to remember from finished items, those without the items that were `known` already.
 pub(crate) fn of_items(items: &[Item], known: &[bool], now: Time) -> Vec<Memory> {
     items
         .iter()

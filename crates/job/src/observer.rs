@@ -88,13 +88,13 @@ impl Step {
 /// Whether a store that is slow to agree may still show an older state than the watcher has seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StoreLag {
-    /// It may: the watcher has connected just now.
+    /// The watcher has connected just now: the store may still show an older state.
     Possible,
     /// Every write from before the watcher connected has taken effect.
     Over,
 }
 
-/// What one watcher has had of one job, and what it is due next.
+/// The state of one watcher of one job: what it has been sent, and what it is due next.
 ///
 /// Made for each connection from the position that the client claims. Call [`Observer::verify`]
 /// with each root before [`Observer::next`]: a position that the job cannot have told is dropped.
@@ -130,7 +130,7 @@ pub enum StoreLag {
 #[derive(Clone, Debug)]
 pub struct Observer {
     seen: Position,
-    /// Nothing was delivered yet on this connection.
+    /// Whether nothing was delivered yet on this connection.
     fresh: bool,
     /// The job's outcome was delivered.
     over: bool,

@@ -1,5 +1,5 @@
-//! What becomes of the photos of a scan: their decoding, the outcome of each, and the one list of
-//! books that all of them come to.
+//! Analysis of the photos of a scan: their decoding, the outcome of each, and the one list of books
+//! merged from all.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -25,7 +25,7 @@ use crate::run::Run;
 use crate::storage::{Stop, to_json};
 use crate::work::StageOutcome;
 
-/// How often a step of a photo is tried that is interrupted by the end of its run.
+/// Number of attempts at a step of a photo's analysis that is interrupted by the end of its run.
 pub(crate) const MAX_ATTEMPTS: u8 = 3;
 
 /// The longest time that one step of a photo's analysis takes, for a million pixels: the lease is
@@ -47,24 +47,24 @@ pub(crate) struct PhotoReport {
     pub(crate) detections: Vec<Detection>,
     pub(crate) quality: Option<Quality>,
     pub(crate) failure: Option<Failure>,
-    /// Only some of the books were named.
+    /// Whether only some of the books on the photo were named.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) is_cut: bool,
-    /// Who looked at it; empty for barcodes alone.
+    /// The vision model that looked at it; empty for barcodes alone.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) model: String,
-    /// What is written on the spines, until the books are identified.
+    /// The text on the spines, until the books are identified.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) lettering: Option<Lettering>,
-    /// What the look-up by words came to, of the detections that are its outcome.
+    /// The results of the look-up by words, for those detections that come from it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) named: Vec<Named>,
-    /// What would make a better photo, besides what its quality says.
+    /// A hint for a better photo, besides what its quality says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) hint: Option<Suggestion>,
 }
 
-/// What is known of a book that its spine has named, or has not.
+/// The look-up's outcome for a book named, or not named, by its spine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Named {
     title: String,
@@ -77,21 +77,21 @@ pub(crate) struct Named {
 pub struct Lettering {
     /// The lines, and which of them belong together.
     pub shelf: Shelf,
-    /// Of each line of the shelf, how it was read.
+    /// Position and confidence of each line of the shelf, in its order.
     pub lines: Vec<ReadLine>,
 }
 
-/// How a line was read.
+/// Position and confidence of a line that was read.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ReadLine {
-    /// Where it is.
+    /// The line's position on the photo.
     pub bounding_box: BoundingBox,
-    /// How sure its letters are, 0 to 1.
+    /// Confidence in its letters, 0 to 1.
     pub confidence: f32,
 }
 
 impl Lettering {
-    /// What the photo shows: the books that spines name, and what is written on other spines.
+    /// The detections on the photo: the books that spines name, and the text on other spines.
     pub(crate) fn detections(&self, found: &SpinesFound) -> Vec<(Detection, Named)> {
         let books = found.books.iter().map(|book| self.book(book));
         let unknown = found.unknown.iter().filter_map(|&spine| {
@@ -176,7 +176,7 @@ impl Lettering {
         )
     }
 
-    /// What to do better, when little of what was read named a book.
+    /// A hint for a better photo, when little of what was read named a book.
     pub(crate) fn hint(&self, found: &SpinesFound) -> Option<Suggestion> {
         let books = found.books.len();
         (found.complete && found.unknown.len() + books >= SPINES_FOR_A_BOOK * books.max(1))
@@ -252,11 +252,11 @@ fn time_to_look(width: u32, height: u32) -> Duration {
     TIME_FOR_MEGAPIXEL.mul_f64(pixels as f64 / 1e6)
 }
 
-/// What a step of a photo's analysis has led to.
+/// The result of one step of a photo's analysis.
 pub(crate) enum Stepped {
     /// The photo is done.
     Over(PhotoReport),
-    /// This is to be done next.
+    /// The step is done, and this one is next.
     Next(PhotoStep, PhotoReport),
 }
 

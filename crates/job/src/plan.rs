@@ -68,8 +68,8 @@ impl Plan {
     }
 }
 
-/// How many items make a wave: more for larger jobs, so that the number of commits (and with it
-/// what watchers are told) stays bounded.
+/// Number of items of a wave: more for larger jobs, so that the number of commits (and with it what
+/// watchers are told) stays bounded.
 #[must_use]
 pub(crate) fn wave_size(items: usize, least: usize) -> u32 {
     u32::try_from(items.div_ceil(40).max(least)).unwrap_or(u32::MAX)

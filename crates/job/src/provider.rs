@@ -1,5 +1,6 @@
-//! How a provider is treated: rate, breaker, budget. One small document per provider is shared by
-//! everybody who asks it; the last writer wins, so it is wrong by as much as those in flight did.
+//! Shared state of a metadata provider: token bucket, circuit breaker, runs that ask. One small
+//! document per provider is shared by everybody who asks it; the last writer wins, so it is wrong
+//! by as much as those in flight did.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,11 +15,11 @@ use crate::time::Time;
 /// Failures in a row that open the breaker.
 const OPENING_FAILURES: u32 = 5;
 
-/// How long the breaker stays open the first time; each time that it opens again without having
-/// been closed it stays open twice as long.
+/// Time for which the breaker stays open after it opened for the first time; each time that it
+/// opens again without having been closed it stays open twice as long.
 const OPEN_FIRST: Duration = Duration::from_secs(2);
 
-/// How long it stays open at most, unless the provider itself asks for more.
+/// Longest time for which the breaker stays open, unless the provider itself asks for more.
 const OPEN_MAX: Duration = Duration::from_secs(60);
 
 /// Successes that close it again.
@@ -30,10 +31,10 @@ const RUN_MEMORY: Duration = Duration::from_secs(15);
 /// The least share of the configured rate that refusals lead to.
 const LEAST_PACE: f64 = 0.125;
 
-/// By how much of the configured rate an answer raises it again.
+/// Share of the configured rate by which an answer raises it again.
 const PACE_STEP: f64 = 0.1;
 
-/// How much a provider may be asked.
+/// Token-bucket limit on the requests to a provider.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RateLimit {
     /// Requests a second in the long run.
@@ -57,7 +58,7 @@ impl RateLimit {
     }
 }
 
-/// What is remembered of a provider between runs.
+/// The state of a provider that runs share through the store.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct ProviderState {
     /// Failures since the last success.
@@ -66,7 +67,7 @@ pub(crate) struct ProviderState {
     /// The breaker is open until then; 0 when it is closed.
     #[serde(default)]
     open_until: Time,
-    /// How often it has opened since it was closed.
+    /// Number of times that the breaker has opened since it was closed.
     #[serde(default, skip_serializing_if = "is_zero")]
     opened: u32,
     /// Successes since the breaker was half open.
@@ -75,10 +76,10 @@ pub(crate) struct ProviderState {
     /// Requests that may go out at once as of `filled`.
     #[serde(default)]
     tokens: f64,
-    /// When `tokens` was reckoned.
+    /// Time at which `tokens` was counted.
     #[serde(default)]
     filled: Time,
-    /// How long an answer takes until a run has read it, about; 0: nothing is known.
+    /// Average latency of an answer until a run has read it; 0: unknown.
     #[serde(default)]
     answer_us: LatencyEstimate,
     /// The share of the configured rate at which it is asked: refusals lower it. 0: all of it.
@@ -123,7 +124,7 @@ impl ProviderState {
         effects.set(&keys::provider(name), &bytes).await
     }
 
-    /// How long the breaker stays open; `None` when a request may go out.
+    /// Time until the breaker lets a request through; `None` when it is closed.
     #[must_use]
     pub(crate) fn open_for(&self, now: Time) -> Option<Duration> {
         // A clock that has jumped must not close a provider for longer than it ever is.
@@ -147,7 +148,7 @@ impl ProviderState {
         }
     }
 
-    /// How many requests could go out now at once; less than nothing when some wait.
+    /// Number of requests that could go out now at once; negative when some wait.
     #[must_use]
     pub(crate) fn available(&self, limit: RateLimit, now: Time) -> f64 {
         if self.filled == Time::default() || self.filled > now {
@@ -217,7 +218,7 @@ impl ProviderState {
         self.runs.len().max(1)
     }
 
-    /// How many jobs beside this one ask at present.
+    /// Number of other jobs that ask at present.
     pub(crate) fn others(&self, job: &str, now: Time) -> usize {
         let is_other = |(name, seen): &(&String, &Time)| {
             name.as_str() != job && now.since(**seen) < RUN_MEMORY
@@ -225,7 +226,7 @@ impl ProviderState {
         self.runs.iter().filter(is_other).count()
     }
 
-    /// How long an answer takes until it is read, about; `None` when nothing is known.
+    /// Average latency of an answer until it is read; `None` when it is not known.
     #[must_use]
     pub(crate) fn latency(&self) -> Option<Duration> {
         self.answer_us.get()
@@ -294,8 +295,8 @@ impl ProviderState {
 /// The longest time a provider's `Retry-After` is believed.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
 
-/// What `Retry-After` says, in seconds; the HTTP-date form (RFC 9110, 10.2.3) counts as a minute,
-/// because the clocks of two parties need not agree.
+/// The time that `Retry-After` asks for, in seconds; the HTTP-date form (RFC 9110, 10.2.3) counts
+/// as a minute, because the clocks of two parties need not agree.
 #[must_use]
 pub(crate) fn retry_after(response: &Response) -> Option<Duration> {
     let value = response.header("retry-after")?.trim();
@@ -305,7 +306,7 @@ pub(crate) fn retry_after(response: &Response) -> Option<Duration> {
     })
 }
 
-/// When the first wave of a job may be expected of which no request has been sent yet.
+/// The forecast of a job's first wave, before any of its requests has been sent.
 pub(crate) async fn first_wave<E: Effects>(effects: &E) -> Forecast {
     let state = ProviderState::load(effects, books::Provider::OpenLibrary.name()).await;
     Forecast::from_latency(state.unwrap_or_default().latency())

@@ -19,13 +19,13 @@ use crate::run::{Run, read_upload};
 use crate::storage::Stop;
 use crate::work::{StageOutcome, Worker};
 
-/// What a run keeps back of its budget for committing what was read.
+/// Part of a run's budget reserved for committing what was read.
 const COMMIT_TIME: Duration = Duration::from_secs(4);
 
 /// The time that a step takes on a machine that does nothing else.
 const LONGEST_STEP: Duration = Duration::from_millis(500);
 
-/// How many times longer than any before a step may take without the lease being lost.
+/// Factor by which a step may take longer than any before without the lease being lost.
 const SLOWER: u32 = 4;
 
 /// Reads the lettering on photos.
@@ -49,7 +49,7 @@ pub trait SpineReading {
     /// When the reading cannot go on; the text is for the log.
     fn step(&mut self) -> Result<f32, String>;
 
-    /// What has been read so far.
+    /// Ends the reading; returns what has been read so far.
     fn finish(self) -> Lettering;
 }
 

@@ -39,7 +39,7 @@ impl<'a, E: Effects> Engine<'a, E> {
             .boxed_local()
     }
 
-    /// What the first stage reported besides the items; empty when it reported nothing.
+    /// The first stage's report; empty when it wrote none.
     ///
     /// # Errors
     /// [`Stop::Damaged`] when the report is missing or unreadable, [`Stop::Store`] when the store

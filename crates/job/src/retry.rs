@@ -4,7 +4,7 @@
 use crate::effects::{Effects, StoreError};
 use crate::engine::Engine;
 
-/// How often [`Engine::read_fresh`] reads before it gives up.
+/// Number of reads that [`Engine::read_fresh`] makes before it gives up.
 const FRESH_READ_ATTEMPTS: u32 = 3;
 
 impl<E: Effects> Engine<'_, E> {

@@ -76,7 +76,7 @@ impl<'a, E: Effects> Run<'a, E> {
         }
     }
 
-    /// The same run with a listener that gets every committed root.
+    /// Adds a listener that gets every committed root.
     #[must_use]
     pub(crate) fn with_feed(mut self, feed: Option<&'a Feed>) -> Self {
         self.feed = feed;
@@ -111,16 +111,16 @@ impl<'a, E: Effects> Run<'a, E> {
             .is_none_or(|budget| fits(budget, self.elapsed(), time))
     }
 
-    /// When (monotonic) a run that must keep `reserve` of its budget has to stop; `None` when it
-    /// has no budget.
+    /// Monotonic time at which a run that must keep `reserve` of its budget has to stop; `None`
+    /// when it has no budget.
     #[must_use]
     pub(crate) fn deadline(&self, reserve: Duration) -> Option<Duration> {
         let budget = self.engine.settings.run_budget?;
         Some(self.began + usable(budget, reserve))
     }
 
-    /// How long this run can stay when all it does is wait: it has nothing to lose, so it may use
-    /// what others keep back for the end of their budget. `None` when it has no budget.
+    /// Time for which this run may go on when all it does is wait: it has nothing to lose, so it
+    /// may use what others keep back for the end of their budget. `None` when it has no budget.
     #[must_use]
     pub(crate) fn time_to_wait(&self) -> Option<Duration> {
         let budget = self.engine.settings.run_budget?;
@@ -676,7 +676,8 @@ fn usable(budget: Duration, reserve: Duration) -> Duration {
     budget.saturating_sub(reserve.min(budget / 4))
 }
 
-/// How long a run may wait that does nothing else: an eighth longer than its budget.
+/// Time for which a run may go on waiting when it does nothing else: until an eighth after its
+/// budget.
 fn time_to_wait(budget: Duration, elapsed: Duration) -> Duration {
     (budget + budget / 8).saturating_sub(elapsed)
 }

@@ -37,21 +37,21 @@ pub struct Scan {
     pub models: Vec<Vision>,
     /// Whether the application has a component that reads spines.
     pub reads_spines: bool,
-    /// Who is asked when a client does not say, if it is configured.
+    /// The provider that is asked when a client names none, if it is configured.
     pub preferred: VisionKind,
-    /// How long an answer may take.
+    /// Time-out of one answer.
     pub timeout: Duration,
     /// Detections from this confidence on need no review.
     pub confidence_threshold: f32,
 }
 
-/// Who looks at a photo.
+/// A way to read the books on a photo.
 enum Viewer<'a> {
     Model(&'a Vision),
     Spines,
 }
 
-/// What the viewers of a photo come to.
+/// The outcome of looking at a photo.
 enum Seen {
     Books(Reading, String),
     /// The models failed, and the application reads the spines itself.
@@ -77,7 +77,7 @@ impl Scan {
         }
     }
 
-    /// Who looks at the photos of this job, the next one when the one before fails.
+    /// The viewers for the photos of this job, in the order in which they are tried when one fails.
     fn viewers(&self, root: &Root) -> Vec<Viewer<'_>> {
         let chosen = match VisionChoice::of_name(&root.uploaded.provider) {
             VisionChoice::Barcode => return Vec::new(),
@@ -172,7 +172,7 @@ impl Scan {
         Ok(prepared)
     }
 
-    /// What is seen on a photo by the chosen viewer, or by the next one when that one fails.
+    /// Looks at a photo with the chosen viewer, or with the next one when that one fails.
     async fn see<E: Effects>(&self, run: &Run<'_, E>, prepared: &Prepared, size: usize) -> Seen {
         let mut first = None;
         for viewer in self.viewers(&run.root) {
@@ -194,8 +194,8 @@ impl Scan {
         Seen::Failed(first.unwrap_or_else(not_configured))
     }
 
-    /// What one model sees. When it comes to its limit before it has named all books, it is asked
-    /// for each half of the photo.
+    /// Asks one model for the books on a photo. When it comes to its limit before it has named all
+    /// books, it is asked for each half of the photo.
     async fn see_all<E: Effects>(
         &self,
         run: &Run<'_, E>,

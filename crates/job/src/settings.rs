@@ -11,16 +11,16 @@ use serde::Serialize;
 pub struct Settings {
     /// The length of a lease.
     pub lease: Duration,
-    /// How often the holder renews it.
+    /// Interval at which the holder renews its lease.
     pub lease_renew: Duration,
     /// The time within which a `set` takes effect or is lost: the one assumption of the design.
     /// Also the skew allowed between the clocks of two processes.
     pub write_delay: Duration,
-    /// How often a run that waits checks whether the job was canceled.
+    /// Interval at which a waiting run checks whether the job was canceled.
     pub cancel_look: Duration,
     /// Whether a route that runs a job answers before or after it has worked.
     pub run_mode: RunMode,
-    /// How long one run may work before it hands over; `None`: until the stage is done.
+    /// Time that one run may work before it hands over; `None`: until the stage is done.
     pub run_budget: Option<Duration>,
     /// The shortest time between two commits of a job.
     pub commit_interval: Duration,
@@ -31,47 +31,49 @@ pub struct Settings {
     /// The pause before a store operation is repeated that failed, or did not show yet what it
     /// should.
     pub retry: Duration,
-    /// How long one response to a stream may last; `None`: until the job is over.
+    /// Longest duration of one response to a stream; `None`: until the job is over.
     pub stream_budget: Option<Duration>,
     /// The longest silence of a stream.
     pub heartbeat: Duration,
     /// The time without progress after which a job is given up: by its watchers, and for good when
     /// no run can be started for it.
     pub stall: Duration,
-    /// How long results are kept after the end, and an unfinished job after its last progress.
+    /// Time for which results are kept after the end, and an unfinished job after its last
+    /// progress.
     pub retention: Duration,
-    /// How long a failed job is kept: long enough for its client to learn why.
+    /// Time for which a failed job is kept: long enough for its client to learn why.
     pub failed_retention: Duration,
-    /// How long a token is valid from its creation.
+    /// Lifetime of a token, from its creation.
     pub token_life: Duration,
-    /// How long a `DELETE` waits for the worker to stop.
+    /// Longest time that a `DELETE` waits for the worker to stop.
     pub cancel_wait: Duration,
     /// The most keys that the platform's store holds; `None`: any number.
     pub max_keys: Option<usize>,
     /// Whether private addresses count as clients, too: most are proxies. Set when the operator
     /// configures how many jobs one client may have.
     pub count_private_clients: bool,
-    /// How many jobs compute for seconds at the same time: about as many as there are cores.
+    /// Number of jobs that compute for seconds at the same time: about as many as there are cores.
     pub compute_slots: usize,
-    /// How many items are looked up between two commits.
+    /// Number of items looked up between two commits.
     pub wave_items: usize,
-    /// How many books are remembered of what providers said. 0, or where keys or writes are scarce:
-    /// none, and nothing is read or written for it.
+    /// Number of books whose provider records are remembered. 0, or where keys or writes are
+    /// scarce: none, and nothing is read or written for it.
     pub remember_books: usize,
-    /// How many bytes the remembered books may take.
+    /// Most bytes that the remembered books may take.
     pub remember_bytes: usize,
-    /// Where the ends of jobs are posted to; `None`: nowhere.
+    /// The webhook that the ends of jobs are posted to; `None`: none.
     pub webhook: Option<Webhook>,
     /// Limits on what clients send.
     pub limits: Limits,
 }
 
-/// When the internal run route answers.
+/// The moment at which the internal run route answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunMode {
-    /// At once; the run works on after its response, where the platform lets a handler do that.
+    /// Before the run, which works on after its response, where the platform lets a handler do
+    /// that.
     Background,
-    /// When the run is over; its caller does not wait for it.
+    /// After the run; its caller does not wait for it.
     Inline,
 }
 
@@ -204,10 +206,10 @@ impl Settings {
 /// A profile or tuning that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SettingsError {
-    /// No profile of this name.
+    /// The profile's name is unknown.
     #[error("no profile {0:?}: local, cloud, fermyon-cloud or akamai-functions")]
     Profile(String),
-    /// Not `name=number`, or no setting of this name.
+    /// The text is not `name=number`, or the name is no setting's.
     #[error("tuning {0:?}: expected name=number, as in \"lease=3000 look_max=100\"")]
     Tuning(String),
 }
@@ -239,7 +241,7 @@ impl Settings {
         Ok(settings)
     }
 
-    /// Of how many books is remembered what providers said.
+    /// Number of books whose provider records are remembered; 0 where nothing is remembered.
     #[must_use]
     pub fn remembered_books(&self) -> usize {
         match self.remembers_books() {
@@ -292,7 +294,7 @@ impl Settings {
     }
 }
 
-/// Where the ends of jobs are posted to.
+/// The operator's endpoint that the ends of jobs are posted to.
 #[derive(Clone)]
 pub struct Webhook {
     /// An absolute URL, the operator's own.

@@ -1,4 +1,4 @@
-//! How the documents of a job are read from the store and written to it.
+//! Reading and writing a job's documents.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -8,10 +8,10 @@ use crate::effects::{Effects, StoreError};
 use crate::id::JobId;
 use crate::keys;
 
-/// Why a run stopped before the job's end.
+/// The reason why a run stopped before the job's end.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Stop {
-    /// Another run holds the lease, or this one's ran out.
+    /// The lease is lost: another run holds it, or it ran out.
     #[error("the lease is lost")]
     Lost,
     /// The job has an outcome already.

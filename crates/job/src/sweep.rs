@@ -17,13 +17,13 @@ use crate::settings::Settings;
 use crate::storage::{delete_uploads, encode_root, is_damaged, read_end, read_root};
 use crate::time::Time;
 
-/// How often the keys are listed.
+/// Interval at which the keys are listed.
 const INTERVAL: Duration = Duration::from_secs(600);
 
-/// How soon a sweep is continued that has not seen all jobs.
+/// Interval after which a sweep that has not seen all jobs is continued.
 const INTERVAL_WHEN_UNFINISHED: Duration = Duration::from_secs(10);
 
-/// How soon a full store is listed again.
+/// Interval at which a full store is listed again.
 const INTERVAL_WHEN_FULL: Duration = Duration::from_secs(5);
 
 /// The number of jobs that one sweep inspects while there is capacity, and the most that it
@@ -36,7 +36,7 @@ pub const KEYS_PER_JOB: usize = 25;
 /// The retention of a job that is not accepted yet: longer than clocks jump.
 pub(crate) const UNACCEPTED_RETENTION: Duration = Duration::from_secs(2 * 3600);
 
-/// How long an ended job is kept whatever the store needs: its client is about to fetch the
+/// Time for which an ended job is kept whatever the store needs: its client is about to fetch the
 /// results.
 const EVICTION_GRACE: Duration = Duration::from_secs(60);
 
@@ -338,7 +338,7 @@ impl SweepState {
     }
 }
 
-/// What the ended jobs of one client hold.
+/// The keys that the ended jobs of one client hold.
 #[derive(Default)]
 struct Holder {
     keys: usize,
@@ -381,13 +381,13 @@ fn group_by_job(keys: Vec<String>) -> KeysByJob {
     KeysByJob { by_id, total }
 }
 
-/// What a job's keys belong to.
+/// The owner of a job's keys.
 enum KeyOwner {
     /// A job, until then.
     Job(Time),
     /// Something that cannot be read.
     Damaged,
-    /// Nothing.
+    /// No job: no root exists.
     Nothing,
     /// A job of a newer version: somebody else's.
     NewerVersion,

@@ -30,24 +30,24 @@ pub struct Notification {
     pub item: Option<Box<Item>>,
 }
 
-/// What a watcher is to do next.
+/// The next action of whoever delivers to a watcher.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Next {
     /// Deliver this, then ask again.
     Notify(Box<Notification>),
-    /// There is no such job any more.
+    /// The job does not exist any more.
     Gone,
     /// Everything has been delivered.
     Over,
 }
 
-/// What came of waiting for the run in the same invocation.
+/// The result of waiting for the run in the same invocation.
 enum FeedUpdate {
-    /// It has written this root.
+    /// The run has written this root.
     Root(Box<Root>),
-    /// It has written nothing yet.
+    /// The run has written nothing yet.
     Nothing,
-    /// It will write nothing more.
+    /// The run is over: it writes nothing more.
     Over,
 }
 
@@ -91,17 +91,17 @@ pub struct Watcher<'a, E> {
     state: Option<Inspection>,
     /// The bytes of the root that was read last: most looks find the same again.
     bytes: Vec<u8>,
-    /// Until then identical bytes mean that a run works on the job.
+    /// Time until which identical bytes mean that a run works on the job.
     valid_until: Time,
     /// The run in the same invocation, until it is over.
     feed: Option<&'a Feed>,
     pacer: PollPacer,
     began: Duration,
-    /// When the read of the current state began: the state may be as old.
+    /// Time at which the read of the current state began: the state may be as old.
     looked: Duration,
     /// Since when the segment of the next book could not be read.
     unreadable_since: Option<Duration>,
-    /// When the job was last revived or repaired from here.
+    /// Time at which this watcher last revived or repaired the job.
     revived: Option<Duration>,
 }
 
@@ -138,8 +138,8 @@ impl<'a, E: Effects> Engine<'a, E> {
 }
 
 impl<'a, E: Effects> Watcher<'a, E> {
-    /// The same watcher beside the job's run: what the run commits is taken from its feed, and the
-    /// store is not looked at until the run is over.
+    /// Makes the watcher take commits from the feed of the run beside it; it does not look at the
+    /// store until the run is over.
     #[must_use]
     pub fn beside(mut self, feed: &'a Feed) -> Self {
         self.feed = Some(feed);
@@ -183,7 +183,7 @@ impl<'a, E: Effects> Watcher<'a, E> {
         }
     }
 
-    /// What the known state has to say that was not delivered yet.
+    /// The next notification that the known state holds and that was not delivered yet.
     async fn notification(&mut self) -> Option<Notification> {
         let root = self.state.as_ref()?.root()?;
         let lag =

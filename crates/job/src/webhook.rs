@@ -23,14 +23,14 @@ use crate::settings::Webhook;
 use crate::storage::read_end;
 use crate::time::Time;
 
-/// How long one attempt may take.
+/// Time-out of one attempt.
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// The pause after the first attempt that fails; it grows fourfold up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2 * 3600);
-/// How long a message is tried.
+/// Time for which a message is tried.
 const TRIED_FOR: Duration = Duration::from_secs(24 * 3600);
-/// How many jobs one sweep tells of: it makes a client wait.
+/// Number of messages that one sweep sends: a sweep makes a client wait.
 pub(crate) const PER_SWEEP: usize = 2;
 
 impl Webhook {
@@ -67,7 +67,7 @@ impl Webhook {
 /// A message that is not delivered yet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Pending {
-    /// When the job was about to end.
+    /// Time at which the job was about to end.
     pub since: Time,
     /// Attempts that have failed.
     #[serde(default)]

@@ -45,10 +45,10 @@ pub trait Worker<E: Effects> {
     async fn work(&self, run: &mut Run<'_, E>) -> Result<StageOutcome, Stop>;
 }
 
-/// How a run gets its job.
+/// The way in which a run gets its job.
 #[derive(Debug)]
 enum Start<'a> {
-    /// It follows the creation of the job in the same invocation, with an optional listener there.
+    /// The same invocation has created the job, with an optional listener there.
     Created(Box<Root>, Lease, Option<&'a Feed>),
     /// Another run hands over.
     HandedOver(HandOver),
@@ -67,7 +67,7 @@ impl Start<'_> {
     }
 }
 
-/// How a run ended, for the log.
+/// The way in which a run ended, for the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ending {
     Finished,

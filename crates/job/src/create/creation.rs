@@ -14,7 +14,7 @@ use crate::secret::Client;
 use crate::storage::{Stop, delete_parts_missing_from, encode_root, existing, read_root};
 use crate::sweep::UNACCEPTED_RETENTION;
 
-/// How long a job may be silent while its upload is being received.
+/// Longest silence of a job while its upload is being received.
 pub(super) const UPLOAD_FRESHNESS: Duration = Duration::from_secs(120);
 
 /// The name of a job that is to be created.
@@ -56,14 +56,14 @@ pub struct NewJob {
     pub client: Option<Client>,
     /// The vision provider that the client asks for; empty for the configured one.
     pub provider: String,
-    /// What the client calls the job where the operator's server is told of it; may be empty.
+    /// The client's own name for the job, repeated to the operator's webhook; may be empty.
     pub client_ref: String,
 }
 
 /// The reasons why no job was created.
 #[derive(Debug, thiserror::Error)]
 pub enum CreateError {
-    /// Another job has the name.
+    /// Another job with this name exists: its root.
     #[error("there is a job of this name")]
     Exists(Box<Root>),
     /// The store has no capacity for another job now.

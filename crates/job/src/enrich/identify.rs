@@ -1,4 +1,5 @@
-//! Which books the lettering on a photo names, asked of Open Library by words.
+//! Identification of the books that the lettering on a photo names, by Open Library's search for
+//! words.
 
 use std::time::Duration;
 

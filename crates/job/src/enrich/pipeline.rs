@@ -21,12 +21,12 @@ use crate::effects::Effects;
 pub(super) trait Inquiry {
     /// One request.
     type Lookup: 'static;
-    /// What it comes to.
+    /// The result of the whole search.
     type Outcome: Default;
 
-    /// What can be asked now.
+    /// Takes the look-ups that can be sent now.
     fn next(&mut self) -> Vec<Self::Lookup>;
-    /// Who is asked.
+    /// The provider that a look-up asks.
     fn provider(lookup: &Self::Lookup) -> Provider;
     /// The request of a look-up.
     fn question(&self, enrichment: &Enrichment, lookup: &Self::Lookup) -> Question;
@@ -116,21 +116,21 @@ pub(super) struct WavePipeline<'a, E, S: Inquiry = Search> {
     enrichment: &'a Enrichment,
     effects: &'a E,
     sessions: &'a ProviderSessions,
-    /// Nothing is asked after this (monotonic) time.
+    /// Monotonic time after which no request is sent.
     until: Option<Duration>,
     waves: VecDeque<Wave<S>>,
-    /// How many waves have landed: the number of the first.
+    /// Number of waves that have landed, and so the number of the first one in `waves`.
     completed: usize,
     in_flight: FuturesUnordered<LocalBoxFuture<'a, (usize, S::Lookup, Reply)>>,
-    /// What goes on beside the requests and never ends.
+    /// A task that goes on beside the requests and never ends.
     beside: Option<LocalBoxFuture<'a, ()>>,
-    /// What cannot be asked in time is an answer, too.
+    /// Whether a look-up that cannot be sent in time ends without an answer, instead of the run.
     gives_up: bool,
 }
 
-/// What became of the first wave.
+/// The state of the first wave.
 pub(super) enum Front<T> {
-    /// It is over, with this outcome: of a search for books, one for each of its items.
+    /// The wave is over, with this outcome; for a search for books, one for each of its items.
     Found(T),
     /// Requests wait for a provider that does not answer; the wave goes on when this is asked
     /// again.
@@ -139,12 +139,12 @@ pub(super) enum Front<T> {
     OutOfTime,
 }
 
-/// What happens while requests are in flight.
+/// An event while requests are in flight.
 enum Event<L> {
     Answered(usize, L, Reply),
     /// Some of them wait for a provider that does not answer.
     Waiting,
-    /// Nothing is in flight.
+    /// No request is in flight.
     Idle,
 }
 
@@ -191,7 +191,7 @@ impl<'a, E: Effects, S: Inquiry> WavePipeline<'a, E, S> {
         self
     }
 
-    /// The same pipeline; with `true` it takes what cannot be asked in time as an answer.
+    /// Sets whether a look-up that cannot be sent in time ends without an answer.
     pub(super) fn giving_up(mut self, gives_up: bool) -> Self {
         self.gives_up = gives_up;
         self
@@ -285,7 +285,7 @@ impl<'a, E: Effects, S: Inquiry> WavePipeline<'a, E, S> {
         }
     }
 
-    /// When the first wave may land; at once if all its answers are there.
+    /// Expected time until the first wave lands; zero if all its answers are there.
     pub(super) fn forecast(&self) -> Forecast {
         let Some(wave) = self.waves.front() else {
             return self.sessions.first_wave();

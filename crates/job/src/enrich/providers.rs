@@ -30,47 +30,48 @@ const ATTEMPTS_OF_BATCH: u32 = 3;
 /// Refusals of the requests themselves, in a row, after which nobody waits for the provider.
 const MAX_REJECTIONS: u32 = 5;
 
-/// How long a request waits for another to show that the provider is well again, before it looks.
+/// Pause of a request before it looks again whether another has shown that the provider is well
+/// again.
 const PROBE_PAUSE: Duration = Duration::from_millis(100);
 
 /// Waits from this length on are told to those who watch the job.
 const VISIBLE_WAIT: Duration = Duration::from_secs(1);
 
-/// How often the runs tell each other what they ask.
+/// Interval at which the runs tell each other how much they ask.
 const SYNC_EVERY: Duration = Duration::from_secs(1);
 
-/// How soon they do so for the second time.
+/// Delay until they do so for the second time.
 const SYNC_FIRST: Duration = Duration::from_millis(200);
 
 /// The share of a burst that a run may use before it has heard of the others.
 const UNHEARD_SHARE: f64 = 1.0 / 4.0;
 
-/// How many requests all runs together have in flight, but for one of each.
+/// Number of requests that all runs together have in flight, apart from one for each run.
 const IN_FLIGHT_OF_ALL: usize = 64;
 
 /// The share of a burst that single look-ups use: some of those that come at the same moment are
 /// given the same place.
 const TICKETS_SHARE: f64 = 0.7;
 
-/// How often a single look-up takes its place again that somebody has overwritten.
+/// Number of times that a single look-up takes its place again when somebody has overwritten it.
 const MAX_TICKET_ROUNDS: u32 = 12;
 
-/// How the metadata providers are asked.
+/// Configuration of the metadata providers: addresses, limits and time-outs.
 #[derive(Clone, Debug)]
 pub struct Enrichment {
     /// The addresses of the providers.
     pub endpoints: Endpoints,
     /// The `User-Agent` of requests: names the application and a contact.
     pub user_agent: String,
-    /// How long one request may take.
+    /// Time-out of one request.
     pub timeout: Duration,
-    /// How long a provider may answer nothing before a job goes on without it.
+    /// Longest time without an answer of a provider before a job goes on without it.
     pub patience: Duration,
     /// Requests in flight at the same time.
     pub concurrency: usize,
-    /// How much Open Library may be asked.
+    /// Rate limit of Open Library.
     pub open_library: RateLimit,
-    /// How much Google Books may be asked.
+    /// Rate limit of Google Books.
     pub google_books: RateLimit,
 }
 
@@ -86,9 +87,9 @@ pub(super) struct ProviderSession {
     /// Requests that this run may send at once, as of `refilled` (monotonic).
     tokens: f64,
     refilled: Duration,
-    /// This run's share of the rate.
+    /// This run's share of the rate, 0 to 1.
     share: f64,
-    /// How many runs ask, this one among them.
+    /// Number of runs that ask, this one among them.
     askers: usize,
     /// Requests since the others were told.
     taken: f64,
@@ -102,11 +103,11 @@ pub(super) struct ProviderSession {
     answers: u32,
     /// Refusals of requests themselves since the last answer.
     rejections: u32,
-    /// How long nothing was answered before this run.
+    /// Time without an answer before this run began.
     waited: Duration,
     /// Since when (monotonic) nothing is answered.
     silent_since: Option<Duration>,
-    /// Until when requests wait.
+    /// Time until which requests wait.
     waits_until: Option<Time>,
 }
 
@@ -150,7 +151,7 @@ impl ProviderSession {
         self.changed = true;
     }
 
-    /// How long nothing has been answered.
+    /// Time without an answer, that before this run included.
     fn silent_for(&self, monotonic: Duration) -> Duration {
         let since = self.silent_since.unwrap_or(monotonic);
         self.waited + monotonic.saturating_sub(since)
@@ -186,7 +187,7 @@ impl Drop for Place<'_> {
     }
 }
 
-/// How requests find their place in a provider's rate.
+/// The rule by which requests find their place in a provider's rate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Queueing {
     /// A job asks much and for long, one run after the other: it has a share.
@@ -199,7 +200,7 @@ enum Queueing {
 pub struct ProviderSessions {
     sessions: BTreeMap<&'static str, RefCell<ProviderSession>>,
     queueing: Queueing,
-    /// How long a provider may answer nobody before it is given up.
+    /// Longest time without an answer before a provider is given up.
     patience: Duration,
     /// Whether a wait has begun that nobody was told of.
     has_news: Cell<bool>,
@@ -211,8 +212,8 @@ impl ProviderSessions {
         &self.sessions[provider.name()]
     }
 
-    /// How many requests this run may have in flight, of which a run alone may have `concurrency`:
-    /// a rate without limit is no reason for a hundred jobs to have as many as that each.
+    /// Number of requests this run may have in flight, at most `concurrency` and less when other
+    /// runs ask: a rate without limit is no reason for a hundred jobs to have as many as that each.
     pub(super) fn most_in_flight(&self, concurrency: usize) -> usize {
         let askers = self
             .sessions
@@ -239,7 +240,7 @@ impl ProviderSessions {
             .any(|session| session.borrow().timed_out > 0)
     }
 
-    /// How long until the first provider's breaker closes, if one is open.
+    /// The first provider whose circuit breaker is open, and the time until it closes.
     #[must_use]
     pub fn open<E: Effects>(&self, effects: &E) -> Option<(&'static str, Duration)> {
         self.sessions.iter().find_map(|(name, session)| {
@@ -380,9 +381,9 @@ fn hexadecimal(bytes: [u8; 16]) -> String {
 /// The answers that a wave waits for.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Awaited {
-    /// When (monotonic) all are expected to what has been sent.
+    /// Monotonic time at which all answers to the requests sent so far are expected.
     pub(super) until: Duration,
-    /// How long the slowest provider takes for one; zero when nothing is known.
+    /// Expected latency of the slowest provider for one request; zero when it is not known.
     pub(super) each: Duration,
 }
 
@@ -391,7 +392,7 @@ pub(super) struct Question {
     pub(super) provider: Provider,
     pub(super) request: Request,
     pub(super) reader: Reader,
-    /// How many books it asks for.
+    /// Number of books that it asks for.
     pub(super) books: usize,
 }
 
@@ -411,7 +412,7 @@ enum Admission {
     After(Duration),
     /// The breaker is open for so long.
     Closed(Duration),
-    /// Another request shows at present whether the provider is well again.
+    /// Refused for now: another request tests whether the provider is well again.
     Probed,
     /// The job has asked as much as it may.
     UsedUp,
@@ -704,24 +705,24 @@ pub(super) enum Reply {
     Answered(Vec<Record>),
     Failed,
     Refused,
-    /// It asked for too much: half of it may be answered.
+    /// The request asked for too much: each half of it may be answered.
     Split,
     /// The run has no time left to ask.
     OutOfTime,
 }
 
-/// Why a request was not answered.
+/// The reason why a request got no records.
 #[derive(Debug, thiserror::Error)]
 enum Fault {
     /// Too many requests, or out of order and says for how long.
     #[error("it refuses requests for now")]
     Refused(Option<Duration>),
-    /// This request will never be answered.
+    /// Rejected with this status: the same request will never be answered.
     #[error("status {0}")]
     Rejected(u16),
     #[error("no answer in time")]
     TimedOut,
-    /// It may fare better a little later.
+    /// A failure that may pass: a retry may succeed.
     #[error("{0}")]
     Failed(String),
 }
@@ -743,7 +744,7 @@ fn classify(result: Result<Response, HttpError>, reader: &Reader) -> Result<Vec<
     }
 }
 
-/// How long a provider is left alone whose quota of a day is used up.
+/// Pause after a provider's quota of a day is used up.
 const A_QUOTA_LASTS: Duration = Duration::from_secs(3600);
 
 /// Whether a refusal by Google says that the day's quota is used up.

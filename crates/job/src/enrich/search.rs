@@ -7,7 +7,7 @@ use books::{Provider, Query, Record};
 use super::providers::{Enrichment, ProviderSessions, Question, Reply, get};
 use crate::effects::Effects;
 
-/// What a search comes to.
+/// The outcome of a search.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Searched {
     /// A page of hits, which may hold none, and the number of hits in all.

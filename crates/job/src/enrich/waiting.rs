@@ -10,7 +10,7 @@ use crate::run::Run;
 use crate::storage::Stop;
 use crate::work::StageOutcome;
 
-/// What a run keeps back of its budget for committing what a wave has found.
+/// Part of a run's budget reserved for committing what a wave has found.
 pub(super) const COMMIT_TIME: Duration = Duration::from_secs(3);
 
 /// Waits for a provider as long as this run can: a run that ended sooner would only begin another
