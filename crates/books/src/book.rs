@@ -1,10 +1,10 @@
-//! What is asked for, what a reader's library says about it, and what a provider knows.
+//! The wanted book, a reader's own data on it, and a provider's record of it.
 
 use serde::{Deserialize, Serialize};
 
 use crate::Isbn;
 
-/// What somebody asks for: everything a look-up may use.
+/// A book that is asked for: everything that a look-up may use.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Wanted {
@@ -37,7 +37,7 @@ pub struct Series {
     pub position: Option<String>,
 }
 
-/// What a row of a library export says about a book besides what is [`Wanted`].
+/// The data of a library export's row besides what is [`Wanted`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Imported {
@@ -70,7 +70,7 @@ pub struct Imported {
     /// The title as it stands in the file, where [`Wanted::title`] is only a part of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub given_title: Option<String>,
-    /// What the reader did with the book.
+    /// The reader's own data: status, ratings, dates and notes.
     #[serde(skip_serializing_if = "Source::is_empty")]
     pub source: Source,
 }
@@ -82,13 +82,13 @@ pub struct Source {
     /// The reader's rating: above 0, at most 5.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_rating: Option<f64>,
-    /// Where the book stands in the reader's life.
+    /// Whether it is read, being read, to be read, or given up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reading_status: Option<ReadingStatus>,
     /// Day on which it was last finished, `yyyy-mm-dd`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub date_read: Option<String>,
-    /// Each time it was read, as far as [`date_read`](Self::date_read) does not say it: a day, a
+    /// Days of all readings, as far as [`date_read`](Self::date_read) does not say it: a day, a
     /// month, a year, or `yyyy-mm-dd/yyyy-mm-dd` (ISO 8601 interval).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub dates_read: Vec<String>,
@@ -101,19 +101,19 @@ pub struct Source {
     /// Day on which it came into the library, `yyyy-mm-dd`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub date_added: Option<String>,
-    /// How often it was read.
+    /// Number of readings.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub read_count: Option<u32>,
     /// The reader's own shelves, tags and collections, without those that only say the status.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub shelves: Vec<String>,
-    /// What the reader wrote about it.
+    /// The reader's review.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub review: Option<String>,
-    /// What the reader wrote for nobody else.
+    /// The reader's private notes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub notes: Option<String>,
-    /// How many copies the reader owns.
+    /// Number of copies that the reader owns.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub owned_copies: Option<u32>,
     /// Amazon's number, where it is no ISBN.
@@ -134,7 +134,7 @@ impl Source {
     }
 }
 
-/// Where a book stands in its reader's life.
+/// A reader's progress with a book.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ReadingStatus {
@@ -302,7 +302,7 @@ impl Format {
     }
 }
 
-/// Where metadata comes from.
+/// A provider of metadata.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Provider {
     /// openlibrary.org
@@ -323,7 +323,7 @@ impl Provider {
     }
 }
 
-/// What a provider knows of one book.
+/// A provider's metadata of one book.
 ///
 /// All texts are cleaned of control characters and of bounded length.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -340,22 +340,22 @@ pub struct Record {
     /// Other names of the authors, as in another script: to compare with only.
     #[serde(skip)]
     pub aliases: Vec<String>,
-    /// How the record answers what was asked; `None` in records of earlier versions.
+    /// The match between record and wanted book; `None` in records of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub matched: Option<Match>,
 }
 
-/// How a record was found, and how sure it is that it is the wanted book.
+/// The match between a record and the wanted book: the way it was found, and the confidence.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Match {
-    /// What both have in common.
+    /// The identifier or the texts by which it was found.
     pub by: MatchedBy,
     /// Confidence in [0, 1]: 1 when number, title and author all agree, below 0.7 when one of them
     /// differs.
     pub confidence: f32,
 }
 
-/// What a record was found by.
+/// The identifier or the texts by which a record was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MatchedBy {
@@ -405,7 +405,7 @@ pub struct Work {
     /// A handful of subjects, different from one another.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub subjects: Vec<String>,
-    /// What it is about.
+    /// A description of the content.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// Cover that stands for the work.
@@ -531,7 +531,7 @@ mod tests {
         assert_eq!(serde_json::from_str::<Imported>(newer).unwrap(), imported);
     }
 
-    /// Whatever a version before wrote of a reader is read.
+    /// Stored documents of earlier versions are read.
     #[test]
     fn stored_sources_are_read() {
         let source = Source {

@@ -38,18 +38,19 @@ use records::{Format, Record, Records};
 use shelf::Shelf;
 use table::Table;
 
-/// How often one file may have a row that is cut out because its quote never ends: each time the
+/// Number of rows in one file that may be cut out because their quote never ends: each time the
 /// rest of the file is read again.
 const MAX_UNCLOSED: usize = 16;
-/// How much of a file may be read again because a quote ended rows later (times its length).
+/// Number of times its own length of a file that may be read again because a quote ended rows
+/// later.
 const MAX_REREAD: usize = 4;
 
 /// A book of a library.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Row {
-    /// What to look up.
+    /// The book to look up.
     pub wanted: Wanted,
-    /// What the file says besides.
+    /// The other data of the row.
     pub imported: Imported,
 }
 
@@ -63,7 +64,7 @@ pub struct Problem {
     pub isbn: String,
     /// Title, empty when there is none.
     pub title: String,
-    /// What is wrong, for people.
+    /// The problem, for people.
     pub error: String,
     /// Whether the row was left out; else its book was kept.
     pub rejected: bool,
@@ -82,13 +83,13 @@ pub struct Library {
     /// Rows of a book that an earlier row has, merged into it: the same ISBN, or the same title and
     /// author. Each is listed among the problems.
     pub duplicates: u32,
-    /// Of each book, the cells of its row as they stand in the file; empty when there was no room
-    /// for them.
+    /// The cells of each book's row as they stand in the file; empty when there was no room for
+    /// them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cells: Vec<Vec<String>>,
     /// The first thousand things that were wrong, in file order.
     pub problems: Vec<Problem>,
-    /// How the file was read.
+    /// The interpretation of the file: its separator and columns.
     #[serde(default)]
     pub reading: Reading,
 }
@@ -102,15 +103,15 @@ impl Library {
     }
 }
 
-/// Why a file as a whole is not a list of books.
+/// The reason why a file as a whole is not a list of books.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct CsvError {
-    /// What kind of failure it is.
+    /// Kind of the failure.
     pub kind: CsvErrorKind,
     /// The record at fault, from 1, if it is one.
     pub row: Option<u32>,
-    /// What was found and what was expected; technical.
+    /// Technical message: what was found and what was expected.
     pub message: String,
     /// A sentence on what was found and what was expected, for a reader of books.
     pub user_message: String,
@@ -119,9 +120,9 @@ pub struct CsvError {
 /// The kinds of [`CsvError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CsvErrorKind {
-    /// No bytes, or a header without rows: `E_CSV_EMPTY`.
+    /// The file has no bytes, or a header without rows: `E_CSV_EMPTY`.
     Empty,
-    /// Not a table with known columns: `E_CSV_PARSE_FAILED`.
+    /// The file is no table with known columns: `E_CSV_PARSE_FAILED`.
     ParseFailed,
     /// More rows than allowed: `E_CSV_TOO_MANY_ROWS`.
     TooManyRows,
@@ -224,7 +225,7 @@ struct Reader {
     row: u32,
     /// Rows whose quote is never closed.
     unclosed: usize,
-    /// How many bytes more may be read again.
+    /// Number of bytes that may still be read again.
     rereadable: usize,
 }
 
@@ -312,8 +313,8 @@ fn torn_cells(line: &str, table: &Table<'_>) -> Vec<String> {
     record.cells()
 }
 
-/// If the text from `start` on, which was read as one record, has a quote that is never closed
-/// and goes over several lines: what follows its first line.
+/// The text after the first line of the record at `start`, if that record has a quote that is never
+/// closed and goes over several lines.
 fn after_unclosed(body: &str, start: usize) -> Option<&str> {
     let record = body.get(start..)?.trim_start_matches(['\r', '\n']);
     let (_, after) = record.split_once(['\n', '\r'])?;

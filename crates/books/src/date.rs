@@ -16,7 +16,7 @@ pub(crate) struct PartialDate {
 /// The order of day and month in dates written with numbers only.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum DateOrder {
-    /// Not known: a date that reads both ways is not believed.
+    /// Unknown: a date that reads both ways is not believed.
     #[default]
     Unknown,
     /// `31/12/2020`
@@ -25,10 +25,10 @@ pub(crate) enum DateOrder {
     MonthFirst,
 }
 
-/// Why a text is not a date.
+/// The reason why a text is not a date.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum DateError {
-    /// No date at all, or one that the calendar does not have.
+    /// The text is no date, or one that the calendar does not have.
     Unreadable,
     /// Day and month could be either way round; the year is known when it has four digits.
     Ambiguous { year: Option<i32> },
@@ -118,7 +118,7 @@ impl PartialDate {
     }
 }
 
-/// What a date that reads only one way says about the order of its column.
+/// The order of day and month in a date that reads only one way.
 pub(crate) fn order_of(text: &str) -> Option<DateOrder> {
     let parts = Parts::of(text)?;
     match parts.numbers.as_slice() {
@@ -142,7 +142,7 @@ struct Parts {
     has_other_words: bool,
     is_dotted: bool,
     is_hyphened: bool,
-    /// What to add to the years of a Japanese era.
+    /// Years to add to those of a Japanese era.
     era: Option<u32>,
 }
 

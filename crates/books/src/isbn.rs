@@ -14,7 +14,7 @@ use crate::digits::ascii_digits;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Isbn([u8; 13]);
 
-/// Why a text is not an ISBN.
+/// The reason why a text is not an ISBN.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum IsbnError {

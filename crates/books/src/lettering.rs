@@ -1,4 +1,4 @@
-//! From the lettering on a shelf to the books that it names.
+//! Identification of the books that the lettering on a shelf names.
 //!
 //! What is read from spines are lines of text of which nobody knows which is a title and which an
 //! author, some with wrong letters. [`Shelf::query`] makes a search of a spine's words that one
@@ -32,7 +32,7 @@ pub struct Lettering {
     pub height: f32,
 }
 
-/// What is on one spine, as positions in [`Shelf::lettering`].
+/// The lines on one spine, as positions in [`Shelf::lettering`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spine {
     /// Lines on one axis.
@@ -46,7 +46,7 @@ pub struct Spine {
 pub struct Shelf {
     /// Every line.
     pub lettering: Vec<Lettering>,
-    /// Which of the lines are on one spine.
+    /// The spines, each with its lines.
     pub spines: Vec<Spine>,
 }
 
@@ -57,18 +57,18 @@ pub struct Recognised {
     pub spine: usize,
     /// The book's record.
     pub record: Record,
-    /// How well the book explains the lettering, from 0 to 1.
+    /// Share of the lettering that the book explains, from 0 to 1.
     pub confidence: f32,
     /// The lines that the book explains, as positions in [`Shelf::lettering`].
     pub lines: Vec<usize>,
 }
 
-/// Which lines of a spine a query contains.
+/// The lines of a spine that a query contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
     /// The lines on its axis.
     Axis,
-    /// And those beside: titles in two lines, an author beside the title.
+    /// The lines on its axis and those beside: titles in two lines, an author beside the title.
     Neighbours,
 }
 

@@ -1,4 +1,4 @@
-//! Which books are the same.
+//! The rules by which two records are the same book.
 
 use crate::entities::unescape;
 use crate::name::{is_nobody, same_person, split_names};
@@ -6,7 +6,7 @@ use crate::text::words;
 use crate::title::{Agreement, Title, is_other_book};
 use crate::{Edition, Isbn, Match, MatchedBy, Record, Wanted};
 
-/// What makes two rows of a library the same book: one equal key is enough.
+/// The keys of a library's row: two rows with one equal key are the same book.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BookKeys {
     /// The edition's ISBN.
@@ -153,7 +153,7 @@ impl Candidates {
     }
 }
 
-/// What a record that claims the wanted ISBN has in common with what is known of the book besides.
+/// The comparison of a record that claims the wanted ISBN with what is known of the book besides.
 struct Corroboration {
     /// `None`: nothing that could be compared.
     title: Option<Likeness>,

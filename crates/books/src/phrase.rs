@@ -1,4 +1,4 @@
-//! What to search for: the phrases of a title that a provider's index can hold.
+//! Phrases to search for: those of a title that a provider's index can hold.
 
 use crate::entities::unescape;
 use crate::series::{split_series, take_mark, trailing_brackets};

@@ -1,4 +1,4 @@
-//! What the metadata providers are asked, and what their answers mean.
+//! Requests to the metadata providers, and the reading of their answers.
 
 pub(crate) mod google_books;
 pub(crate) mod open_library;

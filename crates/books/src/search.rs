@@ -58,7 +58,7 @@ impl Default for Endpoints {
     }
 }
 
-/// What a look-up goes by.
+/// The property of a book that a look-up asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum By {
     /// The ISBN of the edition.
@@ -69,7 +69,7 @@ pub enum By {
     WorkId,
 }
 
-/// What is known of a book before its search begins.
+/// Knowledge of a book from before its search.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Known {
     /// Every provider said that it does not know the book.
@@ -98,16 +98,16 @@ pub struct HttpGet {
     pub url: String,
 }
 
-/// What became of a [`Lookup`].
+/// The outcome of a [`Lookup`].
 ///
 /// Whoever sends look-ups asks again after a failure that passes; these are the last words.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
     /// A whole answer, as [`Reader::read`] understood it; without records it is a "no".
     Records(Vec<Record>),
-    /// No answer, an error, or garbage.
+    /// The look-up failed: no answer, an error, or garbage.
     Failed,
-    /// Not sent: the provider's breaker is open, or the budget is used up.
+    /// The look-up was not sent: the provider's breaker is open, or the budget is used up.
     Refused,
 }
 
@@ -169,7 +169,7 @@ impl Reader {
     }
 }
 
-/// How the search for one book ended.
+/// The outcome of the search for one book.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Found {
@@ -177,23 +177,24 @@ pub enum Found {
     Record(Box<Record>),
     /// Every provider that there is was asked, and said that it does not know it.
     NotFound,
-    /// No provider knew it, and at least one was asked and failed; or nobody was asked: there is
-    /// nobody, or too little is known of the book to ask by.
+    /// The look-up failed: no provider knew it, and at least one was asked and failed; or nobody
+    /// was asked: there is nobody, or too little is known of the book to ask by.
     Error,
-    /// No provider knew it, and at least one could not be asked: breaker open, budget used up.
+    /// The circuit breaker was open: no provider knew it, and at least one could not be asked for
+    /// that reason or because the budget was used up.
     CircuitOpen,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Round {
     OpenLibraryIds,
-    /// By ISBN once more, for books of whose edition nothing was told because the answer told of
-    /// another wanted edition of the same work.
+    /// Look-ups by ISBN once more, for books of whose edition nothing was told because the answer
+    /// told of another wanted edition of the same work.
     OpenLibraryEditions,
     OpenLibraryTitles,
     GoogleBooks,
-    /// By title, for books whose ISBN Google Books does not know and whose title Open Library
-    /// was not asked or did not answer.
+    /// Look-ups by title, for books whose ISBN Google Books does not know and whose title Open
+    /// Library was not asked or did not answer.
     GoogleBooksTitles,
     Over,
 }
@@ -217,7 +218,7 @@ struct Item {
     title_denied: bool,
     /// Somebody said "no" to any look-up.
     denied: bool,
-    /// It has nothing that a book is known by: no provider can have it.
+    /// Whether it has nothing that a book is known by: no provider can have it.
     names_nothing: bool,
     /// Whether a title tells enough for an answer to be accepted.
     is_askable_by_title: bool,
@@ -258,7 +259,7 @@ impl Item {
         }
     }
 
-    /// What to ask for this book in a round, if anything.
+    /// The property by which to ask for this book in a round, if at all.
     fn step(&self, round: Round) -> Option<By> {
         if self.is_known {
             return None;
@@ -518,7 +519,7 @@ impl Search {
         HttpGet { url }
     }
 
-    /// What reads the answer to a look-up.
+    /// The reader for the answer to a look-up.
     pub fn reader(&self, lookup: &Lookup) -> Reader {
         Reader {
             provider: lookup.provider,

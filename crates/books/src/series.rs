@@ -109,7 +109,7 @@ pub(crate) fn take_mark(words: &mut Vec<String>) -> Option<Place> {
     Some(place)
 }
 
-/// Where the mark of a volume begins that ends the words, and which volume it is.
+/// Position at which the mark of a volume begins that ends the words, and its number.
 fn mark(words: &[String]) -> Option<(usize, Place)> {
     let at = words.iter().rposition(|word| is_label(word))?;
     let place = match &words[at + 1..] {

@@ -137,7 +137,7 @@ const ALL_OF: [&str; 14] = [
     "wszystkie",
 ];
 
-/// What authors write, more than one of each.
+/// Nouns for the works of an author, in the plural.
 const WORKS: [&str; 28] = [
     "works",
     "novels",
@@ -211,7 +211,7 @@ const OTHER_BOOK: [&str; 38] = [
     "worksheets",
 ];
 
-/// How well two titles agree.
+/// The differences between two titles that agree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Agreement {
     /// The words of a subtitle that only one has.
@@ -231,9 +231,9 @@ impl Agreement {
 pub(crate) struct Title {
     main: Vec<String>,
     subtitle: Vec<String>,
-    /// What stood in brackets that are no series.
+    /// Words in brackets that are no series.
     aside: Vec<String>,
-    /// Which volume it is of a work whose volumes have one title.
+    /// Number of the volume in a work whose volumes have one title.
     volume: Option<Place>,
     /// The series of a book with a title of its own, and its place there.
     series: Vec<(Vec<String>, Option<Place>)>,

@@ -1,4 +1,5 @@
-//! What stands in a column that is used is understood, kept, or listed with its row.
+//! The property that no cell is lost: in a column that is used it is understood, kept, or listed
+//! with its row.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 
@@ -55,7 +56,7 @@ fn text() -> impl Strategy<Value = String> {
     prop::collection::vec(word(), 1..4).prop_map(|words| words.join(" "))
 }
 
-/// What people write into columns of dates, ratings and numbers.
+/// Values that people write into columns of dates, ratings and numbers.
 fn value() -> impl Strategy<Value = String> {
     prop_oneof![
         "[1-9][0-9]{0,4}",

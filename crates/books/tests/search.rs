@@ -1,4 +1,4 @@
-//! Whole searches, against providers that are a few lines long.
+//! Tests of whole searches, against providers that are a few lines long.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 

@@ -1,4 +1,4 @@
-//! Which column of a file means what, and how its values are to be read.
+//! The meanings of a file's columns, and the ways in which their values are to be read.
 
 use std::collections::BTreeMap;
 
@@ -21,11 +21,11 @@ use crate::text::{clean, words};
 /// is wrong with it. They say nothing about a book.
 pub const ADDED_COLUMNS: [&str; 2] = ["Import row", "Import problem"];
 
-/// What a reader says of columns: the field's name, or `ignore`, by the column's header or its
+/// A reader's own meanings of columns: the field's name, or `ignore`, by the column's header or its
 /// number from 1.
 pub type Mapping = BTreeMap<String, String>;
 
-/// Whose export a file is; it decides what some columns mean.
+/// The program that wrote a file; it decides what some columns mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Program {
     Goodreads,
@@ -99,13 +99,13 @@ const PROGRAMS: [(Program, &str, &[&str]); 17] = [
     (Program::Kobo, "Kobo", &["readstatus", "percentread"]),
 ];
 
-/// What one column means.
+/// The meaning of one column.
 #[derive(Clone, Debug)]
 pub(super) struct Column {
     pub name: String,
     pub field: Option<Field>,
     certainty: Certainty,
-    /// How dates are written where the header's language is spoken.
+    /// The order of day and month where the header's language is spoken.
     language_order: DateOrder,
     pub dates: DateOrder,
     pub names: NameOrder,
@@ -118,7 +118,7 @@ pub(super) struct Column {
     filled: u32,
 }
 
-/// What the columns of a file mean.
+/// The meanings of a file's columns.
 #[derive(Debug)]
 pub(super) struct Columns {
     pub columns: Vec<Column>,
@@ -258,7 +258,7 @@ impl Columns {
         columns.any(|column| column.field == Some(field))
     }
 
-    /// How the columns were understood.
+    /// The columns' meanings, for a reader to check.
     pub(super) fn reading(&self) -> Vec<ColumnReading> {
         (self.columns.iter()).map(Column::reading).collect()
     }
@@ -290,7 +290,7 @@ impl Columns {
 }
 
 impl Column {
-    /// What its cells say it is, where its header can mean several things.
+    /// Decides the field by the column's cells, where its header can mean several things.
     fn judge_meaning(&mut self, evidence: &Evidence, is_dated: bool) {
         if self.certainty == Certainty::Given || self.filled == 0 {
             return;
@@ -514,7 +514,7 @@ fn apply(mapping: &Mapping, columns: &mut [Column]) -> Result<(), CsvError> {
     Ok(())
 }
 
-/// What the cells of a column say about how it is to be read.
+/// Counts of cells that tell how a column is to be read.
 #[derive(Clone, Copy, Debug, Default)]
 struct Evidence {
     day_first: u32,
@@ -577,7 +577,8 @@ impl Evidence {
         }
     }
 
-    /// Both orders in one column are two habits: then each date speaks for itself.
+    /// The order of day and month. Both orders in one column are two habits: then each date speaks
+    /// for itself.
     fn date_order(&self) -> Option<DateOrder> {
         match (self.day_first, self.month_first) {
             (0, 0) => None,

@@ -1,5 +1,5 @@
-//! What columns hold, by what stands in them: for files whose headers are not known, or that
-//! have none.
+//! Recognition of columns by the contents of their cells: for files whose headers are not known, or
+//! that have none.
 
 use std::collections::HashSet;
 
@@ -39,7 +39,7 @@ pub(super) fn names_columns(names: &[String], row: u32) -> bool {
     row == 1 && known.contains(&Field::Author) && known.len() < filled
 }
 
-/// What a column holds, as a share of its cells that are not empty.
+/// Kinds of content of a column, each as a share of its cells that are not empty.
 struct Content {
     filled: usize,
     isbns: f64,
@@ -96,7 +96,7 @@ fn width(sample: &[Record]) -> usize {
     sample.iter().map(Record::count).max().unwrap_or(0)
 }
 
-/// How a list without a header is written, if it is one of books.
+/// The format of a list without a header, if it is one of books.
 pub(super) fn format_of_list(text: &str, formats: impl Iterator<Item = Format>) -> Option<Format> {
     let mut best: Option<(f64, Format)> = None;
     for format in formats {
@@ -153,7 +153,7 @@ fn is_list_of_lines(sample: &[Record]) -> bool {
         && lines.iter().map(|line| line.len()).sum::<usize>() <= lines.len() * 120
 }
 
-/// What the columns of a list without a header hold, as far as their content tells.
+/// The fields of a list without a header, as far as their content tells.
 pub(super) fn fields_of(sample: &[Record]) -> Vec<Option<Field>> {
     let columns: Vec<Content> = (0..width(sample))
         .map(|at| Content::of(sample, at))

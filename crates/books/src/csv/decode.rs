@@ -1,4 +1,4 @@
-//! From bytes to text.
+//! Decoding of a file's bytes to text.
 
 use std::borrow::Cow;
 
@@ -96,8 +96,8 @@ pub(super) fn text(bytes: &[u8]) -> Result<Decoded<'_>, CsvError> {
     })
 }
 
-/// What a file is by its first bytes, if it is a well-known thing that is no CSV, as in "a JPEG
-/// image". Sixteen bytes are enough.
+/// Recognises a well-known type of file that is no CSV by its first bytes, as in "a JPEG image".
+/// Sixteen bytes are enough.
 #[must_use]
 pub fn other_kind(bytes: &[u8]) -> Option<&'static str> {
     let starts = |magic: &[u8]| bytes.starts_with(magic);
@@ -129,7 +129,7 @@ pub fn other_kind(bytes: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// What a text is that has a form of its own and is no table.
+/// Recognises a text that has a form of its own and is no table.
 fn other_text(text: &str) -> Option<&'static str> {
     let text = text.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
     let begins = |with: &str| {

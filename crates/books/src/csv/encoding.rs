@@ -10,9 +10,9 @@ use encoding_rs::{
 
 use super::headers;
 
-/// How much of a file is looked at for a guess (bytes).
+/// Number of a file's bytes that are looked at for a guess.
 const SAMPLE: usize = 256 * 1024;
-/// How much of its beginning may be its header (bytes).
+/// Number of its first bytes that may be its header.
 const HEADER: usize = 4 * 1024;
 
 /// Code page 850 above ASCII: what Excel saves as "CSV (MS-DOS)" in Western Europe.
@@ -109,7 +109,7 @@ fn best_text(guesses: impl Iterator<Item = Guess>, sample: &[u8]) -> Option<Gues
         .map(|(guess, _)| guess)
 }
 
-/// How many headers beyond ASCII a text's first lines have that mean something.
+/// Number of known headers with other than ASCII letters in a text's first lines.
 fn known_headers(text: &str) -> usize {
     let lines = text.split(['\r', '\n']).filter(|line| !line.is_empty());
     lines
@@ -124,7 +124,7 @@ fn known_headers(text: &str) -> usize {
         .unwrap_or(0)
 }
 
-/// How much a text looks like words: letters beside letters count for it; signs and capitals
+/// A score of the text's likeness to words: letters beside letters count for it; signs and capitals
 /// inside words, and mixed scripts, against it.
 fn likeness(text: &str) -> i64 {
     let mut likeness = 0;

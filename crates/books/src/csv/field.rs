@@ -1,6 +1,6 @@
-//! What a column can mean.
+//! The fields of a book that a column can hold.
 
-/// What a column of a library means, as an import's mapping spells it.
+/// The meaning of a library's column, as an import's mapping spells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Field {
     Title,
@@ -41,7 +41,7 @@ pub(super) enum Field {
     Status,
     /// Whether it has the status that the header names: a column "Did not finish" of yes and no.
     StatusMark,
-    /// How much of it was read, in percent.
+    /// The share that was read, in percent.
     Progress,
     /// Whether it was read: a yes or a no, the date, or the status.
     Read,

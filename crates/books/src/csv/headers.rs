@@ -1,4 +1,4 @@
-//! What the header of a column means, in the languages that readers write.
+//! The meanings of columns' headers, in the languages that readers write.
 //!
 //! To teach it a language, add a section to the table of [`languages`].
 
@@ -24,7 +24,7 @@ const OTHERS: &str = "average avg ave mean community critic critics global total
     journal series percentage percent progress current owner loaned borrowed lent lending recommended sponsored \
     durchschnitt durchschnittliche moyenne media promedio srednia средняя средний ratings votes qid cw slate type";
 
-/// What makes a date a certain date: words of the one kind and words of the other.
+/// Words that make a header that of a date: words of the one kind and words of the other.
 const DATE_WORDS: &str = "date dates day when datum data fecha dato дата 日期 日 날짜 am time on";
 const KINDS_OF_DATES: &[(Field, &str)] = &[
     (
@@ -74,16 +74,16 @@ const KEYWORDS: &[(Field, &str)] = &[
     ),
 ];
 
-/// What a header is taken for.
+/// The meaning of a header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Meaning {
     pub field: Field,
     pub certainty: Certainty,
-    /// How dates are written in the language of the header.
+    /// The order of day and month in the language of the header.
     pub order: DateOrder,
 }
 
-/// What this header means; `None` when nobody knows.
+/// The meaning of this header, exact or likely; `None` when it is not known.
 pub(super) fn meaning(header: &str) -> Option<Meaning> {
     let exact = known_meaning(header);
     if exact.is_some() {
@@ -123,7 +123,7 @@ pub(super) fn known_meaning(header: &str) -> Option<Meaning> {
         .or_else(|| numbered(bare))
 }
 
-/// What one of several columns means that are told apart by a number: "Read 1", "Read 2".
+/// The meaning of one of several columns that are told apart by a number: "Read 1", "Read 2".
 fn numbered(header: &str) -> Option<Meaning> {
     let words = words(header);
     let (number, name) = words.split_last()?;
@@ -214,7 +214,7 @@ fn names_both(header: &str) -> bool {
         || header.contains('/') && words.len() == 2 && has(title) && has(author)
 }
 
-/// What its words say, for people who write whole phrases.
+/// The meaning of a phrase by its words.
 fn by_keywords(header: &str) -> Option<Field> {
     let words = words(header);
     let has = |list: &str| self::words(list).iter().any(|word| words.contains(word));

@@ -31,7 +31,8 @@ impl Columns {
         named > 1
     }
 
-    /// What a row is that has something else where books have their titles.
+    /// Recognises a row that is no book by its title, such as a heading or a total; returns what it
+    /// is.
     pub(super) fn no_title(&self, record: &Record, row: &Row) -> Option<&'static str> {
         let wanted = &row.wanted;
         let title = words(&ascii_digits(&wanted.title));

@@ -1,8 +1,8 @@
-//! How a file was read: for a reader to check, and to correct.
+//! The interpretation of an imported file: for a reader to check, and to correct.
 
 use serde::{Deserialize, Serialize};
 
-/// How sure it is what a column means.
+/// Certainty of the meaning of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Certainty {
@@ -16,7 +16,7 @@ pub enum Certainty {
     Given,
 }
 
-/// What a column of a file was taken for.
+/// The interpretation of a column of a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ColumnReading {
@@ -25,10 +25,10 @@ pub struct ColumnReading {
     /// The field it was taken for, as a mapping spells it; absent when it is not used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
-    /// How sure that is; absent when it is not used.
+    /// Certainty of `field`; absent when the column is not used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certainty: Option<Certainty>,
-    /// How its values were read, where they can be read in several ways: "day before month",
+    /// Interpretation of its values, where they can be read in several ways: "day before month",
     /// "out of 10", "family name first".
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub values: Option<String>,
@@ -36,7 +36,7 @@ pub struct ColumnReading {
     pub filled: u32,
 }
 
-/// How a file was read.
+/// The interpretation of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Reading {
@@ -51,7 +51,7 @@ pub struct Reading {
     /// Number of places in its text that had been encoded twice and were repaired.
     #[serde(skip_serializing_if = "is_zero")]
     pub repaired: u32,
-    /// What separates the fields: `,`, `;`, `|` or `tab`.
+    /// The separator of fields: `,`, `;`, `|` or `tab`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delimiter: Option<String>,
     /// The sheet of a workbook that was read.

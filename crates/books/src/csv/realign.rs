@@ -13,7 +13,7 @@ use crate::name::{NameOrder, order_in};
 const MAX_EXTRA: usize = 6;
 /// The widest table whose columns are tried one after the other.
 const MAX_WIDTH: usize = 64;
-/// How many columns are tried.
+/// Number of columns that are tried.
 const MAX_TRIED: usize = 12;
 
 /// A row put together again.
@@ -98,7 +98,7 @@ impl Columns {
         })
     }
 
-    /// How many cells have the form of their column; `None` when one has not.
+    /// Number of cells that have the form of their column; `None` when one has not.
     fn fit(&self, fields: &[String]) -> Option<usize> {
         let mut fitting = 0;
         for (column, cell) in self.columns.iter().zip(fields) {

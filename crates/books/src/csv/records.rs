@@ -5,7 +5,7 @@ use csv_core::ReadRecordResult;
 /// More fields than this are counted, not kept: a line of commas costs what it weighs.
 pub(super) const MAX_FIELDS: usize = 512;
 
-/// How fields are separated and quoted.
+/// Separator and quoting of fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Format {
     pub delimiter: u8,
@@ -106,7 +106,7 @@ impl<'a> Records<'a> {
         }
     }
 
-    /// How far the text has been read.
+    /// Position up to which the text has been read, in bytes.
     pub(super) fn position(&self) -> usize {
         self.at
     }

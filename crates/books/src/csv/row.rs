@@ -1,4 +1,4 @@
-//! What one row says about a book.
+//! Reading one row as a book.
 
 use std::borrow::Cow;
 
@@ -27,7 +27,7 @@ const MAX_PROSE: usize = 20_000;
 pub(super) struct Draft {
     pub row: Row,
     pub warnings: Vec<String>,
-    /// What is wrong with its ISBN, when it has one but none that is valid.
+    /// The fault of its ISBN, when it has one but none that is valid.
     pub bad_isbn: Option<IsbnError>,
 }
 
@@ -92,7 +92,7 @@ impl Columns {
         )
     }
 
-    /// What a row says it is, if that is no book.
+    /// The kind of thing that a row lists, if that is no book.
     pub(super) fn other_than_book(&self, record: &Record) -> Option<&'static str> {
         if !self.has(Field::ItemType) {
             return None;
@@ -559,7 +559,7 @@ impl Draft {
     }
 }
 
-/// Of several statuses that are marked the one that says most.
+/// Rank of a status: of several that are marked, the highest counts.
 fn how_much_it_says(status: &ReadingStatus) -> u8 {
     match status {
         ReadingStatus::ToRead => 0,

@@ -11,13 +11,14 @@ use crate::text::{clean, words};
 use crate::title::Title;
 use crate::{Isbn, ReadingStatus, Source, Wanted};
 
-/// How many problems a [`Library`] lists; its counters know of all.
+/// Number of problems that a [`Library`] lists; its counters include all.
 const MAX_PROBLEMS: usize = 1_000;
-/// How many bytes of rejected rows and of rows with warnings are kept as they stand in the file.
+/// Number of bytes of rejected rows and of rows with warnings that are kept as they stand in the
+/// file.
 const MAX_PROBLEM_CELLS: usize = 200_000;
-/// How many bytes of the rows of books are kept so: two values of the store.
+/// Number of bytes of the rows of books that are kept so: two values of the store.
 const MAX_BOOK_CELLS: usize = 1_600_000;
-/// How many books with the same key a new row is compared with.
+/// Number of books with the same key that a new row is compared with.
 const MAX_COMPARED: usize = 64;
 /// The longest review or note of a merged book (bytes).
 const MAX_MERGED_PROSE: usize = 60_000;
@@ -33,7 +34,7 @@ pub(super) struct Shelf {
     by_work: HashMap<String, usize>,
 }
 
-/// What is left of a number of bytes for cells.
+/// A budget of bytes for cells.
 #[derive(Default)]
 struct Room<const BYTES: usize> {
     used: usize,

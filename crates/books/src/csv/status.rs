@@ -160,7 +160,7 @@ fn is_before_a_date(word: &str) -> bool {
         || crate::date::month_by_name(word).is_some()
 }
 
-/// What a yes or no says, in the ways in which people and programs write it.
+/// Reads a yes or no, in the ways in which people and programs write it.
 pub(super) fn yes_or_no(text: &str) -> Option<bool> {
     const YES: &str = "yes y true t 1 x ja j oui si sim s tak да 是 はい 有 예 네 ano evet vrai wahr verdadero \
         verdadeiro vero checked igen nai ναι ya kyllä";

@@ -1,4 +1,4 @@
-//! From text to a header and a body.
+//! Division of a text into its header and its body.
 
 use super::decode::{empty, parse_failed};
 use super::records::{Format, MAX_FIELDS, Record, Records};
@@ -8,7 +8,7 @@ use super::{CsvError, content, headers};
 const MAX_HEADER: usize = 64 * 1024;
 /// The header may stand below this many lines: a title, a date, a note.
 const MAX_LINES_ABOVE: usize = 20;
-/// How many records tell how a file is written.
+/// Number of records from which the format of a file is told.
 const SAMPLE: usize = 200;
 
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
@@ -148,7 +148,7 @@ struct Header {
     lines_above: Vec<String>,
     /// Number of columns whose meaning is known for certain.
     known: usize,
-    /// Where the body begins.
+    /// Position at which the header ends and the body begins, in bytes.
     end: usize,
 }
 
@@ -275,7 +275,7 @@ fn names(record: &Record) -> Vec<String> {
     names
 }
 
-/// How a text with this delimiter is quoted; `width` is that of its header, 0 when it has none.
+/// The quoting of a text with this delimiter; `width` is that of its header, 0 when it has none.
 fn format(body: &str, delimiter: u8, width: usize) -> Format {
     let plain = Format {
         delimiter,
@@ -306,7 +306,7 @@ fn format(body: &str, delimiter: u8, width: usize) -> Format {
     }
 }
 
-/// Where the first record ends: at a line end outside quotes.
+/// Position at which the first record ends: at a line end outside quotes.
 fn record_end(text: &str) -> usize {
     let mut quoted = false;
     for (at, byte) in text.bytes().enumerate() {

@@ -1,4 +1,4 @@
-//! When a book was read, begun, given up and acquired.
+//! The times at which a book was read, begun, given up and acquired.
 
 use super::columns::Column;
 use super::field::Field;
@@ -12,7 +12,7 @@ use crate::text::{clean, words};
 /// The most dates of one cell.
 const MAX_DATES: usize = 100;
 
-/// When a book was read, as a row's cells tell.
+/// The times of a book's readings, as a row's cells tell.
 #[derive(Default)]
 pub(super) struct Times {
     days: Vec<String>,
@@ -21,9 +21,9 @@ pub(super) struct Times {
     periods: Vec<String>,
     pub started: Option<String>,
     pub stopped: Option<String>,
-    /// What a yes or no says.
+    /// The value of a yes or no.
     pub mark: Option<bool>,
-    /// What a status in a column of dates says.
+    /// The status written in a column of dates.
     word: Option<ReadingStatus>,
     /// Whether there is a date that could not be read.
     is_dated: bool,
@@ -229,7 +229,7 @@ fn several_dates(text: &str, column: &Column) -> Vec<PartialDate> {
     dates.unwrap_or_default()
 }
 
-/// How often: "2", "2x", "x2", "twice".
+/// Reads a number of times: "2", "2x", "x2", "twice".
 fn times_in(text: &str) -> Option<u32> {
     match words(text).as_slice() {
         [once] if once == "once" => Some(1),

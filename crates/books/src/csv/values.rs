@@ -36,7 +36,7 @@ fn is_invisible(c: char) -> bool {
         )
 }
 
-/// What a link shows that is the whole of a cell: `=HYPERLINK("https://...","Dune")`,
+/// The text shown by a link that is the whole of a cell: `=HYPERLINK("https://...","Dune")`,
 /// `[Dune](https://...)`.
 fn shown_by_link(cell: &str) -> Option<&str> {
     const FORMULA: &str = "=HYPERLINK(";
@@ -172,11 +172,11 @@ pub(super) fn is_blank(text: &str) -> bool {
 /// A rating that can be read.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Rating {
-    /// There is none: 0, or five empty stars.
+    /// No rating: 0, or five empty stars.
     None,
-    /// On the scale of its column.
+    /// A number on the scale of its column.
     Plain(f64),
-    /// On a scale that the cell itself tells, as a share of 1.
+    /// A number on a scale that the cell itself tells, as a share of 1.
     Share(f64),
 }
 
@@ -277,7 +277,7 @@ fn stars(text: &str) -> Option<Rating> {
     Rating::share(filled, scale)
 }
 
-/// What Douban and Goodreads call so many stars, and numbers in words.
+/// Reads the words by which Douban and Goodreads name ratings, and numbers in words.
 fn word(text: &str) -> Option<Rating> {
     let words = words(text);
     let is_stars = |word: &str| matches!(word, "star" | "stars" | "out" | "of" | "five");

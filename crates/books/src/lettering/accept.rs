@@ -10,16 +10,16 @@ use crate::title::split_subtitle;
 /// quotations and numbers.
 const LARGE: f32 = 0.6;
 
-/// How a work fits the lettering of a spine and its neighbours. Shares count letters, 0 to 1.
+/// The fit of a work to the lettering of a spine and its neighbours. Shares count letters, 0 to 1.
 #[derive(Debug, Default)]
 pub(super) struct Fit {
-    /// Of the title, what was read on the spine or beside.
+    /// Share of the title that was read on the spine or beside it.
     title: f32,
-    /// Of the title, what was read on the spine itself.
+    /// Share of the title that was read on the spine itself.
     title_on_spine: f32,
     /// Whether an author's last name was read, by other words than the title's.
     author: bool,
-    /// Of the spine's large lines, what title and authors explain.
+    /// Share of the spine's large lines that title and authors explain.
     explained: f32,
     /// Letters of the title's telling words.
     letters: usize,
@@ -27,7 +27,7 @@ pub(super) struct Fit {
     words: usize,
     /// The title's telling words.
     telling: usize,
-    /// How many of them were read.
+    /// Number of the telling words that were read.
     words_read: usize,
     /// Whether a number in the title was not read: it is another volume.
     lacks_number: bool,

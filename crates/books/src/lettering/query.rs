@@ -2,7 +2,7 @@
 
 use super::word::{is_publisher, is_telling, lettered_words};
 
-/// With more, a clause grows without finding more.
+/// Most words of a clause: with more it grows without finding more.
 const MAX_WORDS: usize = 6;
 
 /// Longer ones are several that were read as one, and found nowhere.

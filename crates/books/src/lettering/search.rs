@@ -9,7 +9,7 @@ use crate::{Endpoints, HttpGet, Provider, Record};
 /// with more, works that few people own would not be listed.
 const SPINES_PER_REQUEST: usize = 6;
 
-/// How many works of an answer are looked at for each of its spines.
+/// Number of works of an answer that are looked at for each of its spines.
 const CANDIDATES: usize = 20;
 
 /// One outbound request, for some spines of the shelf.

@@ -6,15 +6,15 @@ use std::sync::OnceLock;
 use super::{MAX_NAME, TITLES, distinct, is_suffix};
 use crate::text::{clean, words};
 
-/// What a comma means in the names of a column.
+/// The meaning of a comma in the names of a column.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum NameOrder {
-    /// Not known: each name decides for itself.
+    /// Unknown: each name decides for itself.
     #[default]
     Unknown,
-    /// It comes after the family name: `Le Guin, Ursula K.`
+    /// The comma comes after the family name: `Le Guin, Ursula K.`
     LastFirst,
-    /// It comes between two people: `Terry Pratchett, Neil Gaiman`
+    /// The comma comes between two people: `Terry Pratchett, Neil Gaiman`
     FirstLast,
 }
 
@@ -22,7 +22,7 @@ pub(crate) enum NameOrder {
 /// `Terry Pratchett, Neil Gaiman` (two). A translator may add to them.
 const GIVEN_NAMES: &str = include_str!("given_names.txt");
 
-/// What people do for a book besides writing it, as it stands in brackets or behind a comma.
+/// Names of what people do for a book, as they stand in brackets or behind a comma.
 const ROLES: &str = "author authors edited translated written compiled retold selected autor autorin auteur autrice autore autora verfasser writer \
     goodreads editor editors ed eds hrsg hg herausgeber herausgeberin editeur directeur \
     translator translators translation trans transl tr trad traducteur traductrice traductor \
@@ -61,7 +61,7 @@ pub(crate) fn names_in(cell: &str, order: NameOrder) -> Vec<String> {
     distinct(names.collect())
 }
 
-/// What a cell says about the order of its column.
+/// The meaning of commas in a cell, where it can be told.
 pub(crate) fn order_in(cell: &str) -> Option<NameOrder> {
     let people = people(cell);
     if people.len() > 1 {
@@ -117,7 +117,7 @@ fn all_have_one_comma(people: &[&str]) -> bool {
         .all(|chunk| chunk.matches(',').count() == 1 && Parts::of(chunk).0.len() == 2)
 }
 
-/// What stands between the commas of a name or a list, and the suffix of each ("Jr.").
+/// The texts between the commas of a name or a list, and the suffix of each ("Jr.").
 struct Parts(Vec<String>, Vec<Option<String>>);
 
 impl Parts {
@@ -183,7 +183,7 @@ fn is_last_first(family: &str, given: &str, order: NameOrder) -> bool {
     }
 }
 
-/// What two parts with a comma between them say by themselves.
+/// The meaning of a comma between two parts, where they tell it by themselves.
 fn order_of_two(family: &str, given: &str) -> Option<NameOrder> {
     // "von Goethe, Johann", "Saint-Exupéry, Antoine de"
     if begins_with_particle(family) || ends_with_particle(given) {

@@ -62,12 +62,12 @@ fn title_clause(wanted: &Wanted) -> String {
     }
 }
 
-/// How much a book adds to the URL of [`by_title`], in bytes.
+/// Number of bytes that a book adds to the URL of [`by_title`].
 pub(crate) fn title_length(wanted: &Wanted) -> usize {
     encoded_length(&title_clause(wanted))
 }
 
-/// How much one clause of several adds to a URL, in bytes.
+/// Number of bytes that one clause of several adds to a URL.
 pub(crate) fn encoded_length(clause: &str) -> usize {
     form_urlencoded::byte_serialize(clause.as_bytes())
         .map(str::len)
@@ -125,7 +125,7 @@ struct Answer {
     docs: Vec<Listed>,
 }
 
-/// What stands in the list of works: anything else than an object is passed over.
+/// An element of the list of works: anything else than an object is passed over.
 struct Listed(Option<Doc>);
 
 impl<'de> Deserialize<'de> for Listed {

@@ -1,10 +1,10 @@
-//! What was read of a file, as one line for each book and each problem.
+//! A file's books and problems as text, one line for each.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 
 use books::{ReadingStatus, Row, read_csv};
 
-/// What was read of a row, without what was not there.
+/// Spells a row, without fields that are empty.
 pub(crate) fn line(row: &Row) -> String {
     let Row { wanted, imported } = row;
     let source = &imported.source;
@@ -48,7 +48,8 @@ pub(crate) fn line(row: &Row) -> String {
     parts.into_iter().flatten().collect::<Vec<_>>().join(" | ")
 }
 
-/// What was read of a file, problems last: `!` marks rows that were left out, `?` others.
+/// Reads a file and spells what was read, problems last: `!` marks rows that were left out, `?`
+/// others.
 pub(crate) fn read(file: &[u8]) -> String {
     match read_csv(file, 100) {
         Ok(library) => {

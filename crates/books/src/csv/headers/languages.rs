@@ -5,7 +5,7 @@ use crate::date::DateOrder;
 
 /// The headers of one language, each field's separated by commas.
 pub(super) struct Language {
-    /// How dates are written where the language is spoken.
+    /// The order of day and month where the language is spoken.
     pub(super) order: DateOrder,
     pub(super) headers: &'static [(Field, &'static str)],
 }
