@@ -25,7 +25,7 @@ use spines::{Line, Progress, Raster, Reader};
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-/// How many works of an answer are looked at.
+/// Number of works of an answer that are looked at.
 const CANDIDATES: usize = 20;
 
 #[derive(Clone, Deserialize)]
@@ -56,7 +56,7 @@ struct Timed {
     longest_step: Duration,
 }
 
-/// What the search knows, the most popular first.
+/// The records that the search knows, the most popular first.
 struct Catalogue(Vec<(Record, HashSet<String>)>);
 
 #[derive(Default)]
@@ -119,13 +119,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// In MiB. A module's memory never shrinks, so its size at the end is its peak.
+/// Size of the module's memory in MiB. It never shrinks, so its size at the end is its peak.
 #[cfg(target_arch = "wasm32")]
 fn peak_memory() -> Option<usize> {
     Some(core::arch::wasm32::memory_size(0) / 16)
 }
 
-/// In MiB, where the system tells.
+/// Peak of the process's memory in MiB, where the system tells.
 #[cfg(not(target_arch = "wasm32"))]
 fn peak_memory() -> Option<usize> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
@@ -277,7 +277,7 @@ impl Catalogue {
         Self(books.iter().map(entry).collect())
     }
 
-    /// What the search answers for each spine: first by its axis, then with its neighbours.
+    /// The answers of the search for each spine: first by its axis, then with its neighbours.
     fn candidates(&self, shelf: &Shelf, but: &[Book], queries: &mut usize) -> Vec<Vec<Record>> {
         (0..shelf.spines.len())
             .map(|spine| {

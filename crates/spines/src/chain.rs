@@ -24,7 +24,7 @@ const PARALLEL: f32 = 14.0;
 /// The longest gap between two lines on one axis, in heights of the higher.
 const GAP: f32 = 8.0;
 
-/// The same as a part of the photo's longest side.
+/// The longest gap between two lines on one axis, as a fraction of the photo's longest side.
 const GAP_OF_PHOTO: f32 = 0.25;
 
 /// Groups the lines of a photo of this size. Each line is in the [`Chain::lines`] of one chain.

@@ -15,14 +15,14 @@ const MAX_TILE: usize = 544;
 /// The network halves its input five times.
 const GRAIN: usize = 32;
 
-/// How far neighbouring tiles overlap.
+/// Overlap of neighbouring tiles, in pixels.
 const OVERLAP: usize = 64;
 
 /// The width of a tile's border inside of the photo that is ignored: text that is cut there looks
 /// different.
 const UNSURE_BORDER: usize = 32;
 
-/// From this probability on (of 255) a pixel belongs to a region.
+/// The probability (of 255) from which on a pixel belongs to a region.
 const THRESHOLD: u8 = 77;
 
 /// The mean probability of a region of text, of 255.
@@ -35,13 +35,13 @@ const LEAST_SIDE: f32 = 3.0;
 /// circumference. It was trained with 1.4, which cuts the letters of spines too tightly.
 const WIDENING: f32 = 1.7;
 
-/// How the photo is held for a pass: most text on spines runs along them, and the network reads
+/// Orientation of the photo for a pass: most text on spines runs along them, and the network reads
 /// horizontal text best.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pass {
     /// Turned by 90 degrees clockwise: what runs upwards runs to the right.
     Turned,
-    /// As it is.
+    /// The photo as it is.
     Upright,
 }
 
@@ -56,7 +56,7 @@ pub(crate) struct Detection {
     map: Vec<u8>,
 }
 
-/// Where a tile lies along one side, and which part of it counts.
+/// Position of a tile along one side, and the part of it that counts.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Span {
     start: usize,

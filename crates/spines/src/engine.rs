@@ -22,7 +22,7 @@ pub(crate) struct Detector(Model);
 /// The network that reads the letters of a line, position by position.
 pub(crate) struct Recogniser(Model);
 
-/// What the recogniser says of a line: for each position the probability of each class.
+/// Output of the recogniser for a line: for each position the probability of each class.
 pub(crate) struct Positions {
     pub classes: usize,
     pub probabilities: Vec<f32>,

@@ -23,7 +23,7 @@ pub use place::Place;
 pub use raster::Raster;
 pub use reader::{Line, Progress, Reader};
 
-/// Why a photo cannot be read.
+/// The reason why a photo cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SpinesError {

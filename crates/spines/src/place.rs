@@ -1,4 +1,4 @@
-//! Where a line of text is: a rectangle at any angle.
+//! The place of a line of text: a rectangle at any angle.
 
 use serde::{Deserialize, Serialize};
 
@@ -27,7 +27,7 @@ impl Place {
         (cos, sin)
     }
 
-    /// The same place with text that runs at another angle, by a multiple of 90 degrees.
+    /// Returns this place with text that runs at another angle, turned by a multiple of 90 degrees.
     pub(crate) fn turned(&self, quarters: i32) -> Self {
         let angle = self.angle + 90.0 * quarters as f32;
         let angle = (angle + 180.0).rem_euclid(360.0) - 180.0;

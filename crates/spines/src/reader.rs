@@ -20,7 +20,7 @@ pub struct Line {
     pub place: Place,
 }
 
-/// How far the reading of a photo has come.
+/// Progress of the reading of a photo.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
     /// Regions of text are looked for.
@@ -37,11 +37,11 @@ pub enum Progress {
         /// Regions found.
         of: usize,
     },
-    /// Nothing is left to do.
+    /// The reading is over.
     Finished,
 }
 
-/// What one step reads at most, in pixels along the lines: about 0.25 s in WebAssembly.
+/// Limit of what one step reads, in pixels along the lines: about 0.25 s in WebAssembly.
 const STEP_WIDTH: usize = 3_000;
 
 /// Rectangles that share this much of what they cover are the same region, seen twice.
@@ -75,8 +75,8 @@ pub struct Reader {
     /// Once all passes are over: largest first.
     regions: Vec<Place>,
     lines: Vec<Line>,
-    /// How many more upright spines were surer when read downwards than upwards: those that
-    /// follow are tried that way first.
+    /// Number of upright spines that were surer when read downwards, less those surer upwards: if
+    /// positive, those that follow are tried downwards first.
     downwards: i32,
 }
 
@@ -111,7 +111,7 @@ impl Reader {
         self.upright_too = true;
     }
 
-    /// How far the reading has come.
+    /// Progress of the reading.
     pub fn progress(&self) -> Progress {
         match &self.stage {
             Stage::Detecting(detection) => {

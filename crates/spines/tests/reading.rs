@@ -1,4 +1,4 @@
-//! What the reader makes of pictures: some drawn here, and one photo of a shelf.
+//! Tests of the reader on pictures: some drawn here, and one photo of a shelf.
 
 use noto_sans_mono_bitmap::{FontWeight, RasterHeight, get_raster};
 use spines::{Line, Progress, Raster, Reader};

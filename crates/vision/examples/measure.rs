@@ -148,8 +148,8 @@ fn costs() {
     }
 }
 
-/// What this process has had of a processor, where Linux tells; else what the clock says. Other
-/// programs on the machine then do not count.
+/// Processor time of this process, where Linux tells, so that other programs on the machine do not
+/// count; else the time of the clock.
 fn processor_time() -> Duration {
     static START: LazyLock<Instant> = LazyLock::new(Instant::now);
     // Fields 14 and 15, after a name that may contain anything; in hundredths of a second.

@@ -1,4 +1,4 @@
-//! What a vision model has written, which is not trusted: prose, fences, cut-off JSON, boxes in
+//! Reading of a vision model's text, which is not trusted: prose, fences, cut-off JSON, boxes in
 //! any unit, fields of the wrong type.
 
 use books::Isbn;
@@ -26,7 +26,7 @@ const MAX_TEXT: usize = 1 << 20;
 /// Places that look like the beginning of an object and are not: more are in no honest answer.
 const MAX_FALSE_STARTS: usize = 200;
 
-/// In which order a list of four corners is meant.
+/// Order of the coordinates in a list of four.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CornerOrder {
     /// `[ymin, xmin, ymax, xmax]`, as Gemini was trained.
@@ -159,7 +159,7 @@ fn detection(book: &Value, order: CornerOrder, unit: Unit) -> Option<Detection> 
     })
 }
 
-/// What models write instead of leaving a field empty.
+/// Whether a text is what models write instead of leaving a field empty.
 fn is_placeholder(text: &str) -> bool {
     const PLACEHOLDERS: [&str; 8] = [
         "unknown title",
@@ -311,7 +311,7 @@ impl Unit {
     }
 }
 
-/// No legible spine is narrower, in fractions of the photo.
+/// The least width and height of a legible spine, in fractions of the photo.
 const SMALLEST: f32 = 0.002;
 
 #[cfg(test)]

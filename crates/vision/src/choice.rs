@@ -11,13 +11,13 @@ pub enum VisionKind {
     Spines,
 }
 
-/// What is said of a provider.
+/// The names of a provider.
 struct Facts {
     kind: VisionKind,
-    /// As capabilities and the variable `vision_provider` spell it, then the names that clients of
-    /// before may use.
+    /// Its name in capabilities and in the variable `vision_provider`, then the names that older
+    /// clients may use.
     names: &'static [&'static str],
-    /// As failures name it.
+    /// Its name in failures.
     endpoint: &'static str,
 }
 
@@ -71,15 +71,15 @@ impl VisionKind {
     }
 }
 
-/// Who is to look at a job's photos, as a client says it.
+/// A client's choice of who is to look at a job's photos.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum VisionChoice {
-    /// Whoever is configured.
+    /// Any provider that is configured.
     #[default]
     Any,
     /// Nobody: barcodes are enough.
     Barcode,
-    /// This provider, if it is configured.
+    /// The given provider, if it is configured.
     Kind(VisionKind),
 }
 

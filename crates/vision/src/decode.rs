@@ -1,4 +1,4 @@
-//! From the bytes of an upload to pixels, within [`crate::MEMORY_BUDGET`].
+//! Decoding of an upload's bytes to pixels, within [`crate::MEMORY_BUDGET`].
 
 use std::io::{BufReader, Cursor, ErrorKind, Read};
 
@@ -24,7 +24,7 @@ struct Pulsing<'a> {
     pulse: &'a mut dyn FnMut(),
 }
 
-/// How many coded bytes are read between two pulses: a flat photo of many pixels has few.
+/// Number of coded bytes that are read between two pulses: a flat photo of many pixels has few.
 const PULSE_BYTES: usize = 4 << 10;
 
 impl Read for Pulsing<'_> {

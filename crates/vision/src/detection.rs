@@ -30,8 +30,8 @@ impl Default for BoundingBox {
 }
 
 impl BoundingBox {
-    /// From two opposite corners in any order; what lies outside the photo is cut off, and what
-    /// is not a number is 0.
+    /// Makes a box of two opposite corners in any order; parts outside the photo are cut off, and
+    /// what is not a number is 0.
     pub fn new((xa, ya): (f32, f32), (xb, yb): (f32, f32)) -> Self {
         let inside = |v: f32| if v.is_nan() { 0.0 } else { v.clamp(0.0, 1.0) };
         let [xa, ya, xb, yb] = [xa, ya, xb, yb].map(inside);
@@ -43,7 +43,7 @@ impl BoundingBox {
         }
     }
 
-    /// In fractions of the photo's area.
+    /// Area, as a fraction of the photo's.
     pub fn area(&self) -> f32 {
         (self.x2 - self.x1) * (self.y2 - self.y1)
     }
@@ -59,11 +59,11 @@ impl BoundingBox {
 /// A book that a barcode or a vision model has found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Detection {
-    /// As printed on the book; empty when only its barcode was read.
+    /// The title as printed on the book; empty when only its barcode was read.
     pub title: String,
-    /// As printed; empty when it could not be read.
+    /// The author as printed; empty when it could not be read.
     pub author: String,
-    /// From a barcode, or printed and read by a model.
+    /// The ISBN, from a barcode, or printed and read by a model.
     pub isbn: Option<Isbn>,
     /// 0 to 1; 1 is a barcode, whose check digit has confirmed it.
     pub confidence: f32,

@@ -4,7 +4,8 @@ use crate::detection::{BoundingBox, Detection};
 use crate::prepare::{Photo, Prepared};
 use crate::probe::ImageError;
 
-/// How much of the photo both halves show, so that no book is cut by the line between them.
+/// Overlap of the halves, as a fraction of the photo, so that no book is cut by the line between
+/// them.
 const OVERLAP: f32 = 0.12;
 
 /// One part of a photo.

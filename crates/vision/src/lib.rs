@@ -1,4 +1,4 @@
-//! From a photo of a bookshelf to the books on it, as pure functions: no I/O, no clock.
+//! Recognition of the books on a photo of a bookshelf, as pure functions: no I/O, no clock.
 //!
 //! [`probe`] recognises an upload and refuses what cannot be used before anything is decoded;
 //! [`prepare`] decodes it once and yields everything that is needed of it: an upright JPEG for a

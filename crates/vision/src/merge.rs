@@ -4,7 +4,7 @@ use books::{BookKeys, Wanted, same_book_key};
 
 use crate::detection::Detection;
 
-/// How much of a barcode must lie in a book's box to belong to it: boxes of models are not exact.
+/// Share of a barcode that must lie in a book's box to belong to it: boxes of models are not exact.
 const INSIDE: f32 = 0.8;
 
 /// A box larger than this part of the photo says nothing about where the book is.

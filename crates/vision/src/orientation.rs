@@ -1,4 +1,4 @@
-//! How a camera was held.
+//! Orientation of the camera, as EXIF tells it.
 
 use crate::BoundingBox;
 use crate::raster::Rgb;
@@ -12,7 +12,7 @@ pub(crate) struct Orientation {
 }
 
 impl Orientation {
-    /// From an EXIF block that begins with its TIFF header; upright when that says nothing usable.
+    /// Reads an EXIF block that begins with its TIFF header; upright when that says nothing usable.
     pub(crate) fn from_exif(exif: &[u8]) -> Self {
         let tag = exif::Reader::new()
             .read_raw(exif.to_vec())
@@ -24,7 +24,7 @@ impl Orientation {
         Self::from_tag(tag.unwrap_or(1))
     }
 
-    /// From the value of the EXIF tag 0x0112.
+    /// Reads the value of the EXIF tag 0x0112.
     fn from_tag(tag: u32) -> Self {
         let (swap, mirror_x, mirror_y) = match tag {
             2 => (false, true, false),

@@ -8,8 +8,8 @@ use crate::probe::ImageError;
 use crate::quality::Quality;
 use crate::raster::{Gray, Rgb};
 
-/// What [`Prepared::jpeg`] stays under, in bytes: a value of the smallest platform's store, with
-/// room for an encoding around it.
+/// Limit of [`Prepared::jpeg`] in bytes: a value of the smallest platform's store, with room for an
+/// encoding around it.
 pub const MAX_JPEG_BYTES: usize = 900_000;
 
 /// Tried in turn until the photo fits; text stays legible down to the last.
@@ -83,7 +83,7 @@ impl Photo {
         self.barcodes_with(&mut || {})
     }
 
-    /// As [`Self::barcodes`], with a `pulse` as of [`Self::decode_with`].
+    /// Does the same as [`Self::barcodes`], with a `pulse` as of [`Self::decode_with`].
     pub fn barcodes_with(&self, pulse: &mut dyn FnMut()) -> Vec<Detection> {
         barcode::read(&self.luma, pulse)
             .into_iter()

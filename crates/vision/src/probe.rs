@@ -1,4 +1,4 @@
-//! What an upload is, read from its first bytes and never from what it calls itself.
+//! The type and size of an upload, read from its first bytes and never from what it calls itself.
 
 use thiserror::Error;
 
@@ -11,8 +11,8 @@ pub const MAX_PIXELS: u64 = 64_000_000;
 /// The smallest side, in pixels, on which anything could be read.
 pub const MIN_SIDE: u32 = 16;
 
-/// What decoding may occupy at its peak, in bytes, beside the upload itself. Platforms give a
-/// request 128 MiB; the upload (10 MB), the re-encoded photo and the program take the rest.
+/// Memory that decoding may occupy at its peak, in bytes, beside the upload itself. Platforms give
+/// a request 128 MiB; the upload (10 MB), the re-encoded photo and the program take the rest.
 pub const MEMORY_BUDGET: u64 = 88 << 20;
 
 /// The codecs that can be decoded.
@@ -38,7 +38,7 @@ pub struct Probe {
     pub(crate) layout: Layout,
 }
 
-/// What the memory that decoding takes depends on.
+/// The properties of an image on which the memory for decoding depends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Layout {
     Jpeg {
@@ -57,14 +57,14 @@ pub(crate) enum Layout {
     },
 }
 
-/// Why an upload cannot be used. `Display` is the technical message.
+/// The reason why an upload cannot be used. `Display` is the technical message.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ImageError {
-    /// No bytes at all.
+    /// The upload is empty.
     #[error("the upload is empty")]
     Empty,
-    /// Not JPEG, PNG or WebP; names the format when it is a known one.
+    /// The upload is not JPEG, PNG or WebP; names the format when it is a known one.
     #[error("not a JPEG, PNG or WebP image{}", .0.map(|f| format!(" but {f}")).unwrap_or_default())]
     NotAnImage(Option<&'static str>),
     /// The data ends before the image does.
@@ -86,7 +86,7 @@ pub enum ImageError {
         width: u32,
         /// Height in pixels.
         height: u32,
-        /// Which limit is exceeded.
+        /// Name of the exceeded limit.
         limit: &'static str,
     },
     /// A side below [`MIN_SIDE`].
@@ -170,8 +170,8 @@ pub fn probe(bytes: &[u8]) -> Result<Probe, ImageError> {
 }
 
 impl Probe {
-    /// By how much the decoder has to reduce each side (1, 2, 4 or 8) to stay within
-    /// [`MEMORY_BUDGET`]; none when it cannot.
+    /// The factor by which the decoder has to reduce each side (1, 2, 4 or 8) to stay within
+    /// [`MEMORY_BUDGET`]; `None` when it cannot.
     pub(crate) fn reduction(&self) -> Option<u32> {
         let reductions: &[u32] = match self.layout {
             Layout::Jpeg { .. } => &[1, 2, 4, 8],
@@ -404,7 +404,7 @@ fn webp(bytes: &[u8]) -> Result<Probe, ImageError> {
     }
 }
 
-/// What follows a chunk's body; chunks of odd length are padded.
+/// Returns the bytes after a chunk's body; chunks of odd length are padded.
 fn padded(body: &[u8], length: usize) -> Option<&[u8]> {
     body.get(length.checked_add(length & 1)?..)
 }

@@ -22,19 +22,19 @@ pub enum Vision {
         base_url: String,
         /// Sent as a header, never in the URL.
         api_key: String,
-        /// For example `gemini-3.5-flash-lite`.
+        /// Name of the model, such as `gemini-3.5-flash-lite`.
         model: String,
     },
     /// A server that speaks OpenAI's chat completions with images: OpenAI, Ollama, llama.cpp, vLLM.
     OpenAi {
-        /// With the version, as `https://api.openai.com/v1` or `http://127.0.0.1:11434/v1`.
+        /// Base URL with the version, such as `https://api.openai.com/v1` or
+        /// `http://127.0.0.1:11434/v1`.
         base_url: String,
         /// Servers at home need none.
         api_key: Option<String>,
-        /// For example `gpt-6-luna` or `qwen3-vl`.
+        /// Name of the model, such as `gpt-6-luna` or `qwen3-vl`.
         model: String,
-        /// How long a model that thinks does so: `none`, `low` and so on; `None` leaves it to the
-        /// server.
+        /// Effort of a model that thinks: `none`, `low` and so on; `None` leaves it to the server.
         reasoning_effort: Option<String>,
     },
 }
@@ -44,7 +44,7 @@ pub enum Vision {
 pub struct HttpPost {
     /// The absolute URL.
     pub url: String,
-    /// With the API key: not to be logged.
+    /// Headers with the API key: not to be logged.
     pub headers: Vec<(String, String)>,
     /// The body, JSON.
     pub body: Vec<u8>,
@@ -59,21 +59,21 @@ pub struct Reading {
     pub is_cut: bool,
 }
 
-/// Why there are no detections. `Display` is the technical message; neither it nor the user
-/// message contains a key or a part of the photo.
+/// The reason why there are no detections. `Display` is the technical message; neither it nor the
+/// user message contains a key or a part of the photo.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum VisionFailure {
     /// Too many requests for the moment.
     #[error("the vision model takes no more requests for now (429)")]
     RateLimited {
-        /// What the body says about when to come back; a `Retry-After` header may say more.
+        /// The pause that the body asks for; a `Retry-After` header may say more.
         retry_after: Option<Duration>,
     },
     /// The quota of a day, or all that was paid for, is used up.
     #[error("the quota of the vision model is used up: {message}")]
     QuotaUsedUp {
-        /// What the server says, shortened.
+        /// The server's message, shortened.
         message: String,
         /// Whether there is a new one without anybody doing anything.
         comes_back: bool,
@@ -83,7 +83,7 @@ pub enum VisionFailure {
     Server {
         /// The HTTP status.
         status: u16,
-        /// What the server says, shortened.
+        /// The server's message, shortened.
         message: String,
     },
     /// The key is missing, wrong, or not allowed to use the model.
@@ -92,7 +92,7 @@ pub enum VisionFailure {
         /// The HTTP status.
         status: u16,
     },
-    /// There is no such model, or no longer for this key.
+    /// The model does not exist, or no longer for this key.
     #[error(
         "the vision model {model} cannot be used, choose another one by the variable {variable} ({status}: {message})"
     )]
@@ -103,7 +103,7 @@ pub enum VisionFailure {
         variable: &'static str,
         /// The HTTP status.
         status: u16,
-        /// What the server says, shortened.
+        /// The server's message, shortened.
         message: String,
     },
     /// The request itself is not accepted: an unsupported option, a model that sees no pictures.
@@ -111,7 +111,7 @@ pub enum VisionFailure {
     Rejected {
         /// The HTTP status.
         status: u16,
-        /// What the server says, shortened.
+        /// The server's message, shortened.
         message: String,
     },
     /// The model would not describe this photo.
@@ -192,7 +192,8 @@ impl VisionFailure {
     }
 }
 
-/// What a model is told; `BOX` is where books are, in the order that the model was trained to give.
+/// The instruction to a model; `BOX` stands for the box of a book, in the order of coordinates that
+/// the model was trained to give.
 const INSTRUCTION: &str = "\
 You catalogue the books in a photo of a bookshelf, a stack or single books.
 List every physical book whose title you can read, in order from left to right and from top to bottom.
@@ -223,7 +224,7 @@ impl Vision {
         }
     }
 
-    /// Which provider it is.
+    /// Kind of the provider.
     pub fn kind(&self) -> VisionKind {
         match self {
             Self::Gemini { .. } => VisionKind::Gemini,
@@ -459,7 +460,7 @@ fn rate_limited(error: &Value, details: &[Value], message: String) -> VisionFail
     }
 }
 
-/// What a generation of Gemini accepts.
+/// The parameters that a generation of Gemini accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Generation {
     /// Up to 2.0: it does not think.
@@ -598,9 +599,9 @@ fn is_openai_reasoning(model: &str) -> bool {
 #[derive(Default)]
 struct Said {
     text: String,
-    /// What a model thought before, or instead.
+    /// The text that a model thought before, or instead.
     thoughts: String,
-    /// Why there may be no text.
+    /// The reason why there may be no text.
     refusal: Option<Refusal>,
     /// A limit of tokens ended it.
     is_cut: bool,

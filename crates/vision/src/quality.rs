@@ -1,4 +1,4 @@
-//! How good a photo is, measured from its pixels, and what to do better.
+//! The quality of a photo, measured from its pixels, and hints for a better one.
 
 use serde::{Deserialize, Serialize};
 
@@ -25,7 +25,7 @@ pub struct Quality {
     pub longest_side: u32,
 }
 
-/// How much a suggestion matters.
+/// Severity of a problem with a photo.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
@@ -37,7 +37,7 @@ pub enum Severity {
     High,
 }
 
-/// What is wrong with a photo.
+/// Kind of a problem with a photo.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SuggestionKind {
@@ -59,14 +59,14 @@ pub enum SuggestionKind {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Suggestion {
-    /// What is wrong.
+    /// Kind of the problem.
     #[serde(rename = "type")]
     pub kind: SuggestionKind,
-    /// How much it matters, on the worst photo.
+    /// Severity on the worst photo.
     pub severity: Severity,
-    /// What to do, in a sentence for the person with the camera.
+    /// Advice for the person with the camera, in a sentence.
     pub message: String,
-    /// How many spots reflect; of anything else, how many photos it is true of.
+    /// Number of spots that reflect; for other kinds, number of photos with the problem.
     pub affected_count: u32,
 }
 
@@ -194,7 +194,7 @@ fn rank(worst: Option<Severity>) -> usize {
     }
 }
 
-/// What to do better next time, over all photos of a job: each kind once, the most important first.
+/// Hints for better photos, over all of a job: each kind once, the most important first.
 pub fn suggestions(photos: &[Quality]) -> Vec<Suggestion> {
     let mut all: Vec<Suggestion> = ALL
         .into_iter()
@@ -276,7 +276,7 @@ fn blur(gray: &[u8], lines: usize, length: usize, line_step: usize, step: usize)
     1.0 - lost as f32 / variation as f32
 }
 
-/// From this luma on a pixel counts as clipped.
+/// The luma from which on a pixel counts as clipped.
 const CLIPPED: u8 = 250;
 
 /// Side of the cells in which glare is looked for, in pixels.

@@ -204,7 +204,7 @@ struct Color {
     height: usize,
     out_width: usize,
     out_height: usize,
-    /// For each source column: the output column where it begins, and how much of it lies there.
+    /// The output column where each source column begins, and how much of it lies there.
     columns: Vec<(u32, u32)>,
     row: Vec<u32>,
     sums: Vec<f32>,
@@ -275,8 +275,8 @@ impl Color {
     }
 }
 
-/// Where source cell `at` of `from` begins among `to <= from` output cells, and how much of it, in
-/// units of 1/`to`, lies in that cell; the rest lies in the next.
+/// The cell in which source cell `at` of `from` begins, among `to <= from` output cells, and how
+/// much of it, in units of 1/`to`, lies in that cell; the rest lies in the next.
 fn split(at: usize, from: usize, to: usize) -> (u32, u32) {
     let begin = at * to;
     let cell = begin / from;

@@ -1,4 +1,4 @@
-//! What is sent to vision models, and what is made of all they can answer.
+//! Tests of the requests to vision models, and of the reading of all they can answer.
 
 use std::time::Duration;
 

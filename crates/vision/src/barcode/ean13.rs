@@ -79,7 +79,8 @@ fn parts_fit(edges: &[f32; ELEMENTS + 1], module: f32) -> bool {
         && near(32, 56, 42.0, 0.12)
 }
 
-/// By how much bars appear wider than they are, from the guards, where every element is one module.
+/// Width in pixels by which bars appear too wide, from the guards, where every element is one
+/// module.
 fn ink_spread(widths: &[f32; ELEMENTS]) -> f32 {
     let mean = |at: &[usize]| at.iter().map(|i| widths[*i]).sum::<f32>() / at.len() as f32;
     (mean(&[0, 2, 28, 30, 56, 58]) - mean(&[1, 27, 29, 31, 57])) / 2.0

@@ -1,4 +1,4 @@
-//! Where light turns to dark and back along a line of samples.
+//! Detection of edges: the places where light turns to dark and back along a line of samples.
 
 /// Samples over which the local contrast is judged, in blocks; five blocks around count.
 const BLOCK: usize = 32;
@@ -6,7 +6,7 @@ const BLOCK: usize = 32;
 /// A turn must reverse by this part of the local contrast to count, and by [`MIN_TURN`].
 const TURN: f32 = 0.16;
 
-/// In luma: what noise alone can do.
+/// The least turn in luma that counts: noise alone makes smaller ones.
 const MIN_TURN: f32 = 9.0;
 
 /// Finds edges by turning points: between a peak and a trough that differ enough lies one edge,

@@ -27,8 +27,8 @@ const LINE_DISTANCES: [f32; 3] = [7.0, 6.0, 4.0];
 /// The smallest code worth trying, in pixels: less than this and modules are below resolution.
 const MIN_LENGTH: f32 = 95.0;
 
-/// So many lines have to agree on an ISBN. One could be chance; its check digit alone is passed
-/// by every tenth misreading.
+/// Number of lines that have to agree on an ISBN. One could be chance; its check digit alone is
+/// passed by every tenth misreading.
 const MIN_LINES: usize = 2;
 
 /// A barcode that was read.

@@ -9,7 +9,7 @@ pub(crate) struct Scene {
     random: u64,
 }
 
-/// Where a barcode is drawn, and how it is seen.
+/// Position of a drawn barcode, and the view of it.
 #[derive(Clone, Copy)]
 pub(crate) struct Placed {
     /// Middle in pixels.
@@ -18,7 +18,7 @@ pub(crate) struct Placed {
     pub module: f32,
     /// Clockwise, in degrees.
     pub angle: f32,
-    /// By which part the right end appears larger than the left.
+    /// Factor by which the right end appears larger than the left, less 1.
     pub perspective: f32,
     /// Height of the bars in modules: 60 is usual.
     pub height: f32,
