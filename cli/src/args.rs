@@ -33,13 +33,13 @@ pub(crate) struct Args {
         value_name = "URL"
     )]
     pub server: String,
-    /// How progress comes: a stream, repeated questions, or whichever works
+    /// The way in which progress comes: a stream, repeated questions, or whichever works
     #[arg(long, global = true, value_enum, default_value_t = Transport::Auto)]
     pub transport: Transport,
-    /// For machines: JSON on standard output, one event a line
+    /// Print for machines: JSON on standard output, one event a line
     #[arg(long, global = true)]
     pub json: bool,
-    /// At the end, say on standard error which transports were used and how they ended
+    /// Say at the end, on standard error, which transports were used and how they ended
     #[arg(long, short, global = true)]
     pub verbose: bool,
     #[command(subcommand)]
@@ -55,7 +55,7 @@ pub(crate) enum Command {
         /// Show how the file would be read, and import nothing
         #[arg(long)]
         dry_run: bool,
-        /// What a column means: its header or number, =, and a field or ignore
+        /// The meaning of a column: its header or number, =, and a field or ignore
         #[arg(long = "map", value_name = "COLUMN=FIELD", value_parser = mapped)]
         mapping: Vec<(String, String)>,
     },
@@ -85,7 +85,7 @@ pub(crate) enum Command {
     Results {
         /// The job's id
         job: JobId,
-        /// How to show it
+        /// The form in which to show it
         #[arg(long, value_enum, default_value_t = Format::Table, conflicts_with = "json")]
         format: Format,
         /// Rows to mend, as CSV that can be imported again: failed, not_found, warnings, several of
@@ -97,7 +97,7 @@ pub(crate) enum Command {
     Retry {
         /// The job's id
         job: JobId,
-        /// What to try again; without it, books that nobody has answered about
+        /// The outcomes to try again; without it, books that nobody has answered about
         #[arg(long, value_delimiter = ',', value_name = "OUTCOME")]
         only: Vec<Retried>,
     },
@@ -109,7 +109,7 @@ pub(crate) enum Command {
     /// Print a completion script
     #[command(hide = true)]
     Completions {
-        /// For which shell
+        /// The shell to complete for
         shell: Shell,
     },
     /// Print the manual page

@@ -1,5 +1,5 @@
-//! What one call of the command leaves for the next: tokens of its jobs (state), and whether a
-//! server's streams get through (cache), in the places that the XDG base directory specification
+//! Files that one call of the command leaves for the next: tokens of its jobs (state), and whether
+//! a server's streams get through (cache), in the places that the XDG base directory specification
 //! names.
 
 use std::collections::BTreeMap;
@@ -14,8 +14,8 @@ use etcetera::BaseStrategy;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-/// How long the tokens of earlier calls stay on this disk. Whether one still opens its job is the
-/// server's to say.
+/// Time for which the tokens of earlier calls stay on this disk. Whether one still opens its job is
+/// the server's to say.
 const TOKENS_KEPT: Duration = Duration::from_secs(24 * 3600);
 
 #[derive(Debug)]

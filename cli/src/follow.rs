@@ -139,7 +139,7 @@ async fn cancel(client: &Client, job: &JobId, token: Option<&str>) -> Result<Can
     }
 }
 
-/// What `cancel` says of its answer.
+/// The message of `cancel` about the outcome.
 pub(crate) fn describe_cancellation(cancellation: &Cancellation) -> String {
     let Cancellation { job_id, status, .. } = cancellation;
     match status {

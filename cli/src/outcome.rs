@@ -1,4 +1,4 @@
-//! How the command ends.
+//! The outcome of the command, and its exit code.
 
 use std::process::ExitCode;
 
@@ -32,7 +32,7 @@ impl Outcome {
     }
 }
 
-/// As `--help` documents them. 2 is clap's.
+/// Exit codes as `--help` documents them. 2 is clap's.
 impl From<Outcome> for ExitCode {
     fn from(outcome: Outcome) -> Self {
         Self::from(match outcome {

@@ -1,4 +1,4 @@
-//! How a file would be read, for a person or a program.
+//! Output of a preview, for a person or a program: the way in which a file would be read.
 
 use std::io::{self, Write};
 

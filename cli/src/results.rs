@@ -1,4 +1,4 @@
-//! What a job found, for eyes, spreadsheets and programs.
+//! Output of a job's results, for people, spreadsheets and programs.
 
 use std::io::{self, Write};
 
@@ -58,7 +58,7 @@ pub(crate) fn print(results: &Results, format: Format) -> Result<()> {
     Ok(())
 }
 
-/// What is worth saying of how photos were read.
+/// A note on how photos were read; empty when there is nothing to note.
 fn how(results: &Results) -> &'static str {
     let metadata = results.other.get("metadata");
     match metadata.and_then(|metadata| metadata["modelUsed"].as_str()) {

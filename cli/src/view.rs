@@ -1,4 +1,4 @@
-//! What a person, a log or a program sees of a running job.
+//! Output of a running job, for a person, a log or a program.
 
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
@@ -164,7 +164,8 @@ struct Pace {
 }
 
 impl Pace {
-    /// By the server's clock where it tells, so that it is right also for who joins late.
+    /// Estimates the pace, by the server's clock where it tells, so that it is right also for who
+    /// joins late.
     fn of(snapshot: &Snapshot, watched: Duration) -> Self {
         let elapsed = snapshot
             .elapsed_ms
@@ -279,7 +280,7 @@ fn conclude(event: &Event) -> String {
     printable(&said)
 }
 
-/// Without control characters: a title must not be able to command the terminal.
+/// Replaces control characters: a title must not be able to command the terminal.
 pub(crate) fn printable(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).collect()
 }

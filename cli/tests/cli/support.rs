@@ -113,7 +113,7 @@ impl Running {
         panic!("no {needle:?} in {seen:#?}")
     }
 
-    /// What Ctrl-C does in a terminal.
+    /// Sends the signal that Ctrl-C sends in a terminal.
     pub(crate) async fn interrupt(&self) {
         let id = self.child.id().unwrap().to_string();
         assert!(

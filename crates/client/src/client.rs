@@ -28,10 +28,10 @@ pub(crate) struct Shared {
     counters: Mutex<Counters>,
 }
 
-/// How a [`Client`] behaves; the default suits people and servers alike.
+/// Options of a [`Client`]; the default suits people and servers alike.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// Which transports may be used.
+    /// The transports that may be used.
     pub mode: Mode,
     /// Time limits.
     pub timing: Timing,
@@ -40,24 +40,24 @@ pub struct Options {
 /// Time limits and pauses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timing {
-    /// For a connection to be made: 5 s.
+    /// Time-out of making a connection: 5 s.
     pub connect: Duration,
-    /// For an answer to a request, while no upload moves: 30 s.
+    /// Time-out of a response, while no upload moves: 30 s.
     pub request: Duration,
-    /// For the first byte of a stream, which a server sends at once: 5 s.
+    /// Time-out of a stream's first byte, which a server sends at once: 5 s.
     pub first_byte: Duration,
-    /// For any further byte of a stream; a server sends one every 15 s: 40 s.
+    /// Time-out of any further byte of a stream; a server sends one every 15 s: 40 s.
     pub idle: Duration,
     /// Between polls, unless the server says otherwise: 2 s.
     pub poll: Duration,
-    /// Before a stream is opened again, unless the server says otherwise: 1 s. Doubled while the
-    /// server is away.
+    /// Pause before a stream is opened again, unless the server says otherwise: 1 s. Doubled while
+    /// the server is away.
     pub retry: Duration,
     /// The longest such pause: 15 s.
     pub max_backoff: Duration,
-    /// How long a server that had answered may be away before a watch ends with an error: 5 min.
+    /// Longest absence of a server that had answered before a watch ends with an error: 5 min.
     pub longest_outage: Duration,
-    /// How long a [`StreamSupport`] holds: 30 min.
+    /// Lifetime of a [`StreamSupport`]: 30 min.
     pub stream_support: Duration,
 }
 
@@ -115,12 +115,12 @@ impl Client {
         self.shared.http.origin()
     }
 
-    /// Which transports were used so far, and how they ended.
+    /// Counts of the transports used so far, and of the ways in which they ended.
     pub fn counters(&self) -> Counters {
         *lock(&self.shared.counters)
     }
 
-    /// What is known about this server's streams. A program that ends soon may keep it for the next
+    /// The knowledge about this server's streams. A program that ends soon may keep it for the next
     /// ([`Client::assume_stream_support`]).
     pub fn stream_support(&self) -> Option<StreamSupport> {
         self.shared.stream_support()
@@ -273,7 +273,7 @@ impl Drop for Attempt {
     }
 }
 
-/// What these locks guard is whole at every moment, whoever panicked.
+/// Locks a mutex even after a panic: the values behind these locks are whole at every moment.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,8 +1,8 @@
-//! Which transports were used, and how they ended.
+//! Counts of the transports used, and of the ways in which they ended.
 
 use serde::Serialize;
 
-/// How progress came to the client.
+/// The way in which progress comes to the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Transport {
@@ -14,7 +14,7 @@ pub enum Transport {
     Poll,
 }
 
-/// How one use of a transport ended.
+/// The way in which one use of a transport ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ending {
     Finished,

@@ -1,26 +1,26 @@
-//! What can go wrong between this client and a server.
+//! Errors between this client and a server.
 
 use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::Value;
 
-/// Why a request or a watch did not succeed.
+/// The reason why a request or a watch did not succeed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The server's address is not an `http://` or `https://` origin.
     #[error("{address:?} is no server address: {reason}")]
     Address {
-        /// What was given.
+        /// The address that was given.
         address: String,
-        /// What is wrong with it.
+        /// The reason why it is no address.
         reason: String,
     },
     /// A job id that is not 1 to 100 characters of `[A-Za-z0-9_-]`.
     #[error("{0:?} is no job id: 1 to 100 letters, digits, _ and - are")]
     JobId(String),
-    /// No connection, or it broke before an answer came.
+    /// No connection could be made, or it broke before a response came.
     #[error("cannot reach {server}: {reason}")]
     Unreachable {
         /// The server's origin.
@@ -33,7 +33,7 @@ pub enum Error {
     TimedOut {
         /// The server's origin.
         server: String,
-        /// How long was waited.
+        /// The time-out that has passed.
         after: Duration,
     },
     /// The server refused, and said why in the envelope.
@@ -44,7 +44,7 @@ pub enum Error {
     Protocol {
         /// The server's origin.
         server: String,
-        /// What was wrong with the answer.
+        /// The fault of the response.
         what: String,
     },
 }
@@ -82,7 +82,7 @@ impl Error {
         }
     }
 
-    /// How long the server asked to be left alone.
+    /// The pause that the server asked for.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Api(error) => error.retry_after,

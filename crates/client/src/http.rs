@@ -281,7 +281,7 @@ fn event_data(bytes: &[u8]) -> String {
     first.map(|frame| frame.data).unwrap_or_default()
 }
 
-/// Only seconds: the contract knows no dates here.
+/// Reads `Retry-After` in seconds: the contract has no dates here.
 pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     headers
         .get(RETRY_AFTER)?

@@ -34,7 +34,7 @@ pub(crate) struct Parser {
 }
 
 impl Parser {
-    /// What the stream last asked clients to wait before they reconnect.
+    /// The pause before reconnecting that the stream last asked for.
     pub(crate) fn retry(&self) -> Option<Duration> {
         self.retry
     }
@@ -176,7 +176,7 @@ mod tests {
     }
 
     proptest! {
-        /// How the network cuts a stream into pieces changes nothing.
+        /// Events are the same however the network cuts a stream into pieces.
         #[test]
         fn chunks_do_not_matter(bytes in prop::collection::vec(prop::sample::select(b"\n\r: aid\xffetv0".to_vec()), 0..200), cut in 0usize..200) {
             let (head, tail) = bytes.split_at(cut.min(bytes.len()));

@@ -1,11 +1,11 @@
-//! Which transport next, and when: a pure state machine. It knows no clock, no network and no
-//! chance; the watch that drives it brings those.
+//! The choice of the next transport, and of the pause before: a pure state machine. Clock, network
+//! and randomness come from the watch that drives it.
 
 use std::time::Duration;
 
 use crate::Timing;
 
-/// Which transports a client may use.
+/// The transports that a client may use.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Mode {
     /// Streams; polling while streams do not get through.
@@ -17,22 +17,22 @@ pub enum Mode {
     Poll,
 }
 
-/// How an attempt to stream ended before the job did.
+/// The way in which an attempt to stream ended before the job did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum StreamEnd {
-    /// It said something, and then ended or broke.
+    /// The stream sent something, and then ended or broke.
     Cut,
-    /// It ended before it said anything, or the server said that it is busy.
+    /// The stream ended before it sent anything, or the server said that it is busy.
     Useless,
-    /// Nothing, or nothing more, came in time.
+    /// No byte, or no further one, came in time.
     Silent,
     /// Something else than a stream of this contract.
     Refused,
-    /// No connection.
+    /// No connection could be made.
     Unreachable,
 }
 
-/// What to do after a pause.
+/// The next attempt, after a pause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
     Stream,
@@ -49,7 +49,7 @@ const DOUBT: u32 = 3;
 pub(crate) struct Strategy {
     mode: Mode,
     timing: Timing,
-    /// What the last stream asked for.
+    /// The pause that the last stream asked for.
     retry: Option<Duration>,
     failures: u32,
 }
@@ -64,7 +64,7 @@ impl Strategy {
         }
     }
 
-    /// How to begin; `blocked`: streams are known not to get through.
+    /// Chooses the first attempt; `blocked`: streams are known not to get through.
     pub(crate) fn begin(&self, blocked: bool) -> Step {
         match self.mode {
             Mode::Poll => Step::Poll,
@@ -110,8 +110,8 @@ impl Strategy {
         (self.backoff(jitter), Step::Stream)
     }
 
-    /// After a poll, or a probe, that was answered; `blocked`: streams are still held to be in
-    /// trouble.
+    /// Decides what follows a poll, or a probe, that was answered; `blocked`: streams are still
+    /// held to be in trouble.
     pub(crate) fn polled(
         &mut self,
         retry_after: Option<Duration>,

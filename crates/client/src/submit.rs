@@ -19,8 +19,8 @@ use crate::strategy::StreamEnd;
 use crate::stream::Stream;
 use crate::{Accepted, Client, Error, Mode, Transport, Watch};
 
-/// How often something is submitted again when its answer was lost; its `Idempotency-Key` makes all
-/// of them one job.
+/// Number of times that something is submitted again when its answer was lost; its
+/// `Idempotency-Key` makes all of them one job.
 const RESUBMISSIONS: u32 = 5;
 
 /// A photo of a bookshelf: JPEG, PNG or WebP, at most 10 MB.
@@ -63,7 +63,7 @@ impl Photo {
 pub enum Submission {
     /// A library as CSV or a workbook, at most 8 MB and 10,000 rows.
     Import(Bytes),
-    /// The same, with what is known better of its columns.
+    /// A library as for [`Self::Import`], with the meanings of some columns.
     MappedImport {
         /// The file.
         file: Bytes,
@@ -121,7 +121,7 @@ fn ascii_json(mapping: &Mapping) -> String {
     ascii
 }
 
-/// What an import would come to.
+/// The result of importing a file, before it is imported.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Preview {
@@ -149,7 +149,7 @@ pub struct Submitted {
     pub watch: Watch,
 }
 
-/// How one try to submit ended without an answer.
+/// The way in which one attempt to submit ended without a response.
 enum Lost {
     /// The answer will be the same next time.
     Final(Error),

@@ -19,7 +19,7 @@ use crate::strategy::{Step, Strategy, StreamEnd};
 use crate::stream::Stream;
 use crate::{Client, Error, Event, JobId, Snapshot, Transport};
 
-/// What a watch tells.
+/// An update from a watch.
 #[derive(Debug, PartialEq)]
 #[non_exhaustive]
 #[expect(
@@ -29,13 +29,13 @@ use crate::{Client, Error, Event, JobId, Snapshot, Transport};
 pub enum Update {
     /// The job said something.
     Event(Event),
-    /// From here on, progress comes this way.
+    /// Progress comes by this transport from here on.
     Using(Transport),
     /// The server is away; it is asked again after the pause.
     Lost {
-        /// What happened.
+        /// The failure that was seen.
         reason: String,
-        /// Until the next attempt.
+        /// Time until the next attempt.
         pause: Duration,
     },
 }
@@ -58,11 +58,11 @@ pub struct Watch {
     etag: Option<HeaderValue>,
     /// The furthest snapshot seen.
     seen: Option<Snapshot>,
-    /// When the server last gave a sign of life.
+    /// Time of the server's last sign of life.
     contact: Option<Instant>,
 }
 
-/// What an event id says: the number of the job's state, and how many books had been told.
+/// The content of an event id: number of the job's state, and number of books that had been sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Position {
     seq: u64,

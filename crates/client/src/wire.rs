@@ -1,5 +1,5 @@
-//! What a server sends, as far as a client needs to know it. Unknown fields are kept in `other`, so
-//! that what is passed on (as JSON, say) is whole.
+//! The server's documents, as far as a client needs to know them. Unknown fields are kept in
+//! `other`, so that what is passed on (as JSON, say) is whole.
 
 use std::fmt;
 use std::str::FromStr;
@@ -48,7 +48,7 @@ impl fmt::Display for JobId {
     }
 }
 
-/// Where a job is in its life.
+/// State of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
@@ -139,7 +139,7 @@ pub struct Snapshot {
     pub other: Map<String, Value>,
 }
 
-/// Why a job failed.
+/// The reason why a job failed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct JobError {
@@ -209,7 +209,7 @@ impl Event {
     }
 }
 
-/// What polling learns is worth the event that a stream would have sent.
+/// Makes of a polled state the event that a stream would have sent.
 impl From<Snapshot> for Event {
     fn from(snapshot: Snapshot) -> Self {
         match snapshot.status {
@@ -220,7 +220,7 @@ impl From<Snapshot> for Event {
     }
 }
 
-/// What a job found.
+/// The results of a job.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Results {
@@ -264,7 +264,7 @@ pub struct Book {
     /// The year of publication of a book that was seen on a photo.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub publication_year: Option<i32>,
-    /// How sure the detection is, in [0, 1].
+    /// Confidence in the detection, in [0, 1].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confidence: Option<f64>,
     /// Further fields.
@@ -272,13 +272,13 @@ pub struct Book {
     pub other: Map<String, Value>,
 }
 
-/// What a cancellation led to.
+/// The outcome of a cancellation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Cancellation {
     /// The id of the job.
     pub job_id: JobId,
-    /// What became true: `canceled`, or `completed` when the job was quicker; `canceling` while
+    /// State of the job: `canceled`, or `completed` when the job was quicker; `canceling` while
     /// that is still open.
     pub status: Status,
     /// A sentence for people on what became of the job.

@@ -21,7 +21,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-/// At once: most of the time is spent waiting.
+/// Number of scenarios played at once: most of the time is spent waiting.
 const TOGETHER: usize = 6;
 
 #[derive(Debug, Clone, Deserialize)]
@@ -115,7 +115,7 @@ async fn every_scenario_comes_out_as_it_should() {
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
-/// What went wrong.
+/// Plays one scenario; returns what went wrong.
 async fn play(scenario: Scenario, server: String) -> Option<String> {
     let name = scenario.name.replace(' ', "%20");
     let run = ask(&server, "POST", &format!("runs/{name}"), String::new()).await;

@@ -27,7 +27,7 @@ fn timing() -> Timing {
     }
 }
 
-/// For tests in which silence is the point.
+/// A client with short time-outs, for tests in which silence is the point.
 fn impatient(server: &Server) -> Client {
     let (first_byte, idle) = (Duration::from_millis(700), Duration::from_millis(900));
     client_with(

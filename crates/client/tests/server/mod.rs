@@ -35,7 +35,7 @@ fn json_fixture(name: &str) -> Value {
     serde_json::from_str(&fixture(name)).unwrap()
 }
 
-/// What requests for streams meet.
+/// The treatment of requests for streams.
 #[allow(dead_code)] // Not every program that includes this file tries everything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Streams {
@@ -46,7 +46,7 @@ pub(crate) enum Streams {
     HangAfter(usize),
     /// The stream ends before its first byte.
     Empty,
-    /// No answer at all, as behind a proxy that waits for the end.
+    /// The server sends no answer at all, as behind a proxy that waits for the end.
     Silent,
     /// Headers, and then nothing.
     Mute,
@@ -80,7 +80,7 @@ struct State {
 
 struct Shared {
     state: Mutex<State>,
-    /// How much of the script has happened.
+    /// Number of events of the script that have happened.
     now: watch::Sender<usize>,
 }
 
@@ -171,7 +171,7 @@ impl Server {
         }));
     }
 
-    /// As `kill -9` would: every connection breaks.
+    /// Stops the server as `kill -9` would: every connection breaks.
     pub(crate) async fn stop(&mut self) {
         if let Some(running) = self.running.take() {
             running.abort();
@@ -179,7 +179,7 @@ impl Server {
         }
     }
 
-    /// The same job at the same address.
+    /// Starts the server again, with the same job, at the same address.
     pub(crate) async fn restart(&mut self) {
         loop {
             match TcpListener::bind(self.address).await {
