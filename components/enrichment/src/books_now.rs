@@ -34,7 +34,7 @@ pub(crate) enum Route {
     Search(Words, Shape),
 }
 
-/// Which parameters of a search say what is wanted.
+/// The parameters of a search that hold its words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Words {
     /// `q`: words of anything.
@@ -98,7 +98,7 @@ pub(crate) async fn serve(
 enum Wish {
     /// One book, by its ISBN.
     Isbn(Isbn),
-    /// Whatever these words fit.
+    /// The books that fit these words.
     Words(books::Query),
 }
 
@@ -302,7 +302,7 @@ async fn look_up(exchange: &Exchange, isbns: &[Isbn]) -> Result<LookedUpNow, Api
 }
 
 impl LookedUpNow {
-    /// Why there is no book of this ISBN, the first that was asked for.
+    /// The error when there is no book of this ISBN, the first that was asked for.
     fn problem(&self, exchange: &Exchange, isbn: Isbn) -> ApiError {
         match self.items.first().and_then(|item| item.found.as_ref()) {
             Some(Found::NotFound) => ApiError::no_such_book(isbn),

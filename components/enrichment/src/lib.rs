@@ -74,9 +74,9 @@ fn route(method: &str, path: &str) -> Result<Route, ApiError> {
 enum JobRoute {
     /// Books of a request.
     Batch,
-    /// The same for the first app, by work ids: no token.
+    /// Books of a request of the first app, by work ids: no token.
     LegacyStart,
-    /// The same for the apps after it, by titles.
+    /// Books of a request of the apps after it, by titles.
     LegacyBatch,
     /// `POST /v3/jobs/enrichment`, and `/v3/books/enrich` that is to be asynchronous.
     V3,
@@ -86,7 +86,7 @@ enum JobRoute {
 struct Asked {
     /// The client's name for the job.
     job_id: Option<JobId>,
-    /// What to look up.
+    /// The books to look up.
     wanted: Vec<Wanted>,
 }
 

@@ -1,4 +1,4 @@
-//! What the networks read, as the engine stores it.
+//! Conversion of what the networks read to the engine's documents.
 
 use books::{Lettering as Text, Shelf, Spine};
 use job::{Lettering, ReadLine, SpineReader, SpineReading};

@@ -1,4 +1,4 @@
-//! Whose socket it is, of which jobs, and whether it may be.
+//! The session of a socket: its client, its jobs, and whether it is allowed.
 
 use std::net::IpAddr;
 use std::ops::Deref;

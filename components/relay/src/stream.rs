@@ -24,10 +24,10 @@ use crate::token;
 const HEARTBEAT: Duration = Duration::from_secs(10);
 /// Results from this size on take their turn to be in memory, in bytes.
 const LARGE_RESULTS: u64 = 1 << 20;
-/// How many sockets an edge lets wait for their jobs to appear.
+/// The class of sockets that wait for their jobs to appear, and how many of them an edge admits.
 const WAITING: &str = "waiting;100";
 
-/// Why a stream ended.
+/// The reason why a stream ended.
 enum End {
     /// The socket is to be closed.
     Close(Close),
@@ -194,7 +194,7 @@ impl<'a> Telling<'a> {
         }
     }
 
-    /// What there is to say of every job that is not over, with its place on the socket.
+    /// The notifications of every job that is not over, each with the job's place on the socket.
     fn news(&self, looks: Vec<Inspection>) -> impl Stream<Item = (usize, Next)> + Unpin + use<'a> {
         let engine = self.engine();
         let jobs = self.session.jobs.iter().zip(self.told.clone()).zip(looks);

@@ -9,13 +9,13 @@ use platform::Exchange;
 
 use crate::session::Session;
 
-/// How much of a token's life is left when it is extended: a twenty-fourth, well after clients may
-/// have refreshed it for themselves.
+/// Rest of a token's life at which it is extended: a twenty-fourth, well after clients may have
+/// refreshed it for themselves.
 fn margin(settings: &Settings) -> Duration {
     settings.token_life / 24
 }
 
-/// How often it is to be looked whether a token runs out, so that it cannot in between.
+/// Interval at which to look whether a token runs out, so that it cannot in between.
 pub(crate) fn look_interval(settings: &Settings) -> Duration {
     margin(settings) / 4
 }

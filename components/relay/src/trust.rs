@@ -2,18 +2,18 @@
 
 use job::constant_time_eq;
 
-/// How far the application believes what a request says of its client.
+/// The degree to which the application believes what a request says of its client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Trust {
     /// All of it: the edge has shown the secret.
     All,
-    /// What gives nobody a right that he has not: there is no secret to show.
+    /// Statements that give nobody a right that he has not: there is no secret to show.
     Credentials,
 }
 
 impl Trust {
-    /// How far to believe a request that shows `shown` where `secret` is configured; `None` when it
-    /// does not come from the edge.
+    /// The trust in a request that shows `shown` where `secret` is configured; `None` when it does
+    /// not come from the edge.
     pub(crate) fn of(secret: Option<&str>, shown: Option<&str>) -> Option<Self> {
         match secret {
             None => Some(Self::Credentials),

@@ -21,8 +21,8 @@ fn worker() -> FirstStage {
     }
 }
 
-/// What is configured, and every limit: answered here because this component has the providers'
-/// configuration, and its keys are nobody else's.
+/// Answers with the configured features and every limit: here, because this component has the
+/// providers' configuration, and its keys are nobody else's.
 fn capabilities(exchange: &Exchange) -> Answer {
     let features = config::features(exchange.config.sandbox);
     let capabilities = Capabilities::of(

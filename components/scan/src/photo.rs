@@ -4,7 +4,7 @@
 use api::error::ApiError;
 use vision::ImageError;
 
-/// As much of a photo as its header may need: everything before the first scan of a JPEG.
+/// Bytes of a photo that its header may need: everything before the first scan of a JPEG.
 const HEAD: usize = 512 << 10;
 
 /// The beginning of a photo being received.

@@ -139,8 +139,8 @@ fn provider(header: Option<&str>) -> String {
     choice.name().to_owned()
 }
 
-/// What an upload led to: a job, or the one that has its name already, with the digest of what was
-/// sent now.
+/// The outcome of an upload: a job, or the one that has its name already, with the digest of what
+/// was sent now.
 enum Received {
     Created(Box<Created>),
     Exists(Box<Root>, String),
@@ -273,7 +273,7 @@ impl<'a> Storing<'a> {
         Ok(())
     }
 
-    /// What the client knows better of the file's columns is a part of what it sends.
+    /// Takes in the client's own meanings of columns, as a part of what it sends.
     fn mapping(&mut self, mapping: Mapping) {
         if mapping.is_empty() {
             return;
@@ -335,7 +335,7 @@ impl<'a> Storing<'a> {
     }
 }
 
-/// What the client knows better of the file's columns: its part `mapping`, else the header.
+/// The client's own meanings of the file's columns: the part `mapping`, else the header.
 fn mapping(exchange: &Exchange, upload: &Upload) -> Result<Mapping, ApiError> {
     let part = upload.mapping()?;
     match exchange.request.header("x-import-mapping") {
@@ -344,7 +344,7 @@ fn mapping(exchange: &Exchange, upload: &Upload) -> Result<Mapping, ApiError> {
     }
 }
 
-/// How long a preview waits for its turn to read a large file, and a client that is refused.
+/// Time for which a preview waits for its turn to read a large file, before its client is refused.
 const PREVIEW_PATIENCE: Duration = Duration::from_secs(8);
 
 /// Reads a file as an import would, and answers what that would come to.

@@ -1,4 +1,4 @@
-//! What the first apps ask of jobs.
+//! Routes of the first apps about jobs.
 
 use api::accepted::{LegacyReady, Refreshed};
 use api::envelope;

@@ -20,7 +20,7 @@ platform::component!("status", handle);
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// How soon a polling client should ask again, in seconds.
+/// Pause, in seconds, after which a polling client should ask again.
 const POLL_AFTER: &str = "2";
 
 /// The operation that a request to this component means.

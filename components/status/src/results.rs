@@ -15,7 +15,7 @@ use serde_json::json;
 
 use crate::{inspect, query};
 
-/// How soon a client that came too early should ask again.
+/// Pause after which a client that came too early should ask again.
 const TOO_EARLY: Duration = Duration::from_secs(2);
 /// The number of bytes that are gathered before they are written.
 const BUFFER: usize = 64 << 10;

@@ -1,4 +1,4 @@
-//! What V3 clients ask of jobs.
+//! Routes of V3 clients about jobs.
 
 use api::ApiError;
 use api::request;
@@ -24,7 +24,7 @@ pub(crate) enum Route<'a> {
     Asset(&'static page::Asset),
 }
 
-/// What a path behind `/v3` means to `GET` and to `DELETE`.
+/// The routes of a path behind `/v3` for `GET` and for `DELETE`.
 ///
 /// # Errors
 /// `NOT_FOUND`

@@ -77,7 +77,7 @@ pub struct Config {
 pub enum ConfigError {
     /// The profile or the tuning cannot be read.
     Settings(SettingsError),
-    /// Another variable cannot be read.
+    /// One of the other variables cannot be read.
     Variable(InvalidVariable),
     /// The store failed.
     Store(StoreError),
@@ -139,8 +139,8 @@ impl Config {
     }
 }
 
-/// Where the ends of jobs are posted to. The address has no path, as it is also a host that the
-/// components may reach; the application's own (the default) means nowhere.
+/// The webhook that the ends of jobs are posted to. The address has no path, as it is also a host
+/// that the components may reach; the application's own (the default) means nowhere.
 fn webhook() -> Result<Option<Webhook>, InvalidVariable> {
     let origin = variable("webhook_url");
     let origin = origin.trim().trim_end_matches('/');
@@ -250,7 +250,7 @@ pub fn scan() -> Scan {
     }
 }
 
-/// How long a socket waits for its job to appear, unless configured otherwise, in seconds.
+/// Time that a socket waits for its job to appear, in seconds, unless configured otherwise.
 const SOCKET_HOLD_S: f64 = 30.0;
 /// The longest that can be configured, in seconds.
 const LONGEST_SOCKET_HOLD_S: f64 = 600.0;
@@ -267,7 +267,7 @@ pub fn edge_secret() -> Option<String> {
     Some(variable("edge_secret")).filter(|secret| !secret.is_empty())
 }
 
-/// How often a minute Open Library may be asked.
+/// Number of requests a minute that Open Library may be asked.
 #[must_use]
 pub fn searches_a_minute() -> u32 {
     let rate = enrichment().open_library.per_second * 60.0;
@@ -278,7 +278,7 @@ pub fn searches_a_minute() -> u32 {
 pub struct Sockets {
     /// Shared with the edge; `None`: there is none.
     pub edge_secret: Option<String>,
-    /// How long a socket waits for its job to appear.
+    /// Time that a socket waits for its job to appear.
     pub hold: Duration,
 }
 

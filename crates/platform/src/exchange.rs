@@ -90,7 +90,7 @@ impl Answer {
         }
     }
 
-    /// This answer with one more header; an invalid value is left out.
+    /// Adds a header; an invalid value is left out.
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: &str) -> Self {
         if let Ok(value) = HeaderValue::from_str(value) {
@@ -255,7 +255,7 @@ impl Exchange {
         }
     }
 
-    /// What the client calls its new job: the header `X-Client-Ref`, else the parameter
+    /// The client's own name for its new job: the header `X-Client-Ref`, else the parameter
     /// `clientRef`.
     ///
     /// # Errors

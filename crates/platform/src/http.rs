@@ -16,23 +16,23 @@ use job::effects::{HttpError, MAX_RESPONSE_BYTES, Request, Response};
 
 use crate::poll;
 
-/// How much is read at once.
+/// Number of bytes that are read at once.
 const READ_SIZE: u64 = 64 << 10;
-/// How long the body of a refused request is read.
+/// Time for which the body of a refused request is read.
 const DRAIN: Duration = Duration::from_secs(2);
-/// How often a stream that says nothing looks whether its client is still there.
+/// Interval at which a stream that says nothing looks whether its client is still there.
 const DISCONNECT_POLL: Duration = Duration::from_millis(500);
-/// How long an abort waits, so that what was flushed has left: dropped at once with it, the client
-/// would get nothing at all.
+/// Pause of an abort, so that what was flushed has left: dropped at once with it, the client would
+/// get nothing at all.
 const ABORT_DELAY: Duration = Duration::from_millis(100);
 
 /// A request, its body still on the way.
 pub struct Incoming {
-    /// As it was sent: methods are case-sensitive.
+    /// The method as it was sent: methods are case-sensitive.
     pub method: String,
-    /// Without the query.
+    /// The path, without the query.
     pub path: String,
-    /// Without the `?`; empty when there is none.
+    /// The query, without the `?`; empty when there is none.
     pub query: String,
     headers: Vec<(String, Vec<u8>)>,
     request: IncomingRequest,

@@ -17,9 +17,9 @@ const MAX_BODY: usize = 16 << 10;
 
 /// The header that carries the run key.
 const RUN_KEY_HEADER: &str = "x-run-key";
-/// How long a route that answers first is given to answer.
+/// Time-out of a route that answers before it works.
 const START_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long the caller of a route that works before it answers stays connected.
+/// Time for which the caller of a route that works before it answers stays connected.
 const INLINE_START_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The name of a component in the application's routes.
@@ -114,7 +114,7 @@ pub async fn serve(exchange: &mut Exchange, id: &JobId, worker: &impl Worker<Spi
     }
 }
 
-/// What a request to create a job led to.
+/// The outcome of a request to create a job.
 pub enum Creation {
     /// A new job, to be worked on.
     New(Box<Created>),

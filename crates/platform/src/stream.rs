@@ -20,7 +20,7 @@ const BUDGET_HEADER: &str = "x-stream-budget";
 /// The pause after which a client polls that was refused a stream.
 pub const RETRY_POLLING: Duration = Duration::from_secs(2);
 
-/// Why a stream ended.
+/// The reason why a stream ended.
 #[derive(Clone, Copy, Debug)]
 enum End {
     /// Every job is over, or its watcher was given up.
@@ -40,15 +40,15 @@ struct Carried {
     bytes: usize,
 }
 
-/// How a stream is written for one client.
+/// The form of one client's stream: spelling, opening bytes and duration.
 pub struct Telling {
     /// The spelling of its events.
     pub spelling: Spelling,
     /// Bytes before the first event.
     pub opening: Vec<u8>,
-    /// How long the answer may last, from the request on; `None`: until the jobs are over.
+    /// Longest duration of the response, from the request on; `None`: until the jobs are over.
     pub budget: Option<Duration>,
-    /// How soon the client should come back when that is not long enough.
+    /// Pause after which the client should come back when that is not long enough.
     pub come_back: Duration,
     /// The name of the transport in the log.
     pub transport: &'static str,
@@ -76,7 +76,8 @@ pub fn is_refused(exchange: &Exchange) -> bool {
     exchange.request.header(BUDGET_HEADER) == Some("0")
 }
 
-/// How long a request's stream may last, and how soon its reader should come back then.
+/// The longest duration of a request's stream, and the pause after which its reader should come
+/// back then.
 #[must_use]
 pub fn budget(exchange: &Exchange) -> (Option<Duration>, Duration) {
     if is_refused(exchange) {
