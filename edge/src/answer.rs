@@ -1,4 +1,4 @@
-//! What the edge itself says to a client, in the form of the application's own errors.
+//! Responses of the edge itself, in the form of the application's own errors.
 
 use crate::upstream::Body;
 use bytes::Bytes;

@@ -1,4 +1,4 @@
-//! When to try again after an upstream was lost.
+//! Back-off of attempts to reach an upstream that was lost.
 
 use crate::config::Times;
 use std::time::Duration;
@@ -23,7 +23,7 @@ impl Backoff {
         }
     }
 
-    /// When everything is given up.
+    /// Time at which all attempts are given up.
     pub(crate) fn deadline(&self) -> Instant {
         self.until
     }

@@ -117,7 +117,7 @@ impl http_body::Body for IdleTimeoutBody {
     }
 }
 
-/// How a body ended.
+/// The way in which a body ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BodyEnd {
     /// All of it was taken.

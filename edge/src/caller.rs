@@ -1,5 +1,5 @@
-//! Who a client is and by which name it reaches the application: what the connection shows, or what
-//! a proxy says that is trusted.
+//! The client's address and the name by which it reaches the application: what the connection
+//! shows, or what a trusted proxy says.
 
 use crate::headers::{FORWARDED_FOR, FORWARDED_HOST, FORWARDED_PROTO};
 use http::{HeaderMap, HeaderName, HeaderValue, header, uri::Authority};

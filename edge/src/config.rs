@@ -1,4 +1,4 @@
-//! What can be set: names, limits and times. Every field has a default that suits one machine in
+//! Configuration: names, limits and times. Every field has a default that suits one machine in
 //! front of one application.
 
 use crate::{caller::TrustedProxies, upload::UploadTimes};
@@ -36,8 +36,8 @@ impl Default for Config {
     }
 }
 
-/// How much of everything. An address is an IPv4 address or an IPv6 /64. Of whatever has a limit in
-/// all, one address has at most four times as much as is left free.
+/// Limits on the number and size of everything. An address is an IPv4 address or an IPv6 /64. Of
+/// whatever has a limit in all, one address has at most four times as much as is left free.
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// Client connections of any kind.
@@ -104,7 +104,7 @@ impl Default for Limits {
     }
 }
 
-/// How long everything. Tests scale these; nothing else tells the time.
+/// Time limits and intervals. Tests scale these; nothing else tells the time.
 #[derive(Clone, Debug)]
 pub struct Times {
     /// The time from an open connection to the end of the request's head, and for a TLS handshake.

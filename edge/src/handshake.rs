@@ -1,4 +1,4 @@
-//! From a client's upgrade request to a running socket: PROTOCOL.md, "Opening".
+//! The handshake, from a client's upgrade request to a running socket: PROTOCOL.md, "Opening".
 
 use crate::{
     answer,

@@ -1,4 +1,4 @@
-//! Which headers cross the edge, and which it adds.
+//! The headers that cross the edge, and those that it adds.
 
 use crate::caller::Caller;
 use admission::STREAM_BUDGET;

@@ -276,7 +276,7 @@ struct Feed {
 enum Stopped {
     /// Nobody needs this stream any more.
     Over,
-    /// It broke off; `healthy` when it had been good for something.
+    /// The stream broke off; `healthy` when it had been good for something.
     Lost { healthy: bool },
 }
 

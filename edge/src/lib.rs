@@ -53,7 +53,7 @@ pub use upstream::{Body, BodyError, BoxError, HttpUpstream, Upstream, UpstreamEr
 
 use std::sync::Arc;
 
-/// Why an edge cannot be made.
+/// The reason why an edge cannot be made.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
@@ -133,7 +133,7 @@ impl Edge {
         })
     }
 
-    /// What has been counted, in the Prometheus (OpenMetrics) text format.
+    /// The counts in the Prometheus (OpenMetrics) text format.
     pub fn metrics(&self) -> String {
         self.shared.metrics.text()
     }

@@ -14,10 +14,10 @@ struct Arguments {
     /// The application: http(s)://host[:port]
     #[arg(long, env = "EDGE_UPSTREAM")]
     upstream: http::Uri,
-    /// Where clients connect
+    /// Address at which clients connect
     #[arg(long, env = "EDGE_LISTEN", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
-    /// Where /metrics is served; nowhere if not given
+    /// Address at which /metrics is served; nowhere if not given
     #[arg(long, env = "EDGE_ADMIN")]
     admin: Option<SocketAddr>,
     /// Shared with the application, which then believes who the client is

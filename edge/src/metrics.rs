@@ -1,4 +1,4 @@
-//! What the edge counts, in the Prometheus text format.
+//! Metrics of the edge, in the Prometheus text format.
 
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},

@@ -1,4 +1,4 @@
-//! What waits to be sent to one client. Pure: no sockets, no clock.
+//! The messages that wait to be sent to one client. Pure: no sockets, no clock.
 
 use crate::{position::Position, sse::Room};
 use std::{collections::VecDeque, sync::Arc};
@@ -52,7 +52,7 @@ impl Outbox {
         }
     }
 
-    /// How far this client has come, counting what still waits.
+    /// Position of this client, counting what still waits.
     pub(crate) fn position(&self) -> &Position {
         &self.position
     }

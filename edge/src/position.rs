@@ -1,4 +1,4 @@
-//! How far a session stream has come: PROTOCOL.md, "The stream".
+//! Position in a session stream: PROTOCOL.md, "The stream".
 
 /// The counters of an event id; none of them ever goes down. No counters: nothing has been seen.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

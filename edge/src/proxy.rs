@@ -34,7 +34,8 @@ pub(crate) struct Proxy {
     event_room: Arc<Semaphore>,
 }
 
-/// What is wrong with a request's head, if anything: `400` or `405`.
+/// The error for a request's head that is malformed or has a method that is not proxied: `400` or
+/// `405`.
 #[must_use]
 pub fn objection(parts: &Parts) -> Option<Response<Body>> {
     let bad = |message| {

@@ -59,7 +59,7 @@ pub(crate) enum Opened {
     Over,
     /// A no that trying again does not change, as the client may see it.
     Refused(Response<Body>),
-    /// No answer, or one that may be another later.
+    /// No answer came, or one that may be another later.
     Unavailable(Response<Body>),
 }
 
@@ -77,7 +77,7 @@ pub(crate) enum Instruction {
 #[error("the relay broke the protocol: {0}")]
 pub(crate) struct Broken(&'static str);
 
-/// Why a message could not be posted, as the close that follows from it.
+/// The reason why a message could not be posted, as the close that follows from it.
 pub(crate) enum Unposted {
     /// Final.
     Close(CloseFrame),

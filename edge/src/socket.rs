@@ -65,7 +65,7 @@ struct Closing {
     until: Instant,
 }
 
-/// How a socket ends.
+/// The way in which a socket ends.
 enum End {
     /// The edge closes it, and its connection can still be read.
     Close(CloseFrame),
@@ -73,14 +73,14 @@ enum End {
     Unreadable(CloseFrame),
     /// The client closed it, with this code.
     Closed(u16),
-    /// There is nothing left to close.
+    /// The connection is gone: there is nothing left to close.
     Gone,
 }
 
 struct Link<S> {
     ws: WebSocketStream<Paced<S>>,
     unflushed: bool,
-    /// What a large message holds until it has left, and when it must have.
+    /// The room that a large message holds until it has left, and the time by which it must have.
     leaving: Option<(Room, Instant)>,
     traffic: Count,
 }

@@ -10,7 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 #[derive(Clone, Debug)]
 pub(crate) struct Block {
     bytes: Bytes,
-    /// What a large one takes of the room for such.
+    /// The share of the room for large events that a large one takes.
     room: Option<Room>,
 }
 
@@ -27,7 +27,7 @@ impl Eq for Block {}
 
 /// Events of up to so many bytes are passed on without asking whether there is room.
 const SMALL_EVENT: usize = 64 * 1024;
-/// How long a large event waits for room.
+/// Time for which a large event waits for room.
 const WAITS_FOR_ROOM: Duration = Duration::from_secs(10);
 
 /// The fields of a block that matter to the edge.
@@ -49,7 +49,7 @@ impl Block {
         self.bytes.clone()
     }
 
-    /// What is to be held until the block has left.
+    /// The room to be held until the block has left.
     pub(crate) fn room(&self) -> Option<Room> {
         self.room.clone()
     }
@@ -137,7 +137,7 @@ impl Splitter {
     }
 }
 
-/// What came next on a stream.
+/// The next thing on a stream.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Next {
     /// A whole block.

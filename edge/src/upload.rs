@@ -27,10 +27,10 @@ const SMALL: u64 = 64 * 1024;
 const YIELDS_AFTER: Duration = Duration::from_secs(3);
 /// Bytes a second.
 const SLOW: u64 = 32 * 1024;
-/// How long an upload waits for a place.
+/// Time for which an upload waits for a place.
 const WAITS_FOR_PLACE: Duration = Duration::from_secs(10);
 
-/// How long a request's body may take. Only the time counts in which it is waited for.
+/// Time limits of a request's body. Only the time counts in which it is waited for.
 #[derive(Clone, Debug)]
 pub struct UploadTimes {
     /// Between two pieces.
@@ -41,7 +41,8 @@ pub struct UploadTimes {
     pub least_rate: u64,
     /// All of it.
     pub whole: Duration,
-    /// For the rest of a body that nobody wants, so that a client that sends it sees the answer.
+    /// Time limit of the rest of a body that nobody wants, so that a client that sends it sees the
+    /// answer.
     pub drain: Duration,
 }
 
@@ -57,27 +58,27 @@ impl Default for UploadTimes {
     }
 }
 
-/// Why a body ended before it was complete.
+/// The reason why a body ended before it was complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UploadError {
-    /// Nothing came for so long.
+    /// No byte came for this long.
     #[error("nothing of the body came for {0:?}")]
     Idle(Duration),
-    /// It brings less than the least rate.
+    /// The body brings less than the least rate.
     #[error("the body comes too slowly")]
     TooSlow,
-    /// It took all the time that a body may take.
+    /// The body took all the time that one may take.
     #[error("the body took longer than {0:?}")]
     TooLong(Duration),
-    /// There were too many, and it was the slowest.
+    /// Too many bodies were under way, and this was the slowest.
     #[error("the body came slowly, and others wait")]
     Crowded,
-    /// It is malformed, or its connection broke.
+    /// The body is malformed, or its connection broke.
     #[error("the body broke off or is malformed")]
     Broken,
 }
 
-/// How far a body is, and how long it has been waited for. Pure.
+/// Size of a body so far, and the time for which it has been waited for. Pure.
 #[derive(Debug, Default)]
 struct Pace {
     received: u64,
@@ -85,7 +86,7 @@ struct Pace {
 }
 
 impl Pace {
-    /// How much longer it may be waited for now, and what is wrong when that is over.
+    /// Time for which it may be waited for now, and the error when that is over.
     fn allowance(&self, times: &UploadTimes) -> (Duration, UploadError) {
         let earned = Duration::from_secs(self.received / times.least_rate.max(1));
         let left = |limit: Duration| limit.saturating_sub(self.waited);
@@ -243,7 +244,7 @@ impl Upload {
         }
     }
 
-    /// Where it says why it failed, if it does.
+    /// The cell in which it puts the reason when it fails.
     #[must_use]
     pub fn failure(&self) -> Arc<OnceLock<UploadError>> {
         self.failure.clone()

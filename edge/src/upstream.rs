@@ -21,7 +21,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tower_service::Service;
 
-/// Whatever went wrong below.
+/// The error of a lower layer.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// A request or response body in either direction.
@@ -54,18 +54,18 @@ pub trait Upstream: Send + Sync + 'static {
     fn call(&self, request: Request<Body>) -> BoxFuture<'static, Result<Response<Body>, BoxError>>;
 }
 
-/// Why an upstream address cannot be used.
+/// The reason why an upstream address cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum UpstreamError {
-    /// Not `http://host[:port]` or `https://host[:port]`.
+    /// The text is not `http://host[:port]` or `https://host[:port]`.
     #[error("the upstream must be http://host[:port] or https://host[:port], without a path")]
     NotAnOrigin,
 }
 
-/// Where a name leads. Where it stands for several machines each connection asks another one first:
-/// the system may name them in the same order every time, and the first that answers is the one
-/// that is taken.
+/// Resolver of the upstream's name. Where it stands for several machines each connection asks
+/// another one first: the system may name them in the same order every time, and the first that
+/// answers is the one that is taken.
 #[derive(Clone)]
 struct Resolver(GaiResolver);
 

@@ -1,5 +1,5 @@
-//! What ten thousand idle sockets cost. Not part of the ordinary run: it wants 10,500 file
-//! descriptors and a release build.
+//! Test of the costs of ten thousand idle sockets. Not part of the ordinary run: it wants 10,500
+//! file descriptors and a release build.
 //!
 //!     cargo test --release -p edge --test capacity -- --ignored --nocapture
 

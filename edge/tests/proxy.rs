@@ -1,4 +1,4 @@
-//! What an ordinary HTTP client meets.
+//! Tests with ordinary HTTP clients.
 
 #![allow(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
 

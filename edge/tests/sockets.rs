@@ -1,4 +1,4 @@
-//! What a WebSocket client meets.
+//! Tests with WebSocket clients.
 
 #![allow(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
 

@@ -1,4 +1,4 @@
-//! What the client of an ordinary event stream meets.
+//! Tests with clients of ordinary event streams.
 
 #![allow(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
 

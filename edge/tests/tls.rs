@@ -1,4 +1,4 @@
-//! Both ways over TLS.
+//! Tests of TLS on both sides of the edge.
 
 #![allow(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
 

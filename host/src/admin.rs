@@ -22,11 +22,11 @@ use crate::metrics::{self, Metrics};
 /// Faults are a few words.
 const MAX_BODY: usize = 4 << 10;
 
-/// What the listener is asked about.
+/// The metrics that the listener serves.
 pub enum Served {
     /// A running application, with the sockets of its edge.
     Application(Arc<App>, Option<Sockets>),
-    /// What log files tell.
+    /// Metrics from log files.
     Logs(Arc<Metrics>),
 }
 

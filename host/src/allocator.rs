@@ -1,4 +1,4 @@
-//! How the C library keeps what is freed.
+//! Settings of the C library's allocator.
 
 /// Lets memory that has been freed go back to the system soon. Values of hundreds of kilobytes come
 /// and go here, on many threads: by default glibc keeps them, in an arena for each thread, for the
@@ -16,6 +16,6 @@ pub fn give_back_freed() {
     }
 }
 
-/// Nothing, where the system's allocator is another.
+/// Does nothing where the system's allocator is another.
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 pub fn give_back_freed() {}

@@ -1,4 +1,4 @@
-//! Which hosts a component may call: `allowed_outbound_hosts`, by Spin's rules.
+//! The hosts that a component may call: `allowed_outbound_hosts`, by Spin's rules.
 //!
 //! An entry is `scheme://host[:port]`. The scheme is a word or `*`; the host is a name, an address,
 //! a network (`10.0.0.0/8`), `*.domain`, `*`, or `self` for the application itself; the port is a
@@ -11,7 +11,7 @@ use ipnet::IpNet;
 use thiserror::Error;
 use url::Url;
 
-/// Why an entry of `allowed_outbound_hosts` cannot be used.
+/// The reason why an entry of `allowed_outbound_hosts` cannot be used.
 #[derive(Debug, Error)]
 #[error(
     "allowed_outbound_hosts: {entry:?} {reason}; expected scheme://host[:port], with `*` allowed for each"
@@ -21,7 +21,7 @@ pub struct InvalidEntry {
     reason: &'static str,
 }
 
-/// Where a component may send requests.
+/// The hosts to which a component may send requests.
 #[derive(Debug, Default)]
 pub struct AllowedHosts(Vec<Entry>);
 

@@ -8,13 +8,13 @@ use anyhow::Context;
 
 use crate::manifest::{Build, Manifest};
 
-/// When to run a component's build commands.
+/// The condition for running a component's build commands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum When {
     /// Always.
     Always,
-    /// When the component's file is missing, it has nothing to watch, or a watched file is newer
-    /// than it and than the last build by this host.
+    /// Build when the component's file is missing, it has nothing to watch, or a watched file is
+    /// newer than it and than the last build by this host.
     Stale,
 }
 

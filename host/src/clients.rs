@@ -1,4 +1,4 @@
-//! What the host's clients may have: requests, event streams, uploads.
+//! Limits of the host's clients: requests, event streams, uploads.
 //!
 //! The rules are those of [`admission`]; this says how many of everything a host with so many
 //! instances has, and holds what a request was given as long as its instance lives.
@@ -26,10 +26,10 @@ use wasmtime_wasi_http::{Error, WasiBody};
 use crate::app::{App, INSTANCE_WAIT};
 use crate::memory::Asker;
 
-/// How many uploads may be under way at a time.
+/// Number of uploads that may be under way at a time.
 const UPLOADS: usize = 256;
 
-/// How many streams may be open at a time. An address is an IPv4 address or an IPv6 /64.
+/// Numbers of streams that may be open at a time. An address is an IPv4 address or an IPv6 /64.
 #[derive(Clone, Copy, Debug)]
 pub struct StreamLimits {
     /// Event streams and the streams that WebSockets are fed from, in all. One address has at most
@@ -53,12 +53,12 @@ impl StreamLimits {
     }
 }
 
-/// Whom the host believes, and what its clients may have.
+/// The trusted proxies, and the limits of clients.
 #[derive(Clone, Debug)]
 pub struct ClientSettings {
-    /// How many event streams there may be at a time.
+    /// Numbers of event streams that may be open at a time.
     pub streams: StreamLimits,
-    /// How long a request's body may take.
+    /// Time limits of a request's body.
     pub upload: UploadTimes,
     /// The proxies in front whose headers are believed.
     pub trusted_proxies: TrustedProxies,
@@ -67,10 +67,11 @@ pub struct ClientSettings {
     pub local_names: Vec<String>,
 }
 
-/// What an instance holds for its request until it ends, or its answer has been taken whole.
+/// The client and the permits that an instance holds for its request until it ends, or its response
+/// has been taken whole.
 #[derive(Clone, Default)]
 pub(crate) struct Hold {
-    /// Whose request it is, if it is a client's.
+    /// The client, if the request is a client's.
     asker: Option<Asker>,
     share: Arc<Mutex<Option<Share>>>,
 }
@@ -113,7 +114,8 @@ impl Hold {
         drop(self.take());
     }
 
-    /// What becomes of the answer; what the request has is held on.
+    /// Decides on the response; the permits that the request has are held on. Returns the ticket of
+    /// a request that is to be sent again.
     fn settle(&self, answer: &HeaderMap) -> Option<Ticket> {
         let ticket = match self.take()? {
             Share::Asked(ticket) => ticket,

@@ -1,4 +1,4 @@
-//! What a running application has cost so far: for tests, benchmarks and the curious.
+//! Counters of a running application's costs: for tests, benchmarks and the curious.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -34,7 +34,7 @@ pub struct Snapshot {
     pub keys_peak: u64,
 }
 
-/// What one component has cost.
+/// The costs of one component.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Component {
     /// Requests that the component was given.

@@ -76,7 +76,7 @@ impl Sockets {
         Ok(Self(Edge::new(config, Relay(app))?))
     }
 
-    /// What the edge counts of sockets, in the Prometheus text format.
+    /// The edge's counts of sockets, in the Prometheus text format.
     pub(crate) fn metrics(&self) -> String {
         self.0.metrics()
     }

@@ -37,17 +37,17 @@ struct Ticking {
 pub(crate) struct Slice(Arc<Sliced>);
 
 struct Sliced {
-    /// When it began, in microseconds since [`EpochScheduler::zero`].
+    /// Beginning of the slice, in microseconds since [`EpochScheduler::zero`].
     began: AtomicU64,
     /// The instance's number.
     number: u64,
     asker: Option<Asker>,
-    /// What the instance has while it computes for longer than a slice.
+    /// The turn that the instance has while it computes for longer than a slice.
     turn: Mutex<Option<Turn>>,
 }
 
 impl Sliced {
-    /// For whom the instance computes.
+    /// The one for whom the instance computes.
     fn who(&self) -> Computing {
         match &self.asker {
             Some(asker) if !asker.is_answered.load(Ordering::Relaxed) => {

@@ -1,4 +1,5 @@
-//! What a platform allows an application, so that it can be tried here before it is deployed there.
+//! Limits of a platform on its applications, so that one can be tried here before it is deployed
+//! there.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use thiserror::Error;
 /// A platform with known limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Platform {
-    /// No limits but the machine's: what `spin up` does.
+    /// Only the machine's limits: what `spin up` does.
     Local,
     /// Fermyon Cloud.
     FermyonCloud,
@@ -51,7 +52,7 @@ impl Platform {
 /// Bounds on what an application may do; `None` is no bound.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Limits {
-    /// How long a handler may run, from instantiation to its end; then it is dropped where it
+    /// Time that a handler may run, from instantiation to its end; then it is dropped where it
     /// stands.
     pub handler: Option<Duration>,
     /// Bytes of a request's body. An announced longer one is answered 413, another fails while it
@@ -129,7 +130,7 @@ pub enum Limit {
 #[derive(Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InvalidLimit {
-    /// Not `name=value`, or an unknown name.
+    /// The text is not `name=value`, or has an unknown name.
     #[error(
         "expected name=value, name one of handler, request-body, response-body, memory, value, key, keys, reads-per-second, writes-per-second, outbound-per-hour"
     )]

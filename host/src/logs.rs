@@ -1,4 +1,4 @@
-//! Where a component's standard output and error go: line by line to the host's standard error,
+//! Logs of components: standard output and error go line by line to the host's standard error,
 //! marked with the component's name, and unmarked to a file of its own, as Spin keeps them.
 
 use std::fs::File;
@@ -29,7 +29,8 @@ struct Destination {
     metrics: Option<Arc<Metrics>>,
 }
 
-/// At this size a file becomes `<name>.1`, in place of the one before, and a new one is begun.
+/// Size in bytes at which a file becomes `<name>.1`, in place of the one before, and a new one is
+/// begun.
 const LARGEST_FILE: u64 = 10 << 20;
 
 struct LogFile {
@@ -95,7 +96,7 @@ impl Log {
         })))
     }
 
-    /// Both destinations are best effort: a full disk must not fail a request.
+    /// Writes a line to both destinations, best effort: a full disk must not fail a request.
     fn line(&self, line: &[u8]) {
         if let Some(metrics) = &self.0.metrics {
             metrics.observe(line);
@@ -113,7 +114,7 @@ impl Log {
     }
 }
 
-/// What one instance writes, cut into lines.
+/// The output of one instance, cut into lines.
 #[derive(Clone)]
 pub(crate) struct Lines(Arc<Mutex<Partial>>);
 

@@ -27,7 +27,7 @@ use http_body_util::Empty;
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
-/// How long handlers may go on after a signal to end.
+/// Time for which handlers may go on after a signal to end.
 const DRAIN: Duration = Duration::from_secs(3);
 
 /// Runs the Spin application in this directory.
@@ -55,17 +55,17 @@ struct Place {
     /// The manifest
     #[arg(long, short, default_value = "spin.toml")]
     file: PathBuf,
-    /// Where data, logs and compiled code are kept; `.spin` beside the manifest if not given
+    /// The directory for data, logs and compiled code; `.spin` beside the manifest if not given
     #[arg(long)]
     state_dir: Option<PathBuf>,
 }
 
 #[derive(Args)]
 struct FollowLogs {
-    /// Where Spin keeps the components' logs
+    /// The directory in which Spin keeps the components' logs
     #[arg(long, value_name = "DIRECTORY", default_value = ".spin/logs")]
     logs: PathBuf,
-    /// Where to serve /metrics
+    /// Address at which to serve /metrics
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9091")]
     listen: SocketAddr,
 }
@@ -77,7 +77,7 @@ struct Up {
     /// The address to serve on; port 0 takes any that is free
     #[arg(long, default_value = "127.0.0.1:3000")]
     listen: SocketAddr,
-    /// Where data is kept: `sqlite`, a file in the state directory, or the URL of a Redis database,
+    /// The store for data: `sqlite`, a file in the state directory, or the URL of a Redis database,
     /// which several hosts and Spins may share: redis://[[user]:password@]host[:port][/database],
     /// rediss:// with TLS. In the environment nobody else sees the password
     #[arg(
@@ -106,7 +106,7 @@ struct Up {
     /// keys, invented data
     #[arg(long)]
     sandbox: bool,
-    /// How long every answer of a stand-in takes
+    /// Least time that every answer of a stand-in takes
     #[arg(long, value_name = "DURATION", default_value = "20ms", value_parser = humantime::parse_duration)]
     sandbox_delay: Duration,
     /// Run all build commands first, stale or not
@@ -119,23 +119,23 @@ struct Up {
     /// /counters, and take faults at /faults
     #[arg(long, value_name = "ADDRESS")]
     admin: Option<SocketAddr>,
-    /// How many instances there may be at a time
+    /// Number of instances there may be at a time
     #[arg(long, env = "SPIN_MAX_INSTANCE_COUNT", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     max_instances: u32,
-    /// How many event streams and streams for WebSockets may be open at a time; beyond that clients
-    /// get the state and poll. Nine tenths of the instances if not given
+    /// Number of event streams and streams for WebSockets that may be open at a time; beyond that
+    /// clients get the state and poll. Nine tenths of the instances if not given
     #[arg(long)]
     max_streams: Option<usize>,
-    /// How many event streams one client address may have. Four times as many as are left free,
-    /// that is four fifths of all for one alone, if not given
+    /// Number of event streams that one client address may have. Four times as many as are left
+    /// free, that is four fifths of all for one alone, if not given
     #[arg(long)]
     max_streams_per_address: Option<usize>,
-    /// How many event streams one path may have, that is one job. As with --max-streams-per-address
-    /// if not given
+    /// Number of event streams that one path may have, that is one job. As with
+    /// --max-streams-per-address if not given
     #[arg(long)]
     max_streams_per_job: Option<usize>,
-    /// How many MB of memory all instances may have together, beyond what they begin with. When
-    /// there is no more, the client that has most gives
+    /// MB of memory that all instances may have together, beyond what they begin with. When there
+    /// is no more, the client that has most gives
     #[arg(long, value_name = "MB", default_value_t = 288, value_parser = clap::value_parser!(u32).range(64..=65_536))]
     memory: u32,
     /// A proxy in front, or a network of such, whose X-Forwarded-For, -Proto and -Host are believed
@@ -146,12 +146,12 @@ struct Up {
     /// (repeatable): that of a proxy's site, say
     #[arg(long, value_name = "NAME")]
     local_name: Vec<String>,
-    /// How long a request's body may stand still before it is cut
+    /// Time for which a request's body may stand still before it is cut
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = humantime::parse_duration)]
     idle_timeout: Duration,
 }
 
-/// Where data is kept.
+/// The kind of store for data.
 #[derive(Clone)]
 enum Storage {
     Sqlite,

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use thiserror::Error;
 
-/// Why a manifest cannot be used.
+/// The reason why a manifest cannot be used.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ManifestError {
@@ -19,20 +19,20 @@ pub enum ManifestError {
     Read {
         /// The manifest's path.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// It is not TOML, or has something that this host does not know.
+    /// The file is not TOML, or has something that this host does not know.
     #[error(
         "{path}: {source}\n(this host runs HTTP components with key-value stores and variables; for anything else use `spin up`)"
     )]
     Parse {
         /// The manifest's path.
         path: PathBuf,
-        /// What and where.
+        /// The error, with its place.
         source: Box<toml::de::Error>,
     },
-    /// It is well-formed, but contradicts itself.
+    /// The file is well-formed, but contradicts itself.
     #[error("{0}")]
     Invalid(String),
 }

@@ -22,9 +22,9 @@ const PAGE: usize = 64 << 10;
 /// until a quarter of the pool is given away like this.
 const FREE: usize = 256 << 10;
 
-/// How long an instance waits for memory, and stands still meanwhile. After that its growing fails,
-/// which ends it, so that instances that hold memory and wait for more cannot wait for one another
-/// for ever.
+/// Time for which an instance waits for memory, and stands still meanwhile. After that its growing
+/// fails, which ends it, so that instances that hold memory and wait for more cannot wait for one
+/// another for ever.
 pub(crate) const WAIT: Duration = Duration::from_secs(10);
 
 /// The memory that instances may have beyond what they begin with.
@@ -39,15 +39,15 @@ struct Shared {
 /// All sizes are in pages.
 struct State {
     all: usize,
-    /// What has been taken beyond [`FREE`].
+    /// Pages taken beyond [`FREE`].
     taken: usize,
     next: u64,
     holders: BTreeMap<u64, Holder>,
-    /// By the number of the holder that waits.
+    /// Waiting holders, by their numbers.
     waiting: BTreeMap<u64, Waiting>,
 }
 
-/// For whom an instance works: a client, until its request has been answered whole. What the
+/// The client for whom an instance works, until its request has been answered whole. What the
 /// application does then, or by itself, is not made to end.
 #[derive(Clone, Debug)]
 pub(crate) struct Asker {
@@ -223,12 +223,12 @@ impl State {
     }
 }
 
-/// How the pool is shared at a moment.
+/// The shares of the pool at a moment.
 struct Shares {
     by_client: HashMap<ClientKey, usize>,
-    /// What the application has for its own work.
+    /// Pages that the application has for its own work.
     own: usize,
-    /// What it may have before clients do.
+    /// Pages that the application may have before clients do.
     reserved: usize,
 }
 
@@ -249,8 +249,8 @@ impl Shares {
         shares
     }
 
-    /// What the client of an instance has with so many pages more; what the application itself
-    /// needs, within reason, counts for nothing: jobs that have been accepted come first.
+    /// The pages of an instance's client with so many more; what the application itself needs,
+    /// within reason, counts for nothing: jobs that have been accepted come first.
     fn with_more(&self, holder: Option<&Holder>, more: usize) -> usize {
         let has = match holder.and_then(Holder::client) {
             Some(client) => self.by_client.get(&client).copied().unwrap_or_default(),

@@ -28,7 +28,7 @@ use crate::window::Window;
 /// The time-out of Spin when a component names none.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(600);
 
-/// How long a connection to a provider is kept for the next request.
+/// Time for which a connection to a provider is kept for the next request.
 const KEEP_IDLE: Duration = Duration::from_secs(30);
 
 /// The connections, budgets and faults that all instances share.

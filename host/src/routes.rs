@@ -1,4 +1,4 @@
-//! Which component answers a path, and what it is told about the match.
+//! Routing: which component answers a path, and what it is told about the match.
 //!
 //! Patterns and precedence are Spin's, by the same matcher: `/a/b` exactly, `:name` for one
 //! segment, a trailing `/...` for the rest; segment by segment an exact one beats a `:name`, and
@@ -40,7 +40,7 @@ pub struct Route {
 pub struct Match<'a> {
     /// The route.
     pub route: &'a Route,
-    /// What `/...` stands for, with its leading slash; empty without one.
+    /// The rest of the path that `/...` stands for, with its leading slash; empty without one.
     trailing: String,
     named: Vec<(String, String)>,
 }

@@ -23,7 +23,8 @@ use tokio_util::task::TaskTracker;
 use crate::app::App;
 use crate::edge::Sockets;
 
-/// How long a client may take for a request's head; also how long an idle connection is kept.
+/// Time that a client may take for a request's head; also the time for which an idle connection is
+/// kept.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The most connections, in all and of one client, that there may be if the system allows so many.
@@ -31,7 +32,7 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
 const MOST_CONNECTIONS: usize = 32_768;
 const MOST_OF_ONE_CLIENT: usize = 1_024;
 
-/// How long a client may take nothing of what it is sent: as long as a socket may be silent.
+/// Time that a client may take nothing of what it is sent: as long as a socket may be silent.
 #[cfg(target_os = "linux")]
 const READER_TIMEOUT: Duration = Duration::from_secs(75);
 

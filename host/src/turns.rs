@@ -10,14 +10,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use admission::ClientKey;
 use tokio::sync::oneshot;
 
-/// How far a client's time may be ahead, in microseconds: what it has had for itself while others
-/// wanted nothing does not count for long.
+/// Most time, in microseconds, by which a client may have computed more than others: what it has had
+/// for itself while others wanted nothing does not count for long.
 const AHEAD: u64 = 1_000_000;
 
-/// How many clients are remembered before those that are not ahead are forgotten.
+/// Number of clients that are remembered before those that are not ahead are forgotten.
 const REMEMBERED: usize = 1_000;
 
-/// Who computes: a client, or the application itself in the instance of this number.
+/// The one who computes: a client, or the application itself in the instance of this number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Computing {
     Client(ClientKey),
@@ -33,7 +33,7 @@ struct State {
     now: u64,
     times: HashMap<Computing, u64>,
     next: u64,
-    /// By time, then by when they came.
+    /// Those who wait, by their time, then by their arrival.
     waiting: BTreeMap<(u64, u64), oneshot::Sender<Turn>>,
 }
 

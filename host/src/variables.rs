@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use crate::manifest::Variable;
 
-/// Why variables cannot be resolved.
+/// The reason why variables cannot be resolved.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum VariableError {

@@ -18,7 +18,7 @@ impl Window {
         }
     }
 
-    /// How many events there are in the window that ends `now`.
+    /// Number of events in the window that ends `now`.
     pub(crate) fn count(&mut self, now: Instant) -> u64 {
         while let Some(oldest) = self.events.front() {
             if now.saturating_duration_since(*oldest) < self.length {

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-/// No step of any test takes this long unless it is broken.
+/// Time-out of every step of a test: none takes this long unless it is broken.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn guest() -> &'static Path {

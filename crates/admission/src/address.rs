@@ -3,8 +3,8 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// What limits count as one client: an IPv4 address, or the /64 network of an IPv6 address, which
-/// one client has to itself.
+/// The address by which limits count a client: an IPv4 address, or the /64 network of an IPv6
+/// address, which one client has to itself.
 ///
 /// Addresses that only carry an IPv4 address (mapped, translated by NAT64, 6to4 and Teredo) count
 /// as that one: otherwise all clients behind one translator would be one client, or one client

@@ -1,4 +1,5 @@
-//! Who a client is, and how much of what there is one client may have.
+//! Admission of requests: which client sends one, and what share of the capacity one client may
+//! have.
 //!
 //! Host, edge and components admit requests by the same rules, which are here once: what counts as
 //! one client ([`ClientKey`]), which addresses are proxies rather than clients ([`is_private`]),

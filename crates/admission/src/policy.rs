@@ -1,4 +1,4 @@
-//! What becomes of a request: how many one client may have under way, and how many event streams.
+//! Limits on the requests and event streams that one client may have under way.
 //!
 //! A stream holds an instance of the application as long as it is open, so without a cap streams
 //! would shut everything else out, status polling first. A stream for which there is no room is
@@ -44,7 +44,7 @@ pub fn accepts_event_stream(method: &Method, headers: &HeaderMap) -> bool {
         })
 }
 
-/// What a stream is about, for a limit on streams of the same: its path, and the value of `jobIds`
+/// The target of a stream, for a limit on streams of the same: its path, and the value of `jobIds`
 /// where one path stands for several jobs. Whatever else a query says makes it no other stream.
 #[must_use]
 pub fn stream_target(uri: &Uri) -> String {
@@ -54,7 +54,7 @@ pub fn stream_target(uri: &Uri) -> String {
     format!("{}{jobs}", uri.path())
 }
 
-/// How much one client may have; its share of all ([`Limiter::acquire`]) is a limit besides.
+/// Limits for one client; its share of all ([`Limiter::acquire`]) is a limit besides.
 #[derive(Clone, Copy, Debug)]
 pub struct PerClient {
     /// Requests under way, streams not counted.
@@ -73,26 +73,27 @@ pub struct Admission {
     streams_by_target: Limiter<String>,
 }
 
-/// What an admitted request holds until it is over: a place among its client's requests, or one
-/// among the streams, which is none among the requests.
+/// The permits that an admitted request holds until it is over: a place among its client's
+/// requests, or one among the streams, which is none among the requests.
 #[derive(Debug)]
 pub struct Held {
     is_stream: bool,
     _of_client: Permit<ClientKey>,
-    /// What a `POST` streams may be new with each, so only what a `GET` asks for has a target.
+    /// The permit for its target. What a `POST` streams may be new with each, so only what a `GET`
+    /// asks for has a target.
     _of_target: Option<Permit<String>>,
 }
 
 /// Whether a request is to be answered with a stream.
 #[derive(Debug)]
 enum Stream {
-    /// It asked for one, and there is room.
+    /// The request asked for one, and there is room.
     Granted(Held),
-    /// It asked for one; there is no room, or an edge in front has said so already.
+    /// The request asked for one; there is no room, or an edge in front has said so already.
     Denied,
-    /// It did not ask, but what it asks for may turn out to be one.
+    /// The request did not ask, but the response may turn out to be one.
     Possible,
-    /// It can have none.
+    /// The response cannot be one.
     Never,
 }
 
@@ -107,13 +108,13 @@ pub struct Ticket {
     stream: Stream,
 }
 
-/// What is to be done with an answer.
+/// The action to take on a response.
 #[derive(Debug)]
 pub enum Settled {
     /// Pass it on, and hold this until it is over.
     Pass(Held),
-    /// It is a stream that was not asked for as one, and there is no room: drop it and ask again,
-    /// with the headers [marked](Ticket::mark).
+    /// Drop it and ask again, with the headers [marked](Ticket::mark): it is a stream that was not
+    /// asked for as one, and there is no room.
     Repeat(Ticket),
 }
 

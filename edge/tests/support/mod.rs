@@ -65,7 +65,7 @@ impl Topic {
     }
 }
 
-/// What the application saw of a request.
+/// A request as the application saw it.
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
     pub method: Method,

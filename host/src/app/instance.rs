@@ -15,7 +15,7 @@ use crate::kv::interface::Stores;
 use crate::memory::{Asker, InstanceMemory};
 use crate::outbound::Hooks;
 
-/// What one instance of a component has.
+/// The state of one instance of a component.
 pub(crate) struct Instance {
     pub(super) began: Instant,
     pub(super) table: ResourceTable,

@@ -106,7 +106,7 @@ impl App {
     }
 }
 
-/// What all components of an application are made of.
+/// The parts that all components of an application are made of.
 struct Loader<'a> {
     engine: &'a Engine,
     linker: Linker<Instance>,

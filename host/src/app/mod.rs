@@ -38,21 +38,20 @@ use crate::metrics::Metrics;
 use crate::outbound::{Outbound, TRACEPARENT};
 use crate::routes::Router;
 
-/// How long a request waits for an instance when all are in use.
+/// Time for which a request waits for an instance when all are in use.
 pub(crate) const INSTANCE_WAIT: Duration = Duration::from_secs(2);
 
-/// How an application is run.
+/// Settings of an application.
 pub struct Settings {
-    /// What the platform allows.
+    /// The platform's limits.
     pub limits: Limits,
-    /// How storage and network misbehave.
+    /// Faults of storage and network.
     pub fault: FaultPlan,
-    /// How many instances there may be at a time. A request that finds no room is answered 500, as
-    /// by Spin.
+    /// Number of instances at a time. A request that finds no room is answered 500, as by Spin.
     pub max_instances: u32,
     /// Bytes of memory that all instances may have together, beyond what they begin with.
     pub memory: usize,
-    /// Whom the host believes, and what its clients may have.
+    /// The trusted proxies, and the limits of clients.
     pub clients: ClientSettings,
     /// Whether the keys there are get counted, which takes memory for each, and faults can come
     /// later.
@@ -113,12 +112,12 @@ impl App {
         &self.router
     }
 
-    /// What the application has cost so far.
+    /// The counters of the application's costs.
     pub fn counters(&self) -> &Counters {
         &self.counters
     }
 
-    /// What an operator's monitoring is told.
+    /// The metrics for an operator's monitoring.
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
     }

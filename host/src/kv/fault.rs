@@ -14,17 +14,17 @@ use super::{KvBackend, KvError};
 /// A plan of faults to inject.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct FaultPlan {
-    /// Each key-value operation takes this much longer.
+    /// Additional delay of each key-value operation.
     pub store_delay: Duration,
-    /// Each key-value operation fails with this probability, without having done anything.
+    /// Probability with which a key-value operation fails, without having done anything.
     pub store_fail: f64,
     /// Every key-value write fails.
     pub store_read_only: bool,
     /// Every key-value write but a delete fails.
     pub store_full: bool,
-    /// Each outbound request takes this much longer.
+    /// Additional delay of each outbound request.
     pub outbound_delay: Duration,
-    /// Each outbound request fails with this probability, without having been sent.
+    /// Probability with which an outbound request fails, without having been sent.
     pub outbound_fail: f64,
     /// The wall clock that components see is so much ahead.
     pub clock_ahead: Duration,
@@ -163,7 +163,7 @@ pub(crate) struct Faulty {
     pub(crate) dice: Dice,
 }
 
-/// What an operation would do.
+/// Kind of an operation.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Effect {
     Read,

@@ -18,19 +18,19 @@ pub(crate) use guard::Guard;
 pub use redis::Redis;
 pub use sqlite::Sqlite;
 
-/// How long a write may take, the connection to a server included: after that it has failed, and
-/// has no effect any more. Applications count on a write's taking effect within half a second or
-/// never, and ask again.
+/// Time limit of a write, the connection to a server included: after that it has failed, and has no
+/// effect any more. Applications count on a write's taking effect within half a second or never,
+/// and ask again.
 const WRITE_LIMIT: Duration = Duration::from_millis(400);
 
-/// Why a key-value operation failed: what the component is told.
+/// The reason why a key-value operation failed: what the component is told.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum KvError {
     /// The instance has too many stores open.
     #[error("too many stores are open")]
     StoreTableFull,
-    /// There is no store of that name.
+    /// The store's name is unknown.
     #[error("no such store")]
     NoSuchStore,
     /// The component's `key_value_stores` does not list the store.

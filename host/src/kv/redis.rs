@@ -22,7 +22,7 @@ use super::{KvBackend, KvError, WRITE_LIMIT};
 /// Whatever else is in the database belongs to the store, too.
 pub struct Redis {
     client: Client,
-    /// What all operations share, if there is one.
+    /// The connection that all operations share, if there is one.
     connection: Mutex<Option<Arc<Connection>>>,
 }
 
@@ -34,9 +34,9 @@ struct Connection {
 /// The clock of Redis when it was asked last.
 #[derive(Clone, Copy)]
 struct Clock {
-    /// In ms.
+    /// Time by the clock of Redis, in ms.
     said: u64,
-    /// When that was here, or a little later.
+    /// Time here at that moment, or a little later.
     at: Instant,
 }
 

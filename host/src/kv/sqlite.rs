@@ -28,7 +28,7 @@ pub struct Sqlite {
 /// is this small may also use the room that is kept for the time when the disk is full.
 const SMALL: usize = 16 << 10;
 
-/// How long to wait for another process that has the file locked. Applications count on a write's
+/// Time to wait for another process that has the file locked. Applications count on a write's
 /// taking effect soon or never, and try again.
 const BUSY: Duration = Duration::from_millis(250);
 

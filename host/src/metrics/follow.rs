@@ -27,7 +27,7 @@ struct Followed {
 }
 
 impl Follower {
-    /// Nothing is read yet, and the directory need not be there yet.
+    /// Makes a reader that has read nothing yet; the directory need not be there yet.
     pub fn new(directory: &Path) -> Self {
         Self {
             directory: directory.to_owned(),

@@ -1,4 +1,4 @@
-//! What an operator's monitoring asks for, in the Prometheus text format.
+//! Metrics for an operator's monitoring, in the Prometheus text format.
 //!
 //! [`Metrics`] counts what the application's components say of themselves: every line of their logs
 //! is an event as JSON ([`Metrics::observe`]). So the same numbers can be had of an application
@@ -297,7 +297,7 @@ impl Metrics {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What has been counted, as text, with what a host counts besides if it is one that asks.
+    /// The metrics as text, with what a host counts besides if it is one that asks.
     pub fn text(&self, host: Option<&Snapshot>) -> String {
         {
             let mut under_way = self.under_way();

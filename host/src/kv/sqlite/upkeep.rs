@@ -1,5 +1,6 @@
-//! What keeps a store's files small and free of what was deleted: checkpoints of the write-ahead
-//! log, free pages given back to the disk, and room kept for the time when the disk is full.
+//! Upkeep of a store's files, so that they stay small and free of what was deleted: checkpoints of
+//! the write-ahead log, free pages given back to the disk, and room kept for the time when the disk
+//! is full.
 
 use std::fs;
 use std::io::Write;
@@ -13,10 +14,10 @@ use rusqlite::{Connection, ErrorCode};
 use super::{BUSY, Change, is_full};
 use crate::kv::KvError;
 
-/// How long after a write the log is emptied, and with it what was deleted is gone.
+/// Time after a write at which the log is emptied, and with it what was deleted is gone.
 const ERASE_AFTER: Duration = Duration::from_millis(1_500);
 
-/// How soon to try again when the log could not be emptied.
+/// Pause before the next attempt when the log could not be emptied.
 const TRY_AGAIN: Duration = Duration::from_millis(200);
 
 /// The length of the log, in bytes, at which it is emptied without waiting.
@@ -55,7 +56,7 @@ pub(super) struct File {
 /// The work that the upkeep thread is asked to do.
 #[derive(Default)]
 struct Wanted {
-    /// When the log is to be emptied, if anything is in it.
+    /// Time at which the log is to be emptied, if anything is in it.
     due: Option<Instant>,
     is_over: bool,
 }
