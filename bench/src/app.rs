@@ -16,7 +16,7 @@ use tokio::runtime::Runtime;
 
 use crate::client::Client;
 
-/// Nothing that is waited for takes this long unless it is broken.
+/// Time-out of everything that is waited for: nothing takes this long unless it is broken.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 fn root() -> &'static Path {
@@ -51,10 +51,10 @@ pub(crate) fn component_size(name: &str) -> anyhow::Result<u64> {
 /// Nor does building the components.
 const BUILDING: Duration = Duration::from_secs(1_200);
 
-/// What is run.
+/// The application that is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Application {
-    /// This one.
+    /// The application of this project.
     Bookstrack,
     /// One component that does nothing: what others are held against.
     Empty,
@@ -85,12 +85,12 @@ impl Application {
     }
 }
 
-/// How an application is to be run.
+/// The settings of an application to be measured.
 #[derive(Clone, Debug)]
 pub(crate) struct Setup {
-    /// Which.
+    /// The application.
     pub application: Application,
-    /// How long every request to a provider takes.
+    /// Delay of every response of a provider.
     pub delay: Duration,
     /// The variable `tuning`.
     pub tuning: &'static str,
@@ -156,7 +156,7 @@ impl Warm {
 pub(crate) struct App {
     /// A client of it.
     pub client: Client,
-    /// From the start of the process until it served.
+    /// Time from the start of the process until it served.
     pub started: Duration,
     providers: Providers,
     process: Child,
@@ -254,7 +254,7 @@ impl App {
         Ok(u64::try_from(bytes)?)
     }
 
-    /// Where its store lies.
+    /// The directory with the application's store.
     pub(crate) fn state(&self) -> &Path {
         self.state.path()
     }

@@ -16,14 +16,14 @@ use serde_json::Value;
 
 use crate::app::PATIENCE;
 
-/// What makes a job.
+/// A request that makes a job.
 #[derive(Clone, Debug)]
 pub(crate) struct Work {
-    /// Where it is sent.
+    /// Path and query.
     pub path: &'static str,
     /// Its media type.
     pub kind: &'static str,
-    /// What is sent.
+    /// The body.
     pub body: Bytes,
 }
 
@@ -37,17 +37,17 @@ pub(crate) struct Answer {
     pub body: Bytes,
 }
 
-/// What a stream has told, and when.
+/// The events of a stream, with their times.
 #[derive(Debug, Default)]
 pub(crate) struct Told {
     /// Size of the body.
     pub bytes: usize,
     /// Events that had come when the outcome was known.
     pub events: usize,
-    /// For each event but the first: how long after the commit that it tells of it was read. The
-    /// first tells what was before the stream.
+    /// Latency in ms of each event but the first, from the commit that it reports. The first
+    /// reports the state before the stream.
     pub late: Vec<f64>,
-    /// When each count of finished books was told first.
+    /// Time at which each count of finished books was first received.
     pub heard: BTreeMap<u64, Instant>,
     /// The name of the last event.
     pub outcome: String,
@@ -69,7 +69,7 @@ impl Client {
         Self { address, http }
     }
 
-    /// Whom it asks.
+    /// The address of the server.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
@@ -135,7 +135,8 @@ impl Client {
         self.attach_with(work, &[]).await
     }
 
-    /// The same of a photo that no model is to look at.
+    /// Makes a job of a photo that no vision model looks at, only its barcodes are read, and
+    /// follows it to the outcome.
     pub(crate) async fn read_barcodes(&self, photo: &Work) -> anyhow::Result<Told> {
         self.attach_with(photo, &[("x-ai-provider", "barcode")])
             .await
@@ -212,8 +213,8 @@ impl Told {
 
 const DAY: f64 = 86_400_000.0;
 
-/// How many ms after a moment, as a document tells it in whole ms since midnight, it is now. A
-/// document's clock rounds down, by half a millisecond on average: that is not the stream's fault.
+/// Time in ms since a moment that a document tells in whole ms since midnight. A document's clock
+/// rounds down, by half a millisecond on average: that is not the stream's fault.
 fn lateness(since_midnight: u64, now: SystemTime) -> anyhow::Result<f64> {
     let now = now.duration_since(UNIX_EPOCH)?.as_secs_f64() * 1e3;
     #[expect(clippy::cast_precision_loss, reason = "ms of a day")]

@@ -4,13 +4,13 @@ use std::fmt;
 
 use serde::Serialize;
 
-/// What a goal is set for.
+/// The statistic that a goal is set for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum At {
     /// The median.
     P50,
-    /// What 99 of 100 samples do not exceed.
+    /// The 99th percentile.
     P99,
     /// The largest sample.
     Max,
@@ -66,7 +66,7 @@ impl Figure {
         }
     }
 
-    /// The same beside its limit.
+    /// Adds the scenario's limit, by its samples.
     pub(crate) fn against(mut self, limit: &[f64]) -> Self {
         let limit = percentile(limit, 0.5);
         self.limit = Some(limit);
@@ -74,7 +74,7 @@ impl Figure {
         self
     }
 
-    /// The same with what it should not exceed.
+    /// Adds a goal: the most that a statistic should be.
     pub(crate) fn goal(mut self, of: At, most: f64) -> Self {
         let is = match of {
             At::P50 => self.p50,

@@ -1,5 +1,5 @@
-//! What a native server does at best with the same libraries: the limits that scenarios are held
-//! against.
+//! Limits that scenarios are held against: what a native server does at best with the same
+//! libraries.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;

@@ -19,7 +19,7 @@ struct Cli {
     /// Print the figures as JSON after the table
     #[arg(long)]
     json: bool,
-    /// How often each scenario is repeated
+    /// Number of times that each scenario is repeated
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=50))]
     rounds: u32,
 }

@@ -1,4 +1,4 @@
-//! Whole jobs: how long they take and what they cost.
+//! Scenarios of whole jobs: duration and costs.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use crate::app::{App, Setup, Warm};
 use crate::client::{Client, Work, ms};
 use crate::figures::{At, Figure, Report, percentile};
 
-/// How many requests a run has in flight at a time.
+/// Number of requests that a run has in flight at a time.
 const CONCURRENCY: f64 = 8.0;
 
 /// A hundred ISBNs.
@@ -60,7 +60,7 @@ pub(super) async fn enrich(warm: &Warm, rounds: u32, report: &mut Report) -> any
     Ok(())
 }
 
-/// The same books in one request to the provider itself.
+/// Asks the provider itself for these books, in one request.
 async fn direct_request(app: &App, isbns: &[String]) -> anyhow::Result<()> {
     let base = app.sandbox().open_library().base_url();
     let address = base.strip_prefix("http://").context("http")?.parse()?;
@@ -156,7 +156,7 @@ pub(super) async fn import(
     Ok(())
 }
 
-/// What an import writes to the store, and the size of the results that stay there, in bytes.
+/// Bytes that an import writes to the store, and the size in bytes of the results that stay there.
 async fn written(warm: &Warm, work: &Work) -> anyhow::Result<(f64, f64)> {
     let app = warm
         .start(Setup {
@@ -208,7 +208,7 @@ pub(super) async fn many(warm: &Warm, report: &mut Report) -> anyhow::Result<()>
     Ok(())
 }
 
-/// How long one import of as many books takes, as far as one may have.
+/// Time that one import of as many books takes, as far as one may have.
 async fn one_job(app: &App, hundreds: u32) -> anyhow::Result<f64> {
     let rows = (hundreds * 100).min(10_000);
     let work = importing(stand_ins::library(usize::try_from(rows)?));

@@ -1,4 +1,4 @@
-//! From a worker's commit to the client's read.
+//! Scenarios of latency: from a worker's commit to the client's read.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -20,7 +20,7 @@ fn late(told: Vec<Told>) -> Vec<f64> {
     told.into_iter().flat_map(|told| told.late).collect()
 }
 
-/// On jobs' own streams.
+/// Measures the latency on jobs' own streams.
 pub(super) async fn sse(warm: &Warm, report: &mut Report) -> anyhow::Result<()> {
     let name = "latency-sse";
     let limit = Broadcast::start().await?;
@@ -94,7 +94,7 @@ async fn hundred_streams(app: &App, work: &Work) -> anyhow::Result<Vec<Told>> {
     try_join_all((0..100).map(|_| app.client.follow(path))).await
 }
 
-/// On the answer to the request that makes the job.
+/// Measures the latency on the response to the request that makes the job.
 pub(super) async fn attached(warm: &Warm, report: &mut Report) -> anyhow::Result<()> {
     let name = "latency-attached";
     let limit = Broadcast::start().await?;

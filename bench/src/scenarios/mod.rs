@@ -1,4 +1,4 @@
-//! What is measured.
+//! The scenarios that are measured.
 
 mod jobs;
 mod latency;
@@ -43,7 +43,7 @@ const NAMES: [&str; 18] = [
     "enrich",
 ];
 
-/// What the command line takes: a scenario, all of those that begin alike, or all.
+/// Names that the command line takes: a scenario, all of those that begin alike, or all.
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     ["all"].into_iter().chain(NAMES)
 }

@@ -12,7 +12,7 @@ use crate::client::{Work, ms};
 use crate::figures::{At, Figure, Report};
 use crate::limits::sqlite;
 
-/// How the store's values are cut.
+/// Number of bytes in each value of the store.
 const CHUNK: usize = 900_000;
 
 /// The components' files.
@@ -38,7 +38,7 @@ fn empty() -> Setup {
     }
 }
 
-/// How long each path takes for the first time on a host that has just started.
+/// Time that each path takes for the first time on a host that has just started.
 async fn first(warm: &Warm, setup: Setup, paths: &[&str]) -> anyhow::Result<(f64, Vec<f64>)> {
     let app = warm.start(setup).await?;
     let mut times = Vec::new();

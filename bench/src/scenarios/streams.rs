@@ -12,10 +12,10 @@ use crate::app::{Setup, Warm};
 use crate::client::ms;
 use crate::figures::{At, Figure, Report};
 
-/// How long the processor is watched.
+/// Time for which the processor's load is measured.
 const WATCHED: Duration = Duration::from_secs(4);
 
-/// After so long nobody looks closely any more for the wave that was under way.
+/// Time after which watchers look rarely at the wave that was under way.
 const SILENCE: Duration = Duration::from_secs(10);
 
 /// Streams on a job that has a commit every half second, then on one that stands still.

@@ -1,4 +1,5 @@
-//! What a stand-in does instead of answering as the real provider would on a good day.
+//! Faults of a stand-in: what it does instead of answering as the real provider would on a good
+//! day.
 
 use std::time::Duration;
 
@@ -6,22 +7,22 @@ use serde::{Deserialize, Serialize};
 
 use crate::catalogue::stable_hash;
 
-/// How a server treats the requests that arrive after it was told so.
+/// Treatment of the requests that arrive after the server was told so.
 ///
 /// As JSON (`POST /__behave`): `{"fault": "hang", "when": {"first": 3}, "delay_ms": 200}`; every
 /// field may be left out, and `{}` is a healthy server again.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Behaviour {
-    /// What goes wrong; nothing when absent.
+    /// The fault; `None`: none.
     pub fault: Option<Fault>,
-    /// Which requests it happens to.
+    /// The requests that it happens to.
     pub when: When,
-    /// How long these requests wait, in milliseconds, on top of the server's own delay.
+    /// Delay of these requests, in milliseconds, on top of the server's own.
     pub delay_ms: u64,
 }
 
-/// Which of the requests since the behaviour was set are meant.
+/// A selection among the requests since the behaviour was set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum When {
@@ -34,17 +35,17 @@ pub enum When {
     After(u64),
     /// Every n-th: the n-th, the 2n-th, and so on. Zero is none.
     Every(u64),
-    /// So many in a hundred, the same ones each time.
+    /// This many in a hundred, the same ones each time.
     Percent(u64),
     /// Those that arrive within so many milliseconds after the server was told so.
     Within(u64),
 }
 
-/// What goes wrong with a request.
+/// A fault in the treatment of a request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fault {
-    /// This status with the provider's own error body, and `Retry-After` when given.
+    /// A response with this status, the provider's own error body, and `Retry-After` when given.
     Status {
         /// HTTP status, 200 to 599.
         code: u16,
@@ -68,7 +69,7 @@ pub enum Fault {
     Vision(Quirk),
 }
 
-/// What a vision model gets wrong in an answer that is otherwise in order.
+/// An error of a vision model in an answer that is otherwise in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Quirk {
@@ -86,13 +87,13 @@ pub enum Quirk {
     Pixels,
     /// Boxes in 0..1, whatever was asked for.
     Fractions,
-    /// No book has a confidence.
+    /// A missing confidence, for every book.
     NoConfidence,
     /// Every book twice, the second time in capitals and less sure.
     Duplicates,
     /// Every third book has an empty title.
     EmptyTitles,
-    /// No books seen.
+    /// An empty list of books.
     Empty,
     /// The answer is withheld because it is printed text known by heart.
     Recite,
@@ -109,17 +110,17 @@ pub enum Quirk {
 }
 
 impl Fault {
-    /// This fault for every request.
+    /// Makes a behaviour with this fault for every request.
     pub fn always(self) -> Behaviour {
         self.when(When::Always)
     }
 
-    /// This fault for the first `n` requests.
+    /// Makes a behaviour with this fault for the first `n` requests.
     pub fn first(self, n: u64) -> Behaviour {
         self.when(When::First(n))
     }
 
-    /// This fault for the requests that `when` means.
+    /// Makes a behaviour with this fault for the requests that `when` selects.
     pub fn when(self, when: When) -> Behaviour {
         Behaviour {
             fault: Some(self),

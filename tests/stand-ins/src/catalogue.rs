@@ -1,4 +1,5 @@
-//! What the stand-ins know: works with their editions and authors, and the indexes that find them.
+//! The catalogue that the stand-ins share: works with their editions and authors, and the indexes
+//! that find them.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -13,9 +14,9 @@ use crate::lucene::Query;
 pub(crate) struct Author {
     /// `OL...A`.
     pub key: String,
-    /// In the author's own script.
+    /// The name in the author's own script.
     pub name: String,
-    /// In other scripts and spellings.
+    /// The name in other scripts and spellings.
     pub other_names: Vec<String>,
 }
 
@@ -29,7 +30,7 @@ pub(crate) struct Edition {
     /// ISBN-13 first, then its ISBN-10 where there is one. May be empty.
     pub isbns: Vec<String>,
     pub publisher: String,
-    /// As catalogues write it: `2020`, `May 2, 2014`, `2014-05`.
+    /// The date as catalogues write it: `2020`, `May 2, 2014`, `2014-05`.
     pub publish_date: String,
     pub pages: Option<u32>,
     /// MARC code, three letters.
@@ -54,7 +55,7 @@ pub(crate) struct Work {
     pub description: String,
     pub goodreads_id: Option<String>,
     pub editions: Vec<Edition>,
-    /// How many editions the provider claims; decides the order of results.
+    /// Number of editions that the provider claims; decides the order of results.
     pub popularity: u32,
     pub in_open_library: bool,
     pub in_google_books: bool,
@@ -76,7 +77,7 @@ impl Work {
     }
 }
 
-/// Which provider's shelves are looked at: each lacks some works.
+/// The provider whose catalogue is searched: each lacks some works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shelf {
     OpenLibrary,
@@ -93,7 +94,7 @@ struct Words {
     titles: Vec<Vec<Place>>,
     authors: Vec<Vec<Place>>,
     other_names: Vec<Vec<Place>>,
-    /// What a search without a field finds besides: subjects and publishers.
+    /// Texts that only a search without a field finds: subjects and publishers.
     others: Vec<Vec<Place>>,
 }
 
@@ -381,7 +382,7 @@ fn matches(query: &Query, work: &Work, index: &Words) -> bool {
     }
 }
 
-/// How many of the alternatives of a query a work answers.
+/// Number of the alternatives of a query that a work answers.
 fn score(query: &Query, work: &Work, index: &Words) -> usize {
     match query {
         Query::Any(branches) => branches.iter().map(|q| score(q, work, index)).sum(),
@@ -389,7 +390,7 @@ fn score(query: &Query, work: &Work, index: &Words) -> usize {
     }
 }
 
-/// What stands in one place of a text: a word, or nothing where a lone sign like "&" was.
+/// One place of a text: a word, or nothing where a lone sign like "&" was.
 type Place = Option<String>;
 
 fn places(text: &str) -> Vec<Place> {

@@ -29,7 +29,7 @@ const RETIRED: [&str; 3] = [
 ];
 /// Models that do not know the least level of thinking.
 const WITHOUT_MINIMAL: [&str; 2] = ["gemini-3.7-flash", "gemini-3.8-flash"];
-/// What the service says it was, so that nobody takes its answers for a model's.
+/// The version in the service's answers, which nobody takes for a model's.
 const MODEL_VERSION: &str = "sandbox";
 /// Characters that a token stands for, about.
 const TOKEN: usize = 4;
@@ -221,7 +221,7 @@ fn invalid_key() -> Answer {
     status(400, "INVALID_ARGUMENT", message, &[reason])
 }
 
-/// What a model of today does not accept.
+/// Refuses parameters that a model of today does not accept.
 fn check_parameters(model: &str, config: &GenerationConfig) -> Result<(), String> {
     if config.temperature.is_some() {
         return Err(format!("temperature is not supported by {model}."));

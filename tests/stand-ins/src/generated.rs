@@ -11,7 +11,7 @@ use isbn3::{Isbn, Isbn13};
 use crate::catalogue::{Author, Edition, Work};
 use crate::seed;
 
-/// How many books the generator can tell apart by title.
+/// Number of books that the generator can tell apart by title.
 pub const GENERATED_WORKS: u32 = (ADJECTIVES.len() * NOUNS.len() * PLACES.len()) as u32;
 
 /// ISBN group 68 is not assigned to anybody, so no generated ISBN is a real book's.

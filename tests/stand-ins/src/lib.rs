@@ -36,16 +36,16 @@ use shelf::Eye;
 /// The key that every stand-in accepts where a key is asked for.
 pub const API_KEY: &str = "sandbox-key";
 
-/// How the stand-ins run.
+/// Settings of the stand-ins.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
-    /// Where they listen.
+    /// The ports on which they listen.
     pub ports: Ports,
-    /// How long every request takes at least.
+    /// Least time that every request takes.
     pub delay: Duration,
-    /// How much longer a request may take, chosen by `seed` and the request's number.
+    /// Longest additional time of a request, chosen by `seed` and the request's number.
     pub jitter: Duration,
-    /// What `jitter` depends on.
+    /// Seed of `jitter`.
     pub seed: u64,
     /// Open Library's rate limit; none when absent.
     pub open_library_rate: Option<RateLimit>,

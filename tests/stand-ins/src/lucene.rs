@@ -11,7 +11,7 @@ pub(crate) enum Query {
     Term { field: Option<String>, text: String },
 }
 
-/// Why a query cannot be read. Open Library then searches for its words instead.
+/// The reason why a query cannot be read. Open Library then searches for its words instead.
 #[derive(Debug, PartialEq, thiserror::Error)]
 pub(crate) enum SyntaxError {
     #[error("a parenthesis or quote is not closed")]

@@ -10,7 +10,7 @@ use crate::server::{Answer, Request};
 
 const DEFAULT_LIMIT: usize = 100;
 const MAX_LIMIT: usize = 1000;
-/// What the service's front end accepts as a request line.
+/// Length, in bytes, of the longest request line that the service's front end accepts.
 const MAX_URL: usize = 8 * 1024;
 
 const DEFAULT_FIELDS: &str = "key,title,subtitle,author_name,author_key,edition_count,\

@@ -28,7 +28,7 @@ pub(crate) enum SchemaError {
     TooDeep,
 }
 
-/// Whose rules a schema has to keep.
+/// The provider whose rules a schema has to keep.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Dialect {
     /// Gemini's `responseSchema`: a subset of OpenAPI 3.0, other keywords are errors.
@@ -178,7 +178,7 @@ fn kind(schema: &Value) -> Option<Kind> {
     }
 }
 
-/// What a model without a schema would be asked for in words.
+/// The schema that a model would be asked for in words when the request has none.
 pub(crate) fn default_schema() -> Value {
     json!({"type": "object", "properties": {"books": {"type": "array", "items": {
         "type": "object",
@@ -233,7 +233,7 @@ pub(crate) fn text(
     }
 }
 
-/// At most this many bytes, whole characters.
+/// Cuts a text to at most this many bytes, whole characters.
 pub(crate) fn cut(text: &str, most: usize) -> String {
     text[..text.floor_char_boundary(most)].to_owned()
 }

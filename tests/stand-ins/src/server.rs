@@ -25,7 +25,7 @@ use crate::catalogue::stable_hash;
 
 /// The largest request body taken in; the real vision providers stop at about this size.
 const MAX_BODY: usize = 20 * 1024 * 1024;
-/// How many requests are remembered one by one; the count goes on.
+/// Number of requests that are remembered one by one; the count goes on.
 const MAX_SEEN: usize = 10_000;
 
 /// A request, as the protocols see it.
@@ -53,7 +53,7 @@ impl Request {
     }
 }
 
-/// What a protocol answers.
+/// Response of a protocol.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub status: u16,
@@ -100,14 +100,14 @@ pub(crate) trait Provider: Send + Sync {
 pub struct RateLimit {
     /// Requests a second in the long run.
     pub per_second: f64,
-    /// How many requests the bucket holds.
+    /// Number of requests that the bucket holds.
     pub burst: u32,
-    /// How many of them are not held up.
+    /// Number of requests in the bucket that are not held up.
     pub delay: u32,
 }
 
 impl RateLimit {
-    /// As Open Library limits each address.
+    /// The limit of Open Library for each address.
     pub const OPEN_LIBRARY: Self = Self {
         per_second: 3.0,
         burst: 25,
@@ -115,7 +115,7 @@ impl RateLimit {
     };
 }
 
-/// How a server treats every request.
+/// Speed of a server: delay, jitter and rate limit of every request.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Pace {
     pub delay: Duration,
@@ -195,7 +195,7 @@ impl Server {
         })
     }
 
-    /// Where it listens.
+    /// The address on which it listens.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
@@ -216,12 +216,13 @@ impl Server {
         self.shared.state().seen.iter().cloned().collect()
     }
 
-    /// How many requests were seen since the start or the last [`Server::reset`].
+    /// Number of requests seen since the start or the last [`Server::reset`].
     pub fn count(&self) -> u64 {
         self.shared.state().count
     }
 
-    /// How many requests the rate limit has refused since the start or the last [`Server::reset`].
+    /// Number of requests that the rate limit has refused since the start or the last
+    /// [`Server::reset`].
     pub fn refused(&self) -> u64 {
         self.shared.state().refused
     }
@@ -255,7 +256,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 
 type Body = UnsyncBoxBody<Bytes, Broken>;
 
-/// Why a connection is given up in the middle: because it was asked for.
+/// The error that closes a connection in the middle, as the server was told.
 #[derive(Debug, thiserror::Error)]
 #[error("the stand-in was told to close the connection")]
 struct Broken;
@@ -349,7 +350,7 @@ async fn handle(
     }
 }
 
-/// What was decided about a request when it arrived.
+/// The decision about a request when it arrived.
 struct Arrival {
     fault: Option<Fault>,
     delay: Duration,
@@ -429,7 +430,7 @@ impl Shared {
 }
 
 impl State {
-    /// How long a request is held up; `None` when it is refused.
+    /// Time for which a request is held up; `None` when it is refused.
     fn admit(&mut self, rate: RateLimit, now: Instant) -> Option<Duration> {
         let excess = match self.leaked {
             Some(then) => {

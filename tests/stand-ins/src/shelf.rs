@@ -1,4 +1,4 @@
-//! What the vision stand-ins see in a picture.
+//! Books that the vision stand-ins see in a picture.
 
 use std::io::Cursor;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ pub(crate) struct Picture {
     blank: bool,
 }
 
-/// Why a picture is refused.
+/// The reason why a picture is refused.
 #[derive(Debug, PartialEq, thiserror::Error)]
 pub(crate) enum PictureError {
     #[error("the data is no picture of a known type")]
@@ -40,8 +40,8 @@ pub(crate) enum PictureError {
     OtherType,
 }
 
-/// For each of 16 rows of a 17 x 16 miniature: where it gets brighter from left to right. It
-/// survives resizing and re-encoding.
+/// A fingerprint of a picture: for each of 16 rows of a 17 x 16 miniature, where it gets brighter
+/// from left to right. It survives resizing and re-encoding.
 type Fingerprint = [u16; 16];
 
 /// The sample shelf's fingerprint; a test holds it against the file.
