@@ -119,7 +119,7 @@ impl<E: Effects> Engine<'_, E> {
         Ok(is_below_limit)
     }
 
-    /// Those of a client's jobs that no longer count, of at most [`MAX_JOBS_CHECKED`] that are
+    /// The jobs of a client that no longer count, among at most [`MAX_JOBS_CHECKED`] that are
     /// checked, beginning anywhere: the oldest may be the ones that last.
     async fn jobs_that_are_over<'e>(
         &self,

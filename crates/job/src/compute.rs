@@ -1,5 +1,5 @@
-//! Admission of what takes much of the machine. Of CPU-bound work: only so many photos are decoded,
-//! and large files read, at the same time; the rest wait in a queue.
+//! Admission of work that takes much processor time or memory. CPU-bound work: only so many photos
+//! are decoded, and large files read, at the same time; the rest wait in a queue.
 //!
 //! Work that computes for seconds cannot renew its lease as often as it likes, and many of its kind
 //! at once slow each other down until leases expire and the work is done again. So each asks for a
@@ -196,7 +196,7 @@ impl<E: Effects> Run<'_, E> {
             .await
     }
 
-    /// Keeps the slot for longer, of a job that came at this time.
+    /// Extends the slot of a job that came at this time.
     pub(crate) async fn renew_compute(&self, work: Work, came: Time) {
         self.look_at_queue(work, came).await;
     }
@@ -235,7 +235,7 @@ pub struct QueueTurn {
     /// The queue's document.
     key: &'static str,
     slots: usize,
-    /// Names the invocation in the queue.
+    /// The invocation's name in the queue.
     token: JobId,
     came: Time,
 }

@@ -174,7 +174,7 @@ pub enum FailureCode {
     EVisionFailed,
     /// Gemini did not answer in time.
     EGeminiTimeout,
-    /// A vision provider did not answer in time.
+    /// A vision provider other than Gemini did not answer in time.
     EVisionTimeout,
     /// The look-ups could not be done.
     EEnrichmentFailed,
@@ -404,13 +404,13 @@ pub struct Root {
     /// Whether its creation answered with a token.
     pub token: bool,
     /// The generation of its first token, so that jobs that have one name after the other have
-    /// other tokens; 0 of jobs of before.
+    /// other tokens; 0 in jobs of earlier versions.
     #[serde(default, skip_serializing_if = "is_default")]
     pub first_token: u32,
     /// The pseudonym of the client that created it; empty when the client is not counted.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub client: String,
-    /// A digest of what it was made of; empty of jobs of before.
+    /// A digest of the request's content; empty in jobs of earlier versions.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub content: String,
     /// Time of the job's creation.
@@ -449,8 +449,7 @@ pub struct Root {
     /// The items to look up, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub plan: Vec<Part>,
-    /// The number of items of a batch (wave): batches begin at multiples of it, whichever run does
-    /// them.
+    /// Number of items of a wave (batch): waves begin at multiples of it, whichever run does them.
     #[serde(default)]
     pub wave: u32,
     /// Number of attempts at the file's analysis. Absent until the first.
@@ -481,10 +480,10 @@ pub struct Root {
     /// Outbound requests so far, by provider.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub requests: BTreeMap<String, u32>,
-    /// Items that no provider answered about: of those that were not found.
+    /// Items, among those not found, that no provider has answered about.
     #[serde(default, skip_serializing_if = "is_default")]
     pub unanswered: u32,
-    /// Items that were known from before, without asking anybody.
+    /// Items whose outcome was remembered, without asking any provider.
     #[serde(default, skip_serializing_if = "is_default")]
     pub remembered: u32,
     /// The providers that answer nothing at present, by name.
@@ -546,8 +545,8 @@ impl Root {
         }
     }
 
-    /// The component that does what is to be done next. Photos are looked at before spines are
-    /// read, and all are read before books are identified: each component has its turn once.
+    /// The component that does the next step. Photos are looked at before spines are read, and all
+    /// are read before books are identified: each component has its turn once.
     #[must_use]
     pub fn next_component(&self) -> Component {
         let awaits = |step: PhotoStep| {
@@ -566,7 +565,7 @@ impl Root {
         }
     }
 
-    /// The first photo that waits for this.
+    /// The first photo that waits for this step.
     pub(crate) fn next_photo(&self, step: PhotoStep) -> Option<usize> {
         let waits = |photo: &PhotoState| photo.status == PhotoStatus::Pending && photo.step == step;
         self.photos.iter().position(waits)
@@ -854,7 +853,7 @@ pub struct Retry {
     pub library: Vec<Part>,
     /// Items of the library that were found before.
     pub succeeded: u32,
-    /// Those that nobody has answered about and that are not tried again.
+    /// Items of the library that no provider has answered about and that are not tried again.
     #[serde(default)]
     pub unanswered: u32,
 }
@@ -862,13 +861,13 @@ pub struct Retry {
 /// The items of a whole library by their outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ItemCounts {
-    /// All of them.
+    /// All items.
     pub total: u32,
-    /// Those that were found.
+    /// Items that were found.
     pub succeeded: u32,
-    /// Those that were not.
+    /// Items that were not found.
     pub failed: u32,
-    /// Those of them that nobody has answered about.
+    /// Items, among those not found, that no provider has answered about.
     pub unanswered: u32,
 }
 

@@ -15,7 +15,7 @@ use crate::document::{HandOver, Root};
 use crate::settings::RunMode;
 use crate::time::Time;
 
-/// The store did not do what it was asked; the text is for the log. The operation may have taken
+/// Failure of an operation of the store; the text is for the log. The operation may have taken
 /// effect all the same. Why it failed cannot be told: a store that is full, rationed or broken says
 /// so in words of its own.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -166,7 +166,7 @@ pub struct RunRequest<'a> {
     pub root: &'a Root,
     /// The lease and position that the giver passes on; `None` revives the job.
     pub hand_over: Option<&'a HandOver>,
-    /// Shows that the application itself asks: [`Keyring::is_run_key`](crate::Keyring::is_run_key).
+    /// Proof that the application itself asks: [`Keyring::is_run_key`](crate::Keyring::is_run_key).
     pub run_key: String,
     /// Whether the run is acknowledged before or after it has worked.
     pub mode: RunMode,
@@ -180,8 +180,8 @@ pub struct DispatchError(pub String);
 impl DispatchError {
     const NO_ROUTE: &str = "status 404";
 
-    /// The application has no component that does what the job needs, or the component does not
-    /// take the request for the application's own.
+    /// The error when the application has no component that does what the job needs, or the
+    /// component does not take the request for the application's own.
     #[must_use]
     pub fn no_route() -> Self {
         Self(Self::NO_ROUTE.to_owned())
@@ -200,7 +200,7 @@ pub trait Dispatch {
     /// [`RunMode::Inline`] no longer than it takes to send the request.
     async fn start_run(&self, request: RunRequest<'_>) -> Result<(), DispatchError>;
 
-    /// Spells what the operator's server is told of an ended job; nothing where none is configured.
+    /// Spells the webhook's message about an ended job; empty where no webhook is configured.
     fn spell_end(&self, _ended: &Root) -> Vec<u8> {
         Vec::new()
     }

@@ -238,7 +238,7 @@ fn shown_id(item: &Item) -> Option<String> {
     })
 }
 
-/// Titles in the root are for show.
+/// Shortens a title for the root, where it is only shown.
 fn shorten(title: &str) -> String {
     match title.char_indices().nth(120) {
         Some((at, _)) => format!("{}…", &title[..at]),

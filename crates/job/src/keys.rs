@@ -4,15 +4,15 @@
 use crate::id::{Epoch, JobId};
 use crate::time::Time;
 
-/// The random secret of an application that was not given one.
+/// Key of the random secret of an application that was not given one.
 pub const SECRET: &str = "secret";
 
 /// Key of the document with the time of the last sweep and the number of keys it saw.
 pub const SWEEP: &str = "sweep";
 
-/// The queue of answers that take much memory: see the module `compute`.
+/// Key of the queue of answers that take much memory: see the module `compute`.
 pub const MEMORY_QUEUE: &str = "memory-line";
-/// The queue of jobs that compute or wait for it: see the module `compute`.
+/// Key of the queue of jobs that compute or wait for it: see the module `compute`.
 pub const COMPUTE: &str = "compute";
 /// Key of the queue of jobs that read spines: [`crate::Settings::compute_slots`].
 pub const READING: &str = "compute-reading";
@@ -30,25 +30,25 @@ pub fn prefix(id: &JobId) -> String {
     format!("{JOBS}{id}/")
 }
 
-/// The root document: [`crate::Root`].
+/// Key of the root: [`crate::Root`].
 #[must_use]
 pub fn root(id: &JobId) -> String {
     format!("{JOBS}{id}")
 }
 
-/// The lease: [`crate::LeaseDoc`].
+/// Key of the lease: [`crate::LeaseDoc`].
 #[must_use]
 pub fn lease(id: &JobId) -> String {
     format!("{JOBS}{id}/lease")
 }
 
-/// The final root, believed over everything else.
+/// Key of the end: the final root, believed over everything else.
 #[must_use]
 pub fn end(id: &JobId) -> String {
     format!("{JOBS}{id}/end")
 }
 
-/// The mark that a client cancels the job.
+/// Key of the mark that a client cancels the job.
 #[must_use]
 pub fn cancel(id: &JobId) -> String {
     format!("{JOBS}{id}/cancel")
@@ -61,7 +61,7 @@ pub fn webhook(id: &JobId) -> String {
     format!("{JOBS}{id}/webhook")
 }
 
-/// The token generation that counts, once a token was refreshed.
+/// Key of the token generation that counts, once a token was refreshed.
 #[must_use]
 pub fn auth(id: &JobId) -> String {
     format!("{JOBS}{id}/auth")
@@ -79,43 +79,44 @@ pub fn uploads(id: &JobId) -> String {
     format!("{JOBS}{id}/up/")
 }
 
-/// A part of the plan.
+/// Key of a part of the plan.
 #[must_use]
 pub fn plan(id: &JobId, epoch: &Epoch, n: u32) -> String {
     format!("{JOBS}{id}/plan/{epoch}.{n}")
 }
 
-/// A report of the first stage.
+/// Key of a report of the first stage.
 #[must_use]
 pub fn report(id: &JobId, epoch: &Epoch, n: u32) -> String {
     format!("{JOBS}{id}/report/{epoch}.{n}")
 }
 
-/// Finished items.
+/// Key of a segment: finished items.
 #[must_use]
 pub fn segment(id: &JobId, epoch: &Epoch, n: u32) -> String {
     format!("{JOBS}{id}/seg/{epoch}.{n}")
 }
 
-/// Items that a job carries over from another, as its creation writes them.
+/// Key of a part of the library: items that a job carries over from another, as its creation writes
+/// them.
 #[must_use]
 pub fn library(id: &JobId, epoch: &Epoch, n: u32) -> String {
     format!("{JOBS}{id}/lib/{epoch}.{n}")
 }
 
-/// The state of a metadata provider: rate limit and circuit breaker.
+/// Key of the state of a metadata provider: rate limit and circuit breaker.
 #[must_use]
 pub fn provider(name: &str) -> String {
     format!("provider/{name}")
 }
 
-/// The jobs of all clients whose pseudonyms begin with this digit.
+/// Key of the jobs of all clients whose pseudonyms begin with this digit.
 #[must_use]
 pub fn clients(digit: &str) -> String {
     format!("clients/{digit}")
 }
 
-/// A page of remembered books, by when it was written.
+/// Key of a page of remembered books, by the time at which it was written.
 #[must_use]
 pub fn books_page(at: Time, name: &str) -> String {
     format!("{BOOKS_PAGES}{:013}-{name}", at.0)

@@ -26,16 +26,17 @@ const NOT_FOUND_FOR: Duration = Duration::from_secs(24 * 3600);
 /// New records are added to a page as long as it stays under this size, in bytes.
 const PAGE_BYTES: usize = 450_000;
 
-/// A page that no index names is deleted when it is so old: its index may be about to be written.
+/// Age at which a page that no index names is deleted: until then its index may be about to be
+/// written.
 const UNNAMED_FOR: Duration = Duration::from_secs(600);
 
-/// One answer of the providers.
+/// A remembered answer of the providers about one book.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Memory {
     /// Hashes of the questions that it answers.
     keys: Vec<u64>,
     at: Time,
-    /// `None`: nobody knows the book.
+    /// The book's record; `None`: no provider knows the book.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     record: Option<Box<Record>>,
 }
@@ -127,7 +128,7 @@ struct Page {
     at: Time,
     bytes: u32,
     books: u32,
-    /// Sorted.
+    /// Hashes of the questions that it answers, sorted.
     hashes: Vec<u64>,
 }
 
@@ -231,7 +232,8 @@ pub(crate) struct Recollection {
 }
 
 impl Recollection {
-    /// Reads which books are remembered; nothing when the store fails, for all can be asked again.
+    /// Reads the index of remembered books; an empty one when the store fails, for all can be asked
+    /// again.
     pub(crate) async fn begin<E: Effects>(engine: Engine<'_, E>) -> Self {
         let index = match engine.settings.remembers_books() {
             true => Index::load(engine.effects).await.unwrap_or_default(),

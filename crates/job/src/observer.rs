@@ -132,7 +132,7 @@ pub struct Observer {
     seen: Position,
     /// Whether nothing was delivered yet on this connection.
     fresh: bool,
-    /// The job's outcome was delivered.
+    /// Whether the job's outcome was delivered.
     over: bool,
     processed: u32,
     with_books: bool,

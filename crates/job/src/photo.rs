@@ -35,10 +35,10 @@ const TIME_FOR_MEGAPIXEL: Duration = Duration::from_millis(100);
 /// The confidence of a spine whose words name no book: to be reviewed.
 const CONFIDENCE_OF_WORDS: f32 = 0.3;
 
-/// Lines that are read less surely are left out of what is to be reviewed.
+/// Least confidence of a line that is listed for review.
 const SURE: f32 = 0.8;
 
-/// A photo on which less than one of so many spines was identified is a bad one.
+/// Number of spines read for each book identified from which on a photo counts as a bad one.
 const SPINES_FOR_A_BOOK: usize = 3;
 
 /// The outcome of one photo so far: the value that [`PhotoState::part`] names.
@@ -210,7 +210,7 @@ pub(crate) fn go_closer() -> Suggestion {
     }
 }
 
-/// A photo as decoded, with what only its full resolution shows.
+/// A decoded photo, with the barcodes and the quality that only its full resolution shows.
 pub(crate) struct Decoded {
     pub(crate) photo: Photo,
     pub(crate) barcodes: Vec<Detection>,
@@ -280,7 +280,7 @@ impl<E: Effects> Run<'_, E> {
         Ok(true)
     }
 
-    /// The report of a photo by the steps before; an empty one before the first.
+    /// The report that earlier steps have written of a photo; an empty one before the first.
     pub(crate) async fn photo_report(&self, index: usize) -> Result<PhotoReport, Stop> {
         match self
             .root
@@ -293,8 +293,8 @@ impl<E: Effects> Run<'_, E> {
         }
     }
 
-    /// Commits what a step of a photo's analysis has led to. `change` is made of the root by the
-    /// same commit. The photo itself is deleted when nothing needs it any more.
+    /// Commits the result of a step of a photo's analysis. `change` is made of the root by the same
+    /// commit. The photo itself is deleted when nothing needs it any more.
     pub(crate) async fn commit_photo(
         &mut self,
         index: usize,

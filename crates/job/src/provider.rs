@@ -12,7 +12,7 @@ use crate::effects::{Effects, Response, StoreError};
 use crate::keys;
 use crate::time::Time;
 
-/// Failures in a row that open the breaker.
+/// Number of failures in a row that open the breaker.
 const OPENING_FAILURES: u32 = 5;
 
 /// Time for which the breaker stays open after it opened for the first time; each time that it
@@ -22,10 +22,10 @@ const OPEN_FIRST: Duration = Duration::from_secs(2);
 /// Longest time for which the breaker stays open, unless the provider itself asks for more.
 const OPEN_MAX: Duration = Duration::from_secs(60);
 
-/// Successes that close it again.
+/// Number of successes that close it again.
 const CLOSING_SUCCESSES: u32 = 2;
 
-/// Jobs that have not been seen for so long ask no more.
+/// Time after which a job that was not seen counts as asking no more.
 const RUN_MEMORY: Duration = Duration::from_secs(15);
 
 /// The least share of the configured rate that refusals lead to.
@@ -46,8 +46,8 @@ pub struct RateLimit {
 }
 
 impl RateLimit {
-    /// The limit of one of several who ask at the same time, or of a provider that has refused
-    /// some.
+    /// The limit for one of several jobs that ask at the same time, or at a provider that has
+    /// refused some requests.
     #[must_use]
     pub(crate) fn share(self, share: f64) -> Self {
         Self {
@@ -61,16 +61,16 @@ impl RateLimit {
 /// The state of a provider that runs share through the store.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct ProviderState {
-    /// Failures since the last success.
+    /// Number of failures since the last success.
     #[serde(default)]
     failures: u32,
-    /// The breaker is open until then; 0 when it is closed.
+    /// Time until which the breaker is open; 0 when it is closed.
     #[serde(default)]
     open_until: Time,
     /// Number of times that the breaker has opened since it was closed.
     #[serde(default, skip_serializing_if = "is_zero")]
     opened: u32,
-    /// Successes since the breaker was half open.
+    /// Number of successes since the breaker was half open.
     #[serde(default)]
     successes: u32,
     /// Requests that may go out at once as of `filled`.
@@ -160,7 +160,7 @@ impl ProviderState {
             .min(limit.burst)
     }
 
-    /// Takes places for `taken` requests, whenever they go out.
+    /// Takes tokens for `taken` requests, whenever they go out.
     fn take(&mut self, limit: RateLimit, taken: f64, now: Time) {
         self.tokens = self.available(limit, now) - taken;
         self.filled = now;
@@ -180,7 +180,7 @@ impl ProviderState {
         Duration::try_from_secs_f64(-self.tokens / rate).unwrap_or(OPEN_MAX)
     }
 
-    /// Whether the look-up called `ticket` has its place.
+    /// Whether the place of the look-up called `ticket` is still recorded.
     pub(crate) fn has(&self, ticket: &str) -> bool {
         self.tickets.contains_key(ticket)
     }
@@ -237,7 +237,7 @@ impl ProviderState {
         self.answer_us.record(took);
     }
 
-    /// A request was answered as it should.
+    /// Records that a request was answered as it should.
     pub(crate) fn succeeded(&mut self) {
         self.failures = 0;
         self.pace = (self.pace() + PACE_STEP).min(1.0);
@@ -251,14 +251,14 @@ impl ProviderState {
         }
     }
 
-    /// A request was not answered in time: two of them in a row say what five failures do, because
-    /// each costs so much time.
+    /// Records that a request was not answered in time: two of them in a row count as five failures
+    /// do, because each costs so much time.
     pub(crate) fn timed_out(&mut self, now: Time, dice: f64) {
         self.failures += OPENING_FAILURES / 2;
         self.failed(now, dice);
     }
 
-    /// A request failed. While the breaker is half open, one failure opens it again.
+    /// Records that a request failed. While the breaker is half open, one failure opens it again.
     pub(crate) fn failed(&mut self, now: Time, dice: f64) {
         self.failures += 1;
         if self.is_half_open(now) || self.failures >= OPENING_FAILURES {
@@ -266,7 +266,7 @@ impl ProviderState {
         }
     }
 
-    /// The provider refused a request; `told` is how long it wants to be left alone.
+    /// Records that the provider refused a request; `told` is how long it wants to be left alone.
     pub(crate) fn refused(&mut self, now: Time, told: Option<Duration>, dice: f64) {
         // Those that were in flight together are one refusal.
         if self.open_for(now).is_none() {

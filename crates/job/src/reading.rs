@@ -198,7 +198,7 @@ impl<E: Effects> Run<'_, E> {
     }
 }
 
-/// The failure counts when nothing else is known of the photo.
+/// Adds a failure to a report that has no detections; the barcodes of another stand by themselves.
 fn or_failed(mut report: PhotoReport, failure: Failure) -> PhotoReport {
     if report.detections.is_empty() {
         report.failure.get_or_insert(failure);

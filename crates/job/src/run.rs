@@ -24,7 +24,7 @@ use crate::storage::{
     Stop, decode, delete_leftovers, encode, encode_root, groups, is_damaged, read_root,
 };
 
-/// More segments than this are merged.
+/// Number of segments above which neighbours are merged.
 const MAX_SEGMENTS: usize = 16;
 
 /// The number of claims in a row without a commit after which a job is given up.
@@ -49,7 +49,7 @@ pub struct Run<'a, E> {
     lease: Lease,
     /// The listener in the same invocation, which gets every committed root.
     feed: Option<&'a Feed>,
-    /// Numbers the values that this epoch writes.
+    /// Number of values that this epoch has written.
     parts: u32,
     /// The keys written since the last commit: no root names them yet.
     unreferenced: Vec<String>,

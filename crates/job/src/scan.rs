@@ -41,7 +41,7 @@ pub struct Scan {
     pub preferred: VisionKind,
     /// Time-out of one answer.
     pub timeout: Duration,
-    /// Detections from this confidence on need no review.
+    /// Confidence from which on a detection needs no review.
     pub confidence_threshold: f32,
 }
 
@@ -151,7 +151,7 @@ impl Scan {
         Ok(Stepped::Over(report))
     }
 
-    /// Decodes a photo and takes from it what is needed.
+    /// Decodes a photo, and takes its barcodes, its quality and a smaller JPEG for the models.
     async fn prepare<E: Effects>(
         &self,
         run: &Run<'_, E>,

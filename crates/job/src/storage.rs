@@ -23,12 +23,12 @@ pub enum Stop {
     /// The store refused for too long.
     #[error("store: {0}")]
     Store(#[from] StoreError),
-    /// Something the root names is missing or damaged.
+    /// A value that the root names is missing or damaged.
     #[error("damaged: {0}")]
     Damaged(String),
 }
 
-/// The job's root as it lies there; damage and unknown versions count as none.
+/// Reads the job's root; damage and unknown versions count as none.
 ///
 /// # Errors
 /// When the store fails.
@@ -40,7 +40,7 @@ pub(crate) async fn read_root<E: Effects>(
     Ok(bytes.and_then(|bytes| decode_root(effects, id, &bytes)))
 }
 
-/// The job's end, if it has one.
+/// Reads the job's end, if it has one.
 ///
 /// # Errors
 /// When the store fails.
@@ -143,7 +143,7 @@ pub(crate) fn groups(segments: &[Part]) -> Vec<&[Part]> {
     groups
 }
 
-/// Deletes what was uploaded.
+/// Deletes the chunks of all uploads.
 pub(crate) async fn delete_uploads<E: Effects>(effects: &E, root: &Root) -> Result<(), StoreError> {
     for upload in &root.uploads {
         for chunk in 0..upload.chunks {
@@ -153,8 +153,8 @@ pub(crate) async fn delete_uploads<E: Effects>(effects: &E, root: &Root) -> Resu
     Ok(())
 }
 
-/// Deletes what an ended job has left, and says in the root that it is gone. The root is written
-/// once more only when everything is gone.
+/// Deletes the leftovers of an ended job, and records in the root that they are gone. The root is
+/// written once more only when everything is gone.
 pub(crate) async fn delete_leftovers<E: Effects>(effects: &E, end: &mut Root) -> Result<(), Stop> {
     let leftovers = std::mem::take(&mut end.leftovers);
     for key in &leftovers {
@@ -190,7 +190,7 @@ pub(crate) async fn existing<E: Effects>(
     Ok(root.filter(|root| !root.expired(effects.now())))
 }
 
-/// Deletes what `root` names and the `standing` root does not.
+/// Deletes the parts that `root` names and the `standing` root does not.
 pub(crate) async fn delete_parts_missing_from<E: Effects>(
     effects: &E,
     root: &Root,

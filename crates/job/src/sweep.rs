@@ -30,7 +30,7 @@ const INTERVAL_WHEN_FULL: Duration = Duration::from_secs(5);
 /// deletes.
 const MAX_JOBS_PER_SWEEP: usize = 50;
 
-/// The keys that a running job may need: so many are reserved for it.
+/// Number of keys that a running job may need: so many are reserved for it.
 pub const KEYS_PER_JOB: usize = 25;
 
 /// The retention of a job that is not accepted yet: longer than clocks jump.
@@ -60,7 +60,7 @@ struct JobKeys {
     keys: Vec<String>,
     rooted: bool,
     ended: bool,
-    /// The operator's server is still to be told of its end.
+    /// Whether the operator's webhook is still to be told of the job's end.
     is_to_be_told: bool,
 }
 
@@ -342,19 +342,19 @@ impl SweepState {
 #[derive(Default)]
 struct Holder {
     keys: usize,
-    /// Those that may be evicted, the oldest last.
+    /// Its ended jobs that may be evicted, the oldest last.
     jobs: Vec<Root>,
 }
 
-/// All jobs there are.
+/// The keys of the store, by job.
 struct KeysByJob {
     by_id: BTreeMap<JobId, JobKeys>,
-    /// Keys, those kept free for running jobs included.
+    /// Number of keys, those kept free for running jobs included.
     total: usize,
 }
 
 impl KeysByJob {
-    /// The ended jobs of which the operator's server is still to be told.
+    /// The ended jobs of which the operator's webhook is still to be told.
     fn to_be_told(&self) -> impl Iterator<Item = &JobId> {
         let jobs = self.by_id.iter();
         jobs.filter(|(_, held)| held.ended && held.is_to_be_told)
@@ -383,13 +383,13 @@ fn group_by_job(keys: Vec<String>) -> KeysByJob {
 
 /// The owner of a job's keys.
 enum KeyOwner {
-    /// A job, until then.
+    /// A job that expires at this time.
     Job(Time),
-    /// Something that cannot be read.
+    /// A root that cannot be read.
     Damaged,
     /// No job: no root exists.
     Nothing,
-    /// A job of a newer version: somebody else's.
+    /// A job of a newer version, which this one leaves alone.
     NewerVersion,
 }
 

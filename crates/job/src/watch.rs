@@ -24,9 +24,9 @@ use crate::time::Time;
 pub struct Notification {
     /// The event.
     pub step: Step,
-    /// The job at that time.
+    /// The job's root at the time of the event.
     pub root: Root,
-    /// The finished item, of a [`Step::Book`].
+    /// The finished item, with a [`Step::Book`].
     pub item: Option<Box<Item>>,
 }
 
@@ -93,13 +93,13 @@ pub struct Watcher<'a, E> {
     bytes: Vec<u8>,
     /// Time until which identical bytes mean that a run works on the job.
     valid_until: Time,
-    /// The run in the same invocation, until it is over.
+    /// The feed of the run in the same invocation, until that is over.
     feed: Option<&'a Feed>,
     pacer: PollPacer,
     began: Duration,
     /// Time at which the read of the current state began: the state may be as old.
     looked: Duration,
-    /// Since when the segment of the next book could not be read.
+    /// Monotonic time since which the segment of the next book could not be read.
     unreadable_since: Option<Duration>,
     /// Time at which this watcher last revived or repaired the job.
     revived: Option<Duration>,

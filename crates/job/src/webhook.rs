@@ -69,10 +69,10 @@ impl Webhook {
 pub(crate) struct Pending {
     /// Time at which the job was about to end.
     pub since: Time,
-    /// Attempts that have failed.
+    /// Number of attempts that have failed.
     #[serde(default)]
     pub attempts: u32,
-    /// The next attempt comes no earlier.
+    /// Earliest time of the next attempt.
     #[serde(default)]
     pub next: Time,
 }
@@ -88,13 +88,13 @@ impl Pending {
     }
 }
 
-/// The name of a message: the same at every attempt, so that its receiver can tell.
+/// The id of a message: the same at every attempt, so that its receiver can tell.
 fn message_id(end: &Root) -> String {
     format!("msg_{}_{}", end.id, end.created.0)
 }
 
 impl<E: Effects> Engine<'_, E> {
-    /// Notes that a job which is about to end is to be told of.
+    /// Writes the mark that the webhook is to be told of a job that is about to end.
     ///
     /// # Errors
     /// When the store fails.
@@ -110,8 +110,8 @@ impl<E: Effects> Engine<'_, E> {
         self.effects.set(&keys::webhook(id), &bytes).await
     }
 
-    /// Tells of an ended job, unless the operator's server has been told, or is to be left alone
-    /// for now. Never fails: whoever comes by next tries again.
+    /// Sends the message about an ended job, unless it was delivered, or its next attempt is not
+    /// due. Never fails: whoever comes by next tries again.
     pub(crate) async fn deliver_webhook(&self, end: &Root) {
         let Some(webhook) = &self.settings.webhook else {
             return;
@@ -163,7 +163,7 @@ impl<E: Effects> Engine<'_, E> {
         }
     }
 
-    /// Tells of some of these jobs, as far as they have ended.
+    /// Sends the messages about some of these jobs, as far as they have ended.
     pub(crate) async fn deliver_webhooks(&self, jobs: impl Iterator<Item = &JobId>) {
         for id in jobs.take(PER_SWEEP) {
             if let Ok(Some(end)) = read_end(self.effects, id).await {

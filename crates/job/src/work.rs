@@ -22,7 +22,7 @@ pub enum StageOutcome {
     NextStage,
     /// The run's time budget is used up.
     HandOver,
-    /// The job is over.
+    /// The job is over, with this outcome.
     Finished(Stage, Option<Failure>),
 }
 
@@ -312,7 +312,7 @@ impl<'a, E: Effects> Engine<'a, E> {
         }
     }
 
-    /// The end of a job that has one.
+    /// Reads the end of a job that has one.
     async fn find_end(&self, root: &Root) -> Result<Option<Root>, StoreError> {
         if root.stage.is_terminal() {
             return Ok(Some(root.clone()));

@@ -72,7 +72,7 @@ pub enum CreateError {
     /// The store failed.
     #[error("{0}")]
     Store(StoreError),
-    /// A bug.
+    /// A bug of the application; the text is for the log.
     #[error("{0}")]
     Internal(String),
 }
@@ -101,7 +101,7 @@ impl From<Stop> for CreateError {
 pub(crate) struct Creation<'a, E> {
     engine: Engine<'a, E>,
     pub(super) new: NewJob,
-    /// An expired job had the name; others may be deleting it at this very moment.
+    /// Whether an expired job had the name: others may be deleting it at this very moment.
     name_was_used: bool,
 }
 

@@ -48,7 +48,7 @@ impl<'a, E: Effects> Receiver<'a, E> {
         Ok(())
     }
 
-    /// Notes what the client knows better of the columns of the current file.
+    /// Takes the client's own meanings of the current file's columns.
     pub fn mapping(&mut self, mapping: books::Mapping) {
         if let Some(upload) = self.uploads.last_mut() {
             upload.mapping = mapping;

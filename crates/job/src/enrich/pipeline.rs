@@ -30,11 +30,11 @@ pub(super) trait Inquiry {
     fn provider(lookup: &Self::Lookup) -> Provider;
     /// The request of a look-up.
     fn question(&self, enrichment: &Enrichment, lookup: &Self::Lookup) -> Question;
-    /// Two for one that asked for too much, if it can be split.
+    /// Splits a look-up that asked for too much into two, if it can be split.
     fn split(&mut self, lookup: &Self::Lookup) -> Option<(Self::Lookup, Self::Lookup)>;
-    /// Takes in what became of a look-up.
+    /// Takes in the outcome of a look-up.
     fn answered(&mut self, lookup: Self::Lookup, answer: Answer);
-    /// Ends it.
+    /// Ends the search.
     fn finish(self) -> Self::Outcome;
 }
 
@@ -148,13 +148,13 @@ enum Event<L> {
     Idle,
 }
 
-/// One wave, as far as it is.
+/// One wave: its search, and its requests under way.
 struct Wave<S: Inquiry> {
     search: S,
     waiting: VecDeque<S::Lookup>,
     out: usize,
     awaited: Rc<Cell<Awaited>>,
-    /// Some of its requests could not be sent in time.
+    /// Whether some of its requests could not be sent in time.
     is_out_of_time: bool,
 }
 

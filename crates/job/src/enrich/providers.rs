@@ -21,20 +21,23 @@ const RETRY_PAUSE: Duration = Duration::from_millis(200);
 /// The longest pause before a failed request is sent again, while the provider answers others.
 const RETRY_PAUSE_MAX: Duration = Duration::from_secs(4);
 
-/// A request for one book that fails so often, while the provider answers others, has failed.
+/// Number of failures, while the provider answers others, after which a request for one book has
+/// failed.
 const MAX_ATTEMPTS: u32 = 24;
 
-/// A request for many books that fails so often, while the provider answers others, is split.
+/// Number of failures, while the provider answers others, after which a request for many books is
+/// split.
 const ATTEMPTS_OF_BATCH: u32 = 3;
 
-/// Refusals of the requests themselves, in a row, after which nobody waits for the provider.
+/// Number of refusals of the requests themselves, in a row, after which no request waits for the
+/// provider.
 const MAX_REJECTIONS: u32 = 5;
 
 /// Pause of a request before it looks again whether another has shown that the provider is well
 /// again.
 const PROBE_PAUSE: Duration = Duration::from_millis(100);
 
-/// Waits from this length on are told to those who watch the job.
+/// Length from which on a wait is shown to those who watch the job.
 const VISIBLE_WAIT: Duration = Duration::from_secs(1);
 
 /// Interval at which the runs tell each other how much they ask.
@@ -75,14 +78,14 @@ pub struct Enrichment {
     pub google_books: RateLimit,
 }
 
-/// A provider's state as a run has it in hand.
+/// A run's copy of a provider's state, and what it has asked since it was read.
 pub(super) struct ProviderSession {
     pub(super) state: ProviderState,
     limit: RateLimit,
     asked: u32,
     timed_out: u32,
     changed: bool,
-    /// Whether the others have been told that this run asks.
+    /// Whether the other runs have been told that this one asks.
     is_known: bool,
     /// Requests that this run may send at once, as of `refilled` (monotonic).
     tokens: f64,
@@ -91,21 +94,21 @@ pub(super) struct ProviderSession {
     share: f64,
     /// Number of runs that ask, this one among them.
     askers: usize,
-    /// Requests since the others were told.
+    /// Requests sent since this run last told the others.
     taken: f64,
-    /// Times that the others were told.
+    /// Number of times that this run has told the others.
     syncs: u32,
-    /// The state's pace when the others were told.
+    /// The state's pace when this run last told the others.
     paced: f64,
-    /// A request is under way that shows whether the provider is well again.
+    /// Whether a request is under way that tests whether the provider is well again.
     is_probing: bool,
-    /// Answers so far.
+    /// Number of answers so far.
     answers: u32,
-    /// Refusals of requests themselves since the last answer.
+    /// Number of refusals of requests themselves since the last answer.
     rejections: u32,
     /// Time without an answer before this run began.
     waited: Duration,
-    /// Since when (monotonic) nothing is answered.
+    /// Monotonic time since which no request has been answered.
     silent_since: Option<Duration>,
     /// Time until which requests wait.
     waits_until: Option<Time>,
@@ -190,19 +193,19 @@ impl Drop for Place<'_> {
 /// The rule by which requests find their place in a provider's rate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Queueing {
-    /// A job asks much and for long, one run after the other: it has a share.
+    /// Of a job, which asks much and for long, one run after the other: it has a share of the rate.
     Share { job: String },
-    /// A single look-up asks once, while its client waits.
+    /// Of a single look-up, which asks once, while its client waits: it takes a numbered place.
     Ticket,
 }
 
-/// The providers' states as a run has them in hand, shared by all requests in flight.
+/// A run's copies of the providers' states, shared by all its requests in flight.
 pub struct ProviderSessions {
     sessions: BTreeMap<&'static str, RefCell<ProviderSession>>,
     queueing: Queueing,
     /// Longest time without an answer before a provider is given up.
     patience: Duration,
-    /// Whether a wait has begun that nobody was told of.
+    /// Whether a wait has begun that watchers were not shown yet.
     has_news: Cell<bool>,
 }
 
@@ -253,7 +256,7 @@ impl ProviderSessions {
         self.has_news.take()
     }
 
-    /// The providers that answer nothing, and how long they have not.
+    /// The providers that answer nothing, each with the time since its last answer.
     pub(super) fn outages<E: Effects>(&self, effects: &E) -> BTreeMap<String, Outage> {
         let monotonic = effects.monotonic();
         let outage = |session: &ProviderSession| {
@@ -275,7 +278,7 @@ impl ProviderSessions {
         Forecast::from_latency(session.and_then(|session| session.borrow().state.latency()))
     }
 
-    /// Tells the others what this run asks, and hears of them, again and again.
+    /// Exchanges with the other runs, again and again, how much each of them asks.
     pub(super) async fn keep_in_step<E: Effects>(&self, effects: &E, interval: Duration) {
         // Those that began at the same moment overwrite each other, and do not the next time.
         let mut pause = SYNC_FIRST;
@@ -286,7 +289,7 @@ impl ProviderSessions {
         }
     }
 
-    /// Tells the others what has become of the providers, and that this run asks no more.
+    /// Saves the providers' states for the other runs, with the note that this run asks no more.
     pub async fn save<E: Effects>(&self, effects: &E) {
         self.tell(effects, false).await;
     }
@@ -396,7 +399,7 @@ pub(super) struct Question {
     pub(super) books: usize,
 }
 
-/// A request for this URL, which says who asks.
+/// A `GET` of this URL, with the `User-Agent` of the application.
 pub(super) fn get(enrichment: &Enrichment, url: String) -> Request {
     let mut request = Request::get(url);
     request.headers = vec![
@@ -408,13 +411,13 @@ pub(super) fn get(enrichment: &Enrichment, url: String) -> Request {
 
 /// Whether a request may go out.
 enum Admission {
-    /// Its place in the rate comes after this time.
+    /// The request may go out after this time, when its place in the rate comes.
     After(Duration),
-    /// The breaker is open for so long.
+    /// The circuit breaker is open for this long.
     Closed(Duration),
     /// Refused for now: another request tests whether the provider is well again.
     Probed,
-    /// The job has asked as much as it may.
+    /// The job has sent as many requests as it may.
     UsedUp,
 }
 
@@ -426,8 +429,8 @@ impl Enrichment {
         }
     }
 
-    /// Reads what is known of the providers, for look-ups while a client waits: nobody waits for a
-    /// provider that fails.
+    /// Loads the providers' states for look-ups while a client waits: nobody waits for a provider
+    /// that fails.
     ///
     /// # Errors
     /// When the store fails.
@@ -442,8 +445,8 @@ impl Enrichment {
         .await
     }
 
-    /// Reads what is known of the providers, for a run of this job; `asked` is what it has asked
-    /// them before, `outages` how long they have not answered it.
+    /// Loads the providers' states for a run of this job; `asked` is what it has asked them before,
+    /// `outages` how long they have not answered it.
     ///
     /// # Errors
     /// When the store fails.
@@ -700,7 +703,7 @@ impl Enrichment {
     }
 }
 
-/// The last word on a request.
+/// The final outcome of a request.
 pub(super) enum Reply {
     Answered(Vec<Record>),
     Failed,
@@ -714,7 +717,7 @@ pub(super) enum Reply {
 /// The reason why a request got no records.
 #[derive(Debug, thiserror::Error)]
 enum Fault {
-    /// Too many requests, or out of order and says for how long.
+    /// The provider refuses requests for now, for the given time if it says one.
     #[error("it refuses requests for now")]
     Refused(Option<Duration>),
     /// Rejected with this status: the same request will never be answered.

@@ -1,4 +1,4 @@
-//! A reader's own question to a metadata provider, under its rate limit and its breaker.
+//! A client's search at a metadata provider, under the rate limit and the circuit breaker.
 
 use std::cell::Cell;
 

@@ -55,7 +55,7 @@ pub(super) async fn hand_over_late<E: Effects>(
     Ok(StageOutcome::HandOver)
 }
 
-/// Lets those who watch the job know that it waits for a provider, and until when.
+/// Commits that the job waits for a provider, and until when, so that watchers see it.
 pub(super) async fn wait_visibly<E: Effects, S: Inquiry>(
     run: &mut Run<'_, E>,
     pipeline: &mut WavePipeline<'_, E, S>,
