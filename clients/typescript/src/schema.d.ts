@@ -1202,11 +1202,11 @@ export interface components {
             authToken: string;
             /** @description The job's name. */
             jobId: string;
-            /** @description For people. */
+            /** @description Message for people. */
             message: string;
             /**
-             * @description Of a scan that is tried again: the photos, from 0, that could not be looked at and are not
-             *     kept. Send them again in a new scan.
+             * @description Indices, from 0, of the photos that a retried scan could not look at and has not kept. Send
+             *     them again in a new scan.
              */
             photosToSend?: number[];
             /** @description The kind of job. */
@@ -1222,7 +1222,7 @@ export interface components {
             retryOf?: string;
             /** @description The SSE stream. */
             sseUrl: string;
-            /** @description How it stands: a scan begins at once. */
+            /** @description State of the job; of a scan `processing`, since it begins at once. */
             status: components["schemas"]["Status"];
             /** @description The status document. */
             statusUrl: string;
@@ -1260,7 +1260,7 @@ export interface components {
         };
         /** @description An author as clients know it. */
         AuthorObject: {
-            /** @description No provider of ours says: always `Unknown`. */
+            /** @description Always `Unknown`: the providers do not say. */
             gender: string;
             /** @description Name, never empty. */
             name: string;
@@ -1283,9 +1283,9 @@ export interface components {
             categories: string[];
             /** @description Its cover, else the work's. */
             coverUrl?: string;
-            /** @description What it is about, or null. */
+            /** @description A description of the content, or null. */
             description: string | null;
-            /** @description What became of the look-up. */
+            /** @description The outcome of the look-up. */
             enrichmentStatus: components["schemas"]["EnrichmentStatus"];
             /** @description The ISBN asked for, else the edition's. */
             isbn?: string;
@@ -1296,14 +1296,14 @@ export interface components {
             /** @description ISO 639-1 where there is such a code. */
             language?: string;
             /**
-             * @description What the provider's record and the book have in common; absent when there is no record, or
-             *     it is of an earlier version.
+             * @description The data that the provider's record and the book have in common; absent when there is no
+             *     record, or it is of an earlier version.
              */
             match?: components["schemas"]["MatchedBy"];
             /**
              * Format: double
-             * @description How sure it is that the record is the book's: 1 when number, title and author all agree,
-             *     below 0.7 when one of them differs.
+             * @description Confidence that the record is the book's: 1 when number, title and author all agree, below
+             *     0.7 when one of them differs.
              */
             matchConfidence?: number;
             /**
@@ -1311,7 +1311,7 @@ export interface components {
              * @description Number of pages.
              */
             pageCount?: number;
-            /** @description Who knows it. */
+            /** @description The provider that knows it. */
             provider?: components["schemas"]["BookProvider"];
             /** @description `yyyy`, `yyyy-mm` or `yyyy-mm-dd`. */
             publishedDate?: string;
@@ -1322,7 +1322,7 @@ export interface components {
              * @description Number of the record in the file of an import; the header is 1.
              */
             row?: number;
-            /** @description What the reader's library says about the reader and the book, in an import. */
+            /** @description The reader's own data on the book, in an import. */
             source?: components["schemas"]["Source"];
             /** @description Title; empty only for a book that nobody knows and that was asked for by a number. */
             title: string;
@@ -1375,20 +1375,20 @@ export interface components {
         };
         /** @description A job's outcome, or that it has none yet. */
         CancelStatus: components["schemas"]["Canceling"] | components["schemas"]["Status"];
-        /** @description What became of a client's wish to stop a job: `data` of `DELETE`. */
+        /** @description The outcome of a request to cancel a job: `data` of `DELETE`. */
         Canceled: {
-            /** @description What was deleted. */
+            /** @description Counts of the data that was deleted. */
             cleanup: components["schemas"]["Cleanup"];
             /** @description The job's name. */
             jobId: string;
-            /** @description What became true, for people. */
+            /** @description The outcome, for people. */
             message: string;
             /**
              * Format: uint32
              * @description Items that are final.
              */
             processedCount: number;
-            /** @description What became true: its outcome, or `canceling`. */
+            /** @description The job's outcome, or `canceling`. */
             status: components["schemas"]["CancelStatus"];
             /**
              * Format: uint32
@@ -1409,9 +1409,9 @@ export interface components {
         Canceling: "canceling";
         /** @description `data` of `GET /api/v2/capabilities`. */
         Capabilities: {
-            /** @description What is configured. */
+            /** @description The configured features. */
             features: components["schemas"]["Features"];
-            /** @description What is enforced. */
+            /** @description The limits that are enforced. */
             limits: components["schemas"]["Enforced"];
             /** @description Version of the application. */
             version: string;
@@ -1422,9 +1422,9 @@ export interface components {
          */
         CapabilitiesAnswerBesideV3Capabilities: {
             data: components["schemas"]["Capabilities"];
-            /** @description What there is. */
+            /** @description The features that are available. */
             features: components["schemas"]["V3Features"];
-            /** @description What is enforced. */
+            /** @description The limits that are enforced. */
             limits: components["schemas"]["V3Limits"];
             metadata: components["schemas"]["Metadata"];
             /** @constant */
@@ -1433,11 +1433,11 @@ export interface components {
             version: string;
         };
         /**
-         * @description How sure it is what a column means.
+         * @description Certainty of the meaning of a column.
          * @enum {string}
          */
         Certainty: "guessed" | "likely" | "certain" | "given";
-        /** @description What canceling a job deletes. */
+        /** @description The data that canceling a job deletes. */
         Cleanup: {
             /** @description Whether nothing of the uploads is left. */
             kvCacheCleared: boolean;
@@ -1452,9 +1452,9 @@ export interface components {
              */
             uploadsDeleted: number;
         };
-        /** @description What a column of a file was taken for. */
+        /** @description The interpretation of a column of a file. */
         Column: {
-            /** @description How sure that is; absent when it is not used. */
+            /** @description Certainty of `field`; absent when the column is not used. */
             certainty?: components["schemas"]["Certainty"];
             /** @description The field it was taken for, as `mapping` spells it; null when it is not used. */
             field: string | null;
@@ -1466,16 +1466,16 @@ export interface components {
             /** @description Its header as it stands in the file; its number, from 1, in a file without a header. */
             name: string;
             /**
-             * @description How its values were read, where they can be read in several ways: `day before month`,
+             * @description Interpretation of its values, where they can be read in several ways: `day before month`,
              *     `out of 10`, `family name first`.
              */
             values?: string;
         };
         /** @description `completed`: the job is over, every item is final. */
         CompletedEvent: {
-            /** @description When it ended. */
+            /** @description Time of the end. */
             completedAt: components["schemas"]["Moment"];
-            /** @description Until then the results are kept. */
+            /** @description Expiry of the results. */
             expiresAt: components["schemas"]["Moment"];
             /**
              * Format: uint32
@@ -1484,7 +1484,7 @@ export interface components {
             failureCount: number;
             /** @description The job's name. */
             jobId: string;
-            /** @description What is done now, for people. */
+            /** @description The current stage, for people. */
             message: string;
             /** @description The kind of job. */
             pipeline: components["schemas"]["Pipeline"];
@@ -1498,7 +1498,7 @@ export interface components {
              * @description Photos that have been looked at.
              */
             processedPhotos?: number;
-            /** @description In [0, 1]; never decreases. */
+            /** @description Progress in [0, 1]; never decreases. */
             progress: number;
             /**
              * Format: uint32
@@ -1515,18 +1515,18 @@ export interface components {
              * @description Requests to the metadata providers so far; absent while there are none.
              */
             requests?: number;
-            /** @description Where they are. */
+            /** @description URL of the results, relative to the server's origin. */
             resultsUrl: string;
-            /** @description What is done now. */
+            /** @description The current stage. */
             stage: components["schemas"]["Stage"];
-            /** @description How it stands. */
+            /** @description State of the job. */
             status: components["schemas"]["Status"];
             /**
              * Format: uint32
              * @description Items that were found.
              */
             successCount: number;
-            /** @description What it came to. */
+            /** @description Its counts. */
             summary: components["schemas"]["Summary"];
             /**
              * Format: uint32
@@ -1544,7 +1544,10 @@ export interface components {
              *     are none.
              */
             unanswered?: number;
-            /** @description Until when the job waits for a provider that refuses or fails; absent when it does not wait. */
+            /**
+             * @description Time until which the job waits for a provider that refuses or fails; absent when it does not
+             *     wait.
+             */
             waitingUntil?: components["schemas"]["Moment"];
         };
         /**
@@ -1554,11 +1557,11 @@ export interface components {
         CoverSource: "external";
         /** @description A cover in three sizes; the same URL where its server has but one. */
         CoverUrls: {
-            /** @description For a page of its own. */
+            /** @description URL of a size for a page of its own. */
             large: string;
-            /** @description For a card. */
+            /** @description URL of a size for a card. */
             medium: string;
-            /** @description For a list. */
+            /** @description URL of a size for a list. */
             small: string;
         };
         /** @description The book most lately looked up. */
@@ -1597,7 +1600,7 @@ export interface components {
              * @description Number of pages.
              */
             pageCount?: number;
-            /** @description Who knows it. */
+            /** @description The provider that knows it. */
             primaryProvider: components["schemas"]["Provider"];
             /** @description `yyyy`, `yyyy-mm` or `yyyy-mm-dd`. */
             publicationDate?: string;
@@ -1606,7 +1609,7 @@ export interface components {
             /** @description Title on the cover, else of the work. */
             title: string;
         };
-        /** @description What is enforced, as it is enforced. */
+        /** @description The limits and durations that are enforced. */
         Enforced: {
             /**
              * Format: double
@@ -1685,18 +1688,18 @@ export interface components {
             maxTitleChars: number;
             /**
              * Format: uint64
-             * @description How often to poll.
+             * @description Recommended interval of polls, in ms.
              */
             pollMs: number;
             /**
              * Format: uint
-             * @description Of how many books is remembered what providers said, so that a library that is imported
-             *     again asks nobody; 0: of none, as where keys or writes are scarce.
+             * @description Number of books whose provider records are remembered, so that a library that is imported
+             *     again asks nobody; 0: none, as where keys or writes are scarce.
              */
             rememberedBooks: number;
             /**
              * Format: uint64
-             * @description How long results are kept.
+             * @description Time for which results are kept, in ms.
              */
             retentionMs: number;
             /**
@@ -1706,12 +1709,12 @@ export interface components {
             stallMs: number;
             /**
              * Format: uint64
-             * @description How long a response to a stream lasts; absent: until the job is over.
+             * @description Longest duration of a response to a stream, in ms; absent: until the job is over.
              */
             streamBudgetMs?: number;
             /**
              * Format: uint64
-             * @description How long a token is valid.
+             * @description Lifetime of a token, in ms.
              */
             tokenLifeMs: number;
         };
@@ -1749,9 +1752,9 @@ export interface components {
         EnrichedBook: {
             /** @description First author. */
             author?: string;
-            /** @description What it knows. */
+            /** @description The metadata that a provider has of it. */
             enriched?: components["schemas"]["Enriched"];
-            /** @description Why there is nothing. */
+            /** @description The reason why there is none. */
             error?: string;
             /** @description ISBN. */
             isbn?: string;
@@ -1760,7 +1763,7 @@ export interface components {
             /** @description Title. */
             title: string;
         };
-        /** @description What an enrichment came to. */
+        /** @description The results of an enrichment. */
         EnrichmentResults: {
             books: components["schemas"]["ListedBook"][];
             enrichedBooks: components["schemas"]["EnrichedBook"][];
@@ -1775,7 +1778,7 @@ export interface components {
             success: true;
         };
         /**
-         * @description What became of the look-up of an item.
+         * @description The outcome of an item's look-up.
          * @enum {string}
          */
         EnrichmentStatus: "pending" | "success" | "not_found" | "error" | "circuit_open";
@@ -1788,7 +1791,7 @@ export interface components {
             provider?: string;
             /**
              * Format: uint64
-             * @description In seconds.
+             * @description Time to wait before the request is sent again, in seconds.
              */
             retryAfter?: number;
             /** Format: uint64 */
@@ -1820,23 +1823,24 @@ export interface components {
              * @description Number of the book among the job's, from 0; absent when it has none.
              */
             index?: number;
-            /** @description Why it is here. */
+            /** @description The reason why it is exported, for programs. */
             kind: components["schemas"]["Kind"];
-            /** @description The same for people. */
+            /** @description The reason why it is exported, for people. */
             problem: string;
             /**
              * Format: uint32
-             * @description Of an import: number of the record in its file, from 1; else of the book in the job, from 1.
+             * @description Number of the record in the imported file, from 1; where there was no file, of the book in
+             *     the job, from 1.
              */
             row: number;
         };
         /** @description `failed`: the job is over, it failed or was canceled. */
         FailedEvent: {
-            /** @description Why. */
+            /** @description The reason of the end. */
             error?: components["schemas"]["Failure"];
             /** @description The job's name. */
             jobId: string;
-            /** @description What is done now, for people. */
+            /** @description The current stage, for people. */
             message: string;
             /** @description The kind of job. */
             pipeline: components["schemas"]["Pipeline"];
@@ -1845,7 +1849,7 @@ export interface components {
              * @description Items that are final.
              */
             processedCount: number;
-            /** @description In [0, 1]; never decreases. */
+            /** @description Progress in [0, 1]; never decreases. */
             progress: number;
             /**
              * Format: uint32
@@ -1857,9 +1861,9 @@ export interface components {
              * @description Requests to the metadata providers so far; absent while there are none.
              */
             requests?: number;
-            /** @description What is done now. */
+            /** @description The current stage. */
             stage: components["schemas"]["Stage"];
-            /** @description How it stands. */
+            /** @description State of the job. */
             status: components["schemas"]["Status"];
             /**
              * Format: uint32
@@ -1872,12 +1876,15 @@ export interface components {
              *     are none.
              */
             unanswered?: number;
-            /** @description Until when the job waits for a provider that refuses or fails; absent when it does not wait. */
+            /**
+             * @description Time until which the job waits for a provider that refuses or fails; absent when it does not
+             *     wait.
+             */
             waitingUntil?: components["schemas"]["Moment"];
         };
-        /** @description Why a job failed. */
+        /** @description The reason why a job failed. */
         Failure: {
-            /** @description For programs. */
+            /** @description The code, for programs. */
             code: components["schemas"]["FailureCode"];
             /** @description Facts, by name; no value is null. */
             details?: {
@@ -1895,28 +1902,28 @@ export interface components {
          * @enum {string}
          */
         FailureCode: "E_CSV_EMPTY" | "E_CSV_PARSE_FAILED" | "E_CSV_TOO_MANY_ROWS" | "E_NO_BOOKS_FOUND" | "E_IMAGE_INVALID" | "E_VISION_NOT_CONFIGURED" | "E_VISION_FAILED" | "E_GEMINI_TIMEOUT" | "E_VISION_TIMEOUT" | "E_ENRICHMENT_FAILED" | "E_CANCELED" | "E_TIMEOUT" | "E_INTERNAL";
-        /** @description What is configured. */
+        /** @description The configured features. */
         Features: {
-            /** @description Where metadata comes from. */
+            /** @description The sources of metadata. */
             metadataProviders: components["schemas"]["Provider"][];
             /** @description Whether providers are local stand-ins with made-up data. */
             sandbox: boolean;
-            /** @description How progress is told. */
+            /** @description The ways in which progress can be followed. */
             transports: components["schemas"]["Transport"][];
             /**
-             * @description Who looks at photos, by the names of `X-AI-Provider`; `barcode` is built in, and `spines`
-             *     reads what is written on spines without asking anybody.
+             * @description The vision providers, by their names in `X-AI-Provider`; `barcode` is built in, and `spines`
+             *     reads the text on spines without asking anybody.
              */
             visionProviders: string[];
         };
         /** @description `data` that says by itself that it is a success. */
         FlatCanceledAnswer: {
-            /** @description What was deleted. */
+            /** @description Counts of the data that was deleted. */
             cleanup: components["schemas"]["Cleanup"];
             data: components["schemas"]["SuccessfulCanceled"];
             /** @description The job's name. */
             jobId: string;
-            /** @description What became true, for people. */
+            /** @description The outcome, for people. */
             message: string;
             metadata: components["schemas"]["Metadata"];
             /**
@@ -1924,7 +1931,7 @@ export interface components {
              * @description Items that are final.
              */
             processedCount: number;
-            /** @description What became true: its outcome, or `canceling`. */
+            /** @description The job's outcome, or `canceling`. */
             status: components["schemas"]["CancelStatus"];
             /** @constant */
             success: true;
@@ -1939,16 +1946,16 @@ export interface components {
             /** @description The token once more, under the name that later apps read. */
             authToken: string;
             data: components["schemas"]["SuccessfulLegacyBookshelf"];
-            /** @description How long it takes in all, from and to, in s. */
+            /** @description Shortest and longest estimate of the total duration, in s. */
             estimatedRange: number[];
             /** @description The job's name. */
             jobId: string;
-            /** @description For people. */
+            /** @description Message for people. */
             message: string;
             metadata: components["schemas"]["Metadata"];
             /** @description The job's event stream: the app would upload the photo again without it. */
             sseUrl: string;
-            /** @description In order. */
+            /** @description The stages, in order. */
             stages: components["schemas"]["LegacyStage"][];
             /** @constant */
             success: true;
@@ -2004,7 +2011,7 @@ export interface components {
             data: components["schemas"]["SuccessfulLegacyImport"];
             /** @description The job's name. */
             jobId: string;
-            /** @description For people. */
+            /** @description Message for people. */
             message: string;
             metadata: components["schemas"]["Metadata"];
             /** @constant */
@@ -2019,7 +2026,7 @@ export interface components {
             data: components["schemas"]["SuccessfulLegacyScanBatch"];
             /** @description The job's name. */
             jobId: string;
-            /** @description For people. */
+            /** @description Message for people. */
             message: string;
             metadata: components["schemas"]["Metadata"];
             /** @description Always `processing`. */
@@ -2045,11 +2052,11 @@ export interface components {
             /** @description Its cover, else the work's. */
             coverUrl?: string;
             data: components["schemas"]["SuccessfulLookedUp"];
-            /** @description What it is about, or null. */
+            /** @description A description of the content, or null. */
             description: string | null;
             /** @description Its edition. */
             edition: components["schemas"]["EditionObject"];
-            /** @description What became of the look-up. */
+            /** @description The outcome of the look-up. */
             enrichmentStatus: components["schemas"]["EnrichmentStatus"];
             /** @description The ISBN asked for, else the edition's. */
             isbn?: string;
@@ -2060,14 +2067,14 @@ export interface components {
             /** @description ISO 639-1 where there is such a code. */
             language?: string;
             /**
-             * @description What the provider's record and the book have in common; absent when there is no record, or
-             *     it is of an earlier version.
+             * @description The data that the provider's record and the book have in common; absent when there is no
+             *     record, or it is of an earlier version.
              */
             match?: components["schemas"]["MatchedBy"];
             /**
              * Format: double
-             * @description How sure it is that the record is the book's: 1 when number, title and author all agree,
-             *     below 0.7 when one of them differs.
+             * @description Confidence that the record is the book's: 1 when number, title and author all agree, below
+             *     0.7 when one of them differs.
              */
             matchConfidence?: number;
             metadata: components["schemas"]["Metadata"];
@@ -2076,7 +2083,7 @@ export interface components {
              * @description Number of pages.
              */
             pageCount?: number;
-            /** @description Who knows it. */
+            /** @description The provider that knows it. */
             provider?: components["schemas"]["BookProvider"];
             /** @description `yyyy`, `yyyy-mm` or `yyyy-mm-dd`. */
             publishedDate?: string;
@@ -2087,7 +2094,7 @@ export interface components {
              * @description Number of the record in the file of an import; the header is 1.
              */
             row?: number;
-            /** @description What the reader's library says about the reader and the book, in an import. */
+            /** @description The reader's own data on the book, in an import. */
             source?: components["schemas"]["Source"];
             /** @constant */
             success: true;
@@ -2101,7 +2108,7 @@ export interface components {
             data: components["schemas"]["SuccessfulRefreshed"];
             /**
              * Format: uint64
-             * @description How long, in s.
+             * @description Lifetime of the token, in s.
              */
             expiresIn: number;
             /** @description The job's name. */
@@ -2122,14 +2129,14 @@ export interface components {
             metadata: components["schemas"]["Metadata"];
             /**
              * Format: uint
-             * @description How many works there are here.
+             * @description Number of works in this response.
              */
             resultCount: number;
             /** @constant */
             success: true;
             /**
              * Format: uint64
-             * @description How many there are in all, as the provider counts them.
+             * @description Number of works in all, as the provider counts them.
              */
             totalResults: number;
             /** @description The works found, best first. */
@@ -2144,7 +2151,7 @@ export interface components {
             editions: components["schemas"]["EditionObject"][];
             /**
              * Format: uint64
-             * @description How long the search took, in ms.
+             * @description Duration of the search, in ms.
              */
             latency_ms: number;
             metadata: components["schemas"]["Metadata"];
@@ -2154,7 +2161,7 @@ export interface components {
             query: string;
             /**
              * Format: uint
-             * @description How many works there are here.
+             * @description Number of works in this response.
              */
             resultCount: number;
             /** @description The hits in short. */
@@ -2163,12 +2170,12 @@ export interface components {
             success: true;
             /**
              * Format: uint64
-             * @description How many there are in all.
+             * @description Number of works in all.
              */
             total: number;
             /**
              * Format: uint64
-             * @description How many there are in all, as the provider counts them.
+             * @description Number of works in all, as the provider counts them.
              */
             totalResults: number;
             /** @description The works found, best first. */
@@ -2183,12 +2190,12 @@ export interface components {
         Frame: {
             /**
              * Format: double
-             * @description From the upper to the lower edge.
+             * @description Height, as a fraction of the photo's.
              */
             height: number;
             /**
              * Format: double
-             * @description From the left to the right edge.
+             * @description Width, as a fraction of the photo's.
              */
             width: number;
             /**
@@ -2251,7 +2258,7 @@ export interface components {
             error: string;
             title: string;
         };
-        /** @description What an import came to. */
+        /** @description The results of an import. */
         ImportResults: {
             books: components["schemas"]["ListedBook"][];
             /**
@@ -2281,7 +2288,7 @@ export interface components {
             enrichmentSucceeded: number;
             errors: components["schemas"]["Problem"][];
             jobId: string;
-            /** @description How the file was read; absent for an import of an earlier version. */
+            /** @description The interpretation of the file; absent for an import of an earlier version. */
             reading?: components["schemas"]["Reading"];
             /**
              * Format: uint32
@@ -2311,25 +2318,25 @@ export interface components {
         ImportStatus: {
             /** @description The books of an import that has completed. */
             books?: components["schemas"]["ImportedBook"][];
-            /** @description When it ended. */
+            /** @description Time of the end. */
             completedAt?: components["schemas"]["Moment"];
             /** @description The title most lately looked up, or null. */
             currentTitle: string | null;
             /**
              * Format: uint64
-             * @description From creation to the last progress.
+             * @description Time from creation to the last progress, in ms.
              */
             elapsedMs: number;
-            /** @description Why it failed, for people. */
+            /** @description The reason why it failed, for people. */
             error?: string;
-            /** @description What was wrong with the rows of an import that has completed. */
+            /** @description Problems with the rows of an import that has completed. */
             errors?: components["schemas"]["ImportError"][];
             /**
              * Format: uint64
-             * @description How long the rest may take, when it can be told.
+             * @description Estimate of the remaining time, in ms; absent when there is none.
              */
             etaMs?: number;
-            /** @description Until then the results are kept. */
+            /** @description Expiry of the results. */
             expiresAt?: components["schemas"]["Moment"];
             /**
              * Format: uint32
@@ -2338,7 +2345,7 @@ export interface components {
             failureCount: number;
             /** @description The job's name. */
             jobId: string;
-            /** @description What is done now, for people. */
+            /** @description The current stage, for people. */
             message: string;
             /** @description The kind of job. */
             pipeline: components["schemas"]["Pipeline"];
@@ -2352,7 +2359,7 @@ export interface components {
              * @description Photos that have been looked at.
              */
             processedPhotos?: number;
-            /** @description In [0, 1]; never decreases. */
+            /** @description Progress in [0, 1]; never decreases. */
             progress: number;
             /**
              * Format: uint32
@@ -2369,15 +2376,15 @@ export interface components {
              * @description Requests to the metadata providers so far; absent while there are none.
              */
             requests?: number;
-            /** @description Where they are. */
+            /** @description URL of the results, relative to the server's origin. */
             resultsUrl?: string;
             /** @description The job that this one tries again: its counts are of what is tried, its results are whole. */
             retryOf?: string;
-            /** @description What is done now. */
+            /** @description The current stage. */
             stage: components["schemas"]["Stage"];
-            /** @description When the job was created. */
+            /** @description Time of the job's creation. */
             startedAt: components["schemas"]["Moment"];
-            /** @description How it stands. */
+            /** @description State of the job. */
             status: components["schemas"]["Status"];
             /** @constant */
             success: true;
@@ -2386,7 +2393,7 @@ export interface components {
              * @description Items that were found.
              */
             successCount: number;
-            /** @description What it came to. */
+            /** @description Its counts. */
             summary?: components["schemas"]["Summary"];
             /**
              * Format: uint32
@@ -2406,7 +2413,10 @@ export interface components {
             unanswered?: number;
             /** @description Its last progress. */
             updatedAt: components["schemas"]["Moment"];
-            /** @description Until when the job waits for a provider that refuses or fails; absent when it does not wait. */
+            /**
+             * @description Time until which the job waits for a provider that refuses or fails; absent when it does not
+             *     wait.
+             */
             waitingUntil?: components["schemas"]["Moment"];
         };
         /**
@@ -2414,24 +2424,24 @@ export interface components {
          *     reads there: an error as a text, and the books of an import that has completed.
          */
         ImportStatusAnswer: {
-            /** @description When it ended. */
+            /** @description Time of the end. */
             completedAt?: components["schemas"]["Moment"];
             /** @description The title most lately looked up, or null. */
             currentTitle: string | null;
             data: components["schemas"]["ImportStatus"];
             /**
              * Format: uint64
-             * @description From creation to the last progress.
+             * @description Time from creation to the last progress, in ms.
              */
             elapsedMs: number;
-            /** @description Why it failed or was canceled. */
+            /** @description The reason why it failed or was canceled. */
             error?: components["schemas"]["Failure"];
             /**
              * Format: uint64
-             * @description How long the rest may take, when it can be told.
+             * @description Estimate of the remaining time, in ms; absent when there is none.
              */
             etaMs?: number;
-            /** @description Until then the results are kept. */
+            /** @description Expiry of the results. */
             expiresAt?: components["schemas"]["Moment"];
             /**
              * Format: uint32
@@ -2440,7 +2450,7 @@ export interface components {
             failureCount: number;
             /** @description The job's name. */
             jobId: string;
-            /** @description What is done now, for people. */
+            /** @description The current stage, for people. */
             message: string;
             metadata: components["schemas"]["Metadata"];
             /** @description The kind of job. */
@@ -2455,7 +2465,7 @@ export interface components {
              * @description Photos that have been looked at.
              */
             processedPhotos?: number;
-            /** @description In [0, 1]; never decreases. */
+            /** @description Progress in [0, 1]; never decreases. */
             progress: number;
             /**
              * Format: uint32
@@ -2472,15 +2482,15 @@ export interface components {
              * @description Requests to the metadata providers so far; absent while there are none.
              */
             requests?: number;
-            /** @description Where they are. */
+            /** @description URL of the results, relative to the server's origin. */
             resultsUrl?: string;
             /** @description The job that this one tries again: its counts are of what is tried, its results are whole. */
             retryOf?: string;
-            /** @description What is done now. */
+            /** @description The current stage. */
             stage: components["schemas"]["Stage"];
-            /** @description When the job was created. */
+            /** @description Time of the job's creation. */
             startedAt: components["schemas"]["Moment"];
-            /** @description How it stands. */
+            /** @description State of the job. */
             status: components["schemas"]["Status"];
             /** @constant */
             success: true;
@@ -2489,7 +2499,7 @@ export interface components {
              * @description Items that were found.
              */
             successCount: number;
-            /** @description What it came to. */
+            /** @description Its counts. */
             summary?: components["schemas"]["Summary"];
             /**
              * Format: uint32
@@ -2509,7 +2519,10 @@ export interface components {
             unanswered?: number;
             /** @description Its last progress. */
             updatedAt: components["schemas"]["Moment"];
-            /** @description Until when the job waits for a provider that refuses or fails; absent when it does not wait. */
+            /**
+             * @description Time until which the job waits for a provider that refuses or fails; absent when it does not
+             *     wait.
+             */
             waitingUntil?: components["schemas"]["Moment"];
         };
         /** @description An imported book as the apps' import screens read it. */
@@ -2527,7 +2540,7 @@ export interface components {
         InitializedEvent: {
             /** @description The job's name. */
             jobId: string;
-            /** @description What is done now, for people. */
+            /** @description The current stage, for people. */
             message: string;
             /** @description The kind of job. */
             pipeline: components["schemas"]["Pipeline"];
@@ -2541,7 +2554,7 @@ export interface components {
              * @description Photos that have been looked at.
              */
             processedPhotos?: number;
-            /** @description In [0, 1]; never decreases. */
+            /** @description Progress in [0, 1]; never decreases. */
             progress: number;
             /**
              * Format: uint32
@@ -2558,9 +2571,9 @@ export interface components {
              * @description Requests to the metadata providers so far; absent while there are none.
              */
             requests?: number;
-            /** @description What is done now. */
+            /** @description The current stage. */
             stage: components["schemas"]["Stage"];
-            /** @description How it stands. */
+            /** @description State of the job. */
             status: components["schemas"]["Status"];
             /**
              * Format: uint32
@@ -2578,9 +2591,12 @@ export interface components {
              *     are none.
              */
             unanswered?: number;
-            /** @description When that was so. */
+            /** @description Time of this state. */
             updatedAt: components["schemas"]["Moment"];
-            /** @description Until when the job waits for a provider that refuses or fails; absent when it does not wait. */
+            /**
+             * @description Time until which the job waits for a provider that refuses or fails; absent when it does not
+             *     wait.
+             */
             waitingUntil?: components["schemas"]["Moment"];
         };
         JobCompleteMessage: {
@@ -2601,7 +2617,7 @@ export interface components {
             approved?: number;
             /**
              * Format: uint64
-             * @description In whole seconds.
+             * @description Duration, in whole seconds.
              */
             duration: number;
             /** @description The moment until which the results are kept. */
@@ -2684,7 +2700,7 @@ export interface components {
             totalCount: number;
             type: string;
             userMessage: string;
-            /** @description Until when the job waits for a provider. */
+            /** @description Time until which the job waits for a provider. */
             waitingUntil?: components["schemas"]["Moment"];
         };
         JobStartedMessage: {
@@ -2699,7 +2715,7 @@ export interface components {
         JobStartedPayload: {
             /**
              * Format: uint64
-             * @description In seconds.
+             * @description Estimate of the total duration, in seconds.
              */
             estimatedDuration: number;
             metadata: components["schemas"]["StartedMetadata"];
@@ -2711,7 +2727,7 @@ export interface components {
         JobState: {
             /** @description The title most lately looked up. */
             currentTitle?: string;
-            /** @description Why it failed. */
+            /** @description The reason why it failed. */
             error?: string;
             /** @description The job's name. */
             jobId: string;
@@ -2729,10 +2745,10 @@ export interface components {
             processedCount: number;
             /**
              * Format: uint64
-             * @description When the job was created, in ms since the Unix epoch.
+             * @description Time of the job's creation, in ms since the Unix epoch.
              */
             startTime: number;
-            /** @description How it stands. */
+            /** @description State of the job. */
             status: components["schemas"]["JobStateStatus"];
             /**
              * Format: uint32
@@ -2746,7 +2762,7 @@ export interface components {
             version: number;
         };
         /**
-         * @description How a job stands, in the words of `GET /api/job-state/{jobId}`.
+         * @description State of a job, as `GET /api/job-state/{jobId}` names it.
          * @enum {string}
          */
         JobStateStatus: "running" | "complete" | "failed" | "canceled";
@@ -2796,7 +2812,7 @@ export interface components {
          */
         JobType: "csv_import" | "bookshelf_scan" | "batch_enrichment";
         /**
-         * @description Why a row is exported.
+         * @description The reason why a row is exported.
          * @enum {string}
          */
         Kind: "rejected" | "not_found" | "failed" | "warning";
@@ -2815,7 +2831,7 @@ export interface components {
             totalItems: number;
         };
         /**
-         * @description What a provider knows of a book that was seen: builds until November read `apiData`, later ones
+         * @description A provider's metadata of a book that was seen: builds until November read `apiData`, later ones
          *     the work, its editions and its authors.
          */
         LegacyEnrichment: {
@@ -2848,14 +2864,14 @@ export interface components {
         };
         /** @description `POST /scan`: bare. */
         LegacyScan: {
-            /** @description How long it takes in all, from and to, in s. */
+            /** @description Shortest and longest estimate of the total duration, in s. */
             estimatedRange: number[];
             /** @description The job's name. */
             jobId: string;
-            /** @description In order. */
+            /** @description The stages, in order. */
             stages: components["schemas"]["LegacyStage"][];
         };
-        /** @description What a scan came to, for the first app. */
+        /** @description The result of a scan, for the first app. */
         LegacyScanResult: {
             /**
              * Format: uint32
@@ -2887,7 +2903,7 @@ export interface components {
             progress: number;
             /**
              * Format: uint32
-             * @description How long it mostly takes, in s.
+             * @description Typical duration, in s.
              */
             typicalDuration: number;
         };
@@ -2901,9 +2917,9 @@ export interface components {
             categories: string[];
             /** @description Its cover, else the work's. */
             coverUrl?: string;
-            /** @description What it is about, or null. */
+            /** @description A description of the content, or null. */
             description: string | null;
-            /** @description What became of the look-up. */
+            /** @description The outcome of the look-up. */
             enrichmentStatus: components["schemas"]["EnrichmentStatus"];
             /** @description The ISBN asked for, else the edition's. */
             isbn?: string;
@@ -2914,14 +2930,14 @@ export interface components {
             /** @description ISO 639-1 where there is such a code. */
             language?: string;
             /**
-             * @description What the provider's record and the book have in common; absent when there is no record, or
-             *     it is of an earlier version.
+             * @description The data that the provider's record and the book have in common; absent when there is no
+             *     record, or it is of an earlier version.
              */
             match?: components["schemas"]["MatchedBy"];
             /**
              * Format: double
-             * @description How sure it is that the record is the book's: 1 when number, title and author all agree,
-             *     below 0.7 when one of them differs.
+             * @description Confidence that the record is the book's: 1 when number, title and author all agree, below
+             *     0.7 when one of them differs.
              */
             matchConfidence?: number;
             /**
@@ -2929,7 +2945,7 @@ export interface components {
              * @description Number of pages.
              */
             pageCount?: number;
-            /** @description Who knows it. */
+            /** @description The provider that knows it. */
             provider?: components["schemas"]["BookProvider"];
             /**
              * Format: int32
@@ -2945,12 +2961,12 @@ export interface components {
              * @description Number of the record in the file of an import; the header is 1.
              */
             row?: number;
-            /** @description What the reader's library says about the reader and the book, in an import. */
+            /** @description The reader's own data on the book, in an import. */
             source?: components["schemas"]["Source"];
             /** @description Title; empty only for a book that nobody knows and that was asked for by a number. */
             title: string;
         };
-        /** @description What looking books up takes, about. */
+        /** @description An estimate of the look-ups that books need. */
         Lookups: {
             /**
              * Format: uint32
@@ -2974,7 +2990,7 @@ export interface components {
             seconds: number;
         };
         /**
-         * @description What a record was found by.
+         * @description The identifier or the texts by which a record was found.
          * @enum {string}
          */
         MatchedBy: "isbn" | "title_author" | "work";
@@ -2982,10 +2998,10 @@ export interface components {
         Metadata: {
             /**
              * Format: uint64
-             * @description How long that took, in ms.
+             * @description Processing time, in ms.
              */
             processingTime: number;
-            /** @description When it was answered. */
+            /** @description Time of the response. */
             timestamp: components["schemas"]["Moment"];
         };
         /**
@@ -2996,32 +3012,32 @@ export interface components {
         /** @enum {string} */
         NotAScan: "none";
         /**
-         * @description How pages are counted.
+         * @description The way in which pages are addressed.
          * @enum {string}
          */
         PaginationKind: "offset";
-        /** @description What became of one photo. */
+        /** @description The outcome of one photo. */
         Photo: {
             /**
              * Format: uint32
              * @description Books found on it.
              */
             booksFound: number;
-            /** @description Why it failed. */
+            /** @description The reason why it failed. */
             error?: components["schemas"]["FailureCode"];
             /**
              * Format: uint
-             * @description Which, from 0.
+             * @description Index of the photo, from 0.
              */
             index: number;
             /** @description Whether the model came to its limit before it had named all books on it; absent when not. */
             isCut?: boolean;
-            /** @description How far its analysis came. */
+            /** @description State of its analysis. */
             status: components["schemas"]["PhotoStatus"];
         };
-        /** @description How good the photos are: `good`, `fair` or `poor`, `unknown` when none could be decoded. */
+        /** @description Quality of the photos: `good`, `fair` or `poor`, `unknown` when none could be decoded. */
         PhotoQuality: {
-            /** @description In all. */
+            /** @description Overall quality. */
             imageQuality: string;
             /** @description Exposure, contrast and glare. */
             lighting: string;
@@ -3034,17 +3050,17 @@ export interface components {
             sharpness: string;
         };
         /**
-         * @description How far the analysis of a photo is.
+         * @description State of a photo's analysis.
          * @enum {string}
          */
         PhotoStatus: "pending" | "complete" | "failed";
         /** @description `photoscan.failed`: the same with the reason as a sentence. */
         PhotoscanFailedEvent: {
-            /** @description Why, for people. */
+            /** @description The reason, for people. */
             error: string;
             /** @description The job's name. */
             jobId: string;
-            /** @description What is done now, for people. */
+            /** @description The current stage, for people. */
             message: string;
             /** @description The kind of job. */
             pipeline: components["schemas"]["Pipeline"];
@@ -3053,7 +3069,7 @@ export interface components {
              * @description Items that are final.
              */
             processedCount: number;
-            /** @description In [0, 1]; never decreases. */
+            /** @description Progress in [0, 1]; never decreases. */
             progress: number;
             /**
              * Format: uint32
@@ -3065,9 +3081,9 @@ export interface components {
              * @description Requests to the metadata providers so far; absent while there are none.
              */
             requests?: number;
-            /** @description What is done now. */
+            /** @description The current stage. */
             stage: components["schemas"]["Stage"];
-            /** @description How it stands. */
+            /** @description State of the job. */
             status: components["schemas"]["Status"];
             /**
              * Format: uint32
@@ -3080,7 +3096,10 @@ export interface components {
              *     are none.
              */
             unanswered?: number;
-            /** @description Until when the job waits for a provider that refuses or fails; absent when it does not wait. */
+            /**
+             * @description Time until which the job waits for a provider that refuses or fails; absent when it does not
+             *     wait.
+             */
             waitingUntil?: components["schemas"]["Moment"];
         };
         /**
@@ -3104,7 +3123,7 @@ export interface components {
             timestamp: number;
             type: string;
         };
-        /** @description What an import of a file would come to. No job is made and no provider is asked. */
+        /** @description The result of importing a file. No job is made and no provider is asked. */
         Preview: {
             /** @description The first 20 books as they would be imported. */
             books: components["schemas"]["Book"][];
@@ -3120,13 +3139,13 @@ export interface components {
             duplicatesMerged: number;
             /** @description The first 100 rejected rows, merged rows and warnings. */
             errors: components["schemas"]["Problem"][];
-            /** @description Why the import would fail as a whole; absent when it would not. */
+            /** @description The reason why the import would fail as a whole; absent when it would not. */
             failure?: components["schemas"]["Failure"];
             /** @description Names that a mapping may give to columns, besides `ignore`. */
             fields: string[];
-            /** @description What looking the books up would take. */
+            /** @description The look-ups that the books would need. */
             lookups: components["schemas"]["Lookups"];
-            /** @description How it was read; absent with a failure. */
+            /** @description Separator and columns of the file; absent with a failure. */
             reading?: components["schemas"]["Reading"];
             /**
              * Format: uint32
@@ -3149,7 +3168,7 @@ export interface components {
         };
         /** @description Something wrong with a row of an imported file. */
         Problem: {
-            /** @description What is wrong, for people. */
+            /** @description The problem, for people. */
             error: string;
             /** @description ISBN as it stands in the file, cut to 40 characters; empty when there is none. */
             isbn: string;
@@ -3165,9 +3184,9 @@ export interface components {
         };
         /** @description A problem document. */
         ProblemDocument: {
-            /** @description For programs. */
+            /** @description The code, for programs. */
             code: components["schemas"]["ErrorCode"];
-            /** @description What was wrong this time and what to do, for people. */
+            /** @description Explanation of this error for people: what was wrong, and what to do. */
             detail: string;
             /** @description Facts, by name; no value is null. */
             details?: {
@@ -3180,7 +3199,7 @@ export interface components {
             metadata: components["schemas"]["ProblemMetadata"];
             /**
              * Format: uint64
-             * @description When to try again, in ms.
+             * @description Time to wait before the request is sent again, in ms.
              */
             retryAfterMs?: number;
             /** @description Whether the same request may succeed later. */
@@ -3214,12 +3233,12 @@ export interface components {
             currentTitle?: string;
             /**
              * Format: uint64
-             * @description From creation to then.
+             * @description Time from creation to `updatedAt`, in ms.
              */
             elapsedMs: number;
             /**
              * Format: uint64
-             * @description How long the rest may take, when it can be told.
+             * @description Estimate of the remaining time, in ms; absent when there is none.
              */
             etaMs?: number;
             /**
@@ -3229,7 +3248,7 @@ export interface components {
             failureCount: number;
             /** @description The job's name. */
             jobId: string;
-            /** @description What is done now, for people. */
+            /** @description The current stage, for people. */
             message: string;
             /** @description The kind of job. */
             pipeline: components["schemas"]["Pipeline"];
@@ -3243,7 +3262,7 @@ export interface components {
              * @description Photos that have been looked at.
              */
             processedPhotos?: number;
-            /** @description In [0, 1]; never decreases. */
+            /** @description Progress in [0, 1]; never decreases. */
             progress: number;
             /**
              * Format: uint32
@@ -3260,9 +3279,9 @@ export interface components {
              * @description Requests to the metadata providers so far; absent while there are none.
              */
             requests?: number;
-            /** @description What is done now. */
+            /** @description The current stage. */
             stage: components["schemas"]["Stage"];
-            /** @description How it stands. */
+            /** @description State of the job. */
             status: components["schemas"]["Status"];
             /**
              * Format: uint32
@@ -3285,21 +3304,24 @@ export interface components {
              *     are none.
              */
             unanswered?: number;
-            /** @description When that was so. */
+            /** @description Time of this state. */
             updatedAt: components["schemas"]["Moment"];
-            /** @description Until when the job waits for a provider that refuses or fails; absent when it does not wait. */
+            /**
+             * @description Time until which the job waits for a provider that refuses or fails; absent when it does not
+             *     wait.
+             */
             waitingUntil?: components["schemas"]["Moment"];
         };
         /**
-         * @description Where metadata comes from.
+         * @description The source of a book's metadata.
          * @enum {string}
          */
         Provider: "openlibrary" | "google-books";
-        /** @description How the file of an import was read. */
+        /** @description The interpretation of an imported file: its separator and columns. */
         Reading: {
             /** @description Its columns in order. */
             columns: components["schemas"]["Column"][];
-            /** @description What separates the fields: `,`, `;`, `|` or `tab`. */
+            /** @description The separator of fields: `,`, `;`, `|` or `tab`. */
             delimiter?: string;
             /** @description The encoding of its text, or the kind of workbook. */
             encoding: string;
@@ -3327,7 +3349,7 @@ export interface components {
             uncertain: boolean;
         };
         /**
-         * @description Where a book stands in its reader's life.
+         * @description A reader's progress with a book.
          * @enum {string}
          */
         ReadingStatus: "read" | "currently-reading" | "to-read" | "did-not-finish";
@@ -3379,27 +3401,30 @@ export interface components {
             nextOffset?: number;
             /**
              * Format: uint64
-             * @description How long that took, in ms.
+             * @description Processing time, in ms.
              */
             processingTime: number;
-            /** @description When it was answered. */
+            /** @description Time of the response. */
             timestamp: components["schemas"]["Moment"];
             /**
              * Format: uint32
              * @description Books in all.
              */
             total?: number;
-            /** @description How long. */
+            /** @description Time for which they are kept. */
             ttl: string;
         };
         /**
-         * @description What may be tried again.
+         * @description An outcome that may be tried again.
          * @enum {string}
          */
         RetriedBody: "error" | "circuit_open" | "not_found" | "failed_photos";
         /** @description The body of a request to try a job again; it may be left out. */
         RetryBody: {
-            /** @description What to try again; absent: `error` and `circuit_open`, which may succeed at any time. */
+            /**
+             * @description The outcomes to try again; absent: `error` and `circuit_open`, which may succeed at any
+             *     time.
+             */
             only?: components["schemas"]["RetriedBody"][] | null;
         };
         /**
@@ -3414,7 +3439,7 @@ export interface components {
             /** @description The job. */
             jobId: string;
             rows: components["schemas"]["ExportedRow"][];
-            /** @description How it ended. */
+            /** @description The job's outcome. */
             status: components["schemas"]["Status"];
         };
         RowsAnswer: {
@@ -3433,14 +3458,14 @@ export interface components {
              */
             jobId: string | null;
         };
-        /** @description How a scan was done. */
+        /** @description Facts on how a scan was done. */
         ScanMetadata: {
             /**
              * Format: uint32
              * @description Books that a provider knows.
              */
             enrichedCount: number;
-            /** @description In all. */
+            /** @description Overall quality. */
             imageQuality: string;
             /** @description Exposure, contrast and glare. */
             lighting: string;
@@ -3451,7 +3476,7 @@ export interface components {
             modelUsed: string;
             /**
              * Format: uint64
-             * @description From creation to the end, in ms.
+             * @description Time from creation to the end, in ms.
              */
             processingTime: number;
             /**
@@ -3461,10 +3486,10 @@ export interface components {
             readableCount: number;
             /** @description Focus and motion. */
             sharpness: string;
-            /** @description When it ended. */
+            /** @description Time of the end. */
             timestamp: components["schemas"]["Moment"];
         };
-        /** @description What a scan came to. */
+        /** @description The results of a scan. */
         ScanResults: {
             /**
              * Format: uint32
@@ -3496,7 +3521,7 @@ export interface components {
             success: true;
         };
         /**
-         * @description What the first app walks through.
+         * @description The stages of a scan, as the first app names them.
          * @enum {string}
          */
         ScanStage: "uploading" | "analyzing" | "enriching" | "complete" | "error";
@@ -3512,25 +3537,25 @@ export interface components {
              * @description Since its creation, in whole seconds; stands still when the job is over.
              */
             elapsedTime: number;
-            /** @description Why it failed, else null. */
+            /** @description The reason why it failed, else null. */
             error: string | null;
             /** @description The job's name. */
             jobId: string;
             /**
              * Format: double
-             * @description In [0, 1]; never decreases.
+             * @description Progress in [0, 1]; never decreases.
              */
             progress: number;
-            /** @description What a completed scan came to, else null. */
+            /** @description The result of a completed scan, else null. */
             result: {
                 /** @description The books seen. */
                 books: components["schemas"]["SeenBook"][];
-                /** @description How good the photos are. */
+                /** @description Quality of the photos. */
                 metadata: components["schemas"]["PhotoQuality"];
-                /** @description What would make a better photo. */
+                /** @description Hints for better photos. */
                 suggestions: components["schemas"]["Suggestion"][];
             } | null;
-            /** @description What it does now. */
+            /** @description The current stage. */
             stage: components["schemas"]["ScanStage"];
         };
         /** @description A hit in short. */
@@ -3555,24 +3580,24 @@ export interface components {
         SeenBook: {
             /** @description First author; empty when unknown. */
             author: string;
-            /** @description Where on its photo. */
+            /** @description Position on its photo. */
             boundingBox: components["schemas"]["Frame"];
             /**
              * Format: double
-             * @description How sure the detection is, 0 to 1.
+             * @description Confidence in the detection, 0 to 1.
              */
             confidence: number;
             /** @description Cover. */
             coverUrl?: string;
-            /** @description What a provider knows. */
+            /** @description The look-up's outcome and the metadata. */
             enrichment: components["schemas"]["SeenEnrichment"];
-            /** @description What became of the look-up. */
+            /** @description The outcome of the look-up. */
             enrichmentStatus: components["schemas"]["EnrichmentStatus"];
             /** @description ISBN of the detection, else of the edition. */
             isbn?: string;
             /**
              * Format: uint32
-             * @description Which photo of the job, from 0.
+             * @description Index of its photo in the job, from 0.
              */
             photoIndex: number;
             /**
@@ -3585,7 +3610,7 @@ export interface components {
             /** @description Title; empty when it was not read and nobody knows the book. */
             title: string;
         };
-        /** @description What a provider knows of a book that was seen. */
+        /** @description The outcome of the look-up of a book that was seen, and its metadata. */
         SeenEnrichment: {
             /** @description The authors. */
             authors: components["schemas"]["AuthorObject"][];
@@ -3593,9 +3618,9 @@ export interface components {
             cachedResult: boolean;
             /** @description The edition; none when nobody knows the book. */
             editions: components["schemas"]["EditionObject"][];
-            /** @description Who knows it. */
+            /** @description The provider that knows it. */
             provider?: components["schemas"]["Provider"];
-            /** @description What became of the look-up. */
+            /** @description The outcome of the look-up. */
             status: components["schemas"]["EnrichmentStatus"];
             /** @description The work. */
             work?: components["schemas"]["WorkObject"];
@@ -3617,13 +3642,13 @@ export interface components {
             position?: string;
         };
         /**
-         * @description How much a suggestion matters.
+         * @description Severity of a problem with a photo.
          * @enum {string}
          */
         Severity: "low" | "medium" | "high";
         /** @description An item as its job's results show it. */
         Shown: components["schemas"]["ListedBook"] | components["schemas"]["SeenBook"];
-        /** @description Why the job failed, or what is wrong with what the client sent. */
+        /** @description The reason why the job failed, or the error in a client's message. */
         SocketFailureReason: components["schemas"]["V3JobError"] | {
             code: string;
             message: string;
@@ -3633,7 +3658,7 @@ export interface components {
         SocketSummary: {
             /**
              * Format: uint64
-             * @description From creation to the end, in ms.
+             * @description Time from creation to the end, in ms.
              */
             duration: number;
             /**
@@ -3707,21 +3732,21 @@ export interface components {
         } | {
             totalDetected: components["schemas"]["NotAScan"];
         };
-        /** @description What a reader's library says about a book, and about the reader's life with it. */
+        /** @description A reader's own data on a book, as an imported library has them. */
         Source: {
             /** @description Amazon's number, where it is no ISBN. */
             asin?: string;
-            /** @description When it came into the library: `yyyy-mm-dd`, `yyyy-mm` or `yyyy`. */
+            /** @description Day on which it came into the library: `yyyy-mm-dd`, `yyyy-mm` or `yyyy`. */
             dateAdded?: string;
             /** @description Day on which it was last finished, `yyyy-mm-dd`. */
             dateRead?: string;
-            /** @description When it was last begun: `yyyy-mm-dd`, `yyyy-mm` or `yyyy`. */
+            /** @description Start of the last reading: `yyyy-mm-dd`, `yyyy-mm` or `yyyy`. */
             dateStarted?: string;
-            /** @description When it was given up: `yyyy-mm-dd`, `yyyy-mm` or `yyyy`. */
+            /** @description Day on which the reader gave it up: `yyyy-mm-dd`, `yyyy-mm` or `yyyy`. */
             dateStopped?: string;
             /**
-             * @description Each time it was read, unless `dateRead` says it all: `yyyy`, `yyyy-mm`, `yyyy-mm-dd`, or
-             *     two days with a slash between them (ISO 8601 interval).
+             * @description Days of all readings, unless `dateRead` says it all: `yyyy`, `yyyy-mm`, `yyyy-mm-dd`, or two
+             *     days with a slash between them (ISO 8601 interval).
              */
             datesRead?: string[];
             /**
@@ -3733,7 +3758,7 @@ export interface components {
             goodreadsId?: string;
             /** @description LibraryThing book id. */
             librarythingId?: string;
-            /** @description What the reader wrote for nobody else. */
+            /** @description The reader's private notes. */
             notes?: string;
             /**
              * Format: int32
@@ -3742,17 +3767,17 @@ export interface components {
             originalYear?: number;
             /**
              * Format: uint32
-             * @description How many copies the reader owns.
+             * @description Number of copies that the reader owns.
              */
             ownedCopies?: number;
             /**
              * Format: uint32
-             * @description How often it was read.
+             * @description Number of readings.
              */
             readCount?: number;
-            /** @description Where the book stands in the reader's life. */
+            /** @description Whether it is read, being read, to be read, or given up. */
             readingStatus?: components["schemas"]["ReadingStatus"];
-            /** @description What the reader wrote about it. */
+            /** @description The reader's review. */
             review?: string;
             /** @description The series and the place in it. */
             series?: components["schemas"]["Series"];
@@ -3767,7 +3792,7 @@ export interface components {
             userRating?: number;
         };
         /**
-         * @description How far a job is.
+         * @description The stage that a job is in.
          * @enum {string}
          */
         Stage: "queued" | "analyzing" | "enriching" | "complete" | "error" | "canceled";
@@ -3779,29 +3804,29 @@ export interface components {
             photoCount?: number;
         };
         /**
-         * @description How a job stands, coarsely.
+         * @description The state of a job: coarser than its stage.
          * @enum {string}
          */
         Status: "initialized" | "processing" | "completed" | "failed" | "canceled";
         /** @description The status document: `data` of `GET /api/v2/imports/{jobId}`. */
         StatusDocument: {
-            /** @description When it ended. */
+            /** @description Time of the end. */
             completedAt?: components["schemas"]["Moment"];
             /** @description The title most lately looked up, or null. */
             currentTitle: string | null;
             /**
              * Format: uint64
-             * @description From creation to the last progress.
+             * @description Time from creation to the last progress, in ms.
              */
             elapsedMs: number;
-            /** @description Why it failed or was canceled. */
+            /** @description The reason why it failed or was canceled. */
             error?: components["schemas"]["Failure"];
             /**
              * Format: uint64
-             * @description How long the rest may take, when it can be told.
+             * @description Estimate of the remaining time, in ms; absent when there is none.
              */
             etaMs?: number;
-            /** @description Until then the results are kept. */
+            /** @description Expiry of the results. */
             expiresAt?: components["schemas"]["Moment"];
             /**
              * Format: uint32
@@ -3810,7 +3835,7 @@ export interface components {
             failureCount: number;
             /** @description The job's name. */
             jobId: string;
-            /** @description What is done now, for people. */
+            /** @description The current stage, for people. */
             message: string;
             /** @description The kind of job. */
             pipeline: components["schemas"]["Pipeline"];
@@ -3824,7 +3849,7 @@ export interface components {
              * @description Photos that have been looked at.
              */
             processedPhotos?: number;
-            /** @description In [0, 1]; never decreases. */
+            /** @description Progress in [0, 1]; never decreases. */
             progress: number;
             /**
              * Format: uint32
@@ -3841,22 +3866,22 @@ export interface components {
              * @description Requests to the metadata providers so far; absent while there are none.
              */
             requests?: number;
-            /** @description Where they are. */
+            /** @description URL of the results, relative to the server's origin. */
             resultsUrl?: string;
             /** @description The job that this one tries again: its counts are of what is tried, its results are whole. */
             retryOf?: string;
-            /** @description What is done now. */
+            /** @description The current stage. */
             stage: components["schemas"]["Stage"];
-            /** @description When the job was created. */
+            /** @description Time of the job's creation. */
             startedAt: components["schemas"]["Moment"];
-            /** @description How it stands. */
+            /** @description State of the job. */
             status: components["schemas"]["Status"];
             /**
              * Format: uint32
              * @description Items that were found.
              */
             successCount: number;
-            /** @description What it came to. */
+            /** @description Its counts. */
             summary?: components["schemas"]["Summary"];
             /**
              * Format: uint32
@@ -3876,7 +3901,10 @@ export interface components {
             unanswered?: number;
             /** @description Its last progress. */
             updatedAt: components["schemas"]["Moment"];
-            /** @description Until when the job waits for a provider that refuses or fails; absent when it does not wait. */
+            /**
+             * @description Time until which the job waits for a provider that refuses or fails; absent when it does not
+             *     wait.
+             */
             waitingUntil?: components["schemas"]["Moment"];
         };
         StatusDocumentAnswer: {
@@ -3887,18 +3915,18 @@ export interface components {
         };
         /** @description `data` that says by itself that it is a success. */
         SuccessfulCanceled: {
-            /** @description What was deleted. */
+            /** @description Counts of the data that was deleted. */
             cleanup: components["schemas"]["Cleanup"];
             /** @description The job's name. */
             jobId: string;
-            /** @description What became true, for people. */
+            /** @description The outcome, for people. */
             message: string;
             /**
              * Format: uint32
              * @description Items that are final.
              */
             processedCount: number;
-            /** @description What became true: its outcome, or `canceling`. */
+            /** @description The job's outcome, or `canceling`. */
             status: components["schemas"]["CancelStatus"];
             /** @constant */
             success: true;
@@ -3912,15 +3940,15 @@ export interface components {
         SuccessfulLegacyBookshelf: {
             /** @description The token once more, under the name that later apps read. */
             authToken: string;
-            /** @description How long it takes in all, from and to, in s. */
+            /** @description Shortest and longest estimate of the total duration, in s. */
             estimatedRange: number[];
             /** @description The job's name. */
             jobId: string;
-            /** @description For people. */
+            /** @description Message for people. */
             message: string;
             /** @description The job's event stream: the app would upload the photo again without it. */
             sseUrl: string;
-            /** @description In order. */
+            /** @description The stages, in order. */
             stages: components["schemas"]["LegacyStage"][];
             /** @constant */
             success: true;
@@ -3971,7 +3999,7 @@ export interface components {
             authToken: string;
             /** @description The job's name. */
             jobId: string;
-            /** @description For people. */
+            /** @description Message for people. */
             message: string;
             /** @constant */
             success: true;
@@ -3984,7 +4012,7 @@ export interface components {
             authToken: string;
             /** @description The job's name. */
             jobId: string;
-            /** @description For people. */
+            /** @description Message for people. */
             message: string;
             /** @description Always `processing`. */
             status: components["schemas"]["Status"];
@@ -4008,11 +4036,11 @@ export interface components {
             categories: string[];
             /** @description Its cover, else the work's. */
             coverUrl?: string;
-            /** @description What it is about, or null. */
+            /** @description A description of the content, or null. */
             description: string | null;
             /** @description Its edition. */
             edition: components["schemas"]["EditionObject"];
-            /** @description What became of the look-up. */
+            /** @description The outcome of the look-up. */
             enrichmentStatus: components["schemas"]["EnrichmentStatus"];
             /** @description The ISBN asked for, else the edition's. */
             isbn?: string;
@@ -4023,14 +4051,14 @@ export interface components {
             /** @description ISO 639-1 where there is such a code. */
             language?: string;
             /**
-             * @description What the provider's record and the book have in common; absent when there is no record, or
-             *     it is of an earlier version.
+             * @description The data that the provider's record and the book have in common; absent when there is no
+             *     record, or it is of an earlier version.
              */
             match?: components["schemas"]["MatchedBy"];
             /**
              * Format: double
-             * @description How sure it is that the record is the book's: 1 when number, title and author all agree,
-             *     below 0.7 when one of them differs.
+             * @description Confidence that the record is the book's: 1 when number, title and author all agree, below
+             *     0.7 when one of them differs.
              */
             matchConfidence?: number;
             /**
@@ -4038,7 +4066,7 @@ export interface components {
              * @description Number of pages.
              */
             pageCount?: number;
-            /** @description Who knows it. */
+            /** @description The provider that knows it. */
             provider?: components["schemas"]["BookProvider"];
             /** @description `yyyy`, `yyyy-mm` or `yyyy-mm-dd`. */
             publishedDate?: string;
@@ -4049,7 +4077,7 @@ export interface components {
              * @description Number of the record in the file of an import; the header is 1.
              */
             row?: number;
-            /** @description What the reader's library says about the reader and the book, in an import. */
+            /** @description The reader's own data on the book, in an import. */
             source?: components["schemas"]["Source"];
             /** @constant */
             success: true;
@@ -4062,7 +4090,7 @@ export interface components {
         SuccessfulRefreshed: {
             /**
              * Format: uint64
-             * @description How long, in s.
+             * @description Lifetime of the token, in s.
              */
             expiresIn: number;
             /** @description The job's name. */
@@ -4080,14 +4108,14 @@ export interface components {
             editions: components["schemas"]["EditionObject"][];
             /**
              * Format: uint
-             * @description How many works there are here.
+             * @description Number of works in this response.
              */
             resultCount: number;
             /** @constant */
             success: true;
             /**
              * Format: uint64
-             * @description How many there are in all, as the provider counts them.
+             * @description Number of works in all, as the provider counts them.
              */
             totalResults: number;
             /** @description The works found, best first. */
@@ -4101,7 +4129,7 @@ export interface components {
             editions: components["schemas"]["EditionObject"][];
             /**
              * Format: uint64
-             * @description How long the search took, in ms.
+             * @description Duration of the search, in ms.
              */
             latency_ms: number;
             /** @description Always `text`. */
@@ -4110,7 +4138,7 @@ export interface components {
             query: string;
             /**
              * Format: uint
-             * @description How many works there are here.
+             * @description Number of works in this response.
              */
             resultCount: number;
             /** @description The hits in short. */
@@ -4119,12 +4147,12 @@ export interface components {
             success: true;
             /**
              * Format: uint64
-             * @description How many there are in all.
+             * @description Number of works in all.
              */
             total: number;
             /**
              * Format: uint64
-             * @description How many there are in all, as the provider counts them.
+             * @description Number of works in all, as the provider counts them.
              */
             totalResults: number;
             /** @description The works found, best first. */
@@ -4134,22 +4162,22 @@ export interface components {
         Suggestion: {
             /**
              * Format: uint32
-             * @description How many spots reflect; of anything else, how many photos it is true of.
+             * @description Number of spots that reflect; for other kinds, number of photos with the problem.
              */
             affectedCount: number;
-            /** @description What to do, in a sentence for the person with the camera. */
+            /** @description Advice for the person with the camera, in a sentence. */
             message: string;
-            /** @description How much it matters, on the worst photo. */
+            /** @description Severity on the worst photo. */
             severity: components["schemas"]["Severity"];
-            /** @description What is wrong. */
+            /** @description Kind of the problem. */
             type: components["schemas"]["SuggestionKind"];
         };
         /**
-         * @description What is wrong with a photo.
+         * @description Kind of a problem with a photo.
          * @enum {string}
          */
         SuggestionKind: "blur" | "dark" | "bright" | "glare" | "contrast" | "resolution";
-        /** @description What a completed job came to. */
+        /** @description The summary of a completed job. */
         Summary: {
             /**
              * Format: uint32
@@ -4173,7 +4201,7 @@ export interface components {
             booksUnique?: number;
             /**
              * Format: uint64
-             * @description From creation to the end, in ms.
+             * @description Time from creation to the end, in ms.
              */
             duration: number;
             /**
@@ -4226,15 +4254,15 @@ export interface components {
             error: string;
             /** @description The job's name. */
             jobId: string;
-            /** @description How far it is. */
+            /** @description Progress of the job. */
             lastProgress: number;
-            /** @description How the job stands. */
+            /** @description State of the job. */
             lastStatus: components["schemas"]["Status"];
-            /** @description For people. */
+            /** @description Message for people. */
             message: string;
         };
         /**
-         * @description How progress is told.
+         * @description A way in which progress can be followed.
          * @enum {string}
          */
         Transport: "sse" | "polling" | "websocket";
@@ -4245,8 +4273,8 @@ export interface components {
             /** @description The job's name. */
             jobId: string;
             /**
-             * @description Of a scan that is tried again: the photos, from 0, that could not be looked at and are not
-             *     kept. Send them again in a new scan.
+             * @description Indices, from 0, of the photos that a retried scan could not look at and has not kept. Send
+             *     them again in a new scan.
              */
             photosToSend?: number[];
             /** @description The results, when the job has ended. */
@@ -4278,13 +4306,13 @@ export interface components {
             authors: string[];
             /** @description A handful of subjects. */
             categories?: string[];
-            /** @description Where the cover lies. */
+            /** @description Kind of the server that the cover comes from. */
             coverSource?: components["schemas"]["CoverSource"];
             /** @description Cover. */
             coverUrl?: string;
             /** @description Cover in several sizes. */
             coverUrls?: components["schemas"]["CoverUrls"];
-            /** @description What it is about. */
+            /** @description A description of the content. */
             description?: string;
             /** @description Open Library edition key. */
             editionKey?: string;
@@ -4310,11 +4338,11 @@ export interface components {
             publisher?: string;
             /**
              * Format: uint8
-             * @description How much of the record is there, 0 to 100: title 10, authors 20, ISBN 15, cover 15,
-             *     description 15, and 5 each for publisher, date, pages, categories and language.
+             * @description Completeness of the record, 0 to 100: title 10, authors 20, ISBN 15, cover 15, description
+             *     15, and 5 each for publisher, date, pages, categories and language.
              */
             quality: number;
-            /** @description What the reader's library says about the reader and the book, in an import. */
+            /** @description The reader's own data on the book, in an import. */
             source?: components["schemas"]["Source"];
             /** @description Subtitle. */
             subtitle?: string;
@@ -4336,9 +4364,9 @@ export interface components {
          *     `GET /api/v2/capabilities`, where clients of that generation read it.
          */
         V3Capabilities: {
-            /** @description What there is. */
+            /** @description The features that are available. */
             features: components["schemas"]["V3Features"];
-            /** @description What is enforced. */
+            /** @description The limits that are enforced. */
             limits: components["schemas"]["V3Limits"];
             /** @description Version of the application. */
             version: string;
@@ -4350,9 +4378,9 @@ export interface components {
         V3CompletedWithBooks: {
             /** @description The books, when they fit in 64 KB; else they are fetched from `resultsUrl`. */
             books?: components["schemas"]["V3ResultBook"][];
-            /** @description When it ended. */
+            /** @description Time of the end. */
             completedAt: components["schemas"]["Moment"];
-            /** @description Until then the results are kept. */
+            /** @description Expiry of the results. */
             expiresAt: components["schemas"]["Moment"];
             /**
              * Format: uint32
@@ -4361,7 +4389,7 @@ export interface components {
             failureCount: number;
             /** @description The job's name. */
             jobId: string;
-            /** @description What is done now, for people. */
+            /** @description The current stage, for people. */
             message: string;
             /** @description The kind of job. */
             pipeline: components["schemas"]["Pipeline"];
@@ -4375,7 +4403,7 @@ export interface components {
              * @description Photos that have been looked at.
              */
             processedPhotos?: number;
-            /** @description In [0, 1]; never decreases. */
+            /** @description Progress in [0, 1]; never decreases. */
             progress: number;
             /**
              * Format: uint32
@@ -4394,20 +4422,20 @@ export interface components {
             requests?: number;
             /** @description The books of a scan once more, under the name that the apps read. */
             results?: components["schemas"]["V3ResultBook"][];
-            /** @description Where they are. */
+            /** @description URL of the results, relative to the server's origin. */
             resultsUrl: string;
-            /** @description What is done now. */
+            /** @description The current stage. */
             stage: components["schemas"]["Stage"];
             /** @description The moment of the job's creation. */
             startedAt: components["schemas"]["Moment"];
-            /** @description How it stands. */
+            /** @description State of the job. */
             status: components["schemas"]["Status"];
             /**
              * Format: uint32
              * @description Items that were found.
              */
             successCount: number;
-            /** @description What it came to. */
+            /** @description Its counts. */
             summary: components["schemas"]["Summary"];
             /** @description The moment of which the event tells. */
             timestamp: components["schemas"]["Moment"];
@@ -4427,7 +4455,10 @@ export interface components {
              *     are none.
              */
             unanswered?: number;
-            /** @description Until when the job waits for a provider that refuses or fails; absent when it does not wait. */
+            /**
+             * @description Time until which the job waits for a provider that refuses or fails; absent when it does not
+             *     wait.
+             */
             waitingUntil?: components["schemas"]["Moment"];
         };
         /** @description The body of `POST /v3/jobs/enrichment` and `/v3/books/enrich`: ISBNs, or, for a job, books. */
@@ -4461,14 +4492,14 @@ export interface components {
             books: components["schemas"]["V3EnrichedBook"][];
             /**
              * Format: uint
-             * @description How many those are.
+             * @description Number of books that were found.
              */
             found: number;
             /** @description The ISBNs that no provider knows, or of which none answered. */
             notFound: string[];
             /**
              * Format: uint
-             * @description How many were asked for.
+             * @description Number of books that were asked for.
              */
             requested: number;
         };
@@ -4484,13 +4515,13 @@ export interface components {
             authors: string[];
             /** @description A handful of subjects. */
             categories?: string[];
-            /** @description Where the cover lies. */
+            /** @description Kind of the server that the cover comes from. */
             coverSource?: components["schemas"]["CoverSource"];
             /** @description Cover. */
             coverUrl?: string;
             /** @description Cover in several sizes. */
             coverUrls?: components["schemas"]["CoverUrls"];
-            /** @description What it is about. */
+            /** @description A description of the content. */
             description?: string;
             /** @description Open Library edition key. */
             editionKey?: string;
@@ -4516,11 +4547,11 @@ export interface components {
             publisher?: string;
             /**
              * Format: uint8
-             * @description How much of the record is there, 0 to 100: title 10, authors 20, ISBN 15, cover 15,
-             *     description 15, and 5 each for publisher, date, pages, categories and language.
+             * @description Completeness of the record, 0 to 100: title 10, authors 20, ISBN 15, cover 15, description
+             *     15, and 5 each for publisher, date, pages, categories and language.
              */
             quality: number;
-            /** @description What the reader's library says about the reader and the book, in an import. */
+            /** @description The reader's own data on the book, in an import. */
             source?: components["schemas"]["Source"];
             /** @description Subtitle. */
             subtitle?: string;
@@ -4533,7 +4564,7 @@ export interface components {
             /** @description Open Library work key. */
             workKey?: string;
         };
-        /** @description What an enrichment came to, in V3. */
+        /** @description The results of an enrichment, in V3. */
         V3EnrichmentResults: {
             enrichedBooks: components["schemas"]["EnrichedBook"][];
             jobId: string;
@@ -4552,11 +4583,11 @@ export interface components {
          *     names of that generation.
          */
         V3FailedInShort: {
-            /** @description Why, in a sentence for people. */
+            /** @description The reason, in a sentence for people. */
             error: components["schemas"]["V3JobError"];
             /** @description The job's name. */
             jobId: string;
-            /** @description What is done now, for people. */
+            /** @description The current stage, for people. */
             message: string;
             /** @description The kind of job. */
             pipeline: components["schemas"]["Pipeline"];
@@ -4565,7 +4596,7 @@ export interface components {
              * @description Items that are final.
              */
             processedCount: number;
-            /** @description In [0, 1]; never decreases. */
+            /** @description Progress in [0, 1]; never decreases. */
             progress: number;
             /**
              * Format: uint32
@@ -4577,11 +4608,11 @@ export interface components {
              * @description Requests to the metadata providers so far; absent while there are none.
              */
             requests?: number;
-            /** @description What is done now. */
+            /** @description The current stage. */
             stage: components["schemas"]["Stage"];
             /** @description The moment of the job's creation. */
             startedAt: components["schemas"]["Moment"];
-            /** @description How it stands. */
+            /** @description State of the job. */
             status: components["schemas"]["Status"];
             /** @description The moment of which the event tells. */
             timestamp: components["schemas"]["Moment"];
@@ -4596,16 +4627,22 @@ export interface components {
              *     are none.
              */
             unanswered?: number;
-            /** @description Until when the job waits for a provider that refuses or fails; absent when it does not wait. */
+            /**
+             * @description Time until which the job waits for a provider that refuses or fails; absent when it does not
+             *     wait.
+             */
             waitingUntil?: components["schemas"]["Moment"];
         };
-        /** @description What there is, under the names that the SDK knows, and everything else that is configured. */
+        /**
+         * @description The features that are available, under the names that the SDK knows, and everything else that is
+         *     configured.
+         */
         V3Features: {
             /** @description Enrichment of many books. */
             batch_enrichment: boolean;
             /** @description Imports of CSV files. */
             csv_import: boolean;
-            /** @description Where metadata comes from. */
+            /** @description The sources of metadata. */
             metadataProviders: components["schemas"]["Provider"][];
             /** @description Whether providers are local stand-ins with made-up data. */
             sandbox: boolean;
@@ -4615,17 +4652,17 @@ export interface components {
             similar_books: boolean;
             /** @description Event streams. */
             sse_streaming: boolean;
-            /** @description How progress is told. */
+            /** @description The ways in which progress can be followed. */
             transports: components["schemas"]["Transport"][];
             /**
-             * @description Who looks at photos, by the names of `X-AI-Provider`; `barcode` is built in, and `spines`
-             *     reads what is written on spines without asking anybody.
+             * @description The vision providers, by their names in `X-AI-Provider`; `barcode` is built in, and `spines`
+             *     reads the text on spines without asking anybody.
              */
             visionProviders: string[];
             /** @description Recommendations: no. */
             weekly_recommendations: boolean;
         };
-        /** @description What an import came to, in V3. */
+        /** @description The results of an import, in V3. */
         V3ImportResults: {
             /**
              * Format: uint32
@@ -4654,7 +4691,7 @@ export interface components {
             enrichmentSucceeded: number;
             errors: components["schemas"]["Problem"][];
             jobId: string;
-            /** @description How the file was read; absent for an import of an earlier version. */
+            /** @description The interpretation of the file; absent for an import of an earlier version. */
             reading?: components["schemas"]["Reading"];
             results: components["schemas"]["V3ResultBook"][];
             /**
@@ -4681,9 +4718,9 @@ export interface components {
             /** @constant */
             success: true;
         };
-        /** @description Why a job failed, in short. */
+        /** @description The reason why a job failed, with code and message only. */
         V3JobError: {
-            /** @description For programs. */
+            /** @description The code, for programs. */
             code: components["schemas"]["FailureCode"];
             /** @description A sentence for people. */
             message: string;
@@ -4694,7 +4731,7 @@ export interface components {
         V3JobStatus: {
             /** @description The moment of its end. */
             completedTime?: components["schemas"]["Moment"];
-            /** @description Why it failed or was canceled. */
+            /** @description The reason why it failed or was canceled. */
             error?: components["schemas"]["V3JobError"];
             /** @description The job's name. */
             jobId: string;
@@ -4703,13 +4740,13 @@ export interface components {
              * @description Items that are final.
              */
             processedCount: number;
-            /** @description In [0, 1]; never decreases. */
+            /** @description Progress in [0, 1]; never decreases. */
             progress: number;
             /** @description The job that this one tries again: its counts are of what is tried, its results are whole. */
             retryOf?: string;
             /** @description The moment of its creation. */
             startTime: components["schemas"]["Moment"];
-            /** @description How it stands. */
+            /** @description State of the job. */
             status: components["schemas"]["V3Status"];
             /**
              * Format: uint32
@@ -4725,7 +4762,7 @@ export interface components {
             /** @constant */
             success: true;
         };
-        /** @description What is enforced, under the names that the SDK knows, and every other limit. */
+        /** @description The limits that are enforced, under the names that the SDK knows, and every other limit. */
         V3Limits: {
             /**
              * Format: uint
@@ -4814,18 +4851,18 @@ export interface components {
             maxTitleChars: number;
             /**
              * Format: uint64
-             * @description How often to poll.
+             * @description Recommended interval of polls, in ms.
              */
             pollMs: number;
             /**
              * Format: uint
-             * @description Of how many books is remembered what providers said, so that a library that is imported
-             *     again asks nobody; 0: of none, as where keys or writes are scarce.
+             * @description Number of books whose provider records are remembered, so that a library that is imported
+             *     again asks nobody; 0: none, as where keys or writes are scarce.
              */
             rememberedBooks: number;
             /**
              * Format: uint64
-             * @description How long results are kept.
+             * @description Time for which results are kept, in ms.
              */
             retentionMs: number;
             /**
@@ -4840,7 +4877,7 @@ export interface components {
             stallMs: number;
             /**
              * Format: uint64
-             * @description How long a response to a stream lasts; absent: until the job is over.
+             * @description Longest duration of a response to a stream, in ms; absent: until the job is over.
              */
             streamBudgetMs?: number;
             /**
@@ -4850,7 +4887,7 @@ export interface components {
             text_search_rpm: number;
             /**
              * Format: uint64
-             * @description How long a token is valid.
+             * @description Lifetime of a token, in ms.
              */
             tokenLifeMs: number;
         };
@@ -4862,12 +4899,12 @@ export interface components {
             coverUrl?: string;
             /** @description ISBN with 13 digits; empty when unknown. */
             isbn: string;
-            /** @description What became of the look-up. */
+            /** @description The outcome of the look-up. */
             status: components["schemas"]["EnrichmentStatus"];
             /** @description Title. */
             title: string;
         };
-        /** @description What a job came to, in short. */
+        /** @description The results of a job, with a short form of its books. */
         V3LiteResults: {
             /**
              * Format: uint32
@@ -4908,7 +4945,7 @@ export interface components {
              */
             needsReview?: number;
             photos?: components["schemas"]["Photo"][];
-            /** @description How the file was read; absent for an import of an earlier version. */
+            /** @description The interpretation of the file; absent for an import of an earlier version. */
             reading?: components["schemas"]["Reading"];
             results: components["schemas"]["V3LiteBook"][];
             /**
@@ -4954,7 +4991,7 @@ export interface components {
             limit: number;
             /**
              * Format: uint32
-             * @description Which page, from 1.
+             * @description Number of the page, from 1.
              */
             page: number;
             /**
@@ -4974,12 +5011,12 @@ export interface components {
             currentTitle?: string;
             /**
              * Format: uint64
-             * @description From creation to then.
+             * @description Time from creation to `updatedAt`, in ms.
              */
             elapsedMs: number;
             /**
              * Format: uint64
-             * @description How long the rest may take, when it can be told.
+             * @description Estimate of the remaining time, in ms; absent when there is none.
              */
             etaMs?: number;
             /**
@@ -4989,7 +5026,7 @@ export interface components {
             failureCount: number;
             /** @description The job's name. */
             jobId: string;
-            /** @description What is done now, for people. */
+            /** @description The current stage, for people. */
             message: string;
             /** @description The kind of job. */
             pipeline: components["schemas"]["Pipeline"];
@@ -5003,7 +5040,7 @@ export interface components {
              * @description Photos that have been looked at.
              */
             processedPhotos?: number;
-            /** @description In [0, 1]; never decreases. */
+            /** @description Progress in [0, 1]; never decreases. */
             progress: number;
             /**
              * Format: uint32
@@ -5020,11 +5057,11 @@ export interface components {
              * @description Requests to the metadata providers so far; absent while there are none.
              */
             requests?: number;
-            /** @description What is done now. */
+            /** @description The current stage. */
             stage: components["schemas"]["Stage"];
             /** @description The moment of the job's creation. */
             startedAt: components["schemas"]["Moment"];
-            /** @description How it stands. */
+            /** @description State of the job. */
             status: components["schemas"]["Status"];
             /**
              * Format: uint32
@@ -5049,12 +5086,15 @@ export interface components {
              *     are none.
              */
             unanswered?: number;
-            /** @description When that was so. */
+            /** @description Time of this state. */
             updatedAt: components["schemas"]["Moment"];
-            /** @description Until when the job waits for a provider that refuses or fails; absent when it does not wait. */
+            /**
+             * @description Time until which the job waits for a provider that refuses or fails; absent when it does not
+             *     wait.
+             */
             waitingUntil?: components["schemas"]["Moment"];
         };
-        /** @description What a search asked for. */
+        /** @description The query of a search. */
         V3Query: {
             /** @description Always `text`. */
             mode: components["schemas"]["V3SearchMode"];
@@ -5067,26 +5107,26 @@ export interface components {
             author?: string;
             /** @description Authors, first author first. */
             authors: string[];
-            /** @description Where on its photo. */
+            /** @description Position on its photo. */
             boundingBox?: components["schemas"]["Frame"];
             /** @description A handful of subjects. */
             categories?: string[];
             /**
              * Format: double
-             * @description How sure the detection is, 0 to 1.
+             * @description Confidence in the detection, 0 to 1.
              */
             confidence?: number;
-            /** @description Where the cover lies. */
+            /** @description Kind of the server that the cover comes from. */
             coverSource?: components["schemas"]["CoverSource"];
             /** @description Cover. */
             coverUrl?: string;
             /** @description Cover in several sizes. */
             coverUrls?: components["schemas"]["CoverUrls"];
-            /** @description What it is about. */
+            /** @description A description of the content. */
             description?: string;
             /** @description Open Library edition key. */
             editionKey?: string;
-            /** @description What became of the look-up. */
+            /** @description The outcome of the look-up. */
             enrichmentStatus?: components["schemas"]["EnrichmentStatus"];
             /** @description ISBN with 13 digits; empty when unknown. */
             isbn: string;
@@ -5101,7 +5141,7 @@ export interface components {
             pageCount?: number;
             /**
              * Format: uint32
-             * @description Which photo of the job, from 0.
+             * @description Index of its photo in the job, from 0.
              */
             photoIndex?: number;
             /**
@@ -5120,8 +5160,8 @@ export interface components {
             publisher?: string;
             /**
              * Format: uint8
-             * @description How much of the record is there, 0 to 100: title 10, authors 20, ISBN 15, cover 15,
-             *     description 15, and 5 each for publisher, date, pages, categories and language.
+             * @description Completeness of the record, 0 to 100: title 10, authors 20, ISBN 15, cover 15, description
+             *     15, and 5 each for publisher, date, pages, categories and language.
              */
             quality: number;
             /**
@@ -5129,9 +5169,9 @@ export interface components {
              * @description Number of the record in the file of an import; the header is 1.
              */
             row?: number;
-            /** @description What the reader's library says about the reader and the book, in an import. */
+            /** @description The reader's own data on the book, in an import. */
             source?: components["schemas"]["Source"];
-            /** @description What became of the look-up. */
+            /** @description The outcome of the look-up. */
             status: components["schemas"]["EnrichmentStatus"];
             /** @description Subtitle. */
             subtitle?: string;
@@ -5142,7 +5182,7 @@ export interface components {
             /** @description Open Library work key. */
             workKey?: string;
         };
-        /** @description What a scan came to, in V3. */
+        /** @description The results of a scan, in V3. */
         V3ScanResults: {
             /**
              * Format: uint32
@@ -5175,11 +5215,11 @@ export interface components {
         };
         /** @description `data` of `GET /v3/books/search`. */
         V3Search: {
-            /** @description This page of the hits, best first. */
+            /** @description The hits on this page, best first. */
             books: components["schemas"]["V3Book"][];
-            /** @description Where in the hits this page is. */
+            /** @description Position of this page in the hits. */
             pagination: components["schemas"]["V3Pagination"];
-            /** @description What was asked. */
+            /** @description The query that was made. */
             query: components["schemas"]["V3Query"];
             /**
              * Format: uint64
@@ -5194,7 +5234,7 @@ export interface components {
             success: true;
         };
         /**
-         * @description How a search goes about it.
+         * @description Method of a search.
          * @enum {string}
          */
         V3SearchMode: "text";
@@ -5254,7 +5294,7 @@ export interface components {
             currentBook?: components["schemas"]["CurrentBook"];
             jobId?: string;
             keepAlive?: boolean;
-            /** @description For people. */
+            /** @description Message for people. */
             message: string;
             /** Format: uint32 */
             processedCount: number;
@@ -5280,11 +5320,11 @@ export interface components {
             error: string;
             /** @description The job's name. */
             jobId: string;
-            /** @description How far it is. */
+            /** @description Progress of the job. */
             lastProgress: number;
-            /** @description How the job stands. */
+            /** @description State of the job. */
             lastStatus: components["schemas"]["Status"];
-            /** @description For people. */
+            /** @description Message for people. */
             message: string;
             /** @description The moment of the job's creation. */
             startedAt: components["schemas"]["Moment"];
@@ -5299,7 +5339,7 @@ export interface components {
             contributors: components["schemas"]["Provider"][];
             /** @description Cover. */
             coverImageURL?: string;
-            /** @description What it is about. */
+            /** @description A description of the content. */
             description?: string;
             /**
              * Format: int32
@@ -5319,7 +5359,7 @@ export interface components {
             librarythingIDs: string[];
             /** @description Open Library work key. */
             openLibraryWorkID?: string;
-            /** @description Who knows it. */
+            /** @description The provider that knows it. */
             primaryProvider: components["schemas"]["Provider"];
             /** @description Whether somebody should look at it. */
             reviewStatus: components["schemas"]["ReviewStatus"];
@@ -5466,7 +5506,7 @@ export interface components {
         /**
          * @description `INVALID_REQUEST`: Body or parameter malformed; details name the field.
          *
-         *     `EMPTY_BATCH`: No items.
+         *     `EMPTY_BATCH`: The batch has no items.
          */
         "INVALID_REQUEST.EMPTY_BATCH": {
             headers: {
@@ -5530,7 +5570,7 @@ export interface components {
          *
          *     `MISSING_PARAMETER`: A required field or file is absent.
          *
-         *     `EMPTY_BATCH`: No items.
+         *     `EMPTY_BATCH`: The batch has no items.
          *
          *     `BATCH_TOO_LARGE`: More items than the limit.
          */
@@ -5578,7 +5618,7 @@ export interface components {
          *
          *     `INVALID_ISBN`: An ISBN with bad length, characters or check digit, where a request consists of ISBNs.
          *
-         *     `EMPTY_BATCH`: No items.
+         *     `EMPTY_BATCH`: The batch has no items.
          *
          *     `BATCH_TOO_LARGE`: More items than the limit.
          */
@@ -5669,7 +5709,7 @@ export interface components {
                 };
             };
         };
-        /** @description `NOT_FOUND`: No such job, or expired; no such route. */
+        /** @description `NOT_FOUND`: No such job, or it has expired; or no such route. */
         NOT_FOUND: {
             headers: {
                 [name: string]: unknown;
@@ -5755,7 +5795,7 @@ export interface components {
                 };
             };
         };
-        /** @description `UNSUPPORTED_MEDIA_TYPE`: Not a CSV file, not an image that can be decoded. */
+        /** @description `UNSUPPORTED_MEDIA_TYPE`: Neither a CSV file nor an image that can be decoded. */
         UNSUPPORTED_MEDIA_TYPE: {
             headers: {
                 [name: string]: unknown;
@@ -5868,7 +5908,7 @@ export interface components {
         /**
          * @description `INVALID_REQUEST`: Body or parameter malformed; details name the field.
          *
-         *     `EMPTY_BATCH`: No items.
+         *     `EMPTY_BATCH`: The batch has no items.
          */
         "V3.INVALID_REQUEST.EMPTY_BATCH": {
             headers: {
@@ -5922,7 +5962,7 @@ export interface components {
          *
          *     `INVALID_ISBN`: An ISBN with bad length, characters or check digit, where a request consists of ISBNs.
          *
-         *     `EMPTY_BATCH`: No items.
+         *     `EMPTY_BATCH`: The batch has no items.
          *
          *     `BATCH_TOO_LARGE`: More items than the limit.
          */
@@ -6005,7 +6045,7 @@ export interface components {
                 };
             };
         };
-        /** @description `NOT_FOUND`: No such job, or expired; no such route. */
+        /** @description `NOT_FOUND`: No such job, or it has expired; or no such route. */
         "V3.NOT_FOUND": {
             headers: {
                 [name: string]: unknown;
@@ -6071,7 +6111,7 @@ export interface components {
                 };
             };
         };
-        /** @description `UNSUPPORTED_MEDIA_TYPE`: Not a CSV file, not an image that can be decoded. */
+        /** @description `UNSUPPORTED_MEDIA_TYPE`: Neither a CSV file nor an image that can be decoded. */
         "V3.UNSUPPORTED_MEDIA_TYPE": {
             headers: {
                 [name: string]: unknown;

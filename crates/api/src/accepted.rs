@@ -19,10 +19,10 @@ pub struct Accepted<'a> {
     pub auth_token: &'a str,
     /// The token once more, under the name that older clients read.
     pub token: &'a str,
-    /// Where the job is followed.
+    /// URLs under which the job is followed.
     #[serde(flatten)]
     pub urls: Urls,
-    /// How it stands: a scan begins at once.
+    /// State of the job; of a scan `processing`, since it begins at once.
     pub status: Status,
     /// The kind of job.
     pub pipeline: crate::status::Pipeline,
@@ -38,11 +38,11 @@ pub struct Accepted<'a> {
     /// The job that this one tries again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_of: Option<&'a str>,
-    /// Of a scan that is tried again: the photos, from 0, that could not be looked at and are not
-    /// kept. Send them again in a new scan.
+    /// Indices, from 0, of the photos that a retried scan could not look at and has not kept. Send
+    /// them again in a new scan.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub photos_to_send: Vec<usize>,
-    /// For people.
+    /// Message for people.
     pub message: &'static str,
 }
 
@@ -102,20 +102,20 @@ impl<'a> Accepted<'a> {
 pub struct LegacyStage {
     /// Its name.
     pub name: &'static str,
-    /// How long it mostly takes, in s.
+    /// Typical duration, in s.
     pub typical_duration: u32,
     /// The progress at its end.
     pub progress: f64,
 }
 
-/// What a scan mostly goes through.
+/// The typical stages of a scan.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct LegacyPlan {
-    /// In order.
+    /// The stages, in order.
     pub stages: [LegacyStage; 4],
-    /// How long it takes in all, from and to, in s.
+    /// Shortest and longest estimate of the total duration, in s.
     pub estimated_range: [u32; 2],
 }
 
@@ -152,7 +152,7 @@ const LEGACY_PLAN: LegacyPlan = LegacyPlan {
 pub struct LegacyScan<'a> {
     /// The job's name.
     pub job_id: &'a str,
-    /// What it goes through.
+    /// The stages that it passes.
     #[serde(flatten)]
     pub plan: LegacyPlan,
 }
@@ -199,10 +199,10 @@ pub struct LegacyBookshelf<'a> {
     pub token: Token<'a>,
     /// The job's event stream: the app would upload the photo again without it.
     pub sse_url: String,
-    /// What it goes through.
+    /// The stages that it passes.
     #[serde(flatten)]
     pub plan: LegacyPlan,
-    /// For people.
+    /// Message for people.
     pub message: &'static str,
 }
 
@@ -233,7 +233,7 @@ pub struct LegacyScanBatch<'a> {
     pub total_photos: u32,
     /// Always `processing`.
     pub status: Status,
-    /// For people.
+    /// Message for people.
     pub message: &'static str,
 }
 
@@ -260,7 +260,7 @@ pub struct LegacyImport<'a> {
     /// Opens it.
     #[serde(flatten)]
     pub token: Token<'a>,
-    /// For people.
+    /// Message for people.
     pub message: &'static str,
 }
 
@@ -352,6 +352,6 @@ pub struct Refreshed<'a> {
     pub job_id: &'a str,
     /// Opens it from now on.
     pub token: &'a str,
-    /// How long, in s.
+    /// Lifetime of the token, in s.
     pub expires_in: u64,
 }

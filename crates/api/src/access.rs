@@ -1,4 +1,4 @@
-//! Which jobs are opened by their name, and which need their token.
+//! The rule which jobs are opened by their name, and which need their token.
 //!
 //! Status, stream and results of a job are read by its name. A token is needed to cancel a job and
 //! for a socket. Shipped apps that choose the names of their jobs never send a token there; while

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::number::Whole;
 
-/// Where metadata comes from.
+/// The source of a book's metadata.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub enum Provider {
@@ -91,7 +91,7 @@ impl From<Option<books::Format>> for Format {
     }
 }
 
-/// Where a book stands in its reader's life.
+/// A reader's progress with a book.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
@@ -117,7 +117,7 @@ impl From<books::ReadingStatus> for ReadingStatus {
     }
 }
 
-/// What a reader's library says about a book, and about the reader's life with it.
+/// A reader's own data on a book, as an imported library has them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -139,38 +139,38 @@ pub struct Source<'a> {
     /// The reader's rating: above 0, at most 5.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_rating: Option<Whole>,
-    /// Where the book stands in the reader's life.
+    /// Whether it is read, being read, to be read, or given up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reading_status: Option<ReadingStatus>,
     /// Day on which it was last finished, `yyyy-mm-dd`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub date_read: Option<&'a str>,
-    /// Each time it was read, unless `dateRead` says it all: `yyyy`, `yyyy-mm`, `yyyy-mm-dd`, or
-    /// two days with a slash between them (ISO 8601 interval).
+    /// Days of all readings, unless `dateRead` says it all: `yyyy`, `yyyy-mm`, `yyyy-mm-dd`, or two
+    /// days with a slash between them (ISO 8601 interval).
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub dates_read: &'a [String],
-    /// When it was last begun: `yyyy-mm-dd`, `yyyy-mm` or `yyyy`.
+    /// Start of the last reading: `yyyy-mm-dd`, `yyyy-mm` or `yyyy`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub date_started: Option<&'a str>,
-    /// When it was given up: `yyyy-mm-dd`, `yyyy-mm` or `yyyy`.
+    /// Day on which the reader gave it up: `yyyy-mm-dd`, `yyyy-mm` or `yyyy`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub date_stopped: Option<&'a str>,
-    /// When it came into the library: `yyyy-mm-dd`, `yyyy-mm` or `yyyy`.
+    /// Day on which it came into the library: `yyyy-mm-dd`, `yyyy-mm` or `yyyy`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub date_added: Option<&'a str>,
-    /// How often it was read.
+    /// Number of readings.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub read_count: Option<u32>,
     /// The reader's own shelves, tags and collections, without those that only say the status.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub shelves: &'a [String],
-    /// What the reader wrote about it.
+    /// The reader's review.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub review: Option<&'a str>,
-    /// What the reader wrote for nobody else.
+    /// The reader's private notes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub notes: Option<&'a str>,
-    /// How many copies the reader owns.
+    /// Number of copies that the reader owns.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub owned_copies: Option<u32>,
     /// Amazon's number, where it is no ISBN.
@@ -196,7 +196,7 @@ pub struct Series<'a> {
 }
 
 impl<'a> Source<'a> {
-    /// What a reader's library says; `None` when that is nothing.
+    /// Spells the reader's own data; `None` when there are none.
     fn of(imported: &'a Imported) -> Option<Self> {
         let source = &imported.source;
         let all = Self {
@@ -227,20 +227,20 @@ impl<'a> Source<'a> {
     }
 }
 
-/// What became of the look-up of an item.
+/// The outcome of an item's look-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum EnrichmentStatus {
-    /// Not looked up yet.
+    /// The look-up is not done yet.
     Pending,
     /// A provider knows it.
     Success,
-    /// None does.
+    /// No provider knows it.
     NotFound,
-    /// No provider answered.
+    /// The providers that were asked did not answer.
     Error,
-    /// No provider could be asked.
+    /// The providers could not be asked: their circuit breakers were open.
     CircuitOpen,
 }
 
@@ -256,7 +256,7 @@ impl EnrichmentStatus {
         }
     }
 
-    /// Why there is no metadata, for people; `None` when there is some.
+    /// The reason why there is no metadata, for people; `None` when there is some.
     pub fn problem(self) -> Option<&'static str> {
         match self {
             Self::Success => None,
@@ -275,7 +275,7 @@ pub(crate) fn isbn(item: &Item) -> Option<books::Isbn> {
         .or_else(|| item.record().and_then(|record| record.edition.isbn()))
 }
 
-/// What a record was found by.
+/// The identifier or the texts by which a record was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -326,7 +326,7 @@ pub struct Book<'a> {
     /// `yyyy`, `yyyy-mm` or `yyyy-mm-dd`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub published_date: Option<String>,
-    /// What it is about, or null.
+    /// A description of the content, or null.
     pub description: Option<&'a str>,
     /// Number of pages.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -339,24 +339,24 @@ pub struct Book<'a> {
     /// Its cover, else the work's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cover_url: Option<&'a str>,
-    /// Who knows it.
+    /// The provider that knows it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provider: Option<BookProvider>,
-    /// What became of the look-up.
+    /// The outcome of the look-up.
     pub enrichment_status: EnrichmentStatus,
-    /// What the provider's record and the book have in common; absent when there is no record, or
-    /// it is of an earlier version.
+    /// The data that the provider's record and the book have in common; absent when there is no
+    /// record, or it is of an earlier version.
     #[serde(rename = "match", skip_serializing_if = "Option::is_none")]
     pub matched: Option<MatchedBy>,
-    /// How sure it is that the record is the book's: 1 when number, title and author all agree,
-    /// below 0.7 when one of them differs.
+    /// Confidence that the record is the book's: 1 when number, title and author all agree, below
+    /// 0.7 when one of them differs.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, schemars(range(min = 0, max = 1)))]
     pub match_confidence: Option<f64>,
     /// Number of the record in the file of an import; the header is 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub row: Option<u32>,
-    /// What the reader's library says about the reader and the book, in an import.
+    /// The reader's own data on the book, in an import.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<Source<'a>>,
 }
@@ -500,7 +500,7 @@ pub struct WorkObject<'a> {
     pub isbndb_quality: u8,
     /// Whether somebody should look at it.
     pub review_status: ReviewStatus,
-    /// Who knows it.
+    /// The provider that knows it.
     pub primary_provider: Provider,
     /// Everybody who said something about it.
     pub contributors: [Provider; 1],
@@ -509,7 +509,7 @@ pub struct WorkObject<'a> {
     /// Cover.
     #[serde(rename = "coverImageURL", skip_serializing_if = "Option::is_none")]
     pub cover_image_url: Option<&'a str>,
-    /// What it is about.
+    /// A description of the content.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<&'a str>,
 }
@@ -519,7 +519,7 @@ pub struct WorkObject<'a> {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub enum ReviewStatus {
-    /// No need.
+    /// No review is needed.
     Verified,
     /// The detection is not sure enough.
     NeedsReview,
@@ -591,7 +591,7 @@ pub struct EditionObject<'a> {
     /// ISO 639-1 where there is such a code.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub language: Option<&'a str>,
-    /// Who knows it.
+    /// The provider that knows it.
     pub primary_provider: Provider,
     /// Everybody who said something about it.
     pub contributors: [Provider; 1],
@@ -645,7 +645,7 @@ impl<'a> EditionObject<'a> {
 pub struct AuthorObject<'a> {
     /// Name, never empty.
     pub name: &'a str,
-    /// No provider of ours says: always `Unknown`.
+    /// Always `Unknown`: the providers do not say.
     pub gender: &'static str,
     /// Open Library author key.
     #[serde(rename = "openLibraryID", skip_serializing_if = "Option::is_none")]
@@ -705,10 +705,10 @@ pub struct EnrichedBook<'a> {
     pub isbn: Option<String>,
     /// Whether a provider knows it.
     pub success: bool,
-    /// What it knows.
+    /// The metadata that a provider has of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub enriched: Option<Enriched<'a>>,
-    /// Why there is nothing.
+    /// The reason why there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<&'static str>,
 }

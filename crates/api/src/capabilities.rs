@@ -1,4 +1,4 @@
-//! What this server can do: `GET /api/v2/capabilities` and `GET /health`.
+//! The server's features and limits: `GET /api/v2/capabilities` and `GET /health`.
 
 use job::Settings;
 use serde::Serialize;
@@ -14,29 +14,29 @@ use crate::status::{POLL, millis};
 pub struct Capabilities {
     /// Version of the application.
     pub version: &'static str,
-    /// What is configured.
+    /// The configured features.
     pub features: Features,
-    /// What is enforced.
+    /// The limits that are enforced.
     pub limits: Enforced,
 }
 
-/// What is configured.
+/// The configured features.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Features {
-    /// Where metadata comes from.
+    /// The sources of metadata.
     pub metadata_providers: Vec<Provider>,
-    /// Who looks at photos, by the names of `X-AI-Provider`; `barcode` is built in, and `spines`
-    /// reads what is written on spines without asking anybody.
+    /// The vision providers, by their names in `X-AI-Provider`; `barcode` is built in, and `spines`
+    /// reads the text on spines without asking anybody.
     pub vision_providers: Vec<&'static str>,
-    /// How progress is told.
+    /// The ways in which progress can be followed.
     pub transports: Vec<Transport>,
     /// Whether providers are local stand-ins with made-up data.
     pub sandbox: bool,
 }
 
-/// How progress is told.
+/// A way in which progress can be followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
@@ -99,31 +99,31 @@ impl From<&job::Limits> for Limits {
     }
 }
 
-/// What is enforced, as it is enforced.
+/// The limits and durations that are enforced.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Enforced {
-    /// On what clients send.
+    /// Limits on what clients send.
     #[serde(flatten)]
     pub limits: Limits,
     /// Characters of an `Idempotency-Key`.
     pub max_idempotency_key_chars: usize,
-    /// How long results are kept.
+    /// Time for which results are kept, in ms.
     pub retention_ms: u64,
-    /// How long a token is valid.
+    /// Lifetime of a token, in ms.
     pub token_life_ms: u64,
     /// A job without progress for this long is given up.
     pub stall_ms: u64,
     /// A stream is never silent for longer.
     pub heartbeat_ms: u64,
-    /// How long a response to a stream lasts; absent: until the job is over.
+    /// Longest duration of a response to a stream, in ms; absent: until the job is over.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stream_budget_ms: Option<u64>,
-    /// How often to poll.
+    /// Recommended interval of polls, in ms.
     pub poll_ms: u64,
-    /// Of how many books is remembered what providers said, so that a library that is imported
-    /// again asks nobody; 0: of none, as where keys or writes are scarce.
+    /// Number of books whose provider records are remembered, so that a library that is imported
+    /// again asks nobody; 0: none, as where keys or writes are scarce.
     pub remembered_books: usize,
     /// Books seen with less confidence than this, of 0 to 1, are to be reviewed.
     pub confidence_threshold: f64,

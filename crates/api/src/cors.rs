@@ -1,5 +1,5 @@
-//! Which pages may use the service (Fetch standard, "CORS protocol"), and headers that keep what
-//! is answered from being misread.
+//! CORS: the pages that may use the service (Fetch standard, "CORS protocol"), and headers that
+//! keep browsers from misreading responses.
 
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
@@ -48,7 +48,7 @@ impl Origins {
         })
     }
 
-    /// What goes on every answer to a request with this `Origin`.
+    /// Headers of every response to a request with this `Origin`.
     pub fn headers(&self, origin: Option<&str>) -> HeaderMap {
         let mut headers = HeaderMap::new();
         headers.insert(VARY, HeaderValue::from_static("Origin"));
@@ -62,7 +62,7 @@ impl Origins {
         headers
     }
 
-    /// What goes on the `204` that answers a preflight request, an `OPTIONS`.
+    /// Headers of the `204` that answers a preflight request, an `OPTIONS`.
     pub fn preflight(&self, origin: Option<&str>) -> HeaderMap {
         let mut headers = HeaderMap::new();
         headers.insert(VARY, HeaderValue::from_static("Origin"));
@@ -94,7 +94,7 @@ fn is_port(text: &str) -> bool {
     (1..=5).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// What goes on every answer: no guessing of types, no addresses with job names told to others.
+/// Headers of every response: browsers guess no types, and do not pass on addresses with job names.
 pub fn security_headers() -> HeaderMap {
     HeaderMap::from_iter([
         (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
@@ -102,7 +102,7 @@ pub fn security_headers() -> HeaderMap {
     ])
 }
 
-/// What goes on the page and its files besides.
+/// Further headers of the page and its files.
 pub fn page_headers() -> HeaderMap {
     HeaderMap::from_iter([(
         CONTENT_SECURITY_POLICY,

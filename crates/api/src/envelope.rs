@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::time::Iso;
 
-/// When an answer is made, and how long that took.
+/// Time of a response, and how long it took.
 #[derive(Clone, Copy, Debug)]
 pub struct Answered {
     /// The time of the answer.
@@ -21,9 +21,9 @@ pub struct Answered {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Metadata {
-    /// When it was answered.
+    /// Time of the response.
     timestamp: Iso,
-    /// How long that took, in ms.
+    /// Processing time, in ms.
     processing_time: u64,
 }
 

@@ -1,4 +1,4 @@
-//! What goes wrong with a request, as clients are told.
+//! Errors of requests, as clients read them.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ pub enum Code {
     MissingParameter,
     /// An ISBN with bad length, characters or check digit, where a request consists of ISBNs.
     InvalidIsbn,
-    /// No items.
+    /// The batch has no items.
     EmptyBatch,
     /// More items than the limit.
     BatchTooLarge,
@@ -31,7 +31,7 @@ pub enum Code {
     Unauthorized,
     /// The origin of a page that may not connect.
     Forbidden,
-    /// No such job, or expired; no such route.
+    /// No such job, or it has expired; or no such route.
     NotFound,
     /// The route has other methods.
     MethodNotAllowed,
@@ -45,7 +45,7 @@ pub enum Code {
     JobEnded,
     /// File, photo or body over its limit.
     FileTooLarge,
-    /// Not a CSV file, not an image that can be decoded.
+    /// Neither a CSV file nor an image that can be decoded.
     UnsupportedMediaType,
     /// A WebSocket address asked for as a page.
     UpgradeRequired,
@@ -165,13 +165,13 @@ impl Code {
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("{message}")]
 pub struct ApiError {
-    /// For programs.
+    /// The code, for programs.
     pub code: Code,
-    /// For people.
+    /// Message for people.
     pub message: String,
     /// Facts, by name; no value is null.
     pub details: Map<String, Value>,
-    /// When to try again.
+    /// Time to wait before the request is sent again.
     pub retry_after: Option<Duration>,
     /// The provider that failed.
     pub provider: Option<&'static str>,
@@ -273,7 +273,7 @@ impl ApiError {
         )
     }
 
-    /// There is no such job, or no more.
+    /// The error for a job that does not exist, or no more.
     pub fn no_such_job(id: &JobId) -> Self {
         Self::new(
             Code::NotFound,
@@ -282,7 +282,7 @@ impl ApiError {
         .detail("jobId", id.as_str())
     }
 
-    /// There is no such route.
+    /// The error for a route that does not exist.
     pub fn no_such_route() -> Self {
         Self::new(
             Code::NotFound,
@@ -290,7 +290,7 @@ impl ApiError {
         )
     }
 
-    /// No provider knows the book.
+    /// The error for a book that no provider knows.
     pub fn no_such_book(isbn: books::Isbn) -> Self {
         Self::new(Code::NotFound, "No provider knows a book with this ISBN")
             .detail("isbn", isbn.to_string())
@@ -386,7 +386,7 @@ impl ApiError {
         Self::new(Code::FileTooLarge, message)
     }
 
-    /// Not what the route takes; `message` says what it takes.
+    /// The error for a body of another type than the route takes; `message` says which it takes.
     pub fn unsupported_media_type(message: impl Into<String>) -> Self {
         Self::new(Code::UnsupportedMediaType, message)
     }
@@ -418,7 +418,7 @@ impl ApiError {
         error
     }
 
-    /// No provider gave an answer, and one failed.
+    /// The error when no provider gave an answer, and one failed.
     pub fn provider_failed() -> Self {
         Self::new(
             Code::ApiError,
@@ -426,7 +426,7 @@ impl ApiError {
         )
     }
 
-    /// No provider answered in time.
+    /// The error when no provider answered in time.
     pub fn provider_timed_out() -> Self {
         Self::new(
             Code::NetworkError,
@@ -454,7 +454,7 @@ impl ApiError {
         .after(retry_after)
     }
 
-    /// No room for another job now.
+    /// The error when there is no capacity for another job now.
     pub fn busy(retry_after: Duration) -> Self {
         Self::new(
             Code::ServiceBusy,
@@ -489,7 +489,7 @@ impl ApiError {
             .map(|wait| u64::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u64::MAX))
     }
 
-    /// When to try again, in ms.
+    /// Time to wait before the request is sent again, in ms.
     pub(crate) fn retry_millis(&self) -> Option<u64> {
         self.retry_after
             .map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX))
@@ -558,7 +558,7 @@ struct Error<'a> {
     code: Code,
     message: &'a str,
     retryable: bool,
-    /// In seconds.
+    /// Time to wait before the request is sent again, in seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]

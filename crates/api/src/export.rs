@@ -22,16 +22,16 @@ use crate::status::Status;
 /// The media type of rows as JSON.
 pub const ROWS_TYPE: &str = "application/vnd.bookstrack.rows+json";
 
-/// How an export is written.
+/// Format of an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// As a table, RFC 4180.
+    /// A table, RFC 4180.
     Csv,
-    /// As an object.
+    /// A JSON object.
     Json,
 }
 
-/// Which rows a client asks for.
+/// The kinds of rows that a client asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Only {
     /// Rows that could not be read, and books that no provider has answered about.
@@ -96,7 +96,8 @@ struct Column<'a> {
     has_day_order: bool,
 }
 
-/// What Goodreads exports, and what of an import has no place there.
+/// Columns of an exported library, with the fields of an import that they hold: those of Goodreads
+/// first.
 const GOODREADS: &[(&str, &str)] = &[
     ("Book Id", "goodreadsId"),
     ("Title", "title"),
@@ -131,7 +132,7 @@ const GOODREADS: &[(&str, &str)] = &[
     ("ASIN", "asin"),
     ("LibraryThing Id", "librarythingId"),
 ];
-/// What a list of books that was no file has.
+/// Columns of a list of books that was no file, with their fields.
 const SHORT: &[(&str, &str)] = &[("Title", "title"), ("Author", "author"), ("ISBN13", "isbn")];
 
 /// Writes one export.
@@ -150,16 +151,16 @@ pub struct Export<'a> {
     isbns: HashSet<Isbn>,
 }
 
-/// Why a row is exported.
+/// The reason why a row is exported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
-    /// It could not be read.
+    /// The row could not be read.
     Rejected,
-    /// No provider knows the book.
+    /// The look-up succeeded, and no provider knows the book.
     NotFound,
-    /// No provider has answered about the book.
+    /// The look-up failed: no provider has answered about the book.
     Failed,
     /// Its book is in the library; something in it was left out or doubtful.
     Warning,
@@ -170,14 +171,15 @@ pub enum Kind {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 struct ExportedRow<'a> {
-    /// Of an import: number of the record in its file, from 1; else of the book in the job, from 1.
+    /// Number of the record in the imported file, from 1; where there was no file, of the book in
+    /// the job, from 1.
     row: u32,
     /// Number of the book among the job's, from 0; absent when it has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     index: Option<u32>,
-    /// Why it is here.
+    /// The reason why it is exported, for programs.
     kind: Kind,
-    /// The same for people.
+    /// The reason why it is exported, for people.
     problem: String,
     /// Its cells under `columns`; there may be more or fewer.
     cells: Vec<Cow<'a, str>>,
@@ -190,14 +192,14 @@ struct ExportedRow<'a> {
 struct ExportHead<'a> {
     /// The job.
     job_id: &'a str,
-    /// How it ended.
+    /// The job's outcome.
     status: Status,
     /// The columns of the imported file.
     columns: Vec<&'a str>,
 }
 
 impl<'a> Export<'a> {
-    /// Of this job, which has ended; `report` is what its first stage had to say.
+    /// Begins the export of an ended job; `report` is its first stage's.
     pub fn new(root: &'a Root, report: &'a Report, format: Format, only: Only) -> Self {
         let named = |list: &'static [(&str, &str)]| {
             let column = |(name, field): &(&'static str, &'static str)| Column {
@@ -474,7 +476,7 @@ fn original(reading: &books::Reading) -> Vec<Column<'_>> {
         .collect()
 }
 
-/// What an item says in a field, as an import reads it again.
+/// Value of an item in a field, as an import reads it again.
 fn value(field: &str, item: &Item) -> String {
     let imported = item.imported.as_ref();
     let source = imported.map(|imported| &imported.source);
@@ -518,7 +520,7 @@ fn value(field: &str, item: &Item) -> String {
     }
 }
 
-/// What a reader's own data say in a field.
+/// Value of a field of a reader's own data.
 fn own_value(field: &str, source: &books::Source) -> String {
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
     let date = |day: &Option<String>| slashed(day.as_deref().unwrap_or_default());
@@ -584,7 +586,7 @@ fn line<'a>(cells: impl Iterator<Item = Cow<'a, str>>) -> Vec<u8> {
     line.into_bytes()
 }
 
-/// What begins a formula, also in full width.
+/// Characters that begin a formula in a spreadsheet, also in full width.
 const FORMULA_SIGNS: [char; 10] = ['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠'];
 
 /// A cell that no spreadsheet takes for a formula: behind an apostrophe, which an import leaves out

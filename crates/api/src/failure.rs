@@ -1,4 +1,4 @@
-//! Why jobs fail, as clients read it.
+//! Failures of jobs, as clients read them.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -14,23 +14,23 @@ pub enum FailureCode {
     ECsvParseFailed,
     /// The file has more rows than the limit.
     ECsvTooManyRows,
-    /// Nothing in the file or on the photos is a book.
+    /// No book in the file or on the photos.
     ENoBooksFound,
     /// A photo cannot be decoded.
     EImageInvalid,
-    /// There is no vision provider, and no photo has a barcode.
+    /// No vision provider is configured, and no photo has a barcode.
     EVisionNotConfigured,
     /// The vision provider refused or answered nonsense.
     EVisionFailed,
     /// Gemini did not answer in time.
     EGeminiTimeout,
-    /// Another vision provider did not answer in time.
+    /// A vision provider other than Gemini did not answer in time.
     EVisionTimeout,
     /// The look-ups could not be done.
     EEnrichmentFailed,
     /// Stopped by a client.
     ECanceled,
-    /// No progress, and no worker could be started.
+    /// The job made no progress, and no worker could be started.
     ETimeout,
     /// A bug.
     EInternal,
@@ -57,12 +57,12 @@ impl From<job::FailureCode> for FailureCode {
     }
 }
 
-/// Why a job failed.
+/// The reason why a job failed.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Failure<'a> {
-    /// For programs.
+    /// The code, for programs.
     pub code: FailureCode,
     /// Technical.
     pub message: &'a str,

@@ -8,12 +8,12 @@ use crate::scan::{PhotoQuality, SeenBook, Suggestion};
 use crate::status::{Document, current_title, why};
 use crate::ws::{ImportError, ImportedBook};
 
-/// What the first app walks through.
+/// The stages of a scan, as the first app names them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum ScanStage {
-    /// Not begun.
+    /// Accepted, not begun.
     Uploading,
     /// Looking at the photos.
     Analyzing,
@@ -40,7 +40,8 @@ impl ScanStage {
     }
 }
 
-/// Why a job came to nothing, as one text; `None` while it may come to something.
+/// The reason why a job ended without success, as one text; `None` while it runs, and when it has
+/// completed.
 pub(crate) fn problem(root: &Root) -> Option<&str> {
     match root.stage {
         Stage::Error => Some(why(root)),
@@ -56,30 +57,30 @@ pub(crate) fn problem(root: &Root) -> Option<&str> {
 pub struct ScanStatus<'a> {
     /// The job's name.
     pub job_id: &'a str,
-    /// What it does now.
+    /// The current stage.
     pub stage: ScanStage,
-    /// In [0, 1]; never decreases.
+    /// Progress in [0, 1]; never decreases.
     pub progress: f64,
     /// Since its creation, in whole seconds; stands still when the job is over.
     pub elapsed_time: u64,
     /// Books seen so far.
     pub books_detected: u32,
-    /// What a completed scan came to, else null.
+    /// The result of a completed scan, else null.
     pub result: Option<ScanResult<'a>>,
-    /// Why it failed, else null.
+    /// The reason why it failed, else null.
     pub error: Option<&'a str>,
 }
 
-/// What a scan came to.
+/// The result of a scan.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[cfg_attr(test, schemars(inline))]
 pub struct ScanResult<'a> {
     /// The books seen.
     pub books: Vec<SeenBook<'a>>,
-    /// What would make a better photo.
+    /// Hints for better photos.
     pub suggestions: Vec<Suggestion<'a>>,
-    /// How good the photos are.
+    /// Quality of the photos.
     pub metadata: PhotoQuality,
 }
 
@@ -111,13 +112,13 @@ impl<'a> ScanStatus<'a> {
     }
 }
 
-/// How a job stands, in the words of `GET /api/job-state/{jobId}`.
+/// State of a job, as `GET /api/job-state/{jobId}` names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 #[cfg_attr(test, schemars(rename = "JobStateStatus"))]
 pub enum State {
-    /// Not over.
+    /// The job is not over.
     Running,
     /// Over: every item is final.
     Complete,
@@ -136,7 +137,7 @@ pub struct JobState<'a> {
     pub job_id: &'a str,
     /// The kind of job.
     pub pipeline: crate::status::Pipeline,
-    /// How it stands.
+    /// State of the job.
     pub status: State,
     /// Items in all; 0 until they are known.
     pub total_count: u32,
@@ -147,11 +148,11 @@ pub struct JobState<'a> {
     pub current_title: Option<&'a str>,
     /// Grows with each change.
     pub version: u64,
-    /// When the job was created, in ms since the Unix epoch.
+    /// Time of the job's creation, in ms since the Unix epoch.
     pub start_time: u64,
     /// Its last progress, in ms since the Unix epoch.
     pub last_update_time: u64,
-    /// Why it failed.
+    /// The reason why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<&'a str>,
 }
@@ -200,13 +201,13 @@ struct ImportStatus<'a> {
     success: bool,
     #[serde(flatten)]
     document: DocumentWithoutError<'a>,
-    /// Why it failed, for people.
+    /// The reason why it failed, for people.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'a str>,
     /// The books of an import that has completed.
     #[serde(skip_serializing_if = "Option::is_none")]
     books: Option<Vec<ImportedBook<'a>>>,
-    /// What was wrong with the rows of an import that has completed.
+    /// Problems with the rows of an import that has completed.
     #[serde(skip_serializing_if = "Option::is_none")]
     errors: Option<Vec<ImportError<'a>>>,
 }

@@ -15,7 +15,7 @@ use crate::request;
 const SHORT: usize = 1 << 10;
 /// The longest document that is left when long strings are taken out.
 const LONGEST_DOCUMENT: usize = 64 << 10;
-/// How much base64 is decoded at a time: whole quads.
+/// Number of base64 characters that are decoded at a time: whole quads.
 const BLOCK: usize = 16 << 10;
 
 /// A reader of `{"jobId", "images": [{"index", "data": "<base64>"}]}`.
@@ -32,21 +32,21 @@ pub struct PhotoBatch<'a> {
 
 enum State {
     Outside,
-    /// In a string that begins there in the document.
+    /// Inside a string that begins at this place in the document.
     Short {
         begin: usize,
         escaped: bool,
     },
-    /// In a string that has been taken out.
+    /// Inside a string whose characters are taken out of the document.
     Long(Escape),
 }
 
-/// Where in an escape sequence the next byte is.
+/// Position within an escape sequence of JSON.
 #[derive(Clone, Copy)]
 enum Escape {
     None,
     Begun,
-    /// So many of four hexadecimal digits, and what they come to.
+    /// Number of hexadecimal digits seen, of four, and their value.
     Unicode(u8, u32),
 }
 
@@ -204,7 +204,8 @@ impl<'a> PhotoBatch<'a> {
 }
 
 impl Escape {
-    /// What comes after a byte, and the byte that is meant, if one is.
+    /// Returns the position after a byte, and the byte that the sequence stands for, if it is
+    /// complete.
     fn next(self, byte: u8) -> (Self, Option<u8>) {
         // Stands for everything that is no base64.
         const OTHER: Option<u8> = Some(b'?');
@@ -240,7 +241,7 @@ enum Fault {
 /// A photo on its way out of base64, perhaps as a `data:` URL.
 #[derive(Default)]
 struct Photo {
-    /// What has not been decoded yet.
+    /// Base64 characters that have not been decoded yet.
     pending: Vec<u8>,
     has_begun: bool,
     is_in_url: bool,

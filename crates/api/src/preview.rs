@@ -1,4 +1,4 @@
-//! What an import would come to, before it is made.
+//! Preview of an import: its result, before it is made.
 
 use books::{Library, Row};
 use job::{Item, Limits};
@@ -9,16 +9,16 @@ use crate::failure::Failure;
 use crate::reading::Reading;
 use crate::results::RowProblem;
 
-/// How many books a preview shows.
+/// Number of books that a preview shows.
 const BOOKS: usize = 20;
-/// How many rejected rows and warnings it shows; the counts know of all.
+/// Number of rejected rows and warnings that it shows; the counts include all.
 const PROBLEMS: usize = 100;
 /// Books with an ISBN that one request to a provider looks up.
 const ISBNS_A_REQUEST: usize = 20;
 /// Requests a second that a provider bears.
 const REQUESTS_A_SECOND: f64 = 3.0;
 
-/// What an import of a file would come to. No job is made and no provider is asked.
+/// The result of importing a file. No job is made and no provider is asked.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -33,23 +33,23 @@ pub struct Preview<'a> {
     pub rows_rejected: u32,
     /// Whether a person should look at how it was read.
     pub uncertain: bool,
-    /// Why the import would fail as a whole; absent when it would not.
+    /// The reason why the import would fail as a whole; absent when it would not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure<'a>>,
-    /// How it was read; absent with a failure.
+    /// Separator and columns of the file; absent with a failure.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reading: Option<Reading<'a>>,
     /// The first 20 books as they would be imported.
     pub books: Vec<Book<'a>>,
     /// The first 100 rejected rows, merged rows and warnings.
     pub errors: Vec<RowProblem<'a>>,
-    /// What looking the books up would take.
+    /// The look-ups that the books would need.
     pub lookups: Lookups,
     /// Names that a mapping may give to columns, besides `ignore`.
     pub fields: Vec<&'static str>,
 }
 
-/// What looking books up takes, about.
+/// An estimate of the look-ups that books need.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]

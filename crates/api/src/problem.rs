@@ -25,15 +25,15 @@ pub(crate) struct Problem<'a> {
     title: &'static str,
     /// HTTP status.
     status: u16,
-    /// What was wrong this time and what to do, for people.
+    /// Explanation of this error for people: what was wrong, and what to do.
     detail: &'a str,
     /// The path that was asked for.
     instance: &'a str,
-    /// For programs.
+    /// The code, for programs.
     code: Code,
     /// Whether the same request may succeed later.
     retryable: bool,
-    /// When to try again, in ms.
+    /// Time to wait before the request is sent again, in ms.
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after_ms: Option<u64>,
     /// Facts, by name; no value is null.

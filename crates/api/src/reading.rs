@@ -1,8 +1,8 @@
-//! How a file was read, for a person to check and to correct.
+//! The interpretation of an imported file, for a person to check and to correct.
 
 use serde::Serialize;
 
-/// How the file of an import was read.
+/// The interpretation of an imported file: its separator and columns.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -16,7 +16,7 @@ pub struct Reading<'a> {
     pub encoding_guessed: bool,
     /// Number of places in its text that had been encoded twice and were repaired.
     pub repaired: u32,
-    /// What separates the fields: `,`, `;`, `|` or `tab`.
+    /// The separator of fields: `,`, `;`, `|` or `tab`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delimiter: Option<&'a str>,
     /// The sheet of a workbook that was read.
@@ -37,7 +37,7 @@ pub struct Reading<'a> {
     pub columns: Vec<Column<'a>>,
 }
 
-/// What a column of a file was taken for.
+/// The interpretation of a column of a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -46,10 +46,10 @@ pub struct Column<'a> {
     pub name: &'a str,
     /// The field it was taken for, as `mapping` spells it; null when it is not used.
     pub field: Option<&'a str>,
-    /// How sure that is; absent when it is not used.
+    /// Certainty of `field`; absent when the column is not used.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub certainty: Option<Certainty>,
-    /// How its values were read, where they can be read in several ways: `day before month`,
+    /// Interpretation of its values, where they can be read in several ways: `day before month`,
     /// `out of 10`, `family name first`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub values: Option<&'a str>,
@@ -57,7 +57,7 @@ pub struct Column<'a> {
     pub filled: u32,
 }
 
-/// How sure it is what a column means.
+/// Certainty of the meaning of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use crate::error::ApiError;
 use crate::photo_batch::{Data, PhotoBatch};
 
-/// As many columns as a file may have.
+/// Largest number of columns in a mapping: as many as a file may have.
 const MAX_MAPPED_COLUMNS: usize = 512;
 /// The longest `Idempotency-Key`.
 pub const MAX_IDEMPOTENCY_KEY: usize = 255;
@@ -56,7 +56,7 @@ pub struct BookBody {
 pub struct Enrich {
     /// The client's name for the job.
     pub job_id: Option<JobId>,
-    /// What to look up, in the request's order; the same book may be there twice.
+    /// The books to look up, in the request's order; the same book may be there twice.
     pub wanted: Vec<Wanted>,
 }
 
@@ -177,10 +177,10 @@ pub struct V3EnrichBody {
 /// The most ISBNs that `POST /v3/books/enrich` looks up while the client waits.
 pub const MAX_SYNCHRONOUS: usize = 50;
 
-/// What a V3 request to enrich asks for.
+/// A V3 request to enrich, read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct V3Enrich {
-    /// What to look up, in the request's order; the same book may be there twice.
+    /// The books to look up, in the request's order; the same book may be there twice.
     pub wanted: Vec<Wanted>,
     /// Whether to make a job of it.
     pub is_async: bool,
@@ -370,12 +370,13 @@ pub fn client_ref(text: Option<&str>) -> Result<String, ApiError> {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RetryBody {
-    /// What to try again; absent: `error` and `circuit_open`, which may succeed at any time.
+    /// The outcomes to try again; absent: `error` and `circuit_open`, which may succeed at any
+    /// time.
     #[serde(default)]
     pub only: Option<Vec<RetriedBody>>,
 }
 
-/// What may be tried again.
+/// An outcome that may be tried again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -547,7 +548,7 @@ pub fn idempotency_key(header: &str) -> Result<&str, ApiError> {
     })
 }
 
-/// What a client knows better of a file's columns: a JSON object of fields (or `ignore`) by the
+/// Parses a client's own mapping of a file's columns: a JSON object of fields (or `ignore`) by the
 /// columns' headers, or their numbers from 1.
 ///
 /// # Errors

@@ -20,12 +20,12 @@ use crate::scan::{Metadata as ScanMetadata, Photo, Shown, Suggestion};
 use crate::status::{Review, Status, is_zero};
 use crate::v3;
 
-/// Which books a client asks for.
+/// The part of a job's books that a client asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Page {
-    /// How many to leave out.
+    /// Number of books to skip.
     pub offset: u32,
-    /// How many to answer with; `None`: all.
+    /// Largest number of books to return; `None`: all.
     pub limit: Option<u32>,
 }
 
@@ -89,7 +89,7 @@ pub struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    /// For this job, which has ended; `page` when the client asked for one.
+    /// Spells the results of this job, which has ended; `page` when the client asked for one.
     pub fn new(root: &'a Root, page: Option<Page>) -> Self {
         Self {
             root,
@@ -225,7 +225,7 @@ fn more_fields(object: &impl Serialize) -> Vec<u8> {
     bytes
 }
 
-/// How results begin.
+/// The first fields of results.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -234,7 +234,7 @@ struct Head<'a> {
     status: Status,
 }
 
-/// What became of an import's rows and books.
+/// Counts of an import's rows and books.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -287,7 +287,7 @@ pub struct RowProblem<'a> {
     pub isbn: &'a str,
     /// Title, empty when there is none.
     pub title: &'a str,
-    /// What is wrong, for people.
+    /// The problem, for people.
     pub error: &'a str,
     /// Whether the row was left out; else its book was kept.
     pub rejected: bool,
@@ -309,7 +309,7 @@ impl<'a> From<&'a books::Problem> for RowProblem<'a> {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ImportTail<'a> {
     errors: Vec<RowProblem<'a>>,
-    /// How the file was read; absent for an import of an earlier version.
+    /// The interpretation of the file; absent for an import of an earlier version.
     #[serde(skip_serializing_if = "Option::is_none")]
     reading: Option<Reading<'a>>,
 }
@@ -330,7 +330,7 @@ struct ResultsMetadata {
     metadata: Metadata,
     /// Results are written once and kept.
     cached: bool,
-    /// How long.
+    /// Time for which they are kept.
     ttl: String,
     /// Books in all.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -363,7 +363,7 @@ pub(crate) mod whole {
         metadata: ResultsMetadata,
     }
 
-    /// What an import came to.
+    /// The results of an import.
     #[derive(JsonSchema, Serialize)]
     pub(crate) struct ImportResults<'a> {
         #[serde(flatten)]
@@ -375,7 +375,7 @@ pub(crate) mod whole {
         tail: ImportTail<'a>,
     }
 
-    /// What a scan came to.
+    /// The results of a scan.
     #[derive(JsonSchema, Serialize)]
     pub(crate) struct ScanResults<'a> {
         #[serde(flatten)]
@@ -387,7 +387,7 @@ pub(crate) mod whole {
         tail: ScanTail<'a>,
     }
 
-    /// What an import came to, in V3.
+    /// The results of an import, in V3.
     #[derive(JsonSchema, Serialize)]
     pub(crate) struct V3ImportResults<'a> {
         #[serde(flatten)]
@@ -399,7 +399,7 @@ pub(crate) mod whole {
         tail: ImportTail<'a>,
     }
 
-    /// What a scan came to, in V3.
+    /// The results of a scan, in V3.
     #[derive(JsonSchema, Serialize)]
     pub(crate) struct V3ScanResults<'a> {
         #[serde(flatten)]
@@ -411,7 +411,7 @@ pub(crate) mod whole {
         tail: ScanTail<'a>,
     }
 
-    /// What an enrichment came to, in V3.
+    /// The results of an enrichment, in V3.
     #[derive(JsonSchema, Serialize)]
     #[serde(rename_all = "camelCase")]
     pub(crate) struct V3EnrichmentResults<'a> {
@@ -421,7 +421,7 @@ pub(crate) mod whole {
         results: Vec<v3::ResultBook<'a>>,
     }
 
-    /// What a job came to, in short.
+    /// The results of a job, with a short form of its books.
     #[derive(JsonSchema, Serialize)]
     pub(crate) struct V3LiteResults<'a> {
         #[serde(flatten)]
@@ -437,7 +437,7 @@ pub(crate) mod whole {
         results: Vec<v3::LiteBook<'a>>,
     }
 
-    /// What an enrichment came to.
+    /// The results of an enrichment.
     #[derive(JsonSchema, Serialize)]
     #[serde(rename_all = "camelCase")]
     pub(crate) struct EnrichmentResults<'a> {

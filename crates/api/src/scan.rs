@@ -45,9 +45,9 @@ pub struct Frame {
     pub x: f64,
     /// Upper edge.
     pub y: f64,
-    /// From the left to the right edge.
+    /// Width, as a fraction of the photo's.
     pub width: f64,
-    /// From the upper to the lower edge.
+    /// Height, as a fraction of the photo's.
     pub height: f64,
     /// Left edge.
     pub x1: f64,
@@ -96,13 +96,13 @@ pub struct SeenBook<'a> {
     /// ISBN of the detection, else of the edition.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub isbn: Option<String>,
-    /// How sure the detection is, 0 to 1.
+    /// Confidence in the detection, 0 to 1.
     pub confidence: f64,
-    /// Where on its photo.
+    /// Position on its photo.
     pub bounding_box: Frame,
-    /// Which photo of the job, from 0.
+    /// Index of its photo in the job, from 0.
     pub photo_index: u32,
-    /// What became of the look-up.
+    /// The outcome of the look-up.
     pub enrichment_status: EnrichmentStatus,
     /// Cover.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -113,16 +113,16 @@ pub struct SeenBook<'a> {
     /// Year of the edition, else of the work's first publication.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub publication_year: Option<i32>,
-    /// What a provider knows.
+    /// The look-up's outcome and the metadata.
     pub enrichment: SeenEnrichment<'a>,
 }
 
-/// What a provider knows of a book that was seen.
+/// The outcome of the look-up of a book that was seen, and its metadata.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct SeenEnrichment<'a> {
-    /// What became of the look-up.
+    /// The outcome of the look-up.
     pub status: EnrichmentStatus,
     /// The work.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -131,7 +131,7 @@ pub struct SeenEnrichment<'a> {
     pub editions: Vec<EditionObject<'a>>,
     /// The authors.
     pub authors: Vec<AuthorObject<'a>>,
-    /// Who knows it.
+    /// The provider that knows it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provider: Option<Provider>,
     /// Whether it was known before: never.
@@ -188,16 +188,16 @@ fn review(root: &Root, detection: &Detection) -> ReviewStatus {
     }
 }
 
-/// How far the analysis of a photo is.
+/// State of a photo's analysis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum PhotoStatus {
-    /// It has not been looked at, or not to the end.
+    /// The photo has not been analysed to the end yet.
     Pending,
     /// Done.
     Complete,
-    /// It could not be analysed.
+    /// The photo could not be analysed.
     Failed,
 }
 
@@ -216,14 +216,14 @@ impl From<job::PhotoStatus> for PhotoStatus {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Suggestion<'a> {
-    /// What is wrong.
+    /// Kind of the problem.
     #[serde(rename = "type")]
     pub kind: SuggestionKind,
-    /// How much it matters, on the worst photo.
+    /// Severity on the worst photo.
     pub severity: Severity,
-    /// What to do, in a sentence for the person with the camera.
+    /// Advice for the person with the camera, in a sentence.
     pub message: &'a str,
-    /// How many spots reflect; of anything else, how many photos it is true of.
+    /// Number of spots that reflect; for other kinds, number of photos with the problem.
     pub affected_count: u32,
 }
 
@@ -245,7 +245,7 @@ impl<'a> From<&'a vision::Suggestion> for Suggestion<'a> {
     }
 }
 
-/// How much a suggestion matters.
+/// Severity of a problem with a photo.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
@@ -268,7 +268,7 @@ impl From<vision::Severity> for Severity {
     }
 }
 
-/// What is wrong with a photo.
+/// Kind of a problem with a photo.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
@@ -300,18 +300,18 @@ impl From<vision::SuggestionKind> for SuggestionKind {
     }
 }
 
-/// What became of one photo.
+/// The outcome of one photo.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Photo {
-    /// Which, from 0.
+    /// Index of the photo, from 0.
     pub index: usize,
-    /// How far its analysis came.
+    /// State of its analysis.
     pub status: PhotoStatus,
     /// Books found on it.
     pub books_found: u32,
-    /// Why it failed.
+    /// The reason why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<FailureCode>,
     /// Whether the model came to its limit before it had named all books on it; absent when not.
@@ -336,12 +336,12 @@ impl Photo {
     }
 }
 
-/// How good the photos are: `good`, `fair` or `poor`, `unknown` when none could be decoded.
+/// Quality of the photos: `good`, `fair` or `poor`, `unknown` when none could be decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct PhotoQuality {
-    /// In all.
+    /// Overall quality.
     pub image_quality: &'static str,
     /// Exposure, contrast and glare.
     pub lighting: &'static str,
@@ -366,7 +366,7 @@ impl PhotoQuality {
     }
 }
 
-/// How a scan was done.
+/// Facts on how a scan was done.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -375,13 +375,13 @@ pub struct Metadata<'a> {
     /// The vision model; `spines` when the application read the spines itself, `barcode` when only
     /// barcodes were read.
     pub model_used: &'a str,
-    /// From creation to the end, in ms.
+    /// Time from creation to the end, in ms.
     pub processing_time: u64,
     /// Books that a provider knows.
     pub enriched_count: u32,
-    /// When it ended.
+    /// Time of the end.
     pub timestamp: Iso,
-    /// How good the photos are.
+    /// Quality of the photos.
     #[serde(flatten)]
     pub quality: PhotoQuality,
 }

@@ -10,7 +10,8 @@ pub const PAGE: u32 = 20;
 /// The most hits that a request may ask for at once.
 pub const MAX_PAGE: u32 = 100;
 
-/// What the apps' search tab reads: `data` of `/v1/search/*`, `/search/*` and `/api/v2/search`.
+/// Search results, as the apps' search tab reads them: `data` of `/v1/search/*`, `/search/*` and
+/// `/api/v2/search`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -21,9 +22,9 @@ pub struct SearchResults<'a> {
     pub editions: Vec<EditionObject<'a>>,
     /// The authors of the works, each once.
     pub authors: Vec<AuthorObject<'a>>,
-    /// How many works there are here.
+    /// Number of works in this response.
     pub result_count: usize,
-    /// How many there are in all, as the provider counts them.
+    /// Number of works in all, as the provider counts them.
     pub total_results: u64,
 }
 
@@ -53,22 +54,22 @@ impl<'a> SearchResults<'a> {
     }
 }
 
-/// What `GET /api/v2/search` says besides: its own client reads this.
+/// Search results with the fields that only `GET /api/v2/search` adds: its own client reads them.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SearchResultsV2<'a> {
-    /// What every app reads.
+    /// The fields that every app reads.
     #[serde(flatten)]
     pub shared: SearchResults<'a>,
     /// The hits in short.
     pub results: Vec<Hit<'a>>,
-    /// How many there are in all.
+    /// Number of works in all.
     pub total: u64,
     /// Always `text`.
     pub mode: &'static str,
     /// The words that were searched for.
     pub query: &'a str,
-    /// How long the search took, in ms.
+    /// Duration of the search, in ms.
     pub latency_ms: u64,
 }
 

@@ -104,7 +104,7 @@ pub(crate) struct Refusal<'a> {
     error: RefusalReason<'a>,
 }
 
-/// Why a stream is refused: a text in the words of `photoscan`.
+/// The reason why a stream is refused: a text in the vocabulary of `photoscan`.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged, rename_all_fields = "camelCase")]
@@ -164,14 +164,14 @@ pub enum Words {
     V3(Origin),
 }
 
-/// How one client wants its stream spelled.
+/// The spelling of one client's stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Spelling {
     /// Ids count books too.
     pub books: bool,
-    /// In which words.
+    /// The vocabulary of names.
     pub words: Words,
-    /// How long a job stood still when its stream is given up.
+    /// Time without progress after which a job's stream is given up.
     pub stall: Duration,
 }
 
@@ -349,7 +349,7 @@ impl<'a> V3Completed<'a> {
 pub struct FailedInShort<'a> {
     #[serde(flatten)]
     base: Base<'a>,
-    /// Why, in a sentence for people.
+    /// The reason, in a sentence for people.
     error: JobError<'a>,
 }
 
@@ -382,13 +382,13 @@ pub struct ResultEvent<'a> {
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, schemars(rename = "InitializedEvent"))]
 pub struct Initialized<'a> {
-    /// What every event says.
+    /// Fields of every event.
     #[serde(flatten)]
     pub base: Base<'a>,
     /// Counts of photos; absent of jobs that are no scans.
     #[serde(flatten)]
     pub photos: Option<Photos>,
-    /// When that was so.
+    /// Time of this state.
     pub updated_at: Iso,
 }
 
@@ -408,7 +408,7 @@ impl<'a> Initialized<'a> {
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, schemars(rename = "ProcessingEvent"))]
 pub struct Processing<'a> {
-    /// What every event says.
+    /// Fields of every event.
     #[serde(flatten)]
     pub base: Base<'a>,
     /// The title most lately looked up.
@@ -421,11 +421,11 @@ pub struct Processing<'a> {
     /// Counts of photos; absent of jobs that are no scans.
     #[serde(flatten)]
     pub photos: Option<Photos>,
-    /// When that was so.
+    /// Time of this state.
     pub updated_at: Iso,
-    /// From creation to then.
+    /// Time from creation to `updatedAt`, in ms.
     pub elapsed_ms: u64,
-    /// How long the rest may take, when it can be told.
+    /// Estimate of the remaining time, in ms; absent when there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub eta_ms: Option<u64>,
 }
@@ -451,7 +451,7 @@ impl<'a> Processing<'a> {
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, schemars(rename = "CompletedEvent"))]
 pub struct Completed<'a> {
-    /// What every event says.
+    /// Fields of every event.
     #[serde(flatten)]
     pub base: Base<'a>,
     /// Items that were found.
@@ -461,7 +461,7 @@ pub struct Completed<'a> {
     /// Counts of photos; absent of jobs that are no scans.
     #[serde(flatten)]
     pub photos: Option<Photos>,
-    /// What only a completed job has.
+    /// Fields of a completed job.
     #[serde(flatten)]
     pub completion: Completion,
 }
@@ -484,10 +484,10 @@ impl<'a> Completed<'a> {
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, schemars(rename = "FailedEvent"))]
 pub struct Failed<'a> {
-    /// What every event says.
+    /// Fields of every event.
     #[serde(flatten)]
     pub base: Base<'a>,
-    /// Why.
+    /// The reason of the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<Failure<'a>>,
 }
@@ -507,10 +507,10 @@ impl<'a> Failed<'a> {
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, schemars(rename = "PhotoscanFailedEvent"))]
 pub struct PhotoscanFailed<'a> {
-    /// What every event says.
+    /// Fields of every event.
     #[serde(flatten)]
     pub base: Base<'a>,
-    /// Why, for people.
+    /// The reason, for people.
     pub error: &'a str,
 }
 
@@ -534,13 +534,13 @@ impl<'a> PhotoscanFailed<'a> {
 pub struct TimedOut<'a> {
     /// Always "timeout".
     pub error: &'static str,
-    /// For people.
+    /// Message for people.
     pub message: String,
     /// The job's name.
     pub job_id: &'a str,
-    /// How the job stands.
+    /// State of the job.
     pub last_status: Status,
-    /// How far it is.
+    /// Progress of the job.
     #[cfg_attr(test, schemars(range(min = 0, max = 1)))]
     pub last_progress: Whole,
 }

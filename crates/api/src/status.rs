@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::number::Whole;
 use crate::time::Iso;
 
-/// When a client that polls should look again at a job that runs.
+/// Time after which a client that polls should look again at a job that runs.
 pub const POLL: Duration = Duration::from_secs(2);
 
 /// The kind of job.
@@ -38,7 +38,7 @@ impl From<job::Pipeline> for Pipeline {
     }
 }
 
-/// How far a job is.
+/// The stage that a job is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -71,7 +71,7 @@ impl From<job::Stage> for Stage {
     }
 }
 
-/// How a job stands, coarsely.
+/// The state of a job: coarser than its stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
@@ -101,7 +101,7 @@ impl Status {
     }
 }
 
-/// How far a job is, for people.
+/// A sentence for people about a job's stage and progress.
 ///
 /// Apps in the field search the texts of scans for "error" and "fail": only a failed job's has
 /// them, and no text of a scan quotes a title.
@@ -153,7 +153,7 @@ fn looking(root: &Root) -> String {
     }
 }
 
-/// Why a job failed, as a sentence for people.
+/// The reason why a job failed, as a sentence for people.
 pub(crate) fn why(root: &Root) -> &str {
     root.failure
         .as_ref()
@@ -162,16 +162,16 @@ pub(crate) fn why(root: &Root) -> &str {
         })
 }
 
-/// What every event and document about a job says.
+/// Fields of every event and document about a job.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Base<'a> {
     /// The job's name.
     pub job_id: &'a str,
-    /// How it stands.
+    /// State of the job.
     pub status: Status,
-    /// In [0, 1]; never decreases.
+    /// Progress in [0, 1]; never decreases.
     #[cfg_attr(test, schemars(range(min = 0, max = 1)))]
     pub progress: Whole,
     /// Items that are final.
@@ -180,11 +180,12 @@ pub struct Base<'a> {
     pub total_count: u32,
     /// The kind of job.
     pub pipeline: Pipeline,
-    /// What is done now.
+    /// The current stage.
     pub stage: Stage,
-    /// What is done now, for people.
+    /// The current stage, for people.
     pub message: String,
-    /// Until when the job waits for a provider that refuses or fails; absent when it does not wait.
+    /// Time until which the job waits for a provider that refuses or fails; absent when it does not
+    /// wait.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waiting_until: Option<Iso>,
     /// Requests to the metadata providers so far; absent while there are none.
@@ -224,12 +225,12 @@ impl<'a> Base<'a> {
     }
 }
 
-/// Until when the job waits for a provider.
+/// Time until which the job waits for a provider.
 pub(crate) fn waiting_until(root: &Root) -> Option<Iso> {
     root.waiting(root.updated).map(|(_, until)| Iso(until))
 }
 
-/// What a scan says besides.
+/// Fields of scans only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -253,7 +254,7 @@ impl Photos {
     }
 }
 
-/// What a completed job came to.
+/// The summary of a completed job.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Summary {
@@ -265,7 +266,7 @@ pub struct Summary {
     pub scan: Option<ScanSummary>,
 }
 
-/// What every completed job came to.
+/// The counts of every completed job.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -280,7 +281,7 @@ pub struct SummaryCounts {
     /// there are none.
     #[serde(skip_serializing_if = "is_zero")]
     pub unanswered: u32,
-    /// From creation to the end, in ms.
+    /// Time from creation to the end, in ms.
     pub duration: u64,
     /// Names the results.
     pub resource_id: String,
@@ -310,7 +311,7 @@ impl Summary {
     }
 }
 
-/// What a completed scan came to besides.
+/// Further counts of a completed scan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -325,7 +326,7 @@ pub struct ScanSummary {
     pub books_enriched: u32,
     /// `booksEnriched` once more, under the name that older apps read.
     pub enriched_count: u32,
-    /// How sure the detections are.
+    /// Counts of detections by confidence.
     #[serde(flatten)]
     pub review: Review,
 }
@@ -344,7 +345,7 @@ impl ScanSummary {
     }
 }
 
-/// How many books of a scan somebody should look at.
+/// Numbers of books of a scan that are certain, and that somebody should look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -369,18 +370,18 @@ impl Review {
     }
 }
 
-/// What only a completed job has.
+/// Fields of completed jobs only.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Completion {
-    /// When it ended.
+    /// Time of the end.
     pub completed_at: Iso,
-    /// Until then the results are kept.
+    /// Expiry of the results.
     pub expires_at: Iso,
-    /// Where they are.
+    /// URL of the results, relative to the server's origin.
     pub results_url: String,
-    /// What it came to.
+    /// Its counts.
     pub summary: Summary,
 }
 
@@ -396,7 +397,7 @@ impl Completion {
     }
 }
 
-/// Where a job is followed: paths relative to the server's origin.
+/// URLs under which a job is followed: paths relative to the server's origin.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -430,7 +431,7 @@ impl Urls {
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, schemars(rename = "StatusDocument"))]
 pub struct Document<'a> {
-    /// What every event says.
+    /// Fields of every event.
     #[serde(flatten)]
     pub base: Base<'a>,
     /// The title most lately looked up, or null.
@@ -445,19 +446,19 @@ pub struct Document<'a> {
     /// The job that this one tries again: its counts are of what is tried, its results are whole.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_of: Option<&'a str>,
-    /// When the job was created.
+    /// Time of the job's creation.
     pub started_at: Iso,
     /// Its last progress.
     pub updated_at: Iso,
-    /// From creation to the last progress.
+    /// Time from creation to the last progress, in ms.
     pub elapsed_ms: u64,
-    /// How long the rest may take, when it can be told.
+    /// Estimate of the remaining time, in ms; absent when there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub eta_ms: Option<u64>,
-    /// What the job came to; absent until it has completed.
+    /// Fields of a completed job; absent until it has completed.
     #[serde(flatten)]
     pub completion: Option<Completion>,
-    /// Why it failed or was canceled.
+    /// The reason why it failed or was canceled.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<Failure<'a>>,
 }
@@ -526,22 +527,22 @@ pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// What became of a client's wish to stop a job: `data` of `DELETE`.
+/// The outcome of a request to cancel a job: `data` of `DELETE`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Canceled<'a> {
     /// The job's name.
     pub job_id: &'a str,
-    /// What became true: its outcome, or `canceling`.
+    /// The job's outcome, or `canceling`.
     pub status: CancelStatus,
-    /// What became true, for people.
+    /// The outcome, for people.
     pub message: &'static str,
     /// Items that are final.
     pub processed_count: u32,
     /// Items in all.
     pub total_count: u32,
-    /// What was deleted.
+    /// Counts of the data that was deleted.
     pub cleanup: Cleanup,
 }
 
@@ -554,7 +555,7 @@ pub enum CancelStatus {
     #[serde(serialize_with = "canceling")]
     #[cfg_attr(test, schemars(with = "Canceling"))]
     Canceling,
-    /// This is how it ended.
+    /// The job has ended, with this state.
     Ended(Status),
 }
 
@@ -572,7 +573,7 @@ fn canceling<S: Serializer>(serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str("canceling")
 }
 
-/// What canceling a job deletes.
+/// The data that canceling a job deletes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]

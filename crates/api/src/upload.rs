@@ -33,7 +33,7 @@ const MAPPING: &str = "mapping";
 /// The most bytes of that part.
 const MAX_MAPPING: usize = 16 << 10;
 
-/// What a route takes.
+/// The kind of files that a route takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// One library: part `file` and perhaps part `mapping`, or a body of CSV or a workbook.
@@ -52,7 +52,7 @@ impl Kind {
         }
     }
 
-    /// What file parts may be called; their content decides.
+    /// Whether a file part may have this media type; its content decides.
     fn takes_part_type(self, essence: &str) -> bool {
         match self {
             Self::Csv => {
@@ -93,14 +93,14 @@ impl Kind {
     }
 }
 
-/// What an upload comes to.
+/// The next step in receiving an upload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// Feed the next chunk, or say that there is none.
     NeedMore,
     /// A file begins; its name is empty when the client did not say.
     File {
-        /// As the client called it, without control characters.
+        /// The client's name for it, without control characters.
         name: String,
     },
     /// The file's next bytes.
@@ -117,7 +117,7 @@ pub struct Upload {
     failed: Option<ApiError>,
 }
 
-/// What has been received, and how much may be.
+/// Counts of what has been received, with their limits.
 #[derive(Debug)]
 struct Meter {
     kind: Kind,
@@ -142,7 +142,7 @@ enum Format {
 struct Undeclared {
     head: Vec<u8>,
     ended: bool,
-    /// What the request is answered otherwise.
+    /// The error for a body that is no upload.
     refusal: ApiError,
 }
 
@@ -265,8 +265,8 @@ impl Upload {
         }
     }
 
-    /// What can be said of the bytes so far. After [`Event::NeedMore`] call [`Self::feed`] or
-    /// [`Self::end`]; after [`Event::Done`] there is nothing more.
+    /// Returns the next event of the bytes received so far. After [`Event::NeedMore`] call
+    /// [`Self::feed`] or [`Self::end`]; after [`Event::Done`] there is nothing more.
     ///
     /// # Errors
     /// `FILE_TOO_LARGE`, `BATCH_TOO_LARGE`, `UNSUPPORTED_MEDIA_TYPE`, `MISSING_PARAMETER`,
@@ -292,7 +292,7 @@ impl Upload {
 }
 
 impl Upload {
-    /// What the part `mapping` says of the columns; once all files have been received.
+    /// The columns' mapping from the part `mapping`; complete once all files have been received.
     ///
     /// # Errors
     /// `INVALID_REQUEST` when it is no JSON object of texts.

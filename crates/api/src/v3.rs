@@ -170,8 +170,8 @@ pub struct Accepted<'a> {
     /// The job that this one tries again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_of: Option<&'a str>,
-    /// Of a scan that is tried again: the photos, from 0, that could not be looked at and are not
-    /// kept. Send them again in a new scan.
+    /// Indices, from 0, of the photos that a retried scan could not look at and has not kept. Send
+    /// them again in a new scan.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub photos_to_send: Vec<usize>,
     /// The job's token: cancels it, and opens its WebSocket.
@@ -204,12 +204,12 @@ impl<'a> Accepted<'a> {
     }
 }
 
-/// Why a job failed, in short.
+/// The reason why a job failed, with code and message only.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[cfg_attr(test, schemars(rename = "V3JobError"))]
 pub struct JobError<'a> {
-    /// For programs.
+    /// The code, for programs.
     pub code: FailureCode,
     /// A sentence for people.
     pub message: &'a str,
@@ -240,9 +240,9 @@ pub struct JobStatus<'a> {
     /// The kind of job.
     #[serde(rename = "type")]
     pub kind: JobType,
-    /// How it stands.
+    /// State of the job.
     pub status: Status,
-    /// In [0, 1]; never decreases.
+    /// Progress in [0, 1]; never decreases.
     #[cfg_attr(test, schemars(range(min = 0, max = 1)))]
     pub progress: Whole,
     /// Items that are final.
@@ -257,7 +257,7 @@ pub struct JobStatus<'a> {
     /// The moment of its end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub completed_time: Option<Iso>,
-    /// Why it failed or was canceled.
+    /// The reason why it failed or was canceled.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<JobError<'a>>,
 }

@@ -1,4 +1,4 @@
-//! What the operator's server is told of an ended job.
+//! The webhook's message that a job has ended.
 
 use job::{Root, Stage};
 use serde::Serialize;
@@ -13,12 +13,12 @@ use crate::time::Iso;
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Message<'a> {
-    /// What has happened.
+    /// Type of the event.
     #[serde(rename = "type")]
     kind: &'static str,
-    /// When.
+    /// Time of the event.
     timestamp: Iso,
-    /// To which job.
+    /// The job that has ended.
     data: Ended<'a>,
 }
 
@@ -40,15 +40,15 @@ struct Ended<'a> {
     /// Those of them that no provider has answered about.
     #[serde(skip_serializing_if = "is_zero")]
     unanswered: u32,
-    /// Where the results are, relative to the server.
+    /// URL of the results, relative to the server's origin.
     results_url: String,
-    /// What the client called the job when it made it.
+    /// The client's own name for the job.
     #[serde(skip_serializing_if = "Option::is_none")]
     client_ref: Option<&'a str>,
     /// The job that this one tries again.
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_of: Option<&'a str>,
-    /// Why it failed.
+    /// The reason why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<FailureCode>,
 }

@@ -30,7 +30,7 @@ use complete::{Complete, Summarised};
 /// A larger message of a client closes the socket with 1009.
 pub const MAX_MESSAGE: usize = 64 << 10;
 
-/// Which generation a client is of.
+/// The message schema of a client: one for each generation of apps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Schema {
     /// The first app: everything is `progress`.
@@ -43,21 +43,22 @@ pub enum Schema {
     V3,
 }
 
-/// How a handshake brings the token of its job.
+/// The place in a handshake where the job's token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenPlace {
-    /// Not at all.
+    /// The handshake has no token.
     Nowhere,
-    /// As `token` of the query.
+    /// In `token` of the query.
     Query,
-    /// As the subprotocol `bookstrack-auth.{token}`.
+    /// In the subprotocol `bookstrack-auth.{token}`.
     PrefixedProtocol,
-    /// As a subprotocol by itself.
+    /// In a subprotocol by itself.
     BareProtocol,
 }
 
 impl Schema {
-    /// What a handshake asks for: `schema` of the query, else by how it brings its token.
+    /// Chooses the schema that a handshake asks for: `schema` of the query, else by the token's
+    /// place.
     ///
     /// # Errors
     /// `INVALID_REQUEST` for a schema that does not exist.
@@ -78,7 +79,7 @@ impl Schema {
         }
     }
 
-    /// As queries spell it.
+    /// The schema's name in queries.
     pub fn name(self) -> &'static str {
         match self {
             Self::Legacy => "legacy",
@@ -129,7 +130,8 @@ impl Schema {
         }
     }
 
-    /// What job it is: the first message of a socket that [`Self::begins_with_started`].
+    /// Spells the first message of a socket that [`Self::begins_with_started`]: the kind and size
+    /// of the job.
     pub fn started(self, root: &Root, now: Time) -> Vec<u8> {
         let is_scan = root.pipeline == Pipeline::AiScan;
         self.wrap(
@@ -148,7 +150,7 @@ impl Schema {
         )
     }
 
-    /// How far the job is.
+    /// Spells the job's progress.
     pub fn progress(self, root: &Root, now: Time) -> Vec<u8> {
         self.progress_with(root, now, message(root), user_message(root), false)
     }
@@ -341,7 +343,7 @@ fn user_message(root: &Root) -> &'static str {
     }
 }
 
-/// How long a job mostly takes in all, in s: never 0.
+/// Typical duration of a job in all, in s: never 0.
 fn estimated_seconds(root: &Root) -> u64 {
     match root.pipeline {
         Pipeline::AiScan => 40,
@@ -383,7 +385,7 @@ struct Payload<'a, T> {
 #[cfg_attr(test, schemars(rename = "JobStarted"))]
 struct Started<'a> {
     total_count: u32,
-    /// In seconds.
+    /// Estimate of the total duration, in seconds.
     estimated_duration: u64,
     metadata: StartedMetadata<'a>,
 }
@@ -416,7 +418,7 @@ struct Progress<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     current_item: Option<&'a str>,
     user_message: &'a str,
-    /// Until when the job waits for a provider.
+    /// Time until which the job waits for a provider.
     #[serde(skip_serializing_if = "Option::is_none")]
     waiting_until: Option<Iso>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,4 +1,4 @@
-//! What clients send: read as it is meant, or refused with the name of what is wrong.
+//! Requests of clients: read as they are meant, or refused with the name of what is wrong.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use api::error::{ApiError, Code};

@@ -46,7 +46,7 @@ fn at<'a>(document: &'a Value, path: &str) -> &'a Value {
     document.pointer(&pointer).unwrap_or(&Value::Null)
 }
 
-/// What of the expectation does not hold, a line for each.
+/// Differences from the expectation, a line for each.
 fn failures(expected: &Value, library: &Library) -> String {
     let document = document(library);
     let mut failures = String::new();

@@ -1,4 +1,4 @@
-//! What operations share: schemas, examples, parameters and errors, each described once.
+//! Components that operations share: schemas, examples, parameters and errors, each described once.
 
 use std::collections::BTreeMap;
 
@@ -158,7 +158,7 @@ impl Components {
     }
 }
 
-/// What may be absent is left out when there is none: it is never null.
+/// Makes optional properties of a schema non-null: what may be absent is left out, never null.
 fn absent_is_not_null(schema: &mut Schema) {
     let required = schema.get("required").cloned().unwrap_or_default();
     let is_required = |name: &str| {
@@ -233,7 +233,7 @@ impl Code {
     }
 }
 
-/// What the variants of an enum's schema mean.
+/// Descriptions of the variants of an enum's schema.
 fn descriptions(schema: &Value) -> BTreeMap<String, String> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let variants = schema["oneOf"].as_array().into_iter().flatten();

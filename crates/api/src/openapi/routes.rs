@@ -102,7 +102,7 @@ impl Operation {
         self
     }
 
-    /// It may have no body.
+    /// Adds an optional body.
     fn takes_maybe(mut self, content: Value) -> Self {
         self.body["requestBody"] = json!({"required": false, "content": content});
         self
@@ -193,7 +193,7 @@ fn photo() -> Value {
     content
 }
 
-/// How every request to make a job may fail.
+/// Errors of every request that makes a job.
 const MAKING: &[Code] = &[
     InvalidRequest,
     MissingParameter,
@@ -204,11 +204,11 @@ const MAKING: &[Code] = &[
     InternalError,
     ServiceBusy,
 ];
-/// What becomes of a job that is tried again.
+/// Description of a retry: the job that it makes.
 const RETRYING: &str = "Makes a new job, `retryOf` the ended one, that looks up those of its books whose outcome \
     `only` names; its progress is theirs, its results are all books. There is one such job of each ended one: the same \
     request again is answered with it.";
-/// How a request to try a job again may fail.
+/// Errors of a request to try a job again.
 const RETRY_FAILS: &[Code] = &[
     InvalidRequest,
     EmptyBatch,
@@ -221,7 +221,7 @@ const RETRY_FAILS: &[Code] = &[
     InternalError,
     ServiceBusy,
 ];
-/// How every request about a job may fail.
+/// Errors of every request about a job.
 const LOOKING: &[Code] = &[
     InvalidRequest,
     Unauthorized,
@@ -503,7 +503,7 @@ fn results(c: &mut Components) -> Value {
     )
 }
 
-/// What `only` and `format=csv` are for.
+/// Description of exports: the purposes of `only` and `format=csv`.
 const EXPORTS: &str = "With `only` it answers with the rows that somebody may want to mend, in the columns of the \
     imported file, each with its number and what is wrong with it: as CSV they can be imported again as they are. \
     `format=csv` alone answers with the whole library in the columns of Goodreads.";
@@ -575,7 +575,7 @@ fn own_description(c: &mut Components, tag: &str, id: &str, path: &str) -> Opera
         .fails(c, &[])
 }
 
-/// How a request about books may fail.
+/// Errors of a request about books.
 fn looking_up() -> Vec<Code> {
     and(SEARCHING, &[NotFound])
 }
@@ -734,7 +734,7 @@ fn v3_books(c: &mut Components) -> Vec<Operation> {
     ]
 }
 
-/// How a search may fail.
+/// Errors of a search.
 const SEARCHING: &[Code] = &[
     InvalidRequest,
     MissingParameter,

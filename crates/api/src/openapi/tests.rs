@@ -25,7 +25,7 @@ fn find<'a>(value: &'a Value, key: &str, found: &mut Vec<&'a Value>) {
     }
 }
 
-/// What a schema of the description accepts.
+/// A validator for a schema of the description.
 fn validator(description: &Value, schema: &Value) -> Validator {
     let whole = json!({"allOf": [schema], "components": description["components"]});
     jsonschema::draft202012::new(&whole).unwrap()

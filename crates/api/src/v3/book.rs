@@ -30,7 +30,7 @@ pub struct Book<'a> {
     /// `yyyy`, `yyyy-mm` or `yyyy-mm-dd`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub published_date: Option<String>,
-    /// What it is about.
+    /// A description of the content.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<&'a str>,
     /// Number of pages.
@@ -51,7 +51,7 @@ pub struct Book<'a> {
     /// Cover in several sizes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cover_urls: Option<CoverUrls>,
-    /// Where the cover lies.
+    /// Kind of the server that the cover comes from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cover_source: Option<CoverSource>,
     /// Open Library work key.
@@ -63,11 +63,11 @@ pub struct Book<'a> {
     /// The provider that knows the book; of one that nobody knows, the provider that is asked
     /// first.
     pub provider: BookProvider,
-    /// How much of the record is there, 0 to 100: title 10, authors 20, ISBN 15, cover 15,
-    /// description 15, and 5 each for publisher, date, pages, categories and language.
+    /// Completeness of the record, 0 to 100: title 10, authors 20, ISBN 15, cover 15, description
+    /// 15, and 5 each for publisher, date, pages, categories and language.
     #[cfg_attr(test, schemars(range(min = 0, max = 100)))]
     pub quality: u8,
-    /// What the reader's library says about the reader and the book, in an import.
+    /// The reader's own data on the book, in an import.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<Source<'a>>,
 }
@@ -85,11 +85,11 @@ pub enum CoverSource {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct CoverUrls {
-    /// For a page of its own.
+    /// URL of a size for a page of its own.
     pub large: String,
-    /// For a card.
+    /// URL of a size for a card.
     pub medium: String,
-    /// For a list.
+    /// URL of a size for a list.
     pub small: String,
 }
 
@@ -171,12 +171,12 @@ pub struct ResultBook<'a> {
     /// The book.
     #[serde(flatten)]
     pub book: Book<'a>,
-    /// What became of the look-up.
+    /// The outcome of the look-up.
     pub status: EnrichmentStatus,
     /// Number of the record in the file of an import; the header is 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub row: Option<u32>,
-    /// Where it was seen, in a scan.
+    /// Position on a photo, in a scan.
     #[serde(flatten)]
     pub seen: Option<Sighting<'a>>,
 }
@@ -186,15 +186,15 @@ pub struct ResultBook<'a> {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Sighting<'a> {
-    /// How sure the detection is, 0 to 1.
+    /// Confidence in the detection, 0 to 1.
     pub confidence: f64,
-    /// Where on its photo.
+    /// Position on its photo.
     pub bounding_box: Frame,
-    /// Which photo of the job, from 0.
+    /// Index of its photo in the job, from 0.
     pub photo_index: u32,
     /// First author; empty when unknown.
     pub author: &'a str,
-    /// What became of the look-up.
+    /// The outcome of the look-up.
     pub enrichment_status: EnrichmentStatus,
     /// Year of the edition, else of the work's first publication.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -240,7 +240,7 @@ pub struct LiteBook<'a> {
     /// Cover.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cover_url: Option<&'a str>,
-    /// What became of the look-up.
+    /// The outcome of the look-up.
     pub status: EnrichmentStatus,
 }
 
@@ -266,9 +266,9 @@ impl<'a> LiteBook<'a> {
 pub struct Enriched<'a> {
     /// The books that a provider knows, in the request's order.
     pub books: Vec<EnrichedBook<'a>>,
-    /// How many those are.
+    /// Number of books that were found.
     pub found: usize,
-    /// How many were asked for.
+    /// Number of books that were asked for.
     pub requested: usize,
     /// The ISBNs that no provider knows, or of which none answered.
     pub not_found: Vec<String>,
@@ -310,17 +310,17 @@ impl<'a> Enriched<'a> {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[cfg_attr(test, schemars(rename = "V3Search"))]
 pub struct Search<'a> {
-    /// This page of the hits, best first.
+    /// The hits on this page, best first.
     pub books: Vec<Book<'a>>,
     /// Hits in all, as the provider counts them.
     pub total: u64,
-    /// What was asked.
+    /// The query that was made.
     pub query: Query<'a>,
-    /// Where in the hits this page is.
+    /// Position of this page in the hits.
     pub pagination: Pagination,
 }
 
-/// What a search asked for.
+/// The query of a search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[cfg_attr(test, schemars(rename = "V3Query"))]
@@ -331,13 +331,13 @@ pub struct Query<'a> {
     pub mode: Mode,
 }
 
-/// How a search goes about it.
+/// Method of a search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 #[cfg_attr(test, schemars(rename = "V3SearchMode"))]
 pub enum Mode {
-    /// By the words of title and author.
+    /// Search by the words of title and author.
     Text,
 }
 
@@ -350,7 +350,7 @@ pub struct Pagination {
     /// Always `offset`.
     #[serde(rename = "type")]
     pub kind: PaginationKind,
-    /// Which page, from 1.
+    /// Number of the page, from 1.
     pub page: u32,
     /// The most entries of a page.
     pub limit: u32,
@@ -362,12 +362,12 @@ pub struct Pagination {
     pub has_prev: bool,
 }
 
-/// How pages are counted.
+/// The way in which pages are addressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum PaginationKind {
-    /// By their number.
+    /// By a page's number.
     Offset,
 }
 

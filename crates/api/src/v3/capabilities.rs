@@ -1,4 +1,4 @@
-//! What this server can do, as V3 clients ask for it.
+//! The server's features and limits, as V3 clients ask for them.
 
 use serde::Serialize;
 
@@ -10,15 +10,16 @@ use crate::capabilities::{Capabilities as Own, Enforced, Features as OwnFeatures
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[cfg_attr(test, schemars(rename = "V3Capabilities"))]
 pub struct Capabilities<'a> {
-    /// What there is.
+    /// The features that are available.
     pub features: Features<'a>,
-    /// What is enforced.
+    /// The limits that are enforced.
     pub limits: Limits<'a>,
     /// Version of the application.
     pub version: &'static str,
 }
 
-/// What there is, under the names that the SDK knows, and everything else that is configured.
+/// The features that are available, under the names that the SDK knows, and everything else that is
+/// configured.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[cfg_attr(test, schemars(rename = "V3Features"))]
@@ -35,12 +36,12 @@ pub struct Features<'a> {
     pub batch_enrichment: bool,
     /// Imports of CSV files.
     pub csv_import: bool,
-    /// What is configured.
+    /// The configured features.
     #[serde(flatten)]
     pub own: &'a OwnFeatures,
 }
 
-/// What is enforced, under the names that the SDK knows, and every other limit.
+/// The limits that are enforced, under the names that the SDK knows, and every other limit.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[cfg_attr(test, schemars(rename = "V3Limits"))]

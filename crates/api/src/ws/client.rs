@@ -6,27 +6,27 @@ use serde_json::{Number, Value};
 /// A binary message nested deeper is malformed, as `serde_json` has it for texts.
 const MAX_DEPTH: usize = 128;
 
-/// What a client says.
+/// A message from a client.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ClientMessage {
-    /// It listens.
+    /// The client is ready to receive.
     Ready,
-    /// It wants to know how far away we are.
+    /// The client measures the round-trip time.
     Ping {
-        /// To be echoed.
+        /// The client's clock, to be echoed.
         client_time: Option<Number>,
     },
     /// A ping of the first app: a text that is not JSON.
     RawPing,
-    /// It wants the current state.
+    /// The client wants the current state.
     SyncRequest,
-    /// It wants the job stopped.
+    /// The client wants the job stopped.
     Cancel,
-    /// It has had everything up to this sequence number.
+    /// The client has had everything up to this sequence number.
     Ack(u64),
     /// Something of a later generation.
     Ignored,
-    /// Not a message: the socket is closed with 1002.
+    /// Malformed: the socket is closed with 1002.
     Malformed(&'static str),
 }
 

@@ -44,7 +44,7 @@ impl<'a> Summarised<'a> {
 pub(super) struct Complete<'a> {
     success_count: u32,
     failure_count: u32,
-    /// In whole seconds.
+    /// Duration, in whole seconds.
     duration: u64,
     #[serde(flatten)]
     summarised: Summarised<'a>,
@@ -91,8 +91,8 @@ impl SocketSummary {
     }
 }
 
-/// What was detected. An app reads every summary as a scan's first, and must fail there when it is
-/// none: a text in the place of the number makes it.
+/// Counts of detected books. An app reads every summary as a scan's first, and must fail there when
+/// it is none: a text in the place of the number makes it.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged, rename_all_fields = "camelCase")]
@@ -116,7 +116,8 @@ enum NotAScan {
     None,
 }
 
-/// How many books of a scan somebody should look at, in the case of one build.
+/// Numbers of books detected and to be looked at, in snake case, as one build of the app reads
+/// them.
 #[derive(Clone, Copy, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct SnakeReview {
@@ -134,7 +135,7 @@ impl SnakeReview {
     }
 }
 
-/// What a scan's end says besides, in both cases.
+/// Fields of a scan's end, in camel case and in snake case.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ScanEnd<'a> {

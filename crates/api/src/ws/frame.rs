@@ -1,11 +1,11 @@
-//! What the relay tells the edge: events of a session stream, answers to a message
+//! The relay's messages to the edge: events of a session stream, answers to a message
 //! (edge/PROTOCOL.md).
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use job::Position;
 use serde::Serialize;
 
-/// How a socket's messages are encoded.
+/// Encoding of a socket's messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Encoding {
     /// JSON in text messages.
@@ -24,12 +24,12 @@ impl Encoding {
     }
 }
 
-/// What happens to an event that a slow client has not read yet.
+/// Fate of an event that a slow client has not read when the next comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lasting {
     /// The next of this job replaces it.
     State(usize),
-    /// It stays.
+    /// The event is kept.
     Message,
 }
 
@@ -60,7 +60,7 @@ pub fn event(encoding: Encoding, lasting: Lasting, id: Option<&str>, message: &[
 /// A comment that keeps a stream alive.
 pub const COMMENT: &[u8] = b": \n\n";
 
-/// Why a socket is closed: RFC 6455 section 7.4.
+/// Code and reason with which a socket is closed: RFC 6455 section 7.4.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Close {
     code: u16,
@@ -111,7 +111,7 @@ impl Reply {
     }
 }
 
-/// How far a socket has been told of one job.
+/// Position of a socket in the messages about one job.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Told {
     /// The job's sequence number.
@@ -120,13 +120,13 @@ pub struct Told {
     pub phase: Phase,
 }
 
-/// How much of a job a socket has been told besides its state.
+/// The messages that a socket has been sent about a job, besides its state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
-    /// Nothing.
+    /// None yet.
     #[default]
     Fresh,
-    /// What job it is.
+    /// The first, which says what job it is.
     Started,
     /// Its end.
     Over,

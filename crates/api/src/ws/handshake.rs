@@ -1,4 +1,4 @@
-//! What the handshake of a socket asks for.
+//! The handshake of a socket: jobs, schema and token that it asks for.
 
 use job::{JobId, Root};
 

@@ -27,7 +27,7 @@ pub(super) fn ready_ack(now: Time) -> Vec<u8> {
     })
 }
 
-/// How far the job is; `Complete` or an error text at its end.
+/// Spells the job's progress; `Complete` or an error text at its end.
 pub(super) fn progress(root: &Root, now: Time) -> Vec<u8> {
     wrap(root, now, Data::of(root))
 }
@@ -110,7 +110,7 @@ impl<'a> Data<'a> {
     }
 }
 
-/// What a scan came to, for the first app.
+/// The result of a scan, for the first app.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -150,7 +150,7 @@ struct SeenItem<'a> {
     enrichment: Enrichment<'a>,
 }
 
-/// What a provider knows of a book that was seen: builds until November read `apiData`, later ones
+/// A provider's metadata of a book that was seen: builds until November read `apiData`, later ones
 /// the work, its editions and its authors.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]

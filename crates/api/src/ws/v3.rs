@@ -36,7 +36,7 @@ fn wrap(root: Option<&Root>, now: Time, kind: &'static str, fields: impl Seriali
     })
 }
 
-/// How far the job is.
+/// Counts of a job's items.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -67,7 +67,7 @@ impl Counts {
 struct Progress<'a> {
     #[serde(flatten)]
     counts: Counts,
-    /// For people.
+    /// Message for people.
     message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     current_book: Option<CurrentBook<'a>>,
@@ -82,7 +82,7 @@ struct CurrentBook<'a> {
     title: &'a str,
 }
 
-/// How far the job is; `keep_alive` when nothing has changed.
+/// Spells the job's progress; `keep_alive` when nothing has changed.
 pub(super) fn progress(root: &Root, now: Time, keep_alive: bool) -> Vec<u8> {
     let fields = Progress {
         counts: Counts::of(root),
@@ -117,7 +117,7 @@ struct Failed<'a> {
     error: Error<'a>,
 }
 
-/// Why the job failed, or what is wrong with what the client sent.
+/// The reason why the job failed, or the error in a client's message.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]

@@ -6,7 +6,7 @@ mod reading;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-/// As jobs have left them.
+/// Documents of jobs as the application has written them.
 const REAL: [&[u8]; 3] = [
     include_bytes!("../../../../fuzz/corpus/documents/running"),
     include_bytes!("../../../../fuzz/corpus/documents/ended"),
