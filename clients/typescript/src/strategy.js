@@ -31,8 +31,7 @@
 /** @type {Timing} */
 export const TIMING = { request: 30_000, firstByte: 5000, idle: 40_000, poll: 2000, retry: 1000, maxBackoff: 15_000, longestOutage: 300_000, streamSupport: 1_800_000 };
 
-// Fruitless attempts in a row, though not for want of a connection, after which it is asked whether streams get
-// through at all.
+// Fruitless attempts in a row after which it is asked whether streams get through at all.
 const DOUBT = 3;
 
 /**
@@ -45,6 +44,10 @@ export class Strategy {
 	/** What the last stream asked for. @type {number | null} */
 	#retry = null;
 	#failures = 0;
+	/** Whether the last stream found no connection. */
+	#unreachable = false;
+	/** Whether the status was answered although streams found no connection. */
+	#answered = false;
 
 	/**
 	 * @param {Mode} mode
@@ -72,6 +75,7 @@ export class Strategy {
 	/** An event, or a status, has come. */
 	succeeded() {
 		this.#failures = 0;
+		this.#answered = false;
 	}
 
 	/**
@@ -82,13 +86,24 @@ export class Strategy {
 	 */
 	streamEnded(end, jitter) {
 		if (end === 'cut') {
-			this.#failures = 0;
+			this.succeeded();
 			return { pause: spread(this.#retry ?? this.#timing.retry, jitter), step: 'stream' };
 		}
 		this.#failures += 1;
-		const doubtful = end === 'silent' || end === 'refused' || (end === 'useless' && this.#failures >= DOUBT);
+		this.#unreachable = end === 'unreachable';
+		const doubtful = end === 'silent' || end === 'refused' || this.#failures >= DOUBT || (this.#unreachable && this.#answered);
 		if (this.#mode === 'auto' && doubtful) return { pause: 0, step: 'probe' };
 		return { pause: this.#backoff(jitter), step: 'stream' };
+	}
+
+	/**
+	 * Whether a probe that was answered says that streams do not get through. Where they found no connection it takes two:
+	 * the server may have come back between stream and probe.
+	 */
+	blamesStreams() {
+		const twice = this.#answered;
+		this.#answered = this.#unreachable;
+		return twice || !this.#unreachable;
 	}
 
 	/**

@@ -208,7 +208,7 @@ export class Watch {
 			return yield this.#lost(error, step === 'poll' ? this.#strategy.pollFailed(jitter) : this.#strategy.probeFailed(jitter));
 		}
 		this.#contact = Date.now();
-		if (step === 'probe') this.#shared.noteStreamSupport(false);
+		if (step === 'probe' && this.#strategy.blamesStreams()) this.#shared.noteStreamSupport(false);
 		const { data, etag, retryAfter } = answer;
 		if (data) {
 			this.#etag = etag;

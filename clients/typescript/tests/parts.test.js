@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { test } from 'node:test';
 import { BookstrackClient, Parser, Strategy, TIMING, Unreachable } from '../src/index.js';
 
@@ -32,9 +34,25 @@ test('an endless event is refused', () => {
 
 test('an absent server is asked ever more rarely, and its streams are not blamed', () => {
 	const strategy = new Strategy('auto', TIMING);
-	const next = Array.from({ length: 7 }, () => strategy.streamEnded('unreachable', 0));
+	const next = Array.from({ length: 7 }, () => {
+		const after = strategy.streamEnded('unreachable', 0);
+		return after.step === 'probe' ? strategy.probeFailed(0) : after;
+	});
 	assert.deepEqual(next.map(({ pause }) => pause), [1000, 2000, 4000, 8000, 15_000, 15_000, 15_000]);
 	assert.ok(next.every(({ step }) => step === 'stream'));
+});
+
+test('streams without a connection are blamed when the status is answered twice', () => {
+	const strategy = new Strategy('auto', TIMING);
+	const steps = ['stream', 'stream', 'probe'];
+	for (const step of steps) assert.equal(strategy.streamEnded('unreachable', 0).step, step);
+	assert.equal(strategy.blamesStreams(), false);
+	assert.equal(strategy.polled(null, false).step, 'stream');
+	assert.equal(strategy.streamEnded('unreachable', 0).step, 'probe');
+	assert.equal(strategy.blamesStreams(), true);
+	strategy.succeeded();
+	for (const step of steps) assert.equal(strategy.streamEnded('unreachable', 0).step, step);
+	assert.equal(strategy.blamesStreams(), false);
 });
 
 test('streams are given up only when the status works', () => {
@@ -57,5 +75,13 @@ test('what is known of a server is remembered, for a while', () => {
 });
 
 test('an upload that nobody can take is tried once', async () => {
-	await assert.rejects(new BookstrackClient('http://127.0.0.1:9', { timing: { retry: 60_000 } }).submit({ csv: 'x' }), Unreachable);
+	const deserted = createServer().listen(0, '127.0.0.1');
+	await once(deserted, 'listening');
+	const { port } = /** @type {import('node:net').AddressInfo} */ (deserted.address());
+	deserted.close();
+	let tries = 0;
+	/** @type {typeof fetch} */
+	const counted = (...request) => ((tries += 1), fetch(...request));
+	await assert.rejects(new BookstrackClient(`http://127.0.0.1:${port}`, { timing: { retry: 60_000 }, fetch: counted }).submit({ csv: 'x' }), Unreachable);
+	assert.equal(tries, 1);
 });

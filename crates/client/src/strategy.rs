@@ -41,8 +41,7 @@ pub(crate) enum Step {
     Poll,
 }
 
-/// Fruitless attempts in a row, though not for want of a connection, after which it is asked
-/// whether streams get through at all.
+/// Fruitless attempts in a row after which it is asked whether streams get through at all.
 const DOUBT: u32 = 3;
 
 #[derive(Debug)]
@@ -52,6 +51,10 @@ pub(crate) struct Strategy {
     /// The pause that the last stream asked for.
     retry: Option<Duration>,
     failures: u32,
+    /// Whether the last stream found no connection.
+    unreachable: bool,
+    /// Whether the status was answered although streams found no connection.
+    answered: bool,
 }
 
 impl Strategy {
@@ -61,6 +64,8 @@ impl Strategy {
             timing,
             retry: None,
             failures: 0,
+            unreachable: false,
+            answered: false,
         }
     }
 
@@ -81,28 +86,37 @@ impl Strategy {
     /// An event, or a status, has come.
     pub(crate) fn succeeded(&mut self) {
         self.failures = 0;
+        self.answered = false;
     }
 
     /// Decides what follows a stream that ended. `jitter` is uniform in [0, 1): clients that lost
     /// one server do not come back as one.
     pub(crate) fn stream_ended(&mut self, end: StreamEnd, jitter: f64) -> (Duration, Step) {
         if end == StreamEnd::Cut {
-            self.failures = 0;
+            self.succeeded();
             return (
                 self.spread(self.retry.unwrap_or(self.timing.retry), jitter),
                 Step::Stream,
             );
         }
         self.failures = self.failures.saturating_add(1);
+        self.unreachable = end == StreamEnd::Unreachable;
         let doubtful = match end {
             StreamEnd::Silent | StreamEnd::Refused => true,
             StreamEnd::Useless => self.failures >= DOUBT,
-            StreamEnd::Cut | StreamEnd::Unreachable => false,
+            StreamEnd::Unreachable => self.answered || self.failures >= DOUBT,
+            StreamEnd::Cut => false,
         };
         if self.mode == Mode::Auto && doubtful {
             return (Duration::ZERO, Step::Probe);
         }
         (self.backoff(jitter), Step::Stream)
+    }
+
+    /// Whether a probe that was answered says that streams do not get through. Where they found no
+    /// connection it takes two: the server may have come back between stream and probe.
+    pub(crate) fn blames_streams(&mut self) -> bool {
+        !self.unreachable || std::mem::replace(&mut self.answered, true)
     }
 
     /// Decides what follows a probe that failed too: the server is at fault, not its streams.
@@ -192,7 +206,10 @@ mod tests {
     fn an_absent_server_is_asked_ever_more_rarely_and_its_streams_are_not_blamed() {
         let mut it = strategy(Mode::Auto);
         let pauses: Vec<_> = (0..7)
-            .map(|_| it.stream_ended(StreamEnd::Unreachable, 0.0))
+            .map(|_| match it.stream_ended(StreamEnd::Unreachable, 0.0) {
+                (_, Step::Probe) => it.probe_failed(0.0),
+                next => next,
+            })
             .collect();
         let seconds = [1, 2, 4, 8, 15, 15, 15].map(|s| (Duration::from_secs(s), Step::Stream));
         assert_eq!(pauses, seconds);
@@ -201,6 +218,18 @@ mod tests {
             it.stream_ended(StreamEnd::Unreachable, 0.0).0,
             Duration::from_secs(1)
         );
+    }
+
+    #[test]
+    fn streams_without_a_connection_are_blamed_when_the_status_is_answered_twice() {
+        let mut it = strategy(Mode::Auto);
+        for step in [Step::Stream, Step::Stream, Step::Probe] {
+            assert_eq!(it.stream_ended(StreamEnd::Unreachable, 0.0).1, step);
+        }
+        assert!(!it.blames_streams());
+        assert_eq!(it.polled(None, false).1, Step::Stream);
+        assert_eq!(it.stream_ended(StreamEnd::Unreachable, 0.0).1, Step::Probe);
+        assert!(it.blames_streams());
     }
 
     #[test]

@@ -310,7 +310,9 @@ impl Watch {
         };
         self.contact = Some(Instant::now());
         if step == Step::Probe {
-            shared.note_stream_support(false);
+            if self.strategy.blames_streams() {
+                shared.note_stream_support(false);
+            }
             self.begin(Transport::Poll);
         }
         if let Some(snapshot) = answer.data {

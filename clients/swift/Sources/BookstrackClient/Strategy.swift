@@ -25,8 +25,7 @@ enum Step {
 struct Strategy {
     typealias Next = (pause: Duration, step: Step)
 
-    /// Fruitless attempts in a row, though not for want of a connection, after which it is asked whether streams get
-    /// through at all.
+    /// Fruitless attempts in a row after which it is asked whether streams get through at all.
     private static let doubt = 3
 
     private let mode: Mode
@@ -34,6 +33,10 @@ struct Strategy {
     /// What the last stream asked for.
     private var retry: Duration?
     private var failures = 0
+    /// Whether the last stream found no connection.
+    private var unreachable = false
+    /// Whether the status was answered although streams found no connection.
+    private var answered = false
 
     init(mode: Mode, timing: Timing) {
         self.mode = mode
@@ -53,22 +56,32 @@ struct Strategy {
     /// An event, or a status, has come.
     mutating func succeeded() {
         failures = 0
+        answered = false
     }
 
     /// After a stream. `jitter` is uniform in 0..<1: clients that lost one server do not come back as one.
     mutating func streamEnded(_ end: StreamEnd, jitter: Double) -> Next {
         if end == .cut {
-            failures = 0
+            succeeded()
             return (Self.spread(retry ?? timing.retry, jitter), .stream)
         }
         failures += 1
+        unreachable = end == .unreachable
         let doubtful =
             switch end {
             case .silent, .refused: true
             case .useless: failures >= Self.doubt
-            case .cut, .unreachable: false
+            case .unreachable: answered || failures >= Self.doubt
+            case .cut: false
             }
         return mode == .auto && doubtful ? (.zero, .probe) : (backoff(jitter), .stream)
+    }
+
+    /// Whether a probe that was answered says that streams do not get through. Where they found no connection it takes
+    /// two: the server may have come back between stream and probe.
+    mutating func blamesStreams() -> Bool {
+        defer { answered = unreachable }
+        return answered || !unreachable
     }
 
     /// After a probe that failed too: it is the server, not its streams.

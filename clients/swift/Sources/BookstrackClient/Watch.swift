@@ -167,7 +167,7 @@ actor Watch {
             return try lost(error, step == .poll ? strategy.pollFailed(jitter: jitter) : strategy.probeFailed(jitter: jitter))
         }
         contact = .now
-        if step == .probe { shared.noteStreamSupport(false) }
+        if step == .probe, strategy.blamesStreams() { shared.noteStreamSupport(false) }
         if let snapshot = answer.data {
             etag = answer.etag
             if snapshot.status.isTerminal {

@@ -40,9 +40,21 @@ final class EventStreamParserTests: XCTestCase {
 final class StrategyTests: XCTestCase {
     func testAnAbsentServerIsAskedEverMoreRarelyAndItsStreamsAreNotBlamed() {
         var strategy = Strategy(mode: .auto, timing: Timing())
-        let next = (0..<7).map { _ in strategy.streamEnded(.unreachable, jitter: 0) }
+        let next = (0..<7).map { _ in
+            let after = strategy.streamEnded(.unreachable, jitter: 0)
+            return after.step == .probe ? strategy.probeFailed(jitter: 0) : after
+        }
         XCTAssertEqual(next.map(\.pause), [1, 2, 4, 8, 15, 15, 15].map { .seconds($0) })
         XCTAssertTrue(next.allSatisfy { $0.step == .stream })
+    }
+
+    func testStreamsWithoutAConnectionAreBlamedWhenTheStatusIsAnsweredTwice() {
+        var strategy = Strategy(mode: .auto, timing: Timing())
+        for step in [Step.stream, .stream, .probe] { XCTAssertEqual(strategy.streamEnded(.unreachable, jitter: 0).step, step) }
+        XCTAssertFalse(strategy.blamesStreams())
+        XCTAssertEqual(strategy.polled(retryAfter: nil, blocked: false).step, .stream)
+        XCTAssertEqual(strategy.streamEnded(.unreachable, jitter: 0).step, .probe)
+        XCTAssertTrue(strategy.blamesStreams())
     }
 
     func testStreamsAreGivenUpOnlyWhenTheStatusWorks() {
