@@ -149,7 +149,7 @@ async fn command(args: &Args, client: &Client, files: &Files) -> Result<Outcome>
             only: Some(only),
             ..
         } => {
-            let rows = client.rows(job, only).await?;
+            let rows = client.rows_csv(job, only).await?;
             io::stdout().write_all(rows.as_bytes())?;
             Ok(Outcome::Done)
         }

@@ -60,7 +60,7 @@ class Run {
 	#events;
 	/** How many of the events the client has been told, on whatever way. */
 	#told = 0;
-	#counts = { stream: 0, status: 0, submit: 0, preview: 0, results: 0, cancel: 0 };
+	#counts = { stream: 0, status: 0, submit: 0, preview: 0, results: 0, retry: 0, cancel: 0 };
 	#log = [];
 	#uploads = [];
 	/** Streams that are being read. */
@@ -115,7 +115,7 @@ class Run {
 		this.#log.push({ kind, at: performance.now(), resume, etag: request.headers['if-none-match'] ?? '', token: request.headers.authorization ?? '', books: searchParams.get('books') });
 		const pieces = [];
 		for await (const piece of request) pieces.push(piece);
-		if (kind === 'submit' || kind === 'preview') {
+		if (kind === 'submit' || kind === 'preview' || kind === 'retry') {
 			this.#uploads.push({ key: request.headers['idempotency-key'] ?? '', type: request.headers['content-type'] ?? '', mapping: request.headers['x-import-mapping'], body: Buffer.concat(pieces).toString('latin1') });
 		}
 		if (!kind) return refuse(response, { status: 404, code: 'NOT_FOUND' });
@@ -127,12 +127,13 @@ class Run {
 		if (plan.page !== undefined) return response.writeHead(plan.status ?? 200, { 'Content-Type': plan.type ?? 'text/html' }).end(plan.page);
 		if (plan.status === 204) return response.writeHead(204).end();
 		if (plan.status) return refuse(response, plan, request.headers.accept);
-		await { stream: () => this.#stream(response, plan, resume), status: () => this.#status(request, response, plan), submit: () => this.#submit(response), preview: () => this.#preview(response), results: () => this.#results(response, searchParams), cancel: () => this.#cancel(request, response) }[kind]();
+		await { stream: () => this.#stream(response, plan, resume), status: () => this.#status(request, response, plan), submit: () => this.#submit(response), preview: () => this.#preview(response), results: () => (searchParams.has('only') ? this.#rows(response, searchParams) : this.#results(response, searchParams)), retry: () => this.#retry(request, response), cancel: () => this.#cancel(request, response) }[kind]();
 	}
 
 	#kind(method, path) {
 		if (method === 'POST' && ['/api/v2/imports', '/api/batch-scan', '/api/batch-enrich'].includes(path)) return 'submit';
 		if (method === 'POST' && path === '/api/v2/imports/preview') return 'preview';
+		if (method === 'POST' && path === `${ROUTE}/retry`) return 'retry';
 		if (method === 'DELETE' && ['/v1/jobs/', '/api/v2/imports/'].some((route) => path === route + JOB)) return 'cancel';
 		if (method !== 'GET') return null;
 		return { [ROUTE]: 'status', [`${ROUTE}/stream`]: 'stream', [`${ROUTE}/results`]: 'results' }[path] ?? null;
@@ -221,6 +222,25 @@ class Run {
 		const page = query.has('limit') || query.has('offset') ? { total: all.length, ...(end < all.length && { nextOffset: end }) } : {};
 		const data = { jobId: JOB, status: 'completed', booksCreated: all.length, booksUpdated: 0, duplicatesSkipped: 0, enrichmentSucceeded: all.length, enrichmentFailed: 0, errors: [], rows: all.length, rowsRejected: 0, books: all.slice(offset, end) };
 		response.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify({ success: true, data, metadata: { timestamp: '2026-01-31T09:15:02.125Z', processingTime: 3, ...page } }));
+	}
+
+	/** The first book was not found, the second has a remark. */
+	#rows(response, query) {
+		const rows = [
+			{ kind: 'not_found', row: 2, index: 0, problem: 'Not found in any catalogue', cells: ['Book 0, "again"', 'Née'] },
+			{ kind: 'warning', row: 3, index: 1, problem: 'No year', cells: ['Book 1', ''] },
+		].filter(({ kind }) => query.get('only').split(',').some((only) => only.startsWith(kind)));
+		if (query.get('format') === 'csv') {
+			const cell = (text) => (/[",]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+			const table = [['Import row', 'Import problem', 'Title', 'Note'], ...rows.map(({ row, problem, cells }) => [String(row), problem, ...cells])];
+			return response.writeHead(200, { 'Content-Type': 'text/csv; charset=utf-8' }).end(table.map((line) => `${line.map(cell).join(',')}\r\n`).join(''));
+		}
+		response.writeHead(200, { 'Content-Type': 'application/vnd.bookstrack.rows+json' }).end(JSON.stringify(success({ jobId: JOB, status: 'completed', columns: ['Title', 'Note'], rows })));
+	}
+
+	#retry(request, response) {
+		if (request.headers.authorization !== `Bearer ${TOKEN}`) return refuse(response, { status: 401, code: 'UNAUTHORIZED' });
+		this.#submit(response);
 	}
 
 	#cancel(request, response) {

@@ -16,6 +16,9 @@ import { Watch, sleep } from './watch.js';
 /** A job as it is. @typedef {Schemas['StatusDocument']} Snapshot */
 /** A book of a stream or of results. @typedef {Schemas['ImportedBook'] | Schemas['Book'] | Schemas['SeenBook']} Book */
 /** What a job found: which of them, its kind tells. @typedef {Schemas['ImportResults'] | Schemas['ScanResults'] | Schemas['EnrichmentResults']} Results */
+/** Rows of an import that somebody may want to mend. @typedef {Schemas['Rows']} Rows */
+/** Which rows: those that could not be read and books that nobody answered about; books that nobody knows; rows with a remark. @typedef {'failed' | 'not_found' | 'warnings'} Mendable */
+/** What to try again. @typedef {Schemas['RetriedBody']} Outcome */
 /** @typedef {string | Blob | ArrayBuffer | Uint8Array<ArrayBuffer>} Data */
 
 /**
@@ -119,17 +122,40 @@ export class BookstrackClient {
 	 * @returns {Promise<Job>}
 	 */
 	async submit(submission, { key = newKey(), onProgress, signal } = {}) {
+		const { path, headers, ...upload } = uploadOf(submission);
+		return jobOf(await this.#begin(path, { ...upload, headers: { ...headers, 'Idempotency-Key': key }, signal, onProgress }));
+	}
+
+	/**
+	 * Tries again what an ended job did not find: a new job, whose results are whole. The same request again is answered
+	 * with the same job. `photosToSend`: of a scan, the photos (from 0) that could not be looked at and are not kept.
+	 * @param {Job} job
+	 * @param {{ only?: Outcome[], signal?: AbortSignal }} options `only`: which outcomes; by default those that may succeed at any time
+	 * @returns {Promise<Job & { photosToSend?: number[] }>}
+	 */
+	async retry(job, { only, signal } = {}) {
+		const headers = { ...authorization(job), 'Content-Type': 'application/json' };
+		const accepted = await this.#begin(`${pathOf(job)}/retry`, { headers, body: JSON.stringify({ only }), signal });
+		const { photosToSend } = accepted;
+		return { ...jobOf(accepted), ...(photosToSend && { photosToSend }) };
+	}
+
+	/**
+	 * Makes a job. Asks again where the answer was lost: what is asked makes it the same job.
+	 * @param {string} path
+	 * @param {import('./http.js').Request} request
+	 * @returns {Promise<Schemas['Accepted']>}
+	 */
+	async #begin(path, request) {
 		const { http, timing } = this.#shared;
-		const { path, body, size, headers: own } = uploadOf(submission);
-		const headers = { ...own, 'Idempotency-Key': key };
 		for (let tries = 1; ; tries += 1) {
 			try {
-				const { data } = /** @type {import('./http.js').Answer<Schemas['Accepted']>} */ (await http.call(path, { method: 'POST', headers, body, size, signal, onProgress }));
+				const { data } = /** @type {import('./http.js').Answer<Schemas['Accepted']>} */ (await http.call(path, { ...request, method: 'POST' }));
 				if (!data?.jobId) throw new Protocol('an answer that names no job');
-				return { id: data.jobId, token: data.authToken ?? null, lastEventId: null };
+				return data;
 			} catch (error) {
 				if (!(error instanceof Unreachable) || tries > RESUBMISSIONS || refusedToConnect(error)) throw error;
-				await sleep(Math.min(timing.retry * 2 ** (tries - 1), timing.maxBackoff) * (1 + Math.random() / 4), signal);
+				await sleep(Math.min(timing.retry * 2 ** (tries - 1), timing.maxBackoff) * (1 + Math.random() / 4), request.signal);
 			}
 		}
 	}
@@ -191,13 +217,36 @@ export class BookstrackClient {
 	}
 
 	/**
+	 * Rows of an ended import that somebody may want to mend, in the order of the file.
+	 * @param {Job | string} job
+	 * @param {Mendable[]} only
+	 * @param {{ signal?: AbortSignal }} options
+	 * @returns {Promise<Rows>}
+	 */
+	rows(job, only, { signal } = {}) {
+		return this.#ask(`${pathOf(job)}/results?only=${only.join(',')}`, { signal });
+	}
+
+	/**
+	 * The same as CSV, in the columns of the imported file: to be mended and imported again. `['all']`: the whole library, in
+	 * the columns of Goodreads.
+	 * @param {Job | string} job
+	 * @param {Mendable[] | ['all']} only
+	 * @param {{ signal?: AbortSignal }} options
+	 * @returns {Promise<string>}
+	 */
+	async rowsCsv(job, only, { signal } = {}) {
+		return this.#shared.http.text(`${pathOf(job)}/results?format=csv&only=${only.join(',')}`, { signal });
+	}
+
+	/**
 	 * Cancels a job; answers what became true, which may be `completed`.
 	 * @param {Job} job
 	 * @param {{ signal?: AbortSignal }} options
 	 * @returns {Promise<Schemas['Canceled']>}
 	 */
 	cancel(job, { signal } = {}) {
-		return this.#ask(pathOf(job), { method: 'DELETE', headers: job.token ? { Authorization: `Bearer ${job.token}` } : {}, signal });
+		return this.#ask(pathOf(job), { method: 'DELETE', headers: authorization(job), signal });
 	}
 
 	/**
@@ -217,6 +266,16 @@ export class BookstrackClient {
 /** @param {Job | string} job */
 function pathOf(job) {
 	return `/api/v2/imports/${encodeURIComponent(typeof job === 'string' ? job : job.id)}`;
+}
+
+/** @param {Job} job @returns {Record<string, string>} */
+function authorization({ token }) {
+	return token ? { Authorization: `Bearer ${token}` } : {};
+}
+
+/** @param {Schemas['Accepted']} accepted @returns {Job} */
+function jobOf({ jobId, authToken }) {
+	return { id: jobId, token: authToken ?? null, lastEventId: null };
 }
 
 /** @param {string} baseURL */

@@ -86,20 +86,36 @@ export class Http {
 	}
 
 	/**
+	 * Sends, and reads an answer that is no JSON.
+	 * @param {string} path
+	 * @param {Request} request
+	 * @returns {Promise<string>}
+	 */
+	async text(path, request = {}) {
+		const opened = await this.open(path, request);
+		if (!opened.response.ok) await this.read(opened, request.signal);
+		return this.#body(opened, request.signal);
+	}
+
+	/**
 	 * Reads an answer in the envelope, or throws what it says.
 	 * @param {Opened} opened
 	 * @param {AbortSignal} [signal]
 	 * @returns {Promise<Answer<any>>}
 	 */
-	async read({ response, leave, close }, signal) {
+	async read(opened, signal) {
+		const { status, headers } = opened.response;
+		return answerOf(status, await this.#body(opened, signal), (name) => headers.get(name));
+	}
+
+	/** @param {Opened} opened @param {AbortSignal} [signal] */
+	async #body({ response, leave, close }, signal) {
 		// Generous: it covers the whole body of the largest result.
 		let timedOut = false;
 		const timer = setTimeout(() => ((timedOut = true), leave()), this.#limit * 4);
 		try {
-			const text = await response.text();
-			return answerOf(response.status, text, (name) => response.headers.get(name));
+			return await response.text();
 		} catch (error) {
-			if (error instanceof Refused || error instanceof Protocol || error instanceof Unreachable) throw error;
 			throw this.#broken(error, signal, timedOut);
 		} finally {
 			clearTimeout(timer);

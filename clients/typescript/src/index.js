@@ -20,6 +20,9 @@ export { Strategy, TIMING } from './strategy.js';
 /** @typedef {import('./client.js').Results} Results */
 /** @typedef {import('./client.js').Submission} Submission */
 /** @typedef {import('./client.js').Mapping} Mapping */
+/** @typedef {import('./client.js').Rows} Rows */
+/** @typedef {import('./client.js').Mendable} Mendable */
+/** @typedef {import('./client.js').Outcome} Outcome */
 /** @typedef {import('./client.js').StreamSupport} StreamSupport */
 /** @typedef {import('./watch.js').Update} Update */
 /** @typedef {import('./strategy.js').Mode} Mode */

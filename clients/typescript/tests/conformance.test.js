@@ -36,7 +36,10 @@ async function outcomeOf(client, { do: what, books, pageSize }, job) {
 		if (what === 'cancel') outcome.end = (await client.cancel(job)).status;
 		else if (what === 'results') outcome.books = (await client.results(job, { pageSize })).books.map(({ title }) => Number(title.split(' ')[1]));
 		else if (what === 'preview') outcome.books = (await client.preview({ csv: CSV, mapping: MAPPING })).books.map(({ title }) => Number(title.split(' ')[1]));
+		else if (what === 'rows') outcome.books = (await client.rows(job, ['not_found', 'warnings'])).rows.map(({ index }) => Number(index));
+		else if (what === 'rows csv') outcome.books = [...(await client.rowsCsv(job, ['not_found', 'warnings'])).matchAll(/Book (\d+)/g)].map(([, n]) => Number(n));
 		else {
+			if (what === 'retry') job = await client.retry(job, { only: ['not_found'] });
 			if (what === 'submit mapped csv') job = await client.submit({ csv: CSV, mapping: MAPPING });
 			if (what === 'submit csv') job = await client.submit({ csv: CSV });
 			if (what === 'submit photos') job = await client.submit({ photos: PHOTOS });

@@ -3,14 +3,16 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use serde::{Deserialize, Serialize};
 
 use crate::body::Body;
 use crate::counters::Ending;
 use crate::http::Http;
+use crate::submit::RESUBMISSIONS;
 use crate::{
-    Accepted, Cancellation, Counters, Error, JobId, Mode, Results, Snapshot, Transport, Watch,
+    Accepted, Cancellation, Counters, Error, JobId, Mode, Results, Rows, Snapshot, Transport, Watch,
 };
 
 /// A server of this API. Clones share connections, counters and what is known of the server.
@@ -160,13 +162,23 @@ impl Client {
         .await
     }
 
-    /// Rows of an ended job as CSV: `only` names those that somebody may want to mend (`failed`,
-    /// `not_found`, `warnings`, several with commas between), in the columns of the imported file;
-    /// `all` is the whole library in the columns of Goodreads. The rows can be imported again.
+    /// Rows of an ended import that somebody may want to mend, in the order of the file: `only`
+    /// names which (`failed`, `not_found`, `warnings`, several with commas between).
     ///
     /// # Errors
     /// `NOT_READY` while the job runs.
-    pub async fn rows(&self, job: &JobId, only: &str) -> Result<String, Error> {
+    pub async fn rows(&self, job: &JobId, only: &str) -> Result<Rows, Error> {
+        let http = &self.shared.http;
+        let path = format!("/api/v2/imports/{job}/results?only={only}");
+        http.ask(http.get(&path), Body::default()).await
+    }
+
+    /// [`Client::rows`] as CSV, in the columns of the imported file: to be mended and imported
+    /// again. `all` is the whole library in the columns of Goodreads.
+    ///
+    /// # Errors
+    /// `NOT_READY` while the job runs.
+    pub async fn rows_csv(&self, job: &JobId, only: &str) -> Result<String, Error> {
         let http = &self.shared.http;
         let path = format!("/api/v2/imports/{job}/results?format=csv&only={only}");
         let bytes = http.fetch(http.get(&path)).await?;
@@ -176,7 +188,8 @@ impl Client {
     /// Tries again what an ended job did not find: a new job, whose results are whole. `only` names
     /// the outcomes (`error`, `circuit_open`, `not_found`); none: those that may succeed at any
     /// time.
-    /// The same request again is answered with the same job.
+    /// The same request again is answered with the same job, so it is repeated when its answer is
+    /// lost.
     ///
     /// # Errors
     /// `EMPTY_BATCH` when there is nothing to try again, `NOT_READY` while the job runs.
@@ -187,18 +200,32 @@ impl Client {
         only: &[&str],
     ) -> Result<Accepted, Error> {
         let http = &self.shared.http;
-        let request = http.post(&format!("/api/v2/imports/{job}/retry"));
-        let request = match token {
-            Some(token) => request.header(AUTHORIZATION, format!("Bearer {token}")),
-            None => request,
-        };
-        let body = match only {
+        let json = match only {
             [] => serde_json::json!({}),
             only => serde_json::json!({"only": only}),
         };
-        let body = Body::new([body.to_string().into()]);
-        http.ask(request.header(CONTENT_TYPE, "application/json"), body)
-            .await
+        let json = Bytes::from(json.to_string());
+        let mut tries = 0;
+        loop {
+            let request = http
+                .post(&format!("/api/v2/imports/{job}/retry"))
+                .header(CONTENT_TYPE, "application/json");
+            let request = match token {
+                Some(token) => request.header(AUTHORIZATION, format!("Bearer {token}")),
+                None => request,
+            };
+            let body = Body::new([json.clone()]);
+            let taken = body.taken();
+            match http.ask(request, body).await {
+                Err(Error::Unreachable { .. } | Error::TimedOut { .. })
+                    if taken.get() > 0 && tries < RESUBMISSIONS =>
+                {
+                    tries += 1;
+                    self.shared.pause_before_resubmission(tries).await;
+                }
+                answer => return answer,
+            }
+        }
     }
 
     /// Cancels a job; on an ended job it changes nothing. The token is the one that the submission

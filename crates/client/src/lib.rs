@@ -54,4 +54,6 @@ pub use error::{ApiError, Error};
 pub use strategy::Mode;
 pub use submit::{Mapping, Photo, Preview, Submission, Submitted};
 pub use watch::{Update, Watch};
-pub use wire::{Accepted, Book, Cancellation, Event, JobError, JobId, Results, Snapshot, Status};
+pub use wire::{
+    Accepted, Book, Cancellation, Event, JobError, JobId, Results, Row, Rows, Snapshot, Status,
+};

@@ -21,7 +21,7 @@ use crate::{Accepted, Client, Error, Mode, Transport, Watch};
 
 /// Number of times that something is submitted again when its answer was lost; its
 /// `Idempotency-Key` makes all of them one job.
-const RESUBMISSIONS: u32 = 5;
+pub(crate) const RESUBMISSIONS: u32 = 5;
 
 /// A photo of a bookshelf: JPEG, PNG or WebP, at most 10 MB.
 #[derive(Debug, Clone)]
@@ -170,6 +170,18 @@ impl From<Error> for Lost {
     }
 }
 
+impl Shared {
+    /// Waits after this many submissions whose answers were lost.
+    pub(crate) async fn pause_before_resubmission(&self, tries: u32) {
+        let pause = self
+            .timing
+            .retry
+            .saturating_mul(1 << (tries - 1))
+            .min(self.timing.max_backoff);
+        tokio::time::sleep(pause.mul_f64(1.0 + fastrand::f64() / 4.0)).await;
+    }
+}
+
 impl Client {
     /// Asks what an import of a file would come to. No job is made.
     ///
@@ -228,12 +240,7 @@ impl Client {
             silence |= silent;
             attached = false;
             if !silent {
-                let pause = shared
-                    .timing
-                    .retry
-                    .saturating_mul(1 << (tries - 1))
-                    .min(shared.timing.max_backoff);
-                tokio::time::sleep(pause.mul_f64(1.0 + fastrand::f64() / 4.0)).await;
+                shared.pause_before_resubmission(tries).await;
             }
         }
     }

@@ -96,6 +96,33 @@ pub struct Accepted {
     pub pipeline: Option<String>,
 }
 
+/// Rows of an import that somebody may want to mend.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Rows {
+    /// The columns of the imported file.
+    pub columns: Vec<String>,
+    /// In the order of the file.
+    pub rows: Vec<Row>,
+}
+
+/// One of [`Rows`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Row {
+    /// Number of the record in its file, from 1; else of the book in the job, from 1.
+    pub row: u64,
+    /// Number of its book among the job's, from 0; absent when it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<u64>,
+    /// `rejected`, `not_found`, `failed` or `warning`.
+    pub kind: String,
+    /// The same for people.
+    pub problem: String,
+    /// Its cells under the columns; there may be more or fewer.
+    pub cells: Vec<String>,
+}
+
 /// A job at one moment. Each snapshot contains all that earlier ones said.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -179,6 +179,23 @@ async fn act(
             outcome["books"] = results.books.iter().map(|b| number(&b.title)).collect();
             return Ok(());
         }
+        "rows" => {
+            let rows = client.rows(&job.id, "not_found,warnings").await?.rows;
+            outcome["books"] = rows.iter().map(|row| json!(row.index)).collect();
+            return Ok(());
+        }
+        "rows csv" => {
+            let table = client.rows_csv(&job.id, "not_found,warnings").await?;
+            let titles = table.split("Book ").skip(1);
+            let number = |title: &str| json!(title[..1].parse::<u64>().unwrap());
+            outcome["books"] = titles.map(number).collect();
+            return Ok(());
+        }
+        "retry" => {
+            let accepted = client.retry(&job.id, Some(&job.token), &["not_found"]);
+            let watch = client.watch(&accepted.await?.job_id);
+            return follow(watch, scenario, outcome).await;
+        }
         "preview" => {
             let preview = client.preview(&csv, &mapping).await?;
             let books = preview.other["books"].as_array().unwrap();

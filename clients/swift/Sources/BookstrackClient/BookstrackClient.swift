@@ -76,16 +76,32 @@ public final class BookstrackClient: Sendable {
         try await submit("/api/batch-enrich", Body(bytes: JSONEncoder().encode(["books": books]), type: "application/json"), key, nil)
     }
 
+    /// Tries again what an ended job did not find: a new job, whose results are whole. The same request again is answered
+    /// with the same job.
+    ///
+    /// - Parameter only: Which outcomes; none: those that may succeed at any time.
+    public func retry(_ job: Job, only: [Outcome] = []) async throws -> Retried {
+        let body = Body(bytes: try JSONEncoder().encode(only.isEmpty ? [:] : ["only": only]), type: "application/json")
+        let request = try shared.http.request("POST", "/api/v2/imports/\(job.id.escaped)/retry", headers: job.authorization)
+        let accepted = try await begin(request, body)
+        return Retried(job: accepted.job, photosToSend: accepted.photosToSend ?? [])
+    }
+
     private func submit(
         _ path: String, _ body: Body, _ key: String, _ progress: (@Sendable (UploadProgress) -> Void)?, headers: [String: String] = [:]
     ) async throws -> Job {
         let request = try shared.http.request("POST", path, headers: headers.merging(["Idempotency-Key": key]) { $1 })
+        return try await begin(request, body, progress).job
+    }
+
+    /// Makes a job. Asks again where the answer was lost: what is asked makes it the same job.
+    private func begin(_ request: URLRequest, _ body: Body, _ progress: (@Sendable (UploadProgress) -> Void)? = nil) async throws -> Accepted {
         var tries = 0
         while true {
             do {
                 let answer = try await shared.http.call(request, as: Accepted.self, body: body, onProgress: progress)
-                guard let job = answer.data?.job else { throw BookstrackError.unexpected("an answer without a job") }
-                return job
+                guard let accepted = answer.data else { throw BookstrackError.unexpected("an answer without a job") }
+                return accepted
             } catch let error as BookstrackError {
                 tries += 1
                 guard case .unreachable = error, tries <= Self.resubmissions, shared.http.reached || tries <= 1 else { throw error }
@@ -128,6 +144,21 @@ public final class BookstrackClient: Sendable {
     /// One page of what an ended job found, and where the next begins.
     public func page(of job: Job, offset: Int, limit: Int) async throws -> (results: Results, next: Int?) {
         try await shared.page(job, offset: offset, limit: limit)
+    }
+
+    /// Rows of an ended import that somebody may want to mend, in the order of the file.
+    public func rows(of job: Job, only: Set<Mendable>) async throws -> Rows {
+        try await shared.http.ask(shared.http.request("GET", rowsPath(job, only)))
+    }
+
+    /// ``rows(of:only:)`` as CSV, in the columns of the imported file: to be mended and imported again. `[.all]`: the whole
+    /// library, in the columns of Goodreads.
+    public func rowsCSV(of job: Job, only: Set<Mendable>) async throws -> Data {
+        try await shared.http.data(shared.http.request("GET", rowsPath(job, only) + "&format=csv"))
+    }
+
+    private func rowsPath(_ job: Job, _ only: Set<Mendable>) -> String {
+        "/api/v2/imports/\(job.id.escaped)/results?only=\(only.map(\.rawValue).sorted().joined(separator: ","))"
     }
 
     /// Cancels a job; answers what became true, which may be `completed`.
@@ -202,6 +233,7 @@ final class Shared: Sendable {
 struct Accepted: Decodable, Sendable {
     var jobId: String
     var authToken: String?
+    var photosToSend: [Int]?
 
     var job: Job { Job(id: jobId, token: authToken) }
 }

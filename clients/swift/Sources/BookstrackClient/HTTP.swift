@@ -94,6 +94,17 @@ final class HTTP: Sendable {
         }
     }
 
+    /// Sends, and reads an answer that is not in the envelope.
+    func data(_ request: URLRequest) async throws -> Data {
+        try await translating {
+            let (head, connection) = try await open(request, limit: timing.request, idle: timing.request)
+            let bytes = try await collect(connection)
+            if (200..<300).contains(head.statusCode) { return bytes }
+            let _: Answer<Snapshot> = try Self.answer(head, bytes)
+            throw BookstrackError.unexpected("status \(head.statusCode)")
+        }
+    }
+
     /// The `data` of an answer to a request without conditions.
     func ask<T: Decodable & Sendable>(_ request: URLRequest, as type: T.Type = T.self, body: Body? = nil) async throws -> T {
         guard let data = try await call(request, as: type, body: body).data else { throw BookstrackError.unexpected("304 without a condition") }
@@ -102,9 +113,13 @@ final class HTTP: Sendable {
 
     /// Reads an answer in the envelope, or throws what it says.
     func read<T: Decodable & Sendable>(_ head: HTTPURLResponse, _ connection: Connection) async throws -> Answer<T> {
+        try Self.answer(head, await collect(connection))
+    }
+
+    private func collect(_ connection: Connection) async throws -> Data {
         var bytes = Data()
         while case .data(let more)? = try await connection.next() { bytes += more }
-        return try Self.answer(head, bytes)
+        return bytes
     }
 
     static func answer<T: Decodable & Sendable>(_ head: HTTPURLResponse, _ bytes: Data) throws(BookstrackError) -> Answer<T> {

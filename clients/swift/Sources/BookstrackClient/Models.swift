@@ -142,6 +142,54 @@ public struct RowProblem: Codable, Sendable, Hashable {
     public var rejected: Bool
 }
 
+/// What to try again.
+public enum Outcome: String, Codable, Sendable {
+    case error
+    case circuitOpen = "circuit_open"
+    case notFound = "not_found"
+    case failedPhotos = "failed_photos"
+}
+
+/// A job that was made by trying another one again.
+public struct Retried: Codable, Sendable, Hashable {
+    /// Its results are the whole library's.
+    public var job: Job
+    /// Of a scan: the photos, from 0, that could not be looked at and are not kept.
+    public var photosToSend: [Int]
+}
+
+/// Rows that somebody may want to mend.
+public enum Mendable: String, Codable, Sendable {
+    /// Rows that could not be read, and books that no provider has answered about.
+    case failed
+    /// Books that no provider knows.
+    case notFound = "not_found"
+    /// Rows with a remark.
+    case warnings
+    /// The whole library; as CSV only.
+    case all
+}
+
+/// Rows of an import that somebody may want to mend.
+public struct Rows: Codable, Sendable, Hashable {
+    public struct Row: Codable, Sendable, Hashable {
+        /// Number of the record in its file, from 1; else of the book in the job, from 1.
+        public var row: Int
+        /// Number of its book among the job's, from 0; `nil` when it has none.
+        public var index: Int?
+        /// `rejected`, `not_found`, `failed` or `warning`.
+        public var kind: String
+        /// The same for people.
+        public var problem: String
+        /// Its cells under the columns; there may be more or fewer.
+        public var cells: [String]
+    }
+
+    /// The columns of the imported file.
+    public var columns: [String]
+    public var rows: [Row]
+}
+
 /// How an import of a library would read it.
 public struct Preview: Codable, Sendable {
     /// What a column was taken for.

@@ -112,6 +112,11 @@ final class ConformanceTests: XCTestCase {
             case "preview":
                 let preview = try await client.preview(csv: csv, mapping: mapping)
                 outcome.books = preview.books.map { Int($0.title.split(separator: " ")[1])! }
+            case "rows": outcome.books = try await client.rows(of: job, only: [.notFound, .warnings]).rows.compactMap(\.index)
+            case "rows csv":
+                let table = String(decoding: try await client.rowsCSV(of: job, only: [.notFound, .warnings]), as: UTF8.self)
+                outcome.books = table.components(separatedBy: "Book ").dropFirst().map { Int($0.prefix(1))! }
+            case "retry": try await follow(client.retry(job, only: [.notFound]).job, client, scenario, &outcome, begun)
             case "submit mapped csv": try await follow(client.submit(csv: csv, mapping: mapping), client, scenario, &outcome, begun)
             case "submit csv": try await follow(client.submit(csv: csv), client, scenario, &outcome, begun)
             case "submit photos": try await follow(client.submit(photos: photos), client, scenario, &outcome, begun)
