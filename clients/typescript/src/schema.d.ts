@@ -1198,7 +1198,7 @@ export interface components {
     schemas: {
         /** @description `data` of the `202` of every V2 route that makes a job. */
         Accepted: {
-            /** @description Opens the job. */
+            /** @description Token that opens the job. */
             authToken: string;
             /** @description The job's name. */
             jobId: string;
@@ -1216,17 +1216,20 @@ export interface components {
              * @description Number of items that are final, 0; absent of jobs that are no enrichments.
              */
             processedCount?: number;
-            /** @description The results, when it has ended. */
+            /** @description URL of the results, when the job has ended. */
             resultsUrl: string;
             /** @description The job that this one tries again. */
             retryOf?: string;
-            /** @description The SSE stream. */
+            /** @description URL of the event stream. */
             sseUrl: string;
             /** @description State of the job; of a scan `processing`, since it begins at once. */
             status: components["schemas"]["Status"];
-            /** @description The status document. */
+            /** @description URL of the status document. */
             statusUrl: string;
-            /** @description True: an enrichment repeats here what its envelope says; absent of other jobs. */
+            /**
+             * @description Always true for an enrichment, which repeats here what its envelope says; absent of other
+             *     jobs.
+             */
             success?: boolean;
             /** @description The token once more, under the name that older clients read. */
             token: string;
@@ -1240,7 +1243,7 @@ export interface components {
              * @description Number of photos; absent of jobs that are no scans.
              */
             totalPhotos?: number;
-            /** @description The WebSocket. */
+            /** @description URL of the WebSocket. */
             websocketUrl: string;
         };
         AcceptedAnswer: {
@@ -1279,9 +1282,9 @@ export interface components {
         Book: {
             /** @description Authors, first author first. */
             authors: string[];
-            /** @description A handful of subjects. */
+            /** @description A handful of subjects of the book. */
             categories: string[];
-            /** @description Its cover, else the work's. */
+            /** @description URL of the edition's cover, else of the work's. */
             coverUrl?: string;
             /** @description A description of the content, or null. */
             description: string | null;
@@ -1291,9 +1294,9 @@ export interface components {
             isbn?: string;
             /** @description The ISBN with 10 digits, where there is such a form. */
             isbn10?: string;
-            /** @description The ISBN once more, under the name that says its length. */
+            /** @description The ISBN once more, under a name that says its length. */
             isbn13?: string;
-            /** @description ISO 639-1 where there is such a code. */
+            /** @description Language: ISO 639-1 where there is such a code. */
             language?: string;
             /**
              * @description The data that the provider's record and the book have in common; absent when there is no
@@ -1313,7 +1316,7 @@ export interface components {
             pageCount?: number;
             /** @description The provider that knows it. */
             provider?: components["schemas"]["BookProvider"];
-            /** @description `yyyy`, `yyyy-mm` or `yyyy-mm-dd`. */
+            /** @description Date of publication: `yyyy`, `yyyy-mm` or `yyyy-mm-dd`. */
             publishedDate?: string;
             /** @description Publisher. */
             publisher?: string;
@@ -1327,7 +1330,7 @@ export interface components {
             /** @description Title; empty only for a book that nobody knows and that was asked for by a number. */
             title: string;
         };
-        /** @description A book that somebody asks for. */
+        /** @description A book to be looked up, as a request names it. */
         BookBody: {
             /**
              * @description First author.
@@ -1335,7 +1338,7 @@ export interface components {
              */
             author: string | null;
             /**
-             * @description ISBN; one that is none is not looked up.
+             * @description ISBN; a text that is none is not looked up.
              * @default null
              */
             isbn: string | null;
@@ -1345,13 +1348,13 @@ export interface components {
              */
             title: string | null;
         };
-        /** @description `book`: an item is final. */
+        /** @description Data of `book`: an item is final. */
         BookEvent: {
             /** @description The item, as the job's results show it. */
             book: components["schemas"]["Shown"];
             /**
              * Format: uint32
-             * @description Its place among the job's items, from 0.
+             * @description Index of the item in the job, from 0.
              */
             index: number;
         };
@@ -1368,12 +1371,12 @@ export interface components {
              */
             jobId: string | null;
             /**
-             * @description Opens it; may be sent as a header instead.
+             * @description Token that opens the job; may be sent as a header instead.
              * @default null
              */
             token: string | null;
         };
-        /** @description A job's outcome, or that it has none yet. */
+        /** @description A job's outcome, or `canceling` while it has none. */
         CancelStatus: components["schemas"]["Canceling"] | components["schemas"]["Status"];
         /** @description The outcome of a request to cancel a job: `data` of `DELETE`. */
         Canceled: {
@@ -1385,14 +1388,14 @@ export interface components {
             message: string;
             /**
              * Format: uint32
-             * @description Items that are final.
+             * @description Number of items that are final.
              */
             processedCount: number;
             /** @description The job's outcome, or `canceling`. */
             status: components["schemas"]["CancelStatus"];
             /**
              * Format: uint32
-             * @description Items in all.
+             * @description Number of items in all.
              */
             totalCount: number;
         };
@@ -1439,7 +1442,7 @@ export interface components {
         Certainty: "guessed" | "likely" | "certain" | "given";
         /** @description The data that canceling a job deletes. */
         Cleanup: {
-            /** @description Whether nothing of the uploads is left. */
+            /** @description Whether all uploads are deleted. */
             kvCacheCleared: boolean;
             /**
              * Format: uint32
@@ -1448,7 +1451,7 @@ export interface components {
             r2ObjectsDeleted: number;
             /**
              * Format: uint32
-             * @description Uploaded files.
+             * @description Number of uploaded files that were deleted.
              */
             uploadsDeleted: number;
         };
@@ -1456,7 +1459,7 @@ export interface components {
         Column: {
             /** @description Certainty of `field`; absent when the column is not used. */
             certainty?: components["schemas"]["Certainty"];
-            /** @description The field it was taken for, as `mapping` spells it; null when it is not used. */
+            /** @description The field that it holds, as `mapping` spells it; null when the column is not used. */
             field: string | null;
             /**
              * Format: uint32
@@ -1471,7 +1474,7 @@ export interface components {
              */
             values?: string;
         };
-        /** @description `completed`: the job is over, every item is final. */
+        /** @description Data of `completed`: the job is over, every item is final. */
         CompletedEvent: {
             /** @description Time of the end. */
             completedAt: components["schemas"]["Moment"];
@@ -1479,7 +1482,7 @@ export interface components {
             expiresAt: components["schemas"]["Moment"];
             /**
              * Format: uint32
-             * @description Items that were not.
+             * @description Number of items that were not found.
              */
             failureCount: number;
             /** @description The job's name. */
@@ -1490,29 +1493,30 @@ export interface components {
             pipeline: components["schemas"]["Pipeline"];
             /**
              * Format: uint32
-             * @description Items that are final.
+             * @description Number of items that are final.
              */
             processedCount: number;
             /**
              * Format: uint32
-             * @description Photos that have been looked at.
+             * @description Number of photos that have been looked at.
              */
             processedPhotos?: number;
             /** @description Progress in [0, 1]; never decreases. */
             progress: number;
             /**
              * Format: uint32
-             * @description Different books seen on them.
+             * @description Number of different books seen on them.
              */
             recognizedBooks?: number;
             /**
              * Format: uint32
-             * @description Books known from before, about which nobody was asked; absent while there are none.
+             * @description Number of books whose outcome was remembered, without asking any provider; absent while
+             *     there are none.
              */
             remembered?: number;
             /**
              * Format: uint32
-             * @description Requests to the metadata providers so far; absent while there are none.
+             * @description Number of requests to the metadata providers so far; absent while there are none.
              */
             requests?: number;
             /** @description URL of the results, relative to the server's origin. */
@@ -1523,25 +1527,25 @@ export interface components {
             status: components["schemas"]["Status"];
             /**
              * Format: uint32
-             * @description Items that were found.
+             * @description Number of items that were found.
              */
             successCount: number;
             /** @description Its counts. */
             summary: components["schemas"]["Summary"];
             /**
              * Format: uint32
-             * @description Items in all; 0 until they are known.
+             * @description Number of items in all; 0 until they are known.
              */
             totalCount: number;
             /**
              * Format: uint32
-             * @description Photos in all.
+             * @description Number of photos in all.
              */
             totalPhotos?: number;
             /**
              * Format: uint32
-             * @description Books that no provider has answered about, of those that were not found; absent while there
-             *     are none.
+             * @description Number of books, among those not found, that no provider has answered about; absent while
+             *     there are none.
              */
             unanswered?: number;
             /**
@@ -1551,11 +1555,11 @@ export interface components {
             waitingUntil?: components["schemas"]["Moment"];
         };
         /**
-         * @description The place of a cover.
+         * @description Kind of the server that a cover comes from.
          * @enum {string}
          */
         CoverSource: "external";
-        /** @description A cover in three sizes; the same URL where its server has but one. */
+        /** @description URLs of a cover in three sizes; the same URL where its server has but one. */
         CoverUrls: {
             /** @description URL of a size for a page of its own. */
             large: string;
@@ -1572,9 +1576,9 @@ export interface components {
         EditionObject: {
             /** @description Amazon numbers. */
             amazonASINs: unknown[];
-            /** @description Everybody who said something about it. */
+            /** @description The providers whose data is in it. */
             contributors: components["schemas"]["Provider"][];
-            /** @description Cover. */
+            /** @description URL of the cover. */
             coverImageURL?: string;
             /** @description Binding or medium; an unknown one is a paperback. */
             format: components["schemas"]["Format"];
@@ -1584,12 +1588,12 @@ export interface components {
             isbn?: string;
             /**
              * Format: uint8
-             * @description A provider's measure that none of ours has: 0.
+             * @description Quality by a provider that is not asked: always 0.
              */
             isbndbQuality: number;
             /** @description Every ISBN in both its forms. */
             isbns: string[];
-            /** @description ISO 639-1 where there is such a code. */
+            /** @description Language: ISO 639-1 where there is such a code. */
             language?: string;
             /** @description LibraryThing ids. */
             librarythingIDs: unknown[];
@@ -1602,7 +1606,7 @@ export interface components {
             pageCount?: number;
             /** @description The provider that knows it. */
             primaryProvider: components["schemas"]["Provider"];
-            /** @description `yyyy`, `yyyy-mm` or `yyyy-mm-dd`. */
+            /** @description Date of publication: `yyyy`, `yyyy-mm` or `yyyy-mm-dd`. */
             publicationDate?: string;
             /** @description Publisher. */
             publisher?: string;
@@ -1613,12 +1617,12 @@ export interface components {
         Enforced: {
             /**
              * Format: double
-             * @description Books seen with less confidence than this, of 0 to 1, are to be reviewed.
+             * @description Confidence, 0 to 1, below which a detected book is to be reviewed.
              */
             confidenceThreshold: number;
             /**
              * Format: uint64
-             * @description A stream is never silent for longer.
+             * @description Longest silence of a stream, in ms.
              */
             heartbeatMs: number;
             /**
@@ -1704,7 +1708,7 @@ export interface components {
             retentionMs: number;
             /**
              * Format: uint64
-             * @description A job without progress for this long is given up.
+             * @description Time without progress after which a job is given up, in ms.
              */
             stallMs: number;
             /**
@@ -1719,8 +1723,8 @@ export interface components {
             tokenLifeMs: number;
         };
         /**
-         * @description The body of `POST /api/batch-enrich`, `/v1/enrichment/batch` and `/api/enrichment/batch`:
-         *     either barcodes or books.
+         * @description The body of `POST /api/batch-enrich`, `/v1/enrichment/batch` and `/api/enrichment/batch`: either
+         *     barcodes or books.
          */
         EnrichBody: {
             /**
@@ -1728,7 +1732,7 @@ export interface components {
              * @default null
              */
             barcodes: string[] | null;
-            /** @description Titles with what else is known. */
+            /** @description Titles, each with what else is known of the book. */
             books?: components["schemas"]["BookBody"][] | null;
             /**
              * @description The client's name for the job.
@@ -1746,7 +1750,7 @@ export interface components {
             work: components["schemas"]["WorkObject"];
         };
         /**
-         * @description An item of a batch enrichment: what was asked, and what a provider knows. Title, author and
+         * @description An item of a batch enrichment: the book that was asked for, and its metadata. Title, author and
          *     ISBN are those of the request where it had them, so that a client finds its book again.
          */
         EnrichedBook: {
@@ -1758,7 +1762,7 @@ export interface components {
             error?: string;
             /** @description ISBN. */
             isbn?: string;
-            /** @description Whether a provider knows it. */
+            /** @description Whether a provider knows the book. */
             success: boolean;
             /** @description Title. */
             title: string;
@@ -1770,7 +1774,7 @@ export interface components {
             jobId: string;
             status: components["schemas"]["Status"];
         };
-        /** @description The body of an answer with results. */
+        /** @description The body of a response with results. */
         EnrichmentResultsAnswer: {
             data: components["schemas"]["EnrichmentResults"];
             metadata: components["schemas"]["ResultsMetadata"];
@@ -1816,7 +1820,7 @@ export interface components {
         };
         /** @description A row of an export that is an object. */
         ExportedRow: {
-            /** @description Its cells under `columns`; there may be more or fewer. */
+            /** @description Cells of the row under `columns`; there may be more or fewer. */
             cells: string[];
             /**
              * Format: uint32
@@ -1834,7 +1838,7 @@ export interface components {
              */
             row: number;
         };
-        /** @description `failed`: the job is over, it failed or was canceled. */
+        /** @description Data of `failed`: the job is over, it failed or was canceled. */
         FailedEvent: {
             /** @description The reason of the end. */
             error?: components["schemas"]["Failure"];
@@ -1846,19 +1850,20 @@ export interface components {
             pipeline: components["schemas"]["Pipeline"];
             /**
              * Format: uint32
-             * @description Items that are final.
+             * @description Number of items that are final.
              */
             processedCount: number;
             /** @description Progress in [0, 1]; never decreases. */
             progress: number;
             /**
              * Format: uint32
-             * @description Books known from before, about which nobody was asked; absent while there are none.
+             * @description Number of books whose outcome was remembered, without asking any provider; absent while
+             *     there are none.
              */
             remembered?: number;
             /**
              * Format: uint32
-             * @description Requests to the metadata providers so far; absent while there are none.
+             * @description Number of requests to the metadata providers so far; absent while there are none.
              */
             requests?: number;
             /** @description The current stage. */
@@ -1867,13 +1872,13 @@ export interface components {
             status: components["schemas"]["Status"];
             /**
              * Format: uint32
-             * @description Items in all; 0 until they are known.
+             * @description Number of items in all; 0 until they are known.
              */
             totalCount: number;
             /**
              * Format: uint32
-             * @description Books that no provider has answered about, of those that were not found; absent while there
-             *     are none.
+             * @description Number of books, among those not found, that no provider has answered about; absent while
+             *     there are none.
              */
             unanswered?: number;
             /**
@@ -1890,7 +1895,7 @@ export interface components {
             details?: {
                 [key: string]: unknown;
             };
-            /** @description Technical. */
+            /** @description Technical message. */
             message: string;
             /** @description Whether the same request may succeed later. */
             retryable: boolean;
@@ -1916,7 +1921,7 @@ export interface components {
              */
             visionProviders: string[];
         };
-        /** @description `data` that says by itself that it is a success. */
+        /** @description A `data` object that repeats in itself that it is a success. */
         FlatCanceledAnswer: {
             /** @description Counts of the data that was deleted. */
             cleanup: components["schemas"]["Cleanup"];
@@ -1928,7 +1933,7 @@ export interface components {
             metadata: components["schemas"]["Metadata"];
             /**
              * Format: uint32
-             * @description Items that are final.
+             * @description Number of items that are final.
              */
             processedCount: number;
             /** @description The job's outcome, or `canceling`. */
@@ -1937,11 +1942,11 @@ export interface components {
             success: true;
             /**
              * Format: uint32
-             * @description Items in all.
+             * @description Number of items in all.
              */
             totalCount: number;
         };
-        /** @description `data` that says by itself that it is a success. */
+        /** @description A `data` object that repeats in itself that it is a success. */
         FlatLegacyBookshelfAnswer: {
             /** @description The token once more, under the name that later apps read. */
             authToken: string;
@@ -1959,10 +1964,10 @@ export interface components {
             stages: components["schemas"]["LegacyStage"][];
             /** @constant */
             success: true;
-            /** @description Opens the job. */
+            /** @description Token that opens the job. */
             token: string;
         };
-        /** @description `data` that says by itself that it is a success. */
+        /** @description A `data` object that repeats in itself that it is a success. */
         FlatLegacyEnrichmentAnswer: {
             data: components["schemas"]["SuccessfulLegacyEnrichment"];
             /** @description The job's name. */
@@ -1970,18 +1975,18 @@ export interface components {
             metadata: components["schemas"]["Metadata"];
             /**
              * Format: uint32
-             * @description Items that are final: none.
+             * @description Number of items that are final: 0.
              */
             processedCount: number;
             /** @constant */
             success: true;
             /**
              * Format: uint32
-             * @description Items in all.
+             * @description Number of items in all.
              */
             totalCount: number;
         };
-        /** @description `data` that says by itself that it is a success. */
+        /** @description A `data` object that repeats in itself that it is a success. */
         FlatLegacyEnrichmentBatchAnswer: {
             /** @description The token once more, under the name that later apps read. */
             authToken: string;
@@ -1991,20 +1996,20 @@ export interface components {
             metadata: components["schemas"]["Metadata"];
             /**
              * Format: uint32
-             * @description Items that are final: none.
+             * @description Number of items that are final: 0.
              */
             processedCount: number;
             /** @constant */
             success: true;
-            /** @description Opens the job. */
+            /** @description Token that opens the job. */
             token: string;
             /**
              * Format: uint32
-             * @description Items in all.
+             * @description Number of items in all.
              */
             totalCount: number;
         };
-        /** @description `data` that says by itself that it is a success. */
+        /** @description A `data` object that repeats in itself that it is a success. */
         FlatLegacyImportAnswer: {
             /** @description The token once more, under the name that later apps read. */
             authToken: string;
@@ -2016,10 +2021,10 @@ export interface components {
             metadata: components["schemas"]["Metadata"];
             /** @constant */
             success: true;
-            /** @description Opens the job. */
+            /** @description Token that opens the job. */
             token: string;
         };
-        /** @description `data` that says by itself that it is a success. */
+        /** @description A `data` object that repeats in itself that it is a success. */
         FlatLegacyScanBatchAnswer: {
             /** @description The token once more, under the name that later apps read. */
             authToken: string;
@@ -2033,7 +2038,7 @@ export interface components {
             status: components["schemas"]["Status"];
             /** @constant */
             success: true;
-            /** @description Opens the job. */
+            /** @description Token that opens the job. */
             token: string;
             /**
              * Format: uint32
@@ -2041,15 +2046,15 @@ export interface components {
              */
             totalPhotos: number;
         };
-        /** @description `data` that says by itself that it is a success. */
+        /** @description A `data` object that repeats in itself that it is a success. */
         FlatLookedUpAnswer: {
             /** @description Its authors. */
             authorDetails: components["schemas"]["AuthorObject"][];
             /** @description Authors, first author first. */
             authors: string[];
-            /** @description A handful of subjects. */
+            /** @description A handful of subjects of the book. */
             categories: string[];
-            /** @description Its cover, else the work's. */
+            /** @description URL of the edition's cover, else of the work's. */
             coverUrl?: string;
             data: components["schemas"]["SuccessfulLookedUp"];
             /** @description A description of the content, or null. */
@@ -2062,9 +2067,9 @@ export interface components {
             isbn?: string;
             /** @description The ISBN with 10 digits, where there is such a form. */
             isbn10?: string;
-            /** @description The ISBN once more, under the name that says its length. */
+            /** @description The ISBN once more, under a name that says its length. */
             isbn13?: string;
-            /** @description ISO 639-1 where there is such a code. */
+            /** @description Language: ISO 639-1 where there is such a code. */
             language?: string;
             /**
              * @description The data that the provider's record and the book have in common; absent when there is no
@@ -2085,7 +2090,7 @@ export interface components {
             pageCount?: number;
             /** @description The provider that knows it. */
             provider?: components["schemas"]["BookProvider"];
-            /** @description `yyyy`, `yyyy-mm` or `yyyy-mm-dd`. */
+            /** @description Date of publication: `yyyy`, `yyyy-mm` or `yyyy-mm-dd`. */
             publishedDate?: string;
             /** @description Publisher. */
             publisher?: string;
@@ -2103,7 +2108,7 @@ export interface components {
             /** @description Its work. */
             work: components["schemas"]["WorkObject"];
         };
-        /** @description `data` that says by itself that it is a success. */
+        /** @description A `data` object that repeats in itself that it is a success. */
         FlatRefreshedAnswer: {
             data: components["schemas"]["SuccessfulRefreshed"];
             /**
@@ -2116,10 +2121,10 @@ export interface components {
             metadata: components["schemas"]["Metadata"];
             /** @constant */
             success: true;
-            /** @description Opens it from now on. */
+            /** @description Token that opens the job from now on. */
             token: string;
         };
-        /** @description `data` that says by itself that it is a success. */
+        /** @description A `data` object that repeats in itself that it is a success. */
         FlatSearchResultsAnswer: {
             /** @description The authors of the works, each once. */
             authors: components["schemas"]["AuthorObject"][];
@@ -2142,7 +2147,7 @@ export interface components {
             /** @description The works found, best first. */
             works: components["schemas"]["WorkObject"][];
         };
-        /** @description `data` that says by itself that it is a success. */
+        /** @description A `data` object that repeats in itself that it is a success. */
         FlatSearchResultsV2Answer: {
             /** @description The authors of the works, each once. */
             authors: components["schemas"]["AuthorObject"][];
@@ -2164,7 +2169,7 @@ export interface components {
              * @description Number of works in this response.
              */
             resultCount: number;
-            /** @description The hits in short. */
+            /** @description The hits in a short form. */
             results: components["schemas"]["SearchHit"][];
             /** @constant */
             success: true;
@@ -2231,7 +2236,7 @@ export interface components {
         };
         /** @description `data` of `GET /health`. */
         Health: {
-            /** @description Always `ok`: who answers lives. */
+            /** @description Always `ok`: a server that responds is alive. */
             status: string;
             /** @description Version of the application. */
             version: string;
@@ -2248,12 +2253,12 @@ export interface components {
             data?: string | null;
             /**
              * Format: uint32
-             * @description Its place; the list's order when absent.
+             * @description Position of the photo; the list's order when absent.
              * @default null
              */
             index: number | null;
         };
-        /** @description Something wrong with a row, as the apps' import screens read it. */
+        /** @description A problem with a row, as the apps' import screens read it. */
         ImportError: {
             error: string;
             title: string;
@@ -2268,7 +2273,7 @@ export interface components {
             booksCreated: number;
             /**
              * Format: uint32
-             * @description An import changes no book that was there before: 0.
+             * @description Number of books that were there before and were changed: always 0.
              */
             booksUpdated: number;
             /**
@@ -2278,7 +2283,7 @@ export interface components {
             duplicatesSkipped: number;
             /**
              * Format: uint32
-             * @description Books that none does.
+             * @description Number of books that no provider knows, or has answered about.
              */
             enrichmentFailed: number;
             /**
@@ -2303,11 +2308,11 @@ export interface components {
             status: components["schemas"]["Status"];
             /**
              * Format: uint32
-             * @description Those of them that no provider has answered about; absent when there are none.
+             * @description Number of those that no provider has answered about; absent when there are none.
              */
             unanswered?: number;
         };
-        /** @description The body of an answer with results. */
+        /** @description The body of a response with results. */
         ImportResultsAnswer: {
             data: components["schemas"]["ImportResults"];
             metadata: components["schemas"]["ResultsMetadata"];
@@ -2340,7 +2345,7 @@ export interface components {
             expiresAt?: components["schemas"]["Moment"];
             /**
              * Format: uint32
-             * @description Items that were not.
+             * @description Number of items that were not found.
              */
             failureCount: number;
             /** @description The job's name. */
@@ -2351,29 +2356,30 @@ export interface components {
             pipeline: components["schemas"]["Pipeline"];
             /**
              * Format: uint32
-             * @description Items that are final.
+             * @description Number of items that are final.
              */
             processedCount: number;
             /**
              * Format: uint32
-             * @description Photos that have been looked at.
+             * @description Number of photos that have been looked at.
              */
             processedPhotos?: number;
             /** @description Progress in [0, 1]; never decreases. */
             progress: number;
             /**
              * Format: uint32
-             * @description Different books seen on them.
+             * @description Number of different books seen on them.
              */
             recognizedBooks?: number;
             /**
              * Format: uint32
-             * @description Books known from before, about which nobody was asked; absent while there are none.
+             * @description Number of books whose outcome was remembered, without asking any provider; absent while
+             *     there are none.
              */
             remembered?: number;
             /**
              * Format: uint32
-             * @description Requests to the metadata providers so far; absent while there are none.
+             * @description Number of requests to the metadata providers so far; absent while there are none.
              */
             requests?: number;
             /** @description URL of the results, relative to the server's origin. */
@@ -2390,28 +2396,28 @@ export interface components {
             success: true;
             /**
              * Format: uint32
-             * @description Items that were found.
+             * @description Number of items that were found.
              */
             successCount: number;
             /** @description Its counts. */
             summary?: components["schemas"]["Summary"];
             /**
              * Format: uint32
-             * @description Items in all; 0 until they are known.
+             * @description Number of items in all; 0 until they are known.
              */
             totalCount: number;
             /**
              * Format: uint32
-             * @description Photos in all.
+             * @description Number of photos in all.
              */
             totalPhotos?: number;
             /**
              * Format: uint32
-             * @description Books that no provider has answered about, of those that were not found; absent while there
-             *     are none.
+             * @description Number of books, among those not found, that no provider has answered about; absent while
+             *     there are none.
              */
             unanswered?: number;
-            /** @description Its last progress. */
+            /** @description Time of the last progress. */
             updatedAt: components["schemas"]["Moment"];
             /**
              * @description Time until which the job waits for a provider that refuses or fails; absent when it does not
@@ -2420,8 +2426,8 @@ export interface components {
             waitingUntil?: components["schemas"]["Moment"];
         };
         /**
-         * @description `GET /v1/csv/status/{jobId}`: the status document, and in `data` what the app's import screen
-         *     reads there: an error as a text, and the books of an import that has completed.
+         * @description The response to `GET /v1/csv/status/{jobId}`: the status document, and in `data` what the app's
+         *     import screen reads there: an error as a text, and the books of an import that has completed.
          */
         ImportStatusAnswer: {
             /** @description Time of the end. */
@@ -2445,7 +2451,7 @@ export interface components {
             expiresAt?: components["schemas"]["Moment"];
             /**
              * Format: uint32
-             * @description Items that were not.
+             * @description Number of items that were not found.
              */
             failureCount: number;
             /** @description The job's name. */
@@ -2457,29 +2463,30 @@ export interface components {
             pipeline: components["schemas"]["Pipeline"];
             /**
              * Format: uint32
-             * @description Items that are final.
+             * @description Number of items that are final.
              */
             processedCount: number;
             /**
              * Format: uint32
-             * @description Photos that have been looked at.
+             * @description Number of photos that have been looked at.
              */
             processedPhotos?: number;
             /** @description Progress in [0, 1]; never decreases. */
             progress: number;
             /**
              * Format: uint32
-             * @description Different books seen on them.
+             * @description Number of different books seen on them.
              */
             recognizedBooks?: number;
             /**
              * Format: uint32
-             * @description Books known from before, about which nobody was asked; absent while there are none.
+             * @description Number of books whose outcome was remembered, without asking any provider; absent while
+             *     there are none.
              */
             remembered?: number;
             /**
              * Format: uint32
-             * @description Requests to the metadata providers so far; absent while there are none.
+             * @description Number of requests to the metadata providers so far; absent while there are none.
              */
             requests?: number;
             /** @description URL of the results, relative to the server's origin. */
@@ -2496,28 +2503,28 @@ export interface components {
             success: true;
             /**
              * Format: uint32
-             * @description Items that were found.
+             * @description Number of items that were found.
              */
             successCount: number;
             /** @description Its counts. */
             summary?: components["schemas"]["Summary"];
             /**
              * Format: uint32
-             * @description Items in all; 0 until they are known.
+             * @description Number of items in all; 0 until they are known.
              */
             totalCount: number;
             /**
              * Format: uint32
-             * @description Photos in all.
+             * @description Number of photos in all.
              */
             totalPhotos?: number;
             /**
              * Format: uint32
-             * @description Books that no provider has answered about, of those that were not found; absent while there
-             *     are none.
+             * @description Number of books, among those not found, that no provider has answered about; absent while
+             *     there are none.
              */
             unanswered?: number;
-            /** @description Its last progress. */
+            /** @description Time of the last progress. */
             updatedAt: components["schemas"]["Moment"];
             /**
              * @description Time until which the job waits for a provider that refuses or fails; absent when it does not
@@ -2536,7 +2543,7 @@ export interface components {
             publisher?: string;
             title: string;
         };
-        /** @description `initialized`: the job has not begun. */
+        /** @description Data of `initialized`: the job has not begun. */
         InitializedEvent: {
             /** @description The job's name. */
             jobId: string;
@@ -2546,29 +2553,30 @@ export interface components {
             pipeline: components["schemas"]["Pipeline"];
             /**
              * Format: uint32
-             * @description Items that are final.
+             * @description Number of items that are final.
              */
             processedCount: number;
             /**
              * Format: uint32
-             * @description Photos that have been looked at.
+             * @description Number of photos that have been looked at.
              */
             processedPhotos?: number;
             /** @description Progress in [0, 1]; never decreases. */
             progress: number;
             /**
              * Format: uint32
-             * @description Different books seen on them.
+             * @description Number of different books seen on them.
              */
             recognizedBooks?: number;
             /**
              * Format: uint32
-             * @description Books known from before, about which nobody was asked; absent while there are none.
+             * @description Number of books whose outcome was remembered, without asking any provider; absent while
+             *     there are none.
              */
             remembered?: number;
             /**
              * Format: uint32
-             * @description Requests to the metadata providers so far; absent while there are none.
+             * @description Number of requests to the metadata providers so far; absent while there are none.
              */
             requests?: number;
             /** @description The current stage. */
@@ -2577,18 +2585,18 @@ export interface components {
             status: components["schemas"]["Status"];
             /**
              * Format: uint32
-             * @description Items in all; 0 until they are known.
+             * @description Number of items in all; 0 until they are known.
              */
             totalCount: number;
             /**
              * Format: uint32
-             * @description Photos in all.
+             * @description Number of photos in all.
              */
             totalPhotos?: number;
             /**
              * Format: uint32
-             * @description Books that no provider has answered about, of those that were not found; absent while there
-             *     are none.
+             * @description Number of books, among those not found, that no provider has answered about; absent while
+             *     there are none.
              */
             unanswered?: number;
             /** @description Time of this state. */
@@ -2608,11 +2616,14 @@ export interface components {
             type: string;
             version?: string;
         };
-        /** @description `job_complete` in schema 1.0.0: full results, as the fields that each pipeline's decoder reads. */
+        /**
+         * @description Data of `job_complete` in schema 1.0.0: full results, as the fields that each pipeline's decoder
+         *     reads.
+         */
         JobCompletePayload: {
             /**
              * Format: uint32
-             * @description Those whose detection is sure enough.
+             * @description Number of books whose detection is certain enough.
              */
             approved?: number;
             /**
@@ -2620,7 +2631,7 @@ export interface components {
              * @description Duration, in whole seconds.
              */
             duration: number;
-            /** @description The moment until which the results are kept. */
+            /** @description Expiry of the results. */
             expiresAt: components["schemas"]["Moment"];
             /** Format: uint32 */
             failureCount: number;
@@ -2628,7 +2639,7 @@ export interface components {
             model_used?: string;
             /**
              * Format: uint32
-             * @description The others.
+             * @description Number of books that somebody should look at.
              */
             needsReview?: number;
             /** Format: uint32 */
@@ -2641,7 +2652,7 @@ export interface components {
             summary: components["schemas"]["SocketSummary"];
             /**
              * Format: uint32
-             * @description Different books.
+             * @description Number of different books.
              */
             totalDetected?: number;
             /** Format: uint32 */
@@ -2723,7 +2734,7 @@ export interface components {
             totalCount: number;
             type: string;
         };
-        /** @description `GET /api/job-state/{jobId}`. */
+        /** @description The response to `GET /api/job-state/{jobId}`. */
         JobState: {
             /** @description The title most lately looked up. */
             currentTitle?: string;
@@ -2733,14 +2744,14 @@ export interface components {
             jobId: string;
             /**
              * Format: uint64
-             * @description Its last progress, in ms since the Unix epoch.
+             * @description Time of the last progress, in ms since the Unix epoch.
              */
             lastUpdateTime: number;
             /** @description The kind of job. */
             pipeline: components["schemas"]["Pipeline"];
             /**
              * Format: uint32
-             * @description Items that are final.
+             * @description Number of items that are final.
              */
             processedCount: number;
             /**
@@ -2752,12 +2763,12 @@ export interface components {
             status: components["schemas"]["JobStateStatus"];
             /**
              * Format: uint32
-             * @description Items in all; 0 until they are known.
+             * @description Number of items in all; 0 until they are known.
              */
             totalCount: number;
             /**
              * Format: uint64
-             * @description Grows with each change.
+             * @description Version of the document: grows with each change.
              */
             version: number;
         };
@@ -2775,20 +2786,20 @@ export interface components {
             type: string;
             version?: string;
         };
-        /** @description `job_complete` in schema 2.0.0: results are fetched over HTTP. */
+        /** @description Data of `job_complete` in schema 2.0.0: results are fetched over HTTP. */
         JobSummaryPayload: {
             /**
              * Format: uint32
-             * @description Those whose detection is sure enough.
+             * @description Number of books whose detection is certain enough.
              */
             approved?: number;
-            /** @description The moment until which the results are kept. */
+            /** @description Expiry of the results. */
             expiresAt: components["schemas"]["Moment"];
             modelUsed?: string;
             model_used?: string;
             /**
              * Format: uint32
-             * @description The others.
+             * @description Number of books that somebody should look at.
              */
             needsReview?: number;
             /** Format: uint32 */
@@ -2799,7 +2810,7 @@ export interface components {
             summary: components["schemas"]["SocketSummary"];
             /**
              * Format: uint32
-             * @description Different books.
+             * @description Number of different books.
              */
             totalDetected?: number;
             /** Format: uint32 */
@@ -2850,11 +2861,11 @@ export interface components {
             timestamp: number;
             type: string;
         };
-        /** @description `POST /scan/ready/{jobId}`: bare. */
+        /** @description The response to `POST /scan/ready/{jobId}`, without an envelope. */
         LegacyReady: {
             /** @description The job's name. */
             jobId: string;
-            /** @description Always. */
+            /** @description Always true. */
             success: boolean;
         };
         LegacyReadyAck: {
@@ -2862,7 +2873,7 @@ export interface components {
             timestamp: number;
             type: string;
         };
-        /** @description `POST /scan`: bare. */
+        /** @description The response to `POST /scan`, without an envelope. */
         LegacyScan: {
             /** @description Shortest and longest estimate of the total duration, in s. */
             estimatedRange: number[];
@@ -2875,20 +2886,20 @@ export interface components {
         LegacyScanResult: {
             /**
              * Format: uint32
-             * @description Those whose detection is sure enough.
+             * @description Number of books whose detection is certain enough.
              */
             approved: number;
             books: components["schemas"]["SeenItem"][];
             metadata: components["schemas"]["ScanMetadata"];
             /**
              * Format: uint32
-             * @description The others.
+             * @description Number of books that somebody should look at.
              */
             needsReview: number;
             suggestions: components["schemas"]["Suggestion"][];
             /**
              * Format: uint32
-             * @description Different books.
+             * @description Number of different books.
              */
             totalDetected: number;
         };
@@ -2898,7 +2909,7 @@ export interface components {
             name: string;
             /**
              * Format: double
-             * @description The progress at its end.
+             * @description Progress at its end, in [0, 1].
              */
             progress: number;
             /**
@@ -2913,9 +2924,9 @@ export interface components {
             author: string;
             /** @description Authors, first author first. */
             authors: string[];
-            /** @description A handful of subjects. */
+            /** @description A handful of subjects of the book. */
             categories: string[];
-            /** @description Its cover, else the work's. */
+            /** @description URL of the edition's cover, else of the work's. */
             coverUrl?: string;
             /** @description A description of the content, or null. */
             description: string | null;
@@ -2925,9 +2936,9 @@ export interface components {
             isbn?: string;
             /** @description The ISBN with 10 digits, where there is such a form. */
             isbn10?: string;
-            /** @description The ISBN once more, under the name that says its length. */
+            /** @description The ISBN once more, under a name that says its length. */
             isbn13?: string;
-            /** @description ISO 639-1 where there is such a code. */
+            /** @description Language: ISO 639-1 where there is such a code. */
             language?: string;
             /**
              * @description The data that the provider's record and the book have in common; absent when there is no
@@ -2952,7 +2963,7 @@ export interface components {
              * @description Year of publication.
              */
             publicationYear?: number;
-            /** @description `yyyy`, `yyyy-mm` or `yyyy-mm-dd`. */
+            /** @description Date of publication: `yyyy`, `yyyy-mm` or `yyyy-mm-dd`. */
             publishedDate?: string;
             /** @description Publisher. */
             publisher?: string;
@@ -2985,7 +2996,7 @@ export interface components {
             requests: number;
             /**
              * Format: uint32
-             * @description Seconds that these take at least.
+             * @description Seconds that these requests take at least.
              */
             seconds: number;
         };
@@ -3039,14 +3050,14 @@ export interface components {
         PhotoQuality: {
             /** @description Overall quality. */
             imageQuality: string;
-            /** @description Exposure, contrast and glare. */
+            /** @description Quality of exposure, contrast and glare. */
             lighting: string;
             /**
              * Format: uint32
-             * @description Different books that could be read.
+             * @description Number of different books that could be read.
              */
             readableCount: number;
-            /** @description Focus and motion. */
+            /** @description Quality of focus and motion. */
             sharpness: string;
         };
         /**
@@ -3054,7 +3065,7 @@ export interface components {
          * @enum {string}
          */
         PhotoStatus: "pending" | "complete" | "failed";
-        /** @description `photoscan.failed`: the same with the reason as a sentence. */
+        /** @description Data of `photoscan.failed`: that of `failed`, with the reason as a sentence. */
         PhotoscanFailedEvent: {
             /** @description The reason, for people. */
             error: string;
@@ -3066,19 +3077,20 @@ export interface components {
             pipeline: components["schemas"]["Pipeline"];
             /**
              * Format: uint32
-             * @description Items that are final.
+             * @description Number of items that are final.
              */
             processedCount: number;
             /** @description Progress in [0, 1]; never decreases. */
             progress: number;
             /**
              * Format: uint32
-             * @description Books known from before, about which nobody was asked; absent while there are none.
+             * @description Number of books whose outcome was remembered, without asking any provider; absent while
+             *     there are none.
              */
             remembered?: number;
             /**
              * Format: uint32
-             * @description Requests to the metadata providers so far; absent while there are none.
+             * @description Number of requests to the metadata providers so far; absent while there are none.
              */
             requests?: number;
             /** @description The current stage. */
@@ -3087,13 +3099,13 @@ export interface components {
             status: components["schemas"]["Status"];
             /**
              * Format: uint32
-             * @description Items in all; 0 until they are known.
+             * @description Number of items in all; 0 until they are known.
              */
             totalCount: number;
             /**
              * Format: uint32
-             * @description Books that no provider has answered about, of those that were not found; absent while there
-             *     are none.
+             * @description Number of books, among those not found, that no provider has answered about; absent while
+             *     there are none.
              */
             unanswered?: number;
             /**
@@ -3157,7 +3169,7 @@ export interface components {
              * @description Rows that could not be read.
              */
             rowsRejected: number;
-            /** @description Whether a person should look at how it was read. */
+            /** @description Whether a person should look at the reading of the file. */
             uncertain: boolean;
         };
         PreviewAnswer: {
@@ -3166,7 +3178,7 @@ export interface components {
             /** @constant */
             success: true;
         };
-        /** @description Something wrong with a row of an imported file. */
+        /** @description A problem with a row of an imported file. */
         Problem: {
             /** @description The problem, for people. */
             error: string;
@@ -3192,7 +3204,7 @@ export interface components {
             details?: {
                 [key: string]: unknown;
             };
-            /** @description The error in short, as the SDK names it. */
+            /** @description The short form of the error, as the SDK names it. */
             error: components["schemas"]["ProblemError"];
             /** @description The path that was asked for. */
             instance: string;
@@ -3213,21 +3225,21 @@ export interface components {
             success: false;
             /** @description The kind of problem, for people. */
             title: string;
-            /** @description A page about this kind of problem, relative to the server. */
+            /** @description URL of a page about this kind of problem, relative to the server. */
             type: string;
         };
-        /** @description An error in short, where the SDK's types have it. */
+        /** @description A short form of an error, where the SDK's types have it. */
         ProblemError: {
             code: components["schemas"]["ErrorCode"];
             message: string;
             retryable: boolean;
         };
         ProblemMetadata: {
-            /** @description The request's name, as in `X-Request-ID`. */
+            /** @description The request's id, as in `X-Request-ID`. */
             requestId: string;
             timestamp: components["schemas"]["Moment"];
         };
-        /** @description `processing`: the job as it is. */
+        /** @description Data of `processing`: the job as it is. */
         ProcessingEvent: {
             /** @description The title most lately looked up. */
             currentTitle?: string;
@@ -3243,7 +3255,7 @@ export interface components {
             etaMs?: number;
             /**
              * Format: uint32
-             * @description Items that were not.
+             * @description Number of items that were not found.
              */
             failureCount: number;
             /** @description The job's name. */
@@ -3254,29 +3266,30 @@ export interface components {
             pipeline: components["schemas"]["Pipeline"];
             /**
              * Format: uint32
-             * @description Items that are final.
+             * @description Number of items that are final.
              */
             processedCount: number;
             /**
              * Format: uint32
-             * @description Photos that have been looked at.
+             * @description Number of photos that have been looked at.
              */
             processedPhotos?: number;
             /** @description Progress in [0, 1]; never decreases. */
             progress: number;
             /**
              * Format: uint32
-             * @description Different books seen on them.
+             * @description Number of different books seen on them.
              */
             recognizedBooks?: number;
             /**
              * Format: uint32
-             * @description Books known from before, about which nobody was asked; absent while there are none.
+             * @description Number of books whose outcome was remembered, without asking any provider; absent while
+             *     there are none.
              */
             remembered?: number;
             /**
              * Format: uint32
-             * @description Requests to the metadata providers so far; absent while there are none.
+             * @description Number of requests to the metadata providers so far; absent while there are none.
              */
             requests?: number;
             /** @description The current stage. */
@@ -3285,23 +3298,23 @@ export interface components {
             status: components["schemas"]["Status"];
             /**
              * Format: uint32
-             * @description Items that were found.
+             * @description Number of items that were found.
              */
             successCount: number;
             /**
              * Format: uint32
-             * @description Items in all; 0 until they are known.
+             * @description Number of items in all; 0 until they are known.
              */
             totalCount: number;
             /**
              * Format: uint32
-             * @description Photos in all.
+             * @description Number of photos in all.
              */
             totalPhotos?: number;
             /**
              * Format: uint32
-             * @description Books that no provider has answered about, of those that were not found; absent while there
-             *     are none.
+             * @description Number of books, among those not found, that no provider has answered about; absent while
+             *     there are none.
              */
             unanswered?: number;
             /** @description Time of this state. */
@@ -3332,7 +3345,7 @@ export interface components {
              * @description Number of the record that names the columns; absent in a file without a header.
              */
             headerRow?: number;
-            /** @description Lines above the header, which name no books. */
+            /** @description Lines above the header that name no books. */
             linesAbove?: string[];
             /** @description Its other sheets, which were not read. */
             otherSheets?: string[];
@@ -3345,7 +3358,7 @@ export interface components {
             repaired: number;
             /** @description The sheet of a workbook that was read. */
             sheet?: string;
-            /** @description Whether a person should look at it: a column's meaning was guessed. */
+            /** @description Whether a person should look at the interpretation: a column's meaning was guessed. */
             uncertain: boolean;
         };
         /**
@@ -3375,24 +3388,24 @@ export interface components {
              */
             jobId: string | null;
             /**
-             * @description Its token.
+             * @description The token that is to be exchanged.
              * @default null
              */
             oldToken: string | null;
         };
-        /** @description `result` of V3: an item is final. */
+        /** @description Data of `result` of V3: an item is final. */
         ResultEvent: {
             /** @description The item, as the job's results show it. */
             book: components["schemas"]["V3ResultBook"];
             /**
              * Format: uint32
-             * @description Its place among the job's items, from 0.
+             * @description Index of the item in the job, from 0.
              */
             index: number;
         };
         /** @description `metadata` of a success. */
         ResultsMetadata: {
-            /** @description Results are written once and kept. */
+            /** @description Always true: results are written once and kept. */
             cached: boolean;
             /**
              * Format: uint32
@@ -3408,7 +3421,7 @@ export interface components {
             timestamp: components["schemas"]["Moment"];
             /**
              * Format: uint32
-             * @description Books in all.
+             * @description Number of books in all.
              */
             total?: number;
             /** @description Time for which they are kept. */
@@ -3436,7 +3449,7 @@ export interface components {
         Rows: {
             /** @description The columns of the imported file. */
             columns: string[];
-            /** @description The job. */
+            /** @description The job's name. */
             jobId: string;
             rows: components["schemas"]["ExportedRow"][];
             /** @description The job's outcome. */
@@ -3467,7 +3480,7 @@ export interface components {
             enrichedCount: number;
             /** @description Overall quality. */
             imageQuality: string;
-            /** @description Exposure, contrast and glare. */
+            /** @description Quality of exposure, contrast and glare. */
             lighting: string;
             /**
              * @description The vision model; `spines` when the application read the spines itself, `barcode` when only
@@ -3481,10 +3494,10 @@ export interface components {
             processingTime: number;
             /**
              * Format: uint32
-             * @description Different books that could be read.
+             * @description Number of different books that could be read.
              */
             readableCount: number;
-            /** @description Focus and motion. */
+            /** @description Quality of focus and motion. */
             sharpness: string;
             /** @description Time of the end. */
             timestamp: components["schemas"]["Moment"];
@@ -3493,7 +3506,7 @@ export interface components {
         ScanResults: {
             /**
              * Format: uint32
-             * @description Those whose detection is sure enough.
+             * @description Number of books whose detection is certain enough.
              */
             approved: number;
             books: components["schemas"]["SeenBook"][];
@@ -3501,7 +3514,7 @@ export interface components {
             metadata: components["schemas"]["ScanMetadata"];
             /**
              * Format: uint32
-             * @description The others.
+             * @description Number of books that somebody should look at.
              */
             needsReview: number;
             photos: components["schemas"]["Photo"][];
@@ -3509,11 +3522,11 @@ export interface components {
             suggestions: components["schemas"]["Suggestion"][];
             /**
              * Format: uint32
-             * @description Different books.
+             * @description Number of different books.
              */
             totalDetected: number;
         };
-        /** @description The body of an answer with results. */
+        /** @description The body of a response with results. */
         ScanResultsAnswer: {
             data: components["schemas"]["ScanResults"];
             metadata: components["schemas"]["ResultsMetadata"];
@@ -3525,16 +3538,16 @@ export interface components {
          * @enum {string}
          */
         ScanStage: "uploading" | "analyzing" | "enriching" | "complete" | "error";
-        /** @description `GET /scan/status/{jobId}`. */
+        /** @description The response to `GET /scan/status/{jobId}`. */
         ScanStatus: {
             /**
              * Format: uint32
-             * @description Books seen so far.
+             * @description Number of books seen so far.
              */
             booksDetected: number;
             /**
              * Format: uint64
-             * @description Since its creation, in whole seconds; stands still when the job is over.
+             * @description Time since the job's creation, in whole seconds; stands still when the job is over.
              */
             elapsedTime: number;
             /** @description The reason why it failed, else null. */
@@ -3548,7 +3561,7 @@ export interface components {
             progress: number;
             /** @description The result of a completed scan, else null. */
             result: {
-                /** @description The books seen. */
+                /** @description The books that were seen. */
                 books: components["schemas"]["SeenBook"][];
                 /** @description Quality of the photos. */
                 metadata: components["schemas"]["PhotoQuality"];
@@ -3558,11 +3571,11 @@ export interface components {
             /** @description The current stage. */
             stage: components["schemas"]["ScanStage"];
         };
-        /** @description A hit in short. */
+        /** @description A hit in a short form. */
         SearchHit: {
             /** @description Authors, first author first. */
             authors: string[];
-            /** @description Cover. */
+            /** @description URL of the cover. */
             cover_url?: string;
             /** @description ISBN of the edition; empty when unknown. */
             isbn: string;
@@ -3570,7 +3583,8 @@ export interface components {
             match_type: string;
             /**
              * Format: double
-             * @description 1 for the first hit, less for each after it: the provider says no more than the order.
+             * @description Score of the hit: 1 for the first, less for each after it: the provider says no more than
+             *     the order.
              */
             relevance_score: number;
             /** @description Title. */
@@ -3587,7 +3601,7 @@ export interface components {
              * @description Confidence in the detection, 0 to 1.
              */
             confidence: number;
-            /** @description Cover. */
+            /** @description URL of the cover. */
             coverUrl?: string;
             /** @description The look-up's outcome and the metadata. */
             enrichment: components["schemas"]["SeenEnrichment"];
@@ -3614,7 +3628,7 @@ export interface components {
         SeenEnrichment: {
             /** @description The authors. */
             authors: components["schemas"]["AuthorObject"][];
-            /** @description Whether it was known before: never. */
+            /** @description Whether the metadata was known before: always false. */
             cachedResult: boolean;
             /** @description The edition; none when nobody knows the book. */
             editions: components["schemas"]["EditionObject"][];
@@ -3663,46 +3677,46 @@ export interface components {
             duration: number;
             /**
              * Format: uint32
-             * @description Items that were not.
+             * @description Number of items that were not found.
              */
             failureCount: number;
-            /** @description Names the results. */
+            /** @description Name of the results. */
             resourceId: string;
             /**
              * Format: uint32
-             * @description Items that were found.
+             * @description Number of items that were found.
              */
             successCount: number;
             /**
              * Format: uint32
-             * @description Items that are final.
+             * @description Number of items that are final.
              */
             totalProcessed: number;
             /**
              * Format: uint32
-             * @description Those of them that no provider has answered about: a later job may find them. Absent when
-             *     there are none.
+             * @description Number of items, among those not found, that no provider has answered about: a later job may
+             *     find them. Absent when there are none.
              */
             unanswered?: number;
         } | {
             /**
              * Format: uint32
-             * @description Those whose detection is sure enough.
+             * @description Number of books whose detection is certain enough.
              */
             approved: number;
             /**
              * Format: uint32
-             * @description Books seen, those counted twice that are on two photos.
+             * @description Number of books seen, those counted twice that are on two photos.
              */
             booksDetected: number;
             /**
              * Format: uint32
-             * @description Books that a provider knows.
+             * @description Number of books that a provider knows.
              */
             booksEnriched: number;
             /**
              * Format: uint32
-             * @description Different books.
+             * @description Number of different books.
              */
             booksUnique: number;
             /**
@@ -3712,19 +3726,19 @@ export interface components {
             enrichedCount: number;
             /**
              * Format: uint32
-             * @description The others.
+             * @description Number of books that somebody should look at.
              */
             needsReview: number;
             /** Format: uint32 */
             needs_review: number;
             /**
              * Format: uint32
-             * @description Photos that have been looked at.
+             * @description Number of photos that have been looked at.
              */
             photosProcessed: number;
             /**
              * Format: uint32
-             * @description Different books.
+             * @description Number of different books.
              */
             totalDetected: number;
             /** Format: uint32 */
@@ -3830,7 +3844,7 @@ export interface components {
             expiresAt?: components["schemas"]["Moment"];
             /**
              * Format: uint32
-             * @description Items that were not.
+             * @description Number of items that were not found.
              */
             failureCount: number;
             /** @description The job's name. */
@@ -3841,29 +3855,30 @@ export interface components {
             pipeline: components["schemas"]["Pipeline"];
             /**
              * Format: uint32
-             * @description Items that are final.
+             * @description Number of items that are final.
              */
             processedCount: number;
             /**
              * Format: uint32
-             * @description Photos that have been looked at.
+             * @description Number of photos that have been looked at.
              */
             processedPhotos?: number;
             /** @description Progress in [0, 1]; never decreases. */
             progress: number;
             /**
              * Format: uint32
-             * @description Different books seen on them.
+             * @description Number of different books seen on them.
              */
             recognizedBooks?: number;
             /**
              * Format: uint32
-             * @description Books known from before, about which nobody was asked; absent while there are none.
+             * @description Number of books whose outcome was remembered, without asking any provider; absent while
+             *     there are none.
              */
             remembered?: number;
             /**
              * Format: uint32
-             * @description Requests to the metadata providers so far; absent while there are none.
+             * @description Number of requests to the metadata providers so far; absent while there are none.
              */
             requests?: number;
             /** @description URL of the results, relative to the server's origin. */
@@ -3878,28 +3893,28 @@ export interface components {
             status: components["schemas"]["Status"];
             /**
              * Format: uint32
-             * @description Items that were found.
+             * @description Number of items that were found.
              */
             successCount: number;
             /** @description Its counts. */
             summary?: components["schemas"]["Summary"];
             /**
              * Format: uint32
-             * @description Items in all; 0 until they are known.
+             * @description Number of items in all; 0 until they are known.
              */
             totalCount: number;
             /**
              * Format: uint32
-             * @description Photos in all.
+             * @description Number of photos in all.
              */
             totalPhotos?: number;
             /**
              * Format: uint32
-             * @description Books that no provider has answered about, of those that were not found; absent while there
-             *     are none.
+             * @description Number of books, among those not found, that no provider has answered about; absent while
+             *     there are none.
              */
             unanswered?: number;
-            /** @description Its last progress. */
+            /** @description Time of the last progress. */
             updatedAt: components["schemas"]["Moment"];
             /**
              * @description Time until which the job waits for a provider that refuses or fails; absent when it does not
@@ -3913,7 +3928,7 @@ export interface components {
             /** @constant */
             success: true;
         };
-        /** @description `data` that says by itself that it is a success. */
+        /** @description A `data` object that repeats in itself that it is a success. */
         SuccessfulCanceled: {
             /** @description Counts of the data that was deleted. */
             cleanup: components["schemas"]["Cleanup"];
@@ -3923,7 +3938,7 @@ export interface components {
             message: string;
             /**
              * Format: uint32
-             * @description Items that are final.
+             * @description Number of items that are final.
              */
             processedCount: number;
             /** @description The job's outcome, or `canceling`. */
@@ -3932,11 +3947,11 @@ export interface components {
             success: true;
             /**
              * Format: uint32
-             * @description Items in all.
+             * @description Number of items in all.
              */
             totalCount: number;
         };
-        /** @description `data` that says by itself that it is a success. */
+        /** @description A `data` object that repeats in itself that it is a success. */
         SuccessfulLegacyBookshelf: {
             /** @description The token once more, under the name that later apps read. */
             authToken: string;
@@ -3952,27 +3967,27 @@ export interface components {
             stages: components["schemas"]["LegacyStage"][];
             /** @constant */
             success: true;
-            /** @description Opens the job. */
+            /** @description Token that opens the job. */
             token: string;
         };
-        /** @description `data` that says by itself that it is a success. */
+        /** @description A `data` object that repeats in itself that it is a success. */
         SuccessfulLegacyEnrichment: {
             /** @description The job's name. */
             jobId: string;
             /**
              * Format: uint32
-             * @description Items that are final: none.
+             * @description Number of items that are final: 0.
              */
             processedCount: number;
             /** @constant */
             success: true;
             /**
              * Format: uint32
-             * @description Items in all.
+             * @description Number of items in all.
              */
             totalCount: number;
         };
-        /** @description `data` that says by itself that it is a success. */
+        /** @description A `data` object that repeats in itself that it is a success. */
         SuccessfulLegacyEnrichmentBatch: {
             /** @description The token once more, under the name that later apps read. */
             authToken: string;
@@ -3980,20 +3995,20 @@ export interface components {
             jobId: string;
             /**
              * Format: uint32
-             * @description Items that are final: none.
+             * @description Number of items that are final: 0.
              */
             processedCount: number;
             /** @constant */
             success: true;
-            /** @description Opens the job. */
+            /** @description Token that opens the job. */
             token: string;
             /**
              * Format: uint32
-             * @description Items in all.
+             * @description Number of items in all.
              */
             totalCount: number;
         };
-        /** @description `data` that says by itself that it is a success. */
+        /** @description A `data` object that repeats in itself that it is a success. */
         SuccessfulLegacyImport: {
             /** @description The token once more, under the name that later apps read. */
             authToken: string;
@@ -4003,10 +4018,10 @@ export interface components {
             message: string;
             /** @constant */
             success: true;
-            /** @description Opens the job. */
+            /** @description Token that opens the job. */
             token: string;
         };
-        /** @description `data` that says by itself that it is a success. */
+        /** @description A `data` object that repeats in itself that it is a success. */
         SuccessfulLegacyScanBatch: {
             /** @description The token once more, under the name that later apps read. */
             authToken: string;
@@ -4018,7 +4033,7 @@ export interface components {
             status: components["schemas"]["Status"];
             /** @constant */
             success: true;
-            /** @description Opens the job. */
+            /** @description Token that opens the job. */
             token: string;
             /**
              * Format: uint32
@@ -4026,15 +4041,15 @@ export interface components {
              */
             totalPhotos: number;
         };
-        /** @description `data` that says by itself that it is a success. */
+        /** @description A `data` object that repeats in itself that it is a success. */
         SuccessfulLookedUp: {
             /** @description Its authors. */
             authorDetails: components["schemas"]["AuthorObject"][];
             /** @description Authors, first author first. */
             authors: string[];
-            /** @description A handful of subjects. */
+            /** @description A handful of subjects of the book. */
             categories: string[];
-            /** @description Its cover, else the work's. */
+            /** @description URL of the edition's cover, else of the work's. */
             coverUrl?: string;
             /** @description A description of the content, or null. */
             description: string | null;
@@ -4046,9 +4061,9 @@ export interface components {
             isbn?: string;
             /** @description The ISBN with 10 digits, where there is such a form. */
             isbn10?: string;
-            /** @description The ISBN once more, under the name that says its length. */
+            /** @description The ISBN once more, under a name that says its length. */
             isbn13?: string;
-            /** @description ISO 639-1 where there is such a code. */
+            /** @description Language: ISO 639-1 where there is such a code. */
             language?: string;
             /**
              * @description The data that the provider's record and the book have in common; absent when there is no
@@ -4068,7 +4083,7 @@ export interface components {
             pageCount?: number;
             /** @description The provider that knows it. */
             provider?: components["schemas"]["BookProvider"];
-            /** @description `yyyy`, `yyyy-mm` or `yyyy-mm-dd`. */
+            /** @description Date of publication: `yyyy`, `yyyy-mm` or `yyyy-mm-dd`. */
             publishedDate?: string;
             /** @description Publisher. */
             publisher?: string;
@@ -4086,7 +4101,7 @@ export interface components {
             /** @description Its work. */
             work: components["schemas"]["WorkObject"];
         };
-        /** @description `data` that says by itself that it is a success. */
+        /** @description A `data` object that repeats in itself that it is a success. */
         SuccessfulRefreshed: {
             /**
              * Format: uint64
@@ -4097,10 +4112,10 @@ export interface components {
             jobId: string;
             /** @constant */
             success: true;
-            /** @description Opens it from now on. */
+            /** @description Token that opens the job from now on. */
             token: string;
         };
-        /** @description `data` that says by itself that it is a success. */
+        /** @description A `data` object that repeats in itself that it is a success. */
         SuccessfulSearchResults: {
             /** @description The authors of the works, each once. */
             authors: components["schemas"]["AuthorObject"][];
@@ -4121,7 +4136,7 @@ export interface components {
             /** @description The works found, best first. */
             works: components["schemas"]["WorkObject"][];
         };
-        /** @description `data` that says by itself that it is a success. */
+        /** @description A `data` object that repeats in itself that it is a success. */
         SuccessfulSearchResultsV2: {
             /** @description The authors of the works, each once. */
             authors: components["schemas"]["AuthorObject"][];
@@ -4141,7 +4156,7 @@ export interface components {
              * @description Number of works in this response.
              */
             resultCount: number;
-            /** @description The hits in short. */
+            /** @description The hits in a short form. */
             results: components["schemas"]["SearchHit"][];
             /** @constant */
             success: true;
@@ -4158,7 +4173,7 @@ export interface components {
             /** @description The works found, best first. */
             works: components["schemas"]["WorkObject"][];
         };
-        /** @description Advice for the next photo. */
+        /** @description A hint for the next photo. */
         Suggestion: {
             /**
              * Format: uint32
@@ -4181,22 +4196,22 @@ export interface components {
         Summary: {
             /**
              * Format: uint32
-             * @description Those whose detection is sure enough.
+             * @description Number of books whose detection is certain enough.
              */
             approved?: number;
             /**
              * Format: uint32
-             * @description Books seen, those counted twice that are on two photos.
+             * @description Number of books seen, those counted twice that are on two photos.
              */
             booksDetected?: number;
             /**
              * Format: uint32
-             * @description Books that a provider knows.
+             * @description Number of books that a provider knows.
              */
             booksEnriched?: number;
             /**
              * Format: uint32
-             * @description Different books.
+             * @description Number of different books.
              */
             booksUnique?: number;
             /**
@@ -4211,44 +4226,44 @@ export interface components {
             enrichedCount?: number;
             /**
              * Format: uint32
-             * @description Items that were not.
+             * @description Number of items that were not found.
              */
             failureCount: number;
             /**
              * Format: uint32
-             * @description The others.
+             * @description Number of books that somebody should look at.
              */
             needsReview?: number;
             /**
              * Format: uint32
-             * @description Photos that have been looked at.
+             * @description Number of photos that have been looked at.
              */
             photosProcessed?: number;
-            /** @description Names the results. */
+            /** @description Name of the results. */
             resourceId: string;
             /**
              * Format: uint32
-             * @description Items that were found.
+             * @description Number of items that were found.
              */
             successCount: number;
             /**
              * Format: uint32
-             * @description Different books.
+             * @description Number of different books.
              */
             totalDetected?: number;
             /**
              * Format: uint32
-             * @description Items that are final.
+             * @description Number of items that are final.
              */
             totalProcessed: number;
             /**
              * Format: uint32
-             * @description Those of them that no provider has answered about: a later job may find them. Absent when
-             *     there are none.
+             * @description Number of items, among those not found, that no provider has answered about: a later job may
+             *     find them. Absent when there are none.
              */
             unanswered?: number;
         };
-        /** @description `timeout`: the stream ends because nothing happens; the job may go on. */
+        /** @description Data of `timeout`: the stream ends because nothing happens; the job may go on. */
         TimeoutEvent: {
             /** @description Always "timeout". */
             error: string;
@@ -4277,21 +4292,21 @@ export interface components {
              *     them again in a new scan.
              */
             photosToSend?: number[];
-            /** @description The results, when the job has ended. */
+            /** @description URL of the results, when the job has ended. */
             resultsUrl: string;
             /** @description The job that this one tries again. */
             retryOf?: string;
-            /** @description The event stream, under the name of the generation before. */
+            /** @description URL of the event stream, under the name of the generation before. */
             sseUrl: string;
             /** @description Always `queued`. */
             status: components["schemas"]["V3Status"];
-            /** @description The status document. */
+            /** @description URL of the status document. */
             statusUrl: string;
-            /** @description The event stream. */
+            /** @description URL of the event stream. */
             streamUrl: string;
             /** @description The job's token: cancels it, and opens its WebSocket. */
             token: string;
-            /** @description The WebSocket; the token is its subprotocol. */
+            /** @description URL of the WebSocket; the token is its subprotocol. */
             websocketUrl: string;
         };
         V3AcceptedAnswer: {
@@ -4308,9 +4323,9 @@ export interface components {
             categories?: string[];
             /** @description Kind of the server that the cover comes from. */
             coverSource?: components["schemas"]["CoverSource"];
-            /** @description Cover. */
+            /** @description URL of the cover. */
             coverUrl?: string;
-            /** @description Cover in several sizes. */
+            /** @description URLs of the cover in several sizes. */
             coverUrls?: components["schemas"]["CoverUrls"];
             /** @description A description of the content. */
             description?: string;
@@ -4320,7 +4335,7 @@ export interface components {
             isbn: string;
             /** @description ISBN with 10 digits, where there is such a form. */
             isbn10?: string;
-            /** @description ISO 639-1 where there is such a code. */
+            /** @description Language: ISO 639-1 where there is such a code. */
             language?: string;
             /**
              * Format: uint32
@@ -4328,11 +4343,11 @@ export interface components {
              */
             pageCount?: number;
             /**
-             * @description The provider that knows the book; of one that nobody knows, the provider that is asked
+             * @description The provider that knows the book; for a book that none knows, the provider that is asked
              *     first.
              */
             provider: components["schemas"]["BookProvider"];
-            /** @description `yyyy`, `yyyy-mm` or `yyyy-mm-dd`. */
+            /** @description Date of publication: `yyyy`, `yyyy-mm` or `yyyy-mm-dd`. */
             publishedDate?: string;
             /** @description Publisher. */
             publisher?: string;
@@ -4346,7 +4361,7 @@ export interface components {
             source?: components["schemas"]["Source"];
             /** @description Subtitle. */
             subtitle?: string;
-            /** @description Small cover. */
+            /** @description URL of a small cover. */
             thumbnailUrl?: string;
             /** @description Title. */
             title: string;
@@ -4372,8 +4387,8 @@ export interface components {
             version: string;
         };
         /**
-         * @description `progress`, `failed`, `canceled` and `timeout` of V3: the event of V2 with its times under the
-         *     names of that generation.
+         * @description Data of `progress`, `failed`, `canceled` and `timeout` of V3: the event of V2 with its times
+         *     under the names of that generation.
          */
         V3CompletedWithBooks: {
             /** @description The books, when they fit in 64 KB; else they are fetched from `resultsUrl`. */
@@ -4384,7 +4399,7 @@ export interface components {
             expiresAt: components["schemas"]["Moment"];
             /**
              * Format: uint32
-             * @description Items that were not.
+             * @description Number of items that were not found.
              */
             failureCount: number;
             /** @description The job's name. */
@@ -4395,29 +4410,30 @@ export interface components {
             pipeline: components["schemas"]["Pipeline"];
             /**
              * Format: uint32
-             * @description Items that are final.
+             * @description Number of items that are final.
              */
             processedCount: number;
             /**
              * Format: uint32
-             * @description Photos that have been looked at.
+             * @description Number of photos that have been looked at.
              */
             processedPhotos?: number;
             /** @description Progress in [0, 1]; never decreases. */
             progress: number;
             /**
              * Format: uint32
-             * @description Different books seen on them.
+             * @description Number of different books seen on them.
              */
             recognizedBooks?: number;
             /**
              * Format: uint32
-             * @description Books known from before, about which nobody was asked; absent while there are none.
+             * @description Number of books whose outcome was remembered, without asking any provider; absent while
+             *     there are none.
              */
             remembered?: number;
             /**
              * Format: uint32
-             * @description Requests to the metadata providers so far; absent while there are none.
+             * @description Number of requests to the metadata providers so far; absent while there are none.
              */
             requests?: number;
             /** @description The books of a scan once more, under the name that the apps read. */
@@ -4426,33 +4442,33 @@ export interface components {
             resultsUrl: string;
             /** @description The current stage. */
             stage: components["schemas"]["Stage"];
-            /** @description The moment of the job's creation. */
+            /** @description Time of the job's creation. */
             startedAt: components["schemas"]["Moment"];
             /** @description State of the job. */
             status: components["schemas"]["Status"];
             /**
              * Format: uint32
-             * @description Items that were found.
+             * @description Number of items that were found.
              */
             successCount: number;
             /** @description Its counts. */
             summary: components["schemas"]["Summary"];
-            /** @description The moment of which the event tells. */
+            /** @description Time of the state in the event. */
             timestamp: components["schemas"]["Moment"];
             /**
              * Format: uint32
-             * @description Items in all; 0 until they are known.
+             * @description Number of items in all; 0 until they are known.
              */
             totalCount: number;
             /**
              * Format: uint32
-             * @description Photos in all.
+             * @description Number of photos in all.
              */
             totalPhotos?: number;
             /**
              * Format: uint32
-             * @description Books that no provider has answered about, of those that were not found; absent while there
-             *     are none.
+             * @description Number of books, among those not found, that no provider has answered about; absent while
+             *     there are none.
              */
             unanswered?: number;
             /**
@@ -4464,7 +4480,7 @@ export interface components {
         /** @description The body of `POST /v3/jobs/enrichment` and `/v3/books/enrich`: ISBNs, or, for a job, books. */
         V3EnrichBody: {
             /**
-             * @description Whether `/v3/books/enrich` makes a job of it.
+             * @description Whether `/v3/books/enrich` makes a job of the request.
              * @default null
              */
             async: boolean | null;
@@ -4473,10 +4489,10 @@ export interface components {
              * @default null
              */
             barcodes: string[] | null;
-            /** @description Titles with what else is known; only for a job. */
+            /** @description Titles, each with what else is known of the book; only for a job. */
             books?: components["schemas"]["BookBody"][] | null;
             /**
-             * @description Read for the SDK, and ignored: there is no search by meaning.
+             * @description Ignored, and only read for the SDK: there is no search by meaning.
              * @default null
              */
             includeEmbedding: boolean | null;
@@ -4495,7 +4511,7 @@ export interface components {
              * @description Number of books that were found.
              */
             found: number;
-            /** @description The ISBNs that no provider knows, or of which none answered. */
+            /** @description ISBNs that no provider knows, or about which none answered. */
             notFound: string[];
             /**
              * Format: uint
@@ -4517,9 +4533,9 @@ export interface components {
             categories?: string[];
             /** @description Kind of the server that the cover comes from. */
             coverSource?: components["schemas"]["CoverSource"];
-            /** @description Cover. */
+            /** @description URL of the cover. */
             coverUrl?: string;
-            /** @description Cover in several sizes. */
+            /** @description URLs of the cover in several sizes. */
             coverUrls?: components["schemas"]["CoverUrls"];
             /** @description A description of the content. */
             description?: string;
@@ -4529,7 +4545,7 @@ export interface components {
             isbn: string;
             /** @description ISBN with 10 digits, where there is such a form. */
             isbn10?: string;
-            /** @description ISO 639-1 where there is such a code. */
+            /** @description Language: ISO 639-1 where there is such a code. */
             language?: string;
             /**
              * Format: uint32
@@ -4537,11 +4553,11 @@ export interface components {
              */
             pageCount?: number;
             /**
-             * @description The provider that knows the book; of one that nobody knows, the provider that is asked
+             * @description The provider that knows the book; for a book that none knows, the provider that is asked
              *     first.
              */
             provider: components["schemas"]["BookProvider"];
-            /** @description `yyyy`, `yyyy-mm` or `yyyy-mm-dd`. */
+            /** @description Date of publication: `yyyy`, `yyyy-mm` or `yyyy-mm-dd`. */
             publishedDate?: string;
             /** @description Publisher. */
             publisher?: string;
@@ -4555,11 +4571,11 @@ export interface components {
             source?: components["schemas"]["Source"];
             /** @description Subtitle. */
             subtitle?: string;
-            /** @description Small cover. */
+            /** @description URL of a small cover. */
             thumbnailUrl?: string;
             /** @description Title. */
             title: string;
-            /** @description Whether it can be searched by meaning: no book can. */
+            /** @description Whether the book can be searched by meaning: always false. */
             vectorized: boolean;
             /** @description Open Library work key. */
             workKey?: string;
@@ -4571,7 +4587,7 @@ export interface components {
             results: components["schemas"]["V3ResultBook"][];
             status: components["schemas"]["Status"];
         };
-        /** @description The body of an answer with results. */
+        /** @description The body of a response with results. */
         V3EnrichmentResultsAnswer: {
             data: components["schemas"]["V3EnrichmentResults"];
             metadata: components["schemas"]["ResultsMetadata"];
@@ -4579,8 +4595,8 @@ export interface components {
             success: true;
         };
         /**
-         * @description `progress`, `failed`, `canceled` and `timeout` of V3: the event of V2 with its times under the
-         *     names of that generation.
+         * @description Data of `progress`, `failed`, `canceled` and `timeout` of V3: the event of V2 with its times
+         *     under the names of that generation.
          */
         V3FailedInShort: {
             /** @description The reason, in a sentence for people. */
@@ -4593,38 +4609,39 @@ export interface components {
             pipeline: components["schemas"]["Pipeline"];
             /**
              * Format: uint32
-             * @description Items that are final.
+             * @description Number of items that are final.
              */
             processedCount: number;
             /** @description Progress in [0, 1]; never decreases. */
             progress: number;
             /**
              * Format: uint32
-             * @description Books known from before, about which nobody was asked; absent while there are none.
+             * @description Number of books whose outcome was remembered, without asking any provider; absent while
+             *     there are none.
              */
             remembered?: number;
             /**
              * Format: uint32
-             * @description Requests to the metadata providers so far; absent while there are none.
+             * @description Number of requests to the metadata providers so far; absent while there are none.
              */
             requests?: number;
             /** @description The current stage. */
             stage: components["schemas"]["Stage"];
-            /** @description The moment of the job's creation. */
+            /** @description Time of the job's creation. */
             startedAt: components["schemas"]["Moment"];
             /** @description State of the job. */
             status: components["schemas"]["Status"];
-            /** @description The moment of which the event tells. */
+            /** @description Time of the state in the event. */
             timestamp: components["schemas"]["Moment"];
             /**
              * Format: uint32
-             * @description Items in all; 0 until they are known.
+             * @description Number of items in all; 0 until they are known.
              */
             totalCount: number;
             /**
              * Format: uint32
-             * @description Books that no provider has answered about, of those that were not found; absent while there
-             *     are none.
+             * @description Number of books, among those not found, that no provider has answered about; absent while
+             *     there are none.
              */
             unanswered?: number;
             /**
@@ -4638,19 +4655,19 @@ export interface components {
          *     configured.
          */
         V3Features: {
-            /** @description Enrichment of many books. */
+            /** @description Whether many books can be enriched in a job. */
             batch_enrichment: boolean;
-            /** @description Imports of CSV files. */
+            /** @description Whether CSV files can be imported. */
             csv_import: boolean;
             /** @description The sources of metadata. */
             metadataProviders: components["schemas"]["Provider"][];
             /** @description Whether providers are local stand-ins with made-up data. */
             sandbox: boolean;
-            /** @description Search by meaning: no. */
+            /** @description Whether books can be searched by meaning: always false. */
             semantic_search: boolean;
-            /** @description Books like a book: no. */
+            /** @description Whether similar books can be asked for: always false. */
             similar_books: boolean;
-            /** @description Event streams. */
+            /** @description Whether there are event streams. */
             sse_streaming: boolean;
             /** @description The ways in which progress can be followed. */
             transports: components["schemas"]["Transport"][];
@@ -4659,7 +4676,7 @@ export interface components {
              *     reads the text on spines without asking anybody.
              */
             visionProviders: string[];
-            /** @description Recommendations: no. */
+            /** @description Whether there are recommendations: always false. */
             weekly_recommendations: boolean;
         };
         /** @description The results of an import, in V3. */
@@ -4671,7 +4688,7 @@ export interface components {
             booksCreated: number;
             /**
              * Format: uint32
-             * @description An import changes no book that was there before: 0.
+             * @description Number of books that were there before and were changed: always 0.
              */
             booksUpdated: number;
             /**
@@ -4681,7 +4698,7 @@ export interface components {
             duplicatesSkipped: number;
             /**
              * Format: uint32
-             * @description Books that none does.
+             * @description Number of books that no provider knows, or has answered about.
              */
             enrichmentFailed: number;
             /**
@@ -4707,11 +4724,11 @@ export interface components {
             status: components["schemas"]["Status"];
             /**
              * Format: uint32
-             * @description Those of them that no provider has answered about; absent when there are none.
+             * @description Number of those that no provider has answered about; absent when there are none.
              */
             unanswered?: number;
         };
-        /** @description The body of an answer with results. */
+        /** @description The body of a response with results. */
         V3ImportResultsAnswer: {
             data: components["schemas"]["V3ImportResults"];
             metadata: components["schemas"]["ResultsMetadata"];
@@ -4729,7 +4746,7 @@ export interface components {
         };
         /** @description The status document: `data` of `GET /v3/jobs/{kind}/{jobId}`. */
         V3JobStatus: {
-            /** @description The moment of its end. */
+            /** @description Time of the job's end. */
             completedTime?: components["schemas"]["Moment"];
             /** @description The reason why it failed or was canceled. */
             error?: components["schemas"]["V3JobError"];
@@ -4737,20 +4754,20 @@ export interface components {
             jobId: string;
             /**
              * Format: uint32
-             * @description Items that are final.
+             * @description Number of items that are final.
              */
             processedCount: number;
             /** @description Progress in [0, 1]; never decreases. */
             progress: number;
             /** @description The job that this one tries again: its counts are of what is tried, its results are whole. */
             retryOf?: string;
-            /** @description The moment of its creation. */
+            /** @description Time of the job's creation. */
             startTime: components["schemas"]["Moment"];
             /** @description State of the job. */
             status: components["schemas"]["V3Status"];
             /**
              * Format: uint32
-             * @description Items in all; 0 until they are known.
+             * @description Number of items in all; 0 until they are known.
              */
             totalCount: number;
             /** @description The kind of job. */
@@ -4771,7 +4788,7 @@ export interface components {
             batch_max_photos: number;
             /**
              * Format: double
-             * @description Books seen with less confidence than this, of 0 to 1, are to be reviewed.
+             * @description Confidence, 0 to 1, below which a detected book is to be reviewed.
              */
             confidenceThreshold: number;
             /**
@@ -4781,7 +4798,7 @@ export interface components {
             csv_max_rows: number;
             /**
              * Format: uint64
-             * @description A stream is never silent for longer.
+             * @description Longest silence of a stream, in ms.
              */
             heartbeatMs: number;
             /**
@@ -4867,12 +4884,12 @@ export interface components {
             retentionMs: number;
             /**
              * Format: uint32
-             * @description Searches by meaning a minute: there are none.
+             * @description Searches by meaning a minute: always 0.
              */
             semantic_search_rpm: number;
             /**
              * Format: uint64
-             * @description A job without progress for this long is given up.
+             * @description Time without progress after which a job is given up, in ms.
              */
             stallMs: number;
             /**
@@ -4882,7 +4899,7 @@ export interface components {
             streamBudgetMs?: number;
             /**
              * Format: uint32
-             * @description Searches a minute, all clients together: as often as Open Library may be asked.
+             * @description Searches a minute of all clients together: as many as Open Library may be asked.
              */
             text_search_rpm: number;
             /**
@@ -4891,11 +4908,11 @@ export interface components {
              */
             tokenLifeMs: number;
         };
-        /** @description A book of a job's results in short: `format=lite`. */
+        /** @description A short form of a book of a job's results: `format=lite`. */
         V3LiteBook: {
             /** @description Authors, first author first. */
             authors: string[];
-            /** @description Cover. */
+            /** @description URL of the cover. */
             coverUrl?: string;
             /** @description ISBN with 13 digits; empty when unknown. */
             isbn: string;
@@ -4908,7 +4925,7 @@ export interface components {
         V3LiteResults: {
             /**
              * Format: uint32
-             * @description Those whose detection is sure enough.
+             * @description Number of books whose detection is certain enough.
              */
             approved?: number;
             /**
@@ -4918,7 +4935,7 @@ export interface components {
             booksCreated?: number;
             /**
              * Format: uint32
-             * @description An import changes no book that was there before: 0.
+             * @description Number of books that were there before and were changed: always 0.
              */
             booksUpdated?: number;
             /**
@@ -4928,7 +4945,7 @@ export interface components {
             duplicatesSkipped?: number;
             /**
              * Format: uint32
-             * @description Books that none does.
+             * @description Number of books that no provider knows, or has answered about.
              */
             enrichmentFailed?: number;
             /**
@@ -4941,7 +4958,7 @@ export interface components {
             metadata?: components["schemas"]["ScanMetadata"];
             /**
              * Format: uint32
-             * @description The others.
+             * @description Number of books that somebody should look at.
              */
             needsReview?: number;
             photos?: components["schemas"]["Photo"][];
@@ -4962,23 +4979,23 @@ export interface components {
             suggestions?: components["schemas"]["Suggestion"][];
             /**
              * Format: uint32
-             * @description Different books.
+             * @description Number of different books.
              */
             totalDetected?: number;
             /**
              * Format: uint32
-             * @description Those of them that no provider has answered about; absent when there are none.
+             * @description Number of those that no provider has answered about; absent when there are none.
              */
             unanswered?: number;
         };
-        /** @description The body of an answer with results. */
+        /** @description The body of a response with results. */
         V3LiteResultsAnswer: {
             data: components["schemas"]["V3LiteResults"];
             metadata: components["schemas"]["ResultsMetadata"];
             /** @constant */
             success: true;
         };
-        /** @description The place of a page in a list. */
+        /** @description The position of a page in a list. */
         V3Pagination: {
             /** @description Whether there is a page after this one. */
             hasNext: boolean;
@@ -4986,7 +5003,7 @@ export interface components {
             hasPrev: boolean;
             /**
              * Format: uint32
-             * @description The most entries of a page.
+             * @description Largest number of entries of a page.
              */
             limit: number;
             /**
@@ -4996,15 +5013,15 @@ export interface components {
             page: number;
             /**
              * Format: uint64
-             * @description Pages in all.
+             * @description Number of pages in all.
              */
             totalPages: number;
             /** @description Always `offset`. */
             type: components["schemas"]["PaginationKind"];
         };
         /**
-         * @description `progress`, `failed`, `canceled` and `timeout` of V3: the event of V2 with its times under the
-         *     names of that generation.
+         * @description Data of `progress`, `failed`, `canceled` and `timeout` of V3: the event of V2 with its times
+         *     under the names of that generation.
          */
         V3ProcessingEvent: {
             /** @description The title most lately looked up. */
@@ -5021,7 +5038,7 @@ export interface components {
             etaMs?: number;
             /**
              * Format: uint32
-             * @description Items that were not.
+             * @description Number of items that were not found.
              */
             failureCount: number;
             /** @description The job's name. */
@@ -5032,58 +5049,59 @@ export interface components {
             pipeline: components["schemas"]["Pipeline"];
             /**
              * Format: uint32
-             * @description Items that are final.
+             * @description Number of items that are final.
              */
             processedCount: number;
             /**
              * Format: uint32
-             * @description Photos that have been looked at.
+             * @description Number of photos that have been looked at.
              */
             processedPhotos?: number;
             /** @description Progress in [0, 1]; never decreases. */
             progress: number;
             /**
              * Format: uint32
-             * @description Different books seen on them.
+             * @description Number of different books seen on them.
              */
             recognizedBooks?: number;
             /**
              * Format: uint32
-             * @description Books known from before, about which nobody was asked; absent while there are none.
+             * @description Number of books whose outcome was remembered, without asking any provider; absent while
+             *     there are none.
              */
             remembered?: number;
             /**
              * Format: uint32
-             * @description Requests to the metadata providers so far; absent while there are none.
+             * @description Number of requests to the metadata providers so far; absent while there are none.
              */
             requests?: number;
             /** @description The current stage. */
             stage: components["schemas"]["Stage"];
-            /** @description The moment of the job's creation. */
+            /** @description Time of the job's creation. */
             startedAt: components["schemas"]["Moment"];
             /** @description State of the job. */
             status: components["schemas"]["Status"];
             /**
              * Format: uint32
-             * @description Items that were found.
+             * @description Number of items that were found.
              */
             successCount: number;
-            /** @description The moment of which the event tells. */
+            /** @description Time of the state in the event. */
             timestamp: components["schemas"]["Moment"];
             /**
              * Format: uint32
-             * @description Items in all; 0 until they are known.
+             * @description Number of items in all; 0 until they are known.
              */
             totalCount: number;
             /**
              * Format: uint32
-             * @description Photos in all.
+             * @description Number of photos in all.
              */
             totalPhotos?: number;
             /**
              * Format: uint32
-             * @description Books that no provider has answered about, of those that were not found; absent while there
-             *     are none.
+             * @description Number of books, among those not found, that no provider has answered about; absent while
+             *     there are none.
              */
             unanswered?: number;
             /** @description Time of this state. */
@@ -5098,7 +5116,7 @@ export interface components {
         V3Query: {
             /** @description Always `text`. */
             mode: components["schemas"]["V3SearchMode"];
-            /** @description The words. */
+            /** @description The words that were searched for. */
             q: string;
         };
         /** @description A book of a job's results. */
@@ -5118,9 +5136,9 @@ export interface components {
             confidence?: number;
             /** @description Kind of the server that the cover comes from. */
             coverSource?: components["schemas"]["CoverSource"];
-            /** @description Cover. */
+            /** @description URL of the cover. */
             coverUrl?: string;
-            /** @description Cover in several sizes. */
+            /** @description URLs of the cover in several sizes. */
             coverUrls?: components["schemas"]["CoverUrls"];
             /** @description A description of the content. */
             description?: string;
@@ -5132,7 +5150,7 @@ export interface components {
             isbn: string;
             /** @description ISBN with 10 digits, where there is such a form. */
             isbn10?: string;
-            /** @description ISO 639-1 where there is such a code. */
+            /** @description Language: ISO 639-1 where there is such a code. */
             language?: string;
             /**
              * Format: uint32
@@ -5145,7 +5163,7 @@ export interface components {
              */
             photoIndex?: number;
             /**
-             * @description The provider that knows the book; of one that nobody knows, the provider that is asked
+             * @description The provider that knows the book; for a book that none knows, the provider that is asked
              *     first.
              */
             provider: components["schemas"]["BookProvider"];
@@ -5154,7 +5172,7 @@ export interface components {
              * @description Year of the edition, else of the work's first publication.
              */
             publicationYear?: number;
-            /** @description `yyyy`, `yyyy-mm` or `yyyy-mm-dd`. */
+            /** @description Date of publication: `yyyy`, `yyyy-mm` or `yyyy-mm-dd`. */
             publishedDate?: string;
             /** @description Publisher. */
             publisher?: string;
@@ -5175,7 +5193,7 @@ export interface components {
             status: components["schemas"]["EnrichmentStatus"];
             /** @description Subtitle. */
             subtitle?: string;
-            /** @description Small cover. */
+            /** @description URL of a small cover. */
             thumbnailUrl?: string;
             /** @description Title. */
             title: string;
@@ -5186,14 +5204,14 @@ export interface components {
         V3ScanResults: {
             /**
              * Format: uint32
-             * @description Those whose detection is sure enough.
+             * @description Number of books whose detection is certain enough.
              */
             approved: number;
             jobId: string;
             metadata: components["schemas"]["ScanMetadata"];
             /**
              * Format: uint32
-             * @description The others.
+             * @description Number of books that somebody should look at.
              */
             needsReview: number;
             photos: components["schemas"]["Photo"][];
@@ -5202,11 +5220,11 @@ export interface components {
             suggestions: components["schemas"]["Suggestion"][];
             /**
              * Format: uint32
-             * @description Different books.
+             * @description Number of different books.
              */
             totalDetected: number;
         };
-        /** @description The body of an answer with results. */
+        /** @description The body of a response with results. */
         V3ScanResultsAnswer: {
             data: components["schemas"]["V3ScanResults"];
             metadata: components["schemas"]["ResultsMetadata"];
@@ -5223,7 +5241,7 @@ export interface components {
             query: components["schemas"]["V3Query"];
             /**
              * Format: uint64
-             * @description Hits in all, as the provider counts them.
+             * @description Number of hits in all, as the provider counts them.
              */
             total: number;
         };
@@ -5238,18 +5256,18 @@ export interface components {
          * @enum {string}
          */
         V3SearchMode: "text";
-        /** @description A message; what belongs to its type is flattened into it. */
+        /** @description A message; the fields of its type are flattened into it. */
         V3SocketAckMessage: {
             jobId?: string;
             /** Format: uint64 */
             timestamp: number;
             type: string;
         };
-        /** @description A message; what belongs to its type is flattened into it. */
+        /** @description A message; the fields of its type are flattened into it. */
         V3SocketCompletionMessage: {
-            /** @description The moment of the end. */
+            /** @description Time of the end. */
             completedAt: components["schemas"]["Moment"];
-            /** @description The moment until which the results are kept. */
+            /** @description Expiry of the results. */
             expiresAt: components["schemas"]["Moment"];
             /** Format: uint32 */
             failureCount: number;
@@ -5266,7 +5284,7 @@ export interface components {
             totalCount: number;
             type: string;
         };
-        /** @description A message; what belongs to its type is flattened into it. */
+        /** @description A message; the fields of its type are flattened into it. */
         V3SocketFailureMessage: {
             error: components["schemas"]["SocketFailureReason"];
             jobId?: string;
@@ -5280,7 +5298,7 @@ export interface components {
             totalCount?: number;
             type: string;
         };
-        /** @description A message; what belongs to its type is flattened into it. */
+        /** @description A message; the fields of its type are flattened into it. */
         V3SocketPongMessage: {
             /** Format: double */
             clientTime?: number;
@@ -5289,7 +5307,7 @@ export interface components {
             timestamp: number;
             type: string;
         };
-        /** @description A message; what belongs to its type is flattened into it. */
+        /** @description A message; the fields of its type are flattened into it. */
         V3SocketProgressMessage: {
             currentBook?: components["schemas"]["CurrentBook"];
             jobId?: string;
@@ -5312,8 +5330,8 @@ export interface components {
          */
         V3Status: "queued" | "processing" | "completed" | "failed" | "canceled";
         /**
-         * @description `progress`, `failed`, `canceled` and `timeout` of V3: the event of V2 with its times under the
-         *     names of that generation.
+         * @description Data of `progress`, `failed`, `canceled` and `timeout` of V3: the event of V2 with its times
+         *     under the names of that generation.
          */
         V3TimeoutEvent: {
             /** @description Always "timeout". */
@@ -5326,18 +5344,18 @@ export interface components {
             lastStatus: components["schemas"]["Status"];
             /** @description Message for people. */
             message: string;
-            /** @description The moment of the job's creation. */
+            /** @description Time of the job's creation. */
             startedAt: components["schemas"]["Moment"];
-            /** @description The moment of which the event tells. */
+            /** @description Time of the state in the event. */
             timestamp: components["schemas"]["Moment"];
         };
         /** @description A work as clients know it. Ids that no provider of ours has are empty, never absent. */
         WorkObject: {
             /** @description Amazon numbers. */
             amazonASINs: unknown[];
-            /** @description Everybody who said something about it. */
+            /** @description The providers whose data is in it. */
             contributors: components["schemas"]["Provider"][];
-            /** @description Cover. */
+            /** @description URL of the cover. */
             coverImageURL?: string;
             /** @description A description of the content. */
             description?: string;
@@ -5352,7 +5370,7 @@ export interface components {
             googleBooksVolumeIDs: string[];
             /**
              * Format: uint8
-             * @description A provider's measure that none of ours has: 0.
+             * @description Quality by a provider that is not asked: always 0.
              */
             isbndbQuality: number;
             /** @description LibraryThing work ids. */
@@ -5361,7 +5379,7 @@ export interface components {
             openLibraryWorkID?: string;
             /** @description The provider that knows it. */
             primaryProvider: components["schemas"]["Provider"];
-            /** @description Whether somebody should look at it. */
+            /** @description Whether somebody should look at the book. */
             reviewStatus: components["schemas"]["ReviewStatus"];
             /** @description A handful of subjects. */
             subjectTags: string[];
@@ -5404,7 +5422,7 @@ export interface components {
         /**
          * @description `CIRCUIT_OPEN`: A provider's breaker is open in a synchronous call.
          *
-         *     `SERVICE_BUSY`: Admission limit reached.
+         *     `SERVICE_BUSY`: An admission limit is reached.
          */
         "CIRCUIT_OPEN.SERVICE_BUSY": {
             headers: {
@@ -5439,7 +5457,7 @@ export interface components {
                 };
             };
         };
-        /** @description `FORBIDDEN`: The origin of a page that may not connect. */
+        /** @description `FORBIDDEN`: The page's origin may not connect. */
         FORBIDDEN: {
             headers: {
                 [name: string]: unknown;
@@ -5455,7 +5473,7 @@ export interface components {
                 };
             };
         };
-        /** @description `IDEMPOTENCY_KEY_REUSED`: The key of an earlier request that had another content. */
+        /** @description `IDEMPOTENCY_KEY_REUSED`: The `Idempotency-Key` was used for another content. */
         IDEMPOTENCY_KEY_REUSED: {
             headers: {
                 [name: string]: unknown;
@@ -5471,7 +5489,7 @@ export interface components {
                 };
             };
         };
-        /** @description `INTERNAL_ERROR`: A bug. */
+        /** @description `INTERNAL_ERROR`: A bug of the application. */
         INTERNAL_ERROR: {
             headers: {
                 [name: string]: unknown;
@@ -5637,7 +5655,7 @@ export interface components {
                 };
             };
         };
-        /** @description `JOB_EXISTS`: The client's jobId is taken. */
+        /** @description `JOB_EXISTS`: The client's jobId names another job. */
         JOB_EXISTS: {
             headers: {
                 [name: string]: unknown;
@@ -5654,9 +5672,9 @@ export interface components {
             };
         };
         /**
-         * @description `JOB_EXISTS`: The client's jobId is taken.
+         * @description `JOB_EXISTS`: The client's jobId names another job.
          *
-         *     `NOT_READY`: Results asked for before the job ended.
+         *     `NOT_READY`: The results were asked for before the job ended.
          */
         "JOB_EXISTS.NOT_READY": {
             headers: {
@@ -5725,7 +5743,7 @@ export interface components {
                 };
             };
         };
-        /** @description `NOT_READY`: Results asked for before the job ended. */
+        /** @description `NOT_READY`: The results were asked for before the job ended. */
         NOT_READY: {
             headers: {
                 /** @description When to try again, in seconds */
@@ -5761,7 +5779,7 @@ export interface components {
                 };
             };
         };
-        /** @description `SERVICE_BUSY`: Admission limit reached. */
+        /** @description `SERVICE_BUSY`: An admission limit is reached. */
         SERVICE_BUSY: {
             headers: {
                 /** @description When to try again, in seconds */
@@ -5779,7 +5797,7 @@ export interface components {
                 };
             };
         };
-        /** @description `UNAUTHORIZED`: Token missing, wrong, expired, or another job's. */
+        /** @description `UNAUTHORIZED`: The token is missing, wrong, expired, or another job's. */
         UNAUTHORIZED: {
             headers: {
                 [name: string]: unknown;
@@ -5811,7 +5829,7 @@ export interface components {
                 };
             };
         };
-        /** @description `UPGRADE_REQUIRED`: A WebSocket address asked for as a page. */
+        /** @description `UPGRADE_REQUIRED`: The address speaks WebSocket only, and was asked for as a page. */
         UPGRADE_REQUIRED: {
             headers: {
                 [name: string]: unknown;
@@ -5842,7 +5860,7 @@ export interface components {
         /**
          * @description `CIRCUIT_OPEN`: A provider's breaker is open in a synchronous call.
          *
-         *     `SERVICE_BUSY`: Admission limit reached.
+         *     `SERVICE_BUSY`: An admission limit is reached.
          */
         "V3.CIRCUIT_OPEN.SERVICE_BUSY": {
             headers: {
@@ -5869,7 +5887,7 @@ export interface components {
                 };
             };
         };
-        /** @description `IDEMPOTENCY_KEY_REUSED`: The key of an earlier request that had another content. */
+        /** @description `IDEMPOTENCY_KEY_REUSED`: The `Idempotency-Key` was used for another content. */
         "V3.IDEMPOTENCY_KEY_REUSED": {
             headers: {
                 [name: string]: unknown;
@@ -5881,7 +5899,7 @@ export interface components {
                 };
             };
         };
-        /** @description `INTERNAL_ERROR`: A bug. */
+        /** @description `INTERNAL_ERROR`: A bug of the application. */
         "V3.INTERNAL_ERROR": {
             headers: {
                 [name: string]: unknown;
@@ -5977,7 +5995,7 @@ export interface components {
                 };
             };
         };
-        /** @description `JOB_ENDED`: A job that is over is to be canceled. */
+        /** @description `JOB_ENDED`: The job to be canceled has ended already. */
         "V3.JOB_ENDED": {
             headers: {
                 [name: string]: unknown;
@@ -5989,7 +6007,7 @@ export interface components {
                 };
             };
         };
-        /** @description `JOB_EXISTS`: The client's jobId is taken. */
+        /** @description `JOB_EXISTS`: The client's jobId names another job. */
         "V3.JOB_EXISTS": {
             headers: {
                 [name: string]: unknown;
@@ -6002,9 +6020,9 @@ export interface components {
             };
         };
         /**
-         * @description `JOB_EXISTS`: The client's jobId is taken.
+         * @description `JOB_EXISTS`: The client's jobId names another job.
          *
-         *     `NOT_READY`: Results asked for before the job ended.
+         *     `NOT_READY`: The results were asked for before the job ended.
          */
         "V3.JOB_EXISTS.NOT_READY": {
             headers: {
@@ -6057,7 +6075,7 @@ export interface components {
                 };
             };
         };
-        /** @description `NOT_READY`: Results asked for before the job ended. */
+        /** @description `NOT_READY`: The results were asked for before the job ended. */
         "V3.NOT_READY": {
             headers: {
                 /** @description When to try again, in seconds */
@@ -6085,7 +6103,7 @@ export interface components {
                 };
             };
         };
-        /** @description `SERVICE_BUSY`: Admission limit reached. */
+        /** @description `SERVICE_BUSY`: An admission limit is reached. */
         "V3.SERVICE_BUSY": {
             headers: {
                 /** @description When to try again, in seconds */
@@ -6099,7 +6117,7 @@ export interface components {
                 };
             };
         };
-        /** @description `UNAUTHORIZED`: Token missing, wrong, expired, or another job's. */
+        /** @description `UNAUTHORIZED`: The token is missing, wrong, expired, or another job's. */
         "V3.UNAUTHORIZED": {
             headers: {
                 [name: string]: unknown;

@@ -1,4 +1,4 @@
-//! Answers to accepted requests: here is your job.
+//! Responses to accepted requests for a job.
 
 use job::{JobId, PhotoStatus, Pipeline, Root};
 use serde::Serialize;
@@ -10,12 +10,13 @@ use crate::status::{Status, Urls};
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Accepted<'a> {
-    /// True: an enrichment repeats here what its envelope says; absent of other jobs.
+    /// Always true for an enrichment, which repeats here what its envelope says; absent of other
+    /// jobs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub success: Option<bool>,
     /// The job's name.
     pub job_id: &'a str,
-    /// Opens the job.
+    /// Token that opens the job.
     pub auth_token: &'a str,
     /// The token once more, under the name that older clients read.
     pub token: &'a str,
@@ -104,7 +105,7 @@ pub struct LegacyStage {
     pub name: &'static str,
     /// Typical duration, in s.
     pub typical_duration: u32,
-    /// The progress at its end.
+    /// Progress at its end, in [0, 1].
     pub progress: f64,
 }
 
@@ -145,7 +146,7 @@ const LEGACY_PLAN: LegacyPlan = LegacyPlan {
     estimated_range: [20, 60],
 };
 
-/// `POST /scan`: bare.
+/// The response to `POST /scan`, without an envelope.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -172,7 +173,7 @@ impl<'a> LegacyScan<'a> {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Token<'a> {
-    /// Opens the job.
+    /// Token that opens the job.
     pub token: &'a str,
     /// The token once more, under the name that later apps read.
     pub auth_token: &'a str,
@@ -187,14 +188,14 @@ impl<'a> Token<'a> {
     }
 }
 
-/// `POST /api/scan-bookshelf`: with [`crate::envelope::success_with_flat_copy`].
+/// The response to `POST /api/scan-bookshelf`: with [`crate::envelope::success_with_flat_copy`].
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct LegacyBookshelf<'a> {
     /// The job's name.
     pub job_id: &'a str,
-    /// Opens it.
+    /// Token that opens the job.
     #[serde(flatten)]
     pub token: Token<'a>,
     /// The job's event stream: the app would upload the photo again without it.
@@ -219,14 +220,15 @@ impl<'a> LegacyBookshelf<'a> {
     }
 }
 
-/// `POST /api/scan-bookshelf/batch`: with [`crate::envelope::success_with_flat_copy`].
+/// The response to `POST /api/scan-bookshelf/batch`: with
+/// [`crate::envelope::success_with_flat_copy`].
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct LegacyScanBatch<'a> {
     /// The job's name.
     pub job_id: &'a str,
-    /// Opens it.
+    /// Token that opens the job.
     #[serde(flatten)]
     pub token: Token<'a>,
     /// Photos in all.
@@ -250,14 +252,14 @@ impl<'a> LegacyScanBatch<'a> {
     }
 }
 
-/// `POST /api/import/csv-gemini`: with [`crate::envelope::success_with_flat_copy`].
+/// The response to `POST /api/import/csv-gemini`: with [`crate::envelope::success_with_flat_copy`].
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct LegacyImport<'a> {
     /// The job's name.
     pub job_id: &'a str,
-    /// Opens it.
+    /// Token that opens the job.
     #[serde(flatten)]
     pub token: Token<'a>,
     /// Message for people.
@@ -275,17 +277,17 @@ impl<'a> LegacyImport<'a> {
     }
 }
 
-/// `POST /api/enrichment/start`: with [`crate::envelope::success_with_flat_copy`], and status 200,
-/// the only one that the first app accepts.
+/// The response to `POST /api/enrichment/start`: with [`crate::envelope::success_with_flat_copy`],
+/// and status 200, the only one that the first app accepts.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct LegacyEnrichment<'a> {
     /// The job's name.
     pub job_id: &'a str,
-    /// Items that are final: none.
+    /// Number of items that are final: 0.
     pub processed_count: u32,
-    /// Items in all.
+    /// Number of items in all.
     pub total_count: u32,
 }
 
@@ -300,14 +302,14 @@ impl<'a> LegacyEnrichment<'a> {
     }
 }
 
-/// `POST /api/enrichment/batch`: with [`crate::envelope::success_with_flat_copy`].
+/// The response to `POST /api/enrichment/batch`: with [`crate::envelope::success_with_flat_copy`].
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct LegacyEnrichmentBatch<'a> {
     /// The job.
     #[serde(flatten)]
     pub job: LegacyEnrichment<'a>,
-    /// Opens it.
+    /// Token that opens the job.
     #[serde(flatten)]
     pub token: Token<'a>,
 }
@@ -322,12 +324,12 @@ impl<'a> LegacyEnrichmentBatch<'a> {
     }
 }
 
-/// `POST /scan/ready/{jobId}`: bare.
+/// The response to `POST /scan/ready/{jobId}`, without an envelope.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct LegacyReady<'a> {
-    /// Always.
+    /// Always true.
     pub success: bool,
     /// The job's name.
     pub job_id: &'a str,
@@ -343,14 +345,14 @@ impl<'a> LegacyReady<'a> {
     }
 }
 
-/// `POST /api/token/refresh`: with [`crate::envelope::success_with_flat_copy`].
+/// The response to `POST /api/token/refresh`: with [`crate::envelope::success_with_flat_copy`].
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Refreshed<'a> {
     /// The job's name.
     pub job_id: &'a str,
-    /// Opens it from now on.
+    /// Token that opens the job from now on.
     pub token: &'a str,
     /// Lifetime of the token, in s.
     pub expires_in: u64,

@@ -14,7 +14,7 @@ use crate::number::Whole;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub enum Provider {
-    /// openlibrary.org
+    /// Open Library (openlibrary.org).
     #[serde(rename = "openlibrary")]
     OpenLibrary,
     /// The volumes API of Google Books.
@@ -46,7 +46,7 @@ impl Provider {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum BookProvider {
-    /// openlibrary.org
+    /// Open Library (openlibrary.org).
     OpenLibrary,
     /// The volumes API of Google Books.
     GoogleBooks,
@@ -67,7 +67,8 @@ impl From<books::Provider> for BookProvider {
 pub enum Format {
     /// Bound in boards.
     Hardcover,
-    /// Soft cover of any size but mass market; unknown ones too.
+    /// Soft cover of any size but mass market; also the format of an edition whose binding is
+    /// unknown.
     Paperback,
     /// Electronic text.
     #[serde(rename = "E-book")]
@@ -96,13 +97,13 @@ impl From<Option<books::Format>> for Format {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum ReadingStatus {
-    /// Finished.
+    /// Finished: read to the end.
     Read,
-    /// Begun.
+    /// Being read.
     CurrentlyReading,
-    /// Planned.
+    /// Planned to be read.
     ToRead,
-    /// Given up.
+    /// Given up before the end.
     DidNotFinish,
 }
 
@@ -234,7 +235,7 @@ impl<'a> Source<'a> {
 pub enum EnrichmentStatus {
     /// The look-up is not done yet.
     Pending,
-    /// A provider knows it.
+    /// A provider knows the book.
     Success,
     /// No provider knows it.
     NotFound,
@@ -245,7 +246,7 @@ pub enum EnrichmentStatus {
 }
 
 impl EnrichmentStatus {
-    /// Spells this item of a job.
+    /// Spells the outcome of an item of a job.
     pub fn of(item: &Item) -> Self {
         match &item.found {
             None => Self::Pending,
@@ -282,7 +283,7 @@ pub(crate) fn isbn(item: &Item) -> Option<books::Isbn> {
 pub enum MatchedBy {
     /// The ISBN of the edition.
     Isbn,
-    /// Title and author, or a title that says enough.
+    /// Title and author, or a title that is distinctive by itself.
     TitleAuthor,
     /// The key of the work.
     Work,
@@ -310,7 +311,7 @@ pub struct Book<'a> {
     /// The ISBN asked for, else the edition's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub isbn: Option<String>,
-    /// The ISBN once more, under the name that says its length.
+    /// The ISBN once more, under a name that says its length.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub isbn13: Option<String>,
     /// The ISBN with 10 digits, where there is such a form.
@@ -323,7 +324,7 @@ pub struct Book<'a> {
     /// Publisher.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub publisher: Option<&'a str>,
-    /// `yyyy`, `yyyy-mm` or `yyyy-mm-dd`.
+    /// Date of publication: `yyyy`, `yyyy-mm` or `yyyy-mm-dd`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub published_date: Option<String>,
     /// A description of the content, or null.
@@ -331,12 +332,12 @@ pub struct Book<'a> {
     /// Number of pages.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub page_count: Option<u32>,
-    /// A handful of subjects.
+    /// A handful of subjects of the book.
     pub categories: &'a [String],
-    /// ISO 639-1 where there is such a code.
+    /// Language: ISO 639-1 where there is such a code.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub language: Option<&'a str>,
-    /// Its cover, else the work's.
+    /// URL of the edition's cover, else of the work's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cover_url: Option<&'a str>,
     /// The provider that knows it.
@@ -496,17 +497,17 @@ pub struct WorkObject<'a> {
     /// Google Books volume ids.
     #[serde(rename = "googleBooksVolumeIDs")]
     pub google_books_volume_ids: Vec<&'a str>,
-    /// A provider's measure that none of ours has: 0.
+    /// Quality by a provider that is not asked: always 0.
     pub isbndb_quality: u8,
-    /// Whether somebody should look at it.
+    /// Whether somebody should look at the book.
     pub review_status: ReviewStatus,
     /// The provider that knows it.
     pub primary_provider: Provider,
-    /// Everybody who said something about it.
+    /// The providers whose data is in it.
     pub contributors: [Provider; 1],
     /// Whether it was inferred from an edition: never.
     pub synthetic: bool,
-    /// Cover.
+    /// URL of the cover.
     #[serde(rename = "coverImageURL", skip_serializing_if = "Option::is_none")]
     pub cover_image_url: Option<&'a str>,
     /// A description of the content.
@@ -521,7 +522,7 @@ pub struct WorkObject<'a> {
 pub enum ReviewStatus {
     /// No review is needed.
     Verified,
-    /// The detection is not sure enough.
+    /// The confidence of the detection is below the threshold: somebody should look at it.
     NeedsReview,
 }
 
@@ -577,7 +578,7 @@ pub struct EditionObject<'a> {
     /// Publisher.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub publisher: Option<&'a str>,
-    /// `yyyy`, `yyyy-mm` or `yyyy-mm-dd`.
+    /// Date of publication: `yyyy`, `yyyy-mm` or `yyyy-mm-dd`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub publication_date: Option<&'a str>,
     /// Number of pages.
@@ -585,15 +586,15 @@ pub struct EditionObject<'a> {
     pub page_count: Option<u32>,
     /// Binding or medium; an unknown one is a paperback.
     pub format: Format,
-    /// Cover.
+    /// URL of the cover.
     #[serde(rename = "coverImageURL", skip_serializing_if = "Option::is_none")]
     pub cover_image_url: Option<&'a str>,
-    /// ISO 639-1 where there is such a code.
+    /// Language: ISO 639-1 where there is such a code.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub language: Option<&'a str>,
     /// The provider that knows it.
     pub primary_provider: Provider,
-    /// Everybody who said something about it.
+    /// The providers whose data is in it.
     pub contributors: [Provider; 1],
     /// Open Library edition key.
     #[serde(
@@ -610,7 +611,7 @@ pub struct EditionObject<'a> {
     /// LibraryThing ids.
     #[serde(rename = "librarythingIDs")]
     pub librarything_ids: [&'a str; 0],
-    /// A provider's measure that none of ours has: 0.
+    /// Quality by a provider that is not asked: always 0.
     pub isbndb_quality: u8,
 }
 
@@ -690,7 +691,7 @@ impl<'a> Enriched<'a> {
     }
 }
 
-/// An item of a batch enrichment: what was asked, and what a provider knows. Title, author and
+/// An item of a batch enrichment: the book that was asked for, and its metadata. Title, author and
 /// ISBN are those of the request where it had them, so that a client finds its book again.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -703,7 +704,7 @@ pub struct EnrichedBook<'a> {
     /// ISBN.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub isbn: Option<String>,
-    /// Whether a provider knows it.
+    /// Whether a provider knows the book.
     pub success: bool,
     /// The metadata that a provider has of it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -732,12 +733,13 @@ impl<'a> EnrichedBook<'a> {
     }
 }
 
-/// The answer to a single look-up: the book's fields, and what they were made of.
+/// The response to a single look-up: the book's fields, and the work, edition and authors they were
+/// made of.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct LookedUp<'a> {
-    /// The book.
+    /// The book, with all fields at one level.
     #[serde(flatten)]
     pub book: Book<'a>,
     /// Its work.

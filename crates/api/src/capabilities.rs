@@ -113,9 +113,9 @@ pub struct Enforced {
     pub retention_ms: u64,
     /// Lifetime of a token, in ms.
     pub token_life_ms: u64,
-    /// A job without progress for this long is given up.
+    /// Time without progress after which a job is given up, in ms.
     pub stall_ms: u64,
-    /// A stream is never silent for longer.
+    /// Longest silence of a stream, in ms.
     pub heartbeat_ms: u64,
     /// Longest duration of a response to a stream, in ms; absent: until the job is over.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -125,7 +125,7 @@ pub struct Enforced {
     /// Number of books whose provider records are remembered, so that a library that is imported
     /// again asks nobody; 0: none, as where keys or writes are scarce.
     pub remembered_books: usize,
-    /// Books seen with less confidence than this, of 0 to 1, are to be reviewed.
+    /// Confidence, 0 to 1, below which a detected book is to be reviewed.
     pub confidence_threshold: f64,
 }
 
@@ -160,14 +160,14 @@ impl Capabilities {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Health {
-    /// Always `ok`: who answers lives.
+    /// Always `ok`: a server that responds is alive.
     pub status: &'static str,
     /// Version of the application.
     pub version: &'static str,
 }
 
 impl Health {
-    /// Reports that the server lives.
+    /// Reports that the server is alive.
     pub fn of(version: &'static str) -> Self {
         Self {
             status: "ok",

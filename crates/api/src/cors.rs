@@ -10,14 +10,14 @@ use http::header::{
 /// The origins that are allowed unless configured otherwise.
 pub const DEFAULT_ORIGINS: &str = "capacitor://localhost, http://localhost:*, http://127.0.0.1:*";
 
-/// Allowed origins.
+/// The origins whose pages are allowed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origins(Vec<Pattern>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Pattern {
     Exact(String),
-    /// Any port, or none: what comes before it.
+    /// Any port, or none, after this scheme and host.
     AnyPort(String),
 }
 

@@ -1,4 +1,4 @@
-//! The envelope around every answer of a V2, `/api` and `/v1` route.
+//! The envelope around every response of a V2, `/api` and `/v1` route.
 
 use std::time::Duration;
 
@@ -10,9 +10,9 @@ use crate::time::Iso;
 /// Time of a response, and how long it took.
 #[derive(Clone, Copy, Debug)]
 pub struct Answered {
-    /// The time of the answer.
+    /// Time of the response.
     pub at: Time,
-    /// The time since the request came.
+    /// Time since the request came.
     pub took: Duration,
 }
 
@@ -55,7 +55,7 @@ pub fn success(data: &impl Serialize, answered: Answered) -> Vec<u8> {
     })
 }
 
-/// `data` that says by itself that it is a success.
+/// A `data` object that repeats in itself that it is a success.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[cfg_attr(test, schemars(rename = "Successful{T}"))]
@@ -117,12 +117,12 @@ pub fn success_beside(
     })
 }
 
-/// The body of an answer that the first apps decode: no envelope.
+/// The body of a response without an envelope, as the first apps decode it.
 pub fn bare(data: &impl Serialize) -> Vec<u8> {
     json(data)
 }
 
-/// Every type of this crate serialises: maps have texts as keys, and nothing else can fail.
+/// Serialises to JSON. Cannot fail: maps of this crate's types have texts as keys.
 pub(crate) fn json(value: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(value).expect("our own types serialise")
 }

@@ -27,31 +27,31 @@ pub enum Code {
     EmptyBatch,
     /// More items than the limit.
     BatchTooLarge,
-    /// Token missing, wrong, expired, or another job's.
+    /// The token is missing, wrong, expired, or another job's.
     Unauthorized,
-    /// The origin of a page that may not connect.
+    /// The page's origin may not connect.
     Forbidden,
     /// No such job, or it has expired; or no such route.
     NotFound,
     /// The route has other methods.
     MethodNotAllowed,
-    /// The client's jobId is taken.
+    /// The client's jobId names another job.
     JobExists,
-    /// The key of an earlier request that had another content.
+    /// The `Idempotency-Key` was used for another content.
     IdempotencyKeyReused,
-    /// Results asked for before the job ended.
+    /// The results were asked for before the job ended.
     NotReady,
-    /// A job that is over is to be canceled.
+    /// The job to be canceled has ended already.
     JobEnded,
     /// File, photo or body over its limit.
     FileTooLarge,
     /// Neither a CSV file nor an image that can be decoded.
     UnsupportedMediaType,
-    /// A WebSocket address asked for as a page.
+    /// The address speaks WebSocket only, and was asked for as a page.
     UpgradeRequired,
     /// Too many requests of one address.
     RateLimitExceeded,
-    /// A bug.
+    /// A bug of the application.
     InternalError,
     /// A provider failed in a synchronous call.
     ApiError,
@@ -59,7 +59,7 @@ pub enum Code {
     NetworkError,
     /// A provider's breaker is open in a synchronous call.
     CircuitOpen,
-    /// Admission limit reached.
+    /// An admission limit is reached.
     ServiceBusy,
 }
 
@@ -90,7 +90,7 @@ impl Code {
         Self::ServiceBusy,
     ];
 
-    /// The HTTP status that goes with it.
+    /// The HTTP status of the code.
     pub fn status(self) -> StatusCode {
         match self {
             Self::InvalidRequest
@@ -175,7 +175,7 @@ pub struct ApiError {
     pub retry_after: Option<Duration>,
     /// The provider that failed.
     pub provider: Option<&'static str>,
-    /// Found in the log line too.
+    /// Id of the request, which the log line has, too.
     pub request_id: Option<Box<str>>,
     /// The methods that the route has, for `Allow`.
     pub allow: Option<&'static str>,
@@ -204,18 +204,20 @@ impl ApiError {
         self
     }
 
-    /// `field` of the request is malformed; `problem` completes the sentence "`field` ...".
+    /// The error for a malformed `field` of the request; `problem` completes the sentence "`field`
+    /// ...".
     pub fn invalid(field: &str, problem: impl std::fmt::Display) -> Self {
         let message = format!("{field} {problem}");
         Self::new(Code::InvalidRequest, message).detail("field", field)
     }
 
-    /// The body cannot be read at all; `problem` completes the sentence "The body ...".
+    /// The error for a body that cannot be read at all; `problem` completes the sentence "The body
+    /// ...".
     pub fn invalid_body(problem: impl std::fmt::Display) -> Self {
         Self::new(Code::InvalidRequest, format!("The body {problem}")).detail("field", "body")
     }
 
-    /// `field` is absent; `what` says what belongs there.
+    /// The error for an absent `field`; `what` says what belongs there.
     pub fn missing(field: &str, what: impl std::fmt::Display) -> Self {
         Self::new(
             Code::MissingParameter,
@@ -224,7 +226,7 @@ impl ApiError {
         .detail("field", field)
     }
 
-    /// Item `index` of `list`, or the only one, is not an ISBN.
+    /// The error for item `index` of `list`, or the only one, that is not an ISBN.
     pub fn invalid_isbn(field: &str, index: Option<usize>, problem: books::IsbnError) -> Self {
         let place = index.map_or_else(|| field.to_owned(), |index| format!("{field}[{index}]"));
         let error =
@@ -235,7 +237,7 @@ impl ApiError {
         }
     }
 
-    /// `field` holds no items.
+    /// The error for a `field` without items.
     pub fn empty_batch(field: &str) -> Self {
         Self::new(
             Code::EmptyBatch,
@@ -244,7 +246,7 @@ impl ApiError {
         .detail("field", field)
     }
 
-    /// `field` holds `count` items.
+    /// The error for a `field` with `count` items, more than `limit`.
     pub fn batch_too_large(field: &str, count: usize, limit: usize) -> Self {
         Self::new(
             Code::BatchTooLarge,
@@ -257,7 +259,8 @@ impl ApiError {
         .detail("limit", limit)
     }
 
-    /// Token missing, wrong, expired, or another job's: which of these is not told.
+    /// The error for a token that is missing, wrong, expired, or another job's: which of these is
+    /// not told.
     pub fn unauthorized() -> Self {
         Self::new(
             Code::Unauthorized,
@@ -265,7 +268,7 @@ impl ApiError {
         )
     }
 
-    /// A page of this origin may not connect.
+    /// The error for a page whose origin may not connect.
     pub fn forbidden_origin() -> Self {
         Self::new(
             Code::Forbidden,
@@ -296,7 +299,7 @@ impl ApiError {
             .detail("isbn", isbn.to_string())
     }
 
-    /// The route has other methods: `allow`, comma-separated.
+    /// The error for a route that has other methods: `allow`, comma-separated.
     pub fn method_not_allowed(allow: &'static str) -> Self {
         let mut error = Self::new(
             Code::MethodNotAllowed,
@@ -306,7 +309,7 @@ impl ApiError {
         error
     }
 
-    /// The client's jobId names another job.
+    /// The error for a jobId of the client that names another job.
     pub fn job_exists(id: &JobId) -> Self {
         Self::new(
             Code::JobExists,
@@ -315,7 +318,7 @@ impl ApiError {
         .detail("jobId", id.as_str())
     }
 
-    /// The `Idempotency-Key` of this request was used for another content.
+    /// The error for an `Idempotency-Key` that was used for another content.
     pub fn idempotency_key_reused() -> Self {
         Self::new(
             Code::IdempotencyKeyReused,
@@ -323,7 +326,7 @@ impl ApiError {
         )
     }
 
-    /// The job has not ended.
+    /// The error for results of a job that has not ended.
     pub fn not_ready(id: &JobId, retry_after: Duration) -> Self {
         Self::new(
             Code::NotReady,
@@ -333,7 +336,7 @@ impl ApiError {
         .after(retry_after)
     }
 
-    /// The job that is to be canceled has ended before, with this status.
+    /// The error for the cancellation of a job that has ended before, with this status.
     pub fn job_ended(id: &JobId, status: &str) -> Self {
         Self::new(
             Code::JobEnded,
@@ -343,8 +346,8 @@ impl ApiError {
         .detail("status", status)
     }
 
-    /// An ended job has nothing of what is to be tried again; these of its photos could not be
-    /// looked at.
+    /// The error for a retry of a job that has nothing of what is to be tried again; these of its
+    /// photos could not be looked at.
     pub fn nothing_to_retry(id: &JobId, photos: Vec<usize>) -> Self {
         let error = match photos.is_empty() {
             true => Self::new(
@@ -360,7 +363,8 @@ impl ApiError {
         error.detail("jobId", id.as_str())
     }
 
-    /// A job is being tried again already, or was, with other outcomes: by `other`.
+    /// The error for a retry of a job that is being tried again already, or was, with other
+    /// outcomes: by `other`.
     pub fn tried_again(other: &JobId) -> Self {
         Self::new(
             Code::JobExists,
@@ -369,7 +373,7 @@ impl ApiError {
         .detail("jobId", other.as_str())
     }
 
-    /// `what` ("The file", "Photo 2", "The body") is over `limit` bytes.
+    /// The error for `what` ("The file", "Photo 2", "The body") over `limit` bytes.
     pub fn too_large(what: &str, limit: usize) -> Self {
         Self::new(
             Code::FileTooLarge,
@@ -381,7 +385,7 @@ impl ApiError {
         .detail("maxBytes", limit)
     }
 
-    /// An image of more pixels than are decoded; `message` says so.
+    /// The error for an image of more pixels than are decoded; `message` says so.
     pub fn too_many_pixels(message: impl Into<String>) -> Self {
         Self::new(Code::FileTooLarge, message)
     }
@@ -391,7 +395,7 @@ impl ApiError {
         Self::new(Code::UnsupportedMediaType, message)
     }
 
-    /// The address speaks WebSocket only.
+    /// The error for a page's request to an address that speaks WebSocket only.
     pub fn upgrade_required() -> Self {
         Self::new(
             Code::UpgradeRequired,
@@ -399,7 +403,7 @@ impl ApiError {
         )
     }
 
-    /// Too many jobs of one address are under way.
+    /// The error when too many jobs of one address are under way.
     pub fn rate_limited(retry_after: Duration) -> Self {
         Self::new(
             Code::RateLimitExceeded,
@@ -408,7 +412,7 @@ impl ApiError {
         .after(retry_after)
     }
 
-    /// A bug; the log has a line with `request_id` that says which.
+    /// The error for a bug; the log has a line with `request_id` that says which.
     pub fn internal(request_id: impl Into<Box<str>>) -> Self {
         let mut error = Self::new(
             Code::InternalError,
@@ -434,7 +438,7 @@ impl ApiError {
         )
     }
 
-    /// `provider` failed so often that it is left alone for a while.
+    /// The error when `provider` failed so often that its circuit breaker is open.
     pub fn circuit_open(provider: &'static str, retry_after: Duration) -> Self {
         let mut error = Self::new(
             Code::CircuitOpen,
@@ -445,7 +449,7 @@ impl ApiError {
         error
     }
 
-    /// The store does not do what it is asked at the moment.
+    /// The error when the store fails.
     pub fn store_unavailable(retry_after: Duration) -> Self {
         Self::new(
             Code::ServiceBusy,
@@ -483,7 +487,8 @@ impl ApiError {
         headers
     }
 
-    /// Rounded up: a client that waits so long does not come too early.
+    /// Time to wait before the request is sent again, in seconds, rounded up so that no client
+    /// comes too early.
     fn retry_seconds(&self) -> Option<u64> {
         self.retry_after
             .map(|wait| u64::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u64::MAX))

@@ -142,9 +142,9 @@ pub struct Export<'a> {
     format: Format,
     only: Only,
     columns: Vec<Column<'a>>,
-    /// Places in the file of columns that an earlier export has added.
+    /// Positions in the file of columns that an earlier export has added.
     added: Vec<usize>,
-    /// The problem that comes next in file order.
+    /// Index of the problem that comes next in file order.
     next_problem: usize,
     is_first: bool,
     /// ISBNs that books of the library have of their own, and those given to others since.
@@ -162,7 +162,7 @@ pub enum Kind {
     NotFound,
     /// The look-up failed: no provider has answered about the book.
     Failed,
-    /// Its book is in the library; something in it was left out or doubtful.
+    /// The row's book is in the library; something in it was left out or doubtful.
     Warning,
 }
 
@@ -181,7 +181,7 @@ struct ExportedRow<'a> {
     kind: Kind,
     /// The reason why it is exported, for people.
     problem: String,
-    /// Its cells under `columns`; there may be more or fewer.
+    /// Cells of the row under `columns`; there may be more or fewer.
     cells: Vec<Cow<'a, str>>,
 }
 
@@ -190,7 +190,7 @@ struct ExportedRow<'a> {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 struct ExportHead<'a> {
-    /// The job.
+    /// The job's name.
     job_id: &'a str,
     /// The job's outcome.
     status: Status,
@@ -243,7 +243,7 @@ impl<'a> Export<'a> {
         self.isbns.extend(item.wanted.isbn);
     }
 
-    /// Everything before the rows.
+    /// Spells everything before the rows.
     pub fn begin(&self) -> Vec<u8> {
         match self.format {
             Format::Csv => {
@@ -265,7 +265,7 @@ impl<'a> Export<'a> {
         }
     }
 
-    /// Item `index` of the job, if it is asked for; before it the rows that come before it.
+    /// Spells item `index` of the job, if it is asked for, after the rows that come before it.
     pub fn item(&mut self, index: u32, item: &Item) -> Vec<u8> {
         if self.only.all {
             return self.whole(item);
@@ -324,7 +324,7 @@ impl<'a> Export<'a> {
         bytes
     }
 
-    /// Everything after the items.
+    /// Spells everything after the items.
     pub fn end(&mut self, answered: Answered) -> Vec<u8> {
         let mut bytes = match self.only.all {
             true => Vec::new(),
@@ -346,8 +346,8 @@ impl<'a> Export<'a> {
             .map(|(_, cell)| cell.as_str())
     }
 
-    /// A cell as it stood in the file, or what was read in it, where only the whole file tells how
-    /// it is to be read.
+    /// A cell as it stood in the file, or its value where only the whole file tells how the cell is
+    /// to be read.
     fn unambiguous<'i>(&self, at: usize, cell: &'i str, item: &Item) -> Cow<'i, str> {
         let column = self.columns.get(at).filter(|column| column.has_day_order);
         let read = column.map(|column| value(column.field.unwrap_or_default(), item));
@@ -357,7 +357,7 @@ impl<'a> Export<'a> {
         }
     }
 
-    /// The rows without a book of their own that come before this one in the file.
+    /// Spells the rows without a book of their own that come before this one in the file.
     fn problems_before(&mut self, row: u32) -> Vec<u8> {
         let mut bytes = Vec::new();
         let report = self.report;
@@ -406,7 +406,7 @@ impl<'a> Export<'a> {
         }
     }
 
-    /// A book of the library, with what the provider knows of its edition.
+    /// Spells a book of the library, with what the provider knows of its edition.
     fn whole(&mut self, item: &Item) -> Vec<u8> {
         let book = Book::of(item);
         // Two books with one number would be taken for one.
@@ -589,8 +589,9 @@ fn line<'a>(cells: impl Iterator<Item = Cow<'a, str>>) -> Vec<u8> {
 /// Characters that begin a formula in a spreadsheet, also in full width.
 const FORMULA_SIGNS: [char; 10] = ['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠'];
 
-/// A cell that no spreadsheet takes for a formula: behind an apostrophe, which an import leaves out
-/// again. A number that is wrapped so that a spreadsheet leaves it alone (`="978..."`) stays.
+/// Makes a cell that no spreadsheet takes for a formula: behind an apostrophe, which an import
+/// leaves out again. A number that is wrapped so that a spreadsheet leaves it alone (`="978..."`)
+/// stays.
 fn harmless(cell: &str) -> Cow<'_, str> {
     let number = cell
         .strip_prefix("=\"")
@@ -602,7 +603,7 @@ fn harmless(cell: &str) -> Cow<'_, str> {
     Cow::Owned(format!("'{cell}"))
 }
 
-/// Exports as they come out, for their description: they are written in pieces.
+/// Exports in one piece, for their description: they are written in several.
 #[cfg(test)]
 #[allow(dead_code, reason = "only described")]
 pub(crate) mod whole {

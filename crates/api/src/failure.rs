@@ -28,11 +28,11 @@ pub enum FailureCode {
     EVisionTimeout,
     /// The look-ups could not be done.
     EEnrichmentFailed,
-    /// Stopped by a client.
+    /// A client stopped the job.
     ECanceled,
     /// The job made no progress, and no worker could be started.
     ETimeout,
-    /// A bug.
+    /// A bug of the application, or damage to its store.
     EInternal,
 }
 
@@ -64,7 +64,7 @@ impl From<job::FailureCode> for FailureCode {
 pub struct Failure<'a> {
     /// The code, for programs.
     pub code: FailureCode,
-    /// Technical.
+    /// Technical message.
     pub message: &'a str,
     /// A sentence that a reader of books understands.
     pub user_message: &'a str,

@@ -15,13 +15,13 @@ use crate::ws::{ImportError, ImportedBook};
 pub enum ScanStage {
     /// Accepted, not begun.
     Uploading,
-    /// Looking at the photos.
+    /// The photos are being looked at.
     Analyzing,
-    /// Looking the books up.
+    /// The books are being looked up.
     Enriching,
-    /// Over.
+    /// Completed: every item is final.
     Complete,
-    /// Over: failed, or canceled.
+    /// Failed or canceled.
     Error,
 }
 
@@ -50,7 +50,7 @@ pub(crate) fn problem(root: &Root) -> Option<&str> {
     }
 }
 
-/// `GET /scan/status/{jobId}`.
+/// The response to `GET /scan/status/{jobId}`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -61,9 +61,9 @@ pub struct ScanStatus<'a> {
     pub stage: ScanStage,
     /// Progress in [0, 1]; never decreases.
     pub progress: f64,
-    /// Since its creation, in whole seconds; stands still when the job is over.
+    /// Time since the job's creation, in whole seconds; stands still when the job is over.
     pub elapsed_time: u64,
-    /// Books seen so far.
+    /// Number of books seen so far.
     pub books_detected: u32,
     /// The result of a completed scan, else null.
     pub result: Option<ScanResult<'a>>,
@@ -71,12 +71,12 @@ pub struct ScanStatus<'a> {
     pub error: Option<&'a str>,
 }
 
-/// The result of a scan.
+/// The result of a completed scan.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[cfg_attr(test, schemars(inline))]
 pub struct ScanResult<'a> {
-    /// The books seen.
+    /// The books that were seen.
     pub books: Vec<SeenBook<'a>>,
     /// Hints for better photos.
     pub suggestions: Vec<Suggestion<'a>>,
@@ -85,8 +85,7 @@ pub struct ScanResult<'a> {
 }
 
 impl<'a> ScanStatus<'a> {
-    /// Builds the document of this job at `now`. `items` and `report` are read only when it has
-    /// completed.
+    /// Builds the document of this job at `now`.
     pub fn of(root: &'a Root, items: &'a [Item], report: &'a Report, now: Time) -> Self {
         let elapsed = if root.stage.is_terminal() {
             root.elapsed()
@@ -120,15 +119,15 @@ impl<'a> ScanStatus<'a> {
 pub enum State {
     /// The job is not over.
     Running,
-    /// Over: every item is final.
+    /// Completed: every item is final.
     Complete,
-    /// Over: it failed.
+    /// The job failed.
     Failed,
-    /// Over: a client stopped it.
+    /// A client stopped the job.
     Canceled,
 }
 
-/// `GET /api/job-state/{jobId}`.
+/// The response to `GET /api/job-state/{jobId}`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -139,18 +138,18 @@ pub struct JobState<'a> {
     pub pipeline: crate::status::Pipeline,
     /// State of the job.
     pub status: State,
-    /// Items in all; 0 until they are known.
+    /// Number of items in all; 0 until they are known.
     pub total_count: u32,
-    /// Items that are final.
+    /// Number of items that are final.
     pub processed_count: u32,
     /// The title most lately looked up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub current_title: Option<&'a str>,
-    /// Grows with each change.
+    /// Version of the document: grows with each change.
     pub version: u64,
     /// Time of the job's creation, in ms since the Unix epoch.
     pub start_time: u64,
-    /// Its last progress, in ms since the Unix epoch.
+    /// Time of the last progress, in ms since the Unix epoch.
     pub last_update_time: u64,
     /// The reason why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -180,8 +179,8 @@ impl<'a> JobState<'a> {
     }
 }
 
-/// `GET /v1/csv/status/{jobId}`: the status document, and in `data` what the app's import screen
-/// reads there: an error as a text, and the books of an import that has completed.
+/// The response to `GET /v1/csv/status/{jobId}`: the status document, and in `data` what the app's
+/// import screen reads there: an error as a text, and the books of an import that has completed.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[cfg_attr(test, schemars(rename = "ImportStatusAnswer"))]
@@ -212,7 +211,7 @@ struct ImportStatus<'a> {
     errors: Option<Vec<ImportError<'a>>>,
 }
 
-/// A status document whose error is said elsewhere.
+/// A status document without its error, which is elsewhere in the response.
 #[derive(Serialize)]
 struct DocumentWithoutError<'a>(Document<'a>);
 

@@ -11,9 +11,9 @@ use serde::de::{Deserialize, Deserializer, Visitor};
 use crate::error::ApiError;
 use crate::request;
 
-/// Strings up to this length stay in the document.
+/// Longest string, in bytes, that stays in the document.
 const SHORT: usize = 1 << 10;
-/// The longest document that is left when long strings are taken out.
+/// Longest document, in bytes, that is left when long strings are taken out.
 const LONGEST_DOCUMENT: usize = 64 << 10;
 /// Number of base64 characters that are decoded at a time: whole quads.
 const BLOCK: usize = 16 << 10;
@@ -143,7 +143,7 @@ impl<'a> PhotoBatch<'a> {
         }
     }
 
-    /// Takes the string that begins there out of the document.
+    /// Takes the string that begins at `begin` out of the document.
     fn take_out(&mut self, begin: usize) -> Result<(), ApiError> {
         if self.photos.len() >= self.limits.max_photos {
             let count = self.photos.len() + 1;
@@ -285,7 +285,7 @@ impl Photo {
         }
     }
 
-    /// Decodes what is pending; a photo of more than `most` bytes is given up.
+    /// Decodes the pending base64; a photo of more than `most` bytes is given up.
     fn decode(&mut self, most: usize) {
         if self.fault.is_none() {
             let decoded = BASE64_STANDARD.decode_vec(&self.pending, &mut self.bytes);

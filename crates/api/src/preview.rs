@@ -13,9 +13,9 @@ use crate::results::RowProblem;
 const BOOKS: usize = 20;
 /// Number of rejected rows and warnings that it shows; the counts include all.
 const PROBLEMS: usize = 100;
-/// Books with an ISBN that one request to a provider looks up.
+/// Number of books with an ISBN that one request to a provider looks up.
 const ISBNS_A_REQUEST: usize = 20;
-/// Requests a second that a provider bears.
+/// Number of requests a second that a provider permits.
 const REQUESTS_A_SECOND: f64 = 3.0;
 
 /// The result of importing a file. No job is made and no provider is asked.
@@ -31,7 +31,7 @@ pub struct Preview<'a> {
     pub duplicates_merged: u32,
     /// Rows that could not be read.
     pub rows_rejected: u32,
-    /// Whether a person should look at how it was read.
+    /// Whether a person should look at the reading of the file.
     pub uncertain: bool,
     /// The reason why the import would fail as a whole; absent when it would not.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -60,7 +60,7 @@ pub struct Lookups {
     pub by_title: u32,
     /// Requests to providers, at least.
     pub requests: u32,
-    /// Seconds that these take at least.
+    /// Seconds that these requests take at least.
     pub seconds: u32,
 }
 

@@ -18,7 +18,7 @@ pub const MEDIA_TYPE: &str = "application/problem+json";
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, schemars(rename = "ProblemDocument"))]
 pub(crate) struct Problem<'a> {
-    /// A page about this kind of problem, relative to the server.
+    /// URL of a page about this kind of problem, relative to the server.
     #[serde(rename = "type")]
     kind: String,
     /// The kind of problem, for people.
@@ -41,12 +41,12 @@ pub(crate) struct Problem<'a> {
     details: Map<String, Value>,
     #[cfg_attr(test, schemars(extend("const" = false)))]
     success: bool,
-    /// The error in short, as the SDK names it.
+    /// The short form of the error, as the SDK names it.
     error: Short<'a>,
     metadata: Metadata<'a>,
 }
 
-/// An error in short, where the SDK's types have it.
+/// A short form of an error, where the SDK's types have it.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[cfg_attr(test, schemars(rename = "ProblemError"))]
@@ -62,7 +62,7 @@ struct Short<'a> {
 #[cfg_attr(test, schemars(rename = "ProblemMetadata"))]
 struct Metadata<'a> {
     timestamp: Iso,
-    /// The request's name, as in `X-Request-ID`.
+    /// The request's id, as in `X-Request-ID`.
     request_id: &'a str,
 }
 

@@ -28,10 +28,10 @@ pub struct Reading<'a> {
     /// Number of the record that names the columns; absent in a file without a header.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub header_row: Option<u32>,
-    /// Lines above the header, which name no books.
+    /// Lines above the header that name no books.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub lines_above: &'a [String],
-    /// Whether a person should look at it: a column's meaning was guessed.
+    /// Whether a person should look at the interpretation: a column's meaning was guessed.
     pub uncertain: bool,
     /// Its columns in order.
     pub columns: Vec<Column<'a>>,
@@ -44,7 +44,7 @@ pub struct Reading<'a> {
 pub struct Column<'a> {
     /// Its header as it stands in the file; its number, from 1, in a file without a header.
     pub name: &'a str,
-    /// The field it was taken for, as `mapping` spells it; null when it is not used.
+    /// The field that it holds, as `mapping` spells it; null when the column is not used.
     pub field: Option<&'a str>,
     /// Certainty of `field`; absent when the column is not used.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -62,13 +62,13 @@ pub struct Column<'a> {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Certainty {
-    /// Its content suggests it.
+    /// Guessed from the column's content.
     Guessed,
-    /// Its header resembles a known one.
+    /// Likely: the header resembles a known one.
     Likely,
-    /// Its header is a known one.
+    /// Certain: the header is a known one.
     Certain,
-    /// The client said so.
+    /// Given by the client.
     Given,
 }
 

@@ -19,8 +19,8 @@ pub const MAX_FOLLOWED: usize = 20;
 /// The longest token that is worth comparing.
 const MAX_TOKEN: usize = 512;
 
-/// The body of `POST /api/batch-enrich`, `/v1/enrichment/batch` and `/api/enrichment/batch`:
-/// either barcodes or books.
+/// The body of `POST /api/batch-enrich`, `/v1/enrichment/batch` and `/api/enrichment/batch`: either
+/// barcodes or books.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -28,7 +28,7 @@ pub struct EnrichBody {
     /// ISBNs.
     #[serde(default)]
     pub barcodes: Option<Vec<String>>,
-    /// Titles with what else is known.
+    /// Titles, each with what else is known of the book.
     #[serde(default)]
     pub books: Option<Vec<BookBody>>,
     /// The client's name for the job.
@@ -36,7 +36,7 @@ pub struct EnrichBody {
     pub job_id: Option<String>,
 }
 
-/// A book that somebody asks for.
+/// A book to be looked up, as a request names it.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct BookBody {
@@ -46,12 +46,12 @@ pub struct BookBody {
     /// First author.
     #[serde(default)]
     pub author: Option<String>,
-    /// ISBN; one that is none is not looked up.
+    /// ISBN; a text that is none is not looked up.
     #[serde(default)]
     pub isbn: Option<String>,
 }
 
-/// An enrichment that is to be made.
+/// A request to enrich, read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Enrich {
     /// The client's name for the job.
@@ -163,13 +163,13 @@ pub struct V3EnrichBody {
     /// ISBNs, under the name of the generation before.
     #[serde(default)]
     pub barcodes: Option<Vec<String>>,
-    /// Titles with what else is known; only for a job.
+    /// Titles, each with what else is known of the book; only for a job.
     #[serde(default)]
     pub books: Option<Vec<BookBody>>,
-    /// Whether `/v3/books/enrich` makes a job of it.
+    /// Whether `/v3/books/enrich` makes a job of the request.
     #[serde(default, rename = "async")]
     pub is_async: Option<bool>,
-    /// Read for the SDK, and ignored: there is no search by meaning.
+    /// Ignored, and only read for the SDK: there is no search by meaning.
     #[serde(default)]
     pub include_embedding: Option<bool>,
 }
@@ -182,7 +182,7 @@ pub const MAX_SYNCHRONOUS: usize = 50;
 pub struct V3Enrich {
     /// The books to look up, in the request's order; the same book may be there twice.
     pub wanted: Vec<Wanted>,
-    /// Whether to make a job of it.
+    /// Whether to make a job of the request.
     pub is_async: bool,
 }
 
@@ -294,7 +294,8 @@ pub struct WorksBody {
     pub work_ids: Option<Vec<String>>,
 }
 
-/// Reads [`WorksBody`]. An id that is none becomes an item that nobody will find.
+/// Reads [`WorksBody`]. An id that is no work key and no ISBN becomes an item that no provider
+/// finds.
 ///
 /// # Errors
 /// `INVALID_REQUEST`, `MISSING_PARAMETER`, `EMPTY_BATCH`, `BATCH_TOO_LARGE`, `FILE_TOO_LARGE`.
@@ -336,7 +337,7 @@ pub struct CancelBody {
     /// The job's name.
     #[serde(default)]
     pub job_id: Option<String>,
-    /// Opens it; may be sent as a header instead.
+    /// Token that opens the job; may be sent as a header instead.
     #[serde(default)]
     pub token: Option<String>,
 }
@@ -353,7 +354,7 @@ pub fn cancel(body: &[u8], limits: &Limits) -> Result<(JobId, Option<String>), A
 /// The longest `clientRef`, in characters.
 pub const MAX_CLIENT_REF: usize = 256;
 
-/// Reads what a client calls its new job; empty when it calls it nothing.
+/// Reads the client's own name for its new job; empty when there is none.
 ///
 /// # Errors
 /// `INVALID_REQUEST`
@@ -424,7 +425,7 @@ pub struct RefreshBody {
     /// The job's name.
     #[serde(default)]
     pub job_id: Option<String>,
-    /// Its token.
+    /// The token that is to be exchanged.
     #[serde(default)]
     pub old_token: Option<String>,
 }
@@ -458,7 +459,7 @@ pub(crate) struct ScanBatchBody<'a> {
 #[derive(Debug, Default, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ImageBody {
-    /// Its place; the list's order when absent.
+    /// Position of the photo; the list's order when absent.
     #[serde(default)]
     index: Option<u32>,
     /// Base64 (RFC 4648), with or without a `data:` URL in front.
@@ -477,7 +478,7 @@ pub fn scan_batch(body: &[u8], limits: &Limits) -> Result<(JobId, Vec<Vec<u8>>),
     batch.end()
 }
 
-/// Reads what is left of such a body without its photos: the client's name for the job, and the
+/// Reads what is left of a batch's body without its photos: the client's name for the job, and the
 /// images' data in the order of their indices.
 pub(crate) fn scan_batch_document(
     document: &[u8],
@@ -572,7 +573,7 @@ pub fn mapping(json: &[u8]) -> Result<books::Mapping, ApiError> {
     Ok(mapping)
 }
 
-/// The name that a client gives its request, if it is fit to be logged and echoed.
+/// The client's name for its request, if it is fit to be logged and echoed.
 pub fn request_id(header: &str) -> Option<&str> {
     let id = header.trim();
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/+=".contains(&byte);
@@ -580,7 +581,7 @@ pub fn request_id(header: &str) -> Option<&str> {
 }
 
 /// The token of an `Authorization` header (RFC 6750); `None` when it holds none. What cannot be a
-/// token of ours is answered as an empty one, which opens nothing.
+/// token becomes an empty one, which opens nothing.
 pub fn bearer(header: &str) -> Option<&str> {
     let (scheme, token) = header.trim().split_once(' ')?;
     let token = token.trim();
@@ -624,7 +625,8 @@ fn read<'a, T: Deserialize<'a>>(body: &'a [u8], limit: usize) -> Result<T, ApiEr
     Ok(value)
 }
 
-/// Says where and what was expected, and quotes nothing of the request: it may hold secrets.
+/// The error for malformed JSON: says where and what was expected, and quotes nothing of the
+/// request, which may hold secrets.
 fn malformed(path: &str, error: &serde_json::Error) -> ApiError {
     if error.is_data() {
         let text = error.to_string();

@@ -30,7 +30,7 @@ pub struct Page {
 }
 
 impl Page {
-    /// The items of the job that are on it.
+    /// Indices of the page's items within the job.
     pub fn range(self, root: &Root) -> Range<u32> {
         let total = root.results();
         let start = self.offset.min(total);
@@ -44,13 +44,13 @@ impl Page {
 /// A list of a results document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum List {
-    /// `enrichedBooks`: what was asked, with work, edition and authors.
+    /// `enrichedBooks`: the books as they were asked for, with work, edition and authors.
     EnrichedBooks,
-    /// `books`.
+    /// `books`: the books, with all fields at one level.
     Books,
 }
 
-/// The generation whose spelling a results document has.
+/// The generation of clients for which a results document is spelled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Form {
     /// V2 and before: the list is `books`.
@@ -58,7 +58,7 @@ pub enum Form {
     V2,
     /// V3: the list is `results`.
     V3,
-    /// V3 with books in short.
+    /// V3 with a short form of the books.
     V3Lite,
 }
 
@@ -81,7 +81,7 @@ impl Form {
 pub struct Writer<'a> {
     root: &'a Root,
     form: Form,
-    /// Asked for by the client.
+    /// The page that the client asked for.
     page: Option<Page>,
     list: List,
     /// Whether nothing of the open list has been written.
@@ -107,7 +107,7 @@ impl<'a> Writer<'a> {
         self
     }
 
-    /// The items that are to be written.
+    /// Indices of the items that are to be written.
     pub fn range(&self) -> Range<u32> {
         self.page.unwrap_or_default().range(self.root)
     }
@@ -122,7 +122,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Everything before the lists.
+    /// Spells everything before the lists.
     pub fn begin(&self) -> Vec<u8> {
         let mut bytes = br#"{"success":true,"data":"#.to_vec();
         let head = Head {
@@ -138,7 +138,7 @@ impl<'a> Writer<'a> {
         bytes
     }
 
-    /// The beginning of a list.
+    /// Spells the beginning of a list.
     pub fn open(&mut self, list: List) -> &'static [u8] {
         self.list = list;
         self.first = true;
@@ -151,7 +151,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// The next item of the open list.
+    /// Spells the next item of the open list.
     pub fn item(&mut self, item: &job::Item) -> Vec<u8> {
         let mut bytes = if std::mem::take(&mut self.first) {
             Vec::new()
@@ -169,12 +169,12 @@ impl<'a> Writer<'a> {
         bytes
     }
 
-    /// The end of the open list.
+    /// Spells the end of the open list.
     pub fn close(&self) -> &'static [u8] {
         b"]"
     }
 
-    /// Everything after the lists. `report` is what the job's first stage had to say.
+    /// Spells everything after the lists. `report` is that of the job's first stage.
     pub fn end(
         &self,
         report: &Report,
@@ -209,14 +209,14 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// An object without its closing brace.
+/// Spells an object without its closing brace.
 fn open_object(object: &impl Serialize) -> Vec<u8> {
     let mut bytes = json(object);
     bytes.pop();
     bytes
 }
 
-/// An object's fields, to follow those of another: without its braces, behind a comma.
+/// Spells an object's fields, to follow those of another: without its braces, behind a comma.
 fn more_fields(object: &impl Serialize) -> Vec<u8> {
     let mut bytes = open_object(object);
     if let Some(brace) = bytes.first_mut() {
@@ -241,15 +241,15 @@ struct Head<'a> {
 pub struct Counts {
     /// Different books in the file.
     pub books_created: u32,
-    /// An import changes no book that was there before: 0.
+    /// Number of books that were there before and were changed: always 0.
     pub books_updated: u32,
     /// Rows that name a book which an earlier row named.
     pub duplicates_skipped: u32,
     /// Books that a provider knows.
     pub enrichment_succeeded: u32,
-    /// Books that none does.
+    /// Number of books that no provider knows, or has answered about.
     pub enrichment_failed: u32,
-    /// Those of them that no provider has answered about; absent when there are none.
+    /// Number of those that no provider has answered about; absent when there are none.
     #[serde(skip_serializing_if = "is_zero")]
     pub unanswered: u32,
     /// Data rows of the file.
@@ -276,7 +276,7 @@ impl Counts {
     }
 }
 
-/// Something wrong with a row of an imported file.
+/// A problem with a row of an imported file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[cfg_attr(test, schemars(rename = "Problem"))]
@@ -328,11 +328,11 @@ struct ScanTail<'a> {
 struct ResultsMetadata {
     #[serde(flatten)]
     metadata: Metadata,
-    /// Results are written once and kept.
+    /// Always true: results are written once and kept.
     cached: bool,
     /// Time for which they are kept.
     ttl: String,
-    /// Books in all.
+    /// Number of books in all.
     #[serde(skip_serializing_if = "Option::is_none")]
     total: Option<u32>,
     /// The next page's offset; absent on the last.
@@ -340,7 +340,7 @@ struct ResultsMetadata {
     next_offset: Option<u32>,
 }
 
-/// Results documents as they come out, for their description: they are written in pieces.
+/// Results documents in one piece, for their description: they are written in several.
 #[cfg(test)]
 #[allow(dead_code, reason = "only described")]
 pub(crate) mod whole {
@@ -353,7 +353,7 @@ pub(crate) mod whole {
     use crate::status::Review;
     use crate::v3;
 
-    /// The body of an answer with results.
+    /// The body of a response with results.
     #[derive(JsonSchema, Serialize)]
     #[schemars(rename = "{T}Answer")]
     pub(crate) struct Answer<T> {

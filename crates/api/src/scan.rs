@@ -1,4 +1,4 @@
-//! A book that was seen on a photo, and what is said of the photos.
+//! Books that were seen on photos, and the outcome and quality of the photos.
 //!
 //! Title and author are the provider's when the book was found: print on a spine is set in
 //! capitals, cut off and misread. Of a book that nobody knows they are what was read.
@@ -75,7 +75,7 @@ impl From<BoundingBox> for Frame {
     }
 }
 
-/// Four decimals: a pixel of the largest photo.
+/// Rounds to four decimals: a pixel of the largest photo.
 pub(crate) fn short(value: f32) -> f64 {
     shorten(f64::from(value))
 }
@@ -104,7 +104,7 @@ pub struct SeenBook<'a> {
     pub photo_index: u32,
     /// The outcome of the look-up.
     pub enrichment_status: EnrichmentStatus,
-    /// Cover.
+    /// URL of the cover.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cover_url: Option<&'a str>,
     /// Publisher.
@@ -134,7 +134,7 @@ pub struct SeenEnrichment<'a> {
     /// The provider that knows it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provider: Option<Provider>,
-    /// Whether it was known before: never.
+    /// Whether the metadata was known before: always false.
     pub cached_result: bool,
 }
 
@@ -179,7 +179,7 @@ fn year(record: &Record) -> Option<i32> {
     record.edition.year().or(record.work.first_published)
 }
 
-/// Detections below the job's threshold should be looked at by somebody.
+/// Whether a detection is to be looked at by somebody: its confidence is below the job's threshold.
 fn review(root: &Root, detection: &Detection) -> ReviewStatus {
     if detection.confidence < root.scan.unwrap_or_default().threshold {
         ReviewStatus::NeedsReview
@@ -195,7 +195,7 @@ fn review(root: &Root, detection: &Detection) -> ReviewStatus {
 pub enum PhotoStatus {
     /// The photo has not been analysed to the end yet.
     Pending,
-    /// Done.
+    /// The photo has been analysed.
     Complete,
     /// The photo could not be analysed.
     Failed,
@@ -211,7 +211,7 @@ impl From<job::PhotoStatus> for PhotoStatus {
     }
 }
 
-/// Advice for the next photo.
+/// A hint for the next photo.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -228,7 +228,7 @@ pub struct Suggestion<'a> {
 }
 
 impl<'a> Suggestion<'a> {
-    /// Everything that would make a scan's next photo better.
+    /// Hints for a scan's next photos.
     pub fn all(report: &'a Report) -> Vec<Self> {
         report.suggestions.iter().map(Self::from).collect()
     }
@@ -273,17 +273,17 @@ impl From<vision::Severity> for Severity {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum SuggestionKind {
-    /// Out of focus or moved.
+    /// The photo is out of focus, or was moved.
     Blur,
-    /// Too little light.
+    /// The photo has too little light.
     Dark,
-    /// Too much light.
+    /// The photo has too much light.
     Bright,
-    /// Reflections.
+    /// The photo has reflections.
     Glare,
-    /// Everything is about as bright as everything else.
+    /// The photo has little contrast.
     Contrast,
-    /// Too few pixels.
+    /// The photo has too few pixels.
     Resolution,
 }
 
@@ -343,16 +343,16 @@ impl Photo {
 pub struct PhotoQuality {
     /// Overall quality.
     pub image_quality: &'static str,
-    /// Exposure, contrast and glare.
+    /// Quality of exposure, contrast and glare.
     pub lighting: &'static str,
-    /// Focus and motion.
+    /// Quality of focus and motion.
     pub sharpness: &'static str,
-    /// Different books that could be read.
+    /// Number of different books that could be read.
     pub readable_count: u32,
 }
 
 impl PhotoQuality {
-    /// Builds the part of the results that is about the photos of this scan.
+    /// Describes the quality of this scan's photos.
     pub fn of(root: &Root, report: &Report) -> Self {
         let word = |of: fn(&vision::Quality) -> &'static str| {
             report.quality.as_ref().map_or("unknown", of)
@@ -387,7 +387,7 @@ pub struct Metadata<'a> {
 }
 
 impl<'a> Metadata<'a> {
-    /// Builds the part of the results that is about the photos of this scan.
+    /// Describes this scan.
     pub fn of(root: &Root, report: &'a Report) -> Self {
         Self {
             model_used: match report.model.as_str() {

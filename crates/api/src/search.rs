@@ -1,13 +1,13 @@
-//! The answers to searches: one question, in the shape of each generation.
+//! Responses to searches: the same hits in the shape of each generation.
 
 use job::Item;
 use serde::Serialize;
 
 use crate::book::{AuthorObject, Book, EditionObject, ReviewStatus, WorkObject};
 
-/// The most hits of a page, unless a request says fewer.
+/// Number of hits on a page, unless a request says another.
 pub const PAGE: u32 = 20;
-/// The most hits that a request may ask for at once.
+/// Largest number of hits that a request may ask for at once.
 pub const MAX_PAGE: u32 = 100;
 
 /// Search results, as the apps' search tab reads them: `data` of `/v1/search/*`, `/search/*` and
@@ -61,7 +61,7 @@ pub struct SearchResultsV2<'a> {
     /// The fields that every app reads.
     #[serde(flatten)]
     pub shared: SearchResults<'a>,
-    /// The hits in short.
+    /// The hits in a short form.
     pub results: Vec<Hit<'a>>,
     /// Number of works in all.
     pub total: u64,
@@ -73,7 +73,7 @@ pub struct SearchResultsV2<'a> {
     pub latency_ms: u64,
 }
 
-/// A hit in short.
+/// A hit in a short form.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[cfg_attr(test, schemars(rename = "SearchHit"))]
@@ -84,10 +84,11 @@ pub struct Hit<'a> {
     pub title: &'a str,
     /// Authors, first author first.
     pub authors: Vec<&'a str>,
-    /// Cover.
+    /// URL of the cover.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cover_url: Option<&'a str>,
-    /// 1 for the first hit, less for each after it: the provider says no more than the order.
+    /// Score of the hit: 1 for the first, less for each after it: the provider says no more than
+    /// the order.
     pub relevance_score: f64,
     /// Always `text`.
     pub match_type: &'static str,

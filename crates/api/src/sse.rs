@@ -19,30 +19,30 @@ use crate::status::{Base, Completion, Photos, Status, current_title, millis};
 use crate::time::Iso;
 use crate::v3::{self, JobError, ResultBook};
 
-/// The reconnection time that a stream begins with.
+/// Reconnection time with which a stream begins.
 pub const RETRY: Duration = Duration::from_millis(5000);
-/// The reconnection time before a stream is cut whose job is not over.
+/// Reconnection time before a stream is cut whose job is not over.
 pub const RETRY_SOON: Duration = Duration::from_millis(250);
-/// A comment that keeps the line open.
+/// A comment that keeps the connection open.
 pub const HEARTBEAT: &[u8] = b": heartbeat\n\n";
 
-/// The names of the events after which a stream says no more of a job.
+/// Names of the events that end a job's stream.
 pub const ENDS: &str =
     "completed, failed, canceled, timeout, photoscan.completed, photoscan.failed";
 
-/// Reads an id of a stream of `jobs` jobs: where its reader is in each, in order. `None` when it is
-/// none.
+/// Reads an event id of a stream of `jobs` jobs: the reader's position in each, in order. `None`
+/// when it is malformed.
 pub fn positions(id: &str, jobs: usize) -> Option<Vec<Position>> {
     let positions: Option<Vec<Position>> = id.split(',').map(Position::parse).collect();
     positions.filter(|positions| positions.len() == jobs)
 }
 
-/// Sets the client's reconnection time.
+/// Spells the line that sets the client's reconnection time.
 pub fn retry(after: Duration) -> Vec<u8> {
     format!("retry: {}\n\n", after.as_millis()).into_bytes()
 }
 
-/// One event. `id` and `name` are single lines without control characters.
+/// Spells one event. `id` and `name` are single lines without control characters.
 pub fn event(id: &str, name: &str, data: &impl Serialize) -> Vec<u8> {
     let mut bytes = format!("id: {id}\nevent: {name}\ndata: ").into_bytes();
     bytes.extend_from_slice(&ascii_json(data));
@@ -50,8 +50,8 @@ pub fn event(id: &str, name: &str, data: &impl Serialize) -> Vec<u8> {
     bytes
 }
 
-/// The first event of a stream that answers the request for its job: what the `202` would have
-/// said. Such an event has no id: it is no state of the job, and nobody resumes after it.
+/// Spells the first event of a stream that answers the request for its job: its data is that of a
+/// `202`. Such an event has no id: it is no state of the job, and nobody resumes after it.
 pub fn accepted(data: &impl Serialize) -> Vec<u8> {
     let mut bytes = b"event: accepted\ndata: ".to_vec();
     bytes.extend_from_slice(&ascii_json(data));
@@ -59,8 +59,8 @@ pub fn accepted(data: &impl Serialize) -> Vec<u8> {
     bytes
 }
 
-/// The body of a refusal for clients that read nothing but events: one that says that the stream
-/// has failed, without an id. `jobs` are those that were asked for.
+/// Spells a refusal for clients that read nothing but events: one event without an id that says
+/// that the stream has failed. `jobs` are those that were asked for.
 pub fn refusal(words: &Words, jobs: &[JobId], error: &ApiError) -> Vec<u8> {
     let job_id = jobs.first().map_or("", JobId::as_str);
     let name = match words {
@@ -90,7 +90,7 @@ pub fn refusal(words: &Words, jobs: &[JobId], error: &ApiError) -> Vec<u8> {
     bytes
 }
 
-/// `failed` of a stream that is refused.
+/// The data of the `failed` event of a refused stream.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -167,7 +167,7 @@ pub enum Words {
 /// The spelling of one client's stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Spelling {
-    /// Ids count books too.
+    /// Whether ids count books, too.
     pub books: bool,
     /// The vocabulary of names.
     pub words: Words,
@@ -184,8 +184,8 @@ impl Spelling {
             && stored <= MAX_STORED_IN_EVENT
     }
 
-    /// The bytes of what is to be said on a stream that has then told this much of each of its
-    /// jobs, in order. `items` are read only for an end that [`Self::wants_items`].
+    /// Spells a notification for a stream; `told` is the position in each of its jobs, in order,
+    /// once it is delivered. `items` are read only for an end that [`Self::wants_items`].
     pub fn spell(&self, notification: &Notification, items: &[Item], told: &[Position]) -> Vec<u8> {
         let root = &notification.root;
         let each: Vec<String> = told.iter().map(|at| at.id(self.books)).collect();
@@ -230,7 +230,7 @@ impl Spelling {
     }
 }
 
-/// An event in the words of V3.
+/// Spells an event in the vocabulary of V3.
 fn v3_event(
     spelling: &Spelling,
     notification: &Notification,
@@ -274,8 +274,8 @@ fn v3_event(
     }
 }
 
-/// `progress`, `failed`, `canceled` and `timeout` of V3: the event of V2 with its times under the
-/// names of that generation.
+/// Data of `progress`, `failed`, `canceled` and `timeout` of V3: the event of V2 with its times
+/// under the names of that generation.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -283,9 +283,9 @@ fn v3_event(
 pub struct V3Event<T> {
     #[serde(flatten)]
     event: T,
-    /// The moment of the job's creation.
+    /// Time of the job's creation.
     started_at: Iso,
-    /// The moment of which the event tells.
+    /// Time of the state in the event.
     timestamp: Iso,
 }
 
@@ -299,12 +299,12 @@ impl<T> V3Event<T> {
     }
 }
 
-/// The most bytes that the books of a `completed` event of V3 take.
+/// Largest size, in bytes, of the books in a `completed` event of V3.
 const MAX_BOOKS_IN_EVENT: usize = 64 << 10;
-/// The most bytes of stored items that are read to see whether they fit.
+/// Largest size, in bytes, of stored items that are read to see whether they fit.
 const MAX_STORED_IN_EVENT: u64 = 256 << 10;
 
-/// `completed` of V3.
+/// Data of `completed` of V3.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[cfg_attr(test, schemars(rename = "CompletedWithBooks"))]
@@ -343,7 +343,7 @@ impl<'a> V3Completed<'a> {
     }
 }
 
-/// `failed` and `canceled` of V3.
+/// Data of `failed` and `canceled` of V3.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct FailedInShort<'a> {
@@ -366,17 +366,17 @@ impl<'a> FailedInShort<'a> {
     }
 }
 
-/// `result` of V3: an item is final.
+/// Data of `result` of V3: an item is final.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ResultEvent<'a> {
-    /// Its place among the job's items, from 0.
+    /// Index of the item in the job, from 0.
     pub index: u32,
     /// The item, as the job's results show it.
     pub book: ResultBook<'a>,
 }
 
-/// `initialized`: the job has not begun.
+/// Data of `initialized`: the job has not begun.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -402,7 +402,7 @@ impl<'a> Initialized<'a> {
     }
 }
 
-/// `processing`: the job as it is.
+/// Data of `processing`: the job as it is.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -414,9 +414,9 @@ pub struct Processing<'a> {
     /// The title most lately looked up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub current_title: Option<&'a str>,
-    /// Items that were found.
+    /// Number of items that were found.
     pub success_count: u32,
-    /// Items that were not.
+    /// Number of items that were not found.
     pub failure_count: u32,
     /// Counts of photos; absent of jobs that are no scans.
     #[serde(flatten)]
@@ -445,7 +445,7 @@ impl<'a> Processing<'a> {
     }
 }
 
-/// `completed`: the job is over, every item is final.
+/// Data of `completed`: the job is over, every item is final.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -454,9 +454,9 @@ pub struct Completed<'a> {
     /// Fields of every event.
     #[serde(flatten)]
     pub base: Base<'a>,
-    /// Items that were found.
+    /// Number of items that were found.
     pub success_count: u32,
-    /// Items that were not.
+    /// Number of items that were not found.
     pub failure_count: u32,
     /// Counts of photos; absent of jobs that are no scans.
     #[serde(flatten)]
@@ -478,7 +478,7 @@ impl<'a> Completed<'a> {
     }
 }
 
-/// `failed`: the job is over, it failed or was canceled.
+/// Data of `failed`: the job is over, it failed or was canceled.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -501,7 +501,7 @@ impl<'a> Failed<'a> {
     }
 }
 
-/// `photoscan.failed`: the same with the reason as a sentence.
+/// Data of `photoscan.failed`: that of `failed`, with the reason as a sentence.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -526,7 +526,7 @@ impl<'a> PhotoscanFailed<'a> {
     }
 }
 
-/// `timeout`: the stream ends because nothing happens; the job may go on.
+/// Data of `timeout`: the stream ends because nothing happens; the job may go on.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -562,11 +562,11 @@ impl<'a> TimedOut<'a> {
     }
 }
 
-/// `book`: an item is final.
+/// Data of `book`: an item is final.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct BookEvent<'a> {
-    /// Its place among the job's items, from 0.
+    /// Index of the item in the job, from 0.
     pub index: u32,
     /// The item, as the job's results show it.
     pub book: Shown<'a>,

@@ -1,4 +1,4 @@
-//! A job as its status document: how far it is, what became of it.
+//! The status document of a job: stage, progress, counts and outcome.
 
 use std::time::Duration;
 
@@ -51,9 +51,9 @@ pub enum Stage {
     Enriching,
     /// Done: every item is final.
     Complete,
-    /// Failed.
+    /// The job failed.
     Error,
-    /// Stopped by a client.
+    /// A client stopped the job.
     Canceled,
 }
 
@@ -80,11 +80,11 @@ pub enum Status {
     Initialized,
     /// Being worked on.
     Processing,
-    /// Over: every item is final.
+    /// Completed: every item is final.
     Completed,
-    /// Over: it failed.
+    /// The job failed.
     Failed,
-    /// Over: a client stopped it.
+    /// A client stopped the job.
     Canceled,
 }
 
@@ -174,9 +174,9 @@ pub struct Base<'a> {
     /// Progress in [0, 1]; never decreases.
     #[cfg_attr(test, schemars(range(min = 0, max = 1)))]
     pub progress: Whole,
-    /// Items that are final.
+    /// Number of items that are final.
     pub processed_count: u32,
-    /// Items in all; 0 until they are known.
+    /// Number of items in all; 0 until they are known.
     pub total_count: u32,
     /// The kind of job.
     pub pipeline: Pipeline,
@@ -188,14 +188,15 @@ pub struct Base<'a> {
     /// wait.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waiting_until: Option<Iso>,
-    /// Requests to the metadata providers so far; absent while there are none.
+    /// Number of requests to the metadata providers so far; absent while there are none.
     #[serde(skip_serializing_if = "is_zero")]
     pub requests: u32,
-    /// Books known from before, about which nobody was asked; absent while there are none.
+    /// Number of books whose outcome was remembered, without asking any provider; absent while
+    /// there are none.
     #[serde(skip_serializing_if = "is_zero")]
     pub remembered: u32,
-    /// Books that no provider has answered about, of those that were not found; absent while there
-    /// are none.
+    /// Number of books, among those not found, that no provider has answered about; absent while
+    /// there are none.
     #[serde(skip_serializing_if = "is_zero")]
     pub unanswered: u32,
 }
@@ -235,11 +236,11 @@ pub(crate) fn waiting_until(root: &Root) -> Option<Iso> {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Photos {
-    /// Photos that have been looked at.
+    /// Number of photos that have been looked at.
     pub processed_photos: u32,
-    /// Photos in all.
+    /// Number of photos in all.
     pub total_photos: u32,
-    /// Different books seen on them.
+    /// Number of different books seen on them.
     pub recognized_books: u32,
 }
 
@@ -271,19 +272,19 @@ pub struct Summary {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct SummaryCounts {
-    /// Items that are final.
+    /// Number of items that are final.
     pub total_processed: u32,
-    /// Items that were found.
+    /// Number of items that were found.
     pub success_count: u32,
-    /// Items that were not.
+    /// Number of items that were not found.
     pub failure_count: u32,
-    /// Those of them that no provider has answered about: a later job may find them. Absent when
-    /// there are none.
+    /// Number of items, among those not found, that no provider has answered about: a later job may
+    /// find them. Absent when there are none.
     #[serde(skip_serializing_if = "is_zero")]
     pub unanswered: u32,
     /// Time from creation to the end, in ms.
     pub duration: u64,
-    /// Names the results.
+    /// Name of the results.
     pub resource_id: String,
 }
 
@@ -316,13 +317,13 @@ impl Summary {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ScanSummary {
-    /// Photos that have been looked at.
+    /// Number of photos that have been looked at.
     pub photos_processed: u32,
-    /// Books seen, those counted twice that are on two photos.
+    /// Number of books seen, those counted twice that are on two photos.
     pub books_detected: u32,
-    /// Different books.
+    /// Number of different books.
     pub books_unique: u32,
-    /// Books that a provider knows.
+    /// Number of books that a provider knows.
     pub books_enriched: u32,
     /// `booksEnriched` once more, under the name that older apps read.
     pub enriched_count: u32,
@@ -332,7 +333,7 @@ pub struct ScanSummary {
 }
 
 impl ScanSummary {
-    /// Counts what this job came to; `None` when it is not a scan.
+    /// Counts the photos and books of this job; `None` when it is not a scan.
     pub fn of(root: &Root) -> Option<Self> {
         (root.pipeline == job::Pipeline::AiScan).then(|| Self {
             photos_processed: root.processed_photos(),
@@ -350,16 +351,16 @@ impl ScanSummary {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Review {
-    /// Different books.
+    /// Number of different books.
     pub total_detected: u32,
-    /// Those whose detection is sure enough.
+    /// Number of books whose detection is certain enough.
     pub approved: u32,
-    /// The others.
+    /// Number of books that somebody should look at.
     pub needs_review: u32,
 }
 
 impl Review {
-    /// Counts what is to be reviewed of this scan.
+    /// Counts the books of this scan that are to be reviewed.
     pub fn of(root: &Root) -> Self {
         let approved = root.scan.unwrap_or_default().approved.min(root.total);
         Self {
@@ -402,18 +403,18 @@ impl Completion {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Urls {
-    /// The SSE stream.
+    /// URL of the event stream.
     pub sse_url: String,
-    /// The status document.
+    /// URL of the status document.
     pub status_url: String,
-    /// The results, when it has ended.
+    /// URL of the results, when the job has ended.
     pub results_url: String,
-    /// The WebSocket.
+    /// URL of the WebSocket.
     pub websocket_url: String,
 }
 
 impl Urls {
-    /// Reads this from the root of a job.
+    /// The URLs of the job with this id.
     pub fn of(id: &job::JobId) -> Self {
         let status_url = format!("/api/v2/imports/{id}");
         Self {
@@ -436,9 +437,9 @@ pub struct Document<'a> {
     pub base: Base<'a>,
     /// The title most lately looked up, or null.
     pub current_title: Option<&'a str>,
-    /// Items that were found.
+    /// Number of items that were found.
     pub success_count: u32,
-    /// Items that were not.
+    /// Number of items that were not found.
     pub failure_count: u32,
     /// Counts of photos; absent of jobs that are no scans.
     #[serde(flatten)]
@@ -448,7 +449,7 @@ pub struct Document<'a> {
     pub retry_of: Option<&'a str>,
     /// Time of the job's creation.
     pub started_at: Iso,
-    /// Its last progress.
+    /// Time of the last progress.
     pub updated_at: Iso,
     /// Time from creation to the last progress, in ms.
     pub elapsed_ms: u64,
@@ -538,15 +539,15 @@ pub struct Canceled<'a> {
     pub status: CancelStatus,
     /// The outcome, for people.
     pub message: &'static str,
-    /// Items that are final.
+    /// Number of items that are final.
     pub processed_count: u32,
-    /// Items in all.
+    /// Number of items in all.
     pub total_count: u32,
     /// Counts of the data that was deleted.
     pub cleanup: Cleanup,
 }
 
-/// A job's outcome, or that it has none yet.
+/// A job's outcome, or `canceling` while it has none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]
@@ -578,11 +579,11 @@ fn canceling<S: Serializer>(serializer: S) -> Result<S::Ok, S::Error> {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Cleanup {
-    /// Uploaded files.
+    /// Number of uploaded files that were deleted.
     pub uploads_deleted: u32,
     /// `uploadsDeleted` once more, under the name that older apps read.
     pub r2_objects_deleted: u32,
-    /// Whether nothing of the uploads is left.
+    /// Whether all uploads are deleted.
     pub kv_cache_cleared: bool,
 }
 

@@ -1,6 +1,6 @@
-//! The trace that a request belongs to, by the W3C's Trace Context.
+//! Trace ids of requests, by the W3C's Trace Context.
 
-/// The name of the header.
+/// Name of the header with the trace.
 pub const TRACEPARENT: &str = "traceparent";
 
 /// The trace's id in a `traceparent` header, 32 hexadecimal digits; `None` when the header is none.

@@ -16,11 +16,11 @@ use multer::{Field, Multipart};
 use crate::error::ApiError;
 use crate::request;
 
-/// The most bytes between two parts: their headers, and whatever precedes the first.
+/// Largest number of bytes between two parts: their headers, and whatever precedes the first.
 const MAX_PART_HEADERS: usize = 16 << 10;
-/// The longest boundary there is (RFC 2046, 5.1.1).
+/// Longest boundary, in bytes (RFC 2046, 5.1.1).
 const MAX_BOUNDARY: usize = 70;
-/// The most parts of one request, whatever they are.
+/// Largest number of parts of one request, whatever they are.
 const MAX_PARTS: usize = 64;
 
 /// The media types of workbooks.
@@ -28,9 +28,9 @@ const WORKBOOKS: [&str; 2] = [
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     "application/vnd.oasis.opendocument.spreadsheet",
 ];
-/// The part of an import that says what its columns mean.
+/// Name of the part of an import with the meanings of its columns.
 const MAPPING: &str = "mapping";
-/// The most bytes of that part.
+/// Largest size of that part, in bytes.
 const MAX_MAPPING: usize = 16 << 10;
 
 /// The kind of files that a route takes.
@@ -163,12 +163,12 @@ struct Parts {
     is_mapping: bool,
     mapping: Vec<u8>,
     parts: usize,
-    /// Bytes fed since the last part ended, while no next one has begun.
+    /// Number of bytes fed since the last part ended, while no next one has begun.
     between: usize,
 }
 
 impl Upload {
-    /// Begins with the request's `Content-Type`.
+    /// Begins to read a body with this `Content-Type`.
     ///
     /// # Errors
     /// `MISSING_PARAMETER` without a content type, `UNSUPPORTED_MEDIA_TYPE` for one that no client
@@ -212,7 +212,7 @@ impl Upload {
         })
     }
 
-    /// The next chunk of the body.
+    /// Takes the next chunk of the body.
     pub fn feed(&mut self, chunk: Bytes) {
         if let Err(error) = self.meter.receive(chunk.len()) {
             self.failed = Some(error);
@@ -225,7 +225,7 @@ impl Upload {
         }
     }
 
-    /// The body has ended.
+    /// Ends the body.
     pub fn end(&mut self) {
         match &mut self.format {
             Format::Raw(raw) => raw.ended = true,
@@ -413,8 +413,8 @@ impl Raw {
 }
 
 impl Parts {
-    /// The parser reads from a channel: bytes go in one chunk at a time, and it is polled in
-    /// between, so that it never holds more than one.
+    /// Makes a parser for a body with this boundary. It reads from a channel: bytes go in one chunk
+    /// at a time, and it is polled in between, so that it never holds more than one.
     fn new(boundary: String) -> Self {
         let (sender, receiver) = mpsc::unbounded();
         Self {
@@ -479,7 +479,7 @@ impl Parts {
         }
     }
 
-    /// A part begins: a file, or something to skip.
+    /// Begins a part: a file, or something to skip.
     fn begin(
         &mut self,
         field: Field<'static>,

@@ -1,4 +1,4 @@
-//! Generation V3: what present-day clients and the published SDK call.
+//! Routes and documents of generation V3, for present-day clients and the published SDK.
 //!
 //! One more spelling of the same jobs: a job made here is read by every other generation, and the
 //! other way round. Errors of these routes are problem documents: [`ApiError::problem`].
@@ -21,7 +21,7 @@ use crate::origin::Origin;
 use crate::status;
 use crate::time::Iso;
 
-/// The beginning of every path of this generation.
+/// Prefix of every path of this generation.
 pub const PREFIX: &str = "/v3/";
 
 /// The kind of job that a path names.
@@ -104,11 +104,11 @@ pub enum Status {
     Queued,
     /// Being worked on.
     Processing,
-    /// Over: every item is final.
+    /// Completed: every item is final.
     Completed,
-    /// Over: it failed.
+    /// The job failed.
     Failed,
-    /// Over: a client stopped it.
+    /// A client stopped the job.
     Canceled,
 }
 
@@ -157,15 +157,15 @@ pub struct Accepted<'a> {
     pub job_id: &'a str,
     /// Always `queued`.
     pub status: Status,
-    /// The event stream.
+    /// URL of the event stream.
     pub stream_url: String,
-    /// The event stream, under the name of the generation before.
+    /// URL of the event stream, under the name of the generation before.
     pub sse_url: String,
-    /// The WebSocket; the token is its subprotocol.
+    /// URL of the WebSocket; the token is its subprotocol.
     pub websocket_url: String,
-    /// The status document.
+    /// URL of the status document.
     pub status_url: String,
-    /// The results, when the job has ended.
+    /// URL of the results, when the job has ended.
     pub results_url: String,
     /// The job that this one tries again.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -245,16 +245,16 @@ pub struct JobStatus<'a> {
     /// Progress in [0, 1]; never decreases.
     #[cfg_attr(test, schemars(range(min = 0, max = 1)))]
     pub progress: Whole,
-    /// Items that are final.
+    /// Number of items that are final.
     pub processed_count: u32,
-    /// Items in all; 0 until they are known.
+    /// Number of items in all; 0 until they are known.
     pub total_count: u32,
     /// The job that this one tries again: its counts are of what is tried, its results are whole.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_of: Option<&'a str>,
-    /// The moment of its creation.
+    /// Time of the job's creation.
     pub start_time: Iso,
-    /// The moment of its end.
+    /// Time of the job's end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub completed_time: Option<Iso>,
     /// The reason why it failed or was canceled.

@@ -22,7 +22,7 @@ struct Message<'a> {
     data: Ended<'a>,
 }
 
-/// An ended job.
+/// The data of a message: an ended job.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -31,13 +31,13 @@ struct Ended<'a> {
     /// The kind of job.
     pipeline: Pipeline,
     status: Status,
-    /// Items of the results.
+    /// Number of items of the results.
     total_count: u32,
-    /// Those that were found.
+    /// Number of items that were found.
     success_count: u32,
-    /// Those that were not.
+    /// Number of items that were not found.
     failure_count: u32,
-    /// Those of them that no provider has answered about.
+    /// Number of items, among those not found, that no provider has answered about.
     #[serde(skip_serializing_if = "is_zero")]
     unanswered: u32,
     /// URL of the results, relative to the server's origin.

@@ -27,19 +27,19 @@ use crate::status::{current_title, message, waiting_until, why};
 use crate::time::Iso;
 use complete::{Complete, Summarised};
 
-/// A larger message of a client closes the socket with 1009.
+/// Largest message of a client, in bytes; a larger one closes the socket with 1009.
 pub const MAX_MESSAGE: usize = 64 << 10;
 
 /// The message schema of a client: one for each generation of apps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Schema {
-    /// The first app: everything is `progress`.
+    /// Messages of the first app: all are `progress`.
     Legacy,
-    /// `1.0.0`: full results in the last message.
+    /// Messages of `1.0.0`: full results in the last one.
     V1,
-    /// `2.0.0`: a summary in the last message.
+    /// Messages of `2.0.0`: a summary in the last one.
     V2,
-    /// `v3`: the published SDK's messages, without an envelope.
+    /// Messages of `v3`, as the published SDK has them, without an envelope.
     V3,
 }
 
@@ -110,8 +110,8 @@ impl Schema {
         matches!(self, Self::V1 | Self::V2)
     }
 
-    /// The messages of a step of the observer in this schema, in order; none when it says nothing
-    /// of it. `items` and `report` are read only for an end that [`Self::wants_items`] and
+    /// Spells a step of the observer as messages of this schema, in order; none when the schema has
+    /// none for it. `items` and `report` are read only for an end that [`Self::wants_items`] and
     /// [`Self::wants_report`].
     pub fn spell(
         self,
@@ -155,12 +155,12 @@ impl Schema {
         self.progress_with(root, now, message(root), user_message(root), false)
     }
 
-    /// The state that was told last once more, for clients that have heard nothing for 10 s.
+    /// Spells the last state once more, for clients that have heard nothing for 10 s.
     pub fn keep_alive(self, root: &Root, now: Time) -> Vec<u8> {
         self.progress_with(root, now, message(root), user_message(root), true)
     }
 
-    /// The current state for a client that asks for it.
+    /// Spells the current state for a client that asks for it.
     pub fn resuming(self, root: &Root, now: Time) -> Vec<u8> {
         self.progress_with(root, now, message(root), "Resuming...", false)
     }
@@ -196,8 +196,8 @@ impl Schema {
         }
     }
 
-    /// The job is over. `items` and `report` are read only when [`Self::wants_items`] and
-    /// [`Self::wants_report`].
+    /// Spells the messages at the job's end. `items` and `report` are read only when
+    /// [`Self::wants_items`] and [`Self::wants_report`].
     pub fn ended(self, root: &Root, items: &[Item], report: &Report, now: Time) -> Vec<Vec<u8>> {
         match self {
             Self::Legacy if self.wants_items(root) => {
@@ -216,7 +216,8 @@ impl Schema {
         }
     }
 
-    /// Several apps ignore `error` and look for its beginning in the text of the progress before.
+    /// Spells the messages at the end of a failed job. Several apps ignore `error` and look for its
+    /// beginning in the text of the progress before.
     fn failed(self, root: &Root, now: Time) -> Vec<Vec<u8>> {
         let told = message(root);
         let told = match told.strip_prefix("Error: ") {
@@ -243,7 +244,8 @@ impl Schema {
         vec![progress, error]
     }
 
-    /// Something is wrong with what the client sent; `root` is the job, if there is one yet.
+    /// Spells the error for a malformed message of the client; `root` is the job, if there is one
+    /// yet.
     pub fn protocol_error(self, root: Option<&Root>, now: Time, problem: &str) -> Option<Vec<u8>> {
         match self {
             Self::Legacy => None,
@@ -275,7 +277,7 @@ impl Schema {
         )
     }
 
-    /// The answer to `ready`.
+    /// Spells the reply to `ready`.
     pub fn ready_ack(self, root: Option<&Root>, now: Time) -> Vec<u8> {
         match self {
             Self::Legacy => legacy::ready_ack(now),
@@ -286,7 +288,7 @@ impl Schema {
         }
     }
 
-    /// The answer to `ping`, with what the client sent.
+    /// Spells the reply to `ping`, with the client's time.
     pub fn pong(self, root: Option<&Root>, now: Time, client_time: Option<&Number>) -> Vec<u8> {
         if self == Self::V3 {
             return v3::pong(root, now, client_time);
@@ -330,7 +332,7 @@ impl Schema {
     }
 }
 
-/// The answer to a raw `PING`.
+/// The reply to a raw `PING`.
 pub const RAW_PONG: &str = "PONG";
 
 fn user_message(root: &Root) -> &'static str {
@@ -458,7 +460,7 @@ struct Pong<'a> {
     client_time: Option<&'a Number>,
 }
 
-/// A message as MessagePack, for sockets that ask for it: the same keys and values.
+/// Encodes a message as MessagePack, for sockets that ask for it: the same keys and values.
 pub fn packed(message: &[u8]) -> Vec<u8> {
     let value: Value = serde_json::from_slice(message).expect("our own messages are JSON");
     rmp_serde::to_vec(&value).expect("everything in JSON has a form in MessagePack")

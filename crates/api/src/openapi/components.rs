@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::Code;
 
-/// Collects what the operations refer to.
+/// Collects the components that the operations refer to.
 pub(super) struct Components {
     answers: SchemaGenerator,
     requests: SchemaGenerator,
@@ -44,12 +44,12 @@ impl Components {
         }
     }
 
-    /// The schemas of what is answered, for types that only their module knows.
+    /// The generator of responses' schemas, for types that only their module knows.
     pub(super) fn answers(&mut self) -> &mut SchemaGenerator {
         &mut self.answers
     }
 
-    /// The schema of an answer.
+    /// The schema of a response.
     pub(super) fn answer<T: JsonSchema>(&mut self) -> Value {
         self.answers.subschema_for::<T>().into()
     }
@@ -71,8 +71,8 @@ impl Components {
         Value::Object(examples.collect())
     }
 
-    /// The answers of an operation that may fail in these ways, by status; as problem documents
-    /// on routes of V3.
+    /// The error responses of an operation with these codes, by status; as problem documents on
+    /// routes of V3.
     pub(super) fn errors(&mut self, codes: &[Code], is_v3: bool) -> Vec<(u16, Value)> {
         let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
         for code in codes {
@@ -190,8 +190,8 @@ fn absent_is_not_null(schema: &mut Schema) {
     }
 }
 
-/// A list of variants that are texts is an `enum`, which every generator knows; what each means
-/// stays beside it.
+/// Makes an `enum`, which every generator knows, of a list of variants that are texts; what each
+/// means stays beside it.
 fn variants_are_an_enum(schema: &mut Schema) {
     let Some(Value::Array(variants)) = schema.get("oneOf") else {
         return;
@@ -224,7 +224,7 @@ fn variants_are_an_enum(schema: &mut Schema) {
 }
 
 impl Code {
-    /// Whether its answer may have a `Retry-After`.
+    /// Whether the error's response may have a `Retry-After`.
     fn may_tell_when(self) -> bool {
         matches!(
             self,

@@ -1,4 +1,4 @@
-//! Every route: what it takes, what it answers, how it fails.
+//! Descriptions of all routes: requests, responses and errors.
 
 use schemars::JsonSchema;
 use serde_json::{Map, Value, json};
@@ -24,7 +24,7 @@ use crate::sse;
 use crate::status::{Canceled, Document};
 use crate::v3;
 
-/// The whole description.
+/// The whole description of the HTTP interface.
 pub(super) fn description() -> Value {
     let mut components = Components::new();
     let mut paths: Map<String, Value> = Map::new();
@@ -121,13 +121,13 @@ impl Operation {
         self
     }
 
-    /// Its token must be shown.
+    /// Requires the job's token.
     fn only_with_token(mut self) -> Self {
         self.body["security"] = json!([{"token": []}]);
         self
     }
 
-    /// Its token opens the job; jobs that have none need none.
+    /// Adds the job's token; jobs that have none need none.
     fn with_token(mut self) -> Self {
         self.body["security"] = json!([{"token": []}, {}]);
         self
@@ -146,13 +146,13 @@ fn response(description: &str, schema: Value, examples: Value) -> Value {
     json!({"description": description, "content": content})
 }
 
-/// An answer with its examples.
+/// A response with its examples.
 fn answer<T: JsonSchema>(c: &mut Components, about: &str, examples: &[&'static str]) -> Value {
     let schema = c.answer::<T>();
     response(about, schema, c.examples(examples))
 }
 
-/// `multipart/form-data` with files of this name.
+/// A body of `multipart/form-data` with files of this name.
 fn form(name: &str, about: &str, several: bool) -> Value {
     let file = json!({
         "type": "string", "contentEncoding": "binary",
@@ -169,7 +169,7 @@ fn form(name: &str, about: &str, several: bool) -> Value {
     json!({"schema": {"type": "object", "required": [name], "properties": {name: part}}})
 }
 
-/// One photo as the body, in every type that is decoded, or a form.
+/// A body of one photo, in every type that is decoded, or a form.
 fn photos(form: Value) -> Value {
     let photo = |media: &str| {
         json!({"schema": {
@@ -184,7 +184,7 @@ fn photos(form: Value) -> Value {
     })
 }
 
-/// One photo as the body.
+/// A body of one photo.
 fn photo() -> Value {
     let mut content = photos(Value::Null);
     if let Some(content) = content.as_object_mut() {
@@ -446,7 +446,8 @@ fn following(c: &mut Components) -> Vec<Operation> {
     all
 }
 
-/// OpenAPI 3.1 has no words for events: `x-events` says what their data is.
+/// The response with a stream. OpenAPI 3.1 has no words for events: `x-events` says what their data
+/// is.
 fn stream(c: &mut Components) -> Value {
     let events = json!({
         "initialized": c.answer::<sse::Initialized>(),
@@ -477,7 +478,7 @@ fn stream(c: &mut Components) -> Value {
     })
 }
 
-/// The answer to a request for a job that asks for the job's stream.
+/// The response to a request for a job that asks for the job's stream.
 fn attached(c: &mut Components) -> Value {
     let mut stream = stream(c);
     stream["description"] = json!(
@@ -508,7 +509,7 @@ const EXPORTS: &str = "With `only` it answers with the rows that somebody may wa
     imported file, each with its number and what is wrong with it: as CSV they can be imported again as they are. \
     `format=csv` alone answers with the whole library in the columns of Goodreads.";
 
-/// Results, which may be had as rows, too.
+/// The response with results, or with rows.
 fn exported(c: &mut Components, results: impl FnOnce(&mut Components) -> Value) -> Value {
     let mut response = results(c);
     let rows = c.answer::<Success<crate::export::whole::Rows>>();
@@ -518,7 +519,8 @@ fn exported(c: &mut Components, results: impl FnOnce(&mut Components) -> Value) 
     response
 }
 
-/// Nor has it words for messages: `x-messages` says what they are, by schema and type.
+/// The response that opens a socket. OpenAPI 3.1 has no words for messages: `x-messages` says what
+/// they are, by schema and type.
 fn socket(c: &mut Components) -> Value {
     let messages = crate::ws::described(c.answers());
     let examples = c.examples(&[
@@ -564,7 +566,7 @@ fn server(c: &mut Components) -> Vec<Operation> {
     ]
 }
 
-/// The operation that answers this description.
+/// The operation that answers with this description.
 fn own_description(c: &mut Components, tag: &str, id: &str, path: &str) -> Operation {
     let content = json_of(json!({"type": "object"}));
     Operation::new(tag, "get", path, id, "This description")
@@ -670,7 +672,7 @@ fn v3_jobs(c: &mut Components) -> Vec<Operation> {
     all
 }
 
-/// The events of V3.
+/// The response with a stream of V3.
 fn v3_stream(c: &mut Components, attached: bool) -> Value {
     let mut events = json!({
         "progress": c.answer::<sse::V3Event<sse::Processing>>(),
@@ -747,7 +749,7 @@ const SEARCHING: &[Code] = &[
     ServiceBusy,
 ];
 
-/// The apps' search tab.
+/// The operations of the apps' search tab.
 fn searches(c: &mut Components) -> Vec<Operation> {
     let mut all = vec![
         Operation::new(

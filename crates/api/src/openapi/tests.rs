@@ -1,4 +1,4 @@
-//! The description is what the types say, and what it says of itself is true.
+//! Tests that the description is what the types say, and that what it says of itself is true.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::routes::description;
 use crate::Code;
 
-/// Everything with this key, wherever it is.
+/// Finds every value with this key, at any depth.
 fn find<'a>(value: &'a Value, key: &str, found: &mut Vec<&'a Value>) {
     match value {
         Value::Object(fields) => {
@@ -49,7 +49,7 @@ fn follow<'a>(description: &'a Value, value: &'a Value) -> &'a Value {
     }
 }
 
-/// JSON with a line for each value `depth` levels down: small, and changes can be read.
+/// Spells JSON with a line for each value `depth` levels down: small, and changes can be read.
 fn lines(value: &Value, depth: usize) -> String {
     match value {
         Value::Object(fields) if depth > 0 => {

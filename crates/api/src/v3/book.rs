@@ -27,7 +27,7 @@ pub struct Book<'a> {
     /// Publisher.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub publisher: Option<&'a str>,
-    /// `yyyy`, `yyyy-mm` or `yyyy-mm-dd`.
+    /// Date of publication: `yyyy`, `yyyy-mm` or `yyyy-mm-dd`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub published_date: Option<String>,
     /// A description of the content.
@@ -39,16 +39,16 @@ pub struct Book<'a> {
     /// A handful of subjects.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub categories: &'a [String],
-    /// ISO 639-1 where there is such a code.
+    /// Language: ISO 639-1 where there is such a code.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub language: Option<&'a str>,
-    /// Cover.
+    /// URL of the cover.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cover_url: Option<&'a str>,
-    /// Small cover.
+    /// URL of a small cover.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub thumbnail_url: Option<String>,
-    /// Cover in several sizes.
+    /// URLs of the cover in several sizes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cover_urls: Option<CoverUrls>,
     /// Kind of the server that the cover comes from.
@@ -60,7 +60,7 @@ pub struct Book<'a> {
     /// Open Library edition key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub edition_key: Option<&'a str>,
-    /// The provider that knows the book; of one that nobody knows, the provider that is asked
+    /// The provider that knows the book; for a book that none knows, the provider that is asked
     /// first.
     pub provider: BookProvider,
     /// Completeness of the record, 0 to 100: title 10, authors 20, ISBN 15, cover 15, description
@@ -72,7 +72,7 @@ pub struct Book<'a> {
     pub source: Option<Source<'a>>,
 }
 
-/// The place of a cover.
+/// Kind of the server that a cover comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
@@ -81,7 +81,7 @@ pub enum CoverSource {
     External,
 }
 
-/// A cover in three sizes; the same URL where its server has but one.
+/// URLs of a cover in three sizes; the same URL where its server has but one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct CoverUrls {
@@ -143,7 +143,7 @@ impl<'a> Book<'a> {
         book
     }
 
-    /// The points of what is there.
+    /// The points of the fields that are present.
     fn completeness(&self) -> u8 {
         let parts = [
             (!self.title.is_empty(), 10),
@@ -181,7 +181,7 @@ pub struct ResultBook<'a> {
     pub seen: Option<Sighting<'a>>,
 }
 
-/// The place where a book was seen, and what the apps' scan screens read besides.
+/// Position of a book on a photo, with the fields that the apps' scan screens read besides.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -225,7 +225,7 @@ impl<'a> ResultBook<'a> {
     }
 }
 
-/// A book of a job's results in short: `format=lite`.
+/// A short form of a book of a job's results: `format=lite`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -237,7 +237,7 @@ pub struct LiteBook<'a> {
     pub authors: Vec<&'a str>,
     /// ISBN with 13 digits; empty when unknown.
     pub isbn: String,
-    /// Cover.
+    /// URL of the cover.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cover_url: Option<&'a str>,
     /// The outcome of the look-up.
@@ -270,7 +270,7 @@ pub struct Enriched<'a> {
     pub found: usize,
     /// Number of books that were asked for.
     pub requested: usize,
-    /// The ISBNs that no provider knows, or of which none answered.
+    /// ISBNs that no provider knows, or about which none answered.
     pub not_found: Vec<String>,
 }
 
@@ -282,7 +282,7 @@ pub struct EnrichedBook<'a> {
     /// The book.
     #[serde(flatten)]
     pub book: Book<'a>,
-    /// Whether it can be searched by meaning: no book can.
+    /// Whether the book can be searched by meaning: always false.
     pub vectorized: bool,
 }
 
@@ -312,7 +312,7 @@ impl<'a> Enriched<'a> {
 pub struct Search<'a> {
     /// The hits on this page, best first.
     pub books: Vec<Book<'a>>,
-    /// Hits in all, as the provider counts them.
+    /// Number of hits in all, as the provider counts them.
     pub total: u64,
     /// The query that was made.
     pub query: Query<'a>,
@@ -325,7 +325,7 @@ pub struct Search<'a> {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[cfg_attr(test, schemars(rename = "V3Query"))]
 pub struct Query<'a> {
-    /// The words.
+    /// The words that were searched for.
     pub q: &'a str,
     /// Always `text`.
     pub mode: Mode,
@@ -341,7 +341,7 @@ pub enum Mode {
     Text,
 }
 
-/// The place of a page in a list.
+/// The position of a page in a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -352,9 +352,9 @@ pub struct Pagination {
     pub kind: PaginationKind,
     /// Number of the page, from 1.
     pub page: u32,
-    /// The most entries of a page.
+    /// Largest number of entries of a page.
     pub limit: u32,
-    /// Pages in all.
+    /// Number of pages in all.
     pub total_pages: u64,
     /// Whether there is a page after this one.
     pub has_next: bool,

@@ -24,17 +24,17 @@ pub struct Capabilities<'a> {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[cfg_attr(test, schemars(rename = "V3Features"))]
 pub struct Features<'a> {
-    /// Search by meaning: no.
+    /// Whether books can be searched by meaning: always false.
     pub semantic_search: bool,
-    /// Books like a book: no.
+    /// Whether similar books can be asked for: always false.
     pub similar_books: bool,
-    /// Recommendations: no.
+    /// Whether there are recommendations: always false.
     pub weekly_recommendations: bool,
-    /// Event streams.
+    /// Whether there are event streams.
     pub sse_streaming: bool,
-    /// Enrichment of many books.
+    /// Whether many books can be enriched in a job.
     pub batch_enrichment: bool,
-    /// Imports of CSV files.
+    /// Whether CSV files can be imported.
     pub csv_import: bool,
     /// The configured features.
     #[serde(flatten)]
@@ -46,9 +46,9 @@ pub struct Features<'a> {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[cfg_attr(test, schemars(rename = "V3Limits"))]
 pub struct Limits<'a> {
-    /// Searches by meaning a minute: there are none.
+    /// Searches by meaning a minute: always 0.
     pub semantic_search_rpm: u32,
-    /// Searches a minute, all clients together: as often as Open Library may be asked.
+    /// Searches a minute of all clients together: as many as Open Library may be asked.
     pub text_search_rpm: u32,
     /// Data rows of a CSV file.
     pub csv_max_rows: usize,

@@ -3,7 +3,8 @@
 use serde::Deserialize;
 use serde_json::{Number, Value};
 
-/// A binary message nested deeper is malformed, as `serde_json` has it for texts.
+/// Greatest depth of nesting in a binary message, as `serde_json` has it for texts; deeper is
+/// malformed.
 const MAX_DEPTH: usize = 128;
 
 /// A message from a client.
@@ -24,7 +25,7 @@ pub enum ClientMessage {
     Cancel,
     /// The client has had everything up to this sequence number.
     Ack(u64),
-    /// Something of a later generation.
+    /// A message of a later generation, which is ignored.
     Ignored,
     /// Malformed: the socket is closed with 1002.
     Malformed(&'static str),

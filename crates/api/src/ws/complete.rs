@@ -11,7 +11,7 @@ use crate::scan::{Metadata, SeenBook};
 use crate::status::{Pipeline, Review, ScanSummary, SummaryCounts, Urls, millis};
 use crate::time::Iso;
 
-/// `job_complete` in schema 2.0.0: results are fetched over HTTP.
+/// Data of `job_complete` in schema 2.0.0: results are fetched over HTTP.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -19,7 +19,7 @@ use crate::time::Iso;
 pub(super) struct Summarised<'a> {
     pipeline: Pipeline,
     summary: SocketSummary,
-    /// The moment until which the results are kept.
+    /// Expiry of the results.
     expires_at: Iso,
     #[serde(flatten)]
     scan: Option<ScanEnd<'a>>,
@@ -36,7 +36,8 @@ impl<'a> Summarised<'a> {
     }
 }
 
-/// `job_complete` in schema 1.0.0: full results, as the fields that each pipeline's decoder reads.
+/// Data of `job_complete` in schema 1.0.0: full results, as the fields that each pipeline's decoder
+/// reads.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -169,7 +170,7 @@ impl<'a> ScanEnd<'a> {
     }
 }
 
-/// Full results.
+/// Full results of a job.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged, rename_all_fields = "camelCase")]
@@ -243,7 +244,7 @@ impl<'a> ImportedBook<'a> {
     }
 }
 
-/// Something wrong with a row, as the apps' import screens read it.
+/// A problem with a row, as the apps' import screens read it.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct ImportError<'a> {

@@ -27,7 +27,7 @@ impl Encoding {
 /// Fate of an event that a slow client has not read when the next comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lasting {
-    /// The next of this job replaces it.
+    /// The next state of the job with this number replaces it.
     State(usize),
     /// The event is kept.
     Message,
@@ -89,7 +89,7 @@ impl Close {
     }
 }
 
-/// One thing to send back to the client that sent a message.
+/// One reply to the client that sent a message.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Reply {
@@ -97,7 +97,7 @@ pub enum Reply {
     Text(String),
     /// A binary message, in base64.
     Binary(String),
-    /// The end.
+    /// A close frame, after which nothing follows.
     Close(Close),
 }
 
@@ -128,7 +128,7 @@ pub enum Phase {
     Fresh,
     /// The first, which says what job it is.
     Started,
-    /// Its end.
+    /// The last, at the job's end.
     Over,
 }
 
@@ -151,7 +151,7 @@ pub fn id(told: &[Told]) -> String {
     each.join(",")
 }
 
-/// Reads an id of a stream of `jobs` jobs; `None` when it is none.
+/// Reads an event id of a stream of `jobs` jobs; `None` when it is malformed.
 pub fn parse_id(text: &str, jobs: usize) -> Option<Vec<Told>> {
     let told: Option<Vec<Told>> = text
         .split(',')

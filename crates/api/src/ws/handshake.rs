@@ -9,7 +9,7 @@ use crate::error::ApiError;
 use crate::query::Query;
 use crate::request;
 
-/// A subprotocol that begins so carries a token.
+/// Prefix of a subprotocol that carries a token.
 const TOKEN_PROTOCOL: &str = "bookstrack-auth.";
 
 /// One job of a socket.
@@ -21,7 +21,7 @@ pub struct Followed {
     pub token: Option<String>,
 }
 
-/// The jobs that a socket is to follow, and how their messages are spelled.
+/// The jobs that a socket is to follow, and the schema and encoding of their messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Handshake {
     /// The generation of the messages, unless [`Self::schema_of`] a job says otherwise.
@@ -30,9 +30,9 @@ pub struct Handshake {
     is_unspecified: bool,
     /// The encoding of the messages.
     pub encoding: Encoding,
-    /// The jobs they are about, 1 to [`request::MAX_FOLLOWED`].
+    /// The jobs of the socket, 1 to [`request::MAX_FOLLOWED`].
     pub jobs: Vec<Followed>,
-    /// The subprotocol to answer with.
+    /// The subprotocol to accept.
     pub protocol: Option<String>,
 }
 
@@ -98,8 +98,8 @@ impl Handshake {
         }
     }
 
-    /// The name of what streams can share: those with the same key say the same. `None` when it
-    /// would be too long for the edge.
+    /// Key of a stream that sockets can share: those with the same key have the same messages.
+    /// `None` when it would be too long for the edge.
     pub fn stream_key(&self, schema: Schema) -> Option<String> {
         const LONGEST: usize = 256;
         let (schema, encoding) = (schema.name(), self.encoding.name());

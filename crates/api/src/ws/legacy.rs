@@ -1,4 +1,4 @@
-//! The messages of the first app: everything is `progress`.
+//! The messages of the first app: all are `progress`.
 
 use job::{Item, Report, Root, Stage, Time};
 use serde::Serialize;
@@ -19,7 +19,7 @@ struct Ack {
     timestamp: Time,
 }
 
-/// The answer to `ready`.
+/// Spells the reply to `ready`.
 pub(super) fn ready_ack(now: Time) -> Vec<u8> {
     json(&Ack {
         kind: "ready_ack",
@@ -32,7 +32,7 @@ pub(super) fn progress(root: &Root, now: Time) -> Vec<u8> {
     wrap(root, now, Data::of(root))
 }
 
-/// The end of a scan, with its books.
+/// Spells the end of a scan, with its books.
 pub(super) fn scanned(root: &Root, items: &[Item], report: &Report, now: Time) -> Vec<u8> {
     let data = Data {
         result: Some(ScanResult::of(root, items, report)),
@@ -41,7 +41,7 @@ pub(super) fn scanned(root: &Root, items: &[Item], report: &Report, now: Time) -
     wrap(root, now, data)
 }
 
-/// The last progress again, for legacy clients that have heard nothing for 10 s.
+/// Spells the last progress again, for legacy clients that have heard nothing for 10 s.
 pub(super) fn keep_alive(root: &Root, now: Time) -> Vec<u8> {
     let data = Data {
         keep_alive: Some(true),

@@ -11,7 +11,7 @@ use crate::status::{Completion, current_title, message, why};
 use crate::time::Iso;
 use crate::v3::{JobError, Status};
 
-/// A message; what belongs to its type is flattened into it.
+/// A message; the fields of its type are flattened into it.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -102,9 +102,9 @@ struct Complete {
     counts: Counts,
     success_count: u32,
     failure_count: u32,
-    /// The moment of the end.
+    /// Time of the end.
     completed_at: Iso,
-    /// The moment until which the results are kept.
+    /// Expiry of the results.
     expires_at: Iso,
 }
 
@@ -131,7 +131,7 @@ enum Error<'a> {
     },
 }
 
-/// The job is over.
+/// Spells the message at the job's end.
 pub(super) fn ended(root: &Root, now: Time) -> Vec<u8> {
     let counts = Counts::of(root);
     match Completion::of(root) {
@@ -160,7 +160,7 @@ pub(super) fn ended(root: &Root, now: Time) -> Vec<u8> {
     }
 }
 
-/// Something is wrong with what the client sent.
+/// Spells the error for a malformed message of the client.
 pub(super) fn protocol_error(root: Option<&Root>, now: Time, problem: &str) -> Vec<u8> {
     let fields = Failed {
         counts: None,
@@ -173,7 +173,7 @@ pub(super) fn protocol_error(root: Option<&Root>, now: Time, problem: &str) -> V
     wrap(root, now, "error", fields)
 }
 
-/// The answer to `ready`.
+/// Spells the reply to `ready`.
 pub(super) fn ready_ack(root: Option<&Root>, now: Time) -> Vec<u8> {
     wrap(root, now, "ready_ack", Nothing {})
 }
@@ -193,7 +193,7 @@ struct Pong<'a> {
     client_time: Option<&'a Number>,
 }
 
-/// The answer to `ping`, with what the client sent.
+/// Spells the reply to `ping`, with the client's time.
 pub(super) fn pong(root: Option<&Root>, now: Time, client_time: Option<&Number>) -> Vec<u8> {
     wrap(root, now, "pong", Pong { client_time })
 }

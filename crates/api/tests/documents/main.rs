@@ -1,4 +1,4 @@
-//! The store's own documents, of older and unknown versions, damaged, and of none.
+//! Tests with the store's own documents, of older and unknown versions, damaged, and of none.
 #![allow(clippy::expect_used, reason = "helpers of tests")]
 
 mod reading;

@@ -93,7 +93,7 @@ impl Log for World<'_> {
     }
 }
 
-/// The look-ups as some configuration has them, with nobody to ask.
+/// Look-ups as some configuration has them, with no provider to ask.
 fn enrichment() -> Enrichment {
     let limit = RateLimit {
         per_second: 3.0,
