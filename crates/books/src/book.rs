@@ -128,7 +128,7 @@ pub struct Source {
 }
 
 impl Source {
-    /// Whether the library says nothing about the reader and the book.
+    /// Whether there is no data of the reader's own.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
@@ -138,13 +138,13 @@ impl Source {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ReadingStatus {
-    /// Finished.
+    /// Finished: read to the end.
     Read,
-    /// Begun.
+    /// Being read.
     CurrentlyReading,
-    /// Planned.
+    /// Planned to be read.
     ToRead,
-    /// Given up.
+    /// Given up before the end.
     DidNotFinish,
 }
 
@@ -305,7 +305,7 @@ impl Format {
 /// A provider of metadata.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Provider {
-    /// openlibrary.org
+    /// Open Library (openlibrary.org).
     #[serde(rename = "openlibrary")]
     OpenLibrary,
     /// The volumes API of Google Books.
@@ -337,7 +337,7 @@ pub struct Record {
     /// The authors of the work, first author first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub authors: Vec<Author>,
-    /// Other names of the authors, as in another script: to compare with only.
+    /// Other names of the authors, as in another script: only for comparison.
     #[serde(skip)]
     pub aliases: Vec<String>,
     /// The match between record and wanted book; `None` in records of earlier versions.
@@ -361,7 +361,7 @@ pub struct Match {
 pub enum MatchedBy {
     /// The ISBN of the edition.
     Isbn,
-    /// Title and author, or a title that says enough.
+    /// Title and author, or a title that is distinctive by itself.
     TitleAuthor,
     /// The key of the work.
     Work,
@@ -378,7 +378,7 @@ impl Record {
         self.edition.pages.or(self.work.median_pages)
     }
 
-    /// Cover of the edition, else of the work.
+    /// URL of the cover of the edition, else of the work.
     pub fn cover_url(&self) -> Option<&str> {
         self.edition
             .cover_url
@@ -408,7 +408,7 @@ pub struct Work {
     /// A description of the content.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// Cover that stands for the work.
+    /// URL of a cover that stands for the work.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cover_url: Option<String>,
     /// Median number of pages of the editions.
@@ -423,7 +423,7 @@ pub struct Work {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Edition {
-    /// Its ISBNs; the one that was asked for is the first.
+    /// ISBNs of the edition; the one that was asked for is the first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub isbns: Vec<Isbn>,
     /// Title on the cover.
@@ -435,7 +435,7 @@ pub struct Edition {
     /// Publisher.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub publisher: Option<String>,
-    /// `yyyy`, `yyyy-mm` or `yyyy-mm-dd`.
+    /// Date of publication: `yyyy`, `yyyy-mm` or `yyyy-mm-dd`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub published: Option<String>,
     /// Number of pages.
@@ -447,7 +447,7 @@ pub struct Edition {
     /// Language, ISO 639-1 where there is such a code, else as the provider says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub language: Option<String>,
-    /// Its cover.
+    /// URL of the edition's cover.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cover_url: Option<String>,
     /// Open Library edition key, like `OL7609117M`.

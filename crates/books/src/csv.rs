@@ -54,7 +54,7 @@ pub struct Row {
     pub imported: Imported,
 }
 
-/// Something wrong with a row.
+/// A problem with a row.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Problem {
@@ -87,7 +87,7 @@ pub struct Library {
     /// them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cells: Vec<Vec<String>>,
-    /// The first thousand things that were wrong, in file order.
+    /// The first thousand problems, in file order.
     pub problems: Vec<Problem>,
     /// The interpretation of the file: its separator and columns.
     #[serde(default)]
@@ -124,11 +124,11 @@ pub enum CsvErrorKind {
     Empty,
     /// The file is no table with known columns: `E_CSV_PARSE_FAILED`.
     ParseFailed,
-    /// More rows than allowed: `E_CSV_TOO_MANY_ROWS`.
+    /// The file has more rows than allowed: `E_CSV_TOO_MANY_ROWS`.
     TooManyRows,
-    /// Rows, but every one damaged: `E_NO_BOOKS_FOUND`.
+    /// The file has rows, but every one is damaged: `E_NO_BOOKS_FOUND`.
     NoBooks,
-    /// A mapping that does not fit the file.
+    /// The reader's mapping does not fit the file.
     Mapping,
 }
 
@@ -156,8 +156,8 @@ pub fn read_csv(bytes: &[u8], max_rows: usize) -> Result<Library, CsvError> {
     read_library(bytes, max_rows, &Mapping::new())
 }
 
-/// Reads a library of at most `max_rows` data rows; `mapping` says what the reader knows better of
-/// its columns.
+/// Reads a library of at most `max_rows` data rows; `mapping` has the reader's own meanings of its
+/// columns.
 ///
 /// Takes time and memory in proportion to the file.
 ///
@@ -223,7 +223,7 @@ struct Reader {
     max_rows: usize,
     /// Number of the last record.
     row: u32,
-    /// Rows whose quote is never closed.
+    /// Number of rows whose quote is never closed.
     unclosed: usize,
     /// Number of bytes that may still be read again.
     rereadable: usize,
@@ -291,7 +291,7 @@ impl Reader {
         Ok(())
     }
 
-    /// Gives up on telling the rows apart: the rest counts as one.
+    /// Rejects the rest as one row, since its rows cannot be told apart.
     fn reject_rest(&mut self, rest: &str) -> Result<(), CsvError> {
         if !rest.trim().is_empty() {
             self.next_row()?;

@@ -1,4 +1,4 @@
-//! Dates as people, exports and publishers write them, in ISO 8601.
+//! Reading of dates as people, exports and publishers write them, to ISO 8601.
 
 use std::sync::OnceLock;
 
@@ -19,9 +19,9 @@ pub(crate) enum DateOrder {
     /// Unknown: a date that reads both ways is not believed.
     #[default]
     Unknown,
-    /// `31/12/2020`
+    /// Day first: `31/12/2020`.
     DayFirst,
-    /// `12/31/2020`
+    /// Month first: `12/31/2020`.
     MonthFirst,
 }
 
@@ -112,7 +112,7 @@ impl PartialDate {
         )
     }
 
-    /// `yyyy-mm-dd`, if the day is known.
+    /// Spells the day as `yyyy-mm-dd`, if it is known.
     pub(crate) fn day(self) -> Option<String> {
         self.day.map(|_| self.to_string())
     }
@@ -273,7 +273,8 @@ impl Parts {
         }
     }
 
-    /// Two numbers before a year, as the order says unless only the other is possible.
+    /// Orders two numbers before a year as day and month: as `order` says, unless only the other
+    /// order is possible.
     fn in_order(
         &self,
         a: u32,
@@ -296,7 +297,8 @@ impl Parts {
     }
 }
 
-/// Words beside a date that say nothing: ordinals, prepositions, marks of year, month and day.
+/// Words beside a date without a meaning for it: ordinals, prepositions, marks of year, month and
+/// day.
 const FILLERS: [&str; 25] = [
     "th", "st", "nd", "rd", "er", "of", "de", "del", "den", "le", "the", "on", "il", "el", "am",
     "pm", "t", "z", "a", "p", "年", "月", "日", "г", "года",
@@ -427,7 +429,7 @@ pub(crate) fn month_by_name(word: &str) -> Option<u32> {
         .or_else(|| by(|name, word| word.starts_with(name)).filter(|_| is_whole))
 }
 
-/// A year on its own: `2004`, `-750`, `2004.0`; `None` when it is not plausible as one.
+/// Reads a year on its own: `2004`, `-750`, `2004.0`; `None` when it is not plausible as one.
 pub(crate) fn year(text: &str) -> Option<i32> {
     let text = ascii_digits(text.trim());
     let year: i32 = text.strip_suffix(".0").unwrap_or(&text).parse().ok()?;

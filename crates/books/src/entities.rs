@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-/// A text whose HTML entities are characters, also those that were encoded twice.
+/// Replaces the HTML entities of a text by their characters, also those that were encoded twice.
 pub(crate) fn unescape(text: &str) -> Cow<'_, str> {
     if !text.contains('&') {
         return Cow::Borrowed(text);

@@ -18,22 +18,23 @@ pub struct Isbn([u8; 13]);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum IsbnError {
-    /// Neither 10 nor 13 digits.
+    /// The number has neither 10 nor 13 digits.
     #[error("Invalid ISBN (length)")]
     Length,
-    /// Something other than digits, separators and a final `X`.
+    /// The text has characters other than digits, separators and a final `X`.
     #[error("Invalid ISBN (characters)")]
     Characters,
-    /// The last digit does not confirm the others.
+    /// The check digit does not agree with the others.
     #[error("Invalid ISBN (check digit)")]
     CheckDigit,
-    /// 13 digits of a product that is not a book: neither 978 nor 979, or printed music (979-0).
+    /// The number is that of a product that is not a book: neither 978 nor 979, or printed music
+    /// (979-0).
     #[error("Invalid ISBN (prefix)")]
     Prefix,
-    /// A number that a spreadsheet has rounded, like `9.78053E+12`: the digits are lost.
+    /// The number was rounded by a spreadsheet, like `9.78053E+12`: the digits are lost.
     #[error("Invalid ISBN (rounded by a spreadsheet)")]
     Rounded,
-    /// Digits that confirm each other and are made up, like `0000000000`.
+    /// The number is made up, though its check digit agrees, like `0000000000`.
     #[error("Invalid ISBN (placeholder)")]
     Placeholder,
 }
@@ -151,7 +152,7 @@ impl Isbn {
     }
 }
 
-/// The most numbers of a cell that are looked at.
+/// Largest number of numbers in a cell that are looked at.
 const MAX_NUMBERS: usize = 50;
 
 /// The first ISBN among words with spaces between them, of which several may make one number.
@@ -180,7 +181,7 @@ fn without_add_on(word: &str) -> Option<Isbn> {
     }
 }
 
-/// The ISBN-10 that a number column has made shorter.
+/// The ISBN-10 whose leading zeros a number column has dropped.
 fn with_leading_zeros(digits: &str) -> Option<Isbn> {
     let digits = digits.strip_suffix(".0").unwrap_or(digits);
     let (number, check) = digits.split_at_checked(digits.len().checked_sub(1)?)?;

@@ -44,7 +44,7 @@ pub struct Spine {
 /// The lettering of one photo.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Shelf {
-    /// Every line.
+    /// All lines of the photo.
     pub lettering: Vec<Lettering>,
     /// The spines, each with its lines.
     pub spines: Vec<Spine>,
@@ -53,7 +53,7 @@ pub struct Shelf {
 /// A book that a spine names.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Recognised {
-    /// Position in [`Shelf::spines`].
+    /// The spine, as a position in [`Shelf::spines`].
     pub spine: usize,
     /// The book's record.
     pub record: Record,
@@ -73,8 +73,8 @@ pub enum Reach {
 }
 
 impl Shelf {
-    /// The search for a spine; `None` when nothing on it can be searched for, or when the
-    /// neighbours add no word.
+    /// The query for a spine; `None` when nothing on it can be searched for, or when the neighbours
+    /// add no word.
     pub fn query(&self, spine: usize, reach: Reach) -> Option<WordQuery> {
         let spine = self.spines.get(spine)?;
         let texts = |lines: &[usize]| -> Vec<&str> {

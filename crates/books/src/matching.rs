@@ -155,9 +155,9 @@ impl Candidates {
 
 /// The comparison of a record that claims the wanted ISBN with what is known of the book besides.
 struct Corroboration {
-    /// `None`: nothing that could be compared.
+    /// Likeness of the titles; `None`: they cannot be compared.
     title: Option<Likeness>,
-    /// `None`: nothing that could be compared.
+    /// Whether the author is the same; `None`: they cannot be compared.
     same_author: Option<bool>,
 }
 
@@ -169,7 +169,7 @@ enum Likeness {
 }
 
 impl Corroboration {
-    /// `None` when the record is another book.
+    /// Compares a record with the wanted book; `None` when it is another book.
     fn of(wanted: &Wanted, title: &Title, record: &Record, titles: &Titles) -> Option<Self> {
         let likeness = if agreement(title, titles).is_some() {
             Some(Likeness::Agrees)
@@ -224,7 +224,7 @@ impl Corroboration {
         (!is_foreign && !is_other_volume() && !is_set()).then_some(corroboration)
     }
 
-    /// The lower, the more likely it is the wanted book.
+    /// Rank of the record: the lower, the more likely it is the wanted book.
     fn rank(&self) -> (Option<Likeness>, bool) {
         (self.title, self.same_author == Some(false))
     }
@@ -244,10 +244,11 @@ impl Corroboration {
     }
 }
 
-/// An edition with so many ISBNs is a set that lists its volumes', when its title is another.
+/// Number of ISBNs from which on an edition of another title is a set that lists its volumes'.
 const ISBNS_OF_A_SET: usize = 3;
 
-/// Whether the provider tells of the edition itself, not only that the work has its ISBN.
+/// Whether the provider describes the edition itself, and does not only say that the work has its
+/// ISBN.
 fn is_told(record: &Record) -> bool {
     record.edition.open_library_id.is_some() || record.edition.google_volume_id.is_some()
 }
@@ -291,8 +292,8 @@ fn agreement(wanted: &Title, titles: &Titles) -> Option<Agreement> {
     }
 }
 
-/// Details of an edition are kept only when it is the wanted one, or when none was asked for and
-/// its title is the wanted title.
+/// The record, with details of the edition only when that is the wanted one, or when none was asked
+/// for and its title is the wanted title.
 fn with_edition_for(wanted: &Wanted, title: &Title, record: &Record, titles: &Titles) -> Record {
     let mut record = record.clone();
     let fits = match wanted.isbn {

@@ -1,4 +1,4 @@
-//! Names of people: split, turned round, compared.
+//! Splitting, reordering and comparison of people's names.
 
 mod cell;
 
@@ -145,7 +145,7 @@ fn given_names_agree(a: &[String], b: &[String]) -> bool {
     names_in_order(short, long)
 }
 
-/// Whether each of the fewer names has its partner among the more, in order. The first must be
+/// Whether each name of the shorter list agrees with one of the longer, in order. The first must be
 /// the partner of the first, unless it is written out.
 fn names_in_order(short: &[String], long: &[String]) -> bool {
     let mut rest = long.iter().enumerate();

@@ -5,12 +5,12 @@ use crate::series::{split_series, take_mark, trailing_brackets};
 use crate::text::{clean, words};
 use crate::title::{is_article, split_subtitle};
 
-/// More words of a title are not searched for.
+/// Largest number of words of a title that are searched for.
 const MAX_WORDS: usize = 12;
 
-/// The parts of a title that are printed large, in every spelling worth asking for, the best first:
-/// an index that reads "&" and "and", "A.I." and "AI", "Vol. 2" and "2" as different words holds
-/// one of them only.
+/// The main parts of a title, in every spelling worth asking for, the best first: an index that
+/// reads "&" and "and", "A.I." and "AI", "Vol. 2" and "2" as different words holds one of them
+/// only.
 ///
 /// Letters and digits keep their spelling; everything that a query language could understand is
 /// a space.

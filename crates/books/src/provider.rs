@@ -17,7 +17,7 @@ const MAX_NAME: usize = 300;
 const MAX_DESCRIPTION: usize = 2_000;
 const MAX_SUBJECTS: usize = 8;
 const MAX_AUTHORS: usize = 20;
-/// Other names of a work's authors: famous ones have a hundred.
+/// Largest number of other names of a work's authors: famous ones have a hundred.
 const MAX_ALIASES: usize = 100;
 const MAX_ISBNS: usize = 10;
 

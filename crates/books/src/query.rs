@@ -1,10 +1,10 @@
-//! A reader's own question to Open Library: words, not one certain book.
+//! A reader's search at Open Library by words, instead of a look-up of one certain book.
 
 use crate::Provider;
 use crate::provider::open_library;
 use crate::search::{HttpGet, Reader};
 
-/// The most characters of a question's text that are asked for.
+/// Largest number of characters of a text that are asked for.
 const MAX_TEXT: usize = 200;
 
 /// A reader's search for books. Texts may be empty; a hit must fit all that are not.
@@ -18,7 +18,7 @@ pub struct Query {
     pub author: String,
     /// The number of the page of hits, from 1.
     pub page: u32,
-    /// The most hits of a page.
+    /// Largest number of hits on a page.
     pub limit: u32,
 }
 

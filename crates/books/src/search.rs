@@ -14,23 +14,23 @@ use crate::text::words;
 use crate::title::Title;
 use crate::{Isbn, Provider, Record, Wanted};
 
-/// A request URL is kept under 7 KB, of which the query may take this much (bytes, encoded).
+/// Largest number of bytes, encoded, of the query in a request URL, which is kept under 7 KB.
 pub(crate) const MAX_QUERY: usize = 5_600;
 
-/// The addresses of the providers, and how much one request may ask for.
+/// The addresses of the providers, and the limits of one request to each.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoints {
     /// Base URL of Open Library, like `https://openlibrary.org`; `None` leaves it out.
     pub open_library: Option<String>,
     /// Google Books, if it is asked.
     pub google_books: Option<GoogleBooks>,
-    /// ISBNs in one request to Open Library, and work keys likewise.
+    /// Number of ISBNs in one request to Open Library, and of work keys likewise.
     pub isbns_per_request: usize,
-    /// Titles in one request to Open Library.
+    /// Number of titles in one request to Open Library.
     pub titles_per_request: usize,
 }
 
-/// The address of Google Books and what it wants to know of its callers.
+/// The address of Google Books, the API key and the country.
 #[derive(Default, Clone, Debug, PartialEq, Eq)]
 pub struct GoogleBooks {
     /// Base URL, like `https://www.googleapis.com/books/v1`.
@@ -43,7 +43,7 @@ pub struct GoogleBooks {
 }
 
 impl Default for Endpoints {
-    /// The real services; without a key Google Books is not asked.
+    /// The addresses of the real services; without a key Google Books is not asked.
     fn default() -> Self {
         Self {
             open_library: Some("https://openlibrary.org".to_owned()),
@@ -87,7 +87,7 @@ pub struct Lookup {
     pub provider: Provider,
     /// The property of the books that is asked for.
     pub by: By,
-    /// Positions of the books in the wave.
+    /// The books, as positions in the wave.
     pub items: Vec<usize>,
 }
 
@@ -103,7 +103,8 @@ pub struct HttpGet {
 /// Whoever sends look-ups asks again after a failure that passes; these are the last words.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
-    /// A whole answer, as [`Reader::read`] understood it; without records it is a "no".
+    /// The whole answer, as [`Reader::read`] understood it; without records the provider does not
+    /// know the books.
     Records(Vec<Record>),
     /// The look-up failed: no answer, an error, or garbage.
     Failed,
@@ -123,9 +124,9 @@ pub struct GarbageError {
 #[derive(Clone, Debug)]
 pub struct Reader {
     provider: Provider,
-    /// The editions that were asked for.
+    /// The ISBNs of the editions that were asked for.
     isbns: Vec<Isbn>,
-    /// The hits that there are in all, once an answer to words has told it.
+    /// Number of hits in all, once an answer to words has told it.
     total: Option<Rc<Cell<u64>>>,
 }
 
@@ -148,7 +149,7 @@ impl Reader {
         }
     }
 
-    /// The hits that there are in all, of which the answer that was read last is a page.
+    /// Number of hits in all, of which the answer that was read last is a page.
     pub fn total(&self) -> u64 {
         self.total.as_ref().map_or(0, |total| total.get())
     }
@@ -173,9 +174,9 @@ impl Reader {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Found {
-    /// A provider knows it.
+    /// A provider knows the book: its record.
     Record(Box<Record>),
-    /// Every provider that there is was asked, and said that it does not know it.
+    /// All providers were asked, and answered that they do not know the book.
     NotFound,
     /// The look-up failed: no provider knew it, and at least one was asked and failed; or nobody
     /// was asked: there is nobody, or too little is known of the book to ask by.
@@ -214,17 +215,17 @@ impl Round {
 struct Item {
     wanted: Wanted,
     found: Option<Box<Record>>,
-    /// Somebody said "no" to a look-up by title.
+    /// Whether a provider answered "no" to a look-up by title.
     title_denied: bool,
-    /// Somebody said "no" to any look-up.
+    /// Whether a provider answered "no" to any look-up.
     denied: bool,
     /// Whether it has nothing that a book is known by: no provider can have it.
     names_nothing: bool,
     /// Whether a title tells enough for an answer to be accepted.
     is_askable_by_title: bool,
-    /// The work is found, and its edition may be, too.
+    /// Whether the work is found, and its edition may be found by a further look-up.
     lacks_edition: bool,
-    /// Known from before: not asked about.
+    /// Whether the outcome is known from before, without a look-up.
     is_known: bool,
     /// Providers that did not answer.
     silent: Vec<Provider>,
@@ -333,9 +334,9 @@ impl Search {
         }
     }
 
-    /// Takes what is known of a book from before, so that nobody is asked about it. For books of a
-    /// search that has not begun. Answers whether it is of use: a record of another question is not
-    /// taken when it does not answer this one.
+    /// Takes the knowledge of a book from before, so that no provider is asked about it. For books
+    /// of a search that has not begun. Returns whether it is of use: a record of another question
+    /// is not taken when it does not answer this one.
     pub fn know(&mut self, at: usize, known: Known) -> bool {
         let Some(item) = self.items.get_mut(at) else {
             return false;
@@ -358,8 +359,8 @@ impl Search {
         item.is_known
     }
 
-    /// Two look-ups for one that asked for too much: each asks for half of it. The one that is
-    /// split need not come back any more. `None` when it asks for one book only.
+    /// Splits a look-up that asked for too much: each of the two asks for half of it. The one that
+    /// is split need not come back any more. `None` when it asks for one book only.
     pub fn split(&mut self, lookup: &Lookup) -> Option<(Lookup, Lookup)> {
         if lookup.items.len() < 2 {
             return None;
@@ -400,7 +401,7 @@ impl Search {
         Vec::new()
     }
 
-    /// Marks the books whose work an answer told of with another wanted edition.
+    /// Marks the books whose work was answered with another wanted edition.
     fn find_lacking_editions(&mut self) {
         let work = |item: &Item| item.found.as_ref()?.work.open_library_id.clone();
         let is_told = |item: &Item| {
@@ -536,7 +537,7 @@ impl Search {
         self.reader(lookup).read(body)
     }
 
-    /// Takes in what became of a look-up.
+    /// Takes in the outcome of a look-up.
     pub fn answered(&mut self, lookup: Lookup, answer: Answer) {
         self.outstanding = self.outstanding.saturating_sub(1);
         let answer = match answer {

@@ -3,7 +3,7 @@
 use crate::Series;
 use crate::text::{clean, words};
 
-/// Words that a volume's number follows.
+/// Words that are followed by a volume's number.
 const LABELS: [&str; 24] = [
     "book", "books", "volume", "volumes", "vol", "vols", "part", "parts", "pt", "band", "bd",
     "buch", "tome", "tomo", "teil", "deel", "libro", "livre", "no", "number", "nr", "issue",

@@ -1,4 +1,4 @@
-//! Texts from outside: made clean and short, and made comparable.
+//! Cleaning, cutting and normalisation of texts from outside.
 
 use unicode_normalization::char::{decompose_canonical, is_combining_mark};
 
@@ -47,7 +47,7 @@ fn is_clean(text: &[u8]) -> bool {
     before != b' ' || text.is_empty()
 }
 
-/// [`clean`], and `None` when nothing is left.
+/// Cleans a text as [`clean`] does; `None` when nothing is left.
 pub(crate) fn non_empty(text: &str, max: usize) -> Option<String> {
     Some(clean(text, max)).filter(|text| !text.is_empty())
 }
@@ -137,7 +137,7 @@ fn in_letters(c: char) -> Option<&'static str> {
     }
 }
 
-/// [`words`] without asking Unicode: most titles are ASCII.
+/// The [`words`] of an ASCII text, without asking Unicode: most titles are ASCII.
 fn ascii_words(text: &[u8]) -> Vec<String> {
     let mut words = Vec::new();
     let mut word = String::new();

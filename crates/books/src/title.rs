@@ -1,4 +1,4 @@
-//! Titles made comparable, and compared.
+//! Normalisation and comparison of titles.
 
 use crate::entities::unescape;
 use crate::series::{
@@ -84,7 +84,7 @@ fn joined_initials(text: &str) -> String {
     joined
 }
 
-/// Subtitles that say only what kind of book it is.
+/// Subtitles that name only the kind of book.
 const KINDS: [&[&str]; 16] = [
     &["novel"],
     &["a", "novel"],
@@ -104,7 +104,7 @@ const KINDS: [&[&str]; 16] = [
     &["a", "novella"],
 ];
 
-/// Words that say that a book holds several.
+/// Words for a book that holds several.
 const SET: [&str; 11] = [
     "boxed",
     "boxset",
@@ -214,7 +214,7 @@ const OTHER_BOOK: [&str; 38] = [
 /// The differences between two titles that agree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Agreement {
-    /// The words of a subtitle that only one has.
+    /// The words of a subtitle that only one of the titles has.
     pub(crate) left_out: Vec<String>,
     /// Whether only one of the two titles says which volume it is.
     pub(crate) is_volume_open: bool,
@@ -320,7 +320,7 @@ impl Title {
         all.join(" ")
     }
 
-    /// Whether the title says enough to be searched for without an author.
+    /// Whether the title is distinctive enough to be searched for without an author.
     pub(crate) fn is_distinctive(&self) -> bool {
         match self.main.as_slice() {
             [] => false,
@@ -458,8 +458,8 @@ impl Title {
         words.filter(tells).cloned().collect()
     }
 
-    /// Whether the two have a word in common that says something; `None` when they are in different
-    /// scripts, or one has no such word.
+    /// Whether the two have a telling word in common; `None` when they are in different scripts, or
+    /// one has no such word.
     pub(crate) fn shares_a_word(&self, other: &Self) -> Option<bool> {
         let (a, b) = (self.telling_words(), other.telling_words());
         let is_latin = |words: &[String]| {
@@ -481,7 +481,7 @@ impl Title {
         Some(common || a.concat() == b.concat())
     }
 
-    /// Whether the title says that the book holds several.
+    /// Whether the title is that of a book that holds several.
     pub(crate) fn is_set(&self) -> bool {
         let is_range = |place: &Option<Place>| place.as_ref().is_some_and(Place::is_range);
         is_range(&self.volume)
@@ -507,7 +507,7 @@ impl Title {
         has(&ALL_OF) && has(&WORKS) || counted
     }
 
-    /// Whether most of the words that say something are the same, whichever title has fewer.
+    /// Whether most of the telling words are the same, whichever title has fewer.
     pub(crate) fn shares_most_words(&self, other: &Self) -> bool {
         let (a, b) = (self.telling_words(), other.telling_words());
         let common = a.iter().filter(|word| b.contains(word)).count();

@@ -17,8 +17,8 @@ use crate::date::{DateOrder, PartialDate, order_of};
 use crate::name::{NameOrder, order_in};
 use crate::text::{clean, words};
 
-/// The columns that are added to a file of rows that are to be mended: number of the row and what
-/// is wrong with it. They say nothing about a book.
+/// Names of the columns that an export adds to rows that are to be mended: the row's number and its
+/// problem. They have no data of a book.
 pub const ADDED_COLUMNS: [&str; 2] = ["Import row", "Import problem"];
 
 /// A reader's own meanings of columns: the field's name, or `ignore`, by the column's header or its
@@ -46,7 +46,7 @@ pub(super) enum Program {
     Other,
 }
 
-/// Columns, comparable and written as one word, that together tell a program.
+/// Names of columns, comparable and written as one word, that together tell a program.
 const PROGRAMS: [(Program, &str, &[&str]); 17] = [
     (Program::StoryGraph, "StoryGraph", &["isbnuid"]),
     (
@@ -109,9 +109,9 @@ pub(super) struct Column {
     language_order: DateOrder,
     pub dates: DateOrder,
     pub names: NameOrder,
-    /// The highest rating.
+    /// The highest rating of the column's scale.
     pub scale: f64,
-    /// Whether a place in a series is also one without a series: a volume.
+    /// Whether a place in a series is one without a series, too: a volume.
     pub is_volume: bool,
     /// The status that its header names, for a column of yes and no.
     pub mark: Option<ReadingStatus>,
@@ -133,7 +133,8 @@ pub(super) struct Columns {
 }
 
 impl Columns {
-    /// Decides by the headers, then by what stands in the columns, unless the reader has said so.
+    /// Decides the meanings by the headers, then by the columns' contents, unless the reader has
+    /// stated them.
     pub(super) fn new(table: &Table<'_>, mapping: &Mapping) -> Result<Self, CsvError> {
         let sample = table.sample();
         let mut columns = match &table.header {
@@ -178,7 +179,7 @@ impl Columns {
         Ok(columns)
     }
 
-    /// Reads every row for what it says about the columns.
+    /// Decides by all rows how the columns' values are to be read.
     fn judge_values(&mut self, table: &Table<'_>) {
         let mut evidence = vec![Evidence::default(); self.columns.len()];
         let mut records = table.records();
@@ -392,7 +393,7 @@ fn by_content(sample: &[Record]) -> Vec<Column> {
         .collect()
 }
 
-/// A header that only resembles a known one gives way to one that is known.
+/// Takes a header that only resembles a known one for nothing where another is known.
 fn keep_the_likeliest(columns: &mut [Column]) {
     for at in 0..columns.len() {
         let Some(field) = columns[at].field else {
@@ -456,7 +457,7 @@ fn prefer_the_readers_own(columns: &mut [Column]) {
     }
 }
 
-/// Whether a cell is a date of any form.
+/// Whether a cell is a date in any form.
 pub(super) fn is_day(text: &str) -> bool {
     PartialDate::parse(text).is_some()
 }
@@ -522,15 +523,15 @@ struct Evidence {
     last_first: u32,
     lists: u32,
     ratings: u32,
-    /// Cells that say yes or no.
+    /// Number of cells with a yes or no.
     marks: u32,
-    /// Cells that count up from one.
+    /// Number of cells that count up from one.
     counted: u32,
-    /// Cells that are a time from one day to another.
+    /// Number of cells with a time from one day to another.
     intervals: u32,
-    /// Cells that are a day, in a column of years.
+    /// Number of cells with a day, in a column of years.
     days: u32,
-    /// Ratings above 5, 10 and 20.
+    /// Numbers of ratings above 5, 10 and 20.
     above: [u32; 3],
     highest: f64,
 }

@@ -79,7 +79,7 @@ impl Content {
     }
 }
 
-/// Words, not a number, a date or an address.
+/// Whether a cell has words, not a number, a date or an address.
 fn is_text(cell: &str) -> bool {
     let letters = cell.chars().filter(|c| c.is_alphabetic()).count();
     let is_long = letters >= 2 || cell.chars().any(|c| c >= '\u{2e80}');

@@ -23,11 +23,11 @@ pub(super) fn empty() -> CsvError {
 #[derive(Debug)]
 pub(super) struct Decoded<'a> {
     pub text: Cow<'a, str>,
-    /// The name of its encoding, after the WHATWG standard where that knows it.
+    /// Name of the encoding, after the WHATWG standard where that knows it.
     pub encoding: &'static str,
-    /// Whether the bytes left a choice.
+    /// Whether the encoding was guessed, because the bytes leave a choice.
     pub is_guessed: bool,
-    /// Number of places that had been encoded twice.
+    /// Number of places in the text that had been encoded twice.
     pub repaired: u32,
 }
 
@@ -156,7 +156,7 @@ fn other_text(text: &str) -> Option<&'static str> {
     }
 }
 
-/// UTF-16 of mostly Latin text has a zero in every other byte.
+/// Recognises UTF-16 without a byte order mark: mostly Latin text has a zero in every other byte.
 fn utf_16_without_bom(bytes: &[u8]) -> Option<&'static Encoding> {
     let sample = &bytes[..bytes.len().min(512) & !1];
     if sample.len() < 4 {
@@ -180,8 +180,9 @@ fn utf_16_without_bom(bytes: &[u8]) -> Option<&'static Encoding> {
     }
 }
 
-/// A file cut inside a character, or with one damaged byte among many good characters, is not
-/// Windows-1252: there, nearly every non-ASCII byte would be an error.
+/// Whether a text is UTF-8 but for damage. A file cut inside a character, or with one damaged byte
+/// among many good characters, is not Windows-1252: there, nearly every non-ASCII byte would be an
+/// error.
 fn is_utf_8_but_for_damage(bytes: &[u8], error: &std::str::Utf8Error) -> bool {
     let good = bytes[..error.valid_up_to()]
         .iter()

@@ -1,4 +1,4 @@
-//! Encodings that a file does not tell: guessed, and repaired where they were applied twice.
+//! Guessing of the encoding that a file does not tell, and repair of texts that were encoded twice.
 
 use std::borrow::Cow;
 
@@ -100,7 +100,7 @@ pub(super) fn guess(bytes: &[u8]) -> Guess {
     best_text(latin, sample).unwrap_or(detected)
 }
 
-/// The first of the guesses whose text looks most like words.
+/// The guess whose text looks most like words; the first of several.
 fn best_text(guesses: impl Iterator<Item = Guess>, sample: &[u8]) -> Option<Guess> {
     guesses
         .map(|guess| (guess, likeness(&guess.decode(sample))))
@@ -161,8 +161,8 @@ fn likeness(text: &str) -> i64 {
     likeness
 }
 
-/// A text some of which was UTF-8 that had been read as Windows-1252 and written as UTF-8
-/// again ("JosÃ©"), and in how many places; `None` when there are none.
+/// Repairs a text of which some was UTF-8 that had been read as Windows-1252 and written as UTF-8
+/// again ("JosÃ©"); returns it with the number of places, or `None` when there are none.
 pub(super) fn repaired(text: &str) -> Option<(String, u32)> {
     let mut text = Cow::Borrowed(text);
     let mut repaired = 0;

@@ -13,7 +13,7 @@ pub(super) enum Field {
     LastName,
     MoreAuthors,
     Isbn,
-    /// StoryGraph's: an ISBN or an id of its own.
+    /// An ISBN, or an id of StoryGraph's own.
     IsbnOrId,
     /// All ISBNs of a work, or ids of all kinds with `isbn:978...` among them.
     Identifiers,
@@ -22,10 +22,10 @@ pub(super) enum Field {
     /// Open Library's work key; LibraryThing calls a number of its own so.
     WorkId,
     Rating,
-    /// "Note": a mark in French, a remark in English.
+    /// A rating or a remark: "Note" means a mark in French, a remark in English.
     RatingOrNotes,
     Publisher,
-    /// LibraryThing's: publisher, year, edition, binding and pages in one.
+    /// Publisher, year, edition, binding and pages in one, as LibraryThing writes them.
     Publication,
     Format,
     Pages,
@@ -39,13 +39,14 @@ pub(super) enum Field {
     Shelves,
     Tags,
     Status,
-    /// Whether it has the status that the header names: a column "Did not finish" of yes and no.
+    /// Whether the book has the status that the header names: a column "Did not finish" of yes and
+    /// no.
     StatusMark,
-    /// The share that was read, in percent.
+    /// The share of the book that was read, in percent.
     Progress,
-    /// Whether it was read: a yes or a no, the date, or the status.
+    /// Whether the book was read: a yes or a no, the date, or the status.
     Read,
-    /// Whether it was not.
+    /// Whether the book was not read.
     Unread,
     ReadCount,
     Series,
@@ -56,7 +57,7 @@ pub(super) enum Field {
     BookId,
     GoodreadsId,
     LibraryThingId,
-    /// The kind of thing, in a collection that holds films, records and articles, too.
+    /// The kind of thing, in a collection that also holds films, records and articles.
     ItemType,
 }
 
@@ -135,8 +136,8 @@ impl Field {
             .map(|(field, _)| *field)
     }
 
-    /// Whether its cells hold dates of reading or adding, whose order of day and month is one
-    /// question.
+    /// Whether the field's cells hold dates of reading or adding, which have one order of day and
+    /// month.
     pub(super) fn is_date(self) -> bool {
         matches!(
             self,
@@ -149,8 +150,8 @@ impl Field {
         )
     }
 
-    /// Whether its cells are words that stand for themselves, so that an address beside them or a
-    /// tag of a web page is none of them.
+    /// Whether the field's cells are words that stand for themselves, so that an address beside
+    /// them or a tag of a web page is none of them.
     pub(super) fn is_wording(self) -> bool {
         matches!(
             self,
@@ -170,12 +171,13 @@ impl Field {
         )
     }
 
-    /// Whether its cells are texts of several sentences.
+    /// Whether the field's cells are texts of several sentences.
     pub(super) fn is_prose(self) -> bool {
         matches!(self, Self::Review | Self::Notes | Self::RatingOrNotes)
     }
 
-    /// Whether its cells have a form of their own, by which a cell in the wrong column is known.
+    /// Whether the field's cells have a form of their own, by which a cell in the wrong column is
+    /// known.
     pub(super) fn has_form(self) -> bool {
         self.is_date()
             || matches!(
@@ -192,7 +194,7 @@ impl Field {
             )
     }
 
-    /// Whether several columns add to each other; of the others the first that says something is
+    /// Whether several columns of the field add to each other; of other fields the first value is
     /// taken.
     pub(super) fn adds_up(self) -> bool {
         matches!(

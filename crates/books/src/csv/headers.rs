@@ -173,7 +173,7 @@ pub(super) fn is_counter(header: &str) -> bool {
         .any(|word| words(word).concat() == key)
 }
 
-/// Whether a header says no more than "date".
+/// Whether a header is nothing but "date".
 pub(super) fn is_bare_date(header: &str) -> bool {
     let key = key(header);
     [
@@ -297,7 +297,7 @@ fn key(header: &str) -> String {
     words(header).concat()
 }
 
-/// [`key`] without words that change nothing, and without plurals.
+/// The [`key`] of a header without words that change nothing, and without plurals.
 fn short_key(header: &str) -> String {
     static NOISE_WORDS: OnceLock<HashSet<String>> = OnceLock::new();
     let noise = NOISE_WORDS.get_or_init(|| words(NOISE).into_iter().collect());

@@ -8,14 +8,14 @@ const MAX_LABELS: usize = 50;
 #[derive(Default)]
 pub(super) struct Labels {
     labels: Vec<String>,
-    /// Comparable forms of the labels, and of what the status says already.
+    /// Comparable forms of the labels, and of those that the status repeats.
     seen: Vec<String>,
     said: Vec<String>,
     too_many: usize,
 }
 
 impl Labels {
-    /// Adds a label; the same one in another spelling is the same.
+    /// Adds a label; another spelling of one that is there counts as the same.
     pub(super) fn add(&mut self, label: &str) {
         let Some(label) = non_empty(label, 100) else {
             return;
@@ -33,13 +33,13 @@ impl Labels {
         self.labels.push(label);
     }
 
-    /// Remembers that the status says this already: a shelf of that name is none of the reader's
+    /// Records a label that only repeats the status: a shelf of that name is none of the reader's
     /// own.
     pub(super) fn say(&mut self, label: &str) {
         self.said.push(key(label));
     }
 
-    /// The labels, and the number of those that were too many.
+    /// Returns the labels, and the number of those that were too many.
     pub(super) fn finish(self) -> (Vec<String>, usize) {
         let Self {
             labels,

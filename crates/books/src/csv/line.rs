@@ -8,9 +8,9 @@ use crate::{Isbn, IsbnError};
 pub(super) struct Line {
     pub title: String,
     pub author: String,
-    /// Its number, or what is wrong with a line that is nothing but one.
+    /// The line's ISBN, or the fault of a line that is nothing but a number.
     pub isbn: Option<Result<Isbn, IsbnError>>,
-    /// Stars behind it, of five.
+    /// Rating by stars behind the book, of five.
     pub rating: Option<f64>,
 }
 

@@ -6,13 +6,13 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Certainty {
-    /// Its content suggests it.
+    /// Guessed from the column's content.
     Guessed,
-    /// Its header resembles a known one.
+    /// Likely: the header resembles a known one.
     Likely,
-    /// Its header is a known one.
+    /// Certain: the header is a known one.
     Certain,
-    /// The reader said so.
+    /// Given by the reader.
     Given,
 }
 
@@ -22,7 +22,7 @@ pub enum Certainty {
 pub struct ColumnReading {
     /// Its header as it stands in the file; its number, from 1, in a file without a header.
     pub name: String,
-    /// The field it was taken for, as a mapping spells it; absent when it is not used.
+    /// The field that it holds, as a mapping spells it; absent when the column is not used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
     /// Certainty of `field`; absent when the column is not used.
@@ -32,7 +32,7 @@ pub struct ColumnReading {
     /// "out of 10", "family name first".
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub values: Option<String>,
-    /// Number of rows in which it is not empty.
+    /// Number of rows in which the column is not empty.
     pub filled: u32,
 }
 
@@ -63,7 +63,7 @@ pub struct Reading {
     /// Number of the record that names the columns; absent in a file without a header.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub header_row: Option<u32>,
-    /// Lines above the header, which name no books.
+    /// Lines above the header that name no books.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub lines_above: Vec<String>,
     /// Its columns in order.

@@ -1,4 +1,4 @@
-//! Rows with a comma more than they have columns, because a title or a name holds one unquoted.
+//! Repair of rows with a comma too many, because a title or a name holds one unquoted.
 
 use super::columns::{Columns, is_day};
 use super::field::Field;
@@ -9,9 +9,9 @@ use super::values::{Rating, count, is_placeholder, tidy};
 use crate::Isbn;
 use crate::name::{NameOrder, order_in};
 
-/// The most commas of a row that are taken for part of a text.
+/// Largest number of additional commas of a row that are taken for part of a text.
 const MAX_EXTRA: usize = 6;
-/// The widest table whose columns are tried one after the other.
+/// Largest number of columns of a table whose columns are tried one after the other.
 const MAX_WIDTH: usize = 64;
 /// Number of columns that are tried.
 const MAX_TRIED: usize = 12;
@@ -19,13 +19,13 @@ const MAX_TRIED: usize = 12;
 /// A row put together again.
 pub(super) struct Realigned {
     pub record: Record,
-    /// The field that had been torn.
+    /// The field that had been split, whole again.
     pub whole: String,
 }
 
 impl Columns {
-    /// A row that is too long with its fields where its header has them, if the other cells say
-    /// beyond doubt which text had been torn.
+    /// Repairs a row that is too long, if the other cells say beyond doubt which text had been
+    /// split.
     pub(super) fn realigned(&self, record: &Record, delimiter: u8) -> Option<Realigned> {
         let mut fields: Vec<&str> = record.fields().collect();
         let width = self.columns.len();

@@ -1,8 +1,9 @@
-//! Records of delimited text, at the cost of their bytes.
+//! Reading of the records of delimited text.
 
 use csv_core::ReadRecordResult;
 
-/// More fields than this are counted, not kept: a line of commas costs what it weighs.
+/// Largest number of fields that are kept; more are only counted: a line of commas costs what it
+/// weighs.
 pub(super) const MAX_FIELDS: usize = 512;
 
 /// Separator and quoting of fields.
@@ -21,7 +22,7 @@ pub(super) struct Record {
     ends: Vec<usize>,
     kept: usize,
     count: usize,
-    /// The byte of the text at which the record begins.
+    /// Position of the record's first byte in the text.
     pub start: usize,
 }
 
@@ -38,7 +39,7 @@ impl Record {
         record
     }
 
-    /// Whether it only draws a line, as below the header of a table in Markdown: `---|---`.
+    /// Whether the record only draws a line, as below the header of a table in Markdown: `---|---`.
     pub(super) fn is_ruler(&self) -> bool {
         let is_line = |c: char| matches!(c, '-' | ':' | '=' | '_' | '+' | '─' | '—');
         let mut cells = (self.fields().map(str::trim))

@@ -22,7 +22,7 @@ const MAX_NAME: usize = 300;
 /// The longest review or note (characters).
 const MAX_PROSE: usize = 20_000;
 
-/// The book of a row, and what of the row was not understood.
+/// The book of a row, and the problems with the row.
 #[derive(Debug, Default)]
 pub(super) struct Draft {
     pub row: Row,
@@ -465,7 +465,7 @@ impl Columns {
         }
     }
 
-    /// The rating, of at most 5, and what stands in a column of ratings or remarks and is none.
+    /// The rating, of at most 5, and the cells of a column of ratings or remarks that are none.
     fn rating<'a>(&self, cells: &'a Cells<'_>, draft: &mut Draft) -> (Option<f64>, Vec<&'a str>) {
         let mut rating = None;
         let mut remarks = Vec::new();
@@ -506,7 +506,7 @@ impl Draft {
         ));
     }
 
-    /// A text cut to its limit, which is no secret.
+    /// Cuts a text to its limit, and records that as a problem.
     fn cut(&mut self, text: &str, max: usize, what: &str) -> String {
         let cut = clean(text, max);
         if text.chars().count() > max && clean(text, usize::MAX) != cut {
@@ -640,7 +640,8 @@ fn without_edition(title: &str) -> &str {
     }
 }
 
-/// A text without the sign with which a library's catalogue announces what follows: "Dune :".
+/// A text without the punctuation at its end by which a library's catalogue announces the next
+/// field: "Dune :".
 fn without_end_mark(text: &str) -> &str {
     let bare = text.trim_end_matches([':', '/', ';', '=']);
     if bare.len() < text.len() && bare.ends_with(' ') {
@@ -650,7 +651,8 @@ fn without_end_mark(text: &str) -> &str {
     }
 }
 
-/// A title without what a library's catalogue says behind it: "Dune [text] / Frank Herbert."
+/// A title without the statement of responsibility that a library's catalogue adds: "Dune [text] /
+/// Frank Herbert."
 fn without_statement<'t>(title: &'t str, author: &str) -> &'t str {
     let mut bare = without_end_mark(title);
     if let Some((before, who)) = bare.rsplit_once(" / ")

@@ -1,4 +1,4 @@
-//! The library as it fills: rows that are one book are merged.
+//! Building a library from rows: those of the same book are merged.
 
 use std::collections::HashMap;
 
@@ -23,7 +23,7 @@ const MAX_COMPARED: usize = 64;
 /// The longest review or note of a merged book (bytes).
 const MAX_MERGED_PROSE: usize = 60_000;
 
-/// The library as it fills.
+/// A library being built.
 #[derive(Default)]
 pub(super) struct Shelf {
     pub library: Library,
@@ -41,7 +41,7 @@ struct Room<const BYTES: usize> {
 }
 
 impl<const BYTES: usize> Room<BYTES> {
-    /// The cells, or nothing when there is no room for all of them.
+    /// Takes cells within the budget; none when there is no room for all of them.
     fn take(&mut self, cells: Vec<String>) -> Vec<String> {
         // As JSON, with its quotes and commas.
         let size: usize = cells.iter().map(|cell| cell.len() + 3).sum();
@@ -54,7 +54,7 @@ impl<const BYTES: usize> Room<BYTES> {
 }
 
 impl Shelf {
-    /// Adds the book of a row, or says why it is none.
+    /// Adds the book of a row, or records why the row is none.
     pub(super) fn add(&mut self, number: u32, columns: &Columns, record: &Record, format: Format) {
         let realigned = match columns.check_width(record) {
             Ok(()) => None,
@@ -151,7 +151,7 @@ impl Shelf {
         }
     }
 
-    /// The earlier book that this row names.
+    /// The earlier book that this row repeats.
     fn same_book(&self, row: &Row, isbn: Option<Isbn>, title_key: Option<&str>) -> Option<usize> {
         let books = &self.library.books;
         let by_isbn = isbn.and_then(|isbn| self.by_isbn.get(&isbn));
@@ -171,7 +171,7 @@ impl Shelf {
         same_edition.or_else(same_title).or_else(same_work).copied()
     }
 
-    /// Leaves out a row as it stands in the file.
+    /// Rejects a row, with its cells as they stand in the file.
     pub(super) fn reject_row(
         &mut self,
         number: u32,
@@ -183,8 +183,7 @@ impl Shelf {
         self.note(number, &isbn, &title, error, true, || record.cells());
     }
 
-    /// Leaves out a row that cannot be told from those behind it; `cells` are those of its first
-    /// line.
+    /// Rejects a row that cannot be told from those behind it; `cells` are those of its first line.
     pub(super) fn reject_torn(
         &mut self,
         number: u32,
@@ -197,7 +196,7 @@ impl Shelf {
         self.note(number, &isbn, &title, error, true, || cells);
     }
 
-    /// Leaves out what cannot be read as a row.
+    /// Rejects a record that cannot be read as a row.
     pub(super) fn reject(&mut self, number: u32, error: &str) {
         self.note(number, "", "", error, true, Vec::new);
     }
@@ -225,7 +224,7 @@ impl Shelf {
     }
 }
 
-/// Whether a title stands for none: different books are called so.
+/// Whether a title stands for no title: different books are called so.
 fn is_untitled(title: &str) -> bool {
     matches!(
         words(title).join(" ").as_str(),
@@ -292,7 +291,7 @@ fn can_be_one(a: &Row, b: &Row) -> bool {
     places_agree(a, b) && one_number && !other_works
 }
 
-/// Adds what a second row says to a book; answers what there was no room for.
+/// Adds the data of a second row to a book; returns what there was no room for.
 fn merge(kept: &mut Row, row: &Row) -> Option<String> {
     fn fill<T: Clone>(kept: &mut Option<T>, more: &Option<T>) {
         if kept.is_none() {
@@ -379,8 +378,8 @@ fn best_status(a: Option<ReadingStatus>, b: Option<ReadingStatus>) -> Option<Rea
     [a, b].into_iter().flatten().max_by_key(rank)
 }
 
-/// Every time that either row says the book was read; the first time it came, the last it was
-/// begun.
+/// Merges the readings of two rows: every time that either has; the first time the book came, the
+/// last it was begun.
 fn merge_dates(source: &mut Source, more: &Source) {
     let times = |source: &Source| -> Vec<String> {
         let mut times = source.dates_read.clone();

@@ -1,4 +1,4 @@
-//! The words with which programs and people say where a book stands in their lives.
+//! The words for a reading status in programs and languages.
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
@@ -80,7 +80,7 @@ const STATUSES: [(ReadingStatus, &str); 4] = [
     ),
 ];
 
-/// Words that are subjects as well: a book tagged so is about it, or something else is done.
+/// Words that are subjects, too: a book tagged so is about it, or something else is done.
 const AMBIGUOUS: &str = "read reading done complete completed finished started stopped abandoned dropped quit planned \
     unfinished discontinued backlog uit pal sub lu lue fini abandon lezen leser fertig angefangen lesend kesken \
     bezig letto finito";

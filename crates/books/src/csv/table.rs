@@ -4,16 +4,16 @@ use super::decode::{empty, parse_failed};
 use super::records::{Format, MAX_FIELDS, Record, Records};
 use super::{CsvError, content, headers};
 
-/// A header line longer than this is no header (bytes).
+/// Longest line, in bytes, that can be a header.
 const MAX_HEADER: usize = 64 * 1024;
-/// The header may stand below this many lines: a title, a date, a note.
+/// Number of lines that may stand above the header: a title, a date, a note.
 const MAX_LINES_ABOVE: usize = 20;
 /// Number of records from which the format of a file is told.
 const SAMPLE: usize = 200;
 
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
-/// A header and what follows it.
+/// The header of a text, and the records below it.
 #[derive(Debug)]
 pub(super) struct Table<'a> {
     /// Names of the columns as they stand in the file; `None` when it begins with its first book.
@@ -91,7 +91,7 @@ impl<'a> Table<'a> {
         Records::new(self.body, self.format)
     }
 
-    /// The beginning of the body, for whoever must know what its columns hold.
+    /// The first records of the body, from which the contents of columns are told.
     pub(super) fn sample(&self) -> Vec<Record> {
         sample(self.body, self.format)
     }
@@ -266,7 +266,7 @@ pub(super) fn with_commas(text: &str) -> Option<(String, char)> {
     Some((commas, delimiter))
 }
 
-/// The names in a record. Columns without a name at the end are an exporter's slip.
+/// The names of columns in a record. Columns without a name at the end are an exporter's slip.
 fn names(record: &Record) -> Vec<String> {
     let mut names: Vec<String> = record.fields().map(|name| name.trim().to_owned()).collect();
     while names.len() > 1 && names.last().is_some_and(String::is_empty) {

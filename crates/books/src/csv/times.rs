@@ -136,7 +136,8 @@ impl Times {
         }
     }
 
-    /// The last day on which the book was read, and all times, unless that day is the only one.
+    /// Returns the last day on which the book was read, and all readings, unless that day is the
+    /// only one.
     pub(super) fn dates(&mut self) -> (Option<String>, Vec<String>) {
         let mut all = std::mem::take(&mut self.periods);
         let last_of_periods = all
@@ -249,7 +250,7 @@ pub(super) fn is_interval(text: &str) -> bool {
         })
 }
 
-/// Two dates with a hyphen, a slash or a word between them.
+/// Reads two dates with a hyphen, a slash or a word between them.
 fn interval(text: &str, column: &Column) -> Option<String> {
     let separators = [
         "..", "→", " to ", " until ", " bis ", " au ", " - ", "–", "|", "-", "/",

@@ -1,4 +1,4 @@
-//! The values of cells: tidied, and read as what their column holds.
+//! Reading of cells' values: tidied, then parsed by the field of their column.
 
 use std::borrow::Cow;
 
@@ -51,8 +51,8 @@ fn shown_by_link(cell: &str) -> Option<&str> {
     (address.starts_with("http") && address.ends_with(')')).then_some(label)
 }
 
-/// A wording without what stands beside its words: addresses in brackets (`Frank Herbert
-/// (https://...)`), the tags of a web page, quotes around the whole.
+/// A text without additions to its words: addresses in brackets (`Frank Herbert (https://...)`),
+/// the tags of a web page, quotes around the whole.
 pub(super) fn wording(text: Cow<'_, str>) -> Cow<'_, str> {
     // No name or title is so long.
     if text.len() > 4_000 {
@@ -147,8 +147,8 @@ pub(super) fn is_placeholder(text: &str) -> bool {
             && WORDS.contains(&words(text).concat().as_str())
 }
 
-/// Whether a title or a name stands for none: fewer words can be meant so, for "None" may be a
-/// book.
+/// Whether a title or a name means that there is none: fewer words can be meant so, for "None" may
+/// be a book.
 pub(super) fn is_blank(text: &str) -> bool {
     const WORDS: [&str; 9] = [
         "n/a",
@@ -261,7 +261,7 @@ impl Rating {
     }
 }
 
-/// Filled and empty stars, hearts or asterisks, and a half.
+/// Reads filled and empty stars, hearts or asterisks, and a half.
 fn stars(text: &str) -> Option<Rating> {
     let count = |signs: &str| text.chars().filter(|c| signs.contains(*c)).count() as f64;
     let is_sign = |c: char| "★⭐🌟✭✮✯❤♥💛🖤☆✩½⯨⯪*".contains(c) || c.is_whitespace();
@@ -333,7 +333,7 @@ fn numbers(text: &str) -> Vec<(f64, usize, usize)> {
     numbers
 }
 
-/// A whole number: `1,234`, `320 pages`, `xii, 320 p.`, `590.0`.
+/// Reads a whole number: `1,234`, `320 pages`, `xii, 320 p.`, `590.0`.
 pub(super) fn count(text: &str) -> Option<u32> {
     let text = ascii_digits(text);
     let text = text.trim();

@@ -10,11 +10,11 @@ use calamine::{Data, DataRef, Ods, Reader, SheetVisible, Sheets, Xlsx};
 use super::decode::parse_failed;
 use super::{CsvError, headers};
 
-/// The most bytes that all parts of a workbook may unpack to.
+/// Largest number of bytes that all parts of a workbook may unpack to.
 const MAX_UNPACKED: u64 = 64 << 20;
-/// The longest text of a sheet (bytes).
+/// Longest text of a sheet, in bytes.
 const MAX_TEXT: usize = 24 << 20;
-/// The most cells of an OpenDocument sheet, whose format repeats cells by a number.
+/// Largest number of cells of an OpenDocument sheet, whose format repeats cells by a number.
 const MAX_CELLS: u64 = 2_000_000;
 const MAX_PARTS: usize = 2_000;
 const MAX_SHEETS: usize = 64;
@@ -277,7 +277,7 @@ fn text_of_cell(cell: &Data) -> String {
     }
 }
 
-/// Cells, in order, written as lines.
+/// Writes cells, in order, as lines.
 #[derive(Default)]
 struct Writer {
     text: String,

@@ -1,4 +1,4 @@
-//! Whether a work is what a spine names.
+//! The decision whether a work is the book that a spine names.
 
 use super::word::{is_number, is_publisher, is_read_as, is_telling};
 use super::{Shelf, Spine};
@@ -6,7 +6,7 @@ use crate::Record;
 use crate::text::words;
 use crate::title::split_subtitle;
 
-/// Lines of at least this part of the highest are large: title and author rather than publisher,
+/// Share of the highest line from which on a line is large: title and author rather than publisher,
 /// quotations and numbers.
 const LARGE: f32 = 0.6;
 
@@ -21,11 +21,11 @@ pub(super) struct Fit {
     author: bool,
     /// Share of the spine's large lines that title and authors explain.
     explained: f32,
-    /// Letters of the title's telling words.
+    /// Number of letters of the title's telling words.
     letters: usize,
-    /// The title's words that count: the telling ones, or all when none is.
+    /// Number of the title's words that count: the telling ones, or all when none is.
     words: usize,
-    /// The title's telling words.
+    /// Number of the title's telling words.
     telling: usize,
     /// Number of the telling words that were read.
     words_read: usize,
@@ -35,7 +35,7 @@ pub(super) struct Fit {
     pub lines: Vec<usize>,
 }
 
-/// A word that was read, and whether something of the record has claimed it.
+/// A word that was read, and whether a word of the record has claimed it.
 struct Read<'a> {
     word: &'a str,
     line: usize,
@@ -45,7 +45,7 @@ struct Read<'a> {
 }
 
 impl Fit {
-    /// Lines that another book has used up are as if they were not there.
+    /// Compares a work with a spine, without the lines that another book has used up.
     pub(super) fn measure(
         shelf: &Shelf,
         words: &[Vec<String>],

@@ -5,7 +5,7 @@ use super::word::{is_publisher, is_telling, lettered_words};
 /// Most words of a clause: with more it grows without finding more.
 const MAX_WORDS: usize = 6;
 
-/// Longer ones are several that were read as one, and found nowhere.
+/// Longest word, in letters: longer ones are several that were read as one, and are found nowhere.
 const MAX_LETTERS: usize = 24;
 
 /// Words of which a work's title and authors must contain some.
@@ -18,8 +18,8 @@ pub struct WordQuery {
 }
 
 impl WordQuery {
-    /// `None` with fewer than two telling words: no book is accepted by one, and every popular work
-    /// with that word would crowd the answer.
+    /// Makes a query; `None` with fewer than two telling words: no book is accepted by one, and
+    /// every popular work with that word would crowd the answer.
     pub(super) fn new(texts: &[&str]) -> Option<Self> {
         let mut words: Vec<String> = Vec::new();
         for word in texts.iter().flat_map(|text| lettered_words(text)) {
@@ -42,8 +42,7 @@ impl WordQuery {
         &self.words
     }
 
-    /// The number of the query's words that a work must have: two of up to four, three of five or
-    /// six.
+    /// Number of the query's words that a work must have: two of up to four, three of five or six.
     pub fn at_least(&self) -> usize {
         if self.words.len() < 5 { 2 } else { 3 }
     }
@@ -54,8 +53,7 @@ impl WordQuery {
     }
 }
 
-/// "At least `count` of these words" in conjunctions and disjunctions. Each pair of parentheses has
-/// one kind of operator: Lucene gives no precedence to `AND`.
+/// Spells "at least `count` of these words" in conjunctions and disjunctions.
 fn at_least(count: usize, words: &[String]) -> String {
     match words {
         [only] => only.clone(),

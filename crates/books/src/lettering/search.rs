@@ -5,8 +5,8 @@ use crate::provider::open_library;
 use crate::search::{MAX_QUERY, Reader};
 use crate::{Endpoints, HttpGet, Provider, Record};
 
-/// Spines in one request. What one answer lists is shared by all of them, the most popular first:
-/// with more, works that few people own would not be listed.
+/// Number of spines in one request. What one answer lists is shared by all of them, the most
+/// popular first: with more, works that few people own would not be listed.
 const SPINES_PER_REQUEST: usize = 6;
 
 /// Number of works of an answer that are looked at for each of its spines.
@@ -15,7 +15,7 @@ const CANDIDATES: usize = 20;
 /// One outbound request, for some spines of the shelf.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SpineLookup {
-    /// Positions in [`Shelf::spines`].
+    /// The spines, as positions in [`Shelf::spines`].
     pub spines: Vec<usize>,
     clauses: Vec<String>,
 }
@@ -135,8 +135,8 @@ impl SpineSearch {
             .any(|book| book.lines.iter().any(|line| lines.contains(line)))
     }
 
-    /// Two look-ups for one that asked for too much: each asks for half of its spines. The one that
-    /// is split need not come back any more. `None` when it asks for one spine only.
+    /// Splits a look-up that asked for too much: each of the two asks for half of its spines. The
+    /// one that is split need not come back any more. `None` when it asks for one spine only.
     pub fn split(&mut self, lookup: &SpineLookup) -> Option<(SpineLookup, SpineLookup)> {
         let middle = lookup.spines.len() / 2;
         if middle == 0 {
@@ -162,12 +162,13 @@ impl SpineSearch {
         }
     }
 
-    /// Reads the answer to such a request.
+    /// The reader for the answer to such a request.
     pub fn reader(&self) -> Reader {
         Reader::works(Provider::OpenLibrary)
     }
 
-    /// Takes the answer to a look-up: the records of a whole answer, or `None` when there was none.
+    /// Takes in the answer to a look-up: the records of a whole answer, or `None` when there was
+    /// none.
     pub fn answered(&mut self, lookup: &SpineLookup, records: Option<Vec<Record>>) {
         self.outstanding = self.outstanding.saturating_sub(1);
         let Some(records) = records else {
@@ -181,7 +182,7 @@ impl SpineSearch {
         }
     }
 
-    /// Ends the search, with what the answers so far have told.
+    /// Ends the search; returns the books that the answers so far have told.
     pub fn finish(self) -> SpinesFound {
         let books = self.shelf.recognise(&self.candidates);
         let unknown = (0..self.shelf.spines.len())

@@ -1,8 +1,9 @@
-//! Words as they are read from spines: with wrong letters, and run together.
+//! Comparison of words that were read from spines, with wrong letters, or run together.
 
 use crate::text::words;
 
-/// Words that tell no book from another, in the languages whose books stand beside each other.
+/// Words that distinguish no book from another, in the languages whose books stand beside each
+/// other.
 const COMMON: &str = "a an and are at by for from in into is it of on or the to with \
     am an auf aus das dem den der des die ein eine einem einen einer es fur im ist mit nicht sie \
     und vom von was wie zu zum zur \
@@ -23,7 +24,7 @@ pub(super) fn is_number(word: &str) -> bool {
     word.chars().all(|c| c.is_ascii_digit())
 }
 
-/// Whether a folded word says something of a book. Numbers do: they tell a volume from the next.
+/// Whether a folded word tells a book from others. Numbers do: they tell a volume from the next.
 pub(super) fn is_telling(word: &str) -> bool {
     (word.chars().count() > 1 || is_number(word))
         && !COMMON.split_whitespace().any(|common| common == word)
@@ -66,7 +67,7 @@ pub(super) fn is_read_as(word: &str, read: &str) -> bool {
     a.len().abs_diff(b.len()) <= allowed && distance(&a, &b) <= allowed
 }
 
-/// Levenshtein's distance.
+/// Levenshtein distance of two words, in letters.
 fn distance(a: &[char], b: &[char]) -> usize {
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.iter().enumerate() {

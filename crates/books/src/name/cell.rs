@@ -203,7 +203,7 @@ fn order_of_two(family: &str, given: &str) -> Option<NameOrder> {
     }
 }
 
-/// Whether the parts are pairs of family and given name: "Pratchett, Terry, Gaiman, Neil".
+/// Whether the parts alternate between family and given names: "Pratchett, Terry, Gaiman, Neil".
 fn are_pairs(parts: &[String]) -> bool {
     parts.len().is_multiple_of(2)
         && parts.chunks(2).all(|pair| {
@@ -225,7 +225,7 @@ pub(crate) fn begins_with_given_name(part: &str) -> bool {
     words(part).first().is_some_and(|word| names.contains(word))
 }
 
-/// A small word that belongs to a family name: "von", "de la", "al".
+/// Whether a word is a small one that belongs to a family name: "von", "de la", "al".
 fn is_particle(word: &str) -> bool {
     const PARTICLES: [&str; 33] = [
         "von", "van", "vom", "zu", "zum", "zur", "de", "da", "di", "do", "dos", "das", "du", "des",

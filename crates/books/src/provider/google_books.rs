@@ -21,7 +21,7 @@ pub(crate) fn by_isbn(google: &GoogleBooks, isbn: Isbn) -> String {
     url(google, &format!("isbn:{isbn}"), 5)
 }
 
-/// Asks for volumes by title and author.
+/// The request for volumes by title and author.
 pub(crate) fn by_title(google: &GoogleBooks, wanted: &Wanted) -> String {
     let phrases = search_phrases(&wanted.title);
     let phrase = phrases.first().map(String::as_str).unwrap_or_default();
@@ -49,7 +49,7 @@ fn url(google: &GoogleBooks, query: &str, limit: usize) -> String {
     format!("{}/volumes?{parameters}", google.base.trim_end_matches('/'))
 }
 
-/// An answer without hits has no `items`, but says `totalItems`; an error has neither.
+/// A list of volumes. Without hits it has no `items`, but says `totalItems`; an error has neither.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Answer {
@@ -185,7 +185,7 @@ impl Item {
     }
 }
 
-/// Over HTTPS, and without the drawn page curl.
+/// The URL of a cover over HTTPS, and without the drawn page curl.
 fn cover_url(url: &str) -> Option<String> {
     let rest = url
         .strip_prefix("http://")

@@ -23,8 +23,8 @@ const WORK_FIELDS: &str = "key,title,subtitle,author_name,author_key,author_alte
     editions.key,editions.title,editions.subtitle,editions.isbn,editions.publisher,\
     editions.publish_date,editions.language,editions.format,editions.cover_i";
 
-/// Asks for many editions at once. The list of all of a work's ISBNs makes answers long, but it
-/// is what finds the second of two wanted editions of one work.
+/// The request for many editions at once. The list of all of a work's ISBNs makes answers long, but
+/// it is what finds the second of two wanted editions of one work.
 pub(crate) fn by_isbn(base: &str, isbns: impl Iterator<Item = Isbn>) -> String {
     let isbns: Vec<String> = isbns.map(|isbn| isbn.to_string()).collect();
     let query = format!("isbn:({})", isbns.join(" OR "));
@@ -37,14 +37,14 @@ pub(crate) fn by_isbn(base: &str, isbns: impl Iterator<Item = Isbn>) -> String {
     )
 }
 
-/// Asks for works by title and author, several candidates for each.
+/// The request for works by title and author, several candidates for each.
 pub(crate) fn by_title<'a>(base: &str, wanted: impl Iterator<Item = &'a Wanted>) -> String {
     let pairs: Vec<String> = wanted.map(title_clause).collect();
     url(base, &pairs.join(" OR "), WORK_FIELDS, pairs.len() * 10)
 }
 
-/// `author:` means the name that the catalogue has chosen, in the author's own script; the names
-/// that readers of other scripts know are a field of their own.
+/// The clause for a wanted book. `author:` means the name that the catalogue has chosen, in the
+/// author's own script; the names that readers of other scripts know are a field of their own.
 fn title_clause(wanted: &Wanted) -> String {
     let phrases = search_phrases(&wanted.title);
     let titles: Vec<String> = (phrases.iter())
@@ -75,8 +75,8 @@ pub(crate) fn encoded_length(clause: &str) -> usize {
         + "+OR+".len()
 }
 
-/// Asks for works that satisfy one of several clauses of words, at most `each` for each on average:
-/// the most popular of all come first.
+/// The request for works that satisfy one of several clauses of words, at most `each` for each on
+/// average: the most popular of all come first.
 pub(crate) fn by_words(base: &str, clauses: &[String], each: usize) -> String {
     let limit = clauses.len() * each;
     url(base, &clauses.join(" OR "), WORK_FIELDS, limit)
@@ -89,7 +89,7 @@ pub(crate) fn by_work_id<'a>(base: &str, ids: impl Iterator<Item = &'a str>) -> 
     url(base, &query, WORK_FIELDS, keys.len())
 }
 
-/// Asks for a page of the works that these words fit, by parameter.
+/// The request for a page of the works that these words fit, by parameter.
 pub(crate) fn page_of_words(base: &str, words: &[(&str, String)], page: u32, limit: u32) -> String {
     let mut parameters = form_urlencoded::Serializer::new(String::new());
     for (name, words) in words {
@@ -372,7 +372,7 @@ impl Doc {
 }
 
 impl EditionDoc {
-    /// The wanted ISBNs of the edition come first, so that none of them is cut off.
+    /// The edition's data; the wanted ISBNs come first, so that none of them is cut off.
     fn edition(&self, wanted: &[Isbn]) -> Edition {
         let mut isbns: Vec<Isbn> = Vec::new();
         for isbn in self.isbn.iter().filter_map(|isbn| Isbn::parse(isbn).ok()) {
@@ -407,7 +407,7 @@ fn key_of(key: &str, kind: char) -> Option<String> {
     valid.then(|| key.to_owned())
 }
 
-/// Covers by cover id: by ISBN they are rationed.
+/// The URL of a cover by its id: covers by ISBN are rationed.
 fn cover_url(id: i64) -> Option<String> {
     // -1 says that there is none.
     (id > 0).then(|| format!("https://covers.openlibrary.org/b/id/{id}-L.jpg"))
