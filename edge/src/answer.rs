@@ -7,14 +7,14 @@ use http_body_util::{BodyExt, Full};
 use serde_json::json;
 use time::{OffsetDateTime, macros::format_description};
 
-/// A body that is there as a whole.
+/// A body of these bytes.
 pub(crate) fn whole(bytes: impl Into<Bytes>) -> Body {
     Full::new(bytes.into())
         .map_err(|never| match never {})
         .boxed_unsync()
 }
 
-/// An error answer. `code` is for programs, `message` for people.
+/// An error response. `code` is for programs, `message` for people.
 pub(crate) fn refuse(status: StatusCode, code: &str, message: &str) -> Response<Body> {
     let retryable = matches!(
         status,
@@ -57,13 +57,13 @@ pub(crate) fn refuse(status: StatusCode, code: &str, message: &str) -> Response<
     response
 }
 
-/// The answer when there are too many of something at the same time, in all: 503, as the
+/// The response when there are too many of something at the same time, in all: 503, as the
 /// application's own.
 pub fn busy(message: &str) -> Response<Body> {
     refuse(StatusCode::SERVICE_UNAVAILABLE, "SERVICE_BUSY", message)
 }
 
-/// The answer when there are too many of something at the same time, of one client: 429.
+/// The response when there are too many of something at the same time, of one client: 429.
 pub fn too_many(message: &str) -> Response<Body> {
     refuse(
         StatusCode::TOO_MANY_REQUESTS,
@@ -72,7 +72,7 @@ pub fn too_many(message: &str) -> Response<Body> {
     )
 }
 
-/// The answer to a request for a site that is not served here: 421.
+/// The response to a request for a site that is not served here: 421.
 #[must_use]
 pub fn misdirected() -> Response<Body> {
     refuse(
@@ -82,7 +82,7 @@ pub fn misdirected() -> Response<Body> {
     )
 }
 
-/// The upstream did not answer, or not in time, or nonsense.
+/// The response when the upstream did not answer, or not in time, or nonsense.
 pub(crate) fn no_upstream(in_time: bool) -> Response<Body> {
     if in_time {
         refuse(

@@ -1,4 +1,4 @@
-//! Bodies that do not wait for ever, and bodies that hold something until they are over.
+//! Bodies with a limit on silence, and bodies that hold a value until they are over.
 
 use crate::upstream::{Body, BodyError};
 use bytes::Bytes;
@@ -12,7 +12,7 @@ use std::{
 };
 use tokio::time::{Instant, Sleep};
 
-/// The time at which something last moved on a connection.
+/// Time of the last movement on a connection.
 #[derive(Clone)]
 pub(crate) struct Activity(Arc<Mutex<Instant>>);
 
@@ -67,12 +67,12 @@ impl<B: http_body::Body<Data = Bytes, Error = BodyError> + Unpin> http_body::Bod
     }
 }
 
-/// The other side of a body stopped sending.
+/// The error when the other side of a body stopped sending.
 #[derive(Debug, thiserror::Error)]
 #[error("nothing came for {0:?}")]
 pub(crate) struct Stalled(Duration);
 
-/// A body that fails when nothing comes for too long.
+/// A body that fails when no byte comes for too long.
 pub(crate) struct IdleTimeoutBody {
     inner: Body,
     silence: Duration,
@@ -120,9 +120,9 @@ impl http_body::Body for IdleTimeoutBody {
 /// The way in which a body ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BodyEnd {
-    /// All of it was taken.
+    /// All of the body was taken.
     Complete,
-    /// Its reader left before.
+    /// The reader left before.
     Abandoned,
 }
 

@@ -54,7 +54,7 @@ pub fn is_host(value: &HeaderValue) -> bool {
         .is_ok_and(|host| host.bytes().all(is_plain) && is_authority(host))
 }
 
-/// The last of the values that a list header has, over all its lines: what the nearest proxy added.
+/// The values of a list header over all its lines, the last one first: that of the nearest proxy.
 fn listed<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
     let lines: Vec<&str> = headers
         .get_all(name)
@@ -69,8 +69,8 @@ fn listed<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item =
 }
 
 impl Caller {
-    /// The client of a request that came from `peer`. What it says of itself counts only when
-    /// `peer` is a trusted proxy; then its client is the last one that is no such proxy.
+    /// The client of a request that came from `peer`. Forwarding headers count only when `peer` is
+    /// a trusted proxy; then its client is the last one that is no such proxy.
     #[must_use]
     pub fn of(peer: IpAddr, is_tls: bool, headers: &HeaderMap, proxies: &TrustedProxies) -> Self {
         let host = headers

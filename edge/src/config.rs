@@ -4,11 +4,11 @@
 use crate::{caller::TrustedProxies, upload::UploadTimes};
 use std::time::Duration;
 
-/// Everything that an [`Edge`](crate::Edge) can be told.
+/// The configuration of an [`Edge`](crate::Edge).
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Sent upstream as `X-Edge-Secret`. Without it the application has no reason to believe who
-    /// the client is.
+    /// The secret that is sent upstream as `X-Edge-Secret`. Without it the application has no
+    /// reason to believe who the client is.
     pub secret: Option<String>,
     /// The paths where a WebSocket handshake is accepted. An upgrade anywhere else is an ordinary
     /// request.
@@ -17,9 +17,9 @@ pub struct Config {
     pub session_path: String,
     /// The proxies in front whose `X-Forwarded-For`, `-Proto` and `-Host` are believed.
     pub trusted_proxies: TrustedProxies,
-    /// Numbers that bound what clients may have.
+    /// Limits on what clients may have.
     pub limits: Limits,
-    /// Durations after which something is given up or done again.
+    /// Time limits and intervals.
     pub times: Times,
 }
 
@@ -40,43 +40,45 @@ impl Default for Config {
 /// whatever has a limit in all, one address has at most four times as much as is left free.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Client connections of any kind.
+    /// Number of client connections of any kind.
     pub connections: usize,
-    /// Client connections of one address. Beyond both, those that are silent are closed for new
-    /// ones.
+    /// Number of client connections of one address. Beyond both limits, silent ones are closed for
+    /// new ones.
     pub connections_per_address: usize,
-    /// Proxied requests that are not over, those with a place among the event streams not counted.
-    /// Each may hold an instance of the application.
+    /// Number of proxied requests under way, those with a place among the event streams not
+    /// counted. Each may hold an instance of the application.
     pub requests: usize,
-    /// Proxied requests of one address that are not over, those with a place among the event
+    /// Number of proxied requests of one address under way, those with a place among the event
     /// streams not counted. Each may hold an instance of the application.
     pub requests_per_address: usize,
-    /// WebSockets.
+    /// Number of WebSockets.
     pub sockets: usize,
-    /// WebSockets of one address.
+    /// Number of WebSockets of one address.
     pub sockets_per_address: usize,
-    /// Bytes in one message from a client.
+    /// Largest size of one message from a client, in bytes.
     pub message_bytes: usize,
-    /// Messages of one client that wait to be posted before the edge stops reading from it.
+    /// Number of messages of one client that wait to be posted before the edge stops reading from
+    /// it.
     pub waiting_messages: usize,
-    /// Undroppable messages that wait for one slow client before it is closed.
+    /// Number of undroppable messages that wait for one slow client before it is closed.
     pub unread_messages: usize,
     /// Bytes of large messages and events, over 64 KB, that are on their way to clients.
     pub event_room: usize,
-    /// Requests whose body is large, or of unknown length, and has not come whole.
+    /// Number of requests under way whose body is large, or of unknown length, and has not come
+    /// whole.
     pub uploads: usize,
-    /// Upstream streams for WebSockets. Each holds an instance of the application, which runs about
-    /// 1,000.
+    /// Number of upstream streams for WebSockets. Each holds an instance of the application, which
+    /// runs about 1,000.
     pub upstream_sessions: usize,
-    /// Proxied event streams.
+    /// Number of proxied event streams.
     pub streams: usize,
-    /// Proxied event streams of one address.
+    /// Number of proxied event streams of one address.
     pub streams_per_address: usize,
-    /// Proxied event streams of one path, that is of one job.
+    /// Number of proxied event streams of one path, that is of one job.
     pub streams_per_target: usize,
-    /// Bytes in one request body.
+    /// Largest size of one request body, in bytes.
     pub body_bytes: usize,
-    /// Bytes in one event of an upstream stream.
+    /// Largest size of one event of an upstream stream, in bytes.
     pub event_bytes: usize,
 }
 

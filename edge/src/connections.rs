@@ -28,9 +28,9 @@ struct Open {
 #[derive(Debug)]
 struct Entry {
     client: ClientKey,
-    /// Requests that are being answered, and sockets.
+    /// Number of requests that are being answered, and of sockets.
     busy: usize,
-    /// Since when there are none.
+    /// Time since which there are none.
     idle_since: Instant,
     closed: CancellationToken,
 }
@@ -134,7 +134,7 @@ impl OpenConnection {
         self.closed.cancelled().await;
     }
 
-    /// Something begins on this connection.
+    /// Marks the connection as busy until the returned value is dropped.
     #[must_use]
     pub fn busy(&self) -> Busy {
         if let Some(entry) = self.connections.lock().by_number.get_mut(&self.number) {

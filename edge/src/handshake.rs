@@ -40,7 +40,7 @@ pub(crate) struct Gate {
     times: Times,
     metrics: Arc<Metrics>,
     sockets: Limiter<ClientKey>,
-    /// The sockets that wait for something to exist, by the name of what limits them.
+    /// The sockets that wait for something to exist, by the name of their limit.
     waiting: Mutex<HashMap<String, Limiter<ClientKey>>>,
     upstream_sessions: Limiter<ClientKey>,
 }
@@ -56,7 +56,7 @@ pub(crate) struct Lifetime {
 }
 
 impl Lifetime {
-    /// Ends everything, by force what has not ended after `drain`.
+    /// Ends all sockets, by force those that have not ended after `drain`.
     pub(crate) async fn end(&self, drain: Duration) {
         self.shutdown.cancel();
         self.tasks.close();
@@ -113,7 +113,7 @@ impl From<Malformed> for Response<Body> {
     }
 }
 
-/// The answer to the client's key: RFC 6455 section 4.2.
+/// The `Sec-WebSocket-Accept` value for the client's key: RFC 6455 section 4.2.
 fn accept_key(headers: &HeaderMap) -> Result<HeaderValue, Malformed> {
     if headers
         .get(header::SEC_WEBSOCKET_VERSION)
@@ -144,7 +144,7 @@ fn accept_key(headers: &HeaderMap) -> Result<HeaderValue, Malformed> {
     HeaderValue::from_str(&derive_accept_key(key.as_bytes())).map_err(|_| malformed)
 }
 
-/// The answer when there are too many of something: in all, or of this client.
+/// The response when there are too many of something: in all, or of this client.
 fn refuse(full: Full, what: &str) -> Response<Body> {
     match full {
         Full::All => answer::busy(&format!("too many {what}; try again")),
@@ -190,8 +190,8 @@ impl Gate {
         response
     }
 
-    /// A place for the stream that a socket is fed from. Most sockets need one only until they have
-    /// joined a stream that is there already, so that it is worth waiting for.
+    /// A permit for the stream that a socket is fed from. Most sockets need one only until they
+    /// have joined a stream that is there already, so that it is worth waiting for.
     async fn session_permit(&self, client: ClientKey) -> Result<Permit<ClientKey>, Response<Body>> {
         let sessions = &self.upstream_sessions;
         let free = poll_fn(|cx| sessions.poll_acquire(&client, usize::MAX, cx));

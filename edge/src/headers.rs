@@ -24,7 +24,8 @@ pub(crate) const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarde
 pub(crate) const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 pub(crate) const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
-/// RFC 9110 section 7.6.1, and what older software puts on a single connection.
+/// Hop-by-hop headers: those of RFC 9110 section 7.6.1, and what older software puts on a single
+/// connection.
 const HOP_BY_HOP: [HeaderName; 9] = [
     header::CONNECTION,
     HeaderName::from_static("keep-alive"),
@@ -37,12 +38,12 @@ const HOP_BY_HOP: [HeaderName; 9] = [
     header::UPGRADE,
 ];
 
-/// Whether a name is for edge and application only.
+/// Whether a header is for edge and application only.
 fn is_private(name: &HeaderName) -> bool {
     name.as_str().starts_with("x-edge-") || *name == STREAM_KEY || *name == STREAM_BUDGET
 }
 
-/// Whether a header's name is one that says where a request came from; the edge says that itself.
+/// Whether a header says where a request came from; the edge says that itself.
 fn is_forwarding(name: &HeaderName) -> bool {
     name.as_str().starts_with("x-forwarded-")
         || *name == header::FORWARDED
@@ -60,7 +61,7 @@ fn remove_where(headers: &mut HeaderMap, unwanted: impl Fn(&HeaderName) -> bool)
     }
 }
 
-/// Removes what belongs to one connection: the hop-by-hop headers, and those that `Connection`
+/// Removes the headers of one connection: the hop-by-hop headers, and those that `Connection`
 /// names.
 fn remove_hop_by_hop(headers: &mut HeaderMap) {
     let named: Vec<HeaderName> = headers
@@ -75,8 +76,8 @@ fn remove_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
-/// The headers that tell the upstream who asks, and by which scheme and host; they count only with
-/// the secret.
+/// Adds the headers that tell the upstream who asks, and by which scheme and host; they count only
+/// with the secret.
 pub(crate) fn introduce(headers: &mut HeaderMap, caller: &Caller, secret: Option<&HeaderValue>) {
     let address = caller.address.to_canonical().to_string();
     let scheme = caller.scheme();
@@ -106,7 +107,7 @@ pub(crate) fn introduce(headers: &mut HeaderMap, caller: &Caller, secret: Option
     }
 }
 
-/// A client's request headers as the upstream may see them.
+/// Removes from a client's request the headers that the upstream is not to see.
 pub(crate) fn clean_request(headers: &mut HeaderMap) {
     remove_hop_by_hop(headers);
     remove_where(headers, |name| is_private(name) || is_forwarding(name));
@@ -116,7 +117,7 @@ pub(crate) fn clean_request(headers: &mut HeaderMap) {
     headers.remove(header::EXPECT);
 }
 
-/// The upstream's response headers as a client may see them.
+/// Removes from the upstream's response the headers that a client is not to see.
 pub(crate) fn clean_response(headers: &mut HeaderMap) {
     if headers.contains_key(header::TRANSFER_ENCODING) {
         headers.remove(header::CONTENT_LENGTH);

@@ -1,4 +1,4 @@
-//! Upstream streams and who listens to them: PROTOCOL.md, "Sharing", and resumption.
+//! Upstream streams and their listeners: PROTOCOL.md, "Sharing", and resumption.
 
 use crate::{
     backoff::Backoff,
@@ -34,7 +34,8 @@ pub(crate) struct Subscriber {
     outbox: Mutex<Outbox>,
     changed: Notify,
     hub: Mutex<Option<Arc<Hub>>>,
-    /// Held until there is news: the relay's limit on sockets that wait for something to exist.
+    /// The permit, held until there is news, under the relay's limit on sockets that wait for
+    /// something to exist.
     waiting: Mutex<Option<Permit<ClientKey>>>,
 }
 
@@ -145,7 +146,7 @@ impl Hub {
         })
     }
 
-    /// Passes on one message; `false` when it is no news.
+    /// Passes on one message; `false` when all listeners have it already.
     fn deliver(&self, delivery: &Delivery, last_id: Option<String>) -> bool {
         let mut audience = lock(&self.audience);
         if let Some(id) = &delivery.id {
@@ -274,7 +275,7 @@ struct Feed {
 
 /// The reasons why reading a stream stopped.
 enum Stopped {
-    /// Nobody needs this stream any more.
+    /// No listener needs this stream any more.
     Over,
     /// The stream broke off; `healthy` when it had been good for something.
     Lost { healthy: bool },

@@ -77,7 +77,7 @@ struct Shared {
     connections: Connections,
     gate: handshake::Gate,
     proxy: proxy::Proxy,
-    /// The sockets that came to a server that is not the edge's.
+    /// The sockets that came by a server of another kind.
     handed_over: handshake::Lifetime,
 }
 

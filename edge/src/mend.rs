@@ -1,4 +1,4 @@
-//! One unbroken event stream out of an upstream's many: PROTOCOL.md, "Event streams that are not
+//! Continuation of event streams that the upstream cuts: PROTOCOL.md, "Event streams that are not
 //! sockets".
 
 use crate::{
@@ -24,7 +24,8 @@ use tokio_util::sync::CancellationToken;
 
 const HEARTBEAT: Bytes = Bytes::from_static(b": heartbeat\n\n");
 
-/// The stream cannot go on; the client is to see a broken transfer and ask for itself.
+/// The error of a stream that cannot go on: the client is to see a broken transfer and ask for
+/// itself.
 #[derive(Debug, thiserror::Error)]
 #[error("the event stream broke off")]
 struct CutShort;
@@ -110,7 +111,7 @@ enum Resumed {
 }
 
 impl Mender {
-    /// Asks for the rest until there is an answer or no patience left.
+    /// Asks for the rest until there is a response or the time is up.
     async fn ask(&self, backoff: &mut Backoff, last_id: Option<&str>) -> Resumed {
         while backoff.wait().await {
             let within = backoff
@@ -157,7 +158,7 @@ struct Mended {
     has_begun: bool,
     is_over: bool,
     ends_with_retry: bool,
-    /// Whether the present upstream body has been good for anything.
+    /// Whether the present upstream body has brought anything new.
     has_news: bool,
     backoff: Option<Backoff>,
     last_written: Instant,
@@ -232,7 +233,7 @@ impl Mended {
         Some(chunk)
     }
 
-    /// The block as the client gets it; `None` when it is to get nothing of it.
+    /// The part of a block that the client gets; `None` when it gets none.
     fn pass_on(&mut self, block: Block) -> Option<Bytes> {
         if block.is_only_retry() {
             self.ends_with_retry = true;

@@ -15,7 +15,8 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-/// The relay names labels; more than these are counted together, so that it cannot fill the memory.
+/// Largest number of labels, which the relay names; more are counted together, so that it cannot
+/// fill the memory.
 const MAX_LABELS: usize = 16;
 
 /// The names under which a socket is counted.
@@ -33,7 +34,7 @@ pub(crate) struct Closed {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(crate) struct Traffic {
     pub(crate) label: String,
-    /// `in`: from the client; `out`: to it.
+    /// Direction of a message: `in`, from the client, or `out`, to it.
     pub(crate) direction: &'static str,
 }
 

@@ -9,25 +9,24 @@ use tokio_tungstenite::tungstenite::{Message, protocol::CloseFrame};
 pub(crate) struct Delivery {
     /// The message for the client.
     pub(crate) message: Message,
-    /// Set for snapshots: a newer delivery of the same slot replaces this one while it waits.
+    /// Slot of a snapshot: a newer delivery of the same slot replaces this one while it waits.
     pub(crate) slot: Option<Arc<str>>,
-    /// The position of the message in its stream; `None` when it is no part of the stream's
-    /// history.
+    /// Position of the message in its stream; `None` when it is no part of the stream's history.
     pub(crate) id: Option<Arc<Position>>,
-    /// The memory that a large message holds until it has left.
+    /// The share of memory that a large message holds until it has left.
     pub(crate) room: Option<Room>,
 }
 
 /// The next thing to send to a client.
 #[derive(Debug)]
 pub(crate) enum Outgoing {
-    /// A message, and what is to be held until it has left.
+    /// A message, and the room to be held until it has left.
     Message(Message, Option<Room>),
-    /// The end of the socket.
+    /// The close of the socket.
     Close(CloseFrame),
 }
 
-/// The client has left too much unread.
+/// The error when the client has left too much unread.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Overflow;
 

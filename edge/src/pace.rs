@@ -1,4 +1,4 @@
-//! Telling a slow reader from one that is gone.
+//! Detection of readers that are gone, as against slow ones.
 
 use std::{
     io,

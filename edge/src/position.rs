@@ -1,10 +1,10 @@
 //! Position in a session stream: PROTOCOL.md, "The stream".
 
-/// The counters of an event id; none of them ever goes down. No counters: nothing has been seen.
+/// The counters of an event id; none of them ever goes down. An empty list is the beginning.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Position(Box<[u64]>);
 
-/// More counters than any id needs.
+/// Largest number of counters in an id.
 const MAX_COUNTERS: usize = 64;
 
 impl Position {
@@ -21,7 +21,7 @@ impl Position {
         Some(Self(counters.into()))
     }
 
-    /// Whether whoever is here has everything up to `other`.
+    /// Whether this position includes everything up to `other`.
     pub(crate) fn reaches(&self, other: &Self) -> bool {
         other
             .0

@@ -1,4 +1,4 @@
-//! Everything that is not a WebSocket: a reverse proxy for the one upstream.
+//! A reverse proxy for the one upstream: everything that is not a WebSocket.
 
 use crate::{
     answer,
@@ -77,7 +77,7 @@ fn is_too_large(error: &BoxError) -> bool {
     false
 }
 
-/// The answer to a request whose body did not come as it should.
+/// The response to a request whose body did not come as it should.
 fn bad_upload(error: UploadError) -> Response<Body> {
     match error {
         UploadError::Broken => answer::refuse(
@@ -263,7 +263,7 @@ impl Proxy {
         response.map(|body| self.holding(body, held))
     }
 
-    /// Keeps what a request holds until it is over; when the client leaves early, until the
+    /// Keeps the permits of a request until it is over; when the client leaves early, until the
     /// application has most likely noticed.
     fn holding(&self, body: Body, held: Held) -> Body {
         let held = Linger::new(held, self.times.abandoned);

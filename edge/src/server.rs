@@ -1,4 +1,4 @@
-//! Accepting connections, and letting go of them.
+//! Accepting connections, and closing them.
 
 use crate::{
     Edge, Shared, answer,
@@ -21,9 +21,9 @@ use tokio::{
 use tokio_rustls::{TlsAcceptor, rustls::ServerConfig};
 use tokio_util::{either::Either, sync::CancellationToken, task::TaskTracker};
 
-/// The most bytes of one request's head that hyper buffers.
+/// Largest number of bytes of a request's head that hyper buffers.
 const MAX_HEAD: usize = 32 * 1024;
-/// A listener that cannot accept (no file descriptors, say) tries again after this.
+/// Pause after which a listener that cannot accept (no file descriptors, say) tries again.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Sets a socket's options so that the kernel drops a peer that has vanished, or takes nothing of
@@ -110,7 +110,7 @@ impl Edge {
         lifetime.end(self.shared.config.times.drain).await;
     }
 
-    /// A place for a new connection, if there is one. A trusted proxy may have any number.
+    /// A permit for a new connection, if there is one. A trusted proxy may have any number.
     fn connection_place(&self, address: IpAddr) -> Option<OpenConnection> {
         let Shared {
             config,

@@ -1,4 +1,4 @@
-//! Asking the relay: PROTOCOL.md, "Opening", "The stream" and "Client messages".
+//! Requests to the relay: PROTOCOL.md, "Opening", "The stream" and "Client messages".
 
 use crate::{
     answer,
@@ -23,10 +23,10 @@ use tokio_tungstenite::tungstenite::{
     protocol::{CloseFrame, frame::coding::CloseCode},
 };
 
-/// The most that the relay may answer at once to a message, or say in a refusal that is passed on.
+/// Largest size, in bytes, of the relay's response to a message, or of a refusal that is passed on.
 const MAX_REPLY: usize = 4 * 1024 * 1024;
 const MAX_REFUSAL: usize = 64 * 1024;
-/// The reason of a close frame: 125 bytes less the code (RFC 6455 section 5.5).
+/// Longest reason of a close frame: 125 bytes less the code (RFC 6455 section 5.5).
 const MAX_REASON: usize = 123;
 const MAX_KEY: usize = 256;
 
@@ -39,13 +39,13 @@ pub(crate) struct Session {
 
 /// The relay's acceptance of a session.
 pub(crate) struct Accepted {
-    /// The subprotocol to answer with.
+    /// The subprotocol to accept.
     pub(crate) protocol: Option<HeaderValue>,
-    /// Streams of equal keys may be shared.
+    /// Key of the stream: those of equal keys may be shared.
     pub(crate) key: Option<String>,
     /// The label under which the socket is counted.
     pub(crate) label: Option<String>,
-    /// A name and how many such sockets may wait at the same time.
+    /// Name of a class of waiting sockets, and how many of them may wait at the same time.
     pub(crate) cap: Option<(String, usize)>,
     /// The body with the messages.
     pub(crate) stream: EventStream,
@@ -55,33 +55,33 @@ pub(crate) struct Accepted {
 pub(crate) enum Opened {
     /// A stream.
     Accepted(Box<Accepted>),
-    /// Everything has been said already (`204`).
+    /// All events have been sent already (`204`).
     Over,
-    /// A no that trying again does not change, as the client may see it.
+    /// A refusal that trying again does not change, as the client may see it.
     Refused(Response<Body>),
     /// No answer came, or one that may be another later.
     Unavailable(Response<Body>),
 }
 
-/// One thing the relay wants a client to get.
+/// One instruction of the relay about a client.
 #[derive(Debug)]
 pub(crate) enum Instruction {
-    /// A message.
+    /// Delivery of a message.
     Delivery(Delivery),
-    /// The end.
+    /// Close of the socket.
     Close(CloseFrame),
 }
 
-/// The relay did not keep to the protocol.
+/// The error when the relay did not keep to the protocol.
 #[derive(Debug, thiserror::Error)]
 #[error("the relay broke the protocol: {0}")]
 pub(crate) struct Broken(&'static str);
 
 /// The reason why a message could not be posted, as the close that follows from it.
 pub(crate) enum Unposted {
-    /// Final.
+    /// A failure that a retry does not change.
     Close(CloseFrame),
-    /// Worth another try.
+    /// A failure after which a retry may succeed.
     Later,
 }
 

@@ -33,7 +33,8 @@ use tokio_tungstenite::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// Ten thousand idle sockets have ten thousand of these buffers; client messages are short.
+/// Size of a socket's read buffer in bytes: ten thousand idle sockets have as many of these, and
+/// client messages are short.
 const READ_BUFFER: usize = 1024;
 
 /// Bytes a second that a client must take of a large message, after [`LARGE_MESSAGE_GRACE`].
@@ -59,7 +60,7 @@ enum Progress {
     Gone,
 }
 
-/// A socket whose last message has been sent: its client may close it until then.
+/// A socket whose last message has been sent, and the time until which its client may close it.
 struct Closing {
     frame: CloseFrame,
     until: Instant,
@@ -147,8 +148,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
     }
 }
 
-/// The time by which a large message must have left: nobody holds its memory for as long as one
-/// likes.
+/// The time by which a large message must have left, so that no client holds its memory for ever.
 fn leaves_by(message: &Message) -> Instant {
     let time = Duration::from_secs(message.len() as u64 / SLOWEST_READER);
     Instant::now() + LARGE_MESSAGE_GRACE + time
@@ -392,7 +392,7 @@ impl Socket {
     }
 }
 
-/// Posts one message, as often as it takes.
+/// Posts one message, and repeats that until it succeeds or is refused.
 struct Poster {
     subscriber: Arc<Subscriber>,
     relay: Arc<Relay>,

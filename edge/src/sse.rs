@@ -25,7 +25,7 @@ impl PartialEq for Block {
 
 impl Eq for Block {}
 
-/// Events of up to so many bytes are passed on without asking whether there is room.
+/// Largest size, in bytes, of an event that is passed on without asking whether there is room.
 const SMALL_EVENT: usize = 64 * 1024;
 /// Time for which a large event waits for room.
 const WAITS_FOR_ROOM: Duration = Duration::from_secs(10);
@@ -78,7 +78,7 @@ impl Block {
         fields
     }
 
-    /// Whether the block says nothing but when to reconnect.
+    /// Whether the block sets only the reconnection time.
     pub(crate) fn is_only_retry(&self) -> bool {
         let fields = self.fields();
         fields.retry && fields.id.is_none() && fields.data.is_none()
@@ -158,8 +158,8 @@ pub(crate) struct EventStream {
 }
 
 impl EventStream {
-    /// `all_room`: kilobytes for large events, twice what they have, for each is copied once on its
-    /// way.
+    /// Reads `body` as blocks; `all_room` has kilobytes for large events, twice what they have, for
+    /// each is copied once on its way.
     pub(crate) fn new(body: Body, max_block: usize, all_room: Arc<Semaphore>) -> Self {
         Self {
             body,
@@ -170,7 +170,7 @@ impl EventStream {
         }
     }
 
-    /// Takes room for what has come of a large event; false when there is none.
+    /// Takes room for the bytes of a large event so far; false when there is none.
     async fn make_room(&mut self) -> bool {
         let length = self.splitter.buffer.len();
         if length <= SMALL_EVENT {

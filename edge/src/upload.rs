@@ -20,12 +20,12 @@ use std::{
 };
 use tokio::time::{Instant, Sleep};
 
-/// A body that is no longer than this needs no place.
+/// Length, in bytes, up to which a body needs no place.
 const SMALL: u64 = 64 * 1024;
-/// An upload that has been waited for this long, and brought less than [`SLOW`], makes room for
-/// others when there are too many.
+/// Time after which an upload that brought less than [`SLOW`] makes room for others when there are
+/// too many.
 const YIELDS_AFTER: Duration = Duration::from_secs(3);
-/// Bytes a second.
+/// Rate below which an upload is slow, in bytes a second.
 const SLOW: u64 = 32 * 1024;
 /// Time for which an upload waits for a place.
 const WAITS_FOR_PLACE: Duration = Duration::from_secs(10);
@@ -33,13 +33,13 @@ const WAITS_FOR_PLACE: Duration = Duration::from_secs(10);
 /// Time limits of a request's body. Only the time counts in which it is waited for.
 #[derive(Clone, Debug)]
 pub struct UploadTimes {
-    /// Between two pieces.
+    /// Longest time between two pieces.
     pub idle: Duration,
-    /// The time that it may take whatever its size.
+    /// Time that a body may take whatever its size.
     pub grace: Duration,
-    /// Bytes a second that it must bring after that, on average.
+    /// Least average rate after that, in bytes a second.
     pub least_rate: u64,
-    /// All of it.
+    /// Longest time of a whole body.
     pub whole: Duration,
     /// Time limit of the rest of a body that nobody wants, so that a client that sends it sees the
     /// answer.
@@ -101,7 +101,7 @@ impl Pace {
     }
 }
 
-/// One upload as others see it who wait for its place.
+/// The state of one upload, for those that wait for its place.
 #[derive(Debug, Default)]
 struct Active {
     received: AtomicU64,
@@ -110,7 +110,7 @@ struct Active {
     waker: AtomicWaker,
 }
 
-/// The uploads that are under way: at most so many at the same time.
+/// The uploads under way, of which there is a largest number.
 #[derive(Clone, Debug)]
 pub struct Uploads(Arc<Shared>);
 
@@ -142,7 +142,7 @@ impl Drop for Place {
 }
 
 impl Uploads {
-    /// Room for so many.
+    /// Makes room for so many uploads at the same time.
     #[must_use]
     pub fn new(places: usize) -> Self {
         Self(Arc::new(Shared {
@@ -221,7 +221,7 @@ impl Uploads {
 
 /// A client's body, within its times.
 pub struct Upload {
-    /// `None` when it has ended or failed.
+    /// The rest of the body; `None` when it has ended or failed.
     body: Option<Incoming>,
     times: UploadTimes,
     pace: Pace,
@@ -231,7 +231,7 @@ pub struct Upload {
 }
 
 impl Upload {
-    /// `body`, which has `place` as long as it is not complete.
+    /// Wraps `body`, which has `place` as long as it is not complete.
     #[must_use]
     pub fn new(body: Incoming, times: UploadTimes, place: Option<Place>) -> Self {
         Self {

@@ -27,8 +27,8 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// A request or response body in either direction.
 pub type Body = UnsyncBoxBody<Bytes, BodyError>;
 
-/// A body ended before it was complete. (A type of its own, because a bare boxed error in a body
-/// trips the compiler's reasoning about `Send` futures.)
+/// The error when a body ended before it was complete. (A type of its own, because a bare boxed
+/// error in a body trips the compiler's reasoning about `Send` futures.)
 #[derive(Debug, thiserror::Error)]
 #[error("the body broke off: {0}")]
 pub struct BodyError(#[source] pub BoxError);
@@ -84,7 +84,7 @@ impl Service<Name> for Resolver {
     }
 }
 
-/// Shuffles addresses, but those of the first one's protocol remain the first: the other may lead
+/// Shuffles addresses; those of the first one's protocol stay first, since the other may lead
 /// nowhere.
 fn in_any_order(mut addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     let is_v6 = addresses.first().is_some_and(SocketAddr::is_ipv6);

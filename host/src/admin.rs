@@ -1,6 +1,6 @@
-//! A listener of its own for looking into a running host, `GET /metrics` (Prometheus) and `GET
-//! /counters`, and for making it misbehave: `PUT /faults` with the faults of `--fault`, apart by
-//! white space, which replace those there are.
+//! The administrator's listener, for looking into a running host, `GET /metrics` (Prometheus) and
+//! `GET /counters`, and for making it misbehave: `PUT /faults` with the faults of `--fault`, apart
+//! by white space, which replace those there are.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::edge::Sockets;
 use crate::kv::FaultPlan;
 use crate::metrics::{self, Metrics};
 
-/// Faults are a few words.
+/// Largest body, in bytes: faults are a few words.
 const MAX_BODY: usize = 4 << 10;
 
 /// The metrics that the listener serves.

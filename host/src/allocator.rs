@@ -1,8 +1,8 @@
 //! Settings of the C library's allocator.
 
-/// Lets memory that has been freed go back to the system soon. Values of hundreds of kilobytes come
-/// and go here, on many threads: by default glibc keeps them, in an arena for each thread, for the
-/// next of the same size.
+/// Makes the allocator give freed memory back to the system soon. Values of hundreds of kilobytes
+/// come and go here, on many threads: by default glibc keeps them, in an arena for each thread, for
+/// the next of the same size.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[expect(unsafe_code, reason = "the only way to say this from inside")]
 pub fn give_back_freed() {

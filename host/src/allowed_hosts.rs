@@ -117,7 +117,7 @@ enum Host {
     Any,
     Itself,
     Is(String),
-    /// The domain with its leading dot.
+    /// Any subdomain of this domain, given with its leading dot.
     SubdomainOf(String),
     Network(IpNet),
 }

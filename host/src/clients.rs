@@ -32,17 +32,17 @@ const UPLOADS: usize = 256;
 /// Numbers of streams that may be open at a time. An address is an IPv4 address or an IPv6 /64.
 #[derive(Clone, Copy, Debug)]
 pub struct StreamLimits {
-    /// Event streams and the streams that WebSockets are fed from, in all. One address has at most
-    /// four times as many as are left free.
+    /// Number of event streams and of streams that WebSockets are fed from, in all. One address has
+    /// at most four times as many as are left free.
     pub all: usize,
-    /// Event streams of one client address, if there is a limit besides.
+    /// Number of event streams of one client address, if there is a limit besides.
     pub per_address: Option<usize>,
-    /// Event streams of one path, that is of one job, if there is a limit besides.
+    /// Number of event streams of one path, that is of one job, if there is a limit besides.
     pub per_target: Option<usize>,
 }
 
 impl StreamLimits {
-    /// The usual ones of a host with so many instances: a tenth is left to everything else.
+    /// The usual limits of a host with so many instances: a tenth is left to everything else.
     #[must_use]
     pub fn of(instances: u32) -> Self {
         Self {
@@ -151,7 +151,7 @@ fn wasi(response: Response<edge::Body>) -> Response<WasiBody> {
 }
 
 impl Clients {
-    /// A request that shows `edge_secret` is believed who its client is.
+    /// Makes the limits. A request that shows `edge_secret` is believed who its client is.
     pub(crate) fn new(
         settings: ClientSettings,
         max_instances: u32,
@@ -170,7 +170,7 @@ impl Clients {
         &self.settings.trusted_proxies
     }
 
-    /// Whether an edge in front sends this.
+    /// Whether a request is sent by the edge in front.
     fn is_edge(&self, headers: &HeaderMap) -> bool {
         // Digests are compared, so that the time this takes tells nothing of the secret.
         let shown = headers
@@ -334,7 +334,7 @@ impl Clients {
     }
 }
 
-/// Lets the application see the scheme and host that a trusted proxy was asked for.
+/// Sets the scheme and host that a trusted proxy was asked for, for the application to see.
 fn reach(parts: &mut http::request::Parts, caller: &Caller) {
     let Some(host) = &caller.host else {
         return;
@@ -360,8 +360,8 @@ fn reach(parts: &mut http::request::Parts, caller: &Caller) {
     }
 }
 
-/// Gives back what a request has when its answer has been taken whole. If the client leaves before,
-/// its instance has it until it has noticed, and ends.
+/// Gives back the permits of a request when its response has been taken whole. If the client leaves
+/// before, its instance has it until it has noticed, and ends.
 fn holding(response: Response<WasiBody>, hold: Hold) -> Response<WasiBody> {
     response.map(|body| {
         when_over(body, move |end| {

@@ -9,11 +9,11 @@ use wasmtime::component::{HasData, Resource, ResourceTable};
 use wasmtime_wasi::p2::bindings::clocks::monotonic_clock;
 use wasmtime_wasi::p2::{DynPollable, Pollable, subscribe};
 
-/// The last part of a longer wait, which is waited for exactly; all of it would be dearer.
+/// The last part of a longer wait, which ends exactly; exactness for all of it would cost more.
 const EXACT: Duration = Duration::from_millis(3);
 
-/// Two milliseconds are little of a longer wait: it ends with others of the same millisecond, which
-/// is cheaper.
+/// The longest wait that ends exactly. Two milliseconds are little of a longer one: it ends with
+/// others of the same millisecond, which is cheaper.
 const SHORT: Duration = Duration::from_millis(20);
 
 pub(crate) struct MonotonicOf;
@@ -61,11 +61,11 @@ impl Monotonic<'_> {
 }
 
 struct Wait {
-    /// `None` is later than can be said.
+    /// Time of the end; `None` is later than can be expressed.
     until: Option<Instant>,
     is_short: bool,
-    /// A wait for no time yields to other tasks. It does so twice: the first poll only reports
-    /// whether it is ready, which components ask before they wait.
+    /// Number of times that a wait for no time still yields to other tasks. It does so twice: the
+    /// first poll only reports whether it is ready, which components ask before they wait.
     yields_left: u8,
 }
 

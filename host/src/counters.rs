@@ -28,9 +28,9 @@ pub struct Snapshot {
     pub outbound: BTreeMap<String, u64>,
     /// Outbound requests refused: by `allowed_outbound_hosts`, a limit or a fault.
     pub outbound_refused: u64,
-    /// The most key-value writes in one second.
+    /// Largest number of key-value writes in one second.
     pub writes_per_second_peak: u64,
-    /// The most keys at a time, if the host was told to count them.
+    /// Largest number of keys at a time, if the host was told to count them.
     pub keys_peak: u64,
 }
 
@@ -41,13 +41,13 @@ pub struct Component {
     pub requests: u64,
     /// Requests that the component was not given because too many instances were live.
     pub rejected: u64,
-    /// Handlers that trapped, were stopped at a limit or answered nothing.
+    /// Handlers that trapped, were stopped at a limit or sent no response.
     pub failed: u64,
     /// Instances that are live now.
     pub instances_live: u64,
-    /// The most instances that were live at a time.
+    /// Largest number of instances that were live at a time.
     pub instances_peak: u64,
-    /// The longest that a handler ran, in milliseconds, its work after the response included.
+    /// Longest time that a handler ran, in milliseconds, its work after the response included.
     pub handler_longest_ms: u64,
     /// The component's use of key-value storage.
     pub storage: Storage,
@@ -139,7 +139,7 @@ impl Counters {
         });
     }
 
-    /// `read` is how many bytes a `get` found.
+    /// Counts an operation; `read` is the number of bytes that a `get` found.
     pub(crate) fn stored(&self, id: &str, operation: Operation, ok: bool, read: u64) {
         self.component(id, |c| {
             let storage = &mut c.storage;

@@ -25,7 +25,7 @@ pub fn secret(variables: &Variables) -> Option<String> {
     secret.ok().filter(|secret| !secret.is_empty())
 }
 
-/// A secret that nobody knows.
+/// A random secret.
 ///
 /// # Errors
 /// When the system has no randomness.
@@ -35,7 +35,7 @@ pub fn random_secret() -> anyhow::Result<String> {
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// The relay component, as the edge asks it.
+/// The relay component as the upstream of the edge.
 struct Relay(Arc<App>);
 
 impl Upstream for Relay {

@@ -1,4 +1,4 @@
-//! Compiling components, and remembering what has been compiled.
+//! Compiling components, with a cache of compiled code.
 
 use std::hash::{Hash, Hasher};
 use std::io::Write;
@@ -47,8 +47,8 @@ fn engine_with(allocation: InstanceAllocationStrategy) -> anyhow::Result<Engine>
     Ok(Engine::new(&config)?)
 }
 
-/// Compiles the component in `source`, or takes from `cache` what was compiled before from the same
-/// bytes by the same engine.
+/// Compiles the component in `source`, or takes from `cache` the code that the same engine has
+/// compiled of the same bytes.
 pub(crate) fn load(engine: &Engine, source: &Path, cache: &Path) -> anyhow::Result<Component> {
     let bytes = std::fs::read(source).with_context(|| {
         format!(
@@ -97,7 +97,7 @@ fn remember(component: &Component, cache: &Path, compiled: &Path) -> anyhow::Res
     Ok(())
 }
 
-/// Feeds what is hashed into a digest.
+/// A hasher that feeds its input into a digest.
 struct DigestHasher<'a>(&'a mut Sha256);
 
 impl Hasher for DigestHasher<'_> {

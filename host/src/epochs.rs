@@ -28,7 +28,7 @@ pub(crate) struct EpochScheduler {
 
 #[derive(Default)]
 struct Ticking {
-    /// A slice has begun since the last tick.
+    /// Whether a slice has begun since the last tick.
     wanted: AtomicBool,
     over: AtomicBool,
 }
@@ -88,7 +88,7 @@ impl EpochScheduler {
         })
     }
 
-    /// Installs an epoch callback on `store`. What its instance does for `asker` must be driven by
+    /// Installs an epoch callback on `store`. The instance's work for `asker` must be driven by
     /// [`Self::run_in_slices`] with the slice that this returns.
     pub(crate) fn slice_store<T>(&self, store: &mut Store<T>, asker: Option<Asker>) -> Slice {
         let slice = Arc::new(Sliced {

@@ -55,24 +55,26 @@ pub struct Limits {
     /// Time that a handler may run, from instantiation to its end; then it is dropped where it
     /// stands.
     pub handler: Option<Duration>,
-    /// Bytes of a request's body. An announced longer one is answered 413, another fails while it
-    /// is read.
+    /// Largest size of a request's body, in bytes. A longer one that is announced is answered 413,
+    /// another fails while it is read.
     pub request_body: Option<u64>,
-    /// Bytes of a response's body; a longer one is cut there and the transfer fails.
+    /// Largest size of a response's body, in bytes; a longer one is cut there and the transfer
+    /// fails.
     pub response_body: Option<u64>,
-    /// Bytes of linear memory of one instance; growing beyond fails.
+    /// Largest size of one instance's linear memory, in bytes; growing beyond fails.
     pub memory: Option<u64>,
-    /// Bytes of a stored value.
+    /// Largest size of a stored value, in bytes.
     pub value: Option<u64>,
-    /// Bytes of a key.
+    /// Longest key, in bytes.
     pub key: Option<u64>,
-    /// Number of keys in a store.
+    /// Largest number of keys in a store.
     pub keys: Option<u64>,
-    /// Key-value reads in any second.
+    /// Largest number of key-value reads in any second.
     pub reads_per_second: Option<u64>,
-    /// Key-value writes in any second.
+    /// Largest number of key-value writes in any second.
     pub writes_per_second: Option<u64>,
-    /// Outbound requests in any hour, those to the application itself not counted.
+    /// Largest number of outbound requests in any hour, those to the application itself not
+    /// counted.
     pub outbound_per_hour: Option<u64>,
 }
 
@@ -93,7 +95,7 @@ impl Limits {
         }
     }
 
-    /// Whether anything about key-value storage is bounded.
+    /// Whether any limit on key-value storage is set.
     pub fn bound_storage(&self) -> bool {
         [
             self.value,

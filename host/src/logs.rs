@@ -16,7 +16,7 @@ use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
 use crate::metrics::Metrics;
 
-/// The length at which longer lines are broken.
+/// Length, in bytes, at which longer lines are broken.
 const LONGEST_LINE: usize = 64 * 1024;
 
 /// One of a component's two output streams; all its instances share it.
@@ -65,8 +65,8 @@ impl LogFile {
 }
 
 impl Log {
-    /// Appends to `<dir>/<component>_<stream>.txt`, which is made if need be; without `dir` only to
-    /// standard error. Every line is shown to `metrics`.
+    /// Opens a log that appends to `<dir>/<component>_<stream>.txt`, which is made if need be;
+    /// without `dir` only to standard error. Every line is shown to `metrics`.
     pub fn open(
         dir: Option<&Path>,
         component: &str,

@@ -276,7 +276,7 @@ fn run(up: Up) -> anyhow::Result<()> {
     runtime.block_on(serve(up, manifest, variables, state_dir))
 }
 
-/// Serves for ever what log files tell.
+/// Serves the metrics of log files for ever.
 fn follow_logs(follow: &FollowLogs) -> anyhow::Result<()> {
     const PAUSE: Duration = Duration::from_secs(1);
     let metrics = Arc::new(Metrics::default());
@@ -391,10 +391,10 @@ async fn serve(
     Ok(())
 }
 
-/// Asks the application how it is, before anybody else does: what it does only once, like making
-/// its secret in a new store, no client should wait for. Whatever it answers, it is served; nor is
-/// it waited for any longer than this. Only of an application with a relay is known that it answers
-/// this at all.
+/// Sends the application its first request, so that no client waits for what it does only once,
+/// like making its secret in a new store. Whatever the response is, the application is served; nor
+/// is it waited for any longer than this. Only an application with a relay is known to answer this
+/// at all.
 async fn first_request(app: &Arc<App>, base: &str) {
     const LONGEST: Duration = Duration::from_secs(2);
     let request = Request::get(format!("{base}/health"))
@@ -405,7 +405,7 @@ async fn first_request(app: &Arc<App>, base: &str) {
     }
 }
 
-/// Ctrl-C or SIGTERM, from now on. A second one ends the process at once.
+/// Listens for Ctrl-C and SIGTERM from now on. A second one ends the process at once.
 fn end_signal() -> std::io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut interrupt = signal(SignalKind::interrupt())?;

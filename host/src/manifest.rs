@@ -119,7 +119,7 @@ pub struct HttpTrigger {
 pub enum Route {
     /// A pattern, as [`crate::routes`] reads it.
     Pattern(String),
-    /// Nowhere from outside.
+    /// A route that is not reachable from outside.
     Private {
         /// Always true.
         private: bool,

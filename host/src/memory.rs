@@ -1,4 +1,4 @@
-//! The memory of all instances together: what one grows by is taken from a common pool.
+//! A common pool for the memory of all instances: growth is taken from it.
 //!
 //! Who has least comes first. When the pool is empty the client that has most of it gives: its
 //! largest instance ends. So no client, and no number of them, can keep the others from the little
@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use wasmtime::ResourceLimiterAsync;
 
-/// The unit in which the pool is counted.
+/// The unit in which the pool is counted, in bytes.
 const PAGE: usize = 64 << 10;
 
 /// The bytes by which every instance may grow without asking the pool. They count all the same,
@@ -36,7 +36,7 @@ struct Shared {
     state: Mutex<State>,
 }
 
-/// All sizes are in pages.
+/// The state of a pool; all sizes are in pages.
 struct State {
     all: usize,
     /// Pages taken beyond [`FREE`].
@@ -67,7 +67,7 @@ struct Waiting {
 }
 
 impl Holder {
-    /// The client that can be made to give this.
+    /// The client that can be made to give this memory up.
     fn client(&self) -> Option<ClientKey> {
         let asker = self.asker.as_ref()?;
         let is_open = !asker.is_answered.load(Ordering::Relaxed) && !self.ended.is_cancelled();
@@ -163,8 +163,8 @@ impl State {
         }
     }
 
-    /// Gives what there is to those who wait, in their order; to nobody before the first, or what
-    /// it waits for would be taken by others for ever.
+    /// Gives free pages to those who wait, in their order; to none before the first, or what it
+    /// waits for would be taken by others for ever.
     fn grant(&mut self) {
         while !self.waiting.is_empty() {
             let shares = Shares::of(self);
@@ -189,8 +189,9 @@ impl State {
         }
     }
 
-    /// The largest instance of the client that has most, if that is more than the client that wants
-    /// some would have then. Of the same client, what is larger than what it wants to have.
+    /// The instance that has to give up its memory: the largest of the client that has most, if
+    /// that is more than the waiting client would have then. Of the same client, one that is larger
+    /// than the waiting one wants to be.
     fn victim(
         &self,
         shares: &Shares,
@@ -282,7 +283,7 @@ impl InstanceMemory {
         wanted.saturating_sub(self.pages)
     }
 
-    /// Takes what growing by `grown` bytes in all needs, if it need not wait.
+    /// Takes the pages for growing by `grown` bytes in all, if it need not wait.
     fn takes_at_once(&mut self, grown: usize) -> bool {
         let more = self.more(grown);
         if more == 0 {
@@ -297,7 +298,8 @@ impl InstanceMemory {
         is_there
     }
 
-    /// Takes from the pool what growing by `grown` bytes in all needs beyond what is held.
+    /// Takes from the pool the pages for growing by `grown` bytes in all beyond those that are
+    /// held.
     async fn take(&mut self, grown: usize) -> bool {
         if self.takes_at_once(grown) {
             return true;

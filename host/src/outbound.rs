@@ -25,7 +25,7 @@ use crate::body::IdleTimeoutBody;
 use crate::kv::fault::{Dice, Faults};
 use crate::window::Window;
 
-/// The time-out of Spin when a component names none.
+/// The time-out when a component names none, as in Spin.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// Time for which a connection to a provider is kept for the next request.
@@ -96,7 +96,8 @@ impl Outbound {
 }
 
 tokio::task_local! {
-    /// The client connects inside the request's own task and has no other way to be told.
+    /// The connect time-out of the request that a task sends: the client connects inside that task
+    /// and has no other way to be told.
     static CONNECT_TIMEOUT: Duration;
 }
 
@@ -133,7 +134,7 @@ impl Service<Uri> for Connector {
 #[error("connecting took too long")]
 struct ConnectTimedOut;
 
-/// The error code that says best what went wrong.
+/// The error code that fits an error best.
 fn code(error: &hyper_util::client::legacy::Error) -> Error {
     let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
     while let Some(error) = cause {
@@ -182,7 +183,7 @@ pub(crate) struct Hooks {
     pub(crate) app: Arc<App>,
     pub(crate) component: Arc<str>,
     pub(crate) allowed: Arc<AllowedHosts>,
-    /// The trace of the request that the instance answers: what it asks belongs to it, too.
+    /// The trace of the request that the instance answers, to which its outbound requests belong.
     pub(crate) trace: Option<HeaderValue>,
 }
 
@@ -279,7 +280,7 @@ async fn dispatch(
     answer
 }
 
-/// Hands a request to the application as if it had come in from outside.
+/// Sends a request to the application itself as if it had come in from outside.
 async fn to_self(
     app: &Arc<App>,
     request: Request<WasiBody>,

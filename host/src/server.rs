@@ -27,8 +27,8 @@ use crate::edge::Sockets;
 /// kept.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The most connections, in all and of one client, that there may be if the system allows so many.
-/// Beyond that those that are silent are closed for new ones.
+/// Largest number of connections, in all and of one client, if the system allows so many. Beyond
+/// that those that are silent are closed for new ones.
 const MOST_CONNECTIONS: usize = 32_768;
 const MOST_OF_ONE_CLIENT: usize = 1_024;
 
@@ -36,7 +36,7 @@ const MOST_OF_ONE_CLIENT: usize = 1_024;
 #[cfg(target_os = "linux")]
 const READER_TIMEOUT: Duration = Duration::from_secs(75);
 
-/// The largest head of a request; a larger one is answered 431.
+/// Largest size of a request's head, in bytes; a larger one is answered 431.
 const LARGEST_HEAD: usize = 64 * 1024;
 
 /// Serves `app` on `listener`, and its WebSockets if it has any, until `shutdown`; then gives what

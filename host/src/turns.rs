@@ -1,5 +1,6 @@
-//! Turns at computing: as many at a time as there are processors, and who has computed least goes
-//! on first. What takes no longer than a time slice needs none, so short requests wait for nobody.
+//! Turns at computing: as many at a time as there are processors, and those who have computed least
+//! come first. Work that takes no longer than a time slice needs none, so short requests wait for
+//! nobody.
 //!
 //! Start-time fair queueing: a client's time goes on by what it computes, the common time by what
 //! all compute, and whoever waits is placed at the later of the two.
@@ -41,7 +42,7 @@ struct State {
 pub(crate) struct Turn(Option<Turns>);
 
 impl Turns {
-    /// Turns for so many at a time.
+    /// Makes turns for so many at a time.
     pub(crate) fn new(processors: usize) -> Self {
         Self(Arc::new(Mutex::new(State {
             free: processors,
@@ -56,7 +57,7 @@ impl Turns {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes that somebody has computed for so many microseconds.
+    /// Records that a client, or the application, has computed for so many microseconds.
     pub(crate) fn charge(&self, who: Computing, micros: u64) {
         let mut state = self.lock();
         // Time goes on even while those who wait are always new, or others would wait for ever.

@@ -10,17 +10,17 @@ use crate::manifest::Variable;
 #[derive(Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum VariableError {
-    /// Required variables have no value.
+    /// The required variables without a value.
     #[error("{} no value; give {}", missing(.0), hint(.0))]
     Missing(Vec<String>),
-    /// A value was given for a variable that the manifest does not declare.
+    /// A variable was given a value that the manifest does not declare.
     #[error("the manifest declares no variable `{0}`")]
     Undeclared(String),
     /// The name breaks Spin's rules: lower-case letters, digits and single underscores, starting
     /// with a letter and ending with a letter or digit.
     #[error("`{0}` is not a variable name: lower-case letters, digits and single underscores only")]
     InvalidName(String),
-    /// `{{` without `}}`.
+    /// The template has `{{` without `}}`.
     #[error("unmatched '{{{{' in the template {0:?}")]
     Unmatched(String),
 }
@@ -84,7 +84,7 @@ impl Variables {
         }
     }
 
-    /// The text with every `{{ name }}` replaced by that variable's value. Values are not expanded
+    /// Replaces every `{{ name }}` of a text by that variable's value. Values are not expanded
     /// again.
     pub fn expand(&self, template: &str) -> Result<String, VariableError> {
         let mut text = String::new();

@@ -29,7 +29,7 @@ impl fmt::Display for ClientKey {
     }
 }
 
-/// The IPv4 address that an IPv6 address stands for, if it stands for one.
+/// The IPv4 address that an IPv6 address embeds, else the address itself.
 fn canonical(address: IpAddr) -> IpAddr {
     let IpAddr::V6(v6) = address else {
         return address;
@@ -52,7 +52,7 @@ fn canonical(address: IpAddr) -> IpAddr {
 }
 
 /// Whether an address belongs to no public network: this machine, a LAN, a cluster, a carrier's
-/// shared space. What connects from there is most likely a proxy, which stands for many clients.
+/// shared space. A peer there is most likely a proxy, which stands for many clients.
 ///
 /// Addresses reserved for documentation count as public: examples and tests use them for clients.
 #[must_use]

@@ -1,4 +1,4 @@
-//! Permits: how many of something are held, in all and by each key.
+//! Permits, counted in all and for each key.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -78,7 +78,7 @@ impl<K: Eq + Hash + Clone> Limiter<K> {
         })
     }
 
-    /// [`Self::acquire`], or a wake-up when a permit has been given back.
+    /// Takes a permit as [`Self::acquire`] does, or wakes the task up when one has been given back.
     pub fn poll_acquire(&self, key: &K, per_key: usize, context: &Context<'_>) -> Poll<Permit<K>> {
         if let Ok(permit) = self.acquire(key.clone(), per_key) {
             return Poll::Ready(permit);
@@ -102,7 +102,7 @@ impl<K: Eq + Hash + Clone> Limiter<K> {
     }
 }
 
-/// One counted thing; dropping it counts down.
+/// A permit; dropping it gives it back.
 #[derive(Debug)]
 pub struct Permit<K: Eq + Hash> {
     key: K,
@@ -175,7 +175,7 @@ mod tests {
     }
 
     proptest! {
-        /// Greedy clients that take whatever they get leave something for one more.
+        /// Checks that greedy clients that take whatever they get leave something for one more.
         #[test]
         fn something_is_left_for_the_next_client(all in 40..500usize, greedy in 1..9usize) {
             let limiter = Limiter::new(all);

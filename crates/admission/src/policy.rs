@@ -25,14 +25,14 @@ pub fn media_type(headers: &HeaderMap) -> Option<&str> {
     value.split(';').next().map(str::trim)
 }
 
-/// Whether a `Content-Type` says event stream.
+/// Whether a `Content-Type` is that of an event stream.
 #[must_use]
 pub fn is_event_stream(headers: &HeaderMap) -> bool {
     media_type(headers).is_some_and(|media_type| media_type.eq_ignore_ascii_case(EVENT_STREAM))
 }
 
-/// Whether the answer to a request may be an event stream: one that makes something can ask to
-/// follow it.
+/// Whether the response to a request may be an event stream: a request that makes something can ask
+/// to follow it.
 #[must_use]
 pub fn accepts_event_stream(method: &Method, headers: &HeaderMap) -> bool {
     matches!(*method, Method::GET | Method::POST)
@@ -57,11 +57,11 @@ pub fn stream_target(uri: &Uri) -> String {
 /// Limits for one client; its share of all ([`Limiter::acquire`]) is a limit besides.
 #[derive(Clone, Copy, Debug)]
 pub struct PerClient {
-    /// Requests under way, streams not counted.
+    /// Number of requests under way, streams not counted.
     pub requests: usize,
-    /// Event streams.
+    /// Number of event streams.
     pub streams: usize,
-    /// Event streams of one target, that is of one job, whoever has them.
+    /// Number of event streams of one target, that is of one job, whichever clients have them.
     pub streams_per_target: usize,
 }
 
@@ -111,7 +111,7 @@ pub struct Ticket {
 /// The action to take on a response.
 #[derive(Debug)]
 pub enum Settled {
-    /// Pass it on, and hold this until it is over.
+    /// Pass it on, and hold the permits until it is over.
     Pass(Held),
     /// Drop it and ask again, with the headers [marked](Ticket::mark): it is a stream that was not
     /// asked for as one, and there is no room.
@@ -119,7 +119,8 @@ pub enum Settled {
 }
 
 impl Admission {
-    /// Limits in all: `requests` under way, and `streams`, which do not count as requests.
+    /// Makes the limits for all clients together: `requests` under way, and `streams`, which do not
+    /// count as requests.
     #[must_use]
     pub fn new(requests: usize, streams: usize) -> Arc<Self> {
         Arc::new(Self {
@@ -186,8 +187,8 @@ impl Admission {
         })
     }
 
-    /// Takes a place among the streams for one that WebSockets are fed from. Whose sockets they are
-    /// is limited where the sockets are; here all of them together have one client's share.
+    /// Takes a place among the streams for one that WebSockets are fed from. Sockets of one client
+    /// are limited by the edge; here all of them together have one client's share.
     ///
     /// # Errors
     /// When there is no room.
@@ -219,7 +220,7 @@ impl Ticket {
         matches!(self.stream, Stream::Possible)
     }
 
-    /// Decides what becomes of the answer, by its headers.
+    /// Decides on the response, by its headers.
     #[must_use]
     pub fn settle(mut self, answer: &HeaderMap) -> Settled {
         if !is_event_stream(answer) {

@@ -39,7 +39,7 @@ use tokio_tungstenite::{
 pub(crate) type Body = UnsyncBoxBody<Bytes, io::Error>;
 pub(crate) type Socket = WebSocketStream<TcpStream>;
 
-/// Long enough for a busy machine; tests never wait for it when all is well.
+/// Time-out of everything that tests wait for, long enough for a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 #[derive(Clone)]
@@ -48,7 +48,7 @@ pub(crate) struct Entry {
     pub data: String,
 }
 
-/// One thing that is streamed: its n-th entry has the id n.
+/// A stream of the application: its n-th entry has the id n.
 pub(crate) struct Topic {
     entries: Mutex<Vec<Entry>>,
     version: watch::Sender<usize>,
@@ -85,13 +85,13 @@ pub(crate) struct World {
     pub seen: Mutex<Vec<Seen>>,
     cuts: watch::Sender<usize>,
     clean_cuts: AtomicBool,
-    /// Streams open now, and the most that ever were.
+    /// Number of streams open now, and the most that ever were.
     pub streams: AtomicUsize,
-    /// Answer everything with 503.
+    /// Whether to answer everything with 503.
     pub is_down: AtomicBool,
-    /// Refuse this token from now on.
+    /// The token to refuse from now on.
     pub revoked: Mutex<Option<String>>,
-    /// Requests whose handler or body was dropped before its end.
+    /// Number of requests whose handler or body was dropped before its end.
     pub aborted: AtomicUsize,
 }
 
@@ -111,7 +111,7 @@ impl World {
             .clone()
     }
 
-    /// Breaks all open streams off.
+    /// Breaks off all open streams.
     pub(crate) fn cut(&self, cleanly: bool) {
         self.clean_cuts.store(cleanly, SeqCst);
         self.cuts.send_modify(|cuts| *cuts += 1);
@@ -414,7 +414,7 @@ impl App {
         *self.stop.lock().unwrap() = Some((stop, task));
     }
 
-    /// Everything stops as if the process had been killed.
+    /// Stops everything as if the process had been killed.
     pub(crate) async fn kill(&self) {
         let (stop, task) = self.stop.lock().unwrap().take().unwrap();
         drop(stop);
@@ -518,7 +518,7 @@ pub(crate) async fn within<F: Future>(future: F) -> F::Output {
         .expect("in time")
 }
 
-/// Waits until something is so.
+/// Waits until a condition holds.
 pub(crate) async fn until(mut is_so: impl FnMut() -> bool) {
     within(async {
         while !is_so() {

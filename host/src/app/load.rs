@@ -1,4 +1,4 @@
-//! Loading an application: what its manifest says becomes components that can be instantiated.
+//! Loading an application: from its manifest to components that can be instantiated.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! A loaded application, and what happens to one request.
+//! A loaded application, and the handling of a request.
 
 mod bindings;
 mod instance;
@@ -53,8 +53,8 @@ pub struct Settings {
     pub memory: usize,
     /// The trusted proxies, and the limits of clients.
     pub clients: ClientSettings,
-    /// Whether the keys there are get counted, which takes memory for each, and faults can come
-    /// later.
+    /// Whether the keys of the store are counted, which takes memory for each, and whether faults
+    /// can be set later.
     pub is_observed: bool,
 }
 
@@ -122,7 +122,7 @@ impl App {
         &self.metrics
     }
 
-    /// Storage, network and clock misbehave like this from now on. Storage does so only if the
+    /// Sets the faults of storage, network and clock from now on. Storage has them only if the
     /// application is observed or had faults from the beginning.
     pub fn misbehave(&self, plan: FaultPlan) {
         self.faults.replace(plan);
@@ -178,7 +178,8 @@ impl App {
         self.handle_holding(request, client, Hold::default()).await
     }
 
-    /// [`Self::handle`], giving back what `hold` holds when the handler has ended.
+    /// Answers a request as [`Self::handle`] does, giving back what `hold` holds when the handler
+    /// has ended.
     pub(crate) async fn handle_holding<B>(
         self: &Arc<Self>,
         request: Request<B>,
@@ -364,7 +365,7 @@ fn absolute(parts: &http::request::Parts) -> Option<Uri> {
     Uri::from_parts(uri).ok()
 }
 
-/// The answer when there is no room for a request now.
+/// The response when there is no room for a request now.
 fn busy(message: &'static str) -> Response<WasiBody> {
     edge::busy(message).map(|body| {
         body.map_err(|error| Error::InternalError(Some(error.to_string())))

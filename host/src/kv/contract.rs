@@ -1,4 +1,4 @@
-//! The one test suite of every [`KvBackend`].
+//! The test suite for every [`KvBackend`].
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -128,8 +128,8 @@ pub async fn check(backend: Arc<dyn KvBackend>) {
     }
 }
 
-/// Checks what applications count on most: a write takes effect within [`WRITE_DELAY`], or never;
-/// also one whose caller is gone before it is answered.
+/// Checks the promise that applications count on most: a write takes effect within [`WRITE_DELAY`],
+/// or never; also one whose caller is gone before it is answered.
 async fn takes_effect_in_time_or_never(backend: &dyn KvBackend) {
     const STORE: &str = "default";
     const WRITES: u32 = 60;

@@ -18,17 +18,17 @@ pub struct FaultPlan {
     pub store_delay: Duration,
     /// Probability with which a key-value operation fails, without having done anything.
     pub store_fail: f64,
-    /// Every key-value write fails.
+    /// Whether every key-value write fails.
     pub store_read_only: bool,
-    /// Every key-value write but a delete fails.
+    /// Whether every key-value write but a delete fails.
     pub store_full: bool,
     /// Additional delay of each outbound request.
     pub outbound_delay: Duration,
     /// Probability with which an outbound request fails, without having been sent.
     pub outbound_fail: f64,
-    /// The wall clock that components see is so much ahead.
+    /// Time by which the wall clock that components see is ahead.
     pub clock_ahead: Duration,
-    /// The wall clock that components see is so much behind.
+    /// Time by which the wall clock that components see is behind.
     pub clock_behind: Duration,
 }
 
@@ -51,7 +51,7 @@ impl FaultPlan {
 impl FromStr for FaultPlan {
     type Err = InvalidFault;
 
-    /// Faults, apart by white space; none is a plan, too.
+    /// Reads faults, apart by white space; an empty text is an empty plan.
     fn from_str(text: &str) -> Result<Self, InvalidFault> {
         let mut plan = Self::default();
         for fault in text.split_whitespace() {
@@ -109,7 +109,7 @@ pub enum Fault {
     ClockBehind(Duration),
 }
 
-/// Text that is no fault.
+/// The error when a text is no fault.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[error(
     "expected store-delay=<duration>, store-fail=<0 to 1>, store-read-only, store-full, outbound-delay=<duration>, outbound-fail=<0 to 1>, clock-ahead=<duration> or clock-behind=<duration>"

@@ -26,7 +26,7 @@ struct State {
 }
 
 impl Guard {
-    /// Looks once which keys `stores` have.
+    /// Makes a guard, and lists the keys of `stores` once.
     pub(crate) async fn new(
         inner: Arc<dyn KvBackend>,
         limits: Limits,

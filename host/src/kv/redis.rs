@@ -89,8 +89,8 @@ impl Redis {
         Err(KvError::Other("Redis was reached too late".to_owned()))
     }
 
-    /// Sends a command that does no harm when it is sent twice. It is told when it is too late for
-    /// it, in ms by the clock of Redis.
+    /// Sends a command that does no harm when it is sent twice. The time after which it is too late
+    /// is an argument of the command, in ms by the clock of Redis.
     async fn ask<T: FromRedisValue>(
         &self,
         command: impl Fn(u64) -> Cmd + Send + Sync,
@@ -139,7 +139,8 @@ impl Redis {
         Ok(opened)
     }
 
-    /// Opens another connection next time, unless that has been done.
+    /// Drops a lost connection, so that the next operation opens another, unless that has been
+    /// done.
     async fn forget(&self, lost: &Arc<Connection>) {
         let mut current = self.connection.lock().await;
         if current
@@ -194,7 +195,8 @@ impl From<RedisError> for KvError {
     }
 }
 
-/// A database is one store: another one of the same names would be the same.
+/// Refuses every store but `default`: a database is one store, and another name would mean the same
+/// one.
 fn only_default(store: &str) -> Result<(), KvError> {
     match store {
         "default" => Ok(()),

@@ -18,14 +18,14 @@ use super::{KvBackend, KvError, WRITE_LIMIT};
 
 /// A store in a SQLite file.
 pub struct Sqlite {
-    /// Answers reads at once, on the caller's thread: they take microseconds.
+    /// The connection for reads, which run at once, on the caller's thread: they take microseconds.
     reader: Mutex<Connection>,
     file: Arc<File>,
     _upkeep: Upkeep,
 }
 
-/// The size of values that are written in much less time than another thread takes to begin. What
-/// is this small may also use the room that is kept for the time when the disk is full.
+/// Size, in bytes, of values that are written in much less time than another thread takes to begin.
+/// What is this small may also use the room that is kept for the time when the disk is full.
 const SMALL: usize = 16 << 10;
 
 /// Time to wait for another process that has the file locked. Applications count on a write's
@@ -116,9 +116,9 @@ impl Sqlite {
         Ok(query(&reader)?)
     }
 
-    /// Applies a change: at once when it is small and nobody else is writing, else on a thread that
-    /// may wait for the disk, for other writers and for other processes. What has not begun within
-    /// [`WRITE_LIMIT`] never does.
+    /// Applies a change: at once when it is small and no other write is under way, else on a thread
+    /// that may wait for the disk, for other writers and for other processes. What has not begun
+    /// within [`WRITE_LIMIT`] never does.
     async fn write(&self, change: Change) -> Result<(), KvError> {
         let deadline = Instant::now() + WRITE_LIMIT;
         let at_once = match change.is_small() {
@@ -139,8 +139,8 @@ impl Sqlite {
     }
 }
 
-/// Lets the file give back what is deleted. A file that was made otherwise is written anew, once,
-/// which also erases what was only marked as deleted in it. True if the file was empty.
+/// Makes the file give free pages back to the disk. A file that was made otherwise is written anew,
+/// once, which also erases what was only marked as deleted in it. True if the file was empty.
 fn make_shrinkable(writer: &Connection) -> Result<bool, KvError> {
     const INCREMENTAL: i64 = 2;
     let pages: i64 = writer.pragma_query_value(None, "page_count", |row| row.get(0))?;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::Metrics;
 
-/// Lines longer than this are none of the components'.
+/// Longest line of a component, in bytes; longer ones are passed over.
 const LONGEST_LINE: usize = 1 << 20;
 
 /// The log files of one directory, `<component>_stderr.txt`, as Spin and `host` name them: read

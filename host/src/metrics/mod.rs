@@ -25,16 +25,16 @@ use crate::counters::Snapshot;
 /// The `Content-Type` of the text.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Jobs whose end has not been seen are forgotten after this long: no job lasts a day.
+/// Time after which a job whose end has not been seen is forgotten: no job lasts a day.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// More jobs under way than these are not told apart.
+/// Largest number of jobs under way that are told apart.
 const MAX_RUNNING: usize = 100_000;
 
 type Labels = Vec<(&'static str, String)>;
 type Histograms = Family<Labels, Histogram, fn() -> Histogram>;
 
-/// Everything that is counted, since the host or the reading of the logs began.
+/// Counts since the host or the reading of the logs began.
 pub struct Metrics {
     registry: Registry,
     created: Family<Labels, Counter>,
@@ -183,7 +183,7 @@ impl Metrics {
         );
     }
 
-    /// Counts the event that a line of a component's log tells. What is no event is nothing.
+    /// Counts the event in a line of a component's log. Lines without an event are ignored.
     pub fn observe(&self, line: &[u8]) {
         if line.first() != Some(&b'{') {
             return;

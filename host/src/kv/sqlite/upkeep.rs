@@ -23,7 +23,7 @@ const TRY_AGAIN: Duration = Duration::from_millis(200);
 /// The length of the log, in bytes, at which it is emptied without waiting.
 const LONG_LOG: u64 = 4 << 20;
 
-/// The length at which whoever writes empties it first.
+/// The length of the log, in bytes, at which a writer empties it first.
 const LONGEST_LOG: u64 = 2 * LONG_LOG;
 
 /// Room that only deletions and small writes get when the disk is full: enough to move the longest
@@ -45,7 +45,7 @@ const PAGES_IN_A_ROUND: i64 = 2_048;
 /// The store's files, and the connection that writes them.
 pub(super) struct File {
     writer: Mutex<Connection>,
-    /// One checkpoint at a time; taken before `writer`.
+    /// Lock for one checkpoint at a time; taken before `writer`.
     checkpoint: Mutex<()>,
     log: PathBuf,
     reserve: PathBuf,
@@ -130,7 +130,7 @@ impl File {
         fs::metadata(&self.log).map_or(0, |log| log.len())
     }
 
-    /// Tells the upkeep that something was written.
+    /// Notifies the upkeep thread of a write.
     pub(super) fn written(&self) {
         let now = Instant::now();
         let is_long = self.log_length() >= LONG_LOG;
@@ -142,8 +142,7 @@ impl File {
         }
     }
 
-    /// Moves everything out of the log, and cuts it to nothing. False when that has to be tried
-    /// again.
+    /// Moves everything out of the log, and truncates it. False when that has to be tried again.
     pub(super) fn empty_log(&self) -> bool {
         let _only = lock(&self.checkpoint);
         let writer = lock(&self.writer);
@@ -188,7 +187,7 @@ impl File {
         }
     }
 
-    /// Keeps room for the time when the disk is full.
+    /// Keeps a reserve of disk space for the time when the disk is full.
     fn keep_reserve(&self) {
         if self.reserve.exists() {
             return;
@@ -264,8 +263,8 @@ impl File {
     }
 }
 
-/// Moves everything out of the log, and cuts it to nothing, unless a reader or another process is
-/// in the way.
+/// Moves everything out of the log, and truncates it, unless a reader or another process is in the
+/// way.
 fn truncate(writer: &Connection) -> rusqlite::Result<bool> {
     let is_busy: bool =
         writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
