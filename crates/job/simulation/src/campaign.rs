@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::{Failure, Options, Stats, run};
 
-/// Runs a schedule for each seed of a range, until `enough` of them have failed; answers what all
-/// came to, and the failures by seed.
+/// Runs a schedule for each seed of a range, until `enough` of them have failed; returns the
+/// totals, and the failures by seed.
 #[must_use]
 pub fn campaign(
     seeds: std::ops::Range<u64>,

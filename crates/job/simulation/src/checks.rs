@@ -1,4 +1,4 @@
-//! The rules, and whether they are kept: what is written, what every client is told, what is left.
+//! The rules and their checks: on what is written, what every client is sent, and what is left.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
@@ -16,13 +16,13 @@ use crate::shelf;
 use crate::store::{Store, Write};
 use crate::world::{Micros, Pid};
 
-/// The most keys a job needs while it runs, apart from what dead runs have left.
+/// Largest number of keys that a job needs while it runs, apart from what dead runs have left.
 const MAX_KEYS: usize = 25;
-/// The most documents that one fault, or a creator that was not the only one, may leave behind
-/// until the job expires.
+/// Largest number of documents that one fault, or a creator that was not the only one, may leave
+/// behind until the job expires.
 const MAX_ORPHANS: u64 = 5;
 const MAX_ROOT_BYTES: usize = 8 << 10;
-/// The furthest that a clock may be ahead after a jump.
+/// Longest time that a clock may be ahead after a jump.
 const MAX_AHEAD: Micros = 3_700_000_000;
 const MAX_KEY_BYTES: usize = 254;
 /// The prefix of the keys of jobs that had expired before the schedule began.
@@ -73,23 +73,23 @@ impl Outcome {
 /// One job as it was asked for, and what has been seen of it.
 struct Known {
     plan: usize,
-    /// The job that it tries again.
+    /// The job that it retries.
     retries: Option<JobId>,
-    /// When a client was first told that there is this job.
+    /// Time at which a client was first told of the job.
     accepted: Option<Micros>,
     /// The root that was written last.
     root: Option<Root>,
     end: Option<Root>,
-    /// It was expired early, to make room.
+    /// Whether it was expired early, to make room.
     is_evicted: bool,
     /// The chunks that a run's root has named.
     uploads: BTreeSet<String>,
-    /// Of a scan, what is to be looked up, once it is known.
+    /// For a scan, the items to look up, once they are known.
     seen: Option<Vec<Wanted>>,
     outcome: Option<Outcome>,
 }
 
-/// What one client has seen of one job, over all its connections.
+/// The state of one job as one client has seen it, over all its connections.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Seen {
     /// The last event's id, as the client has it.
@@ -107,19 +107,19 @@ pub(crate) struct Seen {
 /// The rules and their state.
 pub(crate) struct Checks {
     bounded: bool,
-    /// A value may be lost or damaged: a job may then fail, and its books be cut short.
+    /// Whether a value may be lost or damaged: a job may then fail, and its books be cut short.
     may_be_damaged: bool,
-    /// There is room for few jobs: ended ones may have to go.
+    /// Whether there is room for few jobs only: ended ones may have to go.
     is_crowded: bool,
     plans: Vec<JobPlan>,
-    /// Whether the operator's server is told of ended jobs.
+    /// Whether there is a webhook that is told of ended jobs.
     tells: bool,
-    /// The jobs that it has been told of.
+    /// Names of the jobs that the webhook has been told of.
     told: BTreeSet<String>,
     /// The jobs whose ends were asked to be written: they may take effect later.
     ending: BTreeSet<JobId>,
     jobs: BTreeMap<JobId, Known>,
-    /// What was written under names that are used once.
+    /// Values written under names that are used once.
     parts: HashMap<String, Rc<[u8]>>,
     /// The first rule that was broken.
     pub violation: Option<Violation>,
@@ -131,8 +131,8 @@ pub(crate) struct Checks {
     pub largest_value: usize,
 }
 
-/// Rules that hold whatever a store does. A root that comes too late may name what is gone; what is
-/// there when everything is quiet may not.
+/// Names of the rules that hold whatever a store does. A root that comes too late may name values
+/// that are gone; what is there when everything is quiet may not.
 const ALWAYS: &[&str] = &[
     "limits",
     "whole",
@@ -170,7 +170,7 @@ impl Checks {
         }
     }
 
-    /// A job of this name is about to be made.
+    /// Records that a job of this name is about to be made.
     pub(crate) fn begun(&mut self, id: &JobId, plan: usize) {
         self.jobs.entry(id.clone()).or_insert(Known {
             plan,
@@ -185,7 +185,7 @@ impl Checks {
         });
     }
 
-    /// A job of this name is about to be made that tries `ended` again.
+    /// Records that a job of this name is about to be made that retries `ended`.
     pub(crate) fn begun_again(&mut self, id: &JobId, ended: &JobId) {
         let Some(plan) = self.jobs.get(ended).map(|job| job.plan) else {
             return;
@@ -196,7 +196,7 @@ impl Checks {
         }
     }
 
-    /// The jobs that have ended and of which clients have been told, and what was asked for.
+    /// The jobs that have ended and of which clients have been told, each with its number of items.
     pub(crate) fn ended_jobs(&self) -> Vec<(JobId, usize)> {
         let told = self.jobs.iter();
         told.filter(|(_, job)| job.accepted.is_some() && job.end.is_some())
@@ -204,7 +204,7 @@ impl Checks {
             .collect()
     }
 
-    /// The operator's server gets a message of a job.
+    /// Checks a message that the webhook gets.
     pub(crate) fn told(&mut self, body: &[u8]) {
         let id = String::from_utf8_lossy(body).into_owned();
         let is_ending = JobId::parse(&id).is_ok_and(|id| self.ending.contains(&id));
@@ -214,7 +214,7 @@ impl Checks {
         self.told.insert(id);
     }
 
-    /// The operator's server has been told of an ended job, or will be by who comes by.
+    /// Checks that the webhook has been told of an ended job, or is still to be.
     fn check_told(&mut self, store: &Store, id: &JobId) {
         let is_noted = store.latest(&job::keys::webhook(id)).is_some();
         if self.tells && !is_noted && !self.told.contains(id.as_str()) {
@@ -227,15 +227,15 @@ impl Checks {
         self.jobs.clear();
     }
 
-    /// A client is told that there is no room.
+    /// Checks that a client may be told that there is no room.
     pub(crate) fn refused(&mut self, store: &Store) {
         if store.latest_keys(EXPIRED).next().is_some() {
             self.broken("room", "there is no room, but jobs that have expired");
         }
     }
 
-    /// What is to be looked up, in order; of a scan, as its plan says. Beyond the assumption two
-    /// runs may look at the same photo and see different things: then nobody can say.
+    /// The items to look up, in order; of a scan, as its plan says. Beyond the assumption two runs
+    /// may look at the same photo and see different things: then there is no answer.
     fn items(&self, id: &JobId) -> Option<&[Wanted]> {
         let job = self.jobs.get(id)?;
         let plan = &self.plans[job.plan];
@@ -247,7 +247,7 @@ impl Checks {
         }
     }
 
-    /// A client has been told that there is this job.
+    /// Records that a client has been told of the job.
     pub(crate) fn accepted(&mut self, id: &JobId, now: Micros) {
         if let Some(job) = self.jobs.get_mut(id) {
             job.accepted.get_or_insert(now);
@@ -417,7 +417,7 @@ impl Checks {
         }
     }
 
-    /// Takes down what a scan has seen: books that are on the photos, each once.
+    /// Records the plan of a scan, and checks it: books that are on the photos, each once.
     fn note_plan(&mut self, store: &Store, id: &JobId, root: &Root) {
         let Some(job) = self.jobs.get_mut(id) else {
             return;
@@ -490,7 +490,7 @@ impl Checks {
         }
     }
 
-    /// Checks what holds of every root and every end: its counters add up, and what it names is
+    /// Checks the rules for every root and every end: its counters add up, and what it names is
     /// whole.
     fn check_document(&mut self, store: &Store, id: &JobId, root: &Root) {
         let text = brief(root);
@@ -535,7 +535,8 @@ impl Checks {
         }
     }
 
-    /// The results of an ended job are the first items of what was asked for, each once, in order.
+    /// Checks that the results of an ended job are the first items of what was asked for, each
+    /// once, in order.
     fn check_results(&mut self, store: &Store, id: &JobId) {
         let Some(job) = self.jobs.get(id) else {
             return;
@@ -583,7 +584,7 @@ impl Checks {
         }
     }
 
-    /// The library of a job that tried another again is the other's, item for item, and what had an
+    /// Checks that the library of a retry is the other job's, item for item, and that what had an
     /// outcome that was not tried again still has it.
     fn check_library(&mut self, store: &Store, id: &JobId) {
         let Some(job) = self.jobs.get(id) else {
@@ -643,7 +644,7 @@ impl Checks {
         }
     }
 
-    /// A client is told of a job's outcome.
+    /// Checks an outcome that a client is told.
     fn outcome(&mut self, root: &Root) {
         let told = Outcome::of(root);
         let Some(job) = self.jobs.get_mut(&root.id) else {
@@ -687,7 +688,7 @@ impl Checks {
         }
     }
 
-    /// Checks the answer to a poll.
+    /// Checks the response to a poll.
     pub(crate) fn polled(&mut self, who: &str, seen: &mut Seen, root: &Root) {
         self.snapshot(who, seen, root);
         seen.over |= root.stage.is_terminal();
@@ -832,7 +833,7 @@ impl Checks {
         }
     }
 
-    /// Nobody holds the lease of a job that has ended: what a run that died has left has run out by
+    /// Checks that the lease of an ended job is not held: that of a run that died has run out by
     /// now, only one that goes on renews it.
     fn check_lease(&mut self, store: &Store, id: &JobId, now: Micros) {
         let lease = store
@@ -877,14 +878,14 @@ fn keeps_photos(old: &Root, new: &Root) -> bool {
     new.stage.is_terminal() || pairs.all(|(old, new)| !ended(&old) || old == new)
 }
 
-/// Whether a key is one that only one write ever uses.
+/// Whether a key is one that is written only once.
 pub(crate) fn is_written_once(key: &str) -> bool {
     ["/plan/", "/seg/", "/lib/", "/report/", "/up/"]
         .iter()
         .any(|part| key.contains(part))
 }
 
-/// The keys that a root names and nobody may have deleted; uploads are named a little longer than
+/// The keys that a root names and that must still exist; uploads are named a little longer than
 /// they exist.
 fn named(root: &Root) -> impl Iterator<Item = &Part> {
     root.plan

@@ -1,5 +1,5 @@
-//! Those outside: clients that make jobs, stream, poll and cancel them until they have seen what
-//! they wanted, whatever becomes of the processes that serve them.
+//! The clients: they make jobs, stream, poll and cancel them until they have seen what they wanted,
+//! whatever becomes of the processes that serve them.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -17,14 +17,14 @@ use crate::mutation::Mutation;
 use crate::scenario::{EPOCH, JobPlan, Scenario, Variant, micros};
 use crate::world::{Micros, Role, World};
 
-/// How often a client that was not answered asks again.
+/// Pause before a client that was not answered asks again, in microseconds.
 const AGAIN: Micros = 700_000;
-/// How often one for which there was no room.
+/// Pause before a client for which there was no room asks again, in microseconds.
 const AGAIN_WHEN_FULL: Micros = 60_000_000;
 
 /// All clients of a schedule.
 pub(crate) struct Clients {
-    /// Clients that wait for something.
+    /// Number of clients that wait for something.
     pub waiting: Rc<Cell<usize>>,
 }
 
@@ -40,7 +40,7 @@ impl Clients {
         Self { waiting }
     }
 
-    /// Those who want every job that has ended tried again.
+    /// Clients that want every ended job tried again.
     pub(crate) fn retry(world: &Rc<World>) -> Self {
         let waiting = Rc::new(Cell::new(0));
         let ended = world.checks.borrow().ended_jobs();
@@ -65,7 +65,7 @@ impl Clients {
 /// One job as its clients know it.
 struct Job {
     plan: usize,
-    /// The ended job that it tries again.
+    /// The ended job that it retries.
     retries: Option<JobId>,
     accepted: RefCell<Option<JobId>>,
     waiting: Rc<Cell<usize>>,
@@ -187,12 +187,13 @@ impl Job {
 struct Asker {
     job: Rc<Job>,
     answered: Cell<bool>,
-    /// Who hears of the job in the answer to this request.
+    /// The client that hears of the job in the response to this request.
     client: RefCell<Option<Rc<Client>>>,
 }
 
 impl Asker {
-    /// The job is accepted. Answers who listens to the rest of the answer, and whether with books.
+    /// Records that the job is accepted. Returns the client that listens to the rest of the
+    /// response, and whether it wants books.
     fn answer(&self, world: &Rc<World>, id: &JobId) -> Option<(Rc<Client>, bool)> {
         if self.answered.replace(true) {
             return None;
@@ -211,21 +212,21 @@ impl Asker {
         Some((client, with_books))
     }
 
-    /// The client is told that there is nothing to try again.
+    /// Records that the client is told that there is nothing to try again.
     fn has_nothing_to_retry(&self) {
         if !self.answered.replace(true) {
             self.job.done();
         }
     }
 
-    /// The answer has ended, whichever way: who listened goes on elsewhere.
+    /// Ends the response, whichever way: its listener goes on elsewhere.
     fn leave(&self, world: &Rc<World>) {
         if let Some(client) = self.client.take() {
             client.go_on(world);
         }
     }
 
-    /// The answer goes on as the job's stream for as long as somebody listens.
+    /// Goes on with the response as the job's stream for as long as a client listens.
     async fn stream(
         &self,
         process: &Process,
@@ -247,12 +248,12 @@ impl Asker {
     }
 }
 
-/// The engine as a process has it.
+/// The engine of a process.
 fn engine<'a>(process: &'a Process, scenario: &'a Scenario) -> Engine<'a, Process> {
     Engine::new(process, &scenario.settings, &scenario.keyring)
 }
 
-/// How late a store may agree that there is a job.
+/// Longest time until a store agrees that there is a job.
 fn lag(scenario: &Scenario) -> Micros {
     match scenario.variant {
         Variant::Immediate => 0,
@@ -260,7 +261,7 @@ fn lag(scenario: &Scenario) -> Micros {
     }
 }
 
-/// What a component does with a request to try a job again.
+/// Does what a component does with a request to try a job again.
 async fn serve_retry(process: &Process, asker: &Asker, id: &JobId) -> Option<()> {
     let world = &process.world;
     let scenario = Rc::clone(&world.scenario);
@@ -383,8 +384,8 @@ async fn receive(
     result
 }
 
-/// What `platform::runs::begin` and `platform::attached::begin` do: answer, then work; or both at
-/// the same time.
+/// Does what `platform::runs` and `platform::attached` do: respond, then work; or both at the same
+/// time.
 async fn begin(process: &Process, scenario: &Scenario, created: Created, asker: &Asker) {
     let engine = engine(process, scenario);
     let world = &process.world;
@@ -496,8 +497,8 @@ impl Client {
         }
     }
 
-    /// How long the client waits before it asks again. On a store that agrees late nobody can keep
-    /// two polls in order that come closer than the store agrees.
+    /// Pause before the client asks again. On a store that agrees late, polls closer than that have
+    /// no certain order.
     fn pause(&self, world: &World) -> Micros {
         let quickest = match self.kind {
             Kind::Stream { .. } => 50_000,
@@ -657,7 +658,7 @@ pub(crate) fn leave_expired(world: &Rc<World>, count: usize) {
     }
 }
 
-/// Leaves the note that the store has been swept just now.
+/// Leaves the mark that the store has been swept just now.
 pub(crate) fn leave_swept(world: &Rc<World>) {
     let now = (EPOCH.saturating_add(world.now())).saturating_add_signed(world.jumped()) / 1_000;
     let swept = serde_json::json!({"at": now - 2_000, "keys": 0, "next": now + 3_600_000});

@@ -27,10 +27,10 @@ pub(crate) struct Process {
     pub world: Rc<World>,
     pub pid: Pid,
     profile: Rc<Profile>,
-    /// When it last wrote a lease: from then on it writes because time is left, not because it
-    /// looked.
+    /// Time at which it last wrote a lease: from then on it writes because time is left, not
+    /// because it looked.
     leased: Cell<Option<Micros>>,
-    /// When its last write of each key (or of any, where there is one queue) takes effect.
+    /// Time at which its last write of each key (or of any, where there is one queue) takes effect.
     arrivals: RefCell<HashMap<String, Micros>>,
     tampering: RefCell<Tampering>,
 }
@@ -39,9 +39,9 @@ pub(crate) struct Process {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
     Well,
-    /// It is not done, and says so.
+    /// The operation is not done, and reports a failure.
     Failed,
-    /// It is done, and says that it is not.
+    /// The operation is done, and reports a failure.
     AnswerLost,
     /// The process dies before it is done.
     DiesBefore,
@@ -81,7 +81,7 @@ impl Process {
         }
     }
 
-    /// How long an operation takes on its way.
+    /// Time that an operation takes on its way.
     fn latency(&self) -> Micros {
         let world = &self.world;
         if world.fault(0.5) {
@@ -100,7 +100,7 @@ impl Process {
         StoreError("injected".to_owned())
     }
 
-    /// How long after it is asked for a write takes effect, at the latest. A look that a claim or a
+    /// Longest time from a write's being asked for to its taking effect. A look that a claim or a
     /// creation depends on is part of its write's time: the engine allows it half.
     fn bound(&self, key: &str) -> Micros {
         let scenario = &self.world.scenario;
@@ -132,7 +132,7 @@ impl Process {
         at - world.now()
     }
 
-    /// Sends a write on its way; answers how long it takes to be acknowledged.
+    /// Sends a write on its way; returns the time until it is acknowledged.
     fn issue(&self, key: &str, value: Option<&[u8]>) -> Micros {
         let world = &self.world;
         world.damaged.borrow_mut().written(key, value.is_some());
@@ -241,7 +241,7 @@ impl Fate {
     }
 }
 
-/// A value in a few words.
+/// A short form of a value, for the trace.
 fn summary(key: &str, value: &[u8]) -> String {
     let Ok(json) = serde_json::from_slice::<serde_json::Value>(value) else {
         return format!("({} bytes)", value.len());
@@ -383,7 +383,7 @@ impl Dispatch for Process {
 }
 
 impl Process {
-    /// What is passed on when the engine passes `given`.
+    /// The hand-over that is sent when the engine passes `given`.
     pub(crate) fn hand_over(&self, given: Option<&HandOver>) -> Option<HandOver> {
         self.tampering.borrow().hand_over(given)
     }

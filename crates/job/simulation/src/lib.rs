@@ -30,31 +30,31 @@ use crate::clients::Clients;
 use crate::scenario::{JobPlan, Scenario, micros};
 use crate::world::{Executor, Micros, World};
 
-/// How soon a job that somebody watches ends after the last fault.
+/// Longest time from the last fault to the end of a job that somebody watches.
 const PATIENCE: Micros = 120_000_000;
-/// How soon a job ends where there is room for one job at a time: one of which nobody was told
-/// keeps its place for a day.
+/// Longest time to a job's end where there is room for one job at a time: one that no client was
+/// told of keeps its place for a day.
 const PATIENCE_WHEN_CROWDED: Micros = 30 * 3_600_000_000;
 
 /// The totals of one schedule or of several.
 #[derive(Clone, Debug, Default)]
 pub struct Stats {
-    /// Schedules that were run.
+    /// Number of schedules that were run.
     pub schedules: u64,
-    /// Events that were simulated.
+    /// Number of events that were simulated.
     pub events: u64,
-    /// Faults that were injected.
+    /// Number of faults that were injected.
     pub faults: u64,
-    /// Processes that were started.
+    /// Number of processes that were started.
     pub processes: u64,
-    /// The longest time from the last fault to the last client's being content, in ms of
-    /// simulated time.
+    /// Longest time, in ms of simulated time, from the last fault to the last client's having what
+    /// it wanted.
     pub longest_ms: u64,
-    /// The most keys a job had at once.
+    /// Largest number of keys that a job had at once.
     pub most_keys: usize,
-    /// The largest root, in bytes.
+    /// Size of the largest root, in bytes.
     pub largest_root: usize,
-    /// The largest value, in bytes.
+    /// Size of the largest value, in bytes.
     pub largest_value: usize,
     /// Number of breaches of each rule that only holds while the store keeps within its write
     /// delay, in schedules in which it did not.
@@ -83,7 +83,7 @@ impl Stats {
 pub struct Failure {
     /// The seed.
     pub seed: u64,
-    /// The rule, and how it was broken.
+    /// The rule, and the way in which it was broken.
     pub violation: Violation,
 }
 
@@ -105,7 +105,7 @@ pub fn run(seed: u64, options: Options) -> Result<Stats, Box<Failure>> {
     schedule(&world).map_err(|violation| Box::new(Failure { seed, violation }))
 }
 
-/// Runs one schedule and answers what happened, line by line, with what it came to.
+/// Runs one schedule; returns its trace, line by line, and its totals.
 ///
 /// # Errors
 /// [`Failure`] when a rule is broken.
@@ -154,8 +154,8 @@ fn schedule(world: &Rc<World>) -> Result<Stats, Violation> {
     })
 }
 
-/// Lets the clients of the chosen jobs do what they want until they have it; whether they have. The
-/// longest time that took after the last fault is noted.
+/// Runs until the clients of the chosen jobs have what they want; returns whether they have.
+/// Records the longest time that this took after the last fault.
 fn content(
     world: &Rc<World>,
     executor: &mut Executor,
@@ -167,7 +167,7 @@ fn content(
     })
 }
 
-/// Lets clients do what they want until they have it, as [`content`] does.
+/// Runs until clients have what they want, as [`content`] does.
 fn wait_for(
     world: &Rc<World>,
     executor: &mut Executor,
@@ -251,8 +251,8 @@ fn afterwards(world: &Rc<World>, executor: &mut Executor) -> Result<(), Violatio
     Ok(())
 }
 
-/// Asks for all jobs that much later: what is left of an ended job has been left long enough then,
-/// by the clock as it is.
+/// Time after which all jobs are asked for again: by the clock as it is then, the leftovers of an
+/// ended job have been left long enough.
 fn visit_after(scenario: &Scenario) -> Micros {
     match scenario.jump {
         Some((_, by)) if by < 0 => by.unsigned_abs() + 10_000_000,

@@ -8,16 +8,16 @@ use simulation::{Mutation, Options, Variant};
 /// Deterministic simulation of the job engine.
 #[derive(Parser)]
 struct Args {
-    /// How many seeds.
+    /// Number of seeds.
     #[arg(long, default_value_t = 20_000)]
     seeds: u64,
     /// The first seed.
     #[arg(long, default_value_t = 0)]
     start: u64,
-    /// How many threads; as many as there are processors when it is left out.
+    /// Number of threads; as many as there are processors when it is left out.
     #[arg(long)]
     threads: Option<usize>,
-    /// How the store behaves; by the seed when it is left out.
+    /// The store's behaviour; by the seed when it is left out.
     #[arg(long)]
     variant: Option<Variant>,
     /// Let writes take longer than the engine may assume.

@@ -8,7 +8,8 @@ use crate::world::Role;
 /// A deliberate mistake of the engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Mutation {
-    /// The looks at end, root and lease before a commit show what the run itself wrote last.
+    /// A commit without a fence: the looks at end, root and lease before it show what the run
+    /// itself wrote last.
     SkipFence,
     /// A claim does not read back what it wrote.
     ClaimUnchecked,
@@ -24,11 +25,11 @@ pub enum Mutation {
     ReuseSegmentNames,
     /// A segment is written after the root that names it.
     RootBeforeSegment,
-    /// Merged segments are deleted before the root is swung.
+    /// Merged segments are deleted before the root that no longer names them is written.
     DeleteBeforeSwing,
     /// The end is not written.
     ForgetEnd,
-    /// Nobody looks whether there is an end.
+    /// The end is not looked for.
     DisbelieveEnd,
     /// Uploads are not deleted.
     KeepUploads,
@@ -103,8 +104,8 @@ pub(crate) struct Tampering {
 }
 
 impl Tampering {
-    /// The mistake as this process makes it: only those who work on jobs make mistakes, except that
-    /// nobody at all looks for an end.
+    /// The mistake as this process makes it: only processes that work on jobs make mistakes, except
+    /// that no process looks for an end.
     pub(crate) fn new(mutation: Option<Mutation>, role: Role) -> Self {
         let works = matches!(role, Role::Creator | Role::Run);
         Self {
@@ -210,7 +211,7 @@ impl Tampering {
         Some(given)
     }
 
-    /// Whether the clock of whoever has written a lease stands still.
+    /// Whether the clock of a process that has written a lease stands still.
     pub(crate) fn stops_clock(&self) -> bool {
         self.is(Mutation::SpentLease)
     }

@@ -1,4 +1,4 @@
-//! A small model of Open Library and Google Books: what they know follows from the question.
+//! A small model of Open Library and Google Books: their answers follow from the question.
 
 use std::rc::Rc;
 
@@ -7,7 +7,7 @@ use job::effects::{HttpError, Request, Response};
 use crate::shelf;
 use crate::world::World;
 
-/// The answer of a provider that works: Open Library knows three of four ISBNs, Google Books
+/// The response of a provider that works: Open Library knows three of four ISBNs, Google Books
 /// nothing, and the vision model sees what is on the photo.
 pub(crate) fn answer(request: &Request) -> Response {
     let url = request.url.as_str();
@@ -49,7 +49,7 @@ fn doc(isbn: &str) -> String {
     )
 }
 
-/// The answer of a provider that fails.
+/// The response of a provider that fails.
 pub(crate) async fn misbehave(world: &Rc<World>) -> Result<Response, HttpError> {
     world.note(|| "   the provider misbehaves".to_owned());
     match world.below(6) {

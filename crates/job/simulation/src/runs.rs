@@ -1,4 +1,4 @@
-//! Dispatching runs: what `platform::runs` is to Spin.
+//! Dispatch of runs, as `platform::runs` does it on Spin.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -11,9 +11,9 @@ use crate::effects::Process;
 use crate::shelf;
 use crate::world::{Role, World};
 
-/// How long a caller waits for a run that is acknowledged at once.
+/// Time-out of a caller for a run that is acknowledged at once.
 const START_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long a caller of an inline run stays connected.
+/// Time for which a caller of an inline run stays connected.
 const INLINE_START_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Asks for a run as the platform does: with a time-out that is no error when the run is inline.

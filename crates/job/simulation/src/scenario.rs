@@ -1,5 +1,4 @@
-//! What a seed means: the settings, the store, the jobs, who does what with them, and how much
-//! goes wrong.
+//! The scenario of a seed: the settings, the store, the jobs, their clients, and the faults.
 
 use std::time::Duration;
 
@@ -19,10 +18,10 @@ pub(crate) const EPOCH: Micros = 1_790_000_000_000_000;
 /// The address of the simulated Open Library.
 pub(crate) const OPEN_LIBRARY: &str = "http://openlibrary";
 
-/// Where the ends of jobs are posted to.
+/// URL of the webhook that the ends of jobs are posted to.
 pub(crate) const HOOKS: &str = "http://hooks/";
 
-/// How the simulated store behaves.
+/// A behaviour of the simulated store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Variant {
     /// A write has taken effect, for everybody, when it is acknowledged: SQLite.
@@ -52,17 +51,17 @@ impl Variant {
 #[derive(Clone, Debug)]
 pub(crate) struct JobPlan {
     pub pipeline: Pipeline,
-    /// What is to be looked up, in order; of a scan nobody knows before.
+    /// The items to look up, in order; empty for a scan, whose items are not known before.
     pub items: Vec<Wanted>,
-    /// What is uploaded: the file of an import, the photos of a scan.
+    /// The uploads: the file of an import, the photos of a scan.
     pub files: Vec<Vec<u8>>,
     /// Whether the file is a list of books.
     pub readable: bool,
     /// The name that its client chose.
     pub name: Option<JobId>,
-    /// How many requests to make it come at about the same time.
+    /// Number of requests to make it that come at about the same time.
     pub creators: u64,
-    /// Whether who makes it asks for its stream as the answer; `true` with books.
+    /// Whether the request that makes it asks for its stream as the response; `true` with books.
     pub attached: Option<bool>,
     /// Whether a job of its name is made again when it has expired.
     pub again: bool,
@@ -74,7 +73,7 @@ pub(crate) struct JobPlan {
     pub begins: Micros,
 }
 
-/// Everything that is decided before a schedule begins.
+/// All choices that are made before a schedule begins.
 pub(crate) struct Scenario {
     pub seed: u64,
     pub variant: Variant,
@@ -87,18 +86,18 @@ pub(crate) struct Scenario {
     /// Whether the application lacks the component that reads spines, though it is configured.
     pub lacks_reader: bool,
     pub keyring: Keyring,
-    /// Jobs that have expired when everything begins, and are still there.
+    /// Number of jobs that have expired when everything begins, and are still there.
     pub expired: usize,
     pub jobs: Vec<JobPlan>,
     /// Whether clients try ended jobs again.
     pub retries: bool,
-    /// How likely an effect is to go wrong.
+    /// Probability that an effect goes wrong.
     pub fault_rate: f64,
     /// The time from which on nothing fails.
     pub faults_until: Micros,
-    /// How far two wall clocks may be apart.
+    /// Largest difference of two wall clocks.
     pub skew: Micros,
-    /// When all wall clocks jump, and by how much.
+    /// Time at which all wall clocks jump, and the length of the jump.
     pub jump: Option<(Micros, i64)>,
     /// The value that the store loses or damages.
     pub damage: Option<Damage>,
@@ -117,7 +116,7 @@ pub(crate) struct Damage {
 }
 
 impl Damage {
-    /// Everything but the root, without which there is no job.
+    /// Kinds of documents that may be damaged: all but the root, without which there is no job.
     const KINDS: [&'static str; 6] = ["/seg/", "/plan/", "/report/", "/up/", "/end", "/lease"];
 
     fn draw(rng: &mut fastrand::Rng) -> Option<Self> {
@@ -133,12 +132,12 @@ pub(crate) fn micros(duration: Duration) -> Micros {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// Choices that are made by hand instead of by the seed.
+/// Choices that override those of the seed.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
     /// The store; by the seed when it is `None`.
     pub variant: Option<Variant>,
-    /// Writes take up to six times as long as the engine may assume, and so do looks.
+    /// Whether writes take up to six times as long as the engine may assume, and looks, too.
     pub unbounded: bool,
     /// A deliberate mistake.
     pub mutation: Option<Mutation>,

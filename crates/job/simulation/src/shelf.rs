@@ -11,14 +11,14 @@ use vision::{BoundingBox, Vision, VisionKind};
 
 /// The address of the simulated vision model.
 pub(crate) const MODEL: &str = "http://model";
-/// How many different photos there are.
+/// Number of different photos.
 pub(crate) const PHOTOS: usize = 4;
-/// How many books are on photo `n` besides the one that is on all of them.
+/// Number of books on each photo besides the one that is on all of them.
 const BOOKS: [usize; PHOTOS] = [0, 3, 1, 6];
 
 struct Photo {
     png: Vec<u8>,
-    /// As the model is sent it.
+    /// The photo in base64, as the model is sent it.
     base64: String,
 }
 
@@ -53,8 +53,7 @@ pub(crate) fn photo(n: usize) -> Vec<u8> {
     ALL[n].png.clone()
 }
 
-/// The configuration with which photos are looked at: with or without reading spines, which may
-/// come first.
+/// The configuration of vision: with or without reading spines, which may come first.
 pub(crate) fn scan(reads_spines: bool, spines_first: bool) -> Scan {
     Scan {
         models: vec![Vision::OpenAi {
@@ -87,8 +86,8 @@ pub(crate) fn has(title: &str) -> bool {
     (0..PHOTOS).any(|photo| titles(photo).iter().any(|other| other == title))
 }
 
-/// What Open Library says of the words on a spine: every book of every shelf, but the one that it
-/// does not have.
+/// The records that Open Library finds by the words on a spine: every book of every shelf, but the
+/// one that it does not have.
 pub(crate) fn by_words() -> Vec<String> {
     (0..PHOTOS)
         .flat_map(titles)
@@ -100,7 +99,7 @@ pub(crate) fn by_words() -> Vec<String> {
 /// A model of the reader of spines: it knows the photos.
 pub(crate) const SPINES: SpineStage<Spines> = SpineStage { reader: Spines };
 
-/// The reader.
+/// The simulated reader of spines.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Spines;
 

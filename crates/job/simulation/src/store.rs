@@ -32,9 +32,9 @@ struct Entry {
 pub(crate) struct Store {
     variant: Variant,
     replicas: Vec<BTreeMap<Rc<str>, Entry>>,
-    /// What is asked for and has not taken effect, for those who asked to read.
+    /// Writes that have not taken effect, for the processes that asked for them to read.
     pending: Vec<Write>,
-    /// What every key holds, as of the write that took effect last, or won.
+    /// Value of every key, as of the write that took effect last, or won.
     latest: BTreeMap<Rc<str>, Bytes>,
     versions: u64,
     max_keys: usize,
@@ -66,7 +66,7 @@ impl Store {
         }
     }
 
-    /// Takes a write down; answers it with its place in the order of all.
+    /// Records a write; returns it with its place in the order of all.
     pub(crate) fn issue(
         &mut self,
         pid: Pid,
@@ -89,7 +89,8 @@ impl Store {
         write
     }
 
-    /// A write takes effect at its replica, unless a later one has already and the last one wins.
+    /// Applies a write at its replica, unless a later one has taken effect already and the last one
+    /// wins.
     pub(crate) fn apply(&mut self, write: &Write) -> bool {
         if self.variant.acknowledges_early() {
             self.pending
@@ -133,7 +134,8 @@ impl Store {
             .find(|write| *write.key == *key && whose(write))
     }
 
-    /// What a process may take a key to hold: what it wrote itself, or else what everybody sees.
+    /// The value that a process may expect of a key: what it wrote itself, or else what all
+    /// processes see.
     pub(crate) fn view(&self, pid: Pid, key: &str) -> Option<&Bytes> {
         match self.on_its_way(key, |write| write.pid == pid) {
             Some(write) => write.value.as_ref(),
@@ -158,7 +160,7 @@ impl Store {
             .collect()
     }
 
-    /// What a key holds, as of the write that took effect last, or won.
+    /// Value of a key, as of the write that took effect last, or won.
     pub(crate) fn latest(&self, key: &str) -> Option<&Bytes> {
         self.latest.get(key)
     }

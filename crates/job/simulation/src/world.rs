@@ -23,15 +23,15 @@ pub(crate) type Pid = usize;
 type Task = Pin<Box<dyn Future<Output = ()>>>;
 type Act = Box<dyn FnOnce(&Rc<World>)>;
 
-/// More events than this, and a schedule does not end.
+/// Largest number of events; a schedule with more does not end.
 const MAX_EVENTS: u64 = 2_000_000;
 
-/// What a process is for: how its effects are treated and traced.
+/// The purpose of a process, which decides how its effects are treated and traced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
     /// Receives a request that makes a job, and goes on as its first run.
     Creator,
-    /// Was started by the internal route.
+    /// Works on a job: was started by the internal route.
     Run,
     /// Answers a stream.
     Stream,
@@ -39,7 +39,7 @@ pub(crate) enum Role {
     Poll,
     /// Answers a `DELETE`.
     Cancel,
-    /// Clears away what has expired.
+    /// Sweeps: deletes what has expired.
     Sweep,
 }
 
@@ -49,7 +49,7 @@ pub(crate) struct Profile {
     pub alive: Cell<bool>,
     /// The replica that the process talks to.
     pub replica: usize,
-    /// How far its wall clock is off, in microseconds.
+    /// Error of its wall clock, in microseconds.
     pub skew: i64,
     pub began: Micros,
     /// The time before which the process does nothing.
@@ -66,7 +66,7 @@ enum Event {
 
 struct Entry {
     at: Micros,
-    /// Orders what happens at the same moment, at random.
+    /// A random number that orders what happens at the same moment.
     lot: u32,
     number: u64,
     event: Event,
@@ -95,7 +95,7 @@ impl Ord for Entry {
     }
 }
 
-/// Says that a process has something to do.
+/// Whether a process has something to do.
 struct Flag(AtomicBool);
 
 impl Wake for Flag {
@@ -110,7 +110,7 @@ impl Wake for Flag {
 struct Process {
     task: Task,
     flag: Arc<Flag>,
-    /// What happens when it is gone, whichever way.
+    /// Action when the process is gone, whichever way.
     exit: Option<Act>,
 }
 
@@ -123,9 +123,9 @@ pub(crate) struct World {
     pub checks: RefCell<Checks>,
     pub profiles: RefCell<Vec<Rc<Profile>>>,
     now: Cell<Micros>,
-    /// Nothing goes wrong from then on.
+    /// Time from which on nothing goes wrong.
     calm_from: Cell<Micros>,
-    /// By how much all wall clocks have jumped, in microseconds.
+    /// Length of the jump of all wall clocks, in microseconds.
     jumped: Cell<i64>,
     queue: RefCell<BinaryHeap<Reverse<Entry>>>,
     numbers: Cell<u64>,
@@ -167,12 +167,12 @@ impl World {
         self.calm_from.get()
     }
 
-    /// Things go wrong for so long, once more.
+    /// Lets things go wrong once more, for so long.
     pub(crate) fn be_troubled_for(&self, time: Micros) {
         self.calm_from.set(self.now() + time);
     }
 
-    /// Nothing has happened until `at`.
+    /// Moves the clock to `at`: nothing has happened until then.
     pub(crate) fn wait_until(&self, at: Micros) {
         self.now.set(at.max(self.now()));
     }
@@ -203,7 +203,7 @@ impl World {
         self.rng.borrow_mut().f64() < probability
     }
 
-    /// Whether something goes wrong now that goes wrong `often` times as often as usual.
+    /// Whether a fault happens now that is `often` times as likely as usual.
     pub(crate) fn fault(&self, often: f64) -> bool {
         let scenario = &self.scenario;
         let strikes = self.now() < self.calm_from() && self.chance(scenario.fault_rate * often);
@@ -345,7 +345,7 @@ pub(crate) struct Timer {
 }
 
 thread_local! {
-    /// The process that is being polled: whose timer it is that registers.
+    /// The process that is being polled, whose timers register.
     static CURRENT: Cell<Pid> = const { Cell::new(0) };
 }
 
