@@ -1,4 +1,4 @@
-//! Lines that belong together: those on one spine.
+//! Grouping of lines by spines.
 
 use serde::{Deserialize, Serialize};
 

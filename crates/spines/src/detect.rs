@@ -1,4 +1,5 @@
-//! Regions of text: the photo in tiles through the detector, and rectangles around what it marks.
+//! Detection of regions of text: the photo goes through the detector in tiles, and rectangles are
+//! drawn around what it marks.
 
 use rten_imageproc::{Point, PointF, Polygon, RetrievalMode, find_contours, min_area_rect};
 use rten_tensor::NdTensorView;
@@ -12,7 +13,7 @@ use crate::raster::Raster;
 /// tile takes about 0.3 s in WebAssembly.
 const MAX_TILE: usize = 544;
 
-/// The network halves its input five times.
+/// Factor of the network's input sizes: it halves its input five times.
 const GRAIN: usize = 32;
 
 /// Overlap of neighbouring tiles, in pixels.
@@ -28,11 +29,11 @@ const THRESHOLD: u8 = 77;
 /// The mean probability of a region of text, of 255.
 const LEAST_MEAN: f32 = 128.0;
 
-/// Regions with fewer pixels across are dust.
+/// Least width of a region, in pixels: smaller ones are dust.
 const LEAST_SIDE: f32 = 3.0;
 
-/// The network marks the core of a line; its letters reach further by this much of area by
-/// circumference. It was trained with 1.4, which cuts the letters of spines too tightly.
+/// Factor of area by circumference by which regions are widened: the network marks the core of a
+/// line. It was trained with 1.4, which cuts the letters of spines too tightly.
 const WIDENING: f32 = 1.7;
 
 /// Orientation of the photo for a pass: most text on spines runs along them, and the network reads
@@ -98,7 +99,7 @@ impl Detection {
         self.next
     }
 
-    /// Looks at the next tile.
+    /// Runs the detector on the next tile.
     pub(crate) fn step(&mut self, detector: &Detector, raster: &Raster) -> Result<(), SpinesError> {
         let column = self.columns[self.next % self.columns.len()];
         let row = self.rows[self.next / self.columns.len()];

@@ -16,7 +16,7 @@ pub(crate) struct Planes {
     pub values: Vec<f32>,
 }
 
-/// The network that tells for each pixel how likely it is part of a line of text.
+/// The network that gives for each pixel the probability that it is part of a line of text.
 pub(crate) struct Detector(Model);
 
 /// The network that reads the letters of a line, position by position.

@@ -69,7 +69,7 @@ impl Place {
         self.length * self.height
     }
 
-    /// The area of what two places have in common, as a part of all they cover.
+    /// The area that two places have in common, as a fraction of all they cover.
     pub(crate) fn intersection_over_union(&self, other: &Self) -> f32 {
         let reach = |p: &Self| p.length.hypot(p.height) / 2.0;
         if (self.x - other.x).hypot(self.y - other.y) >= reach(self) + reach(other) {

@@ -9,7 +9,7 @@ pub struct Raster {
 }
 
 impl Raster {
-    /// `None` when the size is not that of the pixels, or there are none.
+    /// A photo of these pixels; `None` when the size is not theirs, or there are none.
     pub fn new(width: usize, height: usize, rgb: Vec<u8>) -> Option<Self> {
         let fits =
             width > 0 && width.checked_mul(height)?.checked_mul(3)? == rgb.len() && !rgb.is_empty();

@@ -25,16 +25,16 @@ pub struct Line {
 pub enum Progress {
     /// Regions of text are looked for.
     Detecting {
-        /// Tiles looked at.
+        /// Number of tiles that have been looked at.
         done: usize,
-        /// Tiles of all passes.
+        /// Number of tiles of all passes.
         of: usize,
     },
     /// The regions are read, the largest first.
     Reading {
-        /// Regions read.
+        /// Number of regions that have been read.
         done: usize,
-        /// Regions found.
+        /// Number of regions that were found.
         of: usize,
     },
     /// The reading is over.
@@ -44,17 +44,17 @@ pub enum Progress {
 /// Limit of what one step reads, in pixels along the lines: about 0.25 s in WebAssembly.
 const STEP_WIDTH: usize = 3_000;
 
-/// Rectangles that share this much of what they cover are the same region, seen twice.
+/// Share of their area from which on two rectangles are the same region, seen twice.
 const SAME_REGION: f32 = 0.7;
 
-/// A reading this sure, with [`SURE_LETTERS`], is not tried the other way round.
+/// Confidence from which on a reading with [`SURE_LETTERS`] is not tried the other way round.
 const SURE: f32 = 0.93;
 const SURE_LETTERS: usize = 4;
 
-/// A region that is less than so much longer than high may run in four directions.
+/// Ratio of length to height below which the text of a region may run in four directions.
 const NEARLY_SQUARE: f32 = 1.5;
 
-/// Readings that are less sure are noise.
+/// Least confidence of a reading: others are noise.
 const LEAST_CONFIDENCE: f32 = 0.5;
 
 /// Reads the lines of text on a photo, step by step, so that a caller can do other things between
@@ -72,7 +72,7 @@ pub struct Reader {
     recogniser: Recogniser,
     stage: Stage,
     upright_too: bool,
-    /// Once all passes are over: largest first.
+    /// The regions once all passes are over, largest first.
     regions: Vec<Place>,
     lines: Vec<Line>,
     /// Number of upright spines that were surer when read downwards, less those surer upwards: if
@@ -82,7 +82,7 @@ pub struct Reader {
 
 enum Stage {
     Detecting(Detection),
-    /// The next region.
+    /// Reading the region with this number.
     Reading(usize),
 }
 
@@ -170,7 +170,7 @@ impl Reader {
         Ok(self.progress())
     }
 
-    /// The lines read so far, in the order of their size.
+    /// Ends the reading; returns the lines read so far, in the order of their size.
     pub fn finish(self) -> Vec<Line> {
         self.lines
     }
@@ -217,7 +217,7 @@ impl Reader {
     }
 }
 
-/// Regions that were seen twice once, as the larger.
+/// Sorts regions by size, largest first, and drops the smaller of two that are the same.
 fn largest_first(mut regions: Vec<Place>) -> Vec<Place> {
     regions.sort_by(|a, b| b.area().total_cmp(&a.area()));
     let mut kept: Vec<Place> = Vec::with_capacity(regions.len());

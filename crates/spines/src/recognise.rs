@@ -1,11 +1,12 @@
-//! The text of a region: a crop turned so that it lies, read by the recogniser.
+//! Recognition of a region's text: the region is cropped, turned to horizontal and read by the
+//! recogniser.
 
 use crate::SpinesError;
 use crate::engine::{Planes, Positions, Recogniser};
 use crate::place::Place;
 use crate::raster::Raster;
 
-/// One class a line, in the recogniser's order; the first is "no letter".
+/// The recogniser's classes in order, one a line; the first is "no letter".
 const CLASSES: &str = include_str!("../models/rec-latin.txt");
 
 /// The height of text that the recogniser was trained on, in pixels.
@@ -14,16 +15,16 @@ const HEIGHT: usize = 48;
 /// The longest crop: 40 times as long as high. Longer lines are squeezed.
 const MAX_WIDTH: usize = 40 * HEIGHT;
 
-/// The network shrinks its input by eight along the line.
+/// Factor of the network's input widths: it shrinks its input by eight along the line.
 const GRAIN: usize = 8;
 
-/// A text that was read, and how sure that is.
+/// A text that was read, and the confidence in it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Reading {
     pub text: String,
     /// Mean probability of the letters; 0 without any.
     pub confidence: f32,
-    /// The number of letters and digits among its characters.
+    /// Number of letters and digits among its characters.
     pub letters: usize,
 }
 
@@ -45,7 +46,7 @@ pub(crate) fn read(
     Ok(decode(&positions))
 }
 
-/// The place, turned so that it lies, scaled to the recogniser's height.
+/// The pixels at a place, turned to horizontal and scaled to the recogniser's height.
 fn crop(raster: &Raster, place: &Place) -> Planes {
     let width = crop_width(place);
     let (ax, ay) = place.along();
@@ -87,7 +88,7 @@ fn crop(raster: &Raster, place: &Place) -> Planes {
     }
 }
 
-/// The most probable class of each position, each run of the same class once, without the blanks
+/// Decodes the recogniser's output: the most probable class of each position, each run of the same class once, without the blanks
 /// between them (connectionist temporal classification, decoded greedily).
 fn decode(positions: &Positions) -> Reading {
     let mut text = String::new();

@@ -11,7 +11,7 @@ use crate::merge::merge;
 /// usual threshold for approval, so that somebody looks at it.
 pub const DEFAULT_CONFIDENCE: f32 = 0.5;
 
-/// More books than this are not taken from one photo.
+/// Largest number of books that are taken from one photo.
 pub const MAX_BOOKS: usize = 200;
 
 /// Longest title in characters; what is longer is cut.
@@ -20,10 +20,10 @@ pub const MAX_TITLE: usize = 300;
 /// Longest author in characters; what is longer is cut.
 pub const MAX_AUTHOR: usize = 200;
 
-/// Longer answers are not searched beyond this, in bytes.
+/// Number of bytes up to which an answer is searched.
 const MAX_TEXT: usize = 1 << 20;
 
-/// Places that look like the beginning of an object and are not: more are in no honest answer.
+/// Largest number of places in an answer that look like the beginning of an object and are not.
 const MAX_FALSE_STARTS: usize = 200;
 
 /// Order of the coordinates in a list of four.
@@ -296,7 +296,7 @@ impl Unit {
         }
     }
 
-    /// The whole photo for a box without extent.
+    /// Converts corners to fractions of the photo; a box without extent becomes the whole photo.
     fn normalise(self, [x1, y1, x2, y2]: Corners) -> BoundingBox {
         let (width, height) = match self {
             Self::Fractions => (1.0, 1.0),

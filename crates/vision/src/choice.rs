@@ -77,14 +77,14 @@ pub enum VisionChoice {
     /// Any provider that is configured.
     #[default]
     Any,
-    /// Nobody: barcodes are enough.
+    /// No provider: only barcodes are read.
     Barcode,
     /// The given provider, if it is configured.
     Kind(VisionKind),
 }
 
 impl VisionChoice {
-    /// Reads a name; an unknown one is no choice.
+    /// Reads a name; an unknown one is [`Self::Any`].
     #[must_use]
     pub fn of_name(name: &str) -> Self {
         match VisionKind::of_name(name) {
@@ -94,7 +94,7 @@ impl VisionChoice {
         }
     }
 
-    /// The name; empty for no choice.
+    /// The name; empty for [`Self::Any`].
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {

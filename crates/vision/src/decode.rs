@@ -6,7 +6,8 @@ use crate::orientation::Orientation;
 use crate::probe::{ImageError, ImageKind, Layout, Probe, probe};
 use crate::raster::{Gray, Raster, Rgb};
 
-/// More scans than any encoder writes; each costs a pass over the whole photo.
+/// Largest number of scans of a JPEG, more than any encoder writes; each costs a pass over the
+/// whole photo.
 const MAX_JPEG_SCANS: usize = 64;
 
 /// A decoded photo.
@@ -18,7 +19,7 @@ pub(crate) struct Decoded {
     pub orientation: Orientation,
 }
 
-/// Reads bytes, and calls `pulse` as it goes.
+/// A reader that calls `pulse` as it goes.
 struct Pulsing<'a> {
     bytes: &'a [u8],
     pulse: &'a mut dyn FnMut(),

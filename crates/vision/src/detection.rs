@@ -1,4 +1,4 @@
-//! A book seen on a photo, and where.
+//! Books seen on photos, and their positions.
 
 use books::Isbn;
 use serde::{Deserialize, Serialize};
@@ -18,7 +18,7 @@ pub struct BoundingBox {
 }
 
 impl Default for BoundingBox {
-    /// The whole photo.
+    /// A box of the whole photo.
     fn default() -> Self {
         Self {
             x1: 0.0,
@@ -65,7 +65,7 @@ pub struct Detection {
     pub author: String,
     /// The ISBN, from a barcode, or printed and read by a model.
     pub isbn: Option<Isbn>,
-    /// 0 to 1; 1 is a barcode, whose check digit has confirmed it.
+    /// Confidence, 0 to 1; 1 for a barcode, whose check digit has confirmed it.
     pub confidence: f32,
     /// The box around the book on its photo.
     pub bounding_box: BoundingBox,

@@ -1,4 +1,4 @@
-//! A photo in two parts, for models that cannot name all books on it in one answer.
+//! Division of a photo in two, for models that cannot name all books on it in one answer.
 
 use crate::detection::{BoundingBox, Detection};
 use crate::prepare::{Photo, Prepared};
@@ -17,7 +17,7 @@ pub struct Half {
     pub width: u32,
     /// Height of `jpeg` in pixels.
     pub height: u32,
-    /// The part of the photo that this is.
+    /// Position of the part on the photo.
     pub region: BoundingBox,
 }
 

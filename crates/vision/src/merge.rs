@@ -1,4 +1,4 @@
-//! One list of books from all that was seen on all photos.
+//! Merging all detections on all photos into one list of books.
 
 use books::{BookKeys, Wanted, same_book_key};
 
@@ -7,11 +7,11 @@ use crate::detection::Detection;
 /// Share of a barcode that must lie in a book's box to belong to it: boxes of models are not exact.
 const INSIDE: f32 = 0.8;
 
-/// A box larger than this part of the photo says nothing about where the book is.
+/// Part of the photo from which on a box tells nothing about the place of the book.
 const EVERYWHERE: f32 = 0.95;
 
-/// Merges what barcodes and vision models have found. `photos[i]` is all that was found on photo
-/// `i`, and that number is written into [`Detection::photo`].
+/// Merges the detections by barcodes and vision models. `photos[i]` has those on photo `i`, and
+/// that number is written into [`Detection::photo`].
 ///
 /// Two detections are one book when they have the same ISBN, or the same title and author as
 /// [`books::same_book_key`] sees them; an author that could not be read agrees with any, as long
@@ -51,7 +51,7 @@ struct Book {
     keys: BookKeys,
     /// The key of the title alone.
     title: Option<String>,
-    /// Photo and place in its list.
+    /// The first detection: photo, and position in its list.
     first_seen: usize,
 }
 
@@ -111,8 +111,8 @@ impl Book {
     }
 }
 
-/// Adds a book, or merges it with all that it turns out to be: one of them may be known by its
-/// ISBN only, another by its title.
+/// Adds a book, or merges it with all books that it turns out to be the same as: one of them may be
+/// known by its ISBN only, another by its title.
 fn add(books: &mut Vec<Book>, mut new: Book) {
     new.first_seen = books
         .iter()

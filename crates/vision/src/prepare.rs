@@ -1,4 +1,4 @@
-//! One decoding, and all that is wanted of it.
+//! Preparation of a photo: one decoding for barcodes, quality and the vision model's JPEG.
 
 use crate::barcode;
 use crate::decode::{Decoded, decode};
@@ -12,13 +12,13 @@ use crate::raster::{Gray, Rgb};
 /// encoding around it.
 pub const MAX_JPEG_BYTES: usize = 900_000;
 
-/// Tried in turn until the photo fits; text stays legible down to the last.
+/// JPEG qualities, tried in turn until the photo fits; text stays legible down to the last.
 const JPEG_QUALITIES: [u8; 4] = [85, 75, 60, 45];
 
 /// The parts of a photo that the rest of a job needs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Prepared {
-    /// Upright, without EXIF or any other metadata, the longest side at most
+    /// The photo as JPEG: upright, without EXIF or any other metadata, the longest side at most
     /// [`crate::LONGEST_SIDE`], at most [`MAX_JPEG_BYTES`].
     pub jpeg: Vec<u8>,
     /// Width of `jpeg` in pixels.
@@ -31,7 +31,7 @@ pub struct Prepared {
     pub barcodes: Vec<Detection>,
 }
 
-/// Decodes a photo once and makes everything of it. See [`Photo`] for the pieces.
+/// Decodes a photo once and makes all parts that a job needs. See [`Photo`] for the pieces.
 pub fn prepare(bytes: &[u8]) -> Result<Prepared, ImageError> {
     let mut photo = Photo::decode(bytes)?;
     let barcodes = photo.barcodes();
@@ -98,7 +98,7 @@ impl Photo {
             .collect()
     }
 
-    /// Gives back the memory that only [`Self::barcodes`] needs; afterwards there are none.
+    /// Frees the memory that only [`Self::barcodes`] needs; afterwards that finds none.
     pub fn forget_barcodes(&mut self) {
         self.luma = Gray {
             width: 0,

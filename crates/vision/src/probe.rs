@@ -43,16 +43,17 @@ pub struct Probe {
 pub(crate) enum Layout {
     Jpeg {
         progressive: bool,
-        /// 1 (grey), 3 or 4.
+        /// Number of components: 1 (grey), 3 or 4.
         components: u8,
-        /// Samples of all components for each 16 pixels: 48 without, 24 with 4:2:0 subsampling.
+        /// Number of samples of all components for each 16 pixels: 48 without, 24 with 4:2:0
+        /// subsampling.
         samples_per_16: u8,
     },
     Png {
         interlaced: bool,
     },
     WebP {
-        /// Lossless, or with an alpha plane.
+        /// Whether it is lossless, or has an alpha plane.
         four_channels: bool,
     },
 }
@@ -76,10 +77,10 @@ pub enum ImageError {
     /// A valid image of a kind that is not decoded.
     #[error("unsupported image: {0}")]
     Unsupported(&'static str),
-    /// A WebP animation.
+    /// The upload is a WebP animation.
     #[error("animated WebP")]
     Animated,
-    /// More than [`MAX_PIXELS`], or a decoded size beyond [`MEMORY_BUDGET`].
+    /// The image has more than [`MAX_PIXELS`], or a decoded size beyond [`MEMORY_BUDGET`].
     #[error("{width} x {height} pixels are too many: {limit}")]
     TooLarge {
         /// Width in pixels.
@@ -89,7 +90,7 @@ pub enum ImageError {
         /// Name of the exceeded limit.
         limit: &'static str,
     },
-    /// A side below [`MIN_SIDE`].
+    /// The image has a side below [`MIN_SIDE`].
     #[error("{width} x {height} pixels are too few: each side needs {MIN_SIDE}")]
     TooSmall {
         /// Width in pixels.
@@ -230,7 +231,7 @@ fn other_format(bytes: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// Walks the marker segments up to the frame header (ITU-T T.81, annex B).
+/// Probes a JPEG: walks the marker segments up to the frame header (ITU-T T.81, annex B).
 fn jpeg(bytes: &[u8]) -> Result<Probe, ImageError> {
     let cut = || ImageError::Truncated("the JPEG ends before its frame header".into());
     let mut rest = &bytes[2..];
@@ -319,7 +320,7 @@ fn jpeg_frame(body: &[u8], progressive: bool) -> Result<Probe, ImageError> {
     })
 }
 
-/// The IHDR chunk, which the specification puts first.
+/// Probes a PNG by the IHDR chunk, which the specification puts first.
 fn png(bytes: &[u8]) -> Result<Probe, ImageError> {
     let header = bytes
         .get(8..33)
@@ -340,9 +341,9 @@ fn png(bytes: &[u8]) -> Result<Probe, ImageError> {
     })
 }
 
-/// The image chunk (RFC 9649): `VP8L` or `VP8 `, after a `VP8X` the first of them that follows.
-/// The canvas that `VP8X` claims must be the size of the image inside, or the sizes that were
-/// checked would not be the sizes that are decoded.
+/// Probes a WebP by the image chunk (RFC 9649): `VP8L` or `VP8 `, after a `VP8X` the first of them
+/// that follows. The canvas that `VP8X` claims must be the size of the image inside, or the sizes
+/// that were checked would not be the sizes that are decoded.
 fn webp(bytes: &[u8]) -> Result<Probe, ImageError> {
     let cut = || ImageError::Truncated("the WebP ends in its header".into());
     let damaged = || ImageError::Damaged("a WebP header that contradicts itself".into());

@@ -9,17 +9,18 @@ use crate::raster::{Rgb, luma};
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Quality {
-    /// 0 (sharp) to 1 (nothing but blur): how much of the variation between neighbours a further
-    /// blur would leave (Crété-Roffet et al., "The blur effect", 2007), of the better direction
-    /// of the worse axis.
+    /// Blur, 0 (sharp) to 1 (nothing but blur): how much of the variation between neighbours a
+    /// further blur would leave (Crété-Roffet et al., "The blur effect", 2007), of the better
+    /// direction of the worse axis.
     pub blur: f32,
     /// Mean luma, 0 to 255.
     pub brightness: f32,
-    /// Luma that 95 of 100 pixels stay below, minus the one that 5 stay below.
+    /// Contrast: the luma that 95 of 100 pixels stay below, minus the one that 5 stay below.
     pub contrast: f32,
     /// Fraction of the photo that is clipped to white.
     pub clipped: f32,
-    /// Clipped spots that look like a reflection: bounded, and neither a speck nor a wall.
+    /// Number of clipped spots that look like a reflection: bounded, and neither a speck nor a
+    /// wall.
     pub glare_spots: u32,
     /// Longest side of the reduced copy in pixels.
     pub longest_side: u32,
@@ -41,21 +42,21 @@ pub enum Severity {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SuggestionKind {
-    /// Out of focus or moved.
+    /// The photo is out of focus, or was moved.
     Blur,
-    /// Too little light.
+    /// The photo has too little light.
     Dark,
-    /// Too much light.
+    /// The photo has too much light.
     Bright,
-    /// Reflections.
+    /// The photo has reflections.
     Glare,
-    /// Everything is about as bright as everything else.
+    /// The photo has little contrast.
     Contrast,
-    /// Too few pixels.
+    /// The photo has too few pixels.
     Resolution,
 }
 
-/// Advice for the next photo.
+/// A hint for the next photo.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Suggestion {
@@ -70,22 +71,23 @@ pub struct Suggestion {
     pub affected_count: u32,
 }
 
-/// The contract's words, best first.
+/// The words for quality, best first.
 const WORDS: [&str; 3] = ["good", "fair", "poor"];
 
 impl Quality {
-    /// `good`, `fair` or `poor`: the worst of lighting, sharpness and resolution.
+    /// The word for the whole: `good`, `fair` or `poor`, as the worst of lighting, sharpness and
+    /// resolution.
     pub fn image_quality(&self) -> &'static str {
         WORDS[rank(self.worst_of(&ALL))]
     }
 
-    /// `good`, `fair` or `poor`, by exposure, contrast and glare.
+    /// The word for exposure, contrast and glare: `good`, `fair` or `poor`.
     pub fn lighting(&self) -> &'static str {
         use SuggestionKind::{Bright, Contrast, Dark, Glare};
         WORDS[rank(self.worst_of(&[Dark, Bright, Glare, Contrast]))]
     }
 
-    /// `good`, `fair` or `poor`.
+    /// The word for focus and motion: `good`, `fair` or `poor`.
     pub fn sharpness(&self) -> &'static str {
         WORDS[rank(self.worst_of(&[SuggestionKind::Blur]))]
     }
@@ -96,7 +98,7 @@ impl Quality {
     }
 
     /// The worst of several photos in every respect, for the one word that a job has for all of
-    /// them; none of none.
+    /// them; `None` without photos.
     pub fn worst(photos: &[Self]) -> Option<Self> {
         photos.iter().copied().reduce(|a, b| Self {
             blur: a.blur.max(b.blur),
@@ -241,10 +243,10 @@ fn advice(kind: SuggestionKind) -> &'static str {
     }
 }
 
-/// Blurs over this many pixels to each side.
+/// Number of pixels to each side that are blurred over.
 const BLUR_RADIUS: usize = 4;
 
-/// Differences between neighbours below this are noise, not edges.
+/// Least difference between neighbours that counts as an edge and not as noise.
 const NOISE: i32 = 6;
 
 /// The blur effect along lines of `length` pixels that are `step` apart in memory; 0 where there

@@ -1,13 +1,13 @@
-//! The two reductions of a photo that everything else works on, filled row by row so that a
-//! decoder that yields rows never needs the whole photo in memory.
+//! Reductions of a photo, on which everything else works, filled row by row so that a decoder that
+//! yields rows never needs the whole photo in memory.
 
-/// The longest side, in pixels, of what is sent to a vision model. OpenAI reduces anything larger
-/// to this itself, Gemini cuts images into 768-pixel tiles; at 2048 a spine of a fully
-/// photographed shelf of 40 books is still 50 pixels wide, enough to read its title, and a JPEG
-/// of that size stays under 1 MB.
+/// Longest side, in pixels, of a photo for a vision model. OpenAI reduces anything larger to this
+/// itself, Gemini cuts images into 768-pixel tiles; at 2048 a spine of a fully photographed shelf
+/// of 40 books is still 50 pixels wide, enough to read its title, and a JPEG of that size stays
+/// under 1 MB.
 pub const LONGEST_SIDE: u32 = 2048;
 
-/// Above this many pixels the luma plane is halved.
+/// Number of pixels above which the luma plane is halved.
 const MAX_LUMA: u64 = 17_000_000;
 
 /// A grey image: one byte per pixel.
@@ -123,7 +123,8 @@ impl Raster {
         }
     }
 
-    /// The next row, as `width * 3` bytes; what is more or less than the announced size is ignored.
+    /// Takes the next row, as `width * 3` bytes; what is more or less than the announced size is
+    /// ignored.
     pub(crate) fn push(&mut self, rgb: &[u8]) {
         if rgb.len() == self.width * 3 {
             self.luma.push(rgb);
@@ -131,7 +132,7 @@ impl Raster {
         }
     }
 
-    /// Rows that were never pushed are black.
+    /// Ends the photo; rows that were never pushed are black.
     pub(crate) fn finish(self) -> (Gray, Rgb) {
         (self.luma.finish(), self.color.finish())
     }

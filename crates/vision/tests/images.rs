@@ -1,4 +1,4 @@
-//! Photos in, prepared photos out; and everything that is no photo.
+//! Tests of preparing photos, and of refusing everything that is no photo.
 
 #![allow(clippy::unwrap_used)]
 

@@ -6,7 +6,7 @@
 
 use books::Isbn;
 
-/// Bars and spaces of an EAN-13: guards of 3, 5 and 3, and 4 for each of 12 digits.
+/// Number of bars and spaces of an EAN-13: guards of 3, 5 and 3, and 4 for each of 12 digits.
 pub(super) const ELEMENTS: usize = 59;
 
 /// The width of a code in modules.
@@ -27,14 +27,14 @@ const PATTERNS: [[u8; 4]; 10] = [
     [3, 1, 1, 2],
 ];
 
-/// The parity of digits 2 to 7 that says that the first digit is 9: true is even.
+/// The parities of digits 2 to 7 when the first digit is 9: true is even.
 const PARITY_OF_9: [bool; 6] = [false, true, true, false, true, false];
 
-/// A digit further than this from its pattern, in squared modules, is not that digit. One module
-/// between two elements that is misjudged costs 3.
+/// Largest distance of a digit from its pattern, in squared modules. One module between two
+/// elements that is misjudged costs 3.
 const MAX_DIGIT_ERROR: f32 = 1.4;
 
-/// The mean over all digits may be at most this.
+/// Largest mean of these distances over all digits.
 const MAX_MEAN_ERROR: f32 = 0.6;
 
 /// Reads a code from the positions of the edges around its [`ELEMENTS`] alternating elements, the
@@ -65,8 +65,8 @@ pub(super) fn read(edges: &[f32; ELEMENTS + 1]) -> Option<Isbn> {
     })
 }
 
-/// Whether guards and halves are as long as they should be: a look that turns almost everything
-/// away that is no barcode.
+/// Whether guards and halves have the right lengths: a quick check that refuses almost everything
+/// that is no barcode.
 fn parts_fit(edges: &[f32; ELEMENTS + 1], module: f32) -> bool {
     let near = |from: usize, to: usize, modules: f32, tolerance: f32| {
         let length = edges[to] - edges[from];
@@ -130,8 +130,8 @@ fn decode(widths: &[f32; ELEMENTS], module: f32) -> Option<Isbn> {
     Isbn::parse(&text).ok()
 }
 
-/// Squared, of the elements and of neighbouring pairs: the latter run from edge to like edge and
-/// do not change when bars spread.
+/// Squared distance of the elements, and of neighbouring pairs, from a pattern: the latter run from
+/// edge to like edge and do not change when bars spread.
 fn distance(widths: &[f32; 4], pattern: &[u8; 4]) -> f32 {
     let off: [f32; 4] = std::array::from_fn(|i| widths[i] - f32::from(pattern[i]));
     let square = |v: f32| v * v;

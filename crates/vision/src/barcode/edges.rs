@@ -1,9 +1,10 @@
 //! Detection of edges: the places where light turns to dark and back along a line of samples.
 
-/// Samples over which the local contrast is judged, in blocks; five blocks around count.
+/// Number of samples in a block; the local contrast is that of five blocks around.
 const BLOCK: usize = 32;
 
-/// A turn must reverse by this part of the local contrast to count, and by [`MIN_TURN`].
+/// The part of the local contrast by which a turn must reverse to count, and by at least
+/// [`MIN_TURN`].
 const TURN: f32 = 0.16;
 
 /// The least turn in luma that counts: noise alone makes smaller ones.
@@ -16,7 +17,7 @@ const MIN_TURN: f32 = 9.0;
 pub(super) struct EdgeFinder {
     ranges: Vec<(u8, u8)>,
     turns: Vec<i32>,
-    /// Positions in samples, in order, alternately to dark and to light.
+    /// Positions of the edges in samples, in order, alternately to dark and to light.
     pub edges: Vec<f32>,
     /// Whether `edges[0]` goes from light to dark.
     pub first_is_to_dark: bool,

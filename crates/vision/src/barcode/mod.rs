@@ -16,15 +16,16 @@ use crate::detection::BoundingBox;
 use crate::raster::Gray;
 use edges::EdgeFinder;
 
-/// Directions over half a turn. A line may be 7.5 degrees off: it then still crosses all bars of
-/// a code that is at least an eighth as high as it is wide.
+/// Number of directions over half a turn. A line may be 7.5 degrees off: it then still crosses all
+/// bars of a code that is at least an eighth as high as it is wide.
 const DIRECTIONS: usize = 12;
 
-/// Distance between lines in pixels of each level, the full size first. The smallest code that is
+/// Distances between lines in pixels of each level, the full size first. The smallest code that is
 /// resolved there is some 40 pixels high.
 const LINE_DISTANCES: [f32; 3] = [7.0, 6.0, 4.0];
 
-/// The smallest code worth trying, in pixels: less than this and modules are below resolution.
+/// Length of the smallest code worth trying, in pixels: modules of a smaller one are below
+/// resolution.
 const MIN_LENGTH: f32 = 95.0;
 
 /// Number of lines that have to agree on an ISBN. One could be chance; its check digit alone is
@@ -40,8 +41,8 @@ pub(crate) struct Barcode {
 
 /// One line on which a code was read, in fractions of the photo.
 struct Reading {
-    /// Width of the level, direction and place of the line: two readings of one line agree by
-    /// nature.
+    /// Identity of the line (width of the level, direction, place): two readings of one line agree
+    /// by nature.
     line: (usize, usize, usize),
     from: (f32, f32),
     to: (f32, f32),
@@ -148,8 +149,8 @@ fn read_level(
     }
 }
 
-/// Brings out bars that a lens out of focus has blurred into each other. Only where noise has
-/// been averaged away: it is brought out as well.
+/// Sharpens bars that a lens out of focus has blurred into each other. For samples without much
+/// noise, which is sharpened as well.
 fn sharpen(samples: &mut [u8]) {
     let mut before = [0i32; 2];
     for i in 2..samples.len().saturating_sub(2) {

@@ -1,4 +1,4 @@
-//! Photos that are drawn: whatever stands behind, barcodes in front, and what a camera adds.
+//! Drawn photos: a background, barcodes in front, and what a camera adds.
 
 use barcoders::sym::ean13::EAN13;
 
@@ -12,11 +12,11 @@ pub(crate) struct Scene {
 /// Position of a drawn barcode, and the view of it.
 #[derive(Clone, Copy)]
 pub(crate) struct Placed {
-    /// Middle in pixels.
+    /// Position of the middle in pixels.
     pub at: (f32, f32),
     /// Width of a module in pixels, in the middle of the code.
     pub module: f32,
-    /// Clockwise, in degrees.
+    /// Angle clockwise, in degrees.
     pub angle: f32,
     /// Factor by which the right end appears larger than the left, less 1.
     pub perspective: f32,
@@ -110,8 +110,8 @@ impl Scene {
         }
     }
 
-    /// A lens out of focus (standard deviation in pixels), then a sensor's noise (the same in
-    /// luma).
+    /// Adds the blur of a lens out of focus (standard deviation in pixels), then a sensor's noise
+    /// (standard deviation in luma).
     pub(crate) fn degrade(&mut self, blur: f32, noise: f32) {
         if blur > 0.0 {
             let radius = (blur * 3.0).ceil() as isize;
@@ -168,7 +168,7 @@ impl Scene {
         jpeg
     }
 
-    /// xorshift64*: deterministic, and good enough for noise.
+    /// Returns a pseudo-random number below `below` (xorshift64*).
     fn next(&mut self, below: u64) -> u64 {
         self.random ^= self.random >> 12;
         self.random ^= self.random << 25;
