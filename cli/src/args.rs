@@ -50,7 +50,8 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Import a library from a CSV file or a workbook and follow the job
     Import {
-        /// The export of any reading program, or any list with titles or ISBNs; - is standard input
+        /// The library: the export of any reading program, or any list with titles or ISBNs; - is
+        /// standard input
         file: PathBuf,
         /// Show how the file would be read, and import nothing
         #[arg(long)]
@@ -61,13 +62,13 @@ pub(crate) enum Command {
     },
     /// Find the books on photos of shelves and follow the job
     Scan {
-        /// JPEG, PNG or WebP, at most five
+        /// The photos: JPEG, PNG or WebP, at most five
         #[arg(required = true, num_args = 1.., value_name = "PHOTO")]
         photos: Vec<PathBuf>,
     },
     /// Look books up by ISBN and follow the job
     Enrich {
-        /// ISBN-10 or ISBN-13
+        /// The ISBNs: ISBN-10 or ISBN-13
         #[arg(required = true, num_args = 1.., value_name = "ISBN")]
         isbns: Vec<String>,
     },

@@ -102,7 +102,7 @@ impl Files {
     }
 }
 
-/// Unreadable is as good as absent: all of this can be found out again.
+/// Reads a file; `None` also when it is damaged: all of this can be found out again.
 fn read<T: DeserializeOwned>(path: &Path) -> Option<T> {
     serde_json::from_slice(&fs::read(path).ok()?).ok()
 }

@@ -1,4 +1,4 @@
-//! Following a job, with an ear for Ctrl-C.
+//! Following a job until its end or Ctrl-C.
 
 use std::io::Write;
 use std::time::Duration;
@@ -62,8 +62,8 @@ impl Follow<'_> {
         self.accepted(submitted, canceled).await
     }
 
-    /// Keeps the token of a job that the server has just accepted, and follows the job; `canceled`:
-    /// it is to be canceled at once.
+    /// Keeps the token of a job that the server has just accepted, and follows the job; `canceled`
+    /// says that it is to be canceled at once.
     pub(crate) async fn accepted(self, submitted: Submitted, canceled: bool) -> Result<Outcome> {
         let Submitted { accepted, watch } = submitted;
         if let Err(error) = self.files.keep_token(self.client.origin(), &accepted) {
@@ -77,7 +77,7 @@ impl Follow<'_> {
         self.job(watch, accepted.auth_token, canceled).await
     }
 
-    /// Follows a job to its end; `canceled`: it is to be canceled at once.
+    /// Follows a job to its end; `canceled` says that it is to be canceled at once.
     pub(crate) async fn job(
         mut self,
         mut watch: Watch,
@@ -129,7 +129,7 @@ fn outcome(update: &Update) -> Option<Outcome> {
     }
 }
 
-/// Asks until the server has answered: it may be restarting.
+/// Cancels a job; repeats the request until the server has answered: it may be restarting.
 async fn cancel(client: &Client, job: &JobId, token: Option<&str>) -> Result<Cancellation, Error> {
     loop {
         match client.cancel(job, token).await {

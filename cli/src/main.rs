@@ -210,7 +210,7 @@ async fn submit(
     .await
 }
 
-/// Does something that follows a job, and clears what is left of its view, whatever comes of it.
+/// Runs something that follows a job, then clears the job's view, also after an error.
 async fn follow(
     args: &Args,
     client: &Client,

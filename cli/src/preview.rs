@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::outcome::Outcome;
 
-/// Prints what an import would come to; an import that would fail fails here, too.
+/// Prints the result that an import would have; an import that would fail fails here, too.
 pub(crate) fn print(preview: &Preview, json: bool) -> Result<Outcome> {
     let mut out = io::stdout().lock();
     if json {

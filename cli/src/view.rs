@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 #[derive(Debug)]
 pub(crate) enum View {
-    /// A bar that moves, on a terminal.
+    /// A bar that moves, for a terminal.
     Bar { bar: ProgressBar, since: Instant },
     /// A line for each event.
     Lines { since: Instant },
@@ -45,7 +45,7 @@ impl View {
         }
     }
 
-    /// A word to the person, which a program does not need.
+    /// Prints a note for people; programs do not need it.
     pub(crate) fn note(&self, text: &str) -> io::Result<()> {
         match self {
             Self::Json => Ok(()),
@@ -101,7 +101,7 @@ impl View {
         }
     }
 
-    /// Clears away what moves, before something else is printed.
+    /// Clears the bar, before something else is printed.
     pub(crate) fn clear(&self) {
         if let Self::Bar { bar, .. } = self {
             bar.finish_and_clear();
@@ -158,7 +158,7 @@ fn draw(bar: &ProgressBar, snapshot: &Snapshot, watched: Duration) {
 /// An estimate of a job's speed, and of the time that is left.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Pace {
-    /// Books a second.
+    /// Rate in books a second.
     rate: Option<f64>,
     left: Option<Duration>,
 }
@@ -209,7 +209,7 @@ fn seconds(duration: Duration) -> String {
     }
 }
 
-/// One line on how far a job is.
+/// Describes a job's progress in one line.
 pub(crate) fn describe(snapshot: &Snapshot, watched: Duration) -> String {
     let Snapshot {
         progress,
@@ -234,7 +234,7 @@ pub(crate) fn describe(snapshot: &Snapshot, watched: Duration) -> String {
     ))
 }
 
-/// One line on how a job ended.
+/// Describes a job's end in one line.
 fn conclude(event: &Event) -> String {
     let said = match event {
         Event::Completed(snapshot) => {

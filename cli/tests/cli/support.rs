@@ -1,4 +1,4 @@
-//! The real binary, in a home of its own, against a server that the test moves.
+//! Running the real binary, in a home of its own, against a server that the test controls.
 
 #[path = "../../../crates/client/tests/server/mod.rs"]
 mod server;
@@ -96,7 +96,7 @@ impl Running {
         self.out.as_mut()?.next_line().await.unwrap()
     }
 
-    /// Reads no more, as `head` does.
+    /// Stops reading, as `head` does.
     pub(crate) fn close_output(&mut self) {
         self.out = None;
     }
@@ -126,7 +126,7 @@ impl Running {
         );
     }
 
-    /// Exit code, what was left on standard output, standard error.
+    /// Waits for the end: exit code, what was left on standard output, standard error.
     pub(crate) async fn end(mut self) -> (i32, Vec<String>, String) {
         let mut rest = Vec::new();
         while let Some(line) = self.next_line().await {

@@ -1,4 +1,4 @@
-//! Books while the client waits: by their ISBNs.
+//! Look-ups and searches while the client waits.
 
 use std::time::Duration;
 
@@ -24,9 +24,9 @@ const MAX_PAGES: u32 = 100;
 
 /// A route that answers with books.
 pub(crate) enum Route {
-    /// `POST /api/v2/books/enrich`: one.
+    /// `POST /api/v2/books/enrich`: one book.
     One,
-    /// `POST /v3/books/enrich`: up to fifty, or a job of more.
+    /// `POST /v3/books/enrich`: up to fifty books, or a job of more.
     Several,
     /// `GET /v3/books/{isbn}`
     ByIsbn(String),
@@ -81,7 +81,7 @@ pub(crate) fn route(path: &str) -> Option<(Route, &'static str)> {
     })
 }
 
-/// Looks books up while the client waits; `None` when an answer has been sent.
+/// Looks books up while the client waits; `None` when a response has been sent.
 pub(crate) async fn serve(
     exchange: &mut Exchange,
     route: Route,
@@ -102,7 +102,7 @@ enum Wish {
     Words(books::Query),
 }
 
-/// Reads what a search is for.
+/// Reads the search in a request.
 fn wish(exchange: &Exchange, words: Words) -> Result<Wish, ApiError> {
     let parameters = Query::parse(&exchange.request.query);
     match parameters.get("mode") {
@@ -257,7 +257,7 @@ async fn several(exchange: &mut Exchange) -> Result<Option<Answer>, ApiError> {
     Err(looked.problem(exchange, *first))
 }
 
-/// Counts the request as one of the client's jobs, for as long as a job counts that never comes.
+/// Counts the request as one of the client's jobs, for as long as an unseen job counts.
 async fn admit(exchange: &Exchange) -> Result<(), ApiError> {
     client::admit(exchange, &JobId::from_bytes(exchange.spin.random())).await
 }

@@ -39,13 +39,13 @@ async fn handle(exchange: &mut Exchange) {
     }
 }
 
-/// The operation that a request to this component means.
+/// The operation that a request to this component asks for.
 enum Route {
-    /// A job.
+    /// Making a job.
     Job(JobRoute),
-    /// An ended job once more.
+    /// Trying an ended job again.
     Retry(retry::Route),
-    /// Books, while the client waits.
+    /// Looking books up while the client waits.
     Now(books_now::Route),
 }
 

@@ -1,4 +1,4 @@
-//! Trying an ended job again: a new job for what it did not find.
+//! Retry of an ended job: a new job for what it did not find.
 
 use api::accepted::failed_photos;
 use api::error::ApiError;
@@ -12,7 +12,7 @@ use platform::exchange::Exchange;
 use platform::runs::{self, Creation};
 use platform::{Access, client, config};
 
-/// A job that is to be tried again, and of which kind it must be.
+/// A job that is to be tried again, and the kind that it must be of.
 pub(crate) struct Route {
     id: String,
     kind: Option<Kind>,

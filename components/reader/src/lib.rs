@@ -1,5 +1,5 @@
 //! Reads the lettering on the spines of books: the stage of a scan whose photos no vision model
-//! looks at. It may ask nobody but the application itself.
+//! looks at. Sends requests only to the application itself.
 
 mod spine;
 

@@ -5,11 +5,11 @@ use job::{Lettering, ReadLine, SpineReader, SpineReading};
 use spines::{Line, Progress, Raster, Reader};
 use vision::BoundingBox;
 
-/// More regions of text than a bookcase has: of a photo of small print only the largest are read,
-/// so that nobody waits for minutes behind it.
+/// Largest number of regions of text that are read, more than a bookcase has: of a photo of small
+/// print only the largest are read, so that no job waits for minutes behind it.
 const MAX_REGIONS: usize = 1_000;
 
-/// The characters of a line that are kept.
+/// Largest number of characters of a line that are kept.
 const MAX_TEXT: usize = 200;
 
 /// The reader of spines that is built in.

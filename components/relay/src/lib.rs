@@ -1,4 +1,4 @@
-//! The WebSocket protocol, spoken over plain HTTP: who may connect, what is said when. The edge
+//! The WebSocket protocol over plain HTTP: which clients may connect, and their messages. The edge
 //! holds the sockets; edge/PROTOCOL.md is the contract with it. Nothing is kept between requests.
 
 mod message;

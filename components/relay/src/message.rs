@@ -1,5 +1,5 @@
-//! `POST /ws/session`: one message of a client, and what it is answered. The edge may post a
-//! message twice, so everything here may be done twice.
+//! `POST /ws/session`: one message of a client, and the replies to it. The edge may post a message
+//! twice, so everything here may be done twice.
 
 use api::error::ApiError;
 use api::ws::frame::{Close, Encoding, Reply};

@@ -1,4 +1,4 @@
-//! `GET /ws/session`: what a socket is told, from the state its job is in to the end of it.
+//! `GET /ws/session`: the messages to a socket, from the state of its jobs to their ends.
 
 use std::time::Duration;
 
@@ -19,23 +19,23 @@ use serde_json::json;
 use crate::session::{self, Session};
 use crate::token;
 
-/// A socket is told something this often, or its edge gives the stream up; the first apps show a
-/// sign of life this often.
+/// Longest silence of a session stream: an edge gives up one that is silent for longer, and the first
+/// apps expect a sign of life this often.
 const HEARTBEAT: Duration = Duration::from_secs(10);
-/// Results from this size on take their turn to be in memory, in bytes.
+/// Size in bytes from which on results take their turn to be in memory.
 const LARGE_RESULTS: u64 = 1 << 20;
 /// The class of sockets that wait for their jobs to appear, and how many of them an edge admits.
 const WAITING: &str = "waiting;100";
 
 /// The reason why a stream ended.
 enum End {
-    /// The socket is to be closed.
+    /// The socket is to be closed with this code.
     Close(Close),
     /// The edge went away.
     Left,
     /// The budget is used up; the edge asks again.
     Budget,
-    /// The store does not give what is to be said; the edge asks again.
+    /// The store does not give the values that are needed; the edge asks again.
     Broken(String),
 }
 
@@ -121,7 +121,7 @@ fn headers(session: &Session, schema: Schema, waits: bool) -> HeaderMap {
     headers
 }
 
-/// One stream.
+/// One session stream.
 struct Telling<'a> {
     exchange: &'a Exchange,
     session: &'a Session,
@@ -208,7 +208,7 @@ impl<'a> Telling<'a> {
         }))
     }
 
-    /// Says what there is to say until there is no more.
+    /// Delivers notifications until there are no more.
     async fn follow(&mut self, looks: Vec<Inspection>) -> Result<Close, End> {
         let mut news = self.news(looks);
         let clock = &self.exchange.spin;
@@ -292,7 +292,7 @@ impl<'a> Telling<'a> {
         Ok(Some(turn))
     }
 
-    /// Writes what is to be said of a job and notes that it has been told.
+    /// Writes a notification of a job and records that it was delivered.
     async fn deliver(
         &mut self,
         index: usize,
@@ -343,7 +343,7 @@ impl<'a> Telling<'a> {
         Ok(self.write(&event).await?)
     }
 
-    /// Notes what a job's reader has been told, and answers the id of the event that tells it.
+    /// Records the position of a job's reader, and returns the id of the event that leads there.
     fn advance(&mut self, index: usize, told: Told) -> String {
         if let Some(place) = self.told.get_mut(index) {
             *place = told;

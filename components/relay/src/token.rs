@@ -1,4 +1,4 @@
-//! A socket that is open keeps the token it was opened with alive.
+//! Extension of tokens: an open socket keeps the token it was opened with alive.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ pub(crate) fn look_interval(settings: &Settings) -> Duration {
     margin(settings) / 4
 }
 
-/// Gives tokens that are about to run out their whole life again. What fails is tried again with
+/// Extends the tokens that are about to run out to their whole life. A failure is tried again with
 /// the next look, long before the token has run out.
 pub(crate) async fn extend(exchange: &Exchange, session: &Session) {
     for job in &session.jobs {

@@ -1,11 +1,11 @@
-//! Whether what a request says of its client is believed.
+//! The trust in what a request says of its client.
 
 use job::constant_time_eq;
 
 /// The degree to which the application believes what a request says of its client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Trust {
-    /// All of it: the edge has shown the secret.
+    /// All statements: the edge has shown the secret.
     All,
     /// Statements that give nobody a right that he has not: there is no secret to show.
     Credentials,

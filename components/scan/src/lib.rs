@@ -1,4 +1,4 @@
-//! Uploads, and the first stage of the jobs they begin; what can be uploaded.
+//! Uploads, the first stage of the jobs they begin, and the server's capabilities.
 
 mod photo;
 mod upload;

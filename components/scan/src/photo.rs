@@ -1,4 +1,4 @@
-//! Looking at a photo's header while it arrives: what cannot be used is refused before it is
+//! Check of a photo's header while it arrives: a photo that cannot be used is refused before it is
 //! stored, and long before it is decoded.
 
 use api::error::ApiError;
@@ -39,7 +39,7 @@ impl Header {
         Ok(())
     }
 
-    /// The photo is complete.
+    /// Checks a header that is still incomplete: the photo is.
     ///
     /// # Errors
     /// When it cannot be used.

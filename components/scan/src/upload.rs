@@ -32,7 +32,7 @@ pub(crate) enum Route {
     LegacyImport,
     /// `POST /api/batch-scan`
     BatchScan,
-    /// `POST /scan?jobId=`, of the first apps: no token, bare answers.
+    /// `POST /scan?jobId=`, of the first apps: no token, responses without an envelope.
     Scan,
     /// `POST /scan`, of the very first app, which reads the job's name from the answer.
     UnnamedScan,
@@ -77,7 +77,7 @@ impl Route {
         }
     }
 
-    /// Whether its answer may be the job's stream: the first apps know none.
+    /// Whether the response may be the job's stream: the first apps know none.
     pub(crate) fn may_stream(self) -> bool {
         matches!(
             self,
@@ -99,7 +99,7 @@ impl Route {
         }
     }
 
-    /// The answer to whoever made the job, the first time and every time after.
+    /// The response to the request that made the job, and to its repetitions.
     pub(crate) async fn answer(self, exchange: &Exchange, root: &Root) -> Result<Answer, ApiError> {
         if self.may_stream() {
             return exchange.accepted(root).await;
@@ -146,8 +146,8 @@ enum Received {
     Exists(Box<Root>, String),
 }
 
-/// Decides what becomes of the upload: the same upload again is the same job, and another job of
-/// that name is in the way.
+/// Decides on the upload: the same upload again is the same job, and another job of that name is in
+/// the way.
 async fn creation(
     exchange: &Exchange,
     new: &NewJob,
@@ -300,7 +300,7 @@ impl<'a> Storing<'a> {
         Ok(())
     }
 
-    /// A write has failed: nothing of the upload stays. Goes on only if its name is taken.
+    /// Deletes the upload after a write that failed. Goes on only if its name is taken.
     async fn failed(&mut self, error: CreateError) -> Result<(), ApiError> {
         self.abandon().await;
         match error {
@@ -319,7 +319,7 @@ impl<'a> Storing<'a> {
         }
     }
 
-    /// Ends the upload: everything has arrived.
+    /// Ends the upload when everything has arrived.
     async fn end(mut self) -> Result<Received, ApiError> {
         let content = std::mem::take(&mut self.content).finish();
         if let Some(receiver) = &mut self.receiver {
@@ -347,7 +347,7 @@ fn mapping(exchange: &Exchange, upload: &Upload) -> Result<Mapping, ApiError> {
 /// Time for which a preview waits for its turn to read a large file, before its client is refused.
 const PREVIEW_PATIENCE: Duration = Duration::from_secs(8);
 
-/// Reads a file as an import would, and answers what that would come to.
+/// Reads a file as an import would, and answers with the preview of the result.
 pub(crate) async fn preview(exchange: &Exchange) -> Result<Answer, ApiError> {
     let mut body = exchange.request.body();
     let limits = &exchange.config.settings.limits;
@@ -406,7 +406,7 @@ async fn receive_for_preview(
     }
 }
 
-/// Writes the request's files down as they come. What is refused leaves nothing behind.
+/// Stores the request's files as they come. Nothing stays of an upload that is refused.
 async fn receive(
     exchange: &Exchange,
     kind: Kind,
@@ -437,7 +437,7 @@ async fn receive(
     }
 }
 
-/// Gives the upload the body's next chunk, or its end.
+/// Passes the body's next chunk, or its end, to the upload.
 async fn feed(body: &mut Body, upload: &mut Upload) -> Result<(), ApiError> {
     match body.chunk().await {
         Ok(Some(chunk)) => upload.feed(chunk.into()),

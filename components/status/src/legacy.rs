@@ -111,7 +111,7 @@ async fn job(exchange: &Exchange, id: &JobId) -> Result<Root, ApiError> {
         .ok_or_else(|| ApiError::no_such_job(id))
 }
 
-/// The items and the report of a job that has completed; of another, nothing.
+/// Reads the items and the report of a job that has completed; both are empty for another.
 async fn contents(exchange: &Exchange, root: &Root) -> Result<(Vec<Item>, Report), ApiError> {
     if root.stage != Stage::Complete {
         return Ok((Vec::new(), Report::default()));
@@ -123,7 +123,7 @@ async fn contents(exchange: &Exchange, root: &Root) -> Result<(Vec<Item>, Report
     Ok((items, engine.report(root).await.map_err(damaged)?))
 }
 
-/// The polling document of the first app: the results are in it when the scan is done.
+/// Answers with the first app's status document: the results are in it when the scan is done.
 async fn scan_status(exchange: &Exchange, id: &JobId) -> Result<Answer, ApiError> {
     let root = job(exchange, id).await?;
     if root.pipeline != Pipeline::AiScan {

@@ -1,5 +1,5 @@
-//! Everything that only looks at jobs: status, progress stream, results, cancel; health, and the
-//! web page.
+//! Routes about existing jobs: status, progress stream, results, cancel; also health, and the web
+//! page.
 
 mod legacy;
 mod page;
@@ -23,7 +23,7 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// Pause, in seconds, after which a polling client should ask again.
 const POLL_AFTER: &str = "2";
 
-/// The operation that a request to this component means.
+/// The operation that a request to this component asks for.
 enum Route<'a> {
     Status(&'a str),
     Stream(Vec<JobId>),
@@ -35,8 +35,8 @@ enum Route<'a> {
     Asset(&'static page::Asset),
 }
 
-/// The methods of a path, and what it means under each. A job may be named `stream`: only with
-/// `jobIds` its path is that of the stream of several.
+/// The route of a path under a method. A job may be named `stream`: only with `jobIds` its path is
+/// that of the stream of several.
 fn route<'a>(method: &str, path: &'a str, job_ids: Option<&str>) -> Result<Route<'a>, ApiError> {
     let parts: Vec<&str> = path.split('/').skip(1).collect();
     let (get, post, delete) = match parts.as_slice() {
@@ -127,7 +127,8 @@ async fn status(exchange: &mut Exchange, id: &str) -> Result<Option<Answer>, Api
     })))
 }
 
-/// The full answer, or that the client's copy is still good; and when to ask again.
+/// The full response, or `304` when the client's copy is still good; with the pause before the next
+/// poll.
 fn conditional(
     exchange: &Exchange,
     etag: &str,
@@ -162,8 +163,7 @@ async fn cancel_job(exchange: &mut Exchange, id: &str) -> Result<Option<Answer>,
 }
 
 /// Cancels a job for a client that may; `token` is one that its body names, `by_name` says that the
-/// route is one of apps that never send one. Answers the job as it then is, and the status that
-/// goes with it.
+/// route is one of apps that never send one. Returns the job as it then is, and the HTTP status.
 async fn canceled(
     exchange: &Exchange,
     id: &JobId,

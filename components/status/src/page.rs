@@ -77,7 +77,8 @@ pub(crate) fn asset(path: &str) -> Option<&'static Asset> {
     files.into_iter().find(|asset| asset.path == path)
 }
 
-/// Sends a file, or says that the client's copy is still good. Samples are only in the sandbox.
+/// Answers with a file, or with `304` when the client's copy is still good. Samples are only in the
+/// sandbox.
 pub(crate) fn answer(exchange: &Exchange, asset: &Asset) -> Answer {
     let is_sample = SAMPLES.iter().any(|sample| sample.path == asset.path);
     if is_sample && !exchange.config.sandbox {

@@ -156,7 +156,8 @@ async fn flush(out: &mut platform::Writer, buffer: &mut Vec<u8>) -> Result<(), S
     written.map_err(|_| "the client left".to_owned())
 }
 
-/// The status is sent already: a body cut short says that this is not all.
+/// Logs that the results broke off. The status is sent already: a body cut short says that this is
+/// not all.
 fn broke_off(exchange: &Exchange, root: &Root, problem: &str) {
     exchange.spin.log(
         "results-broke-off",

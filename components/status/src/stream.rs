@@ -12,8 +12,8 @@ use platform::{Access, Answer, Exchange};
 
 use crate::{inspect, query};
 
-/// Tells an edge which events end a stream: a runtime that fails may end the body as if all were
-/// well.
+/// The header that names for an edge the events that end a stream: a runtime that fails may end the
+/// body as if all were well.
 const EDGE_TERMINAL: HeaderName = HeaderName::from_static("x-edge-terminal");
 
 /// Answers with the stream of these jobs, or with its refusal in the form that a stream's client
@@ -35,8 +35,8 @@ pub(crate) async fn serve(
     }
 }
 
-/// Whether the client parses the body of a refusal as events, and looks at nothing else: the apps
-/// do. A browser looks at the status.
+/// Whether the client parses the body of a refusal as events, and looks at nothing else, as the
+/// apps do; a browser looks at the status.
 fn is_read_as_events(exchange: &Exchange) -> bool {
     let header = |name| exchange.request.header(name);
     let is_browser = header("sec-fetch-mode").is_some() || header("sec-fetch-dest").is_some();
@@ -104,7 +104,7 @@ async fn stream_of(
     Ok(None)
 }
 
-/// Begins a stream only to say that the client should try again.
+/// Answers with a stream that only says that the client should try again.
 async fn come_back(exchange: &mut Exchange) -> Result<Option<Answer>, ApiError> {
     if let Some(mut writer) = exchange.stream(200, headers()) {
         // A client that has left needs to know nothing.

@@ -92,7 +92,7 @@ async fn job_to_change(exchange: &Exchange, kind: Kind, id: &JobId) -> Result<Ro
     Ok(root)
 }
 
-/// Cancels a job; what had ended before is a conflict.
+/// Cancels a job; one that had ended before is a conflict.
 async fn cancel(exchange: &Exchange, kind: Kind, id: &JobId) -> Result<Answer, ApiError> {
     let root = job_to_change(exchange, kind, id).await?;
     if root.stage.is_terminal() {

@@ -1,5 +1,5 @@
-//! Request bodies: pieces that are handed to the connection in slices, so that one can see how far
-//! an upload is.
+//! Request bodies, handed to the connection in slices, so that the progress of an upload can be
+//! seen.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -51,7 +51,7 @@ impl Body {
         self.pieces.iter().map(|piece| piece.len() as u64).sum()
     }
 
-    /// The photos as `multipart/form-data` (RFC 7578), and its content type.
+    /// A body of photos as `multipart/form-data` (RFC 7578), and its content type.
     pub(crate) fn multipart(photos: &[Photo]) -> (Self, String) {
         // Random, so it cannot occur in a photo.
         let boundary = Uuid::new_v4().simple().to_string();

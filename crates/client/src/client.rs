@@ -1,4 +1,4 @@
-//! Typed requests.
+//! The client: its options, and a typed method for each request.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -15,7 +15,7 @@ use crate::{
     Accepted, Cancellation, Counters, Error, JobId, Mode, Results, Rows, Snapshot, Transport, Watch,
 };
 
-/// A server of this API. Clones share connections, counters and what is known of the server.
+/// A client of one server. Clones share connections, counters and what is known of the server.
 #[derive(Debug, Clone)]
 pub struct Client {
     pub(crate) shared: Arc<Shared>,
@@ -50,12 +50,12 @@ pub struct Timing {
     pub first_byte: Duration,
     /// Time-out of any further byte of a stream; a server sends one every 15 s: 40 s.
     pub idle: Duration,
-    /// Between polls, unless the server says otherwise: 2 s.
+    /// Pause between polls, unless the server says otherwise: 2 s.
     pub poll: Duration,
     /// Pause before a stream is opened again, unless the server says otherwise: 1 s. Doubled while
     /// the server is away.
     pub retry: Duration,
-    /// The longest such pause: 15 s.
+    /// Longest pause before a stream is opened again: 15 s.
     pub max_backoff: Duration,
     /// Longest absence of a server that had answered before a watch ends with an error: 5 min.
     pub longest_outage: Duration,
@@ -138,21 +138,21 @@ impl Client {
         Watch::new(self, job.clone(), false)
     }
 
-    /// [`Client::watch`] with a [`Book`](crate::Event::Book) event for each finished item, each
-    /// once. Streams tell them as they come; those that polling could not bring are fetched at the
-    /// end.
+    /// Follows a job as [`Client::watch`] does, with a [`Book`](crate::Event::Book) event for each
+    /// finished item, each once. Streams tell them as they come; those that polling could not bring
+    /// are fetched at the end.
     pub fn watch_books(&self, job: &JobId) -> Watch {
         Watch::new(self, job.clone(), true)
     }
 
-    /// A job as it is now.
+    /// Asks for the current state of a job.
     pub async fn status(&self, job: &JobId) -> Result<Snapshot, Error> {
         let http = &self.shared.http;
         http.ask(http.get(&format!("/api/v2/imports/{job}")), Body::default())
             .await
     }
 
-    /// The books that a job found. `NOT_READY` while it runs.
+    /// Fetches the results of a job. `NOT_READY` while it runs.
     pub async fn results(&self, job: &JobId) -> Result<Results, Error> {
         let http = &self.shared.http;
         http.ask(
@@ -162,7 +162,7 @@ impl Client {
         .await
     }
 
-    /// Rows of an ended import that somebody may want to mend, in the order of the file: `only`
+    /// Fetches rows of an ended import that somebody may want to mend, in the order of the file: `only`
     /// names which (`failed`, `not_found`, `warnings`, several with commas between).
     ///
     /// # Errors
@@ -242,7 +242,7 @@ impl Client {
 }
 
 impl Shared {
-    /// Notes whether streams get through.
+    /// Records whether streams get through.
     pub(crate) fn note_stream_support(&self, streams_work: bool) {
         let until = SystemTime::now() + self.timing.stream_support;
         *lock(&self.stream_support) = Some(StreamSupport {
@@ -273,7 +273,7 @@ impl Shared {
     }
 }
 
-/// One use of a transport, counted however it ends.
+/// One use of a transport, which is counted whichever way it ends.
 #[derive(Debug)]
 pub(crate) struct Attempt {
     shared: Arc<Shared>,

@@ -29,25 +29,26 @@ pub(crate) enum Ending {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Tally {
-    /// Connections tried, or, of [`Transport::Poll`], times that polling began.
+    /// Number of connections tried, or, of [`Transport::Poll`], of times that polling began.
     pub opened: u64,
-    /// Events, or changed status documents, received.
+    /// Number of events, or changed status documents, received.
     pub events: u64,
-    /// Ended with the job's last event.
+    /// Uses that ended with the job's last event.
     pub finished: u64,
-    /// Ended before that: the connection broke, or the server ended its stream to be resumed.
+    /// Uses that ended before that: the connection broke, or the server ended its stream to be
+    /// resumed.
     pub cut: u64,
     /// Uses that ended because nothing came within the time allowed.
     pub silent: u64,
-    /// Answered with something else than a stream of this contract.
+    /// Uses that were answered with something else than a stream of this contract.
     pub refused: u64,
     /// Uses that found no connection.
     pub unreachable: u64,
-    /// Given up by this side: not watched any longer, or another transport was tried.
+    /// Uses given up by this side: not watched any longer, or another transport was tried.
     pub left: u64,
 }
 
-/// A [`Tally`] for each transport.
+/// Counts of uses, for each transport.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Counters {
     /// Uses of the answer to the submission itself: [`Transport::Attached`].

@@ -17,7 +17,7 @@ pub enum Error {
         /// The reason why it is no address.
         reason: String,
     },
-    /// A job id that is not 1 to 100 characters of `[A-Za-z0-9_-]`.
+    /// The job id is not 1 to 100 characters of `[A-Za-z0-9_-]`.
     #[error("{0:?} is no job id: 1 to 100 letters, digits, _ and - are")]
     JobId(String),
     /// No connection could be made, or it broke before a response came.
@@ -39,7 +39,7 @@ pub enum Error {
     /// The server refused, and said why in the envelope.
     #[error("{0}")]
     Api(ApiError),
-    /// An answer that this API does not give: a wrong address, or a proxy's own page.
+    /// The response is none of this API: a wrong address, or a proxy's own page.
     #[error("{server} does not answer like a bookstrack server: {what}")]
     Protocol {
         /// The server's origin.
@@ -57,7 +57,7 @@ pub struct ApiError {
     /// HTTP status of the answer.
     #[serde(skip)]
     pub status: u16,
-    /// Stable and machine-readable, `NOT_FOUND` for example.
+    /// The code, stable and machine-readable, `NOT_FOUND` for example.
     pub code: String,
     /// A sentence for people.
     pub message: String,
@@ -67,7 +67,7 @@ pub struct ApiError {
     /// The pause that `Retry-After` asked for.
     #[serde(skip)]
     pub retry_after: Option<Duration>,
-    /// Depends on the code; names the field that was wrong, for example.
+    /// Facts by name, which depend on the code: the field that was wrong, for example.
     #[serde(default)]
     pub details: Value,
 }

@@ -1,4 +1,4 @@
-//! Requests and answers: connections, time limits, sizes, the envelope.
+//! Requests and responses: connections, time limits, sizes, the envelope.
 
 use std::time::Duration;
 
@@ -20,10 +20,12 @@ use crate::error::root_cause;
 use crate::sse::Parser;
 use crate::{ApiError, Error, Timing};
 
-/// The results of 10,000 books with descriptions have about 20 MB.
+/// Largest size of a response in bytes: the results of 10,000 books with descriptions have about 20
+/// MB.
 const MAX_ANSWER: usize = 128 << 20;
 
-/// Bytes a second: slower than any line that photos are sent over in earnest.
+/// Least rate of an upload that is waited for, in bytes a second: less than that of any line that
+/// photos are sent over in earnest.
 const SLOWEST_UPLOAD: u64 = 128 << 10;
 
 pub(crate) const EVENT_STREAM: &str = "text/event-stream";
@@ -35,7 +37,7 @@ pub(crate) struct Http {
     timing: Timing,
 }
 
-/// A successful answer's `data`, and the headers that matter.
+/// The `data` of a successful response, and the headers that matter.
 #[derive(Debug)]
 pub(crate) struct Answer<T> {
     pub data: T,
@@ -127,8 +129,8 @@ impl Http {
         Request::delete(format!("{}{path}", self.origin))
     }
 
-    /// Sends, and returns as soon as the answer's headers are there. `limit` holds between any two
-    /// signs of life, so that a slow upload is not cut off.
+    /// Sends a request, and returns as soon as the response's headers are there. `limit` holds
+    /// between any two signs of life, so that a slow upload is not cut off.
     pub(crate) async fn send(
         &self,
         request: request::Builder,
@@ -152,7 +154,7 @@ impl Http {
         }
     }
 
-    /// Sends, and reads an answer in the envelope; no data: `304`.
+    /// Sends a request, and reads a response in the envelope; `304` has no data.
     pub(crate) async fn call<T: DeserializeOwned>(
         &self,
         request: request::Builder,
@@ -167,7 +169,7 @@ impl Http {
         Ok(Answer::new(&headers, Some(self.read(response).await?)))
     }
 
-    /// [`Http::call`] for requests without conditions.
+    /// Sends a request without conditions, as [`Http::call`] does.
     pub(crate) async fn ask<T: DeserializeOwned>(
         &self,
         request: request::Builder,
@@ -179,7 +181,7 @@ impl Http {
             .ok_or_else(|| self.protocol("304 without a condition"))
     }
 
-    /// Sends, and reads the body of an answer that is not in the envelope.
+    /// Sends a request, and reads the body of a response without the envelope.
     pub(crate) async fn fetch(&self, request: request::Builder) -> Result<Bytes, Error> {
         let response = self
             .send(request, Body::default(), self.timing.request)
@@ -193,7 +195,7 @@ impl Http {
         }
     }
 
-    /// Reads the `data` of an answer in the envelope.
+    /// Reads the `data` of a response in the envelope.
     pub(crate) async fn read<T: DeserializeOwned>(
         &self,
         response: Response<Incoming>,
@@ -274,7 +276,7 @@ impl Http {
     }
 }
 
-/// A request for a stream may be refused with one event, whose data has the error.
+/// The data of the one event with which a request for a stream may be refused: the error.
 fn event_data(bytes: &[u8]) -> String {
     let frames = Parser::default().push(bytes).unwrap_or_default();
     let first = frames.into_iter().next();

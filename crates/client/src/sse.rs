@@ -1,30 +1,29 @@
-//! The bytes of an event stream, as the HTML standard parses them ("9.2.6 Interpreting an event
-//! stream"), with a limit, which the standard has not: a server or proxy gone mad must not eat this
-//! client's memory.
+//! Parser of event streams, after the HTML standard ("9.2.6 Interpreting an event stream"), with a
+//! limit, which the standard has not: a faulty server or proxy must not fill this client's memory.
 
 use std::time::Duration;
 
-/// More than any event of the contract: a `book` event has a few KB.
+/// Largest size of an event in bytes, more than any of the contract: a `book` event has a few KB.
 const MAX_EVENT: usize = 1 << 20;
 
 /// One event of a stream, complete.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Frame {
-    /// `message` when the stream did not say.
+    /// Name of the event; `message` when the stream names none.
     pub event: String,
     pub data: String,
     /// The last id seen up to this event; empty when there was none.
     pub id: String,
 }
 
-/// An event longer than [`MAX_EVENT`].
+/// The error for an event longer than [`MAX_EVENT`].
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct TooLong;
 
 #[derive(Debug, Default)]
 pub(crate) struct Parser {
     line: Vec<u8>,
-    /// The line before ended in CR: an LF now belongs to it.
+    /// Whether the line before ended in CR: an LF now belongs to it.
     after_cr: bool,
     begun: bool,
     event: String,
@@ -39,7 +38,7 @@ impl Parser {
         self.retry
     }
 
-    /// The events that `bytes` complete.
+    /// Takes bytes; returns the events that they complete.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> Result<Vec<Frame>, TooLong> {
         let mut frames = Vec::new();
         for &byte in bytes {

@@ -26,7 +26,7 @@ pub(crate) enum StreamEnd {
     Useless,
     /// No byte, or no further one, came in time.
     Silent,
-    /// Something else than a stream of this contract.
+    /// The response was none of this contract's streams.
     Refused,
     /// No connection could be made.
     Unreachable,
@@ -41,7 +41,7 @@ pub(crate) enum Step {
     Poll,
 }
 
-/// Fruitless attempts in a row after which it is asked whether streams get through at all.
+/// Number of fruitless attempts in a row after which a probe shows whether streams get through at all.
 const DOUBT: u32 = 3;
 
 #[derive(Debug)]
@@ -78,12 +78,12 @@ impl Strategy {
         }
     }
 
-    /// The stream named the time after which to come back.
+    /// Records the pause that the stream asked for.
     pub(crate) fn set_retry(&mut self, retry: Duration) {
         self.retry = Some(retry.min(self.timing.max_backoff));
     }
 
-    /// An event, or a status, has come.
+    /// Records that an event, or a status, has come.
     pub(crate) fn succeeded(&mut self) {
         self.failures = 0;
         self.answered = false;
@@ -148,7 +148,7 @@ impl Strategy {
         (self.backoff(jitter), Step::Poll)
     }
 
-    /// Never earlier than the server asked for, up to a quarter later.
+    /// Lengthens a pause by up to a quarter: never earlier than the server asked for.
     fn spread(&self, pause: Duration, jitter: f64) -> Duration {
         pause.mul_f64(1.0 + jitter / 4.0)
     }

@@ -17,16 +17,17 @@ pub(crate) struct Stream {
     parser: Parser,
     frames: VecDeque<Frame>,
     idle: Duration,
-    /// The time until which the next byte must come. It is kept between calls, so that a caller who
+    /// Time until which the next byte must come. It is kept between calls, so that a caller that
     /// asks again does not put it off.
     deadline: Instant,
     begun: bool,
-    /// The number of events that were handed out.
+    /// Number of events that were returned.
     pub events: u64,
 }
 
 impl Stream {
-    /// `first`: how long the first byte may take; `idle`: how long any other.
+    /// Reads a response's body as a stream; `first` is the time-out of the first byte, `idle` that
+    /// of any other.
     pub(crate) fn new(response: Response<Incoming>, first: Duration, idle: Duration) -> Self {
         Self {
             body: response.into_body(),

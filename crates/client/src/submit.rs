@@ -1,4 +1,4 @@
-//! Starting jobs, so that none is lost and none started twice.
+//! Submission of jobs, so that none is lost and none started twice.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -67,12 +67,12 @@ pub enum Submission {
     MappedImport {
         /// The file.
         file: Bytes,
-        /// Fields, or `ignore`, by the columns' headers or numbers.
+        /// The meanings of columns.
         mapping: Mapping,
     },
-    /// 1 to 5 photos.
+    /// A scan of 1 to 5 photos.
     Scan(Vec<Photo>),
-    /// 1 to 1,500 ISBNs.
+    /// An enrichment of 1 to 1,500 ISBNs.
     Enrich(Vec<String>),
 }
 
@@ -135,7 +135,7 @@ pub struct Preview {
     pub rows_rejected: u32,
     /// Whether a person should check how the file was read.
     pub uncertain: bool,
-    /// Everything else: how the file was read, the first books, what is wrong with rows.
+    /// The other fields: how the file was read, the first books, problems with rows.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
@@ -151,7 +151,7 @@ pub struct Submitted {
 
 /// The way in which one attempt to submit ended without a response.
 enum Lost {
-    /// The answer will be the same next time.
+    /// A repetition would end in the same way.
     Final(Error),
     /// The connection broke, or nothing came; `silent`: although a stream was asked for and the
     /// server has the request.
@@ -183,7 +183,7 @@ impl Shared {
 }
 
 impl Client {
-    /// Asks what an import of a file would come to. No job is made.
+    /// Asks for the result that an import of a file would have. No job is made.
     ///
     /// # Errors
     /// When the server refuses or cannot be reached.

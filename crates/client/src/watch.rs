@@ -27,11 +27,11 @@ use crate::{Client, Error, Event, JobId, Snapshot, Transport};
     reason = "handled one at a time, never kept in numbers"
 )]
 pub enum Update {
-    /// The job said something.
+    /// An event of the job.
     Event(Event),
     /// Progress comes by this transport from here on.
     Using(Transport),
-    /// The server is away; it is asked again after the pause.
+    /// The server cannot be reached; it is asked again after the pause.
     Lost {
         /// The failure that was seen.
         reason: String,
@@ -56,7 +56,7 @@ pub struct Watch {
     announced: Option<Transport>,
     last_id: Option<HeaderValue>,
     etag: Option<HeaderValue>,
-    /// The furthest snapshot seen.
+    /// The snapshot with the most progress so far.
     seen: Option<Snapshot>,
     /// Time of the server's last sign of life.
     contact: Option<Instant>,
@@ -70,7 +70,7 @@ struct Position {
 }
 
 impl Position {
-    /// `18` or `18.100`; `None` for an id of another kind.
+    /// Parses `18` or `18.100`; `None` for an id of another kind.
     fn parse(id: &str) -> Option<Self> {
         let (seq, books) = id.split_once('.').unwrap_or((id, "0"));
         Some(Self {
@@ -128,8 +128,8 @@ impl Watch {
         }
     }
 
-    /// Goes on after an event that another watch, of a program that has ended since, say, had:
-    /// see [`Watch::last_event_id`].
+    /// Continues after an event that another watch has had, such as that of a program that has
+    /// ended since: see [`Watch::last_event_id`].
     #[must_use]
     pub fn after(self, last_event_id: &str) -> Self {
         Self {
@@ -151,7 +151,7 @@ impl Watch {
         &self.job
     }
 
-    /// The next thing to know; `None` after the job's last event or an error. Errors are final:
+    /// Waits for the next update; `None` after the job's last event or an error. Errors are final:
     /// whatever time may heal is tried again before, for as long as
     /// [`Timing::longest_outage`](crate::Timing::longest_outage) says.
     ///
@@ -340,7 +340,7 @@ impl Watch {
         Ok(())
     }
 
-    /// Polling brings no books: those that no stream has brought are in the results.
+    /// Fetches the books that no stream has brought from the results: polling brings none.
     async fn add_missing_books(&mut self) -> Result<(), Error> {
         #[derive(Deserialize)]
         struct Found {
@@ -367,7 +367,8 @@ impl Watch {
         Ok(())
     }
 
-    /// Whether a polled status says more than is known: another transport may have been quicker.
+    /// Whether a polled status is newer than what is known: another transport may have been
+    /// quicker.
     fn is_news(&self, snapshot: &Snapshot) -> bool {
         let Some(seen) = &self.seen else { return true };
         let position = |s: &Snapshot| {
@@ -403,7 +404,8 @@ impl Watch {
         self.updates.push_back(Update::Event(event));
     }
 
-    /// `error` is what the watch ends with, should nothing help.
+    /// Decides what follows a stream that ended; `error` is what the watch ends with when all
+    /// attempts fail.
     fn stream_ended(&mut self, end: StreamEnd, error: Error) -> Result<(), Error> {
         self.end(end.into());
         let (pause, step) = self.strategy.stream_ended(end, fastrand::f64());
@@ -454,7 +456,7 @@ impl Watch {
         };
     }
 
-    /// Polling goes on as one use; each stream is one of its own.
+    /// Begins to use a transport: polling goes on as one use, each stream is one of its own.
     fn begin(&mut self, transport: Transport) {
         let polling = self
             .attempt

@@ -54,15 +54,15 @@ impl fmt::Display for JobId {
 pub enum Status {
     /// Accepted, not begun.
     Initialized,
-    /// Running.
+    /// The job is running.
     Processing,
-    /// Over: every item has its final state.
+    /// Completed: every item is final.
     Completed,
-    /// Over: could not be done.
+    /// The job failed.
     Failed,
-    /// Over: somebody canceled it.
+    /// A client canceled the job.
     Canceled,
-    /// Answer to a cancellation that has not taken effect yet.
+    /// The cancellation has not taken effect yet.
     Canceling,
     /// A state that this client does not know; treated as running.
     #[serde(other)]
@@ -88,10 +88,10 @@ impl fmt::Display for Status {
 pub struct Accepted {
     /// The id of the new job.
     pub job_id: JobId,
-    /// Needed to cancel the job; a secret. Absent for jobs that need none.
+    /// The token that cancels the job; a secret. Absent for jobs that need none.
     #[serde(default, skip_serializing)]
     pub auth_token: Option<String>,
-    /// `csv_import`, `ai_scan` or `batch_enrichment`.
+    /// Kind of job: `csv_import`, `ai_scan` or `batch_enrichment`.
     #[serde(default)]
     pub pipeline: Option<String>,
 }
@@ -102,11 +102,11 @@ pub struct Accepted {
 pub struct Rows {
     /// The columns of the imported file.
     pub columns: Vec<String>,
-    /// In the order of the file.
+    /// The rows, in the order of the file.
     pub rows: Vec<Row>,
 }
 
-/// One of [`Rows`].
+/// A row of [`Rows`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Row {
@@ -115,15 +115,15 @@ pub struct Row {
     /// Number of its book among the job's, from 0; absent when it has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub index: Option<u64>,
-    /// `rejected`, `not_found`, `failed` or `warning`.
+    /// The reason why the row is here: `rejected`, `not_found`, `failed` or `warning`.
     pub kind: String,
-    /// The same for people.
+    /// The reason why the row is here, for people.
     pub problem: String,
-    /// Its cells under the columns; there may be more or fewer.
+    /// Cells of the row under the columns; there may be more or fewer.
     pub cells: Vec<String>,
 }
 
-/// A job at one moment. Each snapshot contains all that earlier ones said.
+/// The state of a job at one moment. A snapshot contains everything of earlier ones.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Snapshot {
@@ -133,11 +133,11 @@ pub struct Snapshot {
     pub status: Status,
     /// Progress in [0, 1]; never decreases.
     pub progress: f64,
-    /// Items that are final.
+    /// Number of items that are final.
     pub processed_count: u64,
-    /// Items in all; 0 until the upload has been read.
+    /// Number of items in all; 0 until the upload has been read.
     pub total_count: u64,
-    /// `queued`, `analyzing`, `enriching`, `complete`, `error`.
+    /// The stage: `queued`, `analyzing`, `enriching`, `complete`, `error`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stage: Option<String>,
     /// A sentence for people on what is being done.
@@ -146,16 +146,16 @@ pub struct Snapshot {
     /// Title of the last finished book.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub current_title: Option<String>,
-    /// Items found.
+    /// Number of items found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub success_count: Option<u64>,
-    /// Items not found, or failed.
+    /// Number of items not found, or failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure_count: Option<u64>,
     /// Time since the start, in ms.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub elapsed_ms: Option<u64>,
-    /// The server's estimate of what is left, in ms.
+    /// The server's estimate of the remaining time, in ms.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub eta_ms: Option<u64>,
     /// The reason why the job failed.
@@ -170,7 +170,7 @@ pub struct Snapshot {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct JobError {
-    /// `E_...`, stable.
+    /// The code: `E_...`, stable.
     pub code: String,
     /// A technical message.
     #[serde(default)]
@@ -253,21 +253,21 @@ impl From<Snapshot> for Event {
 pub struct Results {
     /// The id of the job.
     pub job_id: JobId,
-    /// `completed`, or `canceled` when these are the results so far.
+    /// State of the job: `completed`, or `canceled` when these are the results so far.
     pub status: Status,
     /// The books, in the order of the upload.
     #[serde(default)]
     pub books: Vec<Book>,
-    /// The rest, which depends on the kind of job.
+    /// The other fields, which depend on the kind of job.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
 
-/// A book, as far as imports, scans and enrichments agree.
+/// A book, with the fields that imports, scans and enrichments share.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Book {
-    /// Empty when unknown.
+    /// Title; empty when unknown.
     #[serde(default)]
     pub title: String,
     /// ISBN-13 or ISBN-10, digits only.
@@ -279,13 +279,13 @@ pub struct Book {
     /// The author of a book that was seen on a photo.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub author: Option<String>,
-    /// `success`, `not_found`, `error`, `circuit_open` or `pending`.
+    /// The outcome of the look-up: `success`, `not_found`, `error`, `circuit_open` or `pending`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enrichment_status: Option<String>,
     /// Publisher's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub publisher: Option<String>,
-    /// ISO date, month or year.
+    /// Date of publication: ISO date, month or year.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub published_date: Option<String>,
     /// The year of publication of a book that was seen on a photo.
@@ -308,7 +308,7 @@ pub struct Cancellation {
     /// State of the job: `canceled`, or `completed` when the job was quicker; `canceling` while
     /// that is still open.
     pub status: Status,
-    /// A sentence for people on what became of the job.
+    /// A sentence for people on the outcome.
     #[serde(default)]
     pub message: String,
 }

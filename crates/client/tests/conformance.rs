@@ -51,14 +51,14 @@ struct Job {
     last_event_id: Option<String>,
 }
 
-/// Ends with the test.
+/// The process that plays scenarios; it ends with the test.
 struct Player {
     process: Child,
     url: String,
 }
 
 impl Player {
-    /// `None` without Node.
+    /// Starts the player; `None` without Node.
     fn start() -> Option<Self> {
         let script = concat!(
             env!("CARGO_MANIFEST_DIR"),

@@ -1,4 +1,4 @@
-//! Watching a job through everything that can be in the way.
+//! Tests of watching a job with all faults of server and network.
 
 #![allow(clippy::unwrap_used)] // A helper that fails fails its test.
 
@@ -14,7 +14,7 @@ use client::{
 use http::StatusCode;
 use server::{JOB, Server, Streams, TOKEN, fixture};
 
-/// Short pauses; no limit that a busy machine alone could exceed.
+/// Options with short pauses, and without time-outs that a busy machine alone could exceed.
 fn timing() -> Timing {
     let ms = Duration::from_millis;
     let (poll, retry, max_backoff) = (ms(20), ms(20), ms(100));

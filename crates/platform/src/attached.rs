@@ -16,7 +16,7 @@ use crate::runs::{Creation, start_elsewhere};
 use crate::spin::Spin;
 use crate::stream::{self, Telling};
 
-/// Whether the client asks for a stream as the answer.
+/// Whether the client asks for a stream as the response.
 #[must_use]
 pub fn is_asked(exchange: &Exchange) -> bool {
     exchange
@@ -25,8 +25,8 @@ pub fn is_asked(exchange: &Exchange) -> bool {
         .is_some_and(accepts_event_stream)
 }
 
-/// Answers with the job's stream, and works on the job beside it if it is new. The job goes on when
-/// the client leaves; the stream goes on from the store when another run takes over.
+/// Responds with the job's stream, and works on the job beside it if it is new. The job goes on
+/// when the client leaves; the stream goes on from the store when another run takes over.
 ///
 /// # Errors
 /// When the store fails: nothing is answered then.

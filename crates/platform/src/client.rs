@@ -12,7 +12,7 @@ use crate::config;
 use crate::exchange::Exchange;
 use crate::http::Incoming;
 
-/// `Retry-After` for a client with too many jobs under way.
+/// Pause that `Retry-After` asks of a client with too many jobs under way.
 const LIMIT_RETRY_AFTER: Duration = Duration::from_secs(10);
 
 /// The client of a request, if its jobs are counted.
@@ -30,16 +30,16 @@ pub fn counted(exchange: &Exchange) -> Option<Client> {
     Some(exchange.config.keyring.client(&key))
 }
 
-/// A header that counts only when the edge has set it, which shows the secret that it shares with
-/// this application.
+/// The value of a header that the edge has set; `None` when the request does not show the secret
+/// that edge and application share.
 fn said_by_edge<'a>(request: &'a Incoming, name: &str) -> Option<&'a str> {
     let shown = request.header("x-edge-secret")?;
     let is_edge = constant_time_eq(&config::edge_secret()?, shown);
     request.header(name).filter(|_| is_edge)
 }
 
-/// The address of the client: what the edge says, or the platform where only that can say it, or
-/// where the connection comes from.
+/// The address of the client: from the edge, or the platform where only that can tell, or from the
+/// connection.
 #[must_use]
 pub fn address(request: &Incoming) -> Option<IpAddr> {
     let said = said_by_edge(request, "x-edge-client").or_else(|| {

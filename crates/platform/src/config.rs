@@ -1,4 +1,4 @@
-//! The application's variables, read once per request and never looked at as strings again.
+//! The configuration of the application: its variables, read once per request.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ fn number(name: &'static str, default: f64) -> f64 {
     variables::number(name, &variable(name), default).unwrap_or(default)
 }
 
-/// The variables of all components that are numbers, with their smallest and largest values.
+/// Names of the variables that are numbers.
 const NUMBERS: [&str; 10] = [
     "socket_hold_s",
     "open_library_rate",
@@ -37,7 +37,7 @@ const NUMBERS: [&str; 10] = [
     "confidence_threshold",
 ];
 
-/// Checks values that are read later, where an error could no longer be returned.
+/// Checks the values of variables that are read later, where an error could no longer be returned.
 fn check() -> Result<(), InvalidVariable> {
     for name in NUMBERS {
         variables::number(name, &variable(name), 0.0)?;
@@ -252,10 +252,10 @@ pub fn scan() -> Scan {
 
 /// Time that a socket waits for its job to appear, in seconds, unless configured otherwise.
 const SOCKET_HOLD_S: f64 = 30.0;
-/// The longest that can be configured, in seconds.
+/// Longest time that can be configured for it, in seconds.
 const LONGEST_SOCKET_HOLD_S: f64 = 600.0;
 
-/// The platform that the operator says this runs on.
+/// The profile of the platform that the operator has named.
 #[must_use]
 pub fn profile() -> String {
     variable("profile").trim().to_owned()
@@ -276,7 +276,7 @@ pub fn searches_a_minute() -> u32 {
 
 /// The configuration of sockets.
 pub struct Sockets {
-    /// Shared with the edge; `None`: there is none.
+    /// The secret shared with the edge; `None`: there is no edge.
     pub edge_secret: Option<String>,
     /// Time that a socket waits for its job to appear.
     pub hold: Duration,

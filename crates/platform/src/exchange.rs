@@ -1,4 +1,4 @@
-//! One request and its answer: what every component does the same way.
+//! One request and its response: what every component does the same way.
 
 use std::cell::RefCell;
 use std::time::Duration;
@@ -19,15 +19,15 @@ use crate::config::{Config, ConfigError, origins};
 use crate::http::{Body, Disconnected, Incoming, Responder, Writer};
 use crate::{Spin, client, poll};
 
-/// `Retry-After` when the store fails.
+/// Pause that `Retry-After` asks for when the store fails.
 const STORE_RETRY_AFTER: Duration = Duration::from_secs(2);
-/// `Retry-After` when the store is full.
+/// Pause that `Retry-After` asks for when the store is full.
 const STORE_FULL_RETRY_AFTER: Duration = Duration::from_secs(60);
 
-/// The header that names a request.
+/// The header with the id of a request.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// One request and the chance to answer it: what a handler works with.
+/// One request and the means to respond to it: the argument of a component's handler.
 pub struct Exchange {
     /// The effects of this invocation.
     pub spin: Spin,
@@ -35,12 +35,12 @@ pub struct Exchange {
     pub config: Config,
     /// The request itself.
     pub request: Incoming,
-    /// The request's name, in the log and in `X-Request-ID`.
+    /// The request's id, in the log and in `X-Request-ID`.
     pub request_id: String,
     responder: Option<Responder>,
-    /// The rest of a refused body, read for a moment after the answer.
+    /// The rest of a refused body, read for a moment after the response.
     refused: RefCell<Option<Body>>,
-    /// The headers of every answer, for CORS and security.
+    /// The headers of every response, for CORS and security.
     headers: HeaderMap,
     began: Duration,
 }
@@ -55,7 +55,7 @@ pub enum Access {
 }
 
 impl Access {
-    /// The access that changing this job takes: its token, if it was created with one.
+    /// The access needed to change this job: its token, if it was created with one.
     #[must_use]
     pub fn to_change(root: &Root) -> Self {
         match root.token {
@@ -65,19 +65,19 @@ impl Access {
     }
 }
 
-/// A complete answer.
+/// A complete response.
 #[derive(Debug)]
 pub struct Answer {
     /// HTTP status.
     pub status: u16,
     /// Headers besides those for CORS and security.
     pub headers: HeaderMap,
-    /// Empty for 204 and 304.
+    /// The body; empty for 204 and 304.
     pub body: Vec<u8>,
 }
 
 impl Answer {
-    /// A JSON body.
+    /// A response with a JSON body.
     #[must_use]
     pub fn json(status: u16, body: Vec<u8>) -> Self {
         Self {
@@ -130,7 +130,7 @@ impl Exchange {
         self.spin.monotonic().saturating_sub(self.began)
     }
 
-    /// Time and duration of an answer that is made now, for its metadata.
+    /// Time and duration of a response that is made now, for its metadata.
     #[must_use]
     pub fn answered(&self) -> Answered {
         Answered {
@@ -139,20 +139,20 @@ impl Exchange {
         }
     }
 
-    /// A success envelope around `data`.
+    /// A response with a success envelope around `data`.
     #[must_use]
     pub fn success(&self, status: u16, data: &impl serde::Serialize) -> Answer {
         Answer::json(status, api::envelope::success(data, self.answered()))
     }
 
-    /// An error in the form of the request's generation.
+    /// The error's response in the form of the request's generation.
     #[must_use]
     pub fn failure(&self, error: &ApiError) -> Answer {
         let now = self.spin.now();
         failure(error, now, &self.request.path, &self.request_id)
     }
 
-    /// An internal error, logged under an id that the client is given; `what` is for the log only.
+    /// An internal error, logged under the id that the client is given; `what` is for the log only.
     #[must_use]
     pub fn internal(&self, what: &str) -> ApiError {
         let id = self.request_id.clone();
@@ -184,7 +184,7 @@ impl Exchange {
         }
     }
 
-    /// The answer to the request that created this job, and to its repetitions.
+    /// The response to the request that created this job, and to its repetitions.
     ///
     /// # Errors
     /// When the store fails.
@@ -196,8 +196,8 @@ impl Exchange {
         })
     }
 
-    /// The access that canceling this job takes. `by_name`: the route is one of apps that never
-    /// send a token.
+    /// The access needed to cancel this job; `by_name` says that the route is one of apps that
+    /// never send a token.
     #[must_use]
     pub fn access_to_cancel(&self, root: &Root, by_name: bool) -> Access {
         let suffices = match by_name {
@@ -221,7 +221,7 @@ impl Exchange {
             .map_err(|error| self.store_failed(&error))
     }
 
-    /// Whether the request may act on the job: a token that is sent must be right, and one that
+    /// Checks that the request may act on the job: a token that is sent must be right, and one that
     /// [`Access`] requires must be sent. `told` is a token that the request's body names.
     ///
     /// # Errors
@@ -319,7 +319,7 @@ impl Exchange {
         })
     }
 
-    /// The whole body of a JSON request.
+    /// Reads the whole body of a JSON request.
     ///
     /// # Errors
     /// When it is too long or breaks off.
@@ -327,7 +327,7 @@ impl Exchange {
         self.body(self.config.settings.limits.max_json_bytes).await
     }
 
-    /// The whole body, of at most `limit` bytes.
+    /// Reads the whole body, of at most `limit` bytes.
     ///
     /// # Errors
     /// When it is too long or breaks off.
@@ -345,12 +345,12 @@ impl Exchange {
         }
     }
 
-    /// Takes the rest of a body that is refused, to be read for a moment after the answer.
+    /// Takes the rest of a body that is refused, to be read for a moment after the response.
     pub fn discard(&self, body: Body) {
         self.refused.replace(Some(body));
     }
 
-    /// Sends an answer; the handler may go on working afterwards. A second answer is dropped.
+    /// Sends a response; the handler may go on working afterwards. A second response is dropped.
     pub async fn send(&mut self, mut answer: Answer) {
         if let Some(responder) = self.responder.take() {
             answer.headers.extend(self.headers.drain());
@@ -363,7 +363,7 @@ impl Exchange {
         }
     }
 
-    /// Answers with an error. What the client is still sending is read for a moment afterwards.
+    /// Sends an error's response. What the client is still sending is read for a moment afterwards.
     pub async fn refuse(&mut self, error: &ApiError) {
         if self.request.method == "POST" && self.refused.borrow().is_none() {
             let body = self.request.body();
@@ -373,7 +373,7 @@ impl Exchange {
         self.send(answer).await;
     }
 
-    /// Begins an answer that is written as it comes. `None` when one has been sent.
+    /// Begins a response that is written as it comes. `None` when one has been sent.
     pub fn stream(&mut self, status: u16, mut headers: HeaderMap) -> Option<Writer> {
         let responder = self.responder.take()?;
         headers.extend(self.headers.drain());
@@ -381,8 +381,8 @@ impl Exchange {
     }
 }
 
-/// Runs a component's handler on a request: opens the store, reads the configuration, answers
-/// preflights, and answers for a handler that did not.
+/// Runs a component's handler on a request: opens the store, reads the configuration, responds to
+/// preflights, and for a handler that did not respond.
 pub fn serve(
     component: &'static str,
     request: IncomingRequest,
@@ -469,7 +469,7 @@ fn is_foreign(page: &str, request: &Incoming, cors: &Origins) -> bool {
     !is_own && !cors.allow(page)
 }
 
-/// An error in the form of the path's generation.
+/// The error's response in the form of the path's generation.
 fn failure(error: &ApiError, now: Time, path: &str, request_id: &str) -> Answer {
     let status = error.status().as_u16();
     let mut answer = if path.starts_with(v3::PREFIX) {
@@ -482,7 +482,7 @@ fn failure(error: &ApiError, now: Time, path: &str, request_id: &str) -> Answer 
     answer
 }
 
-/// Answers when the application cannot handle any request.
+/// Responds when the application cannot handle any request.
 async fn unable(
     spin: &Spin,
     responder: Responder,
@@ -509,7 +509,7 @@ async fn unable(
     responder.send(answer.status, headers, &answer.body).await;
 }
 
-/// Makes a component of `async fn handle(exchange: &mut Exchange)`.
+/// Defines a component by `async fn handle(exchange: &mut Exchange)`.
 #[macro_export]
 macro_rules! component {
     ($name:literal, $handle:path) => {

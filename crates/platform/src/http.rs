@@ -26,7 +26,7 @@ const DISCONNECT_POLL: Duration = Duration::from_millis(500);
 /// get nothing at all.
 const ABORT_DELAY: Duration = Duration::from_millis(100);
 
-/// A request, its body still on the way.
+/// A request whose body is still on the way.
 pub struct Incoming {
     /// The method as it was sent: methods are case-sensitive.
     pub method: String,
@@ -39,7 +39,7 @@ pub struct Incoming {
 }
 
 impl Incoming {
-    /// Takes a request apart.
+    /// Takes the parts of the platform's request.
     #[must_use]
     pub fn new(request: IncomingRequest) -> Self {
         let method = match request.method() {
@@ -143,8 +143,8 @@ impl Body {
 }
 
 impl Body {
-    /// All of the body; `None` when it is longer than `limit` bytes. `expected` is how long it is
-    /// said to be: a body that grows by doubling takes twice its size.
+    /// Reads the whole body; `None` when it is longer than `limit` bytes. `expected` is how long it
+    /// is said to be: a body that grows by doubling takes twice its size.
     ///
     /// # Errors
     /// [`Disconnected`] when it breaks off.
@@ -165,15 +165,15 @@ impl Body {
 }
 
 impl Body {
-    /// Reads on for a moment, and forgets what it reads: a client that is still sending would else
-    /// not see that it has been answered.
+    /// Reads the rest for a moment and discards it: a client that is still sending would else not
+    /// see the response.
     pub(crate) async fn drain(mut self) {
         let reading = async { while let Ok(Some(_)) = self.chunk().await {} };
         select(pin!(reading), pin!(poll::sleep(DRAIN))).await;
     }
 }
 
-/// The chance to answer a request, once.
+/// The means to respond to a request, once.
 pub struct Responder(ResponseOutparam);
 
 impl Responder {
@@ -183,7 +183,7 @@ impl Responder {
         Self(out)
     }
 
-    /// Begins an answer whose body is written as it comes.
+    /// Begins a response whose body is written as it comes.
     #[must_use]
     pub fn stream(self, status: u16, headers: &HeaderMap) -> Writer {
         let fields = Fields::new();
@@ -203,7 +203,7 @@ impl Responder {
         Writer { parts }
     }
 
-    /// Answers at once. The handler may go on working afterwards.
+    /// Sends a whole response. The handler may go on working afterwards.
     pub async fn send(self, status: u16, mut headers: HeaderMap, body: &[u8]) {
         if !body.is_empty() {
             headers.insert(CONTENT_LENGTH, body.len().into());
@@ -275,7 +275,7 @@ impl Writer {
         }
     }
 
-    /// Ends the body as it should end.
+    /// Ends the body as HTTP prescribes.
     pub async fn finish(self) {
         self.flushed().await;
         if let Some((stream, body)) = self.parts {
@@ -295,7 +295,7 @@ impl Writer {
     }
 }
 
-/// Sends a request and reads the whole answer. A URL that begins with `/` is a route of this
+/// Sends a request and reads the whole response. A URL that begins with `/` is a route of this
 /// application.
 pub(crate) async fn send(request: Request) -> Result<Response, HttpError> {
     let failed = |what: &str| HttpError::Failed(what.to_owned());

@@ -1,4 +1,4 @@
-//! The only crate that knows the platform: Spin's key-value store and variables, `wasi:http`,
+//! The platform, which only this crate knows: Spin's key-value store and variables, `wasi:http`,
 //! clocks and randomness, as the effects that the engine asks for.
 
 pub mod attached;

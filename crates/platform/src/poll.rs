@@ -11,7 +11,7 @@ use spin_executor::{CancelOnDropToken, push_waker_and_get_token};
 use wasi::clocks::monotonic_clock;
 use wasi::io::poll::Pollable;
 
-/// Remembers that its pollable became ready: the executor polls futures for other reasons too.
+/// Whether a pollable became ready: the executor polls futures for other reasons, too.
 struct Flag {
     ready: AtomicBool,
     waker: Mutex<Waker>,

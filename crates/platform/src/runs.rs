@@ -1,5 +1,5 @@
-//! `POST /internal/{component}/{jobId}/run`: how a job's next run is started; and the first run,
-//! which follows the request that makes the job.
+//! Starting runs: a job's next one by `POST /internal/{component}/{jobId}/run`, the first one after
+//! the request that makes the job.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use api::error::ApiError;
 use crate::Spin;
 use crate::exchange::{Answer, Exchange};
 
-/// The longest body of a hand-over: at most a root.
+/// Longest body of a hand-over, in bytes: at most a root.
 const MAX_BODY: usize = 16 << 10;
 
 /// The header that carries the run key.
@@ -133,7 +133,7 @@ impl Creation {
     }
 }
 
-/// Answers the request and works on the job if it is new; or has another invocation work on it,
+/// Responds to the request and works on the job if it is new; or has another invocation work on it,
 /// where a handler does not outlive its answer.
 pub async fn answer_and_run(
     exchange: &mut Exchange,

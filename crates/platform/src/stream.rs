@@ -1,4 +1,4 @@
-//! The progress of a job, or of several, on its way to one client, as server-sent events.
+//! Sends the progress of a job, or of several, to one client as server-sent events.
 
 use std::time::Duration;
 
@@ -14,10 +14,10 @@ use crate::exchange::Exchange;
 use crate::http::{Disconnected, Writer};
 use crate::spin::Spin;
 
-/// Set to 0 by a proxy that has no capacity for another stream: the stream ends at once then, and
-/// the client polls.
+/// The header that a proxy sets to 0 when it has no capacity for another stream: the stream ends at
+/// once then, and the client polls.
 const BUDGET_HEADER: &str = "x-stream-budget";
-/// The pause after which a client polls that was refused a stream.
+/// Pause after which a client that was refused a stream polls.
 pub const RETRY_POLLING: Duration = Duration::from_secs(2);
 
 /// The reason why a stream ended.
@@ -25,11 +25,11 @@ pub const RETRY_POLLING: Duration = Duration::from_secs(2);
 enum End {
     /// Every job is over, or its watcher was given up.
     Over,
-    /// A job is no more; the others are over.
+    /// A job does not exist any more; the others are over.
     Missing,
     /// The client went away.
     Left,
-    /// The budget is used up.
+    /// The budget of time is used up.
     Budget,
 }
 

@@ -48,14 +48,14 @@ pub(crate) enum Streams {
     Empty,
     /// The server sends no answer at all, as behind a proxy that waits for the end.
     Silent,
-    /// Headers, and then nothing.
+    /// The response has headers, and then nothing.
     Mute,
-    /// A proxy's page.
+    /// The response is a proxy's page.
     Html,
-    /// An event whose data is not JSON.
+    /// The stream has an event whose data is not JSON.
     Garbage,
     Status(StatusCode),
-    /// The client has it all.
+    /// The response is `204`: the client has had everything.
     NoContent,
 }
 
@@ -67,7 +67,7 @@ struct Event {
 }
 
 struct State {
-    /// All that the job will ever say.
+    /// All events of the job.
     script: Vec<Event>,
     streams: Streams,
     attached: bool,
@@ -193,7 +193,7 @@ impl Server {
         format!("http://{}", self.address)
     }
 
-    /// The job says the next thing.
+    /// Lets the next event of the script happen.
     pub(crate) fn advance(&self) {
         let last = self.state(|state| state.script.len() - 1);
         self.shared
@@ -201,23 +201,23 @@ impl Server {
             .send_modify(|now| *now = (*now + 1).min(last));
     }
 
-    /// The job says its last thing.
+    /// Lets the last event of the script happen.
     pub(crate) fn finish(&self) {
         let last = self.state(|state| state.script.len() - 1);
         self.shared.now.send_modify(|now| *now = last);
     }
 
-    /// The job will fail next.
+    /// Makes the job fail next.
     pub(crate) fn fail(&self) {
         self.end_with(event("sse-failed.txt"));
     }
 
-    /// The job stalls next.
+    /// Makes the job stall next.
     pub(crate) fn stall(&self) {
         self.end_with(event("sse-timeout.txt"));
     }
 
-    /// The finished books come next, then the end.
+    /// Adds events of finished books, then the end.
     pub(crate) fn with_books(self, books: usize) -> Self {
         self.state(|state| {
             let mut end = state.script.split_off(1);
@@ -245,7 +245,7 @@ impl Server {
         self.state(|state| state.streams = streams);
     }
 
-    /// Whether submissions are answered with the job's stream when asked to.
+    /// Sets whether submissions are answered with the job's stream when asked to.
     pub(crate) fn attached(&self, attached: bool) {
         self.state(|state| state.attached = attached);
     }
@@ -254,7 +254,7 @@ impl Server {
         self.state(|state| state.status_works = works);
     }
 
-    /// Method, path, and, of a stream, what it resumes after.
+    /// The requests so far: method, path, and, of a stream, the event that it resumes after.
     pub(crate) fn requests(&self) -> Vec<String> {
         self.state(|state| state.requests.clone())
     }
@@ -266,12 +266,12 @@ impl Server {
             .count()
     }
 
-    /// Content types and bodies of what was submitted.
+    /// Content types and bodies of the submissions.
     pub(crate) fn submissions(&self) -> Vec<(String, Bytes)> {
         self.state(|state| state.submissions.clone())
     }
 
-    /// The idempotency keys of what was submitted.
+    /// Idempotency keys of the submissions.
     pub(crate) fn keys(&self) -> Vec<Option<String>> {
         self.state(|state| state.keys.clone())
     }
