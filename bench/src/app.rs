@@ -23,7 +23,8 @@ fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
-/// The host beside this program, which the same build makes; made now if there is none.
+/// The path of the host beside this program, which the same build makes; builds it if there is
+/// none.
 async fn host() -> anyhow::Result<PathBuf> {
     let host = std::env::current_exe()?.with_file_name("host");
     if !host.exists() {
@@ -48,7 +49,7 @@ pub(crate) fn component_size(name: &str) -> anyhow::Result<u64> {
     Ok(file.len())
 }
 
-/// Nor does building the components.
+/// Time-out of building the components.
 const BUILDING: Duration = Duration::from_secs(1_200);
 
 /// The application that is measured.
@@ -56,7 +57,7 @@ const BUILDING: Duration = Duration::from_secs(1_200);
 pub(crate) enum Application {
     /// The application of this project.
     Bookstrack,
-    /// One component that does nothing: what others are held against.
+    /// One component that does nothing: others are held against it.
     Empty,
 }
 
@@ -164,7 +165,7 @@ pub(crate) struct App {
     state: tempfile::TempDir,
 }
 
-/// The stand-ins on threads of their own: while they make up answers, the client hears.
+/// The stand-ins on threads of their own, so that the client reads while they make up answers.
 struct Providers {
     sandbox: Sandbox,
     runtime: Option<Runtime>,
@@ -228,7 +229,7 @@ impl App {
         Ok(kb / 1024.0)
     }
 
-    /// Requests that the metadata providers have had.
+    /// Number of requests that the metadata providers have had.
     pub(crate) fn provider_requests(&self) -> u64 {
         self.sandbox().open_library().count() + self.sandbox().google_books().count()
     }

@@ -27,22 +27,22 @@ pub(crate) struct Work {
     pub body: Bytes,
 }
 
-/// A whole answer.
+/// A whole response.
 pub(crate) struct Answer {
     /// HTTP status.
     pub status: u16,
     /// Its `ETag`.
     pub etag: Option<String>,
-    /// All of it.
+    /// The whole body.
     pub body: Bytes,
 }
 
 /// The events of a stream, with their times.
 #[derive(Debug, Default)]
 pub(crate) struct Told {
-    /// Size of the body.
+    /// Size of the body, in bytes.
     pub bytes: usize,
-    /// Events that had come when the outcome was known.
+    /// Number of events that had come when the outcome was known.
     pub events: usize,
     /// Latency in ms of each event but the first, from the commit that it reports. The first
     /// reports the state before the stream.
@@ -61,7 +61,7 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// A client of whoever listens there.
+    /// A client of the server at `address`.
     pub(crate) fn new(address: SocketAddr) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
@@ -90,7 +90,7 @@ impl Client {
         Ok(self.http.request(request.body(Full::new(body))?).await?)
     }
 
-    /// Asks and reads the whole answer.
+    /// Sends a request and reads the whole response.
     pub(crate) async fn ask(
         &self,
         method: &str,
@@ -107,12 +107,12 @@ impl Client {
         })
     }
 
-    /// A `GET`.
+    /// Sends a `GET`.
     pub(crate) async fn get(&self, path: &str) -> anyhow::Result<Answer> {
         self.ask("GET", path, &[], Bytes::new()).await
     }
 
-    /// Makes a job and answers the `data` of its `202`.
+    /// Makes a job; returns the `data` of its `202`.
     pub(crate) async fn submit(&self, work: &Work) -> anyhow::Result<Value> {
         let headers = [("content-type", work.kind)];
         let answer = self
@@ -130,7 +130,7 @@ impl Client {
             .await
     }
 
-    /// Makes a job and follows it on the answer itself to the outcome.
+    /// Makes a job and follows it on the response itself to the outcome.
     pub(crate) async fn attach(&self, work: &Work) -> anyhow::Result<Told> {
         self.attach_with(work, &[]).await
     }
@@ -223,7 +223,7 @@ fn lateness(since_midnight: u64, now: SystemTime) -> anyhow::Result<f64> {
     Ok((now - then + 1_000.0).rem_euclid(DAY) - 1_000.0)
 }
 
-/// `2026-01-31T09:15:02.125Z` as milliseconds since midnight.
+/// Parses `2026-01-31T09:15:02.125Z` as milliseconds since midnight.
 fn since_midnight(time: &str) -> Option<u64> {
     let clock = time.split_once('T')?.1.strip_suffix('Z')?;
     let mut parts = clock.split([':', '.']).map(str::parse::<u64>);
@@ -231,7 +231,7 @@ fn since_midnight(time: &str) -> Option<u64> {
     Some(((next()? * 60 + next()?) * 60 + next()?) * 1000 + next()?)
 }
 
-/// A time in ms.
+/// Converts a time to ms.
 pub(crate) fn ms(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }

@@ -14,7 +14,7 @@ pub(crate) enum At {
     P99,
     /// The largest sample.
     Max,
-    /// The median over that of the limit.
+    /// The ratio of the median to that of the limit.
     Ratio,
 }
 
@@ -45,7 +45,7 @@ pub(crate) struct Figure {
 }
 
 impl Figure {
-    /// A quantity by its samples.
+    /// A quantity, by its samples.
     pub(crate) fn of(
         scenario: &str,
         what: impl Into<String>,
@@ -118,7 +118,7 @@ impl fmt::Display for Figure {
     }
 }
 
-/// Everything that was measured, and on what.
+/// All figures, and the machine on which they were measured.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
     machine: Machine,
@@ -131,7 +131,8 @@ struct Machine {
     processor: String,
     memory_mb: u64,
     kernel: String,
-    /// Processes that wanted a core in the minute before: of others, when the measurement begins.
+    /// Load of the machine when the measurement begins: processes that wanted a core in the minute
+    /// before.
     load: String,
 }
 

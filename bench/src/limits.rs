@@ -34,7 +34,7 @@ pub(crate) struct Broadcast {
 }
 
 impl Broadcast {
-    /// Starts it.
+    /// Starts the server.
     pub(crate) async fn start() -> anyhow::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
@@ -55,8 +55,8 @@ impl Broadcast {
         Ok(Self { address, news })
     }
 
-    /// Sends so many events to so many streams, one every `pause`; answers for each event and
-    /// stream how many ms after it was sent it was read.
+    /// Sends so many events to so many streams, one every `pause`; returns for each event and
+    /// stream the ms from sending to reading.
     pub(crate) async fn measure(
         &self,
         streams: usize,
@@ -138,7 +138,7 @@ pub(crate) async fn echo(messages: usize) -> anyhow::Result<Vec<f64>> {
     Ok(times)
 }
 
-/// Writing these values to SQLite as the host's store does, one transaction each: ms in all.
+/// Time, in ms, to write these values to SQLite as the host's store does, one transaction each.
 pub(crate) fn sqlite(
     dir: &std::path::Path,
     values: &[&[u8]],

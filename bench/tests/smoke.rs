@@ -1,4 +1,4 @@
-//! The measurement itself: whether it runs and yields figures of the right kind. How long anything
+//! Test of the measurement itself: it runs and yields figures of the right kind. How long anything
 //! takes is not tested: that depends on the machine and on who else is on it.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]

@@ -14,7 +14,7 @@ use crate::figures::{At, Figure, Report, percentile};
 /// Number of requests that a run has in flight at a time.
 const CONCURRENCY: f64 = 8.0;
 
-/// A hundred ISBNs.
+/// Measures jobs that enrich a hundred ISBNs.
 pub(super) async fn enrich(warm: &Warm, rounds: u32, report: &mut Report) -> anyhow::Result<()> {
     let name = "enrich-100";
     let app = warm.start(Setup::default()).await?;
@@ -73,7 +73,7 @@ async fn direct_request(app: &App, isbns: &[String]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Ten such jobs at once.
+/// Measures ten jobs at once that enrich a hundred ISBNs each.
 pub(super) async fn enrich_ten(
     warm: &Warm,
     rounds: u32,
@@ -108,7 +108,7 @@ pub(super) async fn enrich_ten(
     Ok(())
 }
 
-/// A library.
+/// Measures imports of a library.
 pub(super) async fn import(
     warm: &Warm,
     name: &str,
@@ -171,7 +171,7 @@ async fn written(warm: &Warm, work: &Work) -> anyhow::Result<(f64, f64)> {
     Ok((sample(written), sample(app.stored("job/%/seg/%")?)))
 }
 
-/// Imports of a hundred books at once, ever more of them.
+/// Measures imports of a hundred books at once, in growing numbers.
 pub(super) async fn many(warm: &Warm, report: &mut Report) -> anyhow::Result<()> {
     let name = "jobs-x";
     let app = warm.start(Setup::default()).await?;

@@ -118,8 +118,8 @@ pub(super) async fn attached(warm: &Warm, report: &mut Report) -> anyhow::Result
     Ok(())
 }
 
-/// Through the relay and the edge, beside a stream of the same job: a message does not say when its
-/// commit was made.
+/// Measures the latency through the relay and the edge, beside a stream of the same job: a message
+/// does not say when its commit was made.
 pub(super) async fn ws(warm: &Warm, report: &mut Report) -> anyhow::Result<()> {
     let name = "latency-ws";
     let app = warm.start(Setup::default()).await?;
@@ -142,7 +142,8 @@ pub(super) async fn ws(warm: &Warm, report: &mut Report) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Follows a job on a socket; answers when each count of finished books was told first.
+/// Follows a job on a socket; returns the time at which each count of finished books was first
+/// received.
 async fn socket(app: &App, accepted: &Value) -> anyhow::Result<BTreeMap<u64, Instant>> {
     let text = |name: &str| accepted[name].as_str().context("accepted");
     let (id, token) = (text("jobId")?, text("authToken")?);

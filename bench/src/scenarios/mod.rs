@@ -16,7 +16,7 @@ use crate::app::Warm;
 use crate::client::Work;
 use crate::figures::Report;
 
-/// The providers' answer time.
+/// Delay of the providers' responses.
 const DELAY: Duration = Duration::from_millis(20);
 
 /// A reader's library of 769 rows.

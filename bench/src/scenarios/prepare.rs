@@ -30,7 +30,7 @@ fn photo(width: u16, height: u16) -> anyhow::Result<Vec<u8>> {
     Ok(jpeg)
 }
 
-/// 12 and 48 megapixels.
+/// Measures photos of 12 and 48 megapixels.
 pub(super) async fn run(warm: &Warm, rounds: u32, report: &mut Report) -> anyhow::Result<()> {
     let app = warm.start(Setup::default()).await?;
     for (megapixels, width, height) in [(12, 4_000, 3_000), (48, 8_000, 6_000)] {

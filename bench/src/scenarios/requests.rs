@@ -1,4 +1,4 @@
-//! Single requests.
+//! Scenarios of single requests.
 
 use std::time::Instant;
 
@@ -15,7 +15,7 @@ use crate::limits::sqlite;
 /// Number of bytes in each value of the store.
 const CHUNK: usize = 900_000;
 
-/// The components' files.
+/// Measures the sizes of the components' files.
 pub(super) fn sizes(report: &mut Report) -> anyhow::Result<()> {
     for (component, most) in [
         ("scan", 3_000_000.0),
@@ -50,8 +50,8 @@ async fn first(warm: &Warm, setup: Setup, paths: &[&str]) -> anyhow::Result<(f64
     Ok((ms(app.started), times))
 }
 
-/// The first request to each component of a host that has just started, against that to an empty
-/// one.
+/// Measures the first request to each component of a host that has just started, against that to an
+/// empty one.
 pub(super) async fn cold(warm: &Warm, rounds: u32, report: &mut Report) -> anyhow::Result<()> {
     let (mut started, mut over) = (vec![], vec![]);
     let (mut started_empty, mut least) = (vec![], vec![]);
@@ -79,7 +79,7 @@ pub(super) async fn cold(warm: &Warm, rounds: u32, report: &mut Report) -> anyho
     Ok(())
 }
 
-/// Asking for a job's status again and again, on 32 connections.
+/// Measures polls of a job's status on 32 connections.
 pub(super) async fn poll(warm: &Warm, report: &mut Report) -> anyhow::Result<()> {
     let app = warm.start(Setup::default()).await?;
     let work = importing(LIBRARY);
@@ -160,7 +160,7 @@ async fn asked(
     })
 }
 
-/// Files as large as they may be.
+/// Measures uploads of the largest files.
 pub(super) async fn upload(warm: &Warm, rounds: u32, report: &mut Report) -> anyhow::Result<()> {
     let app = warm.start(Setup::default()).await?;
     let mut csv = b"Title,Author,Notes\n".to_vec();

@@ -1,4 +1,4 @@
-//! Many streams on one job: what one more costs.
+//! Scenario of many streams on one job: the costs of one more.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ const WATCHED: Duration = Duration::from_secs(4);
 /// Time after which watchers look rarely at the wave that was under way.
 const SILENCE: Duration = Duration::from_secs(10);
 
-/// Streams on a job that has a commit every half second, then on one that stands still.
+/// Measures streams on a job that has a commit every half second, then on one that stands still.
 pub(super) async fn many(warm: &Warm, report: &mut Report) -> anyhow::Result<()> {
     let name = "streams-x";
     for streams in [100_usize, 500, 900] {

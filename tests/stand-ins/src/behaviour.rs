@@ -26,18 +26,18 @@ pub struct Behaviour {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum When {
-    /// All of them.
+    /// All requests.
     #[default]
     Always,
-    /// The first n; the server is well afterwards.
+    /// The first n requests; the server is well afterwards.
     First(u64),
-    /// All but the first n.
+    /// All requests but the first n.
     After(u64),
-    /// Every n-th: the n-th, the 2n-th, and so on. Zero is none.
+    /// Every n-th request: the n-th, the 2n-th, and so on. Zero is none.
     Every(u64),
     /// This many in a hundred, the same ones each time.
     Percent(u64),
-    /// Those that arrive within so many milliseconds after the server was told so.
+    /// Requests that arrive within so many milliseconds after the server was told so.
     Within(u64),
 }
 
@@ -55,7 +55,7 @@ pub enum Fault {
     },
     /// 200 with bytes that are neither JSON nor UTF-8.
     Garbage,
-    /// 200 with the right answer's first half, as if that were all of it.
+    /// 200 with the first half of the right answer, as if that were all.
     HalfJson,
     /// The head and half of the announced body, then the connection closes.
     CutShort,
@@ -65,7 +65,7 @@ pub enum Fault {
     Hang,
     /// The connection closes without an answer.
     Reset,
-    /// A well-formed answer with what vision models get wrong. No effect on metadata providers.
+    /// A well-formed answer with an error of vision models. No effect on metadata providers.
     Vision(Quirk),
 }
 
@@ -139,7 +139,7 @@ impl Behaviour {
         }
     }
 
-    /// Whether the `n`-th request (from 1) since the behaviour was set is meant.
+    /// Whether the fault happens to the `n`-th request (from 1) since the behaviour was set.
     pub(crate) fn applies_to(&self, n: u64, age: Duration) -> bool {
         match self.when {
             When::Always => true,

@@ -12,7 +12,7 @@ use crate::lucene::Query;
 /// A person as Open Library knows one.
 #[derive(Clone, Debug)]
 pub(crate) struct Author {
-    /// `OL...A`.
+    /// Open Library's key, `OL...A`.
     pub key: String,
     /// The name in the author's own script.
     pub name: String,
@@ -23,27 +23,28 @@ pub(crate) struct Author {
 /// One edition of a work.
 #[derive(Clone, Debug)]
 pub(crate) struct Edition {
-    /// `OL...M`.
+    /// Open Library's key, `OL...M`.
     pub key: String,
-    /// Its own, when it is not the work's.
+    /// Title of its own, when it is not the work's.
     pub title: Option<String>,
-    /// ISBN-13 first, then its ISBN-10 where there is one. May be empty.
+    /// ISBNs: the ISBN-13 first, then its ISBN-10 where there is one. May be empty.
     pub isbns: Vec<String>,
     pub publisher: String,
     /// The date as catalogues write it: `2020`, `May 2, 2014`, `2014-05`.
     pub publish_date: String,
     pub pages: Option<u32>,
-    /// MARC code, three letters.
+    /// Language: a MARC code, three letters.
     pub language: &'static str,
     /// Open Library's cover number.
     pub cover: Option<u32>,
     pub format: &'static str,
 }
 
-/// One work. What no sample file says is derived from title and author, the same at every start.
+/// One work. Fields that no sample file has are derived from title and author, the same at every
+/// start.
 #[derive(Clone, Debug)]
 pub(crate) struct Work {
-    /// `OL...W`.
+    /// Open Library's key, `OL...W`.
     pub key: String,
     /// Google's volume id.
     pub volume: String,
@@ -130,7 +131,7 @@ fn told(texts: &[Vec<Place>]) -> HashSet<&String> {
 pub(crate) struct Catalogue {
     works: Vec<Work>,
     words: Vec<Words>,
-    /// Several works can claim one ISBN, as a set and its volume do.
+    /// Works by ISBN. Several can claim one, as a set and its volume do.
     by_isbn: HashMap<String, Vec<WorkId>>,
     by_key: HashMap<String, WorkId>,
     by_title_word: HashMap<String, Vec<WorkId>>,
@@ -203,7 +204,7 @@ impl Catalogue {
         seeded.or_else(|| Some(GENERATED + generated::index_of_key(key)?))
     }
 
-    /// The works of one provider that a query means: first those that answer the most of its
+    /// The works of one provider that match a query: first those that answer the most of its
     /// alternatives, as a search engine adds up the clauses that match, then the most popular.
     ///
     /// Limit: generated works are found by ISBN, key and title only; a query for nothing but an
@@ -405,9 +406,8 @@ fn places(text: &str) -> Vec<Place> {
     places
 }
 
-/// Whether the wanted words stand in the text in this order and at these distances: Solr's phrase.
-/// Its analyzer leaves a hole where a lone sign was: what stands there in the other text is no
-/// matter.
+/// Whether a text contains a phrase, as Solr matches it: the words in this order and at these
+/// distances. A hole where a lone sign was matches any word.
 fn contains(text: &[Place], wanted: &str) -> bool {
     let wanted = places(wanted);
     let is_word = |place: &Place| place.is_some();
@@ -425,7 +425,7 @@ fn contains(text: &[Place], wanted: &str) -> bool {
         .any(|window| window.iter().zip(wanted).all(fits))
 }
 
-/// Words that a query's word stands for: Open Library's synonyms, which its index does not know.
+/// The spellings of a query's word: Open Library's synonyms, which its index does not know.
 fn spellings(word: &str) -> Vec<String> {
     const SYNONYMS: [&[&str]; 11] = [
         &["volume", "vol"],
@@ -460,8 +460,8 @@ pub(crate) fn words(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// A number that depends on the bytes alone: not on the process, platform or release. FNV-1a with
-/// a final mix, because its low bits alone are weak.
+/// A hash that depends on the bytes alone: not on the process, platform or release. FNV-1a with a
+/// final mix, because its low bits alone are weak.
 pub(crate) fn stable_hash<T: AsRef<[u8]>>(parts: &[T]) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     for part in parts {

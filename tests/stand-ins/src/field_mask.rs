@@ -2,20 +2,20 @@
 
 use serde_json::{Map, Value};
 
-/// The mask cannot be read.
+/// The error for a mask that cannot be read.
 #[derive(Debug, PartialEq, thiserror::Error)]
 #[error("invalid field selection")]
 pub(crate) struct InvalidMask;
 
 const MAX_DEPTH: usize = 16;
 
-/// A part of a mask: a field, and what is wanted of its value (everything, when nothing is named).
+/// A part of a mask: a field, and the fields wanted of its value (all, when none is named).
 struct Part<'a> {
     name: &'a str,
     inner: Vec<Self>,
 }
 
-/// Keeps of a document what the mask names.
+/// Reduces a document to the fields that the mask names.
 pub(crate) fn apply(mask: &str, document: &Value) -> Result<Value, InvalidMask> {
     let (parts, rest) = list(mask, MAX_DEPTH)?;
     if !rest.is_empty() {

@@ -11,7 +11,7 @@ use crate::schema::{self, Dialect};
 use crate::server::{Answer, Request};
 use crate::shelf::{Eye, Picture};
 
-/// The models that exist. The service's own list is longer.
+/// Names of the models that exist. The service's own list is longer.
 const MODELS: [&str; 7] = [
     "gemini-3.5-flash-lite",
     "gemini-3.6-flash",
@@ -21,17 +21,17 @@ const MODELS: [&str; 7] = [
     "gemini-flash-latest",
     "gemini-flash-lite-latest",
 ];
-/// Models that keys of today get no longer.
+/// Names of models that today's keys cannot use any more.
 const RETIRED: [&str; 3] = [
     "gemini-2.5-flash",
     "gemini-2.5-flash-lite",
     "gemini-2.5-pro",
 ];
-/// Models that do not know the least level of thinking.
+/// Names of models without the least level of thinking.
 const WITHOUT_MINIMAL: [&str; 2] = ["gemini-3.7-flash", "gemini-3.8-flash"];
 /// The version in the service's answers, which nobody takes for a model's.
 const MODEL_VERSION: &str = "sandbox";
-/// Characters that a token stands for, about.
+/// Number of characters that a token stands for, about.
 const TOKEN: usize = 4;
 
 #[derive(Deserialize)]
@@ -104,7 +104,7 @@ struct Thinking {
     thinking_level: Option<String>,
 }
 
-/// Answers one request.
+/// Responds to one request.
 pub(crate) fn answer(eye: &Eye, request: &Request, quirk: Option<Quirk>) -> Answer {
     match request
         .header("x-goog-api-key")
@@ -350,7 +350,7 @@ fn generate_content(
     ))
 }
 
-/// The request's first picture; every picture has to be one.
+/// The request's first picture; an error when any is not a picture.
 fn picture(request: &Generate) -> Result<Option<Picture>, String> {
     let mut first = None;
     for part in request.contents.iter().flat_map(|content| &content.parts) {

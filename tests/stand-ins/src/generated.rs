@@ -14,7 +14,7 @@ use crate::seed;
 /// Number of books that the generator can tell apart by title.
 pub const GENERATED_WORKS: u32 = (ADJECTIVES.len() * NOUNS.len() * PLACES.len()) as u32;
 
-/// ISBN group 68 is not assigned to anybody, so no generated ISBN is a real book's.
+/// Prefix of generated ISBNs: group 68 is not assigned, so none is a real book's.
 const ISBN_PREFIX: &str = "97868";
 const KEY_BASE: u32 = 90_000_000;
 

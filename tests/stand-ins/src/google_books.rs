@@ -10,8 +10,7 @@ use crate::server::{Answer, Request};
 const DEFAULT_RESULTS: usize = 10;
 const MAX_RESULTS: usize = 40;
 
-/// Answers one request. Without a key the quota is 0 a day, with another than `key` nobody is let
-/// in.
+/// Responds to one request. Without a key the quota is 0 a day, another key than `key` is refused.
 pub(crate) fn answer(catalogue: &Catalogue, key: &str, request: &Request) -> Answer {
     match request.parameter("key") {
         Some(given) if given == key => {}
@@ -172,8 +171,8 @@ fn volume(catalogue: &Catalogue, id: &str) -> Result<Value, Answer> {
     }
 }
 
-/// Google's query language: words, "phrases", `field:` before either, `-` for what is not wanted;
-/// all of it has to match, words in any order.
+/// Parses Google's query language: words, "phrases", `field:` before either, `-` for what is not
+/// wanted; all of it has to match, words in any order.
 fn query(q: &str) -> Query {
     let mut clauses = Vec::new();
     let mut rest = q.trim_start_matches(separator);
@@ -212,7 +211,7 @@ fn query(q: &str) -> Query {
     Query::All(clauses)
 }
 
-/// Punctuation on its own matches nothing and demands nothing.
+/// Whether a query has a word: punctuation on its own matches nothing and demands nothing.
 fn has_word(query: &Query) -> bool {
     matches!(query, Query::Term { text, .. } if text.contains(char::is_alphanumeric))
 }

@@ -4,7 +4,7 @@
 use crate::catalogue::{Author, Edition, Work};
 use crate::seed;
 
-/// Group 69 is not assigned to anybody, so no ISBN of these is a real book's.
+/// Prefix of the invented works' ISBNs: group 69 is not assigned, so none is a real book's.
 const ISBN_PREFIX: &str = "97869";
 const KEY_BASE: u32 = 95_000_000;
 
@@ -79,7 +79,7 @@ const WORKS: [Invented; 17] = [
     book("Focus", MOTT, &[(None, &[44])]),
 ];
 
-/// All of them.
+/// All invented works.
 pub(crate) fn works() -> Vec<Work> {
     (KEY_BASE..)
         .zip(&WORKS)

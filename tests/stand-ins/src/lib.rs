@@ -56,13 +56,13 @@ pub struct Settings {
 /// Ports on 127.0.0.1; 0 is any free one.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Ports {
-    /// Open Library.
+    /// Port of Open Library.
     pub open_library: u16,
-    /// Google Books.
+    /// Port of Google Books.
     pub google_books: u16,
-    /// Gemini.
+    /// Port of Gemini.
     pub gemini: u16,
-    /// The OpenAI-compatible server.
+    /// Port of the OpenAI-compatible server.
     pub openai: u16,
 }
 

@@ -126,7 +126,7 @@ fn word(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Token {
     }
 }
 
-/// Boosts and slop (`^4`, `~2`) change the order of results only.
+/// Skips boosts and slop (`^4`, `~2`), which change only the order of results.
 fn skip_modifier(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) {
     if chars.next_if(|c| matches!(c, '^' | '~')).is_some() {
         while chars.next_if(|c| c.is_ascii_digit() || *c == '.').is_some() {}

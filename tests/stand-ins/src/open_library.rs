@@ -17,7 +17,7 @@ const DEFAULT_FIELDS: &str = "key,title,subtitle,author_name,author_key,edition_
      first_publish_year,has_fulltext,cover_i,cover_edition_key,language,public_scan_b,ebook_access";
 const DEFAULT_EDITION_FIELDS: &str = "key,title,subtitle,cover_i,language,ebook_access";
 
-/// Answers one request.
+/// Responds to one request.
 pub(crate) fn answer(catalogue: &Catalogue, request: &Request) -> Answer {
     if request.uri_len > MAX_URL {
         return Answer::html(414, "<h1>414 Request-URI Too Large</h1>");
@@ -139,7 +139,7 @@ fn search(catalogue: &Catalogue, request: &Request) -> Answer {
     )
 }
 
-/// Words without any syntax.
+/// A query of words without any syntax.
 fn plain(field: Option<&str>, text: &str) -> Query {
     let words = text.split_whitespace().map(|word| Query::Term {
         field: field.map(str::to_owned),
@@ -161,7 +161,7 @@ fn isbns_in(query: &Query) -> BTreeSet<&str> {
     }
 }
 
-/// The fields a client asked for, of the work and of its edition.
+/// The fields that a client asked for, of the work and of its edition.
 struct Fields {
     work: BTreeSet<String>,
     edition: BTreeSet<String>,
@@ -191,7 +191,7 @@ fn wants(fields: &BTreeSet<String>, name: &str) -> bool {
     fields.contains(name) || fields.contains("*")
 }
 
-/// Solr leaves out what a document does not have.
+/// Whether a value is left out, as Solr leaves out what a document does not have.
 fn is_nothing(value: &Value) -> bool {
     match value {
         Value::Null => true,
@@ -356,7 +356,7 @@ fn distinct<'a>(editions: &'a [Edition], field: impl Fn(&'a Edition) -> &'a str)
     json!(values)
 }
 
-/// `GET /api/books?bibkeys=ISBN:...,OLID:...&jscmd=data|details|viewapi&format=json`.
+/// Responds to `GET /api/books?bibkeys=ISBN:...,OLID:...&jscmd=data|details|viewapi&format=json`.
 fn books(catalogue: &Catalogue, request: &Request) -> Answer {
     let get = |name: &str| request.parameter(name).unwrap_or_default();
     let mut answer = Map::new();

@@ -12,13 +12,13 @@ use crate::schema::{self, Dialect};
 use crate::server::{Answer, Request};
 use crate::shelf::{Eye, Picture};
 
-/// The model that the sandbox asks.
+/// Name of the model that the sandbox asks.
 pub(crate) const MODEL: &str = "sandbox-vision";
-/// A model of today that always thinks, and has a temperature of its own.
+/// Name of a model of today that always thinks, and has a temperature of its own.
 const THINKING_MODEL: &str = "gpt-6-luna";
-/// A model whose boxes have the horizontal coordinate first.
+/// Name of a model whose boxes have the horizontal coordinate first.
 const QWEN: &str = "qwen3-vl";
-/// Characters that a token stands for, about.
+/// Number of characters that a token stands for, about.
 const TOKEN: usize = 4;
 
 #[derive(Deserialize)]
@@ -83,7 +83,7 @@ struct NamedSchema {
 /// A refusal of the request: message, parameter, code.
 struct Invalid(String, Option<&'static str>, Option<&'static str>);
 
-/// Answers one request.
+/// Responds to one request.
 pub(crate) fn answer(eye: &Eye, request: &Request, quirk: Option<Quirk>) -> Answer {
     let key = request
         .header("authorization")
@@ -285,7 +285,7 @@ fn complete(eye: &Eye, body: &[u8], quirk: Option<Quirk>) -> Result<Value, Inval
     }))
 }
 
-/// The request's first picture; every picture has to be one.
+/// The request's first picture; an error when any is not a picture.
 fn picture(messages: &[Message]) -> Result<Picture, Invalid> {
     let mut first = None;
     let parts = messages

@@ -1,11 +1,11 @@
-//! Writes what was seen in the form that a request's schema asks for.
+//! Spelling of detections in the form that a request's schema asks for.
 
 use serde_json::{Map, Value, json};
 
 use crate::behaviour::Quirk;
 use crate::shelf::{Detection, Picture};
 
-/// The schema cannot be followed.
+/// The error for a schema that cannot be followed.
 #[derive(Debug, PartialEq, thiserror::Error)]
 pub(crate) enum SchemaError {
     #[error("{0}: the type is missing or unknown")]
@@ -191,7 +191,7 @@ pub(crate) fn default_schema() -> Value {
     }}}})
 }
 
-/// The model's whole text: the detections as JSON, or what a quirk makes of it.
+/// The model's whole text: the detections as JSON, changed by a quirk.
 pub(crate) fn text(
     schema: &Value,
     detections: &[Detection],
@@ -337,7 +337,7 @@ impl Writer {
     }
 }
 
-/// The least that a schema allows, for what cannot be read off a spine.
+/// The least value that a schema allows, for fields that cannot be read off a spine.
 fn plain(schema: &Value) -> Value {
     let null = schema["nullable"] == json!(true)
         || schema["type"]

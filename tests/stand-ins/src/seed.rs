@@ -15,11 +15,11 @@ use crate::catalogue::{Author, Edition, Work, stable_hash, words};
 const LIBRARY: &str = include_str!("../../data/goodreads_library_export.csv");
 const SHELF: &str = include_str!("../../data/bookshelf-13.json");
 
-/// Every description, so that nobody takes one for a publisher's.
+/// The description of every work, which nobody takes for a publisher's.
 pub(crate) const DESCRIPTION: &str =
     "Sandbox description: this record comes from a local stand-in, not from a provider.";
 
-/// ISBN group 67 is not assigned to anybody, so no derived ISBN is a real book's.
+/// Prefix of derived ISBNs: group 67 is not assigned, so none is a real book's.
 const ISBN_PREFIX: &str = "97867";
 
 const SUBJECTS: [&str; 8] = [
@@ -315,7 +315,7 @@ pub(crate) fn isbns(body: &str) -> Vec<String> {
     isbns
 }
 
-/// Two subjects.
+/// Two subjects, chosen by a hash.
 pub(crate) fn subjects(hash: u64) -> Vec<String> {
     let first = hash as usize % SUBJECTS.len();
     let second = (first + 1 + (hash >> 8) as usize % (SUBJECTS.len() - 1)) % SUBJECTS.len();
@@ -350,7 +350,8 @@ fn spaced_initials(name: &str) -> String {
     spaced
 }
 
-/// Goodreads writes the series behind the title: `The Poppy War (The Poppy War, #1)`.
+/// A title without its series, which Goodreads writes behind it: `The Poppy War (The Poppy War,
+/// #1)`.
 fn without_series(title: &str) -> &str {
     match title.rsplit_once(" (") {
         Some((title, series)) if series.contains('#') => title,
@@ -362,7 +363,7 @@ fn cover(hash: u64) -> Option<u32> {
     (!hash.is_multiple_of(12)).then_some(1 + (hash >> 16) as u32 % 14_000_000)
 }
 
-/// Google's volume ids are twelve letters and digits.
+/// A volume id in Google's form: twelve letters and digits.
 fn volume(hash: u64) -> String {
     const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdef";
     (0..12)

@@ -23,7 +23,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use crate::behaviour::{Behaviour, Fault, Quirk};
 use crate::catalogue::stable_hash;
 
-/// The largest request body taken in; the real vision providers stop at about this size.
+/// Size of the largest request body, in bytes; the real vision providers stop at about this size.
 const MAX_BODY: usize = 20 * 1024 * 1024;
 /// Number of requests that are remembered one by one; the count goes on.
 const MAX_SEEN: usize = 10_000;
@@ -127,17 +127,18 @@ pub(crate) struct Pace {
 /// A request that a server has seen.
 #[derive(Clone, Debug, Serialize)]
 pub struct Seen {
-    /// `GET`, `POST`.
+    /// Method: `GET` or `POST`.
     pub method: String,
     /// Path without the query, not decoded.
     pub path: String,
     /// Query without the question mark, not decoded.
     pub query: String,
-    /// Names in lower case; the values of `authorization` and `x-goog-api-key` are left out.
+    /// Headers, with names in lower case; the values of `authorization` and `x-goog-api-key` are
+    /// left out.
     pub headers: Vec<(String, String)>,
-    /// Milliseconds since the server started.
+    /// Time since the server started, in milliseconds.
     pub at_ms: u64,
-    /// Bytes of the request's body.
+    /// Size of the request's body, in bytes.
     pub body_len: usize,
 }
 
@@ -165,7 +166,7 @@ struct State {
     count: u64,
     seen: VecDeque<Seen>,
     behaves_since: Option<Instant>,
-    /// Requests in the bucket at `leaked`.
+    /// Number of requests in the bucket at `leaked`.
     excess: f64,
     leaked: Option<Instant>,
     refused: u64,
@@ -200,12 +201,12 @@ impl Server {
         self.addr
     }
 
-    /// `http://127.0.0.1:PORT`, without a slash at the end.
+    /// The base URL, `http://127.0.0.1:PORT`, without a slash at the end.
     pub fn base_url(&self) -> String {
         format!("http://{}", self.addr)
     }
 
-    /// Treats the requests from now on like this.
+    /// Sets the treatment of requests from now on.
     pub fn behave(&self, behaviour: Behaviour) {
         self.shared.behave(behaviour);
     }
@@ -474,7 +475,7 @@ fn response(answer: Answer) -> Response<Body> {
     )
 }
 
-/// Half of the announced body, and then the end of the connection or of all news.
+/// A response with half of the announced body, and then a closed or a silent connection.
 fn half_sent(answer: Answer, close: bool) -> Response<Body> {
     let length = answer.body.len();
     let half = Bytes::from(answer.body).slice(..length / 2);

@@ -15,7 +15,7 @@ pub(crate) struct Detection {
     pub title: String,
     pub author: String,
     pub confidence: f64,
-    /// Top, left, bottom, right in 0..1 of the picture.
+    /// Edges of its box: top, left, bottom, right in 0..1 of the picture.
     pub corners: [f64; 4],
 }
 
@@ -25,7 +25,7 @@ pub(crate) struct Picture {
     pub width: u32,
     pub height: u32,
     fingerprint: Fingerprint,
-    /// Changes with every byte of the file.
+    /// Hash of the file's bytes.
     hash: u64,
     /// Whether there is anything on it.
     blank: bool,
@@ -50,12 +50,12 @@ const SHELF: Fingerprint = [
     6131,
 ];
 
-/// Bits by which another encoding of the same picture may differ, of 256. Unrelated pictures
-/// differ in about 128.
+/// Number of bits, of 256, by which another encoding of the same picture may differ. Unrelated
+/// pictures differ in about 128.
 const TOLERANCE: u32 = 40;
 
-/// The sample shelf's books in the order of its list: top, left, bottom, right in thousandths, read
-/// off the picture, and how legible the spine is.
+/// Boxes of the sample shelf's books in the order of its list (top, left, bottom, right in
+/// thousandths, measured on the picture), each with the legibility of the spine.
 const SHELF_BOOKS: [([u16; 4], f64); 13] = [
     ([324, 118, 380, 515], 0.97),
     ([379, 108, 483, 537], 0.98),
@@ -113,8 +113,9 @@ fn fingerprint(image: &DynamicImage) -> (Fingerprint, bool) {
     (bits, brightest - darkest < 8)
 }
 
-/// Reads spines: the sample shelf's on the sample shelf, on any other picture some books of the
-/// sample library, always the same for the same file, and none on a blank one.
+/// A simulated model that reads spines: the sample shelf's on the sample shelf, on any other
+/// picture some books of the sample library, always the same for the same file, and none on a blank
+/// one.
 pub(crate) struct Eye {
     shelf: Arc<[Spine]>,
     library: Arc<[Spine]>,

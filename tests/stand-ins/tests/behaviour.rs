@@ -1,4 +1,4 @@
-//! Failures on demand, steering and counting.
+//! Tests of faults on demand, steering and counting.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

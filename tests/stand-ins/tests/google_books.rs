@@ -1,4 +1,4 @@
-//! Google Books' protocol, seen from outside.
+//! Tests of Google Books' protocol from outside.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

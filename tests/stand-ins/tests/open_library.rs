@@ -1,4 +1,4 @@
-//! Open Library's protocol, seen from outside.
+//! Tests of Open Library's protocol from outside.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

@@ -1,4 +1,4 @@
-//! Gemini's and OpenAI's protocols, seen from outside.
+//! Tests of Gemini's and OpenAI's protocols from outside.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
