@@ -2,7 +2,7 @@
 
 mod cell;
 
-pub(crate) use cell::{NameOrder, begins_with_given_name, names_in, order_in};
+pub(crate) use cell::{NameOrder, begins_with_given_name, is_family_first, names_in, order_in};
 
 use crate::text::{clean, words};
 

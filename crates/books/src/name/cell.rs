@@ -16,6 +16,8 @@ pub(crate) enum NameOrder {
     LastFirst,
     /// The comma comes between two people: `Terry Pratchett, Neil Gaiman`
     FirstLast,
+    /// It is not needed, for the family name comes first without one: `Levi Primo`
+    FamilyFirst,
 }
 
 /// Common given names, without accents: what tells `García Márquez, Gabriel` (one person) from
@@ -156,7 +158,7 @@ fn names_of(chunk: &str, order: NameOrder) -> Vec<String> {
     };
     let listed = || {
         let both = parts.iter().zip(&suffixes);
-        both.map(|(part, suffix)| with(part.clone(), suffix))
+        both.map(|(part, suffix)| with(given_name_first(part, order), suffix))
             .collect()
     };
     match parts.as_slice() {
@@ -209,6 +211,102 @@ fn are_pairs(parts: &[String]) -> bool {
         && parts.chunks(2).all(|pair| {
             is_one_word(&pair[0]) && (begins_with_given_name(&pair[1]) || is_initial(&pair[1]))
         })
+}
+
+/// A name without a comma, its family name last where it says by itself that it comes first:
+/// "CAMUS Albert", "Толстой Л. Н.", "Толстой Лев Николаевич".
+fn given_name_first(name: &str, order: NameOrder) -> String {
+    let words: Vec<&str> = name.split_whitespace().collect();
+    let family = match words.as_slice() {
+        [] | [_] => 0,
+        [family, given] if order == NameOrder::FamilyFirst => {
+            let is_turned = begins_with_given_name(family) && !begins_with_given_name(given);
+            usize::from(!is_turned)
+        }
+        [_, initials @ ..]
+            if !is_dotted(words[0]) && initials.iter().all(|word| is_dotted(word)) =>
+        {
+            1
+        }
+        [_, _, patronymic] if is_patronymic(patronymic) => 1,
+        words => {
+            let capitals = words.iter().take_while(|word| is_in_capitals(word)).count();
+            let (family, given) = words.split_at(capitals);
+            let is_given =
+                begins_with_given_name(name) && !begins_with_given_name(&given.join(" "));
+            match given {
+                [_, ..] if family.iter().any(|word| is_no_initials(word)) && !is_given => capitals,
+                _ => 0,
+            }
+        }
+    };
+    if family == 0 {
+        return name.to_owned();
+    }
+    let (family, given) = words.split_at(family);
+    let family: Vec<String> = family.iter().map(|word| without_capitals(word)).collect();
+    format!("{} {}", given.join(" "), family.join(" "))
+}
+
+/// Whether a name has its family name first and no comma, as far as its words tell.
+pub(crate) fn is_family_first(name: &str) -> Option<bool> {
+    match name.split_whitespace().collect::<Vec<_>>().as_slice() {
+        [first, last] if !name.contains(',') => {
+            match (begins_with_given_name(first), begins_with_given_name(last)) {
+                (false, true) => Some(true),
+                (true, false) => Some(false),
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}
+
+/// Initials with their full stops: "J.", "J.R.R.".
+fn is_dotted(word: &str) -> bool {
+    let letters = word.split('.').filter(|letters| !letters.is_empty());
+    word.ends_with('.')
+        && letters.clone().count() > 0
+        && letters
+            .clone()
+            .all(|letters| letters.chars().count() == 1 && letters.chars().all(char::is_uppercase))
+}
+
+fn is_patronymic(word: &str) -> bool {
+    ["ович", "евич", "овна", "евна", "ична", "ovich", "evich"]
+        .iter()
+        .any(|end| word.ends_with(end) && word.chars().count() > end.chars().count() + 2)
+}
+
+/// A word in capitals only that is no initials: "CAMUS", "LE", "O'BRIEN".
+fn is_in_capitals(word: &str) -> bool {
+    let letters = || word.chars().filter(|c| c.is_alphabetic());
+    letters().count() > 1 && letters().all(char::is_uppercase) && !word.contains('.')
+}
+
+/// Whether a word in capitals can be said, and is not three given names: "ECO", not "JRR".
+fn is_no_initials(word: &str) -> bool {
+    let letters = words(word).concat();
+    let count = letters.chars().count();
+    count > 3 || count == 3 && letters.contains(['a', 'e', 'i', 'o', 'u', 'y'])
+}
+
+/// "CAMUS" as "Camus", "O'BRIEN-SMITH" as "O'Brien-Smith".
+fn without_capitals(word: &str) -> String {
+    if !is_in_capitals(word) {
+        return word.to_owned();
+    }
+    let mut before = ' ';
+    let mut name = String::with_capacity(word.len());
+    for c in word.chars() {
+        if before.is_alphabetic() {
+            name.extend(c.to_lowercase());
+        } else {
+            name.push(c);
+        }
+        before = c;
+    }
+    name
 }
 
 fn is_one_word(part: &str) -> bool {
@@ -389,6 +487,47 @@ mod tests {
         check("Plato, Homer", NameOrder::FirstLast, &["Plato", "Homer"]);
         check("Xa Yb, Zc Wd", NameOrder::LastFirst, &["Zc Wd Xa Yb"]);
         check("Xa Yb, Zc Wd", NameOrder::Unknown, &["Xa Yb", "Zc Wd"]);
+    }
+
+    #[test]
+    fn family_names_that_come_first_without_a_comma() {
+        for (cell, names) in [
+            ("CAMUS Albert", &["Albert Camus"][..]),
+            ("LE CLÉZIO Jean-Marie", &["Jean-Marie Le Clézio"]),
+            (
+                "O'BRIEN Flann ; ZOLA Émile",
+                &["Flann O'Brien", "Émile Zola"],
+            ),
+            ("Толстой Л. Н.", &["Л. Н. Толстой"]),
+            ("Rowling J.K.", &["J.K. Rowling"]),
+            (
+                "Достоевский Фёдор Михайлович",
+                &["Фёдор Михайлович Достоевский"],
+            ),
+            (
+                "Фёдор Михайлович Достоевский",
+                &["Фёдор Михайлович Достоевский"],
+            ),
+            ("Albert CAMUS", &["Albert CAMUS"]),
+            ("JRR Tolkien", &["JRR Tolkien"]),
+            ("ECO Umberto", &["Umberto Eco"]),
+            ("J. R. R. Tolkien", &["J. R. R. Tolkien"]),
+            ("J.K.", &["J.K."]),
+            ("AC/DC", &["AC", "DC"]),
+            ("Malcolm X", &["Malcolm X"]),
+            ("Levi Primo", &["Levi Primo"]),
+        ] {
+            check(cell, NameOrder::Unknown, names);
+        }
+        check("Levi Primo", NameOrder::FamilyFirst, &["Primo Levi"]);
+        check(
+            "Elena Ferrante",
+            NameOrder::FamilyFirst,
+            &["Elena Ferrante"],
+        );
+        assert_eq!(is_family_first("Eco Umberto"), Some(true));
+        assert_eq!(is_family_first("Umberto Eco"), Some(false));
+        assert_eq!(is_family_first("Eco, Umberto"), None);
     }
 
     #[test]
