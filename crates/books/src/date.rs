@@ -140,6 +140,8 @@ struct Parts {
     is_weekday: bool,
     /// Whether there are words that mean nothing here.
     has_other_words: bool,
+    /// Whether a number counts weeks or quarters.
+    is_part: bool,
     is_dotted: bool,
     is_hyphened: bool,
     /// Years to add to those of a Japanese era.
@@ -154,6 +156,7 @@ impl Parts {
             month: None,
             is_weekday: false,
             has_other_words: false,
+            is_part: false,
             is_dotted: text.contains('.'),
             is_hyphened: text.contains('-'),
             era: None,
@@ -209,6 +212,7 @@ impl Parts {
             "令和" => self.era = Some(2018),
             "平成" => self.era = Some(1988),
             "昭和" => self.era = Some(1925),
+            "w" | "kw" | "q" | "week" | "quarter" => self.is_part = true,
             word if FILLERS.contains(&word) => {}
             // "mar. 4 mai 2021": a Tuesday in French, Spanish and Italian.
             "mar" if self.month.is_none() => {
@@ -246,8 +250,9 @@ impl Parts {
             }
             (&[(_, a), (_, b)], Some(at), None) => {
                 let (year, month) = if at == 0 { (a, b) } else { (b, a) };
-                // Not the first month: "Quarter 1, 2020".
-                let month = Some(month).filter(|_| !self.has_other_words || at == 0);
+                // Not the first month: "Quarter 1, 2020", "2020-W01".
+                let is_month = !self.is_part && (!self.has_other_words || at == 0);
+                let month = Some(month).filter(|_| is_month);
                 new(year, month.filter(|month| *month > 0), None)
             }
             (&[(_, year), (_, month), (_, day)], Some(0), None) => {

@@ -98,12 +98,20 @@ impl Times {
 
     /// Reads days and intervals, as in "2023/01/15-2023/02/01, 2024/05/06".
     pub(super) fn periods(&mut self, column: &Column, text: &str, draft: &mut Draft) {
+        if let Some(begun) = begun(text, column) {
+            self.started = Some(begun);
+            return;
+        }
         // "March 4, 2021 → March 14, 2021"
         if let Some(whole) = interval(text, column) {
             return self.periods.push(whole);
         }
         let periods = text.split([',', ';', '\n']).map(str::trim);
         for period in periods.filter(|period| !period.is_empty()).take(MAX_DATES) {
+            if let Some(begun) = begun(period, column) {
+                self.started = Some(begun);
+                continue;
+            }
             match read_date(period, column) {
                 Ok(date) => self.periods.push(date.to_string()),
                 Err(_) => match interval(period, column) {
@@ -250,6 +258,14 @@ pub(super) fn is_interval(text: &str) -> bool {
         })
 }
 
+/// The beginning of a time that has no end yet: "2023/05/01-", "2023-05-01|".
+fn begun(text: &str, column: &Column) -> Option<String> {
+    let begun = text.trim_end_matches(['-', '–', '→', '|', '/', '.', ' ']);
+    (begun.len() < text.len() && !text.ends_with('.'))
+        .then(|| read_date(begun, column).ok())?
+        .map(|date| date.to_string())
+}
+
 /// Reads two dates with a hyphen, a slash or a word between them.
 fn interval(text: &str, column: &Column) -> Option<String> {
     let separators = [
@@ -261,16 +277,13 @@ fn interval(text: &str, column: &Column) -> Option<String> {
             .take(8)
     });
     let read = |text: &str| read_date(text.trim_matches(['.', ' ']), column).ok();
-    // "2021-05-12/" is still going on, "|2021-05-12" has no beginning.
+    // "|2021-05-12" has no beginning.
     splits
         .clone()
         .find_map(|(from, to)| Some(format!("{}/{}", read(from)?, read(to)?)))
         .or_else(|| {
-            splits
-                .clone()
-                .find_map(|(from, to)| match (from.trim(), to.trim()) {
-                    ("", date) | (date, "") => Some(read(date)?.to_string()),
-                    _ => None,
-                })
+            splits.clone().find_map(|(from, to)| {
+                Some(read(Some(to).filter(|_| from.trim().is_empty())?)?.to_string())
+            })
         })
 }
