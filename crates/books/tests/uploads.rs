@@ -877,3 +877,84 @@ fn lists_that_people_make_for_themselves() {
         "Grey Coast | Nan Ott",
     );
 }
+
+#[test]
+fn times_that_have_no_end_yet() {
+    check(
+        "Title,Authors,ISBN/UID,Read Status,Last Date Read,Dates Read,Star Rating,Moods\n\
+         A,Nan Ott,,did-not-finish,,2023/02/01-,,\n\
+         B,Nan Ott,,currently-reading,,\"2022/01/02-2022/02/03, 2023/05/01-\",,\n",
+        "A | Nan Ott | given up | from 2023-02-01\n\
+         B | Nan Ott | reading | from 2023-05-01 | on 2022-02-03 | 2022-01-02/2022-02-03",
+    );
+    check(
+        "title,author,status,readings\nA,Nan Ott,in_progress,2021-01-02T00:00:00.000||\n",
+        "A | Nan Ott | reading | from 2021-01-02",
+    );
+}
+
+#[test]
+fn reviews_with_the_tags_of_a_web_page() {
+    check(
+        "Title,Author,Review\n\
+         A,Nan Ott,<p>Loved <b>it</b></p><ul><li>sand</li></ul><a href='x'>link</a> 3 < 4 & 5 > 2\n\
+         B,Nan Ott,a <3 b<br/>c\n",
+        "A | Nan Ott | Loved it\nsand\nlink 3 < 4 & 5 > 2\nB | Nan Ott | a <3 b\nc",
+    );
+    check(
+        "title,author_text,remote_id,review_name,review_content,shelf,shelf_name\n\
+         A,Nan Ott,,Great,Many things,reading,Currently Reading\n",
+        "A | Nan Ott | reading | Great\n\nMany things",
+    );
+}
+
+#[test]
+fn columns_whose_names_nobody_knows() {
+    check(
+        "My list\n,,\n#,What I read,By,When,How good (1-10),Paper/Kindle\n\
+         1,Grey Coast,Nan Ott,Feb 2023,9,paper\n2,Other,Bo Lind,2023-04-01,7,kindle\n",
+        "Grey Coast | Nan Ott | 4.5/5 | read | 2023-02\nOther | Bo Lind | 3.5/5 | read | on 2023-04-01",
+    );
+    check(
+        "Nr;Welches Werk denn;Wer hat es geschrieben;Wie fand ich es (1-6)\n\
+         1;Das Meer;Anna Berg;1\n2;Der Fluss;Hans Wald;2\n",
+        "Das Meer | Anna Berg | 5/5\nDer Fluss | Hans Wald | 4/5",
+    );
+    check(
+        "Titre;Auteur;Note /20;État\nLa Mer;DUPONT Jean;16;Lu\nLe Fleuve;DUPONT Jean;;À lire\n",
+        "La Mer | Jean Dupont | 4/5 | read\nLe Fleuve | Jean Dupont | to-read",
+    );
+    check(
+        "Title,Author,Abandoned\nA,Nan Ott,2020-02-03\n",
+        "A | Nan Ott | given up",
+    );
+    check(
+        "Title,Author,Date\nA,Nan Ott,3/4/21\nB,Nan Ott,12/25/21\n",
+        "A | Nan Ott | read | on 2021-03-04\nB | Nan Ott | read | on 2021-12-25",
+    );
+}
+
+#[test]
+fn an_export_without_a_header_that_is_known_by_its_form() {
+    check(
+        "\"1\",\"4065312629\",\"9780441172719\",\"-\",\"5\",\"読み終わった\",\"よかった\",\"小説 文学\",\"メモ\",\
+         \"2010-05-01 10:11:12\",\"2010-05-06 00:00:00\",\"灰色の海\",\"青木 花\",\"海社\",\"2004\",\"本\",\"302\"\n\
+         \"1\",\"4101001545\",\"9780141439587\",\"-\",\"\",\"積読\",\"\",\"\",\"\",\
+         \"2010-05-02 10:11:12\",\"\",\"白い海\",\"青木 花\",\"海社\",\"2005\",\"本\",\"\"\n",
+        "灰色の海 | 青木 花 | 9780441172719 | 海社 | 2004 | 302 p. | 5/5 | read | on 2010-05-06 | since 2010-05-01 | 小説 + 文学 | よかった | メモ\n\
+         白い海 | 青木 花 | 9780141439587 | 海社 | 2005 | to-read | since 2010-05-02",
+    );
+}
+
+#[test]
+fn what_several_columns_say_is_taken_together() {
+    check(
+        "Title,Author First,Author Last,Author 2 First,Author 2 Last,Reading Progress\n\
+         A,Nan,Ott,Bo,Lind,100%\nB,Nan,Ott,,,12%\n",
+        "A | Nan Ott | read\nB | Nan Ott | reading",
+    );
+    check(
+        "Autore;Titolo\nEco Umberto;A\nCalvino Italo;B\nRossi Mario;C\n",
+        "A | Umberto Eco\nB | Italo Calvino\nC | Mario Rossi",
+    );
+}

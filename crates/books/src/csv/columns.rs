@@ -13,8 +13,8 @@ use super::table::{Table, no_list};
 use super::times::is_interval;
 use super::values::{Rating, tidy};
 use crate::ReadingStatus;
-use crate::date::{DateOrder, PartialDate, order_of};
-use crate::name::{NameOrder, order_in};
+use crate::date::{DateError, DateOrder, PartialDate, order_of};
+use crate::name::{NameOrder, is_family_first, order_in};
 use crate::text::{clean, words};
 
 /// Names of the columns that an export adds to rows that are to be mended: the row's number and its
@@ -43,11 +43,12 @@ pub(super) enum Program {
     Libby,
     Inventaire,
     Kobo,
+    Booklog,
     Other,
 }
 
 /// Names of columns, comparable and written as one word, that together tell a program.
-const PROGRAMS: [(Program, &str, &[&str]); 17] = [
+const PROGRAMS: [(Program, &str, &[&str]); 18] = [
     (Program::StoryGraph, "StoryGraph", &["isbnuid"]),
     (
         Program::StoryGraph,
@@ -97,6 +98,7 @@ const PROGRAMS: [(Program, &str, &[&str]); 17] = [
         &["itemurl", "editionurl"],
     ),
     (Program::Kobo, "Kobo", &["readstatus", "percentread"]),
+    (Program::Booklog, "Booklog", &["13桁isbn"]),
 ];
 
 /// The meaning of one column.
@@ -111,6 +113,8 @@ pub(super) struct Column {
     pub names: NameOrder,
     /// The highest rating of the column's scale.
     pub scale: f64,
+    /// Whether ratings are marks as German schools give them: 1 is the best and 6 the worst.
+    pub is_grade: bool,
     /// Whether a place in a series is one without a series, too: a volume.
     pub is_volume: bool,
     /// The status that its header names, for a column of yes and no.
@@ -138,8 +142,8 @@ impl Columns {
     pub(super) fn new(table: &Table<'_>, mapping: &Mapping) -> Result<Self, CsvError> {
         let sample = table.sample();
         let mut columns = match &table.header {
-            Some(names) => by_headers(names),
-            None => by_content(&sample),
+            Some(names) => by_headers(names, &sample),
+            None => by_layout(&sample).unwrap_or_else(|| by_content(&sample)),
         };
         let keys: Vec<String> = (columns.iter())
             .map(|column| words(&column.name).concat())
@@ -204,8 +208,9 @@ impl Columns {
                 if column.mark.is_some() && yes_or_no(&cell).is_some() {
                     evidence.marks += 1;
                 }
-                if let Some(field) = column.field {
-                    evidence.add(field, &cell);
+                match column.field {
+                    Some(field) => evidence.add(field, &cell),
+                    None => evidence.add_unknown(&cell),
                 }
             }
             // Not a heading between the books.
@@ -220,9 +225,14 @@ impl Columns {
             }
         }
         self.names_authors = authors > 1 && authors >= rows.saturating_mul(3).div_ceil(4);
-        let is_dated = self.has(Field::DateRead) || self.has(Field::DatesRead);
+        let has = |fields: &[Field]| fields.iter().any(|field| self.has(*field));
+        let said = Said {
+            dates: has(&[Field::DateRead, Field::DatesRead]),
+            status: has(&[Field::Status, Field::Shelves, Field::Read]),
+            rating: has(&[Field::Rating, Field::RatingOrNotes]),
+        };
         for (column, evidence) in self.columns.iter_mut().zip(&evidence) {
-            column.judge_meaning(evidence, is_dated);
+            column.judge_meaning(evidence, &said);
         }
         let language = self
             .columns
@@ -290,15 +300,43 @@ impl Columns {
     }
 }
 
+/// The fields that headers of the file name already, so that no other column is taken for them.
+struct Said {
+    dates: bool,
+    status: bool,
+    rating: bool,
+}
+
 impl Column {
     /// Decides the field by the column's cells, where its header can mean several things.
-    fn judge_meaning(&mut self, evidence: &Evidence, is_dated: bool) {
+    fn judge_meaning(&mut self, evidence: &Evidence, has: &Said) {
         if self.certainty == Certainty::Given || self.filled == 0 {
             return;
         }
         let by_cells = match self.field {
             // "Currently reading", "DNF": each with a check box.
             None | Some(Field::DatesRead) if evidence.marks == self.filled => Field::StatusMark,
+            // "Abandoned", with the day.
+            None if self.mark.is_some() && evidence.days == self.filled => match self.mark {
+                Some(ReadingStatus::Read) => Field::DateRead,
+                Some(ReadingStatus::CurrentlyReading) => Field::DateStarted,
+                Some(ReadingStatus::DidNotFinish) => Field::DateStopped,
+                _ => return,
+            },
+            // "How good (1-10)"
+            None if !has.rating
+                && evidence.ratings == self.filled
+                && headers::scale_in(&self.name).is_some_and(|scale| evidence.highest <= scale) =>
+            {
+                self.certainty = Certainty::Likely;
+                self.field = Some(Field::Rating);
+                return;
+            }
+            None if !has.status && evidence.statuses == self.filled => {
+                self.certainty = Certainty::Likely;
+                self.field = Some(Field::Status);
+                return;
+            }
             // A date of publication is no time from one day to another.
             // The number of the row.
             Some(Field::SeriesPosition)
@@ -312,7 +350,7 @@ impl Column {
             Some(Field::Year) if evidence.intervals * 2 > self.filled => Field::DatesRead,
             // "Date" alone, of days: of reading, for books are published in years.
             Some(Field::Year)
-                if !is_dated
+                if !has.dates
                     && evidence.days == self.filled
                     && headers::is_bare_date(&self.name) =>
             {
@@ -336,6 +374,7 @@ impl Column {
             dates: DateOrder::Unknown,
             names: NameOrder::Unknown,
             scale: 5.0,
+            is_grade: headers::is_school_grade(name),
             is_volume: !key.contains("serie") && !key.contains("index"),
             mark: status(name),
             filled: 0,
@@ -354,8 +393,13 @@ impl Column {
                 DateOrder::MonthFirst => Some("month before day".to_owned()),
                 DateOrder::Unknown => None,
             },
+            Field::Rating | Field::RatingOrNotes if self.is_grade => {
+                Some("school marks, 1 is the best".to_owned())
+            }
             Field::Rating => Some(format!("out of {}", self.scale)),
-            Field::Author if self.names == NameOrder::LastFirst => {
+            Field::Author
+                if matches!(self.names, NameOrder::LastFirst | NameOrder::FamilyFirst) =>
+            {
                 Some("family name first".to_owned())
             }
             _ => None,
@@ -370,8 +414,8 @@ impl Column {
     }
 }
 
-fn by_headers(names: &[String]) -> Vec<Column> {
-    (names.iter())
+fn by_headers(names: &[String], sample: &[Record]) -> Vec<Column> {
+    let mut columns: Vec<Column> = (names.iter())
         .map(|name| match headers::meaning(name) {
             _ if ADDED_COLUMNS.contains(&name.as_str()) => {
                 Column::new(name, None, Certainty::Given)
@@ -382,7 +426,28 @@ fn by_headers(names: &[String]) -> Vec<Column> {
             },
             None => Column::new(name, None, Certainty::Guessed),
         })
-        .collect()
+        .collect();
+    // Names in words that nobody knows: what stands below them tells.
+    let has_known = |known: &[Field]| {
+        let mut fields = columns.iter().filter_map(|column| column.field);
+        fields.any(|field| known.contains(&field))
+    };
+    if !has_known(&IDENTITIES) && !has_known(&[Field::Author]) {
+        for (column, field) in columns.iter_mut().zip(content::fields_of(sample)) {
+            column.field = column.field.or(field);
+        }
+    }
+    columns
+}
+
+/// The columns of a program's export that is known by its form, for it has no header.
+fn by_layout(sample: &[Record]) -> Option<Vec<Column>> {
+    content::is_booklog(sample).then(|| {
+        let columns = content::BOOKLOG.iter();
+        columns
+            .map(|(name, field)| Column::new(name, *field, Certainty::Certain))
+            .collect()
+    })
 }
 
 fn by_content(sample: &[Record]) -> Vec<Column> {
@@ -522,6 +587,9 @@ struct Evidence {
     month_first: u32,
     last_first: u32,
     lists: u32,
+    /// Number of names without a comma whose family name comes first, and of those whose does not.
+    family_first: u32,
+    given_first: u32,
     ratings: u32,
     /// Number of cells with a yes or no.
     marks: u32,
@@ -529,8 +597,10 @@ struct Evidence {
     counted: u32,
     /// Number of cells with a time from one day to another.
     intervals: u32,
-    /// Number of cells with a day, in a column of years.
+    /// Number of cells with a day, in a column of years or one that nobody knows.
     days: u32,
+    /// Number of cells with a status, in a column that nobody knows.
+    statuses: u32,
     /// Numbers of ratings above 5, 10 and 20.
     above: [u32; 3],
     highest: f64,
@@ -549,13 +619,20 @@ impl Evidence {
             }
             Field::Year => {
                 self.intervals += u32::from(is_interval(cell));
-                let date = PartialDate::parse(cell);
-                self.days += u32::from(date.is_some_and(|date| date.day().is_some()));
+                self.days += u32::from(match PartialDate::read(cell, DateOrder::Unknown) {
+                    Ok(date) => date.day().is_some(),
+                    Err(error) => matches!(error, DateError::Ambiguous { .. }),
+                });
+                self.add(Field::DateRead, cell);
             }
             Field::Author | Field::MoreAuthors => match order_in(cell) {
                 Some(NameOrder::LastFirst) => self.last_first += 1,
-                Some(NameOrder::FirstLast) => self.lists += 1,
-                _ => {}
+                Some(_) => self.lists += 1,
+                None => match is_family_first(cell) {
+                    Some(true) => self.family_first += 1,
+                    Some(false) => self.given_first += 1,
+                    None => {}
+                },
             },
             Field::Rating | Field::RatingOrNotes => {
                 if let Some(Rating::Plain(value)) = Rating::read(cell) {
@@ -568,6 +645,15 @@ impl Evidence {
             }
             _ => {}
         }
+    }
+
+    fn add_unknown(&mut self, cell: &str) {
+        self.days += u32::from(PartialDate::parse(cell).is_some());
+        if let Some(Rating::Plain(value)) = Rating::read(cell) {
+            self.ratings += 1;
+            self.highest = self.highest.max(value);
+        }
+        self.statuses += u32::from(status(cell).is_some() && yes_or_no(cell).is_none());
     }
 
     fn and(self, other: &Self) -> Self {
@@ -592,6 +678,8 @@ impl Evidence {
     fn name_order(&self) -> NameOrder {
         if self.last_first > self.lists {
             NameOrder::LastFirst
+        } else if self.family_first > 1 && self.family_first > self.given_first * 4 {
+            NameOrder::FamilyFirst
         } else if self.lists > 0 && self.last_first == 0 {
             NameOrder::FirstLast
         } else {

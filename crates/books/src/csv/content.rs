@@ -36,7 +36,67 @@ pub(super) fn names_columns(names: &[String], row: u32) -> bool {
         return row == 1 || known.len() > 1 || is_alone;
     }
     // The title may have a name in a language that is not known.
-    row == 1 && known.contains(&Field::Author) && known.len() < filled
+    (row == 1 || filled > 2) && known.contains(&Field::Author) && known.len() < filled
+}
+
+/// The columns of Booklog's export, which has no header.
+pub(super) const BOOKLOG: [(&str, Option<Field>); 17] = [
+    ("サービスID", None),
+    ("アイテムID", Some(Field::Asin)),
+    ("13桁ISBN", Some(Field::Isbn)),
+    ("カテゴリ", None),
+    ("評価", Some(Field::Rating)),
+    ("読書状況", Some(Field::Status)),
+    ("レビュー", Some(Field::Review)),
+    ("タグ", Some(Field::Tags)),
+    ("読書メモ(非公開)", Some(Field::Notes)),
+    ("登録日時", Some(Field::DateAdded)),
+    ("読了日", Some(Field::DateRead)),
+    ("タイトル", Some(Field::Title)),
+    ("作者名", Some(Field::Author)),
+    ("出版社名", Some(Field::Publisher)),
+    ("発行年", Some(Field::Year)),
+    ("ジャンル", None),
+    ("ページ数", Some(Field::Pages)),
+];
+
+/// Whether a list without a header has the form of Booklog's export.
+pub(super) fn is_booklog(sample: &[Record]) -> bool {
+    let is_row = |record: &Record| {
+        let is_number = |at: usize| record.get(at).bytes().all(|byte| byte.is_ascii_digit());
+        let state = record.get(5);
+        record.count() == BOOKLOG.len()
+            && is_number(0)
+            && is_number(2)
+            && is_number(4)
+            && (state.is_empty() || status(state).is_some() || state == "-")
+            && crate::date::PartialDate::parse(record.get(9)).is_some()
+    };
+    !sample.is_empty() && sample.iter().all(is_row)
+}
+
+/// Whether the first of these records names the columns in words that are not known: it has none of
+/// the numbers, dates and ISBNs that stand below it.
+pub(super) fn has_unknown_header(sample: &[Record]) -> bool {
+    let [first, below @ ..] = sample else {
+        return false;
+    };
+    let is_formed = |cell: &str| {
+        cell.contains(|c: char| c.is_ascii_digit())
+            && (Isbn::parse(cell).is_ok()
+                || cell.parse::<f64>().is_ok()
+                || crate::date::PartialDate::parse(cell).is_some())
+    };
+    let mut formed = (0..width(sample)).filter(|at| {
+        let cells = below.iter().map(|record| record.get(*at).trim());
+        let mut cells = cells.filter(|cell| !cell.is_empty()).peekable();
+        cells.peek().is_some() && cells.all(is_formed)
+    });
+    let is_name = |at: usize| !first.get(at).trim().is_empty();
+    below.len() > 1
+        && !first.fields().any(|cell| is_formed(cell.trim()))
+        && formed.next().is_some_and(is_name)
+        && formed.all(is_name)
 }
 
 /// Kinds of content of a column, each as a share of its cells that are not empty.
@@ -180,8 +240,11 @@ pub(super) fn fields_of(sample: &[Record]) -> Vec<Option<Field>> {
         .max_by(|(_, a), (_, b)| a.names.total_cmp(&b.names))
         .map(|(at, _)| at);
     // Publishers and languages are words, too, but the same ones over and over.
+    let fullest = texts().map(|(_, column)| column.filled).max().unwrap_or(0);
     let title = texts()
         .filter(|(at, column)| Some(*at) != named && column.different >= 0.5)
+        // Remarks and tags are written beside some books only.
+        .filter(|(_, column)| column.filled * 4 >= fullest * 3)
         .map(|(at, _)| at)
         .next();
     let author = named.or_else(|| {
@@ -206,6 +269,8 @@ pub(super) fn title_among(sample: &[Record], unused: &[usize]) -> Option<usize> 
         .iter()
         .map(|at| (*at, Content::of(sample, *at)))
         .filter(|(_, column)| column.is_text() && column.different >= 0.5)
+        // The first of equals.
+        .rev()
         .max_by(|(_, a), (_, b)| {
             let rank = |column: &Content| column.different - column.names;
             rank(a).total_cmp(&rank(b))

@@ -121,6 +121,38 @@ pub(super) fn known_meaning(header: &str) -> Option<Meaning> {
         })
         .copied()
         .or_else(|| numbered(bare))
+        .or_else(|| on_a_scale(&header))
+}
+
+/// The meaning of a rating's header that says its scale: "Ma note /10", "Note sur 20".
+fn on_a_scale(header: &str) -> Option<Meaning> {
+    scale_in(header)?;
+    let mut words = words(header);
+    let number = words
+        .iter()
+        .position(|word| word.bytes().all(|byte| byte.is_ascii_digit()))?;
+    words.truncate(number);
+    while words.last().is_some_and(|word| {
+        matches!(
+            word.as_str(),
+            "out" | "of" | "sur" | "von" | "de" | "su" | "aus" | "na" | "из" | "op"
+        )
+    }) {
+        words.pop();
+    }
+    let meaning = *dictionary().get(&words.concat())?;
+    matches!(meaning.field, Rating | RatingOrNotes).then_some(Meaning {
+        field: Rating,
+        ..meaning
+    })
+}
+
+/// Whether a header names marks as German schools give them: "Schulnote", "Note (1-6)".
+pub(super) fn is_school_grade(header: &str) -> bool {
+    let words = words(header);
+    let has = |word: &str| words.iter().any(|other| other == word);
+    let german = ["note", "zensur", "benotung", "bewertung", "wertung", "wie"];
+    has("schulnote") || german.into_iter().any(has) && has("1") && has("6")
 }
 
 /// The meaning of one of several columns that are told apart by a number: "Read 1", "Read 2".
@@ -229,6 +261,8 @@ fn by_keywords(header: &str) -> Option<Field> {
     }
     let mut named = KEYWORDS.iter().filter(|(_, list)| has(list));
     match (named.next(), named.next()) {
+        // A part of a name is none: "Author 2 First".
+        (Some((Author, _)), None) if has("first last given surname vorname nachname") => None,
         // "Publisher of the book" names one thing, "Author and Title" two.
         (Some((field, _)), None) => Some(*field),
         _ => None,
@@ -240,8 +274,15 @@ fn by_keywords(header: &str) -> Option<Field> {
 fn by_typing_error(header: &str) -> Option<Field> {
     let key = key(header);
     let length = key.chars().filter(|c| !c.is_ascii_digit()).count();
+    // "Author 2 First" is no "Author First".
+    let is_second =
+        |word: &String| word.len() == 1 && word.bytes().all(|byte| byte.is_ascii_digit());
     // "Number" is no "Nummer": it counts the rows.
-    if length < 5 || key == "number" || words(OTHERS).contains(&key) {
+    if words(header).iter().any(is_second)
+        || length < 5
+        || key == "number"
+        || words(OTHERS).contains(&key)
+    {
         return None;
     }
     dictionary()
@@ -342,7 +383,7 @@ pub(super) fn scale_in(header: &str) -> Option<f64> {
         word => word.parse().ok(),
     };
     let number: f64 = words.iter().rev().find_map(number)?;
-    [5.0, 10.0, 20.0, 100.0]
+    [5.0, 6.0, 10.0, 20.0, 100.0]
         .into_iter()
         .find(|scale| *scale == number)
 }
@@ -376,6 +417,13 @@ mod tests {
             ("My ISBN numbers", Isbn),
             ("Rating (out of 5)", Rating),
             ("My Rating /10", Rating),
+            ("Ma note /10", Rating),
+            ("Note sur 20", Rating),
+            ("Item shelves", Shelves),
+            ("Genres labels", Tags),
+            ("Date d'entrée dans Babelio", DateAdded),
+            ("Review Title", Review),
+            ("Конец чтения", DateRead),
             ("⭐ Rating", Rating),
             ("Author and Title", TitleAndAuthor),
             ("Title / Author", TitleAndAuthor),
@@ -429,8 +477,8 @@ mod tests {
             "Cover Image",
             "Original Title",
             "Publication Title",
-            "Review Title",
             "Title Sort",
+            "Author 2 First",
             "Moods",
             "Pace",
             "Loaned To",
@@ -462,6 +510,7 @@ mod tests {
         assert_eq!(scale_in("Note /20"), Some(20.0));
         assert_eq!(scale_in("Bewertung 1-5"), Some(5.0));
         assert_eq!(scale_in("Rating out of ten"), Some(10.0));
+        assert_eq!(scale_in("Terningkast (1-6)"), Some(6.0));
         assert_eq!(scale_in("Rating"), None);
         assert_eq!(scale_in("Rating 2021"), None);
     }

@@ -79,9 +79,47 @@ pub(super) fn split_labels(text: &str) -> impl Iterator<Item = String> {
         .map(str::to_owned)
 }
 
+/// The labels in a cell of tags, which some programs write as `["a","b"]`, `#a #b`, or, in Chinese
+/// and Japanese, with spaces between.
+pub(super) fn split_tags(text: &str) -> Vec<String> {
+    let text = text.trim();
+    let list = text
+        .strip_prefix('[')
+        .and_then(|text| text.strip_suffix(']'))
+        .filter(|inside| inside.starts_with(['"', '\'']));
+    if let Some(list) = list {
+        let labels = split_labels(list);
+        return labels
+            .map(|label| label.trim_matches(['"', '\'']).to_owned())
+            .collect();
+    }
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let are_all =
+        |test: &dyn Fn(&str) -> bool| words.len() > 1 && words.iter().all(|word| test(word));
+    if are_all(&|word| word.len() > 1 && word.starts_with('#')) {
+        let names = words.iter().map(|word| word.trim_start_matches('#'));
+        return names.flat_map(split_labels).collect();
+    }
+    if are_all(&|word| word.chars().all(|c| c >= '\u{3040}' && c.is_alphanumeric())) {
+        return words.iter().map(|word| (*word).to_owned()).collect();
+    }
+    split_labels(text).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tags_as_programs_write_them() {
+        for text in ["a, b", "a;b", "[\"a\", \"b\"]", "['a', 'b']", "#a #b"] {
+            assert_eq!(split_tags(text), ["a", "b"], "{text}");
+        }
+        assert_eq!(split_tags("科幻 小说"), ["科幻", "小说"]);
+        assert_eq!(split_tags("science fiction"), ["science fiction"]);
+        assert_eq!(split_tags("#1 best"), ["#1 best"]);
+        assert_eq!(split_tags("[x]"), ["[x]"]);
+    }
 
     #[test]
     fn labels_are_told_apart_by_their_words() {

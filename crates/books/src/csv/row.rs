@@ -5,12 +5,14 @@ use std::borrow::Cow;
 use super::Row;
 use super::columns::{Column, Columns, Program};
 use super::field::Field;
-use super::label::{Labels, split_labels};
+use super::label::{Labels, split_labels, split_tags};
 use super::line::Line;
 use super::records::Record;
 use super::status::{status, status_of_progress, status_of_tag, yes_or_no};
 use super::times::{Times, date};
-use super::values::{Rating, count, is_blank, is_placeholder, tidy, unbracketed, wording};
+use super::values::{
+    Rating, count, is_blank, is_placeholder, tidy, unbracketed, without_markup, wording,
+};
 use crate::date::{PartialDate, year};
 use crate::name::{NameOrder, distinct, first_last, names_in, search_word};
 use crate::series::{number, series, split_series, trailing_brackets};
@@ -329,7 +331,8 @@ impl Columns {
             let named = match self.program {
                 Program::Kobo => status_of_kobo(text).or_else(|| status(text)),
                 _ => status(text),
-            };
+            }
+            .or_else(|| text.ends_with('%').then(|| status_of_progress(text))?);
             match named {
                 Some(status) => {
                     stated = stated.or(Some(status));
@@ -391,13 +394,16 @@ impl Columns {
                         }
                         labels.add(&label);
                     }
+                    // The name of the shelf whose key was read before.
+                    Some(status)
+                        if self.program == Program::BookWyrm && by_label == Some(status) => {}
                     _ => labels.add(&label),
                 }
             }
         }
         let mut by_tag = None;
         for (_, text) in cells.all(Field::Tags) {
-            for label in split_labels(text) {
+            for label in split_tags(text) {
                 by_tag = by_tag.or_else(|| status_of_tag(&label));
                 labels.add(&label);
             }
@@ -449,16 +455,7 @@ impl Columns {
                 cells.all(Field::Notes).map(|(_, text)| text).chain(remarks),
                 "notes",
             ),
-            owned_copies: draft
-                .first_read(cells.all(Field::OwnedCopies), |text| {
-                    match yes_or_no(text) {
-                        Some(owned) if !text.bytes().all(|byte| byte.is_ascii_digit()) => {
-                            Some(u32::from(owned))
-                        }
-                        _ => count(text),
-                    }
-                })
-                .filter(|copies| *copies > 0),
+            owned_copies: owned_copies(cells, draft),
             asin: None,
             goodreads_id,
             librarything_id,
@@ -474,6 +471,9 @@ impl Columns {
                 let value = match Rating::read(text) {
                     Some(Rating::None) => continue,
                     Some(Rating::Share(share)) => Some(share * 5.0),
+                    Some(Rating::Plain(grade)) if column.is_grade => (1.0..=6.0)
+                        .contains(&grade)
+                        .then_some((6.0 - grade).max(0.5)),
                     Some(Rating::Plain(value)) if value > 0.0 && value <= column.scale => {
                         Some(value * 5.0 / column.scale)
                     }
@@ -544,9 +544,7 @@ impl Draft {
             }
             all.push_str(text);
         }
-        for tag in ["<br/>", "<br />", "<br>", "<BR>"] {
-            all = all.replace(tag, "\n");
-        }
+        let all = without_markup(&all);
         let lines: Vec<String> = all.lines().map(|line| clean(line, MAX_PROSE)).collect();
         let prose = lines.join("\n").trim().to_owned();
         match prose.char_indices().nth(MAX_PROSE) {
@@ -710,26 +708,82 @@ fn format_of(cells: &Cells<'_>, publication: &str) -> (Option<Format>, Option<St
 }
 
 /// The first series of a cell, and the place in it when it says one: "Dune (1)", "Dune #1; Arrakis
-/// #3".
+/// #3", "Saga, tom 4", "Book 7 of Salt".
 fn series_in(text: &str) -> Option<(String, Option<String>)> {
     let first = text.split([';', '|']).next().unwrap_or_default().trim();
-    let in_brackets = first
-        .strip_suffix(')')
-        .and_then(|text| text.rsplit_once('('))
-        .map(|(name, number)| (name, number.trim().trim_start_matches('#')));
-    let (name, position) = match in_brackets {
-        Some((name, number)) if number.starts_with(|c: char| c.is_ascii_digit()) => {
-            (non_empty(name, 200)?, place(number))
-        }
-        _ => match series(first, "") {
+    if let Some((name, inside)) = trailing_brackets(first)
+        && let Some(number) = volume(inside)
+    {
+        return Some((non_empty(name, 200)?, place(&number)));
+    }
+    let (name, position) = match name_and_volume(first) {
+        Some((name, number)) => (name.to_owned(), Some(number)),
+        None => match series(first, "") {
             Some(Series {
                 name,
                 position: Some(position),
-            }) => (name, place(&position)),
-            _ => name_and_number(first).unwrap_or((non_empty(first, 200)?, None)),
+            }) => (name, Some(position)),
+            _ => return name_and_number(first).or(Some((non_empty(first, 200)?, None))),
         },
     };
-    Some((name, position))
+    let name = name.trim_end_matches([' ', '/', '-', '–', ',', ':', '.']);
+    Some((non_empty(name, 200)?, position.as_deref().and_then(place)))
+}
+
+/// The number of a volume: "3", "#3", "tom 3", "第3巻".
+fn volume(text: &str) -> Option<String> {
+    let text = text.trim().trim_start_matches(['#', '№', '第']).trim();
+    let number = match text.rsplit_once([' ', '.', '\u{a0}']) {
+        Some((label, number)) if is_volume_label(label) => number,
+        _ => text.trim_end_matches(['巻', '卷', '册', '冊', '集', '部', '권']),
+    };
+    is_place(number).then(|| number.to_owned())
+}
+
+/// Splits a series from a volume that a word announces: behind it, or in front of it.
+fn name_and_volume(text: &str) -> Option<(&str, String)> {
+    // "シリーズ 第3巻"
+    if let Some((name, counted)) = text.rsplit_once('第')
+        && !name.trim().is_empty()
+        && let Some(number) = volume(counted)
+    {
+        return Some((name, number));
+    }
+    // "#4 in the Salt series", "Book 7 of Salt"
+    for between in [" of ", " in ", " von ", " aus ", " de ", " di "] {
+        if let Some((counted, name)) = text.split_once(between)
+            && counted.starts_with(|c: char| c == '#' || c.is_alphabetic())
+            && let Some(number) = volume(counted)
+        {
+            let name = name.strip_prefix("the ").unwrap_or(name);
+            return Some((name.strip_suffix(" series").unwrap_or(name), number));
+        }
+    }
+    // "Saga, tom 4", "Saga t. 4", "Saga, n° 4"
+    let (before, number) = text.rsplit_once(' ')?;
+    let (name, label) = before.rsplit_once(' ')?;
+    let number = number.trim_end_matches('.');
+    (is_place(number) && is_volume_label(label)).then(|| (name, number.to_owned()))
+}
+
+/// Whether a word announces the number of a volume in the series that it stands behind.
+fn is_volume_label(word: &str) -> bool {
+    const LABELS: &str = "t tom tomi tomos cz czesc cast dil svazek knjiga kniha konyv kotet cilt osa del n no номер книга \
+        том часть кн т ч volym volum vuelta numero numer";
+    let word = words(word).concat();
+    crate::series::is_label(&word)
+        || LABELS
+            .split_whitespace()
+            .any(|label| words(label).concat() == word)
+}
+
+/// Whether a text is a place in a series, in digits: "3", "1.5", "1-3".
+fn is_place(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_digit())
+        && text.len() < 12
+        && text
+            .chars()
+            .all(|c| c.is_ascii_digit() || matches!(c, '.' | ',' | '-' | '–' | ' '))
 }
 
 /// Splits a cell of a column of series into name and place: "Salt Saga 5", "Salt Saga II", "#7 Salt
@@ -750,6 +804,22 @@ fn name_and_number(text: &str) -> Option<(String, Option<String>)> {
     let name = name.trim_end_matches([' ', '/', '-', '–', ',', ':']);
     (is_digits(place) || is_roman(place))
         .then(|| Some((non_empty(name, 200)?, Some(known.to_string()))))?
+}
+
+/// How many copies the reader owns: the most that a column says, for one may say only that it is
+/// owned.
+fn owned_copies(cells: &Cells<'_>, draft: &mut Draft) -> Option<u32> {
+    let read = |text: &str| match yes_or_no(text) {
+        Some(owned) if !text.bytes().all(|byte| byte.is_ascii_digit()) => Some(u32::from(owned)),
+        _ => count(text),
+    };
+    let copies = cells
+        .all(Field::OwnedCopies)
+        .filter_map(|(_, text)| read(text))
+        .max();
+    copies
+        .or_else(|| draft.first_read(cells.all(Field::OwnedCopies), read))
+        .filter(|copies| *copies > 0)
 }
 
 /// A place in a series without its sign and the fraction of a number column: "1", "1.5", "1-3".
@@ -787,6 +857,19 @@ mod tests {
             ("Salt Saga 5", "Salt Saga", Some("5")),
             ("Salt Saga II", "Salt Saga", Some("2")),
             ("#7 Salt Saga", "Salt Saga", Some("7")),
+            ("Wiedźmin (tom 1)", "Wiedźmin", Some("1")),
+            ("Wiedźmin t. 4", "Wiedźmin", Some("4")),
+            ("Saga, část 3", "Saga", Some("3")),
+            ("Мир (книга 2)", "Мир", Some("2")),
+            ("シリーズ 第3巻", "シリーズ", Some("3")),
+            ("#4 in the Salt series", "Salt", Some("4")),
+            ("Book 7 of Salt", "Salt", Some("7")),
+            ("Salt, n° 5", "Salt", Some("5")),
+            ("Salt [6]", "Salt", Some("6")),
+            ("Salt Saga, Bd. 1.5", "Salt Saga", Some("1.5")),
+            ("Les Rois maudits, tome 3", "Les Rois maudits", Some("3")),
+            ("The Wheel of Time", "The Wheel of Time", None),
+            ("Kids of 99", "Kids of 99", None),
             ("Warhammer 40000", "Warhammer 40000", None),
             ("Chapter I", "Chapter I", None),
         ] {

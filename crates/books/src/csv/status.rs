@@ -44,7 +44,7 @@ const STATUSES: [(ReadingStatus, &str); 4] = [
         "to read, want to read, wants to read, tbr, unread, planned, plan to read, planning to read, not begun, \
          not started, not read, to be read, for later, read later, up next, next up, not yet read, not yet started, \
          backlog, on my tbr, ungelesen, noch zu lesen, zu lesen, will ich lesen, möchte ich lesen, sub, \
-         noch nicht gelesen, nicht begonnen, nicht gelesen, stapel ungelesener bücher, \
+         auf dem sub, auf meinem sub, liegt auf dem sub, noch nicht gelesen, nicht begonnen, nicht gelesen, stapel ungelesener bücher, \
          à lire, non lu, pal, pile à lire, envie de lire, pas commencé, pas lu, je veux lire, \
          por leer, pendiente, quiero leer, no leído, sin leer, sin empezar, no empezado, pendiente de leer, \
          para ler, quero ler, não lido, vou ler, por ler, não iniciado, \
@@ -69,7 +69,7 @@ const STATUSES: [(ReadingStatus, &str); 4] = [
          discontinued, dropped, quit, could not finish, didn't finish, couldn't finish, never finished, did not complete, \
          abgebrochen, aufgegeben, nicht beendet, nicht fertig gelesen, unvollendet, \
          abandonné, abandonnée, abandon, pas fini, non terminé, abandonado, abandonada, no terminado, \
-         inacabado, dejado, abandonei, larguei, não terminado, desistência, desisti, abbandonato, interrotto, non finito, \
+         inacabado, dejado, abandonei, larguei, não terminado, desistência, desisti, desistido, desistida, abbandonato, interrotto, non finito, \
          non terminato, lasciato, gestopt, niet uitgelezen, afgebroken, opgegeven, niet afgemaakt, \
          porzucone, porzucona, nieukończone, nieukończona, przerwane, nie dokończone, \
          брошено, бросил, бросила, не дочитал, не дочитала, не дочитано, недочитано, заброшено, \

@@ -69,6 +69,18 @@ impl<'a> Table<'a> {
                 }
                 let formats = delimiters().map(|delimiter| format(text, delimiter, 0));
                 match content::format_of_list(text, formats) {
+                    Some(format) if content::has_unknown_header(&sample(text, format)) => {
+                        let mut first = Record::default();
+                        let mut records = Records::new(text, format);
+                        records.read(&mut first);
+                        Self {
+                            header: Some(names(&first)),
+                            header_row: 1,
+                            lines_above: Vec::new(),
+                            body: &text[records.position()..],
+                            format,
+                        }
+                    }
                     Some(format) => Self {
                         header: None,
                         header_row: 0,

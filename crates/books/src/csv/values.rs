@@ -78,6 +78,74 @@ pub(super) fn wording(text: Cow<'_, str>) -> Cow<'_, str> {
     }
 }
 
+/// A text of several lines without the tags of a web page that programs write reviews in.
+pub(super) fn without_markup(text: &str) -> String {
+    /// Those between which a line ends, first.
+    const TAGS: [&str; 34] = [
+        "br",
+        "p",
+        "div",
+        "li",
+        "ul",
+        "ol",
+        "tr",
+        "hr",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "blockquote",
+        "pre",
+        "table",
+        "b",
+        "i",
+        "em",
+        "strong",
+        "u",
+        "s",
+        "strike",
+        "del",
+        "a",
+        "span",
+        "font",
+        "img",
+        "code",
+        "sup",
+        "sub",
+        "td",
+        "small",
+    ];
+    const BREAKS: usize = 17;
+    let mut bare = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(open) = rest.find('<') {
+        let (before, tag) = rest.split_at(open);
+        bare.push_str(before);
+        let name = tag[1..].trim_start_matches('/');
+        let length = name
+            .find(|c: char| !c.is_ascii_alphanumeric())
+            .unwrap_or(name.len());
+        let is_same = |known: &str| known.eq_ignore_ascii_case(&name[..length]);
+        match (TAGS.iter().position(|known| is_same(known)), tag.find('>')) {
+            (Some(kind), Some(end)) if !tag[1..end].contains('<') => {
+                // The end of a paragraph is the beginning of the next.
+                let is_break =
+                    kind < BREAKS && !bare.is_empty() && (kind == 0 || !bare.ends_with('\n'));
+                bare.push_str(if is_break { "\n" } else { "" });
+                rest = &tag[end + 1..];
+            }
+            _ => {
+                bare.push('<');
+                rest = &tag[1..];
+            }
+        }
+    }
+    bare.push_str(rest);
+    bare
+}
+
 fn without_tags(text: &str) -> String {
     let mut bare = String::with_capacity(text.len());
     let mut rest = text;

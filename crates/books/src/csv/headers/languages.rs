@@ -79,7 +79,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             (
                 Publisher,
                 "publisher, publishers, publisher name, edition publisher, edition publishers, \
-                 publishing house, publishers labels, edition publishers labels, imprint",
+                 publishing house, publishers labels, edition publishers labels, publisher label, imprint",
             ),
             (Publication, "publication"),
             (
@@ -115,7 +115,7 @@ pub(super) const LANGUAGES: &[Language] = &[
                  finished date, end, date i finished it, finished on, completed on, completion date, \
                  reading finished at, finished reading at, reading completed, finished reading date, \
                  read on, reading date, date of reading, ended, date ended, last read, \
-                 when i read it, end reading, reading finished, read at, finished at",
+                 when i read it, when, when read, when finished, end reading, reading finished, read at, finished at",
             ),
             (
                 DatesRead,
@@ -131,7 +131,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             ),
             (
                 DateStopped,
-                "stopped date, date stopped, date abandoned, abandoned date, stopped reading date",
+                "stopped on, abandoned on, gave up on, date dnf, dnf date, stopped date, date stopped, date abandoned, abandoned date, stopped reading date",
             ),
             (
                 DateAdded,
@@ -142,12 +142,12 @@ pub(super) const LANGUAGES: &[Language] = &[
             ),
             (
                 Shelves,
-                "bookshelves, shelves, bookshelf, shelf, collections, collection, lists, list, \
+                "item shelves, bookshelves, shelves, bookshelf, shelf, collections, collection, lists, list, \
                  my shelves, reading list, shelf name, custom shelves, groups",
             ),
             (
                 Tags,
-                "tags, my tags, genres, tag, genre, labels, label, manual tags, subjects, \
+                "genres labels, genres label, subjects labels, tags, my tags, genres, tag, genre, labels, label, manual tags, subjects, \
                  categories, category, keywords, topics",
             ),
             (
@@ -180,7 +180,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             ),
             (
                 Review,
-                "my review, review, reviews, review content, review text, comment content, \
+                "review name, review title, comment title, my review, review, reviews, review content, review text, comment content, \
                  user review, my thoughts, thoughts",
             ),
             (
@@ -274,7 +274,7 @@ pub(super) const LANGUAGES: &[Language] = &[
                 DateRead,
                 "gelesen am, beendet, beendet am, lesedatum, gelesen bis, fertig gelesen, \
                  ende, enddatum, abgeschlossen, abgeschlossen am, datum gelesen, fertig am, \
-                 zuletzt gelesen, ausgelesen, ausgelesen am, gelesen im",
+                 zuletzt gelesen, wann gelesen, wann, ausgelesen, ausgelesen am, gelesen im",
             ),
             (
                 DateStarted,
@@ -394,7 +394,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             (
                 DateAdded,
                 "date d'ajout, ajouté le, date d'acquisition, date d'achat, acheté le, \
-                 acquis le, ajouté, date d'entrée, date ajoutée",
+                 acquis le, ajouté, date d'entrée, date d'entrée dans babelio, date ajoutée",
             ),
             (
                 Shelves,
@@ -861,7 +861,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             (
                 DateRead,
                 "дата прочтения, прочитано, дата окончания, закончено, дата завершения, \
-                 когда прочитано, дата чтения, дата на прочитане, прочетена на, прочетено на, окончание чтения, дата прочитання, прочитана, дочитано",
+                 когда прочитано, дата чтения, дата на прочитане, прочетена на, прочетено на, окончание чтения, конец чтения, дата прочитання, прочитана, дочитано",
             ),
             (
                 DateStarted,
