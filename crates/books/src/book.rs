@@ -355,6 +355,14 @@ pub struct Match {
     pub confidence: f32,
 }
 
+impl Match {
+    /// Whether a person should look at it: number, title and author do not all say the same.
+    #[must_use]
+    pub fn is_doubtful(&self) -> bool {
+        self.confidence < 0.75
+    }
+}
+
 /// The identifier or the texts by which a record was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

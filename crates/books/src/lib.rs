@@ -17,6 +17,7 @@ mod isbn;
 mod lettering;
 mod matching;
 mod name;
+mod near;
 mod phrase;
 mod provider;
 mod query;
@@ -38,6 +39,7 @@ pub use lettering::{
     Lettering, Reach, Recognised, Shelf, Spine, SpineLookup, SpineSearch, SpinesFound, WordQuery,
 };
 pub use matching::{BookKeys, same_book_key};
+pub use near::{Near, NearReason};
 pub use query::Query;
 pub use search::{
     Answer, By, Endpoints, Found, GarbageError, GoogleBooks, HttpGet, Known, Lookup, Reader, Search,

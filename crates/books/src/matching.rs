@@ -36,9 +36,9 @@ pub(crate) struct Candidates {
     records: Vec<(Record, Titles)>,
 }
 
-struct Titles {
-    work: Title,
-    edition: Option<Title>,
+pub(crate) struct Titles {
+    pub(crate) work: Title,
+    pub(crate) edition: Option<Title>,
 }
 
 impl Candidates {
@@ -55,6 +55,11 @@ impl Candidates {
         Self {
             records: records.into_iter().map(titled).collect(),
         }
+    }
+
+    /// All of them, in the order of the answer.
+    pub(crate) fn records(&self) -> impl Iterator<Item = (&Record, &Titles)> {
+        self.records.iter().map(|(record, titles)| (record, titles))
     }
 
     /// The record of the edition with the wanted ISBN that is most likely the wanted book.
@@ -278,7 +283,7 @@ fn put_first(isbns: &mut Vec<Isbn>, isbn: Isbn) {
     isbns.insert(0, isbn);
 }
 
-fn agreement(wanted: &Title, titles: &Titles) -> Option<Agreement> {
+pub(crate) fn agreement(wanted: &Title, titles: &Titles) -> Option<Agreement> {
     let by_work = wanted.agrees(&titles.work);
     // A translation has its own title; the work has the original's.
     let by_edition = (titles.edition.as_ref()).and_then(|edition| wanted.agrees(edition));
@@ -316,7 +321,7 @@ fn with_edition_for(wanted: &Wanted, title: &Title, record: &Record, titles: &Ti
     record
 }
 
-fn same_author(wanted: &Wanted, record: &Record) -> bool {
+pub(crate) fn same_author(wanted: &Wanted, record: &Record) -> bool {
     let author = unescape(&wanted.author);
     let mut names = split_names(&author);
     names.push(author.into_owned());

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::matching::Candidates;
 use crate::name::is_nobody;
+use crate::near::{self, Near};
 use crate::provider::{google_books, open_library};
 use crate::text::words;
 use crate::title::Title;
@@ -227,6 +228,8 @@ struct Item {
     lacks_edition: bool,
     /// Whether the outcome is known from before, without a look-up.
     is_known: bool,
+    /// What answers told of that was not taken.
+    near: Vec<Near>,
     /// Providers that did not answer.
     silent: Vec<Provider>,
     failed: bool,
@@ -253,6 +256,7 @@ impl Item {
             found: None,
             title_denied: false,
             denied: false,
+            near: Vec::new(),
             silent: Vec::new(),
             failed: false,
             refused: false,
@@ -295,10 +299,16 @@ impl Item {
             By::WorkId => (self.wanted.work_id.as_deref()).and_then(|id| candidates.by_work_id(id)),
         };
         match found {
-            Some(record) => self.found = Some(Box::new(record)),
+            Some(record) => {
+                if record.matched.is_some_and(|matched| matched.is_doubtful()) {
+                    near::merge(&mut self.near, candidates.near(&self.wanted));
+                }
+                self.found = Some(Box::new(record));
+            }
             // Asked once more for its edition only.
             None if self.found.is_some() => {}
             None => {
+                near::merge(&mut self.near, candidates.near(&self.wanted));
                 self.denied = true;
                 self.title_denied |= by == By::Title;
             }
@@ -357,6 +367,13 @@ impl Search {
         item.is_known = found.is_some();
         item.found = found.map(Box::new);
         item.is_known
+    }
+
+    /// Takes what a person could choose from when the same question was asked before.
+    pub fn offer(&mut self, at: usize, near: Vec<Near>) {
+        if let Some(item) = self.items.get_mut(at) {
+            near::merge(&mut item.near, near.into_iter());
+        }
     }
 
     /// Splits a look-up that asked for too much: each of the two asks for half of it. The one that
@@ -559,6 +576,24 @@ impl Search {
                 }
             }
         }
+    }
+
+    /// What a person may choose from instead of each outcome of [`finish`](Self::finish), in order:
+    /// out of answers that came anyway, of books that were not found or doubtfully.
+    pub fn take_near(&mut self) -> Vec<Vec<Near>> {
+        let items = self.items.iter_mut();
+        items
+            .map(|item| {
+                let mut near = std::mem::take(&mut item.near);
+                if let Some(found) = &item.found {
+                    if !found.matched.is_some_and(|matched| matched.is_doubtful()) {
+                        return Vec::new();
+                    }
+                    near.retain(|near| !near::is_same(&near.record, found));
+                }
+                near
+            })
+            .collect()
     }
 
     /// Ends the search: one outcome for each wanted book, in order. Books of look-ups that never
