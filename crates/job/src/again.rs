@@ -67,7 +67,9 @@ impl<E: Effects> Engine<'_, E> {
         only: &[Outcome],
     ) -> Result<Created, RetryError> {
         let (mut plan, mut succeeded, mut unanswered) = (Vec::new(), 0, 0);
-        let mut parts = self.items(ended, 0..ended.results());
+        // Both readings must agree about what is tried again.
+        let choices = self.choices(ended).await.map_err(Stop::from)?;
+        let mut parts = self.items_with(ended, &choices);
         while let Some(items) = parts.try_next().await? {
             for item in items {
                 if Outcome::is_among(only, &item) {
@@ -105,7 +107,7 @@ impl<E: Effects> Engine<'_, E> {
             // As few parts as will do: those of a job that was canceled are many and small. The
             // first run goes on under this epoch, and numbers its segments anew.
             let mut library = Vec::new();
-            let mut parts = self.items(ended, 0..ended.results());
+            let mut parts = self.items_with(ended, &choices);
             let (mut gathered, mut bytes) = (Vec::new(), 0);
             while let Some(items) = parts.try_next().await? {
                 let more = to_json(&items)?.len();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use books::{Found, Imported, Mapping, Problem, Reading, Record, Wanted};
+use books::{Found, Imported, Mapping, Near, Problem, Reading, Record, Wanted};
 use serde::{Deserialize, Serialize};
 use vision::{Detection, Quality, Suggestion};
 
@@ -719,6 +719,13 @@ pub struct Item {
     /// The place on a photo where the book was seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detection: Option<Detection>,
+    /// What a person may choose from, when it was not found or doubtfully: out of answers that came
+    /// anyway.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub candidates: Vec<Near>,
+    /// How a person has said which book it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub choice: Option<ChosenBy>,
     /// The outcome; in the plan only of a book that its spine has named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub found: Option<Found>,
@@ -733,6 +740,8 @@ impl Item {
             imported: None,
             cells: Vec::new(),
             detection: None,
+            candidates: Vec::new(),
+            choice: None,
             found: None,
         }
     }
@@ -751,6 +760,8 @@ impl Item {
             imported: None,
             cells: Vec::new(),
             detection: Some(detection),
+            candidates: Vec::new(),
+            choice: None,
             found: None,
         }
     }
@@ -781,11 +792,41 @@ impl Item {
         matches!(self.found, Some(Found::Error | Found::CircuitOpen))
     }
 
+    /// Whether a person should say which book it is: nobody knows it, or the match is doubtful, and
+    /// nobody has chosen yet.
+    #[must_use]
+    pub fn is_to_be_reviewed(&self) -> bool {
+        self.choice.is_none()
+            && match &self.found {
+                Some(Found::NotFound) => true,
+                Some(Found::Record(record)) => {
+                    record.matched.is_some_and(|matched| matched.is_doubtful())
+                }
+                _ => false,
+            }
+    }
+
     /// Whether a provider knows the book.
     #[must_use]
     pub fn succeeded(&self) -> bool {
         matches!(self.found, Some(Found::Record(_)))
     }
+}
+
+/// How a person has said which book an item is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChosenBy {
+    /// One of its candidates.
+    Candidate,
+    /// The ISBN of an edition.
+    Isbn,
+    /// The key of a work.
+    Work,
+    /// Title and author.
+    TitleAuthor,
+    /// None of the books that providers know.
+    None,
 }
 
 /// The first stage's report on everything but the items.
@@ -836,7 +877,8 @@ impl Outcome {
     }
 
     pub(crate) fn is_among(only: &[Self], item: &Item) -> bool {
-        Self::of(item).is_some_and(|outcome| only.contains(&outcome))
+        // What a person has said of a book is not asked again.
+        item.choice.is_none() && Self::of(item).is_some_and(|outcome| only.contains(&outcome))
     }
 }
 

@@ -9,7 +9,7 @@ mod waiting;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use books::{Found, Isbn, Known, Search, Wanted};
+use books::{Found, Isbn, Known, Near, Search, Wanted};
 
 use crate::cadence::Forecast;
 use crate::document::Outcome;
@@ -80,7 +80,7 @@ impl Enrichment {
         let mut pipeline = WavePipeline::new(self, effects, sessions, until).giving_up(true);
         pipeline.add(Search::new(wanted, &self.endpoints));
         loop {
-            if let Front::Found(found) = pipeline.finish_front().await {
+            if let Front::Found((found, _)) = pipeline.finish_front().await {
                 return found;
             }
         }
@@ -151,7 +151,7 @@ impl Enrichment {
                         for (found, (_, mut items, known)) in
                             pipeline.abandon().into_iter().zip(begun)
                         {
-                            set_found(&mut items, found);
+                            set_outcomes(&mut items, found);
                             run.learned
                                 .extend(memory::of_items(&items, &known, effects.now()));
                         }
@@ -160,7 +160,7 @@ impl Enrichment {
                 }
             };
             let settled = items.iter().filter(|item| item.found.is_some()).count();
-            set_found(&mut items, found);
+            set_outcomes(&mut items, found);
             let remembered = known.iter().filter(|known| **known).count() - settled;
             run.learned
                 .extend(memory::of_items(&items, &known, effects.now()));
@@ -209,12 +209,16 @@ impl Enrichment {
     }
 }
 
-/// Sets the outcomes of items; fields that the plan already has keep their values.
-fn set_found(items: &mut [Item], found: Vec<Found>) {
-    for (item, found) in items.iter_mut().zip(found) {
+/// Sets the outcomes of items, and what a person may choose from instead; fields that the plan
+/// already has keep their values, candidates until there are new ones or nothing is left to choose.
+fn set_outcomes(items: &mut [Item], (found, near): (Vec<Found>, Vec<Vec<Near>>)) {
+    for ((item, found), near) in items.iter_mut().zip(found).zip(near) {
         item.found.get_or_insert(found);
         if item.succeeded() {
             item.cells.clear();
+        }
+        if item.succeeded() || !near.is_empty() {
+            item.candidates = near;
         }
     }
 }

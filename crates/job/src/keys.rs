@@ -54,6 +54,12 @@ pub fn cancel(id: &JobId) -> String {
     format!("{JOBS}{id}/cancel")
 }
 
+/// Key of what people have chosen for single books of an ended job.
+#[must_use]
+pub fn choices(id: &JobId) -> String {
+    format!("{JOBS}{id}/choices")
+}
+
 /// Key of the mark that the operator's webhook is to be told of the job's end; it is there until
 /// the message is delivered.
 #[must_use]

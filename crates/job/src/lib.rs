@@ -12,6 +12,7 @@ mod again;
 mod analyze;
 mod cadence;
 mod cancel;
+mod choices;
 mod clients;
 mod compute;
 mod content;
@@ -51,14 +52,15 @@ mod work;
 pub use again::{RetryError, content_of_retry};
 pub use analyze::{CsvAnalysis, failure_of};
 pub use cancel::Cancellation;
+pub use choices::{ChooseError, MAX_CHOICES, Pick};
 pub use clients::UNSEEN_JOB_GRACE;
 pub use compute::QueueTurn;
 pub use content::ContentDigest;
 pub use create::{CreateError, Name, NewJob, Receiver, content_of};
 pub use document::{
-    Component, Failure, FailureCode, HandOver, Item, ItemCounts, MAX_VALUE_BYTES, MadeBy, Outage,
-    Outcome, Part, PhotoState, PhotoStatus, PhotoStep, Pipeline, Report, Retry, Root, RowCounts,
-    ScanCounts, Stage, Upload, Uploaded,
+    ChosenBy, Component, Failure, FailureCode, HandOver, Item, ItemCounts, MAX_VALUE_BYTES, MadeBy,
+    Outage, Outcome, Part, PhotoState, PhotoStatus, PhotoStep, Pipeline, Report, Retry, Root,
+    RowCounts, ScanCounts, Stage, Upload, Uploaded,
 };
 pub use effects::Effects;
 pub use engine::Engine;

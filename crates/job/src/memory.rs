@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use books::{Found, Known, MatchedBy, Record, Search, Wanted};
+use books::{Found, Known, MatchedBy, Near, Record, Search, Wanted};
 use serde::{Deserialize, Serialize};
 
 use crate::document::{Item, MAX_VALUE_BYTES};
@@ -39,11 +39,14 @@ pub(crate) struct Memory {
     /// The book's record; `None`: no provider knows the book.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     record: Option<Box<Record>>,
+    /// What was not taken for the book.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    near: Vec<Near>,
 }
 
 impl Memory {
     /// The memory that a finished item is worth: never of a failure.
-    pub(crate) fn of(wanted: &Wanted, found: &Found, now: Time) -> Option<Self> {
+    pub(crate) fn of(wanted: &Wanted, found: &Found, near: &[Near], now: Time) -> Option<Self> {
         let (record, keys) = match found {
             Found::Error | Found::CircuitOpen => return None,
             Found::NotFound => (None, vec![question(wanted)]),
@@ -72,6 +75,7 @@ impl Memory {
             keys,
             at: now,
             record,
+            near: near.to_vec(),
         })
     }
 
@@ -259,6 +263,9 @@ impl Recollection {
         for (at, wanted) in wanted.iter().enumerate() {
             if let Some(memory) = self.find(effects, question(wanted)).await {
                 known[at] = search.know(at, memory.known());
+                if known[at] {
+                    search.offer(at, memory.near);
+                }
             }
             if !known[at]
                 && let Some(edition) = edition(wanted)
@@ -312,7 +319,10 @@ pub(crate) fn of_items(items: &[Item], known: &[bool], now: Time) -> Vec<Memory>
         .iter()
         .zip(known)
         .filter(|(_, known)| !**known)
-        .filter_map(|(item, _)| Memory::of(&item.to_look_up(), item.found.as_ref()?, now))
+        .filter_map(|(item, _)| {
+            let found = item.found.as_ref()?;
+            Memory::of(&item.to_look_up(), found, &item.candidates, now)
+        })
         .collect()
 }
 
@@ -453,9 +463,9 @@ mod tests {
     fn failures_are_not_remembered_and_what_nobody_knows_only_for_a_day() {
         let dune = wanted("Dune", "");
         let now = Time(1_000_000);
-        assert_eq!(Memory::of(&dune, &Found::Error, now), None);
-        assert_eq!(Memory::of(&dune, &Found::CircuitOpen, now), None);
-        let unknown = Memory::of(&dune, &Found::NotFound, now).unwrap();
+        assert_eq!(Memory::of(&dune, &Found::Error, &[], now), None);
+        assert_eq!(Memory::of(&dune, &Found::CircuitOpen, &[], now), None);
+        let unknown = Memory::of(&dune, &Found::NotFound, &[], now).unwrap();
         assert!(unknown.is_believed(now.plus(Duration::from_secs(3600))));
         assert!(!unknown.is_believed(now.plus(NOT_FOUND_FOR)));
         assert!(!unknown.is_believed(Time(5)), "a clock has jumped");
@@ -515,6 +525,7 @@ mod tests {
             keys: vec![1, 2, 3],
             at: Time(1),
             record: None,
+            near: Vec::new(),
         };
         let pages = pages_of(&vec![memory; 20_000]).unwrap();
         assert!(pages.len() > 1);

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use futures::stream::{self, Stream, StreamExt};
+use futures::stream::{self, Stream, StreamExt, TryStreamExt};
 
 use crate::document::{Item, Part, Report, Root, Stage};
 use crate::effects::Effects;
@@ -16,10 +16,33 @@ impl<'a, E: Effects> Engine<'a, E> {
     /// Of a job that failed or was canceled they end before the first part that is lost: that may
     /// be why it failed.
     ///
+    /// They are what people have chosen, where they have.
+    ///
     /// # Errors
     /// Each part fails with [`Stop::Damaged`] when it is missing or unreadable, with
     /// [`Stop::Store`] when the store fails.
     pub fn items(
+        &self,
+        root: &Root,
+        range: Range<u32>,
+    ) -> impl Stream<Item = Result<Vec<Item>, Stop>> + Unpin + use<'a, E> {
+        let (engine, root) = (*self, root.clone());
+        stream::once(async move {
+            let choices = engine.choices(&root).await?;
+            let mut first = range.start;
+            let items = engine.items_as_found(&root, range);
+            Ok::<_, Stop>(items.map_ok(move |mut items| {
+                choices.apply(first, &mut items);
+                first += u32::try_from(items.len()).unwrap_or(u32::MAX);
+                items
+            }))
+        })
+        .try_flatten()
+        .boxed_local()
+    }
+
+    /// The same as the job found them.
+    pub(crate) fn items_as_found(
         &self,
         root: &Root,
         range: Range<u32>,
@@ -85,7 +108,7 @@ impl Reader {
 }
 
 /// The parts that hold items of `range`, each with the range within it that is wanted.
-fn parts(segments: &[Part], range: &Range<u32>) -> Vec<(Part, Range<usize>)> {
+pub(crate) fn parts(segments: &[Part], range: &Range<u32>) -> Vec<(Part, Range<usize>)> {
     let mut first = 0;
     let mut parts = Vec::new();
     for part in segments {

@@ -324,9 +324,12 @@ impl<E: Effects> Engine<'_, E> {
             return Ok(false);
         };
         self.delete_parts(&old).await?;
-        let [auth, cancel, lease, webhook, end, _] = shared_names(id);
-        self.delete_expired(id, [&auth, &cancel, &lease, &webhook, &end].into_iter())
-            .await?;
+        let [auth, cancel, choices, lease, webhook, end, _] = shared_names(id);
+        self.delete_expired(
+            id,
+            [&auth, &cancel, &choices, &lease, &webhook, &end].into_iter(),
+        )
+        .await?;
         Ok(true)
     }
 }
@@ -418,10 +421,11 @@ async fn key_owner<E: Effects>(
 
 /// The names of a job that the next job of its name uses, too. The root is the last: until it is
 /// deleted the rest has an owner.
-fn shared_names(id: &JobId) -> [String; 6] {
+fn shared_names(id: &JobId) -> [String; 7] {
     [
         keys::auth(id),
         keys::cancel(id),
+        keys::choices(id),
         keys::lease(id),
         keys::webhook(id),
         keys::end(id),

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
-use books::{Answer, Found, Lookup, Provider, Search, SpineLookup, SpineSearch, SpinesFound};
+use books::{Answer, Found, Lookup, Near, Provider, Search, SpineLookup, SpineSearch, SpinesFound};
 use futures::future::LocalBoxFuture;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
@@ -40,7 +40,8 @@ pub(super) trait Inquiry {
 
 impl Inquiry for Search {
     type Lookup = Lookup;
-    type Outcome = Vec<Found>;
+    /// One outcome for each book, and what a person may choose from instead.
+    type Outcome = (Vec<Found>, Vec<Vec<Near>>);
 
     fn next(&mut self) -> Vec<Lookup> {
         self.next()
@@ -67,8 +68,9 @@ impl Inquiry for Search {
         self.answered(lookup, answer);
     }
 
-    fn finish(self) -> Vec<Found> {
-        self.finish()
+    fn finish(mut self) -> (Vec<Found>, Vec<Vec<Near>>) {
+        let near = self.take_near();
+        (self.finish(), near)
     }
 }
 

@@ -1,0 +1,280 @@
+//! What people choose for single books of an ended job: a document of its own, laid over the results
+//! when they are read. What the root names stays as it is.
+//!
+//! The store has no compare-and-swap, so of two who choose at the same moment one may write a
+//! document without the other's choice. Everybody therefore looks again when all writes that may
+//! have been under way have taken effect, and writes once more if the own choice is gone: nobody is
+//! told that a choice is made before it is certain to stay.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use books::{Found, Record};
+use futures::TryStreamExt;
+use serde::{Deserialize, Serialize};
+
+use crate::document::{ChosenBy, Item, MAX_VALUE_BYTES, Root};
+use crate::effects::{Effects, StoreError};
+use crate::engine::Engine;
+use crate::id::Epoch;
+use crate::keys;
+use crate::results::parts;
+use crate::storage::{Stop, read_part, to_json};
+use crate::time::Time;
+
+/// How many books of one job may be chosen.
+pub const MAX_CHOICES: usize = 2_000;
+
+/// For how long a choice is tried while others choose at the same time.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// What a person says a book is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Pick {
+    /// One of its candidates, by its place among them.
+    Candidate(u32),
+    /// What a provider knows by what the person said.
+    Record(ChosenBy, Box<Record>),
+    /// None of the books that providers know.
+    Nothing,
+}
+
+/// The reasons why a choice is not made.
+#[derive(Debug, thiserror::Error)]
+pub enum ChooseError {
+    /// The job has no book of this number.
+    #[error("the job has no such book")]
+    NoSuchBook,
+    /// The book has no candidate of this number.
+    #[error("the book has no such candidate")]
+    NoSuchCandidate,
+    /// So many books were chosen already.
+    #[error("too many choices")]
+    Full,
+    /// Others choose at the same time; the choice is not certain to stay.
+    #[error("too many choose at once")]
+    Busy,
+    /// The store failed, or the results are damaged; the choice may have been made all the same.
+    #[error(transparent)]
+    Stop(#[from] Stop),
+}
+
+impl From<StoreError> for ChooseError {
+    fn from(error: StoreError) -> Self {
+        Self::Stop(error.into())
+    }
+}
+
+/// The document under [`keys::choices`].
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Choices {
+    /// The epoch of the job's end: a later job of the name has another.
+    epoch: Epoch,
+    /// What was chosen, by the number of the book.
+    books: BTreeMap<u32, Choice>,
+}
+
+/// One choice.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Choice {
+    at: Time,
+    /// Tells two choices of the same moment apart.
+    nonce: String,
+    by: ChosenBy,
+    /// The place of the chosen candidate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    candidate: Option<u32>,
+    /// What was chosen, if it was no candidate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    record: Option<Box<Record>>,
+    /// Whether the job had found the book.
+    was_found: bool,
+    /// Whether no provider had answered about it.
+    was_unanswered: bool,
+}
+
+impl Choice {
+    fn apply(&self, item: &mut Item) {
+        let candidate = self.candidate.and_then(|n| item.candidates.get(n as usize));
+        let record = match candidate {
+            Some(near) => Some(Box::new(near.record.clone())),
+            None => self.record.clone(),
+        };
+        item.found = Some(record.map_or(Found::NotFound, Found::Record));
+        item.choice = Some(self.by);
+    }
+
+    /// Whether this choice, or one that was made after it, stands in `choices` for the book.
+    fn is_in(&self, choices: &Choices, index: u32) -> bool {
+        let order = |choice: &Self| (choice.at, choice.nonce.clone());
+        (choices.books.get(&index)).is_some_and(|there| order(there) >= order(self))
+    }
+}
+
+impl Choices {
+    /// Lays what was chosen over the items from number `first` on.
+    pub(crate) fn apply(&self, first: u32, items: &mut [Item]) {
+        for (index, item) in (first..).zip(items) {
+            if let Some(choice) = self.books.get(&index) {
+                choice.apply(item);
+            }
+        }
+    }
+}
+
+impl<E: Effects> Engine<'_, E> {
+    /// What was chosen for books of this job; nothing while it has not ended.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(crate) async fn choices(&self, root: &Root) -> Result<Choices, StoreError> {
+        let none = || Choices {
+            epoch: root.epoch.clone(),
+            ..Choices::default()
+        };
+        if !root.stage.is_terminal() {
+            return Ok(none());
+        }
+        let Some(bytes) = self.effects.get(&keys::choices(&root.id)).await? else {
+            return Ok(none());
+        };
+        match serde_json::from_slice::<Choices>(&bytes) {
+            Ok(choices) if choices.epoch == root.epoch => Ok(choices),
+            Ok(_) => Ok(none()),
+            Err(error) => {
+                let message = error.to_string();
+                self.effects.log(
+                    "damaged-document",
+                    serde_json::json!({"level": "error", "jobId": root.id, "message": message}),
+                );
+                Ok(none())
+            }
+        }
+    }
+
+    /// The root of an ended job with the counts that its results have with what was chosen.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn with_choices(&self, root: &Root) -> Result<Root, StoreError> {
+        let choices = self.choices(root).await?;
+        let mut root = root.clone();
+        for choice in choices.books.values() {
+            match (choice.was_found, choice.by != ChosenBy::None) {
+                (false, true) => {
+                    root.succeeded = root.succeeded.saturating_add(1);
+                    root.failed = root.failed.saturating_sub(1);
+                }
+                (true, false) => {
+                    // A book that a job carries over is not among its own.
+                    match &mut root.retry {
+                        Some(retry) if root.succeeded == 0 => {
+                            retry.succeeded = retry.succeeded.saturating_sub(1);
+                        }
+                        _ => root.succeeded = root.succeeded.saturating_sub(1),
+                    }
+                    root.failed = root.failed.saturating_add(1);
+                }
+                _ => {}
+            }
+            if choice.was_unanswered {
+                match &mut root.retry {
+                    Some(retry) if root.unanswered == 0 => {
+                        retry.unanswered = retry.unanswered.saturating_sub(1);
+                    }
+                    _ => root.unanswered = root.unanswered.saturating_sub(1),
+                }
+            }
+        }
+        Ok(root)
+    }
+
+    /// Book `index` of an ended job as the job found it.
+    async fn item_as_found(&self, root: &Root, index: u32) -> Result<Item, ChooseError> {
+        let range = index..index.saturating_add(1);
+        for (part, wanted) in parts(root.result_parts(), &range) {
+            let mut items: Vec<Item> = read_part(self.effects, &part).await?;
+            if wanted.start < items.len() {
+                return Ok(items.swap_remove(wanted.start));
+            }
+        }
+        Err(ChooseError::NoSuchBook)
+    }
+
+    /// Says which book number `index` of an ended job is, and answers it as it is then. Takes three
+    /// write delays, so that the choice is certain to stay.
+    ///
+    /// # Errors
+    /// [`ChooseError`].
+    pub async fn choose(&self, root: &Root, index: u32, pick: Pick) -> Result<Item, ChooseError> {
+        let effects = self.effects;
+        let mut item = self.item_as_found(root, index).await?;
+        let (by, candidate, record) = match pick {
+            Pick::Candidate(n) if item.candidates.get(n as usize).is_none() => {
+                return Err(ChooseError::NoSuchCandidate);
+            }
+            Pick::Candidate(n) => (ChosenBy::Candidate, Some(n), None),
+            Pick::Record(by, record) => (by, None, Some(record)),
+            Pick::Nothing => (ChosenBy::None, None, None),
+        };
+        // Also where clocks differ the later choice of one book counts.
+        let last = self.choices(root).await?.books.remove(&index);
+        let after = last.map_or(Time(0), |last| Time(last.at.0.saturating_add(1)));
+        let choice = Choice {
+            at: effects.now().max(after),
+            nonce: Epoch::after(0, effects.random()).nonce,
+            by,
+            candidate,
+            record,
+            was_found: item.succeeded(),
+            was_unanswered: item.is_unanswered(),
+        };
+        choice.apply(&mut item);
+        let until = effects.monotonic() + PATIENCE;
+        loop {
+            let mut choices = self.read_fresh(async || self.choices(root).await).await?;
+            if !choice.is_in(&choices, index) {
+                choices.books.insert(index, choice.clone());
+                let bytes = to_json(&choices)?;
+                if choices.books.len() > MAX_CHOICES || bytes.len() > MAX_VALUE_BYTES {
+                    return Err(ChooseError::Full);
+                }
+                effects.set(&keys::choices(&root.id), &bytes).await?;
+            }
+            // Our write takes effect within one delay; somebody who read before that writes within
+            // another, which takes effect within a third.
+            effects.sleep(self.settings.write_delay * 3).await;
+            let choices = self.read_fresh(async || self.choices(root).await).await?;
+            if choice.is_in(&choices, index) {
+                return Ok(item);
+            }
+            if effects.monotonic() >= until {
+                return Err(ChooseError::Busy);
+            }
+            // Not in step with whoever was in the way.
+            let jitter = u32::from(effects.random()[0]);
+            effects
+                .sleep(self.settings.write_delay * jitter / 256)
+                .await;
+        }
+    }
+}
+
+impl<E: Effects> Engine<'_, E> {
+    /// All items of an ended job's results with what was chosen at one moment: however often they
+    /// are read, they are the same.
+    pub(crate) fn items_with<'e>(
+        &'e self,
+        root: &'e Root,
+        choices: &'e Choices,
+    ) -> impl futures::Stream<Item = Result<Vec<Item>, Stop>> + Unpin + 'e {
+        let mut first = 0;
+        self.items_as_found(root, 0..root.results())
+            .map_ok(move |mut items| {
+                choices.apply(first, &mut items);
+                first += u32::try_from(items.len()).unwrap_or(u32::MAX);
+                items
+            })
+    }
+}
