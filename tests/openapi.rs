@@ -215,6 +215,12 @@ fn every_route_answers_as_described() {
         200,
         get(&format!("/v1/csv/status/{}", job.id)),
     );
+    let choice = "put /api/v2/imports/{jobId}/books/{index}";
+    let book = || app.request("PUT", &format!("/api/v2/imports/{}/books/0", job.id));
+    let isbn = json!({"isbn": "9780593099322"});
+    d.check(choice, 200, book().bearer(&job.token).json(&isbn));
+    d.check(choice, 401, book().json(&isbn));
+    d.check(choice, 400, book().bearer(&job.token).json(&json!({})));
     let retry = "post /api/v2/imports/{jobId}/retry";
     let again = format!("/api/v2/imports/{}/retry", job.id);
     d.check(retry, 401, post(&again));
@@ -469,6 +475,11 @@ fn check_v3(d: &mut Description, app: &App, csv: &[u8]) {
             let rows = get(&format!("{results}?{rows}"));
             d.check(&format!("get {path}/results"), 200, rows);
         }
+        let choice = format!("put {path}/books/{{index}}");
+        let book = || app.request("PUT", &format!("{at}/books/0"));
+        d.check(&choice, 401, book().json(&json!(null)));
+        let none = book().bearer(token.as_str().unwrap()).json(&json!(null));
+        d.check(&choice, 200, none);
         let retry = format!("post {path}/retry");
         d.check(&retry, 401, post(&format!("{at}/retry")));
         let cancel = format!("delete {path}");

@@ -273,7 +273,7 @@ fn pages_of_allowed_origins_may_call() {
             assert_eq!((answer.status(), answer.body.len()), (204, 0));
             assert_eq!(answer.header("access-control-allow-origin"), Some(origin));
             let methods = answer.header("access-control-allow-methods");
-            assert_eq!(methods, Some("GET, POST, DELETE, OPTIONS"));
+            assert_eq!(methods, Some("GET, POST, PUT, DELETE, OPTIONS"));
             let headers = answer.header("access-control-allow-headers").unwrap();
             for header in [
                 "Authorization",

@@ -321,6 +321,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v2/imports/{jobId}/books/{index}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Say which book a book of an ended job is
+         * @description One of the book's `candidates`, or what a provider knows by an ISBN, a work's key, or a title and its author; `null`: none of the books that providers know. Answers with the book as it is then; results, exports and later retries follow. Answered when the choice is certain to stay, whoever chooses at the same time.
+         */
+        put: operations["chooseBook"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v2/imports/{jobId}/results": {
         parameters: {
             query?: never;
@@ -882,6 +902,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v3/jobs/enrichment/{jobId}/books/{index}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Say which book a book of the ended job is
+         * @description One of the book's `candidates`, or what a provider knows by an ISBN, a work's key, or a title and its author; `null`: none of the books that providers know. Answers with the book as it is then; results, exports and later retries follow. Answered when the choice is certain to stay, whoever chooses at the same time.
+         */
+        put: operations["chooseEnrichmentBook"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v3/jobs/enrichment/{jobId}/results": {
         parameters: {
             query?: never;
@@ -980,6 +1020,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v3/jobs/imports/{jobId}/books/{index}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Say which book a book of the ended job is
+         * @description One of the book's `candidates`, or what a provider knows by an ISBN, a work's key, or a title and its author; `null`: none of the books that providers know. Answers with the book as it is then; results, exports and later retries follow. Answered when the choice is certain to stay, whoever chooses at the same time.
+         */
+        put: operations["chooseImportBook"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v3/jobs/imports/{jobId}/results": {
         parameters: {
             query?: never;
@@ -1073,6 +1133,26 @@ export interface paths {
         post?: never;
         /** Cancel the job */
         delete: operations["cancelScanJob"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v3/jobs/scans/{jobId}/books/{index}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Say which book a book of the ended job is
+         * @description One of the book's `candidates`, or what a provider knows by an ISBN, a work's key, or a title and its author; `null`: none of the books that providers know. Answers with the book as it is then; results, exports and later retries follow. Answered when the choice is certain to stay, whoever chooses at the same time.
+         */
+        put: operations["chooseScanBook"];
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1410,6 +1490,33 @@ export interface components {
          * @enum {string}
          */
         Canceling: "canceling";
+        /** @description A book that may be the wanted one. */
+        Candidate: {
+            /** @description Authors, first author first. */
+            authors: string[];
+            /** @description Cover. */
+            coverUrl?: string;
+            /** @description ISBN of the edition. */
+            isbn?: string;
+            /** @description Who knows it. */
+            provider: components["schemas"]["BookProvider"];
+            /** @description Why it was not taken. */
+            reason: components["schemas"]["CandidateReason"];
+            /** @description Title. */
+            title: string;
+            /** @description Open Library work key. */
+            workKey?: string;
+            /**
+             * Format: int32
+             * @description Year of the edition, else of the work's first publication.
+             */
+            year?: number;
+        };
+        /**
+         * @description Why a candidate was not taken for the wanted book.
+         * @enum {string}
+         */
+        CandidateReason: "other_book_of_number" | "unsure" | "other_author" | "other_title" | "other";
         /** @description `data` of `GET /api/v2/capabilities`. */
         Capabilities: {
             /** @description The configured features. */
@@ -1440,6 +1547,43 @@ export interface components {
          * @enum {string}
          */
         Certainty: "guessed" | "likely" | "certain" | "given";
+        /**
+         * @description How a person has said which book it is.
+         * @enum {string}
+         */
+        Choice: "candidate" | "isbn" | "work" | "title_author" | "none";
+        /**
+         * @description The body of a choice for one book: one of these; `null` says that it is none of the books that
+         *     providers know.
+         */
+        ChoiceBody: {
+            /**
+             * @description The first author of the title.
+             * @default null
+             */
+            author: string | null;
+            /**
+             * Format: uint32
+             * @description One of the book's candidates, from 0.
+             * @default null
+             */
+            candidate: number | null;
+            /**
+             * @description The ISBN of an edition.
+             * @default null
+             */
+            isbn: string | null;
+            /**
+             * @description A title, with `author`.
+             * @default null
+             */
+            title: string | null;
+            /**
+             * @description The Open Library key of a work, like `OL82563W`.
+             * @default null
+             */
+            workKey: string | null;
+        };
         /** @description The data that canceling a job deletes. */
         Cleanup: {
             /** @description Whether all uploads are deleted. */
@@ -2826,7 +2970,7 @@ export interface components {
          * @description The reason why a row is exported.
          * @enum {string}
          */
-        Kind: "rejected" | "not_found" | "failed" | "warning";
+        Kind: "rejected" | "not_found" | "failed" | "doubtful" | "warning";
         LegacyData: {
             currentStatus: string;
             /** @description The work key or the ISBN of the item that was looked up last. */
@@ -2924,8 +3068,15 @@ export interface components {
             author: string;
             /** @description Authors, first author first. */
             authors: string[];
+            /**
+             * @description Up to three books that it may be, the likeliest first, where nobody knows it or the match is
+             *     doubtful. Absent when there are none.
+             */
+            candidates?: components["schemas"]["Candidate"][];
             /** @description A handful of subjects of the book. */
             categories: string[];
+            /** @description How a person has chosen; absent when nobody has. */
+            choice?: components["schemas"]["Choice"];
             /** @description URL of the edition's cover, else of the work's. */
             coverUrl?: string;
             /** @description A description of the content, or null. */
@@ -2976,6 +3127,11 @@ export interface components {
             source?: components["schemas"]["Source"];
             /** @description Title; empty only for a book that nobody knows and that was asked for by a number. */
             title: string;
+            /**
+             * @description Whether a person should say which book it is: no provider knows it, or its
+             *     `matchConfidence` is 0.7 or less, and nobody has chosen yet. Absent when not.
+             */
+            toReview?: boolean;
         };
         /** @description An estimate of the look-ups that books need. */
         Lookups: {
@@ -3597,6 +3753,13 @@ export interface components {
             /** @description Position on its photo. */
             boundingBox: components["schemas"]["Frame"];
             /**
+             * @description Up to three books that it may be, the likeliest first, where nobody knows it or the match is
+             *     doubtful. Absent when there are none.
+             */
+            candidates?: components["schemas"]["Candidate"][];
+            /** @description How a person has chosen; absent when nobody has. */
+            choice?: components["schemas"]["Choice"];
+            /**
              * Format: double
              * @description Confidence in the detection, 0 to 1.
              */
@@ -3623,6 +3786,11 @@ export interface components {
             publisher?: string;
             /** @description Title; empty when it was not read and nobody knows the book. */
             title: string;
+            /**
+             * @description Whether a person should say which book it is: no provider knows it, or its
+             *     `matchConfidence` is 0.7 or less, and nobody has chosen yet. Absent when not.
+             */
+            toReview?: boolean;
         };
         /** @description The outcome of the look-up of a book that was seen, and its metadata. */
         SeenEnrichment: {
@@ -3662,6 +3830,12 @@ export interface components {
         Severity: "low" | "medium" | "high";
         /** @description An item as its job's results show it. */
         Shown: components["schemas"]["ListedBook"] | components["schemas"]["SeenBook"];
+        ShownAnswer: {
+            data: components["schemas"]["Shown"];
+            metadata: components["schemas"]["Metadata"];
+            /** @constant */
+            success: true;
+        };
         /** @description The reason why the job failed, or the error in a client's message. */
         SocketFailureReason: components["schemas"]["V3JobError"] | {
             code: string;
@@ -5127,8 +5301,15 @@ export interface components {
             authors: string[];
             /** @description Position on its photo. */
             boundingBox?: components["schemas"]["Frame"];
+            /**
+             * @description Up to three books that it may be, the likeliest first, where nobody knows it or the match is
+             *     doubtful. Absent when there are none.
+             */
+            candidates?: components["schemas"]["Candidate"][];
             /** @description A handful of subjects. */
             categories?: string[];
+            /** @description How a person has chosen; absent when nobody has. */
+            choice?: components["schemas"]["Choice"];
             /**
              * Format: double
              * @description Confidence in the detection, 0 to 1.
@@ -5197,8 +5378,19 @@ export interface components {
             thumbnailUrl?: string;
             /** @description Title. */
             title: string;
+            /**
+             * @description Whether a person should say which book it is: no provider knows it, or its
+             *     `matchConfidence` is 0.7 or less, and nobody has chosen yet. Absent when not.
+             */
+            toReview?: boolean;
             /** @description Open Library work key. */
             workKey?: string;
+        };
+        V3ResultBookAnswer: {
+            data: components["schemas"]["V3ResultBook"];
+            metadata: components["schemas"]["Metadata"];
+            /** @constant */
+            success: true;
         };
         /** @description The results of a scan, in V3. */
         V3ScanResults: {
@@ -5636,6 +5828,30 @@ export interface components {
          *
          *     `INVALID_ISBN`: An ISBN with bad length, characters or check digit, where a request consists of ISBNs.
          *
+         *     `BATCH_TOO_LARGE`: More items than the limit.
+         */
+        "INVALID_REQUEST.MISSING_PARAMETER.INVALID_ISBN.BATCH_TOO_LARGE": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["ErrorAnswer"] & {
+                    error?: {
+                        /** @enum {unknown} */
+                        code?: "INVALID_REQUEST" | "MISSING_PARAMETER" | "INVALID_ISBN" | "BATCH_TOO_LARGE";
+                    } & {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+        };
+        /**
+         * @description `INVALID_REQUEST`: Body or parameter malformed; details name the field.
+         *
+         *     `MISSING_PARAMETER`: A required field or file is absent.
+         *
+         *     `INVALID_ISBN`: An ISBN with bad length, characters or check digit, where a request consists of ISBNs.
+         *
          *     `EMPTY_BATCH`: The batch has no items.
          *
          *     `BATCH_TOO_LARGE`: More items than the limit.
@@ -5980,6 +6196,26 @@ export interface components {
          *
          *     `INVALID_ISBN`: An ISBN with bad length, characters or check digit, where a request consists of ISBNs.
          *
+         *     `BATCH_TOO_LARGE`: More items than the limit.
+         */
+        "V3.INVALID_REQUEST.MISSING_PARAMETER.INVALID_ISBN.BATCH_TOO_LARGE": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["ProblemDocument"] & {
+                    /** @enum {unknown} */
+                    code?: "INVALID_REQUEST" | "MISSING_PARAMETER" | "INVALID_ISBN" | "BATCH_TOO_LARGE";
+                };
+            };
+        };
+        /**
+         * @description `INVALID_REQUEST`: Body or parameter malformed; details name the field.
+         *
+         *     `MISSING_PARAMETER`: A required field or file is absent.
+         *
+         *     `INVALID_ISBN`: An ISBN with bad length, characters or check digit, where a request consists of ISBNs.
+         *
          *     `EMPTY_BATCH`: The batch has no items.
          *
          *     `BATCH_TOO_LARGE`: More items than the limit.
@@ -6163,6 +6399,8 @@ export interface components {
         idempotencyKey: string;
         /** @description Entity tags of the documents that the client has */
         ifNoneMatch: string;
+        /** @description The book's place among the results, from 0 */
+        index: number;
         /** @description An ISBN with 10 or 13 digits, hyphens allowed */
         isbn: string;
         /** @description An ISBN with 10 or 13 digits, hyphens allowed */
@@ -6181,7 +6419,7 @@ export interface components {
         mode: "text";
         /** @description Books to leave out; with it, or with `limit`, `metadata` has `total` and `nextOffset` */
         offset: number;
-        /** @description The rows to answer with, separated by commas: `failed` (could not be read, or nobody answered about their book), `not_found`, `warnings`, `all` */
+        /** @description The rows to answer with, separated by commas: `failed` (could not be read, or nobody answered about their book), `not_found`, `warnings`, `review` (nobody knows the book or the match is doubtful, and nobody has chosen), `all` */
         only: string;
         /** @description Which page of the hits, from 1 */
         page: number;
@@ -6901,6 +7139,46 @@ export interface operations {
             503: components["responses"]["SERVICE_BUSY"];
         };
     };
+    chooseBook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The job's name; UUIDs in either case, answered back as given */
+                jobId: components["parameters"]["jobId"];
+                /** @description The book's place among the results, from 0 */
+                index: components["parameters"]["index"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChoiceBody"] | null;
+            };
+        };
+        responses: {
+            /** @description The book */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShownAnswer"];
+                };
+            };
+            400: components["responses"]["INVALID_REQUEST.MISSING_PARAMETER.INVALID_ISBN.BATCH_TOO_LARGE"];
+            401: components["responses"]["UNAUTHORIZED"];
+            404: components["responses"]["NOT_FOUND"];
+            405: components["responses"]["METHOD_NOT_ALLOWED"];
+            409: components["responses"]["NOT_READY"];
+            413: components["responses"]["FILE_TOO_LARGE"];
+            429: components["responses"]["RATE_LIMIT_EXCEEDED"];
+            500: components["responses"]["INTERNAL_ERROR"];
+            502: components["responses"]["API_ERROR"];
+            503: components["responses"]["CIRCUIT_OPEN.SERVICE_BUSY"];
+            504: components["responses"]["NETWORK_ERROR"];
+        };
+    };
     getResults: {
         parameters: {
             query?: {
@@ -6910,7 +7188,7 @@ export interface operations {
                 limit?: components["parameters"]["limit"];
                 /** @description `csv`: rows */
                 format?: components["parameters"]["exportFormat"];
-                /** @description The rows to answer with, separated by commas: `failed` (could not be read, or nobody answered about their book), `not_found`, `warnings`, `all` */
+                /** @description The rows to answer with, separated by commas: `failed` (could not be read, or nobody answered about their book), `not_found`, `warnings`, `review` (nobody knows the book or the match is doubtful, and nobody has chosen), `all` */
                 only?: components["parameters"]["only"];
             };
             header?: never;
@@ -7384,7 +7662,7 @@ export interface operations {
                 limit?: components["parameters"]["limit"];
                 /** @description `csv`: rows */
                 format?: components["parameters"]["exportFormat"];
-                /** @description The rows to answer with, separated by commas: `failed` (could not be read, or nobody answered about their book), `not_found`, `warnings`, `all` */
+                /** @description The rows to answer with, separated by commas: `failed` (could not be read, or nobody answered about their book), `not_found`, `warnings`, `review` (nobody knows the book or the match is doubtful, and nobody has chosen), `all` */
                 only?: components["parameters"]["only"];
             };
             header?: never;
@@ -7539,7 +7817,7 @@ export interface operations {
                 limit?: components["parameters"]["limit"];
                 /** @description `csv`: rows */
                 format?: components["parameters"]["exportFormat"];
-                /** @description The rows to answer with, separated by commas: `failed` (could not be read, or nobody answered about their book), `not_found`, `warnings`, `all` */
+                /** @description The rows to answer with, separated by commas: `failed` (could not be read, or nobody answered about their book), `not_found`, `warnings`, `review` (nobody knows the book or the match is doubtful, and nobody has chosen), `all` */
                 only?: components["parameters"]["only"];
             };
             header?: never;
@@ -7623,7 +7901,7 @@ export interface operations {
                 limit?: components["parameters"]["limit"];
                 /** @description `csv`: rows */
                 format?: components["parameters"]["exportFormat"];
-                /** @description The rows to answer with, separated by commas: `failed` (could not be read, or nobody answered about their book), `not_found`, `warnings`, `all` */
+                /** @description The rows to answer with, separated by commas: `failed` (could not be read, or nobody answered about their book), `not_found`, `warnings`, `review` (nobody knows the book or the match is doubtful, and nobody has chosen), `all` */
                 only?: components["parameters"]["only"];
             };
             header?: never;
@@ -8039,6 +8317,46 @@ export interface operations {
             503: components["responses"]["V3.SERVICE_BUSY"];
         };
     };
+    chooseEnrichmentBook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The job's name; UUIDs in either case, answered back as given */
+                jobId: components["parameters"]["jobId"];
+                /** @description The book's place among the results, from 0 */
+                index: components["parameters"]["index"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChoiceBody"] | null;
+            };
+        };
+        responses: {
+            /** @description The book */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["V3ResultBookAnswer"];
+                };
+            };
+            400: components["responses"]["V3.INVALID_REQUEST.MISSING_PARAMETER.INVALID_ISBN.BATCH_TOO_LARGE"];
+            401: components["responses"]["V3.UNAUTHORIZED"];
+            404: components["responses"]["V3.NOT_FOUND"];
+            405: components["responses"]["V3.METHOD_NOT_ALLOWED"];
+            409: components["responses"]["V3.NOT_READY"];
+            413: components["responses"]["V3.FILE_TOO_LARGE"];
+            429: components["responses"]["V3.RATE_LIMIT_EXCEEDED"];
+            500: components["responses"]["V3.INTERNAL_ERROR"];
+            502: components["responses"]["V3.API_ERROR"];
+            503: components["responses"]["V3.CIRCUIT_OPEN.SERVICE_BUSY"];
+            504: components["responses"]["V3.NETWORK_ERROR"];
+        };
+    };
     getEnrichmentJobResults: {
         parameters: {
             query?: {
@@ -8048,7 +8366,7 @@ export interface operations {
                 limit?: components["parameters"]["limit"];
                 /** @description `lite`: title, authors, isbn, coverUrl and status of each book; `csv`: rows */
                 format?: components["parameters"]["format"];
-                /** @description The rows to answer with, separated by commas: `failed` (could not be read, or nobody answered about their book), `not_found`, `warnings`, `all` */
+                /** @description The rows to answer with, separated by commas: `failed` (could not be read, or nobody answered about their book), `not_found`, `warnings`, `review` (nobody knows the book or the match is doubtful, and nobody has chosen), `all` */
                 only?: components["parameters"]["only"];
             };
             header?: never;
@@ -8294,6 +8612,46 @@ export interface operations {
             503: components["responses"]["V3.SERVICE_BUSY"];
         };
     };
+    chooseImportBook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The job's name; UUIDs in either case, answered back as given */
+                jobId: components["parameters"]["jobId"];
+                /** @description The book's place among the results, from 0 */
+                index: components["parameters"]["index"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChoiceBody"] | null;
+            };
+        };
+        responses: {
+            /** @description The book */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["V3ResultBookAnswer"];
+                };
+            };
+            400: components["responses"]["V3.INVALID_REQUEST.MISSING_PARAMETER.INVALID_ISBN.BATCH_TOO_LARGE"];
+            401: components["responses"]["V3.UNAUTHORIZED"];
+            404: components["responses"]["V3.NOT_FOUND"];
+            405: components["responses"]["V3.METHOD_NOT_ALLOWED"];
+            409: components["responses"]["V3.NOT_READY"];
+            413: components["responses"]["V3.FILE_TOO_LARGE"];
+            429: components["responses"]["V3.RATE_LIMIT_EXCEEDED"];
+            500: components["responses"]["V3.INTERNAL_ERROR"];
+            502: components["responses"]["V3.API_ERROR"];
+            503: components["responses"]["V3.CIRCUIT_OPEN.SERVICE_BUSY"];
+            504: components["responses"]["V3.NETWORK_ERROR"];
+        };
+    };
     getImportJobResults: {
         parameters: {
             query?: {
@@ -8303,7 +8661,7 @@ export interface operations {
                 limit?: components["parameters"]["limit"];
                 /** @description `lite`: title, authors, isbn, coverUrl and status of each book; `csv`: rows */
                 format?: components["parameters"]["format"];
-                /** @description The rows to answer with, separated by commas: `failed` (could not be read, or nobody answered about their book), `not_found`, `warnings`, `all` */
+                /** @description The rows to answer with, separated by commas: `failed` (could not be read, or nobody answered about their book), `not_found`, `warnings`, `review` (nobody knows the book or the match is doubtful, and nobody has chosen), `all` */
                 only?: components["parameters"]["only"];
             };
             header?: never;
@@ -8553,6 +8911,46 @@ export interface operations {
             503: components["responses"]["V3.SERVICE_BUSY"];
         };
     };
+    chooseScanBook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The job's name; UUIDs in either case, answered back as given */
+                jobId: components["parameters"]["jobId"];
+                /** @description The book's place among the results, from 0 */
+                index: components["parameters"]["index"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChoiceBody"] | null;
+            };
+        };
+        responses: {
+            /** @description The book */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["V3ResultBookAnswer"];
+                };
+            };
+            400: components["responses"]["V3.INVALID_REQUEST.MISSING_PARAMETER.INVALID_ISBN.BATCH_TOO_LARGE"];
+            401: components["responses"]["V3.UNAUTHORIZED"];
+            404: components["responses"]["V3.NOT_FOUND"];
+            405: components["responses"]["V3.METHOD_NOT_ALLOWED"];
+            409: components["responses"]["V3.NOT_READY"];
+            413: components["responses"]["V3.FILE_TOO_LARGE"];
+            429: components["responses"]["V3.RATE_LIMIT_EXCEEDED"];
+            500: components["responses"]["V3.INTERNAL_ERROR"];
+            502: components["responses"]["V3.API_ERROR"];
+            503: components["responses"]["V3.CIRCUIT_OPEN.SERVICE_BUSY"];
+            504: components["responses"]["V3.NETWORK_ERROR"];
+        };
+    };
     cleanupScanJob: {
         parameters: {
             query?: never;
@@ -8590,7 +8988,7 @@ export interface operations {
                 limit?: components["parameters"]["limit"];
                 /** @description `lite`: title, authors, isbn, coverUrl and status of each book; `csv`: rows */
                 format?: components["parameters"]["format"];
-                /** @description The rows to answer with, separated by commas: `failed` (could not be read, or nobody answered about their book), `not_found`, `warnings`, `all` */
+                /** @description The rows to answer with, separated by commas: `failed` (could not be read, or nobody answered about their book), `not_found`, `warnings`, `review` (nobody knows the book or the match is doubtful, and nobody has chosen), `all` */
                 only?: components["parameters"]["only"];
             };
             header?: never;

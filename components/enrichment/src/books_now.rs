@@ -147,9 +147,9 @@ async fn search(exchange: &Exchange, words: Words, shape: Shape) -> Result<Answe
     admit(exchange).await?;
     let (q, items, total, page, limit) = match wish {
         Wish::Isbn(isbn) => {
-            let looked = look_up(exchange, &[isbn]).await?;
+            let looked = look_up(exchange, by_isbns(&[isbn])).await?;
             if looked.items.iter().all(is_unanswered) {
-                return Err(looked.problem(exchange, isbn));
+                return Err(looked.problem(exchange, ApiError::no_such_book(isbn)));
             }
             let mut items = looked.items;
             items.retain(Item::succeeded);
@@ -211,23 +211,23 @@ async fn one(exchange: &Exchange) -> Result<Answer, ApiError> {
         &exchange.config.settings.limits,
     )?;
     admit(exchange).await?;
-    let looked = look_up(exchange, &[isbn]).await?;
+    let looked = look_up(exchange, by_isbns(&[isbn])).await?;
     match looked.items.first().and_then(LookedUp::of) {
         Some(book) => Ok(Answer::json(
             200,
             envelope::success_with_flat_copy(&book, exchange.answered()),
         )),
-        None => Err(looked.problem(exchange, isbn)),
+        None => Err(looked.problem(exchange, ApiError::no_such_book(isbn))),
     }
 }
 
 async fn by_isbn(exchange: &Exchange, text: &str) -> Result<Answer, ApiError> {
     let isbn = request::isbn_parameter(text, &exchange.config.settings.limits)?;
     admit(exchange).await?;
-    let looked = look_up(exchange, &[isbn]).await?;
+    let looked = look_up(exchange, by_isbns(&[isbn])).await?;
     match looked.items.first().filter(|item| item.succeeded()) {
         Some(item) => Ok(exchange.success(200, &v3::Book::of(item))),
-        None => Err(looked.problem(exchange, isbn)),
+        None => Err(looked.problem(exchange, ApiError::no_such_book(isbn))),
     }
 }
 
@@ -248,17 +248,17 @@ async fn several(exchange: &mut Exchange) -> Result<Option<Answer>, ApiError> {
         .iter()
         .filter_map(|wanted| wanted.isbn)
         .collect();
-    let looked = look_up(exchange, &isbns).await?;
+    let looked = look_up(exchange, by_isbns(&isbns)).await?;
     let (Some(first), true) = (isbns.first(), looked.items.iter().all(is_unanswered)) else {
         return Ok(Some(
             exchange.success(200, &v3::Enriched::of(&looked.items)),
         ));
     };
-    Err(looked.problem(exchange, *first))
+    Err(looked.problem(exchange, ApiError::no_such_book(*first)))
 }
 
 /// Counts the request as one of the client's jobs, for as long as an unseen job counts.
-async fn admit(exchange: &Exchange) -> Result<(), ApiError> {
+pub(crate) async fn admit(exchange: &Exchange) -> Result<(), ApiError> {
     client::admit(exchange, &JobId::from_bytes(exchange.spin.random())).await
 }
 
@@ -268,24 +268,30 @@ fn is_unanswered(item: &Item) -> bool {
 }
 
 /// Books that were looked up while a client waits, and the providers' state after that.
-struct LookedUpNow {
+pub(crate) struct LookedUpNow {
     items: Vec<Item>,
     sessions: ProviderSessions,
 }
 
-async fn look_up(exchange: &Exchange, isbns: &[Isbn]) -> Result<LookedUpNow, ApiError> {
+/// What to look up of these ISBNs.
+fn by_isbns(isbns: &[Isbn]) -> Vec<Wanted> {
+    let wanted = |isbn: &Isbn| Wanted {
+        isbn: Some(*isbn),
+        ..Wanted::default()
+    };
+    isbns.iter().map(wanted).collect()
+}
+
+/// Asks the providers for these books.
+pub(crate) async fn look_up(
+    exchange: &Exchange,
+    wanted: Vec<Wanted>,
+) -> Result<LookedUpNow, ApiError> {
     let enrichment = config::enrichment();
     let sessions = enrichment
         .sessions(&exchange.spin)
         .await
         .map_err(|error| exchange.store_failed(&error))?;
-    let wanted: Vec<Wanted> = isbns
-        .iter()
-        .map(|isbn| Wanted {
-            isbn: Some(*isbn),
-            ..Wanted::default()
-        })
-        .collect();
     let found = enrichment
         .look_up(&exchange.spin, &sessions, wanted.clone(), None)
         .await;
@@ -302,10 +308,20 @@ async fn look_up(exchange: &Exchange, isbns: &[Isbn]) -> Result<LookedUpNow, Api
 }
 
 impl LookedUpNow {
-    /// The error when there is no book of this ISBN, the first that was asked for.
-    fn problem(&self, exchange: &Exchange, isbn: Isbn) -> ApiError {
-        match self.items.first().and_then(|item| item.found.as_ref()) {
-            Some(Found::NotFound) => ApiError::no_such_book(isbn),
+    /// The outcome of the first book.
+    pub(crate) fn found(&self) -> Option<&Found> {
+        self.items.first()?.found.as_ref()
+    }
+
+    /// Whether any provider was asked.
+    pub(crate) fn has_asked(&self) -> bool {
+        self.sessions.asked().values().any(|count| *count > 0)
+    }
+
+    /// The error when there is no such book, the first that was asked for; `unknown` if nobody knows it.
+    pub(crate) fn problem(&self, exchange: &Exchange, unknown: ApiError) -> ApiError {
+        match self.found() {
+            Some(Found::NotFound) => unknown,
             Some(Found::CircuitOpen) => match self.sessions.open(&exchange.spin) {
                 Some((provider, left)) => ApiError::circuit_open(provider, left),
                 None => ApiError::busy(Duration::from_secs(1)),

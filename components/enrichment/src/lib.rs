@@ -13,6 +13,7 @@ use platform::exchange::{Answer, Exchange};
 use platform::runs::{self, Creation};
 
 mod books_now;
+mod choose;
 mod retry;
 
 platform::component!("enrichment", handle);
@@ -24,6 +25,13 @@ async fn handle(exchange: &mut Exchange) {
     let result = match route(&exchange.request.method, &exchange.request.path) {
         Ok(Route::Job(route)) => make(exchange, route).await,
         Ok(Route::Retry(route)) => retry::serve(exchange, route).await,
+        Ok(Route::Choose(route)) => match choose::serve(exchange, route).await {
+            Ok(answer) => {
+                exchange.send(answer).await;
+                Ok(())
+            }
+            Err(error) => Err(error),
+        },
         Ok(Route::Now(route)) => match books_now::serve(exchange, route).await {
             Ok(Some(answer)) => {
                 exchange.send(answer).await;
@@ -43,6 +51,8 @@ async fn handle(exchange: &mut Exchange) {
 enum Route {
     /// Making a job.
     Job(JobRoute),
+    /// Which book a book of an ended job is.
+    Choose(choose::Route),
     /// Trying an ended job again.
     Retry(retry::Route),
     /// Looking books up while the client waits.
@@ -56,6 +66,7 @@ fn route(method: &str, path: &str) -> Result<Route, ApiError> {
         "/api/enrichment/start" => (Route::Job(JobRoute::LegacyStart), "POST"),
         "/api/enrichment/batch" => (Route::Job(JobRoute::LegacyBatch), "POST"),
         "/v3/jobs/enrichment" => (Route::Job(JobRoute::V3), "POST"),
+        path if let Some(route) = choose::route(path) => (Route::Choose(route), "PUT"),
         path if let Some(route) = retry::route(path) => (Route::Retry(route), "POST"),
         path => {
             let (route, allowed) = books_now::route(path).ok_or_else(ApiError::no_such_route)?;
@@ -63,7 +74,8 @@ fn route(method: &str, path: &str) -> Result<Route, ApiError> {
         }
     };
     match (allowed, method) {
-        ("POST", "POST") | ("GET", "GET" | "HEAD") => Ok(route),
+        ("POST", "POST") | ("PUT", "PUT") | ("GET", "GET" | "HEAD") => Ok(route),
+        ("PUT", _) => Err(ApiError::method_not_allowed("PUT, OPTIONS")),
         ("POST", _) => Err(ApiError::method_not_allowed("POST, OPTIONS")),
         _ => Err(ApiError::method_not_allowed("GET, OPTIONS")),
     }

@@ -76,7 +76,11 @@ pub(crate) async fn serve(exchange: &mut Exchange, route: Route) -> Result<(), A
 }
 
 /// The job of this name, which must have ended, for a client that may change it.
-async fn ended_job(exchange: &Exchange, id: &JobId, kind: Option<Kind>) -> Result<Root, ApiError> {
+pub(crate) async fn ended_job(
+    exchange: &Exchange,
+    id: &JobId,
+    kind: Option<Kind>,
+) -> Result<Root, ApiError> {
     let inspection =
         (exchange.engine().inspect(id).await).map_err(|error| exchange.store_failed(&error))?;
     let is_running = matches!(inspection, Inspection::Running(_) | Inspection::Idle(_));

@@ -43,6 +43,8 @@ pub(crate) async fn serve(
         Inspection::Ended(root) => root,
     };
     exchange.authorize(&root, Access::Open, None).await?;
+    let chosen = exchange.engine().with_choices(&root).await;
+    let root = chosen.map_err(|error| exchange.store_failed(&error))?;
     let query = query(exchange);
     if let Some((format, only)) = export::asked(&query)? {
         return send_export(exchange, &root, format, only).await;

@@ -8,6 +8,7 @@ use books::{Edition, Found, Imported, Record, Work};
 use job::Item;
 use serde::Serialize;
 
+use crate::choice::Choosing;
 use crate::number::Whole;
 
 /// The source of a book's metadata.
@@ -198,10 +199,14 @@ pub struct Series<'a> {
 
 impl<'a> Source<'a> {
     /// Spells the reader's own data; `None` when there are none.
-    fn of(imported: &'a Imported) -> Option<Self> {
+    fn of(imported: &'a Imported, item: &'a Item) -> Option<Self> {
         let source = &imported.source;
         let all = Self {
-            title: imported.given_title.as_deref(),
+            title: (imported.given_title.as_deref()).or_else(|| {
+                // The book's is another.
+                let given = chosen(item).map(|_| item.wanted.title.as_str());
+                given.filter(|title| !title.is_empty())
+            }),
             series: imported.series.as_ref().map(|series| Series {
                 name: &series.name,
                 position: series.position.as_deref(),
@@ -269,10 +274,17 @@ impl EnrichmentStatus {
     }
 }
 
-/// The ISBN of an item: the one asked for, else its edition's.
+/// What a provider knows of an item, when a person has said that it is this book: then it counts
+/// more than what the reader's file says.
+pub(crate) fn chosen(item: &Item) -> Option<&Record> {
+    item.choice.and_then(|_| item.record())
+}
+
+/// The ISBN of an item: that of the book that was chosen, else the one asked for, else its edition's.
 pub(crate) fn isbn(item: &Item) -> Option<books::Isbn> {
-    item.wanted
-        .isbn
+    chosen(item)
+        .and_then(|record| record.edition.isbn())
+        .or(item.wanted.isbn)
         .or_else(|| item.record().and_then(|record| record.edition.isbn()))
 }
 
@@ -396,7 +408,7 @@ impl<'a> Book<'a> {
             match_confidence: record
                 .and_then(|record| Some(hundredths(record.matched?.confidence))),
             row: imported.map(|imported| imported.row),
-            source: imported.and_then(Source::of),
+            source: imported.and_then(|imported| Source::of(imported, item)),
         }
     }
 }
@@ -421,6 +433,9 @@ pub struct ListedBook<'a> {
     /// Year of publication.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub publication_year: Option<i32>,
+    /// What is left to choose.
+    #[serde(flatten)]
+    pub choosing: Choosing<'a>,
 }
 
 impl<'a> ListedBook<'a> {
@@ -430,6 +445,7 @@ impl<'a> ListedBook<'a> {
         Self {
             author: book.authors.join(", "),
             publication_year: book.publication_year(),
+            choosing: Choosing::of(item),
             book,
         }
     }
@@ -438,6 +454,7 @@ impl<'a> ListedBook<'a> {
 fn title(item: &Item) -> &str {
     let given = item.wanted.title.as_str();
     match item.record() {
+        Some(record) if item.choice.is_some() => record.title(),
         Some(record) if item.imported.is_none() || given.is_empty() => record.title(),
         _ => given,
     }
@@ -462,7 +479,7 @@ fn authors(item: &Item) -> Vec<&str> {
             .flatten()
             .collect()
     };
-    let (first, second) = if item.imported.is_some() {
+    let (first, second) = if item.imported.is_some() && chosen(item).is_none() {
         (given(), known())
     } else {
         (known(), given())
@@ -725,7 +742,7 @@ impl<'a> EnrichedBook<'a> {
                 .unwrap_or_default(),
             author: given(&item.wanted.author)
                 .or_else(|| Some(record?.authors.first()?.name.as_str())),
-            isbn: isbn(item).map(|isbn| isbn.to_string()),
+            isbn: (item.wanted.isbn.or(isbn(item))).map(|isbn| isbn.to_string()),
             success: record.is_some(),
             enriched: record.map(Enriched::of),
             error: EnrichmentStatus::of(item).problem(),

@@ -363,6 +363,35 @@ impl ApiError {
         error.detail("jobId", id.as_str())
     }
 
+    /// The job has no book of this number.
+    pub fn no_such_index(id: &JobId, index: u32) -> Self {
+        Self::new(Code::NotFound, "This job has no book of this number")
+            .detail("jobId", id.as_str())
+            .detail("index", index)
+    }
+
+    /// No provider knows what somebody says that a book is.
+    pub fn nothing_to_choose() -> Self {
+        let message = "No provider knows such a book, so nothing was changed: choose another one";
+        Self::new(Code::NotFound, message)
+    }
+
+    /// A title alone that too many books may have.
+    pub fn title_too_short() -> Self {
+        Self::missing("author", "this title alone may be many books'")
+    }
+
+    /// So many books of the job were chosen already.
+    pub fn too_many_choices(limit: usize) -> Self {
+        Self::new(
+            Code::BatchTooLarge,
+            format!(
+                "At most about {limit} books of one job can be chosen: mend the others in a file"
+            ),
+        )
+        .detail("limit", limit)
+    }
+
     /// The error for a retry of a job that is being tried again already, or was, with other
     /// outcomes: by `other`.
     pub fn tried_again(other: &JobId) -> Self {

@@ -13,7 +13,7 @@ use books::{ADDED_COLUMNS, Isbn, ReadingStatus};
 use job::{Item, Report, Root};
 use serde::Serialize;
 
-use crate::book::{Book, EnrichmentStatus};
+use crate::book::{Book, EnrichmentStatus, chosen};
 use crate::envelope::{Answered, Metadata, json};
 use crate::error::ApiError;
 use crate::query::Query;
@@ -40,6 +40,8 @@ pub struct Only {
     pub not_found: bool,
     /// Rows with a warning.
     pub warnings: bool,
+    /// Books of which a person should say which they are.
+    pub review: bool,
     /// Every book.
     pub all: bool,
 }
@@ -60,9 +62,11 @@ pub fn asked(query: &Query) -> Result<Option<(Format, Only)>, ApiError> {
             "failed" => only.failed = true,
             "not_found" => only.not_found = true,
             "warnings" => only.warnings = true,
+            "review" => only.review = true,
             "all" => only.all = true,
             _ => {
-                let names = "must be failed, not_found, warnings or all, or several of them";
+                let names =
+                    "must be failed, not_found, warnings, review or all, or several of them";
                 return Err(ApiError::invalid("only", names));
             }
         }
@@ -162,6 +166,8 @@ pub enum Kind {
     NotFound,
     /// The look-up failed: no provider has answered about the book.
     Failed,
+    /// A provider knows a book that may be another.
+    Doubtful,
     /// The row's book is in the library; something in it was left out or doubtful.
     Warning,
 }
@@ -240,7 +246,7 @@ impl<'a> Export<'a> {
 
     /// Takes note of an item that will be written.
     pub fn note(&mut self, item: &Item) {
-        self.isbns.extend(item.wanted.isbn);
+        self.isbns.extend(as_chosen(item).wanted.isbn);
     }
 
     /// Spells everything before the rows.
@@ -288,11 +294,16 @@ impl<'a> Export<'a> {
             {
                 Kind::Failed
             }
+            EnrichmentStatus::NotFound if self.only.review && item.is_to_be_reviewed() => {
+                Kind::NotFound
+            }
+            _ if self.only.review && item.is_to_be_reviewed() => Kind::Doubtful,
             _ if warning.is_some() && self.only.warnings => Kind::Warning,
             _ => return bytes,
         };
         let mut problem = match kind {
             Kind::Warning => String::new(),
+            Kind::Doubtful => doubt(item),
             _ => status.problem().unwrap_or_default().to_owned(),
         };
         if let Some(warning) = warning {
@@ -408,6 +419,7 @@ impl<'a> Export<'a> {
 
     /// Spells a book of the library, with what the provider knows of its edition.
     fn whole(&mut self, item: &Item) -> Vec<u8> {
+        let item = &*as_chosen(item);
         let book = Book::of(item);
         // Two books with one number would be taken for one.
         let found = match &item.found {
@@ -436,6 +448,50 @@ impl<'a> Export<'a> {
         });
         line(cells)
     }
+}
+
+/// Why a person should look at a book that was found.
+fn doubt(item: &Item) -> String {
+    let record = item.record();
+    let title = record.map(books::Record::title).unwrap_or_default();
+    let author = record.and_then(|record| record.authors.first());
+    match author {
+        Some(author) => format!("May be another book: {title}, {}", author.name),
+        None => format!("May be another book: {title}"),
+    }
+}
+
+/// An item as its library has it when a person has said which book it is: with that book's title,
+/// authors and numbers, so that an import finds it again.
+fn as_chosen(item: &Item) -> Cow<'_, Item> {
+    let Some(record) = chosen(item) else {
+        return Cow::Borrowed(item);
+    };
+    let mut item = item.clone();
+    item.wanted.title = record.title().to_owned();
+    item.wanted.isbn = record.edition.isbn().or(item.wanted.isbn);
+    item.wanted.work_id.clone_from(&record.work.open_library_id);
+    let authors = record.authors.iter().map(|author| author.name.clone());
+    let authors: Vec<String> = authors.collect();
+    if let Some(first) = authors.first() {
+        item.wanted.author.clone_from(first);
+    }
+    if let Some(imported) = &mut item.imported {
+        imported.given_title = None;
+        imported.series = None;
+        imported.authors = authors;
+        // What is known of the edition goes before what the file says of another.
+        if record.edition.publisher.is_some() {
+            imported.publisher = None;
+        }
+        if record.edition.pages.is_some() {
+            imported.pages = None;
+        }
+        if record.edition.published.is_some() {
+            imported.year = None;
+        }
+    }
+    Cow::Owned(item)
 }
 
 /// Whether a column was added by an export of an earlier import.

@@ -10,6 +10,7 @@ pub mod accepted;
 pub mod access;
 pub mod book;
 pub mod capabilities;
+pub mod choice;
 pub mod cors;
 pub mod envelope;
 pub mod error;

@@ -87,7 +87,7 @@ pub fn enrich(body: &[u8], limits: &Limits) -> Result<Enrich, ApiError> {
             books
                 .iter()
                 .enumerate()
-                .map(|(index, book)| wanted(index, book, limits))
+                .map(|(index, book)| wanted(Some(index), book, limits))
                 .collect::<Result<_, ApiError>>()?
         }
         (Some(_), Some(_)) => {
@@ -126,8 +126,16 @@ fn isbn(field: &str, index: Option<usize>, text: &str, limits: &Limits) -> Resul
     isbn.map_err(|problem| ApiError::invalid_isbn(field, index, problem))
 }
 
-fn wanted(index: usize, book: &BookBody, limits: &Limits) -> Result<Wanted, ApiError> {
-    let field = |name: &str| format!("books[{index}].{name}");
+/// Reads a book that somebody asks for: number `index` of a list, or the only one.
+pub(crate) fn wanted(
+    index: Option<usize>,
+    book: &BookBody,
+    limits: &Limits,
+) -> Result<Wanted, ApiError> {
+    let field = |name: &str| match index {
+        Some(index) => format!("books[{index}].{name}"),
+        None => name.to_owned(),
+    };
     let text = |name: &str, value: &Option<String>, limit: usize| {
         let value = value.as_deref().unwrap_or_default().trim();
         if value.chars().count() > limit {
@@ -236,7 +244,7 @@ fn v3_wanted(body: V3EnrichBody, most: usize, limits: &Limits) -> Result<V3Enric
             count("books", books, most)?;
             let books = books.iter().enumerate();
             books
-                .map(|(index, book)| wanted(index, book, limits))
+                .map(|(index, book)| wanted(Some(index), book, limits))
                 .collect::<Result<_, ApiError>>()?
         }
         (None, None, None) => {
@@ -312,18 +320,19 @@ pub fn works(body: &[u8], limits: &Limits) -> Result<Enrich, ApiError> {
     })
 }
 
-fn work(id: &str, limits: &Limits) -> Wanted {
+/// The Open Library key of a work, with or without its path.
+pub(crate) fn work_key(id: &str) -> Option<&str> {
     let id = id.trim();
     let key = id.strip_prefix("/works/").unwrap_or(id);
-    let is_key = key.len() <= 20
-        && key
-            .strip_prefix("OL")
-            .and_then(|key| key.strip_suffix('W'))
-            .is_some_and(|digits| {
-                !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
-            });
+    let digits = key.strip_prefix("OL")?.strip_suffix('W')?;
+    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    (is_number && key.len() <= 20).then_some(key)
+}
+
+fn work(id: &str, limits: &Limits) -> Wanted {
+    let id = id.trim();
     Wanted {
-        work_id: is_key.then(|| key.to_owned()),
+        work_id: work_key(id).map(str::to_owned),
         isbn: isbn("workIds", None, id, limits).ok(),
         ..Wanted::default()
     }
@@ -606,7 +615,7 @@ pub fn accepts_event_stream(header: &str) -> bool {
 }
 
 /// Reads a JSON body of bounded size; nesting is bounded by `serde_json` (128).
-fn read<'a, T: Deserialize<'a>>(body: &'a [u8], limit: usize) -> Result<T, ApiError> {
+pub(crate) fn read<'a, T: Deserialize<'a>>(body: &'a [u8], limit: usize) -> Result<T, ApiError> {
     if body.len() > limit {
         return Err(ApiError::too_large("The body", limit));
     }

@@ -12,6 +12,7 @@ use crate::book::{
     AuthorObject, EditionObject, EnrichmentStatus, ListedBook, Provider, ReviewStatus, WorkObject,
     isbn,
 };
+use crate::choice::Choosing;
 use crate::failure::FailureCode;
 use crate::status::millis;
 use crate::time::Iso;
@@ -113,6 +114,9 @@ pub struct SeenBook<'a> {
     /// Year of the edition, else of the work's first publication.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub publication_year: Option<i32>,
+    /// What is left to choose.
+    #[serde(flatten)]
+    pub choosing: Choosing<'a>,
     /// The look-up's outcome and the metadata.
     pub enrichment: SeenEnrichment<'a>,
 }
@@ -156,6 +160,7 @@ impl<'a> SeenBook<'a> {
             cover_url: record.and_then(Record::cover_url),
             publisher: record.and_then(|record| record.edition.publisher.as_deref()),
             publication_year: record.and_then(year),
+            choosing: Choosing::of(item),
             enrichment: SeenEnrichment {
                 status,
                 work: record.map(|record| WorkObject::of(record, review(root, detection))),

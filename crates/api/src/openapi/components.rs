@@ -273,8 +273,7 @@ fn parameters() -> Value {
     let format =
         json!({"type": "string", "enum": ["full", "lite", "json", "csv"], "default": "full"});
     let export_format = json!({"type": "string", "enum": ["json", "csv"], "default": "json"});
-    let only =
-        json!({"type": "string", "examples": ["failed", "failed,not_found", "warnings", "all"]});
+    let only = json!({"type": "string", "examples": ["failed", "failed,not_found", "warnings", "review", "all"]});
     let provider = json!({"type": "string", "examples": ["gemini-flash", "gemini", "openai", "spines", "barcode"]});
     json!({
         "jobId": parameter("path", "jobId", id.clone(), "The job's name; UUIDs in either case, answered back as given"),
@@ -300,8 +299,9 @@ fn parameters() -> Value {
         "isbnQuery": parameter("query", "isbn", text(), "An ISBN with 10 or 13 digits, hyphens allowed"),
         "isbn": parameter("path", "isbn", isbn, "An ISBN with 10 or 13 digits, hyphens allowed"),
         "format": parameter("query", "format", format, "`lite`: title, authors, isbn, coverUrl and status of each book; `csv`: rows"),
+        "index": parameter("path", "index", number(0), "The book's place among the results, from 0"),
         "exportFormat": parameter("query", "format", export_format, "`csv`: rows"),
-        "only": parameter("query", "only", only, "The rows to answer with, separated by commas: `failed` (could not be read, or nobody answered about their book), `not_found`, `warnings`, `all`"),
+        "only": parameter("query", "only", only, "The rows to answer with, separated by commas: `failed` (could not be read, or nobody answered about their book), `not_found`, `warnings`, `review` (nobody knows the book or the match is doubtful, and nobody has chosen), `all`"),
         "offset": parameter("query", "offset", number(0), "Books to leave out; with it, or with `limit`, `metadata` has `total` and `nextOffset`"),
         "limit": parameter("query", "limit", number(1), "The most books to answer with"),
         "provider": parameter("header", "X-AI-Provider", provider, "Who looks at the photos; one that is unknown is the configured one"),

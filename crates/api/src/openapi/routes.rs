@@ -11,6 +11,7 @@ use crate::accepted::{
 };
 use crate::book::LookedUp;
 use crate::capabilities::{Capabilities, Health};
+use crate::choice::ChoiceBody;
 use crate::envelope::{Beside, Success, WithFlatCopy};
 use crate::legacy::{ImportStatusAnswer, JobState, ScanStatus};
 use crate::preview::Preview;
@@ -19,6 +20,7 @@ use crate::request::{
     WorksBody,
 };
 use crate::results::whole;
+use crate::scan::Shown;
 use crate::search::{SearchResults, SearchResultsV2};
 use crate::sse;
 use crate::status::{Canceled, Document};
@@ -208,6 +210,34 @@ const MAKING: &[Code] = &[
 const RETRYING: &str = "Makes a new job, `retryOf` the ended one, that looks up those of its books whose outcome \
     `only` names; its progress is theirs, its results are all books. There is one such job of each ended one: the same \
     request again is answered with it.";
+/// What becomes of a choice.
+const CHOOSING: &str = "One of the book's `candidates`, or what a provider knows by an ISBN, a work's key, or a title \
+    and its author; `null`: none of the books that providers know. Answers with the book as it is then; results, \
+    exports and later retries follow. Answered when the choice is certain to stay, whoever chooses at the same time.";
+
+/// The body of a choice.
+fn choice_body(c: &mut Components) -> Value {
+    let body = c.request::<ChoiceBody>();
+    json_of(json!({"anyOf": [body, {"type": "null"}]}))
+}
+
+/// How a choice may fail.
+const CHOICE_FAILS: &[Code] = &[
+    InvalidRequest,
+    MissingParameter,
+    InvalidIsbn,
+    BatchTooLarge,
+    Unauthorized,
+    NotFound,
+    NotReady,
+    FileTooLarge,
+    RateLimitExceeded,
+    InternalError,
+    ApiError,
+    NetworkError,
+    CircuitOpen,
+    ServiceBusy,
+];
 /// Errors of a request to try a job again.
 const RETRY_FAILS: &[Code] = &[
     InvalidRequest,
@@ -399,6 +429,20 @@ fn following(c: &mut Components) -> Vec<Operation> {
             .fails(c, &and(LOOKING, &[NotReady]));
         all.push(operation);
     }
+    all.push(
+        new(
+            "chooseBook",
+            "put",
+            "/api/v2/imports/{jobId}/books/{index}",
+            "Say which book a book of an ended job is",
+        )
+        .about(CHOOSING)
+        .parameters(&["index"])
+        .only_with_token()
+        .takes(choice_body(c))
+        .answers(200, answer::<Success<Shown>>(c, "The book", &[]))
+        .fails(c, CHOICE_FAILS),
+    );
     all.push(
         new(
             "retryJob",
@@ -645,6 +689,13 @@ fn v3_jobs(c: &mut Components) -> Vec<Operation> {
                 .answers(200, v3_stream(c, false))
                 .answers(204, json!({"description": "The job is over and the client has its last event"}))
                 .fails(c, LOOKING),
+            new(&id("choose", "Book"), "put", &format!("{path}/books/{{index}}"), "Say which book a book of the ended job is")
+                .about(CHOOSING)
+                .parameters(&["index"])
+                .only_with_token()
+                .takes(choice_body(c))
+                .answers(200, answer::<Success<v3::ResultBook>>(c, "The book", &[]))
+                .fails(c, CHOICE_FAILS),
             new(&id("retry", "Job"), "post", &format!("{path}/retry"), "Try again what the job did not find")
                 .about(RETRYING)
                 .only_with_token()

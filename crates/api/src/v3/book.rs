@@ -4,6 +4,7 @@ use job::{Item, Root};
 use serde::Serialize;
 
 use crate::book::{Book as FlatBook, BookProvider, EnrichmentStatus, Source};
+use crate::choice::Choosing;
 use crate::scan::{Frame, SeenBook};
 
 /// A book. Fields that nobody knows are absent.
@@ -176,6 +177,9 @@ pub struct ResultBook<'a> {
     /// Number of the record in the file of an import; the header is 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub row: Option<u32>,
+    /// What is left to choose.
+    #[serde(flatten)]
+    pub choosing: Choosing<'a>,
     /// Position on a photo, in a scan.
     #[serde(flatten)]
     pub seen: Option<Sighting<'a>>,
@@ -213,6 +217,7 @@ impl<'a> ResultBook<'a> {
             book,
             status: EnrichmentStatus::of(item),
             row: item.imported.as_ref().map(|imported| imported.row),
+            choosing: Choosing::of(item),
             seen: seen.map(|seen| Sighting {
                 confidence: seen.confidence,
                 bounding_box: seen.bounding_box,
