@@ -89,7 +89,7 @@ pub(crate) enum Command {
         /// The form in which to show it
         #[arg(long, value_enum, default_value_t = Format::Table, conflicts_with = "json")]
         format: Format,
-        /// Rows to mend, as CSV that can be imported again: failed, not_found, warnings, several of
+        /// Rows to mend, as CSV that can be imported again: failed, not_found, warnings, review, several of
         /// them with commas between, or all for the whole library in the columns of Goodreads
         #[arg(long, value_name = "ROWS", conflicts_with = "json")]
         only: Option<String>,
@@ -101,6 +101,23 @@ pub(crate) enum Command {
         /// The outcomes to try again; without it, books that nobody has answered about
         #[arg(long, value_delimiter = ',', value_name = "OUTCOME")]
         only: Vec<Retried>,
+    },
+    /// Say which books the doubtful ones of an ended job are; without a book, list them
+    Choose {
+        /// The job's id
+        job: JobId,
+        /// The book's number in the list
+        #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+        book: Option<u32>,
+        /// One of its candidates by number, an ISBN, an Open Library work key, or none
+        #[arg(requires = "book", conflicts_with_all = ["title", "author"])]
+        which: Option<String>,
+        /// Title of the book that it is
+        #[arg(long, requires = "book")]
+        title: Option<String>,
+        /// First author of the book that it is
+        #[arg(long, requires = "title")]
+        author: Option<String>,
     },
     /// Cancel a job that was started here
     Cancel {

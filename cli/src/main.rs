@@ -1,6 +1,7 @@
 //! The bookstrack command: a client of the public API for the terminal.
 
 mod args;
+mod choose;
 mod files;
 mod follow;
 mod outcome;
@@ -168,6 +169,27 @@ async fn command(args: &Args, client: &Client, files: &Files) -> Result<Outcome>
                 follow.accepted(submitted, false).await
             })
             .await
+        }
+        Command::Choose {
+            job, book: None, ..
+        } => {
+            let results = client.results(job).await?;
+            choose::list(&results, args.json)?;
+            Ok(Outcome::Done)
+        }
+        Command::Choose {
+            job,
+            book: Some(number),
+            which,
+            title,
+            author,
+        } => {
+            let choice = choose::read(which.as_deref(), title.as_deref(), author.as_deref())?;
+            let token = files.token(client.origin(), job);
+            let index = u64::from(*number) - 1;
+            let book = client.choose(job, token.as_deref(), index, &choice).await?;
+            choose::print(*number, &book, args.json)?;
+            Ok(Outcome::Done)
         }
         Command::Cancel { job } => {
             let token = files.token(client.origin(), job);

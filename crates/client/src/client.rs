@@ -12,7 +12,8 @@ use crate::counters::Ending;
 use crate::http::Http;
 use crate::submit::RESUBMISSIONS;
 use crate::{
-    Accepted, Cancellation, Counters, Error, JobId, Mode, Results, Rows, Snapshot, Transport, Watch,
+    Accepted, Book, Cancellation, Choice, Counters, Error, JobId, Mode, Results, Rows, Snapshot,
+    Transport, Watch,
 };
 
 /// A client of one server. Clones share connections, counters and what is known of the server.
@@ -226,6 +227,31 @@ impl Client {
                 answer => return answer,
             }
         }
+    }
+
+    /// Says which book number `index` of an ended job is, from 0, and answers it as it is then. What
+    /// was answered stays; a choice whose answer was lost can be made again.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` when no provider knows such a book or the job has none of this number,
+    /// `NOT_READY` while the job runs.
+    pub async fn choose(
+        &self,
+        job: &JobId,
+        token: Option<&str>,
+        index: u64,
+        choice: &Choice,
+    ) -> Result<Book, Error> {
+        let http = &self.shared.http;
+        let request = http
+            .put(&format!("/api/v2/imports/{job}/books/{index}"))
+            .header(CONTENT_TYPE, "application/json");
+        let request = match token {
+            Some(token) => request.header(AUTHORIZATION, format!("Bearer {token}")),
+            None => request,
+        };
+        let body = Body::new([Bytes::from(choice.to_json().to_string())]);
+        http.ask(request, body).await
     }
 
     /// Cancels a job; on an ended job it changes nothing. The token is the one that the submission

@@ -125,6 +125,10 @@ impl Http {
         Request::post(format!("{}{path}", self.origin))
     }
 
+    pub(crate) fn put(&self, path: &str) -> request::Builder {
+        Request::put(format!("{}{path}", self.origin))
+    }
+
     pub(crate) fn delete(&self, path: &str) -> request::Builder {
         Request::delete(format!("{}{path}", self.origin))
     }

@@ -55,5 +55,6 @@ pub use strategy::Mode;
 pub use submit::{Mapping, Photo, Preview, Submission, Submitted};
 pub use watch::{Update, Watch};
 pub use wire::{
-    Accepted, Book, Cancellation, Event, JobError, JobId, Results, Row, Rows, Snapshot, Status,
+    Accepted, Book, Cancellation, Candidate, Choice, Event, JobError, JobId, Results, Row, Rows,
+    Snapshot, Status,
 };

@@ -294,9 +294,74 @@ pub struct Book {
     /// Confidence in the detection, in [0, 1].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confidence: Option<f64>,
+    /// Whether a person should say which book it is.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub to_review: bool,
+    /// The way in which a person has said so: `candidate`, `isbn`, `work`, `title_author`, `none`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub choice: Option<String>,
+    /// Books that it may be, the likeliest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub candidates: Vec<Candidate>,
     /// Further fields.
     #[serde(flatten)]
     pub other: Map<String, Value>,
+}
+
+/// A book that a provider knows and that may be the wanted one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Candidate {
+    /// Title of the candidate.
+    pub title: String,
+    /// Names of the authors, first author first.
+    #[serde(default)]
+    pub authors: Vec<String>,
+    /// Year of the edition, else of the first publication.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub year: Option<i32>,
+    /// ISBN of the edition.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub isbn: Option<String>,
+    /// The reason why it was not taken: `other_book_of_number`, `unsure`, `other_author`,
+    /// `other_title`, `other`.
+    pub reason: String,
+    /// Further fields.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+/// A person's decision which book a book of an ended job is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Choice {
+    /// One of its candidates, from 0.
+    Candidate(u32),
+    /// The edition with this ISBN.
+    Isbn(String),
+    /// The work with this key at Open Library.
+    WorkKey(String),
+    /// The book with this title and author.
+    Title {
+        /// Title of the book.
+        title: String,
+        /// First author of the book.
+        author: String,
+    },
+    /// None of the books that providers know.
+    None,
+}
+
+impl Choice {
+    /// The choice as the server reads it.
+    pub(crate) fn to_json(&self) -> Value {
+        match self {
+            Self::Candidate(number) => serde_json::json!({"candidate": number}),
+            Self::Isbn(isbn) => serde_json::json!({"isbn": isbn}),
+            Self::WorkKey(key) => serde_json::json!({"workKey": key}),
+            Self::Title { title, author } => serde_json::json!({"title": title, "author": author}),
+            Self::None => Value::Null,
+        }
+    }
 }
 
 /// The outcome of a cancellation.
