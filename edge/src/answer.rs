@@ -2,7 +2,7 @@
 
 use crate::upstream::Body;
 use bytes::Bytes;
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full};
 use serde_json::json;
 use time::{OffsetDateTime, macros::format_description};
@@ -46,6 +46,12 @@ pub(crate) fn refuse(status: StatusCode, code: &str, message: &str) -> Response<
             .headers_mut()
             .insert(name, HeaderValue::from_static(value));
     }
+    response.extensions_mut().insert(Refusal {
+        code: code.to_owned(),
+        message: message.to_owned(),
+        is_retryable: retryable,
+        at: now,
+    });
     if matches!(
         status,
         StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
@@ -55,6 +61,91 @@ pub(crate) fn refuse(status: StatusCode, code: &str, message: &str) -> Response<
             .insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
     }
     response
+}
+
+/// The error that a response of the edge itself tells.
+#[derive(Clone)]
+struct Refusal {
+    code: String,
+    message: String,
+    is_retryable: bool,
+    at: String,
+}
+
+/// The parts of a request that every response to it repeats.
+pub struct Asked {
+    path: String,
+    id: HeaderValue,
+}
+
+impl Asked {
+    const ID: HeaderName = HeaderName::from_static("x-request-id");
+
+    /// The path, and the client's own id of the request if it is fit to be logged.
+    #[must_use]
+    pub fn of(uri: &Uri, headers: &HeaderMap) -> Self {
+        let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:/+=".contains(byte);
+        let own = headers
+            .get(Self::ID)
+            .filter(|id| (1..=128).contains(&id.len()) && id.as_bytes().iter().all(is_plain));
+        let made = || HeaderValue::from_str(&format!("{:032x}", fastrand::u128(..)));
+        Self {
+            path: uri.path().to_owned(),
+            id: own
+                .cloned()
+                .or_else(|| made().ok())
+                .unwrap_or(HeaderValue::from_static("0")),
+        }
+    }
+
+    /// Gives a response the request's id, unless the application has done so, and an error of the
+    /// edge itself the form of the application's errors below `/v3`: a problem document (RFC 9457).
+    pub fn complete<B>(
+        &self,
+        mut response: Response<B>,
+        whole: impl FnOnce(Bytes) -> B,
+    ) -> Response<B> {
+        if !response.headers().contains_key(Self::ID) {
+            response.headers_mut().insert(Self::ID, self.id.clone());
+        }
+        match response.extensions_mut().remove::<Refusal>() {
+            Some(refusal) if self.path.starts_with("/v3/") => {
+                let body = self.problem(&response, &refusal);
+                let kind = HeaderValue::from_static("application/problem+json");
+                response.headers_mut().insert(header::CONTENT_TYPE, kind);
+                response.map(|_| whole(body.into()))
+            }
+            _ => response,
+        }
+    }
+
+    fn problem<B>(&self, response: &Response<B>, refusal: &Refusal) -> String {
+        let status = response.status();
+        let Refusal {
+            code,
+            message,
+            is_retryable,
+            at,
+        } = refusal;
+        let mut problem = json!({
+            "type": format!("/v3/docs#{code}"),
+            "title": status.canonical_reason().unwrap_or("Error"),
+            "status": status.as_u16(),
+            "detail": message,
+            "instance": self.path,
+            "code": code,
+            "retryable": is_retryable,
+            "success": false,
+            "error": {"code": code, "message": message, "retryable": is_retryable},
+            "metadata": {"timestamp": at, "requestId": self.id.to_str().unwrap_or_default()},
+        });
+        let wait = response.headers().get(header::RETRY_AFTER);
+        let wait = wait.and_then(|wait| wait.to_str().ok()?.parse::<u64>().ok());
+        if let Some(seconds) = wait {
+            problem["retryAfterMs"] = json!(seconds * 1000);
+        }
+        problem.to_string()
+    }
 }
 
 /// The response when there are too many of something at the same time, in all: 503, as the

@@ -40,7 +40,7 @@ mod tls;
 mod upload;
 mod upstream;
 
-pub use answer::{busy, misdirected, too_many};
+pub use answer::{Asked, busy, misdirected, too_many};
 pub use body::{BodyEnd, when_over};
 pub use caller::{Caller, TrustedProxies, is_host};
 pub use config::{Config, Limits, Times};

@@ -1,7 +1,8 @@
 //! Accepting connections, and closing them.
 
 use crate::{
-    Edge, Shared, answer,
+    Edge, Shared,
+    answer::{self, Asked},
     body::when_over,
     caller::Caller,
     connections::OpenConnection,
@@ -181,7 +182,9 @@ impl Edge {
             async move {
                 let proxies = &edge.shared.config.trusted_proxies;
                 let caller = Caller::of(address, is_tls, request.headers(), proxies);
+                let asked = Asked::of(request.uri(), request.headers());
                 let response = edge.answer(request, &caller, &lifetime).await;
+                let response = asked.complete(response, answer::whole);
                 Ok::<_, Infallible>(response.map(|body| when_over(body, move |_| drop(busy))))
             }
         });

@@ -528,6 +528,30 @@ async fn requests_under_way_are_limited_per_address() {
     until(|| !app.world.seen(&Method::GET, "/hang").is_empty()).await;
     let request = b"GET /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
     assert_eq!(status(&edge.raw(request).await), "429");
+    // As the application's own errors: with the request's id, and below /v3 as a problem.
+    let request =
+        b"GET /v3/x HTTP/1.1\r\nHost: x\r\nX-Request-ID: mine-1\r\nConnection: close\r\n\r\n";
+    let answer = edge.raw(request).await;
+    assert!(answer.contains("x-request-id: mine-1\r\n"), "{answer}");
+    assert!(
+        answer.contains("content-type: application/problem+json\r\n"),
+        "{answer}"
+    );
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+    let problem: serde_json::Value = serde_json::from_str(body).unwrap();
+    assert_eq!(problem["status"], 429);
+    assert_eq!(problem["code"], "RATE_LIMIT_EXCEEDED");
+    assert_eq!(problem["detail"], problem["error"]["message"]);
+    assert_eq!(problem["instance"], "/v3/x");
+    assert_eq!(problem["retryAfterMs"], 5000);
+    assert_eq!(problem["metadata"]["requestId"], "mine-1");
+    let odd = b"GET /x HTTP/1.1\r\nHost: x\r\nX-Request-ID: a b\r\nConnection: close\r\n\r\n";
+    let answer = edge.raw(odd).await;
+    assert!(
+        answer.contains("x-request-id: ") && !answer.contains("a b"),
+        "{answer}"
+    );
     drop(first);
+    let request = b"GET /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
     within(async { while status(&edge.raw(request).await) != "200" {} }).await;
 }

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use admission::ClientKey;
-use edge::{Connections, raise_open_files, when_over};
+use edge::{Asked, Connections, raise_open_files, when_over};
 use http::Request;
+use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -91,6 +92,7 @@ pub async fn serve(
         let service = service_fn(move |request: Request<Incoming>| {
             let (app, sockets, busy) = (app.clone(), sockets.clone(), of_requests.busy());
             async move {
+                let asked = Asked::of(request.uri(), request.headers());
                 let response = match sockets {
                     Some(sockets) if sockets.are_asked_for(&request) => {
                         let caller = app.clients().caller(request.headers(), client.ip());
@@ -98,6 +100,10 @@ pub async fn serve(
                     }
                     _ => app.answer(request, client).await,
                 };
+                let response = asked.complete(response, |bytes| {
+                    let body = Full::new(bytes).map_err(|never| match never {});
+                    body.boxed_unsync()
+                });
                 let response = response.map(|body| when_over(body, move |_| drop(busy)));
                 Ok::<_, std::convert::Infallible>(response)
             }

@@ -412,11 +412,6 @@ pub fn serve(
         let began = spin.monotonic();
         let mut headers = api::cors::security_headers();
         let (cors, origin) = (origins(), request.header("origin"));
-        if request.method == "OPTIONS" {
-            headers.extend(cors.preflight(origin));
-            return responder.send(204, headers, b"").await;
-        }
-        headers.extend(cors.headers(origin));
         let request_id = request
             .header("x-request-id")
             .and_then(api::request::request_id)
@@ -427,6 +422,11 @@ pub fn serve(
         if let Ok(id) = HeaderValue::from_str(&request_id) {
             headers.insert(REQUEST_ID, id);
         }
+        if request.method == "OPTIONS" {
+            headers.extend(cors.preflight(origin));
+            return responder.send(204, headers, b"").await;
+        }
+        headers.extend(cors.headers(origin));
         let is_safe = matches!(request.method.as_str(), "GET" | "HEAD");
         if !is_safe && origin.is_some_and(|page| is_foreign(page, &request, &cors)) {
             let refusal = ApiError::forbidden_origin();
