@@ -338,6 +338,10 @@ fn swallowed_rows(
     let (first, after) = lines.split_once(['\n', '\r'])?;
     let after = after.trim_start_matches(['\r', '\n']);
     let next = after.split(['\n', '\r']).next()?;
+    // Most records are of one line, and a reader of records is expensive to make.
+    if next.trim().is_empty() {
+        return None;
+    }
     let mut row = Record::default();
     let is_row = Records::new(next, table.format).read(&mut row) && row.count() == width;
     let mut head = Record::default();
@@ -346,7 +350,7 @@ fn swallowed_rows(
         ..table.format
     };
     Records::new(first, literal).read(&mut head);
-    (is_row && !next.trim().is_empty()).then_some((head, after.len()))
+    is_row.then_some((head, after.len()))
 }
 
 fn finish(mut library: Library, reading: Reading) -> Result<Library, CsvError> {
