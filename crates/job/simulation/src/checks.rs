@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
-use books::{Found, Wanted};
+use books::{Found, Record, Wanted};
 use job::LeaseDoc;
 use job::Notification;
 use job::{FailureCode, Item, JobId, Pipeline, Root, Stage};
@@ -87,6 +87,9 @@ struct Known {
     /// For a scan, the items to look up, once they are known.
     seen: Option<Vec<Wanted>>,
     outcome: Option<Outcome>,
+    /// Titles that somebody wanted to choose for a book, and whether one was answered to be chosen;
+    /// an empty title is none of the books.
+    chosen: BTreeMap<u32, (BTreeSet<String>, bool)>,
 }
 
 /// The state of one job as one client has seen it, over all its connections.
@@ -182,6 +185,7 @@ impl Checks {
             uploads: BTreeSet::new(),
             seen: None,
             outcome: None,
+            chosen: BTreeMap::new(),
         });
     }
 
@@ -193,6 +197,45 @@ impl Checks {
         self.begun(id, plan);
         if let Some(job) = self.jobs.get_mut(id) {
             job.retries = Some(ended.clone());
+        }
+    }
+
+    /// Records that somebody is about to choose this title for a book.
+    pub(crate) fn choosing(&mut self, id: &JobId, index: u32, title: String) {
+        if let Some(job) = self.jobs.get_mut(id) {
+            job.chosen.entry(index).or_default().0.insert(title);
+        }
+    }
+
+    /// Records that somebody was answered that a choice is made.
+    pub(crate) fn chose(&mut self, id: &JobId, index: u32) {
+        if let Some(job) = self.jobs.get_mut(id) {
+            job.chosen.entry(index).or_default().1 = true;
+        }
+    }
+
+    /// Checks that what was answered to be chosen for a job's books stands in the store.
+    fn check_choices(&mut self, store: &Store, id: &JobId) {
+        let Some(job) = self.jobs.get(id) else {
+            return;
+        };
+        let Some(end) = &job.end else {
+            return;
+        };
+        let mut lost = None;
+        for (index, (titles, is_answered)) in &job.chosen {
+            let mut items = vec![Item::wanted(Wanted::default()); *index as usize + 1];
+            lay_choices(store, end, &mut items);
+            let Some(item) = items.last().filter(|_| *is_answered) else {
+                continue;
+            };
+            let title = item.record().map_or("", Record::title);
+            if item.choice.is_none() || !titles.contains(title) {
+                lost = Some(format!("book {index} is {title:?}, none of {titles:?}"));
+            }
+        }
+        if let Some(message) = lost {
+            self.broken("chosen", format!("{id}: {message}"));
         }
     }
 
@@ -611,6 +654,10 @@ impl Checks {
             Some(retry) => read(&retry.library),
             None => read(&ended.segments),
         };
+        let before = before.map(|mut items| {
+            lay_choices(store, ended, &mut items);
+            items
+        });
         let (Some(before), Some(after), Some(own)) =
             (before, read(&retry.library), read(&end.segments))
         else {
@@ -623,6 +670,7 @@ impl Checks {
         let mut expected = before.clone();
         for item in &mut expected {
             if !item.succeeded()
+                && item.choice.is_none()
                 && end.stage != Stage::Error
                 && let Some(tried) = own.next()
             {
@@ -793,6 +841,7 @@ impl Checks {
             self.check_lease(store, &id, now + ahead);
             self.check_results(store, &id);
             self.check_library(store, &id);
+            self.check_choices(store, &id);
             self.check_told(store, &id);
         }
     }
@@ -811,7 +860,8 @@ impl Checks {
             let message = format!("end {}, root {}", brief(&end), brief(&root));
             self.broken("one-outcome", message);
         }
-        let names = 1 + named(&root).count();
+        let choices = store.latest(&job::keys::choices(id));
+        let names = 1 + usize::from(choices.is_some()) + named(&root).count();
         let prefix = job::keys::prefix(id);
         let keys = store.latest_keys(&prefix).count();
         let orphans = u64::try_from(keys.saturating_sub(names)).unwrap_or(u64::MAX);
@@ -907,4 +957,24 @@ fn brief(root: &Root) -> String {
         root.failed,
         root.total
     )
+}
+
+/// Lays what was chosen for items of an ended job over them, as the store holds it.
+fn lay_choices(store: &Store, end: &Root, items: &mut [Item]) {
+    let value = store.latest(&job::keys::choices(&end.id));
+    let document = value.and_then(|value| {
+        let document: serde_json::Value = serde_json::from_slice(value).ok()?;
+        (document["epoch"] == serde_json::to_value(&end.epoch).ok()?).then_some(document)
+    });
+    let Some(document) = document else {
+        return;
+    };
+    for (index, item) in items.iter_mut().enumerate() {
+        let choice = &document["books"][index.to_string()];
+        if choice.is_object() {
+            let record = serde_json::from_value(choice["record"].clone()).ok();
+            item.found = Some(record.map_or(Found::NotFound, Found::Record));
+            item.choice = serde_json::from_value(choice["by"].clone()).ok();
+        }
+    }
 }

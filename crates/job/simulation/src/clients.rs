@@ -4,11 +4,13 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use books::{Edition, Provider, Record, Work};
 use futures::future::{Either, join, select};
 use job::effects::{Clock, Entropy};
 use job::{
-    Cancellation, CreateError, Created, Engine, Feed, Inspection, Item, JobId, MadeBy, Name,
-    NewJob, Next, Outcome, Pipeline, Position, RetryError, Root, RunMode, StoreLag, Watcher,
+    Cancellation, ChooseError, ChosenBy, CreateError, Created, Engine, Feed, Inspection, Item,
+    JobId, MadeBy, Name, NewJob, Next, Outcome, Pick, Pipeline, Position, RetryError, Root,
+    RunMode, Stop, StoreLag, Watcher,
 };
 
 use crate::checks::{EXPIRED, Seen};
@@ -35,6 +37,27 @@ impl Clients {
         for (n, plan) in world.scenario.jobs.iter().enumerate() {
             if chosen(plan) {
                 Job::begin(world, n, &waiting);
+            }
+        }
+        Self { waiting }
+    }
+
+    /// Clients that say which book a book of each ended job is, some of them at the same time.
+    pub(crate) fn choose(world: &Rc<World>) -> Self {
+        let waiting = Rc::new(Cell::new(0));
+        let ended = world.checks.borrow().ended_jobs();
+        for (id, _) in ended {
+            let all_at_once = world.chance(0.5);
+            for number in 0..=world.below(3) {
+                let choosing = Rc::new(Choosing {
+                    job: id.clone(),
+                    place: world.below(1_000),
+                    title: format!("Chosen {number}"),
+                    waiting: Rc::clone(&waiting),
+                });
+                waiting.set(waiting.get() + 1);
+                let at = world.below(if all_at_once { 20_000 } else { 3_000_000 });
+                world.act_in(at, move |world| choosing.ask(world));
             }
         }
         Self { waiting }
@@ -180,6 +203,94 @@ impl Job {
                 }
             },
         );
+    }
+}
+
+/// A person's choice for one book of a job.
+struct Choosing {
+    job: JobId,
+    /// Tells the book, whatever number of books the job has.
+    place: u64,
+    /// Title of the book that is chosen; every fourth person chooses none.
+    title: String,
+    waiting: Rc<Cell<usize>>,
+}
+
+impl Choosing {
+    /// Makes the choice until there is an answer.
+    fn ask(self: Rc<Self>, world: &Rc<World>) {
+        let answered = Rc::new(Cell::new(false));
+        let (told, choosing) = (Rc::clone(&answered), Rc::clone(&self));
+        world.spawn(
+            Role::Chooser,
+            move |process| async move {
+                if choosing.serve(&process).await.is_some() {
+                    told.set(true);
+                }
+            },
+            move |world| {
+                if answered.get() {
+                    self.waiting.set(self.waiting.get() - 1);
+                } else {
+                    world.act_in(AGAIN, move |world| self.ask(world));
+                }
+            },
+        );
+    }
+
+    /// What a component does with the choice; `None` when the client is not answered.
+    async fn serve(&self, process: &Process) -> Option<()> {
+        let world = &process.world;
+        let scenario = Rc::clone(&world.scenario);
+        let engine = engine(process, &scenario);
+        let Inspection::Ended(ended) = engine.inspect(&self.job).await.ok()? else {
+            // A store that agrees late may still show it running.
+            return None;
+        };
+        if ended.results() == 0 {
+            return Some(());
+        }
+        let index = u32::try_from(self.place % u64::from(ended.results())).unwrap_or_default();
+        let (pick, title) = match self.place % 4 {
+            0 => (Pick::Nothing, ""),
+            _ => (
+                Pick::Record(ChosenBy::Work, Box::new(record(&self.title))),
+                &*self.title,
+            ),
+        };
+        (world.checks.borrow_mut()).choosing(&self.job, index, title.to_owned());
+        match engine.choose(&ended, index, pick).await {
+            Ok(_) => {
+                world.checks.borrow_mut().chose(&self.job, index);
+                world.note(|| format!("   {title:?} is chosen for book {index}"));
+                Some(())
+            }
+            // Its results are lost.
+            Err(ChooseError::NoSuchBook | ChooseError::Stop(Stop::Damaged(_)))
+                if scenario.damage.is_some() =>
+            {
+                Some(())
+            }
+            Err(error) => {
+                world.note(|| format!("#{} cannot choose: {error}", process.pid));
+                None
+            }
+        }
+    }
+}
+
+/// A book that somebody chooses.
+fn record(title: &str) -> Record {
+    Record {
+        provider: Provider::OpenLibrary,
+        work: Work {
+            title: title.to_owned(),
+            ..Work::default()
+        },
+        edition: Edition::default(),
+        authors: Vec::new(),
+        aliases: Vec::new(),
+        matched: None,
     }
 }
 

@@ -360,6 +360,9 @@ impl Clock for Process {
         if is_claim && self.tampering.borrow().skips_wait() {
             return;
         }
+        if self.tampering.borrow().chooses_at_once() {
+            return;
+        }
         let late = self.world.below(1_000);
         self.world.pass(micros(duration) + late).await;
     }

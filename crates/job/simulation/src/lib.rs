@@ -127,6 +127,10 @@ fn schedule(world: &Rc<World>) -> Result<Stats, Violation> {
     clients::leave_expired(world, scenario.expired);
     let mut longest = 0;
     let mut all = content(world, &mut executor, |_| true, &mut longest)?;
+    if all && scenario.chooses {
+        world.be_troubled_for(world.below(10_000_000));
+        all = wait_for(world, &mut executor, &mut longest, Clients::choose)?;
+    }
     if all && scenario.retries {
         world.be_troubled_for(world.below(10_000_000));
         all = wait_for(world, &mut executor, &mut longest, Clients::retry)?;

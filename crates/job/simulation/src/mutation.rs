@@ -41,11 +41,15 @@ pub enum Mutation {
     SkipSettling,
     /// A failure for which the application is to blame is not written down.
     ForgetFailure,
+    /// A choice is answered without waiting for whoever chooses at the same time.
+    ChooseWithoutWait,
+    /// A retry does not look at what was chosen.
+    RetryWithoutChoices,
 }
 
 impl Mutation {
     /// All mistakes.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::SkipFence,
         Self::ClaimUnchecked,
         Self::ClaimWithoutWait,
@@ -62,6 +66,8 @@ impl Mutation {
         Self::HandOverWithoutSeq,
         Self::SkipSettling,
         Self::ForgetFailure,
+        Self::ChooseWithoutWait,
+        Self::RetryWithoutChoices,
     ];
 }
 
@@ -76,6 +82,7 @@ enum Kind {
     Lease,
     Segment,
     Upload,
+    Choices,
     Other,
 }
 
@@ -87,6 +94,7 @@ fn kind(key: &str) -> Kind {
         None => Kind::Root,
         Some("end") => Kind::End,
         Some("lease") => Kind::Lease,
+        Some("choices") => Kind::Choices,
         Some(rest) if rest.starts_with("seg/") => Kind::Segment,
         Some(rest) if rest.starts_with("up/") => Kind::Upload,
         Some(_) => Kind::Other,
@@ -96,6 +104,8 @@ fn kind(key: &str) -> Kind {
 /// The effects of a process, changed by at most one mistake.
 pub(crate) struct Tampering {
     mutation: Option<Mutation>,
+    /// Whether the process makes a choice.
+    chooses: bool,
     own_root: Option<Vec<u8>>,
     own_lease: Option<Vec<u8>>,
     /// The last two looks: the fence is the look at a lease after those at end and root.
@@ -107,9 +117,10 @@ impl Tampering {
     /// The mistake as this process makes it: only processes that work on jobs make mistakes, except
     /// that no process looks for an end.
     pub(crate) fn new(mutation: Option<Mutation>, role: Role) -> Self {
-        let works = matches!(role, Role::Creator | Role::Run);
+        let works = matches!(role, Role::Creator | Role::Run | Role::Chooser);
         Self {
             mutation: mutation.filter(|&it| works || it == Mutation::DisbelieveEnd),
+            chooses: role == Role::Chooser,
             own_root: None,
             own_lease: None,
             looks: [Kind::Other; 2],
@@ -142,6 +153,7 @@ impl Tampering {
         };
         match (self.mutation, kind) {
             (Some(Mutation::SkipFence | Mutation::DisbelieveEnd), Kind::End) => None,
+            (Some(Mutation::RetryWithoutChoices), Kind::Choices) if !self.chooses => None,
             (Some(Mutation::SkipFence), Kind::Root) if in_fence => self.own_root.clone().or(seen),
             (Some(Mutation::SkipFence), Kind::Lease) if in_fence => self.own_lease.clone().or(seen),
             (Some(Mutation::ClaimUnchecked), Kind::Lease) if !in_fence => {
@@ -219,6 +231,11 @@ impl Tampering {
     /// Whether a claim goes on at once.
     pub(crate) fn skips_wait(&self) -> bool {
         self.is(Mutation::ClaimWithoutWait)
+    }
+
+    /// Whether a choice is answered at once.
+    pub(crate) fn chooses_at_once(&self) -> bool {
+        self.chooses && self.is(Mutation::ChooseWithoutWait)
     }
 
     /// Whether all random bytes are the same.

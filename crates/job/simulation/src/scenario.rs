@@ -89,6 +89,8 @@ pub(crate) struct Scenario {
     /// Number of jobs that have expired when everything begins, and are still there.
     pub expired: usize,
     pub jobs: Vec<JobPlan>,
+    /// Whether clients choose books of ended jobs.
+    pub chooses: bool,
     /// Whether clients try ended jobs again.
     pub retries: bool,
     /// Probability that an effect goes wrong.
@@ -239,6 +241,7 @@ impl Scenario {
             keyring: Keyring::new(b"a secret of the simulation"),
             jobs,
             // Decided apart, as attaching is.
+            chooses: !is_crowded && fastrand::Rng::with_seed(seed ^ 0xc405).u8(0..3) == 0,
             retries: !is_crowded && fastrand::Rng::with_seed(seed ^ 0xa9a1).u8(0..3) == 0,
             fault_rate,
             faults_until: rng.u64(1_000_000..30_000_000),

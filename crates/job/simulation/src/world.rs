@@ -39,6 +39,8 @@ pub(crate) enum Role {
     Poll,
     /// Answers a `DELETE`.
     Cancel,
+    /// Answers a choice for a book of an ended job.
+    Chooser,
     /// Sweeps: deletes what has expired.
     Sweep,
 }
