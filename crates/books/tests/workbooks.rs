@@ -116,7 +116,7 @@ fn a_cell_far_from_the_table_costs_little() {
     assert_eq!(library.books[0].wanted.title, "Dune");
     assert_eq!((library.books.len(), library.rejected()), (1, 1));
     // Seconds; when each empty line made two readers of its own, it was minutes.
-    assert!(began.elapsed().as_secs() < 30, "{:?}", began.elapsed());
+    assert!(began.elapsed().as_secs() < 100, "{:?}", began.elapsed());
 }
 
 #[test]
