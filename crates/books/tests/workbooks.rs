@@ -92,31 +92,48 @@ fn content_whose_elements_are_not_closed_is_refused_and_not_waited_for() {
     }
 }
 
-/// A spreadsheet keeps the format of a cell that somebody once clicked on, wherever it is.
-#[test]
-fn a_cell_far_from_the_table_costs_little() {
-    let sheet = r#"<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>
+/// A workbook of one sheet, with this row below two others.
+fn excel(row: &str) -> Vec<u8> {
+    let sheet = format!(
+        r#"<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>
         <row r="1"><c r="A1" t="inlineStr"><is><t>Title</t></is></c><c r="B1" t="inlineStr"><is><t>Author</t></is></c></row>
         <row r="2"><c r="A2" t="inlineStr"><is><t>Dune</t></is></c><c r="B2" t="inlineStr"><is><t>Frank Herbert</t></is></c></row>
-        <row r="1048576"><c r="XFD1048576" t="inlineStr"><is><t>x</t></is></c></row></sheetData></worksheet>"#;
+        {row}</sheetData></worksheet>"#
+    );
     let workbook = br#"<workbook xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"
         xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships"><sheets><sheet name="A" sheetId="1" r:id="a"/></sheets></workbook>"#;
     let relations = br#"<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="a"
         Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/worksheet" Target="worksheets/sheet1.xml"/></Relationships>"#;
     let package = br#"<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="a"
         Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument" Target="xl/workbook.xml"/></Relationships>"#;
-    let file = archive(&[
+    archive(&[
         ("_rels/.rels", package),
         ("xl/workbook.xml", workbook),
         ("xl/_rels/workbook.xml.rels", relations),
         ("xl/worksheets/sheet1.xml", sheet.as_bytes()),
-    ]);
+    ])
+}
+
+/// A spreadsheet keeps the format of a cell that somebody once clicked on, wherever it is.
+#[test]
+fn a_cell_far_from_the_table_costs_little() {
+    let file =
+        excel(r#"<row r="1048576"><c r="XFD1048576" t="inlineStr"><is><t>x</t></is></c></row>"#);
     let began = std::time::Instant::now();
     let library = read_csv(&file, 10_000).unwrap();
     assert_eq!(library.books[0].wanted.title, "Dune");
     assert_eq!((library.books.len(), library.rejected()), (1, 1));
     // Seconds; when each empty line made two readers of its own, it was minutes.
     assert!(began.elapsed().as_secs() < 100, "{:?}", began.elapsed());
+}
+
+#[test]
+fn a_cell_where_no_sheet_has_one_is_refused() {
+    for place in ["ZZZZZZ99999999", "A99999999999", "AAAA1"] {
+        let row = format!(r#"<row r="3"><c r="{place}" t="inlineStr"><is><t>x</t></is></c></row>"#);
+        let refused = refusal(&excel(&row));
+        assert!(refused.contains("no sheet has one"), "{place}: {refused}");
+    }
 }
 
 #[test]

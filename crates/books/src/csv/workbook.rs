@@ -117,7 +117,11 @@ fn measure(bytes: &[u8]) -> Result<Kind, CsvError> {
                 return Err(damaged("an element of its content is not closed"));
             }
         } else {
-            unpacked += std::io::copy(&mut part, &mut std::io::sink()).map_err(damaged)?;
+            let mut places = Places::default();
+            unpacked += std::io::copy(&mut part, &mut places).map_err(damaged)?;
+            if places.is_beyond && name.starts_with("xl/worksheets/") {
+                return Err(damaged("a cell is said to be where no sheet has one"));
+            }
         }
         if unpacked > MAX_UNPACKED {
             return Err(too_large());
@@ -130,6 +134,44 @@ fn measure(bytes: &[u8]) -> Result<Kind, CsvError> {
             "This file is a ZIP archive. Please unpack it and import the CSV file in it.",
         )
     })
+}
+
+/// The places of cells in a part of a workbook (`r="B2"`, `ref="A1:B2"`), read as it is unpacked.
+///
+/// The reader of workbooks multiplies them without a check.
+#[derive(Default)]
+struct Places {
+    /// The last three bytes.
+    before: [u8; 3],
+    is_inside: bool,
+    letters: u8,
+    digits: u8,
+    /// Whether one has more letters or digits than the last cell of any sheet, `XFD1048576`.
+    is_beyond: bool,
+}
+
+impl std::io::Write for Places {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        for byte in bytes {
+            let is_start = matches!(self.before, [b'r' | b'f', b'=', b'"']);
+            if is_start {
+                (self.is_inside, self.letters, self.digits) = (true, 0, 0);
+            }
+            match byte {
+                b'"' => self.is_inside = false,
+                b'A'..=b'Z' | b'a'..=b'z' => self.letters = self.letters.saturating_add(1),
+                b'0'..=b'9' => self.digits = self.digits.saturating_add(1),
+                _ => (self.letters, self.digits) = (0, 0),
+            }
+            self.is_beyond |= self.is_inside && (self.letters > 3 || self.digits > 7);
+            self.before = [self.before[1], self.before[2], *byte];
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Whether each element of an XML text is closed. The reader of OpenDocument waits for the end of a
