@@ -13,7 +13,7 @@ use job::{
     Engine, Inspection, Item, Next, Notification, QueueTurn, Report, Settings, Step, Stop, millis,
     watch_all,
 };
-use platform::{Answer, Disconnected, Exchange, Spin, Writer, stream};
+use platform::{Answer, Disconnected, Exchange, Spin, Writer, client, stream};
 use serde_json::json;
 
 use crate::session::{self, Session};
@@ -282,9 +282,10 @@ impl<'a> Telling<'a> {
             return Ok(None);
         }
         let engine = self.engine();
-        let turn = engine.memory_turn();
+        let client = client::counted(self.exchange);
+        let mut turn = engine.memory_turn(client.as_ref(), bytes);
         while !engine
-            .wait_for_turn(&turn, self.settings.heartbeat / 2)
+            .wait_for_turn(&mut turn, self.settings.heartbeat / 2)
             .await
         {
             self.write(COMMENT).await?;

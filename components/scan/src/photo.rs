@@ -1,6 +1,8 @@
 //! Check of a photo's header while it arrives: a photo that cannot be used is refused before it is
 //! stored, and long before it is decoded.
 
+use std::time::Duration;
+
 use api::error::ApiError;
 use vision::ImageError;
 
@@ -13,6 +15,8 @@ pub(crate) struct Header {
     number: u32,
     head: Vec<u8>,
     checked: bool,
+    /// How long decoding the photo takes, about.
+    takes: Duration,
 }
 
 impl Header {
@@ -39,15 +43,16 @@ impl Header {
         Ok(())
     }
 
-    /// Checks a header that is still incomplete: the photo is.
+    /// Checks a header that is still incomplete: the photo is. Returns about how long decoding it
+    /// takes.
     ///
     /// # Errors
     /// When it cannot be used.
-    pub(crate) fn end(&mut self) -> Result<(), ApiError> {
-        if self.number == 0 || self.checked {
-            return Ok(());
+    pub(crate) fn end(&mut self) -> Result<Duration, ApiError> {
+        if self.number > 0 && !self.checked {
+            self.check()?;
         }
-        self.check()
+        Ok(self.takes)
     }
 
     fn check(&mut self) -> Result<(), ApiError> {
@@ -55,7 +60,11 @@ impl Header {
         let result = vision::probe(&self.head);
         self.head = Vec::new();
         match result {
-            Ok(_) => Ok(()),
+            Ok(probe) => {
+                let pixels = u64::from(probe.width) * u64::from(probe.height);
+                self.takes = job::time_to_decode(pixels);
+                Ok(())
+            }
             Err(error) => Err(self.refused(&error)),
         }
     }

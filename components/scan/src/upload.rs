@@ -208,15 +208,17 @@ pub(crate) async fn receive_batch(exchange: &Exchange, route: Route) -> Result<C
     let (id, photos) = read?;
     let new = route.new_job(exchange, Some(id))?;
     let mut header = Header::default();
+    let mut times = Vec::new();
     for photo in &photos {
         header.next();
         header.feed(photo)?;
-        header.end()?;
+        times.push(header.end()?);
     }
     client::admit(exchange, new.name.id()).await?;
     let mut storing = Storing::begin(exchange, &new).await?;
-    for photo in photos {
+    for (photo, takes) in photos.into_iter().zip(times) {
         storing.file("").await?;
+        storing.takes(takes);
         storing.write(&photo).await?;
     }
     let received = storing.end().await?;
@@ -290,6 +292,12 @@ impl<'a> Storing<'a> {
         }
     }
 
+    fn takes(&mut self, time: Duration) {
+        if let Some(receiver) = &mut self.receiver {
+            receiver.takes(time);
+        }
+    }
+
     async fn write(&mut self, bytes: &[u8]) -> Result<(), ApiError> {
         self.content.update(bytes);
         if let Some(receiver) = &mut self.receiver
@@ -356,12 +364,13 @@ pub(crate) async fn preview(exchange: &Exchange) -> Result<Answer, ApiError> {
         exchange.discard(body);
     }
     let (bytes, mapping) = received?;
-    // Reading a large file takes a core for a while, a workbook more than its size says.
-    let is_workbook = bytes.starts_with(b"PK");
-    let is_large = bytes.len() >= if is_workbook { 64 << 10 } else { 1 << 20 };
+    // Reading a large file takes a core for a while.
+    let takes = job::time_to_read(bytes.len() as u64, is_workbook(&bytes));
     let engine = exchange.engine();
-    let turn = is_large.then(|| engine.compute_turn());
-    let has_turn = match &turn {
+    let client = client::counted(exchange);
+    let mut turn =
+        (takes >= job::LONG_ENOUGH_TO_WAIT).then(|| engine.compute_turn(client.as_ref(), takes));
+    let has_turn = match &mut turn {
         Some(turn) => engine.wait_for_turn(turn, PREVIEW_PATIENCE).await,
         None => true,
     };
@@ -455,12 +464,14 @@ async fn write_down(
 ) -> Result<(), ApiError> {
     let mut header = Header::default();
     let mut begun = false;
+    let mut read = 0;
+    let mut unpacks = false;
     loop {
         match upload.next()? {
             Event::NeedMore => feed(body, upload).await?,
             Event::File { name } => {
                 if kind == Kind::Photos {
-                    header.end()?;
+                    storing.takes(header.end()?);
                     header.next();
                 }
                 storing.file(&name).await?;
@@ -468,18 +479,30 @@ async fn write_down(
             Event::Bytes(bytes) => {
                 match kind {
                     Kind::Photos => header.feed(&bytes)?,
-                    Kind::Csv if !begun => refuse_other_kinds(&bytes)?,
+                    Kind::Csv if !begun => {
+                        refuse_other_kinds(&bytes)?;
+                        unpacks = is_workbook(&bytes);
+                    }
                     Kind::Csv => {}
                 }
                 begun = true;
+                read += bytes.len() as u64;
                 storing.write(&bytes).await?;
             }
             Event::Done => {
-                header.end()?;
+                storing.takes(match kind {
+                    Kind::Photos => header.end()?,
+                    Kind::Csv => job::time_to_read(read, unpacks),
+                });
                 return Ok(());
             }
         }
     }
+}
+
+/// Whether a file must be unpacked to be read, which takes longer than its size says.
+fn is_workbook(head: &[u8]) -> bool {
+    head.starts_with(b"PK")
 }
 
 /// Refuses a file that is clearly not CSV before a job is made of it. Doubtful files are accepted:

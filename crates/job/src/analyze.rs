@@ -5,7 +5,7 @@ use std::time::Duration;
 use books::{CsvErrorKind, Row};
 
 use crate::cadence::Forecast;
-use crate::compute::{Admission, Work};
+use crate::compute::{LONG_ENOUGH_TO_WAIT, Work, time_to_read};
 use crate::document::{
     Failure, FailureCode, Item, MAX_VALUE_BYTES, Pipeline, Report, Root, RowCounts, Stage,
 };
@@ -20,8 +20,6 @@ use crate::work::{StageOutcome, Worker};
 /// Number of attempts at a file whose analysis is interrupted by the end of its run: it may need
 /// more memory than there is.
 const MAX_ATTEMPTS: u8 = 4;
-/// The size in bytes from which on reading a file is admitted like other CPU-bound work.
-const LARGE_FILE: u64 = 1 << 20;
 
 /// The worker for the first stage of an import: reads the file and plans its look-ups.
 #[derive(Clone, Copy, Debug)]
@@ -36,10 +34,15 @@ impl<E: Effects> Worker<E> for CsvAnalysis {
         if run.root.attempts >= MAX_ATTEMPTS {
             return Ok(StageOutcome::Finished(Stage::Error, Some(interrupted())));
         }
-        let bytes: u64 = run.root.uploads.iter().map(|upload| upload.bytes).sum();
-        let is_large = bytes >= LARGE_FILE;
-        if is_large && run.wait_to_compute(Work::Short).await? == Admission::HandOver {
-            return Ok(StageOutcome::HandOver);
+        let uploads = run.root.uploads.iter();
+        let times = uploads.map(|upload| upload.takes().max(time_to_read(upload.bytes, false)));
+        let takes: Duration = times.sum();
+        let mut turn = None;
+        if takes >= LONG_ENOUGH_TO_WAIT {
+            turn = run.wait_to_compute(Work::Short, takes).await?;
+            if turn.is_none() {
+                return Ok(StageOutcome::HandOver);
+            }
         }
         run.commit(Forecast::Unknown, |root| {
             root.stage = Stage::Analyzing;
@@ -52,7 +55,8 @@ impl<E: Effects> Worker<E> for CsvAnalysis {
                 Some(Failure::internal("a part of the upload is missing")),
             ));
         };
-        run.renew_for(time_to_read(&bytes)).await?;
+        // It may take longer on a busy machine; a run that dies meanwhile blocks its job for as long.
+        run.renew_for(takes * 2).await?;
         let max_rows = run.engine.settings.limits.max_csv_rows;
         let mapping = run
             .root
@@ -61,8 +65,8 @@ impl<E: Effects> Worker<E> for CsvAnalysis {
             .map(|upload| upload.mapping.clone());
         let mapping = mapping.unwrap_or_default();
         let library = books::read_library(&bytes, max_rows, &mapping);
-        if is_large {
-            run.leave_compute(Work::Short).await;
+        if let Some(turn) = turn {
+            run.engine.end_turn(turn).await;
         }
         let library = match library {
             Ok(library) => library,
@@ -141,12 +145,6 @@ fn fitting(mut report: Report) -> Result<Vec<u8>, Stop> {
             report.problems.truncate(report.problems.len() / 2);
         }
     }
-}
-
-/// The longest time that reading a file takes, half a second a megabyte: the lease is extended by
-/// it, and a run that dies meanwhile blocks its job for as long.
-fn time_to_read(bytes: &[u8]) -> Duration {
-    Duration::from_micros(bytes.len() as u64 / 2)
 }
 
 fn interrupted() -> Failure {

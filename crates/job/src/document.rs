@@ -263,9 +263,17 @@ pub struct Upload {
     pub chunks: u32,
     /// Bytes in all.
     pub bytes: u64,
+    /// How long decoding or reading it takes, about, in milliseconds; 0 when nobody knows.
+    #[serde(default, skip_serializing_if = "is_unknown")]
+    pub takes_ms: u32,
     /// The meanings of a library's columns that the client states.
     #[serde(default, skip_serializing_if = "Mapping::is_empty")]
     pub mapping: Mapping,
+}
+
+/// Whether a time is that of which nobody knows how long it is.
+fn is_unknown(time: &u32) -> bool {
+    *time == 0
 }
 
 impl Upload {
@@ -273,6 +281,11 @@ impl Upload {
     #[must_use]
     pub fn chunk(&self, chunk: u32) -> String {
         format!("{}.{chunk}", self.key)
+    }
+
+    /// How long decoding or reading it takes, about; 0 when nobody knows.
+    pub(crate) fn takes(&self) -> Duration {
+        Duration::from_millis(self.takes_ms.into())
     }
 }
 

@@ -54,7 +54,7 @@ pub use analyze::{CsvAnalysis, failure_of};
 pub use cancel::Cancellation;
 pub use choices::{ChooseError, MAX_CHOICES, Pick};
 pub use clients::UNSEEN_JOB_GRACE;
-pub use compute::QueueTurn;
+pub use compute::{LONG_ENOUGH_TO_WAIT, QueueTurn, time_to_decode, time_to_read};
 pub use content::ContentDigest;
 pub use create::{CreateError, Name, NewJob, Receiver, content_of};
 pub use document::{

@@ -12,10 +12,10 @@ use vision::{
 };
 
 use crate::cadence::Forecast;
-use crate::compute::Work;
+use crate::compute::{self, QueueTurn};
 use crate::document::{
     Failure, FailureCode, Item, Part, PhotoState, PhotoStatus, PhotoStep, Report, Root, ScanCounts,
-    Stage,
+    Stage, Upload,
 };
 use crate::effects::Effects;
 use crate::keys;
@@ -31,6 +31,9 @@ pub(crate) const MAX_ATTEMPTS: u8 = 3;
 /// The longest time that one step of a photo's analysis takes, for a million pixels: the lease is
 /// extended by it, and a run that dies meanwhile blocks its job for as long.
 const TIME_FOR_MEGAPIXEL: Duration = Duration::from_millis(100);
+
+/// The pixels of a photo of which nothing is known.
+const USUAL_PIXELS: u64 = 12_000_000;
 
 /// The confidence of a spine whose words name no book: to be reviewed.
 const CONFIDENCE_OF_WORDS: f32 = 0.3;
@@ -217,19 +220,19 @@ pub(crate) struct Decoded {
     pub(crate) quality: Quality,
 }
 
-/// Decodes a photo and looks for barcodes, under the slot of `work`. The lease is renewed between
+/// Decodes a photo and looks for barcodes, when it is its `turn`. The lease is renewed between
 /// and within the steps, because nothing else can happen while pixels are computed.
 pub(crate) async fn decode<E: Effects>(
     run: &Run<'_, E>,
     bytes: Vec<u8>,
-    work: Work,
+    turn: &mut QueueTurn,
 ) -> Result<Result<Decoded, ImageError>, Stop> {
     let time = match vision::probe(&bytes) {
         Ok(probe) => time_to_look(probe.width, probe.height),
         Err(error) => return Ok(Err(error)),
     };
     run.renew_for(time).await?;
-    let mut pulse = run.pulse(work);
+    let mut pulse = run.pulse(turn);
     let mut photo = match Photo::decode_with(&bytes, &mut pulse) {
         Ok(photo) => photo,
         Err(error) => return Ok(Err(error)),
@@ -261,6 +264,13 @@ pub(crate) enum Stepped {
 }
 
 impl<E: Effects> Run<'_, E> {
+    /// How long decoding a photo takes, about.
+    pub(crate) fn time_to_decode(&self, index: usize) -> Duration {
+        let told = self.root.uploads.get(index).map(Upload::takes);
+        told.filter(|time| !time.is_zero())
+            .unwrap_or_else(|| compute::time_to_decode(USUAL_PIXELS))
+    }
+
     /// Counts an attempt at a step of a photo; `false` when there have been too many.
     pub(crate) async fn begin_photo(&mut self, index: usize) -> Result<bool, Stop> {
         let attempts = self

@@ -9,7 +9,7 @@ use std::time::Duration;
 use vision::VisionKind;
 
 use crate::cadence::Forecast;
-use crate::compute::{Admission, Work};
+use crate::compute::{QueueTurn, Work};
 use crate::document::{Component, Failure, FailureCode, PhotoStep, Pipeline, Root, Stage};
 use crate::effects::{Effects, Turn};
 use crate::photo::{
@@ -21,6 +21,9 @@ use crate::work::{StageOutcome, Worker};
 
 /// Part of a run's budget reserved for committing what was read.
 const COMMIT_TIME: Duration = Duration::from_secs(4);
+
+/// The time that reading the spines of a photo takes, about, on a machine that does nothing else.
+const TIME_TO_READ: Duration = Duration::from_secs(7);
 
 /// The time that a step takes on a machine that does nothing else.
 const LONGEST_STEP: Duration = Duration::from_millis(500);
@@ -76,17 +79,18 @@ impl<E: Effects, R: SpineReader> Worker<E> for SpineStage<R> {
             }
             has_read = true;
             // Before the attempt is counted: waiting is no attempt.
-            if run.wait_to_compute(Work::Reading).await? == Admission::HandOver {
+            let takes = run.time_to_decode(index) + TIME_TO_READ;
+            let Some(mut turn) = run.wait_to_compute(Work::Reading, takes).await? else {
                 return Ok(StageOutcome::HandOver);
-            }
+            };
             let stepped = match run.begin_photo(index).await? {
                 true => {
-                    let read = self.photo(run, index).await;
-                    run.leave_compute(Work::Reading).await;
+                    let read = self.photo(run, index, &mut turn).await;
+                    run.engine.end_turn(turn).await;
                     read?
                 }
                 false => {
-                    run.leave_compute(Work::Reading).await;
+                    run.engine.end_turn(turn).await;
                     let report = run.photo_report(index).await?;
                     Stepped::Over(or_failed(report, interrupted()))
                 }
@@ -98,12 +102,17 @@ impl<E: Effects, R: SpineReader> Worker<E> for SpineStage<R> {
 }
 
 impl<R: SpineReader> SpineStage<R> {
-    async fn photo<E: Effects>(&self, run: &mut Run<'_, E>, index: usize) -> Result<Stepped, Stop> {
+    async fn photo<E: Effects>(
+        &self,
+        run: &mut Run<'_, E>,
+        index: usize,
+        turn: &mut QueueTurn,
+    ) -> Result<Stepped, Stop> {
         let mut report = run.photo_report(index).await?;
         let Some(bytes) = read_upload(run, index).await? else {
             return Ok(Stepped::Over(or_failed(report, part_is_missing())));
         };
-        let decoded = match decode(run, bytes, Work::Reading).await? {
+        let decoded = match decode(run, bytes, turn).await? {
             Ok(decoded) => decoded,
             Err(error) => return Ok(Stepped::Over(or_failed(report, image_failure(&error)))),
         };
@@ -116,7 +125,7 @@ impl<R: SpineReader> SpineStage<R> {
             Ok(reading) => reading,
             Err(error) => return Ok(Stepped::Over(engine_failed(run, report, error))),
         };
-        let (lettering, is_cut) = match run.read_spines(index, reading).await? {
+        let (lettering, is_cut) = match run.read_spines(index, reading, turn).await? {
             Ok(read) => read,
             Err(error) => return Ok(Stepped::Over(engine_failed(run, report, error))),
         };
@@ -146,11 +155,11 @@ impl<E: Effects> Run<'_, E> {
         &mut self,
         index: usize,
         mut reading: R,
+        turn: &mut QueueTurn,
     ) -> Result<Result<(Lettering, bool), String>, Stop> {
         let effects = self.engine.effects;
         let settings = self.engine.settings;
         let deadline = self.deadline(COMMIT_TIME);
-        let came = effects.now();
         let tell_every = settings.lease_renew.max(settings.commit_interval);
         let (mut looked, mut renewed) = (effects.monotonic(), effects.monotonic());
         let mut told = renewed;
@@ -177,7 +186,7 @@ impl<E: Effects> Run<'_, E> {
             }
             if now >= renewed + settings.lease_renew {
                 self.renew_for(longest * SLOWER).await?;
-                self.renew_compute(Work::Reading, came).await;
+                self.engine.renew_turn(turn).await;
                 renewed = now;
             }
             if now >= told + tell_every {

@@ -7,7 +7,7 @@ use vision::{HttpPost, Prepared, Reading, Vision, VisionChoice, VisionFailure, V
 
 use crate::analyze::CsvAnalysis;
 use crate::cadence::Forecast;
-use crate::compute::{Admission, Work};
+use crate::compute::{QueueTurn, Work};
 use crate::document::{
     Component, Failure, FailureCode, PhotoState, PhotoStep, Pipeline, Root, ScanCounts, Stage,
 };
@@ -93,23 +93,19 @@ impl Scan {
             .collect()
     }
 
-    async fn look<E: Effects>(&self, run: &Run<'_, E>, index: usize) -> Result<Stepped, Stop> {
-        let Some(bytes) = read_upload(run, index).await? else {
-            let failure = Some(part_is_missing());
-            return Ok(Stepped::Over(PhotoReport {
-                failure,
-                ..PhotoReport::default()
-            }));
-        };
-        let size = bytes.len();
-        let prepared = self.prepare(run, bytes).await;
-        run.leave_compute(Work::Short).await;
-        let prepared = match prepared? {
+    async fn look<E: Effects>(
+        &self,
+        run: &Run<'_, E>,
+        index: usize,
+        mut turn: QueueTurn,
+    ) -> Result<Stepped, Stop> {
+        let prepared = self.prepare(run, index, &mut turn).await;
+        run.engine.end_turn(turn).await;
+        let (prepared, size) = match prepared? {
             Ok(prepared) => prepared,
-            Err(error) => {
-                let failure = Some(image_failure(&error));
+            Err(failure) => {
                 return Ok(Stepped::Over(PhotoReport {
-                    failure,
+                    failure: Some(failure),
                     ..PhotoReport::default()
                 }));
             }
@@ -151,15 +147,21 @@ impl Scan {
         Ok(Stepped::Over(report))
     }
 
-    /// Decodes a photo, and takes its barcodes, its quality and a smaller JPEG for the models.
+    /// Reads and decodes a photo, and takes its barcodes, its quality and a smaller JPEG for the
+    /// models. The answer has the size of the upload, too.
     async fn prepare<E: Effects>(
         &self,
         run: &Run<'_, E>,
-        bytes: Vec<u8>,
-    ) -> Result<Result<Prepared, vision::ImageError>, Stop> {
-        let decoded = match photo::decode(run, bytes, Work::Short).await? {
+        index: usize,
+        turn: &mut QueueTurn,
+    ) -> Result<Result<(Prepared, usize), Failure>, Stop> {
+        let Some(bytes) = read_upload(run, index).await? else {
+            return Ok(Err(part_is_missing()));
+        };
+        let size = bytes.len();
+        let decoded = match photo::decode(run, bytes, turn).await? {
             Ok(decoded) => decoded,
-            Err(error) => return Ok(Err(error)),
+            Err(error) => return Ok(Err(image_failure(&error))),
         };
         let prepared = decoded.photo.jpeg().map(|(jpeg, width, height)| Prepared {
             jpeg,
@@ -169,7 +171,10 @@ impl Scan {
             barcodes: decoded.barcodes,
         });
         run.renew_for(Duration::ZERO).await?;
-        Ok(prepared)
+        Ok(match prepared {
+            Ok(prepared) => Ok((prepared, size)),
+            Err(error) => Err(image_failure(&error)),
+        })
     }
 
     /// Looks at a photo with the chosen viewer, or with the next one when that one fails.
@@ -359,15 +364,18 @@ impl<E: Effects> Worker<E> for Scan {
             }
             looked += 1;
             // Before the attempt is counted: waiting is no attempt.
-            if run.wait_to_compute(Work::Short).await? == Admission::HandOver {
+            let takes = run.time_to_decode(index);
+            let Some(turn) = run.wait_to_compute(Work::Short, takes).await? else {
                 return Ok(StageOutcome::HandOver);
-            }
-            let stepped = match run.begin_photo(index).await? {
-                true => self.look(run, index).await?,
-                false => Stepped::Over(PhotoReport {
+            };
+            let stepped = if run.begin_photo(index).await? {
+                self.look(run, index, turn).await?
+            } else {
+                run.engine.end_turn(turn).await;
+                Stepped::Over(PhotoReport {
                     failure: Some(interrupted()),
                     ..PhotoReport::default()
-                }),
+                })
             };
             run.commit_photo(index, stepped, |_| {}).await?;
         }

@@ -348,16 +348,18 @@ fn previews_of_large_files_take_turns_with_the_jobs_that_compute() {
     let keyring = Keyring::new(b"secret");
     let engine = Engine::new(&world, &settings, &keyring);
     let limit = Duration::from_millis(500);
-    let wait = |turn: &job::QueueTurn| done(engine.wait_for_turn(turn, limit));
-    let (first, second) = (engine.compute_turn(), engine.compute_turn());
-    assert!(wait(&first));
-    assert!(!wait(&second), "there is one slot");
+    let wait = |turn: &mut job::QueueTurn| done(engine.wait_for_turn(turn, limit));
+    let takes = job::time_to_read(8_000_000, false);
+    let turn = || engine.compute_turn(None, takes);
+    let (mut first, mut second) = (turn(), turn());
+    assert!(wait(&mut first));
+    assert!(!wait(&mut second), "there is one slot");
     // Large answers have a queue of their own.
-    assert!(wait(&engine.memory_turn()));
+    assert!(wait(&mut engine.memory_turn(None, 1_000_000)));
     done(engine.end_turn(first));
-    assert!(wait(&second));
+    assert!(wait(&mut second));
     // Who is gone is waited for no longer than its place lasts.
-    let third = engine.compute_turn();
+    let mut third = turn();
     world.pass(settings.lease * 2);
-    assert!(wait(&third));
+    assert!(wait(&mut third));
 }

@@ -1,5 +1,7 @@
 //! Receives the files of a job and stores them in chunks as they arrive.
 
+use std::time::Duration;
+
 use super::creation::{CreateError, Creation, NewJob, UPLOAD_FRESHNESS};
 use crate::document::{MAX_VALUE_BYTES, Root, Upload, Uploaded};
 use crate::effects::Effects;
@@ -9,6 +11,7 @@ use crate::id::Epoch;
 use crate::keys;
 use crate::lease::Lease;
 use crate::sweep::UNACCEPTED_RETENTION;
+use crate::time::millis;
 
 /// Receives the files of one job.
 ///
@@ -52,6 +55,13 @@ impl<'a, E: Effects> Receiver<'a, E> {
     pub fn mapping(&mut self, mapping: books::Mapping) {
         if let Some(upload) = self.uploads.last_mut() {
             upload.mapping = mapping;
+        }
+    }
+
+    /// Notes how long decoding or reading the current file takes, about.
+    pub fn takes(&mut self, time: Duration) {
+        if let Some(upload) = self.uploads.last_mut() {
+            upload.takes_ms = u32::try_from(millis(time)).unwrap_or(u32::MAX);
         }
     }
 

@@ -1,0 +1,436 @@
+//! The queue of those who want much of the machine: one small document, shared by all who wait.
+//!
+//! Fair queueing: every share, which is a client where clients are known, has its own time, which
+//! goes on by what its work takes; work is done in the order in which it would be over if all shares
+//! were served at the same pace. So small work does not wait for all the large work that came
+//! before, and much work of one client waits for itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::JobId;
+use crate::time::{Time, millis};
+
+/// The most entries that are kept, so that the document stays small.
+const MAX_ENTRIES: usize = 500;
+
+/// Work that takes longer than this leaves one place to shorter work, in milliseconds.
+const LONG: u64 = 1_000;
+
+/// How much may be done at the same time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Slots {
+    pub(super) all: usize,
+    /// Of these, how many for work that is [`LONG`].
+    pub(super) long: usize,
+}
+
+/// A place in the queue, as the one who waits for it knows it.
+#[derive(Clone, Debug)]
+pub(super) struct Ticket {
+    pub(super) token: JobId,
+    /// Whose share of the machine is used.
+    pub(super) share: String,
+    pub(super) came: Time,
+    /// How long the work takes on a machine that does nothing else, about.
+    pub(super) takes: Duration,
+    /// As first entered: an entry that the store has lost is written again like that.
+    pub(super) place: Option<u64>,
+    pub(super) is_admitted: bool,
+}
+
+/// One who computes, or waits for its turn.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Entry {
+    job: JobId,
+    since: Time,
+    /// It is gone if it has not renewed its entry by then.
+    until: Time,
+    #[serde(default)]
+    share: String,
+    /// In milliseconds.
+    #[serde(default)]
+    takes: u64,
+    /// When it would be over, by the time of the queue.
+    #[serde(default)]
+    place: u64,
+    #[serde(default)]
+    computes: bool,
+}
+
+impl Entry {
+    fn is_long(&self) -> bool {
+        self.takes > LONG
+    }
+}
+
+/// The document.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Queue {
+    entries: Vec<Entry>,
+    /// How many milliseconds each share has been served since the queue was last empty.
+    #[serde(default)]
+    now: u64,
+    /// Of shares that are ahead of that, by how many they have been, or are to be, served.
+    #[serde(default)]
+    ahead: BTreeMap<String, u64>,
+}
+
+/// The answer to one look at the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Look {
+    Admitted,
+    /// So many others are first.
+    Waits(usize),
+}
+
+/// In milliseconds.
+fn takes(ticket: &Ticket) -> u64 {
+    millis(ticket.takes).max(1)
+}
+
+impl Queue {
+    pub(super) fn read(bytes: Option<&[u8]>) -> Self {
+        bytes
+            .and_then(|bytes| serde_json::from_slice(bytes).ok())
+            .unwrap_or_default()
+    }
+
+    /// Drops the entries of those that are gone. One that is to last longer than an entry can is of
+    /// a clock that has jumped.
+    pub(super) fn expire(&mut self, now: Time, life: Duration) {
+        let latest = now.plus(life * 2);
+        self.entries
+            .retain(|entry| now < entry.until && entry.until <= latest);
+        self.forget();
+    }
+
+    /// Who has had much is forgiven when nobody waits.
+    fn forget(&mut self) {
+        if self.entries.is_empty() {
+            *self = Self::default();
+        }
+        let now = self.now;
+        self.ahead.retain(|_, ahead| *ahead > now);
+        if self.ahead.len() > MAX_ENTRIES {
+            let entries = &self.entries;
+            self.ahead
+                .retain(|share, _| entries.iter().any(|entry| entry.share == *share));
+        }
+    }
+
+    /// Enters or renews what `ticket` stands for, and lets it compute when it is its turn. The
+    /// second answer is whether that changed the queue enough to be written.
+    pub(super) fn look(
+        &mut self,
+        ticket: &mut Ticket,
+        now: Time,
+        life: Duration,
+        slots: Slots,
+    ) -> (Look, bool) {
+        let is_own = |entry: &Entry| entry.job == ticket.token;
+        let found = self.entries.iter().position(is_own);
+        let is_new = found.is_none();
+        let at = match found {
+            Some(at) => at,
+            None if self.has_room_for(ticket) => self.enter(ticket, now.plus(life)),
+            // Too many wait to be told apart; who computes already goes on.
+            None if ticket.is_admitted => return (Look::Admitted, false),
+            None => return (Look::Waits(MAX_ENTRIES), false),
+        };
+        let entry = &mut self.entries[at];
+        ticket.place = Some(entry.place);
+        let is_due = entry.until.since(now) <= life / 2;
+        if is_due {
+            entry.until = now.plus(life);
+        }
+        let was_computing = entry.computes;
+        entry.computes |= ticket.is_admitted;
+        let look = self.turn(at, slots);
+        if look == Look::Admitted && !self.entries[at].computes {
+            self.entries[at].computes = true;
+            self.serve(self.entries[at].takes);
+        }
+        ticket.is_admitted = look == Look::Admitted;
+        let changed = is_new || is_due || self.entries[at].computes != was_computing;
+        (look, changed)
+    }
+
+    /// The place of who enters now.
+    fn place_of(&self, ticket: &Ticket) -> u64 {
+        ticket.place.unwrap_or_else(|| {
+            let ahead = self.ahead.get(&ticket.share).copied();
+            ahead.unwrap_or_default().max(self.now) + takes(ticket)
+        })
+    }
+
+    /// Whether there is room for one more. In a full queue who would be last gives way.
+    fn has_room_for(&mut self, ticket: &Ticket) -> bool {
+        if self.entries.len() < MAX_ENTRIES {
+            return true;
+        }
+        let waiting = (0..self.entries.len()).filter(|at| !self.entries[*at].computes);
+        let last = waiting.max_by_key(|at| self.entries[*at].place);
+        let gives_way = last.filter(|at| self.entries[*at].place > self.place_of(ticket));
+        gives_way.map(|at| self.entries.swap_remove(at)).is_some()
+    }
+
+    fn enter(&mut self, ticket: &Ticket, until: Time) -> usize {
+        let (place, takes) = (self.place_of(ticket), takes(ticket));
+        let ahead = self.ahead.entry(ticket.share.clone()).or_default();
+        *ahead = place.max(*ahead);
+        self.entries.push(Entry {
+            job: ticket.token.clone(),
+            since: ticket.came,
+            until,
+            share: ticket.share.clone(),
+            takes,
+            place,
+            computes: false,
+        });
+        self.entries.len() - 1
+    }
+
+    /// The time goes on by what all shares that want something get of this work.
+    fn serve(&mut self, takes: u64) {
+        let shares: BTreeSet<&str> = self.entries.iter().map(|e| e.share.as_str()).collect();
+        self.now += takes / (shares.len() as u64).max(1);
+    }
+
+    /// Whether entry `at` may compute beside those that do.
+    fn turn(&self, at: usize, slots: Slots) -> Look {
+        let own = &self.entries[at];
+        if own.computes {
+            return Look::Admitted;
+        }
+        let computing = || self.entries.iter().filter(|entry| entry.computes);
+        let mut free = slots.all.saturating_sub(computing().count());
+        let long = computing().filter(|entry| entry.is_long()).count();
+        let mut free_for_long = slots.long.saturating_sub(long);
+        let order = |entry: &Entry| (entry.place, entry.since, entry.job.clone());
+        let own_order = order(own);
+        let before = |entry: &&Entry| !entry.computes && order(entry) < own_order;
+        let mut first: Vec<&Entry> = self.entries.iter().filter(before).collect();
+        first.sort_by_key(|entry| order(entry));
+        for entry in first.iter().copied().chain([own]) {
+            let has_slot = free > 0 && (free_for_long > 0 || !entry.is_long());
+            if !has_slot {
+                continue;
+            }
+            if entry.job == own.job {
+                return Look::Admitted;
+            }
+            free -= 1;
+            free_for_long -= usize::from(entry.is_long());
+        }
+        Look::Waits(first.len())
+    }
+
+    /// Takes an entry out; whether it was there.
+    pub(super) fn leave(&mut self, token: &JobId) -> bool {
+        let before = self.entries.len();
+        self.entries.retain(|entry| entry.job != *token);
+        let has_left = self.entries.len() < before;
+        self.forget();
+        has_left
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIFE: Duration = Duration::from_secs(3);
+    const TWO: Slots = Slots { all: 2, long: 1 };
+    const ONE: Slots = Slots { all: 1, long: 1 };
+
+    fn at(ms: u64) -> Time {
+        Time(1_000_000 + ms)
+    }
+
+    fn ticket(name: &str, share: &str, came: u64, takes: u64) -> Ticket {
+        Ticket {
+            token: JobId::parse(name).unwrap(),
+            share: share.to_owned(),
+            came: at(came),
+            takes: Duration::from_millis(takes),
+            place: None,
+            is_admitted: false,
+        }
+    }
+
+    /// Lets all compute one after the other, in the order in which they come into their own.
+    fn order(queue: &mut Queue, tickets: &mut Vec<Ticket>, slots: Slots) -> Vec<String> {
+        let mut order = Vec::new();
+        while !tickets.is_empty() {
+            let mut look = |ticket: &mut Ticket| queue.look(ticket, at(9), LIFE, slots).0;
+            let turn = (tickets.iter_mut()).position(|ticket| look(ticket) == Look::Admitted);
+            let done = tickets.remove(turn.expect("somebody is first"));
+            assert!(queue.leave(&done.token));
+            order.push(done.token.to_string());
+        }
+        order
+    }
+
+    fn enter(queue: &mut Queue, tickets: &mut [Ticket]) {
+        for ticket in tickets {
+            queue.look(ticket, at(9), LIFE, Slots { all: 0, long: 0 });
+        }
+    }
+
+    #[test]
+    fn the_first_that_came_of_one_client_are_served_first() {
+        let mut queue = Queue::default();
+        let mut tickets: Vec<Ticket> = [("a", 1), ("b", 2), ("c", 3), ("d", 4)]
+            .map(|(name, came)| ticket(name, "client", came, 500))
+            .into();
+        enter(&mut queue, &mut tickets);
+        let looks = [1, 0, 3, 2].map(|n| queue.look(&mut tickets[n], at(9), LIFE, TWO).0);
+        let expected = [
+            Look::Admitted,
+            Look::Admitted,
+            Look::Waits(1),
+            Look::Waits(0),
+        ];
+        assert_eq!(looks, expected);
+        assert!(queue.leave(&tickets[0].token));
+        assert_eq!(
+            queue.look(&mut tickets[2], at(9), LIFE, TWO).0,
+            Look::Admitted
+        );
+    }
+
+    #[test]
+    fn who_sends_much_waits_for_himself_and_others_take_turns() {
+        let mut queue = Queue::default();
+        let mut tickets: Vec<Ticket> = (0..6)
+            .map(|n| ticket(&format!("much-{n}"), "much", n, 900))
+            .collect();
+        enter(&mut queue, &mut tickets);
+        tickets.push(ticket("little-0", "little", 7, 900));
+        tickets.push(ticket("little-1", "little", 8, 900));
+        enter(&mut queue, &mut tickets);
+        let order = order(&mut queue, &mut tickets, ONE);
+        let place = |name: &str| order.iter().position(|o| o == name).unwrap();
+        assert!(place("little-0") <= 1, "{order:?}");
+        assert!(place("little-1") <= 3, "{order:?}");
+    }
+
+    #[test]
+    fn small_work_is_before_large_work_where_clients_are_not_known() {
+        let mut queue = Queue::default();
+        let mut tickets: Vec<Ticket> = (0..24)
+            .map(|n| ticket(&format!("large-{n}"), &format!("large-{n}"), n, 2_300))
+            .collect();
+        enter(&mut queue, &mut tickets);
+        // Some of it has been done.
+        let mut done: Vec<Ticket> = tickets.drain(..12).collect();
+        order(&mut queue, &mut done, ONE);
+        tickets.push(ticket("small", "small", 30, 150));
+        enter(&mut queue, &mut tickets);
+        assert_eq!(order(&mut queue, &mut tickets, ONE)[0], "small");
+    }
+
+    #[test]
+    fn large_work_is_done_though_small_work_never_ends() {
+        let mut queue = Queue::default();
+        let mut large = ticket("large", "large", 0, 2_300);
+        queue.look(&mut large, at(9), LIFE, Slots { all: 0, long: 0 });
+        for n in 0..1_000 {
+            let mut small = ticket(&format!("small-{n}"), &format!("small-{n}"), 1, 150);
+            if queue.look(&mut small, at(9), LIFE, ONE).0 != Look::Admitted {
+                assert!(n > 10, "{n}");
+                return;
+            }
+            // The next is there before this one leaves, so that the queue is never empty.
+            queue.leave(&small.token);
+        }
+        panic!("the large one never had its turn");
+    }
+
+    #[test]
+    fn long_work_leaves_a_place_to_short_work() {
+        let mut queue = Queue::default();
+        let mut tickets = [
+            ticket("long-0", "a", 0, 5_000),
+            ticket("long-1", "b", 1, 5_000),
+            ticket("short", "c", 2, 900),
+        ];
+        let looks = [0, 1, 2].map(|n| queue.look(&mut tickets[n], at(9), LIFE, TWO).0);
+        assert_eq!(looks, [Look::Admitted, Look::Waits(0), Look::Admitted]);
+        assert_eq!(
+            queue.look(&mut tickets[1], at(9), LIFE, TWO).0,
+            Look::Waits(0)
+        );
+    }
+
+    #[test]
+    fn who_dies_is_forgotten_after_a_lease_and_a_clock_that_jumped_holds_nobody() {
+        let mut queue = Queue::default();
+        for (name, came) in [("dead", 0), ("future", 3_600_000), ("late", 2_000)] {
+            queue.look(&mut ticket(name, "a", came, 10), at(came), LIFE, TWO);
+        }
+        queue.expire(at(3_000), LIFE);
+        let left: Vec<&str> = queue.entries.iter().map(|e| e.job.as_str()).collect();
+        assert_eq!(left, ["late"]);
+    }
+
+    #[test]
+    fn an_entry_is_renewed_when_half_of_its_life_is_over_and_a_lost_one_has_its_old_place() {
+        let mut queue = Queue::default();
+        let mut first = ticket("first", "a", 0, 900);
+        let mut own = ticket("own", "a", 0, 900);
+        queue.look(&mut first, at(0), LIFE, ONE);
+        assert_eq!(
+            queue.look(&mut own, at(0), LIFE, ONE),
+            (Look::Waits(0), true)
+        );
+        assert_eq!(
+            queue.look(&mut own, at(1_000), LIFE, ONE),
+            (Look::Waits(0), false)
+        );
+        assert_eq!(
+            queue.look(&mut own, at(1_500), LIFE, ONE),
+            (Look::Waits(0), true)
+        );
+        let place = own.place;
+        queue.leave(&own.token);
+        queue.look(&mut ticket("other", "a", 1, 900), at(1_600), LIFE, ONE);
+        queue.look(&mut own, at(1_700), LIFE, ONE);
+        assert_eq!(own.place, place);
+        // Who computes and is lost computes on.
+        queue.leave(&first.token);
+        assert_eq!(
+            queue.look(&mut first, at(1_800), LIFE, ONE).0,
+            Look::Admitted
+        );
+    }
+
+    #[test]
+    fn the_document_stays_small_and_who_would_be_last_waits_outside() {
+        let mut queue = Queue::default();
+        for number in 0..MAX_ENTRIES + 10 {
+            let name = format!("job-{number}");
+            queue.look(&mut ticket(&name, "much", 0, 10), at(0), LIFE, TWO);
+        }
+        assert_eq!(queue.entries.len(), MAX_ENTRIES);
+        let mut late = ticket("late", "much", 0, 10);
+        let outside = (Look::Waits(MAX_ENTRIES), false);
+        assert_eq!(queue.look(&mut late, at(0), LIFE, TWO), outside);
+        let mut another = ticket("another", "another", 0, 10);
+        let (look, changed) = queue.look(&mut another, at(0), LIFE, TWO);
+        assert!(matches!(look, Look::Waits(ahead) if ahead < 5), "{look:?}");
+        assert!(changed);
+        assert_eq!(queue.entries.len(), MAX_ENTRIES);
+    }
+
+    #[test]
+    fn a_document_of_an_older_version_is_read_and_damage_counts_as_nothing() {
+        let old = br#"{"entries":[{"job":"a","since":1,"until":2}]}"#;
+        assert_eq!(Queue::read(Some(old)).entries.len(), 1);
+        assert_eq!(Queue::read(Some(b"\x00{")), Queue::default());
+        assert_eq!(Queue::read(None), Queue::default());
+    }
+}
