@@ -83,7 +83,7 @@ impl<E: Effects> Engine<'_, E> {
                     return Ok(claimed.map_or(Settlement::Ours, Settlement::Under));
                 }
                 Some(root) if root.stage != Stage::Receiving => {
-                    delete_parts_missing_from(effects, made, Some(&root)).await;
+                    let _ = delete_parts_missing_from(effects, made, Some(&root)).await;
                     return Ok(Settlement::Theirs);
                 }
                 Some(_) | None => {}

@@ -191,14 +191,22 @@ pub(crate) async fn existing<E: Effects>(
 }
 
 /// Deletes the parts that `root` names and the `standing` root does not.
+///
+/// # Errors
+/// When the store fails: all that could be deleted is.
 pub(crate) async fn delete_parts_missing_from<E: Effects>(
     effects: &E,
     root: &Root,
     standing: Option<&Root>,
-) {
+) -> Result<(), StoreError> {
     let uploads = standing.map_or(&[][..], |standing| &standing.uploads);
+    let mut deleted = Ok(());
     if !root.uploads.iter().any(|upload| uploads.contains(upload)) {
-        let _ = delete_uploads(effects, root).await;
+        for upload in &root.uploads {
+            for chunk in 0..upload.chunks {
+                deleted = effects.delete(&upload.chunk(chunk)).await.and(deleted);
+            }
+        }
     }
     fn parts(root: &Root) -> impl Iterator<Item = &Part> {
         let library = root.retry.iter().flat_map(|retry| &retry.library);
@@ -206,7 +214,8 @@ pub(crate) async fn delete_parts_missing_from<E: Effects>(
     }
     for part in parts(root) {
         if !standing.is_some_and(|standing| parts(standing).any(|kept| kept == part)) {
-            let _ = effects.delete(&part.key).await;
+            deleted = effects.delete(&part.key).await.and(deleted);
         }
     }
+    deleted
 }

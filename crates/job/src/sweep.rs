@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::document::Root;
+use crate::document::{Root, Uploaded};
 use crate::effects::{Effects, StoreError};
 use crate::engine::Engine;
 use crate::id::JobId;
@@ -266,6 +266,14 @@ impl<E: Effects> Engine<'_, E> {
             effects.set(&key, &bytes).await?;
         }
         self.delete_parts(end).await?;
+        if self.is_recent(end) {
+            // What is left says that there was a job of this name, until that is swept, or the next
+            // one takes its place: that one has another token.
+            let left = encode_root(&nameless(expired))?;
+            effects.set(&keys::root(&end.id), &left).await?;
+            let [names @ .., _] = shared_names(&end.id);
+            return self.delete_expired(&end.id, names.iter()).await;
+        }
         let names = shared_names(&end.id);
         self.delete_expired(&end.id, names.iter()).await
     }
@@ -309,28 +317,48 @@ impl<E: Effects> Engine<'_, E> {
     }
 
     /// Frees a name that an expired job has, whose end would be believed over everything that a new
-    /// job does. Its root stays and is overwritten by the new one. Returns whether there was such a
-    /// job: other processes may be deleting it at this very moment.
+    /// job does. Its root stays and is overwritten by the new one. Returns the job, if there was
+    /// one: other processes may be deleting it at this very moment.
     ///
     /// # Errors
     /// When the store fails.
-    pub(crate) async fn release_name(&self, id: &JobId) -> Result<bool, StoreError> {
+    pub(crate) async fn release_name(&self, id: &JobId) -> Result<Option<Root>, StoreError> {
         let effects = self.effects;
         let old = match read_end(effects, id).await? {
             Some(end) => Some(end),
             None => read_root(effects, id).await?,
         };
         let Some(old) = old.filter(|old| old.expired(effects.now())) else {
-            return Ok(false);
+            return Ok(None);
         };
         self.delete_parts(&old).await?;
-        let [auth, cancel, choices, lease, webhook, end, _] = shared_names(id);
-        self.delete_expired(
-            id,
-            [&auth, &cancel, &choices, &lease, &webhook, &end].into_iter(),
-        )
-        .await?;
-        Ok(true)
+        let [names @ .., _] = shared_names(id);
+        self.delete_expired(id, names.iter()).await?;
+        Ok(Some(old))
+    }
+}
+
+/// Root that stays of a deleted job: it has nothing that the client has said.
+fn nameless(root: Root) -> Root {
+    Root {
+        client: String::new(),
+        content: String::new(),
+        client_ref: String::new(),
+        title: String::new(),
+        last_id: String::new(),
+        uploaded: Uploaded::default(),
+        uploads: Vec::new(),
+        plan: Vec::new(),
+        segments: Vec::new(),
+        report: None,
+        photos: Vec::new(),
+        scan: None,
+        rows: None,
+        retry: None,
+        requests: BTreeMap::new(),
+        failure: None,
+        leftovers: Vec::new(),
+        ..root
     }
 }
 

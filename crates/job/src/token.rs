@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::document::Root;
+use crate::document::{Root, Stage};
 use crate::effects::{Effects, StoreError};
 use crate::engine::Engine;
 use crate::keys;
@@ -14,8 +14,15 @@ use crate::time::{Time, millis};
 
 /// The shortest time between two jobs of one name.
 const NAME_REUSE_PERIOD: Duration = Duration::from_secs(60);
+/// More jobs of one name are not created and deleted in that time.
+const NAMES_IN_A_PERIOD: u32 = 1_000;
 /// The time before its expiry in which a token can be exchanged for the next.
 const REFRESH_WINDOW: Duration = Duration::from_secs(30 * 60);
+
+/// Whether a job is one of those of its name that were created in the period of this token.
+fn is_of_period(root: &Root, of_period: u32) -> bool {
+    root.first_token.wrapping_sub(of_period) < NAMES_IN_A_PERIOD
+}
 
 /// The document under [`keys::auth`]: which generation of a job's tokens counts, once one was
 /// refreshed or extended.
@@ -28,10 +35,27 @@ pub(crate) struct Auth {
 }
 
 impl<E: Effects> Engine<'_, E> {
-    /// The generation of the first token of a job that is created now: not that of an earlier job
+    /// The generation of the first token of a job that is created now: not that of an `earlier` job
     /// of its name. Creations of one name at the same moment have the same one, so that it does not
     /// matter which of them stands.
-    pub(crate) fn first_token(&self, created: Time) -> u32 {
+    pub(crate) fn first_token(&self, created: Time, earlier: Option<&Root>) -> u32 {
+        let of_period = self.token_of_period(created);
+        match earlier {
+            // Another creation is at it.
+            Some(root) if root.stage == Stage::Receiving && !root.expired(created) => {
+                root.first_token
+            }
+            Some(root) if is_of_period(root, of_period) => root.first_token.wrapping_add(1),
+            Some(_) | None => of_period,
+        }
+    }
+
+    /// Whether a job of this name that is created now could have the same first token.
+    pub(crate) fn is_recent(&self, root: &Root) -> bool {
+        is_of_period(root, self.token_of_period(self.effects.now()))
+    }
+
+    fn token_of_period(&self, created: Time) -> u32 {
         let shortest = self.settings.retention.min(NAME_REUSE_PERIOD) / 2;
         let period = created.0 / millis(shortest).max(1);
         // Far from the generations that the refreshed tokens of an earlier job have.

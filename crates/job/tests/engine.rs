@@ -25,9 +25,20 @@ struct World {
     /// In microseconds.
     passed: Cell<u64>,
     random: Cell<u8>,
+    /// So many of the next writes fail.
+    failing: Cell<u32>,
 }
 
 impl World {
+    fn write(&self) -> Result<(), StoreError> {
+        let left = self.failing.get();
+        self.failing.set(left.saturating_sub(1));
+        match left {
+            0 => Ok(()),
+            _ => Err(StoreError("busy".to_owned())),
+        }
+    }
+
     fn pass(&self, duration: Duration) {
         let micros = u64::try_from(duration.as_micros()).unwrap();
         self.passed.set(self.passed.get() + micros);
@@ -53,12 +64,14 @@ impl Store for World {
     }
 
     async fn set(&self, key: &str, value: &[u8]) -> Result<(), StoreError> {
+        self.write()?;
         let mut store = self.store.borrow_mut();
         store.insert(key.to_owned(), value.to_vec());
         Ok(())
     }
 
     async fn delete(&self, key: &str) -> Result<(), StoreError> {
+        self.write()?;
         self.store.borrow_mut().remove(key);
         Ok(())
     }
@@ -336,6 +349,71 @@ fn a_name_used_again_has_another_token_and_the_content_of_its_own_request() {
     let second = done(engine.create(&new, &items("One"))).unwrap().root;
     assert_ne!(done(engine.current_token(&second)).unwrap(), token);
     assert!(!done(engine.admits(&second, &token)).unwrap());
+}
+
+#[test]
+fn a_name_deleted_and_used_again_at_once_has_another_token_each_time() {
+    let world = World::default();
+    let (settings, keyring) = (Settings::local(), Keyring::new(b"secret"));
+    let engine = Engine::new(&world, &settings, &keyring);
+    let id = JobId::parse("chosen").unwrap();
+    let new = new_job(Name::Contended(id), Pipeline::CsvImport, MadeBy::V3Imports);
+    let mut tokens: Vec<String> = Vec::new();
+    for _ in 0..3 {
+        let mut receiver = done(engine.receive(new.clone())).unwrap();
+        done(receiver.file("my library.csv")).unwrap();
+        done(receiver.write(b"title")).unwrap();
+        let created = done(receiver.accept("same".to_owned())).unwrap().root;
+        let token = done(engine.current_token(&created)).unwrap();
+        for earlier in &tokens {
+            assert!(!done(engine.admits(&created, earlier)).unwrap());
+        }
+        assert!(done(engine.admits(&created, &token)).unwrap());
+        tokens.push(token);
+        let mut end = serde_json::to_value(&created).unwrap();
+        end["stage"] = json!("complete");
+        world.put("job/chosen", &end);
+        world.put("job/chosen/end", &end);
+        done(engine.delete_ended(&world.root("job/chosen"))).unwrap();
+        let look = done(engine.look(&created.id)).unwrap();
+        assert_eq!(look, Inspection::Missing);
+        // What is left of it tells nothing of it, and goes with the next sweep.
+        let store = world.store.borrow();
+        assert!(store.keys().all(|key| !key.starts_with("job/chosen/")));
+        let left = String::from_utf8_lossy(&store["job/chosen"]);
+        assert!(!left.contains("my library"), "{left}");
+    }
+    world.pass(Duration::from_secs(3 * 3_600));
+    done(engine.store_has_capacity()).unwrap();
+    assert!(!world.has("job/chosen"));
+}
+
+#[test]
+fn of_an_upload_that_the_store_refuses_in_the_middle_nothing_is_left() {
+    for name in ["ours", "contended"] {
+        let world = World::default();
+        let (settings, keyring) = (Settings::local(), Keyring::new(b"secret"));
+        let engine = Engine::new(&world, &settings, &keyring);
+        let id = JobId::parse(name).unwrap();
+        let name = match name {
+            "ours" => Name::Ours(id),
+            _ => Name::Contended(id),
+        };
+        let new = new_job(name, Pipeline::CsvImport, MadeBy::Imports);
+        let mut receiver = done(engine.receive(new)).unwrap();
+        done(receiver.file("library.csv")).unwrap();
+        for _ in 0..3 {
+            done(receiver.write(&vec![b'x'; 900_000])).unwrap();
+        }
+        // The store is busy for a moment: the next chunk is refused, and so is deleting others.
+        world.failing.set(6);
+        let refused = done(receiver.write(&vec![b'x'; 900_000])).unwrap_err();
+        assert!(matches!(refused, CreateError::Store(_)), "{refused}");
+        done(receiver.abandon());
+        let store = world.store.borrow();
+        let chunks = store.keys().filter(|key| key.contains("/up/"));
+        assert_eq!(chunks.count(), 0);
+    }
 }
 
 #[test]

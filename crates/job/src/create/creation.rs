@@ -101,8 +101,10 @@ impl From<Stop> for CreateError {
 pub(crate) struct Creation<'a, E> {
     engine: Engine<'a, E>,
     pub(super) new: NewJob,
-    /// Whether an expired job had the name: others may be deleting it at this very moment.
-    name_was_used: bool,
+    /// An expired job that had the name; others may be deleting it at this very moment.
+    expired: Option<Root>,
+    /// The root of another creation under this name that has not been accepted.
+    rival: Option<Root>,
 }
 
 impl<'a, E: Effects> Creation<'a, E> {
@@ -111,11 +113,12 @@ impl<'a, E: Effects> Creation<'a, E> {
         let mut creation = Self {
             engine,
             new: new.clone(),
-            name_was_used: false,
+            expired: None,
+            rival: None,
         };
-        creation.check_name(None).await?;
+        creation.rival = creation.check_name(None).await?;
         if new.name.is_contended() {
-            creation.name_was_used = engine.release_name(new.name.id()).await?;
+            creation.expired = engine.release_name(new.name.id()).await?;
         }
         if engine.store_has_capacity().await? {
             Ok(creation)
@@ -124,10 +127,14 @@ impl<'a, E: Effects> Creation<'a, E> {
         }
     }
 
-    /// Fails when the name is contended and a job other than `own` has been accepted under it.
-    pub(super) async fn check_name(&self, own: Option<&Epoch>) -> Result<(), CreateError> {
+    /// Fails when the name is contended and a job other than `own` has been accepted under it. One
+    /// that is only being received is the answer.
+    pub(super) async fn check_name(
+        &self,
+        own: Option<&Epoch>,
+    ) -> Result<Option<Root>, CreateError> {
         let Name::Contended(id) = &self.new.name else {
-            return Ok(());
+            return Ok(None);
         };
         let standing = self
             .engine
@@ -136,7 +143,7 @@ impl<'a, E: Effects> Creation<'a, E> {
             Some(root) if root.stage != Stage::Receiving && Some(&root.epoch) != own => {
                 Err(CreateError::Exists(Box::new(root)))
             }
-            _ => Ok(()),
+            standing => Ok(standing),
         }
     }
 
@@ -160,7 +167,8 @@ impl<'a, E: Effects> Creation<'a, E> {
     /// Writes the first root of the job, then its lease.
     pub(crate) async fn begin(&self) -> Result<(Root, Lease), CreateError> {
         let mut root = first_root(self.engine.effects, &self.new);
-        root.first_token = self.engine.first_token(root.created);
+        let earlier = self.rival.as_ref().or(self.expired.as_ref());
+        root.first_token = self.engine.first_token(root.created, earlier);
         self.write_root(&root).await?;
         match self.claim(&root).await {
             Ok(lease) => Ok((root, lease)),
@@ -175,7 +183,7 @@ impl<'a, E: Effects> Creation<'a, E> {
         let Engine {
             effects, settings, ..
         } = self.engine;
-        if self.name_was_used {
+        if self.expired.is_some() {
             // Sweepers that have read the expired root may still delete ours. Wait until all such
             // deletions have taken effect, and write the root again if one of them hit it.
             effects.sleep(settings.write_delay * 2).await;
@@ -244,19 +252,46 @@ impl<'a, E: Effects> Creation<'a, E> {
         let Engine {
             effects, settings, ..
         } = self.engine;
+        // A store that refuses a part of an upload refuses to delete it for a while, too.
+        let until = effects.monotonic() + settings.write_delay * 4;
         if self.new.name.is_contended() {
             // The root may be another creation's by now, or accepted after all, so it stays.
             effects.sleep(settings.write_delay).await;
-            if let Ok(standing) = read_root(effects, &root.id).await {
-                delete_parts_missing_from(effects, root, standing.as_ref()).await;
+            let standing = async || read_root(effects, &root.id).await;
+            if let Ok(standing) = self.retry_until(until, standing).await {
+                let delete =
+                    async || delete_parts_missing_from(effects, root, standing.as_ref()).await;
+                let _ = self.retry_until(until, delete).await;
             }
             return;
         }
         // The root names the rest, so it goes first: if it cannot be deleted, the job may have
         // been accepted after all.
-        if effects.delete(&keys::root(&root.id)).await.is_ok() {
-            delete_parts_missing_from(effects, root, None).await;
-            let _ = effects.delete(&keys::lease(&root.id)).await;
+        let delete_root = async || effects.delete(&keys::root(&root.id)).await;
+        if self.retry_until(until, delete_root).await.is_ok() {
+            let delete = async || {
+                delete_parts_missing_from(effects, root, None).await?;
+                effects.delete(&keys::lease(&root.id)).await
+            };
+            let _ = self.retry_until(until, delete).await;
+        }
+    }
+
+    /// Repeats what can be done twice until it succeeds, or (monotonic) `until`.
+    async fn retry_until<T>(
+        &self,
+        until: Duration,
+        ask: impl AsyncFn() -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let Engine {
+            effects, settings, ..
+        } = self.engine;
+        loop {
+            let answer = ask().await;
+            if answer.is_ok() || effects.monotonic() >= until {
+                return answer;
+            }
+            effects.sleep(settings.retry).await;
         }
     }
 }

@@ -25,6 +25,8 @@ pub struct Receiver<'a, E> {
     uploads: Vec<Upload>,
     /// The bytes of the current file that are not written yet.
     buffer: Vec<u8>,
+    /// A write has failed that may take effect yet.
+    is_unsure: bool,
 }
 
 impl<'a, E: Effects> Receiver<'a, E> {
@@ -35,6 +37,7 @@ impl<'a, E: Effects> Receiver<'a, E> {
             begun: None,
             uploads: Vec::new(),
             buffer: Vec::new(),
+            is_unsure: false,
         })
     }
 
@@ -125,7 +128,9 @@ impl<'a, E: Effects> Receiver<'a, E> {
             let key = upload.chunk(upload.chunks);
             // Counted first: a write that reports an error may have been applied.
             upload.chunks += 1;
-            self.engine.effects.set(&key, &self.buffer).await?;
+            let written = self.engine.effects.set(&key, &self.buffer).await;
+            self.is_unsure |= written.is_err();
+            written?;
         }
         self.buffer.clear();
         Ok(())
@@ -173,6 +178,10 @@ impl<'a, E: Effects> Receiver<'a, E> {
     pub async fn abandon(self) {
         if let Some((mut root, _)) = self.begun {
             root.uploads = self.uploads;
+            if self.is_unsure {
+                let delay = self.engine.settings.write_delay;
+                self.engine.effects.sleep(delay).await;
+            }
             self.creation.discard(&root).await;
         }
     }
