@@ -427,6 +427,74 @@ fn an_isbn_of_another_book_is_not_believed() {
     }
 }
 
+/// A search by title tells of one edition of the work, whichever the catalogue prefers.
+#[test]
+fn a_hit_by_title_states_no_isbn_of_an_edition_that_is_not_the_reader_s() {
+    let mut shore = doc(
+        "OL2W",
+        "The Farthest Shore",
+        "Ursula K. Le Guin",
+        "9780689845345",
+    );
+    let edition = |found: Found| match found {
+        Found::Record(record) => {
+            assert_eq!(record.matched.unwrap().by, MatchedBy::TitleAuthor);
+            record.edition
+        }
+        other => panic!("{other:?}"),
+    };
+    let isbns = |edition: &books::Edition| -> Vec<String> {
+        edition.isbns.iter().map(ToString::to_string).collect()
+    };
+    let row = |isbn: &str| wanted("The Farthest Shore", "Ursula Le Guin", isbn);
+    // The reader has another edition, of which nobody knows more than its number.
+    let others = edition(find(row("9780553268478"), std::slice::from_ref(&shore)));
+    assert_eq!(isbns(&others), ["9780553268478"]);
+    assert_eq!(others.publisher, None);
+    // The reader has said nothing, and this one is called like the reader's.
+    let told = edition(find(row(""), std::slice::from_ref(&shore)));
+    assert_eq!(isbns(&told), ["9780689845345"]);
+    assert_eq!(told.publisher.as_deref(), Some("House"));
+    // This one is a translation.
+    shore["editions"]["docs"][0]["title"] = json!("L'ultimo lido");
+    let translated = edition(find(row(""), &[shore]));
+    assert_eq!(isbns(&translated), [""; 0]);
+    assert_eq!(translated.publisher, None);
+}
+
+#[test]
+fn a_description_is_asked_for_and_read_in_each_of_its_forms() {
+    let work_has = json!({"description": "Of a work."});
+    let typed = json!({"description": {"type": "/type/text", "value": "Of a work."}});
+    let (mut in_edition, none) = (json!({}), json!({"description": 7}));
+    in_edition["editions"] = json!({"docs": [{"title": "Emma", "isbn": ["9780141439587"],
+        "description": {"type": "/type/text", "value": "Of an edition."}}]});
+    for (more, expected) in [
+        (work_has, Some("Of a work.")),
+        (typed, Some("Of a work.")),
+        (in_edition, Some("Of an edition.")),
+        (none, None),
+    ] {
+        let mut book = doc("OL1W", "Emma", "Jane Austen", "9780141439587");
+        let fields = more.as_object().unwrap().clone();
+        book.as_object_mut().unwrap().extend(fields);
+        for isbn in ["9780141439587", ""] {
+            let mut endpoints = endpoints();
+            endpoints.google_books = None;
+            let row = wanted("Emma", "Jane Austen", isbn);
+            let (mut found, _) = run(vec![row], &endpoints, |search, lookup| {
+                let url = search.request(lookup).url;
+                assert!(url.contains("%2Cdescription%2C"), "{url}");
+                docs(search, lookup, std::slice::from_ref(&book))
+            });
+            let Found::Record(record) = found.remove(0) else {
+                panic!("{book} {isbn}");
+            };
+            assert_eq!(record.work.description.as_deref(), expected, "{book}");
+        }
+    }
+}
+
 #[test]
 fn an_edition_that_is_told_of_goes_before_one_that_is_only_claimed_and_a_cover_before_none() {
     let mut bare = doc("OL1W", "Emma", "Jane Austen", "9780141439587");
