@@ -231,8 +231,33 @@ impl Index {
 /// The books that are remembered, as a run reads them.
 pub(crate) struct Recollection {
     index: Index,
-    /// The pages that were read; `None`: it is not there, or damaged.
-    pages: HashMap<String, Option<HashMap<u64, Memory>>>,
+    /// The pages that were read; empty ones are not there, or damaged.
+    pages: HashMap<String, ReadPage>,
+}
+
+/// The memories of one page, and which of them answers a question.
+#[derive(Default)]
+struct ReadPage {
+    memories: Vec<Memory>,
+    by_hash: HashMap<u64, usize>,
+}
+
+impl ReadPage {
+    fn of(memories: Vec<Memory>) -> Self {
+        let hashes = |(at, memory): (usize, &Memory)| {
+            let hashes = memory.keys.clone();
+            hashes.into_iter().map(move |hash| (hash, at))
+        };
+        Self {
+            by_hash: memories.iter().enumerate().flat_map(hashes).collect(),
+            memories,
+        }
+    }
+
+    fn find(&self, hash: u64, now: Time) -> Option<&Memory> {
+        let memory = self.memories.get(*self.by_hash.get(&hash)?)?;
+        memory.is_believed(now).then_some(memory)
+    }
 }
 
 impl Recollection {
@@ -264,47 +289,31 @@ impl Recollection {
             if let Some(memory) = self.find(effects, question(wanted)).await {
                 known[at] = search.know(at, memory.known());
                 if known[at] {
-                    search.offer(at, memory.near);
+                    search.offer(at, memory.near.clone());
                 }
             }
             if !known[at]
                 && let Some(edition) = edition(wanted)
                 && let Some(memory) = self.find(effects, edition).await
-                && let Some(record) = memory.record
+                && let Some(record) = &memory.record
             {
-                known[at] = search.know(at, Known::Edition(*record));
+                known[at] = search.know(at, Known::Edition(record.as_ref().clone()));
             }
         }
         known
     }
 
-    async fn find<E: Effects>(&mut self, effects: &E, hash: u64) -> Option<Memory> {
+    async fn find<E: Effects>(&mut self, effects: &E, hash: u64) -> Option<&Memory> {
         let now = effects.now();
-        let candidates: Vec<String> = (self.index.0.iter().rev())
-            .filter(|page| page.may_know(hash))
-            .map(|page| page.key.clone())
-            .collect();
-        for key in candidates {
-            if !self.pages.contains_key(&key) {
-                let page = read_page(effects, &key).await.map(|memories| {
-                    let mut by_key = HashMap::new();
-                    for memory in memories {
-                        for key in &memory.keys {
-                            by_key.insert(*key, memory.clone());
-                        }
-                    }
-                    by_key
-                });
-                self.pages.insert(key.clone(), page);
-            }
-            let page = self.pages.get(&key)?.as_ref();
-            if let Some(memory) = page.and_then(|page| page.get(&hash))
-                && memory.is_believed(now)
-            {
-                return Some(memory.clone());
+        for page in self.index.0.iter().rev() {
+            if page.may_know(hash) && !self.pages.contains_key(&page.key) {
+                let memories = read_page(effects, &page.key).await.unwrap_or_default();
+                self.pages.insert(page.key.clone(), ReadPage::of(memories));
             }
         }
-        None
+        let pages = self.index.0.iter().rev().filter(|page| page.may_know(hash));
+        let mut memories = pages.filter_map(|page| self.pages.get(&page.key)?.find(hash, now));
+        memories.next()
     }
 }
 
