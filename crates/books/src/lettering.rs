@@ -140,7 +140,8 @@ impl Shelf {
     }
 }
 
-/// Whether two works share their title and no author: a book, and notes to it.
+/// Whether two works share their title and no author: a book, and notes to it. Works of nobody
+/// with one title are the same to a reader.
 fn is_namesake(a: &Record, b: &Record) -> bool {
     let title = |record: &Record| crate::text::words(split_subtitle(&record.work.title).0);
     let last = |record: &Record| -> Vec<String> {
@@ -151,7 +152,8 @@ fn is_namesake(a: &Record, b: &Record) -> bool {
         names.filter_map(|mut name| name.pop()).collect()
     };
     let (first, second) = (last(a), last(b));
-    title(a) == title(b) && !first.iter().any(|name| second.contains(name))
+    let is_of_others = !first.iter().any(|name| second.contains(name));
+    title(a) == title(b) && is_of_others && !(first.is_empty() && second.is_empty())
 }
 
 fn is_same(a: &Record, b: &Record) -> bool {

@@ -19,8 +19,12 @@ pub(super) struct Fit {
     title_on_spine: f32,
     /// Whether an author's last name was read, by other words than the title's.
     author: bool,
+    /// Whether it was read on the spine itself.
+    author_on_spine: bool,
     /// Share of the spine's large lines that title and authors explain.
     explained: f32,
+    /// Share of the large lines without the authors' names that the title explains.
+    title_explains: f32,
     /// Number of letters of the title's telling words.
     letters: usize,
     /// Number of the title's words that count: the telling ones, or all when none is.
@@ -82,8 +86,12 @@ impl Fit {
             let Some((last, others)) = name.split_last() else {
                 continue;
             };
-            if letters(last) > 1 && claim(&mut read, last).is_some() {
+            let claimed = (letters(last) > 1)
+                .then(|| claim(&mut read, last))
+                .flatten();
+            if let Some(name) = claimed {
                 fit.author = true;
+                fit.author_on_spine |= name.on_spine;
                 for word in others {
                     claim(&mut read, word);
                 }
@@ -104,13 +112,18 @@ impl Fit {
         for read in &mut read {
             read.claimed |= known.iter().any(|word| is_read_as(word, read.word));
         }
-        let large = |only_claimed: bool| -> usize {
+        let large = |is_meant: &dyn Fn(&Read<'_>) -> bool| -> usize {
             read.iter()
-                .filter(|r| r.on_spine && r.large && (r.claimed || !only_claimed))
+                .filter(|r| r.on_spine && r.large && is_meant(r))
                 .map(|r| letters(r.word))
                 .sum()
         };
-        fit.explained = share(large(true), large(false));
+        let is_name = |r: &Read<'_>| names.iter().flatten().any(|name| is_read_as(name, r.word));
+        fit.explained = share(large(&|r| r.claimed), large(&|_| true));
+        fit.title_explains = match large(&|r| !is_name(r)) {
+            0 => 1.0,
+            others => share(large(&|r| r.claimed && !is_name(r)), others),
+        };
         fit.lines = proven;
         fit.lines.sort_unstable();
         fit.lines.dedup();
@@ -122,15 +135,16 @@ impl Fit {
     /// candidates.
     pub(super) fn is_accepted(&self) -> bool {
         // One word, or none but small ones, is a part of many titles: of the author's others, too.
-        let explained = match self.telling {
-            0 => 0.9,
-            1 => 0.8,
-            _ => 0.5,
+        let (explained, title_explains) = match self.telling {
+            0 => (0.9, 0.0),
+            1 => (0.5, 0.6),
+            _ => (0.5, 0.0),
         };
         let with_author = self.author
             && self.title >= 0.75
             && self.explained >= explained
-            && self.title_on_spine > 0.3;
+            && self.title_explains >= title_explains
+            && (self.title_on_spine > 0.3 || self.is_beside_author());
         let title_alone = self.words >= 2
             && self.letters >= 10
             && self.title >= 0.95
@@ -141,7 +155,13 @@ impl Fit {
             && self.words_read >= 2
             && self.title >= 0.55
             && self.explained >= 0.8;
-        !self.lacks_number && (with_author || title_alone || long_title)
+        // A single letter is an initial of somebody, sooner or later.
+        self.letters > 1 && !self.lacks_number && (with_author || title_alone || long_title)
+    }
+
+    /// Whether the whole title stands beside a line that is its author's alone.
+    fn is_beside_author(&self) -> bool {
+        self.author_on_spine && self.title >= 0.95 && self.letters >= 6 && self.explained >= 0.8
     }
 
     /// Whether an author's last name was read.
@@ -169,7 +189,10 @@ fn lettering<'a>(
     };
     let height = |at: &usize| shelf.lettering[*at].height;
     let on_spine = free(&spine.lines);
-    let highest = on_spine.iter().map(height).fold(0.0, f32::max);
+    // Emblems and numbers are read as one or two letters, often the highest.
+    let has_words = |at: &&usize| words[**at].iter().any(|word| word.chars().count() > 2);
+    let worded = on_spine.iter().filter(has_words);
+    let highest = worded.map(height).fold(0.0, f32::max);
     let mut read = Vec::new();
     for (lines, on_spine) in [(on_spine, true), (free(&spine.beside), false)] {
         for line in lines {
@@ -188,16 +211,28 @@ fn lettering<'a>(
     read
 }
 
-/// Takes the first free word that may be this one, an exact one if there is.
+/// Takes the first free word that may be this one, an exact one if there is, or two in a row that
+/// are its halves: `HerzSchläge` is read as two words, and may be catalogued as one.
 fn claim<'r, 'a>(read: &'r mut [Read<'a>], word: &str) -> Option<&'r Read<'a>> {
-    let at = read
-        .iter()
-        .position(|read| !read.claimed && read.word == word)
-        .or_else(|| {
-            let may_be = |read: &Read<'_>| !read.claimed && is_read_as(word, read.word);
-            read.iter().position(may_be)
-        })?;
+    let is_free = |read: &Read<'_>| !read.claimed;
+    let exactly = read.iter().position(|r| is_free(r) && r.word == word);
+    let nearly = || {
+        read.iter()
+            .position(|r| is_free(r) && is_read_as(word, r.word))
+    };
+    if let Some(at) = exactly.or_else(nearly) {
+        read[at].claimed = true;
+        return Some(&read[at]);
+    }
+    let at = read.windows(2).position(|pair| {
+        let [a, b] = pair else { return false };
+        a.line == b.line
+            && is_free(a)
+            && is_free(b)
+            && is_read_as(word, &format!("{}{}", a.word, b.word))
+    })?;
     read[at].claimed = true;
+    read[at + 1].claimed = true;
     Some(&read[at])
 }
 

@@ -27,11 +27,15 @@ fn shelf(spines: &[&str]) -> Shelf {
             let texts = texts.split('/').map(str::trim).filter(|t| !t.is_empty());
             texts
                 .map(|text| {
-                    // Publishers and quotations are small.
-                    let small = text.strip_prefix('~');
+                    // Publishers and quotations are small, emblems high.
+                    let height = match text.as_bytes()[0] {
+                        b'~' => 10.0,
+                        b'^' => 90.0,
+                        _ => 30.0,
+                    };
                     shelf.lettering.push(Lettering {
-                        text: small.unwrap_or(text).to_owned(),
-                        height: if small.is_some() { 10.0 } else { 30.0 },
+                        text: text.trim_start_matches(['~', '^']).to_owned(),
+                        height,
                     });
                     shelf.lettering.len() - 1
                 })
@@ -159,6 +163,69 @@ fn another_book_of_the_author_is_not_this_one() {
         recognised(&["PROMISES TO THE DEAD / GREG ILES"], &books),
         [] as [&str; 0]
     );
+}
+
+#[test]
+fn an_emblem_that_was_read_as_a_letter_is_no_large_lettering() {
+    let title = "Ich will verstehen, was du wirklich brauchst";
+    assert_eq!(
+        recognised(
+            &["^K / Frank und Gundi Gaschler / Ich will verstehen, was du wirklich brauchst"],
+            &[(title, "Frank und Gundi Gaschler")]
+        ),
+        [title]
+    );
+    // Where nothing else is lettered, short words count.
+    assert_eq!(
+        recognised(&["IT / KING"], &[("It", "Stephen King")]),
+        ["It"]
+    );
+    assert_eq!(
+        recognised(
+            &["A.C. / BHAKTIVEDANTA SWAMI"],
+            &[("A", "A. C. Bhaktivedanta Swami")]
+        ),
+        [] as [&str; 0]
+    );
+}
+
+#[test]
+fn a_word_may_be_read_in_two_halves() {
+    let books = [("Herzschläge", "Andreas Sommer")];
+    for spine in ["HerzSchläge / Andreas Sommer", "HERZ SCHLÄGE / SOMMER"] {
+        assert_eq!(recognised(&[spine], &books), ["Herzschläge"], "{spine}");
+    }
+    // Halves on two lines are two words.
+    assert_eq!(
+        recognised(&["HERZ / SCHLÄGE / SOMMER"], &books),
+        [] as [&str; 0]
+    );
+}
+
+#[test]
+fn a_title_beside_a_line_that_is_only_its_author_s_is_the_book() {
+    let books = [("Die Zimtgärten", "Shyam Selvadurai")];
+    let beside = "Shyam Selvadurai | Die Kimtgärten / DAS ROSIE-PROJEKT";
+    assert_eq!(recognised(&[beside], &books), ["Die Zimtgärten"]);
+    let another = "Shyam Selvadurai / FUNNY BOY | Die Zimtgärten";
+    assert_eq!(recognised(&[another], &books), [] as [&str; 0]);
+    let in_part = [("Zimt und Gärten", "Shyam Selvadurai")];
+    assert_eq!(recognised(&[beside], &in_part), [] as [&str; 0]);
+}
+
+#[test]
+fn a_work_of_nobody_is_not_taken_for_another_s_namesake() {
+    let title = "Zukunft-schreiben statt Schwarzmalen";
+    let spine = "ZUKUNFT- SCHREIBEN STATT SCHWARZMALEN";
+    let nobody_s = || Record {
+        authors: Vec::new(),
+        ..record(title, "")
+    };
+    let found = shelf(&[spine]).recognise(&[vec![nobody_s(), nobody_s()]]);
+    assert_eq!(found.len(), 1);
+    let notes = record(title, "Study Notes");
+    let found = shelf(&[spine]).recognise(&[vec![nobody_s(), notes]]);
+    assert_eq!(found, []);
 }
 
 #[test]
