@@ -155,7 +155,7 @@ impl Warm {
 
 /// A running application with its stand-ins.
 pub(crate) struct App {
-    /// A client of it.
+    /// A client of the application.
     pub client: Client,
     /// Time from the start of the process until it served.
     pub started: Duration,

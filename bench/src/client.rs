@@ -21,7 +21,7 @@ use crate::app::PATIENCE;
 pub(crate) struct Work {
     /// Path and query.
     pub path: &'static str,
-    /// Its media type.
+    /// Media type of the body.
     pub kind: &'static str,
     /// The body.
     pub body: Bytes,
@@ -31,7 +31,7 @@ pub(crate) struct Work {
 pub(crate) struct Answer {
     /// HTTP status.
     pub status: u16,
-    /// Its `ETag`.
+    /// The header `ETag`.
     pub etag: Option<String>,
     /// The whole body.
     pub body: Bytes,

@@ -68,11 +68,11 @@ struct Closing {
 
 /// The way in which a socket ends.
 enum End {
-    /// The edge closes it, and its connection can still be read.
+    /// The edge closes the socket, and its connection can still be read.
     Close(CloseFrame),
-    /// The edge closes it because what the client sent cannot be read further.
+    /// The edge closes the socket because what the client sent cannot be read further.
     Unreadable(CloseFrame),
-    /// The client closed it, with this code.
+    /// The client closed the socket, with this code.
     Closed(u16),
     /// The connection is gone: there is nothing left to close.
     Gone,

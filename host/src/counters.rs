@@ -26,7 +26,7 @@ pub struct Snapshot {
     /// Outbound requests per host and port, those refused not counted; the application itself is
     /// `self`.
     pub outbound: BTreeMap<String, u64>,
-    /// Outbound requests refused: by `allowed_outbound_hosts`, a limit or a fault.
+    /// Number of outbound requests refused: by `allowed_outbound_hosts`, a limit or a fault.
     pub outbound_refused: u64,
     /// Largest number of key-value writes in one second.
     pub writes_per_second_peak: u64,
@@ -37,13 +37,13 @@ pub struct Snapshot {
 /// The costs of one component.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Component {
-    /// Requests that the component was given.
+    /// Number of requests that the component was given.
     pub requests: u64,
-    /// Requests that the component was not given because too many instances were live.
+    /// Number of requests that the component was not given because too many instances were live.
     pub rejected: u64,
-    /// Handlers that trapped, were stopped at a limit or sent no response.
+    /// Number of handlers that trapped, were stopped at a limit or sent no response.
     pub failed: u64,
-    /// Instances that are live now.
+    /// Number of instances that are live now.
     pub instances_live: u64,
     /// Largest number of instances that were live at a time.
     pub instances_peak: u64,
@@ -56,17 +56,17 @@ pub struct Component {
 /// Use of key-value storage.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Storage {
-    /// Calls of `get`.
+    /// Number of calls of `get`.
     pub gets: u64,
-    /// Calls of `set`.
+    /// Number of calls of `set`.
     pub sets: u64,
-    /// Calls of `delete`.
+    /// Number of calls of `delete`.
     pub deletes: u64,
-    /// Calls of `exists`.
+    /// Number of calls of `exists`.
     pub exists: u64,
-    /// Calls of `get-keys`.
+    /// Number of calls of `get-keys`.
     pub lists: u64,
-    /// Operations that failed; they are counted above, too.
+    /// Number of operations that failed; they are counted above, too.
     pub errors: u64,
     /// Bytes of values read.
     pub bytes_read: u64,

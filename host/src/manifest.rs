@@ -84,7 +84,7 @@ pub struct Variable {
     /// Whether a value must be given.
     #[serde(default)]
     pub required: bool,
-    /// Whether its value must not be shown.
+    /// Whether the variable's value must not be shown.
     #[serde(default)]
     pub secret: bool,
     /// A description of the variable, for people.

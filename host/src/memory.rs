@@ -39,7 +39,7 @@ struct Shared {
 /// The state of a pool; all sizes are in pages.
 struct State {
     all: usize,
-    /// Pages taken beyond [`FREE`].
+    /// Number of pages taken beyond [`FREE`].
     taken: usize,
     next: u64,
     holders: BTreeMap<u64, Holder>,
@@ -227,9 +227,9 @@ impl State {
 /// The shares of the pool at a moment.
 struct Shares {
     by_client: HashMap<ClientKey, usize>,
-    /// Pages that the application has for its own work.
+    /// Number of pages that the application has for its own work.
     own: usize,
-    /// Pages that the application may have before clients do.
+    /// Number of pages that the application may have before clients do.
     reserved: usize,
 }
 

@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use admission::ClientKey;
 use tokio::sync::oneshot;
 
-/// Most time, in microseconds, by which a client may have computed more than others: what it has had
-/// for itself while others wanted nothing does not count for long.
+/// Most time, in microseconds, by which a client may have computed more than others: what it has
+/// had for itself while others wanted nothing does not count for long.
 const AHEAD: u64 = 1_000_000;
 
 /// Number of clients that are remembered before those that are not ahead are forgotten.
@@ -34,7 +34,7 @@ struct State {
     now: u64,
     times: HashMap<Computing, u64>,
     next: u64,
-    /// Those who wait, by their time, then by their arrival.
+    /// Waiting clients, by their time, then by their arrival.
     waiting: BTreeMap<(u64, u64), oneshot::Sender<Turn>>,
 }
 

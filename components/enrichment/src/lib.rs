@@ -88,7 +88,7 @@ enum JobRoute {
     Batch,
     /// Books of a request of the first app, by work ids: no token.
     LegacyStart,
-    /// Books of a request of the apps after it, by titles.
+    /// Books of a request of later apps, by titles.
     LegacyBatch,
     /// `POST /v3/jobs/enrichment`, and `/v3/books/enrich` that is to be asynchronous.
     V3,
@@ -121,7 +121,7 @@ impl JobRoute {
         }
     }
 
-    /// Whether its clients choose the job's name.
+    /// Whether clients of the route choose the job's name.
     fn is_legacy(self) -> bool {
         matches!(self, Self::LegacyStart | Self::LegacyBatch)
     }

@@ -101,7 +101,7 @@ impl<'a> Accepted<'a> {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct LegacyStage {
-    /// Its name.
+    /// Name of the stage.
     pub name: &'static str,
     /// Typical duration, in s.
     pub typical_duration: u32,
@@ -153,7 +153,7 @@ const LEGACY_PLAN: LegacyPlan = LegacyPlan {
 pub struct LegacyScan<'a> {
     /// The job's name.
     pub job_id: &'a str,
-    /// The stages that it passes.
+    /// The stages that the scan passes.
     #[serde(flatten)]
     pub plan: LegacyPlan,
 }
@@ -200,7 +200,7 @@ pub struct LegacyBookshelf<'a> {
     pub token: Token<'a>,
     /// The job's event stream: the app would upload the photo again without it.
     pub sse_url: String,
-    /// The stages that it passes.
+    /// The stages that the scan passes.
     #[serde(flatten)]
     pub plan: LegacyPlan,
     /// Message for people.
@@ -231,7 +231,7 @@ pub struct LegacyScanBatch<'a> {
     /// Token that opens the job.
     #[serde(flatten)]
     pub token: Token<'a>,
-    /// Photos in all.
+    /// Number of photos in all.
     pub total_photos: u32,
     /// Always `processing`.
     pub status: Status,

@@ -128,7 +128,7 @@ pub struct Source<'a> {
     /// `Dune (Dune, #1)`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub title: Option<&'a str>,
-    /// The series and the place in it.
+    /// The series, and the book's place in it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub series: Option<Series<'a>>,
     /// Binding or medium: a known one (`Hardcover`, `Paperback`, `E-book`, `Audiobook`,
@@ -141,10 +141,10 @@ pub struct Source<'a> {
     /// The reader's rating: above 0, at most 5.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_rating: Option<Whole>,
-    /// Whether it is read, being read, to be read, or given up.
+    /// The reader's progress: read, being read, to be read, or given up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reading_status: Option<ReadingStatus>,
-    /// Day on which it was last finished, `yyyy-mm-dd`.
+    /// Day on which the book was last finished, `yyyy-mm-dd`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub date_read: Option<&'a str>,
     /// Days of all readings, unless `dateRead` says it all: `yyyy`, `yyyy-mm`, `yyyy-mm-dd`, or two
@@ -154,10 +154,10 @@ pub struct Source<'a> {
     /// Start of the last reading: `yyyy-mm-dd`, `yyyy-mm` or `yyyy`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub date_started: Option<&'a str>,
-    /// Day on which the reader gave it up: `yyyy-mm-dd`, `yyyy-mm` or `yyyy`.
+    /// Day on which the reader gave the book up: `yyyy-mm-dd`, `yyyy-mm` or `yyyy`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub date_stopped: Option<&'a str>,
-    /// Day on which it came into the library: `yyyy-mm-dd`, `yyyy-mm` or `yyyy`.
+    /// Day on which the book came into the library: `yyyy-mm-dd`, `yyyy-mm` or `yyyy`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub date_added: Option<&'a str>,
     /// Number of readings.
@@ -175,7 +175,7 @@ pub struct Source<'a> {
     /// Number of copies that the reader owns.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub owned_copies: Option<u32>,
-    /// Amazon's number, where it is no ISBN.
+    /// Amazon's number of the book, where that is no ISBN.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub asin: Option<&'a str>,
     /// Goodreads book id.
@@ -242,7 +242,7 @@ pub enum EnrichmentStatus {
     Pending,
     /// A provider knows the book.
     Success,
-    /// No provider knows it.
+    /// No provider knows the book.
     NotFound,
     /// The providers that were asked did not answer.
     Error,
@@ -352,7 +352,7 @@ pub struct Book<'a> {
     /// URL of the edition's cover, else of the work's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cover_url: Option<&'a str>,
-    /// The provider that knows it.
+    /// The provider that knows the book.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provider: Option<BookProvider>,
     /// The outcome of the look-up.
@@ -518,11 +518,11 @@ pub struct WorkObject<'a> {
     pub isbndb_quality: u8,
     /// Whether somebody should look at the book.
     pub review_status: ReviewStatus,
-    /// The provider that knows it.
+    /// The provider that knows the work.
     pub primary_provider: Provider,
-    /// The providers whose data is in it.
+    /// The providers whose data is in the work.
     pub contributors: [Provider; 1],
-    /// Whether it was inferred from an edition: never.
+    /// Whether the work was inferred from an edition: always false.
     pub synthetic: bool,
     /// URL of the cover.
     #[serde(rename = "coverImageURL", skip_serializing_if = "Option::is_none")]
@@ -609,9 +609,9 @@ pub struct EditionObject<'a> {
     /// Language: ISO 639-1 where there is such a code.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub language: Option<&'a str>,
-    /// The provider that knows it.
+    /// The provider that knows the edition.
     pub primary_provider: Provider,
-    /// The providers whose data is in it.
+    /// The providers whose data is in the edition.
     pub contributors: [Provider; 1],
     /// Open Library edition key.
     #[serde(
@@ -723,10 +723,10 @@ pub struct EnrichedBook<'a> {
     pub isbn: Option<String>,
     /// Whether a provider knows the book.
     pub success: bool,
-    /// The metadata that a provider has of it.
+    /// The metadata that a provider has of the book.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub enriched: Option<Enriched<'a>>,
-    /// The reason why there is none.
+    /// The reason why there is no metadata, for people.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<&'static str>,
 }
@@ -759,11 +759,11 @@ pub struct LookedUp<'a> {
     /// The book, with all fields at one level.
     #[serde(flatten)]
     pub book: Book<'a>,
-    /// Its work.
+    /// The work of the book.
     pub work: WorkObject<'a>,
-    /// Its edition.
+    /// The edition of the book.
     pub edition: EditionObject<'a>,
-    /// Its authors.
+    /// The authors of the book.
     pub author_details: Vec<AuthorObject<'a>>,
 }
 

@@ -54,29 +54,30 @@ pub enum Transport {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Limits {
-    /// Bytes of a CSV file.
+    /// Largest size of a CSV file, in bytes.
     pub max_csv_bytes: usize,
-    /// Data rows of a CSV file.
+    /// Largest number of data rows of a CSV file.
     pub max_csv_rows: usize,
-    /// Items of an enrichment request.
+    /// Largest number of items of an enrichment request.
     pub max_batch_items: usize,
-    /// Characters of a title in an enrichment request.
+    /// Longest title in an enrichment request, in characters.
     pub max_title_chars: usize,
-    /// Characters of an author in an enrichment request.
+    /// Longest author in an enrichment request, in characters.
     pub max_author_chars: usize,
-    /// Characters of an ISBN in an enrichment request, hyphens included.
+    /// Longest ISBN in an enrichment request, in characters, hyphens included.
     pub max_isbn_chars: usize,
-    /// Photos of one scan.
+    /// Largest number of photos of one scan.
     pub max_photos: usize,
-    /// Bytes of one photo.
+    /// Largest size of one photo, in bytes.
     pub max_photo_bytes: usize,
-    /// Pixels of one photo, in millions.
+    /// Largest number of pixels of one photo, in millions.
     pub max_photo_megapixels: u32,
-    /// Bytes of a request body in all.
+    /// Largest size of a request's body, in bytes.
     pub max_body_bytes: usize,
-    /// Bytes of a JSON request.
+    /// Largest size of a JSON request, in bytes.
     pub max_json_bytes: usize,
-    /// Jobs of one client address that are under way at the same time, about; 0: any number.
+    /// Largest number of jobs of one client address that are under way at the same time, about; 0:
+    /// any number.
     pub max_jobs_per_client: usize,
 }
 
@@ -107,7 +108,7 @@ pub struct Enforced {
     /// Limits on what clients send.
     #[serde(flatten)]
     pub limits: Limits,
-    /// Characters of an `Idempotency-Key`.
+    /// Longest `Idempotency-Key`, in characters.
     pub max_idempotency_key_chars: usize,
     /// Time for which results are kept, in ms.
     pub retention_ms: u64,

@@ -94,9 +94,9 @@ pub fn asked(query: &Query) -> Result<Option<(Format, Only)>, ApiError> {
 /// A column of an export.
 struct Column<'a> {
     name: Cow<'a, str>,
-    /// The field that it holds, as a mapping spells it.
+    /// The field that the column holds, as a mapping spells it.
     field: Option<&'a str>,
-    /// Whether its days are written in an order that a part of the file may not tell.
+    /// Whether days in the column are written in an order that a part of the file may not tell.
     has_day_order: bool,
 }
 
@@ -183,9 +183,9 @@ struct ExportedRow<'a> {
     /// Number of the book among the job's, from 0; absent when it has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     index: Option<u32>,
-    /// The reason why it is exported, for programs.
+    /// The reason why the row is exported, for programs.
     kind: Kind,
-    /// The reason why it is exported, for people.
+    /// The reason why the row is exported, for people.
     problem: String,
     /// Cells of the row under `columns`; there may be more or fewer.
     cells: Vec<Cow<'a, str>>,

@@ -67,7 +67,7 @@ pub struct ScanStatus<'a> {
     pub books_detected: u32,
     /// The result of a completed scan, else null.
     pub result: Option<ScanResult<'a>>,
-    /// The reason why it failed, else null.
+    /// The reason why the job failed, else null.
     pub error: Option<&'a str>,
 }
 
@@ -151,7 +151,7 @@ pub struct JobState<'a> {
     pub start_time: u64,
     /// Time of the last progress, in ms since the Unix epoch.
     pub last_update_time: u64,
-    /// The reason why it failed.
+    /// The reason why the job failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<&'a str>,
 }
@@ -200,7 +200,7 @@ struct ImportStatus<'a> {
     success: bool,
     #[serde(flatten)]
     document: DocumentWithoutError<'a>,
-    /// The reason why it failed, for people.
+    /// The reason why the job failed, for people.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'a str>,
     /// The books of an import that has completed.

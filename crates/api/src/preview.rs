@@ -23,13 +23,13 @@ const REQUESTS_A_SECOND: f64 = 3.0;
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Preview<'a> {
-    /// Data rows of the file.
+    /// Number of data rows of the file.
     pub rows: u32,
-    /// Different books in it.
+    /// Number of different books in the file.
     pub books_found: u32,
-    /// Rows of a book that an earlier row has, merged into it.
+    /// Number of rows of a book that an earlier row has, merged into it.
     pub duplicates_merged: u32,
-    /// Rows that could not be read.
+    /// Number of rows that could not be read.
     pub rows_rejected: u32,
     /// Whether a person should look at the reading of the file.
     pub uncertain: bool,
@@ -54,11 +54,11 @@ pub struct Preview<'a> {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Lookups {
-    /// Books that are looked up by a number.
+    /// Number of books that are looked up by a number.
     pub by_number: u32,
-    /// Books that are looked up by title and author.
+    /// Number of books that are looked up by title and author.
     pub by_title: u32,
-    /// Requests to providers, at least.
+    /// Number of requests to providers, at least.
     pub requests: u32,
     /// Seconds that these requests take at least.
     pub seconds: u32,

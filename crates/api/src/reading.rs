@@ -7,7 +7,7 @@ use serde::Serialize;
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Reading<'a> {
-    /// The program whose export it is; absent when it could be anybody's.
+    /// The program that exported the file; absent when it could be any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub program: Option<&'a str>,
     /// The encoding of its text, or the kind of workbook.
@@ -22,7 +22,7 @@ pub struct Reading<'a> {
     /// The sheet of a workbook that was read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sheet: Option<&'a str>,
-    /// Its other sheets, which were not read.
+    /// Other sheets of the workbook, which were not read.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub other_sheets: &'a [String],
     /// Number of the record that names the columns; absent in a file without a header.
@@ -33,7 +33,7 @@ pub struct Reading<'a> {
     pub lines_above: &'a [String],
     /// Whether a person should look at the interpretation: a column's meaning was guessed.
     pub uncertain: bool,
-    /// Its columns in order.
+    /// Columns of the file, in order.
     pub columns: Vec<Column<'a>>,
 }
 
@@ -42,9 +42,10 @@ pub struct Reading<'a> {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Column<'a> {
-    /// Its header as it stands in the file; its number, from 1, in a file without a header.
+    /// Header of the column as it stands in the file; its number, from 1, in a file without a
+    /// header.
     pub name: &'a str,
-    /// The field that it holds, as `mapping` spells it; null when the column is not used.
+    /// The field that the column holds, as `mapping` spells it; null when the column is not used.
     pub field: Option<&'a str>,
     /// Certainty of `field`; absent when the column is not used.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -53,7 +54,7 @@ pub struct Column<'a> {
     /// `out of 10`, `family name first`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub values: Option<&'a str>,
-    /// Number of rows in which it is not empty.
+    /// Number of rows in which the column is not empty.
     pub filled: u32,
 }
 

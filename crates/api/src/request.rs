@@ -12,11 +12,11 @@ use crate::photo_batch::{Data, PhotoBatch};
 
 /// Largest number of columns in a mapping: as many as a file may have.
 const MAX_MAPPED_COLUMNS: usize = 512;
-/// The longest `Idempotency-Key`.
+/// Longest `Idempotency-Key`, in characters.
 pub const MAX_IDEMPOTENCY_KEY: usize = 255;
-/// The most jobs that are followed on one stream or socket.
+/// Largest number of jobs that are followed on one stream or socket.
 pub const MAX_FOLLOWED: usize = 20;
-/// The longest token that is worth comparing.
+/// Longest token that is worth comparing, in bytes.
 const MAX_TOKEN: usize = 512;
 
 /// The body of `POST /api/batch-enrich`, `/v1/enrichment/batch` and `/api/enrichment/batch`: either
@@ -182,7 +182,7 @@ pub struct V3EnrichBody {
     pub include_embedding: Option<bool>,
 }
 
-/// The most ISBNs that `POST /v3/books/enrich` looks up while the client waits.
+/// Largest number of ISBNs that `POST /v3/books/enrich` looks up while the client waits.
 pub const MAX_SYNCHRONOUS: usize = 50;
 
 /// A V3 request to enrich, read.
@@ -360,7 +360,7 @@ pub fn cancel(body: &[u8], limits: &Limits) -> Result<(JobId, Option<String>), A
     Ok((required_job_id(body.job_id.as_deref())?, body.token))
 }
 
-/// The longest `clientRef`, in characters.
+/// Longest `clientRef`, in characters.
 pub const MAX_CLIENT_REF: usize = 256;
 
 /// Reads the client's own name for its new job; empty when there is none.

@@ -239,22 +239,23 @@ struct Head<'a> {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Counts {
-    /// Different books in the file.
+    /// Number of different books in the file.
     pub books_created: u32,
     /// Number of books that were there before and were changed: always 0.
     pub books_updated: u32,
-    /// Rows that name a book which an earlier row named.
+    /// Number of rows that name a book which an earlier row named.
     pub duplicates_skipped: u32,
-    /// Books that a provider knows.
+    /// Number of books that a provider knows.
     pub enrichment_succeeded: u32,
     /// Number of books that no provider knows, or has answered about.
     pub enrichment_failed: u32,
-    /// Number of those that no provider has answered about; absent when there are none.
+    /// Number of books, among those not found, that no provider has answered about; absent when
+    /// there are none.
     #[serde(skip_serializing_if = "is_zero")]
     pub unanswered: u32,
-    /// Data rows of the file.
+    /// Number of data rows of the file.
     pub rows: u32,
-    /// Rows that could not be read.
+    /// Number of rows that could not be read.
     pub rows_rejected: u32,
 }
 

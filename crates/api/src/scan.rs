@@ -135,7 +135,7 @@ pub struct SeenEnrichment<'a> {
     pub editions: Vec<EditionObject<'a>>,
     /// The authors.
     pub authors: Vec<AuthorObject<'a>>,
-    /// The provider that knows it.
+    /// The provider that knows the book.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provider: Option<Provider>,
     /// Whether the metadata was known before: always false.
@@ -314,9 +314,9 @@ pub struct Photo {
     pub index: usize,
     /// State of its analysis.
     pub status: PhotoStatus,
-    /// Books found on it.
+    /// Number of books found on the photo.
     pub books_found: u32,
-    /// The reason why it failed.
+    /// The reason why the analysis failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<FailureCode>,
     /// Whether the model came to its limit before it had named all books on it; absent when not.
@@ -382,7 +382,7 @@ pub struct Metadata<'a> {
     pub model_used: &'a str,
     /// Time from creation to the end, in ms.
     pub processing_time: u64,
-    /// Books that a provider knows.
+    /// Number of books that a provider knows.
     pub enriched_count: u32,
     /// Time of the end.
     pub timestamp: Iso,

@@ -240,7 +240,7 @@ pub struct Photos {
     pub processed_photos: u32,
     /// Number of photos in all.
     pub total_photos: u32,
-    /// Number of different books seen on them.
+    /// Number of different books seen on the photos.
     pub recognized_books: u32,
 }
 
@@ -382,7 +382,7 @@ pub struct Completion {
     pub expires_at: Iso,
     /// URL of the results, relative to the server's origin.
     pub results_url: String,
-    /// Its counts.
+    /// Counts of the job.
     pub summary: Summary,
 }
 
@@ -459,7 +459,7 @@ pub struct Document<'a> {
     /// Fields of a completed job; absent until it has completed.
     #[serde(flatten)]
     pub completion: Option<Completion>,
-    /// The reason why it failed or was canceled.
+    /// The reason why the job failed or was canceled.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<Failure<'a>>,
 }

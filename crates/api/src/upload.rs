@@ -100,7 +100,7 @@ pub enum Event {
     NeedMore,
     /// A file begins; its name is empty when the client did not say.
     File {
-        /// The client's name for it, without control characters.
+        /// The client's name for the file, without control characters.
         name: String,
     },
     /// The file's next bytes.

@@ -174,7 +174,7 @@ pub struct Accepted<'a> {
     /// them again in a new scan.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub photos_to_send: Vec<usize>,
-    /// The job's token: cancels it, and opens its WebSocket.
+    /// The job's token, which cancels the job and opens its WebSocket.
     pub token: &'a str,
     /// The token, under the name of the generation before.
     pub auth_token: &'a str,
@@ -257,7 +257,7 @@ pub struct JobStatus<'a> {
     /// Time of the job's end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub completed_time: Option<Iso>,
-    /// The reason why it failed or was canceled.
+    /// The reason why the job failed or was canceled.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<JobError<'a>>,
 }

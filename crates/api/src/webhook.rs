@@ -48,7 +48,7 @@ struct Ended<'a> {
     /// The job that this one tries again.
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_of: Option<&'a str>,
-    /// The reason why it failed.
+    /// The reason why the job failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<FailureCode>,
 }

@@ -82,23 +82,23 @@ pub struct Source {
     /// The reader's rating: above 0, at most 5.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_rating: Option<f64>,
-    /// Whether it is read, being read, to be read, or given up.
+    /// The reader's progress: read, being read, to be read, or given up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reading_status: Option<ReadingStatus>,
-    /// Day on which it was last finished, `yyyy-mm-dd`.
+    /// Day on which the book was last finished, `yyyy-mm-dd`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub date_read: Option<String>,
     /// Days of all readings, as far as [`date_read`](Self::date_read) does not say it: a day, a
     /// month, a year, or `yyyy-mm-dd/yyyy-mm-dd` (ISO 8601 interval).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub dates_read: Vec<String>,
-    /// Day, month or year in which it was begun for the last time.
+    /// Day, month or year in which the book was begun for the last time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub date_started: Option<String>,
-    /// Day, month or year in which it was given up.
+    /// Day, month or year in which the book was given up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub date_stopped: Option<String>,
-    /// Day on which it came into the library, `yyyy-mm-dd`.
+    /// Day on which the book came into the library, `yyyy-mm-dd`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub date_added: Option<String>,
     /// Number of readings.
@@ -116,7 +116,7 @@ pub struct Source {
     /// Number of copies that the reader owns.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub owned_copies: Option<u32>,
-    /// Amazon's number, where it is no ISBN.
+    /// Amazon's number of the book, where that is no ISBN.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub asin: Option<String>,
     /// Goodreads book id.
@@ -348,7 +348,7 @@ pub struct Record {
 /// The match between a record and the wanted book: the way it was found, and the confidence.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Match {
-    /// The identifier or the texts by which it was found.
+    /// The identifier or the texts by which the record was found.
     pub by: MatchedBy,
     /// Confidence in [0, 1]: 1 when number, title and author all agree, below 0.7 when one of them
     /// differs.

@@ -76,12 +76,12 @@ pub struct Problem {
 /// A file's books. Always `rows == books.len() + duplicates + rejected()`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Library {
-    /// Data rows; empty lines do not count.
+    /// Number of data rows; empty lines do not count.
     pub rows: u32,
     /// The different books, in file order.
     pub books: Vec<Row>,
-    /// Rows of a book that an earlier row has, merged into it: the same ISBN, or the same title and
-    /// author. Each is listed among the problems.
+    /// Number of rows of a book that an earlier row has, merged into it: the same ISBN, or the same
+    /// title and author. Each is listed among the problems.
     pub duplicates: u32,
     /// The cells of each book's row as they stand in the file; empty when there was no room for
     /// them.
@@ -109,7 +109,7 @@ impl Library {
 pub struct CsvError {
     /// Kind of the failure.
     pub kind: CsvErrorKind,
-    /// The record at fault, from 1, if it is one.
+    /// Number of the record at fault, from 1, if it is one.
     pub row: Option<u32>,
     /// Technical message: what was found and what was expected.
     pub message: String,

@@ -37,7 +37,7 @@ pub struct Lettering {
 pub struct Spine {
     /// Lines on one axis.
     pub lines: Vec<usize>,
-    /// Lines close beside them: of the same spine, or of the next.
+    /// Lines close beside those: of the same spine, or of the next.
     pub beside: Vec<usize>,
 }
 

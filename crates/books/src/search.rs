@@ -23,7 +23,7 @@ pub(crate) const MAX_QUERY: usize = 5_600;
 pub struct Endpoints {
     /// Base URL of Open Library, like `https://openlibrary.org`; `None` leaves it out.
     pub open_library: Option<String>,
-    /// Google Books, if it is asked.
+    /// Google Books, if that is asked.
     pub google_books: Option<GoogleBooks>,
     /// Number of ISBNs in one request to Open Library, and of work keys likewise.
     pub isbns_per_request: usize,
@@ -220,7 +220,7 @@ struct Item {
     title_denied: bool,
     /// Whether a provider answered "no" to any look-up.
     denied: bool,
-    /// Whether it has nothing that a book is known by: no provider can have it.
+    /// Whether nothing is given by which a book is known: no provider can have it.
     names_nothing: bool,
     /// Whether a title tells enough for an answer to be accepted.
     is_askable_by_title: bool,

@@ -33,18 +33,19 @@ pub struct Tally {
     pub opened: u64,
     /// Number of events, or changed status documents, received.
     pub events: u64,
-    /// Uses that ended with the job's last event.
+    /// Number of uses that ended with the job's last event.
     pub finished: u64,
-    /// Uses that ended before that: the connection broke, or the server ended its stream to be
-    /// resumed.
+    /// Number of uses that ended before that: the connection broke, or the server ended its stream
+    /// to be resumed.
     pub cut: u64,
-    /// Uses that ended because nothing came within the time allowed.
+    /// Number of uses that ended because nothing came within the time allowed.
     pub silent: u64,
-    /// Uses that were answered with something else than a stream of this contract.
+    /// Number of uses that were answered with something else than a stream of this contract.
     pub refused: u64,
-    /// Uses that found no connection.
+    /// Number of uses that found no connection.
     pub unreachable: u64,
-    /// Uses given up by this side: not watched any longer, or another transport was tried.
+    /// Number of uses given up by this side: not watched any longer, or another transport was
+    /// tried.
     pub left: u64,
 }
 

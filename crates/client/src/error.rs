@@ -14,7 +14,7 @@ pub enum Error {
     Address {
         /// The address that was given.
         address: String,
-        /// The reason why it is no address.
+        /// The reason why the text is no address.
         reason: String,
     },
     /// The job id is not 1 to 100 characters of `[A-Za-z0-9_-]`.

@@ -125,13 +125,13 @@ fn ascii_json(mapping: &Mapping) -> String {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Preview {
-    /// Data rows of the file.
+    /// Number of data rows of the file.
     pub rows: u32,
-    /// Different books in it.
+    /// Number of different books in the file.
     pub books_found: u32,
-    /// Rows merged into an earlier one of the same book.
+    /// Number of rows merged into an earlier one of the same book.
     pub duplicates_merged: u32,
-    /// Rows that could not be read.
+    /// Number of rows that could not be read.
     pub rows_rejected: u32,
     /// Whether a person should check how the file was read.
     pub uncertain: bool,

@@ -189,7 +189,7 @@ pub struct JobError {
 /// One event of a watched job.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
-    /// `initialized` or `processing`: it is waiting or running.
+    /// `initialized` or `processing`: the job is waiting or running.
     Progress(Snapshot),
     /// `completed`: the last event.
     Completed(Snapshot),

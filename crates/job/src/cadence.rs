@@ -56,14 +56,14 @@ impl Forecast {
 /// The time at which the next commit is due: the fields `due` and `due_every` of a root.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Due {
-    /// The first time at which it may come.
+    /// First time at which the next commit may come.
     pub(crate) at: Option<Time>,
-    /// Interval, in milliseconds, of the later times at which it may come when it has not come at
-    /// `at`; 0: unknown.
+    /// Interval, in milliseconds, of the later times at which the commit may come when it has not
+    /// come at `at`; 0: unknown.
     pub(crate) every: u32,
 }
 
-/// A commit that is this many rounds late is no longer expected.
+/// Number of rounds after which a late commit is no longer expected.
 const MAX_ROUNDS: u32 = 6;
 
 impl Due {
@@ -107,13 +107,13 @@ impl LatencyEstimate {
     }
 }
 
-/// Oversleeping by this much is usual, because clocks are coarse. More means that the machine is
-/// busy.
+/// Usual oversleeping, because clocks are coarse. More means that the machine is busy.
 const NORMAL_OVERSLEEP: Duration = Duration::from_millis(2);
-/// An unforeseen commit is noticed within this fraction of the silence that preceded it.
+/// Divisor of the silence before an unforeseen commit: within that part of it the commit is
+/// noticed.
 const UNFORESEEN_FRACTION: u32 = 40;
-/// A foreseen commit is noticed within this fraction of its distance from the nearest time at
-/// which it was expected.
+/// Divisor of a commit's distance from the nearest time at which it was expected: within that part
+/// of it a foreseen commit is noticed.
 const FORESEEN_FRACTION: u32 = 4;
 
 /// The pace at which a watcher looks at the store.

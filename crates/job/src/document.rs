@@ -119,7 +119,7 @@ impl Pipeline {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
-    /// Its upload is being received: not accepted yet.
+    /// The job's upload is being received: the job is not accepted yet.
     Receiving,
     /// Accepted; no run has begun.
     Queued,
@@ -245,7 +245,7 @@ impl Failure {
 pub struct Part {
     /// The key of the value.
     pub key: String,
-    /// Number of items in it.
+    /// Number of items in the value.
     pub count: u32,
     /// The size of the value in bytes.
     pub bytes: u32,
@@ -256,7 +256,7 @@ pub struct Part {
 pub struct Upload {
     /// The prefix of the keys of its chunks: [`crate::keys::upload`].
     pub key: String,
-    /// The client's name for it; empty without one.
+    /// The client's name for the file; empty without one.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub name: String,
     /// Number of chunks in the store.
@@ -292,11 +292,11 @@ impl Upload {
 /// The outcome of an import's rows; with the created books they add up to all rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RowCounts {
-    /// Data rows of the file.
+    /// Number of data rows of the file.
     pub rows: u32,
-    /// Rows that name a book which an earlier row named.
+    /// Number of rows that name a book which an earlier row named.
     pub duplicates: u32,
-    /// Rows that could not be read.
+    /// Number of rows that could not be read.
     pub rejected: u32,
 }
 
@@ -340,12 +340,12 @@ pub struct PhotoState {
     /// Number of attempts at the step, the current one included; a run that survives an attempt
     /// ends it.
     pub attempts: u8,
-    /// Books found on it.
+    /// Number of books found on the photo.
     pub found: u32,
-    /// The value that holds what was found on it.
+    /// The value that holds what was found on the photo.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part: Option<Part>,
-    /// The reason why it failed.
+    /// The reason why the analysis failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<FailureCode>,
     /// Whether the model named only some of the books on the photo.
@@ -368,9 +368,9 @@ impl PhotoState {
 /// The totals of a scan's photos.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ScanCounts {
-    /// Books found on all photos, before those found twice were merged.
+    /// Number of books found on all photos, before those found twice were merged.
     pub detected: u32,
-    /// Books whose confidence is good enough not to be reviewed.
+    /// Number of books whose confidence is good enough not to be reviewed.
     pub approved: u32,
     /// The confidence from which on a book need not be reviewed, as configured at that time.
     #[serde(default)]
@@ -385,7 +385,8 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 /// A provider that answers nothing, as a job sees it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outage {
-    /// Time, in milliseconds, for which it has answered nothing while the job wanted to ask.
+    /// Time, in milliseconds, for which the provider has answered nothing while the job wanted to
+    /// ask.
     pub waited_ms: u64,
     /// Time until which the job waits before it asks again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -410,17 +411,17 @@ pub struct Root {
     pub id: JobId,
     /// The kind of job.
     pub pipeline: Pipeline,
-    /// The kind of request that created it: a repetition of the request is the same job only if it
-    /// is of the same kind.
+    /// The kind of request that created the job: a repetition of the request is the same job only
+    /// if it is of the same kind.
     #[serde(rename = "route")]
     pub made_by: MadeBy,
-    /// Whether its creation answered with a token.
+    /// Whether the job's creation answered with a token.
     pub token: bool,
-    /// The generation of its first token, so that jobs that have one name after the other have
-    /// other tokens; 0 in jobs of earlier versions.
+    /// The generation of the job's first token, so that jobs that have one name after the other
+    /// have other tokens; 0 in jobs of earlier versions.
     #[serde(default, skip_serializing_if = "is_default")]
     pub first_token: u32,
-    /// The pseudonym of the client that created it; empty when the client is not counted.
+    /// The pseudonym of the client that created the job; empty when the client is not counted.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub client: String,
     /// A digest of the request's content; empty in jobs of earlier versions.
@@ -438,13 +439,13 @@ pub struct Root {
     pub seq: u64,
     /// The epoch of the writer.
     pub epoch: Epoch,
-    /// Items in all; 0 until the file or the photos have been read.
+    /// Number of items in all; 0 until the file or the photos have been read.
     #[serde(default)]
     pub total: u32,
-    /// Items that were found.
+    /// Number of items that were found.
     #[serde(default)]
     pub succeeded: u32,
-    /// Items that were not found.
+    /// Number of items that were not found.
     #[serde(default)]
     pub failed: u32,
     /// The title that was looked up last.
@@ -487,16 +488,16 @@ pub struct Root {
     /// The client's own name for the job, repeated to the operator's webhook.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub client_ref: String,
-    /// For a job that retries another: what it carries over.
+    /// For a job that retries another: the results that it carries over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<Retry>,
     /// Outbound requests so far, by provider.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub requests: BTreeMap<String, u32>,
-    /// Items, among those not found, that no provider has answered about.
+    /// Number of items, among those not found, that no provider has answered about.
     #[serde(default, skip_serializing_if = "is_default")]
     pub unanswered: u32,
-    /// Items whose outcome was remembered, without asking any provider.
+    /// Number of items whose outcome was remembered, without asking any provider.
     #[serde(default, skip_serializing_if = "is_default")]
     pub remembered: u32,
     /// The providers that answer nothing at present, by name.
@@ -710,7 +711,8 @@ impl Root {
 pub struct HandOver {
     /// The epoch of the lease that is given away.
     pub epoch: Epoch,
-    /// The giver's last commit: a store that is slow to agree may not show it yet.
+    /// Sequence number of the giver's last commit: a store that is slow to agree may not show it
+    /// yet.
     pub seq: u64,
     /// The job as it was created, when its name is contended and not settled yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -899,16 +901,17 @@ impl Outcome {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Retry {
-    /// The job that it tries again.
+    /// The job that this one retries.
     pub of: JobId,
     /// The outcomes that are tried again: item `n` of the plan is the `n`th item of the library
     /// that has one of them.
     pub only: Vec<Outcome>,
     /// Every item of the job before, in order; once this job has ended, with what it has found.
     pub library: Vec<Part>,
-    /// Items of the library that were found before.
+    /// Number of items of the library that were found before.
     pub succeeded: u32,
-    /// Items of the library that no provider has answered about and that are not tried again.
+    /// Number of items of the library that no provider has answered about and that are not tried
+    /// again.
     #[serde(default)]
     pub unanswered: u32,
 }
@@ -916,13 +919,13 @@ pub struct Retry {
 /// The items of a whole library by their outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ItemCounts {
-    /// All items.
+    /// Number of all items.
     pub total: u32,
-    /// Items that were found.
+    /// Number of items that were found.
     pub succeeded: u32,
-    /// Items that were not found.
+    /// Number of items that were not found.
     pub failed: u32,
-    /// Items, among those not found, that no provider has answered about.
+    /// Number of items, among those not found, that no provider has answered about.
     pub unanswered: u32,
 }
 

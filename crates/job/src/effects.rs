@@ -145,17 +145,17 @@ pub trait Log {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Costs {
-    /// Values read.
+    /// Number of values read.
     pub gets: u32,
-    /// Values written.
+    /// Number of values written.
     pub sets: u32,
-    /// Values deleted.
+    /// Number of values deleted.
     pub deletes: u32,
-    /// Listings of all keys.
+    /// Number of listings of all keys.
     pub lists: u32,
     /// Bytes written.
     pub bytes_written: u64,
-    /// Outbound requests, those to the application itself included.
+    /// Number of outbound requests, those to the application itself included.
     pub requests: u32,
 }
 
@@ -187,7 +187,7 @@ impl DispatchError {
         Self(Self::NO_ROUTE.to_owned())
     }
 
-    /// Whether it is [`Self::no_route`].
+    /// Whether the error is [`Self::no_route`].
     #[must_use]
     pub fn is_no_route(&self) -> bool {
         self.0 == Self::NO_ROUTE

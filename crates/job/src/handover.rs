@@ -54,11 +54,12 @@ impl Created {
 
 /// The decision which of several jobs created under one name has the name.
 pub(crate) enum Settlement {
-    /// The given one.
+    /// The given job has the name.
     Ours,
-    /// The given one, written again under this lease because its own was overwritten.
+    /// The given job has the name; its root was written again under this lease, because its own was
+    /// overwritten.
     Under(Lease),
-    /// Another job has it, or a run already works on the given one.
+    /// Another job has the name, or a run already works on the given one.
     Theirs,
 }
 

@@ -61,9 +61,9 @@ impl<'de> Deserialize<'de> for JobId {
 /// of the same term apart, so that no two runs ever write under the same key.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Epoch {
-    /// Higher with every claim.
+    /// The term: higher with every claim.
     pub term: u64,
-    /// Random.
+    /// A random text.
     pub nonce: String,
 }
 

@@ -26,7 +26,7 @@ const START_ATTEMPTS: u32 = 2;
 pub enum Inspection {
     /// No job has this name, or it has expired.
     Missing,
-    /// A run works on it.
+    /// A run works on the job.
     Running(Root),
     /// The job has no outcome, and no run works on it.
     Idle(Root),

@@ -23,7 +23,7 @@ const FOUND_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
 /// Time for which it is believed that no provider knows a book.
 const NOT_FOUND_FOR: Duration = Duration::from_secs(24 * 3600);
 
-/// New records are added to a page as long as it stays under this size, in bytes.
+/// Size, in bytes, up to which new records are added to a page.
 const PAGE_BYTES: usize = 450_000;
 
 /// Age at which a page that no index names is deleted: until then its index may be about to be
@@ -33,7 +33,7 @@ const UNNAMED_FOR: Duration = Duration::from_secs(600);
 /// A remembered answer of the providers about one book.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Memory {
-    /// Hashes of the questions that it answers.
+    /// Hashes of the questions that the entry answers.
     keys: Vec<u64>,
     at: Time,
     /// The book's record; `None`: no provider knows the book.
@@ -128,11 +128,11 @@ fn hash(parts: &[&str]) -> u64 {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Page {
     key: String,
-    /// Time at which it was written.
+    /// Time at which the page was written.
     at: Time,
     bytes: u32,
     books: u32,
-    /// Hashes of the questions that it answers, sorted.
+    /// Hashes of the questions that the page answers, sorted.
     hashes: Vec<u64>,
 }
 

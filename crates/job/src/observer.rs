@@ -21,7 +21,7 @@ const REVIVAL_GRACE: Duration = Duration::from_secs(20);
 pub struct Position {
     /// The job's sequence number.
     pub seq: u64,
-    /// Books delivered.
+    /// Number of books delivered.
     pub books: u32,
 }
 

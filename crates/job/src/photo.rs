@@ -53,7 +53,7 @@ pub(crate) struct PhotoReport {
     /// Whether only some of the books on the photo were named.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) is_cut: bool,
-    /// The vision model that looked at it; empty for barcodes alone.
+    /// The vision model that looked at the photo; empty for barcodes alone.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) model: String,
     /// The text on the spines, until the books are identified.

@@ -39,9 +39,9 @@ const PACE_STEP: f64 = 0.1;
 pub struct RateLimit {
     /// Requests a second in the long run.
     pub per_second: f64,
-    /// Requests at once after a pause.
+    /// Largest number of requests at once after a pause.
     pub burst: f64,
-    /// Requests of one job.
+    /// Largest number of requests of one job.
     pub max_per_job: u32,
 }
 
@@ -73,7 +73,7 @@ pub(crate) struct ProviderState {
     /// Number of successes since the breaker was half open.
     #[serde(default)]
     successes: u32,
-    /// Requests that may go out at once as of `filled`.
+    /// Number of requests that may go out at once as of `filled`.
     #[serde(default)]
     tokens: f64,
     /// Time at which `tokens` was counted.
@@ -82,14 +82,15 @@ pub(crate) struct ProviderState {
     /// Average latency of an answer until a run has read it; 0: unknown.
     #[serde(default)]
     answer_us: LatencyEstimate,
-    /// The share of the configured rate at which it is asked: refusals lower it. 0: all of it.
+    /// Share of the configured rate at which the provider is asked: refusals lower it. 0: all of
+    /// it.
     #[serde(default, skip_serializing_if = "is_nothing")]
     pace: f64,
-    /// The jobs that ask it at present, and when a run of theirs was seen last. A job has one
-    /// entry: its next run takes over the share of the one before, however that ended.
+    /// The jobs that ask the provider at present, and when a run of theirs was seen last. A job has
+    /// one entry: its next run takes over the share of the one before, however that ended.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     runs: BTreeMap<String, Time>,
-    /// Single look-ups that have lately been given a place, and when it was.
+    /// Single look-ups that have lately been given a place, each with the time.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     tickets: BTreeMap<String, Time>,
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 /// points; single values can be overridden.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The length of a lease.
+    /// Duration of a lease.
     pub lease: Duration,
     /// Interval at which the holder renews its lease.
     pub lease_renew: Duration,
@@ -81,29 +81,30 @@ pub enum RunMode {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Limits {
-    /// Bytes of a CSV file.
+    /// Largest size of a CSV file, in bytes.
     pub max_csv_bytes: usize,
-    /// Data rows of a CSV file.
+    /// Largest number of data rows of a CSV file.
     pub max_csv_rows: usize,
-    /// Items of an enrichment request.
+    /// Largest number of items of an enrichment request.
     pub max_batch_items: usize,
-    /// Characters of a title in an enrichment request.
+    /// Longest title in an enrichment request, in characters.
     pub max_title_chars: usize,
-    /// Characters of an author in an enrichment request.
+    /// Longest author in an enrichment request, in characters.
     pub max_author_chars: usize,
-    /// Characters of an ISBN in an enrichment request, hyphens included.
+    /// Longest ISBN in an enrichment request, in characters, hyphens included.
     pub max_isbn_chars: usize,
-    /// Photos of one scan.
+    /// Largest number of photos of one scan.
     pub max_photos: usize,
-    /// Bytes of one photo.
+    /// Largest size of one photo, in bytes.
     pub max_photo_bytes: usize,
-    /// Pixels of one photo, in millions.
+    /// Largest number of pixels of one photo, in millions.
     pub max_photo_megapixels: u32,
-    /// Bytes of a request body in all.
+    /// Largest size of a request's body, in bytes.
     pub max_body_bytes: usize,
-    /// Bytes of a JSON request.
+    /// Largest size of a JSON request, in bytes.
     pub max_json_bytes: usize,
-    /// Jobs of one client address that are under way at the same time, about; 0: any number.
+    /// Largest number of jobs of one client address that are under way at the same time, about; 0:
+    /// any number.
     pub max_jobs_per_client: usize,
 }
 

@@ -373,7 +373,7 @@ impl SweepState {
 #[derive(Default)]
 struct Holder {
     keys: usize,
-    /// Its ended jobs that may be evicted, the oldest last.
+    /// Ended jobs of the client that may be evicted, the oldest last.
     jobs: Vec<Root>,
 }
 

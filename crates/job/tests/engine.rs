@@ -22,7 +22,7 @@ const START: u64 = 1_790_000_000_000;
 #[derive(Default)]
 struct World {
     store: RefCell<BTreeMap<String, Vec<u8>>>,
-    /// In microseconds.
+    /// Time that has passed, in microseconds.
     passed: Cell<u64>,
     random: Cell<u8>,
     /// So many of the next writes fail.

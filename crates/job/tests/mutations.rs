@@ -2,7 +2,7 @@
 
 use simulation::{Mutation, Options, campaign, run};
 
-/// How many schedules may go by before a mistake is found.
+/// Number of schedules within which a mistake must be found.
 const SCHEDULES: u64 = 20_000;
 
 #[test]

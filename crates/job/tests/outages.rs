@@ -57,7 +57,7 @@ type Plan = Box<dyn Fn(u32, f64) -> Treat>;
 
 /// Everything outside of the processes.
 struct World {
-    /// In microseconds.
+    /// The current time, in microseconds.
     now: Cell<u64>,
     timers: RefCell<BTreeMap<(u64, u64), Waker>>,
     ids: Cell<u64>,
@@ -66,7 +66,7 @@ struct World {
     bucket: RefCell<Option<Bucket>>,
     /// When requests came, in seconds, and whether they were refused by the bucket.
     asked: RefCell<Vec<(f64, bool)>>,
-    /// Roots that said until when they wait.
+    /// Number of roots that said until when they wait.
     waits: Cell<u32>,
     runs: RefCell<VecDeque<(JobId, Option<HandOver>)>>,
     started: Cell<u32>,

@@ -31,7 +31,7 @@ fn seeds_that_failed_once_do_not_fail_again() {
     }
 }
 
-/// How many schedules are run: fewer without optimisation, which takes ten times as long.
+/// Number of schedules that are run: fewer without optimisation, which takes ten times as long.
 const SCHEDULES: u64 = if cfg!(debug_assertions) {
     1_000
 } else {

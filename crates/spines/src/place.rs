@@ -8,9 +8,9 @@ pub(crate) type Vector = (f32, f32);
 /// A rectangle at any angle, in pixels of the photo.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Place {
-    /// The centre, from the left edge.
+    /// Distance of the centre from the left edge.
     pub x: f32,
-    /// The centre, from the upper edge.
+    /// Distance of the centre from the upper edge.
     pub y: f32,
     /// Extent in the direction of `angle`.
     pub length: f32,

@@ -14,10 +14,10 @@ pub enum VisionKind {
 /// The names of a provider.
 struct Facts {
     kind: VisionKind,
-    /// Its name in capabilities and in the variable `vision_provider`, then the names that older
-    /// clients may use.
+    /// Name of the provider in capabilities and in the variable `vision_provider`, then the names
+    /// that older clients may use.
     names: &'static [&'static str],
-    /// Its name in failures.
+    /// Name of the provider in failures.
     endpoint: &'static str,
 }
 

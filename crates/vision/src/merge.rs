@@ -51,7 +51,7 @@ struct Book {
     keys: BookKeys,
     /// The key of the title alone.
     title: Option<String>,
-    /// The first detection: photo, and position in its list.
+    /// Photo of the first detection, and its position in the photo's list.
     first_seen: usize,
 }
 

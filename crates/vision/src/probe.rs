@@ -53,7 +53,7 @@ pub(crate) enum Layout {
         interlaced: bool,
     },
     WebP {
-        /// Whether it is lossless, or has an alpha plane.
+        /// Whether the image is lossless, or has an alpha plane.
         four_channels: bool,
     },
 }

@@ -99,7 +99,7 @@ pub enum VisionFailure {
     NoSuchModel {
         /// The model asked for.
         model: String,
-        /// The application's variable that names it.
+        /// The application's variable that names the model.
         variable: &'static str,
         /// The HTTP status.
         status: u16,
@@ -118,14 +118,14 @@ pub enum VisionFailure {
     /// The model refuses to describe this photo.
     #[error("the vision model gave no answer for this photo ({reason})")]
     Refused {
-        /// The provider's word for it, as `SAFETY`.
+        /// The provider's name of the reason, such as `SAFETY`.
         reason: String,
     },
     /// The answer was withheld for a reason that is not in the photo, as printed text that the
     /// model has learned by heart: another model may answer.
     #[error("the vision model withheld its answer ({reason}); another model may give one")]
     Withheld {
-        /// The provider's word for it, as `RECITATION`.
+        /// The provider's name of the reason, such as `RECITATION`.
         reason: String,
     },
     /// The model came to its limit before the first book.
@@ -465,13 +465,13 @@ fn rate_limited(error: &Value, details: &[Value], message: String) -> VisionFail
 /// The parameters that a generation of Gemini accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Generation {
-    /// Up to 2.0: it does not think.
+    /// Models up to 2.0, which do not think.
     Early,
-    /// 2.5: it thinks as many tokens as it is told.
+    /// Models 2.5, which think as many tokens as they are told.
     Second,
-    /// Everything newer: it thinks at a level, and has a temperature of its own.
+    /// Newer models, which think at a level, and have a temperature of their own.
     Current,
-    /// A name without a number: it is told nothing that it could refuse.
+    /// Models without a number in their names, which are told nothing that they could refuse.
     Unknown,
 }
 

@@ -297,7 +297,7 @@ impl Metrics {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The metrics as text, with what a host counts besides if it is one that asks.
+    /// The metrics as text; with a running host's own counts, if `host` has them.
     pub fn text(&self, host: Option<&Snapshot>) -> String {
         {
             let mut under_way = self.under_way();

@@ -16,7 +16,7 @@ use crate::catalogue::stable_hash;
 pub struct Behaviour {
     /// The fault; `None`: none.
     pub fault: Option<Fault>,
-    /// The requests that it happens to.
+    /// The requests that the fault happens to.
     pub when: When,
     /// Delay of these requests, in milliseconds, on top of the server's own.
     pub delay_ms: u64,

@@ -25,7 +25,7 @@ pub(crate) struct Author {
 pub(crate) struct Edition {
     /// Open Library's key, `OL...M`.
     pub key: String,
-    /// Title of its own, when it is not the work's.
+    /// Title of the edition, when it is not the work's.
     pub title: Option<String>,
     /// ISBNs: the ISBN-13 first, then its ISBN-10 where there is one. May be empty.
     pub isbns: Vec<String>,

@@ -30,7 +30,7 @@ struct Options {
     /// Milliseconds that a request may take longer.
     #[arg(long, default_value_t = 0)]
     jitter: u64,
-    /// Chooses the jitter.
+    /// Seed of the jitter
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Requests a second that Open Library answers, and twice as many at once; unlimited if absent.

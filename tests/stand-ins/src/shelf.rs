@@ -19,7 +19,7 @@ pub(crate) struct Detection {
     pub corners: [f64; 4],
 }
 
-/// A decoded picture: enough of it to know it again.
+/// A decoded picture, reduced to what identifies it.
 #[derive(Debug)]
 pub(crate) struct Picture {
     pub width: u32,
@@ -27,7 +27,7 @@ pub(crate) struct Picture {
     fingerprint: Fingerprint,
     /// Hash of the file's bytes.
     hash: u64,
-    /// Whether there is anything on it.
+    /// Whether the picture is blank.
     blank: bool,
 }
 

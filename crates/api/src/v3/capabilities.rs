@@ -46,13 +46,13 @@ pub struct Features<'a> {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[cfg_attr(test, schemars(rename = "V3Limits"))]
 pub struct Limits<'a> {
-    /// Searches by meaning a minute: always 0.
+    /// Number of searches by meaning a minute: always 0.
     pub semantic_search_rpm: u32,
-    /// Searches a minute of all clients together: as many as Open Library may be asked.
+    /// Number of searches a minute of all clients together: as many as Open Library may be asked.
     pub text_search_rpm: u32,
-    /// Data rows of a CSV file.
+    /// Largest number of data rows of a CSV file.
     pub csv_max_rows: usize,
-    /// Photos of one scan.
+    /// Largest number of photos of one scan.
     pub batch_max_photos: usize,
     /// Every other limit.
     #[serde(flatten)]

@@ -123,12 +123,12 @@ pub struct Told {
 /// The messages that a socket has been sent about a job, besides its state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
-    /// None yet.
+    /// No message yet.
     #[default]
     Fresh,
-    /// The first, which says what job it is.
+    /// The first message, which says what job it is.
     Started,
-    /// The last, at the job's end.
+    /// The last message, at the job's end.
     Over,
 }
 

@@ -17,7 +17,7 @@ const TOKEN_PROTOCOL: &str = "bookstrack-auth.";
 pub struct Followed {
     /// The job's name.
     pub id: JobId,
-    /// The token that the client shows for it.
+    /// The token that the client shows for the job.
     pub token: Option<String>,
 }
 

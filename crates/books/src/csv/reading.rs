@@ -20,9 +20,10 @@ pub enum Certainty {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ColumnReading {
-    /// Its header as it stands in the file; its number, from 1, in a file without a header.
+    /// Header of the column as it stands in the file; its number, from 1, in a file without a
+    /// header.
     pub name: String,
-    /// The field that it holds, as a mapping spells it; absent when the column is not used.
+    /// The field that the column holds, as a mapping spells it; absent when the column is not used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
     /// Certainty of `field`; absent when the column is not used.
@@ -40,7 +41,7 @@ pub struct ColumnReading {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Reading {
-    /// The program whose export it is; absent when it could be anybody's.
+    /// The program that exported the file; absent when it could be any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub program: Option<String>,
     /// The encoding of its text, as the WHATWG standard names it, or the kind of workbook.
@@ -66,7 +67,7 @@ pub struct Reading {
     /// Lines above the header that name no books.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub lines_above: Vec<String>,
-    /// Its columns in order.
+    /// Columns of the file, in order.
     pub columns: Vec<ColumnReading>,
 }
 

@@ -29,7 +29,7 @@ const MAX_PROSE: usize = 20_000;
 pub(super) struct Draft {
     pub row: Row,
     pub warnings: Vec<String>,
-    /// The fault of its ISBN, when it has one but none that is valid.
+    /// The fault of the row's ISBN, when it has one but none that is valid.
     pub bad_isbn: Option<IsbnError>,
 }
 

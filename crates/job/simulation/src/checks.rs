@@ -73,14 +73,14 @@ impl Outcome {
 /// One job as it was asked for, and what has been seen of it.
 struct Known {
     plan: usize,
-    /// The job that it retries.
+    /// The job that this one retries.
     retries: Option<JobId>,
     /// Time at which a client was first told of the job.
     accepted: Option<Micros>,
     /// The root that was written last.
     root: Option<Root>,
     end: Option<Root>,
-    /// Whether it was expired early, to make room.
+    /// Whether the job was expired early, to make room.
     is_evicted: bool,
     /// The chunks that a run's root has named.
     uploads: BTreeSet<String>,

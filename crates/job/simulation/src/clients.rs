@@ -88,7 +88,7 @@ impl Clients {
 /// One job as its clients know it.
 struct Job {
     plan: usize,
-    /// The ended job that it retries.
+    /// The ended job that this one retries.
     retries: Option<JobId>,
     accepted: RefCell<Option<JobId>>,
     waiting: Rc<Cell<usize>>,

@@ -27,10 +27,11 @@ pub(crate) struct Process {
     pub world: Rc<World>,
     pub pid: Pid,
     profile: Rc<Profile>,
-    /// Time at which it last wrote a lease: from then on it writes because time is left, not
-    /// because it looked.
+    /// Time at which the process last wrote a lease: from then on it writes because time is left,
+    /// not because it looked.
     leased: Cell<Option<Micros>>,
-    /// Time at which its last write of each key (or of any, where there is one queue) takes effect.
+    /// Time at which the process's last write of each key (or of any, where there is one queue)
+    /// takes effect.
     arrivals: RefCell<HashMap<String, Micros>>,
     tampering: RefCell<Tampering>,
 }
@@ -43,9 +44,9 @@ enum Fate {
     Failed,
     /// The operation is done, and reports a failure.
     AnswerLost,
-    /// The process dies before it is done.
+    /// The process dies before the operation is done.
     DiesBefore,
-    /// The process dies once it is done.
+    /// The process dies once the operation is done.
     DiesAfter,
 }
 

@@ -59,9 +59,10 @@ pub(crate) struct JobPlan {
     pub readable: bool,
     /// The name that its client chose.
     pub name: Option<JobId>,
-    /// Number of requests to make it that come at about the same time.
+    /// Number of requests to make the job that come at about the same time.
     pub creators: u64,
-    /// Whether the request that makes it asks for its stream as the response; `true` with books.
+    /// Whether the request that makes the job asks for its stream as the response; `true` with
+    /// books.
     pub attached: Option<bool>,
     /// Whether a job of its name is made again when it has expired.
     pub again: bool,

@@ -19,7 +19,7 @@ pub(crate) struct Write {
     pub key: Rc<str>,
     /// The value to write; `None` deletes.
     pub value: Option<Bytes>,
-    /// The order in which writes were asked for.
+    /// Number of the write, in the order in which writes were asked for.
     pub version: u64,
 }
 

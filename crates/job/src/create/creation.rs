@@ -48,7 +48,7 @@ pub struct NewJob {
     pub name: Name,
     /// The kind of job.
     pub pipeline: Pipeline,
-    /// The kind of request that creates it.
+    /// The kind of request that creates the job.
     pub made_by: MadeBy,
     /// Whether the client is given a token.
     pub token: bool,

@@ -137,14 +137,14 @@ pub(super) enum Front<T> {
     /// Requests wait for a provider that does not answer; the wave goes on when this is asked
     /// again.
     Waiting,
-    /// The run has no time left for it.
+    /// The run has no time left for the wave.
     OutOfTime,
 }
 
 /// An event while requests are in flight.
 enum Event<L> {
     Answered(usize, L, Reply),
-    /// Some of them wait for a provider that does not answer.
+    /// Some of the requests wait for a provider that does not answer.
     Waiting,
     /// No request is in flight.
     Idle,

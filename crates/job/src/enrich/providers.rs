@@ -70,7 +70,7 @@ pub struct Enrichment {
     pub timeout: Duration,
     /// Longest time without an answer of a provider before a job goes on without it.
     pub patience: Duration,
-    /// Requests in flight at the same time.
+    /// Largest number of requests in flight at the same time.
     pub concurrency: usize,
     /// Rate limit of Open Library.
     pub open_library: RateLimit,
@@ -87,14 +87,14 @@ pub(super) struct ProviderSession {
     changed: bool,
     /// Whether the other runs have been told that this one asks.
     is_known: bool,
-    /// Requests that this run may send at once, as of `refilled` (monotonic).
+    /// Number of requests that this run may send at once, as of `refilled` (monotonic).
     tokens: f64,
     refilled: Duration,
     /// This run's share of the rate, 0 to 1.
     share: f64,
     /// Number of runs that ask, this one among them.
     askers: usize,
-    /// Requests sent since this run last told the others.
+    /// Number of requests sent since this run last told the others.
     taken: f64,
     /// Number of times that this run has told the others.
     syncs: u32,
@@ -395,7 +395,7 @@ pub(super) struct Question {
     pub(super) provider: Provider,
     pub(super) request: Request,
     pub(super) reader: Reader,
-    /// Number of books that it asks for.
+    /// Number of books that the request asks for.
     pub(super) books: usize,
 }
 

@@ -30,16 +30,17 @@ const LONGEST_LOG: u64 = 2 * LONG_LOG;
 /// log into the file, and to go on with an empty one.
 const RESERVE: usize = 12 << 20;
 
-/// Free pages, of 4 KB, that are kept for what is written next; a quarter of the file at most.
+/// Number of free pages, of 4 KB, that are kept for what is written next; a quarter of the file at
+/// most.
 const FREE_PAGES_KEPT: i64 = 2_048;
 
-/// Free pages given back between two looks at whether somebody wants to write.
+/// Number of free pages given back between two looks at whether somebody wants to write.
 const PAGES_AT_ONCE: i64 = 128;
 
 /// The pause between two slices of work, for writers that wait.
 const BETWEEN_SLICES: Duration = Duration::from_millis(2);
 
-/// Free pages given back in one round.
+/// Number of free pages given back in one round.
 const PAGES_IN_A_ROUND: i64 = 2_048;
 
 /// The store's files, and the connection that writes them.
