@@ -15,9 +15,9 @@ use job::effects::Entropy;
 use job::{Item, JobId, ProviderSessions, Searched};
 use platform::client;
 use platform::config;
-use platform::exchange::{Answer, Exchange};
+use platform::exchange::{Exchange, Response};
 
-use crate::{Asked, JobRoute, make_of};
+use crate::{EnrichRequest, JobRoute, make_of};
 
 /// The last page of a search that is asked for: providers take no more.
 const MAX_PAGES: u32 = 100;
@@ -85,17 +85,17 @@ pub(crate) fn route(path: &str) -> Option<(Route, &'static str)> {
 pub(crate) async fn serve(
     exchange: &mut Exchange,
     route: Route,
-) -> Result<Option<Answer>, ApiError> {
+) -> Result<Option<Response>, ApiError> {
     match route {
-        Route::One => one(exchange).await.map(Some),
-        Route::Several => several(exchange).await,
+        Route::One => enrich_one(exchange).await.map(Some),
+        Route::Several => enrich_several(exchange).await,
         Route::ByIsbn(isbn) => by_isbn(exchange, &isbn).await.map(Some),
         Route::Search(words, shape) => search(exchange, words, shape).await.map(Some),
     }
 }
 
 /// A client's search: a book by its number, or books by words.
-enum Wish {
+enum SearchTerms {
     /// One book, by its ISBN.
     Isbn(Isbn),
     /// The books that fit these words.
@@ -103,7 +103,7 @@ enum Wish {
 }
 
 /// Reads the search in a request.
-fn wish(exchange: &Exchange, words: Words) -> Result<Wish, ApiError> {
+fn search_terms(exchange: &Exchange, words: Words) -> Result<SearchTerms, ApiError> {
     let parameters = Query::parse(&exchange.request.query);
     match parameters.get("mode") {
         None | Some("text") => {}
@@ -115,7 +115,7 @@ fn wish(exchange: &Exchange, words: Words) -> Result<Wish, ApiError> {
     let text = |name: &str| parameters.get(name).unwrap_or_default().to_owned();
     let limits = &exchange.config.settings.limits;
     if let (Words::Isbn | Words::Fields, Some(isbn)) = (words, parameters.get("isbn")) {
-        return request::isbn_parameter(isbn, limits).map(Wish::Isbn);
+        return request::isbn_parameter(isbn, limits).map(SearchTerms::Isbn);
     }
     let mut query = books::Query {
         page: parameters.number("page", 1)?.unwrap_or(1).min(MAX_PAGES),
@@ -139,14 +139,14 @@ fn wish(exchange: &Exchange, words: Words) -> Result<Wish, ApiError> {
         };
         return Err(ApiError::missing(field, "send words to search for"));
     }
-    Ok(Wish::Words(query))
+    Ok(SearchTerms::Words(query))
 }
 
-async fn search(exchange: &Exchange, words: Words, shape: Shape) -> Result<Answer, ApiError> {
-    let wish = wish(exchange, words)?;
+async fn search(exchange: &Exchange, words: Words, shape: Shape) -> Result<Response, ApiError> {
+    let terms = search_terms(exchange, words)?;
     admit(exchange).await?;
-    let (q, items, total, page, limit) = match wish {
-        Wish::Isbn(isbn) => {
+    let (q, items, total, page, limit) = match terms {
+        SearchTerms::Isbn(isbn) => {
             let looked = look_up(exchange, by_isbns(&[isbn])).await?;
             if looked.items.iter().all(is_unanswered) {
                 return Err(looked.problem(exchange, ApiError::no_such_book(isbn)));
@@ -156,7 +156,7 @@ async fn search(exchange: &Exchange, words: Words, shape: Shape) -> Result<Answe
             let total = items.len() as u64;
             (isbn.to_string(), items, total, 1, 1)
         }
-        Wish::Words(query) => {
+        SearchTerms::Words(query) => {
             let (items, total) = hits(exchange, &query).await?;
             let parts = [&query.text, &query.title, &query.author];
             let parts: Vec<&str> = parts.into_iter().map(|part| part.trim()).collect();
@@ -169,12 +169,12 @@ async fn search(exchange: &Exchange, words: Words, shape: Shape) -> Result<Answe
         Shape::V3 => exchange.success(200, &v3::Search::of(&q, &items, total, page, limit)),
         Shape::Apps => {
             let results = SearchResults::of(&items, total);
-            Answer::json(200, envelope::success_with_flat_copy(&results, answered))
+            Response::json(200, envelope::success_with_flat_copy(&results, answered))
         }
         Shape::V2 => {
             let took = u64::try_from(answered.took.as_millis()).unwrap_or(u64::MAX);
             let results = SearchResultsV2::of(&q, &items, total, took);
-            Answer::json(200, envelope::success_with_flat_copy(&results, answered))
+            Response::json(200, envelope::success_with_flat_copy(&results, answered))
         }
     })
 }
@@ -205,7 +205,7 @@ async fn hits(exchange: &Exchange, query: &books::Query) -> Result<(Vec<Item>, u
     }
 }
 
-async fn one(exchange: &Exchange) -> Result<Answer, ApiError> {
+async fn enrich_one(exchange: &Exchange) -> Result<Response, ApiError> {
     let isbn = request::barcode(
         &exchange.json_body().await?,
         &exchange.config.settings.limits,
@@ -213,7 +213,7 @@ async fn one(exchange: &Exchange) -> Result<Answer, ApiError> {
     admit(exchange).await?;
     let looked = look_up(exchange, by_isbns(&[isbn])).await?;
     match looked.items.first().and_then(LookedUp::of) {
-        Some(book) => Ok(Answer::json(
+        Some(book) => Ok(Response::json(
             200,
             envelope::success_with_flat_copy(&book, exchange.answered()),
         )),
@@ -221,7 +221,7 @@ async fn one(exchange: &Exchange) -> Result<Answer, ApiError> {
     }
 }
 
-async fn by_isbn(exchange: &Exchange, text: &str) -> Result<Answer, ApiError> {
+async fn by_isbn(exchange: &Exchange, text: &str) -> Result<Response, ApiError> {
     let isbn = request::isbn_parameter(text, &exchange.config.settings.limits)?;
     admit(exchange).await?;
     let looked = look_up(exchange, by_isbns(&[isbn])).await?;
@@ -231,11 +231,11 @@ async fn by_isbn(exchange: &Exchange, text: &str) -> Result<Answer, ApiError> {
     }
 }
 
-async fn several(exchange: &mut Exchange) -> Result<Option<Answer>, ApiError> {
+async fn enrich_several(exchange: &mut Exchange) -> Result<Option<Response>, ApiError> {
     let body = exchange.json_body().await?;
     let asked = request::v3_books(&body, &exchange.config.settings.limits)?;
     if asked.is_async {
-        let asked = Asked {
+        let asked = EnrichRequest {
             job_id: None,
             wanted: asked.wanted,
         };

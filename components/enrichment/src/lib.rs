@@ -9,7 +9,7 @@ use job::{CreateError, Item, JobId, Limits, MadeBy, NewJob, Pipeline, Root, cont
 use platform::attached;
 use platform::client;
 use platform::config;
-use platform::exchange::{Answer, Exchange};
+use platform::exchange::{Exchange, Response};
 use platform::runs::{self, Creation};
 
 mod books_now;
@@ -54,7 +54,7 @@ enum Route {
     /// Which book a book of an ended job is.
     Choose(choose::Route),
     /// Trying an ended job again.
-    Retry(retry::Route),
+    Retry(retry::RetryTarget),
     /// Looking books up while the client waits.
     Now(books_now::Route),
 }
@@ -95,14 +95,14 @@ enum JobRoute {
 }
 
 /// The books that a request names, and the name that it gives to their job.
-struct Asked {
+struct EnrichRequest {
     /// The client's name for the job.
     job_id: Option<JobId>,
     /// The books to look up.
     wanted: Vec<Wanted>,
 }
 
-impl From<request::Enrich> for Asked {
+impl From<request::Enrich> for EnrichRequest {
     fn from(enrich: request::Enrich) -> Self {
         Self {
             job_id: enrich.job_id,
@@ -126,11 +126,11 @@ impl JobRoute {
         matches!(self, Self::LegacyStart | Self::LegacyBatch)
     }
 
-    fn read(self, body: &[u8], limits: &Limits) -> Result<Asked, ApiError> {
-        let asked: Asked = match self {
+    fn read(self, body: &[u8], limits: &Limits) -> Result<EnrichRequest, ApiError> {
+        let asked: EnrichRequest = match self {
             Self::LegacyStart => request::works(body, limits)?.into(),
             Self::Batch | Self::LegacyBatch => request::enrich(body, limits)?.into(),
-            Self::V3 => Asked {
+            Self::V3 => EnrichRequest {
                 job_id: None,
                 wanted: request::v3_enrich(body, limits)?.wanted,
             },
@@ -141,18 +141,18 @@ impl JobRoute {
         Ok(asked)
     }
 
-    async fn answer(self, exchange: &Exchange, root: &Root) -> Result<Answer, ApiError> {
+    async fn answer(self, exchange: &Exchange, root: &Root) -> Result<Response, ApiError> {
         let answered = exchange.answered();
         Ok(match self {
             Self::Batch | Self::V3 => exchange.accepted(root).await?,
             Self::LegacyStart => {
                 let started = LegacyEnrichment::of(root);
-                Answer::json(200, envelope::success_with_flat_copy(&started, answered))
+                Response::json(200, envelope::success_with_flat_copy(&started, answered))
             }
             Self::LegacyBatch => {
                 let token = exchange.token(root).await?;
                 let started = LegacyEnrichmentBatch::of(root, &token);
-                Answer::json(202, envelope::success_with_flat_copy(&started, answered))
+                Response::json(202, envelope::success_with_flat_copy(&started, answered))
             }
         })
     }
@@ -166,7 +166,11 @@ async fn make(exchange: &mut Exchange, route: JobRoute) -> Result<(), ApiError> 
 }
 
 /// Makes a job of these books, and begins it.
-async fn make_of(exchange: &mut Exchange, route: JobRoute, asked: Asked) -> Result<(), ApiError> {
+async fn make_of(
+    exchange: &mut Exchange,
+    route: JobRoute,
+    asked: EnrichRequest,
+) -> Result<(), ApiError> {
     let given = asked.job_id.is_some();
     let new = NewJob {
         name: exchange.name(route.made_by(), asked.job_id)?,

@@ -13,27 +13,27 @@ use platform::runs::{self, Creation};
 use platform::{Access, client, config};
 
 /// A job that is to be tried again, and the kind that it must be of.
-pub(crate) struct Route {
+pub(crate) struct RetryTarget {
     id: String,
     kind: Option<Kind>,
 }
 
 /// The job that a path names: `/api/v2/imports/{jobId}/retry`, `/v3/jobs/{kind}/{jobId}/retry`.
-pub(crate) fn route(path: &str) -> Option<Route> {
+pub(crate) fn route(path: &str) -> Option<RetryTarget> {
     let parts: Vec<&str> = path.split('/').skip(1).collect();
     let (id, kind) = match parts.as_slice() {
         ["api", "v2", "imports", id, "retry"] => (id, None),
         ["v3", "jobs", kind, id, "retry"] => (id, Some(Kind::parse(kind)?)),
         _ => return None,
     };
-    Some(Route {
+    Some(RetryTarget {
         id: (*id).to_owned(),
         kind,
     })
 }
 
 /// Makes the job that tries this one again, or answers with the one that does, and begins it.
-pub(crate) async fn serve(exchange: &mut Exchange, route: Route) -> Result<(), ApiError> {
+pub(crate) async fn serve(exchange: &mut Exchange, route: RetryTarget) -> Result<(), ApiError> {
     let id = request::job_id(&route.id)?;
     let ended = ended_job(exchange, &id, route.kind).await?;
     let body = exchange.json_body().await?;

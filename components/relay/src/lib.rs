@@ -10,7 +10,7 @@ mod trust;
 use api::error::ApiError;
 use job::effects::Log;
 use platform::stream::RETRY_POLLING;
-use platform::{Answer, Exchange, config};
+use platform::{Exchange, Response, config};
 use serde_json::json;
 
 use session::Session;
@@ -31,7 +31,7 @@ async fn handle(exchange: &mut Exchange) {
     exchange.send(answer).await;
 }
 
-async fn answer(exchange: &mut Exchange) -> Result<Option<Answer>, ApiError> {
+async fn answer(exchange: &mut Exchange) -> Result<Option<Response>, ApiError> {
     if exchange.request.path != SESSION {
         return Err(ApiError::upgrade_required());
     }

@@ -8,12 +8,12 @@ use futures::future::join_all;
 use http::HeaderMap;
 use job::Root;
 use job::effects::{Clock, Log};
-use platform::{Answer, Disconnected, Exchange};
+use platform::{Disconnected, Exchange, Response};
 use serde_json::json;
 
 use crate::session::{self, Session};
 
-pub(crate) async fn serve(exchange: &Exchange, session: &Session) -> Result<Answer, ApiError> {
+pub(crate) async fn serve(exchange: &Exchange, session: &Session) -> Result<Response, ApiError> {
     let mut roots = Vec::new();
     for job in &session.jobs {
         roots.extend(session::look(exchange, job).await?.root().cloned());
@@ -30,7 +30,7 @@ pub(crate) async fn serve(exchange: &Exchange, session: &Session) -> Result<Answ
     };
     let replies = answer(exchange, session, &roots, &message).await?;
     if replies.is_empty() {
-        return Ok(Answer {
+        return Ok(Response {
             status: 204,
             headers: HeaderMap::new(),
             body: Vec::new(),
@@ -38,7 +38,7 @@ pub(crate) async fn serve(exchange: &Exchange, session: &Session) -> Result<Answ
     }
     let body =
         serde_json::to_vec(&replies).map_err(|error| exchange.internal(&error.to_string()))?;
-    Ok(Answer::json(200, body))
+    Ok(Response::json(200, body))
 }
 
 async fn answer(

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use api::error::ApiError;
 use api::ws::Schema;
-use api::ws::frame::{self, COMMENT, Close, Lasting, Phase, Told};
+use api::ws::frame::{self, COMMENT, Close, Lasting, Phase, SocketPosition};
 use futures::TryStreamExt;
 use futures::stream::{Stream, StreamExt};
 use http::header::{HeaderMap, HeaderName, HeaderValue};
@@ -49,7 +49,7 @@ pub(crate) async fn serve(
     exchange: &mut Exchange,
     session: Session,
     hold: Duration,
-) -> Result<Option<Answer>, ApiError> {
+) -> Result<Option<Response>, ApiError> {
     let mut looks = Vec::new();
     for job in &session.jobs {
         let inspection = session::look(exchange, job).await?;
@@ -69,9 +69,9 @@ pub(crate) async fn serve(
             }
         }
     }
-    let told = last.unwrap_or_else(|| vec![Told::default(); session.jobs.len()]);
+    let told = last.unwrap_or_else(|| vec![SocketPosition::default(); session.jobs.len()]);
     if told.iter().all(|told| told.phase == Phase::Over) {
-        return Ok(Some(Answer {
+        return Ok(Some(Response {
             status: 204,
             headers: HeaderMap::new(),
             body: Vec::new(),
@@ -85,7 +85,7 @@ pub(crate) async fn serve(
         heartbeat: exchange.config.settings.heartbeat.min(HEARTBEAT),
         ..exchange.config.settings.clone()
     };
-    let mut telling = Telling {
+    let mut session_stream = SessionStream {
         exchange,
         session: &session,
         schema,
@@ -98,8 +98,8 @@ pub(crate) async fn serve(
         events: 0,
         bytes: 0,
     };
-    let end = telling.tell(looks, waits.then_some(hold)).await;
-    telling.finish(end).await;
+    let end = session_stream.tell(looks, waits.then_some(hold)).await;
+    session_stream.finish(end).await;
     Ok(None)
 }
 
@@ -122,19 +122,19 @@ fn headers(session: &Session, schema: Schema, waits: bool) -> HeaderMap {
 }
 
 /// One session stream.
-struct Telling<'a> {
+struct SessionStream<'a> {
     exchange: &'a Exchange,
     session: &'a Session,
     schema: Schema,
     settings: &'a Settings,
     deadline: Option<Duration>,
     writer: Writer,
-    told: Vec<Told>,
+    told: Vec<SocketPosition>,
     events: u32,
     bytes: usize,
 }
 
-impl<'a> Telling<'a> {
+impl<'a> SessionStream<'a> {
     /// The engine with this stream's settings.
     fn engine(&self) -> Engine<'a, Spin> {
         let Exchange { spin, config, .. } = self.exchange;
@@ -225,7 +225,7 @@ impl<'a> Telling<'a> {
             let next = self.writer.while_connected(news.next());
             match within(clock, pause, next).await.transpose()? {
                 Some(Some((n, Next::Notify(notification)))) => {
-                    self.say(n, &notification).await?;
+                    self.write_step(n, &notification).await?;
                     if matches!(notification.step, Step::TimedOut(_)) {
                         close = Close::STALLED;
                     }
@@ -241,7 +241,7 @@ impl<'a> Telling<'a> {
         }
     }
 
-    async fn say(&mut self, index: usize, notification: &Notification) -> Result<(), End> {
+    async fn write_step(&mut self, index: usize, notification: &Notification) -> Result<(), End> {
         let (schema, encoding) = (self.schema, self.session.encoding);
         let now = self.exchange.spin.now();
         match notification.step {
@@ -309,7 +309,7 @@ impl<'a> Telling<'a> {
         let last = messages.pop();
         let told = self.told.get(index).copied().unwrap_or_default();
         if self.schema.begins_with_started() && told.phase == Phase::Fresh {
-            let begun = Told {
+            let begun = SocketPosition {
                 // Where that is all there is to say, the state has been told with it.
                 seq: if last.is_none() {
                     position.seq
@@ -335,7 +335,7 @@ impl<'a> Telling<'a> {
             false => (Phase::Fresh, Lasting::State(index)),
         };
         let told = self.told.get(index).copied().unwrap_or_default();
-        let now_told = Told {
+        let now_told = SocketPosition {
             seq: position.seq,
             phase: phase.max(told.phase),
         };
@@ -345,7 +345,7 @@ impl<'a> Telling<'a> {
     }
 
     /// Records the position of a job's reader, and returns the id of the event that leads there.
-    fn advance(&mut self, index: usize, told: Told) -> String {
+    fn advance(&mut self, index: usize, told: SocketPosition) -> String {
         if let Some(place) = self.told.get_mut(index) {
             *place = told;
         }

@@ -9,7 +9,7 @@ use api::error::ApiError;
 use api::query::Query;
 use api::v3;
 use job::FirstStage;
-use platform::exchange::{Answer, Exchange};
+use platform::exchange::{Exchange, Response};
 use platform::{attached, config, runs};
 use upload::{Route, preview, receive_batch, receive_upload};
 
@@ -23,7 +23,7 @@ fn worker() -> FirstStage {
 
 /// Answers with the configured features and every limit: here, because this component has the
 /// providers' configuration, and its keys are nobody else's.
-fn capabilities(exchange: &Exchange) -> Answer {
+fn capabilities(exchange: &Exchange) -> Response {
     let features = config::features(exchange.config.sandbox);
     let capabilities = Capabilities::of(
         env!("CARGO_PKG_VERSION"),
@@ -36,7 +36,7 @@ fn capabilities(exchange: &Exchange) -> Answer {
         true => envelope::bare(&v3),
         false => envelope::success_beside(&capabilities, &v3, exchange.answered()),
     };
-    Answer::json(200, body)
+    Response::json(200, body)
 }
 
 async fn handle(exchange: &mut Exchange) {

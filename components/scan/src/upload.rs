@@ -15,7 +15,7 @@ use job::{
     UNSEEN_JOB_GRACE,
 };
 use platform::client;
-use platform::exchange::{Answer, Exchange};
+use platform::exchange::{Exchange, Response};
 use platform::runs::Creation;
 use platform::{Body, Disconnected, Spin};
 
@@ -100,7 +100,11 @@ impl Route {
     }
 
     /// The response to the request that made the job, and to its repetitions.
-    pub(crate) async fn answer(self, exchange: &Exchange, root: &Root) -> Result<Answer, ApiError> {
+    pub(crate) async fn answer(
+        self,
+        exchange: &Exchange,
+        root: &Root,
+    ) -> Result<Response, ApiError> {
         if self.may_stream() {
             return exchange.accepted(root).await;
         }
@@ -116,7 +120,7 @@ impl Route {
             }
             _ => envelope::success_with_flat_copy(&LegacyBookshelf::of(id, &token), answered),
         };
-        Ok(Answer::json(202, body))
+        Ok(Response::json(202, body))
     }
 
     /// The job that the request is to make.
@@ -356,7 +360,7 @@ fn mapping(exchange: &Exchange, upload: &Upload) -> Result<Mapping, ApiError> {
 const PREVIEW_PATIENCE: Duration = Duration::from_secs(8);
 
 /// Reads a file as an import would, and answers with the preview of the result.
-pub(crate) async fn preview(exchange: &Exchange) -> Result<Answer, ApiError> {
+pub(crate) async fn preview(exchange: &Exchange) -> Result<Response, ApiError> {
     let mut body = exchange.request.body();
     let limits = &exchange.config.settings.limits;
     let received = receive_for_preview(exchange, &mut body).await;

@@ -9,7 +9,7 @@ use api::status::{Canceled, Document};
 use futures::TryStreamExt;
 use job::effects::Clock;
 use job::{Item, JobId, Pipeline, Report, Root, Stage, Stop};
-use platform::{Access, Answer, Exchange};
+use platform::{Access, Exchange, Response};
 
 use crate::{canceled, inspect};
 
@@ -52,7 +52,7 @@ pub(crate) fn route<'a>(parts: &[&'a str]) -> Option<(Route<'a>, Method)> {
     })
 }
 
-pub(crate) async fn serve(exchange: &mut Exchange, route: Route<'_>) -> Result<Answer, ApiError> {
+pub(crate) async fn serve(exchange: &mut Exchange, route: Route<'_>) -> Result<Response, ApiError> {
     match route {
         Route::ScanStatus(id) => scan_status(exchange, &request::job_id(id)?).await,
         Route::ScanReady(id) => {
@@ -75,7 +75,7 @@ pub(crate) async fn serve(exchange: &mut Exchange, route: Route<'_>) -> Result<A
             let etag = Document::of(&root).etag();
             Ok(crate::conditional(exchange, &etag, &root, || {
                 let answered = exchange.answered();
-                Answer::json(200, import_status(&root, &items, &report, answered))
+                Response::json(200, import_status(&root, &items, &report, answered))
             }))
         }
         Route::ImportCancel(id) => {
@@ -92,12 +92,12 @@ pub(crate) async fn serve(exchange: &mut Exchange, route: Route<'_>) -> Result<A
     }
 }
 
-fn bare(data: &impl serde::Serialize) -> Answer {
-    Answer::json(200, envelope::bare(data))
+fn bare(data: &impl serde::Serialize) -> Response {
+    Response::json(200, envelope::bare(data))
 }
 
-fn flat(exchange: &Exchange, status: u16, data: &impl serde::Serialize) -> Answer {
-    Answer::json(
+fn flat(exchange: &Exchange, status: u16, data: &impl serde::Serialize) -> Response {
+    Response::json(
         status,
         envelope::success_with_flat_copy(data, exchange.answered()),
     )
@@ -124,7 +124,7 @@ async fn contents(exchange: &Exchange, root: &Root) -> Result<(Vec<Item>, Report
 }
 
 /// Answers with the first app's status document: the results are in it when the scan is done.
-async fn scan_status(exchange: &Exchange, id: &JobId) -> Result<Answer, ApiError> {
+async fn scan_status(exchange: &Exchange, id: &JobId) -> Result<Response, ApiError> {
     let root = job(exchange, id).await?;
     if root.pipeline != Pipeline::AiScan {
         return Err(ApiError::no_such_job(id));
@@ -139,7 +139,7 @@ async fn scan_status(exchange: &Exchange, id: &JobId) -> Result<Answer, ApiError
     )))
 }
 
-async fn refresh(exchange: &Exchange) -> Result<Answer, ApiError> {
+async fn refresh(exchange: &Exchange) -> Result<Response, ApiError> {
     let body = exchange.json_body().await?;
     let (id, token) = request::refresh(&body, &exchange.config.settings.limits)?;
     let root = job(exchange, &id).await.map_err(|error| match error.code {

@@ -14,7 +14,7 @@ use api::request;
 use api::status::{Canceled, Document};
 use http::header::{CACHE_CONTROL, ETAG, RETRY_AFTER};
 use job::{Cancellation, Inspection, JobId, Root};
-use platform::{Access, Answer, Exchange};
+use platform::{Access, Exchange, Response};
 
 platform::component!("status", handle);
 
@@ -114,7 +114,7 @@ async fn inspect(exchange: &Exchange, id: &JobId) -> Result<Inspection, ApiError
         .map_err(|error| exchange.store_failed(&error))
 }
 
-async fn status(exchange: &mut Exchange, id: &str) -> Result<Option<Answer>, ApiError> {
+async fn status(exchange: &mut Exchange, id: &str) -> Result<Option<Response>, ApiError> {
     let id = request::job_id(id)?;
     let inspection = inspect(exchange, &id).await?;
     let Some(root) = inspection.root() else {
@@ -133,14 +133,14 @@ fn conditional(
     exchange: &Exchange,
     etag: &str,
     root: &Root,
-    full: impl FnOnce() -> Answer,
-) -> Answer {
+    full: impl FnOnce() -> Response,
+) -> Response {
     let known = exchange
         .request
         .header("if-none-match")
         .is_some_and(|header| api::status::none_match(header, etag));
     let answer = if known {
-        Answer {
+        Response {
             status: 304,
             headers: http::HeaderMap::new(),
             body: Vec::new(),
@@ -156,7 +156,7 @@ fn conditional(
     }
 }
 
-async fn cancel_job(exchange: &mut Exchange, id: &str) -> Result<Option<Answer>, ApiError> {
+async fn cancel_job(exchange: &mut Exchange, id: &str) -> Result<Option<Response>, ApiError> {
     let id = request::job_id(id)?;
     let (status, root) = canceled(exchange, &id, None, false).await?;
     Ok(Some(exchange.success(status, &Canceled::of(&root))))

@@ -2,7 +2,7 @@
 
 use api::error::ApiError;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
-use platform::{Answer, Exchange};
+use platform::{Exchange, Response};
 
 /// A file of the page.
 pub(crate) struct Asset {
@@ -79,7 +79,7 @@ pub(crate) fn asset(path: &str) -> Option<&'static Asset> {
 
 /// Answers with a file, or with `304` when the client's copy is still good. Samples are only in the
 /// sandbox.
-pub(crate) fn answer(exchange: &Exchange, asset: &Asset) -> Answer {
+pub(crate) fn answer(exchange: &Exchange, asset: &Asset) -> Response {
     let is_sample = SAMPLES.iter().any(|sample| sample.path == asset.path);
     if is_sample && !exchange.config.sandbox {
         return exchange.failure(&ApiError::no_such_route());
@@ -89,7 +89,7 @@ pub(crate) fn answer(exchange: &Exchange, asset: &Asset) -> Answer {
         .request
         .header("if-none-match")
         .is_some_and(|header| api::status::none_match(header, &etag));
-    let answer = Answer {
+    let answer = Response {
         status: if known { 304 } else { 200 },
         headers: api::cors::page_headers(),
         body: if known {

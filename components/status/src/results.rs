@@ -10,7 +10,7 @@ use futures::TryStreamExt;
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use job::effects::Log;
 use job::{Engine, Inspection, Report, Root};
-use platform::{Access, Answer, Exchange, Spin};
+use platform::{Access, Exchange, Response, Spin};
 use serde_json::json;
 
 use crate::{inspect, query};
@@ -25,7 +25,7 @@ pub(crate) async fn serve(
     exchange: &mut Exchange,
     id: &str,
     kind: Option<Kind>,
-) -> Result<Option<Answer>, ApiError> {
+) -> Result<Option<Response>, ApiError> {
     let id = api::request::job_id(id)?;
     let inspection = inspect(exchange, &id).await?;
     let is_other = |root| kind.is_some_and(|kind| !kind.is_of(root));
@@ -93,7 +93,7 @@ async fn send_export(
     root: &Root,
     format: export::Format,
     only: export::Only,
-) -> Result<Option<Answer>, ApiError> {
+) -> Result<Option<Response>, ApiError> {
     let report = (exchange.engine().report(root).await)
         .map_err(|stop| exchange.internal(&stop.to_string()))?;
     let mut headers = HeaderMap::new();

@@ -7,8 +7,8 @@ use api::sse;
 use api::v3::Kind;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use job::{Inspection, JobId, StoreLag};
-use platform::stream::{self, RETRY_POLLING, Telling, follow, headers, spelling};
-use platform::{Access, Answer, Exchange};
+use platform::stream::{self, RETRY_POLLING, StreamOptions, follow, headers, spelling};
+use platform::{Access, Exchange, Response};
 
 use crate::{inspect, query};
 
@@ -22,7 +22,7 @@ pub(crate) async fn serve(
     exchange: &mut Exchange,
     ids: &[JobId],
     kind: Option<Kind>,
-) -> Result<Option<Answer>, ApiError> {
+) -> Result<Option<Response>, ApiError> {
     match stream_of(exchange, ids, kind).await {
         Err(error) if is_read_as_events(exchange) => {
             let words = spelling(exchange).words;
@@ -47,7 +47,7 @@ async fn stream_of(
     exchange: &mut Exchange,
     ids: &[JobId],
     kind: Option<Kind>,
-) -> Result<Option<Answer>, ApiError> {
+) -> Result<Option<Response>, ApiError> {
     let (query, spelling) = (query(exchange), spelling(exchange));
     let last = exchange
         .request
@@ -60,7 +60,9 @@ async fn stream_of(
     for (n, id) in ids.iter().enumerate() {
         let inspection = match inspect(exchange, id).await {
             // An EventSource takes any error for final: this one is not.
-            Err(error) if error.code == api::Code::ServiceBusy => return come_back(exchange).await,
+            Err(error) if error.code == api::Code::ServiceBusy => {
+                return retry_later(exchange).await;
+            }
             inspection => inspection?,
         };
         let root = inspection.root();
@@ -78,13 +80,13 @@ async fn stream_of(
         jobs.push((observer, inspection));
     }
     if has_everything {
-        return Ok(Some(Answer {
+        return Ok(Some(Response {
             status: 204,
             headers: HeaderMap::new(),
             body: Vec::new(),
         }));
     }
-    let (budget, come_back) = stream::budget(exchange);
+    let (budget, reconnect_after) = stream::budget(exchange);
     let mut headers = headers();
     headers.insert(EDGE_TERMINAL, HeaderValue::from_static(sse::ENDS));
     let Some(writer) = exchange.stream(200, headers) else {
@@ -93,19 +95,19 @@ async fn stream_of(
     let engine = exchange.engine();
     let watchers = (ids.iter().zip(jobs))
         .map(|(id, (observer, inspection))| engine.watch(id.clone(), observer, inspection));
-    let telling = Telling {
+    let options = StreamOptions {
         spelling,
         opening: Vec::new(),
         budget,
-        come_back,
+        reconnect_after,
         transport: "sse",
     };
-    follow(exchange, watchers.collect(), writer, telling).await;
+    follow(exchange, watchers.collect(), writer, options).await;
     Ok(None)
 }
 
 /// Answers with a stream that only says that the client should try again.
-async fn come_back(exchange: &mut Exchange) -> Result<Option<Answer>, ApiError> {
+async fn retry_later(exchange: &mut Exchange) -> Result<Option<Response>, ApiError> {
     if let Some(mut writer) = exchange.stream(200, headers()) {
         // A client that has left needs to know nothing.
         let _ = writer.write(&sse::retry(RETRY_POLLING)).await;

@@ -4,7 +4,7 @@ use api::ApiError;
 use api::request;
 use api::v3::{JobStatus, Kind, Status};
 use job::{JobId, Root};
-use platform::{Access, Answer, Exchange};
+use platform::{Access, Exchange, Response};
 
 use crate::{conditional, inspect, page, results, stop, stream};
 
@@ -52,7 +52,7 @@ pub(crate) fn route<'a>(
 pub(crate) async fn serve(
     exchange: &mut Exchange,
     route: Route<'_>,
-) -> Result<Option<Answer>, ApiError> {
+) -> Result<Option<Response>, ApiError> {
     match route {
         Route::Status(kind, id) => {
             let root = job(exchange, kind, &request::job_id(id)?).await?;
@@ -93,7 +93,7 @@ async fn job_to_change(exchange: &Exchange, kind: Kind, id: &JobId) -> Result<Ro
 }
 
 /// Cancels a job; one that had ended before is a conflict.
-async fn cancel(exchange: &Exchange, kind: Kind, id: &JobId) -> Result<Answer, ApiError> {
+async fn cancel(exchange: &Exchange, kind: Kind, id: &JobId) -> Result<Response, ApiError> {
     let root = job_to_change(exchange, kind, id).await?;
     if root.stage.is_terminal() {
         return Err(ApiError::job_ended(id, Status::of(&root).name()));
@@ -103,7 +103,7 @@ async fn cancel(exchange: &Exchange, kind: Kind, id: &JobId) -> Result<Answer, A
 }
 
 /// Deletes a job with its results.
-async fn cleanup(exchange: &Exchange, kind: Kind, id: &JobId) -> Result<Answer, ApiError> {
+async fn cleanup(exchange: &Exchange, kind: Kind, id: &JobId) -> Result<Response, ApiError> {
     let mut root = job_to_change(exchange, kind, id).await?;
     if !root.stage.is_terminal() {
         let (status, stopped) = stop(exchange, id).await?;
@@ -117,7 +117,7 @@ async fn cleanup(exchange: &Exchange, kind: Kind, id: &JobId) -> Result<Answer, 
         .delete_ended(&root)
         .await
         .map_err(|error| exchange.store_failed(&error))?;
-    Ok(Answer {
+    Ok(Response {
         status: 204,
         headers: http::HeaderMap::new(),
         body: Vec::new(),

@@ -14,7 +14,7 @@ use job::{Engine, Feed, Inspection, RunMode, Settings, Worker};
 use crate::exchange::Exchange;
 use crate::runs::{Creation, start_elsewhere};
 use crate::spin::Spin;
-use crate::stream::{self, Telling};
+use crate::stream::{self, StreamOptions};
 
 /// Whether the client asks for a stream as the response.
 #[must_use]
@@ -37,15 +37,15 @@ pub async fn stream_and_run(
 ) -> Result<(), ApiError> {
     let root = creation.root().clone();
     let token = exchange.token(&root).await?;
-    let (budget, come_back) = stream::budget(exchange);
-    let telling = Telling {
+    let (budget, reconnect_after) = stream::budget(exchange);
+    let options = StreamOptions {
         spelling: stream::spelling(exchange),
         opening: match exchange.is_v3() {
             true => sse::accepted(&v3::Accepted::of(&root, &token, &exchange.origin())),
             false => sse::accepted(&Accepted::of(&root, &token)),
         },
         budget,
-        come_back,
+        reconnect_after,
         transport: "attached",
     };
     let Some(writer) = exchange.stream(200, stream::headers()) else {
@@ -53,7 +53,7 @@ pub async fn stream_and_run(
     };
     let exchange = &*exchange;
     let engine = exchange.engine();
-    let observer = engine.observer(None, telling.spelling.books);
+    let observer = engine.observer(None, options.spelling.books);
     let watcher = engine.watch(root.id.clone(), observer, Inspection::from_root(root));
     match (
         creation,
@@ -64,20 +64,20 @@ pub async fn stream_and_run(
             let watcher = watcher.beside(&feed);
             let engine = Engine::new(&exchange.spin, &settings, &exchange.config.keyring);
             join(
-                stream::follow(exchange, vec![watcher], writer, telling),
+                stream::follow(exchange, vec![watcher], writer, options),
                 engine.run_created(*created, Some(&feed), worker),
             )
             .await;
         }
         (Creation::New(created), None) => {
             join(
-                stream::follow(exchange, vec![watcher], writer, telling),
+                stream::follow(exchange, vec![watcher], writer, options),
                 start_elsewhere(exchange, &created),
             )
             .await;
         }
         (Creation::Existing(_), _) => {
-            stream::follow(exchange, vec![watcher], writer, telling).await;
+            stream::follow(exchange, vec![watcher], writer, options).await;
         }
     }
     Ok(())

@@ -32,7 +32,7 @@ pub fn counted(exchange: &Exchange) -> Option<Client> {
 
 /// The value of a header that the edge has set; `None` when the request does not show the secret
 /// that edge and application share.
-fn said_by_edge<'a>(request: &'a Incoming, name: &str) -> Option<&'a str> {
+fn edge_header<'a>(request: &'a Incoming, name: &str) -> Option<&'a str> {
     let shown = request.header("x-edge-secret")?;
     let is_edge = constant_time_eq(&config::edge_secret()?, shown);
     request.header(name).filter(|_| is_edge)
@@ -42,12 +42,12 @@ fn said_by_edge<'a>(request: &'a Incoming, name: &str) -> Option<&'a str> {
 /// connection.
 #[must_use]
 pub fn address(request: &Incoming) -> Option<IpAddr> {
-    let said = said_by_edge(request, "x-edge-client").or_else(|| {
+    let address = edge_header(request, "x-edge-client").or_else(|| {
         // Elsewhere clients can send it themselves.
         let is_akamai = config::profile() == "akamai-functions";
         request.header("true-client-ip").filter(|_| is_akamai)
     });
-    admission::parse_address(said.or_else(|| request.header("spin-client-addr"))?)
+    admission::parse_address(address.or_else(|| request.header("spin-client-addr"))?)
 }
 
 /// The scheme and host that clients reach this application by, as in `https://app.example`, for
@@ -56,8 +56,8 @@ pub fn address(request: &Incoming) -> Option<IpAddr> {
 #[must_use]
 pub fn origin(request: &Incoming) -> Option<String> {
     if let (Some(scheme), Some(host)) = (
-        said_by_edge(request, "x-forwarded-proto"),
-        said_by_edge(request, "x-forwarded-host"),
+        edge_header(request, "x-forwarded-proto"),
+        edge_header(request, "x-forwarded-host"),
     ) {
         return Some(format!("{scheme}://{host}"));
     }

@@ -67,7 +67,7 @@ impl Access {
 
 /// A complete response.
 #[derive(Debug)]
-pub struct Answer {
+pub struct Response {
     /// HTTP status.
     pub status: u16,
     /// Headers besides those for CORS and security.
@@ -76,7 +76,7 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
-impl Answer {
+impl Response {
     /// A response with a JSON body.
     #[must_use]
     pub fn json(status: u16, body: Vec<u8>) -> Self {
@@ -141,13 +141,13 @@ impl Exchange {
 
     /// A response with a success envelope around `data`.
     #[must_use]
-    pub fn success(&self, status: u16, data: &impl serde::Serialize) -> Answer {
-        Answer::json(status, api::envelope::success(data, self.answered()))
+    pub fn success(&self, status: u16, data: &impl serde::Serialize) -> Response {
+        Response::json(status, api::envelope::success(data, self.answered()))
     }
 
     /// The error's response in the form of the request's generation.
     #[must_use]
-    pub fn failure(&self, error: &ApiError) -> Answer {
+    pub fn failure(&self, error: &ApiError) -> Response {
         let now = self.spin.now();
         failure(error, now, &self.request.path, &self.request_id)
     }
@@ -188,7 +188,7 @@ impl Exchange {
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn accepted(&self, root: &Root) -> Result<Answer, ApiError> {
+    pub async fn accepted(&self, root: &Root) -> Result<Response, ApiError> {
         let token = self.token(root).await?;
         Ok(match self.is_v3() {
             true => self.success(202, &v3::Accepted::of(root, &token, &self.origin())),
@@ -351,7 +351,7 @@ impl Exchange {
     }
 
     /// Sends a response; the handler may go on working afterwards. A second response is dropped.
-    pub async fn send(&mut self, mut answer: Answer) {
+    pub async fn send(&mut self, mut answer: Response) {
         if let Some(responder) = self.responder.take() {
             answer.headers.extend(self.headers.drain());
             responder
@@ -470,13 +470,13 @@ fn is_foreign(page: &str, request: &Incoming, cors: &Origins) -> bool {
 }
 
 /// The error's response in the form of the path's generation.
-fn failure(error: &ApiError, now: Time, path: &str, request_id: &str) -> Answer {
+fn failure(error: &ApiError, now: Time, path: &str, request_id: &str) -> Response {
     let status = error.status().as_u16();
     let mut answer = if path.starts_with(v3::PREFIX) {
         let body = error.problem(now, path, request_id);
-        Answer::json(status, body).header(CONTENT_TYPE, problem::MEDIA_TYPE)
+        Response::json(status, body).header(CONTENT_TYPE, problem::MEDIA_TYPE)
     } else {
-        Answer::json(status, error.body(now))
+        Response::json(status, error.body(now))
     };
     answer.headers.extend(error.headers());
     answer

@@ -12,7 +12,7 @@ mod spin;
 pub mod stream;
 
 pub use config::Config;
-pub use exchange::{Access, Answer, Exchange};
+pub use exchange::{Access, Exchange, Response};
 pub use http::{Body, Disconnected, Incoming, Responder, Writer};
 pub use spin::Spin;
 #[doc(hidden)]

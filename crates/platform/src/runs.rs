@@ -10,7 +10,7 @@ use serde_json::json;
 use api::error::ApiError;
 
 use crate::Spin;
-use crate::exchange::{Answer, Exchange};
+use crate::exchange::{Exchange, Response};
 
 /// Longest body of a hand-over, in bytes: at most a root.
 const MAX_BODY: usize = 16 << 10;
@@ -106,11 +106,11 @@ pub async fn serve(exchange: &mut Exchange, id: &JobId, worker: &impl Worker<Spi
     };
     let background = exchange.config.settings.run_mode == RunMode::Background;
     if background {
-        exchange.send(Answer::json(202, b"{}".to_vec())).await;
+        exchange.send(Response::json(202, b"{}".to_vec())).await;
     }
     exchange.engine().run(id, hand_over, worker).await;
     if !background {
-        exchange.send(Answer::json(200, b"{}".to_vec())).await;
+        exchange.send(Response::json(200, b"{}".to_vec())).await;
     }
 }
 
@@ -138,7 +138,7 @@ impl Creation {
 pub async fn answer_and_run(
     exchange: &mut Exchange,
     creation: Creation,
-    answer: Answer,
+    answer: Response,
     worker: &impl Worker<Spin>,
 ) {
     let Creation::New(created) = creation else {

@@ -41,7 +41,7 @@ struct Carried {
 }
 
 /// The form of one client's stream: spelling, opening bytes and duration.
-pub struct Telling {
+pub struct StreamOptions {
     /// The spelling of its events.
     pub spelling: Spelling,
     /// Bytes before the first event.
@@ -49,7 +49,7 @@ pub struct Telling {
     /// Longest duration of the response, from the request on; `None`: until the jobs are over.
     pub budget: Option<Duration>,
     /// Pause after which the client should come back when that is not long enough.
-    pub come_back: Duration,
+    pub reconnect_after: Duration,
     /// The name of the transport in the log.
     pub transport: &'static str,
 }
@@ -108,24 +108,24 @@ pub async fn follow(
     exchange: &Exchange,
     watchers: Vec<Watcher<'_, Spin>>,
     mut writer: Writer,
-    telling: Telling,
+    options: StreamOptions,
 ) {
     let ids: Vec<_> = watchers
         .iter()
         .map(|watcher| watcher.id().clone())
         .collect();
     let mut carried = Carried::default();
-    let end = say(exchange, watchers, &mut writer, &telling, &mut carried)
+    let end = write_events(exchange, watchers, &mut writer, &options, &mut carried)
         .await
         .unwrap_or(End::Left);
     match end {
         End::Over | End::Missing | End::Left => writer.finish().await,
         End::Budget => {
             // A client that has left needs to know nothing.
-            let _ = writer.write(&sse::retry(telling.come_back)).await;
+            let _ = writer.write(&sse::retry(options.reconnect_after)).await;
             // The app that reads these words reconnects quietly after a clean end, and gives up on
             // an error; every other reader takes a clean end for the end of everything.
-            match telling.spelling.words {
+            match options.spelling.words {
                 Words::Photoscan => writer.finish().await,
                 Words::V2 | Words::V3(_) => writer.abort().await,
             }
@@ -134,7 +134,7 @@ pub async fn follow(
     exchange.spin.log(
         "stream-ended",
         json!({
-            "jobIds": ids, "transport": telling.transport, "outcome": end.as_str(),
+            "jobIds": ids, "transport": options.transport, "outcome": end.as_str(),
             "durationMs": millis(exchange.took()), "events": carried.events,
             "bytes": carried.bytes, "costs": exchange.spin.costs(),
         }),
@@ -152,11 +152,11 @@ impl End {
     }
 }
 
-async fn say(
+async fn write_events(
     exchange: &Exchange,
     watchers: Vec<Watcher<'_, Spin>>,
     writer: &mut Writer,
-    telling: &Telling,
+    options: &StreamOptions,
     carried: &mut Carried,
 ) -> Result<End, Disconnected> {
     let mut told: Vec<Position> = watchers.iter().map(Watcher::position).collect();
@@ -164,11 +164,11 @@ async fn say(
     let mut news = watch_all(watchers.filter(|(_, watcher)| !watcher.has_everything()));
     let mut end = End::Over;
     writer.write(&sse::retry(sse::RETRY)).await?;
-    if !telling.opening.is_empty() {
-        writer.write(&telling.opening).await?;
+    if !options.opening.is_empty() {
+        writer.write(&options.opening).await?;
     }
     loop {
-        let next = match telling.budget {
+        let next = match options.budget {
             None => Some(writer.while_connected(news.next()).await),
             Some(budget) => {
                 let left = budget.saturating_sub(exchange.took());
@@ -188,7 +188,7 @@ async fn say(
             *told = at;
         }
         let items = match notification.step {
-            Step::Ended(_) if telling.spelling.wants_items(&notification.root) => {
+            Step::Ended(_) if options.spelling.wants_items(&notification.root) => {
                 let root = &notification.root;
                 let items = exchange.engine().items(root, 0..root.results());
                 // Without them the results are fetched.
@@ -196,7 +196,7 @@ async fn say(
             }
             _ => Vec::new(),
         };
-        let bytes = telling.spelling.spell(&notification, &items, &told);
+        let bytes = options.spelling.spell(&notification, &items, &told);
         writer.write(&bytes).await?;
         carried.events += 1;
         carried.bytes += bytes.len();

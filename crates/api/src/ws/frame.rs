@@ -113,7 +113,7 @@ impl Reply {
 
 /// Position of a socket in the messages about one job.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Told {
+pub struct SocketPosition {
     /// The job's sequence number.
     pub seq: u64,
     /// The phase: a counter beside `seq`, because an end may have the number of the state before.
@@ -132,7 +132,7 @@ pub enum Phase {
     Over,
 }
 
-impl Told {
+impl SocketPosition {
     /// The position from which an observer continues.
     pub fn position(self) -> Position {
         Position {
@@ -143,7 +143,7 @@ impl Told {
 }
 
 /// The id of an event: for each job in order its sequence number and its phase, as in `18.1,4.2`.
-pub fn id(told: &[Told]) -> String {
+pub fn id(told: &[SocketPosition]) -> String {
     let each: Vec<String> = told
         .iter()
         .map(|told| format!("{}.{}", told.seq, told.phase as u8))
@@ -152,12 +152,12 @@ pub fn id(told: &[Told]) -> String {
 }
 
 /// Reads an event id of a stream of `jobs` jobs; `None` when it is malformed.
-pub fn parse_id(text: &str, jobs: usize) -> Option<Vec<Told>> {
-    let told: Option<Vec<Told>> = text
+pub fn parse_id(text: &str, jobs: usize) -> Option<Vec<SocketPosition>> {
+    let told: Option<Vec<SocketPosition>> = text
         .split(',')
         .map(|one| {
             let (seq, phase) = one.split_once('.')?;
-            Some(Told {
+            Some(SocketPosition {
                 seq: Position::parse(seq)?.seq,
                 phase: match phase {
                     "0" => Phase::Fresh,
@@ -231,9 +231,9 @@ mod tests {
     proptest! {
         #[test]
         fn an_id_says_how_far_each_job_was_told(told in prop::collection::vec((any::<u64>(), 0..3u8), 1..20)) {
-            let told: Vec<Told> = told
+            let told: Vec<SocketPosition> = told
                 .into_iter()
-                .map(|(seq, phase)| Told {
+                .map(|(seq, phase)| SocketPosition {
                     seq,
                     phase: [Phase::Fresh, Phase::Started, Phase::Over][usize::from(phase)],
                 })
