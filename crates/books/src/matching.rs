@@ -186,7 +186,9 @@ impl Corroboration {
                 (None, None) => None,
                 (Some(true), _) | (_, Some(true)) => Some(Likeness::SharesAWord),
                 // A work has its original's title, its edition may have none that is told.
-                (Some(false), None) if titles.edition.is_none() && is_told(record) => None,
+                (Some(false), None) if titles.edition.is_none() && describes_edition(record) => {
+                    None
+                }
                 _ => Some(Likeness::Differs),
             }
         };
@@ -254,12 +256,12 @@ const ISBNS_OF_A_SET: usize = 3;
 
 /// Whether the provider describes the edition itself, and does not only say that the work has its
 /// ISBN.
-fn is_told(record: &Record) -> bool {
+fn describes_edition(record: &Record) -> bool {
     record.edition.open_library_id.is_some() || record.edition.google_volume_id.is_some()
 }
 
 fn is_bare(record: &Record) -> bool {
-    !is_told(record)
+    !describes_edition(record)
 }
 
 fn has_no_cover(record: &Record) -> bool {

@@ -347,7 +347,7 @@ impl Search {
     /// Takes the knowledge of a book from before, so that no provider is asked about it. For books
     /// of a search that has not begun. Returns whether it is of use: a record of another question
     /// is not taken when it does not answer this one.
-    pub fn know(&mut self, at: usize, known: Known) -> bool {
+    pub fn set_known(&mut self, at: usize, known: Known) -> bool {
         let Some(item) = self.items.get_mut(at) else {
             return false;
         };

@@ -723,9 +723,9 @@ fn what_is_known_from_before_is_not_asked_for() {
         wanted("Emma", "Jane Austen", ""),
     ];
     let mut search = Search::new(wave, &endpoints());
-    assert!(search.know(0, Known::Answer(known.clone())));
-    assert!(!search.know(1, Known::Edition(known)), "another book");
-    assert!(search.know(2, Known::Nothing));
+    assert!(search.set_known(0, Known::Answer(known.clone())));
+    assert!(!search.set_known(1, Known::Edition(known)), "another book");
+    assert!(search.set_known(2, Known::Nothing));
     assert_eq!(search.next()[0].items, [1]);
 }
 

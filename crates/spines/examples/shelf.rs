@@ -104,7 +104,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             print_lines(&timed.lines);
         }
         let books = truth.get(name.as_ref()).map_or(&[][..], Vec::as_slice);
-        let counts = judge(&timed, books, &catalogue);
+        let counts = count_titles(&timed, books, &catalogue);
         println!(
             "{name:20} {counts}  {:5.2} s  {:5.2} s",
             timed.longest_step.as_secs_f32(),
@@ -163,7 +163,7 @@ fn time(bytes: &[u8], upright: bool) -> Result<Timed, Box<dyn Error>> {
     let begun = Instant::now();
     let mut reader = Reader::new(raster)?;
     if upright {
-        reader.also_upright();
+        reader.add_upright_pass();
     }
     let mut longest_step = begun.elapsed();
     loop {
@@ -196,7 +196,7 @@ fn print_lines(lines: &[Line]) {
     }
 }
 
-fn judge(timed: &Timed, books: &[Book], catalogue: &Catalogue) -> Counts {
+fn count_titles(timed: &Timed, books: &[Book], catalogue: &Catalogue) -> Counts {
     let (width, height) = timed.size;
     let shelf = Shelf {
         lettering: (timed.lines.iter())

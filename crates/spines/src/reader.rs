@@ -7,7 +7,7 @@ use crate::detect::{Detection, Pass};
 use crate::engine::{Detector, Recogniser};
 use crate::place::Place;
 use crate::raster::Raster;
-use crate::recognise::{Reading, crop_width, read};
+use crate::recognise::{RecognisedText, crop_width, read};
 
 /// A line of text on the photo.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -60,7 +60,7 @@ const LEAST_CONFIDENCE: f32 = 0.5;
 /// Reads the lines of text on a photo, step by step, so that a caller can do other things between
 /// the steps.
 ///
-/// 1. [`Reader::new`], and [`also_upright`](Reader::also_upright) if there is time for two passes;
+/// 1. [`Reader::new`], and [`add_upright_pass`](Reader::add_upright_pass) if there is time for two passes;
 /// 2. [`step`](Reader::step) until it returns [`Progress::Finished`], or until time is up;
 /// 3. [`finish`](Reader::finish): the lines that have been read so far.
 ///
@@ -107,7 +107,7 @@ impl Reader {
 
     /// Adds a second detection pass, over the upright photo: it doubles the time for detection and
     /// finds about three titles more in a hundred. No effect once regions are being read.
-    pub fn also_upright(&mut self) {
+    pub fn add_upright_pass(&mut self) {
         self.upright_too = true;
     }
 
@@ -185,7 +185,7 @@ impl Reader {
             (false, true) => &[2, 0],
             (false, false) => &[0, 2],
         };
-        let mut best: Option<(Reading, Place)> = None;
+        let mut best: Option<(RecognisedText, Place)> = None;
         for &quarters in quarters {
             let place = region.turned(quarters);
             let reading = read(&self.recogniser, &self.raster, &place)?;

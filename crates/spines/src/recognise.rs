@@ -20,7 +20,7 @@ const GRAIN: usize = 8;
 
 /// A text that was read, and the confidence in it.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Reading {
+pub(crate) struct RecognisedText {
     pub text: String,
     /// Mean probability of the letters; 0 without any.
     pub confidence: f32,
@@ -41,7 +41,7 @@ pub(crate) fn read(
     recogniser: &Recogniser,
     raster: &Raster,
     place: &Place,
-) -> Result<Reading, SpinesError> {
+) -> Result<RecognisedText, SpinesError> {
     let positions = recogniser.run(crop(raster, place))?;
     Ok(decode(&positions))
 }
@@ -90,7 +90,7 @@ fn crop(raster: &Raster, place: &Place) -> Planes {
 
 /// Decodes the recogniser's output: the most probable class of each position, each run of the same class once, without the blanks
 /// between them (connectionist temporal classification, decoded greedily).
-fn decode(positions: &Positions) -> Reading {
+fn decode(positions: &Positions) -> RecognisedText {
     let mut text = String::new();
     let (mut sum, mut count, mut letters, mut before) = (0.0, 0, 0, 0);
     for probabilities in positions
@@ -114,7 +114,7 @@ fn decode(positions: &Positions) -> Reading {
         }
         before = class;
     }
-    Reading {
+    RecognisedText {
         text: text.trim().to_owned(),
         confidence: if count == 0 { 0.0 } else { sum / count as f32 },
         letters,
@@ -157,6 +157,6 @@ mod tests {
         assert_eq!(reading.text, "Ann A");
         assert_eq!(reading.letters, 4);
         assert!((reading.confidence - 0.8).abs() < 1e-5);
-        assert_eq!(decode(&positions(&[(0, 1.0)])), Reading::default());
+        assert_eq!(decode(&positions(&[(0, 1.0)])), RecognisedText::default());
     }
 }

@@ -118,7 +118,7 @@ fn reading_can_end_at_any_step_with_what_is_there() {
 fn a_second_pass_doubles_the_tiles_and_no_line() {
     let mut reader = Reader::new(picture(&[("NORWEGIAN WOOD", 220.0, 220.0, 0.0)])).expect("loads");
     assert_eq!(reader.progress(), Progress::Detecting { done: 0, of: 1 });
-    reader.also_upright();
+    reader.add_upright_pass();
     assert_eq!(reader.progress(), Progress::Detecting { done: 0, of: 2 });
     while reader.step().expect("the engine runs") != Progress::Finished {}
     assert_eq!(texts(&reader.finish()), ["NORWEGIAN WOOD"]);

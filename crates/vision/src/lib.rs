@@ -27,6 +27,6 @@ pub use halves::{Half, halves};
 pub use merge::merge;
 pub use prepare::{MAX_JPEG_BYTES, Photo, Prepared, prepare};
 pub use probe::{ImageError, ImageKind, MAX_PIXELS, MEMORY_BUDGET, MIN_SIDE, Probe, probe};
-pub use provider::{HttpPost, Reading, Vision, VisionFailure};
+pub use provider::{Answer, HttpPost, Vision, VisionFailure};
 pub use quality::{Quality, Severity, Suggestion, SuggestionKind, suggestions};
 pub use raster::LONGEST_SIDE;

@@ -24,7 +24,7 @@ const EVERYWHERE: f32 = 0.95;
 pub fn merge(photos: Vec<Vec<Detection>>) -> Vec<Detection> {
     let mut books: Vec<Book> = Vec::new();
     for (number, mut photo) in photos.into_iter().enumerate() {
-        lend_isbns(&mut photo);
+        assign_isbns(&mut photo);
         for mut detection in photo {
             detection.photo = number as u32;
             add(&mut books, Book::new(detection));
@@ -38,7 +38,7 @@ pub fn merge(photos: Vec<Vec<Detection>>) -> Vec<Detection> {
         let same_title = |other: &Book| !other.is_anonymous() && other.title == book.title;
         let mut matching = (0..books.len()).filter(|i| same_title(&books[*i]));
         match (matching.next(), matching.next()) {
-            (Some(only), None) if books[only].agrees_on_isbn(&book) => books[only].absorb(book),
+            (Some(only), None) if books[only].agrees_on_isbn(&book) => books[only].merge_with(book),
             _ => books.push(book),
         }
     }
@@ -88,7 +88,7 @@ impl Book {
         }
     }
 
-    fn absorb(&mut self, other: Self) {
+    fn merge_with(&mut self, other: Self) {
         let first_seen = self.first_seen.min(other.first_seen);
         let better = other.detection.confidence > self.detection.confidence;
         let (mut winner, loser) = if better {
@@ -121,14 +121,14 @@ fn add(books: &mut Vec<Book>, mut new: Book) {
         .unwrap_or(0);
     while let Some(same) = books.iter().position(|book| book.is(&new)) {
         let mut book = books.remove(same);
-        book.absorb(new);
+        book.merge_with(new);
         new = book;
     }
     books.push(new);
 }
 
 /// Gives each barcode's ISBN to the book it certainly belongs to.
-fn lend_isbns(photo: &mut [Detection]) {
+fn assign_isbns(photo: &mut [Detection]) {
     let is_barcode = |d: &Detection| d.title.is_empty() && d.isbn.is_some();
     let barcodes: Vec<Detection> = photo.iter().filter(|d| is_barcode(d)).cloned().collect();
     let inside = |code: &Detection, book: &Detection| {

@@ -52,7 +52,7 @@ pub struct HttpPost {
 
 /// The books that a model has read from a photo.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Reading {
+pub struct Answer {
     /// The books, in the model's order, each once.
     pub books: Vec<Detection>,
     /// Whether the model came to its limit before it was done: there may be more books.
@@ -297,7 +297,7 @@ impl Vision {
         status: u16,
         body: &[u8],
         photo_size: (u32, u32),
-    ) -> Result<Reading, VisionFailure> {
+    ) -> Result<Answer, VisionFailure> {
         if body.len() > MAX_BODY {
             return Err(VisionFailure::BadAnswer("it is too long"));
         }
@@ -317,11 +317,11 @@ impl Vision {
         let books = read(&said.text).or_else(|| read(&said.thoughts));
         // A filter that stepped in late may have let whole books through.
         match (books, said.refusal) {
-            (Some(books), None) => Ok(Reading {
+            (Some(books), None) => Ok(Answer {
                 books,
                 is_cut: said.is_cut,
             }),
-            (Some(books), Some(_)) if !books.is_empty() => Ok(Reading {
+            (Some(books), Some(_)) if !books.is_empty() => Ok(Answer {
                 books,
                 is_cut: false,
             }),
@@ -599,7 +599,7 @@ fn is_openai_reasoning(model: &str) -> bool {
 
 /// The text of a model's answer, and the way in which it ended.
 #[derive(Default)]
-struct Said {
+struct ModelOutput {
     text: String,
     /// The text that a model thought before, or instead.
     thoughts: String,
@@ -616,7 +616,7 @@ enum Refusal {
     Answer(String),
 }
 
-fn gemini_text(json: &Value) -> Said {
+fn gemini_text(json: &Value) -> ModelOutput {
     let candidate = &json["candidates"][0];
     let parts = || {
         candidate["content"]["parts"]
@@ -651,7 +651,7 @@ fn gemini_text(json: &Value) -> Said {
         // RECITATION, OTHER, LANGUAGE, MALFORMED_RESPONSE, and what will be invented.
         (None, Some(reason)) => Some(Refusal::Answer(reason.to_owned())),
     };
-    Said {
+    ModelOutput {
         text: text_of(false),
         // A thought is not an answer of this service.
         thoughts: String::new(),
@@ -660,7 +660,7 @@ fn gemini_text(json: &Value) -> Said {
     }
 }
 
-fn openai_text(json: &Value) -> Said {
+fn openai_text(json: &Value) -> ModelOutput {
     let choice = &json["choices"][0];
     let message = &choice["message"];
     let text_of = |value: &Value| match value {
@@ -683,7 +683,7 @@ fn openai_text(json: &Value) -> Said {
     };
     // Ollama and vLLM, and older versions of vLLM.
     let thoughts = [&message["reasoning"], &message["reasoning_content"]];
-    Said {
+    ModelOutput {
         text: text_of(&message["content"]),
         thoughts: thoughts.map(text_of).concat(),
         refusal,

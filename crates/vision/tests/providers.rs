@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use vision::{Prepared, Quality, Reading, Vision, VisionFailure};
+use vision::{Answer, Prepared, Quality, Vision, VisionFailure};
 
 const KEY: &str = "very-secret-key";
 
@@ -62,7 +62,7 @@ fn answers(text: &str) -> [(Vision, Value); 2] {
     ]
 }
 
-fn reading(vision: &Vision, status: u16, body: &Value) -> Result<Reading, VisionFailure> {
+fn reading(vision: &Vision, status: u16, body: &Value) -> Result<Answer, VisionFailure> {
     vision.read(status, body.to_string().as_bytes(), (2048, 1536))
 }
 

@@ -155,8 +155,8 @@ impl Columns {
         apply(mapping, &mut columns)?;
         if table.header.is_some() {
             keep_the_likeliest(&mut columns);
-            tell_editions_from_publishers(&mut columns);
-            tell_names(&mut columns);
+            distinguish_editions_from_publishers(&mut columns);
+            recognise_name_columns(&mut columns);
             prefer_the_readers_own(&mut columns);
             guess_title(&mut columns, &sample);
         }
@@ -179,12 +179,12 @@ impl Columns {
             columns,
             program,
         };
-        columns.judge_values(table);
+        columns.decide_values(table);
         Ok(columns)
     }
 
     /// Decides by all rows how the columns' values are to be read.
-    fn judge_values(&mut self, table: &Table<'_>) {
+    fn decide_values(&mut self, table: &Table<'_>) {
         let mut evidence = vec![Evidence::default(); self.columns.len()];
         let mut records = table.records();
         let mut record = Record::default();
@@ -226,13 +226,13 @@ impl Columns {
         }
         self.names_authors = authors > 1 && authors >= rows.saturating_mul(3).div_ceil(4);
         let has = |fields: &[Field]| fields.iter().any(|field| self.has(*field));
-        let said = Said {
+        let named = NamedFields {
             dates: has(&[Field::DateRead, Field::DatesRead]),
             status: has(&[Field::Status, Field::Shelves, Field::Read]),
             rating: has(&[Field::Rating, Field::RatingOrNotes]),
         };
         for (column, evidence) in self.columns.iter_mut().zip(&evidence) {
-            column.judge_meaning(evidence, &said);
+            column.decide_field(evidence, &named);
         }
         let language = self
             .columns
@@ -301,7 +301,7 @@ impl Columns {
 }
 
 /// The fields that headers of the file name already, so that no other column is taken for them.
-struct Said {
+struct NamedFields {
     dates: bool,
     status: bool,
     rating: bool,
@@ -309,7 +309,7 @@ struct Said {
 
 impl Column {
     /// Decides the field by the column's cells, where its header can mean several things.
-    fn judge_meaning(&mut self, evidence: &Evidence, has: &Said) {
+    fn decide_field(&mut self, evidence: &Evidence, has: &NamedFields) {
         if self.certainty == Certainty::Given || self.filled == 0 {
             return;
         }
@@ -477,7 +477,7 @@ fn keep_the_likeliest(columns: &mut [Column]) {
 
 /// Takes "Edition" for the kind of book where another column names the publisher: in French alone
 /// it is the publisher.
-fn tell_editions_from_publishers(columns: &mut [Column]) {
+fn distinguish_editions_from_publishers(columns: &mut [Column]) {
     let is_edition = |column: &Column| words(&column.name).concat() == "edition";
     let is_publisher = |column: &Column| column.field == Some(Field::Publisher);
     if columns
@@ -493,7 +493,7 @@ fn tell_editions_from_publishers(columns: &mut [Column]) {
 }
 
 /// Takes columns "First" and "Last" that are both there for the author's names.
-fn tell_names(columns: &mut [Column]) {
+fn recognise_name_columns(columns: &mut [Column]) {
     let at = |columns: &[Column], name: &str| {
         let is_so = |column: &Column| words(&column.name).concat() == name;
         columns.iter().position(is_so)

@@ -10,7 +10,7 @@ pub(super) struct Labels {
     labels: Vec<String>,
     /// Comparable forms of the labels, and of those that the status repeats.
     seen: Vec<String>,
-    said: Vec<String>,
+    status_words: Vec<String>,
     too_many: usize,
 }
 
@@ -35,8 +35,8 @@ impl Labels {
 
     /// Records a label that only repeats the status: a shelf of that name is none of the reader's
     /// own.
-    pub(super) fn say(&mut self, label: &str) {
-        self.said.push(key(label));
+    pub(super) fn add_status_word(&mut self, label: &str) {
+        self.status_words.push(key(label));
     }
 
     /// Returns the labels, and the number of those that were too many.
@@ -44,13 +44,13 @@ impl Labels {
         let Self {
             labels,
             seen,
-            said,
+            status_words,
             too_many,
         } = self;
         let own = labels
             .into_iter()
             .zip(seen)
-            .filter(|(_, key)| !said.contains(key))
+            .filter(|(_, key)| !status_words.contains(key))
             .map(|(label, _)| label);
         (own.collect(), too_many)
     }
@@ -124,7 +124,7 @@ mod tests {
     #[test]
     fn labels_are_told_apart_by_their_words() {
         let mut labels = Labels::default();
-        labels.say("to-read");
+        labels.add_status_word("to-read");
         for label in split_labels("To Read, sci-fi; Sci Fi|Owned (#3), Your library, 😀, ?") {
             labels.add(&label);
         }

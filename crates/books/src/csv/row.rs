@@ -336,7 +336,7 @@ impl Columns {
             match named {
                 Some(status) => {
                     stated = stated.or(Some(status));
-                    labels.say(text);
+                    labels.add_status_word(text);
                     reading.date_in_status(status, text, column);
                 }
                 // A program's code, and no shelf of the reader's.
@@ -365,7 +365,7 @@ impl Columns {
             match yes_or_no(text) {
                 Some(true) => {
                     let both = [marked, column.mark].into_iter().flatten();
-                    marked = both.max_by_key(how_much_it_says);
+                    marked = both.max_by_key(status_rank);
                 }
                 Some(false) => {}
                 None => draft.not_understood(column, text),
@@ -390,7 +390,7 @@ impl Columns {
                     Some(status) if by_label.is_none() => {
                         by_label = Some(status);
                         if stated.is_none() {
-                            labels.say(&label);
+                            labels.add_status_word(&label);
                         }
                         labels.add(&label);
                     }
@@ -558,7 +558,7 @@ impl Draft {
 }
 
 /// Rank of a status: of several that are marked, the highest counts.
-fn how_much_it_says(status: &ReadingStatus) -> u8 {
+fn status_rank(status: &ReadingStatus) -> u8 {
     match status {
         ReadingStatus::ToRead => 0,
         ReadingStatus::Read => 1,

@@ -52,7 +52,7 @@ fn url(google: &GoogleBooks, query: &str, limit: usize) -> String {
 /// A list of volumes. Without hits it has no `items`, but says `totalItems`; an error has neither.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Answer {
+struct Volumes {
     #[serde(rename = "totalItems")]
     _total_items: u64,
     #[serde(default, deserialize_with = "lenient_list")]
@@ -111,7 +111,7 @@ struct ImageLinks {
 
 /// Reads an answer: a record for each volume that has a title.
 pub(crate) fn read(body: &[u8]) -> Result<Vec<Record>, serde_json::Error> {
-    let answer: Answer = serde_json::from_slice(body)?;
+    let answer: Volumes = serde_json::from_slice(body)?;
     Ok(answer
         .items
         .into_iter()

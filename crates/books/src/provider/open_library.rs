@@ -121,7 +121,7 @@ fn url(base: &str, query: &str, fields: &str, limit: usize) -> String {
 }
 
 #[derive(Deserialize)]
-struct Answer {
+struct SearchResults {
     docs: Vec<Listed>,
 }
 
@@ -263,7 +263,7 @@ struct EditionDoc {
 /// `wanted` ISBNs that a work claims, without their edition being told of, get a record of the
 /// work with nothing but that ISBN as the edition.
 pub(crate) fn read(body: &[u8], wanted: &[Isbn]) -> Result<Vec<Record>, serde_json::Error> {
-    let answer: Answer = serde_json::from_slice(body)?;
+    let answer: SearchResults = serde_json::from_slice(body)?;
     let mut records = Vec::new();
     for Listed(doc) in answer.docs {
         records.extend(doc.into_iter().flat_map(|doc| doc.into_records(wanted)));
@@ -274,11 +274,11 @@ pub(crate) fn read(body: &[u8], wanted: &[Isbn]) -> Result<Vec<Record>, serde_js
 /// The number of works that an answer says there are in all; 0 when it does not say.
 pub(crate) fn total(body: &[u8]) -> u64 {
     #[derive(Deserialize)]
-    struct Answer {
+    struct Total {
         #[serde(rename = "numFound", default)]
         total: u64,
     }
-    serde_json::from_slice(body).map_or(0, |Answer { total }| total)
+    serde_json::from_slice(body).map_or(0, |Total { total }| total)
 }
 
 impl Doc {

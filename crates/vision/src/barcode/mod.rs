@@ -40,7 +40,7 @@ pub(crate) struct Barcode {
 }
 
 /// One line on which a code was read, in fractions of the photo.
-struct Reading {
+struct DecodedLine {
     /// Identity of the line (width of the level, direction, place): two readings of one line agree
     /// by nature.
     line: (usize, usize, usize),
@@ -50,7 +50,7 @@ struct Reading {
 
 /// Every ISBN in the photo, each once, at the place where most lines agree.
 pub(crate) fn read(photo: &Gray, pulse: &mut dyn FnMut()) -> Vec<Barcode> {
-    let mut readings: BTreeMap<Isbn, Vec<Reading>> = BTreeMap::new();
+    let mut readings: BTreeMap<Isbn, Vec<DecodedLine>> = BTreeMap::new();
     let mut reduced;
     let mut level = photo;
     for (reductions, distance) in LINE_DISTANCES.into_iter().enumerate() {
@@ -83,10 +83,10 @@ pub(crate) fn read(photo: &Gray, pulse: &mut dyn FnMut()) -> Vec<Barcode> {
 
 /// The readings of one copy of a code: of a code that is in the photo twice, the copy that more
 /// lines have read.
-fn largest_cluster(lines: Vec<Reading>) -> Vec<Reading> {
-    let middle = |l: &Reading| ((l.from.0 + l.to.0) / 2.0, (l.from.1 + l.to.1) / 2.0);
-    let length = |l: &Reading| (l.from.0 - l.to.0).hypot(l.from.1 - l.to.1);
-    let mut clusters: Vec<Vec<Reading>> = Vec::new();
+fn largest_cluster(lines: Vec<DecodedLine>) -> Vec<DecodedLine> {
+    let middle = |l: &DecodedLine| ((l.from.0 + l.to.0) / 2.0, (l.from.1 + l.to.1) / 2.0);
+    let length = |l: &DecodedLine| (l.from.0 - l.to.0).hypot(l.from.1 - l.to.1);
+    let mut clusters: Vec<Vec<DecodedLine>> = Vec::new();
     for line in lines {
         let near = clusters.iter_mut().find(|cluster| {
             let (a, b) = (middle(&cluster[0]), middle(&line));
@@ -103,7 +103,7 @@ fn largest_cluster(lines: Vec<Reading>) -> Vec<Reading> {
         .unwrap_or_default()
 }
 
-fn enclose(lines: &[Reading]) -> BoundingBox {
+fn enclose(lines: &[DecodedLine]) -> BoundingBox {
     let ends = || lines.iter().flat_map(|line| [line.from, line.to]);
     let least = ends().fold((1.0f32, 1.0f32), |a, b| (a.0.min(b.0), a.1.min(b.1)));
     let most = ends().fold((0.0f32, 0.0f32), |a, b| (a.0.max(b.0), a.1.max(b.1)));
@@ -114,7 +114,7 @@ fn read_level(
     level: &Gray,
     distance: f32,
     also_sharpened: bool,
-    readings: &mut BTreeMap<Isbn, Vec<Reading>>,
+    readings: &mut BTreeMap<Isbn, Vec<DecodedLine>>,
     pulse: &mut dyn FnMut(),
 ) {
     if level.width < 2 || level.height < 2 {
@@ -138,7 +138,7 @@ fn read_level(
                         let (x, y) = line.at(at);
                         (x / level.width as f32, y / level.height as f32)
                     };
-                    readings.entry(isbn).or_default().push(Reading {
+                    readings.entry(isbn).or_default().push(DecodedLine {
                         line: number,
                         from: place(from),
                         to: place(to),
