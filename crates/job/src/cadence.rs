@@ -157,13 +157,13 @@ impl PollPacer {
     }
 
     /// Records that news was delivered at `now`.
-    pub(crate) fn news(&mut self, now: Duration) {
+    pub(crate) fn record_news(&mut self, now: Duration) {
         self.last_news = now;
         self.earlier_silence = Duration::ZERO;
     }
 
     /// Records that a pause took so much longer than it was to take.
-    pub(crate) fn overslept(&mut self, late: Duration) {
+    pub(crate) fn record_oversleep(&mut self, late: Duration) {
         let strain = late.saturating_sub(NORMAL_OVERSLEEP).min(self.max);
         self.congestion = (self.congestion * 7 + strain * 4) / 8;
     }
@@ -228,7 +228,7 @@ mod tests {
         assert_eq!(pause(Forecast::In(MS(0)), 0), 0);
         assert_eq!(pause(Forecast::In(MS(0)), 1), 100);
         let mut pacer = pacer();
-        pacer.news(MS(1_000));
+        pacer.record_news(MS(1_000));
         for (now, pause) in [(1_000, 0), (1_400, 10), (5_000, 100), (90_000, 250)] {
             assert_eq!(pacer.next_pause(None, MS(now)), MS(pause), "{now}");
         }
@@ -246,17 +246,17 @@ mod tests {
     #[test]
     fn who_oversleeps_sleeps_longer_and_recovers() {
         let mut pacer = pacer();
-        pacer.news(MS(0));
-        pacer.overslept(MS(2));
+        pacer.record_news(MS(0));
+        pacer.record_oversleep(MS(2));
         assert_eq!(pacer.next_pause(None, MS(0)), MS(0), "usual");
-        pacer.overslept(MS(42));
+        pacer.record_oversleep(MS(42));
         assert_eq!(pacer.next_pause(None, MS(0)), MS(20));
         for _ in 0..40 {
-            pacer.overslept(MS(9_000));
+            pacer.record_oversleep(MS(9_000));
         }
         assert_eq!(pacer.next_pause(None, MS(0)), MS(250), "the longest");
         for _ in 0..80 {
-            pacer.overslept(MS(0));
+            pacer.record_oversleep(MS(0));
         }
         assert!(pacer.next_pause(None, MS(0)) < MS(1));
     }

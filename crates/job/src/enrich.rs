@@ -16,16 +16,16 @@ use crate::document::Outcome;
 use crate::document::{Component, Item, Root, Stage};
 use crate::effects::Effects;
 use crate::keys;
-use crate::memory::{self, Recollection};
+use crate::memory::{self, RememberedBooks};
 use crate::plan::Plan;
 use crate::run::Run;
 use crate::storage::Stop;
 use crate::work::{StageOutcome, Worker};
 
-use pipeline::{Front, WavePipeline};
+use pipeline::{FirstWave, WavePipeline};
 pub use providers::{Enrichment, ProviderSessions};
 pub use search::Searched;
-use waiting::{COMMIT_TIME, hand_over_late, wait_visibly};
+use waiting::{COMMIT_TIME, commit_and_wait, hand_over_unfinished};
 
 /// Number of waves under way at the same time. They are committed one by one; a run that dies has
 /// asked for so many in vain.
@@ -77,10 +77,10 @@ impl Enrichment {
         wanted: Vec<Wanted>,
         until: Option<Duration>,
     ) -> Vec<Found> {
-        let mut pipeline = WavePipeline::new(self, effects, sessions, until).giving_up(true);
+        let mut pipeline = WavePipeline::new(self, effects, sessions, until).ending_unsent(true);
         pipeline.add(Search::new(wanted, &self.endpoints));
         loop {
-            if let Front::Found((found, _)) = pipeline.finish_front().await {
+            if let FirstWave::Found((found, _)) = pipeline.finish_first_wave().await {
                 return found;
             }
         }
@@ -100,12 +100,12 @@ impl Enrichment {
         // again, in the end that is all there is.
         let late = Duration::from_millis(run.root.late_ms);
         let mut pipeline = WavePipeline::new(self, effects, sessions, run.deadline(COMMIT_TIME))
-            .giving_up(late > self.patience)
-            .beside(sessions.keep_in_step(effects, run.engine.settings.commit_interval));
+            .ending_unsent(late > self.patience)
+            .beside(sessions.keep_syncing(effects, run.engine.settings.commit_interval));
         // That nobody knew a book is no answer to somebody who wants it asked again.
         let retry = run.root.retry.as_ref();
         let asks_anew = retry.is_some_and(|retry| retry.only.contains(&Outcome::NotFound));
-        let mut recollection = Recollection::begin(run.engine).await;
+        let mut remembered_books = RememberedBooks::begin(run.engine).await;
         let mut begun = VecDeque::new();
         let mut next = run.root.stored();
         while run.root.stored() < run.root.total {
@@ -123,11 +123,15 @@ impl Enrichment {
                 let mut search = Search::new(wanted.clone(), &self.endpoints);
                 let mut known = match asks_anew {
                     true => vec![false; wanted.len()],
-                    false => recollection.tell(effects, &mut search, &wanted).await,
+                    false => {
+                        remembered_books
+                            .apply_to(effects, &mut search, &wanted)
+                            .await
+                    }
                 };
                 for (at, item) in items.iter().enumerate() {
                     if item.found.is_some() {
-                        known[at] = search.know(at, Known::Nothing);
+                        known[at] = search.set_known(at, Known::Nothing);
                     }
                 }
                 pipeline.add(search);
@@ -139,13 +143,13 @@ impl Enrichment {
             };
             let found = loop {
                 match run
-                    .guarded(async { Ok(pipeline.finish_front().await) })
+                    .guarded(async { Ok(pipeline.finish_first_wave().await) })
                     .await?
                 {
-                    Front::Found(found) => break found,
-                    Front::Waiting => wait_visibly(run, &mut pipeline, sessions).await?,
-                    Front::OutOfTime => {
-                        let outcome = hand_over_late(run, sessions, start).await?;
+                    FirstWave::Found(found) => break found,
+                    FirstWave::Waiting => commit_and_wait(run, &mut pipeline, sessions).await?,
+                    FirstWave::OutOfTime => {
+                        let outcome = hand_over_unfinished(run, sessions, start).await?;
                         // What was found in vain, as far as it is final.
                         begun.push_front((start, items, known));
                         for (found, (_, mut items, known)) in
@@ -167,7 +171,7 @@ impl Enrichment {
             took = effects.monotonic().saturating_sub(start);
             let succeeded = items.iter().filter(|item| item.succeeded()).count();
             let unanswered = items.iter().filter(|item| item.is_unanswered()).count();
-            let (requests, outages) = (sessions.asked(), sessions.outages(effects));
+            let (requests, outages) = (sessions.requests(), sessions.outages(effects));
             let finished = u32::try_from(items.len()).unwrap_or(u32::MAX);
             let wait = run.pause_before_commit();
             if wait > Duration::ZERO {

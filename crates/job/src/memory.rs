@@ -229,7 +229,7 @@ impl Index {
 }
 
 /// The books that are remembered, as a run reads them.
-pub(crate) struct Recollection {
+pub(crate) struct RememberedBooks {
     index: Index,
     /// The pages that were read; empty ones are not there, or damaged.
     pages: HashMap<String, ReadPage>,
@@ -260,7 +260,7 @@ impl ReadPage {
     }
 }
 
-impl Recollection {
+impl RememberedBooks {
     /// Reads the index of remembered books; an empty one when the store fails, for all can be asked
     /// again.
     pub(crate) async fn begin<E: Effects>(engine: Engine<'_, E>) -> Self {
@@ -275,7 +275,7 @@ impl Recollection {
     }
 
     /// Tells a search what is remembered of its books; answers which of them it need not ask about.
-    pub(crate) async fn tell<E: Effects>(
+    pub(crate) async fn apply_to<E: Effects>(
         &mut self,
         effects: &E,
         search: &mut Search,
@@ -287,7 +287,7 @@ impl Recollection {
         }
         for (at, wanted) in wanted.iter().enumerate() {
             if let Some(memory) = self.find(effects, question(wanted)).await {
-                known[at] = search.know(at, memory.known());
+                known[at] = search.set_known(at, memory.known());
                 if known[at] {
                     search.offer(at, memory.near.clone());
                 }

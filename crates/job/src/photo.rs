@@ -256,7 +256,7 @@ fn time_to_look(width: u32, height: u32) -> Duration {
 }
 
 /// The result of one step of a photo's analysis.
-pub(crate) enum Stepped {
+pub(crate) enum StepResult {
     /// The photo is done.
     Over(PhotoReport),
     /// The step is done, and this one is next.
@@ -308,12 +308,12 @@ impl<E: Effects> Run<'_, E> {
     pub(crate) async fn commit_photo(
         &mut self,
         index: usize,
-        stepped: Stepped,
+        stepped: StepResult,
         change: impl FnOnce(&mut Root),
     ) -> Result<(), Stop> {
         let (next, mut report) = match stepped {
-            Stepped::Over(report) => (None, report),
-            Stepped::Next(step, report) => (Some(step), report),
+            StepResult::Over(report) => (None, report),
+            StepResult::Next(step, report) => (Some(step), report),
         };
         for detection in &mut report.detections {
             detection.photo = u32::try_from(index).unwrap_or(u32::MAX);
@@ -451,7 +451,7 @@ impl<E: Effects> Run<'_, E> {
             } else {
                 report.failure = None;
             }
-            self.commit_photo(index, Stepped::Over(report), |_| {})
+            self.commit_photo(index, StepResult::Over(report), |_| {})
                 .await?;
         }
         Ok(())

@@ -239,7 +239,7 @@ impl ProviderState {
     }
 
     /// Records that a request was answered as it should.
-    pub(crate) fn succeeded(&mut self) {
+    pub(crate) fn record_success(&mut self) {
         self.failures = 0;
         self.pace = (self.pace() + PACE_STEP).min(1.0);
         if self.open_until != Time::default() {
@@ -254,13 +254,13 @@ impl ProviderState {
 
     /// Records that a request was not answered in time: two of them in a row count as five failures
     /// do, because each costs so much time.
-    pub(crate) fn timed_out(&mut self, now: Time, dice: f64) {
+    pub(crate) fn record_timeout(&mut self, now: Time, dice: f64) {
         self.failures += OPENING_FAILURES / 2;
-        self.failed(now, dice);
+        self.record_failure(now, dice);
     }
 
     /// Records that a request failed. While the breaker is half open, one failure opens it again.
-    pub(crate) fn failed(&mut self, now: Time, dice: f64) {
+    pub(crate) fn record_failure(&mut self, now: Time, dice: f64) {
         self.failures += 1;
         if self.is_half_open(now) || self.failures >= OPENING_FAILURES {
             self.open(now, None, dice);
@@ -268,7 +268,7 @@ impl ProviderState {
     }
 
     /// Records that the provider refused a request; `told` is how long it wants to be left alone.
-    pub(crate) fn refused(&mut self, now: Time, told: Option<Duration>, dice: f64) {
+    pub(crate) fn record_refusal(&mut self, now: Time, told: Option<Duration>, dice: f64) {
         // Those that were in flight together are one refusal.
         if self.open_for(now).is_none() {
             self.pace = (self.pace() / 2.0).max(LEAST_PACE);
@@ -341,22 +341,22 @@ mod tests {
         let mut state = ProviderState::default();
         let mut now = NOW;
         for _ in 0..4 {
-            state.failed(now, 1.0);
+            state.record_failure(now, 1.0);
             assert_eq!(state.open_for(now), None);
         }
         for seconds in [2, 4, 8, 16, 32, 60, 60] {
-            state.failed(now, 1.0);
+            state.record_failure(now, 1.0);
             assert_eq!(state.open_for(now), Some(Duration::from_secs(seconds)));
             now = now.plus(Duration::from_secs(seconds));
             assert!(state.is_half_open(now));
         }
-        state.succeeded();
-        state.failed(now, 1.0);
+        state.record_success();
+        state.record_failure(now, 1.0);
         assert!(state.open_for(now).is_some(), "half open: one is enough");
         now = now.plus(OPEN_MAX);
-        state.succeeded();
-        state.succeeded();
-        state.failed(now, 1.0);
+        state.record_success();
+        state.record_success();
+        state.record_failure(now, 1.0);
         assert_eq!(state.open_for(now), None, "closed: it takes five again");
     }
 
@@ -364,9 +364,9 @@ mod tests {
     fn a_success_between_failures_keeps_it_closed() {
         let mut state = ProviderState::default();
         for _ in 0..20 {
-            state.failed(NOW, 1.0);
-            state.failed(NOW, 1.0);
-            state.succeeded();
+            state.record_failure(NOW, 1.0);
+            state.record_failure(NOW, 1.0);
+            state.record_success();
         }
         assert_eq!(state.open_for(NOW), None);
     }
@@ -374,20 +374,20 @@ mod tests {
     #[test]
     fn two_timeouts_open_the_breaker() {
         let mut state = ProviderState::default();
-        state.timed_out(NOW, 1.0);
+        state.record_timeout(NOW, 1.0);
         assert_eq!(state.open_for(NOW), None);
-        state.timed_out(NOW, 1.0);
+        state.record_timeout(NOW, 1.0);
         assert!(state.open_for(NOW).is_some());
     }
 
     #[test]
     fn a_refusal_slows_everybody_down_and_answers_make_it_good() {
         let mut state = ProviderState::default();
-        state.refused(NOW, None, 0.0);
-        state.refused(NOW, None, 0.0);
+        state.record_refusal(NOW, None, 0.0);
+        state.record_refusal(NOW, None, 0.0);
         assert_eq!(state.pace(), 0.5, "two at the same time are one");
         assert_eq!(state.open_for(NOW), Some(Duration::from_millis(1_500)));
-        state.refused(NOW, Some(Duration::from_secs(30)), 0.0);
+        state.record_refusal(NOW, Some(Duration::from_secs(30)), 0.0);
         assert_eq!(state.open_for(NOW), Some(Duration::from_secs(30)));
         let mut other = ProviderState::default();
         assert_eq!(
@@ -397,7 +397,7 @@ mod tests {
         assert_eq!(other.pace(), 0.5);
         assert!(other.open_for(NOW).is_some());
         for _ in 0..6 {
-            state.succeeded();
+            state.record_success();
         }
         assert_eq!(state.pace(), 1.0);
     }
@@ -433,7 +433,7 @@ mod tests {
     fn a_clock_that_jumps_back_does_not_close_a_provider_for_ever() {
         let mut state = ProviderState::default();
         for _ in 0..5 {
-            state.failed(Time(10_000_000), 1.0);
+            state.record_failure(Time(10_000_000), 1.0);
         }
         assert_eq!(state.open_for(Time(1)), None);
     }

@@ -13,7 +13,8 @@ use crate::compute::{QueueTurn, Work};
 use crate::document::{Component, Failure, FailureCode, PhotoStep, Pipeline, Root, Stage};
 use crate::effects::{Effects, Turn};
 use crate::photo::{
-    Lettering, PhotoReport, Stepped, decode, go_closer, image_failure, interrupted, part_is_missing,
+    Lettering, PhotoReport, StepResult, decode, go_closer, image_failure, interrupted,
+    part_is_missing,
 };
 use crate::run::{Run, read_upload};
 use crate::storage::Stop;
@@ -92,7 +93,7 @@ impl<E: Effects, R: SpineReader> Worker<E> for SpineStage<R> {
                 false => {
                     run.engine.end_turn(turn).await;
                     let report = run.photo_report(index).await?;
-                    Stepped::Over(or_failed(report, interrupted()))
+                    StepResult::Over(or_failed(report, interrupted()))
                 }
             };
             run.commit_photo(index, stepped, |_| {}).await?;
@@ -110,11 +111,11 @@ impl<R: SpineReader> SpineStage<R> {
     ) -> Result<Stepped, Stop> {
         let mut report = run.photo_report(index).await?;
         let Some(bytes) = read_upload(run, index).await? else {
-            return Ok(Stepped::Over(or_failed(report, part_is_missing())));
+            return Ok(StepResult::Over(or_failed(report, part_is_missing())));
         };
         let decoded = match decode(run, bytes, turn).await? {
             Ok(decoded) => decoded,
-            Err(error) => return Ok(Stepped::Over(or_failed(report, image_failure(&error)))),
+            Err(error) => return Ok(StepResult::Over(or_failed(report, image_failure(&error)))),
         };
         if report.quality.is_none() {
             report.detections = decoded.barcodes;
@@ -123,11 +124,11 @@ impl<R: SpineReader> SpineStage<R> {
         let (width, height, rgb) = decoded.photo.into_rgb();
         let reading = match self.reader.begin(width, height, rgb) {
             Ok(reading) => reading,
-            Err(error) => return Ok(Stepped::Over(engine_failed(run, report, error))),
+            Err(error) => return Ok(StepResult::Over(engine_failed(run, report, error))),
         };
         let (lettering, is_cut) = match run.read_spines(index, reading, turn).await? {
             Ok(read) => read,
-            Err(error) => return Ok(Stepped::Over(engine_failed(run, report, error))),
+            Err(error) => return Ok(StepResult::Over(engine_failed(run, report, error))),
         };
         report.model = VisionKind::Spines.name().to_owned();
         report.is_cut = is_cut;
@@ -140,11 +141,11 @@ impl<R: SpineReader> SpineStage<R> {
                     ..report
                 },
             };
-            return Ok(Stepped::Over(report));
+            return Ok(StepResult::Over(report));
         }
         report.failure = None;
         report.lettering = Some(lettering);
-        Ok(Stepped::Next(PhotoStep::Identify, report))
+        Ok(StepResult::Next(PhotoStep::Identify, report))
     }
 }
 

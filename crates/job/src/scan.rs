@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use vision::{HttpPost, Prepared, Reading, Vision, VisionChoice, VisionFailure, VisionKind};
+use vision::{Answer, HttpPost, Prepared, Vision, VisionChoice, VisionFailure, VisionKind};
 
 use crate::analyze::CsvAnalysis;
 use crate::cadence::Forecast;
@@ -12,7 +12,7 @@ use crate::document::{
     Component, Failure, FailureCode, PhotoState, PhotoStep, Pipeline, Root, ScanCounts, Stage,
 };
 use crate::effects::{Effects, HttpError, Request, send_within};
-use crate::photo::{self, PhotoReport, Stepped, image_failure, interrupted, part_is_missing};
+use crate::photo::{self, PhotoReport, StepResult, image_failure, interrupted, part_is_missing};
 use crate::provider::retry_after;
 use crate::run::{Run, read_upload};
 use crate::storage::Stop;
@@ -52,8 +52,8 @@ enum Viewer<'a> {
 }
 
 /// The outcome of looking at a photo.
-enum Seen {
-    Books(Reading, String),
+enum Look {
+    Books(Answer, String),
     /// The models failed, and the application reads the spines itself.
     ToRead(Option<Failure>),
     Failed(Failure),
@@ -116,13 +116,13 @@ impl Scan {
             ..PhotoReport::default()
         };
         if VisionChoice::of_name(&run.root.uploaded.provider) == VisionChoice::Barcode {
-            return Ok(Stepped::Over(report));
+            return Ok(StepResult::Over(report));
         }
         match run
-            .guarded(async { Ok(self.see(run, &prepared, size).await) })
+            .guarded(async { Ok(self.look_at_photo(run, &prepared, size).await) })
             .await?
         {
-            Seen::Books(reading, model) => {
+            Look::Books(reading, model) => {
                 if reading.is_cut {
                     run.engine.effects.log(
                         "vision-cut",
@@ -134,17 +134,17 @@ impl Scan {
                 report.model = model;
                 report.detections.extend(reading.books);
             }
-            Seen::ToRead(failure) => {
+            Look::ToRead(failure) => {
                 report.failure = failure;
-                return Ok(Stepped::Next(PhotoStep::Read, report));
+                return Ok(StepResult::Next(PhotoStep::Read, report));
             }
             // The barcodes are certain even if the model failed.
-            Seen::Failed(failure) if report.detections.is_empty() => {
+            Look::Failed(failure) if report.detections.is_empty() => {
                 report.failure = Some(failure);
             }
-            Seen::Failed(_) => {}
+            Look::Failed(_) => {}
         }
-        Ok(Stepped::Over(report))
+        Ok(StepResult::Over(report))
     }
 
     /// Reads and decodes a photo, and takes its barcodes, its quality and a smaller JPEG for the
@@ -178,36 +178,41 @@ impl Scan {
     }
 
     /// Looks at a photo with the chosen viewer, or with the next one when that one fails.
-    async fn see<E: Effects>(&self, run: &Run<'_, E>, prepared: &Prepared, size: usize) -> Seen {
+    async fn look_at_photo<E: Effects>(
+        &self,
+        run: &Run<'_, E>,
+        prepared: &Prepared,
+        size: usize,
+    ) -> Look {
         let mut first = None;
         for viewer in self.viewers(&run.root) {
             let model = match viewer {
                 Viewer::Model(model) => model,
-                Viewer::Spines => return Seen::ToRead(first),
+                Viewer::Spines => return Look::ToRead(first),
             };
             if first.is_some() && self.time_for(run) < LEAST_TIMEOUT {
                 continue;
             }
-            match self.see_all(run, model, prepared, size).await {
-                Ok(reading) => return Seen::Books(reading, model.model().to_owned()),
+            match self.ask_model(run, model, prepared, size).await {
+                Ok(reading) => return Look::Books(reading, model.model().to_owned()),
                 Err(failure) => {
                     log_failure(run, &failure);
                     first.get_or_insert(failure);
                 }
             }
         }
-        Seen::Failed(first.unwrap_or_else(not_configured))
+        Look::Failed(first.unwrap_or_else(not_configured))
     }
 
     /// Asks one model for the books on a photo. When it comes to its limit before it has named all
     /// books, it is asked for each half of the photo.
-    async fn see_all<E: Effects>(
+    async fn ask_model<E: Effects>(
         &self,
         run: &Run<'_, E>,
         model: &Vision,
         prepared: &Prepared,
         size: usize,
-    ) -> Result<Reading, Failure> {
+    ) -> Result<Answer, Failure> {
         let whole = match self.ask(run, model, prepared, size).await {
             Ok(reading) if !reading.is_cut => return Ok(reading),
             Ok(reading) => Ok(reading.books),
@@ -243,7 +248,7 @@ impl Scan {
             Err(failure) if seen.is_empty() => return Err(failure),
             Err(_) => {}
         }
-        Ok(Reading {
+        Ok(Answer {
             books: vision::merge(seen),
             is_cut,
         })
@@ -255,7 +260,7 @@ impl Scan {
         model: &Vision,
         prepared: &Prepared,
         size: usize,
-    ) -> Result<Reading, (VisionFailure, Failure)> {
+    ) -> Result<Answer, (VisionFailure, Failure)> {
         let HttpPost { url, headers, body } = model.request(prepared);
         let request = Request {
             method: "POST",

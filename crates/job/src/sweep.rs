@@ -61,7 +61,7 @@ struct JobKeys {
     rooted: bool,
     ended: bool,
     /// Whether the operator's webhook is still to be told of the job's end.
-    is_to_be_told: bool,
+    has_pending_webhook: bool,
 }
 
 impl JobKeys {
@@ -107,7 +107,7 @@ impl<E: Effects> Engine<'_, E> {
         let all = effects.keys().await?;
         memory::sweep(*self, &all, now).await?;
         let jobs = group_by_job(all);
-        self.deliver_webhooks(jobs.to_be_told()).await;
+        self.deliver_webhooks(jobs.with_pending_webhook()).await;
         let mut state = self.sweep(&jobs, state, now).await?;
         if !state.has_capacity(settings) {
             self.evict(&jobs, &mut state, now).await?;
@@ -386,9 +386,9 @@ struct KeysByJob {
 
 impl KeysByJob {
     /// The ended jobs of which the operator's webhook is still to be told.
-    fn to_be_told(&self) -> impl Iterator<Item = &JobId> {
+    fn with_pending_webhook(&self) -> impl Iterator<Item = &JobId> {
         let jobs = self.by_id.iter();
-        jobs.filter(|(_, held)| held.ended && held.is_to_be_told)
+        jobs.filter(|(_, held)| held.ended && held.has_pending_webhook)
             .map(|(id, _)| id)
     }
 }
@@ -402,7 +402,7 @@ fn group_by_job(keys: Vec<String>) -> KeysByJob {
                 let held = by_id.entry(id.clone()).or_default();
                 held.rooted |= key == keys::root(&id);
                 held.ended |= key == keys::end(&id);
-                held.is_to_be_told |= key == keys::webhook(&id);
+                held.has_pending_webhook |= key == keys::webhook(&id);
                 held.keys.push(key);
             }
             None => total += 1,

@@ -239,7 +239,7 @@ impl<'a, E: Effects> Watcher<'a, E> {
         let now = self.engine.effects.now();
         self.observer.mark_delivered(*step, root, now);
         if !matches!(step, Step::Book(..) | Step::Heartbeat) {
-            self.pacer.news(self.engine.effects.monotonic());
+            self.pacer.record_news(self.engine.effects.monotonic());
         }
     }
 
@@ -285,7 +285,8 @@ impl<'a, E: Effects> Watcher<'a, E> {
         let pause = self.pacer.next_pause(distance, began);
         effects.sleep(pause).await;
         let woke = effects.monotonic();
-        self.pacer.overslept(woke.saturating_sub(began + pause));
+        self.pacer
+            .record_oversleep(woke.saturating_sub(began + pause));
     }
 
     /// Revives or repairs the job, but not again before a run could have begun.

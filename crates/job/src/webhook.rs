@@ -66,7 +66,7 @@ impl Webhook {
 
 /// A message that is not delivered yet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Pending {
+pub(crate) struct PendingMessage {
     /// Time at which the job was about to end.
     pub since: Time,
     /// Number of attempts that have failed.
@@ -77,7 +77,7 @@ pub(crate) struct Pending {
     pub next: Time,
 }
 
-impl Pending {
+impl PendingMessage {
     fn after_failure(self, now: Time) -> Self {
         let pause = FIRST_PAUSE.saturating_mul(4_u32.saturating_pow(self.attempts));
         Self {
@@ -102,9 +102,9 @@ impl<E: Effects> Engine<'_, E> {
         if self.settings.webhook.is_none() {
             return Ok(());
         }
-        let pending = Pending {
+        let pending = PendingMessage {
             since: self.effects.now(),
-            ..Pending::default()
+            ..PendingMessage::default()
         };
         let bytes = serde_json::to_vec(&pending).unwrap_or_default();
         self.effects.set(&keys::webhook(id), &bytes).await
@@ -121,7 +121,7 @@ impl<E: Effects> Engine<'_, E> {
         let Ok(Some(bytes)) = effects.get(&key).await else {
             return;
         };
-        let pending: Pending = serde_json::from_slice(&bytes).unwrap_or_default();
+        let pending: PendingMessage = serde_json::from_slice(&bytes).unwrap_or_default();
         let now = effects.now();
         // A clock that has jumped must not silence it.
         if now < pending.next && pending.next.since(now) <= LONGEST_PAUSE {
@@ -179,7 +179,7 @@ mod tests {
 
     #[test]
     fn pauses_grow_up_to_two_hours_and_a_day_has_many() {
-        let mut pending = Pending::default();
+        let mut pending = PendingMessage::default();
         let mut now = Time(0);
         let mut pauses = Vec::new();
         while now.since(Time(0)) < TRIED_FOR {

@@ -48,7 +48,7 @@ impl Violation {
 
 /// The parts of a job's outcome on which all observers must agree.
 #[derive(Clone, Debug, PartialEq)]
-struct Outcome {
+struct JobOutcome {
     stage: Stage,
     code: Option<FailureCode>,
     seq: u64,
@@ -57,7 +57,7 @@ struct Outcome {
     total: u32,
 }
 
-impl Outcome {
+impl JobOutcome {
     fn of(root: &Root) -> Self {
         Self {
             stage: root.stage,
@@ -71,7 +71,7 @@ impl Outcome {
 }
 
 /// One job as it was asked for, and what has been seen of it.
-struct Known {
+struct TrackedJob {
     plan: usize,
     /// The job that this one retries.
     retries: Option<JobId>,
@@ -94,7 +94,7 @@ struct Known {
 
 /// The state of one job as one client has seen it, over all its connections.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Seen {
+pub(crate) struct ClientView {
     /// The last event's id, as the client has it.
     pub last_id: Option<String>,
     position: Position,
@@ -121,7 +121,7 @@ pub(crate) struct Checks {
     told: BTreeSet<String>,
     /// The jobs whose ends were asked to be written: they may take effect later.
     ending: BTreeSet<JobId>,
-    jobs: BTreeMap<JobId, Known>,
+    jobs: BTreeMap<JobId, TrackedJob>,
     /// Values written under names that are used once.
     parts: HashMap<String, Rc<[u8]>>,
     /// The first rule that was broken.
@@ -174,8 +174,8 @@ impl Checks {
     }
 
     /// Records that a job of this name is about to be made.
-    pub(crate) fn begun(&mut self, id: &JobId, plan: usize) {
-        self.jobs.entry(id.clone()).or_insert(Known {
+    pub(crate) fn expect_job(&mut self, id: &JobId, plan: usize) {
+        self.jobs.entry(id.clone()).or_insert(TrackedJob {
             plan,
             retries: None,
             accepted: None,
@@ -190,11 +190,11 @@ impl Checks {
     }
 
     /// Records that a job of this name is about to be made that retries `ended`.
-    pub(crate) fn begun_again(&mut self, id: &JobId, ended: &JobId) {
+    pub(crate) fn expect_retry(&mut self, id: &JobId, ended: &JobId) {
         let Some(plan) = self.jobs.get(ended).map(|job| job.plan) else {
             return;
         };
-        self.begun(id, plan);
+        self.expect_job(id, plan);
         if let Some(job) = self.jobs.get_mut(id) {
             job.retries = Some(ended.clone());
         }
@@ -248,7 +248,7 @@ impl Checks {
     }
 
     /// Checks a message that the webhook gets.
-    pub(crate) fn told(&mut self, body: &[u8]) {
+    pub(crate) fn check_message(&mut self, body: &[u8]) {
         let id = String::from_utf8_lossy(body).into_owned();
         let is_ending = JobId::parse(&id).is_ok_and(|id| self.ending.contains(&id));
         if !is_ending {
@@ -258,7 +258,7 @@ impl Checks {
     }
 
     /// Checks that the webhook has been told of an ended job, or is still to be.
-    fn check_told(&mut self, store: &Store, id: &JobId) {
+    fn check_webhook(&mut self, store: &Store, id: &JobId) {
         let is_noted = store.latest(&job::keys::webhook(id)).is_some();
         if self.tells && !is_noted && !self.told.contains(id.as_str()) {
             self.broken("told", format!("nobody will tell of {id}"));
@@ -449,7 +449,7 @@ impl Checks {
         if root.stage.is_terminal() {
             match end {
                 None => self.broken("end-first", format!("{} without an end", brief(&root))),
-                Some(end) if Outcome::of(&end) != Outcome::of(&root) => {
+                Some(end) if JobOutcome::of(&end) != JobOutcome::of(&root) => {
                     let both = format!("end {}, root {}", brief(&end), brief(&root));
                     self.broken("one-outcome", both);
                 }
@@ -521,7 +521,7 @@ impl Checks {
         match &job.end {
             // The store damaged the first one before anybody saw it: whoever does the work again
             // comes to the same.
-            Some(old) if self.may_be_damaged && Outcome::of(old) == Outcome::of(&end) => {
+            Some(old) if self.may_be_damaged && JobOutcome::of(old) == JobOutcome::of(&end) => {
                 job.end = Some(end);
             }
             Some(old) if *old != end => {
@@ -694,7 +694,7 @@ impl Checks {
 
     /// Checks an outcome that a client is told.
     fn outcome(&mut self, root: &Root) {
-        let told = Outcome::of(root);
+        let told = JobOutcome::of(root);
         let Some(job) = self.jobs.get_mut(&root.id) else {
             return;
         };
@@ -708,7 +708,7 @@ impl Checks {
         }
     }
 
-    fn snapshot(&mut self, who: &str, seen: &mut Seen, root: &Root) {
+    fn snapshot(&mut self, who: &str, seen: &mut ClientView, root: &Root) {
         let text = brief(root);
         if root.progress() < seen.progress || root.processed() < seen.processed {
             let (progress, processed) = (seen.progress, seen.processed);
@@ -737,16 +737,16 @@ impl Checks {
     }
 
     /// Checks the response to a poll.
-    pub(crate) fn polled(&mut self, who: &str, seen: &mut Seen, root: &Root) {
+    pub(crate) fn check_poll(&mut self, who: &str, seen: &mut ClientView, root: &Root) {
         self.snapshot(who, seen, root);
         seen.over |= root.stage.is_terminal();
     }
 
     /// Checks an event of a stream.
-    pub(crate) fn streamed(
+    pub(crate) fn check_event(
         &mut self,
         who: &str,
-        seen: &mut Seen,
+        seen: &mut ClientView,
         with_books: bool,
         notification: &Notification,
     ) {
@@ -802,7 +802,7 @@ impl Checks {
 
     /// Checks that a client may be told that there is no such job. `lag` is how late a store may
     /// agree.
-    pub(crate) fn missing(&mut self, who: &str, id: &JobId, asked: Micros, lag: Micros) {
+    pub(crate) fn check_missing(&mut self, who: &str, id: &JobId, asked: Micros, lag: Micros) {
         let accepted = self.jobs.get(id).and_then(|job| job.accepted);
         if accepted.is_some_and(|at| asked > at + lag) && !self.may_be_evicted(id) {
             self.broken("lost", format!("{who} finds no {id}, which was accepted"));
@@ -811,7 +811,7 @@ impl Checks {
 
     /// Whether a job may be gone because it has ended and its room was needed.
     pub(crate) fn may_be_evicted(&self, id: &JobId) -> bool {
-        let has_ended = |job: &Known| job.end.is_some() || job.is_evicted;
+        let has_ended = |job: &TrackedJob| job.end.is_some() || job.is_evicted;
         self.is_crowded && self.jobs.get(id).is_some_and(has_ended)
     }
 
@@ -827,7 +827,7 @@ impl Checks {
     /// Checks what is left of the accepted jobs when everything is quiet.
     ///
     /// `ahead` is how far the clocks have jumped ahead since everything began.
-    pub(crate) fn quiet(&mut self, store: &Store, now: Micros, ahead: Micros, faults: u64) {
+    pub(crate) fn check_quiet(&mut self, store: &Store, now: Micros, ahead: Micros, faults: u64) {
         for id in self.accepted_jobs() {
             if self.jobs.get(&id).is_some_and(|job| job.is_evicted) {
                 continue;
@@ -856,7 +856,7 @@ impl Checks {
         let (Some(end), Some(root)) = (end, root) else {
             return self.broken("ends", format!("{id} has no end"));
         };
-        if Outcome::of(&end) != Outcome::of(&root) {
+        if JobOutcome::of(&end) != JobOutcome::of(&root) {
             let message = format!("end {}, root {}", brief(&end), brief(&root));
             self.broken("one-outcome", message);
         }
@@ -897,7 +897,7 @@ impl Checks {
     }
 
     /// Checks that nothing is left when all jobs have expired and the store has been swept.
-    pub(crate) fn swept(&mut self, store: &Store) {
+    pub(crate) fn check_swept(&mut self, store: &Store) {
         let left: Vec<_> = store.latest_keys("job/").map(ToString::to_string).collect();
         if !left.is_empty() {
             self.broken("left", format!("after the sweep: {left:?}"));

@@ -13,7 +13,7 @@ use job::{
     RunMode, Stop, StoreLag, Watcher,
 };
 
-use crate::checks::{EXPIRED, Seen};
+use crate::checks::{ClientView, EXPIRED};
 use crate::effects::Process;
 use crate::mutation::Mutation;
 use crate::scenario::{EPOCH, JobPlan, Scenario, Variant, micros};
@@ -123,7 +123,7 @@ impl Job {
 
     /// Asks for the job until it is accepted.
     fn create(self: Rc<Self>, world: &Rc<World>) {
-        let asker = Rc::new(Asker {
+        let asker = Rc::new(JobRequest {
             job: Rc::clone(&self),
             answered: Cell::new(false),
             client: RefCell::new(None),
@@ -184,13 +184,13 @@ impl Job {
                 match engine(&process, &world.scenario).cancel(&name).await {
                     Ok(Cancellation::Ended(root)) => {
                         let mut checks = world.checks.borrow_mut();
-                        checks.polled("canceller", &mut Seen::default(), &root);
+                        checks.check_poll("canceller", &mut ClientView::default(), &root);
                         told.set(true);
                     }
                     Ok(Cancellation::Canceling(_)) => told.set(true),
                     Ok(Cancellation::Missing) => {
                         let mut checks = world.checks.borrow_mut();
-                        checks.missing("canceller", &name, asked, lag(&world.scenario));
+                        checks.check_missing("canceller", &name, asked, lag(&world.scenario));
                     }
                     Err(_) => {}
                 }
@@ -295,14 +295,14 @@ fn record(title: &str) -> Record {
 }
 
 /// One request for a job.
-struct Asker {
+struct JobRequest {
     job: Rc<Job>,
     answered: Cell<bool>,
     /// The client that hears of the job in the response to this request.
     client: RefCell<Option<Rc<Client>>>,
 }
 
-impl Asker {
+impl JobRequest {
     /// Records that the job is accepted. Returns the client that listens to the rest of the
     /// response, and whether it wants books.
     fn answer(&self, world: &Rc<World>, id: &JobId) -> Option<(Rc<Client>, bool)> {
@@ -373,7 +373,7 @@ fn lag(scenario: &Scenario) -> Micros {
 }
 
 /// Does what a component does with a request to try a job again.
-async fn serve_retry(process: &Process, asker: &Asker, id: &JobId) -> Option<()> {
+async fn serve_retry(process: &Process, asker: &JobRequest, id: &JobId) -> Option<()> {
     let world = &process.world;
     let scenario = Rc::clone(&world.scenario);
     let engine = engine(process, &scenario);
@@ -392,7 +392,7 @@ async fn serve_retry(process: &Process, asker: &Asker, id: &JobId) -> Option<()>
         client_ref: String::new(),
     };
     let only = [Outcome::Error, Outcome::CircuitOpen, Outcome::NotFound];
-    world.checks.borrow_mut().begun_again(new.name.id(), id);
+    world.checks.borrow_mut().expect_retry(new.name.id(), id);
     match engine.retry(&new, &ended, &only).await {
         Ok(created) => begin(process, &scenario, created, asker).await,
         Err(RetryError::Create(CreateError::Exists(root))) => {
@@ -415,7 +415,7 @@ async fn serve_retry(process: &Process, asker: &Asker, id: &JobId) -> Option<()>
 struct Full;
 
 /// Does what the components do with a request that makes a job.
-async fn serve_creation(process: &Process, asker: &Asker) -> Option<Full> {
+async fn serve_creation(process: &Process, asker: &JobRequest) -> Option<Full> {
     let world = &process.world;
     let scenario = Rc::clone(&world.scenario);
     let engine = engine(process, &scenario);
@@ -433,7 +433,7 @@ async fn serve_creation(process: &Process, asker: &Asker) -> Option<Full> {
         provider: String::new(),
         client_ref: String::new(),
     };
-    world.checks.borrow_mut().begun(new.name.id(), plan_no);
+    world.checks.borrow_mut().expect_job(new.name.id(), plan_no);
     let created = match plan.pipeline {
         Pipeline::BatchEnrichment => {
             let items: Vec<Item> = plan.items.iter().cloned().map(Item::wanted).collect();
@@ -497,7 +497,7 @@ async fn receive(
 
 /// Does what `platform::runs` and `platform::attached` do: respond, then work; or both at the same
 /// time.
-async fn begin(process: &Process, scenario: &Scenario, created: Created, asker: &Asker) {
+async fn begin(process: &Process, scenario: &Scenario, created: Created, asker: &JobRequest) {
     let engine = engine(process, scenario);
     let world = &process.world;
     let root = created.root.clone();
@@ -551,7 +551,7 @@ struct Client {
     id: JobId,
     name: String,
     kind: Kind,
-    seen: RefCell<Seen>,
+    seen: RefCell<ClientView>,
 }
 
 impl Client {
@@ -632,7 +632,7 @@ impl Client {
             .ok()?;
         if found.root().is_none() {
             let mut checks = world.checks.borrow_mut();
-            checks.missing(&self.name, &self.id, asked, lag(&world.scenario));
+            checks.check_missing(&self.name, &self.id, asked, lag(&world.scenario));
             // It ended, and its room was needed: there is nothing more to learn.
             self.seen.borrow_mut().over |= checks.may_be_evicted(&self.id);
             return None;
@@ -648,7 +648,7 @@ impl Client {
             let world = &process.world;
             world.note(|| format!("   {} is told {:?} seq {}", self.name, root.stage, root.seq));
             let mut checks = world.checks.borrow_mut();
-            checks.polled(&self.name, &mut self.seen.borrow_mut(), root);
+            checks.check_poll(&self.name, &mut self.seen.borrow_mut(), root);
         }
     }
 
@@ -712,7 +712,7 @@ impl Client {
                 return;
             }
             world.note(|| format!("   {} is told {:?}", self.name, notification.step));
-            world.checks.borrow_mut().streamed(
+            world.checks.borrow_mut().check_event(
                 &self.name,
                 &mut self.seen.borrow_mut(),
                 with_books,

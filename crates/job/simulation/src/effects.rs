@@ -38,7 +38,7 @@ pub(crate) struct Process {
 
 /// The outcome of an operation on the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
+enum OperationFate {
     Well,
     /// The operation is not done, and reports a failure.
     Failed,
@@ -63,21 +63,21 @@ impl Process {
         }
     }
 
-    fn fate(&self) -> Fate {
+    fn fate(&self) -> OperationFate {
         if !self.world.fault(1.0) {
-            return Fate::Well;
+            return OperationFate::Well;
         }
         match self.world.below(8) {
-            0..=1 => Fate::Failed,
-            2..=3 => Fate::AnswerLost,
-            4 => Fate::DiesBefore,
-            5 => Fate::DiesAfter,
+            0..=1 => OperationFate::Failed,
+            2..=3 => OperationFate::AnswerLost,
+            4 => OperationFate::DiesBefore,
+            5 => OperationFate::DiesAfter,
             _ => {
                 let time = self
                     .world
                     .below(2 * micros(self.world.scenario.settings.lease));
                 self.world.pause(self.pid, time);
-                Fate::Well
+                OperationFate::Well
             }
         }
     }
@@ -180,12 +180,12 @@ impl Process {
             format!("#{} {what} {key} {summary}{}", self.pid, fate.note())
         });
         match fate {
-            Fate::DiesBefore => self.die().await,
-            Fate::Failed => {
+            OperationFate::DiesBefore => self.die().await,
+            OperationFate::Failed => {
                 world.pass(self.latency()).await;
                 return Err(self.failure());
             }
-            Fate::Well | Fate::AnswerLost | Fate::DiesAfter => {}
+            OperationFate::Well | OperationFate::AnswerLost | OperationFate::DiesAfter => {}
         }
         if value.is_some() && world.store.borrow().is_full(key) {
             world.note(|| format!("#{} finds the store full", self.pid));
@@ -196,11 +196,11 @@ impl Process {
         if key.ends_with("/lease") {
             self.leased.set(Some(world.now()));
         }
-        if fate == Fate::DiesAfter {
+        if fate == OperationFate::DiesAfter {
             world.pass(world.below(latency + 1)).await;
             self.die().await
         }
-        if fate == Fate::AnswerLost {
+        if fate == OperationFate::AnswerLost {
             // Who asks may be told so before the write takes effect.
             world.pass(world.below(latency + 1)).await;
             return Err(self.failure());
@@ -212,16 +212,16 @@ impl Process {
     async fn read<T>(&self, key: &str, look: impl FnOnce() -> T) -> Result<T, StoreError> {
         let world = &self.world;
         let fate = self.fate();
-        if fate != Fate::Well {
+        if fate != OperationFate::Well {
             world.note(|| format!("#{} get {key}{}", self.pid, fate.note()));
         }
         match fate {
-            Fate::DiesBefore | Fate::DiesAfter => self.die().await,
-            Fate::Failed | Fate::AnswerLost => {
+            OperationFate::DiesBefore | OperationFate::DiesAfter => self.die().await,
+            OperationFate::Failed | OperationFate::AnswerLost => {
                 world.pass(self.latency()).await;
                 return Err(self.failure());
             }
-            Fate::Well => {}
+            OperationFate::Well => {}
         }
         world.pass(self.latency()).await;
         let seen = look();
@@ -230,7 +230,7 @@ impl Process {
     }
 }
 
-impl Fate {
+impl OperationFate {
     fn note(self) -> &'static str {
         match self {
             Self::Well => "",
@@ -327,7 +327,7 @@ impl Http for Process {
         });
         if request.url == HOOKS {
             // It may take the message and not come to say so.
-            world.checks.borrow_mut().told(&request.body);
+            world.checks.borrow_mut().check_message(&request.body);
         }
         if world.fault(1.0) {
             return provider::misbehave(world).await;

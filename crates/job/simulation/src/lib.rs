@@ -132,14 +132,14 @@ fn schedule(world: &Rc<World>) -> Result<Stats, Violation> {
         all = wait_for(world, &mut executor, &mut longest, Clients::choose)?;
     }
     if all && scenario.retries {
-        world.be_troubled_for(world.below(10_000_000));
+        world.inject_faults_for(world.below(10_000_000));
         all = wait_for(world, &mut executor, &mut longest, Clients::retry)?;
     }
     if all && scenario.jobs.iter().any(|job| job.again) {
-        all = once_more(world, &mut executor, &mut longest)?;
+        all = repeat_jobs(world, &mut executor, &mut longest)?;
     }
     if all {
-        afterwards(world, &mut executor)?;
+        check_expired(world, &mut executor)?;
     }
     let mut checks = world.checks.borrow_mut();
     if let Some(violation) = checks.violation.take() {
@@ -160,7 +160,7 @@ fn schedule(world: &Rc<World>) -> Result<Stats, Violation> {
 
 /// Runs until the clients of the chosen jobs have what they want; returns whether they have.
 /// Records the longest time that this took after the last fault.
-fn content(
+fn run_until_content(
     world: &Rc<World>,
     executor: &mut Executor,
     chosen: impl Fn(&JobPlan) -> bool,
@@ -171,7 +171,7 @@ fn content(
     })
 }
 
-/// Runs until clients have what they want, as [`content`] does.
+/// Runs until clients have what they want, as [`run_until_content`] does.
 fn wait_for(
     world: &Rc<World>,
     executor: &mut Executor,
@@ -201,24 +201,24 @@ fn wait_for(
 }
 
 /// Makes jobs of the same names again when everything has expired and is not swept yet.
-fn once_more(
+fn repeat_jobs(
     world: &Rc<World>,
     executor: &mut Executor,
     longest: &mut Micros,
 ) -> Result<bool, Violation> {
-    rest(world, executor)?;
+    check_rest(world, executor)?;
     let expiry = world.now() + micros(world.scenario.settings.retention) + 3 * 3_600_000_000;
     executor.run(expiry, |_| false)?;
     world.wait_until(expiry);
     world.note(|| "   everything has expired".to_owned());
     world.checks.borrow_mut().forget();
     clients::leave_swept(world);
-    world.be_troubled_for(world.below(10_000_000));
-    content(world, executor, |job| job.again, longest)
+    world.inject_faults_for(world.below(10_000_000));
+    run_until_content(world, executor, |job| job.again, longest)
 }
 
 /// Checks what is left when every client knows the outcome.
-fn rest(world: &Rc<World>, executor: &mut Executor) -> Result<(), Violation> {
+fn check_rest(world: &Rc<World>, executor: &mut Executor) -> Result<(), Violation> {
     // Two more visitors, one after the other, find what is left to be cleared away.
     let mut now = world.now().max(world.calm_from());
     for _ in 0..2 {
@@ -231,16 +231,18 @@ fn rest(world: &Rc<World>, executor: &mut Executor) -> Result<(), Violation> {
     executor.run(now, |_| false)?;
     world.wait_until(now);
     let ahead = u64::try_from(world.jumped()).unwrap_or(0);
-    world
-        .checks
-        .borrow_mut()
-        .quiet(&world.store.borrow(), world.now(), ahead, world.faults());
+    world.checks.borrow_mut().check_quiet(
+        &world.store.borrow(),
+        world.now(),
+        ahead,
+        world.faults(),
+    );
     Ok(())
 }
 
 /// Checks what is left when everything has expired.
-fn afterwards(world: &Rc<World>, executor: &mut Executor) -> Result<(), Violation> {
-    rest(world, executor)?;
+fn check_expired(world: &Rc<World>, executor: &mut Executor) -> Result<(), Violation> {
+    check_rest(world, executor)?;
     let mut now = world.now();
     // Two sweeps leave nothing.
     for _ in 0..2 {
@@ -251,7 +253,7 @@ fn afterwards(world: &Rc<World>, executor: &mut Executor) -> Result<(), Violatio
         now += 30_000_000;
         executor.run(now, |_| false)?;
     }
-    world.checks.borrow_mut().swept(&world.store.borrow());
+    world.checks.borrow_mut().check_swept(&world.store.borrow());
     Ok(())
 }
 

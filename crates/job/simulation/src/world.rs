@@ -170,7 +170,7 @@ impl World {
     }
 
     /// Lets things go wrong once more, for so long.
-    pub(crate) fn be_troubled_for(&self, time: Micros) {
+    pub(crate) fn inject_faults_for(&self, time: Micros) {
         self.calm_from.set(self.now() + time);
     }
 

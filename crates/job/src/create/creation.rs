@@ -239,7 +239,7 @@ impl<'a, E: Effects> Creation<'a, E> {
 
     /// Whether the root is still as this creation has written it: a job that is silent for too long
     /// while it is received may be ended by whoever sees it.
-    pub(super) async fn stands(&self, root: &Root) -> Result<bool, CreateError> {
+    pub(super) async fn is_unchanged(&self, root: &Root) -> Result<bool, CreateError> {
         let standing = read_root(self.engine.effects, &root.id).await?;
         let is_own =
             |standing: &Root| standing.epoch == root.epoch && standing.stage == Stage::Receiving;

@@ -104,7 +104,7 @@ impl<'a, E: Effects> Receiver<'a, E> {
             Some((root, _)) => {
                 let now = self.engine.effects.now();
                 if root.fresh_until.since(now) < UPLOAD_FRESHNESS / 2 {
-                    if now >= root.fresh_until && !self.creation.stands(root).await? {
+                    if now >= root.fresh_until && !self.creation.is_unchanged(root).await? {
                         let problem = "the upload took longer than its job was kept for it";
                         return Err(CreateError::Internal(problem.to_owned()));
                     }

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use books::SpineSearch;
 
-use super::pipeline::{Front, WavePipeline};
+use super::pipeline::{FirstWave, WavePipeline};
 use super::providers::{Enrichment, ProviderSessions};
-use super::waiting::{COMMIT_TIME, hand_over_late, wait_visibly};
+use super::waiting::{COMMIT_TIME, commit_and_wait, hand_over_unfinished};
 use crate::document::PhotoStep;
 use crate::effects::Effects;
-use crate::photo::{PhotoReport, Stepped};
+use crate::photo::{PhotoReport, StepResult};
 use crate::run::Run;
 use crate::storage::Stop;
 use crate::work::StageOutcome;
@@ -27,7 +27,7 @@ impl Enrichment {
             let begun = effects.monotonic();
             let report = run.photo_report(index).await?;
             let Some(lettering) = report.lettering.clone() else {
-                run.commit_photo(index, Stepped::Over(report), |_| {})
+                run.commit_photo(index, StepResult::Over(report), |_| {})
                     .await?;
                 continue;
             };
@@ -35,19 +35,19 @@ impl Enrichment {
             let interval = run.engine.settings.commit_interval;
             let mut pipeline =
                 WavePipeline::new(self, effects, sessions, run.deadline(COMMIT_TIME))
-                    .giving_up(late > self.patience)
-                    .beside(sessions.keep_in_step(effects, interval));
+                    .ending_unsent(late > self.patience)
+                    .beside(sessions.keep_syncing(effects, interval));
             pipeline.add(SpineSearch::new(lettering.shelf.clone(), &self.endpoints));
             let found = loop {
                 match run
-                    .guarded(async { Ok(pipeline.finish_front().await) })
+                    .guarded(async { Ok(pipeline.finish_first_wave().await) })
                     .await?
                 {
-                    Front::Found(found) => break found,
-                    Front::Waiting => wait_visibly(run, &mut pipeline, sessions).await?,
-                    Front::OutOfTime => {
+                    FirstWave::Found(found) => break found,
+                    FirstWave::Waiting => commit_and_wait(run, &mut pipeline, sessions).await?,
+                    FirstWave::OutOfTime => {
                         drop(pipeline);
-                        return hand_over_late(run, sessions, begun).await;
+                        return hand_over_unfinished(run, sessions, begun).await;
                     }
                 }
             };
@@ -68,8 +68,8 @@ impl Enrichment {
                 report.detections.push(detection);
                 report.named.push(named);
             }
-            let (outages, requests) = (sessions.outages(effects), sessions.asked());
-            run.commit_photo(index, Stepped::Over(report), |root| {
+            let (outages, requests) = (sessions.outages(effects), sessions.requests());
+            run.commit_photo(index, StepResult::Over(report), |root| {
                 root.outages = outages;
                 root.requests = requests;
                 root.late_ms = 0;

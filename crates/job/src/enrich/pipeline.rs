@@ -127,11 +127,11 @@ pub(super) struct WavePipeline<'a, E, S: Inquiry = Search> {
     /// A task that goes on beside the requests and never ends.
     beside: Option<LocalBoxFuture<'a, ()>>,
     /// Whether a look-up that cannot be sent in time ends without an answer, instead of the run.
-    gives_up: bool,
+    ends_unsent: bool,
 }
 
 /// The state of the first wave.
-pub(super) enum Front<T> {
+pub(super) enum FirstWave<T> {
     /// The wave is over, with this outcome; for a search for books, one for each of its items.
     Found(T),
     /// Requests wait for a provider that does not answer; the wave goes on when this is asked
@@ -183,7 +183,7 @@ impl<'a, E: Effects, S: Inquiry> WavePipeline<'a, E, S> {
             completed: 0,
             in_flight: FuturesUnordered::new(),
             beside: None,
-            gives_up: false,
+            ends_unsent: false,
         }
     }
 
@@ -194,8 +194,8 @@ impl<'a, E: Effects, S: Inquiry> WavePipeline<'a, E, S> {
     }
 
     /// Sets whether a look-up that cannot be sent in time ends without an answer.
-    pub(super) fn giving_up(mut self, gives_up: bool) -> Self {
-        self.gives_up = gives_up;
+    pub(super) fn ending_unsent(mut self, ends_unsent: bool) -> Self {
+        self.ends_unsent = ends_unsent;
         self
     }
 
@@ -210,22 +210,22 @@ impl<'a, E: Effects, S: Inquiry> WavePipeline<'a, E, S> {
     }
 
     /// Waits for all answers to the first wave; those behind it come nearer meanwhile.
-    pub(super) async fn finish_front(&mut self) -> Front<S::Outcome> {
+    pub(super) async fn finish_first_wave(&mut self) -> FirstWave<S::Outcome> {
         loop {
             self.send();
             if self.waves.front().is_none_or(Wave::is_over) {
                 self.completed += 1;
                 let wave = self.waves.pop_front();
-                return Front::Found(
+                return FirstWave::Found(
                     wave.map_or_else(S::Outcome::default, |wave| wave.search.finish()),
                 );
             }
             if self.waves.front().is_some_and(|wave| wave.is_out_of_time) {
-                return Front::OutOfTime;
+                return FirstWave::OutOfTime;
             }
             match self.event().await {
                 Event::Answered(number, lookup, reply) => self.answered(number, lookup, reply),
-                Event::Waiting => return Front::Waiting,
+                Event::Waiting => return FirstWave::Waiting,
                 Event::Idle => {}
             }
         }
@@ -253,7 +253,7 @@ impl<'a, E: Effects, S: Inquiry> WavePipeline<'a, E, S> {
                 }
                 Poll::Ready(None) => Poll::Ready(Event::Idle),
                 // Waits begin while requests are polled, nowhere else.
-                Poll::Pending if self.sessions.take_news() => Poll::Ready(Event::Waiting),
+                Poll::Pending if self.sessions.take_new_wait() => Poll::Ready(Event::Waiting),
                 Poll::Pending => Poll::Pending,
             }
         })
@@ -356,7 +356,7 @@ impl<'a, E: Effects, S: Inquiry> WavePipeline<'a, E, S> {
                 }
                 None => Answer::Failed,
             },
-            Reply::OutOfTime if self.gives_up => Answer::Refused,
+            Reply::OutOfTime if self.ends_unsent => Answer::Refused,
             Reply::OutOfTime => {
                 wave.is_out_of_time = true;
                 return;

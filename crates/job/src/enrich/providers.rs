@@ -160,13 +160,13 @@ impl ProviderSession {
         self.waited + monotonic.saturating_sub(since)
     }
 
-    fn fell_silent(&mut self, monotonic: Duration) {
+    fn begin_silence(&mut self, monotonic: Duration) {
         self.silent_since.get_or_insert(monotonic);
     }
 
     fn answered(&mut self, took: Duration) {
         self.state.record_latency(took);
-        self.state.succeeded();
+        self.state.record_success();
         self.answers += 1;
         self.rejections = 0;
         self.waited = Duration::ZERO;
@@ -206,7 +206,7 @@ pub struct ProviderSessions {
     /// Longest time without an answer before a provider is given up.
     patience: Duration,
     /// Whether a wait has begun that watchers were not shown yet.
-    has_news: Cell<bool>,
+    has_new_wait: Cell<bool>,
 }
 
 impl ProviderSessions {
@@ -227,7 +227,7 @@ impl ProviderSessions {
 
     /// Requests made, by provider.
     #[must_use]
-    pub fn asked(&self) -> BTreeMap<String, u32> {
+    pub fn requests(&self) -> BTreeMap<String, u32> {
         self.sessions
             .iter()
             .map(|(name, session)| ((*name).to_owned(), session.borrow().asked))
@@ -252,8 +252,8 @@ impl ProviderSessions {
     }
 
     /// Whether a wait has begun since the last call.
-    pub(super) fn take_news(&self) -> bool {
-        self.has_news.take()
+    pub(super) fn take_new_wait(&self) -> bool {
+        self.has_new_wait.take()
     }
 
     /// The providers that answer nothing, each with the time since its last answer.
@@ -279,11 +279,11 @@ impl ProviderSessions {
     }
 
     /// Exchanges with the other runs, again and again, how much each of them asks.
-    pub(super) async fn keep_in_step<E: Effects>(&self, effects: &E, interval: Duration) {
+    pub(super) async fn keep_syncing<E: Effects>(&self, effects: &E, interval: Duration) {
         // Those that began at the same moment overwrite each other, and do not the next time.
         let mut pause = SYNC_FIRST;
         loop {
-            self.tell(effects, true).await;
+            self.sync(effects, true).await;
             let pause = std::mem::replace(&mut pause, SYNC_EVERY).max(interval);
             effects.sleep(pause.mul_f64(0.5 + dice(effects))).await;
         }
@@ -291,10 +291,10 @@ impl ProviderSessions {
 
     /// Saves the providers' states for the other runs, with the note that this run asks no more.
     pub async fn save<E: Effects>(&self, effects: &E) {
-        self.tell(effects, false).await;
+        self.sync(effects, false).await;
     }
 
-    async fn tell<E: Effects>(&self, effects: &E, goes_on: bool) {
+    async fn sync<E: Effects>(&self, effects: &E, goes_on: bool) {
         for (name, session) in &self.sessions {
             {
                 let mut session = session.borrow_mut();
@@ -336,7 +336,7 @@ impl ProviderSessions {
 
     /// Takes a place for a single look-up: how long to wait before it goes out. Of several that
     /// write at the same moment one is remembered; the others see that, and take theirs after it.
-    async fn ticket<E: Effects>(
+    async fn take_ticket<E: Effects>(
         &self,
         effects: &E,
         session: &RefCell<ProviderSession>,
@@ -414,9 +414,9 @@ enum Admission {
     /// The request may go out after this time, when its place in the rate comes.
     After(Duration),
     /// The circuit breaker is open for this long.
-    Closed(Duration),
+    BreakerOpen(Duration),
     /// Refused for now: another request tests whether the provider is well again.
-    Probed,
+    ProbeUnderWay,
     /// The job has sent as many requests as it may.
     UsedUp,
 }
@@ -509,7 +509,7 @@ impl Enrichment {
             sessions,
             queueing,
             patience,
-            has_news: Cell::new(false),
+            has_new_wait: Cell::new(false),
         })
     }
 
@@ -546,7 +546,7 @@ impl Enrichment {
             let admission = self.admit(effects, sessions, question.provider).await;
             let is_probe = match admission {
                 Admission::UsedUp => return Reply::Refused,
-                Admission::Closed(wait) => {
+                Admission::BreakerOpen(wait) => {
                     if is_given_up(wait) {
                         return if attempts > 0 {
                             Reply::Failed
@@ -554,19 +554,19 @@ impl Enrichment {
                             Reply::Refused
                         };
                     }
-                    session.borrow_mut().fell_silent(effects.monotonic());
+                    session.borrow_mut().begin_silence(effects.monotonic());
                     // Those who wait together do not come back together.
                     let wait = wait + Duration::from_millis(300).mul_f64(dice(effects));
                     let ends = effects.now().plus(wait);
                     let before = session.borrow_mut().waits_until.replace(ends);
                     let is_news = before.is_none_or(|before| ends.since(before) >= VISIBLE_WAIT);
                     if wait >= VISIBLE_WAIT && is_news {
-                        sessions.has_news.set(true);
+                        sessions.has_new_wait.set(true);
                     }
                     pause(wait).await;
                     continue;
                 }
-                Admission::Probed => {
+                Admission::ProbeUnderWay => {
                     pause(PROBE_PAUSE).await;
                     continue;
                 }
@@ -623,14 +623,14 @@ impl Enrichment {
                 serde_json::json!({"level": "warn", "url": host_of(&question.request.url),
                     "message": fault.to_string()}),
             );
-            session.fell_silent(effects.monotonic());
+            session.begin_silence(effects.monotonic());
             let answers_others = session.answers > answers;
             let given_up = |session: &ProviderSession| {
                 session.silent_for(effects.monotonic()) > sessions.patience
             };
             match fault {
                 Fault::Refused(told) => {
-                    session.state.refused(now, told, dice);
+                    session.state.record_refusal(now, told, dice);
                     if sessions.patience.is_zero() {
                         return Reply::Refused;
                     }
@@ -638,7 +638,7 @@ impl Enrichment {
                     continue;
                 }
                 Fault::Rejected(_) => {
-                    session.state.failed(now, dice);
+                    session.state.record_failure(now, dice);
                     session.rejections += 1;
                     if session.rejections >= MAX_REJECTIONS {
                         // It does not want us: no waiting helps.
@@ -647,14 +647,14 @@ impl Enrichment {
                     return Reply::Failed;
                 }
                 Fault::TimedOut => {
-                    session.state.timed_out(now, dice);
+                    session.state.record_timeout(now, dice);
                     session.timed_out += 1;
                     if question.books > 1 && !sessions.patience.is_zero() {
                         return Reply::Split;
                     }
                 }
                 Fault::Failed(_) => {
-                    session.state.failed(now, dice);
+                    session.state.record_failure(now, dice);
                     if answers_others && question.books > 1 && attempts >= ATTEMPTS_OF_BATCH {
                         return Reply::Split;
                     }
@@ -688,10 +688,10 @@ impl Enrichment {
                 return Admission::UsedUp;
             }
             if let Some(left) = session.state.open_for(now) {
-                return Admission::Closed(left);
+                return Admission::BreakerOpen(left);
             }
             if session.state.is_half_open(now) && session.is_probing {
-                return Admission::Probed;
+                return Admission::ProbeUnderWay;
             }
             session.asked += 1;
             session.changed = true;
@@ -699,7 +699,11 @@ impl Enrichment {
                 return Admission::After(session.reserve(effects.monotonic()));
             }
         }
-        Admission::After(sessions.ticket(effects, session, provider.name()).await)
+        Admission::After(
+            sessions
+                .take_ticket(effects, session, provider.name())
+                .await,
+        )
     }
 }
 

@@ -15,7 +15,7 @@ pub(super) const COMMIT_TIME: Duration = Duration::from_secs(3);
 
 /// Waits for a provider as long as this run can: a run that ended sooner would only begin another
 /// that waits.
-pub(super) async fn stay_while_nothing_can_be_asked<E: Effects>(
+pub(super) async fn wait_for_providers<E: Effects>(
     run: &mut Run<'_, E>,
     sessions: &ProviderSessions,
 ) -> Result<(), Stop> {
@@ -36,7 +36,7 @@ pub(super) async fn stay_while_nothing_can_be_asked<E: Effects>(
 }
 
 /// Commits that the run has worked since `start` (monotonic) on what it could not finish.
-pub(super) async fn hand_over_late<E: Effects>(
+pub(super) async fn hand_over_unfinished<E: Effects>(
     run: &mut Run<'_, E>,
     sessions: &ProviderSessions,
     start: Duration,
@@ -44,8 +44,8 @@ pub(super) async fn hand_over_late<E: Effects>(
     let effects = run.engine.effects;
     let late = effects.monotonic().saturating_sub(start);
     let late = u64::try_from(late.as_millis()).unwrap_or(u64::MAX);
-    stay_while_nothing_can_be_asked(run, sessions).await?;
-    let (outages, requests) = (sessions.outages(effects), sessions.asked());
+    wait_for_providers(run, sessions).await?;
+    let (outages, requests) = (sessions.outages(effects), sessions.requests());
     run.commit(Forecast::Unknown, |root| {
         root.outages = outages;
         root.requests = requests;
@@ -56,14 +56,14 @@ pub(super) async fn hand_over_late<E: Effects>(
 }
 
 /// Commits that the job waits for a provider, and until when, so that watchers see it.
-pub(super) async fn wait_visibly<E: Effects, S: Inquiry>(
+pub(super) async fn commit_and_wait<E: Effects, S: Inquiry>(
     run: &mut Run<'_, E>,
     pipeline: &mut WavePipeline<'_, E, S>,
     sessions: &ProviderSessions,
 ) -> Result<(), Stop> {
     let effects = run.engine.effects;
     let outages = sessions.outages(effects);
-    let requests = sessions.asked();
+    let requests = sessions.requests();
     let until = outages
         .values()
         .filter_map(|outage| outage.waits_until)
