@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use app::http::{Request, Response};
 use app::{App, Job, Setup, eventually};
-use host::manifest::{Manifest, Route};
+use host::manifest::{Manifest, TriggerRoute};
 use jsonschema::Validator;
 use serde_json::{Value, json};
 use stand_ins::Fault;
@@ -750,8 +750,8 @@ fn every_route_of_the_manifest_is_described() {
         .triggers()
         .iter()
         .filter_map(|trigger| match &trigger.route {
-            Route::Pattern(path) => Some(path.as_str()),
-            Route::Private { .. } => None,
+            TriggerRoute::Pattern(path) => Some(path.as_str()),
+            TriggerRoute::Private { .. } => None,
         })
         // Behind a wildcard the component's own table says what there is.
         .filter(|route| !route.ends_with("/...") && !INTERNAL.contains(route))

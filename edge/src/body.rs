@@ -26,7 +26,7 @@ impl Activity {
     }
 
     /// Waits until nothing has moved for this long.
-    pub(crate) async fn ceased(&self, silence: Duration) {
+    pub(crate) async fn silent_for(&self, silence: Duration) {
         loop {
             let until = *self.0.lock().unwrap_or_else(PoisonError::into_inner) + silence;
             if until <= Instant::now() {

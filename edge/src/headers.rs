@@ -78,7 +78,7 @@ fn remove_hop_by_hop(headers: &mut HeaderMap) {
 
 /// Adds the headers that tell the upstream who asks, and by which scheme and host; they count only
 /// with the secret.
-pub(crate) fn introduce(headers: &mut HeaderMap, caller: &Caller, secret: Option<&HeaderValue>) {
+pub(crate) fn add_caller(headers: &mut HeaderMap, caller: &Caller, secret: Option<&HeaderValue>) {
     let address = caller.address.to_canonical().to_string();
     let scheme = caller.scheme();
     // An address with colons is written in brackets and quotes: RFC 7239 section 6.
@@ -185,7 +185,7 @@ mod tests {
             is_tls: true,
             host: request.get("host").cloned(),
         };
-        introduce(&mut request, &client, Some(&HeaderValue::from_static("s")));
+        add_caller(&mut request, &client, Some(&HeaderValue::from_static("s")));
         let expected = headers(&[
             ("host", "app.example:8080"),
             ("x-forwarded-host", "app.example:8080"),

@@ -46,7 +46,7 @@ pub use caller::{Caller, TrustedProxies, is_host};
 pub use config::{Config, Limits, Times};
 pub use connections::{Busy, Connections, OpenConnection, raise_open_files};
 pub use headers::{EDGE_CLIENT, EDGE_SECRET};
-pub use proxy::objection;
+pub use proxy::head_error;
 pub use tls::tls;
 pub use upload::{Place, Upload, UploadError, UploadTimes, Uploads};
 pub use upstream::{Body, BodyError, BoxError, HttpUpstream, Upstream, UpstreamError};

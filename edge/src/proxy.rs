@@ -37,7 +37,7 @@ pub(crate) struct Proxy {
 /// The error for a request's head that is malformed or has a method that is not proxied: `400` or
 /// `405`.
 #[must_use]
-pub fn objection(parts: &Parts) -> Option<Response<Body>> {
+pub fn head_error(parts: &Parts) -> Option<Response<Body>> {
     let bad = |message| {
         Some(answer::refuse(
             StatusCode::BAD_REQUEST,
@@ -152,7 +152,7 @@ impl Proxy {
         let (mut parts, body) = request.into_parts();
         // From here on a body that is refused is drained for a moment.
         let refused = |body| drop(Upload::new(body, self.times.upload.clone(), None));
-        if let Some(refusal) = objection(&parts) {
+        if let Some(refusal) = head_error(&parts) {
             refused(body);
             return refusal;
         }
@@ -177,7 +177,7 @@ impl Proxy {
         parts.uri = Uri::from(path_and_query);
         parts.version = Version::HTTP_11;
         headers::clean_request(&mut parts.headers);
-        headers::introduce(&mut parts.headers, &caller, self.secret.as_ref());
+        headers::add_caller(&mut parts.headers, &caller, self.secret.as_ref());
 
         let client = ClientKey::of(caller.address);
         let admitted = self.admission.admit(
@@ -291,7 +291,7 @@ impl Proxy {
                 tracing::warn!(%error, "the upstream did not answer");
                 answer::no_upstream(true)
             }),
-            () = activity.ceased(self.times.response_head) => Err(answer::no_upstream(false)),
+            () = activity.silent_for(self.times.response_head) => Err(answer::no_upstream(false)),
         }
     }
 
@@ -323,7 +323,7 @@ mod tests {
     use super::*;
 
     fn status(request: http::request::Builder) -> Option<StatusCode> {
-        objection(&request.body(()).unwrap().into_parts().0).map(|response| response.status())
+        head_error(&request.body(()).unwrap().into_parts().0).map(|response| response.status())
     }
 
     #[test]

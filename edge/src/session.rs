@@ -144,7 +144,7 @@ impl Relay {
                 HeaderValue::from_bytes(&offered.join(&b", "[..])).ok()?,
             );
         }
-        headers::introduce(&mut headers, caller, self.secret.as_ref());
+        headers::add_caller(&mut headers, caller, self.secret.as_ref());
         Some(Session { uri, headers })
     }
 

@@ -53,7 +53,7 @@ pub(crate) struct Socket {
 }
 
 /// The latest thing to happen on a socket's connection.
-enum Progress {
+enum SocketEvent {
     Received(Message),
     Flushed,
     Failed(tungstenite::Error),
@@ -78,7 +78,7 @@ enum End {
     Gone,
 }
 
-struct Link<S> {
+struct SocketConnection<S> {
     ws: WebSocketStream<Paced<S>>,
     unflushed: bool,
     /// The room that a large message holds until it has left, and the time by which it must have.
@@ -109,7 +109,7 @@ impl Count {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> SocketConnection<S> {
     fn send(&mut self, message: Message) -> Result<(), tungstenite::Error> {
         if message.is_text() || message.is_binary() {
             self.traffic.messages_out.inc();
@@ -120,12 +120,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
     }
 
     /// Reads and writes at the same time, so that a client that is slow to read is still heard.
-    fn poll_progress(&mut self, reading: bool, cx: &mut Context<'_>) -> Poll<Progress> {
+    fn poll_event(&mut self, reading: bool, cx: &mut Context<'_>) -> Poll<SocketEvent> {
         if reading {
             match Pin::new(&mut self.ws).poll_next(cx) {
-                Poll::Ready(Some(Ok(message))) => return Poll::Ready(Progress::Received(message)),
-                Poll::Ready(Some(Err(error))) => return Poll::Ready(Progress::Failed(error)),
-                Poll::Ready(None) => return Poll::Ready(Progress::Gone),
+                Poll::Ready(Some(Ok(message))) => {
+                    return Poll::Ready(SocketEvent::Received(message));
+                }
+                Poll::Ready(Some(Err(error))) => return Poll::Ready(SocketEvent::Failed(error)),
+                Poll::Ready(None) => return Poll::Ready(SocketEvent::Gone),
                 Poll::Pending => {}
             }
         }
@@ -134,17 +136,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
                 Poll::Ready(Ok(())) => {
                     self.unflushed = false;
                     self.leaving = None;
-                    return Poll::Ready(Progress::Flushed);
+                    return Poll::Ready(SocketEvent::Flushed);
                 }
-                Poll::Ready(Err(error)) => return Poll::Ready(Progress::Failed(error)),
+                Poll::Ready(Err(error)) => return Poll::Ready(SocketEvent::Failed(error)),
                 Poll::Pending => {}
             }
         }
         Poll::Pending
     }
 
-    async fn progress(&mut self, reading: bool) -> Progress {
-        poll_fn(|cx| self.poll_progress(reading, cx)).await
+    async fn next_event(&mut self, reading: bool) -> SocketEvent {
+        poll_fn(|cx| self.poll_event(reading, cx)).await
     }
 }
 
@@ -190,15 +192,15 @@ impl Socket {
         let open = self.metrics.sockets_open.get_or_create_owned(&self.label);
         open.inc();
         self.metrics.sockets.get_or_create(&self.label).inc();
-        let mut link = Link {
+        let mut connection = SocketConnection {
             ws,
             unflushed: false,
             leaving: None,
             traffic: Count::new(&self.metrics, &self.label),
         };
-        let end = self.talk(&mut link).await;
+        let end = self.exchange_messages(&mut connection).await;
         self.subscriber.leave();
-        let code = self.finish(link, end).await;
+        let code = self.finish(connection, end).await;
         open.dec();
         self.metrics
             .closes
@@ -213,14 +215,17 @@ impl Socket {
             .observe(began.elapsed().as_secs_f64());
     }
 
-    async fn talk<S: AsyncRead + AsyncWrite + Unpin>(&self, link: &mut Link<S>) -> End {
+    async fn exchange_messages<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        connection: &mut SocketConnection<S>,
+    ) -> End {
         let mut waiting: VecDeque<Message> = VecDeque::new();
         let mut posting: Option<BoxFuture<'static, Result<Vec<Instruction>, CloseFrame>>> = None;
         let mut last_heard = Instant::now();
         let mut next_ping = last_heard + self.times.ping;
         let mut closing: Option<Closing> = None;
         loop {
-            if !link.unflushed
+            if !connection.unflushed
                 && closing.is_none()
                 && let Some(outgoing) = self.subscriber.pop()
             {
@@ -231,8 +236,8 @@ impl Socket {
                     }
                     Outgoing::Close(frame) => return End::Close(frame),
                     Outgoing::Message(message, room) => {
-                        link.leaving = room.map(|room| (room, leaves_by(&message)));
-                        if let Err(error) = link.send(message) {
+                        connection.leaving = room.map(|room| (room, leaves_by(&message)));
+                        if let Err(error) = connection.send(message) {
                             return failure(&error);
                         }
                     }
@@ -250,31 +255,31 @@ impl Socket {
             if let Some(closing) = &closing {
                 wake = wake.min(closing.until);
             }
-            if let Some((_, by)) = link.leaving {
+            if let Some((_, by)) = connection.leaving {
                 wake = wake.min(by);
             }
-            let idle = !link.unflushed;
+            let idle = !connection.unflushed;
             select! {
-                progress = link.progress(reading) => match progress {
-                    Progress::Received(message) => {
+                progress = connection.next_event(reading) => match progress {
+                    SocketEvent::Received(message) => {
                         last_heard = Instant::now();
                         match message {
                             Message::Close(frame) => {
                                 return End::Closed(frame.map_or(1005, |frame| frame.code.into()));
                             }
                             // The answer is queued inside; flushing sends it.
-                            Message::Ping(_) => link.unflushed = true,
+                            Message::Ping(_) => connection.unflushed = true,
                             Message::Text(_) | Message::Binary(_) => {
-                                link.traffic.messages_in.inc();
-                                link.traffic.bytes_in.inc_by(message.len() as u64);
+                                connection.traffic.messages_in.inc();
+                                connection.traffic.bytes_in.inc_by(message.len() as u64);
                                 waiting.push_back(message);
                             }
                             Message::Pong(_) | Message::Frame(_) => {}
                         }
                     }
-                    Progress::Flushed => {}
-                    Progress::Failed(error) => return failure(&error),
-                    Progress::Gone => return End::Gone,
+                    SocketEvent::Flushed => {}
+                    SocketEvent::Failed(error) => return failure(&error),
+                    SocketEvent::Gone => return End::Gone,
                 },
                 () = self.subscriber.changed(), if idle => {}
                 answer = poll_fn(|cx| match &mut posting {
@@ -290,7 +295,7 @@ impl Socket {
                             for instruction in replies {
                                 match instruction {
                                     Instruction::Delivery(delivery) => {
-                                        if let Err(error) = link.send(delivery.message) {
+                                        if let Err(error) = connection.send(delivery.message) {
                                             return failure(&error);
                                         }
                                     }
@@ -312,11 +317,11 @@ impl Socket {
                     if let Some(closing) = closing.take_if(|closing| now >= closing.until) {
                         return End::Close(closing.frame);
                     }
-                    if link.leaving.as_ref().is_some_and(|(_, by)| *by <= now) {
+                    if connection.leaving.as_ref().is_some_and(|(_, by)| *by <= now) {
                         tracing::debug!("a client takes a large message too slowly");
                         return End::Gone;
                     }
-                    if link.ws.get_mut().has_moved() {
+                    if connection.ws.get_mut().has_moved() {
                         last_heard = now;
                     }
                     if reading && now >= last_heard + self.times.silence {
@@ -326,7 +331,7 @@ impl Socket {
                     if now >= next_ping {
                         next_ping = now + self.times.ping;
                         // While a message is stuck a ping would only queue up behind it.
-                        if idle && let Err(error) = link.send(Message::Ping(Vec::new().into())) {
+                        if idle && let Err(error) = connection.send(Message::Ping(Vec::new().into())) {
                             return failure(&error);
                         }
                     }
@@ -347,38 +352,46 @@ impl Socket {
     }
 
     /// Closes what is left of the connection, and returns the code that the socket ended with.
-    async fn finish<S: AsyncRead + AsyncWrite + Unpin>(&self, mut link: Link<S>, end: End) -> u16 {
+    async fn finish<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        mut connection: SocketConnection<S>,
+        end: End,
+    ) -> u16 {
         let deadline = Instant::now() + self.times.close;
         let (frame, readable) = match end {
             End::Gone => return 1006,
             End::Closed(code) => {
                 // tungstenite has queued the answering close; it goes out with this.
-                link.unflushed = true;
+                connection.unflushed = true;
                 let answered = async {
-                    while link.unflushed {
-                        if let Progress::Failed(_) | Progress::Gone = link.progress(false).await {
+                    while connection.unflushed {
+                        if let SocketEvent::Failed(_) | SocketEvent::Gone =
+                            connection.next_event(false).await
+                        {
                             break;
                         }
                     }
                 };
                 let _ = timeout_at(deadline, answered).await;
-                let _ = timeout_at(deadline, link.ws.get_mut().shutdown()).await;
+                let _ = timeout_at(deadline, connection.ws.get_mut().shutdown()).await;
                 return code;
             }
             End::Close(frame) => (frame, true),
             End::Unreadable(frame) => (frame, false),
         };
         let code = frame.code.into();
-        if link.send(Message::Close(Some(frame))).is_err() {
+        if connection.send(Message::Close(Some(frame))).is_err() {
             return code;
         }
         let closing = async {
-            while readable || link.unflushed {
-                if let Progress::Failed(_) | Progress::Gone = link.progress(readable).await {
+            while readable || connection.unflushed {
+                if let SocketEvent::Failed(_) | SocketEvent::Gone =
+                    connection.next_event(readable).await
+                {
                     break;
                 }
             }
-            let mut io = link.ws.into_inner();
+            let mut io = connection.ws.into_inner();
             let _ = io.shutdown().await;
             if !readable {
                 // Closing a connection with unread bytes resets it, and the client would never see

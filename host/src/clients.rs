@@ -254,8 +254,8 @@ impl Clients {
             drop(Upload::new(body, times.clone(), None));
             wasi(refusal)
         };
-        if let Some(objection) = edge::objection(&parts) {
-            return refused(body, objection);
+        if let Some(head_error) = edge::head_error(&parts) {
+            return refused(body, head_error);
         }
         let caller = self.caller(&parts.headers, peer.ip());
         if self.is_rebound(&caller, peer.ip(), &parts.headers) {

@@ -48,7 +48,7 @@ struct Sliced {
 
 impl Sliced {
     /// The one for whom the instance computes.
-    fn who(&self) -> Computing {
+    fn computing(&self) -> Computing {
         match &self.asker {
             Some(asker) if !asker.is_answered.load(Ordering::Relaxed) => {
                 Computing::Client(asker.client)
@@ -112,7 +112,7 @@ impl EpochScheduler {
                     // The waker runs after other ready tasks have run, and time-outs have been
                     // looked at.
                     tokio::task::yield_now().await;
-                    let turn = turns.take(sliced.who()).await;
+                    let turn = turns.take(sliced.computing()).await;
                     *sliced.turn() = Some(turn);
                 }),
             ))
@@ -132,7 +132,7 @@ impl EpochScheduler {
             }
             let polled = work.as_mut().poll(context);
             self.turns
-                .charge(slice.0.who(), micros().saturating_sub(began));
+                .charge(slice.0.computing(), micros().saturating_sub(began));
             let turn = slice.0.turn().take();
             drop(turn);
             polled

@@ -108,7 +108,7 @@ pub struct HttpTrigger {
     /// The component that answers the route.
     pub component: String,
     /// The route that is answered.
-    pub route: Route,
+    pub route: TriggerRoute,
     #[serde(default, rename = "executor")]
     _executor: Executor,
 }
@@ -116,7 +116,7 @@ pub struct HttpTrigger {
 /// The pattern of paths that a component answers, or that it is private.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
-pub enum Route {
+pub enum TriggerRoute {
     /// A pattern, as [`crate::routes`] reads it.
     Pattern(String),
     /// A route that is not reachable from outside.
@@ -251,7 +251,7 @@ impl Manifest {
                     trigger.component
                 ));
             }
-            if let Route::Private { private: false } = trigger.route {
+            if let TriggerRoute::Private { private: false } = trigger.route {
                 return invalid(format!(
                     "the route of `{}` must be a pattern or {{ private = true }}",
                     trigger.component

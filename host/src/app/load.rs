@@ -19,7 +19,7 @@ use crate::epochs::EpochScheduler;
 use crate::kv::fault::{Dice, Faults, Faulty};
 use crate::kv::{FaultPlan, Guard, KvBackend};
 use crate::logs::Log;
-use crate::manifest::{self, Manifest, Route};
+use crate::manifest::{self, Manifest, TriggerRoute};
 use crate::memory::{self, MemoryPool};
 use crate::metrics::Metrics;
 use crate::outbound::Outbound;
@@ -50,8 +50,8 @@ impl App {
         };
 
         let routes = manifest.triggers().iter().filter_map(|t| match &t.route {
-            Route::Pattern(pattern) => Some((pattern.as_str(), t.component.as_str())),
-            Route::Private { .. } => None,
+            TriggerRoute::Pattern(pattern) => Some((pattern.as_str(), t.component.as_str())),
+            TriggerRoute::Private { .. } => None,
         });
         let router = Router::new(routes)?;
 

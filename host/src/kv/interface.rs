@@ -33,7 +33,7 @@ pub(crate) struct StoresView<'a> {
     pub(crate) memory: &'a mut InstanceMemory,
 }
 
-type Answer<T> = wasmtime::Result<Result<T, key_value::Error>>;
+type KvResult<T> = wasmtime::Result<Result<T, key_value::Error>>;
 
 impl From<KvError> for key_value::Error {
     fn from(error: KvError) -> Self {
@@ -64,7 +64,7 @@ impl StoresView<'_> {
 impl key_value::Host for StoresView<'_> {}
 
 impl key_value::HostStore for StoresView<'_> {
-    async fn open(&mut self, label: String) -> Answer<Resource<OpenStore>> {
+    async fn open(&mut self, label: String) -> KvResult<Resource<OpenStore>> {
         if !self.stores.allowed.contains(&label) {
             return Ok(Err(KvError::AccessDenied.into()));
         }
@@ -75,7 +75,7 @@ impl key_value::HostStore for StoresView<'_> {
         Ok(Ok(self.table.push(OpenStore(label))?))
     }
 
-    async fn get(&mut self, store: Resource<OpenStore>, key: String) -> Answer<Option<Vec<u8>>> {
+    async fn get(&mut self, store: Resource<OpenStore>, key: String) -> KvResult<Option<Vec<u8>>> {
         let mut result = self.stores.backend.get(self.name(&store)?, &key).await;
         if let Ok(Some(value)) = &result {
             let bytes = value.len();
@@ -94,7 +94,12 @@ impl key_value::HostStore for StoresView<'_> {
         Ok(result.map_err(Into::into))
     }
 
-    async fn set(&mut self, store: Resource<OpenStore>, key: String, value: Vec<u8>) -> Answer<()> {
+    async fn set(
+        &mut self,
+        store: Resource<OpenStore>,
+        key: String,
+        value: Vec<u8>,
+    ) -> KvResult<()> {
         let bytes = value.len() as u64;
         let result = self
             .stores
@@ -105,19 +110,19 @@ impl key_value::HostStore for StoresView<'_> {
         Ok(result.map_err(Into::into))
     }
 
-    async fn delete(&mut self, store: Resource<OpenStore>, key: String) -> Answer<()> {
+    async fn delete(&mut self, store: Resource<OpenStore>, key: String) -> KvResult<()> {
         let result = self.stores.backend.delete(self.name(&store)?, &key).await;
         self.count(Operation::Delete, &result, 0);
         Ok(result.map_err(Into::into))
     }
 
-    async fn exists(&mut self, store: Resource<OpenStore>, key: String) -> Answer<bool> {
+    async fn exists(&mut self, store: Resource<OpenStore>, key: String) -> KvResult<bool> {
         let result = self.stores.backend.exists(self.name(&store)?, &key).await;
         self.count(Operation::Exists, &result, 0);
         Ok(result.map_err(Into::into))
     }
 
-    async fn get_keys(&mut self, store: Resource<OpenStore>) -> Answer<Vec<String>> {
+    async fn get_keys(&mut self, store: Resource<OpenStore>) -> KvResult<Vec<String>> {
         let result = self.stores.backend.keys(self.name(&store)?).await;
         self.count(Operation::List, &result, 0);
         Ok(result.map_err(Into::into))
