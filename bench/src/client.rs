@@ -28,7 +28,7 @@ pub(crate) struct Work {
 }
 
 /// A whole response.
-pub(crate) struct Answer {
+pub(crate) struct WholeResponse {
     /// HTTP status.
     pub status: u16,
     /// The header `ETag`.
@@ -39,16 +39,16 @@ pub(crate) struct Answer {
 
 /// The events of a stream, with their times.
 #[derive(Debug, Default)]
-pub(crate) struct Told {
+pub(crate) struct StreamLog {
     /// Size of the body, in bytes.
     pub bytes: usize,
     /// Number of events that had come when the outcome was known.
     pub events: usize,
     /// Latency in ms of each event but the first, from the commit that it reports. The first
     /// reports the state before the stream.
-    pub late: Vec<f64>,
+    pub latencies: Vec<f64>,
     /// Time at which each count of finished books was first received.
-    pub heard: BTreeMap<u64, Instant>,
+    pub first_read: BTreeMap<u64, Instant>,
     /// The name of the last event.
     pub outcome: String,
 }
@@ -97,10 +97,10 @@ impl Client {
         path: &str,
         headers: &[(&str, &str)],
         body: Bytes,
-    ) -> anyhow::Result<Answer> {
+    ) -> anyhow::Result<WholeResponse> {
         let response = self.open(method, path, headers, body).await?;
         let etag = response.headers().get("etag");
-        Ok(Answer {
+        Ok(WholeResponse {
             status: response.status().as_u16(),
             etag: etag.and_then(|etag| etag.to_str().ok()).map(str::to_owned),
             body: response.into_body().collect().await?.to_bytes(),
@@ -108,7 +108,7 @@ impl Client {
     }
 
     /// Sends a `GET`.
-    pub(crate) async fn get(&self, path: &str) -> anyhow::Result<Answer> {
+    pub(crate) async fn get(&self, path: &str) -> anyhow::Result<WholeResponse> {
         self.ask("GET", path, &[], Bytes::new()).await
     }
 
@@ -124,25 +124,25 @@ impl Client {
     }
 
     /// Makes a job and follows its own stream to the outcome.
-    pub(crate) async fn submit_and_follow(&self, work: &Work) -> anyhow::Result<Told> {
+    pub(crate) async fn submit_and_follow(&self, work: &Work) -> anyhow::Result<StreamLog> {
         let accepted = self.submit(work).await?;
         self.follow(accepted["sseUrl"].as_str().context("sseUrl")?)
             .await
     }
 
     /// Makes a job and follows it on the response itself to the outcome.
-    pub(crate) async fn attach(&self, work: &Work) -> anyhow::Result<Told> {
+    pub(crate) async fn attach(&self, work: &Work) -> anyhow::Result<StreamLog> {
         self.attach_with(work, &[]).await
     }
 
     /// Makes a job of a photo that no vision model looks at, only its barcodes are read, and
     /// follows it to the outcome.
-    pub(crate) async fn read_barcodes(&self, photo: &Work) -> anyhow::Result<Told> {
+    pub(crate) async fn read_barcodes(&self, photo: &Work) -> anyhow::Result<StreamLog> {
         self.attach_with(photo, &[("x-ai-provider", "barcode")])
             .await
     }
 
-    async fn attach_with(&self, work: &Work, more: &[(&str, &str)]) -> anyhow::Result<Told> {
+    async fn attach_with(&self, work: &Work, more: &[(&str, &str)]) -> anyhow::Result<StreamLog> {
         let mut headers = vec![("content-type", work.kind), ("accept", "text/event-stream")];
         headers.extend(more);
         let response = self
@@ -152,7 +152,7 @@ impl Client {
     }
 
     /// Follows a stream to its end.
-    pub(crate) async fn follow(&self, path: &str) -> anyhow::Result<Told> {
+    pub(crate) async fn follow(&self, path: &str) -> anyhow::Result<StreamLog> {
         read(self.open("GET", path, &[], Bytes::new()).await?).await
     }
 
@@ -165,10 +165,10 @@ impl Client {
     }
 }
 
-async fn read(response: Response<Incoming>) -> anyhow::Result<Told> {
+async fn read(response: Response<Incoming>) -> anyhow::Result<StreamLog> {
     ensure!(response.status() == 200, "status {}", response.status());
     let mut body = response.into_body();
-    let mut told = Told::default();
+    let mut log = StreamLog::default();
     let mut text = String::new();
     let end = Instant::now() + PATIENCE;
     while let Some(frame) = tokio::time::timeout_at(end.into(), body.frame()).await? {
@@ -176,21 +176,21 @@ async fn read(response: Response<Incoming>) -> anyhow::Result<Told> {
             continue;
         };
         let now = SystemTime::now();
-        told.bytes += data.len();
+        log.bytes += data.len();
         text.push_str(std::str::from_utf8(&data)?);
         while let Some(at) = text.find("\n\n") {
             let event: String = text.drain(..at + 2).collect();
-            told.hear(&event, now)?;
+            log.record(&event, now)?;
         }
     }
-    match told.outcome.as_str() {
-        "completed" | "failed" => Ok(told),
+    match log.outcome.as_str() {
+        "completed" | "failed" => Ok(log),
         other => bail!("the stream ended after {other:?}"),
     }
 }
 
-impl Told {
-    fn hear(&mut self, event: &str, now: SystemTime) -> anyhow::Result<()> {
+impl StreamLog {
+    fn record(&mut self, event: &str, now: SystemTime) -> anyhow::Result<()> {
         let field = |name: &str| event.lines().find_map(|line| line.strip_prefix(name));
         let Some(name) = field("event: ").filter(|name| *name != "accepted") else {
             return Ok(());
@@ -200,10 +200,12 @@ impl Told {
         if self.events > 0
             && let Some(at) = at.and_then(since_midnight)
         {
-            self.late.push(lateness(at, now)?);
+            self.latencies.push(lateness(at, now)?);
         }
         if let Some(processed) = data["processedCount"].as_u64() {
-            self.heard.entry(processed).or_insert_with(Instant::now);
+            self.first_read
+                .entry(processed)
+                .or_insert_with(Instant::now);
         }
         self.events += 1;
         name.clone_into(&mut self.outcome);

@@ -10,7 +10,7 @@ use client::{
 use tokio::sync::mpsc;
 
 use crate::files::Files;
-use crate::outcome::Outcome;
+use crate::outcome::CommandOutcome;
 use crate::view::View;
 
 /// Presses of Ctrl-C. From the first on, they no longer end the program by themselves.
@@ -42,7 +42,7 @@ pub(crate) struct Follow<'a> {
 impl Follow<'_> {
     /// Submits a job and follows it. One Ctrl-C during the upload cancels the job as soon as it has
     /// a name.
-    pub(crate) async fn submit(mut self, submission: &Submission) -> Result<Outcome> {
+    pub(crate) async fn submit(mut self, submission: &Submission) -> Result<CommandOutcome> {
         self.view.submitting();
         let mut canceled = false;
         let submitted = self.client.submit(submission);
@@ -52,7 +52,7 @@ impl Follow<'_> {
                 submitted = &mut submitted => break submitted?,
                 () = self.interrupts.next() => {
                     if canceled {
-                        return Ok(Outcome::Left);
+                        return Ok(CommandOutcome::Left);
                     }
                     canceled = true;
                     self.view.note("Canceling once the server has the job. Ctrl-C again leaves")?;
@@ -64,7 +64,11 @@ impl Follow<'_> {
 
     /// Keeps the token of a job that the server has just accepted, and follows the job; `canceled`
     /// says that it is to be canceled at once.
-    pub(crate) async fn accepted(self, submitted: Submitted, canceled: bool) -> Result<Outcome> {
+    pub(crate) async fn accepted(
+        self,
+        submitted: Submitted,
+        canceled: bool,
+    ) -> Result<CommandOutcome> {
         let Submitted { accepted, watch } = submitted;
         if let Err(error) = self.files.keep_token(self.client.origin(), &accepted) {
             self.view.clear();
@@ -83,7 +87,7 @@ impl Follow<'_> {
         mut watch: Watch,
         token: Option<String>,
         mut canceled: bool,
-    ) -> Result<Outcome> {
+    ) -> Result<CommandOutcome> {
         let job = watch.job().clone();
         let cancellation = cancel(self.client, &job, token.as_deref());
         tokio::pin!(cancellation);
@@ -91,7 +95,7 @@ impl Follow<'_> {
         loop {
             tokio::select! {
                 update = watch.next() => {
-                    let Some(update) = update.transpose()? else { return Ok(Outcome::Stalled) };
+                    let Some(update) = update.transpose()? else { return Ok(CommandOutcome::Stalled) };
                     self.view.update(&update)?;
                     if let Some(outcome) = outcome(&update) {
                         return Ok(outcome);
@@ -99,7 +103,7 @@ impl Follow<'_> {
                 }
                 () = self.interrupts.next() => {
                     if canceled {
-                        return Ok(Outcome::Left);
+                        return Ok(CommandOutcome::Left);
                     }
                     canceled = true;
                     self.view.note("Asking the server to cancel. Ctrl-C again leaves")?;
@@ -118,13 +122,15 @@ impl Follow<'_> {
     }
 }
 
-fn outcome(update: &Update) -> Option<Outcome> {
+fn outcome(update: &Update) -> Option<CommandOutcome> {
     let Update::Event(event) = update else {
         return None;
     };
     match event {
-        Event::Completed(snapshot) | Event::Failed(snapshot) => Some(Outcome::of_job(snapshot)),
-        Event::Timeout(_) => Some(Outcome::Stalled),
+        Event::Completed(snapshot) | Event::Failed(snapshot) => {
+            Some(CommandOutcome::of_job(snapshot))
+        }
+        Event::Timeout(_) => Some(CommandOutcome::Stalled),
         Event::Progress(_) | Event::Book(_) => None,
     }
 }

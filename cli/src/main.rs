@@ -21,19 +21,19 @@ use client::{Client, Options, Photo, Submission, Submitted};
 use args::{Args, Command, Format};
 use files::Files;
 use follow::{Follow, Interrupts};
-use outcome::Outcome;
+use outcome::CommandOutcome;
 use view::View;
 
 fn main() -> ExitCode {
     match run(Args::parse()) {
         Ok(outcome) => outcome.into(),
         // Whoever reads our output has seen enough.
-        Err(error) if is_broken_pipe(&error) => Outcome::Done.into(),
+        Err(error) if is_broken_pipe(&error) => CommandOutcome::Done.into(),
         Err(error) => {
             let message = view::printable(&format!("{error:#}"));
             // Nobody is left to be told when this fails.
             let _ = writeln!(io::stderr(), "bookstrack: {message}");
-            Outcome::of_error(&error).into()
+            CommandOutcome::of_error(&error).into()
         }
     }
 }
@@ -46,7 +46,7 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
     })
 }
 
-fn run(args: Args) -> Result<Outcome> {
+fn run(args: Args) -> Result<CommandOutcome> {
     match &args.command {
         Command::Completions { shell } => {
             clap_complete::generate(
@@ -55,21 +55,21 @@ fn run(args: Args) -> Result<Outcome> {
                 "bookstrack",
                 &mut io::stdout(),
             );
-            return Ok(Outcome::Done);
+            return Ok(CommandOutcome::Done);
         }
         Command::Man => {
             clap_mangen::Man::new(Args::command()).render(&mut io::stdout())?;
-            return Ok(Outcome::Done);
+            return Ok(CommandOutcome::Done);
         }
         _ => {}
     }
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?
-        .block_on(talk(args))
+        .block_on(run_command(args))
 }
 
-async fn talk(args: Args) -> Result<Outcome> {
+async fn run_command(args: Args) -> Result<CommandOutcome> {
     let files = Files::of_user()?;
     let client = Client::with(
         &args.server,
@@ -98,7 +98,7 @@ async fn talk(args: Args) -> Result<Outcome> {
     outcome
 }
 
-async fn command(args: &Args, client: &Client, files: &Files) -> Result<Outcome> {
+async fn command(args: &Args, client: &Client, files: &Files) -> Result<CommandOutcome> {
     match &args.command {
         Command::Import {
             file,
@@ -143,7 +143,7 @@ async fn command(args: &Args, client: &Client, files: &Files) -> Result<Outcome>
                 false => view::describe(&snapshot, Duration::ZERO),
             };
             writeln!(io::stdout(), "{line}")?;
-            Ok(Outcome::of_job(&snapshot))
+            Ok(CommandOutcome::of_job(&snapshot))
         }
         Command::Results {
             job,
@@ -152,12 +152,12 @@ async fn command(args: &Args, client: &Client, files: &Files) -> Result<Outcome>
         } => {
             let rows = client.rows_csv(job, only).await?;
             io::stdout().write_all(rows.as_bytes())?;
-            Ok(Outcome::Done)
+            Ok(CommandOutcome::Done)
         }
         Command::Results { job, format, .. } => {
             let results = client.results(job).await?;
             results::print(&results, if args.json { Format::Json } else { *format })?;
-            Ok(Outcome::Done)
+            Ok(CommandOutcome::Done)
         }
         Command::Retry { job, only } => {
             let token = files.token(client.origin(), job);
@@ -213,10 +213,10 @@ async fn command(args: &Args, client: &Client, files: &Files) -> Result<Outcome>
                 false => view::printable(&follow::describe_cancellation(&cancellation)),
             };
             writeln!(io::stdout(), "{line}")?;
-            Ok(Outcome::Done)
+            Ok(CommandOutcome::Done)
         }
         // Answered before anything is connected.
-        Command::Completions { .. } | Command::Man => Ok(Outcome::Done),
+        Command::Completions { .. } | Command::Man => Ok(CommandOutcome::Done),
     }
 }
 
@@ -225,7 +225,7 @@ async fn submit(
     client: &Client,
     files: &Files,
     submission: Submission,
-) -> Result<Outcome> {
+) -> Result<CommandOutcome> {
     follow(args, client, files, async |follow| {
         follow.submit(&submission).await
     })
@@ -237,8 +237,8 @@ async fn follow(
     args: &Args,
     client: &Client,
     files: &Files,
-    work: impl AsyncFnOnce(Follow<'_>) -> Result<Outcome>,
-) -> Result<Outcome> {
+    work: impl AsyncFnOnce(Follow<'_>) -> Result<CommandOutcome>,
+) -> Result<CommandOutcome> {
     let view = View::new(args.json);
     let outcome = work(Follow {
         client,

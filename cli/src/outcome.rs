@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use client::{Error, Snapshot, Status};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub enum CommandOutcome {
     Done,
     Error,
     Failed,
@@ -15,7 +15,7 @@ pub enum Outcome {
     Left,
 }
 
-impl Outcome {
+impl CommandOutcome {
     pub fn of_job(snapshot: &Snapshot) -> Self {
         match snapshot.status {
             Status::Failed => Self::Failed,
@@ -33,16 +33,16 @@ impl Outcome {
 }
 
 /// Exit codes as `--help` documents them. 2 is clap's.
-impl From<Outcome> for ExitCode {
-    fn from(outcome: Outcome) -> Self {
+impl From<CommandOutcome> for ExitCode {
+    fn from(outcome: CommandOutcome) -> Self {
         Self::from(match outcome {
-            Outcome::Done => 0,
-            Outcome::Error => 1,
-            Outcome::Failed => 3,
-            Outcome::Canceled => 4,
-            Outcome::Unreachable => 5,
-            Outcome::Stalled => 6,
-            Outcome::Left => 130,
+            CommandOutcome::Done => 0,
+            CommandOutcome::Error => 1,
+            CommandOutcome::Failed => 3,
+            CommandOutcome::Canceled => 4,
+            CommandOutcome::Unreachable => 5,
+            CommandOutcome::Stalled => 6,
+            CommandOutcome::Left => 130,
         })
     }
 }

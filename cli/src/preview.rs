@@ -6,10 +6,10 @@ use anyhow::Result;
 use client::Preview;
 use serde_json::Value;
 
-use crate::outcome::Outcome;
+use crate::outcome::CommandOutcome;
 
 /// Prints the result that an import would have; an import that would fail fails here, too.
-pub(crate) fn print(preview: &Preview, json: bool) -> Result<Outcome> {
+pub(crate) fn print(preview: &Preview, json: bool) -> Result<CommandOutcome> {
     let mut out = io::stdout().lock();
     if json {
         writeln!(out, "{}", serde_json::to_string(preview)?)?;
@@ -17,8 +17,8 @@ pub(crate) fn print(preview: &Preview, json: bool) -> Result<Outcome> {
         describe(preview, &mut out)?;
     }
     Ok(match preview.other.contains_key("failure") {
-        true => Outcome::Failed,
-        false => Outcome::Done,
+        true => CommandOutcome::Failed,
+        false => CommandOutcome::Done,
     })
 }
 

@@ -41,7 +41,9 @@ impl View {
     pub(crate) fn accepted(&self, accepted: &Accepted) -> io::Result<()> {
         match self {
             Self::Json => line(&event("accepted", json!(accepted))),
-            Self::Bar { .. } | Self::Lines { .. } => self.say(&format!("Job {}", accepted.job_id)),
+            Self::Bar { .. } | Self::Lines { .. } => {
+                self.print_line(&format!("Job {}", accepted.job_id))
+            }
         }
     }
 
@@ -49,7 +51,7 @@ impl View {
     pub(crate) fn note(&self, text: &str) -> io::Result<()> {
         match self {
             Self::Json => Ok(()),
-            Self::Bar { .. } | Self::Lines { .. } => self.say(text),
+            Self::Bar { .. } | Self::Lines { .. } => self.print_line(text),
         }
     }
 
@@ -95,7 +97,7 @@ impl View {
                 seconds(*pause)
             )),
             (_, Update::Using(Transport::Poll)) => {
-                self.say("Streams do not get through or are not wanted: polling")
+                self.print_line("Streams do not get through or are not wanted: polling")
             }
             _ => Ok(()),
         }
@@ -108,7 +110,7 @@ impl View {
         }
     }
 
-    fn say(&self, text: &str) -> io::Result<()> {
+    fn print_line(&self, text: &str) -> io::Result<()> {
         match self {
             Self::Bar { bar, .. } => {
                 bar.println(printable(text));

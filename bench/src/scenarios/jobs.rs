@@ -34,12 +34,12 @@ pub(super) async fn enrich(warm: &Warm, rounds: u32, report: &mut Report) -> any
         for _ in 0..rounds {
             let before = app.provider_requests();
             let start = Instant::now();
-            let told = match attached {
+            let log = match attached {
                 true => app.client.attach(&work).await?,
                 false => app.client.submit_and_follow(&work).await?,
             };
             wall.push(ms(start.elapsed()));
-            bytes.push(sample(told.bytes));
+            bytes.push(sample(log.bytes));
             requests.push(sample(app.provider_requests() - before));
         }
         let cpu = ms(app.cpu()? - cpu) / f64::from(rounds);

@@ -12,12 +12,12 @@ use tokio_tungstenite::tungstenite::Message;
 
 use super::{enriching, importing, isbns};
 use crate::app::{App, Setup, Warm};
-use crate::client::{Told, Work, ms};
+use crate::client::{StreamLog, Work, ms};
 use crate::figures::{At, Figure, Report};
 use crate::limits::{Broadcast, echo};
 
-fn late(told: Vec<Told>) -> Vec<f64> {
-    told.into_iter().flat_map(|told| told.late).collect()
+fn latencies(logs: Vec<StreamLog>) -> Vec<f64> {
+    logs.into_iter().flat_map(|log| log.latencies).collect()
 }
 
 /// Measures the latency on jobs' own streams.
@@ -28,20 +28,20 @@ pub(super) async fn sse(warm: &Warm, report: &mut Report) -> anyhow::Result<()> 
 
     let one = warm.start(Setup::default()).await?;
     let library = importing(stand_ins::library(6_000));
-    let mut told = Vec::new();
+    let mut logs = Vec::new();
     for _ in 0..4 {
-        told.push(one.client.submit_and_follow(&library).await?);
+        logs.push(one.client.submit_and_follow(&library).await?);
     }
     let native = limit.measure(1, 100, pause).await?;
-    let figure = Figure::of(name, "1 job, 1 stream", "ms", &late(told)).against(&native);
+    let figure = Figure::of(name, "1 job, 1 stream", "ms", &latencies(logs)).against(&native);
     report.add(figure.goal(At::P50, 1.5).goal(At::P99, 4.0));
 
-    let mut told = Vec::new();
+    let mut logs = Vec::new();
     for _ in 0..2 {
-        told.extend(hundred_streams(&one, &library).await?);
+        logs.extend(hundred_streams(&one, &library).await?);
     }
     let native = limit.measure(100, 40, pause).await?;
-    let figure = Figure::of(name, "1 job, 100 streams", "ms", &late(told)).against(&native);
+    let figure = Figure::of(name, "1 job, 100 streams", "ms", &latencies(logs)).against(&native);
     report.add(figure.goal(At::P50, 3.0).goal(At::P99, 15.0));
     drop(one);
 
@@ -52,17 +52,17 @@ pub(super) async fn sse(warm: &Warm, report: &mut Report) -> anyhow::Result<()> 
         tuning: "wave_items=20",
         ..Setup::default()
     };
-    let told = hundred_jobs(warm, slow, 200, Duration::from_millis(20)).await?;
+    let logs = hundred_jobs(warm, slow, 200, Duration::from_millis(20)).await?;
     let what = "100 jobs, 1 stream each, begun in 2 s";
-    let figure = Figure::of(name, what, "ms", &told).against(&native);
+    let figure = Figure::of(name, what, "ms", &logs).against(&native);
     report.add(figure.goal(At::P50, 3.0).goal(At::P99, 15.0));
     let slow = Setup {
         delay: Duration::from_millis(500),
         ..Setup::default()
     };
-    let told = hundred_jobs(warm, slow, 1_200, Duration::ZERO).await?;
+    let logs = hundred_jobs(warm, slow, 1_200, Duration::ZERO).await?;
     let what = "the same at once, 6 times the books";
-    report.add(Figure::of(name, what, "ms", &told).against(&native));
+    report.add(Figure::of(name, what, "ms", &logs).against(&native));
     Ok(())
 }
 
@@ -85,10 +85,10 @@ async fn hundred_jobs(
             app.client.submit_and_follow(library).await
         }
     });
-    Ok(late(try_join_all(jobs).await?))
+    Ok(latencies(try_join_all(jobs).await?))
 }
 
-async fn hundred_streams(app: &App, work: &Work) -> anyhow::Result<Vec<Told>> {
+async fn hundred_streams(app: &App, work: &Work) -> anyhow::Result<Vec<StreamLog>> {
     let accepted = app.client.submit(work).await?;
     let path = accepted["sseUrl"].as_str().context("sseUrl")?;
     try_join_all((0..100).map(|_| app.client.follow(path))).await
@@ -101,20 +101,20 @@ pub(super) async fn attached(warm: &Warm, report: &mut Report) -> anyhow::Result
     let app = warm.start(Setup::default()).await?;
     let native = limit.measure(1, 100, Duration::from_millis(25)).await?;
     let work = enriching(&isbns(1_500)?)?;
-    let mut told = Vec::new();
+    let mut logs = Vec::new();
     for _ in 0..8 {
-        told.push(app.client.attach(&work).await?);
+        logs.push(app.client.attach(&work).await?);
     }
-    let figure = Figure::of(name, "enrichment, 1 stream", "ms", &late(told)).against(&native);
+    let figure = Figure::of(name, "enrichment, 1 stream", "ms", &latencies(logs)).against(&native);
     report.add(figure.goal(At::P50, 0.5));
 
     let work = importing(stand_ins::library(6_000));
-    let mut told = Vec::new();
+    let mut logs = Vec::new();
     for _ in 0..4 {
-        told.push(app.client.attach(&work).await?);
+        logs.push(app.client.attach(&work).await?);
     }
     let what = "import (handed over after the reading)";
-    report.add(Figure::of(name, what, "ms", &late(told)).against(&native));
+    report.add(Figure::of(name, what, "ms", &latencies(logs)).against(&native));
     Ok(())
 }
 
@@ -128,9 +128,9 @@ pub(super) async fn ws(warm: &Warm, report: &mut Report) -> anyhow::Result<()> {
     for _ in 0..6 {
         let accepted = app.client.submit(&work).await?;
         let path = accepted["sseUrl"].as_str().context("sseUrl")?;
-        let (told, heard) = try_join(app.client.follow(path), socket(&app, &accepted)).await?;
-        for (processed, at) in heard {
-            if let Some(sse) = told.heard.get(&processed).filter(|_| processed > 0) {
+        let (logs, first_read) = try_join(app.client.follow(path), socket(&app, &accepted)).await?;
+        for (processed, at) in first_read {
+            if let Some(sse) = logs.first_read.get(&processed).filter(|_| processed > 0) {
                 let earlier = ms(sse.saturating_duration_since(at));
                 over.push(ms(at.saturating_duration_since(*sse)) - earlier);
             }
@@ -152,7 +152,7 @@ async fn socket(app: &App, accepted: &Value) -> anyhow::Result<BTreeMap<u64, Ins
     stream.set_nodelay(true)?;
     let url = format!("ws://{address}/ws/progress?jobId={id}&token={token}&schema=2.0.0");
     let (mut socket, _) = tokio_tungstenite::client_async(url, stream).await?;
-    let (mut heard, mut over) = (BTreeMap::new(), false);
+    let (mut first_read, mut over) = (BTreeMap::new(), false);
     while let Some(message) = socket.next().await {
         let now = Instant::now();
         let Message::Text(text) = message? else {
@@ -161,9 +161,9 @@ async fn socket(app: &App, accepted: &Value) -> anyhow::Result<BTreeMap<u64, Ins
         let message: Value = serde_json::from_str(&text)?;
         over |= message["type"] == "job_complete";
         if let Some(processed) = message["payload"]["processedCount"].as_u64() {
-            heard.entry(processed).or_insert(now);
+            first_read.entry(processed).or_insert(now);
         }
     }
     ensure!(over, "the socket ended before the job");
-    Ok(heard)
+    Ok(first_read)
 }

@@ -90,13 +90,13 @@ pub(super) async fn poll(warm: &Warm, report: &mut Report) -> anyhow::Result<()>
     let etag = app.client.get(status).await?.etag.unwrap_or_default();
     let known = [("if-none-match", etag.as_str())];
     let nothing = warm.start(empty()).await?;
-    asked(&nothing, "/", &[], 200, 300).await?;
-    let least = asked(&nothing, "/", &[], 200, REQUESTS).await?;
+    poll_load(&nothing, "/", &[], 200, 300).await?;
+    let least = poll_load(&nothing, "/", &[], 200, REQUESTS).await?;
     drop(nothing);
-    asked(&app, "/health", &[], 200, 300).await?;
-    let health = asked(&app, "/health", &[], 200, REQUESTS).await?;
-    let plain = asked(&app, status, &[], 200, REQUESTS).await?;
-    let conditional = asked(&app, status, &known, 304, REQUESTS).await?;
+    poll_load(&app, "/health", &[], 200, 300).await?;
+    let health = poll_load(&app, "/health", &[], 200, REQUESTS).await?;
+    let plain = poll_load(&app, status, &[], 200, REQUESTS).await?;
+    let conditional = poll_load(&app, status, &known, 304, REQUESTS).await?;
     for (what, asked) in [
         ("without If-None-Match", plain),
         ("with If-None-Match", conditional),
@@ -124,7 +124,7 @@ pub(super) async fn poll(warm: &Warm, report: &mut Report) -> anyhow::Result<()>
 const REQUESTS: usize = 3_000;
 const CONNECTIONS: usize = 32;
 
-struct Asked {
+struct PollLoad {
     times: Vec<f64>,
     /// Requests a second.
     rate: f64,
@@ -132,13 +132,13 @@ struct Asked {
     cpu: f64,
 }
 
-async fn asked(
+async fn poll_load(
     app: &App,
     path: &str,
     headers: &[(&str, &str)],
     expected: u16,
     requests: usize,
-) -> anyhow::Result<Asked> {
+) -> anyhow::Result<PollLoad> {
     let cpu = app.cpu()?;
     let start = Instant::now();
     let connections = (0..CONNECTIONS).map(|_| async {
@@ -153,7 +153,7 @@ async fn asked(
     });
     let times = try_join_all(connections).await?.concat();
     let count = sample(times.len());
-    Ok(Asked {
+    Ok(PollLoad {
         rate: count / start.elapsed().as_secs_f64(),
         cpu: ms(app.cpu()? - cpu) / count,
         times,

@@ -39,13 +39,13 @@ pub(crate) struct Http {
 
 /// The `data` of a successful response, and the headers that matter.
 #[derive(Debug)]
-pub(crate) struct Answer<T> {
+pub(crate) struct Payload<T> {
     pub data: T,
     pub etag: Option<HeaderValue>,
     pub retry_after: Option<Duration>,
 }
 
-impl<T> Answer<T> {
+impl<T> Payload<T> {
     fn new(headers: &HeaderMap, data: T) -> Self {
         Self {
             data,
@@ -163,14 +163,14 @@ impl Http {
         &self,
         request: request::Builder,
         body: Body,
-    ) -> Result<Answer<Option<T>>, Error> {
+    ) -> Result<Payload<Option<T>>, Error> {
         let request = request.header(ACCEPT, "application/json");
         let response = self.send(request, body, self.timing.request).await?;
         if response.status() == StatusCode::NOT_MODIFIED {
-            return Ok(Answer::new(response.headers(), None));
+            return Ok(Payload::new(response.headers(), None));
         }
         let headers = response.headers().clone();
-        Ok(Answer::new(&headers, Some(self.read(response).await?)))
+        Ok(Payload::new(&headers, Some(self.read(response).await?)))
     }
 
     /// Sends a request without conditions, as [`Http::call`] does.

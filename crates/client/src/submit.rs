@@ -150,18 +150,18 @@ pub struct Submitted {
 }
 
 /// The way in which one attempt to submit ended without a response.
-enum Lost {
+enum SubmitFailure {
     /// A repetition would end in the same way.
     Final(Error),
     /// The connection broke, or nothing came; `silent`: although a stream was asked for and the
     /// server has the request.
-    Answer { error: Error, silent: bool },
+    NoResponse { error: Error, silent: bool },
 }
 
-impl From<Error> for Lost {
+impl From<Error> for SubmitFailure {
     fn from(error: Error) -> Self {
         match error {
-            Error::Unreachable { .. } | Error::TimedOut { .. } => Self::Answer {
+            Error::Unreachable { .. } | Error::TimedOut { .. } => Self::NoResponse {
                 error,
                 silent: false,
             },
@@ -229,8 +229,8 @@ impl Client {
                 Err(lost) => lost,
             };
             let (error, silent) = match lost {
-                Lost::Final(error) => return Err(error),
-                Lost::Answer { error, silent } => (error, silent),
+                SubmitFailure::Final(error) => return Err(error),
+                SubmitFailure::NoResponse { error, silent } => (error, silent),
             };
             connected |= taken.get() > 0;
             tries += 1;
@@ -282,7 +282,7 @@ impl Client {
         request: request::Builder,
         body: Body,
         attached: bool,
-    ) -> Result<Submitted, Lost> {
+    ) -> Result<Submitted, SubmitFailure> {
         let Shared { http, timing, .. } = &*self.shared;
         if !attached {
             let accepted: Accepted = http.ask(request, body).await?;
@@ -302,7 +302,7 @@ impl Client {
                     Ending::Unreachable
                 });
                 return Err(if silent {
-                    Lost::Answer { error, silent }
+                    SubmitFailure::NoResponse { error, silent }
                 } else {
                     error.into()
                 });
@@ -336,19 +336,22 @@ impl Client {
         }
     }
 
-    async fn read_accepted(&self, response: Response<Incoming>) -> Result<Submitted, Lost> {
+    async fn read_accepted(
+        &self,
+        response: Response<Incoming>,
+    ) -> Result<Submitted, SubmitFailure> {
         let accepted: Accepted = self.shared.http.read(response).await?;
         let watch = Watch::submitted(self, accepted.job_id.clone());
         Ok(Submitted { accepted, watch })
     }
 
-    fn no_answer(&self, end: StreamEnd) -> Lost {
+    fn no_answer(&self, end: StreamEnd) -> SubmitFailure {
         let reason = "the answer ended before it named the job".to_owned();
         let error = Error::Unreachable {
             server: self.origin().to_owned(),
             reason,
         };
-        Lost::Answer {
+        SubmitFailure::NoResponse {
             error,
             silent: end == StreamEnd::Silent,
         }

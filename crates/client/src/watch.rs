@@ -268,7 +268,7 @@ impl Watch {
             Event::Completed(_) | Event::Failed(_) | Event::Timeout(_) => false,
         };
         if !goes_back {
-            self.announce(event);
+            self.push_event(event);
         }
         Ok(())
     }
@@ -328,7 +328,7 @@ impl Watch {
             }
             self.etag = answer.etag;
             if self.is_news(&snapshot) {
-                self.announce(snapshot.into());
+                self.push_event(snapshot.into());
             }
         }
         if !matches!(self.phase, Phase::Over) {
@@ -362,7 +362,7 @@ impl Watch {
                 books: index + 1,
             };
             self.last_id = HeaderValue::from_str(&format!("{}.{}", told.seq, told.books)).ok();
-            self.announce(Event::Book(json!({"index": index, "book": book})));
+            self.push_event(Event::Book(json!({"index": index, "book": book})));
         }
         Ok(())
     }
@@ -384,7 +384,7 @@ impl Watch {
             || (snapshot.progress >= seen.progress && position(snapshot) != position(seen))
     }
 
-    fn announce(&mut self, event: Event) {
+    fn push_event(&mut self, event: Event) {
         let Some(attempt) = &mut self.attempt else {
             return;
         };

@@ -122,7 +122,7 @@ impl Words {
     }
 }
 
-fn told(texts: &[Vec<Place>]) -> HashSet<&String> {
+fn all_words(texts: &[Vec<Place>]) -> HashSet<&String> {
     texts.iter().flatten().flatten().collect()
 }
 
@@ -168,7 +168,7 @@ impl Catalogue {
                 (&mut catalogue.by_other_name, &words.other_names),
                 (&mut catalogue.by_other_word, &words.others),
             ] {
-                for word in told(texts) {
+                for word in all_words(texts) {
                     index.entry(word.clone()).or_default().push(id);
                 }
             }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::API_KEY;
 use crate::behaviour::Quirk;
 use crate::schema::{self, Dialect};
-use crate::server::{Answer, Request};
+use crate::server::{ProtocolResponse, Request};
 use crate::shelf::{Eye, Picture};
 
 /// Names of the models that exist. The service's own list is longer.
@@ -105,7 +105,7 @@ struct Thinking {
 }
 
 /// Responds to one request.
-pub(crate) fn answer(eye: &Eye, request: &Request, quirk: Option<Quirk>) -> Answer {
+pub(crate) fn answer(eye: &Eye, request: &Request, quirk: Option<Quirk>) -> ProtocolResponse {
     match request
         .header("x-goog-api-key")
         .or_else(|| request.parameter("key"))
@@ -124,7 +124,7 @@ pub(crate) fn answer(eye: &Eye, request: &Request, quirk: Option<Quirk>) -> Answ
                 "supportedGenerationMethods": ["generateContent"]})
             })
             .collect();
-        return Answer::json(200, &json!({"models": models}));
+        return ProtocolResponse::json(200, &json!({"models": models}));
     }
     let model = model.trim_start_matches('/');
     let generate = model.strip_suffix(":generateContent");
@@ -164,7 +164,7 @@ pub(crate) fn answer(eye: &Eye, request: &Request, quirk: Option<Quirk>) -> Answ
 }
 
 /// The error document that stands behind a status.
-pub(crate) fn error(code: u16) -> Answer {
+pub(crate) fn error(code: u16) -> ProtocolResponse {
     let (name, message) = match code {
         403 => (
             "PERMISSION_DENIED",
@@ -198,19 +198,19 @@ pub(crate) fn error(code: u16) -> Answer {
     status(code, name, message, &details)
 }
 
-fn status(code: u16, name: &str, message: &str, details: &[Value]) -> Answer {
+fn status(code: u16, name: &str, message: &str, details: &[Value]) -> ProtocolResponse {
     let mut error = json!({"code": code, "message": message, "status": name});
     if !details.is_empty() {
         error["details"] = json!(details);
     }
-    Answer::json(code, &json!({"error": error}))
+    ProtocolResponse::json(code, &json!({"error": error}))
 }
 
-fn invalid(message: &str) -> Answer {
+fn invalid(message: &str) -> ProtocolResponse {
     status(400, "INVALID_ARGUMENT", message, &[])
 }
 
-fn invalid_key() -> Answer {
+fn invalid_key() -> ProtocolResponse {
     let reason = json!({
         "@type": "type.googleapis.com/google.rpc.ErrorInfo",
         "reason": "API_KEY_INVALID",
@@ -246,7 +246,7 @@ fn generate_content(
     model: &str,
     request: &Request,
     quirk: Option<Quirk>,
-) -> Result<Answer, String> {
+) -> Result<ProtocolResponse, String> {
     let request: Generate = serde_json::from_slice(&request.body)
         .map_err(|error| format!("Invalid JSON payload received. {error}"))?;
     if request.contents.is_empty() {
@@ -298,7 +298,7 @@ fn generate_content(
     let picture = picture(&request)?.ok_or("the stand-in reads book spines: send a picture")?;
 
     if quirk == Some(Quirk::Refuse) {
-        return Ok(Answer::json(
+        return Ok(ProtocolResponse::json(
             200,
             &json!({
                 "promptFeedback": {"blockReason": "SAFETY"},
@@ -335,7 +335,7 @@ fn generate_content(
             "index": 0,
         }),
     };
-    Ok(Answer::json(
+    Ok(ProtocolResponse::json(
         200,
         &json!({
             "candidates": [candidate],

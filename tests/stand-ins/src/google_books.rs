@@ -5,13 +5,13 @@ use serde_json::{Value, json};
 use crate::catalogue::{Catalogue, Shelf, Work};
 use crate::field_mask;
 use crate::lucene::Query;
-use crate::server::{Answer, Request};
+use crate::server::{ProtocolResponse, Request};
 
 const DEFAULT_RESULTS: usize = 10;
 const MAX_RESULTS: usize = 40;
 
 /// Responds to one request. Without a key the quota is 0 a day, another key than `key` is refused.
-pub(crate) fn answer(catalogue: &Catalogue, key: &str, request: &Request) -> Answer {
+pub(crate) fn answer(catalogue: &Catalogue, key: &str, request: &Request) -> ProtocolResponse {
     match request.parameter("key") {
         Some(given) if given == key => {}
         Some(_) => return invalid_key(),
@@ -30,9 +30,9 @@ pub(crate) fn answer(catalogue: &Catalogue, key: &str, request: &Request) -> Ans
         Err(answer) => return answer,
     };
     match request.parameter("fields") {
-        None => Answer::json(200, &body),
+        None => ProtocolResponse::json(200, &body),
         Some(mask) => match field_mask::apply(mask, &body) {
-            Ok(body) => Answer::json(200, &body),
+            Ok(body) => ProtocolResponse::json(200, &body),
             Err(_) => bad_request(
                 &format!("Invalid field selection {mask}"),
                 "invalidParameter",
@@ -42,7 +42,7 @@ pub(crate) fn answer(catalogue: &Catalogue, key: &str, request: &Request) -> Ans
 }
 
 /// The error document that stands behind a status.
-pub(crate) fn error(status: u16) -> Answer {
+pub(crate) fn error(status: u16) -> ProtocolResponse {
     let (message, reason, name) = match status {
         403 => (
             "The caller does not have permission",
@@ -63,7 +63,7 @@ pub(crate) fn error(status: u16) -> Answer {
         ),
         _ => ("Internal error encountered.", "backendError", "INTERNAL"),
     };
-    Answer::json(
+    ProtocolResponse::json(
         status,
         &json!({"error": {
             "code": status,
@@ -74,8 +74,8 @@ pub(crate) fn error(status: u16) -> Answer {
     )
 }
 
-fn bad_request(message: &str, reason: &str) -> Answer {
-    Answer::json(
+fn bad_request(message: &str, reason: &str) -> ProtocolResponse {
+    ProtocolResponse::json(
         400,
         &json!({"error": {
             "code": 400,
@@ -85,10 +85,10 @@ fn bad_request(message: &str, reason: &str) -> Answer {
     )
 }
 
-fn without_quota() -> Answer {
+fn without_quota() -> ProtocolResponse {
     let message = "Quota exceeded for quota metric 'Queries' and limit 'Queries per day' of service \
          'books.googleapis.com' for consumer 'project_number:0'.";
-    Answer::json(
+    ProtocolResponse::json(
         429,
         &json!({"error": {
             "code": 429,
@@ -109,9 +109,9 @@ fn without_quota() -> Answer {
     )
 }
 
-fn invalid_key() -> Answer {
+fn invalid_key() -> ProtocolResponse {
     let message = "API key not valid. Please pass a valid API key.";
-    Answer::json(
+    ProtocolResponse::json(
         400,
         &json!({"error": {
             "code": 400,
@@ -128,7 +128,7 @@ fn invalid_key() -> Answer {
     )
 }
 
-fn search(catalogue: &Catalogue, request: &Request) -> Result<Value, Answer> {
+fn search(catalogue: &Catalogue, request: &Request) -> Result<Value, ProtocolResponse> {
     let q = request.parameter("q").unwrap_or_default();
     if q.trim().is_empty() {
         return Err(bad_request("Missing query.", "queryRequired"));
@@ -163,7 +163,7 @@ fn search(catalogue: &Catalogue, request: &Request) -> Result<Value, Answer> {
     Ok(body)
 }
 
-fn volume(catalogue: &Catalogue, id: &str) -> Result<Value, Answer> {
+fn volume(catalogue: &Catalogue, id: &str) -> Result<Value, ProtocolResponse> {
     let work = catalogue.by_key(id).map(|id| catalogue.work(id));
     match work {
         Some(work) if work.in_google_books && work.volume == id => Ok(volume_resource(&work, None)),

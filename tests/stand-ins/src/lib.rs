@@ -30,7 +30,7 @@ pub use invented::invented_isbn;
 pub use server::{RateLimit, Seen, Server};
 
 use catalogue::Catalogue;
-use server::{Answer, Pace, Provider, Request};
+use server::{Pace, ProtocolResponse, Provider, Request};
 use shelf::Eye;
 
 /// The key that every stand-in accepts where a key is asked for.
@@ -154,11 +154,11 @@ impl Sandbox {
 struct OpenLibrary(Arc<Catalogue>);
 
 impl Provider for OpenLibrary {
-    fn answer(&self, request: &Request, _: Option<Quirk>) -> Answer {
+    fn answer(&self, request: &Request, _: Option<Quirk>) -> ProtocolResponse {
         open_library::answer(&self.0, request)
     }
 
-    fn error(&self, status: u16) -> Answer {
+    fn error(&self, status: u16) -> ProtocolResponse {
         open_library::error(status)
     }
 }
@@ -166,11 +166,11 @@ impl Provider for OpenLibrary {
 struct GoogleBooks(Arc<Catalogue>);
 
 impl Provider for GoogleBooks {
-    fn answer(&self, request: &Request, _: Option<Quirk>) -> Answer {
+    fn answer(&self, request: &Request, _: Option<Quirk>) -> ProtocolResponse {
         google_books::answer(&self.0, API_KEY, request)
     }
 
-    fn error(&self, status: u16) -> Answer {
+    fn error(&self, status: u16) -> ProtocolResponse {
         google_books::error(status)
     }
 }
@@ -178,11 +178,11 @@ impl Provider for GoogleBooks {
 struct Gemini(Arc<Eye>);
 
 impl Provider for Gemini {
-    fn answer(&self, request: &Request, quirk: Option<Quirk>) -> Answer {
+    fn answer(&self, request: &Request, quirk: Option<Quirk>) -> ProtocolResponse {
         gemini::answer(&self.0, request, quirk)
     }
 
-    fn error(&self, status: u16) -> Answer {
+    fn error(&self, status: u16) -> ProtocolResponse {
         gemini::error(status)
     }
 }
@@ -190,11 +190,11 @@ impl Provider for Gemini {
 struct OpenAi(Arc<Eye>);
 
 impl Provider for OpenAi {
-    fn answer(&self, request: &Request, quirk: Option<Quirk>) -> Answer {
+    fn answer(&self, request: &Request, quirk: Option<Quirk>) -> ProtocolResponse {
         openai::answer(&self.0, request, quirk)
     }
 
-    fn error(&self, status: u16) -> Answer {
+    fn error(&self, status: u16) -> ProtocolResponse {
         openai::error(status)
     }
 }

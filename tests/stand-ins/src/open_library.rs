@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::catalogue::{Catalogue, Edition, Shelf, Work};
 use crate::lucene::{self, Query};
-use crate::server::{Answer, Request};
+use crate::server::{ProtocolResponse, Request};
 
 const DEFAULT_LIMIT: usize = 100;
 const MAX_LIMIT: usize = 1000;
@@ -18,9 +18,9 @@ const DEFAULT_FIELDS: &str = "key,title,subtitle,author_name,author_key,edition_
 const DEFAULT_EDITION_FIELDS: &str = "key,title,subtitle,cover_i,language,ebook_access";
 
 /// Responds to one request.
-pub(crate) fn answer(catalogue: &Catalogue, request: &Request) -> Answer {
+pub(crate) fn answer(catalogue: &Catalogue, request: &Request) -> ProtocolResponse {
     if request.uri_len > MAX_URL {
-        return Answer::html(414, "<h1>414 Request-URI Too Large</h1>");
+        return ProtocolResponse::html(414, "<h1>414 Request-URI Too Large</h1>");
     }
     // In reality anonymous clients are slowed down first and refused when they go on.
     let agent = request.header("user-agent").unwrap_or_default();
@@ -51,7 +51,7 @@ pub(crate) fn answer(catalogue: &Catalogue, request: &Request) -> Answer {
             let work = catalogue.by_isbn(&isbn).map(|id| catalogue.work(id));
             let known = work.filter(|work| work.in_open_library);
             match known.as_ref().and_then(|work| work.edition_with(&isbn)) {
-                Some(edition) => Answer::new(302, "text/html", Vec::new())
+                Some(edition) => ProtocolResponse::new(302, "text/html", Vec::new())
                     .with_header("location", &format!("/books/{}.json", edition.key)),
                 None => error(404),
             }
@@ -61,31 +61,31 @@ pub(crate) fn answer(catalogue: &Catalogue, request: &Request) -> Answer {
 }
 
 /// The error page that stands behind a status.
-pub(crate) fn error(status: u16) -> Answer {
+pub(crate) fn error(status: u16) -> ProtocolResponse {
     match status {
-        403 => Answer::html(
+        403 => ProtocolResponse::html(
             403,
             "<html><body><h1>403 Forbidden</h1>Identify your application with a contact in its \
              User-Agent.</body></html>",
         ),
-        404 => Answer::json(404, &json!({"error": "notfound"})),
-        429 => Answer::json(
+        404 => ProtocolResponse::json(404, &json!({"error": "notfound"})),
+        429 => ProtocolResponse::json(
             429,
             &json!({"status": 429, "message": "Too Many Requests. Stand-in: come back more slowly."}),
         ),
-        503 => Answer::html(
+        503 => ProtocolResponse::html(
             503,
             "<html><body><h1>503 Service Unavailable</h1>\nNo server is available to handle this \
              request.\n</body></html>\n",
         ),
-        status => Answer::html(
+        status => ProtocolResponse::html(
             status,
             &format!("<html><body><h1>{status}</h1></body></html>"),
         ),
     }
 }
 
-fn search(catalogue: &Catalogue, request: &Request) -> Answer {
+fn search(catalogue: &Catalogue, request: &Request) -> ProtocolResponse {
     let parameters = &request.parameters;
     let get = |name: &str| {
         let value = parameters.iter().find(|(key, _)| key == name);
@@ -124,7 +124,7 @@ fn search(catalogue: &Catalogue, request: &Request) -> Answer {
         .take(limit)
         .map(|work| work_doc(work, &fields, &isbns))
         .collect();
-    Answer::json(
+    ProtocolResponse::json(
         200,
         &json!({
             "numFound": found.len(),
@@ -357,7 +357,7 @@ fn distinct<'a>(editions: &'a [Edition], field: impl Fn(&'a Edition) -> &'a str)
 }
 
 /// Responds to `GET /api/books?bibkeys=ISBN:...,OLID:...&jscmd=data|details|viewapi&format=json`.
-fn books(catalogue: &Catalogue, request: &Request) -> Answer {
+fn books(catalogue: &Catalogue, request: &Request) -> ProtocolResponse {
     let get = |name: &str| request.parameter(name).unwrap_or_default();
     let mut answer = Map::new();
     for bibkey in get("bibkeys").split(',').filter(|key| !key.is_empty()) {
@@ -396,10 +396,10 @@ fn books(catalogue: &Catalogue, request: &Request) -> Answer {
     }
     let answer = Value::Object(answer);
     if get("format") == "json" {
-        Answer::json(200, &answer)
+        ProtocolResponse::json(200, &answer)
     } else {
         let script = format!("var _OLBookInfo = {answer};");
-        Answer::new(200, "text/javascript", script.into_bytes())
+        ProtocolResponse::new(200, "text/javascript", script.into_bytes())
     }
 }
 
@@ -449,9 +449,9 @@ fn identifiers(edition: &Edition) -> Value {
     })
 }
 
-fn document(file: &str, find: impl Fn(&str) -> Option<Value>) -> Answer {
+fn document(file: &str, find: impl Fn(&str) -> Option<Value>) -> ProtocolResponse {
     match find(file.trim_end_matches(".json")) {
-        Some(document) => Answer::json(200, &document),
+        Some(document) => ProtocolResponse::json(200, &document),
         None => error(404),
     }
 }

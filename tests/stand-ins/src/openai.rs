@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::API_KEY;
 use crate::behaviour::Quirk;
 use crate::schema::{self, Dialect};
-use crate::server::{Answer, Request};
+use crate::server::{ProtocolResponse, Request};
 use crate::shelf::{Eye, Picture};
 
 /// Name of the model that the sandbox asks.
@@ -84,7 +84,7 @@ struct NamedSchema {
 struct Invalid(String, Option<&'static str>, Option<&'static str>);
 
 /// Responds to one request.
-pub(crate) fn answer(eye: &Eye, request: &Request, quirk: Option<Quirk>) -> Answer {
+pub(crate) fn answer(eye: &Eye, request: &Request, quirk: Option<Quirk>) -> ProtocolResponse {
     let key = request
         .header("authorization")
         .and_then(|value| value.strip_prefix("Bearer "));
@@ -92,7 +92,7 @@ pub(crate) fn answer(eye: &Eye, request: &Request, quirk: Option<Quirk>) -> Answ
         return error(401);
     }
     match (request.method.as_str(), request.path.as_str()) {
-        ("GET", "/v1/models") => Answer::json(
+        ("GET", "/v1/models") => ProtocolResponse::json(
             200,
             &json!({
                 "object": "list",
@@ -115,7 +115,7 @@ pub(crate) fn answer(eye: &Eye, request: &Request, quirk: Option<Quirk>) -> Answ
             None,
         ),
         ("POST", "/v1/chat/completions") => match complete(eye, &request.body, quirk) {
-            Ok(body) => Answer::json(200, &body),
+            Ok(body) => ProtocolResponse::json(200, &body),
             Err(Invalid(message, param, code)) => {
                 let status = if code == Some("model_not_found") {
                     404
@@ -131,7 +131,7 @@ pub(crate) fn answer(eye: &Eye, request: &Request, quirk: Option<Quirk>) -> Answ
 }
 
 /// The error document that stands behind a status.
-pub(crate) fn error(status: u16) -> Answer {
+pub(crate) fn error(status: u16) -> ProtocolResponse {
     let (message, kind, code) = match status {
         401 => (
             "Incorrect API key provided.",
@@ -165,9 +165,9 @@ fn document(
     kind: &str,
     param: Option<&str>,
     code: Option<&str>,
-) -> Answer {
+) -> ProtocolResponse {
     let error = json!({"message": message, "type": kind, "param": param, "code": code});
-    Answer::json(status, &json!({"error": error}))
+    ProtocolResponse::json(status, &json!({"error": error}))
 }
 
 fn complete(eye: &Eye, body: &[u8], quirk: Option<Quirk>) -> Result<Value, Invalid> {

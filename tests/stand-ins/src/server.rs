@@ -55,13 +55,13 @@ impl Request {
 
 /// Response of a protocol.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct ProtocolResponse {
     pub status: u16,
     pub headers: Vec<(&'static str, String)>,
     pub body: Vec<u8>,
 }
 
-impl Answer {
+impl ProtocolResponse {
     pub(crate) fn new(status: u16, content_type: &str, body: Vec<u8>) -> Self {
         Self {
             status,
@@ -87,9 +87,9 @@ impl Answer {
 
 /// One provider's protocol: a pure function from request to answer.
 pub(crate) trait Provider: Send + Sync {
-    fn answer(&self, request: &Request, quirk: Option<Quirk>) -> Answer;
+    fn answer(&self, request: &Request, quirk: Option<Quirk>) -> ProtocolResponse;
     /// The provider's own page or document behind a status.
-    fn error(&self, status: u16) -> Answer;
+    fn error(&self, status: u16) -> ProtocolResponse;
 }
 
 /// The leaky bucket of nginx (`limit_req`), which stands before Open Library: requests beyond the
@@ -324,7 +324,7 @@ async fn handle(
         // Decoding a picture takes long enough to hold up every other connection.
         let answer = move || shared.provider.answer(&request, quirk);
         let answer = tokio::task::spawn_blocking(answer).await;
-        answer.unwrap_or_else(|_| Answer::html(500, "the stand-in failed"))
+        answer.unwrap_or_else(|_| ProtocolResponse::html(500, "the stand-in failed"))
     };
     match arrival.fault {
         None | Some(Fault::Vision(_)) => Ok(response(answered.await)),
@@ -337,7 +337,11 @@ async fn handle(
         }
         Some(Fault::Garbage) => {
             let garbage = b"\xff\xfe\0\x01<<<not json>>>\x80".repeat(8);
-            Ok(response(Answer::new(200, "application/json", garbage)))
+            Ok(response(ProtocolResponse::new(
+                200,
+                "application/json",
+                garbage,
+            )))
         }
         Some(Fault::HalfJson) => {
             let mut answer = answered.await;
@@ -407,22 +411,22 @@ impl Shared {
         Duration::from_micros(dice.checked_rem(most + 1).unwrap_or_default())
     }
 
-    fn admin(&self, method: &Method, path: &str, body: &[u8]) -> Option<Answer> {
+    fn admin(&self, method: &Method, path: &str, body: &[u8]) -> Option<ProtocolResponse> {
         let answer = match (method, path) {
             (&Method::POST, "/__behave") => match serde_json::from_slice(body) {
                 Ok(behaviour) => {
                     self.behave(behaviour);
-                    Answer::json(200, &json!({"ok": true}))
+                    ProtocolResponse::json(200, &json!({"ok": true}))
                 }
-                Err(error) => Answer::json(400, &json!({"error": error.to_string()})),
+                Err(error) => ProtocolResponse::json(400, &json!({"error": error.to_string()})),
             },
             (&Method::GET, "/__requests") => {
                 let state = self.state();
-                Answer::json(200, &json!({"count": state.count, "requests": state.seen}))
+                ProtocolResponse::json(200, &json!({"count": state.count, "requests": state.seen}))
             }
             (&Method::POST, "/__reset") => {
                 *self.state() = State::default();
-                Answer::json(200, &json!({"ok": true}))
+                ProtocolResponse::json(200, &json!({"ok": true}))
             }
             _ => return None,
         };
@@ -465,7 +469,7 @@ fn visible(headers: &HeaderMap) -> Vec<(String, String)> {
         .collect()
 }
 
-fn response(answer: Answer) -> Response<Body> {
+fn response(answer: ProtocolResponse) -> Response<Body> {
     let body = Full::new(Bytes::from(answer.body));
     head(
         answer.status,
@@ -476,7 +480,7 @@ fn response(answer: Answer) -> Response<Body> {
 }
 
 /// A response with half of the announced body, and then a closed or a silent connection.
-fn half_sent(answer: Answer, close: bool) -> Response<Body> {
+fn half_sent(answer: ProtocolResponse, close: bool) -> Response<Body> {
     let length = answer.body.len();
     let half = Bytes::from(answer.body).slice(..length / 2);
     let rest = async move {

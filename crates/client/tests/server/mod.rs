@@ -289,7 +289,7 @@ impl Drop for Server {
     }
 }
 
-type Answer = Response<Either<Full<Bytes>, Pieces>>;
+type TestResponse = Response<Either<Full<Bytes>, Pieces>>;
 
 /// A body that a task writes; an `Err` breaks the connection in the middle of it.
 struct Pieces(mpsc::Receiver<Result<Bytes, std::io::Error>>);
@@ -308,25 +308,28 @@ impl Body for Pieces {
     }
 }
 
-fn plain(status: StatusCode, content_type: &str, body: impl Into<Bytes>) -> Answer {
+fn plain(status: StatusCode, content_type: &str, body: impl Into<Bytes>) -> TestResponse {
     let builder = Response::builder()
         .status(status)
         .header("content-type", content_type);
     builder.body(Either::Left(Full::new(body.into()))).unwrap()
 }
 
-fn json_answer(status: StatusCode, body: &Value) -> Answer {
+fn json_answer(status: StatusCode, body: &Value) -> TestResponse {
     plain(status, "application/json", body.to_string())
 }
 
-fn refusal(status: StatusCode, code: &str, message: &str) -> Answer {
+fn refusal(status: StatusCode, code: &str, message: &str) -> TestResponse {
     let mut body = json_fixture("error.json");
     body["error"]["code"] = code.into();
     body["error"]["message"] = message.into();
     json_answer(status, &body)
 }
 
-async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Answer, Infallible> {
+async fn answer(
+    shared: Arc<Shared>,
+    request: Request<Incoming>,
+) -> Result<TestResponse, Infallible> {
     let (head, body) = request.into_parts();
     let header = |name: &str| {
         head.headers
@@ -445,7 +448,7 @@ async fn stream(
     streams: Streams,
     last_id: Option<String>,
     accepted: Option<Value>,
-) -> Answer {
+) -> TestResponse {
     match streams {
         Streams::Silent => std::future::pending().await,
         Streams::Html => {
