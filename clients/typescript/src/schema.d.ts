@@ -1394,7 +1394,7 @@ export interface components {
              * @description Number of pages.
              */
             pageCount?: number;
-            /** @description The provider that knows it. */
+            /** @description The provider that knows the book. */
             provider?: components["schemas"]["BookProvider"];
             /** @description Date of publication: `yyyy`, `yyyy-mm` or `yyyy-mm-dd`. */
             publishedDate?: string;
@@ -1603,14 +1603,17 @@ export interface components {
         Column: {
             /** @description Certainty of `field`; absent when the column is not used. */
             certainty?: components["schemas"]["Certainty"];
-            /** @description The field that it holds, as `mapping` spells it; null when the column is not used. */
+            /** @description The field that the column holds, as `mapping` spells it; null when the column is not used. */
             field: string | null;
             /**
              * Format: uint32
-             * @description Number of rows in which it is not empty.
+             * @description Number of rows in which the column is not empty.
              */
             filled: number;
-            /** @description Its header as it stands in the file; its number, from 1, in a file without a header. */
+            /**
+             * @description Header of the column as it stands in the file; its number, from 1, in a file without a
+             *     header.
+             */
             name: string;
             /**
              * @description Interpretation of its values, where they can be read in several ways: `day before month`,
@@ -1649,7 +1652,7 @@ export interface components {
             progress: number;
             /**
              * Format: uint32
-             * @description Number of different books seen on them.
+             * @description Number of different books seen on the photos.
              */
             recognizedBooks?: number;
             /**
@@ -1674,7 +1677,7 @@ export interface components {
              * @description Number of items that were found.
              */
             successCount: number;
-            /** @description Its counts. */
+            /** @description Counts of the job. */
             summary: components["schemas"]["Summary"];
             /**
              * Format: uint32
@@ -1720,7 +1723,7 @@ export interface components {
         EditionObject: {
             /** @description Amazon numbers. */
             amazonASINs: unknown[];
-            /** @description The providers whose data is in it. */
+            /** @description The providers whose data is in the edition. */
             contributors: components["schemas"]["Provider"][];
             /** @description URL of the cover. */
             coverImageURL?: string;
@@ -1748,7 +1751,7 @@ export interface components {
              * @description Number of pages.
              */
             pageCount?: number;
-            /** @description The provider that knows it. */
+            /** @description The provider that knows the edition. */
             primaryProvider: components["schemas"]["Provider"];
             /** @description Date of publication: `yyyy`, `yyyy-mm` or `yyyy-mm-dd`. */
             publicationDate?: string;
@@ -1771,67 +1774,68 @@ export interface components {
             heartbeatMs: number;
             /**
              * Format: uint
-             * @description Characters of an author in an enrichment request.
+             * @description Longest author in an enrichment request, in characters.
              */
             maxAuthorChars: number;
             /**
              * Format: uint
-             * @description Items of an enrichment request.
+             * @description Largest number of items of an enrichment request.
              */
             maxBatchItems: number;
             /**
              * Format: uint
-             * @description Bytes of a request body in all.
+             * @description Largest size of a request's body, in bytes.
              */
             maxBodyBytes: number;
             /**
              * Format: uint
-             * @description Bytes of a CSV file.
+             * @description Largest size of a CSV file, in bytes.
              */
             maxCsvBytes: number;
             /**
              * Format: uint
-             * @description Data rows of a CSV file.
+             * @description Largest number of data rows of a CSV file.
              */
             maxCsvRows: number;
             /**
              * Format: uint
-             * @description Characters of an `Idempotency-Key`.
+             * @description Longest `Idempotency-Key`, in characters.
              */
             maxIdempotencyKeyChars: number;
             /**
              * Format: uint
-             * @description Characters of an ISBN in an enrichment request, hyphens included.
+             * @description Longest ISBN in an enrichment request, in characters, hyphens included.
              */
             maxIsbnChars: number;
             /**
              * Format: uint
-             * @description Jobs of one client address that are under way at the same time, about; 0: any number.
+             * @description Largest number of jobs of one client address that are under way at the same time, about; 0:
+             *     any number.
              */
             maxJobsPerClient: number;
             /**
              * Format: uint
-             * @description Bytes of a JSON request.
+             * @description Largest size of a JSON request, in bytes.
              */
             maxJsonBytes: number;
             /**
              * Format: uint
-             * @description Bytes of one photo.
+             * @description Largest size of one photo, in bytes.
              */
             maxPhotoBytes: number;
             /**
              * Format: uint32
-             * @description Pixels of one photo, in millions.
+             * @description Largest number of pixels of one photo, in millions.
              */
             maxPhotoMegapixels: number;
             /**
              * Format: uint
-             * @description Photos of one scan.
+             * @description Largest number of photos of one scan.
              */
             maxPhotos: number;
             /**
              * Format: uint
-             * @description Characters of a title in an enrichment request.
+             * @description Longest title in an enrichment request, in characters.
              */
             maxTitleChars: number;
             /**
@@ -1900,9 +1904,9 @@ export interface components {
         EnrichedBook: {
             /** @description First author. */
             author?: string;
-            /** @description The metadata that a provider has of it. */
+            /** @description The metadata that a provider has of the book. */
             enriched?: components["schemas"]["Enriched"];
-            /** @description The reason why there is none. */
+            /** @description The reason why there is no metadata, for people. */
             error?: string;
             /** @description ISBN. */
             isbn?: string;
@@ -1971,9 +1975,9 @@ export interface components {
              * @description Number of the book among the job's, from 0; absent when it has none.
              */
             index?: number;
-            /** @description The reason why it is exported, for programs. */
+            /** @description The reason why the row is exported, for programs. */
             kind: components["schemas"]["Kind"];
-            /** @description The reason why it is exported, for people. */
+            /** @description The reason why the row is exported, for people. */
             problem: string;
             /**
              * Format: uint32
@@ -2186,13 +2190,13 @@ export interface components {
             token: string;
             /**
              * Format: uint32
-             * @description Photos in all.
+             * @description Number of photos in all.
              */
             totalPhotos: number;
         };
         /** @description A `data` object that repeats in itself that it is a success. */
         FlatLookedUpAnswer: {
-            /** @description Its authors. */
+            /** @description The authors of the book. */
             authorDetails: components["schemas"]["AuthorObject"][];
             /** @description Authors, first author first. */
             authors: string[];
@@ -2203,7 +2207,7 @@ export interface components {
             data: components["schemas"]["SuccessfulLookedUp"];
             /** @description A description of the content, or null. */
             description: string | null;
-            /** @description Its edition. */
+            /** @description The edition of the book. */
             edition: components["schemas"]["EditionObject"];
             /** @description The outcome of the look-up. */
             enrichmentStatus: components["schemas"]["EnrichmentStatus"];
@@ -2232,7 +2236,7 @@ export interface components {
              * @description Number of pages.
              */
             pageCount?: number;
-            /** @description The provider that knows it. */
+            /** @description The provider that knows the book. */
             provider?: components["schemas"]["BookProvider"];
             /** @description Date of publication: `yyyy`, `yyyy-mm` or `yyyy-mm-dd`. */
             publishedDate?: string;
@@ -2249,7 +2253,7 @@ export interface components {
             success: true;
             /** @description Title; empty only for a book that nobody knows and that was asked for by a number. */
             title: string;
-            /** @description Its work. */
+            /** @description The work of the book. */
             work: components["schemas"]["WorkObject"];
         };
         /** @description A `data` object that repeats in itself that it is a success. */
@@ -2412,7 +2416,7 @@ export interface components {
             books: components["schemas"]["ListedBook"][];
             /**
              * Format: uint32
-             * @description Different books in the file.
+             * @description Number of different books in the file.
              */
             booksCreated: number;
             /**
@@ -2422,7 +2426,7 @@ export interface components {
             booksUpdated: number;
             /**
              * Format: uint32
-             * @description Rows that name a book which an earlier row named.
+             * @description Number of rows that name a book which an earlier row named.
              */
             duplicatesSkipped: number;
             /**
@@ -2432,7 +2436,7 @@ export interface components {
             enrichmentFailed: number;
             /**
              * Format: uint32
-             * @description Books that a provider knows.
+             * @description Number of books that a provider knows.
              */
             enrichmentSucceeded: number;
             errors: components["schemas"]["Problem"][];
@@ -2441,18 +2445,19 @@ export interface components {
             reading?: components["schemas"]["Reading"];
             /**
              * Format: uint32
-             * @description Data rows of the file.
+             * @description Number of data rows of the file.
              */
             rows: number;
             /**
              * Format: uint32
-             * @description Rows that could not be read.
+             * @description Number of rows that could not be read.
              */
             rowsRejected: number;
             status: components["schemas"]["Status"];
             /**
              * Format: uint32
-             * @description Number of those that no provider has answered about; absent when there are none.
+             * @description Number of books, among those not found, that no provider has answered about; absent when
+             *     there are none.
              */
             unanswered?: number;
         };
@@ -2476,7 +2481,7 @@ export interface components {
              * @description Time from creation to the last progress, in ms.
              */
             elapsedMs: number;
-            /** @description The reason why it failed, for people. */
+            /** @description The reason why the job failed, for people. */
             error?: string;
             /** @description Problems with the rows of an import that has completed. */
             errors?: components["schemas"]["ImportError"][];
@@ -2512,7 +2517,7 @@ export interface components {
             progress: number;
             /**
              * Format: uint32
-             * @description Number of different books seen on them.
+             * @description Number of different books seen on the photos.
              */
             recognizedBooks?: number;
             /**
@@ -2543,7 +2548,7 @@ export interface components {
              * @description Number of items that were found.
              */
             successCount: number;
-            /** @description Its counts. */
+            /** @description Counts of the job. */
             summary?: components["schemas"]["Summary"];
             /**
              * Format: uint32
@@ -2584,7 +2589,7 @@ export interface components {
              * @description Time from creation to the last progress, in ms.
              */
             elapsedMs: number;
-            /** @description The reason why it failed or was canceled. */
+            /** @description The reason why the job failed or was canceled. */
             error?: components["schemas"]["Failure"];
             /**
              * Format: uint64
@@ -2619,7 +2624,7 @@ export interface components {
             progress: number;
             /**
              * Format: uint32
-             * @description Number of different books seen on them.
+             * @description Number of different books seen on the photos.
              */
             recognizedBooks?: number;
             /**
@@ -2650,7 +2655,7 @@ export interface components {
              * @description Number of items that were found.
              */
             successCount: number;
-            /** @description Its counts. */
+            /** @description Counts of the job. */
             summary?: components["schemas"]["Summary"];
             /**
              * Format: uint32
@@ -2709,7 +2714,7 @@ export interface components {
             progress: number;
             /**
              * Format: uint32
-             * @description Number of different books seen on them.
+             * @description Number of different books seen on the photos.
              */
             recognizedBooks?: number;
             /**
@@ -2882,7 +2887,7 @@ export interface components {
         JobState: {
             /** @description The title most lately looked up. */
             currentTitle?: string;
-            /** @description The reason why it failed. */
+            /** @description The reason why the job failed. */
             error?: string;
             /** @description The job's name. */
             jobId: string;
@@ -3049,7 +3054,7 @@ export interface components {
         };
         /** @description A stage of a scan as the first app draws it. */
         LegacyStage: {
-            /** @description Its name. */
+            /** @description Name of the stage. */
             name: string;
             /**
              * Format: double
@@ -3107,7 +3112,7 @@ export interface components {
              * @description Number of pages.
              */
             pageCount?: number;
-            /** @description The provider that knows it. */
+            /** @description The provider that knows the book. */
             provider?: components["schemas"]["BookProvider"];
             /**
              * Format: int32
@@ -3137,17 +3142,17 @@ export interface components {
         Lookups: {
             /**
              * Format: uint32
-             * @description Books that are looked up by a number.
+             * @description Number of books that are looked up by a number.
              */
             byNumber: number;
             /**
              * Format: uint32
-             * @description Books that are looked up by title and author.
+             * @description Number of books that are looked up by title and author.
              */
             byTitle: number;
             /**
              * Format: uint32
-             * @description Requests to providers, at least.
+             * @description Number of requests to providers, at least.
              */
             requests: number;
             /**
@@ -3187,10 +3192,10 @@ export interface components {
         Photo: {
             /**
              * Format: uint32
-             * @description Books found on it.
+             * @description Number of books found on the photo.
              */
             booksFound: number;
-            /** @description The reason why it failed. */
+            /** @description The reason why the analysis failed. */
             error?: components["schemas"]["FailureCode"];
             /**
              * Format: uint
@@ -3297,12 +3302,12 @@ export interface components {
             books: components["schemas"]["Book"][];
             /**
              * Format: uint32
-             * @description Different books in it.
+             * @description Number of different books in the file.
              */
             booksFound: number;
             /**
              * Format: uint32
-             * @description Rows of a book that an earlier row has, merged into it.
+             * @description Number of rows of a book that an earlier row has, merged into it.
              */
             duplicatesMerged: number;
             /** @description The first 100 rejected rows, merged rows and warnings. */
@@ -3317,12 +3322,12 @@ export interface components {
             reading?: components["schemas"]["Reading"];
             /**
              * Format: uint32
-             * @description Data rows of the file.
+             * @description Number of data rows of the file.
              */
             rows: number;
             /**
              * Format: uint32
-             * @description Rows that could not be read.
+             * @description Number of rows that could not be read.
              */
             rowsRejected: number;
             /** @description Whether a person should look at the reading of the file. */
@@ -3434,7 +3439,7 @@ export interface components {
             progress: number;
             /**
              * Format: uint32
-             * @description Number of different books seen on them.
+             * @description Number of different books seen on the photos.
              */
             recognizedBooks?: number;
             /**
@@ -3488,7 +3493,7 @@ export interface components {
         Provider: "openlibrary" | "google-books";
         /** @description The interpretation of an imported file: its separator and columns. */
         Reading: {
-            /** @description Its columns in order. */
+            /** @description Columns of the file, in order. */
             columns: components["schemas"]["Column"][];
             /** @description The separator of fields: `,`, `;`, `|` or `tab`. */
             delimiter?: string;
@@ -3503,9 +3508,9 @@ export interface components {
             headerRow?: number;
             /** @description Lines above the header that name no books. */
             linesAbove?: string[];
-            /** @description Its other sheets, which were not read. */
+            /** @description Other sheets of the workbook, which were not read. */
             otherSheets?: string[];
-            /** @description The program whose export it is; absent when it could be anybody's. */
+            /** @description The program that exported the file; absent when it could be any. */
             program?: string;
             /**
              * Format: uint32
@@ -3631,7 +3636,7 @@ export interface components {
         ScanMetadata: {
             /**
              * Format: uint32
-             * @description Books that a provider knows.
+             * @description Number of books that a provider knows.
              */
             enrichedCount: number;
             /** @description Overall quality. */
@@ -3706,7 +3711,7 @@ export interface components {
              * @description Time since the job's creation, in whole seconds; stands still when the job is over.
              */
             elapsedTime: number;
-            /** @description The reason why it failed, else null. */
+            /** @description The reason why the job failed, else null. */
             error: string | null;
             /** @description The job's name. */
             jobId: string;
@@ -3800,7 +3805,7 @@ export interface components {
             cachedResult: boolean;
             /** @description The edition; none when nobody knows the book. */
             editions: components["schemas"]["EditionObject"][];
-            /** @description The provider that knows it. */
+            /** @description The provider that knows the book. */
             provider?: components["schemas"]["Provider"];
             /** @description The outcome of the look-up. */
             status: components["schemas"]["EnrichmentStatus"];
@@ -3922,15 +3927,15 @@ export interface components {
         };
         /** @description A reader's own data on a book, as an imported library has them. */
         Source: {
-            /** @description Amazon's number, where it is no ISBN. */
+            /** @description Amazon's number of the book, where that is no ISBN. */
             asin?: string;
-            /** @description Day on which it came into the library: `yyyy-mm-dd`, `yyyy-mm` or `yyyy`. */
+            /** @description Day on which the book came into the library: `yyyy-mm-dd`, `yyyy-mm` or `yyyy`. */
             dateAdded?: string;
-            /** @description Day on which it was last finished, `yyyy-mm-dd`. */
+            /** @description Day on which the book was last finished, `yyyy-mm-dd`. */
             dateRead?: string;
             /** @description Start of the last reading: `yyyy-mm-dd`, `yyyy-mm` or `yyyy`. */
             dateStarted?: string;
-            /** @description Day on which the reader gave it up: `yyyy-mm-dd`, `yyyy-mm` or `yyyy`. */
+            /** @description Day on which the reader gave the book up: `yyyy-mm-dd`, `yyyy-mm` or `yyyy`. */
             dateStopped?: string;
             /**
              * @description Days of all readings, unless `dateRead` says it all: `yyyy`, `yyyy-mm`, `yyyy-mm-dd`, or two
@@ -3963,11 +3968,11 @@ export interface components {
              * @description Number of readings.
              */
             readCount?: number;
-            /** @description Whether it is read, being read, to be read, or given up. */
+            /** @description The reader's progress: read, being read, to be read, or given up. */
             readingStatus?: components["schemas"]["ReadingStatus"];
             /** @description The reader's review. */
             review?: string;
-            /** @description The series and the place in it. */
+            /** @description The series, and the book's place in it. */
             series?: components["schemas"]["Series"];
             /** @description The reader's own shelves, tags and collections, without those that only say the status. */
             shelves?: string[];
@@ -4007,7 +4012,7 @@ export interface components {
              * @description Time from creation to the last progress, in ms.
              */
             elapsedMs: number;
-            /** @description The reason why it failed or was canceled. */
+            /** @description The reason why the job failed or was canceled. */
             error?: components["schemas"]["Failure"];
             /**
              * Format: uint64
@@ -4041,7 +4046,7 @@ export interface components {
             progress: number;
             /**
              * Format: uint32
-             * @description Number of different books seen on them.
+             * @description Number of different books seen on the photos.
              */
             recognizedBooks?: number;
             /**
@@ -4070,7 +4075,7 @@ export interface components {
              * @description Number of items that were found.
              */
             successCount: number;
-            /** @description Its counts. */
+            /** @description Counts of the job. */
             summary?: components["schemas"]["Summary"];
             /**
              * Format: uint32
@@ -4211,13 +4216,13 @@ export interface components {
             token: string;
             /**
              * Format: uint32
-             * @description Photos in all.
+             * @description Number of photos in all.
              */
             totalPhotos: number;
         };
         /** @description A `data` object that repeats in itself that it is a success. */
         SuccessfulLookedUp: {
-            /** @description Its authors. */
+            /** @description The authors of the book. */
             authorDetails: components["schemas"]["AuthorObject"][];
             /** @description Authors, first author first. */
             authors: string[];
@@ -4227,7 +4232,7 @@ export interface components {
             coverUrl?: string;
             /** @description A description of the content, or null. */
             description: string | null;
-            /** @description Its edition. */
+            /** @description The edition of the book. */
             edition: components["schemas"]["EditionObject"];
             /** @description The outcome of the look-up. */
             enrichmentStatus: components["schemas"]["EnrichmentStatus"];
@@ -4255,7 +4260,7 @@ export interface components {
              * @description Number of pages.
              */
             pageCount?: number;
-            /** @description The provider that knows it. */
+            /** @description The provider that knows the book. */
             provider?: components["schemas"]["BookProvider"];
             /** @description Date of publication: `yyyy`, `yyyy-mm` or `yyyy-mm-dd`. */
             publishedDate?: string;
@@ -4272,7 +4277,7 @@ export interface components {
             success: true;
             /** @description Title; empty only for a book that nobody knows and that was asked for by a number. */
             title: string;
-            /** @description Its work. */
+            /** @description The work of the book. */
             work: components["schemas"]["WorkObject"];
         };
         /** @description A `data` object that repeats in itself that it is a success. */
@@ -4478,7 +4483,7 @@ export interface components {
             statusUrl: string;
             /** @description URL of the event stream. */
             streamUrl: string;
-            /** @description The job's token: cancels it, and opens its WebSocket. */
+            /** @description The job's token, which cancels the job and opens its WebSocket. */
             token: string;
             /** @description URL of the WebSocket; the token is its subprotocol. */
             websocketUrl: string;
@@ -4596,7 +4601,7 @@ export interface components {
             progress: number;
             /**
              * Format: uint32
-             * @description Number of different books seen on them.
+             * @description Number of different books seen on the photos.
              */
             recognizedBooks?: number;
             /**
@@ -4625,7 +4630,7 @@ export interface components {
              * @description Number of items that were found.
              */
             successCount: number;
-            /** @description Its counts. */
+            /** @description Counts of the job. */
             summary: components["schemas"]["Summary"];
             /** @description Time of the state in the event. */
             timestamp: components["schemas"]["Moment"];
@@ -4857,7 +4862,7 @@ export interface components {
         V3ImportResults: {
             /**
              * Format: uint32
-             * @description Different books in the file.
+             * @description Number of different books in the file.
              */
             booksCreated: number;
             /**
@@ -4867,7 +4872,7 @@ export interface components {
             booksUpdated: number;
             /**
              * Format: uint32
-             * @description Rows that name a book which an earlier row named.
+             * @description Number of rows that name a book which an earlier row named.
              */
             duplicatesSkipped: number;
             /**
@@ -4877,7 +4882,7 @@ export interface components {
             enrichmentFailed: number;
             /**
              * Format: uint32
-             * @description Books that a provider knows.
+             * @description Number of books that a provider knows.
              */
             enrichmentSucceeded: number;
             errors: components["schemas"]["Problem"][];
@@ -4887,18 +4892,19 @@ export interface components {
             results: components["schemas"]["V3ResultBook"][];
             /**
              * Format: uint32
-             * @description Data rows of the file.
+             * @description Number of data rows of the file.
              */
             rows: number;
             /**
              * Format: uint32
-             * @description Rows that could not be read.
+             * @description Number of rows that could not be read.
              */
             rowsRejected: number;
             status: components["schemas"]["Status"];
             /**
              * Format: uint32
-             * @description Number of those that no provider has answered about; absent when there are none.
+             * @description Number of books, among those not found, that no provider has answered about; absent when
+             *     there are none.
              */
             unanswered?: number;
         };
@@ -4922,7 +4928,7 @@ export interface components {
         V3JobStatus: {
             /** @description Time of the job's end. */
             completedTime?: components["schemas"]["Moment"];
-            /** @description The reason why it failed or was canceled. */
+            /** @description The reason why the job failed or was canceled. */
             error?: components["schemas"]["V3JobError"];
             /** @description The job's name. */
             jobId: string;
@@ -4957,7 +4963,7 @@ export interface components {
         V3Limits: {
             /**
              * Format: uint
-             * @description Photos of one scan.
+             * @description Largest number of photos of one scan.
              */
             batch_max_photos: number;
             /**
@@ -4967,7 +4973,7 @@ export interface components {
             confidenceThreshold: number;
             /**
              * Format: uint
-             * @description Data rows of a CSV file.
+             * @description Largest number of data rows of a CSV file.
              */
             csv_max_rows: number;
             /**
@@ -4977,67 +4983,68 @@ export interface components {
             heartbeatMs: number;
             /**
              * Format: uint
-             * @description Characters of an author in an enrichment request.
+             * @description Longest author in an enrichment request, in characters.
              */
             maxAuthorChars: number;
             /**
              * Format: uint
-             * @description Items of an enrichment request.
+             * @description Largest number of items of an enrichment request.
              */
             maxBatchItems: number;
             /**
              * Format: uint
-             * @description Bytes of a request body in all.
+             * @description Largest size of a request's body, in bytes.
              */
             maxBodyBytes: number;
             /**
              * Format: uint
-             * @description Bytes of a CSV file.
+             * @description Largest size of a CSV file, in bytes.
              */
             maxCsvBytes: number;
             /**
              * Format: uint
-             * @description Data rows of a CSV file.
+             * @description Largest number of data rows of a CSV file.
              */
             maxCsvRows: number;
             /**
              * Format: uint
-             * @description Characters of an `Idempotency-Key`.
+             * @description Longest `Idempotency-Key`, in characters.
              */
             maxIdempotencyKeyChars: number;
             /**
              * Format: uint
-             * @description Characters of an ISBN in an enrichment request, hyphens included.
+             * @description Longest ISBN in an enrichment request, in characters, hyphens included.
              */
             maxIsbnChars: number;
             /**
              * Format: uint
-             * @description Jobs of one client address that are under way at the same time, about; 0: any number.
+             * @description Largest number of jobs of one client address that are under way at the same time, about; 0:
+             *     any number.
              */
             maxJobsPerClient: number;
             /**
              * Format: uint
-             * @description Bytes of a JSON request.
+             * @description Largest size of a JSON request, in bytes.
              */
             maxJsonBytes: number;
             /**
              * Format: uint
-             * @description Bytes of one photo.
+             * @description Largest size of one photo, in bytes.
              */
             maxPhotoBytes: number;
             /**
              * Format: uint32
-             * @description Pixels of one photo, in millions.
+             * @description Largest number of pixels of one photo, in millions.
              */
             maxPhotoMegapixels: number;
             /**
              * Format: uint
-             * @description Photos of one scan.
+             * @description Largest number of photos of one scan.
              */
             maxPhotos: number;
             /**
              * Format: uint
-             * @description Characters of a title in an enrichment request.
+             * @description Longest title in an enrichment request, in characters.
              */
             maxTitleChars: number;
             /**
@@ -5058,7 +5065,7 @@ export interface components {
             retentionMs: number;
             /**
              * Format: uint32
-             * @description Searches by meaning a minute: always 0.
+             * @description Number of searches by meaning a minute: always 0.
              */
             semantic_search_rpm: number;
             /**
@@ -5073,7 +5080,7 @@ export interface components {
             streamBudgetMs?: number;
             /**
              * Format: uint32
-             * @description Searches a minute of all clients together: as many as Open Library may be asked.
+             * @description Number of searches a minute of all clients together: as many as Open Library may be asked.
              */
             text_search_rpm: number;
             /**
@@ -5104,7 +5111,7 @@ export interface components {
             approved?: number;
             /**
              * Format: uint32
-             * @description Different books in the file.
+             * @description Number of different books in the file.
              */
             booksCreated?: number;
             /**
@@ -5114,7 +5121,7 @@ export interface components {
             booksUpdated?: number;
             /**
              * Format: uint32
-             * @description Rows that name a book which an earlier row named.
+             * @description Number of rows that name a book which an earlier row named.
              */
             duplicatesSkipped?: number;
             /**
@@ -5124,7 +5131,7 @@ export interface components {
             enrichmentFailed?: number;
             /**
              * Format: uint32
-             * @description Books that a provider knows.
+             * @description Number of books that a provider knows.
              */
             enrichmentSucceeded?: number;
             errors?: components["schemas"]["Problem"][];
@@ -5141,12 +5148,12 @@ export interface components {
             results: components["schemas"]["V3LiteBook"][];
             /**
              * Format: uint32
-             * @description Data rows of the file.
+             * @description Number of data rows of the file.
              */
             rows?: number;
             /**
              * Format: uint32
-             * @description Rows that could not be read.
+             * @description Number of rows that could not be read.
              */
             rowsRejected?: number;
             status: components["schemas"]["Status"];
@@ -5158,7 +5165,8 @@ export interface components {
             totalDetected?: number;
             /**
              * Format: uint32
-             * @description Number of those that no provider has answered about; absent when there are none.
+             * @description Number of books, among those not found, that no provider has answered about; absent when
+             *     there are none.
              */
             unanswered?: number;
         };
@@ -5235,7 +5243,7 @@ export interface components {
             progress: number;
             /**
              * Format: uint32
-             * @description Number of different books seen on them.
+             * @description Number of different books seen on the photos.
              */
             recognizedBooks?: number;
             /**
@@ -5545,7 +5553,7 @@ export interface components {
         WorkObject: {
             /** @description Amazon numbers. */
             amazonASINs: unknown[];
-            /** @description The providers whose data is in it. */
+            /** @description The providers whose data is in the work. */
             contributors: components["schemas"]["Provider"][];
             /** @description URL of the cover. */
             coverImageURL?: string;
@@ -5569,13 +5577,13 @@ export interface components {
             librarythingIDs: string[];
             /** @description Open Library work key. */
             openLibraryWorkID?: string;
-            /** @description The provider that knows it. */
+            /** @description The provider that knows the work. */
             primaryProvider: components["schemas"]["Provider"];
             /** @description Whether somebody should look at the book. */
             reviewStatus: components["schemas"]["ReviewStatus"];
             /** @description A handful of subjects. */
             subjectTags: string[];
-            /** @description Whether it was inferred from an edition: never. */
+            /** @description Whether the work was inferred from an edition: always false. */
             synthetic: boolean;
             /** @description Title, never empty. */
             title: string;

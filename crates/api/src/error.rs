@@ -530,7 +530,7 @@ impl ApiError {
     }
 
     /// The facts, with what apps in the field look up there: when to try again, and who failed.
-    pub(crate) fn told_details(&self) -> Map<String, Value> {
+    pub(crate) fn client_details(&self) -> Map<String, Value> {
         let mut details = self.details.clone();
         let mut tell = |name: &str, value: Option<Value>| {
             if let Some(value) = value {
@@ -559,7 +559,7 @@ impl ApiError {
                 retry_after_ms: self
                     .retry_millis()
                     .filter(|_| self.code == Code::CircuitOpen),
-                details: self.told_details(),
+                details: self.client_details(),
             },
             metadata: Metadata {
                 timestamp: Iso(at),

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::envelope::{Answered, Metadata, json};
 use crate::scan::{PhotoQuality, SeenBook, Suggestion};
-use crate::status::{Document, current_title, why};
+use crate::status::{Document, current_title, failure_message};
 use crate::ws::{ImportError, ImportedBook};
 
 /// The stages of a scan, as the first app names them.
@@ -44,7 +44,7 @@ impl ScanStage {
 /// completed.
 pub(crate) fn problem(root: &Root) -> Option<&str> {
     match root.stage {
-        Stage::Error => Some(why(root)),
+        Stage::Error => Some(failure_message(root)),
         Stage::Canceled => Some("Job canceled"),
         _ => None,
     }

@@ -81,7 +81,7 @@ impl ApiError {
             code,
             retryable,
             retry_after_ms: self.retry_millis(),
-            details: self.told_details(),
+            details: self.client_details(),
             success: false,
             error: Short {
                 code,

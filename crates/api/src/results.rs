@@ -357,7 +357,7 @@ pub(crate) mod whole {
     /// The body of a response with results.
     #[derive(JsonSchema, Serialize)]
     #[schemars(rename = "{T}Answer")]
-    pub(crate) struct Answer<T> {
+    pub(crate) struct Response<T> {
         #[schemars(extend("const" = true))]
         success: bool,
         data: T,

@@ -359,7 +359,7 @@ impl<'a> FailedInShort<'a> {
             base: Base::of(root),
             error: JobError::of(root).unwrap_or(JobError {
                 code: FailureCode::EInternal,
-                message: crate::status::why(root),
+                message: crate::status::failure_message(root),
                 retryable: false,
             }),
         }
@@ -520,7 +520,7 @@ impl<'a> PhotoscanFailed<'a> {
             base: Base::of(root),
             error: match root.stage {
                 Stage::Canceled => "Job canceled",
-                _ => crate::status::why(root),
+                _ => crate::status::failure_message(root),
             },
         }
     }

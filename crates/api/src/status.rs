@@ -138,7 +138,7 @@ pub fn message(root: &Root) -> String {
                 unanswered => format!("{found}, {unanswered} not answered for by any provider"),
             }
         }
-        job::Stage::Error => format!("Error: {}", why(root)),
+        job::Stage::Error => format!("Error: {}", failure_message(root)),
         job::Stage::Canceled => "Job canceled".to_owned(),
     }
 }
@@ -154,7 +154,7 @@ fn looking(root: &Root) -> String {
 }
 
 /// The reason why a job failed, as a sentence for people.
-pub(crate) fn why(root: &Root) -> &str {
+pub(crate) fn failure_message(root: &Root) -> &str {
     root.failure
         .as_ref()
         .map_or("Something went wrong on our side.", |failure| {

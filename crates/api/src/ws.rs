@@ -23,7 +23,7 @@ use crate::envelope::json;
 use crate::error::ApiError;
 use crate::failure::FailureCode;
 use crate::number::Whole;
-use crate::status::{current_title, message, waiting_until, why};
+use crate::status::{current_title, failure_message, message, waiting_until};
 use crate::time::Iso;
 use complete::{Complete, Summarised};
 
@@ -181,7 +181,7 @@ impl Schema {
                 root,
                 now,
                 "job_progress",
-                &Progress {
+                &ProgressPayload {
                     progress: Whole(root.progress()),
                     status,
                     processed_count: root.processed(),
@@ -226,7 +226,7 @@ impl Schema {
         };
         let progress = self.progress_with(root, now, told, user_message(root), false);
         let error = match &root.failure {
-            None => self.error(Some(root), now, "E_INTERNAL", why(root), false),
+            None => self.error(Some(root), now, "E_INTERNAL", failure_message(root), false),
             Some(failure) => self.wrap(
                 root,
                 now,
@@ -408,7 +408,7 @@ struct StartedMetadata<'a> {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, schemars(rename = "JobProgress"))]
-struct Progress<'a> {
+struct ProgressPayload<'a> {
     #[cfg_attr(test, schemars(range(min = 0, max = 1)))]
     progress: Whole,
     status: String,
@@ -470,7 +470,7 @@ pub fn packed(message: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 pub(crate) fn described(generator: &mut schemars::SchemaGenerator) -> Value {
     let started = generator.subschema_for::<Message<Started>>();
-    let progress = generator.subschema_for::<Message<Progress>>();
+    let progress = generator.subschema_for::<Message<ProgressPayload>>();
     let error = generator.subschema_for::<Message<Failed<String>>>();
     let acknowledged = generator.subschema_for::<Message<Stamped>>();
     let pong = generator.subschema_for::<Message<Pong>>();

@@ -536,9 +536,9 @@ fn attached(c: &mut Components) -> Value {
 
 fn results(c: &mut Components) -> Value {
     let schema = json!({"anyOf": [
-        c.answer::<whole::Answer<whole::ImportResults>>(),
-        c.answer::<whole::Answer<whole::ScanResults>>(),
-        c.answer::<whole::Answer<whole::EnrichmentResults>>(),
+        c.answer::<whole::Response<whole::ImportResults>>(),
+        c.answer::<whole::Response<whole::ScanResults>>(),
+        c.answer::<whole::Response<whole::EnrichmentResults>>(),
     ]});
     let names = ["results-import", "results-scan", "results-enrichment"];
     response(
@@ -747,10 +747,10 @@ fn v3_stream(c: &mut Components, attached: bool) -> Value {
 
 fn v3_results(c: &mut Components) -> Value {
     let schema = json!({"anyOf": [
-        c.answer::<whole::Answer<whole::V3ImportResults>>(),
-        c.answer::<whole::Answer<whole::V3ScanResults>>(),
-        c.answer::<whole::Answer<whole::V3EnrichmentResults>>(),
-        c.answer::<whole::Answer<whole::V3LiteResults>>(),
+        c.answer::<whole::Response<whole::V3ImportResults>>(),
+        c.answer::<whole::Response<whole::V3ScanResults>>(),
+        c.answer::<whole::Response<whole::V3EnrichmentResults>>(),
+        c.answer::<whole::Response<whole::V3LiteResults>>(),
     ]});
     response("Of an import, a scan or an enrichment", schema, json!({}))
 }

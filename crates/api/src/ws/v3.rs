@@ -7,7 +7,7 @@ use serde_json::Number;
 use crate::envelope::json;
 use crate::failure::FailureCode;
 use crate::number::Whole;
-use crate::status::{Completion, current_title, message, why};
+use crate::status::{Completion, current_title, failure_message, message};
 use crate::time::Iso;
 use crate::v3::{JobError, Status};
 
@@ -64,7 +64,7 @@ impl Counts {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, schemars(rename = "SocketProgress"))]
-struct Progress<'a> {
+struct ProgressMessage<'a> {
     #[serde(flatten)]
     counts: Counts,
     /// Message for people.
@@ -84,7 +84,7 @@ struct CurrentBook<'a> {
 
 /// Spells the job's progress; `keep_alive` when nothing has changed.
 pub(super) fn progress(root: &Root, now: Time, keep_alive: bool) -> Vec<u8> {
-    let fields = Progress {
+    let fields = ProgressMessage {
         counts: Counts::of(root),
         message: message(root),
         current_book: current_title(root).map(|title| CurrentBook { title }),
@@ -148,7 +148,7 @@ pub(super) fn ended(root: &Root, now: Time) -> Vec<u8> {
         None => {
             let error = JobError::of(root).unwrap_or(JobError {
                 code: FailureCode::EInternal,
-                message: why(root),
+                message: failure_message(root),
                 retryable: false,
             });
             let fields = Failed {
@@ -202,7 +202,7 @@ pub(super) fn pong(root: Option<&Root>, now: Time, client_time: Option<&Number>)
 #[cfg(test)]
 pub(super) fn described(generator: &mut schemars::SchemaGenerator) -> serde_json::Value {
     serde_json::json!({
-        "progress": generator.subschema_for::<Message<Progress>>(),
+        "progress": generator.subschema_for::<Message<ProgressMessage>>(),
         "job_complete": generator.subschema_for::<Message<Complete>>(),
         "error": generator.subschema_for::<Message<Failed>>(),
         "ready_ack": generator.subschema_for::<Message<Nothing>>(),
