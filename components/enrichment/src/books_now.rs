@@ -315,7 +315,7 @@ impl LookedUpNow {
 
     /// Whether any provider was asked.
     pub(crate) fn has_asked(&self) -> bool {
-        self.sessions.asked().values().any(|count| *count > 0)
+        self.sessions.requests().values().any(|count| *count > 0)
     }
 
     /// The error when there is no such book, the first that was asked for; `unknown` if nobody knows it.

@@ -7,13 +7,13 @@ use api::scan::Shown;
 use api::v3::{self, Kind};
 use books::Found;
 use job::{ChooseError, ChosenBy, MAX_CHOICES, Pick};
-use platform::exchange::{Answer, Exchange};
+use platform::exchange::{Exchange, Response};
 
 use crate::books_now;
 use crate::retry::ended_job;
 
 /// A job and the number of one of its books.
-pub(crate) struct Route {
+pub(crate) struct ChoiceTarget {
     id: String,
     index: String,
     kind: Option<Kind>,
@@ -21,14 +21,14 @@ pub(crate) struct Route {
 
 /// The book that a path names: `/api/v2/imports/{jobId}/books/{index}`,
 /// `/v3/jobs/{kind}/{jobId}/books/{index}`.
-pub(crate) fn route(path: &str) -> Option<Route> {
+pub(crate) fn route(path: &str) -> Option<ChoiceTarget> {
     let parts: Vec<&str> = path.split('/').skip(1).collect();
     let (id, index, kind) = match parts.as_slice() {
         ["api", "v2", "imports", id, "books", index] => (id, index, None),
         ["v3", "jobs", kind, id, "books", index] => (id, index, Some(Kind::parse(kind)?)),
         _ => return None,
     };
-    Some(Route {
+    Some(ChoiceTarget {
         id: (*id).to_owned(),
         index: (*index).to_owned(),
         kind,
@@ -36,7 +36,7 @@ pub(crate) fn route(path: &str) -> Option<Route> {
 }
 
 /// Makes the choice, and answers with the book as it is then.
-pub(crate) async fn serve(exchange: &Exchange, route: Route) -> Result<Answer, ApiError> {
+pub(crate) async fn serve(exchange: &Exchange, route: ChoiceTarget) -> Result<Response, ApiError> {
     let id = request::job_id(&route.id)?;
     let root = ended_job(exchange, &id, route.kind).await?;
     let index: u32 = (route.index.parse())

@@ -52,7 +52,7 @@ enum Route {
     /// Making a job.
     Job(JobRoute),
     /// Which book a book of an ended job is.
-    Choose(choose::Route),
+    Choose(choose::ChoiceTarget),
     /// Trying an ended job again.
     Retry(retry::RetryTarget),
     /// Looking books up while the client waits.
