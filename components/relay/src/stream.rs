@@ -13,7 +13,7 @@ use job::{
     Engine, Inspection, Item, Next, Notification, QueueTurn, Report, Settings, Step, Stop, millis,
     watch_all,
 };
-use platform::{Answer, Disconnected, Exchange, Spin, Writer, client, stream};
+use platform::{Disconnected, Exchange, Response, Spin, Writer, client, stream};
 use serde_json::json;
 
 use crate::session::{self, Session};

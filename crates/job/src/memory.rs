@@ -297,7 +297,7 @@ impl RememberedBooks {
                 && let Some(memory) = self.find(effects, edition).await
                 && let Some(record) = &memory.record
             {
-                known[at] = search.know(at, Known::Edition(record.as_ref().clone()));
+                known[at] = search.set_known(at, Known::Edition(record.as_ref().clone()));
             }
         }
         known

@@ -108,7 +108,7 @@ impl<R: SpineReader> SpineStage<R> {
         run: &mut Run<'_, E>,
         index: usize,
         turn: &mut QueueTurn,
-    ) -> Result<Stepped, Stop> {
+    ) -> Result<StepResult, Stop> {
         let mut report = run.photo_report(index).await?;
         let Some(bytes) = read_upload(run, index).await? else {
             return Ok(StepResult::Over(or_failed(report, part_is_missing())));

@@ -98,13 +98,13 @@ impl Scan {
         run: &Run<'_, E>,
         index: usize,
         mut turn: QueueTurn,
-    ) -> Result<Stepped, Stop> {
+    ) -> Result<StepResult, Stop> {
         let prepared = self.prepare(run, index, &mut turn).await;
         run.engine.end_turn(turn).await;
         let (prepared, size) = match prepared? {
             Ok(prepared) => prepared,
             Err(failure) => {
-                return Ok(Stepped::Over(PhotoReport {
+                return Ok(StepResult::Over(PhotoReport {
                     failure: Some(failure),
                     ..PhotoReport::default()
                 }));
@@ -377,7 +377,7 @@ impl<E: Effects> Worker<E> for Scan {
                 self.look(run, index, turn).await?
             } else {
                 run.engine.end_turn(turn).await;
-                Stepped::Over(PhotoReport {
+                StepResult::Over(PhotoReport {
                     failure: Some(interrupted()),
                     ..PhotoReport::default()
                 })

@@ -86,7 +86,7 @@ struct TrackedJob {
     uploads: BTreeSet<String>,
     /// For a scan, the items to look up, once they are known.
     seen: Option<Vec<Wanted>>,
-    outcome: Option<Outcome>,
+    outcome: Option<JobOutcome>,
     /// Titles that somebody wanted to choose for a book, and whether one was answered to be chosen;
     /// an empty title is none of the books.
     chosen: BTreeMap<u32, (BTreeSet<String>, bool)>,
@@ -842,7 +842,7 @@ impl Checks {
             self.check_results(store, &id);
             self.check_library(store, &id);
             self.check_choices(store, &id);
-            self.check_told(store, &id);
+            self.check_webhook(store, &id);
         }
     }
 

@@ -126,9 +126,9 @@ fn schedule(world: &Rc<World>) -> Result<Stats, Violation> {
     }
     clients::leave_expired(world, scenario.expired);
     let mut longest = 0;
-    let mut all = content(world, &mut executor, |_| true, &mut longest)?;
+    let mut all = run_until_content(world, &mut executor, |_| true, &mut longest)?;
     if all && scenario.chooses {
-        world.be_troubled_for(world.below(10_000_000));
+        world.inject_faults_for(world.below(10_000_000));
         all = wait_for(world, &mut executor, &mut longest, Clients::choose)?;
     }
     if all && scenario.retries {
