@@ -35,6 +35,7 @@ import { Watch, sleep } from './watch.js';
  * @typedef {object} SubmitOptions
  * @property {string} [key] names the user's action: whoever submits again under the same key gets the same job, for as long as it is kept
  * @property {(sent: number, total: number) => void} [onProgress] bytes; in between only where the runtime can (browsers, React Native)
+ * @property {number} [resubmissions] how often it is sent again when its answer was lost: 5 times; 0 where a person is asked
  * @property {AbortSignal} [signal]
  */
 
@@ -121,9 +122,9 @@ export class BookstrackClient {
 	 * @param {SubmitOptions} options
 	 * @returns {Promise<Job>}
 	 */
-	async submit(submission, { key = newKey(), onProgress, signal } = {}) {
+	async submit(submission, { key = newKey(), onProgress, resubmissions, signal } = {}) {
 		const { path, headers, ...upload } = uploadOf(submission);
-		return jobOf(await this.#begin(path, { ...upload, headers: { ...headers, 'Idempotency-Key': key }, signal, onProgress }));
+		return jobOf(await this.#begin(path, { ...upload, headers: { ...headers, 'Idempotency-Key': key }, signal, onProgress }, resubmissions));
 	}
 
 	/**
@@ -144,9 +145,10 @@ export class BookstrackClient {
 	 * Makes a job. Asks again where the answer was lost: what is asked makes it the same job.
 	 * @param {string} path
 	 * @param {import('./http.js').Request} request
+	 * @param {number} resubmissions
 	 * @returns {Promise<Schemas['Accepted']>}
 	 */
-	async #begin(path, request) {
+	async #begin(path, request, resubmissions = RESUBMISSIONS) {
 		const { http, timing } = this.#shared;
 		for (let tries = 1; ; tries += 1) {
 			try {
@@ -154,7 +156,7 @@ export class BookstrackClient {
 				if (!data?.jobId) throw new Protocol('an answer that names no job');
 				return data;
 			} catch (error) {
-				if (!(error instanceof Unreachable) || tries > RESUBMISSIONS || refusedToConnect(error)) throw error;
+				if (!(error instanceof Unreachable) || tries > resubmissions || refusedToConnect(error)) throw error;
 				await sleep(Math.min(timing.retry * 2 ** (tries - 1), timing.maxBackoff) * (1 + Math.random() / 4), request.signal);
 			}
 		}
@@ -174,8 +176,9 @@ export class BookstrackClient {
 	/**
 	 * A job's progress from here to its end: each book (if asked for) exactly once, progress never back, whatever the
 	 * network does. Leaving the loop ends the connection and leaves the job alone; so does the signal, which throws.
+	 * `mode`: other than the client's.
 	 * @param {Job} job
-	 * @param {{ books?: boolean, signal?: AbortSignal }} options
+	 * @param {{ books?: boolean, mode?: Mode, signal?: AbortSignal }} options
 	 */
 	updates(job, options = {}) {
 		return new Watch(this.#shared, job, options).updates();
@@ -298,7 +301,7 @@ function uploadOf(submission) {
 	if ('photos' in submission) {
 		const body = new FormData();
 		const photos = submission.photos.map((photo) => (photo instanceof Blob ? photo : new Blob([photo], { type: 'image/jpeg' })));
-		for (const [i, photo] of photos.entries()) body.append('photos', photo, `photo-${i}`);
+		for (const [i, photo] of photos.entries()) body.append('photos', photo, 'name' in photo ? String(photo.name) : `photo-${i}`);
 		return { path: '/api/batch-scan', body, size: photos.reduce((sum, { size }) => sum + size, 0), headers: {} };
 	}
 	const { books } = submission;

@@ -49,14 +49,14 @@ export class Watch {
 	/**
 	 * @param {import('./client.js').Shared} shared
 	 * @param {Job} job
-	 * @param {{ books?: boolean, signal?: AbortSignal }} options
+	 * @param {{ books?: boolean, mode?: import('./strategy.js').Mode, signal?: AbortSignal }} options
 	 */
-	constructor(shared, job, { books = false, signal }) {
+	constructor(shared, job, { books = false, mode = shared.mode, signal }) {
 		this.#shared = shared;
 		this.#job = { ...job };
 		this.#books = books;
 		this.#signal = signal;
-		this.#strategy = new Strategy(shared.mode, shared.timing);
+		this.#strategy = new Strategy(mode, shared.timing);
 		this.#next = this.#strategy.begin(shared.streamsBlocked);
 		// Fail fast only if there is no reason to believe in this server.
 		this.#contact = shared.http.reached || job.lastEventId ? Date.now() : 0;

@@ -82,6 +82,25 @@ test('an upload that nobody can take is tried once', async () => {
 	let tries = 0;
 	/** @type {typeof fetch} */
 	const counted = (...request) => ((tries += 1), fetch(...request));
+	const client = new BookstrackClient('http://127.0.0.1:1', { fetch: () => ((tries += 1), Promise.reject(new TypeError('broken'))) });
+	await assert.rejects(client.submit({ csv: 'x' }, { resubmissions: 0 }), Unreachable);
+	assert.equal(tries, 1);
+	tries = 0;
 	await assert.rejects(new BookstrackClient(`http://127.0.0.1:${port}`, { timing: { retry: 60_000 }, fetch: counted }).submit({ csv: 'x' }), Unreachable);
 	assert.equal(tries, 1);
+});
+
+test('one job can be followed another way than the client’s', async () => {
+	/** @type {string[]} */
+	const asked = [];
+	/** @type {typeof fetch} */
+	const answer = async (url) => {
+		asked.push(new URL(String(url)).pathname);
+		return Response.json({ success: true, data: { jobId: 'a', status: 'completed', progress: 1 } });
+	};
+	const client = new BookstrackClient('http://host', { mode: 'sse', fetch: answer });
+	const types = [];
+	for await (const { type } of client.updates({ id: 'a', token: null, lastEventId: null }, { mode: 'poll' })) types.push(type);
+	assert.deepEqual(types, ['using', 'completed']);
+	assert.deepEqual(asked, ['/api/v2/imports/a']);
 });

@@ -1,4 +1,5 @@
-//! The web page, compiled in, with the description of the interface and the sandbox's samples.
+//! The web page, compiled in with the TypeScript client that it uses, the description of the
+//! interface and the sandbox's samples.
 
 use api::error::ApiError;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
@@ -23,17 +24,23 @@ impl Asset {
 
 macro_rules! assets {
     ($($path:literal: $file:literal as $content_type:literal,)*) => {
-        &[$(Asset::new($path, $content_type, include_bytes!(concat!("../web/", $file))),)*]
+        &[$(Asset::new($path, $content_type, include_bytes!(concat!(env!("OUT_DIR"), "/web/", $file))),)*]
     };
 }
 
 const ASSETS: &[Asset] = assets! {
     "/": "index.html" as "text/html; charset=utf-8",
     "/style.css": "style.css" as "text/css; charset=utf-8",
-    "/api.js": "api.js" as "text/javascript; charset=utf-8",
     "/app.js": "app.js" as "text/javascript; charset=utf-8",
     "/book-list.js": "book-list.js" as "text/javascript; charset=utf-8",
     "/book.js": "book.js" as "text/javascript; charset=utf-8",
+    "/client/client.js": "client/client.js" as "text/javascript; charset=utf-8",
+    "/client/errors.js": "client/errors.js" as "text/javascript; charset=utf-8",
+    "/client/http.js": "client/http.js" as "text/javascript; charset=utf-8",
+    "/client/index.js": "client/index.js" as "text/javascript; charset=utf-8",
+    "/client/sse.js": "client/sse.js" as "text/javascript; charset=utf-8",
+    "/client/strategy.js": "client/strategy.js" as "text/javascript; charset=utf-8",
+    "/client/watch.js": "client/watch.js" as "text/javascript; charset=utf-8",
     "/connection.js": "connection.js" as "text/javascript; charset=utf-8",
     "/dom.js": "dom.js" as "text/javascript; charset=utf-8",
     "/follow.js": "follow.js" as "text/javascript; charset=utf-8",
@@ -41,9 +48,11 @@ const ASSETS: &[Asset] = assets! {
     "/job-view.js": "job-view.js" as "text/javascript; charset=utf-8",
     "/job.js": "job.js" as "text/javascript; charset=utf-8",
     "/jobs.js": "jobs.js" as "text/javascript; charset=utf-8",
+    "/notices.js": "notices.js" as "text/javascript; charset=utf-8",
     "/photos.js": "photos.js" as "text/javascript; charset=utf-8",
+    "/server.js": "server.js" as "text/javascript; charset=utf-8",
     "/shelf-photos.js": "shelf-photos.js" as "text/javascript; charset=utf-8",
-    "/transports.js": "transports.js" as "text/javascript; charset=utf-8",
+    "/socket.js": "socket.js" as "text/javascript; charset=utf-8",
     "/reading.js": "reading.js" as "text/javascript; charset=utf-8",
     "/words.js": "words.js" as "text/javascript; charset=utf-8",
     "/docs": "docs.html" as "text/html; charset=utf-8",

@@ -1,17 +1,17 @@
-import { request } from './api.js';
 import { announce } from './dom.js';
 import { homeView } from './home.js';
 import { Jobs } from './jobs.js';
+import { server } from './server.js';
 
 const PHOTO = /\.(jpe?g|png|webp|heic)$/i;
-const ROUTES = { import: ['/api/v2/imports', 'file'], scan: ['/api/batch-scan', 'photos'] };
+const PIPELINES = { import: 'csv_import', scan: 'ai_scan' };
 const SAMPLES = [
 	['import', '/sandbox/library.csv', 'Try the sample library'],
 	['scan', '/sandbox/shelf.jpg', 'Try the sample shelf'],
 ];
 
 // Without an answer the page starts all the same: it is the server's limits that count.
-const { features = {}, limits = {} } = await request('/api/v2/capabilities').then(({ data }) => data, () => ({}));
+const { features = {}, limits = {} } = await server.capabilities().catch(() => ({}));
 const jobs = new Jobs(limits);
 const uploads = [];
 const samples = features.sandbox ? (await Promise.all(SAMPLES.map(offer))).filter(Boolean) : [];
@@ -51,21 +51,21 @@ function start(started) {
 /** Sends what was taken, perhaps again: the key makes it the same job. */
 async function send(pending, alone) {
 	const { kind, load, key, name, control } = pending;
-	const show = (error) => ((pending.error = error), view.refresh?.());
+	const { signal } = control;
+	const show = (error) => (Object.assign(pending, { error, sent: null }), view.refresh?.());
+	const onProgress = (sent, total) => ((pending.sent = sent / total), view.refresh?.());
 	show(null);
 	try {
 		const files = await load();
-		const [path, part] = ROUTES[kind];
-		const body = new FormData();
-		if (pending.mapping) body.append('mapping', JSON.stringify(pending.mapping));
-		for (const file of files) body.append(part, file, file.name);
-		if (kind === 'import' && !pending.reviewed && (await review(pending, body))) return view.refresh?.();
-		const { data: accepted } = await request(path, { method: 'POST', body, key, signal: control.signal });
+		const submission = kind === 'scan' ? { photos: files } : { csv: files[0], mapping: pending.mapping };
+		if (kind === 'import' && !pending.reviewed && (await review(pending, submission))) return view.refresh?.();
+		// Whether to send it again a person decides, who is told at once.
+		const job = await server.submit(submission, { key, onProgress, resubmissions: 0, signal });
 		uploads.splice(uploads.indexOf(pending), 1);
-		jobs.add(accepted, name, files);
+		await jobs.add(job, { pipeline: PIPELINES[kind], name, files });
 		announce(`${name}: started.`);
 		// Whoever looks at another job by now is not pulled away from it.
-		if (alone && view.refresh) location.hash = `#/jobs/${encodeURIComponent(accepted.jobId)}`;
+		if (alone && view.refresh) location.hash = `#/jobs/${encodeURIComponent(job.id)}`;
 		view.refresh?.();
 	} catch (error) {
 		show(error);
@@ -73,13 +73,13 @@ async function send(pending, alone) {
 }
 
 /** Whether a person is to look at how the file is read before it is imported. */
-async function review(pending, body) {
-	const { data } = await request('/api/v2/imports/preview', { method: 'POST', body, signal: pending.control.signal }).catch((error) => {
+async function review(pending, library) {
+	const { signal } = pending.control;
+	const preview = await server.preview(library, { signal }).catch((error) => {
 		// What is wrong with the file or the server the import itself says best.
-		if (pending.control.signal.aborted) throw error;
-		return {};
+		if (signal.aborted) throw error;
 	});
-	pending.preview = data?.uncertain && !data.failure ? data : null;
+	pending.preview = preview?.uncertain && !preview.failure ? preview : null;
 	if (pending.preview) announce(`${pending.name}: please look whether the columns were understood.`);
 	return pending.preview;
 }
@@ -113,20 +113,20 @@ function named(id) {
 }
 
 /** What a job did not find is tried again by a new one. */
-async function retry({ url, record }) {
-	const { data: accepted } = await request(`${url}/retry`, { method: 'POST', token: record.token });
-	jobs.add(accepted, record.name);
-	location.hash = `#/jobs/${encodeURIComponent(accepted.jobId)}`;
+async function retry({ record, pipeline }) {
+	const job = await server.retry(record);
+	await jobs.add(job, { pipeline, name: record.name });
+	location.hash = `#/jobs/${encodeURIComponent(job.id)}`;
 }
 
 async function route() {
 	const { hash } = location;
 	const id = hash.match(/^#\/jobs\/([^/]+)$/)?.[1];
 	// Fetched when a job is looked at: the first page is light without it.
-	const job = id && (await import('./job-view.js'));
+	const [page, job] = id ? await Promise.all([import('./job-view.js'), jobs.open(named(id))]) : [];
 	if (location.hash !== hash) return;
 	view?.close();
-	view = job ? job.jobView(jobs.open(named(id)), take, retry) : homeView(jobs, { uploads, samples, limits, features, take, send, dismiss, choose, go });
+	view = page ? page.jobView(job, take, retry) : homeView(jobs, { uploads, samples, limits, features, take, send, dismiss, choose, go });
 	document.querySelector('main').replaceChildren(view.element);
 }
 
@@ -149,4 +149,5 @@ for (const name of ['dragover', 'dragleave', 'drop']) {
 	});
 }
 document.getElementById('sandbox').hidden = !features.sandbox;
+await jobs.resume();
 route();

@@ -1,7 +1,17 @@
+import { fold } from './book.js';
 import { h, setText } from './dom.js';
 
 // 10,000 books would make 100,000 elements: rows are made only as far as somebody has scrolled.
 const STEP = 60;
+
+const collator = new Intl.Collator(undefined, { numeric: true });
+const by = (text) => (a, b) => collator.compare(text(a), text(b));
+/** What a list can be ordered by; numbers from the newest. */
+const ORDERS = {
+	title: by(({ title }) => title.replace(/^(the|a|an) /i, '')),
+	author: by(({ authors: [first = ''] }) => (first ? surname(first) : '\uffff')),
+	year: (a, b) => (b.year ?? -Infinity) - (a.year ?? -Infinity),
+};
 
 /** The books that a filter lets through. Those of scans are numbered like their boxes; `onpoint` is told which one is pointed at. */
 export function bookList(job, onpoint) {
@@ -10,10 +20,23 @@ export function bookList(job, onpoint) {
 	const more = h('button.button', { onclick: grow });
 	const observer = new IntersectionObserver(([entry]) => entry.isIntersecting && grow(), { rootMargin: '1000px' });
 	const rowOf = (index) => list.querySelector(`[data-index="${index}"]`);
-	const matching = () => job.books.filter(({ state }) => filter === 'all' || state === filter);
 	let filter = 'all';
+	let order = '';
+	/** Those that a book must have, in any order. */
+	let words = [];
 	let edition = 0;
 	let limit = STEP;
+
+	function matching() {
+		const books = job.books.filter((book) => (filter === 'all' || book.state === filter) && words.every((word) => book.text.includes(word)));
+		return order ? books.sort(ORDERS[order]) : books;
+	}
+
+	function restart() {
+		limit = STEP;
+		list.replaceChildren();
+		render();
+	}
 
 	function grow() {
 		limit += 2 * STEP;
@@ -40,9 +63,15 @@ export function bookList(job, onpoint) {
 		matching,
 		show(state) {
 			filter = state;
-			limit = STEP;
-			list.replaceChildren();
-			render();
+			restart();
+		},
+		search(text) {
+			words = fold(text).split(/\s+/).map((word) => (/^[\d-]+x?$/.test(word) ? word.replaceAll('-', '') : word));
+			restart();
+		},
+		sort(name) {
+			order = name;
+			restart();
 		},
 		point(index) {
 			list.querySelector('.pointed')?.classList.remove('pointed');

@@ -9,13 +9,17 @@ export function toBook(raw, index, reviewBelow) {
 	const { work = {}, edition = found.editions?.[0] ?? {} } = found;
 	const status = raw.enrichmentStatus ?? (raw.success ? 'success' : 'not_found');
 	const doubtful = work.reviewStatus === 'needsReview' || raw.confidence < reviewBelow;
+	const title = raw.title || 'Untitled';
+	const authors = (raw.authors ?? [raw.author]).filter(Boolean);
+	const isbn = raw.isbn13 ?? raw.isbn ?? edition.isbn;
 	return {
 		raw,
 		index,
-		title: raw.title || 'Untitled',
-		authors: (raw.authors ?? [raw.author]).filter(Boolean),
+		title,
+		authors,
+		text: fold([title, ...authors, isbn, raw.source?.series?.name].join(' ')),
 		year: raw.publicationYear ?? (raw.publishedDate ?? edition.publicationDate)?.match(/\d{4}/)?.[0] ?? work.firstPublicationYear,
-		isbn: raw.isbn13 ?? raw.isbn ?? edition.isbn,
+		isbn,
 		publisher: raw.publisher ?? edition.publisher,
 		pages: raw.pageCount ?? edition.pageCount,
 		cover: coverOf(raw.coverUrl ?? edition.coverImageURL ?? work.coverImageURL ?? ''),
@@ -26,6 +30,9 @@ export function toBook(raw, index, reviewBelow) {
 		label: doubtful ? 'To review' : (LABELS[status] ?? 'Not found'),
 	};
 }
+
+/** What is left of a text when case and accents count for nothing. */
+export const fold = (text) => text.normalize('NFD').replace(/\p{M}/gu, '').toLowerCase().trim();
 
 // Rows are small, and Open Library's medium cover weighs a tenth of its large one.
 const coverOf = (url) => url.startsWith('https://') && url.replace(/(\/\/covers\.openlibrary\.org\/.*)-L\.jpg$/, '$1-M.jpg');

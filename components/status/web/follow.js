@@ -1,12 +1,14 @@
-import { ApiError } from './api.js';
-import { pause, poll, sse, ws } from './transports.js';
+import { BookstrackError } from './client/index.js';
+import { overhear, server } from './server.js';
+import { socket } from './socket.js';
 
 // Of six connections to an origin that browsers open over HTTP/1.1.
 const MAX_STREAMS = 4;
-const POLL_INSTEAD_MS = 60_000;
 const LONGEST_WAIT_MS = 30_000;
 
 let streams = 0;
+/** Those that poll because there are enough streams. */
+const crowd = new Set();
 
 /**
  * Keeps a job up to date until it is over, whatever happens to the connection.
@@ -16,13 +18,18 @@ export class Follower {
 	choice = 'auto';
 	#job;
 	#connection = new AbortController();
-	#pollUntil = 0;
+	#failures = 0;
 
 	/** A job that may be over already is asked for its status before anything is streamed. */
 	constructor(job, fresh) {
 		this.#job = job;
-		this.#pollUntil = fresh ? 0 : Date.now() + 100;
-		this.#run().catch((error) => job.lose(error));
+		job.connect('connecting');
+		const deafen = overhear(job.url, (way, bytes) => {
+			job.meters[way].bytes += bytes;
+			this.#heard(way);
+			if (way === 'poll' && !bytes) job.meters.poll.message();
+		});
+		this.#run(fresh).catch((error) => job.lose(error)).finally(deafen);
 	}
 
 	/** Ends the connection or the wait for one. */
@@ -32,52 +39,79 @@ export class Follower {
 
 	switchTo(choice) {
 		this.choice = choice;
-		this.#pollUntil = 0;
 		this.reconnect();
 	}
 
-	async #run() {
+	async #run(known) {
 		const job = this.#job;
-		for (let failures = 0; !job.over; ) {
+		while (!job.over) {
 			const { signal } = (this.#connection = new AbortController());
-			const transport = this.#pick();
-			let end = {};
-			let works = false;
-			const heard = () => {
-				works = true;
-				job.connect('live', transport);
-			};
-			if (!job.connection.state) job.connect('connecting');
-			streams += transport === 'sse';
 			try {
-				end = await { sse, ws, poll }[transport](job, signal, heard, this.choice === 'poll' ? Infinity : this.#pollUntil);
+				if (!known) job.apply(await server.status(job.record.id, { signal }));
+				known = true;
+				if (job.over) break;
+				await (this.choice === 'ws' ? this.#socket(signal) : this.#watch(signal));
 			} catch (error) {
-				if (error instanceof ApiError && !error.retryable) throw error;
-				if (!(error instanceof ApiError || error instanceof TypeError || signal.aborted)) throw error;
-				end = { retryMs: error.retryAfterMs };
-			} finally {
-				streams -= transport === 'sse';
+				if (signal.aborted) continue;
+				if (!(error instanceof BookstrackError && error.transient)) throw error;
+				this.#failures += 1;
+				await this.#lost(error.retryAfter ?? Math.min(1000 * 1.6 ** this.#failures, LONGEST_WAIT_MS), signal);
 			}
-			if (job.over) break;
-			failures = works ? 0 : failures + 1;
-			if (signal.aborted && navigator.onLine) continue;
-			// A refused stream may be a restart; the third looks like something that lets none through.
-			if (transport === 'sse' && (end.silent || failures % 3 === 2)) this.#pollUntil = Date.now() + POLL_INSTEAD_MS;
-			if (transport === 'ws' && end.silent) {
-				job.note('The WebSocket was refused: the stream is used instead.');
-				this.choice = 'auto';
-			}
-			const pace = works ? 1000 : (end.retryMs ?? Math.min(1000 * 1.6 ** failures, LONGEST_WAIT_MS));
-			const wait = end.planned ? end.retryMs : pace * (0.8 + Math.random() * 0.4);
-			if (!end.planned) job.connect('lost', null, Date.now() + wait);
-			this.#connection = new AbortController();
-			await pause(wait, this.#connection.signal);
 		}
 	}
 
-	#pick() {
-		if (this.choice !== 'auto') return this.choice;
-		if (streams >= MAX_STREAMS) this.#pollUntil = Date.now() + LONGEST_WAIT_MS;
-		return Date.now() < this.#pollUntil ? 'poll' : 'sse';
+	async #watch(signal) {
+		const job = this.#job;
+		const { id, token } = job.record;
+		const crowded = this.choice === 'auto' && streams >= MAX_STREAMS;
+		const mode = crowded ? 'poll' : this.choice;
+		if (crowded) crowd.add(this);
+		streams += mode !== 'poll';
+		try {
+			let way;
+			for await (const update of server.updates({ id, token, lastEventId: job.lastEventId ?? null }, { books: mode !== 'poll', mode, signal })) {
+				job.lastEventId = update.job.lastEventId;
+				if (update.type === 'using') job.meters[(way = update.transport)].connected();
+				else if (update.type === 'lost') job.connect('lost', null, Date.now() + update.pause);
+				// Polling brings no books: they are fetched with the results.
+				else if (way === 'sse' || update.type !== 'book') job.meters[way].message(update.snapshot?.updatedAt);
+				if (update.type === 'book') job.addBook(update);
+				else if (update.type === 'timeout') job.note(`${update.message}. The job may still go on.`);
+				else if (update.snapshot) job.apply(update.snapshot);
+			}
+		} finally {
+			crowd.delete(this);
+			streams -= mode !== 'poll';
+			if (mode !== 'poll') crowd.values().next().value?.reconnect();
+		}
+		if (!job.over) await pause(1000, signal);
 	}
+
+	async #socket(signal) {
+		const worked = await socket(this.#job, signal, () => this.#heard('ws'));
+		if (this.#job.over || signal.aborted) return;
+		if (worked) return this.#lost(1000, signal);
+		this.#job.note('The WebSocket was refused: the stream is used instead.');
+		this.choice = 'auto';
+	}
+
+	#heard(way) {
+		this.#failures = 0;
+		this.#job.connect('live', way);
+	}
+
+	/** Waits before another attempt: somewhat longer or shorter, so that pages do not come back as one. */
+	async #lost(ms, signal) {
+		const wait = ms * (0.8 + Math.random() * 0.4);
+		this.#job.connect('lost', null, Date.now() + wait);
+		await pause(wait, signal);
+	}
+}
+
+/** Waits, or less when aborted. */
+function pause(ms, signal) {
+	return new Promise((resolve) => {
+		setTimeout(resolve, ms);
+		signal.addEventListener('abort', resolve);
+	});
 }

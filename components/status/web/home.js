@@ -61,10 +61,10 @@ export function homeView(jobs, { uploads, samples, limits, features, take, send,
 		const show = card(h('p.name', upload.name), [retry, h('button.button', { onclick: () => dismiss(upload) }, 'Remove')]);
 		let shown;
 		return () => {
-			const { error, preview } = upload;
+			const { error, preview, sent } = upload;
 			const { title, advice } = error ? explain(error) : {};
 			retry.hidden = !error;
-			const element = show(error ? `${title} ${advice}` : preview ? 'Waiting for you' : 'Sending…', null, Boolean(error));
+			const element = show(error ? `${title} ${advice}` : preview ? 'Waiting for you' : 'Sending…', error || preview ? null : (sent ?? null), Boolean(error));
 			if (shown !== preview) {
 				element.querySelector('.step')?.remove();
 				if (preview) element.append(previewStep(preview, { choose: (column, field) => choose(upload, column, field), go: () => go(upload) }));

@@ -2,11 +2,14 @@ import { asCsv, asJson, asText } from './book.js';
 import { bookList, cover } from './book-list.js';
 import { connectionPanel } from './connection.js';
 import { announce, coalesce, h, setText } from './dom.js';
+import { allowNotices, noticesMayBeAllowed } from './notices.js';
 import { shelfPhotos } from './shelf-photos.js';
 import { readingTable } from './reading.js';
 import { countsOf, explain, figuresOf, kindOf, nameOf, percentOf, stagesOf } from './words.js';
 
 const FILTERS = { all: 'All', found: 'Found', review: 'To review', missing: 'Not found' };
+// Above so many books a list is worth searching and sorting.
+const LONG_LIST = 12;
 const WAYS = { sse: 'Live', ws: 'Live by WebSocket', poll: 'Asking every few seconds' };
 
 /** One job's page, made once; then only changes are written. `again` takes files as if dropped, `retry` tries the job again. */
@@ -87,7 +90,8 @@ function progress(job) {
 	const retry = h('button.button', { onclick: () => job.follower.reconnect() }, 'Try now');
 	const cancel = h('button.button', { onclick: stop }, 'Cancel');
 	const meter = h('div.meter', percent, h('div.grow', bar, counts));
-	const foot = h('div.row', h('span.grow', chip, ' ', retry), cancel);
+	const ask = h('button.button', { onclick: () => allowNotices().then(render) }, 'Tell me when it is done');
+	const foot = h('div.row', h('span.grow', chip, ' ', retry), ask, cancel);
 	const element = h('section.panel', { 'aria-label': 'Progress' }, stages, meter, current, foot);
 
 	function stop() {
@@ -121,6 +125,7 @@ function progress(job) {
 		setText(chip, connection());
 		chip.className = `chip ${job.connection.state}`;
 		retry.hidden = job.connection.state !== 'lost';
+		ask.hidden = !noticesMayBeAllowed();
 	}
 
 	return { element, render };
@@ -208,9 +213,24 @@ function toolbar(job, list) {
 			h('label', h('input.hidden', { type: 'radio', name: 'filter', value, checked: value === 'all' }), h('span', name, ' ', (counts[value] = h('b')))),
 		),
 	);
+	const search = h('input.field', { type: 'search', placeholder: 'Title, author, ISBN', 'aria-label': 'Search these books', oninput: find });
+	const order = h(
+		'select.field',
+		{ 'aria-label': 'Order', onchange: ({ target }) => list.sort(target.value) },
+		Object.entries({ '': job.pipeline === 'ai_scan' ? 'As on the shelf' : 'As in the file', title: 'By title', author: 'By author', year: 'Newest first' }).map(([value, text]) => h('option', { value }, text)),
+	);
+	const finding = h('div.row.finding', search, order);
 	const copy = h('button.button', { onclick: copyList }, 'Copy');
 	const save = (name, spell) => h('button.button', { onclick: () => download(name, spell(list.matching())) }, `Download ${name}`);
-	const element = h('div.row.toolbar', filters, h('div.row', copy, save('CSV', asCsv), save('JSON', asJson)));
+	const element = h('div.row.toolbar', filters, h('div.row', copy, save('CSV', asCsv), save('JSON', asJson)), finding);
+	let telling;
+
+	function find() {
+		list.search(search.value);
+		// Once somebody stops typing.
+		clearTimeout(telling);
+		telling = setTimeout(() => announce(`${list.matching().length} books`), 700);
+	}
 
 	async function copyList() {
 		const done = await navigator.clipboard?.writeText(asText(list.matching())).then(() => 'Copied', () => {});
@@ -228,6 +248,9 @@ function toolbar(job, list) {
 	function render() {
 		const { books } = job;
 		element.hidden = !books.length;
+		finding.hidden = books.length <= LONG_LIST;
+		// A list that grows keeps its order: nothing jumps under the pointer.
+		order.hidden = !job.over;
 		const sums = { all: books.length, found: 0, review: 0, missing: 0 };
 		for (const book of books) if (book) sums[book.state] += 1;
 		for (const state in sums) setText(counts[state], sums[state].toLocaleString());

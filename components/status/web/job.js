@@ -1,7 +1,5 @@
-import { request } from './api.js';
 import { toBook } from './book.js';
-
-const RESULTS_PAGE = 1500;
+import { server } from './server.js';
 
 /** What came over one transport. */
 class Meter {
@@ -116,11 +114,9 @@ export class Job {
 		const books = [];
 		let results = {};
 		try {
-			for (let offset = 0; offset != null; ) {
-				const { data, metadata } = await request(`${this.url}/results?offset=${offset}&limit=${RESULTS_PAGE}`);
-				if (!offset) results = data;
-				for (const raw of listOf(data)) books.push(toBook(raw, books.length, this.#reviewBelow));
-				offset = metadata.nextOffset > offset ? metadata.nextOffset : null;
+			for await (const { offset, results: page } of server.pages(this.record.id)) {
+				if (!offset) results = page;
+				for (const raw of listOf(page)) books.push(toBook(raw, books.length, this.#reviewBelow));
 			}
 		} catch (error) {
 			results = { ...results, problem: `Not all results could be fetched. ${error.message}` };
@@ -133,7 +129,7 @@ export class Job {
 
 	/** Asks for the end; how the job ended comes the usual way. */
 	cancel() {
-		return request(`/v1/jobs/${encodeURIComponent(this.record.id)}`, { method: 'DELETE', token: this.record.token });
+		return server.cancel(this.record);
 	}
 }
 

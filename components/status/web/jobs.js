@@ -1,5 +1,3 @@
-import { Follower } from './follow.js';
-import { Job } from './job.js';
 import { forgetPhotos, keepPhotos } from './photos.js';
 
 const KEY = 'bookstrack.jobs';
@@ -12,28 +10,38 @@ export class Jobs {
 	/** Called whenever one of them changes. */
 	onchange = null;
 	#reviewBelow;
+	#retentionMs;
 
 	/** `limits`: the server's, as far as they are known. */
 	constructor({ confidenceThreshold, retentionMs = Infinity }) {
 		this.#reviewBelow = confidenceThreshold;
+		this.#retentionMs = retentionMs;
+	}
+
+	/** Goes on with those that this browser has started. */
+	async resume() {
 		for (const record of remembered()) {
-			if (Date.now() - record.createdAt < retentionMs + LONGEST_JOB_MS) this.list.push(this.#follow(record));
+			if (Date.now() - record.createdAt < this.#retentionMs + LONGEST_JOB_MS) this.list.push(await this.#follow(record));
 			else forgetPhotos(record.id);
 		}
 	}
 
-	#follow(record, files) {
+	async #follow(record, files) {
+		// Fetched with the first job: a page that has none is light without it.
+		const [{ Job }, { Follower }, { noticeOfEnd }] = await Promise.all([import('./job.js'), import('./follow.js'), import('./notices.js')]);
 		const job = new Job(record, this.#reviewBelow, files);
 		job.subscribe(() => this.onchange?.());
+		noticeOfEnd(job);
 		job.follower = new Follower(job, Boolean(files));
 		return job;
 	}
 
-	/** Takes an accepted job. */
-	add({ jobId: id, authToken: token, pipeline }, name, files) {
+	/** Takes a job that was just started: its kind and name, and the files, if this page has sent them. */
+	async add({ id, token }, { pipeline, name, files }) {
 		const record = { id, token, name, pipeline, createdAt: Date.now() };
 		if (pipeline === 'ai_scan' && files) keepPhotos(id, files).catch(() => {});
-		this.list = [this.#follow(record, files), ...this.list.filter((job) => job.record.id !== id)];
+		const job = await this.#follow(record, files);
+		this.list = [job, ...this.list.filter((job) => job.record.id !== id)];
 		try {
 			localStorage.setItem(KEY, JSON.stringify(this.list.filter(({ lost }) => !lost).map((job) => job.record)));
 		} catch {
@@ -42,10 +50,13 @@ export class Jobs {
 	}
 
 	/** Whoever started it. */
-	open(id) {
-		const known = this.list.find(({ record }) => record.id === id);
-		if (!known) this.list.push(this.#follow({ id }));
-		return known ?? this.list.at(-1);
+	async open(id) {
+		const known = () => this.list.find(({ record }) => record.id === id);
+		if (!known()) {
+			const job = await this.#follow({ id });
+			if (!known()) this.list.push(job);
+		}
+		return known();
 	}
 
 	reconnect() {

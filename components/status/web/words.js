@@ -64,7 +64,7 @@ const ADVICE = {
 
 /** What happened, what to do, and what to tell whoever is asked for help. */
 export function explain(error) {
-	if (error instanceof TypeError) return { title: 'The server could not be reached.', advice: 'Check your connection, then try again.' };
+	if (error instanceof TypeError || error.kind === 'unreachable') return { title: 'The server could not be reached.', advice: 'Check your connection, then try again.' };
 	const { code, message, userMessage, retryable } = error;
 	return {
 		title: userMessage ?? message ?? 'Something went wrong.',

@@ -1,0 +1,55 @@
+//! Copies the page's files, with the TypeScript client's modules among them, to where they are
+//! compiled in from; scripts without their comments, which a third of the client consists of.
+
+#![allow(clippy::unwrap_used)] // A build that fails says where.
+
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+fn main() {
+    let here = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap());
+    let out = PathBuf::from(env::var_os("OUT_DIR").unwrap()).join("web");
+    copy(&here.join("web"), &out);
+    copy(
+        &here.join("../../clients/typescript/src"),
+        &out.join("client"),
+    );
+}
+
+fn copy(from: &Path, to: &Path) {
+    println!("cargo::rerun-if-changed={}", from.display());
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let file = entry.unwrap().path();
+        let name = to.join(file.file_name().unwrap());
+        if file.extension().is_some_and(|extension| extension == "js") {
+            let script = fs::read_to_string(&file).unwrap();
+            fs::write(name, without_comments(&script)).unwrap();
+        } else if file.extension() != Some("ts".as_ref()) {
+            fs::copy(&file, name).unwrap();
+        }
+    }
+}
+
+/// Leaves out comments that have lines of their own, and `/** ... */` within one line: in scripts
+/// that have neither in a string or a pattern.
+fn without_comments(script: &str) -> String {
+    let mut kept = String::new();
+    let mut in_comment = false;
+    for line in script.lines() {
+        let mut line = line.to_owned();
+        while let Some((before, rest)) = line.split_once("/**")
+            && let Some((_, after)) = rest.split_once("*/")
+        {
+            line = format!("{before}{}", after.trim_start());
+        }
+        let text = line.trim();
+        if in_comment || text.starts_with("/*") {
+            in_comment = !text.ends_with("*/");
+        } else if !text.is_empty() && !text.starts_with("//") {
+            kept.push_str(&line);
+            kept.push('\n');
+        }
+    }
+    kept
+}
