@@ -60,7 +60,7 @@ class Run {
 	#events;
 	/** How many of the events the client has been told, on whatever way. */
 	#told = 0;
-	#counts = { stream: 0, status: 0, submit: 0, preview: 0, results: 0, retry: 0, cancel: 0 };
+	#counts = { stream: 0, status: 0, submit: 0, preview: 0, results: 0, retry: 0, choose: 0, cancel: 0 };
 	#log = [];
 	#uploads = [];
 	/** Streams that are being read. */
@@ -115,7 +115,7 @@ class Run {
 		this.#log.push({ kind, at: performance.now(), resume, etag: request.headers['if-none-match'] ?? '', token: request.headers.authorization ?? '', books: searchParams.get('books') });
 		const pieces = [];
 		for await (const piece of request) pieces.push(piece);
-		if (kind === 'submit' || kind === 'preview' || kind === 'retry') {
+		if (kind === 'submit' || kind === 'preview' || kind === 'retry' || kind === 'choose') {
 			this.#uploads.push({ key: request.headers['idempotency-key'] ?? '', type: request.headers['content-type'] ?? '', mapping: request.headers['x-import-mapping'], body: Buffer.concat(pieces).toString('latin1') });
 		}
 		if (!kind) return refuse(response, { status: 404, code: 'NOT_FOUND' });
@@ -127,13 +127,14 @@ class Run {
 		if (plan.page !== undefined) return response.writeHead(plan.status ?? 200, { 'Content-Type': plan.type ?? 'text/html' }).end(plan.page);
 		if (plan.status === 204) return response.writeHead(204).end();
 		if (plan.status) return refuse(response, plan, request.headers.accept);
-		await { stream: () => this.#stream(response, plan, resume), status: () => this.#status(request, response, plan), submit: () => this.#submit(response), preview: () => this.#preview(response), results: () => (searchParams.has('only') ? this.#rows(response, searchParams) : this.#results(response, searchParams)), retry: () => this.#retry(request, response), cancel: () => this.#cancel(request, response) }[kind]();
+		await { stream: () => this.#stream(response, plan, resume), status: () => this.#status(request, response, plan), submit: () => this.#submit(response), preview: () => this.#preview(response), results: () => (searchParams.has('only') ? this.#rows(response, searchParams) : this.#results(response, searchParams)), retry: () => this.#retry(request, response), choose: () => this.#choose(request, response, pathname), cancel: () => this.#cancel(request, response) }[kind]();
 	}
 
 	#kind(method, path) {
 		if (method === 'POST' && ['/api/v2/imports', '/api/batch-scan', '/api/batch-enrich'].includes(path)) return 'submit';
 		if (method === 'POST' && path === '/api/v2/imports/preview') return 'preview';
 		if (method === 'POST' && path === `${ROUTE}/retry`) return 'retry';
+		if (method === 'PUT' && path.startsWith(`${ROUTE}/books/`)) return 'choose';
 		if (method === 'DELETE' && ['/v1/jobs/', '/api/v2/imports/'].some((route) => path === route + JOB)) return 'cancel';
 		if (method !== 'GET') return null;
 		return { [ROUTE]: 'status', [`${ROUTE}/stream`]: 'stream', [`${ROUTE}/results`]: 'results' }[path] ?? null;
@@ -241,6 +242,11 @@ class Run {
 	#retry(request, response) {
 		if (request.headers.authorization !== `Bearer ${TOKEN}`) return refuse(response, { status: 401, code: 'UNAUTHORIZED' });
 		this.#submit(response);
+	}
+
+	#choose(request, response, path) {
+		if (request.headers.authorization !== `Bearer ${TOKEN}`) return refuse(response, { status: 401, code: 'UNAUTHORIZED' });
+		response.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify(success({ ...bookOf(Number(path.split('/').at(-1))), choice: 'candidate' })));
 	}
 
 	#cancel(request, response) {

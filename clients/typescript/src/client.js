@@ -17,7 +17,8 @@ import { Watch, sleep } from './watch.js';
 /** A book of a stream or of results. @typedef {Schemas['ImportedBook'] | Schemas['Book'] | Schemas['SeenBook']} Book */
 /** What a job found: which of them, its kind tells. @typedef {Schemas['ImportResults'] | Schemas['ScanResults'] | Schemas['EnrichmentResults']} Results */
 /** Rows of an import that somebody may want to mend. @typedef {Schemas['Rows']} Rows */
-/** Which rows: those that could not be read and books that nobody answered about; books that nobody knows; rows with a remark. @typedef {'failed' | 'not_found' | 'warnings'} Mendable */
+/** Which rows: those that could not be read and books that nobody answered about; books that nobody knows; rows with a remark; books of which a person should say which they are. @typedef {'failed' | 'not_found' | 'warnings' | 'review'} Mendable */
+/** Which book it is: one of its candidates, what a provider knows by this, or, `null`, none of those. @typedef {Partial<Schemas['ChoiceBody']> | null} Choice */
 /** What to try again. @typedef {Schemas['RetriedBody']} Outcome */
 /** @typedef {string | Blob | ArrayBuffer | Uint8Array<ArrayBuffer>} Data */
 
@@ -240,6 +241,29 @@ export class BookstrackClient {
 	 */
 	async rowsCsv(job, only, { signal } = {}) {
 		return this.#shared.http.text(`${pathOf(job)}/results?format=csv&only=${only.join(',')}`, { signal });
+	}
+
+	/**
+	 * Says which book number `index` of an ended job is, from 0, and answers it as it is then.
+	 * @param {Job} job
+	 * @param {number} index
+	 * @param {Choice} choice
+	 * @param {{ signal?: AbortSignal }} options
+	 * @returns {Promise<Book>}
+	 */
+	choose(job, index, choice, { signal } = {}) {
+		const headers = { ...authorization(job), 'Content-Type': 'application/json' };
+		return this.#ask(`${pathOf(job)}/books/${index}`, { method: 'PUT', headers, body: JSON.stringify(choice), signal });
+	}
+
+	/**
+	 * Books that have these words: works, the best first, and a hit for each in short.
+	 * @param {string} words
+	 * @param {{ limit?: number, signal?: AbortSignal }} options
+	 * @returns {Promise<Schemas['SuccessfulSearchResultsV2']>}
+	 */
+	search(words, { limit = 20, signal } = {}) {
+		return this.#ask(`/api/v2/search?q=${encodeURIComponent(words)}&limit=${limit}`, { signal });
 	}
 
 	/**

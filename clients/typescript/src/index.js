@@ -23,6 +23,7 @@ export { Strategy, TIMING } from './strategy.js';
 /** @typedef {import('./client.js').Rows} Rows */
 /** @typedef {import('./client.js').Mendable} Mendable */
 /** @typedef {import('./client.js').Outcome} Outcome */
+/** @typedef {import('./client.js').Choice} Choice */
 /** @typedef {import('./client.js').StreamSupport} StreamSupport */
 /** @typedef {import('./watch.js').Update} Update */
 /** @typedef {import('./strategy.js').Mode} Mode */

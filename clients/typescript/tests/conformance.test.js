@@ -36,6 +36,7 @@ async function outcomeOf(client, { do: what, books, pageSize }, job) {
 		if (what === 'cancel') outcome.end = (await client.cancel(job)).status;
 		else if (what === 'results') outcome.books = (await client.results(job, { pageSize })).books.map(({ title }) => Number(title.split(' ')[1]));
 		else if (what === 'preview') outcome.books = (await client.preview({ csv: CSV, mapping: MAPPING })).books.map(({ title }) => Number(title.split(' ')[1]));
+		else if (what === 'choose') outcome.books = [Number((await client.choose(job, 0, { candidate: 1 })).title.split(' ')[1])];
 		else if (what === 'rows') outcome.books = (await client.rows(job, ['not_found', 'warnings'])).rows.map(({ index }) => Number(index));
 		else if (what === 'rows csv') outcome.books = [...(await client.rowsCsv(job, ['not_found', 'warnings'])).matchAll(/Book (\d+)/g)].map(([, n]) => Number(n));
 		else {

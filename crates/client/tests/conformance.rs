@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use client::{
-    Client, Error, Event, JobId, Mapping, Mode, Options, Photo, Submission, Timing, Transport,
+    Choice, Client, Error, Event, JobId, Mapping, Mode, Options, Photo, Submission, Timing, Transport,
     Update, Watch,
 };
 use http::Request;
@@ -177,6 +177,12 @@ async fn act(
         "results" => {
             let results = client.results(&job.id).await?;
             outcome["books"] = results.books.iter().map(|b| number(&b.title)).collect();
+            return Ok(());
+        }
+        "choose" => {
+            let choice = Choice::Candidate(1);
+            let book = client.choose(&job.id, Some(&job.token), 0, &choice).await?;
+            outcome["books"] = json!([number(&book.title)]);
             return Ok(());
         }
         "rows" => {

@@ -161,6 +161,13 @@ public final class BookstrackClient: Sendable {
         "/api/v2/imports/\(job.id.escaped)/results?only=\(only.map(\.rawValue).sorted().joined(separator: ","))"
     }
 
+    /// Says which book number `index` of an ended job is, from 0, and answers it as it is then.
+    public func choose(_ choice: Choice, for index: Int, of job: Job) async throws -> Book {
+        let headers = job.authorization
+        let request = try shared.http.request("PUT", "/api/v2/imports/\(job.id.escaped)/books/\(index)", headers: headers)
+        return try await shared.http.ask(request, body: Body(bytes: JSONEncoder().encode(choice), type: "application/json"))
+    }
+
     /// Cancels a job; answers what became true, which may be `completed`.
     public func cancel(_ job: Job) async throws -> Cancellation {
         try await shared.http.ask(shared.http.request("DELETE", "/api/v2/imports/\(job.id.escaped)", headers: job.authorization))

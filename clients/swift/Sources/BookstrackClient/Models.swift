@@ -103,6 +103,12 @@ public struct Book: Codable, Sendable, Hashable {
     public var photoIndex: Int?
     /// The row of the file; the header is row 1.
     public var row: Int?
+    /// Whether a person should say which book it is.
+    public var toReview: Bool?
+    /// The way in which a person has said so: `candidate`, `isbn`, `work`, `title_author`, `none`.
+    public var choice: String?
+    /// Books that it may be, the likeliest first.
+    public var candidates: [Candidate]?
 
     /// The names of its authors, however the job's kind spells them.
     public var authorNames: [String] {
@@ -142,6 +148,53 @@ public struct RowProblem: Codable, Sendable, Hashable {
     public var rejected: Bool
 }
 
+/// A book that may be the wanted one.
+public struct Candidate: Codable, Sendable, Hashable {
+    public var title: String
+    public var authors: [String]
+    public var year: Int?
+    public var isbn: String?
+    public var workKey: String?
+    public var coverUrl: String?
+    /// Why it was not taken: `other_book_of_number`, `unsure`, `other_author`, `other_title`, `other`.
+    public var reason: String
+}
+
+/// A person's decision which book a book of an ended job is.
+public enum Choice: Encodable, Sendable, Hashable {
+    /// One of its candidates, from 0.
+    case candidate(Int)
+    /// The edition with this ISBN.
+    case isbn(String)
+    /// The work with this key at Open Library.
+    case workKey(String)
+    /// The book with this title and first author.
+    case title(String, author: String)
+    /// None of the books that providers know.
+    case nothing
+
+    private enum CodingKeys: String, CodingKey {
+        case candidate, isbn, workKey, title, author
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        if case .nothing = self {
+            var null = encoder.singleValueContainer()
+            return try null.encodeNil()
+        }
+        var body = encoder.container(keyedBy: CodingKeys.self)
+        switch self {
+        case .candidate(let number): try body.encode(number, forKey: .candidate)
+        case .isbn(let isbn): try body.encode(isbn, forKey: .isbn)
+        case .workKey(let key): try body.encode(key, forKey: .workKey)
+        case .title(let title, let author):
+            try body.encode(title, forKey: .title)
+            try body.encode(author, forKey: .author)
+        case .nothing: break
+        }
+    }
+}
+
 /// What to try again.
 public enum Outcome: String, Codable, Sendable {
     case error
@@ -166,6 +219,8 @@ public enum Mendable: String, Codable, Sendable {
     case notFound = "not_found"
     /// Rows with a remark.
     case warnings
+    /// Books of which a person should say which they are.
+    case review
     /// The whole library; as CSV only.
     case all
 }

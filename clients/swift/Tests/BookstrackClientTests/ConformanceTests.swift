@@ -112,6 +112,7 @@ final class ConformanceTests: XCTestCase {
             case "preview":
                 let preview = try await client.preview(csv: csv, mapping: mapping)
                 outcome.books = preview.books.map { Int($0.title.split(separator: " ")[1])! }
+            case "choose": outcome.books = [Int(try await client.choose(.candidate(1), for: 0, of: job).title.split(separator: " ")[1])!]
             case "rows": outcome.books = try await client.rows(of: job, only: [.notFound, .warnings]).rows.compactMap(\.index)
             case "rows csv":
                 let table = String(decoding: try await client.rowsCSV(of: job, only: [.notFound, .warnings]), as: UTF8.self)
