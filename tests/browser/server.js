@@ -16,6 +16,7 @@ const SERVING = /^Serving \w+ on (http:\/\/[\d.]+:(\d+))/;
 export class Server {
 	#args;
 	#state;
+	#variables;
 	#process;
 	#port = 0;
 
@@ -26,14 +27,16 @@ export class Server {
 		await mkdir(COMPILED, { recursive: true });
 		await symlink(COMPILED, join(server.#state, 'compiled'));
 		server.#args = sandbox ? ['--sandbox', '--sandbox-delay', delay] : [];
-		for (const [name, value] of Object.entries({ contact: 'tests@example.org', ...variables })) server.#args.push('--variable', `${name}=${value}`);
+		server.#variables = variables;
 		await server.up();
 		return server;
 	}
 
-	/** Starts it, again at the address that it had. */
-	async up() {
-		const args = ['up', '--no-build', '--listen', `127.0.0.1:${this.#port}`, '--state-dir', this.#state, ...this.#args];
+	/** Starts it, again at the address that it had; with other variables, if there are. */
+	async up(variables = this.#variables) {
+		this.#variables = variables;
+		const given = Object.entries({ contact: 'tests@example.org', ...variables }).flatMap(([name, value]) => ['--variable', `${name}=${value}`]);
+		const args = ['up', '--no-build', '--listen', `127.0.0.1:${this.#port}`, '--state-dir', this.#state, ...this.#args, ...given];
 		this.#process = spawn(HOST, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] });
 		let complaints = '';
 		this.#process.stderr.on('data', (data) => (complaints = (complaints + data).slice(-2000)));

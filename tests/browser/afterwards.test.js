@@ -1,0 +1,134 @@
+// What one does when a job is over: find something in the list, try again, mend, be told.
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { after, before, test } from 'node:test';
+import { barriers, Browser, eventually } from './browser.js';
+import { finished, importing, sum } from './library.js';
+import { Server, WATCHABLE } from './server.js';
+
+let server, browser;
+before(async () => ([server, browser] = await Promise.all([Server.start(), Browser.start()])));
+after(() => Promise.all([server?.stop(), browser?.stop()]));
+
+const titles = (page) => page.locator('.books .title').allTextContents();
+
+test('a long list is searched and ordered', async () => {
+	const page = await browser.page(server);
+	await importing(page);
+	await finished(page);
+	const inFile = await titles(page);
+	const search = page.getByRole('searchbox', { name: 'Search these books' });
+	const [first] = inFile;
+	await search.fill(first.toUpperCase());
+	await eventually('only that', async () => (await titles(page)).every((title) => title.includes(first)));
+	await search.fill('no such book');
+	await page.getByText('None.').waitFor();
+	await search.fill('');
+	await eventually('all again', async () => (await page.locator('.book').count()) > 12);
+	const order = page.getByRole('combobox', { name: 'Order' });
+	await order.selectOption('By title');
+	const bare = (title) => title.replace(/^(the|a|an) /i, '');
+	const ordered = await titles(page);
+	assert.deepEqual(ordered, ordered.toSorted((a, b) => new Intl.Collator('en', { numeric: true }).compare(bare(a), bare(b))));
+	assert.notDeepEqual(ordered, inFile);
+	await order.selectOption('As in the file');
+	await eventually('as before', async () => (await titles(page))[0] === first);
+	assert.deepEqual(await barriers(page), []);
+	assert.deepEqual(page.problems, []);
+	await page.context().close();
+});
+
+test('what failed is downloaded, and imported again as it is', async () => {
+	const page = await browser.page(server);
+	await importing(page);
+	await finished(page);
+	const missing = (await sum(page, 'All')) - (await sum(page, 'Found'));
+	assert.ok(missing > 0);
+	const downloading = page.waitForEvent('download');
+	await page.getByRole('link', { name: 'Download what failed' }).click();
+	const file = await (await downloading).path();
+	const table = await readFile(file);
+	assert.match(table.toString(), /^\ufeff?Import row,Import problem,/);
+	await page.goto('/');
+	await page.locator('#pick').setInputFiles({ name: 'again.csv', mimeType: 'text/csv', buffer: table });
+	await page.getByRole('heading', { name: new RegExp(`of ${missing} books found`) }).waitFor();
+	await page.context().close();
+});
+
+test('books that nobody answered about are tried again, and the list is whole afterwards', async () => {
+	// Nobody listens there.
+	const nowhere = 'http://127.0.0.1:1';
+	const variables = { provider_patience_s: '0', open_library_base_url: nowhere, google_books_base_url: nowhere };
+	const down = await Server.start({ variables });
+	try {
+		const page = await browser.page(down);
+		await importing(page);
+		const again = page.getByRole('button', { name: /^Try the \d+ again$/ });
+		await again.waitFor();
+		const books = await sum(page, 'All');
+		assert.equal(await again.textContent(), `Try the ${books} again`);
+		await down.kill();
+		await down.up({});
+		await again.click();
+		await page.waitForFunction((old) => location.href !== old, page.url());
+		await finished(page);
+		await eventually('all there', async () => (await sum(page, 'All')) === books);
+		assert.ok((await sum(page, 'Found')) > books / 2);
+		await page.context().close();
+	} finally {
+		await down.stop();
+	}
+});
+
+test('the end of a job is told by the system to whoever looks elsewhere, if a click has allowed it', async () => {
+	const slow = await Server.start(WATCHABLE);
+	try {
+		const page = await browser.page(slow, { permissions: [] });
+		// Chromium without a screen neither asks nor shows.
+		const pretend = () => {
+			window.told = [];
+			window.asked = 0;
+			window.Notification = class {
+				static permission = 'default';
+				static requestPermission = async () => ((window.asked += 1), (window.Notification.permission = 'granted'));
+				constructor(title, { body }) {
+					window.told.push([title, body]);
+				}
+			};
+			Object.defineProperty(document, 'hidden', { get: () => window.looksElsewhere === true });
+		};
+		await page.addInitScript(pretend);
+		await page.reload();
+		await importing(page);
+		const ask = page.getByRole('button', { name: 'Tell me when it is done' });
+		await ask.waitFor();
+		assert.equal(await page.evaluate(() => window.asked), 0, 'nobody is asked unasked');
+		await ask.click();
+		await ask.waitFor({ state: 'hidden' });
+		await page.evaluate(() => (window.looksElsewhere = true));
+		await eventually('told', async () => (await page.evaluate(() => window.told.length)) === 1);
+		const [[title, body]] = await page.evaluate(() => window.told);
+		assert.equal(title, 'library.csv');
+		assert.match(body, /\d+ of \d+ books found/);
+		// What was over before is nothing new.
+		await page.reload();
+		await page.evaluate(() => (window.looksElsewhere = true));
+		await finished(page);
+		assert.deepEqual(await page.evaluate(() => window.told), []);
+		await page.context().close();
+	} finally {
+		await slow.stop();
+	}
+});
+
+test('the heading of a new page shows the focus to those who go by keyboard only', async () => {
+	const page = await browser.page(server);
+	const outline = () => page.locator('h1').evaluate((heading) => document.activeElement === heading && getComputedStyle(heading).outlineStyle);
+	await importing(page);
+	await eventually('focused', async () => (await outline()) === 'none');
+	await page.getByRole('link', { name: '← All jobs' }).focus();
+	await page.keyboard.press('Enter');
+	await page.waitForURL(/#\/$/);
+	await eventually('focused and seen', async () => (await outline()) === 'solid');
+	await page.context().close();
+});
