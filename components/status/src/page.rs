@@ -34,6 +34,7 @@ const ASSETS: &[Asset] = assets! {
     "/app.js": "app.js" as "text/javascript; charset=utf-8",
     "/book-list.js": "book-list.js" as "text/javascript; charset=utf-8",
     "/book.js": "book.js" as "text/javascript; charset=utf-8",
+    "/choose.js": "choose.js" as "text/javascript; charset=utf-8",
     "/client/client.js": "client/client.js" as "text/javascript; charset=utf-8",
     "/client/errors.js": "client/errors.js" as "text/javascript; charset=utf-8",
     "/client/http.js": "client/http.js" as "text/javascript; charset=utf-8",

@@ -13,8 +13,11 @@ const ORDERS = {
 	year: (a, b) => (b.year ?? -Infinity) - (a.year ?? -Infinity),
 };
 
-/** The books that a filter lets through. Those of scans are numbered like their boxes; `onpoint` is told which one is pointed at. */
-export function bookList(job, onpoint) {
+/**
+ * The books that a filter lets through. Those of scans are numbered like their boxes; `onpoint` is told which one is pointed
+ * at, `onchoose` which one somebody wants to say more about.
+ */
+export function bookList(job, onpoint, onchoose) {
 	const list = h('ol.books', { 'aria-label': 'Books' });
 	const empty = h('p.soft', 'None.');
 	const more = h('button.button', { onclick: grow });
@@ -46,8 +49,9 @@ export function bookList(job, onpoint) {
 	function render() {
 		if (edition !== job.edition) list.replaceChildren();
 		edition = job.edition;
+		list.classList.toggle('choosing', job.choosable);
 		const books = matching();
-		list.append(...books.slice(list.children.length, limit).map((book) => row(book, onpoint)));
+		list.append(...books.slice(list.children.length, limit).map((book) => row(book, onpoint, onchoose)));
 		empty.hidden = books.length || !job.books.length;
 		more.hidden = books.length <= limit;
 		setText(more, `Show more (${limit} of ${books.length} shown)`);
@@ -77,11 +81,13 @@ export function bookList(job, onpoint) {
 			list.querySelector('.pointed')?.classList.remove('pointed');
 			rowOf(index)?.classList.add('pointed');
 		},
-		reveal: (index) => rowOf(index)?.querySelector('button').focus(),
+		reveal: (index) => rowOf(index)?.querySelector('.number').focus(),
+		/** After a choice: the same button, if it is still there. */
+		refocus: (index) => rowOf(index)?.querySelector('.choose')?.focus(),
 	};
 }
 
-function row(book, onpoint) {
+function row(book, onpoint, onchoose) {
 	const { index, title, authors, year, publisher, isbn, label, state, confidence } = book;
 	const sure = confidence >= 0 && `${Math.round(confidence * 100)}% sure`;
 	const line = (...parts) => parts.filter(Boolean).join(' · ');
@@ -91,7 +97,7 @@ function row(book, onpoint) {
 		{ 'data-index': index, onpointerenter: point, onfocusin: point },
 		cover(book),
 		h('div.grow', h('p.title', title), h('p', line(authors.join(', ') || 'Author unknown', year)), h('p.fine', line(publisher, isbn, sure))),
-		h(`span.state.${state}`, label),
+		h('div.end', h(`span.state.${state}`, label), (state !== 'found' || book.raw.choice) && h('button.button.choose', { 'aria-label': `Choose which book ${title} is`, onclick: () => onchoose(book) }, 'Choose')),
 		onpoint && h('button.button.number', { 'aria-label': `${index + 1}: show ${title} on the photo`, onclick: point }, index + 1),
 	);
 }

@@ -8,7 +8,9 @@ export function toBook(raw, index, reviewBelow) {
 	const found = raw.enrichment ?? raw.enriched ?? {};
 	const { work = {}, edition = found.editions?.[0] ?? {} } = found;
 	const status = raw.enrichmentStatus ?? (raw.success ? 'success' : 'not_found');
-	const doubtful = work.reviewStatus === 'needsReview' || raw.confidence < reviewBelow;
+	// A book that nobody knows is to be reviewed, too, when there is something to choose from.
+	const offered = raw.toReview && (status === 'success' || raw.candidates?.length > 0);
+	const doubtful = offered || (!raw.choice && (work.reviewStatus === 'needsReview' || raw.confidence < reviewBelow));
 	const title = raw.title || 'Untitled';
 	const authors = (raw.authors ?? [raw.author]).filter(Boolean);
 	const isbn = raw.isbn13 ?? raw.isbn ?? edition.isbn;

@@ -51,7 +51,15 @@ function build(job, again, retry) {
 	const { pipeline } = job;
 	const scan = pipeline === 'ai_scan';
 	const point = (index) => [photos, list].forEach((view) => view.point(index));
-	const list = bookList(job, scan ? point : null);
+	const list = bookList(job, scan ? point : null, ask);
+	async function ask(book) {
+		const { choose } = await import('./choose.js');
+		choose(job, job.books[book.index], async (chosen) => {
+			await job.chosen(book.index, chosen);
+			list.render();
+			list.refocus(book.index);
+		});
+	}
 	const photos = scan && shelfPhotos(job, point, list.reveal);
 	const tools = toolbar(job, list);
 	const panel = connectionPanel(job);

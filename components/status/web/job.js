@@ -127,6 +127,19 @@ export class Job {
 		this.#tell();
 	}
 
+	/** Whether it can be said which books those are that were not found: the browser that started it may. */
+	get choosable() {
+		return Boolean(this.over && this.results && this.record.token && this.pipeline !== 'batch_enrichment');
+	}
+
+	/** Takes a book as it is once somebody has said which it is, and the counts that follow. */
+	async chosen(index, raw) {
+		this.books[index] = toBook(raw, index, this.#reviewBelow);
+		this.edition += 1;
+		this.#tell();
+		await this.loadResults();
+	}
+
 	/** Asks for the end; how the job ended comes the usual way. */
 	cancel() {
 		return server.cancel(this.record);

@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { barriers, Browser, eventually } from './browser.js';
+import { sum } from './library.js';
+import { Server } from './server.js';
+
+// Two books that nobody knows: one has another book's number, the other's title is another author's.
+const DOUBTFUL = 'Title,Author,ISBN,My Rating\nKnitting for Absolute Beginners,Ann Nobody,9780593099322,4\nDune,Zebulon Nobody,,5\n';
+const PHONE = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true };
+
+let server, browser;
+before(async () => ([server, browser] = await Promise.all([Server.start(), Browser.start()])));
+after(() => Promise.all([server?.stop(), browser?.stop()]));
+
+/** The ended import of the two, in a browser of its own. */
+async function doubtful(options) {
+	const page = await browser.page(server, options);
+	await page.locator('#pick').setInputFiles({ name: 'doubtful.csv', mimeType: 'text/csv', buffer: Buffer.from(DOUBTFUL) });
+	const started = await eventually('started or asked about', async () => (await page.locator('.percent, .figures').count()) || (await page.getByRole('button', { name: /^Import \d+ books/ }).count()));
+	assert.ok(started);
+	if (!(await page.locator('.job').count())) await page.getByRole('button', { name: /^Import/ }).click();
+	await page.getByRole('heading', { name: /of 2 books found/ }).waitFor();
+	await eventually('to review', async () => (await page.locator('.state.review').count()) === 2);
+	return page;
+}
+
+test('a candidate is chosen by keyboard, and stays chosen', async () => {
+	const page = await doubtful();
+	const button = page.locator('.book').nth(0).getByRole('button', { name: /^Choose which book/ });
+	await button.focus();
+	await page.keyboard.press('Enter');
+	const dialog = page.getByRole('dialog', { name: 'Which book is it?' });
+	await dialog.waitFor();
+	assert.deepEqual(await barriers(page), []);
+	await page.keyboard.press('Escape');
+	await dialog.waitFor({ state: 'detached' });
+	assert.ok(await button.evaluate((element) => element === document.activeElement), 'back where one was');
+	await page.keyboard.press('Enter');
+	const first = dialog.getByRole('button', { name: /^This one: Dune/ }).first();
+	await eventually('at the candidate', async () => (await page.keyboard.press('Tab'), first.evaluate((element) => element === document.activeElement)));
+	await page.keyboard.press('Enter');
+	await dialog.waitFor({ state: 'detached' });
+	await eventually('found', async () => (await sum(page, 'Found')) === 1);
+	await page.reload();
+	await eventually('found after a reload', async () => (await sum(page, 'Found')) === 1);
+	assert.match(await page.locator('.book').nth(0).textContent(), /Dune/);
+	assert.deepEqual(page.problems, []);
+	await page.context().close();
+});
+
+test('another book is searched for, on a phone; or it is none of them', async () => {
+	const page = await doubtful(PHONE);
+	const choose = (at) => page.locator('.book').nth(at).getByRole('button', { name: /^Choose which book/ }).click();
+	const dialog = page.getByRole('dialog');
+	await choose(1);
+	const box = await dialog.boundingBox();
+	assert.ok(box.x >= 0 && box.x + box.width <= 360, JSON.stringify(box));
+	const words = dialog.getByRole('searchbox');
+	await words.fill('nobody ever wrote this qwzx');
+	await dialog.getByRole('button', { name: 'Search' }).click();
+	await dialog.getByText('No catalogue knows such a book.').waitFor();
+	await words.fill('Babel Kuang');
+	await dialog.getByRole('button', { name: 'Search' }).click();
+	await dialog.getByRole('button', { name: /^This one: Babel/ }).first().waitFor();
+	assert.deepEqual(await barriers(page), []);
+	await dialog.getByRole('button', { name: /^This one: Babel/ }).first().click();
+	await dialog.waitFor({ state: 'detached' });
+	await eventually('found', async () => (await sum(page, 'Found')) === 1);
+	await choose(0);
+	await dialog.getByRole('button', { name: 'None of these' }).click();
+	await dialog.waitFor({ state: 'detached' });
+	await eventually('not found', async () => (await sum(page, 'Not found')) === 1);
+	assert.deepEqual(page.problems, []);
+	await page.context().close();
+});
