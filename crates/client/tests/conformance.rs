@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use client::{
-    Choice, Client, Error, Event, JobId, Mapping, Mode, Options, Photo, Submission, Timing, Transport,
-    Update, Watch,
+    Choice, Client, Error, Event, JobId, Mapping, Mode, Options, Photo, Submission, Timing,
+    Transport, Update, Watch,
 };
 use http::Request;
 use http_body_util::{BodyExt, Full};
