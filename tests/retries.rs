@@ -100,7 +100,7 @@ fn what_was_not_answered_is_tried_again_and_nothing_else() {
 fn a_retry_needs_the_token_and_an_ended_job() {
     let app = Setup::new().start();
     app.sandbox.open_library().behave(Fault::Hang.always());
-    let running = app.enrich(&json!({"barcodes": ["9780593099322"]}));
+    let running = app.enrich(&json!({"barcodes": ["9780441013593"]}));
     assert_eq!(retry(&app, &running, &json!({})).status(), 409);
     let path = format!("/api/v2/imports/{}/retry", running.id);
     assert_eq!(app.request("POST", &path).send().status(), 401);
@@ -147,8 +147,8 @@ fn choose(app: &App, job: &Job, index: usize, body: &Value) -> Response {
 /// Two books that nobody knows: one has another book's number, the other's title is another
 /// author's.
 const DOUBTFUL: &str = "Title,Author,ISBN,My Rating\n\
-    Knitting for Absolute Beginners,Ann Nobody,9780593099322,4\n\
-    Dune,Zebulon Nobody,,5\n";
+    Knitting for Absolute Beginners,Ann Nobody,9780063021426,4\n\
+    Babel,Zebulon Nobody,9780000000002,5\n";
 
 /// What answers told of that was not taken can be chosen, and what was chosen is there after a
 /// restart, in results and exports, and carried over by a retry.
@@ -164,7 +164,7 @@ fn a_choice_is_kept_and_followed() {
     assert_eq!(first["toReview"], true, "{first}");
     let offered = &first["candidates"][0];
     assert_eq!(offered["reason"], "other_book_of_number", "{first}");
-    assert_eq!(offered["title"], "Dune", "{first}");
+    assert_eq!(offered["title"], "Babel", "{first}");
     assert!(
         offered["year"].is_number() && offered["workKey"].is_string(),
         "{first}"
@@ -184,7 +184,7 @@ fn a_choice_is_kept_and_followed() {
         ("0", json!({"isbn": "123"}), 400),
         ("0", json!({"isbn": "9780000000002"}), 404),
         ("0", json!({}), 400),
-        ("0", json!({"isbn": "9780593099322", "candidate": 0}), 400),
+        ("0", json!({"isbn": "9780063021426", "candidate": 0}), 400),
         ("0", json!({"workKey": "OL1M"}), 400),
         ("0", json!({"title": "It"}), 400),
         (
@@ -215,7 +215,7 @@ fn a_choice_is_kept_and_followed() {
     assert_eq!(chosen["choice"], "candidate");
     assert_eq!(
         (&chosen["title"], &chosen["isbn"]),
-        (&json!("Dune"), &json!("9780593099322"))
+        (&json!("Babel"), &json!("9780063021426"))
     );
     assert_eq!(chosen["source"]["title"], "Knitting for Absolute Beginners");
     assert_eq!(chosen["source"]["userRating"], 4);
@@ -232,8 +232,8 @@ fn a_choice_is_kept_and_followed() {
     let again = app.import(whole.as_bytes());
     app.follow(&again);
     let again = app.results(&again);
-    assert_eq!(again["books"][0]["title"], "Dune", "{whole}");
-    assert_eq!(again["books"][0]["isbn"], "9780593099322");
+    assert_eq!(again["books"][0]["title"], "Babel", "{whole}");
+    assert_eq!(again["books"][0]["isbn"], "9780063021426");
     assert_eq!(again["books"][0]["source"]["userRating"], 4);
     assert_eq!(count(&again, "enrichmentSucceeded"), 1);
 
@@ -245,7 +245,7 @@ fn a_choice_is_kept_and_followed() {
     let chosen = choose(&app, &job, 1, &json!({"workKey": work})).data(200);
     assert_eq!(
         (&chosen["title"], &chosen["choice"]),
-        (&json!("Dune"), &json!("work"))
+        (&json!("Babel"), &json!("work"))
     );
     choose(&app, &job, 0, &Value::Null).data(200);
     let results = app.results(&job);
@@ -265,11 +265,11 @@ fn a_choice_is_kept_and_followed() {
     assert_eq!(other.json(&json!({"candidate": 0})).send().status(), 404);
     let v3 = path.replace("/api/v2/imports", "/v3/jobs/imports");
     let v3 = app.request("PUT", &v3).bearer(&job.token);
-    let v3 = v3.json(&json!({"title": "Dune", "author": "Frank Herbert"}));
+    let v3 = v3.json(&json!({"title": "Babel", "author": "R.F. Kuang"}));
     let v3 = v3.send().data(200);
     assert_eq!(
         (&v3["title"], &v3["choice"]),
-        (&json!("Dune"), &json!("title_author"))
+        (&json!("Babel"), &json!("title_author"))
     );
     let listed = app
         .get(&format!("/v3/jobs/imports/{}/results", job.id))
@@ -317,7 +317,7 @@ fn clients_that_choose_at_once_lose_nothing() {
         for index in 0..6 {
             let (app, job) = (&app, &job);
             scope.spawn(move || {
-                choose(app, job, index, &json!({"isbn": "9780593099322"})).data(200);
+                choose(app, job, index, &json!({"isbn": "9780063021426"})).data(200);
             });
         }
     });
