@@ -138,7 +138,10 @@ fn enrich(app: &App) -> Job {
 #[test]
 fn the_end_of_a_job_is_posted_with_a_signature() {
     let receiver = Receiver::start("204 No Content");
-    let app = receiver.setup().start();
+    let setup = receiver.setup();
+    let app = setup
+        .variable("public_url", "https://books.example.com")
+        .start();
     let job = enrich(&app);
     app.follow(&job);
     eventually("a message", || !receiver.messages().is_empty());
@@ -149,7 +152,8 @@ fn the_end_of_a_job_is_posted_with_a_signature() {
     assert_eq!(said["data"]["jobId"], job.id);
     assert_eq!(said["data"]["clientRef"], "phone 7");
     assert_eq!(said["data"]["successCount"], 1);
-    assert_eq!(said["data"]["resultsUrl"], job.results_url);
+    let absolute = format!("https://books.example.com{}", job.results_url);
+    assert_eq!(said["data"]["resultsUrl"], absolute);
     eventually("nothing is left to be told", || {
         !app.job_keys().iter().any(|key| key.ends_with("/webhook"))
     });

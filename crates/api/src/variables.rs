@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use crate::origin::Origin;
+
 /// A variable whose value is none of those it can have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvalidVariable {
@@ -62,6 +64,25 @@ pub fn required(
     }
 }
 
+/// Reads an origin, like `https://books.example.com`; an unknown one when the value is empty.
+///
+/// # Errors
+/// [`InvalidVariable`] when it has no scheme, another one than those of the web, or a path.
+pub fn origin(name: &'static str, value: &str) -> Result<Origin, InvalidVariable> {
+    let value = value.trim();
+    let text = value.strip_suffix('/').unwrap_or(value);
+    let (scheme, authority) = text.split_once("://").unwrap_or_default();
+    let origin = Origin::new(scheme, authority);
+    match value.is_empty() || origin != Origin::default() {
+        true => Ok(origin),
+        false => Err(InvalidVariable::new(
+            name,
+            value,
+            "an origin, like https://books.example.com",
+        )),
+    }
+}
+
 /// A finite number from 0 on; `default` when the value is empty.
 ///
 /// # Errors
@@ -99,6 +120,28 @@ pub fn choice<T: Copy>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_origin_has_a_scheme_and_no_path() {
+        let url = |value| origin("public_url", value).map(|origin| origin.url("/x"));
+        assert_eq!(url(""), Ok("/x".to_owned()));
+        for value in ["https://books.example.com", " https://books.example.com/ "] {
+            assert_eq!(url(value), Ok("https://books.example.com/x".to_owned()));
+        }
+        assert_eq!(
+            url("http://[::1]:3000"),
+            Ok("http://[::1]:3000/x".to_owned())
+        );
+        for value in [
+            "books.example.com",
+            "ftp://a",
+            "https://",
+            "https://a/b",
+            "https://a b",
+        ] {
+            assert!(url(value).is_err(), "{value}");
+        }
+    }
 
     #[test]
     fn a_flag_is_one_of_eight_words() {

@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::accepted::retry_of;
 use crate::envelope::json;
 use crate::failure::FailureCode;
+use crate::origin::Origin;
 use crate::status::{Pipeline, Status, Urls, is_zero};
 use crate::time::Iso;
 
@@ -40,7 +41,8 @@ struct Ended<'a> {
     /// Number of items, among those not found, that no provider has answered about.
     #[serde(skip_serializing_if = "is_zero")]
     unanswered: u32,
-    /// URL of the results, relative to the server's origin.
+    /// URL of the results: absolute where the operator has said under which origin the server is
+    /// known, else relative to it.
     results_url: String,
     /// The client's own name for the job.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -53,9 +55,9 @@ struct Ended<'a> {
     error: Option<FailureCode>,
 }
 
-/// Spells the message of this ended job.
+/// Spells the message of this ended job; `origin` is that of the server, as far as it is known.
 #[must_use]
-pub fn body(end: &Root) -> Vec<u8> {
+pub fn body(end: &Root, origin: &Origin) -> Vec<u8> {
     let counts = end.counts();
     json(&Message {
         kind: match end.stage {
@@ -72,7 +74,7 @@ pub fn body(end: &Root) -> Vec<u8> {
             success_count: counts.succeeded,
             failure_count: counts.failed,
             unanswered: counts.unanswered,
-            results_url: Urls::of(&end.id).results_url,
+            results_url: origin.url(&Urls::of(&end.id).results_url),
             client_ref: Some(end.client_ref.as_str()).filter(|name| !name.is_empty()),
             retry_of: retry_of(end),
             error: end.failure.as_ref().map(|failure| failure.code.into()),

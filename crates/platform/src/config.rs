@@ -5,6 +5,7 @@ use std::time::Duration;
 use api::book::Provider;
 use api::capabilities::{Features, Transport};
 use api::cors::{DEFAULT_ORIGINS, Origins};
+use api::origin::Origin;
 use api::variables::{self, InvalidVariable};
 use books::{Endpoints, GoogleBooks};
 use job::effects::StoreError;
@@ -118,6 +119,7 @@ impl Config {
         )?;
         check()?;
         settings.webhook = webhook()?;
+        public_origin()?;
         let flag = |name, default| variables::flag(name, &variable(name), default);
         let (legacy_tokenless, sandbox) =
             (flag("legacy_tokenless", true)?, flag("sandbox", false)?);
@@ -137,6 +139,14 @@ impl Config {
             sandbox,
         })
     }
+}
+
+/// The origin under which clients know the application; unknown when the operator has not said it.
+///
+/// # Errors
+/// [`InvalidVariable`] when it is no origin.
+pub fn public_origin() -> Result<Origin, InvalidVariable> {
+    variables::origin("public_url", &variable("public_url"))
 }
 
 /// The webhook that the ends of jobs are posted to. The address has no path, as it is also a host

@@ -12,7 +12,7 @@ use serde_json::Value;
 use spin_sdk::key_value;
 use wasi::clocks::monotonic_clock;
 
-use crate::poll;
+use crate::{config, poll};
 
 /// The effects of one invocation of a component on Spin.
 pub struct Spin {
@@ -115,7 +115,7 @@ impl Dispatch for Spin {
     }
 
     fn spell_end(&self, ended: &Root) -> Vec<u8> {
-        api::webhook::body(ended)
+        api::webhook::body(ended, &config::public_origin().unwrap_or_default())
     }
 }
 
