@@ -121,7 +121,7 @@ export class Job {
 		} catch (error) {
 			results = { ...results, problem: `Not all results could be fetched. ${error.message}` };
 		}
-		if (books.some(({ title, isbn }, i) => title !== this.books[i]?.title || isbn !== this.books[i].isbn)) this.edition += 1;
+		if (books.some((book, i) => ['title', 'isbn', 'state'].some((name) => book[name] !== this.books[i]?.[name]))) this.edition += 1;
 		if (books.length) this.books = books;
 		this.results = results;
 		this.#tell();
