@@ -35,12 +35,23 @@ async function scan(name, options) {
 	await page.context().close();
 }
 
+/** The step before an import whose columns were guessed. */
+async function preview(name, file) {
+	const page = await browser.page(server, { viewport: { width: 720, height: 800 } });
+	await page.locator('#pick').setInputFiles({ name: 'my books.csv', mimeType: 'text/csv', buffer: Buffer.from(file) });
+	await page.getByRole('button', { name: /^Import \d+ books/ }).waitFor();
+	await settle(page);
+	await page.locator('.card').screenshot({ path: `${DIRECTORY}${name}.jpg`, type: 'jpeg', quality: 80 });
+	await page.context().close();
+}
+
 const finished = (page) => page.getByRole('heading', { name: /books found/ }).waitFor();
 try {
 	await library('import-running', halfway);
 	await library('import-finished', finished);
 	await library('import-dark', halfway, { colorScheme: 'dark' });
 	await library('import-phone', halfway, PHONE);
+	await preview('preview', 'Babel;R. F. Kuang;9780063021426\nEmma;Jane Austen;9780141439587\nDune;Frank Herbert;9780441013593\n');
 	await scan('scan', { viewport: { width: 1100, height: 1040 } });
 } finally {
 	await Promise.all([server.stop(), browser.stop()]);
