@@ -273,7 +273,7 @@ pub(crate) struct LookedUpNow {
     sessions: ProviderSessions,
 }
 
-/// What to look up of these ISBNs.
+/// The books to look up for these ISBNs.
 fn by_isbns(isbns: &[Isbn]) -> Vec<Wanted> {
     let wanted = |isbn: &Isbn| Wanted {
         isbn: Some(*isbn),
@@ -318,7 +318,8 @@ impl LookedUpNow {
         self.sessions.requests().values().any(|count| *count > 0)
     }
 
-    /// The error when there is no such book, the first that was asked for; `unknown` if nobody knows it.
+    /// The error when there is no such book, the first that was asked for; `unknown` if nobody
+    /// knows it.
     pub(crate) fn problem(&self, exchange: &Exchange, unknown: ApiError) -> ApiError {
         match self.found() {
             Some(Found::NotFound) => unknown,

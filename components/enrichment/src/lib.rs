@@ -51,7 +51,7 @@ async fn handle(exchange: &mut Exchange) {
 enum Route {
     /// Making a job.
     Job(JobRoute),
-    /// Which book a book of an ended job is.
+    /// Choosing which book a book of an ended job is.
     Choose(choose::ChoiceTarget),
     /// Trying an ended job again.
     Retry(retry::RetryTarget),

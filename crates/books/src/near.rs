@@ -7,29 +7,29 @@ use crate::name::is_nobody;
 use crate::title::Title;
 use crate::{Record, Wanted};
 
-/// How many records a person may choose from.
+/// Number of records that a person may choose from.
 pub(crate) const MAX_NEAR: usize = 3;
 
 /// A record that was not taken for the wanted book, and may be it all the same.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Near {
-    /// What the provider knows.
+    /// The provider's record.
     pub record: Record,
-    /// Why it was not taken.
+    /// The reason why the record was not taken.
     pub reason: NearReason,
 }
 
-/// Why a record was not taken. The likeliest come first.
+/// The reason why a record was not taken. The likeliest come first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NearReason {
-    /// It has the wanted number, and another title or author.
+    /// The record has the wanted number, and another title or author.
     OtherBookOfNumber,
     /// Title and author agree, but others do as well, or they tell too little.
     Unsure,
-    /// It has the wanted title, and is by another author.
+    /// The record has the wanted title, and is by another author.
     OtherAuthor,
-    /// It is by the wanted author, and shares some of the title.
+    /// The record is by the wanted author, and shares some of the title.
     OtherTitle,
     /// A reason that this version does not know.
     #[serde(other)]
@@ -37,7 +37,8 @@ pub enum NearReason {
 }
 
 impl NearReason {
-    /// Why this record was not taken; `None` when it has too little in common with the book.
+    /// The reason why this record was not taken; `None` when it has too little in common with the
+    /// book.
     fn of(wanted: &Wanted, title: &Title, record: &Record, titles: &Titles) -> Option<Self> {
         let has_number = (wanted.isbn).is_some_and(|isbn| record.edition.isbns.contains(&isbn));
         let is_anonymous = is_nobody(&wanted.author);

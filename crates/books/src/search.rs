@@ -228,7 +228,7 @@ struct Item {
     lacks_edition: bool,
     /// Whether the outcome is known from before, without a look-up.
     is_known: bool,
-    /// What answers told of that was not taken.
+    /// Records of the answers that were not taken.
     near: Vec<Near>,
     /// Providers that did not answer.
     silent: Vec<Provider>,
@@ -578,8 +578,9 @@ impl Search {
         }
     }
 
-    /// What a person may choose from instead of each outcome of [`finish`](Self::finish), in order:
-    /// out of answers that came anyway, of books that were not found or doubtfully.
+    /// Takes the records that a person may choose from instead of each outcome of
+    /// [`finish`](Self::finish), in order: out of answers that came anyway, of books that were not
+    /// found or doubtfully.
     pub fn take_near(&mut self) -> Vec<Vec<Near>> {
         let items = self.items.iter_mut();
         items

@@ -171,7 +171,7 @@ impl From<Error> for SubmitFailure {
 }
 
 impl Shared {
-    /// Waits after this many submissions whose answers were lost.
+    /// Pauses before the next submission, after `tries` whose responses were lost.
     pub(crate) async fn pause_before_resubmission(&self, tries: u32) {
         let pause = self
             .timing

@@ -1,4 +1,4 @@
-//! What people choose for single books of an ended job: a document of its own, laid over the results
+//! People's choices for single books of an ended job: a document of its own, laid over the results
 //! when they are read. What the root names stays as it is.
 //!
 //! The store has no compare-and-swap, so of two who choose at the same moment one may write a
@@ -22,18 +22,18 @@ use crate::results::parts;
 use crate::storage::{Stop, read_part, to_json};
 use crate::time::Time;
 
-/// How many books of one job may be chosen.
+/// Number of books of one job that may be chosen.
 pub const MAX_CHOICES: usize = 2_000;
 
-/// For how long a choice is tried while others choose at the same time.
+/// Time for which a choice is tried while others choose at the same time.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// What a person says a book is.
+/// A person's statement which book it is.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Pick {
-    /// One of its candidates, by its place among them.
+    /// One of the book's candidates, by its number, from 0.
     Candidate(u32),
-    /// What a provider knows by what the person said.
+    /// The record that a provider has by the person's statement.
     Record(ChosenBy, Box<Record>),
     /// None of the books that providers know.
     Nothing,
@@ -48,10 +48,10 @@ pub enum ChooseError {
     /// The book has no candidate of this number.
     #[error("the book has no such candidate")]
     NoSuchCandidate,
-    /// So many books were chosen already.
+    /// As many books were chosen already as can be.
     #[error("too many choices")]
     Full,
-    /// Others choose at the same time; the choice is not certain to stay.
+    /// Others choose at the same time, so that it is not certain that the choice stays.
     #[error("too many choose at once")]
     Busy,
     /// The store failed, or the results are damaged; the choice may have been made all the same.
@@ -70,7 +70,7 @@ impl From<StoreError> for ChooseError {
 pub(crate) struct Choices {
     /// The epoch of the job's end: a later job of the name has another.
     epoch: Epoch,
-    /// What was chosen, by the number of the book.
+    /// The choices, by the number of the book.
     books: BTreeMap<u32, Choice>,
 }
 
@@ -79,18 +79,18 @@ pub(crate) struct Choices {
 #[serde(rename_all = "camelCase")]
 struct Choice {
     at: Time,
-    /// Tells two choices of the same moment apart.
+    /// A random text that tells two choices of the same moment apart.
     nonce: String,
     by: ChosenBy,
-    /// The place of the chosen candidate.
+    /// Number of the chosen candidate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     candidate: Option<u32>,
-    /// What was chosen, if it was no candidate.
+    /// The record that was chosen, if it was no candidate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     record: Option<Box<Record>>,
     /// Whether the job had found the book.
     was_found: bool,
-    /// Whether no provider had answered about it.
+    /// Whether no provider had answered about the book.
     was_unanswered: bool,
 }
 
@@ -113,7 +113,7 @@ impl Choice {
 }
 
 impl Choices {
-    /// Lays what was chosen over the items from number `first` on.
+    /// Lays the choices over the items from number `first` on.
     pub(crate) fn apply(&self, first: u32, items: &mut [Item]) {
         for (index, item) in (first..).zip(items) {
             if let Some(choice) = self.books.get(&index) {
@@ -124,7 +124,7 @@ impl Choices {
 }
 
 impl<E: Effects> Engine<'_, E> {
-    /// What was chosen for books of this job; nothing while it has not ended.
+    /// Reads the choices for books of this job; none while it has not ended.
     ///
     /// # Errors
     /// When the store fails.
@@ -153,7 +153,7 @@ impl<E: Effects> Engine<'_, E> {
         }
     }
 
-    /// The root of an ended job with the counts that its results have with what was chosen.
+    /// The root of an ended job, with the counts of its results after people's choices.
     ///
     /// # Errors
     /// When the store fails.
@@ -202,8 +202,8 @@ impl<E: Effects> Engine<'_, E> {
         Err(ChooseError::NoSuchBook)
     }
 
-    /// Says which book number `index` of an ended job is, and answers it as it is then. Takes three
-    /// write delays, so that the choice is certain to stay.
+    /// Records a person's choice for book `index` of an ended job, and returns the book as it is
+    /// then. Takes three write delays, so that the choice is certain to stay.
     ///
     /// # Errors
     /// [`ChooseError`].

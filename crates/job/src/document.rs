@@ -734,11 +734,11 @@ pub struct Item {
     /// The place on a photo where the book was seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detection: Option<Detection>,
-    /// What a person may choose from, when it was not found or doubtfully: out of answers that came
-    /// anyway.
+    /// Records that a person may choose from, when the book was not found or doubtfully: out of
+    /// answers that came anyway.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub candidates: Vec<Near>,
-    /// How a person has said which book it is.
+    /// The way in which a person has said which book it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub choice: Option<ChosenBy>,
     /// The outcome; in the plan only of a book that its spine has named.
@@ -828,7 +828,7 @@ impl Item {
     }
 }
 
-/// How a person has said which book an item is.
+/// The way in which a person has said which book an item is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ChosenBy {

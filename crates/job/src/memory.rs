@@ -39,7 +39,7 @@ pub(crate) struct Memory {
     /// The book's record; `None`: no provider knows the book.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     record: Option<Box<Record>>,
-    /// What was not taken for the book.
+    /// Records that were not taken for the book.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     near: Vec<Near>,
 }

@@ -41,7 +41,7 @@ impl<'a, E: Effects> Engine<'a, E> {
         .boxed_local()
     }
 
-    /// The same as the job found them.
+    /// The items as the job found them, without people's choices.
     pub(crate) fn items_as_found(
         &self,
         root: &Root,

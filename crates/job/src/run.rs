@@ -127,7 +127,7 @@ impl<'a, E: Effects> Run<'a, E> {
         Some(time_to_wait(budget, self.elapsed()))
     }
 
-    /// Whether so many runs in a row have ended without a commit that the next would, too.
+    /// Whether the last claims of the lease, more than a job is worth, have led to no commit.
     #[must_use]
     pub(crate) fn is_crash_looping(&self) -> bool {
         is_crash_looping(self.lease.epoch(), &self.root.epoch)
@@ -383,8 +383,8 @@ impl<'a, E: Effects> Run<'a, E> {
         })
     }
 
-    /// The value under a key that the root names. Another run has written it: a store that is slow
-    /// to agree may show it a little later than the root.
+    /// Reads the value under a key that the root names. Another run has written it: a store that is
+    /// slow to agree may show it a little later than the root.
     ///
     /// # Errors
     /// [`Stop::Lost`] while it waits; [`Stop::Store`] when the store fails.

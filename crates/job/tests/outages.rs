@@ -23,7 +23,7 @@ use job::{
 };
 use serde_json::{Value, json};
 
-/// What a provider does with a request.
+/// The treatment of a request by a provider.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Treat {
     Answer,
@@ -64,7 +64,7 @@ struct World {
     store: RefCell<BTreeMap<String, Vec<u8>>>,
     treat: RefCell<Plan>,
     bucket: RefCell<Option<Bucket>>,
-    /// When requests came, in seconds, and whether they were refused by the bucket.
+    /// Times of requests, in seconds, and whether they were refused by the bucket.
     asked: RefCell<Vec<(f64, bool)>>,
     /// Number of roots that said until when they wait.
     waits: Cell<u32>,
@@ -350,7 +350,7 @@ fn import_on(world: &'static World, settings: Settings, lists: Vec<Vec<Item>>) -
     import_from(world, settings, enrichment(), lists)
 }
 
-/// The same from these providers.
+/// Runs an import from these providers.
 fn import_from(
     world: &'static World,
     settings: Settings,

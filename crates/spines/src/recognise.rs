@@ -28,7 +28,7 @@ pub(crate) struct RecognisedText {
     pub letters: usize,
 }
 
-/// Width of the crop of a place, in pixels: what reading it costs.
+/// Width of the crop of a place, in pixels, which tells the cost of reading it.
 pub(crate) fn crop_width(place: &Place) -> usize {
     let width = place.length / place.height.max(1.0) * HEIGHT as f32;
     (width as usize)
@@ -88,8 +88,9 @@ fn crop(raster: &Raster, place: &Place) -> Planes {
     }
 }
 
-/// Decodes the recogniser's output: the most probable class of each position, each run of the same class once, without the blanks
-/// between them (connectionist temporal classification, decoded greedily).
+/// Decodes the recogniser's output: the most probable class of each position, each run of the same
+/// class once, without the blanks between them (connectionist temporal classification, decoded
+/// greedily).
 fn decode(positions: &Positions) -> RecognisedText {
     let mut text = String::new();
     let (mut sum, mut count, mut letters, mut before) = (0.0, 0, 0, 0);

@@ -806,8 +806,8 @@ fn name_and_number(text: &str) -> Option<(String, Option<String>)> {
         .then(|| Some((non_empty(name, 200)?, Some(known.to_string()))))?
 }
 
-/// How many copies the reader owns: the most that a column says, for one may say only that it is
-/// owned.
+/// Number of copies that the reader owns: the most that a column says, for one may say only that it
+/// is owned.
 fn owned_copies(cells: &Cells<'_>, draft: &mut Draft) -> Option<u32> {
     let read = |text: &str| match yes_or_no(text) {
         Some(owned) if !text.bytes().all(|byte| byte.is_ascii_digit()) => Some(u32::from(owned)),

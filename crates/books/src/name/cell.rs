@@ -16,7 +16,7 @@ pub(crate) enum NameOrder {
     LastFirst,
     /// The comma comes between two people: `Terry Pratchett, Neil Gaiman`
     FirstLast,
-    /// It is not needed, for the family name comes first without one: `Levi Primo`
+    /// No comma is needed, for the family name comes first without one: `Levi Primo`
     FamilyFirst,
 }
 
