@@ -53,6 +53,34 @@ fn cells_that_repeat_without_end_are_refused() {
         ("content.xml", content(&rows).as_bytes()),
     ]);
     assert!(refusal(&hostile).contains("too large"));
+    // Empty rows count only where another follows.
+    let cell = |text: &str| {
+        format!(
+            r#"<table:table-cell office:value-type="string"><text:p>{text}</text:p></table:table-cell>"#
+        )
+    };
+    let row = |text: &str| {
+        format!(
+            "<table:table-row>{}{}</table:table-row>",
+            cell(text),
+            cell("A B")
+        )
+    };
+    let gap = r#"<table:table-row table:number-rows-repeated="1048000"><table:table-cell table:style-name="a"/></table:table-row>"#;
+    let whole = |rows: &str| {
+        archive(&[
+            ("mimetype", mimetype),
+            (
+                "META-INF/manifest.xml",
+                b"<manifest:manifest xmlns:manifest=\"m\"/>",
+            ),
+            ("content.xml", content(rows).as_bytes()),
+        ])
+    };
+    let sparse = format!("{}{}{gap}{}", row("Title"), row("Dune"), row("Emma"));
+    assert!(refusal(&whole(&sparse)).contains("too large"));
+    let below = format!("{}{}{gap}", row("Title"), row("Dune"));
+    assert_eq!(read_csv(&whole(&below), 10).unwrap().books.len(), 1);
 }
 
 #[test]

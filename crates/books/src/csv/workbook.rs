@@ -247,6 +247,8 @@ fn cells_of(content: &[u8]) -> u64 {
     let mut rows = 1;
     let mut widest = 0u64;
     let mut width = 0u64;
+    // Empty rows are written out as well, if there is another below them.
+    let mut gap = 0u64;
     for tag in content.split(|byte| *byte == b'<') {
         let end = tag
             .iter()
@@ -256,6 +258,9 @@ fn cells_of(content: &[u8]) -> u64 {
         if tag.starts_with(b"table:table-row") {
             rows = repeats(tag, b"number-rows-repeated=\"");
             width = 0;
+            if tag.ends_with(b"/") {
+                gap = gap.saturating_add(rows);
+            }
         } else if tag.starts_with(b"table:table-cell")
             || tag.starts_with(b"table:covered-table-cell")
         {
@@ -266,7 +271,13 @@ fn cells_of(content: &[u8]) -> u64 {
         } else if tag.starts_with(b"/table:table-row") && width > 0 {
             // Rows are as wide as the widest.
             widest = widest.max(width);
+            let rows = rows.saturating_add(gap);
             cells = cells.saturating_add(rows.saturating_mul(widest));
+            gap = 0;
+        } else if tag.starts_with(b"/table:table-row") {
+            gap = gap.saturating_add(rows);
+        } else if tag.trim_ascii_end() == b"/table:table" {
+            (gap, widest) = (0, 0);
         }
     }
     cells
