@@ -175,7 +175,7 @@ async fn command(args: &Args, client: &Client, files: &Files) -> Result<CommandO
         } => {
             let results = client.results(job).await?;
             choose::list(&results, args.json)?;
-            Ok(Outcome::Done)
+            Ok(CommandOutcome::Done)
         }
         Command::Choose {
             job,
@@ -189,7 +189,7 @@ async fn command(args: &Args, client: &Client, files: &Files) -> Result<CommandO
             let index = u64::from(*number) - 1;
             let book = client.choose(job, token.as_deref(), index, &choice).await?;
             choose::print(*number, &book, args.json)?;
-            Ok(Outcome::Done)
+            Ok(CommandOutcome::Done)
         }
         Command::Cancel { job } => {
             let token = files.token(client.origin(), job);
