@@ -30,7 +30,7 @@ impl Position {
             .all(|(i, theirs)| self.0.get(i).is_some_and(|ours| ours >= theirs))
     }
 
-    /// Moves on to what `id` adds; `false` when it adds nothing.
+    /// Moves the position to include the event `id`; `false` when it is included already.
     pub(crate) fn advance(&mut self, id: &Self) -> bool {
         if self.reaches(id) {
             return false;

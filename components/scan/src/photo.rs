@@ -15,7 +15,7 @@ pub(crate) struct Header {
     number: u32,
     head: Vec<u8>,
     checked: bool,
-    /// How long decoding the photo takes, about.
+    /// Estimated time to decode the photo.
     takes: Duration,
 }
 

@@ -74,8 +74,8 @@ pub struct QueueTurn {
 
 impl<E: Effects> Run<'_, E> {
     /// Waits for a slot for work that `takes` about so long; `None` when the run's budget is better
-    /// spent by the next run. While it waits, the job commits now and then, so that its watchers see
-    /// that it is alive.
+    /// spent by the next run. While it waits, the job commits now and then, so that its watchers
+    /// see that it is alive.
     ///
     /// # Errors
     /// [`Stop::Lost`], [`Stop::Canceled`], and those of a commit.
@@ -251,21 +251,21 @@ impl<E: Effects> Engine<'_, E> {
     }
 }
 
-/// From this time on work is admitted before it begins.
+/// Estimated time from which on work is admitted before it begins.
 pub const LONG_ENOUGH_TO_WAIT: Duration = Duration::from_millis(250);
 
-/// How many times its size a workbook may have when it is unpacked, as a rule.
+/// Usual factor by which a workbook grows when it is unpacked.
 const UNPACKED: u64 = 16;
 
-/// How long reading a library of so many bytes takes on a machine that does nothing else, about:
-/// a quarter of a second for a megabyte.
+/// Estimated time to read a library of so many bytes on a machine that does nothing else: a quarter
+/// of a second for a megabyte.
 #[must_use]
 pub fn time_to_read(bytes: u64, is_workbook: bool) -> Duration {
     let text = if is_workbook { bytes * UNPACKED } else { bytes };
     Duration::from_micros(text / 4).min(Duration::from_secs(4))
 }
 
-/// How long decoding a photo of so many pixels takes on a machine that does nothing else, about.
+/// Estimated time to decode a photo of so many pixels on a machine that does nothing else.
 #[must_use]
 pub fn time_to_decode(pixels: u64) -> Duration {
     Duration::from_nanos(pixels * 36)

@@ -263,7 +263,7 @@ pub struct Upload {
     pub chunks: u32,
     /// Bytes in all.
     pub bytes: u64,
-    /// How long decoding or reading it takes, about, in milliseconds; 0 when nobody knows.
+    /// Estimated time to decode or read the file, in milliseconds; 0 when it is not known.
     #[serde(default, skip_serializing_if = "is_unknown")]
     pub takes_ms: u32,
     /// The meanings of a library's columns that the client states.
@@ -271,7 +271,7 @@ pub struct Upload {
     pub mapping: Mapping,
 }
 
-/// Whether a time is that of which nobody knows how long it is.
+/// Whether an estimated time is not known.
 fn is_unknown(time: &u32) -> bool {
     *time == 0
 }
@@ -283,7 +283,7 @@ impl Upload {
         format!("{}.{chunk}", self.key)
     }
 
-    /// How long decoding or reading it takes, about; 0 when nobody knows.
+    /// Estimated time to decode or read the file; 0 when it is not known.
     pub(crate) fn takes(&self) -> Duration {
         Duration::from_millis(self.takes_ms.into())
     }

@@ -264,7 +264,7 @@ pub(crate) enum StepResult {
 }
 
 impl<E: Effects> Run<'_, E> {
-    /// How long decoding a photo takes, about.
+    /// Estimated time to decode a photo.
     pub(crate) fn time_to_decode(&self, index: usize) -> Duration {
         let told = self.root.uploads.get(index).map(Upload::takes);
         told.filter(|time| !time.is_zero())

@@ -25,7 +25,7 @@ struct World {
     /// Time that has passed, in microseconds.
     passed: Cell<u64>,
     random: Cell<u8>,
-    /// So many of the next writes fail.
+    /// Number of the next writes that fail.
     failing: Cell<u32>,
 }
 

@@ -44,7 +44,7 @@ pub struct Reading {
     /// The program that exported the file; absent when it could be any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub program: Option<String>,
-    /// The encoding of its text, as the WHATWG standard names it, or the kind of workbook.
+    /// The encoding of the file's text, as the WHATWG standard names it, or the kind of workbook.
     pub encoding: String,
     /// Whether the encoding was guessed, for the file does not say.
     #[serde(skip_serializing_if = "is_false")]

@@ -271,7 +271,7 @@ impl Checks {
     }
 
     /// Checks that a client may be told that there is no room.
-    pub(crate) fn refused(&mut self, store: &Store) {
+    pub(crate) fn check_refusal(&mut self, store: &Store) {
         if store.latest_keys(EXPIRED).next().is_some() {
             self.broken("room", "there is no room, but jobs that have expired");
         }

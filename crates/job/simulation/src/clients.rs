@@ -238,7 +238,7 @@ impl Choosing {
         );
     }
 
-    /// What a component does with the choice; `None` when the client is not answered.
+    /// Does what a component does with the choice; `None` when the client is not answered.
     async fn serve(&self, process: &Process) -> Option<()> {
         let world = &process.world;
         let scenario = Rc::clone(&world.scenario);
@@ -451,7 +451,10 @@ async fn serve_creation(process: &Process, asker: &JobRequest) -> Option<Full> {
         }
         Err(CreateError::StoreFull) => {
             world.note(|| format!("#{} finds no room", process.pid));
-            world.checks.borrow_mut().refused(&world.store.borrow());
+            world
+                .checks
+                .borrow_mut()
+                .check_refusal(&world.store.borrow());
             return Some(Full);
         }
         Err(error) => {

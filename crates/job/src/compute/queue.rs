@@ -1,9 +1,9 @@
-//! The queue of those who want much of the machine: one small document, shared by all who wait.
+//! The queue of work that takes much of the machine: one small document, shared by all who wait.
 //!
 //! Fair queueing: every share, which is a client where clients are known, has its own time, which
-//! goes on by what its work takes; work is done in the order in which it would be over if all shares
-//! were served at the same pace. So small work does not wait for all the large work that came
-//! before, and much work of one client waits for itself.
+//! goes on by what its work takes; work is done in the order in which it would be over if all
+//! shares were served at the same pace. So small work does not wait for all the large work that
+//! came before, and much work of one client waits for itself.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -13,17 +13,17 @@ use serde::{Deserialize, Serialize};
 use crate::id::JobId;
 use crate::time::{Time, millis};
 
-/// The most entries that are kept, so that the document stays small.
+/// Largest number of entries that are kept, so that the document stays small.
 const MAX_ENTRIES: usize = 500;
 
-/// Work that takes longer than this leaves one place to shorter work, in milliseconds.
+/// Length, in milliseconds, above which work is long, and leaves one place to shorter work.
 const LONG: u64 = 1_000;
 
-/// How much may be done at the same time.
+/// Numbers of works that may be done at the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Slots {
     pub(super) all: usize,
-    /// Of these, how many for work that is [`LONG`].
+    /// Number of them for work that is [`LONG`].
     pub(super) long: usize,
 }
 
@@ -31,12 +31,13 @@ pub(super) struct Slots {
 #[derive(Clone, Debug)]
 pub(super) struct Ticket {
     pub(super) token: JobId,
-    /// Whose share of the machine is used.
+    /// The share of the machine that is used: the client, where clients are known.
     pub(super) share: String,
     pub(super) came: Time,
-    /// How long the work takes on a machine that does nothing else, about.
+    /// Estimated time of the work on a machine that does nothing else.
     pub(super) takes: Duration,
-    /// As first entered: an entry that the store has lost is written again like that.
+    /// Place in the order of the queue, as first entered: an entry that the store has lost is
+    /// written again with it.
     pub(super) place: Option<u64>,
     pub(super) is_admitted: bool,
 }
@@ -46,14 +47,14 @@ pub(super) struct Ticket {
 struct Entry {
     job: JobId,
     since: Time,
-    /// It is gone if it has not renewed its entry by then.
+    /// Time after which the entry is dropped, unless it was renewed.
     until: Time,
     #[serde(default)]
     share: String,
-    /// In milliseconds.
+    /// Estimated time of the work, in milliseconds.
     #[serde(default)]
     takes: u64,
-    /// When it would be over, by the time of the queue.
+    /// Time at which the work would be over, by the clock of the queue.
     #[serde(default)]
     place: u64,
     #[serde(default)]
@@ -70,10 +71,12 @@ impl Entry {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Queue {
     entries: Vec<Entry>,
-    /// How many milliseconds each share has been served since the queue was last empty.
+    /// Clock of the queue: the milliseconds that each share has been served since the queue was
+    /// last empty.
     #[serde(default)]
     now: u64,
-    /// Of shares that are ahead of that, by how many they have been, or are to be, served.
+    /// Shares that are ahead of the clock, each with the milliseconds that it has been, or is to
+    /// be, served.
     #[serde(default)]
     ahead: BTreeMap<String, u64>,
 }
@@ -82,11 +85,11 @@ pub(super) struct Queue {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Look {
     Admitted,
-    /// So many others are first.
+    /// This number of others come first.
     Waits(usize),
 }
 
-/// In milliseconds.
+/// Estimated time of the work, in milliseconds.
 fn takes(ticket: &Ticket) -> u64 {
     millis(ticket.takes).max(1)
 }
@@ -107,7 +110,7 @@ impl Queue {
         self.forget();
     }
 
-    /// Who has had much is forgiven when nobody waits.
+    /// Forgets what shares were served when nobody waits.
     fn forget(&mut self) {
         if self.entries.is_empty() {
             *self = Self::default();
