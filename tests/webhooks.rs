@@ -15,6 +15,9 @@ use standardwebhooks::Webhook;
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
+/// The answer of a receiver that takes messages and never answers.
+const HANGS: &str = "";
+
 /// A message as it came.
 #[derive(Clone)]
 struct Message {
@@ -46,7 +49,11 @@ struct Receiver {
 
 impl Receiver {
     fn start(answer: &str) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::start_at(SocketAddr::from(([127, 0, 0, 1], 0)), answer)
+    }
+
+    fn start_at(address: SocketAddr, answer: &str) -> Self {
+        let listener = TcpListener::bind(address).unwrap();
         let receiver = Self {
             address: listener.local_addr().unwrap(),
             messages: Arc::default(),
@@ -63,12 +70,23 @@ impl Receiver {
                     };
                     messages.lock().unwrap().push(message);
                     let head = answer.lock().unwrap().clone();
+                    if head == HANGS {
+                        // Until the application has given up, or is dead.
+                        let _ = connection.read(&mut [0]);
+                        return;
+                    }
                     let end = "content-length: 0\r\nconnection: close\r\n\r\n";
                     let _ = connection.write_all(format!("HTTP/1.1 {head}\r\n{end}").as_bytes());
                 });
             }
         });
         receiver
+    }
+
+    /// An address at which nobody listens.
+    fn address_of_nobody() -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.local_addr().unwrap()
     }
 
     fn answers(&self, head: &str) {
@@ -204,4 +222,55 @@ fn a_receiver_that_was_down_is_told_later_and_a_redirect_is_not_followed() {
             .all(|message| message.verified()["data"]["jobId"] == job.id)
     );
     assert!(elsewhere.messages().is_empty());
+}
+
+/// A receiver that takes a message and does not answer delays no job; when the process is killed
+/// between the end of the job and the answer, the message comes again.
+#[test]
+fn a_receiver_that_hangs_delays_nothing_and_a_killed_host_loses_no_message() {
+    let receiver = Receiver::start(HANGS);
+    let mut app = receiver.setup().start();
+    let job = enrich(&app);
+    // It has ended while the receiver still holds the message.
+    app.follow(&job);
+    assert_eq!(app.status(&job)["status"], "completed");
+    eventually("a first attempt", || !receiver.messages().is_empty());
+    app.kill();
+    receiver.answers("204 No Content");
+    app.start_again();
+    eventually("a second attempt", || {
+        app.status(&job);
+        receiver.messages().len() > 1
+    });
+    eventually("nothing is left to be told", || {
+        !app.job_keys().iter().any(|key| key.ends_with("/webhook"))
+    });
+    let messages = receiver.messages();
+    for message in &messages {
+        assert_eq!(message.id(), messages[0].id());
+        assert_eq!(message.verified()["data"]["jobId"], job.id);
+    }
+}
+
+/// Nobody listens where messages are to be posted, until later.
+#[test]
+fn a_receiver_that_is_not_there_yet_is_told_when_it_is() {
+    let address = Receiver::address_of_nobody();
+    let app = Setup::new()
+        .variable("webhook_url", &format!("http://{address}"))
+        .variable("webhook_secret", SECRET)
+        .start();
+    let job = enrich(&app);
+    app.follow(&job);
+    eventually("an attempt that failed", || {
+        app.logs().contains("webhook-failed")
+    });
+    let receiver = Receiver::start_at(address, "204 No Content");
+    eventually("a message", || {
+        app.status(&job);
+        !receiver.messages().is_empty()
+    });
+    let message = &receiver.messages()[0];
+    assert_eq!(message.path, "/");
+    assert_eq!(message.verified()["data"]["resultsUrl"], job.results_url);
 }
