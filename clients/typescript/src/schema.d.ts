@@ -1494,13 +1494,13 @@ export interface components {
         Candidate: {
             /** @description Authors, first author first. */
             authors: string[];
-            /** @description Cover. */
+            /** @description URL of the cover. */
             coverUrl?: string;
             /** @description ISBN of the edition. */
             isbn?: string;
-            /** @description Who knows it. */
+            /** @description The provider that knows the book. */
             provider: components["schemas"]["BookProvider"];
-            /** @description Why it was not taken. */
+            /** @description The reason why the candidate was not taken. */
             reason: components["schemas"]["CandidateReason"];
             /** @description Title. */
             title: string;
@@ -1513,7 +1513,7 @@ export interface components {
             year?: number;
         };
         /**
-         * @description Why a candidate was not taken for the wanted book.
+         * @description The reason why a candidate was not taken for the wanted book.
          * @enum {string}
          */
         CandidateReason: "other_book_of_number" | "unsure" | "other_author" | "other_title" | "other";
@@ -1548,7 +1548,7 @@ export interface components {
          */
         Certainty: "guessed" | "likely" | "certain" | "given";
         /**
-         * @description How a person has said which book it is.
+         * @description The way in which a person has said which book it is.
          * @enum {string}
          */
         Choice: "candidate" | "isbn" | "work" | "title_author" | "none";
@@ -1564,7 +1564,7 @@ export interface components {
             author: string | null;
             /**
              * Format: uint32
-             * @description One of the book's candidates, from 0.
+             * @description Number of one of the book's candidates, from 0.
              * @default null
              */
             candidate: number | null;
@@ -3074,13 +3074,13 @@ export interface components {
             /** @description Authors, first author first. */
             authors: string[];
             /**
-             * @description Up to three books that it may be, the likeliest first, where nobody knows it or the match is
-             *     doubtful. Absent when there are none.
+             * @description Up to three candidates, the likeliest first, where no provider knows the book or the match
+             *     is doubtful. Absent when there are none.
              */
             candidates?: components["schemas"]["Candidate"][];
             /** @description A handful of subjects of the book. */
             categories: string[];
-            /** @description How a person has chosen; absent when nobody has. */
+            /** @description The way in which a person has chosen; absent when none has. */
             choice?: components["schemas"]["Choice"];
             /** @description URL of the edition's cover, else of the work's. */
             coverUrl?: string;
@@ -3758,11 +3758,11 @@ export interface components {
             /** @description Position on its photo. */
             boundingBox: components["schemas"]["Frame"];
             /**
-             * @description Up to three books that it may be, the likeliest first, where nobody knows it or the match is
-             *     doubtful. Absent when there are none.
+             * @description Up to three candidates, the likeliest first, where no provider knows the book or the match
+             *     is doubtful. Absent when there are none.
              */
             candidates?: components["schemas"]["Candidate"][];
-            /** @description How a person has chosen; absent when nobody has. */
+            /** @description The way in which a person has chosen; absent when none has. */
             choice?: components["schemas"]["Choice"];
             /**
              * Format: double
@@ -5310,13 +5310,13 @@ export interface components {
             /** @description Position on its photo. */
             boundingBox?: components["schemas"]["Frame"];
             /**
-             * @description Up to three books that it may be, the likeliest first, where nobody knows it or the match is
-             *     doubtful. Absent when there are none.
+             * @description Up to three candidates, the likeliest first, where no provider knows the book or the match
+             *     is doubtful. Absent when there are none.
              */
             candidates?: components["schemas"]["Candidate"][];
             /** @description A handful of subjects. */
             categories?: string[];
-            /** @description How a person has chosen; absent when nobody has. */
+            /** @description The way in which a person has chosen; absent when none has. */
             choice?: components["schemas"]["Choice"];
             /**
              * Format: double

@@ -274,13 +274,14 @@ impl EnrichmentStatus {
     }
 }
 
-/// What a provider knows of an item, when a person has said that it is this book: then it counts
-/// more than what the reader's file says.
+/// The record of an item that a person has said to be this book: then it counts more than the data
+/// of the reader's file.
 pub(crate) fn chosen(item: &Item) -> Option<&Record> {
     item.choice.and_then(|_| item.record())
 }
 
-/// The ISBN of an item: that of the book that was chosen, else the one asked for, else its edition's.
+/// The ISBN of an item: that of the book that was chosen, else the one asked for, else its
+/// edition's.
 pub(crate) fn isbn(item: &Item) -> Option<books::Isbn> {
     chosen(item)
         .and_then(|record| record.edition.isbn())
@@ -433,7 +434,7 @@ pub struct ListedBook<'a> {
     /// Year of publication.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub publication_year: Option<i32>,
-    /// What is left to choose.
+    /// The choice that a person has, or has made.
     #[serde(flatten)]
     pub choosing: Choosing<'a>,
 }

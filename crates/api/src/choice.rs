@@ -1,4 +1,4 @@
-//! What a person may choose from, and has chosen, where nobody knows a book or the match is doubtful.
+//! Candidates and choices of a person, where no provider knows a book or the match is doubtful.
 
 use books::{Isbn, Wanted};
 use job::{ChosenBy, Item, Limits};
@@ -26,29 +26,29 @@ pub struct Candidate<'a> {
     /// Open Library work key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub work_key: Option<&'a str>,
-    /// Cover.
+    /// URL of the cover.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cover_url: Option<&'a str>,
-    /// Who knows it.
+    /// The provider that knows the book.
     pub provider: BookProvider,
-    /// Why it was not taken.
+    /// The reason why the candidate was not taken.
     pub reason: CandidateReason,
 }
 
-/// Why a candidate was not taken for the wanted book.
+/// The reason why a candidate was not taken for the wanted book.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum CandidateReason {
-    /// It has the wanted ISBN, and another title or author.
+    /// The candidate has the wanted ISBN, and another title or author.
     OtherBookOfNumber,
     /// Title and author agree, but others do as well, or they tell too little.
     Unsure,
-    /// It has the wanted title, and is by another author.
+    /// The candidate has the wanted title, and is by another author.
     OtherAuthor,
-    /// It is by the wanted author, and shares some of the title.
+    /// The candidate is by the wanted author, and shares some of the title.
     OtherTitle,
-    /// Something else.
+    /// Any other reason.
     Other,
 }
 
@@ -80,20 +80,20 @@ impl<'a> From<&'a books::Near> for Candidate<'a> {
     }
 }
 
-/// How a person has said which book it is.
+/// The way in which a person has said which book it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Choice {
-    /// One of the candidates.
+    /// One of the candidates was chosen.
     Candidate,
-    /// By the ISBN of an edition.
+    /// The book was named by the ISBN of an edition.
     Isbn,
-    /// By the key of a work.
+    /// The book was named by the key of a work.
     Work,
-    /// By title and author.
+    /// The book was named by title and author.
     TitleAuthor,
-    /// None of the books that providers know.
+    /// The person has said that it is none of the books that providers know.
     None,
 }
 
@@ -109,7 +109,7 @@ impl From<ChosenBy> for Choice {
     }
 }
 
-/// What is left to choose for a book of a job.
+/// The choice that a person has for a book of a job, or has made.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -118,17 +118,17 @@ pub struct Choosing<'a> {
     /// `matchConfidence` is 0.7 or less, and nobody has chosen yet. Absent when not.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub to_review: bool,
-    /// How a person has chosen; absent when nobody has.
+    /// The way in which a person has chosen; absent when none has.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub choice: Option<Choice>,
-    /// Up to three books that it may be, the likeliest first, where nobody knows it or the match is
-    /// doubtful. Absent when there are none.
+    /// Up to three candidates, the likeliest first, where no provider knows the book or the match
+    /// is doubtful. Absent when there are none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub candidates: Vec<Candidate<'a>>,
 }
 
 impl<'a> Choosing<'a> {
-    /// What is left to choose for this item of a job.
+    /// The choice for this item of a job.
     pub fn of(item: &'a Item) -> Self {
         Self {
             to_review: item.is_to_be_reviewed(),
@@ -144,7 +144,7 @@ impl<'a> Choosing<'a> {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ChoiceBody {
-    /// One of the book's candidates, from 0.
+    /// Number of one of the book's candidates, from 0.
     #[serde(default)]
     pub candidate: Option<u32>,
     /// The ISBN of an edition.
@@ -161,12 +161,12 @@ pub struct ChoiceBody {
     pub author: Option<String>,
 }
 
-/// What somebody says a book is.
+/// A person's statement which book it is.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Chosen {
     /// A candidate, by its number.
     Candidate(u32),
-    /// What a provider knows by this.
+    /// A look-up, whose record is the book.
     LookUp(ChosenBy, Wanted),
     /// None of the books that providers know.
     Nothing,

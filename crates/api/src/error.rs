@@ -381,7 +381,7 @@ impl ApiError {
         Self::missing("author", "this title alone may be many books'")
     }
 
-    /// So many books of the job were chosen already.
+    /// The error when as many books of the job were chosen already as can be.
     pub fn too_many_choices(limit: usize) -> Self {
         Self::new(
             Code::BatchTooLarge,
@@ -543,7 +543,7 @@ impl ApiError {
         details
     }
 
-    /// The body, answered at `at`.
+    /// The body of the response that is made at `at`.
     pub fn body(&self, at: Time) -> Vec<u8> {
         json(&Failed {
             success: false,

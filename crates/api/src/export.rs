@@ -450,7 +450,7 @@ impl<'a> Export<'a> {
     }
 }
 
-/// Why a person should look at a book that was found.
+/// The reason why a person should look at a book that was found.
 fn doubt(item: &Item) -> String {
     let record = item.record();
     let title = record.map(books::Record::title).unwrap_or_default();

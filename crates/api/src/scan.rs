@@ -114,7 +114,7 @@ pub struct SeenBook<'a> {
     /// Year of the edition, else of the work's first publication.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub publication_year: Option<i32>,
-    /// What is left to choose.
+    /// The choice that a person has, or has made.
     #[serde(flatten)]
     pub choosing: Choosing<'a>,
     /// The look-up's outcome and the metadata.

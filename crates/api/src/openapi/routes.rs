@@ -210,7 +210,7 @@ const MAKING: &[Code] = &[
 const RETRYING: &str = "Makes a new job, `retryOf` the ended one, that looks up those of its books whose outcome \
     `only` names; its progress is theirs, its results are all books. There is one such job of each ended one: the same \
     request again is answered with it.";
-/// What becomes of a choice.
+/// Description of a choice.
 const CHOOSING: &str = "One of the book's `candidates`, or what a provider knows by an ISBN, a work's key, or a title \
     and its author; `null`: none of the books that providers know. Answers with the book as it is then; results, \
     exports and later retries follow. Answered when the choice is certain to stay, whoever chooses at the same time.";
@@ -221,7 +221,7 @@ fn choice_body(c: &mut Components) -> Value {
     json_of(json!({"anyOf": [body, {"type": "null"}]}))
 }
 
-/// How a choice may fail.
+/// Errors of a choice.
 const CHOICE_FAILS: &[Code] = &[
     InvalidRequest,
     MissingParameter,

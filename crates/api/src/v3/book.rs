@@ -177,7 +177,7 @@ pub struct ResultBook<'a> {
     /// Number of the record in the file of an import; the header is 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub row: Option<u32>,
-    /// What is left to choose.
+    /// The choice that a person has, or has made.
     #[serde(flatten)]
     pub choosing: Choosing<'a>,
     /// Position on a photo, in a scan.
