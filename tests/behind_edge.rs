@@ -134,6 +134,46 @@ fn a_restart_of_the_application_is_a_pause_for_its_sockets() {
 }
 
 #[test]
+fn a_restart_of_the_application_is_a_pause_for_the_clients_of_its_streams() {
+    let mut app = Setup::new()
+        .provider_delay(Duration::from_millis(300))
+        .tuning("wave_items=40 lease=600 lease_renew=200 write_delay=100")
+        .variable(Front::SECRET.0, Front::SECRET.1)
+        .start();
+    let front = Front::of(&app);
+    let job = app.import(LIBRARY);
+    let path = format!("{}?books=1", job.sse_url);
+    let clients: Vec<_> = (0..100)
+        .map(|_| {
+            let mut stream = Stream::open(Request::new(front.address, "GET", &path));
+            thread::spawn(move || {
+                let events = stream.rest();
+                (events, stream.is_finished())
+            })
+        })
+        .collect();
+    eventually("it has begun", || app.status(&job)["processedCount"] != 0);
+    eventually("all follow one answer", || {
+        front.count("edge_upstream_streams_open") == 1
+    });
+    assert_eq!(front.count("edge_streams_open"), 100);
+    app.kill();
+    app.start_again();
+    front.follow(&app);
+    for client in clients {
+        let (events, is_finished) = client.join().unwrap();
+        assert!(is_finished);
+        assert_in_order(&events);
+        assert_eq!(events.last().unwrap().name, "completed");
+        let books = events.iter().filter(|event| event.name == "book");
+        let indexes: Vec<u64> = books.map(|e| e.data["index"].as_u64().unwrap()).collect();
+        assert_eq!(indexes, (0..indexes.len() as u64).collect::<Vec<_>>());
+        let all = app.results(&job)["books"].as_array().unwrap().len();
+        assert_eq!(indexes.len(), all);
+    }
+}
+
+#[test]
 fn an_event_stream_that_the_application_cuts_is_unbroken() {
     let app = Setup::new()
         .provider_delay(Duration::from_millis(100))

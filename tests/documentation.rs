@@ -287,9 +287,10 @@ fn the_caps_of_the_edge_are_those_of_its_table() {
         _ => format!("{all}, {one}"),
     };
     for (cap, limit) in [
+        ("event streams in all", limits.streams.to_string()),
         (
-            "streams in all, those that feed WebSockets included",
-            limits.streams.to_string(),
+            "answers of the application that event streams are fed from",
+            limits.upstream_streams.to_string(),
         ),
         (
             "of one client address",

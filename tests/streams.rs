@@ -81,6 +81,90 @@ fn every_book_arrives_once_although_the_server_dies() {
     assert_all_books(&books, &app, &job);
 }
 
+/// The number of instances that status requests and streams hold.
+fn status_instances(app: &App) -> u64 {
+    app.counters()["components"]["status"]["instances_live"]
+        .as_u64()
+        .unwrap_or_default()
+}
+
+#[test]
+fn the_clients_of_one_job_share_one_answer_of_the_application() {
+    let (app, job) = waiting("heartbeat=100");
+    let other = app.import(&stand_ins::library(10));
+    let spellings = [
+        job.sse_url.clone(),
+        format!("{}?books=1", job.sse_url),
+        format!("/v3/jobs/imports/{}/stream", job.id),
+        other.sse_url.clone(),
+    ];
+    let mut streams: Vec<Stream> = (0..40)
+        .map(|n| app.stream(&spellings[n % spellings.len()]))
+        .collect();
+    eventually("each spelling of each job has one answer", || {
+        status_instances(&app) == spellings.len() as u64
+    });
+    assert!(app.metrics().contains("\nedge_upstream_streams_open 4\n"));
+    assert!(app.metrics().contains("\nedge_streams_open 40\n"));
+    // Whoever came first may leave: the others hear of the job.
+    for mut stream in streams.split_off(4) {
+        while stream.frame() != Some(Frame::Heartbeat) {}
+        drop(stream);
+    }
+    drop(streams);
+    eventually("nobody follows them any more", || {
+        status_instances(&app) == 0
+    });
+}
+
+#[test]
+fn every_book_arrives_once_wherever_a_client_joins_the_others() {
+    let app = Setup::new()
+        .provider_delay(Duration::from_millis(150))
+        .tuning("wave_items=40")
+        .start();
+    let job = app.import(LIBRARY);
+    let path = format!("{}?books=1", job.sse_url);
+    let mut first = app.stream(&path);
+    let mut told: Vec<Event> = Vec::new();
+    let mut readers = Vec::new();
+    while told.len() < 300 {
+        let event = first.event().expect("the job is not over");
+        if told.len() % 15 == 0 {
+            // One begins at the beginning, one here, one somewhere in between.
+            let last = [None, told.last(), told.get(told.len() / 2)];
+            for last in last.map(|event| event.map(|event| event.id.clone())) {
+                let mut stream = resume(&app, &path, last.as_deref());
+                readers.push(std::thread::spawn(move || {
+                    let events = stream.rest();
+                    (last, events, stream.is_finished())
+                }));
+            }
+        }
+        told.push(event);
+    }
+    told.extend(first.rest());
+    assert_in_order(&told);
+    let books = |events: &[Event]| -> Vec<u64> {
+        let books = events.iter().filter(|event| event.name == "book");
+        books
+            .map(|event| event.data["index"].as_u64().unwrap())
+            .collect()
+    };
+    let all = books(&told);
+    assert_eq!(all, (0..all.len() as u64).collect::<Vec<_>>());
+    for reader in readers {
+        let (last, events, is_finished) = reader.join().unwrap();
+        assert!(is_finished);
+        assert_in_order(&events);
+        assert_eq!(events.last(), told.last(), "after {last:?}");
+        let had = last.as_ref().map_or(0, |id| {
+            id.split_once('.').unwrap().1.parse::<usize>().unwrap()
+        });
+        assert_eq!(books(&events), all[had..], "after {last:?}");
+    }
+}
+
 #[test]
 fn a_stream_over_its_budget_is_cut_and_goes_on_where_it_stopped() {
     let app = Setup::new()

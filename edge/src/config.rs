@@ -17,6 +17,9 @@ pub struct Config {
     pub session_path: String,
     /// The proxies in front whose `X-Forwarded-For`, `-Proto` and `-Host` are believed.
     pub trusted_proxies: TrustedProxies,
+    /// Whether clients of an event stream do not notice that the application ends its answer early,
+    /// after a trailing `retry:`. Otherwise they are told, and come back by themselves.
+    pub mends_budgets: bool,
     /// Limits on what clients may have.
     pub limits: Limits,
     /// Time limits and intervals.
@@ -30,6 +33,7 @@ impl Default for Config {
             socket_paths: vec!["/ws/progress".into()],
             session_path: "/ws/session".into(),
             trusted_proxies: TrustedProxies::default(),
+            mends_budgets: true,
             limits: Limits::default(),
             times: Times::default(),
         }
@@ -70,12 +74,18 @@ pub struct Limits {
     /// Number of upstream streams for WebSockets. Each holds an instance of the application, which
     /// runs about 1,000.
     pub upstream_sessions: usize,
-    /// Number of proxied event streams.
+    /// Number of event streams of clients.
     pub streams: usize,
-    /// Number of proxied event streams of one address.
+    /// Number of event streams of one address.
     pub streams_per_address: usize,
-    /// Number of proxied event streams of one path, that is of one job.
+    /// Number of event streams of one path, that is of one job.
     pub streams_per_target: usize,
+    /// Number of upstream answers that event streams are fed from, one for all that see the same. Each holds
+    /// an instance of the application, which runs about 1,000.
+    pub upstream_streams: usize,
+    /// Number of events that wait for one slow client, and that no later one replaces, before it is
+    /// cut off.
+    pub unread_events: usize,
     /// Largest size of one request body, in bytes.
     pub body_bytes: usize,
     /// Largest size of one event of an upstream stream, in bytes.
@@ -97,9 +107,11 @@ impl Default for Limits {
             event_room: 64 * 1024 * 1024,
             uploads: 256,
             upstream_sessions: 400,
-            streams: 400,
-            streams_per_address: 256,
-            streams_per_target: 256,
+            streams: 20_000,
+            streams_per_address: 512,
+            streams_per_target: 20_000,
+            upstream_streams: 400,
+            unread_events: 1_024,
             body_bytes: 64 * 1024 * 1024,
             event_bytes: 16 * 1024 * 1024,
         }

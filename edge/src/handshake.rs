@@ -4,8 +4,9 @@ use crate::{
     answer,
     caller::Caller,
     config::{Limits, Times},
-    hub::{Streams, Subscriber},
+    hub::{Answer, Streams, Subscriber},
     metrics::{Metrics, Status},
+    position::Position,
     session::{Opened, Relay},
     socket::Socket,
     upstream::Body,
@@ -35,7 +36,7 @@ pub(crate) type Connection = tokio_util::either::Either<
 /// Accepts WebSockets.
 pub(crate) struct Gate {
     relay: Arc<Relay>,
-    streams: Arc<Streams>,
+    streams: Arc<Streams<Relay>>,
     limits: Limits,
     times: Times,
     metrics: Arc<Metrics>,
@@ -153,9 +154,9 @@ fn refuse(full: Full, what: &str) -> Response<Body> {
 }
 
 impl Gate {
-    pub(crate) fn new(streams: Arc<Streams>, limits: Limits) -> Self {
+    pub(crate) fn new(streams: Arc<Streams<Relay>>, limits: Limits) -> Self {
         Self {
-            relay: streams.relay.clone(),
+            relay: streams.kind.clone(),
             times: streams.times.clone(),
             metrics: streams.metrics.clone(),
             sockets: Limiter::new(limits.sockets),
@@ -256,9 +257,20 @@ impl Gate {
             ),
             None => None,
         };
-        let subscriber = Subscriber::new(session, self.limits.unread_messages, cap);
-        self.streams
-            .attach(&subscriber, accepted.key, accepted.stream, permit);
+        let subscriber = Subscriber::new(
+            self.relay.clone(),
+            session,
+            Position::default(),
+            self.limits.unread_messages,
+            cap,
+        );
+        let answer = Answer {
+            key: accepted.key,
+            last_id: None,
+            stream: accepted.stream,
+            reader: (),
+        };
+        self.streams.attach(&subscriber, answer, permit);
         let socket = Socket {
             subscriber,
             relay: self.relay.clone(),

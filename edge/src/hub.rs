@@ -1,4 +1,5 @@
-//! Upstream streams and their listeners: PROTOCOL.md, "Sharing", and resumption.
+//! Upstream streams and their listeners: PROTOCOL.md, "Sharing", and resumption. The same for
+//! sockets and for event streams: what differs is a [`Kind`].
 
 use crate::{
     backoff::Backoff,
@@ -6,85 +7,179 @@ use crate::{
     metrics::Metrics,
     outbox::{Delivery, Outbox, Outgoing},
     position::Position,
-    session::{self, Instruction, Opened, Relay, Session, close},
     sse::{Block, EventStream, Next},
 };
 use admission::{ClientKey, Permit};
+use prometheus_client::metrics::{counter::Counter, gauge::Gauge};
 use std::{
     collections::{BTreeMap, HashMap},
+    future::Future,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
-use tokio::{select, sync::Notify, time::Instant};
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, frame::coding::CloseCode};
+use tokio::{
+    select,
+    sync::Notify,
+    time::{Instant, sleep_until},
+};
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// One socket as its stream sees it.
+/// What clients of one kind are told, and how their streams are asked for.
+pub(crate) trait Kind: Send + Sync + Sized + 'static {
+    /// What a client is sent.
+    type Message: Clone + Send + Sync + 'static;
+    /// How it is told that there is nothing more.
+    type End: Clone + Send + Sync + 'static;
+    /// What it asked for, with its credentials.
+    type Request: Send + Sync + 'static;
+    /// What is known of one upstream stream.
+    type Reader: Send + 'static;
+
+    /// Whether a newcomer has been told all that only its own answer tells before that answer's
+    /// first block.
+    const JOINS_AT_ONCE: bool;
+    /// Whether a stream is read only as fast as the fastest of its listeners takes it. Where it is
+    /// read at once, a listener that is too slow is let go even when it is the only one.
+    const WAITS_FOR_READERS: bool;
+
+    /// Asks for what comes after `last_id`.
+    fn resume(
+        &self,
+        request: &Self::Request,
+        last_id: Option<&str>,
+    ) -> impl Future<Output = Resumed> + Send;
+
+    /// What a block says.
+    fn read(&self, reader: &mut Self::Reader, block: &Block) -> Said<Self>;
+
+    /// A stream has ended, cleanly or not; `None` when it is to be resumed.
+    fn ended(&self, reader: &mut Self::Reader, is_clean: bool) -> Option<Self::End>;
+
+    /// How a client ends for a reason of the edge's own.
+    fn end(&self, reason: Reason) -> Self::End;
+
+    /// What clients are told while their stream is away, if anything.
+    fn keep_alive(&self) -> Option<Delivery<Self::Message>>;
+
+    /// The time without a word after which a stream counts as lost.
+    fn silence(&self, times: &Times) -> Duration;
+
+    /// Where open upstream streams, and those that were lost, are counted.
+    fn counts(metrics: &Metrics) -> (&Gauge, &Counter);
+}
+
+/// What a block of a stream says to those who listen.
+pub(crate) enum Said<K: Kind> {
+    /// Nothing.
+    Nothing,
+    /// A message, and the id to resume after, if it has one.
+    Delivery(Delivery<K::Message>, Option<String>),
+    /// The end.
+    End(K::End),
+}
+
+/// The answer to a request for the rest of a stream.
+pub(crate) enum Resumed {
+    /// It goes on.
+    Stream(EventStream),
+    /// There is nothing more.
+    Over,
+    /// Not for this listener.
+    Refused,
+    /// None, or one that may be another later.
+    Unavailable,
+}
+
+/// Why the edge ends a client's stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reason {
+    /// The client has left too much unread.
+    Unread,
+    /// The client may not go on.
+    Refused,
+    /// Everything has been said.
+    Over,
+    /// The application has been away for too long.
+    GivenUp,
+}
+
+/// One client as its stream sees it.
 ///
 /// Locks are taken in this order: `hub`, an audience, `outbox`.
-pub(crate) struct Subscriber {
+pub(crate) struct Subscriber<K: Kind> {
     number: u64,
-    /// The session that the socket asked for.
-    pub(crate) session: Session,
-    outbox: Mutex<Outbox>,
+    kind: Arc<K>,
+    /// What the client asked for.
+    pub(crate) request: K::Request,
+    outbox: Mutex<Outbox<K::Message, K::End>>,
     changed: Notify,
-    hub: Mutex<Option<Arc<Hub>>>,
+    hub: Mutex<Option<Arc<Hub<K>>>>,
     /// The permit, held until there is news, under the relay's limit on sockets that wait for
     /// something to exist.
     waiting: Mutex<Option<Permit<ClientKey>>>,
 }
 
-impl Subscriber {
+impl<K: Kind> Subscriber<K> {
+    /// `position`: what the client has already.
     pub(crate) fn new(
-        session: Session,
+        kind: Arc<K>,
+        request: K::Request,
+        position: Position,
         max_unread: usize,
         waiting: Option<Permit<ClientKey>>,
     ) -> Arc<Self> {
         static NUMBERS: AtomicU64 = AtomicU64::new(0);
         Arc::new(Self {
             number: NUMBERS.fetch_add(1, Ordering::Relaxed),
-            session,
-            outbox: Mutex::new(Outbox::new(max_unread)),
+            kind,
+            request,
+            outbox: Mutex::new(Outbox::new(max_unread, position)),
             changed: Notify::new(),
             hub: Mutex::new(None),
             waiting: Mutex::new(waiting),
         })
     }
 
-    /// Carries out an instruction of the relay.
-    pub(crate) fn follow(&self, instruction: &Instruction) {
-        match instruction {
-            Instruction::Delivery(delivery) => self.deliver(delivery),
-            Instruction::Close(frame) => self.close(frame.clone()),
-        }
-    }
-
-    fn deliver(&self, delivery: &Delivery) {
+    /// Passes a message on to the client.
+    pub(crate) fn deliver(&self, delivery: &Delivery<K::Message>) {
         if delivery.id.is_some() {
             lock(&self.waiting).take();
         }
         let mut outbox = lock(&self.outbox);
         if outbox.deliver(delivery).is_err() {
-            outbox.abandon(close(CloseCode::Again, "too much unread"));
+            outbox.abandon(self.kind.end(Reason::Unread));
         }
         drop(outbox);
         self.changed.notify_one();
     }
 
-    /// Closes the socket after what waits.
-    pub(crate) fn close(&self, frame: CloseFrame) {
-        lock(&self.outbox).close(frame);
+    /// Ends the client's stream after what waits.
+    pub(crate) fn close(&self, end: K::End) {
+        lock(&self.outbox).close(end);
         self.changed.notify_one();
     }
 
     /// Takes the next thing to send to the client.
-    pub(crate) fn pop(&self) -> Option<Outgoing> {
-        lock(&self.outbox).pop()
+    pub(crate) fn pop(&self) -> Option<Outgoing<K::Message, K::End>> {
+        let mut outbox = lock(&self.outbox);
+        let was_full = outbox.is_full();
+        let next = outbox.pop();
+        let has_room = was_full && !outbox.is_full();
+        drop(outbox);
+        if has_room && let Some(hub) = &*lock(&self.hub) {
+            hub.changed.notify_one();
+        }
+        next
+    }
+
+    fn is_full(&self) -> bool {
+        lock(&self.outbox).is_full()
     }
 
     /// Waits until there may be something to send.
@@ -92,20 +187,20 @@ impl Subscriber {
         self.changed.notified().await;
     }
 
-    /// Removes the socket; a stream that nobody listens to any more is dropped.
+    /// Removes the client; a stream that nobody listens to any more is dropped.
     pub(crate) fn leave(&self) {
         if let Some(hub) = lock(&self.hub).take() {
             lock(&hub.audience).members.remove(&self.number);
-            hub.left.notify_one();
+            hub.changed.notify_one();
         }
     }
 
-    /// Moves this socket from its own stream to a shared one, as soon as the own one has brought it
+    /// Moves this client from its own stream to a shared one, as soon as the own one has brought it
     /// as far as the shared one is. False when it is not there yet, or the shared one is over.
     ///
     /// This happens under the shared stream's lock, so that whatever comes later reaches the
     /// newcomer, and whatever came before it has.
-    fn merge_into(self: &Arc<Self>, shared: &Arc<Hub>) -> bool {
+    fn merge_into(self: &Arc<Self>, shared: &Arc<Hub<K>>) -> bool {
         let mut place = lock(&self.hub);
         let Some(own) = place.as_ref() else {
             return true;
@@ -123,31 +218,36 @@ impl Subscriber {
 }
 
 /// One upstream stream and its listeners.
-struct Hub {
+struct Hub<K: Kind> {
     key: Option<String>,
-    audience: Mutex<Audience>,
-    left: Notify,
+    audience: Mutex<Audience<K>>,
+    /// Somebody has left, or has room again.
+    changed: Notify,
 }
 
-#[derive(Default)]
-struct Audience {
-    members: BTreeMap<u64, Arc<Subscriber>>,
+struct Audience<K: Kind> {
+    members: BTreeMap<u64, Arc<Subscriber<K>>>,
     position: Position,
     last_id: Option<String>,
     is_over: bool,
 }
 
-impl Hub {
-    fn new(key: Option<String>) -> Arc<Self> {
+impl<K: Kind> Hub<K> {
+    fn new(key: Option<String>, first: &Arc<Subscriber<K>>, last_id: Option<String>) -> Arc<Self> {
         Arc::new(Self {
             key,
-            audience: Mutex::default(),
-            left: Notify::new(),
+            audience: Mutex::new(Audience {
+                members: BTreeMap::from([(first.number, first.clone())]),
+                position: lock(&first.outbox).position().clone(),
+                last_id,
+                is_over: false,
+            }),
+            changed: Notify::new(),
         })
     }
 
     /// Passes on one message; `false` when all listeners have it already.
-    fn deliver(&self, delivery: &Delivery, last_id: Option<String>) -> bool {
+    fn deliver(&self, delivery: &Delivery<K::Message>, last_id: Option<String>) -> bool {
         let mut audience = lock(&self.audience);
         if let Some(id) = &delivery.id {
             if !audience.position.advance(id) {
@@ -162,18 +262,18 @@ impl Hub {
     }
 
     /// Ends the stream for everybody.
-    fn close(&self, frame: &CloseFrame) {
+    fn close(&self, end: &K::End) {
         let mut audience = lock(&self.audience);
         audience.is_over = true;
         for member in std::mem::take(&mut audience.members).into_values() {
-            member.close(frame.clone());
+            member.close(end.clone());
         }
     }
 
     /// Ends the stream for one of its listeners.
-    fn dismiss(&self, member: &Subscriber, frame: CloseFrame) {
+    fn dismiss(&self, member: &Subscriber<K>, end: K::End) {
         lock(&self.audience).members.remove(&member.number);
-        member.close(frame);
+        member.close(end);
     }
 
     /// Ends the stream if nobody listens; nobody can join after that.
@@ -185,31 +285,59 @@ impl Hub {
 
     async fn wait_until_unused(&self) {
         while !self.end_if_unused() {
-            self.left.notified().await;
+            self.changed.notified().await;
+        }
+    }
+
+    /// Waits until somebody can take more: all of them together are as slow as the fastest. False
+    /// when nobody listens any more.
+    async fn wait_for_room(&self) -> bool {
+        let is_stuck = || {
+            let audience = lock(&self.audience);
+            audience.members.values().all(|member| member.is_full())
+        };
+        loop {
+            if self.end_if_unused() {
+                return false;
+            }
+            if !is_stuck() {
+                return true;
+            }
+            self.changed.notified().await;
         }
     }
 
     /// The credentials for the next request (the most recently authorised), and the position to
     /// resume after.
-    fn resume_credentials(&self) -> Option<(Arc<Subscriber>, Option<String>)> {
+    fn resume_credentials(&self) -> Option<(Arc<Subscriber<K>>, Option<String>)> {
         let audience = lock(&self.audience);
         let (_, member) = audience.members.last_key_value()?;
         Some((member.clone(), audience.last_id.clone()))
     }
 }
 
-/// The upstream streams of an edge, by session key.
-pub(crate) struct Streams {
-    pub(crate) relay: Arc<Relay>,
+/// The upstream streams of one kind, by their keys.
+pub(crate) struct Streams<K: Kind> {
+    pub(crate) kind: Arc<K>,
     pub(crate) times: Times,
     pub(crate) metrics: Arc<Metrics>,
-    shared: Mutex<HashMap<String, Arc<Hub>>>,
+    shared: Mutex<HashMap<String, Arc<Hub<K>>>>,
 }
 
-impl Streams {
-    pub(crate) fn new(relay: Arc<Relay>, times: Times, metrics: Arc<Metrics>) -> Arc<Self> {
+/// An answer that has been accepted as a stream.
+pub(crate) struct Answer<K: Kind> {
+    /// Streams of equal keys may be shared.
+    pub(crate) key: Option<String>,
+    /// The id that the answer begins after, if it says so.
+    pub(crate) last_id: Option<String>,
+    pub(crate) stream: EventStream,
+    pub(crate) reader: K::Reader,
+}
+
+impl<K: Kind> Streams<K> {
+    pub(crate) fn new(kind: Arc<K>, times: Times, metrics: Arc<Metrics>) -> Arc<Self> {
         Arc::new(Self {
-            relay,
+            kind,
             times,
             metrics,
             shared: Mutex::default(),
@@ -217,27 +345,45 @@ impl Streams {
     }
 
     /// Delivers a stream that was just accepted to its subscriber, or lets it join the stream that
-    /// is there already.
+    /// is there already. `permit` is held as long as the answer is read.
     pub(crate) fn attach(
         self: &Arc<Self>,
-        subscriber: &Arc<Subscriber>,
-        key: Option<String>,
-        stream: EventStream,
-        permit: Permit<ClientKey>,
+        subscriber: &Arc<Subscriber<K>>,
+        answer: Answer<K>,
+        permit: impl Send + 'static,
+    ) {
+        self.attach_as(subscriber, answer, permit, true);
+    }
+
+    /// The same for an answer that others cannot follow.
+    pub(crate) fn attach_follower(
+        self: &Arc<Self>,
+        subscriber: &Arc<Subscriber<K>>,
+        answer: Answer<K>,
+        permit: impl Send + 'static,
+    ) {
+        self.attach_as(subscriber, answer, permit, false);
+    }
+
+    fn attach_as(
+        self: &Arc<Self>,
+        subscriber: &Arc<Subscriber<K>>,
+        answer: Answer<K>,
+        permit: impl Send + 'static,
+        may_lead: bool,
     ) {
         let mut shared = lock(&self.shared);
-        let existing = key.as_ref().and_then(|key| shared.get(key)).cloned();
-        let hub = Hub::new(if existing.is_some() { None } else { key });
-        lock(&hub.audience)
-            .members
-            .insert(subscriber.number, subscriber.clone());
+        let existing = answer.key.as_ref().and_then(|key| shared.get(key)).cloned();
+        let key = answer.key.filter(|_| may_lead && existing.is_none());
+        let hub = Hub::new(key, subscriber, answer.last_id);
         *lock(&subscriber.hub) = Some(hub.clone());
         if let Some(key) = &hub.key {
             shared.insert(key.clone(), hub.clone());
         }
         drop(shared);
         let join = existing.map(|existing| (existing, subscriber.clone()));
-        if let Some((existing, newcomer)) = &join
+        if K::JOINS_AT_ONCE
+            && let Some((existing, newcomer)) = &join
             && newcomer.merge_into(existing)
         {
             return;
@@ -246,16 +392,20 @@ impl Streams {
             hub,
             join,
             streams: self.clone(),
+            reader: answer.reader,
+            last_word: Instant::now(),
         };
+        let metrics = self.metrics.clone();
         tokio::spawn(async move {
             let _permit = permit;
-            feed.streams.metrics.upstream_streams.inc();
-            feed.run(stream).await;
-            feed.streams.metrics.upstream_streams.dec();
+            let (open, _) = K::counts(&metrics);
+            open.inc();
+            feed.run(answer.stream).await;
+            open.dec();
         });
     }
 
-    fn forget(&self, hub: &Arc<Hub>) {
+    fn forget(&self, hub: &Arc<Hub<K>>) {
         if let Some(key) = &hub.key {
             let mut shared = lock(&self.shared);
             if shared.get(key).is_some_and(|there| Arc::ptr_eq(there, hub)) {
@@ -266,11 +416,14 @@ impl Streams {
 }
 
 /// The task that reads one upstream stream.
-struct Feed {
-    hub: Arc<Hub>,
+struct Feed<K: Kind> {
+    hub: Arc<Hub<K>>,
     /// The stream that this one's listener joins when it has come far enough.
-    join: Option<(Arc<Hub>, Arc<Subscriber>)>,
-    streams: Arc<Streams>,
+    join: Option<(Arc<Hub<K>>, Arc<Subscriber<K>>)>,
+    streams: Arc<Streams<K>>,
+    reader: K::Reader,
+    /// When the listeners were last told anything.
+    last_word: Instant,
 }
 
 /// The reasons why reading a stream stopped.
@@ -281,15 +434,15 @@ enum Stopped {
     Lost { healthy: bool },
 }
 
-impl Feed {
-    async fn run(&self, mut stream: EventStream) {
+impl<K: Kind> Feed<K> {
+    async fn run(mut self, mut stream: EventStream) {
         let mut backoff: Option<Backoff> = None;
         while let Stopped::Lost { healthy } = self.follow(stream).await {
             if healthy {
                 backoff = None;
             }
             let backoff = backoff.get_or_insert_with(|| Backoff::new(&self.streams.times));
-            self.streams.metrics.resumptions.inc();
+            K::counts(&self.streams.metrics).1.inc();
             match self.resume(backoff).await {
                 Some(resumed) => stream = resumed,
                 None => break,
@@ -298,20 +451,29 @@ impl Feed {
         self.streams.forget(&self.hub);
     }
 
-    async fn follow(&self, mut stream: EventStream) -> Stopped {
+    async fn follow(&mut self, mut stream: EventStream) -> Stopped {
         let since = Instant::now();
+        let silence = self.streams.kind.silence(&self.streams.times);
         let mut healthy = false;
         loop {
+            if K::WAITS_FOR_READERS && !self.hub.wait_for_room().await {
+                return Stopped::Over;
+            }
             let next = select! {
                 () = self.hub.wait_until_unused() => return Stopped::Over,
-                next = stream.next(self.streams.times.session_silence) => next,
+                next = stream.next(silence) => next,
             };
+            let is_clean = next == Next::Ended;
             match next {
                 Next::Block(block) => match self.pass_on(&block) {
                     Some(news) => healthy |= news,
                     None => return Stopped::Over,
                 },
                 Next::Ended | Next::Cut(_) => {
+                    if let Some(end) = self.streams.kind.ended(&mut self.reader, is_clean) {
+                        self.hub.close(&end);
+                        return Stopped::Over;
+                    }
                     healthy |= since.elapsed() >= self.streams.times.retry_longest;
                     return Stopped::Lost { healthy };
                 }
@@ -321,17 +483,15 @@ impl Feed {
 
     /// Passes a block of the stream on; `None` when the stream is over with it, else whether it
     /// held a new message.
-    fn pass_on(&self, block: &Block) -> Option<bool> {
-        let news = match session::read(block) {
-            Ok(None) => false,
-            Ok(Some((Instruction::Delivery(delivery), id))) => self.hub.deliver(&delivery, id),
-            Ok(Some((Instruction::Close(frame), _))) => {
-                self.hub.close(&frame);
-                return None;
+    fn pass_on(&mut self, block: &Block) -> Option<bool> {
+        let news = match self.streams.kind.read(&mut self.reader, block) {
+            Said::Nothing => false,
+            Said::Delivery(delivery, id) => {
+                self.last_word = Instant::now();
+                self.hub.deliver(&delivery, id)
             }
-            Err(error) => {
-                tracing::error!(%error, "a session stream");
-                self.hub.close(&close(CloseCode::Error, "server error"));
+            Said::End(end) => {
+                self.hub.close(&end);
                 return None;
             }
         };
@@ -341,37 +501,62 @@ impl Feed {
         }
     }
 
-    async fn resume(&self, backoff: &mut Backoff) -> Option<EventStream> {
-        let Streams { relay, .. } = &*self.streams;
+    /// Asks for the rest until there is an answer or no patience left; the listeners are kept
+    /// company meanwhile.
+    async fn resume(&mut self, backoff: &mut Backoff) -> Option<EventStream> {
+        let Self {
+            hub,
+            streams,
+            last_word,
+            ..
+        } = self;
+        let mut asking = std::pin::pin!(ask(hub, streams, backoff));
+        let Some(beat) = streams.kind.keep_alive() else {
+            return asking.await;
+        };
         loop {
-            let in_time = select! {
-                () = self.hub.wait_until_unused() => return None,
-                in_time = backoff.wait() => in_time,
-            };
-            if !in_time {
-                self.hub.close(&close(CloseCode::Again, "try again later"));
-                return None;
-            }
-            // Each listener resumes with its own credentials: whose were refused is out, and the
-            // next one tries.
-            while let Some((member, last_id)) = self.hub.resume_credentials() {
-                let asked = relay.open(&member.session, last_id.as_deref());
-                let opened = select! {
-                    () = self.hub.wait_until_unused() => return None,
-                    opened = tokio::time::timeout_at(backoff.deadline(), asked) => opened,
-                };
-                match opened {
-                    Ok(Opened::Accepted(accepted)) => return Some(accepted.stream),
-                    Ok(Opened::Over) => {
-                        self.hub.close(&close(CloseCode::Normal, ""));
-                        return None;
-                    }
-                    Ok(Opened::Refused(_)) => {
-                        self.hub
-                            .dismiss(&member, close(CloseCode::Policy, "refused"));
-                    }
-                    Ok(Opened::Unavailable(_)) | Err(_) => break,
+            select! {
+                resumed = &mut asking => return resumed,
+                () = sleep_until(*last_word + streams.times.heartbeat) => {
+                    hub.deliver(&beat, None);
+                    *last_word = Instant::now();
                 }
+            }
+        }
+    }
+}
+
+async fn ask<K: Kind>(
+    hub: &Hub<K>,
+    streams: &Streams<K>,
+    backoff: &mut Backoff,
+) -> Option<EventStream> {
+    let kind = &streams.kind;
+    loop {
+        let in_time = select! {
+            () = hub.wait_until_unused() => return None,
+            in_time = backoff.wait() => in_time,
+        };
+        if !in_time {
+            hub.close(&kind.end(Reason::GivenUp));
+            return None;
+        }
+        // Each listener resumes with its own credentials: whose were refused is out, and the next
+        // one tries.
+        while let Some((member, last_id)) = hub.resume_credentials() {
+            let asked = kind.resume(&member.request, last_id.as_deref());
+            let resumed = select! {
+                () = hub.wait_until_unused() => return None,
+                resumed = tokio::time::timeout_at(backoff.deadline(), asked) => resumed,
+            };
+            match resumed {
+                Ok(Resumed::Stream(stream)) => return Some(stream),
+                Ok(Resumed::Over) => {
+                    hub.close(&kind.end(Reason::Over));
+                    return None;
+                }
+                Ok(Resumed::Refused) => hub.dismiss(&member, kind.end(Reason::Refused)),
+                Ok(Resumed::Unavailable) | Err(_) => break,
             }
         }
     }

@@ -23,6 +23,7 @@ mod body;
 mod caller;
 mod config;
 mod connections;
+mod events;
 mod handshake;
 mod headers;
 mod hub;
@@ -77,7 +78,9 @@ struct Shared {
     connections: Connections,
     gate: handshake::Gate,
     proxy: proxy::Proxy,
-    /// The sockets that came by a server of another kind.
+    secret: Option<http::HeaderValue>,
+    events: Arc<hub::Streams<events::Events>>,
+    /// The clients that came by a server of another kind.
     handed_over: handshake::Lifetime,
 }
 
@@ -117,10 +120,26 @@ impl Edge {
             answer_within: config.times.handshake,
         });
         let (limits, times) = (config.limits.clone(), config.times.clone());
+        let events = events::Events {
+            upstream: upstream.clone(),
+            max_event: limits.event_bytes,
+            event_room: event_room.clone(),
+            answer_within: times.response_head,
+            mends_budgets: config.mends_budgets,
+        };
+        let events = hub::Streams::new(Arc::new(events), times.clone(), metrics.clone());
         let streams = hub::Streams::new(relay, times.clone(), metrics.clone());
         let gate = handshake::Gate::new(streams, limits.clone());
         let connections = Connections::new(limits.connections);
-        let proxy = proxy::Proxy::new(upstream, secret, limits, times, metrics.clone(), event_room);
+        let proxy = proxy::Proxy::new(
+            upstream,
+            secret.clone(),
+            limits,
+            times,
+            metrics.clone(),
+            event_room,
+            events.clone(),
+        );
         Ok(Self {
             shared: Arc::new(Shared {
                 config,
@@ -128,6 +147,8 @@ impl Edge {
                 connections,
                 gate,
                 proxy,
+                secret,
+                events,
                 handed_over: handshake::Lifetime::default(),
             }),
         })

@@ -48,6 +48,10 @@ struct Arguments {
     /// Event streams open at the same time, of one path: of one job
     #[arg(long, default_value_t = edge::Limits::default().streams_per_target)]
     max_streams_per_job: usize,
+    /// Answers of the application that event streams are fed from, one for all that see the same;
+    /// each holds an instance of the application
+    #[arg(long, default_value_t = edge::Limits::default().upstream_streams)]
+    max_upstream_streams: usize,
     /// A proxy in front, or a network of such, whose X-Forwarded-For, -Proto and -Host are believed
     /// (repeatable), e.g. 10.0.0.0/8
     #[arg(long, env = "EDGE_TRUSTED_PROXY", value_name = "NETWORK", value_delimiter = ',', value_parser = network)]
@@ -107,16 +111,19 @@ async fn main() -> anyhow::Result<()> {
     config.limits.requests = arguments.max_requests;
     // A connection may need a second one to the application.
     let open_files = edge::raise_open_files();
-    let connections = config.limits.connections.max(arguments.max_sockets * 2);
+    let clients = arguments.max_sockets.max(arguments.max_streams);
+    let connections = config.limits.connections.max(clients * 2);
     config.limits.connections = connections.min(open_files / 2);
     config.limits.connections_per_address = config
         .limits
         .connections_per_address
-        .max(arguments.max_sockets_per_address * 2);
+        .max(arguments.max_sockets_per_address * 2)
+        .max(arguments.max_streams_per_address * 2);
     config.limits.upstream_sessions = arguments.max_sessions;
     config.limits.streams = arguments.max_streams;
     config.limits.streams_per_address = arguments.max_streams_per_address;
     config.limits.streams_per_target = arguments.max_streams_per_job;
+    config.limits.upstream_streams = arguments.max_upstream_streams;
     config.limits.requests_per_address = arguments.max_requests_per_address;
     let tls = match (&arguments.tls_cert, &arguments.tls_key) {
         (Some(certificate), Some(key)) => {

@@ -11,7 +11,9 @@ use crate::{
 };
 use bytes::Bytes;
 use futures::{future::BoxFuture, stream};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header,
+};
 use http_body::Frame;
 use http_body_util::{BodyExt, Empty, StreamBody};
 use std::sync::Arc;
@@ -22,13 +24,13 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-const HEARTBEAT: Bytes = Bytes::from_static(b": heartbeat\n\n");
+pub(crate) const HEARTBEAT: Bytes = Bytes::from_static(b": heartbeat\n\n");
 
 /// The error of a stream that cannot go on: the client is to see a broken transfer and ask for
 /// itself.
 #[derive(Debug, thiserror::Error)]
 #[error("the event stream broke off")]
-struct CutShort;
+pub(crate) struct CutShort;
 
 /// The requests and limits with which a cut stream is continued.
 pub(crate) struct Mender {
@@ -43,11 +45,23 @@ pub(crate) struct Mender {
 }
 
 /// Whether a response is a stream that can be mended: what is compressed cannot be read.
-pub(crate) fn is_mendable(method: &Method, response: &Response<Body>) -> bool {
+pub(crate) fn is_mendable<B>(method: &Method, response: &Response<B>) -> bool {
     *method == Method::GET
         && response.status() == StatusCode::OK
         && admission::is_event_stream(response.headers())
         && !response.headers().contains_key(header::CONTENT_ENCODING)
+}
+
+/// The names that a header lists.
+pub(crate) fn names(headers: &HeaderMap, header: &HeaderName) -> Vec<String> {
+    let listed = headers.get(header).and_then(|names| names.to_str().ok());
+    let names = listed.into_iter().flat_map(|names| names.split(','));
+    names.map(|name| name.trim().to_owned()).collect()
+}
+
+/// The events after which a stream may be over.
+pub(crate) fn terminal(headers: &HeaderMap) -> Vec<String> {
+    names(headers, &EDGE_TERMINAL)
 }
 
 impl Mender {
@@ -55,17 +69,7 @@ impl Mender {
     pub(crate) fn mend(self, response: Response<Body>) -> Response<Body> {
         let (mut parts, body) = response.into_parts();
         parts.headers.remove(header::CONTENT_LENGTH);
-        let terminal = parts
-            .headers
-            .get(EDGE_TERMINAL)
-            .and_then(|names| names.to_str().ok())
-            .map(|names| {
-                names
-                    .split(',')
-                    .map(|name| name.trim().to_owned())
-                    .collect()
-            })
-            .unwrap_or_default();
+        let terminal = terminal(&parts.headers);
         self.metrics.streams_open.inc();
         let open = OpenStream(self.metrics.clone());
         let mended = Mended {

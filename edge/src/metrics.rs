@@ -58,6 +58,7 @@ pub(crate) struct Metrics {
     pub(crate) resumptions: Counter,
     pub(crate) requests: Family<Status, Counter>,
     pub(crate) streams_open: Gauge,
+    pub(crate) upstream_events: Gauge,
     pub(crate) streams_mended: Counter,
     pub(crate) streams_over_budget: Counter,
     pub(crate) connections_open: Gauge,
@@ -82,6 +83,7 @@ impl Metrics {
             resumptions: Counter::default(),
             requests: Family::default(),
             streams_open: Gauge::default(),
+            upstream_events: Gauge::default(),
             streams_mended: Counter::default(),
             streams_over_budget: Counter::default(),
             connections_open: Gauge::default(),
@@ -138,6 +140,11 @@ impl Metrics {
             "streams_open",
             "Proxied event streams open now",
             metrics.streams_open.clone(),
+        );
+        r.register(
+            "upstream_streams_open",
+            "Answers of the application open now that shared event streams are fed from",
+            metrics.upstream_events.clone(),
         );
         r.register(
             "streams_mended",

@@ -2,13 +2,12 @@
 
 use crate::{position::Position, sse::Room};
 use std::{collections::VecDeque, sync::Arc};
-use tokio_tungstenite::tungstenite::{Message, protocol::CloseFrame};
 
-/// One message on its way from the relay to clients. Cheap to clone: the bytes are shared.
+/// One message on its way from the application to clients. Cheap to clone: the bytes are shared.
 #[derive(Clone, Debug)]
-pub(crate) struct Delivery {
+pub(crate) struct Delivery<M> {
     /// The message for the client.
-    pub(crate) message: Message,
+    pub(crate) message: M,
     /// Slot of a snapshot: a newer delivery of the same slot replaces this one while it waits.
     pub(crate) slot: Option<Arc<str>>,
     /// Position of the message in its stream; `None` when it is no part of the stream's history.
@@ -19,11 +18,11 @@ pub(crate) struct Delivery {
 
 /// The next thing to send to a client.
 #[derive(Debug)]
-pub(crate) enum Outgoing {
+pub(crate) enum Outgoing<M, E> {
     /// A message, and the room to be held until it has left.
-    Message(Message, Option<Room>),
-    /// The close of the socket.
-    Close(CloseFrame),
+    Message(M, Option<Room>),
+    /// The end of the stream.
+    Close(E),
 }
 
 /// The error when the client has left too much unread.
@@ -32,23 +31,29 @@ pub(crate) struct Overflow;
 
 /// A queue that stays short however slow the client is: snapshots replace each other, and the rest
 /// is limited.
-pub(crate) struct Outbox {
-    waiting: VecDeque<Delivery>,
+pub(crate) struct Outbox<M, E> {
+    waiting: VecDeque<Delivery<M>>,
     kept: usize,
     max_kept: usize,
     position: Position,
-    closing: Option<CloseFrame>,
+    closing: Option<E>,
 }
 
-impl Outbox {
-    pub(crate) fn new(max_kept: usize) -> Self {
+impl<M: Clone, E: Clone> Outbox<M, E> {
+    /// Nothing waits for a client that has come to `position` before.
+    pub(crate) fn new(max_kept: usize, position: Position) -> Self {
         Self {
             waiting: VecDeque::new(),
             kept: 0,
             max_kept,
-            position: Position::default(),
+            position,
             closing: None,
         }
+    }
+
+    /// Whether there is no room for one more that cannot be replaced.
+    pub(crate) fn is_full(&self) -> bool {
+        self.closing.is_none() && self.kept >= self.max_kept
     }
 
     /// Position of this client, counting what still waits.
@@ -57,7 +62,7 @@ impl Outbox {
     }
 
     /// Adds a delivery unless the client has it already, or is being closed.
-    pub(crate) fn deliver(&mut self, delivery: &Delivery) -> Result<(), Overflow> {
+    pub(crate) fn deliver(&mut self, delivery: &Delivery<M>) -> Result<(), Overflow> {
         if self.closing.is_some()
             || delivery
                 .id
@@ -79,20 +84,20 @@ impl Outbox {
         Ok(())
     }
 
-    /// Closes the socket after what waits. The first close counts.
-    pub(crate) fn close(&mut self, frame: CloseFrame) {
-        self.closing.get_or_insert(frame);
+    /// Ends the stream after what waits. The first end counts.
+    pub(crate) fn close(&mut self, end: E) {
+        self.closing.get_or_insert(end);
     }
 
-    /// Closes the socket at once: what waits is not sent.
-    pub(crate) fn abandon(&mut self, frame: CloseFrame) {
+    /// Ends the stream at once: what waits is not sent.
+    pub(crate) fn abandon(&mut self, end: E) {
         self.waiting.clear();
         self.kept = 0;
-        self.closing = Some(frame);
+        self.closing = Some(end);
     }
 
     /// Takes the next thing to send.
-    pub(crate) fn pop(&mut self) -> Option<Outgoing> {
+    pub(crate) fn pop(&mut self) -> Option<Outgoing<M, E>> {
         let Some(delivery) = self.waiting.pop_front() else {
             return self.closing.clone().map(Outgoing::Close);
         };
@@ -107,9 +112,18 @@ impl Outbox {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+    use tokio_tungstenite::tungstenite::{
+        Message,
+        protocol::{CloseFrame, frame::coding::CloseCode},
+    };
 
-    fn delivery(text: &str, slot: Option<&str>, id: Option<&str>) -> Delivery {
+    type Sockets = Outbox<Message, CloseFrame>;
+
+    fn outbox(max_kept: usize) -> Sockets {
+        Outbox::new(max_kept, Position::default())
+    }
+
+    fn delivery(text: &str, slot: Option<&str>, id: Option<&str>) -> Delivery<Message> {
         Delivery {
             message: Message::text(text),
             slot: slot.map(Arc::from),
@@ -118,7 +132,7 @@ mod tests {
         }
     }
 
-    fn drain(outbox: &mut Outbox) -> Vec<String> {
+    fn drain(outbox: &mut Sockets) -> Vec<String> {
         let mut texts = Vec::new();
         while let Some(Outgoing::Message(message, _)) = outbox.pop() {
             texts.push(message.into_text().unwrap().to_string());
@@ -128,7 +142,7 @@ mod tests {
 
     #[test]
     fn a_snapshot_replaces_the_older_one_and_overtakes_nothing() {
-        let mut outbox = Outbox::new(8);
+        let mut outbox = outbox(8);
         for (text, slot) in [
             ("a1", Some("a")),
             ("b1", Some("b")),
@@ -143,7 +157,7 @@ mod tests {
 
     #[test]
     fn nothing_is_delivered_twice() {
-        let mut outbox = Outbox::new(8);
+        let mut outbox = outbox(8);
         for id in ["1", "2", "2", "1", "3"] {
             outbox.deliver(&delivery(id, None, Some(id))).unwrap();
         }
@@ -153,7 +167,7 @@ mod tests {
 
     #[test]
     fn close_comes_last_and_stays() {
-        let mut outbox = Outbox::new(8);
+        let mut outbox = outbox(8);
         let frame = CloseFrame {
             code: CloseCode::Normal,
             reason: "over".into(),
@@ -174,7 +188,7 @@ mod tests {
         fn it_stays_short_and_keeps_what_must_arrive(
             steps in prop::collection::vec((0..4u8, any::<bool>()), 0..200)
         ) {
-            let mut outbox = Outbox::new(10);
+            let mut outbox = outbox(10);
             let (mut must_arrive, mut arrived) = (Vec::new(), Vec::new());
             for (n, (slot, pop)) in steps.into_iter().enumerate() {
                 let slot_name = slot.to_string();

@@ -30,6 +30,13 @@ impl Position {
             .all(|(i, theirs)| self.0.get(i).is_some_and(|ours| ours >= theirs))
     }
 
+    /// The first counter in which `id` is higher.
+    pub(crate) fn first_behind(&self, id: &Self) -> Option<usize> {
+        id.0.iter()
+            .enumerate()
+            .position(|(i, theirs)| self.0.get(i).is_none_or(|ours| ours < theirs))
+    }
+
     /// Moves the position to include the event `id`; `false` when it is included already.
     pub(crate) fn advance(&mut self, id: &Self) -> bool {
         if self.reaches(id) {

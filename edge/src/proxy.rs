@@ -5,7 +5,9 @@ use crate::{
     body::{Activity, BodyEnd, IdleTimeoutBody, Linger, NotedBody, when_over},
     caller::{Caller, is_host},
     config::{Limits, Times},
+    events::{Events, Newcomer, is_shareable},
     headers,
+    hub::Streams,
     mend::{Mender, is_mendable},
     metrics::{Metrics, Status},
     upload::{Upload, UploadError, Uploads},
@@ -29,6 +31,7 @@ pub(crate) struct Proxy {
     times: Times,
     metrics: Arc<Metrics>,
     admission: Arc<Admission>,
+    events: Arc<Streams<Events>>,
     uploads: Uploads,
     /// Kilobytes of large events that are being passed on.
     event_room: Arc<Semaphore>,
@@ -104,11 +107,17 @@ impl Proxy {
         times: Times,
         metrics: Arc<Metrics>,
         event_room: Arc<Semaphore>,
+        events: Arc<Streams<Events>>,
     ) -> Self {
         Self {
             upstream,
             secret,
-            admission: Admission::new(limits.requests, limits.streams),
+            admission: Admission::new(admission::Limits {
+                requests: limits.requests,
+                streams: limits.streams,
+                upstreams: limits.upstream_streams,
+            }),
+            events,
             uploads: Uploads::new(limits.uploads),
             limits,
             times,
@@ -243,7 +252,24 @@ impl Proxy {
                 }
             }
         };
-        if held.is_stream() && is_mendable(&parts.method, &response) {
+        let mut held = held;
+        let may_lead = held.is_stream();
+        if is_shareable(&parts.method, &response)
+            && let Some(place) = held.take_place()
+        {
+            let newcomer = Newcomer {
+                uri: parts.uri,
+                headers: parts.headers,
+                permit: Linger::new(held, self.times.abandoned),
+                may_lead,
+                max_unread: self.limits.unread_events,
+                shutdown: shutdown.clone(),
+            };
+            response = self.events.share(newcomer, response);
+            headers::clean_response(response.headers_mut());
+            return response.map(|body| when_over(body, move |_| drop(place)));
+        }
+        if may_lead && is_mendable(&parts.method, &response) {
             let mender = Mender {
                 upstream: self.upstream.clone(),
                 uri: parts.uri,

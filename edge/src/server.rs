@@ -6,11 +6,13 @@ use crate::{
     body::when_over,
     caller::Caller,
     connections::OpenConnection,
+    events::Newcomer,
     handshake::{Connection, Lifetime, is_handshake},
+    headers,
     upstream::Body,
 };
 use admission::ClientKey;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::{SockRef, TcpKeepalive};
@@ -149,8 +151,48 @@ impl Edge {
         gate.admit(request, caller, handed_over).await
     }
 
-    /// Closes the sockets that came by [`upgrade`](Self::upgrade) with 1012; what is still open
-    /// after
+    /// Whether an answer that came from the application without this edge is a stream to be
+    /// [shared](Self::share).
+    pub fn is_shareable<B>(&self, method: &Method, response: &Response<B>) -> bool {
+        crate::events::is_shareable(method, response)
+    }
+
+    /// Lets the client of a [shareable](Self::is_shareable) answer follow the stream that others
+    /// follow, too, until [`shut_down`](Self::shut_down). `request` is what `caller` asked; with
+    /// what else the application answers it, streams are resumed. `may_lead`: others may follow
+    /// this answer; else it ends early unless there is a stream for it to join.
+    pub fn share(
+        &self,
+        request: &Parts,
+        caller: &Caller,
+        response: Response<Body>,
+        may_lead: bool,
+    ) -> Response<Body> {
+        let Shared {
+            config,
+            secret,
+            events,
+            handed_over,
+            ..
+        } = &*self.shared;
+        let mut headers = request.headers.clone();
+        headers::clean_request(&mut headers);
+        headers::add_caller(&mut headers, caller, secret.as_ref());
+        let newcomer = Newcomer {
+            uri: request.uri.clone(),
+            headers,
+            permit: (),
+            may_lead,
+            max_unread: config.limits.unread_events,
+            shutdown: handed_over.shutdown.clone(),
+        };
+        let mut response = events.share(newcomer, response);
+        headers::clean_response(response.headers_mut());
+        response
+    }
+
+    /// Closes the sockets that came by [`upgrade`](Self::upgrade) with 1012, and cuts the streams
+    /// of [`share`](Self::share); what is still open after
     /// [`Times::drain`](crate::Times::drain) is dropped. There can be no others afterwards.
     pub async fn shut_down(&self) {
         let drain = self.shared.config.times.drain;

@@ -3,7 +3,10 @@
 use crate::{
     answer,
     caller::Caller,
+    config::Times,
     headers::{self, EDGE_CAP, EDGE_LABEL, EDGE_ORIGIN, EDGE_PROTOCOL, LAST_EVENT_ID, STREAM_KEY},
+    hub::{Kind, Reason, Resumed, Said, Subscriber},
+    metrics::Metrics,
     outbox::Delivery,
     position::Position,
     sse::{Block, EventStream},
@@ -15,6 +18,7 @@ use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header,
 };
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use prometheus_client::metrics::{counter::Counter, gauge::Gauge};
 use serde::Deserialize;
 use std::{sync::Arc, time::Duration};
 use tokio::sync::Semaphore;
@@ -67,7 +71,7 @@ pub(crate) enum Opened {
 #[derive(Debug)]
 pub(crate) enum Instruction {
     /// Delivery of a message.
-    Delivery(Delivery),
+    Delivery(Delivery<Message>),
     /// Close of the socket.
     Close(CloseFrame),
 }
@@ -261,11 +265,84 @@ impl Relay {
     }
 }
 
-fn visible<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+impl Kind for Relay {
+    type Message = Message;
+    type End = CloseFrame;
+    type Request = Session;
+    type Reader = ();
+
+    const JOINS_AT_ONCE: bool = true;
+    const WAITS_FOR_READERS: bool = false;
+
+    async fn resume(&self, session: &Session, last_id: Option<&str>) -> Resumed {
+        match self.open(session, last_id).await {
+            Opened::Accepted(accepted) => Resumed::Stream(accepted.stream),
+            Opened::Over => Resumed::Over,
+            Opened::Refused(_) => Resumed::Refused,
+            Opened::Unavailable(_) => Resumed::Unavailable,
+        }
+    }
+
+    fn read(&self, (): &mut (), block: &Block) -> Said<Self> {
+        match read(block) {
+            Ok(None) => Said::Nothing,
+            Ok(Some((Instruction::Delivery(delivery), id))) => Said::Delivery(delivery, id),
+            Ok(Some((Instruction::Close(frame), _))) => Said::End(frame),
+            Err(error) => {
+                tracing::error!(%error, "a session stream");
+                Said::End(close(CloseCode::Error, "server error"))
+            }
+        }
+    }
+
+    fn ended(&self, (): &mut (), _is_clean: bool) -> Option<CloseFrame> {
+        None
+    }
+
+    fn end(&self, reason: Reason) -> CloseFrame {
+        match reason {
+            Reason::Unread => close(CloseCode::Again, "too much unread"),
+            Reason::Refused => close(CloseCode::Policy, "refused"),
+            Reason::Over => close(CloseCode::Normal, ""),
+            Reason::GivenUp => close(CloseCode::Again, "try again later"),
+        }
+    }
+
+    fn keep_alive(&self) -> Option<Delivery<Message>> {
+        None
+    }
+
+    fn silence(&self, times: &Times) -> Duration {
+        times.session_silence
+    }
+
+    fn counts(metrics: &Metrics) -> (&Gauge, &Counter) {
+        (&metrics.upstream_streams, &metrics.resumptions)
+    }
+}
+
+impl Subscriber<Relay> {
+    /// Carries out an instruction of the relay.
+    pub(crate) fn follow(&self, instruction: &Instruction) {
+        match instruction {
+            Instruction::Delivery(delivery) => self.deliver(delivery),
+            Instruction::Close(frame) => self.close(frame.clone()),
+        }
+    }
+}
+
+/// The value of a header that may be read as text, if there is one.
+pub(crate) fn visible<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     headers
         .get(name)
         .and_then(|value| value.to_str().ok())
         .filter(|value| !value.is_empty())
+}
+
+/// The key of what may be shared.
+pub(crate) fn stream_key(headers: &HeaderMap) -> Option<String> {
+    let key = visible(headers, &STREAM_KEY)?;
+    (key.len() <= MAX_KEY).then(|| key.to_owned())
 }
 
 fn accepted(response: Response<Body>, max_event: usize, room: Arc<Semaphore>) -> Accepted {
@@ -282,9 +359,7 @@ fn accepted(response: Response<Body>, max_event: usize, room: Arc<Semaphore>) ->
     });
     Accepted {
         protocol: headers.get(EDGE_PROTOCOL).cloned(),
-        key: visible(headers, &STREAM_KEY)
-            .filter(|key| key.len() <= MAX_KEY)
-            .map(str::to_owned),
+        key: stream_key(headers),
         label: label.map(str::to_owned),
         cap,
         stream: EventStream::new(response.into_body(), max_event, room),
@@ -372,7 +447,7 @@ fn replies(body: &[u8]) -> Result<Vec<Instruction>, Broken> {
 }
 
 /// Reads one block of a session stream: what it says, and the `id` to resume after.
-pub(crate) fn read(block: &Block) -> Result<Option<(Instruction, Option<String>)>, Broken> {
+fn read(block: &Block) -> Result<Option<(Instruction, Option<String>)>, Broken> {
     let fields = block.fields();
     let Some(data) = fields.data else {
         return Ok(None);

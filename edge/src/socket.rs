@@ -43,7 +43,7 @@ const LARGE_MESSAGE_GRACE: Duration = Duration::from_secs(15);
 
 /// The parts that a socket needs beside its connection.
 pub(crate) struct Socket {
-    pub(crate) subscriber: Arc<Subscriber>,
+    pub(crate) subscriber: Arc<Subscriber<Relay>>,
     pub(crate) relay: Arc<Relay>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) label: Label,
@@ -407,7 +407,7 @@ impl Socket {
 
 /// Posts one message, and repeats that until it succeeds or is refused.
 struct Poster {
-    subscriber: Arc<Subscriber>,
+    subscriber: Arc<Subscriber<Relay>>,
     relay: Arc<Relay>,
     times: Times,
 }
@@ -416,7 +416,7 @@ impl Poster {
     async fn post(self, message: Message) -> Result<Vec<Instruction>, CloseFrame> {
         let mut backoff = Backoff::new(&self.times);
         while backoff.wait().await {
-            match self.relay.post(&self.subscriber.session, &message).await {
+            match self.relay.post(&self.subscriber.request, &message).await {
                 Ok(replies) => return Ok(replies),
                 Err(Unposted::Close(frame)) => return Err(frame),
                 Err(Unposted::Later) => {}

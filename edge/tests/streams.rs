@@ -4,80 +4,12 @@
 
 mod support;
 
-use bytes::Bytes;
-use http::{Request, request::Builder};
-use http_body_util::{BodyExt, Empty};
-use hyper::body::Incoming;
-use hyper_util::rt::TokioIo;
+use http::Request;
 use std::{sync::atomic::Ordering::SeqCst, time::Duration};
-use support::*;
-use tokio::net::TcpStream;
-
-/// One open stream, as its chunks come.
-struct Reader {
-    body: Incoming,
-    status: u16,
-}
-
-impl Reader {
-    async fn open(edge: &Served, target: &str, headers: &[(&str, &str)]) -> Self {
-        Self::ask(edge, Request::get(target), headers).await
-    }
-
-    async fn ask(edge: &Served, request: Builder, headers: &[(&str, &str)]) -> Self {
-        let stream = TcpStream::connect(edge.address).await.unwrap();
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-            .await
-            .unwrap();
-        tokio::spawn(connection);
-        let mut request = request.header("host", "x");
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        let response = within(sender.send_request(request.body(Empty::<Bytes>::new()).unwrap()))
-            .await
-            .unwrap();
-        let status = response.status().as_u16();
-        assert!(!response.headers().contains_key("x-edge-terminal"));
-        Self {
-            body: response.into_body(),
-            status,
-        }
-    }
-
-    /// The next chunk; `None` at a clean end.
-    async fn chunk(&mut self) -> Option<Result<String, hyper::Error>> {
-        loop {
-            match within(self.body.frame()).await? {
-                Ok(frame) => match frame.into_data() {
-                    Ok(data) => return Some(Ok(String::from_utf8(data.to_vec()).unwrap())),
-                    Err(_) => continue,
-                },
-                Err(error) => return Some(Err(error)),
-            }
-        }
-    }
-
-    async fn text(&mut self) -> String {
-        self.chunk().await.expect("not the end").expect("not cut")
-    }
-
-    /// Everything until the end, which is clean or not.
-    async fn rest(&mut self) -> (String, bool) {
-        let mut all = String::new();
-        loop {
-            match self.chunk().await {
-                None => return (all, true),
-                Some(Ok(text)) => all.push_str(&text),
-                Some(Err(_)) => return (all, false),
-            }
-        }
-    }
-}
-
-fn event(id: usize, event: &str, data: &str) -> String {
-    format!("id: {id}\nevent: {event}\ndata: {data}\n\n")
-}
+use support::{
+    reader::{Reader, event},
+    *,
+};
 
 #[tokio::test]
 async fn a_stream_cut_after_every_event_is_unbroken() {

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use admission::{
-    Admission, ClientKey, Full, Held, PerClient, Settled, Ticket, is_private, parse_address,
+    Admission, ClientKey, Full, Held, PerClient, Place, Settled, Ticket, is_private, parse_address,
 };
 use bytes::Bytes;
 use edge::{
@@ -24,6 +24,7 @@ use sha2::{Digest, Sha256};
 use wasmtime_wasi_http::{Error, WasiBody};
 
 use crate::app::{App, INSTANCE_WAIT};
+use crate::edge::Sockets;
 use crate::memory::Asker;
 
 /// Number of uploads that may be under way at a time.
@@ -32,9 +33,12 @@ const UPLOADS: usize = 256;
 /// Numbers of streams that may be open at a time. An address is an IPv4 address or an IPv6 /64.
 #[derive(Clone, Copy, Debug)]
 pub struct StreamLimits {
-    /// Number of event streams and of streams that WebSockets are fed from, in all. One address has
-    /// at most four times as many as are left free.
+    /// Number of event streams of clients, in all. One address has at most four times as many as
+    /// are left free.
     pub all: usize,
+    /// Number of answers of the application that event streams and WebSockets are fed from; each
+    /// holds an instance.
+    pub upstream: usize,
     /// Number of event streams of one client address, if there is a limit besides.
     pub per_address: Option<usize>,
     /// Number of event streams of one path, that is of one job, if there is a limit besides.
@@ -46,7 +50,8 @@ impl StreamLimits {
     #[must_use]
     pub fn of(instances: u32) -> Self {
         Self {
-            all: instances as usize * 9 / 10,
+            all: 20_000,
+            upstream: instances as usize * 9 / 10,
             per_address: None,
             per_target: None,
         }
@@ -78,7 +83,6 @@ pub(crate) struct Hold {
 
 enum Share {
     Asked(Ticket),
-    #[expect(dead_code, reason = "held, not read")]
     Answered(Held),
 }
 
@@ -132,6 +136,18 @@ impl Hold {
             Settled::Repeat(ticket) => Some(ticket),
         }
     }
+
+    /// Takes the place that the client of a stream has, wherever the stream is fed from, and says
+    /// whether there is room for its own answer to last.
+    fn take_place(&self) -> Option<(Place, bool)> {
+        match &mut *self.share.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(Share::Answered(held)) => {
+                let may_lead = held.is_stream();
+                Some((held.take_place()?, may_lead))
+            }
+            Some(Share::Asked(_)) | None => None,
+        }
+    }
 }
 
 /// Admits the requests of one application's clients.
@@ -158,7 +174,11 @@ impl Clients {
         edge_secret: Option<&str>,
     ) -> Self {
         Self {
-            admission: Admission::new(max_instances as usize, settings.streams.all),
+            admission: Admission::new(admission::Limits {
+                requests: max_instances as usize,
+                streams: settings.streams.all,
+                upstreams: settings.streams.upstream,
+            }),
             settings,
             max_instances: max_instances as usize,
             uploads: Uploads::new(UPLOADS),
@@ -246,6 +266,7 @@ impl Clients {
         app: &Arc<App>,
         request: Request<Incoming>,
         peer: SocketAddr,
+        sockets: Option<&Sockets>,
     ) -> Response<WasiBody> {
         let times = &self.settings.upload;
         let (mut parts, body) = request.into_parts();
@@ -296,8 +317,11 @@ impl Clients {
                 edge::busy("too many uploads are under way; try again"),
             );
         };
+        // An edge in front shares by itself.
+        let sockets = sockets.filter(|_| method == Method::GET && !self.is_edge(&parts.headers));
         ticket.mark(&mut parts.headers);
         reach(&mut parts, &caller);
+        let shared = sockets.map(|sockets| (sockets, parts.clone()));
         let client = match self.settings.trusted_proxies.has(peer.ip()) {
             true => SocketAddr::new(caller.address, 0),
             false => peer,
@@ -317,8 +341,12 @@ impl Clients {
         hold.put(Share::Asked(ticket));
         let request = Request::from_parts(parts, body);
         let response = app.handle_holding(request, client, hold.clone()).await;
+        let pass_on = |response, hold: Hold| match shared {
+            Some((sockets, head)) => share(sockets, &head, &caller, response, hold),
+            None => holding(response, hold),
+        };
         let Some(ticket) = hold.settle(response.headers()) else {
-            return holding(response, hold);
+            return pass_on(response, hold);
         };
         let Some(mut again) = again.take() else {
             return holding(response, hold);
@@ -330,8 +358,28 @@ impl Clients {
         hold.put(Share::Asked(ticket));
         let response = app.handle_holding(again, client, hold.clone()).await;
         hold.settle(response.headers());
-        holding(response, hold)
+        pass_on(response, hold)
     }
+}
+
+/// Lets the client of an event stream follow what others of the same key follow, too.
+fn share(
+    sockets: &Sockets,
+    head: &http::request::Parts,
+    caller: &Caller,
+    response: Response<WasiBody>,
+    hold: Hold,
+) -> Response<WasiBody> {
+    let place = match sockets.is_shareable(&head.method, &response) {
+        true => hold.take_place(),
+        false => None,
+    };
+    let response = holding(response, hold);
+    let Some((place, may_lead)) = place else {
+        return response;
+    };
+    let response = sockets.share(head, caller, response, may_lead);
+    response.map(|body| when_over(body, move |_| drop(place)))
 }
 
 /// Sets the scheme and host that a trusted proxy was asked for, for the application to see.

@@ -7,7 +7,8 @@ use std::time::Duration;
 use anyhow::Context;
 use edge::{BodyError, BoxError, Caller, Config, Edge, Upstream};
 use futures::future::BoxFuture;
-use http::{Request, Response};
+use http::request::Parts;
+use http::{Method, Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use wasmtime_wasi_http::{Error, WasiBody};
@@ -70,6 +71,8 @@ impl Sockets {
     pub fn new(app: Arc<App>, secret: String, drain: Duration) -> anyhow::Result<Self> {
         let mut config = Config {
             secret: Some(secret),
+            // A platform's limit on how long an answer lasts is what its clients see.
+            mends_budgets: false,
             ..Config::default()
         };
         config.times.drain = drain;
@@ -93,6 +96,27 @@ impl Sockets {
         caller: &Caller,
     ) -> Response<WasiBody> {
         let response = self.0.upgrade(request, caller).await;
+        response.map(|body| {
+            body.map_err(|error| Error::InternalError(Some(error.to_string())))
+                .boxed_unsync()
+        })
+    }
+
+    /// Whether an answer is a stream that clients may share.
+    pub(crate) fn is_shareable(&self, method: &Method, response: &Response<WasiBody>) -> bool {
+        self.0.is_shareable(method, response)
+    }
+
+    /// The stream of one client that shares an answer with others; see [`Edge::share`].
+    pub(crate) fn share(
+        &self,
+        head: &Parts,
+        caller: &Caller,
+        response: Response<WasiBody>,
+        may_lead: bool,
+    ) -> Response<WasiBody> {
+        let response = response.map(|body| body.map_err(BodyError::new).boxed_unsync());
+        let response = self.0.share(head, caller, response, may_lead);
         response.map(|body| {
             body.map_err(|error| Error::InternalError(Some(error.to_string())))
                 .boxed_unsync()

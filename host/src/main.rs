@@ -122,8 +122,10 @@ struct Up {
     /// Number of instances there may be at a time
     #[arg(long, env = "SPIN_MAX_INSTANCE_COUNT", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     max_instances: u32,
-    /// Number of event streams and streams for WebSockets that may be open at a time; beyond that
-    /// clients get the state and poll. Nine tenths of the instances if not given
+    /// Number of event streams that may be open at a time; beyond that clients get the state and
+    /// poll. 20,000 if not given. Those that see the same are fed from one answer of the
+    /// application: of such, and of those that feed WebSockets, there are no more, and at most nine
+    /// tenths of the instances
     #[arg(long)]
     max_streams: Option<usize>,
     /// Number of event streams that one client address may have. Four times as many as are left
@@ -342,6 +344,7 @@ async fn serve(
         clients: ClientSettings {
             streams: StreamLimits {
                 all: up.max_streams.unwrap_or(usual.all),
+                upstream: usual.upstream.min(up.max_streams.unwrap_or(usize::MAX)),
                 per_address: up.max_streams_per_address,
                 per_target: up.max_streams_per_job,
             },

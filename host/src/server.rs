@@ -55,8 +55,8 @@ pub async fn serve(
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(LARGEST_HEAD);
-    // Whatever a connection needs besides, to a provider say, is a file, too.
-    let open = Connections::new(MOST_CONNECTIONS.min(raise_open_files() / 2));
+    // What instances need besides, connections to providers say, are files, too.
+    let open = Connections::new(MOST_CONNECTIONS.min(raise_open_files() / 4 * 3));
     let per_client = MOST_OF_ONE_CLIENT;
     let (connections, ending) = (TaskTracker::new(), CancellationToken::new());
     let mut shutdown = pin!(shutdown);
@@ -98,7 +98,7 @@ pub async fn serve(
                         let caller = app.clients().caller(request.headers(), client.ip());
                         sockets.open(request, &caller).await
                     }
-                    _ => app.answer(request, client).await,
+                    _ => app.answer(request, client, sockets.as_ref()).await,
                 };
                 let response = asked.complete(response, |bytes| {
                     let body = Full::new(bytes).map_err(|never| match never {});

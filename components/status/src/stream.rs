@@ -15,6 +15,12 @@ use crate::{inspect, query};
 /// The header that names for an edge the events that end a stream: a runtime that fails may end the
 /// body as if all were well.
 const EDGE_TERMINAL: HeaderName = HeaderName::from_static("x-edge-terminal");
+/// Tells an edge which events a later one replaces.
+const EDGE_SNAPSHOTS: HeaderName = HeaderName::from_static("x-edge-snapshots");
+/// Tells an edge the id that the answer begins after.
+const EDGE_POSITION: HeaderName = HeaderName::from_static("x-edge-position");
+/// Tells an edge which streams say the same.
+const STREAM_KEY: HeaderName = HeaderName::from_static("stream-key");
 
 /// Answers with the stream of these jobs, or with its refusal in the form that a stream's client
 /// reads; `kind`: the jobs must be of this kind.
@@ -56,7 +62,8 @@ async fn stream_of(
         .and_then(|id| sse::positions(id, ids.len()))
         .unwrap_or_default();
     let mut jobs = Vec::with_capacity(ids.len());
-    let mut has_everything = true;
+    let (mut has_everything, mut is_verified) = (true, true);
+    let mut created = Vec::with_capacity(ids.len());
     for (n, id) in ids.iter().enumerate() {
         let inspection = match inspect(exchange, id).await {
             // An EventSource takes any error for final: this one is not.
@@ -71,10 +78,10 @@ async fn stream_of(
         };
         exchange.authorize(root, Access::Open, None).await?;
         let last = last.get(n).copied();
+        created.push((id, root.created));
         let mut observer = exchange.engine().observer(last, spelling.books);
-        if let Inspection::Ended(end) = &inspection {
-            observer.verify(end, StoreLag::Over);
-        }
+        // What a running job does not show yet is verified as it goes.
+        is_verified &= observer.verify(root, StoreLag::Possible);
         has_everything &=
             matches!(&inspection, Inspection::Ended(end) if observer.has_everything(end));
         jobs.push((observer, inspection));
@@ -89,6 +96,18 @@ async fn stream_of(
     let (budget, reconnect_after) = stream::budget(exchange);
     let mut headers = headers();
     headers.insert(EDGE_TERMINAL, HeaderValue::from_static(sse::ENDS));
+    headers.insert(EDGE_SNAPSHOTS, HeaderValue::from_static(sse::SNAPSHOTS));
+    let told: Vec<_> = jobs
+        .iter()
+        .map(|(observer, _)| observer.position())
+        .collect();
+    let position = Some(spelling.id(&told)).filter(|_| is_verified);
+    let key = Some(spelling.stream_key(created));
+    for (name, value) in [(EDGE_POSITION, position), (STREAM_KEY, key)] {
+        if let Some(value) = value.and_then(|value| HeaderValue::try_from(value).ok()) {
+            headers.insert(name, value);
+        }
+    }
     let Some(writer) = exchange.stream(200, headers) else {
         return Ok(None);
     };

@@ -1,9 +1,11 @@
 //! Limits on the requests and event streams that one client may have under way.
 //!
-//! A stream holds an instance of the application as long as it is open, so without a cap streams
-//! would shut everything else out, status polling first. A stream for which there is no room is
-//! passed on with `X-Stream-Budget: 0`: the application answers with the current state and ends,
-//! and a browser's `EventSource` becomes a poller.
+//! A client's stream has a place among the streams, and one upstream as long as an answer of the
+//! application is read for it alone or for others, too. An answer holds an instance, so without a
+//! cap streams would shut everything else out, status polling first. A stream for which there is no
+//! room is passed on with `X-Stream-Budget: 0`: the application answers with the current state and
+//! ends, and a browser's `EventSource` becomes a poller. One that has a place, but none upstream,
+//! may still join the stream of others.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -71,13 +73,32 @@ pub struct Admission {
     requests: Limiter<ClientKey>,
     streams: Limiter<ClientKey>,
     streams_by_target: Limiter<String>,
+    upstreams: Limiter<ClientKey>,
+}
+
+/// The limits for all clients together.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Number of requests under way, streams not counted.
+    pub requests: usize,
+    /// Number of event streams of clients.
+    pub streams: usize,
+    /// Number of answers of the application that event streams, or WebSockets, are fed from.
+    pub upstreams: usize,
 }
 
 /// The permits that an admitted request holds until it is over: a place among its client's
 /// requests, or one among the streams, which is none among the requests.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Held {
-    is_stream: bool,
+    _request: Option<Permit<ClientKey>>,
+    place: Option<Place>,
+    upstream: Option<Permit<ClientKey>>,
+}
+
+/// A place among the streams of clients.
+#[derive(Debug)]
+pub struct Place {
     _of_client: Permit<ClientKey>,
     /// The permit for its target. What a `POST` streams may be new with each, so only what a `GET`
     /// asks for has a target.
@@ -89,6 +110,8 @@ pub struct Held {
 enum Stream {
     /// The request asked for one, and there is room.
     Granted(Held),
+    /// The request asked for one; there is room only if others follow the same.
+    Short(Place),
     /// The request asked for one; there is no room, or an edge in front has said so already.
     Denied,
     /// The request did not ask, but the response may turn out to be one.
@@ -119,14 +142,14 @@ pub enum Settled {
 }
 
 impl Admission {
-    /// Makes the limits for all clients together: `requests` under way, and `streams`, which do not
-    /// count as requests.
+    /// Makes the limits for all clients together.
     #[must_use]
-    pub fn new(requests: usize, streams: usize) -> Arc<Self> {
+    pub fn new(limits: Limits) -> Arc<Self> {
         Arc::new(Self {
-            requests: Limiter::new(requests),
-            streams: Limiter::new(streams),
-            streams_by_target: Limiter::new(streams),
+            requests: Limiter::new(limits.requests),
+            streams: Limiter::new(limits.streams),
+            streams_by_target: Limiter::new(limits.streams),
+            upstreams: Limiter::new(limits.upstreams),
         })
     }
 
@@ -150,8 +173,7 @@ impl Admission {
         {
             Stream::Denied
         } else if accepts_event_stream(method, headers) {
-            let permit = self.stream(client, limits, target.as_deref());
-            permit.map_or(Stream::Denied, Stream::Granted)
+            self.stream(client, limits, target.as_deref())
         } else if target.is_some() {
             Stream::Possible
         } else {
@@ -167,38 +189,43 @@ impl Admission {
         })
     }
 
-    fn stream(&self, client: ClientKey, limits: PerClient, target: Option<&str>) -> Option<Held> {
-        let of_client = self.streams.acquire(client, limits.streams).ok()?;
-        let of_target = match target {
-            Some(target) => {
-                let most = limits.streams_per_target;
-                Some(
-                    self.streams_by_target
-                        .acquire(target.to_owned(), most)
-                        .ok()?,
-                )
-            }
-            None => None,
+    fn stream(&self, client: ClientKey, limits: PerClient, target: Option<&str>) -> Stream {
+        let Some(place) = self.place(client, limits, target) else {
+            return Stream::Denied;
         };
-        Some(Held {
-            is_stream: true,
+        match self.upstreams.acquire(client, usize::MAX) {
+            Ok(upstream) => Stream::Granted(Held {
+                _request: None,
+                place: Some(place),
+                upstream: Some(upstream),
+            }),
+            Err(_) => Stream::Short(place),
+        }
+    }
+
+    fn place(&self, client: ClientKey, limits: PerClient, target: Option<&str>) -> Option<Place> {
+        let of_client = self.streams.acquire(client, limits.streams).ok()?;
+        let most = limits.streams_per_target;
+        let of_target = target
+            .map(|target| self.streams_by_target.acquire(target.to_owned(), most))
+            .transpose()
+            .ok()?;
+        Some(Place {
             _of_client: of_client,
             _of_target: of_target,
         })
     }
 
-    /// Takes a place among the streams for one that WebSockets are fed from. Sockets of one client
-    /// are limited by the edge; here all of them together have one client's share.
+    /// Takes a place upstream for an answer that is read for many clients. Whose they are is
+    /// limited where they are admitted; here all of them together have one client's share.
     ///
     /// # Errors
     /// When there is no room.
     pub fn feed(&self) -> Result<Held, Full> {
         let feeds = ClientKey::of(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-        let of_client = self.streams.acquire(feeds, usize::MAX)?;
         Ok(Held {
-            is_stream: true,
-            _of_client: of_client,
-            _of_target: None,
+            upstream: Some(self.upstreams.acquire(feeds, usize::MAX)?),
+            ..Held::default()
         })
     }
 }
@@ -207,7 +234,7 @@ impl Ticket {
     /// Tells the application, in the request's headers, when there is no room for a stream. True if
     /// it did.
     pub fn mark(&self, headers: &mut HeaderMap) -> bool {
-        let is_denied = matches!(self.stream, Stream::Denied);
+        let is_denied = matches!(self.stream, Stream::Denied | Stream::Short(_));
         if is_denied {
             headers.insert(STREAM_BUDGET, HeaderValue::from_static("0"));
         }
@@ -226,43 +253,57 @@ impl Ticket {
         if !is_event_stream(answer) {
             return Settled::Pass(Held::request(self.request));
         }
-        let stream = match self.stream {
-            Stream::Granted(permit) => Some(permit),
-            Stream::Possible => {
-                let target = self.target.as_deref();
-                match self.admission.stream(self.client, self.limits, target) {
-                    Some(permit) => Some(permit),
-                    None => {
-                        self.stream = Stream::Denied;
-                        return Settled::Repeat(self);
-                    }
-                }
+        if matches!(self.stream, Stream::Possible) {
+            let target = self.target.as_deref();
+            self.stream = self.admission.stream(self.client, self.limits, target);
+            if !matches!(self.stream, Stream::Granted(_)) {
+                return Settled::Repeat(self);
             }
-            Stream::Denied | Stream::Never => None,
-        };
-        Settled::Pass(stream.unwrap_or_else(|| Held::request(self.request)))
+        }
+        Settled::Pass(match self.stream {
+            Stream::Granted(held) => held,
+            Stream::Short(place) => Held {
+                place: Some(place),
+                ..Held::request(self.request)
+            },
+            Stream::Possible | Stream::Denied | Stream::Never => Held::request(self.request),
+        })
     }
 }
 
 impl Held {
-    fn request(of_client: Permit<ClientKey>) -> Self {
+    fn request(permit: Permit<ClientKey>) -> Self {
         Self {
-            is_stream: false,
-            _of_client: of_client,
-            _of_target: None,
+            _request: Some(permit),
+            ..Self::default()
         }
     }
 
-    /// Whether the ticket is a place among the streams.
+    /// Whether this is a place among the streams, and one upstream.
     #[must_use]
     pub fn is_stream(&self) -> bool {
-        self.is_stream
+        self.place.is_some() && self.upstream.is_some()
+    }
+
+    /// Takes what the client has as long as it follows its stream, wherever that is fed from; what
+    /// is left is held as long as the answer is read.
+    #[must_use]
+    pub fn take_place(&mut self) -> Option<Place> {
+        self.place.take()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn admission(streams: usize, upstreams: usize) -> Arc<Admission> {
+        Admission::new(Limits {
+            requests: 100,
+            streams,
+            upstreams,
+        })
+    }
 
     const LIMITS: PerClient = PerClient {
         requests: 3,
@@ -323,7 +364,7 @@ mod tests {
 
     #[test]
     fn a_stream_has_a_place_of_its_own_and_none_among_the_requests() {
-        let admission = Admission::new(100, 100);
+        let admission = admission(100, 100);
         let streams: Vec<Held> = ["/a", "/b"]
             .map(|uri| {
                 let ticket = ask(&admission, client(1), "GET", uri, ASKED).unwrap();
@@ -347,7 +388,7 @@ mod tests {
 
     #[test]
     fn beyond_the_streams_a_request_is_marked_and_counts_as_one() {
-        let admission = Admission::new(100, 100);
+        let admission = admission(100, 100);
         let _open = ["/a", "/b"].map(|uri| {
             let ticket = ask(&admission, client(1), "GET", uri, ASKED).unwrap();
             pass(ticket, &stream_answer())
@@ -367,7 +408,7 @@ mod tests {
 
     #[test]
     fn a_stream_that_was_not_asked_for_is_asked_for_again() {
-        let admission = Admission::new(100, 100);
+        let admission = admission(100, 100);
         let unasked = |uri| ask(&admission, client(1), "GET", uri, &[]).unwrap();
         let _open = ["/a", "/b"].map(|uri| {
             assert!(unasked(uri).may_repeat());
@@ -384,7 +425,7 @@ mod tests {
 
     #[test]
     fn a_job_has_so_many_streams_whoever_has_them() {
-        let admission = Admission::new(100, 100);
+        let admission = admission(100, 100);
         let open = |n, uri| {
             let ticket = ask(&admission, client(n), "GET", uri, ASKED).unwrap();
             pass(ticket, &stream_answer())
@@ -395,8 +436,24 @@ mod tests {
     }
 
     #[test]
+    fn without_room_upstream_a_stream_keeps_its_place_for_what_others_follow() {
+        let admission = admission(100, 1);
+        let ask = |n| ask(&admission, client(n), "GET", "/a", ASKED).unwrap();
+        let mut leading = pass(ask(1), &stream_answer());
+        assert!(leading.is_stream());
+        let short = ask(2);
+        assert!(short.mark(&mut HeaderMap::new()));
+        let mut short = pass(short, &stream_answer());
+        assert!(!short.is_stream() && short.take_place().is_some());
+        // The place alone leaves the room upstream to others.
+        let _place = leading.take_place();
+        drop(leading);
+        assert!(pass(ask(2), &stream_answer()).is_stream());
+    }
+
+    #[test]
     fn who_says_that_there_is_no_room_gets_none() {
-        let admission = Admission::new(100, 100);
+        let admission = admission(100, 100);
         let told = [("accept", "text/event-stream"), ("x-stream-budget", "0")];
         let ticket = ask(&admission, client(1), "GET", "/a", &told).unwrap();
         assert!(!ticket.may_repeat());

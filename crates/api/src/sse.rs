@@ -6,9 +6,10 @@
 use std::io;
 use std::time::Duration;
 
-use job::{Item, JobId, Notification, Pipeline, Position, Root, Stage, Step};
+use job::{Item, JobId, Notification, Pipeline, Position, Root, Stage, Step, Time};
 use serde::Serialize;
 use serde_json::ser::{CompactFormatter, Formatter};
+use sha2::{Digest, Sha256};
 
 use crate::error::{ApiError, Code};
 use crate::failure::{Failure, FailureCode};
@@ -29,6 +30,9 @@ pub const HEARTBEAT: &[u8] = b": heartbeat\n\n";
 /// Names of the events that end a job's stream.
 pub const ENDS: &str =
     "completed, failed, canceled, timeout, photoscan.completed, photoscan.failed";
+
+/// The names of the events that a later one of the same job replaces.
+pub const SNAPSHOTS: &str = "initialized, processing, progress, photoscan.progress";
 
 /// Reads an event id of a stream of `jobs` jobs: the reader's position in each, in order. `None`
 /// when it is malformed.
@@ -176,6 +180,30 @@ pub struct Spelling {
 }
 
 impl Spelling {
+    /// The name of what streams of these jobs, each with the time of its creation, can share: those
+    /// with the same key say the same.
+    pub fn stream_key<'a>(&self, jobs: impl IntoIterator<Item = (&'a JobId, Time)>) -> String {
+        let words = match &self.words {
+            Words::V2 => "v2".to_owned(),
+            Words::Photoscan => "photoscan".to_owned(),
+            Words::V3(origin) => format!("v3 {}", origin.url("/")),
+        };
+        let mut digest = Sha256::new();
+        digest.update(format!("sse {words} {}", self.books));
+        // A job may have the name of one that was deleted.
+        for (id, created) in jobs {
+            digest.update(format!("\n{} {}", id.as_str(), created.0));
+        }
+        let bytes = digest.finalize();
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// The id of a stream that has told this much of each of its jobs, in order.
+    pub fn id(&self, told: &[Position]) -> String {
+        let each: Vec<String> = told.iter().map(|at| at.id(self.books)).collect();
+        each.join(",")
+    }
+
     /// Whether the last event of this job holds its items, if they are not too many.
     pub fn wants_items(&self, root: &Root) -> bool {
         let stored = root.result_bytes();
@@ -188,8 +216,7 @@ impl Spelling {
     /// once it is delivered. `items` are read only for an end that [`Self::wants_items`].
     pub fn spell(&self, notification: &Notification, items: &[Item], told: &[Position]) -> Vec<u8> {
         let root = &notification.root;
-        let each: Vec<String> = told.iter().map(|at| at.id(self.books)).collect();
-        let id = each.join(",");
+        let id = self.id(told);
         if let Words::V3(origin) = &self.words {
             return v3_event(self, notification, items, &id, origin);
         }

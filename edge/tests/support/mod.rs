@@ -5,6 +5,8 @@
     reason = "each test binary uses its part, and fails where it cannot go on"
 )]
 
+pub(crate) mod reader;
+
 use bytes::Bytes;
 use edge::{Config, Edge, HttpUpstream};
 use futures::{SinkExt, StreamExt, channel::mpsc};
@@ -189,6 +191,7 @@ fn stream(world: &Arc<World>, seen: &Seen, name: &str, terminal: &'static str) -
         .and_then(|each| each.parse().ok())
         .unwrap_or(usize::MAX);
     let with_retry = asked.contains_key("retry");
+    let breaks_off = asked.get("retry").is_some_and(|retry| retry == "cut");
     let no_budget = seen.header("x-stream-budget") == Some("0");
     tokio::spawn(async move {
         let _open = open;
@@ -228,6 +231,9 @@ fn stream(world: &Arc<World>, seen: &Seen, name: &str, terminal: &'static str) -
                 if sent == each {
                     if with_retry {
                         let _ = tx.send(data("retry: 250\n\n".into())).await;
+                        if breaks_off {
+                            let _ = tx.send(Err(io::Error::other("cut"))).await;
+                        }
                     } else {
                         // The beginning of an event that never ends.
                         let _ = tx.send(data("id: 999\nevent: half\nda".into())).await;
@@ -260,10 +266,14 @@ fn stream(world: &Arc<World>, seen: &Seen, name: &str, terminal: &'static str) -
         ("label", "x-edge-label"),
         ("cap", "x-edge-cap"),
         ("terminal", "x-edge-terminal"),
+        ("snapshots", "x-edge-snapshots"),
     ] {
         if let Some(value) = asked.get(parameter) {
             response = response.header(header, value);
         }
+    }
+    if asked.contains_key("position") {
+        response = response.header("x-edge-position", from.to_string());
     }
     if let Some(protocol) = seen.header("x-edge-protocol") {
         response = response.header(
@@ -332,6 +342,12 @@ async fn serve(world: Arc<World>, request: Request<Incoming>) -> Response<Body> 
             }
         },
         ("GET" | "POST", path) if path.starts_with("/events/") => {
+            if asked
+                .get("token")
+                .is_some_and(|token| world.revoked.lock().unwrap().as_ref() == Some(token))
+            {
+                return answer(401, "no longer");
+            }
             stream(&world, &seen, &path["/events/".len()..], "completed")
         }
         ("GET", "/hang") => std::future::pending().await,

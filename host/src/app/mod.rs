@@ -28,6 +28,7 @@ use crate::allowed_hosts::AllowedHosts;
 use crate::body::LimitedBody;
 use crate::clients::{ClientSettings, Clients, Hold, StreamLimits};
 use crate::counters::Counters;
+use crate::edge::Sockets;
 use crate::epochs::EpochScheduler;
 use crate::kv::fault::Faults;
 use crate::kv::{FaultPlan, KvBackend};
@@ -53,8 +54,9 @@ pub struct Settings {
     pub memory: usize,
     /// The trusted proxies, and the limits of clients.
     pub clients: ClientSettings,
-    /// Whether the keys of the store are counted, which takes memory for each, and whether faults
-    /// can be set later.
+    /// Whether somebody may ask what the application does and costs: whether its logs are read for
+    /// that, the keys of the store counted, which takes memory for each, and whether faults can be
+    /// set later.
     pub is_observed: bool,
 }
 
@@ -159,8 +161,9 @@ impl App {
         self: &Arc<Self>,
         request: Request<Incoming>,
         client: SocketAddr,
+        sockets: Option<&Sockets>,
     ) -> Response<WasiBody> {
-        self.clients.answer(self, request, client).await
+        self.clients.answer(self, request, client, sockets).await
     }
 
     /// Answers one request.

@@ -1,0 +1,336 @@
+//! Event streams that many clients share: PROTOCOL.md, "Event streams of many clients".
+
+use crate::{
+    config::Times,
+    headers::{EDGE_POSITION, EDGE_SNAPSHOTS, LAST_EVENT_ID},
+    hub::{Answer, Kind, Reason, Resumed, Said, Streams, Subscriber},
+    mend::{self, CutShort, HEARTBEAT},
+    metrics::Metrics,
+    outbox::{Delivery, Outgoing},
+    position::Position,
+    session::{stream_key, visible},
+    sse::{Block, EventStream},
+    upstream::{Body, BodyError, Upstream},
+};
+use bytes::Bytes;
+use futures::stream;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
+use http_body::Frame;
+use http_body_util::{BodyExt, Empty, StreamBody};
+use prometheus_client::metrics::{counter::Counter, gauge::Gauge};
+use std::{sync::Arc, time::Duration};
+use tokio::{select, sync::Semaphore};
+use tokio_util::sync::CancellationToken;
+
+/// Event streams, as [`Streams`] share them.
+pub(crate) struct Events {
+    pub(crate) upstream: Arc<dyn Upstream>,
+    pub(crate) max_event: usize,
+    /// Kilobytes of large events that are on their way.
+    pub(crate) event_room: Arc<Semaphore>,
+    pub(crate) answer_within: Duration,
+    pub(crate) mends_budgets: bool,
+}
+
+/// A client's request for a stream, and the key of what it was answered with.
+pub(crate) struct EventsRequest {
+    uri: Uri,
+    headers: HeaderMap,
+    key: String,
+}
+
+/// How a client's stream ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// As a body that is complete.
+    Clean,
+    /// As one that breaks off, so that the client comes back.
+    Cut,
+}
+
+/// What is known of one upstream stream.
+pub(crate) struct EventReader {
+    /// The events after which it may be over.
+    terminal: Vec<String>,
+    /// The events that a later one of the same subject replaces.
+    snapshots: Vec<String>,
+    position: Position,
+    opening: Opening,
+    is_over: bool,
+    ends_with_retry: bool,
+    is_mended: bool,
+    mends_budgets: bool,
+}
+
+/// Where a stream is with the block that sets the reconnection time.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Opening {
+    /// Its clients have got nothing.
+    First,
+    /// It was resumed, and its clients know.
+    Again,
+    Done,
+}
+
+impl EventReader {
+    fn read(&mut self, block: &Block) -> Said<Events> {
+        let fields = block.fields();
+        let said = |slot, id: Option<Position>, text| {
+            let delivery = Delivery {
+                message: block.bytes(),
+                slot,
+                id: id.map(Arc::new),
+                room: block.room(),
+            };
+            Said::Delivery(delivery, text)
+        };
+        let opening = std::mem::replace(&mut self.opening, Opening::Done);
+        if fields.retry && fields.id.is_none() && fields.data.is_none() {
+            self.ends_with_retry = opening != Opening::Again;
+            let is_told = match opening {
+                Opening::First => true,
+                Opening::Again => false,
+                Opening::Done => !self.mends_budgets,
+            };
+            return match is_told {
+                true => said(None, None, None),
+                false => Said::Nothing,
+            };
+        }
+        self.ends_with_retry = false;
+        if fields.data.is_none() {
+            return said(Some(Arc::from("comment")), None, None);
+        }
+        self.is_over = self.terminal.contains(&fields.event);
+        let Some(id) = fields.id else {
+            return said(None, None, None);
+        };
+        let Some(position) = Position::parse(&id) else {
+            tracing::error!("an event of a shared stream has an id that is no list of counters");
+            return Said::End(End::Cut);
+        };
+        let subject = self.position.first_behind(&position);
+        self.position.advance(&position);
+        // An end may say no more than that there is none to come.
+        if subject.is_none() && self.is_over {
+            return said(None, None, None);
+        }
+        let slot = self.snapshots.contains(&fields.event).then_some(subject);
+        let slot = slot.flatten().map(|subject| subject.to_string().into());
+        said(slot, Some(position), Some(id))
+    }
+
+    fn ended(&mut self, is_clean: bool) -> Option<End> {
+        let as_it_came = match is_clean {
+            true => End::Clean,
+            false => End::Cut,
+        };
+        if self.is_over {
+            return Some(End::Clean);
+        }
+        let is_the_budget = self.ends_with_retry && !self.mends_budgets;
+        let may_be_all = is_clean && self.terminal.is_empty() && !self.ends_with_retry;
+        if !self.is_mended || is_the_budget || may_be_all {
+            return Some(as_it_came);
+        }
+        self.opening = Opening::Again;
+        self.ends_with_retry = false;
+        None
+    }
+}
+
+impl Kind for Events {
+    type Message = Bytes;
+    type End = End;
+    type Request = EventsRequest;
+    type Reader = EventReader;
+
+    /// The first block sets a client's reconnection time.
+    const JOINS_AT_ONCE: bool = false;
+    const WAITS_FOR_READERS: bool = true;
+
+    async fn resume(&self, request: &EventsRequest, last_id: Option<&str>) -> Resumed {
+        let mut again = Request::new(Empty::new().map_err(|never| match never {}).boxed_unsync());
+        *again.uri_mut() = request.uri.clone();
+        let headers = again.headers_mut();
+        headers.clone_from(&request.headers);
+        headers.remove(LAST_EVENT_ID);
+        if let Some(id) = last_id.and_then(|id| HeaderValue::from_str(id).ok()) {
+            headers.insert(LAST_EVENT_ID, id);
+        }
+        let answer = tokio::time::timeout(self.answer_within, self.upstream.call(again)).await;
+        let Ok(Ok(response)) = answer else {
+            return Resumed::Unavailable;
+        };
+        match response.status() {
+            StatusCode::OK if mend::is_mendable(&Method::GET, &response) => {
+                match stream_key(response.headers()) {
+                    Some(key) if key == request.key => {
+                        Resumed::Stream(self.stream(response.into_body()))
+                    }
+                    Some(_) => Resumed::Refused,
+                    // It only says when to ask again.
+                    None => Resumed::Unavailable,
+                }
+            }
+            StatusCode::NO_CONTENT | StatusCode::NOT_FOUND | StatusCode::GONE => Resumed::Over,
+            StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS => {
+                Resumed::Unavailable
+            }
+            status if status.is_server_error() => Resumed::Unavailable,
+            _ => Resumed::Refused,
+        }
+    }
+
+    fn read(&self, reader: &mut EventReader, block: &Block) -> Said<Self> {
+        reader.read(block)
+    }
+
+    fn ended(&self, reader: &mut EventReader, is_clean: bool) -> Option<End> {
+        reader.ended(is_clean)
+    }
+
+    fn end(&self, reason: Reason) -> End {
+        match reason {
+            Reason::Over => End::Clean,
+            Reason::Unread | Reason::Refused | Reason::GivenUp => End::Cut,
+        }
+    }
+
+    fn keep_alive(&self) -> Option<Delivery<Bytes>> {
+        Some(Delivery {
+            message: HEARTBEAT,
+            slot: Some(Arc::from("comment")),
+            id: None,
+            room: None,
+        })
+    }
+
+    fn silence(&self, times: &Times) -> Duration {
+        times.response_body
+    }
+
+    fn counts(metrics: &Metrics) -> (&Gauge, &Counter) {
+        (&metrics.upstream_events, &metrics.streams_mended)
+    }
+}
+
+impl Events {
+    fn stream(&self, body: Body) -> EventStream {
+        EventStream::new(body, self.max_event, self.event_room.clone())
+    }
+}
+
+/// Whether an answer is a stream that clients may share.
+pub(crate) fn is_shareable<B>(method: &Method, response: &Response<B>) -> bool {
+    mend::is_mendable(method, response) && stream_key(response.headers()).is_some()
+}
+
+/// A client that has asked for a stream, with what it has.
+pub(crate) struct Newcomer<P> {
+    pub(crate) uri: Uri,
+    pub(crate) headers: HeaderMap,
+    /// What is held as long as its own answer is read.
+    pub(crate) permit: P,
+    /// Whether there is room for its own answer to last; else it can only join what others follow.
+    pub(crate) may_lead: bool,
+    pub(crate) max_unread: usize,
+    pub(crate) shutdown: CancellationToken,
+}
+
+impl Streams<Events> {
+    /// Answers with a stream that follows the shared one of the answer's key; for an answer that is
+    /// [shareable](is_shareable).
+    pub(crate) fn share<P: Send + 'static>(
+        self: &Arc<Self>,
+        newcomer: Newcomer<P>,
+        response: Response<Body>,
+    ) -> Response<Body> {
+        let (mut parts, body) = response.into_parts();
+        let key = stream_key(&parts.headers).unwrap_or_default();
+        let verified = visible(&parts.headers, &EDGE_POSITION);
+        let position = verified.and_then(Position::parse).unwrap_or_default();
+        let last_id = verified
+            .or_else(|| visible(&newcomer.headers, &LAST_EVENT_ID))
+            .map(str::to_owned);
+        let reader = EventReader {
+            terminal: mend::terminal(&parts.headers),
+            snapshots: mend::names(&parts.headers, &EDGE_SNAPSHOTS),
+            position: position.clone(),
+            opening: Opening::First,
+            is_over: false,
+            ends_with_retry: false,
+            is_mended: newcomer.may_lead,
+            mends_budgets: self.kind.mends_budgets && newcomer.may_lead,
+        };
+        parts.headers.remove(header::CONTENT_LENGTH);
+        let request = EventsRequest {
+            uri: newcomer.uri,
+            headers: newcomer.headers,
+            key: key.clone(),
+        };
+        let kind = self.kind.clone();
+        let subscriber = Subscriber::new(kind, request, position, newcomer.max_unread, None);
+        let answer = Answer {
+            key: Some(key),
+            last_id,
+            stream: self.kind.stream(body),
+            reader,
+        };
+        if newcomer.may_lead {
+            self.attach(&subscriber, answer, newcomer.permit);
+        } else {
+            self.attach_follower(&subscriber, answer, newcomer.permit);
+        }
+        self.metrics.streams_open.inc();
+        let listener = Listener {
+            subscriber,
+            metrics: self.metrics.clone(),
+            shutdown: newcomer.shutdown,
+        };
+        let chunks = stream::unfold(Some(listener), |listener| async move {
+            let listener = listener?;
+            match listener.chunk().await? {
+                Ok(chunk) => Some((Ok(Frame::data(chunk)), Some(listener))),
+                Err(error) => Some((Err(error), None)),
+            }
+        });
+        Response::from_parts(parts, StreamBody::new(chunks).boxed_unsync())
+    }
+}
+
+/// One client that follows a stream.
+struct Listener {
+    subscriber: Arc<Subscriber<Events>>,
+    metrics: Arc<Metrics>,
+    shutdown: CancellationToken,
+}
+
+impl Listener {
+    /// What is sent next; `None` at a clean end.
+    async fn chunk(&self) -> Option<Result<Bytes, BodyError>> {
+        loop {
+            match self.subscriber.pop() {
+                Some(Outgoing::Message(bytes, _room)) => return Some(Ok(bytes)),
+                Some(Outgoing::Close(End::Clean)) => return None,
+                Some(Outgoing::Close(End::Cut)) => {
+                    // What was sent just before leaves first: a body that fails is not flushed.
+                    tokio::task::yield_now().await;
+                    return Some(Err(BodyError::new(CutShort)));
+                }
+                None => {}
+            }
+            select! {
+                () = self.subscriber.changed() => {}
+                () = self.shutdown.cancelled() => return Some(Err(BodyError::new(CutShort))),
+            }
+        }
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.subscriber.leave();
+        self.metrics.streams_open.dec();
+    }
+}

@@ -1,0 +1,245 @@
+//! What the clients of one shared event stream meet.
+
+#![allow(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
+
+mod support;
+
+use std::{sync::atomic::Ordering::SeqCst, time::Duration};
+use support::{
+    reader::{Reader, event},
+    *,
+};
+
+const RETRY: &str = "retry: 5000\n\n";
+
+fn shared(more: &str) -> String {
+    format!("/events/a?key=k&position=1&terminal=completed&snapshots=state{more}")
+}
+
+/// What is written of the entries `from + 1` to `to`, each of which says its number.
+fn events(from: usize, to: usize) -> String {
+    (from + 1..=to)
+        .map(|n| event(n, "book", &n.to_string()))
+        .collect()
+}
+
+async fn one_upstream(app: &App, edge: &Served, clients: usize) {
+    until(|| app.world.streams.load(SeqCst) == 1).await;
+    assert!(edge.metric("edge_upstream_streams_open 1").await);
+    assert!(edge.metric(&format!("edge_streams_open {clients}")).await);
+}
+
+#[tokio::test]
+async fn clients_of_one_key_share_one_upstream_wherever_they_begin() {
+    let app = App::start().await;
+    let edge = Served::start(config(), &app).await;
+    let topic = app.world.topic("a");
+    for n in 1..=20 {
+        topic.say("book", n.to_string());
+    }
+    let mut readers = Vec::new();
+    for from in 0..=20 {
+        let last = from.to_string();
+        let headers = [("last-event-id", &*last)];
+        let headers = if from == 0 { &[][..] } else { &headers[..] };
+        readers.push((from, Reader::open(&edge, &shared(""), headers).await));
+    }
+    one_upstream(&app, &edge, 21).await;
+    for n in 21..=40 {
+        topic.say("book", n.to_string());
+    }
+    topic.say("completed", "all");
+    for (from, mut reader) in readers {
+        let expected = format!(
+            "{RETRY}{}{}",
+            events(from, 40),
+            event(41, "completed", "all")
+        );
+        assert_eq!(reader.rest().await, (expected, true), "after {from}");
+    }
+    until(|| app.world.streams.load(SeqCst) == 0).await;
+    until(|| edge.edge.metrics().contains("edge_streams_open 0\n")).await;
+}
+
+#[tokio::test]
+async fn a_restart_is_a_pause_for_all_clients() {
+    let app = App::start().await;
+    let mut config = config();
+    config.times.heartbeat = Duration::from_millis(30);
+    let edge = Served::start(config, &app).await;
+    let topic = app.world.topic("a");
+    topic.say("book", "1");
+    let mut readers = Vec::new();
+    for _ in 0..20 {
+        readers.push(Reader::open(&edge, &shared(""), &[]).await);
+    }
+    one_upstream(&app, &edge, 20).await;
+    app.kill().await;
+    for reader in &mut readers {
+        for expected in [RETRY, &event(1, "book", "1"), ": heartbeat\n\n"] {
+            assert_eq!(reader.text().await, expected);
+        }
+    }
+    for n in 2..=30 {
+        topic.say("book", n.to_string());
+    }
+    topic.say("completed", "all");
+    app.restart().await;
+    for mut reader in readers {
+        let (rest, is_clean) = reader.rest().await;
+        let expected = format!("{}{}", events(1, 30), event(31, "completed", "all"));
+        assert_eq!(rest.replace(": heartbeat\n\n", ""), expected);
+        assert!(is_clean);
+    }
+    assert!(edge.metric("edge_streams_mended_total 1").await);
+}
+
+#[tokio::test]
+async fn who_began_a_stream_may_leave_it() {
+    let app = App::start().await;
+    let edge = Served::start(config(), &app).await;
+    let topic = app.world.topic("a");
+    let first = Reader::open(&edge, &shared(""), &[]).await;
+    let mut second = Reader::open(&edge, &shared(""), &[]).await;
+    assert_eq!(second.text().await, RETRY);
+    one_upstream(&app, &edge, 2).await;
+    drop(first);
+    until(|| edge.edge.metrics().contains("edge_streams_open 1\n")).await;
+    one_upstream(&app, &edge, 1).await;
+    topic.say("completed", "1");
+    assert_eq!(second.rest().await, (event(1, "completed", "1"), true));
+}
+
+#[tokio::test]
+async fn each_resumes_with_its_own_right() {
+    let app = App::start().await;
+    let edge = Served::start(config(), &app).await;
+    let topic = app.world.topic("a");
+    let mut kept = Reader::open(&edge, &shared("&token=good"), &[]).await;
+    let mut revoked = Reader::open(&edge, &shared("&token=bad"), &[]).await;
+    for reader in [&mut kept, &mut revoked] {
+        assert_eq!(reader.text().await, RETRY);
+    }
+    one_upstream(&app, &edge, 2).await;
+    *app.world.revoked.lock().unwrap() = Some("bad".to_owned());
+    app.world.cut(false);
+    assert_eq!(revoked.rest().await, (String::new(), false));
+    topic.say("completed", "1");
+    assert_eq!(kept.rest().await, (event(1, "completed", "1"), true));
+}
+
+#[tokio::test]
+async fn a_slow_reader_gets_the_newest_snapshot_and_every_book_or_is_cut() {
+    let app = App::start().await;
+    let mut config = config();
+    config.limits.unread_events = 50;
+    let edge = Served::start(config, &app).await;
+    let topic = app.world.topic("a");
+    let large = "x".repeat(60_000);
+    let mut slow = Reader::open(&edge, &shared(""), &[]).await;
+    let mut quick = Reader::open(&edge, &shared(""), &[]).await;
+    for reader in [&mut slow, &mut quick] {
+        assert_eq!(reader.text().await, RETRY);
+    }
+    one_upstream(&app, &edge, 2).await;
+    // More than any buffer between edge and client holds.
+    for n in 1..=300 {
+        topic.say("state", large.as_str());
+        assert!(quick.block().await == event(n, "state", &large), "{n}");
+    }
+    let last = event(300, "state", &large);
+    let mut taken = 0;
+    while slow.block().await != last {
+        taken += 1;
+    }
+    assert!(taken < 299, "{taken}");
+    for n in 301..=600 {
+        topic.say("book", large.as_str());
+        assert!(quick.block().await == event(n, "book", &large), "{n}");
+    }
+    let (rest, is_clean) = slow.rest().await;
+    assert!(!is_clean, "it comes back for the rest");
+    let mut at = 300;
+    for part in rest
+        .split_inclusive("\n\n")
+        .filter(|part| part.ends_with("\n\n"))
+    {
+        at += 1;
+        assert!(part == event(at, "book", &large), "{at}");
+    }
+    assert!(at < 600);
+    topic.say("completed", "all");
+    let last = at.to_string();
+    let mut again = Reader::open(&edge, &shared(""), &[("last-event-id", &last)]).await;
+    let (rest, is_clean) = again.rest().await;
+    assert!(is_clean);
+    assert_eq!(rest.matches("event: book").count(), 600 - at);
+    assert_eq!(quick.rest().await, (event(601, "completed", "all"), true));
+}
+
+#[tokio::test]
+async fn the_only_reader_of_a_stream_may_be_slow() {
+    let app = App::start().await;
+    let mut config = config();
+    config.limits.unread_events = 10;
+    let edge = Served::start(config, &app).await;
+    let topic = app.world.topic("a");
+    let large = "x".repeat(60_000);
+    for _ in 0..500 {
+        topic.say("book", large.as_str());
+    }
+    topic.say("completed", "all");
+    let mut reader = Reader::open(&edge, &shared(""), &[]).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let (rest, is_clean) = reader.rest().await;
+    assert!(is_clean);
+    assert_eq!(rest.matches("event: book").count(), 500);
+}
+
+#[tokio::test]
+async fn without_room_upstream_a_client_joins_what_others_follow_or_polls() {
+    let app = App::start().await;
+    let mut config = config();
+    config.limits.upstream_streams = 1;
+    let edge = Served::start(config, &app).await;
+    let topic = app.world.topic("a");
+    topic.say("book", "1");
+    let accept = [("accept", "text/event-stream")];
+    let begun = format!("{RETRY}{}", event(1, "book", "1"));
+    let mut first = Reader::open(&edge, &shared(""), &accept).await;
+    let mut joined = Reader::open(&edge, &shared(""), &accept).await;
+    one_upstream(&app, &edge, 2).await;
+    let other = shared("").replace("key=k", "key=other");
+    let mut polling = Reader::open(&edge, &other, &accept).await;
+    assert_eq!(polling.rest().await, (begun.clone(), true));
+    topic.say("completed", "2");
+    for reader in [&mut first, &mut joined] {
+        let expected = begun.clone() + &event(2, "completed", "2");
+        assert_eq!(reader.rest().await, (expected, true));
+    }
+}
+
+#[tokio::test]
+async fn where_budgets_are_not_mended_all_are_told_to_come_back() {
+    let app = App::start().await;
+    let mut config = config();
+    config.mends_budgets = false;
+    let edge = Served::start(config, &app).await;
+    let topic = app.world.topic("a");
+    let mut readers = Vec::new();
+    for _ in 0..3 {
+        readers.push(Reader::open(&edge, &shared("&each=2&retry=1"), &[]).await);
+    }
+    one_upstream(&app, &edge, 3).await;
+    topic.say("book", "1");
+    topic.say("book", "2");
+    for mut reader in readers {
+        let expected = format!("{RETRY}{}retry: 250\n\n", events(0, 2));
+        assert_eq!(reader.rest().await, (expected, true));
+    }
+    // One that breaks off has been told, too.
+    let mut reader = Reader::open(&edge, &shared("&each=3&retry=cut"), &[]).await;
+    topic.say("book", "3");
+    let expected = format!("{RETRY}{}retry: 250\n\n", events(0, 3));
+    assert_eq!(reader.rest().await, (expected, false));
+}
