@@ -46,7 +46,7 @@ impl App {
             manifest,
             variables,
             state_dir,
-            metrics: &metrics,
+            metrics: settings.is_observed.then_some(&metrics),
         };
 
         let routes = manifest.triggers().iter().filter_map(|t| match &t.route {
@@ -113,7 +113,8 @@ struct Loader<'a> {
     manifest: &'a Manifest,
     variables: &'a Variables,
     state_dir: &'a Path,
-    metrics: &'a Arc<Metrics>,
+    /// The metrics that every line of the logs is shown to, if anybody asks for them.
+    metrics: Option<&'a Arc<Metrics>>,
 }
 
 impl Loader<'_> {
@@ -143,7 +144,7 @@ impl Loader<'_> {
             allowed_hosts: Arc::new(AllowedHosts::parse(hosts)?),
             stores: Arc::new(described.key_value_stores.iter().cloned().collect()),
             stdout: Log::open(Some(&logs), id, "stdout", None)?,
-            stderr: Log::open(Some(&logs), id, "stderr", Some(self.metrics.clone()))?,
+            stderr: Log::open(Some(&logs), id, "stderr", self.metrics.cloned())?,
         })
     }
 }
