@@ -1,7 +1,7 @@
 //! A client of the application: requests, jobs and their streams, with the time of everything.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, bail, ensure};
@@ -11,8 +11,9 @@ use hyper::body::Incoming;
 use hyper::{Request, Response};
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::Value;
+use tokio::net::TcpSocket;
 
 use crate::app::PATIENCE;
 
@@ -154,6 +155,24 @@ impl Client {
     /// Follows a stream to its end.
     pub(crate) async fn follow(&self, path: &str) -> anyhow::Result<StreamLog> {
         read(self.open("GET", path, &[], Bytes::new()).await?).await
+    }
+
+    /// Opens a stream on a connection of its own from one of this machine's own addresses; returns
+    /// its body.
+    pub(crate) async fn hold_from(&self, from: Ipv4Addr, path: &str) -> anyhow::Result<Incoming> {
+        let socket = TcpSocket::new_v4()?;
+        socket.bind((from, 0).into())?;
+        let stream = socket.connect(self.address).await?;
+        let io = TokioIo::new(stream);
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(io).await?;
+        tokio::spawn(connection);
+        let request = Request::get(path)
+            .header("host", self.address.to_string())
+            .header("accept", "text/event-stream")
+            .body(Full::<Bytes>::default())?;
+        let response = sender.send_request(request).await?;
+        ensure!(response.status() == 200, "status {}", response.status());
+        Ok(response.into_body())
     }
 
     /// Opens a stream, and reads of it only its first event.

@@ -1,5 +1,6 @@
 //! The scenarios that are measured.
 
+mod crowds;
 mod jobs;
 mod latency;
 mod prepare;
@@ -22,7 +23,7 @@ const DELAY: Duration = Duration::from_millis(20);
 /// A reader's library of 769 rows.
 const LIBRARY: &[u8] = include_bytes!("../../../tests/data/goodreads_library_export.csv");
 
-const NAMES: [&str; 18] = [
+const NAMES: [&str; 20] = [
     "sizes",
     "cold",
     "poll",
@@ -38,6 +39,8 @@ const NAMES: [&str; 18] = [
     "latency-ws",
     "jobs-x",
     "streams-x",
+    "crowd",
+    "silent",
     "latency",
     "import",
     "enrich",
@@ -96,6 +99,12 @@ pub(crate) async fn run(name: &str, rounds: u32, report: &mut Report) -> anyhow:
     }
     if wanted("streams-x") {
         streams::many(warm, report).await?;
+    }
+    if wanted("crowd") {
+        crowds::many(warm, report).await?;
+    }
+    if wanted("silent") {
+        crowds::silent(warm, report).await?;
     }
     Ok(())
 }
