@@ -254,7 +254,7 @@ pub struct Part {
 /// An uploaded file, in chunks.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Upload {
-    /// The prefix of the keys of its chunks: [`crate::keys::upload`].
+    /// The prefix of the keys of the file's chunks: [`crate::keys::upload`].
     pub key: String,
     /// The client's name for the file; empty without one.
     #[serde(default, skip_serializing_if = "String::is_empty")]

@@ -251,8 +251,7 @@ impl Settings {
         }
     }
 
-    /// Whether books are remembered: not where keys are scarce, for each is a job's that somebody
-    /// waits for.
+    /// Whether books are remembered: not where keys are scarce, so that jobs have them all.
     pub(crate) fn remembers_books(&self) -> bool {
         self.remember_books > 0 && self.max_keys.is_none()
     }
