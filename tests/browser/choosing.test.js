@@ -20,7 +20,8 @@ async function doubtful(options) {
 	assert.ok(started);
 	if (!(await page.locator('.job').count())) await page.getByRole('button', { name: /^Import/ }).click();
 	await page.getByRole('heading', { name: /of 2 books found/ }).waitFor();
-	await eventually('to review', async () => (await page.locator('.state.review').count()) === 2);
+	await page.locator('.book').nth(0).locator('.state.review').waitFor();
+	await page.locator('.book').nth(1).getByRole('button', { name: /^Choose which book/ }).waitFor();
 	return page;
 }
 
