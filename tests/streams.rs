@@ -130,7 +130,7 @@ fn every_book_arrives_once_wherever_a_client_joins_the_others() {
     let mut readers = Vec::new();
     while told.len() < 300 {
         let event = first.event().expect("the job is not over");
-        if told.len() % 15 == 0 {
+        if told.len().is_multiple_of(15) {
             // One begins at the beginning, one here, one somewhere in between.
             let last = [None, told.last(), told.get(told.len() / 2)];
             for last in last.map(|event| event.map(|event| event.id.clone())) {

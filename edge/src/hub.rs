@@ -381,10 +381,13 @@ impl<K: Kind> Streams<K> {
             shared.insert(key.clone(), hub.clone());
         }
         drop(shared);
-        let join = existing.map(|existing| (existing, subscriber.clone()));
+        let join = existing.map(|hub| Joining {
+            hub,
+            subscriber: subscriber.clone(),
+        });
         if K::JOINS_AT_ONCE
-            && let Some((existing, newcomer)) = &join
-            && newcomer.merge_into(existing)
+            && let Some(joining) = &join
+            && joining.subscriber.merge_into(&joining.hub)
         {
             return;
         }
@@ -415,11 +418,17 @@ impl<K: Kind> Streams<K> {
     }
 }
 
+/// A listener that leaves its own stream for a shared one.
+struct Joining<K: Kind> {
+    hub: Arc<Hub<K>>,
+    subscriber: Arc<Subscriber<K>>,
+}
+
 /// The task that reads one upstream stream.
 struct Feed<K: Kind> {
     hub: Arc<Hub<K>>,
     /// The stream that this one's listener joins when it has come far enough.
-    join: Option<(Arc<Hub<K>>, Arc<Subscriber<K>>)>,
+    join: Option<Joining<K>>,
     streams: Arc<Streams<K>>,
     reader: K::Reader,
     /// When the listeners were last told anything.
@@ -496,7 +505,7 @@ impl<K: Kind> Feed<K> {
             }
         };
         match &self.join {
-            Some((existing, newcomer)) if newcomer.merge_into(existing) => None,
+            Some(joining) if joining.subscriber.merge_into(&joining.hub) => None,
             Some(_) | None => Some(news),
         }
     }
