@@ -17,9 +17,13 @@ use crate::run::{Run, read_upload};
 use crate::storage::{Stop, to_json};
 use crate::work::{StageOutcome, Worker};
 
-/// Number of attempts at a file whose analysis is interrupted by the end of its run: it may need
-/// more memory than there is.
+/// Number of attempts at a large file whose analysis is interrupted by the end of its run: it may
+/// need more memory than there is.
 const MAX_ATTEMPTS: u8 = 4;
+
+/// Number of attempts at a file that is read at once: what ends its runs is the load of others,
+/// which passes. Bounded all the same, should it be the file.
+const MAX_ATTEMPTS_OF_SMALL: u8 = 16;
 
 /// The worker for the first stage of an import: reads the file and plans its look-ups.
 #[derive(Clone, Copy, Debug)]
@@ -31,14 +35,16 @@ impl<E: Effects> Worker<E> for CsvAnalysis {
     }
 
     async fn work(&self, run: &mut Run<'_, E>) -> Result<StageOutcome, Stop> {
-        if run.root.attempts >= MAX_ATTEMPTS {
-            return Ok(StageOutcome::Finished(Stage::Error, Some(interrupted())));
-        }
         let uploads = run.root.uploads.iter();
         let times = uploads.map(|upload| upload.takes().max(time_to_read(upload.bytes, false)));
         let takes: Duration = times.sum();
+        let is_small = takes < LONG_ENOUGH_TO_WAIT;
+        if run.root.attempts >= max_attempts(is_small) {
+            let failure = interrupted(is_small);
+            return Ok(StageOutcome::Finished(Stage::Error, Some(failure)));
+        }
         let mut turn = None;
-        if takes >= LONG_ENOUGH_TO_WAIT {
+        if !is_small {
             turn = run.wait_to_compute(Work::Short, takes).await?;
             if turn.is_none() {
                 return Ok(StageOutcome::HandOver);
@@ -147,12 +153,26 @@ fn fitting(mut report: Report) -> Result<Vec<u8>, Stop> {
     }
 }
 
-fn interrupted() -> Failure {
+fn max_attempts(is_small: bool) -> u8 {
+    if is_small {
+        MAX_ATTEMPTS_OF_SMALL
+    } else {
+        MAX_ATTEMPTS
+    }
+}
+
+fn interrupted(is_small: bool) -> Failure {
+    let advice = if is_small {
+        "We could not process this file now. Please try again later."
+    } else {
+        "We could not process this file. Please try a smaller part of it."
+    };
+    let attempts = max_attempts(is_small);
     Failure::new(
         FailureCode::EInternal,
-        format!("the analysis of the file was interrupted {MAX_ATTEMPTS} times"),
-        "We could not process this file. Please try a smaller part of it.",
-        false,
+        format!("the analysis of the file was interrupted {attempts} times"),
+        advice,
+        is_small,
     )
 }
 
