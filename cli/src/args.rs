@@ -89,8 +89,9 @@ pub(crate) enum Command {
         /// The form in which to show it
         #[arg(long, value_enum, default_value_t = Format::Table, conflicts_with = "json")]
         format: Format,
-        /// Rows to mend, as CSV that can be imported again: failed, not_found, warnings, review, several of
-        /// them with commas between, or all for the whole library in the columns of Goodreads
+        /// Rows to mend, as CSV that can be imported again: failed, not_found, warnings, review,
+        /// several of them with commas between, or all for the whole library in the columns of
+        /// Goodreads
         #[arg(long, value_name = "ROWS", conflicts_with = "json")]
         only: Option<String>,
     },

@@ -143,8 +143,8 @@ async fn events(mut stream: Incoming) -> anyhow::Result<Vec<(u64, u64)>> {
     }
 }
 
-/// Measures clients of jobs whose provider hangs: 200 streams and 200 sockets, each pair on a job of
-/// its own.
+/// Measures clients of jobs whose provider hangs: 200 streams and 200 sockets, each pair on a job
+/// of its own.
 pub(super) async fn silent(warm: &Warm, report: &mut Report) -> anyhow::Result<()> {
     let name = "silent";
     let app = warm.start(Setup::default()).await?;

@@ -19,8 +19,8 @@ use serde_json::json;
 use crate::session::{self, Session};
 use crate::token;
 
-/// Longest silence of a session stream: an edge gives up one that is silent for longer, and the first
-/// apps expect a sign of life this often.
+/// Longest silence of a session stream: an edge gives up one that is silent for longer, and the
+/// first apps expect a sign of life this often.
 const HEARTBEAT: Duration = Duration::from_secs(10);
 /// Size in bytes from which on results take their turn to be in memory.
 const LARGE_RESULTS: u64 = 1 << 20;

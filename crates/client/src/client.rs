@@ -163,8 +163,8 @@ impl Client {
         .await
     }
 
-    /// Fetches rows of an ended import that somebody may want to mend, in the order of the file: `only`
-    /// names which (`failed`, `not_found`, `warnings`, several with commas between).
+    /// Fetches rows of an ended import that somebody may want to mend, in the order of the file:
+    /// `only` names which (`failed`, `not_found`, `warnings`, several with commas between).
     ///
     /// # Errors
     /// `NOT_READY` while the job runs.
@@ -229,8 +229,8 @@ impl Client {
         }
     }
 
-    /// Says which book number `index` of an ended job is, from 0, and answers it as it is then. What
-    /// was answered stays; a choice whose answer was lost can be made again.
+    /// Says which book number `index` of an ended job is, from 0, and answers it as it is then.
+    /// What was answered stays; a choice whose answer was lost can be made again.
     ///
     /// # Errors
     /// `NOT_FOUND` when no provider knows such a book or the job has none of this number,

@@ -41,7 +41,8 @@ pub(crate) enum Step {
     Poll,
 }
 
-/// Number of fruitless attempts in a row after which a probe shows whether streams get through at all.
+/// Number of fruitless attempts in a row after which a probe shows whether streams get through at
+/// all.
 const DOUBT: u32 = 3;
 
 #[derive(Debug)]

@@ -61,7 +61,8 @@ impl<E: Effects> Worker<E> for CsvAnalysis {
                 Some(Failure::internal("a part of the upload is missing")),
             ));
         };
-        // It may take longer on a busy machine; a run that dies meanwhile blocks its job for as long.
+        // It may take longer on a busy machine; a run that dies meanwhile blocks its job for as
+        // long.
         run.renew_for(takes * 2).await?;
         let max_rows = run.engine.settings.limits.max_csv_rows;
         let mapping = run

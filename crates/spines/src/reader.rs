@@ -60,7 +60,8 @@ const LEAST_CONFIDENCE: f32 = 0.5;
 /// Reads the lines of text on a photo, step by step, so that a caller can do other things between
 /// the steps.
 ///
-/// 1. [`Reader::new`], and [`add_upright_pass`](Reader::add_upright_pass) if there is time for two passes;
+/// 1. [`Reader::new`], and [`add_upright_pass`](Reader::add_upright_pass) if there is time for two
+///    passes;
 /// 2. [`step`](Reader::step) until it returns [`Progress::Finished`], or until time is up;
 /// 3. [`finish`](Reader::finish): the lines that have been read so far.
 ///
