@@ -148,6 +148,7 @@ impl Kind for Events {
     /// The first block sets a client's reconnection time.
     const JOINS_AT_ONCE: bool = false;
     const WAITS_FOR_READERS: bool = true;
+    const SHOWS_IDS: bool = true;
 
     async fn resume(&self, request: &EventsRequest, last_id: Option<&str>) -> Resumed {
         let mut again = Request::new(Empty::new().map_err(|never| match never {}).boxed_unsync());

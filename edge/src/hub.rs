@@ -23,8 +23,11 @@ use std::{
 use tokio::{
     select,
     sync::Notify,
-    time::{Instant, sleep_until},
+    time::{Instant, sleep, sleep_until},
 };
+
+/// Pause between looks whether the others are as far as a listener that waits to join them.
+const JOIN_PAUSE: Duration = Duration::from_millis(50);
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -47,6 +50,10 @@ pub(crate) trait Kind: Send + Sync + Sized + 'static {
     /// Whether a stream is read only as fast as the fastest of its listeners takes it. Where it is
     /// read at once, a listener that is too slow is let go even when it is the only one.
     const WAITS_FOR_READERS: bool;
+
+    /// Whether clients see the ids: then a client joins the others only where they are exactly as
+    /// far, so that no counter of the ids that it sees goes down.
+    const SHOWS_IDS: bool;
 
     /// Asks for what comes after `last_id`.
     fn resume(
@@ -196,7 +203,8 @@ impl<K: Kind> Subscriber<K> {
     }
 
     /// Moves this client from its own stream to a shared one, as soon as the own one has brought it
-    /// as far as the shared one is. False when it is not there yet, or the shared one is over.
+    /// as far as the shared one is. False when it is not there yet, or ahead where that shows, or
+    /// the shared one is over.
     ///
     /// This happens under the shared stream's lock, so that whatever comes later reaches the
     /// newcomer, and whatever came before it has.
@@ -206,7 +214,11 @@ impl<K: Kind> Subscriber<K> {
             return true;
         };
         let mut audience = lock(&shared.audience);
-        if audience.is_over || !lock(&self.outbox).position().reaches(&audience.position) {
+        let outbox = lock(&self.outbox);
+        let is_behind = !outbox.position().reaches(&audience.position);
+        let is_ahead = K::SHOWS_IDS && !audience.position.reaches(outbox.position());
+        drop(outbox);
+        if audience.is_over || is_behind || is_ahead {
             return false;
         }
         audience.members.insert(self.number, self.clone());
@@ -468,9 +480,19 @@ impl<K: Kind> Feed<K> {
             if K::WAITS_FOR_READERS && !self.hub.wait_for_room().await {
                 return Stopped::Over;
             }
-            let next = select! {
-                () = self.hub.wait_until_unused() => return Stopped::Over,
-                next = stream.next(silence) => next,
+            let next = {
+                let mut next = std::pin::pin!(stream.next(silence));
+                loop {
+                    select! {
+                        () = self.hub.wait_until_unused() => return Stopped::Over,
+                        next = &mut next => break next,
+                        () = sleep(JOIN_PAUSE), if self.join.is_some() => {
+                            if self.joins() {
+                                return Stopped::Over;
+                            }
+                        }
+                    }
+                }
             };
             let is_clean = next == Next::Ended;
             match next {
@@ -504,10 +526,13 @@ impl<K: Kind> Feed<K> {
                 return None;
             }
         };
-        match &self.join {
-            Some(joining) if joining.subscriber.merge_into(&joining.hub) => None,
-            Some(_) | None => Some(news),
-        }
+        if self.joins() { None } else { Some(news) }
+    }
+
+    /// Lets the listener go over to the shared stream, if it is as far.
+    fn joins(&self) -> bool {
+        let join = self.join.as_ref();
+        join.is_some_and(|joining| joining.subscriber.merge_into(&joining.hub))
     }
 
     /// Asks for the rest until there is an answer or no patience left; the listeners are kept

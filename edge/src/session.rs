@@ -273,6 +273,7 @@ impl Kind for Relay {
 
     const JOINS_AT_ONCE: bool = true;
     const WAITS_FOR_READERS: bool = false;
+    const SHOWS_IDS: bool = false;
 
     async fn resume(&self, session: &Session, last_id: Option<&str>) -> Resumed {
         match self.open(session, last_id).await {
