@@ -12,7 +12,7 @@ use std::sync::Mutex;
 use std::thread;
 
 use app::socket::Socket;
-use app::{App, PATIENCE, eventually};
+use app::{App, Job, PATIENCE, eventually};
 use base64::Engine as _;
 use serde_json::{Value, json};
 use tungstenite::Message;
@@ -423,7 +423,12 @@ fn expire(app: &App) {
     eventually("everything is swept away", || {
         minutes += 11;
         app.misbehave(&format!("clock-ahead={minutes}m"));
-        latest.insert(app.enrich(&json!({"barcodes": ["9780743273565"]})).id);
+        let request = app.request("POST", "/api/batch-enrich");
+        let answer = request.json(&json!({"barcodes": ["9780743273565"]})).send();
+        // A disk that deletes a thousand keys may be too slow for a write beside it.
+        if answer.status() != 503 {
+            latest.insert(Job::of(&answer.data(202)).id);
+        }
         owners(app).is_subset(&latest)
     });
 }
