@@ -274,15 +274,12 @@ impl Streams<Events> {
         let subscriber = Subscriber::new(kind, request, position, newcomer.max_unread, None);
         let answer = Answer {
             key: Some(key),
+            may_lead: newcomer.may_lead,
             last_id,
             stream: self.kind.stream(body),
             reader,
         };
-        if newcomer.may_lead {
-            self.attach(&subscriber, answer, newcomer.permit);
-        } else {
-            self.attach_follower(&subscriber, answer, newcomer.permit);
-        }
+        self.attach(&subscriber, answer, newcomer.permit);
         self.metrics.streams_open.inc();
         let listener = Listener {
             subscriber,

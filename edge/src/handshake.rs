@@ -266,6 +266,7 @@ impl Gate {
         );
         let answer = Answer {
             key: accepted.key,
+            may_lead: true,
             last_id: None,
             stream: accepted.stream,
             reader: (),

@@ -340,6 +340,8 @@ pub(crate) struct Streams<K: Kind> {
 pub(crate) struct Answer<K: Kind> {
     /// Streams of equal keys may be shared.
     pub(crate) key: Option<String>,
+    /// Whether others may follow this answer; else its client can only join what others follow.
+    pub(crate) may_lead: bool,
     /// The id that the answer begins after, if it says so.
     pub(crate) last_id: Option<String>,
     pub(crate) stream: EventStream,
@@ -364,29 +366,9 @@ impl<K: Kind> Streams<K> {
         answer: Answer<K>,
         permit: impl Send + 'static,
     ) {
-        self.attach_as(subscriber, answer, permit, true);
-    }
-
-    /// The same for an answer that others cannot follow.
-    pub(crate) fn attach_follower(
-        self: &Arc<Self>,
-        subscriber: &Arc<Subscriber<K>>,
-        answer: Answer<K>,
-        permit: impl Send + 'static,
-    ) {
-        self.attach_as(subscriber, answer, permit, false);
-    }
-
-    fn attach_as(
-        self: &Arc<Self>,
-        subscriber: &Arc<Subscriber<K>>,
-        answer: Answer<K>,
-        permit: impl Send + 'static,
-        may_lead: bool,
-    ) {
         let mut shared = lock(&self.shared);
         let existing = answer.key.as_ref().and_then(|key| shared.get(key)).cloned();
-        let key = answer.key.filter(|_| may_lead && existing.is_none());
+        let key = (answer.key).filter(|_| answer.may_lead && existing.is_none());
         let hub = Hub::new(key, subscriber, answer.last_id);
         *lock(&subscriber.hub) = Some(hub.clone());
         if let Some(key) = &hub.key {
