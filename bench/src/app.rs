@@ -111,10 +111,10 @@ impl Default for Setup {
     }
 }
 
-/// Compiled components, kept for all hosts of one measurement.
-pub(crate) struct Warm(tempfile::TempDir);
+/// CompiledApp components, kept for all hosts of one measurement.
+pub(crate) struct CompiledApp(tempfile::TempDir);
 
-impl Warm {
+impl CompiledApp {
     /// Builds the components that are stale, and compiles all once.
     pub(crate) async fn up() -> anyhow::Result<Self> {
         let state = tempfile::tempdir()?;

@@ -7,7 +7,7 @@ use serde::Serialize;
 /// The statistic that a goal is set for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum At {
+pub(crate) enum Statistic {
     /// The median.
     P50,
     /// The 99th percentile.
@@ -20,7 +20,7 @@ pub(crate) enum At {
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 struct Goal {
-    of: At,
+    of: Statistic,
     most: f64,
     met: bool,
 }
@@ -75,12 +75,12 @@ impl Figure {
     }
 
     /// Adds a goal: the most that a statistic should be.
-    pub(crate) fn goal(mut self, of: At, most: f64) -> Self {
+    pub(crate) fn goal(mut self, of: Statistic, most: f64) -> Self {
         let is = match of {
-            At::P50 => self.p50,
-            At::P99 => self.p99,
-            At::Max => self.max,
-            At::Ratio => self.ratio.unwrap_or(f64::INFINITY),
+            Statistic::P50 => self.p50,
+            Statistic::P99 => self.p99,
+            Statistic::Max => self.max,
+            Statistic::Ratio => self.ratio.unwrap_or(f64::INFINITY),
         };
         let met = is <= most;
         self.goals.push(Goal { of, most, met });
@@ -106,10 +106,10 @@ impl fmt::Display for Figure {
         )?;
         for goal in &self.goals {
             let of = match goal.of {
-                At::P50 => "p50",
-                At::P99 => "p99",
-                At::Max => "max",
-                At::Ratio => "ratio",
+                Statistic::P50 => "p50",
+                Statistic::P99 => "p99",
+                Statistic::Max => "max",
+                Statistic::Ratio => "ratio",
             };
             let met = if goal.met { "" } else { " MISSED" };
             write!(f, " {of}<={}{met}", goal.most)?;
@@ -225,10 +225,10 @@ mod tests {
     #[test]
     fn a_goal_is_met_or_missed_and_a_ratio_without_a_limit_is_no_success() {
         let figure = Figure::of("s", "w", "ms", &[2.0, 4.0])
-            .goal(At::Ratio, 9.0)
+            .goal(Statistic::Ratio, 9.0)
             .against(&[1.0])
-            .goal(At::Ratio, 2.0)
-            .goal(At::Max, 3.0);
+            .goal(Statistic::Ratio, 2.0)
+            .goal(Statistic::Max, 3.0);
         let met: Vec<bool> = figure.goals.iter().map(|goal| goal.met).collect();
         assert_eq!(met, [false, true, false]);
     }

@@ -13,7 +13,7 @@ use crate::{
     upload::{Upload, UploadError, Uploads},
     upstream::{Body, BodyError, BoxError, Upstream},
 };
-use admission::{Admission, ClientKey, Held, PerClient, Settled, Ticket};
+use admission::{Admission, ClientKey, Held, PerClient, ResponseAction, Ticket};
 use http::{
     HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header, request::Parts,
 };
@@ -233,8 +233,8 @@ impl Proxy {
             return answer::no_upstream(true);
         };
         let held = match ticket.settle(response.headers()) {
-            Settled::Pass(held) => held,
-            Settled::Repeat(ticket) => {
+            ResponseAction::Pass(held) => held,
+            ResponseAction::Repeat(ticket) => {
                 self.mark(&ticket, &mut parts);
                 let again = Request::from_parts(
                     parts.clone(),
@@ -246,9 +246,9 @@ impl Proxy {
                     Err(refusal) => return refusal,
                 };
                 match ticket.settle(response.headers()) {
-                    Settled::Pass(held) => held,
+                    ResponseAction::Pass(held) => held,
                     // It is asked for again only once.
-                    Settled::Repeat(_) => return answer::no_upstream(true),
+                    ResponseAction::Repeat(_) => return answer::no_upstream(true),
                 }
             }
         };

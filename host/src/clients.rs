@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use admission::{
-    Admission, ClientKey, Full, Held, PerClient, Place, Settled, Ticket, is_private, parse_address,
+    Admission, ClientKey, Full, Held, PerClient, Place, ResponseAction, Ticket, is_private,
+    parse_address,
 };
 use bytes::Bytes;
 use edge::{
@@ -129,11 +130,11 @@ impl Hold {
             }
         };
         match ticket.settle(answer) {
-            Settled::Pass(held) => {
+            ResponseAction::Pass(held) => {
                 self.put(Share::Answered(held));
                 None
             }
-            Settled::Repeat(ticket) => Some(ticket),
+            ResponseAction::Repeat(ticket) => Some(ticket),
         }
     }
 

@@ -13,9 +13,9 @@ use stand_ins::Fault;
 use tokio::net::TcpStream;
 
 use super::{importing, sample};
-use crate::app::{App, Setup, Warm};
+use crate::app::{App, CompiledApp, Setup};
 use crate::client::ms;
-use crate::figures::{At, Figure, Report};
+use crate::figures::{Figure, Report, Statistic};
 
 /// Number of streams in all, and of jobs that they follow.
 const STREAMS: usize = 10_000;
@@ -49,14 +49,14 @@ async fn submit(app: &App, rows: usize, jobs: usize) -> anyhow::Result<Vec<Value
 }
 
 /// Measures ten thousand streams on a hundred jobs that run.
-pub(super) async fn many(warm: &Warm, report: &mut Report) -> anyhow::Result<()> {
+pub(super) async fn many(compiled: &CompiledApp, report: &mut Report) -> anyhow::Result<()> {
     let name = "crowd";
     let setup = Setup {
         delay: Duration::from_secs(4),
         tuning: "remember_books=0 wave_items=20",
         ..Setup::default()
     };
-    let app = warm.start(setup).await?;
+    let app = compiled.start(setup).await?;
     let accepted = submit(&app, 400, JOBS).await?;
     let urls: Vec<String> = accepted
         .iter()
@@ -93,14 +93,14 @@ pub(super) async fn many(warm: &Warm, report: &mut Report) -> anyhow::Result<()>
     }
     let most = app.memory("VmHWM")?;
     let figure = Figure::of(name, "10,000 streams: memory of one", "kB", &[memory]);
-    report.add(figure.goal(At::P50, 30.0));
+    report.add(figure.goal(Statistic::P50, 30.0));
     let figure = Figure::of(
         name,
         "10,000 streams: of a core, all",
         "%",
         &[100.0 * cpu / time],
     );
-    report.add(figure.goal(At::P50, 100.0));
+    report.add(figure.goal(Statistic::P50, 100.0));
     let figure = Figure::of(name, "10,000 streams: time to open them", "s", &[opening]);
     report.add(figure);
     report.add(Figure::of(
@@ -145,9 +145,9 @@ async fn events(mut stream: Incoming) -> anyhow::Result<Vec<(u64, u64)>> {
 
 /// Measures clients of jobs whose provider hangs: 200 streams and 200 sockets, each pair on a job
 /// of its own.
-pub(super) async fn silent(warm: &Warm, report: &mut Report) -> anyhow::Result<()> {
+pub(super) async fn silent(compiled: &CompiledApp, report: &mut Report) -> anyhow::Result<()> {
     let name = "silent";
-    let app = warm.start(Setup::default()).await?;
+    let app = compiled.start(Setup::default()).await?;
     app.sandbox().open_library().behave(Fault::Hang.always());
     app.sandbox().google_books().behave(Fault::Hang.always());
     let accepted = submit(&app, 10, SILENT).await?;
@@ -171,9 +171,9 @@ pub(super) async fn silent(warm: &Warm, report: &mut Report) -> anyhow::Result<(
     let all = share(&app).await?;
     let what = |what: &str| format!("200 streams and sockets: {what}");
     let figure = Figure::of(name, what("memory of one"), "kB", &[memory]);
-    report.add(figure.goal(At::P50, 60.0));
+    report.add(figure.goal(Statistic::P50, 60.0));
     let figure = Figure::of(name, what("of a core, all"), "%", &[all]);
-    report.add(figure.goal(At::P50, 2.0));
+    report.add(figure.goal(Statistic::P50, 2.0));
     let figure = Figure::of(
         name,
         "200 jobs without clients: of a core, all",

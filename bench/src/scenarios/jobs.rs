@@ -7,17 +7,21 @@ use bytes::Bytes;
 use futures::future::try_join_all;
 
 use super::{DELAY, enriching, importing, isbns, sample};
-use crate::app::{App, Setup, Warm};
+use crate::app::{App, CompiledApp, Setup};
 use crate::client::{Client, Work, ms};
-use crate::figures::{At, Figure, Report, percentile};
+use crate::figures::{Figure, Report, Statistic, percentile};
 
 /// Number of requests that a run has in flight at a time.
 const CONCURRENCY: f64 = 8.0;
 
 /// Measures jobs that enrich a hundred ISBNs.
-pub(super) async fn enrich(warm: &Warm, rounds: u32, report: &mut Report) -> anyhow::Result<()> {
+pub(super) async fn enrich(
+    compiled: &CompiledApp,
+    rounds: u32,
+    report: &mut Report,
+) -> anyhow::Result<()> {
     let name = "enrich-100";
-    let app = warm.start(Setup::default()).await?;
+    let app = compiled.start(Setup::default()).await?;
     let isbns = isbns(100)?;
     let work = enriching(&isbns)?;
     app.client.submit_and_follow(&work).await?;
@@ -44,18 +48,18 @@ pub(super) async fn enrich(warm: &Warm, rounds: u32, report: &mut Report) -> any
         }
         let cpu = ms(app.cpu()? - cpu) / f64::from(rounds);
         let figure = Figure::of(name, format!("{how}: POST to completed"), "ms", &wall);
-        report.add(figure.against(&direct).goal(At::P50, 60.0));
+        report.add(figure.against(&direct).goal(Statistic::P50, 60.0));
         let figure = Figure::of(
             name,
             format!("{how}: processor time of a job"),
             "ms",
             &[cpu],
         );
-        report.add(figure.goal(At::P50, 30.0));
+        report.add(figure.goal(Statistic::P50, 30.0));
         let figure = Figure::of(name, format!("{how}: bytes to the client"), "B", &bytes);
-        report.add(figure.goal(At::Max, 4_096.0));
+        report.add(figure.goal(Statistic::Max, 4_096.0));
         let figure = Figure::of(name, format!("{how}: outbound requests"), "", &requests);
-        report.add(figure.goal(At::Max, 4.0));
+        report.add(figure.goal(Statistic::Max, 4.0));
     }
     Ok(())
 }
@@ -75,12 +79,12 @@ async fn direct_request(app: &App, isbns: &[String]) -> anyhow::Result<()> {
 
 /// Measures ten jobs at once that enrich a hundred ISBNs each.
 pub(super) async fn enrich_ten(
-    warm: &Warm,
+    compiled: &CompiledApp,
     rounds: u32,
     report: &mut Report,
 ) -> anyhow::Result<()> {
     let name = "enrich-10x100";
-    let app = warm.start(Setup::default()).await?;
+    let app = compiled.start(Setup::default()).await?;
     let isbns = isbns(1_000)?;
     let works = isbns.chunks(100).map(enriching);
     let works = works.collect::<anyhow::Result<Vec<Work>>>()?;
@@ -100,24 +104,24 @@ pub(super) async fn enrich_ten(
         one.push(ms(start.elapsed()));
     }
     let figure = Figure::of(name, "until the last is completed", "ms", &wall);
-    report.add(figure.against(&one).goal(At::P50, 150.0));
+    report.add(figure.against(&one).goal(Statistic::P50, 150.0));
     let figure = Figure::of(name, "processor time, all ten", "ms", &[cpu]);
-    report.add(figure.goal(At::P50, 200.0));
+    report.add(figure.goal(Statistic::P50, 200.0));
     let figure = Figure::of(name, "host's peak memory", "MB", &[app.memory("VmHWM")?]);
-    report.add(figure.goal(At::P50, 120.0));
+    report.add(figure.goal(Statistic::P50, 120.0));
     Ok(())
 }
 
 /// Measures imports of a library.
 pub(super) async fn import(
-    warm: &Warm,
+    compiled: &CompiledApp,
     name: &str,
     csv: Vec<u8>,
     rounds: u32,
     report: &mut Report,
 ) -> anyhow::Result<()> {
     let work = importing(csv);
-    let app = warm.start(Setup::default()).await?;
+    let app = compiled.start(Setup::default()).await?;
     let (mut wall, mut attached, mut bytes, mut waits) = (vec![], vec![], vec![], vec![]);
     let mut requests = vec![];
     let cpu = app.cpu()?;
@@ -138,27 +142,27 @@ pub(super) async fn import(
         attached.push(ms(start.elapsed()));
     }
     let figure = Figure::of(name, "own stream: POST to completed", "ms", &wall);
-    report.add(figure.against(&waits).goal(At::Ratio, 1.5));
+    report.add(figure.against(&waits).goal(Statistic::Ratio, 1.5));
     let figure = Figure::of(name, "attached: POST to completed", "ms", &attached);
-    report.add(figure.against(&waits).goal(At::Ratio, 1.5));
+    report.add(figure.against(&waits).goal(Statistic::Ratio, 1.5));
     report.add(Figure::of(name, "processor time of a job", "ms", &[cpu]));
     let figure = Figure::of(name, "outbound requests", "", &requests);
     report.add(match name {
-        "import-real" => figure.goal(At::Max, 60.0),
+        "import-real" => figure.goal(Statistic::Max, 60.0),
         _ => figure,
     });
     let figure = Figure::of(name, "bytes to the client", "B", &bytes);
-    report.add(figure.goal(At::Max, 25_000.0));
+    report.add(figure.goal(Statistic::Max, 25_000.0));
     drop(app);
-    let (written, size) = written(warm, &work).await?;
+    let (written, size) = written(compiled, &work).await?;
     let figure = Figure::of(name, "bytes written to the store", "B", &[written]);
-    report.add(figure.against(&[size]).goal(At::Ratio, 4.0));
+    report.add(figure.against(&[size]).goal(Statistic::Ratio, 4.0));
     Ok(())
 }
 
 /// Bytes that an import writes to the store, and the size in bytes of the results that stay there.
-async fn written(warm: &Warm, work: &Work) -> anyhow::Result<(f64, f64)> {
-    let app = warm
+async fn written(compiled: &CompiledApp, work: &Work) -> anyhow::Result<(f64, f64)> {
+    let app = compiled
         .start(Setup {
             counted: true,
             ..Setup::default()
@@ -172,9 +176,9 @@ async fn written(warm: &Warm, work: &Work) -> anyhow::Result<(f64, f64)> {
 }
 
 /// Measures imports of a hundred books at once, in growing numbers.
-pub(super) async fn many(warm: &Warm, report: &mut Report) -> anyhow::Result<()> {
+pub(super) async fn many(compiled: &CompiledApp, report: &mut Report) -> anyhow::Result<()> {
     let name = "jobs-x";
-    let app = warm.start(Setup::default()).await?;
+    let app = compiled.start(Setup::default()).await?;
     let work = importing(stand_ins::library(100));
     app.client.submit_and_follow(&work).await?;
     let mut alone = None;
@@ -198,12 +202,12 @@ pub(super) async fn many(warm: &Warm, report: &mut Report) -> anyhow::Result<()>
         let what = |what: &str| format!("{jobs} at once: {what}");
         let figure = Figure::of(name, what("each, POST to completed"), "ms", &each);
         let median = percentile(&each, 0.5);
-        report.add(figure.goal(At::Max, (3.0 * median).round()));
+        report.add(figure.goal(Statistic::Max, (3.0 * median).round()));
         let figure = Figure::of(name, what("time over number"), "ms", &[all / count]);
         report.add(figure.against(&[one_job / f64::from(jobs)]));
         let figure = Figure::of(name, what("processor time over number"), "ms", &[cpu]);
         let least = *alone.get_or_insert(cpu);
-        report.add(figure.against(&[least]).goal(At::Ratio, 1.5));
+        report.add(figure.against(&[least]).goal(Statistic::Ratio, 1.5));
     }
     Ok(())
 }

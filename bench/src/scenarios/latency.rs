@@ -11,9 +11,9 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 
 use super::{enriching, importing, isbns};
-use crate::app::{App, Setup, Warm};
+use crate::app::{App, CompiledApp, Setup};
 use crate::client::{StreamLog, Work, ms};
-use crate::figures::{At, Figure, Report};
+use crate::figures::{Figure, Report, Statistic};
 use crate::limits::{Broadcast, echo};
 
 fn latencies(logs: Vec<StreamLog>) -> Vec<f64> {
@@ -21,12 +21,12 @@ fn latencies(logs: Vec<StreamLog>) -> Vec<f64> {
 }
 
 /// Measures the latency on jobs' own streams.
-pub(super) async fn sse(warm: &Warm, report: &mut Report) -> anyhow::Result<()> {
+pub(super) async fn sse(compiled: &CompiledApp, report: &mut Report) -> anyhow::Result<()> {
     let name = "latency-sse";
     let limit = Broadcast::start().await?;
     let pause = Duration::from_millis(25);
 
-    let one = warm.start(Setup::default()).await?;
+    let one = compiled.start(Setup::default()).await?;
     let library = importing(stand_ins::library(6_000));
     let mut logs = Vec::new();
     for _ in 0..4 {
@@ -34,7 +34,7 @@ pub(super) async fn sse(warm: &Warm, report: &mut Report) -> anyhow::Result<()> 
     }
     let native = limit.measure(1, 100, pause).await?;
     let figure = Figure::of(name, "1 job, 1 stream", "ms", &latencies(logs)).against(&native);
-    report.add(figure.goal(At::P50, 1.5).goal(At::P99, 4.0));
+    report.add(figure.goal(Statistic::P50, 1.5).goal(Statistic::P99, 4.0));
 
     let mut logs = Vec::new();
     for _ in 0..2 {
@@ -42,7 +42,7 @@ pub(super) async fn sse(warm: &Warm, report: &mut Report) -> anyhow::Result<()> 
     }
     let native = limit.measure(100, 40, pause).await?;
     let figure = Figure::of(name, "1 job, 100 streams", "ms", &latencies(logs)).against(&native);
-    report.add(figure.goal(At::P50, 3.0).goal(At::P99, 15.0));
+    report.add(figure.goal(Statistic::P50, 3.0).goal(Statistic::P99, 15.0));
     drop(one);
 
     // Of a provider as slow as the real ones, and enough waves: else there are no commits to hear
@@ -52,15 +52,15 @@ pub(super) async fn sse(warm: &Warm, report: &mut Report) -> anyhow::Result<()> 
         tuning: "wave_items=20",
         ..Setup::default()
     };
-    let logs = hundred_jobs(warm, slow, 200, Duration::from_millis(20)).await?;
+    let logs = hundred_jobs(compiled, slow, 200, Duration::from_millis(20)).await?;
     let what = "100 jobs, 1 stream each, begun in 2 s";
     let figure = Figure::of(name, what, "ms", &logs).against(&native);
-    report.add(figure.goal(At::P50, 3.0).goal(At::P99, 15.0));
+    report.add(figure.goal(Statistic::P50, 3.0).goal(Statistic::P99, 15.0));
     let slow = Setup {
         delay: Duration::from_millis(500),
         ..Setup::default()
     };
-    let logs = hundred_jobs(warm, slow, 1_200, Duration::ZERO).await?;
+    let logs = hundred_jobs(compiled, slow, 1_200, Duration::ZERO).await?;
     let what = "the same at once, 6 times the books";
     report.add(Figure::of(name, what, "ms", &logs).against(&native));
     Ok(())
@@ -68,12 +68,12 @@ pub(super) async fn sse(warm: &Warm, report: &mut Report) -> anyhow::Result<()> 
 
 /// Imports of so many rows, each begun so long after the one before.
 async fn hundred_jobs(
-    warm: &Warm,
+    compiled: &CompiledApp,
     setup: Setup,
     rows: usize,
     apart: Duration,
 ) -> anyhow::Result<Vec<f64>> {
-    let app = warm.start(setup).await?;
+    let app = compiled.start(setup).await?;
     // How long providers take is known of those that have been asked before.
     let few = importing(stand_ins::library(20));
     app.client.submit_and_follow(&few).await?;
@@ -95,10 +95,10 @@ async fn hundred_streams(app: &App, work: &Work) -> anyhow::Result<Vec<StreamLog
 }
 
 /// Measures the latency on the response to the request that makes the job.
-pub(super) async fn attached(warm: &Warm, report: &mut Report) -> anyhow::Result<()> {
+pub(super) async fn attached(compiled: &CompiledApp, report: &mut Report) -> anyhow::Result<()> {
     let name = "latency-attached";
     let limit = Broadcast::start().await?;
-    let app = warm.start(Setup::default()).await?;
+    let app = compiled.start(Setup::default()).await?;
     let native = limit.measure(1, 100, Duration::from_millis(25)).await?;
     let work = enriching(&isbns(1_500)?)?;
     let mut logs = Vec::new();
@@ -106,7 +106,7 @@ pub(super) async fn attached(warm: &Warm, report: &mut Report) -> anyhow::Result
         logs.push(app.client.attach(&work).await?);
     }
     let figure = Figure::of(name, "enrichment, 1 stream", "ms", &latencies(logs)).against(&native);
-    report.add(figure.goal(At::P50, 0.5));
+    report.add(figure.goal(Statistic::P50, 0.5));
 
     let work = importing(stand_ins::library(6_000));
     let mut logs = Vec::new();
@@ -120,9 +120,9 @@ pub(super) async fn attached(warm: &Warm, report: &mut Report) -> anyhow::Result
 
 /// Measures the latency through the relay and the edge, beside a stream of the same job: a message
 /// does not say when its commit was made.
-pub(super) async fn ws(warm: &Warm, report: &mut Report) -> anyhow::Result<()> {
+pub(super) async fn ws(compiled: &CompiledApp, report: &mut Report) -> anyhow::Result<()> {
     let name = "latency-ws";
-    let app = warm.start(Setup::default()).await?;
+    let app = compiled.start(Setup::default()).await?;
     let work = importing(stand_ins::library(6_000));
     let mut over = vec![];
     for _ in 0..6 {
@@ -138,7 +138,7 @@ pub(super) async fn ws(warm: &Warm, report: &mut Report) -> anyhow::Result<()> {
     }
     let native = echo(100).await?;
     let figure = Figure::of(name, "after the stream of the same job", "ms", &over);
-    report.add(figure.against(&native).goal(At::P50, 2.0));
+    report.add(figure.against(&native).goal(Statistic::P50, 2.0));
     Ok(())
 }
 

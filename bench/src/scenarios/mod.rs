@@ -13,7 +13,7 @@ use anyhow::ensure;
 use bytes::Bytes;
 use serde_json::json;
 
-use crate::app::Warm;
+use crate::app::CompiledApp;
 use crate::client::Work;
 use crate::figures::Report;
 
@@ -54,27 +54,27 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
 /// Runs the scenarios of this name.
 pub(crate) async fn run(name: &str, rounds: u32, report: &mut Report) -> anyhow::Result<()> {
     let wanted = |scenario: &str| name == "all" || scenario.starts_with(name);
-    let warm = &Warm::up().await?;
+    let compiled = &CompiledApp::up().await?;
     if wanted("sizes") {
         requests::sizes(report)?;
     }
     if wanted("cold") {
-        requests::cold(warm, rounds, report).await?;
+        requests::cold(compiled, rounds, report).await?;
     }
     if wanted("poll") {
-        requests::poll(warm, report).await?;
+        requests::poll(compiled, report).await?;
     }
     if wanted("upload") {
-        requests::upload(warm, rounds, report).await?;
+        requests::upload(compiled, rounds, report).await?;
     }
     if wanted("prepare") {
-        prepare::run(warm, rounds.min(3), report).await?;
+        prepare::run(compiled, rounds.min(3), report).await?;
     }
     if wanted("enrich-100") {
-        jobs::enrich(warm, rounds * 4, report).await?;
+        jobs::enrich(compiled, rounds * 4, report).await?;
     }
     if wanted("enrich-10x100") {
-        jobs::enrich_ten(warm, rounds, report).await?;
+        jobs::enrich_ten(compiled, rounds, report).await?;
     }
     for (scenario, csv, rounds) in [
         ("import-real", LIBRARY.to_vec(), rounds),
@@ -82,29 +82,29 @@ pub(crate) async fn run(name: &str, rounds: u32, report: &mut Report) -> anyhow:
         ("import-10k", stand_ins::library(10_000), rounds.min(3)),
     ] {
         if wanted(scenario) {
-            jobs::import(warm, scenario, csv, rounds, report).await?;
+            jobs::import(compiled, scenario, csv, rounds, report).await?;
         }
     }
     if wanted("latency-sse") {
-        latency::sse(warm, report).await?;
+        latency::sse(compiled, report).await?;
     }
     if wanted("latency-attached") {
-        latency::attached(warm, report).await?;
+        latency::attached(compiled, report).await?;
     }
     if wanted("latency-ws") {
-        latency::ws(warm, report).await?;
+        latency::ws(compiled, report).await?;
     }
     if wanted("jobs-x") {
-        jobs::many(warm, report).await?;
+        jobs::many(compiled, report).await?;
     }
     if wanted("streams-x") {
-        streams::many(warm, report).await?;
+        streams::many(compiled, report).await?;
     }
     if wanted("crowd") {
-        crowds::many(warm, report).await?;
+        crowds::many(compiled, report).await?;
     }
     if wanted("silent") {
-        crowds::silent(warm, report).await?;
+        crowds::silent(compiled, report).await?;
     }
     Ok(())
 }

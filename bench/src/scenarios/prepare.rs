@@ -3,9 +3,9 @@
 use std::time::Instant;
 
 use super::sample;
-use crate::app::{Setup, Warm};
+use crate::app::{CompiledApp, Setup};
 use crate::client::{Work, ms};
-use crate::figures::{At, Figure, Report};
+use crate::figures::{Figure, Report, Statistic};
 
 /// A busy shelf, as hard to compress as a photo.
 fn photo(width: u16, height: u16) -> anyhow::Result<Vec<u8>> {
@@ -31,8 +31,12 @@ fn photo(width: u16, height: u16) -> anyhow::Result<Vec<u8>> {
 }
 
 /// Measures photos of 12 and 48 megapixels.
-pub(super) async fn run(warm: &Warm, rounds: u32, report: &mut Report) -> anyhow::Result<()> {
-    let app = warm.start(Setup::default()).await?;
+pub(super) async fn run(
+    compiled: &CompiledApp,
+    rounds: u32,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    let app = compiled.start(Setup::default()).await?;
     for (megapixels, width, height) in [(12, 4_000, 3_000), (48, 8_000, 6_000)] {
         let jpeg = photo(width, height)?;
         let (mut component, mut native) = (vec![], vec![]);
@@ -52,7 +56,7 @@ pub(super) async fn run(warm: &Warm, rounds: u32, report: &mut Report) -> anyhow
         let size = sample(jpeg.len()) / 1e6;
         let what = format!("{megapixels} megapixels, {size:.1} MB, POST to outcome");
         let figure = Figure::of("prepare", what, "ms", &component);
-        report.add(figure.against(&native).goal(At::Ratio, 3.0));
+        report.add(figure.against(&native).goal(Statistic::Ratio, 3.0));
     }
     Ok(())
 }

@@ -7,9 +7,9 @@ use bytes::Bytes;
 use futures::future::try_join_all;
 
 use super::{LIBRARY, importing, sample};
-use crate::app::{App, Application, Setup, Warm, component_size};
+use crate::app::{App, Application, CompiledApp, Setup, component_size};
 use crate::client::{Work, ms};
-use crate::figures::{At, Figure, Report};
+use crate::figures::{Figure, Report, Statistic};
 use crate::limits::sqlite;
 
 /// Number of bytes in each value of the store.
@@ -26,7 +26,7 @@ pub(super) fn sizes(report: &mut Report) -> anyhow::Result<()> {
     ] {
         let size = sample(component_size(component)?);
         let figure = Figure::of("sizes", component, "B", &[size]);
-        report.add(figure.goal(At::P50, most));
+        report.add(figure.goal(Statistic::P50, most));
     }
     Ok(())
 }
@@ -39,8 +39,12 @@ fn empty() -> Setup {
 }
 
 /// Time that each path takes for the first time on a host that has just started.
-async fn first(warm: &Warm, setup: Setup, paths: &[&str]) -> anyhow::Result<(f64, Vec<f64>)> {
-    let app = warm.start(setup).await?;
+async fn first(
+    compiled: &CompiledApp,
+    setup: Setup,
+    paths: &[&str],
+) -> anyhow::Result<(f64, Vec<f64>)> {
+    let app = compiled.start(setup).await?;
     let mut times = Vec::new();
     for path in paths {
         let start = Instant::now();
@@ -52,11 +56,15 @@ async fn first(warm: &Warm, setup: Setup, paths: &[&str]) -> anyhow::Result<(f64
 
 /// Measures the first request to each component of a host that has just started, against that to an
 /// empty one.
-pub(super) async fn cold(warm: &Warm, rounds: u32, report: &mut Report) -> anyhow::Result<()> {
+pub(super) async fn cold(
+    compiled: &CompiledApp,
+    rounds: u32,
+    report: &mut Report,
+) -> anyhow::Result<()> {
     let (mut started, mut over) = (vec![], vec![]);
     let (mut started_empty, mut least) = (vec![], vec![]);
     for _ in 0..rounds {
-        let (start, times) = first(warm, empty(), &["/", "/"]).await?;
+        let (start, times) = first(compiled, empty(), &["/", "/"]).await?;
         started_empty.push(start);
         least.extend(times.first());
         let empty = times.first().copied().unwrap_or_default();
@@ -66,22 +74,22 @@ pub(super) async fn cold(warm: &Warm, rounds: u32, report: &mut Report) -> anyho
             "/api/batch-enrich",
             "/ws/session",
         ];
-        let (start, times) = first(warm, Setup::default(), &paths).await?;
+        let (start, times) = first(compiled, Setup::default(), &paths).await?;
         started.push(start);
         over.extend(times.iter().map(|time| time - empty));
     }
     let figure = Figure::of("cold", "start of the host, compiled before", "ms", &started);
-    report.add(figure.against(&started_empty).goal(At::P50, 1_000.0));
+    report.add(figure.against(&started_empty).goal(Statistic::P50, 1_000.0));
     let figure = Figure::of("cold", "first request to an empty component", "ms", &least);
     report.add(figure);
     let figure = Figure::of("cold", "first request to each, over that", "ms", &over);
-    report.add(figure.goal(At::P50, 5.0).goal(At::Max, 5.0));
+    report.add(figure.goal(Statistic::P50, 5.0).goal(Statistic::Max, 5.0));
     Ok(())
 }
 
 /// Measures polls of a job's status on 32 connections.
-pub(super) async fn poll(warm: &Warm, report: &mut Report) -> anyhow::Result<()> {
-    let app = warm.start(Setup::default()).await?;
+pub(super) async fn poll(compiled: &CompiledApp, report: &mut Report) -> anyhow::Result<()> {
+    let app = compiled.start(Setup::default()).await?;
     let work = importing(LIBRARY);
     let accepted = app.client.submit(&work).await?;
     let text = |name: &str| accepted[name].as_str().context("accepted");
@@ -89,7 +97,7 @@ pub(super) async fn poll(warm: &Warm, report: &mut Report) -> anyhow::Result<()>
     let status = text("statusUrl")?;
     let etag = app.client.get(status).await?.etag.unwrap_or_default();
     let known = [("if-none-match", etag.as_str())];
-    let nothing = warm.start(empty()).await?;
+    let nothing = compiled.start(empty()).await?;
     poll_load(&nothing, "/", &[], 200, 300).await?;
     let least = poll_load(&nothing, "/", &[], 200, REQUESTS).await?;
     drop(nothing);
@@ -115,7 +123,7 @@ pub(super) async fn poll(warm: &Warm, report: &mut Report) -> anyhow::Result<()>
         let figure = figure.against(&[least.cpu]);
         report.add(match what {
             "/health" => figure,
-            _ => figure.goal(At::Ratio, 1.5),
+            _ => figure.goal(Statistic::Ratio, 1.5),
         });
     }
     Ok(())
@@ -161,8 +169,12 @@ async fn poll_load(
 }
 
 /// Measures uploads of the largest files.
-pub(super) async fn upload(warm: &Warm, rounds: u32, report: &mut Report) -> anyhow::Result<()> {
-    let app = warm.start(Setup::default()).await?;
+pub(super) async fn upload(
+    compiled: &CompiledApp,
+    rounds: u32,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    let app = compiled.start(Setup::default()).await?;
     let mut csv = b"Title,Author,Notes\n".to_vec();
     while csv.len() < 8_000_000 {
         csv.extend_from_slice(b"Babel,R. F. Kuang,");
@@ -194,7 +206,7 @@ pub(super) async fn upload(warm: &Warm, rounds: u32, report: &mut Report) -> any
         let dir = tempfile::tempdir_in(app.state())?;
         let limit = sqlite(dir.path(), &chunks, rounds)?;
         let figure = Figure::of("upload", what, "ms", &wall);
-        report.add(figure.against(&limit).goal(At::Ratio, 2.0));
+        report.add(figure.against(&limit).goal(Statistic::Ratio, 2.0));
     }
     Ok(())
 }

@@ -8,9 +8,9 @@ use http_body_util::BodyExt;
 use stand_ins::Fault;
 
 use super::{importing, sample};
-use crate::app::{Setup, Warm};
+use crate::app::{CompiledApp, Setup};
 use crate::client::ms;
-use crate::figures::{At, Figure, Report};
+use crate::figures::{Figure, Report, Statistic};
 
 /// Time for which the processor's load is measured.
 const WATCHED: Duration = Duration::from_secs(4);
@@ -19,14 +19,14 @@ const WATCHED: Duration = Duration::from_secs(4);
 const SILENCE: Duration = Duration::from_secs(10);
 
 /// Measures streams on a job that has a commit every half second, then on one that stands still.
-pub(super) async fn many(warm: &Warm, report: &mut Report) -> anyhow::Result<()> {
+pub(super) async fn many(compiled: &CompiledApp, report: &mut Report) -> anyhow::Result<()> {
     let name = "streams-x";
     for streams in [100_usize, 500, 900] {
         let setup = Setup {
             delay: Duration::from_millis(500),
             ..Setup::default()
         };
-        let app = warm.start(setup).await?;
+        let app = compiled.start(setup).await?;
         let work = importing(stand_ins::library(10_000));
         let accepted = app.client.submit(&work).await?;
         let path = accepted["sseUrl"].as_str().context("sseUrl")?;
@@ -52,11 +52,11 @@ pub(super) async fn many(warm: &Warm, report: &mut Report) -> anyhow::Result<()>
         }
         let what = |what: &str| format!("{streams} streams: {what}");
         let figure = Figure::of(name, what("memory of one"), "kB", &[memory]);
-        report.add(figure.goal(At::P50, 300.0));
+        report.add(figure.goal(Statistic::P50, 300.0));
         let figure = Figure::of(name, what("of a core, one, running job"), "%", &[running]);
         report.add(figure);
         let figure = Figure::of(name, what("of a core, one, idle job"), "%", &[idle]);
-        report.add(figure.goal(At::P50, 0.05));
+        report.add(figure.goal(Statistic::P50, 0.05));
     }
     Ok(())
 }

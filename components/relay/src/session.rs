@@ -6,7 +6,7 @@ use std::ops::Deref;
 use api::access::name_suffices;
 use api::error::ApiError;
 use api::query::Query;
-use api::ws::{Followed, Handshake};
+use api::ws::{Handshake, SocketJob};
 use job::{Inspection, Root};
 use platform::Exchange;
 
@@ -54,7 +54,7 @@ impl Deref for Session {
 ///
 /// # Errors
 /// `NOT_FOUND`, `UNAUTHORIZED`, or when the store fails.
-pub(crate) async fn look(exchange: &Exchange, job: &Followed) -> Result<Inspection, ApiError> {
+pub(crate) async fn look(exchange: &Exchange, job: &SocketJob) -> Result<Inspection, ApiError> {
     let inspection = exchange
         .engine()
         .look(&job.id)
@@ -79,7 +79,7 @@ pub(crate) async fn look(exchange: &Exchange, job: &Followed) -> Result<Inspecti
 /// When the store fails.
 pub(crate) async fn admitted(
     exchange: &Exchange,
-    job: &Followed,
+    job: &SocketJob,
     root: &Root,
 ) -> Result<bool, ApiError> {
     let Some(token) = &job.token else {

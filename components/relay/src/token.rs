@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use api::ws::Followed;
+use api::ws::SocketJob;
 use job::Settings;
 use job::effects::StoreError;
 use platform::Exchange;
@@ -30,7 +30,7 @@ pub(crate) async fn extend(exchange: &Exchange, session: &Session) {
     }
 }
 
-async fn extend_one(exchange: &Exchange, job: &Followed) -> Result<(), StoreError> {
+async fn extend_one(exchange: &Exchange, job: &SocketJob) -> Result<(), StoreError> {
     let engine = exchange.engine();
     let inspection = engine.look(&job.id).await?;
     let root = inspection.root().filter(|root| !root.stage.is_terminal());

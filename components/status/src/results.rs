@@ -92,7 +92,7 @@ async fn send_export(
     exchange: &mut Exchange,
     root: &Root,
     format: export::Format,
-    only: export::Only,
+    only: export::RowFilter,
 ) -> Result<Option<Response>, ApiError> {
     let report = (exchange.engine().report(root).await)
         .map_err(|stop| exchange.internal(&stop.to_string()))?;

@@ -133,7 +133,7 @@ pub struct Ticket {
 
 /// The action to take on a response.
 #[derive(Debug)]
-pub enum Settled {
+pub enum ResponseAction {
     /// Pass it on, and hold the permits until it is over.
     Pass(Held),
     /// Drop it and ask again, with the headers [marked](Ticket::mark): it is a stream that was not
@@ -249,18 +249,18 @@ impl Ticket {
 
     /// Decides on the response, by its headers.
     #[must_use]
-    pub fn settle(mut self, answer: &HeaderMap) -> Settled {
+    pub fn settle(mut self, answer: &HeaderMap) -> ResponseAction {
         if !is_event_stream(answer) {
-            return Settled::Pass(Held::request(self.request));
+            return ResponseAction::Pass(Held::request(self.request));
         }
         if matches!(self.stream, Stream::Possible) {
             let target = self.target.as_deref();
             self.stream = self.admission.stream(self.client, self.limits, target);
             if !matches!(self.stream, Stream::Granted(_)) {
-                return Settled::Repeat(self);
+                return ResponseAction::Repeat(self);
             }
         }
-        Settled::Pass(match self.stream {
+        ResponseAction::Pass(match self.stream {
             Stream::Granted(held) => held,
             Stream::Short(place) => Held {
                 place: Some(place),
@@ -345,8 +345,8 @@ mod tests {
 
     fn pass(ticket: Ticket, answer: &HeaderMap) -> Held {
         match ticket.settle(answer) {
-            Settled::Pass(held) => held,
-            Settled::Repeat(_) => panic!("to be asked again"),
+            ResponseAction::Pass(held) => held,
+            ResponseAction::Repeat(_) => panic!("to be asked again"),
         }
     }
 
@@ -416,7 +416,7 @@ mod tests {
             assert!(held.is_stream());
             held
         });
-        let Settled::Repeat(again) = unasked("/c").settle(&stream_answer()) else {
+        let ResponseAction::Repeat(again) = unasked("/c").settle(&stream_answer()) else {
             panic!("there is room");
         };
         assert!(again.mark(&mut HeaderMap::new()) && !again.may_repeat());

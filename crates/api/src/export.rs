@@ -33,7 +33,7 @@ pub enum Format {
 
 /// The kinds of rows that a client asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Only {
+pub struct RowFilter {
     /// Rows that could not be read, and books that no provider has answered about.
     pub failed: bool,
     /// Books that no provider knows.
@@ -51,8 +51,8 @@ pub struct Only {
 ///
 /// # Errors
 /// `INVALID_REQUEST`
-pub fn asked(query: &Query) -> Result<Option<(Format, Only)>, ApiError> {
-    let mut only = Only::default();
+pub fn asked(query: &Query) -> Result<Option<(Format, RowFilter)>, ApiError> {
+    let mut only = RowFilter::default();
     for name in query
         .get("only")
         .into_iter()
@@ -74,10 +74,10 @@ pub fn asked(query: &Query) -> Result<Option<(Format, Only)>, ApiError> {
     let format = match query.get("format") {
         Some("csv") => Format::Csv,
         None | Some("json") => Format::Json,
-        Some(_) if only == Only::default() => return Ok(None),
+        Some(_) if only == RowFilter::default() => return Ok(None),
         Some(_) => return Err(ApiError::invalid("format", "must be csv or json with only")),
     };
-    if only == Only::default() {
+    if only == RowFilter::default() {
         only.all = true;
     }
     if format == Format::Json && only.all {
@@ -144,7 +144,7 @@ pub struct Export<'a> {
     root: &'a Root,
     report: &'a Report,
     format: Format,
-    only: Only,
+    only: RowFilter,
     columns: Vec<Column<'a>>,
     /// Positions in the file of columns that an earlier export has added.
     added: Vec<usize>,
@@ -206,7 +206,7 @@ struct ExportHead<'a> {
 
 impl<'a> Export<'a> {
     /// Begins the export of an ended job; `report` is its first stage's.
-    pub fn new(root: &'a Root, report: &'a Report, format: Format, only: Only) -> Self {
+    pub fn new(root: &'a Root, report: &'a Report, format: Format, only: RowFilter) -> Self {
         let named = |list: &'static [(&str, &str)]| {
             let column = |(name, field): &(&'static str, &'static str)| Column {
                 name: Cow::Borrowed(*name),

@@ -16,7 +16,7 @@ use crate::failure::{Failure, FailureCode};
 use crate::number::Whole;
 use crate::origin::Origin;
 use crate::scan::Shown;
-use crate::status::{Base, Completion, Photos, Status, current_title, millis};
+use crate::status::{Completion, JobFields, Photos, Status, current_title, millis};
 use crate::time::Iso;
 use crate::v3::{self, JobError, ResultBook};
 
@@ -375,7 +375,7 @@ impl<'a> V3Completed<'a> {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct FailedInShort<'a> {
     #[serde(flatten)]
-    base: Base<'a>,
+    base: JobFields<'a>,
     /// The reason, in a sentence for people.
     error: JobError<'a>,
 }
@@ -383,7 +383,7 @@ pub struct FailedInShort<'a> {
 impl<'a> FailedInShort<'a> {
     fn of(root: &'a Root) -> Self {
         Self {
-            base: Base::of(root),
+            base: JobFields::of(root),
             error: JobError::of(root).unwrap_or(JobError {
                 code: FailureCode::EInternal,
                 message: crate::status::failure_message(root),
@@ -411,7 +411,7 @@ pub struct ResultEvent<'a> {
 pub struct Initialized<'a> {
     /// Fields of every event.
     #[serde(flatten)]
-    pub base: Base<'a>,
+    pub base: JobFields<'a>,
     /// Counts of photos; absent of jobs that are no scans.
     #[serde(flatten)]
     pub photos: Option<Photos>,
@@ -422,7 +422,7 @@ pub struct Initialized<'a> {
 impl<'a> Initialized<'a> {
     fn of(root: &'a Root) -> Self {
         Self {
-            base: Base::of(root),
+            base: JobFields::of(root),
             photos: Photos::of(root),
             updated_at: Iso(root.updated),
         }
@@ -437,7 +437,7 @@ impl<'a> Initialized<'a> {
 pub struct Processing<'a> {
     /// Fields of every event.
     #[serde(flatten)]
-    pub base: Base<'a>,
+    pub base: JobFields<'a>,
     /// The title most lately looked up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub current_title: Option<&'a str>,
@@ -460,7 +460,7 @@ pub struct Processing<'a> {
 impl<'a> Processing<'a> {
     fn of(root: &'a Root) -> Self {
         Self {
-            base: Base::of(root),
+            base: JobFields::of(root),
             current_title: current_title(root),
             success_count: root.succeeded,
             failure_count: root.failed,
@@ -480,7 +480,7 @@ impl<'a> Processing<'a> {
 pub struct Completed<'a> {
     /// Fields of every event.
     #[serde(flatten)]
-    pub base: Base<'a>,
+    pub base: JobFields<'a>,
     /// Number of items that were found.
     pub success_count: u32,
     /// Number of items that were not found.
@@ -496,7 +496,7 @@ pub struct Completed<'a> {
 impl<'a> Completed<'a> {
     fn of(root: &'a Root) -> Option<Self> {
         Some(Self {
-            base: Base::of(root),
+            base: JobFields::of(root),
             success_count: root.succeeded,
             failure_count: root.failed,
             photos: Photos::of(root),
@@ -513,7 +513,7 @@ impl<'a> Completed<'a> {
 pub struct Failed<'a> {
     /// Fields of every event.
     #[serde(flatten)]
-    pub base: Base<'a>,
+    pub base: JobFields<'a>,
     /// The reason of the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<Failure<'a>>,
@@ -522,7 +522,7 @@ pub struct Failed<'a> {
 impl<'a> Failed<'a> {
     fn of(root: &'a Root) -> Self {
         Self {
-            base: Base::of(root),
+            base: JobFields::of(root),
             error: root.failure.as_ref().map(Failure::from),
         }
     }
@@ -536,7 +536,7 @@ impl<'a> Failed<'a> {
 pub struct PhotoscanFailed<'a> {
     /// Fields of every event.
     #[serde(flatten)]
-    pub base: Base<'a>,
+    pub base: JobFields<'a>,
     /// The reason, for people.
     pub error: &'a str,
 }
@@ -544,7 +544,7 @@ pub struct PhotoscanFailed<'a> {
 impl<'a> PhotoscanFailed<'a> {
     fn of(root: &'a Root) -> Self {
         Self {
-            base: Base::of(root),
+            base: JobFields::of(root),
             error: match root.stage {
                 Stage::Canceled => "Job canceled",
                 _ => crate::status::failure_message(root),

@@ -166,7 +166,7 @@ pub(crate) fn failure_message(root: &Root) -> &str {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
-pub struct Base<'a> {
+pub struct JobFields<'a> {
     /// The job's name.
     pub job_id: &'a str,
     /// State of the job.
@@ -206,7 +206,7 @@ pub(crate) fn is_zero(number: &u32) -> bool {
     *number == 0
 }
 
-impl<'a> Base<'a> {
+impl<'a> JobFields<'a> {
     /// Reads this from the root of a job.
     pub fn of(root: &'a Root) -> Self {
         Self {
@@ -434,7 +434,7 @@ impl Urls {
 pub struct Document<'a> {
     /// Fields of every event.
     #[serde(flatten)]
-    pub base: Base<'a>,
+    pub base: JobFields<'a>,
     /// The title most lately looked up, or null.
     pub current_title: Option<&'a str>,
     /// Number of items that were found.
@@ -468,7 +468,7 @@ impl<'a> Document<'a> {
     /// Reads this from the root of a job.
     pub fn of(root: &'a Root) -> Self {
         Self {
-            base: Base::of(root),
+            base: JobFields::of(root),
             current_title: current_title(root),
             success_count: root.succeeded,
             failure_count: root.failed,

@@ -17,7 +17,7 @@ use serde_json::{Map, Number, Value};
 
 pub use client::ClientMessage;
 pub(crate) use complete::{ImportError, ImportedBook};
-pub use handshake::{Followed, Handshake};
+pub use handshake::{Handshake, SocketJob};
 
 use crate::envelope::json;
 use crate::error::ApiError;

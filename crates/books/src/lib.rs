@@ -42,5 +42,6 @@ pub use matching::{BookKeys, same_book_key};
 pub use near::{Near, NearReason};
 pub use query::Query;
 pub use search::{
-    Answer, By, Endpoints, Found, GarbageError, GoogleBooks, HttpGet, Known, Lookup, Reader, Search,
+    Answer, Endpoints, Found, GarbageError, GoogleBooks, HttpGet, Known, Lookup, LookupKey, Reader,
+    Search,
 };

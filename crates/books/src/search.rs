@@ -61,7 +61,7 @@ impl Default for Endpoints {
 
 /// The property of a book that a look-up asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum By {
+pub enum LookupKey {
     /// The ISBN of the edition.
     Isbn,
     /// Title and, where there is one, author.
@@ -87,7 +87,7 @@ pub struct Lookup {
     /// The provider that is asked.
     pub provider: Provider,
     /// The property of the books that is asked for.
-    pub by: By,
+    pub by: LookupKey,
     /// The books, as positions in the wave.
     pub items: Vec<usize>,
 }
@@ -265,19 +265,19 @@ impl Item {
     }
 
     /// The property by which to ask for this book in a round, if at all.
-    fn step(&self, round: Round) -> Option<By> {
+    fn step(&self, round: Round) -> Option<LookupKey> {
         if self.is_known {
             return None;
         }
         if round == Round::OpenLibraryEditions {
-            return self.lacks_edition.then_some(By::Isbn);
+            return self.lacks_edition.then_some(LookupKey::Isbn);
         }
         if self.found.is_some() {
             return None;
         }
-        let by_isbn = self.wanted.isbn.map(|_| By::Isbn);
-        let by_work = self.wanted.work_id.as_ref().map(|_| By::WorkId);
-        let by_title = self.is_askable_by_title.then_some(By::Title);
+        let by_isbn = self.wanted.isbn.map(|_| LookupKey::Isbn);
+        let by_work = self.wanted.work_id.as_ref().map(|_| LookupKey::WorkId);
+        let by_title = self.is_askable_by_title.then_some(LookupKey::Title);
         let silent = |provider| self.silent.contains(&provider);
         match round {
             Round::OpenLibraryIds => by_isbn.or(by_work),
@@ -292,11 +292,13 @@ impl Item {
         }
     }
 
-    fn look_through(&mut self, by: By, candidates: &Candidates) {
+    fn look_through(&mut self, by: LookupKey, candidates: &Candidates) {
         let found = match by {
-            By::Isbn => candidates.by_isbn(&self.wanted),
-            By::Title => candidates.by_title(&self.wanted),
-            By::WorkId => (self.wanted.work_id.as_deref()).and_then(|id| candidates.by_work_id(id)),
+            LookupKey::Isbn => candidates.by_isbn(&self.wanted),
+            LookupKey::Title => candidates.by_title(&self.wanted),
+            LookupKey::WorkId => {
+                (self.wanted.work_id.as_deref()).and_then(|id| candidates.by_work_id(id))
+            }
         };
         match found {
             Some(record) => {
@@ -310,7 +312,7 @@ impl Item {
             None => {
                 near::merge(&mut self.near, candidates.near(&self.wanted));
                 self.denied = true;
-                self.title_denied |= by == By::Title;
+                self.title_denied |= by == LookupKey::Title;
             }
         }
     }
@@ -456,7 +458,7 @@ impl Search {
             return Vec::new();
         }
         let mut lookups = Vec::new();
-        for by in [By::Isbn, By::WorkId, By::Title] {
+        for by in [LookupKey::Isbn, LookupKey::WorkId, LookupKey::Title] {
             let items = (0..self.items.len()).filter(|&at| self.items[at].step(round) == Some(by));
             lookups.extend(self.batches(provider, by, items));
         }
@@ -466,13 +468,13 @@ impl Search {
     fn batches(
         &self,
         provider: Provider,
-        by: By,
+        by: LookupKey,
         items: impl Iterator<Item = usize>,
     ) -> Vec<Lookup> {
         let most = match (provider, by) {
             (Provider::GoogleBooks, _) => 1,
-            (Provider::OpenLibrary, By::Title) => self.endpoints.titles_per_request.max(1),
-            (Provider::OpenLibrary, By::Isbn | By::WorkId) => {
+            (Provider::OpenLibrary, LookupKey::Title) => self.endpoints.titles_per_request.max(1),
+            (Provider::OpenLibrary, LookupKey::Isbn | LookupKey::WorkId) => {
                 self.endpoints.isbns_per_request.max(1)
             }
         };
@@ -481,10 +483,10 @@ impl Search {
         for at in items {
             let wanted = &self.items[at].wanted;
             let cost = match by {
-                By::Title => open_library::title_length(wanted),
+                LookupKey::Title => open_library::title_length(wanted),
                 // "9780525540670+OR+", "%2Fworks%2FOL82563W+OR+"
-                By::Isbn => 17,
-                By::WorkId => 32,
+                LookupKey::Isbn => 17,
+                LookupKey::WorkId => 32,
             };
             match batches.last_mut() {
                 Some(batch) if batch.items.len() < most && length + cost <= MAX_QUERY => {
@@ -511,9 +513,9 @@ impl Search {
             Provider::OpenLibrary => {
                 let base = self.endpoints.open_library.as_deref().unwrap_or_default();
                 match lookup.by {
-                    By::Isbn => open_library::by_isbn(base, self.isbns(lookup).into_iter()),
-                    By::Title => open_library::by_title(base, wanted()),
-                    By::WorkId => open_library::by_work_id(
+                    LookupKey::Isbn => open_library::by_isbn(base, self.isbns(lookup).into_iter()),
+                    LookupKey::Title => open_library::by_title(base, wanted()),
+                    LookupKey::WorkId => open_library::by_work_id(
                         base,
                         wanted().filter_map(|wanted| wanted.work_id.as_deref()),
                     ),
@@ -524,7 +526,7 @@ impl Search {
                 let google = self.endpoints.google_books.as_ref().unwrap_or(&nowhere);
                 match (lookup.by, wanted().next()) {
                     (
-                        By::Isbn,
+                        LookupKey::Isbn,
                         Some(&Wanted {
                             isbn: Some(isbn), ..
                         }),
@@ -543,7 +545,7 @@ impl Search {
             provider: lookup.provider,
             total: None,
             isbns: match (lookup.provider, lookup.by) {
-                (Provider::OpenLibrary, By::Isbn) => self.isbns(lookup),
+                (Provider::OpenLibrary, LookupKey::Isbn) => self.isbns(lookup),
                 _ => Vec::new(),
             },
         }

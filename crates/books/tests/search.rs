@@ -5,8 +5,8 @@
 use std::collections::{HashMap, HashSet};
 
 use books::{
-    Answer, By, Endpoints, Found, GoogleBooks, Isbn, Known, Lookup, MatchedBy, Provider, Search,
-    Wanted, read_csv,
+    Answer, Endpoints, Found, GoogleBooks, Isbn, Known, Lookup, LookupKey, MatchedBy, Provider,
+    Search, Wanted, read_csv,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -50,7 +50,7 @@ fn run(
     wanted: Vec<Wanted>,
     endpoints: &Endpoints,
     mut answer: impl FnMut(&Search, &Lookup) -> Answer,
-) -> (Vec<Found>, Vec<(Provider, By, usize)>) {
+) -> (Vec<Found>, Vec<(Provider, LookupKey, usize)>) {
     let mut search = Search::new(wanted, endpoints);
     let mut asked = Vec::new();
     loop {
@@ -99,7 +99,7 @@ fn open_library_by_isbn_then_by_title_then_google_books_one_by_one() {
     ];
     let (found, asked) = run(wave, &endpoints(), |search, lookup| {
         let known: Vec<Value> = match (lookup.provider, lookup.by) {
-            (Provider::OpenLibrary, By::Isbn) => {
+            (Provider::OpenLibrary, LookupKey::Isbn) => {
                 vec![doc(
                     "OL1W",
                     "Dune, with another title",
@@ -111,7 +111,9 @@ fn open_library_by_isbn_then_by_title_then_google_books_one_by_one() {
                 doc("OL2W", "Emma", "Jane Austen", "9780000000002"),
                 doc("OL3W", "Persuasion: A Study Guide", "Jane Austen", ""),
             ],
-            (Provider::GoogleBooks, By::Title) => vec![volume("Persuasion", "J. Austen", "")],
+            (Provider::GoogleBooks, LookupKey::Title) => {
+                vec![volume("Persuasion", "J. Austen", "")]
+            }
             (Provider::GoogleBooks, _) => vec![volume("The Message", "", "9780593230381")],
         };
         docs(search, lookup, &known)
@@ -129,7 +131,7 @@ fn open_library_by_isbn_then_by_title_then_google_books_one_by_one() {
     );
     assert_eq!(found[3], Found::NotFound);
     assert_eq!(found[5], Found::NotFound, "it names nothing");
-    use By::*;
+    use LookupKey::*;
     use Provider::*;
     assert_eq!(
         asked,
@@ -157,7 +159,7 @@ fn by_work_key() {
         found.iter().map(title_of).collect::<Vec<_>>(),
         [None, Some("Emma"), None]
     );
-    assert_eq!(asked, [(Provider::OpenLibrary, By::WorkId, 2)]);
+    assert_eq!(asked, [(Provider::OpenLibrary, LookupKey::WorkId, 2)]);
 }
 
 #[test]
@@ -198,7 +200,7 @@ fn google_books_is_asked_by_title_when_open_library_could_not_be() {
     let (found, _) = run(wave, &endpoints(), |search, lookup| {
         match (lookup.provider, lookup.by) {
             (Provider::OpenLibrary, _) => Answer::Failed,
-            (_, By::Title) => docs(search, lookup, &[volume("Dune", "Frank Herbert", "")]),
+            (_, LookupKey::Title) => docs(search, lookup, &[volume("Dune", "Frank Herbert", "")]),
             _ => docs(search, lookup, &[]),
         }
     });
@@ -239,7 +241,7 @@ fn a_real_library_takes_few_short_requests() {
         let url = search.request(lookup).url;
         longest = longest.max(url.len());
         let known: Vec<Value> = match lookup.by {
-            By::Isbn => {
+            LookupKey::Isbn => {
                 let query = url.split('&').next().unwrap().to_owned();
                 (by_isbn.iter())
                     .filter(|(isbn, _)| query.contains(*isbn))
@@ -633,7 +635,7 @@ fn titles_whose_answers_would_not_be_accepted_are_not_asked_for() {
     let (found, asked) = run(wave, &endpoints(), |search, lookup| {
         docs(search, lookup, &[])
     });
-    assert_eq!(asked[0], (Provider::OpenLibrary, By::Title, 2));
+    assert_eq!(asked[0], (Provider::OpenLibrary, LookupKey::Title, 2));
     assert_eq!(
         found,
         [Found::Error, Found::Error, Found::NotFound, Found::NotFound]
@@ -648,7 +650,7 @@ fn google_books_is_not_asked_without_a_key() {
     }
     let wave = vec![wanted("Dune", "Frank Herbert", "")];
     let (found, asked) = run(wave, &endpoints, |search, lookup| docs(search, lookup, &[]));
-    assert_eq!(asked, [(Provider::OpenLibrary, By::Title, 1)]);
+    assert_eq!(asked, [(Provider::OpenLibrary, LookupKey::Title, 1)]);
     assert_eq!(found, [Found::NotFound]);
 }
 

@@ -16,10 +16,10 @@ const LONGEST_LINE: usize = 1 << 20;
 /// A file that is replaced (rotated) is read to its end first.
 pub struct Follower {
     directory: PathBuf,
-    files: Vec<Followed>,
+    files: Vec<LogFile>,
 }
 
-struct Followed {
+struct LogFile {
     path: PathBuf,
     inode: u64,
     reader: BufReader<File>,
@@ -57,7 +57,7 @@ impl Follower {
             let known = self.files.iter_mut().find(|f| f.path == path);
             let is_new = known.as_ref().is_none_or(|f| f.inode != inode);
             if is_new {
-                let mut followed = Followed {
+                let mut followed = LogFile {
                     path,
                     inode,
                     reader: BufReader::new(file),
@@ -74,7 +74,7 @@ impl Follower {
     }
 }
 
-impl Followed {
+impl LogFile {
     fn read(&mut self, metrics: &Metrics) -> io::Result<()> {
         loop {
             if self.reader.read_until(b'\n', &mut self.line)? == 0 {

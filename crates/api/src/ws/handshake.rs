@@ -14,7 +14,7 @@ const TOKEN_PROTOCOL: &str = "bookstrack-auth.";
 
 /// One job of a socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Followed {
+pub struct SocketJob {
     /// The job's name.
     pub id: JobId,
     /// The token that the client shows for the job.
@@ -31,7 +31,7 @@ pub struct Handshake {
     /// The encoding of the messages.
     pub encoding: Encoding,
     /// The jobs of the socket, 1 to [`request::MAX_FOLLOWED`].
-    pub jobs: Vec<Followed>,
+    pub jobs: Vec<SocketJob>,
     /// The subprotocol to accept.
     pub protocol: Option<String>,
 }
@@ -110,11 +110,11 @@ impl Handshake {
 }
 
 /// The jobs that a query names, each with the token in its place.
-fn jobs(parameter: &str, ids: Option<&str>, tokens: &[&str]) -> Result<Vec<Followed>, ApiError> {
+fn jobs(parameter: &str, ids: Option<&str>, tokens: &[&str]) -> Result<Vec<SocketJob>, ApiError> {
     let ids = request::job_ids(parameter, ids)?;
     let jobs = ids.into_iter().enumerate().map(|(n, id)| {
         let token = tokens.get(n).filter(|token| !token.is_empty());
-        Followed {
+        SocketJob {
             id,
             token: token.map(|&token| token.to_owned()),
         }

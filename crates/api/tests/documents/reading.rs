@@ -146,7 +146,7 @@ async fn tell(world: &World<'_>) {
         items.extend(part.unwrap_or_default());
     }
     let report = engine.report(&root).await.unwrap_or_default();
-    let _ = serde_json::to_vec(&api::status::Base::of(&root)).expect("a status");
+    let _ = serde_json::to_vec(&api::status::JobFields::of(&root)).expect("a status");
     let _ = api::status::Completion::of(&root);
     let mut observer = engine.observer(None, true);
     observer.verify(&root, StoreLag::Possible);
