@@ -14,12 +14,15 @@ function sourceOf({ program, encoding, encodingGuessed, delimiter, sheet, header
 	].filter(Boolean).join(' · ');
 }
 
+/** A field's name as people write it: "date read" for `dateRead`. */
+const words = (field) => (field === 'isbn' ? 'ISBN' : field.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`));
+
 /** What each column was taken for; with `choose`, a person may say it better. */
 export function readingTable(reading, fields, choose) {
 	const field = ({ name, field }) => {
-		if (!choose) return field ?? 'not used';
+		if (!choose) return field ? words(field) : 'not used';
 		const option = (value, text) => h('option', { value, selected: value === (field ?? 'ignore') }, text);
-		return h('select', { 'aria-label': `What ${name} is`, onchange: ({ target }) => choose(name, target.value) }, option('ignore', 'not used'), fields.map((value) => option(value, value)));
+		return h('select', { 'aria-label': `What ${name} is`, onchange: ({ target }) => choose(name, target.value) }, option('ignore', 'not used'), fields.map((value) => option(value, words(value))));
 	};
 	const row = (column) => h('tr', h('th', { scope: 'row' }, column.name), h('td', field(column)), h('td', [SURE[column.certainty], column.values].filter(Boolean).join(', ')), h('td', column.filled.toLocaleString()));
 	const head = h('tr', ['Column', 'Read as', '', 'Filled'].map((name) => h('th', { scope: 'col' }, name)));
