@@ -112,6 +112,8 @@ const NORMAL_OVERSLEEP: Duration = Duration::from_millis(2);
 /// Divisor of the silence before an unforeseen commit: within that part of it the commit is
 /// noticed.
 const UNFORESEEN_FRACTION: u32 = 40;
+/// Factor by which the longest pause grows for a job that has long been silent.
+const SILENT_FACTOR: u32 = 4;
 /// Divisor of a commit's distance from the nearest time at which it was expected: within that part
 /// of it a foreseen commit is noticed.
 const FORESEEN_FRACTION: u32 = 4;
@@ -119,8 +121,9 @@ const FORESEEN_FRACTION: u32 = 4;
 /// The pace at which a watcher looks at the store.
 ///
 /// The pause is short near the time at which a commit is due, and grows with the silence of the
-/// job otherwise, always between [`Settings::look_min`] and [`Settings::look_max`]. When sleeping
-/// takes much longer than asked for, the machine is busy and all pauses grow.
+/// job otherwise, between [`Settings::look_min`] and [`Settings::look_max`], and beyond it when a
+/// job has long been silent. When sleeping takes much longer than asked for, the machine is busy
+/// and all pauses grow.
 #[derive(Clone, Debug)]
 pub(crate) struct PollPacer {
     min: Duration,
@@ -141,18 +144,20 @@ impl PollPacer {
             max: settings.look_max,
             last_news: now,
             // More would change nothing: the pause is the longest by then.
-            earlier_silence: silence.min(settings.look_max * UNFORESEEN_FRACTION),
+            earlier_silence: silence.min(settings.look_max * SILENT_FACTOR * UNFORESEEN_FRACTION),
             congestion: Duration::ZERO,
         }
     }
 
     /// The pause before the next look; `distance` is [`Due::distance`], if a run works on the job.
     pub(crate) fn next_pause(&self, distance: Option<Duration>, now: Duration) -> Duration {
-        let foreseen = distance.map(|distance| distance / FORESEEN_FRACTION);
         let silence = now.saturating_sub(self.last_news) + self.earlier_silence;
-        let pause = foreseen.unwrap_or(silence / UNFORESEEN_FRACTION);
+        let (pause, longest) = match distance {
+            Some(distance) => (distance / FORESEEN_FRACTION, self.max),
+            None => (silence / UNFORESEEN_FRACTION, self.max * SILENT_FACTOR),
+        };
         pause
-            .clamp(self.min, self.max)
+            .clamp(self.min, longest)
             .max(self.congestion.min(self.max))
     }
 
@@ -229,7 +234,13 @@ mod tests {
         assert_eq!(pause(Forecast::In(MS(0)), 1), 100);
         let mut pacer = pacer();
         pacer.record_news(MS(1_000));
-        for (now, pause) in [(1_000, 0), (1_400, 10), (5_000, 100), (90_000, 250)] {
+        for (now, pause) in [
+            (1_000, 0),
+            (1_400, 10),
+            (5_000, 100),
+            (21_000, 500),
+            (90_000, 1_000),
+        ] {
             assert_eq!(pacer.next_pause(None, MS(now)), MS(pause), "{now}");
         }
     }
@@ -240,7 +251,12 @@ mod tests {
         let pacer = PollPacer::new(&settings, MS(0), MS(0));
         assert_eq!(pacer.next_pause(None, MS(0)), settings.look_min);
         let silent = PollPacer::new(&settings, MS(0), Duration::MAX);
-        assert_eq!(silent.next_pause(None, MS(0)), settings.look_max);
+        assert_eq!(
+            silent.next_pause(None, MS(0)),
+            settings.look_max * SILENT_FACTOR
+        );
+        let late = Some(Duration::MAX);
+        assert_eq!(silent.next_pause(late, MS(0)), settings.look_max);
     }
 
     #[test]

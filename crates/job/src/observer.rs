@@ -240,6 +240,11 @@ impl Observer {
         None
     }
 
+    /// The time until the next heartbeat is due if there is no news.
+    pub(crate) fn until_heartbeat(&self, now: Time) -> Duration {
+        self.heartbeat.saturating_sub(now.since(self.last_event))
+    }
+
     /// The outcome of a job that is over, without its remaining books: they cannot be read.
     #[must_use]
     pub(crate) fn skip_books(&self, root: &Root) -> Step {

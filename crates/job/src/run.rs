@@ -20,6 +20,7 @@ use crate::id::{Epoch, JobId};
 use crate::keys;
 use crate::lease::Lease;
 use crate::memory::Memory;
+use crate::settings::Settings;
 use crate::storage::{
     Stop, decode, delete_leftovers, encode, encode_root, groups, is_damaged, read_root,
 };
@@ -29,6 +30,9 @@ const MAX_SEGMENTS: usize = 16;
 
 /// The number of claims in a row without a commit after which a job is given up.
 const MAX_CLAIMS_WITHOUT_COMMIT: u64 = 10;
+/// The fraction of the time that work has taken after which it is looked again whether a client
+/// cancels it.
+const PATIENT_FRACTION: u32 = 4;
 
 /// One run of a job: the holder of its lease, and the only one who writes for it.
 ///
@@ -161,17 +165,21 @@ impl<'a, E: Effects> Run<'a, E> {
     }
 
     async fn guard(&self) -> Stop {
-        let mut renewed = self.engine.effects.monotonic();
+        let Settings {
+            cancel_look,
+            lease_renew,
+            ..
+        } = *self.engine.settings;
+        let began = self.engine.effects.monotonic();
+        let mut renewed = began;
         loop {
-            self.engine
-                .effects
-                .sleep(
-                    self.engine
-                        .settings
-                        .cancel_look
-                        .min(self.engine.settings.lease_renew),
-                )
-                .await;
+            let now = self.engine.effects.monotonic();
+            let until_renewal = (renewed + lease_renew).saturating_sub(now);
+            // Work that has taken long may take longer: whoever cancels it waits a quarter of what
+            // it has taken, and what waits for a provider costs no more than its lease.
+            let pause = cancel_look.max((now - began) / PATIENT_FRACTION);
+            let pause = pause.min(until_renewal).max(cancel_look.min(lease_renew));
+            self.engine.effects.sleep(pause).await;
             if let Ok(Some(_)) = self.engine.effects.get(&keys::cancel(&self.root.id)).await {
                 return Stop::Canceled;
             }

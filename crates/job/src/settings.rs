@@ -26,7 +26,8 @@ pub struct Settings {
     pub commit_interval: Duration,
     /// The shortest pause between two looks of a watcher at the store.
     pub look_min: Duration,
-    /// The longest pause between two looks of a watcher at the store.
+    /// The longest pause between two looks of a watcher at the store, as long as the job has not
+    /// been silent for long.
     pub look_max: Duration,
     /// The pause before a store operation is repeated that failed, or did not show yet what it
     /// should.

@@ -282,7 +282,14 @@ impl<'a, E: Effects> Watcher<'a, E> {
             Some(Inspection::Running(root)) => root.due().distance(root.updated, wall),
             _ => None,
         };
-        let pause = self.pacer.next_pause(distance, began);
+        let look_max = self.engine.settings.look_max;
+        let longest = match &self.state {
+            // A heartbeat is not late because nothing is expected.
+            Some(Inspection::Running(_)) => self.observer.until_heartbeat(wall).max(look_max),
+            // Something is missing: a run, or a document that the store does not show.
+            _ => look_max,
+        };
+        let pause = self.pacer.next_pause(distance, began).min(longest);
         effects.sleep(pause).await;
         let woke = effects.monotonic();
         self.pacer
