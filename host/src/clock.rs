@@ -16,9 +16,10 @@ const EXACT: Duration = Duration::from_millis(3);
 /// others of the same millisecond, which is cheaper.
 const SHORT: Duration = Duration::from_millis(20);
 
-pub(crate) struct MonotonicOf;
+/// Names [`Monotonic`] to the linker, for an instance of any lifetime.
+pub(crate) struct MonotonicLink;
 
-impl HasData for MonotonicOf {
+impl HasData for MonotonicLink {
     type Data<'a> = Monotonic<'a>;
 }
 

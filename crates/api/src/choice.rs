@@ -161,7 +161,7 @@ pub struct ChoiceBody {
     pub author: Option<String>,
 }
 
-/// A person's statement which book it is.
+/// A person's choice of the record for a book.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Chosen {
     /// A candidate, by its number.

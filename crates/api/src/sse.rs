@@ -198,9 +198,9 @@ impl Spelling {
         bytes.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// The id of a stream that has told this much of each of its jobs, in order.
-    pub fn id(&self, told: &[Position]) -> String {
-        let each: Vec<String> = told.iter().map(|at| at.id(self.books)).collect();
+    /// The id of a stream that is at these positions of its jobs, in order.
+    pub fn id(&self, positions: &[Position]) -> String {
+        let each: Vec<String> = positions.iter().map(|at| at.id(self.books)).collect();
         each.join(",")
     }
 
@@ -212,11 +212,16 @@ impl Spelling {
             && stored <= MAX_STORED_IN_EVENT
     }
 
-    /// Spells a notification for a stream; `told` is the position in each of its jobs, in order,
-    /// once it is delivered. `items` are read only for an end that [`Self::wants_items`].
-    pub fn spell(&self, notification: &Notification, items: &[Item], told: &[Position]) -> Vec<u8> {
+    /// Spells a notification for a stream; `positions` are those of its jobs, in order, once it is
+    /// delivered. `items` are read only for an end that [`Self::wants_items`].
+    pub fn spell(
+        &self,
+        notification: &Notification,
+        items: &[Item],
+        positions: &[Position],
+    ) -> Vec<u8> {
         let root = &notification.root;
-        let id = self.id(told);
+        let id = self.id(positions);
         if let Words::V3(origin) = &self.words {
             return v3_event(self, notification, items, &id, origin);
         }

@@ -422,7 +422,7 @@ mod tests {
     }
 
     #[test]
-    fn without_an_author_only_an_exact_telling_title_of_one_author_counts() {
+    fn without_an_author_only_an_exact_distinctive_title_of_one_author_counts() {
         let shelf = vec![
             record("The Midnight Library", &["Matt Haig"]),
             record("The Midnight Library", &["Haig, Matt"]),

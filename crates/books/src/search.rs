@@ -99,9 +99,7 @@ pub struct HttpGet {
     pub url: String,
 }
 
-/// The outcome of a [`Lookup`].
-///
-/// Whoever sends look-ups asks again after a failure that passes; these are the last words.
+/// The final outcome of a [`Lookup`], after all attempts: retries are the sender's.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
     /// The whole answer, as [`Reader::read`] understood it; without records the provider does not

@@ -450,7 +450,7 @@ impl Title {
     }
 
     /// The words of title and subtitle that two unlike titles do not share by chance.
-    fn telling_words(&self) -> Vec<String> {
+    fn distinctive_words(&self) -> Vec<String> {
         let tells = |word: &&String| {
             !LITTLE_WORDS.contains(&word.as_str()) && !is_article(word) && word.len() > 1
         };
@@ -458,10 +458,10 @@ impl Title {
         words.filter(tells).cloned().collect()
     }
 
-    /// Whether the two have a telling word in common; `None` when they are in different scripts, or
-    /// one has no such word.
+    /// Whether the two have a distinctive word in common; `None` when they are in different scripts,
+    /// or one has no such word.
     pub(crate) fn shares_a_word(&self, other: &Self) -> Option<bool> {
-        let (a, b) = (self.telling_words(), other.telling_words());
+        let (a, b) = (self.distinctive_words(), other.distinctive_words());
         let is_latin = |words: &[String]| {
             let latin = |word: &&String| word.bytes().any(|b| b.is_ascii_lowercase());
             words.iter().any(|word| latin(&word))
@@ -507,9 +507,9 @@ impl Title {
         has(&ALL_OF) && has(&WORKS) || counted
     }
 
-    /// Whether most of the telling words are the same, whichever title has fewer.
+    /// Whether most of the distinctive words are the same, whichever title has fewer.
     pub(crate) fn shares_most_words(&self, other: &Self) -> bool {
-        let (a, b) = (self.telling_words(), other.telling_words());
+        let (a, b) = (self.distinctive_words(), other.distinctive_words());
         let common = a.iter().filter(|word| b.contains(word)).count();
         common * 2 > a.len().min(b.len())
     }

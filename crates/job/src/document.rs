@@ -510,8 +510,8 @@ pub struct Root {
     /// Earliest time at which the next commit is expected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due: Option<Time>,
-    /// Interval, in milliseconds, of the later times at which it is expected when it does not come
-    /// at `due`; 0: unknown.
+    /// Milliseconds between the later times at which the next commit is expected, when it has not
+    /// come at `due`; 0: unknown.
     #[serde(default)]
     pub due_every: u32,
     /// Time until which the writer is known to be alive.
@@ -711,7 +711,7 @@ impl Root {
 pub struct HandOver {
     /// The epoch of the lease that is given away.
     pub epoch: Epoch,
-    /// Sequence number of the giver's last commit: a store that is slow to agree may not show it
+    /// Sequence number of the last commit of the run that hands over: a slow store may not show it
     /// yet.
     pub seq: u64,
     /// The job as it was created, when its name is contended and not settled yet.

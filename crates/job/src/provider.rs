@@ -267,23 +267,28 @@ impl ProviderState {
         }
     }
 
-    /// Records that the provider refused a request; `told` is how long it wants to be left alone.
-    pub(crate) fn record_refusal(&mut self, now: Time, told: Option<Duration>, dice: f64) {
+    /// Records that the provider refused a request; `retry_after` is how long it wants to be left
+    /// alone.
+    pub(crate) fn record_refusal(&mut self, now: Time, retry_after: Option<Duration>, dice: f64) {
         // Those that were in flight together are one refusal.
         if self.open_for(now).is_none() {
             self.pace = (self.pace() / 2.0).max(LEAST_PACE);
-            self.open(now, told, dice);
-        } else if let Some(told) = told {
-            self.open_until = self.open_until.max(now.plus(told.min(MAX_RETRY_AFTER)));
+            self.open(now, retry_after, dice);
+        } else if let Some(retry_after) = retry_after {
+            self.open_until = self
+                .open_until
+                .max(now.plus(retry_after.min(MAX_RETRY_AFTER)));
         }
     }
 
     /// Opens the breaker; `dice`, from 0 to 1, keeps those who wait for it from coming back
     /// together.
-    fn open(&mut self, now: Time, told: Option<Duration>, dice: f64) {
+    fn open(&mut self, now: Time, retry_after: Option<Duration>, dice: f64) {
         let doubled = OPEN_FIRST * 2_u32.saturating_pow(self.opened.min(8));
-        let time = match told {
-            Some(told) => told.min(MAX_RETRY_AFTER) + Duration::from_millis(250).mul_f64(dice),
+        let time = match retry_after {
+            Some(retry_after) => {
+                retry_after.min(MAX_RETRY_AFTER) + Duration::from_millis(250).mul_f64(dice)
+            }
             None => doubled.min(OPEN_MAX).mul_f64(0.75 + dice / 4.0),
         };
         self.failures = 0;

@@ -163,7 +163,7 @@ impl<E: Effects> Run<'_, E> {
         let deadline = self.deadline(COMMIT_TIME);
         let tell_every = settings.lease_renew.max(settings.commit_interval);
         let (mut looked, mut renewed) = (effects.monotonic(), effects.monotonic());
-        let mut told = renewed;
+        let mut reported = renewed;
         // The lease outlives a step that takes far longer than those before, as some do on a busy
         // machine.
         let mut longest = LONGEST_STEP;
@@ -190,7 +190,7 @@ impl<E: Effects> Run<'_, E> {
                 self.engine.renew_turn(turn).await;
                 renewed = now;
             }
-            if now >= told + tell_every {
+            if now >= reported + tell_every {
                 let done = (done * 100.0) as u8;
                 let forecast = Forecast::In(tell_every);
                 self.commit(forecast, |root| {
@@ -199,7 +199,7 @@ impl<E: Effects> Run<'_, E> {
                     }
                 })
                 .await?;
-                (told, looked) = (now, now);
+                (reported, looked) = (now, now);
             } else if now >= looked + settings.cancel_look {
                 self.check_canceled().await?;
                 looked = now;

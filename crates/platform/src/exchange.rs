@@ -116,8 +116,8 @@ impl Exchange {
     /// The server's scheme and host as the client knows them.
     #[must_use]
     pub fn origin(&self) -> Origin {
-        let told = crate::client::origin(&self.request);
-        if let Some((scheme, host)) = told.as_deref().and_then(|url| url.split_once("://")) {
+        let named = crate::client::origin(&self.request);
+        if let Some((scheme, host)) = named.as_deref().and_then(|url| url.split_once("://")) {
             return Origin::new(scheme, host);
         }
         let (scheme, authority) = self.request.scheme_and_authority();
@@ -222,7 +222,7 @@ impl Exchange {
     }
 
     /// Checks that the request may act on the job: a token that is sent must be right, and one that
-    /// [`Access`] requires must be sent. `told` is a token that the request's body names.
+    /// [`Access`] requires must be sent. `in_body` is a token that the request's body names.
     ///
     /// # Errors
     /// `UNAUTHORIZED`; when the store fails.
@@ -230,14 +230,14 @@ impl Exchange {
         &self,
         root: &Root,
         access: Access,
-        told: Option<&str>,
+        in_body: Option<&str>,
     ) -> Result<(), ApiError> {
         let header = self
             .request
             .header("authorization")
             .map(|header| api::request::bearer(header).unwrap_or_default())
             .or_else(|| self.request.header("x-auth-token"));
-        let Some(token) = header.or(told) else {
+        let Some(token) = header.or(in_body) else {
             return match access {
                 Access::TokenRequired => Err(ApiError::unauthorized()),
                 Access::Open => Ok(()),
@@ -491,7 +491,7 @@ async fn unable(
     path: &str,
     error: &ConfigError,
 ) {
-    let (event, told) = match error {
+    let (event, error_answer) = match error {
         ConfigError::Settings(_) | ConfigError::Variable(_) => {
             ("misconfigured", ApiError::internal(id.clone()))
         }
@@ -504,7 +504,7 @@ async fn unable(
         event,
         json!({"level": "error", "requestId": id, "message": error.to_string()}),
     );
-    let answer = failure(&told, spin.now(), path, &id);
+    let answer = failure(&error_answer, spin.now(), path, &id);
     headers.extend(answer.headers);
     responder.send(answer.status, headers, &answer.body).await;
 }

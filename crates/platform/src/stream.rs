@@ -159,7 +159,7 @@ async fn write_events(
     options: &StreamOptions,
     carried: &mut Carried,
 ) -> Result<End, Disconnected> {
-    let mut told: Vec<Position> = watchers.iter().map(Watcher::position).collect();
+    let mut positions: Vec<Position> = watchers.iter().map(Watcher::position).collect();
     let watchers = watchers.into_iter().enumerate();
     let mut news = watch_all(watchers.filter(|(_, watcher)| !watcher.has_everything()));
     let mut end = End::Over;
@@ -184,8 +184,8 @@ async fn write_events(
                 continue;
             }
         };
-        if let (Some(told), Some(at)) = (told.get_mut(n), notification.step.position()) {
-            *told = at;
+        if let (Some(position), Some(at)) = (positions.get_mut(n), notification.step.position()) {
+            *position = at;
         }
         let items = match notification.step {
             Step::Ended(_) if options.spelling.wants_items(&notification.root) => {
@@ -196,7 +196,7 @@ async fn write_events(
             }
             _ => Vec::new(),
         };
-        let bytes = options.spelling.spell(&notification, &items, &told);
+        let bytes = options.spelling.spell(&notification, &items, &positions);
         writer.write(&bytes).await?;
         carried.events += 1;
         carried.bytes += bytes.len();

@@ -71,7 +71,7 @@ impl VisionKind {
     }
 }
 
-/// A client's choice of who is to look at a job's photos.
+/// A client's choice of the provider that reads a job's photos.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum VisionChoice {
     /// Any provider that is configured.

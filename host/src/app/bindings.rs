@@ -6,7 +6,7 @@ use wasmtime_wasi::p2::bindings::clocks::monotonic_clock;
 
 use super::instance::Instance;
 use crate::bindings::fermyon::spin as spin_bindings;
-use crate::clock::{Monotonic, MonotonicOf};
+use crate::clock::{Monotonic, MonotonicLink};
 use crate::kv::interface::StoresView;
 use crate::variables;
 
@@ -21,7 +21,7 @@ pub(super) fn linker(engine: &Engine) -> anyhow::Result<Linker<Instance>> {
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
     linker.allow_shadowing(true);
-    monotonic_clock::add_to_linker::<_, MonotonicOf>(&mut linker, |instance| Monotonic {
+    monotonic_clock::add_to_linker::<_, MonotonicLink>(&mut linker, |instance| Monotonic {
         zero: instance.began,
         table: &mut instance.table,
     })?;

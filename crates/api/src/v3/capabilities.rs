@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::capabilities::{Capabilities as Own, Enforced, Features as OwnFeatures};
+use crate::capabilities::{Capabilities as OwnCapabilities, Enforced, Features as OwnFeatures};
 
 /// The body of `GET /v3/capabilities`: no envelope. Also beside `data` in the answer of
 /// `GET /api/v2/capabilities`, where clients of that generation read it.
@@ -61,7 +61,7 @@ pub struct Limits<'a> {
 
 impl<'a> Capabilities<'a> {
     /// The capabilities of a server that may ask Open Library so often a minute.
-    pub fn of(own: &'a Own, text_search_rpm: u32) -> Self {
+    pub fn of(own: &'a OwnCapabilities, text_search_rpm: u32) -> Self {
         Self {
             features: Features {
                 semantic_search: false,

@@ -143,17 +143,17 @@ impl SocketPosition {
 }
 
 /// The id of an event: for each job in order its sequence number and its phase, as in `18.1,4.2`.
-pub fn id(told: &[SocketPosition]) -> String {
-    let each: Vec<String> = told
+pub fn id(positions: &[SocketPosition]) -> String {
+    let each: Vec<String> = positions
         .iter()
-        .map(|told| format!("{}.{}", told.seq, told.phase as u8))
+        .map(|at| format!("{}.{}", at.seq, at.phase as u8))
         .collect();
     each.join(",")
 }
 
 /// Reads an event id of a stream of `jobs` jobs; `None` when it is malformed.
 pub fn parse_id(text: &str, jobs: usize) -> Option<Vec<SocketPosition>> {
-    let told: Option<Vec<SocketPosition>> = text
+    let positions: Option<Vec<SocketPosition>> = text
         .split(',')
         .map(|one| {
             let (seq, phase) = one.split_once('.')?;
@@ -168,7 +168,7 @@ pub fn parse_id(text: &str, jobs: usize) -> Option<Vec<SocketPosition>> {
             })
         })
         .collect();
-    told.filter(|told| told.len() == jobs)
+    positions.filter(|positions| positions.len() == jobs)
 }
 
 #[cfg(test)]
@@ -230,15 +230,15 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_id_says_how_far_each_job_was_told(told in prop::collection::vec((any::<u64>(), 0..3u8), 1..20)) {
-            let told: Vec<SocketPosition> = told
+        fn an_id_says_how_far_each_job_is(positions in prop::collection::vec((any::<u64>(), 0..3u8), 1..20)) {
+            let positions: Vec<SocketPosition> = positions
                 .into_iter()
                 .map(|(seq, phase)| SocketPosition {
                     seq,
                     phase: [Phase::Fresh, Phase::Started, Phase::Over][usize::from(phase)],
                 })
                 .collect();
-            prop_assert_eq!(parse_id(&id(&told), told.len()), Some(told));
+            prop_assert_eq!(parse_id(&id(&positions), positions.len()), Some(positions));
         }
 
         #[test]

@@ -1,6 +1,6 @@
 //! The decision whether a work is the book that a spine names.
 
-use super::word::{is_number, is_publisher, is_read_as, is_telling};
+use super::word::{is_distinctive, is_number, is_publisher, is_read_as};
 use super::{Shelf, Spine};
 use crate::Record;
 use crate::text::words;
@@ -25,13 +25,13 @@ pub(super) struct Fit {
     explained: f32,
     /// Share of the large lines without the authors' names that the title explains.
     title_explains: f32,
-    /// Number of letters of the title's telling words.
+    /// Number of letters of the title's distinctive words.
     letters: usize,
-    /// Number of the title's words that count: the telling ones, or all when none is.
+    /// Number of the title's words that count: the distinctive ones, or all when none is.
     words: usize,
-    /// Number of the title's telling words.
-    telling: usize,
-    /// Number of the telling words that were read.
+    /// Number of the title's distinctive words.
+    distinctive: usize,
+    /// Number of the distinctive words that were read.
     words_read: usize,
     /// Whether a number in the title was not read: it is another volume.
     lacks_number: bool,
@@ -59,12 +59,12 @@ impl Fit {
     ) -> Self {
         let mut read = lettering(shelf, words, spine, is_used);
         let (title, _) = split_subtitle(&record.work.title);
-        let title = telling(title);
+        let title = distinctive(title);
         let letters = |word: &str| word.chars().count();
         let mut fit = Self {
             letters: title.iter().map(|word| letters(word)).sum(),
             words: title.len(),
-            telling: title.iter().filter(|word| is_telling(word)).count(),
+            distinctive: title.iter().filter(|word| is_distinctive(word)).count(),
             ..Self::default()
         };
         let (mut found, mut found_on_spine) = (0, 0);
@@ -135,7 +135,7 @@ impl Fit {
     /// candidates.
     pub(super) fn is_accepted(&self) -> bool {
         // One word, or none but small ones, is a part of many titles: of the author's others, too.
-        let (explained, title_explains) = match self.telling {
+        let (explained, title_explains) = match self.distinctive {
             0 => (0.9, 0.0),
             1 => (0.5, 0.6),
             _ => (0.5, 0.0),
@@ -236,13 +236,17 @@ fn claim<'r, 'a>(read: &'r mut [Read<'a>], word: &str) -> Option<&'r Read<'a>> {
     Some(&read[at])
 }
 
-/// The telling words of a title; all of them when it has none, as `It`.
-fn telling(title: &str) -> Vec<String> {
+/// The distinctive words of a title; all of them when it has none, as `It`.
+fn distinctive(title: &str) -> Vec<String> {
     let all = words(title);
-    let telling: Vec<String> = all
+    let distinctive: Vec<String> = all
         .iter()
-        .filter(|word| is_telling(word))
+        .filter(|word| is_distinctive(word))
         .cloned()
         .collect();
-    if telling.is_empty() { all } else { telling }
+    if distinctive.is_empty() {
+        all
+    } else {
+        distinctive
+    }
 }

@@ -1,6 +1,6 @@
 //! A search for works by some of several words.
 
-use super::word::{is_publisher, is_telling, lettered_words};
+use super::word::{is_distinctive, is_publisher, lettered_words};
 
 /// Most words of a clause: with more it grows without finding more.
 const MAX_WORDS: usize = 6;
@@ -18,12 +18,12 @@ pub struct WordQuery {
 }
 
 impl WordQuery {
-    /// Makes a query; `None` with fewer than two telling words: no book is accepted by one, and
+    /// Makes a query; `None` with fewer than two distinctive words: no book is accepted by one, and
     /// every popular work with that word would crowd the answer.
     pub(super) fn new(texts: &[&str]) -> Option<Self> {
         let mut words: Vec<String> = Vec::new();
         for word in texts.iter().flat_map(|text| lettered_words(text)) {
-            let is_name = is_telling(&word)
+            let is_name = is_distinctive(&word)
                 && !is_publisher(&word)
                 && (3..=MAX_LETTERS).contains(&word.chars().count())
                 && word.chars().all(char::is_alphabetic);
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clause_asks_for_some_of_the_telling_words() {
+    fn a_clause_asks_for_some_of_the_distinctive_words() {
         assert_eq!(query(&["BABEL"]), None);
         assert_eq!(
             query(&["R.F. KUANG", "BABEL"]).as_deref(),

@@ -25,7 +25,7 @@ pub(super) fn is_number(word: &str) -> bool {
 }
 
 /// Whether a folded word tells a book from others. Numbers do: they tell a volume from the next.
-pub(super) fn is_telling(word: &str) -> bool {
+pub(super) fn is_distinctive(word: &str) -> bool {
     (word.chars().count() > 1 || is_number(word))
         && !COMMON.split_whitespace().any(|common| common == word)
 }
