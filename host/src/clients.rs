@@ -19,6 +19,7 @@ use edge::{
 };
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, Method, Request, Response, Uri, header};
+use http_body::Body;
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
 use sha2::{Digest, Sha256};
@@ -322,34 +323,26 @@ impl Clients {
         let sockets = sockets.filter(|_| method == Method::GET && !self.is_edge(&parts.headers));
         ticket.mark(&mut parts.headers);
         reach(&mut parts, &caller);
-        let shared = sockets.map(|sockets| (sockets, parts.clone()));
+        // For a stream that others may follow, and for one that was not asked for as one.
+        let head = (sockets.is_some() || ticket.may_repeat()).then(|| parts.clone());
         let client = match self.settings.trusted_proxies.has(peer.ip()) {
             true => SocketAddr::new(caller.address, 0),
             false => peer,
         };
-        let mut again = ticket.may_repeat().then(|| {
-            let body = Empty::<Bytes>::new().map_err(|never| -> Error { match never {} });
-            let mut again = Request::new(body);
-            *again.method_mut() = parts.method.clone();
-            *again.uri_mut() = parts.uri.clone();
-            *again.headers_mut() = parts.headers.clone();
-            again.headers_mut().remove(header::CONTENT_LENGTH);
-            again
-        });
         let upload = Upload::new(body, times.clone(), place);
         let body = upload.map_err(|error| Error::InternalError(Some(error.to_string())));
         let hold = Hold::of(Some(key));
         hold.put(Share::Asked(ticket));
         let request = Request::from_parts(parts, body);
         let response = app.handle_holding(request, client, hold.clone()).await;
-        let pass_on = |response, hold: Hold| match shared {
-            Some((sockets, head)) => share(sockets, &head, &caller, response, hold),
-            None => holding(response, hold),
+        let pass_on = |response, hold: Hold| match (sockets, &head) {
+            (Some(sockets), Some(head)) => share(sockets, head, &caller, response, hold),
+            _ => holding(response, hold),
         };
         let Some(ticket) = hold.settle(response.headers()) else {
             return pass_on(response, hold);
         };
-        let Some(mut again) = again.take() else {
+        let Some(mut again) = head.as_ref().map(without_body) else {
             return holding(response, hold);
         };
         // A stream that was not asked for as one, and has no room.
@@ -361,6 +354,19 @@ impl Clients {
         hold.settle(response.headers());
         pass_on(response, hold)
     }
+}
+
+/// A request of the same head, without a body.
+fn without_body(
+    head: &http::request::Parts,
+) -> Request<impl Body<Data = Bytes, Error = Error> + Send + 'static> {
+    let body = Empty::<Bytes>::new().map_err(|never| -> Error { match never {} });
+    let mut request = Request::new(body);
+    *request.method_mut() = head.method.clone();
+    *request.uri_mut() = head.uri.clone();
+    *request.headers_mut() = head.headers.clone();
+    request.headers_mut().remove(header::CONTENT_LENGTH);
+    request
 }
 
 /// Lets the client of an event stream follow what others of the same key follow, too.
