@@ -228,6 +228,30 @@ fn photos_that_take_long_delay_others_and_fail_nobody() {
     );
 }
 
+#[test]
+fn honest_scans_do_not_wait_for_two_dozen_photos_of_64_megapixels() {
+    let app = App::start();
+    let scan = |from: u8, photo: &[u8]| {
+        let request = app.request("POST", "/api/batch-scan");
+        let request = request.from(Ipv4Addr::new(127, 0, 0, from));
+        Job::of(&photos::form(request, &[photo]).send().data(202))
+    };
+    let flat = photos::flat();
+    let greedy: Vec<Job> = (0..24).map(|_| scan(2, &flat)).collect();
+    for client in 3..6 {
+        let honest = scan(client, SHELF);
+        let status = finish_patiently(&app, &honest);
+        assert_eq!(status["status"], "completed", "{status}");
+        assert_eq!(app.results(&honest)["totalDetected"], 13);
+    }
+    let under_way = |job: &&Job| {
+        let status = app.status(job)["status"].clone();
+        matches!(status.as_str(), Some("initialized" | "processing"))
+    };
+    let left = greedy.iter().filter(under_way).count();
+    assert!(left > 0, "the honest ones were last");
+}
+
 /// Polls to the end, however long that takes.
 fn finish_patiently(app: &App, job: &Job) -> serde_json::Value {
     let began = Instant::now();
