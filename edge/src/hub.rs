@@ -133,7 +133,7 @@ pub(crate) struct Subscriber<K: Kind> {
 }
 
 impl<K: Kind> Subscriber<K> {
-    /// `position`: what the client has already.
+    /// A subscriber whose client has everything up to `position`.
     pub(crate) fn new(
         kind: Arc<K>,
         request: K::Request,

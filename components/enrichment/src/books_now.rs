@@ -31,12 +31,12 @@ pub(crate) enum Route {
     /// `GET /v3/books/{isbn}`
     ByIsbn(String),
     /// A search by words, or by an ISBN.
-    Search(Words, Shape),
+    Search(SearchParameters, Shape),
 }
 
-/// The parameters of a search that hold its words.
+/// The query parameters that a search reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Words {
+pub(crate) enum SearchParameters {
     /// `q`: words of anything.
     Text,
     /// `q` or `title`: words of the title.
@@ -63,12 +63,16 @@ pub(crate) fn route(path: &str) -> Option<(Route, &'static str)> {
     Some(match path {
         "/api/v2/books/enrich" => (Route::One, "POST"),
         "/v3/books/enrich" => (Route::Several, "POST"),
-        "/v3/books/search" => (Route::Search(Words::Text, Shape::V3), "GET"),
-        "/api/v2/search" => (Route::Search(Words::Text, Shape::V2), "GET"),
-        "/v1/search/title" | "/search/title" => (Route::Search(Words::Title, Shape::Apps), "GET"),
-        "/v1/search/isbn" | "/search/isbn" => (Route::Search(Words::Isbn, Shape::Apps), "GET"),
+        "/v3/books/search" => (Route::Search(SearchParameters::Text, Shape::V3), "GET"),
+        "/api/v2/search" => (Route::Search(SearchParameters::Text, Shape::V2), "GET"),
+        "/v1/search/title" | "/search/title" => {
+            (Route::Search(SearchParameters::Title, Shape::Apps), "GET")
+        }
+        "/v1/search/isbn" | "/search/isbn" => {
+            (Route::Search(SearchParameters::Isbn, Shape::Apps), "GET")
+        }
         "/v1/search/advanced" | "/search/advanced" => {
-            (Route::Search(Words::Fields, Shape::Apps), "GET")
+            (Route::Search(SearchParameters::Fields, Shape::Apps), "GET")
         }
         path => {
             let isbn = path.strip_prefix("/v3/books/")?;
@@ -99,11 +103,11 @@ enum SearchTerms {
     /// One book, by its ISBN.
     Isbn(Isbn),
     /// The books that fit these words.
-    Words(books::Query),
+    SearchParameters(books::Query),
 }
 
 /// Reads the search in a request.
-fn search_terms(exchange: &Exchange, words: Words) -> Result<SearchTerms, ApiError> {
+fn search_terms(exchange: &Exchange, words: SearchParameters) -> Result<SearchTerms, ApiError> {
     let parameters = Query::parse(&exchange.request.query);
     match parameters.get("mode") {
         None | Some("text") => {}
@@ -114,7 +118,9 @@ fn search_terms(exchange: &Exchange, words: Words) -> Result<SearchTerms, ApiErr
     }
     let text = |name: &str| parameters.get(name).unwrap_or_default().to_owned();
     let limits = &exchange.config.settings.limits;
-    if let (Words::Isbn | Words::Fields, Some(isbn)) = (words, parameters.get("isbn")) {
+    if let (SearchParameters::Isbn | SearchParameters::Fields, Some(isbn)) =
+        (words, parameters.get("isbn"))
+    {
         return request::isbn_parameter(isbn, limits).map(SearchTerms::Isbn);
     }
     let mut query = books::Query {
@@ -126,23 +132,29 @@ fn search_terms(exchange: &Exchange, words: Words) -> Result<SearchTerms, ApiErr
         ..books::Query::default()
     };
     match words {
-        Words::Text => query.text = text("q"),
-        Words::Title if parameters.get("q").is_some() => query.title = text("q"),
-        Words::Title => query.title = text("title"),
-        Words::Isbn => return Err(ApiError::missing("isbn", "send the ISBN to look up")),
-        Words::Fields => (query.title, query.author) = (text("title"), text("author")),
+        SearchParameters::Text => query.text = text("q"),
+        SearchParameters::Title if parameters.get("q").is_some() => query.title = text("q"),
+        SearchParameters::Title => query.title = text("title"),
+        SearchParameters::Isbn => {
+            return Err(ApiError::missing("isbn", "send the ISBN to look up"));
+        }
+        SearchParameters::Fields => (query.title, query.author) = (text("title"), text("author")),
     }
     if !query.has_words() {
         let field = match words {
-            Words::Fields => "title",
+            SearchParameters::Fields => "title",
             _ => "q",
         };
         return Err(ApiError::missing(field, "send words to search for"));
     }
-    Ok(SearchTerms::Words(query))
+    Ok(SearchTerms::SearchParameters(query))
 }
 
-async fn search(exchange: &Exchange, words: Words, shape: Shape) -> Result<Response, ApiError> {
+async fn search(
+    exchange: &Exchange,
+    words: SearchParameters,
+    shape: Shape,
+) -> Result<Response, ApiError> {
     let terms = search_terms(exchange, words)?;
     admit(exchange).await?;
     let (q, items, total, page, limit) = match terms {
@@ -156,7 +168,7 @@ async fn search(exchange: &Exchange, words: Words, shape: Shape) -> Result<Respo
             let total = items.len() as u64;
             (isbn.to_string(), items, total, 1, 1)
         }
-        SearchTerms::Words(query) => {
+        SearchTerms::SearchParameters(query) => {
             let (items, total) = hits(exchange, &query).await?;
             let parts = [&query.text, &query.title, &query.author];
             let parts: Vec<&str> = parts.into_iter().map(|part| part.trim()).collect();

@@ -114,8 +114,8 @@ pub(crate) struct Tampering {
 }
 
 impl Tampering {
-    /// The mistake as this process makes it: only processes that work on jobs make mistakes, except
-    /// that no process looks for an end.
+    /// The mutation as it acts on a process of this role. Only processes that work on jobs are
+    /// mutated; [`Mutation::DisbelieveEnd`] alone acts on all.
     pub(crate) fn new(mutation: Option<Mutation>, role: Role) -> Self {
         let works = matches!(role, Role::Creator | Role::Run | Role::Chooser);
         Self {
