@@ -6,6 +6,7 @@ use crate::app;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use app::{App, program};
 
@@ -328,6 +329,86 @@ fn the_caps_of_the_edge_are_those_of_its_table() {
     ] {
         assert_eq!(told.get(cap), Some(&limit), "{cap}");
     }
+}
+
+/// `0.1 s`, `45 s`.
+fn seconds(time: Duration) -> String {
+    format!("{} s", time.as_secs_f64())
+}
+
+#[test]
+fn the_numbers_of_the_protocol_are_those_of_the_edge() {
+    let (limits, times) = (edge::Limits::default(), edge::Times::default());
+    let page = read("edge/PROTOCOL.md");
+    let text: Vec<&str> = page.split_whitespace().collect();
+    let text = text.join(" ");
+    for (before, value, after) in [
+        (
+            "a stream silent for ",
+            seconds(times.session_silence),
+            " counts as lost",
+        ),
+        (
+            "at once, then after ",
+            seconds(times.retry_first),
+            ", doubling",
+        ),
+        (
+            "doubling up to ",
+            seconds(times.retry_longest),
+            ", with jitter",
+        ),
+        (
+            "or no answer in ",
+            seconds(times.response_head),
+            ": tried again",
+        ),
+        (
+            "tried again. ",
+            seconds(times.give_up_after),
+            " after the loss",
+        ),
+        (
+            "closed with 1013 after ",
+            seconds(times.give_up_after),
+            " |",
+        ),
+        (
+            "cut short, silent for ",
+            seconds(times.response_body),
+            ", or ended",
+        ),
+        (
+            "comments to the client every ",
+            seconds(times.heartbeat),
+            ";",
+        ),
+        ("; cut short after ", seconds(times.give_up_after), " |"),
+        (
+            "the edge waits up to ",
+            seconds(times.linger),
+            " for the client",
+        ),
+        (
+            "Bodies are at most ",
+            format!("{} KB", limits.message_bytes >> 10),
+            ": the edge",
+        ),
+        (
+            "a client has left ",
+            limits.unread_messages.to_string(),
+            " undroppable messages",
+        ),
+        (
+            "A client that leaves ",
+            "1,024".to_owned(),
+            " events unread",
+        ),
+    ] {
+        let phrase = format!("{before}{value}{after}");
+        assert!(text.contains(&phrase), "{phrase}");
+    }
+    assert_eq!(limits.unread_events, 1_024, "as the protocol says");
 }
 
 #[test]
