@@ -378,6 +378,8 @@ pub(super) fn scale_in(header: &str) -> Option<f64> {
     let words = words(header);
     let number = |word: &String| match word.as_str() {
         "five" | "funf" | "cinq" | "cinco" => Some(5.0),
+        // The throw of a die, with which Norwegian newspapers judge books.
+        "terningkast" => Some(6.0),
         "ten" | "zehn" | "dix" | "diez" => Some(10.0),
         "hundred" | "hundert" | "cent" => Some(100.0),
         word => word.parse().ok(),
@@ -511,6 +513,7 @@ mod tests {
         assert_eq!(scale_in("Bewertung 1-5"), Some(5.0));
         assert_eq!(scale_in("Rating out of ten"), Some(10.0));
         assert_eq!(scale_in("Terningkast (1-6)"), Some(6.0));
+        assert_eq!(scale_in("Mitt terningkast"), Some(6.0));
         assert_eq!(scale_in("Rating"), None);
         assert_eq!(scale_in("Rating 2021"), None);
     }

@@ -1096,7 +1096,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             ),
             (
                 DateRead,
-                "läst datum, utläst, lest dato, læst dato, lukupäivä, luettu pvm, lästes, dato lest, dato læst, slutdatum, sluttdato, lest ferdig, läste klart, luettu loppuun",
+                "läst datum, läst den, utläst, lest dato, lest den, læst dato, læst den, lukupäivä, luettu pvm, lästes, dato lest, dato læst, slutdatum, sluttdato, lest ferdig, läste klart, luettu loppuun",
             ),
             (
                 DateStarted,
@@ -1257,7 +1257,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             ),
             (
                 Year,
-                "سنة النشر, تاريخ النشر, שנת הוצאה, שנת פרסום, سال انتشار, प्रकाशन वर्ष, tahun terbit, tahun, năm xuất bản",
+                "سنة النشر, تاريخ النشر, שנה, שנת הוצאה, שנת פרסום, سال انتشار, प्रकाशन वर्ष, tahun terbit, tahun, năm xuất bản",
             ),
             (
                 DateRead,
