@@ -215,8 +215,8 @@ pub(super) fn is_placeholder(text: &str) -> bool {
             && WORDS.contains(&words(text).concat().as_str())
 }
 
-/// Whether a title or a name means that there is none: fewer words can be meant so, for "None" may
-/// be a book.
+/// Whether a title or a name is a placeholder for a missing one. Few words are taken for that:
+/// "None" may be a book.
 pub(super) fn is_blank(text: &str) -> bool {
     const WORDS: [&str; 9] = [
         "n/a",
