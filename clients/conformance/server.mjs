@@ -60,7 +60,7 @@ class Run {
 	#events;
 	/** How many of the events the client has been told, on whatever way. */
 	#told = 0;
-	#counts = { stream: 0, status: 0, submit: 0, preview: 0, results: 0, retry: 0, choose: 0, cancel: 0 };
+	#counts = { stream: 0, status: 0, submit: 0, preview: 0, results: 0, retry: 0, choose: 0, cancel: 0, search: 0, lookUp: 0, capabilities: 0 };
 	#log = [];
 	#uploads = [];
 	/** Streams that are being read. */
@@ -115,8 +115,8 @@ class Run {
 		this.#log.push({ kind, at: performance.now(), resume, etag: request.headers['if-none-match'] ?? '', token: request.headers.authorization ?? '', books: searchParams.get('books') });
 		const pieces = [];
 		for await (const piece of request) pieces.push(piece);
-		if (kind === 'submit' || kind === 'preview' || kind === 'retry' || kind === 'choose') {
-			this.#uploads.push({ key: request.headers['idempotency-key'] ?? '', type: request.headers['content-type'] ?? '', mapping: request.headers['x-import-mapping'], body: Buffer.concat(pieces).toString('latin1') });
+		if (['submit', 'preview', 'retry', 'choose', 'search', 'lookUp'].includes(kind)) {
+			this.#uploads.push({ key: request.headers['idempotency-key'] ?? '', type: request.headers['content-type'] ?? '', mapping: request.headers['x-import-mapping'], query: Object.fromEntries(searchParams), body: Buffer.concat(pieces).toString('latin1') });
 		}
 		if (!kind) return refuse(response, { status: 404, code: 'NOT_FOUND' });
 		const plans = this.#scenario[kind] ?? [{}];
@@ -127,7 +127,7 @@ class Run {
 		if (plan.page !== undefined) return response.writeHead(plan.status ?? 200, { 'Content-Type': plan.type ?? 'text/html' }).end(plan.page);
 		if (plan.status === 204) return response.writeHead(204).end();
 		if (plan.status) return refuse(response, plan, request.headers.accept);
-		await { stream: () => this.#stream(response, plan, resume), status: () => this.#status(request, response, plan), submit: () => this.#submit(response), preview: () => this.#preview(response), results: () => (searchParams.has('only') ? this.#rows(response, searchParams) : this.#results(response, searchParams)), retry: () => this.#retry(request, response), choose: () => this.#choose(request, response, pathname), cancel: () => this.#cancel(request, response) }[kind]();
+		await { stream: () => this.#stream(response, plan, resume), status: () => this.#status(request, response, plan), submit: () => this.#submit(response), preview: () => this.#preview(response), results: () => (searchParams.has('only') ? this.#rows(response, searchParams) : this.#results(response, searchParams)), retry: () => this.#retry(request, response), choose: () => this.#choose(request, response, pathname), cancel: () => this.#cancel(request, response), search: () => this.#search(response, searchParams), lookUp: () => this.#lookUp(response), capabilities: () => this.#capabilities(response) }[kind]();
 	}
 
 	#kind(method, path) {
@@ -136,8 +136,9 @@ class Run {
 		if (method === 'POST' && path === `${ROUTE}/retry`) return 'retry';
 		if (method === 'PUT' && path.startsWith(`${ROUTE}/books/`)) return 'choose';
 		if (method === 'DELETE' && ['/v1/jobs/', '/api/v2/imports/'].some((route) => path === route + JOB)) return 'cancel';
+		if (method === 'POST' && path === '/api/v2/books/enrich') return 'lookUp';
 		if (method !== 'GET') return null;
-		return { [ROUTE]: 'status', [`${ROUTE}/stream`]: 'stream', [`${ROUTE}/results`]: 'results' }[path] ?? null;
+		return { [ROUTE]: 'status', [`${ROUTE}/stream`]: 'stream', [`${ROUTE}/results`]: 'results', '/api/v2/search': 'search', '/api/v2/capabilities': 'capabilities' }[path] ?? null;
 	}
 
 	async #stream(response, plan, resume) {
@@ -203,8 +204,8 @@ class Run {
 		response.writeHead(200, headers).end(JSON.stringify(success(snapshots[at].data)));
 	}
 
-	#submit(response) {
-		const data = { jobId: JOB, authToken: TOKEN, token: TOKEN, status: 'initialized', pipeline: 'csv_import', sseUrl: `${ROUTE}/stream`, statusUrl: ROUTE, resultsUrl: `${ROUTE}/results`, websocketUrl: `/ws/progress?jobId=${JOB}`, message: 'started' };
+	#submit(response, more = {}) {
+		const data = { jobId: JOB, authToken: TOKEN, token: TOKEN, status: 'initialized', pipeline: 'csv_import', sseUrl: `${ROUTE}/stream`, statusUrl: ROUTE, resultsUrl: `${ROUTE}/results`, websocketUrl: `/ws/progress?jobId=${JOB}`, message: 'started', ...more };
 		response.writeHead(202, { 'Content-Type': 'application/json' }).end(JSON.stringify(success(data)));
 	}
 
@@ -241,7 +242,23 @@ class Run {
 
 	#retry(request, response) {
 		if (request.headers.authorization !== `Bearer ${TOKEN}`) return refuse(response, { status: 401, code: 'UNAUTHORIZED' });
-		this.#submit(response);
+		this.#submit(response, this.#scenario.photosToSend && { photosToSend: this.#scenario.photosToSend });
+	}
+
+	/** Two hits on the page that is asked for. */
+	#search(response, query) {
+		const results = [0, 1].map((n) => ({ isbn: n ? '' : '9780439708180', title: `Book ${n}`, authors: ['A. Writer'], cover_url: 'https://covers.example.org/1.jpg', relevance_score: 1 / (n + 1), match_type: 'text' }));
+		const data = { works: [], editions: [], authors: [], resultCount: 2, totalResults: 22, results, total: 22, mode: 'text', query: query.get('q'), latency_ms: 1, success: true };
+		response.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify(success(data)));
+	}
+
+	#lookUp(response) {
+		response.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify(success({ ...bookOf(0), success: true, work: {}, edition: {}, authorDetails: [] })));
+	}
+
+	#capabilities(response) {
+		const features = { metadataProviders: ['openlibrary'], visionProviders: ['barcode', 'spines'], transports: ['sse', 'polling'], sandbox: false, novelty: [1] };
+		response.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify(success({ version: '1.0.0', features, limits: { maxPhotos: 2, maxCsvBytes: 8000000, confidenceThreshold: 0.6 } })));
 	}
 
 	#choose(request, response, path) {
@@ -290,8 +307,10 @@ class Run {
 			if (keys.length !== expect.keys.length) problems.push(`${keys.length} uploads instead of ${expect.keys.length}`);
 			same('keys', keys.map((key) => (key ? keys.indexOf(key) : null)), expect.keys);
 		}
-		for (const [i, { type, body, mapping }] of (expect.uploads ?? []).entries()) {
+		for (const [i, { type, body = [], mapping, query }] of (expect.uploads ?? []).entries()) {
 			const upload = this.#uploads[i] ?? { type: '', body: '' };
+			if (query) same('query', upload.query, query);
+			if (expect.key) same('key', upload.key, expect.key);
 			if (mapping) same('mapping', JSON.parse(upload.mapping ?? 'null'), mapping);
 			if (/[^\x20-\x7e]/.test(upload.mapping ?? '')) problems.push(`a header that is not ASCII: ${upload.mapping}`);
 			if (!new RegExp(type).test(upload.type)) problems.push(`upload of type ${upload.type}`);

@@ -29,12 +29,13 @@ import { Watch, sleep } from './watch.js';
 
 /**
  * A job to be: a library as CSV or a workbook (8 MB, 10,000 rows), 1 to 5 photos (JPEG, PNG, WebP; 10 MB each), or 1 to 1,500 books.
- * @typedef {{ csv: Data, mapping?: Mapping } | { photos: Data[] } | { books: (string | Schemas['BookBody'])[] }} Submission
+ * @typedef {{ csv: Data, mapping?: Mapping } | { photos: Data[] } | { books: (string | Partial<Schemas['BookBody']>)[] }} Submission
  */
 
 /**
  * @typedef {object} SubmitOptions
  * @property {string} [key] names the user's action: whoever submits again under the same key gets the same job, for as long as it is kept
+ * @property {string} [clientRef] a text of the app's, at most 256 characters, that the server's webhook says when the job ends
  * @property {(sent: number, total: number) => void} [onProgress] bytes; in between only where the runtime can (browsers, React Native)
  * @property {number} [resubmissions] how often it is sent again when its answer was lost: 5 times; 0 where a person is asked
  * @property {AbortSignal} [signal]
@@ -123,9 +124,10 @@ export class BookstrackClient {
 	 * @param {SubmitOptions} options
 	 * @returns {Promise<Job>}
 	 */
-	async submit(submission, { key = newKey(), onProgress, resubmissions, signal } = {}) {
+	async submit(submission, { key = newKey(), clientRef, onProgress, resubmissions, signal } = {}) {
 		const { path, headers, ...upload } = uploadOf(submission);
-		return jobOf(await this.#begin(path, { ...upload, headers: { ...headers, 'Idempotency-Key': key }, signal, onProgress }, resubmissions));
+		const query = clientRef === undefined ? '' : `?clientRef=${encodeURIComponent(clientRef)}`;
+		return jobOf(await this.#begin(path + query, { ...upload, headers: { ...headers, 'Idempotency-Key': key }, signal, onProgress }, resubmissions));
 	}
 
 	/**
@@ -259,11 +261,21 @@ export class BookstrackClient {
 	/**
 	 * Books that have these words: works, the best first, and a hit for each in short.
 	 * @param {string} words
-	 * @param {{ limit?: number, signal?: AbortSignal }} options
+	 * @param {{ page?: number, limit?: number, signal?: AbortSignal }} options `page` from 1, `limit` at most 100
 	 * @returns {Promise<Schemas['SuccessfulSearchResultsV2']>}
 	 */
-	search(words, { limit = 20, signal } = {}) {
-		return this.#ask(`/api/v2/search?q=${encodeURIComponent(words)}&limit=${limit}`, { signal });
+	search(words, { page = 1, limit = 20, signal } = {}) {
+		return this.#ask(`/api/v2/search?q=${encodeURIComponent(words)}&page=${page}&limit=${limit}`, { signal });
+	}
+
+	/**
+	 * One book by its ISBN, at once and without a job.
+	 * @param {string} isbn
+	 * @param {{ signal?: AbortSignal }} options
+	 * @returns {Promise<Schemas['SuccessfulLookedUp']>}
+	 */
+	lookUp(isbn, { signal } = {}) {
+		return this.#ask('/api/v2/books/enrich', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ barcode: isbn }), signal });
 	}
 
 	/**

@@ -36,11 +36,18 @@ async function outcomeOf(client, { do: what, books, pageSize }, job) {
 		if (what === 'cancel') outcome.end = (await client.cancel(job)).status;
 		else if (what === 'results') outcome.books = (await client.results(job, { pageSize })).books.map(({ title }) => Number(title.split(' ')[1]));
 		else if (what === 'preview') outcome.books = (await client.preview({ csv: CSV, mapping: MAPPING })).books.map(({ title }) => Number(title.split(' ')[1]));
+		else if (what === 'search') outcome.books = (await client.search('Book & café, 100 %', { page: 2 })).results.map(({ title }) => Number(title.split(' ')[1]));
+		else if (what === 'look up') outcome.books = [Number((await client.lookUp('9780439708180')).title.split(' ')[1])];
+		else if (what === 'capabilities') outcome.books = [...Array((await client.capabilities()).limits.maxPhotos).keys()];
 		else if (what === 'choose') outcome.books = [Number((await client.choose(job, 0, { candidate: 1 })).title.split(' ')[1])];
 		else if (what === 'rows') outcome.books = (await client.rows(job, ['not_found', 'warnings'])).rows.map(({ index }) => Number(index));
 		else if (what === 'rows csv') outcome.books = [...(await client.rowsCsv(job, ['not_found', 'warnings'])).matchAll(/Book (\d+)/g)].map(([, n]) => Number(n));
 		else {
-			if (what === 'retry') job = await client.retry(job, { only: ['not_found'] });
+			if (what === 'retry') {
+				const { photosToSend = [], ...retried } = await client.retry(job, { only: ['not_found'] });
+				[job, outcome.books] = [retried, photosToSend];
+			}
+			if (what === 'submit named books') job = await client.submit({ books: [{ title: 'Babel', author: 'R. F. Kuang' }] }, { key: 'mine', clientRef: 'phone 7 & é' });
 			if (what === 'submit mapped csv') job = await client.submit({ csv: CSV, mapping: MAPPING });
 			if (what === 'submit csv') job = await client.submit({ csv: CSV });
 			if (what === 'submit photos') job = await client.submit({ photos: PHOTOS });

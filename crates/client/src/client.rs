@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::body::Body;
 use crate::counters::Ending;
-use crate::http::Http;
+use crate::http::{Http, escaped};
 use crate::submit::RESUBMISSIONS;
 use crate::{
-    Accepted, Book, Cancellation, Choice, Counters, Error, JobId, Mode, Results, Rows, Snapshot,
-    Transport, Watch,
+    Accepted, Book, Cancellation, Capabilities, Choice, Counters, Error, JobId, Mode, Page,
+    Results, Rows, SearchResults, Snapshot, Transport, Watch,
 };
 
 /// A client of one server. Clones share connections, counters and what is known of the server.
@@ -163,6 +163,31 @@ impl Client {
         .await
     }
 
+    /// Fetches one page of the results of a job: at most `limit` books, from number `offset` on.
+    ///
+    /// # Errors
+    /// `NOT_READY` while the job runs.
+    pub async fn page(&self, job: &JobId, offset: u64, limit: u64) -> Result<Page, Error> {
+        #[derive(Deserialize)]
+        struct Paged {
+            data: Results,
+            metadata: Place,
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Place {
+            next_offset: Option<u64>,
+        }
+        let http = &self.shared.http;
+        let path = format!("/api/v2/imports/{job}/results?offset={offset}&limit={limit}");
+        let bytes = http.fetch(http.get(&path)).await?;
+        let paged: Paged = serde_json::from_slice(&bytes).map_err(|e| http.protocol(e))?;
+        Ok(Page {
+            results: paged.data,
+            next: paged.metadata.next_offset.filter(|next| *next > offset),
+        })
+    }
+
     /// Fetches rows of an ended import that somebody may want to mend, in the order of the file:
     /// `only` names which (`failed`, `not_found`, `warnings`, several with commas between).
     ///
@@ -184,6 +209,37 @@ impl Client {
         let path = format!("/api/v2/imports/{job}/results?format=csv&only={only}");
         let bytes = http.fetch(http.get(&path)).await?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// Searches for books that have these words; `page` counts from 1, `limit` is at most 100.
+    ///
+    /// # Errors
+    /// When the provider that knows the words cannot be asked.
+    pub async fn search(&self, words: &str, page: u32, limit: u32) -> Result<SearchResults, Error> {
+        let http = &self.shared.http;
+        let words = escaped(words);
+        let path = format!("/api/v2/search?q={words}&page={page}&limit={limit}");
+        http.ask(http.get(&path), Body::default()).await
+    }
+
+    /// Looks up one book by its ISBN, at once and without a job.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` when no provider knows it.
+    pub async fn look_up(&self, isbn: &str) -> Result<Book, Error> {
+        let http = &self.shared.http;
+        let request = http
+            .post("/api/v2/books/enrich")
+            .header(CONTENT_TYPE, "application/json");
+        let json = serde_json::json!({"barcode": isbn}).to_string();
+        http.ask(request, Body::new([Bytes::from(json)])).await
+    }
+
+    /// Asks for what the server has configured, and for its limits.
+    pub async fn capabilities(&self) -> Result<Capabilities, Error> {
+        let http = &self.shared.http;
+        http.ask(http.get("/api/v2/capabilities"), Body::default())
+            .await
     }
 
     /// Tries again what an ended job did not find: a new job, whose results are whole. `only` names

@@ -1,5 +1,6 @@
 //! Requests and responses: connections, time limits, sizes, the envelope.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -285,6 +286,19 @@ fn event_data(bytes: &[u8]) -> String {
     let frames = Parser::default().push(bytes).unwrap_or_default();
     let first = frames.into_iter().next();
     first.map(|frame| frame.data).unwrap_or_default()
+}
+
+/// A value of a query's parameter: everything but letters, digits and `-._~` percent-encoded.
+pub(crate) fn escaped(value: &str) -> String {
+    let mut escaped = String::with_capacity(value.len());
+    for byte in value.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            escaped.push(char::from(byte));
+        } else {
+            let _ = write!(escaped, "%{byte:02X}");
+        }
+    }
+    escaped
 }
 
 /// Reads `Retry-After` in seconds: the contract has no dates here.

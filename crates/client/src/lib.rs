@@ -52,9 +52,9 @@ pub use client::{Client, Options, StreamSupport, Timing};
 pub use counters::{Counters, Tally, Transport};
 pub use error::{ApiError, Error};
 pub use strategy::Mode;
-pub use submit::{Mapping, Photo, Preview, Submission, Submitted};
+pub use submit::{BookQuery, Mapping, Photo, Preview, Submission, SubmitOptions, Submitted};
 pub use watch::{Update, Watch};
 pub use wire::{
-    Accepted, Book, Cancellation, Candidate, Choice, Event, JobError, JobId, Results, Row, Rows,
-    Snapshot, Status,
+    Accepted, Book, Cancellation, Candidate, Capabilities, Choice, Event, JobError, JobId, Page,
+    Results, Row, Rows, SearchHit, SearchResults, Snapshot, Status,
 };

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::body::Body;
 use crate::client::Shared;
 use crate::counters::Ending;
-use crate::http::{EVENT_STREAM, is_event_stream};
+use crate::http::{EVENT_STREAM, escaped, is_event_stream};
 use crate::strategy::StreamEnd;
 use crate::stream::Stream;
 use crate::{Accepted, Client, Error, Mode, Transport, Watch};
@@ -74,6 +74,43 @@ pub enum Submission {
     Scan(Vec<Photo>),
     /// An enrichment of 1 to 1,500 ISBNs.
     Enrich(Vec<String>),
+    /// An enrichment of 1 to 1,500 books of which at least the title or the ISBN is known.
+    Books(Vec<BookQuery>),
+}
+
+/// The data that a book is looked up by.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BookQuery {
+    /// Title of the book.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// First author of the book.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub author: Option<String>,
+    /// ISBN-13 or ISBN-10.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub isbn: Option<String>,
+}
+
+/// Options of a submission.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SubmitOptions {
+    /// The name of the user's action: whoever submits again under the same key gets the same job,
+    /// for as long as it is kept. Random unless given.
+    pub key: Option<String>,
+    /// A text of the caller, at most 256 characters, that the server's webhook says when the job
+    /// ends.
+    pub client_ref: Option<String>,
+}
+
+impl SubmitOptions {
+    /// The query with what is not a header.
+    fn query(&self) -> String {
+        match &self.client_ref {
+            Some(name) => format!("?clientRef={}", escaped(name)),
+            None => String::new(),
+        }
+    }
 }
 
 impl Submission {
@@ -203,11 +240,25 @@ impl Client {
     /// if the answer were held back, photos would be sent twice. Whatever is submitted is submitted
     /// again, as the same job, when its answer is lost.
     pub async fn submit(&self, submission: &Submission) -> Result<Submitted, Error> {
+        self.submit_with(submission, &SubmitOptions::default())
+            .await
+    }
+
+    /// Starts a job as [`Client::submit`] does, with options.
+    pub async fn submit_with(
+        &self,
+        submission: &Submission,
+        options: &SubmitOptions,
+    ) -> Result<Submitted, Error> {
         let shared = &self.shared;
         let streams_work = shared
             .stream_support()
             .map(|stream_support| stream_support.streams_work);
-        let idempotency_key = Uuid::new_v4().to_string();
+        let idempotency_key = options
+            .key
+            .clone()
+            .unwrap_or_else(|| Uuid::new_v4().to_string());
+        let query = options.query();
         let mut attached = match (shared.mode, streams_work) {
             (Mode::Poll, _) | (Mode::Auto, Some(false)) => false,
             (_, Some(true)) => true,
@@ -216,7 +267,7 @@ impl Client {
         let (mut connected, mut silence) = (false, false);
         let mut tries = 0;
         loop {
-            let (request, body) = self.submission(submission)?;
+            let (request, body) = self.submission(submission, &query)?;
             let taken = body.taken();
             let request = request.header("idempotency-key", &idempotency_key);
             let lost = match self.try_submit(request, body, attached).await {
@@ -245,16 +296,21 @@ impl Client {
         }
     }
 
-    fn submission(&self, submission: &Submission) -> Result<(request::Builder, Body), Error> {
+    fn submission(
+        &self,
+        submission: &Submission,
+        query: &str,
+    ) -> Result<(request::Builder, Body), Error> {
         let http = &self.shared.http;
+        let post = |path: &str| http.post(&format!("{path}{query}"));
+        let enrich = || post("/api/batch-enrich").header(CONTENT_TYPE, "application/json");
         Ok(match submission {
             Submission::Import(file) => (
-                http.post("/api/v2/imports")
-                    .header(CONTENT_TYPE, library_type(file)),
+                post("/api/v2/imports").header(CONTENT_TYPE, library_type(file)),
                 Body::new([file.clone()]),
             ),
             Submission::MappedImport { file, mapping } => (
-                http.post("/api/v2/imports")
+                post("/api/v2/imports")
                     .header(CONTENT_TYPE, library_type(file))
                     .header(MAPPING, ascii_json(mapping)),
                 Body::new([file.clone()]),
@@ -262,17 +318,17 @@ impl Client {
             Submission::Scan(photos) => {
                 let (body, content_type) = Body::multipart(photos);
                 (
-                    http.post("/api/batch-scan")
-                        .header(CONTENT_TYPE, content_type),
+                    post("/api/batch-scan").header(CONTENT_TYPE, content_type),
                     body,
                 )
             }
             Submission::Enrich(isbns) => {
                 let json = serde_json::json!({ "barcodes": isbns }).to_string();
-                let request = http
-                    .post("/api/batch-enrich")
-                    .header(CONTENT_TYPE, "application/json");
-                (request, Body::new([Bytes::from(json)]))
+                (enrich(), Body::new([Bytes::from(json)]))
+            }
+            Submission::Books(books) => {
+                let json = serde_json::json!({ "books": books }).to_string();
+                (enrich(), Body::new([Bytes::from(json)]))
             }
         })
     }

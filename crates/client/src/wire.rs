@@ -94,6 +94,60 @@ pub struct Accepted {
     /// Kind of job: `csv_import`, `ai_scan` or `batch_enrichment`.
     #[serde(default)]
     pub pipeline: Option<String>,
+    /// The photos, from 0, that a retry of a scan cannot look at again: to be sent anew.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub photos_to_send: Vec<usize>,
+}
+
+/// Books that have some words, the best first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SearchResults {
+    /// Number of works in all.
+    pub total: u64,
+    /// The hits of this page, in a short form.
+    pub results: Vec<SearchHit>,
+    /// Further fields: the works and editions of the hits.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+/// A hit of a search.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SearchHit {
+    /// ISBN of the edition; empty when unknown.
+    #[serde(default)]
+    pub isbn: String,
+    /// Title of the work.
+    pub title: String,
+    /// Names of the authors, first author first.
+    #[serde(default)]
+    pub authors: Vec<String>,
+    /// URL of the cover.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cover_url: Option<String>,
+    /// Further fields.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+/// The features and limits of a server.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Capabilities {
+    /// Version of the application.
+    pub version: String,
+    /// What is configured.
+    pub features: Map<String, Value>,
+    /// Every limit that is enforced.
+    pub limits: Map<String, Value>,
+}
+
+/// A page of the results of a job.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page {
+    /// The results, of whose books only those of this page.
+    pub results: Results,
+    /// The offset of the next page; `None` after the last.
+    pub next: Option<u64>,
 }
 
 /// Rows of an import that somebody may want to mend.

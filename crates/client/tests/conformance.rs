@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use client::{
-    Choice, Client, Error, Event, JobId, Mapping, Mode, Options, Photo, Submission, Timing,
-    Transport, Update, Watch,
+    BookQuery, Choice, Client, Error, Event, JobId, Mapping, Mode, Options, Photo, Submission,
+    SubmitOptions, Timing, Transport, Update, Watch,
 };
 use http::Request;
 use http_body_util::{BodyExt, Full};
@@ -25,12 +25,14 @@ use tokio::task::JoinSet;
 const TOGETHER: usize = 6;
 
 #[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Scenario {
     name: String,
     #[serde(rename = "do")]
     what: String,
     mode: String,
     books: bool,
+    page_size: u64,
     timing: HashMap<String, u64>,
 }
 
@@ -175,8 +177,28 @@ async fn act(
             return Ok(());
         }
         "results" => {
-            let results = client.results(&job.id).await?;
-            outcome["books"] = results.books.iter().map(|b| number(&b.title)).collect();
+            let (mut books, mut next) = (Vec::new(), Some(0));
+            while let Some(offset) = next {
+                let page = client.page(&job.id, offset, scenario.page_size).await?;
+                books.extend(page.results.books);
+                next = page.next;
+            }
+            outcome["books"] = books.iter().map(|b| number(&b.title)).collect();
+            return Ok(());
+        }
+        "search" => {
+            let found = client.search("Book & café, 100 %", 2, 20).await?;
+            outcome["books"] = found.results.iter().map(|b| number(&b.title)).collect();
+            return Ok(());
+        }
+        "look up" => {
+            let book = client.look_up("9780439708180").await?;
+            outcome["books"] = json!([number(&book.title)]);
+            return Ok(());
+        }
+        "capabilities" => {
+            let limits = client.capabilities().await?.limits;
+            outcome["books"] = (0..limits["maxPhotos"].as_u64().unwrap()).collect();
             return Ok(());
         }
         "choose" => {
@@ -199,7 +221,11 @@ async fn act(
         }
         "retry" => {
             let accepted = client.retry(&job.id, Some(&job.token), &["not_found"]);
-            let watch = client.watch(&accepted.await?.job_id);
+            let accepted = accepted.await?;
+            if !accepted.photos_to_send.is_empty() {
+                outcome["books"] = json!(accepted.photos_to_send);
+            }
+            let watch = client.watch(&accepted.job_id);
             return follow(watch, scenario, outcome).await;
         }
         "preview" => {
@@ -219,6 +245,20 @@ async fn act(
                 .to_vec(),
         ),
         "submit books" => Submission::Enrich(vec!["9780439708180".into()]),
+        "submit named books" => {
+            let book = BookQuery {
+                title: Some("Babel".to_owned()),
+                author: Some("R. F. Kuang".to_owned()),
+                isbn: None,
+            };
+            let options = SubmitOptions {
+                key: Some("mine".to_owned()),
+                client_ref: Some("phone 7 & é".to_owned()),
+            };
+            let books = Submission::Books(vec![book]);
+            let watch = client.submit_with(&books, &options).await?.watch;
+            return follow(watch, scenario, outcome).await;
+        }
         _ => {
             let watch = if scenario.books {
                 client.watch_books(&job.id)

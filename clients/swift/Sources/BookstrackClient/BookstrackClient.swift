@@ -39,11 +39,13 @@ public final class BookstrackClient: Sendable {
     ///   - mapping: What the app knows better of the columns: see ``preview(csv:mapping:)``.
     ///   - key: Names the user's action: whoever submits again under the same key gets the same job, for as long as it is kept. If the
     ///     answer is lost on the way it is asked for again under this key.
+    ///   - clientRef: A text of the app's, at most 256 characters, that the server's webhook says when the job ends.
     ///   - progress: Told how much has been sent.
     public func submit(
-        csv: Data, mapping: [String: String] = [:], key: String = UUID().uuidString, progress: (@Sendable (UploadProgress) -> Void)? = nil
+        csv: Data, mapping: [String: String] = [:], key: String = UUID().uuidString, clientRef: String? = nil,
+        progress: (@Sendable (UploadProgress) -> Void)? = nil
     ) async throws -> Job {
-        try await submit("/api/v2/imports", Body(library: csv), key, progress, headers: Self.headers(mapping))
+        try await submit("/api/v2/imports", Body(library: csv), key, clientRef, progress, headers: Self.headers(mapping))
     }
 
     /// How an import of a library would read it: columns, first books, problems, look-ups. No job is made.
@@ -66,14 +68,16 @@ public final class BookstrackClient: Sendable {
         return ["X-Import-Mapping": ascii.joined()]
     }
 
-    /// Starts a scan of 1 to 5 photos of bookshelves: JPEG, PNG or WebP, 10 MB each. See ``submit(csv:mapping:key:progress:)``.
-    public func submit(photos: [Data], key: String = UUID().uuidString, progress: (@Sendable (UploadProgress) -> Void)? = nil) async throws -> Job {
-        try await submit("/api/batch-scan", Body(photos: photos), key, progress)
+    /// Starts a scan of 1 to 5 photos of bookshelves: JPEG, PNG or WebP, 10 MB each. See ``submit(csv:mapping:key:clientRef:progress:)``.
+    public func submit(
+        photos: [Data], key: String = UUID().uuidString, clientRef: String? = nil, progress: (@Sendable (UploadProgress) -> Void)? = nil
+    ) async throws -> Job {
+        try await submit("/api/batch-scan", Body(photos: photos), key, clientRef, progress)
     }
 
-    /// Starts the look-up of 1 to 1,500 books. See ``submit(csv:mapping:key:progress:)``.
-    public func submit(books: [BookQuery], key: String = UUID().uuidString) async throws -> Job {
-        try await submit("/api/batch-enrich", Body(bytes: JSONEncoder().encode(["books": books]), type: "application/json"), key, nil)
+    /// Starts the look-up of 1 to 1,500 books. See ``submit(csv:mapping:key:clientRef:progress:)``.
+    public func submit(books: [BookQuery], key: String = UUID().uuidString, clientRef: String? = nil) async throws -> Job {
+        try await submit("/api/batch-enrich", Body(bytes: JSONEncoder().encode(["books": books]), type: "application/json"), key, clientRef, nil)
     }
 
     /// Tries again what an ended job did not find: a new job, whose results are whole. The same request again is answered
@@ -88,9 +92,11 @@ public final class BookstrackClient: Sendable {
     }
 
     private func submit(
-        _ path: String, _ body: Body, _ key: String, _ progress: (@Sendable (UploadProgress) -> Void)?, headers: [String: String] = [:]
+        _ path: String, _ body: Body, _ key: String, _ clientRef: String?, _ progress: (@Sendable (UploadProgress) -> Void)?,
+        headers: [String: String] = [:]
     ) async throws -> Job {
-        let request = try shared.http.request("POST", path, headers: headers.merging(["Idempotency-Key": key]) { $1 })
+        let query = clientRef.map { "?clientRef=\($0.escaped)" } ?? ""
+        let request = try shared.http.request("POST", path + query, headers: headers.merging(["Idempotency-Key": key]) { $1 })
         return try await begin(request, body, progress).job
     }
 
@@ -167,6 +173,30 @@ public final class BookstrackClient: Sendable {
         let request = try shared.http.request("PUT", "/api/v2/imports/\(job.id.escaped)/books/\(index)", headers: headers)
         return try await shared.http.ask(request, body: Body(bytes: JSONEncoder().encode(choice), type: "application/json"))
     }
+
+    // MARK: Without a job
+
+    /// Books that have these words, the best first.
+    ///
+    /// - Parameters:
+    ///   - page: From 1.
+    ///   - limit: Hits on a page, at most 100.
+    public func search(_ words: String, page: Int = 1, limit: Int = 20) async throws -> SearchResults {
+        try await shared.http.ask(shared.http.request("GET", "/api/v2/search?q=\(words.escaped)&page=\(page)&limit=\(limit)"))
+    }
+
+    /// One book by its ISBN, at once. ``BookstrackError/gone(_:)`` when no provider knows it.
+    public func lookUp(isbn: String) async throws -> Book {
+        let body = Body(bytes: try JSONEncoder().encode(["barcode": isbn]), type: "application/json")
+        return try await shared.http.ask(shared.http.request("POST", "/api/v2/books/enrich"), body: body)
+    }
+
+    /// What the server has and every limit.
+    public func capabilities() async throws -> Capabilities {
+        try await shared.http.ask(shared.http.request("GET", "/api/v2/capabilities"))
+    }
+
+    // MARK: Ending
 
     /// Cancels a job; answers what became true, which may be `completed`.
     public func cancel(_ job: Job) async throws -> Cancellation {

@@ -195,6 +195,45 @@ public enum Choice: Encodable, Sendable, Hashable {
     }
 }
 
+/// Books that have some words.
+public struct SearchResults: Codable, Sendable, Hashable {
+    /// Works in all.
+    public var total: Int
+    /// The hits of this page.
+    public var results: [SearchHit]
+}
+
+/// A hit of a search.
+public struct SearchHit: Codable, Sendable, Hashable {
+    /// Empty when unknown.
+    public var isbn: String
+    public var title: String
+    public var authors: [String]
+    public var coverUrl: String?
+
+    private enum CodingKeys: String, CodingKey {
+        case isbn, title, authors
+        case coverUrl = "cover_url"
+    }
+}
+
+/// What a server has and its limits, as far as apps need them.
+public struct Capabilities: Codable, Sendable, Hashable {
+    public struct Features: Codable, Sendable, Hashable {
+        /// By their names in `X-AI-Provider`.
+        public var visionProviders: [String]
+        /// `sse`, `polling`, `websocket`.
+        public var transports: [String]
+        /// Whether the books are made up.
+        public var sandbox: Bool?
+    }
+
+    public var version: String
+    public var features: Features
+    /// Each limit under its name in the description.
+    public var limits: [String: Double]
+}
+
 /// What to try again.
 public enum Outcome: String, Codable, Sendable {
     case error

@@ -112,12 +112,23 @@ final class ConformanceTests: XCTestCase {
             case "preview":
                 let preview = try await client.preview(csv: csv, mapping: mapping)
                 outcome.books = preview.books.map { Int($0.title.split(separator: " ")[1])! }
+            case "search":
+                let found = try await client.search("Book & café, 100 %", page: 2)
+                outcome.books = found.results.map { Int($0.title.split(separator: " ")[1])! }
+            case "look up": outcome.books = [Int(try await client.lookUp(isbn: "9780439708180").title.split(separator: " ")[1])!]
+            case "capabilities": outcome.books = Array(0..<Int(try await client.capabilities().limits["maxPhotos"] ?? 0))
             case "choose": outcome.books = [Int(try await client.choose(.candidate(1), for: 0, of: job).title.split(separator: " ")[1])!]
             case "rows": outcome.books = try await client.rows(of: job, only: [.notFound, .warnings]).rows.compactMap(\.index)
             case "rows csv":
                 let table = String(decoding: try await client.rowsCSV(of: job, only: [.notFound, .warnings]), as: UTF8.self)
                 outcome.books = table.components(separatedBy: "Book ").dropFirst().map { Int($0.prefix(1))! }
-            case "retry": try await follow(client.retry(job, only: [.notFound]).job, client, scenario, &outcome, begun)
+            case "retry":
+                let retried = try await client.retry(job, only: [.notFound])
+                outcome.books = retried.photosToSend
+                try await follow(retried.job, client, scenario, &outcome, begun)
+            case "submit named books":
+                let books = [BookQuery(title: "Babel", author: "R. F. Kuang")]
+                try await follow(client.submit(books: books, key: "mine", clientRef: "phone 7 & é"), client, scenario, &outcome, begun)
             case "submit mapped csv": try await follow(client.submit(csv: csv, mapping: mapping), client, scenario, &outcome, begun)
             case "submit csv": try await follow(client.submit(csv: csv), client, scenario, &outcome, begun)
             case "submit photos": try await follow(client.submit(photos: photos), client, scenario, &outcome, begun)
