@@ -46,6 +46,7 @@ pub struct Metrics {
     runs: Family<Labels, Counter>,
     run_durations: Histograms,
     streams: Family<Labels, Counter>,
+    webhook_deliveries: Family<Labels, Counter>,
     storage: Family<Labels, Counter>,
     storage_written: Family<Labels, Counter>,
     events: Family<Labels, Counter>,
@@ -85,6 +86,7 @@ impl Default for Metrics {
             runs: Family::default(),
             run_durations: histograms(),
             streams: Family::default(),
+            webhook_deliveries: Family::default(),
             storage: Family::default(),
             storage_written: Family::default(),
             events: Family::default(),
@@ -147,6 +149,11 @@ impl Metrics {
             "streams_ended",
             "Event streams and sockets' feeds ended, by transport and outcome",
             self.streams.clone(),
+        );
+        r.register(
+            "webhook_deliveries",
+            "Attempts to tell the webhook of a job's end, by outcome (delivered, failed, given-up)",
+            self.webhook_deliveries.clone(),
         );
         r.register(
             "storage_operations",
@@ -221,6 +228,11 @@ impl Metrics {
                     ("outcome", text(&line, "outcome")),
                 ];
                 self.streams.get_or_create(&labels).inc();
+            }
+            "webhook-delivered" | "webhook-failed" | "webhook-given-up" => {
+                let outcome = event.strip_prefix("webhook-").unwrap_or(event);
+                let labels = vec![("outcome", outcome.to_owned())];
+                self.webhook_deliveries.get_or_create(&labels).inc();
             }
             _ => {}
         }
@@ -419,6 +431,22 @@ mod tests {
         ] {
             has(&text, line);
         }
+    }
+
+    #[test]
+    fn attempts_at_the_webhook_are_counted_by_their_outcome() {
+        let metrics = Metrics::default();
+        for event in ["failed", "failed", "delivered", "given-up", "state-lost"] {
+            let event = format!("webhook-{event}");
+            let line = json!({"component": "scan", "event": event, "level": "info", "jobId": "a"});
+            metrics.observe(line.to_string().as_bytes());
+        }
+        let text = metrics.text(None);
+        let name = "bookstrack_webhook_deliveries_total";
+        for (outcome, count) in [("failed", 2), ("delivered", 1), ("given-up", 1)] {
+            has(&text, &format!("{name}{{outcome=\"{outcome}\"}} {count}"));
+        }
+        assert_eq!(text.matches(&format!("{name}{{")).count(), 3);
     }
 
     #[test]
