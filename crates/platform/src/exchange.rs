@@ -396,14 +396,15 @@ pub fn serve(
             .header(api::trace::TRACEPARENT)
             .and_then(api::trace::trace_id)
             .map(str::to_owned);
-        let spin = match Spin::open(component, trace) {
+        let spin = match Spin::open(component, trace.clone()) {
             Ok(spin) => spin,
             Err(error) => {
-                eprintln!(
-                    "{}",
-                    json!({"level": "error", "component": component,
-                    "event": "no-store", "message": error.to_string()})
-                );
+                let mut line = json!({"level": "error", "component": component,
+                    "event": "no-store", "message": error.to_string()});
+                if let Some(trace) = trace {
+                    line["traceId"] = trace.into();
+                }
+                eprintln!("{line}");
                 return responder
                     .send(500, api::cors::security_headers(), b"")
                     .await;
