@@ -194,6 +194,24 @@ fn what_a_silent_provider_means_for_a_book() {
     }
 }
 
+/// A firewall may refuse single requests: those by ISBN are answered all the same.
+#[test]
+fn a_request_that_is_refused_takes_no_other_with_it() {
+    let wave = vec![
+        wanted("Dune", "Frank Herbert", "9780441172719"),
+        wanted("Harbour of Glass", "Ann Author", ""),
+    ];
+    let (found, _) = run(wave, &endpoints(), |search, lookup| match lookup.by {
+        LookupKey::Isbn => {
+            let dune = doc("OL1W", "Dune", "Frank Herbert", "9780441172719");
+            docs(search, lookup, &[dune])
+        }
+        _ => Answer::Failed,
+    });
+    assert_eq!(title_of(&found[0]), Some("Dune"));
+    assert_eq!(found[1], Found::Error);
+}
+
 #[test]
 fn google_books_is_asked_by_title_when_open_library_could_not_be() {
     let wave = vec![wanted("Dune", "Frank Herbert", "9780441172719")];
