@@ -26,7 +26,22 @@ use crate::storage::{Stop, to_json};
 use crate::work::StageOutcome;
 
 /// Number of attempts at a step of a photo's analysis that is interrupted by the end of its run.
-pub(crate) const MAX_ATTEMPTS: u8 = 3;
+const MAX_ATTEMPTS: u8 = 3;
+
+/// Number of attempts at a step of a photo that takes a moment: what ends one of those is mostly an
+/// overload, which passes. Bounded all the same, should it be the photo.
+const MAX_ATTEMPTS_OF_SHORT: u8 = 12;
+
+/// Length below which a step is short: that of a telephone's photo.
+const SHORT: Duration = Duration::from_millis(500);
+
+fn max_attempts(takes: Duration) -> u8 {
+    if takes < SHORT {
+        MAX_ATTEMPTS_OF_SHORT
+    } else {
+        MAX_ATTEMPTS
+    }
+}
 
 /// The longest time that one step of a photo's analysis takes, for a million pixels: the lease is
 /// extended by it, and a run that dies meanwhile blocks its job for as long.
@@ -271,14 +286,19 @@ impl<E: Effects> Run<'_, E> {
             .unwrap_or_else(|| compute::time_to_decode(USUAL_PIXELS))
     }
 
-    /// Counts an attempt at a step of a photo; `false` when there have been too many.
-    pub(crate) async fn begin_photo(&mut self, index: usize) -> Result<bool, Stop> {
+    /// Counts an attempt at a step of a photo that takes about so long; `false` when there have been
+    /// too many.
+    pub(crate) async fn begin_photo(
+        &mut self,
+        index: usize,
+        takes: Duration,
+    ) -> Result<bool, Stop> {
         let attempts = self
             .root
             .photos
             .get(index)
             .map_or(0, |photo| photo.attempts);
-        if attempts >= MAX_ATTEMPTS {
+        if attempts >= max_attempts(takes) {
             return Ok(false);
         }
         self.commit(Forecast::Unknown, |root| {
@@ -471,10 +491,11 @@ pub(crate) fn image_failure(error: &ImageError) -> Failure {
     )
 }
 
-pub(crate) fn interrupted() -> Failure {
+pub(crate) fn interrupted(takes: Duration) -> Failure {
+    let attempts = max_attempts(takes);
     Failure::new(
         FailureCode::EInternal,
-        format!("the analysis of the photo was interrupted {MAX_ATTEMPTS} times"),
+        format!("the analysis of the photo was interrupted {attempts} times"),
         "Something went wrong on our side while we looked at this picture. Please try again.",
         true,
     )
@@ -504,6 +525,14 @@ mod tests {
     use books::{Author, Edition, Lettering as Text, Provider, Record, Spine, Work as Book};
 
     use super::*;
+
+    #[test]
+    fn an_overload_does_not_use_up_the_attempts_at_a_telephone_s_photo() {
+        let attempts =
+            |megapixels: u64| max_attempts(compute::time_to_decode(megapixels * 1_000_000));
+        assert_eq!([3, 12].map(attempts), [MAX_ATTEMPTS_OF_SHORT; 2]);
+        assert_eq!([24, 64].map(attempts), [MAX_ATTEMPTS; 2]);
+    }
 
     /// Spines of lines, each with its confidence, one below the other.
     fn lettering(spines: &[&[(&str, f32)]]) -> Lettering {

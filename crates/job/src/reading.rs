@@ -84,7 +84,7 @@ impl<E: Effects, R: SpineReader> Worker<E> for SpineStage<R> {
             let Some(mut turn) = run.wait_to_compute(Work::Reading, takes).await? else {
                 return Ok(StageOutcome::HandOver);
             };
-            let stepped = match run.begin_photo(index).await? {
+            let stepped = match run.begin_photo(index, takes).await? {
                 true => {
                     let read = self.photo(run, index, &mut turn).await;
                     run.engine.end_turn(turn).await;
@@ -93,7 +93,7 @@ impl<E: Effects, R: SpineReader> Worker<E> for SpineStage<R> {
                 false => {
                     run.engine.end_turn(turn).await;
                     let report = run.photo_report(index).await?;
-                    StepResult::Over(or_failed(report, interrupted()))
+                    StepResult::Over(or_failed(report, interrupted(takes)))
                 }
             };
             run.commit_photo(index, stepped, |_| {}).await?;

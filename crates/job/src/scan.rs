@@ -373,12 +373,12 @@ impl<E: Effects> Worker<E> for Scan {
             let Some(turn) = run.wait_to_compute(Work::Short, takes).await? else {
                 return Ok(StageOutcome::HandOver);
             };
-            let stepped = if run.begin_photo(index).await? {
+            let stepped = if run.begin_photo(index, takes).await? {
                 self.look(run, index, turn).await?
             } else {
                 run.engine.end_turn(turn).await;
                 StepResult::Over(PhotoReport {
-                    failure: Some(interrupted()),
+                    failure: Some(interrupted(takes)),
                     ..PhotoReport::default()
                 })
             };
