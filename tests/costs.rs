@@ -2,11 +2,12 @@
 
 use crate::app;
 
+use std::collections::BTreeSet;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use app::{App, LIBRARY, Setup};
-use serde_json::json;
+use app::{App, Job, LIBRARY, Setup, count};
+use serde_json::{Value, json};
 
 /// Bytes of a body, as it comes over the line without its framing.
 fn length(app: &App, path: &str) -> usize {
@@ -83,4 +84,88 @@ fn an_enrichment_of_a_hundred_books_is_a_handful_of_operations() {
     assert!(sets <= 16, "{sets}");
     assert!(deletes <= 6, "{deletes}");
     assert!(streamed <= 4_096, "{streamed}");
+}
+
+/// Number of requests to Open Library and to Google Books so far.
+fn asked(app: &App) -> [u64; 2] {
+    [
+        app.sandbox.open_library().count(),
+        app.sandbox.google_books().count(),
+    ]
+}
+
+/// Imports to the end, and until what providers said is remembered if they were asked.
+fn import_and_remember(app: &App, csv: &[u8]) -> (Job, Value) {
+    let before = asked(app);
+    let (sets, bytes) = (app.store_count("sets"), app.store_count("bytes_written"));
+    let began = Instant::now();
+    let job = app.import(csv);
+    app.follow(&job);
+    let took = began.elapsed();
+    if asked(app) != before {
+        let logged = format!("\"jobId\":\"{}\"", job.id);
+        app::eventually("the run that asked is over", || {
+            let logs = app.logs();
+            let mut runs = logs.lines().filter(|line| line.contains(&logged));
+            runs.any(|line| {
+                line.contains("\"component\":\"enrichment\"") && line.contains("\"event\":\"run\"")
+            })
+        });
+    }
+    println!(
+        "{:?} requests, {took:?}, {} sets, {} bytes",
+        std::array::from_fn::<u64, 2, _>(|at| asked(app)[at] - before[at]),
+        app.store_count("sets") - sets,
+        app.store_count("bytes_written") - bytes,
+    );
+    let status = app.status(&job);
+    (job, status)
+}
+
+/// Google Books is asked once for each book that Open Library does not know, and nobody when the
+/// same library comes again.
+#[test]
+fn a_library_that_is_imported_again_asks_nobody() {
+    let app = App::start();
+    let (first, status) = import_and_remember(&app, LIBRARY);
+    let total = count(&status, "totalCount");
+    let results = app.results(&first);
+    let [open_library, google_books] = asked(&app);
+    assert!(
+        open_library <= 16,
+        "{open_library} requests to Open Library"
+    );
+    let of_google = |book: &&Value| {
+        book["provider"] == "google_books" || book["enrichmentStatus"] == "not_found"
+    };
+    let books = results["books"].as_array().unwrap();
+    let lacking = books.iter().filter(of_google).count();
+    let seen = app.sandbox.google_books().requests();
+    let questions: BTreeSet<&str> = seen.iter().map(|seen| seen.query.as_str()).collect();
+    assert_eq!(questions.len() as u64, google_books, "no question twice");
+    assert_eq!(lacking as u64, google_books, "one for each book");
+    assert!(count(&results, "enrichmentSucceeded") >= 748, "{status}");
+
+    let (second, status) = import_and_remember(&app, LIBRARY);
+    assert_eq!(asked(&app), [open_library, google_books], "nobody is asked");
+    assert_eq!(count(&status, "remembered"), total);
+    assert_eq!(app.results(&second)["books"], results["books"]);
+}
+
+/// Of a library that shares half of its books with one before, only the others are asked for.
+#[test]
+fn of_a_library_that_is_half_known_the_other_half_is_asked_for() {
+    let app = App::start();
+    let lines: Vec<&str> = std::str::from_utf8(LIBRARY).unwrap().lines().collect();
+    let half = lines[..=lines.len() / 2].join("\n");
+    let (_, status) = import_and_remember(&app, half.as_bytes());
+    let known = count(&status, "totalCount");
+    let first = asked(&app);
+    let (whole, status) = import_and_remember(&app, LIBRARY);
+    assert_eq!(count(&status, "remembered"), known);
+    let seen = app.sandbox.google_books().requests();
+    let questions: BTreeSet<&str> = seen.iter().map(|seen| seen.query.as_str()).collect();
+    assert_eq!(questions.len(), seen.len(), "no question twice");
+    assert!(asked(&app)[0] - first[0] <= 16, "{:?}", asked(&app));
+    assert!(count(&app.results(&whole), "enrichmentSucceeded") >= 748);
 }
