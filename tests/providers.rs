@@ -131,6 +131,11 @@ fn a_provider_that_forbids_does_not_fail_an_import() {
 }
 
 #[test]
+fn a_provider_that_redirects_does_not_fail_an_import() {
+    import_despite(status(302, None));
+}
+
+#[test]
 fn a_provider_that_wants_an_hour_of_rest_gets_it() {
     let app = Setup::new()
         .variable("open_library_rate", "4")
