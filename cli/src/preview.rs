@@ -77,11 +77,13 @@ fn describe(preview: &Preview, out: &mut impl Write) -> Result<()> {
         writeln!(out, "row {}: {}", problem["row"], text(problem, "error"))?;
     }
     if let Some(lookups) = preview.other.get("lookups") {
-        writeln!(
-            out,
-            "about {} look-ups, {} seconds",
-            lookups["requests"], lookups["seconds"]
-        )?;
+        let count = |name: &str, one: &str, many: &str| {
+            let n = lookups[name].as_u64().unwrap_or(0);
+            format!("{n} {}", if n == 1 { one } else { many })
+        };
+        let requests = count("requests", "look-up", "look-ups");
+        let seconds = count("seconds", "second", "seconds");
+        writeln!(out, "about {requests}, {seconds}")?;
     }
     Ok(())
 }

@@ -36,6 +36,14 @@ pub enum NearReason {
     Other,
 }
 
+impl Near {
+    /// Whether this record and the other are of one work, or say the same.
+    #[must_use]
+    pub fn is_same_as(&self, other: &Record) -> bool {
+        is_same(&self.record, other)
+    }
+}
+
 impl NearReason {
     /// The reason why this record was not taken; `None` when it has too little in common with the
     /// book.

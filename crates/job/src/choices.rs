@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use books::{Found, Record};
+use books::{Found, Near, NearReason, Record};
 use futures::TryStreamExt;
 use serde::{Deserialize, Serialize};
 
@@ -94,8 +94,22 @@ struct Choice {
     was_unanswered: bool,
 }
 
+/// Adds the book's own match to its candidates, as the last, so that who rejects it can take it
+/// back.
+fn offer_own_match(item: &mut Item) {
+    if let Some(Found::Record(record)) = &item.found
+        && !(item.candidates.iter()).any(|near| near.is_same_as(record))
+    {
+        item.candidates.push(Near {
+            record: (**record).clone(),
+            reason: NearReason::Unsure,
+        });
+    }
+}
+
 impl Choice {
     fn apply(&self, item: &mut Item) {
+        offer_own_match(item);
         let candidate = self.candidate.and_then(|n| item.candidates.get(n as usize));
         let record = match candidate {
             Some(near) => Some(Box::new(near.record.clone())),
@@ -209,7 +223,9 @@ impl<E: Effects> Engine<'_, E> {
     /// [`ChooseError`].
     pub async fn choose(&self, root: &Root, index: u32, pick: Pick) -> Result<Item, ChooseError> {
         let effects = self.effects;
-        let mut item = self.item_as_found(root, index).await?;
+        let found = self.item_as_found(root, index).await?;
+        let mut item = found.clone();
+        offer_own_match(&mut item);
         let (by, candidate, record) = match pick {
             Pick::Candidate(n) if item.candidates.get(n as usize).is_none() => {
                 return Err(ChooseError::NoSuchCandidate);
@@ -227,8 +243,8 @@ impl<E: Effects> Engine<'_, E> {
             by,
             candidate,
             record,
-            was_found: item.succeeded(),
-            was_unanswered: item.is_unanswered(),
+            was_found: found.succeeded(),
+            was_unanswered: found.is_unanswered(),
         };
         choice.apply(&mut item);
         let until = effects.monotonic() + PATIENCE;

@@ -130,6 +130,7 @@ impl<E: Effects> Engine<'_, E> {
         let id = message_id(end);
         let request = webhook.request(&id, now, effects.spell_end(end));
         let answer = send_within(effects, TIMEOUT, request).await;
+        let status = answer.as_ref().ok().map(|response| response.status);
         let problem = match answer {
             Ok(response) if (200..300).contains(&response.status) => None,
             Ok(response) => Some(format!("status {}", response.status)),
@@ -137,6 +138,9 @@ impl<E: Effects> Engine<'_, E> {
         };
         let attempt = pending.attempts.saturating_add(1);
         let mut line = json!({"jobId": end.id, "messageId": id, "attempt": attempt});
+        if let Some(status) = status {
+            line["status"] = json!(status);
+        }
         let is_over = problem.is_none()
             || effects.now().since(pending.since) >= TRIED_FOR && pending.since > Time(0);
         let event = match (&problem, is_over) {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
-use books::{Found, Record, Wanted};
+use books::{Found, Near, NearReason, Record, Wanted};
 use job::LeaseDoc;
 use job::Notification;
 use job::{FailureCode, Item, JobId, Pipeline, Root, Stage};
@@ -979,6 +979,15 @@ fn lay_choices(store: &Store, end: &Root, items: &mut [Item]) {
     for (index, item) in items.iter_mut().enumerate() {
         let choice = &document["books"][index.to_string()];
         if choice.is_object() {
+            // The book's own match can be taken back.
+            if let Some(Found::Record(own)) = &item.found
+                && !(item.candidates.iter()).any(|near| near.is_same_as(own))
+            {
+                item.candidates.push(Near {
+                    record: (**own).clone(),
+                    reason: NearReason::Unsure,
+                });
+            }
             let record = serde_json::from_value(choice["record"].clone()).ok();
             item.found = Some(record.map_or(Found::NotFound, Found::Record));
             item.choice = serde_json::from_value(choice["by"].clone()).ok();
