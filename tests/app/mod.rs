@@ -451,7 +451,7 @@ impl App {
     pub(crate) fn result_bytes(&self) -> u64 {
         let file = self.state.path().join("sqlite_key_value.db");
         let store = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
-        let sum = "SELECT sum(length(value)) FROM spin_key_value WHERE key LIKE 'job/%/seg/%'";
+        let sum = "SELECT coalesce(sum(length(value)), 0) FROM spin_key_value WHERE key LIKE 'job/%/seg/%'";
         let bytes: i64 = store.query_row(sum, [], |row| row.get(0)).unwrap();
         bytes.try_into().unwrap()
     }
