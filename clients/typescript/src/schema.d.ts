@@ -3075,7 +3075,7 @@ export interface components {
             authors: string[];
             /**
              * @description Up to three candidates, the likeliest first, where no provider knows the book or the match
-             *     is doubtful. Absent when there are none.
+             *     is doubtful, and behind them the match that was rejected. Absent when there are none.
              */
             candidates?: components["schemas"]["Candidate"][];
             /** @description A handful of subjects of the book. */
@@ -3759,7 +3759,7 @@ export interface components {
             boundingBox: components["schemas"]["Frame"];
             /**
              * @description Up to three candidates, the likeliest first, where no provider knows the book or the match
-             *     is doubtful. Absent when there are none.
+             *     is doubtful, and behind them the match that was rejected. Absent when there are none.
              */
             candidates?: components["schemas"]["Candidate"][];
             /** @description The way in which a person has chosen; absent when none has. */
@@ -5311,7 +5311,7 @@ export interface components {
             boundingBox?: components["schemas"]["Frame"];
             /**
              * @description Up to three candidates, the likeliest first, where no provider knows the book or the match
-             *     is doubtful. Absent when there are none.
+             *     is doubtful, and behind them the match that was rejected. Absent when there are none.
              */
             candidates?: components["schemas"]["Candidate"][];
             /** @description A handful of subjects. */

@@ -122,7 +122,7 @@ pub struct Choosing<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub choice: Option<Choice>,
     /// Up to three candidates, the likeliest first, where no provider knows the book or the match
-    /// is doubtful. Absent when there are none.
+    /// is doubtful, and behind them the match that was rejected. Absent when there are none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub candidates: Vec<Candidate<'a>>,
 }
