@@ -458,8 +458,8 @@ impl Title {
         words.filter(tells).cloned().collect()
     }
 
-    /// Whether the two have a distinctive word in common; `None` when they are in different scripts,
-    /// or one has no such word.
+    /// Whether the two have a distinctive word in common; `None` when they are in different
+    /// scripts, or one has no such word.
     pub(crate) fn shares_a_word(&self, other: &Self) -> Option<bool> {
         let (a, b) = (self.distinctive_words(), other.distinctive_words());
         let is_latin = |words: &[String]| {

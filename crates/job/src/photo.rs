@@ -286,8 +286,8 @@ impl<E: Effects> Run<'_, E> {
             .unwrap_or_else(|| compute::time_to_decode(USUAL_PIXELS))
     }
 
-    /// Counts an attempt at a step of a photo that takes about so long; `false` when there have been
-    /// too many.
+    /// Counts an attempt at a step of a photo that takes about so long; `false` when there have
+    /// been too many.
     pub(crate) async fn begin_photo(
         &mut self,
         index: usize,
