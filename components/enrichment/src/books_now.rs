@@ -94,7 +94,7 @@ pub(crate) async fn serve(
         Route::One => enrich_one(exchange).await.map(Some),
         Route::Several => enrich_several(exchange).await,
         Route::ByIsbn(isbn) => by_isbn(exchange, &isbn).await.map(Some),
-        Route::Search(words, shape) => search(exchange, words, shape).await.map(Some),
+        Route::Search(kind, shape) => search(exchange, kind, shape).await.map(Some),
     }
 }
 
@@ -103,11 +103,11 @@ enum SearchTerms {
     /// One book, by its ISBN.
     Isbn(Isbn),
     /// The books that fit these words.
-    SearchParameters(books::Query),
+    Words(books::Query),
 }
 
 /// Reads the search in a request.
-fn search_terms(exchange: &Exchange, words: SearchParameters) -> Result<SearchTerms, ApiError> {
+fn search_terms(exchange: &Exchange, kind: SearchParameters) -> Result<SearchTerms, ApiError> {
     let parameters = Query::parse(&exchange.request.query);
     match parameters.get("mode") {
         None | Some("text") => {}
@@ -119,7 +119,7 @@ fn search_terms(exchange: &Exchange, words: SearchParameters) -> Result<SearchTe
     let text = |name: &str| parameters.get(name).unwrap_or_default().to_owned();
     let limits = &exchange.config.settings.limits;
     if let (SearchParameters::Isbn | SearchParameters::Fields, Some(isbn)) =
-        (words, parameters.get("isbn"))
+        (kind, parameters.get("isbn"))
     {
         return request::isbn_parameter(isbn, limits).map(SearchTerms::Isbn);
     }
@@ -131,7 +131,7 @@ fn search_terms(exchange: &Exchange, words: SearchParameters) -> Result<SearchTe
             .min(api::search::MAX_PAGE),
         ..books::Query::default()
     };
-    match words {
+    match kind {
         SearchParameters::Text => query.text = text("q"),
         SearchParameters::Title if parameters.get("q").is_some() => query.title = text("q"),
         SearchParameters::Title => query.title = text("title"),
@@ -141,21 +141,21 @@ fn search_terms(exchange: &Exchange, words: SearchParameters) -> Result<SearchTe
         SearchParameters::Fields => (query.title, query.author) = (text("title"), text("author")),
     }
     if !query.has_words() {
-        let field = match words {
+        let field = match kind {
             SearchParameters::Fields => "title",
             _ => "q",
         };
         return Err(ApiError::missing(field, "send words to search for"));
     }
-    Ok(SearchTerms::SearchParameters(query))
+    Ok(SearchTerms::Words(query))
 }
 
 async fn search(
     exchange: &Exchange,
-    words: SearchParameters,
+    kind: SearchParameters,
     shape: Shape,
 ) -> Result<Response, ApiError> {
-    let terms = search_terms(exchange, words)?;
+    let terms = search_terms(exchange, kind)?;
     admit(exchange).await?;
     let (q, items, total, page, limit) = match terms {
         SearchTerms::Isbn(isbn) => {
@@ -168,7 +168,7 @@ async fn search(
             let total = items.len() as u64;
             (isbn.to_string(), items, total, 1, 1)
         }
-        SearchTerms::SearchParameters(query) => {
+        SearchTerms::Words(query) => {
             let (items, total) = hits(exchange, &query).await?;
             let parts = [&query.text, &query.title, &query.author];
             let parts: Vec<&str> = parts.into_iter().map(|part| part.trim()).collect();

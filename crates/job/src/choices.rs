@@ -223,8 +223,7 @@ impl<E: Effects> Engine<'_, E> {
     /// [`ChooseError`].
     pub async fn choose(&self, root: &Root, index: u32, pick: Pick) -> Result<Item, ChooseError> {
         let effects = self.effects;
-        let found = self.item_as_found(root, index).await?;
-        let mut item = found.clone();
+        let mut item = self.item_as_found(root, index).await?;
         offer_own_match(&mut item);
         let (by, candidate, record) = match pick {
             Pick::Candidate(n) if item.candidates.get(n as usize).is_none() => {
@@ -243,8 +242,8 @@ impl<E: Effects> Engine<'_, E> {
             by,
             candidate,
             record,
-            was_found: found.succeeded(),
-            was_unanswered: found.is_unanswered(),
+            was_found: item.succeeded(),
+            was_unanswered: item.is_unanswered(),
         };
         choice.apply(&mut item);
         let until = effects.monotonic() + PATIENCE;
