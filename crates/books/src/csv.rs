@@ -115,6 +115,8 @@ pub struct CsvError {
     pub message: String,
     /// A sentence on what was found and what was expected, for a reader of books.
     pub user_message: String,
+    /// The interpretation of the file, when nothing but a column that names its books is missing.
+    pub reading: Option<Box<Reading>>,
 }
 
 /// The kinds of [`CsvError`].
@@ -139,7 +141,20 @@ impl CsvError {
             row,
             message,
             user_message: user_message.to_owned(),
+            reading: None,
         }
+    }
+
+    /// The error with all that is known of its file, if it tells the columns.
+    fn of_file(mut self, file: &Reading) -> Self {
+        if let Some(reading) = &mut self.reading {
+            let columns = std::mem::take(&mut reading.columns);
+            **reading = Reading {
+                columns,
+                ..file.clone()
+            };
+        }
+        self
     }
 
     fn mapping(message: String) -> Self {
@@ -165,7 +180,7 @@ pub fn read_csv(bytes: &[u8], max_rows: usize) -> Result<Library, CsvError> {
 /// [`CsvError`]: the file as a whole is not a list of books, or the mapping does not fit it.
 pub fn read_library(bytes: &[u8], max_rows: usize, mapping: &Mapping) -> Result<Library, CsvError> {
     let sheet = match workbook::is_archive(bytes) {
-        true => Some(workbook::sheet(bytes)?),
+        true => Some(workbook::sheet(bytes, max_rows)?),
         false => None,
     };
     let decoded = match &sheet {
@@ -179,7 +194,24 @@ pub fn read_library(bytes: &[u8], max_rows: usize, mapping: &Mapping) -> Result<
     };
     let unusual = table::with_commas(&decoded.text);
     let table = Table::new(unusual.as_ref().map_or(&*decoded.text, |(text, _)| text))?;
-    let columns = Columns::new(&table, mapping)?;
+    let delimiter = match (&unusual, table.format.delimiter) {
+        (Some((_, sign)), _) => sign.to_string(),
+        (None, b'\t') => "tab".to_owned(),
+        (None, delimiter) => char::from(delimiter).to_string(),
+    };
+    let reading = Reading {
+        program: None,
+        encoding: decoded.encoding.to_owned(),
+        encoding_guessed: decoded.is_guessed,
+        repaired: decoded.repaired,
+        delimiter: sheet.is_none().then_some(delimiter),
+        sheet: sheet.as_ref().map(|sheet| sheet.name.clone()),
+        other_sheets: (sheet.as_ref()).map_or(Vec::new(), |sheet| sheet.others.clone()),
+        header_row: Some(table.header_row).filter(|row| *row > 0),
+        lines_above: table.lines_above.clone(),
+        columns: Vec::new(),
+    };
+    let columns = Columns::new(&table, mapping).map_err(|error| error.of_file(&reading))?;
     let mut reader = Reader {
         shelf: Shelf::default(),
         max_rows,
@@ -198,22 +230,11 @@ pub fn read_library(bytes: &[u8], max_rows: usize, mapping: &Mapping) -> Result<
         }
     }
     reader.reject_rest(rest)?;
-    let delimiter = match (&unusual, table.format.delimiter) {
-        (Some((_, sign)), _) => sign.to_string(),
-        (None, b'\t') => "tab".to_owned(),
-        (None, delimiter) => char::from(delimiter).to_string(),
-    };
     let reading = Reading {
         program: columns.program_name().map(str::to_owned),
-        encoding: decoded.encoding.to_owned(),
-        encoding_guessed: decoded.is_guessed,
-        repaired: decoded.repaired,
-        delimiter: (!columns.is_list && sheet.is_none()).then_some(delimiter),
-        sheet: sheet.as_ref().map(|sheet| sheet.name.clone()),
-        other_sheets: (sheet.as_ref()).map_or(Vec::new(), |sheet| sheet.others.clone()),
-        header_row: Some(table.header_row).filter(|row| *row > 0),
-        lines_above: table.lines_above,
+        delimiter: reading.delimiter.filter(|_| !columns.is_list),
         columns: columns.reading(),
+        ..reading
     };
     finish(reader.shelf.library, reading)
 }
@@ -230,8 +251,8 @@ struct Reader {
 }
 
 impl Reader {
-    /// Reads records to the end, or to one whose quote is never closed: that row is rejected,
-    /// and what follows its first line is returned.
+    /// Reads records to the end, or to one whose quote is never closed: of that row the first line
+    /// is read, and what follows is returned.
     fn read<'a>(
         &mut self,
         body: &'a str,
@@ -247,18 +268,17 @@ impl Reader {
                 self.next_row()?;
                 let error = "a quoted field is never closed";
                 let line = &body[record.start..body.len() - after.len()];
-                let cells = torn_cells(line, table);
-                (self.shelf).reject_torn(self.row, columns, &record, cells, error);
+                self.add_torn(line, table, columns, error);
                 return Ok(Some(after));
             }
             let raw = &body[record.start..records.position()];
-            if let Some((first, after)) = swallowed_rows(raw, &record, table, columns)
+            if let Some((line, after)) = swallowed_rows(raw, &record, table, columns)
                 && self.rereadable >= raw.len()
             {
                 self.rereadable -= raw.len();
                 self.next_row()?;
                 let error = "a quoted field is not closed in its line";
-                self.shelf.reject_row(self.row, columns, &first, error);
+                self.add_torn(line, table, columns, error);
                 return Ok(Some(&body[records.position() - after..]));
             }
             if record.is_empty() || record.is_ruler() {
@@ -266,14 +286,53 @@ impl Reader {
                 continue;
             }
             self.next_row()?;
-            match table::unwrapped(&record, table.format) {
-                Some(inner) if columns.columns.len() > 1 => {
-                    self.shelf.add(self.row, columns, &inner, table.format);
-                }
-                _ => self.shelf.add(self.row, columns, &record, table.format),
-            }
+            let inner = table::unwrapped(&record, table.format);
+            let inner = inner.filter(|_| columns.columns.len() > 1);
+            let row = inner.as_ref().unwrap_or(&record);
+            let is_cut = is_last
+                && table.format.quoting
+                && !table.format.escaping
+                && raw.bytes().filter(|byte| *byte == b'"').count() % 2 == 1;
+            let remark = is_cut.then(|| "the file ends within a quoted field".to_owned());
+            self.shelf.add(self.row, columns, row, table.format, remark);
         }
         Ok(None)
+    }
+
+    /// Adds the book of a line in which a quote is not closed, if what names it is believable; else
+    /// rejects the line.
+    fn add_torn(&mut self, line: &str, table: &Table<'_>, columns: &Columns, error: &str) {
+        let line = line.trim_matches(['\r', '\n']);
+        let width = columns.columns.len();
+        let mut quoted = Record::default();
+        Records::new(line, table.format).read(&mut quoted);
+        let literal = torn_cells(line, table);
+        let is_whole = |record: &Record| columns.is_believable(&record.cells());
+        if quoted.is_as_wide(width) && is_whole(&quoted) {
+            // The quote is the last cell's.
+            let remark = format!("{error}: read to the end of the line");
+            (self.shelf).add(self.row, columns, &quoted, table.format, Some(remark));
+            return;
+        }
+        let bare = Record::of(literal.iter().map(|cell| without_stray_quote(cell)));
+        let realigned = match bare.count() > width {
+            true => columns.realigned(&bare, table.format.delimiter),
+            false => None,
+        };
+        let (whole, moved) = match realigned {
+            Some(realigned) => (realigned.record, Some(realigned.remark)),
+            None => (bare, None),
+        };
+        if whole.count() > usize::from(width > 1) && whole.count() <= width && is_whole(&whole) {
+            let mut remark = format!("{error}: read without it");
+            if let Some(moved) = moved {
+                remark = format!("{remark}; {moved}");
+            }
+            (self.shelf).add(self.row, columns, &whole, table.format, Some(remark));
+        } else {
+            let record = Record::of(literal.iter().map(String::as_str));
+            self.shelf.reject_row(self.row, columns, &record, error);
+        }
     }
 
     fn next_row(&mut self) -> Result<(), CsvError> {
@@ -302,6 +361,18 @@ impl Reader {
     }
 }
 
+/// A cell without the quotes around it, or the one that has no partner.
+fn without_stray_quote(cell: &str) -> &str {
+    let inside = cell
+        .strip_prefix('"')
+        .and_then(|cell| cell.strip_suffix('"'));
+    match inside {
+        Some(inside) => inside,
+        None if cell.matches('"').count().is_multiple_of(2) => cell,
+        None => (cell.strip_prefix('"').or_else(|| cell.strip_suffix('"'))).unwrap_or(cell),
+    }
+}
+
 /// The cells of a line whose quotes mean nothing.
 fn torn_cells(line: &str, table: &Table<'_>) -> Vec<String> {
     let format = Format {
@@ -323,15 +394,16 @@ fn after_unclosed(body: &str, start: usize) -> Option<&str> {
 }
 
 /// The first line of a record whose quote took the rows behind it for a part of its field, and how
-/// many bytes follow that line: the next line is a row of its own, as wide as the header.
-fn swallowed_rows(
-    raw: &str,
+/// many bytes follow that line: the next line is a row of its own, as wide as the header, or the
+/// first line is.
+fn swallowed_rows<'a>(
+    raw: &'a str,
     record: &Record,
     table: &Table<'_>,
     columns: &Columns,
-) -> Option<(Record, usize)> {
+) -> Option<(&'a str, usize)> {
     let width = columns.columns.len();
-    if record.count() == width || width < 2 {
+    if record.is_as_wide(width) || width < 2 {
         return None;
     }
     let lines = raw.trim_start_matches(['\r', '\n']);
@@ -343,14 +415,16 @@ fn swallowed_rows(
         return None;
     }
     let mut row = Record::default();
-    let is_row = Records::new(next, table.format).read(&mut row) && row.count() == width;
-    let mut head = Record::default();
-    let literal = records::Format {
-        quoting: false,
-        ..table.format
+    let is_row = Records::new(next, table.format).read(&mut row) && row.is_as_wide(width);
+    // A row by itself, whose last cell is no text of several lines.
+    let mut is_whole = || {
+        let ends_in_prose = (columns.columns.last())
+            .and_then(|column| column.field)
+            .is_none_or(|field| field.is_prose());
+        let is_read = Records::new(first, table.format).read(&mut row);
+        !ends_in_prose && is_read && row.is_as_wide(width) && columns.is_believable(&row.cells())
     };
-    Records::new(first, literal).read(&mut head);
-    is_row.then_some((head, after.len()))
+    (is_row || is_whole()).then_some((first, after.len()))
 }
 
 fn finish(mut library: Library, reading: Reading) -> Result<Library, CsvError> {

@@ -1,5 +1,6 @@
 //! Reading of dates as people, exports and publishers write them, to ISO 8601.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::OnceLock;
 
 use crate::digits::ascii_digits;
@@ -118,6 +119,11 @@ impl PartialDate {
     }
 }
 
+/// Whether a date has words beside it that say more: "2010 with my mother", "Summer 2019".
+pub(crate) fn says_more(text: &str) -> bool {
+    Parts::of(text).is_some_and(|parts| parts.is_part || parts.says_more)
+}
+
 /// The order of day and month in a date that reads only one way.
 pub(crate) fn order_of(text: &str) -> Option<DateOrder> {
     let parts = Parts::of(text)?;
@@ -140,6 +146,8 @@ struct Parts {
     is_weekday: bool,
     /// Whether there are words that mean nothing here.
     has_other_words: bool,
+    /// Whether there are words that name neither a part of the date nor a day of the week.
+    says_more: bool,
     /// Whether a number counts weeks or quarters.
     is_part: bool,
     is_dotted: bool,
@@ -156,6 +164,7 @@ impl Parts {
             month: None,
             is_weekday: false,
             has_other_words: false,
+            says_more: false,
             is_part: false,
             is_dotted: text.contains('.'),
             is_hyphened: text.contains('-'),
@@ -172,6 +181,14 @@ impl Parts {
                 }
                 parts.number(digits, after)?;
                 if matches!(parts.numbers[..], [(8, _)]) {
+                    // Another date.
+                    let mut others = rest.split(|c: char| !c.is_ascii_digit());
+                    if others.any(|digits| digits.len() == 8) {
+                        return None;
+                    }
+                    let is_word =
+                        |c: char| c.is_alphabetic() && !matches!(c, 'T' | 't' | 'Z' | 'z');
+                    parts.says_more |= rest.contains(is_word);
                     return Some(parts);
                 }
                 if parts.numbers.len() > 3 {
@@ -224,8 +241,11 @@ impl Parts {
                     self.month = Some(month);
                     self.is_weekday = false;
                 }
-                Some(_) => {}
-                None => self.has_other_words = true,
+                Some(month) => self.says_more |= self.month != Some(month),
+                None => {
+                    self.has_other_words = true;
+                    self.says_more |= !is_beside(word);
+                }
             },
         }
     }
@@ -308,6 +328,27 @@ const FILLERS: [&str; 25] = [
     "th", "st", "nd", "rd", "er", "of", "de", "del", "den", "le", "the", "on", "il", "el", "am",
     "pm", "t", "z", "a", "p", "年", "月", "日", "г", "года",
 ];
+
+/// Further such words: the days of the week, time zones, prepositions.
+const BESIDE: &str = "mon tue tues wed thu thur thurs fri sat sun monday tuesday wednesday thursday friday saturday \
+    sunday mo di mi do fr sa so montag dienstag mittwoch donnerstag freitag samstag sonnabend sonntag \
+    lun mar mer jeu ven sam dim lundi mardi mercredi jeudi vendredi samedi dimanche mie jue vie sab dom \
+    lunes martes miercoles jueves viernes sabado domingo seg ter qua qui sex segunda terca quarta quinta \
+    sexta feira lunedi martedi mercoledi giovedi venerdi sabato domenica gio maandag dinsdag woensdag donderdag vrijdag \
+    zaterdag zondag poniedzialek wtorek sroda czwartek piatek sobota niedziela пн вт ср чт пт сб вс понедельник \
+    вторник среда четверг пятница суббота воскресенье 月曜日 火曜日 水曜日 木曜日 金曜日 土曜日 日曜日 火 水 木 金 土 \
+    星期一 星期二 星期三 星期四 星期五 星期六 星期日 周一 周二 周三 周四 周五 周六 周日 上午 下午 年 月 日 時 分 秒 时 \
+    년 월 일 월요일 화요일 수요일 목요일 금요일 토요일 일요일 오전 오후 utc gmt est edt cst cdt mst mdt pst pdt cet cest \
+    bst in at since until from to im am um uhr ca circa about do da du e dne roku r o od dnia den om la";
+
+fn is_beside(word: &str) -> bool {
+    static WORDS: OnceLock<HashSet<String>> = OnceLock::new();
+    let known = WORDS.get_or_init(|| {
+        let known = BESIDE.split_whitespace();
+        known.map(|known| words(known).concat()).collect()
+    });
+    known.contains(word)
+}
 
 /// The length in bytes of the characters at the beginning that hold.
 fn run(text: &str, holds: impl Fn(char) -> bool) -> usize {
@@ -405,10 +446,19 @@ const MONTHS: [&str; 12] = [
      ديسمبر דצמבר בדצמבר दिसंबर दिसम्बर",
 ];
 
-/// The names of each month, comparable.
-fn months() -> &'static [Vec<String>] {
-    static NAMES: OnceLock<Vec<Vec<String>>> = OnceLock::new();
-    NAMES.get_or_init(|| MONTHS.iter().map(|names| words(names)).collect())
+/// The names of months, comparable, each with its month's index, by their first letters.
+fn months() -> &'static HashMap<char, Vec<(String, usize)>> {
+    static NAMES: OnceLock<HashMap<char, Vec<(String, usize)>>> = OnceLock::new();
+    NAMES.get_or_init(|| {
+        let mut by_letter: HashMap<_, Vec<_>> = HashMap::new();
+        for (index, names) in MONTHS.iter().enumerate() {
+            for name in words(names) {
+                let letter = name.chars().next().unwrap_or_default();
+                by_letter.entry(letter).or_default().push((name, index));
+            }
+        }
+        by_letter
+    })
 }
 
 const ROMAN: [&str; 12] = [
@@ -421,12 +471,13 @@ pub(crate) fn month_by_name(word: &str) -> Option<u32> {
     if let Some(index) = ROMAN.iter().position(|roman| *roman == word) {
         return Some(number(index));
     }
+    let names = months().get(&word.chars().next()?)?;
     let is_whole = word.chars().count() > 2;
     let by = |same: fn(&str, &str) -> bool| {
-        months()
-            .iter()
-            .position(|names| names.iter().any(|name| same(name, word)))
-            .map(number)
+        let mut names = names.iter();
+        names
+            .find(|(name, _)| same(name, word))
+            .map(|(_, index)| number(*index))
     };
     by(|name, word| name == word)
         .or_else(|| by(|name, word| name.starts_with(word)).filter(|_| is_whole))

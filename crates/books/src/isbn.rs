@@ -45,6 +45,9 @@ impl Isbn {
     /// Spaces, hyphens and dashes may stand anywhere; `ISBN`, `ISBN-13:` and the like may stand
     /// in front; the value may be wrapped as spreadsheets and LibraryThing do (`="978..."`,
     /// `[978...]`) or end in the `.0` of a number column.
+    ///
+    /// # Errors
+    /// `IsbnError` says what the text is instead of an ISBN.
     pub fn parse(text: &str) -> Result<Self, IsbnError> {
         let text = ascii_digits(text);
         let bare = unwrap(&text);

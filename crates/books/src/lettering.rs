@@ -16,11 +16,12 @@ mod word;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Record;
+use crate::near::MAX_NEAR;
 use crate::title::split_subtitle;
+use crate::{Near, Record};
 use accept::Fit;
 pub use query::WordQuery;
-pub use search::{SpineLookup, SpineSearch, SpinesFound};
+pub use search::{SpineLookup, SpineSearch, SpinesFound, UnknownSpine};
 use word::lettered_words;
 
 /// A line of text on the photo.
@@ -95,11 +96,7 @@ impl Shelf {
     /// The books among the candidates that the lettering names, the surest first. `candidates` are
     /// the records found for each spine, in the order of [`Shelf::spines`].
     pub fn recognise(&self, candidates: &[Vec<Record>]) -> Vec<Recognised> {
-        let words: Vec<_> = self
-            .lettering
-            .iter()
-            .map(|line| lettered_words(&line.text))
-            .collect();
+        let words = self.words();
         let mut is_used = vec![false; self.lettering.len()];
         let mut possible: Vec<(f32, usize, &Record)> = Vec::new();
         for (at, (spine, records)) in self.spines.iter().zip(candidates).enumerate() {
@@ -137,6 +134,71 @@ impl Shelf {
             });
         }
         recognised
+    }
+
+    /// The words of each line.
+    fn words(&self) -> Vec<Vec<String>> {
+        let lines = self.lettering.iter();
+        lines.map(|line| lettered_words(&line.text)).collect()
+    }
+
+    /// These spines with the records that a person may take for their books, the likeliest first.
+    /// `candidates` are the records found for each spine of the shelf, `books` those that its other
+    /// lettering names.
+    fn near(
+        &self,
+        spines: Vec<usize>,
+        candidates: &[Vec<Record>],
+        books: &[Recognised],
+    ) -> Vec<UnknownSpine> {
+        let words = self.words();
+        let mut is_used = vec![false; self.lettering.len()];
+        for &line in books.iter().flat_map(|book| &book.lines) {
+            is_used[line] = true;
+        }
+        let near = |spine: usize| -> Vec<Near> {
+            self.near_one(
+                &self.spines[spine],
+                &candidates[spine],
+                books,
+                &words,
+                &is_used,
+            )
+        };
+        let unknown = spines.into_iter().map(|spine| UnknownSpine {
+            spine,
+            near: near(spine),
+        });
+        unknown.collect()
+    }
+
+    fn near_one(
+        &self,
+        spine: &Spine,
+        records: &[Record],
+        books: &[Recognised],
+        words: &[Vec<String>],
+        is_used: &[bool],
+    ) -> Vec<Near> {
+        let mut possible: Vec<(f32, Near)> = Vec::new();
+        for record in records {
+            let fit = Fit::measure(self, words, spine, record, is_used);
+            let Some(reason) = fit.nearness() else {
+                continue;
+            };
+            let is_there = possible
+                .iter()
+                .any(|(_, near)| is_same(&near.record, record))
+                || books.iter().any(|book| is_same(&book.record, record));
+            if !is_there {
+                let record = record.clone();
+                possible.push((fit.score(), Near { record, reason }));
+            }
+        }
+        // Stable: what the provider thought best stays first among equals.
+        possible.sort_by(|a, b| b.0.total_cmp(&a.0));
+        possible.truncate(MAX_NEAR);
+        possible.into_iter().map(|(_, near)| near).collect()
     }
 }
 

@@ -18,6 +18,7 @@ mod lettering;
 mod matching;
 mod name;
 mod near;
+mod numeral;
 mod phrase;
 mod provider;
 mod query;
@@ -36,7 +37,8 @@ pub use csv::{
 };
 pub use isbn::{Isbn, IsbnError};
 pub use lettering::{
-    Lettering, Reach, Recognised, Shelf, Spine, SpineLookup, SpineSearch, SpinesFound, WordQuery,
+    Lettering, Reach, Recognised, Shelf, Spine, SpineLookup, SpineSearch, SpinesFound,
+    UnknownSpine, WordQuery,
 };
 pub use matching::{BookKeys, same_book_key};
 pub use near::{Near, NearReason};

@@ -3,7 +3,7 @@
 use crate::entities::unescape;
 use crate::name::{is_nobody, same_person, split_names};
 use crate::text::words;
-use crate::title::{Agreement, Title, is_other_book};
+use crate::title::{Agreement, Title, is_not_the_text, is_other_book};
 use crate::{Edition, Isbn, Match, MatchedBy, Record, Wanted};
 
 /// The keys of a library's row: two rows with one equal key are the same book.
@@ -228,7 +228,14 @@ impl Corroboration {
                 && !title.is_set()
                 && (says_so || record.edition.isbns.len() >= ISBNS_OF_A_SET)
         };
-        (!is_foreign && !is_other_volume() && !is_set()).then_some(corroboration)
+        // A sample of the book, or a summary.
+        let is_about = || {
+            likeness.is_some()
+                && likeness != Some(Likeness::Agrees)
+                && (is_not_the_text(&titles.work, title)
+                    || (titles.edition.as_ref()).is_some_and(|other| is_not_the_text(other, title)))
+        };
+        (!is_foreign && !is_other_volume() && !is_set() && !is_about()).then_some(corroboration)
     }
 
     /// Rank of the record: the lower, the more likely it is the wanted book.
@@ -333,7 +340,7 @@ pub(crate) fn same_author(wanted: &Wanted, record: &Record) -> bool {
         .any(|known| names.iter().any(|name| same_person(name, known)))
 }
 
-fn share_an_author(a: &Record, b: &Record) -> bool {
+pub(crate) fn share_an_author(a: &Record, b: &Record) -> bool {
     a.authors.iter().any(|author| {
         b.authors
             .iter()

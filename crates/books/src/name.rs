@@ -1,15 +1,40 @@
 //! Splitting, reordering and comparison of people's names.
 
 mod cell;
+mod known;
 
 pub(crate) use cell::{NameOrder, begins_with_given_name, is_family_first, names_in, order_in};
+pub(crate) use known::KnownNames;
 
 use crate::text::{clean, words};
 
 const MAX_NAME: usize = 300;
-const MAX_AUTHORS: usize = 50;
-const SUFFIXES: [&str; 9] = ["jr", "sr", "ii", "iii", "iv", "phd", "md", "dds", "esq"];
+pub(crate) const MAX_AUTHORS: usize = 50;
+const SUFFIXES: [&str; 15] = [
+    "jr", "sr", "ii", "iii", "iv", "phd", "md", "dds", "esq", "pere", "fils", "inc", "ltd", "llc",
+    "gmbh",
+];
 const TITLES: [&str; 8] = ["dr", "sir", "dame", "prof", "professor", "rev", "mr", "mrs"];
+/// What else stands before names and does not tell people apart.
+const BEFORE_NAMES: [&str; 16] = [
+    "reverend", "ms", "herr", "frau", "saint", "st", "lord", "lady", "baron", "baroness", "count",
+    "countess", "fr", "pope", "by", "the",
+];
+/// What companies and societies have behind their names.
+const OF_COMPANIES: [&str; 12] = [
+    "inc",
+    "ltd",
+    "llc",
+    "gmbh",
+    "corp",
+    "corporation",
+    "publishing",
+    "publications",
+    "publishers",
+    "society",
+    "staff",
+    "editors",
+];
 const NOBODY: [&str; 8] = [
     "anonymous",
     "unknown",
@@ -64,6 +89,11 @@ pub(crate) fn is_nobody(name: &str) -> bool {
     words.is_empty() || NOBODY.contains(&words.join(" ").as_str())
 }
 
+/// Whether a comparable word stands behind names and is none.
+fn is_behind_a_name(word: &str) -> bool {
+    SUFFIXES.contains(&word) || OF_COMPANIES.contains(&word)
+}
+
 /// A name without roles in brackets, honours and suffixes, as comparable words.
 fn person(name: &str) -> Vec<String> {
     let name = match name.find(['(', '[']) {
@@ -75,14 +105,12 @@ fn person(name: &str) -> Vec<String> {
     if words.len() > 2 && words.ends_with(&["et".to_owned(), "al".to_owned()]) {
         words.truncate(words.len() - 2);
     }
-    while words.len() > 1
-        && words
-            .last()
-            .is_some_and(|word| SUFFIXES.contains(&word.as_str()))
-    {
+    let is_behind = |word: &String| is_behind_a_name(word) && word != "fils";
+    while words.len() > 1 && words.last().is_some_and(is_behind) {
         words.pop();
     }
-    while words.len() > 1 && TITLES.contains(&words[0].as_str()) {
+    let is_before = |word: &str| TITLES.contains(&word) || BEFORE_NAMES.contains(&word);
+    while words.len() > 1 && is_before(&words[0]) {
         words.remove(0);
     }
     words
@@ -94,8 +122,7 @@ pub(crate) fn search_word(name: &str) -> Option<String> {
     let name = name.split(['(', '[']).next().unwrap_or_default();
     name.split(|c: char| !(c.is_alphanumeric() || matches!(c, '\'' | '\u{2019}')))
         .rfind(|word| {
-            word.chars().any(char::is_alphanumeric)
-                && !SUFFIXES.contains(&words(word).concat().as_str())
+            word.chars().any(char::is_alphanumeric) && !is_behind_a_name(&words(word).concat())
         })
         .map(|word| word.replace('\u{2019}', "'"))
 }
@@ -108,6 +135,13 @@ pub(crate) fn same_person(a: &str, b: &str) -> bool {
         return false;
     }
     if a.concat() == b.concat() {
+        return true;
+    }
+    // "Augustine" and "Augustine of Hippo"
+    let is_with_place = |short: &[String], long: &[String]| {
+        long.starts_with(short) && long.get(short.len()).is_some_and(|word| word == "of")
+    };
+    if is_with_place(&a, &b) || is_with_place(&b, &a) {
         return true;
     }
     // Family name first, as in Chinese, Japanese and Hungarian.

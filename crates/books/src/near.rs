@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::matching::{Candidates, Titles, agreement, same_author};
+use crate::matching::{Candidates, Titles, agreement, same_author, share_an_author};
 use crate::name::is_nobody;
 use crate::title::Title;
 use crate::{Record, Wanted};
@@ -97,12 +97,16 @@ pub(crate) fn merge(list: &mut Vec<Near>, more: impl Iterator<Item = Near>) {
     list.truncate(MAX_NEAR);
 }
 
-/// Whether two records are of one work, or say the same.
+/// Whether two records are of one work. Where one provider has no number of the work, they are if
+/// title and author are the same, however they are spelled. (A box set claims its volumes' ISBNs.)
 pub(crate) fn is_same(a: &Record, b: &Record) -> bool {
-    match (&a.work.open_library_id, &b.work.open_library_id) {
-        (Some(a), Some(b)) => a == b,
-        _ => a.title() == b.title() && a.authors == b.authors,
+    if let (Some(a), Some(b)) = (&a.work.open_library_id, &b.work.open_library_id) {
+        return a == b;
     }
+    let key =
+        |record: &Record| Title::new(&record.work.title, record.work.subtitle.as_deref()).key();
+    let has_no_author = a.authors.is_empty() && b.authors.is_empty();
+    key(a) == key(b) && (has_no_author || share_an_author(a, b))
 }
 
 #[cfg(test)]
@@ -126,6 +130,35 @@ mod tests {
             aliases: Vec::new(),
             matched: None,
         }
+    }
+
+    #[test]
+    fn one_book_of_two_providers_is_one_candidate() {
+        let ours = record("OL1W", "The Left Hand of Darkness", "Ursula K. Le Guin");
+        let theirs = |title: &str, author: &str| {
+            let mut theirs = record("", title, author);
+            theirs.provider = Provider::GoogleBooks;
+            theirs.work.open_library_id = None;
+            theirs
+        };
+        assert!(is_same(
+            &ours,
+            &theirs("Left hand of darkness", "Ursula K. LeGuin")
+        ));
+        assert!(is_same(
+            &theirs("left hand of darkness, the", "U. K. Le Guin"),
+            &ours
+        ));
+        assert!(!is_same(
+            &ours,
+            &theirs("The Left Hand of Darkness", "SparkNotes")
+        ));
+        assert!(!is_same(
+            &ours,
+            &theirs("The Dispossessed", "Ursula K. Le Guin")
+        ));
+        let other_work = record("OL2W", "The Left Hand of Darkness", "Ursula K. Le Guin");
+        assert!(!is_same(&ours, &other_work));
     }
 
     #[test]

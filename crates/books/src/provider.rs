@@ -4,7 +4,7 @@ pub(crate) mod google_books;
 pub(crate) mod open_library;
 
 use serde::Deserialize;
-use serde::de::{DeserializeOwned, Deserializer};
+use serde::de::{DeserializeOwned, Deserializer, Error};
 use serde_json::Value;
 
 use crate::Wanted;
@@ -36,8 +36,7 @@ where
     D: Deserializer<'de>,
     T: DeserializeOwned,
 {
-    let value = Value::deserialize(deserializer)?;
-    Ok(serde_json::from_value(value).ok())
+    Ok(read_leniently(Value::deserialize(deserializer)?))
 }
 
 /// Reads the items of a list that have the right type; also a single item without a list.
@@ -51,8 +50,32 @@ where
         Value::Null => Vec::new(),
         single => vec![single],
     };
-    let read = |item| serde_json::from_value(item).ok();
-    Ok(items.into_iter().filter_map(read).collect())
+    Ok(items.into_iter().filter_map(read_leniently).collect())
+}
+
+/// Reads a value; also a number that is written as a text, and a text as a number.
+fn read_leniently<T: DeserializeOwned>(value: Value) -> Option<T> {
+    let other = match &value {
+        Value::Number(number) => Value::String(number.to_string()),
+        Value::String(text) if text.len() < 20 => match text.trim().parse() {
+            Ok(number) => Value::Number(number),
+            Err(_) => Value::Null,
+        },
+        _ => return serde_json::from_value(value).ok(),
+    };
+    let read = serde_json::from_value(value).ok();
+    read.or_else(|| serde_json::from_value(other).ok())
+}
+
+/// Reads an answer. One that says a thing twice is read once more as a tree, in which the last word
+/// counts: nobody else's book is to suffer for it.
+fn read_answer<T: DeserializeOwned>(body: &[u8]) -> Result<T, serde_json::Error> {
+    // A list would do for an object whose fields come in its order.
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return Err(serde_json::Error::custom("no object"));
+    }
+    serde_json::from_slice(body)
+        .or_else(|_| serde_json::from_value(serde_json::from_slice::<Value>(body)?))
 }
 
 /// A handful of subjects for people, out of lists that machines have filled as well.

@@ -86,7 +86,7 @@ pub enum Known {
 pub struct Lookup {
     /// The provider that is asked.
     pub provider: Provider,
-    /// The property of the books that is asked for.
+    /// The property by which books are asked for.
     pub by: LookupKey,
     /// The books, as positions in the wave.
     pub items: Vec<usize>,
@@ -154,6 +154,9 @@ impl Reader {
     }
 
     /// Reads the body of a `200` answer.
+    ///
+    /// # Errors
+    /// `GarbageError` when the body is not what the provider answers with.
     pub fn read(&self, body: &[u8]) -> Result<Vec<Record>, GarbageError> {
         if let Some(total) = &self.total {
             total.set(open_library::total(body));
@@ -393,7 +396,7 @@ impl Search {
 
     /// All requests that can go out now, in parallel. Empty while answers are awaited, and when
     /// the search is over.
-    #[allow(
+    #[expect(
         clippy::should_implement_trait,
         reason = "an empty answer is no end: an iterator would lie"
     )]
@@ -550,6 +553,9 @@ impl Search {
     }
 
     /// Reads the body of a `200` answer to a look-up.
+    ///
+    /// # Errors
+    /// `GarbageError` when the body is not what the provider answers with.
     pub fn read(&self, lookup: &Lookup, body: &[u8]) -> Result<Vec<Record>, GarbageError> {
         self.reader(lookup).read(body)
     }

@@ -1,6 +1,7 @@
 //! Series, and the place of a volume in one, as titles spell them.
 
 use crate::Series;
+use crate::numeral::{number, ordinal, place_number};
 use crate::text::{clean, words};
 
 /// Words that are followed by a volume's number.
@@ -13,50 +14,49 @@ const LABELS: [&str; 24] = [
 /// Labels that also count the parts of one book, so that the name before them need not be a series.
 const PART_LABELS: [&str; 5] = ["part", "parts", "pt", "teil", "episode"];
 
-/// English number words, from zero on.
-const NUMBERS: [&str; 21] = [
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
-    "twenty",
+/// Further labels, which are words of their own elsewhere in a title.
+const LABELS_AT_THE_END: [&str; 28] = [
+    "tomes",
+    "tomos",
+    "teile",
+    "bande",
+    "bucher",
+    "livres",
+    "libros",
+    "libri",
+    "delen",
+    "del",
+    "dil",
+    "osa",
+    "tom",
+    "cilt",
+    "kitap",
+    "kniha",
+    "ksiega",
+    "czesc",
+    "kotet",
+    "bog",
+    "bok",
+    "kirja",
+    "parte",
+    "partie",
+    "том",
+    "книга",
+    "часть",
+    "volym",
 ];
 
-/// Roman numbers from one on.
-const ROMANS: [&str; 20] = [
-    "i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii", "xiii", "xiv", "xv",
-    "xvi", "xvii", "xviii", "xix", "xx",
-];
-
-/// The number that a comparable word spells: "2", "two" and "ii" are one number.
-pub(crate) fn number(word: &str) -> Option<u32> {
-    if word.len() <= 4 && word.bytes().all(|b| b.is_ascii_digit()) {
-        return word.parse().ok();
-    }
-    let at = |list: &[&str]| list.iter().position(|other| *other == word);
-    let number = at(&NUMBERS).or_else(|| Some(at(&ROMANS)? + 1))?;
-    u32::try_from(number).ok()
-}
+/// Words between the first and the last of several places.
+const UP_TO: [&str; 9] = ["and", "to", "a", "bis", "y", "e", "tot", "till", "through"];
 
 /// Whether a comparable word announces a volume's number.
 pub(crate) fn is_label(word: &str) -> bool {
     LABELS.contains(&word)
+}
+
+/// Whether a comparable word announces a number at the end of a text.
+pub(crate) fn is_label_at_the_end(word: &str) -> bool {
+    is_label(word) || LABELS_AT_THE_END.contains(&word)
 }
 
 /// The place of a book in a series: of one volume, or of several in one book.
@@ -111,20 +111,60 @@ pub(crate) fn take_mark(words: &mut Vec<String>) -> Option<Place> {
 
 /// Position at which the mark of a volume begins that ends the words, and its number.
 fn mark(words: &[String]) -> Option<(usize, Place)> {
-    let at = words.iter().rposition(|word| is_label(word))?;
+    if let Some(place) = words.last().and_then(|word| counted_in_chinese(word)) {
+        return Some((words.len() - 1, place));
+    }
+    let at = words.iter().rposition(|word| is_label_at_the_end(word))?;
     let place = match &words[at + 1..] {
-        [only] => number(only)?.to_string(),
-        [from, to] => format!("{}-{}", number(from)?, number(to)?),
+        // "Zweiter Band", "Second Book"
+        [] => {
+            let at = at.checked_sub(1)?;
+            return Some((at, Place(ordinal(&words[at])?.to_string())));
+        }
+        [only] => place_number(only)?.to_string(),
+        [the, only] if the == "the" => place_number(only)?.to_string(),
         [one, of, all] if of == "of" => {
             number(all)?;
             number(one)?.to_string()
         }
-        [from, and, to] if and == "and" || and == "to" => {
+        // "1-3", "1, 2 and 3", "1 bis 3"
+        [from, .., to] => {
+            let is_listed =
+                |word: &String| number(word).is_some() || UP_TO.contains(&word.as_str());
+            if !words[at + 1..].iter().all(is_listed) {
+                return None;
+            }
             format!("{}-{}", number(from)?, number(to)?)
         }
-        _ => return None,
     };
     Some((at, Place(place)))
+}
+
+/// The place that a word with a Chinese, Japanese or Korean counter is: "2巻", "第2卷", "2권".
+fn counted_in_chinese(word: &str) -> Option<Place> {
+    // The Korean one as comparable words have it, in its letters.
+    const COUNTERS: [&str; 7] = [
+        "巻",
+        "卷",
+        "\u{1100}\u{116f}\u{11ab}",
+        "册",
+        "冊",
+        "部",
+        "集",
+    ];
+    let word = word.strip_prefix('第').unwrap_or(word);
+    let digits = COUNTERS
+        .iter()
+        .find_map(|counter| word.strip_suffix(counter))?;
+    let is_number = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+    Place::parse(digits).filter(|_| is_number)
+}
+
+/// The place that these words name, if they name nothing else: "Book Two", "Books 1 to 4".
+pub(crate) fn only_mark(words: &[String]) -> Option<Place> {
+    mark(words)
+        .filter(|(at, _)| *at == 0)
+        .map(|(_, place)| place)
 }
 
 /// A subtitle that only names a series and the place in it: "Mistborn, Book 2", "Book 2 of

@@ -47,6 +47,17 @@ fn is_clean(text: &[u8]) -> bool {
     before != b' ' || text.is_empty()
 }
 
+/// A text in quotes for a message, cut after `max` characters: then it says how many there are
+/// more.
+pub(crate) fn quoted(text: &str, max: usize) -> String {
+    let whole = clean(text, usize::MAX);
+    let cut = clean(&whole, max);
+    match whole.chars().count() - cut.chars().count() {
+        0 => format!("\"{whole}\""),
+        more => format!("\"{cut}…\" (and {more} characters more)"),
+    }
+}
+
 /// Cleans a text as [`clean`] does; `None` when nothing is left.
 pub(crate) fn non_empty(text: &str, max: usize) -> Option<String> {
     Some(clean(text, max)).filter(|text| !text.is_empty())

@@ -1,8 +1,9 @@
 //! Normalisation and comparison of titles.
 
 use crate::entities::unescape;
+use crate::numeral::{in_digits, number};
 use crate::series::{
-    Place, note, number, series, take_mark, trailing_brackets, without_series_word,
+    Place, note, only_mark, series, take_mark, trailing_brackets, without_series_word,
 };
 use crate::text::{clean, words};
 use crate::{Series, Wanted};
@@ -21,6 +22,11 @@ pub(crate) fn split_subtitle(title: &str) -> (&str, &str) {
         ", or ",
         ", oder ",
     ];
+    // Most titles have none of their bytes; a dash begins with the last of these.
+    let is_of_sign = |byte: &u8| matches!(byte, b':' | b'-' | b'/' | b';' | b',' | 0xe2);
+    if !title.as_bytes().iter().any(is_of_sign) {
+        return (title, "");
+    }
     SIGNS
         .iter()
         .filter_map(|sign| title.find(sign).map(|at| (at, sign.len())))
@@ -52,7 +58,7 @@ fn without_article(text: &str) -> Vec<String> {
 
 /// Comparable words: every number as digits, conjunctions of one meaning as one word.
 fn comparable(text: &str) -> Vec<String> {
-    let mut words = words(&joined_initials(text));
+    let mut words = in_digits(words(&joined_letters_and_digits(text)));
     let last = words.len().saturating_sub(1);
     for (at, word) in words.iter_mut().enumerate() {
         match word.as_str() {
@@ -69,19 +75,78 @@ fn comparable(text: &str) -> Vec<String> {
     words
 }
 
-/// Drops the points between single letters, which say nothing: "A.I." becomes "AI".
-fn joined_initials(text: &str) -> String {
+/// Drops the points between single letters and the signs between thousands, which say nothing:
+/// "A.I." becomes "AI", "20,000" becomes "20000".
+fn joined_letters_and_digits(text: &str) -> String {
     let mut joined = String::with_capacity(text.len());
     let mut letters = 0;
-    for c in text.chars() {
+    for (at, c) in text.char_indices() {
         if c == '.' && letters == 1 {
             letters = 0;
+            continue;
+        }
+        if matches!(c, ',' | '.') && is_before_thousands(&text[at + 1..], &joined) {
             continue;
         }
         letters = if c.is_alphanumeric() { letters + 1 } else { 0 };
         joined.push(c);
     }
     joined
+}
+
+/// Whether three digits, and no more, follow one at the end of what was before.
+fn is_before_thousands(rest: &str, before: &str) -> bool {
+    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+    digits == 3 && before.ends_with(|c: char| c.is_ascii_digit())
+}
+
+/// Endings of words for an edition.
+const EDITION: [&str; 10] = [
+    "edition", "editions", "ausgabe", "auflage", "edicion", "edizione", "edicao", "editie",
+    "utgave", "wydanie",
+];
+
+/// Words for the form in which a book comes.
+const FORM: [&str; 13] = [
+    "unabridged",
+    "audiobook",
+    "audio",
+    "cd",
+    "mp3",
+    "ebook",
+    "hardcover",
+    "paperback",
+    "large",
+    "print",
+    "reissue",
+    "horbuch",
+    "ungekurzt",
+];
+
+/// Whether words of a title name only which edition of the book it is: "25th Anniversary Edition".
+pub(crate) fn names_edition(words: &[String]) -> bool {
+    const MOST: usize = 6;
+    let is_edition = |word: &String| EDITION.iter().any(|ending| word.ends_with(ending));
+    let ends = [words.first(), words.last()];
+    (1..=MOST).contains(&words.len())
+        && !makes_other_book(words)
+        && (ends.into_iter().flatten().any(is_edition)
+            || words.iter().all(|word| FORM.contains(&word.as_str())))
+}
+
+/// The parts of a subtitle that name more than an edition; what the others say is added to
+/// `edition`.
+fn without_editions(subtitle: &str, edition: &mut Vec<String>) -> String {
+    let parts = subtitle.split_inclusive([':', ',', ';', '\u{2013}', '\u{2014}']);
+    let is_kept = |part: &&str| {
+        let words = words(part);
+        let is_edition = names_edition(&words);
+        if is_edition {
+            edition.extend(words);
+        }
+        !is_edition
+    };
+    parts.filter(is_kept).collect()
 }
 
 /// Subtitles that name only the kind of book.
@@ -105,7 +170,7 @@ const KINDS: [&[&str]; 16] = [
 ];
 
 /// Words for a book that holds several.
-const SET: [&str; 11] = [
+const SET: [&str; 25] = [
     "boxed",
     "boxset",
     "bundle",
@@ -117,11 +182,28 @@ const SET: [&str; 11] = [
     "quartet",
     "tetralogy",
     "volumes",
+    "duology",
+    "trilogie",
+    "trilogia",
+    "tetralogie",
+    "schuber",
+    "sammelband",
+    "doppelband",
+    "gesamtausgabe",
+    "gesamtwerk",
+    "coffret",
+    "integrale",
+    "lintegrale",
+    "cofanetto",
+    "estuche",
 ];
 
 /// Words before [`WORKS`] that make a book one of several works.
-const ALL_OF: [&str; 14] = [
+const ALL_OF: [&str; 17] = [
     "complete",
+    "entire",
+    "whole",
+    "komplette",
     "collected",
     "selected",
     "best",
@@ -138,7 +220,11 @@ const ALL_OF: [&str; 14] = [
 ];
 
 /// Nouns for the works of an author, in the plural.
-const WORKS: [&str; 28] = [
+const WORKS: [&str; 32] = [
+    "series",
+    "saga",
+    "serie",
+    "reihe",
     "works",
     "novels",
     "stories",
@@ -169,46 +255,65 @@ const WORKS: [&str; 28] = [
     "letters",
 ];
 
-/// Words that make another book of the same title: about it, or made from it.
-const OTHER_BOOK: [&str; 38] = [
+/// Words that make another book of the same title: made from it, or to go with it.
+const OTHER_BOOK: [&str; 22] = [
     "abridged",
     "activity",
     "adaptation",
     "adapted",
-    "analysis",
     "calendar",
-    "cliffsnotes",
     "coloring",
     "colouring",
-    "commentary",
     "companion",
     "condensed",
     "conversation",
     "cookbook",
+    "diary",
+    "graphic",
+    "journal",
+    "malbuch",
+    "manga",
+    "notebook",
+    "notizbuch",
+    "planner",
+    "screenplay",
+    "workbook",
+    "arbeitsbuch",
+];
+
+/// Words for a part of a book, or a text about it, of the same title.
+const NOT_THE_TEXT: [&str; 31] = [
+    "analysis",
+    "auszug",
+    "cliffsnotes",
+    "commentary",
     "criticism",
     "critical",
-    "diary",
     "discussion",
     "excerpt",
-    "graphic",
+    "extrait",
     "guide",
     "instaread",
     "interpretations",
-    "journal",
+    "lekturehilfe",
+    "lekturschlussel",
+    "leseprobe",
     "litplan",
-    "manga",
-    "notebook",
-    "planner",
+    "peek",
     "preview",
     "quiz",
+    "resumen",
+    "riassunto",
+    "sample",
     "sampler",
-    "screenplay",
     "sparknotes",
+    "streszczenie",
     "summary",
     "supersummary",
+    "teaser",
     "trivia",
-    "workbook",
     "worksheets",
+    "zusammenfassung",
 ];
 
 /// The differences between two titles that agree.
@@ -233,6 +338,8 @@ pub(crate) struct Title {
     subtitle: Vec<String>,
     /// Words in brackets that are no series.
     aside: Vec<String>,
+    /// Words that name only an edition: it counts for who has the book, not for which book it is.
+    edition: Vec<String>,
     /// Number of the volume in a work whose volumes have one title.
     volume: Option<Place>,
     /// The series of a book with a title of its own, and its place there.
@@ -258,14 +365,30 @@ impl Title {
         while let Some((before, inside)) = trailing_brackets(rest) {
             match series(inside, before) {
                 Some(series) => notes.push((without_article(&series.name), place(&series))),
-                None => aside.extend(words(inside)),
+                None => match only_mark(&words(inside)) {
+                    // A single volume says in other ways which it is.
+                    Some(place) if place.is_range() => notes.push((Vec::new(), Some(place))),
+                    _ => aside.extend(words(inside)),
+                },
             }
             rest = before;
         }
         if let Some(series) = known {
             notes.push((without_article(&series.name), place(series)));
         }
+        // "Emma / Persuasion / Sanditon" is several books.
+        if rest.matches(" / ").count() > 1 {
+            aside.push("omnibus".to_owned());
+        }
         let (main, own_subtitle) = split_subtitle(rest);
+        let mut edition = Vec::new();
+        let main = match main.rsplit_once(", ") {
+            Some((main, last)) if names_edition(&words(last)) => {
+                edition = words(last);
+                main
+            }
+            _ => main,
+        };
         let main = match main.rsplit_once(", ") {
             Some((main, article)) if is_article(article) => main,
             _ => main,
@@ -276,9 +399,10 @@ impl Title {
             .iter()
             .find_map(|or| own_subtitle.strip_prefix(or))
             .unwrap_or(own_subtitle);
-        let mut all_subtitles = comparable(own_subtitle);
+        let mut all_subtitles = comparable(&without_editions(own_subtitle, &mut edition));
         if let Some(subtitle) = subtitle {
-            let subtitle = comparable(&clean(&unescape(subtitle), 1_000));
+            let subtitle = clean(&unescape(subtitle), 1_000);
+            let subtitle = comparable(&without_editions(&subtitle, &mut edition));
             // Some records say the subtitle twice.
             if !all_subtitles.ends_with(&subtitle) {
                 all_subtitles.extend(subtitle);
@@ -307,16 +431,17 @@ impl Title {
             main,
             subtitle: all_subtitles,
             aside,
+            edition,
             volume,
             series,
         }
     }
 
-    /// Title, volume and subtitle as one text; two spellings of one title have the same.
+    /// Title, volume, subtitle and edition as one text; two spellings of one title have the same.
     pub(crate) fn key(&self) -> String {
         let mut all = self.main.clone();
         all.extend(self.volume.iter().map(|place| place.as_str().to_owned()));
-        all.extend(self.subtitle.iter().cloned());
+        all.extend(self.subtitle.iter().chain(&self.edition).cloned());
         all.join(" ")
     }
 
@@ -410,7 +535,34 @@ impl Title {
         })
     }
 
+    /// The words of the one title that are only before the other, in a title that leads with its
+    /// series: "Mistborn: The Final Empire" and "The Final Empire".
+    fn leads_with_series(&self, other: &Self) -> Option<Agreement> {
+        const ENOUGH: usize = 2;
+        let subtitle = match self.subtitle.as_slice() {
+            [article, rest @ ..] if is_article(article) => rest,
+            all => all,
+        };
+        let own = bare_subtitle(&other.subtitle);
+        let is_same = subtitle.len() >= ENOUGH
+            && subtitle == other.main.as_slice()
+            && !bare_subtitle(&self.subtitle).is_empty()
+            && (own.is_empty() || own == self.main.as_slice())
+            && !makes_other_book(&self.main)
+            && !is_collection(subtitle);
+        is_same.then(|| Agreement {
+            left_out: self.main.clone(),
+            is_volume_open: false,
+        })
+    }
+
     fn agrees_in_words(&self, other: &Self) -> Option<Agreement> {
+        if makes_other_book(&self.aside) == makes_other_book(&other.aside)
+            && let Some(agreement) =
+                (self.leads_with_series(other)).or_else(|| other.leads_with_series(self))
+        {
+            return Some(agreement);
+        }
         // Most of what is compared differs in the first letter.
         let letter = |title: &Self| title.main.first().and_then(|word| word.chars().next());
         if letter(self) != letter(other)
@@ -488,23 +640,9 @@ impl Title {
             || self.series.iter().any(|(_, place)| is_range(place))
             || (self.main.iter().chain(&self.subtitle).chain(&self.aside))
                 .any(|word| SET.contains(&word.as_str()))
-            || self.is_collection()
-    }
-
-    /// Whether the title is that of several works of one author: "The Complete Novels", "Three
-    /// Plays", "3 in 1".
-    fn is_collection(&self) -> bool {
-        let words: Vec<&str> = (self.main.iter().chain(&self.subtitle).chain(&self.aside))
-            .map(String::as_str)
-            .collect();
-        let has = |list: &[&str]| words.iter().any(|word| list.contains(word));
-        let counted = words
-            .windows(2)
-            .any(|pair| pair[0] != "1" && number(pair[0]).is_some() && WORKS.contains(&pair[1]))
-            || words.windows(3).any(|three| {
-                number(three[0]).is_some() && three[1] == "in" && matches!(three[2], "1" | "einem")
-            });
-        has(&ALL_OF) && has(&WORKS) || counted
+            || [&self.main, &self.subtitle, &self.aside]
+                .into_iter()
+                .any(|words| is_collection(words))
     }
 
     /// Whether most of the distinctive words are the same, whichever title has fewer.
@@ -549,11 +687,49 @@ fn bare_subtitle(subtitle: &[String]) -> &[String] {
     }
 }
 
+/// Whether a word that one title has and the other has not makes another book of it: a guide to it,
+/// or a set.
+pub(crate) fn names_other_book(word: &str) -> bool {
+    OTHER_BOOK.contains(&word) || NOT_THE_TEXT.contains(&word) || SET.contains(&word)
+}
+
+/// Whether words are those of several works of one author: "The Complete Novels", "Three Plays", "3
+/// in 1".
+fn is_collection(words: &[String]) -> bool {
+    const NEAR: usize = 3;
+    let is_in = |list: &[&str], word: &String| list.contains(&word.as_str());
+    let all_of = words.iter().enumerate().any(|(at, word)| {
+        let mut after = words.iter().skip(at + 1).take(NEAR);
+        is_in(&ALL_OF, word) && after.any(|word| is_in(&WORKS, word))
+            // "trilogia completa", "obras completas"
+            || is_in(&WORKS, word) && words.get(at + 1).is_some_and(|word| is_in(&ALL_OF, word))
+    });
+    let is_counted =
+        |pair: &[String]| pair[0] != "1" && number(&pair[0]).is_some() && is_in(&WORKS, &pair[1]);
+    let is_joined = |three: &[String]| {
+        number(&three[0]).is_some()
+            && three[1] == "in"
+            && matches!(three[2].as_str(), "1" | "einem")
+    };
+    all_of || words.windows(2).any(is_counted) || words.windows(3).any(is_joined)
+}
+
+/// Whether a record's title has a word, absent from the wanted one, for a part of the book or a
+/// text about it.
+pub(crate) fn is_not_the_text(record: &Title, wanted: &Title) -> bool {
+    let words = |title: &Title| {
+        let parts = [&title.main, &title.subtitle, &title.aside];
+        parts.into_iter().flatten().cloned().collect::<Vec<_>>()
+    };
+    let known = words(wanted);
+    words(record)
+        .iter()
+        .any(|word| NOT_THE_TEXT.contains(&word.as_str()) && !known.contains(word))
+}
+
 /// Whether words that one title has and the other has not make another book of it.
 fn makes_other_book(words: &[String]) -> bool {
-    let is_other =
-        |word: &String| OTHER_BOOK.contains(&word.as_str()) || SET.contains(&word.as_str());
-    if words.iter().any(is_other) {
+    if words.iter().any(|word| names_other_book(word)) || is_collection(words) {
         return true;
     }
     if let [only] = words
@@ -570,7 +746,11 @@ fn makes_other_book(words: &[String]) -> bool {
             crate::series::is_label(&pair[1]),
             number(&pair[0]).is_some(),
         );
-        label && value || other && first || pair[0] == "study" && pair[1] == "notes"
+        let is_for_others = matches!(
+            [pair[0].as_str(), pair[1].as_str()],
+            ["study", "notes"] | ["young", "readers"]
+        );
+        label && value || other && first || is_for_others
     })
 }
 

@@ -46,7 +46,7 @@ fn a_real_goodreads_export_is_read_completely() {
             ),
             (
                 618,
-                "The same book as row 136: merged into it; its ISBN 9780525559481 is another edition's",
+                "The same book as row 136: merged into it; its format \"E-book\" was not taken; its ISBN 9780525559481 is another edition's",
                 false
             ),
         ]
@@ -316,15 +316,16 @@ fn a_damaged_row_costs_only_itself() {
 }
 
 #[test]
-fn a_quote_that_is_never_closed_costs_one_row() {
+fn a_quote_that_is_never_closed_costs_no_other_row() {
     let library = read(
         "Title,Author\nDune,Frank Herbert\n\"Emma,Jane Austen\nPersuasion,Jane Austen\nIt,Stephen King\n",
     );
-    assert_eq!(titles(&library), ["Dune", "Persuasion", "It"]);
+    assert_eq!(titles(&library), ["Dune", "Emma", "Persuasion", "It"]);
     assert_eq!(library.problems.len(), 1);
     assert_eq!(library.problems[0].row, 3);
-    assert_eq!(library.problems[0].error, "a quoted field is never closed");
-    assert_eq!(library.books[1].imported.row, 4);
+    let remark = "a quoted field is never closed: read without it";
+    assert_eq!(library.problems[0].error, remark);
+    assert_eq!(library.books[2].imported.row, 4);
 }
 
 #[test]
@@ -530,8 +531,6 @@ fn almost_csv() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
-
     #[test]
     fn any_bytes_have_an_answer(bytes in prop::collection::vec(any::<u8>(), 0..2_000)) {
         if let Ok(library) = read_csv(&bytes, 100) {
@@ -556,7 +555,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases / 4, ..Default::default() })]
 
     #[test]
     fn a_damaged_sample_still_has_an_answer(

@@ -137,13 +137,28 @@ fn lists_that_people_make_by_hand() {
     );
     check(
         "Title,Author,Rating,Date Read\nDune,Frank Herbert,great,\nEmma,Jane Austen,4,someday\n",
-        "Dune | Frank Herbert\nEmma | Jane Austen | 4/5 | read\n\
+        "Dune | Frank Herbert\nEmma | Jane Austen | 4/5\n\
          ?2: Rating \"great\" was not understood\n?3: Date Read \"someday\" was not understood",
     );
     check(
         "First name,Surname,Title\nFrank,Herbert,Dune\nJane,Austen,Emma\n",
         "Dune | Frank Herbert\nEmma | Jane Austen",
     );
+}
+
+#[test]
+fn a_reader_is_asked_when_an_unknown_column_may_be_the_authors() {
+    let is_uncertain = |file: &str| {
+        let library = books::read_library(file.as_bytes(), 10, &books::Mapping::new());
+        library.unwrap().reading.is_uncertain()
+    };
+    assert!(is_uncertain("Titel;Wer\nDer Prozess;Kafka, Franz\n"));
+    assert!(!is_uncertain(
+        "Titel;Autor;Farbe\nDer Prozess;Franz Kafka;blau\n"
+    ));
+    // A number tells which book it is, and a list of titles has no column to ask about.
+    assert!(!is_uncertain("Titel;ISBN;Farbe\nEmma;9780141439587;blau\n"));
+    assert!(!is_uncertain("Titel\nEmma\nDer Prozess\n"));
 }
 
 #[test]

@@ -817,8 +817,6 @@ fn any_wanted() -> impl Strategy<Value = Wanted> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
-
     #[test]
     fn any_answer_leads_to_one_outcome_per_book(
         wave in prop::collection::vec(any_wanted(), 0..12),

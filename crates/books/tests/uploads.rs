@@ -2,6 +2,7 @@
 
 mod shown;
 
+use books::read_csv;
 use shown::check;
 
 #[test]
@@ -14,7 +15,8 @@ fn exports_of_programs_that_read_aloud() {
     check(
         "Account,Date Added to library,Is Audiobook?,Audible Product Id,Locale,Title,Subtitle,Authors,Narrators,Length In Minutes,Description,Publisher,Has PDF,Series Names,Series Order,Community Rating: Overall,Community Rating: Performance,Cover Id Large,Is Abridged?,Date Published,Categories,My Rating: Overall,My Rating: Performance,My Rating: Story,My Libation Tags,Book Liberated Status\n\
          me,2021-03-04T10:11:12,True,B07LABC123,us,Grey Coast,A Novel,\"Nan Ott, Bo Lind\",Ray Porter,622,\"<p>Long</p>\",Podium,False,The Salt Saga,2,4.6,4.7,51abc,False,2019-05-06,Fantasy,4,5,3,favs,Liberated\n",
-        "Grey Coast: A Novel | Nan Ott & Bo Lind | The Salt Saga #2 | Podium | 2019 | 4/5 | since 2021-03-04 | Liberated + Fantasy",
+        "Grey Coast: A Novel | Nan Ott & Bo Lind | The Salt Saga #2 | Podium | 2019 | 4/5 | since 2021-03-04 | Liberated + Fantasy\n\
+         ?2: My Rating: Performance \"5\" was not taken: another column says otherwise; My Rating: Story \"3\" was not taken: another column says otherwise",
     );
     check(
         "ASIN,Title,Authors,Purchase Date,Read Status,Progress\n\
@@ -23,16 +25,16 @@ fn exports_of_programs_that_read_aloud() {
          B07LABC125,Third,\"Lind, Bo\",\"Mar 4, 2021\",READING,45%\n",
         "Grey Coast | Nan Ott & Bo Lind | Salt Saga #2 | read | since 2021-03-04\n\
          Other | Bo Lind | to-read | since 2021-03-04\n\
-         Third | Bo Lind | reading | since 2021-03-04",
+         Third | Bo Lind | reading | since 2021-03-04\n\
+         ?4: Progress \"45%\" itself is not kept",
     );
     check(
         "Title,Author,Narrator,Length,Release Date,Rating,Progress\n\
          Grey Coast,Nan Ott,Ray P,10 hrs and 22 mins,05-06-19,4.5,Finished\n\
          Other,Bo Lind,Ray P,5 hrs,05-16-19,4.5,3h 2m left\n",
         "Grey Coast | Nan Ott | 2019 | 4.5/5 | read\n\
-         Other | Bo Lind | 2019 | 4.5/5\n\
-         ?2: Length \"10 hrs and 22 mins\" was not understood\n\
-         ?3: Progress \"3h 2m left\" was not understood; Length \"5 hrs\" was not understood",
+         Other | Bo Lind | 2019 | 4.5/5 | reading\n\
+         ?3: Progress \"3h 2m left\" itself is not kept",
     );
 }
 
@@ -84,8 +86,9 @@ fn exports_of_programs_that_track_reading() {
          Other,Bo Lind,,,,,1,45,2021-03-14T00:00:00.000,3600\n\
          Third,Bo Lind,,,,,0,0,,\n",
         "Grey Coast | Nan Ott | 9780441172719 | The Salt Saga #2 | Pod | read | on 2021-03-14\n\
-         Other | Bo Lind | reading | on 2021-03-14\n\
-         Third | Bo Lind | to-read",
+         Other | Bo Lind | reading\n\
+         Third | Bo Lind | to-read\n\
+         ?3: DateLastRead \"2021-03-14T00:00:00.000\": the book was not read to its end; PercentRead \"45\" itself is not kept",
     );
     check(
         "Title,Author,Series,Publisher,Publication date,Page count,ISBN,Category,Status,Reading periods,Rating,Comments,Summary\n\
@@ -265,6 +268,39 @@ fn rows_that_are_no_books() {
 }
 
 #[test]
+fn a_cell_behind_the_last_column_costs_no_book() {
+    check(
+        "Title,Author,Rating\n\
+         Grey Coast,Nan Ott,4\n\
+         Emma,Jane Austen,5,lent to Bo\n",
+        "Grey Coast | Nan Ott | 4/5\n\
+         Emma | Jane Austen | 5/5\n\
+         ?3: \"lent to Bo\" is not used: the row has more fields than the header",
+    );
+    check(
+        "Title,Author,Tags\n\
+         Grey Coast,Nan Ott,sf\n\
+         Emma,Jane Austen,classic,love,a,b,c,d,e,f,g\n\
+         Dawn,dusk,Anna Lund,nature\n\
+         ,,nobody,knows\n",
+        "Grey Coast | Nan Ott | sf\n\
+         Emma | Jane Austen | classic + love + a + b + c + d + e + f + g\n\
+         Dawn,dusk | Anna Lund | nature\n\
+         ?3: \"classic,love,a,b,c,d,e,f,g\" was read as one field: the row has more separators than the header\n\
+         ?4: \"Dawn,dusk\" was read as one field: the row has more separators than the header\n\
+         !5: 4 fields, the header has 3",
+    );
+    check(
+        "Title,Author\n\
+         Grey Coast,Nan Ott\n\
+         Good Signs,Terry Pratch,Neil Gaim\n",
+        "Grey Coast | Nan Ott\n\
+         Good Signs | Terry Pratch\n\
+         ?3: \"Neil Gaim\" is not used: the row has more fields than the header",
+    );
+}
+
+#[test]
 fn rows_torn_by_a_comma_that_nobody_quoted() {
     check(
         "Title,Author,ISBN,Rating\n\
@@ -288,17 +324,45 @@ fn rows_torn_by_a_comma_that_nobody_quoted() {
 }
 
 #[test]
-fn a_quote_that_is_not_closed_in_its_line_costs_that_line() {
+fn a_quote_that_is_not_closed_costs_no_book() {
     check(
         "Title,Author,Notes\n\
          \"Grey Coast,Nan Ott,ok\n\
          Other,Bo Lind,5\" screen\n\
          The \"Best\" Book,Cy Lund,said \"hi\"\n\
          \"Fine\",Di Lum,ok\n",
-        "Other | Bo Lind | 5\" screen\n\
+        "Grey Coast | Nan Ott | ok\n\
+         Other | Bo Lind | 5\" screen\n\
          The \"Best\" Book | Cy Lund | said \"hi\"\n\
          Fine | Di Lum | ok\n\
-         !2: a quoted field is not closed in its line",
+         ?2: a quoted field is not closed in its line: read without it",
+    );
+    // The last cell's, beside fields that are quoted as they should be.
+    check(
+        "Title,Author,ISBN,Rating,Review\n\
+         Grey Coast,\"Ott, Nan\",9780441172719,4,\"great, isn't it\n\
+         Emma,\"Austen, Jane\",,5,\"fine\"\n\
+         Other,\"Lind, Bo\",,3,\"so, so\n",
+        "Grey Coast | Nan Ott | 9780441172719 | 4/5 | great, isn't it\n\
+         Emma | Jane Austen | 5/5 | fine\n\
+         Other | Bo Lind | 3/5 | so, so\n\
+         ?2: a quoted field is not closed in its line: read to the end of the line\n\
+         ?4: the file ends within a quoted field",
+    );
+    check(
+        "Title,Author,ISBN\n\
+         Grey Coast,Nan Ott,\"9780441172719\n\
+         \"Waves, tides,Bo Lind,9780525540670\n\
+         Emma,Jane Austen,\n",
+        "Grey Coast | Nan Ott | 9780441172719\n\
+         Waves, tides | Bo Lind | 9780525540670\n\
+         Emma | Jane Austen\n\
+         ?2: a quoted field is not closed in its line: read to the end of the line\n\
+         ?3: a quoted field is never closed: read without it; \"Waves, tides\" was read as one field: the row has more separators than the header",
+    );
+    check(
+        "Title,Author,ISBN\n,\"broken line here,1\nEmma,Jane Austen,\n",
+        "Emma | Jane Austen\n!2: a quoted field is never closed",
     );
 }
 
@@ -324,9 +388,9 @@ fn ratings_in_words() {
          C Three,Nan Ott,3 (ok)\n\
          D Four,Nan Ott,four stars\n\
          E Five,Nan Ott,B+\n",
-        "A One | Nan Ott | 5/5\n\
-         B Two | Nan Ott | 4/5\n\
-         C Three | Nan Ott | 3/5\n\
+        "A One | Nan Ott | 5/5 | 5 - loved it\n\
+         B Two | Nan Ott | 4/5 | 4: good\n\
+         C Three | Nan Ott | 3/5 | 3 (ok)\n\
          D Four | Nan Ott | 4/5\n\
          E Five | Nan Ott\n\
          ?6: Rating \"B+\" was not understood",
@@ -346,7 +410,7 @@ fn ratings_in_words() {
          B | Nan Ott\n\
          C | Nan Ott | 3/5\n\
          D | Nan Ott | 5/5\n\
-         E | Nan Ott | 4/5\n\
+         E | Nan Ott | 4/5 | 4 ⭐️ (reread)\n\
          F | Nan Ott | 3.5/5\n\
          G | Nan Ott | 3.75/5\n\
          H | Nan Ott\n\
@@ -422,7 +486,8 @@ fn dates_with_months_in_many_languages() {
          Der See;Anna Berg;Frühjahr 2019;4\n",
         "Das Meer | Anna Berg | 2.5/5 | read | on 2021-01-03\n\
          Der Fluss | Anna Berg | 4/5 | read | 2020-09\n\
-         Der See | Anna Berg | 4/5 | read | 2019",
+         Der See | Anna Berg | 4/5 | read | 2019\n\
+         ?4: Gelesen am \"Frühjahr 2019\": only the date is kept",
     );
 }
 
@@ -446,7 +511,8 @@ fn statuses_by_check_box_by_percent_and_beside_a_date() {
          C,Nan Ott,0%\n",
         "A | Nan Ott | read\n\
          B | Nan Ott | reading\n\
-         C | Nan Ott | to-read",
+         C | Nan Ott | to-read\n\
+         ?3: Progress \"45%\" itself is not kept",
     );
     check(
         "Title,Author,Read?\n\
@@ -773,6 +839,8 @@ fn years_and_pages_as_catalogues_write_them() {
          H | Nan Ott\n\
          I | Nan Ott | 2003\n\
          J | Nan Ott\n\
+         ?6: Year \"Spring 2004\": only the number is kept\n\
+         ?8: Year \"2001 (1999)\": only the number is kept\n\
          ?11: Year \"二〇〇四\" was not understood",
     );
 }
@@ -861,7 +929,7 @@ fn lists_that_people_make_for_themselves() {
         "Title,Author,Date Read,Status\nGrey Coast,Nan Ott,2021-03-14/2021-03-20,1 - Read\n\
          Other,Bo Lind,still reading,\nThird,Bo Lind,,Read x2\n",
         "Grey Coast | Nan Ott | read | on 2021-03-20 | 2021-03-14/2021-03-20\n\
-         Other | Bo Lind | reading\nThird | Bo Lind | read",
+         Other | Bo Lind | reading\nThird | Bo Lind | read | 2 times",
     );
     check(
         "Buchtitel;Verfasser;Gelesen von - bis;Punkte (max. 10);Reihe / Band\n\
@@ -937,9 +1005,9 @@ fn columns_whose_names_nobody_knows() {
 #[test]
 fn an_export_without_a_header_that_is_known_by_its_form() {
     check(
-        "\"1\",\"4065312629\",\"9780441172719\",\"-\",\"5\",\"読み終わった\",\"よかった\",\"小説 文学\",\"メモ\",\
+        "\"1\",\"0441172717\",\"9780441172719\",\"-\",\"5\",\"読み終わった\",\"よかった\",\"小説 文学\",\"メモ\",\
          \"2010-05-01 10:11:12\",\"2010-05-06 00:00:00\",\"灰色の海\",\"青木 花\",\"海社\",\"2004\",\"本\",\"302\"\n\
-         \"1\",\"4101001545\",\"9780141439587\",\"-\",\"\",\"積読\",\"\",\"\",\"\",\
+         \"1\",\"0141439580\",\"9780141439587\",\"-\",\"\",\"積読\",\"\",\"\",\"\",\
          \"2010-05-02 10:11:12\",\"\",\"白い海\",\"青木 花\",\"海社\",\"2005\",\"本\",\"\"\n",
         "灰色の海 | 青木 花 | 9780441172719 | 海社 | 2004 | 302 p. | 5/5 | read | on 2010-05-06 | since 2010-05-01 | 小説 + 文学 | よかった | メモ\n\
          白い海 | 青木 花 | 9780141439587 | 海社 | 2005 | to-read | since 2010-05-02",
@@ -957,4 +1025,159 @@ fn what_several_columns_say_is_taken_together() {
         "Autore;Titolo\nEco Umberto;A\nCalvino Italo;B\nRossi Mario;C\n",
         "A | Umberto Eco\nB | Italo Calvino\nC | Mario Rossi",
     );
+}
+
+#[test]
+fn what_cannot_be_kept_is_listed() {
+    let long = "x".repeat(120);
+    let review = "y".repeat(20_100);
+    for (columns, cells, expected) in [
+        (
+            "Series,Series Number",
+            "Salt #1; Ash #3,",
+            "Series \"Salt #1; Ash #3\": only the first series is kept",
+        ),
+        (
+            "Series Number",
+            "3",
+            "Series Number \"3\" was not taken: no series is named",
+        ),
+        (
+            "Series,Series Number",
+            "Salt #1,2",
+            "Series Number \"2\" was not taken: 1 is known",
+        ),
+        (
+            "Status,Reading Status",
+            "read,dnf",
+            "Reading Status \"dnf\" was not taken: another column says otherwise",
+        ),
+        (
+            "Status",
+            "Finished 2010 with my mother",
+            "Status \"Finished 2010 with my mother\" was not understood",
+        ),
+        (
+            "Date Read",
+            "Summer 2019",
+            "Date Read \"Summer 2019\": only the date is kept",
+        ),
+        (
+            "Date Added",
+            "2019-01-02 (gift)",
+            "Date Added \"2019-01-02 (gift)\": only the date is kept",
+        ),
+        (
+            "Pages,Number of Pages",
+            "300,320",
+            "Number of Pages \"320\" was not taken: another column says otherwise",
+        ),
+        (
+            "Date Added,Added",
+            "2021-03-04,2020-01-02",
+            "Added \"2020-01-02\" was not taken: another column says otherwise",
+        ),
+        (
+            "Date Started",
+            "yes",
+            "Date Started \"yes\" was not understood",
+        ),
+        ("ASIN", "no idea", "ASIN \"no idea\" was not understood"),
+        (
+            "Shelves",
+            &long,
+            "has shelves with a name of more than 100 characters: cut",
+        ),
+        ("Review", &review, "review cut to 20000 characters"),
+        (
+            "Review",
+            "<img src=x.png>",
+            "review has no text: \"<img src=x.png>\"",
+        ),
+    ] {
+        let read = shown::read(format!("Title,Author,{columns}\nA,Nan Ott,{cells}\n").as_bytes());
+        let listed = read.split_once('?').map_or("", |(_, listed)| listed);
+        assert_eq!(listed, format!("2: {expected}"), "{columns}");
+    }
+    check(
+        "Title,Author,Tags\nA,Nan Ott,\"C, C++, C#\"\n",
+        "A | Nan Ott | C + C++ + C#",
+    );
+    check("Title,First name,Last name\nA,Voltaire,\n", "A | Voltaire");
+    check(
+        "Title,Author,Series,Series Number\nA,Nan Ott,Salt,03\nB,Nan Ott,Salt #2,2.0\n",
+        "A | Nan Ott | Salt #03\nB | Nan Ott | Salt #2",
+    );
+}
+
+#[test]
+fn a_column_of_dates_is_decided_by_its_content() {
+    // Of this century: the reader's own.
+    check(
+        "Title,Author,Date\nA,Nan Ott,2021-03-04 10:11\nB,Bo Lind,2020\nC,Cy Lund,14/03/2019\n",
+        "A | Nan Ott | read | on 2021-03-04\nB | Bo Lind | read | 2020\nC | Cy Lund | read | on 2019-03-14",
+    );
+    check(
+        "Title,Author,Date,Date Read\nA,Nan Ott,2021-03-04,2021-05-06\nB,Bo Lind,2020-01-02,\n",
+        "A | Nan Ott | read | on 2021-05-06 | since 2021-03-04\nB | Bo Lind | since 2020-01-02",
+    );
+    check(
+        "Title,Author,Date,Status\nA,Nan Ott,2021-03-04,to read\nB,Bo Lind,2020-01-02,read\n",
+        "A | Nan Ott | to-read | since 2021-03-04\nB | Bo Lind | read | since 2020-01-02",
+    );
+    // Of publication, where there are old ones.
+    check(
+        "Title,Author,Date\nA,Nan Ott,1965-08-01\nB,Bo Lind,2020-01-02\nC,Bo Lind,1999\n",
+        "A | Nan Ott | 1965\nB | Bo Lind | 2020\nC | Bo Lind | 1999\n\
+         ?2: Date \"1965-08-01\": only the year is kept, as that of publication\n\
+         ?3: Date \"2020-01-02\": only the year is kept, as that of publication",
+    );
+}
+
+#[test]
+fn two_people_in_a_column_of_family_names() {
+    check(
+        "Title,Author\nA,\"Herbert, Frank\"\nB,\"Austen, Jane\"\nC,\"Douglas Preston, Lincoln Child\"\n\
+         D,\"Child, Lincoln\"\nE,\"García Márquez, Gabriel José\"\nF,\"Xo Yu, Zc Wd\"\n",
+        "A | Frank Herbert\nB | Jane Austen\nC | Douglas Preston & Lincoln Child\nD | Lincoln Child\n\
+         E | Gabriel José García Márquez\nF | Xo Yu & Zc Wd\n\
+         ?7: Author \"Xo Yu, Zc Wd\" was read as two people",
+    );
+    check(
+        "Title,Author,Authors\nA,Nan Ott,\"Nan Ott, Bo Lind\"\nB,Nan Ott,\"Ott, N.\"\nC,Nan Ott,Cy Lund\n",
+        "A | Nan Ott & Bo Lind\nB | Nan Ott\nC | Nan Ott\n\
+         ?4: Authors \"Cy Lund\" was not taken: another column says otherwise",
+    );
+}
+
+#[test]
+fn every_column_shows_its_first_values() {
+    let long = "word ".repeat(40);
+    let file = format!(
+        "Title,Author,Mystery\nA,Nan Ott,{long}\nB,Nan Ott,\nC,Nan Ott,blue\nD,Bo Lind,blue\nE,Bo Lind,red\n"
+    );
+    let library = read_csv(file.as_bytes(), 100).unwrap();
+    let samples: Vec<&[String]> = (library.reading.columns.iter())
+        .map(|column| &*column.samples)
+        .collect();
+    assert_eq!(samples[0], ["A", "B", "C"]);
+    assert_eq!(samples[1], ["Nan Ott", "Bo Lind"]);
+    let cut = "word ".repeat(12).trim_end().to_owned() + "…";
+    assert_eq!(samples[2], [&cut, "blue", "red"]);
+    assert_eq!(library.reading.columns[2].field, None);
+
+    // Of many columns with long values, no more than a report has room for.
+    let names: String = (0..500).map(|n| format!(",Mystery {n}")).collect();
+    let wide = format!(
+        "Title{names}\nA{}\n",
+        format!(",{}", "ü".repeat(90)).repeat(500)
+    );
+    let library = read_csv(wide.as_bytes(), 100).unwrap();
+    let samples = library
+        .reading
+        .columns
+        .iter()
+        .flat_map(|column| &column.samples);
+    let bytes: usize = samples.map(String::len).sum();
+    assert!((15_000..=20_000).contains(&bytes), "{bytes}");
 }

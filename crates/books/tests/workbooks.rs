@@ -53,6 +53,53 @@ fn cells_that_repeat_without_end_are_refused() {
         ("content.xml", content(&rows).as_bytes()),
     ]);
     assert!(refusal(&hostile).contains("too large"));
+    let whole = |rows: &str| {
+        archive(&[
+            ("mimetype", mimetype),
+            (
+                "META-INF/manifest.xml",
+                b"<manifest:manifest xmlns:manifest=\"m\"/>",
+            ),
+            ("content.xml", content(rows).as_bytes()),
+        ])
+    };
+    for attributes in [
+        "table:number-rows-repeated='10000'><table:table-cell office:value-type='string' table:number-columns-repeated='9900'",
+        "table:number-rows-repeated = '1000000'><table:table-cell office:value-type=\"string\" table:number-columns-repeated=\n\"20\"",
+        "><table:table-cell table:number-columns-repeated='16383'/><table:table-cell office:value-type='string'",
+    ] {
+        let row = format!(
+            "<table:table-row {attributes}><text:p>Title</text:p></table:table-cell></table:table-row>"
+        );
+        let file = whole(&row.repeat(70));
+        assert!(refusal(&file).contains("too large"), "{attributes}");
+    }
+    // Few cells, and much in them.
+    for text in [
+        "<text:s text:c='4000000000'/>".to_owned(),
+        "x".repeat(200_000),
+    ] {
+        let row = format!(
+            "<table:table-row table:number-rows-repeated='1000'><table:table-cell office:value-type='string'>\
+             <text:p>{text}</text:p></table:table-cell></table:table-row>"
+        );
+        assert!(refusal(&whole(&row)).contains("too large"));
+    }
+    // A number that the reader understands and that is none at first sight.
+    let hidden = "<table:table-row table:number-rows-repeated='&#57;99999'><table:table-cell office:value-type='string'>\
+        <text:p>x</text:p></table:table-cell></table:table-row>";
+    assert!(refusal(&whole(hidden)).contains("repetitions"));
+    // What hides a tag from one reader and not from another.
+    let many = "<table:table-row table:number-rows-repeated='1000000'><table:table-cell office:value-type='string' \
+        table:number-columns-repeated='9'><text:p>x</text:p></table:table-cell></table:table-row>";
+    for hidden in [
+        format!("<!--> <x ' --> {many} '>"),
+        format!("<!DOCTYPE a [<!ENTITY b \"> <x '\"> ]> {many} '>"),
+        format!("<?> {many} ?>"),
+        format!("</x '> {many} '>"),
+    ] {
+        assert!(read_csv(&whole(&hidden), 10_000).is_err(), "{hidden}");
+    }
     // Empty rows count only where another follows.
     let cell = |text: &str| {
         format!(
@@ -67,16 +114,6 @@ fn cells_that_repeat_without_end_are_refused() {
         )
     };
     let gap = r#"<table:table-row table:number-rows-repeated="1048000"><table:table-cell table:style-name="a"/></table:table-row>"#;
-    let whole = |rows: &str| {
-        archive(&[
-            ("mimetype", mimetype),
-            (
-                "META-INF/manifest.xml",
-                b"<manifest:manifest xmlns:manifest=\"m\"/>",
-            ),
-            ("content.xml", content(rows).as_bytes()),
-        ])
-    };
     let sparse = format!("{}{}{gap}{}", row("Title"), row("Dune"), row("Emma"));
     assert!(refusal(&whole(&sparse)).contains("too large"));
     let below = format!("{}{}{gap}", row("Title"), row("Dune"));
@@ -122,6 +159,10 @@ fn content_whose_elements_are_not_closed_is_refused_and_not_waited_for() {
 
 /// A workbook of one sheet, with this row below two others.
 fn excel(row: &str) -> Vec<u8> {
+    excel_with(row, &[])
+}
+
+fn excel_with(row: &str, parts: &[(&str, &[u8])]) -> Vec<u8> {
     let sheet = format!(
         r#"<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>
         <row r="1"><c r="A1" t="inlineStr"><is><t>Title</t></is></c><c r="B1" t="inlineStr"><is><t>Author</t></is></c></row>
@@ -134,12 +175,13 @@ fn excel(row: &str) -> Vec<u8> {
         Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/worksheet" Target="worksheets/sheet1.xml"/></Relationships>"#;
     let package = br#"<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="a"
         Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument" Target="xl/workbook.xml"/></Relationships>"#;
-    archive(&[
+    let book: [(&str, &[u8]); 4] = [
         ("_rels/.rels", package),
         ("xl/workbook.xml", workbook),
         ("xl/_rels/workbook.xml.rels", relations),
         ("xl/worksheets/sheet1.xml", sheet.as_bytes()),
-    ])
+    ];
+    archive(&[&book, parts].concat())
 }
 
 /// A spreadsheet keeps the format of a cell that somebody once clicked on, wherever it is.
@@ -151,17 +193,73 @@ fn a_cell_far_from_the_table_costs_little() {
     let library = read_csv(&file, 10_000).unwrap();
     assert_eq!(library.books[0].wanted.title, "Dune");
     assert_eq!((library.books.len(), library.rejected()), (1, 1));
+    // One beside a book takes it nothing, and is listed.
+    let emma = r#"<row r="3"><c r="A3" t="inlineStr"><is><t>Emma</t></is></c><c r="B3" t="inlineStr"><is><t>Jane Austen</t></is></c>
+        <c r="XFD3" t="inlineStr"><is><t>stray</t></is></c></row>"#;
+    let beside = read_csv(&excel(emma), 10_000).unwrap();
+    assert_eq!((beside.books.len(), beside.rejected()), (2, 0));
+    assert!(format!("{:?}", beside.problems).contains("stray"));
     // Seconds; when each empty line made two readers of its own, it was minutes.
     assert!(began.elapsed().as_secs() < 100, "{:?}", began.elapsed());
 }
 
 #[test]
 fn a_cell_where_no_sheet_has_one_is_refused() {
-    for place in ["ZZZZZZ99999999", "A99999999999", "AAAA1"] {
-        let row = format!(r#"<row r="3"><c r="{place}" t="inlineStr"><is><t>x</t></is></c></row>"#);
-        let refused = refusal(&excel(&row));
-        assert!(refused.contains("no sheet has one"), "{place}: {refused}");
+    for place in [
+        "ZZZZZZ99999999",
+        "A99999999999",
+        "AAAA1",
+        "XFE1",
+        "A1048577",
+    ] {
+        for attribute in [
+            format!("r=\"{place}\""),
+            format!("r='{place}'"),
+            format!("a='\">' r = \n\"{place}\""),
+        ] {
+            let row =
+                format!(r"<row r='3'><c {attribute} t='inlineStr'><is><t>x</t></is></c></row>");
+            let refused = refusal(&excel(&row));
+            assert!(refused.contains("no sheet has one"), "{place}: {refused}");
+        }
     }
+}
+
+/// The reader reserves room for as many texts as the file promises.
+#[test]
+fn texts_that_are_only_promised_take_no_memory() {
+    for promised in ["99999999999999999999", "4000000000", "1000000000000000"] {
+        let texts = format!(r"<sst xmlns='x' uniqueCount='{promised}'><si><t>Title</t></si></sst>");
+        let parts: [(&str, &[u8]); 1] = [("xl/sharedStrings.xml", texts.as_bytes())];
+        assert!(refusal(&excel_with("", &parts)).contains("too large"));
+    }
+}
+
+#[test]
+fn elements_without_end_are_refused() {
+    let many = |element: &str, count: usize| element.repeat(count);
+    let texts = format!("<sst xmlns='x'>{}</sst>", many("<si/>", 1_100_000));
+    let styles = format!(
+        "<styleSheet><cellXfs>{}</cellXfs></styleSheet>",
+        many("<xf/>", 110_000)
+    );
+    let names: String = (0..2_100).map(|n| format!("<a{n}/>")).collect();
+    for (name, text) in [
+        ("xl/sharedStrings.xml", &texts),
+        ("xl/styles.xml", &styles),
+        ("xl/other.xml", &names),
+    ] {
+        let refused = refusal(&excel_with("", &[(name, text.as_bytes())]));
+        assert!(refused.contains("too large"), "{name}: {refused}");
+    }
+}
+
+/// The rows of a sheet are counted while it is read.
+#[test]
+fn a_sheet_with_many_more_rows_than_allowed_is_not_read_to_its_end() {
+    let row = "<row><c t='inlineStr'><is><t>Dune</t></is></c></row>";
+    let error = read_csv(&excel(&row.repeat(100_000)), 1_000).unwrap_err();
+    assert_eq!(error.kind, CsvErrorKind::TooManyRows);
 }
 
 #[test]

@@ -6,23 +6,26 @@ use super::CsvError;
 use super::content;
 use super::field::{Field, IDENTITIES};
 use super::headers;
-use super::reading::{Certainty, ColumnReading};
+use super::reading::{Certainty, ColumnReading, Reading, Samples};
 use super::records::Record;
 use super::status::{status, yes_or_no};
 use super::table::{Table, no_list};
 use super::times::is_interval;
-use super::values::{Rating, tidy};
+use super::values::{Rating, is_duration, tidy};
 use crate::ReadingStatus;
-use crate::date::{DateError, DateOrder, PartialDate, order_of};
-use crate::name::{NameOrder, is_family_first, order_in};
+use crate::date::{DateOrder, PartialDate, order_of};
+use crate::name::{KnownNames, NameOrder, is_family_first, order_in};
 use crate::text::{clean, words};
+
+/// The longest cell of names, in bytes, that is asked what the others mean: lists are long to read.
+const MAX_TELLING: usize = 300;
 
 /// Names of the columns that an export adds to rows that are to be mended: the row's number and its
 /// problem. They have no data of a book.
 pub const ADDED_COLUMNS: [&str; 2] = ["Import row", "Import problem"];
 
 /// A reader's own meanings of columns: the field's name, or `ignore`, by the column's header or its
-/// number from 1.
+/// number from 1. `#2` is the second column whatever the headers say.
 pub type Mapping = BTreeMap<String, String>;
 
 /// The program that wrote a file; it decides what some columns mean.
@@ -45,6 +48,17 @@ pub(super) enum Program {
     Kobo,
     Booklog,
     Other,
+}
+
+impl Program {
+    /// The order of names that it writes in every file, if it has one.
+    fn name_order(self) -> Option<NameOrder> {
+        match self {
+            Self::StoryGraph | Self::Goodreads => Some(NameOrder::FirstLast),
+            Self::LibraryThing => Some(NameOrder::LastFirst),
+            _ => None,
+        }
+    }
 }
 
 /// Names of columns, comparable and written as one word, that together tell a program.
@@ -106,7 +120,7 @@ const PROGRAMS: [(Program, &str, &[&str]); 18] = [
 pub(super) struct Column {
     pub name: String,
     pub field: Option<Field>,
-    certainty: Certainty,
+    pub certainty: Certainty,
     /// The order of day and month where the header's language is spoken.
     language_order: DateOrder,
     pub dates: DateOrder,
@@ -117,9 +131,13 @@ pub(super) struct Column {
     pub is_grade: bool,
     /// Whether a place in a series is one without a series, too: a volume.
     pub is_volume: bool,
+    /// Whether a date read is that of the status, whatever it is.
+    pub is_day_of_status: bool,
     /// The status that its header names, for a column of yes and no.
     pub mark: Option<ReadingStatus>,
     filled: u32,
+    /// First values of the column.
+    samples: Vec<String>,
 }
 
 /// The meanings of a file's columns.
@@ -133,6 +151,12 @@ pub(super) struct Columns {
     pub has_lines: bool,
     /// Whether most rows name an author.
     pub names_authors: bool,
+    /// Position of the column that marks what its program has thrown away.
+    pub bin: Option<usize>,
+    /// Position of the column that says what each of the further people did for the book.
+    pub roles: Option<usize>,
+    /// The authors whom the rows name beyond doubt.
+    pub known_names: KnownNames,
     width: usize,
 }
 
@@ -165,21 +189,33 @@ impl Columns {
                 .field
                 .is_some_and(|field| IDENTITIES.contains(&field))
         };
-        if !columns.iter().any(is_identity) {
-            let names: Vec<&str> = columns.iter().map(|column| &*column.name).collect();
-            return Err(no_list(&names.join(", ")));
-        }
+        let names_books = columns.iter().any(is_identity);
         let mut columns = Self {
             is_list: table.header.is_none() && columns.len() == 1,
             has_lines: columns
                 .iter()
                 .any(|column| column.field == Some(Field::TitleAndAuthor)),
             names_authors: false,
+            bin: keys.iter().position(|key| key == "deleted"),
+            roles: keys.iter().position(|key| key == "secondaryauthorroles"),
+            known_names: KnownNames::default(),
             width: columns.len(),
             columns,
             program,
         };
         columns.decide_values(table);
+        if !names_books {
+            let names: Vec<&str> = (columns.columns.iter())
+                .map(|column| &*column.name)
+                .collect();
+            return Err(CsvError {
+                reading: Some(Box::new(Reading {
+                    columns: columns.reading(),
+                    ..Reading::default()
+                })),
+                ..no_list(&names.join(", "))
+            });
+        }
         Ok(columns)
     }
 
@@ -188,13 +224,23 @@ impl Columns {
         let mut evidence = vec![Evidence::default(); self.columns.len()];
         let mut records = table.records();
         let mut record = Record::default();
+        let mut samples = Samples::default();
         let (mut rows, mut authors) = (0u32, 0u32);
+        let is_unknown_program = self.program == Program::Other;
+        let has_name_order = self.program.name_order().is_some();
+        // A column of years may hold days of a reader, who has not read the book yet.
+        let may_have_days = is_unknown_program && self.has(Field::Year);
         while records.read(&mut record) {
             // What stands in another column's place says nothing.
             if record.is_empty() || self.check_width(&record).is_err() {
                 continue;
             }
             let mut names_author = false;
+            let is_to_read = |(at, column): (usize, &Column)| {
+                matches!(column.field, Some(Field::Status | Field::Shelves))
+                    && status(record.get(at).trim()) == Some(ReadingStatus::ToRead)
+            };
+            let is_unread = may_have_days && self.columns.iter().enumerate().any(is_to_read);
             for (at, (column, evidence)) in self.columns.iter_mut().zip(&mut evidence).enumerate() {
                 let cell = tidy(record.get(at));
                 if cell.is_empty() {
@@ -204,12 +250,22 @@ impl Columns {
                     column.field,
                     Some(Field::Author | Field::AuthorLastFirst | Field::LastName)
                 );
+                let names = matches!(column.field, Some(Field::Author | Field::MoreAuthors));
+                if is_unknown_program && names && cell.len() <= MAX_TELLING {
+                    self.known_names.add(&cell);
+                }
+                samples.add(&mut column.samples, &cell);
                 column.filled = column.filled.saturating_add(1);
                 if column.mark.is_some() && yes_or_no(&cell).is_some() {
                     evidence.marks += 1;
                 }
                 match column.field {
-                    Some(field) => evidence.add(field, &cell),
+                    Some(_) if has_name_order && names => {}
+                    Some(field) => {
+                        let days = evidence.days;
+                        evidence.add(field, &cell);
+                        evidence.unread_days += u32::from(is_unread) * (evidence.days - days);
+                    }
                     None => evidence.add_unknown(&cell),
                 }
             }
@@ -228,6 +284,9 @@ impl Columns {
         let has = |fields: &[Field]| fields.iter().any(|field| self.has(*field));
         let named = NamedFields {
             dates: has(&[Field::DateRead, Field::DatesRead]),
+            added: has(&[Field::DateAdded]),
+            is_unknown_program,
+            publisher: has(&[Field::Publisher]),
             status: has(&[Field::Status, Field::Shelves, Field::Read]),
             rating: has(&[Field::Rating, Field::RatingOrNotes]),
         };
@@ -250,11 +309,10 @@ impl Columns {
                 (None, DateOrder::Unknown) => of_file,
                 (None, told) => told,
             };
-            column.names = match (self.program, column.field) {
-                (Program::StoryGraph | Program::Goodreads, _) => NameOrder::FirstLast,
-                (_, Some(Field::AuthorLastFirst)) => NameOrder::LastFirst,
-                (Program::LibraryThing, _) => NameOrder::LastFirst,
-                _ => evidence.name_order(),
+            column.names = match (self.program.name_order(), column.field) {
+                (Some(order), _) => order,
+                (None, Some(Field::AuthorLastFirst)) => NameOrder::LastFirst,
+                (None, _) => evidence.name_order(),
             };
             column.scale = match self.program {
                 Program::Goodreads | Program::StoryGraph | Program::LibraryThing => 5.0,
@@ -303,8 +361,12 @@ impl Columns {
 /// The fields that headers of the file name already, so that no other column is taken for them.
 struct NamedFields {
     dates: bool,
+    added: bool,
     status: bool,
     rating: bool,
+    is_unknown_program: bool,
+    /// What is published has a date of publication, too.
+    publisher: bool,
 }
 
 impl Column {
@@ -337,6 +399,11 @@ impl Column {
                 self.field = Some(Field::Status);
                 return;
             }
+            // How long somebody reads aloud.
+            Some(Field::Pages) if self.filled > 1 && evidence.durations * 2 > self.filled => {
+                self.field = None;
+                return;
+            }
             // A date of publication is no time from one day to another.
             // The number of the row.
             Some(Field::SeriesPosition)
@@ -348,14 +415,22 @@ impl Column {
                 return;
             }
             Some(Field::Year) if evidence.intervals * 2 > self.filled => Field::DatesRead,
-            // "Date" alone, of days: of reading, for books are published in years.
+            // "Date" alone, of recent days: a reader's own, for books are published in years.
             Some(Field::Year)
-                if !has.dates
-                    && evidence.days == self.filled
+                if has.is_unknown_program
+                    && evidence.days * 10 > self.filled * if has.publisher { 9 } else { 5 }
+                    && evidence.recent_days * 10 >= evidence.days * 9
                     && headers::is_bare_date(&self.name) =>
             {
-                self.certainty = Certainty::Likely;
-                self.field = Some(Field::DateRead);
+                let are_unread = evidence.unread_days * 10 >= evidence.days;
+                let is_of_adding = !has.added && (has.dates || are_unread);
+                if is_of_adding || !has.dates {
+                    self.certainty = Certainty::Likely;
+                    self.field = Some(match is_of_adding {
+                        true => Field::DateAdded,
+                        false => Field::DateRead,
+                    });
+                }
                 return;
             }
             _ => return,
@@ -376,8 +451,10 @@ impl Column {
             scale: 5.0,
             is_grade: headers::is_school_grade(name),
             is_volume: !key.contains("serie") && !key.contains("index"),
+            is_day_of_status: headers::is_day_of_status(name),
             mark: status(name),
             filled: 0,
+            samples: Vec::new(),
         }
     }
 
@@ -410,6 +487,7 @@ impl Column {
             certainty: self.field.map(|_| self.certainty),
             values,
             filled: self.filled,
+            samples: self.samples.clone(),
         }
     }
 }
@@ -427,6 +505,18 @@ fn by_headers(names: &[String], sample: &[Record]) -> Vec<Column> {
             None => Column::new(name, None, Certainty::Guessed),
         })
         .collect();
+    // "#" beside a series
+    if columns
+        .iter()
+        .any(|column| column.field == Some(Field::Series))
+    {
+        for column in columns
+            .iter_mut()
+            .filter(|column| column.name.trim() == "#")
+        {
+            column.field = column.field.or(Some(Field::SeriesPosition));
+        }
+    }
     // Names in words that nobody knows: what stands below them tells.
     let has_known = |known: &[Field]| {
         let mut fields = columns.iter().filter_map(|column| column.field);
@@ -480,12 +570,15 @@ fn keep_the_likeliest(columns: &mut [Column]) {
 fn distinguish_editions_from_publishers(columns: &mut [Column]) {
     let is_edition = |column: &Column| words(&column.name).concat() == "edition";
     let is_publisher = |column: &Column| column.field == Some(Field::Publisher);
-    if columns
-        .iter()
-        .any(|column| is_publisher(column) && !is_edition(column))
-    {
+    let has_publisher = (columns.iter()).any(|column| is_publisher(column) && !is_edition(column));
+    let is_english = |column: &Column| {
+        let words = words(&column.name);
+        (words.iter()).any(|word| matches!(word.as_str(), "title" | "author" | "authors" | "book"))
+    };
+    if has_publisher || columns.iter().any(is_english) {
         for column in columns.iter_mut() {
-            if is_publisher(column) && is_edition(column) {
+            let is_given = column.certainty == Certainty::Given;
+            if is_publisher(column) && !is_given && is_edition(column) {
                 column.field = Some(Field::Format);
             }
         }
@@ -495,7 +588,9 @@ fn distinguish_editions_from_publishers(columns: &mut [Column]) {
 /// Takes columns "First" and "Last" that are both there for the author's names.
 fn recognise_name_columns(columns: &mut [Column]) {
     let at = |columns: &[Column], name: &str| {
-        let is_so = |column: &Column| words(&column.name).concat() == name;
+        let is_so = |column: &Column| {
+            column.certainty != Certainty::Given && words(&column.name).concat() == name
+        };
         columns.iter().position(is_so)
     };
     if let (Some(first), Some(last)) = (at(columns, "first"), at(columns, "last")) {
@@ -549,23 +644,37 @@ fn guess_title(columns: &mut [Column], sample: &[Record]) {
 }
 
 fn apply(mapping: &Mapping, columns: &mut [Column]) -> Result<(), CsvError> {
-    for (name, field) in mapping {
+    let positions = columns.len();
+    let position = |number: &str| {
+        let number = number.parse::<usize>().ok()?;
+        number.checked_sub(1).filter(|at| *at < positions)
+    };
+    let numbered = |name: &str| name.strip_prefix('#').and_then(position);
+    // A number tells one column, a name all that have it: so the number has the last word.
+    let (by_number, by_name): (Vec<_>, Vec<_>) =
+        (mapping.iter()).partition(|(name, _)| numbered(name).is_some());
+    for (name, field) in by_name.into_iter().chain(by_number) {
         let wanted = words(name).concat();
-        let by_name = |column: &&mut Column| {
+        let is_named = |column: &Column| {
             column.name == *name || !wanted.is_empty() && words(&column.name).concat() == wanted
         };
-        let number = name.parse::<usize>().ok().filter(|at| *at > 0);
-        let at = columns
-            .iter_mut()
-            .position(|column| by_name(&&mut *column))
-            .or_else(|| Some(number? - 1).filter(|at| *at < columns.len()));
-        let Some(column) = at.map(|at| &mut columns[at]) else {
+        let named = || {
+            (0..columns.len())
+                .filter(|at| is_named(&columns[*at]))
+                .collect()
+        };
+        let meant: Vec<usize> = numbered(name).map_or_else(named, |at| vec![at]);
+        let meant = match meant.is_empty() {
+            true => position(name).into_iter().collect(),
+            false => meant,
+        };
+        if meant.is_empty() {
             return Err(CsvError::mapping(format!(
                 "there is no column {:?}",
                 clean(name, 100)
             )));
-        };
-        column.field = match Field::by_name(field.trim()) {
+        }
+        let field = match Field::by_name(field.trim()) {
             Some(field) => Some(field),
             None if field.trim().eq_ignore_ascii_case("ignore") => None,
             None => {
@@ -575,9 +684,28 @@ fn apply(mapping: &Mapping, columns: &mut [Column]) -> Result<(), CsvError> {
                 )));
             }
         };
-        column.certainty = Certainty::Given;
+        for at in meant {
+            give(columns, at, field);
+        }
     }
     Ok(())
+}
+
+/// Gives a column the reader's own meaning. One that was only guessed to mean the same changes
+/// places with it, and is taken for what that column was, if it was guessed, too.
+fn give(columns: &mut [Column], at: usize, field: Option<Field>) {
+    let was_guessed = columns[at].certainty == Certainty::Guessed;
+    let before = columns[at].field.filter(|_| was_guessed);
+    columns[at].field = field;
+    columns[at].certainty = Certainty::Given;
+    if field.is_none_or(Field::adds_up) {
+        return;
+    }
+    for column in columns.iter_mut() {
+        if column.field == field && column.certainty == Certainty::Guessed {
+            column.field = before;
+        }
+    }
 }
 
 /// Counts of cells that tell how a column is to be read.
@@ -599,8 +727,20 @@ struct Evidence {
     intervals: u32,
     /// Number of cells with a day, in a column of years or one that nobody knows.
     days: u32,
+    /// Number of those of this century or with a time of day, and of those in rows of books that
+    /// are yet to be read.
+    recent_days: u32,
+    unread_days: u32,
+    /// Number of cells that say how long something takes.
+    durations: u32,
     /// Number of cells with a status, in a column that nobody knows.
     statuses: u32,
+    /// Number of ratings that are shares of one, like the percentages of a workbook: 0.8.
+    shares: u32,
+    /// Number of ratings of a quarter of one or three.
+    quarters: u32,
+    /// Numbers of cells that say that they are of 5, and of 10.
+    told: [u32; 2],
     /// Numbers of ratings above 5, 10 and 20.
     above: [u32; 3],
     highest: f64,
@@ -619,12 +759,18 @@ impl Evidence {
             }
             Field::Year => {
                 self.intervals += u32::from(is_interval(cell));
-                self.days += u32::from(match PartialDate::read(cell, DateOrder::Unknown) {
-                    Ok(date) => date.day().is_some(),
-                    Err(error) => matches!(error, DateError::Ambiguous { .. }),
-                });
+                // Either order: of day and month, only the year counts here.
+                if let Ok(date) = PartialDate::read(cell, DateOrder::DayFirst)
+                    .or_else(|_| PartialDate::read(cell, DateOrder::MonthFirst))
+                    && date.day().is_some()
+                {
+                    self.days += 1;
+                    self.recent_days += u32::from(date.year >= 2000 || cell.contains(':'));
+                }
                 self.add(Field::DateRead, cell);
             }
+            Field::Pages => self.durations += u32::from(is_duration(cell)),
+            Field::Author | Field::MoreAuthors if cell.len() > MAX_TELLING => {}
             Field::Author | Field::MoreAuthors => match order_in(cell) {
                 Some(NameOrder::LastFirst) => self.last_first += 1,
                 Some(_) => self.lists += 1,
@@ -635,9 +781,16 @@ impl Evidence {
                 },
             },
             Field::Rating | Field::RatingOrNotes => {
+                let is_of = |scale: &str| cell.trim_end().ends_with(scale);
+                self.told[0] += u32::from(is_of("/5") || cell.contains(['★', '⭐']));
+                self.told[1] += u32::from(is_of("/10"));
                 if let Some(Rating::Plain(value)) = Rating::read(cell) {
                     self.ratings += 1;
                     self.highest = self.highest.max(value);
+                    // Half a star and a quarter are usual.
+                    let is_quarter = value * 4.0 % 1.0 == 0.0;
+                    self.shares += u32::from((0.05..1.0).contains(&value) && !is_quarter);
+                    self.quarters += u32::from(value == 0.25 || value == 0.75);
                     for (above, limit) in self.above.iter_mut().zip([5.0, 10.0, 20.0]) {
                         *above += u32::from(value > limit);
                     }
@@ -691,7 +844,12 @@ impl Evidence {
     fn scale(&self) -> f64 {
         let is_slip = |above: u32| above > 0 && above * 10 < self.ratings;
         let [above_5, above_10, above_20] = self.above;
-        if above_5 == 0 || is_slip(above_5) && self.highest > 10.0 {
+        // Nobody gives quarters of a star and never more than one.
+        if self.highest <= 1.0 && (self.shares > 0 || self.quarters > 0 && self.ratings > 1) {
+            1.0
+        } else if self.told[1] > self.told[0] && above_10 == 0 {
+            10.0
+        } else if above_5 == 0 || is_slip(above_5) || self.told[0] > above_5 {
             5.0
         } else if above_10 == 0 || is_slip(above_10) {
             10.0
@@ -729,6 +887,62 @@ mod tests {
         assert!(columns("Author,Rating").is_err());
     }
 
+    fn mapped(csv: &str, mapping: &[(&str, &str)]) -> Vec<Option<&'static str>> {
+        let mapping = (mapping.iter())
+            .map(|(name, field)| ((*name).to_owned(), (*field).to_owned()))
+            .collect();
+        let columns = Columns::new(&Table::new(csv).unwrap(), &mapping).unwrap();
+        (columns.columns.iter())
+            .map(|column| column.field.map(Field::name))
+            .collect()
+    }
+
+    #[test]
+    fn a_name_tells_all_columns_that_have_it_and_a_number_one() {
+        let csv = "Title,Author,Rating,Rating\nDune,FH,4,5\n";
+        let [title, author] = [Some("title"), Some("author")];
+        let both = mapped(csv, &[("Rating", "ignore")]);
+        assert_eq!(both, [title, author, None, None]);
+        let last = mapped(csv, &[("#4", "ignore")]);
+        assert_eq!(last, [title, author, Some("rating"), None]);
+        let but_last = mapped(csv, &[("Rating", "ignore"), ("#4", "rating")]);
+        assert_eq!(but_last, [title, author, None, Some("rating")]);
+        let digits = |name: &str| {
+            let mut columns = ["2", "1"].map(|name| Column::new(name, None, Certainty::Guessed));
+            let mapping = Mapping::from([(name.to_owned(), "tags".to_owned())]);
+            apply(&mapping, &mut columns).unwrap();
+            columns.map(|column| column.field)
+        };
+        assert_eq!(digits("2"), [Some(Field::Tags), None]);
+        assert_eq!(digits("#2"), [None, Some(Field::Tags)]);
+        let unnamed = mapped(",,Title\nFH,SF,Dune\n", &[("#2", "tags"), ("1", "author")]);
+        assert_eq!(unnamed, [author, Some("tags"), title]);
+    }
+
+    #[test]
+    fn a_guess_gives_way_to_what_the_reader_says() {
+        let csv = "Frank Herbert;Dune\nJane Austen;Emma\nGeorge Orwell;1984\n";
+        let guessed = mapped(csv, &[]);
+        let [title, author] = [Some("title"), Some("author")];
+        assert_eq!(guessed, [author, title]);
+        let swapped = [title, author];
+        assert_eq!(mapped(csv, &[("1", "title")]), swapped);
+        assert_eq!(mapped(csv, &[("#2", "author")]), swapped);
+        assert_eq!(mapped(csv, &[("1", "title"), ("2", "author")]), swapped);
+        assert_eq!(mapped(csv, &[("1", "notes")]), [Some("notes"), title]);
+    }
+
+    #[test]
+    fn a_file_that_lacks_only_a_title_shows_its_columns() {
+        let table = Table::new("Title,Author,Date Read\nDune,FH,2021-01-02\n").unwrap();
+        let mapping = Mapping::from([("Title".to_owned(), "notes".to_owned())]);
+        let error = Columns::new(&table, &mapping).unwrap_err();
+        let columns = error.reading.unwrap().columns;
+        assert_eq!(columns[0].certainty, Some(Certainty::Given));
+        assert_eq!(columns[1].samples, ["FH"]);
+        assert_eq!(columns[2].field.as_deref(), Some("dateRead"));
+    }
+
     #[test]
     fn whose_export_it_is() {
         for (header, program) in [
@@ -764,6 +978,14 @@ mod tests {
         assert_eq!(scale(&["16", "9"]), 20.0);
         assert_eq!(scale(&["80", "55"]), 100.0);
         assert_eq!(scale(&[]), 5.0);
+        assert_eq!(scale(&["0.8", "1"]), 1.0);
+        assert_eq!(scale(&["0.5", "1"]), 5.0);
+        assert_eq!(scale(&["0.25", "0.5", "0.75", "1"]), 1.0);
+        assert_eq!(scale(&["0.25", "0.5", "3"]), 5.0);
+        assert_eq!(scale(&["10/10", "7/10", "5", "4"]), 10.0);
+        assert_eq!(scale(&["4½", "4.5/5", "★★★★½", "6"]), 5.0);
+        let slip = ["5", "4", "3", "4", "5", "9", "2", "3", "4", "5", "1", "2"];
+        assert_eq!(scale(&slip), 5.0);
         let mut many = vec!["4"; 20];
         many.push("44");
         assert_eq!(scale(&many), 5.0);

@@ -159,6 +159,7 @@ fn width(sample: &[Record]) -> usize {
 /// The format of a list without a header, if it is one of books.
 pub(super) fn format_of_list(text: &str, formats: impl Iterator<Item = Format>) -> Option<Format> {
     let mut best: Option<(f64, Format)> = None;
+    let mut is_other_table = false;
     for format in formats {
         let sample = sample(text, format);
         let width = width(&sample);
@@ -170,11 +171,17 @@ pub(super) fn format_of_list(text: &str, formats: impl Iterator<Item = Format>) 
             // Two columns of words are titles and authors only if names are among them.
             if has(Field::Isbn) || has(Field::Title) && has(Field::Author) {
                 best = Some((regular, format));
+            } else {
+                is_other_table |= width > 2 && has_unknown_header(&sample);
             }
         }
     }
     if let Some((_, format)) = best {
         return Some(format);
+    }
+    // "Date,Description,Amount"
+    if is_other_table {
+        return None;
     }
     // One book in each line; nobody's title has a tab.
     let line = Format {

@@ -156,28 +156,21 @@ fn other_text(text: &str) -> Option<&'static str> {
     }
 }
 
-/// Recognises UTF-16 without a byte order mark: mostly Latin text has a zero in every other byte.
+/// Recognises UTF-16 without a byte order mark: in any script, separators and ends of lines have a
+/// zero, and all in the same half of a character.
 fn utf_16_without_bom(bytes: &[u8]) -> Option<&'static Encoding> {
     let sample = &bytes[..bytes.len().min(512) & !1];
-    if sample.len() < 4 {
-        return None;
-    }
     let zeros = |parity: usize| {
-        let zeros = sample
-            .iter()
-            .skip(parity)
-            .step_by(2)
-            .filter(|byte| **byte == 0);
-        zeros.count() * 2
+        let half = sample.iter().skip(parity).step_by(2);
+        half.filter(|byte| **byte == 0).count()
     };
-    let (even, odd) = (zeros(0), zeros(1));
-    if odd * 10 > sample.len() * 8 && even * 10 < sample.len() {
-        Some(UTF_16LE)
-    } else if even * 10 > sample.len() * 8 && odd * 10 < sample.len() {
-        Some(UTF_16BE)
-    } else {
-        None
-    }
+    let encoding = match (zeros(0), zeros(1)) {
+        (even, odd) if odd > 1 && even * 8 < odd => UTF_16LE,
+        (even, odd) if even > 1 && odd * 8 < even => UTF_16BE,
+        _ => return None,
+    };
+    let (text, _) = encoding.decode_without_bom_handling(sample);
+    (!is_binary(&text)).then_some(encoding)
 }
 
 /// Whether a text is UTF-8 but for damage. A file cut inside a character, or with one damaged byte
@@ -193,18 +186,19 @@ fn is_utf_8_but_for_damage(bytes: &[u8], error: &std::str::Utf8Error) -> bool {
 
 fn is_binary(text: &str) -> bool {
     let mut controls = 0;
+    let mut zeros = 0;
     let mut all = 0;
     for c in text.chars().take(4_096) {
         all += 1;
         match c {
-            '\0' => return true,
             '\t' | '\n' | '\r' | '\u{b}' | '\u{c}' => {}
+            '\0' => zeros += 1,
             c if c.is_control() || c == '\u{fffd}' => controls += 1,
             _ => {}
         }
     }
     // A little damage is no reason to refuse a small file.
-    controls > 4 && controls * 20 > all
+    zeros * 20 > all || controls > 4 && controls * 20 > all
 }
 
 #[cfg(test)]
@@ -230,6 +224,11 @@ mod tests {
         assert_eq!(decoded(&[b"\xfe\xff", &big[..]].concat()), csv);
         assert_eq!(decoded(&little), csv);
         assert_eq!(decoded(&big), csv);
+        let russian = "Название,Автор\nИдиот,Фёдор Достоевский\n";
+        assert_eq!(decoded(&utf_16(russian, u16::to_le_bytes)), russian);
+        assert_eq!(decoded(&utf_16(russian, u16::to_be_bytes)), russian);
+        let japanese = "書名\t著者\n雪国\t川端康成\n";
+        assert_eq!(decoded(&utf_16(japanese, u16::to_le_bytes)), japanese);
         assert_eq!(
             decoded(b"Title\nLes Mis\xe9rables \x93x\x94\n"),
             "Title\nLes Misérables “x”\n"

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{
-    BIG5, EUC_JP, EUC_KR, Encoding, GBK, IBM866, KOI8_R, MACINTOSH, SHIFT_JIS, WINDOWS_1250,
-    WINDOWS_1251, WINDOWS_1252, WINDOWS_1253, WINDOWS_1254, WINDOWS_1257,
+    BIG5, EUC_JP, EUC_KR, Encoding, GBK, IBM866, ISO_8859_15, KOI8_R, MACINTOSH, SHIFT_JIS,
+    WINDOWS_1250, WINDOWS_1251, WINDOWS_1252, WINDOWS_1253, WINDOWS_1254, WINDOWS_1257,
 };
 
 use super::headers;
@@ -93,6 +93,7 @@ pub(super) fn guess(bytes: &[u8]) -> Guess {
     let latin = [
         detected,
         Guess::Standard(WINDOWS_1252),
+        Guess::Standard(ISO_8859_15),
         Guess::Standard(MACINTOSH),
         Guess::CodePage850,
     ];
@@ -109,7 +110,7 @@ fn best_text(guesses: impl Iterator<Item = Guess>, sample: &[u8]) -> Option<Gues
         .map(|(guess, _)| guess)
 }
 
-/// Number of known headers with other than ASCII letters in a text's first lines.
+/// A score of the known headers with other than ASCII letters in a text's first lines.
 fn known_headers(text: &str) -> usize {
     let lines = text.split(['\r', '\n']).filter(|line| !line.is_empty());
     lines
@@ -118,7 +119,9 @@ fn known_headers(text: &str) -> usize {
             line.split([',', ';', '\t', '|'])
                 .map(|cell| cell.trim_matches(['"', ' ']))
                 .filter(|cell| !cell.is_ascii() && headers::known_meaning(cell).is_some())
-                .count()
+                // "Szerzõ" is nearly "Szerző".
+                .map(|cell| 2 + usize::from(headers::is_spelled_so(cell)))
+                .sum()
         })
         .max()
         .unwrap_or(0)

@@ -38,7 +38,7 @@ const KINDS_OF_DATES: &[(Field, &str)] = &[
     ),
     (
         DateAdded,
-        "added add acquired bought purchased purchase entered entry created hinzugefugt gekauft ajout achat compra \
+        "added add registered recorded logged acquired bought purchased purchase entered entry created hinzugefugt gekauft ajout achat compra \
          acquisto dodania добавления 追加 購入 添加",
     ),
     (
@@ -117,11 +117,27 @@ pub(super) fn known_meaning(header: &str) -> Option<Meaning> {
         .or_else(|| dictionary.get(&key(bare)))
         .or_else(|| {
             let found = dictionary.get(&short_key(bare))?;
-            (!counts_ratings(found.field, bare)).then_some(found)
+            (!counts_ratings(found.field, bare) && !counts_volumes(found.field, bare))
+                .then_some(found)
         })
         .copied()
+        .map(|meaning| match meaning.field {
+            // "% Read"
+            Read | DateRead if header.contains('%') => Meaning {
+                field: Progress,
+                ..meaning
+            },
+            _ => meaning,
+        })
         .or_else(|| numbered(bare))
         .or_else(|| on_a_scale(&header))
+}
+
+/// Whether a header is in the table with just these accents.
+pub(super) fn is_spelled_so(header: &str) -> bool {
+    let header = header.to_lowercase();
+    let mut all = LANGUAGES.iter().flat_map(|language| language.headers);
+    all.any(|(_, headers)| headers.split(", ").any(|known| known == header))
 }
 
 /// The meaning of a rating's header that says its scale: "Ma note /10", "Note sur 20".
@@ -205,6 +221,20 @@ pub(super) fn is_counter(header: &str) -> bool {
         .any(|word| words(word).concat() == key)
 }
 
+/// Whether a header names the day on which the status of a book was set, or the book was open last:
+/// the day of its end only if it was read.
+pub(super) fn is_day_of_status(header: &str) -> bool {
+    ["last read", "date last read", "标记日期", "标记时间"]
+        .iter()
+        .any(|known| key(known) == key(&split_camel_case(header)))
+}
+
+/// Whether a header counts the volumes of a set, and names no place: "Number of Volumes".
+fn counts_volumes(field: Field, header: &str) -> bool {
+    let words = words(header);
+    field == SeriesPosition && words.last().is_some_and(|word| word == "volumes")
+}
+
 /// Whether a header is nothing but "date".
 pub(super) fn is_bare_date(header: &str) -> bool {
     let key = key(header);
@@ -274,13 +304,25 @@ fn by_keywords(header: &str) -> Option<Field> {
 fn by_typing_error(header: &str) -> Option<Field> {
     let key = key(header);
     let length = key.chars().filter(|c| !c.is_ascii_digit()).count();
+    let all = key.chars().count();
+    let has_same_end = |word: &str| {
+        word.chars().next() == key.chars().next()
+            || word.chars().next_back() == key.chars().next_back()
+    };
+    let words_of_header = words(header);
     // "Author 2 First" is no "Author First".
     let is_second =
         |word: &String| word.len() == 1 && word.bytes().all(|byte| byte.is_ascii_digit());
     // "Number" is no "Nummer": it counts the rows.
-    if words(header).iter().any(is_second)
+    if words_of_header.iter().any(is_second)
         || length < 5
+        // "Lent to" is no "letto".
+        || length < 8 && words_of_header.len() > 1
         || key == "number"
+        // No publisher, but a person.
+        || key == "editor"
+        // No family name, but where a card lies.
+        || key == "listname"
         || words(OTHERS).contains(&key)
     {
         return None;
@@ -288,8 +330,11 @@ fn by_typing_error(header: &str) -> Option<Field> {
     dictionary()
         .iter()
         .filter(|(known, _)| {
-            known.chars().count() >= 5
-                && known.len().abs_diff(key.len()) <= 4
+            let count = known.chars().count();
+            // One error leaves one of the ends as it was.
+            count >= 5
+                && count.abs_diff(all) <= 1
+                && has_same_end(known)
                 && strsim::osa_distance(known, &key) == 1
         })
         .map(|(_, meaning)| meaning.field)
@@ -474,6 +519,7 @@ mod tests {
     fn what_only_sounds_like_a_field_is_none() {
         for header in [
             "Average Rating",
+            "Number of Volumes",
             "Authors URLs",
             "Author Role",
             "Cover Image",

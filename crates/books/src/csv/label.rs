@@ -12,14 +12,18 @@ pub(super) struct Labels {
     seen: Vec<String>,
     status_words: Vec<String>,
     too_many: usize,
+    /// Whether a label was longer than is kept.
+    pub are_cut: bool,
 }
 
 impl Labels {
     /// Adds a label; another spelling of one that is there counts as the same.
-    pub(super) fn add(&mut self, label: &str) {
-        let Some(label) = non_empty(label, 100) else {
+    pub(super) fn add(&mut self, text: &str) {
+        let Some(label) = non_empty(text, 100) else {
             return;
         };
+        // One character more may be white space.
+        self.are_cut |= text.len() > 100 && clean(text, 102) != label;
         let key = key(&label);
         // LibraryThing puts every book there.
         if key == "yourlibrary" || self.seen.contains(&key) {
@@ -46,6 +50,7 @@ impl Labels {
             seen,
             status_words,
             too_many,
+            ..
         } = self;
         let own = labels
             .into_iter()
@@ -57,12 +62,13 @@ impl Labels {
 }
 
 fn key(label: &str) -> String {
-    let key = words(label).concat();
+    let mut key = words(label).concat();
     if key.is_empty() {
-        clean(label, 100)
-    } else {
-        key
+        return clean(label, 100);
     }
+    // "C", "C++" and "C#" are three.
+    key.extend(label.chars().filter(|c| "+#*!?$€%@=<>".contains(*c)));
+    key
 }
 
 /// The labels in a cell, without the position that some programs write behind: "Favourites (#19)".

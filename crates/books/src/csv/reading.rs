@@ -2,6 +2,44 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::text::clean;
+
+/// The most values that a column's reading shows.
+const MAX_SAMPLES: usize = 3;
+/// The longest of them (characters).
+const MAX_SAMPLE: usize = 60;
+/// Number of bytes of the values that the reading of a file shows.
+const MAX_SAMPLE_BYTES: usize = 20_000;
+
+/// The values of the columns of a file, as far as its reading shows them.
+#[derive(Default)]
+pub(super) struct Samples {
+    bytes: usize,
+}
+
+impl Samples {
+    /// Adds a cell to its column's samples, if it differs and there is room.
+    pub(super) fn add(&mut self, samples: &mut Vec<String>, cell: &str) {
+        // Most columns that have few samples say the same in every row.
+        let is_known = || samples.iter().any(|sample| sample == cell);
+        if samples.len() >= MAX_SAMPLES || self.bytes >= MAX_SAMPLE_BYTES || is_known() {
+            return;
+        }
+        let mut sample = clean(cell, MAX_SAMPLE);
+        // One character more may be white space.
+        if sample.len() < cell.len() && clean(cell, MAX_SAMPLE + 2) != sample {
+            sample.push('…');
+        }
+        if !sample.is_empty()
+            && !samples.contains(&sample)
+            && self.bytes + sample.len() <= MAX_SAMPLE_BYTES
+        {
+            self.bytes += sample.len();
+            samples.push(sample);
+        }
+    }
+}
+
 /// Certainty of the meaning of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -35,6 +73,10 @@ pub struct ColumnReading {
     pub values: Option<String>,
     /// Number of rows in which the column is not empty.
     pub filled: u32,
+    /// First values of the column that differ, as they stand in the file: at most three, each cut
+    /// to 60 characters, and 20,000 bytes in all columns together.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub samples: Vec<String>,
 }
 
 /// The interpretation of a file.
@@ -80,7 +122,33 @@ impl Reading {
                 Some(Certainty::Guessed | Certainty::Likely)
             )
         };
-        self.header_row.is_none() || self.columns.iter().any(is_doubtful)
+        self.header_row.is_none()
+            || self.columns.iter().any(is_doubtful)
+            || self.may_lack_the_author()
+    }
+
+    /// Whether nothing but a title tells the books, and a column that is not used may have their
+    /// authors.
+    fn may_lack_the_author(&self) -> bool {
+        const TELLING: [&str; 10] = [
+            "author",
+            "authorLastFirst",
+            "authorFirstName",
+            "authorLastName",
+            "moreAuthors",
+            "titleAndAuthor",
+            "isbn",
+            "isbnOrId",
+            "identifiers",
+            "workId",
+        ];
+        let fields: Vec<&str> = (self.columns.iter())
+            .filter_map(|column| column.field.as_deref())
+            .collect();
+        let is_unused = |column: &ColumnReading| column.field.is_none() && column.filled > 0;
+        fields.contains(&"title")
+            && !fields.iter().any(|field| TELLING.contains(field))
+            && self.columns.iter().any(is_unused)
     }
 }
 

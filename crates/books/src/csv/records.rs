@@ -80,6 +80,13 @@ impl Record {
         cells
     }
 
+    /// Whether the record has as many fields as the header, or more that are empty.
+    pub(super) fn is_as_wide(&self, width: usize) -> bool {
+        self.count >= width
+            && self.count == self.kept
+            && (width..self.count).all(|at| self.get(at).trim().is_empty())
+    }
+
     /// Whether all of the record's fields are empty.
     pub(super) fn is_empty(&self) -> bool {
         self.count == self.kept && self.fields().all(|field| field.trim().is_empty())
@@ -105,6 +112,13 @@ impl<'a> Records<'a> {
             at: 0,
             reader,
         }
+    }
+
+    /// Begins again with another text in the same format: making a reader costs more than a line.
+    pub(super) fn restart(&mut self, text: &'a str) {
+        self.text = text;
+        self.at = 0;
+        self.reader.reset();
     }
 
     /// Position up to which the text has been read, in bytes.

@@ -5,30 +5,46 @@ use std::borrow::Cow;
 use super::Row;
 use super::columns::{Column, Columns, Program};
 use super::field::Field;
+use super::headers::is_bare_date;
 use super::label::{Labels, split_labels, split_tags};
 use super::line::Line;
+use super::reading::Certainty;
 use super::records::Record;
-use super::status::{status, status_of_progress, status_of_tag, yes_or_no};
-use super::times::{Times, date};
+use super::status::{is_left, status, status_of_progress, status_of_tag, yes_or_no};
+use super::times::{Times, date, date_of};
 use super::values::{
-    Rating, count, is_blank, is_placeholder, tidy, unbracketed, without_markup, wording,
+    Rating, count, has_remark, has_words_beside_number, is_blank, is_day_zero, is_placeholder,
+    tidy, unbracketed, without_markup, wording,
 };
-use crate::date::{PartialDate, year};
-use crate::name::{NameOrder, distinct, first_last, names_in, search_word};
-use crate::series::{number, series, split_series, trailing_brackets};
-use crate::text::{clean, non_empty, words};
+use crate::date::{PartialDate, says_more, year};
+use crate::name::{
+    MAX_AUTHORS, NameOrder, distinct, first_last, names_in, same_person, search_word,
+};
+use crate::numeral::number;
+use crate::series::{series, split_series, trailing_brackets, without_series_word};
+use crate::text::{clean, non_empty, quoted, words};
 use crate::{Format, Imported, Isbn, IsbnError, ReadingStatus, Series, Source, Wanted};
 
 const MAX_TITLE: usize = 500;
 const MAX_NAME: usize = 300;
+/// The longest name of a series, and the longest place in one (characters).
+const MAX_SERIES: usize = 200;
+const MAX_PLACE: usize = 20;
 /// The longest review or note (characters).
 const MAX_PROSE: usize = 20_000;
+/// Number of further columns of authors that are looked at.
+const MAX_AUTHOR_CELLS: usize = 8;
+
+/// The most warnings that a row lists one by one.
+const MAX_WARNINGS: usize = 20;
 
 /// The book of a row, and the problems with the row.
 #[derive(Debug, Default)]
 pub(super) struct Draft {
     pub row: Row,
-    pub warnings: Vec<String>,
+    warnings: Vec<String>,
+    /// Number of warnings beyond those.
+    more_warnings: usize,
     /// The fault of the row's ISBN, when it has one but none that is valid.
     pub bad_isbn: Option<IsbnError>,
 }
@@ -49,16 +65,21 @@ impl<'a> Cells<'a> {
                     text = wording(text);
                 }
                 let says_nothing = match field {
-                    Field::Title
-                    | Field::Author
-                    | Field::Subtitle
-                    | Field::FirstName
-                    | Field::LastName => is_blank(&text),
+                    // "Na" is somebody's name.
+                    Field::Author => is_blank(&text) || text.len() > 5 && is_placeholder(&text),
+                    Field::Title | Field::Subtitle | Field::FirstName | Field::LastName => {
+                        is_blank(&text)
+                    }
+                    Field::Shelves | Field::Tags | Field::Review | Field::Notes => is_blank(&text),
+                    field if field.is_date() => is_placeholder(&text) || is_day_zero(&text),
                     _ => is_placeholder(&text),
                 };
                 (!text.is_empty() && !says_nothing).then_some((column, field, text))
             });
-        Self(cells.collect())
+        let mut cells: Vec<_> = cells.collect();
+        // Of two columns of a field the one that the reader has named is first.
+        cells.sort_by_key(|(column, ..)| column.certainty != Certainty::Given);
+        Self(cells)
     }
 
     pub(super) fn all(&self, field: Field) -> impl Iterator<Item = (&'a Column, &str)> {
@@ -96,6 +117,12 @@ impl Columns {
 
     /// The kind of thing that a row lists, if that is no book.
     pub(super) fn other_than_book(&self, record: &Record) -> Option<&'static str> {
+        if self
+            .bin
+            .is_some_and(|at| yes_or_no(record.get(at)) == Some(true))
+        {
+            return Some("thrown away in its program");
+        }
         if !self.has(Field::ItemType) {
             return None;
         }
@@ -146,7 +173,7 @@ impl Columns {
         let (title, series) = self.title(&cells, &given, &mut draft);
         let authors = match &line {
             Some(line) if !line.author.is_empty() => names_in(&line.author, NameOrder::Unknown),
-            _ => self.authors(&cells),
+            _ => self.authors(&cells, record, &mut draft),
         };
         let stars = line.as_ref().and_then(|line| line.rating);
         if [Some(&given), authors.first()]
@@ -169,15 +196,47 @@ impl Columns {
             },
             _ => self.isbn(&cells, &mut draft, &mut source),
         };
-        let publication = cells.first(Field::Publication);
-        let (format, binding) = format_of(&cells, publication);
+        for (column, text) in cells.all(Field::Year) {
+            let is_day = || PartialDate::parse(text).is_some_and(|date| date.day().is_some());
+            if self.program == Program::Other && is_bare_date(&column.name) && is_day() {
+                draft.list(
+                    column,
+                    text,
+                    ": only the year is kept, as that of publication",
+                );
+            }
+        }
+        let mut publication = cells.first(Field::Publication);
+        // A column "Publication" may have the day, and not who published it.
+        let published = PartialDate::parse(publication).filter(|_| !says_more(publication));
+        if published.is_some() {
+            publication = "";
+        }
+        let publisher = draft.cut(cells.first(Field::Publisher), MAX_NAME, "publisher");
+        for field in [
+            Field::Title,
+            Field::Subtitle,
+            Field::Publisher,
+            Field::Publication,
+            Field::FirstName,
+            Field::LastName,
+            Field::WorkId,
+            Field::BookId,
+            Field::GoodreadsId,
+            Field::LibraryThingId,
+        ] {
+            draft.only_first(&cells, field);
+        }
+        let (format, binding) = format_of(&cells, publication, &mut draft);
         let imported = Imported {
             row: number,
             authors,
             // "Ace (1990), Edition: Reprint, Paperback, 535 pages"
-            publisher: non_empty(cells.first(Field::Publisher), MAX_NAME)
+            publisher: non_empty(&publisher, MAX_NAME)
                 .or_else(|| non_empty(publication.split(['(', ',']).next()?, MAX_NAME)),
-            year: draft.first_read(cells.all(Field::Year), year_of),
+            year: draft
+                .first_read(cells.all(Field::Year), year_of)
+                .or(published.map(|date| date.year)),
             original_year: draft.first_read(cells.all(Field::OriginalYear), year_of),
             pages: draft
                 .first_read(cells.all(Field::Pages), |text| {
@@ -195,9 +254,16 @@ impl Columns {
                 title,
                 author: imported.authors.first().cloned().unwrap_or_default(),
                 isbn,
-                work_id: cells
-                    .all(Field::WorkId)
-                    .find_map(|(_, text)| work_key(text)),
+                work_id: cells.all(Field::WorkId).find_map(|(column, text)| {
+                    let key = work_key(text);
+                    // LibraryThing's are numbers of its own, others' those of editions.
+                    if key.is_some() && text.contains(char::is_whitespace) {
+                        draft.list(column, text, ": only the key is kept");
+                    } else if key.is_none() && !is_id(text.rsplit('/').next().unwrap_or_default()) {
+                        draft.not_understood(column, text);
+                    }
+                    key
+                }),
                 series,
             },
             imported,
@@ -208,19 +274,52 @@ impl Columns {
     fn title(&self, cells: &Cells<'_>, given: &str, draft: &mut Draft) -> (String, Option<Series>) {
         let (mut title, mut split) = split_series(without_edition(given));
         let position = || {
-            let mut places = cells.all(Field::SeriesPosition);
-            places.find_map(|(column, text)| Some((column.is_volume, place(text)?)))
+            let places = cells.all(Field::SeriesPosition);
+            // A volume may be one of a set within the series.
+            let mut places: Vec<_> = places.collect();
+            places.sort_by_key(|(column, _)| column.is_volume);
+            (places.iter()).find_map(|(column, text)| Some((column.is_volume, place(text)?)))
         };
-        if let Some((name, own)) = cells
-            .all(Field::Series)
-            .find_map(|(_, text)| series_in(text))
-        {
-            let position = own.or_else(|| Some(position()?.1));
+        for (column, text) in cells.all(Field::Series) {
+            if text
+                .split([';', '|'])
+                .filter(|name| !name.trim().is_empty())
+                .count()
+                > 1
+            {
+                draft.list(column, text, ": only the first series is kept");
+            }
+            draft.cut(text, MAX_SERIES, "series");
+        }
+        let mut in_columns = None;
+        for (column, text) in cells.all(Field::Series) {
+            let Some((name, own)) = series_in(text) else {
+                continue;
+            };
+            let known = [split.as_ref(), in_columns.as_ref()];
+            let differs = known.into_iter().flatten().any(|known| {
+                let is_other_place = |(known, own): (&String, &String)| !is_same_place(known, own);
+                !is_same_series(&known.name, &name)
+                    || known
+                        .position
+                        .as_ref()
+                        .zip(own.as_ref())
+                        .is_some_and(is_other_place)
+            });
+            if differs {
+                draft.not_taken(column, text);
+            } else {
+                let position = own.or_else(|| in_columns.and_then(|known| known.position));
+                in_columns = Some(Series { name, position });
+            }
+        }
+        if let Some(series) = in_columns {
+            let place = series.position.or_else(|| Some(position()?.1));
             let known = split.get_or_insert(Series {
-                name,
+                name: series.name,
                 position: None,
             });
-            known.position = known.position.take().or(position);
+            known.position = known.position.take().or(place);
         } else if let Some((true, place)) = position()
             && split.is_none()
             && !title.is_empty()
@@ -231,6 +330,22 @@ impl Columns {
                 position: Some(place),
             });
         }
+        for (column, text) in cells.all(Field::SeriesPosition) {
+            let kept = split.as_ref().and_then(|series| series.position.as_deref());
+            if place(text).is_some_and(|place| kept.is_none_or(|kept| !is_same_place(kept, &place)))
+            {
+                // calibre writes 1.0 for books of no series, too.
+                if kept.is_none() && !column.is_volume && place(text).as_deref() == Some("1") {
+                    continue;
+                }
+                let why = match kept {
+                    Some(kept) => format!("{kept} is known"),
+                    None => "no series is named".to_owned(),
+                };
+                draft.list(column, text, &format!(" was not taken: {why}"));
+            }
+            draft.cut(text, MAX_PLACE, "place in the series");
+        }
         title = without_statement(&title, cells.first(Field::Author)).to_owned();
         let subtitle = clean(without_end_mark(cells.first(Field::Subtitle)), MAX_TITLE);
         if !title.is_empty() && !subtitle.is_empty() && !title.ends_with(&subtitle) {
@@ -239,27 +354,47 @@ impl Columns {
         (title, split)
     }
 
-    fn authors(&self, cells: &Cells<'_>) -> Vec<String> {
-        let in_column = |(column, text): (&Column, &str)| match self.program {
+    /// The authors among further people, and what the others did: LibraryThing has their roles in a
+    /// column beside them.
+    fn by_role(&self, people: &str, record: &Record) -> (String, Vec<String>) {
+        let roles = self.roles.map_or("", |at| record.get(at));
+        let mut roles = roles.split('|').map(str::trim);
+        let mut authors = Vec::new();
+        let mut others = Vec::new();
+        for person in people.split('|') {
+            let role = roles.next().unwrap_or_default();
+            match role.is_empty() || words(role).iter().any(|word| word.ends_with("author")) {
+                true => authors.push(person),
+                false => others.push(quoted(&format!("{} ({role})", person.trim()), 100)),
+            }
+        }
+        (authors.join("|"), others)
+    }
+
+    fn authors(&self, cells: &Cells<'_>, record: &Record, draft: &mut Draft) -> Vec<String> {
+        let mut in_column = |(column, text): (&Column, &str)| match self.program {
             // Goodreads' authors are each in a column of their own.
             Program::Goodreads if column.field == Some(Field::Author) => {
                 vec![clean(text, MAX_NAME)]
+            }
+            Program::Other if column.names == NameOrder::LastFirst => {
+                let (names, are_doubted) = self.known_names.names_in(text);
+                if are_doubted {
+                    draft.list(column, text, " was read as two people");
+                }
+                names
             }
             _ => names_in(text, column.names),
         };
         let mut names: Vec<String> = cells
             .all(Field::Author)
-            .map(in_column)
+            .map(&mut in_column)
             .find(|names| !names.is_empty())
             .unwrap_or_default();
         if names.is_empty() {
             let last = cells.first(Field::LastName);
-            if !last.is_empty() {
-                names.push(clean(
-                    &format!("{} {last}", cells.first(Field::FirstName)),
-                    MAX_NAME,
-                ));
-            }
+            let first = cells.first(Field::FirstName);
+            names.extend(non_empty(&format!("{first} {last}"), MAX_NAME));
         }
         if names.is_empty() {
             let (sorted, order) = (cells.first(Field::AuthorLastFirst), NameOrder::LastFirst);
@@ -268,8 +403,50 @@ impl Columns {
                 _ => names_in(sorted, order),
             };
         }
-        names.extend(cells.all(Field::MoreAuthors).flat_map(in_column));
-        distinct(names)
+        let mut no_authors = Vec::new();
+        for (column, text) in cells.all(Field::MoreAuthors) {
+            let (authors, others) = self.by_role(text, record);
+            names.extend(in_column((column, &authors)));
+            no_authors.extend(others);
+        }
+        names = distinct(names);
+        let mut others = Vec::new();
+        if self.program != Program::Goodreads {
+            let turned = cells.all(Field::AuthorLastFirst).filter(|(_, text)| {
+                let turned = names_in(text, NameOrder::LastFirst);
+                !(turned.iter()).any(|name| names.iter().any(|other| same_person(other, name)))
+            });
+            others.extend(turned);
+        }
+        for (at, (column, text)) in cells.all(Field::Author).skip(1).enumerate() {
+            if at >= MAX_AUTHOR_CELLS || names.len() >= MAX_AUTHORS {
+                others.push((column, text));
+                continue;
+            }
+            let (known, new): (Vec<_>, Vec<_>) = distinct(in_column((column, text)))
+                .into_iter()
+                .partition(|name| names.iter().any(|other| same_person(other, name)));
+            match known.is_empty() && !names.is_empty() {
+                true => others.push((column, text)),
+                false => names.extend(new),
+            }
+        }
+        for other in no_authors {
+            draft.warn(format!("{other} is no author"));
+        }
+        for (column, text) in others {
+            draft.not_taken(column, text);
+        }
+        let names = distinct(names);
+        if names.len() == MAX_AUTHORS {
+            draft.warn(format!("no more than {MAX_AUTHORS} authors are kept"));
+        }
+        // A cut may leave white space, which goes as well.
+        let is_cut = |name: &String| name.chars().count() + 1 >= MAX_NAME;
+        if names.iter().any(is_cut) {
+            draft.warn(format!("an author's name cut to {MAX_NAME} characters"));
+        }
+        names
     }
 
     /// The first valid ISBN of a row.
@@ -277,26 +454,47 @@ impl Columns {
         let mut found: Option<Isbn> = None;
         let mut wrong = None;
         for field in [Field::Isbn, Field::IsbnOrId, Field::Asin] {
-            for (_, text) in cells.all(field) {
+            for (column, text) in cells.all(field) {
                 let text = unbracketed(text);
                 match Isbn::find(text) {
                     _ if text.is_empty() => {}
                     Ok(isbn) if isbn.is_placeholder() => {
                         wrong = wrong.or(Some(IsbnError::Placeholder));
                     }
-                    Ok(isbn) => match found {
-                        None => found = Some(isbn),
-                        Some(other) if other == isbn || field == Field::Asin => {}
-                        Some(_) => draft.warn(format!("has another ISBN too: {isbn}")),
-                    },
-                    Err(_) if is_asin(text) => {
-                        source.asin = source.asin.take().or(Some(text.to_uppercase()));
+                    Ok(isbn) => {
+                        if has_words_beside_number(text) {
+                            draft.list(column, text, ": only the number is kept");
+                        }
+                        let tokens = text.split(|c: char| !c.is_alphanumeric() && c != '-');
+                        // Two take twenty characters.
+                        let most = if text.len() < 20 { 0 } else { 20 };
+                        for other in tokens
+                            .take(most)
+                            .filter_map(|token| Isbn::parse(token).ok())
+                        {
+                            if other != isbn {
+                                draft.warn(format!("has another ISBN too: {other}"));
+                            }
+                        }
+                        match found {
+                            None => found = Some(isbn),
+                            Some(other) if other == isbn => {}
+                            Some(_) => draft.warn(format!("has another ISBN too: {isbn}")),
+                        }
                     }
-                    // An id of the program's own, or a shop's.
-                    Err(IsbnError::CheckDigit | IsbnError::Rounded) if field == Field::IsbnOrId => {
+                    Err(_) if is_asin(text) => {
+                        let asin = text.to_uppercase();
+                        match &source.asin {
+                            Some(other) if *other != asin => draft.not_taken(column, text),
+                            _ => source.asin = Some(asin),
+                        }
+                    }
+                    Err(IsbnError::CheckDigit | IsbnError::Rounded) if field != Field::Isbn => {
                         wrong = wrong.or(Some(IsbnError::CheckDigit));
                     }
-                    Err(_) if field != Field::Isbn => {}
+                    // An id of the program's own.
+                    Err(_) if field == Field::IsbnOrId && is_id(text) => {}
+                    Err(_) if field != Field::Isbn => draft.not_understood(column, text),
                     Err(error) => wrong = wrong.or(Some(error)),
                 }
             }
@@ -332,12 +530,35 @@ impl Columns {
                 Program::Kobo => status_of_kobo(text).or_else(|| status(text)),
                 _ => status(text),
             }
-            .or_else(|| text.ends_with('%').then(|| status_of_progress(text))?);
+            .or_else(|| {
+                (text.ends_with('%') || is_left(text)).then(|| status_of_progress(text))?
+            });
+            // "read, owned"
+            if named.is_none()
+                && let Some(status) = split_labels(text).find_map(|label| status(&label))
+            {
+                if stated.is_some_and(|stated| stated != status) {
+                    draft.not_taken(column, text);
+                }
+                stated = stated.or(Some(status));
+                for label in split_labels(text) {
+                    match self::status(&label) {
+                        Some(other) if other == status => labels.add_status_word(&label),
+                        _ => labels.add(&label),
+                    }
+                }
+                continue;
+            }
             match named {
                 Some(status) => {
+                    if stated.is_some_and(|stated| stated != status) {
+                        draft.not_taken(column, text);
+                    }
                     stated = stated.or(Some(status));
                     labels.add_status_word(text);
-                    reading.date_in_status(status, text, column);
+                    if !reading.beside_status(status, text, column) {
+                        draft.not_understood(column, text);
+                    }
                 }
                 // A program's code, and no shelf of the reader's.
                 None if text.bytes().all(|byte| byte.is_ascii_digit()) => {
@@ -346,9 +567,16 @@ impl Columns {
                 None => labels.add(text),
             }
         }
+        let mut of_status = None;
         for field in [Field::DateRead, Field::Read] {
             for (column, text) in cells.all(field) {
-                reading.read(column, text, field, draft);
+                let status = stated.filter(|status| *status != ReadingStatus::Read);
+                match status.filter(|_| column.is_day_of_status) {
+                    // The day on which it was put on the list.
+                    Some(ReadingStatus::ToRead) => of_status = Some((column, text)),
+                    Some(_) => draft.list(column, text, ": the book was not read to its end"),
+                    None => reading.read(column, text, field, draft),
+                }
             }
         }
         for (column, text) in cells.all(Field::Unread) {
@@ -360,32 +588,56 @@ impl Columns {
         for (column, text) in cells.all(Field::DatesRead) {
             reading.periods(column, text, draft);
         }
-        let mut marked = None;
+        let mut marks = Vec::new();
         for (column, text) in cells.all(Field::StatusMark) {
-            match yes_or_no(text) {
-                Some(true) => {
-                    let both = [marked, column.mark].into_iter().flatten();
-                    marked = both.max_by_key(status_rank);
-                }
-                Some(false) => {}
-                None => draft.not_understood(column, text),
+            match (yes_or_no(text), column.mark) {
+                (Some(true), Some(mark)) => marks.push((column, text, mark)),
+                (Some(_), _) => {}
+                (None, _) => draft.not_understood(column, text),
             }
+        }
+        let marked = marks.iter().map(|(.., mark)| *mark).max_by_key(status_rank);
+        // "Read" beside "Want to read" has come true.
+        for (column, text, _) in marks.iter().filter(|(.., mark)| Some(*mark) != marked) {
+            draft.not_taken(column, text);
         }
         // "DNF" in place of stars.
         let by_rating = cells.all(Field::Rating).find_map(|(_, text)| status(text));
-        let by_progress = cells.all(Field::Progress).find_map(|(column, text)| {
+        let mut by_progress = None;
+        for (column, text) in cells.all(Field::Progress) {
             let read = status(text).or_else(|| status_of_progress(text));
+            let is_part = read == Some(ReadingStatus::CurrentlyReading)
+                && text.contains(|c: char| c.is_numeric());
             if read.is_none() {
                 draft.not_understood(column, text);
+            } else if is_part {
+                draft.list(column, text, " itself is not kept");
             }
-            read
-        });
-        reading.started = date(cells, Field::DateStarted, draft).or(reading.started);
-        reading.stopped = date(cells, Field::DateStopped, draft).or(reading.stopped);
+            by_progress = by_progress.or(Some((column, text)).zip(read));
+        }
+        for (field, known) in [
+            (Field::DateStarted, &mut reading.started),
+            (Field::DateStopped, &mut reading.stopped),
+        ] {
+            let Some(own) = date(cells, field, draft) else {
+                continue;
+            };
+            if let Some(other) = known.replace(own.clone())
+                && !own.starts_with(&other)
+            {
+                draft.warn(format!(
+                    "begun or given up on {other}, too: {own} was taken"
+                ));
+            }
+        }
 
         let mut by_label = None;
         for (_, text) in cells.all(Field::Shelves) {
-            for label in split_labels(text) {
+            let labels_of = |text: &str| match text.starts_with('[') {
+                true => split_tags(text),
+                false => split_labels(text).collect(),
+            };
+            for label in labels_of(text) {
                 match status(&label) {
                     Some(status) if by_label.is_none() => {
                         by_label = Some(status);
@@ -416,16 +668,39 @@ impl Columns {
             .or(dates_say)
             .or(marked)
             .or(by_tag)
-            .or(by_progress)
-            .or(by_rating);
+            .or(by_progress.map(|(_, status)| status))
+            .or(by_rating)
+            .or_else(|| {
+                let mut counts = cells.all(Field::ReadCount);
+                counts
+                    .any(|(_, text)| count(text) > Some(0))
+                    .then_some(ReadingStatus::Read)
+            });
+        let is_read = reading_status == Some(ReadingStatus::Read);
+        if let Some(((column, text), ReadingStatus::Read)) = by_progress
+            && !is_read
+        {
+            draft.not_taken(column, text);
+        }
+        if reading.mark == Some(true) && reading.count.is_none() && !is_read {
+            draft.warn("is marked as read, too: another column says otherwise".to_owned());
+        }
+        if labels.are_cut {
+            draft.warn("has shelves with a name of more than 100 characters: cut".to_owned());
+        }
         let (shelves, too_many) = labels.finish();
         if too_many > 0 {
             draft.warn(format!("has {too_many} shelves more than are kept"));
         }
-        let id = |field| {
-            let text = unbracketed(cells.first(field));
-            let id = text.rsplit('/').next().unwrap_or_default();
+        let mut id = |field| {
+            let (column, text) = cells.all(field).next()?;
+            let id = unbracketed(text).rsplit('/').next().unwrap_or_default();
             let digits = id.split(['-', '.', '?']).next().unwrap_or_default();
+            if !is_number(digits) {
+                draft.not_understood(column, text);
+            } else if text.contains(char::is_whitespace) {
+                draft.list(column, text, ": only the number is kept");
+            }
             Some(digits.to_owned()).filter(|id| is_number(id) && id != "0")
         };
         let (goodreads_id, librarything_id) = match self.program {
@@ -434,12 +709,18 @@ impl Columns {
             _ => (id(Field::GoodreadsId), id(Field::LibraryThingId)),
         };
         let (date_read, dates_read) = reading.dates();
-        let (user_rating, remarks) = self.rating(cells, draft);
+        let (user_rating, remarks) = self.rating(cells, reading_status, draft);
         let times = |text: &str| count(text).filter(|times| *times < 10_000);
-        let read_count = draft
-            .first_read(cells.all(Field::ReadCount), times)
-            .or(reading.count)
-            .filter(|times| *times > 0);
+        let counted = draft.first_read(cells.all(Field::ReadCount), times);
+        if let (Some(counted), Some(other)) = (counted, reading.count)
+            && counted != other
+        {
+            let least = counted.min(other);
+            draft.warn(format!(
+                "read {least} times, says one column: another says more"
+            ));
+        }
+        let read_count = counted.max(reading.count).filter(|times| *times > 0);
         Source {
             user_rating,
             reading_status,
@@ -447,7 +728,7 @@ impl Columns {
             dates_read,
             date_started: reading.started,
             date_stopped: reading.stopped,
-            date_added: date(cells, Field::DateAdded, draft),
+            date_added: date(cells, Field::DateAdded, draft).or_else(|| date_of(of_status?, draft)),
             read_count,
             shelves,
             review: draft.prose(cells.all(Field::Review).map(|(_, text)| text), "review"),
@@ -463,13 +744,26 @@ impl Columns {
     }
 
     /// The rating, of at most 5, and the cells of a column of ratings or remarks that are none.
-    fn rating<'a>(&self, cells: &'a Cells<'_>, draft: &mut Draft) -> (Option<f64>, Vec<&'a str>) {
+    fn rating<'a>(
+        &self,
+        cells: &'a Cells<'_>,
+        reading_status: Option<ReadingStatus>,
+        draft: &mut Draft,
+    ) -> (Option<f64>, Vec<&'a str>) {
         let mut rating = None;
         let mut remarks = Vec::new();
+        let hundredths = |value: f64| (value * 100.0).round() / 100.0;
         for field in [Field::Rating, Field::RatingOrNotes] {
             for (column, text) in cells.all(field) {
-                let value = match Rating::read(text) {
-                    Some(Rating::None) => continue,
+                // "DNF 45%" is no rating of 45%.
+                let is_status = text.starts_with(char::is_alphabetic) && status(text).is_some();
+                let value = match Rating::read(text).filter(|_| !is_status) {
+                    Some(Rating::None) => {
+                        if has_remark(text) {
+                            remarks.push(text);
+                        }
+                        continue;
+                    }
                     Some(Rating::Share(share)) => Some(share * 5.0),
                     Some(Rating::Plain(grade)) if column.is_grade => (1.0..=6.0)
                         .contains(&grade)
@@ -479,31 +773,87 @@ impl Columns {
                     }
                     _ => None,
                 };
+                // A tiny share would come out as no rating.
+                let value = value.map(hundredths).filter(|value| *value > 0.0);
+                if value.is_some() && has_remark(text) {
+                    remarks.push(text);
+                }
                 match value {
-                    Some(value) => rating = rating.or(Some((value * 100.0).round() / 100.0)),
+                    Some(value) => match rating {
+                        None => rating = Some(value),
+                        Some(other) if other == value => {}
+                        Some(_) => draft.not_taken(column, text),
+                    },
                     None if field == Field::RatingOrNotes => remarks.push(text),
-                    None if status(text).is_some() => {}
-                    None => draft.not_understood(column, text),
+                    None => match status(text) {
+                        // "DNF"; "DNF 45%" says more than its status.
+                        Some(_) if text.contains(|c: char| c.is_numeric()) => {
+                            draft.not_understood(column, text);
+                        }
+                        Some(status) if Some(status) != reading_status => {
+                            draft.not_taken(column, text);
+                        }
+                        Some(_) => {}
+                        None => draft.not_understood(column, text),
+                    },
                 }
             }
         }
-        (rating.filter(|rating| *rating > 0.0), remarks)
+        (rating, remarks)
     }
 }
 
 impl Draft {
     pub(super) fn warn(&mut self, warning: String) {
-        if !self.warnings.contains(&warning) && self.warnings.len() < 20 {
+        if self.warnings.contains(&warning) {
+            return;
+        }
+        if self.warnings.len() < MAX_WARNINGS {
             self.warnings.push(warning);
+        } else {
+            self.more_warnings += 1;
         }
     }
 
+    /// All warnings; of those beyond the most that are kept, their number.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        let mut warnings = self.warnings.clone();
+        if self.more_warnings > 0 {
+            warnings.push(format!("and {} warnings more", self.more_warnings));
+        }
+        warnings
+    }
+
+    /// Lists a cell, with what became of it.
+    pub(super) fn list(&mut self, column: &Column, text: &str, what: &str) {
+        let (name, text) = (column.reading_name(), quoted(text, 60));
+        self.warn(format!("{name} {text}{what}"));
+    }
+
+    /// Lists the words beside a number, and a second year, which are not kept with it.
+    pub(super) fn only_number(&mut self, column: &Column, text: &str) {
+        if text.bytes().all(|byte| byte.is_ascii_digit()) {
+            return;
+        }
+        let years = (text.split(|c: char| !c.is_ascii_digit()))
+            .filter(|digits| digits.len() == 4 && digits.starts_with(['1', '2']));
+        let is_date = || PartialDate::parse(text).is_some() && !says_more(text);
+        if has_words_beside_number(text) && !is_date() || years.count() > 1 {
+            self.list(column, text, ": only the number is kept");
+        }
+    }
+
+    /// Lists a cell that can be read, in a row where another cell said something else.
+    pub(super) fn not_taken(&mut self, column: &Column, text: &str) {
+        self.list(
+            column,
+            text,
+            " was not taken: another column says otherwise",
+        );
+    }
+
     pub(super) fn not_understood(&mut self, column: &Column, text: &str) {
-        self.warn(format!(
-            "{} \"{}\" was not understood",
-            column.reading_name(),
-            clean(text, 60)
-        ));
+        self.list(column, text, " was not understood");
     }
 
     /// Cuts a text to its limit, and records that as a problem.
@@ -515,24 +865,40 @@ impl Draft {
         cut
     }
 
-    /// The first value that can be read; the first cell is reported when none can.
-    fn first_read<'c, T>(
+    /// Lists the cells of a field, of which the first is kept, that say something else.
+    fn only_first(&mut self, cells: &Cells<'_>, field: Field) {
+        let mut all = cells.all(field);
+        let Some((_, first)) = all.next() else {
+            return;
+        };
+        for (column, text) in all.filter(|(_, text)| *text != first) {
+            if words(text) != words(first) || words(text).is_empty() {
+                self.not_taken(column, text);
+            }
+        }
+    }
+
+    /// The first value that can be read; cells that cannot, or say something else, are listed.
+    fn first_read<'c, T: PartialEq>(
         &mut self,
         cells: impl Iterator<Item = (&'c Column, &'c str)>,
         read: impl Fn(&str) -> Option<T>,
     ) -> Option<T> {
-        let mut failed = None;
+        let mut first = None;
         for (column, text) in cells {
             match read(text) {
-                Some(value) => return Some(value),
+                Some(value) if first.as_ref().is_some_and(|first| *first != value) => {
+                    self.not_taken(column, text);
+                }
+                Some(value) => {
+                    self.only_number(column, text);
+                    first = Some(value);
+                }
                 None if text == "0" => {}
-                None => failed = failed.or(Some((column, text))),
+                None => self.not_understood(column, text),
             }
         }
-        if let Some((column, text)) = failed {
-            self.not_understood(column, text);
-        }
-        None
+        first
     }
 
     /// Texts of several lines, one after the other.
@@ -544,9 +910,12 @@ impl Draft {
             }
             all.push_str(text);
         }
-        let all = without_markup(&all);
-        let lines: Vec<String> = all.lines().map(|line| clean(line, MAX_PROSE)).collect();
+        let bare = without_markup(&all);
+        let lines: Vec<String> = bare.lines().map(|line| clean(line, usize::MAX)).collect();
         let prose = lines.join("\n").trim().to_owned();
+        if prose.is_empty() && !all.trim().is_empty() {
+            self.warn(format!("{what} has no text: {}", quoted(&all, 60)));
+        }
         match prose.char_indices().nth(MAX_PROSE) {
             Some((end, _)) => {
                 self.warn(format!("{what} cut to {MAX_PROSE} characters"));
@@ -602,6 +971,15 @@ pub(super) fn year_of(text: &str) -> Option<i32> {
 
 fn is_number(text: &str) -> bool {
     (1..=20).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Whether a text is a program's own number of a book, not words.
+fn is_id(text: &str) -> bool {
+    text.len() <= 40
+        && text.bytes().any(|byte| byte.is_ascii_digit())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
 /// Amazon's number of anything that is no printed book.
@@ -689,32 +1067,51 @@ fn work_key(text: &str) -> Option<String> {
 }
 
 /// The format, else the binding as it stands in the file.
-fn format_of(cells: &Cells<'_>, publication: &str) -> (Option<Format>, Option<String>) {
-    let given = || cells.all(Field::Format).map(|(_, text)| text);
+fn format_of(
+    cells: &Cells<'_>,
+    publication: &str,
+    draft: &mut Draft,
+) -> (Option<Format>, Option<String>) {
+    let says_nothing = |text: &str| {
+        matches!(
+            words(text).concat().as_str(),
+            "book" | "unknownbinding" | "print" | "ean13" | "ean" | "upca" | "qrcode" | "isbn"
+        )
+    };
+    let given = || (cells.all(Field::Format)).filter(|(_, text)| !says_nothing(text));
     let format = given()
+        .map(|(_, text)| text)
         // Not the publisher, whose name may hold a "CD".
         .chain(publication.split(',').skip(1))
         .find_map(Format::parse);
-    let binding = given()
-        .find(|text| {
-            !matches!(
-                words(text).concat().as_str(),
-                "book" | "unknownbinding" | "print" | "ean13" | "ean" | "upca" | "qrcode" | "isbn"
-            )
-        })
-        .filter(|_| format.is_none())
-        .and_then(|text| non_empty(text, MAX_NAME));
-    (format, binding)
+    let binding = given().map(|(_, text)| text).next();
+    let binding = binding.filter(|_| format.is_none());
+    for (column, text) in given() {
+        let is_kept = match format {
+            Some(_) => Format::parse(text) == format,
+            None => binding.is_some_and(|binding| words(binding) == words(text)),
+        };
+        if !is_kept {
+            draft.not_taken(column, text);
+        }
+    }
+    let binding = binding.map(|text| draft.cut(text, MAX_NAME, "binding"));
+    (format, binding.filter(|text| !text.is_empty()))
 }
 
 /// The first series of a cell, and the place in it when it says one: "Dune (1)", "Dune #1; Arrakis
 /// #3", "Saga, tom 4", "Book 7 of Salt".
 fn series_in(text: &str) -> Option<(String, Option<String>)> {
     let first = text.split([';', '|']).next().unwrap_or_default().trim();
+    // "Salt #3 of 5"
+    let first = match first.rsplit_once(" of ") {
+        Some((before, all)) if before.contains('#') && is_place(all) => before,
+        _ => first,
+    };
     if let Some((name, inside)) = trailing_brackets(first)
         && let Some(number) = volume(inside)
     {
-        return Some((non_empty(name, 200)?, place(&number)));
+        return Some((non_empty(name, MAX_SERIES)?, place(&number)));
     }
     let (name, position) = match name_and_volume(first) {
         Some((name, number)) => (name.to_owned(), Some(number)),
@@ -723,18 +1120,25 @@ fn series_in(text: &str) -> Option<(String, Option<String>)> {
                 name,
                 position: Some(position),
             }) => (name, Some(position)),
-            _ => return name_and_number(first).or(Some((non_empty(first, 200)?, None))),
+            _ => return name_and_number(first).or(Some((non_empty(first, MAX_SERIES)?, None))),
         },
     };
     let name = name.trim_end_matches([' ', '/', '-', '–', ',', ':', '.']);
-    Some((non_empty(name, 200)?, position.as_deref().and_then(place)))
+    Some((
+        non_empty(name, MAX_SERIES)?,
+        position.as_deref().and_then(place),
+    ))
 }
 
 /// The number of a volume: "3", "#3", "tom 3", "第3巻".
 fn volume(text: &str) -> Option<String> {
     let text = text.trim().trim_start_matches(['#', '№', '第']).trim();
     let number = match text.rsplit_once([' ', '.', '\u{a0}']) {
-        Some((label, number)) if is_volume_label(label) => number,
+        Some((label, word)) if is_volume_label(label) => match number(&word.to_lowercase()) {
+            // "Book Five"
+            Some(number) if !is_place(word) => return Some(number.to_string()),
+            _ => word,
+        },
         _ => text.trim_end_matches(['巻', '卷', '册', '冊', '集', '部', '권']),
     };
     is_place(number).then(|| number.to_owned())
@@ -803,7 +1207,7 @@ fn name_and_number(text: &str) -> Option<(String, Option<String>)> {
     // "Salz / 2"
     let name = name.trim_end_matches([' ', '/', '-', '–', ',', ':']);
     (is_digits(place) || is_roman(place))
-        .then(|| Some((non_empty(name, 200)?, Some(known.to_string()))))?
+        .then(|| Some((non_empty(name, MAX_SERIES)?, Some(known.to_string()))))?
 }
 
 /// Number of copies that the reader owns: the most that a column says, for one may say only that it
@@ -813,13 +1217,41 @@ fn owned_copies(cells: &Cells<'_>, draft: &mut Draft) -> Option<u32> {
         Some(owned) if !text.bytes().all(|byte| byte.is_ascii_digit()) => Some(u32::from(owned)),
         _ => count(text),
     };
-    let copies = cells
-        .all(Field::OwnedCopies)
-        .filter_map(|(_, text)| read(text))
-        .max();
-    copies
-        .or_else(|| draft.first_read(cells.all(Field::OwnedCopies), read))
-        .filter(|copies| *copies > 0)
+    let mut most = None;
+    for (column, text) in cells.all(Field::OwnedCopies) {
+        match read(text) {
+            Some(copies) => {
+                if yes_or_no(text).is_none() {
+                    draft.only_number(column, text);
+                }
+                most = most.max(Some(copies));
+            }
+            None => draft.not_understood(column, text),
+        }
+    }
+    most.filter(|copies| *copies > 0)
+}
+
+/// Whether two names are of one series: one may say less, as "Salt" of "The Salt Saga".
+fn is_same_series(a: &str, b: &str) -> bool {
+    let bare = |name: &str| without_series_word(&words(name)).join(" ");
+    let (a, b) = (bare(a), bare(b));
+    a == b || a.starts_with(&format!("{b} ")) || b.starts_with(&format!("{a} "))
+}
+
+/// Whether two places in a series are one: "3" and "03", "1-3" and "01 – 03".
+pub(super) fn is_same_place(a: &str, b: &str) -> bool {
+    let bare = |place: &str| {
+        let ends = place.split(['-', '–']).map(|end| {
+            let end = end.trim().to_lowercase().replace(',', ".");
+            match number(&end) {
+                Some(number) => number.to_string(),
+                None => end.trim_start_matches('0').to_owned(),
+            }
+        });
+        ends.collect::<Vec<_>>()
+    };
+    bare(a) == bare(b)
 }
 
 /// A place in a series without its sign and the fraction of a number column: "1", "1.5", "1-3".
@@ -829,7 +1261,7 @@ fn place(text: &str) -> Option<String> {
         .strip_suffix(".0")
         .or(text.strip_suffix(".00"))
         .unwrap_or(text);
-    non_empty(text, 20)
+    non_empty(text, MAX_PLACE)
 }
 
 #[cfg(test)]
@@ -866,6 +1298,9 @@ mod tests {
             ("Book 7 of Salt", "Salt", Some("7")),
             ("Salt, n° 5", "Salt", Some("5")),
             ("Salt [6]", "Salt", Some("6")),
+            ("Salt #3 of 5", "Salt", Some("3")),
+            ("Salt (Book Five)", "Salt", Some("5")),
+            ("Book Five of Salt", "Salt", Some("5")),
             ("Salt Saga, Bd. 1.5", "Salt Saga", Some("1.5")),
             ("Les Rois maudits, tome 3", "Les Rois maudits", Some("3")),
             ("The Wheel of Time", "The Wheel of Time", None),

@@ -1,15 +1,18 @@
 //! Building a library from rows: those of the same book are merged.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::columns::Columns;
 use super::records::{Format, Record};
-use super::times::end_of;
+use super::row::is_same_place;
+use super::times::{MAX_DATES, end_of};
 use super::{Library, Problem, Row};
 use crate::matching::same_book_key;
-use crate::text::{clean, words};
-use crate::title::Title;
-use crate::{Isbn, ReadingStatus, Source, Wanted};
+use crate::numeral::{number, place_number};
+use crate::series::{is_label, is_label_at_the_end, trailing_brackets};
+use crate::text::{clean, quoted, words};
+use crate::title::{Title, names_edition};
+use crate::{Format as Binding, Imported, Isbn, ReadingStatus, Source, Wanted};
 
 /// Number of problems that a [`Library`] lists; its counters include all.
 const MAX_PROBLEMS: usize = 1_000;
@@ -22,6 +25,8 @@ const MAX_BOOK_CELLS: usize = 1_600_000;
 const MAX_COMPARED: usize = 64;
 /// The longest review or note of a merged book (bytes).
 const MAX_MERGED_PROSE: usize = 60_000;
+/// Number of shelves of a merged book.
+const MAX_MERGED_SHELVES: usize = 200;
 
 /// A library being built.
 #[derive(Default)]
@@ -32,6 +37,8 @@ pub(super) struct Shelf {
     by_isbn: HashMap<Isbn, Vec<usize>>,
     by_title: HashMap<String, Vec<usize>>,
     by_work: HashMap<String, usize>,
+    /// The comparable titles of books that have been compared: one number may be in every row.
+    titles: HashMap<usize, Title>,
 }
 
 /// A budget of bytes for cells.
@@ -54,8 +61,15 @@ impl<const BYTES: usize> Room<BYTES> {
 }
 
 impl Shelf {
-    /// Adds the book of a row, or records why the row is none.
-    pub(super) fn add(&mut self, number: u32, columns: &Columns, record: &Record, format: Format) {
+    /// Adds the book of a row, or records why the row is none; `remark` is a warning about it.
+    pub(super) fn add(
+        &mut self,
+        number: u32,
+        columns: &Columns,
+        record: &Record,
+        format: Format,
+        remark: Option<String>,
+    ) {
         let realigned = match columns.check_width(record) {
             Ok(()) => None,
             Err(error) => match columns.realigned(record, format.delimiter) {
@@ -63,6 +77,8 @@ impl Shelf {
                 None => return self.reject_row(number, columns, record, &error),
             },
         };
+        // As it stands in the file.
+        let original = record;
         let record = realigned
             .as_ref()
             .map_or(record, |realigned| &realigned.record);
@@ -90,20 +106,17 @@ impl Shelf {
             ..wanted.clone()
         });
         let title_key = keys.title_author.filter(|_| !is_untitled(&wanted.title));
-        let mut warnings = draft.warnings.clone();
+        let mut warnings = draft.warnings();
         if let Some(error) = draft.bad_isbn {
             warnings.insert(0, error.to_string());
         }
-        if let Some(realigned) = &realigned {
-            warnings.push(format!(
-                "\"{}\" was read as one field: the row has more separators than the header",
-                clean(&realigned.whole, 100)
-            ));
-        }
+        warnings.extend(realigned.as_ref().map(|realigned| realigned.remark.clone()));
+        warnings.extend(remark);
         match self.same_book(&draft.row, keys.isbn, title_key.as_deref()) {
             Some(at) => {
                 self.library.duplicates += 1;
                 let kept = &mut self.library.books[at];
+                self.titles.remove(&at);
                 let into = kept.imported.row;
                 let mut note = format!("The same book as row {into}: merged into it");
                 if let Some(lost) = merge(kept, &draft.row) {
@@ -121,7 +134,7 @@ impl Shelf {
                     ));
                 }
                 self.library.books.push(draft.row.clone());
-                let cells = self.book_cells.take(record.cells());
+                let cells = self.book_cells.take(original.cells());
                 self.library.cells.push(cells);
                 self.index(self.library.books.len() - 1, keys.isbn, title_key);
             }
@@ -130,7 +143,7 @@ impl Shelf {
             let title = &draft.row.wanted.title;
             let isbn = columns.isbn_text(record);
             let warnings = warnings.join("; ");
-            self.note(number, &isbn, title, &warnings, false, || record.cells());
+            self.note(number, &isbn, title, &warnings, false, || original.cells());
         }
     }
 
@@ -151,14 +164,30 @@ impl Shelf {
         }
     }
 
-    /// The earlier book that this row repeats.
-    fn same_book(&self, row: &Row, isbn: Option<Isbn>, title_key: Option<&str>) -> Option<usize> {
+    /// The earlier book that this row repeats. Rows with one number are one book if their titles
+    /// agree: volumes of a set, and a number typed into the wrong row, have others.
+    fn same_book(
+        &mut self,
+        row: &Row,
+        isbn: Option<Isbn>,
+        title_key: Option<&str>,
+    ) -> Option<usize> {
         let books = &self.library.books;
+        let titles = &mut self.titles;
+        let mut title = None;
+        let mut titles_agree = |at: usize| {
+            let book = &books[at];
+            if book.wanted.title.is_empty() || row.wanted.title.is_empty() {
+                return true;
+            }
+            places_agree(book, row) && {
+                let known = (titles.entry(at)).or_insert_with(|| Title::wanted(&book.wanted));
+                let title = title.get_or_insert_with(|| Title::wanted(&row.wanted));
+                known.agrees(title).is_some()
+            }
+        };
         let by_isbn = isbn.and_then(|isbn| self.by_isbn.get(&isbn));
-        let same_edition = by_isbn
-            .into_iter()
-            .flatten()
-            .find(|at| titles_agree(&books[**at], row));
+        let same_edition = by_isbn.into_iter().flatten().find(|at| titles_agree(**at));
         let same_title = || {
             let by_title = title_key.and_then(|key| self.by_title.get(key));
             let mut candidates = by_title.into_iter().flatten();
@@ -166,7 +195,7 @@ impl Shelf {
         };
         let same_work = || {
             let at = self.by_work.get(row.wanted.work_id.as_ref()?)?;
-            titles_agree(&books[*at], row).then_some(at)
+            titles_agree(*at).then_some(at)
         };
         same_edition.or_else(same_title).or_else(same_work).copied()
     }
@@ -181,19 +210,6 @@ impl Shelf {
     ) {
         let (isbn, title) = (columns.isbn_text(record), columns.title_text(record));
         self.note(number, &isbn, &title, error, true, || record.cells());
-    }
-
-    /// Rejects a row that cannot be told from those behind it; `cells` are those of its first line.
-    pub(super) fn reject_torn(
-        &mut self,
-        number: u32,
-        columns: &Columns,
-        record: &Record,
-        cells: Vec<String>,
-        error: &str,
-    ) {
-        let (isbn, title) = (columns.isbn_text(record), columns.title_text(record));
-        self.note(number, &isbn, &title, error, true, || cells);
     }
 
     /// Rejects a record that cannot be read as a row.
@@ -247,22 +263,127 @@ fn is_untitled(title: &str) -> bool {
     )
 }
 
-/// Whether two rows with one number are one book: volumes of a set, and a number typed into the
-/// wrong row, have titles that differ.
-fn titles_agree(a: &Row, b: &Row) -> bool {
-    if a.wanted.title.is_empty() || b.wanted.title.is_empty() {
-        return true;
+/// What the brackets behind a title say besides an edition: a series, a volume, a year.
+#[derive(Default)]
+struct Brackets {
+    words: Vec<String>,
+    /// The numbers of parts and sets: "(1 of 3)", "(Books 1-7)".
+    numbers: Vec<u32>,
+    /// Whether they say nothing but which volume it is.
+    is_volume: bool,
+}
+
+impl Brackets {
+    fn of(row: &Row) -> Self {
+        let given = row.imported.given_title.as_ref();
+        let title = given.unwrap_or(&row.wanted.title);
+        let title = title.replace(['（', '［'], "(").replace(['）', '］'], ")");
+        let mut rest = title.as_str();
+        while let Some((before, inside)) = trailing_brackets(rest) {
+            let words = words(inside);
+            if !names_edition(&words) && !words.iter().any(|word| EDITIONS.contains(&word.as_str()))
+            {
+                return Self::new(words);
+            }
+            rest = before;
+        }
+        Self::default()
     }
-    let title = |row: &Row| Title::wanted(&row.wanted);
-    places_agree(a, b) && title(a).agrees(&title(b)).is_some()
+
+    fn new(mut words: Vec<String>) -> Self {
+        // "1 of 6"
+        if let [_, .., of, _] = words.as_slice()
+            && is_of(of)
+        {
+            words.truncate(words.len() - 2);
+        }
+        // "Book One", "Vol. II"
+        let is_counted = |at: usize| at > 0 && is_label(&words[at - 1]);
+        let is_short =
+            |word: &str| word.len() < 4 || word.bytes().any(|byte| !byte.is_ascii_digit());
+        let is_number =
+            |word: &str| is_short(word) && word.bytes().all(|byte| byte.is_ascii_digit());
+        let value = |(at, word): (usize, &String)| {
+            number(word).filter(|_| is_number(word) || is_counted(at))
+        };
+        let numbers = words.iter().enumerate().filter_map(value).collect();
+        let is_place = |word: &String| {
+            is_short(word) && place_number(word).is_some() || word.chars().all(is_of_volume)
+        };
+        let is_volume = words.iter().any(is_place)
+            && (words.iter()).all(|word| is_label_at_the_end(word) || is_place(word));
+        Self {
+            words,
+            numbers,
+            is_volume,
+        }
+    }
+
+    /// Whether two books whose titles differ in nothing else can be one. A book merged into
+    /// another is lost, one that stays apart is not.
+    fn agree(&self, other: &Self) -> bool {
+        if !self.numbers.is_empty() && !other.numbers.is_empty() {
+            return self.numbers == other.numbers;
+        }
+        let is_within = |a: &Self, b: &Self| a.words.iter().all(|word| b.words.contains(word));
+        !self.numbers.is_empty()
+            || !other.numbers.is_empty()
+            || is_within(self, other)
+            || is_within(other, self)
+    }
+
+    /// Whether these name a volume alone and the other title none.
+    fn is_volume_of(&self, whole: &Self) -> bool {
+        self.is_volume && whole.words.is_empty()
+    }
+}
+
+/// Words in brackets that tell of an edition or a form.
+const EDITIONS: [&str; 20] = [
+    "ed",
+    "edn",
+    "edition",
+    "aufl",
+    "auflage",
+    "edicion",
+    "edizione",
+    "classics",
+    "kindle",
+    "illustrated",
+    "annotated",
+    "deluxe",
+    "abridged",
+    "taschenbuch",
+    "gebunden",
+    "hardback",
+    "softcover",
+    "broche",
+    "poche",
+    "rilegato",
+];
+
+/// Whether a character counts volumes in Chinese and Japanese: "上", "第一卷".
+fn is_of_volume(c: char) -> bool {
+    "一二三四五六七八九十上中下前后後第卷巻册冊部集篇编編".contains(c)
+}
+
+/// Whether a word stands between the number of a volume and that of all.
+fn is_of(word: &str) -> bool {
+    matches!(
+        word,
+        "of" | "von" | "sur" | "de" | "di" | "z" | "van" | "из" | "av" | "af"
+    )
 }
 
 fn places_agree(a: &Row, b: &Row) -> bool {
     let place = |row: &Row| row.imported.series.as_ref()?.position.clone();
-    match (place(a), place(b)) {
-        (Some(a), Some(b)) => a == b,
-        _ => true,
-    }
+    let are_one_place = match (place(a), place(b)) {
+        (Some(a), Some(b)) if !is_same_place(&a, &b) => return false,
+        (Some(_), Some(_)) => true,
+        _ => false,
+    };
+    let (in_a, in_b) = (Brackets::of(a), Brackets::of(b));
+    in_a.agree(&in_b) && (are_one_place || !in_a.is_volume_of(&in_b) && !in_b.is_volume_of(&in_a))
 }
 
 /// Whether two rows with one title and author are one book.
@@ -291,6 +412,35 @@ fn can_be_one(a: &Row, b: &Row) -> bool {
     places_agree(a, b) && one_number && !other_works
 }
 
+/// What a second row says otherwise of a book, which is not taken.
+fn others(kept: &Row, row: &Row) -> Vec<String> {
+    let (kept, more) = (&kept.imported, &row.imported);
+    let text = |kept: &Option<String>, more: &Option<String>| match (kept, more) {
+        (Some(kept), Some(more)) if words(kept) != words(more) => Some(more.clone()),
+        _ => None,
+    };
+    fn number<T: PartialEq + ToString>(kept: Option<T>, more: Option<T>) -> Option<String> {
+        (kept.is_some() && kept != more).then(|| Some(more?.to_string()))?
+    }
+    let format = |format: Option<Binding>| format.map(|format| format.name().to_owned());
+    let series = |row: &Imported| Some(row.series.as_ref()?.name.clone());
+    [
+        ("publisher", text(&kept.publisher, &more.publisher)),
+        ("year", number(kept.year, more.year)),
+        (
+            "original year",
+            number(kept.original_year, more.original_year),
+        ),
+        ("number of pages", number(kept.pages, more.pages)),
+        ("format", text(&format(kept.format), &format(more.format))),
+        ("binding", text(&kept.binding, &more.binding)),
+        ("series", text(&series(kept), &series(more))),
+    ]
+    .into_iter()
+    .filter_map(|(what, other)| Some(format!("its {what} {} was not taken", quoted(&other?, 60))))
+    .collect()
+}
+
 /// Adds the data of a second row to a book; returns what there was no room for.
 fn merge(kept: &mut Row, row: &Row) -> Option<String> {
     fn fill<T: Clone>(kept: &mut Option<T>, more: &Option<T>) {
@@ -298,13 +448,14 @@ fn merge(kept: &mut Row, row: &Row) -> Option<String> {
             kept.clone_from(more);
         }
     }
-    let mut lost = Vec::new();
+    let mut lost = others(kept, row);
     let (wanted, more) = (&mut kept.wanted, &row.wanted);
     fill(&mut wanted.isbn, &more.isbn);
     fill(&mut wanted.work_id, &more.work_id);
     fill(&mut wanted.series, &more.series);
     if wanted.title.is_empty() {
         wanted.title.clone_from(&more.title);
+        fill(&mut kept.imported.given_title, &row.imported.given_title);
     }
     if wanted.author.is_empty() {
         wanted.author.clone_from(&more.author);
@@ -325,7 +476,6 @@ fn merge(kept: &mut Row, row: &Row) -> Option<String> {
     fill(&mut imported.pages, &more.pages);
     fill(&mut imported.format, &more.format);
     fill(&mut imported.binding, &more.binding);
-    fill(&mut imported.given_title, &more.given_title);
 
     let (source, more) = (&mut imported.source, &more.source);
     if let (Some(kept), Some(other)) = (source.user_rating, more.user_rating)
@@ -335,14 +485,27 @@ fn merge(kept: &mut Row, row: &Row) -> Option<String> {
     }
     fill(&mut source.user_rating, &more.user_rating);
     source.reading_status = best_status(source.reading_status, more.reading_status);
-    merge_dates(source, more);
+    let left = merge_dates(source, more);
+    if left > 0 {
+        lost.push(format!("{left} of its dates are too many to add"));
+    }
     source.read_count = source.read_count.max(more.read_count);
     source.owned_copies = source.owned_copies.max(more.owned_copies);
+    let key = |shelf: &String| (words(shelf), shelf.len());
+    let mut known: HashSet<_> = match more.shelves.is_empty() {
+        true => HashSet::new(),
+        false => source.shelves.iter().map(key).collect(),
+    };
+    let mut left = 0;
     for shelf in &more.shelves {
-        let is_known = |known: &String| words(known) == words(shelf) && known.len() == shelf.len();
-        if !source.shelves.iter().any(is_known) {
-            source.shelves.push(shelf.clone());
+        match known.insert(key(shelf)) {
+            true if source.shelves.len() < MAX_MERGED_SHELVES => source.shelves.push(shelf.clone()),
+            true => left += 1,
+            false => {}
         }
+    }
+    if left > 0 {
+        lost.push(format!("{left} of its shelves are too many to add"));
     }
     for (kept, more) in [
         (&mut source.review, &more.review),
@@ -379,8 +542,8 @@ fn best_status(a: Option<ReadingStatus>, b: Option<ReadingStatus>) -> Option<Rea
 }
 
 /// Merges the readings of two rows: every time that either has; the first time the book came, the
-/// last it was begun.
-fn merge_dates(source: &mut Source, more: &Source) {
+/// last it was begun. Returns the number of dates that are too many.
+fn merge_dates(source: &mut Source, more: &Source) -> usize {
     let times = |source: &Source| -> Vec<String> {
         let mut times = source.dates_read.clone();
         if let Some(day) = &source.date_read
@@ -394,9 +557,18 @@ fn merge_dates(source: &mut Source, more: &Source) {
         times
     };
     let mut all = times(source);
+    // A time whose end alone is in the other row is known.
+    let keys = |time: &String| [time.clone(), end_of(time).to_owned()];
+    let mut known: HashSet<String> = all.iter().flat_map(keys).collect();
+    let mut left = 0;
     for time in times(more) {
-        if !all.contains(&time) && !all.iter().any(|known| end_of(known) == time) {
-            all.push(time);
+        if !known.contains(&time) {
+            if all.len() < MAX_DATES {
+                known.extend(keys(&time));
+                all.push(time);
+            } else {
+                left += 1;
+            }
         }
     }
     source.date_read = source.date_read.clone().max(more.date_read.clone());
@@ -410,4 +582,5 @@ fn merge_dates(source: &mut Source, more: &Source) {
         (Some(a), Some(b)) => Some(a.min(b)),
         (a, b) => a.or(b),
     };
+    left
 }

@@ -16,7 +16,7 @@ const STATUSES: [(ReadingStatus, &str); 4] = [
          lido, lida, concluído, já li, já lido, letto, finito, terminato, completato, gelezen, \
          uitgelezen, uit, przeczytane, przeczytana, przeczytany, przeczytałem, przeczytałam, \
          прочитано, прочитана, прочитал, прочитала, прочёл, прочел, прочитанное, прочитанные, \
-         読了, 読み終わった, 読んだ, 読み終えた, 既読, 读过, 已读, 读完, 看过, 已读完, 讀過, 已讀, 讀完, \
+         読了, 読んだ本, 已讀完, 読み終わった, 読んだ, 読み終えた, 既読, 读过, 已读, 读完, 看过, 已读完, 讀過, 已讀, 讀完, \
          읽음, 완독, 다 읽음, 읽었어요, přečteno, přečtená, přečetl, přečetla, prečítané, läst, lest, læst, \
          luettu, elolvasva, olvasott, olvastam, citit, citită, okundu, okudum, bitti, διαβασμένο, \
          διαβάστηκε, pročitano, llegit, مقروء, قرأت, تمت القراءة, קראתי, נקרא, sudah dibaca, selesai, đã đọc, \
@@ -31,7 +31,7 @@ const STATUSES: [(ReadingStatus, &str); 4] = [
          leyendo, leyendo actualmente, en curso, en progreso, lendo, estou lendo, a ler, em andamento, \
          in lettura, sto leggendo, in corso, leggendo, aan het lezen, bezig, ben ik aan het lezen, lezen, \
          czytam, teraz czytam, w trakcie, aktualnie czytam, в процессе, читаю, читаю сейчас, сейчас читаю, \
-         在读, 正在读, 阅读中, 正在阅读, 在讀, 正在讀, 読書中, 今読んでる, いま読んでる, 読んでいる, 読み中, 読んでる, \
+         在读, 正在读, 阅读中, 正在阅读, 在讀, 正在讀, 閱讀中, 正在閱讀, 読んでる本, 読書中, 今読んでる, いま読んでる, 読んでいる, 読み中, 読んでる, \
          읽는 중, 읽는중, 독서중, 읽고 있어요, čtu, právě čtu, rozečteno, čítam, läser, leser, læser, lukemassa, kesken, \
          olvasom, éppen olvasom, citesc, în curs de citire, okuyorum, şu an okuyorum, okunuyor, διαβάζω, čitam, llegint, \
          أقرأ حاليا, قيد القراءة, קורא, קוראת, sedang dibaca, đang đọc, \
@@ -45,16 +45,16 @@ const STATUSES: [(ReadingStatus, &str); 4] = [
          not started, not read, to be read, for later, read later, up next, next up, not yet read, not yet started, \
          backlog, on my tbr, ungelesen, noch zu lesen, zu lesen, will ich lesen, möchte ich lesen, sub, \
          auf dem sub, auf meinem sub, liegt auf dem sub, noch nicht gelesen, nicht begonnen, nicht gelesen, stapel ungelesener bücher, \
-         à lire, non lu, pal, pile à lire, envie de lire, pas commencé, pas lu, je veux lire, \
+         à lire, pense bête, non lu, pal, pile à lire, envie de lire, pas commencé, pas lu, je veux lire, \
          por leer, pendiente, quiero leer, no leído, sin leer, sin empezar, no empezado, pendiente de leer, \
          para ler, quero ler, não lido, vou ler, por ler, não iniciado, \
          da leggere, voglio leggere, non letto, non iniziato, non cominciato, da iniziare, \
-         te lezen, wil ik lezen, ongelezen, wil lezen, nog te lezen, niet begonnen, niet gelezen, \
+         te lezen, wil ik lezen, ongelezen, wil lezen, nog te lezen, nog lezen, niet begonnen, niet gelezen, \
          do przeczytania, chcę przeczytać, nieprzeczytane, nieprzeczytana, w planach, \
          хочу прочитать, буду читать, в планах, не прочитано, непрочитано, хочу прочесть, к прочтению, прочитать, \
-         想读, 未读, 待读, 想看, 想讀, 未讀, 待讀, 読みたい, 積読, 未読, 積ん読, これから読む, つんどく, \
+         想读, 未读, 待读, 想看, 想讀, 未讀, 待讀, 読みたい, 読みたい本, 積読本, 積読, 未読, 積ん読, これから読む, つんどく, \
          읽고 싶어요, 읽을 책, 읽고 싶은, 안 읽음, 읽고 싶은 책, chci číst, k přečtení, nepřečteno, chci si přečíst, \
-         vill läsa, att läsa, oläst, vil lese, ulest, vil læse, ulæst, skal leses, lukulistalla, lukematta, \
+         vill läsa, att läsa, oläst, vil lese, ulest, vil læse, ulæst, skal leses, skal lese, lukulistalla, lukematta, \
          haluan lukea, elolvasandó, olvasni szeretném, elolvasni, de citit, vreau să citesc, necitit, \
          okunacak, okumak istiyorum, okunmadı, okunacaklar, okuyacağım, okuyacaklarım, okumadım, προς ανάγνωση, θέλω να διαβάσω, αδιάβαστο, \
          želim pročitati, za čitati, per llegir, vull llegir, أرغب في القراءة, للقراءة, أريد قراءته, \
@@ -73,7 +73,7 @@ const STATUSES: [(ReadingStatus, &str); 4] = [
          non terminato, lasciato, gestopt, niet uitgelezen, afgebroken, opgegeven, niet afgemaakt, \
          porzucone, porzucona, nieukończone, nieukończona, przerwane, nie dokończone, \
          брошено, бросил, бросила, не дочитал, не дочитала, не дочитано, недочитано, заброшено, \
-         弃读, 放弃, 读不下去, 没读完, 棄讀, 未读完, 挫折, 読むのをやめた, 途中でやめた, 포기, 중도포기, 읽다 맒, \
+         弃读, 放弃, 读不下去, 没读完, 棄讀, 未读完, 未讀完, 挫折, 読むのをやめた, 途中でやめた, 포기, 중도포기, 읽다 맒, \
          nedočteno, nedočtená, nedočítané, avbruten, avbrutt, opgivet, afbrudt, keskeytetty, jäi kesken, félbehagyott, félbehagyva, \
          abandonat, abandonată, yarım bırakıldı, yarım kaldı, yarıda bıraktım, bıraktım, yarım bıraktım, bırakıldı, εγκαταλείφθηκε, odustao, odustala, \
          لم أكمل, לא סיימתי, נטשתי, berhenti, bỏ dở, кинув, кинула, недочитано кинуто, изоставена, opuščeno, nebaigta, อ่านไม่จบ",
@@ -121,6 +121,10 @@ pub(super) fn status(text: &str) -> Option<ReadingStatus> {
 /// The status of a book of which so much was read: "45%", or a bare number of percent.
 pub(super) fn status_of_progress(text: &str) -> Option<ReadingStatus> {
     let text = crate::digits::ascii_digits(text);
+    // "1h 5m left"
+    if text.starts_with(|c: char| c.is_ascii_digit()) && is_left(&text) {
+        return Some(ReadingStatus::CurrentlyReading);
+    }
     let number = text.trim().trim_end_matches('%').trim().replace(',', ".");
     match number.parse::<f64>().ok()? {
         0.0 => Some(ReadingStatus::ToRead),
@@ -130,6 +134,14 @@ pub(super) fn status_of_progress(text: &str) -> Option<ReadingStatus> {
         percent if percent > 0.0 && percent < 100.0 => Some(ReadingStatus::CurrentlyReading),
         _ => None,
     }
+}
+
+/// Whether a text says how much of a book is left.
+pub(super) fn is_left(text: &str) -> bool {
+    text.len() < 40
+        && [" left", " remaining"]
+            .iter()
+            .any(|end| text.trim_end().ends_with(end))
 }
 
 /// The status that a label among a reader's tags names beyond doubt.
@@ -154,8 +166,8 @@ fn find(phrase: &[String]) -> Option<ReadingStatus> {
 }
 
 fn is_before_a_date(word: &str) -> bool {
-    const PREPOSITIONS: &str =
-        "on in at since am im seit le en el il nel dal em op w dnia depuis du desde from the";
+    const PREPOSITIONS: &str = "on in at since am im seit le en el il nel dal em op w dnia depuis du desde from the \
+         page p seite s chapter kapitel chapitre pagina str";
     PREPOSITIONS.split_whitespace().any(|known| known == word)
         || crate::date::month_by_name(word).is_some()
 }
@@ -203,6 +215,7 @@ mod tests {
             ("读过", Some(Read)),
             ("読み終わった", Some(Read)),
             ("Reading (45%)", Some(CurrentlyReading)),
+            ("Reading, page 45 of 300", Some(CurrentlyReading)),
             ("in_progress", Some(CurrentlyReading)),
             ("En cours", Some(CurrentlyReading)),
             ("Not Begun", Some(ToRead)),

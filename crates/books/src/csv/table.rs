@@ -40,7 +40,12 @@ impl<'a> Table<'a> {
                 .into_iter()
                 .filter(move |delimiter| declared.is_none_or(|declared| declared == *delimiter))
         };
-        let headers = delimiters().filter_map(|delimiter| Header::find(text, delimiter));
+        let is_absent = |delimiter: &u8| !head(text).as_bytes().contains(delimiter);
+        // With any that is absent, each line is one field.
+        let absent = delimiters().find(is_absent);
+        let headers = delimiters()
+            .filter(|delimiter| absent == Some(*delimiter) || !is_absent(delimiter))
+            .filter_map(|delimiter| Header::find(text, delimiter));
         // The first of equals.
         let best = headers.reduce(|best, next| {
             if next.rank() > best.rank() {
@@ -128,6 +133,12 @@ fn too_many_columns(row: u32, columns: usize) -> CsvError {
     )
 }
 
+/// The part of a text that is searched for a header.
+fn head(text: &str) -> &str {
+    let end = text.floor_char_boundary((MAX_LINES_ABOVE + 1) * (MAX_HEADER + 2));
+    &text[..end]
+}
+
 fn declared_delimiter(text: &str) -> Option<(u8, &str)> {
     let (first, rest) = text.split_once('\n')?;
     match first
@@ -172,6 +183,7 @@ impl Header {
             quoting: true,
             escaping: false,
         };
+        let mut records = Records::new("", format);
         let mut best: Option<Self> = None;
         let mut lines_above = Vec::new();
         let mut at = 0;
@@ -185,7 +197,8 @@ impl Header {
             }
             let line = &rest[skipped..skipped + line_end];
             let mut record = Record::default();
-            Records::new(line, format).read(&mut record);
+            records.restart(line);
+            records.read(&mut record);
             if let Some(unwrapped) = unwrapped(&record, format) {
                 record = unwrapped;
             }

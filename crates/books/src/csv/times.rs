@@ -6,11 +6,16 @@ use super::row::{Cells, Draft};
 use super::status::{status, yes_or_no};
 use super::values::{count, unbracketed};
 use crate::ReadingStatus;
-use crate::date::{DateError, PartialDate, month_by_name};
-use crate::text::{clean, words};
+use crate::date::{DateError, PartialDate, month_by_name, says_more};
+use crate::text::words;
 
 /// The most dates of one cell.
-const MAX_DATES: usize = 100;
+pub(super) const MAX_DATES: usize = 100;
+
+/// What becomes of a date with words beside it.
+const ONLY_DATES: &str = ": only the date is kept";
+/// What becomes of a date that reads both ways.
+const AMBIGUOUS: &str = " left out: day and month cannot be told apart";
 
 /// The times of a book's readings, as a row's cells tell.
 #[derive(Default)]
@@ -38,58 +43,102 @@ impl Times {
         }
     }
 
-    /// Reads the date of a status that names one, like "Finished on 2010-08-15".
-    pub(super) fn date_in_status(&mut self, status: ReadingStatus, text: &str, column: &Column) {
+    /// Reads what stands beside a status: its date ("Finished on 2010-08-15") or how often a book
+    /// was read ("Read x2"). Returns whether all of it was understood.
+    pub(super) fn beside_status(
+        &mut self,
+        status: ReadingStatus,
+        text: &str,
+        column: &Column,
+    ) -> bool {
+        // "1 - Read", as lists to choose from are numbered.
+        let text = text.trim_start_matches(|c: char| c.is_ascii_digit());
+        if !text.contains(|c: char| c.is_numeric()) {
+            return true;
+        }
+        if let Some((text, times)) = times_behind(text).filter(|_| status == ReadingStatus::Read) {
+            self.count = self.count.max(Some(times));
+            return !text.contains(|c: char| c.is_numeric())
+                || self.date_in_status(status, text, column);
+        }
+        self.date_in_status(status, text, column)
+    }
+
+    /// Reads the date of a status that names one. Returns whether it was kept.
+    fn date_in_status(&mut self, status: ReadingStatus, text: &str, column: &Column) -> bool {
         // "In lettura dal 03/2011": what comes before the date are words of the status.
         let is_date = |word: &&str| {
-            let key = words(word).concat();
-            word.contains(|c: char| c.is_numeric())
-                || key.chars().count() > 2 && month_by_name(&key).is_some()
+            word.contains(|c: char| c.is_numeric()) || {
+                let key = words(word).concat();
+                key.chars().count() > 2 && month_by_name(&key).is_some()
+            }
         };
         let mut rest = text
             .split_whitespace()
             .skip_while(|word| !is_date(word))
             .peekable();
         if rest.peek().is_none() {
-            return;
+            return !text.contains(|c: char| c.is_numeric());
         }
         let date = rest.collect::<Vec<_>>().join(" ");
+        let is_all = !says_more(&date);
         let Ok(date) = PartialDate::read(&date, column.dates) else {
-            return;
+            return false;
         };
         match status {
             ReadingStatus::Read => self.add(date),
             ReadingStatus::CurrentlyReading => self.started = Some(date.to_string()),
             ReadingStatus::DidNotFinish => self.stopped = Some(date.to_string()),
-            ReadingStatus::ToRead => {}
+            ReadingStatus::ToRead => return false,
         }
+        is_all
     }
 
     pub(super) fn read(&mut self, column: &Column, text: &str, field: Field, draft: &mut Draft) {
         // "DNF 2020", "reading since May"
         if let Some(status) = status(text).filter(|_| yes_or_no(text).is_none()) {
+            if self.word.is_some_and(|word| word != status) {
+                draft.not_taken(column, text);
+            }
             self.word = self.word.or(Some(status));
-            return self.date_in_status(status, text, column);
+            if !self.beside_status(status, text, column) {
+                draft.not_understood(column, text);
+            }
+            return;
         }
         match read_date(text, column) {
-            Ok(date) => self.add(date),
+            Ok(date) => {
+                list_words(text, column, draft);
+                self.add(date);
+            }
             Err(DateError::Ambiguous { .. }) => {
                 self.is_dated = true;
-                draft.warn(ambiguous(column, text));
+                draft.list(column, text, AMBIGUOUS);
             }
             Err(DateError::Unreadable) => {
                 let dates = several_dates(text, column);
                 if let Some(period) = interval(text, column).filter(|_| is_interval(text)) {
-                    self.periods.push(period);
+                    self.add_period(period, column, text, draft);
                 } else if !dates.is_empty() {
-                    dates.into_iter().for_each(|date| self.add(date));
+                    for (date, part) in dates {
+                        list_words(&part, column, draft);
+                        self.add(date);
+                    }
                 } else if let Some(mark) = yes_or_no(text) {
                     self.mark = self.mark.or(Some(mark));
                 } else if let Some(times) = times_in(text).filter(|_| field == Field::Read) {
-                    self.count = Some(times);
+                    if self.count.is_some_and(|count| count != times) {
+                        draft.not_taken(column, text);
+                    }
+                    if times_in(text) == count(text) {
+                        draft.only_number(column, text);
+                    }
+                    self.count = self.count.max(Some(times));
                     self.mark = Some(times > 0);
                 } else {
-                    self.is_dated = field == Field::DateRead;
+                    // "never" and "soon" are no days.
+                    self.is_dated |=
+                        field == Field::DateRead && text.contains(|c: char| c.is_numeric());
                     draft.not_understood(column, text);
                 }
             }
@@ -98,30 +147,75 @@ impl Times {
 
     /// Reads days and intervals, as in "2023/01/15-2023/02/01, 2024/05/06".
     pub(super) fn periods(&mut self, column: &Column, text: &str, draft: &mut Draft) {
-        if let Some(begun) = begun(text, column) {
-            self.started = Some(begun);
-            return;
+        let parts = || {
+            let parts = text.split([',', ';', '\n']).map(str::trim);
+            parts.filter(|part| !part.is_empty())
+        };
+        // "2023/01/15-, 2024/05/06" has no time from the one to the other, and
+        // "March 4, 2021 → March 14, 2021" no part before its comma.
+        let is_whole = |part: &str| {
+            let part = without_duration(part);
+            begun(part, column).is_some() || read_date(part, column).is_ok() || is_interval(part)
+        };
+        if let Some(whole) = interval(text, column)
+            && !parts().take(MAX_DATES).all(is_whole)
+        {
+            return self.add_period(whole, column, text, draft);
         }
-        // "March 4, 2021 → March 14, 2021"
-        if let Some(whole) = interval(text, column) {
-            return self.periods.push(whole);
-        }
-        let periods = text.split([',', ';', '\n']).map(str::trim);
-        for period in periods.filter(|period| !period.is_empty()).take(MAX_DATES) {
-            if let Some(begun) = begun(period, column) {
-                self.started = Some(begun);
+        let mut parts = parts();
+        for part in parts.by_ref().take(MAX_DATES) {
+            let part = without_duration(part);
+            if let Some(begun) = begun(part, column) {
+                self.begin(begun, column, part, draft);
                 continue;
             }
-            match read_date(period, column) {
-                Ok(date) => self.periods.push(date.to_string()),
-                Err(_) => match interval(period, column) {
-                    Some(interval) => self.periods.push(interval),
+            match read_date(part, column) {
+                Ok(date) => {
+                    list_words(part, column, draft);
+                    self.periods.push(date.to_string());
+                }
+                Err(_) => match interval(part, column) {
+                    Some(interval) => self.add_period(interval, column, part, draft),
                     None => {
                         self.is_dated = true;
-                        draft.not_understood(column, period);
+                        draft.not_understood(column, part);
                     }
                 },
             }
+        }
+        Self::too_many_dates(parts.count(), column, draft);
+    }
+
+    /// Adds a time of which `text` says when it began and ended.
+    fn add_period(&mut self, period: Period, column: &Column, text: &str, draft: &mut Draft) {
+        if period.says_more {
+            draft.list(column, text, ONLY_DATES);
+        }
+        self.periods.push(period.dates);
+    }
+
+    /// Adds the beginning of a time without an end; the last of several is kept.
+    fn begin(&mut self, begun: String, column: &Column, text: &str, draft: &mut Draft) {
+        list_words(text, column, draft);
+        let (earlier, last) = match self.started.take() {
+            Some(other) if other < begun => (Some(other), begun),
+            Some(other) => (Some(begun).filter(|begun| *begun != other), other),
+            None => (None, begun),
+        };
+        if let Some(earlier) = earlier {
+            let column = column.reading_name();
+            draft.warn(format!(
+                "{column} has two times without an end: the one begun {earlier} was not taken"
+            ));
+        }
+        self.started = Some(last);
+    }
+
+    /// Lists the dates of a cell beyond the most that are kept.
+    fn too_many_dates(more: usize, column: &Column, draft: &mut Draft) {
+        if more > 0 {
+            let column = column.reading_name();
+            draft.warn(format!("{column} has {more} dates more than are kept"));
         }
     }
 
@@ -175,30 +269,62 @@ pub(super) fn end_of(period: &str) -> &str {
     period.rsplit('/').next().unwrap_or(period)
 }
 
-fn ambiguous(column: &Column, text: &str) -> String {
-    format!(
-        "{} \"{}\" left out: day and month cannot be told apart",
-        column.reading_name(),
-        clean(text, 60)
-    )
+/// A time without the milliseconds that it took: "2021-01-01|2021-02-01|3600".
+fn without_duration(part: &str) -> &str {
+    match part.rsplit_once('|') {
+        Some((times, took))
+            if times.contains('|') && took.bytes().all(|byte| byte.is_ascii_digit()) =>
+        {
+            times
+        }
+        _ => part,
+    }
+}
+
+/// Lists the words beside a date, which are not kept with it.
+fn list_words(text: &str, column: &Column, draft: &mut Draft) {
+    if says_more(text) {
+        draft.list(column, text, ONLY_DATES);
+    }
 }
 
 /// The first date of a field.
 pub(super) fn date(cells: &Cells<'_>, field: Field, draft: &mut Draft) -> Option<String> {
-    let mut failed = None;
+    let mut first: Option<String> = None;
     for (column, text) in cells.all(field) {
-        match read_date(text, column) {
-            Ok(date) => return Some(date.to_string()),
-            Err(_) if yes_or_no(text).is_some() => {}
-            Err(error) => failed = failed.or(Some((column, text, error))),
+        match read_date(text, column).map(|date| date.to_string()) {
+            // "2021-03-04" is known to be in "2021-03".
+            Ok(date)
+                if first
+                    .as_ref()
+                    .is_some_and(|first| !first.starts_with(&date)) =>
+            {
+                draft.not_taken(column, text);
+            }
+            Ok(date) => {
+                list_words(text, column, draft);
+                first = first.or(Some(date));
+            }
+            Err(_) if yes_or_no(text) == Some(false) => {}
+            Err(DateError::Ambiguous { .. }) => draft.list(column, text, AMBIGUOUS),
+            Err(DateError::Unreadable) => draft.not_understood(column, text),
         }
     }
-    match failed {
-        Some((column, text, DateError::Ambiguous { .. })) => draft.warn(ambiguous(column, text)),
-        Some((column, text, DateError::Unreadable)) => draft.not_understood(column, text),
-        None => {}
+    first
+}
+
+/// The date of a cell.
+pub(super) fn date_of((column, text): (&Column, &str), draft: &mut Draft) -> Option<String> {
+    match read_date(text, column) {
+        Ok(date) => {
+            list_words(text, column, draft);
+            Some(date.to_string())
+        }
+        Err(_) => {
+            draft.not_understood(column, text);
+            None
+        }
     }
-    None
 }
 
 fn read_date(text: &str, column: &Column) -> Result<PartialDate, DateError> {
@@ -212,11 +338,17 @@ fn read_date(text: &str, column: &Column) -> Result<PartialDate, DateError> {
     {
         return Ok(date);
     }
-    PartialDate::read(text, column.dates)
+    let mut date = PartialDate::read(text, column.dates)?;
+    // Of the Buddhist calendar, as in Thailand.
+    if (2_443..2_643).contains(&date.year) {
+        date.year -= 543;
+    }
+    Ok(date)
 }
 
-/// The dates of a cell that lists several, like "2019-01-02; 2020-03-04".
-fn several_dates(text: &str, column: &Column) -> Vec<PartialDate> {
+/// The dates of a cell that lists several, like "2019-01-02; 2020-03-04", each with what it was
+/// read from.
+fn several_dates(text: &str, column: &Column) -> Vec<(PartialDate, String)> {
     let mut text = text.to_owned();
     for and in [
         " and ", " und ", " et ", " y ", " e ", " en ", " og ", " och ", " и ", " i ",
@@ -231,11 +363,24 @@ fn several_dates(text: &str, column: &Column) -> Vec<PartialDate> {
     if parts.len() < 2 || parts.len() > MAX_DATES {
         return Vec::new();
     }
-    let dates: Option<Vec<PartialDate>> = parts
-        .iter()
-        .map(|part| read_date(part, column).ok())
-        .collect();
+    let read = |part: &&str| Some((read_date(part, column).ok()?, (*part).to_owned()));
+    let dates: Option<Vec<_>> = parts.iter().map(read).collect();
     dates.unwrap_or_default()
+}
+
+/// Splits a text from the number of times behind it: "Read x2", "read 2 times".
+fn times_behind(text: &str) -> Option<(&str, u32)> {
+    const TIMES: &str = "times mal fois veces vezes volte keer razy раза gånger ganger gange 回 次";
+    let (mut text, mut last) = text.trim_end().rsplit_once(char::is_whitespace)?;
+    let word = last.trim_end_matches(')').to_lowercase();
+    let number = if TIMES.split_whitespace().any(|known| known == word) {
+        (text, last) = text.trim_end().rsplit_once(char::is_whitespace)?;
+        last.trim_start_matches('(')
+    } else {
+        let last = last.trim_matches(['(', ')']);
+        (last.strip_prefix(['x', 'X', '×'])).or_else(|| last.strip_suffix(['x', 'X', '×']))?
+    };
+    Some((text, count(number)?))
 }
 
 /// Reads a number of times: "2", "2x", "x2", "twice".
@@ -266,8 +411,16 @@ fn begun(text: &str, column: &Column) -> Option<String> {
         .map(|date| date.to_string())
 }
 
+/// A time from one day to another.
+struct Period {
+    /// Beginning and end, as ISO 8601 writes them.
+    dates: String,
+    /// Whether there are words beside them.
+    says_more: bool,
+}
+
 /// Reads two dates with a hyphen, a slash or a word between them.
-fn interval(text: &str, column: &Column) -> Option<String> {
+fn interval(text: &str, column: &Column) -> Option<Period> {
     let separators = [
         "..", "→", " to ", " until ", " bis ", " au ", " - ", "–", "|", "-", "/",
     ];
@@ -277,13 +430,20 @@ fn interval(text: &str, column: &Column) -> Option<String> {
             .take(8)
     });
     let read = |text: &str| read_date(text.trim_matches(['.', ' ']), column).ok();
+    let both = splits.clone().find_map(|(from, to)| {
+        Some(Period {
+            dates: format!("{}/{}", read(from)?, read(to)?),
+            says_more: says_more(from) || says_more(to),
+        })
+    });
     // "|2021-05-12" has no beginning.
-    splits
-        .clone()
-        .find_map(|(from, to)| Some(format!("{}/{}", read(from)?, read(to)?)))
-        .or_else(|| {
-            splits.clone().find_map(|(from, to)| {
-                Some(read(Some(to).filter(|_| from.trim().is_empty())?)?.to_string())
+    both.or_else(|| {
+        let mut ends = splits.filter(|(from, _)| from.trim().is_empty());
+        ends.find_map(|(_, to)| {
+            Some(Period {
+                dates: read(to)?.to_string(),
+                says_more: says_more(to),
             })
         })
+    })
 }

@@ -1,6 +1,8 @@
 //! Reading of cells' values: tidied, then parsed by the field of their column.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
+use std::sync::OnceLock;
 
 use crate::digits::ascii_digits;
 use crate::entities::unescape;
@@ -22,9 +24,15 @@ pub(super) fn tidy(cell: &str) -> Cow<'_, str> {
 
 fn without_apostrophe(cell: &str) -> &str {
     match cell.strip_prefix('\'') {
-        Some(rest) if rest.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']) => rest,
+        Some(rest) if is_formula(rest) => rest,
         _ => cell,
     }
+}
+
+/// Whether a spreadsheet would run a text, which is why an export has put an apostrophe before it.
+fn is_formula(text: &str) -> bool {
+    text.trim_start_matches(|c: char| c.is_whitespace() || c.is_control())
+        .starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠'])
 }
 
 /// White space and marks of direction, which come along when text is copied from a page.
@@ -65,6 +73,15 @@ pub(super) fn wording(text: Cow<'_, str>) -> Cow<'_, str> {
         let before = text[..open].trim_end();
         text = Cow::Owned(format!("{before}{}", &text[open + length + 1..]));
     }
+    // Links of a notebook: "[[Dune]]", "[[Emma|Emma (novel)]]".
+    while let Some(open) = text.find("[[")
+        && let Some(length) = text[open..].find("]]")
+    {
+        let inside = &text[open + 2..open + length];
+        let shown = inside.rsplit('|').next().unwrap_or_default();
+        let (before, after) = (&text[..open], &text[open + length + 2..]);
+        text = Cow::Owned(format!("{before}{shown}{after}"));
+    }
     if text.contains('<') && text.contains('>') {
         text = Cow::Owned(without_tags(&text));
     }
@@ -80,7 +97,7 @@ pub(super) fn wording(text: Cow<'_, str>) -> Cow<'_, str> {
 
 /// A text of several lines without the tags of a web page that programs write reviews in.
 pub(super) fn without_markup(text: &str) -> String {
-    /// Those between which a line ends, first.
+    /// Tags of HTML: first those where a line ends.
     const TAGS: [&str; 34] = [
         "br",
         "p",
@@ -215,11 +232,26 @@ pub(super) fn is_placeholder(text: &str) -> bool {
             && WORDS.contains(&words(text).concat().as_str())
 }
 
+/// Whether a date is the one from which computers count: no reader's own.
+pub(super) fn is_day_zero(text: &str) -> bool {
+    let day = text.split(['T', ' ']).next().unwrap_or_default();
+    let mut parts: Vec<u32> = (day.split(['-', '/', '.']))
+        .filter_map(|part| part.parse().ok())
+        .collect();
+    parts.sort_unstable();
+    matches!(
+        parts.as_slice(),
+        [1, 1, 1900 | 1970] | [0, 1, 1900] | [12, 30 | 31, 1899]
+    )
+}
+
 /// Whether a title or a name is a placeholder for a missing one. Few words are taken for that:
 /// "None" may be a book.
 pub(super) fn is_blank(text: &str) -> bool {
-    const WORDS: [&str; 9] = [
+    const WORDS: [&str; 10] = [
         "n/a",
+        // A database's.
+        "\\n",
         "#n/a",
         "#ref!",
         "#value!",
@@ -303,7 +335,7 @@ impl Rating {
                 let rest = between(*last, text.len());
                 let ends = rest
                     .chars()
-                    .all(|c| c.is_alphabetic() || c.is_whitespace() || "★⭐".contains(c));
+                    .all(|c| c.is_alphabetic() || c.is_whitespace() || "★⭐)]".contains(c));
                 (is_scale && ends && *scale > 0.0 && !between(*end, *start).starts_with('-'))
                     .then(|| Self::share(*value, *scale))
                     .flatten()
@@ -327,6 +359,49 @@ impl Rating {
             (value > 0.0 && value <= scale).then_some(Self::Share(value / scale))
         }
     }
+}
+
+/// Whether a rating has words beside it that are not about stars: "5 - loved it".
+pub(super) fn has_remark(text: &str) -> bool {
+    const ABOUT_STARS: &str = "star stars out of from rating rated score point points pt pts stern sterne sternen \
+        von punkt punkte note etoile etoiles sur estrella estrellas de estrela estrelas stella stelle su ster sterren van \
+        gwiazdka gwiazdki gwiazdek z звезда звезды звезд из av af stjerne stjerner stjarna stjarnor hvezda hvezdy hvezd \
+        heart hearts percent half and a 星 分 つ星 颗星 estrelles csillag yildiz tahti tahtea \
+        ball balls puntos puntaje puntuacion punti pontos bal bald баллов балла балл оценка звездочек点 点 点数 bintang sao \
+        nota voto bewertung wertung noot ocena";
+    static WORDS: OnceLock<HashSet<String>> = OnceLock::new();
+    let known = WORDS.get_or_init(|| words(ABOUT_STARS).into_iter().collect());
+    let is_remark = |word: &String| {
+        let word = word.trim_matches(|c: char| c.is_numeric());
+        word.chars().any(char::is_alphabetic) && !known.contains(word)
+    };
+    self::word(text).is_none() && words(text).iter().any(is_remark)
+}
+
+/// Whether a number has words beside it that do not say what it counts: "300 pages, torn".
+pub(super) fn has_words_beside_number(text: &str) -> bool {
+    const UNITS: &str = "p pp pg pgs page pages s seite seiten pag pags pagina paginas pagine str strony stron стр \
+        страниц страница страницы с blz bladzijden bladzijde sidor sider sivua sivut sayfa oldal stran f ff ff l leaves \
+        页 頁 ページ 쪽 페이지 ill illus illustrations illustrated illustr col color colour b w maps map port ports plates \
+        photos music cm mm ca c circa approx about etwa env v vol vols volume volumes bd bde x time times mal fois veces \
+        vezes volte keer raz razy раз copy copies exemplar exemplare exemplaire exemplaires bc bce ad ce chr av j a n e до \
+        н э cop copyright published pub year 年 г isbn isbn10 isbn13 ean upc issn pbk hbk pb hb hc hdbk hardcover \
+        hardback paperback softcover cloth bound library binding ebook e book epub pdf mobi kindle electronic digital print \
+        printed online web audio audiobook cd set urn alk paper acid free trade mass market us uk usd eur gbp can cdn brosch geb \
+        kart broche relie alkaline invalid";
+    // Most cells have none, and are not split; an address says no more than its number.
+    if !text.contains(char::is_alphabetic) || text.contains("://") {
+        return false;
+    }
+    static WORDS: OnceLock<HashSet<String>> = OnceLock::new();
+    let known = WORDS.get_or_init(|| words(UNITS).into_iter().collect());
+    // "xii, 320 p."
+    let is_roman = |word: &str| word.bytes().all(|byte| b"ivxlcdm".contains(&byte));
+    let is_other = |word: &String| {
+        let word = word.trim_matches(|c: char| c.is_numeric());
+        word.chars().any(char::is_alphabetic) && !known.contains(word) && !is_roman(word)
+    };
+    words(text).iter().any(is_other)
 }
 
 /// Reads filled and empty stars, hearts or asterisks, and a half.
@@ -401,27 +476,28 @@ fn numbers(text: &str) -> Vec<(f64, usize, usize)> {
     numbers
 }
 
+/// Whether a cell says how long somebody reads aloud: "10 hrs and 22 mins", "10h22m", "10:22:00".
+pub(super) fn is_duration(text: &str) -> bool {
+    const UNITS: &str = "h hr hrs hour hours min mins minutes std stunden minuten";
+    let is_unit = |word: &String| {
+        let word = word.trim_start_matches(|c: char| c.is_ascii_digit());
+        UNITS.split(' ').any(|unit| unit == word)
+    };
+    let is_clock = || {
+        let mut parts = text.split(':');
+        parts.clone().count() > 1
+            && parts.all(|part| part.len() < 4 && part.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    text.len() < 40
+        && text.contains(|c: char| c.is_ascii_digit())
+        && (words(text).iter().any(is_unit) || is_clock())
+}
+
 /// Reads a whole number: `1,234`, `320 pages`, `xii, 320 p.`, `590.0`.
 pub(super) fn count(text: &str) -> Option<u32> {
     let text = ascii_digits(text);
     let text = text.trim();
-    // "10 hrs and 22 mins" is how long somebody reads aloud.
-    let is_time = |word: &String| {
-        matches!(
-            word.as_str(),
-            "h" | "hr"
-                | "hrs"
-                | "hour"
-                | "hours"
-                | "min"
-                | "mins"
-                | "minutes"
-                | "std"
-                | "stunden"
-                | "minuten"
-        )
-    };
-    if words(text).iter().any(is_time) {
+    if is_duration(text) {
         return None;
     }
     let text = [
@@ -509,6 +585,8 @@ mod tests {
             ("8/10", Some(Share(0.8))),
             ("16 / 20", Some(Share(0.8))),
             ("4 out of 5 stars", Some(Share(0.8))),
+            ("4 stars (out of 5)", Some(Share(0.8))),
+            ("4 [of 5]", Some(Share(0.8))),
             ("4 von 5 Sternen", Some(Share(0.8))),
             ("80%", Some(Share(0.8))),
             ("★★★★½", Some(Share(0.9))),

@@ -1,23 +1,37 @@
 //! Workbooks (`.xlsx`, `.ods`): a sheet as the text of a table.
 //!
 //! A workbook is a ZIP archive, and a small one may hold gigabytes: everything is unpacked once
-//! into nothing and counted before anything is kept.
+//! and counted before anything is kept.
 
+mod cost;
+
+use std::collections::BTreeMap;
 use std::io::{Cursor, Read};
 
 use calamine::{Data, DataRef, Ods, Reader, SheetVisible, Sheets, Xlsx};
 
+use self::cost::Cost;
 use super::decode::parse_failed;
+use super::field::{Field, IDENTITIES};
+use super::table::Table;
 use super::{CsvError, headers};
 
 /// Largest number of bytes that all parts of a workbook may unpack to.
 const MAX_UNPACKED: u64 = 64 << 20;
 /// Longest text of a sheet, in bytes.
 const MAX_TEXT: usize = 24 << 20;
-/// Largest number of cells of an OpenDocument sheet, whose format repeats cells by a number.
-const MAX_CELLS: u64 = 2_000_000;
 const MAX_PARTS: usize = 2_000;
-const MAX_SHEETS: usize = 64;
+const MAX_SHEETS: u64 = 64;
+/// Largest number of bytes that are read to find the sheet with the books: several sheets may be
+/// one part.
+const MAX_READ: u64 = 4 * MAX_UNPACKED;
+/// Numbers of rows and columns of the largest sheet.
+const ROWS: u32 = 1 << 20;
+const COLUMNS: u32 = 1 << 14;
+/// Number of empty cells between a cell and the table from which on it is no part of it: somebody
+/// once wrote something at the end of the sheet.
+const FAR: u32 = 64;
+const NO_SUCH_PLACE: &str = "a cell is said to be where no sheet has one";
 
 /// A sheet of a workbook as comma-separated text.
 pub(super) struct Sheet {
@@ -34,12 +48,15 @@ pub(super) fn is_archive(bytes: &[u8]) -> bool {
     bytes.starts_with(b"PK\x03\x04")
 }
 
-/// The first sheet of a workbook that has books, else the first that is not empty.
+/// The first sheet of a workbook that is most like a list of books, else the first that is not
+/// empty.
+///
+/// Of a sheet with many more rows than `max_rows` not all are read, but more than `max_rows`.
 ///
 /// # Errors
 /// When the archive is no workbook, is damaged, or would be too large.
-pub(super) fn sheet(bytes: &[u8]) -> Result<Sheet, CsvError> {
-    let kind = measure(bytes)?;
+pub(super) fn sheet(bytes: &[u8], max_rows: usize) -> Result<Sheet, CsvError> {
+    let (kind, unpacked) = measure(bytes)?;
     let mut workbook = match kind {
         Kind::Excel => Sheets::Xlsx(Xlsx::new(Cursor::new(bytes)).map_err(damaged)?),
         Kind::OpenDocument => Sheets::Ods(Ods::new(Cursor::new(bytes)).map_err(damaged)?),
@@ -47,21 +64,22 @@ pub(super) fn sheet(bytes: &[u8]) -> Result<Sheet, CsvError> {
     let names: Vec<String> = (workbook.sheets_metadata().iter())
         .filter(|sheet| sheet.visible == SheetVisible::Visible)
         .map(|sheet| sheet.name.clone())
-        .take(MAX_SHEETS)
         .collect();
-    let mut first = None;
-    let mut best = None;
-    for name in &names {
-        let text = text_of(&mut workbook, name)?;
-        if names_books(&text) {
-            best = Some((name.clone(), text));
+    let readable = (MAX_READ / unpacked.max(1)).clamp(1, MAX_SHEETS) as usize;
+    let mut best: Option<(Likeness, &String, String)> = None;
+    for name in names.iter().take(readable) {
+        let text = text_of(&mut workbook, name, max_rows)?;
+        let likeness = Likeness::of(&text);
+        if text.trim().is_empty() || best.as_ref().is_some_and(|(best, ..)| likeness <= *best) {
+            continue;
+        }
+        best = Some((likeness, name, text));
+        if likeness == Likeness::Books {
             break;
         }
-        if first.is_none() && !text.trim().is_empty() {
-            first = Some((name.clone(), text));
-        }
     }
-    let (name, text) = best.or(first).ok_or_else(super::decode::empty)?;
+    let (_, name, text) = best.ok_or_else(super::decode::empty)?;
+    let name = name.clone();
     Ok(Sheet {
         others: names.into_iter().filter(|other| *other != name).collect(),
         text,
@@ -73,12 +91,43 @@ pub(super) fn sheet(bytes: &[u8]) -> Result<Sheet, CsvError> {
     })
 }
 
-/// Whether one of a sheet's first lines names columns.
-fn names_books(text: &str) -> bool {
-    text.lines().take(20).any(|line| {
-        let known = |cell: &&str| headers::known_meaning(cell.trim_matches('"')).is_some();
-        line.split(',').filter(known).count() > 1
-    })
+/// How much a sheet is like a list of books.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Likeness {
+    /// It has no rows, or nothing of a list.
+    None,
+    /// A list by its content alone.
+    List,
+    /// It has titles, of books or of something else.
+    Titles,
+    /// It has titles and authors, or ISBNs.
+    Books,
+}
+
+impl Likeness {
+    fn of(text: &str) -> Self {
+        let has_rows = |after: usize| {
+            let mut lines = text.lines().skip(after + 1);
+            lines.any(|line| line.contains(char::is_alphanumeric))
+        };
+        let named = text.lines().take(20).enumerate().filter_map(|(at, line)| {
+            let field =
+                |cell: &str| headers::known_meaning(cell.trim_matches('"')).map(|it| it.field);
+            let fields: Vec<Field> = line.split(',').filter_map(field).collect();
+            let has = |field| fields.contains(&field);
+            let has_author =
+                has(Field::Author) || has(Field::AuthorLastFirst) || has(Field::LastName);
+            match fields.len() > 1 && has_rows(at) {
+                true if has(Field::Isbn) || has_author && has(Field::Title) => Some(Self::Books),
+                true if fields.iter().any(|field| IDENTITIES.contains(field)) => Some(Self::Titles),
+                _ => None,
+            }
+        });
+        named.max().unwrap_or_else(|| match Table::new(text) {
+            Ok(table) if !table.body.trim().is_empty() => Self::List,
+            _ => Self::None,
+        })
+    }
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -87,13 +136,14 @@ enum Kind {
     OpenDocument,
 }
 
-/// The kind of a workbook whose parts, unpacked, are within bounds.
-fn measure(bytes: &[u8]) -> Result<Kind, CsvError> {
+/// The kind of a workbook whose parts, unpacked, are within bounds, and their size in bytes.
+fn measure(bytes: &[u8]) -> Result<(Kind, u64), CsvError> {
     let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).map_err(damaged)?;
     if archive.len() > MAX_PARTS {
         return Err(too_large());
     }
     let mut kind = None;
+    let mut cost = Cost::default();
     let mut unpacked = 0;
     for at in 0..archive.len() {
         let part = archive.by_index(at).map_err(damaged)?;
@@ -103,189 +153,33 @@ fn measure(bytes: &[u8]) -> Result<Kind, CsvError> {
             "content.xml" => kind = kind.or(Some(Kind::OpenDocument)),
             _ => {}
         }
-        let is_content = name == "content.xml";
         // What a part says of its size may be a lie.
-        let mut part = part.take(MAX_UNPACKED - unpacked + 1);
-        if is_content {
-            let mut content = Vec::new();
-            part.read_to_end(&mut content).map_err(damaged)?;
-            unpacked += content.len() as u64;
-            if cells_of(&content) > MAX_CELLS {
-                return Err(too_large());
-            }
-            if !is_balanced(&content) {
-                return Err(damaged("an element of its content is not closed"));
-            }
-        } else {
-            let mut places = Places::default();
-            unpacked += std::io::copy(&mut part, &mut places).map_err(damaged)?;
-            if places.is_beyond && name.starts_with("xl/worksheets/") {
-                return Err(damaged("a cell is said to be where no sheet has one"));
-            }
-        }
+        unpacked += cost.add(&name, &mut part.take(MAX_UNPACKED - unpacked + 1))?;
         if unpacked > MAX_UNPACKED {
             return Err(too_large());
         }
     }
-    kind.ok_or_else(|| {
+    let kind = kind.ok_or_else(|| {
         parse_failed(
             None,
             "the file is a ZIP archive, not CSV".to_owned(),
             "This file is a ZIP archive. Please unpack it and import the CSV file in it.",
         )
-    })
-}
-
-/// The places of cells in a part of a workbook (`r="B2"`, `ref="A1:B2"`), read as it is unpacked.
-///
-/// The reader of workbooks multiplies them without a check.
-#[derive(Default)]
-struct Places {
-    /// The last three bytes.
-    before: [u8; 3],
-    is_inside: bool,
-    letters: u8,
-    digits: u8,
-    /// Whether one has more letters or digits than the last cell of any sheet, `XFD1048576`.
-    is_beyond: bool,
-}
-
-impl std::io::Write for Places {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        for byte in bytes {
-            let is_start = matches!(self.before, [b'r' | b'f', b'=', b'"']);
-            if is_start {
-                (self.is_inside, self.letters, self.digits) = (true, 0, 0);
-            }
-            match byte {
-                b'"' => self.is_inside = false,
-                b'A'..=b'Z' | b'a'..=b'z' => self.letters = self.letters.saturating_add(1),
-                b'0'..=b'9' => self.digits = self.digits.saturating_add(1),
-                _ => (self.letters, self.digits) = (0, 0),
-            }
-            self.is_beyond |= self.is_inside && (self.letters > 3 || self.digits > 7);
-            self.before = [self.before[1], self.before[2], *byte];
-        }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-/// Whether each element of an XML text is closed. The reader of OpenDocument waits for the end of a
-/// table for ever when there is none.
-fn is_balanced(xml: &[u8]) -> bool {
-    let find = |text: &[u8], what: &[u8]| text.windows(what.len()).position(|at| at == what);
-    let mut open: Vec<&[u8]> = Vec::new();
-    let mut rest = xml;
-    while let Some(at) = rest.iter().position(|byte| *byte == b'<') {
-        rest = &rest[at + 1..];
-        let end: &[u8] = match rest {
-            [b'!', b'-', b'-', ..] => b"-->",
-            [b'!', b'[', ..] => b"]]>",
-            [b'?', ..] => b"?>",
-            [b'!', ..] => b">",
-            _ => b"",
-        };
-        if !end.is_empty() {
-            match find(rest, end) {
-                Some(at) => rest = &rest[at + end.len()..],
-                None => return false,
-            }
-            continue;
-        }
-        // A ">" in the value of an attribute ends nothing.
-        let mut quote = None;
-        let end = rest.iter().position(|byte| match (quote, *byte) {
-            (None, b'>') => true,
-            (None, b'"' | b'\'') => {
-                quote = Some(*byte);
-                false
-            }
-            (Some(open), byte) if open == byte => {
-                quote = None;
-                false
-            }
-            _ => false,
-        });
-        let Some(end) = end else {
-            return false;
-        };
-        let tag = &rest[..end];
-        rest = &rest[end + 1..];
-        if let Some(name) = tag.strip_prefix(b"/") {
-            if open.pop() != Some(name.trim_ascii_end()) {
-                return false;
-            }
-        } else if !tag.ends_with(b"/") {
-            let is_end = |byte: &u8| byte.is_ascii_whitespace();
-            open.push(&tag[..tag.iter().position(is_end).unwrap_or(tag.len())]);
-        }
-    }
-    open.is_empty()
-}
-
-/// The largest number of cells that a sheet of OpenDocument unpacks to when repeated cells are
-/// written out.
-fn cells_of(content: &[u8]) -> u64 {
-    let repeats = |tag: &[u8], attribute: &[u8]| -> u64 {
-        let found = tag
-            .windows(attribute.len())
-            .position(|window| window == attribute);
-        let digits = found.map_or(&b""[..], |at| &tag[at + attribute.len()..]);
-        let digits = digits.iter().take_while(|byte| byte.is_ascii_digit());
-        let number = digits.fold(0u64, |number, digit| {
-            number
-                .saturating_mul(10)
-                .saturating_add(u64::from(digit - b'0'))
-        });
-        number.max(1)
-    };
-    let mut cells = 0u64;
-    let mut rows = 1;
-    let mut widest = 0u64;
-    let mut width = 0u64;
-    // Empty rows are written out as well, if there is another below them.
-    let mut gap = 0u64;
-    for tag in content.split(|byte| *byte == b'<') {
-        let end = tag
-            .iter()
-            .position(|byte| *byte == b'>')
-            .unwrap_or(tag.len());
-        let tag = &tag[..end];
-        if tag.starts_with(b"table:table-row") {
-            rows = repeats(tag, b"number-rows-repeated=\"");
-            width = 0;
-            if tag.ends_with(b"/") {
-                gap = gap.saturating_add(rows);
-            }
-        } else if tag.starts_with(b"table:table-cell")
-            || tag.starts_with(b"table:covered-table-cell")
-        {
-            let is_empty = tag.ends_with(b"/") && !tag.windows(6).any(|window| window == b"value=");
-            if !is_empty {
-                width = width.saturating_add(repeats(tag, b"number-columns-repeated=\""));
-            }
-        } else if tag.starts_with(b"/table:table-row") && width > 0 {
-            // Rows are as wide as the widest.
-            widest = widest.max(width);
-            let rows = rows.saturating_add(gap);
-            cells = cells.saturating_add(rows.saturating_mul(widest));
-            gap = 0;
-        } else if tag.starts_with(b"/table:table-row") {
-            gap = gap.saturating_add(rows);
-        } else if tag.trim_ascii_end() == b"/table:table" {
-            (gap, widest) = (0, 0);
-        }
-    }
-    cells
+    })?;
+    Ok((kind, unpacked))
 }
 
 /// A sheet's cells as comma-separated text.
-fn text_of(workbook: &mut Sheets<Cursor<&[u8]>>, name: &str) -> Result<String, CsvError> {
-    let mut writer = Writer::default();
+fn text_of(
+    workbook: &mut Sheets<Cursor<&[u8]>>,
+    name: &str,
+    max_rows: usize,
+) -> Result<String, CsvError> {
+    // Lines that are no rows of books are no reason to leave books out.
+    let mut writer = Writer {
+        rows_left: max_rows.saturating_mul(4).saturating_add(1_000),
+        ..Writer::default()
+    };
     match workbook {
         Sheets::Xlsx(workbook) => {
             // Cell by cell: a sheet's range would be a rectangle as large as its last cell says.
@@ -296,18 +190,20 @@ fn text_of(workbook: &mut Sheets<Cursor<&[u8]>>, name: &str) -> Result<String, C
                     DataRef::SharedString(text) => (*text).to_owned(),
                     value => text_of_cell(&Data::from(value.clone())),
                 };
-                writer.cell(row, column, &value)?;
+                if !writer.cell(row, column, &value)? {
+                    break;
+                }
             }
         }
         workbook => {
             let range = workbook.worksheet_range(name).map_err(damaged)?;
             let (top, left) = range.start().unwrap_or_default();
             for (row, column, value) in range.used_cells() {
-                writer.cell(
-                    top + u32::try_from(row).unwrap_or(u32::MAX),
-                    left + u32::try_from(column).unwrap_or(u32::MAX),
-                    &text_of_cell(value),
-                )?;
+                let row = top.saturating_add(u32::try_from(row).unwrap_or(u32::MAX));
+                let column = left.saturating_add(u32::try_from(column).unwrap_or(u32::MAX));
+                if !writer.cell(row, column, &text_of_cell(value))? {
+                    break;
+                }
             }
         }
     }
@@ -335,13 +231,24 @@ fn text_of_cell(cell: &Data) -> String {
 struct Writer {
     text: String,
     row: u32,
-    column: u32,
+    /// Number of fields of the row.
+    fields: u32,
+    /// Number of columns of the table.
+    columns: u32,
+    /// The fields of columns that are far from the table.
+    far: BTreeMap<u32, u32>,
+    /// Number of rows that may still be written.
+    rows_left: usize,
 }
 
 impl Writer {
-    fn cell(&mut self, row: u32, column: u32, value: &str) -> Result<(), CsvError> {
+    /// Writes a cell, unless there are too many rows: then the answer is `false`.
+    fn cell(&mut self, row: u32, column: u32, value: &str) -> Result<bool, CsvError> {
         if value.is_empty() {
-            return Ok(());
+            return Ok(true);
+        }
+        if row >= ROWS || column >= COLUMNS {
+            return Err(damaged(NO_SUCH_PLACE));
         }
         while self.row < row {
             // An empty row counts, so that a row's number is the spreadsheet's.
@@ -350,17 +257,33 @@ impl Writer {
             }
             self.text.push('\n');
             self.row += 1;
-            self.column = 0;
+            self.fields = 0;
             self.check()?;
         }
-        while self.column < column {
-            self.text.push(',');
-            self.column += 1;
+        if self.fields == 0 {
+            if self.rows_left == 0 {
+                return Ok(false);
+            }
+            self.rows_left -= 1;
         }
+        // The first cells decide where the table is.
+        let is_far = self.columns > 0 && column > self.columns.saturating_add(FAR);
+        let field = match is_far {
+            true => *self.far.entry(column).or_insert(self.columns),
+            false => column,
+        };
+        let separators = match self.fields {
+            0 => field,
+            fields => (field + 1).saturating_sub(fields).max(1),
+        };
+        (self.text).extend(std::iter::repeat_n(',', separators as usize));
+        self.fields = self.fields.max(field) + 1;
+        self.columns = self.columns.max(self.fields);
         self.text.push('"');
         self.text.push_str(&value.replace('"', "\"\""));
         self.text.push('"');
-        self.check()
+        self.check()?;
+        Ok(true)
     }
 
     fn check(&self) -> Result<(), CsvError> {

@@ -2,9 +2,9 @@
 
 use super::word::{is_distinctive, is_number, is_publisher, is_read_as};
 use super::{Shelf, Spine};
-use crate::Record;
 use crate::text::words;
-use crate::title::split_subtitle;
+use crate::title::{names_other_book, split_subtitle};
+use crate::{NearReason, Record};
 
 /// Share of the highest line from which on a line is large: title and author rather than publisher,
 /// quotations and numbers.
@@ -35,6 +35,10 @@ pub(super) struct Fit {
     words_read: usize,
     /// Whether a number in the title was not read: it is another volume.
     lacks_number: bool,
+    /// Whether a word of the title was not read that makes another book of it: "Guide", "Set".
+    lacks_kind: bool,
+    /// Whether its subtitle has such a word.
+    lacks_kind_below: bool,
     /// The lines of which a word was explained.
     pub lines: Vec<usize>,
 }
@@ -58,7 +62,7 @@ impl Fit {
         is_used: &[bool],
     ) -> Self {
         let mut read = lettering(shelf, words, spine, is_used);
-        let (title, _) = split_subtitle(&record.work.title);
+        let (title, subtitle) = split_subtitle(&record.work.title);
         let title = distinctive(title);
         let letters = |word: &str| word.chars().count();
         let mut fit = Self {
@@ -75,9 +79,18 @@ impl Fit {
                 found_on_spine += if read.on_spine { letters(word) } else { 0 };
             } else {
                 fit.lacks_number |= is_number(word);
+                fit.lacks_kind |= names_other_book(word);
             }
         }
         let share = |part: usize, of: usize| part as f32 / of.max(1) as f32;
+        let of_work = record.work.subtitle.as_deref().unwrap_or_default();
+        fit.lacks_kind_below = [subtitle, of_work]
+            .iter()
+            .flat_map(|text| crate::text::words(text))
+            .any(|word| {
+                let is_read = || read.iter().any(|read| is_read_as(&word, read.word));
+                names_other_book(&word) && !is_read()
+            });
         fit.title = share(found, fit.letters);
         fit.title_on_spine = share(found_on_spine, fit.letters);
         let mut names = record.authors.iter().map(|author| author.name.as_str());
@@ -149,14 +162,33 @@ impl Fit {
             && self.letters >= 10
             && self.title >= 0.95
             && self.explained >= 0.8
-            && self.title_on_spine > 0.3;
+            && self.title_on_spine > 0.3
+            && !self.lacks_kind_below;
         let long_title = self.author
             && self.letters >= 12
             && self.words_read >= 2
             && self.title >= 0.55
             && self.explained >= 0.8;
         // A single letter is an initial of somebody, sooner or later.
-        self.letters > 1 && !self.lacks_number && (with_author || title_alone || long_title)
+        self.letters > 1
+            && !self.lacks_number
+            && !self.lacks_kind
+            && (with_author || title_alone || long_title)
+    }
+
+    /// The reason why a person may take the candidate for the book on the spine although nobody
+    /// else should; `None` when too little of it was read there.
+    pub(super) fn nearness(&self) -> Option<NearReason> {
+        let has_title = self.letters > 1
+            && self.title >= 0.5
+            && self.title_on_spine > 0.0
+            && !self.lacks_number;
+        let has_author = self.author_on_spine && self.words_read > 0;
+        match (has_title, has_author) {
+            (true, _) => Some(NearReason::Unsure),
+            (false, true) => Some(NearReason::OtherTitle),
+            (false, false) => None,
+        }
     }
 
     /// Whether the whole title stands beside a line that is its author's alone.

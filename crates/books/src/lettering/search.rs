@@ -3,7 +3,7 @@
 use super::{Reach, Recognised, Shelf};
 use crate::provider::open_library;
 use crate::search::{MAX_QUERY, Reader};
-use crate::{Endpoints, HttpGet, Provider, Record};
+use crate::{Endpoints, HttpGet, Near, Provider, Record};
 
 /// Number of spines in one request. What one answer lists is shared by all of them, the most
 /// popular first: with more, works that few people own would not be listed.
@@ -26,9 +26,18 @@ pub struct SpinesFound {
     /// The books, the surest first.
     pub books: Vec<Recognised>,
     /// The spines with words enough to search for of which no line belongs to a book.
-    pub unknown: Vec<usize>,
+    pub unknown: Vec<UnknownSpine>,
     /// Whether every request was answered: otherwise there may be more books.
     pub complete: bool,
+}
+
+/// A spine that names no book.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UnknownSpine {
+    /// The spine, as a position in [`Shelf::spines`].
+    pub spine: usize,
+    /// The records that a person may take for its book, the likeliest first.
+    pub near: Vec<Near>,
 }
 
 /// The search for the books of a shelf at Open Library: which requests may go out now, and what
@@ -67,7 +76,7 @@ impl SpineSearch {
 
     /// All requests that can go out now, in parallel. Empty while answers are awaited, and when
     /// the search is over.
-    #[allow(
+    #[expect(
         clippy::should_implement_trait,
         reason = "an empty answer is no end: an iterator would lie"
     )]
@@ -190,7 +199,7 @@ impl SpineSearch {
             .filter(|&spine| self.shelf.query(spine, Reach::Axis).is_some())
             .collect();
         SpinesFound {
-            unknown,
+            unknown: self.shelf.near(unknown, &self.candidates, &books),
             books,
             complete: self.complete && self.outstanding == 0 && self.is_over,
         }

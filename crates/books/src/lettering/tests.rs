@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Author, Edition, Provider, Work};
+use crate::{Author, Edition, NearReason, Provider, Work};
 
 fn record(title: &str, author: &str) -> Record {
     Record {
@@ -151,6 +151,39 @@ fn a_volume_is_another_book_unless_its_number_is_there() {
     assert_eq!(recognised(&[spine], &books[..1]), [] as [&str; 0]);
     let second = "THE LUMINARIES 2 / ELEANOR CATTON";
     assert_eq!(recognised(&[second], &books), ["The Luminaries 2"]);
+}
+
+#[test]
+fn a_book_about_the_book_is_not_the_book() {
+    let spine = "THE BODY KEEPS THE SCORE / BESSEL VAN DER KOLK";
+    for other in [
+        "The Body Keeps the Score Study Guide",
+        "Summary of The Body Keeps the Score",
+        "The Body Keeps the Score Boxed Set",
+    ] {
+        let books = [(other, "Bessel van der Kolk")];
+        assert_eq!(recognised(&[spine], &books), [""; 0], "{other}");
+    }
+    let subtitled = "The Body Keeps the Score: Summary and Analysis";
+    let alone = ["THE BODY KEEPS THE SCORE"];
+    assert_eq!(recognised(&alone, &[(subtitled, "Sam Notes")]), [""; 0]);
+    // Unless that is what was read.
+    let guide = "The Body Keeps the Score Workbook";
+    assert_eq!(
+        recognised(
+            &["THE BODY KEEPS THE SCORE WORKBOOK / VAN DER KOLK"],
+            &[(guide, "Bessel van der Kolk")]
+        ),
+        [guide]
+    );
+    let subtitled = "Attachment Theory: A Guide to Relationships";
+    assert_eq!(
+        recognised(
+            &["ATTACHMENT THEORY / AMIR LEVINE"],
+            &[(subtitled, "Amir Levine")]
+        ),
+        [subtitled]
+    );
 }
 
 #[test]
@@ -334,7 +367,8 @@ fn spines_are_searched_for_in_batches_and_the_rest_with_its_neighbours() {
         .collect();
     titles.sort_unstable();
     assert_eq!(titles, ["Babel", "Wolf Hall"]);
-    assert_eq!(found.unknown, [3, 4, 5, 6, 7, 8, 9]);
+    let unknown: Vec<usize> = found.unknown.iter().map(|unknown| unknown.spine).collect();
+    assert_eq!(unknown, [3, 4, 5, 6, 7, 8, 9]);
     assert!(found.complete);
 }
 
@@ -346,7 +380,13 @@ fn a_search_that_was_not_answered_is_incomplete() {
     }
     assert_eq!(without_answer.next(), []);
     let found = without_answer.finish();
-    assert!(!found.complete && found.books.is_empty() && found.unknown == [0]);
+    let unknown = UnknownSpine::default();
+    assert_eq!(
+        found.unknown,
+        [unknown],
+        "the first, of which nothing is known"
+    );
+    assert!(!found.complete && found.books.is_empty());
 
     let mut cut_off = search(&["WOLF HALL / HILARY MANTEL"]);
     assert_eq!(cut_off.next().len(), 1);
@@ -359,6 +399,77 @@ fn a_search_that_was_not_answered_is_incomplete() {
     let mut nobody = SpineSearch::new(shelf(&["WOLF HALL / HILARY MANTEL"]), &nobody);
     assert_eq!(nobody.next(), []);
     assert!(!nobody.finish().complete);
+}
+
+/// The candidates for each spine that names no book: titles, each with its reason.
+fn near(spines: &[&str], books: &[(&str, &str)]) -> Vec<Vec<(String, NearReason)>> {
+    let mut search = search(spines);
+    loop {
+        let lookups = search.next();
+        if lookups.is_empty() {
+            break;
+        }
+        for lookup in lookups {
+            let records = books.iter().map(|(t, a)| record(t, a)).collect();
+            search.answered(&lookup, Some(records));
+        }
+    }
+    let unknown = search.finish().unknown;
+    let named = |near: Near| (near.record.work.title, near.reason);
+    unknown
+        .into_iter()
+        .map(|unknown| unknown.near.into_iter().map(named).collect())
+        .collect()
+}
+
+#[test]
+fn a_spine_that_names_no_book_has_candidates_out_of_the_answers() {
+    let unsure = |title: &str| (title.to_owned(), NearReason::Unsure);
+    let books = [
+        ("Emma", "Jane Austen"),
+        ("Christine", "Stephen King"),
+        ("Wolf Hall", "Hilary Mantel"),
+    ];
+    // A title of one word lacks its author, as a name that is somebody else's does.
+    assert_eq!(
+        near(&["CHRISTINE / NÖSTLINGER"], &books),
+        [[unsure("Christine")]]
+    );
+    // Nothing that was read points to any of them.
+    assert_eq!(near(&["GARDENS OF VIENNA"], &books), [[]]);
+    // The author's other book, of which a word was read.
+    assert_eq!(
+        near(
+            &["WOLF / HILARY MANTEL"],
+            &[("The Mirror, the Wolf and the Light", "Hilary Mantel")]
+        ),
+        [[(
+            "The Mirror, the Wolf and the Light".to_owned(),
+            NearReason::OtherTitle
+        )]]
+    );
+}
+
+#[test]
+fn candidates_of_a_spine_are_few_and_none_is_a_book_that_is_there() {
+    // Numbers would be volumes, and another volume is no candidate.
+    let books: Vec<(String, String)> = ["Kings", "Queens", "Rivers", "Stars", "Storms", "Towers"]
+        .iter()
+        .map(|what| (format!("Rising of {what}"), format!("{what} Writer")))
+        .chain([("Wolf Hall".to_owned(), "Hilary Mantel".to_owned())])
+        .collect();
+    let books: Vec<(&str, &str)> = books
+        .iter()
+        .map(|(t, a)| (t.as_str(), a.as_str()))
+        .collect();
+    let spines = ["RISING OF / SOMETHING", "WOLF HALL / HILARY MANTEL"];
+    let [near] = near(&spines, &books).try_into().unwrap();
+    assert_eq!(near.len(), MAX_NEAR, "{near:?}");
+    assert!(near.iter().all(|(title, _)| title.starts_with("Rising")));
+
+    let twice = ["WOLF HALL / HILARY MANTEL", "WOLF HALL / BOOKER PRIZE"];
+    let unnamed = self::near(&twice, &[("Wolf Hall", "Hilary Mantel")]);
+    assert_eq!(unnamed, [[]]);
 }
 
 #[test]

@@ -57,29 +57,14 @@ pub(super) fn is_read_as(word: &str, read: &str) -> bool {
     if word == read {
         return true;
     }
-    let (a, b): (Vec<char>, Vec<char>) = (word.chars().collect(), read.chars().collect());
-    let allowed = match a.len() {
+    let (letters, others) = (word.chars().count(), read.chars().count());
+    let allowed = match letters {
         0..4 => return false,
         _ if is_number(word) => return false,
         4..8 => 1,
         _ => 2,
     };
-    a.len().abs_diff(b.len()) <= allowed && distance(&a, &b) <= allowed
-}
-
-/// Levenshtein distance of two words, in letters.
-fn distance(a: &[char], b: &[char]) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.iter().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let above = row[j + 1];
-            row[j + 1] = (diagonal + usize::from(x != y)).min(above.min(row[j]) + 1);
-            diagonal = above;
-        }
-    }
-    row[b.len()]
+    letters.abs_diff(others) <= allowed && strsim::levenshtein(word, read) <= allowed
 }
 
 #[cfg(test)]

@@ -37,7 +37,7 @@ const ROLES: &str = "author authors edited translated written compiled retold se
     adapter adaptor adapted adaptation compiler comp artist penciller penciler inker colorist \
     colourist letterer cover mangaka story art creator series pseudonym pseud pen name \
     автор переводчик перевод редактор иллюстратор составитель \
-    著 著者 作者 作 译 译者 訳 訳者 翻訳 编 编者 编著 編 編者 編著 编译 絵 画 文 原作 主编 监修 監修 지음 옮김 글 그림";
+    著 著者 作者 作 译 译者 訳 訳者 翻訳 编 编者 编著 編 編者 編著 编译 絵 画 文 原作 主编 监修 監修 지음 옮김 저 역 저자 역자 글 그림";
 
 /// Signs and words between two people.
 const SEPARATORS: [char; 11] = [';', '|', '/', '&', '\n', '+', '、', '，', '；', '｜', '／'];
@@ -82,6 +82,29 @@ pub(crate) fn order_in(cell: &str) -> Option<NameOrder> {
             .then_some(NameOrder::FirstLast),
         _ => None,
     }
+}
+
+/// The texts beside the only comma of a cell, where each may be a whole name: "Douglas Preston,
+/// Lincoln Child".
+pub(super) fn two_sides(cell: &str) -> Option<(String, String)> {
+    let people = people(cell.trim());
+    let [person] = people.as_slice() else {
+        return None;
+    };
+    let Parts(parts, suffixes) = Parts::of(person);
+    let [family, given] = parts.as_slice() else {
+        return None;
+    };
+    let first_of_given = given.split_whitespace().next().unwrap_or_default();
+    let is_told = suffixes.iter().any(Option::is_some)
+        || is_one_word(family)
+        || is_one_word(given)
+        || begins_with_particle(family)
+        || has_large_particle(family)
+        || ends_with_particle(given)
+        || is_title(first_of_given)
+        || given.split_whitespace().next_back().is_some_and(is_initial);
+    (!is_told).then(|| (family.clone(), given.clone()))
 }
 
 fn people(cell: &str) -> Vec<&str> {
@@ -337,6 +360,12 @@ fn begins_with_particle(part: &str) -> bool {
     part.split_whitespace().next().is_some_and(is_particle)
 }
 
+/// "Van der Post", "De Beauvoir"; "Van" alone is also a given name.
+fn has_large_particle(part: &str) -> bool {
+    let is_longer = part.split_whitespace().count() > 2;
+    begins_with_particle(&part.to_lowercase()) && (is_longer || !begins_with_given_name(part))
+}
+
 fn ends_with_particle(part: &str) -> bool {
     !is_one_word(part) && part.split_whitespace().next_back().is_some_and(is_particle)
 }
@@ -349,10 +378,12 @@ fn is_title(part: &str) -> bool {
 fn is_span_of_years(part: &str) -> bool {
     let digits = part.chars().filter(char::is_ascii_digit).count();
     let letters = part.chars().filter(|c| c.is_alphabetic()).count();
-    digits >= 4 && letters <= 4
+    let is_before_christ =
+        || matches!(words(part).last(), Some(era) if matches!(era.as_str(), "bc" | "bce"));
+    letters <= 4 && (digits >= 4 || digits > 0 && is_before_christ())
 }
 
-/// Whether each word says what somebody did for the book.
+/// Whether each word is a role or belongs to one, as in "illustrated by".
 fn is_role(text: &str) -> bool {
     static WORDS: OnceLock<HashSet<String>> = OnceLock::new();
     let roles = WORDS.get_or_init(|| words(ROLES).into_iter().collect());

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::{
     MAX_AUTHORS, MAX_DESCRIPTION, MAX_ISBNS, MAX_NAME, MAX_TITLE, author_word, language, lenient,
-    lenient_list, subjects,
+    lenient_list, read_answer, subjects,
 };
 use crate::date::PartialDate;
 use crate::phrase::search_phrases;
@@ -53,8 +53,8 @@ fn url(google: &GoogleBooks, query: &str, limit: usize) -> String {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Volumes {
-    #[serde(rename = "totalItems")]
-    _total_items: u64,
+    #[serde(rename = "totalItems", deserialize_with = "lenient")]
+    _total_items: Option<u64>,
     #[serde(default, deserialize_with = "lenient_list")]
     items: Vec<Item>,
 }
@@ -111,7 +111,7 @@ struct ImageLinks {
 
 /// Reads an answer: a record for each volume that has a title.
 pub(crate) fn read(body: &[u8]) -> Result<Vec<Record>, serde_json::Error> {
-    let answer: Volumes = serde_json::from_slice(body)?;
+    let answer: Volumes = read_answer(body)?;
     Ok(answer
         .items
         .into_iter()

@@ -11,7 +11,7 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::{
     MAX_ALIASES, MAX_AUTHORS, MAX_DESCRIPTION, MAX_ISBNS, MAX_NAME, MAX_TITLE, language, lenient,
-    lenient_list, subjects,
+    lenient_list, read_answer, subjects,
 };
 use crate::date::PartialDate;
 use crate::phrase::search_phrases;
@@ -263,7 +263,7 @@ struct EditionDoc {
 /// `wanted` ISBNs that a work claims, without their edition being told of, get a record of the
 /// work with nothing but that ISBN as the edition.
 pub(crate) fn read(body: &[u8], wanted: &[Isbn]) -> Result<Vec<Record>, serde_json::Error> {
-    let answer: SearchResults = serde_json::from_slice(body)?;
+    let answer: SearchResults = read_answer(body)?;
     let mut records = Vec::new();
     for Listed(doc) in answer.docs {
         records.extend(doc.into_iter().flat_map(|doc| doc.into_records(wanted)));
@@ -339,7 +339,8 @@ impl Doc {
                 .or_else(|| {
                     (self.editions.as_ref()?.docs.iter()).find_map(|e| e.description.as_ref())
                 })
-                .and_then(|text| non_empty(text.as_str(), MAX_DESCRIPTION)),
+                .and_then(|text| non_empty(text.as_str(), MAX_DESCRIPTION))
+                .filter(|text| text.contains(char::is_alphabetic)),
             cover_url: self.cover_i.and_then(cover_url),
             median_pages: self.number_of_pages_median.filter(|pages| *pages > 0),
             librarything_ids: self
@@ -481,7 +482,7 @@ mod tests {
         assert_eq!(records.len(), 2);
         assert_eq!(records[0].work.title, "A");
         assert_eq!(records[0].work.open_library_id, None);
-        assert_eq!(records[0].work.first_published, None);
+        assert_eq!(records[0].work.first_published, Some(1999));
         assert_eq!(records[0].authors[0].name, "One Name");
         assert_eq!(records[0].edition.published.as_deref(), Some("2001"));
         assert_eq!(records[0].cover_url(), None);

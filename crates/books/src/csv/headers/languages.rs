@@ -29,7 +29,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             (
                 Author,
                 "author, authors, author name, author names, author(s), primary author, \
-                 book author, writer, writers, written by, by, creator, creators, author first last, \
+                 book author, writer, writers, written by, by, creator, creators, author first last, attribution, \
                  author full name, main author, author text, author details, authors labels, \
                  authors label, author label, authors names, author 1, contributor authors",
             ),
@@ -78,7 +78,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             ),
             (
                 Publisher,
-                "publisher, publishers, publisher name, edition publisher, edition publishers, \
+                "publisher, publishers, publishing company, pub, publisher name, edition publisher, edition publishers, \
                  publishing house, publishers labels, edition publishers labels, publisher label, imprint",
             ),
             (Publication, "publication"),
@@ -89,7 +89,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             ),
             (
                 Pages,
-                "number of pages, pages, page count, num pages, no of pages, pagecount, \
+                "number of pages, pages, page count, num pages, pgs, no of pages, pagecount, \
                  length pages, total pages, edition number of pages, page number, page total, \
                  pages total, length, physical length",
             ),
@@ -115,7 +115,8 @@ pub(super) const LANGUAGES: &[Language] = &[
                  finished date, end, date i finished it, finished on, completed on, completion date, \
                  reading finished at, finished reading at, reading completed, finished reading date, \
                  read on, reading date, date of reading, ended, date ended, last read, \
-                 when i read it, when, when read, when finished, end reading, reading finished, read at, finished at",
+                 when i read it, when, when read, when finished, date of completion, finish, month read, \
+                 end reading, reading finished, read at, finished at",
             ),
             (
                 DatesRead,
@@ -157,7 +158,8 @@ pub(super) const LANGUAGES: &[Language] = &[
             ),
             (
                 Read,
-                "read, is read, have read, read it, already read, read yet",
+                "read, is read, have read, read it, already read, read yet, did you read it, \
+                 did i read it, have you read it",
             ),
             (Unread, "unread, not read, is unread"),
             (
@@ -180,7 +182,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             ),
             (
                 Review,
-                "review name, review title, comment title, my review, review, reviews, review content, review text, comment content, \
+                "review name, review title, comment title, my review, review, comments review, reviews, review content, review text, comment content, \
                  user review, my thoughts, thoughts",
             ),
             (
@@ -250,7 +252,7 @@ pub(super) const LANGUAGES: &[Language] = &[
                 "bewertung, meine bewertung, sterne, wertung, punkte, anzahl sterne, \
                  eigene bewertung",
             ),
-            (Publisher, "verlag, verlagshaus, verleger"),
+            (Publisher, "verlag, verlagshaus, verleger, verlagsname"),
             (
                 Format,
                 "einband, bindung, ausgabe, buchformat, einbandart, buchart, ausgabeart",
@@ -654,7 +656,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             ),
             (
                 Shelves,
-                "scaffale, scaffali, libreria, elenco, collezione, collana, liste",
+                "scaffale, scaffali, libreria, elenco, collezione, liste",
             ),
             (
                 Tags,
@@ -998,10 +1000,10 @@ pub(super) const LANGUAGES: &[Language] = &[
         headers: &[
             (Title, "제목, 책 제목, 도서명, 책이름, 서명, 책"),
             (Subtitle, "부제, 부제목"),
-            (Author, "저자, 작가, 지은이, 저자명, 글쓴이"),
+            (Author, "저자, 저자/역자, 작가, 지은이, 저자명, 글쓴이"),
             (Isbn, "바코드"),
             (Rating, "평점, 별점, 내 평점, 점수"),
-            (Publisher, "출판사"),
+            (Publisher, "출판사, 출판사명"),
             (Format, "형태, 판형"),
             (Pages, "페이지, 쪽수, 페이지 수, 페이지수"),
             (Year, "출판년도, 출간일, 출판일, 발행일, 출판연도, 발행년도"),
@@ -1072,7 +1074,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             (Subtitle, "undertitel, undertittel, alaotsikko"),
             (
                 Author,
-                "författare, forfatter, forfattere, kirjailija, tekijä, kirjoittaja, tekijät, forfatteren, skribent",
+                "författare, författarnamn, forfatter, forfattere, kirjailija, tekijä, kirjoittaja, tekijät, forfatteren, skribent",
             ),
             (FirstName, "förnamn, fornavn, etunimi"),
             (LastName, "efternamn, etternavn, efternavn, sukunimi"),
@@ -1146,15 +1148,15 @@ pub(super) const LANGUAGES: &[Language] = &[
             ),
             (
                 Author,
-                "szerző, szerzők, író, autorul, autori, yazar, yazarlar, yazarı, yazar adı, συγγραφέας, συγγραφείς, pisac, аутор, escriptor, scriitor",
+                "szerző, szerzők, író, autorul, autori, yazar, yazarlar, yazarı, yazar adı, συγγραφέας, συγγραφείς, pisac, аутор, escriptor, scriitor, avtor, avtorji, pisatelj",
             ),
             (
                 Rating,
-                "értékelés, csillagok, evaluare, notă, puan, puanım, değerlendirme, yıldız, βαθμολογία, αξιολόγηση, ocjena, moja ocjena, valoració, puntuació",
+                "értékelés, értékelésem, csillagok, csillag, evaluare, notă, puan, puanım, değerlendirme, yıldız, βαθμολογία, αξιολόγηση, ocjena, moja ocjena, valoració, puntuació",
             ),
             (
                 Publisher,
-                "kiadó, editură, editura, yayınevi, yayıncı, εκδότης, εκδόσεις, εκδοτικός οίκος, izdavač, nakladnik, издавач",
+                "kiadó, kiadó neve, editură, editura, yayınevi, yayıncı, εκδότης, εκδόσεις, εκδοτικός οίκος, izdavač, nakladnik, издавач, založba, založnik",
             ),
             (
                 Format,
@@ -1162,15 +1164,15 @@ pub(super) const LANGUAGES: &[Language] = &[
             ),
             (
                 Pages,
-                "oldalszám, oldalak, pagini, număr de pagini, nr pagini, sayfa, sayfa sayısı, σελίδες, αριθμός σελίδων, broj stranica, stranica, pàgines",
+                "oldalszám, oldalak, pagini, număr de pagini, nr pagini, sayfa, sayfa sayısı, σελίδες, αριθμός σελίδων, broj stranica, stranica, število strani, strani, pàgines",
             ),
             (
                 Year,
-                "kiadás éve, megjelenés, megjelenés éve, anul apariției, an apariție, an publicare, yayın yılı, basım yılı, yayın tarihi, έτος, έτος έκδοσης, godina, godina izdanja, any, an, év",
+                "kiadás éve, megjelenés, megjelenés éve, anul apariției, an apariție, an publicare, yayın yılı, basım yılı, yayın tarihi, έτος, έτος έκδοσης, godina, godina izdanja, leto izida, any, an, év",
             ),
             (
                 DateRead,
-                "olvasás dátuma, befejezve, elolvasva, data citirii, citit la, okuma tarihi, bitirme tarihi, okundu tarihi, bitiş tarihi, ημερομηνία ανάγνωσης, datum čitanja, pročitano, data de lectura, dată citire",
+                "olvasás dátuma, befejezés dátuma, befejezve, elolvasva, data citirii, citit la, okuma tarihi, bitirme tarihi, okundu tarihi, bitiş tarihi, ημερομηνία ανάγνωσης, datum čitanja, pročitano, data de lectura, dată citire",
             ),
             (
                 DateStarted,
@@ -1245,7 +1247,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             (Isbn, "ردمك, الرقم الدولي, שאבק, מסתב"),
             (
                 Rating,
-                "التقييم, تقييمي, דירוג, הדירוג שלי, امتیاز, रेटिंग, peringkat, penilaian, đánh giá",
+                "التقييم, تقييمي, דירוג, הדירוג שלי, امتیاز, रेटिंग, peringkat, penilaian, nilai, đánh giá",
             ),
             (
                 Publisher,

@@ -1,0 +1,269 @@
+//! Numbers as titles spell them: in digits, in Roman and in words.
+
+/// English number words, from zero on.
+const UNITS: [&str; 20] = [
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+];
+
+/// English words for multiples of ten, from twenty on.
+const TENS: [&str; 8] = [
+    "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety",
+];
+
+/// The beginnings of the words for things in an order, from the first on: "zweiter", "deuxième".
+const ORDINALS: [&str; 10] = [
+    "first erst premi primer prim eerst перв pierwsz",
+    "second zweit deuxiem segund tweed втор drug",
+    "third dritt troisiem tercer terz terceir derd трет trzec",
+    "fourth viert quatriem cuart quart vierd четверт czwart",
+    "fifth funft cinquiem quint vijfd пят piat",
+    "sixth sechst sixiem sext sest zesd шест szost",
+    "seventh siebt septiem septim settim zevend седьм",
+    "eighth acht huitiem octav ottav восьм",
+    "ninth neunt neuviem noven девят",
+    "tenth zehnt dixiem decim tiend десят",
+];
+
+/// Number words of other languages than English, from one on.
+const CARDINALS: [&str; 10] = [
+    "un une uno una um uma ein eins eine een",
+    "deux zwei zwo dos due dois duas twee dwa два две",
+    "trois drei tres tre drie trzy три",
+    "quatre vier cuatro quattro quatro cztery четыре",
+    "cinq funf cinco cinque vijf piec пять",
+    "six sechs seis sei zes шесть",
+    "sept sieben siete sette sete zeven семь",
+    "huit acht ocho otto oito восемь",
+    "neuf neun nueve nove negen девять",
+    "dix zehn diez dieci dez tien десять",
+];
+
+/// Most letters that may follow the beginning of a number word.
+const ENDING: usize = 3;
+
+/// The number that a comparable word spells: "2", "two" and "ii" are one number.
+pub(crate) fn number(word: &str) -> Option<u32> {
+    if word.len() <= 6 && word.bytes().all(|b| b.is_ascii_digit()) {
+        return word.parse().ok();
+    }
+    let at = |list: &[&str]| list.iter().position(|other| *other == word);
+    let number = at(&UNITS).or_else(|| Some((at(&TENS)? + 2) * 10));
+    number
+        .and_then(|number| u32::try_from(number).ok())
+        .or_else(|| roman(word))
+}
+
+/// The place that a comparable word names: "second", "zweiter", "deuxieme".
+pub(crate) fn ordinal(word: &str) -> Option<u32> {
+    let begins = |stem: &str| {
+        (word.strip_prefix(stem)).is_some_and(|ending| ending.chars().count() <= ENDING)
+    };
+    position(&ORDINALS, begins)
+}
+
+/// The number of a word that follows one for a volume, in any language of readers.
+pub(crate) fn place_number(word: &str) -> Option<u32> {
+    number(word)
+        .or_else(|| position(&CARDINALS, |cardinal| cardinal == word))
+        .or_else(|| ordinal(word))
+}
+
+/// The place, from one on, in a list of words for each number.
+fn position(list: &[&str], is_it: impl Fn(&str) -> bool) -> Option<u32> {
+    let at = (list.iter()).position(|words| words.split(' ').any(&is_it))?;
+    u32::try_from(at + 1).ok()
+}
+
+/// A Roman number below 90, in its one right spelling.
+fn roman(word: &str) -> Option<u32> {
+    let value = |letter| match letter {
+        b'i' => Some(1),
+        b'v' => Some(5),
+        b'x' => Some(10),
+        b'l' => Some(50),
+        _ => None,
+    };
+    if word.is_empty() || word.len() > 8 {
+        return None;
+    }
+    let values: Vec<i32> = word.bytes().map(value).collect::<Option<_>>()?;
+    let signed = values.iter().enumerate().map(|(at, value)| {
+        let is_before_larger = values.get(at + 1).is_some_and(|next| next > value);
+        if is_before_larger { -value } else { *value }
+    });
+    let sum = u32::try_from(signed.sum::<i32>()).ok()?;
+    (spelled_in_roman(sum) == word).then_some(sum)
+}
+
+fn spelled_in_roman(mut number: u32) -> String {
+    const LETTERS: [(u32, &str); 7] = [
+        (50, "l"),
+        (40, "xl"),
+        (10, "x"),
+        (9, "ix"),
+        (5, "v"),
+        (4, "iv"),
+        (1, "i"),
+    ];
+    let mut word = String::new();
+    for (value, letters) in LETTERS {
+        while number >= value && word.len() < 9 {
+            word.push_str(letters);
+            number -= value;
+        }
+    }
+    word
+}
+
+/// The number that words from the first on spell, and how many of them: "thirty nine", "one
+/// hundred and one", "twenty thousand", "nineteen eighty four".
+fn cardinal(words: &[String]) -> Option<(u32, usize)> {
+    let unit = |word: &str| (1..20).find(|at| UNITS[*at as usize] == word);
+    let ten = |word: &str| Some((TENS.iter().position(|other| *other == word)? as u32 + 2) * 10);
+    let (mut thousands, mut current, mut length) = (0, 0, 0);
+    // Whether the number may not grow by a unit, or by a ten, any more.
+    let (mut has_unit, mut has_ten) = (false, false);
+    for (at, word) in words.iter().enumerate() {
+        if let Some(ten) = ten(word) {
+            match (has_unit, has_ten) {
+                (false, false) => current += ten,
+                // A year: "nineteen eighty".
+                (true, false) if thousands == 0 && (11..20).contains(&current) => {
+                    current = current * 100 + ten;
+                }
+                _ => break,
+            }
+            (has_unit, has_ten) = (false, true);
+        } else if let Some(unit) = unit(word) {
+            if has_unit || has_ten && unit > 9 {
+                break;
+            }
+            current += unit;
+            has_unit = true;
+        } else if word == "hundred" && current < 100 && !(current == 0 && thousands > 0) {
+            current = current.max(1) * 100;
+            (has_unit, has_ten) = (false, false);
+        } else if word == "thousand" && thousands == 0 && current < 1_000 {
+            thousands = current.max(1) * 1_000;
+            current = 0;
+            (has_unit, has_ten) = (false, false);
+        } else if word == "and"
+            && at > 0
+            && matches!(words[at - 1].as_str(), "hundred" | "thousand")
+        {
+            continue;
+        } else {
+            break;
+        }
+        length = at + 1;
+    }
+    (length > 0).then_some((thousands + current, length))
+}
+
+/// Puts digits for each number that several of the words spell, or a word that is no other.
+pub(crate) fn in_digits(words: Vec<String>) -> Vec<String> {
+    let is_spelled = |word: &String| {
+        let word = word.as_str();
+        UNITS.contains(&word) || TENS.contains(&word) || matches!(word, "hundred" | "thousand")
+    };
+    if !words.iter().any(is_spelled) {
+        return words;
+    }
+    let mut out = Vec::with_capacity(words.len());
+    let mut at = 0;
+    while let Some(word) = words.get(at) {
+        match cardinal(&words[at..]) {
+            Some((number, length)) => {
+                out.push(number.to_string());
+                at += length;
+            }
+            None => {
+                out.push(word.clone());
+                at += 1;
+            }
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_one_number_however_it_is_spelled() {
+        for (word, expected) in [
+            ("7", Some(7)),
+            ("0", Some(0)),
+            ("twenty", Some(20)),
+            ("ninety", Some(90)),
+            ("iv", Some(4)),
+            ("xxi", Some(21)),
+            ("xl", Some(40)),
+            ("lxxxix", Some(89)),
+            ("il", None),
+            ("iiii", None),
+            ("vv", None),
+            ("", None),
+            ("zweiter", None),
+        ] {
+            assert_eq!(number(word), expected, "{word}");
+        }
+    }
+
+    #[test]
+    fn several_words_are_one_number() {
+        for (words, expected) in [
+            ("thirty nine steps", "39 steps"),
+            ("one hundred years", "100 years"),
+            ("hundred and one dogs", "101 dogs"),
+            ("twenty thousand leagues", "20000 leagues"),
+            ("nineteen eighty four", "1984"),
+            ("two thousand and one", "2001"),
+            ("one two three", "1 2 3"),
+            ("thousand and", "1000 and"),
+            ("salt and sea", "salt and sea"),
+            ("four past midnight", "4 past midnight"),
+            ("seven eleven", "7 11"),
+        ] {
+            let words = words.split(' ').map(str::to_owned).collect();
+            assert_eq!(in_digits(words).join(" "), expected);
+        }
+    }
+
+    #[test]
+    fn places_are_read_in_many_languages() {
+        for (word, place) in [
+            ("zweiter", Some(2)),
+            ("deuxieme", Some(2)),
+            ("premiere", Some(1)),
+            ("tercera", Some(3)),
+            ("вторая", Some(2)),
+            ("ii", Some(2)),
+            ("deux", Some(2)),
+            ("salt", None),
+            ("dreizehn", None),
+        ] {
+            assert_eq!(place_number(word), place, "{word}");
+        }
+    }
+}
