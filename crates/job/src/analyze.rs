@@ -5,12 +5,13 @@ use std::time::Duration;
 use books::{CsvErrorKind, Row};
 
 use crate::cadence::Forecast;
-use crate::compute::{LONG_ENOUGH_TO_WAIT, Work, time_to_read};
+use crate::compute::{LONG_ENOUGH_TO_WAIT, QueueTurn, Work};
 use crate::document::{
     Failure, FailureCode, Item, MAX_VALUE_BYTES, Pipeline, Report, Root, RowCounts, Stage,
 };
 use crate::effects::Effects;
 use crate::keys;
+use crate::memory::RememberedBooks;
 use crate::plan::wave_size;
 use crate::provider::first_wave;
 use crate::run::{Run, read_upload};
@@ -36,7 +37,11 @@ impl<E: Effects> Worker<E> for CsvAnalysis {
 
     async fn work(&self, run: &mut Run<'_, E>) -> Result<StageOutcome, Stop> {
         let uploads = run.root.uploads.iter();
-        let times = uploads.map(|upload| upload.takes().max(time_to_read(upload.bytes, false)));
+        let times = uploads.map(|upload| {
+            upload
+                .takes()
+                .max(QueueTurn::time_to_read(upload.bytes, false))
+        });
         let takes: Duration = times.sum();
         let is_small = takes < LONG_ENOUGH_TO_WAIT;
         if run.root.attempts >= max_attempts(is_small) {
@@ -80,7 +85,7 @@ impl<E: Effects> Worker<E> for CsvAnalysis {
             Err(error) => {
                 return Ok(StageOutcome::Finished(
                     Stage::Error,
-                    Some(failure_of(&error)),
+                    Some(Failure::from(&error)),
                 ));
             }
         };
@@ -119,6 +124,7 @@ impl<E: Effects> Worker<E> for CsvAnalysis {
         };
         let wave = wave_size(items.len(), run.engine.settings.wave_items);
         let expect = first_wave(run.engine.effects).await;
+        let expect = RememberedBooks::begin(run.engine).await.first_wave(expect);
         run.commit(expect, |root| {
             root.stage = Stage::Enriching;
             root.total = u32::try_from(items.len()).unwrap_or(u32::MAX);
@@ -177,23 +183,24 @@ fn interrupted(is_small: bool) -> Failure {
     )
 }
 
-/// The failure of an import whose file cannot be read.
-#[must_use]
-pub fn failure_of(error: &books::CsvError) -> Failure {
-    let code = match error.kind {
-        CsvErrorKind::Empty => FailureCode::ECsvEmpty,
-        CsvErrorKind::ParseFailed | CsvErrorKind::Mapping => FailureCode::ECsvParseFailed,
-        CsvErrorKind::TooManyRows => FailureCode::ECsvTooManyRows,
-        CsvErrorKind::NoBooks => FailureCode::ENoBooksFound,
-    };
-    let failure = Failure::new(
-        code,
-        error.message.clone(),
-        error.user_message.clone(),
-        false,
-    );
-    match error.row {
-        Some(row) => failure.detail("row", row),
-        None => failure,
+impl From<&books::CsvError> for Failure {
+    /// The failure of an import whose file cannot be read.
+    fn from(error: &books::CsvError) -> Self {
+        let code = match error.kind {
+            CsvErrorKind::Empty => FailureCode::ECsvEmpty,
+            CsvErrorKind::ParseFailed | CsvErrorKind::Mapping => FailureCode::ECsvParseFailed,
+            CsvErrorKind::TooManyRows => FailureCode::ECsvTooManyRows,
+            CsvErrorKind::NoBooks => FailureCode::ENoBooksFound,
+        };
+        let failure = Self::new(
+            code,
+            error.message.clone(),
+            error.user_message.clone(),
+            false,
+        );
+        match error.row {
+            Some(row) => failure.detail("row", row),
+            None => failure,
+        }
     }
 }

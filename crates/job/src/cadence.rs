@@ -29,7 +29,7 @@ pub(crate) enum Forecast {
 }
 
 impl Forecast {
-    /// The forecast when a round of answers takes so long; unknown when that is not known.
+    /// The forecast when each round of answers takes this long, if that is known.
     pub(crate) fn from_latency(each: Option<Duration>) -> Self {
         match each {
             Some(each) => Self::Rounds { first: each, each },
@@ -112,8 +112,12 @@ const NORMAL_OVERSLEEP: Duration = Duration::from_millis(2);
 /// Divisor of the silence before an unforeseen commit: within that part of it the commit is
 /// noticed.
 const UNFORESEEN_FRACTION: u32 = 40;
+/// The least such divisor, for a job that has been silent for ten seconds and more.
+const SILENT_FRACTION: u32 = 4;
 /// Factor by which the longest pause grows for a job that has long been silent.
-const SILENT_FACTOR: u32 = 4;
+const SILENT_FACTOR: u32 = 16;
+/// The longest pause, unless news is looked for even more rarely.
+const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 /// Divisor of a commit's distance from the nearest time at which it was expected: within that part
 /// of it a foreseen commit is noticed.
 const FORESEEN_FRACTION: u32 = 4;
@@ -154,11 +158,16 @@ impl PollPacer {
         let silence = now.saturating_sub(self.last_news) + self.earlier_silence;
         let (pause, longest) = match distance {
             Some(distance) => (distance / FORESEEN_FRACTION, self.max),
-            None => (silence / UNFORESEEN_FRACTION, self.max * SILENT_FACTOR),
+            None => (pause_in_silence(silence), self.longest_pause()),
         };
         pause
             .clamp(self.min, longest)
             .max(self.congestion.min(self.max))
+    }
+
+    /// The longest pause for a job of which no commit is foreseen.
+    fn longest_pause(&self) -> Duration {
+        (self.max * SILENT_FACTOR).min(LONGEST_PAUSE).max(self.max)
     }
 
     /// Records that news was delivered at `now`.
@@ -172,6 +181,15 @@ impl PollPacer {
         let strain = late.saturating_sub(NORMAL_OVERSLEEP).min(self.max);
         self.congestion = (self.congestion * 7 + strain * 4) / 8;
     }
+}
+
+/// The pause for a job that has been silent for so long: a fortieth of it at first, for whoever
+/// waits for a commit that may come at any time, a quarter of it in the end.
+fn pause_in_silence(silence: Duration) -> Duration {
+    let seconds = u32::try_from(silence.as_secs()).unwrap_or(u32::MAX);
+    let fraction =
+        (UNFORESEEN_FRACTION / seconds.max(1)).clamp(SILENT_FRACTION, UNFORESEEN_FRACTION);
+    silence / fraction
 }
 
 #[cfg(test)]
@@ -190,7 +208,7 @@ mod tests {
             look_max: MS(250),
             ..Settings::local()
         };
-        PollPacer::new(&settings, MS(0), MS(4_000))
+        PollPacer::new(&settings, MS(0), MS(2_000))
     }
 
     /// The pause `after` so many ms; 100 ms follow from the silence alone.
@@ -237,9 +255,11 @@ mod tests {
         for (now, pause) in [
             (1_000, 0),
             (1_400, 10),
-            (5_000, 100),
-            (21_000, 500),
-            (90_000, 1_000),
+            (2_000, 25),
+            (3_000, 100),
+            (5_000, 400),
+            (11_000, 2_500),
+            (90_000, 4_000),
         ] {
             assert_eq!(pacer.next_pause(None, MS(now)), MS(pause), "{now}");
         }
@@ -253,8 +273,14 @@ mod tests {
         let silent = PollPacer::new(&settings, MS(0), Duration::MAX);
         assert_eq!(
             silent.next_pause(None, MS(0)),
-            settings.look_max * SILENT_FACTOR
+            LONGEST_PAUSE.min(settings.look_max * SILENT_FACTOR)
         );
+        let rare = Settings {
+            look_max: LONGEST_PAUSE * 2,
+            ..Settings::local()
+        };
+        let rare = PollPacer::new(&rare, MS(0), Duration::MAX);
+        assert_eq!(rare.next_pause(None, MS(0)), LONGEST_PAUSE * 2);
         let late = Some(Duration::MAX);
         assert_eq!(silent.next_pause(late, MS(0)), settings.look_max);
     }

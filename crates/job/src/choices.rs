@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use books::{Found, Near, NearReason, Record};
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt};
 use serde::{Deserialize, Serialize};
 
 use crate::document::{ChosenBy, Item, MAX_VALUE_BYTES, Root};
@@ -26,7 +26,7 @@ use crate::time::Time;
 pub const MAX_CHOICES: usize = 2_000;
 
 /// Time for which a choice is tried while others choose at the same time.
-const PATIENCE: Duration = Duration::from_secs(15);
+const TIME_LIMIT: Duration = Duration::from_secs(15);
 
 /// A person's statement which book it is.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,7 +48,8 @@ pub enum ChooseError {
     /// The book has no candidate of this number.
     #[error("the book has no such candidate")]
     NoSuchCandidate,
-    /// As many books were chosen already as can be.
+    /// [`MAX_CHOICES`] books of the job have been chosen already, or all choices together fill a
+    /// value of the store.
     #[error("too many choices")]
     Full,
     /// Others choose at the same time, so that it is not certain that the choice stays.
@@ -127,7 +128,7 @@ impl Choice {
 }
 
 impl Choices {
-    /// Lays the choices over the items from number `first` on.
+    /// Changes items to what people chose for them; `items[0]` is item `first` of the job.
     pub(crate) fn apply(&self, first: u32, items: &mut [Item]) {
         for (index, item) in (first..).zip(items) {
             if let Some(choice) = self.books.get(&index) {
@@ -245,8 +246,7 @@ impl<E: Effects> Engine<'_, E> {
             was_found: item.succeeded(),
             was_unanswered: item.is_unanswered(),
         };
-        choice.apply(&mut item);
-        let until = effects.monotonic() + PATIENCE;
+        let until = effects.monotonic() + TIME_LIMIT;
         loop {
             let mut choices = self.read_fresh(async || self.choices(root).await).await?;
             if !choice.is_in(&choices, index) {
@@ -262,6 +262,8 @@ impl<E: Effects> Engine<'_, E> {
             effects.sleep(self.settings.write_delay * 3).await;
             let choices = self.read_fresh(async || self.choices(root).await).await?;
             if choice.is_in(&choices, index) {
+                // It may be a later one that stands.
+                choices.apply(index, std::slice::from_mut(&mut item));
                 return Ok(item);
             }
             if effects.monotonic() >= until {
@@ -277,8 +279,8 @@ impl<E: Effects> Engine<'_, E> {
 }
 
 impl<E: Effects> Engine<'_, E> {
-    /// All items of an ended job's results with what was chosen at one moment: however often they
-    /// are read, they are the same.
+    /// All items of an ended job's results with what was chosen at one moment, then those that
+    /// nobody reached before it was canceled: however often they are read, they are the same.
     pub(crate) fn items_with<'e>(
         &'e self,
         root: &'e Root,
@@ -291,5 +293,6 @@ impl<E: Effects> Engine<'_, E> {
                 first += u32::try_from(items.len()).unwrap_or(u32::MAX);
                 items
             })
+            .chain(self.items_of(root.unreached(), true))
     }
 }

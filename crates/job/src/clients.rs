@@ -25,6 +25,9 @@ pub const UNSEEN_JOB_GRACE: Duration = Duration::from_secs(10);
 /// The most entries of one document, so that none grows beyond what the store takes.
 const MAX_ENTRIES: usize = 4_000;
 
+/// The most entries of one document that name no client.
+const MAX_NAMELESS: usize = 500;
+
 /// The most jobs of a client that are checked before one more is admitted or refused: a refusal
 /// must not cost more than a job.
 const MAX_JOBS_CHECKED: usize = 16;
@@ -60,6 +63,48 @@ impl<'a> Entry<'a> {
     }
 }
 
+/// Reads a document. What is no text counts as nothing: nobody is refused because of it.
+async fn read_document<E: Effects>(effects: &E, key: &str) -> Result<String, StoreError> {
+    let stored = effects.get(key).await?.unwrap_or_default();
+    Ok(String::from_utf8(stored).unwrap_or_default())
+}
+
+/// The entries of a document that still count, without malformed lines.
+fn entries(stored: &str, now: Time) -> Vec<Entry<'_>> {
+    let entries = stored.split('\n').filter_map(Entry::parse);
+    entries.filter(|entry| entry.counts(now)).collect()
+}
+
+/// A job that was begun lately.
+pub(crate) struct Recorded {
+    /// The pseudonym of its client; empty when the client is not counted.
+    pub(crate) client: String,
+    pub(crate) job: JobId,
+    /// Time at which it was admitted.
+    pub(crate) at: Time,
+}
+
+/// Reads which jobs one document has.
+///
+/// # Errors
+/// When the store fails.
+pub(crate) async fn recorded<E: Effects>(
+    effects: &E,
+    digit: &str,
+    now: Time,
+) -> Result<Vec<Recorded>, StoreError> {
+    let stored = read_document(effects, &keys::clients(digit)).await?;
+    let known = entries(&stored, now).into_iter();
+    let recorded = known.filter_map(|entry| {
+        Some(Recorded {
+            client: entry.client.to_owned(),
+            job: JobId::parse(entry.job).ok()?,
+            at: entry.at,
+        })
+    });
+    Ok(recorded.collect())
+}
+
 /// Spells the document of these entries, the latest [`MAX_ENTRIES`] of them.
 fn document(entries: &[Entry<'_>]) -> String {
     let excess = entries.len().saturating_sub(MAX_ENTRIES);
@@ -80,14 +125,8 @@ impl<E: Effects> Engine<'_, E> {
     /// When the store fails: nothing is recorded then.
     pub async fn admit(&self, client: &Client, job: &JobId) -> Result<bool, StoreError> {
         let (key, now) = (key(client), self.effects.now());
-        // What cannot be read counts as nothing: nobody is refused because of it.
-        let stored = self.effects.get(&key).await?.unwrap_or_default();
-        let stored = String::from_utf8(stored).unwrap_or_default();
-        let mut entries: Vec<Entry<'_>> = stored
-            .split('\n')
-            .filter_map(Entry::parse)
-            .filter(|entry| entry.counts(now))
-            .collect();
+        let stored = read_document(self.effects, &key).await?;
+        let mut entries = entries(&stored, now);
         let client = client.0.as_str();
         let own = |entry: &&Entry<'_>| entry.client == client;
         if entries
@@ -117,6 +156,36 @@ impl<E: Effects> Engine<'_, E> {
             self.effects.set(&key, document.as_bytes()).await?;
         }
         Ok(is_below_limit)
+    }
+
+    /// Records a job whose client is not counted, so that an operator sees it: under no client, in
+    /// a document that the job's name decides. No job is refused because of it.
+    ///
+    /// # Errors
+    /// When the store fails: nothing is recorded then.
+    pub async fn record(&self, job: &JobId) -> Result<(), StoreError> {
+        let sum = job.as_str().bytes().map(usize::from).sum::<usize>();
+        let key = keys::clients(keys::CLIENT_DIGITS[sum % keys::CLIENT_DIGITS.len()]);
+        let now = self.effects.now();
+        let stored = read_document(self.effects, &key).await?;
+        let mut entries = entries(&stored, now);
+        let is_nameless = |entry: &Entry<'_>| entry.client.is_empty();
+        if entries.iter().any(|entry| entry.job == job.as_str()) {
+            return Ok(());
+        }
+        // They must not displace those of clients that are counted.
+        if entries.iter().filter(|entry| is_nameless(entry)).count() >= MAX_NAMELESS
+            && let Some(oldest) = entries.iter().position(is_nameless)
+        {
+            entries.remove(oldest);
+        }
+        entries.push(Entry {
+            client: "",
+            job: job.as_str(),
+            at: now,
+        });
+        let document = document(&entries);
+        self.effects.set(&key, document.as_bytes()).await
     }
 
     /// The jobs of a client that no longer count, among at most [`MAX_JOBS_CHECKED`] that are

@@ -32,8 +32,9 @@ use crate::run::Run;
 use crate::secret::Client;
 use crate::settings::Settings;
 use crate::storage::Stop;
+use crate::time::millis;
 
-use queue::{Look, Queue, Slots, Ticket};
+use queue::{Queue, Slots, Standing, Ticket};
 
 /// Kind of computation, and so the queue that a job stands in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +71,34 @@ pub struct QueueTurn {
     key: &'static str,
     slots: Slots,
     ticket: Ticket,
+    /// Monotonic time since which it has waited in vain, once that has been logged.
+    waits_since: Option<Duration>,
+}
+
+impl QueueTurn {
+    /// Estimated time to read a library of so many bytes on a machine that does nothing else: a
+    /// quarter of a second for a megabyte.
+    #[must_use]
+    pub fn time_to_read(bytes: u64, is_workbook: bool) -> Duration {
+        let text = if is_workbook { bytes * UNPACKED } else { bytes };
+        Duration::from_micros(text / 4).min(Duration::from_secs(4))
+    }
+
+    /// Estimated time to decode a photo of so many pixels on a machine that does nothing else.
+    #[must_use]
+    pub fn time_to_decode(pixels: u64) -> Duration {
+        Duration::from_nanos(pixels * 36)
+    }
+
+    /// A line for the log about the wait in a queue.
+    fn line(&self) -> serde_json::Value {
+        let queue = match self.key {
+            keys::READING => "reading",
+            keys::MEMORY_QUEUE => "memory",
+            _ => "compute",
+        };
+        serde_json::json!({"queue": queue, "turn": self.ticket.token})
+    }
 }
 
 impl<E: Effects> Run<'_, E> {
@@ -100,6 +129,7 @@ impl<E: Effects> Run<'_, E> {
                 place: None,
                 is_admitted: false,
             },
+            waits_since: None,
         };
         let began = self.engine.effects.monotonic();
         // A quarter of the budget may be waited for; the next run has all of it again.
@@ -155,7 +185,8 @@ impl<E: Effects> Engine<'_, E> {
         self.turn(keys::MEMORY_QUEUE, slots, client, takes)
     }
 
-    /// A place in the queue of those who are to compute about so long, as [`time_to_read`] says.
+    /// A place in the queue of those who are to compute about so long, as
+    /// [`QueueTurn::time_to_read`] says.
     #[must_use]
     pub fn compute_turn(&self, client: Option<&Client>, takes: Duration) -> QueueTurn {
         let slots = Work::Short.slots(self.settings);
@@ -181,6 +212,7 @@ impl<E: Effects> Engine<'_, E> {
                 place: None,
                 is_admitted: false,
             },
+            waits_since: None,
         }
     }
 
@@ -194,10 +226,20 @@ impl<E: Effects> Engine<'_, E> {
     /// Waits until the turn has come, up to (monotonic) `until`; whether it has.
     async fn wait_until(&self, turn: &mut QueueTurn, until: Duration) -> bool {
         loop {
-            let Look::Waits(ahead) = self.look_at_queue(turn).await else {
+            let look = self.look_at_queue(turn).await;
+            let now = self.effects.monotonic();
+            let Standing::Waits(ahead) = look else {
+                if let Some(since) = turn.waits_since.take() {
+                    let mut line = turn.line();
+                    line["waitedMs"] = millis(now.saturating_sub(since)).into();
+                    self.effects.log("turn-came", line);
+                }
                 return true;
             };
-            let now = self.effects.monotonic();
+            if turn.waits_since.is_none() {
+                turn.waits_since = Some(now);
+                self.effects.log("turn-awaited", turn.line());
+            }
             if now >= until {
                 return false;
             }
@@ -213,6 +255,9 @@ impl<E: Effects> Engine<'_, E> {
 
     /// Gives the turn to the next.
     pub async fn end_turn(&self, turn: QueueTurn) {
+        if turn.waits_since.is_some() {
+            self.effects.log("turn-given-up", turn.line());
+        }
         let Ok(bytes) = self.effects.get(turn.key).await else {
             return;
         };
@@ -228,10 +273,10 @@ impl<E: Effects> Engine<'_, E> {
     }
 
     /// Enters or renews a place in a queue; whether its turn has come.
-    async fn look_at_queue(&self, turn: &mut QueueTurn) -> Look {
+    async fn look_at_queue(&self, turn: &mut QueueTurn) -> Standing {
         let life = self.settings.lease;
         let Ok(bytes) = self.effects.get(turn.key).await else {
-            return Look::Admitted;
+            return Standing::Admitted;
         };
         let now = self.effects.now();
         let mut queue = Queue::read(bytes.as_deref());
@@ -256,17 +301,3 @@ pub const LONG_ENOUGH_TO_WAIT: Duration = Duration::from_millis(250);
 
 /// Usual factor by which a workbook grows when it is unpacked.
 const UNPACKED: u64 = 16;
-
-/// Estimated time to read a library of so many bytes on a machine that does nothing else: a quarter
-/// of a second for a megabyte.
-#[must_use]
-pub fn time_to_read(bytes: u64, is_workbook: bool) -> Duration {
-    let text = if is_workbook { bytes * UNPACKED } else { bytes };
-    Duration::from_micros(text / 4).min(Duration::from_secs(4))
-}
-
-/// Estimated time to decode a photo of so many pixels on a machine that does nothing else.
-#[must_use]
-pub fn time_to_decode(pixels: u64) -> Duration {
-    Duration::from_nanos(pixels * 36)
-}

@@ -2,6 +2,8 @@
 
 use sha2::{Digest, Sha256};
 
+use crate::document::Item;
+
 /// A digest of the files of a request, taken as they arrive.
 #[derive(Clone, Debug, Default)]
 pub struct ContentDigest {
@@ -17,6 +19,12 @@ impl ContentDigest {
         digest.file();
         digest.update(bytes);
         digest.finish()
+    }
+
+    /// The digest of a request that names its items.
+    #[must_use]
+    pub fn of_items(items: &[Item]) -> String {
+        Self::of(&serde_json::to_vec(items).unwrap_or_default())
     }
 
     /// Begins the next file.

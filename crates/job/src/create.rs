@@ -25,15 +25,16 @@ impl<'a, E: Effects> Engine<'a, E> {
     /// # Errors
     /// [`CreateError`]; nothing of the job is left then.
     pub async fn create(&self, new: &NewJob, items: &[Item]) -> Result<Created, CreateError> {
-        let content = content_of(items);
+        let content = ContentDigest::of_items(items);
         let creation = Creation::reserve(*self, new).await?;
         let (mut root, lease) = creation.begin().await?;
         let mut run = Run::new(*self, root.clone(), lease);
         let plan = match run.write_items(keys::plan, items).await {
             Ok(plan) => plan,
             Err(stop) => {
-                creation.discard(&root).await;
-                return Err(stop.into());
+                let error = stop.into();
+                creation.fail(&root, &error).await;
+                return Err(error);
             }
         };
         let lease = run.into_lease();
@@ -52,10 +53,4 @@ impl<'a, E: Effects> Engine<'a, E> {
     pub async fn receive(&self, new: NewJob) -> Result<Receiver<'a, E>, CreateError> {
         Receiver::new(*self, new).await
     }
-}
-
-/// The digest of a request that names its items.
-#[must_use]
-pub fn content_of(items: &[Item]) -> String {
-    ContentDigest::of(&serde_json::to_vec(items).unwrap_or_default())
 }

@@ -2,7 +2,7 @@
 //! simulation for tests; nothing else in this crate does I/O, tells the time or rolls dice.
 //!
 //! All futures are single-threaded: a WASI 0.2 component has one thread, and so has a simulation.
-#![allow(
+#![expect(
     async_fn_in_trait,
     reason = "implementations are single-threaded; no caller needs the futures to be Send"
 )]
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::document::{HandOver, Root};
+use crate::document::{HandOver, Notice, Root};
 use crate::settings::RunMode;
 use crate::time::Time;
 
@@ -153,6 +153,8 @@ pub struct Costs {
     pub deletes: u32,
     /// Number of listings of all keys.
     pub lists: u32,
+    /// Number of those operations that failed.
+    pub failures: u32,
     /// Bytes written.
     pub bytes_written: u64,
     /// Number of outbound requests, those to the application itself included.
@@ -200,8 +202,8 @@ pub trait Dispatch {
     /// [`RunMode::Inline`] no longer than it takes to send the request.
     async fn start_run(&self, request: RunRequest<'_>) -> Result<(), DispatchError>;
 
-    /// Spells the webhook's message about an ended job; empty where no webhook is configured.
-    fn spell_end(&self, _ended: &Root) -> Vec<u8> {
+    /// Spells the webhook's message about a job; empty where no webhook is configured.
+    fn spell_message(&self, _root: &Root, _notice: Notice) -> Vec<u8> {
         Vec::new()
     }
 }

@@ -21,7 +21,8 @@ use crate::settings::Settings;
 /// - Results: [`Engine::items`] and [`Engine::report`] read what an ended job has found.
 /// - Tokens: [`Engine::current_token`], [`Engine::admits`], [`Engine::refresh_token`] and
 ///   [`Engine::extend_token`].
-/// - Space: [`Engine::store_has_capacity`] deletes expired jobs; creating calls it by itself.
+/// - Space: [`Engine::store_has_capacity`] deletes expired jobs, as each run does at its end;
+///   creating calls it by itself where keys are scarce.
 ///
 /// A job from its creation to its books, where nothing ends an invocation before:
 ///

@@ -25,7 +25,7 @@ use crate::work::{StageOutcome, Worker};
 use pipeline::{FirstWave, WavePipeline};
 pub use providers::{Enrichment, ProviderSessions};
 pub use search::Searched;
-use waiting::{COMMIT_TIME, commit_and_wait, hand_over_unfinished};
+use waiting::{COMMIT_TIME, finish_in_time, hand_over_unfinished};
 
 /// Number of waves under way at the same time. They are committed one by one; a run that dies has
 /// asked for so many in vain.
@@ -47,8 +47,10 @@ impl<E: Effects> Worker<E> for Enrichment {
                     .await
             })
             .await?;
+        let mut remembered_books = RememberedBooks::begin(run.engine).await;
         if run.root.stage == Stage::Queued {
-            run.commit(sessions.first_wave(), |root| root.stage = Stage::Enriching)
+            let expect = remembered_books.first_wave(sessions.first_wave());
+            run.commit(expect, |root| root.stage = Stage::Enriching)
                 .await?;
         }
         if run.root.stage == Stage::Analyzing {
@@ -61,7 +63,7 @@ impl<E: Effects> Worker<E> for Enrichment {
         // Read for good by the stage before. The root goes on naming them until the next commit,
         // so that whoever does this again after a crash deletes them again.
         run.delete_uploads().await?;
-        let result = self.waves(run, &sessions).await;
+        let result = self.waves(run, &sessions, &mut remembered_books).await;
         sessions.save(effects).await;
         result
     }
@@ -90,6 +92,7 @@ impl Enrichment {
         &self,
         run: &mut Run<'_, E>,
         sessions: &ProviderSessions,
+        remembered_books: &mut RememberedBooks,
     ) -> Result<StageOutcome, Stop> {
         let mut plan = Plan::default();
         let mut took = Duration::ZERO;
@@ -105,7 +108,6 @@ impl Enrichment {
         // That nobody knew a book is no answer to somebody who wants it asked again.
         let retry = run.root.retry.as_ref();
         let asks_anew = retry.is_some_and(|retry| retry.only.contains(&Outcome::NotFound));
-        let mut remembered_books = RememberedBooks::begin(run.engine).await;
         let mut begun = VecDeque::new();
         let mut next = run.root.stored();
         while run.root.stored() < run.root.total {
@@ -138,33 +140,35 @@ impl Enrichment {
                 next = next.saturating_add(u32::try_from(items.len()).unwrap_or(u32::MAX));
                 begun.push_back((effects.monotonic(), items, known));
             }
-            let Some((start, mut items, known)) = begun.pop_front() else {
+            let Some((start, mut items, mut known)) = begun.pop_front() else {
                 return Ok(StageOutcome::HandOver);
             };
-            let found = loop {
-                match run
-                    .guarded(async { Ok(pipeline.finish_first_wave().await) })
-                    .await?
-                {
-                    FirstWave::Found(found) => break found,
-                    FirstWave::Waiting => commit_and_wait(run, &mut pipeline, sessions).await?,
-                    FirstWave::OutOfTime => {
-                        let outcome = hand_over_unfinished(run, sessions, start).await?;
-                        // What was found in vain, as far as it is final.
-                        begun.push_front((start, items, known));
-                        for (found, (_, mut items, known)) in
-                            pipeline.abandon().into_iter().zip(begun)
-                        {
-                            set_outcomes(&mut items, found);
-                            run.learned
-                                .extend(memory::of_items(&items, &known, effects.now()));
-                        }
-                        return Ok(outcome);
-                    }
+            let Some(found) = finish_in_time(run, &mut pipeline, sessions).await? else {
+                let outcome = hand_over_unfinished(run, sessions, start).await?;
+                // What was found in vain, as far as it is final.
+                begun.push_front((start, items, known));
+                for (found, (_, mut items, known)) in pipeline.abandon().into_iter().zip(begun) {
+                    set_outcomes(&mut items, found);
+                    run.learned
+                        .extend(memory::of_items(&items, &known, effects.now()));
                 }
+                return Ok(outcome);
             };
-            let settled = items.iter().filter(|item| item.found.is_some()).count();
+            let mut settled = settled_in(&items);
             set_outcomes(&mut items, found);
+            // Waves about which nobody is asked take no time: one commit is for all of them.
+            while is_known(&known) && begun.front().is_some_and(|(_, _, known)| is_known(known)) {
+                let Some(found) = finish_in_time(run, &mut pipeline, sessions).await? else {
+                    break;
+                };
+                let Some((_, mut more, more_known)) = begun.pop_front() else {
+                    break;
+                };
+                settled += settled_in(&more);
+                set_outcomes(&mut more, found);
+                items.append(&mut more);
+                known.extend(more_known);
+            }
             let remembered = known.iter().filter(|known| **known).count() - settled;
             run.learned
                 .extend(memory::of_items(&items, &known, effects.now()));
@@ -200,17 +204,27 @@ impl Enrichment {
                 root.title = items.iter().rev().find_map(shown_title).unwrap_or_default();
                 root.last_id = items.last().and_then(shown_id).unwrap_or_default();
                 root.requests = requests;
-                root.outages = outages;
+                root.set_outages(outages);
                 // Runs that gave up once need not try the next items for as long.
                 if unanswered == 0 {
                     root.late_ms = 0;
                 }
-                root.uploads.clear();
+                root.forget_uploads();
             })
             .await?;
         }
         Ok(StageOutcome::Finished(Stage::Complete, None))
     }
+}
+
+/// Number of items that have their outcome in the plan.
+fn settled_in(items: &[Item]) -> usize {
+    items.iter().filter(|item| item.found.is_some()).count()
+}
+
+/// Whether all items of a wave are known already, so that no provider is asked.
+fn is_known(known: &[bool]) -> bool {
+    known.iter().all(|known| *known)
 }
 
 /// Sets the outcomes of items, and what a person may choose from instead; fields that the plan

@@ -120,6 +120,13 @@ impl<E: Effects> Engine<'_, E> {
             }
         };
         if doc.as_ref().is_some_and(may_write) {
+            // The look before this one may have been long ago, and the other's run may have begun.
+            let standing = self
+                .read_fresh(async || read_root(effects, &made.id).await)
+                .await?;
+            if standing.is_some_and(|root| root.stage != Stage::Receiving) {
+                return Ok(());
+            }
             return effects
                 .set(&keys::root(&made.id), &encode_root(made)?)
                 .await;

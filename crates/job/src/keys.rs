@@ -67,6 +67,13 @@ pub fn webhook(id: &JobId) -> String {
     format!("{JOBS}{id}/webhook")
 }
 
+/// Key of the mark that the operator's webhook is to be told that the job waits for a provider for
+/// long; it is there until the message is delivered.
+#[must_use]
+pub fn webhook_wait(id: &JobId) -> String {
+    format!("{JOBS}{id}/webhook-wait")
+}
+
 /// Key of the token generation that counts, once a token was refreshed.
 #[must_use]
 pub fn auth(id: &JobId) -> String {
@@ -122,13 +129,18 @@ pub fn clients(digit: &str) -> String {
     format!("clients/{digit}")
 }
 
+/// Every digit that [`clients`] takes.
+pub const CLIENT_DIGITS: [&str; 16] = [
+    "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "a", "b", "c", "d", "e", "f",
+];
+
 /// Key of a page of remembered books, by the time at which it was written.
 #[must_use]
 pub fn books_page(at: Time, name: &str) -> String {
     format!("{BOOKS_PAGES}{:013}-{name}", at.0)
 }
 
-/// Whether a key is a page's of remembered books.
+/// Whether this is the key of a page of remembered books.
 #[must_use]
 pub fn is_books_page(key: &str) -> bool {
     key.starts_with(BOOKS_PAGES)

@@ -70,6 +70,8 @@ pub(crate) async fn read<E: Effects>(
 /// [`Lease::is_ours`] and [`Lease::write_still_fits`] before each write of the root. It never
 /// gives a lease up by itself: a run that ends the job deletes the lease with the rest, one that
 /// hands over writes nothing more, one that dies lets it expire.
+///
+/// The test `the_life_of_a_job` in `tests/engine.rs` shows a lease that expires and is claimed.
 #[derive(Debug)]
 pub(crate) struct Lease {
     id: JobId,

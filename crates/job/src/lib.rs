@@ -17,6 +17,7 @@ mod clients;
 mod compute;
 mod content;
 mod create;
+mod delete;
 mod document;
 pub mod effects;
 mod engine;
@@ -26,9 +27,11 @@ mod handover;
 mod id;
 pub mod keys;
 mod lease;
+mod lettering;
 mod look;
 mod memory;
 mod observer;
+mod overview;
 mod photo;
 mod plan;
 mod provider;
@@ -49,18 +52,18 @@ mod watch;
 mod webhook;
 mod work;
 
-pub use again::{RetryError, content_of_retry};
-pub use analyze::{CsvAnalysis, failure_of};
+pub use again::RetryError;
+pub use analyze::CsvAnalysis;
 pub use cancel::Cancellation;
 pub use choices::{ChooseError, MAX_CHOICES, Pick};
 pub use clients::UNSEEN_JOB_GRACE;
-pub use compute::{LONG_ENOUGH_TO_WAIT, QueueTurn, time_to_decode, time_to_read};
+pub use compute::{LONG_ENOUGH_TO_WAIT, QueueTurn};
 pub use content::ContentDigest;
-pub use create::{CreateError, Name, NewJob, Receiver, content_of};
+pub use create::{CreateError, Name, NewJob, Receiver};
 pub use document::{
     ChosenBy, Component, Failure, FailureCode, HandOver, Item, ItemCounts, MAX_VALUE_BYTES, MadeBy,
-    Outage, Outcome, Part, PhotoState, PhotoStatus, PhotoStep, Pipeline, Report, Retry, Root,
-    RowCounts, ScanCounts, Stage, Upload, Uploaded,
+    Notice, Outage, Outcome, Part, PhotoState, PhotoStatus, PhotoStep, Pipeline, Report, Retry,
+    Root, RowCounts, ScanCounts, Stage, Upload, Uploaded,
 };
 pub use effects::Effects;
 pub use engine::Engine;
@@ -69,18 +72,19 @@ pub use feed::Feed;
 pub use handover::Created;
 pub use id::{Epoch, InvalidJobId, JobId};
 pub use lease::LeaseDoc;
+pub use lettering::{Lettering, ReadLine};
 pub use look::Inspection;
 pub use observer::{Observer, Position, Step, StoreLag};
-pub use photo::{Lettering, ReadLine};
-pub use plan::distinct;
-pub use provider::RateLimit;
+pub use overview::{JobDetail, MAX_LISTED, MAX_OVERVIEW_READS, Overview};
+pub use provider::{Breaker, ProviderStatus, RateLimit};
 pub use reading::{SpineReader, SpineReading, SpineStage};
 pub use run::Run;
 pub use scan::{FirstStage, Scan};
 pub use secret::{Client, Keyring, constant_time_eq};
 pub use settings::{Limits, RunMode, Settings, SettingsError, Webhook};
 pub use storage::Stop;
-pub use sweep::KEYS_PER_JOB;
+pub use sweep::{KEYS_PER_JOB, StoreUse};
 pub use time::{Time, millis};
-pub use watch::{Next, Notification, Watcher, watch_all};
+pub use watch::{Next, Notification, Watcher};
+pub use webhook::PendingMessage;
 pub use work::{StageOutcome, Worker};

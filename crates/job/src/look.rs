@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::document::{Root, Stage};
+use crate::document::{Component, Root, Stage};
 use crate::effects::{Effects, StoreError};
 use crate::engine::Engine;
 use crate::id::JobId;
@@ -148,7 +148,7 @@ impl<E: Effects> Engine<'_, E> {
             Inspection::Ended(end) => {
                 let since = self.effects.now().since(end.updated);
                 if since >= CLEANUP_GRACE {
-                    self.deliver_webhook(end).await;
+                    self.have_webhook_delivered(end).await;
                 }
                 if !end.leftovers.is_empty() && since >= CLEANUP_GRACE {
                     let _ = repair(self.effects, end.clone()).await;
@@ -163,7 +163,15 @@ impl<E: Effects> Engine<'_, E> {
         for _ in 0..START_ATTEMPTS {
             match self.start(root, None).await {
                 Ok(()) => return,
-                Err(error) => problem = error.to_string(),
+                Err(error) => {
+                    let lacks_reader =
+                        error.is_no_route() && root.next_component() == Component::Reader;
+                    problem = error.to_string();
+                    // Another component finds that out once more, and goes on without it.
+                    if lacks_reader && self.start(&root.without_reading(), None).await.is_ok() {
+                        return;
+                    }
+                }
             }
         }
         self.effects.log(

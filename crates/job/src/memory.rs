@@ -11,6 +11,7 @@ use std::time::Duration;
 use books::{Found, Known, MatchedBy, Near, Record, Search, Wanted};
 use serde::{Deserialize, Serialize};
 
+use crate::cadence::Forecast;
 use crate::document::{Item, MAX_VALUE_BYTES};
 use crate::effects::{Effects, StoreError};
 use crate::engine::Engine;
@@ -271,6 +272,15 @@ impl RememberedBooks {
         Self {
             index,
             pages: HashMap::new(),
+        }
+    }
+
+    /// The forecast of a job's first wave, before any of its requests has been sent: at any time
+    /// when books are remembered, else when a provider's first answers come.
+    pub(crate) fn first_wave(&self, of_answers: Forecast) -> Forecast {
+        match self.index.0.is_empty() {
+            true => of_answers,
+            false => Forecast::Unknown,
         }
     }
 

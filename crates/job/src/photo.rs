@@ -4,21 +4,20 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use books::{Found, Recognised, Shelf, SpinesFound};
+use books::{Found, Near};
 use serde::{Deserialize, Serialize};
-use vision::{
-    BoundingBox, Detection, ImageError, MAX_TITLE, Photo, Quality, Severity, Suggestion,
-    SuggestionKind,
-};
+use vision::{Detection, ImageError, Photo, Quality, Suggestion};
 
 use crate::cadence::Forecast;
-use crate::compute::{self, QueueTurn};
+use crate::compute::QueueTurn;
 use crate::document::{
     Failure, FailureCode, Item, Part, PhotoState, PhotoStatus, PhotoStep, Report, Root, ScanCounts,
     Stage, Upload,
 };
 use crate::effects::Effects;
 use crate::keys;
+use crate::lettering::{Lettering, Named};
+use crate::memory::RememberedBooks;
 use crate::plan::wave_size;
 use crate::provider::first_wave;
 use crate::run::Run;
@@ -50,15 +49,6 @@ const TIME_FOR_MEGAPIXEL: Duration = Duration::from_millis(100);
 /// The pixels of a photo of which nothing is known.
 const USUAL_PIXELS: u64 = 12_000_000;
 
-/// The confidence of a spine whose words name no book: to be reviewed.
-const CONFIDENCE_OF_WORDS: f32 = 0.3;
-
-/// Least confidence of a line that is listed for review.
-const SURE: f32 = 0.8;
-
-/// Number of spines read for each book identified from which on a photo counts as a bad one.
-const SPINES_FOR_A_BOOK: usize = 3;
-
 /// The outcome of one photo so far: the value that [`PhotoState::part`] names.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct PhotoReport {
@@ -80,152 +70,6 @@ pub(crate) struct PhotoReport {
     /// A hint for a better photo, besides what its quality says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) hint: Option<Suggestion>,
-}
-
-/// The look-up's outcome for a book named, or not named, by its spine.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Named {
-    title: String,
-    author: String,
-    found: Found,
-}
-
-/// The lettering of one photo.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Lettering {
-    /// The lines, and which of them belong together.
-    pub shelf: Shelf,
-    /// Position and confidence of each line of the shelf, in its order.
-    pub lines: Vec<ReadLine>,
-}
-
-/// Position and confidence of a line that was read.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ReadLine {
-    /// The line's position on the photo.
-    pub bounding_box: BoundingBox,
-    /// Confidence in its letters, 0 to 1.
-    pub confidence: f32,
-}
-
-impl Lettering {
-    /// The detections on the photo: the books that spines name, and the text on other spines.
-    pub(crate) fn detections(&self, found: &SpinesFound) -> Vec<(Detection, Named)> {
-        let books = found.books.iter().map(|book| self.book(book));
-        let unknown = found.unknown.iter().filter_map(|&spine| {
-            let outcome = if found.complete {
-                Found::NotFound
-            } else {
-                Found::Error
-            };
-            self.unknown(spine, outcome)
-        });
-        books.chain(unknown).collect()
-    }
-
-    fn book(&self, book: &Recognised) -> (Detection, Named) {
-        let spine = self.shelf.spines.get(book.spine);
-        let on_spine = spine.map_or(&[][..], |spine| &spine.lines);
-        let title = shorten(&book.record.work.title, MAX_TITLE);
-        let authors: Vec<&str> = book
-            .record
-            .authors
-            .iter()
-            .map(|a| a.name.as_str())
-            .collect();
-        let author = shorten(&authors.join(", "), vision::MAX_AUTHOR);
-        let lines = book.lines.iter().chain(on_spine);
-        self.detection(
-            title,
-            author,
-            book.confidence,
-            lines,
-            Found::Record(Box::new(book.record.clone())),
-        )
-    }
-
-    /// A spine that names no book, if enough on it is sure.
-    fn unknown(&self, spine: usize, outcome: Found) -> Option<(Detection, Named)> {
-        let spine = self.shelf.spines.get(spine)?;
-        let is_sure = |at: &&usize| self.lines.get(**at).is_some_and(|l| l.confidence >= SURE);
-        let lines: Vec<usize> = spine.lines.iter().filter(is_sure).copied().collect();
-        let text = |at: &usize| Some(self.shelf.lettering.get(*at)?.text.trim());
-        let texts: Vec<&str> = lines.iter().filter_map(text).collect();
-        let text = texts.join(" ");
-        let words = text
-            .split_whitespace()
-            .filter(|word| word.chars().filter(|c| c.is_alphabetic()).count() >= 3);
-        (words.count() >= 2).then(|| {
-            let title = shorten(&text, MAX_TITLE);
-            self.detection(
-                title,
-                String::new(),
-                CONFIDENCE_OF_WORDS,
-                lines.iter(),
-                outcome,
-            )
-        })
-    }
-
-    fn detection<'a>(
-        &self,
-        title: String,
-        author: String,
-        confidence: f32,
-        lines: impl Iterator<Item = &'a usize>,
-        found: Found,
-    ) -> (Detection, Named) {
-        let boxes = lines.filter_map(|at| Some(self.lines.get(*at)?.bounding_box));
-        let detection = Detection {
-            title: title.clone(),
-            author: author.clone(),
-            isbn: None,
-            confidence,
-            bounding_box: around(boxes),
-            photo: 0,
-        };
-        (
-            detection,
-            Named {
-                title,
-                author,
-                found,
-            },
-        )
-    }
-
-    /// A hint for a better photo, when little of what was read named a book.
-    pub(crate) fn hint(&self, found: &SpinesFound) -> Option<Suggestion> {
-        let books = found.books.len();
-        (found.complete && found.unknown.len() + books >= SPINES_FOR_A_BOOK * books.max(1))
-            .then(go_closer)
-    }
-}
-
-/// The smallest box around others.
-fn around(boxes: impl Iterator<Item = BoundingBox>) -> BoundingBox {
-    let both = |a: BoundingBox, b: BoundingBox| {
-        BoundingBox::new(
-            (a.x1.min(b.x1), a.y1.min(b.y1)),
-            (a.x2.max(b.x2), a.y2.max(b.y2)),
-        )
-    };
-    boxes.reduce(both).unwrap_or_default()
-}
-
-fn shorten(text: &str, most: usize) -> String {
-    text.chars().take(most).collect()
-}
-
-/// The advice for a photo on which little was read.
-pub(crate) fn go_closer() -> Suggestion {
-    Suggestion {
-        kind: SuggestionKind::Resolution,
-        severity: Severity::Medium,
-        message: "Only few spines could be read. Go closer: one shelf at a time, straight from the front."
-            .to_owned(),
-        affected_count: 1,
-    }
 }
 
 /// A decoded photo, with the barcodes and the quality that only its full resolution shows.
@@ -283,7 +127,7 @@ impl<E: Effects> Run<'_, E> {
     pub(crate) fn time_to_decode(&self, index: usize) -> Duration {
         let told = self.root.uploads.get(index).map(Upload::takes);
         told.filter(|time| !time.is_zero())
-            .unwrap_or_else(|| compute::time_to_decode(USUAL_PIXELS))
+            .unwrap_or_else(|| QueueTurn::time_to_decode(USUAL_PIXELS))
     }
 
     /// Counts an attempt at a step of a photo that takes about so long; `false` when there have
@@ -369,6 +213,7 @@ impl<E: Effects> Run<'_, E> {
         .await?;
         match next {
             Some(PhotoStep::Look | PhotoStep::Read) => Ok(()),
+            Some(PhotoStep::Identify) | None if self.root.keeps_photo(index) => Ok(()),
             Some(PhotoStep::Identify) | None => self.delete_upload(index).await,
         }
     }
@@ -388,42 +233,57 @@ impl<E: Effects> Run<'_, E> {
             .iter()
             .map(|report| report.detections.len())
             .sum::<usize>();
-        let qualities: Vec<Quality> = reports.iter().filter_map(|report| report.quality).collect();
+        let mut qualities: Vec<Quality> =
+            reports.iter().filter_map(|report| report.quality).collect();
         let failures: Vec<Failure> = reports
             .iter()
             .filter_map(|report| report.failure.clone())
             .collect();
-        if failures.len() == reports.len()
+        let retry = self.root.retry.as_ref();
+        let is_first = retry.is_none_or(|retry| retry.library.is_empty());
+        let looked_at = retry.map_or(reports.len(), |retry| retry.photos.len());
+        if is_first
+            && failures.len() == looked_at
             && let Some(failure) = failures.into_iter().next()
         {
             return Ok(StageOutcome::Finished(Stage::Error, Some(failure)));
         }
         let told = reports.iter().find(|report| !report.model.is_empty());
-        let model = told.map_or(model, |report| &report.model).to_owned();
+        let told = told.map(|report| report.model.clone());
         let mut suggestions = vision::suggestions(&qualities);
         let hint = reports.iter().find_map(|report| report.hint.clone());
         // Its kind may be there already, measured.
         suggestions.extend(hint.filter(|hint| suggestions.iter().all(|s| s.kind != hint.kind)));
-        let named: HashMap<(String, String), Found> = reports
+        let named: HashMap<(String, String), (Found, Vec<Near>)> = reports
             .iter_mut()
             .flat_map(|report| std::mem::take(&mut report.named))
-            .map(|named| ((named.title, named.author), named.found))
+            .map(|named| ((named.title, named.author), (named.found, named.near)))
             .collect();
-        let detections = vision::merge(
-            reports
-                .into_iter()
-                .map(|report| report.detections)
-                .collect(),
-        );
-        if detections.is_empty() {
+        let photos = reports.into_iter().map(|report| report.detections);
+        let mut detections = vision::merge(photos.collect());
+        if is_first && detections.is_empty() {
             return Ok(StageOutcome::Finished(Stage::Error, Some(no_books())));
         }
-        let report = Report {
-            suggestions,
-            quality: Quality::worst(&qualities),
-            model,
-            ..Report::default()
-        };
+        let is_retry = self.root.retry.is_some();
+        let mut report = Report::default();
+        if is_retry {
+            let known = self.detections_of_library().await?;
+            detections = vision::without(detections, known);
+            if let Some(part) = &self.root.report {
+                report = self.read_part(part).await?;
+                qualities.extend(report.quality);
+                // Their photos are looked at no more.
+                suggestions.retain(|new| report.suggestions.iter().all(|old| old.kind != new.kind));
+            }
+        }
+        report.suggestions.extend(suggestions);
+        report.quality = Quality::worst(&qualities);
+        // When the photos failed again, what the library has is still from the model before.
+        if let Some(model) = told {
+            report.model = model;
+        } else if report.model.is_empty() {
+            model.clone_into(&mut report.model);
+        }
         let approved = detections
             .iter()
             .filter(|detection| detection.confidence >= threshold)
@@ -434,31 +294,50 @@ impl<E: Effects> Run<'_, E> {
                 None => named.get(&(detection.title.clone(), detection.author.clone())),
                 Some(_) => None,
             };
+            let (found, candidates) = known.cloned().unzip();
             Item {
-                found: known.cloned(),
+                found,
+                candidates: candidates.unwrap_or_default(),
                 ..Item::detected(detection)
             }
         };
         let items: Vec<Item> = detections.into_iter().map(item).collect();
-        let plan = self.write_items(keys::plan, &items).await?;
+        let (plan, library) = match is_retry {
+            true => self.add_to_library(&items).await?,
+            false => (self.write_items(keys::plan, &items).await?, Vec::new()),
+        };
         let report: Part = self.write_part(keys::report, 1, &to_json(&report)?).await?;
-        let wave = wave_size(items.len(), self.engine.settings.wave_items);
+        let planned: u32 = (self.root.plan.iter().chain(&plan))
+            .map(|part| part.count)
+            .sum();
+        let wave = wave_size(planned as usize, self.engine.settings.wave_items);
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         let expect = first_wave(self.engine.effects).await;
+        let expect = RememberedBooks::begin(self.engine).await.first_wave(expect);
         self.commit(expect, |root| {
             root.stage = Stage::Enriching;
-            root.total = count(items.len());
-            root.plan = plan;
+            root.total = planned;
+            root.plan.extend(plan);
             root.wave = wave;
+            root.leftovers
+                .extend(root.report.take().map(|part| part.key));
             root.report = Some(report);
+            if let Some(retry) = &mut root.retry {
+                retry.library.extend(library);
+            }
+            let before = root.scan.unwrap_or_default();
             root.scan = Some(ScanCounts {
-                detected: count(seen),
-                approved: count(approved),
+                detected: before.detected + count(seen),
+                approved: before.approved + count(approved),
                 threshold,
             });
         })
         .await?;
-        Ok(StageOutcome::NextStage)
+        Ok(match planned {
+            // No photo that was looked at again shows another book.
+            0 => StageOutcome::Finished(Stage::Complete, None),
+            _ => StageOutcome::NextStage,
+        })
     }
 
     /// Ends the reading of spines where no component of the application does it: the photos that
@@ -522,106 +401,13 @@ fn no_reader() -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use books::{Author, Edition, Lettering as Text, Provider, Record, Spine, Work as Book};
-
     use super::*;
 
     #[test]
     fn an_overload_does_not_use_up_the_attempts_at_a_telephone_s_photo() {
         let attempts =
-            |megapixels: u64| max_attempts(compute::time_to_decode(megapixels * 1_000_000));
+            |megapixels: u64| max_attempts(QueueTurn::time_to_decode(megapixels * 1_000_000));
         assert_eq!([3, 12].map(attempts), [MAX_ATTEMPTS_OF_SHORT; 2]);
         assert_eq!([24, 64].map(attempts), [MAX_ATTEMPTS; 2]);
-    }
-
-    /// Spines of lines, each with its confidence, one below the other.
-    fn lettering(spines: &[&[(&str, f32)]]) -> Lettering {
-        let mut lettering = Lettering::default();
-        for (row, lines) in spines.iter().enumerate() {
-            let first = lettering.lines.len();
-            for (column, (text, confidence)) in lines.iter().enumerate() {
-                let (x, y) = (column as f32 / 10.0, row as f32 / 10.0);
-                lettering.shelf.lettering.push(Text {
-                    text: (*text).to_owned(),
-                    height: 10.0,
-                });
-                lettering.lines.push(ReadLine {
-                    bounding_box: BoundingBox::new((x, y), (x + 0.1, y + 0.1)),
-                    confidence: *confidence,
-                });
-            }
-            lettering.shelf.spines.push(Spine {
-                lines: (first..lettering.lines.len()).collect(),
-                beside: Vec::new(),
-            });
-        }
-        lettering
-    }
-
-    fn found(lettering: &Lettering, titles: &[(&str, &str)], complete: bool) -> SpinesFound {
-        let record = |(title, author): &(&str, &str)| Record {
-            provider: Provider::OpenLibrary,
-            work: Book {
-                title: (*title).to_owned(),
-                ..Book::default()
-            },
-            edition: Edition::default(),
-            authors: vec![Author {
-                name: (*author).to_owned(),
-                open_library_id: None,
-            }],
-            aliases: Vec::new(),
-            matched: None,
-        };
-        let records: Vec<Record> = titles.iter().map(record).collect();
-        let spines = lettering.shelf.spines.len();
-        let books = lettering.shelf.recognise(&vec![records; spines]);
-        let is_named = |spine: &usize| books.iter().any(|book| book.spine == *spine);
-        SpinesFound {
-            unknown: (0..spines).filter(|spine| !is_named(spine)).collect(),
-            books,
-            complete,
-        }
-    }
-
-    #[test]
-    fn a_book_is_called_what_its_record_says_and_is_where_its_lines_are() {
-        let lettering = lettering(&[&[("WOLF HALL", 0.99), ("MANTEL", 0.97)]]);
-        let found = found(&lettering, &[("Wolf Hall", "Hilary Mantel")], true);
-        let detections = lettering.detections(&found);
-        let [(book, named)] = detections.as_slice() else {
-            panic!("{detections:?}");
-        };
-        assert_eq!(
-            (book.title.as_str(), book.author.as_str()),
-            ("Wolf Hall", "Hilary Mantel")
-        );
-        assert!(book.confidence > 0.8);
-        assert_eq!(book.bounding_box, BoundingBox::new((0.0, 0.0), (0.2, 0.1)));
-        assert!(matches!(named.found, Found::Record(_)));
-        assert_eq!(lettering.hint(&found), None);
-    }
-
-    #[test]
-    fn a_spine_that_names_no_book_is_its_sure_words_to_be_reviewed() {
-        let lettering = lettering(&[
-            &[("Gärten in Wien", 0.95), ("Xq?lr", 0.55)],
-            &[("9", 0.99)],
-            &[("SOME WORDS", 0.6)],
-        ]);
-        for (complete, outcome) in [(true, Found::NotFound), (false, Found::Error)] {
-            let found = found(&lettering, &[], complete);
-            let detections = lettering.detections(&found);
-            let [(spine, named)] = detections.as_slice() else {
-                panic!("{detections:?}");
-            };
-            assert_eq!(spine.title, "Gärten in Wien");
-            assert_eq!(spine.author, "");
-            assert!(spine.confidence < 0.5);
-            assert_eq!(spine.bounding_box, BoundingBox::new((0.0, 0.0), (0.1, 0.1)));
-            assert_eq!(named.found, outcome);
-            // Without an answer nobody knows whether the photo is to blame.
-            assert_eq!(lettering.hint(&found).is_some(), complete);
-        }
     }
 }

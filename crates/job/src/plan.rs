@@ -1,6 +1,7 @@
 //! The list of items that a job looks up, and how it is cut into batches.
 
 use std::collections::HashSet;
+use std::vec;
 
 use books::Wanted;
 
@@ -9,26 +10,32 @@ use crate::effects::Effects;
 use crate::run::Run;
 use crate::storage::Stop;
 
-/// The different books of a request, in its order: what is asked twice is looked up once.
-#[must_use]
-pub fn distinct(wanted: Vec<Wanted>) -> Vec<Wanted> {
-    let mut seen = HashSet::new();
-    wanted
-        .into_iter()
-        .filter(|wanted| {
+impl Item {
+    /// The different books of a request, in its order: what is asked twice is looked up once.
+    #[must_use]
+    pub fn distinct(wanted: Vec<Wanted>) -> Vec<Self> {
+        let mut seen = HashSet::new();
+        let is_new = |wanted: &Wanted| {
             let keys = books::same_book_key(wanted);
             let key = (keys.isbn, keys.title_author, wanted.work_id.clone());
             // What names nothing is nobody's duplicate.
             key == (None, None, None) || seen.insert(key)
-        })
-        .collect()
+        };
+        wanted
+            .into_iter()
+            .filter(is_new)
+            .map(Self::wanted)
+            .collect()
+    }
 }
 
-/// The part of the plan that was read last.
+/// What is left of the part of the plan that was read last.
 #[derive(Default)]
 pub(crate) struct Plan {
     key: String,
-    items: Vec<Item>,
+    /// The number of items of the part that were taken out.
+    taken: usize,
+    items: vec::IntoIter<Item>,
 }
 
 impl Plan {
@@ -47,17 +54,22 @@ impl Plan {
         for part in &root.plan {
             let next = first + part.count;
             if next > from && first < to {
-                if self.key != part.key {
-                    self.items = run.read_part(part).await?;
-                    self.key.clone_from(&part.key);
-                }
                 let start = (from.max(first) - first) as usize;
                 let end = (to.min(next) - first) as usize;
-                items.extend_from_slice(
-                    self.items
-                        .get(start..end)
-                        .ok_or_else(|| Stop::Damaged(format!("{} is short", part.key)))?,
-                );
+                if self.key != part.key || start < self.taken {
+                    let all: Vec<Item> = run.read_part(part).await?;
+                    self.key.clone_from(&part.key);
+                    self.items = all.into_iter();
+                    self.taken = 0;
+                }
+                let skipped = self.items.by_ref().take(start - self.taken).count();
+                let before = items.len();
+                items.extend(self.items.by_ref().take(end - start));
+                let found = items.len() - before;
+                self.taken += skipped + found;
+                if found < end - start {
+                    return Err(Stop::Damaged(format!("{} is short", part.key)));
+                }
             }
             first = next;
         }

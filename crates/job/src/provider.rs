@@ -95,6 +95,38 @@ pub(crate) struct ProviderState {
     tickets: BTreeMap<String, Time>,
 }
 
+/// The state of a provider as an operator sees it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProviderStatus {
+    /// Name of the provider, as the store has it.
+    pub name: &'static str,
+    /// State of its circuit breaker.
+    pub breaker: Breaker,
+    /// Time until which the breaker stays open, if it is.
+    pub open_until: Option<Time>,
+    /// Number of failures since the last success.
+    pub failures: u32,
+    /// Share of the configured rate at which it is asked; refusals lower it.
+    pub pace: f64,
+    /// Average latency of its answers; `None` when it is not known.
+    pub latency: Option<Duration>,
+    /// Names of the jobs that ask it at present.
+    pub jobs: Vec<String>,
+    /// Number of single look-ups that were given a place lately.
+    pub look_ups: usize,
+}
+
+/// The state of a circuit breaker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Breaker {
+    /// Requests go out.
+    Closed,
+    /// One request is to show that the provider is well again.
+    HalfOpen,
+    /// No request goes out.
+    Open,
+}
+
 fn is_zero(number: &u32) -> bool {
     *number == 0
 }
@@ -133,10 +165,45 @@ impl ProviderState {
         (left > Duration::ZERO && left <= MAX_RETRY_AFTER.max(OPEN_MAX)).then_some(left)
     }
 
+    /// What the breaker does, and the share of the configured rate that is asked, for the log.
+    pub(crate) fn health(&self, now: Time) -> (&'static str, f64) {
+        let breaker = match self.breaker(now) {
+            Breaker::Open => "open",
+            Breaker::HalfOpen => "half-open",
+            Breaker::Closed => "closed",
+        };
+        (breaker, self.pace())
+    }
+
+    /// The state of the circuit breaker.
+    fn breaker(&self, now: Time) -> Breaker {
+        match (self.open_for(now), self.is_half_open(now)) {
+            (Some(_), _) => Breaker::Open,
+            (None, true) => Breaker::HalfOpen,
+            (None, false) => Breaker::Closed,
+        }
+    }
+
     /// Whether one request is to show that the provider is well again.
     #[must_use]
     pub(crate) fn is_half_open(&self, now: Time) -> bool {
         self.open_until != Time::default() && self.open_for(now).is_none()
+    }
+
+    /// The state as an operator sees it.
+    pub(crate) fn status(&self, name: &'static str, now: Time) -> ProviderStatus {
+        let is_recent = |at: &Time| now.since(*at) < RUN_MEMORY;
+        let jobs = self.runs.iter().filter(|(_, seen)| is_recent(seen));
+        ProviderStatus {
+            name,
+            breaker: self.breaker(now),
+            open_until: self.open_for(now).map(|_| self.open_until),
+            failures: self.failures,
+            pace: self.pace(),
+            latency: self.latency(),
+            jobs: jobs.map(|(job, _)| job.clone()).collect(),
+            look_ups: self.tickets.values().filter(|at| is_recent(at)).count(),
+        }
     }
 
     /// The share of the configured rate at which it is asked.

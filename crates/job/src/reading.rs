@@ -12,10 +12,8 @@ use crate::cadence::Forecast;
 use crate::compute::{QueueTurn, Work};
 use crate::document::{Component, Failure, FailureCode, PhotoStep, Pipeline, Root, Stage};
 use crate::effects::{Effects, Turn};
-use crate::photo::{
-    Lettering, PhotoReport, StepResult, decode, go_closer, image_failure, interrupted,
-    part_is_missing,
-};
+use crate::lettering::{Lettering, go_closer};
+use crate::photo::{PhotoReport, StepResult, decode, image_failure, interrupted, part_is_missing};
 use crate::run::{Run, read_upload};
 use crate::storage::Stop;
 use crate::work::{StageOutcome, Worker};

@@ -16,7 +16,7 @@ impl<'a, E: Effects> Engine<'a, E> {
     /// Of a job that failed or was canceled they end before the first part that is lost: that may
     /// be why it failed.
     ///
-    /// They are what people have chosen, where they have.
+    /// Where people have chosen a book, the item is their choice.
     ///
     /// # Errors
     /// Each part fails with [`Stop::Damaged`] when it is missing or unreadable, with
@@ -47,9 +47,18 @@ impl<'a, E: Effects> Engine<'a, E> {
         root: &Root,
         range: Range<u32>,
     ) -> impl Stream<Item = Result<Vec<Item>, Stop>> + Unpin + use<'a, E> {
-        let effects = self.effects;
         let may_be_cut = matches!(root.stage, Stage::Error | Stage::Canceled);
-        stream::iter(parts(root.result_parts(), &range))
+        self.items_of(parts(root.result_parts(), &range), may_be_cut)
+    }
+
+    /// The items of these parts. A part that is lost is an error, or with `may_be_cut` the end.
+    pub(crate) fn items_of(
+        &self,
+        parts: Vec<(Part, Range<usize>)>,
+        may_be_cut: bool,
+    ) -> impl Stream<Item = Result<Vec<Item>, Stop>> + Unpin + use<'a, E> {
+        let effects = self.effects;
+        stream::iter(parts)
             .then(async move |(part, wanted)| {
                 let mut items: Vec<Item> = read_part(effects, &part).await?;
                 items.truncate(wanted.end);
@@ -71,6 +80,16 @@ impl<'a, E: Effects> Engine<'a, E> {
         match &root.report {
             Some(part) => read_part(self.effects, part).await,
             None => Ok(Report::default()),
+        }
+    }
+}
+
+impl Root {
+    /// The part of the plan that nobody reached before the job was canceled: a retry does it.
+    pub(crate) fn unreached(&self) -> Vec<(Part, Range<usize>)> {
+        match self.stage == Stage::Canceled && self.retry.is_none() {
+            true => parts(&self.plan, &(self.stored()..u32::MAX)),
+            false => Vec::new(),
         }
     }
 }

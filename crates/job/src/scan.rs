@@ -3,13 +3,13 @@
 
 use std::time::Duration;
 
-use vision::{Answer, HttpPost, Prepared, Vision, VisionChoice, VisionFailure, VisionKind};
+use vision::{HttpPost, PhotoReading, Prepared, Vision, VisionChoice, VisionFailure, VisionKind};
 
 use crate::analyze::CsvAnalysis;
 use crate::cadence::Forecast;
 use crate::compute::{QueueTurn, Work};
 use crate::document::{
-    Component, Failure, FailureCode, PhotoState, PhotoStep, Pipeline, Root, ScanCounts, Stage,
+    Component, Failure, FailureCode, PhotoState, PhotoStatus, PhotoStep, Pipeline, Root, Stage,
 };
 use crate::effects::{Effects, HttpError, Request, send_within};
 use crate::photo::{self, PhotoReport, StepResult, image_failure, interrupted, part_is_missing};
@@ -53,7 +53,7 @@ enum Viewer<'a> {
 
 /// The outcome of looking at a photo.
 enum Look {
-    Books(Answer, String),
+    Books(PhotoReading, String),
     /// The models failed, and the application reads the spines itself.
     ToRead(Option<Failure>),
     Failed(Failure),
@@ -212,7 +212,7 @@ impl Scan {
         model: &Vision,
         prepared: &Prepared,
         size: usize,
-    ) -> Result<Answer, Failure> {
+    ) -> Result<PhotoReading, Failure> {
         let whole = match self.ask(run, model, prepared, size).await {
             Ok(reading) if !reading.is_cut => return Ok(reading),
             Ok(reading) => Ok(reading.books),
@@ -248,7 +248,7 @@ impl Scan {
             Err(failure) if seen.is_empty() => return Err(failure),
             Err(_) => {}
         }
-        Ok(Answer {
+        Ok(PhotoReading {
             books: vision::merge(seen),
             is_cut,
         })
@@ -260,7 +260,7 @@ impl Scan {
         model: &Vision,
         prepared: &Prepared,
         size: usize,
-    ) -> Result<Answer, (VisionFailure, Failure)> {
+    ) -> Result<PhotoReading, (VisionFailure, Failure)> {
         let HttpPost { url, headers, body } = model.request(prepared);
         let request = Request {
             method: "POST",
@@ -347,15 +347,14 @@ impl<E: Effects> Worker<E> for Scan {
             };
             run.commit(Forecast::Unknown, |root| {
                 root.stage = Stage::Analyzing;
-                let photo = PhotoState {
-                    step,
-                    ..PhotoState::default()
-                };
-                root.photos = vec![photo; root.uploads.len()];
-                root.scan = Some(ScanCounts {
-                    threshold: self.confidence_threshold,
-                    ..ScanCounts::default()
-                });
+                root.photos
+                    .resize(root.uploads.len(), PhotoState::default());
+                let pending = |photo: &&mut PhotoState| photo.status == PhotoStatus::Pending;
+                for photo in root.photos.iter_mut().filter(pending) {
+                    photo.step = step;
+                }
+                let counts = root.scan.get_or_insert_default();
+                counts.threshold = self.confidence_threshold;
             })
             .await?;
             if step == PhotoStep::Read {

@@ -3,8 +3,6 @@
 use std::fmt;
 use std::time::Duration;
 
-use serde::Serialize;
-
 /// The settings of the engine. [`Settings::local`] and [`Settings::cloud`] are the two starting
 /// points; single values can be overridden.
 #[derive(Clone, Debug)]
@@ -79,8 +77,7 @@ pub enum RunMode {
 }
 
 /// The one table of limits: enforced by the components, reported by `/api/v2/capabilities`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Largest size of a CSV file, in bytes.
     pub max_csv_bytes: usize,
@@ -300,8 +297,15 @@ impl Settings {
 pub struct Webhook {
     /// An absolute URL, the operator's own.
     pub url: String,
-    /// `whsec_` and the key in base64, as the specification has it; another text is the key itself.
-    pub secret: String,
+    /// The key with which messages are signed.
+    pub key: Vec<u8>,
+    /// The wait for a provider from which on it is told of, what was waited before included.
+    pub long_wait: Duration,
+}
+
+impl Webhook {
+    /// The usual [`Self::long_wait`].
+    pub const LONG_WAIT: Duration = Duration::from_secs(20);
 }
 
 impl fmt::Debug for Webhook {

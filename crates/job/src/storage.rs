@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::document::{Item, MAX_VALUE_BYTES, Part, Root, VERSION};
+use crate::document::{Item, MAX_VALUE_BYTES, Part, Root, Upload, VERSION};
 use crate::effects::{Effects, StoreError};
 use crate::id::JobId;
 use crate::keys;
@@ -201,11 +201,11 @@ pub(crate) async fn delete_parts_missing_from<E: Effects>(
 ) -> Result<(), StoreError> {
     let uploads = standing.map_or(&[][..], |standing| &standing.uploads);
     let mut deleted = Ok(());
-    if !root.uploads.iter().any(|upload| uploads.contains(upload)) {
-        for upload in &root.uploads {
-            for chunk in 0..upload.chunks {
-                deleted = effects.delete(&upload.chunk(chunk)).await.and(deleted);
-            }
+    // Photos that are not there have no key, in either root.
+    let stands = |upload: &Upload| uploads.iter().any(|kept| kept.key == upload.key);
+    for upload in root.uploads.iter().filter(|upload| !stands(upload)) {
+        for chunk in 0..upload.chunks {
+            deleted = effects.delete(&upload.chunk(chunk)).await.and(deleted);
         }
     }
     fn parts(root: &Root) -> impl Iterator<Item = &Part> {

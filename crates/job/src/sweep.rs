@@ -1,4 +1,4 @@
-//! Deleting expired jobs, a few with each creation, and telling whether the store has capacity for
+//! Deleting expired jobs, some after each run, and telling whether the store has capacity for
 //! another one.
 
 use std::collections::BTreeMap;
@@ -7,28 +7,45 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::document::{Root, Uploaded};
+use crate::delete::{KeyOwner, key_owner};
+use crate::document::Root;
 use crate::effects::{Effects, StoreError};
 use crate::engine::Engine;
 use crate::id::JobId;
 use crate::keys;
 use crate::memory;
 use crate::settings::Settings;
-use crate::storage::{delete_uploads, encode_root, is_damaged, read_end, read_root};
+use crate::storage::{encode_root, read_end};
 use crate::time::Time;
 
 /// Interval at which the keys are listed.
 const INTERVAL: Duration = Duration::from_secs(600);
 
-/// Interval after which a sweep that has not seen all jobs is continued.
+/// Interval after which a sweep that has not seen all jobs is continued, or the operator's webhook
+/// is told of what it has not heard yet.
 const INTERVAL_WHEN_UNFINISHED: Duration = Duration::from_secs(10);
 
 /// Interval at which a full store is listed again.
 const INTERVAL_WHEN_FULL: Duration = Duration::from_secs(5);
 
 /// The number of jobs that one sweep inspects while there is capacity, and the most that it
-/// deletes.
-const MAX_JOBS_PER_SWEEP: usize = 50;
+/// deletes, where keys are scarce: somebody waits for it.
+const JOBS_PER_SWEEP: usize = 50;
+
+/// [`JOBS_PER_SWEEP`] of a sweep that nobody waits for, as long as it takes less than
+/// [`LONGEST_SWEEP`]: with [`INTERVAL_WHEN_UNFINISHED`] 50 a second. More of them when there are
+/// more than [`SWEEPS_PER_ROUND`] times as many jobs.
+const JOBS_PER_LONG_SWEEP: usize = 500;
+
+/// The largest number of sweeps that inspect all jobs, unless the store is slow.
+const SWEEPS_PER_ROUND: usize = 20;
+
+/// Time after which a sweep that has inspected [`JOBS_PER_SWEEP`] jobs leaves the rest to the next.
+const LONGEST_SWEEP: Duration = Duration::from_secs(1);
+
+/// Time for which others leave the work to a sweep that has begun. One that fails, or whose process
+/// dies, leaves it to the next.
+const LONGEST_CLAIM: Duration = Duration::from_secs(10);
 
 /// Number of keys that a running job may need: so many are reserved for it.
 pub const KEYS_PER_JOB: usize = 25;
@@ -52,6 +69,48 @@ pub(crate) struct SweepState {
     /// The earliest expiry of the jobs inspected in this round and of those created since.
     #[serde(default)]
     next: Time,
+    /// Number of ended jobs of which the operator's webhook is still to be told.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    untold: usize,
+    /// The time at which a sweep has begun that nobody has seen the end of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    claimed: Option<Time>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde asks")]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
+}
+
+/// What the store holds, as the last sweep has counted it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoreUse {
+    /// Number of keys, with those reserved for running jobs.
+    pub keys: usize,
+    /// Time of the count; `None` when there was no sweep yet.
+    pub counted: Option<Time>,
+    /// Number of ended jobs of which the operator's webhook was still to be told then.
+    pub untold: usize,
+    /// The most keys that the store may have, where they are limited.
+    pub max_keys: Option<usize>,
+}
+
+/// Reads what the last sweep has counted.
+///
+/// # Errors
+/// When the store fails.
+pub(crate) async fn store_use<E: Effects>(
+    effects: &E,
+    settings: &Settings,
+) -> Result<StoreUse, StoreError> {
+    let stored = effects.get(keys::SWEEP).await?;
+    let state = stored.and_then(|bytes| serde_json::from_slice::<SweepState>(&bytes).ok());
+    Ok(StoreUse {
+        keys: state.as_ref().map_or(0, |state| state.keys),
+        untold: state.as_ref().map_or(0, |state| state.untold),
+        counted: state.map(|state| state.at),
+        max_keys: settings.max_keys,
+    })
 }
 
 /// The keys of one job.
@@ -60,7 +119,7 @@ struct JobKeys {
     keys: Vec<String>,
     rooted: bool,
     ended: bool,
-    /// Whether the operator's webhook is still to be told of the job's end.
+    /// Whether the operator's webhook is still to be told of the job.
     has_pending_webhook: bool,
 }
 
@@ -76,11 +135,58 @@ impl JobKeys {
 
 impl<E: Effects> Engine<'_, E> {
     /// Whether the store has capacity for one more job. Sweeps when it is time, or when there seems
-    /// to be none.
+    /// to be none. Where keys are not scarce there is always capacity, and
+    /// [`Self::sweep_when_due`] is enough.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn store_has_capacity(&self) -> Result<bool, StoreError> {
+        let (state, is_due) = self.sweep_state().await?;
+        match is_due {
+            true => self.sweep_now(state).await,
+            false => Ok(state.has_capacity(self.settings)),
+        }
+    }
+
+    /// Sweeps when it is time, unless keys are scarce: then creations do. For the end of a run:
+    /// nobody waits for it any more.
+    pub(crate) async fn sweep_when_due(&self) {
+        if self.settings.max_keys.is_some() {
+            return;
+        }
+        let Ok((state, true)) = self.sweep_state().await else {
+            return;
+        };
+        // Whoever listens to the run beside is told of its end first.
+        self.effects.sleep(self.settings.retry).await;
+        // Others that end now leave it to this one.
+        let claimed = state.claimed(self.effects.now());
+        if claimed.save(self.effects).await.is_ok() {
+            // What fails now is swept the next time: the claim lasts no longer than a sweep.
+            let _ = self.sweep_now(state).await;
+        }
+    }
+
+    /// Sweeps after the store has failed a creation, unless one was a moment ago: where the disk is
+    /// full of what has expired, no job is created, so none ends whose run would sweep.
+    pub(crate) async fn sweep_for_space(&self) {
+        if self.settings.max_keys.is_some() {
+            return;
+        }
+        let Ok((state, _)) = self.sweep_state().await else {
+            return;
+        };
+        let now = self.effects.now();
+        let last = state.claimed.unwrap_or_default().max(state.at);
+        if last > now || now.since(last) >= INTERVAL_WHEN_FULL {
+            // Others that fail now leave it to this one, if that can be noted.
+            let _ = state.claimed(now).save(self.effects).await;
+            let _ = self.sweep_now(state).await;
+        }
+    }
+
+    /// What the last sweep saw, and whether the next one is due.
+    async fn sweep_state(&self) -> Result<(SweepState, bool), StoreError> {
         let Engine {
             effects, settings, ..
         } = *self;
@@ -96,24 +202,38 @@ impl<E: Effects> Engine<'_, E> {
             // The count is as old as the last sweep, so where keys are scarce every creation
             // counts.
             Duration::ZERO
-        } else if state.after.is_some() {
+        } else if state.after.is_some() || state.untold > 0 {
             INTERVAL_WHEN_UNFINISHED
         } else {
             INTERVAL
         };
-        if state.at <= now && now.since(state.at) < interval {
-            return Ok(state.has_capacity(settings));
-        }
+        let is_due = state.at > now || now.since(state.at) >= interval;
+        let is_under_way =
+            (state.claimed).is_some_and(|begun| begun <= now && now.since(begun) < LONGEST_CLAIM);
+        Ok((state, is_due && !is_under_way))
+    }
+
+    /// Sweeps; returns whether there is capacity then.
+    async fn sweep_now(&self, state: SweepState) -> Result<bool, StoreError> {
+        let Engine {
+            effects, settings, ..
+        } = *self;
+        let now = effects.now();
         let all = effects.keys().await?;
         memory::sweep(*self, &all, now).await?;
         let jobs = group_by_job(all);
-        self.deliver_webhooks(jobs.with_pending_webhook()).await;
+        // Where there is none any more, nothing is to be told.
+        let untold: Vec<&JobId> = match settings.webhook {
+            Some(_) => jobs.with_pending_webhook().collect(),
+            None => Vec::new(),
+        };
+        self.have_webhooks_delivered(&untold).await;
         let mut state = self.sweep(&jobs, state, now).await?;
+        state.untold = untold.len();
         if !state.has_capacity(settings) {
             self.evict(&jobs, &mut state, now).await?;
         }
-        let bytes = serde_json::to_vec(&state).unwrap_or_default();
-        effects.set(keys::SWEEP, &bytes).await?;
+        state.save(effects).await?;
         Ok(state.has_capacity(settings))
     }
 
@@ -132,6 +252,7 @@ impl<E: Effects> Engine<'_, E> {
         let mut state = SweepState {
             at: now,
             keys: jobs.total,
+            claimed: None,
             ..last
         };
         // A clock that has jumped must not stop all sweeps.
@@ -147,18 +268,29 @@ impl<E: Effects> Engine<'_, E> {
             effects.sleep(settings.write_delay).await;
         }
         let start = state.after.take().map_or(Bound::Unbounded, Bound::Excluded);
+        let most = match settings.max_keys {
+            Some(_) => JOBS_PER_SWEEP,
+            None => JOBS_PER_LONG_SWEEP.max(jobs.by_id.len() / SWEEPS_PER_ROUND),
+        };
+        let began = effects.monotonic();
+        let is_long = || effects.monotonic().saturating_sub(began) >= LONGEST_SWEEP;
         let (mut looked, mut deleted) = (0, 0);
         for (id, held) in jobs.by_id.range((start, Bound::Unbounded)) {
-            let enough = looked >= MAX_JOBS_PER_SWEEP && state.has_capacity(settings);
-            if enough || deleted == MAX_JOBS_PER_SWEEP {
+            let is_done = looked >= most || looked >= JOBS_PER_SWEEP && is_long();
+            let enough = is_done && state.has_capacity(settings);
+            if enough || deleted == most {
                 break;
             }
             looked += 1;
             match key_owner(effects, id, held.ended).await? {
                 KeyOwner::Job(expires) if now < expires => state.next = state.next.min(expires),
                 KeyOwner::NewerVersion => {}
+                KeyOwner::Job(_)
+                    if held.has_pending_webhook
+                        && state.has_capacity(settings)
+                        && self.is_still_to_be_told(id).await? => {}
                 KeyOwner::Job(_) | KeyOwner::Damaged | KeyOwner::Nothing => {
-                    self.delete_job(id, held).await?;
+                    self.delete_expired_job(id, &held.keys).await?;
                     state.keys = state.keys.saturating_sub(held.reserved());
                     deleted += 1;
                 }
@@ -175,16 +307,6 @@ impl<E: Effects> Engine<'_, E> {
             );
         }
         Ok(state)
-    }
-
-    /// Deletes all keys of an expired job.
-    async fn delete_job(&self, id: &JobId, held: &JobKeys) -> Result<(), StoreError> {
-        let shared = shared_names(id);
-        for key in held.keys.iter().filter(|key| !shared.contains(key)) {
-            self.effects.delete(key).await?;
-        }
-        let there = shared.iter().filter(|key| held.keys.contains(key));
-        self.delete_expired(id, there).await
     }
 
     /// Makes room in a full store: of the client whose ended jobs hold most keys, the oldest goes
@@ -218,7 +340,7 @@ impl<E: Effects> Engine<'_, E> {
                 .sort_by_key(|end| std::cmp::Reverse(end.updated));
         }
         let mut evicted = 0;
-        while !state.has_capacity(settings) && evicted < MAX_JOBS_PER_SWEEP {
+        while !state.has_capacity(settings) && evicted < JOBS_PER_SWEEP {
             let with_jobs = holders
                 .values_mut()
                 .filter(|holder| !holder.jobs.is_empty());
@@ -236,7 +358,7 @@ impl<E: Effects> Engine<'_, E> {
             let bytes = encode_root(&end)?;
             effects.set(&keys::root(&end.id), &bytes).await?;
             effects.set(&keys::end(&end.id), &bytes).await?;
-            self.delete_job(&end.id, held).await?;
+            self.delete_expired_job(&end.id, &held.keys).await?;
             holder.keys = holder.keys.saturating_sub(held.keys.len());
             state.keys = state.keys.saturating_sub(held.reserved());
             evicted += 1;
@@ -249,120 +371,22 @@ impl<E: Effects> Engine<'_, E> {
         }
         Ok(())
     }
-
-    /// Deletes a job that has ended, with its results: from now on there is no such job. What a
-    /// crash in between leaves is deleted by the next sweep.
-    ///
-    /// # Errors
-    /// When the store fails: the job may be gone already.
-    pub async fn delete_ended(&self, end: &Root) -> Result<(), StoreError> {
-        let effects = self.effects;
-        let expired = Root {
-            expires: effects.now(),
-            ..end.clone()
-        };
-        let bytes = encode_root(&expired)?;
-        for key in [keys::end(&end.id), keys::root(&end.id)] {
-            effects.set(&key, &bytes).await?;
-        }
-        self.delete_parts(end).await?;
-        if self.is_recent(end) {
-            // What is left says that there was a job of this name, until that is swept, or the next
-            // one takes its place: that one has another token.
-            let left = encode_root(&nameless(expired))?;
-            effects.set(&keys::root(&end.id), &left).await?;
-            let [names @ .., _] = shared_names(&end.id);
-            return self.delete_expired(&end.id, names.iter()).await;
-        }
-        let names = shared_names(&end.id);
-        self.delete_expired(&end.id, names.iter()).await
-    }
-
-    /// Deletes everything that no other job's names are for.
-    async fn delete_parts(&self, root: &Root) -> Result<(), StoreError> {
-        delete_uploads(self.effects, root).await?;
-        let photos = root.photos.iter().filter_map(|photo| photo.part.as_ref());
-        let parts = root.segments.iter().chain(&root.plan).chain(&root.report);
-        let library = root.retry.iter().flat_map(|retry| &retry.library);
-        for part in parts.chain(photos).chain(library) {
-            self.effects.delete(&part.key).await?;
-        }
-        Ok(())
-    }
-
-    /// Deletes the keys of an expired job that a new job of its name uses, too: each right after a
-    /// read that still shows the expired one.
-    async fn delete_expired(
-        &self,
-        id: &JobId,
-        keys: impl Iterator<Item = &String>,
-    ) -> Result<(), StoreError> {
-        let effects = self.effects;
-        for key in keys {
-            let gone = match self
-                .read_fresh(async || key_owner(effects, id, true).await)
-                .await?
-            {
-                KeyOwner::Job(expires) => effects.now() >= expires,
-                KeyOwner::Damaged => true,
-                // A creation may be about to write its root.
-                KeyOwner::Nothing => *key != keys::root(id),
-                KeyOwner::NewerVersion => false,
-            };
-            if gone {
-                effects.delete(key).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Frees a name that an expired job has, whose end would be believed over everything that a new
-    /// job does. Its root stays and is overwritten by the new one. Returns the job, if there was
-    /// one: other processes may be deleting it at this very moment.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub(crate) async fn release_name(&self, id: &JobId) -> Result<Option<Root>, StoreError> {
-        let effects = self.effects;
-        let old = match read_end(effects, id).await? {
-            Some(end) => Some(end),
-            None => read_root(effects, id).await?,
-        };
-        let Some(old) = old.filter(|old| old.expired(effects.now())) else {
-            return Ok(None);
-        };
-        self.delete_parts(&old).await?;
-        let [names @ .., _] = shared_names(id);
-        self.delete_expired(id, names.iter()).await?;
-        Ok(Some(old))
-    }
-}
-
-/// Root that stays of a deleted job: it has nothing that the client has said.
-fn nameless(root: Root) -> Root {
-    Root {
-        client: String::new(),
-        content: String::new(),
-        client_ref: String::new(),
-        title: String::new(),
-        last_id: String::new(),
-        uploaded: Uploaded::default(),
-        uploads: Vec::new(),
-        plan: Vec::new(),
-        segments: Vec::new(),
-        report: None,
-        photos: Vec::new(),
-        scan: None,
-        rows: None,
-        retry: None,
-        requests: BTreeMap::new(),
-        failure: None,
-        leftovers: Vec::new(),
-        ..root
-    }
 }
 
 impl SweepState {
+    /// What others are to see while a sweep that begins now is under way.
+    fn claimed(&self, now: Time) -> Self {
+        Self {
+            claimed: Some(now),
+            ..self.clone()
+        }
+    }
+
+    async fn save<E: Effects>(&self, effects: &E) -> Result<(), StoreError> {
+        let bytes = serde_json::to_vec(self).unwrap_or_default();
+        effects.set(keys::SWEEP, &bytes).await
+    }
+
     fn has_capacity(&self, settings: &Settings) -> bool {
         let room = |max| self.keys + KEYS_PER_JOB <= max;
         settings.max_keys.is_none_or(room)
@@ -402,7 +426,8 @@ fn group_by_job(keys: Vec<String>) -> KeysByJob {
                 let held = by_id.entry(id.clone()).or_default();
                 held.rooted |= key == keys::root(&id);
                 held.ended |= key == keys::end(&id);
-                held.has_pending_webhook |= key == keys::webhook(&id);
+                held.has_pending_webhook |=
+                    key == keys::webhook(&id) || key == keys::webhook_wait(&id);
                 held.keys.push(key);
             }
             None => total += 1,
@@ -410,55 +435,6 @@ fn group_by_job(keys: Vec<String>) -> KeysByJob {
     }
     total += by_id.values().map(JobKeys::reserved).sum::<usize>();
     KeysByJob { by_id, total }
-}
-
-/// The owner of a job's keys.
-enum KeyOwner {
-    /// A job that expires at this time.
-    Job(Time),
-    /// A root that cannot be read.
-    Damaged,
-    /// No job: no root exists.
-    Nothing,
-    /// A job of a newer version, which this one leaves alone.
-    NewerVersion,
-}
-
-async fn key_owner<E: Effects>(
-    effects: &E,
-    id: &JobId,
-    ended: bool,
-) -> Result<KeyOwner, StoreError> {
-    let document: Option<Root> = match ended {
-        true => read_end(effects, id).await?,
-        false => None,
-    };
-    let document = match document {
-        Some(end) => Some(end),
-        None => read_root(effects, id).await?,
-    };
-    Ok(match document {
-        Some(document) => KeyOwner::Job(document.expires),
-        None => match effects.get(&keys::root(id)).await? {
-            Some(bytes) if is_damaged(&bytes) => KeyOwner::Damaged,
-            Some(_) => KeyOwner::NewerVersion,
-            None => KeyOwner::Nothing,
-        },
-    })
-}
-
-/// The names of a job that the next job of its name uses, too. The root is the last: until it is
-/// deleted the rest has an owner.
-fn shared_names(id: &JobId) -> [String; 7] {
-    [
-        keys::auth(id),
-        keys::cancel(id),
-        keys::choices(id),
-        keys::lease(id),
-        keys::webhook(id),
-        keys::end(id),
-        keys::root(id),
-    ]
 }
 
 #[cfg(test)]

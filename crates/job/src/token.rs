@@ -68,9 +68,29 @@ impl<E: Effects> Engine<'_, E> {
     /// # Errors
     /// When the store fails.
     pub async fn admits(&self, root: &Root, token: &str) -> Result<bool, StoreError> {
+        let expires = self.expiry(root, token).await?;
+        Ok(expires.is_some_and(|expires| self.effects.now() < expires))
+    }
+
+    /// Whether `token` lets its client go on with the job's results: as [`Self::admits`], and that
+    /// of an ended job as long as the job is kept, since its client may have slept.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn admits_after_end(&self, root: &Root, token: &str) -> Result<bool, StoreError> {
+        let kept = match root.stage.is_terminal() {
+            true => root.expires,
+            false => Time::default(),
+        };
+        let expires = self.expiry(root, token).await?;
+        Ok(expires.is_some_and(|expires| self.effects.now() < expires.max(kept)))
+    }
+
+    /// The time at which `token` expires; `None` when it is not the current one.
+    async fn expiry(&self, root: &Root, token: &str) -> Result<Option<Time>, StoreError> {
         let auth = self.current_auth(root).await?;
         let current = self.keyring.token(&root.id, auth.generation);
-        Ok(constant_time_eq(&current, token) && self.effects.now() < auth.expires)
+        Ok(constant_time_eq(&current, token).then_some(auth.expires))
     }
 
     /// The token of the current generation, also when it has expired.

@@ -57,7 +57,7 @@ enum FeedUpdate {
 /// [`Watcher::next`], deliver what it returns, confirm with [`Watcher::mark_delivered`], and so on
 /// until it returns [`Next::Over`] or [`Next::Gone`]. What was not confirmed is returned again, and
 /// dropping the future of [`Watcher::next`] loses nothing, so a delivery can be abandoned at any
-/// point. [`watch_all`] does this for several jobs at once.
+/// point. [`Watcher::all`] does this for several jobs at once.
 ///
 /// Between notifications the watcher looks at the store, as often as its pacer says, and revives
 /// the job when no run works on it. A watcher in the invocation of the job's run is given the run's
@@ -138,6 +138,31 @@ impl<'a, E: Effects> Engine<'a, E> {
 }
 
 impl<'a, E: Effects> Watcher<'a, E> {
+    /// Follows several jobs as one stream: each notification as it comes, with the number that its
+    /// watcher has here, and [`Next::Gone`] when a job is no more. Ends when every watcher is over.
+    /// What the stream yields counts as delivered.
+    pub fn all(
+        watchers: impl IntoIterator<Item = (usize, Self)>,
+    ) -> impl Stream<Item = (usize, Next)> + Unpin
+    where
+        Self: 'a,
+    {
+        select_all(watchers.into_iter().map(|(number, watcher)| {
+            unfold(Some(watcher), move |watcher| async move {
+                let mut watcher = watcher?;
+                match watcher.next().await {
+                    Next::Notify(notification) => {
+                        watcher.mark_delivered(&notification);
+                        Some(((number, Next::Notify(notification)), Some(watcher)))
+                    }
+                    Next::Gone => Some(((number, Next::Gone), None)),
+                    Next::Over => None,
+                }
+            })
+            .boxed_local()
+        }))
+    }
+
     /// Makes the watcher take commits from the feed of the run beside it; it does not look at the
     /// store until the run is over.
     #[must_use]
@@ -342,26 +367,4 @@ impl<'a, E: Effects> Watcher<'a, E> {
             Either::Right(((), _)) => FeedUpdate::Nothing,
         }
     }
-}
-
-/// Follows several jobs as one stream: each notification as it comes, with the number that its
-/// watcher has here, and [`Next::Gone`] when a job is no more. Ends when every watcher is over.
-/// What the stream yields counts as delivered.
-pub fn watch_all<'a, E: Effects + 'a>(
-    watchers: impl IntoIterator<Item = (usize, Watcher<'a, E>)>,
-) -> impl Stream<Item = (usize, Next)> + Unpin + 'a {
-    select_all(watchers.into_iter().map(|(number, watcher)| {
-        unfold(Some(watcher), move |watcher| async move {
-            let mut watcher = watcher?;
-            match watcher.next().await {
-                Next::Notify(notification) => {
-                    watcher.mark_delivered(&notification);
-                    Some(((number, Next::Notify(notification)), Some(watcher)))
-                }
-                Next::Gone => Some(((number, Next::Gone), None)),
-                Next::Over => None,
-            }
-        })
-        .boxed_local()
-    }))
 }

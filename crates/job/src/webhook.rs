@@ -1,9 +1,13 @@
-//! Telling the operator's server that a job has ended: Standard Webhooks, at least once.
+//! Telling the operator's server that a job has ended, or waits for a provider for long: Standard
+//! Webhooks, at least once.
 //!
 //! The document under [`keys::webhook`] is written before the job's end and deleted when the
-//! server has taken the message, so a crash in between loses nothing. Whoever comes by delivers:
-//! the run that ends the job, those who look at the ended job, the sweep. Nobody's job waits for
-//! it.
+//! server has taken the message, so a crash in between loses nothing. The run that ends the job
+//! delivers. Those who look at the ended job, and the sweep, start a run that does when an attempt
+//! is due: no client waits for the receiver. Each attempt is claimed before it is made, so that of
+//! many who come by at once one sends. The document under [`keys::webhook_wait`] is written before
+//! the commit that says that a long wait begins; runs deliver while they wait anyway, and whoever
+//! tells of the end. Nobody's job waits for it.
 
 use std::time::Duration;
 
@@ -14,8 +18,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::Sha256;
 
-use crate::document::Root;
-use crate::effects::{Effects, Request, StoreError, send_within};
+use crate::document::{Notice, Root};
+use crate::effects::{DispatchError, Effects, Request, StoreError, send_within};
 use crate::engine::Engine;
 use crate::id::JobId;
 use crate::keys;
@@ -30,21 +34,26 @@ const FIRST_PAUSE: Duration = Duration::from_secs(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2 * 3600);
 /// Time for which a message is tried.
 const TRIED_FOR: Duration = Duration::from_secs(24 * 3600);
-/// Number of messages that one sweep sends: a sweep makes a client wait.
-pub(crate) const PER_SWEEP: usize = 2;
+/// Number of runs that one sweep starts to deliver messages.
+const PER_SWEEP: usize = 10;
+/// Number of marks that one sweep reads.
+const LOOKED_AT: usize = 100;
 
 impl Webhook {
-    fn key(&self) -> Vec<u8> {
-        let encoded = self.secret.strip_prefix("whsec_");
-        let decoded = encoded.and_then(|text| STANDARD.decode(text).ok());
-        decoded.unwrap_or_else(|| self.secret.clone().into_bytes())
+    /// The key that a secret spells as the specification says: `whsec_`, which may be missing, and
+    /// 24 to 64 bytes in base64. Anything else its receivers would read otherwise.
+    #[must_use]
+    pub fn key(secret: &str) -> Option<Vec<u8>> {
+        let encoded = secret.strip_prefix("whsec_").unwrap_or(secret);
+        let key = STANDARD.decode(encoded).ok()?;
+        (24..=64).contains(&key.len()).then_some(key)
     }
 
     /// The request with the message `id`, signed at `now`.
     fn request(&self, id: &str, now: Time, body: Vec<u8>) -> Request {
         let timestamp = (now.0 / 1_000).to_string();
         #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.key()).expect("any key length");
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).expect("any key length");
         for part in [id.as_bytes(), b".", timestamp.as_bytes(), b".", &body] {
             mac.update(part);
         }
@@ -66,10 +75,10 @@ impl Webhook {
 
 /// A message that is not delivered yet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct PendingMessage {
+pub struct PendingMessage {
     /// Time at which the job was about to end.
     pub since: Time,
-    /// Number of attempts that have failed.
+    /// Number of attempts that have begun.
     #[serde(default)]
     pub attempts: u32,
     /// Earliest time of the next attempt.
@@ -78,7 +87,25 @@ pub(crate) struct PendingMessage {
 }
 
 impl PendingMessage {
-    fn after_failure(self, now: Time) -> Self {
+    fn new(since: Time) -> Self {
+        Self {
+            since,
+            ..Self::default()
+        }
+    }
+
+    /// Whether the next attempt is due. A clock that has jumped must not silence it.
+    fn is_due(self, now: Time) -> bool {
+        now >= self.next || self.next.since(now) > LONGEST_PAUSE
+    }
+
+    /// Whether it has been tried for long enough.
+    fn is_over(self, now: Time) -> bool {
+        now.since(self.since) >= TRIED_FOR && self.since > Time(0)
+    }
+
+    /// What is stored while an attempt is made: the next one is due after its pause.
+    fn claimed(self, now: Time) -> Self {
         let pause = FIRST_PAUSE.saturating_mul(4_u32.saturating_pow(self.attempts));
         Self {
             attempts: self.attempts.saturating_add(1),
@@ -89,8 +116,12 @@ impl PendingMessage {
 }
 
 /// The id of a message: the same at every attempt, so that its receiver can tell.
-fn message_id(end: &Root) -> String {
-    format!("msg_{}_{}", end.id, end.created.0)
+fn message_id(root: &Root, notice: Notice) -> String {
+    let id = format!("msg_{}_{}", root.id, root.created.0);
+    match notice {
+        Notice::Ended => id,
+        Notice::Waiting(since) => format!("{id}_{}", since.0),
+    }
 }
 
 impl<E: Effects> Engine<'_, E> {
@@ -102,47 +133,83 @@ impl<E: Effects> Engine<'_, E> {
         if self.settings.webhook.is_none() {
             return Ok(());
         }
-        let pending = PendingMessage {
-            since: self.effects.now(),
-            ..PendingMessage::default()
-        };
-        let bytes = serde_json::to_vec(&pending).unwrap_or_default();
-        self.effects.set(&keys::webhook(id), &bytes).await
+        self.mark(&keys::webhook(id), PendingMessage::new(self.effects.now()))
+            .await
     }
 
-    /// Sends the message about an ended job, unless it was delivered, or its next attempt is not
-    /// due. Never fails: whoever comes by next tries again.
+    /// Writes the mark that the webhook is to be told of a long wait that begins, unless it is
+    /// still to be told of another.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(crate) async fn note_wait_for_webhook(&self, id: &JobId) -> Result<(), StoreError> {
+        let key = keys::webhook_wait(id);
+        if self.effects.get(&key).await?.is_some() {
+            return Ok(());
+        }
+        self.mark(&key, PendingMessage::new(self.effects.now()))
+            .await
+    }
+
+    async fn mark(&self, key: &str, pending: PendingMessage) -> Result<(), StoreError> {
+        let bytes = serde_json::to_vec(&pending).unwrap_or_default();
+        self.effects.set(key, &bytes).await
+    }
+
+    /// Sends the messages about an ended job, unless they were delivered, or their next attempts
+    /// are not due. Never fails: whoever comes by next tries again.
     pub(crate) async fn deliver_webhook(&self, end: &Root) {
+        self.deliver_wait(end, TIMEOUT).await;
+        self.deliver(end, &keys::webhook(&end.id), |_| Notice::Ended, TIMEOUT)
+            .await;
+    }
+
+    /// Sends the message that a job waits for long, as [`Self::deliver_webhook`] does, within
+    /// `limit`.
+    pub(crate) async fn deliver_wait(&self, root: &Root, limit: Duration) {
+        let key = keys::webhook_wait(&root.id);
+        self.deliver(root, &key, Notice::Waiting, limit.min(TIMEOUT))
+            .await;
+    }
+
+    async fn deliver(
+        &self,
+        root: &Root,
+        key: &str,
+        notice: impl Fn(Time) -> Notice,
+        limit: Duration,
+    ) {
         let Some(webhook) = &self.settings.webhook else {
             return;
         };
         let effects = self.effects;
-        let key = keys::webhook(&end.id);
-        let Ok(Some(bytes)) = effects.get(&key).await else {
+        let Ok(Some(pending)) = self.pending_message(key).await else {
             return;
         };
-        let pending: PendingMessage = serde_json::from_slice(&bytes).unwrap_or_default();
         let now = effects.now();
-        // A clock that has jumped must not silence it.
-        if now < pending.next && pending.next.since(now) <= LONGEST_PAUSE {
+        if !pending.is_due(now) {
             return;
         }
-        let id = message_id(end);
-        let request = webhook.request(&id, now, effects.spell_end(end));
-        let answer = send_within(effects, TIMEOUT, request).await;
+        let claimed = pending.claimed(now);
+        if let Err(error) = self.mark(key, claimed).await {
+            self.log_lost_state(root, &error);
+            return;
+        }
+        let notice = notice(pending.since);
+        let id = message_id(root, notice);
+        let request = webhook.request(&id, now, effects.spell_message(root, notice));
+        let answer = send_within(effects, limit, request).await;
         let status = answer.as_ref().ok().map(|response| response.status);
         let problem = match answer {
             Ok(response) if (200..300).contains(&response.status) => None,
             Ok(response) => Some(format!("status {}", response.status)),
             Err(error) => Some(error.to_string()),
         };
-        let attempt = pending.attempts.saturating_add(1);
-        let mut line = json!({"jobId": end.id, "messageId": id, "attempt": attempt});
+        let mut line = json!({"jobId": root.id, "messageId": id, "attempt": claimed.attempts});
         if let Some(status) = status {
             line["status"] = json!(status);
         }
-        let is_over = problem.is_none()
-            || effects.now().since(pending.since) >= TRIED_FOR && pending.since > Time(0);
+        let is_over = problem.is_none() || pending.is_over(effects.now());
         let event = match (&problem, is_over) {
             (None, _) => "webhook-delivered",
             (Some(_), true) => "webhook-given-up",
@@ -153,27 +220,107 @@ impl<E: Effects> Engine<'_, E> {
             line["message"] = json!(problem);
         }
         effects.log(event, line);
-        let written = match is_over {
-            true => effects.delete(&key).await,
-            false => {
-                let next = pending.after_failure(effects.now());
-                let bytes = serde_json::to_vec(&next).unwrap_or_default();
-                effects.set(&key, &bytes).await
-            }
-        };
-        if let Err(error) = written {
-            let line = json!({"level": "warn", "jobId": end.id, "message": error.to_string()});
-            effects.log("webhook-state-lost", line);
+        if is_over && let Err(error) = effects.delete(key).await {
+            self.log_lost_state(root, &error);
         }
     }
 
-    /// Sends the messages about some of these jobs, as far as they have ended.
-    pub(crate) async fn deliver_webhooks(&self, jobs: impl Iterator<Item = &JobId>) {
-        for id in jobs.take(PER_SWEEP) {
-            if let Ok(Some(end)) = read_end(self.effects, id).await {
-                self.deliver_webhook(&end).await;
+    fn log_lost_state(&self, root: &Root, error: &StoreError) {
+        let line = json!({"level": "warn", "jobId": root.id, "message": error.to_string()});
+        self.effects.log("webhook-state-lost", line);
+    }
+
+    /// Reads the mark of a message.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(crate) async fn pending_message(
+        &self,
+        key: &str,
+    ) -> Result<Option<PendingMessage>, StoreError> {
+        let bytes = self.effects.get(key).await?;
+        Ok(bytes.map(|bytes| serde_json::from_slice(&bytes).unwrap_or_default()))
+    }
+
+    /// The message about a job's end that is not delivered yet, or else the one about a wait.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(crate) async fn undelivered(
+        &self,
+        id: &JobId,
+    ) -> Result<Option<PendingMessage>, StoreError> {
+        match self.pending_message(&keys::webhook(id)).await? {
+            Some(pending) => Ok(Some(pending)),
+            None => self.pending_message(&keys::webhook_wait(id)).await,
+        }
+    }
+
+    /// Tries once more when the attempt of the run that has just ended the job has failed: the
+    /// receiver may only be starting again, and perhaps nobody comes by for hours.
+    pub(crate) async fn deliver_webhook_once_more(&self, end: &Root) {
+        if self.settings.webhook.is_none() {
+            return;
+        }
+        let Ok(Some(pending)) = self.undelivered(&end.id).await else {
+            return;
+        };
+        let pause = pending.next.since(self.effects.now());
+        if pause <= FIRST_PAUSE {
+            self.effects.sleep(pause).await;
+            self.deliver_webhook(end).await;
+        }
+    }
+
+    /// Whether the webhook is to be told something of a job now.
+    async fn is_message_due(&self, id: &JobId) -> bool {
+        if self.settings.webhook.is_none() {
+            return false;
+        }
+        let undelivered = self.undelivered(id).await.ok().flatten();
+        undelivered.is_some_and(|pending| pending.is_due(self.effects.now()))
+    }
+
+    /// Starts a run that delivers the messages about an ended job, if an attempt is due. Never
+    /// fails: whoever comes by next tries again.
+    pub(crate) async fn have_webhook_delivered(&self, end: &Root) {
+        if self.is_message_due(&end.id).await {
+            let _ = self.start_delivery(end).await;
+        }
+    }
+
+    /// Starts a run that finds the job ended. Not every component may reach the receiver.
+    async fn start_delivery(&self, end: &Root) -> Result<(), DispatchError> {
+        self.start(&end.without_reading(), None).await
+    }
+
+    /// Starts runs that deliver messages which are due: about some of these jobs, as far as they
+    /// have ended, each time beginning with another.
+    pub(crate) async fn have_webhooks_delivered(&self, jobs: &[&JobId]) {
+        let count = jobs.len().max(1) as u64;
+        let first = (self.effects.now().0 / 1_000 % count) as usize;
+        let (before, after) = jobs.split_at(first.min(jobs.len()));
+        let mut started = 0;
+        for id in after.iter().chain(before).take(LOOKED_AT) {
+            if self.is_message_due(id).await
+                && let Ok(Some(end)) = read_end(self.effects, id).await
+            {
+                started += usize::from(self.start_delivery(&end).await.is_ok());
+            }
+            if started == PER_SWEEP {
+                break;
             }
         }
+    }
+
+    /// Whether a job that has expired is kept a while: its end is still to be told.
+    pub(crate) async fn is_still_to_be_told(&self, id: &JobId) -> Result<bool, StoreError> {
+        let now = self.effects.now();
+        let pending = match self.settings.webhook {
+            Some(_) => self.undelivered(id).await?,
+            None => None,
+        };
+        Ok(pending.is_some_and(|pending| !pending.is_over(now)))
     }
 }
 
@@ -187,7 +334,7 @@ mod tests {
         let mut now = Time(0);
         let mut pauses = Vec::new();
         while now.since(Time(0)) < TRIED_FOR {
-            pending = pending.after_failure(now);
+            pending = pending.claimed(now);
             pauses.push(pending.next.since(now).as_secs());
             now = pending.next;
         }
@@ -200,7 +347,8 @@ mod tests {
     fn messages_are_signed_as_the_specification_says() {
         let webhook = Webhook {
             url: "https://hooks.example/".to_owned(),
-            secret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".to_owned(),
+            key: Webhook::key("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap(),
+            long_wait: Webhook::LONG_WAIT,
         };
         let body = br#"{"test": 2432232314}"#.to_vec();
         let now = Time(1_614_265_330_000);
@@ -208,6 +356,26 @@ mod tests {
         let signature = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=";
         assert_eq!(request.headers[3].1, signature);
         assert_eq!(request.headers[2].1, "1614265330");
-        assert!(!format!("{webhook:?}").contains("whsec"));
+        assert!(!format!("{webhook:?}").contains("key"));
+    }
+
+    #[test]
+    fn a_secret_is_a_key_in_base64_and_long_enough() {
+        let whole = "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+        assert_eq!(Webhook::key(whole), Webhook::key(&format!("whsec_{whole}")));
+        assert!(Webhook::key(whole).is_some());
+        let (short, long) = (STANDARD.encode([7; 23]), STANDARD.encode([7; 65]));
+        let without_padding = format!("whsec_{}", STANDARD.encode([7; 25]).trim_end_matches('='));
+        for wrong in [
+            "",
+            "whsec_",
+            "whsec_%%%",
+            "a secret",
+            &short,
+            &long,
+            &without_padding,
+        ] {
+            assert_eq!(Webhook::key(wrong), None, "{wrong}");
+        }
     }
 }

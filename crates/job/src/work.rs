@@ -33,6 +33,8 @@ pub enum StageOutcome {
 /// worker of this component handles is handed over to the component that has one. A worker makes
 /// progress by commits of the [`Run`]; after a crash the next run calls the same worker with the
 /// last committed root, so all work since then is done again.
+///
+/// The test `the_life_of_a_job` in `tests/engine.rs` shows a worker that needs two runs.
 #[expect(async_fn_in_trait, reason = "single-threaded, as the effects are")]
 pub trait Worker<E: Effects> {
     /// Whether this worker does what the job needs next.
@@ -142,10 +144,11 @@ impl<'a, E: Effects> Engine<'a, E> {
         worker: &impl Worker<E>,
     ) {
         let id = created.root.id.clone();
+        let mut ended = None;
         match created.settle(*self).await {
             Ok(Some((root, lease))) => {
                 let start = Start::Created(Box::new(root), lease, feed);
-                self.run_logged(&id, start, worker).await;
+                ended = self.run_logged(&id, start, worker).await;
             }
             Ok(None) => self.effects.log("made-twice", json!({"jobId": id})),
             // The next inspection starts it.
@@ -157,16 +160,33 @@ impl<'a, E: Effects> Engine<'a, E> {
         if let Some(feed) = feed {
             feed.close();
         }
+        self.finish_up(ended).await;
     }
 
     /// Works on a job until this run's part is done: the next run after the one that hands over,
     /// or, without a hand-over, a revival. Logs one line when it ends.
     pub async fn run(&self, id: &JobId, hand_over: Option<HandOver>, worker: &impl Worker<E>) {
         let start = hand_over.map_or(Start::Revived, Start::HandedOver);
-        self.run_logged(id, start, worker).await;
+        let ended = self.run_logged(id, start, worker).await;
+        self.finish_up(ended).await;
     }
 
-    async fn run_logged(&self, id: &JobId, start: Start<'_>, worker: &impl Worker<E>) {
+    /// Does what is left to do at the end of a run, for which nobody waits: `ended` is the job, if
+    /// this run has ended it.
+    async fn finish_up(&self, ended: Option<Root>) {
+        self.sweep_when_due().await;
+        if let Some(end) = ended {
+            self.deliver_webhook_once_more(&end).await;
+        }
+    }
+
+    /// Runs, logs one line, and returns the job if this run has ended it.
+    async fn run_logged(
+        &self,
+        id: &JobId,
+        start: Start<'_>,
+        worker: &impl Worker<E>,
+    ) -> Option<Root> {
         let began = self.effects.monotonic();
         let how = start.name();
         let outcome = self.run_stages(id, start, worker).await;
@@ -175,7 +195,7 @@ impl<'a, E: Effects> Engine<'a, E> {
             "durationMs": millis(self.effects.monotonic().saturating_sub(began)),
             "costs": self.effects.costs(),
         });
-        if let Some(root) = outcome.root {
+        if let Some(root) = &outcome.root {
             line["pipeline"] = json!(root.pipeline);
             line["stage"] = json!(root.stage);
             line["items"] = json!(root.processed());
@@ -185,6 +205,7 @@ impl<'a, E: Effects> Engine<'a, E> {
             line["message"] = json!(error);
         }
         self.effects.log("run", line);
+        (outcome.root).filter(|root| root.stage.is_terminal())
     }
 
     async fn run_stages(
@@ -284,6 +305,7 @@ impl<'a, E: Effects> Engine<'a, E> {
                     return Ok(None);
                 };
                 if let Some(end) = self.find_end(&root).await? {
+                    self.deliver_webhook(&end).await;
                     repair(effects, end).await?;
                     return Ok(None);
                 }
@@ -330,8 +352,8 @@ impl<'a, E: Effects> Engine<'a, E> {
         let finished = match run.finish(stage, failure).await {
             // The results are lost. That is an outcome, too, and needs none of them.
             Err(Stop::Damaged(what)) if stage == Stage::Complete => {
-                run.finish(Stage::Error, Some(Failure::internal(what)))
-                    .await
+                let failure = self.data_lost(&run.root, &what);
+                run.finish(Stage::Error, Some(failure)).await
             }
             finished => finished,
         };
@@ -344,6 +366,16 @@ impl<'a, E: Effects> Engine<'a, E> {
             Err(Stop::Ended) => RunOutcome::new(Ending::AlreadyEnded),
             Err(stop) => RunOutcome::new(Ending::NotFinished).with_error(stop),
         }
+    }
+
+    /// The failure of a job of which a stored value is missing or unreadable. Which one, by its
+    /// key, is for the log only.
+    fn data_lost(&self, root: &Root, what: &str) -> Failure {
+        self.effects.log(
+            "data-lost",
+            json!({"level": "error", "jobId": root.id, "message": what}),
+        );
+        Failure::internal("data of the job was lost")
     }
 
     fn log_end(&self, root: &Root) {
@@ -364,8 +396,8 @@ impl<'a, E: Effects> Engine<'a, E> {
         match stop {
             Stop::Canceled => self.finish(run, Stage::Canceled, Some(canceled())).await,
             Stop::Damaged(what) => {
-                self.finish(run, Stage::Error, Some(Failure::internal(what)))
-                    .await
+                let failure = self.data_lost(&run.root, &what);
+                self.finish(run, Stage::Error, Some(failure)).await
             }
             Stop::Ended => {
                 run.delete_unreferenced().await;
@@ -461,6 +493,7 @@ impl<'a, E: Effects> Engine<'a, E> {
             .finish(stage, Some(failure))
             .await?;
         self.log_end(&end);
+        self.have_webhook_delivered(&end).await;
         Ok(Some(end))
     }
 

@@ -12,8 +12,9 @@ use job::effects::{
     RunRequest, Store, StoreError, Turn,
 };
 use job::{
-    Cancellation, CreateError, Engine, FailureCode, Inspection, Item, JobId, Keyring, MadeBy, Name,
-    NewJob, Pipeline, Root, Run, Settings, Stage, StageOutcome, Stop, Time, Worker, content_of,
+    Cancellation, ContentDigest, CreateError, Engine, FailureCode, Inspection, Item, JobId,
+    Keyring, LeaseDoc, MAX_OVERVIEW_READS, MadeBy, Name, NewJob, Outcome, Pipeline, RetryError,
+    Root, Run, Settings, Stage, StageOutcome, Stop, Time, Worker,
 };
 use serde_json::{Value, json};
 
@@ -27,6 +28,16 @@ struct World {
     random: Cell<u8>,
     /// Number of the next writes that fail.
     failing: Cell<u32>,
+    /// Whether the disk is full: nothing can be written, but deleted.
+    is_full: Cell<bool>,
+    /// What the names of the keys that cannot be deleted begin with.
+    kept: Cell<Option<&'static str>>,
+    /// Whether nobody lives to see the keys that are listed.
+    is_deadly: Cell<bool>,
+    /// Number of times that the keys were listed.
+    lists: Cell<usize>,
+    /// Number of values read so far.
+    reads: Cell<usize>,
 }
 
 impl World {
@@ -60,11 +71,15 @@ impl World {
 
 impl Store for World {
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.reads.set(self.reads.get() + 1);
         Ok(self.store.borrow().get(key).cloned())
     }
 
     async fn set(&self, key: &str, value: &[u8]) -> Result<(), StoreError> {
         self.write()?;
+        if self.is_full.get() {
+            return Err(StoreError("the disk is full".to_owned()));
+        }
         let mut store = self.store.borrow_mut();
         store.insert(key.to_owned(), value.to_vec());
         Ok(())
@@ -72,11 +87,18 @@ impl Store for World {
 
     async fn delete(&self, key: &str) -> Result<(), StoreError> {
         self.write()?;
+        if self.kept.get().is_some_and(|kept| key.starts_with(kept)) {
+            return Err(StoreError("not now".to_owned()));
+        }
         self.store.borrow_mut().remove(key);
         Ok(())
     }
 
     async fn keys(&self) -> Result<Vec<String>, StoreError> {
+        self.lists.set(self.lists.get() + 1);
+        if self.is_deadly.get() {
+            std::future::pending::<()>().await;
+        }
         Ok(self.store.borrow().keys().cloned().collect())
     }
 }
@@ -174,6 +196,73 @@ fn a_full_store_lets_the_oldest_jobs_of_the_biggest_holder_go() {
 }
 
 #[test]
+fn a_disk_that_is_full_of_what_has_expired_frees_itself() {
+    let world = World::default();
+    let (settings, keyring) = (Settings::local(), Keyring::new(b"secret"));
+    let engine = Engine::new(&world, &settings, &keyring);
+    for number in 0..20 {
+        ended(&world, &format!("job-{number:02}"), "one", number);
+    }
+    world.is_full.set(true);
+    let create = |id: &str| {
+        let name = Name::Ours(JobId::parse(id).unwrap());
+        let new = new_job(name, Pipeline::BatchEnrichment, MadeBy::BatchEnrich);
+        done(engine.create(&new, &[]))
+    };
+    assert!(create("too-early").is_err());
+    assert!(world.has("job/job-00/end"), "it has not expired");
+    world.pass(Duration::from_secs(25 * 3_600));
+    // No job can be created, so none ends whose run would sweep.
+    assert!(create("new").is_err());
+    for number in 0..20 {
+        assert!(!world.has(&format!("job/job-{number:02}/end")), "{number}");
+    }
+}
+
+/// Twenty jobs that have expired, and the first run that ends since, whose sweep does not get far.
+fn world_of_failed_sweep(hinder: impl Fn(&World)) -> World {
+    let world = World::default();
+    for number in 0..20 {
+        ended(&world, &format!("job-{number:02}"), "one", number);
+    }
+    world.pass(Duration::from_secs(25 * 3_600));
+    hinder(&world);
+    run_to_the_end(&world, "first");
+    assert_eq!(world.lists.get(), 1);
+    assert!(world.has("job/job-00/end"), "the sweep failed");
+    world.kept.set(None);
+    world.is_deadly.set(false);
+    world
+}
+
+/// A job that is finished by its first run, after which the run sweeps if it is time.
+fn run_to_the_end(world: &World, id: &str) {
+    let (settings, keyring) = (Settings::local(), Keyring::new(b"secret"));
+    let engine = Engine::new(world, &settings, &keyring);
+    let expires = world.now().0 + 86_400_000;
+    let fresh = root(id, "enriching", 0, json!({"expires": expires}));
+    world.put(&format!("job/{id}"), &fresh);
+    let id = JobId::parse(id).unwrap();
+    let _ = engine.run(&id, None, &Finished).now_or_never();
+}
+
+#[test]
+fn what_a_sweep_that_fails_has_left_is_not_left_for_ten_minutes() {
+    let cannot_delete = |world: &World| world.kept.set(Some("job/job-"));
+    let dies = |world: &World| world.is_deadly.set(true);
+    for hinder in [cannot_delete, dies] {
+        let world = world_of_failed_sweep(hinder);
+        run_to_the_end(&world, "second");
+        assert_eq!(world.lists.get(), 1, "it may be at work still");
+        world.pass(Duration::from_secs(10));
+        run_to_the_end(&world, "third");
+        for number in 0..20 {
+            assert!(!world.has(&format!("job/job-{number:02}/end")), "{number}");
+        }
+    }
+}
+
+#[test]
 fn nobody_s_job_goes_in_the_minute_after_its_end() {
     let world = World::default();
     for number in 0..20 {
@@ -188,6 +277,115 @@ fn nobody_s_job_goes_in_the_minute_after_its_end() {
     let engine = Engine::new(&world, &settings, &keyring);
     assert!(!done(engine.store_has_capacity()).unwrap());
     assert!(world.has("job/job-00"));
+}
+
+/// Fifty jobs a second, each kept for a minute; one run in a few seconds sees to the rest.
+#[test]
+fn what_expires_goes_as_fast_as_it_comes_and_no_creation_waits_for_it() {
+    let world = World::default();
+    let settings = Settings {
+        retention: Duration::from_secs(60),
+        ..Settings::local()
+    };
+    let keyring = Keyring::new(b"secret");
+    let engine = Engine::new(&world, &settings, &keyring);
+    let (mut made, mut most) = (0_u32, 0);
+    while world.monotonic() < Duration::from_secs(1_800) {
+        while u64::from(made) < 50 * world.monotonic().as_secs() {
+            // Names are not in the order in which the jobs expire.
+            let id = format!("{:08x}", made.wrapping_mul(2_654_435_761));
+            let expires = json!({"expires": world.now().0 + 60_000});
+            let root = root(&id, "complete", 0, expires);
+            world.put(&format!("job/{id}"), &root);
+            world.put(&format!("job/{id}/end"), &root);
+            made += 1;
+        }
+        most = most.max(world.store.borrow().len() / 2);
+        let id = JobId::parse("one-more").unwrap();
+        let new = new_job(Name::Ours(id.clone()), Pipeline::CsvImport, MadeBy::Imports);
+        let before = world.reads.get();
+        drop(done(engine.receive(new)).unwrap());
+        assert!(world.reads.get() - before <= 4, "it looks at no other job");
+        world.store.borrow_mut().remove("job/one-more");
+        world.store.borrow_mut().remove("job/one-more/lease");
+        done(engine.run(&id, None, &Finished));
+        world.pass(Duration::from_secs(1));
+    }
+    println!("at most {most} of {made} jobs");
+    // Those of a minute, those that expire until they are looked for, every ten minutes, and those
+    // that expire until all have been inspected, a twentieth of them with each sweep.
+    assert!(most <= 50 * (60 + 600 + 400), "{most}");
+}
+
+/// Ten thousand jobs of many clients, and as many names of look-ups between them.
+#[test]
+fn an_overview_reads_a_bounded_number_of_values_however_many_jobs_there_are() {
+    let world = World::default();
+    let mut documents = vec![String::new(); 16];
+    for number in 0..10_000_u64 {
+        let (id, digit) = (format!("job-{number:05}"), number as usize % 16);
+        let client = format!("{digit:x}-client");
+        ended(&world, &id, &client, number);
+        let at = START + number * 10;
+        for name in [format!("look-up-{number}"), id] {
+            documents[digit] += &format!("{client} {name} {at}\n");
+        }
+    }
+    for (digit, document) in documents.into_iter().enumerate() {
+        let key = format!("clients/{digit:x}");
+        world.store.borrow_mut().insert(key, document.into_bytes());
+    }
+    world.pass(Duration::from_secs(150));
+    let (settings, keyring) = (Settings::local(), Keyring::new(b"secret"));
+    let engine = Engine::new(&world, &settings, &keyring);
+    let before = world.store.borrow().clone();
+    let (mut older, mut listed) = (None, Vec::new());
+    for _ in 0..3 {
+        let reads = world.reads.get();
+        let overview = done(engine.overview(older)).unwrap();
+        let reads = world.reads.get() - reads;
+        assert!(reads <= MAX_OVERVIEW_READS, "{reads}");
+        assert_eq!(overview.holders.len(), 10);
+        older = overview.older_than;
+        let names = overview.jobs.iter().filter_map(Inspection::root);
+        listed.extend(names.map(|root| root.id.to_string()));
+    }
+    listed.dedup();
+    let newest = (10_000 - listed.len()..10_000).rev();
+    let newest: Vec<String> = newest.map(|n| format!("job-{n:05}")).collect();
+    assert_eq!(listed, newest);
+    assert!(listed.len() >= 140, "{}", listed.len());
+    assert_eq!(*world.store.borrow(), before, "a look changes nothing");
+}
+
+#[test]
+fn jobs_of_clients_that_are_not_counted_are_listed_and_displace_nobody_s() {
+    let world = World::default();
+    let (settings, keyring) = (Settings::local(), Keyring::new(b"secret"));
+    let engine = Engine::new(&world, &settings, &keyring);
+    let client = keyring.client("192.0.2.1");
+    let counted = JobId::parse("counted").unwrap();
+    assert!(done(engine.admit(&client, &counted)).unwrap());
+    ended(&world, "counted", "c", 0);
+    for number in 0..9_000 {
+        let id = JobId::parse(&format!("job-{number:04}")).unwrap();
+        done(engine.record(&id)).unwrap();
+        world.pass(Duration::from_millis(1));
+    }
+    ended(&world, "job-8999", "", 1);
+    let overview = done(engine.overview(None)).unwrap();
+    let first = overview.jobs[0].root().unwrap();
+    assert_eq!(first.id.as_str(), "job-8999");
+    let lines = |text: &Vec<u8>| text.iter().filter(|byte| **byte == b'\n').count();
+    let entries: usize = world
+        .store
+        .borrow()
+        .iter()
+        .filter(|(key, _)| key.starts_with("clients/"))
+        .map(|(_, document)| lines(document))
+        .sum();
+    assert!(entries <= 8_001, "{entries}");
+    assert_eq!(overview.holders.len(), 1);
 }
 
 /// A job of 300 books, all of them finished, whose first segment is lost.
@@ -243,7 +441,11 @@ fn a_job_whose_segment_is_lost_fails_with_its_next_run() {
         panic!("{state:?}");
     };
     assert_eq!(end.stage, Stage::Error);
-    assert_eq!(end.failure.unwrap().code, FailureCode::EInternal);
+    let failure = end.failure.unwrap();
+    assert_eq!(failure.code, FailureCode::EInternal);
+    // Keys of the store are nobody's but the operator's.
+    let told = format!("{} {}", failure.message, failure.user_message);
+    assert!(!told.contains('/'), "{told}");
 }
 
 #[test]
@@ -306,6 +508,25 @@ fn a_slow_upload_keeps_its_job_fresh() {
 }
 
 #[test]
+fn uploads_that_break_off_have_nobody_list_the_store() {
+    let world = World::default();
+    let (settings, keyring) = (Settings::local(), Keyring::new(b"secret"));
+    let engine = Engine::new(&world, &settings, &keyring);
+    for number in 0..20 {
+        let id = JobId::parse(&format!("job-{number}")).unwrap();
+        let new = new_job(Name::Ours(id), Pipeline::CsvImport, MadeBy::Imports);
+        let mut receiver = done(engine.receive(new)).unwrap();
+        done(receiver.file("library.csv")).unwrap();
+        done(receiver.write(&vec![b'x'; 2_000_000])).unwrap();
+        assert!(world.store.borrow().len() > 1, "something is to be deleted");
+        done(receiver.abandon());
+        assert!(world.store.borrow().is_empty());
+        world.pass(Duration::from_secs(6));
+    }
+    assert_eq!(world.lists.get(), 0);
+}
+
+#[test]
 fn an_upload_is_not_accepted_once_its_job_was_ended() {
     let world = World::default();
     let (settings, keyring) = (Settings::local(), Keyring::new(b"secret"));
@@ -343,8 +564,8 @@ fn a_name_used_again_has_another_token_and_the_content_of_its_own_request() {
     let Err(CreateError::Exists(standing)) = done(engine.create(&new, &items("Two"))) else {
         panic!("the name is taken");
     };
-    assert_eq!(standing.content, content_of(&items("One")));
-    assert_ne!(standing.content, content_of(&items("Two")));
+    assert_eq!(standing.content, ContentDigest::of_items(&items("One")));
+    assert_ne!(standing.content, ContentDigest::of_items(&items("Two")));
     world.pass(settings.retention + Duration::from_secs(3_600));
     let second = done(engine.create(&new, &items("One"))).unwrap().root;
     assert_ne!(done(engine.current_token(&second)).unwrap(), token);
@@ -427,7 +648,7 @@ fn previews_of_large_files_take_turns_with_the_jobs_that_compute() {
     let engine = Engine::new(&world, &settings, &keyring);
     let limit = Duration::from_millis(500);
     let wait = |turn: &mut job::QueueTurn| done(engine.wait_for_turn(turn, limit));
-    let takes = job::time_to_read(8_000_000, false);
+    let takes = job::QueueTurn::time_to_read(8_000_000, false);
     let turn = || engine.compute_turn(None, takes);
     let (mut first, mut second) = (turn(), turn());
     assert!(wait(&mut first));
@@ -440,4 +661,279 @@ fn previews_of_large_files_take_turns_with_the_jobs_that_compute() {
     let mut third = turn();
     world.pass(settings.lease * 2);
     assert!(wait(&mut third));
+}
+
+/// A worker whose budget is used up in its first run, and who is done in the next.
+#[derive(Default)]
+struct TwoRuns {
+    runs: Cell<u32>,
+}
+
+impl<E: job::Effects> Worker<E> for TwoRuns {
+    fn handles(&self, root: &Root) -> bool {
+        root.pipeline == Pipeline::BatchEnrichment
+    }
+
+    async fn work(&self, _: &mut Run<'_, E>) -> Result<StageOutcome, Stop> {
+        self.runs.set(self.runs.get() + 1);
+        Ok(match self.runs.get() {
+            1 => StageOutcome::HandOver,
+            _ => StageOutcome::Finished(Stage::Complete, None),
+        })
+    }
+}
+
+/// What the documentation of `Root`, `Lease`, `Run` and `Worker` says, seen in the store.
+#[test]
+fn the_life_of_a_job() {
+    let world = World::default();
+    let (settings, keyring) = (Settings::local(), Keyring::new(b"secret"));
+    let engine = Engine::new(&world, &settings, &keyring);
+    let id = JobId::parse("a").unwrap();
+    let lease = || world.store.borrow().get("job/a/lease").cloned();
+    let epoch = || {
+        serde_json::from_slice::<LeaseDoc>(&lease().unwrap())
+            .unwrap()
+            .epoch
+    };
+
+    // The creation writes the root and a lease, and has accepted the job: `seq` is 1.
+    let new = new_job(
+        Name::Contended(id.clone()),
+        Pipeline::BatchEnrichment,
+        MadeBy::BatchEnrich,
+    );
+    let created = done(engine.create(&new, &[])).unwrap();
+    let root = world.root("job/a");
+    assert_eq!((root.stage, root.seq), (Stage::Queued, 1));
+    assert_eq!(root.epoch, epoch());
+
+    // A run of the same invocation works under that lease. It hands over, but no other run can be
+    // started here: the lease is left to expire, and nothing of the job is lost.
+    let worker = TwoRuns::default();
+    done(engine.run_created(created, None, &worker));
+    let first = epoch();
+    assert!(!world.has("job/a/end"));
+
+    // While it may still write, no other run gets the job.
+    done(engine.run(&id, None, &worker));
+    assert_eq!((worker.runs.get(), epoch()), (1, first.clone()));
+
+    // Later one claims the lease with the next term, and ends the job: the end is written, then
+    // what nobody needs any more is deleted, and the root no longer names it.
+    world.pass(Duration::from_secs(60));
+    done(engine.run(&id, None, &worker));
+    assert_eq!(worker.runs.get(), 2);
+    let end = world.root("job/a/end");
+    assert_eq!(end.stage, Stage::Complete);
+    assert!(end.epoch.term > first.term);
+    assert!(end.leftovers.contains(&"job/a/lease".to_owned()));
+    assert_eq!(lease(), None);
+    let root = world.root("job/a");
+    assert_eq!((root.stage, root.leftovers.len()), (Stage::Complete, 0));
+}
+
+/// An ended scan that has kept photos of 3 bytes in these chunks, each as far as it is still there.
+fn scan_with_kept_photos(world: &World, stage: &str, photos: &[&[Option<&str>]]) -> Root {
+    let key = |photo: usize| format!("job/kept/up/1-old.{photo}");
+    let uploads = |(at, chunks): (usize, &&[Option<&str>])| json!({"key": key(at), "chunks": chunks.len(), "bytes": 3});
+    let uploads: Vec<Value> = photos.iter().enumerate().map(uploads).collect();
+    for (at, chunks) in photos.iter().enumerate() {
+        for (number, chunk) in chunks.iter().enumerate() {
+            if let Some(bytes) = chunk {
+                let key = format!("{}.{number}", key(at));
+                world
+                    .store
+                    .borrow_mut()
+                    .insert(key, bytes.as_bytes().to_vec());
+            }
+        }
+    }
+    let failed = json!({"status": "failed", "attempts": 1, "found": 0, "code": "E_VISION_FAILED"});
+    let looked_at = match stage {
+        "complete" => vec![failed; photos.len()],
+        _ => Vec::new(),
+    };
+    let more = json!({
+        "pipeline": "ai_scan", "route": "batch-scan", "uploads": uploads, "photos": looked_at,
+        "uploaded": {"files": photos.len(), "keep_failed": true},
+    });
+    let root = root("kept", stage, 0, more);
+    // Else a sweep takes the photos for nobody's.
+    world.put("job/kept", &root);
+    serde_json::from_value(root).unwrap()
+}
+
+/// Tries this job again, whatever may be tried: photos of the new job, and those to be sent again.
+fn retry_photos(world: &World, ended: &Root) -> Result<(Root, Vec<usize>), Vec<usize>> {
+    let (settings, keyring) = (Settings::local(), Keyring::new(&[7; 32]));
+    let engine = Engine::new(world, &settings, &keyring);
+    let name = Name::Contended(keyring.retry_id(ended, MadeBy::BatchScan));
+    let new = new_job(name, Pipeline::AiScan, MadeBy::BatchScan);
+    match done(engine.retry(&new, ended, &[Outcome::Error, Outcome::FailedPhotos])) {
+        Ok(created) => {
+            let lost = created.root.lost_photos().collect();
+            Ok((created.root, lost))
+        }
+        Err(RetryError::Nothing(photos)) => Err(photos),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+#[test]
+fn kept_photos_that_are_not_whole_are_to_be_sent_again() {
+    let world = World::default();
+    let (missing, damaged) = ([Some("ab"), None], [Some("ab"), Some("")]);
+    let whole = [Some("ab"), Some("c")];
+    let ended = scan_with_kept_photos(&world, "complete", &[&missing, &whole, &damaged]);
+    let (root, lost) = retry_photos(&world, &ended).unwrap();
+    assert_eq!(lost, [0, 2]);
+    assert_eq!(root.retry.as_ref().unwrap().photos, [1]);
+    let copies: Vec<u32> = root.uploads.iter().map(|upload| upload.chunks).collect();
+    assert_eq!(copies, [0, 2, 0]);
+    let stored = world.store.borrow();
+    let copies = stored.keys().filter(|key| key.contains(root.id.as_str()));
+    assert_eq!(copies.filter(|key| key.contains("/up/")).count(), 2);
+}
+
+#[test]
+fn when_no_kept_photo_is_whole_there_is_nothing_to_retry_but_all_to_send() {
+    let world = World::default();
+    let ended = scan_with_kept_photos(&world, "complete", &[&[None], &[Some("ab")]]);
+    assert_eq!(retry_photos(&world, &ended).unwrap_err(), [0, 1]);
+    let left = world.store.borrow();
+    assert!(
+        !left
+            .keys()
+            .any(|key| key.contains("/up/") && !key.starts_with("job/kept/"))
+    );
+}
+
+#[test]
+fn a_scan_that_ended_before_it_began_keeps_its_photos() {
+    for stage in ["canceled", "error"] {
+        let world = World::default();
+        let ended = scan_with_kept_photos(&world, stage, &[&[Some("abc")], &[None]]);
+        assert_eq!(ended.kept_photos().collect::<Vec<_>>(), [0, 1]);
+        let (root, lost) = retry_photos(&world, &ended).unwrap();
+        assert_eq!((root.photos.len(), lost), (2, vec![1]), "{stage}");
+        assert_eq!(root.retry.as_ref().unwrap().photos, [0]);
+    }
+}
+
+#[test]
+fn photos_of_a_scan_that_failed_early_are_to_be_sent_again() {
+    let world = World::default();
+    let mut ended = scan_with_kept_photos(&world, "error", &[&[None], &[None]]);
+    ended.uploads.clear();
+    ended.uploaded.keep_failed = false;
+    assert_eq!(retry_photos(&world, &ended).unwrap_err(), [0, 1]);
+}
+
+/// What a repeated request, and one with nothing to do, cost: a few values, however many results
+/// there are.
+#[test]
+fn a_retry_that_does_nothing_reads_no_results() {
+    let world = World::default();
+    let (settings, keyring) = (Settings::local(), Keyring::new(&[7; 32]));
+    let engine = Engine::new(&world, &settings, &keyring);
+    let item = json!({"wanted": {"title": "A Title"}, "found": "error"});
+    let part = json!([item.clone(), item]);
+    world.put("job/a/seg/1-old.0", &part);
+    let bytes = part.to_string().len();
+    let segments = json!([{"key": "job/a/seg/1-old.0", "count": 2, "bytes": bytes}]);
+    let counts = json!({"total": 2, "failed": 2, "unanswered": 2, "segments": segments});
+    let ended: Root = serde_json::from_value(root("a", "complete", 0, counts)).unwrap();
+    let name = Name::Contended(keyring.retry_id(&ended, MadeBy::BatchEnrich));
+    let new = new_job(name, Pipeline::BatchEnrichment, MadeBy::BatchEnrich);
+    let ask = |only: &[Outcome]| {
+        let reads = world.reads.get();
+        let answer = done(engine.retry(&new, &ended, only));
+        (answer, world.reads.get() - reads)
+    };
+    let (nothing, reads) = ask(&[Outcome::NotFound]);
+    assert!(
+        matches!(nothing, Err(RetryError::Nothing(_))),
+        "{nothing:?}"
+    );
+    assert_eq!(reads, 0);
+    let created = ask(&[Outcome::Error]).0.unwrap();
+    assert_eq!(created.root.total, 2);
+    let before = world.store.borrow().clone();
+    let (again, reads) = ask(&[Outcome::Error]);
+    let exists = |error| matches!(error, RetryError::Create(CreateError::Exists(_)));
+    assert!(again.is_err_and(exists));
+    assert!(reads <= 2, "{reads}");
+    assert_eq!(*world.store.borrow(), before);
+}
+
+#[test]
+fn the_retry_of_another_is_taken_only_when_it_is_as_good_as_one_s_own() {
+    let world = World::default();
+    let (settings, keyring) = (Settings::local(), Keyring::new(b"secret"));
+    let engine = Engine::new(&world, &settings, &keyring);
+    let id = JobId::parse("other").unwrap();
+    let take = |stage: &str, content: &str, client_ref: &str| {
+        let more = json!({"content": content, "client_ref": client_ref});
+        world.put("job/other", &root("other", stage, 0, more));
+        let before = world.store.borrow().clone();
+        let taken = done(engine.retry_of_another(&id, "same", "phone 7")).unwrap();
+        assert_eq!(*world.store.borrow(), before, "a look changes nothing");
+        taken.is_some()
+    };
+    world.pass(Duration::from_secs(3_600));
+    for stage in ["queued", "enriching", "complete"] {
+        assert!(take(stage, "same", "phone 7"), "{stage}");
+        assert!(!take(stage, "another", "phone 7"), "{stage}");
+        assert!(
+            !take(stage, "same", ""),
+            "{stage}: its messages name nobody"
+        );
+    }
+    // Nobody has accepted it, and nobody is to be handed what another has stopped.
+    assert!(!take("receiving", "", "phone 7"));
+    assert!(!take("canceled", "same", "phone 7"));
+    assert!(!take("error", "same", "phone 7"));
+}
+
+#[test]
+fn an_expired_token_lets_its_client_go_on_with_what_is_kept_and_with_nothing_else() {
+    let world = World::default();
+    let (settings, keyring) = (Settings::local(), Keyring::new(b"secret"));
+    let engine = Engine::new(&world, &settings, &keyring);
+    let made = |stage: &str| -> Root {
+        serde_json::from_value(root("a", stage, 0, json!({"first_token": 5}))).unwrap()
+    };
+    let (ended, running) = (made("complete"), made("enriching"));
+    let token = done(engine.current_token(&ended)).unwrap();
+    let admits = |root: &Root, token: &str| done(engine.admits_after_end(root, token)).unwrap();
+    assert!(admits(&ended, &token) && admits(&running, &token));
+    world.pass(settings.token_life);
+    assert!(!done(engine.admits(&ended, &token)).unwrap());
+    assert!(admits(&ended, &token) && !admits(&running, &token));
+    assert!(!admits(&ended, "another"));
+    world.pass(Duration::from_secs(24 * 3_600));
+    assert!(!admits(&ended, &token), "the job has expired");
+}
+
+#[test]
+fn a_retry_that_was_stopped_makes_place_for_the_next() {
+    let world = World::default();
+    let (settings, keyring) = (Settings::local(), Keyring::new(b"secret"));
+    let engine = Engine::new(&world, &settings, &keyring);
+    let first = JobId::parse("retry").unwrap();
+    let own = || done(engine.own_retry(first.clone(), MadeBy::Imports)).unwrap();
+    assert_eq!(own(), (first.clone(), None));
+    let mut names = vec![first.clone()];
+    for stage in ["canceled", "error", "canceled"] {
+        let (name, _) = own();
+        let key = format!("job/{name}");
+        world.put(&key, &root(name.as_str(), "enriching", 0, json!({})));
+        let (same, standing) = own();
+        assert!(same == name && standing.is_some(), "one at a time");
+        world.put(&key, &root(name.as_str(), stage, 0, json!({})));
+        let (next, standing) = own();
+        assert!(standing.is_none() && !names.contains(&next), "{stage}");
+        names.push(next);
+    }
 }

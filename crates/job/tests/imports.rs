@@ -21,16 +21,22 @@ fn read(folder: &Path, prefix: &str, modules: &mut BTreeMap<String, String>) {
     }
 }
 
-/// The modules that `module` imports: its children, and what follows `crate::` or `super::`.
+/// The modules that `module` imports: the children that it names, and what follows `crate::` or
+/// `super::`.
 fn imports<'m>(module: &str, modules: &'m BTreeMap<String, String>) -> BTreeSet<&'m str> {
     let is_below = |path: &str, name: &str| {
         let rest = path.strip_prefix(name);
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
     };
-    let mut imports: BTreeSet<&str> = modules.keys().map(String::as_str).collect();
-    imports.retain(|name| is_below(name, module));
-    let parent = module.rsplit_once("::").map(|(parent, _)| parent);
     let code = &modules[module];
+    let mut imports: BTreeSet<&str> = modules.keys().map(String::as_str).collect();
+    imports.retain(|name| {
+        let child = name
+            .strip_prefix(module)
+            .and_then(|rest| rest.strip_prefix("::"));
+        child.is_some_and(|child| code.contains(&format!("{child}::")))
+    });
+    let parent = module.rsplit_once("::").map(|(parent, _)| parent);
     for (at, word) in code
         .match_indices("crate::")
         .chain(code.match_indices("super::"))
@@ -50,14 +56,52 @@ fn imports<'m>(module: &str, modules: &'m BTreeMap<String, String>) -> BTreeSet<
     imports
 }
 
+fn modules() -> BTreeMap<String, String> {
+    let mut modules = BTreeMap::new();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    read(&folder, "", &mut modules);
+    modules
+}
+
+/// The row of each file in the table of the architecture's page; a folder is in the row of its
+/// file.
+fn rows() -> BTreeMap<String, usize> {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../ARCHITECTURE.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let (_, section) = page.split_once("### The files of the engine\n").unwrap();
+    let section = section.split("\n#").next().unwrap();
+    let table = section.lines().filter(|line| line.starts_with("| `"));
+    let mut rows = BTreeMap::new();
+    for (row, line) in table.enumerate() {
+        let files = line.split('|').nth(1).unwrap();
+        for file in files.split('`').skip(1).step_by(2) {
+            assert_eq!(rows.insert(file.to_owned(), row), None, "{file}");
+        }
+    }
+    rows
+}
+
+#[test]
+fn no_file_imports_one_of_a_later_row_of_the_architecture() {
+    let (modules, rows) = (modules(), rows());
+    let file = |module: &str| module.split("::").next().unwrap().to_owned();
+    let files: BTreeSet<String> = modules.keys().map(|module| file(module)).collect();
+    let described: BTreeSet<String> = rows.keys().cloned().collect();
+    assert_eq!(described, files);
+    let mut upwards = Vec::new();
+    for module in modules.keys() {
+        for import in imports(module, &modules) {
+            if rows[&file(import)] > rows[&file(module)] {
+                upwards.push(format!("{module} imports {import}"));
+            }
+        }
+    }
+    assert!(upwards.is_empty(), "{upwards:#?}");
+}
+
 #[test]
 fn no_file_imports_one_that_imports_it() {
-    let mut modules = BTreeMap::new();
-    read(
-        &Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),
-        "",
-        &mut modules,
-    );
+    let modules = modules();
     let names = modules.keys().map(String::as_str);
     let mut left: BTreeMap<&str, BTreeSet<&str>> = names
         .map(|module| (module, imports(module, &modules)))

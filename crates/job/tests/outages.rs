@@ -18,8 +18,8 @@ use job::effects::{
     RunRequest, Store, StoreError, Turn,
 };
 use job::{
-    Engine, Enrichment, HandOver, Item, JobId, Keyring, MadeBy, Name, NewJob, Pipeline, RateLimit,
-    Root, Settings, Time,
+    Engine, Enrichment, HandOver, Item, JobId, Keyring, MadeBy, Name, NewJob, Next, Pipeline,
+    RateLimit, Root, Settings, Time,
 };
 use serde_json::{Value, json};
 
@@ -66,6 +66,12 @@ struct World {
     bucket: RefCell<Option<Bucket>>,
     /// Times of requests, in seconds, and whether they were refused by the bucket.
     asked: RefCell<Vec<(f64, bool)>>,
+    /// Times of all uses of the store, in seconds, and whether they were writes.
+    used: RefCell<Vec<(f64, bool)>>,
+    /// Times at which runs told the others of Open Library, in seconds.
+    told: RefCell<Vec<f64>>,
+    /// Times at which what was learned of books was written.
+    learned: RefCell<Vec<Time>>,
     /// Number of roots that said until when they wait.
     waits: Cell<u32>,
     runs: RefCell<VecDeque<(JobId, Option<HandOver>)>>,
@@ -84,6 +90,9 @@ impl World {
             treat: RefCell::new(Box::new(treat)),
             bucket: RefCell::new(None),
             asked: RefCell::default(),
+            used: RefCell::default(),
+            told: RefCell::default(),
+            learned: RefCell::default(),
             waits: Cell::new(0),
             runs: RefCell::default(),
             started: Cell::new(0),
@@ -142,12 +151,20 @@ struct Process(&'static World);
 
 impl Store for Process {
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.0.used.borrow_mut().push((self.0.seconds(), false));
         self.sleep(Duration::from_micros(200)).await;
         Ok(self.0.store.borrow().get(key).cloned())
     }
 
     async fn set(&self, key: &str, value: &[u8]) -> Result<(), StoreError> {
+        self.0.used.borrow_mut().push((self.0.seconds(), true));
         self.sleep(Duration::from_micros(500)).await;
+        if key == "provider/openlibrary" {
+            self.0.told.borrow_mut().push(self.0.seconds());
+        }
+        if key.starts_with("books/") {
+            self.0.learned.borrow_mut().push(self.now());
+        }
         if key.starts_with("job/")
             && let Ok(root) = serde_json::from_slice::<Root>(value)
             && root.waiting(root.updated).is_some()
@@ -345,6 +362,19 @@ fn enrichment() -> Enrichment {
     }
 }
 
+/// A job under a name of its own.
+fn new_job(world: &World) -> NewJob {
+    NewJob {
+        name: Name::Ours(JobId::from_bytes(u128::from(world.id()).to_be_bytes())),
+        pipeline: Pipeline::BatchEnrichment,
+        made_by: MadeBy::BatchEnrich,
+        token: false,
+        provider: String::new(),
+        client_ref: String::new(),
+        client: None,
+    }
+}
+
 /// Looks up lists of books, all at the same time, and answers how the jobs ended.
 fn import_on(world: &'static World, settings: Settings, lists: Vec<Vec<Item>>) -> Vec<Root> {
     import_from(world, settings, enrichment(), lists)
@@ -365,18 +395,9 @@ fn import_from(
     let mut tasks = Vec::new();
     let mut ids = Vec::new();
     for items in lists {
-        let id = JobId::from_bytes(u128::from(world.id()).to_be_bytes());
-        ids.push(id.clone());
+        let new = new_job(world);
+        ids.push(new.name.id().clone());
         let create = async move {
-            let new = NewJob {
-                name: Name::Ours(id),
-                pipeline: Pipeline::BatchEnrichment,
-                made_by: MadeBy::BatchEnrich,
-                token: false,
-                provider: String::new(),
-                client_ref: String::new(),
-                client: None,
-            };
             let created = engine.create(&new, &items).await.unwrap();
             engine.run_created(created, None, enrichment).await;
         };
@@ -402,6 +423,62 @@ fn import(world: &'static World, lists: Vec<Vec<Item>>) -> Vec<Root> {
 
 fn list(books: std::ops::Range<u32>) -> Vec<Item> {
     books.map(item).collect()
+}
+
+/// The reads and writes from the tenth to the thirtieth second of a job whose provider answers
+/// after a minute, with so many watchers.
+fn used_in_silence(watchers: usize) -> [usize; 2] {
+    let world = World::new(|_, _| Treat::Slow(60.0));
+    let process: &'static Process = Box::leak(Box::new(Process(world)));
+    let settings: &'static Settings = Box::leak(Box::new(Settings::local()));
+    let keyring: &'static Keyring = Box::leak(Box::new(Keyring::new(b"secret")));
+    let enrichment: &'static Enrichment = Box::leak(Box::new(Enrichment {
+        timeout: Duration::from_secs(100),
+        ..enrichment()
+    }));
+    let engine = Engine::new(process, settings, keyring);
+    let new = new_job(world);
+    let id = new.name.id().clone();
+    let create = async move {
+        let created = engine.create(&new, &list(0..10)).await.unwrap();
+        engine.run_created(created, None, enrichment).await;
+    };
+    let mut tasks = vec![create.boxed_local()];
+    for _ in 0..watchers {
+        let id = id.clone();
+        let watch = async move {
+            process.sleep(Duration::from_secs(1)).await;
+            let state = engine.inspect(&id).await.unwrap();
+            let mut watcher = engine.watch(id, engine.observer(None, false), state);
+            while let Next::Notify(notification) = watcher.next().await {
+                watcher.mark_delivered(&notification);
+            }
+        };
+        tasks.push(watch.boxed_local());
+    }
+    world.run(&mut tasks);
+    let end = &world.store.borrow()[&job::keys::end(&id)];
+    let end: Root = serde_json::from_slice(end).unwrap();
+    assert_eq!(end.succeeded, 10);
+    let used = world.used.borrow();
+    let in_silence = used.iter().filter(|(at, _)| (10.0..30.0).contains(at));
+    let writes = in_silence.clone().filter(|(_, is_write)| *is_write).count();
+    [in_silence.count() - writes, writes]
+}
+
+/// Every look whether a client cancels is one read, every renewal of the lease one more and a
+/// write; a watcher's look is one read, and two more when it believed the lease until then.
+#[test]
+fn a_job_that_waits_for_its_provider_and_who_watches_it_use_the_store_rarely() {
+    let [reads, writes] = used_in_silence(0);
+    let [with_one, writes_with_one] = used_in_silence(1);
+    let [with_ten, writes_with_ten] = used_in_silence(10);
+    println!("{reads} reads, {with_one} and {with_ten} with watchers; {writes} writes");
+    assert!(reads <= 20, "{reads}");
+    assert!(writes <= 4, "{writes}");
+    assert!(with_one - reads <= 20, "{with_one}");
+    assert!(with_ten - reads <= 200, "{with_ten}");
+    assert_eq!([writes_with_one, writes_with_ten], [writes; 2]);
 }
 
 #[test]
@@ -462,6 +539,23 @@ fn nothing_is_lost_to_a_fault_that_passes() {
         );
         assert_eq!((root.succeeded, root.failed), (3_000, 0), "{what}");
     }
+}
+
+/// Open Library lets its index take ten seconds.
+#[test]
+fn answers_as_slow_as_the_service_allows_itself_are_waited_for() {
+    let requests = |treat: fn(u32, f64) -> Treat| {
+        let world = World::new(treat);
+        let root = import(world, vec![list(0..3_000)]).remove(0);
+        assert_eq!((root.succeeded, root.failed), (3_000, 0));
+        world.requests()
+    };
+    let healthy = requests(|_, _| Treat::Answer);
+    let slow = requests(|n, _| match n % 7 {
+        0 => Treat::Slow(10.0),
+        _ => Treat::Answer,
+    });
+    assert_eq!(slow, healthy, "no question is asked twice");
 }
 
 /// "503 backendFailed affects 30 to 80 % of requests" in Google's bad times.
@@ -569,6 +663,25 @@ fn a_chain_of_short_runs_has_the_whole_rate() {
     assert!(seconds < 30.0, "{seconds}");
 }
 
+/// A run that waits because it was refused asks nothing; the others hear of the refusal all the
+/// same.
+#[test]
+fn a_refusal_is_told_to_the_other_runs_before_the_next_question() {
+    let world = World::new(|number, _| match number {
+        1..=3 => Treat::Status(429),
+        _ => Treat::Answer,
+    });
+    let root = import(world, vec![list(0..1)]).remove(0);
+    assert_eq!(root.succeeded, 1);
+    let asked: Vec<f64> = world.asked.borrow().iter().map(|asked| asked.0).collect();
+    // By then the provider is left alone for several seconds.
+    let (refused, next) = (asked[2] + 0.5, asked[3]);
+    assert!(next > refused + 4.0, "{asked:?}");
+    let told = world.told.borrow();
+    let is_soon = |at: &f64| (refused..refused + 1.5).contains(at);
+    assert!(told.iter().any(is_soon), "{refused} {next} {told:?}");
+}
+
 #[test]
 fn imports_at_once_share_the_rate_and_lose_nothing() {
     for count in [1, 2, 3, 4] {
@@ -649,10 +762,17 @@ fn a_library_that_was_imported_before_asks_nobody() {
         first.elapsed(),
         bytes(world)
     );
+    // Nobody waits for it.
+    let learned = world.learned.borrow().clone();
+    assert!(learned.len() >= 2, "{learned:?}");
+    assert!(learned.iter().all(|at| *at >= first.updated));
     let second = import(world, vec![list(0..769)]).remove(0);
+    assert_eq!(*world.learned.borrow(), learned, "nothing was learned");
     assert_eq!(world.requests(), asked, "nobody is asked");
     assert_eq!((second.succeeded, second.remembered), (769, 769));
     println!("second: {:?}", second.elapsed());
+    // Four waves of books that are known take one commit.
+    assert_eq!(second.seq + 3, first.seq);
     let half = import(world, vec![list(400..1_169)]).remove(0);
     assert_eq!((half.succeeded, half.remembered), (769, 369));
     println!(
@@ -661,13 +781,50 @@ fn a_library_that_was_imported_before_asks_nobody() {
         bytes(world)
     );
 
-    // Off where keys are scarce.
-    let world = World::new(|_, _| Treat::Answer);
-    for _ in 0..2 {
-        let root = import_on(world, Settings::fermyon_cloud(), vec![list(0..100)]).remove(0);
-        assert_eq!((root.succeeded, root.remembered), (100, 0));
+    // Off where keys or writes are scarce.
+    for profile in ["fermyon-cloud", "akamai-functions"] {
+        let settings = Settings::resolve(profile, "").unwrap();
+        assert_eq!(settings.remembered_books(), 0, "{profile}");
+        let world = World::new(|_, _| Treat::Answer);
+        for _ in 0..2 {
+            let root = import_on(world, settings.clone(), vec![list(0..100)]).remove(0);
+            assert_eq!((root.succeeded, root.remembered), (100, 0));
+        }
+        assert_eq!(bytes(world), (0, 0), "{profile}");
     }
-    assert_eq!(bytes(world), (0, 0));
+}
+
+/// The forecast for watchers is not the provider's, who is not asked.
+#[test]
+fn a_remembered_library_is_heard_of_at_once_however_slow_its_provider_is() {
+    let world = World::new(|_, _| Treat::Slow(5.0));
+    import(world, vec![list(0..100)]);
+    let process: &'static Process = Box::leak(Box::new(Process(world)));
+    let settings: &'static Settings = Box::leak(Box::new(Settings::local()));
+    let keyring: &'static Keyring = Box::leak(Box::new(Keyring::new(b"secret")));
+    let enrichment: &'static Enrichment = Box::leak(Box::new(enrichment()));
+    let engine = Engine::new(process, settings, keyring);
+    let new = new_job(world);
+    let id = new.name.id().clone();
+    let began = process.monotonic();
+    let heard = Rc::new(Cell::new(None));
+    let listener = heard.clone();
+    let create = async move {
+        let created = engine.create(&new, &list(0..100)).await.unwrap();
+        let watch = async {
+            let state = engine.inspect(&id).await.unwrap();
+            let mut watcher = engine.watch(id, engine.observer(None, false), state);
+            while let Next::Notify(notification) = watcher.next().await {
+                watcher.mark_delivered(&notification);
+            }
+            listener.set(Some(process.monotonic() - began));
+        };
+        futures::join!(engine.run_created(created, None, enrichment), watch);
+    };
+    world.run(&mut vec![create.boxed_local()]);
+    let heard = heard.get().unwrap();
+    println!("heard of after {heard:?}");
+    assert!(heard < Duration::from_millis(60), "{heard:?}");
 }
 
 #[test]

@@ -391,7 +391,12 @@ async fn serve_retry(process: &Process, asker: &JobRequest, id: &JobId) -> Optio
         provider: String::new(),
         client_ref: String::new(),
     };
-    let only = [Outcome::Error, Outcome::CircuitOpen, Outcome::NotFound];
+    let only = [
+        Outcome::Error,
+        Outcome::CircuitOpen,
+        Outcome::NotFound,
+        Outcome::FailedPhotos,
+    ];
     world.checks.borrow_mut().expect_retry(new.name.id(), id);
     match engine.retry(&new, &ended, &only).await {
         Ok(created) => begin(process, &scenario, created, asker).await,
@@ -400,7 +405,7 @@ async fn serve_retry(process: &Process, asker: &JobRequest, id: &JobId) -> Optio
                 asker.stream(process, listener, *root, None).await;
             }
         }
-        Err(RetryError::Nothing) => asker.has_nothing_to_retry(),
+        Err(RetryError::Nothing(_)) => asker.has_nothing_to_retry(),
         // Its results are lost.
         Err(RetryError::Create(CreateError::Internal(_))) if scenario.damage.is_some() => {
             asker.has_nothing_to_retry();
@@ -474,6 +479,9 @@ async fn receive(
     let world = &process.world;
     let engine = engine(process, &world.scenario);
     let mut receiver = engine.receive(new.clone()).await?;
+    if world.scenario.keeps_photos {
+        receiver.keep_failed_photos();
+    }
     let mut breaks_off = false;
     let received = async {
         for file in files {

@@ -16,7 +16,7 @@ use job::effects::{
 };
 use job::{HandOver, Time};
 
-use crate::checks::is_written_once;
+use crate::checks::{self, is_written_once};
 use crate::mutation::Tampering;
 use crate::scenario::{EPOCH, HOOKS, Variant, micros};
 use crate::world::{Micros, Pid, Profile, Role, World};
@@ -38,7 +38,7 @@ pub(crate) struct Process {
 
 /// The outcome of an operation on the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum OperationFate {
+enum OperationOutcome {
     Well,
     /// The operation is not done, and reports a failure.
     Failed,
@@ -63,21 +63,21 @@ impl Process {
         }
     }
 
-    fn fate(&self) -> OperationFate {
+    fn outcome(&self) -> OperationOutcome {
         if !self.world.fault(1.0) {
-            return OperationFate::Well;
+            return OperationOutcome::Well;
         }
         match self.world.below(8) {
-            0..=1 => OperationFate::Failed,
-            2..=3 => OperationFate::AnswerLost,
-            4 => OperationFate::DiesBefore,
-            5 => OperationFate::DiesAfter,
+            0..=1 => OperationOutcome::Failed,
+            2..=3 => OperationOutcome::AnswerLost,
+            4 => OperationOutcome::DiesBefore,
+            5 => OperationOutcome::DiesAfter,
             _ => {
                 let time = self
                     .world
                     .below(2 * micros(self.world.scenario.settings.lease));
                 self.world.pause(self.pid, time);
-                OperationFate::Well
+                OperationOutcome::Well
             }
         }
     }
@@ -174,18 +174,19 @@ impl Process {
     async fn write(&self, key: &str, value: Option<&[u8]>) -> Result<(), StoreError> {
         let world = &self.world;
         let what = if value.is_some() { "set" } else { "delete" };
-        let fate = self.fate();
+        let outcome = self.outcome();
         world.note(|| {
             let summary = value.map(|value| summary(key, value)).unwrap_or_default();
-            format!("#{} {what} {key} {summary}{}", self.pid, fate.note())
+            format!("#{} {what} {key} {summary}{}", self.pid, outcome.note())
         });
-        match fate {
-            OperationFate::DiesBefore => self.die().await,
-            OperationFate::Failed => {
+        match outcome {
+            OperationOutcome::DiesBefore => self.die().await,
+            OperationOutcome::Failed => {
                 world.pass(self.latency()).await;
                 return Err(self.failure());
             }
-            OperationFate::Well | OperationFate::AnswerLost | OperationFate::DiesAfter => {}
+            OperationOutcome::Well | OperationOutcome::AnswerLost | OperationOutcome::DiesAfter => {
+            }
         }
         if value.is_some() && world.store.borrow().is_full(key) {
             world.note(|| format!("#{} finds the store full", self.pid));
@@ -196,11 +197,11 @@ impl Process {
         if key.ends_with("/lease") {
             self.leased.set(Some(world.now()));
         }
-        if fate == OperationFate::DiesAfter {
+        if outcome == OperationOutcome::DiesAfter {
             world.pass(world.below(latency + 1)).await;
             self.die().await
         }
-        if fate == OperationFate::AnswerLost {
+        if outcome == OperationOutcome::AnswerLost {
             // Who asks may be told so before the write takes effect.
             world.pass(world.below(latency + 1)).await;
             return Err(self.failure());
@@ -211,17 +212,17 @@ impl Process {
 
     async fn read<T>(&self, key: &str, look: impl FnOnce() -> T) -> Result<T, StoreError> {
         let world = &self.world;
-        let fate = self.fate();
-        if fate != OperationFate::Well {
-            world.note(|| format!("#{} get {key}{}", self.pid, fate.note()));
+        let outcome = self.outcome();
+        if outcome != OperationOutcome::Well {
+            world.note(|| format!("#{} get {key}{}", self.pid, outcome.note()));
         }
-        match fate {
-            OperationFate::DiesBefore | OperationFate::DiesAfter => self.die().await,
-            OperationFate::Failed | OperationFate::AnswerLost => {
+        match outcome {
+            OperationOutcome::DiesBefore | OperationOutcome::DiesAfter => self.die().await,
+            OperationOutcome::Failed | OperationOutcome::AnswerLost => {
                 world.pass(self.latency()).await;
                 return Err(self.failure());
             }
-            OperationFate::Well => {}
+            OperationOutcome::Well => {}
         }
         world.pass(self.latency()).await;
         let seen = look();
@@ -230,7 +231,7 @@ impl Process {
     }
 }
 
-impl OperationFate {
+impl OperationOutcome {
     fn note(self) -> &'static str {
         match self {
             Self::Well => "",
@@ -333,6 +334,10 @@ impl Http for Process {
             return provider::misbehave(world).await;
         }
         world.pass(5_000 + world.below(60_000)).await;
+        let is_out = world.now() < world.scenario.outage_until;
+        if is_out && provider::is_metadata(&request) {
+            return Ok(provider::asks_for_a_pause());
+        }
         Ok(provider::answer(&request))
     }
 }
@@ -381,8 +386,11 @@ impl Dispatch for Process {
         runs::start(self, request).await
     }
 
-    fn spell_end(&self, ended: &job::Root) -> Vec<u8> {
-        ended.id.as_str().as_bytes().to_vec()
+    fn spell_message(&self, root: &job::Root, notice: job::Notice) -> Vec<u8> {
+        match notice {
+            job::Notice::Ended => root.id.to_string().into_bytes(),
+            job::Notice::Waiting(_) => format!("{}{}", checks::WAITING, root.id).into_bytes(),
+        }
     }
 }
 

@@ -31,10 +31,10 @@ use crate::scenario::{JobPlan, Scenario, micros};
 use crate::world::{Executor, Micros, World};
 
 /// Longest time from the last fault to the end of a job that somebody watches.
-const PATIENCE: Micros = 120_000_000;
+const TIME_LIMIT: Micros = 120_000_000;
 /// Longest time to a job's end where there is room for one job at a time: one that no client was
 /// told of keeps its place for a day.
-const PATIENCE_WHEN_CROWDED: Micros = 30 * 3_600_000_000;
+const TIME_LIMIT_WHEN_CROWDED: Micros = 30 * 3_600_000_000;
 
 /// The totals of one schedule or of several.
 #[derive(Clone, Debug, Default)]
@@ -181,8 +181,8 @@ fn wait_for(
     let clients = begin(world);
     let calm = world.calm_from();
     let patience = match world.scenario.settings.max_keys {
-        None => PATIENCE,
-        Some(_) => PATIENCE_WHEN_CROWDED,
+        None => TIME_LIMIT,
+        Some(_) => TIME_LIMIT_WHEN_CROWDED,
     };
     executor.run(calm + patience, |_| clients.waiting.get() == 0)?;
     let waiting = clients.waiting.get();
@@ -194,7 +194,7 @@ fn wait_for(
         );
         world.checks.borrow_mut().broken("ends", message);
     }
-    if patience == PATIENCE {
+    if patience == TIME_LIMIT {
         *longest = world.now().saturating_sub(calm).max(*longest);
     }
     Ok(waiting == 0)

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use job::effects::{HttpError, Request, Response};
 
+use crate::scenario::HOOKS;
 use crate::shelf;
 use crate::world::World;
 
@@ -47,6 +48,20 @@ fn doc(isbn: &str) -> String {
         r#"{{"key":"/works/OL{}W","title":"Known {isbn}","author_name":["Somebody"],"isbn":["{isbn}"]}}"#,
         &isbn[3..12]
     )
+}
+
+/// Whether a request is one to a metadata provider.
+pub(crate) fn is_metadata(request: &Request) -> bool {
+    request.url != HOOKS && !request.url.starts_with(shelf::MODEL)
+}
+
+/// The response of a provider that is down for a while.
+pub(crate) fn asks_for_a_pause() -> Response {
+    let mut response = response(503, "");
+    response
+        .headers
+        .push(("retry-after".to_owned(), "4".to_owned()));
+    response
 }
 
 /// The response of a provider that fails.

@@ -94,10 +94,14 @@ pub(crate) struct Scenario {
     pub chooses: bool,
     /// Whether clients try ended jobs again.
     pub retries: bool,
+    /// Whether scans keep the photos that fail.
+    pub keeps_photos: bool,
     /// Probability that an effect goes wrong.
     pub fault_rate: f64,
     /// The time from which on nothing fails.
     pub faults_until: Micros,
+    /// Time until which all metadata providers ask for a pause.
+    pub outage_until: Micros,
     /// Largest difference of two wall clocks.
     pub skew: Micros,
     /// Time at which all wall clocks jump, and the length of the jump.
@@ -211,7 +215,9 @@ impl Scenario {
         let is_told = fastrand::Rng::with_seed(seed ^ 0x400c).u8(0..3) == 0;
         settings.webhook = is_told.then(|| Webhook {
             url: HOOKS.to_owned(),
-            secret: "a secret".to_owned(),
+            key: b"a key of the simulation's".to_vec(),
+            // Outages are short here.
+            long_wait: Duration::from_secs(2),
         });
         let expired = match rng.u8(0..4) {
             0 => rng.usize(1..20),
@@ -243,14 +249,26 @@ impl Scenario {
             jobs,
             // Decided apart, as attaching is.
             chooses: !is_crowded && fastrand::Rng::with_seed(seed ^ 0xc405).u8(0..3) == 0,
+            // Decided apart, as attaching is.
+            keeps_photos: fastrand::Rng::with_seed(seed ^ 0xf07).bool(),
             retries: !is_crowded && fastrand::Rng::with_seed(seed ^ 0xa9a1).u8(0..3) == 0,
             fault_rate,
             faults_until: rng.u64(1_000_000..30_000_000),
+            // Decided apart, as attaching is.
+            outage_until: outage(&mut fastrand::Rng::with_seed(seed ^ 0x0074)),
             skew,
             jump,
             damage,
             mutation: options.mutation,
         }
+    }
+}
+
+/// The end of an outage that some schedules have, else 0.
+fn outage(rng: &mut fastrand::Rng) -> Micros {
+    match rng.u8(0..10) {
+        0 => rng.u64(2_000_000..15_000_000),
+        _ => 0,
     }
 }
 
@@ -303,7 +321,10 @@ fn job(n: usize, rng: &mut fastrand::Rng) -> JobPlan {
                 Err(_) => (vec![csv], Vec::new(), false),
             }
         }
-        Pipeline::BatchEnrichment => (Vec::new(), job::distinct(wanted), true),
+        Pipeline::BatchEnrichment => {
+            let items = job::Item::distinct(wanted).into_iter();
+            (Vec::new(), items.map(|item| item.wanted).collect(), true)
+        }
         Pipeline::AiScan => {
             let count = rng.usize(1..=shelf::PHOTOS);
             let photos = (0..count).map(|_| shelf::photo(rng.usize(0..shelf::PHOTOS)));

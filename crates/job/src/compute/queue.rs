@@ -31,7 +31,7 @@ pub(super) struct Slots {
 #[derive(Clone, Debug)]
 pub(super) struct Ticket {
     pub(super) token: JobId,
-    /// The share of the machine that is used: the client, where clients are known.
+    /// The client whose share of the machine this place uses; empty where clients are not known.
     pub(super) share: String,
     pub(super) came: Time,
     /// Estimated time of the work on a machine that does nothing else.
@@ -81,9 +81,9 @@ pub(super) struct Queue {
     ahead: BTreeMap<String, u64>,
 }
 
-/// The answer to one look at the queue.
+/// Whether a job may compute, or has to wait for others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Look {
+pub(super) enum Standing {
     Admitted,
     /// This number of others come first.
     Waits(usize),
@@ -132,7 +132,7 @@ impl Queue {
         now: Time,
         life: Duration,
         slots: Slots,
-    ) -> (Look, bool) {
+    ) -> (Standing, bool) {
         let is_own = |entry: &Entry| entry.job == ticket.token;
         let found = self.entries.iter().position(is_own);
         let is_new = found.is_none();
@@ -140,8 +140,8 @@ impl Queue {
             Some(at) => at,
             None if self.has_room_for(ticket) => self.enter(ticket, now.plus(life)),
             // Too many wait to be told apart; who computes already goes on.
-            None if ticket.is_admitted => return (Look::Admitted, false),
-            None => return (Look::Waits(MAX_ENTRIES), false),
+            None if ticket.is_admitted => return (Standing::Admitted, false),
+            None => return (Standing::Waits(MAX_ENTRIES), false),
         };
         let entry = &mut self.entries[at];
         ticket.place = Some(entry.place);
@@ -152,11 +152,11 @@ impl Queue {
         let was_computing = entry.computes;
         entry.computes |= ticket.is_admitted;
         let look = self.turn(at, slots);
-        if look == Look::Admitted && !self.entries[at].computes {
+        if look == Standing::Admitted && !self.entries[at].computes {
             self.entries[at].computes = true;
             self.serve(self.entries[at].takes);
         }
-        ticket.is_admitted = look == Look::Admitted;
+        ticket.is_admitted = look == Standing::Admitted;
         let changed = is_new || is_due || self.entries[at].computes != was_computing;
         (look, changed)
     }
@@ -203,10 +203,10 @@ impl Queue {
     }
 
     /// Whether entry `at` may compute beside those that do.
-    fn turn(&self, at: usize, slots: Slots) -> Look {
+    fn turn(&self, at: usize, slots: Slots) -> Standing {
         let own = &self.entries[at];
         if own.computes {
-            return Look::Admitted;
+            return Standing::Admitted;
         }
         let computing = || self.entries.iter().filter(|entry| entry.computes);
         let mut free = slots.all.saturating_sub(computing().count());
@@ -223,12 +223,12 @@ impl Queue {
                 continue;
             }
             if entry.job == own.job {
-                return Look::Admitted;
+                return Standing::Admitted;
             }
             free -= 1;
             free_for_long -= usize::from(entry.is_long());
         }
-        Look::Waits(first.len())
+        Standing::Waits(first.len())
     }
 
     /// Takes an entry out; whether it was there.
@@ -269,7 +269,7 @@ mod tests {
         let mut order = Vec::new();
         while !tickets.is_empty() {
             let mut look = |ticket: &mut Ticket| queue.look(ticket, at(9), LIFE, slots).0;
-            let turn = (tickets.iter_mut()).position(|ticket| look(ticket) == Look::Admitted);
+            let turn = (tickets.iter_mut()).position(|ticket| look(ticket) == Standing::Admitted);
             let done = tickets.remove(turn.expect("somebody is first"));
             assert!(queue.leave(&done.token));
             order.push(done.token.to_string());
@@ -292,16 +292,16 @@ mod tests {
         enter(&mut queue, &mut tickets);
         let looks = [1, 0, 3, 2].map(|n| queue.look(&mut tickets[n], at(9), LIFE, TWO).0);
         let expected = [
-            Look::Admitted,
-            Look::Admitted,
-            Look::Waits(1),
-            Look::Waits(0),
+            Standing::Admitted,
+            Standing::Admitted,
+            Standing::Waits(1),
+            Standing::Waits(0),
         ];
         assert_eq!(looks, expected);
         assert!(queue.leave(&tickets[0].token));
         assert_eq!(
             queue.look(&mut tickets[2], at(9), LIFE, TWO).0,
-            Look::Admitted
+            Standing::Admitted
         );
     }
 
@@ -343,7 +343,7 @@ mod tests {
         queue.look(&mut large, at(9), LIFE, Slots { all: 0, long: 0 });
         for n in 0..1_000 {
             let mut small = ticket(&format!("small-{n}"), &format!("small-{n}"), 1, 150);
-            if queue.look(&mut small, at(9), LIFE, ONE).0 != Look::Admitted {
+            if queue.look(&mut small, at(9), LIFE, ONE).0 != Standing::Admitted {
                 assert!(n > 10, "{n}");
                 return;
             }
@@ -362,10 +362,13 @@ mod tests {
             ticket("short", "c", 2, 900),
         ];
         let looks = [0, 1, 2].map(|n| queue.look(&mut tickets[n], at(9), LIFE, TWO).0);
-        assert_eq!(looks, [Look::Admitted, Look::Waits(0), Look::Admitted]);
+        assert_eq!(
+            looks,
+            [Standing::Admitted, Standing::Waits(0), Standing::Admitted]
+        );
         assert_eq!(
             queue.look(&mut tickets[1], at(9), LIFE, TWO).0,
-            Look::Waits(0)
+            Standing::Waits(0)
         );
     }
 
@@ -388,15 +391,15 @@ mod tests {
         queue.look(&mut first, at(0), LIFE, ONE);
         assert_eq!(
             queue.look(&mut own, at(0), LIFE, ONE),
-            (Look::Waits(0), true)
+            (Standing::Waits(0), true)
         );
         assert_eq!(
             queue.look(&mut own, at(1_000), LIFE, ONE),
-            (Look::Waits(0), false)
+            (Standing::Waits(0), false)
         );
         assert_eq!(
             queue.look(&mut own, at(1_500), LIFE, ONE),
-            (Look::Waits(0), true)
+            (Standing::Waits(0), true)
         );
         let place = own.place;
         queue.leave(&own.token);
@@ -407,7 +410,7 @@ mod tests {
         queue.leave(&first.token);
         assert_eq!(
             queue.look(&mut first, at(1_800), LIFE, ONE).0,
-            Look::Admitted
+            Standing::Admitted
         );
     }
 
@@ -420,11 +423,14 @@ mod tests {
         }
         assert_eq!(queue.entries.len(), MAX_ENTRIES);
         let mut late = ticket("late", "much", 0, 10);
-        let outside = (Look::Waits(MAX_ENTRIES), false);
+        let outside = (Standing::Waits(MAX_ENTRIES), false);
         assert_eq!(queue.look(&mut late, at(0), LIFE, TWO), outside);
         let mut another = ticket("another", "another", 0, 10);
         let (look, changed) = queue.look(&mut another, at(0), LIFE, TWO);
-        assert!(matches!(look, Look::Waits(ahead) if ahead < 5), "{look:?}");
+        assert!(
+            matches!(look, Standing::Waits(ahead) if ahead < 5),
+            "{look:?}"
+        );
         assert!(changed);
         assert_eq!(queue.entries.len(), MAX_ENTRIES);
     }

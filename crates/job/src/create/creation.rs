@@ -120,7 +120,7 @@ impl<'a, E: Effects> Creation<'a, E> {
         if new.name.is_contended() {
             creation.expired = engine.release_name(new.name.id()).await?;
         }
-        if engine.store_has_capacity().await? {
+        if engine.settings.max_keys.is_none() || engine.store_has_capacity().await? {
             Ok(creation)
         } else {
             Err(CreateError::StoreFull)
@@ -169,11 +169,16 @@ impl<'a, E: Effects> Creation<'a, E> {
         let mut root = first_root(self.engine.effects, &self.new);
         let earlier = self.rival.as_ref().or(self.expired.as_ref());
         root.first_token = self.engine.first_token(root.created, earlier);
-        self.write_root(&root).await?;
+        if let Err(error) = self.write_root(&root).await {
+            if matches!(error, CreateError::Store(_)) {
+                self.engine.sweep_for_space().await;
+            }
+            return Err(error);
+        }
         match self.claim(&root).await {
             Ok(lease) => Ok((root, lease)),
             Err(error) => {
-                self.discard(&root).await;
+                self.fail(&root, &error).await;
                 Err(error)
             }
         }
@@ -231,7 +236,7 @@ impl<'a, E: Effects> Creation<'a, E> {
                 })
             }
             Err(error) => {
-                self.discard(&root).await;
+                self.fail(&root, &error).await;
                 Err(error)
             }
         }
@@ -244,6 +249,15 @@ impl<'a, E: Effects> Creation<'a, E> {
         let is_own =
             |standing: &Root| standing.epoch == root.epoch && standing.stage == Stage::Receiving;
         Ok(standing.as_ref().is_some_and(is_own))
+    }
+
+    /// Deletes what has been written of a job that is not accepted for this reason, and makes room
+    /// if it was the store.
+    pub(crate) async fn fail(&self, root: &Root, error: &CreateError) {
+        self.discard(root).await;
+        if matches!(error, CreateError::Store(_)) {
+            self.engine.sweep_for_space().await;
+        }
     }
 
     /// Deletes what has been written of a job that is not accepted. What cannot be deleted now is
@@ -338,6 +352,7 @@ fn first_root<E: Effects>(effects: &E, new: &NewJob) -> Root {
         unanswered: 0,
         remembered: 0,
         outages: BTreeMap::new(),
+        long_wait: None,
         late_ms: 0,
         due: None,
         due_every: 0,

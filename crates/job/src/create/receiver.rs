@@ -27,6 +27,7 @@ pub struct Receiver<'a, E> {
     buffer: Vec<u8>,
     /// A write has failed that may take effect yet.
     is_unsure: bool,
+    keeps_failed: bool,
 }
 
 impl<'a, E: Effects> Receiver<'a, E> {
@@ -38,6 +39,7 @@ impl<'a, E: Effects> Receiver<'a, E> {
             uploads: Vec::new(),
             buffer: Vec::new(),
             is_unsure: false,
+            keeps_failed: false,
         })
     }
 
@@ -59,6 +61,16 @@ impl<'a, E: Effects> Receiver<'a, E> {
         if let Some(upload) = self.uploads.last_mut() {
             upload.mapping = mapping;
         }
+    }
+
+    /// Keeps the photos whose analysis fails until the job expires: a retry analyses them again.
+    pub fn keep_failed_photos(&mut self) {
+        self.keeps_failed = true;
+    }
+
+    /// Takes the client's own name for the job, which has come with its files.
+    pub fn client_ref(&mut self, name: String) {
+        self.creation.new.client_ref = name;
     }
 
     /// Notes how long decoding or reading the current file takes, about.
@@ -168,7 +180,9 @@ impl<'a, E: Effects> Receiver<'a, E> {
             files: u32::try_from(self.uploads.len()).unwrap_or(u32::MAX),
             bytes: self.uploads.iter().map(|upload| upload.bytes).sum(),
             provider: self.creation.new.provider.clone(),
+            keep_failed: self.keeps_failed,
         };
+        root.client_ref.clone_from(&self.creation.new.client_ref);
         root.content = content;
         root.uploads = std::mem::take(&mut self.uploads);
         self.creation.accept(root, lease).await
@@ -183,6 +197,9 @@ impl<'a, E: Effects> Receiver<'a, E> {
                 self.engine.effects.sleep(delay).await;
             }
             self.creation.discard(&root).await;
+            if self.is_unsure {
+                self.engine.sweep_for_space().await;
+            }
         }
     }
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use books::SpineSearch;
 
-use super::pipeline::{FirstWave, WavePipeline};
+use super::pipeline::WavePipeline;
 use super::providers::{Enrichment, ProviderSessions};
-use super::waiting::{COMMIT_TIME, commit_and_wait, hand_over_unfinished};
+use super::waiting::{COMMIT_TIME, finish_in_time, hand_over_unfinished};
 use crate::document::PhotoStep;
 use crate::effects::Effects;
 use crate::photo::{PhotoReport, StepResult};
@@ -38,20 +38,11 @@ impl Enrichment {
                     .ending_unsent(late > self.patience)
                     .beside(sessions.keep_syncing(effects, interval));
             pipeline.add(SpineSearch::new(lettering.shelf.clone(), &self.endpoints));
-            let found = loop {
-                match run
-                    .guarded(async { Ok(pipeline.finish_first_wave().await) })
-                    .await?
-                {
-                    FirstWave::Found(found) => break found,
-                    FirstWave::Waiting => commit_and_wait(run, &mut pipeline, sessions).await?,
-                    FirstWave::OutOfTime => {
-                        drop(pipeline);
-                        return hand_over_unfinished(run, sessions, begun).await;
-                    }
-                }
-            };
+            let found = finish_in_time(run, &mut pipeline, sessions).await?;
             drop(pipeline);
+            let Some(found) = found else {
+                return hand_over_unfinished(run, sessions, begun).await;
+            };
             effects.log(
                 "spines-identified",
                 serde_json::json!({"jobId": run.root.id, "photo": index,
@@ -70,7 +61,7 @@ impl Enrichment {
             }
             let (outages, requests) = (sessions.outages(effects), sessions.requests());
             run.commit_photo(index, StepResult::Over(report), |root| {
-                root.outages = outages;
+                root.set_outages(outages);
                 root.requests = requests;
                 root.late_ms = 0;
             })

@@ -5,6 +5,8 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use books::{Endpoints, Provider, Reader, Record};
@@ -13,7 +15,7 @@ use crate::cadence::Forecast;
 use crate::document::Outage;
 use crate::effects::{Effects, HttpError, Request, Response, StoreError, send_within};
 use crate::provider::{ProviderState, RateLimit, retry_after};
-use crate::time::Time;
+use crate::time::{Time, millis};
 
 /// The pause before a failed request is sent again the first time; it doubles each time.
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
@@ -100,6 +102,8 @@ pub(super) struct ProviderSession {
     syncs: u32,
     /// The state's pace when this run last told the others.
     paced: f64,
+    /// The provider's health, as last logged by this run or read from the store.
+    health: (&'static str, f64),
     /// Whether a request is under way that tests whether the provider is well again.
     is_probing: bool,
     /// Number of answers so far.
@@ -207,6 +211,8 @@ pub struct ProviderSessions {
     patience: Duration,
     /// Whether a wait has begun that watchers were not shown yet.
     has_new_wait: Cell<bool>,
+    /// The task that tells the others, while there is nothing to tell.
+    unheard: Cell<Option<Waker>>,
 }
 
 impl ProviderSessions {
@@ -283,9 +289,31 @@ impl ProviderSessions {
         // Those that began at the same moment overwrite each other, and do not the next time.
         let mut pause = SYNC_FIRST;
         loop {
+            self.wait_for_change().await;
             self.sync(effects, true).await;
             let pause = std::mem::replace(&mut pause, SYNC_EVERY).max(interval);
             effects.sleep(pause.mul_f64(0.5 + dice(effects))).await;
+        }
+    }
+
+    /// Waits until something is asked, or refused, of which the others do not know: a run that only
+    /// waits for answers need not wake up.
+    async fn wait_for_change(&self) {
+        poll_fn(|context| {
+            let mut sessions = self.sessions.values();
+            if sessions.any(|session| session.borrow().changed) {
+                return Poll::Ready(());
+            }
+            self.unheard.replace(Some(context.waker().clone()));
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// Notes that something was asked, or refused, of which the others do not know.
+    fn note_change(&self) {
+        if let Some(waker) = self.unheard.take() {
+            waker.wake();
         }
     }
 
@@ -328,6 +356,15 @@ impl ProviderSessions {
                 session.syncs += 1;
                 session.tokens = (session.state.available(limit, now) * session.share).min(most);
                 session.refilled = monotonic;
+                let health = session.state.health(now);
+                if std::mem::replace(&mut session.health, health) != health {
+                    let open = session.state.open_for(now).unwrap_or_default();
+                    effects.log(
+                        "provider-state",
+                        serde_json::json!({"provider": name, "breaker": health.0,
+                            "openMs": millis(open), "pace": health.1}),
+                    );
+                }
                 session.state.clone()
             };
             let _ = state.save(effects, name).await;
@@ -495,6 +532,7 @@ impl Enrichment {
                 taken: 0.0,
                 syncs: 0,
                 paced: state.pace(),
+                health: state.health(now),
                 is_probing: false,
                 answers: 0,
                 rejections: 0,
@@ -510,6 +548,7 @@ impl Enrichment {
             queueing,
             patience,
             has_new_wait: Cell::new(false),
+            unheard: Cell::default(),
         })
     }
 
@@ -624,6 +663,9 @@ impl Enrichment {
                     "message": fault.to_string()}),
             );
             session.begin_silence(effects.monotonic());
+            // The others are to leave it alone, too, however long this run asks nothing.
+            session.changed = true;
+            sessions.note_change();
             let answers_others = session.answers > answers;
             let given_up = |session: &ProviderSession| {
                 session.silent_for(effects.monotonic()) > sessions.patience
@@ -695,6 +737,7 @@ impl Enrichment {
             }
             session.asked += 1;
             session.changed = true;
+            sessions.note_change();
             if sessions.queueing != Queueing::Ticket {
                 return Admission::After(session.reserve(effects.monotonic()));
             }
