@@ -46,6 +46,24 @@ pub fn merge(photos: Vec<Vec<Detection>>) -> Vec<Detection> {
     books.into_iter().map(|book| book.detection).collect()
 }
 
+/// The detections that are none of the `known` books, in the sense of [`merge`].
+pub fn without(detections: Vec<Detection>, known: Vec<Detection>) -> Vec<Detection> {
+    let known: Vec<Book> = known.into_iter().map(Book::new).collect();
+    let is_known = |new: &Book| {
+        let same_title = |old: &Book| {
+            (old.is_anonymous() || new.is_anonymous())
+                && old.title.is_some()
+                && old.title == new.title
+                && old.agrees_on_isbn(new)
+        };
+        known.iter().any(|old| old.is(new) || same_title(old))
+    };
+    let new = detections.into_iter().map(Book::new);
+    new.filter(|book| !is_known(book))
+        .map(|book| book.detection)
+        .collect()
+}
+
 struct Book {
     detection: Detection,
     keys: BookKeys,

@@ -32,6 +32,9 @@ pub struct Prepared {
 }
 
 /// Decodes a photo once and makes all parts that a job needs. See [`Photo`] for the pieces.
+///
+/// # Errors
+/// `ImageError` says why it cannot be decoded, or is not to be.
 pub fn prepare(bytes: &[u8]) -> Result<Prepared, ImageError> {
     let mut photo = Photo::decode(bytes)?;
     let barcodes = photo.barcodes();
@@ -60,11 +63,17 @@ pub struct Photo {
 
 impl Photo {
     /// Decodes JPEG, PNG or WebP.
+    ///
+    /// # Errors
+    /// `ImageError` says why it cannot be decoded, or is not to be.
     pub fn decode(bytes: &[u8]) -> Result<Self, ImageError> {
         Self::decode_with(bytes, &mut || {})
     }
 
     /// Decodes JPEG, PNG or WebP, and calls `pulse` every now and then: decoding may take seconds.
+    ///
+    /// # Errors
+    /// As of [`Photo::decode`].
     pub fn decode_with(bytes: &[u8], pulse: &mut dyn FnMut()) -> Result<Self, ImageError> {
         let Decoded {
             luma,
@@ -153,6 +162,9 @@ impl Photo {
     }
 
     /// The photo for a vision model, with its width and height; see [`Prepared::jpeg`].
+    ///
+    /// # Errors
+    /// When it cannot be encoded.
     pub fn jpeg(&self) -> Result<(Vec<u8>, u32, u32), ImageError> {
         for quality in JPEG_QUALITIES {
             let jpeg = encode(&self.color, quality)?;

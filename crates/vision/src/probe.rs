@@ -128,6 +128,9 @@ impl ImageError {
 /// Reads an image's kind and size, and refuses what [`crate::prepare`] would refuse for them,
 /// without decoding a pixel. `bytes` may be only the beginning of the image, as long as the
 /// header is in it; of a JPEG that is everything before the first scan, at times 100 KB.
+///
+/// # Errors
+/// `ImageError` says why it would not be decoded.
 pub fn probe(bytes: &[u8]) -> Result<Probe, ImageError> {
     let probe = match bytes {
         [] => return Err(ImageError::Empty),

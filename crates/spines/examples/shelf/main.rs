@@ -4,9 +4,8 @@
 //! cargo run --release -p spines --example shelf -- [--upright] [--lines] [--library EXPORT] FOLDER
 //! ```
 //!
-//! What a person can read on the photos is in the folder's `ground-truth.json`:
-//! `{"photo.jpg": [{"title": "...", "author": "..."}]}`; photos that are not in there are only
-//! timed.
+//! What a person can read on the photos is in the folder's `ground-truth.json`, as [`truth`] says;
+//! photos that are not in there are only timed.
 //!
 //! Books are identified among those of all photos and of a library export (any that the
 //! application imports). They are searched for as Open Library's search works: exact words, and of
@@ -14,33 +13,19 @@
 //! the least. "Wrong" are accepted books that are not on the photo; "wrong without" are those that
 //! are accepted when the photo's own books are taken out of the catalogue.
 
-use std::collections::{BTreeMap, HashSet};
+mod truth;
+
+use std::collections::HashSet;
 use std::error::Error;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use books::{Author, Edition, Lettering, Provider, Reach, Recognised, Record, Shelf, Spine, Work};
-use serde::Deserialize;
 use spines::{Line, Progress, Raster, Reader};
-use unicode_normalization::UnicodeNormalization;
-use unicode_normalization::char::is_combining_mark;
+use truth::{Book, Truth, is_read, words};
 
 /// Number of works of an answer that are looked at.
 const CANDIDATES: usize = 20;
-
-#[derive(Clone, Deserialize)]
-struct Book {
-    title: String,
-    author: String,
-}
-
-impl Book {
-    /// Whether a record is this book, whatever its subtitle.
-    fn is(&self, record: &Record) -> bool {
-        let title = |title: &str| words(title.split(':').next().unwrap_or_default());
-        title(&self.title) == title(&record.work.title)
-    }
-}
 
 struct Options {
     upright: bool,
@@ -72,9 +57,9 @@ struct Counts {
 fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::read(std::env::args().skip(1))?;
     let folder = Path::new(&options.folder);
-    let truth: BTreeMap<String, Vec<Book>> = match std::fs::read(folder.join("ground-truth.json")) {
+    let truth: Truth = match std::fs::read(folder.join(truth::FILE)) {
         Ok(json) => serde_json::from_slice(&json)?,
-        Err(_) => BTreeMap::new(),
+        Err(_) => Truth::new(),
     };
     let mut known = Vec::new();
     if let Some(library) = &options.library {
@@ -216,8 +201,11 @@ fn count_titles(timed: &Timed, books: &[Book], catalogue: &Catalogue) -> Counts 
     let words: Vec<String> = (timed.lines.iter())
         .flat_map(|line| words(&line.text))
         .collect();
-    let is_one_of_them =
-        |recognised: &Recognised| books.iter().any(|book| book.is(&recognised.record));
+    let is_one_of_them = |recognised: &Recognised| {
+        books
+            .iter()
+            .any(|book| book.is_titled(&recognised.record.work.title))
+    };
     let mut counts = Counts {
         books: books.len(),
         ..Counts::default()
@@ -225,7 +213,9 @@ fn count_titles(timed: &Timed, books: &[Book], catalogue: &Catalogue) -> Counts 
     let recognised = shelf.recognise(&catalogue.candidates(&shelf, &[], &mut counts.queries));
     for book in books {
         let is_read = is_read(&book.title, &words);
-        let is_found = recognised.iter().any(|other| book.is(&other.record));
+        let is_found = recognised
+            .iter()
+            .any(|other| book.is_titled(&other.record.work.title));
         counts.read += usize::from(is_read);
         counts.identified += usize::from(is_found);
         match (is_read, is_found) {
@@ -291,7 +281,9 @@ impl Catalogue {
                             found.count() >= query.at_least()
                         };
                         (self.0.iter())
-                            .filter(|(record, _)| !but.iter().any(|book| book.is(record)))
+                            .filter(|(record, _)| {
+                                !but.iter().any(|book| book.is_titled(&record.work.title))
+                            })
                             .filter(|(_, words)| has_enough(words))
                             .take(CANDIDATES)
                             .map(|(record, _)| record.clone())
@@ -322,67 +314,4 @@ impl std::fmt::Display for Counts {
             self.books, self.read, self.identified, self.wrong, self.wrong_without, self.queries
         )
     }
-}
-
-/// Whether words that hold three quarters of the title's letters were read, each with at most one
-/// wrong letter, or two from eight letters on.
-fn is_read(title: &str, read: &[String]) -> bool {
-    let words = words(title);
-    let all: usize = words.iter().map(|word| word.chars().count()).sum();
-    let found: usize = words
-        .iter()
-        .filter(|word| read.iter().any(|other| is_nearly(word, other)))
-        .map(|word| word.chars().count())
-        .sum();
-    4 * found >= 3 * all
-}
-
-fn is_nearly(word: &str, read: &str) -> bool {
-    let (a, b): (Vec<char>, Vec<char>) = (word.chars().collect(), read.chars().collect());
-    let allowed = match a.len() {
-        0..4 => 0,
-        4..8 => 1,
-        _ => 2,
-    };
-    if a.len().abs_diff(b.len()) > allowed {
-        return false;
-    }
-    // Levenshtein's distance.
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.iter().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let above = row[j + 1];
-            row[j + 1] = (diagonal + usize::from(x != y)).min(above.min(row[j]) + 1);
-            diagonal = above;
-        }
-    }
-    row[b.len()] <= allowed
-}
-
-/// The words of at least two letters in lower case, without accents, also parted where the case
-/// changes inside.
-fn words(text: &str) -> Vec<String> {
-    let mut words: Vec<String> = Vec::new();
-    let mut before = ' ';
-    for c in text.nfd().filter(|c| !is_combining_mark(*c)) {
-        let is_new = !before.is_alphanumeric() || before.is_lowercase() && c.is_uppercase();
-        if c.is_alphanumeric() {
-            if is_new {
-                words.push(String::new());
-            }
-            if let Some(word) = words.last_mut() {
-                match c {
-                    'ß' => word.push_str("ss"),
-                    c => word.extend(c.to_lowercase()),
-                }
-            }
-        }
-        if !matches!(c, '\'' | '\u{2019}') {
-            before = c;
-        }
-    }
-    words.retain(|word| word.chars().count() > 1);
-    words
 }
