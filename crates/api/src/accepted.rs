@@ -1,6 +1,6 @@
 //! Responses to accepted requests for a job.
 
-use job::{JobId, PhotoStatus, Pipeline, Root};
+use job::{JobId, Pipeline, Root};
 use serde::Serialize;
 
 use crate::status::{Status, Urls};
@@ -47,16 +47,6 @@ pub struct Accepted<'a> {
     pub message: &'static str,
 }
 
-/// The photos of a scan that could not be looked at.
-#[must_use]
-pub fn failed_photos(root: &Root) -> Vec<usize> {
-    let photos = root.photos.iter().enumerate();
-    photos
-        .filter(|(_, photo)| photo.status == PhotoStatus::Failed)
-        .map(|(at, _)| at)
-        .collect()
-}
-
 /// The job that this one tries again.
 pub(crate) fn retry_of(root: &Root) -> Option<&str> {
     root.retry.as_ref().map(|retry| retry.of.as_str())
@@ -83,7 +73,7 @@ impl<'a> Accepted<'a> {
             total_count: enrichment.then_some(root.total),
             retry_of: retry_of(root),
             photos_to_send: match root.retry {
-                Some(_) => failed_photos(root),
+                Some(_) => root.lost_photos().collect(),
                 None => Vec::new(),
             },
             message: match root.pipeline {

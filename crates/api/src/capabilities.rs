@@ -1,12 +1,12 @@
 //! The server's features and limits: `GET /api/v2/capabilities` and `GET /health`.
 
-use job::Settings;
+use job::{Settings, millis};
 use serde::Serialize;
 
 use crate::book::Provider;
 use crate::request::MAX_IDEMPOTENCY_KEY;
 use crate::scan::short;
-use crate::status::{POLL, millis};
+use crate::status::POLL;
 
 /// `data` of `GET /api/v2/capabilities`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -32,6 +32,8 @@ pub struct Features {
     pub vision_providers: Vec<&'static str>,
     /// The ways in which progress can be followed.
     pub transports: Vec<Transport>,
+    /// Whether scans can keep the photos that could not be looked at, for a retry: always true.
+    pub keep_failed_photos: bool,
     /// Whether providers are local stand-ins with made-up data.
     pub sandbox: bool,
 }

@@ -10,6 +10,14 @@ use http::header::{
 /// The origins that are allowed unless configured otherwise.
 pub const DEFAULT_ORIGINS: &str = "capacitor://localhost, http://localhost:*, http://127.0.0.1:*";
 
+/// Request headers that pages may set: each that the service reads and no browser sets by itself.
+const REQUEST_HEADERS: &str = "Authorization, Content-Type, Idempotency-Key, If-None-Match, \
+    Last-Event-ID, X-AI-Provider, X-Auth-Token, X-Client-Ref, X-Import-Mapping, X-Request-ID, \
+    traceparent, tracestate";
+
+/// Response headers that pages may read beyond those that every page may.
+const RESPONSE_HEADERS: &str = "Retry-After, ETag, X-Request-ID, Content-Disposition, Allow";
+
 /// The origins whose pages are allowed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origins(Vec<Pattern>);
@@ -56,7 +64,7 @@ impl Origins {
             headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
             headers.insert(
                 ACCESS_CONTROL_EXPOSE_HEADERS,
-                HeaderValue::from_static("Retry-After, ETag"),
+                HeaderValue::from_static(RESPONSE_HEADERS),
             );
         }
         headers
@@ -74,9 +82,7 @@ impl Origins {
             );
             headers.insert(
                 ACCESS_CONTROL_ALLOW_HEADERS,
-                HeaderValue::from_static(
-                    "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, X-AI-Provider",
-                ),
+                HeaderValue::from_static(REQUEST_HEADERS),
             );
             headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
         }
@@ -117,6 +123,24 @@ pub fn page_headers() -> HeaderMap {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A page that asks with a header which is not on the list gets no answer at all.
+    #[test]
+    fn pages_may_set_every_header_that_is_described() {
+        let description: serde_json::Value =
+            serde_json::from_slice(crate::openapi::DESCRIPTION).unwrap();
+        let parameters = description["components"]["parameters"].as_object().unwrap();
+        let headers: Vec<&str> = parameters
+            .values()
+            .filter(|parameter| parameter["in"] == "header")
+            .map(|parameter| parameter["name"].as_str().unwrap())
+            .collect();
+        assert!(headers.len() >= 6, "{headers:?}");
+        let allowed: Vec<&str> = REQUEST_HEADERS.split(", ").collect();
+        for header in headers {
+            assert!(allowed.contains(&header), "{header}");
+        }
+    }
 
     #[test]
     fn origins_on_the_list_and_no_others() {

@@ -268,6 +268,14 @@ impl ApiError {
         )
     }
 
+    /// The error for an operator's token that is missing or wrong.
+    pub fn not_the_operator() -> Self {
+        Self::new(
+            Code::Unauthorized,
+            "The operator's token is missing or wrong: send it as Authorization: Bearer",
+        )
+    }
+
     /// The error for a page whose origin may not connect.
     pub fn forbidden_origin() -> Self {
         Self::new(
@@ -346,8 +354,8 @@ impl ApiError {
         .detail("status", status)
     }
 
-    /// The error for a retry of a job that has nothing of what is to be tried again; these of its
-    /// photos could not be looked at.
+    /// The error for a retry of a job that has nothing of what is to be tried again; `photos` are
+    /// those that could not be looked at.
     pub fn nothing_to_retry(id: &JobId, photos: Vec<usize>) -> Self {
         let error = match photos.is_empty() {
             true => Self::new(
@@ -376,12 +384,12 @@ impl ApiError {
         Self::new(Code::NotFound, message)
     }
 
-    /// A title alone that too many books may have.
+    /// The error for a title alone that too many books may have.
     pub fn title_too_short() -> Self {
         Self::missing("author", "this title alone may be many books'")
     }
 
-    /// The error when as many books of the job were chosen already as can be.
+    /// The error for a choice beyond the largest number of books that can be chosen for a job.
     pub fn too_many_choices(limit: usize) -> Self {
         Self::new(
             Code::BatchTooLarge,

@@ -6,14 +6,19 @@
 //! ```
 //! Nothing but what is written now is in memory.
 
+mod columns;
+mod line;
+
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use books::{ADDED_COLUMNS, Isbn, ReadingStatus};
+use books::{ADDED_COLUMNS, Isbn};
 use job::{Item, Report, Root};
 use serde::Serialize;
 
-use crate::book::{Book, EnrichmentStatus, chosen};
+use self::columns::{Column, GOODREADS, SHORT, as_chosen, is_added, original, value};
+use self::line::line;
+use crate::book::{Book, EnrichmentStatus};
 use crate::envelope::{Answered, Metadata, json};
 use crate::error::ApiError;
 use crate::query::Query;
@@ -90,54 +95,6 @@ pub fn asked(query: &Query) -> Result<Option<(Format, RowFilter)>, ApiError> {
     }
     Ok(Some((format, only)))
 }
-
-/// A column of an export.
-struct Column<'a> {
-    name: Cow<'a, str>,
-    /// The field that the column holds, as a mapping spells it.
-    field: Option<&'a str>,
-    /// Whether days in the column are written in an order that a part of the file may not tell.
-    has_day_order: bool,
-}
-
-/// Columns of an exported library, with the fields of an import that they hold: those of Goodreads
-/// first.
-const GOODREADS: &[(&str, &str)] = &[
-    ("Book Id", "goodreadsId"),
-    ("Title", "title"),
-    ("Author", "author"),
-    ("Author l-f", ""),
-    ("Additional Authors", "moreAuthors"),
-    ("ISBN", "isbn10"),
-    ("ISBN13", "isbn"),
-    ("My Rating", "rating"),
-    ("Average Rating", ""),
-    ("Publisher", "publisher"),
-    ("Binding", "format"),
-    ("Number of Pages", "pages"),
-    ("Year Published", "year"),
-    ("Original Publication Year", "originalYear"),
-    ("Date Read", "dateRead"),
-    ("Date Added", "dateAdded"),
-    ("Bookshelves", "shelves"),
-    ("Bookshelves with positions", ""),
-    ("Exclusive Shelf", "status"),
-    ("My Review", "review"),
-    ("Spoiler", ""),
-    ("Private Notes", "notes"),
-    ("Read Count", "readCount"),
-    ("Owned Copies", "ownedCopies"),
-    ("Series", "series"),
-    ("Series Number", "seriesPosition"),
-    ("Dates Read", "datesRead"),
-    ("Date Started", "dateStarted"),
-    ("Stopped Date", "dateStopped"),
-    ("Work Id", "workId"),
-    ("ASIN", "asin"),
-    ("LibraryThing Id", "librarythingId"),
-];
-/// Columns of a list of books that was no file, with their fields.
-const SHORT: &[(&str, &str)] = &[("Title", "title"), ("Author", "author"), ("ISBN13", "isbn")];
 
 /// Writes one export.
 pub struct Export<'a> {
@@ -274,7 +231,7 @@ impl<'a> Export<'a> {
     /// Spells item `index` of the job, if it is asked for, after the rows that come before it.
     pub fn item(&mut self, index: u32, item: &Item) -> Vec<u8> {
         if self.only.all {
-            return self.whole(item);
+            return self.library_line(item);
         }
         let row = item
             .imported
@@ -418,7 +375,7 @@ impl<'a> Export<'a> {
     }
 
     /// Spells a book of the library, with what the provider knows of its edition.
-    fn whole(&mut self, item: &Item) -> Vec<u8> {
+    fn library_line(&mut self, item: &Item) -> Vec<u8> {
         let item = &*as_chosen(item);
         let book = Book::of(item);
         // Two books with one number would be taken for one.
@@ -461,207 +418,8 @@ fn doubt(item: &Item) -> String {
     }
 }
 
-/// An item as its library has it when a person has said which book it is: with that book's title,
-/// authors and numbers, so that an import finds it again.
-fn as_chosen(item: &Item) -> Cow<'_, Item> {
-    let Some(record) = chosen(item) else {
-        return Cow::Borrowed(item);
-    };
-    let mut item = item.clone();
-    item.wanted.title = record.title().to_owned();
-    item.wanted.isbn = record.edition.isbn().or(item.wanted.isbn);
-    item.wanted.work_id.clone_from(&record.work.open_library_id);
-    let authors = record.authors.iter().map(|author| author.name.clone());
-    let authors: Vec<String> = authors.collect();
-    if let Some(first) = authors.first() {
-        item.wanted.author.clone_from(first);
-    }
-    if let Some(imported) = &mut item.imported {
-        imported.given_title = None;
-        imported.series = None;
-        imported.authors = authors;
-        // What is known of the edition goes before what the file says of another.
-        if record.edition.publisher.is_some() {
-            imported.publisher = None;
-        }
-        if record.edition.pages.is_some() {
-            imported.pages = None;
-        }
-        if record.edition.published.is_some() {
-            imported.year = None;
-        }
-    }
-    Cow::Owned(item)
-}
-
-/// Whether a column was added by an export of an earlier import.
-fn is_added(column: &books::ColumnReading) -> bool {
-    ADDED_COLUMNS.contains(&column.name.as_str())
-}
-
-/// The columns of an imported file.
-fn original(reading: &books::Reading) -> Vec<Column<'_>> {
-    let has_header = reading.header_row.is_some();
-    let columns = reading.columns.iter();
-    columns
-        .filter(|column| !is_added(column))
-        .map(|column| {
-            let field = column.field.as_deref();
-            let values = column.values.as_deref().unwrap_or_default();
-            let name = match field {
-                _ if !has_header => Cow::Owned(match field {
-                    Some(field) => field.to_owned(),
-                    None => format!("Column {}", column.name),
-                }),
-                // A few ratings do not tell out of how many they are.
-                Some("rating") if values.starts_with("out of") && values != "out of 5" => {
-                    let scale = values.trim_start_matches("out of ");
-                    match column.name.contains(scale) {
-                        true => Cow::Borrowed(&*column.name),
-                        false => Cow::Owned(format!("{} ({values})", column.name)),
-                    }
-                }
-                _ => Cow::Borrowed(&*column.name),
-            };
-            Column {
-                name,
-                field,
-                has_day_order: values.contains("before"),
-            }
-        })
-        .collect()
-}
-
-/// Value of an item in a field, as an import reads it again.
-fn value(field: &str, item: &Item) -> String {
-    let imported = item.imported.as_ref();
-    let source = imported.map(|imported| &imported.source);
-    let text = |text: Option<&String>| text.cloned().unwrap_or_default();
-    let number = |number: Option<u32>| number.map_or_else(String::new, |n| n.to_string());
-    let year = |year: Option<i32>| year.map_or_else(String::new, |year| year.to_string());
-    let series = imported.and_then(|imported| imported.series.as_ref());
-    match field {
-        "title" => match imported.and_then(|imported| imported.given_title.as_deref()) {
-            // With its series, as Goodreads writes it; else a subtitle was added.
-            Some(given) if given.starts_with(&item.wanted.title) => given.to_owned(),
-            _ => item.wanted.title.clone(),
-        },
-        "author" => item.wanted.author.clone(),
-        "moreAuthors" => {
-            let authors = imported.map_or(&[][..], |imported| &imported.authors);
-            authors.get(1..).unwrap_or_default().join(", ")
-        }
-        "isbn" | "isbnOrId" => (item.wanted.isbn).map_or_else(String::new, |isbn| isbn.to_string()),
-        "isbn10" => (item.wanted.isbn.and_then(|isbn| isbn.isbn10())).unwrap_or_default(),
-        "workId" => text(item.wanted.work_id.as_ref()),
-        "rating" => source
-            .and_then(|source| source.user_rating)
-            .map_or_else(String::new, |rating| rating.to_string()),
-        "publisher" => text(imported.and_then(|imported| imported.publisher.as_ref())),
-        "format" => imported
-            .and_then(|imported| match imported.format {
-                Some(format) => Some(format.name().to_owned()),
-                None => imported.binding.clone(),
-            })
-            .unwrap_or_default(),
-        "pages" => number(imported.and_then(|imported| imported.pages)),
-        "year" => year(imported.and_then(|imported| imported.year)),
-        "originalYear" => year(imported.and_then(|imported| imported.original_year)),
-        "series" => series.map_or_else(String::new, |series| series.name.clone()),
-        "seriesPosition" => text(series.and_then(|series| series.position.as_ref())),
-        _ => match source {
-            Some(source) => own_value(field, source),
-            None => String::new(),
-        },
-    }
-}
-
-/// Value of a field of a reader's own data.
-fn own_value(field: &str, source: &books::Source) -> String {
-    let text = |text: &Option<String>| text.clone().unwrap_or_default();
-    let date = |day: &Option<String>| slashed(day.as_deref().unwrap_or_default());
-    let number = |number: Option<u32>| number.map_or_else(String::new, |n| n.to_string());
-    match field {
-        "goodreadsId" => text(&source.goodreads_id),
-        "librarythingId" => text(&source.librarything_id),
-        "asin" => text(&source.asin),
-        "dateRead" => date(&source.date_read),
-        "dateAdded" => date(&source.date_added),
-        "dateStarted" => date(&source.date_started),
-        "dateStopped" => date(&source.date_stopped),
-        "datesRead" => {
-            let period = |period: &String| match period.split_once('/') {
-                Some((from, to)) => format!("{}-{}", slashed(from), slashed(to)),
-                None => slashed(period),
-            };
-            let periods: Vec<String> = source.dates_read.iter().map(period).collect();
-            periods.join(", ")
-        }
-        "shelves" => source.shelves.join(", "),
-        "status" => match source.reading_status {
-            Some(ReadingStatus::Read) => "read",
-            Some(ReadingStatus::CurrentlyReading) => "currently-reading",
-            Some(ReadingStatus::ToRead) => "to-read",
-            Some(ReadingStatus::DidNotFinish) => "did-not-finish",
-            None => "",
-        }
-        .to_owned(),
-        "review" => text(&source.review),
-        "notes" => text(&source.notes),
-        "readCount" => number(source.read_count),
-        "ownedCopies" => number(source.owned_copies),
-        _ => String::new(),
-    }
-}
-
-/// A day as Goodreads writes it; a month or a year as it is.
-fn slashed(date: &str) -> String {
-    match date.len() {
-        10 => date.replace('-', "/"),
-        _ => date.to_owned(),
-    }
-}
-
-/// A line of a table.
-fn line<'a>(cells: impl Iterator<Item = Cow<'a, str>>) -> Vec<u8> {
-    let mut line = String::new();
-    for (at, cell) in cells.enumerate() {
-        if at > 0 {
-            line.push(',');
-        }
-        let cell = harmless(&cell);
-        if cell.contains(['"', ',', '\n', '\r']) || cell.trim() != cell {
-            line.push('"');
-            line.push_str(&cell.replace('"', "\"\""));
-            line.push('"');
-        } else {
-            line.push_str(&cell);
-        }
-    }
-    line.push_str("\r\n");
-    line.into_bytes()
-}
-
-/// Characters that begin a formula in a spreadsheet, also in full width.
-const FORMULA_SIGNS: [char; 10] = ['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠'];
-
-/// Makes a cell that no spreadsheet takes for a formula: behind an apostrophe, which an import
-/// leaves out again. A number that is wrapped so that a spreadsheet leaves it alone (`="978..."`)
-/// stays.
-fn harmless(cell: &str) -> Cow<'_, str> {
-    let number = cell
-        .strip_prefix("=\"")
-        .and_then(|cell| cell.strip_suffix('"'));
-    let is_number = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-    if number.is_some_and(is_number) || !cell.starts_with(FORMULA_SIGNS) {
-        return Cow::Borrowed(cell);
-    }
-    Cow::Owned(format!("'{cell}"))
-}
-
 /// Exports in one piece, for their description: they are written in several.
 #[cfg(test)]
-#[allow(dead_code, reason = "only described")]
 pub(crate) mod whole {
     use schemars::JsonSchema;
     use serde::Serialize;
@@ -678,209 +436,4 @@ pub(crate) mod whole {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use books::{Found, Library, read_csv};
-    use job::Time;
-
-    use super::*;
-
-    fn root() -> Root {
-        serde_json::from_value(serde_json::json!({
-            "v": 1, "id": "job", "pipeline": "csv_import", "route": "imports", "token": true,
-            "created": 0, "updated": 0, "expires": 1, "stage": "complete", "seq": 9,
-            "epoch": {"term": 1, "nonce": "a"}, "fresh_until": 0,
-        }))
-        .unwrap()
-    }
-
-    /// The items of a library, each with an outcome.
-    fn items(library: &Library, found: impl Fn(usize) -> Found) -> Vec<Item> {
-        let rows = library.books.iter().zip(&library.cells).enumerate();
-        rows.map(|(at, (row, cells))| Item {
-            imported: Some(row.imported.clone()),
-            cells: cells.clone(),
-            found: Some(found(at)),
-            ..Item::wanted(row.wanted.clone())
-        })
-        .collect()
-    }
-
-    fn items_of(library: &Library) -> Vec<Item> {
-        items(library, |_| Found::NotFound)
-    }
-
-    fn export(library: &Library, items: &[Item], format: Format, only: &str) -> String {
-        let (root, report) = (
-            root(),
-            Report {
-                problems: library.problems.clone(),
-                reading: Some(library.reading.clone()),
-                ..Report::default()
-            },
-        );
-        let query = Query::parse(&format!("format=csv&only={only}"));
-        let (_, only) = asked(&query).unwrap().unwrap();
-        let mut export = Export::new(&root, &report, format, only);
-        if export.needs_notes() {
-            items.iter().for_each(|item| export.note(item));
-        }
-        let mut bytes = export.begin();
-        for (index, item) in items.iter().enumerate() {
-            bytes.extend(export.item(u32::try_from(index).unwrap(), item));
-        }
-        bytes.extend(export.end(Answered {
-            at: Time(0),
-            took: Duration::ZERO,
-        }));
-        String::from_utf8(bytes).unwrap()
-    }
-
-    const MIXED: &str = "My Stuff,Title,Author,ISBN,Finished,My Rating\n\
-        a,Dune,Frank Herbert,9780441013593,13/05/2024,4\n\
-        =cmd(),Nobody Knows,\"Doe, Jane\",,04/05/2024,5\n\
-        b,,,12345,,\n\
-        \"-c, d\",No Answer,Max Muster,\"=\"\"0525540679\"\"\",,3\n\
-        e,,,,,,too,many,cells\n";
-
-    fn mixed() -> (Library, Vec<Item>) {
-        let library = read_csv(MIXED.as_bytes(), 100).unwrap();
-        let found = |at| match at {
-            1 => Found::NotFound,
-            2 => Found::Error,
-            _ => Found::NotFound,
-        };
-        let mut items = items(&library, found);
-        items.remove(0);
-        (library, items)
-    }
-
-    #[test]
-    fn failed_rows_keep_their_columns_and_say_why_they_are_there() {
-        let (library, items) = mixed();
-        assert_eq!(
-            export(&library, &items, Format::Csv, "failed"),
-            "Import row,Import problem,My Stuff,Title,Author,ISBN,Finished,My Rating\r\n\
-             4,\"Invalid ISBN (length), and no title\",b,,,12345\r\n\
-             5,The metadata providers did not answer,\"'-c, d\",No Answer,Max Muster,\"=\"\"0525540679\"\"\",,3\r\n\
-             6,\"9 fields, the header has 6\",e,,,,,,too,many,cells\r\n"
-        );
-        // The other rows told that the day comes first.
-        assert_eq!(
-            export(&library, &items, Format::Csv, "not_found"),
-            "Import row,Import problem,My Stuff,Title,Author,ISBN,Finished,My Rating\r\n\
-             3,Not found by any provider,'=cmd(),Nobody Knows,\"Doe, Jane\",,2024/05/04,5\r\n"
-        );
-    }
-
-    #[test]
-    fn a_mended_file_is_read_as_the_first_was() {
-        let (library, items) = mixed();
-        let csv = export(&library, &items, Format::Csv, "failed,not_found");
-        let mended = csv.replace("b,,,12345", "b,,,9780441013593");
-        let again = read_csv(mended.as_bytes(), 100).unwrap();
-        let titles = |library: &Library| -> Vec<_> {
-            let rows = library.books.iter();
-            rows.map(|row| (row.wanted.clone(), row.imported.source.clone()))
-                .collect()
-        };
-        let (before, after) = (titles(&library), titles(&again));
-        assert_eq!(after.len(), 3, "{:?}", again.problems);
-        assert_eq!((&after[0], &after[2]), (&before[1], &before[2]));
-        assert_eq!(after[1].0.isbn, before[0].0.isbn);
-        assert_eq!(again.problems.len(), 1);
-        let names: Vec<_> = again
-            .reading
-            .columns
-            .iter()
-            .filter(|c| c.field.is_none())
-            .collect();
-        assert_eq!(names.len(), 3, "{names:?}");
-        // What fails once more has the same columns again.
-        let second = items_of(&again);
-        let csv = export(&again, &second, Format::Csv, "failed,not_found");
-        assert!(
-            csv.starts_with("Import row,Import problem,My Stuff,Title,"),
-            "{csv}"
-        );
-        assert!(
-            csv.contains("\r\n2,Not found by any provider,'=cmd(),Nobody Knows,"),
-            "{csv}"
-        );
-        assert!(
-            csv.contains("\r\n5,\"11 fields, the header has 8\",e,,,,,,too,many,cells\r\n"),
-            "{csv}"
-        );
-    }
-
-    #[test]
-    fn reasons_are_no_titles_of_a_file_that_has_none() {
-        let library = read_csv(b"ISBN\n9780441013593\n9780441013594\n", 10).unwrap();
-        let items = items(&library, |_| Found::NotFound);
-        let csv = export(&library, &items, Format::Csv, "failed,not_found");
-        let again = read_csv(csv.as_bytes(), 10).unwrap();
-        assert_eq!(again.books.len(), 1, "{csv}");
-        assert_eq!(again.books[0].wanted, library.books[0].wanted);
-    }
-
-    #[test]
-    fn as_an_object_each_row_says_which_book_it_is() {
-        let (library, items) = mixed();
-        let text = export(&library, &items, Format::Json, "failed,not_found,warnings");
-        let document: serde_json::Value = serde_json::from_str(&text).unwrap();
-        let rows = document["data"]["rows"].as_array().unwrap();
-        let short: Vec<_> = rows
-            .iter()
-            .map(|row| {
-                (
-                    row["row"].as_u64(),
-                    row["kind"].as_str(),
-                    row["index"].as_u64(),
-                )
-            })
-            .collect();
-        assert_eq!(
-            short,
-            [
-                (Some(3), Some("not_found"), Some(0)),
-                (Some(4), Some("rejected"), None),
-                (Some(5), Some("failed"), Some(1)),
-                (Some(6), Some("rejected"), None),
-            ]
-        );
-    }
-
-    /// Whatever a reading program exports, the library exported here is the same library.
-    #[test]
-    fn a_whole_library_comes_back_as_it_went() {
-        let goodreads = std::fs::read(concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/../../tests/data/goodreads_library_export.csv"
-        ));
-        let storygraph = "Title,Authors,Contributors,ISBN/UID,Format,Read Status,Date Added,Last Date Read,Dates Read,Read Count,Moods,Pace,Star Rating,Review,Tags,Owned?\n\
-            \"Dune, Part 1\",\"Frank Herbert, Brian Herbert\",,9780441013593,hardcover,read,2023/02/01,2024/01/15,\"2020/01/01-2020/02/01, 2024/01/02-2024/01/15\",2,,,4.25,\"- first\n=second\",\"sci-fi, to buy\",Yes\n\
-            -30-,,,,audio,did-not-finish,,,,,,,,,,No\n";
-        let own = "Title,Subtitle,Author,Series,Volume,Started,Binding\n\
-            The Left Hand,of Darkness,Ursula K. Le Guin,Hainish,4,2021-03,Scroll\n\
-            \"Mort (Discworld, #4)\",,Terry Pratchett,,,,\n";
-        for csv in [goodreads.unwrap(), storygraph.into(), own.into()] {
-            let library = read_csv(&csv, 10_000).unwrap();
-            let items = items(&library, |_| Found::NotFound);
-            let exported = export(&library, &items, Format::Csv, "all");
-            let again = read_csv(exported.as_bytes(), 10_000).unwrap();
-            assert_eq!(again.rows as usize, library.books.len());
-            for (before, after) in library.books.iter().zip(&again.books) {
-                let mut after = after.clone();
-                after.imported.row = before.imported.row;
-                // With a subtitle of its own it was not the whole title.
-                after
-                    .imported
-                    .given_title
-                    .clone_from(&before.imported.given_title);
-                assert_eq!(*before, after);
-            }
-            assert_eq!(again.books.len(), library.books.len());
-        }
-    }
-}
+mod tests;

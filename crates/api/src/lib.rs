@@ -19,6 +19,7 @@ pub mod failure;
 pub mod legacy;
 pub mod number;
 pub mod openapi;
+pub mod operator;
 pub mod origin;
 pub mod photo_batch;
 pub mod preview;

@@ -9,7 +9,7 @@ use job::{JobId, Limits};
 use serde::de::{Deserialize, Deserializer, Visitor};
 
 use crate::error::ApiError;
-use crate::request;
+use crate::request::{self, BatchDocument};
 
 /// Longest string, in bytes, that stays in the document.
 const SHORT: usize = 1 << 10;
@@ -48,6 +48,19 @@ enum Escape {
     Begun,
     /// Number of hexadecimal digits seen, of four, and their value.
     Unicode(u8, u32),
+}
+
+/// A batch of photos that has arrived.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReceivedBatch {
+    /// The client's name for the job.
+    pub id: JobId,
+    /// The photos, in the order of their indices.
+    pub photos: Vec<Vec<u8>>,
+    /// Whether photos that cannot be looked at are kept as long as the job, if the body says so.
+    pub keep_failed: Option<bool>,
+    /// The client's own name for the job, which messages repeat.
+    pub client_ref: Option<String>,
 }
 
 impl<'a> PhotoBatch<'a> {
@@ -171,12 +184,17 @@ impl<'a> PhotoBatch<'a> {
         State::Outside
     }
 
-    /// The client's name for the job, and the photos in the order of their indices.
+    /// The batch, when all of it has arrived.
     ///
     /// # Errors
     /// `INVALID_REQUEST`, `MISSING_PARAMETER`, `EMPTY_BATCH`, `BATCH_TOO_LARGE`, `FILE_TOO_LARGE`.
-    pub fn end(self) -> Result<(JobId, Vec<Vec<u8>>), ApiError> {
-        let (id, images) = request::scan_batch_document(&self.document, self.limits)?;
+    pub fn end(self) -> Result<ReceivedBatch, ApiError> {
+        let BatchDocument {
+            id,
+            images,
+            keep_failed,
+            client_ref,
+        } = request::scan_batch_document(&self.document, self.limits)?;
         let mut photos: Vec<Option<Photo>> = self.photos.into_iter().map(Some).collect();
         let images = images.into_iter().enumerate().map(|(index, data)| {
             let field = format!("images[{index}].data");
@@ -199,7 +217,12 @@ impl<'a> PhotoBatch<'a> {
                 Fault::NotBase64 => ApiError::invalid(&field, "is not base64 (RFC 4648, padded)"),
             })
         });
-        Ok((id, images.collect::<Result<_, _>>()?))
+        Ok(ReceivedBatch {
+            id,
+            photos: images.collect::<Result<_, _>>()?,
+            keep_failed,
+            client_ref,
+        })
     }
 }
 
@@ -357,7 +380,7 @@ mod tests {
         for piece in body.chunks(piece) {
             batch.feed(piece)?;
         }
-        batch.end()
+        batch.end().map(|batch| (batch.id, batch.photos))
     }
 
     fn photos(images: &Value) -> Vec<Vec<u8>> {

@@ -1,7 +1,7 @@
 //! Preview of an import: its result, before it is made.
 
-use books::{Library, Row};
-use job::{Item, Limits};
+use books::{Library, Row, Search};
+use job::{Enrichment, Item, Limits};
 use serde::Serialize;
 
 use crate::book::Book;
@@ -13,10 +13,6 @@ use crate::results::RowProblem;
 const BOOKS: usize = 20;
 /// Number of rejected rows and warnings that it shows; the counts include all.
 const PROBLEMS: usize = 100;
-/// Number of books with an ISBN that one request to a provider looks up.
-const ISBNS_A_REQUEST: usize = 20;
-/// Number of requests a second that a provider permits.
-const REQUESTS_A_SECOND: f64 = 3.0;
 
 /// The result of importing a file. No job is made and no provider is asked.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -31,18 +27,22 @@ pub struct Preview<'a> {
     pub duplicates_merged: u32,
     /// Number of rows that could not be read.
     pub rows_rejected: u32,
-    /// Whether a person should look at the reading of the file.
+    /// Whether a person should look at the reading of the file: a meaning was guessed, or more than
+    /// half of the rows were rejected.
     pub uncertain: bool,
     /// The reason why the import would fail as a whole; absent when it would not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure<'a>>,
-    /// Separator and columns of the file; absent with a failure.
+    /// Separator and columns of the file; with a failure only if nothing but a column that names
+    /// the books is missing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reading: Option<Reading<'a>>,
     /// The first 20 books as they would be imported.
     pub books: Vec<Book<'a>>,
     /// The first 100 rejected rows, merged rows and warnings.
     pub errors: Vec<RowProblem<'a>>,
+    /// Number of rejected rows, merged rows and warnings in all; counted up to a thousand.
+    pub problems: u32,
     /// The look-ups that the books would need.
     pub lookups: Lookups,
     /// Names that a mapping may give to columns, besides `ignore`.
@@ -58,9 +58,10 @@ pub struct Lookups {
     pub by_number: u32,
     /// Number of books that are looked up by title and author.
     pub by_title: u32,
-    /// Number of requests to providers, at least.
+    /// Number of requests, about: many books go into one. Books that were looked up before need
+    /// none, and those that Open Library lacks may need one more each.
     pub requests: u32,
-    /// Seconds that these requests take at least.
+    /// Seconds that these requests take at the configured rate, about.
     pub seconds: u32,
 }
 
@@ -79,20 +80,21 @@ pub fn items(library: &Library) -> Vec<Item> {
 impl<'a> Preview<'a> {
     /// A preview of `library`, the first of whose books are `items`.
     #[must_use]
-    pub fn of(library: &'a Library, items: &'a [Item]) -> Self {
+    pub fn of(library: &'a Library, items: &'a [Item], providers: &Enrichment) -> Self {
         Self {
             rows: library.rows,
             books_found: count(library.books.len()),
             duplicates_merged: library.duplicates,
             rows_rejected: library.rejected(),
-            uncertain: library.reading.is_uncertain(),
+            uncertain: library.reading.is_uncertain() || library.rejected() > library.rows / 2,
             failure: None,
             reading: Some(Reading::from(&library.reading)),
             books: items.iter().map(Book::of).collect(),
             errors: (library.problems.iter().take(PROBLEMS))
                 .map(RowProblem::from)
                 .collect(),
-            lookups: Lookups::of(library),
+            problems: count(library.problems.len()),
+            lookups: Lookups::of(library, providers),
             fields: books::field_names().collect(),
         }
     }
@@ -101,17 +103,18 @@ impl<'a> Preview<'a> {
 impl<'a> Preview<'a> {
     /// A preview of a file whose import would fail.
     #[must_use]
-    pub fn failed(failure: &'a job::Failure) -> Self {
+    pub fn failed(unreadable: &'a Unreadable) -> Self {
         Self {
             rows: 0,
             books_found: 0,
             duplicates_merged: 0,
             rows_rejected: 0,
             uncertain: true,
-            failure: Some(Failure::from(failure)),
-            reading: None,
+            failure: Some(Failure::from(&unreadable.failure)),
+            reading: unreadable.reading.as_deref().map(Reading::from),
             books: Vec::new(),
             errors: Vec::new(),
+            problems: 0,
             lookups: Lookups::default(),
             fields: books::field_names().collect(),
         }
@@ -119,22 +122,34 @@ impl<'a> Preview<'a> {
 }
 
 impl Lookups {
-    fn of(library: &Library) -> Self {
-        let has_number = |row: &&Row| row.wanted.isbn.is_some() || row.wanted.work_id.is_some();
-        let by_number = library.books.iter().filter(has_number).count();
-        let by_title = library.books.len() - by_number;
-        let requests = by_number.div_ceil(ISBNS_A_REQUEST) + by_title;
+    fn of(library: &Library, providers: &Enrichment) -> Self {
+        let wanted = library.books.iter().map(|row| row.wanted.clone());
+        let (by_number, by_title): (Vec<_>, Vec<_>) =
+            wanted.partition(|wanted| wanted.isbn.is_some() || wanted.work_id.is_some());
+        let (numbers, titles) = (count(by_number.len()), count(by_title.len()));
+        // As the first round of an import packs them.
+        let packed = |wanted| Search::new(wanted, &providers.endpoints).next().len();
+        let requests = packed(by_number) + packed(by_title);
+        let rate = providers.open_library;
+        let waiting = (requests as f64 - rate.burst).max(0.0);
         Self {
-            by_number: count(by_number),
-            by_title: count(by_title),
+            by_number: numbers,
+            by_title: titles,
             requests: count(requests),
-            seconds: (requests as f64 / REQUESTS_A_SECOND).ceil() as u32,
+            seconds: ((waiting / rate.per_second).ceil() as u32).max(u32::from(requests > 0)),
         }
     }
 }
 
 fn count(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+/// A file whose import would fail.
+#[derive(Debug)]
+pub struct Unreadable {
+    failure: job::Failure,
+    reading: Option<Box<books::Reading>>,
 }
 
 /// Reads an uploaded file as an import would.
@@ -145,7 +160,58 @@ pub fn read(
     bytes: &[u8],
     mapping: &books::Mapping,
     limits: &Limits,
-) -> Result<Library, job::Failure> {
-    books::read_library(bytes, limits.max_csv_rows, mapping)
-        .map_err(|error| job::failure_of(&error))
+) -> Result<Library, Unreadable> {
+    books::read_library(bytes, limits.max_csv_rows, mapping).map_err(|error| Unreadable {
+        failure: job::Failure::from(&error),
+        reading: error.reading,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use books::Wanted;
+    use job::RateLimit;
+
+    use super::*;
+
+    fn lookups(by_title: usize, per_second: f64) -> Lookups {
+        let row = |at: usize| Row {
+            wanted: Wanted {
+                title: format!("The Wind in the Willows {at}"),
+                author: "Kenneth Grahame".to_owned(),
+                ..Wanted::default()
+            },
+            ..Row::default()
+        };
+        let library = Library {
+            books: (0..by_title).map(row).collect(),
+            ..Library::default()
+        };
+        let limit = RateLimit {
+            per_second,
+            burst: 20.0,
+            max_per_job: 1_000,
+        };
+        let providers = Enrichment {
+            open_library: limit,
+            google_books: limit,
+            endpoints: books::Endpoints::default(),
+            user_agent: String::new(),
+            timeout: std::time::Duration::from_secs(1),
+            patience: std::time::Duration::from_secs(1),
+            concurrency: 8,
+        };
+        Lookups::of(&library, &providers)
+    }
+
+    #[test]
+    fn titles_are_counted_by_the_request_and_time_by_the_configured_rate() {
+        let few = lookups(30, 3.0);
+        assert_eq!((few.by_title, few.requests, few.seconds), (30, 1, 1));
+        let many = lookups(10_000, 3.0);
+        assert!((250..400).contains(&many.requests), "{many:?}");
+        assert_eq!(many.seconds, (many.requests - 20).div_ceil(3));
+        assert_eq!(lookups(10_000, 1.0).seconds, many.requests - 20);
+        assert_eq!(lookups(0, 3.0), Lookups::default());
+    }
 }

@@ -35,7 +35,7 @@ impl Query {
     /// The value of `name` as a number.
     ///
     /// # Errors
-    /// `INVALID_REQUEST` when it is none or below `least`.
+    /// `INVALID_REQUEST` when it is not a number, or below `least`.
     pub fn number(&self, name: &str, least: u32) -> Result<Option<u32>, ApiError> {
         let Some(text) = self.get(name) else {
             return Ok(None);

@@ -56,6 +56,10 @@ pub struct Column<'a> {
     pub values: Option<&'a str>,
     /// Number of rows in which the column is not empty.
     pub filled: u32,
+    /// Its first values that differ, as they stand in the file: at most three, each cut to 60
+    /// characters, and 20,000 bytes in all columns together.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub samples: &'a [String],
 }
 
 /// Certainty of the meaning of a column.
@@ -99,6 +103,7 @@ impl<'a> From<&'a books::ColumnReading> for Column<'a> {
             certainty: column.certainty.map(Certainty::from),
             values: column.values.as_deref(),
             filled: column.filled,
+            samples: &column.samples,
         }
     }
 }

@@ -8,7 +8,8 @@ use job::{JobId, Limits, Outcome};
 use serde::Deserialize;
 
 use crate::error::ApiError;
-use crate::photo_batch::{Data, PhotoBatch};
+use crate::photo_batch::{Data, PhotoBatch, ReceivedBatch};
+use crate::upload::{CLIENT_REF, KEEP_FAILED};
 
 /// Largest number of columns in a mapping: as many as a file may have.
 const MAX_MAPPED_COLUMNS: usize = 512;
@@ -34,6 +35,9 @@ pub struct EnrichBody {
     /// The client's name for the job.
     #[serde(default)]
     pub job_id: Option<String>,
+    /// As the parameter of this name, which wins.
+    #[serde(default)]
+    pub client_ref: Option<String>,
 }
 
 /// A book to be looked up, as a request names it.
@@ -56,6 +60,8 @@ pub struct BookBody {
 pub struct Enrich {
     /// The client's name for the job.
     pub job_id: Option<JobId>,
+    /// The client's own name for the job, which messages repeat.
+    pub client_ref: Option<String>,
     /// The books to look up, in the request's order; the same book may be there twice.
     pub wanted: Vec<Wanted>,
 }
@@ -105,6 +111,7 @@ pub fn enrich(body: &[u8], limits: &Limits) -> Result<Enrich, ApiError> {
     };
     Ok(Enrich {
         job_id: body.job_id.as_deref().map(job_id).transpose()?,
+        client_ref: body.client_ref,
         wanted,
     })
 }
@@ -180,6 +187,9 @@ pub struct V3EnrichBody {
     /// Ignored, and only read for the SDK: there is no search by meaning.
     #[serde(default)]
     pub include_embedding: Option<bool>,
+    /// As the parameter of this name, which wins; only for a job.
+    #[serde(default)]
+    pub client_ref: Option<String>,
 }
 
 /// Largest number of ISBNs that `POST /v3/books/enrich` looks up while the client waits.
@@ -190,6 +200,8 @@ pub const MAX_SYNCHRONOUS: usize = 50;
 pub struct V3Enrich {
     /// The books to look up, in the request's order; the same book may be there twice.
     pub wanted: Vec<Wanted>,
+    /// The client's own name for the job, which messages repeat.
+    pub client_ref: Option<String>,
     /// Whether to make a job of the request.
     pub is_async: bool,
 }
@@ -257,7 +269,11 @@ fn v3_wanted(body: V3EnrichBody, most: usize, limits: &Limits) -> Result<V3Enric
             ));
         }
     };
-    Ok(V3Enrich { wanted, is_async })
+    Ok(V3Enrich {
+        wanted,
+        client_ref: body.client_ref,
+        is_async,
+    })
 }
 
 /// The body of `POST /api/v2/books/enrich`.
@@ -300,6 +316,9 @@ pub struct WorksBody {
     /// Open Library work keys and ISBNs, mixed.
     #[serde(default)]
     pub work_ids: Option<Vec<String>>,
+    /// As the parameter of this name, which wins.
+    #[serde(default)]
+    pub client_ref: Option<String>,
 }
 
 /// Reads [`WorksBody`]. An id that is no work key and no ISBN becomes an item that no provider
@@ -316,6 +335,7 @@ pub fn works(body: &[u8], limits: &Limits) -> Result<Enrich, ApiError> {
     count("workIds", &work_ids, limits.max_batch_items)?;
     Ok(Enrich {
         job_id: Some(id),
+        client_ref: body.client_ref,
         wanted: work_ids.iter().map(|id| work(id, limits)).collect(),
     })
 }
@@ -369,21 +389,62 @@ pub const MAX_CLIENT_REF: usize = 256;
 /// `INVALID_REQUEST`
 pub fn client_ref(text: Option<&str>) -> Result<String, ApiError> {
     let text = text.unwrap_or_default();
-    if text.chars().count() > MAX_CLIENT_REF {
-        let limit = format!("has more than {MAX_CLIENT_REF} characters");
-        return Err(ApiError::invalid("clientRef", limit));
+    match text.chars().count() > MAX_CLIENT_REF {
+        true => Err(client_ref_too_long()),
+        false => Ok(text.to_owned()),
     }
-    Ok(text.to_owned())
+}
+
+/// The same of bytes that may be no text.
+pub(crate) fn client_ref_of_bytes(bytes: &[u8]) -> Result<String, ApiError> {
+    let text = std::str::from_utf8(bytes);
+    client_ref(Some(text.map_err(|_| client_ref_no_text())?))
+}
+
+/// The error for a client's own name that is no text.
+pub fn client_ref_no_text() -> ApiError {
+    ApiError::invalid(CLIENT_REF, "is no text in UTF-8")
+}
+
+/// The error for a client's own name that is too long.
+pub(crate) fn client_ref_too_long() -> ApiError {
+    let limit = format!("has more than {MAX_CLIENT_REF} characters");
+    ApiError::invalid(CLIENT_REF, limit)
+}
+
+/// Reads whether photos that cannot be looked at are kept as long as the job.
+///
+/// # Errors
+/// `INVALID_REQUEST` when the text is neither true nor false.
+pub fn keep_failed_photos(text: Option<&str>) -> Result<bool, ApiError> {
+    match text.unwrap_or_default().trim() {
+        "1" | "true" => Ok(true),
+        "" | "0" | "false" => Ok(false),
+        _ => Err(ApiError::invalid(KEEP_FAILED, "must be true or false")),
+    }
 }
 
 /// The body of a request to try a job again; it may be left out.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
 pub struct RetryBody {
-    /// The outcomes to try again; absent: `error` and `circuit_open`, which may succeed at any
-    /// time.
+    /// The outcomes to try again; absent: all but `not_found`, which may be others at any time.
+    /// Books that nobody reached before the job was canceled are an `error`.
     #[serde(default)]
     pub only: Option<Vec<RetriedBody>>,
+    /// As the parameter of this name, which wins.
+    #[serde(default)]
+    pub client_ref: Option<String>,
+}
+
+/// A request to try a job again, read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Retrying {
+    /// The outcomes that are tried again, each once.
+    pub only: Vec<Outcome>,
+    /// The client's own name for the new job, which messages repeat.
+    pub client_ref: Option<String>,
 }
 
 /// An outcome that may be tried again.
@@ -397,33 +458,40 @@ pub enum RetriedBody {
     CircuitOpen,
     /// Books that no provider knows.
     NotFound,
-    /// Photos that could not be looked at: the answer says which they are, to be sent again.
+    /// Photos that could not be looked at. They are looked at again if the scan was made with
+    /// `keepFailedPhotos`; else the answer says which they are, to be sent again.
     FailedPhotos,
 }
 
-/// Reads [`RetryBody`]: the outcomes that are to be tried again, without those named twice.
+/// Reads [`RetryBody`].
 ///
 /// # Errors
 /// `INVALID_REQUEST`, `EMPTY_BATCH`, `FILE_TOO_LARGE`.
-pub fn retry(body: &[u8], limits: &Limits) -> Result<Vec<Outcome>, ApiError> {
-    let only = match body.iter().all(u8::is_ascii_whitespace) {
-        true => None,
-        false => read::<RetryBody>(body, limits.max_json_bytes)?.only,
+pub fn retry(body: &[u8], limits: &Limits) -> Result<Retrying, ApiError> {
+    let RetryBody { only, client_ref } = match body.iter().all(u8::is_ascii_whitespace) {
+        true => RetryBody::default(),
+        false => read(body, limits.max_json_bytes)?,
     };
     let Some(only) = only else {
-        return Ok(Outcome::UNANSWERED.to_vec());
+        return Ok(Retrying {
+            only: Outcome::PASSING.to_vec(),
+            client_ref,
+        });
     };
     if only.is_empty() {
         return Err(ApiError::empty_batch("only"));
     }
-    let outcomes = only.iter().filter_map(|retried| match retried {
-        RetriedBody::Error => Some(Outcome::Error),
-        RetriedBody::CircuitOpen => Some(Outcome::CircuitOpen),
-        RetriedBody::NotFound => Some(Outcome::NotFound),
-        RetriedBody::FailedPhotos => None,
+    let outcomes = only.iter().map(|retried| match retried {
+        RetriedBody::Error => Outcome::Error,
+        RetriedBody::CircuitOpen => Outcome::CircuitOpen,
+        RetriedBody::NotFound => Outcome::NotFound,
+        RetriedBody::FailedPhotos => Outcome::FailedPhotos,
     });
     let outcomes: BTreeSet<Outcome> = outcomes.collect();
-    Ok(outcomes.into_iter().collect())
+    Ok(Retrying {
+        only: outcomes.into_iter().collect(),
+        client_ref,
+    })
 }
 
 /// The body of `POST /api/token/refresh`.
@@ -462,6 +530,13 @@ pub(crate) struct ScanBatchBody<'a> {
     /// The photos.
     #[serde(default)]
     images: Option<Vec<ImageBody>>,
+    /// Whether photos that cannot be looked at are kept as long as the job, so that a retry looks
+    /// at them again.
+    #[serde(default)]
+    keep_failed_photos: Option<bool>,
+    /// As the parameter of this name, which wins.
+    #[serde(default)]
+    client_ref: Option<String>,
 }
 
 /// A photo of a batch.
@@ -481,18 +556,29 @@ struct ImageBody {
 ///
 /// # Errors
 /// Those of [`PhotoBatch::feed`] and [`PhotoBatch::end`].
-pub fn scan_batch(body: &[u8], limits: &Limits) -> Result<(JobId, Vec<Vec<u8>>), ApiError> {
+pub fn scan_batch(body: &[u8], limits: &Limits) -> Result<ReceivedBatch, ApiError> {
     let mut batch = PhotoBatch::new(limits);
     batch.feed(body)?;
     batch.end()
 }
 
-/// Reads what is left of a batch's body without its photos: the client's name for the job, and the
-/// images' data in the order of their indices.
+/// What is left of a batch's body without its photos.
+pub(crate) struct BatchDocument {
+    /// The client's name for the job.
+    pub id: JobId,
+    /// The images' data, in the order of their indices.
+    pub images: Vec<Option<Data>>,
+    /// Whether failed photos are kept, if the body says so.
+    pub keep_failed: Option<bool>,
+    /// The client's own name for the job, which messages repeat.
+    pub client_ref: Option<String>,
+}
+
+/// Reads what is left of a batch's body without its photos.
 pub(crate) fn scan_batch_document(
     document: &[u8],
     limits: &Limits,
-) -> Result<(JobId, Vec<Option<Data>>), ApiError> {
+) -> Result<BatchDocument, ApiError> {
     let body: ScanBatchBody = read(document, limits.max_body_bytes)?;
     let id = required_job_id(body.job_id.as_deref())?;
     let mut images = body
@@ -500,7 +586,12 @@ pub(crate) fn scan_batch_document(
         .ok_or_else(|| ApiError::missing("images", "send 1 to 5 photos in base64"))?;
     count("images", &images, limits.max_photos)?;
     images.sort_by_key(|image| image.index);
-    Ok((id, images.into_iter().map(|image| image.data).collect()))
+    Ok(BatchDocument {
+        id,
+        images: images.into_iter().map(|image| image.data).collect(),
+        keep_failed: body.keep_failed_photos,
+        client_ref: body.client_ref,
+    })
 }
 
 /// Reads a jobId of a path, a query or a body.

@@ -343,7 +343,6 @@ struct ResultsMetadata {
 
 /// Results documents in one piece, for their description: they are written in several.
 #[cfg(test)]
-#[allow(dead_code, reason = "only described")]
 pub(crate) mod whole {
     use schemars::JsonSchema;
     use serde::Serialize;

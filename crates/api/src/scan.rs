@@ -4,7 +4,7 @@
 //! capitals, cut off and misread. Of a book that nobody knows they are what was read.
 
 use books::Record;
-use job::{Item, Report, Root};
+use job::{Item, Report, Root, millis};
 use serde::Serialize;
 use vision::{BoundingBox, Detection};
 
@@ -14,7 +14,6 @@ use crate::book::{
 };
 use crate::choice::Choosing;
 use crate::failure::FailureCode;
-use crate::status::millis;
 use crate::time::Iso;
 
 /// An item as its job's results show it.

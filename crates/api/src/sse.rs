@@ -6,7 +6,7 @@
 use std::io;
 use std::time::Duration;
 
-use job::{Item, JobId, Notification, Pipeline, Position, Root, Stage, Step, Time};
+use job::{Item, JobId, Notification, Pipeline, Position, Root, Stage, Step, Time, millis};
 use serde::Serialize;
 use serde_json::ser::{CompactFormatter, Formatter};
 use sha2::{Digest, Sha256};
@@ -16,7 +16,7 @@ use crate::failure::{Failure, FailureCode};
 use crate::number::Whole;
 use crate::origin::Origin;
 use crate::scan::Shown;
-use crate::status::{Completion, JobFields, Photos, Status, current_title, millis};
+use crate::status::{Completion, JobFields, Photos, Status, current_title};
 use crate::time::Iso;
 use crate::v3::{self, JobError, ResultBook};
 
@@ -65,15 +65,15 @@ pub fn accepted(data: &impl Serialize) -> Vec<u8> {
 
 /// Spells a refusal for clients that read nothing but events: one event without an id that says
 /// that the stream has failed. `jobs` are those that were asked for.
-pub fn refusal(words: &Words, jobs: &[JobId], error: &ApiError) -> Vec<u8> {
+pub fn refusal(generation: &Generation, jobs: &[JobId], error: &ApiError) -> Vec<u8> {
     let job_id = jobs.first().map_or("", JobId::as_str);
-    let name = match words {
-        Words::Photoscan => "photoscan.failed",
-        Words::V2 | Words::V3(_) => "failed",
+    let name = match generation {
+        Generation::Photoscan => "photoscan.failed",
+        Generation::V2 | Generation::V3(_) => "failed",
     };
-    let reason = match words {
-        Words::Photoscan => RefusalReason::Text(&error.message),
-        Words::V2 | Words::V3(_) => RefusalReason::Object {
+    let reason = match generation {
+        Generation::Photoscan => RefusalReason::Text(&error.message),
+        Generation::V2 | Generation::V3(_) => RefusalReason::Object {
             code: error.code,
             message: &error.message,
             user_message: &error.message,
@@ -159,7 +159,7 @@ impl Formatter for Ascii {
 
 /// The generation whose names and shapes a stream's events have.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Words {
+pub enum Generation {
     /// `initialized`, `processing`, `completed`, `failed`, `book`.
     V2,
     /// The names of [`Self::V2`], but those of scans are spelled `photoscan.*`.
@@ -174,7 +174,7 @@ pub struct Spelling {
     /// Whether ids count books, too.
     pub books: bool,
     /// The vocabulary of names.
-    pub words: Words,
+    pub generation: Generation,
     /// Time without progress after which a job's stream is given up.
     pub stall: Duration,
 }
@@ -183,10 +183,10 @@ impl Spelling {
     /// The name of what streams of these jobs, each with the time of its creation, can share: those
     /// with the same key say the same.
     pub fn stream_key<'a>(&self, jobs: impl IntoIterator<Item = (&'a JobId, Time)>) -> String {
-        let words = match &self.words {
-            Words::V2 => "v2".to_owned(),
-            Words::Photoscan => "photoscan".to_owned(),
-            Words::V3(origin) => format!("v3 {}", origin.url("/")),
+        let words = match &self.generation {
+            Generation::V2 => "v2".to_owned(),
+            Generation::Photoscan => "photoscan".to_owned(),
+            Generation::V3(origin) => format!("v3 {}", origin.url("/")),
         };
         let mut digest = Sha256::new();
         digest.update(format!("sse {words} {}", self.books));
@@ -207,7 +207,7 @@ impl Spelling {
     /// Whether the last event of this job holds its items, if they are not too many.
     pub fn wants_items(&self, root: &Root) -> bool {
         let stored = root.result_bytes();
-        matches!(self.words, Words::V3(_))
+        matches!(self.generation, Generation::V3(_))
             && root.stage == Stage::Complete
             && stored <= MAX_STORED_IN_EVENT
     }
@@ -222,10 +222,11 @@ impl Spelling {
     ) -> Vec<u8> {
         let root = &notification.root;
         let id = self.id(positions);
-        if let Words::V3(origin) = &self.words {
+        if let Generation::V3(origin) = &self.generation {
             return v3_event(self, notification, items, &id, origin);
         }
-        let photoscan = self.words == Words::Photoscan && root.pipeline == Pipeline::AiScan;
+        let photoscan =
+            self.generation == Generation::Photoscan && root.pipeline == Pipeline::AiScan;
         let name = |plain, of_photoscan| if photoscan { of_photoscan } else { plain };
         match notification.step {
             Step::Initialized(_) => event(

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use job::Root;
+use job::{Root, millis};
 use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
@@ -89,7 +89,7 @@ pub enum Status {
 }
 
 impl Status {
-    /// Reads this from the root of a job.
+    /// The status of the job with this root.
     pub fn of(root: &Root) -> Self {
         match root.stage {
             job::Stage::Receiving | job::Stage::Queued => Self::Initialized,
@@ -207,7 +207,7 @@ pub(crate) fn is_zero(number: &u32) -> bool {
 }
 
 impl<'a> JobFields<'a> {
-    /// Reads this from the root of a job.
+    /// The fields for the job with this root.
     pub fn of(root: &'a Root) -> Self {
         Self {
             job_id: root.id.as_str(),
@@ -289,7 +289,7 @@ pub struct SummaryCounts {
 }
 
 impl SummaryCounts {
-    /// Reads this from the root of a job.
+    /// The counts of the job with this root.
     pub fn of(root: &Root) -> Self {
         Self {
             total_processed: root.processed(),
@@ -303,7 +303,7 @@ impl SummaryCounts {
 }
 
 impl Summary {
-    /// Reads this from the root of a job.
+    /// The summary of the job with this root.
     pub fn of(root: &Root) -> Self {
         Self {
             counts: SummaryCounts::of(root),
@@ -465,7 +465,7 @@ pub struct Document<'a> {
 }
 
 impl<'a> Document<'a> {
-    /// Reads this from the root of a job.
+    /// The document of the job with this root.
     pub fn of(root: &'a Root) -> Self {
         Self {
             base: JobFields::of(root),
@@ -524,10 +524,6 @@ pub(crate) fn current_title(root: &Root) -> Option<&str> {
     (!root.stage.is_terminal() && !root.title.is_empty()).then_some(root.title.as_str())
 }
 
-pub(crate) fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
 /// The outcome of a request to cancel a job: `data` of `DELETE`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -566,7 +562,7 @@ pub enum CancelStatus {
 #[schemars(rename_all = "lowercase")]
 enum Canceling {
     /// The worker has not stopped yet.
-    #[allow(dead_code, reason = "only described")]
+    #[expect(dead_code, reason = "only described")]
     Canceling,
 }
 

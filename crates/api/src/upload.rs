@@ -14,7 +14,7 @@ use job::Limits;
 use multer::{Field, Multipart};
 
 use crate::error::ApiError;
-use crate::request;
+use crate::request::{self, MAX_CLIENT_REF};
 
 /// Largest number of bytes between two parts: their headers, and whatever precedes the first.
 const MAX_PART_HEADERS: usize = 16 << 10;
@@ -30,15 +30,22 @@ const WORKBOOKS: [&str; 2] = [
 ];
 /// Name of the part of an import with the meanings of its columns.
 const MAPPING: &str = "mapping";
-/// Largest size of that part, in bytes.
+/// Largest size of the part [`MAPPING`], in bytes.
 const MAX_MAPPING: usize = 16 << 10;
+/// Name of the part of a scan that asks for photos to be kept that could not be looked at.
+pub(crate) const KEEP_FAILED: &str = "keepFailedPhotos";
+/// Name of the part that holds the client's own name for the job.
+pub(crate) const CLIENT_REF: &str = "clientRef";
+/// Largest size of the part [`KEEP_FAILED`], in bytes: `false`, and some blanks.
+const MAX_FLAG: usize = 16;
 
 /// The kind of files that a route takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// One library: part `file` and perhaps part `mapping`, or a body of CSV or a workbook.
     Csv,
-    /// Photos: parts `photos`, `photos[]`, `photo`, `image` or `file`, or an `image/*` body.
+    /// Photos: parts `photos`, `photos[]`, `photo`, `image` or `file`, and perhaps part
+    /// `keepFailedPhotos`, or an `image/*` body.
     Photos,
 }
 
@@ -157,14 +164,24 @@ struct Parts {
     chunks: Option<mpsc::UnboundedSender<Result<Bytes, Infallible>>>,
     multipart: Multipart<'static>,
     field: Option<Field<'static>>,
-    /// Whether the field is a file, not something to skip.
-    is_file: bool,
-    /// Whether the field is the mapping.
-    is_mapping: bool,
+    use_of_field: Use,
     mapping: Vec<u8>,
+    keep_failed: Vec<u8>,
+    client_ref: Vec<u8>,
     parts: usize,
     /// Number of bytes fed since the last part ended, while no next one has begun.
     between: usize,
+}
+
+/// The use of a part of a form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Use {
+    File,
+    Mapping,
+    KeepFailed,
+    ClientRef,
+    /// Something to skip.
+    Other,
 }
 
 impl Upload {
@@ -302,6 +319,33 @@ impl Upload {
             _ => Ok(Mapping::new()),
         }
     }
+
+    /// Whether the part `keepFailedPhotos` says so; `None` without one. Complete once all files
+    /// have been received.
+    ///
+    /// # Errors
+    /// `INVALID_REQUEST` when it is neither true nor false.
+    pub fn keep_failed_photos(&self) -> Result<Option<bool>, ApiError> {
+        match &self.format {
+            Format::Parts(parts) if !parts.keep_failed.is_empty() => {
+                let text = String::from_utf8_lossy(&parts.keep_failed);
+                request::keep_failed_photos(Some(&text)).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// The client's own name for the job from the part `clientRef`; empty without one. Complete
+    /// once all files have been received.
+    ///
+    /// # Errors
+    /// `INVALID_REQUEST` when it is too long, or no UTF-8.
+    pub fn client_ref(&self) -> Result<String, ApiError> {
+        match &self.format {
+            Format::Parts(parts) => request::client_ref_of_bytes(&parts.client_ref),
+            Format::Raw(_) | Format::Undeclared(_) => Ok(String::new()),
+        }
+    }
 }
 
 impl Meter {
@@ -421,9 +465,10 @@ impl Parts {
             chunks: Some(sender),
             multipart: Multipart::new(receiver, boundary),
             field: None,
-            is_file: false,
-            is_mapping: false,
+            use_of_field: Use::Other,
             mapping: Vec::new(),
+            keep_failed: Vec::new(),
+            client_ref: Vec::new(),
             parts: 0,
             between: 0,
         }
@@ -467,12 +512,26 @@ impl Parts {
                     self.between = 0;
                 }
                 Poll::Ready(Some(Err(error))) => return Err(meter.broken(&error)),
-                Poll::Ready(Some(Ok(chunk))) if self.is_file => return meter.bytes(chunk),
-                Poll::Ready(Some(Ok(chunk))) if self.is_mapping => {
+                Poll::Ready(Some(Ok(chunk))) if self.use_of_field == Use::File => {
+                    return meter.bytes(chunk);
+                }
+                Poll::Ready(Some(Ok(chunk))) if self.use_of_field == Use::Mapping => {
                     if self.mapping.len() + chunk.len() > MAX_MAPPING {
                         return Err(ApiError::invalid(MAPPING, "is longer than 16 KB"));
                     }
                     self.mapping.extend_from_slice(&chunk);
+                }
+                Poll::Ready(Some(Ok(chunk))) if self.use_of_field == Use::KeepFailed => {
+                    if self.keep_failed.len() + chunk.len() > MAX_FLAG {
+                        return Err(ApiError::invalid(KEEP_FAILED, "must be true or false"));
+                    }
+                    self.keep_failed.extend_from_slice(&chunk);
+                }
+                Poll::Ready(Some(Ok(chunk))) if self.use_of_field == Use::ClientRef => {
+                    if self.client_ref.len() + chunk.len() > MAX_CLIENT_REF * 4 {
+                        return Err(request::client_ref_too_long());
+                    }
+                    self.client_ref.extend_from_slice(&chunk);
                 }
                 Poll::Ready(Some(Ok(_))) => {}
             }
@@ -491,17 +550,20 @@ impl Parts {
                 "has too many parts: at most {MAX_PARTS} are allowed"
             )));
         }
-        self.is_file = field
-            .name()
-            .is_some_and(|name| meter.kind.takes_field(name));
-        self.is_mapping = meter.kind == Kind::Csv && field.name() == Some(MAPPING);
+        self.use_of_field = match (meter.kind, field.name()) {
+            (kind, Some(name)) if kind.takes_field(name) => Use::File,
+            (Kind::Csv, Some(MAPPING)) => Use::Mapping,
+            (Kind::Photos, Some(KEEP_FAILED)) => Use::KeepFailed,
+            (_, Some(CLIENT_REF)) => Use::ClientRef,
+            _ => Use::Other,
+        };
         let suits = field
             .content_type()
             .is_none_or(|mime| meter.kind.takes_part_type(mime.essence_str()));
         let name = field.file_name().unwrap_or_default();
         let name = name.chars().filter(|c| !c.is_control()).collect();
         self.field = Some(field);
-        match (self.is_file, suits) {
+        match (self.use_of_field == Use::File, suits) {
             (false, _) => Ok(None),
             (true, false) => Err(meter.kind.unsupported()),
             (true, true) => meter.file(name).map(Some),

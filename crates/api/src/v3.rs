@@ -14,7 +14,7 @@ use serde::Serialize;
 pub use book::{Book, CoverUrls, Enriched, EnrichedBook, LiteBook, ResultBook, Search};
 pub use capabilities::Capabilities;
 
-use crate::accepted::{failed_photos, retry_of};
+use crate::accepted::retry_of;
 use crate::failure::FailureCode;
 use crate::number::Whole;
 use crate::origin::Origin;
@@ -71,7 +71,7 @@ impl From<job::Pipeline> for Kind {
     }
 }
 
-/// The kind of job as these clients name it.
+/// The kind of job as clients of V3 name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -94,7 +94,7 @@ impl From<job::Pipeline> for JobType {
     }
 }
 
-/// The state of a job as these clients name it.
+/// The state of a job as clients of V3 name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
@@ -195,7 +195,7 @@ impl<'a> Accepted<'a> {
             status_url: origin.url(&status),
             retry_of: retry_of(root),
             photos_to_send: match root.retry {
-                Some(_) => failed_photos(root),
+                Some(_) => root.lost_photos().collect(),
                 None => Vec::new(),
             },
             token,

@@ -49,18 +49,35 @@ pub fn flag(name: &'static str, value: &str, default: bool) -> Result<bool, Inva
     }
 }
 
-/// Checks that there is a value.
+/// A secret as it was understood. The error does not quote it.
 ///
 /// # Errors
-/// [`InvalidVariable`] when it is empty.
-pub fn required(
+/// [`InvalidVariable`] when it was not.
+pub fn required<T>(
+    name: &'static str,
+    understood: Option<T>,
+    expected: &'static str,
+) -> Result<T, InvalidVariable> {
+    understood.ok_or_else(|| InvalidVariable::new(name, "(not shown)", expected))
+}
+
+/// A secret of at least `least` characters, or none when the value is empty. The error does not
+/// quote it.
+///
+/// # Errors
+/// [`InvalidVariable`] when it is shorter.
+pub fn secret(
     name: &'static str,
     value: &str,
+    least: usize,
     expected: &'static str,
-) -> Result<(), InvalidVariable> {
-    match value.is_empty() {
-        true => Err(InvalidVariable::new(name, value, expected)),
-        false => Ok(()),
+) -> Result<Option<String>, InvalidVariable> {
+    match value.trim() {
+        "" => Ok(None),
+        short if short.chars().count() < least => {
+            Err(InvalidVariable::new(name, "(too short)", expected))
+        }
+        secret => Ok(Some(secret.to_owned())),
     }
 }
 
@@ -79,6 +96,46 @@ pub fn origin(name: &'static str, value: &str) -> Result<Origin, InvalidVariable
             name,
             value,
             "an origin, like https://books.example.com",
+        )),
+    }
+}
+
+/// A country's code of two letters, as in ISO 3166, in capitals; none when the value is empty.
+///
+/// # Errors
+/// [`InvalidVariable`] for anything else, such as a country's name.
+pub fn country(name: &'static str, value: &str) -> Result<Option<String>, InvalidVariable> {
+    match value.trim() {
+        "" => Ok(None),
+        code if code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_alphabetic()) => {
+            Ok(Some(code.to_ascii_uppercase()))
+        }
+        other => Err(InvalidVariable::new(
+            name,
+            other,
+            "a country's code of two letters, like DE",
+        )),
+    }
+}
+
+/// How long a model that thinks does so, in OpenAI's words; none when the value is empty, which
+/// leaves it to the server.
+///
+/// # Errors
+/// [`InvalidVariable`] for any other word.
+pub fn reasoning_effort(
+    name: &'static str,
+    value: &str,
+) -> Result<Option<&'static str>, InvalidVariable> {
+    const EFFORTS: [&str; 6] = ["none", "minimal", "low", "medium", "high", "xhigh"];
+    let value = value.trim();
+    let effort = EFFORTS.into_iter().find(|effort| *effort == value);
+    match value.is_empty() || effort.is_some() {
+        true => Ok(effort),
+        false => Err(InvalidVariable::new(
+            name,
+            value,
+            "none, minimal, low, medium, high or xhigh",
         )),
     }
 }
@@ -120,6 +177,33 @@ pub fn choice<T: Copy>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_country_is_two_letters() {
+        assert_eq!(country("c", ""), Ok(None));
+        assert_eq!(country("c", " de "), Ok(Some("DE".to_owned())));
+        for value in ["Germany", "d1", "ß", "D"] {
+            let error = country("c", value).unwrap_err().to_string();
+            assert!(error.contains("two letters"), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_effort_is_one_of_six_words_or_left_to_the_server() {
+        let read = |value| reasoning_effort("openai_reasoning_effort", value);
+        assert_eq!(read(" "), Ok(None));
+        // Another thing than leaving it to the server.
+        assert_eq!(read("none"), Ok(Some("none")));
+        assert_eq!(read(" xhigh "), Ok(Some("xhigh")));
+        for value in ["hihg", "Low", "0", "off"] {
+            let error = read(value).unwrap_err().to_string();
+            let expected = "expected none, minimal, low, medium, high or xhigh";
+            assert_eq!(
+                error,
+                format!("variable openai_reasoning_effort is {value:?}: {expected}")
+            );
+        }
+    }
 
     #[test]
     fn an_origin_has_a_scheme_and_no_path() {

@@ -1,6 +1,6 @@
-//! The webhook's message that a job has ended.
+//! The webhook's messages that a job has ended, or waits for a provider for long.
 
-use job::{Root, Stage};
+use job::{Notice, Root, Stage};
 use serde::Serialize;
 
 use crate::accepted::retry_of;
@@ -19,15 +19,15 @@ struct Message<'a> {
     kind: &'static str,
     /// Time of the event.
     timestamp: Iso,
-    /// The job that has ended.
-    data: Ended<'a>,
+    /// The job.
+    data: Job<'a>,
 }
 
-/// The data of a message: an ended job.
+/// The data of a message: a job.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
-struct Ended<'a> {
+struct Job<'a> {
     job_id: &'a str,
     /// The kind of job.
     pipeline: Pipeline,
@@ -53,20 +53,33 @@ struct Ended<'a> {
     /// The reason why the job failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<FailureCode>,
+    /// The provider that the job waits for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waiting_for: Option<&'a str>,
+    /// The time at which it is asked again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waits_until: Option<Iso>,
 }
 
-/// Spells the message of this ended job; `origin` is that of the server, as far as it is known.
+/// Spells the message about this job; `origin` is that of the server, as far as it is known.
 #[must_use]
-pub fn body(end: &Root, origin: &Origin) -> Vec<u8> {
+pub fn body(end: &Root, notice: Notice, origin: &Origin) -> Vec<u8> {
     let counts = end.counts();
+    let (kind, at, waiting) = match notice {
+        Notice::Waiting(since) => ("job.waiting", since, end.waiting(since)),
+        Notice::Ended => {
+            let kind = match end.stage {
+                Stage::Error => "job.failed",
+                Stage::Canceled => "job.canceled",
+                _ => "job.completed",
+            };
+            (kind, end.updated, None)
+        }
+    };
     json(&Message {
-        kind: match end.stage {
-            Stage::Error => "job.failed",
-            Stage::Canceled => "job.canceled",
-            _ => "job.completed",
-        },
-        timestamp: Iso(end.updated),
-        data: Ended {
+        kind,
+        timestamp: Iso(at),
+        data: Job {
             job_id: end.id.as_str(),
             pipeline: end.pipeline.into(),
             status: Status::of(end),
@@ -78,6 +91,8 @@ pub fn body(end: &Root, origin: &Origin) -> Vec<u8> {
             client_ref: Some(end.client_ref.as_str()).filter(|name| !name.is_empty()),
             retry_of: retry_of(end),
             error: end.failure.as_ref().map(|failure| failure.code.into()),
+            waiting_for: waiting.map(|(provider, _)| provider),
+            waits_until: waiting.map(|(_, until)| Iso(until)),
         },
     })
 }

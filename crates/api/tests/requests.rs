@@ -227,7 +227,7 @@ fn other_requests() {
 fn photos_in_base64() {
     let scan = |images: Value| {
         let body = json!({"jobId": "j", "images": images}).to_string();
-        request::scan_batch(body.as_bytes(), &limits()).map(|(_, photos)| photos)
+        request::scan_batch(body.as_bytes(), &limits()).map(|batch| batch.photos)
     };
     let photos = scan(json!([
         {"index": 1, "data": "Yg=="},

@@ -150,10 +150,16 @@ impl Components {
             "examples": self.examples,
             "responses": self.responses,
             "parameters": parameters(),
-            "securitySchemes": {"token": {
-                "type": "http", "scheme": "bearer",
-                "description": "The `authToken` that the creation of the job answered with",
-            }},
+            "securitySchemes": {
+                "token": {
+                    "type": "http", "scheme": "bearer",
+                    "description": "The `authToken` that the creation of the job answered with",
+                },
+                "operator": {
+                    "type": "http", "scheme": "bearer",
+                    "description": "The operator's token, as it is configured",
+                },
+            },
         })
     }
 }
@@ -267,6 +273,7 @@ fn parameters() -> Value {
     let number = |least: u32| json!({"type": "integer", "minimum": least});
     let key =
         json!({"type": "string", "minLength": 1, "maxLength": crate::request::MAX_IDEMPOTENCY_KEY});
+    let client_ref = json!({"type": "string", "maxLength": crate::request::MAX_CLIENT_REF});
     let flag = json!({"type": "string", "enum": ["1", "true"]});
     let schema = json!({"type": "string", "enum": ["legacy", "1.0.0", "2.0.0", "v3"]});
     let isbn = json!({"type": "string", "minLength": 1, "maxLength": 17});
@@ -279,6 +286,10 @@ fn parameters() -> Value {
         "jobId": parameter("path", "jobId", id.clone(), "The job's name; UUIDs in either case, answered back as given"),
         "chosenJobId": parameter("query", "jobId", id, "The client's name for the job; made by the server when absent"),
         "idempotencyKey": parameter("header", "Idempotency-Key", key, "The same key answers with the same job and token for as long as the job is kept"),
+        "clientRef": parameter("query", "clientRef", client_ref.clone(), "The client's own name for the job, repeated in its webhook events"),
+        "clientRefHeader": parameter("header", "X-Client-Ref", client_ref, "The same, as a header; it wins over the parameter"),
+        "importMapping": parameter("header", "X-Import-Mapping", text(), "With a raw body: what columns mean, as the part `mapping` says it in a form"),
+        "keepFailedPhotos": parameter("query", crate::upload::KEEP_FAILED, json!({"type": "string", "enum": ["1", "true", "0", "false"]}), "Keep photos that cannot be looked at as long as the job, so that a retry looks at them again; may be a part of the form instead"),
         "jobIds": parameter(
             "query",
             "jobIds",
@@ -299,6 +310,7 @@ fn parameters() -> Value {
         "isbnQuery": parameter("query", "isbn", text(), "An ISBN with 10 or 13 digits, hyphens allowed"),
         "isbn": parameter("path", "isbn", isbn, "An ISBN with 10 or 13 digits, hyphens allowed"),
         "format": parameter("query", "format", format, "`lite`: title, authors, isbn, coverUrl and status of each book; `csv`: rows"),
+        "before": parameter("query", "before", number(0), "The `olderThan` of the answer before"),
         "index": parameter("path", "index", number(0), "The book's place among the results, from 0"),
         "exportFormat": parameter("query", "format", export_format, "`csv`: rows"),
         "only": parameter("query", "only", only, "The rows to answer with, separated by commas: `failed` (could not be read, or nobody answered about their book), `not_found`, `warnings`, `review` (nobody knows the book or the match is doubtful, and nobody has chosen), `all`"),

@@ -14,7 +14,9 @@ use crate::capabilities::{Capabilities, Health};
 use crate::choice::ChoiceBody;
 use crate::envelope::{Beside, Success, WithFlatCopy};
 use crate::legacy::{ImportStatusAnswer, JobState, ScanStatus};
+use crate::operator;
 use crate::preview::Preview;
+use crate::request::MAX_CLIENT_REF;
 use crate::request::{
     BarcodeBody, CancelBody, EnrichBody, RefreshBody, RetryBody, ScanBatchBody, V3EnrichBody,
     WorksBody,
@@ -24,6 +26,7 @@ use crate::scan::Shown;
 use crate::search::{SearchResults, SearchResultsV2};
 use crate::sse;
 use crate::status::{Canceled, Document};
+use crate::upload::{CLIENT_REF, KEEP_FAILED};
 use crate::v3;
 
 /// The whole description of the HTTP interface.
@@ -54,6 +57,7 @@ pub(super) fn description() -> Value {
             {"name": "jobs", "description": "Make jobs"},
             {"name": "progress", "description": "Follow, read and cancel jobs"},
             {"name": "server", "description": "The server itself"},
+            {"name": "operator", "description": "What an operator sees, behind a token of the operator's own"},
             {"name": "v3", "description": "V3: what present-day clients call"},
             {"name": "legacy", "description": "Routes of the first apps: new clients need none of them"},
         ],
@@ -105,7 +109,7 @@ impl Operation {
     }
 
     /// Adds an optional body.
-    fn takes_maybe(mut self, content: Value) -> Self {
+    fn takes_optionally(mut self, content: Value) -> Self {
         self.body["requestBody"] = json!({"required": false, "content": content});
         self
     }
@@ -126,6 +130,12 @@ impl Operation {
     /// Requires the job's token.
     fn only_with_token(mut self) -> Self {
         self.body["security"] = json!([{"token": []}]);
+        self
+    }
+
+    /// Requires the operator's token.
+    fn only_for_operator(mut self) -> Self {
+        self.body["security"] = json!([{"operator": []}]);
         self
     }
 
@@ -168,11 +178,20 @@ fn form(name: &str, about: &str, several: bool) -> Value {
             "contentMediaType": "application/octet-stream", "description": about,
         })
     };
-    json!({"schema": {"type": "object", "required": [name], "properties": {name: part}}})
+    let client_ref = json!({
+        "type": "string", "maxLength": MAX_CLIENT_REF, "description": "As the parameter of this name, which wins",
+    });
+    json!({"schema": {"type": "object", "required": [name], "properties": {name: part, CLIENT_REF: client_ref}}})
 }
 
 /// A body of one photo, in every type that is decoded, or a form.
-fn photos(form: Value) -> Value {
+fn photos(mut form: Value) -> Value {
+    if let Some(parts) = form["schema"]["properties"].as_object_mut() {
+        parts.insert(
+            KEEP_FAILED.to_owned(),
+            json!({"type": "string", "enum": ["true", "false"], "description": "As the parameter of this name"}),
+        );
+    }
     let photo = |media: &str| {
         json!({"schema": {
             "type": "string", "contentEncoding": "binary", "contentMediaType": media,
@@ -188,7 +207,7 @@ fn photos(form: Value) -> Value {
 
 /// A body of one photo.
 fn photo() -> Value {
-    let mut content = photos(Value::Null);
+    let mut content = photos(json!({}));
     if let Some(content) = content.as_object_mut() {
         content.remove("multipart/form-data");
     }
@@ -208,8 +227,10 @@ const MAKING: &[Code] = &[
 ];
 /// Description of a retry: the job that it makes.
 const RETRYING: &str = "Makes a new job, `retryOf` the ended one, that looks up those of its books whose outcome \
-    `only` names; its progress is theirs, its results are all books. There is one such job of each ended one: the same \
-    request again is answered with it.";
+    `only` names, those included that nobody reached before it was canceled; its progress is theirs, its results are \
+    all books. Photos that could not be looked at are looked at again if the scan has kept them (`keepFailedPhotos`); \
+    else `photosToSend` says which to send in a new scan. There is one such job of each ended one: the same request \
+    again is answered with it.";
 /// Description of a choice.
 const CHOOSING: &str = "One of the book's `candidates`, or what a provider knows by an ISBN, a work's key, or a title \
     and its author; `null`: none of the books that providers know. Answers with the book as it is then; results, \
@@ -270,6 +291,7 @@ fn operations(c: &mut Components) -> Vec<Operation> {
     let mut all = making(c);
     all.extend(following(c));
     all.extend(server(c));
+    all.extend(operator(c));
     all.extend(v3_jobs(c));
     all.extend(v3_books(c));
     all.extend(searches(c));
@@ -287,20 +309,21 @@ fn making(c: &mut Components) -> Vec<Operation> {
     let csv = json!({"schema": {"type": "string"}});
     let mut all = vec![
         new("importLibrary", "post", "/api/v2/imports", "Import a library")
-            .about("A CSV file or a workbook (`.xlsx`, `.ods`): an export of any reading program, or any list with titles or ISBNs, in any usual language and encoding. At most 8 MB and 10,000 rows. What its columns mean is recognised; a part `mapping` (or, with a raw body, a header `X-Import-Mapping`) says it better: a JSON object of fields by the columns' headers or numbers, `{\"Titel\": \"title\", \"3\": \"ignore\"}`. The results say how each column was read.")
-            .parameters(&["idempotencyKey", "books"])
+            .about("A CSV file or a workbook (`.xlsx`, `.ods`): an export of any reading program, or any list with titles or ISBNs, in any usual language and encoding. At most 8 MB and 10,000 rows. What its columns mean is recognised; a part `mapping` (or, with a raw body, a header `X-Import-Mapping`) says it better: a JSON object of fields by the columns' headers or numbers, `{\"Titel\": \"title\", \"3\": \"ignore\"}`; `#3` is the third column whatever the headers are. The results say how each column was read.")
+            .parameters(&["idempotencyKey", "clientRef", "clientRefHeader", "importMapping", "books"])
             .takes(library(&csv))
             .answers(200, attached(c))
             .answers(202, answer::<Success<Accepted>>(c, "The job", &["import-accepted"]))
             .fails(c, &uploading),
         new("previewImport", "post", "/api/v2/imports/preview", "See what an import would come to")
+            .parameters(&["importMapping"])
             .about("Takes what an import takes, makes no job and asks no provider: how the file is read, its first books, what is wrong with its rows, and how many look-ups it would take. A file whose import would fail is answered with its `failure`.")
             .takes(library(&csv))
             .answers(200, answer::<Success<Preview>>(c, "The preview", &[]))
             .fails(c, &[InvalidRequest, MissingParameter, FileTooLarge, BatchTooLarge, UnsupportedMediaType, InternalError]),
         new("scanShelf", "post", "/api/batch-scan", "Find the books on photos of shelves")
             .about("1 to 5 photos, JPEG, PNG or WebP, at most 10 MB each. The part may also be named `photos[]`, `photo`, `image` or `file`.")
-            .parameters(&["idempotencyKey", "provider", "books", "events"])
+            .parameters(&["idempotencyKey", "clientRef", "clientRefHeader", "keepFailedPhotos", "provider", "books", "events"])
             .takes(photos(form("photos", "The photos", true)))
             .answers(200, attached(c))
             .answers(202, answer::<Success<Accepted>>(c, "The job", &["scan-accepted"]))
@@ -312,7 +335,7 @@ fn making(c: &mut Components) -> Vec<Operation> {
     ] {
         let operation = new(id, "post", path, "Look up many books")
             .about("ISBNs as `barcodes`, or `books` by title, author and ISBN: one of the two, at most 1,500.")
-            .parameters(&["idempotencyKey", "books"])
+            .parameters(&["idempotencyKey", "clientRef", "clientRefHeader", "books"])
             .takes(json_of(c.request::<EnrichBody>()))
             .answers(200, attached(c))
             .answers(202, answer::<Success<Accepted>>(c, "The job", &["enrich-accepted"]))
@@ -451,8 +474,9 @@ fn following(c: &mut Components) -> Vec<Operation> {
             "Try again what a job did not find",
         )
         .about(RETRYING)
+        .parameters(&["clientRef", "clientRefHeader"])
         .only_with_token()
-        .takes_maybe(json_of(c.request::<RetryBody>()))
+        .takes_optionally(json_of(c.request::<RetryBody>()))
         .answers(202, answer::<Success<Accepted>>(c, "The new job", &[]))
         .fails(c, RETRY_FAILS),
     );
@@ -610,6 +634,43 @@ fn server(c: &mut Components) -> Vec<Operation> {
     ]
 }
 
+/// Errors of a request of the operator.
+const OPERATING: &[Code] = &[
+    InvalidRequest,
+    Unauthorized,
+    NotFound,
+    InternalError,
+    ServiceBusy,
+];
+
+/// What the operator does; `404` where no token is configured.
+fn operator(c: &mut Components) -> Vec<Operation> {
+    let new = |id: &str, method, path: &str, summary: &str| {
+        Operation::new("operator", method, path, id, summary).only_for_operator()
+    };
+    let job = "/api/v2/operator/jobs/{jobId}";
+    vec![
+        new("getOverview", "get", "/api/v2/operator", "What the application does for everybody")
+            .about("The jobs of the last hour, 50 at a time, and those that ask a provider now; the state of the providers, the use of the store, the settings in force. Nothing of it is a reader's: no title, no name of a file, no token. No job is revived by it.")
+            .parameters(&["before"])
+            .answers(200, answer::<Success<operator::Shown>>(c, "The application", &[]))
+            .fails(c, OPERATING),
+        new("getTimeline", "get", job, "What is stored of the course of a job")
+            .answers(200, answer::<Success<operator::Timeline>>(c, "The job", &[]))
+            .fails(c, OPERATING),
+        new("endJob", "delete", job, "End a job")
+            .about("Answers what became true: the job may have ended before.")
+            .answers(200, answer::<Success<operator::Job>>(c, "How the job ended", &[]))
+            .answers(202, answer::<Success<operator::Job>>(c, "The job has not stopped yet", &[]))
+            .fails(c, OPERATING),
+        new("retryAnyJob", "post", "/api/v2/operator/jobs/{jobId}/retry", "Try again what a job did not find")
+            .about("Makes a job beside the one that the client's own retry makes, or answers with that one if it is of the same outcomes and `clientRef`, and has not been stopped. The operator is told no token.")
+            .takes_optionally(json_of(c.request::<RetryBody>()))
+            .answers(202, answer::<Success<operator::Job>>(c, "The new job", &[]))
+            .fails(c, RETRY_FAILS),
+    ]
+}
+
 /// The operation that answers with this description.
 fn own_description(c: &mut Components, tag: &str, id: &str, path: &str) -> Operation {
     let content = json_of(json!({"type": "object"}));
@@ -637,21 +698,21 @@ fn v3_jobs(c: &mut Components) -> Vec<Operation> {
     let mut all = vec![
         new("createImportJob", "post", "/v3/jobs/imports", "Import a library")
             .about("A CSV file of at most 8 MB and 10,000 rows.")
-            .parameters(&["idempotencyKey", "books"])
+            .parameters(&["idempotencyKey", "clientRef", "clientRefHeader", "importMapping", "books"])
             .takes(json!({"multipart/form-data": form("file", "The CSV file", false), "text/csv": csv}))
             .answers(200, v3_stream(c, true))
             .answers(202, accepted(c))
             .fails(c, &uploading),
         new("createScanJob", "post", "/v3/jobs/scans", "Find the books on photos of shelves")
             .about("1 to 5 photos, at most 10 MB each. The part may also be named `photos` or `image`.")
-            .parameters(&["idempotencyKey", "provider", "books"])
+            .parameters(&["idempotencyKey", "clientRef", "clientRefHeader", "keepFailedPhotos", "provider", "books"])
             .takes(photos(form("photos[]", "The photos", true)))
             .answers(200, v3_stream(c, true))
             .answers(202, accepted(c))
             .fails(c, &uploading),
         new("createEnrichmentJob", "post", "/v3/jobs/enrichment", "Look up many books")
             .about("ISBNs as `isbns`, or `books` by title, author and ISBN: one of the two, at most 1,500.")
-            .parameters(&["idempotencyKey", "books"])
+            .parameters(&["idempotencyKey", "clientRef", "clientRefHeader", "books"])
             .takes(json_of(c.request::<V3EnrichBody>()))
             .answers(200, v3_stream(c, true))
             .answers(202, accepted(c))
@@ -698,8 +759,9 @@ fn v3_jobs(c: &mut Components) -> Vec<Operation> {
                 .fails(c, CHOICE_FAILS),
             new(&id("retry", "Job"), "post", &format!("{path}/retry"), "Try again what the job did not find")
                 .about(RETRYING)
+                .parameters(&["clientRef", "clientRefHeader"])
                 .only_with_token()
-                .takes_maybe(json_of(c.request::<RetryBody>()))
+                .takes_optionally(json_of(c.request::<RetryBody>()))
                 .answers(202, answer::<Success<v3::Accepted>>(c, "The new job", &[]))
                 .fails(c, RETRY_FAILS),
             new(&id("get", "JobResults"), "get", &format!("{path}/results"), "What the job came to")
@@ -849,7 +911,7 @@ fn legacy_making(c: &mut Components) -> Vec<Operation> {
         |id: &str, path: &str, summary: &str| Operation::new("legacy", "post", path, id, summary);
     vec![
         new("legacyScan", "/scan", "Scan a photo without a token")
-            .parameters(&["chosenJobId", "provider"])
+            .parameters(&["chosenJobId", "keepFailedPhotos", "provider"])
             .takes(photo())
             .answers(
                 202,
@@ -857,7 +919,7 @@ fn legacy_making(c: &mut Components) -> Vec<Operation> {
             )
             .fails(c, &uploading),
         new("legacyScanBookshelf", "/api/scan-bookshelf", "Scan a photo")
-            .parameters(&["chosenJobId", "provider"])
+            .parameters(&["chosenJobId", "keepFailedPhotos", "provider"])
             .takes(photos(form("image", "The photo", false)))
             .answers(
                 202,
@@ -873,7 +935,7 @@ fn legacy_making(c: &mut Components) -> Vec<Operation> {
             "/api/scan-bookshelf/batch",
             "Scan photos in base64",
         )
-        .parameters(&["provider"])
+        .parameters(&["keepFailedPhotos", "provider"])
         .takes(json_of(c.request::<ScanBatchBody>()))
         .answers(
             202,

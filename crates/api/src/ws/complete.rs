@@ -3,12 +3,12 @@
 //! One message serves every shipped decoder: those of 1.0.0 read the flat fields, those of 2.0.0
 //! `summary` and `expiresAt`, and one build reads the end of a scan in snake case.
 
-use job::{Item, Report, Root};
+use job::{Item, Report, Root, millis};
 use serde::Serialize;
 
 use crate::book::{Book, EnrichedBook};
 use crate::scan::{Metadata, SeenBook};
-use crate::status::{Pipeline, Review, ScanSummary, SummaryCounts, Urls, millis};
+use crate::status::{Pipeline, Review, ScanSummary, SummaryCounts, Urls};
 use crate::time::Iso;
 
 /// Data of `job_complete` in schema 2.0.0: results are fetched over HTTP.

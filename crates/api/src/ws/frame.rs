@@ -24,7 +24,7 @@ impl Encoding {
     }
 }
 
-/// Fate of an event that a slow client has not read when the next comes.
+/// Whether an event that a slow client has not read yet is kept when the next comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lasting {
     /// The next state of the job with this number replaces it.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use api::origin::Origin;
-use api::sse::{Spelling, Words};
+use api::sse::{Generation, Spelling};
 use api::ws::Schema;
 use books::{Endpoints, Isbn, Wanted};
 use futures::{FutureExt, StreamExt};
@@ -160,10 +160,14 @@ async fn tell(world: &World<'_>) {
             root: root.clone(),
             item: items.first().cloned().map(Box::new),
         };
-        for words in [Words::V2, Words::Photoscan, Words::V3(Origin::default())] {
+        for generation in [
+            Generation::V2,
+            Generation::Photoscan,
+            Generation::V3(Origin::default()),
+        ] {
             let spelling = Spelling {
                 books: true,
-                words,
+                generation,
                 stall: settings.stall,
             };
             spelling.spell(&notification, &items, &[observer.position()]);
