@@ -1,5 +1,6 @@
 //! Copies the page's files, with the TypeScript client's modules among them, to where they are
-//! compiled in from; scripts without their comments, which a third of the client consists of.
+//! compiled in from; scripts without their comments and indentation, of which half of the client
+//! consists.
 
 #![allow(clippy::unwrap_used)] // A build that fails says where.
 
@@ -24,15 +25,22 @@ fn copy(from: &Path, to: &Path) {
         let name = to.join(file.file_name().unwrap());
         if file.extension().is_some_and(|extension| extension == "js") {
             let script = fs::read_to_string(&file).unwrap();
-            fs::write(name, without_comments(&script)).unwrap();
+            let script = without_comments(&script);
+            let is_whole = |line: &str| line.matches('`').count().is_multiple_of(2);
+            assert!(
+                script.lines().all(is_whole),
+                "{}: text over several lines would lose its indentation",
+                name.display()
+            );
+            fs::write(name, script).unwrap();
         } else if file.extension() != Some("ts".as_ref()) {
             fs::copy(&file, name).unwrap();
         }
     }
 }
 
-/// Leaves out comments that have lines of their own, and `/** ... */` within one line: in scripts
-/// that have neither in a string or a pattern.
+/// Leaves out comments that have lines of their own, `/** ... */` within one line, and the white
+/// space around lines: in scripts that have no such comments in a string or a pattern.
 fn without_comments(script: &str) -> String {
     let mut kept = String::new();
     let mut in_comment = false;
@@ -47,7 +55,7 @@ fn without_comments(script: &str) -> String {
         if in_comment || text.starts_with("/*") {
             in_comment = !text.ends_with("*/");
         } else if !text.is_empty() && !text.starts_with("//") {
-            kept.push_str(&line);
+            kept.push_str(text);
             kept.push('\n');
         }
     }

@@ -11,13 +11,12 @@ use api::search::{SearchResults, SearchResultsV2};
 use api::v3;
 use books::{Found, Isbn, Wanted};
 
-use job::effects::Entropy;
-use job::{Item, JobId, ProviderSessions, Searched};
+use job::{Item, ProviderSessions, Searched};
 use platform::client;
 use platform::config;
 use platform::exchange::{Exchange, Response};
 
-use crate::{EnrichRequest, JobRoute, make_of};
+use crate::{JobRoute, make_of};
 
 /// The last page of a search that is asked for: providers take no more.
 const MAX_PAGES: u32 = 100;
@@ -247,11 +246,7 @@ async fn enrich_several(exchange: &mut Exchange) -> Result<Option<Response>, Api
     let body = exchange.json_body().await?;
     let asked = request::v3_books(&body, &exchange.config.settings.limits)?;
     if asked.is_async {
-        let asked = EnrichRequest {
-            job_id: None,
-            wanted: asked.wanted,
-        };
-        make_of(exchange, JobRoute::V3, asked).await?;
+        make_of(exchange, JobRoute::V3, asked.into()).await?;
         return Ok(None);
     }
     admit(exchange).await?;
@@ -271,7 +266,7 @@ async fn enrich_several(exchange: &mut Exchange) -> Result<Option<Response>, Api
 
 /// Counts the request as one of the client's jobs, for as long as an unseen job counts.
 pub(crate) async fn admit(exchange: &Exchange) -> Result<(), ApiError> {
-    client::admit(exchange, &JobId::from_bytes(exchange.spin.random())).await
+    client::admit_look_up(exchange).await
 }
 
 /// Whether no provider gave an answer about an item.

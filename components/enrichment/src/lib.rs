@@ -1,11 +1,16 @@
-//! Requests to enrich books, and the look-up stage of every job.
+//! The component `enrichment`: requests to enrich books, and the look-up stage of every job.
+//!
+//! Start at `handle`. A request is one of four: it makes a job of books (`make`), tries again what
+//! an ended job did not find (`retry`), says which book one of its books is (`choose`), or is
+//! answered at once, by a search or a look-up of one book (`books_now`). What is no client's
+//! request is a run of the look-up stage: the engine's, with the providers as configured.
 
 use api::accepted::{LegacyEnrichment, LegacyEnrichmentBatch};
 use api::envelope;
 use api::error::ApiError;
 use api::request;
 use books::Wanted;
-use job::{CreateError, Item, JobId, Limits, MadeBy, NewJob, Pipeline, Root, content_of, distinct};
+use job::{ContentDigest, CreateError, Item, JobId, Limits, MadeBy, NewJob, Pipeline, Root};
 use platform::attached;
 use platform::client;
 use platform::config;
@@ -98,6 +103,8 @@ enum JobRoute {
 struct EnrichRequest {
     /// The client's name for the job.
     job_id: Option<JobId>,
+    /// The client's own name for the job, which messages repeat.
+    client_ref: Option<String>,
     /// The books to look up.
     wanted: Vec<Wanted>,
 }
@@ -106,6 +113,17 @@ impl From<request::Enrich> for EnrichRequest {
     fn from(enrich: request::Enrich) -> Self {
         Self {
             job_id: enrich.job_id,
+            client_ref: enrich.client_ref,
+            wanted: enrich.wanted,
+        }
+    }
+}
+
+impl From<request::V3Enrich> for EnrichRequest {
+    fn from(enrich: request::V3Enrich) -> Self {
+        Self {
+            job_id: None,
+            client_ref: enrich.client_ref,
             wanted: enrich.wanted,
         }
     }
@@ -130,10 +148,7 @@ impl JobRoute {
         let asked: EnrichRequest = match self {
             Self::LegacyStart => request::works(body, limits)?.into(),
             Self::Batch | Self::LegacyBatch => request::enrich(body, limits)?.into(),
-            Self::V3 => EnrichRequest {
-                job_id: None,
-                wanted: request::v3_enrich(body, limits)?.wanted,
-            },
+            Self::V3 => request::v3_enrich(body, limits)?.into(),
         };
         if self.is_legacy() && asked.job_id.is_none() {
             return Err(ApiError::missing("jobId", "send the job's name"));
@@ -179,19 +194,16 @@ async fn make_of(
         token: route != JobRoute::LegacyStart,
         client: client::counted(exchange),
         provider: String::new(),
-        client_ref: exchange.client_ref()?,
+        client_ref: exchange.client_ref(asked.client_ref.as_deref())?,
     };
-    let items: Vec<Item> = distinct(asked.wanted)
-        .into_iter()
-        .map(Item::wanted)
-        .collect();
+    let items = Item::distinct(asked.wanted);
     client::admit(exchange, new.name.id()).await?;
     let creation = match exchange.engine().create(&new, &items).await {
         Ok(created) => Creation::New(Box::new(created)),
         // The same key, or the same request of an app again, is the same job.
         Err(CreateError::Exists(root)) if !given || route.is_legacy() => {
             exchange
-                .is_repetition(&new, given, &root, &content_of(&items))
+                .is_repetition(&new, given, &root, &ContentDigest::of_items(&items))
                 .await?;
             Creation::Existing(root)
         }

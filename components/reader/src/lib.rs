@@ -1,5 +1,8 @@
-//! Reads the lettering on the spines of books: the stage of a scan whose photos no vision model
-//! looks at. Sends requests only to the application itself.
+//! The component `reader`: reads the lettering on the spines of books, the stage of a scan whose
+//! photos no vision model looks at. Sends requests only to the application itself.
+//!
+//! Start at `handle`: every request is a run of this stage. The networks are in the crate
+//! `spines`; `spine` lends them to the engine step by step.
 
 mod spine;
 

@@ -1,5 +1,11 @@
-//! The WebSocket protocol over plain HTTP: which clients may connect, and their messages. The edge
-//! holds the sockets; edge/PROTOCOL.md is the contract with it. Nothing is kept between requests.
+//! The component `relay`: the WebSocket protocol over plain HTTP: which clients may connect, and
+//! their messages. The edge holds the sockets; edge/PROTOCOL.md is the contract with it. Nothing
+//! is kept between requests.
+//!
+//! Start at `answer`: a `GET` opens a socket, and its answer is the stream of what the socket is
+//! to be told (`stream`); a `POST` brings what the client says (`message`). `session` is what the
+//! edge hands back with each of them, `trust` whether it is the edge that asks, `token` whether
+//! the client may see the job.
 
 mod message;
 mod session;

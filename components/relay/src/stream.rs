@@ -10,8 +10,8 @@ use futures::stream::{Stream, StreamExt};
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use job::effects::{Clock, Log, within};
 use job::{
-    Engine, Inspection, Item, Next, Notification, QueueTurn, Report, Settings, Step, Stop, millis,
-    watch_all,
+    Engine, Inspection, Item, Next, Notification, QueueTurn, Report, Settings, Step, Stop, Watcher,
+    millis,
 };
 use platform::{Disconnected, Exchange, Response, Spin, Writer, client, stream};
 use serde_json::json;
@@ -201,7 +201,7 @@ impl<'a> SessionStream<'a> {
         let open = jobs
             .enumerate()
             .filter(|(_, ((_, told), _))| told.phase != Phase::Over);
-        watch_all(open.map(move |(n, ((job, told), inspection))| {
+        Watcher::all(open.map(move |(n, ((job, told), inspection))| {
             let last = Some(told.position()).filter(|position| position.seq > 0);
             let observer = engine.observer(last, false);
             (n, engine.watch(job.id.clone(), observer, inspection))

@@ -1,4 +1,9 @@
-//! Uploads, the first stage of the jobs they begin, and the server's capabilities.
+//! The component `scan`: uploads, the first stage of the jobs that they begin, previews of files,
+//! and the server's capabilities.
+//!
+//! Start at `handle`. An upload is read as a stream into chunks of the store (`upload`), photos
+//! are looked at as they come (`photo`); the job that it makes is then run by the engine's first
+//! stage, in the same request or in one that the application sends to itself.
 
 mod photo;
 mod upload;

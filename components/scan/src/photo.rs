@@ -43,8 +43,8 @@ impl Header {
         Ok(())
     }
 
-    /// Checks a header that is still incomplete: the photo is. Returns about how long decoding it
-    /// takes.
+    /// The photo has come to its end: checks what there is of a header that is shorter than usual.
+    /// Returns about how long decoding takes.
     ///
     /// # Errors
     /// When it cannot be used.
@@ -62,7 +62,7 @@ impl Header {
         match result {
             Ok(probe) => {
                 let pixels = u64::from(probe.width) * u64::from(probe.height);
-                self.takes = job::time_to_decode(pixels);
+                self.takes = job::QueueTurn::time_to_decode(pixels);
                 Ok(())
             }
             Err(error) => Err(self.refused(&error)),

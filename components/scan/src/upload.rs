@@ -5,7 +5,7 @@ use std::time::Duration;
 use api::accepted::{LegacyBookshelf, LegacyImport, LegacyScan, LegacyScanBatch};
 use api::envelope;
 use api::error::ApiError;
-use api::photo_batch::PhotoBatch;
+use api::photo_batch::{PhotoBatch, ReceivedBatch};
 use api::preview::Preview;
 use api::query::Query;
 use api::upload::{Event, Kind, Upload};
@@ -15,6 +15,7 @@ use job::{
     UNSEEN_JOB_GRACE,
 };
 use platform::client;
+use platform::config;
 use platform::exchange::{Exchange, Response};
 use platform::runs::Creation;
 use platform::{Body, Disconnected, Spin};
@@ -124,7 +125,12 @@ impl Route {
     }
 
     /// The job that the request is to make.
-    fn new_job(self, exchange: &Exchange, given: Option<JobId>) -> Result<NewJob, ApiError> {
+    fn new_job(
+        self,
+        exchange: &Exchange,
+        given: Option<JobId>,
+        client_ref: Option<&str>,
+    ) -> Result<NewJob, ApiError> {
         Ok(NewJob {
             name: exchange.name(self.made_by(), given)?,
             pipeline: self.pipeline(),
@@ -132,7 +138,7 @@ impl Route {
             token: !matches!(self, Self::Scan | Self::UnnamedScan),
             client: client::counted(exchange),
             provider: provider(exchange.request.header("x-ai-provider")),
-            client_ref: exchange.client_ref()?,
+            client_ref: exchange.client_ref(client_ref)?,
         })
     }
 }
@@ -187,7 +193,7 @@ pub(crate) async fn receive_upload(
     let chose = given.is_some();
     let new = match given
         .transpose()
-        .and_then(|given| route.new_job(exchange, given))
+        .and_then(|given| route.new_job(exchange, given, None))
     {
         Ok(new) => new,
         Err(error) => {
@@ -209,8 +215,13 @@ pub(crate) async fn receive_batch(exchange: &Exchange, route: Route) -> Result<C
     if read.is_err() {
         exchange.discard(body);
     }
-    let (id, photos) = read?;
-    let new = route.new_job(exchange, Some(id))?;
+    let batch = read?;
+    let keep_failed = match batch.keep_failed {
+        Some(keep_failed) => keep_failed,
+        None => asks_to_keep_failed(exchange)?,
+    };
+    let new = route.new_job(exchange, Some(batch.id), batch.client_ref.as_deref())?;
+    let photos = batch.photos;
     let mut header = Header::default();
     let mut times = Vec::new();
     for photo in &photos {
@@ -225,14 +236,14 @@ pub(crate) async fn receive_batch(exchange: &Exchange, route: Route) -> Result<C
         storing.takes(takes);
         storing.write(&photo).await?;
     }
+    if keep_failed {
+        storing.keep_failed_photos();
+    }
     let received = storing.end().await?;
     creation(exchange, &new, true, received).await
 }
 
-async fn read_batch(
-    exchange: &Exchange,
-    body: &mut Body,
-) -> Result<(JobId, Vec<Vec<u8>>), ApiError> {
+async fn read_batch(exchange: &Exchange, body: &mut Body) -> Result<ReceivedBatch, ApiError> {
     let mut batch = PhotoBatch::new(&exchange.config.settings.limits);
     loop {
         match body.chunk().await {
@@ -296,6 +307,25 @@ impl<'a> Storing<'a> {
         }
     }
 
+    /// Takes in that photos are kept, as a part of what the client sends: the same photos without
+    /// it are another request.
+    fn keep_failed_photos(&mut self) {
+        self.content.file();
+        self.content.update(b"keepFailedPhotos");
+        if let Some(receiver) = &mut self.receiver {
+            receiver.keep_failed_photos();
+        }
+    }
+
+    /// Takes in the client's own name for the job from the form, unless the request has another.
+    fn client_ref(&mut self, in_form: String) {
+        if self.new.client_ref.is_empty()
+            && let Some(receiver) = &mut self.receiver
+        {
+            receiver.client_ref(in_form);
+        }
+    }
+
     fn takes(&mut self, time: Duration) {
         if let Some(receiver) = &mut self.receiver {
             receiver.takes(time);
@@ -356,8 +386,14 @@ fn mapping(exchange: &Exchange, upload: &Upload) -> Result<Mapping, ApiError> {
     }
 }
 
+/// Whether the request's parameter `keepFailedPhotos` says so.
+fn asks_to_keep_failed(exchange: &Exchange) -> Result<bool, ApiError> {
+    let query = Query::parse(&exchange.request.query);
+    api::request::keep_failed_photos(query.get("keepFailedPhotos"))
+}
+
 /// Time for which a preview waits for its turn to read a large file, before its client is refused.
-const PREVIEW_PATIENCE: Duration = Duration::from_secs(8);
+const PREVIEW_WAIT: Duration = Duration::from_secs(8);
 
 /// Reads a file as an import would, and answers with the preview of the result.
 pub(crate) async fn preview(exchange: &Exchange) -> Result<Response, ApiError> {
@@ -369,13 +405,13 @@ pub(crate) async fn preview(exchange: &Exchange) -> Result<Response, ApiError> {
     }
     let (bytes, mapping) = received?;
     // Reading a large file takes a core for a while.
-    let takes = job::time_to_read(bytes.len() as u64, is_workbook(&bytes));
+    let takes = job::QueueTurn::time_to_read(bytes.len() as u64, is_workbook(&bytes));
     let engine = exchange.engine();
     let client = client::counted(exchange);
     let mut turn =
         (takes >= job::LONG_ENOUGH_TO_WAIT).then(|| engine.compute_turn(client.as_ref(), takes));
     let has_turn = match &mut turn {
-        Some(turn) => engine.wait_for_turn(turn, PREVIEW_PATIENCE).await,
+        Some(turn) => engine.wait_for_turn(turn, PREVIEW_WAIT).await,
         None => true,
     };
     let library = has_turn.then(|| api::preview::read(&bytes, &mapping, limits));
@@ -383,13 +419,13 @@ pub(crate) async fn preview(exchange: &Exchange) -> Result<Response, ApiError> {
     if let Some(turn) = turn {
         engine.end_turn(turn).await;
     }
-    let library = library.ok_or_else(|| ApiError::busy(PREVIEW_PATIENCE))?;
+    let library = library.ok_or_else(|| ApiError::busy(PREVIEW_WAIT))?;
     Ok(match &library {
         Ok(library) => {
             let items = api::preview::items(library);
-            exchange.success(200, &Preview::of(library, &items))
+            exchange.success(200, &Preview::of(library, &items, &config::enrichment()))
         }
-        Err(failure) => exchange.success(200, &Preview::failed(failure)),
+        Err(unreadable) => exchange.success(200, &Preview::failed(unreadable)),
     })
 }
 
@@ -432,15 +468,26 @@ async fn receive(
     while !upload.is_recognised()? {
         feed(body, &mut upload).await?;
     }
+    let keep_failed = match kind {
+        Kind::Photos => asks_to_keep_failed(exchange)?,
+        Kind::Csv => false,
+    };
     client::admit(exchange, new.name.id()).await?;
     let mut storing = Storing::begin(exchange, new).await?;
     let written = match write_down(body, kind, &mut upload, &mut storing).await {
-        Ok(()) => mapping(exchange, &upload),
+        Ok(()) => mapping(exchange, &upload).and_then(|mapping| {
+            let in_form = upload.keep_failed_photos()?;
+            Ok((mapping, in_form, upload.client_ref()?))
+        }),
         Err(error) => Err(error),
     };
     match written {
-        Ok(mapping) => {
+        Ok((mapping, in_form, client_ref)) => {
             storing.mapping(mapping);
+            storing.client_ref(client_ref);
+            if in_form.unwrap_or(keep_failed) {
+                storing.keep_failed_photos();
+            }
             storing.end().await
         }
         Err(error) => {
@@ -496,7 +543,7 @@ async fn write_down(
             Event::Done => {
                 storing.takes(match kind {
                     Kind::Photos => header.end()?,
-                    Kind::Csv => job::time_to_read(read, unpacks),
+                    Kind::Csv => job::QueueTurn::time_to_read(read, unpacks),
                 });
                 return Ok(());
             }

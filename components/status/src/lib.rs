@@ -1,7 +1,13 @@
-//! Routes about existing jobs: status, progress stream, results, cancel; also health, and the web
-//! page.
+//! The component `status`: routes about existing jobs: status, progress stream, results, cancel;
+//! also health, the operator's view, and the web page.
+//!
+//! Start at `route`, which knows every path of all generations, and `handle` below it. Each
+//! generation's spelling is in the crate `api`; `legacy` and `v3` say which of it belongs to which
+//! path. A look at a job that nobody works on starts its next run, so clients that ask keep jobs
+//! alive.
 
 mod legacy;
+mod operator;
 mod page;
 mod results;
 mod stream;
@@ -30,6 +36,7 @@ enum Route<'a> {
     Results(&'a str),
     Cancel(&'a str),
     V3(v3::Route<'a>),
+    Operator(operator::Route<'a>),
     Legacy(legacy::Route<'a>),
     Health,
     Asset(&'static page::Asset),
@@ -51,6 +58,12 @@ fn route<'a>(method: &str, path: &'a str, job_ids: Option<&str>) -> Result<Route
         }
         ["v1", "jobs", id, "status"] => (Some(Route::Status(id)), None, None),
         ["api", "v2", "jobs", id, "cancel"] => (None, None, Some(Route::Cancel(id))),
+        ["api", "v2", "operator"] => (Some(Route::Operator(operator::Route::Overview)), None, None),
+        ["api", "v2", "operator", "jobs", id] => (
+            Some(Route::Operator(operator::Route::Job(id))),
+            None,
+            Some(Route::Operator(operator::Route::End(id))),
+        ),
         ["v3", rest @ ..] => {
             let (get, delete) = v3::route(rest)?;
             (get.map(Route::V3), None, delete.map(Route::V3))
@@ -93,6 +106,7 @@ async fn handle(exchange: &mut Exchange) {
         Ok(Route::Results(id)) => results::serve(exchange, id, None).await,
         Ok(Route::Cancel(id)) => cancel_job(exchange, id).await,
         Ok(Route::V3(route)) => v3::serve(exchange, route).await,
+        Ok(Route::Operator(route)) => operator::serve(exchange, route).await.map(Some),
         Ok(Route::Legacy(route)) => legacy::serve(exchange, route).await.map(Some),
         Ok(Route::Health) => Ok(Some(exchange.success(200, &Health::of(VERSION)))),
         Ok(Route::Asset(asset)) => Ok(Some(page::answer(exchange, asset))),

@@ -50,6 +50,7 @@ const ASSETS: &[Asset] = assets! {
     "/job.js": "job.js" as "text/javascript; charset=utf-8",
     "/jobs.js": "jobs.js" as "text/javascript; charset=utf-8",
     "/notices.js": "notices.js" as "text/javascript; charset=utf-8",
+    "/operator.js": "operator.js" as "text/javascript; charset=utf-8",
     "/photos.js": "photos.js" as "text/javascript; charset=utf-8",
     "/server.js": "server.js" as "text/javascript; charset=utf-8",
     "/shelf-photos.js": "shelf-photos.js" as "text/javascript; charset=utf-8",

@@ -31,8 +31,8 @@ pub(crate) async fn serve(
 ) -> Result<Option<Response>, ApiError> {
     match stream_of(exchange, ids, kind).await {
         Err(error) if is_read_as_events(exchange) => {
-            let words = spelling(exchange).words;
-            let body = sse::refusal(&words, ids, &error);
+            let generation = spelling(exchange).generation;
+            let body = sse::refusal(&generation, ids, &error);
             let mut answer = exchange.failure(&error);
             answer.body = body;
             Ok(Some(answer.header(CONTENT_TYPE, "text/event-stream")))

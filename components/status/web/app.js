@@ -60,7 +60,7 @@ async function send(pending, alone) {
 		const submission = kind === 'scan' ? { photos: files } : { csv: files[0], mapping: pending.mapping };
 		if (kind === 'import' && !pending.reviewed && (await review(pending, submission))) return view.refresh?.();
 		// Whether to send it again a person decides, who is told at once.
-		const job = await server.submit(submission, { key, onProgress, resubmissions: 0, signal });
+		const job = await server.submit(submission, { key, keepFailedPhotos: kind === 'scan', onProgress, resubmissions: 0, signal });
 		uploads.splice(uploads.indexOf(pending), 1);
 		await jobs.add(job, { pipeline: PIPELINES[kind], name, files });
 		announce(`${name}: started.`);
@@ -72,16 +72,20 @@ async function send(pending, alone) {
 	}
 }
 
-/** Whether a person is to look at how the file is read before it is imported. */
+/** Whether a person looks at how the file is read before it is imported; they end that themselves. */
 async function review(pending, library) {
 	const { signal } = pending.control;
 	const preview = await server.preview(library, { signal }).catch((error) => {
 		// What is wrong with the file or the server the import itself says best.
-		if (signal.aborted) throw error;
+		if (signal.aborted || pending.preview) throw error;
 	});
-	pending.preview = preview?.uncertain && !preview.failure ? preview : null;
-	if (pending.preview) announce(`${pending.name}: please look whether the columns were understood.`);
-	return pending.preview;
+	// A later choice, or the import, has overtaken this answer.
+	if (pending.reviewed || pending.mapping !== library.mapping) return true;
+	const { preview: shown } = pending;
+	if (!shown && !(preview?.uncertain && preview.reading)) return false;
+	pending.preview = preview.reading ? preview : { ...shown, failure: preview.failure };
+	announce(`${pending.name}: ${preview.failure?.userMessage ?? 'please look whether the columns were understood.'}`);
+	return true;
 }
 
 /** A person says what a column is, and sees what comes of it. */
@@ -121,12 +125,14 @@ async function retry({ record, pipeline }) {
 
 async function route() {
 	const { hash } = location;
-	const id = hash.match(/^#\/jobs\/([^/]+)$/)?.[1];
+	const id = hash.match(/^#\/jobs\/(.+)$/)?.[1];
 	// Fetched when a job is looked at: the first page is light without it.
+	const operator = hash.match(/^#\/operator(?:\/(.+))?$/);
+	const operating = operator && (await import('./operator.js'));
 	const [page, job] = id ? await Promise.all([import('./job-view.js'), jobs.open(named(id))]) : [];
 	if (location.hash !== hash) return;
 	view?.close();
-	view = page ? page.jobView(job, take, retry) : homeView(jobs, { uploads, samples, limits, features, take, send, dismiss, choose, go });
+	view = operating ? operating.operatorView(operator[1] && named(operator[1])) : page ? page.jobView(job, take, retry) : homeView(jobs, { uploads, samples, limits, features, take, send, dismiss, choose, go });
 	document.querySelector('main').replaceChildren(view.element);
 }
 

@@ -31,7 +31,7 @@ export function bookList(job, onpoint, onchoose) {
 	let limit = STEP;
 
 	function matching() {
-		const books = job.books.filter((book) => (filter === 'all' || book.state === filter) && words.every((word) => book.text.includes(word)));
+		const books = job.books.filter((book) => book.shownBy.includes(filter) && words.every((word) => book.text.includes(word)));
 		return order ? books.sort(ORDERS[order]) : books;
 	}
 
@@ -65,8 +65,8 @@ export function bookList(job, onpoint, onchoose) {
 		render,
 		close: () => observer.disconnect(),
 		matching,
-		show(state) {
-			filter = state;
+		show(name) {
+			filter = name;
 			restart();
 		},
 		search(text) {

@@ -2,7 +2,8 @@ const LABELS = { success: 'Found', error: 'Look-up failed', circuit_open: 'Catal
 
 /**
  * The contract spells a book in three ways (import, scan, enrichment); this is the page's one.
- * `state` is what the filter offers: found, review, missing.
+ * `state` is what a row shows: found, review, missing; `shownBy` are the filters that let the book through: one to be
+ * reviewed is found or missing, too, so that the filters' numbers are those of the job.
  */
 export function toBook(raw, index, reviewBelow) {
 	const found = raw.enrichment ?? raw.enriched ?? {};
@@ -11,6 +12,7 @@ export function toBook(raw, index, reviewBelow) {
 	// A book that nobody knows is to be reviewed, too, when there is something to choose from.
 	const offered = raw.toReview && (status === 'success' || raw.candidates?.length > 0);
 	const doubtful = offered || (!raw.choice && (work.reviewStatus === 'needsReview' || raw.confidence < reviewBelow));
+	const known = status === 'success' ? 'found' : 'missing';
 	const title = raw.title || 'Untitled';
 	const authors = (raw.authors ?? [raw.author]).filter(Boolean);
 	const isbn = raw.isbn13 ?? raw.isbn ?? edition.isbn;
@@ -28,7 +30,8 @@ export function toBook(raw, index, reviewBelow) {
 		confidence: raw.confidence,
 		box: raw.boundingBox,
 		photo: raw.photoIndex ?? 0,
-		state: doubtful ? 'review' : status === 'success' ? 'found' : 'missing',
+		state: doubtful ? 'review' : known,
+		shownBy: ['all', known, doubtful && 'review'],
 		label: doubtful ? 'To review' : (LABELS[status] ?? 'Not found'),
 	};
 }
@@ -45,7 +48,7 @@ export const asJson = (books) => JSON.stringify(books.map(({ raw }) => raw), nul
 
 // Goodreads' names: whatever imports its exports imports this file too.
 const COLUMNS = {
-	Title: ({ title }) => title,
+	Title: ({ raw, title }) => (raw.source?.title?.startsWith(title) ? raw.source.title : title),
 	Author: ({ authors }) => authors[0],
 	'Additional Authors': ({ authors }) => authors.slice(1).join(', '),
 	ISBN13: ({ isbn }) => isbn,
@@ -67,6 +70,10 @@ const COLUMNS = {
 	'Owned Copies': ({ raw }) => raw.source?.ownedCopies,
 	Series: ({ raw }) => raw.source?.series?.name,
 	'Series Number': ({ raw }) => raw.source?.series?.position,
+	'Book Id': ({ raw }) => raw.source?.goodreadsId,
+	'Stopped Date': ({ raw }) => raw.source?.dateStopped,
+	ASIN: ({ raw }) => raw.source?.asin,
+	'LibraryThing Id': ({ raw }) => raw.source?.librarythingId,
 	'Look-up': ({ label }) => label,
 };
 

@@ -1,10 +1,12 @@
-import { BookstrackError } from './client/index.js';
+import { BookstrackError, Gone } from './client/index.js';
 import { overhear, server } from './server.js';
 import { socket } from './socket.js';
 
 // Of six connections to an origin that browsers open over HTTP/1.1.
 const MAX_STREAMS = 4;
 const LONGEST_WAIT_MS = 30_000;
+// What cannot be a job's name is asked for nowhere: an address may be longer than a request.
+const NAME = /^[\w-]{1,100}$/;
 
 let streams = 0;
 /** Those that poll because there are enough streams. */
@@ -44,6 +46,7 @@ export class Follower {
 
 	async #run(known) {
 		const job = this.#job;
+		if (!NAME.test(job.record.id)) throw new Gone(404, { code: 'NOT_FOUND', message: 'No job can have this id' });
 		while (!job.over) {
 			const { signal } = (this.#connection = new AbortController());
 			try {

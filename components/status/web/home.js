@@ -66,8 +66,12 @@ export function homeView(jobs, { uploads, samples, limits, features, take, send,
 			retry.hidden = !error;
 			const element = show(error ? `${title} ${advice}` : preview ? 'Waiting for you' : 'Sending…', error || preview ? null : (sent ?? null), Boolean(error));
 			if (shown !== preview) {
+				const selects = () => [...element.querySelectorAll('select')];
+				const at = selects().indexOf(document.activeElement);
 				element.querySelector('.step')?.remove();
-				if (preview) element.append(previewStep(preview, { choose: (column, field) => choose(upload, column, field), go: () => go(upload) }));
+				if (preview) element.append(previewStep(preview, { choose: (column, field) => choose(upload, column, field), go: () => go(upload), mapping: upload.mapping }));
+				// Whoever chose by keyboard goes on from there.
+				selects()[at]?.focus();
 				shown = preview;
 			}
 			return element;
@@ -77,7 +81,9 @@ export function homeView(jobs, { uploads, samples, limits, features, take, send,
 	function render() {
 		document.title = 'Bookstrack';
 		const made = (thing, make) => cards.get(thing) ?? cards.set(thing, make(thing)).get(thing);
-		const items = [...uploads.map((upload) => made(upload, uploadCard)()), ...jobs.list.map((job) => made(job, jobCard)())];
+		// What an address led to, and is not there, is nobody's job.
+		const shown = jobs.list.filter(({ lost, record }) => !lost || record.createdAt);
+		const items = [...uploads.map((upload) => made(upload, uploadCard)()), ...shown.map((job) => made(job, jobCard)())];
 		recent.hidden = !items.length;
 		if (items.length !== list.children.length || items.some((item, i) => item !== list.children[i])) list.replaceChildren(...items);
 	}

@@ -66,9 +66,10 @@ function build(job, again, retry) {
 	const [running, ended, covers] = [progress(job), outcome(job, again, retry), shelf(job)];
 	const views = [running, ended, covers, list, tools, panel, photos, speaker(job)].filter(Boolean);
 	const heading = h('h1', { tabindex: -1 });
+	const kind = h('p.fine');
 	const books = h('section', { 'aria-label': 'Books' }, tools.element, list.element);
 	const parts = [
-		h('header', h('p', h('a', { href: '#/' }, '← All jobs')), h('p.fine', kindOf(job)), heading),
+		h('header', h('p', h('a', { href: '#/' }, '← All jobs')), kind, heading),
 		running.element,
 		ended.element,
 		covers.element,
@@ -80,6 +81,7 @@ function build(job, again, retry) {
 		parts,
 		close: () => views.forEach((view) => view.close?.()),
 		update() {
+			setText(kind, kindOf(job));
 			setText(heading, nameOf(job));
 			document.title = `${job.over || job.lost ? '' : `${percentOf(job)} · `}${nameOf(job)} – Bookstrack`;
 			for (const view of views) view.render();
@@ -158,9 +160,13 @@ function outcome(job, again, retry) {
 
 	/** What can be done about what was not found. */
 	function mending({ state, results, url, record }) {
-		const unanswered = results?.unanswered ?? state.unanswered ?? 0;
+		// Those that nobody came to before it was stopped, too.
+		const unreached = state.status === 'canceled' && !state.retryOf ? Math.max(0, (state.totalCount ?? 0) - (state.processedCount ?? 0)) : 0;
+		const books = (results?.unanswered ?? state.unanswered ?? 0) + unreached;
+		const photos = (results?.photos ?? []).filter(({ status }) => status === 'failed').length;
+		const left = books > 0 ? books.toLocaleString() : photos === 1 ? 'photo' : `${photos} photos`;
 		const failed = (results?.enrichmentFailed ?? state.failureCount ?? 0) + (results?.rowsRejected ?? 0);
-		const button = h('button.button.primary', { onclick: tryAgain }, `Try the ${unanswered.toLocaleString()} again`);
+		const button = h('button.button.primary', { onclick: tryAgain }, `Try the ${left} again`);
 		async function tryAgain() {
 			button.disabled = true;
 			await retry(job).catch((error) => {
@@ -170,7 +176,7 @@ function outcome(job, again, retry) {
 			});
 		}
 		const href = `${url}/results?format=csv&only=failed,not_found`;
-		const parts = [unanswered > 0 && record.token && button, failed > 0 && h('a.button', { href, download: `${nameOf(job).replace(/\.\w+$/, '')}-failed.csv` }, 'Download what failed')];
+		const parts = [books + photos > 0 && record.token && button, failed > 0 && h('a.button', { href, download: `${nameOf(job).replace(/\.\w+$/, '')}-failed.csv` }, 'Download what failed')];
 		return parts.some(Boolean) && h('p.row', parts);
 	}
 
@@ -259,8 +265,8 @@ function toolbar(job, list) {
 		finding.hidden = books.length <= LONG_LIST;
 		// A list that grows keeps its order: nothing jumps under the pointer.
 		order.hidden = !job.over;
-		const sums = { all: books.length, found: 0, review: 0, missing: 0 };
-		for (const book of books) if (book) sums[book.state] += 1;
+		const sums = { all: 0, found: 0, review: 0, missing: 0 };
+		for (const name of books.flatMap((book) => book?.shownBy ?? [])) if (name) sums[name] += 1;
 		for (const state in sums) setText(counts[state], sums[state].toLocaleString());
 		counts.review.closest('label').hidden = !sums.review;
 	}

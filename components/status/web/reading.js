@@ -17,30 +17,33 @@ function sourceOf({ program, encoding, encodingGuessed, delimiter, sheet, header
 /** A field's name as people write it: "date read" for `dateRead`. */
 const words = (field) => (field === 'isbn' ? 'ISBN' : field.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`));
 
-/** What each column was taken for; with `choose`, a person may say it better. */
-export function readingTable(reading, fields, choose) {
-	const field = ({ name, field }) => {
+/** What each column was taken for; with `choose`, a person may say it better than `mapping`. */
+export function readingTable(reading, fields, choose, mapping) {
+	const field = ({ name, field }, at) => {
 		if (!choose) return field ? words(field) : 'not used';
-		const option = (value, text) => h('option', { value, selected: value === (field ?? 'ignore') }, text);
-		return h('select', { 'aria-label': `What ${name} is`, onchange: ({ target }) => choose(name, target.value) }, option('ignore', 'not used'), fields.map((value) => option(value, words(value))));
+		// By its number: names may be missing, or there twice.
+		const key = `#${at + 1}`;
+		const option = (value, text) => h('option', { value, selected: value === (mapping?.[key] ?? field ?? 'ignore') }, text);
+		return h('select', { 'aria-label': `What ${name || `column ${at + 1}`} is`, onchange: ({ target }) => choose(key, target.value) }, option('ignore', 'not used'), fields.map((value) => option(value, words(value))));
 	};
-	const row = (column) => h('tr', h('th', { scope: 'row' }, column.name), h('td', field(column)), h('td', [SURE[column.certainty], column.values].filter(Boolean).join(', ')), h('td', column.filled.toLocaleString()));
-	const head = h('tr', ['Column', 'Read as', '', 'Filled'].map((name) => h('th', { scope: 'col' }, name)));
+	const row = (column, at) => h('tr', h('th', { scope: 'row' }, column.name), h('td', field(column, at)), h('td', [SURE[column.certainty], column.values].filter(Boolean).join(', ')), h('td', column.filled.toLocaleString()), h('td.fine', (column.samples ?? []).join(' · ')));
+	const head = h('tr', ['Column', 'Read as', 'How', 'Filled', 'For example'].map((name) => h('th', { scope: 'col' }, name)));
 	return [h('p.fine', sourceOf(reading)), h('div.scroll', h('table', h('thead', head), h('tbody', reading.columns.map(row))))];
 }
 
 /** The step before an import whose file is not plain: what would come of it, and what to change. */
-export function previewStep(preview, { choose, go }) {
-	const { reading, failure, booksFound, rowsRejected, errors, books, fields } = preview;
-	if (failure) return h('div.step', h('p.bad', failure.userMessage ?? failure.message), h('button.button', { onclick: go }, 'Import all the same'));
+export function previewStep(preview, { choose, go, mapping }) {
+	const { reading, failure, booksFound, rowsRejected, errors, problems, books, fields } = preview;
+	const table = readingTable(reading, fields, choose, mapping);
+	if (failure) return h('div.step', h('p.bad', failure.userMessage ?? failure.message), table);
 	const first = books.slice(0, 5).map(({ title, isbn, authors }) => h('li', [title || isbn, authors.join(', ')].filter(Boolean).join(' – ')));
 	const remarks = errors.slice(0, 20).map(({ row, error }) => h('li', `Row ${row} · ${error}`));
 	return h(
 		'div.step',
 		h('p', 'Please look whether the columns were understood.'),
-		readingTable(reading, fields, choose),
+		table,
 		h('ol.fine', first),
-		remarks.length > 0 && h('details', h('summary', `Remarks (${errors.length})`), h('ul', remarks)),
+		remarks.length > 0 && h('details', h('summary', `Remarks (${problems})`), h('ul', remarks)),
 		h('div.row', h('button.button.primary', { onclick: go }, `Import ${booksFound.toLocaleString()} books`), rowsRejected > 0 && h('p.fine', `${rowsRejected.toLocaleString()} rows are left out`)),
 	);
 }

@@ -26,5 +26,7 @@ async function overheard(url, request) {
 		},
 	});
 	const { status, headers } = response;
-	return response.body ? new Response(response.body.pipeThrough(counting), { status, headers }) : response;
+	if (!response.body) return response;
+	// Whose answer it is, stays known.
+	return Object.defineProperty(new Response(response.body.pipeThrough(counting), { status, headers }), 'url', { value: response.url });
 }

@@ -2,7 +2,8 @@ import { h } from './dom.js';
 
 const KINDS = { csv_import: 'Library import', ai_scan: 'Shelf scan', batch_enrichment: 'Book look-up' };
 
-export const kindOf = ({ pipeline }) => KINDS[pipeline];
+/** What a job is; nobody knows what an address should have led to where no job is. */
+export const kindOf = ({ pipeline, lost, state, record }) => (lost && !state.pipeline && !record.pipeline ? 'Unknown job' : KINDS[pipeline]);
 
 export const nameOf = (job) => job.record.name ?? kindOf(job);
 
@@ -65,6 +66,7 @@ const ADVICE = {
 /** What happened, what to do, and what to tell whoever is asked for help. */
 export function explain(error) {
 	if (error instanceof TypeError || error.kind === 'unreachable') return { title: 'The server could not be reached.', advice: 'Check your connection, then try again.' };
+	if (error.kind === 'gone') return { title: 'There is no job at this address.', advice: 'It has expired, or the address is not whole.', detail: `${error.code}: ${error.message}` };
 	const { code, message, userMessage, retryable } = error;
 	return {
 		title: userMessage ?? message ?? 'Something went wrong.',

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use admission::{ClientKey, is_private};
 use api::error::ApiError;
+use job::effects::Entropy;
 use job::{Client, JobId, constant_time_eq};
 
 use crate::config;
@@ -81,9 +82,34 @@ pub fn origin(request: &Incoming) -> Option<String> {
 /// `RATE_LIMIT_EXCEEDED`.
 pub async fn admit(exchange: &Exchange, job: &JobId) -> Result<(), ApiError> {
     let Some(client) = counted(exchange) else {
+        record(exchange, job).await;
         return Ok(());
     };
-    let admitted = exchange.engine().admit(&client, job).await;
+    admit_as(exchange, &client, job).await
+}
+
+/// Records a job whose client is not counted, where there is an operator to see it.
+pub async fn record(exchange: &Exchange, job: &JobId) {
+    if exchange.config.operator_token.is_some() {
+        // A job that could not be recorded is a job all the same.
+        let _ = exchange.engine().record(job).await;
+    }
+}
+
+/// Refuses a look-up, which is no job, to a client that has too much under way.
+///
+/// # Errors
+/// `RATE_LIMIT_EXCEEDED`.
+pub async fn admit_look_up(exchange: &Exchange) -> Result<(), ApiError> {
+    let Some(client) = counted(exchange) else {
+        return Ok(());
+    };
+    let name = JobId::from_bytes(exchange.spin.random());
+    admit_as(exchange, &client, &name).await
+}
+
+async fn admit_as(exchange: &Exchange, client: &Client, job: &JobId) -> Result<(), ApiError> {
+    let admitted = exchange.engine().admit(client, job).await;
     match admitted.unwrap_or(true) {
         true => Ok(()),
         false => Err(ApiError::rate_limited(LIMIT_RETRY_AFTER)),

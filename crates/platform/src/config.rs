@@ -44,7 +44,21 @@ fn check() -> Result<(), InvalidVariable> {
         variables::number(name, &variable(name), 0.0)?;
     }
     variables::flag("spines", &variable("spines"), false)?;
+    reasoning_effort()?;
+    country()?;
     preferred().map(drop)
+}
+
+/// The effort of a model that thinks; `None` leaves it to the server.
+fn reasoning_effort() -> Result<Option<&'static str>, InvalidVariable> {
+    let name = "openai_reasoning_effort";
+    variables::reasoning_effort(name, &variable(name))
+}
+
+/// The country whose books Google Books shows; `None` leaves it to the address that asks.
+fn country() -> Result<Option<String>, InvalidVariable> {
+    let name = "google_books_country";
+    variables::country(name, &variable(name))
 }
 
 /// The vision provider that is asked first.
@@ -59,6 +73,18 @@ fn preferred() -> Result<VisionKind, InvalidVariable> {
     )
 }
 
+/// The fewest characters of an operator's token: it can be guessed at from anywhere.
+const OPERATOR_TOKEN_CHARS: usize = 20;
+
+/// Names of secrets that a component can tell an operator of, but never what they are.
+const SECRETS: [&str; 3] = ["token_secret", "edge_secret", "webhook_secret"];
+
+/// Which secrets are set, by the names of their variables.
+#[must_use]
+pub fn secrets_set() -> [(&'static str, bool); 3] {
+    SECRETS.map(|name| (name, !variable(name).trim().is_empty()))
+}
+
 /// The configuration that every component needs.
 pub struct Config {
     /// The settings of the engine.
@@ -71,6 +97,8 @@ pub struct Config {
     pub legacy_tokenless: bool,
     /// Whether the providers are local stand-ins.
     pub sandbox: bool,
+    /// The token that the operator's routes ask for; `None`: there are none.
+    pub operator_token: Option<String>,
 }
 
 /// The reasons why the configuration cannot be used.
@@ -123,6 +151,12 @@ impl Config {
         let flag = |name, default| variables::flag(name, &variable(name), default);
         let (legacy_tokenless, sandbox) =
             (flag("legacy_tokenless", true)?, flag("sandbox", false)?);
+        let operator_token = variables::secret(
+            "operator_token",
+            &variable("operator_token"),
+            OPERATOR_TOKEN_CHARS,
+            "at least 20 characters, or nothing",
+        )?;
         let secret = variable("token_secret");
         let keyring = if secret.is_empty() {
             Keyring::stored(spin, &settings)
@@ -137,6 +171,7 @@ impl Config {
             cors,
             legacy_tokenless,
             sandbox,
+            operator_token,
         })
     }
 }
@@ -157,13 +192,17 @@ fn webhook() -> Result<Option<Webhook>, InvalidVariable> {
     if origin.is_empty() || origin == "http://self" {
         return Ok(None);
     }
-    let secret = variable("webhook_secret").trim().to_owned();
-    variables::required("webhook_secret", &secret, "whsec_ and a key in base64")?;
+    let key = variables::required(
+        "webhook_secret",
+        Webhook::key(variable("webhook_secret").trim()),
+        "whsec_ and a key of 24 to 64 bytes in base64",
+    )?;
     let path = variable("webhook_path");
     let path = path.trim().trim_start_matches('/');
     Ok(Some(Webhook {
         url: format!("{origin}/{path}"),
-        secret,
+        key,
+        long_wait: Webhook::LONG_WAIT,
     }))
 }
 
@@ -201,8 +240,7 @@ pub fn enrichment() -> Enrichment {
         google_books: base("google_books_base_url").map(|base| GoogleBooks {
             base: format!("{base}/books/v1"),
             key: (!key.trim().is_empty()).then(|| key.trim().to_owned()),
-            country: Some(variable("google_books_country").trim().to_owned())
-                .filter(|country| !country.is_empty()),
+            country: country().unwrap_or_default(),
         }),
         ..Endpoints::default()
     };
@@ -248,7 +286,7 @@ pub fn scan() -> Scan {
         ),
         api_key: text("openai_api_key"),
         model,
-        reasoning_effort: text("openai_reasoning_effort"),
+        reasoning_effort: reasoning_effort().ok().flatten().map(str::to_owned),
     });
     Scan {
         models: gemini.into_iter().chain(openai).collect(),
@@ -262,7 +300,7 @@ pub fn scan() -> Scan {
 
 /// Time that a socket waits for its job to appear, in seconds, unless configured otherwise.
 const SOCKET_HOLD_S: f64 = 30.0;
-/// Longest time that can be configured for it, in seconds.
+/// Longest `socket_hold_s` that can be configured.
 const LONGEST_SOCKET_HOLD_S: f64 = 600.0;
 
 /// The profile of the platform that the operator has named.
@@ -322,6 +360,7 @@ pub fn features(sandbox: bool) -> Features {
         metadata_providers,
         vision_providers,
         transports: vec![Transport::Sse, Transport::Polling, Transport::Websocket],
+        keep_failed_photos: true,
         sandbox,
     }
 }

@@ -1,10 +1,12 @@
 //! One request and its response: what every component does the same way.
 
+mod access;
+mod serve;
+
 use std::cell::RefCell;
 use std::time::Duration;
 
 use api::accepted::Accepted;
-use api::cors::Origins;
 use api::envelope::Answered;
 use api::error::ApiError;
 use api::origin::Origin;
@@ -13,11 +15,12 @@ use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use job::effects::{Clock, Entropy, Log, StoreError};
 use job::{CreateError, Engine, JobId, MadeBy, Name, NewJob, Root, Time};
 use serde_json::json;
-use wasi::http::types::{IncomingRequest, ResponseOutparam};
 
-use crate::config::{Config, ConfigError, origins};
+pub use self::access::Access;
+pub use self::serve::serve;
+use crate::config::Config;
 use crate::http::{Body, Disconnected, Incoming, Responder, Writer};
-use crate::{Spin, client, poll};
+use crate::{Spin, client};
 
 /// Pause that `Retry-After` asks for when the store fails.
 const STORE_RETRY_AFTER: Duration = Duration::from_secs(2);
@@ -43,26 +46,6 @@ pub struct Exchange {
     /// The headers of every response, for CORS and security.
     headers: HeaderMap,
     began: Duration,
-}
-
-/// Whether a job can be accessed without its token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// Knowing the job's name is enough.
-    Open,
-    /// The token must be shown.
-    TokenRequired,
-}
-
-impl Access {
-    /// The access needed to change this job: its token, if it was created with one.
-    #[must_use]
-    pub fn to_change(root: &Root) -> Self {
-        match root.token {
-            true => Self::TokenRequired,
-            false => Self::Open,
-        }
-    }
 }
 
 /// A complete response.
@@ -196,74 +179,20 @@ impl Exchange {
         })
     }
 
-    /// The access needed to cancel this job; `by_name` says that the route is one of apps that
-    /// never send a token.
-    #[must_use]
-    pub fn access_to_cancel(&self, root: &Root, by_name: bool) -> Access {
-        let suffices = match by_name {
-            true => api::access::name_suffices(root),
-            false => !root.token,
-        };
-        match suffices && self.config.legacy_tokenless {
-            true => Access::Open,
-            false => Access::TokenRequired,
-        }
-    }
-
-    /// The token that opens the job now.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn token(&self, root: &Root) -> Result<String, ApiError> {
-        self.engine()
-            .current_token(root)
-            .await
-            .map_err(|error| self.store_failed(&error))
-    }
-
-    /// Checks that the request may act on the job: a token that is sent must be right, and one that
-    /// [`Access`] requires must be sent. `in_body` is a token that the request's body names.
-    ///
-    /// # Errors
-    /// `UNAUTHORIZED`; when the store fails.
-    pub async fn authorize(
-        &self,
-        root: &Root,
-        access: Access,
-        in_body: Option<&str>,
-    ) -> Result<(), ApiError> {
-        let header = self
-            .request
-            .header("authorization")
-            .map(|header| api::request::bearer(header).unwrap_or_default())
-            .or_else(|| self.request.header("x-auth-token"));
-        let Some(token) = header.or(in_body) else {
-            return match access {
-                Access::TokenRequired => Err(ApiError::unauthorized()),
-                Access::Open => Ok(()),
-            };
-        };
-        let admitted = self
-            .engine()
-            .admits(root, token)
-            .await
-            .map_err(|error| self.store_failed(&error))?;
-        if admitted {
-            Ok(())
-        } else {
-            Err(ApiError::unauthorized())
-        }
-    }
-
     /// The client's own name for its new job: the header `X-Client-Ref`, else the parameter
-    /// `clientRef`.
+    /// `clientRef`, else what the body has under that name.
     ///
     /// # Errors
-    /// `INVALID_REQUEST` when it is too long.
-    pub fn client_ref(&self) -> Result<String, ApiError> {
+    /// `INVALID_REQUEST` when it is too long, or no text.
+    pub fn client_ref(&self, in_body: Option<&str>) -> Result<String, ApiError> {
+        if self.request.has_binary_header("x-client-ref") {
+            return Err(api::request::client_ref_no_text());
+        }
         let query = api::query::Query::parse(&self.request.query);
         let header = self.request.header("x-client-ref");
-        api::request::client_ref(header.or_else(|| query.get("clientRef")))
+        let header = header.filter(|text| !text.is_empty());
+        let given = header.or_else(|| query.get("clientRef"));
+        api::request::client_ref(given.or(in_body))
     }
 
     /// The name of a new job: the client's, or one derived from its `Idempotency-Key`, or a random
@@ -381,95 +310,6 @@ impl Exchange {
     }
 }
 
-/// Runs a component's handler on a request: opens the store, reads the configuration, responds to
-/// preflights, and for a handler that did not respond.
-pub fn serve(
-    component: &'static str,
-    request: IncomingRequest,
-    out: ResponseOutparam,
-    handler: impl AsyncFnOnce(&mut Exchange),
-) {
-    poll::run(async move {
-        let request = Incoming::new(request);
-        let responder = Responder::new(out);
-        let trace = request
-            .header(api::trace::TRACEPARENT)
-            .and_then(api::trace::trace_id)
-            .map(str::to_owned);
-        let spin = match Spin::open(component, trace.clone()) {
-            Ok(spin) => spin,
-            Err(error) => {
-                let mut line = json!({"level": "error", "component": component,
-                    "event": "no-store", "message": error.to_string()});
-                if let Some(trace) = trace {
-                    line["traceId"] = trace.into();
-                }
-                eprintln!("{line}");
-                return responder
-                    .send(500, api::cors::security_headers(), b"")
-                    .await;
-            }
-        };
-        let began = spin.monotonic();
-        let mut headers = api::cors::security_headers();
-        let (cors, origin) = (origins(), request.header("origin"));
-        let request_id = request
-            .header("x-request-id")
-            .and_then(api::request::request_id)
-            .map_or_else(
-                || JobId::from_bytes(spin.random()).to_string(),
-                str::to_owned,
-            );
-        if let Ok(id) = HeaderValue::from_str(&request_id) {
-            headers.insert(REQUEST_ID, id);
-        }
-        if request.method == "OPTIONS" {
-            headers.extend(cors.preflight(origin));
-            return responder.send(204, headers, b"").await;
-        }
-        headers.extend(cors.headers(origin));
-        let is_safe = matches!(request.method.as_str(), "GET" | "HEAD");
-        if !is_safe && origin.is_some_and(|page| is_foreign(page, &request, &cors)) {
-            let refusal = ApiError::forbidden_origin();
-            let answer = failure(&refusal, spin.now(), &request.path, &request_id);
-            headers.extend(answer.headers);
-            return responder.send(answer.status, headers, &answer.body).await;
-        }
-        let config = match Config::read(&spin, cors).await {
-            Ok(config) => config,
-            Err(error) => {
-                return unable(&spin, responder, headers, request_id, &request.path, &error).await;
-            }
-        };
-        let mut exchange = Exchange {
-            spin,
-            config,
-            request,
-            request_id,
-            responder: Some(responder),
-            refused: RefCell::default(),
-            headers,
-            began,
-        };
-        handler(&mut exchange).await;
-        if exchange.responder.is_some() {
-            let error = exchange.internal("the handler did not answer");
-            let answer = exchange.failure(&error);
-            exchange.send(answer).await;
-        }
-    });
-}
-
-/// Whether a page of this origin may not start work here: browsers send some requests before they
-/// ask whether they may. Pages that this application serves itself may, whatever they are served
-/// as.
-fn is_foreign(page: &str, request: &Incoming, cors: &Origins) -> bool {
-    let own = crate::client::origin(request);
-    let host = |origin: &str| origin.split_once("://").map(|(_, host)| host.to_owned());
-    let is_own = own.is_some_and(|own| host(&own).is_some() && host(&own) == host(page));
-    !is_own && !cors.allow(page)
-}
-
 /// The error's response in the form of the path's generation.
 fn failure(error: &ApiError, now: Time, path: &str, request_id: &str) -> Response {
     let status = error.status().as_u16();
@@ -481,50 +321,4 @@ fn failure(error: &ApiError, now: Time, path: &str, request_id: &str) -> Respons
     };
     answer.headers.extend(error.headers());
     answer
-}
-
-/// Responds when the application cannot handle any request.
-async fn unable(
-    spin: &Spin,
-    responder: Responder,
-    mut headers: HeaderMap,
-    id: String,
-    path: &str,
-    error: &ConfigError,
-) {
-    let (event, error_answer) = match error {
-        ConfigError::Settings(_) | ConfigError::Variable(_) => {
-            ("misconfigured", ApiError::internal(id.clone()))
-        }
-        ConfigError::Store(_) => (
-            "store-failed",
-            ApiError::store_unavailable(STORE_RETRY_AFTER),
-        ),
-    };
-    spin.log(
-        event,
-        json!({"level": "error", "requestId": id, "message": error.to_string()}),
-    );
-    let answer = failure(&error_answer, spin.now(), path, &id);
-    headers.extend(answer.headers);
-    responder.send(answer.status, headers, &answer.body).await;
-}
-
-/// Defines a component by `async fn handle(exchange: &mut Exchange)`.
-#[macro_export]
-macro_rules! component {
-    ($name:literal, $handle:path) => {
-        struct Component;
-
-        impl $crate::wasi::exports::http::incoming_handler::Guest for Component {
-            fn handle(
-                request: $crate::wasi::http::types::IncomingRequest,
-                out: $crate::wasi::http::types::ResponseOutparam,
-            ) {
-                $crate::exchange::serve($name, request, out, $handle);
-            }
-        }
-
-        $crate::wasi::http::proxy::export!(Component with_types_in $crate::wasi);
-    };
 }

@@ -7,7 +7,7 @@ use job::effects::{
     Clock, Costs, Dispatch, DispatchError, Entropy, Http, HttpError, Log, Request, Response,
     RunRequest, Store, StoreError, Turn,
 };
-use job::{Root, Time};
+use job::{Notice, Root, Time};
 use serde_json::Value;
 use spin_sdk::key_value;
 use wasi::clocks::monotonic_clock;
@@ -42,6 +42,13 @@ impl Spin {
         count(&mut costs);
         self.costs.set(costs);
     }
+
+    fn stored<T>(&self, result: Result<T, key_value::Error>) -> Result<T, StoreError> {
+        if result.is_err() {
+            self.count(|costs| costs.failures += 1);
+        }
+        result.map_err(error)
+    }
 }
 
 fn error(error: key_value::Error) -> StoreError {
@@ -55,7 +62,7 @@ fn error(error: key_value::Error) -> StoreError {
 impl Store for Spin {
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
         self.count(|costs| costs.gets += 1);
-        self.store.get(key).map_err(error)
+        self.stored(self.store.get(key))
     }
 
     async fn set(&self, key: &str, value: &[u8]) -> Result<(), StoreError> {
@@ -63,17 +70,17 @@ impl Store for Spin {
             costs.sets += 1;
             costs.bytes_written += value.len() as u64;
         });
-        self.store.set(key, value).map_err(error)
+        self.stored(self.store.set(key, value))
     }
 
     async fn delete(&self, key: &str) -> Result<(), StoreError> {
         self.count(|costs| costs.deletes += 1);
-        self.store.delete(key).map_err(error)
+        self.stored(self.store.delete(key))
     }
 
     async fn keys(&self) -> Result<Vec<String>, StoreError> {
         self.count(|costs| costs.lists += 1);
-        self.store.get_keys().map_err(error)
+        self.stored(self.store.get_keys())
     }
 }
 
@@ -114,8 +121,8 @@ impl Dispatch for Spin {
         crate::runs::start(self, request).await
     }
 
-    fn spell_end(&self, ended: &Root) -> Vec<u8> {
-        api::webhook::body(ended, &config::public_origin().unwrap_or_default())
+    fn spell_message(&self, root: &Root, notice: Notice) -> Vec<u8> {
+        api::webhook::body(root, notice, &config::public_origin().unwrap_or_default())
     }
 }
 

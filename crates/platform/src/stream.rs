@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use api::query::Query;
-use api::sse::{self, Spelling, Words};
+use api::sse::{self, Generation, Spelling};
 use futures::stream::{StreamExt, TryStreamExt};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use job::effects::{Log, within};
-use job::{Next, Position, Step, Watcher, millis, watch_all};
+use job::{Next, Position, Step, Watcher, millis};
 use serde_json::json;
 
 use crate::exchange::Exchange;
@@ -93,10 +93,10 @@ pub fn spelling(exchange: &Exchange) -> Spelling {
     let query = Query::parse(&exchange.request.query);
     Spelling {
         books: query.flag("books"),
-        words: match query.get("events") {
-            _ if exchange.is_v3() => Words::V3(exchange.origin()),
-            Some("photoscan") => Words::Photoscan,
-            _ => Words::V2,
+        generation: match query.get("events") {
+            _ if exchange.is_v3() => Generation::V3(exchange.origin()),
+            Some("photoscan") => Generation::Photoscan,
+            _ => Generation::V2,
         },
         stall: exchange.config.settings.stall,
     }
@@ -125,9 +125,9 @@ pub async fn follow(
             let _ = writer.write(&sse::retry(options.reconnect_after)).await;
             // The app that reads these words reconnects quietly after a clean end, and gives up on
             // an error; every other reader takes a clean end for the end of everything.
-            match options.spelling.words {
-                Words::Photoscan => writer.finish().await,
-                Words::V2 | Words::V3(_) => writer.abort().await,
+            match options.spelling.generation {
+                Generation::Photoscan => writer.finish().await,
+                Generation::V2 | Generation::V3(_) => writer.abort().await,
             }
         }
     }
@@ -161,7 +161,7 @@ async fn write_events(
 ) -> Result<End, Disconnected> {
     let mut positions: Vec<Position> = watchers.iter().map(Watcher::position).collect();
     let watchers = watchers.into_iter().enumerate();
-    let mut news = watch_all(watchers.filter(|(_, watcher)| !watcher.has_everything()));
+    let mut news = Watcher::all(watchers.filter(|(_, watcher)| !watcher.has_everything()));
     let mut end = End::Over;
     writer.write(&sse::retry(sse::RETRY)).await?;
     if !options.opening.is_empty() {
