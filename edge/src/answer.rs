@@ -41,6 +41,14 @@ pub(crate) fn refuse(status: StatusCode, code: &str, message: &str) -> Response<
         // As on every answer of the application.
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
+        // Only the application knows whose pages may call. A refusal of the edge gives nothing
+        // away, and a page that cannot read it takes it for a broken connection and asks again at
+        // once.
+        (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+        (
+            header::ACCESS_CONTROL_EXPOSE_HEADERS,
+            "Retry-After, X-Request-ID",
+        ),
     ] {
         response
             .headers_mut()

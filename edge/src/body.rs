@@ -2,6 +2,7 @@
 
 use crate::upstream::{Body, BodyError};
 use bytes::Bytes;
+use http::{Response, header};
 use http_body::{Frame, SizeHint};
 use http_body_util::{BodyExt, combinators::UnsyncBoxBody};
 use std::{
@@ -126,20 +127,28 @@ pub enum BodyEnd {
     Abandoned,
 }
 
-/// A body that calls `ended` once, when it is over.
+/// A response that calls `ended` once, when its body is over.
 pub fn when_over<E: 'static>(
-    body: UnsyncBoxBody<Bytes, E>,
+    response: Response<UnsyncBoxBody<Bytes, E>>,
     ended: impl FnOnce(BodyEnd) + Send + 'static,
-) -> UnsyncBoxBody<Bytes, E> {
-    ObservedBody {
-        body,
-        ended: Some(Box::new(ended)),
-    }
-    .boxed_unsync()
+) -> Response<UnsyncBoxBody<Bytes, E>> {
+    let length = response.headers().get(header::CONTENT_LENGTH);
+    let left = length.and_then(|length| length.to_str().ok()?.parse().ok());
+    response.map(|body| {
+        ObservedBody {
+            body,
+            left,
+            ended: Some(Box::new(ended)),
+        }
+        .boxed_unsync()
+    })
 }
 
 struct ObservedBody<E> {
     body: UnsyncBoxBody<Bytes, E>,
+    /// Number of bytes that are still to come, where the head says how many there are: the reader
+    /// then asks for no end after the last of them.
+    left: Option<u64>,
     ended: Option<Box<dyn FnOnce(BodyEnd) + Send>>,
 }
 
@@ -160,8 +169,13 @@ impl<E> http_body::Body for ObservedBody<E> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, E>>> {
         let polled = Pin::new(&mut self.body).poll_frame(cx);
-        if let Poll::Ready(None) = polled {
-            self.end(BodyEnd::Complete);
+        match &polled {
+            Poll::Ready(None) => self.end(BodyEnd::Complete),
+            Poll::Ready(Some(Ok(frame))) => {
+                let bytes = frame.data_ref().map_or(0, |data| data.len() as u64);
+                self.left = self.left.map(|left| left.saturating_sub(bytes));
+            }
+            Poll::Ready(Some(Err(_))) | Poll::Pending => {}
         }
         polled
     }
@@ -177,9 +191,11 @@ impl<E> http_body::Body for ObservedBody<E> {
 
 impl<E> Drop for ObservedBody<E> {
     fn drop(&mut self) {
-        let end = match http_body::Body::is_end_stream(&self.body) {
-            true => BodyEnd::Complete,
-            false => BodyEnd::Abandoned,
+        let is_whole = self.left == Some(0) || http_body::Body::is_end_stream(&self.body);
+        let end = if is_whole {
+            BodyEnd::Complete
+        } else {
+            BodyEnd::Abandoned
         };
         self.end(end);
     }
@@ -216,6 +232,52 @@ impl<T: Send + 'static> Drop for Linger<T> {
                 tokio::time::sleep(longer).await;
                 drop(held);
             });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::sync::mpsc;
+
+    use futures::stream;
+    use http_body_util::StreamBody;
+
+    use super::*;
+
+    /// How a response ends whose reader takes so many frames of two bytes and leaves.
+    async fn end_after(frames: usize, length: Option<&str>) -> BodyEnd {
+        let frame = || Ok::<_, Infallible>(Frame::data(Bytes::from_static(b"ab")));
+        let body = StreamBody::new(stream::iter([frame(), frame()])).boxed_unsync();
+        let mut response = Response::new(body);
+        if let Some(length) = length {
+            let length = length.parse().unwrap();
+            response
+                .headers_mut()
+                .insert(header::CONTENT_LENGTH, length);
+        }
+        let (said, heard) = mpsc::channel();
+        let mut body = when_over(response, move |end| said.send(end).unwrap()).into_body();
+        for _ in 0..frames {
+            let _ = body.frame().await;
+        }
+        drop(body);
+        heard.recv().unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_response_is_complete_when_all_of_it_was_taken_that_its_head_announces() {
+        for (frames, length, expected) in [
+            (1, None, BodyEnd::Abandoned),
+            (2, None, BodyEnd::Abandoned),
+            (3, None, BodyEnd::Complete),
+            (1, Some("4"), BodyEnd::Abandoned),
+            (2, Some("4"), BodyEnd::Complete),
+            (0, Some("0"), BodyEnd::Complete),
+        ] {
+            let end = end_after(frames, length).await;
+            assert_eq!(end, expected, "{frames} of {length:?}");
         }
     }
 }

@@ -40,8 +40,9 @@ impl Default for Config {
     }
 }
 
-/// Limits on the number and size of everything. An address is an IPv4 address or an IPv6 /64. Of
-/// whatever has a limit in all, one address has at most four times as much as is left free.
+/// Limits on the number and size of everything. An address is an IPv4 address or an IPv6 /64.
+/// Where all clients together have a limit, one address may hold at most four times what is left
+/// of it.
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// Number of client connections of any kind.
@@ -136,7 +137,7 @@ pub struct Times {
     pub handshake: Duration,
     /// The time between two WebSocket pings.
     pub ping: Duration,
-    /// The time after which a client is dropped that was not heard of.
+    /// The time without a sign of life after which a client is dropped.
     pub silence: Duration,
     /// The time for a client to answer a close, and for an unread message to leave before one.
     pub close: Duration,

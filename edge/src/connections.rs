@@ -195,6 +195,16 @@ mod tests {
     }
 
     #[test]
+    fn as_many_files_are_open_as_the_machine_allows() {
+        use rustix::process::{Resource, getrlimit};
+        let allowed = getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX);
+        let open = u64::try_from(raise_open_files()).unwrap();
+        assert_eq!(open, allowed.min(1 << 17));
+        let now = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+        assert!(now >= open, "{now}");
+    }
+
+    #[test]
     fn a_client_s_new_connection_closes_its_longest_silent_one() {
         let connections = Connections::new(10);
         let first = connections.open(client(1), 2).unwrap();

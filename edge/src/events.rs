@@ -1,9 +1,10 @@
 //! Event streams that many clients share: PROTOCOL.md, "Event streams of many clients".
 
 use crate::{
+    body::Linger,
     config::Times,
     headers::{EDGE_POSITION, EDGE_SNAPSHOTS, LAST_EVENT_ID},
-    hub::{Answer, Kind, Reason, Resumed, Said, Streams, Subscriber},
+    hub::{AcceptedStream, Kind, Reason, Resumed, Said, Streams, Subscriber},
     mend::{self, CutShort, HEARTBEAT},
     metrics::Metrics,
     outbox::{Delivery, Outgoing},
@@ -65,9 +66,9 @@ pub(crate) struct EventReader {
 /// Where a stream is with the block that sets the reconnection time.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Opening {
-    /// Its clients have got nothing.
+    /// The clients have got nothing.
     First,
-    /// It was resumed, and its clients know.
+    /// The stream was resumed, and the clients know the time.
     Again,
     Done,
 }
@@ -228,11 +229,11 @@ pub(crate) fn is_shareable<B>(method: &Method, response: &Response<B>) -> bool {
 }
 
 /// A client that has asked for a stream, with what it has.
-pub(crate) struct Newcomer<P> {
+pub(crate) struct Newcomer<P: Send + 'static> {
     pub(crate) uri: Uri,
     pub(crate) headers: HeaderMap,
     /// What is held as long as its own answer is read.
-    pub(crate) permit: P,
+    pub(crate) permit: Linger<P>,
     /// Whether there is room for its own answer to last; else it can only join what others follow.
     pub(crate) may_lead: bool,
     pub(crate) max_unread: usize,
@@ -272,7 +273,7 @@ impl Streams<Events> {
         };
         let kind = self.kind.clone();
         let subscriber = Subscriber::new(kind, request, position, newcomer.max_unread, None);
-        let answer = Answer {
+        let answer = AcceptedStream {
             key: Some(key),
             may_lead: newcomer.may_lead,
             last_id,

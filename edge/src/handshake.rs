@@ -2,9 +2,10 @@
 
 use crate::{
     answer,
+    body::Linger,
     caller::Caller,
     config::{Limits, Times},
-    hub::{Answer, Streams, Subscriber},
+    hub::{AcceptedStream, Streams, Subscriber},
     metrics::{Metrics, Status},
     position::Position,
     session::{Opened, Relay},
@@ -264,13 +265,14 @@ impl Gate {
             self.limits.unread_messages,
             cap,
         );
-        let answer = Answer {
+        let answer = AcceptedStream {
             key: accepted.key,
             may_lead: true,
             last_id: None,
             stream: accepted.stream,
             reader: (),
         };
+        let permit = Linger::new(permit, Duration::ZERO);
         self.streams.attach(&subscriber, answer, permit);
         let socket = Socket {
             subscriber,

@@ -3,6 +3,7 @@
 
 use crate::{
     backoff::Backoff,
+    body::Linger,
     config::Times,
     metrics::Metrics,
     outbox::{Delivery, Outbox, Outgoing},
@@ -81,7 +82,7 @@ pub(crate) trait Kind: Send + Sync + Sized + 'static {
     fn counts(metrics: &Metrics) -> (&Gauge, &Counter);
 }
 
-/// What a block of a stream says to those who listen.
+/// The content of one block of an event stream, for all clients that share the stream.
 pub(crate) enum Said<K: Kind> {
     /// Nothing.
     Nothing,
@@ -93,7 +94,7 @@ pub(crate) enum Said<K: Kind> {
 
 /// The answer to a request for the rest of a stream.
 pub(crate) enum Resumed {
-    /// It goes on.
+    /// The stream goes on.
     Stream(EventStream),
     /// There is nothing more.
     Over,
@@ -337,7 +338,7 @@ pub(crate) struct Streams<K: Kind> {
 }
 
 /// An answer that has been accepted as a stream.
-pub(crate) struct Answer<K: Kind> {
+pub(crate) struct AcceptedStream<K: Kind> {
     /// Streams of equal keys may be shared.
     pub(crate) key: Option<String>,
     /// Whether others may follow this answer; else its client can only join what others follow.
@@ -359,12 +360,14 @@ impl<K: Kind> Streams<K> {
     }
 
     /// Delivers a stream that was just accepted to its subscriber, or lets it join the stream that
-    /// is there already. `permit` is held as long as the answer is read.
+    /// is there already. `permit` is held as long as the answer is read, and lingers when the
+    /// client leaves it, not when it goes over to another stream: an application notices that as
+    /// soon as a client goes, and a crowd that comes at the same moment needs the room.
     pub(crate) fn attach(
         self: &Arc<Self>,
         subscriber: &Arc<Subscriber<K>>,
-        answer: Answer<K>,
-        permit: impl Send + 'static,
+        answer: AcceptedStream<K>,
+        permit: Linger<impl Send + 'static>,
     ) {
         let mut shared = lock(&self.shared);
         let existing = answer.key.as_ref().and_then(|key| shared.get(key)).cloned();
@@ -394,10 +397,11 @@ impl<K: Kind> Streams<K> {
         };
         let metrics = self.metrics.clone();
         tokio::spawn(async move {
-            let _permit = permit;
             let (open, _) = K::counts(&metrics);
             open.inc();
-            feed.run(answer.stream).await;
+            if feed.run(answer.stream).await == Over::Joined {
+                permit.over();
+            }
             open.dec();
         });
     }
@@ -429,18 +433,31 @@ struct Feed<K: Kind> {
     last_word: Instant,
 }
 
+/// Why a stream is read no further.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Over {
+    /// The listener follows another stream.
+    Joined,
+    /// The stream has ended, or nobody listens any more.
+    Ended,
+}
+
 /// The reasons why reading a stream stopped.
 enum Stopped {
     /// No listener needs this stream any more.
-    Over,
+    Over(Over),
     /// The stream broke off; `healthy` when it had been good for something.
     Lost { healthy: bool },
 }
 
 impl<K: Kind> Feed<K> {
-    async fn run(mut self, mut stream: EventStream) {
+    async fn run(mut self, mut stream: EventStream) -> Over {
         let mut backoff: Option<Backoff> = None;
-        while let Stopped::Lost { healthy } = self.follow(stream).await {
+        let over = loop {
+            let healthy = match self.follow(stream).await {
+                Stopped::Over(over) => break over,
+                Stopped::Lost { healthy } => healthy,
+            };
             if healthy {
                 backoff = None;
             }
@@ -448,10 +465,11 @@ impl<K: Kind> Feed<K> {
             K::counts(&self.streams.metrics).1.inc();
             match self.resume(backoff).await {
                 Some(resumed) => stream = resumed,
-                None => break,
+                None => break Over::Ended,
             }
-        }
+        };
         self.streams.forget(&self.hub);
+        over
     }
 
     async fn follow(&mut self, mut stream: EventStream) -> Stopped {
@@ -460,17 +478,17 @@ impl<K: Kind> Feed<K> {
         let mut healthy = false;
         loop {
             if K::WAITS_FOR_READERS && !self.hub.wait_for_room().await {
-                return Stopped::Over;
+                return Stopped::Over(Over::Ended);
             }
             let next = {
                 let mut next = std::pin::pin!(stream.next(silence));
                 loop {
                     select! {
-                        () = self.hub.wait_until_unused() => return Stopped::Over,
+                        () = self.hub.wait_until_unused() => return Stopped::Over(Over::Ended),
                         next = &mut next => break next,
                         () = sleep(JOIN_PAUSE), if self.join.is_some() => {
                             if self.joins() {
-                                return Stopped::Over;
+                                return Stopped::Over(Over::Joined);
                             }
                         }
                     }
@@ -479,13 +497,13 @@ impl<K: Kind> Feed<K> {
             let is_clean = next == Next::Ended;
             match next {
                 Next::Block(block) => match self.pass_on(&block) {
-                    Some(news) => healthy |= news,
-                    None => return Stopped::Over,
+                    Ok(news) => healthy |= news,
+                    Err(over) => return Stopped::Over(over),
                 },
                 Next::Ended | Next::Cut(_) => {
                     if let Some(end) = self.streams.kind.ended(&mut self.reader, is_clean) {
                         self.hub.close(&end);
-                        return Stopped::Over;
+                        return Stopped::Over(Over::Ended);
                     }
                     healthy |= since.elapsed() >= self.streams.times.retry_longest;
                     return Stopped::Lost { healthy };
@@ -494,9 +512,9 @@ impl<K: Kind> Feed<K> {
         }
     }
 
-    /// Passes a block of the stream on; `None` when the stream is over with it, else whether it
-    /// held a new message.
-    fn pass_on(&mut self, block: &Block) -> Option<bool> {
+    /// Passes a block of the stream on, and tells whether it held a new message; an error when the
+    /// stream is over with it.
+    fn pass_on(&mut self, block: &Block) -> Result<bool, Over> {
         let news = match self.streams.kind.read(&mut self.reader, block) {
             Said::Nothing => false,
             Said::Delivery(delivery, id) => {
@@ -505,10 +523,14 @@ impl<K: Kind> Feed<K> {
             }
             Said::End(end) => {
                 self.hub.close(&end);
-                return None;
+                return Err(Over::Ended);
             }
         };
-        if self.joins() { None } else { Some(news) }
+        if self.joins() {
+            Err(Over::Joined)
+        } else {
+            Ok(news)
+        }
     }
 
     /// Lets the listener go over to the shared stream, if it is as far.

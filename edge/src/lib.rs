@@ -80,7 +80,7 @@ struct Shared {
     proxy: proxy::Proxy,
     secret: Option<http::HeaderValue>,
     events: Arc<hub::Streams<events::Events>>,
-    /// The clients that came by a server of another kind.
+    /// The clients whose requests another server has accepted and given to this edge.
     handed_over: handshake::Lifetime,
 }
 
@@ -110,7 +110,7 @@ impl Edge {
         }
         let upstream: Arc<dyn Upstream> = Arc::new(upstream);
         let event_room = Arc::new(tokio::sync::Semaphore::new(config.limits.event_room / 1024));
-        let metrics = Arc::new(metrics::Metrics::new());
+        let metrics = Arc::new(metrics::Metrics::new(&config.limits));
         let relay = Arc::new(session::Relay {
             upstream: upstream.clone(),
             secret: secret.clone(),

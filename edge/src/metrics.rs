@@ -1,5 +1,6 @@
 //! Metrics of the edge, in the Prometheus text format.
 
+use crate::config::Limits;
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
     metrics::{
@@ -65,8 +66,30 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(limits: &Limits) -> Self {
         let mut registry = Registry::with_prefix("edge");
+        for (name, help, limit) in [
+            ("sockets_max", "WebSockets there may be", limits.sockets),
+            (
+                "streams_max",
+                "Event streams of clients there may be",
+                limits.streams,
+            ),
+            (
+                "upstream_sessions_max",
+                "Relay streams there may be",
+                limits.upstream_sessions,
+            ),
+            (
+                "upstream_streams_max",
+                "Answers that shared event streams are fed from there may be",
+                limits.upstream_streams,
+            ),
+        ] {
+            let gauge = Gauge::<i64>::default();
+            gauge.set(i64::try_from(limit).unwrap_or(i64::MAX));
+            registry.register(name, help, gauge);
+        }
         let durations = Family::new_with_constructor(
             (|| Histogram::new(exponential_buckets(0.1, 4.0, 9))) as fn() -> _,
         );
@@ -193,7 +216,7 @@ mod tests {
 
     #[test]
     fn labels_are_limited() {
-        let metrics = Metrics::new();
+        let metrics = Metrics::new(&Limits::default());
         for n in 0..MAX_LABELS {
             assert_eq!(metrics.label(Some(n.to_string())).label, n.to_string());
         }
@@ -203,7 +226,7 @@ mod tests {
 
     #[test]
     fn what_is_counted_is_told() {
-        let metrics = Metrics::new();
+        let metrics = Metrics::new(&Limits::default());
         metrics
             .closes
             .get_or_create(&Closed {
@@ -211,10 +234,14 @@ mod tests {
                 code: 1000,
             })
             .inc();
-        assert!(
-            metrics
-                .text()
-                .contains("edge_socket_closes_total{label=\"v1\",code=\"1000\"} 1\n")
-        );
+        let text = metrics.text();
+        for line in [
+            "edge_socket_closes_total{label=\"v1\",code=\"1000\"} 1\n",
+            "edge_streams_open 0\n",
+            "edge_streams_max 20000\n",
+            "edge_sockets_max 20000\n",
+        ] {
+            assert!(text.contains(line), "{line} is not in\n{text}");
+        }
     }
 }

@@ -267,7 +267,7 @@ impl Proxy {
             };
             response = self.events.share(newcomer, response);
             headers::clean_response(response.headers_mut());
-            return response.map(|body| when_over(body, move |_| drop(place)));
+            return when_over(response, move |_| drop(place));
         }
         if may_lead && is_mendable(&parts.method, &response) {
             let mender = Mender {
@@ -286,14 +286,14 @@ impl Proxy {
             response = response.map(|body| IdleTimeoutBody::new(body, silence).boxed_unsync());
         }
         headers::clean_response(response.headers_mut());
-        response.map(|body| self.holding(body, held))
+        self.holding(response, held)
     }
 
     /// Keeps the permits of a request until it is over; when the client leaves early, until the
     /// application has most likely noticed.
-    fn holding(&self, body: Body, held: Held) -> Body {
+    fn holding(&self, response: Response<Body>, held: Held) -> Response<Body> {
         let held = Linger::new(held, self.times.abandoned);
-        when_over(body, move |end| {
+        when_over(response, move |end| {
             if end == BodyEnd::Complete {
                 held.over();
             }

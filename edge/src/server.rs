@@ -3,7 +3,7 @@
 use crate::{
     Edge, Shared,
     answer::{self, Asked},
-    body::when_over,
+    body::{Linger, when_over},
     caller::Caller,
     connections::OpenConnection,
     events::Newcomer,
@@ -158,9 +158,10 @@ impl Edge {
     }
 
     /// Lets the client of a [shareable](Self::is_shareable) answer follow the stream that others
-    /// follow, too, until [`shut_down`](Self::shut_down). `request` is what `caller` asked; with
-    /// what else the application answers it, streams are resumed. `may_lead`: others may follow
-    /// this answer; else it ends early unless there is a stream for it to join.
+    /// follow already, until [`shut_down`](Self::shut_down). `request` is what `caller` sent; the
+    /// edge sends it to the application again when the stream is cut and has to be resumed.
+    /// `may_lead`: others may follow this answer; otherwise it ends early, unless there is a stream
+    /// that it can join.
     pub fn share(
         &self,
         request: &Parts,
@@ -181,7 +182,7 @@ impl Edge {
         let newcomer = Newcomer {
             uri: request.uri.clone(),
             headers,
-            permit: (),
+            permit: Linger::new((), Duration::ZERO),
             may_lead,
             max_unread: config.limits.unread_events,
             shutdown: handed_over.shutdown.clone(),
@@ -227,7 +228,7 @@ impl Edge {
                 let asked = Asked::of(request.uri(), request.headers());
                 let response = edge.answer(request, &caller, &lifetime).await;
                 let response = asked.complete(response, answer::whole);
-                Ok::<_, Infallible>(response.map(|body| when_over(body, move |_| drop(busy))))
+                Ok::<_, Infallible>(when_over(response, move |_| drop(busy)))
             }
         });
         let connection = http1::Builder::new()

@@ -533,6 +533,12 @@ async fn requests_under_way_are_limited_per_address() {
         b"GET /v3/x HTTP/1.1\r\nHost: x\r\nX-Request-ID: mine-1\r\nConnection: close\r\n\r\n";
     let answer = edge.raw(request).await;
     assert!(answer.contains("x-request-id: mine-1\r\n"), "{answer}");
+    // Pages of any origin may read why, and when to come again.
+    assert!(
+        answer.contains("access-control-allow-origin: *\r\n")
+            && answer.contains("access-control-expose-headers: Retry-After"),
+        "{answer}"
+    );
     assert!(
         answer.contains("content-type: application/problem+json\r\n"),
         "{answer}"

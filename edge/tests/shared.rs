@@ -95,6 +95,26 @@ async fn a_restart_is_a_pause_for_all_clients() {
 }
 
 #[tokio::test]
+async fn a_crowd_that_comes_at_once_needs_no_more_room_than_it_has_together() {
+    let app = App::start().await;
+    let mut config = config();
+    config.limits.requests_per_address = 2;
+    config.limits.upstream_streams = 2;
+    config.times.abandoned = Duration::from_secs(600);
+    let edge = Served::start(config, &app).await;
+    app.world.topic("a").say("book", "1");
+    let mut readers = Vec::new();
+    for n in 1..=20 {
+        let mut reader = Reader::open(&edge, &shared(""), &[]).await;
+        for expected in [RETRY, &event(1, "book", "1")] {
+            assert_eq!(reader.text().await, expected, "client {n}");
+        }
+        readers.push(reader);
+        one_upstream(&app, &edge, n).await;
+    }
+}
+
+#[tokio::test]
 async fn who_began_a_stream_may_leave_it() {
     let app = App::start().await;
     let edge = Served::start(config(), &app).await;

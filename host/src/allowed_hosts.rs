@@ -27,6 +27,9 @@ pub struct AllowedHosts(Vec<Entry>);
 
 impl AllowedHosts {
     /// Reads entries whose templates are already expanded.
+    ///
+    /// # Errors
+    /// [`InvalidEntry`] names the first that is no host.
     pub fn parse<S: AsRef<str>>(
         entries: impl IntoIterator<Item = S>,
     ) -> Result<Self, InvalidEntry> {

@@ -35,8 +35,8 @@ const UPLOADS: usize = 256;
 /// Numbers of streams that may be open at a time. An address is an IPv4 address or an IPv6 /64.
 #[derive(Clone, Copy, Debug)]
 pub struct StreamLimits {
-    /// Number of event streams of clients, in all. One address has at most four times as many as
-    /// are left free.
+    /// Number of event streams of clients, in all. The more are open, the fewer one address may
+    /// have: at most four times the number that is still free.
     pub all: usize,
     /// Number of answers of the application that event streams and WebSockets are fed from; each
     /// holds an instance.
@@ -99,7 +99,7 @@ impl Hold {
         }
     }
 
-    /// The client of a request, if it is a client's.
+    /// The client that the request counts for; `None` when the application itself asks.
     pub(crate) fn asker(&self) -> Option<Asker> {
         self.asker.clone()
     }
@@ -120,8 +120,8 @@ impl Hold {
         drop(self.take());
     }
 
-    /// Decides on the response; the permits that the request has are held on. Returns the ticket of
-    /// a request that is to be sent again.
+    /// Decides whether the response goes to the client, which keeps the request's permits then, or
+    /// the request is sent again: with the ticket that is returned.
     fn settle(&self, answer: &HeaderMap) -> Option<Ticket> {
         let ticket = match self.take()? {
             Share::Asked(ticket) => ticket,
@@ -190,6 +190,10 @@ impl Clients {
 
     pub(crate) fn trusted_proxies(&self) -> &TrustedProxies {
         &self.settings.trusted_proxies
+    }
+
+    pub(crate) fn stream_limits(&self) -> StreamLimits {
+        self.settings.streams
     }
 
     /// Whether a request is sent by the edge in front.
@@ -386,7 +390,7 @@ fn share(
         return response;
     };
     let response = sockets.share(head, caller, response, may_lead);
-    response.map(|body| when_over(body, move |_| drop(place)))
+    when_over(response, move |_| drop(place))
 }
 
 /// Sets the scheme and host that a trusted proxy was asked for, for the application to see.
@@ -418,14 +422,12 @@ fn reach(parts: &mut http::request::Parts, caller: &Caller) {
 /// Gives back the permits of a request when its response has been taken whole. If the client leaves
 /// before, its instance has it until it has noticed, and ends.
 fn holding(response: Response<WasiBody>, hold: Hold) -> Response<WasiBody> {
-    response.map(|body| {
-        when_over(body, move |end| {
-            if end == BodyEnd::Complete {
-                if let Some(asker) = &hold.asker {
-                    asker.is_answered.store(true, Ordering::Relaxed);
-                }
-                hold.release();
+    when_over(response, move |end| {
+        if end == BodyEnd::Complete {
+            if let Some(asker) = &hold.asker {
+                asker.is_answered.store(true, Ordering::Relaxed);
             }
-        })
+            hold.release();
+        }
     })
 }

@@ -21,6 +21,8 @@ struct State {
 /// The counts at one moment. All are totals since the start, but those called live or peak.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Snapshot {
+    /// Largest number of instances that there may be at a time.
+    pub instances_max: u64,
     /// The counts of each component.
     pub components: BTreeMap<String, Component>,
     /// Outbound requests per host and port, those refused not counted; the application itself is
@@ -49,6 +51,8 @@ pub struct Component {
     pub instances_peak: u64,
     /// Longest time that a handler ran, in milliseconds, its work after the response included.
     pub handler_longest_ms: u64,
+    /// Largest linear memory that an instance has had at its end, in bytes.
+    pub memory_peak: u64,
     /// The component's use of key-value storage.
     pub storage: Storage,
 }
@@ -96,6 +100,13 @@ impl Default for Counters {
 }
 
 impl Counters {
+    /// Counts of an application that may have so many instances at a time.
+    pub(crate) fn new(max_instances: u32) -> Self {
+        let counters = Self::default();
+        counters.lock().snapshot.instances_max = max_instances.into();
+        counters
+    }
+
     /// The counts now.
     pub fn snapshot(&self) -> Snapshot {
         self.lock().snapshot.clone()
@@ -130,12 +141,14 @@ impl Counters {
         });
     }
 
-    pub(crate) fn ended(&self, id: &str, ran: Duration, failed: bool) {
+    /// Counts the end of a handler; `memory` is the size of its instance's linear memory, in bytes.
+    pub(crate) fn ended(&self, id: &str, ran: Duration, memory: usize, failed: bool) {
         let ms = u64::try_from(ran.as_millis()).unwrap_or(u64::MAX);
         self.component(id, |c| {
             c.failed += u64::from(failed);
             c.instances_live = c.instances_live.saturating_sub(1);
             c.handler_longest_ms = c.handler_longest_ms.max(ms);
+            c.memory_peak = c.memory_peak.max(memory as u64);
         });
     }
 

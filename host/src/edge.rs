@@ -76,6 +76,10 @@ impl Sockets {
             ..Config::default()
         };
         config.times.drain = drain;
+        // The host's own, which its metrics tell.
+        let streams = app.clients().stream_limits();
+        config.limits.streams = streams.all;
+        config.limits.upstream_streams = streams.upstream;
         Ok(Self(Edge::new(config, Relay(app))?))
     }
 

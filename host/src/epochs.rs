@@ -1,5 +1,9 @@
 //! Time slices: a component that computes yields after a millisecond, so that events that it has
 //! caused, and other instances, wait no longer than that behind it.
+//!
+//! On a crowded host a job that has been accepted computes for longer when it gets to it, on half
+//! of the processors at most: or hundreds of clients that each want a little would hold it up until
+//! its lease expires.
 
 use std::num::NonZero;
 use std::pin::pin;
@@ -9,12 +13,19 @@ use std::task::Poll;
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::{Engine, Store, UpdateDeadline};
 
 use crate::memory::Asker;
 use crate::turns::{Computing, Turn, Turns};
 
 const SLICE: Duration = Duration::from_millis(1);
+
+/// Length of the slice of a job on a crowded host.
+const LONG_SLICE: Duration = Duration::from_millis(10);
+
+/// Time between two slices of an instance from which on the host is crowded.
+const CROWDED: Duration = Duration::from_millis(4);
 
 /// Ends the time slices of an engine's instances, by its epochs. While none computes, nothing
 /// ticks: an idle host uses no processor time.
@@ -23,14 +34,25 @@ pub(crate) struct EpochScheduler {
     ticker: Thread,
     zero: Instant,
     turns: Turns,
+    /// The right to a long slice.
+    long: Arc<Semaphore>,
     instances: AtomicU64,
 }
 
 #[derive(Default)]
 struct Ticking {
-    /// Whether a slice has begun since the last tick.
+    /// Whether a slice has begun, or goes on, since the last tick.
     wanted: AtomicBool,
     over: AtomicBool,
+}
+
+impl Ticking {
+    /// Asks for one more tick.
+    fn want(&self, ticker: &Thread) {
+        if !self.wanted.swap(true, Ordering::AcqRel) {
+            ticker.unpark();
+        }
+    }
 }
 
 /// An instance's time slice.
@@ -44,6 +66,8 @@ struct Sliced {
     asker: Option<Asker>,
     /// The turn that the instance has while it computes for longer than a slice.
     turn: Mutex<Option<Turn>>,
+    /// The right to a long slice, while it lasts.
+    long: Mutex<Option<OwnedSemaphorePermit>>,
 }
 
 impl Sliced {
@@ -60,11 +84,28 @@ impl Sliced {
     fn turn(&self) -> MutexGuard<'_, Option<Turn>> {
         self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn long(&self) -> MutexGuard<'_, Option<OwnedSemaphorePermit>> {
+        self.long.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How long the instance may compute before it yields.
+    fn slice(&self) -> Duration {
+        match *self.long() {
+            Some(_) => LONG_SLICE,
+            None => SLICE,
+        }
+    }
 }
 
 impl EpochScheduler {
     /// Starts the thread that advances the epochs.
     pub(crate) fn start(engine: &Engine) -> std::io::Result<Self> {
+        let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+        Self::on(engine, processors)
+    }
+
+    fn on(engine: &Engine, processors: usize) -> std::io::Result<Self> {
         let ticking = Arc::new(Ticking::default());
         let engine = engine.clone();
         let shared = ticking.clone();
@@ -83,29 +124,36 @@ impl EpochScheduler {
             ticking,
             ticker: thread.spawn(tick)?.thread().clone(),
             zero: Instant::now(),
-            turns: Turns::new(std::thread::available_parallelism().map_or(1, NonZero::get)),
+            turns: Turns::new(processors),
+            long: Arc::new(Semaphore::new(processors.div_ceil(2))),
             instances: AtomicU64::new(0),
         })
     }
 
     /// Installs an epoch callback on `store`. The instance's work for `asker` must be driven by
     /// [`Self::run_in_slices`] with the slice that this returns.
-    pub(crate) fn slice_store<T>(&self, store: &mut Store<T>, asker: Option<Asker>) -> Slice {
+    pub(crate) fn install_slices<T>(&self, store: &mut Store<T>, asker: Option<Asker>) -> Slice {
         let slice = Arc::new(Sliced {
             began: AtomicU64::new(0),
             number: self.instances.fetch_add(1, Ordering::Relaxed),
             asker,
             turn: Mutex::default(),
+            long: Mutex::default(),
         });
         let (zero, turns, sliced) = (self.zero, self.turns.clone(), slice.clone());
+        let long = self.long.clone();
+        let (ticking, ticker) = (self.ticking.clone(), self.ticker.clone());
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(move |_| {
             let began = Duration::from_micros(sliced.began.load(Ordering::Relaxed));
-            if zero.elapsed().saturating_sub(began) < SLICE / 2 {
-                // The epoch ended while it waited.
+            if zero.elapsed().saturating_sub(began) < sliced.slice() - SLICE / 2 {
+                // The epoch ended while it waited, or the slice is long. Nobody else may want the
+                // tick that ends it.
+                ticking.want(&ticker);
                 return Ok(UpdateDeadline::Continue(1));
             }
-            let (turns, sliced) = (turns.clone(), sliced.clone());
+            let (turns, sliced, long) = (turns.clone(), sliced.clone(), long.clone());
+            let yielded = Instant::now();
             Ok(UpdateDeadline::YieldCustom(
                 1,
                 Box::pin(async move {
@@ -114,6 +162,10 @@ impl EpochScheduler {
                     tokio::task::yield_now().await;
                     let turn = turns.take(sliced.computing()).await;
                     *sliced.turn() = Some(turn);
+                    let is_job = matches!(sliced.computing(), Computing::Application(_));
+                    if is_job && yielded.elapsed() >= CROWDED {
+                        *sliced.long() = long.try_acquire_owned().ok();
+                    }
                 }),
             ))
         });
@@ -127,14 +179,14 @@ impl EpochScheduler {
         std::future::poll_fn(|context| -> Poll<F::Output> {
             let began = micros();
             slice.0.began.store(began, Ordering::Relaxed);
-            if !self.ticking.wanted.swap(true, Ordering::AcqRel) {
-                self.ticker.unpark();
-            }
+            self.ticking.want(&self.ticker);
             let polled = work.as_mut().poll(context);
             self.turns
                 .charge(slice.0.computing(), micros().saturating_sub(began));
             let turn = slice.0.turn().take();
             drop(turn);
+            let long = slice.0.long().take();
+            drop(long);
             polled
         })
         .await
@@ -145,5 +197,92 @@ impl Drop for EpochScheduler {
     fn drop(&mut self) {
         self.ticking.over.store(true, Ordering::Release);
         self.ticker.unpark();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+    use std::sync::mpsc;
+
+    use admission::ClientKey;
+    use wasmtime::Module;
+
+    use super::*;
+
+    /// Counts in its global `g`, for ever:
+    /// `(loop (global.set 0 (i64.add (global.get 0) (i64.const 1))) (br 0))`.
+    const COUNTER: &[u8] = b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x03\x02\x01\0\x06\x06\x01\x7e\
+        \x01\x42\0\x0b\x07\x09\x02\x01g\x03\0\x01f\0\0\x0a\x10\x01\x0e\0\x03\x40\x23\0\x42\x01\
+        \x7c\x24\0\x0c\0\x0b\x0b";
+
+    /// How far an instance counts meanwhile.
+    async fn count(
+        epochs: Arc<EpochScheduler>,
+        module: Module,
+        client: Option<u8>,
+        time: Duration,
+    ) -> i64 {
+        let asker = client.map(|client| Asker {
+            client: ClientKey::of(IpAddr::from([192, 0, 2, client])),
+            is_answered: Arc::default(),
+        });
+        let mut store = Store::new(module.engine(), ());
+        let slice = epochs.install_slices(&mut store, asker);
+        let instance = wasmtime::Instance::new_async(&mut store, &module, &[]);
+        let instance = instance.await.unwrap();
+        let endless = instance.get_typed_func::<(), ()>(&mut store, "f").unwrap();
+        let work = epochs.run_in_slices(&slice, endless.call_async(&mut store, ()));
+        assert!(tokio::time::timeout(time, work).await.is_err());
+        let counted = instance.get_global(&mut store, "g").unwrap();
+        counted.get(&mut store).unwrap_i64()
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_job_is_not_held_up_by_a_crowd_of_clients() {
+        let engine = crate::engine::engine(100).unwrap();
+        let epochs = Arc::new(EpochScheduler::start(&engine).unwrap());
+        let module = Module::new(&engine, COUNTER).unwrap();
+        let time = Duration::from_secs(3);
+        let begin = |client| {
+            let counting = count(epochs.clone(), module.clone(), client, time);
+            tokio::spawn(counting)
+        };
+        let clients: Vec<_> = (0..40).map(|client| begin(Some(client))).collect();
+        let job = begin(None);
+        let mut all = 0;
+        for client in clients {
+            all += client.await.unwrap();
+        }
+        let (job, client) = (job.await.unwrap(), all / 40);
+        assert!(
+            job > client * 2,
+            "the job counts to {job}, a client to {client}"
+        );
+    }
+
+    /// Nobody else begins a slice meanwhile, on the only processor.
+    #[test]
+    fn a_long_slice_ends_on_one_processor() {
+        let (said, heard) = mpsc::channel();
+        // Were it not to end, this thread would not either.
+        std::thread::spawn(move || {
+            let mut runtime = tokio::runtime::Builder::new_current_thread();
+            runtime.enable_time().build().unwrap().block_on(async {
+                let engine = crate::engine::engine(100).unwrap();
+                let epochs = Arc::new(EpochScheduler::on(&engine, 1).unwrap());
+                let module = Module::new(&engine, COUNTER).unwrap();
+                let time = Duration::from_millis(500);
+                let begin = |client| count(epochs.clone(), module.clone(), client, time);
+                let crowd: Vec<_> = (0..10).map(|n| tokio::spawn(begin(Some(n)))).collect();
+                assert!(begin(None).await > 0);
+                for client in crowd {
+                    assert!(client.await.unwrap() > 0);
+                }
+            });
+            said.send(()).unwrap();
+        });
+        let ended = heard.recv_timeout(Duration::from_secs(30));
+        assert!(ended.is_ok(), "an instance has not yielded for 30 s");
     }
 }

@@ -32,6 +32,7 @@ pub mod metrics;
 mod outbound;
 pub mod routes;
 pub mod server;
+pub mod traces;
 mod turns;
 pub mod variables;
 mod window;

@@ -15,6 +15,7 @@ use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
 use crate::metrics::Metrics;
+use crate::traces::Span;
 
 /// Length, in bytes, at which longer lines are broken.
 const LONGEST_LINE: usize = 64 * 1024;
@@ -88,11 +89,12 @@ impl Log {
         })))
     }
 
-    /// A stream for one instance: its lines are never mixed with another's.
-    pub(crate) fn lines(&self) -> Lines {
+    /// A stream for one instance: its lines are never mixed with another's. `span` is told of them.
+    pub(crate) fn lines(&self, span: Span) -> Lines {
         Lines(Arc::new(Mutex::new(Partial {
             log: self.clone(),
             line: Vec::new(),
+            span,
         })))
     }
 
@@ -122,17 +124,19 @@ pub(crate) struct Lines(Arc<Mutex<Partial>>);
 pub(crate) struct Partial {
     log: Log,
     line: Vec<u8>,
+    span: Span,
 }
 
 impl Lines {
     fn take(&self, bytes: &[u8]) {
         let mut partial = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Partial { log, line } = &mut *partial;
+        let Partial { log, line, span } = &mut *partial;
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             let ended = piece.ends_with(b"\n");
             line.extend_from_slice(piece.strip_suffix(b"\n").unwrap_or(piece));
             if ended || line.len() >= LONGEST_LINE {
                 log.line(line);
+                span.log(line);
                 line.clear();
             }
         }
@@ -143,6 +147,7 @@ impl Drop for Partial {
     fn drop(&mut self) {
         if !self.line.is_empty() {
             self.log.line(&self.line);
+            self.span.log(&self.line);
         }
     }
 }
@@ -210,7 +215,7 @@ mod tests {
     fn lines_stay_whole_and_the_last_needs_no_end() {
         let dir = tempfile::tempdir().unwrap();
         let log = Log::open(Some(dir.path()), "books", "stdout", None).unwrap();
-        let (one, two) = (log.lines(), log.lines());
+        let (one, two) = (log.lines(Span::default()), log.lines(Span::default()));
         one.take(b"{\"a\":");
         two.take(b"other\nunfinished");
         one.take(b"1}\n\n");

@@ -1,4 +1,5 @@
-//! The command line of the host.
+//! The command line of the host: builds what is stale, loads the application and serves it, with
+//! the edge before it. What it consists of is the library of the same name.
 
 use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
@@ -11,7 +12,7 @@ use anyhow::Context;
 use bytes::Bytes;
 use clap::{Args, Parser, Subcommand};
 use host::admin::Served;
-use host::app::{App, Settings};
+use host::app::{App, DRAIN, Settings};
 use host::build::When;
 use host::clients::{ClientSettings, StreamLimits};
 use host::edge::Sockets;
@@ -20,15 +21,13 @@ use host::limits::{Limit, Platform};
 use host::manifest::Manifest;
 use host::metrics::Metrics;
 use host::metrics::follow::Follower;
+use host::traces::Traces;
 use host::variables::Variables;
 use host::{admin, build, edge, server};
 use http::Request;
 use http_body_util::Empty;
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
-
-/// Time for which handlers may go on after a signal to end.
-const DRAIN: Duration = Duration::from_secs(3);
 
 /// Runs the Spin application in this directory.
 #[derive(Parser)]
@@ -119,6 +118,10 @@ struct Up {
     /// /counters, and take faults at /faults
     #[arg(long, value_name = "ADDRESS")]
     admin: Option<SocketAddr>,
+    /// Export traces of requests, runs and look-ups to the OpenTelemetry collector below this URL,
+    /// at /v1/traces. The other variables of OpenTelemetry for OTLP over HTTP count, too
+    #[arg(long, value_name = "URL", env = "OTEL_EXPORTER_OTLP_ENDPOINT")]
+    otlp: Option<String>,
     /// Number of instances there may be at a time
     #[arg(long, env = "SPIN_MAX_INSTANCE_COUNT", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     max_instances: u32,
@@ -335,6 +338,14 @@ async fn serve(
         fault.set(*one);
     }
     let store = up.store.open(&state_dir).await?;
+    let traces = match up.otlp.as_deref().filter(|endpoint| !endpoint.is_empty()) {
+        None => None,
+        Some(endpoint) => Some(Traces::export(
+            &manifest.application.name,
+            endpoint,
+            |name| std::env::var(name).ok(),
+        )?),
+    };
     let usual = StreamLimits::of(up.max_instances);
     let settings = Settings {
         limits,
@@ -357,6 +368,7 @@ async fn serve(
             local_names: up.local_name.clone(),
         },
         is_observed: up.admin.is_some(),
+        traces,
     };
     let app = App::load(&manifest, &variables, store, &state_dir, settings).await?;
 
@@ -390,7 +402,10 @@ async fn serve(
     // Before the announcement: its reader may send a signal at once.
     let signal = end_signal()?;
     std::io::stdout().write_all(announcement.as_bytes())?;
-    server::serve(listener, app, sockets, signal, DRAIN).await?;
+    server::serve(listener, app.clone(), sockets, signal, DRAIN).await?;
+    if let Some(traces) = app.traces() {
+        traces.flush().await;
+    }
     Ok(())
 }
 

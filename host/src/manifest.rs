@@ -199,6 +199,9 @@ impl Build {
 
 impl Manifest {
     /// Reads and checks the manifest at `path`.
+    ///
+    /// # Errors
+    /// When it cannot be read, or asks for what is not supported here.
     pub fn load(path: &Path) -> Result<Self, ManifestError> {
         let text = std::fs::read_to_string(path).map_err(|source| ManifestError::Read {
             path: path.to_owned(),

@@ -82,18 +82,20 @@ pub(crate) struct InstanceMemory {
     /// The platform's limit on one memory.
     limit: usize,
     grown: usize,
+    /// Size of the instance's linear memories, in bytes. They never shrink.
+    size: usize,
     pages: usize,
-    fate: Fate,
+    shortage: MemoryShortage,
 }
 
 /// The outcome of an instance that lacked memory.
 #[derive(Clone, Default)]
-pub(crate) struct Fate {
+pub(crate) struct MemoryShortage {
     starved: Arc<AtomicBool>,
     ended: CancellationToken,
 }
 
-impl Fate {
+impl MemoryShortage {
     /// Waits until the instance has to give its memory to others.
     pub(crate) async fn ended(&self) {
         self.ended.cancelled().await;
@@ -126,14 +128,14 @@ impl MemoryPool {
 
     /// Memory for one instance that works for `asker`; `limit` is the platform's.
     pub(crate) fn instance(&self, asker: Option<Asker>, limit: Option<u64>) -> InstanceMemory {
-        let fate = Fate::default();
+        let shortage = MemoryShortage::default();
         let mut state = self.lock();
         state.next += 1;
         let number = state.next;
         let holder = Holder {
             asker,
             pages: 0,
-            ended: fate.ended.clone(),
+            ended: shortage.ended.clone(),
         };
         state.holders.insert(number, holder);
         InstanceMemory {
@@ -143,8 +145,9 @@ impl MemoryPool {
                 usize::try_from(bytes).unwrap_or(usize::MAX)
             }),
             grown: 0,
+            size: 0,
             pages: 0,
-            fate,
+            shortage,
         }
     }
 }
@@ -263,9 +266,14 @@ impl Shares {
 }
 
 impl InstanceMemory {
-    /// The outcome of the instance for want of memory.
-    pub(crate) fn fate(&self) -> Fate {
-        self.fate.clone()
+    /// The size of the instance's linear memories, in bytes: what they began with included.
+    pub(crate) fn size(&self) -> usize {
+        self.size
+    }
+
+    /// Says, to who waits for the instance, whether it lacked memory.
+    pub(crate) fn shortage(&self) -> MemoryShortage {
+        self.shortage.clone()
     }
 
     /// Takes memory for a value of so many bytes, if it need not wait for it.
@@ -353,14 +361,16 @@ impl ResourceLimiterAsync for InstanceMemory {
         }
         if current == 0 {
             // What an instance begins with is mostly untouched.
+            self.size += desired;
             return Ok(true);
         }
         let grown = self.grown + desired.saturating_sub(current);
         if self.take(grown).await {
             self.grown = grown;
+            self.size += desired.saturating_sub(current);
             return Ok(true);
         }
-        self.fate.starved.store(true, Ordering::Relaxed);
+        self.shortage.starved.store(true, Ordering::Relaxed);
         Ok(false)
     }
 
@@ -402,7 +412,7 @@ mod tests {
         let mut other = pool.instance(client(1), None);
         assert!(grow(&mut other, 4 * MB).await);
         assert!(!grow(&mut other, MB).await);
-        assert!(other.fate().is_starved());
+        assert!(other.shortage().is_starved());
         drop(one);
         assert!(grow(&mut other, 6 * MB).await);
     }
@@ -438,10 +448,10 @@ mod tests {
         let mut modest = pool.instance(client(2), None);
         let wanting = tokio::spawn(async move { grow(&mut modest, 5 * MB).await });
         let [small, large, middle] = greedy;
-        large.fate().ended().await;
+        large.shortage().ended().await;
         drop(large);
         assert!(wanting.await.unwrap());
-        assert!(!small.fate().is_starved() && !middle.fate().is_starved());
+        assert!(!small.shortage().is_starved() && !middle.shortage().is_starved());
     }
 
     #[tokio::test]
@@ -451,7 +461,7 @@ mod tests {
         assert!(grow(&mut large, 9 * MB).await);
         let mut small = pool.instance(client(1), None);
         let wanting = tokio::spawn(async move { grow(&mut small, 4 * MB).await });
-        large.fate().ended().await;
+        large.shortage().ended().await;
         drop(large);
         assert!(wanting.await.unwrap());
     }
@@ -492,12 +502,12 @@ mod tests {
         });
         while open.len() > 3 {
             tokio::task::yield_now().await;
-            open.retain(|memory| !memory.fate().is_starved());
+            open.retain(|memory| !memory.shortage().is_starved());
         }
         let (has, mut run) = wanting.await.unwrap();
         assert!(has);
         assert!(!grow(&mut run, 6 * MB).await);
-        assert!(open.iter().all(|memory| !memory.fate().is_starved()));
+        assert!(open.iter().all(|memory| !memory.shortage().is_starved()));
     }
 
     #[tokio::test]
@@ -508,7 +518,7 @@ mod tests {
         assert!(grow(&mut run, 10 * MB).await);
         let mut modest = pool.instance(client(2), None);
         assert!(!grow(&mut modest, 2 * MB).await);
-        assert!(!run.fate().is_starved());
+        assert!(!run.shortage().is_starved());
     }
 
     #[tokio::test]
@@ -533,7 +543,7 @@ mod tests {
         let mut memory = MemoryPool::new(10 * MB, SOON).instance(None, Some(4 << 20));
         assert!(memory.memory_growing(MB, 4 * MB, None).await.unwrap());
         assert!(!memory.memory_growing(4 * MB, 5 * MB, None).await.unwrap());
-        assert!(!memory.fate().is_starved());
+        assert!(!memory.shortage().is_starved());
         assert!(!memory.memory_growing(MB, 2 * MB, Some(MB)).await.unwrap());
     }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use http::header::{HeaderName, HeaderValue};
 use http::uri::{Authority, Scheme};
-use http::{Request, Response, Uri, header};
+use http::{HeaderMap, Request, Response, Uri, header};
 use http_body_util::BodyExt;
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
@@ -23,6 +23,7 @@ use crate::allowed_hosts::AllowedHosts;
 use crate::app::App;
 use crate::body::IdleTimeoutBody;
 use crate::kv::fault::{Dice, Faults};
+use crate::traces::Span;
 use crate::window::Window;
 
 /// The time-out when a component names none, as in Spin.
@@ -178,6 +179,31 @@ fn code(error: &hyper_util::client::legacy::Error) -> Error {
 /// The header that says which trace a request belongs to (W3C Trace Context).
 pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
+/// The trace that requests of an instance belong to, if the request that it answers names one.
+/// Whatever else a client has put there goes to no provider.
+pub(crate) fn trace(headers: &HeaderMap) -> Option<HeaderValue> {
+    let trace = headers.get(TRACEPARENT)?;
+    is_traceparent(trace.as_bytes()).then(|| trace.clone())
+}
+
+/// Whether a text is a `traceparent` of version 00. Later versions may have more fields, of any
+/// length; nobody has said yet which. Stricter than OpenTelemetry's parser, which takes `1-1-1-1`,
+/// and than a component's, which only logs the id.
+fn is_traceparent(text: &[u8]) -> bool {
+    let is_hex = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    let mut fields = text.split(|byte| *byte == b'-');
+    let mut field = |length: usize| {
+        let field = fields.next().filter(|field| field.len() == length);
+        field.filter(|field| field.iter().all(is_hex))
+    };
+    let is_set = |id: &[u8]| id.iter().any(|byte| *byte != b'0');
+    field(2) == Some(b"00")
+        && field(32).is_some_and(is_set)
+        && field(16).is_some_and(is_set)
+        && field(2).is_some()
+        && fields.next().is_none()
+}
+
 /// The outbound requests of one instance.
 pub(crate) struct Hooks {
     pub(crate) app: Arc<App>,
@@ -185,6 +211,20 @@ pub(crate) struct Hooks {
     pub(crate) allowed: Arc<AllowedHosts>,
     /// The trace of the request that the instance answers, to which its outbound requests belong.
     pub(crate) trace: Option<HeaderValue>,
+    /// The span of the instance.
+    pub(crate) span: Span,
+}
+
+impl Hooks {
+    /// The span of a request, of which the request tells whoever is asked.
+    fn lookup(&self, request: &mut Request<WasiBody>) -> Span {
+        if !self.span.is_some() {
+            return Span::default();
+        }
+        let host = request.uri().host().unwrap_or_default().to_owned();
+        let method = request.method().clone();
+        self.span.lookup(&method, &host, request.headers_mut())
+    }
 }
 
 type Sent = Result<
@@ -205,6 +245,7 @@ impl WasiHttpHooks for Hooks {
         let app = self.app.clone();
         let component = self.component.clone();
         let allowed = self.allowed.clone();
+        let span = self.lookup(&mut request);
         if let Some(trace) = &self.trace {
             let headers = request.headers_mut();
             headers.entry(TRACEPARENT).or_insert_with(|| trace.clone());
@@ -212,7 +253,12 @@ impl WasiHttpHooks for Hooks {
         Box::new(async move {
             let options = options.unwrap_or_default();
             let between_bytes = options.between_bytes_timeout.unwrap_or(DEFAULT_TIMEOUT);
-            let response = dispatch(&app, &component, &allowed, request, &options).await?;
+            let response = dispatch(&app, &component, &allowed, request, &options).await;
+            match &response {
+                Ok(response) => span.answered(response.status(), true),
+                Err(error) => span.end(Some(error)),
+            }
+            let response = response?;
             let response =
                 response.map(|body| IdleTimeoutBody::new(body, between_bytes).boxed_unsync());
             let done: Box<dyn Future<Output = _> + Send> = Box::new(async { Ok(()) });
@@ -314,4 +360,30 @@ async fn to_self(
         .await
         .map_err(|_| Error::ConnectionReadTimeout)?
         .map_err(|error| Error::InternalError(Some(error.to_string())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_provider_gets_what_only_looks_like_a_trace() {
+        let good = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let of = |value: &str| {
+            let value = value.parse().unwrap();
+            trace(&HeaderMap::from_iter([(TRACEPARENT, value)]))
+        };
+        assert_eq!(of(good).unwrap(), good);
+        for bad in [
+            "x".repeat(60_000),
+            format!("01{}-{}", &good[2..], "x".repeat(60_000)),
+            good.to_uppercase(),
+            format!("{good}-01"),
+            format!(" {good}"),
+            "1-1-1-1".to_owned(),
+            String::new(),
+        ] {
+            assert_eq!(of(&bad), None, "{:.80}", bad);
+        }
+    }
 }

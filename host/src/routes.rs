@@ -47,6 +47,9 @@ pub struct Match<'a> {
 
 impl Router {
     /// Reads (pattern, component) pairs. Of two equal patterns the last counts, as in Spin.
+    ///
+    /// # Errors
+    /// [`InvalidRoute`] names the first pattern that cannot be matched.
     pub fn new<'a>(
         routes: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Result<Self, InvalidRoute> {

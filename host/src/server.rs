@@ -104,7 +104,7 @@ pub async fn serve(
                     let body = Full::new(bytes).map_err(|never| match never {});
                     body.boxed_unsync()
                 });
-                let response = response.map(|body| when_over(body, move |_| drop(busy)));
+                let response = when_over(response, move |_| drop(busy));
                 Ok::<_, std::convert::Infallible>(response)
             }
         });

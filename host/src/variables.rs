@@ -55,6 +55,9 @@ pub struct Variables {
 impl Variables {
     /// Gives each declared variable its value: the last of `overrides` that names it, else
     /// `SPIN_VARIABLE_<NAME>` from `environment`, else its default.
+    ///
+    /// # Errors
+    /// When an override is of no declared variable, or required ones have no value.
     pub fn resolve(
         declared: &BTreeMap<String, Variable>,
         overrides: &[(String, String)],
@@ -86,6 +89,9 @@ impl Variables {
 
     /// Replaces every `{{ name }}` of a text by that variable's value. Values are not expanded
     /// again.
+    ///
+    /// # Errors
+    /// When a brace is not closed, or names no variable.
     pub fn expand(&self, template: &str) -> Result<String, VariableError> {
         let mut text = String::new();
         let mut rest = template;
@@ -107,6 +113,9 @@ impl Variables {
     }
 
     /// A component's variables: names checked, templates expanded.
+    ///
+    /// # Errors
+    /// When a name breaks the rules, or a template cannot be expanded.
     pub fn expand_all(
         &self,
         templates: &BTreeMap<String, String>,
@@ -122,6 +131,9 @@ impl Variables {
 }
 
 /// Checks a variable's name by Spin's rules.
+///
+/// # Errors
+/// When the name breaks them.
 pub fn check_name(name: &str) -> Result<(), VariableError> {
     let good = name.starts_with(|c: char| c.is_ascii_lowercase())
         && name.ends_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())

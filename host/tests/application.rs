@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 /// Time-out of every step of a test: none takes this long unless it is broken.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIME_LIMIT: Duration = Duration::from_secs(60);
 
 fn guest() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
@@ -159,7 +159,7 @@ impl Host {
 
     fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(self.address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_read_timeout(Some(TIME_LIMIT)).unwrap();
         stream
     }
 
@@ -210,7 +210,7 @@ struct Response {
 /// Sends a request that asks for the connection to be closed, and reads the response.
 fn exchange(address: SocketAddr, request: &str) -> Response {
     let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(TIME_LIMIT)).unwrap();
     stream.write_all(request.as_bytes()).unwrap();
     let mut bytes = Vec::new();
     // A cut body may come with a reset connection; what was read before counts.
@@ -253,7 +253,7 @@ fn unchunk(mut rest: &str) -> (String, bool) {
 fn eventually(what: &str, condition: impl Fn() -> bool) {
     let start = Instant::now();
     while !condition() {
-        assert!(start.elapsed() < PATIENCE, "{what}");
+        assert!(start.elapsed() < TIME_LIMIT, "{what}");
         thread::sleep(Duration::from_millis(5));
     }
 }

@@ -42,7 +42,7 @@ pub(crate) type Body = UnsyncBoxBody<Bytes, io::Error>;
 pub(crate) type Socket = WebSocketStream<TcpStream>;
 
 /// Time-out of everything that tests wait for, long enough for a busy machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const TIME_LIMIT: Duration = Duration::from_secs(20);
 
 #[derive(Clone)]
 pub(crate) struct Entry {
@@ -529,7 +529,7 @@ pub(crate) fn config() -> Config {
 }
 
 pub(crate) async fn within<F: Future>(future: F) -> F::Output {
-    tokio::time::timeout(PATIENCE, future)
+    tokio::time::timeout(TIME_LIMIT, future)
         .await
         .expect("in time")
 }

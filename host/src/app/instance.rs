@@ -14,6 +14,7 @@ use super::{App, Component};
 use crate::kv::interface::Stores;
 use crate::memory::{Asker, InstanceMemory};
 use crate::outbound::Hooks;
+use crate::traces::Span;
 
 /// The state of one instance of a component.
 pub(crate) struct Instance {
@@ -51,12 +52,13 @@ impl App {
         self: &Arc<Self>,
         component: &Component,
         asker: Option<Asker>,
-        trace: Option<&HeaderValue>,
+        trace: Option<HeaderValue>,
+        span: Span,
     ) -> Store<Instance> {
         let wasi = WasiCtx::builder()
             .envs(&component.environment)
-            .stdout(component.stdout.lines())
-            .stderr(component.stderr.lines())
+            .stdout(component.stdout.lines(Span::default()))
+            .stderr(component.stderr.lines(span.clone()))
             .wall_clock(self.faults.clone())
             .build();
         let instance = Instance {
@@ -68,7 +70,8 @@ impl App {
                 app: self.clone(),
                 component: component.id.clone(),
                 allowed: component.allowed_hosts.clone(),
-                trace: trace.cloned(),
+                trace,
+                span,
             },
             stores: Stores {
                 component: component.id.clone(),

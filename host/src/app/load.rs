@@ -37,7 +37,7 @@ impl App {
         state_dir: &Path,
         settings: Settings,
     ) -> anyhow::Result<Arc<Self>> {
-        let counters = Arc::new(Counters::default());
+        let counters = Arc::new(Counters::new(settings.max_instances));
         let metrics = Arc::new(Metrics::default());
         let engine = crate::engine::engine(settings.max_instances)?;
         let loader = Loader {
@@ -93,6 +93,7 @@ impl App {
             limits: settings.limits,
             counters,
             metrics,
+            traces: settings.traces,
             room: Arc::new(Semaphore::new(settings.max_instances as usize)),
             max_instances: settings.max_instances,
             memory: MemoryPool::new(settings.memory, memory::WAIT),

@@ -36,8 +36,12 @@ use crate::limits::Limits;
 use crate::logs::Log;
 use crate::memory::MemoryPool;
 use crate::metrics::Metrics;
-use crate::outbound::{Outbound, TRACEPARENT};
+use crate::outbound::{self, Outbound};
 use crate::routes::Router;
+use crate::traces::{Span, Traces};
+
+/// Time for which handlers, and the spans of traces, may go on after a signal to end.
+pub const DRAIN: Duration = Duration::from_secs(3);
 
 /// Time for which a request waits for an instance when all are in use.
 pub(crate) const INSTANCE_WAIT: Duration = Duration::from_secs(2);
@@ -58,6 +62,8 @@ pub struct Settings {
     /// that, the keys of the store counted, which takes memory for each, and whether faults can be
     /// set later.
     pub is_observed: bool,
+    /// The traces of requests, if somebody collects them.
+    pub traces: Option<Traces>,
 }
 
 impl Default for Settings {
@@ -74,6 +80,7 @@ impl Default for Settings {
                 local_names: Vec::new(),
             },
             is_observed: false,
+            traces: None,
         }
     }
 }
@@ -90,6 +97,7 @@ pub struct App {
     faults: Faults,
     counters: Arc<Counters>,
     metrics: Arc<Metrics>,
+    traces: Option<Traces>,
     room: Arc<Semaphore>,
     max_instances: u32,
     memory: MemoryPool,
@@ -122,6 +130,11 @@ impl App {
     /// The metrics for an operator's monitoring.
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
+    }
+
+    /// The traces, if somebody collects them.
+    pub fn traces(&self) -> Option<&Traces> {
+        self.traces.as_ref()
     }
 
     /// Sets the faults of storage, network and clock from now on. Storage has them only if the
@@ -212,9 +225,29 @@ impl App {
                 "the Host header is missing or invalid",
             );
         };
+        let span = self.traces.as_ref().map_or_else(Span::default, |traces| {
+            let route = &found.route.raw;
+            traces.request(&parts.method, uri.path(), route, &parts.headers)
+        });
         found.set_headers(&mut parts.headers, &uri, client);
         parts.uri = uri;
+        let response = self.respond(component, parts, body, hold, &span).await;
+        span.answered(response.status(), false);
+        response
+    }
 
+    /// Answers a request with a component.
+    async fn respond<B>(
+        self: &Arc<Self>,
+        component: &Component,
+        parts: http::request::Parts,
+        body: B,
+        hold: Hold,
+        span: &Span,
+    ) -> Response<WasiBody>
+    where
+        B: Body<Data = Bytes, Error: Into<Error>> + Send + 'static,
+    {
         let announced = body.size_hint().lower();
         if self
             .limits
@@ -243,7 +276,7 @@ impl App {
             return busy("too many requests are under way; try again");
         };
         let request = Request::from_parts(parts, body);
-        match self.run(component, request, permit, hold).await {
+        match self.run(component, request, permit, hold, span).await {
             Ok(response) => response.map(|body| {
                 LimitedBody::new(body, self.limits.response_body, || {
                     Error::HttpResponseBodySize(None)
@@ -260,20 +293,23 @@ impl App {
     async fn run(
         self: &Arc<Self>,
         component: &Component,
-        request: Request<LimitedBody>,
+        mut request: Request<LimitedBody>,
         permit: OwnedSemaphorePermit,
         hold: Hold,
+        span: &Span,
     ) -> anyhow::Result<Response<WasiBody>> {
-        let mut store =
-            self.instance_store(component, hold.asker(), request.headers().get(TRACEPARENT));
-        let fate = store.data_mut().memory.fate();
-        let (of_answer, of_handler) = (fate.clone(), fate);
+        let span = span.run(&component.id);
+        span.write_into(request.headers_mut());
+        let trace = outbound::trace(request.headers());
+        let mut store = self.instance_store(component, hold.asker(), trace, span.clone());
+        let shortage = store.data_mut().memory.shortage();
+        let (of_answer, of_handler) = (shortage.clone(), shortage);
         let scheme = match request.uri().scheme() {
             Some(scheme) if *scheme == Scheme::HTTPS => WasiScheme::Https,
             _ => WasiScheme::Http,
         };
         let epochs = self.epochs.clone();
-        let slice = epochs.slice_store(&mut store, hold.asker());
+        let slice = epochs.install_slices(&mut store, hold.asker());
         let request = store
             .data_mut()
             .http()
@@ -311,7 +347,9 @@ impl App {
                     )),
                 },
             };
-            counters.ended(&id, started.elapsed(), result.is_err());
+            let memory = store.data().memory.size();
+            counters.ended(&id, started.elapsed(), memory, result.is_err());
+            span.end(result.as_ref().err().map(|error| error as _));
             // Only now is there room for another instance.
             drop(store);
             drop(permit);

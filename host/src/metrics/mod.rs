@@ -6,12 +6,14 @@
 //! it measures itself: requests, instances, storage and look-ups.
 
 pub mod follow;
+mod own;
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, SystemTime};
 
-use prometheus_client::encoding::EncodeLabelSet;
+use std::sync::atomic::AtomicU64;
+
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -28,7 +30,10 @@ pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; cha
 /// Time after which a job whose end has not been seen is forgotten: no job lasts a day.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Largest number of jobs under way that are told apart.
+/// Longest time, in milliseconds, for which a breaker can be open.
+const MAX_OPEN_MS: u64 = 3_600_000;
+
+/// Largest number of jobs under way, and of turns waited for, that are told apart.
 const MAX_RUNNING: usize = 100_000;
 
 type Labels = Vec<(&'static str, String)>;
@@ -53,7 +58,25 @@ pub struct Metrics {
     running: Gauge,
     oldest: Gauge,
     outbound: Histograms,
-    under_way: Mutex<BTreeMap<String, Instant>>,
+    storage_failures: Family<Labels, Counter>,
+    breakers: Family<Labels, Gauge>,
+    paces: Family<Labels, Gauge<f64, AtomicU64>>,
+    waiting: Family<Labels, Gauge>,
+    waits: Histograms,
+    seen: Mutex<Seen>,
+}
+
+/// What is true until another event says otherwise, or its time is over.
+#[derive(Default)]
+struct Seen {
+    /// When the jobs under way were created.
+    jobs: BTreeMap<String, SystemTime>,
+    /// When jobs ended: of two components' logs the one with the end may be read first.
+    ended: BTreeMap<String, SystemTime>,
+    /// Until when the breakers of providers are open.
+    breakers: BTreeMap<String, SystemTime>,
+    /// The queues in which turns wait, and since when.
+    turns: BTreeMap<String, (String, SystemTime)>,
 }
 
 fn seconds() -> Histogram {
@@ -66,6 +89,20 @@ fn text(line: &Value, field: &str) -> String {
 
 fn number(line: &Value, field: &str) -> u64 {
     line[field].as_u64().unwrap_or_default()
+}
+
+/// The time at which a line was written.
+fn at(line: &Value) -> SystemTime {
+    let at = line["at"].as_str().map(humantime::parse_rfc3339);
+    at.and_then(Result::ok).unwrap_or_else(SystemTime::now)
+}
+
+fn since(time: SystemTime) -> Duration {
+    time.elapsed().unwrap_or_default()
+}
+
+fn gauge(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 fn duration(line: &Value) -> f64 {
@@ -93,7 +130,12 @@ impl Default for Metrics {
             running: Gauge::default(),
             oldest: Gauge::default(),
             outbound: histograms(),
-            under_way: Mutex::default(),
+            storage_failures: Family::default(),
+            breakers: Family::default(),
+            paces: Family::default(),
+            waiting: Family::default(),
+            waits: histograms(),
+            seen: Mutex::default(),
         };
         metrics.register();
         metrics
@@ -152,7 +194,7 @@ impl Metrics {
         );
         r.register(
             "webhook_deliveries",
-            "Attempts to tell the webhook of a job's end, by outcome (delivered, failed, given-up)",
+            "Attempts to tell the webhook of a job's end or long wait, by outcome (delivered, failed, given-up)",
             self.webhook_deliveries.clone(),
         );
         r.register(
@@ -181,6 +223,34 @@ impl Metrics {
             "Age of the oldest of those jobs",
             Unit::Seconds,
             self.oldest.clone(),
+        );
+        r.register(
+            "storage_failures",
+            "Those operations that failed, by component",
+            self.storage_failures.clone(),
+        );
+        r.register(
+            "provider_breaker_open",
+            "Whether a provider is left alone for a while because it fails or refuses (1) or not (0)",
+            self.breakers.clone(),
+        );
+        r.register_with_unit(
+            "provider_pace",
+            "Share of the configured rate at which a provider is asked; refusals lower it",
+            Unit::Other("ratio".to_owned()),
+            self.paces.clone(),
+        );
+        r.register(
+            "queue_waiting",
+            "Turns waited for, by queue: compute (photos, large files), reading (spines), memory \
+             (large answers)",
+            self.waiting.clone(),
+        );
+        r.register_with_unit(
+            "queue_wait",
+            "How long turns were waited for that did not come at once, by queue",
+            Unit::Seconds,
+            self.waits.clone(),
         );
         r.register_with_unit(
             "outbound_duration",
@@ -234,6 +304,23 @@ impl Metrics {
                 let labels = vec![("outcome", outcome.to_owned())];
                 self.webhook_deliveries.get_or_create(&labels).inc();
             }
+            "provider-state" => self.provider_state(&line),
+            "turn-awaited" => {
+                let waits = (text(&line, "queue"), at(&line));
+                let turns = &mut self.seen().turns;
+                if turns.len() < MAX_RUNNING {
+                    turns.entry(text(&line, "turn")).or_insert(waits);
+                }
+            }
+            "turn-came" | "turn-given-up" => {
+                self.seen().turns.remove(&text(&line, "turn"));
+                if event == "turn-came" {
+                    let waited = Duration::from_millis(number(&line, "waitedMs"));
+                    self.waits
+                        .get_or_create(&vec![("queue", text(&line, "queue"))])
+                        .observe(waited.as_secs_f64());
+                }
+            }
             _ => {}
         }
         self.costs(component, &line["costs"]);
@@ -242,14 +329,35 @@ impl Metrics {
     fn job_created(&self, line: &Value) {
         let labels = vec![("pipeline", text(line, "pipeline"))];
         self.created.get_or_create(&labels).inc();
-        let mut under_way = self.under_way();
-        if under_way.len() < MAX_RUNNING {
-            under_way.insert(text(line, "jobId"), Instant::now());
+        let mut seen = self.seen();
+        let (id, created) = (text(line, "jobId"), at(line));
+        let has_ended = seen.ended.get(&id).is_some_and(|ended| *ended >= created);
+        if !has_ended && seen.jobs.len() < MAX_RUNNING {
+            seen.jobs.insert(id, created);
         }
     }
 
+    fn provider_state(&self, line: &Value) {
+        let provider = text(line, "provider");
+        let labels = vec![("provider", provider.clone())];
+        self.paces
+            .get_or_create(&labels)
+            .set(line["pace"].as_f64().unwrap_or(1.0));
+        let until = at(line) + Duration::from_millis(number(line, "openMs").min(MAX_OPEN_MS));
+        self.seen().breakers.insert(provider, until);
+    }
+
     fn job_ended(&self, line: &Value) {
-        self.under_way().remove(&text(line, "jobId"));
+        {
+            let mut seen = self.seen();
+            let (id, ended) = (text(line, "jobId"), at(line));
+            seen.jobs.remove(&id);
+            if seen.ended.len() < MAX_RUNNING {
+                seen.ended.insert(id, ended);
+            }
+            // A job has its own name in queues.
+            seen.turns.remove(&text(line, "jobId"));
+        }
         let pipeline = ("pipeline", text(line, "pipeline"));
         let labels = vec![
             pipeline.clone(),
@@ -287,6 +395,12 @@ impl Metrics {
                 self.storage.get_or_create(&labels).inc_by(count);
             }
         }
+        let failures = number(costs, "failures");
+        if failures > 0 {
+            self.storage_failures
+                .get_or_create(&vec![component.clone()])
+                .inc_by(failures);
+        }
         let written = number(costs, "bytesWritten");
         if written > 0 {
             self.storage_written
@@ -303,28 +417,41 @@ impl Metrics {
             .observe(took.as_secs_f64());
     }
 
-    fn under_way(&self) -> MutexGuard<'_, BTreeMap<String, Instant>> {
-        self.under_way
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sets what depends on the time.
+    fn set_gauges(&self) {
+        let mut seen = self.seen();
+        seen.jobs.retain(|_, at| since(*at) < FORGOTTEN_AFTER);
+        seen.ended.retain(|_, at| since(*at) < FORGOTTEN_AFTER);
+        seen.turns.retain(|_, (_, at)| since(*at) < FORGOTTEN_AFTER);
+        self.running.set(gauge(seen.jobs.len()));
+        let oldest = seen.jobs.values().map(|at| since(*at)).max();
+        let oldest = oldest.unwrap_or_default().as_secs();
+        self.oldest.set(i64::try_from(oldest).unwrap_or(i64::MAX));
+        for queue in ["compute", "reading", "memory"] {
+            let waiting = seen.turns.values().filter(|(of, _)| of == queue).count();
+            self.waiting
+                .get_or_create(&vec![("queue", queue.to_owned())])
+                .set(gauge(waiting));
+        }
+        for (provider, until) in &seen.breakers {
+            self.breakers
+                .get_or_create(&vec![("provider", provider.clone())])
+                .set((*until > SystemTime::now()).into());
+        }
     }
 
     /// The metrics as text; with a running host's own counts, if `host` has them.
     pub fn text(&self, host: Option<&Snapshot>) -> String {
-        {
-            let mut under_way = self.under_way();
-            under_way.retain(|_, since| since.elapsed() < FORGOTTEN_AFTER);
-            self.running
-                .set(i64::try_from(under_way.len()).unwrap_or(i64::MAX));
-            let oldest = under_way.values().map(Instant::elapsed).max();
-            let oldest = oldest.unwrap_or_default().as_secs();
-            self.oldest.set(i64::try_from(oldest).unwrap_or(i64::MAX));
-        }
+        self.set_gauges();
         let mut text = String::new();
         // Writing to a string cannot fail.
         let _ = encode(&mut text, &self.registry);
         match host {
-            Some(snapshot) => joined(text, &host_text(snapshot)),
+            Some(snapshot) => joined(text, &own::text(snapshot)),
             None => text,
         }
     }
@@ -335,55 +462,6 @@ pub(crate) fn joined(mut first: String, second: &str) -> String {
     const END: &str = "# EOF\n";
     first.truncate(first.strip_suffix(END).map_or(first.len(), str::len));
     first + second
-}
-
-/// A host's own counts of the moment.
-fn host_text(snapshot: &Snapshot) -> String {
-    #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-    struct Of {
-        component: String,
-    }
-    let mut registry = Registry::with_prefix("host");
-    let requests = Family::<Of, Counter>::default();
-    let rejected = Family::<Of, Counter>::default();
-    let failed = Family::<Of, Counter>::default();
-    let instances = Family::<Of, Gauge>::default();
-    let refused = Counter::<u64>::default();
-    for (id, component) in &snapshot.components {
-        let of = Of {
-            component: id.clone(),
-        };
-        requests.get_or_create(&of).inc_by(component.requests);
-        rejected.get_or_create(&of).inc_by(component.rejected);
-        failed.get_or_create(&of).inc_by(component.failed);
-        let live = i64::try_from(component.instances_live).unwrap_or(i64::MAX);
-        instances.get_or_create(&of).set(live);
-    }
-    refused.inc_by(snapshot.outbound_refused);
-    registry.register(
-        "component_requests",
-        "Requests given to a component",
-        requests,
-    );
-    registry.register(
-        "component_rejected",
-        "Requests refused because too many instances were live",
-        rejected,
-    );
-    registry.register(
-        "component_failed",
-        "Handlers that trapped, were stopped at a limit or answered nothing",
-        failed,
-    );
-    registry.register("instances", "Instances live now", instances);
-    registry.register(
-        "outbound_refused",
-        "Requests of components refused: not allowed, or beyond a limit",
-        refused,
-    );
-    let mut text = String::new();
-    let _ = encode(&mut text, &registry);
-    text
 }
 
 #[cfg(test)]
@@ -447,6 +525,75 @@ mod tests {
             has(&text, &format!("{name}{{outcome=\"{outcome}\"}} {count}"));
         }
         assert_eq!(text.matches(&format!("{name}{{")).count(), 3);
+    }
+
+    #[test]
+    fn providers_and_queues_are_told_as_they_are_now() {
+        let metrics = Metrics::default();
+        let observe = |line: Value| metrics.observe(line.to_string().as_bytes());
+        let state = |breaker: &str, open: u64, pace: f64, at: SystemTime| {
+            let at = humantime::format_rfc3339_millis(at).to_string();
+            json!({"component": "enrichment", "event": "provider-state", "level": "info",
+                "at": at, "provider": "openlibrary", "breaker": breaker, "openMs": open,
+                "pace": pace})
+        };
+        let now = SystemTime::now();
+        let open = "bookstrack_provider_breaker_open{provider=\"openlibrary\"}";
+        observe(state("open", 600_000, 0.5, now));
+        has(&metrics.text(None), &format!("{open} 1"));
+        has(
+            &metrics.text(None),
+            "bookstrack_provider_pace_ratio{provider=\"openlibrary\"} 0.5",
+        );
+        observe(state("closed", 0, 1.0, now));
+        has(&metrics.text(None), &format!("{open} 0"));
+        // Nobody has asked since, and logged that it may be asked.
+        observe(state("open", 2_000, 0.5, now - Duration::from_secs(10)));
+        has(&metrics.text(None), &format!("{open} 0"));
+
+        let turn = |event: &str, turn: &str, waited: u64| {
+            json!({"component": "scan", "event": event, "level": "info", "queue": "compute",
+                "turn": turn, "waitedMs": waited})
+        };
+        let waiting = "bookstrack_queue_waiting{queue=\"compute\"}";
+        has(&metrics.text(None), &format!("{waiting} 0"));
+        for id in ["a", "b", "c", "a"] {
+            observe(turn("turn-awaited", id, 0));
+        }
+        has(&metrics.text(None), &format!("{waiting} 3"));
+        observe(turn("turn-came", "a", 400));
+        observe(turn("turn-given-up", "b", 0));
+        observe(json!({"component": "scan", "event": "job-ended", "jobId": "c"}));
+        let text = metrics.text(None);
+        has(&text, &format!("{waiting} 0"));
+        has(
+            &text,
+            "bookstrack_queue_wait_seconds_count{queue=\"compute\"} 1",
+        );
+    }
+
+    /// A reader of logs that starts late knows how old the jobs in them are.
+    #[test]
+    fn the_oldest_job_is_as_old_as_its_line() {
+        let metrics = Metrics::default();
+        let created = SystemTime::now() - Duration::from_secs(3_600);
+        let at = humantime::format_rfc3339_millis(created).to_string();
+        let line = json!({"event": "job-created", "jobId": "a", "at": at});
+        metrics.observe(line.to_string().as_bytes());
+        let text = metrics.text(None);
+        let oldest = text
+            .lines()
+            .find_map(|line| line.strip_prefix("bookstrack_oldest_running_job_seconds "));
+        let oldest: u64 = oldest.unwrap().parse().unwrap();
+        assert!((3_600..3_700).contains(&oldest), "{oldest}");
+        has(&text, "bookstrack_jobs_running 1");
+
+        // Its end is in another component's log, which may be read first.
+        let metrics = Metrics::default();
+        let ended = json!({"event": "job-ended", "jobId": "a"});
+        metrics.observe(ended.to_string().as_bytes());
+        metrics.observe(line.to_string().as_bytes());
+        has(&metrics.text(None), "bookstrack_jobs_running 0");
     }
 
     #[test]

@@ -103,8 +103,8 @@ impl File {
         }
     }
 
-    /// Applies a change that can begin before `deadline`, and no other. What is small finds room on
-    /// a full disk.
+    /// Applies a change, unless it cannot begin before `deadline`. A deletion or a small write may
+    /// use the space that is kept for a full disk.
     pub(super) fn apply(&self, change: &Change, deadline: Instant) -> Result<(), KvError> {
         if self.log_length() >= LONGEST_LOG {
             // The upkeep does not get its turn; writers wait then.
