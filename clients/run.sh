@@ -12,14 +12,17 @@ if [ -z "${BOOKSTRACK_HOST:-}" ]; then
 	[ -x target/release/host ] || cargo build --release
 	target/release/host build
 fi
+export CONFORMANCE_TABLE="$PWD/target/conformance.jsonl"
+rm -f "$CONFORMANCE_TABLE"
 (
 	cd clients/typescript
 	npm ci --no-audit --no-fund
-	npm test
+	CONFORMANCE_CLIENT=TypeScript npm test
 )
 # Without `-p`: with the features that the workspace has been compiled with.
-CONFORMANCE_TESTS=required cargo test --release --test conformance
+CONFORMANCE_CLIENT=Rust CONFORMANCE_TESTS=required cargo test --release --test conformance
 cargo build --release --example import
 node clients/conformance/disruption.mjs rust target/release/examples/import
 node clients/conformance/disruption.mjs typescript node clients/typescript/examples/import.js
-exec tests/swift/run.sh
+CONFORMANCE_CLIENT=Swift tests/swift/run.sh
+node clients/conformance/table.mjs "$CONFORMANCE_TABLE"

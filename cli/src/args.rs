@@ -65,6 +65,9 @@ pub(crate) enum Command {
         /// The photos: JPEG, PNG or WebP, at most five
         #[arg(required = true, num_args = 1.., value_name = "PHOTO")]
         photos: Vec<PathBuf>,
+        /// Have photos kept that cannot be looked at, so that retry looks at them again
+        #[arg(long)]
+        keep_failed_photos: bool,
     },
     /// Look books up by ISBN and follow the job
     Enrich {
@@ -99,7 +102,7 @@ pub(crate) enum Command {
     Retry {
         /// The job's id
         job: JobId,
-        /// The outcomes to try again; without it, books that nobody has answered about
+        /// The outcomes to try again; without it, all that may succeed by now
         #[arg(long, value_delimiter = ',', value_name = "OUTCOME")]
         only: Vec<Retried>,
     },
@@ -153,6 +156,7 @@ pub(crate) enum Retried {
     Error,
     CircuitOpen,
     NotFound,
+    FailedPhotos,
 }
 
 impl Retried {
@@ -161,6 +165,7 @@ impl Retried {
             Self::Error => "error",
             Self::CircuitOpen => "circuit_open",
             Self::NotFound => "not_found",
+            Self::FailedPhotos => "failed_photos",
         }
     }
 }

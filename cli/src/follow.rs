@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use anyhow::Result;
 use client::{
-    Cancellation, Client, Error, Event, JobId, Status, Submission, Submitted, Update, Watch,
+    Cancellation, Client, Error, Event, JobId, Status, Submission, SubmitOptions, Submitted,
+    Update, Watch,
 };
 use tokio::sync::mpsc;
 
@@ -42,10 +43,14 @@ pub(crate) struct Follow<'a> {
 impl Follow<'_> {
     /// Submits a job and follows it. One Ctrl-C during the upload cancels the job as soon as it has
     /// a name.
-    pub(crate) async fn submit(mut self, submission: &Submission) -> Result<CommandOutcome> {
+    pub(crate) async fn submit(
+        mut self,
+        submission: &Submission,
+        options: &SubmitOptions,
+    ) -> Result<CommandOutcome> {
         self.view.submitting();
         let mut canceled = false;
-        let submitted = self.client.submit(submission);
+        let submitted = self.client.submit_with(submission, options);
         tokio::pin!(submitted);
         let submitted = loop {
             tokio::select! {

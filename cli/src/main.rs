@@ -1,4 +1,8 @@
 //! The bookstrack command: a client of the public API for the terminal.
+//!
+//! Start at `args`, which says what the command can do, then `command` here. Requests and the
+//! following of jobs are the crate `client`'s; `view` draws progress, the other modules print what
+//! comes back. The exit status is an `outcome`.
 
 mod args;
 mod choose;
@@ -16,7 +20,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::{CommandFactory, Parser};
-use client::{Client, Options, Photo, Submission, Submitted};
+use client::{Client, Options, Photo, Submission, SubmitOptions, Submitted};
 
 use args::{Args, Command, Format};
 use files::Files;
@@ -117,14 +121,25 @@ async fn command(args: &Args, client: &Client, files: &Files) -> Result<CommandO
             };
             submit(args, client, files, submission).await
         }
-        Command::Scan { photos } => {
+        Command::Scan {
+            photos,
+            keep_failed_photos,
+        } => {
             let photo = |path: &std::path::PathBuf| {
                 read(path).map(|bytes| Photo {
                     bytes: bytes.into(),
                 })
             };
             let photos = photos.iter().map(photo).collect::<Result<_>>()?;
-            submit(args, client, files, Submission::Scan(photos)).await
+            let options = SubmitOptions {
+                keep_failed_photos: *keep_failed_photos,
+                ..SubmitOptions::default()
+            };
+            let submission = Submission::Scan(photos);
+            follow(args, client, files, async |follow| {
+                follow.submit(&submission, &options).await
+            })
+            .await
         }
         Command::Enrich { isbns } => {
             submit(args, client, files, Submission::Enrich(isbns.clone())).await
@@ -227,7 +242,7 @@ async fn submit(
     submission: Submission,
 ) -> Result<CommandOutcome> {
     follow(args, client, files, async |follow| {
-        follow.submit(&submission).await
+        follow.submit(&submission, &SubmitOptions::default()).await
     })
     .await
 }

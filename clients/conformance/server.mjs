@@ -5,12 +5,15 @@
 //   node server.mjs             serves until its standard input ends; its first line of output is its address
 //   GET  /scenarios             all scenarios, with the time limits for each
 //   POST /runs/NAME             begins one: {"id", "baseURL"}
+//   GET  /runs/ID/met/KIND/N    answers a little after the Nth request of a kind has come to it
 //   POST /runs/ID/outcome       the client's report; the answer is {"problems": [...]}, empty when it passed
 
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { appendFileSync, readFileSync } from 'node:fs';
 import http from 'node:http';
+import { networkInterfaces } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { constants, createBrotliCompress, createDeflate, createGzip } from 'node:zlib';
 
 const { timing, scenarios } = JSON.parse(readFileSync(new URL('scenarios.json', import.meta.url), 'utf8'));
 export const JOB = '550e8400-e29b-41d4-a716-446655440000';
@@ -63,11 +66,19 @@ class Run {
 	#counts = { stream: 0, status: 0, submit: 0, preview: 0, results: 0, retry: 0, choose: 0, cancel: 0, search: 0, lookUp: 0, capabilities: 0 };
 	#log = [];
 	#uploads = [];
-	/** Streams that are being read. */
+	/** Books that somebody has chosen anew. */
+	#chosen = new Set();
+	/** The server at another port that clients are sent to, and how many requests came there. */
+	#elsewhere;
+	#strayed = 0;
+	/** The scenario's. */
+	name;
+	/** Requests whose answers are waited for or read. */
 	#open = 0;
 
 	constructor(scenario) {
 		this.#scenario = scenario;
+		this.name = scenario.name;
 		this.#events = script(scenario.job);
 		this.#told = scenario.told ?? 0;
 	}
@@ -77,17 +88,25 @@ class Run {
 		this.#server = http.createServer((request, response) => this.#answer(request, response).catch(() => response.destroy()));
 		this.#server.on('connection', (socket) => {
 			this.#sockets.add(socket);
+			socket.requests = 0;
 			socket.setNoDelay();
 			socket.on('close', () => this.#sockets.delete(socket)).on('error', () => {});
 		});
 		await this.#listen(0);
 		this.port = this.#server.address().port;
-		return (this.baseURL = `http://127.0.0.1:${this.port}`);
+		const host = this.#scenario.host ?? '127.0.0.1';
+		this.#elsewhere = http.createServer((request, response) => {
+			this.#strayed += 1;
+			this.#answer(request, response).catch(() => response.destroy());
+		});
+		this.#elsewhere.listen(0, '127.0.0.1');
+		await once(this.#elsewhere, 'listening');
+		return (this.baseURL = `http://${host}:${this.port}${this.#scenario.slash ? '/' : ''}`);
 	}
 
 	async #listen(port) {
 		for (;;) {
-			this.#server.listen(port, '127.0.0.1');
+			this.#server.listen(port, this.#scenario.host === '[::1]' ? '::1' : '127.0.0.1');
 			const error = await Promise.race([once(this.#server, 'listening').then(() => null), once(this.#server, 'error').then(([e]) => e)]);
 			if (!error) return;
 			await pause(10);
@@ -102,32 +121,61 @@ class Run {
 		if (!this.over) await this.#listen(this.port);
 	}
 
+	/** Waits until so many requests of a kind have come, and a little for what the client makes of the answer. */
+	async met(kind, n) {
+		while (!this.over && this.#counts[kind] < n) await pause(10);
+		await pause(50);
+	}
+
 	end() {
 		this.over = true;
 		this.#server?.close();
+		this.#elsewhere?.close();
+		this.#elsewhere?.closeAllConnections();
 		for (const socket of this.#sockets) socket.destroy();
 	}
 
 	async #answer(request, response) {
-		const { pathname, searchParams } = new URL(request.url, 'http://host');
+		// A keep-alive that has run out just when it is used again.
+		if (this.#scenario.stale && request.socket.requests++ > 0) return request.socket.resetAndDestroy();
+		const { pathname: path, searchParams } = new URL(request.url, 'http://host');
+		const pathname = path.replace(/^(\/moved)+/, '');
+		if (pathname === '/login') return response.writeHead(200, { 'Content-Type': 'text/html' }).end('<h1>Log in</h1>');
 		const kind = this.#kind(request.method, pathname);
 		const resume = request.headers['last-event-id'] ?? '';
 		this.#log.push({ kind, at: performance.now(), resume, etag: request.headers['if-none-match'] ?? '', token: request.headers.authorization ?? '', books: searchParams.get('books') });
+		this.#open += 1;
+		response.on('close', () => (this.#open -= 1));
+		const plans = (kind && this.#scenario[kind]) ?? [{}];
+		const plan = plans[Math.min(kind ? this.#counts[kind]++ : 0, plans.length - 1)];
 		const pieces = [];
-		for await (const piece of request) pieces.push(piece);
+		// Else before the body was sent; what still comes of it is thrown away.
+		if (plan.early) linger(request, response);
+		else for await (const piece of request) pieces.push(piece);
 		if (['submit', 'preview', 'retry', 'choose', 'search', 'lookUp'].includes(kind)) {
 			this.#uploads.push({ key: request.headers['idempotency-key'] ?? '', type: request.headers['content-type'] ?? '', mapping: request.headers['x-import-mapping'], query: Object.fromEntries(searchParams), body: Buffer.concat(pieces).toString('latin1') });
 		}
 		if (!kind) return refuse(response, { status: 404, code: 'NOT_FOUND' });
-		const plans = this.#scenario[kind] ?? [{}];
-		const plan = plans[Math.min(this.#counts[kind]++, plans.length - 1)];
 		if (plan.restart) return this.#restart(plan.restart);
 		if (plan.silent) return;
 		if (plan.cut) return request.socket.resetAndDestroy();
-		if (plan.page !== undefined) return response.writeHead(plan.status ?? 200, { 'Content-Type': plan.type ?? 'text/html' }).end(plan.page);
+		if (plan.redirect) {
+			if (plan.nowhere) return response.writeHead(plan.redirect).end();
+			const { to = plan.elsewhere ? 'http://127.0.0.1:{elsewhere}{url}' : '/moved{url}' } = plan;
+			const parts = { elsewhere: this.#elsewhere.address().port, port: this.port, url: request.url, last: path.split('/').at(-1) };
+			return response.writeHead(plan.redirect, { Location: to.replace(/\{(\w+)\}/g, (_, name) => parts[name]) }).end();
+		}
+		if (plan.hints) {
+			response.writeProcessing();
+			response.writeEarlyHints({ link: '</style.css>; rel=preload; as=style' });
+		}
+		if (plan.encoding) encode(response, plan.encoding, request.headers['accept-encoding']);
+		if (plan.framing) frame(response, plan);
+		for (const index of plan.chosen ?? []) this.#chosen.add(index);
+		if (plan.page !== undefined) return response.writeHead(plan.status ?? 200, { 'Content-Type': plan.type ?? 'text/html', ...(plan.early && { Connection: 'close' }), ...later(plan) }).end(plan.page);
 		if (plan.status === 204) return response.writeHead(204).end();
 		if (plan.status) return refuse(response, plan, request.headers.accept);
-		await { stream: () => this.#stream(response, plan, resume), status: () => this.#status(request, response, plan), submit: () => this.#submit(response), preview: () => this.#preview(response), results: () => (searchParams.has('only') ? this.#rows(response, searchParams) : this.#results(response, searchParams)), retry: () => this.#retry(request, response), choose: () => this.#choose(request, response, pathname), cancel: () => this.#cancel(request, response), search: () => this.#search(response, searchParams), lookUp: () => this.#lookUp(response), capabilities: () => this.#capabilities(response) }[kind]();
+		await { stream: () => this.#stream(response, plan, resume), status: () => this.#status(request, response, plan), submit: () => this.#submit(response), preview: () => this.#preview(response), results: () => (searchParams.has('only') ? this.#rows(response, searchParams) : this.#results(response, searchParams, plan)), retry: () => this.#retry(request, response), choose: () => this.#choose(request, response, pathname), cancel: () => this.#cancel(request, response), search: () => this.#search(response, searchParams), lookUp: () => this.#lookUp(response), capabilities: () => this.#capabilities(response) }[kind]();
 	}
 
 	#kind(method, path) {
@@ -145,8 +193,6 @@ class Run {
 		const { then = 'cut', retry = 20, chunk = 0, eol = '\n', comment = true, type = 'text/event-stream; charset=utf-8' } = plan;
 		response.writeHead(200, { 'Content-Type': type, 'Cache-Control': 'no-cache' });
 		response.flushHeaders();
-		this.#open += 1;
-		response.on('close', () => (this.#open -= 1));
 		const write = async (text) => {
 			const bytes = Buffer.from(text.replaceAll('\n', eol));
 			for (let at = 0; at < bytes.length; at += chunk || bytes.length) {
@@ -158,7 +204,7 @@ class Run {
 		const leave = (how) => (how === 'cut' ? response.socket?.destroy() : how === 'close' && response.end());
 		if (plan.mute) return;
 		if (plan.empty) return pause(20).then(() => leave('cut'));
-		await write(`${plan.mark ? '\ufeff' : ''}retry: ${retry}\n\n${comment ? ': heartbeat\n\n' : ''}`);
+		await write(`${plan.mark ? '\ufeff' : ''}${retry === null ? '' : `retry: ${retry}\n\n`}${comment ? ': heartbeat\n\n' : ''}`);
 		if (plan.raw) {
 			await write(plan.raw);
 			await pause(20);
@@ -168,33 +214,40 @@ class Run {
 			await pause(plan.every);
 			await write(': heartbeat\n\n');
 		}
-		const at = this.#events.findIndex(({ id }) => id === resume);
+		// As a store that was emptied would: the same events under smaller numbers.
+		const events = plan.anew ? this.#events.map((one, n) => ({ ...one, id: one.id.replace(/^\d+/, String(n + 1)) })) : this.#events;
+		const at = events.findIndex(({ id }) => id === resume);
 		// A server, or something between, that repeats what the client has.
 		let next = plan.again ? Math.max(0, at + 1 - plan.again) : at + 1;
 		// Without an id a stream begins with the job as it is; books are all told.
 		if (at < 0 && !this.#scenario.job?.books) next = Math.max(this.#told - 1, 0);
-		for (let sent = 0; next < this.#events.length; next += 1, sent += 1) {
+		if (plan.long) await write(`: ${'x'.repeat(plan.long)}\n`);
+		for (let sent = 0; next < events.length; next += 1, sent += 1) {
 			if (sent === plan.events) {
 				if (then === 'hang') return;
 				// Once it has its event, and before the cut: `retry` as the server gives notice of it.
 				if (plan.soon) await write(`retry: ${plan.soon}\n\n`);
+				if (plan.tail) await write(plan.tail);
 				await pause(20);
 				return leave(then);
 			}
-			const { id, event, data } = this.#events[next];
-			await write(`${plan.noise ?? ''}id: ${id}\nevent: ${event}\ndata: ${plan.utf8 ? JSON.stringify(data) : ascii(data)}\n\n`);
+			const { id, event, data } = events[next];
+			const json = plan.lines ? JSON.stringify(data, null, 1).replaceAll('\n', '\ndata: ') : plan.utf8 ? JSON.stringify(data) : ascii(data);
+			await write(`${plan.noise ?? ''}id: ${id}\nevent: ${event}\ndata: ${json}\n\n`);
 			this.#told = Math.max(this.#told, next + 1);
 		}
-		response.end();
+		if (!plan.linger) response.end();
 	}
 
 	/** Each state is told once, then once more as 304, then the job goes on. */
 	#status(request, response, plan) {
+		if (plan.data !== undefined) return response.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify({ success: true, data: plan.data }));
 		const snapshots = this.#events.filter(({ event }) => event !== 'book');
 		const told = this.#events.slice(0, this.#told).filter(({ event }) => event !== 'book').length;
-		const at = Math.max(told - 1, 0);
-		const etag = `"${at}"`;
-		const headers = { 'Content-Type': 'application/json', ETag: etag, 'Retry-After': String(plan.retryAfter ?? 0) };
+		// A cache between may still have what was before.
+		const at = Math.max(told - 1 - (plan.old ?? 0), 0);
+		const etag = `${plan.weak ? 'W/' : ''}"${at}"`;
+		const headers = { 'Content-Type': 'application/json', ETag: etag, ...later({ retryAfter: 0, ...plan }) };
 		if (request.headers['if-none-match'] === etag) {
 			const next = snapshots[Math.min(at + 1, snapshots.length - 1)];
 			this.#told = Math.max(this.#told, this.#events.indexOf(next) + 1);
@@ -210,19 +263,19 @@ class Run {
 	}
 
 	#preview(response) {
-		const columns = [{ name: 'Título', field: 'title', certainty: 'certain', filled: 2 }, { name: 'Notiz', field: null, filled: 1 }];
+		const columns = [{ name: 'Título', field: 'title', certainty: 'certain', filled: 2, samples: ['Duna', 'Ubik'] }, { name: 'Notiz', field: null, filled: 1, samples: ['verliehen'] }];
 		const reading = { encoding: 'UTF-8', encodingGuessed: false, delimiter: ';', headerRow: 1, repaired: 0, uncertain: true, columns };
 		const data = { rows: 2, booksFound: 2, duplicatesMerged: 0, rowsRejected: 0, uncertain: true, reading, books: [bookOf(0), bookOf(1)], errors: [], lookups: { byNumber: 0, byTitle: 2, requests: 2, seconds: 1 }, fields: ['title', 'author'] };
 		response.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify(success(data)));
 	}
 
-	#results(response, query) {
+	#results(response, query, { stuck }) {
 		const { books = 0, pad } = this.#scenario.job ?? {};
-		const all = Array.from({ length: books }, (_, i) => bookOf(i, pad));
+		const all = Array.from({ length: books }, (_, i) => bookOf(this.#chosen.has(i) ? 100 + i : i, pad));
 		const offset = Number(query.get('offset') ?? 0);
 		const end = query.has('limit') ? Math.min(all.length, offset + Number(query.get('limit'))) : all.length;
-		const page = query.has('limit') || query.has('offset') ? { total: all.length, ...(end < all.length && { nextOffset: end }) } : {};
-		const data = { jobId: JOB, status: 'completed', booksCreated: all.length, booksUpdated: 0, duplicatesSkipped: 0, enrichmentSucceeded: all.length, enrichmentFailed: 0, errors: [], rows: all.length, rowsRejected: 0, books: all.slice(offset, end) };
+		const page = query.has('limit') || query.has('offset') ? { total: all.length, ...(end < all.length && { nextOffset: stuck ? offset : end }) } : {};
+		const data = { jobId: JOB, status: 'completed', booksCreated: all.length, booksUpdated: 0, duplicatesSkipped: 0, enrichmentSucceeded: all.length - Math.min(all.length, 5) + this.#chosen.size, enrichmentFailed: 0, errors: [], rows: all.length, rowsRejected: 0, books: all.slice(offset, end) };
 		response.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify({ success: true, data, metadata: { timestamp: '2026-01-31T09:15:02.125Z', processingTime: 3, ...page } }));
 	}
 
@@ -258,7 +311,7 @@ class Run {
 
 	#capabilities(response) {
 		const features = { metadataProviders: ['openlibrary'], visionProviders: ['barcode', 'spines'], transports: ['sse', 'polling'], sandbox: false, novelty: [1] };
-		response.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify(success({ version: '1.0.0', features, limits: { maxPhotos: 2, maxCsvBytes: 8000000, confidenceThreshold: 0.6 } })));
+		response.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify(success({ version: '1.0.0', features, limits: { maxPhotos: 2, maxCsvBytes: 8000000, confidenceThreshold: 0.6, novelty: { list: ['x'] } } })));
 	}
 
 	#choose(request, response, path) {
@@ -278,7 +331,7 @@ class Run {
 		const problems = [];
 		if (expect.closed) {
 			for (let tries = 0; this.#open && tries < 200; tries++) await pause(20);
-			if (this.#open) problems.push('the stream is still being read');
+			if (this.#open) problems.push('an answer is still waited for or read');
 		}
 		const same = (what, got, wanted) => {
 			if (JSON.stringify(got) !== JSON.stringify(wanted)) problems.push(`${what}: ${JSON.stringify(got)} instead of ${JSON.stringify(wanted)}`);
@@ -289,8 +342,17 @@ class Run {
 		if ('progress' in expect) same('progress', outcome.progress.filter((count, i, all) => count !== all[i - 1]), expect.progress);
 		same('end', outcome.end ?? null, expect.end ?? null);
 		if ('books' in expect) same('books', outcome.books, Array.from({ length: expect.books - (expect.booksFrom ?? 0) }, (_, i) => i + (expect.booksFrom ?? 0)));
-		if (expect.error) for (const [key, value] of Object.entries(expect.error)) same(`error.${key}`, outcome.error?.[key] ?? null, value);
+		if ('titles' in expect) same('titles', outcome.books, expect.titles);
+		if (this.#strayed) problems.push(`another server was asked ${this.#strayed} times`);
+		if (expect.error) for (const [key, value] of Object.entries(expect.error)) {
+			const got = outcome.error?.[key] ?? null;
+			// Several: what systems say differs.
+			same(`error.${key}`, got, Array.isArray(value) && value.includes(got) ? got : value);
+		}
 		else same('error', outcome.error ?? null, null);
+		const names = expect.names?.replace('{elsewhere}', `http://127.0.0.1:${this.#elsewhere.address().port}/`);
+		if (names && !outcome.error?.message?.includes(names)) problems.push(`the error does not name ${names}: ${outcome.error?.message}`);
+		if ('found' in expect) same('found', outcome.found, expect.found);
 		if ('lost' in expect) same('lost', Boolean(outcome.lost), expect.lost);
 		if ('transports' in expect) same('transports', outcome.transports, expect.transports);
 		if ('resumed' in expect) same('streams opened after', streams.map(({ resume }) => resume), expect.resumed);
@@ -321,11 +383,82 @@ class Run {
 }
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+const ENCODERS = {
+	gzip: () => createGzip({ flush: constants.Z_SYNC_FLUSH }),
+	deflate: () => createDeflate({ flush: constants.Z_SYNC_FLUSH }),
+	br: () => createBrotliCompress({ flush: constants.BROTLI_OPERATION_FLUSH }),
+};
+
+/** Has an answer go out encoded, each write for itself. A request that names no encodings is content with any. */
+function encode(response, encoding, taken = encoding) {
+	if (!taken.includes(encoding)) return;
+	const encoder = ENCODERS[encoding]();
+	const [write, end, writeHead] = ['write', 'end', 'writeHead'].map((name) => response[name].bind(response));
+	encoder.on('data', (bytes) => write(bytes)).on('end', () => end());
+	response.writeHead = (status, headers) => writeHead(status, { ...headers, 'Content-Encoding': encoding, Vary: 'Accept-Encoding' });
+	response.write = (bytes) => encoder.write(bytes);
+	response.end = (bytes) => encoder.end(bytes);
+}
+
+/**
+ * Says in another way where an answer ends: in chunks with trailers behind them, with the connection, or by a length
+ * that is wrong by so many bytes.
+ */
+function frame(response, { framing }) {
+	const [write, end, writeHead] = ['write', 'end', 'writeHead'].map((name) => response[name].bind(response));
+	if (framing === 'trailers') {
+		response.writeHead = (status, headers) => writeHead(status, { ...headers, Trailer: 'X-Checksum, Set-Cookie', 'Transfer-Encoding': 'chunked' });
+		response.end = (bytes) => {
+			if (bytes) write(bytes);
+			response.addTrailers({ 'X-Checksum': 'abc', 'Set-Cookie': 'a=b' });
+			return end();
+		};
+	} else if (framing === 'connection') {
+		response.useChunkedEncodingByDefault = false;
+		response.end = (bytes) => {
+			if (bytes) write(bytes);
+			return end();
+		};
+	} else {
+		let head;
+		response.writeHead = (...all) => ((head = all), response);
+		response.end = (text) => {
+			const bytes = Buffer.from(text ?? '');
+			const [status, headers] = head;
+			writeHead(status, { ...headers, 'Content-Length': bytes.length + framing });
+			if (framing < 0) return end(bytes.subarray(0, framing));
+			write(bytes, () => pause(20).then(() => response.destroy()));
+		};
+	}
+}
+
 const success = (data) => ({ success: true, data, metadata: { timestamp: '2026-01-31T09:15:02.125Z', processingTime: 3 } });
 const ascii = (data) => JSON.stringify(data).replace(/[^\x00-\x7f]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
 
-function refuse(response, { status, code, retryAfter, retryable = false, bare = false, asEvent = false }, accept = '') {
-	const headers = retryAfter === undefined ? {} : { 'Retry-After': String(retryAfter) };
+/** Has an answer end when all of its request has come, as proxies do: else the client may find its connection reset. */
+function linger(request, response) {
+	const [write, end, writeHead] = ['write', 'end', 'writeHead'].map((name) => response[name].bind(response));
+	let head;
+	response.writeHead = (...all) => ((head = all), response);
+	response.end = (text) => {
+		const [status, headers] = head;
+		writeHead(status, { ...headers, 'Content-Length': Buffer.byteLength(text) });
+		write(text);
+		request.on('end', () => end()).resume();
+	};
+}
+
+/** `Retry-After` in seconds or, with `date`, as the time of a server whose clock is so many hours ahead. */
+function later({ retryAfter, date }) {
+	if (retryAfter === undefined) return {};
+	if (!date) return { 'Retry-After': String(retryAfter) };
+	const at = (seconds) => new Date(Date.now() + (date * 3600 + seconds) * 1000).toUTCString();
+	return { Date: at(0), 'Retry-After': at(retryAfter) };
+}
+
+function refuse(response, plan, accept = '') {
+	const { status, code, retryable = false, bare = false, asEvent = false } = plan;
+	const headers = { ...later(plan), ...(plan.early && { Connection: 'close' }) };
 	if (bare) return response.writeHead(status, { ...headers, 'Content-Type': 'text/plain' }).end('no');
 	const error = { code, message: `Refused: ${code}`, retryable, details: {} };
 	if (asEvent && accept.includes('text/event-stream')) {
@@ -337,11 +470,13 @@ function refuse(response, { status, code, retryAfter, retryable = false, bare = 
 /** Starts the server; `close` ends it and all runs. */
 export async function start() {
 	const runs = [];
+	const loopback6 = Object.values(networkInterfaces()).flat().some(({ address }) => address === '::1');
+	const playable = scenarios.filter(({ host }) => host !== '[::1]' || loopback6);
 	const json = (response, value) => response.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify(value));
 	const server = http.createServer(async (request, response) => {
-		const [, what, name, more] = decodeURIComponent(request.url).split('/');
+		const [, what, name, more, kind, n] = decodeURIComponent(request.url).split('/');
 		if (request.method === 'GET' && what === 'scenarios') {
-			return json(response, scenarios.map((scenario) => ({ do: 'watch', mode: 'auto', books: false, pageSize: 20, ...scenario, timing: { ...timing, ...scenario.timing } })));
+			return json(response, playable.map((scenario) => ({ do: 'watch', mode: 'auto', books: false, pageSize: 20, ...scenario, timing: { ...timing, ...scenario.timing } })));
 		}
 		if (more === 'outcome') {
 			let text = '';
@@ -349,7 +484,13 @@ export async function start() {
 			const run = runs[Number(name)];
 			const problems = await run.judge(JSON.parse(text));
 			run.end();
+			const { CONFORMANCE_TABLE: table, CONFORMANCE_CLIENT: client } = process.env;
+			if (table) appendFileSync(table, `${JSON.stringify({ client, name: run.name, passed: !problems.length })}\n`);
 			return json(response, { problems });
+		}
+		if (more === 'met') {
+			await runs[Number(name)].met(kind, Number(n));
+			return json(response, {});
 		}
 		const scenario = scenarios.find((one) => one.name === name);
 		if (what !== 'runs' || !scenario) return response.writeHead(404).end();

@@ -14,13 +14,14 @@ import { Watch, sleep } from './watch.js';
  */
 
 /** A job as it is. @typedef {Schemas['StatusDocument']} Snapshot */
-/** A book of a stream or of results. @typedef {Schemas['ImportedBook'] | Schemas['Book'] | Schemas['SeenBook']} Book */
+/** A book of a stream or of results. @typedef {Schemas['Shown']} Book */
 /** What a job found: which of them, its kind tells. @typedef {Schemas['ImportResults'] | Schemas['ScanResults'] | Schemas['EnrichmentResults']} Results */
 /** Rows of an import that somebody may want to mend. @typedef {Schemas['Rows']} Rows */
 /** Which rows: those that could not be read and books that nobody answered about; books that nobody knows; rows with a remark; books of which a person should say which they are. @typedef {'failed' | 'not_found' | 'warnings' | 'review'} Mendable */
 /** Which book it is: one of its candidates, what a provider knows by this, or, `null`, none of those. @typedef {Partial<Schemas['ChoiceBody']> | null} Choice */
 /** What to try again. @typedef {Schemas['RetriedBody']} Outcome */
-/** @typedef {string | Blob | ArrayBuffer | Uint8Array<ArrayBuffer>} Data */
+/** @typedef {string | Blob | ArrayBuffer | Uint8Array} Data */
+/** A photo; in React Native, which cannot send the others, a file. @typedef {Data | { uri: string, name: string, type: string }} PhotoData */
 
 /**
  * What an app knows better of a library's columns: a field, or `ignore`, by a column's header, or its number from 1.
@@ -29,16 +30,17 @@ import { Watch, sleep } from './watch.js';
 
 /**
  * A job to be: a library as CSV or a workbook (8 MB, 10,000 rows), 1 to 5 photos (JPEG, PNG, WebP; 10 MB each), or 1 to 1,500 books.
- * @typedef {{ csv: Data, mapping?: Mapping } | { photos: Data[] } | { books: (string | Partial<Schemas['BookBody']>)[] }} Submission
+ * @typedef {{ csv: Data, mapping?: Mapping | undefined } | { photos: PhotoData[] } | { books: (string | Partial<Schemas['BookBody']>)[] }} Submission
  */
 
 /**
  * @typedef {object} SubmitOptions
- * @property {string} [key] names the user's action: whoever submits again under the same key gets the same job, for as long as it is kept
- * @property {string} [clientRef] a text of the app's, at most 256 characters, that the server's webhook says when the job ends
- * @property {(sent: number, total: number) => void} [onProgress] bytes; in between only where the runtime can (browsers, React Native)
- * @property {number} [resubmissions] how often it is sent again when its answer was lost: 5 times; 0 where a person is asked
- * @property {AbortSignal} [signal]
+ * @property {string | undefined} [key] names the user's action: whoever submits again under the same key gets the same job, for as long as it is kept
+ * @property {string | undefined} [clientRef] a text of the app's, at most 256 characters, that the server's webhook says when the job ends
+ * @property {boolean | undefined} [keepFailedPhotos] of a scan: keep photos that cannot be looked at as long as the job, so that a retry looks at them again
+ * @property {((sent: number, total: number) => void) | undefined} [onProgress] bytes; in between only where the runtime can (browsers, React Native)
+ * @property {number | undefined} [resubmissions] how often it is sent again when its answer was lost: 5 times; 0 where a person is asked
+ * @property {AbortSignal | undefined} [signal]
  */
 
 /** @typedef {{ streamsWork: boolean, until: number }} StreamSupport whether streams get through to here, till when this holds */
@@ -81,13 +83,13 @@ export class Shared {
 
 	/**
 	 * @param {Job | string} job
-	 * @param {{ offset?: number, pageSize?: number, signal?: AbortSignal }} options
+	 * @param {{ offset?: number | undefined, pageSize?: number | undefined, signal?: AbortSignal | undefined }} options
 	 * @returns {AsyncGenerator<{ offset: number, total: number, results: Results }, void, void>}
 	 */
 	async *pages(job, { offset = 0, pageSize = PAGE, signal } = {}) {
 		for (let next = offset; ; ) {
 			const { data, metadata } = /** @type {import('./http.js').Answer<Results>} */ (await this.http.call(`${pathOf(job)}/results?offset=${next}&limit=${pageSize}`, { signal }));
-			if (!data) throw new Protocol('304 without a condition');
+			if (!Array.isArray(data?.books)) throw new Protocol('results without books');
 			yield { offset: next, total: Number(metadata.total ?? data.books.length), results: data };
 			const following = Number(metadata.nextOffset ?? 0);
 			if (!(following > next)) return;
@@ -102,11 +104,11 @@ export class BookstrackClient {
 
 	/**
 	 * @param {string} baseURL a scheme, a host and a port; '' for the page's own server
-	 * @param {{ mode?: Mode, timing?: Partial<Timing>, fetch?: typeof fetch }} options
+	 * @param {{ mode?: Mode | undefined, timing?: Partial<Timing> | undefined, fetch?: typeof fetch | undefined }} options
 	 */
 	constructor(baseURL, { mode = 'auto', timing = {}, fetch = globalThis.fetch.bind(globalThis) } = {}) {
 		const limits = { ...TIMING, ...timing };
-		this.#shared = new Shared(new Http(originOf(baseURL), fetch, limits.request), mode, limits);
+		this.#shared = new Shared(new Http(serverOf(baseURL), fetch, limits.request), mode, limits);
 	}
 
 	/** What is known about this server's streams: an app may store it for its next start. */
@@ -124,18 +126,21 @@ export class BookstrackClient {
 	 * @param {SubmitOptions} options
 	 * @returns {Promise<Job>}
 	 */
-	async submit(submission, { key = newKey(), clientRef, onProgress, resubmissions, signal } = {}) {
-		const { path, headers, ...upload } = uploadOf(submission);
-		const query = clientRef === undefined ? '' : `?clientRef=${encodeURIComponent(clientRef)}`;
-		return jobOf(await this.#begin(path + query, { ...upload, headers: { ...headers, 'Idempotency-Key': key }, signal, onProgress }, resubmissions));
+	async submit(submission, { key = newKey(), clientRef, keepFailedPhotos, onProgress, resubmissions, signal } = {}) {
+		const { path, headers, unmeasured, ...upload } = uploadOf(submission);
+		// How far it is, is known then, and no limit guessed.
+		if (unmeasured) onProgress ??= () => {};
+		const parameters = new URLSearchParams({ ...(clientRef !== undefined && { clientRef }), ...(keepFailedPhotos && { keepFailedPhotos: 'true' }) });
+		const query = `${parameters}`;
+		return jobOf(await this.#begin(query ? `${path}?${query}` : path, { ...upload, headers: { ...headers, 'Idempotency-Key': key }, signal, onProgress }, resubmissions));
 	}
 
 	/**
 	 * Tries again what an ended job did not find: a new job, whose results are whole. The same request again is answered
 	 * with the same job. `photosToSend`: of a scan, the photos (from 0) that could not be looked at and are not kept.
 	 * @param {Job} job
-	 * @param {{ only?: Outcome[], signal?: AbortSignal }} options `only`: which outcomes; by default those that may succeed at any time
-	 * @returns {Promise<Job & { photosToSend?: number[] }>}
+	 * @param {{ only?: Outcome[] | undefined, signal?: AbortSignal | undefined }} options `only`: which outcomes; by default those that may succeed at any time
+	 * @returns {Promise<Job & { photosToSend?: number[] | undefined }>}
 	 */
 	async retry(job, { only, signal } = {}) {
 		const headers = { ...authorization(job), 'Content-Type': 'application/json' };
@@ -159,16 +164,17 @@ export class BookstrackClient {
 				if (!data?.jobId) throw new Protocol('an answer that names no job');
 				return data;
 			} catch (error) {
-				if (!(error instanceof Unreachable) || tries > resubmissions || refusedToConnect(error)) throw error;
-				await sleep(Math.min(timing.retry * 2 ** (tries - 1), timing.maxBackoff) * (1 + Math.random() / 4), request.signal);
+				if (!(error instanceof Unreachable) || tries > resubmissions || (!http.reached && tries > sendings(error))) throw error;
+				const pause = Math.min(timing.retry * 2 ** (tries - 1), timing.maxBackoff) * (1 + Math.random() / 4);
+				await sleep(Math.max(pause, Math.min(error.retryAfter ?? 0, 60_000)), request.signal);
 			}
 		}
 	}
 
 	/**
 	 * How an import of a library would read it: columns, first books, problems, look-ups. No job is made.
-	 * @param {{ csv: Data, mapping?: Mapping }} library
-	 * @param {{ signal?: AbortSignal }} options
+	 * @param {{ csv: Data, mapping?: Mapping | undefined }} library
+	 * @param {{ signal?: AbortSignal | undefined }} options
 	 * @returns {Promise<Schemas['Preview']>}
 	 */
 	preview(library, { signal } = {}) {
@@ -181,7 +187,7 @@ export class BookstrackClient {
 	 * network does. Leaving the loop ends the connection and leaves the job alone; so does the signal, which throws.
 	 * `mode`: other than the client's.
 	 * @param {Job} job
-	 * @param {{ books?: boolean, mode?: Mode, signal?: AbortSignal }} options
+	 * @param {{ books?: boolean | undefined, mode?: Mode | undefined, signal?: AbortSignal | undefined }} options
 	 */
 	updates(job, options = {}) {
 		return new Watch(this.#shared, job, options).updates();
@@ -190,7 +196,7 @@ export class BookstrackClient {
 	/**
 	 * A job as it is now.
 	 * @param {Job | string} job
-	 * @param {{ signal?: AbortSignal }} options
+	 * @param {{ signal?: AbortSignal | undefined }} options
 	 * @returns {Promise<Snapshot>}
 	 */
 	status(job, { signal } = {}) {
@@ -200,33 +206,33 @@ export class BookstrackClient {
 	/**
 	 * What an ended job found, page by page.
 	 * @param {Job | string} job
-	 * @param {{ offset?: number, pageSize?: number, signal?: AbortSignal }} options
+	 * @param {{ offset?: number | undefined, pageSize?: number | undefined, signal?: AbortSignal | undefined }} options
 	 */
 	pages(job, options = {}) {
 		return this.#shared.pages(job, options);
 	}
 
 	/**
-	 * What an ended job found, whole.
+	 * What an ended job found, whole. Where somebody chooses a book meanwhile, the counts are those of the last page.
 	 * @param {Job | string} job
-	 * @param {{ pageSize?: number, signal?: AbortSignal }} options
+	 * @param {{ pageSize?: number | undefined, signal?: AbortSignal | undefined }} options
 	 * @returns {Promise<Results>}
 	 */
 	async results(job, options = {}) {
-		/** @type {Results | undefined} */
+		/** @type {any} */
 		let whole;
 		for await (const { results } of this.#shared.pages(job, options)) {
-			if (!whole) whole = results;
-			else for (const [name, list] of Object.entries(results)) if (name === 'books' || name === 'enrichedBooks') /** @type {any} */ (whole)[name].push(...list);
+			for (const name of ['books', 'enrichedBooks']) if (whole?.[name]) /** @type {any} */ (results)[name] = [...whole[name], .../** @type {any} */ (results)[name]];
+			whole = results;
 		}
-		return /** @type {Results} */ (whole);
+		return whole;
 	}
 
 	/**
 	 * Rows of an ended import that somebody may want to mend, in the order of the file.
 	 * @param {Job | string} job
 	 * @param {Mendable[]} only
-	 * @param {{ signal?: AbortSignal }} options
+	 * @param {{ signal?: AbortSignal | undefined }} options
 	 * @returns {Promise<Rows>}
 	 */
 	rows(job, only, { signal } = {}) {
@@ -238,7 +244,7 @@ export class BookstrackClient {
 	 * the columns of Goodreads.
 	 * @param {Job | string} job
 	 * @param {Mendable[] | ['all']} only
-	 * @param {{ signal?: AbortSignal }} options
+	 * @param {{ signal?: AbortSignal | undefined }} options
 	 * @returns {Promise<string>}
 	 */
 	async rowsCsv(job, only, { signal } = {}) {
@@ -250,7 +256,7 @@ export class BookstrackClient {
 	 * @param {Job} job
 	 * @param {number} index
 	 * @param {Choice} choice
-	 * @param {{ signal?: AbortSignal }} options
+	 * @param {{ signal?: AbortSignal | undefined }} options
 	 * @returns {Promise<Book>}
 	 */
 	choose(job, index, choice, { signal } = {}) {
@@ -261,7 +267,7 @@ export class BookstrackClient {
 	/**
 	 * Books that have these words: works, the best first, and a hit for each in short.
 	 * @param {string} words
-	 * @param {{ page?: number, limit?: number, signal?: AbortSignal }} options `page` from 1, `limit` at most 100
+	 * @param {{ page?: number | undefined, limit?: number | undefined, signal?: AbortSignal | undefined }} options `page` from 1, `limit` at most 100
 	 * @returns {Promise<Schemas['SuccessfulSearchResultsV2']>}
 	 */
 	search(words, { page = 1, limit = 20, signal } = {}) {
@@ -271,7 +277,7 @@ export class BookstrackClient {
 	/**
 	 * One book by its ISBN, at once and without a job.
 	 * @param {string} isbn
-	 * @param {{ signal?: AbortSignal }} options
+	 * @param {{ signal?: AbortSignal | undefined }} options
 	 * @returns {Promise<Schemas['SuccessfulLookedUp']>}
 	 */
 	lookUp(isbn, { signal } = {}) {
@@ -281,7 +287,7 @@ export class BookstrackClient {
 	/**
 	 * Cancels a job; answers what became true, which may be `completed`.
 	 * @param {Job} job
-	 * @param {{ signal?: AbortSignal }} options
+	 * @param {{ signal?: AbortSignal | undefined }} options
 	 * @returns {Promise<Schemas['Canceled']>}
 	 */
 	cancel(job, { signal } = {}) {
@@ -317,28 +323,36 @@ function jobOf({ jobId, authToken }) {
 	return { id: jobId, token: authToken ?? null, lastEventId: null };
 }
 
-/** @param {string} baseURL */
-function originOf(baseURL) {
-	if (!baseURL) return '';
-	const { origin, protocol } = new URL(baseURL);
-	if (protocol !== 'http:' && protocol !== 'https:') throw new TypeError(`${baseURL} is no server address: it has the form http://host:port or https://host`);
+/** Without `URL`, of which React Native has only a part. @param {string} baseURL */
+function serverOf(baseURL) {
+	if (!baseURL && globalThis.location) return '';
+	const [, origin] = /^(https?:\/\/[^\s/?#@]+)\/?$/i.exec(baseURL) ?? [];
+	if (!origin) throw new TypeError(`${baseURL} is no server address: it has the form http://host:port or https://host`);
 	return origin;
 }
 
 /**
  * @param {Submission} submission
- * @returns {{ path: string, body: BodyInit, size: number, headers: Record<string, string> }}
+ * @returns {{ path: string, body: BodyInit, size: number, unmeasured?: boolean, headers: Record<string, string> }}
  */
 function uploadOf(submission) {
 	if ('csv' in submission) {
 		const { csv, mapping } = submission;
-		return { path: '/api/v2/imports', body: csv, size: sizeOf(csv), headers: { 'Content-Type': libraryType(csv), ...(mapping && { 'X-Import-Mapping': ascii(mapping) }) } };
+		return { path: '/api/v2/imports', body: /** @type {BodyInit} */ (csv), size: sizeOf(csv), headers: { 'Content-Type': libraryType(csv), ...(mapping && { 'X-Import-Mapping': ascii(mapping) }) } };
 	}
 	if ('photos' in submission) {
 		const body = new FormData();
-		const photos = submission.photos.map((photo) => (photo instanceof Blob ? photo : new Blob([photo], { type: 'image/jpeg' })));
-		for (const [i, photo] of photos.entries()) body.append('photos', photo, 'name' in photo ? String(photo.name) : `photo-${i}`);
-		return { path: '/api/batch-scan', body, size: photos.reduce((sum, { size }) => sum + size, 0), headers: {} };
+		let [size, unmeasured] = [0, false];
+		for (const [i, photo] of submission.photos.entries()) {
+			// @ts-ignore React Native's form takes the file's address
+			if (photo.uri) (unmeasured = true), body.append('photos', photo);
+			else {
+				const blob = photo instanceof Blob ? photo : new Blob([/** @type {BlobPart} */ (photo)], { type: 'image/jpeg' });
+				body.append('photos', blob, 'name' in blob ? String(blob.name) : `photo-${i}`);
+				size += blob.size;
+			}
+		}
+		return { path: '/api/batch-scan', body, size, unmeasured, headers: {} };
 	}
 	const { books } = submission;
 	const named = books.every((book) => typeof book === 'string') ? { barcodes: books } : { books: books.map((book) => (typeof book === 'string' ? { isbn: book } : book)) };
@@ -362,10 +376,14 @@ function sizeOf(data) {
 	return data instanceof Blob ? data.size : data.byteLength;
 }
 
-/** Nobody listens there: nothing was sent, and nothing can have been lost. @param {Unreachable} error */
-function refusedToConnect({ cause }) {
+/**
+ * How often to submit to a server that has never answered: what cannot have been sent is not lost. Browsers do not say.
+ * @param {Unreachable} error
+ */
+function sendings({ cause }) {
 	const { code } = /** @type {{ code?: string }} */ (cause instanceof Error && cause.cause ? cause.cause : {});
-	return code === 'ECONNREFUSED' || code === 'ENOTFOUND';
+	if (!code) return 1;
+	return code === 'ECONNREFUSED' || code === 'ENOTFOUND' ? 0 : RESUBMISSIONS;
 }
 
 /**

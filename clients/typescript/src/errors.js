@@ -17,6 +17,9 @@ export class BookstrackError extends Error {
 	get transient() {
 		return false;
 	}
+
+	/** What `Retry-After` said, in ms. @type {number | null} */
+	retryAfter = null;
 }
 
 /** The server refused, and said why in its envelope. */
@@ -55,10 +58,11 @@ export class Gone extends Refused {
 export class Unreachable extends BookstrackError {
 	/**
 	 * @param {string} message
-	 * @param {{ cause?: unknown, timedOut?: boolean }} [why]
+	 * @param {{ cause?: unknown, timedOut?: boolean, retryAfter?: number | null }} [why]
 	 */
-	constructor(message, { cause, timedOut = false } = {}) {
+	constructor(message, { cause, timedOut = false, retryAfter = null } = {}) {
 		super('unreachable', message);
+		this.retryAfter = retryAfter;
 		this.cause = cause;
 		this.timedOut = timedOut;
 	}

@@ -1,14 +1,17 @@
-import { Gone, Protocol, Refused, Unreachable } from './errors.js';
+import { BookstrackError, Gone, Protocol, Refused, Unreachable } from './errors.js';
 
 export const EVENT_STREAM = 'text/event-stream';
-// Bytes a second: slower than any line that photos are sent over in earnest.
-const SLOWEST_UPLOAD = 128 << 10;
+// Bytes a second, of an upload of which nothing tells whether it moves.
+const SLOWEST_UPLOAD = 16 << 10;
+const MAX_REDIRECTIONS = 5;
+// Gateways answer so, as with 5xx, in place of a server that may answer later.
+const LATER = new Set([408, 425, 429]);
 
 /**
  * @typedef {object} Request
  * @property {string} [method]
  * @property {Record<string, string>} [headers]
- * @property {BodyInit} [body]
+ * @property {RequestInit['body']} [body]
  * @property {number} [size] of the body, in bytes
  * @property {AbortSignal} [signal]
  * @property {number} [limit] for the answer's head, in ms
@@ -23,6 +26,16 @@ const SLOWEST_UPLOAD = 128 << 10;
 
 /** An answer whose body is still to come. `leave` breaks the connection off; `close` must be called when all is read. */
 /** @typedef {{ response: Response, leave: () => void, close: () => void }} Opened */
+
+/**
+ * The origin of an absolute address, as two are compared: of what runtimes spell. Without `URL.origin`, which React
+ * Native has not.
+ * @param {string} url
+ * @returns {string | undefined}
+ */
+function originOf(url) {
+	return /^https?:\/\/[^/?#@\\\s]+(?=[/?#]|$)/i.exec(url)?.[0].toLowerCase().replace(/^(http:.*):80$|^(https:.*):443$/, '$1$2');
+}
 
 /** Requests to one server: time limits, the envelope, errors. */
 export class Http {
@@ -58,15 +71,54 @@ export class Http {
 		let timedOut = false;
 		const timer = setTimeout(() => ((timedOut = true), leave()), limit + (size / SLOWEST_UPLOAD) * 1000);
 		try {
-			const response = await this.#fetch(this.#origin + path, { method, headers, body, signal: control.signal, cache: 'no-store' });
+			const response = await this.#send(this.#origin + path, { method, headers, body, signal: control.signal, cache: 'no-store', redirect: 'manual' });
 			this.reached = true;
 			return { response, leave, close };
 		} catch (error) {
 			close();
+			// An answer that is not believed may never end.
+			leave();
+			if (error instanceof BookstrackError) throw error;
 			throw this.#broken(error, signal, timedOut);
 		} finally {
 			clearTimeout(timer);
 		}
+	}
+
+	/**
+	 * Sends, and follows redirections within the origin, which alone may learn keys, tokens and what is uploaded; only
+	 * those that leave the method as it is.
+	 * @param {string} url
+	 * @param {RequestInit} request
+	 * @returns {Promise<Response>}
+	 */
+	async #send(url, request) {
+		for (let n = 0; n <= MAX_REDIRECTIONS; n += 1) {
+			let response = await this.#fetch(url, request);
+			if (response.type === 'opaqueredirect') {
+				// A browser does not say where to, and takes the token off on the way to another server.
+				if (request.method !== 'GET') throw new Protocol('it redirects what is not read only');
+				response = await this.#fetch(url, { ...request, redirect: 'follow' });
+			}
+			this.#own(response.url);
+			const { status } = response;
+			const to = response.headers.get('Location');
+			if (!to || status === 304 || status < 300 || status > 399) return response;
+			await response.body?.cancel();
+			url = new URL(to, response.url || url).href;
+			this.#own(url, [307, 308].includes(status) || ([301, 302].includes(status) && request.method === 'GET'));
+		}
+		throw new Unreachable('Cannot reach the server: it redirects in circles');
+	}
+
+	/**
+	 * Refuses to believe another server. Without an origin of its own this is a page's.
+	 * @param {string} url
+	 * @param {boolean} [follows]
+	 */
+	#own(url, follows = true) {
+		const own = this.#origin || globalThis.location?.href;
+		if (!follows || (url && own && originOf(url) !== originOf(new URL(own).href))) throw new Protocol(`it redirects to ${url}`);
 	}
 
 	/**
@@ -110,9 +162,9 @@ export class Http {
 
 	/** @param {Opened} opened @param {AbortSignal} [signal] */
 	async #body({ response, leave, close }, signal) {
-		// Generous: it covers the whole body of the largest result.
+		// Generous: it covers the whole body of the largest result, on a slow line.
 		let timedOut = false;
-		const timer = setTimeout(() => ((timedOut = true), leave()), this.#limit * 4);
+		const timer = setTimeout(() => ((timedOut = true), leave()), this.#limit * 20);
 		try {
 			return await response.text();
 		} catch (error) {
@@ -138,18 +190,19 @@ export class Http {
 			const abort = () => upload.abort();
 			signal?.addEventListener('abort', abort);
 			// Time is up when nothing moves any more, however slow it is before.
-			let moved = Date.now();
-			const watchdog = setInterval(() => Date.now() - moved > this.#limit && upload.abort(), 1000);
+			let moved = performance.now();
+			const watchdog = setInterval(() => performance.now() - moved > this.#limit && upload.abort(), 1000);
 			upload.upload.onprogress = ({ loaded, total }) => {
-				moved = Date.now();
+				moved = performance.now();
 				onProgress?.(loaded, total);
 			};
 			upload.onloadend = () => {
 				clearInterval(watchdog);
 				signal?.removeEventListener('abort', abort);
-				if (!upload.status) return reject(this.#broken(undefined, signal, Date.now() - moved > this.#limit));
+				if (!upload.status) return reject(this.#broken(undefined, signal, performance.now() - moved > this.#limit));
 				this.reached = true;
 				try {
+					this.#own(upload.responseURL);
 					resolve(answerOf(upload.status, upload.responseText, (name) => upload.getResponseHeader(name)));
 				} catch (error) {
 					reject(error);
@@ -194,19 +247,28 @@ function reasonOf(error) {
  * @returns {Answer<any>}
  */
 function answerOf(status, text, header) {
-	const seconds = Number(header('Retry-After') ?? NaN);
-	const retryAfter = Number.isFinite(seconds) ? seconds * 1000 : null;
+	const retryAfter = pauseOf(header);
 	const etag = header('ETag');
 	if (status === 304) return { data: undefined, metadata: {}, etag, retryAfter };
 	const body = parsed(header('Content-Type')?.startsWith(EVENT_STREAM) ? dataOf(text) : text);
 	if (status >= 200 && status < 300) {
-		if (body?.data === undefined) throw new Protocol('an answer without data');
+		if (body === undefined && /^application\/json\b/i.test(header('Content-Type') ?? '')) throw new Unreachable('The answer broke off.');
+		if (typeof body?.data !== 'object' || body.data === null) throw new Protocol('an answer without data');
 		return { data: body.data, metadata: body.metadata ?? {}, etag, retryAfter };
 	}
 	if (body?.error && typeof body.error === 'object') throw new (status === 404 || status === 410 ? Gone : Refused)(status, body.error, retryAfter);
 	// Not ours, but gateways speak so while the server behind them restarts.
-	if (status >= 500) throw new Unreachable(`A gateway answers ${status}.`);
+	if (status >= 500 || LATER.has(status)) throw new Unreachable(`A gateway answers ${status}.`, { retryAfter });
 	throw new Protocol(`status ${status} without an error of this API`);
+}
+
+/** `Retry-After` in ms: it has seconds, or a time by the server's clock. @param {(name: string) => string | null} header */
+function pauseOf(header) {
+	const text = header('Retry-After')?.trim() ?? '';
+	if (/^\d{1,9}$/.test(text)) return Number(text) * 1000;
+	const at = / GMT$/.test(text) ? Date.parse(text) : NaN;
+	if (Number.isNaN(at)) return null;
+	return Math.max(at - (Date.parse(header('Date') ?? '') || Date.now()), 0);
 }
 
 /** A request for a stream may be refused with one event, whose data has the error. @param {string} text */

@@ -251,7 +251,7 @@ export interface paths {
         put?: never;
         /**
          * Import a library
-         * @description A CSV file or a workbook (`.xlsx`, `.ods`): an export of any reading program, or any list with titles or ISBNs, in any usual language and encoding. At most 8 MB and 10,000 rows. What its columns mean is recognised; a part `mapping` (or, with a raw body, a header `X-Import-Mapping`) says it better: a JSON object of fields by the columns' headers or numbers, `{"Titel": "title", "3": "ignore"}`. The results say how each column was read.
+         * @description A CSV file or a workbook (`.xlsx`, `.ods`): an export of any reading program, or any list with titles or ISBNs, in any usual language and encoding. At most 8 MB and 10,000 rows. What its columns mean is recognised; a part `mapping` (or, with a raw body, a header `X-Import-Mapping`) says it better: a JSON object of fields by the columns' headers or numbers, `{"Titel": "title", "3": "ignore"}`; `#3` is the third column whatever the headers are. The results say how each column was read.
          */
         post: operations["importLibrary"];
         delete?: never;
@@ -372,7 +372,7 @@ export interface paths {
         put?: never;
         /**
          * Try again what a job did not find
-         * @description Makes a new job, `retryOf` the ended one, that looks up those of its books whose outcome `only` names; its progress is theirs, its results are all books. There is one such job of each ended one: the same request again is answered with it.
+         * @description Makes a new job, `retryOf` the ended one, that looks up those of its books whose outcome `only` names, those included that nobody reached before it was canceled; its progress is theirs, its results are all books. Photos that could not be looked at are looked at again if the scan has kept them (`keepFailedPhotos`); else `photosToSend` says which to send in a new scan. There is one such job of each ended one: the same request again is answered with it.
          */
         post: operations["retryJob"];
         delete?: never;
@@ -416,6 +416,67 @@ export interface paths {
          * @description Answers what became true: the job may have completed before. Uploads are deleted.
          */
         delete: operations["cancelJobV2"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/operator": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What the application does for everybody
+         * @description The jobs of the last hour, 50 at a time, and those that ask a provider now; the state of the providers, the use of the store, the settings in force. Nothing of it is a reader's: no title, no name of a file, no token. No job is revived by it.
+         */
+        get: operations["getOverview"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/operator/jobs/{jobId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is stored of the course of a job */
+        get: operations["getTimeline"];
+        put?: never;
+        post?: never;
+        /**
+         * End a job
+         * @description Answers what became true: the job may have ended before.
+         */
+        delete: operations["endJob"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/operator/jobs/{jobId}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try again what a job did not find
+         * @description Makes a job beside the one that the client's own retry makes, or answers with that one if it is of the same outcomes and `clientRef`, and has not been stopped. The operator is told no token.
+         */
+        post: operations["retryAnyJob"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -953,7 +1014,7 @@ export interface paths {
         put?: never;
         /**
          * Try again what the job did not find
-         * @description Makes a new job, `retryOf` the ended one, that looks up those of its books whose outcome `only` names; its progress is theirs, its results are all books. There is one such job of each ended one: the same request again is answered with it.
+         * @description Makes a new job, `retryOf` the ended one, that looks up those of its books whose outcome `only` names, those included that nobody reached before it was canceled; its progress is theirs, its results are all books. Photos that could not be looked at are looked at again if the scan has kept them (`keepFailedPhotos`); else `photosToSend` says which to send in a new scan. There is one such job of each ended one: the same request again is answered with it.
          */
         post: operations["retryEnrichmentJob"];
         delete?: never;
@@ -1071,7 +1132,7 @@ export interface paths {
         put?: never;
         /**
          * Try again what the job did not find
-         * @description Makes a new job, `retryOf` the ended one, that looks up those of its books whose outcome `only` names; its progress is theirs, its results are all books. There is one such job of each ended one: the same request again is answered with it.
+         * @description Makes a new job, `retryOf` the ended one, that looks up those of its books whose outcome `only` names, those included that nobody reached before it was canceled; its progress is theirs, its results are all books. Photos that could not be looked at are looked at again if the scan has kept them (`keepFailedPhotos`); else `photosToSend` says which to send in a new scan. There is one such job of each ended one: the same request again is answered with it.
          */
         post: operations["retryImportJob"];
         delete?: never;
@@ -1206,7 +1267,7 @@ export interface paths {
         put?: never;
         /**
          * Try again what the job did not find
-         * @description Makes a new job, `retryOf` the ended one, that looks up those of its books whose outcome `only` names; its progress is theirs, its results are all books. There is one such job of each ended one: the same request again is answered with it.
+         * @description Makes a new job, `retryOf` the ended one, that looks up those of its books whose outcome `only` names, those included that nobody reached before it was canceled; its progress is theirs, its results are all books. Photos that could not be looked at are looked at again if the scan has kept them (`keepFailedPhotos`); else `photosToSend` says which to send in a new scan. There is one such job of each ended one: the same request again is answered with it.
          */
         post: operations["retryScanJob"];
         delete?: never;
@@ -1443,6 +1504,11 @@ export interface components {
          * @enum {string}
          */
         BookProvider: "open_library" | "google_books";
+        /**
+         * @description State of a provider's circuit breaker.
+         * @enum {string}
+         */
+        BreakerState: "closed" | "half_open" | "open";
         /** @description The body of `POST /api/scan-bookshelf/cancel` and `/api/enrichment/cancel`. */
         CancelBody: {
             /**
@@ -1616,10 +1682,33 @@ export interface components {
              */
             name: string;
             /**
+             * @description Its first values that differ, as they stand in the file: at most three, each cut to 60
+             *     characters, and 20,000 bytes in all columns together.
+             */
+            samples?: string[];
+            /**
              * @description Interpretation of its values, where they can be read in several ways: `day before month`,
              *     `out of 10`, `family name first`.
              */
             values?: string;
+        };
+        /** @description Results that one run has committed. */
+        Committed: {
+            /**
+             * Format: uint32
+             * @description Their size in bytes.
+             */
+            bytes: number;
+            /**
+             * Format: uint32
+             * @description Number of items.
+             */
+            items: number;
+            /**
+             * Format: uint64
+             * @description The term of the run; 0 when it cannot be told.
+             */
+            term: number;
         };
         /** @description Data of `completed`: the job is over, every item is final. */
         CompletedEvent: {
@@ -1883,6 +1972,11 @@ export interface components {
             /** @description Titles, each with what else is known of the book. */
             books?: components["schemas"]["BookBody"][] | null;
             /**
+             * @description As the parameter of this name, which wins.
+             * @default null
+             */
+            clientRef: string | null;
+            /**
              * @description The client's name for the job.
              * @default null
              */
@@ -2057,6 +2151,8 @@ export interface components {
         FailureCode: "E_CSV_EMPTY" | "E_CSV_PARSE_FAILED" | "E_CSV_TOO_MANY_ROWS" | "E_NO_BOOKS_FOUND" | "E_IMAGE_INVALID" | "E_VISION_NOT_CONFIGURED" | "E_VISION_FAILED" | "E_GEMINI_TIMEOUT" | "E_VISION_TIMEOUT" | "E_ENRICHMENT_FAILED" | "E_CANCELED" | "E_TIMEOUT" | "E_INTERNAL";
         /** @description The configured features. */
         Features: {
+            /** @description Whether scans can keep the photos that could not be looked at, for a retry: always true. */
+            keepFailedPhotos: boolean;
             /** @description The sources of metadata. */
             metadataProviders: components["schemas"]["Provider"][];
             /** @description Whether providers are local stand-ins with made-up data. */
@@ -2395,6 +2491,16 @@ export interface components {
             /** @constant */
             success: true;
         };
+        /** @description A client and the number of jobs that it has begun lately. */
+        Holder: {
+            /** @description The client's pseudonym. */
+            client: string;
+            /**
+             * Format: uint
+             * @description Number of its jobs, look-ups and searches of the last hour that still count.
+             */
+            jobs: number;
+        };
         /** @description A photo of a batch. */
         ImageBody: {
             /** @description Base64 (RFC 4648), with or without a `data:` URL in front. */
@@ -2692,6 +2798,66 @@ export interface components {
             publisher?: string;
             title: string;
         };
+        /** @description The settings in force. Times are in ms; of secrets only whether they are set. */
+        InForce: {
+            /**
+             * Format: uint
+             * @description Number of jobs that may compute at the same time.
+             */
+            computeSlots: number;
+            /**
+             * Format: uint64
+             * @description How long a lease lasts.
+             */
+            leaseMs: number;
+            /** @description Whether jobs of the first apps' routes are open to whoever knows their name. */
+            legacyTokenless: boolean;
+            /**
+             * Format: uint
+             * @description Number of jobs that one client may have under way; 0: any.
+             */
+            maxJobsPerClient: number;
+            /** @description The profile of the platform. */
+            profile: string;
+            /**
+             * Format: uint
+             * @description Of how many books is remembered what providers said.
+             */
+            rememberedBooks: number;
+            /**
+             * Format: uint64
+             * @description How long results are kept.
+             */
+            retentionMs: number;
+            /**
+             * Format: uint64
+             * @description How long a run may take; absent where there is no limit.
+             */
+            runBudgetMs?: number;
+            /** @description Whether the providers are stand-ins. */
+            sandbox: boolean;
+            /** @description Which secrets are set, among those that this component may know. */
+            secretsSet: string[];
+            /**
+             * Format: uint64
+             * @description Time without progress after which a job has failed.
+             */
+            stallMs: number;
+            /**
+             * Format: uint64
+             * @description How long an answer to a stream may last; absent where there is no limit.
+             */
+            streamBudgetMs?: number;
+            /**
+             * Format: uint64
+             * @description How long a token is valid.
+             */
+            tokenLifeMs: number;
+            /** @description Version of the application. */
+            version: string;
+            /** @description Whether the ends of jobs are posted to a webhook. */
+            webhook: boolean;
+        };
         /** @description Data of `initialized`: the job has not begun. */
         InitializedEvent: {
             /** @description The job's name. */
@@ -2967,7 +3133,7 @@ export interface components {
             type: string;
         };
         /**
-         * @description The kind of job as these clients name it.
+         * @description The kind of job as clients of V3 name it.
          * @enum {string}
          */
         JobType: "csv_import" | "bookshelf_scan" | "batch_enrichment";
@@ -3152,12 +3318,13 @@ export interface components {
             byTitle: number;
             /**
              * Format: uint32
-             * @description Number of requests to providers, at least.
+             * @description Number of requests, about: many books go into one. Books that were looked up before need
+             *     none, and those that Open Library lacks may need one more each.
              */
             requests: number;
             /**
              * Format: uint32
-             * @description Seconds that these requests take at least.
+             * @description Seconds that these requests take at the configured rate, about.
              */
             seconds: number;
         };
@@ -3183,6 +3350,144 @@ export interface components {
         Moment: string;
         /** @enum {string} */
         NotAScan: "none";
+        /** @description A job as an operator sees it. */
+        OperatorJob: {
+            /**
+             * @description Pseudonym of its client, as the documents that count clients' jobs have it; absent when the
+             *     client is not counted.
+             */
+            client?: string;
+            /** @description The reason why it failed. */
+            code?: components["schemas"]["FailureCode"];
+            /** @description Time of its creation. */
+            createdAt: components["schemas"]["Moment"];
+            /**
+             * Format: uint64
+             * @description Time from its creation to its last progress, in ms.
+             */
+            duration: number;
+            /** @description Whether the job has no outcome and no run works on it: the next look of a client starts one. */
+            idle: boolean;
+            /** @description The job's name. */
+            jobId: string;
+            /** @description The kind of request that created it. */
+            madeBy: string;
+            /**
+             * Format: uint32
+             * @description Number of photos of a scan.
+             */
+            photos?: number;
+            /** @description The kind of job. */
+            pipeline: components["schemas"]["Pipeline"];
+            /**
+             * Format: uint32
+             * @description Number of items that are final.
+             */
+            processedCount: number;
+            /**
+             * Format: uint32
+             * @description Number of photos that have been looked at.
+             */
+            processedPhotos?: number;
+            /**
+             * Format: uint32
+             * @description Number of items whose outcome was remembered.
+             */
+            remembered?: number;
+            /**
+             * Format: uint32
+             * @description Number of requests to the metadata providers.
+             */
+            requests: number;
+            /** @description The job that this one tries again. */
+            retryOf?: string;
+            /** @description The current stage. */
+            stage: components["schemas"]["Stage"];
+            /** @description State of the job. */
+            status: components["schemas"]["Status"];
+            /**
+             * Format: uint32
+             * @description Number of items that were found.
+             */
+            succeededCount: number;
+            /**
+             * Format: uint32
+             * @description Number of items in all; 0 until they are known.
+             */
+            totalCount: number;
+            /**
+             * Format: uint32
+             * @description Number of items, among those not found, that no provider has answered about.
+             */
+            unanswered?: number;
+            /** @description Time of its last progress. */
+            updatedAt: components["schemas"]["Moment"];
+        };
+        OperatorJobAnswer: {
+            data: components["schemas"]["OperatorJob"];
+            metadata: components["schemas"]["Metadata"];
+            /** @constant */
+            success: true;
+        };
+        /** @description The application as an operator sees it. */
+        OperatorOverview: {
+            /** @description The clients that have begun most jobs lately. */
+            holders: components["schemas"]["Holder"][];
+            /** @description Jobs, the newest first; those that ask a provider at present come before all others. */
+            jobs: components["schemas"]["OperatorJob"][];
+            /**
+             * Format: uint64
+             * @description What `before` is to be for older jobs; absent when there are none.
+             */
+            olderThan?: number;
+            /** @description The metadata providers. */
+            providers: components["schemas"]["OperatorProvider"][];
+            /** @description The settings in force. */
+            settings: components["schemas"]["InForce"];
+            /** @description Use of the store. */
+            store: components["schemas"]["StoreUse"];
+        };
+        OperatorOverviewAnswer: {
+            data: components["schemas"]["OperatorOverview"];
+            metadata: components["schemas"]["Metadata"];
+            /** @constant */
+            success: true;
+        };
+        /** @description A metadata provider as an operator sees it. */
+        OperatorProvider: {
+            /** @description State of its circuit breaker. */
+            breaker: components["schemas"]["BreakerState"];
+            /** @description Requests at once after a pause, as configured. */
+            burst: number;
+            /**
+             * Format: uint32
+             * @description Number of failures since the last success.
+             */
+            failures: number;
+            /**
+             * Format: uint
+             * @description Number of jobs that ask it at present.
+             */
+            jobs: number;
+            /**
+             * Format: uint64
+             * @description Average latency of its answers, in ms; absent while it is not known.
+             */
+            latency?: number;
+            /**
+             * Format: uint
+             * @description Number of single look-ups and searches in the last seconds.
+             */
+            lookUps: number;
+            /** @description Name of the provider. */
+            name: string;
+            /** @description Time until which the breaker stays open. */
+            openUntil?: components["schemas"]["Moment"];
+            /** @description Share of the rate at which it is asked at present; refusals lower it. */
+            pace: number;
+            /** @description Requests a second in the long run, as configured. */
+            rate: number;
+        };
         /**
          * @description The way in which pages are addressed.
          * @enum {string}
@@ -3318,7 +3623,15 @@ export interface components {
             fields: string[];
             /** @description The look-ups that the books would need. */
             lookups: components["schemas"]["Lookups"];
-            /** @description Separator and columns of the file; absent with a failure. */
+            /**
+             * Format: uint32
+             * @description Number of rejected rows, merged rows and warnings in all; counted up to a thousand.
+             */
+            problems: number;
+            /**
+             * @description Separator and columns of the file; with a failure only if nothing but a column that names
+             *     the books is missing.
+             */
             reading?: components["schemas"]["Reading"];
             /**
              * Format: uint32
@@ -3330,7 +3643,10 @@ export interface components {
              * @description Number of rows that could not be read.
              */
             rowsRejected: number;
-            /** @description Whether a person should look at the reading of the file. */
+            /**
+             * @description Whether a person should look at the reading of the file: a meaning was guessed, or more than
+             *     half of the rows were rejected.
+             */
             uncertain: boolean;
         };
         PreviewAnswer: {
@@ -3596,8 +3912,13 @@ export interface components {
         /** @description The body of a request to try a job again; it may be left out. */
         RetryBody: {
             /**
-             * @description The outcomes to try again; absent: `error` and `circuit_open`, which may succeed at any
-             *     time.
+             * @description As the parameter of this name, which wins.
+             * @default null
+             */
+            clientRef: string | null;
+            /**
+             * @description The outcomes to try again; absent: all but `not_found`, which may be others at any time.
+             *     Books that nobody reached before the job was canceled are an `error`.
              */
             only?: components["schemas"]["RetriedBody"][] | null;
         };
@@ -3624,6 +3945,11 @@ export interface components {
         };
         /** @description The body of `POST /api/scan-bookshelf/batch`. */
         ScanBatchBody: {
+            /**
+             * @description As the parameter of this name, which wins.
+             * @default null
+             */
+            clientRef: string | null;
             /** @description The photos. */
             images?: components["schemas"]["ImageBody"][] | null;
             /**
@@ -3631,6 +3957,12 @@ export interface components {
              * @default null
              */
             jobId: string | null;
+            /**
+             * @description Whether photos that cannot be looked at are kept as long as the job, so that a retry looks
+             *     at them again.
+             * @default null
+             */
+            keepFailedPhotos: boolean | null;
         };
         /** @description Facts on how a scan was done. */
         ScanMetadata: {
@@ -4107,6 +4439,29 @@ export interface components {
             /** @constant */
             success: true;
         };
+        /** @description Use of the store. */
+        StoreUse: {
+            /**
+             * @description Time of that count, which the creation of a job makes now and then; absent when there was
+             *     none yet.
+             */
+            countedAt?: components["schemas"]["Moment"];
+            /**
+             * Format: uint
+             * @description Number of keys at the last count, with those reserved for running jobs.
+             */
+            keys: number;
+            /**
+             * Format: uint
+             * @description The most keys that the store may have; absent where there is no limit.
+             */
+            maxKeys?: number;
+            /**
+             * Format: uint
+             * @description Number of jobs of which the webhook was still to be told then.
+             */
+            webhooksPending: number;
+        };
         /** @description A `data` object that repeats in itself that it is a success. */
         SuccessfulCanceled: {
             /** @description Counts of the data that was deleted. */
@@ -4442,6 +4797,68 @@ export interface components {
              */
             unanswered?: number;
         };
+        /** @description What the store says of the course of a job. */
+        Timeline: {
+            /**
+             * Format: uint8
+             * @description Number of attempts at the file's analysis.
+             */
+            attempts: number;
+            /** @description Whether somebody has asked for the job to be canceled. */
+            canceling: boolean;
+            /**
+             * Format: uint64
+             * @description Number of commits so far.
+             */
+            commits: number;
+            /** @description Time at which the job and its results are forgotten. */
+            expiresAt: components["schemas"]["Moment"];
+            /** @description The job. */
+            job: components["schemas"]["OperatorJob"];
+            /**
+             * Format: uint64
+             * @description Time, in ms, that runs have worked on the next items without having them done in time.
+             */
+            lateMs: number;
+            /** @description Time until which the present run has the lease. */
+            leasedUntil?: components["schemas"]["Moment"];
+            /** @description Time at which the next commit is expected. */
+            nextCommitAt?: components["schemas"]["Moment"];
+            /** @description Number of requests to each provider. */
+            requests: {
+                [key: string]: number;
+            };
+            /** @description Results that are stored, in their order: while the job runs, those of each commit. */
+            results: components["schemas"]["Committed"][];
+            /**
+             * Format: uint64
+             * @description Number of runs that have held the lease, the creation being the first: each that is handed
+             *     the lease, or claims it from a silent one, is one more.
+             */
+            term: number;
+            /**
+             * Format: uint64
+             * @description Number of bytes that were uploaded.
+             */
+            uploadedBytes: number;
+            /** @description Providers that the job has waited for. */
+            waits: components["schemas"]["Waited"][];
+            /**
+             * Format: uint32
+             * @description Number of attempts at that so far; absent when there is nothing to tell.
+             */
+            webhookAttempts?: number;
+            /** @description Earliest time of the next; absent when there is nothing to tell, or it was not tried yet. */
+            webhookNextAt?: components["schemas"]["Moment"];
+            /** @description Whether the webhook is still to be told of its end, or of a long wait. */
+            webhookPending: boolean;
+        };
+        TimelineAnswer: {
+            data: components["schemas"]["Timeline"];
+            metadata: components["schemas"]["Metadata"];
+            /** @constant */
+            success: true;
+        };
         /** @description Data of `timeout`: the stream ends because nothing happens; the job may go on. */
         TimeoutEvent: {
             /** @description Always "timeout". */
@@ -4671,6 +5088,11 @@ export interface components {
             /** @description Titles, each with what else is known of the book; only for a job. */
             books?: components["schemas"]["BookBody"][] | null;
             /**
+             * @description As the parameter of this name, which wins; only for a job.
+             * @default null
+             */
+            clientRef: string | null;
+            /**
              * @description Ignored, and only read for the SDK: there is no search by meaning.
              * @default null
              */
@@ -4838,6 +5260,8 @@ export interface components {
             batch_enrichment: boolean;
             /** @description Whether CSV files can be imported. */
             csv_import: boolean;
+            /** @description Whether scans can keep the photos that could not be looked at, for a retry: always true. */
+            keepFailedPhotos: boolean;
             /** @description The sources of metadata. */
             metadataProviders: components["schemas"]["Provider"][];
             /** @description Whether providers are local stand-ins with made-up data. */
@@ -5525,7 +5949,7 @@ export interface components {
             type: string;
         };
         /**
-         * @description The state of a job as these clients name it.
+         * @description The state of a job as clients of V3 name it.
          * @enum {string}
          */
         V3Status: "queued" | "processing" | "completed" | "failed" | "canceled";
@@ -5548,6 +5972,18 @@ export interface components {
             startedAt: components["schemas"]["Moment"];
             /** @description Time of the state in the event. */
             timestamp: components["schemas"]["Moment"];
+        };
+        /** @description The time that a job has waited for a provider. */
+        Waited: {
+            /**
+             * Format: uint64
+             * @description Time for which it has answered nothing, in ms.
+             */
+            ms: number;
+            /** @description The provider. */
+            provider: string;
+            /** @description Time until which the job waits for it. */
+            until?: components["schemas"]["Moment"];
         };
         /** @description A work as clients know it. Ids that no provider of ours has are empty, never absent. */
         WorkObject: {
@@ -5590,6 +6026,11 @@ export interface components {
         };
         /** @description The body of `POST /api/enrichment/start`. */
         WorksBody: {
+            /**
+             * @description As the parameter of this name, which wins.
+             * @default null
+             */
+            clientRef: string | null;
             /**
              * @description The client's name for the job.
              * @default null
@@ -6389,10 +6830,16 @@ export interface components {
     parameters: {
         /** @description Words of an author's name */
         authorQuery: string;
+        /** @description The `olderThan` of the answer before */
+        before: number;
         /** @description Tell each book as it becomes final, each exactly once */
         books: "1" | "true";
         /** @description The client's name for the job; made by the server when absent */
         chosenJobId: string;
+        /** @description The client's own name for the job, repeated in its webhook events */
+        clientRef: string;
+        /** @description The same, as a header; it wins over the parameter */
+        clientRefHeader: string;
         /** @description Name the events of a scan `photoscan.progress`, `photoscan.completed` and `photoscan.failed` */
         events: "photoscan";
         /** @description `csv`: rows */
@@ -6407,6 +6854,8 @@ export interface components {
         idempotencyKey: string;
         /** @description Entity tags of the documents that the client has */
         ifNoneMatch: string;
+        /** @description With a raw body: what columns mean, as the part `mapping` says it in a form */
+        importMapping: string;
         /** @description The book's place among the results, from 0 */
         index: number;
         /** @description An ISBN with 10 or 13 digits, hyphens allowed */
@@ -6417,6 +6866,8 @@ export interface components {
         jobId: string;
         /** @description The jobs to follow, up to 20, separated by commas */
         jobIds: string;
+        /** @description Keep photos that cannot be looked at as long as the job, so that a retry looks at them again; may be a part of the form instead */
+        keepFailedPhotos: "1" | "true" | "0" | "false";
         /** @description The last event that the client has: it gets nothing again */
         lastEventId: string;
         /** @description The same, for clients that cannot set headers */
@@ -6451,12 +6902,16 @@ export interface operations {
     enrichBooks: {
         parameters: {
             query?: {
+                /** @description The client's own name for the job, repeated in its webhook events */
+                clientRef?: components["parameters"]["clientRef"];
                 /** @description Tell each book as it becomes final, each exactly once */
                 books?: components["parameters"]["books"];
             };
             header?: {
                 /** @description The same key answers with the same job and token for as long as the job is kept */
                 "Idempotency-Key"?: components["parameters"]["idempotencyKey"];
+                /** @description The same, as a header; it wins over the parameter */
+                "X-Client-Ref"?: components["parameters"]["clientRefHeader"];
             };
             path?: never;
             cookie?: never;
@@ -6498,6 +6953,10 @@ export interface operations {
     scanShelf: {
         parameters: {
             query?: {
+                /** @description The client's own name for the job, repeated in its webhook events */
+                clientRef?: components["parameters"]["clientRef"];
+                /** @description Keep photos that cannot be looked at as long as the job, so that a retry looks at them again; may be a part of the form instead */
+                keepFailedPhotos?: components["parameters"]["keepFailedPhotos"];
                 /** @description Tell each book as it becomes final, each exactly once */
                 books?: components["parameters"]["books"];
                 /** @description Name the events of a scan `photoscan.progress`, `photoscan.completed` and `photoscan.failed` */
@@ -6506,6 +6965,8 @@ export interface operations {
             header?: {
                 /** @description The same key answers with the same job and token for as long as the job is kept */
                 "Idempotency-Key"?: components["parameters"]["idempotencyKey"];
+                /** @description The same, as a header; it wins over the parameter */
+                "X-Client-Ref"?: components["parameters"]["clientRefHeader"];
                 /** @description Who looks at the photos; one that is unknown is the configured one */
                 "X-AI-Provider"?: components["parameters"]["provider"];
             };
@@ -6518,6 +6979,13 @@ export interface operations {
                 "image/png": string;
                 "image/webp": string;
                 "multipart/form-data": {
+                    /** @description As the parameter of this name, which wins */
+                    clientRef?: string;
+                    /**
+                     * @description As the parameter of this name
+                     * @enum {string}
+                     */
+                    keepFailedPhotos?: "true" | "false";
                     /** @description The photos */
                     photos: string[];
                 };
@@ -6667,6 +7135,8 @@ export interface operations {
         requestBody: {
             content: {
                 "multipart/form-data": {
+                    /** @description As the parameter of this name, which wins */
+                    clientRef?: string;
                     /** @description The CSV file */
                     file: string;
                 };
@@ -6727,6 +7197,8 @@ export interface operations {
             query?: {
                 /** @description The client's name for the job; made by the server when absent */
                 jobId?: components["parameters"]["chosenJobId"];
+                /** @description Keep photos that cannot be looked at as long as the job, so that a retry looks at them again; may be a part of the form instead */
+                keepFailedPhotos?: components["parameters"]["keepFailedPhotos"];
             };
             header?: {
                 /** @description Who looks at the photos; one that is unknown is the configured one */
@@ -6741,8 +7213,15 @@ export interface operations {
                 "image/png": string;
                 "image/webp": string;
                 "multipart/form-data": {
+                    /** @description As the parameter of this name, which wins */
+                    clientRef?: string;
                     /** @description The photo */
                     image: string;
+                    /**
+                     * @description As the parameter of this name
+                     * @enum {string}
+                     */
+                    keepFailedPhotos?: "true" | "false";
                 };
             };
         };
@@ -6769,7 +7248,10 @@ export interface operations {
     };
     legacyScanBatch: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Keep photos that cannot be looked at as long as the job, so that a retry looks at them again; may be a part of the form instead */
+                keepFailedPhotos?: components["parameters"]["keepFailedPhotos"];
+            };
             header?: {
                 /** @description Who looks at the photos; one that is unknown is the configured one */
                 "X-AI-Provider"?: components["parameters"]["provider"];
@@ -6931,12 +7413,18 @@ export interface operations {
     importLibrary: {
         parameters: {
             query?: {
+                /** @description The client's own name for the job, repeated in its webhook events */
+                clientRef?: components["parameters"]["clientRef"];
                 /** @description Tell each book as it becomes final, each exactly once */
                 books?: components["parameters"]["books"];
             };
             header?: {
                 /** @description The same key answers with the same job and token for as long as the job is kept */
                 "Idempotency-Key"?: components["parameters"]["idempotencyKey"];
+                /** @description The same, as a header; it wins over the parameter */
+                "X-Client-Ref"?: components["parameters"]["clientRefHeader"];
+                /** @description With a raw body: what columns mean, as the part `mapping` says it in a form */
+                "X-Import-Mapping"?: components["parameters"]["importMapping"];
             };
             path?: never;
             cookie?: never;
@@ -6946,6 +7434,8 @@ export interface operations {
                 "application/vnd.oasis.opendocument.spreadsheet": string;
                 "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
                 "multipart/form-data": {
+                    /** @description As the parameter of this name, which wins */
+                    clientRef?: string;
                     /** @description The file */
                     file: string;
                     /** @description Fields by columns, as JSON */
@@ -6987,7 +7477,10 @@ export interface operations {
     previewImport: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description With a raw body: what columns mean, as the part `mapping` says it in a form */
+                "X-Import-Mapping"?: components["parameters"]["importMapping"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -6996,6 +7489,8 @@ export interface operations {
                 "application/vnd.oasis.opendocument.spreadsheet": string;
                 "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
                 "multipart/form-data": {
+                    /** @description As the parameter of this name, which wins */
+                    clientRef?: string;
                     /** @description The file */
                     file: string;
                     /** @description Fields by columns, as JSON */
@@ -7230,8 +7725,14 @@ export interface operations {
     };
     retryJob: {
         parameters: {
-            query?: never;
-            header?: never;
+            query?: {
+                /** @description The client's own name for the job, repeated in its webhook events */
+                clientRef?: components["parameters"]["clientRef"];
+            };
+            header?: {
+                /** @description The same, as a header; it wins over the parameter */
+                "X-Client-Ref"?: components["parameters"]["clientRefHeader"];
+            };
             path: {
                 /** @description The job's name; UUIDs in either case, answered back as given */
                 jobId: components["parameters"]["jobId"];
@@ -7348,6 +7849,138 @@ export interface operations {
             503: components["responses"]["SERVICE_BUSY"];
         };
     };
+    getOverview: {
+        parameters: {
+            query?: {
+                /** @description The `olderThan` of the answer before */
+                before?: components["parameters"]["before"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The application */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OperatorOverviewAnswer"];
+                };
+            };
+            400: components["responses"]["INVALID_REQUEST"];
+            401: components["responses"]["UNAUTHORIZED"];
+            404: components["responses"]["NOT_FOUND"];
+            405: components["responses"]["METHOD_NOT_ALLOWED"];
+            500: components["responses"]["INTERNAL_ERROR"];
+            503: components["responses"]["SERVICE_BUSY"];
+        };
+    };
+    getTimeline: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The job's name; UUIDs in either case, answered back as given */
+                jobId: components["parameters"]["jobId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The job */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TimelineAnswer"];
+                };
+            };
+            400: components["responses"]["INVALID_REQUEST"];
+            401: components["responses"]["UNAUTHORIZED"];
+            404: components["responses"]["NOT_FOUND"];
+            405: components["responses"]["METHOD_NOT_ALLOWED"];
+            500: components["responses"]["INTERNAL_ERROR"];
+            503: components["responses"]["SERVICE_BUSY"];
+        };
+    };
+    endJob: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The job's name; UUIDs in either case, answered back as given */
+                jobId: components["parameters"]["jobId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How the job ended */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OperatorJobAnswer"];
+                };
+            };
+            /** @description The job has not stopped yet */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OperatorJobAnswer"];
+                };
+            };
+            400: components["responses"]["INVALID_REQUEST"];
+            401: components["responses"]["UNAUTHORIZED"];
+            404: components["responses"]["NOT_FOUND"];
+            405: components["responses"]["METHOD_NOT_ALLOWED"];
+            500: components["responses"]["INTERNAL_ERROR"];
+            503: components["responses"]["SERVICE_BUSY"];
+        };
+    };
+    retryAnyJob: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The job's name; UUIDs in either case, answered back as given */
+                jobId: components["parameters"]["jobId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RetryBody"];
+            };
+        };
+        responses: {
+            /** @description The new job */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OperatorJobAnswer"];
+                };
+            };
+            400: components["responses"]["INVALID_REQUEST.EMPTY_BATCH"];
+            401: components["responses"]["UNAUTHORIZED"];
+            404: components["responses"]["NOT_FOUND"];
+            405: components["responses"]["METHOD_NOT_ALLOWED"];
+            409: components["responses"]["JOB_EXISTS.NOT_READY"];
+            413: components["responses"]["FILE_TOO_LARGE"];
+            429: components["responses"]["RATE_LIMIT_EXCEEDED"];
+            500: components["responses"]["INTERNAL_ERROR"];
+            503: components["responses"]["SERVICE_BUSY"];
+        };
+    };
     searchV2: {
         parameters: {
             query?: {
@@ -7431,6 +8064,8 @@ export interface operations {
             query?: {
                 /** @description The client's name for the job; made by the server when absent */
                 jobId?: components["parameters"]["chosenJobId"];
+                /** @description Keep photos that cannot be looked at as long as the job, so that a retry looks at them again; may be a part of the form instead */
+                keepFailedPhotos?: components["parameters"]["keepFailedPhotos"];
             };
             header?: {
                 /** @description Who looks at the photos; one that is unknown is the configured one */
@@ -7734,12 +8369,16 @@ export interface operations {
     enrichBooksV1: {
         parameters: {
             query?: {
+                /** @description The client's own name for the job, repeated in its webhook events */
+                clientRef?: components["parameters"]["clientRef"];
                 /** @description Tell each book as it becomes final, each exactly once */
                 books?: components["parameters"]["books"];
             };
             header?: {
                 /** @description The same key answers with the same job and token for as long as the job is kept */
                 "Idempotency-Key"?: components["parameters"]["idempotencyKey"];
+                /** @description The same, as a header; it wins over the parameter */
+                "X-Client-Ref"?: components["parameters"]["clientRefHeader"];
             };
             path?: never;
             cookie?: never;
@@ -8199,12 +8838,16 @@ export interface operations {
     createEnrichmentJob: {
         parameters: {
             query?: {
+                /** @description The client's own name for the job, repeated in its webhook events */
+                clientRef?: components["parameters"]["clientRef"];
                 /** @description Tell each book as it becomes final, each exactly once */
                 books?: components["parameters"]["books"];
             };
             header?: {
                 /** @description The same key answers with the same job and token for as long as the job is kept */
                 "Idempotency-Key"?: components["parameters"]["idempotencyKey"];
+                /** @description The same, as a header; it wins over the parameter */
+                "X-Client-Ref"?: components["parameters"]["clientRefHeader"];
             };
             path?: never;
             cookie?: never;
@@ -8408,8 +9051,14 @@ export interface operations {
     };
     retryEnrichmentJob: {
         parameters: {
-            query?: never;
-            header?: never;
+            query?: {
+                /** @description The client's own name for the job, repeated in its webhook events */
+                clientRef?: components["parameters"]["clientRef"];
+            };
+            header?: {
+                /** @description The same, as a header; it wins over the parameter */
+                "X-Client-Ref"?: components["parameters"]["clientRefHeader"];
+            };
             path: {
                 /** @description The job's name; UUIDs in either case, answered back as given */
                 jobId: components["parameters"]["jobId"];
@@ -8489,12 +9138,18 @@ export interface operations {
     createImportJob: {
         parameters: {
             query?: {
+                /** @description The client's own name for the job, repeated in its webhook events */
+                clientRef?: components["parameters"]["clientRef"];
                 /** @description Tell each book as it becomes final, each exactly once */
                 books?: components["parameters"]["books"];
             };
             header?: {
                 /** @description The same key answers with the same job and token for as long as the job is kept */
                 "Idempotency-Key"?: components["parameters"]["idempotencyKey"];
+                /** @description The same, as a header; it wins over the parameter */
+                "X-Client-Ref"?: components["parameters"]["clientRefHeader"];
+                /** @description With a raw body: what columns mean, as the part `mapping` says it in a form */
+                "X-Import-Mapping"?: components["parameters"]["importMapping"];
             };
             path?: never;
             cookie?: never;
@@ -8502,6 +9157,8 @@ export interface operations {
         requestBody: {
             content: {
                 "multipart/form-data": {
+                    /** @description As the parameter of this name, which wins */
+                    clientRef?: string;
                     /** @description The CSV file */
                     file: string;
                 };
@@ -8703,8 +9360,14 @@ export interface operations {
     };
     retryImportJob: {
         parameters: {
-            query?: never;
-            header?: never;
+            query?: {
+                /** @description The client's own name for the job, repeated in its webhook events */
+                clientRef?: components["parameters"]["clientRef"];
+            };
+            header?: {
+                /** @description The same, as a header; it wins over the parameter */
+                "X-Client-Ref"?: components["parameters"]["clientRefHeader"];
+            };
             path: {
                 /** @description The job's name; UUIDs in either case, answered back as given */
                 jobId: components["parameters"]["jobId"];
@@ -8784,12 +9447,18 @@ export interface operations {
     createScanJob: {
         parameters: {
             query?: {
+                /** @description The client's own name for the job, repeated in its webhook events */
+                clientRef?: components["parameters"]["clientRef"];
+                /** @description Keep photos that cannot be looked at as long as the job, so that a retry looks at them again; may be a part of the form instead */
+                keepFailedPhotos?: components["parameters"]["keepFailedPhotos"];
                 /** @description Tell each book as it becomes final, each exactly once */
                 books?: components["parameters"]["books"];
             };
             header?: {
                 /** @description The same key answers with the same job and token for as long as the job is kept */
                 "Idempotency-Key"?: components["parameters"]["idempotencyKey"];
+                /** @description The same, as a header; it wins over the parameter */
+                "X-Client-Ref"?: components["parameters"]["clientRefHeader"];
                 /** @description Who looks at the photos; one that is unknown is the configured one */
                 "X-AI-Provider"?: components["parameters"]["provider"];
             };
@@ -8802,6 +9471,13 @@ export interface operations {
                 "image/png": string;
                 "image/webp": string;
                 "multipart/form-data": {
+                    /** @description As the parameter of this name, which wins */
+                    clientRef?: string;
+                    /**
+                     * @description As the parameter of this name
+                     * @enum {string}
+                     */
+                    keepFailedPhotos?: "true" | "false";
                     /** @description The photos */
                     "photos[]": string[];
                 };
@@ -9030,8 +9706,14 @@ export interface operations {
     };
     retryScanJob: {
         parameters: {
-            query?: never;
-            header?: never;
+            query?: {
+                /** @description The client's own name for the job, repeated in its webhook events */
+                clientRef?: components["parameters"]["clientRef"];
+            };
+            header?: {
+                /** @description The same, as a header; it wins over the parameter */
+                "X-Client-Ref"?: components["parameters"]["clientRefHeader"];
+            };
             path: {
                 /** @description The job's name; UUIDs in either case, answered back as given */
                 jobId: components["parameters"]["jobId"];

@@ -44,9 +44,9 @@ export class Strategy {
 	/** What the last stream asked for. @type {number | null} */
 	#retry = null;
 	#failures = 0;
-	/** Whether the last stream found no connection. */
-	#unreachable = false;
-	/** Whether the status was answered although streams found no connection. */
+	/** Whether of the last stream nothing came, no connection or no byte. */
+	#mute = false;
+	/** Whether the status was answered although nothing came of streams. */
 	#answered = false;
 
 	/**
@@ -69,7 +69,7 @@ export class Strategy {
 
 	/** The stream named the time after which to come back. @param {number} ms */
 	setRetry(ms) {
-		this.#retry = Math.min(ms, this.#timing.maxBackoff);
+		this.#retry = Math.min(Math.max(ms, 100), this.#timing.maxBackoff);
 	}
 
 	/** An event, or a status, has come. */
@@ -90,20 +90,20 @@ export class Strategy {
 			return { pause: spread(this.#retry ?? this.#timing.retry, jitter), step: 'stream' };
 		}
 		this.#failures += 1;
-		this.#unreachable = end === 'unreachable';
-		const doubtful = end === 'silent' || end === 'refused' || this.#failures >= DOUBT || (this.#unreachable && this.#answered);
+		this.#mute = end === 'unreachable' || end === 'silent';
+		const doubtful = end === 'silent' || end === 'refused' || this.#failures >= DOUBT || (this.#mute && this.#answered);
 		if (this.#mode === 'auto' && doubtful) return { pause: 0, step: 'probe' };
 		return { pause: this.#backoff(jitter), step: 'stream' };
 	}
 
 	/**
-	 * Whether a probe that was answered says that streams do not get through. Where they found no connection it takes two:
-	 * the server may have come back between stream and probe.
+	 * Whether a probe that was answered says that streams do not get through. Where nothing came of them it takes two: the
+	 * network may have come back between stream and probe.
 	 */
 	blamesStreams() {
 		const twice = this.#answered;
-		this.#answered = this.#unreachable;
-		return twice || !this.#unreachable;
+		this.#answered = this.#mute;
+		return twice || !this.#mute;
 	}
 
 	/**

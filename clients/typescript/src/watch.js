@@ -24,6 +24,7 @@ import { Strategy } from './strategy.js';
 
 /** @typedef {Update extends infer U ? U extends { job: Job } ? Omit<U, 'job'> : never : never} News an update before it is known where it stands */
 
+const PROGRESS = new Set(['initialized', 'processing']);
 const ENDS = new Set(['completed', 'failed', 'timeout']);
 const OVER = new Set(['completed', 'failed', 'canceled']);
 
@@ -43,8 +44,10 @@ export class Watch {
 	#etag = null;
 	/** The furthest snapshot seen. @type {Snapshot | undefined} */
 	#seen;
-	/** When the server last gave a sign of life; 0: never. */
-	#contact;
+	/** For how long the server was asked in vain, in ms; nothing before its first sign of life. @type {number | undefined} */
+	#away;
+	/** When the last attempt ended, by a clock that nobody sets, and the pause after it. */
+	#attempt = { at: performance.now(), pause: 0 };
 
 	/**
 	 * @param {import('./client.js').Shared} shared
@@ -59,7 +62,7 @@ export class Watch {
 		this.#strategy = new Strategy(mode, shared.timing);
 		this.#next = this.#strategy.begin(shared.streamsBlocked);
 		// Fail fast only if there is no reason to believe in this server.
-		this.#contact = shared.http.reached || job.lastEventId ? Date.now() : 0;
+		if (shared.http.reached || job.lastEventId) this.#away = 0;
 	}
 
 	/** @returns {AsyncGenerator<Update, void, void>} */
@@ -85,6 +88,7 @@ export class Watch {
 		try {
 			opened = await http.open(`${this.#path}/stream${this.#books ? '?books=1' : ''}`, { headers, signal: this.#signal, limit: timing.firstByte });
 		} catch (error) {
+			if (error instanceof Protocol) return yield* this.#ended('refused', error);
 			if (!(error instanceof Unreachable)) throw error;
 			return yield* this.#ended(error.timedOut ? 'silent' : 'unreachable', error);
 		}
@@ -116,7 +120,7 @@ export class Watch {
 	 * @returns {AsyncGenerator<News, void, void>}
 	 */
 	async *#read(reader) {
-		const { firstByte, idle } = this.#shared.timing;
+		const { firstByte, idle, retry } = this.#shared.timing;
 		const parser = new Parser();
 		let begun = false;
 		let events = 0;
@@ -130,7 +134,8 @@ export class Watch {
 				break;
 			}
 			if (piece === 'broken' || piece.done) {
-				end = begun ? 'cut' : 'useless';
+				// Without either it is none of this API, whatever comments it has: those of a proxy.
+				end = events || parser.retry !== null ? 'cut' : 'useless';
 				break;
 			}
 			begun = true;
@@ -149,8 +154,9 @@ export class Watch {
 				if (this.#over) return;
 			}
 		}
-		if (parser.retry !== null) this.#strategy.setRetry(parser.retry);
-		if (end === 'cut') this.#contact = Date.now();
+		// One that says only when to come back must not be asked without a pause.
+		if (parser.retry !== null) this.#strategy.setRetry(events ? parser.retry : Math.max(parser.retry, retry));
+		if (end === 'cut') this.#alive();
 		yield* this.#ended(end);
 	}
 
@@ -159,37 +165,28 @@ export class Watch {
 	 * @returns {News[] | 'refused'}
 	 */
 	#take({ event, data, id }) {
-		/** @type {any} */
-		let body;
-		try {
-			body = JSON.parse(data);
-		} catch {
-			return 'refused';
-		}
-		const last = ENDS.has(event);
-		const known = !last && id && this.#job.lastEventId && !isAfter(id, this.#job.lastEventId);
-		const delivered = this.#delivered;
-		if (id && !known) this.#job.lastEventId = id;
+		const body = bodyOf(event, data);
+		if (body === 'refused') return 'refused';
+		const [last, delivered] = [ENDS.has(event), booksOf(this.#job.lastEventId)];
+		// What is further than all that was told is news, although a server that lost its store counts from 1 again.
+		const further = event === 'book' ? body.index >= delivered : PROGRESS.has(event) && body.progress > (this.#seen?.progress ?? Infinity);
+		const known = !last && !further && id && this.#job.lastEventId && !isAfter(id, this.#job.lastEventId);
+		if (id && !known && (!this.#books || booksOf(id) >= delivered)) this.#job.lastEventId = id;
 		this.#strategy.succeeded();
-		this.#contact = Date.now();
+		this.#alive();
 		if (known) return [];
 		if (event === 'book') {
 			this.#shared.noteStreamSupport(true);
-			return body.index < delivered ? [] : this.#via('sse', { type: 'book', index: body.index, book: body.book });
+			return further ? this.#via('sse', { type: 'book', index: body.index, book: body.book }) : [];
 		}
 		if (last) {
 			this.#over = true;
 			this.#shared.noteStreamSupport(true);
 			return this.#via('sse', event === 'timeout' ? { type: 'timeout', message: body.message ?? '' } : { type: /** @type {'completed' | 'failed'} */ (event), snapshot: body });
 		}
-		if (event !== 'initialized' && event !== 'processing') return [];
+		if (!PROGRESS.has(event)) return [];
 		this.#shared.noteStreamSupport(true);
 		return this.#progress('sse', body);
-	}
-
-	/** How many books the job's last event id counts. */
-	get #delivered() {
-		return Number(this.#job.lastEventId?.split('.')[1] ?? 0);
 	}
 
 	/**
@@ -207,15 +204,18 @@ export class Watch {
 			const jitter = Math.random();
 			return yield this.#lost(error, step === 'poll' ? this.#strategy.pollFailed(jitter) : this.#strategy.probeFailed(jitter));
 		}
-		this.#contact = Date.now();
-		if (step === 'probe' && this.#strategy.blamesStreams()) this.#shared.noteStreamSupport(false);
+		this.#alive();
+		// Else the stream is asked once more: nothing has changed yet.
+		const polls = step === 'poll' || this.#strategy.blamesStreams();
+		if (polls && step === 'probe') this.#shared.noteStreamSupport(false);
 		const { data, etag, retryAfter } = answer;
 		if (data) {
+			if (!isSnapshot(data)) throw new Protocol('a status of another form');
 			this.#etag = etag;
 			if (OVER.has(data.status)) {
 				if (this.#books) {
 					try {
-						yield* this.#missingBooks();
+						yield* this.#missingBooks(data);
 					} catch (error) {
 						if (!(error instanceof BookstrackError && error.transient)) throw error;
 						this.#etag = null;
@@ -226,15 +226,19 @@ export class Watch {
 				yield* this.#via('poll', { type: data.status === 'completed' ? 'completed' : 'failed', snapshot: data });
 				return;
 			}
-			yield* this.#progress('poll', data);
+			yield* this.#progress(polls || !this.#announced ? 'poll' : undefined, data);
 		}
 		this.#next = this.#strategy.polled(retryAfter, this.#shared.streamsBlocked);
 	}
 
-	/** Polling brings no books: those that no stream has brought are in the results. @returns {AsyncGenerator<News, void, void>} */
-	async *#missingBooks() {
+	/**
+	 * Polling brings no books: those that no stream has brought are in the results.
+	 * @param {Snapshot} end
+	 * @returns {AsyncGenerator<News, void, void>}
+	 */
+	async *#missingBooks(end) {
 		try {
-			for await (const { offset, results } of this.#shared.pages(this.#job, { offset: this.#delivered, signal: this.#signal })) {
+			for await (const { offset, results } of this.#shared.pages(this.#job, { offset: booksOf(this.#job.lastEventId), signal: this.#signal })) {
 				for (const [i, book] of results.books.entries()) {
 					const index = offset + i;
 					this.#job.lastEventId = `${this.#job.lastEventId?.split('.')[0] ?? 0}.${index + 1}`;
@@ -243,13 +247,13 @@ export class Watch {
 			}
 		} catch (error) {
 			// A job that failed has none.
-			if (!(error instanceof Refused) || error.transient) throw error;
+			if (end.status === 'completed' || !(error instanceof Refused) || error.transient) throw error;
 		}
 	}
 
 	/**
 	 * Another transport may have been quicker: progress never goes back.
-	 * @param {Transport} transport
+	 * @param {Transport | undefined} transport
 	 * @param {Snapshot} snapshot
 	 * @returns {News[]}
 	 */
@@ -259,9 +263,9 @@ export class Watch {
 		return this.#via(transport, { type: 'progress', snapshot });
 	}
 
-	/** @param {Transport} transport @param {News} news @returns {News[]} */
+	/** @param {Transport | undefined} transport @param {News} news @returns {News[]} */
 	#via(transport, news) {
-		if (this.#announced === transport) return [news];
+		if (!transport || this.#announced === transport) return [news];
 		this.#announced = transport;
 		return [{ type: 'using', transport }, news];
 	}
@@ -277,13 +281,22 @@ export class Watch {
 		else yield this.#lost(error, next);
 	}
 
+	/** The server gave a sign of life. */
+	#alive() {
+		this.#away = 0;
+		this.#attempt = { at: performance.now(), pause: 0 };
+	}
+
 	/** @param {BookstrackError} error @param {import('./strategy.js').Next} next @returns {News} */
 	#lost(error, { pause, step }) {
-		const asked = error instanceof Refused ? Math.min(error.retryAfter ?? 0, 60_000) : 0;
-		const wait = Math.max(pause, asked);
-		if (!this.#contact && !this.#shared.http.reached) throw error;
-		this.#contact ||= Date.now();
-		if (Date.now() - this.#contact + wait > this.#shared.timing.longestOutage) throw error;
+		const wait = Math.max(pause, Math.min(error.retryAfter ?? 0, 60_000));
+		const { http, timing } = this.#shared;
+		if (this.#away === undefined && !http.reached) throw error;
+		const [at, last] = [performance.now(), this.#attempt];
+		// What is more than that, this program stood still: a device that slept, a tab in the background.
+		this.#away = (this.#away ?? 0) + Math.min(at - last.at, last.pause + timing.request);
+		this.#attempt = { at, pause: wait };
+		if (this.#away + wait > timing.longestOutage) throw error;
 		this.#next = { pause: wait, step };
 		return { type: 'lost', reason: error.message, pause: wait };
 	}
@@ -292,6 +305,34 @@ export class Watch {
 /** @param {Response} response */
 function isEventStream(response) {
 	return response.headers.get('Content-Type')?.split(';')[0]?.trim().toLowerCase() === EVENT_STREAM;
+}
+
+/**
+ * What an event says; nothing of one that nobody knows yet.
+ * @param {string} event
+ * @param {string} data
+ * @returns {any}
+ */
+function bodyOf(event, data) {
+	if (event !== 'book' && !PROGRESS.has(event) && !ENDS.has(event)) return null;
+	let body;
+	try {
+		body = JSON.parse(data);
+	} catch {
+		return 'refused';
+	}
+	const whole = event === 'timeout' ? body !== null : event === 'book' ? Number.isInteger(body?.index) && body.book : isSnapshot(body);
+	return whole ? body : 'refused';
+}
+
+/** @param {any} body */
+function isSnapshot(body) {
+	return typeof body?.status === 'string' && Number.isFinite(body.progress);
+}
+
+/** How many books an event id counts. @param {string | null} id */
+function booksOf(id) {
+	return Number(id?.split('.')[1] ?? 0);
 }
 
 /** Whether an event id is a later one; ids of another kind are taken for that. @param {string} id @param {string} last */

@@ -5,11 +5,13 @@
 //! ```
 //!
 //! The job is kept in a file beside the library until it is over: kill this and start it again.
+//! Before there is a job it is the key, so that a kill in between does not import twice.
 
 use std::error::Error;
 use std::{env, fs};
 
-use client::{Client, Event, Submission, Update};
+use client::{Client, Event, Submission, SubmitOptions, Update};
+use uuid::Uuid;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -19,26 +21,33 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
     let stored = format!("{library}.job");
     let client = Client::new(server)?;
-    let (job, last) = match fs::read_to_string(&stored) {
-        Ok(text) => {
-            let (job, last) = text.split_once(' ').ok_or("the stored job is damaged")?;
-            (
-                job.parse()?,
-                Some(last.to_owned()).filter(|last| !last.is_empty()),
-            )
-        }
-        Err(_) => {
-            let csv = fs::read(library)?.into();
-            let submitted = client.submit(&Submission::Import(csv)).await?;
-            (submitted.accepted.job_id, None)
+    let begun = fs::read_to_string(&stored).unwrap_or_else(|_| Uuid::new_v4().to_string());
+    fs::write(&stored, &begun)?;
+    let (job, last) = match begun.split_once(' ') {
+        Some((job, last)) => (job.parse()?, last.to_owned()),
+        None => {
+            let csv = Submission::Import(fs::read(library)?.into());
+            let options = SubmitOptions {
+                key: Some(begun),
+                ..SubmitOptions::default()
+            };
+            let submitted = client.submit_with(&csv, &options).await?;
+            (submitted.accepted.job_id, String::new())
         }
     };
     let mut watch = client.watch_books(&job);
-    if let Some(last) = last {
+    if !last.is_empty() {
         watch = watch.after(&last);
     }
-    fs::write(&stored, format!("{job} "))?;
-    while let Some(update) = watch.next().await.transpose()? {
+    fs::write(&stored, format!("{job} {last}"))?;
+    while let Some(update) = watch.next().await {
+        let update = match update {
+            Err(gone) if gone.is_gone() => {
+                println!("{gone}");
+                break;
+            }
+            update => update?,
+        };
         match update {
             Update::Event(Event::Progress(now)) => {
                 println!("{} of {}", now.processed_count, now.total_count);

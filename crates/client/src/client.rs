@@ -93,11 +93,17 @@ pub struct StreamSupport {
 impl Client {
     /// A client of the server at `address`, a scheme, a host and a port, with the default
     /// [`Options`].
+    ///
+    /// # Errors
+    /// [`Error::Address`] when it is not of the form `http://host:port` or `https://host`.
     pub fn new(address: &str) -> Result<Self, Error> {
         Self::with(address, Options::default())
     }
 
     /// A client of the server at `address`.
+    ///
+    /// # Errors
+    /// [`Error::Address`] when it is not of the form `http://host:port` or `https://host`.
     pub fn with(address: &str, options: Options) -> Result<Self, Error> {
         let Options { mode, timing } = options;
         let http = Http::new(address, timing)?;
@@ -147,6 +153,9 @@ impl Client {
     }
 
     /// Asks for the current state of a job.
+    ///
+    /// # Errors
+    /// When the server refuses, cannot be reached, or answers something else; see [`Error`].
     pub async fn status(&self, job: &JobId) -> Result<Snapshot, Error> {
         let http = &self.shared.http;
         http.ask(http.get(&format!("/api/v2/imports/{job}")), Body::default())
@@ -154,6 +163,9 @@ impl Client {
     }
 
     /// Fetches the results of a job. `NOT_READY` while it runs.
+    ///
+    /// # Errors
+    /// When the server refuses, cannot be reached, or answers something else; see [`Error`].
     pub async fn results(&self, job: &JobId) -> Result<Results, Error> {
         let http = &self.shared.http;
         http.ask(
@@ -236,6 +248,9 @@ impl Client {
     }
 
     /// Asks for what the server has configured, and for its limits.
+    ///
+    /// # Errors
+    /// When the server refuses, cannot be reached, or answers something else; see [`Error`].
     pub async fn capabilities(&self) -> Result<Capabilities, Error> {
         let http = &self.shared.http;
         http.ask(http.get("/api/v2/capabilities"), Body::default())
@@ -274,11 +289,11 @@ impl Client {
             let body = Body::new([json.clone()]);
             let taken = body.taken();
             match http.ask(request, body).await {
-                Err(Error::Unreachable { .. } | Error::TimedOut { .. })
-                    if taken.get() > 0 && tries < RESUBMISSIONS =>
+                Err(error @ (Error::Unreachable { .. } | Error::TimedOut { .. }))
+                    if (taken.get() > 0 || http.reached()) && tries < RESUBMISSIONS =>
                 {
                     tries += 1;
-                    self.shared.pause_before_resubmission(tries).await;
+                    self.shared.pause_before_resubmission(tries, &error).await;
                 }
                 answer => return answer,
             }
@@ -312,6 +327,9 @@ impl Client {
 
     /// Cancels a job; on an ended job it changes nothing. The token is the one that the submission
     /// was answered with.
+    ///
+    /// # Errors
+    /// When the server refuses, cannot be reached, or answers something else; see [`Error`].
     pub async fn cancel(&self, job: &JobId, token: Option<&str>) -> Result<Cancellation, Error> {
         let http = &self.shared.http;
         let request = http.delete(&format!("/v1/jobs/{job}"));

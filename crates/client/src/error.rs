@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 /// The reason why a request or a watch did not succeed.
@@ -27,6 +27,8 @@ pub enum Error {
         server: String,
         /// The deepest cause the network stack gave.
         reason: String,
+        /// The pause that a gateway asked for in the server's place.
+        retry_after: Option<Duration>,
     },
     /// The server was silent for longer than [`Timing::request`](crate::Timing::request).
     #[error("{server} did not answer within {after:?}")]
@@ -60,9 +62,10 @@ pub struct ApiError {
     /// The code, stable and machine-readable, `NOT_FOUND` for example.
     pub code: String,
     /// A sentence for people.
+    #[serde(default, deserialize_with = "or_default")]
     pub message: String,
     /// Whether the same request may succeed later.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub retryable: bool,
     /// The pause that `Retry-After` asked for.
     #[serde(skip)]
@@ -70,6 +73,15 @@ pub struct ApiError {
     /// Facts by name, which depend on the code: the field that was wrong, for example.
     #[serde(default)]
     pub details: Value,
+}
+
+/// A value that may be `null`.
+fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + Default,
+{
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 impl Error {
@@ -82,10 +94,16 @@ impl Error {
         }
     }
 
+    /// Whether there is no such job, or its results have expired.
+    pub fn is_gone(&self) -> bool {
+        matches!(self, Self::Api(error) if matches!(error.status, 404 | 410))
+    }
+
     /// The pause that the server asked for.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Api(error) => error.retry_after,
+            Self::Unreachable { retry_after, .. } => *retry_after,
             _ => None,
         }
     }

@@ -1,11 +1,16 @@
 //! Requests and responses: connections, time limits, sizes, the envelope.
 
 use std::fmt::Write as _;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime};
 
-use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE, ETAG, RETRY_AFTER, USER_AGENT};
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, request};
+use bytes::{Bytes, BytesMut};
+use http::header::{
+    ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, DATE, ETAG, LOCATION, RETRY_AFTER, USER_AGENT,
+};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, request,
+};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -15,6 +20,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::crypto::ring;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use url::Url;
 
 use crate::body::Body;
 use crate::error::root_cause;
@@ -29,13 +35,19 @@ const MAX_ANSWER: usize = 128 << 20;
 /// photos are sent over in earnest.
 const SLOWEST_UPLOAD: u64 = 128 << 10;
 
+/// Largest number of redirections that one request follows.
+const MAX_REDIRECTIONS: usize = 5;
+
 pub(crate) const EVENT_STREAM: &str = "text/event-stream";
 
 #[derive(Debug)]
 pub(crate) struct Http {
     client: legacy::Client<HttpsConnector<HttpConnector>, Body>,
     origin: String,
+    url: Url,
     timing: Timing,
+    /// Whether this server has ever answered.
+    reached: AtomicBool,
 }
 
 /// The `data` of a successful response, and the headers that matter.
@@ -72,7 +84,12 @@ impl Http {
             address: address.to_owned(),
             reason: reason.to_owned(),
         };
-        let uri: Uri = address
+        // Names with letters beyond ASCII as DNS has them.
+        let international = Some(address).filter(|address| !address.is_ascii());
+        let ascii = international.and_then(|address| Url::parse(address).ok());
+        let uri: Uri = ascii
+            .as_ref()
+            .map_or(address, Url::as_str)
             .trim_end_matches('/')
             .parse()
             .map_err(|e: http::uri::InvalidUri| wrong(&e.to_string()))?;
@@ -104,18 +121,27 @@ impl Http {
             builder.with_tls_config(tls)
         };
         let connector = builder.https_or_http().enable_http1().wrap_connector(tcp);
+        let origin = format!("{scheme}://{authority}").to_ascii_lowercase();
+        let url = Url::parse(&origin).map_err(|e| wrong(&e.to_string()))?;
         let client = legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .build(connector);
         Ok(Self {
             client,
-            origin: format!("{scheme}://{authority}").to_ascii_lowercase(),
+            origin,
+            url,
             timing,
+            reached: AtomicBool::new(false),
         })
     }
 
     pub(crate) fn origin(&self) -> &str {
         &self.origin
+    }
+
+    /// Whether this server has ever answered.
+    pub(crate) fn reached(&self) -> bool {
+        self.reached.load(Ordering::Relaxed)
     }
 
     pub(crate) fn get(&self, path: &str) -> request::Builder {
@@ -135,24 +161,81 @@ impl Http {
     }
 
     /// Sends a request, and returns as soon as the response's headers are there. `limit` holds
-    /// between any two signs of life, so that a slow upload is not cut off.
+    /// between any two signs of life, so that a slow upload is not cut off. Redirections are
+    /// followed within the origin, which alone may learn tokens, and only those that leave the
+    /// method as it is.
     pub(crate) async fn send(
         &self,
         request: request::Builder,
         body: Body,
         limit: Duration,
     ) -> Result<Response<Incoming>, Error> {
+        let mut request = request.body(()).map_err(|e| self.protocol(e))?;
+        for _ in 0..=MAX_REDIRECTIONS {
+            let sent = request.clone().map(|()| body.clone());
+            let response = self.exchange(sent, limit).await?;
+            match self.moved(&request, &response)? {
+                Some(uri) => *request.uri_mut() = uri,
+                None => return Ok(response),
+            }
+        }
+        Err(self.unreachable(&std::io::Error::other("it redirects in circles")))
+    }
+
+    /// The address that a response sends a request to instead.
+    fn moved<T>(
+        &self,
+        request: &Request<()>,
+        response: &Response<T>,
+    ) -> Result<Option<Uri>, Error> {
+        let location = response.headers().get(LOCATION);
+        let redirects = response.status().is_redirection();
+        let location =
+            location.filter(|_| redirects && response.status() != StatusCode::NOT_MODIFIED);
+        let Some(location) = location.and_then(|value| value.to_str().ok()) else {
+            return Ok(None);
+        };
+        let to = Url::parse(&request.uri().to_string()).and_then(|asked| asked.join(location));
+        let Ok(mut to) = to else {
+            return Err(self.protocol(format!("it redirects to {location}")));
+        };
+        let follows = match response.status() {
+            StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND => request.method() == Method::GET,
+            StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT => true,
+            _ => false,
+        };
+        if !follows || to.origin() != self.url.origin() {
+            return Err(self.protocol(format!("it redirects to {to}")));
+        }
+        to.set_fragment(None);
+        let uri = to.as_str().parse();
+        uri.map(Some).map_err(|e| self.protocol(e))
+    }
+
+    async fn exchange(
+        &self,
+        mut request: Request<Body>,
+        limit: Duration,
+    ) -> Result<Response<Incoming>, Error> {
+        let body = request.body();
         let taken = body.taken();
         // The end of an upload is still in the system's buffers when the connection has taken it.
         let limit = limit + Duration::from_secs(body.len() / SLOWEST_UPLOAD);
         let user_agent = concat!("bookstrack-client/", env!("CARGO_PKG_VERSION"));
-        let request = request.header(USER_AGENT, user_agent).body(body);
-        let answer = self.client.request(request.map_err(|e| self.protocol(e))?);
+        let headers = request.headers_mut();
+        headers.insert(USER_AGENT, HeaderValue::from_static(user_agent));
+        // Who names no encoding is content with any (RFC 9110, 12.5.3), and this client decodes
+        // none.
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        let answer = self.client.request(request);
         tokio::pin!(answer);
         loop {
             let before = taken.get();
             match tokio::time::timeout(limit, &mut answer).await {
-                Ok(answer) => return answer.map_err(|e| self.unreachable(&e)),
+                Ok(answer) => {
+                    self.reached.fetch_or(answer.is_ok(), Ordering::Relaxed);
+                    return answer.map_err(|e| self.unreachable(&e));
+                }
                 Err(_) if taken.get() > before => {}
                 Err(_) => return Err(self.timed_out(limit)),
             }
@@ -165,8 +248,24 @@ impl Http {
         request: request::Builder,
         body: Body,
     ) -> Result<Payload<Option<T>>, Error> {
+        self.payload(self.head(request, body).await?).await
+    }
+
+    /// Sends a request for a response in the envelope.
+    pub(crate) async fn head(
+        &self,
+        request: request::Builder,
+        body: Body,
+    ) -> Result<Response<Incoming>, Error> {
         let request = request.header(ACCEPT, "application/json");
-        let response = self.send(request, body, self.timing.request).await?;
+        self.send(request, body, self.timing.request).await
+    }
+
+    /// Reads a response in the envelope; `304` has no data.
+    pub(crate) async fn payload<T: DeserializeOwned>(
+        &self,
+        response: Response<Incoming>,
+    ) -> Result<Payload<Option<T>>, Error> {
         if response.status() == StatusCode::NOT_MODIFIED {
             return Ok(Payload::new(response.headers(), None));
         }
@@ -208,9 +307,15 @@ impl Http {
         let (head, body) = response.into_parts();
         let bytes = self.collect(body).await?;
         if head.status.is_success() {
-            let success: Success<T> =
-                serde_json::from_slice(&bytes).map_err(|e| self.protocol(e))?;
-            return Ok(success.data);
+            let success: Result<Success<T>, _> = serde_json::from_slice(&bytes);
+            return success.map(|success| success.data).map_err(|error| {
+                let broken = !error.is_data() && has_type(&head.headers, "application/json");
+                if broken {
+                    self.unreachable(&std::io::Error::other("the answer broke off"))
+                } else {
+                    self.protocol(error)
+                }
+            });
         }
         let bytes = if is_event_stream(&head.headers) {
             event_data(&bytes).into()
@@ -218,19 +323,22 @@ impl Http {
             bytes
         };
         match serde_json::from_slice::<Failure>(&bytes) {
-            Ok(Failure { error }) => {
-                let retry_after = retry_after(&head.headers);
-                Err(Error::Api(ApiError {
-                    status: head.status.as_u16(),
-                    retry_after,
-                    ..error
-                }))
+            Ok(Failure { mut error }) => {
+                error.status = head.status.as_u16();
+                error.retry_after = retry_after(&head.headers);
+                if error.message.is_empty() {
+                    error.message = format!("the server answered {}", head.status);
+                }
+                Err(Error::Api(error))
             }
             // Not ours, but gateways speak so while the server behind them restarts.
-            Err(_) if head.status.is_server_error() => Err(Error::Unreachable {
-                server: self.origin.clone(),
-                reason: format!("a gateway answers {}", head.status),
-            }),
+            Err(_) if head.status.is_server_error() || is_for_later(head.status) => {
+                Err(Error::Unreachable {
+                    server: self.origin.clone(),
+                    reason: format!("a gateway answers {}", head.status),
+                    retry_after: retry_after(&head.headers),
+                })
+            }
             Err(_) => {
                 Err(self.protocol(format!("status {} without an error envelope", head.status)))
             }
@@ -238,24 +346,26 @@ impl Http {
     }
 
     async fn collect(&self, body: Incoming) -> Result<Bytes, Error> {
-        let work = async {
-            let body = Limited::new(body, MAX_ANSWER)
-                .collect()
-                .await
-                .map_err(|e| {
-                    if e.is::<LengthLimitError>() {
-                        self.protocol("endless answer")
-                    } else {
-                        self.unreachable(&*e)
-                    }
-                })?;
-            Ok(body.to_bytes())
-        };
-        // Generous: it covers the whole body of the largest result.
-        let limit = self.timing.request * 4;
-        match tokio::time::timeout(limit, work).await {
-            Ok(done) => done,
-            Err(_) => Err(self.timed_out(limit)),
+        let mut body = Limited::new(body, MAX_ANSWER);
+        let mut bytes = BytesMut::new();
+        // For each piece: how long the largest result takes depends on the line.
+        let limit = self.timing.request;
+        loop {
+            let piece = match tokio::time::timeout(limit, body.frame()).await {
+                Err(_) => return Err(self.timed_out(limit)),
+                Ok(None) => return Ok(bytes.freeze()),
+                Ok(Some(piece)) => piece,
+            };
+            let piece = piece.map_err(|e| {
+                if e.is::<LengthLimitError>() {
+                    self.protocol("endless answer")
+                } else {
+                    self.unreachable(&*e)
+                }
+            })?;
+            if let Ok(data) = piece.into_data() {
+                bytes.extend_from_slice(&data);
+            }
         }
     }
 
@@ -270,6 +380,7 @@ impl Http {
         Error::Unreachable {
             server: self.origin.clone(),
             reason: root_cause(error),
+            retry_after: None,
         }
     }
 
@@ -301,19 +412,32 @@ pub(crate) fn escaped(value: &str) -> String {
     escaped
 }
 
-/// Reads `Retry-After` in seconds: the contract has no dates here.
+/// Whether a gateway says with a status that the server behind it may answer later.
+fn is_for_later(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS
+    )
+}
+
+/// Reads `Retry-After`: seconds, or a time by the server's clock.
 pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    headers
-        .get(RETRY_AFTER)?
-        .to_str()
-        .ok()?
-        .trim()
-        .parse()
-        .ok()
-        .map(Duration::from_secs)
+    let text = |name: HeaderName| Some(headers.get(name)?.to_str().ok()?.trim());
+    let value = text(RETRY_AFTER)?;
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let at = httpdate::parse_http_date(value).ok()?;
+    let now = text(DATE).and_then(|now| httpdate::parse_http_date(now).ok());
+    let now = now.unwrap_or_else(SystemTime::now);
+    Some(at.duration_since(now).unwrap_or_default())
 }
 
 pub(crate) fn is_event_stream(headers: &HeaderMap) -> bool {
+    has_type(headers, EVENT_STREAM)
+}
+
+fn has_type(headers: &HeaderMap, expected: &str) -> bool {
     let media_type = headers
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
@@ -321,5 +445,87 @@ pub(crate) fn is_event_stream(headers: &HeaderMap) -> bool {
     media_type
         .split(';')
         .next()
-        .is_some_and(|essence| essence.trim().eq_ignore_ascii_case(EVENT_STREAM))
+        .is_some_and(|essence| essence.trim().eq_ignore_ascii_case(expected))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_is_a_time_by_the_servers_clock_or_seconds() {
+        let asked = |headers: &[(HeaderName, &str)]| {
+            let value = |&(ref name, value): &(HeaderName, &str)| {
+                (name.clone(), HeaderValue::from_str(value).unwrap())
+            };
+            retry_after(&headers.iter().map(value).collect())
+        };
+        let (now, later) = (
+            "Sun, 06 Nov 1994 08:49:37 GMT",
+            "Sun, 06 Nov 1994 08:50:07 GMT",
+        );
+        let seconds = |seconds| Some(Duration::from_secs(seconds));
+        assert_eq!(asked(&[(RETRY_AFTER, " 7 ")]), seconds(7));
+        assert_eq!(asked(&[(DATE, now), (RETRY_AFTER, later)]), seconds(30));
+        assert_eq!(asked(&[(DATE, later), (RETRY_AFTER, now)]), seconds(0));
+        assert_eq!(asked(&[(RETRY_AFTER, now)]), seconds(0));
+        for text in ["", "-5", "soon", "1.5"] {
+            assert_eq!(asked(&[(RETRY_AFTER, text)]), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn redirections_are_followed_within_the_origin() {
+        let moved = |server: &str, method: &Method, status: u16, location: &str| {
+            let http = Http::new(server, Timing::default()).unwrap();
+            let request = Request::builder().method(method.clone());
+            let request = request.uri(format!("{server}/a/b")).body(()).unwrap();
+            let response = Response::builder()
+                .status(status)
+                .header(LOCATION, location);
+            let moved = http.moved(&request, &response.body(()).unwrap());
+            moved.map(|uri| uri.map(|uri| uri.to_string()))
+        };
+        let (get, post) = (Method::GET, Method::POST);
+        for (server, location, to) in [
+            ("http://host:8080", "/b?c=1", "http://host:8080/b?c=1"),
+            ("http://host:8080", "b#c", "http://host:8080/a/b"),
+            ("http://host:8080", "?c", "http://host:8080/a/b?c"),
+            (
+                "http://host:8080",
+                "HTTP://Host:8080/b",
+                "http://host:8080/b",
+            ),
+            ("http://host:80", "//host/b", "http://host/b"),
+            ("http://Host", "http://host:80/b", "http://host/b"),
+            ("http://127.1", "http://127.0.0.1/b", "http://127.0.0.1/b"),
+            (
+                "http://[::1]:8080",
+                "http://[0:0::1]:8080/b",
+                "http://[::1]:8080/b",
+            ),
+        ] {
+            let followed = moved(server, &post, 308, location).unwrap();
+            assert_eq!(followed.as_deref(), Some(to), "{server} {location}");
+            assert_eq!(
+                moved(server, &get, 301, location).unwrap().as_deref(),
+                Some(to)
+            );
+        }
+        assert_eq!(moved("http://host", &get, 304, "/b").unwrap(), None);
+        for (method, status, to, named) in [
+            (&post, 302, "/c", "http://host/c"),
+            (&post, 303, "c", "http://host/a/c"),
+            (&get, 303, "/c", "http://host/c"),
+            (&get, 307, "http://host:8080/", "http://host:8080/"),
+            (&get, 307, "https://host/", "https://host/"),
+            (&get, 307, "//other/", "http://other/"),
+            (&get, 307, "http://host@other/", "http://host@other/"),
+            (&get, 307, "http://:/", "http://:/"),
+        ] {
+            let error = moved("http://host", method, status, to).unwrap_err();
+            let error = error.to_string();
+            assert!(error.contains(named), "{error}");
+        }
+    }
 }

@@ -41,6 +41,7 @@ mod client;
 mod counters;
 mod error;
 mod http;
+mod outage;
 mod sse;
 mod strategy;
 mod stream;

@@ -41,6 +41,9 @@ pub(crate) enum Step {
     Poll,
 }
 
+/// Longest pause that a server is granted.
+pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
 /// Number of fruitless attempts in a row after which a probe shows whether streams get through at
 /// all.
 const DOUBT: u32 = 3;
@@ -52,9 +55,9 @@ pub(crate) struct Strategy {
     /// The pause that the last stream asked for.
     retry: Option<Duration>,
     failures: u32,
-    /// Whether the last stream found no connection.
-    unreachable: bool,
-    /// Whether the status was answered although streams found no connection.
+    /// Whether of the last stream nothing came, no connection or no byte.
+    mute: bool,
+    /// Whether the status was answered although nothing came of streams.
     answered: bool,
 }
 
@@ -65,7 +68,7 @@ impl Strategy {
             timing,
             retry: None,
             failures: 0,
-            unreachable: false,
+            mute: false,
             answered: false,
         }
     }
@@ -81,6 +84,7 @@ impl Strategy {
 
     /// Records the pause that the stream asked for.
     pub(crate) fn set_retry(&mut self, retry: Duration) {
+        let retry = retry.max(Duration::from_millis(100));
         self.retry = Some(retry.min(self.timing.max_backoff));
     }
 
@@ -101,7 +105,7 @@ impl Strategy {
             );
         }
         self.failures = self.failures.saturating_add(1);
-        self.unreachable = end == StreamEnd::Unreachable;
+        self.mute = matches!(end, StreamEnd::Unreachable | StreamEnd::Silent);
         let doubtful = match end {
             StreamEnd::Silent | StreamEnd::Refused => true,
             StreamEnd::Useless => self.failures >= DOUBT,
@@ -114,10 +118,10 @@ impl Strategy {
         (self.backoff(jitter), Step::Stream)
     }
 
-    /// Whether a probe that was answered says that streams do not get through. Where they found no
-    /// connection it takes two: the server may have come back between stream and probe.
+    /// Whether a probe that was answered says that streams do not get through. Where nothing came
+    /// of them it takes two: the network may have come back between stream and probe.
     pub(crate) fn blames_streams(&mut self) -> bool {
-        !self.unreachable || std::mem::replace(&mut self.answered, true)
+        !self.mute || std::mem::replace(&mut self.answered, true)
     }
 
     /// Decides what follows a probe that failed too: the server is at fault, not its streams.
@@ -134,7 +138,7 @@ impl Strategy {
     ) -> (Duration, Step) {
         self.failures = 0;
         let pause = retry_after.unwrap_or(self.timing.poll);
-        let pause = pause.clamp(Duration::from_millis(100), Duration::from_secs(60));
+        let pause = pause.clamp(Duration::from_millis(100), LONGEST_PAUSE);
         let polling = match self.mode {
             Mode::Auto => blocked,
             Mode::Sse => false,
@@ -219,6 +223,19 @@ mod tests {
             it.stream_ended(StreamEnd::Unreachable, 0.0).0,
             Duration::from_secs(1)
         );
+    }
+
+    #[test]
+    fn a_network_that_comes_back_between_stream_and_probe_is_not_blamed_on_streams() {
+        let mut it = strategy(Mode::Auto);
+        assert_eq!(it.stream_ended(StreamEnd::Silent, 0.0).1, Step::Probe);
+        assert!(!it.blames_streams());
+        assert_eq!(it.polled(None, false).1, Step::Stream);
+        it.succeeded();
+        assert_eq!(it.stream_ended(StreamEnd::Silent, 0.0).1, Step::Probe);
+        assert!(!it.blames_streams());
+        assert_eq!(it.stream_ended(StreamEnd::Silent, 0.0).1, Step::Probe);
+        assert!(it.blames_streams());
     }
 
     #[test]

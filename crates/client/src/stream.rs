@@ -20,7 +20,6 @@ pub(crate) struct Stream {
     /// Time until which the next byte must come. It is kept between calls, so that a caller that
     /// asks again does not put it off.
     deadline: Instant,
-    begun: bool,
     /// Number of events that were returned.
     pub events: u64,
 }
@@ -35,14 +34,19 @@ impl Stream {
             frames: VecDeque::new(),
             idle,
             deadline: Instant::now() + first,
-            begun: false,
             events: 0,
         }
     }
 
-    /// The pause that the stream asked clients to make before they come back.
-    pub(crate) fn retry(&self) -> Option<Duration> {
-        self.parser.retry()
+    /// The pause that the stream asked clients to make before they come back; at least `least` when
+    /// it said nothing else, so that it is not asked without a pause.
+    pub(crate) fn retry(&self, least: Duration) -> Option<Duration> {
+        let retry = self.parser.retry()?;
+        Some(if self.events > 0 {
+            retry
+        } else {
+            retry.max(least)
+        })
     }
 
     /// The next event. Nothing is lost when the future is dropped.
@@ -59,12 +63,15 @@ impl Stream {
                     let Ok(bytes) = piece.into_data() else {
                         continue;
                     };
-                    self.begun = true;
                     self.deadline = Instant::now() + self.idle;
                     self.frames
                         .extend(self.parser.push(&bytes).map_err(|_| StreamEnd::Refused)?);
                 }
-                Ok(None | Some(Err(_))) if self.begun => return Err(StreamEnd::Cut),
+                // Without either it is none of this API, whatever comments it has: those of a
+                // proxy.
+                Ok(None | Some(Err(_))) if self.events > 0 || self.parser.retry().is_some() => {
+                    return Err(StreamEnd::Cut);
+                }
                 Ok(None | Some(Err(_))) => return Err(StreamEnd::Useless),
             }
         }

@@ -15,7 +15,7 @@ use crate::body::Body;
 use crate::client::Shared;
 use crate::counters::Ending;
 use crate::http::{EVENT_STREAM, escaped, is_event_stream};
-use crate::strategy::StreamEnd;
+use crate::strategy::{LONGEST_PAUSE, StreamEnd};
 use crate::stream::Stream;
 use crate::{Accepted, Client, Error, Mode, Transport, Watch};
 
@@ -101,14 +101,21 @@ pub struct SubmitOptions {
     /// A text of the caller, at most 256 characters, that the server's webhook says when the job
     /// ends.
     pub client_ref: Option<String>,
+    /// Whether photos of a scan that cannot be looked at are kept as long as the job, so that a
+    /// retry looks at them again.
+    pub keep_failed_photos: bool,
 }
 
 impl SubmitOptions {
     /// The query with what is not a header.
     fn query(&self) -> String {
-        match &self.client_ref {
-            Some(name) => format!("?clientRef={}", escaped(name)),
-            None => String::new(),
+        let name = self.client_ref.as_ref();
+        let name = name.map(|name| format!("clientRef={}", escaped(name)));
+        let keeps = (self.keep_failed_photos).then(|| "keepFailedPhotos=true".to_owned());
+        let parameters: Vec<String> = name.into_iter().chain(keeps).collect();
+        match parameters.is_empty() {
+            true => String::new(),
+            false => format!("?{}", parameters.join("&")),
         }
     }
 }
@@ -209,13 +216,15 @@ impl From<Error> for SubmitFailure {
 
 impl Shared {
     /// Pauses before the next submission, after `tries` whose responses were lost.
-    pub(crate) async fn pause_before_resubmission(&self, tries: u32) {
+    pub(crate) async fn pause_before_resubmission(&self, tries: u32, error: &Error) {
         let pause = self
             .timing
             .retry
             .saturating_mul(1 << (tries - 1))
             .min(self.timing.max_backoff);
-        tokio::time::sleep(pause.mul_f64(1.0 + fastrand::f64() / 4.0)).await;
+        let pause = pause.mul_f64(1.0 + fastrand::f64() / 4.0);
+        let asked = error.retry_after().unwrap_or_default();
+        tokio::time::sleep(pause.max(asked.min(LONGEST_PAUSE))).await;
     }
 }
 
@@ -239,12 +248,18 @@ impl Client {
     /// stream. A scan or an enrichment asks so only when this server's streams are known to work:
     /// if the answer were held back, photos would be sent twice. Whatever is submitted is submitted
     /// again, as the same job, when its answer is lost.
+    ///
+    /// # Errors
+    /// When the server refuses the submission, or stays unreachable however often it is repeated.
     pub async fn submit(&self, submission: &Submission) -> Result<Submitted, Error> {
         self.submit_with(submission, &SubmitOptions::default())
             .await
     }
 
     /// Starts a job as [`Client::submit`] does, with options.
+    ///
+    /// # Errors
+    /// As of [`Client::submit`].
     pub async fn submit_with(
         &self,
         submission: &Submission,
@@ -283,7 +298,7 @@ impl Client {
                 SubmitFailure::Final(error) => return Err(error),
                 SubmitFailure::NoResponse { error, silent } => (error, silent),
             };
-            connected |= taken.get() > 0;
+            connected |= taken.get() > 0 || shared.http.reached();
             tries += 1;
             if !connected || tries > RESUBMISSIONS {
                 return Err(error);
@@ -291,7 +306,7 @@ impl Client {
             silence |= silent;
             attached = false;
             if !silent {
-                shared.pause_before_resubmission(tries).await;
+                shared.pause_before_resubmission(tries, &error).await;
             }
         }
     }
@@ -406,6 +421,7 @@ impl Client {
         let error = Error::Unreachable {
             server: self.origin().to_owned(),
             reason,
+            retry_after: None,
         };
         SubmitFailure::NoResponse {
             error,

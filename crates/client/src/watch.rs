@@ -14,10 +14,12 @@ use crate::body::Body;
 use crate::client::{Attempt, Shared};
 use crate::counters::Ending;
 use crate::http::{EVENT_STREAM, is_event_stream};
+use crate::outage::Outage;
 use crate::sse::Frame;
-use crate::strategy::{Step, Strategy, StreamEnd};
+use crate::strategy::{LONGEST_PAUSE, Step, Strategy, StreamEnd};
 use crate::stream::Stream;
-use crate::{Client, Error, Event, JobId, Snapshot, Transport};
+use crate::wire::index_of;
+use crate::{Client, Error, Event, JobId, Snapshot, Status, Transport};
 
 /// An update from a watch.
 #[derive(Debug, PartialEq)]
@@ -58,8 +60,8 @@ pub struct Watch {
     etag: Option<HeaderValue>,
     /// The snapshot with the most progress so far.
     seen: Option<Snapshot>,
-    /// Time of the server's last sign of life.
-    contact: Option<Instant>,
+    /// How long the server has been away; absent before its first sign of life.
+    outage: Option<Outage>,
 }
 
 /// The content of an event id: number of the job's state, and number of books that had been sent.
@@ -107,14 +109,14 @@ impl Watch {
             last_id: None,
             etag: None,
             seen: None,
-            contact: None,
+            outage: None,
         }
     }
 
     /// Follows a job that was accepted just now.
     pub(crate) fn submitted(client: &Client, job: JobId) -> Self {
         Self {
-            contact: Some(Instant::now()),
+            outage: Some(Outage::over(Instant::now())),
             ..Self::new(client, job, false)
         }
     }
@@ -135,7 +137,7 @@ impl Watch {
         Self {
             last_id: HeaderValue::from_str(last_event_id).ok(),
             // There is reason to believe in this server.
-            contact: Some(Instant::now()),
+            outage: Some(Outage::over(Instant::now())),
             ..self
         }
     }
@@ -174,11 +176,11 @@ impl Watch {
                 Phase::Streaming(stream) => match stream.next().await {
                     Ok(frame) => self.take(frame),
                     Err(end) => {
-                        if let Some(retry) = stream.retry() {
+                        if let Some(retry) = stream.retry(self.shared.timing.retry) {
                             self.strategy.set_retry(retry);
                         }
                         if end == StreamEnd::Cut {
-                            self.contact = Some(Instant::now());
+                            self.outage = Some(Outage::over(Instant::now()));
                         }
                         self.stream_ended(end, self.explain(end))
                     }
@@ -207,10 +209,15 @@ impl Watch {
             Err(error @ Error::TimedOut { .. }) => {
                 return self.stream_ended(StreamEnd::Silent, error);
             }
+            // It redirects to another server.
+            Err(error @ Error::Protocol { .. }) => {
+                return self.stream_ended(StreamEnd::Refused, error);
+            }
             Err(error) => return self.stream_ended(StreamEnd::Unreachable, error),
         };
         // Whatever it says: somebody is there.
-        self.contact.get_or_insert_with(Instant::now);
+        self.outage
+            .get_or_insert_with(|| Outage::over(Instant::now()));
         match response.status() {
             StatusCode::OK if is_event_stream(response.headers()) => {
                 let stream = Stream::new(response, timing.first_byte, timing.idle);
@@ -246,15 +253,29 @@ impl Watch {
             return self.stream_ended(StreamEnd::Refused, self.explain(StreamEnd::Refused));
         };
         // Something between, or the server, may repeat what was told. The last event counts all the
-        // same.
+        // same, and so does what is further than all that was told: a server that lost its store
+        // counts from 1 again.
         let (id, delivered) = (Position::parse(&frame.id), self.delivered());
-        let known = !event.as_ref().is_some_and(Event::is_last)
-            && id.is_some_and(|id| self.position().is_some_and(|last| id <= last));
-        if !known && let Ok(id) = HeaderValue::from_str(&frame.id) {
-            self.last_id = Some(id).filter(|id| !id.is_empty());
+        let counts = match &event {
+            Some(Event::Progress(snapshot)) => self
+                .seen
+                .as_ref()
+                .is_some_and(|seen| snapshot.progress > seen.progress),
+            Some(Event::Book(book)) => index_of(book) >= Some(delivered),
+            Some(Event::Completed(_) | Event::Failed(_) | Event::Timeout(_)) => true,
+            None => false,
+        };
+        let known = !counts && id.is_some_and(|id| self.position().is_some_and(|last| id <= last));
+        let forgets_books = self.books && id.is_some_and(|id| id.books < delivered);
+        if !known
+            && !forgets_books
+            && let Ok(id) = HeaderValue::from_str(&frame.id)
+            && !id.is_empty()
+        {
+            self.last_id = Some(id);
         }
         self.strategy.succeeded();
-        self.contact = Some(Instant::now());
+        self.outage = Some(Outage::over(Instant::now()));
         let Some(event) = event.filter(|_| !known) else {
             return Ok(());
         };
@@ -264,7 +285,7 @@ impl Watch {
                 .seen
                 .as_ref()
                 .is_some_and(|seen| snapshot.progress < seen.progress),
-            Event::Book(book) => book["index"].as_u64().is_some_and(|at| at < delivered),
+            Event::Book(book) => index_of(book) < Some(delivered),
             Event::Completed(_) | Event::Failed(_) | Event::Timeout(_) => false,
         };
         if !goes_back {
@@ -293,7 +314,14 @@ impl Watch {
         if let Some(etag) = &self.etag {
             request = request.header(IF_NONE_MATCH, etag);
         }
-        let answer = match http.call::<Snapshot>(request, Body::default()).await {
+        let answer = async {
+            let response = http.head(request, Body::default()).await?;
+            // Whatever it says: somebody is there.
+            self.outage
+                .get_or_insert_with(|| Outage::over(Instant::now()));
+            http.payload::<Snapshot>(response).await
+        };
+        let answer = match answer.await {
             Ok(answer) => answer,
             Err(error) if error.is_transient() => {
                 let jitter = fastrand::f64();
@@ -308,17 +336,19 @@ impl Watch {
                 return Err(error);
             }
         };
-        self.contact = Some(Instant::now());
-        if step == Step::Probe {
-            if self.strategy.blames_streams() {
-                shared.note_stream_support(false);
-            }
+        self.outage = Some(Outage::over(Instant::now()));
+        let blames_streams = step == Step::Probe && self.strategy.blames_streams();
+        if blames_streams {
+            shared.note_stream_support(false);
+        }
+        let ended = matches!(&answer.data, Some(snapshot) if snapshot.status.is_terminal());
+        if blames_streams || ended {
             self.begin(Transport::Poll);
         }
         if let Some(snapshot) = answer.data {
             if self.books
                 && snapshot.status.is_terminal()
-                && let Err(error) = self.add_missing_books().await
+                && let Err(error) = self.add_missing_books(snapshot.status).await
             {
                 if !error.is_transient() {
                     return Err(error);
@@ -328,7 +358,17 @@ impl Watch {
             }
             self.etag = answer.etag;
             if self.is_news(&snapshot) {
-                self.push_event(snapshot.into());
+                if self.attempt.is_some() {
+                    self.push_event(snapshot.into());
+                } else {
+                    // The stream is asked once more: nothing has changed yet.
+                    self.seen = Some(snapshot.clone());
+                    if self.announced.is_none() {
+                        self.announced = Some(Transport::Poll);
+                        self.updates.push_back(Update::Using(Transport::Poll));
+                    }
+                    self.updates.push_back(Update::Event(snapshot.into()));
+                }
             }
         }
         if !matches!(self.phase, Phase::Over) {
@@ -341,7 +381,7 @@ impl Watch {
     }
 
     /// Fetches the books that no stream has brought from the results: polling brings none.
-    async fn add_missing_books(&mut self) -> Result<(), Error> {
+    async fn add_missing_books(&mut self, end: Status) -> Result<(), Error> {
         #[derive(Deserialize)]
         struct Found {
             books: Vec<Value>,
@@ -353,7 +393,9 @@ impl Watch {
         let books = match answer.await {
             Ok(Found { books }) => books,
             // A job that failed has none.
-            Err(error @ Error::Api(_)) if !error.is_transient() => return Ok(()),
+            Err(error @ Error::Api(_)) if end != Status::Completed && !error.is_transient() => {
+                return Ok(());
+            }
             Err(error) => return Err(error),
         };
         for (index, book) in (first..).zip(books) {
@@ -417,16 +459,13 @@ impl Watch {
     }
 
     fn lost(&mut self, error: Error, pause: Duration, step: Step) -> Result<(), Error> {
-        let pause = pause.max(
-            error
-                .retry_after()
-                .unwrap_or_default()
-                .min(Duration::from_secs(60)),
-        );
+        let pause = pause.max(error.retry_after().unwrap_or_default().min(LONGEST_PAUSE));
         // Fail fast if the server was never reached.
-        let never = self.contact.is_none() && matches!(error, Error::Unreachable { .. });
-        let contact = *self.contact.get_or_insert_with(Instant::now);
-        if never || contact.elapsed() + pause > self.shared.timing.longest_outage {
+        let never = self.outage.is_none()
+            && matches!(error, Error::Unreachable { .. } | Error::TimedOut { .. });
+        let (now, timing) = (Instant::now(), &self.shared.timing);
+        let outage = self.outage.get_or_insert_with(|| Outage::over(now));
+        if never || outage.failed(now, pause, timing.request) > timing.longest_outage {
             return Err(error);
         }
         self.updates.push_back(Update::Lost {
@@ -443,6 +482,7 @@ impl Watch {
             StreamEnd::Cut | StreamEnd::Useless | StreamEnd::Unreachable => Error::Unreachable {
                 server: http.origin().to_owned(),
                 reason: "the stream ended early".to_owned(),
+                retry_after: None,
             },
             StreamEnd::Silent => http.timed_out(self.shared.timing.idle),
             StreamEnd::Refused => http.protocol("its stream is not one of this API"),

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::de::Error as _;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -240,6 +241,11 @@ pub struct JobError {
     pub other: Map<String, Value>,
 }
 
+/// The number of the book in a `book` event, from 0.
+pub(crate) fn index_of(book: &Value) -> Option<u64> {
+    book["index"].as_u64()
+}
+
 /// One event of a watched job.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
@@ -264,7 +270,13 @@ impl Event {
             "completed" => Self::Completed(serde_json::from_str(data)?),
             "failed" => Self::Failed(serde_json::from_str(data)?),
             "timeout" => Self::Timeout(serde_json::from_str(data)?),
-            "book" => Self::Book(serde_json::from_str(data)?),
+            "book" => {
+                let book: Value = serde_json::from_str(data)?;
+                if index_of(&book).is_none() {
+                    return Err(serde_json::Error::custom("a book without its number"));
+                }
+                Self::Book(book)
+            }
             _ => return Ok(None),
         }))
     }

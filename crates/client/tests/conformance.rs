@@ -24,6 +24,9 @@ use tokio::task::JoinSet;
 /// Number of scenarios played at once: most of the time is spent waiting.
 const TOGETHER: usize = 6;
 
+/// Size of a large upload: more than buffers between here and there take.
+const LARGE: usize = 6 << 20;
+
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Scenario {
@@ -34,6 +37,7 @@ struct Scenario {
     books: bool,
     page_size: u64,
     timing: HashMap<String, u64>,
+    abort_when: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -124,14 +128,24 @@ async fn play(scenario: Scenario, server: String) -> Option<String> {
     let run: Run = serde_json::from_value(run).unwrap();
     let client = Client::with(&run.base_url, options(&scenario)).unwrap();
     let mut outcome = json!({"progress": [], "end": null, "books": [], "error": null, "lost": false, "transports": []});
-    let done = tokio::time::timeout(
-        Duration::from_secs(60),
-        act(&client, &scenario, &run.job, &mut outcome),
-    );
-    match done.await {
-        Err(_) => return Some(format!("{}: hangs, after {outcome}", scenario.name)),
-        Ok(Err(error)) => outcome["error"] = failure(&error),
-        Ok(Ok(())) => {}
+    let abort = async {
+        match &scenario.abort_when {
+            Some(count) => {
+                let path = format!("runs/{}/met/{}", run.id, count.replace(' ', "/"));
+                ask(&server, "GET", &path, String::new()).await;
+            }
+            None => std::future::pending().await,
+        }
+    };
+    let patience = tokio::time::sleep(Duration::from_secs(60));
+    tokio::select! {
+        done = act(&client, &scenario, &run.job, &mut outcome) => {
+            if let Err(error) = done {
+                outcome["error"] = failure(&error);
+            }
+        }
+        () = abort => {}
+        () = patience => return Some(format!("{}: hangs", scenario.name)),
     }
     let path = format!("runs/{}/outcome", run.id);
     let verdict = ask(&server, "POST", &path, outcome.to_string()).await;
@@ -176,11 +190,22 @@ async fn act(
             outcome["end"] = canceled.status.to_string().into();
             return Ok(());
         }
+        "status" => {
+            outcome["progress"] = json!([client.status(&job.id).await?.processed_count]);
+            return Ok(());
+        }
+        "whole results" => {
+            let results = client.results(&job.id).await?;
+            outcome["found"] = results.other["enrichmentSucceeded"].clone();
+            outcome["books"] = results.books.iter().map(|b| number(&b.title)).collect();
+            return Ok(());
+        }
         "results" => {
             let (mut books, mut next) = (Vec::new(), Some(0));
             while let Some(offset) = next {
                 let page = client.page(&job.id, offset, scenario.page_size).await?;
                 books.extend(page.results.books);
+                outcome["found"] = page.results.other["enrichmentSucceeded"].clone();
                 next = page.next;
             }
             outcome["books"] = books.iter().map(|b| number(&b.title)).collect();
@@ -236,14 +261,42 @@ async fn act(
             return Ok(());
         }
         "submit csv" => Submission::Import(csv),
+        "submit large csv" => Submission::Import(Bytes::from(vec![b'x'; LARGE])),
+        "submit in the background" => {
+            let options = SubmitOptions {
+                key: Some("mine".to_owned()),
+                client_ref: Some("phone 7 & é".to_owned()),
+                ..SubmitOptions::default()
+            };
+            let mapped = Submission::MappedImport { file: csv, mapping };
+            let watch = client.submit_with(&mapped, &options).await?.watch;
+            return follow(watch, scenario, outcome).await;
+        }
+        "submit a photo in the background" => {
+            let options = SubmitOptions {
+                key: Some("mine".to_owned()),
+                keep_failed_photos: true,
+                ..SubmitOptions::default()
+            };
+            let bytes = Bytes::from_static(b"\xff\xd8one\r\n");
+            let photo = Submission::Scan(vec![Photo { bytes }]);
+            let watch = client.submit_with(&photo, &options).await?.watch;
+            return follow(watch, scenario, outcome).await;
+        }
         "submit mapped csv" => Submission::MappedImport { file: csv, mapping },
-        "submit photos" => Submission::Scan(
-            [&b"\xff\xd8one\r\n"[..], b"\xff\xd8two\r\n"]
-                .map(|bytes| Photo {
-                    bytes: Bytes::from_static(bytes),
-                })
-                .to_vec(),
-        ),
+        "submit photos" => {
+            let photos = [&b"\xff\xd8one\r\n"[..], b"\xff\xd8two\r\n"];
+            let photos = photos.map(|bytes| Photo {
+                bytes: Bytes::from_static(bytes),
+            });
+            let options = SubmitOptions {
+                keep_failed_photos: true,
+                ..SubmitOptions::default()
+            };
+            let photos = Submission::Scan(photos.to_vec());
+            let watch = client.submit_with(&photos, &options).await?.watch;
+            return follow(watch, scenario, outcome).await;
+        }
         "submit books" => Submission::Enrich(vec!["9780439708180".into()]),
         "submit named books" => {
             let book = BookQuery {
@@ -254,6 +307,7 @@ async fn act(
             let options = SubmitOptions {
                 key: Some("mine".to_owned()),
                 client_ref: Some("phone 7 & é".to_owned()),
+                ..SubmitOptions::default()
             };
             let books = Submission::Books(vec![book]);
             let watch = client.submit_with(&books, &options).await?.watch;
@@ -325,16 +379,18 @@ async fn follow(mut watch: Watch, scenario: &Scenario, outcome: &mut Value) -> R
 }
 
 fn failure(error: &Error) -> Value {
-    match error {
+    let mut failure = match error {
         Error::Api(api) => json!({
-            "kind": if matches!(api.status, 404 | 410) { "gone" } else { "refused" },
+            "kind": if error.is_gone() { "gone" } else { "refused" },
             "status": api.status,
             "code": api.code,
             "retryAfter": api.retry_after.map(|pause| pause.as_millis() as u64),
         }),
         Error::Unreachable { .. } | Error::TimedOut { .. } => json!({"kind": "unreachable"}),
         _ => json!({"kind": "protocol"}),
-    }
+    };
+    failure["message"] = error.to_string().into();
+    failure
 }
 
 async fn ask(server: &str, method: &str, path: &str, body: String) -> Value {

@@ -555,6 +555,8 @@ fn addresses_and_job_ids_are_checked() {
         "http://host/app",
         "http://user:secret@host",
         "http://h?x=1",
+        "http://bücher.example/app",
+        "http://user:secret@bücher.example",
     ] {
         assert!(
             matches!(Client::new(wrong), Err(Error::Address { .. })),
@@ -564,6 +566,10 @@ fn addresses_and_job_ids_are_checked() {
     assert_eq!(
         Client::new("HTTP://Books.Example:80/").unwrap().origin(),
         "http://books.example:80"
+    );
+    assert_eq!(
+        Client::new("https://Bücher.example/").unwrap().origin(),
+        "https://xn--bcher-kva.example"
     );
     for wrong in ["", "a/b", "..", "a b", &"x".repeat(101)] {
         assert!(wrong.parse::<client::JobId>().is_err(), "{wrong}");

@@ -19,8 +19,9 @@ public final class BookstrackClient: Sendable {
 
     let shared: Shared
 
-    /// A client of the server at `baseURL`. Of the session its configuration is used: it decides about cellular data,
-    /// Low Data Mode and proxies.
+    /// A client of the server at `baseURL`: a scheme, a host and a port, as `https://books.example.org`. Of the session its configuration is used, which is not that of a
+    /// background session: it decides about cellular data, Low Data Mode and proxies. Its delegate is not asked: an app that
+    /// pins certificates names them in its `Info.plist` (`NSPinnedDomains`).
     public init(baseURL: URL, session: URLSession = .shared, mode: Mode = .auto, timing: Timing = Timing()) {
         shared = Shared(http: HTTP(baseURL: baseURL, session: session, timing: timing), mode: mode, timing: timing)
     }
@@ -58,7 +59,7 @@ public final class BookstrackClient: Sendable {
     }
 
     /// JSON that fits a header.
-    private static func headers(_ mapping: [String: String]) throws -> [String: String] {
+    static func headers(_ mapping: [String: String]) throws -> [String: String] {
         if mapping.isEmpty { return [:] }
         let json = String(decoding: try JSONEncoder().encode(mapping), as: UTF8.self)
         let ascii = json.utf16.map { unit in
@@ -69,10 +70,14 @@ public final class BookstrackClient: Sendable {
     }
 
     /// Starts a scan of 1 to 5 photos of bookshelves: JPEG, PNG or WebP, 10 MB each. See ``submit(csv:mapping:key:clientRef:progress:)``.
+    ///
+    /// - Parameter keepFailedPhotos: Keep photos that cannot be looked at as long as the job, so that a retry looks at them again.
     public func submit(
-        photos: [Data], key: String = UUID().uuidString, clientRef: String? = nil, progress: (@Sendable (UploadProgress) -> Void)? = nil
+        photos: [Data], keepFailedPhotos: Bool = false, key: String = UUID().uuidString, clientRef: String? = nil,
+        progress: (@Sendable (UploadProgress) -> Void)? = nil
     ) async throws -> Job {
-        try await submit("/api/batch-scan", Body(photos: photos), key, clientRef, progress)
+        let parameters = keepFailedPhotos ? ["keepFailedPhotos=true"] : []
+        return try await submit("/api/batch-scan", Body(photos: photos), key, clientRef, progress, parameters: parameters)
     }
 
     /// Starts the look-up of 1 to 1,500 books. See ``submit(csv:mapping:key:clientRef:progress:)``.
@@ -93,11 +98,17 @@ public final class BookstrackClient: Sendable {
 
     private func submit(
         _ path: String, _ body: Body, _ key: String, _ clientRef: String?, _ progress: (@Sendable (UploadProgress) -> Void)?,
-        headers: [String: String] = [:]
+        headers: [String: String] = [:], parameters: [String] = []
     ) async throws -> Job {
-        let query = clientRef.map { "?clientRef=\($0.escaped)" } ?? ""
-        let request = try shared.http.request("POST", path + query, headers: headers.merging(["Idempotency-Key": key]) { $1 })
+        let request = try upload(to: path, key, clientRef, headers: headers, parameters: parameters)
         return try await begin(request, body, progress).job
+    }
+
+    /// A submission without its body.
+    func upload(to path: String, _ key: String, _ clientRef: String?, headers: [String: String], parameters: [String]) throws -> URLRequest {
+        let all = (clientRef.map { ["clientRef=\($0.escaped)"] } ?? []) + parameters
+        let query = all.isEmpty ? "" : "?" + all.joined(separator: "&")
+        return try shared.http.request("POST", path + query, headers: headers.merging(["Idempotency-Key": key]) { $1 })
     }
 
     /// Makes a job. Asks again where the answer was lost: what is asked makes it the same job.
@@ -111,8 +122,8 @@ public final class BookstrackClient: Sendable {
             } catch let error as BookstrackError {
                 tries += 1
                 guard case .unreachable = error, tries <= Self.resubmissions, shared.http.reached || tries <= 1 else { throw error }
-                let pause = min(shared.timing.retry * (1 << (tries - 1)), shared.timing.maxBackoff)
-                try await Task.sleep(for: pause * (1 + .random(in: 0..<1) / 4))
+                let pause = min(shared.timing.retry * (1 << (tries - 1)), shared.timing.maxBackoff) * (1 + .random(in: 0..<1) / 4)
+                try await Task.sleep(for: max(pause, min(error.retryAfter ?? .zero, .seconds(60))))
             }
         }
     }
@@ -136,12 +147,15 @@ public final class BookstrackClient: Sendable {
 
     // MARK: Results
 
-    /// What an ended job found, whole. ``BookstrackError/refused(_:)`` with `NOT_READY` while it runs.
+    /// What an ended job found, whole. ``BookstrackError/refused(_:)`` with `NOT_READY` while it runs. Where somebody chooses
+    /// a book meanwhile, the counts are those of the last page.
     public func results(of job: Job, pageSize: Int = 1500) async throws -> Results {
         var (results, next) = try await shared.page(job, offset: 0, limit: pageSize)
         while let offset = next {
             let page = try await shared.page(job, offset: offset, limit: pageSize)
-            results.books += page.results.books
+            let books = results.books + page.results.books
+            results = page.results
+            results.books = books
             next = page.next
         }
         return results
@@ -215,10 +229,14 @@ extension Job {
 
 /// What a book is looked up by.
 public struct BookQuery: Codable, Sendable, Hashable {
+    /// Its title, whole or in part.
     public var title: String?
+    /// Its first author.
     public var author: String?
+    /// ISBN-13 or ISBN-10.
     public var isbn: String?
 
+    /// A query by what is known: at least the title or the ISBN.
     public init(title: String? = nil, author: String? = nil, isbn: String? = nil) {
         self.title = title
         self.author = author
@@ -228,6 +246,7 @@ public struct BookQuery: Codable, Sendable, Hashable {
 
 /// Whether streams of a server get through to this device, as experience showed.
 public struct StreamSupport: Codable, Sendable, Hashable {
+    /// Whether they do.
     public var streamsWork: Bool
     /// When this is to be forgotten.
     public var until: Date
@@ -289,6 +308,7 @@ extension Body {
         // Random, so it cannot occur in a photo.
         let boundary = UUID().uuidString
         var bytes = Data()
+        bytes.reserveCapacity(photos.reduce(0) { $0 + $1.count + 300 })
         for (index, photo) in photos.enumerated() {
             bytes += Data("--\(boundary)\r\nContent-Disposition: form-data; name=\"photos\"; filename=\"photo-\(index)\"\r\n".utf8)
             bytes += Data("Content-Type: \(Self.mediaType(photo))\r\n\r\n".utf8)

@@ -7,7 +7,8 @@ public enum BookstrackError: Error, Sendable, Equatable {
     /// No such job, or its results have expired.
     case gone(Refusal)
     /// No connection, or it broke before an answer came, or none came in time.
-    case unreachable(String)
+    /// `retryAfter`: what a gateway asked for in the server's place.
+    case unreachable(String, retryAfter: Duration? = nil)
     /// An answer that this API does not give: a wrong address, or a proxy's own page.
     case unexpected(String)
 
@@ -20,11 +21,15 @@ public enum BookstrackError: Error, Sendable, Equatable {
         }
     }
 
+    /// An address that leads elsewhere.
+    static func redirected(to address: String) -> Self { .unexpected("it redirects to \(address)") }
+
     /// How long the server asked to be left alone.
     public var retryAfter: Duration? {
         switch self {
         case .refused(let refusal), .gone(let refusal): refusal.retryAfter
-        case .unreachable, .unexpected: nil
+        case .unreachable(_, let retryAfter): retryAfter
+        case .unexpected: nil
         }
     }
 }
@@ -44,10 +49,11 @@ public struct Refusal: Sendable, Equatable {
 }
 
 extension BookstrackError: LocalizedError {
+    /// What happened, for people.
     public var errorDescription: String? {
         switch self {
         case .refused(let refusal), .gone(let refusal): refusal.message
-        case .unreachable(let reason): "Cannot reach the server: \(reason)"
+        case .unreachable(let reason, _): "Cannot reach the server: \(reason)"
         case .unexpected(let what): "This does not answer like a bookstrack server: \(what)"
         }
     }

@@ -22,7 +22,7 @@ final class Connection: @unchecked Sendable {
     private let limit: Duration
     private let idle: Duration
     private let onProgress: (@Sendable (UploadProgress) -> Void)?
-    private var pieces: [Piece] = []
+    private var pieces: ArraySlice<Piece> = []
     private var end: Result<Void, any Error>?
     private var waiting: CheckedContinuation<Piece?, any Error>?
 
@@ -47,15 +47,13 @@ final class Connection: @unchecked Sendable {
     func next() async throws -> Piece? {
         try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
-                lock.withLock {
-                    if !pieces.isEmpty {
-                        continuation.resume(returning: pieces.removeFirst())
-                    } else if let end {
-                        continuation.resume(with: end.map { nil })
-                    } else {
-                        waiting = continuation
-                    }
+                let result: Result<Piece?, any Error>? = lock.withLock {
+                    if let piece = pieces.popFirst() { return .success(piece) }
+                    if let end { return end.map { nil } }
+                    waiting = continuation
+                    return nil
                 }
+                if let result { continuation.resume(with: result) }
             }
         } onCancel: {
             finish(.failure(CancellationError()))
@@ -63,30 +61,33 @@ final class Connection: @unchecked Sendable {
     }
 
     /// Ends it, unless it has ended.
+    ///
+    /// Continuations are resumed without the lock: a task that is cancelled holds one of its own, which resuming takes,
+    /// while it calls this.
     func finish(_ result: Result<Void, any Error>) {
-        lock.withLock {
-            if end != nil { return }
+        let continuation = lock.withLock {
+            if end != nil { return nil as CheckedContinuation<Piece?, any Error>? }
             end = result
-            waiting?.resume(with: result.map { nil })
-            waiting = nil
+            defer { waiting = nil }
+            return waiting
         }
+        continuation?.resume(with: result.map { nil })
         timer.cancel()
         task.cancel()
     }
 
-    fileprivate func take(_ piece: Piece) {
+    func take(_ piece: Piece) {
         switch piece {
         case .head: arm(limit)
         case .data: arm(idle)
         }
-        lock.withLock {
-            if let continuation = waiting {
-                waiting = nil
-                return continuation.resume(returning: piece)
-            }
+        let continuation = lock.withLock {
+            defer { waiting = nil }
             // Whatever comes: a task that is suspended loses some of it on Linux.
-            pieces.append(piece)
+            if waiting == nil { pieces.append(piece) }
+            return waiting
         }
+        continuation?.resume(returning: piece)
     }
 
     fileprivate func sent(_ progress: UploadProgress) {
@@ -101,7 +102,9 @@ final class Connection: @unchecked Sendable {
 
 /// Bytes of an upload.
 public struct UploadProgress: Sendable, Hashable {
+    /// Bytes that have left so far.
     public var sent: Int64
+    /// Bytes in all.
     public var total: Int64
 }
 
@@ -129,8 +132,17 @@ final class Hub: NSObject, URLSessionDataDelegate, @unchecked Sendable {
         _: URLSession, dataTask: URLSessionDataTask, didReceive response: URLResponse,
         completionHandler: @escaping @Sendable (URLSession.ResponseDisposition) -> Void
     ) {
-        if let response = response as? HTTPURLResponse { connection(dataTask)?.take(.head(response)) }
+        // Linux hands out what only announces the answer (102, 103), too.
+        if let response = response as? HTTPURLResponse, response.statusCode >= 200 { connection(dataTask)?.take(.head(response)) }
         completionHandler(.allow)
+    }
+
+    /// The answer is the redirection itself: see ``HTTP/open(_:body:limit:idle:onProgress:)``.
+    func urlSession(
+        _: URLSession, task _: URLSessionTask, willPerformHTTPRedirection _: HTTPURLResponse, newRequest _: URLRequest,
+        completionHandler: @escaping @Sendable (URLRequest?) -> Void
+    ) {
+        completionHandler(nil)
     }
 
     func urlSession(_: URLSession, dataTask: URLSessionDataTask, didReceive data: Data) {
@@ -144,6 +156,19 @@ final class Hub: NSObject, URLSessionDataDelegate, @unchecked Sendable {
     func urlSession(_: URLSession, task: URLSessionTask, didCompleteWithError error: (any Error)?) {
         let entry = lock.withLock { entries.removeValue(forKey: task.taskIdentifier) }
         entry?.connection?.finish(error.map { .failure($0) } ?? .success(()))
+    }
+}
+
+extension URL {
+    /// Whether a redirection stays with the server that was asked: another port is another server.
+    func mayLead(to other: URL?) -> Bool {
+        guard let other else { return false }
+        return origin == other.origin
+    }
+
+    private var origin: [String?] {
+        let scheme = scheme?.lowercased()
+        return [scheme, host?.lowercased(), String(port ?? (scheme == "https" ? 443 : 80))]
     }
 }
 

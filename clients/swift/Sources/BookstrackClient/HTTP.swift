@@ -25,8 +25,13 @@ struct Body: Sendable {
 /// Requests to one server: connections, time limits, the envelope.
 final class HTTP: Sendable {
     static let eventStream = "text/event-stream"
+    /// Of one request.
+    private static let maxRedirections = 5
+    /// Results of 10,000 books with descriptions have about 20 MB.
+    private static let maxAnswer = 128 << 20
 
     let base: String
+    private let isAddress: Bool
     private let timing: Timing
     private let session: URLSession
     private let hub = Hub()
@@ -36,7 +41,11 @@ final class HTTP: Sendable {
     init(baseURL: URL, session: URLSession, timing: Timing) {
         base = baseURL.absoluteString.hasSuffix("/") ? String(baseURL.absoluteString.dropLast()) : baseURL.absoluteString
         self.timing = timing
+        isAddress =
+            ["http", "https"].contains(baseURL.scheme?.lowercased()) && baseURL.host?.isEmpty == false && ["", "/"].contains(baseURL.path)
+            && baseURL.query == nil && baseURL.fragment == nil && baseURL.user == nil
         let configuration = session.configuration
+        precondition(configuration.identifier == nil, "a background session cannot hand out what it receives: see backgroundUpload(of:key:clientRef:)")
         configuration.requestCachePolicy = .reloadIgnoringLocalCacheData
         configuration.urlCache = nil
         // Each followed job holds one, and requests need some beside them.
@@ -52,7 +61,7 @@ final class HTTP: Sendable {
     var reached: Bool { answered.value }
 
     func request(_ method: String, _ path: String, headers: [String: String] = [:]) throws(BookstrackError) -> URLRequest {
-        guard let url = URL(string: base + path), url.host != nil, ["http", "https"].contains(url.scheme?.lowercased()) else {
+        guard isAddress, let url = URL(string: base + path) else {
             throw .unreachable("\(base) is no server address: it has the form http://host:port or https://host")
         }
         var request = URLRequest(url: url)
@@ -61,9 +70,29 @@ final class HTTP: Sendable {
         return request
     }
 
-    /// Sends, and returns as soon as the answer's head is there.
+    /// Sends, and returns as soon as the answer's head is there. Redirections are followed here and not by the session,
+    /// which takes tokens off and makes other requests of uploads: within the origin, and only those that leave the method
+    /// as it is.
     func open(
         _ request: URLRequest, body: Body? = nil, limit: Duration, idle: Duration, onProgress: (@Sendable (UploadProgress) -> Void)? = nil
+    ) async throws -> (head: HTTPURLResponse, connection: Connection) {
+        var request = request
+        for _ in 0...Self.maxRedirections {
+            let opened = try await exchange(request, body, limit, idle, onProgress)
+            let status = opened.head.statusCode
+            guard (300..<400).contains(status), status != 304, let asked = request.url,
+                let location = opened.head.value(forHTTPHeaderField: "Location")
+            else { return opened }
+            let url = URL(string: location, relativeTo: asked)?.absoluteURL
+            let follows = [307, 308].contains(status) || ([301, 302].contains(status) && request.httpMethod == "GET")
+            guard follows, asked.mayLead(to: url) else { throw BookstrackError.redirected(to: url?.absoluteString ?? location) }
+            request.url = url
+        }
+        throw BookstrackError.unreachable("it redirects in circles")
+    }
+
+    private func exchange(
+        _ request: URLRequest, _ body: Body?, _ limit: Duration, _ idle: Duration, _ onProgress: (@Sendable (UploadProgress) -> Void)?
     ) async throws -> (head: HTTPURLResponse, connection: Connection) {
         try Task.checkCancellation()
         var request = request
@@ -118,12 +147,15 @@ final class HTTP: Sendable {
 
     private func collect(_ connection: Connection) async throws -> Data {
         var bytes = Data()
-        while case .data(let more)? = try await connection.next() { bytes += more }
+        while case .data(let more)? = try await connection.next() {
+            bytes += more
+            if bytes.count > Self.maxAnswer { throw BookstrackError.unexpected("an endless answer") }
+        }
         return bytes
     }
 
     static func answer<T: Decodable & Sendable>(_ head: HTTPURLResponse, _ bytes: Data) throws(BookstrackError) -> Answer<T> {
-        let retryAfter = head.value(forHTTPHeaderField: "Retry-After").flatMap(Int.init).map(Duration.seconds)
+        let retryAfter = head.retryAfter
         let etag = head.value(forHTTPHeaderField: "ETag")
         switch head.statusCode {
         case 304:
@@ -133,6 +165,9 @@ final class HTTP: Sendable {
                 let success = try JSONDecoder().decode(Success<T>.self, from: bytes)
                 return Answer(data: success.data, metadata: success.metadata, etag: etag, retryAfter: retryAfter)
             } catch {
+                if head.isJSON, (try? JSONSerialization.jsonObject(with: bytes, options: .fragmentsAllowed)) == nil {
+                    throw .unreachable("the answer broke off")
+                }
                 throw .unexpected("an answer of another form: \(error)")
             }
         default:
@@ -148,7 +183,8 @@ final class HTTP: Sendable {
             return status == 404 || status == 410 ? .gone(refusal) : .refused(refusal)
         }
         // Not ours, but gateways speak so while the server behind them restarts.
-        return status >= 500 ? .unreachable("a gateway answers \(status)") : .unexpected("status \(status) without an error of this API")
+        if status >= 500 || [408, 425, 429].contains(status) { return .unreachable("a gateway answers \(status)", retryAfter: retryAfter) }
+        return .unexpected("status \(status) without an error of this API")
     }
 
     /// A request for a stream may be refused with one event, whose data has the error.
@@ -189,9 +225,26 @@ func translating<T: Sendable>(isolation _: isolated (any Actor)? = #isolation, _
 }
 
 extension HTTPURLResponse {
-    var isEventStream: Bool {
+    /// `Retry-After`: seconds, or a time by the server's clock.
+    var retryAfter: Duration? {
+        guard let text = value(forHTTPHeaderField: "Retry-After")?.trimmingCharacters(in: .whitespaces) else { return nil }
+        if let seconds = UInt32(text) { return .seconds(seconds) }
+        let format = DateFormatter()
+        format.locale = Locale(identifier: "en_US_POSIX")
+        format.timeZone = TimeZone(secondsFromGMT: 0)
+        format.dateFormat = "EEE, dd MMM yyyy HH:mm:ss 'GMT'"
+        guard let at = format.date(from: text) else { return nil }
+        let now = value(forHTTPHeaderField: "Date").flatMap(format.date(from:)) ?? Date()
+        return .seconds(max(0, min(at.timeIntervalSince(now), 1e9)))
+    }
+
+    var isEventStream: Bool { mediaType == HTTP.eventStream }
+
+    var isJSON: Bool { mediaType == "application/json" }
+
+    private var mediaType: String? {
         let type = value(forHTTPHeaderField: "Content-Type") ?? ""
-        return type.split(separator: ";").first?.trimmingCharacters(in: .whitespaces).lowercased() == HTTP.eventStream
+        return type.split(separator: ";").first?.trimmingCharacters(in: .whitespaces).lowercased()
     }
 }
 

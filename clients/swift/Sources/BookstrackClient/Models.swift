@@ -9,6 +9,7 @@ public struct Job: Codable, Sendable, Hashable, Identifiable {
     /// Up to where its updates have been seen.
     public var lastEventID: String?
 
+    /// A job as an app stored it, or knows it by its id alone.
     public init(id: String, token: String? = nil, lastEventID: String? = nil) {
         self.id = id
         self.token = token
@@ -18,7 +19,9 @@ public struct Job: Codable, Sendable, Hashable, Identifiable {
 
 /// Where a job is in its life. Servers may know more of them than this client.
 public struct Status: RawRepresentable, Codable, Sendable, Hashable {
+    /// As the server spells it.
     public var rawValue: String
+    /// A status that the server may spell so.
     public init(rawValue: String) { self.rawValue = rawValue }
 
     /// Accepted, not begun.
@@ -33,6 +36,8 @@ public struct Status: RawRepresentable, Codable, Sendable, Hashable {
     public static let canceled = Self(rawValue: "canceled")
     /// Answer to a cancellation that has not taken effect yet.
     public static let canceling = Self(rawValue: "canceling")
+    /// It has made no progress for minutes: of an ``ActivityState`` after a ``Update/Event/timeout(_:)`` only.
+    public static let stalled = Self(rawValue: "stalled")
 
     /// Whether this is a job's last status.
     public var isTerminal: Bool { [.completed, .failed, .canceled].contains(self) }
@@ -40,7 +45,9 @@ public struct Status: RawRepresentable, Codable, Sendable, Hashable {
 
 /// A job as it is at one moment.
 public struct Snapshot: Codable, Sendable, Hashable {
+    /// The job that this is of.
     public var jobId: String
+    /// Where it is in its life.
     public var status: Status
     /// In 0...1; it never goes back.
     public var progress: Double
@@ -56,12 +63,28 @@ public struct Snapshot: Codable, Sendable, Hashable {
     public var message: String?
     /// Title of the last finished book.
     public var currentTitle: String?
+    /// Books that were found.
     public var successCount: Int?
+    /// Books that were not found, or could not be looked up.
     public var failureCount: Int?
     /// Since the start, in ms.
     public var elapsedMs: Int?
     /// The server's estimate of what is left, in ms.
     public var etaMs: Int?
+    /// Until when it waits for a provider that refuses or fails, in ISO 8601; ``message`` says for whom.
+    public var waitingUntil: String?
+    /// Items, among those not found, that no provider has answered about.
+    public var unanswered: Int?
+    /// Until when the results are kept, in ISO 8601.
+    public var expiresAt: String?
+    /// The job that this one tries again.
+    public var retryOf: String?
+    /// Photos of a scan that have been looked at.
+    public var processedPhotos: Int?
+    /// Photos of a scan.
+    public var totalPhotos: Int?
+    /// Different books that a scan has seen.
+    public var recognizedBooks: Int?
     /// Why it failed.
     public var error: JobError?
 }
@@ -82,17 +105,39 @@ public struct JobError: Codable, Sendable, Hashable {
 public struct Book: Codable, Sendable, Hashable {
     /// Empty when unknown.
     public var title: String
+    /// ISBN-13 or ISBN-10, digits only.
     public var isbn: String?
+    /// The same as ISBN-13.
+    public var isbn13: String?
+    /// The same as ISBN-10, where there is one.
+    public var isbn10: String?
+    /// What the imported file says of it: the reader's rating, shelves, dates, notes.
+    public var source: Source?
     /// Of an imported or enriched book.
     public var authors: [String]?
     /// Of a detected book.
     public var author: String?
+    /// The publisher's name.
     public var publisher: String?
     /// ISO date, month or year.
     public var publishedDate: String?
+    /// Of a detected book.
     public var publicationYear: Int?
+    /// Pages of the edition.
     public var pageCount: Int?
+    /// What it is about, in a few sentences.
+    public var description: String?
+    /// Subjects.
+    public var categories: [String]?
+    /// The catalogue that knows it.
+    public var provider: String?
+    /// How it was found: `isbn`, `title_author` or `work`.
+    public var match: String?
+    /// How sure that is, in 0...1.
+    public var matchConfidence: Double?
+    /// Language of the edition, as its catalogue spells it.
     public var language: String?
+    /// Where an image of its cover is.
     public var coverUrl: String?
     /// `success`, `not_found`, `error`, `circuit_open` or `pending`.
     public var enrichmentStatus: String?
@@ -100,6 +145,7 @@ public struct Book: Codable, Sendable, Hashable {
     public var confidence: Double?
     /// Where in the photo, as shares of its sides.
     public var boundingBox: BoundingBox?
+    /// The photo it was seen on, from 0.
     public var photoIndex: Int?
     /// The row of the file; the header is row 1.
     public var row: Int?
@@ -116,16 +162,71 @@ public struct Book: Codable, Sendable, Hashable {
     }
 }
 
+/// What an imported file says of a book, and no catalogue knows. Days are `yyyy-mm-dd`, `yyyy-mm` or `yyyy`.
+public struct Source: Codable, Sendable, Hashable {
+    /// The series, and the book's place in it.
+    public struct Series: Codable, Sendable, Hashable {
+        /// Its name.
+        public var name: String?
+        /// As the file says it: `1`, `1.5`, `1-3`.
+        public var position: String?
+    }
+
+    /// Above 0, at most 5.
+    public var userRating: Double?
+    /// How far the reader is with it.
+    public var readingStatus: String?
+    /// The reader's own shelves, tags and collections.
+    public var shelves: [String]?
+    /// When it came into the library.
+    public var dateAdded: String?
+    /// When the last reading began.
+    public var dateStarted: String?
+    /// When it was last finished.
+    public var dateRead: String?
+    /// When the reader gave it up.
+    public var dateStopped: String?
+    /// All readings, where ``dateRead`` does not say it all: days, or two of them with a slash between.
+    public var datesRead: [String]?
+    /// Readings.
+    public var readCount: Int?
+    /// The reader's review.
+    public var review: String?
+    /// The reader's private notes.
+    public var notes: String?
+    /// The series that the file names.
+    public var series: Series?
+    /// Binding or medium.
+    public var format: String?
+    /// Copies that the reader owns.
+    public var ownedCopies: Int?
+    /// Year in which the work was first published.
+    public var originalYear: Int?
+    /// The title as it stands in the file, where the book's is only a part of it.
+    public var title: String?
+    /// Amazon's number.
+    public var asin: String?
+    /// Its number at Goodreads.
+    public var goodreadsId: String?
+    /// Its number at LibraryThing.
+    public var librarythingId: String?
+}
+
 /// A part of a photo, as shares of its sides.
 public struct BoundingBox: Codable, Sendable, Hashable {
+    /// Of the left edge.
     public var x: Double
+    /// Of the upper edge.
     public var y: Double
+    /// Share of the photo's width.
     public var width: Double
+    /// Share of the photo's height.
     public var height: Double
 }
 
 /// What a job found.
 public struct Results: Codable, Sendable {
+    /// The job that found it.
     public var jobId: String
     /// `completed`, or `canceled` when these are the results so far.
     public var status: Status
@@ -133,28 +234,55 @@ public struct Results: Codable, Sendable {
     public var books: [Book]
     /// Rows rejected and remarks, of an import.
     public var errors: [RowProblem]?
+    /// Books of an import.
     public var booksCreated: Int?
+    /// Rows of an import that were merged into an earlier one of the same book.
     public var duplicatesSkipped: Int?
+    /// Rows of the imported file.
     public var rows: Int?
+    /// Rows that could not be read.
     public var rowsRejected: Int?
+    /// Books that a provider knows, of an import.
+    public var enrichmentSucceeded: Int?
+    /// Books that no provider knows or has answered about, of an import.
+    public var enrichmentFailed: Int?
+    /// Books, among those not found, that no provider has answered about.
+    public var unanswered: Int?
+    /// Different books on the photos of a scan.
+    public var totalDetected: Int?
+    /// Books of a scan whose detection is certain enough.
+    public var approved: Int?
+    /// Books of a scan that somebody should look at.
+    public var needsReview: Int?
 }
 
 /// A row of an imported file that was rejected, or kept with a remark.
 public struct RowProblem: Codable, Sendable, Hashable {
+    /// Number of the record in its file; the header is row 1.
     public var row: Int
+    /// As the file has it; empty without one.
     public var isbn: String
+    /// As the file has it; empty without one.
     public var title: String
+    /// What is wrong, for people.
     public var error: String
+    /// Whether the row was rejected, and not only remarked upon.
     public var rejected: Bool
 }
 
 /// A book that may be the wanted one.
 public struct Candidate: Codable, Sendable, Hashable {
+    /// Title of the candidate.
     public var title: String
+    /// Names of its authors, the first one first.
     public var authors: [String]
+    /// Year of the edition, else of the first publication.
     public var year: Int?
+    /// ISBN of the edition.
     public var isbn: String?
+    /// Key of the work at Open Library.
     public var workKey: String?
+    /// Where an image of its cover is.
     public var coverUrl: String?
     /// Why it was not taken: `other_book_of_number`, `unsure`, `other_author`, `other_title`, `other`.
     public var reason: String
@@ -177,6 +305,7 @@ public enum Choice: Encodable, Sendable, Hashable {
         case candidate, isbn, workKey, title, author
     }
 
+    /// As the server reads it.
     public func encode(to encoder: any Encoder) throws {
         if case .nothing = self {
             var null = encoder.singleValueContainer()
@@ -207,8 +336,11 @@ public struct SearchResults: Codable, Sendable, Hashable {
 public struct SearchHit: Codable, Sendable, Hashable {
     /// Empty when unknown.
     public var isbn: String
+    /// Title of the work.
     public var title: String
+    /// Names of its authors, the first one first.
     public var authors: [String]
+    /// Where an image of its cover is.
     public var coverUrl: String?
 
     private enum CodingKeys: String, CodingKey {
@@ -219,6 +351,7 @@ public struct SearchHit: Codable, Sendable, Hashable {
 
 /// What a server has and its limits, as far as apps need them.
 public struct Capabilities: Codable, Sendable, Hashable {
+    /// What is configured.
     public struct Features: Codable, Sendable, Hashable {
         /// By their names in `X-AI-Provider`.
         public var visionProviders: [String]
@@ -228,17 +361,41 @@ public struct Capabilities: Codable, Sendable, Hashable {
         public var sandbox: Bool?
     }
 
+    /// Of the application.
     public var version: String
+    /// What is configured.
     public var features: Features
-    /// Each limit under its name in the description.
+    /// Each limit under its name in the description; without those that are no numbers.
     public var limits: [String: Double]
+}
+
+extension Capabilities {
+    private struct Limit: Decodable {
+        var number: Double?
+
+        init(from decoder: any Decoder) throws {
+            number = try? decoder.singleValueContainer().decode(Double.self)
+        }
+    }
+
+    /// Reads what this client knows of them.
+    public init(from decoder: any Decoder) throws {
+        let fields = try decoder.container(keyedBy: CodingKeys.self)
+        version = try fields.decode(String.self, forKey: .version)
+        features = try fields.decode(Features.self, forKey: .features)
+        limits = try fields.decode([String: Limit].self, forKey: .limits).compactMapValues(\.number)
+    }
 }
 
 /// What to try again.
 public enum Outcome: String, Codable, Sendable {
+    /// Books that could not be looked up.
     case error
+    /// Books whose catalogue was not asked, because it kept failing.
     case circuitOpen = "circuit_open"
+    /// Books that no catalogue knew.
     case notFound = "not_found"
+    /// Photos that could not be looked at.
     case failedPhotos = "failed_photos"
 }
 
@@ -266,6 +423,7 @@ public enum Mendable: String, Codable, Sendable {
 
 /// Rows of an import that somebody may want to mend.
 public struct Rows: Codable, Sendable, Hashable {
+    /// One of them.
     public struct Row: Codable, Sendable, Hashable {
         /// Number of the record in its file, from 1; else of the book in the job, from 1.
         public var row: Int
@@ -281,6 +439,7 @@ public struct Rows: Codable, Sendable, Hashable {
 
     /// The columns of the imported file.
     public var columns: [String]
+    /// In the order of the file.
     public var rows: [Row]
 }
 
@@ -296,35 +455,47 @@ public struct Preview: Codable, Sendable {
         public var certainty: String?
         /// In how many rows it is not empty.
         public var filled: Int
+        /// Its first values, at most three; `nil` when it is empty.
+        public var samples: [String]?
     }
 
     /// How the file was read.
     public struct Reading: Codable, Sendable, Hashable {
+        /// How its characters are encoded.
         public var encoding: String
+        /// What separates its cells; `nil` for a workbook.
         public var delimiter: String?
         /// `nil` in a file without a header.
         public var headerRow: Int?
+        /// Its columns, from left to right.
         public var columns: [Column]
     }
 
     /// What looking the books up would take, at least.
     public struct Lookups: Codable, Sendable, Hashable {
+        /// Requests to catalogues.
         public var requests: Int
+        /// How long they take.
         public var seconds: Int
     }
 
+    /// Data rows of the file.
     public var rows: Int
+    /// Different books in it.
     public var booksFound: Int
+    /// Rows that could not be read.
     public var rowsRejected: Int
     /// Whether a person should look at how it was read.
     public var uncertain: Bool
     /// Why the import would fail as a whole.
     public var failure: JobError?
+    /// How it was read; `nil` when it could not be.
     public var reading: Reading?
     /// The first 20 as they would be imported.
     public var books: [Book]
     /// The first 100 rejected rows and remarks.
     public var errors: [RowProblem]
+    /// What the import would ask of catalogues.
     public var lookups: Lookups
     /// Names that a mapping may give to columns, besides `ignore`.
     public var fields: [String]
@@ -332,6 +503,7 @@ public struct Preview: Codable, Sendable {
 
 /// What a cancellation led to.
 public struct Cancellation: Codable, Sendable {
+    /// The job that was to be canceled.
     public var jobId: String
     /// What became true: `canceled`, or `completed` when the job was quicker; `canceling` while that is open.
     public var status: Status
@@ -341,12 +513,15 @@ public struct Cancellation: Codable, Sendable {
 
 /// How progress comes.
 public enum Transport: String, Sendable, Codable {
+    /// By its event stream.
     case sse
+    /// By asking for its status again and again.
     case poll
 }
 
 /// What a followed job says.
 public struct Update: Sendable {
+    /// What there is to say.
     public enum Event: Sendable {
         /// It waits or runs.
         case progress(Snapshot)
@@ -364,6 +539,7 @@ public struct Update: Sendable {
         case lost(reason: String, pause: Duration)
     }
 
+    /// What happened.
     public var event: Event
     /// What to store to go on from here.
     public var job: Job

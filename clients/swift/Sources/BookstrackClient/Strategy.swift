@@ -33,9 +33,9 @@ struct Strategy {
     /// What the last stream asked for.
     private var retry: Duration?
     private var failures = 0
-    /// Whether the last stream found no connection.
-    private var unreachable = false
-    /// Whether the status was answered although streams found no connection.
+    /// Whether of the last stream nothing came, no connection or no byte.
+    private var mute = false
+    /// Whether the status was answered although nothing came of streams.
     private var answered = false
 
     init(mode: Mode, timing: Timing) {
@@ -50,7 +50,7 @@ struct Strategy {
 
     /// The stream named the time after which to come back.
     mutating func setRetry(_ retry: Duration) {
-        self.retry = min(retry, timing.maxBackoff)
+        self.retry = min(max(retry, .milliseconds(100)), timing.maxBackoff)
     }
 
     /// An event, or a status, has come.
@@ -66,7 +66,7 @@ struct Strategy {
             return (Self.spread(retry ?? timing.retry, jitter), .stream)
         }
         failures += 1
-        unreachable = end == .unreachable
+        mute = end == .unreachable || end == .silent
         let doubtful =
             switch end {
             case .silent, .refused: true
@@ -77,11 +77,11 @@ struct Strategy {
         return mode == .auto && doubtful ? (.zero, .probe) : (backoff(jitter), .stream)
     }
 
-    /// Whether a probe that was answered says that streams do not get through. Where they found no connection it takes
-    /// two: the server may have come back between stream and probe.
+    /// Whether a probe that was answered says that streams do not get through. Where nothing came of them it takes
+    /// two: the network may have come back between stream and probe.
     mutating func blamesStreams() -> Bool {
-        defer { answered = unreachable }
-        return answered || !unreachable
+        defer { answered = mute }
+        return answered || !mute
     }
 
     /// After a probe that failed too: it is the server, not its streams.

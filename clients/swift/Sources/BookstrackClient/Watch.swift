@@ -10,15 +10,17 @@ actor Watch {
     private var job: Job
     private var strategy: Strategy
     private var next: Strategy.Next
-    private var stream: (connection: Connection, parser: EventStreamParser, begun: Bool, events: Int)?
-    private var updates: [Update] = []
+    private var stream: (connection: Connection, parser: EventStreamParser, events: Int)?
+    private var updates: ArraySlice<Update> = []
     private var over = false
     private var announced: Transport?
     private var etag: String?
     /// How far the furthest snapshot was.
-    private var progress = 0.0
-    /// When the server last gave a sign of life.
-    private var contact: ContinuousClock.Instant?
+    private var progress: Double?
+    /// A job that a poll has found ended, while the books that no stream has brought are fetched.
+    private var conclusion: Snapshot?
+    /// How long the server has been away; `nil` before its first sign of life.
+    private var outage: Outage?
 
     init(_ shared: Shared, job: Job, books: Bool) {
         self.shared = shared
@@ -27,7 +29,7 @@ actor Watch {
         strategy = Strategy(mode: shared.mode, timing: shared.timing)
         next = strategy.begin(blocked: shared.streamsBlocked)
         // Fail fast only if there is no reason to believe in this server.
-        contact = shared.http.reached || job.lastEventID != nil ? .now : nil
+        outage = shared.http.reached || job.lastEventID != nil ? Outage() : nil
     }
 
     /// The next update; `nil` after the last. Errors are final.
@@ -36,6 +38,8 @@ actor Watch {
             do {
                 if stream != nil {
                     try await read()
+                } else if let conclusion {
+                    try await addMissingBooks(of: conclusion)
                 } else {
                     if next.pause > .zero { try await Task.sleep(for: next.pause) }
                     switch next.step {
@@ -49,7 +53,7 @@ actor Watch {
                 throw error
             }
         }
-        return updates.isEmpty ? nil : updates.removeFirst()
+        return updates.popFirst()
     }
 
     private var path: String { "/api/v2/imports/\(job.id.escaped)" }
@@ -65,12 +69,15 @@ actor Watch {
             return try ended(.silent, .unreachable("no answer in time"))
         } catch is CancellationError {
             throw CancellationError()
+        } catch BookstrackError.unexpected(let what) {
+            // It redirects to another server.
+            return try ended(.refused, .unexpected(what))
         } catch {
             return try ended(.unreachable, .unreachable(error.localizedDescription))
         }
         switch head.statusCode {
         case 200 where head.isEventStream:
-            stream = (connection, EventStreamParser(), false, 0)
+            stream = (connection, EventStreamParser(), 0)
         case 204:
             // "You have it all": the status says it once more.
             next = (.zero, .poll)
@@ -92,32 +99,37 @@ actor Watch {
 
     /// One piece of the open stream.
     private func read() async throws {
-        guard let connection = stream?.connection, var parser = stream?.parser, var begun = stream?.begun, var events = stream?.events else { return }
+        guard let connection = stream?.connection, var parser = stream?.parser, var events = stream?.events else { return }
         let frames: [Frame]
         do {
-            guard case .data(let bytes)? = try await connection.next() else { return try streamEnded(begun ? .cut : .useless, parser) }
-            begun = true
+            guard case .data(let bytes)? = try await connection.next() else { return try streamEnded(ending(events, parser), parser, events) }
             frames = try parser.push(bytes)
         } catch is CancellationError {
             throw CancellationError()
         } catch is TimedOut {
-            return try streamEnded(events > 0 ? .cut : .silent, parser)
+            return try streamEnded(events > 0 ? .cut : .silent, parser, events)
         } catch is EventStreamParser.TooLong {
-            return try streamEnded(.refused, parser)
+            return try streamEnded(.refused, parser, events)
         } catch {
-            return try streamEnded(begun ? .cut : .useless, parser)
+            return try streamEnded(ending(events, parser), parser, events)
         }
         for frame in frames where !over {
             events += 1
-            if !take(frame) { return try streamEnded(.refused, parser) }
+            if !take(frame) { return try streamEnded(.refused, parser, events) }
         }
-        stream = over ? nil : (connection, parser, begun, events)
+        stream = over ? nil : (connection, parser, events)
     }
 
-    private func streamEnded(_ end: StreamEnd, _ parser: EventStreamParser) throws {
+    /// Without an event or a pause it is none of this API, whatever comments it has: those of a proxy.
+    private func ending(_ events: Int, _ parser: EventStreamParser) -> StreamEnd {
+        events > 0 || parser.retry != nil ? .cut : .useless
+    }
+
+    private func streamEnded(_ end: StreamEnd, _ parser: EventStreamParser, _ events: Int) throws {
         stream = nil
-        if let retry = parser.retry { strategy.setRetry(retry) }
-        if end == .cut { contact = .now }
+        // One that says only when to come back must not be asked without a pause.
+        if let retry = parser.retry { strategy.setRetry(events > 0 ? retry : max(retry, shared.timing.retry)) }
+        if end == .cut { outage = Outage() }
         try ended(end)
     }
 
@@ -143,10 +155,18 @@ actor Watch {
             event = nil
         }
         let last = event?.isLast ?? false
-        let known = !last && !frame.id.isEmpty && job.lastEventID.map { !EventID(frame.id).isAfter(EventID($0)) } ?? false
-        if !frame.id.isEmpty, !known { job.lastEventID = frame.id }
+        // What is further than all that was told is news, although a server that lost its store counts from 1 again.
+        let further =
+            switch event {
+            case .book(let index, _): index >= delivered
+            case .progress(let snapshot): progress.map { snapshot.progress > $0 } ?? false
+            default: false
+            }
+        let id = EventID(frame.id)
+        let known = !last && !further && !frame.id.isEmpty && job.lastEventID.map { !id.isAfter(EventID($0)) } ?? false
+        if !frame.id.isEmpty, !known, !books || id.books >= delivered { job.lastEventID = frame.id }
         strategy.succeeded()
-        contact = .now
+        outage = Outage()
         guard let event, !known else { return true }
         shared.noteStreamSupport(true)
         if case .book(let index, _) = event, index < delivered { return true }
@@ -166,51 +186,56 @@ actor Watch {
             let jitter = Double.random(in: 0..<1)
             return try lost(error, step == .poll ? strategy.pollFailed(jitter: jitter) : strategy.probeFailed(jitter: jitter))
         }
-        contact = .now
-        if step == .probe, strategy.blamesStreams() { shared.noteStreamSupport(false) }
+        outage = Outage()
+        // Else the stream is asked once more: nothing has changed yet.
+        let polls = step == .poll || strategy.blamesStreams()
+        if polls, step == .probe { shared.noteStreamSupport(false) }
         if let snapshot = answer.data {
             etag = answer.etag
             if snapshot.status.isTerminal {
-                if books {
-                    do {
-                        try await addMissingBooks()
-                    } catch let error as BookstrackError where error.isTransient {
-                        etag = nil
-                        return try lost(error, strategy.pollFailed(jitter: .random(in: 0..<1)))
-                    }
-                }
-                return announce(snapshot.status == .completed ? .completed(snapshot) : .failed(snapshot), by: .poll)
+                if books { conclusion = snapshot } else { announce(snapshot) }
+                return
             }
-            announce(.progress(snapshot), by: .poll)
+            announce(.progress(snapshot), by: polls || announced == nil ? .poll : nil)
         }
         next = strategy.polled(retryAfter: answer.retryAfter, blocked: shared.streamsBlocked)
     }
 
-    /// Polling brings no books: those that no stream has brought are in the results.
-    private func addMissingBooks() async throws {
+    /// Polling brings no books: those that no stream has brought are in the results. One page of them, or the end.
+    private func addMissingBooks(of end: Snapshot) async throws {
         do {
-            var offset: Int? = delivered
-            while let from = offset {
-                let page = try await shared.page(job, offset: from, limit: Shared.pageSize)
-                for (index, book) in page.results.books.enumerated() {
-                    let sequence = job.lastEventID.flatMap { EventID($0).sequence } ?? 0
-                    job.lastEventID = "\(sequence).\(from + index + 1)"
-                    announce(.book(index: from + index, book), by: .poll)
-                }
-                offset = page.next
+            let from = delivered
+            let page = try await shared.page(job, offset: from, limit: Shared.pageSize)
+            for (index, book) in page.results.books.enumerated() {
+                let sequence = job.lastEventID.flatMap { EventID($0).sequence } ?? 0
+                job.lastEventID = "\(sequence).\(from + index + 1)"
+                announce(.book(index: from + index, book), by: .poll)
             }
-        } catch let error as BookstrackError where !error.isTransient {
-            // A job that failed has none.
+            if page.next == nil || page.results.books.isEmpty { announce(end) }
+        } catch let error as BookstrackError {
+            switch error {
+            case .refused where end.status != .completed && !error.isTransient, .gone where end.status != .completed:
+                // A job that failed has none.
+                announce(end)
+            case _ where error.isTransient:
+                (etag, conclusion) = (nil, nil)
+                try lost(error, strategy.pollFailed(jitter: .random(in: 0..<1)))
+            default: throw error
+            }
         }
     }
 
-    private func announce(_ event: Update.Event, by transport: Transport) {
+    private func announce(_ end: Snapshot) {
+        announce(end.status == .completed ? .completed(end) : .failed(end), by: .poll)
+    }
+
+    private func announce(_ event: Update.Event, by transport: Transport?) {
         if case .progress(let snapshot) = event {
             // Another transport may have been quicker: progress never goes back.
-            if snapshot.progress < progress { return }
+            if let progress, snapshot.progress < progress { return }
             progress = snapshot.progress
         }
-        if announced != transport {
+        if let transport, announced != transport {
             announced = transport
             updates.append(Update(event: .using(transport), job: job))
         }
@@ -230,10 +255,11 @@ actor Watch {
 
     private func lost(_ error: BookstrackError, _ next: Strategy.Next) throws {
         let pause = max(next.pause, min(error.retryAfter ?? .zero, .seconds(60)))
-        if contact == nil, !shared.http.reached { throw error }
-        let since = contact ?? .now
-        contact = since
-        if since.duration(to: .now) + pause > shared.timing.longestOutage { throw error }
+        if outage == nil, !shared.http.reached { throw error }
+        var outage = outage ?? Outage()
+        let away = outage.failed(pause: pause, limit: shared.timing.request)
+        self.outage = outage
+        if away > shared.timing.longestOutage { throw error }
         updates.append(Update(event: .lost(reason: error.localizedDescription, pause: pause), job: job))
         self.next = (pause, next.step)
     }

@@ -9,6 +9,8 @@ import FoundationNetworking
 final class ConformanceTests: XCTestCase {
     private static let csv = Data("Title,Author\nBabel,R. F. Kuang\n".utf8)
     private static let mapping = ["Título": "title"]
+    /// More than buffers between here and there take.
+    private static let large = 6 << 20
     private static let photos = ["one\r\n", "two\r\n"].map { Data([0xFF, 0xD8]) + Data($0.utf8) }
 
     struct Scenario: Decodable, Sendable {
@@ -18,6 +20,8 @@ final class ConformanceTests: XCTestCase {
         var books: Bool
         var pageSize: Int
         var timing: [String: Int]
+        var abortWhen: String?
+        var host: String?
     }
 
     struct Run: Decodable {
@@ -37,6 +41,7 @@ final class ConformanceTests: XCTestCase {
             var status: Int?
             var code: String?
             var retryAfter: Int?
+            var message: String?
         }
         var progress: [Int] = []
         var end: String?
@@ -44,7 +49,10 @@ final class ConformanceTests: XCTestCase {
         var error: Failure?
         var lost = false
         var transports: [String] = []
+        var found: Int?
     }
+
+    struct Met: Decodable {}
 
     struct Verdict: Decodable {
         var problems: [String]
@@ -54,7 +62,11 @@ final class ConformanceTests: XCTestCase {
         guard let address = ProcessInfo.processInfo.environment["CONFORMANCE"], !address.isEmpty, let server = URL(string: address) else {
             throw XCTSkip("CONFORMANCE names no server: tests/swift/run.sh starts one")
         }
-        let scenarios: [Scenario] = try await ask(server, "GET", "scenarios")
+        var scenarios: [Scenario] = try await ask(server, "GET", "scenarios")
+        #if canImport(FoundationNetworking)
+        // `URLSession` of Linux takes no such addresses, and ends the program when it meets trailers.
+        scenarios.removeAll { ["[::1]", "127.1"].contains($0.host) || $0.name.contains("trailers") }
+        #endif
         XCTAssertGreaterThan(scenarios.count, 50)
         try await withThrowingTaskGroup(of: (String, [String]).self) { group in
             for (n, scenario) in scenarios.enumerated() {
@@ -96,6 +108,10 @@ final class ConformanceTests: XCTestCase {
                 following.cancel()
             }
         }
+        if let count = scenario.abortWhen?.split(separator: " ") {
+            let _: Met = try await ask(server, "GET", "runs", run.id, "met", String(count[0]), String(count[1]))
+            following.cancel()
+        }
         let outcome = try await following.value
         let body = try JSONEncoder().encode(outcome)
         let verdict: Verdict = try await ask(server, "POST", "runs", run.id, "outcome", body: body)
@@ -107,8 +123,12 @@ final class ConformanceTests: XCTestCase {
         do {
             switch scenario.do {
             case "cancel": outcome.end = try await client.cancel(job).status.rawValue
-            case "results":
-                outcome.books = try await client.results(of: job, pageSize: scenario.pageSize).books.map { Int($0.title.split(separator: " ")[1])! }
+            case "status": outcome.progress = [try await client.status(of: job).processedCount]
+            case "results", "whole results":
+                let whole = scenario.do == "whole results"
+                let results = try await whole ? client.results(of: job) : client.results(of: job, pageSize: scenario.pageSize)
+                outcome.books = results.books.map { Int($0.title.split(separator: " ")[1])! }
+                outcome.found = results.enrichmentSucceeded
             case "preview":
                 let preview = try await client.preview(csv: csv, mapping: mapping)
                 outcome.books = preview.books.map { Int($0.title.split(separator: " ")[1])! }
@@ -130,8 +150,17 @@ final class ConformanceTests: XCTestCase {
                 let books = [BookQuery(title: "Babel", author: "R. F. Kuang")]
                 try await follow(client.submit(books: books, key: "mine", clientRef: "phone 7 & é"), client, scenario, &outcome, begun)
             case "submit mapped csv": try await follow(client.submit(csv: csv, mapping: mapping), client, scenario, &outcome, begun)
+            case "submit large csv": try await follow(client.submit(csv: Data(repeating: 120, count: large)), client, scenario, &outcome, begun)
+            case "submit in the background":
+                let upload = UploadKind.csv(mapping: mapping)
+                let request = try client.backgroundUpload(of: upload, key: "mine", clientRef: "phone 7 & é")
+                try await follow(Self.submit(csv, request, client), client, scenario, &outcome, begun)
+            case "submit a photo in the background":
+                let upload = UploadKind.photo(mediaType: "image/jpeg", keepFailed: true)
+                let request = try client.backgroundUpload(of: upload, key: "mine")
+                try await follow(Self.submit(photos[0], request, client), client, scenario, &outcome, begun)
             case "submit csv": try await follow(client.submit(csv: csv), client, scenario, &outcome, begun)
-            case "submit photos": try await follow(client.submit(photos: photos), client, scenario, &outcome, begun)
+            case "submit photos": try await follow(client.submit(photos: photos, keepFailedPhotos: true), client, scenario, &outcome, begun)
             case "submit books": try await follow(client.submit(books: [BookQuery(isbn: "9780439708180")]), client, scenario, &outcome, begun)
             default: try await follow(job, client, scenario, &outcome, begun)
             }
@@ -145,8 +174,18 @@ final class ConformanceTests: XCTestCase {
                 case .unreachable: Outcome.Failure(kind: "unreachable")
                 case .unexpected: Outcome.Failure(kind: "protocol")
                 }
+            outcome.error?.message = error.localizedDescription
         }
         return outcome
+    }
+
+    /// As a background session does, which Linux has not: from a file, and following every redirection.
+    private static func submit(_ content: Data, _ request: URLRequest, _ client: BookstrackClient) async throws -> Job {
+        let file = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
+        try content.write(to: file)
+        defer { try? FileManager.default.removeItem(at: file) }
+        let (answer, response) = try await URLSession.shared.upload(for: request, fromFile: file)
+        return try Job(answer: answer, response: response, from: client)
     }
 
     private static func follow(_ job: Job, _ client: BookstrackClient, _ scenario: Scenario, _ outcome: inout Outcome, _ begun: () -> Void) async throws {
