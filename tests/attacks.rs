@@ -10,7 +10,7 @@ use stand_ins::Fault;
 
 use crate::app::http::Request;
 use crate::app::socket::Socket;
-use crate::app::{App, Job, PATIENCE, Setup, connect, eventually};
+use crate::app::{App, Job, Setup, TIME_LIMIT, connect, eventually};
 use crate::photos::{self, SHELF};
 
 /// An application whose jobs do not end.
@@ -28,7 +28,7 @@ fn enrich(app: &App) -> Request {
 /// Sends bytes as they are; the connection.
 fn begin(app: &App, request: &str) -> TcpStream {
     let mut stream = TcpStream::connect(app.address()).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(TIME_LIMIT)).unwrap();
     stream.write_all(request.as_bytes()).unwrap();
     stream
 }
@@ -175,7 +175,7 @@ fn a_body_that_drips_is_cut() {
     let mut stream = begin(&app, head);
     let began = Instant::now();
     // Never silent for long, and never done.
-    while stream.write_all(b" ").is_ok() && began.elapsed() < PATIENCE {
+    while stream.write_all(b" ").is_ok() && began.elapsed() < TIME_LIMIT {
         std::thread::sleep(Duration::from_millis(50));
     }
     let took = began.elapsed();
@@ -263,7 +263,7 @@ fn finish_patiently(app: &App, job: &Job) -> serde_json::Value {
         ) {
             return status;
         }
-        assert!(began.elapsed() < PATIENCE * 10, "{status}");
+        assert!(began.elapsed() < TIME_LIMIT * 10, "{status}");
         std::thread::sleep(Duration::from_millis(100));
     }
 }

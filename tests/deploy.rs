@@ -161,7 +161,12 @@ fn dashboard_and_alerts_ask_for_metrics_that_there_are() {
     // As they are registered: a family without a sample is not served.
     let registered = |prefix: &str, name: &str| match prefix {
         "edge" => include_str!("../edge/src/metrics.rs").contains(&format!("\"{name}\"")),
-        _ => include_str!("../host/src/metrics/mod.rs").contains(&format!("\"{name}\"")),
+        _ => [
+            include_str!("../host/src/metrics/mod.rs"),
+            include_str!("../host/src/metrics/own.rs"),
+        ]
+        .iter()
+        .any(|file| file.contains(&format!("\"{name}\""))),
     };
     for expression in &expressions {
         let words = expression.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
@@ -180,7 +185,7 @@ fn dashboard_and_alerts_ask_for_metrics_that_there_are() {
                 found.unwrap_or(name).to_owned()
             };
             let sample = without(name, &["_total", "_bucket", "_count", "_sum"]);
-            let unit = without(&sample, &["_seconds", "_bytes"]);
+            let unit = without(&sample, &["_seconds", "_bytes", "_ratio"]);
             assert!(
                 registered(prefix, &sample) || registered(prefix, &unit),
                 "{prefix}_{name} in {expression}"

@@ -98,6 +98,41 @@ fn every_link_between_pages_leads_somewhere() {
     assert!(dead.is_empty(), "{dead:#?}");
 }
 
+/// `` `file`: `function`, `function`; `file`: ... `` in the last cells of the tables of tests.
+#[test]
+fn every_test_that_a_table_names_is_there() {
+    let mut missing = Vec::new();
+    for page in ["tests/ATTACKS.md", "tests/PROVIDERS.md"] {
+        let text = read(page);
+        let cells = rows(&text)
+            .into_iter()
+            .filter_map(|row| row.last().copied());
+        let named: Vec<&str> = cells.flat_map(names).collect();
+        assert!(named.len() > 40, "{page}: {named:?}");
+        let mut code = String::new();
+        for name in named {
+            if name.contains('/') {
+                code = std::fs::read_to_string(root().join(name)).unwrap_or_default();
+                if code.is_empty() {
+                    missing.push(format!("{page}: {name}"));
+                }
+            } else if !code.contains(&format!("fn {name}(")) {
+                missing.push(format!("{page}: {name}"));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "{missing:#?}");
+}
+
+/// Package managers take files of the package's own folder only.
+#[test]
+fn every_package_for_clients_comes_with_its_license() {
+    for package in ["clients/typescript", "clients/swift", "crates/client"] {
+        let license = format!("{package}/LICENSE");
+        assert_eq!(read(&license), read("LICENSE"), "{license}");
+    }
+}
+
 #[test]
 fn the_front_page_stays_a_page() {
     let lines = read("README.md").lines().count();
@@ -206,6 +241,50 @@ fn every_constant_of_the_architecture_is_where_it_is_said_to_be() {
     }
 }
 
+/// Pages name files below the root, or below `crates/` and the folders of a few of them.
+#[test]
+fn every_file_that_the_pages_name_is_there() {
+    let folders = [
+        "",
+        "crates",
+        "crates/books/src",
+        "crates/job/src",
+        "edge/src",
+        "host/src",
+    ];
+    let is_there = |name: &str| {
+        let places = folders.iter().map(|folder| root().join(folder).join(name));
+        places.into_iter().any(|place| place.exists())
+    };
+    let mut missing = Vec::new();
+    for page in ["ARCHITECTURE.md", "CONTRIBUTING.md"] {
+        let text = read(page);
+        for line in text.lines().filter(|line| !line.starts_with("    ")) {
+            let files = names(line)
+                .into_iter()
+                .filter(|name| name.contains('/') && name.ends_with(".rs"));
+            let missed = files.filter(|name| !name.contains('*') && !is_there(name));
+            missing.extend(missed.map(|name| format!("{page}: {name}")));
+        }
+    }
+    assert!(missing.is_empty(), "{missing:#?}");
+}
+
+/// The value of a constant, as it is written in this file.
+fn constant(file: &str, name: &str) -> String {
+    let code = read(file);
+    let (_, declaration) = code.split_once(&format!("const {name}: ")).unwrap();
+    let (_, value) = declaration.split_once(" = ").unwrap();
+    value.split(';').next().unwrap().to_owned()
+}
+
+/// The hours of a constant of the webhook.
+fn hours(name: &str) -> String {
+    let value = constant("crates/job/src/webhook.rs", name);
+    let hours = value.strip_prefix("Duration::from_secs(").unwrap();
+    hours.strip_suffix(" * 3600)").unwrap().to_owned()
+}
+
 /// The numbers between `before` and `after` in a text, as they are spelled there.
 fn numbers<'t>(text: &'t str, before: &str, after: &str) -> Vec<&'t str> {
     let is_number = |c: char| c.is_ascii_digit() || c == ',';
@@ -220,7 +299,8 @@ fn numbers<'t>(text: &'t str, before: &str, after: &str) -> Vec<&'t str> {
 
 #[test]
 fn the_limits_that_texts_repeat_are_those_that_are_enforced() {
-    let limits = job::Limits::default();
+    let settings = job::Settings::resolve("local", "").unwrap();
+    let (limits, edge) = (settings.limits, edge::Limits::default());
     let megabytes = |bytes: usize| (bytes >> 20).to_string();
     let (items, rows) = (limits.max_batch_items, limits.max_csv_rows);
     // What stands before a number, and after it.
@@ -238,11 +318,39 @@ fn the_limits_that_texts_repeat_are_those_that_are_enforced() {
         ("job of up to ", ".", thousands(items)),
         (" to ", " ISBNs", thousands(items)),
         (" to ", " books", thousands(items)),
+        (
+            "at most ",
+            " characters",
+            constant("crates/api/src/request.rs", "MAX_CLIENT_REF"),
+        ),
+        (
+            "1 to ",
+            " visible ASCII",
+            constant("crates/api/src/request.rs", "MAX_IDEMPOTENCY_KEY"),
+        ),
+        (", for ", " h: twice by the run", hours("TRIED_FOR")),
+        ("\nto ", " hours, for", hours("LONGEST_PAUSE")),
+        (
+            "a failed job is kept for ",
+            " minutes",
+            (settings.failed_retention.as_secs() / 60).to_string(),
+        ),
+        (
+            "holds up to ",
+            " answers for event streams",
+            edge.upstream_streams.to_string(),
+        ),
+        (
+            "answers for event streams and ",
+            " for sockets",
+            edge.upstream_sessions.to_string(),
+        ),
     ];
     let mut texts = vec![
         "crates/api/openapi.json".to_owned(),
         "docs/api.md".to_owned(),
         "docs/clients.md".to_owned(),
+        "docs/operations.md".to_owned(),
     ];
     for pattern in [
         "crates/api/src/*.rs",

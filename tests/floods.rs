@@ -2,19 +2,21 @@
 //! next client is served.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{Ipv4Addr, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use stand_ins::Fault;
 
-use crate::app::{App, Job, PATIENCE, Setup, eventually};
+use crate::app::{App, Job, Setup, TIME_LIMIT, connect, eventually};
+use crate::photos;
 
 /// Sends bytes as they are, in the pieces in which they come; what is answered.
 fn raw(app: &App, pieces: &[&[u8]]) -> String {
     let mut stream = TcpStream::connect(app.address()).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    stream.set_write_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(TIME_LIMIT)).unwrap();
+    stream.set_write_timeout(Some(TIME_LIMIT)).unwrap();
     for piece in pieces {
         // A server may answer, and close, before it has read everything.
         if stream.write_all(piece).is_err() {
@@ -399,10 +401,46 @@ fn bodies_that_never_end_take_no_more_than_there_is_for_all() {
 }
 
 #[test]
+fn a_job_that_was_accepted_gives_its_memory_to_no_request() {
+    let app = Setup::new()
+        .argument("--memory=64")
+        .variable("openai_model", "")
+        .variable("vision_timeout_s", "120")
+        .start();
+    app.sandbox.gemini().behave(Fault::Hang.always());
+    let scan = app
+        .request("POST", "/api/batch-scan")
+        .from(Ipv4Addr::new(127, 0, 0, 2));
+    let job = Job::of(&photos::form(scan, &[photos::SHELF]).send().data(202));
+    eventually("the model is asked", || app.sandbox.gemini().count() > 0);
+    // More than there is, of clients of which each wants less than the photo takes.
+    let head = "POST /api/batch-enrich HTTP/1.1\r\nhost: localhost\r\n\
+                content-type: application/json\r\ncontent-length: 8000000\r\n\r\n ";
+    let begin = |client| {
+        let mut stream = connect(Ipv4Addr::new(127, 0, 1, client), app.address());
+        stream.write_all(head.as_bytes()).unwrap();
+        stream
+    };
+    let bodies: Vec<TcpStream> = (1..13).map(begin).collect();
+    let failed = |component: &str| {
+        let counters = app.counters();
+        counters["components"][component]["failed"].as_u64()
+    };
+    eventually("somebody has to do without memory", || {
+        failed("enrichment") > Some(0) || failed("scan") > Some(0)
+    });
+    assert_eq!(failed("scan"), Some(0));
+    app.sandbox.gemini().behave(stand_ins::Behaviour::default());
+    drop(bodies);
+    let stop = app.request("DELETE", &job.status_url).bearer(&job.token);
+    assert!(matches!(stop.send().status(), 200 | 202));
+}
+
+#[test]
 fn a_client_that_leaves_half_a_connection_open_is_answered() {
     let app = App::start();
     let mut stream = TcpStream::connect(app.address()).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(TIME_LIMIT)).unwrap();
     stream
         .write_all(b"GET /health HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
         .unwrap();

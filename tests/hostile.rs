@@ -10,7 +10,7 @@ use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 
 use app::http::{Request, Response};
-use app::{App, Job, PATIENCE, Setup, eventually};
+use app::{App, Job, Setup, TIME_LIMIT, eventually};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use host::manifest::Manifest;
@@ -36,7 +36,7 @@ fn waiting() -> App {
 /// Sends bytes as they are; what is answered.
 fn raw(app: &App, request: &str) -> String {
     let mut stream = TcpStream::connect(app.address()).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(TIME_LIMIT)).unwrap();
     // A server may answer, and close, before it has read everything.
     let _ = stream.write_all(request.as_bytes());
     let mut answer = Vec::new();
@@ -303,7 +303,7 @@ fn a_key_that_two_clients_use_is_one_client_s() {
     assert_eq!(app.results(&mine)["booksCreated"], 1);
     // A key that is no text is none, which must not go unnoticed.
     let mut stream = TcpStream::connect(app.address()).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(TIME_LIMIT)).unwrap();
     let head = b"POST /api/v2/imports HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
         content-type: text/csv\r\ncontent-length: 8\r\nidempotency-key: \xe9\r\n\r\nTitle\na\n";
     stream.write_all(head).unwrap();

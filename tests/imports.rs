@@ -259,7 +259,9 @@ fn canceling_keeps_what_was_done_so_far() {
         canceled,
         "once more, at the other address"
     );
-    assert!(app.job_keys().len() <= 6, "{:?}", app.job_keys());
+    // Its root, its end, the report, the plan for a retry, and the segments that were there: their
+    // number follows from how fast the machine is.
+    assert!(app.job_keys().len() <= 4 + 14, "{:?}", app.job_keys());
 }
 
 #[test]
@@ -527,4 +529,34 @@ fn a_library_that_was_exported_is_imported_as_the_same_books() {
     };
     assert_eq!(books(&before), books(&after));
     assert_eq!(count(&after, "duplicatesSkipped"), 0);
+}
+
+/// What failed is a file: mended in one place and sent as it is, it is found.
+#[test]
+fn a_row_that_was_mended_is_found() {
+    let app = App::start();
+    let library = "Title,Author,ISBN,My Rating,Shelf\n\
+        Babel,R. F. Kuang,9780063021426,5,read\n\
+        Knitting for Nobody Qwzx,Ann Nobody,9780000000002,4,\"cellar, left\"\n";
+    let first = app.import(library.as_bytes());
+    app.follow(&first);
+    let before = app.results(&first);
+    assert_eq!(count(&before, "enrichmentSucceeded"), 1, "{before}");
+    let path = format!("{}?format=csv&only=failed,not_found", first.results_url);
+    let failed = app.get(&path).text();
+    assert_eq!(failed.lines().count(), 2, "{failed}");
+    assert!(failed.contains("\"cellar, left\""), "{failed}");
+    let mended = failed
+        .replace("Knitting for Nobody Qwzx", "Wide Sargasso Sea")
+        .replace("Ann Nobody", "Jean Rhys")
+        .replace("9780000000002", "9780393352566");
+    assert_ne!(mended, failed);
+    let second = app.import(mended.as_bytes());
+    app.follow(&second);
+    let after = app.results(&second);
+    assert_eq!(count(&after, "booksCreated"), 1, "{after}");
+    assert_eq!(count(&after, "enrichmentSucceeded"), 1, "{after}");
+    let book = &after["books"][0];
+    assert_eq!(book["isbn"], "9780393352566", "{book}");
+    assert_eq!(book["source"]["userRating"], 4, "{book}");
 }

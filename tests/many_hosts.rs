@@ -12,7 +12,7 @@ use app::redis::{Server, Way};
 use app::socket::Socket;
 use app::sse::Event;
 use app::{
-    App, Job, LIBRARY, LIBRARY_ROWS, PATIENCE, Setup, assert_adds_up, assert_in_order, count,
+    App, Job, LIBRARY, LIBRARY_ROWS, Setup, TIME_LIMIT, assert_adds_up, assert_in_order, count,
     eventually,
 };
 use host::kv::{KvBackend, KvError, Redis, check_contract};
@@ -341,7 +341,7 @@ fn redis_keeps_the_contract_of_stores() {
 
         // Not answering, or not there, Redis is an error of the store, until it is back.
         redis.signal("STOP");
-        let hung = tokio::time::timeout(PATIENCE, store.get(STORE, "ours"));
+        let hung = tokio::time::timeout(TIME_LIMIT, store.get(STORE, "ours"));
         let hung = hung.await.expect("it is waited for only so long");
         assert!(matches!(hung, Err(KvError::Other(_))), "{hung:?}");
         redis.signal("CONT");

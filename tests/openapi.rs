@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use stand_ins::Fault;
 
 const SHELF: &[u8] = include_bytes!("../components/status/sandbox/shelf.jpg");
+const OPERATOR: &str = "an operator's token of the test";
 const NOBODY: &str = "00000000-0000-4000-8000-000000000000";
 /// What only a WebSocket is answered; the description calls for one elsewhere.
 const NOT_HTTP: &str = "get /ws/progress";
@@ -142,6 +143,7 @@ fn named(id: &str, accepted: &Response) -> Job {
 fn every_route_answers_as_described() {
     let app = Setup::new()
         .variable("sandbox", "true")
+        .variable("operator_token", OPERATOR)
         .provider_delay(Duration::from_millis(30))
         .start();
     let mut d = Description::of(&app);
@@ -248,6 +250,28 @@ fn every_route_answers_as_described() {
     d.check("post /v1/csv/cancel/{jobId}", 200, canceled);
     d.check(import, 415, post("/api/v2/imports").body("image/png", "x"));
     d.check(import, 400, post("/api/v2/imports"));
+
+    // The operator.
+    let overview = "get /api/v2/operator";
+    let at = "/api/v2/operator";
+    d.check(overview, 200, get(at).bearer(OPERATOR));
+    d.check(overview, 401, get(at));
+    let before = get("/api/v2/operator?before=x").bearer(OPERATOR);
+    d.check(overview, 400, before);
+    let (at, nobody) = (
+        format!("{at}/jobs/{}", job.id),
+        format!("{at}/jobs/{NOBODY}"),
+    );
+    for (method, status) in [("get", 200), ("delete", 200)] {
+        let operation = format!("{method} /api/v2/operator/jobs/{{jobId}}");
+        let request = |path: &str| app.request(&method.to_uppercase(), path).bearer(OPERATOR);
+        d.check(&operation, status, request(&at));
+        d.check(&operation, 404, request(&nobody));
+    }
+    let retry = "post /api/v2/operator/jobs/{jobId}/retry";
+    let again = post(&format!("{nobody}/retry")).bearer(OPERATOR);
+    d.check(retry, 404, again);
+    d.check(retry, 401, post(&format!("{at}/retry")).bearer(&job.token));
 
     // One that fails.
     let hopeless = post("/api/v2/imports").form("file", "a.csv", b"a,b\n1,2\n");

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use stand_ins::Fault;
 
 /// Clouds take their time: commits are a second apart, and a scan hands over after each photo.
-const PATIENCE: Duration = Duration::from_secs(120);
+const TIME_LIMIT: Duration = Duration::from_secs(120);
 
 fn on(platform: &str) -> Setup {
     Setup::new()
@@ -45,7 +45,7 @@ fn finish(app: &App, job: &Job) -> Value {
                 return status;
             }
         }
-        assert!(start.elapsed() < PATIENCE, "it does not end");
+        assert!(start.elapsed() < TIME_LIMIT, "it does not end");
         thread::sleep(Duration::from_millis(100));
     }
 }
@@ -172,7 +172,7 @@ fn outlive_handlers(platform: &str) {
         .last()
         .is_none_or(|event: &app::sse::Event| !event.is_terminal())
     {
-        assert!(start.elapsed() < PATIENCE, "it does not end");
+        assert!(start.elapsed() < TIME_LIMIT, "it does not end");
         let mut request = app.request("GET", &format!("{}?books=1", job.sse_url));
         if let Some(last) = events.last() {
             request = request.header("last-event-id", &last.id);

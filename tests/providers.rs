@@ -212,6 +212,76 @@ fn one_provider_helps_out_for_the_other() {
 }
 
 #[test]
+fn works_of_which_no_edition_is_told_are_found_all_the_same() {
+    let app = App::start();
+    app.sandbox
+        .open_library()
+        .behave(Fault::NoEditions.always());
+    let results = import(&app, &library(40), 40);
+    let healthy = import(&App::start(), &library(40), 40);
+    for (bare, whole) in std::iter::zip(
+        results["books"].as_array().unwrap(),
+        healthy["books"].as_array().unwrap(),
+    ) {
+        for field in ["enrichmentStatus", "title", "authors", "match", "source"] {
+            assert_eq!(bare[field], whole[field], "{field} of {bare}");
+        }
+        // The reader's own number stays; without editions nobody knows another.
+        if whole["match"] == "isbn" {
+            assert_eq!(bare["isbn"], whole["isbn"]);
+        }
+    }
+    assert!(statuses(&results)["success"] >= 35);
+}
+
+#[test]
+fn another_book_than_the_one_asked_for_is_not_taken() {
+    let app = App::start();
+    // Nobody but Google Books answers, and what it lists is something else.
+    app.sandbox
+        .open_library()
+        .behave(status(500, None).always());
+    app.sandbox.google_books().behave(Fault::OtherBook.always());
+    let results = import(&app, &library(10), 10);
+    assert!(app.sandbox.google_books().count() >= 5);
+    assert_eq!(results["enrichmentSucceeded"], 0);
+    for book in results["books"].as_array().unwrap() {
+        assert!(book.get("provider").is_none(), "{book}");
+        assert_ne!(book["isbn"], "9780000000002");
+        for other in ["Annual Report on Fisheries", "Knots for Beginners"] {
+            assert!(!book.to_string().contains(other), "{book}");
+        }
+    }
+}
+
+/// The service lists as many works as a request asks for, a hundred when it does not say.
+#[test]
+fn requests_for_many_titles_ask_for_as_many_works() {
+    let app = App::start();
+    let results = import(&app, LIBRARY, LIBRARY_ROWS);
+    assert!(statuses(&results)["success"] >= 730);
+    let seen = app.sandbox.open_library().requests();
+    let limits = seen.iter().map(|request| {
+        let pairs = request.query.split('&');
+        let limit = pairs.filter_map(|pair| pair.strip_prefix("limit=")).next();
+        limit.expect("a limit").parse::<u32>().unwrap()
+    });
+    let most = limits.max().unwrap();
+    assert!((101..=500).contains(&most), "{most}");
+}
+
+/// Open Library lets its index take ten seconds; what it would still answer is no fault.
+#[test]
+fn a_time_out_is_longer_than_the_service_s_own() {
+    let manifest = include_str!("../spin.toml");
+    let line = manifest
+        .lines()
+        .find(|line| line.starts_with("provider_timeout_s"));
+    let default = line.and_then(|line| line.split('"').nth(1)).unwrap();
+    assert!(default.parse::<f64>().unwrap() > 10.5, "{default}");
+}
+
+#[test]
 fn requests_say_who_asks() {
     let app = Setup::new()
         .variable("contact", "library@example.org")

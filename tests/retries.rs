@@ -2,12 +2,21 @@
 
 use crate::app;
 
-use app::http::Response;
-use app::{App, Job, LIBRARY, LIBRARY_ROWS, Setup, assert_adds_up, count, statuses};
-use serde_json::{Value, json};
-use stand_ins::{Fault, When};
+use std::time::Duration;
 
-fn retry(app: &App, job: &Job, body: &Value) -> Response {
+use app::http::Response;
+use app::{
+    App, Job, LIBRARY, LIBRARY_ROWS, Setup, assert_adds_up, assert_in_order, count, eventually,
+    statuses,
+};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use serde_json::{Value, json};
+use stand_ins::{Fault, Quirk, When};
+
+use crate::photos::{self, SHELF};
+
+pub(crate) fn retry(app: &App, job: &Job, body: &Value) -> Response {
     let path = format!("/api/v2/imports/{}/retry", job.id);
     app.request("POST", &path)
         .bearer(&job.token)
@@ -136,187 +145,219 @@ fn what_nobody_knew_is_asked_again_on_demand() {
     assert_eq!(found, [false, true]);
 }
 
-fn choose(app: &App, job: &Job, index: usize, body: &Value) -> Response {
-    let path = format!("/api/v2/imports/{}/books/{index}", job.id);
-    app.request("PUT", &path)
-        .bearer(&job.token)
-        .json(body)
-        .send()
+/// Starts a scan of these photos that keeps those that fail, with the flag as part of the form.
+fn keeping_scan(app: &App, photos: &[&[u8]]) -> Job {
+    let flag =
+        "--edge\r\ncontent-disposition: form-data; name=\"keepFailedPhotos\"\r\n\r\ntrue\r\n";
+    let mut body = flag.as_bytes().to_vec();
+    body.extend(photos::body(photos));
+    let request = app.request("POST", "/api/batch-scan");
+    let request = request.body("multipart/form-data; boundary=edge", body);
+    Job::of(&request.send().data(202))
 }
 
-/// Two books that nobody knows, with the numbers of other books.
-const DOUBTFUL: &str = "Title,Author,ISBN,My Rating\n\
-    Knitting for Absolute Beginners,Ann Nobody,9780063021426,4\n\
-    Sleeping under Stars,Zebulon Nobody,9780393352566,5\n";
-
-/// What answers told of that was not taken can be chosen, and what was chosen is there after a
-/// restart, in results and exports, and carried over by a retry.
+/// A photo that failed is kept until its job expires if the client wants that, and a retry looks at
+/// it again; what was found on the others is carried over.
 #[test]
-fn a_choice_is_kept_and_followed() {
-    let mut app = Setup::new().start();
-    let job = app.import(DOUBTFUL.as_bytes());
+fn a_photo_that_was_kept_is_looked_at_again() {
+    let mut app = Setup::new().variable("openai_model", "").start();
+    let marker = b"marker of a photo that is kept";
+    let failing = [&photos::spines(1)[..], marker].concat();
+    let refuses = || Fault::from(Quirk::Refuse);
+    app.sandbox.gemini().behave(refuses().first(1));
+    let job = keeping_scan(&app, &[&failing, SHELF]);
     app.follow(&job);
-    let asked = app.sandbox.open_library().count();
-    let results = app.results(&job);
-    assert_eq!(count(&results, "enrichmentFailed"), 2, "{results}");
-    let first = &results["books"][0];
-    assert_eq!(first["toReview"], true, "{first}");
-    let offered = &first["candidates"][0];
-    assert_eq!(offered["reason"], "other_book_of_number", "{first}");
-    assert_eq!(offered["title"], "Babel", "{first}");
-    assert!(
-        offered["year"].is_number() && offered["workKey"].is_string(),
-        "{first}"
-    );
-    let second = &results["books"][1];
-    let offered = &second["candidates"][0];
-    assert_eq!(offered["title"], "Wide Sargasso Sea", "{second}");
-    let review = app.get(&format!("{}?format=csv&only=review", job.results_url));
-    assert_eq!(review.text().lines().count(), 3, "{}", review.text());
+    let before = app.results(&job);
+    assert_eq!(before["photos"][0]["status"], "failed", "{before}");
+    let found = before["books"].as_array().unwrap().len();
+    assert_eq!(found, 13);
+    assert_eq!(app.uploads(), 1, "the photo that failed, and no other");
+    let asked = app.sandbox.gemini().count();
 
-    for (index, body, status) in [
-        ("0", json!({"candidate": 7}), 400),
-        ("9", json!({"candidate": 0}), 404),
-        ("x", json!({"candidate": 0}), 400),
-        ("0", json!({"isbn": "123"}), 400),
-        ("0", json!({"isbn": "9780000000002"}), 404),
-        ("0", json!({}), 400),
-        ("0", json!({"isbn": "9780063021426", "candidate": 0}), 400),
-        ("0", json!({"workKey": "OL1M"}), 400),
-        ("0", json!({"title": "It"}), 400),
-        (
-            "0",
-            json!({"title": "Nobody Ever Wrote This Qwzx", "author": "Nobody"}),
-            404,
-        ),
-    ] {
-        let path = format!("/api/v2/imports/{}/books/{index}", job.id);
-        let answer = app.request("PUT", &path).bearer(&job.token).json(&body);
-        let answer = answer.send();
-        assert_eq!(answer.status(), status, "{body}: {}", answer.text());
-    }
-    assert_eq!(
-        app.results(&job)["books"],
-        results["books"],
-        "nothing was changed"
-    );
-    let looked_up = app.sandbox.open_library().count();
-    let chosen = choose(&app, &job, 0, &json!({"candidate": 0})).data(200);
-    assert_eq!(
-        app.sandbox.open_library().count(),
-        looked_up,
-        "nobody is asked again"
-    );
-    assert!(looked_up > asked);
-    assert_eq!(chosen["enrichmentStatus"], "success", "{chosen}");
-    assert_eq!(chosen["choice"], "candidate");
-    assert_eq!(
-        (&chosen["title"], &chosen["isbn"]),
-        (&json!("Babel"), &json!("9780063021426"))
-    );
-    assert_eq!(chosen["source"]["title"], "Knitting for Absolute Beginners");
-    assert_eq!(chosen["source"]["userRating"], 4);
-    assert!(chosen["toReview"].is_null(), "{chosen}");
-
+    // It fails once more, is kept by the retry, and the retry is retried. Another model is asked by
+    // now, but what is known is from the one before.
+    app.set_variable("gemini_model", "gemini-4-flash");
     app.kill();
     app.start_again();
-    let results = app.results(&job);
-    assert_eq!(count(&results, "enrichmentSucceeded"), 1, "{results}");
-    assert_eq!(results["books"][0], chosen);
-    let rows = app.get(&format!("{}?format=csv&only=review", job.results_url));
-    assert_eq!(rows.text().lines().count(), 2, "{}", rows.text());
-    let whole = app.get(&format!("{}?format=csv", job.results_url)).text();
-    let again = app.import(whole.as_bytes());
-    app.follow(&again);
-    let again = app.results(&again);
-    assert_eq!(again["books"][0]["title"], "Babel", "{whole}");
-    assert_eq!(again["books"][0]["isbn"], "9780063021426");
-    assert_eq!(again["books"][0]["source"]["userRating"], 4);
-    assert_eq!(count(&again, "enrichmentSucceeded"), 1);
-
-    // None of them: that is what a retry keeps, too.
-    choose(&app, &job, 1, &Value::Null).data(200);
-    let nothing = retry(&app, &job, &json!({"only": ["not_found"]}));
-    assert_eq!(nothing.status(), 400, "{}", nothing.text());
-    let work = results["books"][0]["candidates"][0]["workKey"].clone();
-    let chosen = choose(&app, &job, 1, &json!({"workKey": work})).data(200);
-    assert_eq!(
-        (&chosen["title"], &chosen["choice"]),
-        (&json!("Babel"), &json!("work"))
+    app.sandbox.gemini().behave(refuses().first(1));
+    let accepted = retry(&app, &job, &json!({})).data(202);
+    assert!(accepted["photosToSend"].is_null(), "{accepted}");
+    let again = Job::of(&accepted);
+    assert_in_order(&app.follow(&again));
+    assert_eq!(app.sandbox.gemini().count(), asked + 1);
+    let results = app.results(&again);
+    assert_eq!(results["books"], before["books"]);
+    let model = |results: &Value| results["metadata"]["modelUsed"].clone();
+    assert_eq!(model(&before), "gemini-3.5-flash-lite");
+    assert_eq!(model(&results), model(&before));
+    assert_eq!(results["photos"][0]["error"], "E_VISION_FAILED");
+    assert_eq!(app.uploads(), 2);
+    let repeated = retry(
+        &app,
+        &job,
+        &json!({"only": ["failed_photos", "error", "circuit_open"]}),
     );
-    choose(&app, &job, 0, &Value::Null).data(200);
-    let results = app.results(&job);
-    assert_eq!(count(&results, "enrichmentSucceeded"), 1);
-    assert_eq!(results["books"][0]["enrichmentStatus"], "not_found");
-    assert_eq!(
-        results["books"][0]["title"],
-        "Knitting for Absolute Beginners"
-    );
+    assert_eq!(repeated.data(202), accepted);
 
-    let path = format!("/api/v2/imports/{}/books/0", job.id);
-    let bare = app.request("PUT", &path).json(&json!({"candidate": 0}));
-    assert_eq!(bare.send().status(), 401);
-    assert_eq!(app.request("POST", &path).send().status(), 405);
-    let other = path.replace("/api/v2/imports", "/v3/jobs/scans");
-    let other = app.request("PUT", &other).bearer(&job.token);
-    assert_eq!(other.json(&json!({"candidate": 0})).send().status(), 404);
-    let v3 = path.replace("/api/v2/imports", "/v3/jobs/imports");
-    let v3 = app.request("PUT", &v3).bearer(&job.token);
-    let v3 = v3.json(&json!({"title": "Babel", "author": "R.F. Kuang"}));
-    let v3 = v3.send().data(200);
-    assert_eq!(
-        (&v3["title"], &v3["choice"]),
-        (&json!("Babel"), &json!("title_author"))
-    );
-    let listed = app
-        .get(&format!("/v3/jobs/imports/{}/results", job.id))
-        .data(200);
-    assert_eq!(listed["results"][0], v3);
-}
-
-/// A retry carries over what was chosen, and does not ask about it again.
-#[test]
-fn a_retry_keeps_what_was_chosen() {
-    let app = Setup::new().start();
-    let job = app.import(DOUBTFUL.as_bytes());
-    app.follow(&job);
-    choose(&app, &job, 0, &json!({"candidate": 0})).data(200);
-    let second = Job::of(&retry(&app, &job, &json!({"only": ["not_found"]})).data(202));
-    let events = app.follow(&second);
-    assert_eq!(events.last().unwrap().data["totalCount"], 1);
-    let (before, after) = (app.results(&job), app.results(&second));
-    assert_eq!(after["books"], before["books"]);
-    assert_eq!(count(&after, "enrichmentSucceeded"), 1);
-    // What was carried over can be chosen anew.
-    choose(&app, &second, 0, &Value::Null).data(200);
-    choose(&app, &second, 1, &json!({"candidate": 0})).data(200);
-    let after = app.results(&second);
-    assert_eq!(count(&after, "enrichmentSucceeded"), 1);
-    assert_eq!(after["books"][0]["choice"], "none");
-    assert_eq!(after["books"][1]["choice"], "candidate");
-    assert_eq!(
-        app.results(&job),
-        before,
-        "the ended job has its own choices"
-    );
-}
-
-/// Several clients choose at the same moment, each for another book: none of it is lost.
-#[test]
-fn clients_that_choose_at_once_lose_nothing() {
-    let app = Setup::new().start();
-    let rows: String = (0..6)
-        .map(|n| format!("Nobody Wrote This Qwz{n},Nobody\n"))
-        .collect();
-    let job = app.import(format!("Title,Author\n{rows}").as_bytes());
-    app.follow(&job);
-    std::thread::scope(|scope| {
-        for index in 0..6 {
-            let (app, job) = (&app, &job);
-            scope.spawn(move || {
-                choose(app, job, index, &json!({"isbn": "9780063021426"})).data(200);
-            });
-        }
+    let third = retry(&app, &again, &json!({"only": ["failed_photos"]})).data(202);
+    let third = Job::of(&third);
+    let events = app.follow(&third);
+    assert_in_order(&events);
+    assert_eq!(events.last().unwrap().name, "completed");
+    assert_eq!(app.sandbox.gemini().count(), asked + 2, "one photo, once");
+    let after = app.results(&third);
+    let books = after["books"].as_array().unwrap();
+    assert!(books.len() > found, "{after}");
+    assert_eq!(books[..found], before["books"].as_array().unwrap()[..]);
+    assert!(books[found..].iter().all(|book| book["photoIndex"] == 0));
+    assert_eq!(after["photos"][0]["status"], "complete", "{after}");
+    assert_eq!(after["photos"][1]["status"], "complete", "{after}");
+    // Nothing is left to try, and of the three jobs two still keep the photo.
+    assert_eq!(app.uploads(), 2);
+    assert_eq!(retry(&app, &third, &json!({})).status(), 400);
+    for job in [&job, &again, &third] {
+        let path = format!("/v3/jobs/scans/{}/cleanup", job.id);
+        let cleanup = app.request("DELETE", &path).bearer(&job.token).send();
+        assert_eq!(cleanup.status(), 204, "{}", cleanup.text());
+    }
+    assert_eq!(app.uploads(), 0);
+    // Once the store has tidied up.
+    eventually("nothing of it is on the disk", || {
+        let files = std::fs::read_dir(app.state()).unwrap();
+        let mut files = files.map(|file| file.unwrap().path());
+        files.all(|path| {
+            let bytes = std::fs::read(&path).unwrap_or_default();
+            !bytes.windows(marker.len()).any(|part| part == marker)
+        })
     });
-    assert_eq!(count(&app.results(&job), "enrichmentSucceeded"), 6);
+}
+
+/// A scan of which every photo failed has no results, but can be tried again; without the flag the
+/// answer says which photos to send.
+#[test]
+fn a_scan_that_failed_is_tried_again_with_its_photos() {
+    let mut app = Setup::new()
+        .variable("openai_model", "")
+        .tuning("failed_retention=1")
+        .start();
+    app.sandbox
+        .gemini()
+        .behave(Fault::from(Quirk::Refuse).always());
+    let photo = photos::spines(2);
+    let forgetful = Job::of(
+        &photos::form(app.request("POST", "/api/batch-scan"), &[&photo])
+            .send()
+            .data(202),
+    );
+    app.follow(&forgetful);
+    let path = "/v3/jobs/scans?keepFailedPhotos=true";
+    let kept = photos::form(app.request("POST", path), &[&photo]).send();
+    let kept = kept.data(202);
+    let kept = Job {
+        status_url: format!("/api/v2/imports/{}", kept["jobId"].as_str().unwrap()),
+        results_url: format!(
+            "/api/v2/imports/{}/results",
+            kept["jobId"].as_str().unwrap()
+        ),
+        ..Job::of(&kept)
+    };
+    app.follow(&kept);
+    assert_eq!(app.status(&kept)["status"], "failed");
+    app.kill();
+    app.start_again();
+    app.sandbox
+        .gemini()
+        .behave(Fault::from(Quirk::Refuse).first(0));
+    let again = Job::of(&retry(&app, &kept, &json!({})).data(202));
+    app.follow(&again);
+    let results = app.results(&again);
+    assert!(
+        !results["books"].as_array().unwrap().is_empty(),
+        "{results}"
+    );
+    assert_eq!(results["photos"][0]["status"], "complete");
+    for wrong in ["yes", "2"] {
+        let path = format!("/api/batch-scan?keepFailedPhotos={wrong}");
+        let refused = photos::form(app.request("POST", &path), &[&photo]).send();
+        refused.error(400, "INVALID_REQUEST");
+    }
+    assert_eq!(app.uploads(), 1);
+}
+
+/// Books that nobody reached before their job was canceled are done by its retry.
+#[test]
+fn a_retry_of_a_canceled_job_does_what_nobody_reached() {
+    let app = Setup::new()
+        .tuning("wave_items=30")
+        .provider_delay(Duration::from_millis(300))
+        .start();
+    let job = app.import(LIBRARY);
+    app.wait_for_books(&job, 30);
+    let cancel = app
+        .request("DELETE", &job.status_url)
+        .bearer(&job.token)
+        .send();
+    assert!(cancel.status() < 300, "{}", cancel.text());
+    eventually("an end", || app.status(&job)["status"] == "canceled");
+    let before = app.results(&job);
+    let done = before["books"].as_array().unwrap().len();
+    assert!(done >= 30 && (done as u64) < LIBRARY_ROWS, "{done}");
+
+    // Those that nobody reached are none that nobody knows.
+    let unknown = retry(&app, &job, &json!({"only": ["not_found"]}));
+    let again = match unknown.status() {
+        400 => Job::of(&retry(&app, &job, &json!({})).data(202)),
+        _ => {
+            let second = Job::of(&unknown.data(202));
+            app.follow(&second);
+            Job::of(&retry(&app, &second, &json!({})).data(202))
+        }
+    };
+    app.follow(&again);
+    let after = app.results(&again);
+    assert_adds_up(&after, LIBRARY_ROWS);
+    assert!(after["unanswered"].is_null(), "{:?}", statuses(&after));
+    assert_eq!(readers_own(&after)[..done], readers_own(&before)[..],);
+    assert!(count(&after, "enrichmentSucceeded") >= 730);
+}
+
+/// Whether photos are kept is a part of what a client asks for: with and without it are two
+/// requests. A library has no photos, so there the parameter means nothing.
+#[test]
+fn a_key_is_of_one_request_and_whether_photos_are_kept_belongs_to_it() {
+    let app = Setup::new().start();
+    let scan = |query: &str| {
+        let path = format!("/api/batch-scan{query}");
+        let request = app
+            .request("POST", &path)
+            .header("idempotency-key", "shelf");
+        photos::form(request, &[SHELF]).send()
+    };
+    let first = scan("?keepFailedPhotos=true").data(202);
+    assert_eq!(scan("?keepFailedPhotos=1").data(202), first);
+    for other in ["", "?keepFailedPhotos=false"] {
+        scan(other).error(422, "IDEMPOTENCY_KEY_REUSED");
+    }
+    let batch = |keeps: Option<bool>, query: &str| {
+        let mut body = json!({
+            "jobId": "batch-of-one-shelf",
+            "images": [{"data": BASE64_STANDARD.encode(SHELF)}],
+        });
+        if let Some(keeps) = keeps {
+            body["keepFailedPhotos"] = json!(keeps);
+        }
+        let path = format!("/api/scan-bookshelf/batch{query}");
+        app.request("POST", &path).json(&body).send()
+    };
+    // What the body says goes before what the address says.
+    let first = batch(Some(false), "?keepFailedPhotos=true").data(202);
+    assert_eq!(batch(None, "").data(202), first);
+    assert_eq!(batch(Some(true), "").status(), 409);
+    assert_eq!(batch(None, "?keepFailedPhotos=true").status(), 409);
+
+    let import = app.request("POST", "/api/v2/imports?keepFailedPhotos=perhaps");
+    let imported = import.body("text/csv", b"title,author\nDune,Frank Herbert\n".to_vec());
+    imported.send().data(202);
+    let capabilities = app.request("GET", "/api/v2/capabilities").send().data(200);
+    assert_eq!(capabilities["features"]["keepFailedPhotos"], true);
 }

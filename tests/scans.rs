@@ -274,6 +274,46 @@ fn spines_are_read_without_any_provider() {
     assert!(queries.len() <= 8, "{} requests", queries.len());
 }
 
+/// Of a spine that names no book for sure, a person says which of the candidates it is.
+#[test]
+fn a_spine_that_names_no_book_is_chosen_from_what_was_found_by_its_words() {
+    let app = reading().start();
+    let job = scan(&app, &[SHELF]);
+    app.follow(&job);
+    let results = app.results(&job);
+    let is_meant = |candidate: &Value| candidate["authors"][0] == "Laurie Frankel";
+    let offered = |book: &Value| {
+        let candidates = book["candidates"].as_array()?;
+        assert!(candidates.len() <= 3, "{book}");
+        candidates.iter().position(is_meant)
+    };
+    let unsure = books(&results).iter().enumerate();
+    let mut unsure = unsure.filter_map(|(at, book)| Some((at, book, offered(book)?)));
+    let (index, spine, candidate) = unsure.next().expect("a spine with candidates");
+    assert_eq!(spine["toReview"], true, "{spine}");
+    assert_eq!(spine["candidates"][candidate]["reason"], "unsure");
+    assert_in_photo(&spine["boundingBox"]);
+
+    let choose = |collection: &str, body: &Value| {
+        let path = format!("{collection}/{}/books/{index}", job.id);
+        let request = app.request("PUT", &path).bearer(&job.token);
+        request.json(body).send().data(200)
+    };
+    let title = "This Is How It Always Is";
+    let chosen = choose("/v3/jobs/scans", &json!({ "candidate": candidate }));
+    assert_eq!(
+        (&chosen["title"], &chosen["choice"]),
+        (&json!(title), &json!("candidate"))
+    );
+    let chosen = &app.results(&job)["books"][index];
+    assert_eq!(chosen["title"], title);
+    assert_eq!(chosen["enrichmentStatus"], "success");
+    assert_eq!(chosen["boundingBox"], spine["boundingBox"]);
+    let taken_back = choose("/v3/jobs/scans", &Value::Null);
+    assert_eq!(taken_back["title"], spine["title"]);
+    assert_eq!(taken_back["status"], "not_found");
+}
+
 #[test]
 fn spines_are_read_where_the_provider_fails_and_where_a_client_asks_for_it() {
     let app = gemini_only().variable("spines", "true").start();

@@ -391,7 +391,8 @@ fn honest_clients_are_served_while_others_attack() {
             of("failed")
         );
     }
-    for (line, times) in complaints(&app) {
+    let complaints = complaints(&app);
+    for (line, times) in &complaints {
         println!("{times} times: {line}");
     }
     for kind in HONEST {
@@ -407,5 +408,12 @@ fn honest_clients_are_served_while_others_attack() {
     );
     assert!(most < 400, "{most} MB");
     assert!(noticed.wrong.is_empty());
+    // Who is honest waits, and is not begun again and again.
+    let lost: usize = complaints
+        .iter()
+        .filter(|(line, _)| line.contains("lease-lost"))
+        .map(|(_, times)| times)
+        .sum();
+    assert!(lost <= 5, "{lost} runs lost their lease");
     assert_eq!(app.get("/health").status(), 200);
 }

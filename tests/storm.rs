@@ -12,7 +12,7 @@ use std::sync::Mutex;
 use std::thread;
 
 use app::socket::Socket;
-use app::{App, Job, PATIENCE, eventually};
+use app::{App, Job, TIME_LIMIT, eventually};
 use base64::Engine as _;
 use serde_json::{Value, json};
 use tungstenite::Message;
@@ -351,7 +351,7 @@ fn request(dice: &mut Dice, address: SocketAddr, seeds: &[(&str, Vec<u8>)]) -> (
 /// Sends a request; what is answered, if anything is.
 fn send(address: SocketAddr, bytes: &[u8], breaks_off: bool) -> Vec<u8> {
     let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(TIME_LIMIT)).unwrap();
     let mut answer = Vec::new();
     // A server may answer, and close, before it has read everything.
     let _ = stream.write_all(bytes);

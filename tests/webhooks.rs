@@ -7,10 +7,15 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
+use app::http::Request;
 use app::{App, Job, Setup, eventually};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use hyper::http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
+use stand_ins::Fault;
 use standardwebhooks::Webhook;
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -20,10 +25,10 @@ const HANGS: &str = "";
 
 /// A message as it came.
 #[derive(Clone)]
-struct Message {
-    path: String,
+pub(crate) struct Message {
+    pub(crate) path: String,
     headers: HeaderMap,
-    body: Vec<u8>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Message {
@@ -40,15 +45,15 @@ impl Message {
 }
 
 /// An operator's server.
-struct Receiver {
-    address: SocketAddr,
+pub(crate) struct Receiver {
+    pub(crate) address: SocketAddr,
     messages: Arc<Mutex<Vec<Message>>>,
     /// The head of its answers.
     answer: Arc<Mutex<String>>,
 }
 
 impl Receiver {
-    fn start(answer: &str) -> Self {
+    pub(crate) fn start(answer: &str) -> Self {
         Self::start_at(SocketAddr::from(([127, 0, 0, 1], 0)), answer)
     }
 
@@ -93,7 +98,7 @@ impl Receiver {
         head.clone_into(&mut self.answer.lock().unwrap());
     }
 
-    fn messages(&self) -> Vec<Message> {
+    pub(crate) fn messages(&self) -> Vec<Message> {
         self.messages.lock().unwrap().clone()
     }
 
@@ -184,6 +189,64 @@ fn the_end_of_a_job_is_posted_with_a_signature() {
     assert_eq!(refused.send().status(), 400);
 }
 
+/// A name given in any of the ways in which a request can say something is told, or refused.
+#[test]
+fn the_client_s_own_name_is_told_wherever_the_request_has_it() {
+    let receiver = Receiver::start("204 No Content");
+    let app = receiver.setup().start();
+    let books = |name: &str| json!({"barcodes": ["9780063021426"], "clientRef": name});
+    let photo: &[u8] = include_bytes!("../components/status/sandbox/shelf.jpg");
+    let post = |path: &str| app.request("POST", path);
+    let named: Vec<(&str, Request)> = vec![
+        ("query é", post("/api/batch-enrich?clientRef=query%20%C3%A9").json(&books("lost"))),
+        (
+            "beside an empty header",
+            post("/api/batch-enrich?clientRef=beside%20an%20empty%20header")
+                .header("x-client-ref", "")
+                .json(&books("lost")),
+        ),
+        ("header", post("/api/batch-enrich?clientRef=lost").header("x-client-ref", "header").json(&books("lost"))),
+        ("body", post("/api/batch-enrich").json(&books("body"))),
+        ("v3 body", post("/v3/jobs/enrichment").json(&json!({"isbns": ["9780063021426"], "clientRef": "v3 body"}))),
+        (
+            "form",
+            post("/api/v2/imports").form_with("file", "a.csv", b"Title,Author\nBabel,R. F. Kuang\n", &[("clientRef", "form")]),
+        ),
+        ("photos", post("/api/batch-scan").form_with("photos", "a.jpg", photo, &[("clientRef", "photos")])),
+        (
+            "batch",
+            post("/api/scan-bookshelf/batch").json(&json!({
+                "jobId": "a-batch", "clientRef": "batch", "images": [{"index": 0, "data": BASE64_STANDARD.encode(photo)}],
+            })),
+        ),
+    ];
+    for (name, request) in named {
+        assert_eq!(request.send().status(), 202, "{name}");
+        eventually(name, || {
+            let messages = receiver.messages();
+            messages
+                .iter()
+                .any(|message| message.verified()["data"]["clientRef"] == name)
+        });
+    }
+    let long = "é".repeat(257);
+    for refused in [
+        post("/api/batch-enrich").json(&books(&long)),
+        post("/api/v2/imports").form_with(
+            "file",
+            "a.csv",
+            b"Title\nBabel\n",
+            &[("clientRef", &long)],
+        ),
+    ] {
+        let answer = refused.send();
+        assert_eq!(answer.status(), 400, "{}", answer.text());
+        assert_eq!(answer.json()["error"]["details"]["field"], "clientRef");
+    }
+    let fits = post("/api/batch-enrich").json(&books(&"é".repeat(256)));
+    assert_eq!(fits.send().status(), 202);
+}
+
 /// A receiver that fails or sends elsewhere is asked again by whoever looks at the job.
 #[test]
 fn a_receiver_that_was_down_is_told_later_and_a_redirect_is_not_followed() {
@@ -252,6 +315,69 @@ fn a_receiver_that_hangs_delays_nothing_and_a_killed_host_loses_no_message() {
     }
 }
 
+/// Many who look at a job whose message is due wait for no receiver, and send it once.
+#[test]
+fn those_who_look_at_a_job_do_not_wait_for_its_receiver() {
+    let receiver = Receiver::start("500 Internal Server Error");
+    let app = receiver.setup().start();
+    let job = enrich(&app);
+    app.follow(&job);
+    eventually("a first attempt", || app.logs().contains("webhook-failed"));
+    receiver.answers(HANGS);
+    // None of those who look now is answered by way of the receiver, which takes 5 s to say
+    // nothing.
+    thread::scope(|looks| {
+        for _ in 0..8 {
+            looks.spawn(|| {
+                eventually("a second attempt", || {
+                    app.status(&job);
+                    receiver.messages().len() > 1
+                });
+            });
+        }
+    });
+    assert!(!app.logs().contains("\"attempt\":2"), "{}", app.logs());
+    assert!(
+        receiver.messages().len() < 6,
+        "{}",
+        receiver.messages().len()
+    );
+}
+
+/// A failed job is kept for minutes only, the message about it for a day.
+#[test]
+fn a_failed_job_is_told_of_after_it_has_expired() {
+    let receiver = Receiver::start("500 Internal Server Error");
+    let mut app = receiver.setup().tuning("failed_retention=500").start();
+    let job = app.import(b"nothing\nof books\n");
+    app.follow(&job);
+    eventually("its message was tried in vain", || {
+        app.logs().contains("webhook-failed")
+    });
+    eventually("it has expired", || {
+        app.request("GET", &job.status_url).send().status() == 404
+    });
+    // The run that has ended it dies before it tries again.
+    app.kill();
+    receiver.answers("204 No Content");
+    app.start_again();
+    eventually("another tells of it", || {
+        let other = enrich(&app);
+        app.follow(&other);
+        thread::sleep(Duration::from_millis(500));
+        let messages = receiver.messages();
+        let of_it = messages
+            .iter()
+            .filter(|message| message.verified()["data"]["jobId"] == job.id);
+        of_it.count() > 1
+    });
+    eventually("nothing is left of it", || {
+        !app.job_keys()
+            .iter()
+            .any(|key| key.contains(&job.id) && key.ends_with("/webhook"))
+    });
+}
+
 /// Nobody listens where messages are to be posted, until later.
 #[test]
 fn a_receiver_that_is_not_there_yet_is_told_when_it_is() {
@@ -273,4 +399,92 @@ fn a_receiver_that_is_not_there_yet_is_told_when_it_is() {
     let message = &receiver.messages()[0];
     assert_eq!(message.path, "/");
     assert_eq!(message.verified()["data"]["resultsUrl"], job.results_url);
+}
+
+/// A job that has to wait for a provider for long says so, once, and goes on waiting while the
+/// receiver does not answer.
+#[test]
+fn a_long_wait_for_a_provider_is_told_of_once() {
+    let receiver = Receiver::start("204 No Content");
+    let app = receiver
+        .setup()
+        .variable("provider_patience_s", "300")
+        .start();
+    let asks_for_a_minute = || Fault::Status {
+        code: 503,
+        retry_after: Some("60".to_owned()),
+    };
+    app.sandbox
+        .open_library()
+        .behave(asks_for_a_minute().always());
+    app.sandbox
+        .google_books()
+        .behave(asks_for_a_minute().always());
+    let job = enrich(&app);
+    eventually("a message", || !receiver.messages().is_empty());
+    let message = &receiver.messages()[0];
+    let said = message.verified();
+    assert_eq!(said["type"], "job.waiting", "{said}");
+    assert_eq!(said["data"]["jobId"], job.id);
+    assert_eq!(said["data"]["status"], "processing");
+    assert_eq!(said["data"]["clientRef"], "phone 7");
+    assert!(said["data"]["waitingFor"].is_string(), "{said}");
+    assert!(said["data"]["waitsUntil"].is_string(), "{said}");
+    eventually("it is counted", || {
+        let metrics = app.metrics();
+        metrics.contains("webhook_deliveries_total{outcome=\"delivered\"} 1")
+    });
+    eventually("nothing is left to be told", || {
+        !app.job_keys().iter().any(|key| key.contains("/webhook"))
+    });
+    let cancel = app.request("DELETE", &job.status_url).bearer(&job.token);
+    cancel.send();
+    eventually("the end", || receiver.messages().len() > 1);
+    let messages = receiver.messages();
+    assert_eq!(messages.len(), 2);
+    assert_eq!(messages[1].verified()["type"], "job.canceled");
+    assert_ne!(messages[0].id(), messages[1].id());
+}
+
+/// What a receiver did not hear of while a job waited it is told later, once it listens.
+#[test]
+fn a_long_wait_that_was_not_heard_of_is_told_of_later() {
+    let receiver = Receiver::start("500 Internal Server Error");
+    let mut app = receiver
+        .setup()
+        .variable("provider_patience_s", "300")
+        .start();
+    let asks_for_a_minute = Fault::Status {
+        code: 503,
+        retry_after: Some("60".to_owned()),
+    };
+    app.sandbox
+        .open_library()
+        .behave(asks_for_a_minute.clone().always());
+    app.sandbox
+        .google_books()
+        .behave(asks_for_a_minute.always());
+    let job = enrich(&app);
+    eventually("a first attempt", || !receiver.messages().is_empty());
+    eventually("that failed", || app.logs().contains("webhook-failed"));
+    app.kill();
+    receiver.answers("204 No Content");
+    app.start_again();
+    let cancel = app.request("DELETE", &job.status_url).bearer(&job.token);
+    cancel.send();
+    let types = || {
+        let messages = receiver.messages();
+        let types = messages
+            .iter()
+            .map(|message| message.verified()["type"].clone());
+        types.collect::<Vec<_>>()
+    };
+    eventually("both are told", || {
+        app.status(&job);
+        types().contains(&json!("job.canceled")) && types().len() > 2
+    });
+    let messages = receiver.messages();
+    let is_wait = |message: &&Message| message.verified()["type"] == "job.waiting";
+    let waits: Vec<&str> = messages.iter().filter(is_wait).map(Message::id).collect();
+    assert_eq!(waits, [messages[0].id(); 2]);
 }

@@ -1,7 +1,7 @@
 //! The application under measurement: the host as its own process, with stand-ins for the
 //! providers.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail, ensure};
 use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
-use stand_ins::Sandbox;
+use stand_ins::{NamedBook, Sandbox};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::runtime::Runtime;
@@ -17,29 +17,32 @@ use tokio::runtime::Runtime;
 use crate::client::Client;
 
 /// Time-out of everything that is waited for: nothing takes this long unless it is broken.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const TIME_LIMIT: Duration = Duration::from_secs(120);
 
 fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
-/// The path of the host beside this program, which the same build makes; builds it if there is
-/// none.
-async fn host() -> anyhow::Result<PathBuf> {
-    let host = std::env::current_exe()?.with_file_name("host");
-    if !host.exists() {
-        eprintln!("Building the host: cargo build --release --bin host");
+/// The path of a program of this project beside this one, which the same build makes; builds it if
+/// there is none.
+async fn program(name: &str) -> anyhow::Result<PathBuf> {
+    let program = std::env::current_exe()?.with_file_name(name);
+    if !program.exists() {
+        eprintln!("Building {name}: cargo build --release --bin {name}");
         let mut cargo = Command::new("cargo");
-        cargo.args(["build", "--release", "--bin", "host"]);
+        cargo.args(["build", "--release", "--bin", name]);
         // Beside this program, wherever that is.
-        if let Some(target) = host.parent().and_then(Path::parent) {
+        if let Some(target) = program.parent().and_then(Path::parent) {
             cargo.arg("--target-dir").arg(target);
         }
         let built = cargo.current_dir(root()).status().await?;
-        ensure!(built.success(), "cargo build --release --bin host: {built}");
+        ensure!(
+            built.success(),
+            "cargo build --release --bin {name}: {built}"
+        );
     }
-    ensure!(host.exists(), "there is no {}", host.display());
-    Ok(host)
+    ensure!(program.exists(), "there is no {}", program.display());
+    Ok(program)
 }
 
 /// The size of a built component, in bytes.
@@ -51,6 +54,9 @@ pub(crate) fn component_size(name: &str) -> anyhow::Result<u64> {
 
 /// Time-out of building the components.
 const BUILDING: Duration = Duration::from_secs(1_200);
+
+/// What the application and an edge of its own share.
+const EDGE_SECRET: &str = "bench";
 
 /// The application that is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,12 +81,22 @@ impl Application {
             Self::Bookstrack => {
                 // A provider that hangs is waited for longer than a scenario lasts.
                 let own = [
+                    ("profile", setup.profile),
                     ("token_secret", "bench"),
+                    ("edge_secret", EDGE_SECRET),
                     ("tuning", setup.tuning),
                     ("provider_timeout_s", "60"),
                 ];
                 let own = own.map(|(name, value)| (name.to_owned(), value.to_owned()));
-                sandbox.variables().into_iter().chain(own).collect()
+                let no_key: &[_] = match setup.reads_spines {
+                    true => &[("gemini_api_key", ""), ("openai_model", "")],
+                    false => &[],
+                };
+                let no_key = no_key
+                    .iter()
+                    .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()));
+                let theirs = sandbox.variables().into_iter();
+                theirs.chain(own).chain(no_key).collect()
             }
         }
     }
@@ -95,6 +111,16 @@ pub(crate) struct Setup {
     pub delay: Duration,
     /// The variable `tuning`.
     pub tuning: &'static str,
+    /// The variable `profile`.
+    pub profile: &'static str,
+    /// More arguments of the host.
+    pub arguments: &'static [&'static str],
+    /// Whether there is no vision provider, so that spines are read.
+    pub reads_spines: bool,
+    /// Books that Open Library lists beside those of the samples, the most popular first.
+    pub more_books: Vec<NamedBook>,
+    /// Books that Open Library does not list.
+    pub unlisted_books: Vec<NamedBook>,
     /// Whether the host counts what requests cost: that costs a little itself.
     pub counted: bool,
 }
@@ -106,6 +132,11 @@ impl Default for Setup {
             delay: Duration::from_millis(20),
             // Each repetition is a first one.
             tuning: "remember_books=0",
+            profile: "local",
+            arguments: &[],
+            reads_spines: false,
+            more_books: Vec::new(),
+            unlisted_books: Vec::new(),
             counted: false,
         }
     }
@@ -118,14 +149,15 @@ impl CompiledApp {
     /// Builds the components that are stale, and compiles all once.
     pub(crate) async fn up() -> anyhow::Result<Self> {
         let state = tempfile::tempdir()?;
-        let providers = Providers::start(Duration::ZERO).await?;
+        let providers = Providers::start(stand_ins::Settings::default()).await?;
         eprintln!("Building components that are not up to date");
         for application in [Application::Empty, Application::Bookstrack] {
             let setup = Setup {
                 application,
                 ..Setup::default()
             };
-            let (mut process, _) = start(&providers.sandbox, state.path(), &setup, &[]).await?;
+            let (mut process, _) =
+                start(&providers.sandbox, state.path(), &setup, ANYWHERE, &[]).await?;
             process.kill().await?;
         }
         Ok(Self(state))
@@ -133,7 +165,13 @@ impl CompiledApp {
 
     /// Starts stand-ins, and the host on an empty store.
     pub(crate) async fn start(&self, setup: Setup) -> anyhow::Result<App> {
-        let providers = Providers::start(setup.delay).await?;
+        let providers = Providers::start(stand_ins::Settings {
+            delay: setup.delay,
+            more_books: setup.more_books.clone(),
+            unlisted_books: setup.unlisted_books.clone(),
+            ..stand_ins::Settings::default()
+        })
+        .await?;
         let sandbox = &providers.sandbox;
         let state = tempfile::tempdir()?;
         std::os::unix::fs::symlink(
@@ -141,8 +179,10 @@ impl CompiledApp {
             state.path().join("compiled"),
         )?;
         let began = Instant::now();
-        let (process, addresses) = start(sandbox, state.path(), &setup, &["--no-build"]).await?;
+        let (process, addresses) =
+            start(sandbox, state.path(), &setup, ANYWHERE, &["--no-build"]).await?;
         Ok(App {
+            setup,
             providers,
             process,
             client: Client::new(addresses.app),
@@ -159,6 +199,7 @@ pub(crate) struct App {
     pub client: Client,
     /// Time from the start of the process until it served.
     pub started: Duration,
+    setup: Setup,
     providers: Providers,
     process: Child,
     admin: Option<Client>,
@@ -172,14 +213,10 @@ struct Providers {
 }
 
 impl Providers {
-    async fn start(delay: Duration) -> anyhow::Result<Self> {
+    async fn start(settings: stand_ins::Settings) -> anyhow::Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()?;
-        let settings = stand_ins::Settings {
-            delay,
-            ..stand_ins::Settings::default()
-        };
         let sandbox = runtime.spawn(Sandbox::start(settings)).await??;
         Ok(Self {
             sandbox,
@@ -203,30 +240,32 @@ impl App {
         &self.providers.sandbox
     }
 
-    fn proc(&self, file: &str) -> anyhow::Result<String> {
-        let id = self.process.id().context("the host has ended")?;
-        Ok(std::fs::read_to_string(format!("/proc/{id}/{file}"))?)
+    /// Kills the host, as `kill -9` does, and starts it again at the same address, on what its
+    /// store holds.
+    pub(crate) async fn kill_and_start_again(&mut self) -> anyhow::Result<()> {
+        self.process.kill().await?;
+        let address = self.client.address();
+        let sandbox = &self.providers.sandbox;
+        (self.process, _) = start(
+            sandbox,
+            self.state.path(),
+            &self.setup,
+            address,
+            &["--no-build"],
+        )
+        .await?;
+        Ok(())
     }
 
     /// Processor time that the host has used, in steps of 10 ms.
     pub(crate) fn cpu(&self) -> anyhow::Result<Duration> {
-        let stat = self.proc("stat")?;
-        let fields = stat.rsplit_once(')').context("stat")?.1;
-        let fields: Vec<&str> = fields.split_whitespace().collect();
-        let [user, system] = [11, 12].map(|n| fields.get(n).and_then(|n| n.parse::<u64>().ok()));
-        let ticks = user.context("utime")? + system.context("stime")?;
-        Ok(Duration::from_millis(ticks * 10))
+        cpu(&self.process)
     }
 
-    /// Memory of the host in MB: `VmRSS`, what it holds, or `VmHWM`, the most it has held.
+    /// Memory of the host in MB: `VmRSS`, what it holds; `Pss`, the same with each page counted
+    /// once, however many instances share it; or `VmHWM`, the most it has held.
     pub(crate) fn memory(&self, what: &str) -> anyhow::Result<f64> {
-        let status = self.proc("status")?;
-        let line = status.lines().find(|line| line.starts_with(what));
-        let kb: f64 = line
-            .and_then(|line| line.split_whitespace().nth(1))
-            .context("memory")?
-            .parse()?;
-        Ok(kb / 1024.0)
+        memory(&self.process, what)
     }
 
     /// Number of requests that the metadata providers have had.
@@ -234,11 +273,25 @@ impl App {
         self.sandbox().open_library().count() + self.sandbox().google_books().count()
     }
 
+    /// Everything that the host counts.
+    pub(crate) async fn counters(&self) -> anyhow::Result<Value> {
+        let admin = self.admin.as_ref().context("this host does not count")?;
+        Ok(serde_json::from_slice(&admin.get("/counters").await?.body)?)
+    }
+
+    /// Number of lines in the components' logs that contain this text.
+    pub(crate) fn logged(&self, text: &str) -> anyhow::Result<usize> {
+        let mut count = 0;
+        for log in std::fs::read_dir(self.state().join("logs"))? {
+            let log = std::fs::read_to_string(log?.path())?;
+            count += log.lines().filter(|line| line.contains(text)).count();
+        }
+        Ok(count)
+    }
+
     /// The sum of one count over all components' use of the store.
     pub(crate) async fn store_count(&self, name: &str) -> anyhow::Result<u64> {
-        let admin = self.admin.as_ref().context("this host does not count")?;
-        let counters = admin.get("/counters").await?.body;
-        let counters: Value = serde_json::from_slice(&counters)?;
+        let counters = self.counters().await?;
         let components = counters["components"].as_object().context("components")?;
         Ok(components
             .values()
@@ -261,6 +314,87 @@ impl App {
     }
 }
 
+fn proc(process: &Child, file: &str) -> anyhow::Result<String> {
+    let id = process.id().context("the process has ended")?;
+    Ok(std::fs::read_to_string(format!("/proc/{id}/{file}"))?)
+}
+
+/// Processor time that a process has used, in steps of 10 ms.
+fn cpu(process: &Child) -> anyhow::Result<Duration> {
+    let stat = proc(process, "stat")?;
+    let fields = stat.rsplit_once(')').context("stat")?.1;
+    let fields: Vec<&str> = fields.split_whitespace().collect();
+    let [user, system] = [11, 12].map(|n| fields.get(n).and_then(|n| n.parse::<u64>().ok()));
+    let ticks = user.context("utime")? + system.context("stime")?;
+    Ok(Duration::from_millis(ticks * 10))
+}
+
+/// Memory of a process in MB.
+fn memory(process: &Child, what: &str) -> anyhow::Result<f64> {
+    let file = match what {
+        "Pss" => "smaps_rollup",
+        _ => "status",
+    };
+    let status = proc(process, file)?;
+    let is_it = |line: &&str| {
+        line.strip_prefix(what)
+            .is_some_and(|rest| rest.starts_with(':'))
+    };
+    let line = status.lines().find(is_it);
+    let kb: f64 = line
+        .and_then(|line| line.split_whitespace().nth(1))
+        .context("memory")?
+        .parse()?;
+    Ok(kb / 1024.0)
+}
+
+/// An edge of its own in front of an application, for clients that are to outlive it.
+pub(crate) struct Front {
+    /// A client of the application through the edge.
+    pub client: Client,
+    process: Child,
+}
+
+impl Front {
+    /// Starts an edge in front of `app`.
+    pub(crate) async fn of(app: &App) -> anyhow::Result<Self> {
+        let mut command = Command::new(program("bookstrack-edge").await?);
+        command
+            .args(["--upstream", &format!("http://{}", app.client.address())])
+            .args(["--listen", "127.0.0.1:0", "--secret", EDGE_SECRET])
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .env("NO_COLOR", "1")
+            .kill_on_drop(true);
+        let mut process = command.spawn()?;
+        let mut lines = BufReader::new(process.stderr.take().context("stderr")?).lines();
+        while let Some(line) = tokio::time::timeout(TIME_LIMIT, lines.next_line()).await?? {
+            let listen = line.split_once("listen=").map(|(_, rest)| rest);
+            let Some(address) = listen.and_then(|rest| rest.split(' ').next()) else {
+                continue;
+            };
+            let client = Client::new(address.parse()?);
+            // Read on, or the edge could not write.
+            tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+            return Ok(Self { client, process });
+        }
+        bail!("the edge does not start")
+    }
+
+    /// Memory of the edge in MB, as [`App::memory`] tells that of the host.
+    pub(crate) fn memory(&self, what: &str) -> anyhow::Result<f64> {
+        memory(&self.process, what)
+    }
+
+    /// Processor time that the edge has used, in steps of 10 ms.
+    pub(crate) fn cpu(&self) -> anyhow::Result<Duration> {
+        cpu(&self.process)
+    }
+}
+
+/// Any free port of this machine.
+const ANYWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
 struct Addresses {
     app: SocketAddr,
     admin: Option<SocketAddr>,
@@ -270,15 +404,17 @@ async fn start(
     sandbox: &Sandbox,
     state: &Path,
     setup: &Setup,
+    listen: SocketAddr,
     build: &[&str],
 ) -> anyhow::Result<(Child, Addresses)> {
-    let mut command = Command::new(host().await?);
+    let mut command = Command::new(program("host").await?);
     command
         .current_dir(root())
         .arg("up")
         .args(["--file", setup.application.manifest()])
         .args(build)
-        .args(["--listen", "127.0.0.1:0", "--state-dir"])
+        .args(setup.arguments)
+        .args(["--listen", &listen.to_string(), "--state-dir"])
         .arg(state)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -293,7 +429,11 @@ async fn start(
     let mut process = command.spawn()?;
     let mut lines = BufReader::new(process.stdout.take().context("stdout")?).lines();
     let (mut app, mut admin) = (None, None);
-    let patience = if build.is_empty() { BUILDING } else { PATIENCE };
+    let patience = if build.is_empty() {
+        BUILDING
+    } else {
+        TIME_LIMIT
+    };
     while let Some(line) = tokio::time::timeout(patience, lines.next_line()).await?? {
         let found = match line.split_once(" on http://") {
             Some(("Counters", address)) => Some((&mut admin, address)),

@@ -15,7 +15,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::Value;
 use tokio::net::TcpSocket;
 
-use crate::app::PATIENCE;
+use crate::app::TIME_LIMIT;
 
 /// A request that makes a job.
 #[derive(Clone, Debug)]
@@ -158,18 +158,26 @@ impl Client {
     }
 
     /// Opens a stream on a connection of its own from one of this machine's own addresses; returns
-    /// its body.
-    pub(crate) async fn hold_from(&self, from: Ipv4Addr, path: &str) -> anyhow::Result<Incoming> {
+    /// its body. `after` is the id of the last event that the client has had.
+    pub(crate) async fn hold_from(
+        &self,
+        from: Ipv4Addr,
+        path: &str,
+        after: Option<&str>,
+    ) -> anyhow::Result<Incoming> {
         let socket = TcpSocket::new_v4()?;
         socket.bind((from, 0).into())?;
         let stream = socket.connect(self.address).await?;
         let io = TokioIo::new(stream);
         let (mut sender, connection) = hyper::client::conn::http1::handshake(io).await?;
         tokio::spawn(connection);
-        let request = Request::get(path)
+        let mut request = Request::get(path)
             .header("host", self.address.to_string())
-            .header("accept", "text/event-stream")
-            .body(Full::<Bytes>::default())?;
+            .header("accept", "text/event-stream");
+        if let Some(id) = after {
+            request = request.header("last-event-id", id);
+        }
+        let request = request.body(Full::<Bytes>::default())?;
         let response = sender.send_request(request).await?;
         ensure!(response.status() == 200, "status {}", response.status());
         Ok(response.into_body())
@@ -189,7 +197,7 @@ async fn read(response: Response<Incoming>) -> anyhow::Result<StreamLog> {
     let mut body = response.into_body();
     let mut log = StreamLog::default();
     let mut text = String::new();
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + TIME_LIMIT;
     while let Some(frame) = tokio::time::timeout_at(end.into(), body.frame()).await? {
         let Ok(data) = frame?.into_data() else {
             continue;

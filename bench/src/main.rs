@@ -7,6 +7,8 @@ mod figures;
 mod limits;
 mod scenarios;
 
+use std::path::PathBuf;
+
 use clap::Parser;
 use figures::Report;
 
@@ -16,6 +18,10 @@ struct Cli {
     /// A scenario, or all of them
     #[arg(value_parser = clap::builder::PossibleValuesParser::new(scenarios::names()), default_value = "all")]
     scenario: String,
+    /// Photos for the scenarios of reading spines, with their `ground-truth.json`; the sample shelf
+    /// if not given
+    #[arg(long, value_name = "FOLDER")]
+    photos: Option<PathBuf>,
     /// Print the figures as JSON after the table
     #[arg(long)]
     json: bool,
@@ -29,7 +35,8 @@ async fn main() -> anyhow::Result<()> {
     let cli = Cli::parse();
     let mut report = Report::new();
     report.begin();
-    scenarios::run(&cli.scenario, cli.rounds, &mut report).await?;
+    let photos = cli.photos.as_deref();
+    scenarios::run(&cli.scenario, cli.rounds, photos, &mut report).await?;
     if cli.json {
         println!("{}", serde_json::to_string_pretty(&report)?);
     }

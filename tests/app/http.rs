@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 
 use serde_json::Value;
 
-use crate::app::{PATIENCE, try_connect};
+use crate::app::{TIME_LIMIT, try_connect};
 
 /// A request that closes its connection.
 pub(crate) struct Request {
@@ -53,6 +53,17 @@ impl Request {
 
     /// One file, as browsers send it.
     pub(crate) fn form(self, part: &str, filename: &str, content: &[u8]) -> Self {
+        self.form_with(part, filename, content, &[])
+    }
+
+    /// One file, and texts in parts of these names behind it.
+    pub(crate) fn form_with(
+        self,
+        part: &str,
+        filename: &str,
+        content: &[u8],
+        texts: &[(&str, &str)],
+    ) -> Self {
         let kind = match filename.rsplit_once('.') {
             Some((_, "jpg")) => "image/jpeg",
             Some((_, "png")) => "image/png",
@@ -64,6 +75,12 @@ impl Request {
         )
         .into_bytes();
         body.extend_from_slice(content);
+        for (name, text) in texts {
+            let part = format!(
+                "\r\n--edge\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{text}"
+            );
+            body.extend_from_slice(part.as_bytes());
+        }
         body.extend_from_slice(b"\r\n--edge--\r\n");
         self.body("multipart/form-data; boundary=edge", body)
     }
@@ -114,8 +131,8 @@ impl Request {
             None => TcpStream::connect(self.address)?,
             Some(from) => try_connect(from, self.address)?,
         };
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.set_write_timeout(Some(PATIENCE))?;
+        stream.set_read_timeout(Some(TIME_LIMIT))?;
+        stream.set_write_timeout(Some(TIME_LIMIT))?;
         let length = length.map_or_else(String::new, |n| format!("content-length: {n}\r\n"));
         stream.write_all(format!("{}{length}\r\n", self.head).as_bytes())?;
         Ok(stream)
@@ -317,7 +334,7 @@ fn fill(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> bool {
             length > 0
         }
         Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-            panic!("nothing came for {PATIENCE:?}")
+            panic!("nothing came for {TIME_LIMIT:?}")
         }
         // A cut body may come with a reset connection.
         Err(_) => false,

@@ -28,7 +28,7 @@ use http::{Request, Response};
 use sse::{Event, Stream};
 
 /// Nothing that a test waits for takes this long unless it is broken.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const TIME_LIMIT: Duration = Duration::from_secs(30);
 
 /// Any free port.
 const ANYWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
@@ -581,7 +581,10 @@ pub(crate) fn assert_adds_up(results: &Value, rows: u64) {
 pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
     while !condition() {
-        assert!(start.elapsed() < PATIENCE, "not in {PATIENCE:?}: {what}");
+        assert!(
+            start.elapsed() < TIME_LIMIT,
+            "not in {TIME_LIMIT:?}: {what}"
+        );
         thread::sleep(Duration::from_millis(5));
     }
 }

@@ -9,7 +9,7 @@ use tungstenite::protocol::CloseFrame;
 use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::{Error, HandshakeError, Message, WebSocket};
 
-use crate::app::PATIENCE;
+use crate::app::TIME_LIMIT;
 
 /// What a client is told.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,7 +55,7 @@ impl Socket {
         headers: &[(&'static str, &str)],
     ) -> Result<Self, u16> {
         let address = stream.peer_addr().unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_read_timeout(Some(TIME_LIMIT)).unwrap();
         let url = format!("ws://{address}/ws/progress?{query}");
         let mut request = url.into_client_request().unwrap();
         for (name, value) in headers {

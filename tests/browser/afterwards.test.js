@@ -80,6 +80,29 @@ test('books that nobody answered about are tried again, and the list is whole af
 	}
 });
 
+test('what nobody came to before an import was stopped is done by trying it again', async () => {
+	const slow = await Server.start({ delay: '400ms', variables: { tuning: 'wave_items=30' } });
+	try {
+		const page = await browser.page(slow);
+		page.on('dialog', (dialog) => dialog.accept());
+		await page.getByRole('button', { name: 'Try the sample library' }).click();
+		await eventually('some are done', async () => (await page.locator('.book').count()) > 5);
+		await page.getByRole('button', { name: 'Cancel' }).click();
+		const again = page.getByRole('button', { name: /^Try the [\d,]+ again$/ });
+		await again.waitFor();
+		const done = await sum(page, 'All');
+		const left = Number((await again.textContent()).replace(/\D/g, ''));
+		assert.ok(left > 0);
+		await again.click();
+		await page.waitForFunction((old) => location.href !== old, page.url());
+		await finished(page);
+		await eventually('all there', async () => (await sum(page, 'All')) === done + left);
+		await page.context().close();
+	} finally {
+		await slow.stop();
+	}
+});
+
 test('the end of a job is told by the system to whoever looks elsewhere, if a click has allowed it', async () => {
 	const slow = await Server.start(WATCHABLE);
 	try {

@@ -53,6 +53,37 @@ test('an address without a job says so', async () => {
 	await page.context().close();
 });
 
+for (const [what, address] of Object.entries({
+	'half an escape': '%',
+	'half a character': '%E0%A4%A',
+	'a slash': 'a/b',
+	'signs that no name has': '%3Cb%3E%00%22',
+	'more than any request holds': 'a'.repeat(200_000),
+})) {
+	test(`an address with ${what} leads to no job, and home`, async () => {
+		const page = await browser.page(server);
+		await page.goto(`/#/jobs/${address}`);
+		await page.getByRole('heading', { name: 'There is no job at this address.' }).waitFor();
+		await page.getByRole('heading', { name: 'Unknown job' }).waitFor();
+		assert.ok(!(await page.locator('main').textContent()).includes('jobId'));
+		assert.deepEqual(await barriers(page), []);
+		await page.getByRole('link', { name: 'All jobs' }).click();
+		await page.getByRole('heading', { name: 'Your books, found.' }).waitFor();
+		assert.deepEqual(page.problems, []);
+		await page.context().close();
+	});
+}
+
+test('an address of no page leads home', async () => {
+	for (const address of ['#/', '#/jobs', '#/jobs/', '#/nowhere', '#%', '#/operators']) {
+		const page = await browser.page(server);
+		await page.goto(`/${address}`);
+		await page.getByRole('heading', { name: 'Your books, found.' }).waitFor();
+		assert.deepEqual(page.problems, []);
+		await page.context().close();
+	}
+});
+
 test('a server that cannot be reached is said to be, and the upload can be sent again', async () => {
 	const page = await browser.page(server);
 	await page.route('**/api/v2/imports', (route) => route.abort());

@@ -25,10 +25,12 @@ test('a library is imported before one’s eyes', async () => {
 	await finished(page);
 	await assertComplete(page);
 
-	const found = await sum(page, 'Found');
+	const [all, found, missing] = await Promise.all(['All', 'Found', 'Not found'].map((name) => sum(page, name)));
+	assert.equal(found + missing, all);
+	assert.match(await page.getByRole('heading', { name: /books found/ }).textContent(), new RegExp(`^${found} of ${all} `));
 	await filter(page, 'Not found').click();
 	const states = await page.locator('.books .state').allTextContents();
-	assert.ok(states.length > 0 && states.every((state) => state === 'Not found'), String(states));
+	assert.ok(states.length > 0 && states.every((state) => ['Not found', 'To review'].includes(state)), String(states));
 	const downloading = page.waitForEvent('download');
 	await filter(page, 'Found').click();
 	await page.getByRole('button', { name: 'Download CSV' }).click();

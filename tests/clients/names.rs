@@ -198,7 +198,9 @@ fn the_list_names_every_route_of_a_job() {
         })
         .collect();
     let paths = description["paths"].as_object().unwrap();
-    for (path, operations) in paths.iter().filter(|(path, _)| path.contains("{jobId}")) {
+    // The operator's routes take the operator's token alone, which tests/operator.rs looks at.
+    let is_listed = |path: &str| path.contains("{jobId}") && !path.contains("/operator/");
+    for (path, operations) in paths.iter().filter(|(path, _)| is_listed(path)) {
         for method in ["get", "post", "delete"] {
             let request = format!("{} {path}", method.to_uppercase());
             let is_described = operations.get(method).is_some();

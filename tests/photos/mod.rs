@@ -15,6 +15,11 @@ pub(crate) const ISBNS: [&str; 3] = ["9780743273565", "9780063021426", "97910323
 
 /// Photos as the parts of a form.
 pub(crate) fn form(request: Request, photos: &[&[u8]]) -> Request {
+    request.body("multipart/form-data; boundary=edge", body(photos))
+}
+
+/// The body of [`form`].
+pub(crate) fn body(photos: &[&[u8]]) -> Vec<u8> {
     let mut body = Vec::new();
     for (index, photo) in photos.iter().enumerate() {
         let head = format!(
@@ -26,7 +31,7 @@ pub(crate) fn form(request: Request, photos: &[&[u8]]) -> Request {
         body.extend_from_slice(b"\r\n");
     }
     body.extend_from_slice(b"--edge--\r\n");
-    request.body("multipart/form-data; boundary=edge", body)
+    body
 }
 
 /// Three barcodes of books, each at another angle, before a shelf.

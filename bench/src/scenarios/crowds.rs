@@ -13,8 +13,8 @@ use stand_ins::Fault;
 use tokio::net::TcpStream;
 
 use super::{importing, sample};
-use crate::app::{App, CompiledApp, Setup};
-use crate::client::ms;
+use crate::app::{App, CompiledApp, Front, Setup};
+use crate::client::{Client, ms};
 use crate::figures::{Figure, Report, Statistic};
 
 /// Number of streams in all, and of jobs that they follow.
@@ -26,6 +26,12 @@ const WITH_BOOKS: usize = 5;
 const OF_ONE_ADDRESS: usize = 500;
 /// Number of streams that are being opened at the same time.
 const OPENING: usize = 64;
+
+/// Time from the last stream's opening until the application is killed.
+const BEFORE_THE_KILL: Duration = Duration::from_secs(3);
+
+/// Pause after which a client whose stream was cut comes back.
+const COMING_BACK: Duration = Duration::from_secs(1);
 
 /// Number of jobs that stand still.
 const SILENT: usize = 200;
@@ -48,49 +54,75 @@ async fn submit(app: &App, rows: usize, jobs: usize) -> anyhow::Result<Vec<Value
         .await
 }
 
-/// Measures ten thousand streams on a hundred jobs that run.
-pub(super) async fn many(compiled: &CompiledApp, report: &mut Report) -> anyhow::Result<()> {
-    let name = "crowd";
-    let setup = Setup {
+/// Number of books of each job that runs.
+const BOOKS: usize = 160;
+
+/// The application with jobs that run for so long that all streams can be opened.
+fn running() -> Setup {
+    Setup {
         delay: Duration::from_secs(4),
         tuning: "remember_books=0 wave_items=20",
         ..Setup::default()
+    }
+}
+
+/// The paths of the streams of jobs, one for each client.
+fn paths(jobs: &[Value]) -> anyhow::Result<Vec<String>> {
+    let path = |n: usize| {
+        let url = jobs[n % JOBS]["sseUrl"].as_str().context("sseUrl")?;
+        let books = if has_books(n) { "?books=1" } else { "" };
+        Ok(format!("{url}{books}"))
     };
-    let app = compiled.start(setup).await?;
-    let accepted = submit(&app, 400, JOBS).await?;
-    let urls: Vec<String> = accepted
-        .iter()
-        .map(|accepted| Ok(accepted["sseUrl"].as_str().context("sseUrl")?.to_owned()))
-        .collect::<anyhow::Result<_>>()?;
-    let alone = app.memory("VmRSS")?;
-    let began = Instant::now();
-    let streams: Vec<Incoming> = iter(0..STREAMS)
-        .map(|n| {
-            let books = if n / JOBS < WITH_BOOKS {
-                "?books=1"
-            } else {
-                ""
-            };
-            let path = format!("{}{books}", urls[n % JOBS]);
-            let app = &app;
-            async move { app.client.hold_from(address(n), &path).await }
-        })
+    (0..STREAMS).map(path).collect()
+}
+
+/// Whether the client of this number is told of every book.
+fn has_books(client: usize) -> bool {
+    client / JOBS < WITH_BOOKS
+}
+
+/// Opens a stream for each of these paths.
+async fn open(client: &Client, paths: &[String]) -> anyhow::Result<Vec<Incoming>> {
+    iter(paths.iter().enumerate())
+        .map(|(n, path)| client.hold_from(address(n), path, None))
         .buffered(OPENING)
         .try_collect()
-        .await?;
+        .await
+}
+
+/// Reads streams to their ends; an error when an event was lost, doubled or out of order.
+async fn read(
+    client: &Client,
+    paths: &[String],
+    streams: Vec<Incoming>,
+) -> anyhow::Result<Vec<Told>> {
+    let readers = streams.into_iter().zip(paths).enumerate();
+    let readers = readers.map(|(n, (stream, path))| {
+        let (client, path) = (client.clone(), path.clone());
+        async move { tokio::spawn(follow(client, n, path, stream)).await? }
+    });
+    let told = try_join_all(readers).await?;
+    for (n, told) in told.iter().enumerate() {
+        let expected = if has_books(n) { BOOKS as u64 } else { 0 };
+        let books = told.events.last().context("an end")?.books;
+        ensure!(books == expected, "stream {n} was told of {books} books");
+    }
+    Ok(told)
+}
+
+/// Measures ten thousand streams on a hundred jobs that run.
+pub(super) async fn many(compiled: &CompiledApp, report: &mut Report) -> anyhow::Result<()> {
+    let name = "crowd";
+    let app = compiled.start(running()).await?;
+    let paths = paths(&submit(&app, BOOKS, JOBS).await?)?;
+    let alone = app.memory("VmRSS")?;
+    let began = Instant::now();
+    let streams = open(&app.client, &paths).await?;
     let opening = ms(began.elapsed()) / 1e3;
     let memory = (app.memory("VmRSS")? - alone) * 1024.0 / sample(STREAMS);
     let (cpu, began) = (app.cpu()?, Instant::now());
-    let readers = streams
-        .into_iter()
-        .map(|stream| async move { tokio::spawn(events(stream)).await? });
-    let told = try_join_all(readers).await?;
+    read(&app.client, &paths, streams).await?;
     let (cpu, time) = (ms(app.cpu()? - cpu), ms(began.elapsed()));
-    for (n, ids) in told.iter().enumerate() {
-        let books = ids.last().context("an end")?.1;
-        let expected = if n / JOBS < WITH_BOOKS { 400 } else { 0 };
-        ensure!(books == expected, "stream {n} was told of {books} books");
-    }
     let most = app.memory("VmHWM")?;
     let figure = Figure::of(name, "10,000 streams: memory of one", "kB", &[memory]);
     report.add(figure.goal(Statistic::P50, 30.0));
@@ -112,35 +144,137 @@ pub(super) async fn many(compiled: &CompiledApp, report: &mut Report) -> anyhow:
     Ok(())
 }
 
-/// Reads a stream to its end; returns the ids of its events, which must go up, and end with that of
-/// a completed job.
-async fn events(mut stream: Incoming) -> anyhow::Result<Vec<(u64, u64)>> {
-    let (mut ids, mut text, mut last) = (Vec::new(), String::new(), String::new());
-    while let Some(frame) = stream.frame().await {
-        let Ok(data) = frame?.into_data() else {
+/// Measures what ten thousand streams see of an application that is killed, and started again,
+/// behind an edge of its own.
+pub(super) async fn restarted(compiled: &CompiledApp, report: &mut Report) -> anyhow::Result<()> {
+    let name = "restart";
+    let mut app = compiled.start(running()).await?;
+    let front = Front::of(&app).await?;
+    let paths = paths(&submit(&app, BOOKS, JOBS).await?)?;
+    let alone = front.memory("VmRSS")?;
+    let began = Instant::now();
+    let streams = open(&front.client, &paths).await?;
+    let opening = ms(began.elapsed()) / 1e3;
+    let memory = (front.memory("VmRSS")? - alone) * 1024.0 / sample(STREAMS);
+    let (cpu, began) = (front.cpu()?, Instant::now());
+    let client = front.client.clone();
+    let reading = tokio::spawn(async move { read(&client, &paths, streams).await });
+    tokio::time::sleep(BEFORE_THE_KILL).await;
+    let killed = Instant::now();
+    app.kill_and_start_again().await?;
+    let away = ms(killed.elapsed()) / 1e3;
+    let told = reading.await??;
+    let (cpu, time) = (ms(front.cpu()? - cpu), ms(began.elapsed()));
+    let mut pauses = Vec::with_capacity(told.len());
+    for (n, told) in told.iter().enumerate() {
+        let next = told.events.iter().find(|event| event.at > killed);
+        ensure!(
+            told.events.first().is_some_and(|event| event.at < killed),
+            "stream {n} had heard of nothing before the kill"
+        );
+        let pause = next.context("an event after the kill")?.at - killed;
+        pauses.push(ms(pause) / 1e3);
+    }
+    let returns: u32 = told.iter().map(|told| told.returns).sum();
+    let figure = Figure::of(
+        name,
+        "10,000 streams: cut, and opened again",
+        "",
+        &[f64::from(returns)],
+    );
+    report.add(figure.goal(Statistic::Max, 0.0));
+    for (what, samples) in [
+        ("10,000 streams: time to open them", [opening].as_slice()),
+        ("kill to the host's serving again", &[away]),
+        ("10,000 streams: kill to the next event", &pauses),
+    ] {
+        report.add(Figure::of(name, what, "s", samples));
+    }
+    for (what, unit, value) in [
+        ("edge's memory of one stream", "kB", memory),
+        ("edge, of a core, all", "%", 100.0 * cpu / time),
+    ] {
+        let what = format!("10,000 streams: {what}");
+        report.add(Figure::of(name, what, unit, &[value]));
+    }
+    Ok(())
+}
+
+/// An event that a client was told of.
+struct Event {
+    at: Instant,
+    seq: u64,
+    books: u64,
+}
+
+/// All that a client was told.
+#[derive(Default)]
+struct Told {
+    events: Vec<Event>,
+    /// Number of times that its stream ended before the job did, and was opened again.
+    returns: u32,
+}
+
+/// Reads a stream to the end of its job, which must complete; comes back, as a browser does, when
+/// the stream ends before. The ids of all events must go up, and skip no book.
+async fn follow(
+    client: Client,
+    number: usize,
+    path: String,
+    mut stream: Incoming,
+) -> anyhow::Result<Told> {
+    let (mut told, mut id) = (Told::default(), String::new());
+    loop {
+        let last = events(stream, &mut told.events).await?;
+        match last.name.as_str() {
+            "completed" => return Ok(told),
+            "failed" | "canceled" => bail!("a job has {}", last.name),
+            _ => told.returns += 1,
+        }
+        if !last.id.is_empty() {
+            id = last.id;
+        }
+        tokio::time::sleep(COMING_BACK).await;
+        stream = client.hold_from(address(number), &path, Some(&id)).await?;
+    }
+}
+
+/// The last event of an answer.
+#[derive(Default)]
+struct Last {
+    name: String,
+    id: String,
+}
+
+async fn events(mut stream: Incoming, events: &mut Vec<Event>) -> anyhow::Result<Last> {
+    let (mut text, mut last) = (String::new(), Last::default());
+    while let Some(Ok(frame)) = stream.frame().await {
+        let Ok(data) = frame.into_data() else {
             continue;
         };
+        let at = Instant::now();
         text.push_str(std::str::from_utf8(&data)?);
-        while let Some(at) = text.find("\n\n") {
-            let event: String = text.drain(..at + 2).collect();
+        while let Some(end) = text.find("\n\n") {
+            let event: String = text.drain(..end + 2).collect();
             let field = |name: &str| event.lines().find_map(|line| line.strip_prefix(name));
             let Some(id) = field("id: ") else {
                 continue;
             };
             let (seq, books) = id.split_once('.').unwrap_or((id, "0"));
-            let id = (seq.parse()?, books.parse()?);
-            if let Some(before) = ids.last() {
-                ensure!(id > *before, "{id:?} after {before:?}");
-                ensure!(id.1 <= before.1 + 1, "{id:?} after {before:?}");
+            let (seq, books) = (seq.parse()?, books.parse()?);
+            if let Some(before) = events.last() {
+                let before = (before.seq, before.books);
+                ensure!((seq, books) > before, "{id} after {before:?}");
+                ensure!(books <= before.1 + 1, "{id} after {before:?}");
             }
-            ids.push(id);
-            field("event: ").unwrap_or_default().clone_into(&mut last);
+            events.push(Event { at, seq, books });
+            field("event: ")
+                .unwrap_or_default()
+                .clone_into(&mut last.name);
+            id.clone_into(&mut last.id);
         }
     }
-    match last.as_str() {
-        "completed" => Ok(ids),
-        other => bail!("a stream ended after {other:?}"),
-    }
+    Ok(last)
 }
 
 /// Measures clients of jobs whose provider hangs: 200 streams and 200 sockets, each pair on a job
@@ -155,7 +289,8 @@ pub(super) async fn silent(compiled: &CompiledApp, report: &mut Report) -> anyho
         tokio::time::sleep(SILENCE).await;
         share(&app).await?
     };
-    let alone = app.memory("VmRSS")?;
+    let memory = || anyhow::Ok([app.memory("Pss")?, app.memory("VmRSS")?]);
+    let alone = memory()?;
     let (mut streams, mut sockets) = (Vec::new(), Vec::new());
     for accepted in &accepted {
         let text = |name: &str| accepted[name].as_str().context("accepted");
@@ -166,12 +301,15 @@ pub(super) async fn silent(compiled: &CompiledApp, report: &mut Report) -> anyho
         let url = format!("ws://{address}/ws/progress?jobId={id}&token={token}&schema=2.0.0");
         sockets.push(tokio_tungstenite::client_async(url, stream).await?.0);
     }
-    let memory = (app.memory("VmRSS")? - alone) * 1024.0 / sample(SILENT * 2);
+    let held = memory()?;
+    let of_one = |n: usize| (held[n] - alone[n]) * 1024.0 / sample(SILENT * 2);
     tokio::time::sleep(SILENCE).await;
     let all = share(&app).await?;
     let what = |what: &str| format!("200 streams and sockets: {what}");
-    let figure = Figure::of(name, what("memory of one"), "kB", &[memory]);
+    let figure = Figure::of(name, what("memory of one"), "kB", &[of_one(0)]);
     report.add(figure.goal(Statistic::P50, 60.0));
+    let resident = what("resident of one");
+    report.add(Figure::of(name, resident, "kB", &[of_one(1)]));
     let figure = Figure::of(name, what("of a core, all"), "%", &[all]);
     report.add(figure.goal(Statistic::P50, 2.0));
     let figure = Figure::of(

@@ -7,12 +7,18 @@ use bytes::Bytes;
 use futures::future::try_join_all;
 
 use super::{DELAY, enriching, importing, isbns, sample};
-use crate::app::{App, CompiledApp, Setup};
+use crate::app::{App, CompiledApp, Setup, TIME_LIMIT};
 use crate::client::{Client, Work, ms};
 use crate::figures::{Figure, Report, Statistic, percentile};
 
 /// Number of requests that a run has in flight at a time.
 const CONCURRENCY: f64 = 8.0;
+
+/// Delay of providers of which a library that is remembered must notice nothing.
+const SLOW: Duration = Duration::from_millis(200);
+
+/// The line that the run of an import logs that has asked providers.
+const RUN_THAT_LOOKED_UP: &str = r#""start":"handed-over""#;
 
 /// Measures jobs that enrich a hundred ISBNs.
 pub(super) async fn enrich(
@@ -157,6 +163,57 @@ pub(super) async fn import(
     let (written, size) = written(compiled, &work).await?;
     let figure = Figure::of(name, "bytes written to the store", "B", &[written]);
     report.add(figure.against(&[size]).goal(Statistic::Ratio, 4.0));
+    Ok(())
+}
+
+/// Measures the import of a library that was imported before, from providers that would be slow.
+pub(super) async fn import_again(
+    compiled: &CompiledApp,
+    csv: &[u8],
+    rounds: u32,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    let name = "import-again";
+    let work = importing(csv.to_vec());
+    let app = compiled
+        .start(Setup {
+            delay: SLOW,
+            tuning: "",
+            ..Setup::default()
+        })
+        .await?;
+    let start = Instant::now();
+    app.client.submit_and_follow(&work).await?;
+    let first = ms(start.elapsed());
+    // What was learned is written after the end.
+    while app.logged(RUN_THAT_LOOKED_UP)? == 0 {
+        ensure!(start.elapsed() < TIME_LIMIT, "the first import goes on");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let (mut wall, mut attached, mut read) = (vec![], vec![], vec![]);
+    let before = app.provider_requests();
+    let cpu = app.cpu()?;
+    for _ in 0..rounds {
+        let start = Instant::now();
+        app.client.submit_and_follow(&work).await?;
+        wall.push(ms(start.elapsed()));
+        let start = Instant::now();
+        app.client.attach(&work).await?;
+        attached.push(ms(start.elapsed()));
+        let start = Instant::now();
+        books::read_csv(csv, usize::MAX)?;
+        read.push(ms(start.elapsed()));
+    }
+    let cpu = ms(app.cpu()? - cpu) / f64::from(rounds * 2);
+    let asked = sample(app.provider_requests() - before);
+    report.add(Figure::of(name, "the first time", "ms", &[first]));
+    let figure = Figure::of(name, "own stream: POST to completed", "ms", &wall);
+    report.add(figure.against(&read).goal(Statistic::P50, 100.0));
+    let figure = Figure::of(name, "attached: POST to completed", "ms", &attached);
+    report.add(figure.against(&read).goal(Statistic::P50, 100.0));
+    report.add(Figure::of(name, "processor time of a job", "ms", &[cpu]));
+    let figure = Figure::of(name, "outbound requests", "", &[asked]);
+    report.add(figure.goal(Statistic::Max, 0.0));
     Ok(())
 }
 

@@ -5,8 +5,10 @@ mod jobs;
 mod latency;
 mod prepare;
 mod requests;
+mod spines;
 mod streams;
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::ensure;
@@ -23,7 +25,7 @@ const DELAY: Duration = Duration::from_millis(20);
 /// A reader's library of 769 rows.
 const LIBRARY: &[u8] = include_bytes!("../../../tests/data/goodreads_library_export.csv");
 
-const NAMES: [&str; 20] = [
+const NAMES: [&str; 29] = [
     "sizes",
     "cold",
     "poll",
@@ -34,13 +36,22 @@ const NAMES: [&str; 20] = [
     "import-real",
     "import-1500",
     "import-10k",
+    "import-again",
     "latency-sse",
     "latency-attached",
     "latency-ws",
     "jobs-x",
     "streams-x",
     "crowd",
+    "restart",
     "silent",
+    "spines-photos",
+    "spines-unlisted",
+    "spines-large",
+    "spines-cancel",
+    "spines-load",
+    "spines-budget",
+    "spines",
     "latency",
     "import",
     "enrich",
@@ -51,8 +62,13 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     ["all"].into_iter().chain(NAMES)
 }
 
-/// Runs the scenarios of this name.
-pub(crate) async fn run(name: &str, rounds: u32, report: &mut Report) -> anyhow::Result<()> {
+/// Runs the scenarios of this name; `photos` is a folder for those of reading spines.
+pub(crate) async fn run(
+    name: &str,
+    rounds: u32,
+    photos: Option<&Path>,
+    report: &mut Report,
+) -> anyhow::Result<()> {
     let wanted = |scenario: &str| name == "all" || scenario.starts_with(name);
     let compiled = &CompiledApp::up().await?;
     if wanted("sizes") {
@@ -85,6 +101,9 @@ pub(crate) async fn run(name: &str, rounds: u32, report: &mut Report) -> anyhow:
             jobs::import(compiled, scenario, csv, rounds, report).await?;
         }
     }
+    if wanted("import-again") {
+        jobs::import_again(compiled, LIBRARY, rounds * 4, report).await?;
+    }
     if wanted("latency-sse") {
         latency::sse(compiled, report).await?;
     }
@@ -103,8 +122,16 @@ pub(crate) async fn run(name: &str, rounds: u32, report: &mut Report) -> anyhow:
     if wanted("crowd") {
         crowds::many(compiled, report).await?;
     }
+    if wanted("restart") {
+        crowds::restarted(compiled, report).await?;
+    }
     if wanted("silent") {
         crowds::silent(compiled, report).await?;
+    }
+    // Minutes of computing: only when asked for.
+    if name.starts_with("spines") {
+        let shelves = spines::Shelves::open(photos)?;
+        spines::run(compiled, &wanted, &shelves, rounds, report).await?;
     }
     Ok(())
 }

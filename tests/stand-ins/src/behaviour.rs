@@ -65,6 +65,12 @@ pub enum Fault {
     Hang,
     /// The connection closes without an answer.
     Reset,
+    /// 200 with works of which no edition is told, as Open Library's search does at times. No
+    /// effect elsewhere.
+    NoEditions,
+    /// 200 with other books than the one asked for, as Google Books lists for some ISBNs: one
+    /// without any number, one with its own. No effect elsewhere.
+    OtherBook,
     /// A well-formed answer with an error of vision models. No effect on metadata providers.
     Vision(Quirk),
 }

@@ -215,27 +215,34 @@ impl Catalogue {
         ids.dedup();
         let mut works: Vec<_> = ids
             .into_iter()
-            .map(|id| self.work(id))
-            .filter(|work| match shelf {
+            .map(|id| (id, self.work(id)))
+            .filter(|(_, work)| match shelf {
                 Shelf::OpenLibrary => work.in_open_library,
                 Shelf::GoogleBooks => work.in_google_books,
             })
             .collect();
-        works.sort_by_cached_key(|work| {
-            std::cmp::Reverse((score(query, work, &Words::of(work)), work.popularity))
+        works.sort_by_cached_key(|(id, work)| {
+            let score = match self.words.get(*id as usize) {
+                Some(words) => score(query, work, words),
+                None => score(query, work, &Words::of(work)),
+            };
+            std::cmp::Reverse((score, work.popularity))
         });
-        works
+        works.into_iter().map(|(_, work)| work).collect()
     }
 
     fn evaluate(&self, query: &Query) -> Vec<WorkId> {
         match query {
             Query::Any(branches) => branches.iter().flat_map(|q| self.evaluate(q)).collect(),
             Query::All(clauses) => {
-                let start = clauses
-                    .iter()
-                    .filter(|clause| names_works(clause))
-                    .map(|clause| self.evaluate(clause))
-                    .min_by_key(Vec::len)
+                let fewest = |is_wanted: fn(&Query) -> bool| {
+                    let wanted = clauses.iter().filter(|clause| is_wanted(clause));
+                    wanted
+                        .map(|clause| self.evaluate(clause))
+                        .min_by_key(Vec::len)
+                };
+                let start = fewest(names_works)
+                    .or_else(|| fewest(names_seeded_works))
                     .unwrap_or_else(|| self.seeded());
                 self.keep(start, query)
             }
@@ -256,7 +263,7 @@ impl Catalogue {
                 Field::OtherName => self.keep(self.with_words(&self.by_other_name, text), query),
                 Field::Text => {
                     let mut ids = self.all_by_isbn(text);
-                    for word in words(text) {
+                    for word in words(text).iter().flat_map(|word| spellings(word)) {
                         ids.extend(self.by_title_word.get(&word).into_iter().flatten());
                         ids.extend(self.by_author_word.get(&word).into_iter().flatten());
                         ids.extend(self.by_other_word.get(&word).into_iter().flatten());
@@ -315,6 +322,14 @@ fn names_works(query: &Query) -> bool {
             Field::named(field.as_deref()),
             Field::Isbn | Field::Key | Field::Title
         ),
+    }
+}
+
+/// Whether a clause is words in any field, whose seeded works are all found by looking them up.
+fn names_seeded_works(query: &Query) -> bool {
+    match query {
+        Query::Term { field, .. } => matches!(Field::named(field.as_deref()), Field::Text),
+        _ => false,
     }
 }
 

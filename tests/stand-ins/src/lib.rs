@@ -27,9 +27,11 @@ use std::time::Duration;
 pub use behaviour::{Behaviour, Fault, Quirk, When};
 pub use generated::{GENERATED_WORKS, library};
 pub use invented::invented_isbn;
+pub use seed::NamedBook;
 pub use server::{RateLimit, Seen, Server};
 
 use catalogue::Catalogue;
+use serde_json::Value;
 use server::{Pace, ProtocolResponse, Provider, Request};
 use shelf::Eye;
 
@@ -51,6 +53,10 @@ pub struct Settings {
     pub open_library_rate: Option<RateLimit>,
     /// Google Books' rate limit; none when absent.
     pub google_books_rate: Option<RateLimit>,
+    /// Books that Open Library lists beside those of the samples, the most popular first.
+    pub more_books: Vec<NamedBook>,
+    /// Books that Open Library does not list, whether the samples have them or not.
+    pub unlisted_books: Vec<NamedBook>,
 }
 
 /// Ports on 127.0.0.1; 0 is any free one.
@@ -64,6 +70,15 @@ pub struct Ports {
     pub gemini: u16,
     /// Port of the OpenAI-compatible server.
     pub openai: u16,
+}
+
+/// The books of the samples: those of the library, and those on the shelf.
+///
+/// # Errors
+/// When the embedded samples cannot be read.
+pub fn sample_books() -> anyhow::Result<Vec<NamedBook>> {
+    let library = seed::library_spines()?;
+    Ok(library.into_iter().chain(seed::shelf()?).collect())
 }
 
 /// The running stand-ins. They stop when this is dropped.
@@ -80,7 +95,10 @@ impl Sandbox {
     /// # Errors
     /// When a port is taken, or the embedded samples cannot be read.
     pub async fn start(settings: Settings) -> anyhow::Result<Self> {
-        let catalogue = Arc::new(Catalogue::new(seed::works()?));
+        let catalogue = Arc::new(Catalogue::new(seed::works(
+            &settings.more_books,
+            &settings.unlisted_books,
+        )?));
         let eye = Arc::new(Eye::open()?);
         let pace = |rate| Pace {
             delay: settings.delay,
@@ -161,6 +179,12 @@ impl Provider for OpenLibrary {
     fn error(&self, status: u16) -> ProtocolResponse {
         open_library::error(status)
     }
+
+    fn falsify(&self, fault: &Fault, answer: &mut Value) {
+        if *fault == Fault::NoEditions {
+            open_library::leave_out_editions(answer);
+        }
+    }
 }
 
 struct GoogleBooks(Arc<Catalogue>);
@@ -172,6 +196,12 @@ impl Provider for GoogleBooks {
 
     fn error(&self, status: u16) -> ProtocolResponse {
         google_books::error(status)
+    }
+
+    fn falsify(&self, fault: &Fault, answer: &mut Value) {
+        if *fault == Fault::OtherBook {
+            google_books::name_other_books(answer);
+        }
     }
 }
 

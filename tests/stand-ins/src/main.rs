@@ -65,6 +65,7 @@ async fn main() -> anyhow::Result<()> {
             delay: per_second.ceil() as u32,
         }),
         google_books_rate: None,
+        ..Settings::default()
     })
     .await?;
     for (name, value) in sandbox.variables() {

@@ -60,6 +60,15 @@ pub(crate) fn answer(catalogue: &Catalogue, request: &Request) -> ProtocolRespon
     }
 }
 
+/// Takes the editions out of a search's answer.
+pub(crate) fn leave_out_editions(answer: &mut Value) {
+    for doc in answer["docs"].as_array_mut().into_iter().flatten() {
+        if let Some(editions) = doc.get_mut("editions") {
+            *editions = json!({"numFound": 0, "start": 0, "numFoundExact": true, "docs": []});
+        }
+    }
+}
+
 /// The error page that stands behind a status.
 pub(crate) fn error(status: u16) -> ProtocolResponse {
     match status {

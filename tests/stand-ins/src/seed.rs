@@ -22,6 +22,9 @@ pub(crate) const DESCRIPTION: &str =
 /// Prefix of derived ISBNs: group 67 is not assigned, so none is a real book's.
 const ISBN_PREFIX: &str = "97867";
 
+/// Number of editions of the most popular works.
+const MOST_POPULAR: u32 = 60;
+
 const SUBJECTS: [&str; 8] = [
     "Sandbox fiction",
     "Sandbox history",
@@ -40,10 +43,22 @@ const PUBLISHERS: [&str; 4] = [
 ];
 
 /// A book of a list that names title and author, as the sample shelf's does.
-#[derive(Clone, Debug, Deserialize)]
-pub(crate) struct Spine {
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct NamedBook {
+    /// The title, without a subtitle.
     pub title: String,
+    /// The author's name.
     pub author: String,
+}
+
+impl NamedBook {
+    /// Whether a work is this book, however its author's first names are spelled.
+    fn is(&self, work: &Work) -> bool {
+        let main = |title: &str| words(title.split(": ").next().unwrap_or_default());
+        let last = |name: &str| words(name).pop();
+        main(&self.title) == main(&work.title)
+            && (work.authors.iter()).any(|author| last(&author.name) == last(&self.author))
+    }
 }
 
 #[derive(Deserialize)]
@@ -71,17 +86,17 @@ struct Row {
 }
 
 /// The books on the sample shelf, in the order of the sample file.
-pub(crate) fn shelf() -> anyhow::Result<Vec<Spine>> {
+pub(crate) fn shelf() -> anyhow::Result<Vec<NamedBook>> {
     serde_json::from_str(SHELF).context("the sample shelf's book list")
 }
 
 /// The books of the sample library as their spines name them.
-pub(crate) fn library_spines() -> anyhow::Result<Vec<Spine>> {
+pub(crate) fn library_spines() -> anyhow::Result<Vec<NamedBook>> {
     let mut spines = Vec::new();
     for row in csv::Reader::from_reader(LIBRARY.as_bytes()).deserialize() {
         let Row { title, author, .. } = row.context("the sample library")?;
         let title = without_series(&title);
-        spines.push(Spine {
+        spines.push(NamedBook {
             title: title
                 .split_once(": ")
                 .map_or(title, |(main, _)| main)
@@ -92,8 +107,9 @@ pub(crate) fn library_spines() -> anyhow::Result<Vec<Spine>> {
     Ok(spines)
 }
 
-/// Every seeded work.
-pub(crate) fn works() -> anyhow::Result<Vec<Work>> {
+/// Every seeded work. `more` are added to Open Library's, the most popular first; `unlisted` are
+/// taken out of them.
+pub(crate) fn works(more: &[NamedBook], unlisted: &[NamedBook]) -> anyhow::Result<Vec<Work>> {
     let mut seed = Seed::default();
     for row in csv::Reader::from_reader(LIBRARY.as_bytes()).deserialize() {
         seed.add_row(row.context("the sample library")?);
@@ -106,6 +122,19 @@ pub(crate) fn works() -> anyhow::Result<Vec<Work>> {
         }
         seed.works[at].in_open_library = true;
         seed.add_near_misses(at, u64::MAX);
+    }
+    for (n, NamedBook { title, author }) in more.iter().enumerate() {
+        let known = seed.works.len();
+        let at = seed.work(title, author);
+        if at == known {
+            seed.derive_editions(at);
+            seed.works[at].popularity =
+                MOST_POPULAR - (n * MOST_POPULAR as usize / more.len()) as u32;
+        }
+        seed.works[at].in_open_library = true;
+    }
+    for work in &mut seed.works {
+        work.in_open_library &= !unlisted.iter().any(|book| book.is(work));
     }
     Ok(seed.works)
 }
@@ -197,7 +226,7 @@ impl Seed {
             description: DESCRIPTION.to_owned(),
             goodreads_id: None,
             editions: Vec::new(),
-            popularity: 1 + (hash >> 32) as u32 % 60,
+            popularity: 1 + (hash >> 32) as u32 % MOST_POPULAR,
             in_open_library: coverage >= 6,
             in_google_books: (2..85).contains(&coverage),
         });
@@ -377,7 +406,7 @@ mod tests {
 
     #[test]
     fn every_key_and_isbn_names_one_thing() {
-        let works = works().unwrap();
+        let works = works(&[], &[]).unwrap();
         let mut seen = HashSet::new();
         // The invented set has its volumes' ISBNs.
         let sets = crate::invented::works();
@@ -405,7 +434,7 @@ mod tests {
 
     #[test]
     fn coverage_is_as_the_documentation_says() {
-        let works = works().unwrap();
+        let works = works(&[], &[]).unwrap();
         let share = |known: fn(&Work) -> bool| {
             let sample = works.iter().filter(|work| work.goodreads_id.is_some());
             let (all, known) =
@@ -414,5 +443,22 @@ mod tests {
         };
         assert!((0.02..0.06).contains(&share(|w| !w.in_open_library && w.in_google_books)));
         assert!((0.01..0.035).contains(&share(|w| !w.in_open_library && !w.in_google_books)));
+    }
+    #[test]
+    fn a_book_is_listed_or_not_as_it_is_wanted() {
+        let named = |title: &str, author: &str| NamedBook {
+            title: title.to_owned(),
+            author: author.to_owned(),
+        };
+        let more = [named("Of Two Winters", "Ida Lund")];
+        let listed = |more: &[NamedBook], unlisted: &[NamedBook], book: &NamedBook| {
+            let works = works(more, unlisted).unwrap();
+            (works.iter()).any(|work| work.in_open_library && book.is(work))
+        };
+        assert!(!listed(&[], &[], &more[0]));
+        assert!(listed(&more, &[], &more[0]));
+        let sample = named("The Luminaries", "E. Catton");
+        assert!(listed(&more, &[], &sample));
+        assert!(!listed(&more, std::slice::from_ref(&sample), &sample));
     }
 }

@@ -90,6 +90,8 @@ pub(crate) trait Provider: Send + Sync {
     fn answer(&self, request: &Request, quirk: Option<Quirk>) -> ProtocolResponse;
     /// The provider's own page or document behind a status.
     fn error(&self, status: u16) -> ProtocolResponse;
+    /// Changes an answer as a fault does that only this provider has.
+    fn falsify(&self, _fault: &Fault, _answer: &mut Value) {}
 }
 
 /// The leaky bucket of nginx (`limit_req`), which stands before Open Library: requests beyond the
@@ -346,6 +348,14 @@ async fn handle(
         Some(Fault::HalfJson) => {
             let mut answer = answered.await;
             answer.body.truncate(answer.body.len() / 2);
+            Ok(response(answer))
+        }
+        Some(fault @ (Fault::NoEditions | Fault::OtherBook)) => {
+            let mut answer = answered.await;
+            if let Ok(mut body) = serde_json::from_slice(&answer.body) {
+                shared.provider.falsify(&fault, &mut body);
+                answer.body = body.to_string().into_bytes();
+            }
             Ok(response(answer))
         }
         Some(Fault::CutShort) => Ok(half_sent(answered.await, true)),

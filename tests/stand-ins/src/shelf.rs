@@ -7,7 +7,7 @@ use image::imageops::FilterType;
 use image::{DynamicImage, ImageFormat, ImageReader};
 
 use crate::catalogue::stable_hash;
-use crate::seed::{self, Spine};
+use crate::seed::{self, NamedBook};
 
 /// A book on a picture.
 #[derive(Clone, Debug)]
@@ -117,8 +117,8 @@ fn fingerprint(image: &DynamicImage) -> (Fingerprint, bool) {
 /// picture some books of the sample library, always the same for the same file, and none on a blank
 /// one.
 pub(crate) struct Eye {
-    shelf: Arc<[Spine]>,
-    library: Arc<[Spine]>,
+    shelf: Arc<[NamedBook]>,
+    library: Arc<[NamedBook]>,
 }
 
 impl Eye {

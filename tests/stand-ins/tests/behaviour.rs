@@ -43,6 +43,34 @@ async fn faults_look_like_what_they_are_called() {
     assert_eq!(half.body, healthy.body.slice(..healthy.body.len() / 2));
 
     let target = "/search.json?q=title:war&fields=*";
+    server.behave(Behaviour::default());
+    let fields = [("q", "title:war"), ("fields", "key,editions,editions.key")];
+    let told = get(server, "/search.json", &fields).await.json();
+    server.behave(Fault::NoEditions.always());
+    let bare = get(server, "/search.json", &fields).await.json();
+    assert_eq!(bare["numFound"], told["numFound"]);
+    for (bare, told) in std::iter::zip(
+        bare["docs"].as_array().unwrap(),
+        told["docs"].as_array().unwrap(),
+    ) {
+        assert_eq!(bare["key"], told["key"]);
+        assert_eq!(told["editions"]["docs"].as_array().unwrap().len(), 1);
+        assert_eq!(bare["editions"]["docs"], json!([]));
+    }
+
+    let google = sandbox.google_books();
+    google.behave(Fault::OtherBook.always());
+    let asked = [
+        ("q", "isbn:9780593230381"),
+        ("fields", "totalItems,items(id,volumeInfo)"),
+        ("key", API_KEY),
+    ];
+    let other = get(google, "/books/v1/volumes", &asked).await;
+    assert_eq!(other.status, 200);
+    let other = other.json();
+    assert_eq!(other["items"].as_array().unwrap().len(), 2);
+    assert!(!other.to_string().contains("9780593230381"), "{other}");
+
     for broken in [Fault::Reset, Fault::CutShort] {
         server.behave(broken.always());
         assert!(

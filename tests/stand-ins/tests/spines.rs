@@ -4,7 +4,7 @@
 
 mod http;
 
-use books::{Endpoints, Lettering, Shelf, Spine, SpineSearch, SpinesFound};
+use books::{Endpoints, Lettering, Shelf, Spine, SpineSearch, SpinesFound, UnknownSpine};
 use http::{AGENT, get, send};
 use stand_ins::{Sandbox, Settings};
 
@@ -108,7 +108,22 @@ async fn nobody_is_invented_for_a_shelf_that_the_catalogue_does_not_know() {
     ];
     let (found, _) = search(&sandbox, shelf(&unknown)).await;
     assert_eq!(found.books, []);
-    assert_eq!(found.unknown, [0, 1, 2, 3]);
+    // What a person may choose from is out of the same answers.
+    let titles = |unknown: &UnknownSpine| -> Vec<String> {
+        let near = unknown.near.iter();
+        near.map(|near| near.record.title().to_owned()).collect()
+    };
+    let unknown: Vec<_> = (found.unknown.iter())
+        .map(|unknown| (unknown.spine, titles(unknown)))
+        .collect();
+    let some = |title: &str| vec![title.to_owned()];
+    let expected = [
+        (0, Vec::new()),
+        (1, some("My Body")),
+        (2, some("Long Bright River")),
+        (3, Vec::new()),
+    ];
+    assert_eq!(unknown, expected);
 }
 
 #[tokio::test]
