@@ -24,6 +24,8 @@ mod provider;
 mod query;
 mod search;
 mod series;
+#[cfg(test)]
+mod tally;
 mod text;
 mod title;
 

@@ -1,7 +1,10 @@
 //! The rules by which two records are the same book.
 
+use std::cell::OnceCell;
+use std::ops::Deref;
+
 use crate::entities::unescape;
-use crate::name::{is_nobody, same_person, split_names};
+use crate::name::{Person, is_nobody, same_person, split_names};
 use crate::text::words;
 use crate::title::{Agreement, Title, is_not_the_text, is_other_book};
 use crate::{Edition, Isbn, Match, MatchedBy, Record, Wanted};
@@ -31,9 +34,81 @@ pub fn same_book_key(wanted: &Wanted) -> BookKeys {
     }
 }
 
-/// The records of an answer, made ready for comparison.
+/// A wanted book, made ready for comparison once, when that is first needed: each answer about it
+/// has many candidates.
+pub(crate) struct Sought {
+    wanted: Wanted,
+    title: OnceCell<Title>,
+    /// The people whom its author's name may mean; `None`: nobody in particular.
+    people: OnceCell<Option<Vec<Person>>>,
+}
+
+impl From<Wanted> for Sought {
+    fn from(wanted: Wanted) -> Self {
+        Self {
+            wanted,
+            title: OnceCell::new(),
+            people: OnceCell::new(),
+        }
+    }
+}
+
+impl Deref for Sought {
+    type Target = Wanted;
+
+    fn deref(&self) -> &Wanted {
+        &self.wanted
+    }
+}
+
+impl Sought {
+    pub(crate) fn title(&self) -> &Title {
+        self.title.get_or_init(|| Title::wanted(&self.wanted))
+    }
+
+    fn people(&self) -> Option<&[Person]> {
+        let people = self.people.get_or_init(|| {
+            if is_nobody(&self.wanted.author) {
+                return None;
+            }
+            let author = unescape(&self.wanted.author);
+            let mut people: Vec<Person> = split_names(&author)
+                .iter()
+                .map(|name| Person::of(name))
+                .collect();
+            let whole = Person::of(&author);
+            if !people.contains(&whole) {
+                people.push(whole);
+            }
+            Some(people)
+        });
+        people.as_deref()
+    }
+
+    /// Whether its author is nobody in particular.
+    pub(crate) fn is_anonymous(&self) -> bool {
+        self.people().is_none()
+    }
+
+    /// Whether one of the candidate's authors, in any of their names, is the wanted one.
+    pub(crate) fn is_by_author_of(&self, candidate: &Candidate) -> bool {
+        let people = self.people().unwrap_or_default();
+        let mut known = candidate.people().iter();
+        known.any(|known| people.iter().any(|person| person.can_be(known)))
+    }
+}
+
+/// The records of an answer.
 pub(crate) struct Candidates {
-    records: Vec<(Record, Titles)>,
+    candidates: Vec<Candidate>,
+}
+
+/// A record, made ready for comparison once, when that is first needed: many books are compared
+/// with it.
+pub(crate) struct Candidate {
+    pub(crate) record: Record,
+    titles: OnceCell<Titles>,
+    people: OnceCell<Vec<Person>>,
 }
 
 pub(crate) struct Titles {
@@ -41,25 +116,46 @@ pub(crate) struct Titles {
     pub(crate) edition: Option<Title>,
 }
 
+impl Candidate {
+    fn new(record: Record) -> Self {
+        Self {
+            record,
+            titles: OnceCell::new(),
+            people: OnceCell::new(),
+        }
+    }
+
+    pub(crate) fn titles(&self) -> &Titles {
+        self.titles.get_or_init(|| {
+            let Record { work, edition, .. } = &self.record;
+            Titles {
+                work: Title::new(&work.title, work.subtitle.as_deref()),
+                edition: (edition.title.as_deref())
+                    .map(|title| Title::new(title, edition.subtitle.as_deref())),
+            }
+        })
+    }
+
+    /// Its authors, each in every name that is known.
+    fn people(&self) -> &[Person] {
+        self.people.get_or_init(|| {
+            let names = self.record.authors.iter().map(|author| &author.name);
+            let names = names.chain(&self.record.aliases);
+            names.map(|name| Person::of(name)).collect()
+        })
+    }
+}
+
 impl Candidates {
     pub(crate) fn new(records: Vec<Record>) -> Self {
-        let titled = |record: Record| {
-            let work = Title::new(&record.work.title, record.work.subtitle.as_deref());
-            let edition = record
-                .edition
-                .title
-                .as_deref()
-                .map(|title| Title::new(title, record.edition.subtitle.as_deref()));
-            (record, Titles { work, edition })
-        };
         Self {
-            records: records.into_iter().map(titled).collect(),
+            candidates: records.into_iter().map(Candidate::new).collect(),
         }
     }
 
     /// All of them, in the order of the answer.
-    pub(crate) fn records(&self) -> impl Iterator<Item = (&Record, &Titles)> {
-        self.records.iter().map(|(record, titles)| (record, titles))
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Candidate> {
+        self.candidates.iter()
     }
 
     /// The record of the edition with the wanted ISBN that is most likely the wanted book.
@@ -67,16 +163,18 @@ impl Candidates {
     /// Catalogues give an ISBN to box sets, too, and readers mistype: a record that has nothing in
     /// common with a title and author that are known is not taken, nor is another volume, nor a set
     /// for one of its volumes.
-    pub(crate) fn by_isbn(&self, wanted: &Wanted) -> Option<Record> {
-        let isbn = wanted.isbn?;
-        let title = Title::wanted(wanted);
+    pub(crate) fn by_isbn(&self, sought: &Sought) -> Option<Record> {
+        let isbn = sought.isbn?;
         let (corroboration, record) = self
-            .records
             .iter()
-            .filter(|(record, _)| record.edition.isbns.contains(&isbn))
-            .filter_map(|(record, titles)| Some((Corroboration::of(wanted, &title, record, titles)?, record)))
+            .filter(|candidate| candidate.record.edition.isbns.contains(&isbn))
+            .filter_map(|candidate| {
+                Some((Corroboration::of(sought, candidate)?, &candidate.record))
+            })
             // Stable: what the provider thought best stays first among equals.
-            .min_by_key(|(corroboration, record)| (corroboration.rank(), is_bare(record), has_no_cover(record)))?;
+            .min_by_key(|(corroboration, record)| {
+                (corroboration.rank(), is_bare(record), has_no_cover(record))
+            })?;
         let mut record = record.clone();
         put_first(&mut record.edition.isbns, isbn);
         record.matched = Some(Match {
@@ -89,9 +187,8 @@ impl Candidates {
     /// The record of the work with this Open Library key.
     pub(crate) fn by_work_id(&self, id: &str) -> Option<Record> {
         let mut record = self
-            .records
             .iter()
-            .map(|(record, _)| record)
+            .map(|candidate| &candidate.record)
             .find(|record| record.work.open_library_id.as_deref() == Some(id))?
             .clone();
         record.matched = Some(Match {
@@ -106,19 +203,19 @@ impl Candidates {
     /// An exact title goes before one whose subtitle differs. Of several works that agree only
     /// but for different subtitles none is taken. Without an author the title must be exact and
     /// say enough, and all records with that title must be one author's.
-    pub(crate) fn by_title(&self, wanted: &Wanted) -> Option<Record> {
-        let title = Title::wanted(wanted);
-        let mut agreeing: Vec<(Agreement, &Record, &Titles)> = self
-            .records
+    pub(crate) fn by_title(&self, sought: &Sought) -> Option<Record> {
+        let title = sought.title();
+        let is_anonymous = sought.is_anonymous();
+        let mut agreeing: Vec<(Agreement, &Candidate)> = self
             .iter()
-            .filter_map(|(record, titles)| Some((agreement(&title, titles)?, record, titles)))
-            .filter(|(_, record, _)| is_nobody(&wanted.author) || same_author(wanted, record))
+            .filter_map(|candidate| Some((agreement(title, candidate.titles())?, candidate)))
+            .filter(|(_, candidate)| is_anonymous || sought.is_by_author_of(candidate))
             .collect();
         let is_wanted_edition = |record: &Record| {
-            (wanted.isbn).is_some_and(|isbn| record.edition.isbns.contains(&isbn))
+            (sought.isbn).is_some_and(|isbn| record.edition.isbns.contains(&isbn))
         };
         // Stable: what the provider thought best stays first among equals.
-        agreeing.sort_by_key(|(agreement, record, _)| {
+        agreeing.sort_by_key(|(agreement, Candidate { record, .. })| {
             (
                 !agreement.is_exact(),
                 agreement.is_volume_open,
@@ -126,13 +223,12 @@ impl Candidates {
                 has_no_cover(record),
             )
         });
-        let (best, record, titles) = agreeing.first()?;
-        let is_anonymous = is_nobody(&wanted.author);
+        let (best, candidate) = agreeing.first()?;
         if is_anonymous {
             let exact = || agreeing.iter().filter(|(a, ..)| a.is_exact());
             if !best.is_exact()
                 || !title.is_distinctive()
-                || exact().any(|(_, other, _)| !share_an_author(record, other))
+                || exact().any(|(_, other)| !share_an_author(&candidate.record, &other.record))
             {
                 return None;
             }
@@ -145,7 +241,7 @@ impl Candidates {
         {
             return None;
         }
-        let mut found = with_edition_for(wanted, &title, record, titles);
+        let mut found = with_edition_for(sought, candidate);
         found.matched = Some(Match {
             by: MatchedBy::TitleAuthor,
             confidence: match (is_anonymous, best.is_exact()) {
@@ -175,7 +271,8 @@ enum Likeness {
 
 impl Corroboration {
     /// Compares a record with the wanted book; `None` when it is another book.
-    fn of(wanted: &Wanted, title: &Title, record: &Record, titles: &Titles) -> Option<Self> {
+    fn of(sought: &Sought, candidate: &Candidate) -> Option<Self> {
+        let (title, record, titles) = (sought.title(), &candidate.record, candidate.titles());
         let likeness = if agreement(title, titles).is_some() {
             Some(Likeness::Agrees)
         } else {
@@ -192,9 +289,9 @@ impl Corroboration {
                 _ => Some(Likeness::Differs),
             }
         };
-        let same_author = (!is_nobody(&wanted.author) && !record.authors.is_empty())
-            .then(|| same_author(wanted, record))
-            .filter(|same| *same || in_one_script(wanted, record));
+        let same_author = (!sought.is_anonymous() && !record.authors.is_empty())
+            .then(|| sought.is_by_author_of(candidate))
+            .filter(|same| *same || in_one_script(sought, record));
         let corroboration = Self {
             title: likeness,
             same_author,
@@ -308,36 +405,24 @@ pub(crate) fn agreement(wanted: &Title, titles: &Titles) -> Option<Agreement> {
 
 /// The record, with details of the edition only when that is the wanted one, or when none was asked
 /// for and its title is the wanted title.
-fn with_edition_for(wanted: &Wanted, title: &Title, record: &Record, titles: &Titles) -> Record {
-    let mut record = record.clone();
-    let fits = match wanted.isbn {
+fn with_edition_for(sought: &Sought, candidate: &Candidate) -> Record {
+    let mut record = candidate.record.clone();
+    let fits = match sought.isbn {
         Some(isbn) => record.edition.isbns.contains(&isbn),
-        None => titles
-            .edition
-            .as_ref()
-            .is_some_and(|edition| title.agrees(edition).is_some()),
+        None => (candidate.titles().edition.as_ref())
+            .is_some_and(|edition| sought.title().agrees(edition).is_some()),
     };
     if !fits {
         record.edition = Edition {
-            isbns: wanted.isbn.into_iter().collect(),
+            isbns: sought.isbn.into_iter().collect(),
             title: Some(record.work.title.clone()),
             subtitle: record.work.subtitle.clone(),
             ..Edition::default()
         };
-    } else if let Some(isbn) = wanted.isbn {
+    } else if let Some(isbn) = sought.isbn {
         put_first(&mut record.edition.isbns, isbn);
     }
     record
-}
-
-pub(crate) fn same_author(wanted: &Wanted, record: &Record) -> bool {
-    let author = unescape(&wanted.author);
-    let mut names = split_names(&author);
-    names.push(author.into_owned());
-    let known = record.authors.iter().map(|author| &author.name);
-    known
-        .chain(&record.aliases)
-        .any(|known| names.iter().any(|name| same_person(name, known)))
 }
 
 pub(crate) fn share_an_author(a: &Record, b: &Record) -> bool {
@@ -383,7 +468,7 @@ mod tests {
 
     fn found(title: &str, author: &str, records: Vec<Record>) -> Option<String> {
         Candidates::new(records)
-            .by_title(&wanted(title, author))
+            .by_title(&wanted(title, author).into())
             .map(|record| record.work.title)
     }
 
@@ -458,11 +543,11 @@ mod tests {
         sofie.edition.publisher = Some("Orion".into());
         let candidates = Candidates::new(vec![sofie]);
         let found = candidates
-            .by_title(&wanted("Sophie\u{2019}s World", "Jostein Gaarder"))
+            .by_title(&wanted("Sophie\u{2019}s World", "Jostein Gaarder").into())
             .unwrap();
         assert_eq!(found.edition.publisher.as_deref(), Some("Orion"));
         let found = candidates
-            .by_title(&wanted("Sofies verden", "Jostein Gaarder"))
+            .by_title(&wanted("Sofies verden", "Jostein Gaarder").into())
             .unwrap();
         assert_eq!(found.edition.publisher, None);
         assert_eq!(found.edition.title.as_deref(), Some("Sofies verden"));
@@ -479,15 +564,15 @@ mod tests {
         let candidates = Candidates::new(vec![dune]);
         let mut wanted = wanted("Dune", "Frank Herbert");
         wanted.isbn = Some(isbn);
-        let found = candidates.by_title(&wanted).unwrap();
+        let found = candidates.by_title(&wanted.clone().into()).unwrap();
         assert_eq!(found.edition.isbns, [isbn]);
         assert_eq!(found.edition.publisher, None);
         wanted.isbn = Some(other);
-        let found = candidates.by_title(&wanted).unwrap();
+        let found = candidates.by_title(&wanted.clone().into()).unwrap();
         assert_eq!(found.edition.publisher.as_deref(), Some("Ace"));
-        assert!(candidates.by_isbn(&wanted).is_some());
+        assert!(candidates.by_isbn(&wanted.clone().into()).is_some());
         wanted.isbn = Some(isbn);
-        assert_eq!(candidates.by_isbn(&wanted), None);
+        assert_eq!(candidates.by_isbn(&wanted.into()), None);
     }
 
     #[test]
@@ -495,6 +580,31 @@ mod tests {
         let mut set = record("Dune Collection", &["Frank Herbert"]);
         set.edition.title = Some("Dune".into());
         assert_eq!(found("Dune", "Frank Herbert", vec![set]), None);
+    }
+
+    #[test]
+    fn each_book_and_each_record_is_made_comparable_once() {
+        let (books, records) = (40, 200);
+        let wanted: Vec<Sought> = (0..books)
+            .map(|n| wanted(&format!("Salt {n} Harbour"), "Ann Lind").into())
+            .collect();
+        let candidates = (0..records).map(|n| {
+            let mut record = record(&format!("Salt {n} Ferry"), &["Ann Lind", "Bo Ek"]);
+            record.edition.title = Some(format!("Ferry {n}"));
+            record.aliases = vec!["A. Lind".to_owned()];
+            record
+        });
+        let candidates = Candidates::new(candidates.collect());
+        let before = ["titles", "people"].map(crate::tally::counted);
+        for sought in &wanted {
+            assert_eq!(candidates.by_isbn(sought), None);
+            assert_eq!(candidates.by_title(sought), None);
+            assert_eq!(candidates.near(sought).count(), records);
+        }
+        let after = ["titles", "people"].map(crate::tally::counted);
+        assert_eq!(after[0] - before[0], books + records * 2);
+        // The author's whole name, and each name in it.
+        assert_eq!(after[1] - before[1], books * 2 + records * 3);
     }
 
     #[test]

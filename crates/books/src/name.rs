@@ -94,25 +94,75 @@ fn is_behind_a_name(word: &str) -> bool {
     SUFFIXES.contains(&word) || OF_COMPANIES.contains(&word)
 }
 
-/// A name without roles in brackets, honours and suffixes, as comparable words.
-fn person(name: &str) -> Vec<String> {
-    let name = match name.find(['(', '[']) {
-        Some(0) | None => name,
-        Some(at) => &name[..at],
-    };
-    let name = first_last(name);
-    let mut words = words(&name);
-    if words.len() > 2 && words.ends_with(&["et".to_owned(), "al".to_owned()]) {
-        words.truncate(words.len() - 2);
+/// A name made comparable: its words, without roles in brackets, honours and suffixes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Person(Vec<String>);
+
+impl Person {
+    /// The person of this name.
+    pub(crate) fn of(name: &str) -> Self {
+        #[cfg(test)]
+        crate::tally::count("people");
+        let name = match name.find(['(', '[']) {
+            Some(0) | None => name,
+            Some(at) => &name[..at],
+        };
+        let name = first_last(name);
+        let mut words = words(&name);
+        if words.len() > 2 && words.ends_with(&["et".to_owned(), "al".to_owned()]) {
+            words.truncate(words.len() - 2);
+        }
+        let is_behind = |word: &String| is_behind_a_name(word) && word != "fils";
+        while words.len() > 1 && words.last().is_some_and(is_behind) {
+            words.pop();
+        }
+        let is_before = |word: &str| TITLES.contains(&word) || BEFORE_NAMES.contains(&word);
+        while words.len() > 1 && is_before(&words[0]) {
+            words.remove(0);
+        }
+        Self(words)
     }
-    let is_behind = |word: &String| is_behind_a_name(word) && word != "fils";
-    while words.len() > 1 && words.last().is_some_and(is_behind) {
-        words.pop();
+
+    /// Whether two names can be the same person's: same family name, and given names that agree as
+    /// far as both tell them (an initial agrees with every name that begins so).
+    pub(crate) fn can_be(&self, other: &Self) -> bool {
+        let (a, b) = (self.0.as_slice(), other.0.as_slice());
+        if a.is_empty() || b.is_empty() {
+            return false;
+        }
+        let length = |words: &[String]| words.iter().map(String::len).sum::<usize>();
+        let are_as_long = length(a) == length(b);
+        if are_as_long && letters(a).eq(letters(b)) {
+            return true;
+        }
+        // "Augustine" and "Augustine of Hippo"
+        let is_with_place = |short: &[String], long: &[String]| {
+            long.starts_with(short) && long.get(short.len()).is_some_and(|word| word == "of")
+        };
+        if is_with_place(a, b) || is_with_place(b, a) {
+            return true;
+        }
+        // Family name first, as in Chinese, Japanese and Hungarian.
+        if are_as_long && a.len() == b.len() && sorted(a) == sorted(b) {
+            return true;
+        }
+        let (Some((family_a, given_a)), Some((family_b, given_b))) =
+            (a.split_last(), b.split_last())
+        else {
+            return false;
+        };
+        family_a == family_b && given_names_agree(given_a, given_b)
     }
-    let is_before = |word: &str| TITLES.contains(&word) || BEFORE_NAMES.contains(&word);
-    while words.len() > 1 && is_before(&words[0]) {
-        words.remove(0);
-    }
+}
+
+/// The letters of words, as if they were written as one.
+fn letters(words: &[String]) -> impl Iterator<Item = u8> {
+    words.iter().flat_map(|word| word.bytes())
+}
+
+fn sorted(words: &[String]) -> Vec<&String> {
+    let mut words: Vec<&String> = words.iter().collect();
+    words.sort();
     words
 }
 
@@ -127,37 +177,9 @@ pub(crate) fn search_word(name: &str) -> Option<String> {
         .map(|word| word.replace('\u{2019}', "'"))
 }
 
-/// Whether two names can be the same person's: same family name, and given names that agree as
-/// far as both tell them (an initial agrees with every name that begins so).
+/// Whether two names can be the same person's, as [`Person::can_be`] says.
 pub(crate) fn same_person(a: &str, b: &str) -> bool {
-    let (a, b) = (person(a), person(b));
-    if a.is_empty() || b.is_empty() {
-        return false;
-    }
-    if a.concat() == b.concat() {
-        return true;
-    }
-    // "Augustine" and "Augustine of Hippo"
-    let is_with_place = |short: &[String], long: &[String]| {
-        long.starts_with(short) && long.get(short.len()).is_some_and(|word| word == "of")
-    };
-    if is_with_place(&a, &b) || is_with_place(&b, &a) {
-        return true;
-    }
-    // Family name first, as in Chinese, Japanese and Hungarian.
-    let sorted = |words: &[String]| {
-        let mut words = words.to_vec();
-        words.sort();
-        words
-    };
-    if sorted(&a) == sorted(&b) {
-        return true;
-    }
-    let (Some((family_a, given_a)), Some((family_b, given_b))) = (a.split_last(), b.split_last())
-    else {
-        return false;
-    };
-    family_a == family_b && given_names_agree(given_a, given_b)
+    Person::of(a).can_be(&Person::of(b))
 }
 
 fn given_names_agree(a: &[String], b: &[String]) -> bool {

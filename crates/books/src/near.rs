@@ -1,11 +1,12 @@
 //! Records that are not a wanted book as far as can be told, and that a person may take for it.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
-use crate::matching::{Candidates, Titles, agreement, same_author, share_an_author};
-use crate::name::is_nobody;
+use crate::Record;
+use crate::matching::{Candidate, Candidates, Sought, agreement, share_an_author};
 use crate::title::Title;
-use crate::{Record, Wanted};
 
 /// Number of records that a person may choose from.
 pub(crate) const MAX_NEAR: usize = 3;
@@ -46,55 +47,67 @@ impl Near {
 
 impl NearReason {
     /// The reason why this record was not taken; `None` when it has too little in common with the
-    /// book.
-    fn of(wanted: &Wanted, title: &Title, record: &Record, titles: &Titles) -> Option<Self> {
-        let has_number = (wanted.isbn).is_some_and(|isbn| record.edition.isbns.contains(&isbn));
-        let is_anonymous = is_nobody(&wanted.author);
-        let has_author = !is_anonymous && same_author(wanted, record);
-        let has_title = agreement(title, titles).is_some();
-        match (has_number, has_title, has_author) {
-            (_, true, true) => Some(Self::Unsure),
-            (_, true, false) if is_anonymous => Some(Self::Unsure),
-            (true, ..) => Some(Self::OtherBookOfNumber),
-            (_, true, false) => Some(Self::OtherAuthor),
-            (_, false, true) => {
-                let edition = titles.edition.as_ref();
-                let shares = title.shares_a_word(&titles.work) == Some(true)
-                    || edition.is_some_and(|other| title.shares_a_word(other) == Some(true));
-                shares.then_some(Self::OtherTitle)
-            }
-            (false, false, false) => None,
+    /// book. Most records of an answer are of other books, and names tell that sooner than words of
+    /// titles.
+    fn of(sought: &Sought, candidate: &Candidate) -> Option<Self> {
+        let (title, titles) = (sought.title(), candidate.titles());
+        let is_anonymous = sought.is_anonymous();
+        let has_number =
+            || (sought.isbn).is_some_and(|isbn| candidate.record.edition.isbns.contains(&isbn));
+        let has_author = || !is_anonymous && sought.is_by_author_of(candidate);
+        if agreement(title, titles).is_some() {
+            return Some(match () {
+                () if is_anonymous || has_author() => Self::Unsure,
+                () if has_number() => Self::OtherBookOfNumber,
+                () => Self::OtherAuthor,
+            });
         }
+        if has_number() {
+            return Some(Self::OtherBookOfNumber);
+        }
+        let edition = titles.edition.as_ref();
+        let shares_a_word = || {
+            title.shares_a_word(&titles.work) == Some(true)
+                || edition.is_some_and(|other| title.shares_a_word(other) == Some(true))
+        };
+        (has_author() && shares_a_word()).then_some(Self::OtherTitle)
     }
 }
 
 impl Candidates {
     /// The records that a person may take for the wanted book.
-    pub(crate) fn near(&self, wanted: &Wanted) -> impl Iterator<Item = Near> {
-        let title = Title::wanted(wanted);
-        self.records().filter_map(move |(record, titles)| {
-            let reason = NearReason::of(wanted, &title, record, titles)?;
-            Some(Near {
-                record: record.clone(),
-                reason,
-            })
+    pub(crate) fn near(
+        &self,
+        sought: &Sought,
+    ) -> impl Iterator<Item = (NearReason, Cow<'_, Record>)> {
+        self.iter().filter_map(move |candidate| {
+            let reason = NearReason::of(sought, candidate)?;
+            Some((reason, Cow::Borrowed(&candidate.record)))
         })
     }
 }
 
 /// Adds to the list what is likelier than its last, each work once.
-pub(crate) fn merge(list: &mut Vec<Near>, more: impl Iterator<Item = Near>) {
-    for near in more {
-        if !list
-            .iter()
-            .any(|known| is_same(&known.record, &near.record))
-        {
-            list.push(near);
+pub(crate) fn merge<'a>(
+    list: &mut Vec<Near>,
+    more: impl Iterator<Item = (NearReason, Cow<'a, Record>)>,
+) {
+    let known = std::mem::take(list).into_iter();
+    let mut all: Vec<(NearReason, Cow<'a, Record>)> = known
+        .map(|near| (near.reason, Cow::Owned(near.record)))
+        .collect();
+    for (reason, record) in more {
+        if !all.iter().any(|(_, known)| is_same(known, &record)) {
+            all.push((reason, record));
         }
     }
     // Stable: what the provider thought best stays first among equals.
-    list.sort_by_key(|near| near.reason);
-    list.truncate(MAX_NEAR);
+    all.sort_by_key(|(reason, _)| *reason);
+    all.truncate(MAX_NEAR);
+    list.extend(all.into_iter().map(|(reason, record)| Near {
+        record: record.into_owned(),
+        reason,
+    }));
 }
 
 /// Whether two records are of one work. Where one provider has no number of the work, they are if
@@ -112,7 +125,7 @@ pub(crate) fn is_same(a: &Record, b: &Record) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Author, Edition, Isbn, Provider, Work};
+    use crate::{Author, Edition, Isbn, Provider, Wanted, Work};
 
     fn record(work: &str, title: &str, author: &str) -> Record {
         Record {
@@ -181,7 +194,7 @@ mod tests {
             numbered,
         ]);
         let mut near = Vec::new();
-        merge(&mut near, answer.near(&wanted));
+        merge(&mut near, answer.near(&wanted.into()));
         let short: Vec<_> = near
             .iter()
             .map(|near| (near.record.work.title.as_str(), near.reason))

@@ -1,18 +1,16 @@
 //! The search of one wave of books through all providers, without doing any I/O.
 
-use std::collections::HashSet;
-
+use std::borrow::Cow;
 use std::cell::Cell;
+use std::collections::HashSet;
 use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::matching::Candidates;
-use crate::name::is_nobody;
+use crate::matching::{Candidates, Sought};
 use crate::near::{self, Near};
 use crate::provider::{google_books, open_library};
 use crate::text::words;
-use crate::title::Title;
 use crate::{Isbn, Provider, Record, Wanted};
 
 /// Largest number of bytes, encoded, of the query in a request URL, which is kept under 7 KB.
@@ -215,7 +213,7 @@ impl Round {
 }
 
 struct Item {
-    wanted: Wanted,
+    wanted: Sought,
     found: Option<Box<Record>>,
     /// Whether a provider answered "no" to a look-up by title.
     title_denied: bool,
@@ -244,8 +242,9 @@ impl Item {
             wanted.title.clear();
         }
         wanted.work_id = wanted.work_id.filter(|id| open_library::is_work_id(id));
-        let is_askable_by_title = !wanted.title.is_empty()
-            && (!is_nobody(&wanted.author) || Title::wanted(&wanted).is_distinctive());
+        let wanted = Sought::from(wanted);
+        let is_askable_by_title =
+            !wanted.title.is_empty() && (!wanted.is_anonymous() || wanted.title().is_distinctive());
         Self {
             names_nothing: wanted.title.is_empty()
                 && wanted.isbn.is_none()
@@ -375,7 +374,11 @@ impl Search {
     /// Takes what a person could choose from when the same question was asked before.
     pub fn offer(&mut self, at: usize, near: Vec<Near>) {
         if let Some(item) = self.items.get_mut(at) {
-            near::merge(&mut item.near, near.into_iter());
+            let near = near.into_iter();
+            near::merge(
+                &mut item.near,
+                near.map(|near| (near.reason, Cow::Owned(near.record))),
+            );
         }
     }
 
@@ -637,7 +640,7 @@ impl Search {
             .items
             .iter()
             .filter_map(item)
-            .map(|item| &item.wanted)
+            .map(|item| &*item.wanted)
     }
 
     fn isbns(&self, lookup: &Lookup) -> Vec<Isbn> {

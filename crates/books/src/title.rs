@@ -44,7 +44,9 @@ const ARTICLES: [&str; 20] = [
 
 /// Whether a word, as it is spelled, is an article: "A.I." is none.
 pub(crate) fn is_article(word: &str) -> bool {
-    ARTICLES.contains(&word.to_lowercase().as_str())
+    ARTICLES
+        .iter()
+        .any(|article| article.eq_ignore_ascii_case(word))
 }
 
 /// Comparable words without a leading article.
@@ -357,6 +359,8 @@ impl Title {
     }
 
     fn with_series(title: &str, subtitle: Option<&str>, known: Option<&Series>) -> Self {
+        #[cfg(test)]
+        crate::tally::count("titles");
         let title = clean(&unescape(title), 1_000);
         let mut rest = title.as_str();
         let mut aside = Vec::new();
@@ -454,10 +458,13 @@ impl Title {
         }
     }
 
-    fn all_words(&self) -> Vec<String> {
-        let mut all = self.main.clone();
-        all.extend_from_slice(bare_subtitle(&self.subtitle));
-        all
+    fn all_words(&self) -> Vec<&str> {
+        let subtitle = bare_subtitle(&self.subtitle);
+        self.main
+            .iter()
+            .chain(subtitle)
+            .map(String::as_str)
+            .collect()
     }
 
     /// The title as it is when its volume counts as a word: "Salt Sea 2" for "Salt Sea, Vol. 2".
@@ -539,6 +546,10 @@ impl Title {
     /// series: "Mistborn: The Final Empire" and "The Final Empire".
     fn leads_with_series(&self, other: &Self) -> Option<Agreement> {
         const ENOUGH: usize = 2;
+        // Most titles have none.
+        if self.subtitle.len() < ENOUGH {
+            return None;
+        }
         let subtitle = match self.subtitle.as_slice() {
             [article, rest @ ..] if is_article(article) => rest,
             all => all,
@@ -591,46 +602,46 @@ impl Title {
         if !long.starts_with(&short) || short.len() < longer.main.len() {
             return None;
         }
-        let left_out = &long[short.len()..];
-        if makes_other_book(left_out) {
-            return None;
-        }
-        Some(Agreement {
-            left_out: left_out.to_vec(),
+        let left_out = long[short.len()..].iter();
+        let left_out: Vec<String> = left_out.map(|word| (*word).to_owned()).collect();
+        (!makes_other_book(&left_out)).then_some(Agreement {
+            left_out,
             is_volume_open: false,
         })
     }
 
     /// The words of title and subtitle that two unlike titles do not share by chance.
-    fn distinctive_words(&self) -> Vec<String> {
+    fn distinctive_words(&self) -> Vec<&String> {
         let tells = |word: &&String| {
             !LITTLE_WORDS.contains(&word.as_str()) && !is_article(word) && word.len() > 1
         };
         let words = self.main.iter().chain(&self.subtitle);
-        words.filter(tells).cloned().collect()
+        words.filter(tells).collect()
     }
 
     /// Whether the two have a distinctive word in common; `None` when they are in different
     /// scripts, or one has no such word.
     pub(crate) fn shares_a_word(&self, other: &Self) -> Option<bool> {
         let (a, b) = (self.distinctive_words(), other.distinctive_words());
-        let is_latin = |words: &[String]| {
-            let latin = |word: &&String| word.bytes().any(|b| b.is_ascii_lowercase());
-            words.iter().any(|word| latin(&word))
+        let is_latin = |words: &[&String]| {
+            let latin = |word: &String| word.bytes().any(|b| b.is_ascii_lowercase());
+            words.iter().any(|word| latin(word))
         };
         if a.is_empty() || b.is_empty() || is_latin(&a) != is_latin(&b) {
             return None;
         }
         // Words of one stem count: "Tower" and "Towers".
-        let alike = |x: &String, y: &String| {
+        let alike = |x: &str, y: &str| {
             let (short, long) = if x.len() <= y.len() { (x, y) } else { (y, x) };
             short == long
                 || short.chars().count() >= 4
-                    && long.starts_with(short.as_str())
+                    && long.starts_with(short)
                     && long.len() - short.len() <= 2
         };
         let common = a.iter().any(|x| b.iter().any(|y| alike(x, y)));
-        Some(common || a.concat() == b.concat())
+        let letters =
+            |words: &[&String]| words.iter().map(|word| word.as_str()).collect::<String>();
+        Some(common || letters(&a) == letters(&b))
     }
 
     /// Whether the title is that of a book that holds several.
