@@ -53,6 +53,39 @@ pub(crate) fn names_in(cell: &str, order: NameOrder) -> Vec<String> {
     let cell = cell.trim();
     let by = cell.get(..3).filter(|by| by.eq_ignore_ascii_case("by "));
     let cell = by.map_or(cell, |by| &cell[by.len()..]);
+    if order != NameOrder::FamilyFirst && is_plain_name(cell) {
+        return vec![cell.to_owned()];
+    }
+    all_names_in(cell, order)
+}
+
+/// Whether a cell is the name of one person without anything to be told apart or taken away:
+/// "Jane Austen", "Ursula K. Le Guin". Most cells are.
+fn is_plain_name(cell: &str) -> bool {
+    let is_of_name = |byte: u8| byte.is_ascii_alphabetic() || matches!(byte, b' ' | b'-' | b'.');
+    if cell.len() > MAX_NAME || !cell.bytes().all(is_of_name) {
+        return false;
+    }
+    let (mut count, mut last) = (0, "");
+    for word in cell.split(' ') {
+        // Small letters make conjunctions, particles and roles; capitals alone family names.
+        let mut letters = word.bytes();
+        let is_capitalised = letters.next().is_some_and(|byte| byte.is_ascii_uppercase());
+        let is_initial = matches!(word.as_bytes(), [_, b'.']);
+        let has_small = letters.next().is_some_and(|byte| byte.is_ascii_lowercase());
+        if !is_capitalised || !(is_initial || has_small) {
+            return false;
+        }
+        (count, last) = (count + 1, word);
+    }
+    count > 1
+        && !last.ends_with('.')
+        && !is_patronymic(last)
+        && !cell.starts_with("Et ")
+        && !cell.split(' ').all(is_role)
+}
+
+fn all_names_in(cell: &str, order: NameOrder) -> Vec<String> {
     let people = people(cell);
     // In "Last, First; Last, First" each comma is inside a name.
     let order = match people.as_slice() {
@@ -603,6 +636,48 @@ mod tests {
         ] {
             assert_eq!(order_in(cell), order, "{cell}");
         }
+    }
+
+    #[test]
+    fn plain_names_are_read_as_all_others_are() {
+        let words = "Jane Austen K. Le Jean-Marie St. Jr Sr Iii Dr Sir Ed Art Cover By With And Et Al Alii \
+            Others Ovich Ilyevich Van Der De Levi Primo JRR ECO O McDowell Von Editor Translated Al. Ann. \
+            Bc Hrsg Conan Martin-Lugand Phd Inc The Various";
+        let words: Vec<&str> = words.split_whitespace().collect();
+        let (mut cells, mut plain) = (Vec::new(), 0);
+        for first in &words {
+            for second in &words {
+                cells.push(format!("{first} {second}"));
+                cells.extend(
+                    words
+                        .iter()
+                        .map(|third| format!("{first} {second} {third}")),
+                );
+            }
+        }
+        for cell in &cells {
+            for order in [
+                NameOrder::Unknown,
+                NameOrder::LastFirst,
+                NameOrder::FirstLast,
+            ] {
+                if is_plain_name(cell) {
+                    plain += 1;
+                    assert_eq!(all_names_in(cell, order), [cell.as_str()], "{cell}");
+                }
+            }
+        }
+        assert!(plain > cells.len(), "{plain} of {}", cells.len() * 3);
+        for cell in [
+            "Jane  Austen",
+            "Jane Austen ",
+            "Jane",
+            "Jane Austen, Jr",
+            "J.R.R. Tolkien",
+        ] {
+            assert!(!is_plain_name(cell), "{cell}");
+        }
+        assert!(is_plain_name("Ursula K. Le Guin"));
     }
 
     #[test]
