@@ -3,9 +3,14 @@
 pub(crate) mod google_books;
 pub(crate) mod open_library;
 
+use std::fmt;
+
 use serde::Deserialize;
-use serde::de::{DeserializeOwned, Deserializer, Error};
-use serde_json::Value;
+use serde::de::{
+    DeserializeOwned, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess,
+    Visitor,
+};
+use serde_json::{Number, Value};
 
 use crate::Wanted;
 use crate::entities::unescape;
@@ -57,7 +62,7 @@ where
 fn read_leniently<T: DeserializeOwned>(value: Value) -> Option<T> {
     let other = match &value {
         Value::Number(number) => Value::String(number.to_string()),
-        Value::String(text) if text.len() < 20 => match text.trim().parse() {
+        Value::String(text) if may_be_number(text) => match text.trim().parse() {
             Ok(number) => Value::Number(number),
             Err(_) => Value::Null,
         },
@@ -65,6 +70,103 @@ fn read_leniently<T: DeserializeOwned>(value: Value) -> Option<T> {
     };
     let read = serde_json::from_value(value).ok();
     read.or_else(|| serde_json::from_value(other).ok())
+}
+
+/// Whether a text may be a number. Most are none, which a parser says more slowly.
+fn may_be_number(text: &str) -> bool {
+    text.len() < 20
+        && text
+            .trim_start()
+            .starts_with(|c: char| c.is_ascii_digit() || c == '-')
+}
+
+/// Reads the texts of a list as [`lenient_list`] does, without a tree of values between: works have
+/// hundreds of ISBNs, and authors of names.
+fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let mut texts = Vec::new();
+    deserializer.deserialize_any(TextVisitor {
+        texts: &mut texts,
+        is_list: true,
+    })?;
+    Ok(texts)
+}
+
+/// A text, or the texts of a list, each added to those before.
+struct TextVisitor<'a> {
+    texts: &'a mut Vec<String>,
+    /// Whether a list counts; one within a list does not.
+    is_list: bool,
+}
+
+impl<'de> DeserializeSeed<'de> for TextVisitor<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for TextVisitor<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("texts")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        if !self.is_list {
+            while list.next_element::<IgnoredAny>()?.is_some() {}
+            return Ok(());
+        }
+        loop {
+            let next = TextVisitor {
+                texts: &mut *self.texts,
+                is_list: false,
+            };
+            if list.next_element_seed(next)?.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<(), E> {
+        self.texts.push(text.to_owned());
+        Ok(())
+    }
+
+    fn visit_string<E>(self, text: String) -> Result<(), E> {
+        self.texts.push(text);
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<(), E> {
+        self.texts.push(number.to_string());
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<(), E> {
+        self.texts.push(number.to_string());
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<(), E> {
+        self.texts
+            .extend(Number::from_f64(number).map(|number| number.to_string()));
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
 }
 
 /// Reads an answer. One that says a thing twice is read once more as a tree, in which the last word
@@ -234,5 +336,36 @@ mod tests {
         assert_eq!(subjects(&all), ["Fiction", "Deserts -- Fiction"]);
         let many: Vec<String> = (0..50).map(|n| format!("subject {n}")).collect();
         assert_eq!(subjects(&many).len(), MAX_SUBJECTS);
+    }
+
+    #[derive(Deserialize, Debug, PartialEq)]
+    struct Both {
+        #[serde(deserialize_with = "texts")]
+        texts: Vec<String>,
+        #[serde(deserialize_with = "lenient_list")]
+        list: Vec<String>,
+    }
+
+    #[test]
+    fn texts_are_read_as_from_a_tree() {
+        for value in [
+            r#"["a", "", "9780525540670", 7, -7, 1.5, 1.0, 1e30, null, true, ["b"], {"c": ["d"]}]"#,
+            r#""a""#,
+            "18446744073709551615",
+            "-3",
+            "2.50",
+            "null",
+            "false",
+            r#"{"a": {"b": [1]}}"#,
+            "[]",
+            r#"[["a"], "\u00e9\n"]"#,
+        ] {
+            let json = format!(r#"{{"texts": {value}, "list": {value}}}"#);
+            let Both { texts, list } = serde_json::from_str(&json).unwrap();
+            assert_eq!(texts, list, "{value}");
+            let tree: Value = serde_json::from_str(&json).unwrap();
+            let Both { texts, .. } = serde_json::from_value(tree).unwrap();
+            assert_eq!(texts, list, "{value}");
+        }
     }
 }

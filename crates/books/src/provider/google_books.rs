@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::{
     MAX_AUTHORS, MAX_DESCRIPTION, MAX_ISBNS, MAX_NAME, MAX_TITLE, author_word, language, lenient,
-    lenient_list, read_answer, subjects,
+    lenient_list, read_answer, subjects, texts,
 };
 use crate::date::PartialDate;
 use crate::phrase::search_phrases;
@@ -75,7 +75,7 @@ struct Volume {
     title: Option<String>,
     #[serde(deserialize_with = "lenient")]
     subtitle: Option<String>,
-    #[serde(deserialize_with = "lenient_list")]
+    #[serde(deserialize_with = "texts")]
     authors: Vec<String>,
     #[serde(deserialize_with = "lenient")]
     publisher: Option<String>,
@@ -87,7 +87,7 @@ struct Volume {
     industry_identifiers: Vec<Identifier>,
     #[serde(deserialize_with = "lenient")]
     page_count: Option<u32>,
-    #[serde(deserialize_with = "lenient_list")]
+    #[serde(deserialize_with = "texts")]
     categories: Vec<String>,
     #[serde(deserialize_with = "lenient")]
     image_links: Option<ImageLinks>,

@@ -11,7 +11,7 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::{
     MAX_ALIASES, MAX_AUTHORS, MAX_DESCRIPTION, MAX_ISBNS, MAX_NAME, MAX_TITLE, language, lenient,
-    lenient_list, read_answer, subjects,
+    lenient_list, read_answer, subjects, texts,
 };
 use crate::date::PartialDate;
 use crate::phrase::search_phrases;
@@ -187,25 +187,25 @@ struct Doc {
     title: Option<String>,
     #[serde(deserialize_with = "lenient")]
     subtitle: Option<String>,
-    #[serde(deserialize_with = "lenient_list")]
+    #[serde(deserialize_with = "texts")]
     author_name: Vec<String>,
-    #[serde(deserialize_with = "lenient_list")]
+    #[serde(deserialize_with = "texts")]
     author_key: Vec<String>,
-    #[serde(deserialize_with = "lenient_list")]
+    #[serde(deserialize_with = "texts")]
     author_alternative_name: Vec<String>,
     #[serde(deserialize_with = "lenient")]
     description: Option<Text>,
     #[serde(deserialize_with = "lenient")]
     first_publish_year: Option<i32>,
-    #[serde(deserialize_with = "lenient_list")]
+    #[serde(deserialize_with = "texts")]
     isbn: Vec<String>,
     #[serde(deserialize_with = "lenient")]
     cover_i: Option<i64>,
-    #[serde(deserialize_with = "lenient_list")]
+    #[serde(deserialize_with = "texts")]
     subject: Vec<String>,
     #[serde(deserialize_with = "lenient")]
     number_of_pages_median: Option<u32>,
-    #[serde(deserialize_with = "lenient_list")]
+    #[serde(deserialize_with = "texts")]
     id_librarything: Vec<String>,
     #[serde(deserialize_with = "lenient")]
     editions: Option<Editions>,
@@ -242,15 +242,15 @@ struct EditionDoc {
     title: Option<String>,
     #[serde(deserialize_with = "lenient")]
     subtitle: Option<String>,
-    #[serde(deserialize_with = "lenient_list")]
+    #[serde(deserialize_with = "texts")]
     isbn: Vec<String>,
-    #[serde(deserialize_with = "lenient_list")]
+    #[serde(deserialize_with = "texts")]
     publisher: Vec<String>,
-    #[serde(deserialize_with = "lenient_list")]
+    #[serde(deserialize_with = "texts")]
     publish_date: Vec<String>,
-    #[serde(deserialize_with = "lenient_list")]
+    #[serde(deserialize_with = "texts")]
     language: Vec<String>,
-    #[serde(deserialize_with = "lenient_list")]
+    #[serde(deserialize_with = "texts")]
     format: Vec<String>,
     #[serde(deserialize_with = "lenient")]
     cover_i: Option<i64>,
