@@ -48,20 +48,18 @@ pub(crate) struct Memory {
 impl Memory {
     /// The memory that a finished item is worth: never of a failure.
     pub(crate) fn of(wanted: &Wanted, found: &Found, near: &[Near], now: Time) -> Option<Self> {
+        let questions = || Questions::of(wanted);
         let (record, keys) = match found {
             Found::Error | Found::CircuitOpen => return None,
-            Found::NotFound => (None, vec![question(wanted)]),
+            Found::NotFound => (None, vec![questions().own]),
             Found::Record(record) => {
                 let matched = record.matched?;
-                let mut keys = vec![question(wanted)];
+                let questions = questions();
+                let mut keys = vec![questions.own];
                 if matched.by == MatchedBy::Isbn {
                     keys.extend(edition(wanted));
                 }
-                // The same question of somebody who has no ISBN.
-                keys.push(question(&Wanted {
-                    isbn: None,
-                    ..wanted.clone()
-                }));
+                keys.push(questions.without_isbn);
                 keys.dedup();
                 let mut record = record.clone();
                 let edition = &mut record.edition;
@@ -96,16 +94,35 @@ impl Memory {
     }
 }
 
-/// The text that stands for a question: all that is asked of a book.
+/// The hashes that stand for a question: all that is asked of a book.
+struct Questions {
+    own: u64,
+    /// That of the same question of somebody who has no ISBN.
+    without_isbn: u64,
+}
+
+impl Questions {
+    fn of(wanted: &Wanted) -> Self {
+        let title_author = books::same_book_key(wanted).title_author;
+        let hash = |isbn: &str| {
+            hash(&[
+                "question",
+                isbn,
+                title_author.as_deref().unwrap_or_default(),
+                wanted.work_id.as_deref().unwrap_or_default(),
+            ])
+        };
+        let without_isbn = hash("");
+        let own = wanted.isbn.map(|isbn| hash(&isbn.to_string()));
+        Self {
+            own: own.unwrap_or(without_isbn),
+            without_isbn,
+        }
+    }
+}
+
 fn question(wanted: &Wanted) -> u64 {
-    let keys = books::same_book_key(wanted);
-    let isbn = wanted.isbn.map(|isbn| isbn.to_string());
-    hash(&[
-        "question",
-        isbn.as_deref().unwrap_or_default(),
-        keys.title_author.as_deref().unwrap_or_default(),
-        wanted.work_id.as_deref().unwrap_or_default(),
-    ])
+    Questions::of(wanted).own
 }
 
 fn edition(wanted: &Wanted) -> Option<u64> {
