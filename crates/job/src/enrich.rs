@@ -4,6 +4,7 @@ mod identify;
 mod pipeline;
 mod providers;
 mod search;
+mod sessions;
 mod waiting;
 
 use std::collections::VecDeque;
@@ -23,8 +24,9 @@ use crate::storage::Stop;
 use crate::work::{StageOutcome, Worker};
 
 use pipeline::{FirstWave, WavePipeline};
-pub use providers::{Enrichment, ProviderSessions};
+pub use providers::Enrichment;
 pub use search::Searched;
+pub use sessions::ProviderSessions;
 use waiting::{COMMIT_TIME, finish_in_time, hand_over_unfinished};
 
 /// Number of waves under way at the same time. They are committed one by one; a run that dies has

@@ -6,7 +6,8 @@ use std::time::Duration;
 use books::SpineSearch;
 
 use super::pipeline::WavePipeline;
-use super::providers::{Enrichment, ProviderSessions};
+use super::providers::Enrichment;
+use super::sessions::ProviderSessions;
 use super::waiting::{COMMIT_TIME, finish_in_time, hand_over_unfinished};
 use crate::document::PhotoStep;
 use crate::effects::Effects;

@@ -13,7 +13,8 @@ use futures::future::LocalBoxFuture;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
 
-use super::providers::{Awaited, Enrichment, ProviderSessions, Question, Reply, get};
+use super::providers::{Awaited, Enrichment, Question, Reply, get};
+use super::sessions::ProviderSessions;
 use crate::cadence::Forecast;
 use crate::effects::Effects;
 

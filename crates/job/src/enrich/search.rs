@@ -4,7 +4,8 @@ use std::cell::Cell;
 
 use books::{Provider, Query, Record};
 
-use super::providers::{Enrichment, ProviderSessions, Question, Reply, get};
+use super::providers::{Enrichment, Question, Reply, get};
+use super::sessions::ProviderSessions;
 use crate::effects::Effects;
 
 /// The outcome of a search.

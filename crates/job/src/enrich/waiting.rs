@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::pipeline::{FirstWave, Inquiry, WavePipeline};
-use super::providers::ProviderSessions;
+use super::sessions::ProviderSessions;
 use crate::cadence::Forecast;
 use crate::document::Outage;
 use crate::effects::Effects;
