@@ -172,8 +172,6 @@ impl Enrichment {
                 known.extend(more_known);
             }
             let remembered = known.iter().filter(|known| **known).count() - settled;
-            run.learned
-                .extend(memory::of_items(&items, &known, effects.now()));
             took = effects.monotonic().saturating_sub(start);
             let succeeded = items.iter().filter(|item| item.succeeded()).count();
             let unanswered = items.iter().filter(|item| item.is_unanswered()).count();
@@ -196,24 +194,29 @@ impl Enrichment {
                 Forecast::In(time) => Forecast::In(time.max(run.engine.settings.commit_interval)),
                 expect => expect,
             };
-            run.commit(expect, |root| {
-                root.segments.extend(segments);
-                let succeeded = u32::try_from(succeeded).unwrap_or(u32::MAX);
-                root.succeeded += succeeded;
-                root.failed += finished.saturating_sub(succeeded);
-                root.unanswered += u32::try_from(unanswered).unwrap_or(u32::MAX);
-                root.remembered += u32::try_from(remembered).unwrap_or(u32::MAX);
-                root.title = items.iter().rev().find_map(shown_title).unwrap_or_default();
-                root.last_id = items.last().and_then(shown_id).unwrap_or_default();
-                root.requests = requests;
-                root.set_outages(outages);
-                // Runs that gave up once need not try the next items for as long.
-                if unanswered == 0 {
-                    root.late_ms = 0;
-                }
-                root.forget_uploads();
-            })
-            .await?;
+            let committed = run
+                .commit(expect, |root| {
+                    root.segments.extend(segments);
+                    let succeeded = u32::try_from(succeeded).unwrap_or(u32::MAX);
+                    root.succeeded += succeeded;
+                    root.failed += finished.saturating_sub(succeeded);
+                    root.unanswered += u32::try_from(unanswered).unwrap_or(u32::MAX);
+                    root.remembered += u32::try_from(remembered).unwrap_or(u32::MAX);
+                    root.title = items.iter().rev().find_map(shown_title).unwrap_or_default();
+                    root.last_id = items.last().and_then(shown_id).unwrap_or_default();
+                    root.requests = requests;
+                    root.set_outages(outages);
+                    // Runs that gave up once need not try the next items for as long.
+                    if unanswered == 0 {
+                        root.late_ms = 0;
+                    }
+                    root.forget_uploads();
+                })
+                .await;
+            // Those who listen need not wait for it.
+            run.learned
+                .extend(memory::of_items(&items, &known, effects.now()));
+            committed?;
         }
         Ok(StageOutcome::Finished(Stage::Complete, None))
     }
