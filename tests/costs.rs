@@ -18,7 +18,7 @@ fn length(app: &App, path: &str) -> usize {
 fn components_stay_small() {
     drop(App::start());
     for (component, most) in [
-        ("scan", 3 << 20),
+        ("scan", 3_000_000),
         ("reader", 8 << 20),
         ("enrichment", 7 << 18),
         ("status", 7 << 18),
