@@ -3644,8 +3644,8 @@ export interface components {
              */
             rowsRejected: number;
             /**
-             * @description Whether a person should look at the reading of the file: a meaning was guessed, or more than
-             *     half of the rows were rejected.
+             * @description Whether a person should look at the reading of the file: it is uncertain, or more than half
+             *     of the rows were rejected.
              */
             uncertain: boolean;
         };
@@ -3835,7 +3835,10 @@ export interface components {
             repaired: number;
             /** @description The sheet of a workbook that was read. */
             sheet?: string;
-            /** @description Whether a person should look at the interpretation: a column's meaning was guessed. */
+            /**
+             * @description Whether a person should look at the interpretation: a meaning or the encoding was guessed,
+             *     dates or ratings can be read in several ways, or another sheet has books.
+             */
             uncertain: boolean;
         };
         /**

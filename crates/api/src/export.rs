@@ -397,6 +397,7 @@ impl<'a> Export<'a> {
                 "moreAuthors" if value("author", item).is_empty() => {
                     book.authors.get(1..).unwrap_or_default().join(", ")
                 }
+                "workId" if own().is_empty() => known(found_work(item).map(str::to_owned)),
                 "publisher" if own().is_empty() => known(book.publisher.map(str::to_owned)),
                 "pages" if own().is_empty() => known(book.page_count.map(|n| n.to_string())),
                 "year" if own().is_empty() => known(book.publication_year().map(|n| n.to_string())),
@@ -404,6 +405,14 @@ impl<'a> Export<'a> {
             })
         });
         line(cells)
+    }
+}
+
+/// The work that an item was found to be, at Open Library.
+fn found_work(item: &Item) -> Option<&str> {
+    match &item.found {
+        Some(books::Found::Record(record)) => record.work.open_library_id.as_deref(),
+        _ => None,
     }
 }
 

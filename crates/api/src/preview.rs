@@ -27,8 +27,8 @@ pub struct Preview<'a> {
     pub duplicates_merged: u32,
     /// Number of rows that could not be read.
     pub rows_rejected: u32,
-    /// Whether a person should look at the reading of the file: a meaning was guessed, or more than
-    /// half of the rows were rejected.
+    /// Whether a person should look at the reading of the file: it is uncertain, or more than half
+    /// of the rows were rejected.
     pub uncertain: bool,
     /// The reason why the import would fail as a whole; absent when it would not.
     #[serde(skip_serializing_if = "Option::is_none")]

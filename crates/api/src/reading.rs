@@ -31,7 +31,8 @@ pub struct Reading<'a> {
     /// Lines above the header that name no books.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub lines_above: &'a [String],
-    /// Whether a person should look at the interpretation: a column's meaning was guessed.
+    /// Whether a person should look at the interpretation: a meaning or the encoding was guessed,
+    /// dates or ratings can be read in several ways, or another sheet has books.
     pub uncertain: bool,
     /// Columns of the file, in order.
     pub columns: Vec<Column<'a>>,
