@@ -12,6 +12,8 @@ mod headers;
 mod heading;
 mod label;
 mod line;
+mod mending;
+mod quotes;
 mod reading;
 mod realign;
 mod records;
@@ -36,7 +38,7 @@ pub use field::field_names;
 pub use reading::{Certainty, ColumnReading, Reading};
 use records::{Format, Record, Records};
 use shelf::Shelf;
-use table::Table;
+use table::{Hints, Table};
 
 /// Number of rows in one file that may be cut out because their quote never ends: each time the
 /// rest of the file is read again.
@@ -192,8 +194,20 @@ pub fn read_library(bytes: &[u8], max_rows: usize, mapping: &Mapping) -> Result<
         },
         None => decode::text(bytes)?,
     };
-    let unusual = table::with_commas(&decoded.text);
-    let table = Table::new(unusual.as_ref().map_or(&*decoded.text, |(text, _)| text))?;
+    let unusual = match sheet {
+        Some(_) => None,
+        None => table::with_commas(&decoded.text),
+    };
+    let text = unusual.as_ref().map_or(&*decoded.text, |(text, _)| text);
+    let single = quotes::of_single_ones(text);
+    let text = single.as_deref().unwrap_or(text);
+    let hints = Hints::new(mapping, sheet.is_some());
+    let as_it_is = Table::new(text, &hints)?;
+    let mended = quotes::mended(text, as_it_is.format);
+    let table = match &mended {
+        Cow::Borrowed(_) => as_it_is,
+        Cow::Owned(mended) => Table::new(mended, &hints)?,
+    };
     let delimiter = match (&unusual, table.format.delimiter) {
         (Some((_, sign)), _) => sign.to_string(),
         (None, b'\t') => "tab".to_owned(),
@@ -207,6 +221,7 @@ pub fn read_library(bytes: &[u8], max_rows: usize, mapping: &Mapping) -> Result<
         delimiter: sheet.is_none().then_some(delimiter),
         sheet: sheet.as_ref().map(|sheet| sheet.name.clone()),
         other_sheets: (sheet.as_ref()).map_or(Vec::new(), |sheet| sheet.others.clone()),
+        other_sheets_have_books: sheet.as_ref().is_some_and(|sheet| sheet.others_have_books),
         header_row: Some(table.header_row).filter(|row| *row > 0),
         lines_above: table.lines_above.clone(),
         columns: Vec::new(),
@@ -260,6 +275,8 @@ impl Reader {
         columns: &Columns,
     ) -> Result<Option<&'a str>, CsvError> {
         let mut records = Records::new(body, table.format);
+        let mut ahead = Records::new("", table.format);
+        let mut next = Record::default();
         let mut record = Record::default();
         while records.read(&mut record) {
             let is_last = records.position() >= body.len();
@@ -286,6 +303,18 @@ impl Reader {
                 continue;
             }
             self.next_row()?;
+            if record.count() < columns.columns.len() {
+                ahead.restart(&body[records.position()..]);
+                if ahead.read(&mut next)
+                    && let Some(whole) = columns.joined(&record, &next)
+                {
+                    let remark = "a line ends within a field: read with the next line".to_owned();
+                    (self.shelf).add(self.row, columns, &whole, table.format, Some(remark));
+                    records.read(&mut next);
+                    self.row = self.row.saturating_add(1);
+                    continue;
+                }
+            }
             let inner = table::unwrapped(&record, table.format);
             let inner = inner.filter(|_| columns.columns.len() > 1);
             let row = inner.as_ref().unwrap_or(&record);

@@ -24,6 +24,8 @@ pub(crate) enum DateOrder {
     DayFirst,
     /// Month first: `12/31/2020`.
     MonthFirst,
+    /// Year first, of two digits: `20/12/31`.
+    YearFirst,
 }
 
 /// The reason why a text is not a date.
@@ -137,6 +139,27 @@ pub(crate) fn order_of(text: &str) -> Option<DateOrder> {
     }
 }
 
+/// Whether a date's year of two digits is its first number: `Some(true)` when no year of these days
+/// ends as its last does, `Some(false)` when none ends as its first, and `None` when its year is
+/// told otherwise.
+pub(crate) fn year_first(text: &str) -> Option<Option<bool>> {
+    /// The last two digits of years in which a reader may have noted days.
+    const YEARS: std::ops::RangeInclusive<u32> = 10..=27;
+    let parts = Parts::of(text)?;
+    match parts.numbers.as_slice() {
+        [(2, a), (1..=2, 1..=12), (2, c)] if parts.month.is_none() => {
+            Some(match (YEARS.contains(a), YEARS.contains(c)) {
+                (true, false) => Some(true),
+                (false, true) => Some(false),
+                _ => None,
+            })
+        }
+        // "3/14/21"
+        [(1..=2, _), (1..=2, _), (2, _)] if parts.month.is_none() => Some(Some(false)),
+        _ => None,
+    }
+}
+
 /// The numbers and words of a date, without the time of day.
 struct Parts {
     /// Number of digits, and value.
@@ -152,8 +175,12 @@ struct Parts {
     is_part: bool,
     is_dotted: bool,
     is_hyphened: bool,
-    /// Years to add to those of a Japanese era.
+    /// Whether an apostrophe stands for the century: "Mar '20".
+    is_shortened: bool,
+    /// Years to add to those of an era.
     era: Option<u32>,
+    /// Whether the years are those of a calendar that is not read.
+    is_other_calendar: bool,
 }
 
 impl Parts {
@@ -168,7 +195,9 @@ impl Parts {
             is_part: false,
             is_dotted: text.contains('.'),
             is_hyphened: text.contains('-'),
+            is_shortened: text.contains(['\'', '’']),
             era: None,
+            is_other_calendar: false,
         };
         let mut rest = &*text;
         while let Some(first) = rest.chars().next() {
@@ -225,10 +254,16 @@ impl Parts {
 
     fn word(&mut self, word: &str) {
         let word = words(word).concat();
+        if let Some((years, after)) = era(&word) {
+            self.era = Some(years);
+            // The first year has a name: "令和元年".
+            if after.starts_with('元') {
+                self.numbers.push((1, 1));
+            }
+            return;
+        }
         match &*word {
-            "令和" => self.era = Some(2018),
-            "平成" => self.era = Some(1988),
-            "昭和" => self.era = Some(1925),
+            word if OTHER_CALENDARS.contains(&word) => self.is_other_calendar = true,
             "w" | "kw" | "q" | "week" | "quarter" => self.is_part = true,
             word if FILLERS.contains(&word) => {}
             // "mar. 4 mai 2021": a Tuesday in French, Spanish and Italian.
@@ -253,7 +288,16 @@ impl Parts {
     fn date(&self, order: DateOrder) -> Result<PartialDate, DateError> {
         let new =
             |year, month, day| PartialDate::new(year, month, day).ok_or(DateError::Unreadable);
+        if self.is_other_calendar {
+            return Err(DateError::Unreadable);
+        }
         let year_at = self.numbers.iter().position(|(length, _)| *length == 4);
+        if let (Some(era), [(1..=3, year), rest @ ..], None) =
+            (self.era, self.numbers.as_slice(), year_at)
+        {
+            let mut rest = rest.iter().map(|(_, number)| *number);
+            return new(year + era, rest.next(), rest.next());
+        }
         match (self.numbers.as_slice(), year_at, self.month) {
             (&[(8, ymd)], ..) => new(ymd / 10_000, Some(ymd / 100 % 100), Some(ymd % 100)),
             (&[(_, year)], Some(_), month) => new(year, month, None),
@@ -262,7 +306,7 @@ impl Parts {
                 new(year, Some(month), Some(day))
             }
             // "Dec-20" is how a spreadsheet shows December 2020.
-            (&[(2, year)], None, Some(month)) if self.is_hyphened => {
+            (&[(2, year)], None, Some(month)) if self.is_hyphened || self.is_shortened => {
                 new(whole_year(year), Some(month), None)
             }
             (&[(_, day), (2, year)], None, Some(month)) => {
@@ -284,8 +328,10 @@ impl Parts {
             (&[(_, a), (_, b), (_, year)], Some(2), None) => {
                 self.in_order(a, b, year, order, Some(year as i32))
             }
-            (&[(1..=2, year), (_, month), (_, day)], None, None) if self.era.is_some() => {
-                new(year + self.era.unwrap_or(0), Some(month), Some(day))
+            (&[(2, year), (1..=2, month), (1..=2, day)], None, None)
+                if order == DateOrder::YearFirst =>
+            {
+                new(whole_year(year), Some(month), Some(day))
             }
             (&[(2, year @ 32..), (1..=2, month), (1..=2, day)], None, None) => {
                 new(whole_year(year), Some(month), Some(day))
@@ -314,13 +360,34 @@ impl Parts {
             (a, b, _) if a == b => true,
             (.., DateOrder::DayFirst) => true,
             (.., DateOrder::MonthFirst) => false,
-            (.., DateOrder::Unknown) if self.is_dotted => true,
-            (.., DateOrder::Unknown) => return Err(DateError::Ambiguous { year: known }),
+            _ if self.is_dotted => true,
+            (.., DateOrder::Unknown | DateOrder::YearFirst) => {
+                return Err(DateError::Ambiguous { year: known });
+            }
         };
         let (day, month) = if day_first { (a, b) } else { (b, a) };
         PartialDate::new(year, Some(month), Some(day)).ok_or(DateError::Unreadable)
     }
 }
+
+/// The years to add to those of an era, and what is written behind its name in one word.
+fn era(word: &str) -> Option<(u32, &str)> {
+    const ERAS: [(&str, u32); 6] = [
+        ("令和", 2018),
+        ("平成", 1988),
+        ("昭和", 1925),
+        ("大正", 1911),
+        ("民國", 1911),
+        ("民国", 1911),
+    ];
+    ERAS.iter()
+        .find_map(|(name, years)| Some((*years, word.strip_prefix(name)?)))
+}
+
+/// Words of calendars whose years are none of ours: the Islamic, the Persian and the Hebrew.
+const OTHER_CALENDARS: [&str; 9] = [
+    "ah", "hijri", "hicri", "هـ", "ه", "هجری", "هجري", "shamsi", "תש",
+];
 
 /// Words beside a date without a meaning for it: ordinals, prepositions, marks of year, month and
 /// day.
@@ -485,6 +552,14 @@ pub(crate) fn month_by_name(word: &str) -> Option<u32> {
         .or_else(|| by(|name, word| word.starts_with(name)).filter(|_| is_whole))
 }
 
+/// The year of an edition, of which people write two digits: "98", "'03".
+pub(crate) fn short_year(text: &str) -> Option<i32> {
+    let digits = text.trim().trim_start_matches(['\'', '’', '‘']);
+    let is_short = digits.len() == 2 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let year = digits.parse().ok().filter(|_| is_short)?;
+    i32::try_from(whole_year(year)).ok()
+}
+
 /// Reads a year on its own: `2004`, `-750`, `2004.0`; `None` when it is not plausible as one.
 pub(crate) fn year(text: &str) -> Option<i32> {
     let text = ascii_digits(text.trim());
@@ -544,6 +619,10 @@ mod tests {
             "1 2 3 4 2025",
             "\u{661}\u{662}",
             "12/25/2O",
+            "AH 1440",
+            "1440 AH",
+            "12 Muharram 1440 AH",
+            "1440 هـ",
         ] {
             assert_eq!(PartialDate::parse(text), None, "{text}");
         }
@@ -574,6 +653,12 @@ mod tests {
             ("2021年5月3日", "2021-05-03"),
             ("2021년 5월 3일", "2021-05-03"),
             ("令和3年5月3日", "2021-05-03"),
+            ("令和元年5月3日", "2019-05-03"),
+            ("令和元年", "2019"),
+            ("平成31年4月", "2019-04"),
+            ("昭和64年", "1989"),
+            ("民國108年5月3日", "2019-05-03"),
+            ("2019年5月", "2019-05"),
             ("٢٠٢١-٠٥-٠٣", "2021-05-03"),
             ("15.IX.2009", "2009-09-15"),
             ("mar. 4 mai 2021", "2021-05-04"),

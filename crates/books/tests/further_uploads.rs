@@ -9,9 +9,21 @@ use shown::{check, read};
 
 #[test]
 fn every_upload_comes_to_what_its_reader_expects() {
-    let cases: Vec<&str> = include_str!("further_uploads.txt")
-        .split("\n====\n")
-        .collect();
+    check_all(include_str!("further_uploads.txt"), 60);
+}
+
+#[test]
+fn exports_of_programs_come_to_what_their_readers_expect() {
+    check_all(include_str!("further_uploads_programs.txt"), 50);
+}
+
+#[test]
+fn lists_made_by_hand_come_to_what_their_readers_expect() {
+    check_all(include_str!("further_uploads_by_hand.txt"), 60);
+}
+
+fn check_all(cases: &str, least: usize) {
+    let cases: Vec<&str> = cases.trim_end().split("\n====\n").collect();
     let mut wrong = Vec::new();
     for case in &cases {
         let (name, case) = case.split_once('\n').unwrap();
@@ -21,7 +33,7 @@ fn every_upload_comes_to_what_its_reader_expects() {
             wrong.push(format!("{name}\nexpected:\n{expected}\nread:\n{read}\n"));
         }
     }
-    assert!(cases.len() > 30);
+    assert!(cases.len() >= least, "{}", cases.len());
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 

@@ -431,8 +431,8 @@ fn files_that_are_no_list_of_books() {
         (
             b"<!DOCTYPE html>\n<html>",
             ParseFailed,
-            Some(1),
-            "row 1: no column named like a title; found: <!DOCTYPE html>",
+            None,
+            "the file is a web page, such as one that asks to log in, not CSV",
         ),
         (
             wide.as_bytes(),

@@ -117,7 +117,7 @@ fn lists_that_people_make_by_hand() {
     );
     check(
         "Pealkiri;Autor;Aasta\nSadam;Jaan Kask;2001\nJõgi;Mari Tamm;2003\n",
-        "Sadam | Jaan Kask\nJõgi | Mari Tamm",
+        "Sadam | Jaan Kask | 2001\nJõgi | Mari Tamm | 2003",
     );
     check(
         "Title,Author,ISBN,Publisher,Date Read,Rating\nDune,Frank Herbert,n/a,unknown,0000-00-00,-\n",

@@ -1,6 +1,6 @@
 //! The meanings of a file's columns, and the ways in which their values are to be read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::CsvError;
 use super::content;
@@ -13,7 +13,7 @@ use super::table::{Table, no_list};
 use super::times::is_interval;
 use super::values::{Rating, is_duration, tidy};
 use crate::ReadingStatus;
-use crate::date::{DateOrder, PartialDate, order_of};
+use crate::date::{DateError, DateOrder, PartialDate, order_of, year_first};
 use crate::name::{KnownNames, NameOrder, is_family_first, order_in};
 use crate::text::{clean, words};
 
@@ -129,12 +129,16 @@ pub(super) struct Column {
     pub scale: f64,
     /// Whether ratings are marks as German schools give them: 1 is the best and 6 the worst.
     pub is_grade: bool,
+    /// Whether a rating is that of the whole book among those of its parts: "Overall rating".
+    pub is_whole: bool,
     /// Whether a place in a series is one without a series, too: a volume.
     pub is_volume: bool,
     /// Whether a date read is that of the status, whatever it is.
     pub is_day_of_status: bool,
     /// The status that its header names, for a column of yes and no.
     pub mark: Option<ReadingStatus>,
+    /// Whether its values can be read in several ways, and too little tells in which.
+    is_doubtful: bool,
     filled: u32,
     /// First values of the column.
     samples: Vec<String>,
@@ -149,8 +153,14 @@ pub(super) struct Columns {
     pub is_list: bool,
     /// Whether a column names both title and author.
     pub has_lines: bool,
-    /// Whether most rows name an author.
+    /// Whether most rows name an author, and whether two do.
     pub names_authors: bool,
+    pub has_authors: bool,
+    /// Whether several rows have one title: then a number beside it is that of a volume.
+    pub titles_repeat: bool,
+    /// Position of the column of authors of whom each is written once, above all of the author's
+    /// books.
+    grouped_authors: Option<usize>,
     /// Position of the column that marks what its program has thrown away.
     pub bin: Option<usize>,
     /// Position of the column that says what each of the further people did for the book.
@@ -180,9 +190,11 @@ impl Columns {
         if table.header.is_some() {
             keep_the_likeliest(&mut columns);
             distinguish_editions_from_publishers(&mut columns);
+            leave_out_other_lengths(&mut columns);
             recognise_name_columns(&mut columns);
             prefer_the_readers_own(&mut columns);
             guess_title(&mut columns, &sample);
+            recognise_whole_books(&mut columns, &sample);
         }
         let is_identity = |column: &Column| {
             column
@@ -196,6 +208,9 @@ impl Columns {
                 .iter()
                 .any(|column| column.field == Some(Field::TitleAndAuthor)),
             names_authors: false,
+            has_authors: false,
+            titles_repeat: false,
+            grouped_authors: None,
             bin: keys.iter().position(|key| key == "deleted"),
             roles: keys.iter().position(|key| key == "secondaryauthorroles"),
             known_names: KnownNames::default(),
@@ -226,6 +241,9 @@ impl Columns {
         let mut record = Record::default();
         let mut samples = Samples::default();
         let (mut rows, mut authors) = (0u32, 0u32);
+        let mut groups = Groups::of(&self.columns);
+        let title_at = (self.columns.iter()).position(|column| column.field == Some(Field::Title));
+        let mut titles = HashSet::new();
         let is_unknown_program = self.program == Program::Other;
         let has_name_order = self.program.name_order().is_some();
         // A column of years may hold days of a reader, who has not read the book yet.
@@ -234,6 +252,13 @@ impl Columns {
             // What stands in another column's place says nothing.
             if record.is_empty() || self.check_width(&record).is_err() {
                 continue;
+            }
+            if let Some(groups) = &mut groups {
+                groups.add(&record);
+            }
+            if let Some(at) = title_at.filter(|_| !self.titles_repeat) {
+                let title = record.get(at).trim();
+                self.titles_repeat = !title.is_empty() && !titles.insert(title.to_owned());
             }
             let mut names_author = false;
             let is_to_read = |(at, column): (usize, &Column)| {
@@ -280,6 +305,8 @@ impl Columns {
                 authors = authors.saturating_add(u32::from(names_author));
             }
         }
+        self.has_authors = authors > 1;
+        self.grouped_authors = groups.filter(Groups::are_there).map(|groups| groups.author);
         self.names_authors = authors > 1 && authors >= rows.saturating_mul(3).div_ceil(4);
         let has = |fields: &[Field]| fields.iter().any(|field| self.has(*field));
         let named = NamedFields {
@@ -290,8 +317,18 @@ impl Columns {
             status: has(&[Field::Status, Field::Shelves, Field::Read]),
             rating: has(&[Field::Rating, Field::RatingOrNotes]),
         };
+        let has_series = self.has(Field::Series);
         for (column, evidence) in self.columns.iter_mut().zip(&evidence) {
             column.decide_field(evidence, &named);
+            // An inventory number.
+            if column.field == Some(Field::SeriesPosition)
+                && column.certainty != Certainty::Given
+                && !has_series
+                && !self.titles_repeat
+                && headers::is_counter(&column.name)
+            {
+                column.field = None;
+            }
         }
         let language = self
             .columns
@@ -314,11 +351,35 @@ impl Columns {
                 (None, Some(Field::AuthorLastFirst)) => NameOrder::LastFirst,
                 (None, _) => evidence.name_order(),
             };
-            column.scale = match self.program {
-                Program::Goodreads | Program::StoryGraph | Program::LibraryThing => 5.0,
-                _ => headers::scale_in(&column.name).unwrap_or_else(|| evidence.scale()),
+            let has_scale = match self.program {
+                Program::Goodreads | Program::StoryGraph | Program::LibraryThing => Some(5.0),
+                _ => headers::scale_in(&column.name),
+            };
+            column.scale = has_scale.unwrap_or_else(|| evidence.scale());
+            column.is_doubtful = match column.field {
+                Some(field) if field.is_date() => {
+                    column.dates == DateOrder::Unknown && evidence.ambiguous_days > 0
+                }
+                Some(Field::Rating) => {
+                    has_scale.is_none() && !column.is_grade && evidence.is_scale_of_one_cell()
+                }
+                _ => false,
             };
         }
+    }
+
+    /// A row with the author of a row above, in a list that names each author once; `last` is the
+    /// last author who was named.
+    pub(super) fn with_author_above(&self, record: &Record, last: &mut String) -> Option<Record> {
+        let at = self.grouped_authors?;
+        let author = record.get(at).trim();
+        if !author.is_empty() {
+            author.clone_into(last);
+            return None;
+        }
+        let mut cells: Vec<String> = record.fields().map(str::to_owned).collect();
+        last.clone_into(cells.get_mut(at)?);
+        Some(Record::of(cells.iter().map(String::as_str)))
     }
 
     /// Whether one of the columns has this meaning.
@@ -355,6 +416,55 @@ impl Columns {
             return Err(format!("{count} field{s}, the header has {}", self.width));
         }
         Ok(())
+    }
+}
+
+/// Books below their author, who stands in a column before the titles and only once.
+struct Groups {
+    author: usize,
+    title: usize,
+    last: String,
+    named: u32,
+    blank: u32,
+    /// Whether an author is named twice, or the first book has none: then a blank is a blank.
+    is_other: bool,
+}
+
+impl Groups {
+    fn of(columns: &[Column]) -> Option<Self> {
+        let at = |field| {
+            columns
+                .iter()
+                .position(|column| column.field == Some(field))
+        };
+        let (author, title) = (at(Field::Author)?, at(Field::Title)?);
+        (author < title).then(|| Self {
+            author,
+            title,
+            last: String::new(),
+            named: 0,
+            blank: 0,
+            is_other: false,
+        })
+    }
+
+    fn add(&mut self, record: &Record) {
+        let author = record.get(self.author).trim();
+        if record.get(self.title).trim().is_empty() {
+            self.is_other |= author.is_empty();
+        } else if author.is_empty() {
+            self.blank += 1;
+            self.is_other |= self.named == 0;
+        } else {
+            self.is_other |= self.last == author;
+            self.named += 1;
+            author.clone_into(&mut self.last);
+        }
+    }
+
+    fn are_there(&self) -> bool {
+        // One book without an author among many is one without.
+        !self.is_other && self.blank > 1 && self.blank * 3 >= self.named
     }
 }
 
@@ -415,6 +525,9 @@ impl Column {
                 return;
             }
             Some(Field::Year) if evidence.intervals * 2 > self.filled => Field::DatesRead,
+            Some(Field::Review | Field::Notes) if !has.rating && evidence.stars == self.filled => {
+                Field::Rating
+            }
             // "Date" alone, of recent days: a reader's own, for books are published in years.
             Some(Field::Year)
                 if has.is_unknown_program
@@ -450,9 +563,11 @@ impl Column {
             names: NameOrder::Unknown,
             scale: 5.0,
             is_grade: headers::is_school_grade(name),
+            is_whole: key.contains("overall") || key.contains("gesamt"),
             is_volume: !key.contains("serie") && !key.contains("index"),
             is_day_of_status: headers::is_day_of_status(name),
             mark: status(name),
+            is_doubtful: false,
             filled: 0,
             samples: Vec::new(),
         }
@@ -468,6 +583,10 @@ impl Column {
             field if field.is_date() => match self.dates {
                 DateOrder::DayFirst => Some("day before month".to_owned()),
                 DateOrder::MonthFirst => Some("month before day".to_owned()),
+                DateOrder::YearFirst => Some("year before month".to_owned()),
+                DateOrder::Unknown if self.is_doubtful => {
+                    Some("day and month cannot be told apart".to_owned())
+                }
                 DateOrder::Unknown => None,
             },
             Field::Rating | Field::RatingOrNotes if self.is_grade => {
@@ -488,6 +607,7 @@ impl Column {
             values,
             filled: self.filled,
             samples: self.samples.clone(),
+            doubtful: self.is_doubtful,
         }
     }
 }
@@ -505,6 +625,7 @@ fn by_headers(names: &[String], sample: &[Record]) -> Vec<Column> {
             None => Column::new(name, None, Certainty::Guessed),
         })
         .collect();
+    recognise_unnamed(&mut columns, sample);
     // "#" beside a series
     if columns
         .iter()
@@ -523,11 +644,32 @@ fn by_headers(names: &[String], sample: &[Record]) -> Vec<Column> {
         fields.any(|field| known.contains(&field))
     };
     if !has_known(&IDENTITIES) && !has_known(&[Field::Author]) {
-        for (column, field) in columns.iter_mut().zip(content::fields_of(sample)) {
+        for (column, field) in columns.iter_mut().zip(content::likely_fields_of(sample)) {
             column.field = column.field.or(field);
         }
     }
     columns
+}
+
+/// Takes columns without a name for what their cells are, where no other column is.
+fn recognise_unnamed(columns: &mut [Column], sample: &[Record]) {
+    for at in 0..columns.len() {
+        let is_unknown = columns[at].field.is_none() && columns[at].certainty != Certainty::Given;
+        if !is_unknown || !headers::is_no_name(&columns[at].name) {
+            continue;
+        }
+        let has = |fields: &[Field]| {
+            let mut known = columns.iter().filter_map(|column| column.field);
+            known.any(|field| fields.contains(&field))
+        };
+        columns[at].field = content::field_of(sample, at).filter(|field| match field {
+            Field::Isbn => !has(&[Field::Isbn, Field::IsbnOrId]),
+            Field::Author => !has(&[Field::Author, Field::AuthorLastFirst, Field::LastName]),
+            Field::Status => !has(&[Field::Status, Field::Shelves, Field::Read]),
+            Field::Rating => !has(&[Field::Rating, Field::RatingOrNotes]),
+            _ => !has(&[Field::DateRead, Field::DatesRead, Field::Read]),
+        });
+    }
 }
 
 /// The columns of a program's export that is known by its form, for it has no header.
@@ -541,7 +683,7 @@ fn by_layout(sample: &[Record]) -> Option<Vec<Column>> {
 }
 
 fn by_content(sample: &[Record]) -> Vec<Column> {
-    let fields = content::fields_of(sample);
+    let fields = content::likely_fields_of(sample);
     let columns = fields.into_iter().enumerate();
     columns
         .map(|(at, field)| Column::new(&(at + 1).to_string(), field, Certainty::Guessed))
@@ -581,6 +723,32 @@ fn distinguish_editions_from_publishers(columns: &mut [Column]) {
             if is_publisher(column) && !is_given && is_edition(column) {
                 column.field = Some(Field::Format);
             }
+        }
+    }
+}
+
+/// Takes a "Length" for none of pages where it is one of hours, or another column has the pages.
+fn leave_out_other_lengths(columns: &mut [Column]) {
+    let is_length = |column: &Column| {
+        column.field == Some(Field::Pages)
+            && words(&column.name)
+                .first()
+                .is_some_and(|word| word == "length")
+    };
+    let is_pages = |column: &Column| column.field == Some(Field::Pages);
+    let has_other = columns
+        .iter()
+        .any(|column| is_pages(column) && !is_length(column));
+    for column in columns.iter_mut() {
+        let words = words(&column.name);
+        let is_time = (words.iter()).any(|word| {
+            matches!(
+                word.as_str(),
+                "h" | "hr" | "hrs" | "hours" | "min" | "mins" | "minutes" | "cm" | "inches"
+            )
+        });
+        if is_length(column) && column.certainty != Certainty::Given && (has_other || is_time) {
+            column.field = None;
         }
     }
 }
@@ -640,6 +808,34 @@ fn guess_title(columns: &mut [Column], sample: &[Record]) {
     if let Some(at) = content::title_among(sample, &unused) {
         columns[at].field = Some(Field::Title);
         columns[at].certainty = Certainty::Guessed;
+    }
+}
+
+/// Takes titles with an author behind each for both, where no other column has the authors: "Dune
+/// by Frank Herbert".
+fn recognise_whole_books(columns: &mut [Column], sample: &[Record]) {
+    const AUTHORS: [Field; 6] = [
+        Field::Author,
+        Field::AuthorLastFirst,
+        Field::FirstName,
+        Field::LastName,
+        Field::MoreAuthors,
+        Field::TitleAndAuthor,
+    ];
+    let mut fields = columns.iter().filter_map(|column| column.field);
+    if fields.any(|field| AUTHORS.contains(&field)) {
+        return;
+    }
+    let titles = columns
+        .iter_mut()
+        .enumerate()
+        .filter(|(_, column)| column.field == Some(Field::Title));
+    if let [(at, column)] = titles.collect::<Vec<_>>().as_mut_slice()
+        && column.certainty != Certainty::Given
+        && content::are_whole_books(sample, *at)
+    {
+        column.field = Some(Field::TitleAndAuthor);
+        column.certainty = Certainty::Likely;
     }
 }
 
@@ -713,6 +909,12 @@ fn give(columns: &mut [Column], at: usize, field: Option<Field>) {
 struct Evidence {
     day_first: u32,
     month_first: u32,
+    /// Number of dates whose year can only be the first of three short numbers, and of those whose
+    /// year can only be the last.
+    year_first: u32,
+    year_last: u32,
+    /// Number of dates that read both ways.
+    ambiguous_days: u32,
     last_first: u32,
     lists: u32,
     /// Number of names without a comma whose family name comes first, and of those whose does not.
@@ -721,6 +923,8 @@ struct Evidence {
     ratings: u32,
     /// Number of cells with a yes or no.
     marks: u32,
+    /// Number of cells of nothing but stars, in a column of texts.
+    stars: u32,
     /// Number of cells that count up from one.
     counted: u32,
     /// Number of cells with a time from one day to another.
@@ -749,11 +953,29 @@ struct Evidence {
 impl Evidence {
     fn add(&mut self, field: Field, cell: &str) {
         match field {
-            field if field.is_date() => match order_of(cell) {
-                Some(DateOrder::DayFirst) => self.day_first += 1,
-                Some(DateOrder::MonthFirst) => self.month_first += 1,
-                _ => {}
-            },
+            field if field.is_date() => {
+                // "01/02/2020–15/02/2020"
+                let mut orders = (cell.split(['–', '—', '→', '|', ';', ',', '-'])).map(order_of);
+                match order_of(cell).or_else(|| orders.find(Option::is_some)?) {
+                    Some(DateOrder::DayFirst) => self.day_first += 1,
+                    Some(DateOrder::MonthFirst) => self.month_first += 1,
+                    _ => {
+                        let read = PartialDate::read(cell, DateOrder::Unknown);
+                        let is_ambiguous = matches!(read, Err(DateError::Ambiguous { .. }));
+                        self.ambiguous_days += u32::from(is_ambiguous);
+                    }
+                }
+                match year_first(cell) {
+                    Some(Some(true)) => self.year_first += 1,
+                    Some(Some(false)) => self.year_last += 1,
+                    _ => {}
+                }
+            }
+            Field::Review | Field::Notes => {
+                let is_star =
+                    |c: char| c == '*' || c == '★' || c == '☆' || c == '⭐' || c == '\u{fe0f}';
+                self.stars += u32::from(cell.chars().all(is_star));
+            }
             Field::SeriesPosition => {
                 self.counted += u32::from(cell.parse() == Ok(self.counted + 1));
             }
@@ -813,6 +1035,8 @@ impl Evidence {
         Self {
             day_first: self.day_first + other.day_first,
             month_first: self.month_first + other.month_first,
+            year_first: self.year_first + other.year_first,
+            year_last: self.year_last + other.year_last,
             ..self
         }
     }
@@ -820,6 +1044,9 @@ impl Evidence {
     /// The order of day and month. Both orders in one column are two habits: then each date speaks
     /// for itself.
     fn date_order(&self) -> Option<DateOrder> {
+        if self.year_first > 0 && self.year_last == 0 {
+            return Some(DateOrder::YearFirst);
+        }
         match (self.day_first, self.month_first) {
             (0, 0) => None,
             (_, 0) => Some(DateOrder::DayFirst),
@@ -837,6 +1064,15 @@ impl Evidence {
             NameOrder::FirstLast
         } else {
             NameOrder::Unknown
+        }
+    }
+
+    /// Whether a single rating tells that the scale is none of five.
+    fn is_scale_of_one_cell(&self) -> bool {
+        match self.scale() {
+            scale if scale < 5.0 => self.shares + self.quarters == 1,
+            scale if scale > 5.0 => self.ratings > 0 && self.above[0] + self.told[1] == 1,
+            _ => false,
         }
     }
 
@@ -865,9 +1101,10 @@ impl Evidence {
 mod tests {
     use super::*;
     use crate::csv::CsvErrorKind;
+    use crate::csv::table::Hints;
 
     fn columns(csv: &str) -> Result<Columns, CsvError> {
-        Columns::new(&Table::new(csv)?, &Mapping::new())
+        Columns::new(&Table::new(csv, &Hints::default())?, &Mapping::new())
     }
 
     #[test]
@@ -891,7 +1128,11 @@ mod tests {
         let mapping = (mapping.iter())
             .map(|(name, field)| ((*name).to_owned(), (*field).to_owned()))
             .collect();
-        let columns = Columns::new(&Table::new(csv).unwrap(), &mapping).unwrap();
+        let columns = Columns::new(
+            &Table::new(csv, &Hints::new(&mapping, false)).unwrap(),
+            &mapping,
+        )
+        .unwrap();
         (columns.columns.iter())
             .map(|column| column.field.map(Field::name))
             .collect()
@@ -915,6 +1156,10 @@ mod tests {
         };
         assert_eq!(digits("2"), [Some(Field::Tags), None]);
         assert_eq!(digits("#2"), [None, Some(Field::Tags)]);
+        let csv = "Series,#,Title,Author\nDune,1,Dune,FH\n";
+        let series = Some("series");
+        let ignored = mapped(csv, &[("#", "ignore")]);
+        assert_eq!(ignored, [series, None, title, author]);
         let unnamed = mapped(",,Title\nFH,SF,Dune\n", &[("#2", "tags"), ("1", "author")]);
         assert_eq!(unnamed, [author, Some("tags"), title]);
     }
@@ -934,7 +1179,8 @@ mod tests {
 
     #[test]
     fn a_file_that_lacks_only_a_title_shows_its_columns() {
-        let table = Table::new("Title,Author,Date Read\nDune,FH,2021-01-02\n").unwrap();
+        let csv = "Title,Author,Date Read\nDune,FH,2021-01-02\n";
+        let table = Table::new(csv, &Hints::default()).unwrap();
         let mapping = Mapping::from([("Title".to_owned(), "notes".to_owned())]);
         let error = Columns::new(&table, &mapping).unwrap_err();
         let columns = error.reading.unwrap().columns;

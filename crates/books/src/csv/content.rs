@@ -5,11 +5,13 @@ use std::collections::HashSet;
 
 use super::field::{Field, IDENTITIES};
 use super::headers;
+use super::line::Line;
 use super::records::{Format, Record};
 use super::status::{status, yes_or_no};
-use super::table::sample;
+use super::table::{Hints, sample};
 use crate::Isbn;
 use crate::name::{begins_with_given_name, order_in};
+use crate::text::words;
 
 /// The longest line of a list of titles (characters).
 const MAX_LINE: usize = 300;
@@ -24,6 +26,11 @@ pub(super) fn names_columns(names: &[String], row: u32) -> bool {
         .iter()
         .filter_map(|name| Some(headers::known_meaning(name)?.field))
         .collect();
+    // A column for each year may be among them.
+    let is_year = |name: &String| {
+        name.len() == 4 && (name.starts_with("19") || name.starts_with("20")) && known.len() > 1
+    };
+    let is_value = |name: &String| is_value(name) && !is_year(name);
     if known.is_empty() || names.iter().any(is_value) {
         return false;
     }
@@ -157,12 +164,26 @@ fn width(sample: &[Record]) -> usize {
 }
 
 /// The format of a list without a header, if it is one of books.
-pub(super) fn format_of_list(text: &str, formats: impl Iterator<Item = Format>) -> Option<Format> {
+pub(super) fn format_of_list(
+    text: &str,
+    formats: impl Iterator<Item = Format>,
+    hints: &Hints,
+) -> Option<Format> {
     let mut best: Option<(f64, Format)> = None;
+    let mut by_separator = None;
     let mut is_other_table = false;
     for format in formats {
         let sample = sample(text, format);
         let width = width(&sample);
+        if hints.is_sheet {
+            return is_list_in_sheet(&sample).then_some(format);
+        }
+        if hints.columns > 1 && width >= hints.columns {
+            return Some(format);
+        }
+        if by_separator.is_none() && is_split_by(&sample, format.delimiter) {
+            by_separator = Some(format);
+        }
         let is_wide = |record: &&Record| record.count() == width;
         let regular = sample.iter().filter(is_wide).count() as f64 / sample.len().max(1) as f64;
         if width > 1 && regular >= 0.9 && best.as_ref().is_none_or(|(most, _)| regular > *most) {
@@ -176,7 +197,7 @@ pub(super) fn format_of_list(text: &str, formats: impl Iterator<Item = Format>) 
             }
         }
     }
-    if let Some((_, format)) = best {
+    if let Some(format) = best.map(|(_, format)| format).or(by_separator) {
         return Some(format);
     }
     // "Date,Description,Amount"
@@ -190,6 +211,52 @@ pub(super) fn format_of_list(text: &str, formats: impl Iterator<Item = Format>) 
         escaping: false,
     };
     is_list_of_lines(&sample(text, line)).then_some(line)
+}
+
+/// Whether the records of a sheet, whose cells are certain, may be books.
+fn is_list_in_sheet(sample: &[Record]) -> bool {
+    let fields = likely_fields_of(sample);
+    let has = |field| fields.contains(&Some(field));
+    let is_one_of_books = match width(sample) {
+        1 => sample.len() > 1,
+        _ => has(Field::Author) && !is_of_other_things(sample) || !has_unknown_header(sample),
+    };
+    has(Field::Isbn)
+        || has(Field::Title)
+            && is_one_of_books
+            && (sample.iter()).any(|record| record.fields().any(|cell| is_text(cell.trim())))
+}
+
+/// Whether the first record names columns of other things than books.
+fn is_of_other_things(sample: &[Record]) -> bool {
+    const OTHERS: &str = "artist album song track director film movie actor game amount balance payee account iban \
+        description transaction email phone telephone city street zip country invoice quantity sku \
+        interpret lied regisseur betrag konto buchung verwendungszweck telefon ort strasse plz land menge \
+        artiste chanson montant compte ville artista canzone importo";
+    let others = words(OTHERS);
+    let first = sample.first();
+    let mut names = first.into_iter().flat_map(Record::fields);
+    names.any(|name| words(name).iter().any(|word| others.contains(word)))
+}
+
+/// Whether a separator stands equally often in every line, and makes two columns of words or more
+/// of them: whoever their authors are.
+fn is_split_by(sample: &[Record], delimiter: u8) -> bool {
+    let width = width(sample);
+    let least = if delimiter == b'\t' { 1 } else { 3 };
+    if width < 2 || sample.len() < least || sample.iter().any(|record| record.count() != width) {
+        return false;
+    }
+    // "The Lion, the Witch and the Wardrobe": a comma of a text has a space behind it.
+    let is_spaced = |record: &&Record| record.fields().skip(1).any(|cell| cell.starts_with(' '));
+    if delimiter == b',' && sample.iter().filter(is_spaced).count() * 2 > sample.len() {
+        return false;
+    }
+    let fields = likely_fields_of(sample);
+    !is_of_other_things(sample)
+        && [Field::Title, Field::Author]
+            .iter()
+            .all(|field| fields.contains(&Some(*field)))
 }
 
 fn is_list_of_lines(sample: &[Record]) -> bool {
@@ -221,7 +288,17 @@ fn is_list_of_lines(sample: &[Record]) -> bool {
 }
 
 /// The fields of a list without a header, as far as their content tells.
-pub(super) fn fields_of(sample: &[Record]) -> Vec<Option<Field>> {
+fn fields_of(sample: &[Record]) -> Vec<Option<Field>> {
+    fields(sample, false)
+}
+
+/// The fields of a list that is one of books: what stands behind its titles are authors, whoever
+/// they are.
+pub(super) fn likely_fields_of(sample: &[Record]) -> Vec<Option<Field>> {
+    fields(sample, true)
+}
+
+fn fields(sample: &[Record], is_list: bool) -> Vec<Option<Field>> {
     let columns: Vec<Content> = (0..width(sample))
         .map(|at| Content::of(sample, at))
         .collect();
@@ -256,18 +333,75 @@ pub(super) fn fields_of(sample: &[Record]) -> Vec<Option<Field>> {
         .next();
     let author = named.or_else(|| {
         let after = title?;
-        texts()
-            .map(|(at, _)| at)
-            .find(|at| *at > after)
-            .filter(|_| has_isbn)
+        let next = texts().map(|(at, _)| at).find(|at| *at > after);
+        next.filter(|_| has_isbn || is_list)
     });
+    // Authors are there again and again, titles are not.
+    let (title, author) = match (title, author) {
+        (Some(title), Some(author))
+            if named.is_none() && columns[title].different < columns[author].different =>
+        {
+            (Some(author), Some(title))
+        }
+        both => both,
+    };
     if let Some(at) = title {
         fields[at] = Some(Field::Title);
     }
     if let Some(at) = author {
         fields[at] = Some(Field::Author);
     }
+    // Days and ratings beside them.
+    if title.is_some() && is_list {
+        for at in 0..fields.len() {
+            let field = || match field_of(sample, at) {
+                Some(field @ (Field::DateRead | Field::Rating)) => Some(field),
+                _ => None,
+            };
+            if fields[at].is_none() {
+                fields[at] = field().filter(|field| !fields.contains(&Some(*field)));
+            }
+        }
+    }
     fields
+}
+
+/// The field whose form most cells of a column have: ISBNs, days, statuses, ratings, names.
+pub(super) fn field_of(sample: &[Record], at: usize) -> Option<Field> {
+    let column = Content::of(sample, at);
+    if column.filled == 0 {
+        return None;
+    }
+    let cells = sample.iter().map(|record| record.get(at).trim());
+    let cells = || cells.clone().filter(|cell| !cell.is_empty());
+    let are_days = |cell: &str| {
+        crate::date::PartialDate::parse(cell).is_some() && cell.contains(['-', '/', '.', ' ', '年'])
+    };
+    if column.isbns >= 0.5 {
+        Some(Field::Isbn)
+    } else if cells().all(are_days) {
+        Some(Field::DateRead)
+    } else if cells().all(|cell| cell.contains(['★', '⭐', '☆']))
+        // Not the numbers of the rows.
+        || column.different < 1.0 && cells().all(|cell| matches!(cell, "1" | "2" | "3" | "4" | "5"))
+    {
+        Some(Field::Rating)
+    } else if cells().all(|cell| status(cell).is_some() && yes_or_no(cell).is_none()) {
+        Some(Field::Status)
+    } else {
+        (column.is_text() && column.names >= 0.5).then_some(Field::Author)
+    }
+}
+
+/// Whether the cells of a column name title and author at once.
+pub(super) fn are_whole_books(sample: &[Record], at: usize) -> bool {
+    let cells = sample.iter().map(|record| record.get(at).trim());
+    let (mut all, mut whole) = (0, 0);
+    for cell in cells.filter(|cell| !cell.is_empty()) {
+        all += 1;
+        whole += usize::from(Line::names_author(cell));
+    }
+    whole > 1 && whole * 10 >= all * 7
 }
 
 /// The column among those that are not used that holds titles: words that differ.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use encoding_rs::{Encoding, UTF_16BE, UTF_16LE};
 
-use super::{CsvError, CsvErrorKind, encoding};
+use super::{CsvError, CsvErrorKind, encoding, mending};
 
 pub(super) fn parse_failed(row: Option<u32>, message: String, user_message: &str) -> CsvError {
     CsvError::new(CsvErrorKind::ParseFailed, row, message, user_message)
@@ -84,7 +84,7 @@ pub(super) fn text(bytes: &[u8]) -> Result<Decoded<'_>, CsvError> {
             &format!("This file is {kind}. Please export your library as a CSV file."),
         ));
     }
-    let (text, repaired) = match encoding::repaired(&text) {
+    let (text, repaired) = match mending::repaired(&text) {
         Some((text, repaired)) => (Cow::Owned(text), repaired),
         None => (text, 0),
     };
@@ -141,6 +141,12 @@ fn other_text(text: &str) -> Option<&'static str> {
         || begins("[") && after_bracket.next() == Some('{')
     {
         Some("a JSON document")
+    } else if begins("<!doctype html") || begins("<html") || begins("<table") {
+        Some("a web page, such as one that asks to log in")
+    } else if begins("{\\rtf") {
+        Some("a text with formats (RTF)")
+    } else if begins("<?xml") {
+        Some("an XML document")
     } else if begins("TY  - ") {
         Some("a list of references in RIS")
     } else if begins("@")

@@ -1,4 +1,4 @@
-//! Guessing of the encoding that a file does not tell, and repair of texts that were encoded twice.
+//! Guessing of the encoding that a file does not tell.
 
 use std::borrow::Cow;
 
@@ -6,6 +6,7 @@ use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{
     BIG5, EUC_JP, EUC_KR, Encoding, GBK, IBM866, ISO_8859_15, KOI8_R, MACINTOSH, SHIFT_JIS,
     WINDOWS_1250, WINDOWS_1251, WINDOWS_1252, WINDOWS_1253, WINDOWS_1254, WINDOWS_1257,
+    X_MAC_CYRILLIC,
 };
 
 use super::headers;
@@ -18,18 +19,25 @@ const HEADER: usize = 4 * 1024;
 /// Code page 850 above ASCII: what Excel saves as "CSV (MS-DOS)" in Western Europe.
 const CODE_PAGE_850: &str = "ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜø£Ø×ƒáíóúñÑªº¿®¬½¼¡«»░▒▓│┤ÁÂÀ©╣║╗╝¢¥┐└┴┬├─┼ãÃ╚╔╩╦╠═╬¤ðÐÊËÈıÍÎÏ┘┌█▄¦Ì▀ÓßÔÒõÕµþÞÚÛÙýÝ¯´\u{ad}±‗¾¶§÷¸°¨·¹³²■\u{a0}";
 
+/// Code page 852 above ASCII: the same in Central Europe.
+const CODE_PAGE_852: &str = "ÇüéâäůćçłëŐőîŹÄĆÉĹĺôöĽľŚśÖÜŤťŁ×čáíóúĄąŽžĘę¬źČş«»░▒▓│┤ÁÂĚŞ╣║╗╝Żż┐└┴┬├─┼Ăă╚╔╩╦╠═╬¤đĐĎËďŇÍÎě┘┌█▄ŢŮ▀ÓßÔŃńňŠšŔÚŕŰýÝţ´\u{ad}˝˛ˇ˘§÷¸°¨˙űŘř■\u{a0}";
+
 /// An encoding that a file can be in.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Guess {
     Standard(&'static Encoding),
-    CodePage850,
+    /// A code page of MS-DOS: its name, and its characters above ASCII.
+    CodePage(&'static str, &'static str),
 }
+
+const IBM850: Guess = Guess::CodePage("IBM850", CODE_PAGE_850);
+const IBM852: Guess = Guess::CodePage("IBM852", CODE_PAGE_852);
 
 impl Guess {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Standard(encoding) => encoding.name(),
-            Self::CodePage850 => "IBM850",
+            Self::CodePage(name, _) => name,
         }
     }
 
@@ -37,8 +45,8 @@ impl Guess {
     pub(super) fn decode(self, bytes: &[u8]) -> Cow<'_, str> {
         match self {
             Self::Standard(encoding) => encoding.decode_without_bom_handling(bytes).0,
-            Self::CodePage850 => {
-                let high: Vec<char> = CODE_PAGE_850.chars().collect();
+            Self::CodePage(_, characters) => {
+                let high: Vec<char> = characters.chars().collect();
                 let decoded = bytes.iter().map(|byte| match byte.checked_sub(0x80) {
                     Some(at) => high.get(usize::from(at)).copied().unwrap_or('\u{fffd}'),
                     None => char::from(*byte),
@@ -50,7 +58,7 @@ impl Guess {
 }
 
 /// The encodings that a header in a known language can tell apart.
-const CANDIDATES: [&Encoding; 14] = [
+const CANDIDATES: [&Encoding; 15] = [
     WINDOWS_1252,
     WINDOWS_1250,
     WINDOWS_1251,
@@ -65,7 +73,11 @@ const CANDIDATES: [&Encoding; 14] = [
     WINDOWS_1253,
     WINDOWS_1254,
     WINDOWS_1257,
+    X_MAC_CYRILLIC,
 ];
+
+/// The encodings of Cyrillic letters that a detector takes for each other.
+const CYRILLIC: [&Encoding; 3] = [WINDOWS_1251, KOI8_R, IBM866];
 
 /// The likeliest encoding of a text that is not UTF-8.
 ///
@@ -81,7 +93,7 @@ pub(super) fn guess(bytes: &[u8]) -> Guess {
     let all = || {
         std::iter::once(detected)
             .chain(others.clone())
-            .chain([Guess::CodePage850])
+            .chain([IBM850, IBM852])
     };
     let header = &bytes[..bytes.len().min(HEADER)];
     let known = |guess: Guess| known_headers(&guess.decode(header));
@@ -90,15 +102,24 @@ pub(super) fn guess(bytes: &[u8]) -> Guess {
         // The first of equals that is also the best text.
         return best_text(all().filter(|guess| known(*guess) == best), sample).unwrap_or(detected);
     }
-    let latin = [
-        detected,
-        Guess::Standard(WINDOWS_1252),
-        Guess::Standard(ISO_8859_15),
-        Guess::Standard(MACINTOSH),
-        Guess::CodePage850,
-    ];
-    let latin = latin.into_iter().filter(|guess| known(*guess) == best);
-    best_text(latin, sample).unwrap_or(detected)
+    let relatives: &[Guess] = match detected {
+        // Its neighbours have the same letters in other places.
+        Guess::Standard(encoding) if CYRILLIC.contains(&encoding) => &[
+            Guess::Standard(WINDOWS_1251),
+            Guess::Standard(KOI8_R),
+            Guess::Standard(X_MAC_CYRILLIC),
+        ],
+        _ => &[
+            Guess::Standard(WINDOWS_1252),
+            Guess::Standard(ISO_8859_15),
+            Guess::Standard(MACINTOSH),
+            IBM850,
+            IBM852,
+        ],
+    };
+    let all = std::iter::once(detected).chain(relatives.iter().copied());
+    let likely = all.filter(|guess| known(*guess) == best);
+    best_text(likely, sample).unwrap_or(detected)
 }
 
 /// The guess whose text looks most like words; the first of several.
@@ -162,99 +183,6 @@ fn likeness(text: &str) -> i64 {
         before = c;
     }
     likeness
-}
-
-/// Repairs a text of which some was UTF-8 that had been read as Windows-1252 and written as UTF-8
-/// again ("JosÃ©"); returns it with the number of places, or `None` when there are none.
-pub(super) fn repaired(text: &str) -> Option<(String, u32)> {
-    let mut text = Cow::Borrowed(text);
-    let mut repaired = 0;
-    // Some files have been through it twice.
-    for _ in 0..2 {
-        match repaired_once(&text) {
-            Some((better, count)) => {
-                text = Cow::Owned(better);
-                repaired += count;
-            }
-            None => break,
-        }
-    }
-    (repaired > 0).then(|| (text.into_owned(), repaired))
-}
-
-fn repaired_once(text: &str) -> Option<(String, u32)> {
-    if !text.contains([
-        'Ã', 'Â', 'â', 'Å', 'Ä', 'Ð', 'Ñ', 'Î', 'Ï', 'ã', 'ä', 'å', 'æ', 'ç', 'è', 'é',
-    ]) {
-        return None;
-    }
-    let (mut certain, mut possible, mut others) = (0u32, 0u32, 0u32);
-    for run in runs(text).filter(|run| !run.is_ascii()) {
-        match decoded_twice(run) {
-            Some(_) if is_surely_twice(run) => certain += 1,
-            Some(_) => possible += 1,
-            None if run.contains(char::is_alphabetic) => others += 1,
-            None => {}
-        }
-    }
-    let all = certain > 0 && others <= certain || possible >= 2 && others == 0;
-    if certain == 0 && !all {
-        return None;
-    }
-    let mut better = String::with_capacity(text.len());
-    let mut count = 0;
-    for run in runs(text) {
-        match decoded_twice(run) {
-            Some(decoded) if all || is_surely_twice(run) => {
-                better.push_str(&decoded);
-                count += 1;
-            }
-            _ => better.push_str(run),
-        }
-    }
-    (count > 0).then_some((better, count))
-}
-
-/// Whether a text was certainly encoded twice: it has sequences that no language writes, and that
-/// UTF-8 of Western European letters and quotes looks like.
-fn is_surely_twice(run: &str) -> bool {
-    run.starts_with(['Ã', 'Â']) || run.starts_with("â€")
-}
-
-/// The pieces of a text that are ASCII throughout or have no ASCII at all.
-fn runs(text: &str) -> impl Iterator<Item = &str> {
-    let mut rest = text;
-    std::iter::from_fn(move || {
-        let first = rest.chars().next()?;
-        let end = rest
-            .find(|c: char| c.is_ascii() != first.is_ascii())
-            .unwrap_or(rest.len());
-        let (run, after) = rest.split_at(end);
-        rest = after;
-        Some(run)
-    })
-}
-
-fn decoded_twice(run: &str) -> Option<String> {
-    if run.is_ascii() {
-        return None;
-    }
-    let mut bytes = Vec::with_capacity(run.len());
-    for c in run.chars() {
-        match u8::try_from(c) {
-            // Control characters stand for the five bytes that Windows-1252 leaves out.
-            Ok(byte) => bytes.push(byte),
-            Err(_) => {
-                let mut buffer = [0; 4];
-                let (encoded, _, failed) = WINDOWS_1252.encode(c.encode_utf8(&mut buffer));
-                match (failed, &*encoded) {
-                    (false, [byte]) => bytes.push(*byte),
-                    _ => return None,
-                }
-            }
-        }
-    }
-    String::from_utf8(bytes).ok()
 }
 
 #[cfg(test)]
@@ -326,49 +254,42 @@ mod tests {
             "{text}"
         );
         assert_eq!(name, "IBM850");
-    }
-
-    #[test]
-    fn text_that_was_encoded_twice_is_repaired() {
-        for (damaged, text) in [
+        for (bytes, text, encoding) in [
             (
-                "Cien aÃ±os,Gabriel GarcÃ\u{ad}a MÃ¡rquez",
-                "Cien años,Gabriel García Márquez",
+                &b"\x8d\xe0\xe7\xe2\xe0\xed\xe8\xe5;\x80\xe2\xf2\xee\xf0\n\x92\xe8\xf5\xe8\xe9 \xe1\xe5\xf0\xe5\xe3;\x8c\xe8\xf5\xe0\xe8\xeb \x81\xf3\xeb\xe3\xe0\xf0\n"[..],
+                "Тихий берег;Михаил Булгар",
+                "x-mac-cyrillic",
             ),
-            ("Ã\u{81}ngeles", "Ángeles"),
-            ("Itâ€™s", "It’s"),
-            ("Ð¢Ð¾Ð»,Ñ\u{81}Ñ‚Ð¾", "Тол,сто"),
-            ("Å\u{81}ukasz WÃ³jcik", "Łukasz Wójcik"),
-            ("æ\u{9d}\u{91}é‡Ž", "村野"),
-            ("JosÃƒÂ©", "José"),
+            (
+                b"Title,Author\n\x92\xe8\xf5\xe8\xe9 \xe1\xe5\xf0\xe5\xe3 \xe8 \xe4\xf0\xf3\xe3\xe8\xe5 \xf0\xe0\xf1\xf1\xea\xe0\xe7\xfb \xec\xee\xf0\xdf\xea\xe0,\x8c\xe8\xf5\xe0\xe8\xeb \x81\xf3\xeb\xe3\xe0\xf0\n",
+                "Тихий берег и другие рассказы моряка,Михаил Булгар",
+                "x-mac-cyrillic",
+            ),
+            (
+                b"Title,Author\n\x97lepy \xbe\xa2\x88w,\x9dukasz W\xa2jcik\nZa\xbe\xa2\x88\x86 g\xa9\x98l\xa5 ja\xab\xe4,Ewa G\xa9\x98\n",
+                "Ślepy żółw,Łukasz Wójcik\nZażółć gęślą jaźń,Ewa Gęś",
+                "IBM852",
+            ),
+            (
+                b"Title,Author\nMi\xf0k\xf8 ir \xfemoni\xf8 istorija,\xc8eslovas \xdeukauskas\n\xd0iaur\xebs v\xebjas,\xdeemait\xeb\n",
+                "Miškų ir žmonių istorija,Česlovas Žukauskas\nŠiaurės vėjas,Žemaitė",
+                "windows-1257",
+            ),
+            (
+                b"Pavadinimas;\xc1vertinimas\n\xd0iaur\xebs v\xebjas;5\n",
+                "Pavadinimas;Įvertinimas\nŠiaurės vėjas;5",
+                "windows-1257",
+            ),
         ] {
-            let repaired = repaired(damaged).map(|(text, _)| text);
-            if damaged.starts_with('æ') {
-                // One place alone could be meant so.
-                assert_eq!(repaired, None);
-                continue;
-            }
-            assert_eq!(repaired.as_deref(), Some(text), "{damaged}");
+            let (decoded, name) = guessed(bytes);
+            assert!(decoded.contains(text), "{name}: {decoded}");
+            assert_eq!(name, encoding);
         }
-        for text in [
-            "José Muñoz",
-            "SÃO PAULO",
-            "„Ärger“",
-            "Ä“",
-            "naïve, Ångström",
-            "日本",
-            "",
-        ] {
-            assert_eq!(repaired(text), None, "{text}");
-        }
-        let mixed = "Café Müller, Ökologie, Jürgen, Wörter, Muñoz, aÃ±os";
-        let (text, count) = repaired(mixed).unwrap();
-        assert_eq!((text.ends_with("años"), count), (true, 1));
-        assert!(text.starts_with("Café Müller"));
     }
 
     #[test]
-    fn code_page_850_is_complete() {
+    fn code_pages_are_complete() {
         assert_eq!(CODE_PAGE_850.chars().count(), 128);
+        assert_eq!(CODE_PAGE_852.chars().count(), 128);
     }
 }

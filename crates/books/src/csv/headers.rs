@@ -3,6 +3,7 @@
 //! To teach it a language, add a section to the table of [`languages`].
 
 mod languages;
+mod questions;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::OnceLock;
@@ -22,23 +23,24 @@ const OTHERS: &str = "average avg ave mean community critic critics global total
     file role roles sort key keys birth born death gender nationality country language place location price value \
     currency position positions review note notes count original alternate alternative translated publication magazine \
     journal series percentage percent progress current owner loaned borrowed lent lending recommended sponsored \
+    goodreads amazon storygraph spice heat steam \
     durchschnitt durchschnittliche moyenne media promedio srednia средняя средний ratings votes qid cw slate type";
 
 /// Words that make a header that of a date: words of the one kind and words of the other.
 const DATE_WORDS: &str = "date dates day when datum data fecha dato дата 日期 日 날짜 am time on";
 const KINDS_OF_DATES: &[(Field, &str)] = &[
     (
+        DateStarted,
+        "started start began begin begun beginning begonnen debut inicio inizio начала 開始 开始",
+    ),
+    (
         DateRead,
         "read finished finish completed complete end ended done gelesen beendet lu lecture fin lectura leido lido \
          leitura lettura letto fine gelezen przeczytania прочтения прочитане прочитання прочитано 読了 完成 读完",
     ),
     (
-        DateStarted,
-        "started start began begin begun beginning begonnen debut inicio inizio начала 開始 开始",
-    ),
-    (
         DateAdded,
-        "added add registered recorded logged acquired bought purchased purchase entered entry created hinzugefugt gekauft ajout achat compra \
+        "added add registered recorded logged acquired bought buy got purchased purchase entered entry created hinzugefugt gekauft ajout achat compra \
          acquisto dodania добавления 追加 購入 添加",
     ),
     (
@@ -110,6 +112,14 @@ pub(super) fn known_meaning(header: &str) -> Option<Meaning> {
         return None;
     }
     let header = clean(&split_camel_case(header), 100);
+    // Not "Book author": "Book / Author".
+    if header.contains(['/', '&', '+']) && names_both(&header) {
+        return Some(Meaning {
+            field: TitleAndAuthor,
+            certainty: Certainty::Likely,
+            order: DateOrder::Unknown,
+        });
+    }
     let dictionary = dictionary();
     let bare = without_brackets(&header);
     dictionary
@@ -122,6 +132,11 @@ pub(super) fn known_meaning(header: &str) -> Option<Meaning> {
         })
         .copied()
         .map(|meaning| match meaning.field {
+            // "Book #"
+            Title if header.contains('#') => Meaning {
+                field: SeriesPosition,
+                ..meaning
+            },
             // "% Read"
             Read | DateRead if header.contains('%') => Meaning {
                 field: Progress,
@@ -131,6 +146,7 @@ pub(super) fn known_meaning(header: &str) -> Option<Meaning> {
         })
         .or_else(|| numbered(bare))
         .or_else(|| on_a_scale(&header))
+        .or_else(|| questions::meaning(&header))
 }
 
 /// Whether a header is in the table with just these accents.
@@ -202,10 +218,36 @@ pub(super) fn is_personal(header: &str) -> bool {
     words(header).iter().any(|word| own.contains(word))
 }
 
+/// Whether a header names nothing: it is empty, or what programs write for an empty one.
+pub(super) fn is_no_name(header: &str) -> bool {
+    let key = key(header);
+    let bare = key.trim_end_matches(|c: char| c.is_ascii_digit());
+    key.is_empty()
+        || (bare.len() < key.len() || bare == "unnamed")
+            && matches!(
+                bare,
+                "" | "unnamed"
+                    | "column"
+                    | "field"
+                    | "spalte"
+                    | "colonne"
+                    | "columna"
+                    | "coluna"
+                    | "colonna"
+                    | "kolumna"
+                    | "kolom"
+                    | "列"
+                    | "столбец"
+                    | "f"
+                    | "c"
+            )
+}
+
 /// Whether a header may name the number of a row, and not of a volume.
 pub(super) fn is_counter(header: &str) -> bool {
     let key = key(header);
     key.is_empty()
+        || key == "book" && header.contains('#')
         || [
             "no",
             "nr",
@@ -216,6 +258,11 @@ pub(super) fn is_counter(header: &str) -> bool {
             "номер",
             "index",
             "lp",
+            "numer",
+            "serial",
+            "book no",
+            "book number",
+            "book num",
         ]
         .iter()
         .any(|word| words(word).concat() == key)
@@ -430,9 +477,16 @@ pub(super) fn scale_in(header: &str) -> Option<f64> {
         word => word.parse().ok(),
     };
     let number: f64 = words.iter().rev().find_map(number)?;
-    [5.0, 6.0, 10.0, 20.0, 100.0]
-        .into_iter()
-        .find(|scale| *scale == number)
+    let usual = [5.0, 6.0, 10.0, 20.0, 100.0];
+    if usual.contains(&number) {
+        return Some(number);
+    }
+    // "out of 4", "/7", "1–7"
+    let last = words.iter().rposition(|word| word.parse() == Ok(number))?;
+    let before = last.checked_sub(1).map(|at| words[at].as_str());
+    let is_told = header.contains('/')
+        || matches!(before, Some("of" | "von" | "sur" | "de" | "su" | "0" | "1"));
+    (is_told && (3.0..=50.0).contains(&number)).then_some(number)
 }
 
 #[cfg(test)]
@@ -474,6 +528,7 @@ mod tests {
             ("⭐ Rating", Rating),
             ("Author and Title", TitleAndAuthor),
             ("Title / Author", TitleAndAuthor),
+            ("Book / Author", TitleAndAuthor),
             ("Date I Finished It", DateRead),
             ("The day I finished reading", DateRead),
             ("finish_date", DateRead),
@@ -519,6 +574,8 @@ mod tests {
     fn what_only_sounds_like_a_field_is_none() {
         for header in [
             "Average Rating",
+            "Goodreads Rating",
+            "Amazon Rating",
             "Number of Volumes",
             "Authors URLs",
             "Author Role",
@@ -560,6 +617,8 @@ mod tests {
         assert_eq!(scale_in("Rating out of ten"), Some(10.0));
         assert_eq!(scale_in("Terningkast (1-6)"), Some(6.0));
         assert_eq!(scale_in("Mitt terningkast"), Some(6.0));
+        assert_eq!(scale_in("Rating (out of 4)"), Some(4.0));
+        assert_eq!(scale_in("Rating (1–7)"), Some(7.0));
         assert_eq!(scale_in("Rating"), None);
         assert_eq!(scale_in("Rating 2021"), None);
     }

@@ -12,7 +12,8 @@ use crate::text::words;
 /// Words that stand before or behind a number of books.
 const TOTALS: &str = "total totals sum subtotal books read pages finished count average summe gesamt insgesamt \
     bücher gelesen seiten totale somma libri letti pagine livres lus leídos libros páginas suma totaal boeken gelezen \
-    razem итого всего книг прочитано 合計 合计 总计 総計 冊";
+    razem итого всего книг прочитано 合計 合计 总计 総計 冊 anzahl durchschnitt buch moyenne nombre de media promedio \
+    numero gemiddelde aantal średnia";
 
 impl Columns {
     /// Whether a row names the columns again, as files do that were put together from several.
@@ -33,7 +34,14 @@ impl Columns {
 
     /// Recognises a row that is no book by its title, such as a heading or a total; returns what it
     /// is.
-    pub(super) fn no_title(&self, record: &Record, row: &Row) -> Option<&'static str> {
+    ///
+    /// `has_headings` says whether there were headings before.
+    pub(super) fn no_title(
+        &self,
+        record: &Record,
+        row: &Row,
+        has_headings: bool,
+    ) -> Option<&'static str> {
         let wanted = &row.wanted;
         let title = words(&ascii_digits(&wanted.title));
         if title.is_empty() || wanted.isbn.is_some() || wanted.work_id.is_some() {
@@ -43,7 +51,7 @@ impl Columns {
             let is_heading = wanted.title.ends_with([':', '：']);
             return (is_heading && wanted.author.is_empty()).then_some("a heading");
         }
-        if !row.imported.authors.is_empty() || !self.names_authors {
+        if !row.imported.authors.is_empty() || !self.has_authors {
             return None;
         }
         let is_number = |word: &String| word.bytes().all(|byte| byte.is_ascii_digit());
@@ -57,6 +65,9 @@ impl Columns {
                 .any(|word| matches!(word.as_str(), "total" | "totals" | "sum" | "summe"));
         if is_count && (says_number || title.len() == 1 && self.has_number(record)) {
             return Some("a total");
+        }
+        if !self.names_authors {
+            return None;
         }
         let is_alone = || {
             let columns = self.columns.iter().enumerate();
@@ -81,11 +92,17 @@ impl Columns {
         if is_note && is_alone() {
             return Some("a note of the program");
         }
-        ((is_time || status(&wanted.title).is_some()) && is_alone()).then_some("a heading")
+        // "FANTASY" below "January"
+        let is_loud = has_headings && !wanted.title.contains(char::is_lowercase);
+        let is_heading = is_time || is_loud || status(&wanted.title).is_some();
+        (is_heading && is_alone()).then_some("a heading")
     }
 
     fn has_number(&self, record: &Record) -> bool {
         let mut cells = record.fields().map(str::trim);
-        cells.any(|cell| !cell.is_empty() && cell.bytes().all(|byte| byte.is_ascii_digit()))
+        cells.any(|cell| {
+            let is_number = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'.' | b',');
+            !cell.is_empty() && cell.bytes().all(is_number)
+        })
     }
 }

@@ -12,11 +12,14 @@ pub(super) struct Line {
     pub isbn: Option<Result<Isbn, IsbnError>>,
     /// Rating by stars behind the book, of five.
     pub rating: Option<f64>,
+    /// Whether a check box in front is marked.
+    pub is_read: Option<bool>,
 }
 
 impl Line {
     pub(super) fn read(line: &str) -> Self {
-        let (mut line, rating) = without_rating(without_bullet(line));
+        let (line, is_read) = without_bullet(line);
+        let (mut line, rating) = without_rating(line);
         let isbn = match Isbn::find(line) {
             Ok(isbn) => Some(Ok(isbn)),
             Err(error) => is_bare_number(line).then_some(Err(error)),
@@ -37,11 +40,28 @@ impl Line {
         let is_quote =
             |c: char| c.is_whitespace() || matches!(c, '"' | '“' | '”' | '„' | '«' | '»');
         Self {
-            title: title.trim_matches(is_quote).to_owned(),
+            title: (title
+                .trim_end_matches([',', ';', ' '])
+                .trim_matches(is_quote))
+            .to_owned(),
             author: author.trim().to_owned(),
             isbn,
             rating,
+            is_read,
         }
+    }
+}
+
+impl Line {
+    /// Whether a cell of titles has an author behind its title: "Dune by Frank Herbert".
+    pub(super) fn names_author(cell: &str) -> bool {
+        let line = Self::read(cell);
+        // Not "Emma: a Novel", nor the subtitle "A Life, by Many Hands".
+        let by = [" by ", " von ", " par ", " - ", " – ", " — "];
+        !line.title.is_empty()
+            && by.iter().any(|by| cell.contains(by))
+            && line.author.contains(' ')
+            && (line.author.split_whitespace()).all(|word| !word.starts_with(char::is_lowercase))
     }
 }
 
@@ -67,16 +87,26 @@ fn without_rating(line: &str) -> (&str, Option<f64>) {
     }
 }
 
-/// A line without "1.", "2)", "-", "•" or "[x]" in front.
-fn without_bullet(line: &str) -> &str {
+/// A line without "1.", "2)", "-", "•" or "[x]" in front, and whether that box is marked.
+fn without_bullet(line: &str) -> (&str, Option<bool>) {
     let line = line.trim();
     let bare = line.trim_start_matches(['•', '*', '-', '–', '·', '▪', '►', '‣']);
     if bare.len() < line.len() && bare.starts_with(' ') {
         return without_bullet(bare);
     }
-    for mark in ["[ ]", "[x]", "[X]", "☐", "☑", "✓"] {
+    for (mark, is_read) in [
+        ("[ ]", false),
+        ("[]", false),
+        ("[x]", true),
+        ("[X]", true),
+        ("☐", false),
+        ("☑", true),
+        ("✓", true),
+        ("✔", true),
+        ("✅", true),
+    ] {
         if let Some(rest) = line.strip_prefix(mark) {
-            return rest.trim();
+            return (rest.trim_start_matches('\u{fe0f}').trim(), Some(is_read));
         }
     }
     let digits = line.bytes().take_while(u8::is_ascii_digit).count();
@@ -85,8 +115,8 @@ fn without_bullet(line: &str) -> &str {
         .unwrap_or_default()
         .strip_prefix(['.', ')'])
     {
-        Some(rest) if (1..=4).contains(&digits) && rest.starts_with(' ') => rest.trim(),
-        _ => line,
+        Some(rest) if (1..=4).contains(&digits) && rest.starts_with(' ') => (rest.trim(), None),
+        _ => (line, None),
     }
 }
 
@@ -95,6 +125,21 @@ fn title_and_author(line: &str) -> (&str, &str) {
         let words = text.split_whitespace().count();
         (1..=6).contains(&words) && begins_with_given_name(text)
     };
+    // "Emma (Jane Austen)", "ノルウェイの森（村上春樹）"
+    if let Some((title, inside)) = crate::series::trailing_brackets(line)
+        && is_name(inside)
+        && inside.contains(' ')
+        && !title.trim().is_empty()
+    {
+        return (title.trim(), inside);
+    }
+    // "村上春樹『ノルウェイの森』"
+    if let Some((author, title)) = line
+        .strip_suffix('』')
+        .and_then(|line| line.split_once('『'))
+    {
+        return (title, author.trim());
+    }
     for by in [" by ", " von ", " par ", " de ", " di ", " von: "] {
         if let Some((title, author)) = line.rsplit_once(by) {
             let is_sure = by == " by " && author.starts_with(char::is_uppercase);
@@ -108,6 +153,10 @@ fn title_and_author(line: &str) -> (&str, &str) {
             match (is_name(left), is_name(right)) {
                 (false, true) => return (left, right),
                 (true, false) if dash != ", " => return (right, left),
+                // "Jane Austen - Emma": nobody is called by one name.
+                (true, true) if dash != ", " && left.contains(' ') && !right.contains(' ') => {
+                    return (right, left);
+                }
                 // "Frank Herbert - Dune" and "Jane Eyre - Charlotte Brontë": title first is usual.
                 (true, true) => return (left, right),
                 _ => {}

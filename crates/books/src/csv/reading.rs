@@ -77,6 +77,10 @@ pub struct ColumnReading {
     /// to 60 characters, and 20,000 bytes in all columns together.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub samples: Vec<String>,
+    /// Whether its values can be read in several ways, and too little tells in which: dates of
+    /// which each could have day or month first, a scale that a single rating tells.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub doubtful: bool,
 }
 
 /// The interpretation of a file.
@@ -103,6 +107,9 @@ pub struct Reading {
     /// Sheets of the workbook that were not read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub other_sheets: Vec<String>,
+    /// Whether one of those sheets has books.
+    #[serde(skip_serializing_if = "is_false")]
+    pub other_sheets_have_books: bool,
     /// Number of the record that names the columns; absent in a file without a header.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub header_row: Option<u32>,
@@ -117,12 +124,15 @@ impl Reading {
     /// Whether a person should check the reading before books are made of the file.
     pub fn is_uncertain(&self) -> bool {
         let is_doubtful = |column: &ColumnReading| {
-            matches!(
-                column.certainty,
-                Some(Certainty::Guessed | Certainty::Likely)
-            )
+            column.doubtful
+                || matches!(
+                    column.certainty,
+                    Some(Certainty::Guessed | Certainty::Likely)
+                )
         };
         self.header_row.is_none()
+            || self.encoding_guessed
+            || self.other_sheets_have_books
             || self.columns.iter().any(is_doubtful)
             || self.may_lack_the_author()
     }

@@ -175,6 +175,41 @@ impl Columns {
         })
     }
 
+    /// The row of two records, the last field of the first and the first of the second being one
+    /// text with the end of a line in it, if nothing else makes books of them.
+    pub(super) fn joined(&self, first: &Record, second: &Record) -> Option<Record> {
+        /// Words and signs at which no title ends.
+        const OPEN: &str = "of the and a an in on to for with by from or at und der die das den dem des von im le la les \
+            de du et des un une el los las y del e il lo gli di da o os do и в на & - – — : ,";
+        let width = self.columns.len();
+        let torn = first.count().checked_sub(1)?;
+        let is_text = |column: &Column| {
+            (column.field).is_some_and(|field| field.is_wording() || field.is_prose())
+        };
+        if width < 3 || first.count() + second.count() != width + 1 || torn + 1 == width {
+            return None;
+        }
+        if !self.columns.get(torn).is_some_and(is_text) {
+            return None;
+        }
+        let (before, after) = (first.get(torn).trim(), second.get(0).trim());
+        if before.is_empty() || after.is_empty() {
+            return None;
+        }
+        let mut cells: Vec<String> = first.fields().map(str::to_owned).collect();
+        cells[torn] = format!("{before} {after}");
+        cells.extend(second.fields().skip(1).map(str::to_owned));
+        let last = before.split_whitespace().next_back().unwrap_or_default();
+        let last = last.to_lowercase();
+        let goes_on = after.starts_with(char::is_lowercase)
+            || before.ends_with([',', ':', '-', '–', '—', '&'])
+            || OPEN.split_whitespace().any(|word| word == last);
+        // Of two lines that are each a row neither is a part of the other, unless it says so.
+        let is_one = goes_on && torn == 0 || torn > 0 && !self.is_believable(&second.cells());
+        (is_one && self.is_believable(&cells) && self.fit(&cells)? > 0)
+            .then(|| Record::of(cells.iter().map(String::as_str)))
+    }
+
     /// Whether a cell of an author is like a name.
     fn has_a_name(&self, cells: &[String]) -> bool {
         let is_name = |cell: &str| order_in(cell).is_some() || begins_with_given_name(cell);

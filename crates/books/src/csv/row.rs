@@ -16,7 +16,7 @@ use super::values::{
     Rating, count, has_remark, has_words_beside_number, is_blank, is_day_zero, is_placeholder,
     tidy, unbracketed, without_markup, wording,
 };
-use crate::date::{PartialDate, says_more, year};
+use crate::date::{PartialDate, says_more, short_year, year};
 use crate::name::{
     MAX_AUTHORS, NameOrder, distinct, first_last, names_in, same_person, search_word,
 };
@@ -66,11 +66,17 @@ impl<'a> Cells<'a> {
                 }
                 let says_nothing = match field {
                     // "Na" is somebody's name.
-                    Field::Author => is_blank(&text) || text.len() > 5 && is_placeholder(&text),
+                    Field::Author => {
+                        is_blank(&text)
+                            || text.eq_ignore_ascii_case("none")
+                            || text.len() > 5 && is_placeholder(&text)
+                    }
                     Field::Title | Field::Subtitle | Field::FirstName | Field::LastName => {
                         is_blank(&text)
                     }
-                    Field::Shelves | Field::Tags | Field::Review | Field::Notes => is_blank(&text),
+                    Field::Shelves | Field::Tags | Field::Review | Field::Notes => {
+                        is_blank(&text) || matches!(&*text, "[]" | "{}")
+                    }
                     field if field.is_date() => is_placeholder(&text) || is_day_zero(&text),
                     _ => is_placeholder(&text),
                 };
@@ -78,7 +84,8 @@ impl<'a> Cells<'a> {
             });
         let mut cells: Vec<_> = cells.collect();
         // Of two columns of a field the one that the reader has named is first.
-        cells.sort_by_key(|(column, ..)| column.certainty != Certainty::Given);
+        // "Overall rating" comes before those of plot and style.
+        cells.sort_by_key(|(column, ..)| (column.certainty != Certainty::Given, !column.is_whole));
         Self(cells)
     }
 
@@ -176,6 +183,7 @@ impl Columns {
             _ => self.authors(&cells, record, &mut draft),
         };
         let stars = line.as_ref().and_then(|line| line.rating);
+        let mark = line.as_ref().and_then(|line| line.is_read);
         if [Some(&given), authors.first()]
             .into_iter()
             .flatten()
@@ -185,6 +193,10 @@ impl Columns {
         }
         let mut source = self.source(&cells, &mut draft);
         source.user_rating = source.user_rating.or(stars);
+        source.reading_status = (source.reading_status).or(mark.map(|is_read| match is_read {
+            true => ReadingStatus::Read,
+            false => ReadingStatus::ToRead,
+        }));
         let isbn = match line {
             Some(Line { isbn, .. }) if self.is_list => match isbn {
                 Some(Err(error)) => {
@@ -207,6 +219,15 @@ impl Columns {
             }
         }
         let mut publication = cells.first(Field::Publication);
+        // "London : Pod, c2001.", as libraries write it.
+        let (by_place, mut place_year) = (publication.split_once(" : "), None);
+        if let Some((_, after)) = by_place
+            && self.program != Program::LibraryThing
+        {
+            let (name, rest) = after.rsplit_once(',').unwrap_or((after, ""));
+            place_year = year_of(rest.trim().trim_end_matches('.'));
+            publication = if place_year.is_some() { name } else { after };
+        }
         // A column "Publication" may have the day, and not who published it.
         let published = PartialDate::parse(publication).filter(|_| !says_more(publication));
         if published.is_some() {
@@ -235,8 +256,11 @@ impl Columns {
             publisher: non_empty(&publisher, MAX_NAME)
                 .or_else(|| non_empty(publication.split(['(', ',']).next()?, MAX_NAME)),
             year: draft
-                .first_read(cells.all(Field::Year), year_of)
-                .or(published.map(|date| date.year)),
+                .first_read(cells.all(Field::Year), |text| {
+                    short_year(text).or_else(|| year_of(text))
+                })
+                .or(published.map(|date| date.year))
+                .or(place_year),
             original_year: draft.first_read(cells.all(Field::OriginalYear), year_of),
             pages: draft
                 .first_read(cells.all(Field::Pages), |text| {
@@ -296,6 +320,12 @@ impl Columns {
             let Some((name, own)) = series_in(text) else {
                 continue;
             };
+            // A book of no series.
+            if yes_or_no(text).is_some() && !text.bytes().all(|byte| byte.is_ascii_digit())
+                || matches!(words(text).concat().as_str(), "standalone" | "einzelband")
+            {
+                continue;
+            }
             let known = [split.as_ref(), in_columns.as_ref()];
             let differs = known.into_iter().flatten().any(|known| {
                 let is_other_place = |(known, own): (&String, &String)| !is_same_place(known, own);
@@ -321,6 +351,7 @@ impl Columns {
             });
             known.position = known.position.take().or(place);
         } else if let Some((true, place)) = position()
+            && self.titles_repeat
             && split.is_none()
             && !title.is_empty()
         {
@@ -347,6 +378,7 @@ impl Columns {
             draft.cut(text, MAX_PLACE, "place in the series");
         }
         title = without_statement(&title, cells.first(Field::Author)).to_owned();
+        title = with_article_in_front(title);
         let subtitle = clean(without_end_mark(cells.first(Field::Subtitle)), MAX_TITLE);
         if !title.is_empty() && !subtitle.is_empty() && !title.ends_with(&subtitle) {
             title = draft.cut(&format!("{title}: {subtitle}"), MAX_TITLE, "title");
@@ -530,9 +562,14 @@ impl Columns {
                 Program::Kobo => status_of_kobo(text).or_else(|| status(text)),
                 _ => status(text),
             }
-            .or_else(|| {
-                (text.ends_with('%') || is_left(text)).then(|| status_of_progress(text))?
-            });
+            .or_else(|| (text.ends_with('%') || is_left(text)).then(|| status_of_progress(text))?)
+            .or_else(|| status_of_code(text));
+            if text.ends_with('%')
+                && text.starts_with(|c: char| c.is_ascii_digit())
+                && named == Some(ReadingStatus::CurrentlyReading)
+            {
+                draft.list(column, text, " itself is not kept");
+            }
             // "read, owned"
             if named.is_none()
                 && let Some(status) = split_labels(text).find_map(|label| status(&label))
@@ -557,7 +594,7 @@ impl Columns {
                     stated = stated.or(Some(status));
                     labels.add_status_word(text);
                     if !reading.beside_status(status, text, column) {
-                        draft.not_understood(column, text);
+                        draft.list(column, text, ": only the status is kept");
                     }
                 }
                 // A program's code, and no shelf of the reader's.
@@ -936,6 +973,16 @@ fn status_rank(status: &ReadingStatus) -> u8 {
     }
 }
 
+/// The status that a letter or a mark means in a column of statuses.
+fn status_of_code(code: &str) -> Option<ReadingStatus> {
+    match code {
+        "R" | "r" | "✓" | "✔" | "✔️" | "✅" | "☑" => Some(ReadingStatus::Read),
+        "CR" | "cr" => Some(ReadingStatus::CurrentlyReading),
+        "WTR" | "wtr" | "TR" => Some(ReadingStatus::ToRead),
+        _ => None,
+    }
+}
+
 /// The status that a number means in the database of Kobo's readers.
 fn status_of_kobo(code: &str) -> Option<ReadingStatus> {
     match code {
@@ -1012,6 +1059,26 @@ fn without_edition(title: &str) -> &str {
     };
     match trailing_brackets(title) {
         Some((before, inside)) if is_edition(inside) => without_edition(before),
+        _ => title,
+    }
+}
+
+/// A title with the article in front that lists of libraries write behind it: "Hobbit, The".
+fn with_article_in_front(title: String) -> String {
+    const ARTICLES: [&str; 32] = [
+        "The", "A", "An", "Der", "Die", "Das", "Ein", "Eine", "Le", "La", "Les", "L'", "L’", "Un",
+        "Une", "El", "Los", "Las", "Una", "Il", "Lo", "Gli", "O", "Os", "As", "Um", "Uma", "De",
+        "Het", "Een", "Den", "Det",
+    ];
+    match title.rsplit_once(", ") {
+        Some((rest, article)) if ARTICLES.contains(&article) && !rest.is_empty() => {
+            let space = if article.ends_with(['\'', '’']) {
+                ""
+            } else {
+                " "
+            };
+            format!("{article}{space}{rest}")
+        }
         _ => title,
     }
 }
@@ -1257,6 +1324,25 @@ pub(super) fn is_same_place(a: &str, b: &str) -> bool {
 /// A place in a series without its sign and the fraction of a number column: "1", "1.5", "1-3".
 fn place(text: &str) -> Option<String> {
     let text = text.trim().trim_start_matches('#');
+    // "1 of 3", "2/5"
+    let first = text.split([' ', '/']).next().unwrap_or_default();
+    let rest = text[first.len()..].trim_start_matches([' ', '/']);
+    let all = rest.rsplit(' ').next().unwrap_or_default();
+    let is_of_all = is_place(first)
+        && all.bytes().all(|byte| byte.is_ascii_digit())
+        && matches!(rest.split(' ').next(), Some("of" | "von" | "de" | "sur"))
+        || text.contains('/') && is_place(first) && is_place(rest);
+    let text = match is_of_all {
+        true => first,
+        false => text,
+    };
+    // "Book 1", "Bd. 2"
+    if let Some((label, number)) = text.rsplit_once(' ')
+        && is_volume_label(label)
+        && let Some(number) = volume(text).or_else(|| Some(number.to_owned()))
+    {
+        return non_empty(&number, MAX_PLACE);
+    }
     let text = text
         .strip_suffix(".0")
         .or(text.strip_suffix(".00"))

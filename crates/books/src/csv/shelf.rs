@@ -37,6 +37,10 @@ pub(super) struct Shelf {
     by_isbn: HashMap<Isbn, Vec<usize>>,
     by_title: HashMap<String, Vec<usize>>,
     by_work: HashMap<String, usize>,
+    /// The last author of a list that names each once, above all of the author's books.
+    author: String,
+    /// Whether a row was a heading.
+    has_headings: bool,
     /// The comparable titles of books that have been compared: one number may be in every row.
     titles: HashMap<usize, Title>,
 }
@@ -82,6 +86,8 @@ impl Shelf {
         let record = realigned
             .as_ref()
             .map_or(record, |realigned| &realigned.record);
+        let filled = columns.with_author_above(record, &mut self.author);
+        let record = filled.as_ref().unwrap_or(record);
         if columns.is_header(record) {
             return self.reject_row(number, columns, record, "the header once more, not a book");
         }
@@ -90,7 +96,8 @@ impl Shelf {
         }
         let draft = columns.row(number, record);
         let wanted = &draft.row.wanted;
-        if let Some(other) = columns.no_title(record, &draft.row) {
+        if let Some(other) = columns.no_title(record, &draft.row, self.has_headings) {
+            self.has_headings |= other == "a heading";
             return self.reject_row(number, columns, record, &format!("{other}, not a book"));
         }
         if wanted.title.is_empty() && wanted.isbn.is_none() && wanted.work_id.is_none() {
@@ -111,6 +118,9 @@ impl Shelf {
             warnings.insert(0, error.to_string());
         }
         warnings.extend(realigned.as_ref().map(|realigned| realigned.remark.clone()));
+        if filled.is_some() {
+            warnings.push("no author of its own: taken from the row above".to_owned());
+        }
         warnings.extend(remark);
         match self.same_book(&draft.row, keys.isbn, title_key.as_deref()) {
             Some(at) => {
@@ -489,7 +499,10 @@ fn merge(kept: &mut Row, row: &Row) -> Option<String> {
     if left > 0 {
         lost.push(format!("{left} of its dates are too many to add"));
     }
-    source.read_count = source.read_count.max(more.read_count);
+    // Rows for one reading each count it.
+    let dates = u32::try_from(source.dates_read.len()).unwrap_or(u32::MAX);
+    let counted = source.read_count.max(more.read_count);
+    source.read_count = counted.map(|count| count.max(dates));
     source.owned_copies = source.owned_copies.max(more.owned_copies);
     let key = |shelf: &String| (words(shelf), shelf.len());
     let mut known: HashSet<_> = match more.shelves.is_empty() {

@@ -125,6 +125,16 @@ pub(super) fn status_of_progress(text: &str) -> Option<ReadingStatus> {
     if text.starts_with(|c: char| c.is_ascii_digit()) && is_left(&text) {
         return Some(ReadingStatus::CurrentlyReading);
     }
+    // "123/456", pages of all.
+    if let Some((read, all)) = text.split_once('/')
+        && let (Ok(read), Ok(all)) = (read.trim().parse::<u32>(), all.trim().parse::<u32>())
+    {
+        return (read <= all && all > 1).then_some(match read {
+            0 => ReadingStatus::ToRead,
+            read if read == all => ReadingStatus::Read,
+            _ => ReadingStatus::CurrentlyReading,
+        });
+    }
     let number = text.trim().trim_end_matches('%').trim().replace(',', ".");
     match number.parse::<f64>().ok()? {
         0.0 => Some(ReadingStatus::ToRead),
@@ -177,7 +187,7 @@ pub(super) fn yes_or_no(text: &str) -> Option<bool> {
     const YES: &str = "yes y true t 1 x ja j oui si sim s tak да 是 はい 有 예 네 ano evet vrai wahr verdadero \
         verdadeiro vero checked igen nai ναι ya kyllä";
     const NO: &str = "no n false f 0 nein non nao nee nie нет 否 いいえ 无 아니오 ne hayir faux falsch falso unchecked \
-        nem nej nei όχι tidak ei not";
+        nem nej nei όχι tidak ei not notyet";
     match text.trim() {
         "✓" | "✔" | "✔️" | "☑" | "☑️" | "✅" | "●" | "■" | "○" | "◯" => {
             return Some(true);

@@ -2,7 +2,8 @@
 
 use super::decode::{empty, parse_failed};
 use super::records::{Format, MAX_FIELDS, Record, Records};
-use super::{CsvError, content, headers};
+use super::{CsvError, Mapping, content, headers};
+use crate::text::words;
 
 /// Longest line, in bytes, that can be a header.
 const MAX_HEADER: usize = 64 * 1024;
@@ -27,11 +28,49 @@ pub(super) struct Table<'a> {
     pub format: Format,
 }
 
+/// What is known of a text's columns before it is read.
+#[derive(Debug, Default)]
+pub(super) struct Hints {
+    /// Whether the text was written of the cells of a workbook, so that nothing of its separators
+    /// is guessed.
+    pub is_sheet: bool,
+    /// Headers that the reader's mapping names, comparable.
+    pub headers: Vec<String>,
+    /// The highest number of a column that the mapping names.
+    pub columns: usize,
+}
+
+impl Hints {
+    pub(super) fn new(mapping: &Mapping, is_sheet: bool) -> Self {
+        let number = |name: &String| name.trim_start_matches('#').parse::<usize>().ok();
+        Self {
+            is_sheet,
+            headers: (mapping.keys())
+                .filter(|name| number(name).is_none())
+                .map(|name| words(name).concat())
+                .filter(|key| !key.is_empty())
+                .collect(),
+            columns: mapping.keys().filter_map(number).max().unwrap_or(0),
+        }
+    }
+
+    fn names(&self, header: &str) -> bool {
+        !self.headers.is_empty() && self.headers.contains(&words(header).concat())
+    }
+
+    /// Whether a record has all headers that the mapping names.
+    fn are_all_among(&self, names: &[String]) -> bool {
+        let has = |header: &String| names.iter().any(|name| words(name).concat() == *header);
+        !self.headers.is_empty() && self.headers.iter().all(has)
+    }
+}
+
 impl<'a> Table<'a> {
-    pub(super) fn new(text: &'a str) -> Result<Self, CsvError> {
+    pub(super) fn new(text: &'a str, hints: &Hints) -> Result<Self, CsvError> {
         let text = text.trim_start_matches(['\u{feff}', '\r', '\n', ' ']);
-        // Excel's own note on the delimiter.
         let (declared, text) = match declared_delimiter(text) {
+            _ if hints.is_sheet => (Some(b','), text),
+            // Excel's own note on the delimiter.
             Some((delimiter, rest)) => (Some(delimiter), rest),
             None => (None, text),
         };
@@ -45,7 +84,7 @@ impl<'a> Table<'a> {
         let absent = delimiters().find(is_absent);
         let headers = delimiters()
             .filter(|delimiter| absent == Some(*delimiter) || !is_absent(delimiter))
-            .filter_map(|delimiter| Header::find(text, delimiter));
+            .filter_map(|delimiter| Header::find(text, delimiter, hints));
         // The first of equals.
         let best = headers.reduce(|best, next| {
             if next.rank() > best.rank() {
@@ -73,7 +112,7 @@ impl<'a> Table<'a> {
                     return Err(too_many_columns(1, fields));
                 }
                 let formats = delimiters().map(|delimiter| format(text, delimiter, 0));
-                match content::format_of_list(text, formats) {
+                match content::format_of_list(text, formats, hints) {
                     Some(format) if content::has_unknown_header(&sample(text, format)) => {
                         let mut first = Record::default();
                         let mut records = Records::new(text, format);
@@ -169,6 +208,8 @@ struct Header {
     row: u32,
     names: Vec<String>,
     lines_above: Vec<String>,
+    /// Number of columns without a name behind the last that has one.
+    unnamed: usize,
     /// Number of columns whose meaning is known for certain.
     known: usize,
     /// Position at which the header ends and the body begins, in bytes.
@@ -177,7 +218,7 @@ struct Header {
 
 impl Header {
     /// Finds the record among the first of a text that names the most columns.
-    fn find(text: &str, delimiter: u8) -> Option<Self> {
+    fn find(text: &str, delimiter: u8, hints: &Hints) -> Option<Self> {
         let format = Format {
             delimiter,
             quoting: true,
@@ -204,13 +245,17 @@ impl Header {
             }
             at += skipped + line_end;
             let names = names(&record);
-            let is_known = |name: &&String| headers::known_meaning(name).is_some();
+            let is_known =
+                |name: &&String| headers::known_meaning(name).is_some() || hints.names(name);
             let known = names.iter().filter(is_known).count();
             let is_best = best.as_ref().is_none_or(|best| known > best.known);
-            if known > 0 && is_best && content::names_columns(&names, row) {
+            let names_columns =
+                || content::names_columns(&names, row) || hints.are_all_among(&names);
+            if known > 0 && is_best && names_columns() {
                 best = Some(Self {
                     delimiter,
                     row,
+                    unnamed: record.count() - names.len(),
                     names,
                     lines_above: lines_above.clone(),
                     known,
@@ -227,11 +272,29 @@ impl Header {
         best
     }
 
+    /// Keeps columns without a name at the end that have cells in every other row: most have none.
+    fn keep_filled(&mut self, body: &str) {
+        if self.unnamed == 0 || self.names.len() + self.unnamed >= MAX_FIELDS {
+            return;
+        }
+        let sample = sample(body, format(body, self.delimiter, 0));
+        let is_filled = |at: &usize| {
+            let filled = sample.iter().filter(|row| !row.get(*at).trim().is_empty());
+            filled.count() * 2 >= sample.len().max(1)
+        };
+        let named = self.names.len();
+        let last = (named..named + self.unnamed).rev().find(is_filled);
+        if let Some(last) = last {
+            self.names.resize(last + 1, String::new());
+        }
+    }
+
     fn rank(&self) -> (usize, usize) {
         (self.known, self.names.len())
     }
 
-    fn table<'a>(self, text: &'a str) -> Result<Table<'a>, CsvError> {
+    fn table<'a>(mut self, text: &'a str) -> Result<Table<'a>, CsvError> {
+        self.keep_filled(&text[self.end..]);
         if self.names.len() > MAX_FIELDS - 1 {
             return Err(too_many_columns(self.row, self.names.len()));
         }
@@ -375,7 +438,7 @@ mod tests {
             ("Title", b',', 1),
             ("Title,Author,,", b',', 2),
         ] {
-            let table = Table::new(line).unwrap();
+            let table = Table::new(line, &Hints::default()).unwrap();
             assert_eq!(table.format.delimiter, delimiter, "{line}");
             assert_eq!(table.header.unwrap().len(), columns, "{line}");
         }
@@ -384,18 +447,17 @@ mod tests {
     #[test]
     fn a_header_has_bounds() {
         let long = "x".repeat(100 * 1024);
-        let error = Table::new(&long).err().unwrap();
+        let error = Table::new(&long, &Hints::default()).err().unwrap();
         assert_eq!(
             (error.kind, error.row),
             (CsvErrorKind::ParseFailed, Some(1))
         );
         assert!(error.message.contains("102400 bytes"), "{}", error.message);
-        let error = Table::new(&"a,".repeat(1_000).replace("a,", "a,b,"))
-            .err()
-            .unwrap();
+        let wide = "a,".repeat(1_000).replace("a,", "a,b,");
+        let error = Table::new(&wide, &Hints::default()).err().unwrap();
         assert!(error.message.contains("columns"), "{}", error.message);
         // A header with an unpaired quote ends with its line.
-        let table = Table::new("Title,\"Author\nDune,Frank Herbert\n").unwrap();
+        let table = Table::new("Title,\"Author\nDune,Frank Herbert\n", &Hints::default()).unwrap();
         assert!(table.body.contains("Dune"));
     }
 }

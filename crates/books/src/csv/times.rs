@@ -248,7 +248,7 @@ impl Times {
             .filter(|day| day.len() == 10)
             .max()
             .map(str::to_owned);
-        let last = self.days.iter().max().cloned().or(last_of_periods);
+        let last = self.days.iter().max().cloned().max(last_of_periods);
         for day in self.days.iter().chain(&self.parts) {
             if !all
                 .iter()
@@ -343,6 +343,10 @@ fn read_date(text: &str, column: &Column) -> Result<PartialDate, DateError> {
     if (2_443..2_643).contains(&date.year) {
         date.year -= 543;
     }
+    // A year of the Persian or the Islamic calendar: nobody's list is so old.
+    if date.year < 1_800 {
+        return Err(DateError::Unreadable);
+    }
     Ok(date)
 }
 
@@ -395,7 +399,7 @@ fn times_in(text: &str) -> Option<u32> {
 /// Whether a cell is a time from one day to another.
 pub(super) fn is_interval(text: &str) -> bool {
     let is_day = |text: &str| PartialDate::parse(text).is_some_and(|date| date.day().is_some());
-    ["→", " - ", " – ", " to ", " bis ", "/", " — "]
+    ["→", " - ", "–", " to ", " bis ", "/", "—"]
         .iter()
         .any(|between| {
             text.split_once(between)

@@ -193,8 +193,29 @@ pub(super) fn unbracketed(text: &str) -> &str {
 
 /// Whether a cell stands for an empty one.
 pub(super) fn is_placeholder(text: &str) -> bool {
-    const WORDS: [&str; 22] = [
+    const WORDS: [&str; 43] = [
         "na",
+        "nat",
+        "keine",
+        "kein",
+        "keiner",
+        "aucun",
+        "aucune",
+        "ninguno",
+        "ninguna",
+        "nenhum",
+        "nenhuma",
+        "nessuno",
+        "nessuna",
+        "brak",
+        "ingen",
+        "inget",
+        "yok",
+        "なし",
+        "無し",
+        "暂无",
+        "暫無",
+        "없음",
         // No date: "n.d.", "s.d.", "o.D."
         "nd",
         "sd",
@@ -218,7 +239,8 @@ pub(super) fn is_placeholder(text: &str) -> bool {
         "tbd",
         "tba",
     ];
-    const DATES: [&str; 5] = [
+    const DATES: [&str; 6] = [
+        "00/00/0000",
         "0000-00-00",
         "0000/00/00",
         "1900-01-00",
@@ -248,18 +270,31 @@ pub(super) fn is_day_zero(text: &str) -> bool {
 /// Whether a title or a name is a placeholder for a missing one. Few words are taken for that:
 /// "None" may be a book.
 pub(super) fn is_blank(text: &str) -> bool {
-    const WORDS: [&str; 10] = [
+    const WORDS: [&str; 22] = [
         "n/a",
-        // A database's.
+        // Those of databases, of programs for them, and of languages.
         "\\n",
+        "null",
+        "(null)",
+        "<null>",
+        "[null]",
+        "{null}",
+        "\\null",
+        "undefined",
+        "<na>",
+        "(none)",
+        "<none>",
+        "(nil)",
+        // Those of spreadsheets.
         "#n/a",
         "#ref!",
         "#value!",
         "#name?",
-        "null",
-        "(null)",
-        "<null>",
-        "undefined",
+        "#null!",
+        "#num!",
+        "#div/0!",
+        "(blank)",
+        "(empty)",
     ];
     let is_dash = |c: char| c.is_whitespace() || matches!(c, '-' | '–' | '—' | '_' | '.' | '?');
     text.len() < 10
@@ -287,7 +322,7 @@ impl Rating {
             .chars()
             .filter(|c| !matches!(c, '\u{fe0f}' | '\u{fe0e}' | '\u{200d}'))
             .collect();
-        let text = text.trim();
+        let text = bare_rating(text.trim());
         if let Some(stars) = stars(text) {
             return Some(stars);
         }
@@ -361,6 +396,22 @@ impl Rating {
     }
 }
 
+/// A rating without brackets around it, and without what says that it is about so: "(4)", "~4",
+/// "4+", "4/5*".
+fn bare_rating(text: &str) -> &str {
+    let is_digit = |c: char| c.is_ascii_digit();
+    let bracketed = [('(', ')'), ('[', ']')].iter().find_map(|(open, close)| {
+        let inside = text.strip_prefix(*open)?.strip_suffix(*close)?.trim();
+        inside.starts_with(is_digit).then_some(inside)
+    });
+    let text = bracketed.unwrap_or(text);
+    let text = text.strip_prefix(['~', '≈']).map_or(text, str::trim);
+    match text.strip_suffix(['+', '-', '−', '–', '*']) {
+        Some(number) if number.ends_with(is_digit) && number.starts_with(is_digit) => number,
+        _ => text,
+    }
+}
+
 /// Whether a rating has words beside it that are not about stars: "5 - loved it".
 pub(super) fn has_remark(text: &str) -> bool {
     const ABOUT_STARS: &str = "star stars out of from rating rated score point points pt pts stern sterne sternen \
@@ -407,11 +458,12 @@ pub(super) fn has_words_beside_number(text: &str) -> bool {
 /// Reads filled and empty stars, hearts or asterisks, and a half.
 fn stars(text: &str) -> Option<Rating> {
     let count = |signs: &str| text.chars().filter(|c| signs.contains(*c)).count() as f64;
-    let is_sign = |c: char| "★⭐🌟✭✮✯❤♥💛🖤☆✩½⯨⯪*".contains(c) || c.is_whitespace();
+    let is_sign = |c: char| "★⭐🌟✭✮✯❤♥💛🖤💖💗💜💚💙🧡☆✩½⯨⯪*".contains(c) || c.is_whitespace();
     if text.is_empty() || !text.chars().all(is_sign) {
         return None;
     }
-    let filled = count("★⭐🌟✭✮✯❤♥💛🖤*") + if count("½⯨⯪") > 0.0 { 0.5 } else { 0.0 };
+    let filled =
+        count("★⭐🌟✭✮✯❤♥💛🖤💖💗💜💚💙🧡*") + if count("½⯨⯪") > 0.0 { 0.5 } else { 0.0 };
     let all = filled.ceil() + count("☆✩");
     if filled == 0.0 {
         return Some(Rating::None);

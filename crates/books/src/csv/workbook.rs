@@ -8,12 +8,13 @@ mod cost;
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read};
 
-use calamine::{Data, DataRef, Ods, Reader, SheetVisible, Sheets, Xlsx};
+use calamine::{Data, DataRef, Ods, Reader, SheetVisible, Xlsx};
 
 use self::cost::Cost;
 use super::decode::parse_failed;
 use super::field::{Field, IDENTITIES};
-use super::table::Table;
+use super::records::Format;
+use super::table::{Hints, Table};
 use super::{CsvError, headers};
 
 /// Largest number of bytes that all parts of a workbook may unpack to.
@@ -39,6 +40,8 @@ pub(super) struct Sheet {
     pub name: String,
     /// The sheets that were not read.
     pub others: Vec<String>,
+    /// Whether one of them has books.
+    pub others_have_books: bool,
     /// The kind of workbook.
     pub kind: &'static str,
 }
@@ -58,10 +61,12 @@ pub(super) fn is_archive(bytes: &[u8]) -> bool {
 pub(super) fn sheet(bytes: &[u8], max_rows: usize) -> Result<Sheet, CsvError> {
     let (kind, unpacked) = measure(bytes)?;
     let mut workbook = match kind {
-        Kind::Excel => Sheets::Xlsx(Xlsx::new(Cursor::new(bytes)).map_err(damaged)?),
-        Kind::OpenDocument => Sheets::Ods(Ods::new(Cursor::new(bytes)).map_err(damaged)?),
+        Kind::Excel => Workbook::Excel(Xlsx::new(Cursor::new(bytes)).map_err(damaged)?),
+        Kind::OpenDocument => {
+            Workbook::OpenDocument(Ods::new(Cursor::new(bytes)).map_err(damaged)?)
+        }
     };
-    let names: Vec<String> = (workbook.sheets_metadata().iter())
+    let names: Vec<String> = (workbook.sheets().iter())
         .filter(|sheet| sheet.visible == SheetVisible::Visible)
         .map(|sheet| sheet.name.clone())
         .collect();
@@ -78,17 +83,49 @@ pub(super) fn sheet(bytes: &[u8], max_rows: usize) -> Result<Sheet, CsvError> {
             break;
         }
     }
-    let (_, name, text) = best.ok_or_else(super::decode::empty)?;
-    let name = name.clone();
+    let (likeness, name, mut text) = best.ok_or_else(super::decode::empty)?;
+    let mut read = vec![name.clone()];
+    let mut others = Vec::new();
+    let mut others_have_books = false;
+    let after = names.iter().position(|other| other == name).unwrap_or(0) + 1;
+    for (at, other) in names.iter().enumerate().filter(|(_, other)| *other != name) {
+        let is_readable = likeness == Likeness::Books && (after..readable).contains(&at);
+        let rows = match is_readable {
+            true => text_of(&mut workbook, other, max_rows)?,
+            false => String::new(),
+        };
+        // "Read 2021", "Read 2022": one list on several sheets.
+        if !rows.is_empty() && rows.lines().next() == text.lines().next() {
+            let body = rows.split_once('\n').map_or("", |(_, body)| body);
+            if text.len() + body.len() > MAX_TEXT {
+                return Err(too_large());
+            }
+            text.push('\n');
+            text.push_str(body);
+            read.push(other.clone());
+        } else {
+            others_have_books |= is_readable && Likeness::of(&rows) == Likeness::Books;
+            others.push(other.clone());
+        }
+    }
     Ok(Sheet {
-        others: names.into_iter().filter(|other| *other != name).collect(),
+        others,
+        others_have_books,
         text,
-        name,
+        name: read.join(", "),
         kind: match kind {
             Kind::Excel => "Excel workbook",
             Kind::OpenDocument => "OpenDocument spreadsheet",
         },
     })
+}
+
+/// The hints of a text that was written of cells.
+fn sheet_hints() -> Hints {
+    Hints {
+        is_sheet: true,
+        ..Hints::default()
+    }
 }
 
 /// How much a sheet is like a list of books.
@@ -117,23 +154,61 @@ impl Likeness {
             let has = |field| fields.contains(&field);
             let has_author =
                 has(Field::Author) || has(Field::AuthorLastFirst) || has(Field::LastName);
+            let is_title = |cell: &str| field(cell) == Some(Field::Title);
+            if let Some(column) = line.split(',').position(is_title)
+                && !has_words(text, at, column)
+            {
+                return None;
+            }
             match fields.len() > 1 && has_rows(at) {
                 true if has(Field::Isbn) || has_author && has(Field::Title) => Some(Self::Books),
                 true if fields.iter().any(|field| IDENTITIES.contains(field)) => Some(Self::Titles),
                 _ => None,
             }
         });
-        named.max().unwrap_or_else(|| match Table::new(text) {
-            Ok(table) if !table.body.trim().is_empty() => Self::List,
-            _ => Self::None,
-        })
+        named
+            .max()
+            .unwrap_or_else(|| match Table::new(text, &sheet_hints()) {
+                Ok(table) if !table.body.trim().is_empty() => Self::List,
+                _ => Self::None,
+            })
     }
 }
+
+/// Whether a column has cells of words below this line: those of a count of books are numbers.
+fn has_words(text: &str, line: usize, column: usize) -> bool {
+    let mut sample = super::table::sample(text, COMMAS)
+        .into_iter()
+        .skip(line + 1);
+    sample.any(|record| record.get(column).contains(char::is_alphabetic))
+}
+
+/// The format of a sheet's text.
+const COMMAS: Format = Format {
+    delimiter: b',',
+    quoting: true,
+    escaping: false,
+};
 
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
     Excel,
     OpenDocument,
+}
+
+/// An opened workbook. (`calamine::Sheets` would link the readers of older kinds as well.)
+enum Workbook<'a> {
+    Excel(Xlsx<Cursor<&'a [u8]>>),
+    OpenDocument(Ods<Cursor<&'a [u8]>>),
+}
+
+impl Workbook<'_> {
+    fn sheets(&self) -> &[calamine::Sheet] {
+        match self {
+            Self::Excel(workbook) => workbook.sheets_metadata(),
+            Self::OpenDocument(workbook) => workbook.sheets_metadata(),
+        }
+    }
 }
 
 /// The kind of a workbook whose parts, unpacked, are within bounds, and their size in bytes.
@@ -170,18 +245,14 @@ fn measure(bytes: &[u8]) -> Result<(Kind, u64), CsvError> {
 }
 
 /// A sheet's cells as comma-separated text.
-fn text_of(
-    workbook: &mut Sheets<Cursor<&[u8]>>,
-    name: &str,
-    max_rows: usize,
-) -> Result<String, CsvError> {
+fn text_of(workbook: &mut Workbook<'_>, name: &str, max_rows: usize) -> Result<String, CsvError> {
     // Lines that are no rows of books are no reason to leave books out.
     let mut writer = Writer {
         rows_left: max_rows.saturating_mul(4).saturating_add(1_000),
         ..Writer::default()
     };
     match workbook {
-        Sheets::Xlsx(workbook) => {
+        Workbook::Excel(workbook) => {
             // Cell by cell: a sheet's range would be a rectangle as large as its last cell says.
             let mut cells = workbook.worksheet_cells_reader(name).map_err(damaged)?;
             while let Some(cell) = cells.next_cell().map_err(damaged)? {
@@ -195,7 +266,7 @@ fn text_of(
                 }
             }
         }
-        workbook => {
+        Workbook::OpenDocument(workbook) => {
             let range = workbook.worksheet_range(name).map_err(damaged)?;
             let (top, left) = range.start().unwrap_or_default();
             for (row, column, value) in range.used_cells() {

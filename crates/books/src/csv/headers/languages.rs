@@ -20,7 +20,8 @@ pub(super) const LANGUAGES: &[Language] = &[
             (
                 Title,
                 "title, book title, book name, book, name, work title, edition title, full title, \
-                 title name, titles, item title, work label, works labels, title of book",
+                 title name, titles, item title, work label, works labels, title of book, dc title, fields title, ti, \
+                 name of book, name of the book",
             ),
             (
                 Subtitle,
@@ -31,7 +32,8 @@ pub(super) const LANGUAGES: &[Language] = &[
                 "author, authors, author name, author names, author(s), primary author, \
                  book author, writer, writers, written by, by, creator, creators, author first last, attribution, \
                  author full name, main author, author text, author details, authors labels, \
-                 authors label, author label, authors names, author 1, contributor authors",
+                 authors label, author label, authors names, author 1, contributor authors, dc creator, fields authors, \
+                 fields author, au, name of author, name of the author",
             ),
             (
                 AuthorLastFirst,
@@ -40,7 +42,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             ),
             (
                 FirstName,
-                "first name, author first name, author first, author given name, given name",
+                "first name, author first name, author first, author given name, given name, forename, author forename",
             ),
             (
                 LastName,
@@ -69,7 +71,8 @@ pub(super) const LANGUAGES: &[Language] = &[
             (
                 WorkId,
                 "work id, work key, openlibrary key, open library id, open library key, olid, \
-                 openlibrary id, ol work id, openlibrary work, ol key",
+                 openlibrary id, ol work id, openlibrary work, ol key, work url, work link, openlibrary work url, \
+                 open library url, open library work",
             ),
             (
                 Rating,
@@ -81,11 +84,14 @@ pub(super) const LANGUAGES: &[Language] = &[
                 "publisher, publishers, publishing company, pub, publisher name, edition publisher, edition publishers, \
                  publishing house, publishers labels, edition publishers labels, publisher label, imprint",
             ),
-            (Publication, "publication"),
+            (
+                Publication,
+                "publication, publication details, publication info, publication information, imprint statement",
+            ),
             (
                 Format,
                 "binding, format, media, type, book format, type of book, edition format, book type, \
-                 medium, media type, cover type, edition binding",
+                 medium, media type, cover type, edition binding, content type, content kind",
             ),
             (
                 Pages,
@@ -112,7 +118,7 @@ pub(super) const LANGUAGES: &[Language] = &[
                 DateRead,
                 "date read, last date read, read date, date finished, finished, end date, \
                  date completed, completed, finished reading, finish date, read end, reading end, \
-                 finished date, end, date i finished it, finished on, completed on, completion date, \
+                 finished date, end, date i finished it, year read, month finished, finished on, completed on, completion date, \
                  reading finished at, finished reading at, reading completed, finished reading date, \
                  read on, reading date, date of reading, ended, date ended, last read, \
                  when i read it, when, when read, when finished, date of completion, finish, month read, \
@@ -209,7 +215,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             (
                 Progress,
                 "progress, percent read, percentage read, percent complete, percent completed, \
-                 percent finished, percentage complete, reading progress percent, read percentage, \
+                 percent finished, percentage complete, read progress, reading progress percent, read percentage, \
                  progress percent, progress percentage, percent, percentage",
             ),
             (
@@ -276,7 +282,7 @@ pub(super) const LANGUAGES: &[Language] = &[
                 DateRead,
                 "gelesen am, beendet, beendet am, lesedatum, gelesen bis, fertig gelesen, \
                  ende, enddatum, abgeschlossen, abgeschlossen am, datum gelesen, fertig am, \
-                 zuletzt gelesen, wann gelesen, wann, ausgelesen, ausgelesen am, gelesen im",
+                 zuletzt gelesen, wann gelesen, lesejahr, lesemonat, gelesen in, wann, ausgelesen, ausgelesen am, gelesen im",
             ),
             (
                 DateStarted,
@@ -384,7 +390,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             (
                 DateRead,
                 "date de lecture, lu le, fin de lecture, date de fin, date de fin de lecture, \
-                 terminé le, terminé, date lecture, date lu, fini le, fini, fin",
+                 terminé le, terminé, mois de lecture, année de lecture, date lecture, date lu, fini le, fini, fin",
             ),
             (DatesRead, "dates de lecture"),
             (
@@ -488,7 +494,7 @@ pub(super) const LANGUAGES: &[Language] = &[
                 DateRead,
                 "fecha de lectura, leído el, fecha de fin, fecha fin, terminado, terminado el, \
                  fecha de finalización, fin de lectura, fecha lectura, fecha leído, finalizado, \
-                 fecha de término",
+                 fecha de término, mes de lectura, año de lectura",
             ),
             (
                 DateStarted,
@@ -562,7 +568,7 @@ pub(super) const LANGUAGES: &[Language] = &[
                 DateRead,
                 "data de leitura, lido em, data de término, data de conclusão, concluído, \
                  terminado em, fim da leitura, data da leitura, data leitura, data lido, término, \
-                 data fim, finalizado em, data de fim",
+                 data fim, finalizado em, data de fim, mês de leitura, ano de leitura",
             ),
             (
                 DateStarted,
@@ -643,7 +649,7 @@ pub(super) const LANGUAGES: &[Language] = &[
                 DateRead,
                 "data di lettura, letto il, data lettura, finito il, finito, fine lettura, \
                  data fine, terminato il, data fine lettura, data di fine, terminato, completato, \
-                 letto nel",
+                 letto nel, fine, mese di lettura, anno di lettura",
             ),
             (
                 DateStarted,
@@ -673,7 +679,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             ),
             (
                 Review,
-                "recensione, la mia recensione, commento, opinione, recensioni",
+                "recensione, la mia recensione, contenuto del commento, commento, opinione, recensioni",
             ),
             (
                 Notes,
@@ -934,7 +940,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             (DateStarted, "开始日期, 开始阅读, 開始日期, 开始时间"),
             (
                 DateAdded,
-                "添加日期, 加入日期, 添加时间, 创建时间, 入库时间, 购买日期, 新增日期, 收藏时间",
+                "添加日期, 加入日期, 添加时间, 创建时间, 创建日期, 創建日期, 入库时间, 购买日期, 新增日期, 收藏时间",
             ),
             (Shelves, "书架, 書架, 书单, 書單, 列表, 分组"),
             (Tags, "标签, 標籤, 分类, 类别, 分類, 類別, 我的标签"),
@@ -1019,7 +1025,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             (Read, "읽음"),
             (Series, "시리즈, 시리즈명"),
             (SeriesPosition, "권, 권수"),
-            (Review, "리뷰, 서평, 감상, 독후감"),
+            (Review, "리뷰, 서평, 감상, 독후감, 한줄평, 한줄 평"),
             (Notes, "메모, 비고, 노트"),
         ],
     },
@@ -1069,12 +1075,12 @@ pub(super) const LANGUAGES: &[Language] = &[
         headers: &[
             (
                 Title,
-                "titel, tittel, boktitel, bok, bog, bogtitel, boktittel, nimi, kirja, kirjan nimi, teos, teoksen nimi, otsikko",
+                "titel, tittel, bokens titel, boktitel, bok, bog, bogtitel, boktittel, nimi, kirja, kirjan nimi, teos, teoksen nimi, otsikko",
             ),
             (Subtitle, "undertitel, undertittel, alaotsikko"),
             (
                 Author,
-                "författare, författarnamn, forfatter, forfattere, kirjailija, tekijä, kirjoittaja, tekijät, forfatteren, skribent",
+                "författare, författarens namn, författarnamn, forfatter, forfattere, kirjailija, tekijä, kirjoittaja, tekijät, forfatteren, skribent",
             ),
             (FirstName, "förnamn, fornavn, etunimi"),
             (LastName, "efternamn, etternavn, efternavn, sukunimi"),
@@ -1148,7 +1154,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             ),
             (
                 Author,
-                "szerző, szerzők, író, autorul, autori, yazar, yazarlar, yazarı, yazar adı, συγγραφέας, συγγραφείς, pisac, аутор, escriptor, scriitor, avtor, avtorji, pisatelj",
+                "szerző, szerzők, író, autorul, autori, yazar, yazarlar, yazarı, yazar adı, yazarın adı, συγγραφέας, συγγραφείς, pisac, аутор, escriptor, scriitor, avtor, avtorji, pisatelj",
             ),
             (
                 Rating,
@@ -1172,7 +1178,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             ),
             (
                 DateRead,
-                "olvasás dátuma, befejezés dátuma, befejezve, elolvasva, data citirii, citit la, okuma tarihi, bitirme tarihi, okundu tarihi, bitiş tarihi, ημερομηνία ανάγνωσης, datum čitanja, pročitano, data de lectura, dată citire",
+                "olvasás dátuma, olvasás vége, befejezés dátuma, befejezve, elolvasva, data citirii, citit la, okuma tarihi, bitirme tarihi, okundu tarihi, bitiş tarihi, ημερομηνία ανάγνωσης, datum čitanja, pročitano, data de lectura, dată citire",
             ),
             (
                 DateStarted,
@@ -1211,6 +1217,57 @@ pub(super) const LANGUAGES: &[Language] = &[
                 Notes,
                 "jegyzetek, megjegyzés, observații, notlar, σημειώσεις, bilješke, napomene",
             ),
+        ],
+    },
+    // Lithuanian, Latvian, Estonian.
+    Language {
+        order: DateOrder::DayFirst,
+        headers: &[
+            (
+                Title,
+                "pavadinimas, knyga, knygos pavadinimas, nosaukums, grāmata, grāmatas nosaukums, pealkiri, raamat, raamatu pealkiri",
+            ),
+            (
+                Author,
+                "autorius, autoriai, rašytojas, autors, autori, rakstnieks, kirjanik",
+            ),
+            (
+                Rating,
+                "įvertinimas, mano įvertinimas, vertinimas, vērtējums, mans vērtējums, hinne, hinnang, minu hinne",
+            ),
+            (
+                Publisher,
+                "leidykla, leidėjas, izdevējs, izdevniecība, kirjastus",
+            ),
+            (
+                Pages,
+                "puslapiai, puslapių skaičius, lappuses, lappušu skaits, lehekülgi, lehekülgede arv, lk",
+            ),
+            (
+                Year,
+                "metai, leidimo metai, gads, izdošanas gads, aasta, ilmumisaasta",
+            ),
+            (
+                DateRead,
+                "perskaityta, perskaitymo data, baigta skaityti, izlasīts, izlasīšanas datums, loetud, lugemise kuupäev, lõpetatud",
+            ),
+            (DateStarted, "pradėta, pradėta skaityti, sākts, alustatud"),
+            (DateAdded, "pridėta, pievienots, lisatud"),
+            (Status, "būsena, būklė, statuss, staatus, olek"),
+            (
+                Shelves,
+                "lentyna, lentynos, plaukts, plaukti, riiul, riiulid",
+            ),
+            (
+                Tags,
+                "žanras, žymos, žanrs, birkas, žanr, märksõnad, sildid",
+            ),
+            (Series, "sērija, sari"),
+            (
+                Review,
+                "atsiliepimas, apžvalga, recenzija, atsauksme, arvustus",
+            ),
+            (Notes, "pastabos, piezīmes, märkused"),
         ],
     },
     // Thai.
@@ -1263,7 +1320,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             ),
             (
                 DateRead,
-                "تاريخ القراءة, תאריך קריאה, תאריך סיום, تاریخ مطالعه, tanggal selesai, tanggal baca, ngày đọc, ngày đọc xong",
+                "تاريخ القراءة, תאריך קריאה, תאריך סיום, تاریخ مطالعه, تاریخ خواندن, تاریخ پایان, tanggal selesai, tanggal baca, ngày đọc, ngày đọc xong",
             ),
             (
                 DateAdded,
