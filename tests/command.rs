@@ -356,6 +356,61 @@ fn photos_and_isbns_become_books() {
 }
 
 #[test]
+fn a_dry_run_shows_how_a_file_is_read_and_imports_nothing() {
+    let app = App::start();
+    let user = User::of(&app);
+    let write = |name: &str, bytes: &[u8]| {
+        std::fs::write(user.home.path().join(name), bytes).unwrap();
+    };
+    write(
+        "bücher.csv",
+        b"Titel;Autor;Gelesen am;Bewertung (1-10)\nDie \xdcbung;J\xfcrgen K\xf6hler;24.03.2021;8\n",
+    );
+    write(
+        "list.csv",
+        b"Emma,Jane Austen,9780141439587\nDune,Frank Herbert,9780441172719\n",
+    );
+    for (file, expected) in [
+        (
+            "library.csv",
+            &[
+                "Goodreads, UTF-8, columns named in row 1",
+                "Exclusive Shelf                status",
+                "769 rows: ",
+            ][..],
+        ),
+        (
+            "bücher.csv",
+            &[
+                "windows-1252 (guessed), columns named in row 1",
+                "Titel                          title",
+                "Gelesen am                     dateRead         day before month: 24.03.2021",
+                "Bewertung (1-10)               rating           out of 10: 8",
+                "1 rows: 1 books, 0 merged, 0 left out",
+                "Die Übung / Jürgen Köhler",
+            ],
+        ),
+        (
+            "list.csv",
+            &[
+                "UTF-8, no row that names the columns",
+                "1                              title            guessed: Emma · Dune",
+                "3                              isbn             guessed: ",
+                "2 rows: 2 books, 0 merged, 0 left out",
+                "Emma / Jane Austen",
+            ],
+        ),
+    ] {
+        let (code, out, error) = user.run(&["import", file, "--dry-run"]);
+        assert_eq!(code, 0, "{out}{error}");
+        for line in expected {
+            assert!(out.contains(line), "{line}:\n{out}");
+        }
+    }
+    assert!(app.job_keys().is_empty());
+}
+
+#[test]
 fn every_end_has_its_exit_code_and_its_sentence() {
     let mut app = watchable();
     let user = User::of(&app);
