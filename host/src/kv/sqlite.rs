@@ -377,6 +377,9 @@ mod tests {
         const MARKER: &[u8] = b"a-photo-of-a-shelf";
         let dir = tempfile::tempdir().unwrap();
         let store = Sqlite::open(&dir.path().join("kv.db")).unwrap();
+        // Nothing may be moved while the files are copied.
+        let log = store.file.clone();
+        let still = log.without_checkpoints();
         for key in fill(&store, MARKER).await {
             store.delete("default", &key).await.unwrap();
         }
@@ -386,6 +389,7 @@ mod tests {
         for name in ["kv.db", "kv.db-wal"] {
             std::fs::copy(dir.path().join(name), killed.path().join(name)).unwrap();
         }
+        drop(still);
         assert!(holds(killed.path(), MARKER));
         let next = Sqlite::open(&killed.path().join("kv.db")).unwrap();
         assert!(!holds(killed.path(), MARKER));
@@ -495,6 +499,86 @@ mod tests {
                 .arg("-l")
                 .arg(self.0.path())
                 .status();
+        }
+    }
+
+    /// Deletes these, as often as it takes, and waits until the file is small again.
+    async fn delete_all(store: &Sqlite, keys: &[String], path: &Path) {
+        for key in keys {
+            again(async || store.delete("default", key).await).await;
+        }
+        let until = Instant::now() + Duration::from_secs(20);
+        while std::fs::metadata(path).unwrap().len() > 16 << 20 {
+            assert!(Instant::now() < until, "the file does not shrink");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Writes new values of this size until there is no room for them; the keys of those there are.
+    async fn fill_with(store: &Sqlite, size: usize, after_each: impl Fn(&Sqlite)) -> Vec<String> {
+        let mut stored = Vec::new();
+        for n in 0..20_000 {
+            let key = format!("{size}/{n}");
+            match store.set("default", &key, vec![1; size]).await {
+                Ok(()) => stored.push(key),
+                Err(KvError::Other(message)) if message.contains("too late") => {}
+                Err(_) => return stored,
+            }
+            after_each(store);
+        }
+        panic!("the disk is never full");
+    }
+
+    /// The log is moved into the file after every value: the disk is full when a value lies in the
+    /// log that the file has no room for.
+    #[tokio::test]
+    async fn a_disk_that_is_full_to_the_last_page_lets_everything_be_deleted() {
+        let Some(disk) = Disk::of_megabytes(60) else {
+            return;
+        };
+        let path = disk.0.path().join("kv.db");
+        let store = Sqlite::open(&path).unwrap();
+        let stored = fill_with(&store, 900_000, |store| {
+            store.file.empty_log();
+        });
+        let stored = stored.await;
+        assert!(stored.len() > 30, "{}", stored.len());
+        delete_all(&store, &stored, &path).await;
+        let again = fill_with(&store, 900_000, |_| ()).await;
+        assert!(again.len() * 10 > stored.len() * 8, "{}", again.len());
+    }
+
+    #[tokio::test]
+    async fn small_values_leave_room_for_deletions() {
+        let Some(disk) = Disk::of_megabytes(40) else {
+            return;
+        };
+        let path = disk.0.path().join("kv.db");
+        let store = Sqlite::open(&path).unwrap();
+        let mut stored = fill_with(&store, 900_000, |_| ()).await;
+        stored.extend(fill_with(&store, SMALL, |_| ()).await);
+        stored.extend(fill_with(&store, 1, |_| ()).await);
+        drop(store);
+        let store = Sqlite::open(&path).unwrap();
+        delete_all(&store, &stored, &path).await;
+        store
+            .set("default", "large", vec![1; 900_000])
+            .await
+            .unwrap();
+    }
+
+    /// A store on a disk that was nearly full when it began.
+    #[tokio::test]
+    async fn where_no_room_can_be_kept_there_is_none_for_large_values() {
+        let Some(disk) = Disk::of_megabytes(10) else {
+            return;
+        };
+        let store = Sqlite::open(&disk.0.path().join("kv.db")).unwrap();
+        let stored = fill_with(&store, 900_000, |_| ()).await;
+        let small = fill_with(&store, SMALL, |_| ()).await;
+        assert!(small.len() > 20, "{}", small.len());
+        for key in stored.iter().chain(&small) {
+            again(async || store.delete("default", key).await).await;
         }
     }
 

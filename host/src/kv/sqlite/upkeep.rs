@@ -5,6 +5,7 @@
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -26,9 +27,13 @@ const LONG_LOG: u64 = 4 << 20;
 /// The length of the log, in bytes, at which a writer empties it first.
 const LONGEST_LOG: u64 = 2 * LONG_LOG;
 
+/// Room that only deletions may take, in bytes: a deletion writes every page of a value to the log,
+/// which can be emptied afterwards.
+const FOR_DELETIONS: u64 = 4 << 20;
+
 /// Room that only deletions and small writes get when the disk is full: enough to move the longest
 /// log into the file, and to go on with an empty one.
-const RESERVE: usize = 12 << 20;
+const RESERVE: u64 = LONGEST_LOG + FOR_DELETIONS;
 
 /// Number of free pages, of 4 KB, that are kept for what is written next; a quarter of the file at
 /// most.
@@ -48,8 +53,12 @@ pub(super) struct File {
     writer: Mutex<Connection>,
     /// Lock for one checkpoint at a time; taken before `writer`.
     checkpoint: Mutex<()>,
+    path: PathBuf,
     log: PathBuf,
     reserve: PathBuf,
+    /// Lock for whoever makes the reserve or gives it up; taken last.
+    making: Mutex<()>,
+    has_reserve: AtomicBool,
     wanted: Mutex<Wanted>,
     changed: Condvar,
 }
@@ -66,6 +75,11 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// The length of a file; none is empty.
+fn length(path: &Path) -> u64 {
+    fs::metadata(path).map_or(0, |file| file.len())
+}
+
 /// `path` with something appended to its name, as SQLite names its own files.
 fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
@@ -75,11 +89,17 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
 
 impl File {
     pub(super) fn new(path: &Path, writer: Connection) -> Self {
+        let reserve = beside(path, "-reserve");
+        // A process that was killed may have left a part of it.
+        let has_reserve = length(&reserve) >= RESERVE;
         Self {
             writer: Mutex::new(writer),
             checkpoint: Mutex::default(),
+            path: path.to_owned(),
             log: beside(path, "-wal"),
-            reserve: beside(path, "-reserve"),
+            reserve,
+            making: Mutex::default(),
+            has_reserve: AtomicBool::new(has_reserve),
             wanted: Mutex::default(),
             changed: Condvar::new(),
         }
@@ -90,8 +110,17 @@ impl File {
         lock(&self.writer)
     }
 
+    /// Keeps the log from being moved into the file.
+    #[cfg(test)]
+    pub(super) fn without_checkpoints(&self) -> MutexGuard<'_, ()> {
+        lock(&self.checkpoint)
+    }
+
     /// Applies a change without waiting for anything; `None` when that is not possible.
     pub(super) fn try_apply(&self, change: &Change) -> Option<Result<(), KvError>> {
+        if self.log_length() >= LONGEST_LOG || !self.has_room_for(change) {
+            return None;
+        }
         let writer = self.writer.try_lock().ok()?;
         writer.busy_timeout(Duration::ZERO).ok()?;
         let result = change.apply(&writer);
@@ -106,11 +135,10 @@ impl File {
     /// Applies a change, unless it cannot begin before `deadline`. A deletion or a small write may
     /// use the space that is kept for a full disk.
     pub(super) fn apply(&self, change: &Change, deadline: Instant) -> Result<(), KvError> {
-        if self.log_length() >= LONGEST_LOG {
-            // The upkeep does not get its turn; writers wait then.
-            self.empty_log();
+        let writer = self.writer_with_short_log();
+        if !self.has_room_for(change) {
+            return Err(KvError::Other("database or disk is full".to_owned()));
         }
-        let writer = lock(&self.writer);
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Err(KvError::Other("the store was reached too late".to_owned()));
@@ -119,7 +147,7 @@ impl File {
         let mut result = change.apply(&writer);
         if change.is_small() && result.as_ref().is_err_and(is_full) {
             // Else nothing could be deleted, and the disk would stay full.
-            let _ = fs::remove_file(&self.reserve);
+            self.give_up_reserve();
             let _ = truncate(&writer);
             result = change.apply(&writer);
         }
@@ -127,8 +155,47 @@ impl File {
         Ok(result?)
     }
 
+    /// The connection that writes, while the log is short, if that can be had: another process may
+    /// be reading. Of many writers that have waited each looks, or all would make it long.
+    fn writer_with_short_log(&self) -> MutexGuard<'_, Connection> {
+        let writer = lock(&self.writer);
+        if self.log_length() < LONGEST_LOG {
+            return writer;
+        }
+        // The upkeep does not get its turn; writers wait then.
+        drop(writer);
+        self.empty_log();
+        lock(&self.writer)
+    }
+
+    /// Whether a change may be tried. **Invariant:** large values are written only while the
+    /// reserve is there, and small ones leave what deletions need. Otherwise the disk could come to
+    /// be so full that the log cannot be moved into the file, and nothing could be deleted any more.
+    fn has_room_for(&self, change: &Change) -> bool {
+        if self.has_reserve.load(Ordering::Relaxed) {
+            return true;
+        }
+        match change {
+            Change::Delete { .. } => true,
+            // The log takes its length once more when it is moved into the file.
+            Change::Set { .. } if change.is_small() => {
+                self.free_space() >= FOR_DELETIONS + self.log_length()
+            }
+            Change::Set { .. } => self.keep_reserve(),
+        }
+    }
+
+    /// The bytes that the disk has left.
+    fn free_space(&self) -> u64 {
+        #[cfg(unix)]
+        if let Ok(disk) = rustix::fs::statvfs(&self.path) {
+            return disk.f_bavail.saturating_mul(disk.f_frsize);
+        }
+        u64::MAX
+    }
+
     fn log_length(&self) -> u64 {
-        fs::metadata(&self.log).map_or(0, |log| log.len())
+        length(&self.log)
     }
 
     /// Notifies the upkeep thread of a write.
@@ -149,7 +216,7 @@ impl File {
         let writer = lock(&self.writer);
         let mut emptied = truncate(&writer);
         if emptied.as_ref().is_err_and(is_full) {
-            let _ = fs::remove_file(&self.reserve);
+            self.give_up_reserve();
             emptied = truncate(&writer);
         }
         drop(writer);
@@ -166,7 +233,11 @@ impl File {
         loop {
             let writer = lock(&self.writer);
             let count = |name| writer.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
-            let kept = FREE_PAGES_KEPT.max(count("page_count")? / 4);
+            let kept = match self.has_reserve.load(Ordering::Relaxed) {
+                true => FREE_PAGES_KEPT.max(count("page_count")? / 4),
+                // The disk needs them more than the file.
+                false => 0,
+            };
             let unwanted = count("freelist_count")? - kept;
             if unwanted <= 0 {
                 return Ok(false);
@@ -188,18 +259,33 @@ impl File {
         }
     }
 
-    /// Keeps a reserve of disk space for the time when the disk is full.
-    fn keep_reserve(&self) {
-        if self.reserve.exists() {
-            return;
+    /// Keeps a reserve of disk space for the time when the disk is full; whether there is one.
+    fn keep_reserve(&self) -> bool {
+        let _only = lock(&self.making);
+        if self.has_reserve.load(Ordering::Relaxed) {
+            return true;
+        }
+        if self.free_space() < RESERVE + FOR_DELETIONS {
+            // To try would take the room of those that write meanwhile.
+            return false;
         }
         let made = fs::File::create(&self.reserve).and_then(|mut file| {
             let zeros = [0; 64 << 10];
-            (0..RESERVE / zeros.len()).try_for_each(|_| file.write_all(&zeros))
+            (0..RESERVE / zeros.len() as u64).try_for_each(|_| file.write_all(&zeros))
         });
         if made.is_err() {
             let _ = fs::remove_file(&self.reserve);
         }
+        self.has_reserve.store(made.is_ok(), Ordering::Relaxed);
+        made.is_ok()
+    }
+
+    /// Gives the reserve to who needs it now. Until it is made again there is no room for large
+    /// values.
+    fn give_up_reserve(&self) {
+        let _only = lock(&self.making);
+        self.has_reserve.store(false, Ordering::Relaxed);
+        let _ = fs::remove_file(&self.reserve);
     }
 
     fn tidy(&self, mover: &Connection) {
@@ -211,6 +297,7 @@ impl File {
         }
         drop(only);
         let mut is_empty = self.empty_log();
+        self.keep_reserve();
         let has_more = match self.shrink() {
             Ok(false) => {
                 self.keep_reserve();
@@ -220,7 +307,9 @@ impl File {
             Err(error) => {
                 // The disk is full, or another process writes.
                 tracing::debug!("cannot make the store's file smaller: {error}");
-                let _ = fs::remove_file(&self.reserve);
+                if is_full(&error) {
+                    self.give_up_reserve();
+                }
                 true
             }
         };
