@@ -11,7 +11,8 @@ use api::search::{SearchResults, SearchResultsV2};
 use api::v3;
 use books::{Found, Isbn, Wanted};
 
-use job::{Item, ProviderSessions, Searched};
+use job::effects::Entropy;
+use job::{Item, JobId, ProviderSessions, Searched};
 use platform::client;
 use platform::config;
 use platform::exchange::{Exchange, Response};
@@ -266,7 +267,8 @@ async fn enrich_several(exchange: &mut Exchange) -> Result<Option<Response>, Api
 
 /// Counts the request as one of the client's jobs, for as long as an unseen job counts.
 pub(crate) async fn admit(exchange: &Exchange) -> Result<(), ApiError> {
-    client::admit_look_up(exchange).await
+    let name = JobId::from_bytes(exchange.spin.random());
+    client::admit_at_once(exchange, &name).await
 }
 
 /// Whether no provider gave an answer about an item.

@@ -6,6 +6,7 @@
 //! stage, in the same request or in one that the application sends to itself.
 
 mod photo;
+mod preview;
 mod upload;
 
 use api::capabilities::Capabilities;
@@ -16,7 +17,8 @@ use api::v3;
 use job::FirstStage;
 use platform::exchange::{Exchange, Response};
 use platform::{attached, config, runs};
-use upload::{Route, preview, receive_batch, receive_upload};
+use preview::preview;
+use upload::{Route, receive_batch, receive_upload};
 
 platform::component!("scan", handle);
 

@@ -6,7 +6,6 @@ use api::accepted::{LegacyBookshelf, LegacyImport, LegacyScan, LegacyScanBatch};
 use api::envelope;
 use api::error::ApiError;
 use api::photo_batch::{PhotoBatch, ReceivedBatch};
-use api::preview::Preview;
 use api::query::Query;
 use api::upload::{Event, Kind, Upload};
 use books::Mapping;
@@ -15,7 +14,6 @@ use job::{
     UNSEEN_JOB_GRACE,
 };
 use platform::client;
-use platform::config;
 use platform::exchange::{Exchange, Response};
 use platform::runs::Creation;
 use platform::{Body, Disconnected, Spin};
@@ -378,7 +376,7 @@ impl<'a> Storing<'a> {
 }
 
 /// The client's own meanings of the file's columns: the part `mapping`, else the header.
-fn mapping(exchange: &Exchange, upload: &Upload) -> Result<Mapping, ApiError> {
+pub(crate) fn mapping(exchange: &Exchange, upload: &Upload) -> Result<Mapping, ApiError> {
     let part = upload.mapping()?;
     match exchange.request.header("x-import-mapping") {
         Some(header) if part.is_empty() => api::request::mapping(header.as_bytes()),
@@ -390,69 +388,6 @@ fn mapping(exchange: &Exchange, upload: &Upload) -> Result<Mapping, ApiError> {
 fn asks_to_keep_failed(exchange: &Exchange) -> Result<bool, ApiError> {
     let query = Query::parse(&exchange.request.query);
     api::request::keep_failed_photos(query.get("keepFailedPhotos"))
-}
-
-/// Time for which a preview waits for its turn to read a large file, before its client is refused.
-const PREVIEW_WAIT: Duration = Duration::from_secs(8);
-
-/// Reads a file as an import would, and answers with the preview of the result.
-pub(crate) async fn preview(exchange: &Exchange) -> Result<Response, ApiError> {
-    let mut body = exchange.request.body();
-    let limits = &exchange.config.settings.limits;
-    let received = receive_for_preview(exchange, &mut body).await;
-    if received.is_err() {
-        exchange.discard(body);
-    }
-    let (bytes, mapping) = received?;
-    // Reading a large file takes a core for a while.
-    let takes = job::QueueTurn::time_to_read(bytes.len() as u64, is_workbook(&bytes));
-    let engine = exchange.engine();
-    let client = client::counted(exchange);
-    let mut turn =
-        (takes >= job::LONG_ENOUGH_TO_WAIT).then(|| engine.compute_turn(client.as_ref(), takes));
-    let has_turn = match &mut turn {
-        Some(turn) => engine.wait_for_turn(turn, PREVIEW_WAIT).await,
-        None => true,
-    };
-    let library = has_turn.then(|| api::preview::read(&bytes, &mapping, limits));
-    drop(bytes);
-    if let Some(turn) = turn {
-        engine.end_turn(turn).await;
-    }
-    let library = library.ok_or_else(|| ApiError::busy(PREVIEW_WAIT))?;
-    Ok(match &library {
-        Ok(library) => {
-            let items = api::preview::items(library);
-            exchange.success(200, &Preview::of(library, &items, &config::enrichment()))
-        }
-        Err(unreadable) => exchange.success(200, &Preview::failed(unreadable)),
-    })
-}
-
-async fn receive_for_preview(
-    exchange: &Exchange,
-    body: &mut Body,
-) -> Result<(Vec<u8>, Mapping), ApiError> {
-    let content_type = exchange.request.header("content-type").unwrap_or_default();
-    let mut upload = Upload::new(Kind::Csv, content_type, &exchange.config.settings.limits)?;
-    let mut file = Vec::new();
-    loop {
-        match upload.next()? {
-            Event::NeedMore => match body.chunk().await {
-                Ok(Some(chunk)) => upload.feed(chunk.into()),
-                Ok(None) => upload.end(),
-                Err(Disconnected) => return Err(ApiError::invalid_body("broke off")),
-            },
-            Event::File { .. } => {}
-            Event::Bytes(bytes) => {
-                if file.is_empty() {
-                    refuse_other_kinds(&bytes)?;
-                }
-                file.extend_from_slice(&bytes);
-            }
-            Event::Done => return Ok((file, mapping(exchange, &upload)?)),
-        }
-    }
 }
 
 /// Stores the request's files as they come. Nothing stays of an upload that is refused.
@@ -552,13 +487,13 @@ async fn write_down(
 }
 
 /// Whether a file must be unpacked to be read, which takes longer than its size says.
-fn is_workbook(head: &[u8]) -> bool {
+pub(crate) fn is_workbook(head: &[u8]) -> bool {
     head.starts_with(b"PK")
 }
 
 /// Refuses a file that is clearly not CSV before a job is made of it. Doubtful files are accepted:
 /// reading them decides.
-fn refuse_other_kinds(head: &[u8]) -> Result<(), ApiError> {
+pub(crate) fn refuse_other_kinds(head: &[u8]) -> Result<(), ApiError> {
     match books::other_kind(head) {
         None => Ok(()),
         Some(kind) => Err(ApiError::unsupported_media_type(format!(

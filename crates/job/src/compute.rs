@@ -77,11 +77,15 @@ pub struct QueueTurn {
 
 impl QueueTurn {
     /// Estimated time to read a library of so many bytes on a machine that does nothing else: a
-    /// quarter of a second for a megabyte.
+    /// quarter of a second for a megabyte. However small a workbook is, it is worth the wait: what
+    /// it unpacks to is not known before it is read.
     #[must_use]
     pub fn time_to_read(bytes: u64, is_workbook: bool) -> Duration {
-        let text = if is_workbook { bytes * UNPACKED } else { bytes };
-        Duration::from_micros(text / 4).min(Duration::from_secs(4))
+        let (text, least) = match is_workbook {
+            true => (bytes * UNPACKED, LONG_ENOUGH_TO_WAIT),
+            false => (bytes, Duration::ZERO),
+        };
+        Duration::from_micros(text / 4).clamp(least, Duration::from_secs(4))
     }
 
     /// Estimated time to decode a photo of so many pixels on a machine that does nothing else.
@@ -301,3 +305,15 @@ pub const LONG_ENOUGH_TO_WAIT: Duration = Duration::from_millis(250);
 
 /// Usual factor by which a workbook grows when it is unpacked.
 const UNPACKED: u64 = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_workbook_is_worth_the_wait_however_small_it_is() {
+        assert!(QueueTurn::time_to_read(1, true) >= LONG_ENOUGH_TO_WAIT);
+        assert!(QueueTurn::time_to_read(400_000, true) > QueueTurn::time_to_read(1, true));
+        assert!(QueueTurn::time_to_read(100_000, false) < LONG_ENOUGH_TO_WAIT);
+    }
+}

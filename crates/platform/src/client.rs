@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use admission::{ClientKey, is_private};
 use api::error::ApiError;
-use job::effects::Entropy;
 use job::{Client, JobId, constant_time_eq};
 
 use crate::config;
@@ -96,16 +95,16 @@ pub async fn record(exchange: &Exchange, job: &JobId) {
     }
 }
 
-/// Refuses a look-up, which is no job, to a client that has too much under way.
+/// Refuses what is answered at once, a look-up or a preview, to a client that has too much under
+/// way. It counts like a job of this `name`, which nobody else has.
 ///
 /// # Errors
 /// `RATE_LIMIT_EXCEEDED`.
-pub async fn admit_look_up(exchange: &Exchange) -> Result<(), ApiError> {
-    let Some(client) = counted(exchange) else {
-        return Ok(());
-    };
-    let name = JobId::from_bytes(exchange.spin.random());
-    admit_as(exchange, &client, &name).await
+pub async fn admit_at_once(exchange: &Exchange, name: &JobId) -> Result<(), ApiError> {
+    match counted(exchange) {
+        Some(client) => admit_as(exchange, &client, name).await,
+        None => Ok(()),
+    }
 }
 
 async fn admit_as(exchange: &Exchange, client: &Client, job: &JobId) -> Result<(), ApiError> {

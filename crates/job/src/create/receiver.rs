@@ -148,6 +148,26 @@ impl<'a, E: Effects> Receiver<'a, E> {
         Ok(())
     }
 
+    /// Takes the current file out again, which is whole: it was received to be read at once.
+    ///
+    /// # Errors
+    /// When the store fails, or has lost a part of it.
+    pub async fn take_back(&mut self) -> Result<Vec<u8>, CreateError> {
+        let Some(upload) = self.uploads.last() else {
+            return Ok(Vec::new());
+        };
+        let mut bytes = Vec::with_capacity(usize::try_from(upload.bytes).unwrap_or_default());
+        for chunk in 0..upload.chunks {
+            let key = upload.chunk(chunk);
+            let Some(part) = self.engine.effects.get(&key).await? else {
+                return Err(CreateError::Internal(format!("{key} is missing")));
+            };
+            bytes.extend_from_slice(&part);
+        }
+        bytes.append(&mut self.buffer);
+        Ok(bytes)
+    }
+
     /// Accepts the job: everything has arrived, and from now on the job exists. `content` is the
     /// digest of the files.
     ///
