@@ -307,6 +307,34 @@ fn json_that_is_deep_or_says_a_thing_twice_is_refused() {
             );
         }
     }
+    let twice = r#"{"Title": "title", "Title": "ignore"}"#;
+    let mapped = app
+        .request("POST", "/api/v2/imports")
+        .header("x-import-mapping", twice)
+        .body("text/csv", "Title\nEmma\n");
+    mapped.send().error(400, "INVALID_REQUEST");
+    assert_eq!(app.job_keys(), [""; 0]);
+}
+
+/// Each item of two bytes takes seventy, of which there are more than the host has memory for.
+#[test]
+fn a_list_of_millions_costs_what_is_kept_of_it() {
+    let app = Setup::new().argument("--memory=64").start();
+    for (path, field, item) in [
+        ("/api/batch-enrich", "books", "{}"),
+        ("/api/batch-enrich", "barcodes", "\"\""),
+        ("/v3/jobs/enrichment", "books", "{}"),
+        ("/v3/books/enrich", "isbns", "\"\""),
+        ("/api/enrichment/start", "workIds", "\"\""),
+    ] {
+        let items = format!("{item},").repeat(2_700_000);
+        let body = format!("{{\"jobId\":\"much\",\"{field}\":[{items}{item}]}}");
+        let answer = app.request("POST", path).body("application/json", body);
+        let answer = answer.send();
+        assert_eq!(answer.status(), 400, "{path} {field}: {}", answer.text());
+        assert!(answer.text().contains("BATCH_TOO_LARGE"), "{path} {field}");
+        assert!(answer.text().contains("2700001"), "{path} {field}");
+    }
     assert_eq!(app.job_keys(), [""; 0]);
 }
 
@@ -398,6 +426,54 @@ fn bodies_that_never_end_take_no_more_than_there_is_for_all() {
     assert_eq!(app.finish(&job)["status"], "completed");
     drop(done);
     assert_well(&app, "bodies without an end");
+}
+
+/// Begins the preview of a library of almost eight megabytes; the rest of it.
+#[cfg(target_os = "linux")]
+fn begin_preview(app: &App, client: u8) -> (TcpStream, Vec<u8>) {
+    let review = "r".repeat(800);
+    let mut csv = "Title,Author,My Review\n".to_owned();
+    for book in 0..9_500 {
+        csv += &format!("A title {book},An Author,{review}\n");
+    }
+    let rest = csv.split_off(csv.len() - 100);
+    let head = format!(
+        "POST /api/v2/imports/preview HTTP/1.1\r\nhost: localhost\r\ncontent-type: text/csv\r\n\
+         connection: close\r\ncontent-length: {}\r\n\r\n",
+        csv.len() + rest.len()
+    );
+    let mut stream = connect(Ipv4Addr::new(127, 0, 2, client), app.address());
+    stream.write_all(head.as_bytes()).unwrap();
+    stream.write_all(csv.as_bytes()).unwrap();
+    (stream, rest.into_bytes())
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn large_files_of_previews_wait_outside_of_memory_and_leave_nothing() {
+    const PREVIEWS: usize = 12;
+    let app = App::start();
+    assert_eq!(app.get("/health").status(), 200);
+    let before = memory(&app);
+    let mut begun: Vec<(TcpStream, Vec<u8>)> = (1..=PREVIEWS)
+        .map(|client| begin_preview(&app, u8::try_from(client).unwrap()))
+        .collect();
+    eventually("all but the ends of the files are stored", || {
+        let keys = app.job_keys();
+        keys.iter().filter(|key| key.contains("/up/")).count() >= PREVIEWS * 7
+    });
+    let held = memory(&app).saturating_sub(before);
+    assert!(held < 60, "{held} MB for {PREVIEWS} previews");
+    let (mut stream, rest) = begun.pop().unwrap();
+    stream.write_all(&rest).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer:.200}");
+    assert!(answer.contains("\"rows\":9500"), "{answer:.400}");
+    // The others leave.
+    drop(begun);
+    eventually("nothing is left of them", || app.job_keys().is_empty());
+    assert_well(&app, "previews");
 }
 
 #[test]

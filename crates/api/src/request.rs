@@ -1,12 +1,17 @@
 //! JSON requests: typed, bounded, and refused with the name of what is wrong.
 
+mod list;
+
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::fmt;
 
 use books::{Isbn, Wanted};
 use job::{JobId, Limits, Outcome};
-use serde::Deserialize;
+use serde::de::{Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
+pub use self::list::List;
 use crate::error::ApiError;
 use crate::photo_batch::{Data, PhotoBatch, ReceivedBatch};
 use crate::upload::{CLIENT_REF, KEEP_FAILED};
@@ -28,10 +33,10 @@ const MAX_TOKEN: usize = 512;
 pub struct EnrichBody {
     /// ISBNs.
     #[serde(default)]
-    pub barcodes: Option<Vec<String>>,
+    pub barcodes: Option<List<String>>,
     /// Titles, each with what else is known of the book.
     #[serde(default)]
-    pub books: Option<Vec<BookBody>>,
+    pub books: Option<List<BookBody>>,
     /// The client's name for the job.
     #[serde(default)]
     pub job_id: Option<String>,
@@ -75,7 +80,7 @@ pub fn enrich(body: &[u8], limits: &Limits) -> Result<Enrich, ApiError> {
     let body: EnrichBody = read(body, limits.max_json_bytes)?;
     let wanted = match (&body.barcodes, &body.books) {
         (Some(barcodes), None) => {
-            count("barcodes", barcodes, limits.max_batch_items)?;
+            check_count("barcodes", barcodes.count(), limits.max_batch_items)?;
             barcodes
                 .iter()
                 .enumerate()
@@ -89,7 +94,7 @@ pub fn enrich(body: &[u8], limits: &Limits) -> Result<Enrich, ApiError> {
                 .collect::<Result<_, ApiError>>()?
         }
         (None, Some(books)) => {
-            count("books", books, limits.max_batch_items)?;
+            check_count("books", books.count(), limits.max_batch_items)?;
             books
                 .iter()
                 .enumerate()
@@ -116,8 +121,8 @@ pub fn enrich(body: &[u8], limits: &Limits) -> Result<Enrich, ApiError> {
     })
 }
 
-fn count<T>(field: &str, items: &[T], limit: usize) -> Result<(), ApiError> {
-    match items.len() {
+fn check_count(field: &str, count: usize, limit: usize) -> Result<(), ApiError> {
+    match count {
         0 => Err(ApiError::empty_batch(field)),
         count if count > limit => Err(ApiError::batch_too_large(field, count, limit)),
         _ => Ok(()),
@@ -174,13 +179,13 @@ pub(crate) fn wanted(
 pub struct V3EnrichBody {
     /// ISBNs.
     #[serde(default)]
-    pub isbns: Option<Vec<String>>,
+    pub isbns: Option<List<String>>,
     /// ISBNs, under the name of the generation before.
     #[serde(default)]
-    pub barcodes: Option<Vec<String>>,
+    pub barcodes: Option<List<String>>,
     /// Titles, each with what else is known of the book; only for a job.
     #[serde(default)]
-    pub books: Option<Vec<BookBody>>,
+    pub books: Option<List<BookBody>>,
     /// Whether `/v3/books/enrich` makes a job of the request.
     #[serde(default, rename = "async")]
     pub is_async: Option<bool>,
@@ -237,8 +242,8 @@ pub fn v3_books(body: &[u8], limits: &Limits) -> Result<V3Enrich, ApiError> {
 
 fn v3_wanted(body: V3EnrichBody, most: usize, limits: &Limits) -> Result<V3Enrich, ApiError> {
     let is_async = body.is_async.unwrap_or_default();
-    let by_isbn = |field: &str, list: &[String]| {
-        count(field, list, most)?;
+    let by_isbn = |field: &str, list: &List<String>| {
+        check_count(field, list.count(), most)?;
         let isbns = list.iter().enumerate();
         isbns
             .map(|(index, text)| {
@@ -253,7 +258,7 @@ fn v3_wanted(body: V3EnrichBody, most: usize, limits: &Limits) -> Result<V3Enric
         (Some(isbns), None, None) => by_isbn("isbns", isbns)?,
         (None, Some(barcodes), None) => by_isbn("barcodes", barcodes)?,
         (None, None, Some(books)) => {
-            count("books", books, most)?;
+            check_count("books", books.count(), most)?;
             let books = books.iter().enumerate();
             books
                 .map(|(index, book)| wanted(Some(index), book, limits))
@@ -315,7 +320,7 @@ pub struct WorksBody {
     pub job_id: Option<String>,
     /// Open Library work keys and ISBNs, mixed.
     #[serde(default)]
-    pub work_ids: Option<Vec<String>>,
+    pub work_ids: Option<List<String>>,
     /// As the parameter of this name, which wins.
     #[serde(default)]
     pub client_ref: Option<String>,
@@ -332,7 +337,7 @@ pub fn works(body: &[u8], limits: &Limits) -> Result<Enrich, ApiError> {
     let work_ids = body
         .work_ids
         .ok_or_else(|| ApiError::missing("workIds", "send a list of work ids"))?;
-    count("workIds", &work_ids, limits.max_batch_items)?;
+    check_count("workIds", work_ids.count(), limits.max_batch_items)?;
     Ok(Enrich {
         job_id: Some(id),
         client_ref: body.client_ref,
@@ -584,7 +589,7 @@ pub(crate) fn scan_batch_document(
     let mut images = body
         .images
         .ok_or_else(|| ApiError::missing("images", "send 1 to 5 photos in base64"))?;
-    count("images", &images, limits.max_photos)?;
+    check_count("images", images.len(), limits.max_photos)?;
     images.sort_by_key(|image| image.index);
     Ok(BatchDocument {
         id,
@@ -649,6 +654,35 @@ pub fn idempotency_key(header: &str) -> Result<&str, ApiError> {
     })
 }
 
+/// A mapping that names each column once: of two meanings one would be lost unsaid.
+struct MappedOnce(books::Mapping);
+
+impl<'de> Deserialize<'de> for MappedOnce {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Columns;
+
+        impl<'de> Visitor<'de> for Columns {
+            type Value = MappedOnce;
+
+            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str("an object of fields by columns")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<MappedOnce, A::Error> {
+                let mut mapping = books::Mapping::new();
+                while let Some((column, field)) = map.next_entry()? {
+                    if mapping.insert(column, field).is_some() {
+                        return Err(A::Error::custom("a column is named twice"));
+                    }
+                }
+                Ok(MappedOnce(mapping))
+            }
+        }
+
+        deserializer.deserialize_map(Columns)
+    }
+}
+
 /// Parses a client's own mapping of a file's columns: a JSON object of fields (or `ignore`) by the
 /// columns' headers, or their numbers from 1.
 ///
@@ -656,7 +690,7 @@ pub fn idempotency_key(header: &str) -> Result<&str, ApiError> {
 /// `INVALID_REQUEST`.
 pub fn mapping(json: &[u8]) -> Result<books::Mapping, ApiError> {
     const EXAMPLE: &str = r#"must be a JSON object like {"Titel": "title", "3": "ignore"}"#;
-    let mapping: books::Mapping =
+    let MappedOnce(mapping) =
         serde_json::from_slice(json).map_err(|_| ApiError::invalid("mapping", EXAMPLE))?;
     let is_field = |field: &String| {
         let field = field.trim();
