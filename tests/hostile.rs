@@ -301,19 +301,67 @@ fn a_key_that_two_clients_use_is_one_client_s() {
     books("9780743273565").data(202);
     books("9780063021426").error(422, "IDEMPOTENCY_KEY_REUSED");
     assert_eq!(app.results(&mine)["booksCreated"], 1);
-    // A key that is no text is none, which must not go unnoticed.
-    let mut stream = TcpStream::connect(app.address()).unwrap();
-    stream.set_read_timeout(Some(TIME_LIMIT)).unwrap();
-    let head = b"POST /api/v2/imports HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
-        content-type: text/csv\r\ncontent-length: 8\r\nidempotency-key: \xe9\r\n\r\nTitle\na\n";
-    stream.write_all(head).unwrap();
-    let mut answer = Vec::new();
-    let _ = stream.read_to_end(&mut answer);
-    assert!(
-        answer.starts_with(b"HTTP/1.1 400"),
-        "{}",
-        String::from_utf8_lossy(&answer)
-    );
+}
+
+/// What says who asks says it once, and as text: whoever stands before the application may have
+/// looked at another value than the application does.
+#[test]
+fn who_asks_is_said_once_and_as_text() {
+    let app = waiting();
+    let job = app.enrich(&books());
+    let ask = |method: &str, path: &str, headers: &[u8]| {
+        let head = format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n");
+        let body = b"content-type: text/csv\r\ncontent-length: 8\r\n\r\nTitle\na\n";
+        let request = [head.as_bytes(), headers, body].concat();
+        let mut stream = TcpStream::connect(app.address()).unwrap();
+        stream.set_read_timeout(Some(TIME_LIMIT)).unwrap();
+        stream.write_all(&request).unwrap();
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        String::from_utf8_lossy(&answer).into_owned()
+    };
+    let token = job.token.as_bytes();
+    let twice = |name: &str| {
+        let first = format!("{name}: Bearer {}\r\n", job.token);
+        format!("{first}{name}: other\r\n").into_bytes()
+    };
+    let binary = [
+        b"authorization: Bearer \xe9\r\nx-auth-token: ",
+        token,
+        b"\r\n",
+    ]
+    .concat();
+    for (method, path, headers) in [
+        ("DELETE", job.status_url.as_str(), twice("authorization")),
+        ("DELETE", &job.status_url, twice("x-auth-token")),
+        ("DELETE", &job.status_url, binary),
+        (
+            "GET",
+            &job.status_url,
+            b"authorization: Bearer \xe9\r\n".to_vec(),
+        ),
+        ("POST", "/api/v2/imports", twice("idempotency-key")),
+        (
+            "POST",
+            "/api/v2/imports",
+            b"idempotency-key: \xe9\r\n".to_vec(),
+        ),
+        ("POST", "/v3/jobs/imports", twice("x-client-ref")),
+    ] {
+        let answer = ask(method, path, &headers);
+        let shown = String::from_utf8_lossy(&headers);
+        assert!(
+            answer.starts_with("HTTP/1.1 400"),
+            "{method} {shown}: {answer}"
+        );
+        assert!(
+            answer.contains("INVALID_REQUEST"),
+            "{method} {shown}: {answer}"
+        );
+    }
+    let right = format!("authorization: Bearer {}\r\n", job.token);
+    let answer = ask("DELETE", &job.status_url, right.repeat(2).as_bytes());
+    assert!(answer.starts_with("HTTP/1.1 20"), "{answer}");
 }
 
 #[test]

@@ -16,6 +16,13 @@ use job::effects::{HttpError, MAX_RESPONSE_BYTES, Request, Response};
 
 use crate::poll;
 
+/// Headers that say who asks, or which request this is.
+const SAID_ONCE: [&str; 4] = [
+    "authorization",
+    "x-auth-token",
+    "idempotency-key",
+    "x-client-ref",
+];
 /// Number of bytes that are read at once.
 const READ_SIZE: u64 = 64 << 10;
 /// Time for which the body of a refused request is read.
@@ -73,6 +80,22 @@ impl Incoming {
             .iter()
             .find(|(n, _)| n.eq_ignore_ascii_case(name))
             .and_then(|(_, value)| std::str::from_utf8(value).ok())
+    }
+
+    /// The first of the headers that say who asks, or which request this is, that is there with
+    /// two values or with one that is no text. What stands before this application may have
+    /// believed another of them than the first.
+    #[must_use]
+    pub(crate) fn ambiguous_header(&self) -> Option<&'static str> {
+        SAID_ONCE.into_iter().find(|name| {
+            let values = self
+                .headers
+                .iter()
+                .filter(|(n, _)| n.eq_ignore_ascii_case(name));
+            let mut values = values.map(|(_, value)| value);
+            let first = values.next();
+            self.has_binary_header(name) || values.any(|value| Some(value) != first)
+        })
     }
 
     /// Whether there is a header of this name that is no text.

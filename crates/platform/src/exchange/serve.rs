@@ -69,6 +69,12 @@ pub fn serve(
             headers.extend(answer.headers);
             return responder.send(answer.status, headers, &answer.body).await;
         }
+        if let Some(name) = request.ambiguous_header() {
+            let refusal = ApiError::invalid(name, "is there twice, or is no text");
+            let answer = failure(&refusal, spin.now(), &request.path, &request_id);
+            headers.extend(answer.headers);
+            return responder.send(answer.status, headers, &answer.body).await;
+        }
         let config = match Config::read(&spin, cors).await {
             Ok(config) => config,
             Err(error) => {
