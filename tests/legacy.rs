@@ -337,6 +337,26 @@ fn jobs_are_canceled_with_the_token_in_header_or_body() {
     assert_eq!(state["status"], "canceled");
 }
 
+#[test]
+fn a_name_alone_cancels_nothing_where_the_operator_does_not_allow_it() {
+    let app = Setup::new()
+        .variable("legacy_tokenless", "false")
+        .variable("provider_timeout_s", "60")
+        .start();
+    app.sandbox.open_library().behave(Fault::Hang.always());
+    let start = json!({"jobId": "nameless", "workIds": ["9780743273565"]});
+    twice(&post(&app, "/api/enrichment/start", &start), 200);
+    let by_name = post(
+        &app,
+        "/api/enrichment/cancel",
+        &json!({"jobId": "nameless"}),
+    );
+    by_name.error(401, "UNAUTHORIZED");
+    let deleted = app.request("DELETE", &job("nameless").status_url).send();
+    deleted.error(401, "UNAUTHORIZED");
+    assert_ne!(app.status(&job("nameless"))["status"], "canceled");
+}
+
 /// The ten digits of a thirteen-digit ISBN that begins with 978.
 fn isbn_10(isbn: &str) -> String {
     let body = &isbn[3..12];
