@@ -170,7 +170,7 @@ impl File {
 
     /// Whether a change may be tried. **Invariant:** large values are written only while the
     /// reserve is there, and small ones leave what deletions need. Otherwise the disk could come to
-    /// be so full that the log cannot be moved into the file, and nothing could be deleted any more.
+    /// be so full that the log cannot be moved into the file, and nothing be deleted any more.
     fn has_room_for(&self, change: &Change) -> bool {
         if self.has_reserve.load(Ordering::Relaxed) {
             return true;
