@@ -373,6 +373,10 @@ mod tests {
     }
 
     #[tokio::test]
+    #[allow(
+        clippy::await_holding_lock,
+        reason = "nothing that is waited for here takes this lock"
+    )]
     async fn a_killed_process_leaves_nothing_that_the_next_one_does_not_erase() {
         const MARKER: &[u8] = b"a-photo-of-a-shelf";
         let dir = tempfile::tempdir().unwrap();
