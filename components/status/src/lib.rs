@@ -135,9 +135,11 @@ async fn status(exchange: &mut Exchange, id: &str) -> Result<Option<Response>, A
         return Err(ApiError::no_such_job(&id));
     };
     exchange.authorize(root, Access::Open, None).await?;
-    let document = Document::of(root);
-    Ok(Some(conditional(exchange, &document.etag(), root, || {
-        exchange.success(200, &document)
+    let document = Document::of(root).spelled();
+    let etag = api::status::etag_of(&document);
+    Ok(Some(conditional(exchange, &etag, root, || {
+        let body = api::envelope::success_of(&document, exchange.answered());
+        Response::json(200, body)
     })))
 }
 

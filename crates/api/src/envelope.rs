@@ -55,6 +55,19 @@ pub fn success(data: &impl Serialize, answered: Answered) -> Vec<u8> {
     })
 }
 
+/// The body of a success whose `data` is spelled already, as [`success`] would spell it.
+pub fn success_of(data: &[u8], answered: Answered) -> Vec<u8> {
+    let metadata = json(&Metadata::from(answered));
+    [
+        br#"{"success":true,"data":"#,
+        data,
+        br#","metadata":"#,
+        &metadata,
+        b"}",
+    ]
+    .concat()
+}
+
 /// A `data` object that repeats in itself that it is a success.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -141,6 +154,15 @@ mod tests {
         at: Time(1_769_850_902_125),
         took: Duration::from_millis(3),
     };
+
+    #[test]
+    fn data_that_is_spelled_already_stands_in_the_same_envelope() {
+        let data = json(&Data { id: "a" });
+        assert_eq!(
+            success_of(&data, ANSWERED),
+            success(&Data { id: "a" }, ANSWERED)
+        );
+    }
 
     #[test]
     fn success_has_data_and_metadata() {

@@ -488,10 +488,15 @@ impl<'a> Document<'a> {
         !matches!(self.base.status, Status::Initialized | Status::Processing)
     }
 
+    /// The document as JSON: what its tag is made of, and what an answer holds.
+    pub fn spelled(&self) -> Vec<u8> {
+        json(self)
+    }
+
     /// A strong entity tag (RFC 9110), quotes included: changes when and only when the document
     /// does.
     pub fn etag(&self) -> String {
-        etag_of(&json(self))
+        etag_of(&self.spelled())
     }
 }
 
