@@ -203,7 +203,12 @@ pub fn read_library(bytes: &[u8], max_rows: usize, mapping: &Mapping) -> Result<
     let text = single.as_deref().unwrap_or(text);
     let hints = Hints::new(mapping, sheet.is_some());
     let as_it_is = Table::new(text, &hints)?;
-    let mended = quotes::mended(text, as_it_is.format);
+    let aligned = quotes::without_blanks(text, as_it_is.format);
+    let as_it_is = match &aligned {
+        Cow::Borrowed(_) => as_it_is,
+        Cow::Owned(aligned) => Table::new(aligned, &hints)?,
+    };
+    let mended = quotes::mended(&aligned, as_it_is.format);
     let table = match &mended {
         Cow::Borrowed(_) => as_it_is,
         Cow::Owned(mended) => Table::new(mended, &hints)?,
@@ -223,17 +228,28 @@ pub fn read_library(bytes: &[u8], max_rows: usize, mapping: &Mapping) -> Result<
         other_sheets: (sheet.as_ref()).map_or(Vec::new(), |sheet| sheet.others.clone()),
         other_sheets_have_books: sheet.as_ref().is_some_and(|sheet| sheet.others_have_books),
         header_row: Some(table.header_row).filter(|row| *row > 0),
-        lines_above: table.lines_above.clone(),
+        lines_above: (table.lines_above.iter())
+            .chain(sheet.iter().flat_map(|sheet| &sheet.lines_above))
+            .cloned()
+            .collect(),
         columns: Vec::new(),
     };
     let columns = Columns::new(&table, mapping).map_err(|error| error.of_file(&reading))?;
     let mut reader = Reader {
         shelf: Shelf::default(),
         max_rows,
-        row: table.header_row,
+        row: 0,
         unclosed: 0,
         rereadable: table.body.len().saturating_mul(MAX_REREAD),
     };
+    for (row, record) in &table.rows_above {
+        reader.row = row - 1;
+        if !record.is_empty() && !record.is_ruler() {
+            reader.next_row()?;
+            (reader.shelf).add(*row, &columns, record, table.format, None);
+        }
+    }
+    reader.row = table.header_row;
     let mut rest = table.body;
     while reader.unclosed < MAX_UNCLOSED {
         match reader.read(rest, &table, &columns)? {
@@ -432,10 +448,10 @@ fn swallowed_rows<'a>(
     columns: &Columns,
 ) -> Option<(&'a str, usize)> {
     let width = columns.columns.len();
-    if record.is_as_wide(width) || width < 2 {
+    let lines = raw.trim_start_matches(['\r', '\n']);
+    if width < 2 || record.is_as_wide(width) && !opens_again(lines, table.format) {
         return None;
     }
-    let lines = raw.trim_start_matches(['\r', '\n']);
     let (first, after) = lines.split_once(['\n', '\r'])?;
     let after = after.trim_start_matches(['\r', '\n']);
     let next = after.split(['\n', '\r']).next()?;
@@ -454,6 +470,38 @@ fn swallowed_rows<'a>(
         !ends_in_prose && is_read && row.is_as_wide(width) && columns.is_believable(&row.cells())
     };
     (is_row || is_whole()).then_some((first, after.len()))
+}
+
+/// Whether the quote that seems to close a field of several lines is one that opens a field: it
+/// stands behind a separator and before a text.
+fn opens_again(record: &str, format: Format) -> bool {
+    if !format.quoting || !record.contains(['\n', '\r']) {
+        return false;
+    }
+    let delimiter = char::from(format.delimiter);
+    let (mut is_quoted, mut before, mut has_lines) = (false, delimiter, false);
+    let mut chars = record.trim_end_matches(['\r', '\n']).chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '"' if is_quoted && chars.peek() == Some(&'"') => {
+                chars.next();
+            }
+            '"' if is_quoted => {
+                let is_text = |next: &char| *next != delimiter && !matches!(next, '\n' | '\r');
+                if has_lines && before == delimiter && chars.peek().is_some_and(is_text) {
+                    return true;
+                }
+                is_quoted = false;
+            }
+            '"' if before == delimiter || matches!(before, '\n' | '\r') => {
+                (is_quoted, has_lines) = (true, false);
+            }
+            '\n' | '\r' => has_lines = true,
+            _ => {}
+        }
+        before = c;
+    }
+    false
 }
 
 fn finish(mut library: Library, reading: Reading) -> Result<Library, CsvError> {

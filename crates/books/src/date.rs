@@ -181,6 +181,8 @@ struct Parts {
     era: Option<u32>,
     /// Whether the years are those of a calendar that is not read.
     is_other_calendar: bool,
+    /// Whether a number stands before the month's name.
+    is_month_second: bool,
 }
 
 impl Parts {
@@ -198,8 +200,17 @@ impl Parts {
             is_shortened: text.contains(['\'', '’']),
             era: None,
             is_other_calendar: false,
+            is_month_second: false,
         };
-        let mut rest = &*text;
+        let era = era_by_letter(&text);
+        let text = match era {
+            Some((years, rest)) => {
+                parts.era = Some(years);
+                rest
+            }
+            None => &*text,
+        };
+        let mut rest = text;
         while let Some(first) = rest.chars().next() {
             if first.is_ascii_digit() {
                 let (digits, after) = rest.split_at(run(rest, |c| c.is_ascii_digit()));
@@ -242,6 +253,10 @@ impl Parts {
             // Seconds or milliseconds since 1970.
             10 | 13 if self.numbers.is_empty() && after.trim().is_empty() => {
                 let seconds: i64 = digits[..10].parse().ok()?;
+                // Later ones are other numbers: an ISBN is of the year 2279.
+                if seconds > 3_000_000_000 {
+                    return None;
+                }
                 let date = PartialDate::from_unix_days(seconds / 86_400)?;
                 let day = u32::from(date.month?) * 100 + u32::from(date.day?);
                 (8, u32::try_from(date.year).ok()? * 10_000 + day)
@@ -273,6 +288,7 @@ impl Parts {
             }
             word => match month_by_name(word) {
                 Some(month) if self.month.is_none() || self.is_weekday => {
+                    self.is_month_second = !self.numbers.is_empty();
                     self.month = Some(month);
                     self.is_weekday = false;
                 }
@@ -299,13 +315,25 @@ impl Parts {
             return new(year + era, rest.next(), rest.next());
         }
         match (self.numbers.as_slice(), year_at, self.month) {
-            (&[(8, ymd)], ..) => new(ymd / 10_000, Some(ymd / 100 % 100), Some(ymd % 100)),
+            (&[(8, ymd)], ..) => new(ymd / 10_000, Some(ymd / 100 % 100), Some(ymd % 100))
+                // "25122020"
+                .or_else(|wrong| match ymd % 10_000 {
+                    year @ 1_900..2_100 => {
+                        let (a, b) = (ymd / 1_000_000, ymd / 10_000 % 100);
+                        self.in_order(a, b, year, order, Some(year as i32))
+                    }
+                    _ => Err(wrong),
+                }),
             (&[(_, year)], Some(_), month) => new(year, month, None),
             (&[(_, a), (_, b)], Some(at), Some(month)) => {
                 let (year, day) = if at == 0 { (a, b) } else { (b, a) };
                 new(year, Some(month), Some(day))
             }
-            // "Dec-20" is how a spreadsheet shows December 2020.
+            // "20-Dec" is how a spreadsheet shows a day without its year.
+            (&[(2, ..32)], None, Some(_)) if self.is_hyphened && self.is_month_second => {
+                Err(DateError::Unreadable)
+            }
+            // "Dec-20" is how it shows December 2020.
             (&[(2, year)], None, Some(month)) if self.is_hyphened || self.is_shortened => {
                 new(whole_year(year), Some(month), None)
             }
@@ -327,6 +355,10 @@ impl Parts {
             }
             (&[(_, a), (_, b), (_, year)], Some(2), None) => {
                 self.in_order(a, b, year, order, Some(year as i32))
+            }
+            // Years of the Republic of China: "109/5/3".
+            (&[(3, year @ 90..130), (1..=2, month), (1..=2, day)], None, None) => {
+                new(year + 1_911, Some(month), Some(day))
             }
             (&[(2, year), (1..=2, month), (1..=2, day)], None, None)
                 if order == DateOrder::YearFirst =>
@@ -382,6 +414,26 @@ fn era(word: &str) -> Option<(u32, &str)> {
     ];
     ERAS.iter()
         .find_map(|(name, years)| Some((*years, word.strip_prefix(name)?)))
+}
+
+/// The years to add to those of a Japanese era that a letter names, and its date: "R3.5.3".
+fn era_by_letter(text: &str) -> Option<(u32, &str)> {
+    let rest = text.strip_prefix(['M', 'T', 'S', 'H', 'R'])?;
+    let mut numbers = rest.split(['.', '/', '-']);
+    let mut is_number = || {
+        let number = numbers.next()?;
+        let is_short = (1..=2).contains(&number.len());
+        (is_short && number.bytes().all(|byte| byte.is_ascii_digit())).then_some(())
+    };
+    (is_number()?, is_number()?, is_number()?);
+    let years = match text.as_bytes().first()? {
+        b'M' => 1867,
+        b'T' => 1911,
+        b'S' => 1925,
+        b'H' => 1988,
+        _ => 2018,
+    };
+    numbers.next().is_none().then_some((years, rest))
 }
 
 /// Words of calendars whose years are none of ours: the Islamic, the Persian and the Hebrew.

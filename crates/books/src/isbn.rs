@@ -107,15 +107,31 @@ impl Isbn {
     /// # Errors
     /// What is wrong with the cell as a whole, when there is none in it.
     pub(crate) fn find(cell: &str) -> Result<Self, IsbnError> {
+        Self::find_whole(cell).or_else(|wrong| Self::restored(cell).ok_or(wrong))
+    }
+
+    /// The ISBN whose leading zeros a number column has dropped. Of other numbers every eleventh
+    /// would be one.
+    pub(crate) fn restored(cell: &str) -> Option<Self> {
+        with_leading_zeros(ascii_digits(cell).trim())
+    }
+
+    /// Whether a cell is a number that may have lost its leading zeros.
+    pub(crate) fn may_lack_zeros(cell: &str) -> bool {
+        without_zeros(ascii_digits(cell).trim()).is_some()
+    }
+
+    /// Finds the first ISBN in a cell as [`Isbn::find`] does, but adds no leading zeros.
+    ///
+    /// # Errors
+    /// What is wrong with the cell as a whole, when there is none in it.
+    pub(crate) fn find_whole(cell: &str) -> Result<Self, IsbnError> {
         let wrong = match Self::parse(cell) {
             Ok(isbn) => return Ok(isbn),
             Err(wrong) => wrong,
         };
         let cell = ascii_digits(cell);
         let cell = cell.trim();
-        if let Some(isbn) = with_leading_zeros(cell) {
-            return Ok(isbn);
-        }
         let is_separator = |c: char| matches!(c, ',' | ';' | '/' | '|' | '(' | ')' | ':' | '\n');
         let found = cell
             .split(is_separator)
@@ -186,13 +202,17 @@ fn without_add_on(word: &str) -> Option<Isbn> {
 
 /// The ISBN-10 whose leading zeros a number column has dropped.
 fn with_leading_zeros(digits: &str) -> Option<Isbn> {
+    Isbn::parse(&format!("{:0>10}", without_zeros(digits)?)).ok()
+}
+
+/// The digits of a number that may be an ISBN-10 without its leading zeros.
+fn without_zeros(digits: &str) -> Option<&str> {
     let digits = digits.strip_suffix(".0").unwrap_or(digits);
     let (number, check) = digits.split_at_checked(digits.len().checked_sub(1)?)?;
     let is_number = number.bytes().all(|byte| byte.is_ascii_digit());
     let is_check = matches!(check.as_bytes(), [b'0'..=b'9' | b'x' | b'X']);
     // Fewer digits than seven confirm nothing.
-    ((7..=9).contains(&digits.len()) && is_number && is_check)
-        .then(|| Isbn::parse(&format!("{digits:0>10}")).ok())?
+    ((7..=9).contains(&digits.len()) && is_number && is_check).then_some(digits)
 }
 
 /// The ISBN whose digits a number in scientific notation still has.

@@ -12,10 +12,10 @@ use super::status::{status, yes_or_no};
 use super::table::{Table, no_list};
 use super::times::is_interval;
 use super::values::{Rating, is_duration, tidy};
-use crate::ReadingStatus;
 use crate::date::{DateError, DateOrder, PartialDate, order_of, year_first};
 use crate::name::{KnownNames, NameOrder, is_family_first, order_in};
 use crate::text::{clean, words};
+use crate::{Isbn, ReadingStatus};
 
 /// The longest cell of names, in bytes, that is asked what the others mean: lists are long to read.
 const MAX_TELLING: usize = 300;
@@ -137,6 +137,8 @@ pub(super) struct Column {
     pub is_day_of_status: bool,
     /// The status that its header names, for a column of yes and no.
     pub mark: Option<ReadingStatus>,
+    /// Whether short numbers among its ISBNs have lost their leading zeros.
+    pub lacks_zeros: bool,
     /// Whether its values can be read in several ways, and too little tells in which.
     is_doubtful: bool,
     filled: u32,
@@ -167,6 +169,9 @@ pub(super) struct Columns {
     pub roles: Option<usize>,
     /// The authors whom the rows name beyond doubt.
     pub known_names: KnownNames,
+    /// Whether rows of one cell are books: a workbook stores no empty cells, and some files leave
+    /// them out.
+    has_lone_cells: bool,
     width: usize,
 }
 
@@ -214,6 +219,7 @@ impl Columns {
             bin: keys.iter().position(|key| key == "deleted"),
             roles: keys.iter().position(|key| key == "secondaryauthorroles"),
             known_names: KnownNames::default(),
+            has_lone_cells: table.is_sheet,
             width: columns.len(),
             columns,
             program,
@@ -237,7 +243,7 @@ impl Columns {
     /// Decides by all rows how the columns' values are to be read.
     fn decide_values(&mut self, table: &Table<'_>) {
         let mut evidence = vec![Evidence::default(); self.columns.len()];
-        let mut records = table.records();
+        let mut records = table.rows();
         let mut record = Record::default();
         let mut samples = Samples::default();
         let (mut rows, mut authors) = (0u32, 0u32);
@@ -248,7 +254,9 @@ impl Columns {
         let has_name_order = self.program.name_order().is_some();
         // A column of years may hold days of a reader, who has not read the book yet.
         let may_have_days = is_unknown_program && self.has(Field::Year);
+        let mut lone = LoneCells::default();
         while records.read(&mut record) {
+            lone.add(&record, self.width);
             // What stands in another column's place says nothing.
             if record.is_empty() || self.check_width(&record).is_err() {
                 continue;
@@ -305,6 +313,9 @@ impl Columns {
                 authors = authors.saturating_add(u32::from(names_author));
             }
         }
+        let is_prose = |column: &Column| column.field.is_some_and(Field::is_prose);
+        let are_texts = self.columns.last().is_some_and(is_prose);
+        self.has_lone_cells |= lone.are_there() && !are_texts && self.names_book_first();
         self.has_authors = authors > 1;
         self.grouped_authors = groups.filter(Groups::are_there).map(|groups| groups.author);
         self.names_authors = authors > 1 && authors >= rows.saturating_mul(3).div_ceil(4);
@@ -356,6 +367,7 @@ impl Columns {
                 _ => headers::scale_in(&column.name),
             };
             column.scale = has_scale.unwrap_or_else(|| evidence.scale());
+            column.lacks_zeros = evidence.lacks_zeros(&column.name);
             column.is_doubtful = match column.field {
                 Some(field) if field.is_date() => {
                     column.dates == DateOrder::Unknown && evidence.ambiguous_days > 0
@@ -388,6 +400,11 @@ impl Columns {
         columns.any(|column| column.field == Some(field))
     }
 
+    /// Whether the first column is that of titles.
+    fn names_book_first(&self) -> bool {
+        (self.columns.first()).is_some_and(|column| column.field == Some(Field::Title))
+    }
+
     /// The columns' meanings, for a reader to check.
     pub(super) fn reading(&self) -> Vec<ColumnReading> {
         (self.columns.iter()).map(Column::reading).collect()
@@ -405,13 +422,20 @@ impl Columns {
     ///
     /// More are forgiven when they are empty, and fewer when there are at least two: many programs
     /// leave out empty fields at the end. A single one is more often a line that was torn off.
+    /// A lone cell is a book where rows of one cell are usual, or when it is an ISBN.
     pub(super) fn check_width(&self, record: &Record) -> Result<(), String> {
         let count = record.count();
         let is_too_long = || {
             count > super::records::MAX_FIELDS
                 || (self.width..count).any(|at| !record.get(at).trim().is_empty())
         };
-        if count > self.width && is_too_long() || count == 1 && self.width > 2 {
+        let is_lone = || {
+            let is_number = self.columns.first().and_then(|column| column.field)
+                == Some(Field::Isbn)
+                && Isbn::find_whole(record.get(0)).is_ok();
+            count == 1 && self.width > 2 && !self.has_lone_cells && !is_number
+        };
+        if count > self.width && is_too_long() || is_lone() {
             let s = if count == 1 { "" } else { "s" };
             return Err(format!("{count} field{s}, the header has {}", self.width));
         }
@@ -567,6 +591,7 @@ impl Column {
             is_volume: !key.contains("serie") && !key.contains("index"),
             is_day_of_status: headers::is_day_of_status(name),
             mark: status(name),
+            lacks_zeros: false,
             is_doubtful: false,
             filled: 0,
             samples: Vec::new(),
@@ -889,6 +914,42 @@ fn apply(mapping: &Mapping, columns: &mut [Column]) -> Result<(), CsvError> {
 
 /// Gives a column the reader's own meaning. One that was only guessed to mean the same changes
 /// places with it, and is taken for what that column was, if it was guessed, too.
+/// Rows of a single cell, in a table of three columns or more.
+#[derive(Default)]
+struct LoneCells {
+    like_titles: u32,
+    others: u32,
+    /// Whether the row before has fewer cells than the header: one of them may have been torn.
+    is_after_short: bool,
+}
+
+impl LoneCells {
+    fn add(&mut self, record: &Record, width: usize) {
+        /// Number of characters of the longest text that is taken for a title.
+        const MAX_TITLE: usize = 100;
+        let is_lone = record.count() == 1 && width > 2;
+        if is_lone && !record.is_empty() {
+            let cell = record.get(0).trim();
+            let is_title = cell.starts_with(char::is_alphanumeric)
+                && !cell.starts_with(char::is_lowercase)
+                && cell.contains(char::is_alphabetic)
+                && !cell.ends_with(['.', ':', '!', ')', ','])
+                && !cell.contains('\n')
+                && cell.chars().nth(MAX_TITLE).is_none();
+            match is_title && !self.is_after_short {
+                true => self.like_titles += 1,
+                false => self.others += 1,
+            }
+        }
+        self.is_after_short = !is_lone && record.count() < width;
+    }
+
+    /// Whether they are a habit.
+    fn are_there(&self) -> bool {
+        self.like_titles > 1 && self.others == 0
+    }
+}
+
 fn give(columns: &mut [Column], at: usize, field: Option<Field>) {
     let was_guessed = columns[at].certainty == Certainty::Guessed;
     let before = columns[at].field.filter(|_| was_guessed);
@@ -937,6 +998,11 @@ struct Evidence {
     unread_days: u32,
     /// Number of cells that say how long something takes.
     durations: u32,
+    /// Number of whole ISBNs, of numbers that may have lost leading zeros, and of those that are
+    /// ISBNs with them.
+    isbns: u32,
+    short_numbers: u32,
+    restored: u32,
     /// Number of cells with a status, in a column that nobody knows.
     statuses: u32,
     /// Number of ratings that are shares of one, like the percentages of a workbook: 0.8.
@@ -992,6 +1058,14 @@ impl Evidence {
                 self.add(Field::DateRead, cell);
             }
             Field::Pages => self.durations += u32::from(is_duration(cell)),
+            Field::Isbn | Field::IsbnOrId | Field::Asin => {
+                if Isbn::may_lack_zeros(cell) {
+                    self.short_numbers += 1;
+                    self.restored += u32::from(Isbn::restored(cell).is_some());
+                } else {
+                    self.isbns += u32::from(Isbn::find_whole(cell).is_ok());
+                }
+            }
             Field::Author | Field::MoreAuthors if cell.len() > MAX_TELLING => {}
             Field::Author | Field::MoreAuthors => match order_in(cell) {
                 Some(NameOrder::LastFirst) => self.last_first += 1,
@@ -1053,6 +1127,14 @@ impl Evidence {
             (0, _) => Some(DateOrder::MonthFirst),
             _ => Some(DateOrder::Unknown),
         }
+    }
+
+    /// Whether nearly all short numbers become ISBNs by leading zeros, and more than one number or
+    /// the header says that they are some: a running number becomes one in every eleventh row.
+    fn lacks_zeros(&self, header: &str) -> bool {
+        let is_told = self.isbns + self.restored > 1
+            || words(header).iter().any(|word| word.contains("isbn"));
+        is_told && self.restored * 5 >= self.short_numbers * 4
     }
 
     fn name_order(&self) -> NameOrder {

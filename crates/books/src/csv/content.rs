@@ -9,6 +9,7 @@ use super::line::Line;
 use super::records::{Format, Record};
 use super::status::{status, yes_or_no};
 use super::table::{Hints, sample};
+use super::values::Rating;
 use crate::Isbn;
 use crate::name::{begins_with_given_name, order_in};
 use crate::text::words;
@@ -44,6 +45,35 @@ pub(super) fn names_columns(names: &[String], row: u32) -> bool {
     }
     // The title may have a name in a language that is not known.
     (row == 1 || filled > 2) && known.contains(&Field::Author) && known.len() < filled
+}
+
+/// Whether the cells of a record can be those of a book under headers of these meanings.
+pub(super) fn fit(fields: &[Option<Field>], record: &Record) -> bool {
+    let mut names_book = false;
+    let fit = fields.iter().enumerate().all(|(at, field)| {
+        let cell = record.get(at).trim();
+        let Some(field) = field.filter(|_| !cell.is_empty()) else {
+            return true;
+        };
+        names_book |= IDENTITIES.contains(&field);
+        let has_letter = cell.contains(char::is_alphabetic);
+        match field {
+            Field::Title => cell.contains(char::is_alphanumeric) && !cell.ends_with(':'),
+            Field::Author | Field::AuthorLastFirst => {
+                has_letter && !cell.contains(|c: char| c.is_ascii_digit())
+            }
+            Field::Isbn => Isbn::find(cell).is_ok(),
+            Field::Rating => Rating::read(cell).is_some(),
+            Field::Pages | Field::Year | Field::OriginalYear => {
+                cell.contains(|c: char| c.is_ascii_digit())
+            }
+            field if field.is_date() => {
+                cell.contains(|c: char| c.is_ascii_digit()) || status(cell).is_some()
+            }
+            _ => true,
+        }
+    });
+    fit && names_book
 }
 
 /// The columns of Booklog's export, which has no header.

@@ -119,7 +119,45 @@ pub(super) fn guess(bytes: &[u8]) -> Guess {
     };
     let all = std::iter::once(detected).chain(relatives.iter().copied());
     let likely = all.filter(|guess| known(*guess) == best);
+    if is_western(sample) && known(Guess::Standard(WINDOWS_1252)) == best {
+        return Guess::Standard(WINDOWS_1252);
+    }
     best_text(likely, sample).unwrap_or(detected)
+}
+
+/// Whether a text in Windows-1252, by far the commonest encoding that a file does not tell, has few
+/// letters beyond ASCII, which stand in words and are those of one of its languages: too few for a
+/// detector.
+fn is_western(sample: &[u8]) -> bool {
+    const LANGUAGES: [&str; 5] = [
+        "åæøéÅÆØ",
+        "äöüßåéÄÖÜÅ",
+        "àâçèéêëîïôùûœÉ",
+        "áéíóúñü",
+        "àèéìòù",
+    ];
+    /// Number of different letters that a detector can tell languages from.
+    const MANY: usize = 3;
+    let text = Guess::Standard(WINDOWS_1252).decode(sample);
+    let mut letters: Vec<char> = text
+        .chars()
+        .filter(|c| !c.is_ascii() && c.is_alphabetic())
+        .collect();
+    letters.sort_unstable();
+    letters.dedup();
+    let is_of = |language: &&str| letters.iter().all(|letter| language.contains(*letter));
+    let signs = text.chars().filter(|c| !c.is_ascii() && !c.is_alphabetic());
+    let are_signs = |c: char| {
+        matches!(
+            c,
+            '‘' | '’' | '“' | '”' | '–' | '—' | '…' | '€' | '½' | '¼' | '¾' | '•' | '\u{a0}'
+        )
+    };
+    !letters.is_empty()
+        && letters.len() < MANY
+        && LANGUAGES.iter().any(|language| is_of(&language))
+        && signs.into_iter().all(are_signs)
+        && likeness(&text) > 0
 }
 
 /// The guess whose text looks most like words; the first of several.
@@ -162,6 +200,7 @@ fn likeness(text: &str) -> i64 {
             let is_latin = c < '\u{250}';
             let beside_ascii = before.is_ascii_alphabetic() || after.is_ascii_alphabetic();
             likeness += match c {
+                c if is_punctuation(before, c, after) => 1,
                 '\u{fffd}' => -10,
                 '’' | '‘' if in_word => 1,
                 c if c.is_control() => -4,
@@ -173,6 +212,9 @@ fn likeness(text: &str) -> i64 {
                     }
                 }
                 c if c.is_uppercase() && before.is_lowercase() => -2,
+                c if c.is_lowercase() && after.is_ascii_uppercase() => -2,
+                // No word but "à" and "é" is a single letter of these.
+                _ if is_latin && !before.is_alphabetic() && !after.is_alphabetic() => -1,
                 _ if is_latin && accents_in_a_row >= 2 => -1,
                 _ if !is_latin && beside_ascii => -2,
                 _ => 1,
@@ -183,6 +225,18 @@ fn likeness(text: &str) -> i64 {
         before = c;
     }
     likeness
+}
+
+/// Whether a sign stands where texts have it: a dash between blanks, quotes around words.
+fn is_punctuation(before: char, sign: char, after: char) -> bool {
+    let is_end = |c: char| !c.is_alphanumeric();
+    match sign {
+        '–' | '—' => before == ' ' && after == ' ',
+        '“' | '‘' | '„' | '«' => is_end(before) && !after.is_whitespace(),
+        '”' | '»' | '…' => !before.is_whitespace() && is_end(after),
+        '€' | '£' | '½' | '¼' | '¾' => !before.is_alphabetic() && !after.is_alphabetic(),
+        _ => false,
+    }
 }
 
 #[cfg(test)]

@@ -116,6 +116,53 @@ pub(super) fn of_single_ones(text: &str) -> Option<String> {
     Some(doubled)
 }
 
+/// The text without the blanks between a separator and a quoted field: `"Dune", "Herbert, Frank"`.
+pub(super) fn without_blanks(text: &str, format: Format) -> Cow<'_, str> {
+    let delimiter = char::from(format.delimiter);
+    if !format.quoting || delimiter == '\t' || !text.contains(&format!("{delimiter} \"")) {
+        return Cow::Borrowed(text);
+    }
+    let mut bare = String::with_capacity(text.len());
+    let mut rest = text;
+    // A field begins here.
+    while !rest.is_empty() {
+        let field = rest.trim_start_matches(' ');
+        let end = match field.strip_prefix('"') {
+            Some(inside) if field.len() == rest.len() => 1 + standard_end(inside),
+            Some(inside) => {
+                let end = standard_end(inside);
+                let is_closed = inside[..end].ends_with('"');
+                let is_whole =
+                    is_closed && ends_field(inside[end..].trim_start_matches(' '), delimiter);
+                if is_whole && !inside[..end].contains(['\n', '\r']) {
+                    rest = field;
+                    1 + end
+                } else {
+                    0
+                }
+            }
+            None => 0,
+        };
+        let (head, tail) = rest.split_at(end);
+        bare.push_str(head);
+        let after = match end {
+            0 => tail,
+            // Behind the last quote.
+            _ if ends_field(tail.trim_start_matches(' '), delimiter) => {
+                tail.trim_start_matches(' ')
+            }
+            _ => tail,
+        };
+        let stop = after
+            .find([delimiter, '\n', '\r'])
+            .map_or(after.len(), |at| at + 1);
+        let (head, tail) = after.split_at(stop);
+        bare.push_str(head);
+        rest = tail;
+    }
+    Cow::Owned(bare)
+}
+
 /// A quoted field that ends in its line.
 struct Closed {
     /// Number of bytes between its quotes.

@@ -16,7 +16,7 @@ pub(super) struct Format {
 }
 
 /// One record's fields.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Record {
     bytes: Vec<u8>,
     ends: Vec<usize>,

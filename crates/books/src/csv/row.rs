@@ -488,7 +488,8 @@ impl Columns {
         for field in [Field::Isbn, Field::IsbnOrId, Field::Asin] {
             for (column, text) in cells.all(field) {
                 let text = unbracketed(text);
-                match Isbn::find(text) {
+                let restored = || Isbn::restored(text).filter(|_| column.lacks_zeros);
+                match Isbn::find_whole(text).or_else(|wrong| restored().ok_or(wrong)) {
                     _ if text.is_empty() => {}
                     Ok(isbn) if isbn.is_placeholder() => {
                         wrong = wrong.or(Some(IsbnError::Placeholder));

@@ -585,11 +585,17 @@ fn merge_dates(source: &mut Source, more: &Source) -> usize {
         }
     }
     source.date_read = source.date_read.clone().max(more.date_read.clone());
-    if all.len() > 1 || all.first() != source.date_read.as_ref() && !source.dates_read.is_empty() {
+    let started = source.date_started.clone().max(more.date_started.clone());
+    // A book that is read once more: its first reading has a beginning of its own.
+    let is_read_again = started > source.date_read && all.iter().any(|time| time.contains('/'));
+    if all.len() > 1
+        || is_read_again
+        || all.first() != source.date_read.as_ref() && !source.dates_read.is_empty()
+    {
         all.sort_by(|a, b| end_of(a).cmp(end_of(b)));
         source.dates_read = all;
     }
-    source.date_started = source.date_started.clone().max(more.date_started.clone());
+    source.date_started = started;
     source.date_stopped = source.date_stopped.clone().max(more.date_stopped.clone());
     source.date_added = match (source.date_added.take(), more.date_added.clone()) {
         (Some(a), Some(b)) => Some(a.min(b)),

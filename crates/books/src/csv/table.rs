@@ -1,6 +1,7 @@
 //! Division of a text into its header and its body.
 
 use super::decode::{empty, parse_failed};
+use super::field::Field;
 use super::records::{Format, MAX_FIELDS, Record, Records};
 use super::{CsvError, Mapping, content, headers};
 use crate::text::words;
@@ -23,6 +24,10 @@ pub(super) struct Table<'a> {
     pub header_row: u32,
     /// Lines above the header.
     pub lines_above: Vec<String>,
+    /// The rows above the header, each with its number: a sheet may have been sorted with it.
+    pub rows_above: Vec<(u32, Record)>,
+    /// Whether the text was written of the cells of a workbook.
+    pub is_sheet: bool,
     /// The records after the header.
     pub body: &'a str,
     pub format: Format,
@@ -93,7 +98,7 @@ impl<'a> Table<'a> {
                 best
             }
         });
-        let table = match best {
+        let mut table = match best {
             Some(header) => header.table(text)?,
             None => {
                 let end = record_end(text);
@@ -112,8 +117,11 @@ impl<'a> Table<'a> {
                     return Err(too_many_columns(1, fields));
                 }
                 let formats = delimiters().map(|delimiter| format(text, delimiter, 0));
-                match content::format_of_list(text, formats, hints) {
-                    Some(format) if content::has_unknown_header(&sample(text, format)) => {
+                let format = content::format_of_list(text, formats, hints);
+                let sorted = format.and_then(|format| Header::far_below(text, format.delimiter));
+                match (sorted, format) {
+                    (Some(table), _) => table,
+                    (None, Some(format)) if content::has_unknown_header(&sample(text, format)) => {
                         let mut first = Record::default();
                         let mut records = Records::new(text, format);
                         records.read(&mut first);
@@ -121,35 +129,66 @@ impl<'a> Table<'a> {
                             header: Some(names(&first)),
                             header_row: 1,
                             lines_above: Vec::new(),
+                            rows_above: Vec::new(),
+                            is_sheet: false,
                             body: &text[records.position()..],
                             format,
                         }
                     }
-                    Some(format) => Self {
+                    (None, Some(format)) => Self {
                         header: None,
                         header_row: 0,
                         lines_above: Vec::new(),
+                        rows_above: Vec::new(),
+                        is_sheet: false,
                         body: text,
                         format,
                     },
-                    None => return Err(no_list(first)),
+                    (None, None) => return Err(no_list(first)),
                 }
             }
         };
+        table.is_sheet = hints.is_sheet;
         if text.trim().is_empty() {
             return Err(empty());
         }
         Ok(table)
     }
 
-    /// Reads the records of the body.
-    pub(super) fn records(&self) -> Records<'a> {
-        Records::new(self.body, self.format)
+    /// Reads the rows: those above the header, then those of the body.
+    pub(super) fn rows(&self) -> Rows<'_, 'a> {
+        Rows {
+            above: self.rows_above.iter(),
+            body: Records::new(self.body, self.format),
+        }
     }
 
-    /// The first records of the body, from which the contents of columns are told.
+    /// The first rows, from which the contents of columns are told.
     pub(super) fn sample(&self) -> Vec<Record> {
-        sample(self.body, self.format)
+        let mut rows: Vec<Record> = (self.rows_above.iter().take(SAMPLE))
+            .map(|(_, record)| record.clone())
+            .collect();
+        rows.extend(sample(self.body, self.format));
+        rows
+    }
+}
+
+/// Reads the rows of a table.
+pub(super) struct Rows<'t, 'a> {
+    above: std::slice::Iter<'t, (u32, Record)>,
+    body: Records<'a>,
+}
+
+impl Rows<'_, '_> {
+    /// Reads the next row; false at the end.
+    pub(super) fn read(&mut self, record: &mut Record) -> bool {
+        match self.above.next() {
+            Some((_, row)) => {
+                record.clone_from(row);
+                true
+            }
+            None => self.body.read(record),
+        }
     }
 }
 
@@ -207,7 +246,8 @@ struct Header {
     /// Number of the record, from 1.
     row: u32,
     names: Vec<String>,
-    lines_above: Vec<String>,
+    /// Position at which the header begins, in bytes.
+    start: usize,
     /// Number of columns without a name behind the last that has one.
     unnamed: usize,
     /// Number of columns whose meaning is known for certain.
@@ -226,7 +266,6 @@ impl Header {
         };
         let mut records = Records::new("", format);
         let mut best: Option<Self> = None;
-        let mut lines_above = Vec::new();
         let mut at = 0;
         for row in 1..=MAX_LINES_ABOVE as u32 + 1 {
             let rest = &text[at..];
@@ -243,7 +282,8 @@ impl Header {
             if let Some(unwrapped) = unwrapped(&record, format) {
                 record = unwrapped;
             }
-            at += skipped + line_end;
+            let start = at + skipped;
+            at = start + line_end;
             let names = names(&record);
             let is_known =
                 |name: &&String| headers::known_meaning(name).is_some() || hints.names(name);
@@ -257,19 +297,118 @@ impl Header {
                     row,
                     unnamed: record.count() - names.len(),
                     names,
-                    lines_above: lines_above.clone(),
+                    start,
                     known,
                     end: at,
                 });
             }
-            let said: Vec<&str> = record
-                .fields()
-                .map(str::trim)
-                .filter(|field| !field.is_empty())
-                .collect();
-            lines_above.push(crate::text::clean(&said.join(", "), 300));
         }
         best
+    }
+
+    /// The table of a list whose header was sorted into its rows: a record of nothing but names of
+    /// columns.
+    fn far_below(text: &str, delimiter: u8) -> Option<Table<'_>> {
+        let format = format(text, delimiter, 0);
+        let mut records = Records::new(text, format);
+        let mut record = Record::default();
+        let mut row = 0;
+        while records.read(&mut record) {
+            row += 1;
+            let names = names(&record);
+            let is_known = |name: &String| {
+                name.is_empty() || name.len() < 60 && headers::known_meaning(name).is_some()
+            };
+            let known = names.iter().filter(|name| !name.is_empty()).count();
+            if known < 2 || !names.iter().all(is_known) || !content::names_columns(&names, row) {
+                continue;
+            }
+            let end = records.position();
+            let line = text[record.start..end].trim_start_matches(['\r', '\n']);
+            let header = Self {
+                delimiter,
+                row,
+                unnamed: record.count() - names.len(),
+                names,
+                start: end - line.len(),
+                known,
+                end,
+            };
+            return (header.table(text).ok()).filter(|table| !table.rows_above.is_empty());
+        }
+        None
+    }
+
+    /// The rows of the list among the records above the header, each with its number, and the other
+    /// lines there: most lines of several cells are rows, from the first on, or none is.
+    fn above(&self, text: &str, body: &str, format: Format) -> (Vec<String>, Vec<(u32, Record)>) {
+        let filled = |record: &Record| {
+            let cells = record.fields().filter(|cell| !cell.trim().is_empty());
+            cells.count()
+        };
+        let below = sample(body, format).iter().map(filled).min();
+        let named = self.names.iter().filter(|name| !name.is_empty()).count();
+        let needed = below.unwrap_or(named).clamp(2.min(named), named);
+        let fields: Vec<Option<Field>> = (self.names.iter())
+            .map(|name| headers::known_meaning(name).map(|meaning| meaning.field))
+            .collect();
+        let is_row = |record: &Record| {
+            filled(record) >= needed
+                && record.count() <= self.names.len() + self.unnamed
+                && content::fit(&fields, record)
+        };
+        let mut above = Vec::new();
+        let mut records = Records::new(&text[..self.start], format);
+        let mut record = Record::default();
+        while records.read(&mut record) {
+            let row = u32::try_from(above.len() + 1).unwrap_or(u32::MAX);
+            above.push((row, std::mem::take(&mut record)));
+        }
+        let wide = above
+            .iter()
+            .filter(|(_, record)| filled(record) > 1)
+            .count();
+        let fitting = above.iter().filter(|(_, record)| is_row(record)).count();
+        let are_rows = match named {
+            0 | 1 => false,
+            // "Owner,Nan Ott": two cells are like those of a book by chance.
+            2 => fitting > 0 && fitting == wide,
+            _ => fitting * 2 > wide,
+        };
+        let first = match are_rows {
+            true => above.iter().position(|(_, record)| is_row(record)),
+            false => None,
+        };
+        let rows = above.split_off(first.unwrap_or(above.len()));
+        let said = |(_, record): &(u32, Record)| {
+            let cells: Vec<&str> = (record.fields().map(str::trim))
+                .filter(|cell| !cell.is_empty())
+                .collect();
+            crate::text::clean(&cells.join(", "), 300)
+        };
+        (above.iter().take(MAX_LINES_ABOVE).map(said).collect(), rows)
+    }
+
+    /// Names the column of the rows' numbers, which some programs leave out of the header.
+    fn name_the_first(&mut self, body: &str) {
+        let width = self.names.len() + 1;
+        let sample = sample(body, format(body, self.delimiter, 0));
+        let is_numbered = |row: &Record| {
+            row.count() == width
+                && !row.get(0).is_empty()
+                && row.get(0).trim().bytes().all(|byte| byte.is_ascii_digit())
+        };
+        let ends = sample
+            .iter()
+            .filter(|row| !row.get(width - 1).trim().is_empty());
+        if sample.len() > 1
+            && self.unnamed == 0
+            && ends.count() * 2 > sample.len()
+            && sample.iter().all(is_numbered)
+            && sample[0].get(0) != sample[1].get(0)
+        {
+            self.names.insert(0, String::new());
+        }
     }
 
     /// Keeps columns without a name at the end that have cells in every other row: most have none.
@@ -295,15 +434,20 @@ impl Header {
 
     fn table<'a>(mut self, text: &'a str) -> Result<Table<'a>, CsvError> {
         self.keep_filled(&text[self.end..]);
+        self.name_the_first(&text[self.end..]);
         if self.names.len() > MAX_FIELDS - 1 {
             return Err(too_many_columns(self.row, self.names.len()));
         }
         let body = &text[self.end..];
+        let format = format(body, self.delimiter, self.names.len());
+        let (lines_above, rows_above) = self.above(text, body, format);
         Ok(Table {
-            format: format(body, self.delimiter, self.names.len()),
+            format,
             header: Some(self.names),
             header_row: self.row,
-            lines_above: self.lines_above,
+            lines_above,
+            rows_above,
+            is_sheet: false,
             body,
         })
     }

@@ -4,6 +4,7 @@
 //! and counted before anything is kept.
 
 mod cost;
+mod joined;
 
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read};
@@ -40,8 +41,10 @@ pub(super) struct Sheet {
     pub name: String,
     /// The sheets that were not read.
     pub others: Vec<String>,
-    /// Whether one of them has books.
+    /// Whether one of them may have books.
     pub others_have_books: bool,
+    /// The lines above the headers of the second sheet that was read, and of further ones.
+    pub lines_above: Vec<String>,
     /// The kind of workbook.
     pub kind: &'static str,
 }
@@ -83,36 +86,37 @@ pub(super) fn sheet(bytes: &[u8], max_rows: usize) -> Result<Sheet, CsvError> {
             break;
         }
     }
-    let (likeness, name, mut text) = best.ok_or_else(super::decode::empty)?;
-    let mut read = vec![name.clone()];
-    let mut others = Vec::new();
-    let mut others_have_books = false;
+    let (likeness, name, text) = best.ok_or_else(super::decode::empty)?;
     let after = names.iter().position(|other| other == name).unwrap_or(0) + 1;
+    let mut list = match likeness {
+        Likeness::Books => joined::List::of(name, &text),
+        _ => None,
+    };
+    let mut others = Vec::new();
     for (at, other) in names.iter().enumerate().filter(|(_, other)| *other != name) {
-        let is_readable = likeness == Likeness::Books && (after..readable).contains(&at);
-        let rows = match is_readable {
-            true => text_of(&mut workbook, other, max_rows)?,
-            false => String::new(),
-        };
-        // "Read 2021", "Read 2022": one list on several sheets.
-        if !rows.is_empty() && rows.lines().next() == text.lines().next() {
-            let body = rows.split_once('\n').map_or("", |(_, body)| body);
-            if text.len() + body.len() > MAX_TEXT {
-                return Err(too_large());
+        let is_read = match &mut list {
+            Some(list) if (after..readable).contains(&at) => {
+                let rows = text_of(&mut workbook, other, max_rows)?;
+                Likeness::of(&rows) == Likeness::Books && list.add(other, &rows)?
             }
-            text.push('\n');
-            text.push_str(body);
-            read.push(other.clone());
-        } else {
-            others_have_books |= is_readable && Likeness::of(&rows) == Likeness::Books;
+            _ => false,
+        };
+        if !is_read {
             others.push(other.clone());
         }
     }
+    let others_have_books = likeness == Likeness::Books && names.len() > readable;
+    let joined = list.filter(|list| list.sheets.len() > 1);
+    let (text, read, lines_above) = match joined {
+        Some(list) => (list.text()?, list.sheets.join(", "), list.lines_above),
+        None => (text, name.clone(), Vec::new()),
+    };
     Ok(Sheet {
         others,
         others_have_books,
+        lines_above,
         text,
-        name: read.join(", "),
+        name: read,
         kind: match kind {
             Kind::Excel => "Excel workbook",
             Kind::OpenDocument => "OpenDocument spreadsheet",

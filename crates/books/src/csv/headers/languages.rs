@@ -149,7 +149,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             ),
             (
                 Shelves,
-                "item shelves, bookshelves, shelves, bookshelf, shelf, collections, collection, lists, list, \
+                "sheet (shelf), item shelves, bookshelves, shelves, bookshelf, shelf, collections, collection, lists, list, \
                  my shelves, reading list, shelf name, custom shelves, groups",
             ),
             (

@@ -1,0 +1,187 @@
+//! Several sheets of a workbook as one list: a sheet for each year, or for each shelf.
+
+use super::{COMMAS, MAX_TEXT, sheet_hints, too_large};
+use crate::csv::CsvError;
+use crate::csv::field::{Field, IDENTITIES};
+use crate::csv::headers;
+use crate::csv::records::{MAX_FIELDS, Record, Records};
+use crate::csv::table::Table;
+use crate::text::words;
+
+/// The name of the column with the sheet's name: the shelf, or the status, of its books.
+const SHEET: &str = "Sheet (shelf)";
+
+/// The rows of several sheets under all of their columns.
+pub(super) struct List {
+    /// Names of the sheets.
+    pub sheets: Vec<String>,
+    /// The lines above the headers, but the first sheet's.
+    pub lines_above: Vec<String>,
+    /// The first sheet's records above its header.
+    above: Vec<Record>,
+    header: Vec<String>,
+    /// The rows, each with the number of its sheet.
+    rows: Vec<(usize, Record)>,
+    size: usize,
+}
+
+impl List {
+    /// A list of the sheet's rows; `None` when no record names its columns.
+    pub(super) fn of(name: &str, text: &str) -> Option<Self> {
+        let table = Table::new(text, &sheet_hints()).ok()?;
+        let header = table.header.clone()?;
+        let mut above = Vec::new();
+        let mut records = Records::new(text, COMMAS);
+        for _ in 1..table.header_row {
+            let mut record = Record::default();
+            records.read(&mut record);
+            above.push(record);
+        }
+        let mut rows = Vec::new();
+        records.restart(table.body);
+        let mut record = Record::default();
+        while records.read(&mut record) {
+            rows.push((0, std::mem::take(&mut record)));
+        }
+        Some(Self {
+            sheets: vec![name.to_owned()],
+            lines_above: Vec::new(),
+            above,
+            header,
+            rows,
+            size: text.len(),
+        })
+    }
+
+    /// Adds the rows of a sheet, if its header names books as the first one's does.
+    pub(super) fn add(&mut self, name: &str, text: &str) -> Result<bool, CsvError> {
+        let Ok(table) = Table::new(text, &sheet_hints()) else {
+            return Ok(false);
+        };
+        let Some(header) = &table.header else {
+            return Ok(false);
+        };
+        self.size += text.len();
+        if self.size > MAX_TEXT {
+            return Err(too_large());
+        }
+        // The place of each of its columns; of two of one name each has its own.
+        let mut all = self.header.clone();
+        let mut places: Vec<usize> = Vec::new();
+        for name in header {
+            let key = |name: &String| (words(name).concat(), identity(name));
+            let is_same = |other: &String| match (key(other), key(name)) {
+                ((_, Some(a)), (_, Some(b))) => a == b,
+                ((a, _), (b, _)) => a == b && !a.is_empty(),
+            };
+            let known = all.iter().enumerate();
+            let place = (known.filter(|(at, _)| !places.contains(at)))
+                .find(|(_, other)| is_same(other))
+                .map(|(at, _)| at);
+            places.push(place.unwrap_or(all.len()));
+            if place.is_none() {
+                all.push(name.clone());
+            }
+        }
+        if all.len() + 1 >= MAX_FIELDS {
+            return Ok(false);
+        }
+        let sheet = self.sheets.len();
+        let mut rows = table.rows();
+        let mut record = Record::default();
+        while rows.read(&mut record) {
+            let mut cells = vec![""; all.len()];
+            for (at, cell) in record.fields().enumerate() {
+                match places.get(at) {
+                    Some(place) => cells[*place] = cell,
+                    // Behind the last column: told as such.
+                    None if !cell.is_empty() => cells.push(cell),
+                    None => {}
+                }
+            }
+            self.rows.push((sheet, Record::of(cells.into_iter())));
+        }
+        self.header = all;
+        self.lines_above.extend(
+            table
+                .lines_above
+                .iter()
+                .filter(|line| !line.is_empty())
+                .cloned(),
+        );
+        self.sheets.push(name.to_owned());
+        Ok(true)
+    }
+
+    /// The list as comma-separated text, with a column for the sheets' names if readers gave them.
+    pub(super) fn text(&self) -> Result<String, CsvError> {
+        let is_named = self.sheets.iter().any(|name| !is_default(name));
+        let mut text = String::new();
+        for record in &self.above {
+            line(&mut text, record.fields());
+        }
+        let width = self.header.len();
+        let shelf = Some(SHEET).filter(|_| is_named);
+        line(
+            &mut text,
+            self.header.iter().map(String::as_str).chain(shelf),
+        );
+        for (sheet, record) in &self.rows {
+            if record.is_empty() {
+                line(&mut text, std::iter::once(""));
+                continue;
+            }
+            let cells = (0..width).map(|at| record.get(at));
+            let name = self.sheets[*sheet].as_str();
+            let name = Some(if is_default(name) { "" } else { name }).filter(|_| is_named);
+            let surplus = (width..record.count().min(MAX_FIELDS)).map(|at| record.get(at));
+            let surplus = surplus.filter(|cell| !cell.trim().is_empty());
+            line(&mut text, cells.chain(name).chain(surplus));
+            if text.len() > MAX_TEXT {
+                return Err(too_large());
+            }
+        }
+        Ok(text)
+    }
+}
+
+/// The meaning of a header that names books, by whatever word.
+fn identity(header: &str) -> Option<Field> {
+    let meaning = headers::known_meaning(header)?;
+    let names = IDENTITIES.contains(&meaning.field) || meaning.field == Field::Author;
+    names.then_some(meaning.field)
+}
+
+/// Whether a program gave a sheet its name: "Sheet1", "Tabelle 2".
+fn is_default(name: &str) -> bool {
+    const NAMES: [&str; 14] = [
+        "sheet",
+        "tabelle",
+        "tabellenblatt",
+        "feuil",
+        "feuille",
+        "hoja",
+        "foglio",
+        "planilha",
+        "blad",
+        "arkusz",
+        "лист",
+        "シート",
+        "工作表",
+        "ark",
+    ];
+    let bare = name.trim_end_matches(|c: char| c.is_ascii_digit());
+    NAMES.contains(&bare.trim().to_lowercase().as_str())
+}
+
+fn line<'c>(text: &mut String, cells: impl Iterator<Item = &'c str>) {
+    for (at, cell) in cells.enumerate() {
+        if at > 0 {
+            text.push(',');
+        }
+        text.push('"');
+        text.push_str(&cell.replace('"', "\"\""));
+        text.push('"');
+    }
+    text.push('\n');
+}
