@@ -24,6 +24,9 @@ pub use query::WordQuery;
 pub use search::{SpineLookup, SpineSearch, SpinesFound, UnknownSpine};
 use word::lettered_words;
 
+/// Share of a spine's highest line from which on a line is large.
+const LARGE: f32 = 0.6;
+
 /// A line of text on the photo.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Lettering {
@@ -67,6 +70,8 @@ pub struct Recognised {
 /// The lines of a spine that a query contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
+    /// The large lines on its axis: title and author, not what is printed small about them.
+    Large,
     /// The lines on its axis.
     Axis,
     /// The lines on its axis and those beside: titles in two lines, an author beside the title.
@@ -74,23 +79,46 @@ pub enum Reach {
 }
 
 impl Shelf {
-    /// The query for a spine; `None` when nothing on it can be searched for, or when the neighbours
-    /// add no word.
+    /// The query for a spine; `None` when nothing on it can be searched for, or when it is the query
+    /// of a shorter reach.
     pub fn query(&self, spine: usize, reach: Reach) -> Option<WordQuery> {
         let spine = self.spines.get(spine)?;
-        let texts = |lines: &[usize]| -> Vec<&str> {
+        let texts = |lines: &[usize], least: f32| -> Vec<&str> {
             let lettering = |at: &usize| self.lettering.get(*at);
             let lines = lines.iter().filter_map(lettering);
+            let lines = lines.filter(|line| line.height >= least);
             lines.map(|line| line.text.as_str()).collect()
         };
-        let alone = WordQuery::new(&texts(&spine.lines));
+        let large = || WordQuery::nearly_all(&texts(&spine.lines, self.large(&spine.lines)));
+        let alone = || WordQuery::some(&texts(&spine.lines, 0.0));
         match reach {
-            Reach::Axis => alone,
+            Reach::Large => large(),
+            Reach::Axis => alone().filter(|query| Some(query) != large().as_ref()),
             Reach::Neighbours => {
                 let lines = [spine.lines.as_slice(), &spine.beside].concat();
-                WordQuery::new(&texts(&lines)).filter(|more| Some(more) != alone.as_ref())
+                let all = WordQuery::some(&texts(&lines, 0.0));
+                all.filter(|query| Some(query) != alone().as_ref())
             }
         }
+    }
+
+    /// The height from which on these lines are large: title and author rather than publisher,
+    /// quotations and numbers.
+    fn large(&self, lines: &[usize]) -> f32 {
+        let lettering = |at: &usize| self.lettering.get(*at);
+        let lines = lines.iter().filter_map(lettering);
+        let worded = lines.filter(|line| has_words(&lettered_words(&line.text)));
+        LARGE * worded.map(|line| line.height).fold(0.0, f32::max)
+    }
+
+    /// Whether a spine has lettering that can be a title's or an author's.
+    pub fn is_lettered(&self, spine: usize) -> bool {
+        let lines = self.spines.get(spine).map_or(&[][..], |spine| &spine.lines);
+        let lettering = |at: &usize| self.lettering.get(*at);
+        let words = lines.iter().filter_map(lettering);
+        words
+            .flat_map(|line| lettered_words(&line.text))
+            .any(|word| query::is_name(&word))
     }
 
     /// The books among the candidates that the lettering names, the surest first. `candidates` are
@@ -104,7 +132,7 @@ impl Shelf {
                 let fit = Fit::measure(self, &words, spine, record, &is_used);
                 let is_one_of_many = || records.iter().any(|other| is_namesake(other, record));
                 if fit.is_accepted() && (fit.has_author() || !is_one_of_many()) {
-                    possible.push((fit.score(), at, record));
+                    possible.push((fit.rank(), at, record));
                 }
             }
         }
@@ -192,7 +220,7 @@ impl Shelf {
                 || books.iter().any(|book| is_same(&book.record, record));
             if !is_there {
                 let record = record.clone();
-                possible.push((fit.score(), Near { record, reason }));
+                possible.push((fit.rank(), Near { record, reason }));
             }
         }
         // Stable: what the provider thought best stays first among equals.
@@ -200,6 +228,12 @@ impl Shelf {
         possible.truncate(MAX_NEAR);
         possible.into_iter().map(|(_, near)| near).collect()
     }
+}
+
+/// Whether a line is more than an emblem or a number, which are read as one or two letters, often
+/// the highest of a spine.
+fn has_words(words: &[String]) -> bool {
+    words.iter().any(|word| word.chars().count() > 2)
 }
 
 /// Whether two works share their title and no author: a book, and notes to it. Works of nobody

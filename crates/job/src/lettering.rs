@@ -1,6 +1,6 @@
 //! The text on the spines of one photo, and the detections that it becomes.
 
-use books::{Found, Near, Recognised, Shelf, SpinesFound, UnknownSpine};
+use books::{Found, Near, Reach, Recognised, Shelf, SpinesFound, UnknownSpine};
 use serde::{Deserialize, Serialize};
 use vision::{BoundingBox, Detection, MAX_TITLE, Severity, Suggestion, SuggestionKind};
 
@@ -9,6 +9,11 @@ const CONFIDENCE_OF_WORDS: f32 = 0.3;
 
 /// Least confidence of a line that is listed for review.
 const SURE: f32 = 0.8;
+
+/// Least confidence of a line that is listed by a single word, and least number of its letters:
+/// emblems and scraps are short or unsure.
+const SURE_WORD: f32 = 0.95;
+const LONG_WORD: usize = 6;
 
 /// Number of spines read for each book identified from which on a photo counts as a bad one.
 const SPINES_FOR_A_BOOK: usize = 3;
@@ -74,10 +79,17 @@ impl Lettering {
         let text = |at: &usize| Some(self.shelf.lettering.get(*at)?.text.trim());
         let texts: Vec<&str> = lines.iter().filter_map(text).collect();
         let text = texts.join(" ");
-        let words = text
-            .split_whitespace()
-            .filter(|word| word.chars().filter(|c| c.is_alphabetic()).count() >= 3);
-        (words.count() >= 2).then(|| {
+        let letters = |word: &str| word.chars().filter(|c| c.is_alphabetic()).count();
+        let words = text.split_whitespace().filter(|word| letters(word) >= 3);
+        let is_long = |at: &&usize| {
+            let is_sure = self
+                .lines
+                .get(**at)
+                .is_some_and(|l| l.confidence >= SURE_WORD);
+            let text = self.shelf.lettering.get(**at).map_or("", |line| &line.text);
+            is_sure && letters(text) >= LONG_WORD
+        };
+        (words.count() >= 2 || lines.iter().any(|at| is_long(&at))).then(|| {
             let named = Named {
                 title: shorten(&text, MAX_TITLE),
                 author: String::new(),
@@ -110,8 +122,13 @@ impl Lettering {
     /// A hint for a better photo, when little of what was read named a book.
     pub(crate) fn hint(&self, found: &SpinesFound) -> Option<Suggestion> {
         let books = found.books.len();
-        (found.complete && found.unknown.len() + books >= SPINES_FOR_A_BOOK * books.max(1))
-            .then(go_closer)
+        // A single word is a publisher's or a scrap too often to say anything of the photo.
+        let can_be_asked = |spine: &&UnknownSpine| {
+            let asked = |reach| self.shelf.query(spine.spine, reach).is_some();
+            asked(Reach::Large) || asked(Reach::Axis)
+        };
+        let unknown = found.unknown.iter().filter(can_be_asked).count();
+        (found.complete && unknown + books >= SPINES_FOR_A_BOOK * books.max(1)).then(go_closer)
     }
 }
 
@@ -254,11 +271,33 @@ mod tests {
     }
 
     #[test]
+    fn a_long_sure_word_is_listed_and_a_publisher_s_name_is_not() {
+        let lettering = lettering(&[
+            &[("PICASSO", 0.99)],
+            &[("GOLDMANN", 0.99)],
+            &[("Krimi", 0.99)],
+            &[("MANTEL", 0.9)],
+        ]);
+        let mut all = found(&lettering, &[], true);
+        all.unknown
+            .retain(|spine| lettering.shelf.is_lettered(spine.spine));
+        let detections = lettering.detections(&all);
+        let titles: Vec<&str> = detections.iter().map(|d| d.0.title.as_str()).collect();
+        assert_eq!(titles, ["PICASSO"]);
+        // Such words alone do not make a photo a bad one.
+        let named = self::lettering(&[&[("EMMA", 0.9), ("JANE AUSTEN", 0.9)]]);
+        all.books = found(&named, &[("Emma", "Jane Austen")], true).books;
+        assert_eq!(all.books.len(), 1);
+        assert_eq!(lettering.hint(&all), None);
+    }
+
+    #[test]
     fn a_spine_that_names_no_book_is_its_sure_words_to_be_reviewed() {
         let lettering = lettering(&[
             &[("Gärten in Wien", 0.95), ("Xq?lr", 0.55)],
             &[("9", 0.99)],
             &[("SOME WORDS", 0.6)],
+            &[("MORE WORDS", 0.6)],
         ]);
         for (complete, outcome) in [(true, Found::NotFound), (false, Found::Error)] {
             let found = found(&lettering, &[], complete);

@@ -1,14 +1,13 @@
 //! The decision whether a work is the book that a spine names.
 
-use super::word::{is_distinctive, is_number, is_publisher, is_read_as};
-use super::{Shelf, Spine};
-use crate::text::words;
+use super::word::{is_distinctive, is_number, is_order_number, is_publisher, is_read_as};
+use super::{Shelf, Spine, has_words};
+use crate::text::words as words_of;
 use crate::title::{names_other_book, split_subtitle};
 use crate::{NearReason, Record};
 
-/// Share of the highest line from which on a line is large: title and author rather than publisher,
-/// quotations and numbers.
-const LARGE: f32 = 0.6;
+/// Least number of letters of words that may have been read as one.
+const LEAST_JOINED: usize = 6;
 
 /// The fit of a work to the lettering of a spine and its neighbours. Shares count letters, 0 to 1.
 #[derive(Debug, Default)]
@@ -39,6 +38,10 @@ pub(super) struct Fit {
     lacks_kind: bool,
     /// Whether its subtitle has such a word.
     lacks_kind_below: bool,
+    /// Whether words of the title were read as one: `UNTERDEM STURM`.
+    has_joined: bool,
+    /// Number of letters of the title's words that were read, small ones included.
+    letters_read: usize,
     /// The lines of which a word was explained.
     pub lines: Vec<usize>,
 }
@@ -62,31 +65,50 @@ impl Fit {
         is_used: &[bool],
     ) -> Self {
         let mut read = lettering(shelf, words, spine, is_used);
-        let (title, subtitle) = split_subtitle(&record.work.title);
-        let title = distinctive(title);
+        let (main, subtitle) = split_subtitle(&record.work.title);
+        let title = distinctive(main);
         let letters = |word: &str| word.chars().count();
         let mut fit = Self {
             letters: title.iter().map(|word| letters(word)).sum(),
-            words: title.len(),
+            // A compound with a hyphen is one.
+            words: title.len().min(main.split_whitespace().count()),
             distinctive: title.iter().filter(|word| is_distinctive(word)).count(),
             ..Self::default()
         };
         let (mut found, mut found_on_spine) = (0, 0);
+        let mut count = |word: &str, on_spine: bool| {
+            found += letters(word);
+            fit.words_read += 1;
+            found_on_spine += if on_spine { letters(word) } else { 0 };
+        };
+        let mut missing: Vec<&String> = Vec::new();
         for word in &title {
-            if let Some(read) = claim(&mut read, word) {
-                found += letters(word);
-                fit.words_read += 1;
-                found_on_spine += if read.on_spine { letters(word) } else { 0 };
-            } else {
-                fit.lacks_number |= is_number(word);
-                fit.lacks_kind |= names_other_book(word);
+            match claim(&mut read, word) {
+                Some(read) => count(word, read.on_spine),
+                None => missing.push(word),
             }
         }
+        let all = words_of(main);
+        let runs = [3, 2].into_iter().flat_map(|length| all.windows(length));
+        for run in runs {
+            if !missing.iter().any(|word| run.contains(word)) {
+                continue;
+            }
+            if let Some(on_spine) = claim_joined(&mut read, run) {
+                let (joined, others) = missing.into_iter().partition(|word| run.contains(word));
+                missing = others;
+                let joined: Vec<&String> = joined;
+                joined.iter().for_each(|word| count(word, on_spine));
+                fit.has_joined = true;
+            }
+        }
+        fit.lacks_number = missing.iter().any(|word| is_number(word));
+        fit.lacks_kind = missing.iter().any(|word| names_other_book(word));
         let share = |part: usize, of: usize| part as f32 / of.max(1) as f32;
         let of_work = record.work.subtitle.as_deref().unwrap_or_default();
         fit.lacks_kind_below = [subtitle, of_work]
             .iter()
-            .flat_map(|text| crate::text::words(text))
+            .flat_map(|text| words_of(text))
             .any(|word| {
                 let is_read = || read.iter().any(|read| is_read_as(&word, read.word));
                 names_other_book(&word) && !is_read()
@@ -94,17 +116,23 @@ impl Fit {
         fit.title = share(found, fit.letters);
         fit.title_on_spine = share(found_on_spine, fit.letters);
         let mut names = record.authors.iter().map(|author| author.name.as_str());
-        let names: Vec<Vec<String>> = names.by_ref().map(crate::text::words).collect();
+        let names: Vec<Vec<String>> = names.by_ref().map(words_of).collect();
         for name in &names {
             let Some((last, others)) = name.split_last() else {
                 continue;
             };
-            let claimed = (letters(last) > 1)
-                .then(|| claim(&mut read, last))
-                .flatten();
-            if let Some(name) = claimed {
+            if letters(last) < 2 {
+                continue;
+            }
+            let claimed = claim(&mut read, last).map(|read| read.on_spine);
+            let mut tails = [3, 2].into_iter().filter_map(|length| {
+                let from = name.len().checked_sub(length)?;
+                Some(&name[from..])
+            });
+            let claimed = claimed.or_else(|| tails.find_map(|tail| claim_joined(&mut read, tail)));
+            if let Some(on_spine) = claimed {
                 fit.author = true;
-                fit.author_on_spine |= name.on_spine;
+                fit.author_on_spine |= on_spine;
                 for word in others {
                     claim(&mut read, word);
                 }
@@ -112,15 +140,17 @@ impl Fit {
         }
         // A subtitle, a second mention and the small words explain lettering, but prove nothing.
         let known: Vec<String> = [
-            crate::text::words(&record.work.title),
+            words_of(&record.work.title),
             record
                 .work
                 .subtitle
                 .as_deref()
-                .map_or_else(Vec::new, crate::text::words),
+                .map_or_else(Vec::new, words_of),
             names.concat(),
         ]
         .concat();
+        let is_read = |word: &&String| read.iter().any(|read| is_read_as(word, read.word));
+        fit.letters_read = all.iter().filter(is_read).map(|word| letters(word)).sum();
         let proven: Vec<usize> = read.iter().filter(|r| r.claimed).map(|r| r.line).collect();
         for read in &mut read {
             read.claimed |= known.iter().any(|word| is_read_as(word, read.word));
@@ -163,7 +193,8 @@ impl Fit {
             && self.title >= 0.95
             && self.explained >= 0.8
             && self.title_on_spine > 0.3
-            && !self.lacks_kind_below;
+            && !self.lacks_kind_below
+            && !self.has_joined;
         let long_title = self.author
             && self.letters >= 12
             && self.words_read >= 2
@@ -206,6 +237,12 @@ impl Fit {
         let author = if self.author { 1.0 } else { 0.0 };
         0.5 * self.title + 0.25 * author + 0.25 * self.explained
     }
+
+    /// The rank of a candidate among others, by its score; among equals the one of which more was
+    /// read comes first, be it by an article.
+    pub(super) fn rank(&self) -> f32 {
+        self.score() + 1e-4 * self.letters_read.min(100) as f32
+    }
 }
 
 /// The unused words of a spine, its own first.
@@ -219,22 +256,21 @@ fn lettering<'a>(
         let free = |at: &&usize| is_used.get(**at) == Some(&false);
         lines.iter().filter(free).copied().collect()
     };
-    let height = |at: &usize| shelf.lettering[*at].height;
     let on_spine = free(&spine.lines);
-    // Emblems and numbers are read as one or two letters, often the highest.
-    let has_words = |at: &&usize| words[**at].iter().any(|word| word.chars().count() > 2);
-    let worded = on_spine.iter().filter(has_words);
-    let highest = worded.map(height).fold(0.0, f32::max);
+    let large_from = shelf.large(&on_spine);
+    // Where nothing else is lettered, short words count.
+    let is_worded = large_from > 0.0;
     let mut read = Vec::new();
     for (lines, on_spine) in [(on_spine, true), (free(&spine.beside), false)] {
         for line in lines {
-            let large = height(&line) >= LARGE * highest;
+            let large = shelf.lettering[line].height >= large_from
+                && (!is_worded || has_words(&words[line]));
             for word in words[line].iter().filter(|word| !is_publisher(word)) {
                 read.push(Read {
                     word,
                     line,
                     on_spine,
-                    large,
+                    large: large && !is_order_number(word),
                     claimed: false,
                 });
             }
@@ -268,9 +304,23 @@ fn claim<'r, 'a>(read: &'r mut [Read<'a>], word: &str) -> Option<&'r Read<'a>> {
     Some(&read[at])
 }
 
+/// Takes the free word that may be these in a row, read as one, and answers whether it is on the
+/// spine.
+fn claim_joined(read: &mut [Read<'_>], run: &[String]) -> Option<bool> {
+    let joined = run.concat();
+    if joined.chars().count() < LEAST_JOINED {
+        return None;
+    }
+    let read = read
+        .iter_mut()
+        .find(|read| !read.claimed && is_read_as(&joined, read.word))?;
+    read.claimed = true;
+    Some(read.on_spine)
+}
+
 /// The distinctive words of a title; all of them when it has none, as `It`.
 fn distinctive(title: &str) -> Vec<String> {
-    let all = words(title);
+    let all = words_of(title);
     let distinctive: Vec<String> = all
         .iter()
         .filter(|word| is_distinctive(word))

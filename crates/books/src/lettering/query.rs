@@ -15,26 +15,37 @@ const MAX_LETTERS: usize = 24;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WordQuery {
     words: Vec<String>,
+    at_least: usize,
 }
 
 impl WordQuery {
-    /// Makes a query; `None` with fewer than two distinctive words: no book is accepted by one, and
-    /// every popular work with that word would crowd the answer.
-    pub(super) fn new(texts: &[&str]) -> Option<Self> {
+    /// Makes a query for two of up to four words, three of five or six; `None` with fewer than two
+    /// distinctive words: no book is accepted by one, and every popular work with that word would
+    /// crowd the answer.
+    pub(super) fn some(texts: &[&str]) -> Option<Self> {
+        Self::new(texts, |words| if words < 5 { 2 } else { 3 })
+    }
+
+    /// Makes a query for all words but one, which may be misread: few works answer it, so that none
+    /// is crowded out.
+    pub(super) fn nearly_all(texts: &[&str]) -> Option<Self> {
+        Self::new(texts, |words| (words - 1).max(2))
+    }
+
+    fn new(texts: &[&str], at_least: fn(usize) -> usize) -> Option<Self> {
         let mut words: Vec<String> = Vec::new();
         for word in texts.iter().flat_map(|text| lettered_words(text)) {
-            let is_name = is_distinctive(&word)
-                && !is_publisher(&word)
-                && (3..=MAX_LETTERS).contains(&word.chars().count())
-                && word.chars().all(char::is_alphabetic);
-            if is_name && !words.contains(&word) {
+            if is_name(&word) && !words.contains(&word) {
                 words.push(word);
             }
         }
         // Stable: of equally long words the larger lettering's, which comes first, is taken.
         words.sort_by_key(|word| std::cmp::Reverse(word.chars().count()));
         words.truncate(MAX_WORDS);
-        (words.len() > 1).then_some(Self { words })
+        (words.len() > 1).then(|| Self {
+            at_least: at_least(words.len()),
+            words,
+        })
     }
 
     /// The words of the query, the longest first.
@@ -42,15 +53,23 @@ impl WordQuery {
         &self.words
     }
 
-    /// Number of the query's words that a work must have: two of up to four, three of five or six.
+    /// Number of the query's words that a work must have.
     pub fn at_least(&self) -> usize {
-        if self.words.len() < 5 { 2 } else { 3 }
+        self.at_least
     }
 
     /// The query in the syntax of Open Library's search, to be joined with others by `OR`.
     pub fn clause(&self) -> String {
         at_least(self.at_least(), &self.words)
     }
+}
+
+/// Whether a folded word of a spine can be one of a title or of an author.
+pub(super) fn is_name(word: &str) -> bool {
+    is_distinctive(word)
+        && !is_publisher(word)
+        && (3..=MAX_LETTERS).contains(&word.chars().count())
+        && word.chars().all(char::is_alphabetic)
 }
 
 /// Spells "at least `count` of these words" in conjunctions and disjunctions.
@@ -73,7 +92,7 @@ mod tests {
     use super::*;
 
     fn query(texts: &[&str]) -> Option<String> {
-        WordQuery::new(texts).map(|query| query.clause())
+        WordQuery::some(texts).map(|query| query.clause())
     }
 
     #[test]
@@ -130,18 +149,29 @@ mod tests {
     fn a_clause_holds_for_as_many_words_as_it_asks_for() {
         let all = ["aaaa", "bbbb", "cccc", "dddd", "eeee", "ffff", "gggg"];
         for count in 2..all.len() {
-            let query = WordQuery::new(&all[..count]).unwrap();
-            let clause = query.clause();
-            for set in 0..1u32 << count {
-                let chosen: Vec<&str> = (0..count)
-                    .filter(|at| set >> at & 1 == 1)
-                    .map(|at| all[at])
-                    .collect();
-                let expected = chosen.len() >= query.at_least();
-                assert_eq!(holds(&clause, &chosen), expected, "{clause}: {chosen:?}");
+            for query in [WordQuery::some, WordQuery::nearly_all] {
+                let query = query(&all[..count]).unwrap();
+                let clause = query.clause();
+                for set in 0..1u32 << count {
+                    let chosen: Vec<&str> = (0..count)
+                        .filter(|at| set >> at & 1 == 1)
+                        .map(|at| all[at])
+                        .collect();
+                    let expected = chosen.len() >= query.at_least();
+                    assert_eq!(holds(&clause, &chosen), expected, "{clause}: {chosen:?}");
+                }
+                assert!(clause.len() < 400, "{clause}");
             }
-            assert!(clause.len() < 400, "{clause}");
         }
-        assert_eq!(WordQuery::new(&all).unwrap().words().len(), MAX_WORDS);
+        assert_eq!(WordQuery::some(&all).unwrap().words().len(), MAX_WORDS);
+    }
+
+    #[test]
+    fn a_strict_query_forgives_one_word() {
+        let at_least = |texts: &[&str]| WordQuery::nearly_all(texts).map(|query| query.at_least());
+        assert_eq!(at_least(&["BABEL"]), None);
+        assert_eq!(at_least(&["BABEL", "KUANG"]), Some(2));
+        assert_eq!(at_least(&["Wolf Hail", "MANTEL"]), Some(2));
+        assert_eq!(at_least(&["Wolf Hail", "HILARY MANTEL"]), Some(3));
     }
 }

@@ -25,7 +25,7 @@ pub struct SpineLookup {
 pub struct SpinesFound {
     /// The books, the surest first.
     pub books: Vec<Recognised>,
-    /// The spines with words enough to search for of which no line belongs to a book.
+    /// The spines with words of which no line belongs to a book.
     pub unknown: Vec<UnknownSpine>,
     /// Whether every request was answered: otherwise there may be more books.
     pub complete: bool,
@@ -43,8 +43,9 @@ pub struct UnknownSpine {
 /// The search for the books of a shelf at Open Library: which requests may go out now, and what
 /// their answers mean.
 ///
-/// Every spine is searched for by the lines on its axis; what no book explains is then searched for
-/// together with the lines beside it.
+/// Every spine is searched for by nearly all words of the large lines on its axis; what no book
+/// explains is then searched for by some words of all its lines, and last together with the lines
+/// beside it.
 ///
 /// **The one rule**: every [`SpineLookup`] that [`next`](Self::next) hands out must come back
 /// through [`answered`](Self::answered), in any order; until all are back there is nothing more to
@@ -83,7 +84,8 @@ impl SpineSearch {
     pub fn next(&mut self) -> Vec<SpineLookup> {
         while self.outstanding == 0 && !self.is_over {
             let reach = match self.reach {
-                None => Reach::Axis,
+                None => Reach::Large,
+                Some(Reach::Large) => Reach::Axis,
                 Some(Reach::Axis) => Reach::Neighbours,
                 Some(Reach::Neighbours) => {
                     self.is_over = true;
@@ -102,8 +104,8 @@ impl SpineSearch {
 
     fn lookups(&self, reach: Reach) -> Vec<SpineLookup> {
         let explained = match reach {
-            Reach::Axis => Vec::new(),
-            Reach::Neighbours => self.shelf.recognise(&self.candidates),
+            Reach::Large => Vec::new(),
+            Reach::Axis | Reach::Neighbours => self.shelf.recognise(&self.candidates),
         };
         let mut lookups: Vec<SpineLookup> = Vec::new();
         let mut length = 0;
@@ -196,7 +198,7 @@ impl SpineSearch {
         let books = self.shelf.recognise(&self.candidates);
         let unknown = (0..self.shelf.spines.len())
             .filter(|&spine| !self.is_explained(spine, &books))
-            .filter(|&spine| self.shelf.query(spine, Reach::Axis).is_some())
+            .filter(|&spine| self.shelf.is_lettered(spine))
             .collect();
         SpinesFound {
             unknown: self.shelf.near(unknown, &self.candidates, &books),

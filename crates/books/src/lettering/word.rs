@@ -24,6 +24,11 @@ pub(super) fn is_number(word: &str) -> bool {
     word.chars().all(|c| c.is_ascii_digit())
 }
 
+/// Whether a folded word is a number of the publisher's or of a shop: longer than a year.
+pub(super) fn is_order_number(word: &str) -> bool {
+    is_number(word) && word.len() > 4
+}
+
 /// Whether a folded word tells a book from others. Numbers do: they tell a volume from the next.
 pub(super) fn is_distinctive(word: &str) -> bool {
     (word.chars().count() > 1 || is_number(word))

@@ -271,7 +271,7 @@ impl Catalogue {
     fn candidates(&self, shelf: &Shelf, but: &[Book], queries: &mut usize) -> Vec<Vec<Record>> {
         (0..shelf.spines.len())
             .map(|spine| {
-                [Reach::Axis, Reach::Neighbours]
+                [Reach::Large, Reach::Axis, Reach::Neighbours]
                     .into_iter()
                     .filter_map(|reach| shelf.query(spine, reach))
                     .flat_map(|query| {
