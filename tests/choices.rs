@@ -276,3 +276,42 @@ fn a_book_of_a_scan_is_chosen() {
     let other = app.request("PUT", &other).bearer(&job.token);
     assert_eq!(other.json(&Value::Null).send().status(), 404);
 }
+
+/// A doubtful match is confirmed by its number among the candidates, and what is to be reviewed is
+/// one number everywhere.
+#[test]
+fn a_doubtful_match_is_confirmed() {
+    let app = Setup::new().start();
+    let library = "Title,Author,ISBN\nBabel,Somebody Else,9780063021426\n\
+        Nobody Wrote This Qwz,Nobody,\nDune,Frank Herbert,9780441013593\n";
+    let job = app.import(library.as_bytes());
+    app.follow(&job);
+    let results = app.results(&job);
+    let book = &results["books"][0];
+    assert_eq!(book["enrichmentStatus"], "success", "{book}");
+    assert_eq!(book["toReview"], true, "{book}");
+    let candidates = book["candidates"].as_array().unwrap();
+    let last = candidates.len() - 1;
+    assert_eq!(candidates[last]["isMatch"], true, "{book}");
+    assert_eq!(candidates[last]["isbn"], "9780063021426");
+    let review = |expected: usize| {
+        let results = app.results(&job);
+        let books = results["books"].as_array().unwrap().iter();
+        let flagged = books.filter(|book| book["toReview"] == true).count();
+        let rows = app.get(&format!("{}?format=csv&only=review", job.results_url));
+        let rows = rows.text().lines().count() - 1;
+        let counted = results["toReview"].as_u64().unwrap_or_default();
+        assert_eq!(
+            (flagged, rows, counted),
+            (expected, expected, expected as u64)
+        );
+    };
+    review(2);
+    let chosen = choose(&app, &job, 0, &json!({"candidate": last})).data(200);
+    assert_eq!(chosen["choice"], "candidate");
+    assert_eq!(chosen["isbn"], book["isbn"]);
+    assert!(chosen["toReview"].is_null(), "{chosen}");
+    review(1);
+    choose(&app, &job, 1, &Value::Null).data(200);
+    review(0);
+}

@@ -300,8 +300,36 @@ fn a_retry_of_a_canceled_job_does_what_nobody_reached() {
     assert!(cancel.status() < 300, "{}", cancel.text());
     eventually("an end", || app.status(&job)["status"] == "canceled");
     let before = app.results(&job);
-    let done = before["books"].as_array().unwrap().len();
+    let (books, pending) = (before["books"].as_array().unwrap(), "pending");
+    let is_done = |book: &&Value| book["enrichmentStatus"] != pending;
+    let done = books.iter().take_while(is_done).count();
     assert!(done >= 30 && (done as u64) < LIBRARY_ROWS, "{done}");
+    // Those that nobody reached are in the results, counted, and in the file of what failed.
+    assert_adds_up(&before, LIBRARY_ROWS);
+    let left = books.len() - done;
+    assert!(books[done..].iter().all(|book| !is_done(&book)));
+    assert!(count(&before, "unanswered") as usize >= left);
+    let failed = app.get(&format!("{}?format=csv&only=failed", job.results_url));
+    let failed = failed.text();
+    let canceled = failed.matches(",Not looked up: canceled,").count();
+    assert_eq!(canceled, left, "{}", &failed[..failed.len().min(500)]);
+    assert!(
+        failed.contains("Bookshelves with positions"),
+        "the columns of the file"
+    );
+    let whole = app.get(&format!("{}?format=csv&only=all", job.results_url));
+    let again = app.import(whole.text().as_bytes());
+    app.follow(&again);
+    let again = app.results(&again);
+    assert_eq!(again["booksCreated"], before["booksCreated"]);
+    let rows = app
+        .get(&format!("{}?only=failed", job.results_url))
+        .data(200);
+    let rows = rows["rows"].as_array().unwrap();
+    let rows = rows
+        .iter()
+        .filter(|row| row["problem"] == "Not looked up: canceled");
+    assert_eq!(rows.count(), left);
 
     // Those that nobody reached are none that nobody knows.
     let unknown = retry(&app, &job, &json!({"only": ["not_found"]}));
@@ -317,7 +345,7 @@ fn a_retry_of_a_canceled_job_does_what_nobody_reached() {
     let after = app.results(&again);
     assert_adds_up(&after, LIBRARY_ROWS);
     assert!(after["unanswered"].is_null(), "{:?}", statuses(&after));
-    assert_eq!(readers_own(&after)[..done], readers_own(&before)[..],);
+    assert_eq!(readers_own(&after), readers_own(&before));
     assert!(count(&after, "enrichmentSucceeded") >= 730);
 }
 
@@ -360,4 +388,58 @@ fn a_key_is_of_one_request_and_whether_photos_are_kept_belongs_to_it() {
     imported.send().data(202);
     let capabilities = app.request("GET", "/api/v2/capabilities").send().data(200);
     assert_eq!(capabilities["features"]["keepFailedPhotos"], true);
+}
+
+/// What can never succeed is not tried, and the answer says what to do instead.
+#[test]
+fn a_retry_that_could_not_succeed_is_refused_with_a_remedy() {
+    let app = Setup::new().start();
+    let job = app.import(b"Title,Author\nIt,\n");
+    app.follow(&job);
+    let results = app.results(&job);
+    let book = &results["books"][0];
+    assert_eq!(book["enrichmentStatus"], "error", "{book}");
+    assert_eq!(book["nothingToAskBy"], true, "{book}");
+    let failed = app.get(&format!("{}?format=csv&only=failed", job.results_url));
+    assert!(
+        failed.text().contains("too little without an author"),
+        "{}",
+        failed.text()
+    );
+    for body in [
+        json!({}),
+        json!({"only": ["error", "not_found"], "unknown": 1}),
+    ] {
+        let refused = retry(&app, &job, &body).error(400, "EMPTY_BATCH");
+        assert_eq!(refused["details"]["booksToMend"], 1, "{refused}");
+    }
+    // Nothing was read of a file that is no list of books.
+    let job = app.import(b"nothing\nof books\n");
+    app.follow(&job);
+    let refused = retry(&app, &job, &json!({})).error(400, "EMPTY_BATCH");
+    assert_eq!(refused["details"]["fileToSend"], "library.csv", "{refused}");
+}
+
+/// A format or a kind of rows that does not exist is refused as everything else is.
+#[test]
+fn rows_are_asked_for_by_names_that_exist() {
+    let app = Setup::new().start();
+    let job = app.import(b"Title,Author\nNobody Wrote This Qwz,Nobody\n");
+    app.follow(&job);
+    let v3 = format!("/v3/jobs/imports/{}/results", job.id);
+    for path in [&job.results_url, &v3] {
+        for wrong in [
+            "format=xml",
+            "only=some",
+            "only=failed&format=xml",
+            "only=failed&limit=1",
+        ] {
+            let refused = app.get(&format!("{path}?{wrong}"));
+            assert_eq!(refused.status(), 400, "{path}?{wrong}: {}", refused.text());
+            assert_eq!(refused.json()["error"]["code"], "INVALID_REQUEST");
+            assert_eq!(refused.json()["success"], false);
+        }
+        let rows = app.get(&format!("{path}?only=failed%2Cnot_found&format=json"));
+        assert_eq!(rows.data(200)["rows"].as_array().unwrap().len(), 1);
+    }
 }

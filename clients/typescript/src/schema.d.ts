@@ -331,7 +331,7 @@ export interface paths {
         get?: never;
         /**
          * Say which book a book of an ended job is
-         * @description One of the book's `candidates`, or what a provider knows by an ISBN, a work's key, or a title and its author; `null`: none of the books that providers know. Answers with the book as it is then; results, exports and later retries follow. Answered when the choice is certain to stay, whoever chooses at the same time.
+         * @description One of the book's `candidates` (of a doubtful book the last one is its match, `isMatch`: chosen, it is confirmed), or what a provider knows by an ISBN, a work's key, or a title and its author; `null`: none of the books that providers know. Answers with the book as it is then; results, exports and later retries follow. Answered when the choice is certain to stay, whoever chooses at the same time.
          */
         put: operations["chooseBook"];
         post?: never;
@@ -372,7 +372,7 @@ export interface paths {
         put?: never;
         /**
          * Try again what a job did not find
-         * @description Makes a new job, `retryOf` the ended one, that looks up those of its books whose outcome `only` names, those included that nobody reached before it was canceled; its progress is theirs, its results are all books. Photos that could not be looked at are looked at again if the scan has kept them (`keepFailedPhotos`); else `photosToSend` says which to send in a new scan. There is one such job of each ended one: the same request again is answered with it.
+         * @description Makes a new job, `retryOf` the ended one, that looks up those of its books whose outcome `only` names, those included that nobody reached before it was stopped; its progress is theirs, its results are all books. Titles that say too little without an author, and photos that are no pictures, are never tried again. Photos that could not be looked at are looked at again if the scan has kept them (`keepFailedPhotos`); else `photosToSend` says which to send in a new scan. There is one such job of each ended one: the same request again is answered with it.
          */
         post: operations["retryJob"];
         delete?: never;
@@ -973,7 +973,7 @@ export interface paths {
         get?: never;
         /**
          * Say which book a book of the ended job is
-         * @description One of the book's `candidates`, or what a provider knows by an ISBN, a work's key, or a title and its author; `null`: none of the books that providers know. Answers with the book as it is then; results, exports and later retries follow. Answered when the choice is certain to stay, whoever chooses at the same time.
+         * @description One of the book's `candidates` (of a doubtful book the last one is its match, `isMatch`: chosen, it is confirmed), or what a provider knows by an ISBN, a work's key, or a title and its author; `null`: none of the books that providers know. Answers with the book as it is then; results, exports and later retries follow. Answered when the choice is certain to stay, whoever chooses at the same time.
          */
         put: operations["chooseEnrichmentBook"];
         post?: never;
@@ -1014,7 +1014,7 @@ export interface paths {
         put?: never;
         /**
          * Try again what the job did not find
-         * @description Makes a new job, `retryOf` the ended one, that looks up those of its books whose outcome `only` names, those included that nobody reached before it was canceled; its progress is theirs, its results are all books. Photos that could not be looked at are looked at again if the scan has kept them (`keepFailedPhotos`); else `photosToSend` says which to send in a new scan. There is one such job of each ended one: the same request again is answered with it.
+         * @description Makes a new job, `retryOf` the ended one, that looks up those of its books whose outcome `only` names, those included that nobody reached before it was stopped; its progress is theirs, its results are all books. Titles that say too little without an author, and photos that are no pictures, are never tried again. Photos that could not be looked at are looked at again if the scan has kept them (`keepFailedPhotos`); else `photosToSend` says which to send in a new scan. There is one such job of each ended one: the same request again is answered with it.
          */
         post: operations["retryEnrichmentJob"];
         delete?: never;
@@ -1091,7 +1091,7 @@ export interface paths {
         get?: never;
         /**
          * Say which book a book of the ended job is
-         * @description One of the book's `candidates`, or what a provider knows by an ISBN, a work's key, or a title and its author; `null`: none of the books that providers know. Answers with the book as it is then; results, exports and later retries follow. Answered when the choice is certain to stay, whoever chooses at the same time.
+         * @description One of the book's `candidates` (of a doubtful book the last one is its match, `isMatch`: chosen, it is confirmed), or what a provider knows by an ISBN, a work's key, or a title and its author; `null`: none of the books that providers know. Answers with the book as it is then; results, exports and later retries follow. Answered when the choice is certain to stay, whoever chooses at the same time.
          */
         put: operations["chooseImportBook"];
         post?: never;
@@ -1132,7 +1132,7 @@ export interface paths {
         put?: never;
         /**
          * Try again what the job did not find
-         * @description Makes a new job, `retryOf` the ended one, that looks up those of its books whose outcome `only` names, those included that nobody reached before it was canceled; its progress is theirs, its results are all books. Photos that could not be looked at are looked at again if the scan has kept them (`keepFailedPhotos`); else `photosToSend` says which to send in a new scan. There is one such job of each ended one: the same request again is answered with it.
+         * @description Makes a new job, `retryOf` the ended one, that looks up those of its books whose outcome `only` names, those included that nobody reached before it was stopped; its progress is theirs, its results are all books. Titles that say too little without an author, and photos that are no pictures, are never tried again. Photos that could not be looked at are looked at again if the scan has kept them (`keepFailedPhotos`); else `photosToSend` says which to send in a new scan. There is one such job of each ended one: the same request again is answered with it.
          */
         post: operations["retryImportJob"];
         delete?: never;
@@ -1209,7 +1209,7 @@ export interface paths {
         get?: never;
         /**
          * Say which book a book of the ended job is
-         * @description One of the book's `candidates`, or what a provider knows by an ISBN, a work's key, or a title and its author; `null`: none of the books that providers know. Answers with the book as it is then; results, exports and later retries follow. Answered when the choice is certain to stay, whoever chooses at the same time.
+         * @description One of the book's `candidates` (of a doubtful book the last one is its match, `isMatch`: chosen, it is confirmed), or what a provider knows by an ISBN, a work's key, or a title and its author; `null`: none of the books that providers know. Answers with the book as it is then; results, exports and later retries follow. Answered when the choice is certain to stay, whoever chooses at the same time.
          */
         put: operations["chooseScanBook"];
         post?: never;
@@ -1267,7 +1267,7 @@ export interface paths {
         put?: never;
         /**
          * Try again what the job did not find
-         * @description Makes a new job, `retryOf` the ended one, that looks up those of its books whose outcome `only` names, those included that nobody reached before it was canceled; its progress is theirs, its results are all books. Photos that could not be looked at are looked at again if the scan has kept them (`keepFailedPhotos`); else `photosToSend` says which to send in a new scan. There is one such job of each ended one: the same request again is answered with it.
+         * @description Makes a new job, `retryOf` the ended one, that looks up those of its books whose outcome `only` names, those included that nobody reached before it was stopped; its progress is theirs, its results are all books. Titles that say too little without an author, and photos that are no pictures, are never tried again. Photos that could not be looked at are looked at again if the scan has kept them (`keepFailedPhotos`); else `photosToSend` says which to send in a new scan. There is one such job of each ended one: the same request again is answered with it.
          */
         post: operations["retryScanJob"];
         delete?: never;
@@ -1334,7 +1334,88 @@ export interface paths {
         trace?: never;
     };
 }
-export type webhooks = Record<string, never>;
+export interface webhooks {
+    "job.canceled": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A client has stopped a job
+         * @description Posted to the operator's `webhook_url`, as Standard Webhooks says: at least once, with the same `webhook-id` each time, for a day after the first attempt. Redirects are not followed.
+         */
+        post: operations["job-canceled"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "job.completed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A job is over: every item is final
+         * @description Posted to the operator's `webhook_url`, as Standard Webhooks says: at least once, with the same `webhook-id` each time, for a day after the first attempt. Redirects are not followed.
+         */
+        post: operations["job-completed"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "job.failed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A job has failed
+         * @description Posted to the operator's `webhook_url`, as Standard Webhooks says: at least once, with the same `webhook-id` each time, for a day after the first attempt. Redirects are not followed.
+         */
+        post: operations["job-failed"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "job.waiting": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A job waits for a provider for long; it goes on by itself
+         * @description Posted to the operator's `webhook_url`, as Standard Webhooks says: at least once, with the same `webhook-id` each time, for a day after the first attempt. Redirects are not followed.
+         */
+        post: operations["job-waiting"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
 export interface components {
     schemas: {
         /** @description `data` of the `202` of every V2 route that makes a job. */
@@ -1562,6 +1643,11 @@ export interface components {
             authors: string[];
             /** @description URL of the cover. */
             coverUrl?: string;
+            /**
+             * @description Whether it is the match that the book has now, which is doubtful: to choose it says that it
+             *     is right. Absent when not.
+             */
+            isMatch?: boolean;
             /** @description ISBN of the edition. */
             isbn?: string;
             /** @description The provider that knows the book. */
@@ -2562,8 +2648,14 @@ export interface components {
             status: components["schemas"]["Status"];
             /**
              * Format: uint32
-             * @description Number of books, among those not found, that no provider has answered about; absent when
-             *     there are none.
+             * @description Number of books that somebody should look at: those with `toReview`. Absent when there are
+             *     none.
+             */
+            toReview?: number;
+            /**
+             * Format: uint32
+             * @description Number of books, among those not found, that no provider has answered about, with those that
+             *     nobody looked up before the job was stopped; absent when there are none.
              */
             unanswered?: number;
         };
@@ -2938,7 +3030,7 @@ export interface components {
         JobCompletePayload: {
             /**
              * Format: uint32
-             * @description Number of books whose detection is certain enough.
+             * @description Number of books that are certain enough.
              */
             approved?: number;
             /**
@@ -2954,7 +3046,7 @@ export interface components {
             model_used?: string;
             /**
              * Format: uint32
-             * @description Number of books that somebody should look at.
+             * @description Number of books that somebody should look at: those with `toReview`.
              */
             needsReview?: number;
             /** Format: uint32 */
@@ -3105,7 +3197,7 @@ export interface components {
         JobSummaryPayload: {
             /**
              * Format: uint32
-             * @description Number of books whose detection is certain enough.
+             * @description Number of books that are certain enough.
              */
             approved?: number;
             /** @description Expiry of the results. */
@@ -3114,7 +3206,7 @@ export interface components {
             model_used?: string;
             /**
              * Format: uint32
-             * @description Number of books that somebody should look at.
+             * @description Number of books that somebody should look at: those with `toReview`.
              */
             needsReview?: number;
             /** Format: uint32 */
@@ -3201,14 +3293,14 @@ export interface components {
         LegacyScanResult: {
             /**
              * Format: uint32
-             * @description Number of books whose detection is certain enough.
+             * @description Number of books that are certain enough.
              */
             approved: number;
             books: components["schemas"]["SeenItem"][];
             metadata: components["schemas"]["ScanMetadata"];
             /**
              * Format: uint32
-             * @description Number of books that somebody should look at.
+             * @description Number of books that somebody should look at: those with `toReview`.
              */
             needsReview: number;
             suggestions: components["schemas"]["Suggestion"][];
@@ -3241,7 +3333,8 @@ export interface components {
             authors: string[];
             /**
              * @description Up to three candidates, the likeliest first, where no provider knows the book or the match
-             *     is doubtful, and behind them the match that was rejected. Absent when there are none.
+             *     is doubtful, and behind them the match that is doubtful, or was rejected. Absent when there
+             *     are none.
              */
             candidates?: components["schemas"]["Candidate"][];
             /** @description A handful of subjects of the book. */
@@ -3274,6 +3367,11 @@ export interface components {
              */
             matchConfidence?: number;
             /**
+             * @description Whether too little is known of the book to ask anybody: no retry finds it before its title,
+             *     author or number is mended. Absent when not.
+             */
+            nothingToAskBy?: boolean;
+            /**
              * Format: uint32
              * @description Number of pages.
              */
@@ -3299,8 +3397,9 @@ export interface components {
             /** @description Title; empty only for a book that nobody knows and that was asked for by a number. */
             title: string;
             /**
-             * @description Whether a person should say which book it is: no provider knows it, or its
-             *     `matchConfidence` is 0.7 or less, and nobody has chosen yet. Absent when not.
+             * @description Whether a person should say which book it is: no provider knows it, its `matchConfidence` is
+             *     0.7 or less, or it was seen with less confidence than is enough; and nobody has chosen yet.
+             *     Absent when not.
              */
             toReview?: boolean;
         };
@@ -3912,7 +4011,10 @@ export interface components {
          * @enum {string}
          */
         RetriedBody: "error" | "circuit_open" | "not_found" | "failed_photos";
-        /** @description The body of a request to try a job again; it may be left out. */
+        /**
+         * @description The body of a request to try a job again; it may be left out. As in every body, fields that are
+         *     not described are ignored.
+         */
         RetryBody: {
             /**
              * @description As the parameter of this name, which wins.
@@ -3921,7 +4023,8 @@ export interface components {
             clientRef: string | null;
             /**
              * @description The outcomes to try again; absent: all but `not_found`, which may be others at any time.
-             *     Books that nobody reached before the job was canceled are an `error`.
+             *     Books that nobody reached before the job was stopped are an `error`. What cannot succeed is
+             *     never tried: a title that says too little without an author, a photo that is no picture.
              */
             only?: components["schemas"]["RetriedBody"][] | null;
         };
@@ -4002,7 +4105,7 @@ export interface components {
         ScanResults: {
             /**
              * Format: uint32
-             * @description Number of books whose detection is certain enough.
+             * @description Number of books that are certain enough.
              */
             approved: number;
             books: components["schemas"]["SeenBook"][];
@@ -4010,7 +4113,7 @@ export interface components {
             metadata: components["schemas"]["ScanMetadata"];
             /**
              * Format: uint32
-             * @description Number of books that somebody should look at.
+             * @description Number of books that somebody should look at: those with `toReview`.
              */
             needsReview: number;
             photos: components["schemas"]["Photo"][];
@@ -4094,7 +4197,8 @@ export interface components {
             boundingBox: components["schemas"]["Frame"];
             /**
              * @description Up to three candidates, the likeliest first, where no provider knows the book or the match
-             *     is doubtful, and behind them the match that was rejected. Absent when there are none.
+             *     is doubtful, and behind them the match that is doubtful, or was rejected. Absent when there
+             *     are none.
              */
             candidates?: components["schemas"]["Candidate"][];
             /** @description The way in which a person has chosen; absent when none has. */
@@ -4113,6 +4217,11 @@ export interface components {
             /** @description ISBN of the detection, else of the edition. */
             isbn?: string;
             /**
+             * @description Whether too little is known of the book to ask anybody: no retry finds it before its title,
+             *     author or number is mended. Absent when not.
+             */
+            nothingToAskBy?: boolean;
+            /**
              * Format: uint32
              * @description Index of its photo in the job, from 0.
              */
@@ -4127,8 +4236,9 @@ export interface components {
             /** @description Title; empty when it was not read and nobody knows the book. */
             title: string;
             /**
-             * @description Whether a person should say which book it is: no provider knows it, or its
-             *     `matchConfidence` is 0.7 or less, and nobody has chosen yet. Absent when not.
+             * @description Whether a person should say which book it is: no provider knows it, its `matchConfidence` is
+             *     0.7 or less, or it was seen with less confidence than is enough; and nobody has chosen yet.
+             *     Absent when not.
              */
             toReview?: boolean;
         };
@@ -4215,7 +4325,7 @@ export interface components {
         } | {
             /**
              * Format: uint32
-             * @description Number of books whose detection is certain enough.
+             * @description Number of books that are certain enough.
              */
             approved: number;
             /**
@@ -4240,7 +4350,7 @@ export interface components {
             enrichedCount: number;
             /**
              * Format: uint32
-             * @description Number of books that somebody should look at.
+             * @description Number of books that somebody should look at: those with `toReview`.
              */
             needsReview: number;
             /** Format: uint32 */
@@ -4733,7 +4843,7 @@ export interface components {
         Summary: {
             /**
              * Format: uint32
-             * @description Number of books whose detection is certain enough.
+             * @description Number of books that are certain enough.
              */
             approved?: number;
             /**
@@ -4768,7 +4878,7 @@ export interface components {
             failureCount: number;
             /**
              * Format: uint32
-             * @description Number of books that somebody should look at.
+             * @description Number of books that somebody should look at: those with `toReview`.
              */
             needsReview?: number;
             /**
@@ -5330,8 +5440,14 @@ export interface components {
             status: components["schemas"]["Status"];
             /**
              * Format: uint32
-             * @description Number of books, among those not found, that no provider has answered about; absent when
-             *     there are none.
+             * @description Number of books that somebody should look at: those with `toReview`. Absent when there are
+             *     none.
+             */
+            toReview?: number;
+            /**
+             * Format: uint32
+             * @description Number of books, among those not found, that no provider has answered about, with those that
+             *     nobody looked up before the job was stopped; absent when there are none.
              */
             unanswered?: number;
         };
@@ -5533,7 +5649,7 @@ export interface components {
         V3LiteResults: {
             /**
              * Format: uint32
-             * @description Number of books whose detection is certain enough.
+             * @description Number of books that are certain enough.
              */
             approved?: number;
             /**
@@ -5566,7 +5682,7 @@ export interface components {
             metadata?: components["schemas"]["ScanMetadata"];
             /**
              * Format: uint32
-             * @description Number of books that somebody should look at.
+             * @description Number of books that somebody should look at: those with `toReview`.
              */
             needsReview?: number;
             photos?: components["schemas"]["Photo"][];
@@ -5587,13 +5703,19 @@ export interface components {
             suggestions?: components["schemas"]["Suggestion"][];
             /**
              * Format: uint32
+             * @description Number of books that somebody should look at: those with `toReview`. Absent when there are
+             *     none.
+             */
+            toReview?: number;
+            /**
+             * Format: uint32
              * @description Number of different books.
              */
             totalDetected?: number;
             /**
              * Format: uint32
-             * @description Number of books, among those not found, that no provider has answered about; absent when
-             *     there are none.
+             * @description Number of books, among those not found, that no provider has answered about, with those that
+             *     nobody looked up before the job was stopped; absent when there are none.
              */
             unanswered?: number;
         };
@@ -5738,7 +5860,8 @@ export interface components {
             boundingBox?: components["schemas"]["Frame"];
             /**
              * @description Up to three candidates, the likeliest first, where no provider knows the book or the match
-             *     is doubtful, and behind them the match that was rejected. Absent when there are none.
+             *     is doubtful, and behind them the match that is doubtful, or was rejected. Absent when there
+             *     are none.
              */
             candidates?: components["schemas"]["Candidate"][];
             /** @description A handful of subjects. */
@@ -5768,6 +5891,11 @@ export interface components {
             isbn10?: string;
             /** @description Language: ISO 639-1 where there is such a code. */
             language?: string;
+            /**
+             * @description Whether too little is known of the book to ask anybody: no retry finds it before its title,
+             *     author or number is mended. Absent when not.
+             */
+            nothingToAskBy?: boolean;
             /**
              * Format: uint32
              * @description Number of pages.
@@ -5814,8 +5942,9 @@ export interface components {
             /** @description Title. */
             title: string;
             /**
-             * @description Whether a person should say which book it is: no provider knows it, or its
-             *     `matchConfidence` is 0.7 or less, and nobody has chosen yet. Absent when not.
+             * @description Whether a person should say which book it is: no provider knows it, its `matchConfidence` is
+             *     0.7 or less, or it was seen with less confidence than is enough; and nobody has chosen yet.
+             *     Absent when not.
              */
             toReview?: boolean;
             /** @description Open Library work key. */
@@ -5831,14 +5960,14 @@ export interface components {
         V3ScanResults: {
             /**
              * Format: uint32
-             * @description Number of books whose detection is certain enough.
+             * @description Number of books that are certain enough.
              */
             approved: number;
             jobId: string;
             metadata: components["schemas"]["ScanMetadata"];
             /**
              * Format: uint32
-             * @description Number of books that somebody should look at.
+             * @description Number of books that somebody should look at: those with `toReview`.
              */
             needsReview: number;
             photos: components["schemas"]["Photo"][];
@@ -5987,6 +6116,57 @@ export interface components {
             provider: string;
             /** @description Time until which the job waits for it. */
             until?: components["schemas"]["Moment"];
+        };
+        /** @description The data of a message: a job. */
+        WebhookJob: {
+            /** @description The client's own name for the job. */
+            clientRef?: string;
+            /** @description The reason why the job failed. */
+            error?: components["schemas"]["FailureCode"];
+            /**
+             * Format: uint32
+             * @description Number of items that were not found.
+             */
+            failureCount: number;
+            jobId: string;
+            /** @description The kind of job. */
+            pipeline: components["schemas"]["Pipeline"];
+            /**
+             * @description URL of the results: absolute where the operator has said under which origin the server is
+             *     known, else relative to it.
+             */
+            resultsUrl: string;
+            /** @description The job that this one tries again. */
+            retryOf?: string;
+            status: components["schemas"]["Status"];
+            /**
+             * Format: uint32
+             * @description Number of items that were found.
+             */
+            successCount: number;
+            /**
+             * Format: uint32
+             * @description Number of items of the results.
+             */
+            totalCount: number;
+            /**
+             * Format: uint32
+             * @description Number of items, among those not found, that no provider has answered about.
+             */
+            unanswered?: number;
+            /** @description The provider that the job waits for. */
+            waitingFor?: string;
+            /** @description The time at which it is asked again. */
+            waitsUntil?: components["schemas"]["Moment"];
+        };
+        /** @description The body of a message. */
+        WebhookMessage: {
+            /** @description The job. */
+            data: components["schemas"]["WebhookJob"];
+            /** @description Time of the event. */
+            timestamp: components["schemas"]["Moment"];
+            /** @description Type of the event. */
+            type: string;
         };
         /** @description A work as clients know it. Ids that no provider of ours has are empty, never absent. */
         WorkObject: {
@@ -9851,6 +10031,134 @@ export interface operations {
             405: components["responses"]["METHOD_NOT_ALLOWED"];
             426: components["responses"]["UPGRADE_REQUIRED"];
             503: components["responses"]["SERVICE_BUSY"];
+        };
+    };
+    "job-canceled": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Name of the message: the same at every attempt */
+                "webhook-id": string;
+                /** @description Time of the attempt, in seconds since 1970 */
+                "webhook-timestamp": string;
+                /** @description `v1,` and the HMAC-SHA256, in base64, of id, timestamp and body with dots between, under the operator's secret */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WebhookMessage"] & {
+                    /** @constant */
+                    type?: "job.canceled";
+                };
+            };
+        };
+        responses: {
+            /** @description The message is taken; after any other answer, or none within 5 s, it comes again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    "job-completed": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Name of the message: the same at every attempt */
+                "webhook-id": string;
+                /** @description Time of the attempt, in seconds since 1970 */
+                "webhook-timestamp": string;
+                /** @description `v1,` and the HMAC-SHA256, in base64, of id, timestamp and body with dots between, under the operator's secret */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WebhookMessage"] & {
+                    /** @constant */
+                    type?: "job.completed";
+                };
+            };
+        };
+        responses: {
+            /** @description The message is taken; after any other answer, or none within 5 s, it comes again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    "job-failed": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Name of the message: the same at every attempt */
+                "webhook-id": string;
+                /** @description Time of the attempt, in seconds since 1970 */
+                "webhook-timestamp": string;
+                /** @description `v1,` and the HMAC-SHA256, in base64, of id, timestamp and body with dots between, under the operator's secret */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WebhookMessage"] & {
+                    /** @constant */
+                    type?: "job.failed";
+                };
+            };
+        };
+        responses: {
+            /** @description The message is taken; after any other answer, or none within 5 s, it comes again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    "job-waiting": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Name of the message: the same at every attempt */
+                "webhook-id": string;
+                /** @description Time of the attempt, in seconds since 1970 */
+                "webhook-timestamp": string;
+                /** @description `v1,` and the HMAC-SHA256, in base64, of id, timestamp and body with dots between, under the operator's secret */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WebhookMessage"] & {
+                    /** @constant */
+                    type?: "job.waiting";
+                };
+            };
+        };
+        responses: {
+            /** @description The message is taken; after any other answer, or none within 5 s, it comes again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
         };
     };
 }

@@ -131,7 +131,7 @@ async fn create(
     match exchange.engine().retry(new, ended, only).await {
         Ok(created) => Ok(Creation::New(Box::new(created))),
         Err(RetryError::Create(CreateError::Exists(root))) => of_same_request(root, content),
-        Err(RetryError::Nothing(photos)) => Err(ApiError::nothing_to_retry(&ended.id, photos)),
+        Err(RetryError::Nothing(remedy)) => Err(ApiError::nothing_to_retry(&ended.id, remedy)),
         Err(RetryError::Create(error)) => Err(exchange.not_created(new.name.id(), error)),
     }
 }
@@ -151,7 +151,7 @@ pub(crate) async fn ended_job(
 
 /// The state of the job of this name, which is of this kind.
 async fn job(exchange: &Exchange, id: &JobId, kind: Option<Kind>) -> Result<Inspection, ApiError> {
-    let state = exchange.engine().inspect(id).await;
+    let state = exchange.engine().inspect_patiently(id).await;
     let state = state.map_err(|error| exchange.store_failed(&error))?;
     let is_kind = |root: &Root| kind.is_none_or(|kind| kind.is_of(root));
     match state.root().is_some_and(is_kind) {

@@ -51,8 +51,7 @@ pub(crate) async fn serve(
     }
     let page = query.page()?;
     let form = match (kind, query.get("format")) {
-        (None, _) => Form::V2,
-        (Some(_), None | Some("json")) => Form::V3,
+        (None, format) => Form::v2(format)?,
         (Some(_), format) => Form::v3(format)?,
     };
     let report = exchange

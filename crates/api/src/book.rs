@@ -97,11 +97,14 @@ impl EnrichmentStatus {
         }
     }
 
-    /// The reason why there is no metadata, for people; `None` when there is some.
-    pub fn problem(self) -> Option<&'static str> {
-        match self {
+    /// The reason why there is no metadata of an item, for people; `None` when there is some.
+    pub fn problem(item: &Item) -> Option<&'static str> {
+        match Self::of(item) {
             Self::Success => None,
             Self::Pending => Some("Not looked up"),
+            Self::Error if item.is_unaskable() => {
+                Some("Not looked up: the title says too little without an author")
+            }
             Self::NotFound => Some("Not found by any provider"),
             Self::Error => Some("The metadata providers did not answer"),
             Self::CircuitOpen => Some("The metadata providers are not available at the moment"),
@@ -281,7 +284,7 @@ impl<'a> ListedBook<'a> {
         Self {
             author: book.authors.join(", "),
             publication_year: book.publication_year(),
-            choosing: Choosing::of(item),
+            choosing: Choosing::of(item, item.is_to_be_reviewed()),
             book,
         }
     }

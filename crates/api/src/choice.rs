@@ -1,6 +1,6 @@
 //! Candidates and choices of a person, where no provider knows a book or the match is doubtful.
 
-use books::{Isbn, Wanted};
+use books::{Isbn, Near, NearReason, Record, Wanted};
 use job::{ChosenBy, Item, Limits};
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +33,10 @@ pub struct Candidate<'a> {
     pub provider: BookProvider,
     /// The reason why the candidate was not taken.
     pub reason: CandidateReason,
+    /// Whether it is the match that the book has now, which is doubtful: to choose it says that it
+    /// is right. Absent when not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_match: bool,
 }
 
 /// The reason why a candidate was not taken for the wanted book.
@@ -64,9 +68,25 @@ impl From<books::NearReason> for CandidateReason {
     }
 }
 
-impl<'a> From<&'a books::Near> for Candidate<'a> {
-    fn from(near: &'a books::Near) -> Self {
-        let record = &near.record;
+impl<'a> Candidate<'a> {
+    /// The candidates of an item: those that were not taken and, where it is doubtful and none of
+    /// them, its match behind them.
+    fn all(item: &'a Item, to_review: bool) -> Vec<Self> {
+        let doubtful = item.record().filter(|_| to_review);
+        let offer = |near: &'a Near| {
+            let is_match = doubtful.is_some_and(|record| near.is_same_as(record));
+            Self::of(&near.record, near.reason, is_match)
+        };
+        let mut candidates: Vec<_> = item.candidates.iter().map(offer).collect();
+        if let Some(record) = doubtful
+            && !candidates.iter().any(|candidate| candidate.is_match)
+        {
+            candidates.push(Self::of(record, NearReason::Unsure, true));
+        }
+        candidates
+    }
+
+    fn of(record: &'a Record, reason: NearReason, is_match: bool) -> Self {
         Self {
             title: record.title(),
             authors: record.authors.iter().map(|author| &*author.name).collect(),
@@ -75,7 +95,8 @@ impl<'a> From<&'a books::Near> for Candidate<'a> {
             work_key: record.work.open_library_id.as_deref(),
             cover_url: record.cover_url(),
             provider: record.provider.into(),
-            reason: near.reason.into(),
+            reason: reason.into(),
+            is_match,
         }
     }
 }
@@ -114,26 +135,33 @@ impl From<ChosenBy> for Choice {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Choosing<'a> {
-    /// Whether a person should say which book it is: no provider knows it, or its
-    /// `matchConfidence` is 0.7 or less, and nobody has chosen yet. Absent when not.
+    /// Whether a person should say which book it is: no provider knows it, its `matchConfidence` is
+    /// 0.7 or less, or it was seen with less confidence than is enough; and nobody has chosen yet.
+    /// Absent when not.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub to_review: bool,
+    /// Whether too little is known of the book to ask anybody: no retry finds it before its title,
+    /// author or number is mended. Absent when not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub nothing_to_ask_by: bool,
     /// The way in which a person has chosen; absent when none has.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub choice: Option<Choice>,
     /// Up to three candidates, the likeliest first, where no provider knows the book or the match
-    /// is doubtful, and behind them the match that was rejected. Absent when there are none.
+    /// is doubtful, and behind them the match that is doubtful, or was rejected. Absent when there
+    /// are none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub candidates: Vec<Candidate<'a>>,
 }
 
 impl<'a> Choosing<'a> {
-    /// The choice for this item of a job.
-    pub fn of(item: &'a Item) -> Self {
+    /// The choice for this item of a job; `to_review`: a person should look at it.
+    pub fn of(item: &'a Item, to_review: bool) -> Self {
         Self {
-            to_review: item.is_to_be_reviewed(),
+            to_review,
+            nothing_to_ask_by: item.found.is_some() && item.is_unaskable(),
             choice: item.choice.map(Choice::from),
-            candidates: item.candidates.iter().map(Candidate::from).collect(),
+            candidates: Candidate::all(item, to_review),
         }
     }
 }

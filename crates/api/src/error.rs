@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use http::header::{ALLOW, HeaderMap, HeaderValue, RETRY_AFTER};
-use job::{JobId, Time};
+use job::{JobId, Remedy, Time};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
@@ -354,21 +354,31 @@ impl ApiError {
         .detail("status", status)
     }
 
-    /// The error for a retry of a job that has nothing of what is to be tried again; `photos` are
-    /// those that could not be looked at.
-    pub fn nothing_to_retry(id: &JobId, photos: Vec<usize>) -> Self {
-        let error = match photos.is_empty() {
-            true => Self::new(
-                Code::EmptyBatch,
-                "There is nothing to try again: no book of this job has such an outcome",
-            ),
-            false => Self::new(
-                Code::EmptyBatch,
-                "There is no book to try again: send the photos that could not be looked at in a new scan",
-            )
-            .detail("photosToSend", photos),
+    /// The error for a retry of a job that has nothing of what is to be tried again: it says what
+    /// can be done instead.
+    pub fn nothing_to_retry(id: &JobId, remedy: Remedy) -> Self {
+        let message = if !remedy.photos.is_empty() {
+            "There is no book to try again: send the photos that could not be looked at in a new scan"
+        } else if remedy.file.is_some() {
+            "There is no book to try again, because nothing of the file was read: send the file again"
+        } else if remedy.unaskable > 0 {
+            "There is nothing that may succeed now: the books that were not looked up have titles \
+             that say too little without an author; download them with only=failed, add what is \
+             missing, and import the file"
+        } else {
+            "There is nothing to try again: no book of this job has such an outcome"
         };
-        error.detail("jobId", id.as_str())
+        let mut error = Self::new(Code::EmptyBatch, message).detail("jobId", id.as_str());
+        if !remedy.photos.is_empty() {
+            error = error.detail("photosToSend", remedy.photos);
+        }
+        if let Some(name) = remedy.file {
+            error = error.detail("fileToSend", name);
+        }
+        if remedy.unaskable > 0 {
+            error = error.detail("booksToMend", remedy.unaskable);
+        }
+        error
     }
 
     /// The job has no book of this number.

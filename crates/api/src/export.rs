@@ -107,6 +107,8 @@ pub struct Export<'a> {
     added: Vec<usize>,
     /// Index of the problem that comes next in file order.
     next_problem: usize,
+    /// Numbers of rows that are written, or will not be, with an earlier row of their book.
+    repeated: HashSet<u32>,
     is_first: bool,
     /// ISBNs that books of the library have of their own, and those given to others since.
     isbns: HashSet<Isbn>,
@@ -191,6 +193,7 @@ impl<'a> Export<'a> {
                 .map(|(at, _)| at)
                 .collect(),
             next_problem: 0,
+            repeated: HashSet::new(),
             is_first: true,
             isbns: HashSet::new(),
         }
@@ -243,26 +246,26 @@ impl<'a> Export<'a> {
         if warning.is_some() {
             self.next_problem += 1;
         }
-        let status = EnrichmentStatus::of(item);
-        let kind = match status {
+        let kind = match EnrichmentStatus::of(item) {
             EnrichmentStatus::NotFound if self.only.not_found => Kind::NotFound,
             EnrichmentStatus::Pending | EnrichmentStatus::Error | EnrichmentStatus::CircuitOpen
                 if self.only.failed =>
             {
                 Kind::Failed
             }
-            EnrichmentStatus::NotFound if self.only.review && item.is_to_be_reviewed() => {
+            EnrichmentStatus::NotFound if self.only.review && self.root.is_to_review(item) => {
                 Kind::NotFound
             }
-            _ if self.only.review && item.is_to_be_reviewed() => Kind::Doubtful,
+            _ if self.only.review && self.root.is_to_review(item) => Kind::Doubtful,
             _ if warning.is_some() && self.only.warnings => Kind::Warning,
             _ => return bytes,
         };
         let mut problem = match kind {
             Kind::Warning => String::new(),
             Kind::Doubtful => doubt(item),
-            _ => status.problem().unwrap_or_default().to_owned(),
+            _ => self.reason(item),
         };
+        let reason = problem.clone();
         if let Some(warning) = warning {
             if !problem.is_empty() {
                 problem.push_str("; ");
@@ -275,9 +278,7 @@ impl<'a> Export<'a> {
         ];
         let kept = kept.into_iter().find(|cells| !cells.is_empty());
         let cells: Vec<Cow<'_, str>> = match kept {
-            Some(cells) => (self.own_cells(cells).enumerate())
-                .map(|(at, cell)| self.unambiguous(at, cell, item))
-                .collect(),
+            Some(cells) => self.cells_to_mend(cells, item),
             None => (self.columns.iter())
                 .map(|column| Cow::Owned(value(column.field.unwrap_or_default(), item)))
                 .collect(),
@@ -289,7 +290,41 @@ impl<'a> Export<'a> {
             problem,
             cells,
         }));
+        // A warning says of the book what it says of the one row.
+        let repeated = (item.repeated.iter()).filter(|_| kind != Kind::Warning);
+        for repeated in repeated {
+            self.repeated.insert(repeated.row);
+            bytes.extend(self.row(ExportedRow {
+                row: repeated.row,
+                index: Some(index),
+                kind,
+                problem: format!("{reason}; the same book as row {row}"),
+                cells: self.cells_to_mend(&repeated.cells, item),
+            }));
+        }
         bytes
+    }
+
+    /// The reason why a book was not found.
+    fn reason(&self, item: &Item) -> String {
+        let reason = EnrichmentStatus::problem(item).unwrap_or_default();
+        let stopped = match self.root.stage {
+            job::Stage::Canceled => ": canceled",
+            job::Stage::Error => ": the job failed",
+            _ => "",
+        };
+        match item.found {
+            None => format!("{reason}{stopped}"),
+            Some(_) => reason.to_owned(),
+        }
+    }
+
+    /// The cells of a row of the file, as they are to be mended.
+    fn cells_to_mend<'c>(&self, cells: &'c [String], item: &Item) -> Vec<Cow<'c, str>> {
+        let cells = self.own_cells(cells).enumerate();
+        cells
+            .map(|(at, cell)| self.unambiguous(at, cell, item))
+            .collect()
     }
 
     /// Spells everything after the items.
@@ -333,6 +368,9 @@ impl<'a> Export<'a> {
             && problem.row < row
         {
             self.next_problem += 1;
+            if self.repeated.contains(&problem.row) {
+                continue;
+            }
             let kind = match problem.rejected {
                 true if self.only.failed => Kind::Rejected,
                 false if self.only.warnings => Kind::Warning,
@@ -390,7 +428,7 @@ impl<'a> Export<'a> {
             Cow::<str>::Owned(match *field {
                 "isbn" => known(isbn.map(|isbn| isbn.to_string())),
                 "isbn10" => known(isbn.and_then(|isbn| isbn.isbn10())),
-                "title" if item.imported.is_none() => book.title.to_owned(),
+                "title" if item.imported.is_none() || own().is_empty() => book.title.to_owned(),
                 "author" if own().is_empty() => {
                     known(book.authors.first().map(|a| (*a).to_owned()))
                 }
@@ -419,7 +457,9 @@ fn found_work(item: &Item) -> Option<&str> {
 /// The reason why a person should look at a book that was found.
 fn doubt(item: &Item) -> String {
     let record = item.record();
-    let title = record.map(books::Record::title).unwrap_or_default();
+    let Some(title) = record.map(books::Record::title) else {
+        return "Not read for sure".to_owned();
+    };
     let author = record.and_then(|record| record.authors.first());
     match author {
         Some(author) => format!("May be another book: {title}, {}", author.name),

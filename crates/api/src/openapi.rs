@@ -9,6 +9,8 @@ mod components;
 mod routes;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod webhooks;
 
 /// The description, as JSON.
 pub const DESCRIPTION: &[u8] = include_bytes!("../openapi.json");

@@ -429,13 +429,15 @@ pub fn keep_failed_photos(text: Option<&str>) -> Result<bool, ApiError> {
     }
 }
 
-/// The body of a request to try a job again; it may be left out.
+/// The body of a request to try a job again; it may be left out. As in every body, fields that are
+/// not described are ignored.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct RetryBody {
     /// The outcomes to try again; absent: all but `not_found`, which may be others at any time.
-    /// Books that nobody reached before the job was canceled are an `error`.
+    /// Books that nobody reached before the job was stopped are an `error`. What cannot succeed is
+    /// never tried: a title that says too little without an author, a photo that is no picture.
     #[serde(default)]
     pub only: Option<Vec<RetriedBody>>,
     /// As the parameter of this name, which wins.

@@ -63,15 +63,29 @@ pub enum Form {
 }
 
 impl Form {
+    /// The form that a V2 request asks for by `format` in its query.
+    ///
+    /// # Errors
+    /// `INVALID_REQUEST` for a format that does not exist.
+    pub fn v2(format: Option<&str>) -> Result<Self, ApiError> {
+        match format {
+            None | Some("json") => Ok(Self::V2),
+            Some(_) => Err(ApiError::invalid("format", "must be json or csv")),
+        }
+    }
+
     /// The form that a V3 request asks for by `format` in its query.
     ///
     /// # Errors
     /// `INVALID_REQUEST` for a format that does not exist.
     pub fn v3(format: Option<&str>) -> Result<Self, ApiError> {
         match format {
-            None | Some("full") => Ok(Self::V3),
+            None | Some("full" | "json") => Ok(Self::V3),
             Some("lite") => Ok(Self::V3Lite),
-            Some(_) => Err(ApiError::invalid("format", "must be full or lite")),
+            Some(_) => Err(ApiError::invalid(
+                "format",
+                "must be full, lite, json or csv",
+            )),
         }
     }
 }
@@ -249,10 +263,14 @@ pub struct Counts {
     pub enrichment_succeeded: u32,
     /// Number of books that no provider knows, or has answered about.
     pub enrichment_failed: u32,
-    /// Number of books, among those not found, that no provider has answered about; absent when
-    /// there are none.
+    /// Number of books, among those not found, that no provider has answered about, with those that
+    /// nobody looked up before the job was stopped; absent when there are none.
     #[serde(skip_serializing_if = "is_zero")]
     pub unanswered: u32,
+    /// Number of books that somebody should look at: those with `toReview`. Absent when there are
+    /// none.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub to_review: u32,
     /// Number of data rows of the file.
     pub rows: u32,
     /// Number of rows that could not be read.
@@ -271,6 +289,7 @@ impl Counts {
             enrichment_succeeded: counts.succeeded,
             enrichment_failed: counts.failed,
             unanswered: counts.unanswered,
+            to_review: root.to_review.unwrap_or_default(),
             rows: rows.rows,
             rows_rejected: rows.rejected,
         }

@@ -159,7 +159,7 @@ impl<'a> SeenBook<'a> {
             cover_url: record.and_then(Record::cover_url),
             publisher: record.and_then(|record| record.edition.publisher.as_deref()),
             publication_year: record.and_then(year),
-            choosing: Choosing::of(item),
+            choosing: Choosing::of(item, root.is_to_review(item)),
             enrichment: SeenEnrichment {
                 status,
                 work: record.map(|record| WorkObject::of(record, review(root, detection))),

@@ -353,20 +353,23 @@ impl ScanSummary {
 pub struct Review {
     /// Number of different books.
     pub total_detected: u32,
-    /// Number of books whose detection is certain enough.
+    /// Number of books that are certain enough.
     pub approved: u32,
-    /// Number of books that somebody should look at.
+    /// Number of books that somebody should look at: those with `toReview`.
     pub needs_review: u32,
 }
 
 impl Review {
     /// Counts the books of this scan that are to be reviewed.
     pub fn of(root: &Root) -> Self {
-        let approved = root.scan.unwrap_or_default().approved.min(root.total);
+        let total = root.counts().total;
+        let approved = root.scan.unwrap_or_default().approved.min(total);
+        // Before any is looked up, those that were seen with too little confidence.
+        let needs_review = root.to_review.unwrap_or(total - approved).min(total);
         Self {
-            total_detected: root.total,
-            approved,
-            needs_review: root.total - approved,
+            total_detected: total,
+            approved: total - needs_review,
+            needs_review,
         }
     }
 }

@@ -13,7 +13,8 @@ use crate::time::Iso;
 /// The body of a message.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-struct Message<'a> {
+#[cfg_attr(test, schemars(rename = "WebhookMessage"))]
+pub(crate) struct Message<'a> {
     /// Type of the event.
     #[serde(rename = "type")]
     kind: &'static str,
@@ -27,6 +28,7 @@ struct Message<'a> {
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, schemars(rename = "WebhookJob"))]
 struct Job<'a> {
     job_id: &'a str,
     /// The kind of job.

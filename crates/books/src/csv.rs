@@ -56,6 +56,15 @@ pub struct Row {
     pub imported: Imported,
 }
 
+/// A row that names a book which an earlier row has named.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RepeatedRow {
+    /// Number of the record in the file, from 1; the header is 1.
+    pub row: u32,
+    /// The row's cells as they stand in the file.
+    pub cells: Vec<String>,
+}
+
 /// A problem with a row.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -89,6 +98,10 @@ pub struct Library {
     /// them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cells: Vec<Vec<String>>,
+    /// The further rows of each book, which were merged into it. Where there was no room for all
+    /// rows of a book, it has none here and none in `cells`: merged, it has what they say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub repeated: Vec<Vec<RepeatedRow>>,
     /// The first thousand problems, in file order.
     pub problems: Vec<Problem>,
     /// The interpretation of the file: its separator and columns.

@@ -35,7 +35,7 @@ pub use book::{
 };
 pub use csv::{
     ADDED_COLUMNS, Certainty, ColumnReading, CsvError, CsvErrorKind, Library, Mapping, Problem,
-    Reading, Row, field_names, other_kind, read_csv, read_library,
+    Reading, RepeatedRow, Row, field_names, other_kind, read_csv, read_library,
 };
 pub use isbn::{Isbn, IsbnError};
 pub use lettering::{
@@ -47,5 +47,5 @@ pub use near::{Near, NearReason};
 pub use query::Query;
 pub use search::{
     Answer, Endpoints, Found, GarbageError, GoogleBooks, HttpGet, Known, Lookup, LookupKey, Reader,
-    Search,
+    Search, is_askable,
 };

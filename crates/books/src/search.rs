@@ -318,6 +318,14 @@ impl Item {
     }
 }
 
+/// Whether a provider can be asked for a book: it has a number or the key of a work, or a title
+/// that tells enough for an answer to be accepted.
+#[must_use]
+pub fn is_askable(wanted: &Wanted) -> bool {
+    let item = Item::new(wanted.clone());
+    item.wanted.isbn.is_some() || item.wanted.work_id.is_some() || item.is_askable_by_title
+}
+
 /// The search of one wave of books through all providers: which requests may go out now, and
 /// what their answers mean.
 ///

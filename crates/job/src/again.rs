@@ -2,12 +2,14 @@
 //! the rest.
 //!
 //! The new job's *library* is every item of the job before, in order, those included that nobody
-//! reached before it was canceled; its plan are those of them whose outcome is tried again, in the
-//! same order. When it ends, what it has found takes their place, so the library is whole at any
-//! time, and nothing that a root names is rewritten. Photos that are looked at again are copied:
-//! the job before may expire first. Books on them that the library has not are added to both.
+//! reached before it was stopped; its plan are those of them whose outcome is tried again, in the
+//! same order. Books that nobody can be asked about stay as they are. When it ends, what it has
+//! found takes their place, so the library is whole at any time, and nothing that a root names is
+//! rewritten. Photos that are looked at again are copied: the job before may expire first. Books on
+//! them that the library has not are added to both.
 
-use books::Found;
+use std::time::Duration;
+
 use futures::TryStreamExt;
 use serde_json::json;
 use vision::Detection;
@@ -15,8 +17,8 @@ use vision::Detection;
 use crate::content::ContentDigest;
 use crate::create::{CreateError, Creation, NewJob};
 use crate::document::{
-    FailureCode, Item, MAX_VALUE_BYTES, MadeBy, Outcome, Part, PhotoState, Retry, Root, Stage,
-    Upload,
+    FailureCode, Item, MAX_VALUE_BYTES, MadeBy, Outcome, Part, PhotoState, Pipeline, Retry, Root,
+    Stage, Upload,
 };
 use crate::effects::{Effects, StoreError};
 use crate::engine::Engine;
@@ -31,16 +33,44 @@ use crate::storage::{Stop, existing, to_json};
 /// Number of retries of one job that may be stopped, each of which leaves its place to the next.
 const MAX_STOPPED: usize = 16;
 
+/// Time for which a retry is created while the store fails.
+const TIME_LIMIT: Duration = Duration::from_secs(10);
+
 /// The reasons why a job is not tried again.
 #[derive(Debug, thiserror::Error)]
 pub enum RetryError {
-    /// The job has no item whose outcome is among those to be retried. These photos can be sent
-    /// again: their books are not known, and they are not kept, or not whole.
+    /// The job has no item whose outcome is among those to be retried.
     #[error("there is nothing to try again")]
-    Nothing(Vec<usize>),
+    Nothing(Remedy),
     /// The new job could not be created.
     #[error(transparent)]
     Create(#[from] CreateError),
+}
+
+/// What a person can do where a retry can do nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Remedy {
+    /// Indices of photos that can be sent again: their books are not known, and they are not kept,
+    /// or not whole.
+    pub photos: Vec<usize>,
+    /// Name of the file that can be sent again, because nothing of it was read; it may be empty.
+    pub file: Option<String>,
+    /// Number of books that nobody can be asked about: their titles say too little without an
+    /// author.
+    pub unaskable: u32,
+}
+
+impl Remedy {
+    fn of(ended: &Root) -> Self {
+        let is_unread = ended.pipeline == Pipeline::CsvImport
+            && ended.stage != Stage::Complete
+            && ended.results() == 0;
+        Self {
+            photos: ended.lost_photos().collect(),
+            file: is_unread.then(|| ended.uploaded.name.clone()),
+            unaskable: 0,
+        }
+    }
 }
 
 impl From<Stop> for RetryError {
@@ -114,7 +144,8 @@ impl<E: Effects> Engine<'_, E> {
         made_by: MadeBy,
     ) -> Result<(JobId, Option<Root>), StoreError> {
         for _ in 0..MAX_STOPPED {
-            match self.look(&id).await?.root() {
+            let look = async || self.look(&id).await;
+            match self.retry_briefly(look).await?.root() {
                 Some(root) if matches!(root.stage, Stage::Canceled | Stage::Error) => {
                     id = self.keyring.retry_id_after(&id, made_by);
                 }
@@ -140,7 +171,7 @@ impl<E: Effects> Engine<'_, E> {
         content: &str,
         client_ref: &str,
     ) -> Result<Option<Root>, StoreError> {
-        let state = self.look(id).await?;
+        let state = self.retry_briefly(async || self.look(id).await).await?;
         let root = state.root().filter(|root| {
             root.content == content
                 && root.client_ref == client_ref
@@ -150,7 +181,7 @@ impl<E: Effects> Engine<'_, E> {
     }
 
     /// Creates a job that looks up again what `ended` did not find, as far as its outcome is one of
-    /// `only`, and carries everything else over.
+    /// `only`, and carries everything else over. A store that fails is asked again for a while.
     ///
     /// # Errors
     /// [`RetryError`]; nothing of the job is left then.
@@ -160,10 +191,30 @@ impl<E: Effects> Engine<'_, E> {
         ended: &Root,
         only: &[Outcome],
     ) -> Result<Created, RetryError> {
+        let until = self.effects.monotonic() + TIME_LIMIT;
+        loop {
+            match self.create_retry(new, ended, only).await {
+                // A second creation under the name leads to the same job, as a second request does.
+                Err(RetryError::Create(CreateError::Store(_)))
+                    if self.effects.monotonic() < until =>
+                {
+                    self.effects.sleep(self.settings.retry).await;
+                }
+                created => return created,
+            }
+        }
+    }
+
+    async fn create_retry(
+        &self,
+        new: &NewJob,
+        ended: &Root,
+        only: &[Outcome],
+    ) -> Result<Created, RetryError> {
         let content = ContentDigest::of_retry(ended, only);
         let only = possible(ended, only);
         if !may_have(ended, &only) {
-            return Err(RetryError::Nothing(ended.lost_photos().collect()));
+            return Err(RetryError::Nothing(Remedy::of(ended)));
         }
         // Reading the results is dear, and a repeated request needs none of them.
         let standing = existing(self.effects, new.name.id()).await;
@@ -175,26 +226,30 @@ impl<E: Effects> Engine<'_, E> {
         let looks_again = only.contains(&Outcome::FailedPhotos);
         let photos = ended.kept_photos().filter(|_| looks_again);
         let photos: Vec<u32> = photos.filter_map(|at| u32::try_from(at).ok()).collect();
-        let (mut plan, mut succeeded, mut unanswered) = (Vec::new(), 0, 0);
+        let (mut plan, mut succeeded, mut unanswered, mut unaskable) = (Vec::new(), 0, 0, 0);
         // Both readings must agree about what is tried again.
         let choices = self.choices(ended).await.map_err(Stop::from)?;
         let mut parts = self.items_with(ended, &choices);
         while let Some(items) = parts.try_next().await? {
             for item in items {
-                if Outcome::is_among(&only, &item) {
+                if Outcome::is_among(&only, &item, true) {
                     plan.push(Item {
                         found: None,
                         ..item
                     });
                 } else if item.succeeded() {
                     succeeded += 1;
-                } else if item.is_unanswered() || item.found.is_none() {
+                } else if item.is_unanswered() {
                     unanswered += 1;
+                    unaskable += u32::from(item.is_unaskable());
                 }
             }
         }
         if plan.is_empty() && photos.is_empty() {
-            return Err(RetryError::Nothing(ended.lost_photos().collect()));
+            return Err(RetryError::Nothing(Remedy {
+                unaskable,
+                ..Remedy::of(ended)
+            }));
         }
         let report = match &ended.report {
             None => None,
@@ -223,12 +278,7 @@ impl<E: Effects> Engine<'_, E> {
             let mut library = Vec::new();
             let mut parts = self.items_with(ended, &choices);
             let (mut gathered, mut bytes) = (Vec::new(), 0);
-            while let Some(mut items) = parts.try_next().await? {
-                for item in &mut items {
-                    if item.found.is_none() && !Outcome::is_among(&only, item) {
-                        item.found = Some(Found::Error);
-                    }
-                }
+            while let Some(items) = parts.try_next().await? {
                 let more = to_json(&items)?.len();
                 if bytes + more > MAX_VALUE_BYTES {
                     library.extend(run.write_items(keys::library, &gathered).await?);
@@ -245,6 +295,7 @@ impl<E: Effects> Engine<'_, E> {
                 of: ended.id.clone(),
                 only,
                 library,
+                only_askable: true,
                 photos,
                 succeeded,
                 unanswered,
@@ -256,7 +307,10 @@ impl<E: Effects> Engine<'_, E> {
             Ok(false) => {
                 creation.discard(&root).await;
                 // The retry's own list: it has those whose copy is not whole.
-                return Err(RetryError::Nothing(root.lost_photos().collect()));
+                return Err(RetryError::Nothing(Remedy {
+                    photos: root.lost_photos().collect(),
+                    ..Remedy::default()
+                }));
             }
             Err(stop) => {
                 let error = CreateError::from(stop);
@@ -380,7 +434,8 @@ impl<E: Effects> Run<'_, E> {
     }
 
     /// The library with the finished items of these segments in their places: parts that hold none
-    /// of them stay as they are. Answers which parts are no longer named.
+    /// of them stay as they are. Answers which parts are no longer named, and the number of items
+    /// that a person should look at.
     ///
     /// # Errors
     /// [`Stop::Damaged`] when a part is missing; as other writes.
@@ -388,9 +443,10 @@ impl<E: Effects> Run<'_, E> {
         &mut self,
         retry: &mut Retry,
         segments: &[Part],
-    ) -> Result<Vec<Part>, Stop> {
+    ) -> Result<(Vec<Part>, u32), Stop> {
         let mut merged = Vec::new();
         let mut obsolete = Vec::new();
+        let mut to_review = 0;
         let mut segments = segments.iter();
         // The last is the next.
         let mut finished: Vec<Item> = Vec::new();
@@ -400,7 +456,7 @@ impl<E: Effects> Run<'_, E> {
             let mut items: Vec<Item> = self.read_part(&part).await?;
             let mut is_changed = false;
             for item in &mut items {
-                if !Outcome::is_among(&retry.only, item) {
+                if !retry.tries(item) {
                     unanswered += u32::from(item.is_unanswered());
                     continue;
                 }
@@ -415,14 +471,11 @@ impl<E: Effects> Run<'_, E> {
                         *item = found;
                         is_changed = true;
                     }
-                    // Not done: the job was canceled before.
-                    None => {
-                        is_changed |= item.found.is_none();
-                        item.found.get_or_insert(Found::Error);
-                        unanswered += u32::from(item.is_unanswered());
-                    }
+                    // Not done: the job was stopped before.
+                    None => unanswered += u32::from(item.is_unanswered()),
                 }
             }
+            to_review += self.root.count_to_review(&items);
             if is_changed {
                 merged.extend(self.write_items(keys::segment, &items).await?);
                 obsolete.push(part);
@@ -432,7 +485,7 @@ impl<E: Effects> Run<'_, E> {
         }
         retry.library = merged;
         retry.unanswered = unanswered;
-        Ok(obsolete)
+        Ok((obsolete, to_review))
     }
 
     /// Puts what this job has found into the library that it carries over, if it carries one. When
@@ -450,11 +503,15 @@ impl<E: Effects> Run<'_, E> {
             return Ok(Vec::new());
         };
         match self.merge_into_library(&mut retry, segments).await {
-            Ok(obsolete) => {
+            Ok((obsolete, to_review)) => {
                 end.retry = Some(retry);
+                end.to_review = Some(to_review);
                 Ok(obsolete)
             }
-            Err(Stop::Damaged(_)) if !must_be_whole => Ok(Vec::new()),
+            Err(Stop::Damaged(_)) if !must_be_whole => {
+                end.to_review = None;
+                Ok(Vec::new())
+            }
             Err(stop) => Err(stop),
         }
     }

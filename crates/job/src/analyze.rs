@@ -102,16 +102,15 @@ impl<E: Effects> Worker<E> for CsvAnalysis {
             reading: Some(library.reading),
             ..Report::default()
         };
-        let items: Vec<Item> = (library.books.into_iter())
-            .zip(
-                library
-                    .cells
-                    .into_iter()
-                    .chain(std::iter::repeat(Vec::new())),
-            )
-            .map(|(Row { wanted, imported }, cells)| Item {
+        let cells = library.cells.into_iter();
+        let repeated = library.repeated.into_iter();
+        let rows = (cells.chain(std::iter::repeat(Vec::new())))
+            .zip(repeated.chain(std::iter::repeat(Vec::new())));
+        let items: Vec<Item> = (library.books.into_iter().zip(rows))
+            .map(|(Row { wanted, imported }, (cells, repeated))| Item {
                 imported: Some(imported),
                 cells,
+                repeated,
                 ..Item::wanted(wanted)
             })
             .collect();

@@ -9,8 +9,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use books::{Found, Near, NearReason, Record};
-use futures::{StreamExt, TryStreamExt};
+use books::{Found, Record};
+use futures::TryStreamExt;
 use serde::{Deserialize, Serialize};
 
 use crate::document::{ChosenBy, Item, MAX_VALUE_BYTES, Root};
@@ -18,8 +18,7 @@ use crate::effects::{Effects, StoreError};
 use crate::engine::Engine;
 use crate::id::Epoch;
 use crate::keys;
-use crate::results::parts;
-use crate::storage::{Stop, read_part, to_json};
+use crate::storage::{Stop, decode, to_json};
 use crate::time::Time;
 
 /// Number of books of one job that may be chosen.
@@ -93,19 +92,15 @@ struct Choice {
     was_found: bool,
     /// Whether no provider had answered about the book.
     was_unanswered: bool,
+    /// Whether a person was to look at the book; absent in choices of an earlier version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    was_to_review: Option<bool>,
 }
 
-/// Adds the book's own match to its candidates, as the last, so that who rejects it can take it
-/// back.
+/// Adds the book's own match to its candidates, as the last, so that it can be confirmed, and who
+/// rejects it can take it back.
 fn offer_own_match(item: &mut Item) {
-    if let Some(Found::Record(record)) = &item.found
-        && !(item.candidates.iter()).any(|near| near.is_same_as(record))
-    {
-        item.candidates.push(Near {
-            record: (**record).clone(),
-            reason: NearReason::Unsure,
-        });
-    }
+    item.candidates.extend(item.own_match());
 }
 
 impl Choice {
@@ -175,6 +170,10 @@ impl<E: Effects> Engine<'_, E> {
     pub async fn with_choices(&self, root: &Root) -> Result<Root, StoreError> {
         let choices = self.choices(root).await?;
         let mut root = root.clone();
+        // They can be chosen, too.
+        root.failed += root.unreached();
+        root.unanswered += root.unreached();
+        root.counts_unreached = true;
         for choice in choices.books.values() {
             match (choice.was_found, choice.by != ChosenBy::None) {
                 (false, true) => {
@@ -193,6 +192,10 @@ impl<E: Effects> Engine<'_, E> {
                 }
                 _ => {}
             }
+            let was_unknown = !choice.was_found && !choice.was_unanswered;
+            if choice.was_to_review.unwrap_or(was_unknown) {
+                root.to_review = root.to_review.map(|count| count.saturating_sub(1));
+            }
             if choice.was_unanswered {
                 match &mut root.retry {
                     Some(retry) if root.unanswered == 0 => {
@@ -208,13 +211,40 @@ impl<E: Effects> Engine<'_, E> {
     /// Book `index` of an ended job as the job found it.
     async fn item_as_found(&self, root: &Root, index: u32) -> Result<Item, ChooseError> {
         let range = index..index.saturating_add(1);
-        for (part, wanted) in parts(root.result_parts(), &range) {
-            let mut items: Vec<Item> = read_part(self.effects, &part).await?;
+        for (part, wanted) in root.result_parts(&range) {
+            // A part is immutable, so reading it once more changes nothing.
+            let read = async || self.effects.get(&part.key).await;
+            let mut items: Vec<Item> = decode(&part, self.retry_briefly(read).await?)?;
             if wanted.start < items.len() {
                 return Ok(items.swap_remove(wanted.start));
             }
         }
         Err(ChooseError::NoSuchBook)
+    }
+
+    /// Writes a choice, unless it stands already, and looks whether it stands when all writes that
+    /// may have been under way have taken effect: all choices then, or `None`.
+    async fn try_to_choose(
+        &self,
+        root: &Root,
+        index: u32,
+        choice: &Choice,
+    ) -> Result<Option<Choices>, ChooseError> {
+        let effects = self.effects;
+        let mut choices = self.read_fresh(async || self.choices(root).await).await?;
+        if !choice.is_in(&choices, index) {
+            choices.books.insert(index, choice.clone());
+            let bytes = to_json(&choices)?;
+            if choices.books.len() > MAX_CHOICES || bytes.len() > MAX_VALUE_BYTES {
+                return Err(ChooseError::Full);
+            }
+            effects.set(&keys::choices(&root.id), &bytes).await?;
+        }
+        // Our write takes effect within one delay; somebody who read before that writes within
+        // another, which takes effect within a third.
+        effects.sleep(self.settings.write_delay * 3).await;
+        let choices = self.read_fresh(async || self.choices(root).await).await?;
+        Ok(choice.is_in(&choices, index).then_some(choices))
     }
 
     /// Records a person's choice for book `index` of an ended job, and returns the book as it is
@@ -235,7 +265,8 @@ impl<E: Effects> Engine<'_, E> {
             Pick::Nothing => (ChosenBy::None, None, None),
         };
         // Also where clocks differ the later choice of one book counts.
-        let last = self.choices(root).await?.books.remove(&index);
+        let read = async || self.choices(root).await;
+        let last = self.retry_briefly(read).await?.books.remove(&index);
         let after = last.map_or(Time(0), |last| Time(last.at.0.saturating_add(1)));
         let choice = Choice {
             at: effects.now().max(after),
@@ -245,42 +276,39 @@ impl<E: Effects> Engine<'_, E> {
             record,
             was_found: item.succeeded(),
             was_unanswered: item.is_unanswered(),
+            was_to_review: Some(root.is_to_review(&item)),
         };
         let until = effects.monotonic() + TIME_LIMIT;
         loop {
-            let mut choices = self.read_fresh(async || self.choices(root).await).await?;
-            if !choice.is_in(&choices, index) {
-                choices.books.insert(index, choice.clone());
-                let bytes = to_json(&choices)?;
-                if choices.books.len() > MAX_CHOICES || bytes.len() > MAX_VALUE_BYTES {
-                    return Err(ChooseError::Full);
+            match self.try_to_choose(root, index, &choice).await {
+                Ok(Some(choices)) => {
+                    // It may be a later one that stands.
+                    choices.apply(index, std::slice::from_mut(&mut item));
+                    return Ok(item);
                 }
-                effects.set(&keys::choices(&root.id), &bytes).await?;
-            }
-            // Our write takes effect within one delay; somebody who read before that writes within
-            // another, which takes effect within a third.
-            effects.sleep(self.settings.write_delay * 3).await;
-            let choices = self.read_fresh(async || self.choices(root).await).await?;
-            if choice.is_in(&choices, index) {
-                // It may be a later one that stands.
-                choices.apply(index, std::slice::from_mut(&mut item));
-                return Ok(item);
-            }
-            if effects.monotonic() >= until {
-                return Err(ChooseError::Busy);
+                Ok(None) if effects.monotonic() >= until => return Err(ChooseError::Busy),
+                // A store that fails may only be busy. A write that failed may take effect all the
+                // same: that is what the next look is for.
+                Err(ChooseError::Stop(Stop::Store(error))) => {
+                    if effects.monotonic() >= until {
+                        return Err(error.into());
+                    }
+                }
+                Ok(None) => {}
+                Err(error) => return Err(error),
             }
             // Not in step with whoever was in the way.
             let jitter = u32::from(effects.random()[0]);
             effects
-                .sleep(self.settings.write_delay * jitter / 256)
+                .sleep(self.settings.retry + self.settings.write_delay * jitter / 256)
                 .await;
         }
     }
 }
 
 impl<E: Effects> Engine<'_, E> {
-    /// All items of an ended job's results with what was chosen at one moment, then those that
-    /// nobody reached before it was canceled: however often they are read, they are the same.
+    /// All items of an ended job's results with what was chosen at one moment: however often they
+    /// are read, they are the same.
     pub(crate) fn items_with<'e>(
         &'e self,
         root: &'e Root,
@@ -293,6 +321,5 @@ impl<E: Effects> Engine<'_, E> {
                 first += u32::try_from(items.len()).unwrap_or(u32::MAX);
                 items
             })
-            .chain(self.items_of(root.unreached(), true))
     }
 }

@@ -8,7 +8,6 @@ use crate::engine::Engine;
 use crate::id::JobId;
 use crate::keys;
 use crate::storage::{delete_uploads, encode_root, is_damaged, read_end, read_root};
-use crate::time::Time;
 
 impl<E: Effects> Engine<'_, E> {
     /// Deletes `keys`, all that the store holds of an expired job.
@@ -78,7 +77,7 @@ impl<E: Effects> Engine<'_, E> {
                 .read_fresh(async || key_owner(effects, id, true).await)
                 .await?
             {
-                KeyOwner::Job(expires) => effects.now() >= expires,
+                KeyOwner::Job(root) => effects.now() >= root.expires,
                 KeyOwner::Damaged => true,
                 // A creation may be about to write its root.
                 KeyOwner::Nothing => *key != keys::root(id),
@@ -115,8 +114,8 @@ impl<E: Effects> Engine<'_, E> {
 
 /// The owner of a job's keys.
 pub(crate) enum KeyOwner {
-    /// A job that expires at this time.
-    Job(Time),
+    /// A job: its end, or else its root.
+    Job(Box<Root>),
     /// A root that cannot be read.
     Damaged,
     /// No job: no root exists.
@@ -140,7 +139,7 @@ pub(crate) async fn key_owner<E: Effects>(
         None => read_root(effects, id).await?,
     };
     Ok(match document {
-        Some(document) => KeyOwner::Job(document.expires),
+        Some(document) => KeyOwner::Job(Box::new(document)),
         None => match effects.get(&keys::root(id)).await? {
             Some(bytes) if is_damaged(&bytes) => KeyOwner::Damaged,
             Some(_) => KeyOwner::NewerVersion,

@@ -9,6 +9,7 @@ mod photo_state;
 mod photos;
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,7 @@ use self::absent::is_default;
 pub use self::failure::{Failure, FailureCode};
 pub use self::item::{ChosenBy, Item, Outcome, Report};
 pub use self::kind::{Component, MadeBy, Pipeline, Stage};
+pub(crate) use self::part::parts;
 pub use self::part::{Part, Upload, Uploaded};
 pub use self::photo_state::{PhotoState, PhotoStatus, PhotoStep, ScanCounts};
 use crate::cadence::Due;
@@ -156,6 +158,10 @@ pub struct Root {
     /// Number of items, among those not found, that no provider has answered about.
     #[serde(default, skip_serializing_if = "is_default")]
     pub unanswered: u32,
+    /// Number of finished items that a person should look at: of the results, when the job has
+    /// ended. Absent before the first, and in jobs of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to_review: Option<u32>,
     /// Number of items whose outcome was remembered, without asking any provider.
     #[serde(default, skip_serializing_if = "is_default")]
     pub remembered: u32,
@@ -189,6 +195,9 @@ pub struct Root {
     /// Keys that are still to be deleted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub leftovers: Vec<String>,
+    /// Whether `failed` and `unanswered` count those that nobody reached; in no stored root.
+    #[serde(skip)]
+    pub counts_unreached: bool,
 }
 
 /// The version of the layout that this code writes.
@@ -340,36 +349,74 @@ impl Root {
         self.segments.iter().map(|part| part.count).sum()
     }
 
-    /// The parts that hold the job's results: its library if it has carried one over and has ended.
-    pub(crate) fn result_parts(&self) -> &[Part] {
+    /// The parts that hold items which the job has done: its library if it has carried one over and
+    /// has ended.
+    fn done_parts(&self) -> &[Part] {
         match &self.retry {
             Some(retry) if self.stage.is_terminal() => &retry.library,
             _ => &self.segments,
         }
     }
 
+    /// The parts that hold the results of this range, each with the range within it: what the job
+    /// has done, then the items of the plan that nobody reached before it was stopped.
+    pub(crate) fn result_parts(&self, range: &Range<u32>) -> Vec<(Part, Range<usize>)> {
+        let mut found = parts(self.done_parts(), range);
+        if self.keeps_plan() {
+            found.extend(parts(
+                &self.plan,
+                &(range.start.max(self.stored())..range.end),
+            ));
+        }
+        found
+    }
+
+    /// Whether the plan belongs to the results: the job was stopped before it had done all of it.
+    /// A retry has all its items in its library.
+    fn keeps_plan(&self) -> bool {
+        matches!(self.stage, Stage::Canceled | Stage::Error) && self.retry.is_none()
+    }
+
+    /// Number of items that nobody reached before the job was stopped.
+    #[must_use]
+    pub(crate) fn unreached(&self) -> u32 {
+        match self.keeps_plan() {
+            true => {
+                u32::saturating_sub(self.plan.iter().map(|part| part.count).sum(), self.stored())
+            }
+            false => 0,
+        }
+    }
+
     /// The number of items that the results have.
     #[must_use]
     pub fn results(&self) -> u32 {
-        self.result_parts().iter().map(|part| part.count).sum()
+        let done: u32 = self.done_parts().iter().map(|part| part.count).sum();
+        done + self.unreached()
     }
 
     /// The size of the results as they are stored.
     #[must_use]
     pub fn result_bytes(&self) -> u64 {
-        (self.result_parts().iter())
-            .map(|part| u64::from(part.bytes))
-            .sum()
+        let bytes = |(part, items): &(Part, Range<usize>)| {
+            u64::from(part.bytes) * items.len() as u64 / u64::from(part.count.max(1))
+        };
+        self.result_parts(&(0..u32::MAX)).iter().map(bytes).sum()
     }
 
-    /// The items of the results by their outcome: of a job that carries others over, with those.
+    /// The items of the results by their outcome: of a job that carries others over, with those; of
+    /// one that was stopped, those that nobody reached have failed.
     #[must_use]
     pub fn counts(&self) -> ItemCounts {
+        let unreached = match self.counts_unreached {
+            true => 0,
+            false => self.unreached(),
+        };
         let own = ItemCounts {
             total: self.total,
             succeeded: self.succeeded,
-            failed: self.failed,
-            unanswered: self.unanswered,
+            failed: self.failed + unreached,
+            unanswered: self.unanswered + unreached,
         };
         let Some(retry) = &self.retry else {
             return own;
@@ -382,6 +429,21 @@ impl Root {
             failed: u32::saturating_sub(total, succeeded),
             unanswered: retry.unanswered + self.unanswered,
         }
+    }
+
+    /// Whether a person should look at a finished item: nobody knows the book, the match is
+    /// doubtful, or it was seen with too little confidence; and nobody has chosen yet.
+    #[must_use]
+    pub fn is_to_review(&self, item: &Item) -> bool {
+        let threshold = self.scan.unwrap_or_default().threshold;
+        let is_unsure = (item.detection.as_ref()).is_some_and(|seen| seen.confidence < threshold);
+        item.found.is_some() && (item.is_to_be_reviewed() || is_unsure && item.choice.is_none())
+    }
+
+    /// The number of these items that a person should look at.
+    pub(crate) fn count_to_review(&self, items: &[Item]) -> u32 {
+        let to_review = items.iter().filter(|item| self.is_to_review(item));
+        u32::try_from(to_review.count()).unwrap_or(u32::MAX)
     }
 
     /// Whether the job has expired: it ended, or last made progress, so long ago.
@@ -438,6 +500,10 @@ pub struct Retry {
     /// Every item of the job before, in order, then those of photos that are looked at again; once
     /// this job has ended, with what it has found.
     pub library: Vec<Part>,
+    /// Whether books that nobody can be asked about are left as they are; not in retries that an
+    /// earlier version has begun.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub only_askable: bool,
     /// Indices of the photos that are looked at again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub photos: Vec<u32>,
@@ -447,6 +513,13 @@ pub struct Retry {
     /// again.
     #[serde(default)]
     pub unanswered: u32,
+}
+
+impl Retry {
+    /// Whether an item of the library is tried again.
+    pub(crate) fn tries(&self, item: &Item) -> bool {
+        Outcome::is_among(&self.only, item, self.only_askable)
+    }
 }
 
 /// The items of a whole library by their outcome.

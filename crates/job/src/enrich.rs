@@ -197,6 +197,11 @@ impl Enrichment {
             let committed = run
                 .commit(expect, |root| {
                     root.segments.extend(segments);
+                    // Runs of an earlier version have counted none.
+                    if root.processed() == 0 || root.to_review.is_some() {
+                        let to_review = root.count_to_review(&items);
+                        root.to_review = Some(root.to_review.unwrap_or_default() + to_review);
+                    }
                     let succeeded = u32::try_from(succeeded).unwrap_or(u32::MAX);
                     root.succeeded += succeeded;
                     root.failed += finished.saturating_sub(succeeded);
@@ -239,6 +244,7 @@ fn set_outcomes(items: &mut [Item], (found, near): (Vec<Found>, Vec<Vec<Near>>))
         item.found.get_or_insert(found);
         if item.succeeded() {
             item.cells.clear();
+            item.repeated.clear();
         }
         if item.succeeded() || !near.is_empty() {
             item.candidates = near;

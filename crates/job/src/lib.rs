@@ -52,7 +52,7 @@ mod watch;
 mod webhook;
 mod work;
 
-pub use again::RetryError;
+pub use again::{Remedy, RetryError};
 pub use analyze::CsvAnalysis;
 pub use cancel::Cancellation;
 pub use choices::{ChooseError, MAX_CHOICES, Pick};

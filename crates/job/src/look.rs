@@ -1,8 +1,6 @@
 //! Inspecting a job: the state it is in, whether a run works on it, and starting one when none
 //! does. A job needs no scheduler, because every inspection revives it.
 
-use std::time::Duration;
-
 use serde_json::json;
 
 use crate::document::{Component, Root, Stage};
@@ -11,12 +9,9 @@ use crate::engine::Engine;
 use crate::id::JobId;
 use crate::lease::{self, Liveness};
 use crate::settings::Settings;
-use crate::storage::{read_end, read_root, repair};
+use crate::storage::{is_past_cleanup, read_end, read_root, repair};
 use crate::time::Time;
 use crate::work::no_worker;
-
-/// Time for which the leftovers of an ended job are left to the run that ended it.
-const CLEANUP_GRACE: Duration = Duration::from_secs(5);
 
 /// Number of attempts to start a run before the job is given up.
 const START_ATTEMPTS: u32 = 2;
@@ -105,6 +100,17 @@ impl<E: Effects> Engine<'_, E> {
         Ok(state)
     }
 
+    /// As [`Self::inspect`], for a request that changes an ended job: a store that fails is asked
+    /// again for a while.
+    ///
+    /// # Errors
+    /// When the store keeps failing.
+    pub async fn inspect_patiently(&self, id: &JobId) -> Result<Inspection, StoreError> {
+        let state = self.retry_briefly(async || self.look(id).await).await?;
+        self.revive_or_repair(&state).await;
+        Ok(state)
+    }
+
     /// The state of the job whose root this is.
     pub(crate) async fn assess(&self, root: Option<Root>) -> Result<Assessment, StoreError> {
         let Some(root) = root else {
@@ -146,11 +152,11 @@ impl<E: Effects> Engine<'_, E> {
         match state {
             Inspection::Idle(root) => self.revive(root).await,
             Inspection::Ended(end) => {
-                let since = self.effects.now().since(end.updated);
-                if since >= CLEANUP_GRACE {
-                    self.have_webhook_delivered(end).await;
+                if !is_past_cleanup(end, self.effects.now()) {
+                    return;
                 }
-                if !end.leftovers.is_empty() && since >= CLEANUP_GRACE {
+                self.have_webhook_delivered(end).await;
+                if !end.leftovers.is_empty() {
                     let _ = repair(self.effects, end.clone()).await;
                 }
             }

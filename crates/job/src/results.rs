@@ -7,14 +7,14 @@ use futures::stream::{self, Stream, StreamExt, TryStreamExt};
 use crate::document::{Item, Part, Report, Root, Stage};
 use crate::effects::Effects;
 use crate::engine::Engine;
-use crate::storage::{Stop, read_part};
+use crate::storage::{Stop, decode, read_part};
 
 impl<'a, E: Effects> Engine<'a, E> {
     /// The items of `range` of the results, one stored part at a time: ten thousand books are never
     /// in memory together.
     ///
-    /// Of a job that failed or was canceled they end before the first part that is lost: that may
-    /// be why it failed.
+    /// Of a job that failed or was canceled, those that nobody reached have no outcome, and items
+    /// end before the first part that is lost: that may be why it failed.
     ///
     /// Where people have chosen a book, the item is their choice.
     ///
@@ -48,19 +48,11 @@ impl<'a, E: Effects> Engine<'a, E> {
         range: Range<u32>,
     ) -> impl Stream<Item = Result<Vec<Item>, Stop>> + Unpin + use<'a, E> {
         let may_be_cut = matches!(root.stage, Stage::Error | Stage::Canceled);
-        self.items_of(parts(root.result_parts(), &range), may_be_cut)
-    }
-
-    /// The items of these parts. A part that is lost is an error, or with `may_be_cut` the end.
-    pub(crate) fn items_of(
-        &self,
-        parts: Vec<(Part, Range<usize>)>,
-        may_be_cut: bool,
-    ) -> impl Stream<Item = Result<Vec<Item>, Stop>> + Unpin + use<'a, E> {
-        let effects = self.effects;
-        stream::iter(parts)
-            .then(async move |(part, wanted)| {
-                let mut items: Vec<Item> = read_part(effects, &part).await?;
+        let engine = *self;
+        stream::iter(root.result_parts(&range))
+            .then(move |(part, wanted)| async move {
+                let read = async || engine.effects.get(&part.key).await;
+                let mut items: Vec<Item> = decode(&part, engine.retry_briefly(read).await?)?;
                 items.truncate(wanted.end);
                 items.drain(..wanted.start.min(items.len()));
                 Ok(items)
@@ -80,16 +72,6 @@ impl<'a, E: Effects> Engine<'a, E> {
         match &root.report {
             Some(part) => read_part(self.effects, part).await,
             None => Ok(Report::default()),
-        }
-    }
-}
-
-impl Root {
-    /// The part of the plan that nobody reached before the job was canceled: a retry does it.
-    pub(crate) fn unreached(&self) -> Vec<(Part, Range<usize>)> {
-        match self.stage == Stage::Canceled && self.retry.is_none() {
-            true => parts(&self.plan, &(self.stored()..u32::MAX)),
-            false => Vec::new(),
         }
     }
 }
@@ -124,20 +106,4 @@ impl Reader {
         }
         Ok(None)
     }
-}
-
-/// The parts that hold items of `range`, each with the range within it that is wanted.
-pub(crate) fn parts(segments: &[Part], range: &Range<u32>) -> Vec<(Part, Range<usize>)> {
-    let mut first = 0;
-    let mut parts = Vec::new();
-    for part in segments {
-        let next = first + part.count;
-        let from = range.start.max(first);
-        let to = range.end.min(next);
-        if from < to {
-            parts.push((part.clone(), (from - first) as usize..(to - first) as usize));
-        }
-        first = next;
-    }
-    parts
 }

@@ -1,5 +1,7 @@
 //! Reading and writing a job's documents.
 
+use std::time::Duration;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -7,6 +9,7 @@ use crate::document::{Item, MAX_VALUE_BYTES, Part, Root, Upload, VERSION};
 use crate::effects::{Effects, StoreError};
 use crate::id::JobId;
 use crate::keys;
+use crate::time::Time;
 
 /// The reason why a run stopped before the job's end.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -161,6 +164,14 @@ pub(crate) async fn delete_leftovers<E: Effects>(effects: &E, end: &mut Root) ->
         effects.delete(key).await?;
     }
     write_root(effects, end).await
+}
+
+/// Time for which the leftovers of an ended job are left to the run that ended it.
+const CLEANUP_GRACE: Duration = Duration::from_secs(5);
+
+/// Whether the run that ended a job has had its time to delete what is left of it.
+pub(crate) fn is_past_cleanup(end: &Root, now: Time) -> bool {
+    now.since(end.updated) >= CLEANUP_GRACE
 }
 
 /// Finishes what the run that ended the job could not: makes the root say so and clears the rest.

@@ -15,7 +15,7 @@ use crate::id::JobId;
 use crate::keys;
 use crate::memory;
 use crate::settings::Settings;
-use crate::storage::{encode_root, read_end};
+use crate::storage::{encode_root, is_past_cleanup, read_end, repair};
 use crate::time::Time;
 
 /// Interval at which the keys are listed.
@@ -283,7 +283,14 @@ impl<E: Effects> Engine<'_, E> {
             }
             looked += 1;
             match key_owner(effects, id, held.ended).await? {
-                KeyOwner::Job(expires) if now < expires => state.next = state.next.min(expires),
+                KeyOwner::Job(root) if now < root.expires => {
+                    state.next = state.next.min(root.expires);
+                    let has_leftovers = held.keys.iter().any(|key| root.leftovers.contains(key));
+                    // Nobody has inspected it since its end.
+                    if held.ended && has_leftovers && is_past_cleanup(&root, now) {
+                        let _ = repair(effects, *root).await;
+                    }
+                }
                 KeyOwner::NewerVersion => {}
                 KeyOwner::Job(_)
                     if held.has_pending_webhook

@@ -82,7 +82,8 @@ impl<E: Effects> Engine<'_, E> {
             true => root.expires,
             false => Time::default(),
         };
-        let expires = self.expiry(root, token).await?;
+        let read = async || self.expiry(root, token).await;
+        let expires = self.retry_briefly(read).await?;
         Ok(expires.is_some_and(|expires| self.effects.now() < expires.max(kept)))
     }
 

@@ -176,7 +176,21 @@ impl<'a, E: Effects> Engine<'a, E> {
     async fn finish_up(&self, ended: Option<Root>) {
         self.sweep_when_due().await;
         if let Some(end) = ended {
+            self.clear_after(&end).await;
             self.deliver_webhook_once_more(&end).await;
+        }
+    }
+
+    /// Deletes what the end of a job has left, when every end that it might have has taken effect:
+    /// perhaps nobody inspects it for hours.
+    async fn clear_after(&self, end: &Root) {
+        if end.leftovers.is_empty() {
+            return;
+        }
+        self.effects.sleep(self.settings.write_delay * 2).await;
+        if let Ok(Some(end)) = read_end(self.effects, &end.id).await {
+            // What cannot be deleted now is deleted by an inspection, or swept.
+            let _ = repair(self.effects, end).await;
         }
     }
 

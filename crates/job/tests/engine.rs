@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "engine/stopped.rs"]
+mod stopped;
+
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -775,7 +778,7 @@ fn retry_photos(world: &World, ended: &Root) -> Result<(Root, Vec<usize>), Vec<u
             let lost = created.root.lost_photos().collect();
             Ok((created.root, lost))
         }
-        Err(RetryError::Nothing(photos)) => Err(photos),
+        Err(RetryError::Nothing(remedy)) => Err(remedy.photos),
         Err(error) => panic!("{error}"),
     }
 }
@@ -837,7 +840,7 @@ fn a_retry_that_does_nothing_reads_no_results() {
     let world = World::default();
     let (settings, keyring) = (Settings::local(), Keyring::new(&[7; 32]));
     let engine = Engine::new(&world, &settings, &keyring);
-    let item = json!({"wanted": {"title": "A Title"}, "found": "error"});
+    let item = json!({"wanted": {"title": "A Title", "author": "An Author"}, "found": "error"});
     let part = json!([item.clone(), item]);
     world.put("job/a/seg/1-old.0", &part);
     let bytes = part.to_string().len();

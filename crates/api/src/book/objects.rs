@@ -295,7 +295,7 @@ impl<'a> EnrichedBook<'a> {
             isbn: (item.wanted.isbn.or(isbn(item))).map(|isbn| isbn.to_string()),
             success: record.is_some(),
             enriched: record.map(Enriched::of),
-            error: EnrichmentStatus::of(item).problem(),
+            error: EnrichmentStatus::problem(item),
         }
     }
 }

@@ -54,8 +54,12 @@ pub(super) const GOODREADS: &[(&str, &str)] = &[
 ];
 
 /// Columns of a list of books that was no file, with their fields.
-pub(super) const SHORT: &[(&str, &str)] =
-    &[("Title", "title"), ("Author", "author"), ("ISBN13", "isbn")];
+pub(super) const SHORT: &[(&str, &str)] = &[
+    ("Title", "title"),
+    ("Author", "author"),
+    ("ISBN13", "isbn"),
+    ("Work Id", "workId"),
+];
 
 /// Whether a column was added by an export of an earlier import.
 pub(super) fn is_added(column: &books::ColumnReading) -> bool {

@@ -16,10 +16,12 @@ fn root() -> Root {
 
 /// The items of a library, each with an outcome.
 fn items(library: &Library, found: impl Fn(usize) -> Found) -> Vec<Item> {
-    let rows = library.books.iter().zip(&library.cells).enumerate();
-    rows.map(|(at, (row, cells))| Item {
+    let kept = library.cells.iter().zip(&library.repeated);
+    let rows = library.books.iter().zip(kept).enumerate();
+    rows.map(|(at, (row, (cells, repeated)))| Item {
         imported: Some(row.imported.clone()),
         cells: cells.clone(),
+        repeated: repeated.clone(),
         found: Some(found(at)),
         ..Item::wanted(row.wanted.clone())
     })
@@ -31,8 +33,12 @@ fn items_of(library: &Library) -> Vec<Item> {
 }
 
 fn export(library: &Library, items: &[Item], format: Format, only: &str) -> String {
+    export_of(root(), library, items, format, only)
+}
+
+fn export_of(root: Root, library: &Library, items: &[Item], format: Format, only: &str) -> String {
     let (root, report) = (
-        root(),
+        root,
         Report {
             problems: library.problems.clone(),
             reading: Some(library.reading.clone()),
@@ -201,4 +207,153 @@ fn a_whole_library_comes_back_as_it_went() {
         }
         assert_eq!(again.books.len(), library.books.len());
     }
+}
+
+#[test]
+fn every_row_of_a_book_that_failed_is_in_the_file() {
+    let file = "Title,Author,ISBN,Shelf\n\
+        Nobody Knows,Jane Doe,,first\n\
+        Dune,Frank Herbert,9780441013593,a\n\
+        Nobody Knows,Jane Doe,,second\n\
+        Dune,Frank Herbert,9780441013593,b\n\
+        \"NOBODY KNOWS\",Jane Doe,,third\n";
+    let library = read_csv(file.as_bytes(), 100).unwrap();
+    assert_eq!((library.books.len(), library.duplicates), (2, 3));
+    let items = items(&library, |at| match at {
+        0 => Found::NotFound,
+        _ => Found::Error,
+    });
+    let csv = export(&library, &items, Format::Csv, "not_found");
+    assert_eq!(
+        csv,
+        "Import row,Import problem,Title,Author,ISBN,Shelf\r\n\
+         2,Not found by any provider,Nobody Knows,Jane Doe,,first\r\n\
+         4,Not found by any provider; the same book as row 2,Nobody Knows,Jane Doe,,second\r\n\
+         6,Not found by any provider; the same book as row 2,NOBODY KNOWS,Jane Doe,,third\r\n"
+    );
+    // Nothing is in it twice, whatever else is asked for, and imported again it is the same.
+    let csv = export(&library, &items, Format::Csv, "failed,not_found,warnings");
+    assert_eq!(csv.lines().count(), 1 + 5, "{csv}");
+    let again = read_csv(csv.as_bytes(), 100).unwrap();
+    assert_eq!((again.books.len(), again.duplicates), (2, 3));
+    let shelves = |library: &Library| -> Vec<_> {
+        let rows = library.books.iter();
+        rows.map(|row| row.imported.source.shelves.clone())
+            .collect()
+    };
+    assert_eq!(shelves(&again), shelves(&library));
+    let json = export(&library, &items, Format::Json, "not_found");
+    let document: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let rows = document["data"]["rows"].as_array().unwrap();
+    let numbers: Vec<_> = rows
+        .iter()
+        .map(|row| (&row["row"], &row["index"]))
+        .collect();
+    assert_eq!(numbers.len(), 3);
+    assert!(numbers.iter().all(|(_, index)| **index == 0), "{json}");
+}
+
+/// Rows without room are written as they were understood, and merged they say what all do.
+#[test]
+fn a_book_whose_rows_have_no_room_says_what_all_of_them_do() {
+    let filler = "x".repeat(790_000);
+    let file = format!(
+        "Title,Author,Shelf,Odd\nNobody Knows,Jane Doe,first,{filler}\nAnother,Jane Doe,,{filler}\n\
+         Nobody Knows,Jane Doe,second,{filler}\n"
+    );
+    let library = read_csv(file.as_bytes(), 100).unwrap();
+    let csv = export(&library, &items_of(&library), Format::Csv, "not_found");
+    let rows: Vec<_> = csv
+        .lines()
+        .filter(|line| line.contains("Nobody Knows"))
+        .collect();
+    assert_eq!(rows.len(), 1);
+    assert!(rows[0].contains("first, second"), "{}", rows[0].len());
+}
+
+#[test]
+fn books_that_nobody_reached_are_in_the_file_with_the_reason() {
+    let library = read_csv(
+        b"Name,Title,Author\nmine,Dune,Frank Herbert\n,Babel,R. F. Kuang\n",
+        9,
+    )
+    .unwrap();
+    let mut items = items(&library, |_| Found::NotFound);
+    items[1].found = None;
+    for (stage, reason) in [
+        ("canceled", "Not looked up: canceled"),
+        ("error", "Not looked up: the job failed"),
+    ] {
+        let mut root = serde_json::to_value(root()).unwrap();
+        root["stage"] = stage.into();
+        let root: Root = serde_json::from_value(root).unwrap();
+        let csv = export_of(root, &library, &items, Format::Csv, "failed");
+        assert_eq!(
+            csv,
+            format!(
+                "Import row,Import problem,Name,Title,Author\r\n3,{reason},,Babel,R. F. Kuang\r\n"
+            )
+        );
+    }
+    // What no retry can find says why.
+    let library = read_csv(b"Title,Author\nIt,\n", 9).unwrap();
+    let csv = export(
+        &library,
+        &self::items(&library, |_| Found::Error),
+        Format::Csv,
+        "failed",
+    );
+    assert!(
+        csv.contains("2,Not looked up: the title says too little without an author,It"),
+        "{csv}"
+    );
+}
+
+/// A list of keys or numbers has no titles of its own: what was found has, and what was not is
+/// known by its key.
+#[test]
+fn books_given_by_a_key_are_no_empty_rows() {
+    let record = |title: &str, work: &str| {
+        let record = serde_json::json!({
+            "provider": "openlibrary", "work": {"title": title, "open_library_id": work}, "edition": {},
+            "authors": [{"name": "An Author"}],
+        });
+        Found::Record(serde_json::from_value(record).unwrap())
+    };
+    let library = read_csv(b"Work Id\nOL82563W\nOL82564W\n", 9).unwrap();
+    let items = items(&library, |at| match at {
+        0 => record("A Title", "OL82563W"),
+        _ => Found::NotFound,
+    });
+    let all = export(&library, &items, Format::Csv, "all");
+    let lines: Vec<_> = all.lines().collect();
+    assert!(lines[1].contains("A Title,An Author,"), "{all}");
+    assert!(
+        lines[1].contains("OL82563W") && lines[2].contains("OL82564W"),
+        "{all}"
+    );
+
+    // Of a request.
+    let mut root = serde_json::to_value(root()).unwrap();
+    root["pipeline"] = "batch_enrichment".into();
+    let root: Root = serde_json::from_value(root).unwrap();
+    let items: Vec<Item> = items
+        .into_iter()
+        .map(|item| Item {
+            imported: None,
+            cells: Vec::new(),
+            ..item
+        })
+        .collect();
+    let library = Library::default();
+    let all = export_of(root.clone(), &library, &items, Format::Csv, "all");
+    assert!(
+        all.lines().nth(1).unwrap().contains("A Title,An Author,"),
+        "{all}"
+    );
+    let missing = export_of(root, &library, &items, Format::Csv, "not_found");
+    assert_eq!(
+        missing,
+        "Import row,Import problem,Title,Author,ISBN13,Work Id\r\n2,Not found by any provider,,,,OL82564W\r\n"
+    );
 }

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde_json::{Map, Value, json};
 
 use super::components::Components;
+use super::webhooks;
 use crate::Code::{self, *};
 use crate::accepted::{
     Accepted, LegacyBookshelf, LegacyEnrichment, LegacyEnrichmentBatch, LegacyImport, LegacyReady,
@@ -47,7 +48,8 @@ pub(super) fn description() -> Value {
                 with live progress.\n\nA job is made by a `POST`, which answers `202` at once, and \
                 followed by an event stream, by polling its status or by WebSocket; all three tell \
                 the same story, and pick it up again after any interruption. Results are kept for \
-                as long as `limits.retentionMs` of the capabilities says.\n\nAnswers may have more fields than are described here. Every path answers \
+                as long as `limits.retentionMs` of the capabilities says.\n\nAnswers may have more fields than are described here, and fields of a \
+                body that are not described are ignored. Every path answers \
                 other methods with `405 METHOD_NOT_ALLOWED` and `OPTIONS` with `204`; `GET` \
                 includes `HEAD`.\n\nTimes have milliseconds (`2026-01-31T09:15:02.125Z`): a decoder \
                 that expects none, as Swift's `.iso8601` does, must be told so.",
@@ -62,6 +64,7 @@ pub(super) fn description() -> Value {
             {"name": "legacy", "description": "Routes of the first apps: new clients need none of them"},
         ],
         "paths": paths,
+        "webhooks": webhooks::describe(&mut components),
         "components": components.finish(),
     })
 }
@@ -227,12 +230,13 @@ const MAKING: &[Code] = &[
 ];
 /// Description of a retry: the job that it makes.
 const RETRYING: &str = "Makes a new job, `retryOf` the ended one, that looks up those of its books whose outcome \
-    `only` names, those included that nobody reached before it was canceled; its progress is theirs, its results are \
-    all books. Photos that could not be looked at are looked at again if the scan has kept them (`keepFailedPhotos`); \
+    `only` names, those included that nobody reached before it was stopped; its progress is theirs, its results are \
+    all books. Titles that say too little without an author, and photos that are no pictures, are never tried again. Photos that could not be looked at are looked at again if the scan has kept them (`keepFailedPhotos`); \
     else `photosToSend` says which to send in a new scan. There is one such job of each ended one: the same request \
     again is answered with it.";
 /// Description of a choice.
-const CHOOSING: &str = "One of the book's `candidates`, or what a provider knows by an ISBN, a work's key, or a title \
+const CHOOSING: &str = "One of the book's `candidates` (of a doubtful book the last one is its match, `isMatch`: chosen, \
+    it is confirmed), or what a provider knows by an ISBN, a work's key, or a title \
     and its author; `null`: none of the books that providers know. Answers with the book as it is then; results, \
     exports and later retries follow. Answered when the choice is certain to stay, whoever chooses at the same time.";
 

@@ -195,3 +195,37 @@ fn events_and_messages_are_what_their_schemas_say() {
         assert_valid(&description, schema, message, name);
     }
 }
+
+#[test]
+fn messages_of_the_webhook_are_what_their_schemas_say() {
+    use job::{Notice, Time};
+
+    let description = description();
+    let root = |stage: &str| -> job::Root {
+        serde_json::from_value(json!({
+            "v": 1, "id": "job", "pipeline": "csv_import", "route": "imports", "token": true,
+            "created": 0, "updated": 0, "expires": 1, "stage": stage, "seq": 9, "total": 3,
+            "epoch": {"term": 1, "nonce": "a"}, "fresh_until": 0, "client_ref": "phone 7",
+            "outages": {"open-library": {"waited_ms": 5, "waits_until": 60_000}},
+        }))
+        .unwrap()
+    };
+    let mut described = BTreeSet::new();
+    for (stage, notice) in [
+        ("complete", Notice::Ended),
+        ("error", Notice::Ended),
+        ("canceled", Notice::Ended),
+        ("enriching", Notice::Waiting(Time(7))),
+    ] {
+        let body = crate::webhook::body(&root(stage), notice, &crate::origin::Origin::default());
+        let body: Value = serde_json::from_slice(&body).unwrap();
+        let kind = body["type"].as_str().unwrap();
+        let operation = &description["webhooks"][kind]["post"];
+        let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
+        assert!(schema.is_object(), "{kind}");
+        assert_valid(&description, schema, &body, kind);
+        described.insert(kind.to_owned());
+    }
+    let webhooks = description["webhooks"].as_object().unwrap();
+    assert_eq!(webhooks.keys().cloned().collect::<BTreeSet<_>>(), described);
+}

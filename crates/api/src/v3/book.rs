@@ -217,7 +217,7 @@ impl<'a> ResultBook<'a> {
             book,
             status: EnrichmentStatus::of(item),
             row: item.imported.as_ref().map(|imported| imported.row),
-            choosing: Choosing::of(item),
+            choosing: Choosing::of(item, root.is_to_review(item)),
             seen: seen.map(|seen| Sighting {
                 confidence: seen.confidence,
                 bounding_box: seen.bounding_box,

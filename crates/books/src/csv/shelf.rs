@@ -6,7 +6,7 @@ use super::columns::Columns;
 use super::records::{Format, Record};
 use super::row::is_same_place;
 use super::times::{MAX_DATES, end_of};
-use super::{Library, Problem, Row};
+use super::{Library, Problem, RepeatedRow, Row};
 use crate::matching::same_book_key;
 use crate::numeral::{number, place_number};
 use crate::series::{is_label, is_label_at_the_end, trailing_brackets};
@@ -133,6 +133,7 @@ impl Shelf {
                     note = format!("{note}; {lost}");
                 }
                 warnings.insert(0, note);
+                self.repeat(at, number, original.cells());
                 self.index(at, keys.isbn, title_key);
             }
             None => {
@@ -146,6 +147,7 @@ impl Shelf {
                 self.library.books.push(draft.row.clone());
                 let cells = self.book_cells.take(original.cells());
                 self.library.cells.push(cells);
+                self.library.repeated.push(Vec::new());
                 self.index(self.library.books.len() - 1, keys.isbn, title_key);
             }
         }
@@ -154,6 +156,26 @@ impl Shelf {
             let isbn = columns.isbn_text(record);
             let warnings = warnings.join("; ");
             self.note(number, &isbn, title, &warnings, false, || original.cells());
+        }
+    }
+
+    /// Keeps one more row of a book, or none of its rows: merged, it says what all of them do.
+    fn repeat(&mut self, at: usize, row: u32, cells: Vec<String>) {
+        let (Some(first), Some(repeated)) = (
+            self.library.cells.get_mut(at),
+            self.library.repeated.get_mut(at),
+        ) else {
+            return;
+        };
+        if first.is_empty() {
+            return;
+        }
+        let cells = self.book_cells.take(cells);
+        if cells.is_empty() {
+            first.clear();
+            repeated.clear();
+        } else {
+            repeated.push(RepeatedRow { row, cells });
         }
     }
 

@@ -710,7 +710,7 @@ impl Checks {
         let before = match &ended.retry {
             Some(retry) => read(&retry.library),
             None => read(&ended.segments).and_then(|mut items| {
-                if ended.stage == Stage::Canceled && !ended.plan.is_empty() {
+                if ended.stage != Stage::Complete && !ended.plan.is_empty() {
                     // Those that nobody reached follow.
                     let planned = read(&ended.plan)?;
                     items.extend(planned.into_iter().skip(ended.stored() as usize));
@@ -746,14 +746,11 @@ impl Checks {
             ..item
         }));
         for item in &mut expected {
-            if !item.succeeded() && item.choice.is_none() && end.stage != Stage::Error {
-                match own.next() {
-                    Some(tried) => *item = tried,
-                    // Nobody has reached it once more.
-                    None => {
-                        item.found.get_or_insert(Found::Error);
-                    }
-                }
+            // Those that nobody has reached once more stay as they are.
+            if retry_tries(item)
+                && let Some(tried) = own.next()
+            {
+                *item = tried;
             }
         }
         let counts = end.counts();
@@ -769,9 +766,8 @@ impl Checks {
             };
             let message = format!("the library of {} is another", brief(end));
             self.broken(rule, message);
-        } else if end.stage != Stage::Error
-            && (counts.succeeded, counts.total, counts.unanswered)
-                != (found as u32, after.len() as u32, unanswered as u32)
+        } else if (counts.succeeded, counts.total, counts.unanswered)
+            != (found as u32, after.len() as u32, unanswered as u32)
         {
             let message = format!("{}: {counts:?}, but {found} found", brief(end));
             self.broken("counts", message);
@@ -1044,6 +1040,12 @@ fn brief(root: &Root) -> String {
         root.failed,
         root.total
     )
+}
+
+/// Whether a retry of everything tries an item of its library.
+fn retry_tries(item: &Item) -> bool {
+    let is_looked_up = item.found.is_some();
+    !item.succeeded() && item.choice.is_none() && !(is_looked_up && item.is_unaskable())
 }
 
 /// Changes items of an ended job to what was chosen for them, as the store holds it.

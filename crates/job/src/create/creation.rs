@@ -350,6 +350,7 @@ fn first_root<E: Effects>(effects: &E, new: &NewJob) -> Root {
         retry: None,
         requests: BTreeMap::new(),
         unanswered: 0,
+        to_review: None,
         remembered: 0,
         outages: BTreeMap::new(),
         long_wait: None,
@@ -360,5 +361,6 @@ fn first_root<E: Effects>(effects: &E, new: &NewJob) -> Root {
         pending_failure: None,
         failure: None,
         leftovers: Vec::new(),
+        counts_unreached: false,
     }
 }

@@ -1,6 +1,6 @@
 //! The books of a job, with their outcomes, and the report on everything else.
 
-use books::{Found, Imported, Near, Problem, Reading, Record, Wanted};
+use books::{Found, Imported, Near, NearReason, Problem, Reading, Record, RepeatedRow, Wanted};
 use serde::{Deserialize, Serialize};
 use vision::{Detection, Quality, Suggestion};
 
@@ -16,6 +16,9 @@ pub struct Item {
     /// them: of a book that no provider knows, or that is not looked up yet.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cells: Vec<String>,
+    /// The further rows of the file that name the book, as long as its cells are there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub repeated: Vec<RepeatedRow>,
     /// The place on a photo where the book was seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detection: Option<Detection>,
@@ -39,6 +42,7 @@ impl Item {
             wanted,
             imported: None,
             cells: Vec::new(),
+            repeated: Vec::new(),
             detection: None,
             candidates: Vec::new(),
             choice: None,
@@ -59,6 +63,7 @@ impl Item {
             },
             imported: None,
             cells: Vec::new(),
+            repeated: Vec::new(),
             detection: Some(detection),
             candidates: Vec::new(),
             choice: None,
@@ -86,10 +91,28 @@ impl Item {
         }
     }
 
-    /// Whether no provider has answered about the book.
+    /// Whether no provider has answered about the book: also when nobody has looked it up yet.
     #[must_use]
     pub fn is_unanswered(&self) -> bool {
-        matches!(self.found, Some(Found::Error | Found::CircuitOpen))
+        matches!(self.found, None | Some(Found::Error | Found::CircuitOpen))
+    }
+
+    /// Whether nobody can be asked about the book, now or later: it has no number, and a title that
+    /// says too little to accept an answer.
+    #[must_use]
+    pub fn is_unaskable(&self) -> bool {
+        self.is_unanswered() && !books::is_askable(&self.to_look_up())
+    }
+
+    /// The match, where it is no candidate: it may be chosen, too, by the number behind them.
+    #[must_use]
+    pub fn own_match(&self) -> Option<Near> {
+        let record = self.record()?;
+        let is_offered = self.candidates.iter().any(|near| near.is_same_as(record));
+        (!is_offered).then(|| Near {
+            record: record.clone(),
+            reason: NearReason::Unsure,
+        })
     }
 
     /// Whether a person should say which book it is: nobody knows it, or the match is doubtful, and
@@ -178,11 +201,14 @@ impl Outcome {
         }
     }
 
-    pub(crate) fn is_among(only: &[Self], item: &Item) -> bool {
+    /// Whether an item is tried again with these outcomes; `only_askable`: not when it was looked
+    /// up and nobody can be asked about it.
+    pub(crate) fn is_among(only: &[Self], item: &Item, only_askable: bool) -> bool {
         // A book that nobody has looked up yet may be one of a photo that is looked at again.
         let is_new = item.found.is_none() && only.contains(&Self::FailedPhotos);
         // What a person has said of a book is not asked again.
         item.choice.is_none()
             && (is_new || Self::of(item).is_some_and(|outcome| only.contains(&outcome)))
+            && !(only_askable && item.found.is_some() && item.is_unaskable())
     }
 }

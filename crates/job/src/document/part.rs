@@ -1,5 +1,6 @@
 //! Values of the store as a root names them: the parts of a job, and the files that were uploaded.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use books::Mapping;
@@ -69,4 +70,20 @@ pub struct Uploaded {
     /// Whether photos that could not be looked at are kept as long as the job, for a retry.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub keep_failed: bool,
+}
+
+/// The parts that hold items of `range`, each with the range within it that is wanted.
+pub(crate) fn parts(all: &[Part], range: &Range<u32>) -> Vec<(Part, Range<usize>)> {
+    let mut first = 0;
+    let mut parts = Vec::new();
+    for part in all {
+        let next = first + part.count;
+        let from = range.start.max(first);
+        let to = range.end.min(next);
+        if from < to {
+            parts.push((part.clone(), (from - first) as usize..(to - first) as usize));
+        }
+        first = next;
+    }
+    parts
 }

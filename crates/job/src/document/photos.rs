@@ -26,12 +26,14 @@ impl Root {
     }
 
     /// Whether a photo that was uploaded is kept when the job has ended: the client wants those
-    /// kept that were not looked at to the end.
+    /// kept that were not looked at to the end. One that is no picture will be none later.
     #[must_use]
     pub(crate) fn keeps_photo(&self, index: usize) -> bool {
         let is_done = |photo: &PhotoState| photo.status == PhotoStatus::Complete;
         // Of a scan that ended before its first run no photo has a state.
-        let is_left = !self.photos.get(index).is_some_and(is_done);
+        let is_broken = |photo: &PhotoState| photo.code == Some(FailureCode::EImageInvalid);
+        let is_left =
+            !(self.photos.get(index)).is_some_and(|photo| is_done(photo) || is_broken(photo));
         self.pipeline == Pipeline::AiScan && self.uploaded.keep_failed && is_left
     }
 
@@ -76,7 +78,9 @@ impl Root {
 
     /// Indices of the photos whose books are not known and that are not kept.
     pub fn lost_photos(&self) -> impl Iterator<Item = usize> {
-        let is_kept = |at: usize| self.uploads.get(at).is_some_and(|upload| upload.chunks > 0);
+        let is_kept = |at: usize| {
+            self.keeps_photo(at) && self.uploads.get(at).is_some_and(|upload| upload.chunks > 0)
+        };
         // Of a scan that ended at once none has been begun.
         let photos = self.photos.len().max(self.uploaded.files as usize);
         let has_failed = |at: usize| {

@@ -196,8 +196,7 @@ impl<E: Effects> Run<'_, E> {
         };
         let replaced = match stage {
             Stage::Complete => self.finish_library(&mut end, &segments, true).await?,
-            Stage::Canceled => self.finish_library(&mut end, &segments, false).await?,
-            _ => Vec::new(),
+            _ => self.finish_library(&mut end, &segments, false).await?,
         };
         self.delete_uploads().await?;
         end.segments = segments;
@@ -206,11 +205,13 @@ impl<E: Effects> Run<'_, E> {
         end.leftovers
             .extend(obsolete.into_iter().chain(replaced).map(|part| part.key));
         end.stage = stage;
-        if end.unreached().is_empty() {
+        // What nobody reached is in the results, and a retry does it.
+        if end.unreached() == 0 {
             end.leftovers
                 .extend(end.plan.drain(..).map(|part| part.key));
         }
-        if end.report.is_some() && stage == Stage::Error {
+        let has_results = end.results() > 0;
+        if stage == Stage::Error && !has_results {
             end.leftovers.extend(end.report.take().map(|part| part.key));
         }
         let photos = end.photos.iter_mut().filter_map(|photo| photo.part.take());
@@ -220,7 +221,7 @@ impl<E: Effects> Run<'_, E> {
         let now = self.engine.effects.now();
         end.v = VERSION;
         end.touch(now, self.engine.settings);
-        if stage == Stage::Error && end.uploads.is_empty() {
+        if stage == Stage::Error && end.uploads.is_empty() && !has_results {
             let settings = self.engine.settings;
             let retention = settings.failed_retention.min(settings.retention);
             end.expires = end.updated.plus(retention);
