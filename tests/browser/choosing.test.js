@@ -49,6 +49,52 @@ test('a candidate is chosen by keyboard, and stays chosen', async () => {
 	await page.context().close();
 });
 
+test('a choice that is on its way is not lost by Escape, and a failed one is told', async () => {
+	const page = await doubtful();
+	const choose = (at) => page.locator('.book').nth(at).getByRole('button', { name: /^Choose which book/ }).click();
+	const dialog = page.getByRole('dialog', { name: 'Which book is it?' });
+	let go;
+	const held = new Promise((resolve) => (go = resolve));
+	await page.route('**/books/*', async (route) => (await held, route.continue()));
+	await choose(0);
+	await dialog.getByRole('button', { name: /^This one: Dune/ }).first().click();
+	await dialog.and(page.locator('[aria-busy=true]')).waitFor();
+	await page.keyboard.press('Escape');
+	await eventually('said', async () => /saving/i.test(await page.locator('#live').textContent()));
+	// Browsers let nobody hold up the second.
+	await page.keyboard.press('Escape');
+	go();
+	await dialog.waitFor({ state: 'detached' });
+	await eventually('found', async () => (await sum(page, 'Found')) === 1);
+	await page.unroute('**/books/*');
+
+	await page.route('**/books/*', (route) => route.abort());
+	await choose(1);
+	await dialog.getByRole('button', { name: 'None of these' }).click();
+	await dialog.getByRole('alert').getByText('could not be reached').waitFor();
+	await page.keyboard.press('Escape');
+	await dialog.waitFor({ state: 'detached' });
+	await page.context().close();
+});
+
+test('a doubtful match is confirmed, and what is to be reviewed is one number', async () => {
+	const page = await browser.page(server);
+	const library = 'Title,Author,ISBN\nBabel,Somebody Else,9780063021426\nNobody Wrote This Qwz,Nobody,\n';
+	await page.locator('#pick').setInputFiles({ name: 'doubtful.csv', mimeType: 'text/csv', buffer: Buffer.from(library) });
+	await page.getByRole('heading', { name: /of 2 books found/ }).waitFor();
+	const figure = () => page.locator('.figures div', { hasText: 'To review' }).locator('dd').textContent();
+	await eventually('two', async () => (await sum(page, 'To review')) === 2 && (await figure()) === '2');
+	await page.locator('.book').nth(0).getByRole('button', { name: /^Choose which book/ }).click();
+	const dialog = page.getByRole('dialog', { name: 'Which book is it?' });
+	await dialog.getByRole('button', { name: /^This is right: Babel/ }).click();
+	await dialog.waitFor({ state: 'detached' });
+	await eventually('one', async () => (await sum(page, 'To review')) === 1 && (await figure()) === '1');
+	await page.getByRole('button', { name: 'Try the 1 not found again' }).waitFor();
+	assert.deepEqual(await barriers(page), []);
+	assert.deepEqual(page.problems, []);
+	await page.context().close();
+});
+
 test('another book is searched for, on a phone; or it is none of them', async () => {
 	const page = await doubtful(PHONE);
 	const choose = (at) => page.locator('.book').nth(at).getByRole('button', { name: /^Choose which book/ }).click();

@@ -236,7 +236,7 @@ export class BookstrackClient {
 	 * @returns {Promise<Rows>}
 	 */
 	rows(job, only, { signal } = {}) {
-		return this.#ask(`${pathOf(job)}/results?only=${only.join(',')}`, { signal });
+		return this.#ask(`${pathOf(job)}/results?only=${encodeURIComponent(only.join(','))}`, { signal });
 	}
 
 	/**
@@ -248,7 +248,7 @@ export class BookstrackClient {
 	 * @returns {Promise<string>}
 	 */
 	async rowsCsv(job, only, { signal } = {}) {
-		return this.#shared.http.text(`${pathOf(job)}/results?format=csv&only=${only.join(',')}`, { signal });
+		return this.#shared.http.text(`${pathOf(job)}/results?format=csv&only=${encodeURIComponent(only.join(','))}`, { signal });
 	}
 
 	/**

@@ -117,8 +117,8 @@ function named(id) {
 }
 
 /** What a job did not find is tried again by a new one. */
-async function retry({ record, pipeline }) {
-	const job = await server.retry(record);
+async function retry({ record, pipeline }, only) {
+	const job = await server.retry(record, { only });
 	await jobs.add(job, { pipeline, name: record.name });
 	location.hash = `#/jobs/${encodeURIComponent(job.id)}`;
 }

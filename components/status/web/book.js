@@ -1,17 +1,17 @@
 const LABELS = { success: 'Found', error: 'Look-up failed', circuit_open: 'Catalogue away', pending: 'Not looked up' };
+const UNANSWERED = ['error', 'circuit_open', 'pending'];
 
 /**
  * The contract spells a book in three ways (import, scan, enrichment); this is the page's one.
  * `state` is what a row shows: found, review, missing; `shownBy` are the filters that let the book through: one to be
  * reviewed is found or missing, too, so that the filters' numbers are those of the job.
  */
-export function toBook(raw, index, reviewBelow) {
+export function toBook(raw, index) {
 	const found = raw.enrichment ?? raw.enriched ?? {};
 	const { work = {}, edition = found.editions?.[0] ?? {} } = found;
 	const status = raw.enrichmentStatus ?? (raw.success ? 'success' : 'not_found');
-	// A book that nobody knows is to be reviewed, too, when there is something to choose from.
-	const offered = raw.toReview && (status === 'success' || raw.candidates?.length > 0);
-	const doubtful = offered || (!raw.choice && (work.reviewStatus === 'needsReview' || raw.confidence < reviewBelow));
+	// A book that nobody knows is called so where there is nothing to choose from.
+	const doubtful = raw.toReview && (status === 'success' || raw.candidates?.length > 0);
 	const known = status === 'success' ? 'found' : 'missing';
 	const title = raw.title || 'Untitled';
 	const authors = (raw.authors ?? [raw.author]).filter(Boolean);
@@ -31,8 +31,10 @@ export function toBook(raw, index, reviewBelow) {
 		box: raw.boundingBox,
 		photo: raw.photoIndex ?? 0,
 		state: doubtful ? 'review' : known,
-		shownBy: ['all', known, doubtful && 'review'],
-		label: doubtful ? 'To review' : (LABELS[status] ?? 'Not found'),
+		shownBy: ['all', known, raw.toReview && 'review'],
+		label: doubtful ? 'To review' : raw.nothingToAskBy ? 'Too little to look up' : (LABELS[status] ?? 'Not found'),
+		/** What a retry would have to try: error, not_found, or nothing. */
+		tries: raw.choice || raw.nothingToAskBy ? null : UNANSWERED.includes(status) ? 'error' : status,
 	};
 }
 

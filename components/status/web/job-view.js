@@ -159,24 +159,29 @@ function outcome(job, again, retry) {
 	}
 
 	/** What can be done about what was not found. */
-	function mending({ state, results, url, record }) {
-		// Those that nobody came to before it was stopped, too.
-		const unreached = state.status === 'canceled' && !state.retryOf ? Math.max(0, (state.totalCount ?? 0) - (state.processedCount ?? 0)) : 0;
-		const books = (results?.unanswered ?? state.unanswered ?? 0) + unreached;
-		const photos = (results?.photos ?? []).filter(({ status }) => status === 'failed').length;
-		const left = books > 0 ? books.toLocaleString() : photos === 1 ? 'photo' : `${photos} photos`;
-		const failed = (results?.enrichmentFailed ?? state.failureCount ?? 0) + (results?.rowsRejected ?? 0);
-		const button = h('button.button.primary', { onclick: tryAgain }, `Try the ${left} again`);
-		async function tryAgain() {
-			button.disabled = true;
-			await retry(job).catch((error) => {
-				const { title, advice } = explain(error);
-				button.disabled = false;
-				button.after(h('span.bad', { role: 'alert' }, `${title} ${advice}`));
-			});
+	function mending({ books, results, url, record }) {
+		const count = (outcome) => books.filter(({ tries }) => tries === outcome).length;
+		const [unanswered, unknown] = [count('error'), count('not_found')];
+		// One that is no picture will be none later.
+		const photos = (results?.photos ?? []).filter(({ status, error }) => status === 'failed' && error !== 'E_IMAGE_INVALID').length;
+		const left = unanswered ? unanswered.toLocaleString() : photos === 1 ? 'photo' : `${photos} photos`;
+		const failed = books.filter(({ shownBy }) => shownBy.includes('missing')).length + (results?.rowsRejected ?? 0);
+		function trying(what, only) {
+			const problem = h('span.bad', { role: 'alert' });
+			const button = h('button.button', { onclick: tryAgain }, `Try the ${what} again`);
+			async function tryAgain() {
+				button.disabled = true;
+				setText(problem, '');
+				await retry(job, only).catch((error) => {
+					const { title, advice } = explain(error);
+					button.disabled = false;
+					setText(problem, `${title} ${advice}`);
+				});
+			}
+			return [button, problem];
 		}
 		const href = `${url}/results?format=csv&only=failed,not_found`;
-		const parts = [books + photos > 0 && record.token && button, failed > 0 && h('a.button', { href, download: `${nameOf(job).replace(/\.\w+$/, '')}-failed.csv` }, 'Download what failed')];
+		const parts = [record.token && (unanswered || photos) > 0 && trying(left), record.token && unknown > 0 && trying(`${unknown.toLocaleString()} not found`, ['error', 'circuit_open', 'not_found', 'failed_photos']), failed > 0 && h('a.button', { href, download: `${nameOf(job).replace(/\.\w+$/, '')}-failed.csv` }, 'Download what failed')];
 		return parts.some(Boolean) && h('p.row', parts);
 	}
 
@@ -191,7 +196,7 @@ function outcome(job, again, retry) {
 		shown = what;
 		const failed = lost ?? (state.status !== 'completed' && (state.error ?? {}));
 		const parts = failed ? failure(failed) : [h('h2', state.message ?? 'Done')];
-		if (!lost && state.status !== 'failed') parts.push(figuresOf(job), mending(job), readHere(results), remarks(results ?? {}), how(results?.reading), results?.problem && h('p.bad', results.problem));
+		if (!lost && (state.status !== 'failed' || job.books.length)) parts.push(figuresOf(job), mending(job), readHere(results), remarks(results ?? {}), how(results?.reading), results?.problem && h('p.bad', results.problem));
 		element.replaceChildren(...parts.filter(Boolean));
 		element.classList.toggle('failed', Boolean(failed) && state.status !== 'canceled');
 	}

@@ -42,12 +42,10 @@ export class Job {
 	lost = null;
 	meters = { sse: new Meter(), ws: new Meter(), poll: new Meter() };
 	#listeners = new Set();
-	#reviewBelow;
 
 	/** `record`, what the browser remembers: {id, token, name, pipeline, createdAt}; `files`, if this page sent them. */
-	constructor(record, reviewBelow, files) {
+	constructor(record, files) {
 		Object.assign(this, { record, files });
-		this.#reviewBelow = reviewBelow;
 		this.url = `/api/v2/imports/${encodeURIComponent(record.id)}`;
 	}
 
@@ -79,7 +77,7 @@ export class Job {
 	}
 
 	addBook({ index, book }) {
-		this.books[index] = toBook(book, index, this.#reviewBelow);
+		this.books[index] = toBook(book, index);
 		this.#tell();
 	}
 
@@ -116,7 +114,7 @@ export class Job {
 		try {
 			for await (const { offset, results: page } of server.pages(this.record.id)) {
 				if (!offset) results = page;
-				for (const raw of listOf(page)) books.push(toBook(raw, books.length, this.#reviewBelow));
+				for (const raw of page.books ?? []) books.push(toBook(raw, books.length));
 			}
 		} catch (error) {
 			results = { ...results, problem: `Not all results could be fetched. ${error.message}` };
@@ -134,7 +132,7 @@ export class Job {
 
 	/** Takes a book as it is once somebody has said which it is, and the counts that follow. */
 	async chosen(index, raw) {
-		this.books[index] = toBook(raw, index, this.#reviewBelow);
+		this.books[index] = toBook(raw, index);
 		this.edition += 1;
 		this.#tell();
 		await this.loadResults();
@@ -144,9 +142,4 @@ export class Job {
 	cancel() {
 		return server.cancel(this.record);
 	}
-}
-
-/** Enrichments list what was not found apart. */
-function listOf({ books = [], enrichedBooks }) {
-	return enrichedBooks ? [...books.filter(({ enrichmentStatus }) => enrichmentStatus === 'success'), ...enrichedBooks.filter(({ success }) => !success)] : books;
 }

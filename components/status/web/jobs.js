@@ -9,12 +9,10 @@ export class Jobs {
 	list = [];
 	/** Called whenever one of them changes. */
 	onchange = null;
-	#reviewBelow;
 	#retentionMs;
 
 	/** `limits`: the server's, as far as they are known. */
-	constructor({ confidenceThreshold, retentionMs = Infinity }) {
-		this.#reviewBelow = confidenceThreshold;
+	constructor({ retentionMs = Infinity }) {
 		this.#retentionMs = retentionMs;
 	}
 
@@ -29,7 +27,7 @@ export class Jobs {
 	async #follow(record, files) {
 		// Fetched with the first job: a page that has none is light without it.
 		const [{ Job }, { Follower }, { noticeOfEnd }] = await Promise.all([import('./job.js'), import('./follow.js'), import('./notices.js')]);
-		const job = new Job(record, this.#reviewBelow, files);
+		const job = new Job(record, files);
 		job.subscribe(() => this.onchange?.());
 		noticeOfEnd(job);
 		job.follower = new Follower(job, Boolean(files));

@@ -43,7 +43,7 @@ export function briefOf(job) {
 export function figuresOf({ pipeline, state, results }) {
 	const r = results ?? {};
 	const figures = {
-		csv_import: [['Rows', r.rows], ['Books', r.booksCreated], ['Found', r.enrichmentSucceeded], ['Not found', r.enrichmentFailed], ['Duplicates', r.duplicatesSkipped], ['Rows left out', r.rowsRejected]],
+		csv_import: [['Rows', r.rows], ['Books', r.booksCreated], ['Found', r.enrichmentSucceeded], ['Not found', r.enrichmentFailed], ['To review', r.toReview], ['Duplicates', r.duplicatesSkipped], ['Rows left out', r.rowsRejected]],
 		ai_scan: [['Books', r.totalDetected], ['Sure', r.approved], ['To review', r.needsReview], ['In catalogues', r.metadata?.enrichedCount]],
 		batch_enrichment: [['Books', state.totalCount], ['Found', state.successCount], ['Not found', state.failureCount]],
 	}[pipeline].filter(([, value]) => value != null);
