@@ -79,7 +79,7 @@ test('a choice that is on its way is not lost by Escape, and a failed one is tol
 
 test('a doubtful match is confirmed, and what is to be reviewed is one number', async () => {
 	const page = await browser.page(server);
-	const library = 'Title,Author,ISBN\nBabel,Somebody Else,9780063021426\nNobody Wrote This Qwz,Nobody,\n';
+	const library = 'Title,Author,ISBN\nBabylon,R. F. Kuang,9780063021426\nNobody Wrote This Qwz,Nobody,\n';
 	await page.locator('#pick').setInputFiles({ name: 'doubtful.csv', mimeType: 'text/csv', buffer: Buffer.from(library) });
 	await page.getByRole('heading', { name: /of 2 books found/ }).waitFor();
 	const figure = () => page.locator('.figures div', { hasText: 'To review' }).locator('dd').textContent();

@@ -182,7 +182,7 @@ function outcome(job, again, retry) {
 		}
 		const href = `${url}/results?format=csv&only=failed,not_found`;
 		const parts = [record.token && (unanswered || photos) > 0 && trying(left), record.token && unknown > 0 && trying(`${unknown.toLocaleString()} not found`, ['error', 'circuit_open', 'not_found', 'failed_photos']), failed > 0 && h('a.button', { href, download: `${nameOf(job).replace(/\.\w+$/, '')}-failed.csv` }, 'Download what failed')];
-		return parts.some(Boolean) && h('p.row', parts);
+		return parts.some(Boolean) && h('p.row', parts.flat());
 	}
 
 	const readHere = (results) => results?.metadata?.modelUsed === 'spines' && h('p.fine', 'Read here, no AI service asked.');
