@@ -13,6 +13,7 @@ mod heading;
 mod label;
 mod line;
 mod mending;
+mod people;
 mod quotes;
 mod reading;
 mod realign;

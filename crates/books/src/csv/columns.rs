@@ -1,11 +1,13 @@
 //! The meanings of a file's columns, and the ways in which their values are to be read.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, HashSet};
 
 use super::CsvError;
 use super::content;
 use super::field::{Field, IDENTITIES};
 use super::headers;
+use super::people::listed;
 use super::reading::{Certainty, ColumnReading, Reading, Samples};
 use super::records::Record;
 use super::status::{status, yes_or_no};
@@ -23,6 +25,9 @@ const MAX_TELLING: usize = 300;
 /// Names of the columns that an export adds to rows that are to be mended: the row's number and its
 /// problem. They have no data of a book.
 pub const ADDED_COLUMNS: [&str; 2] = ["Import row", "Import problem"];
+
+/// Names of columns of a person's middle name, comparable and written as one word.
+const MIDDLE_NAMES: [&str; 4] = ["middle", "middlename", "mi", "middleinitial"];
 
 /// A reader's own meanings of columns: the field's name, or `ignore`, by the column's header or its
 /// number from 1. `#2` is the second column whatever the headers say.
@@ -133,6 +138,13 @@ pub(super) struct Column {
     pub is_whole: bool,
     /// Whether a place in a series is one without a series, too: a volume.
     pub is_volume: bool,
+    /// Whether a "no" leaves open whether reading has begun.
+    pub says_finished: bool,
+    /// Number of the person whose name is in several columns, and whether it is a middle name.
+    pub person: u32,
+    pub is_middle: bool,
+    /// Number of the reading, in one of several columns of a kind.
+    pub ordinal: Option<u32>,
     /// Whether a date read is that of the status, whatever it is.
     pub is_day_of_status: bool,
     /// The status that its header names, for a column of yes and no.
@@ -142,6 +154,8 @@ pub(super) struct Column {
     /// Whether its values can be read in several ways, and too little tells in which.
     is_doubtful: bool,
     filled: u32,
+    /// Number of cells that were not understood.
+    pub not_understood: Cell<u32>,
     /// First values of the column.
     samples: Vec<String>,
 }
@@ -155,6 +169,8 @@ pub(super) struct Columns {
     pub is_list: bool,
     /// Whether a column names both title and author.
     pub has_lines: bool,
+    /// Whether books are told by their series and their number in it, for no column has titles.
+    pub is_of_series: bool,
     /// Whether most rows name an author, and whether two do.
     pub names_authors: bool,
     pub has_authors: bool,
@@ -206,12 +222,21 @@ impl Columns {
                 .field
                 .is_some_and(|field| IDENTITIES.contains(&field))
         };
-        let names_books = columns.iter().any(is_identity);
+        let has = |field| {
+            let mut columns = columns.iter();
+            columns.any(|column: &Column| column.field == Some(field))
+        };
+        let is_of_series = has(Field::Series)
+            && has(Field::SeriesPosition)
+            && !has(Field::Title)
+            && !has(Field::TitleAndAuthor);
+        let names_books = is_of_series || columns.iter().any(is_identity);
         let mut columns = Self {
             is_list: table.header.is_none() && columns.len() == 1,
             has_lines: columns
                 .iter()
                 .any(|column| column.field == Some(Field::TitleAndAuthor)),
+            is_of_series,
             names_authors: false,
             has_authors: false,
             titles_repeat: false,
@@ -275,9 +300,14 @@ impl Columns {
             };
             let is_unread = may_have_days && self.columns.iter().enumerate().any(is_to_read);
             for (at, (column, evidence)) in self.columns.iter_mut().zip(&mut evidence).enumerate() {
-                let cell = tidy(record.get(at));
+                let mut cell = tidy(record.get(at));
                 if cell.is_empty() {
                     continue;
+                }
+                if matches!(column.field, Some(Field::Author | Field::MoreAuthors))
+                    && let Some(names) = listed(&cell)
+                {
+                    cell = names.into();
                 }
                 names_author |= matches!(
                     column.field,
@@ -383,10 +413,15 @@ impl Columns {
     /// A row with the author of a row above, in a list that names each author once; `last` is the
     /// last author who was named.
     pub(super) fn with_author_above(&self, record: &Record, last: &mut String) -> Option<Record> {
-        let at = self.grouped_authors?;
+        let is_author = |column: &Column| column.field == Some(Field::Author);
+        let at = (self.grouped_authors).or_else(|| self.columns.iter().position(is_author))?;
         let author = record.get(at).trim();
-        if !author.is_empty() {
+        let is_again = is_ditto(author) && !last.is_empty();
+        if !author.is_empty() && !is_again {
             author.clone_into(last);
+            return None;
+        }
+        if author.is_empty() && self.grouped_authors.is_none() {
             return None;
         }
         let mut cells: Vec<String> = record.fields().map(str::to_owned).collect();
@@ -441,6 +476,28 @@ impl Columns {
         }
         Ok(())
     }
+}
+
+/// Whether a cell stands for the one above it.
+fn is_ditto(cell: &str) -> bool {
+    let bare: String = cell
+        .chars()
+        .filter(|c| !matches!(c, '-' | '–' | ' '))
+        .collect();
+    matches!(
+        bare.to_lowercase().as_str(),
+        "\"" | "″"
+            | "〃"
+            | "''"
+            | "”"
+            | "\"\""
+            | "ditto"
+            | "dto."
+            | "dto"
+            | "idem"
+            | "dito"
+            | "同上"
+    )
 }
 
 /// Books below their author, who stands in a column before the titles and only once.
@@ -578,7 +635,12 @@ impl Column {
 
     fn new(name: &str, field: Option<Field>, certainty: Certainty) -> Self {
         let key = words(name).concat();
+        let part = headers::person_part(name);
         Self {
+            says_finished: headers::says_finished(name),
+            person: part.map_or(1, |part| part.person),
+            is_middle: part.is_some_and(|part| part.is_middle) || MIDDLE_NAMES.contains(&&*key),
+            ordinal: headers::ordinal(name),
             name: clean(name, 200),
             field,
             certainty,
@@ -594,6 +656,7 @@ impl Column {
             lacks_zeros: false,
             is_doubtful: false,
             filled: 0,
+            not_understood: Cell::new(0),
             samples: Vec::new(),
         }
     }
@@ -633,6 +696,7 @@ impl Column {
             filled: self.filled,
             samples: self.samples.clone(),
             doubtful: self.is_doubtful,
+            not_understood: self.not_understood.get(),
         }
     }
 }
@@ -661,6 +725,16 @@ fn by_headers(names: &[String], sample: &[Record]) -> Vec<Column> {
             .filter(|column| column.name.trim() == "#")
         {
             column.field = column.field.or(Some(Field::SeriesPosition));
+        }
+        // "Number" behind it
+        for at in 1..columns.len() {
+            let is_number = matches!(
+                words(&columns[at].name).concat().as_str(),
+                "number" | "no" | "nr" | "nummer" | "numero"
+            );
+            if is_number && columns[at - 1].field == Some(Field::Series) {
+                columns[at].field = columns[at].field.or(Some(Field::SeriesPosition));
+            }
         }
     }
     // Names in words that nobody knows: what stands below them tells.
@@ -792,6 +866,21 @@ fn recognise_name_columns(columns: &mut [Column]) {
         columns[first].certainty = Certainty::Certain;
         columns[last].certainty = Certainty::Certain;
     }
+    if columns
+        .iter()
+        .any(|column| column.field == Some(Field::LastName))
+    {
+        for column in columns.iter_mut() {
+            let key = words(&column.name).concat();
+            if column.field.is_none()
+                && column.certainty != Certainty::Given
+                && MIDDLE_NAMES.contains(&&*key)
+            {
+                column.field = Some(Field::FirstName);
+                column.certainty = Certainty::Certain;
+            }
+        }
+    }
 }
 
 /// Leaves out a rating that is everybody's: "Rating" beside "My Rating".
@@ -823,12 +912,13 @@ fn guess_title(columns: &mut [Column], sample: &[Record]) {
         return;
     }
     let has = |field| columns.iter().any(|column| column.field == Some(field));
-    // A reading log has keys and no titles.
+    // Lists of comics have a series and a number. A reading log has keys and no titles.
     if !has(Field::Author) && !has(Field::Isbn) {
         return;
     }
     let unused: Vec<usize> = (0..columns.len())
         .filter(|at| columns[*at].field.is_none() && columns[*at].certainty != Certainty::Given)
+        .filter(|at| !headers::is_role(&columns[*at].name))
         .collect();
     if let Some(at) = content::title_among(sample, &unused) {
         columns[at].field = Some(Field::Title);

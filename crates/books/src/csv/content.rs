@@ -43,6 +43,10 @@ pub(super) fn names_columns(names: &[String], row: u32) -> bool {
     if has_identity {
         return row == 1 || known.len() > 1 || is_alone;
     }
+    // Comics are told by their series and number.
+    if known.contains(&Field::Series) && known.contains(&Field::SeriesPosition) {
+        return row == 1 || filled > 2;
+    }
     // The title may have a name in a language that is not known.
     (row == 1 || filled > 2) && known.contains(&Field::Author) && known.len() < filled
 }

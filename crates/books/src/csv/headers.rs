@@ -121,6 +121,14 @@ pub(super) fn known_meaning(header: &str) -> Option<Meaning> {
         });
     }
     let dictionary = dictionary();
+    let is_in_table = dictionary.contains_key(&key(&header));
+    if (!is_in_table || header.contains(['#', '№'])) && asks_for_place(&header) {
+        return Some(Meaning {
+            field: SeriesPosition,
+            certainty: Certainty::Certain,
+            order: DateOrder::Unknown,
+        });
+    }
     let bare = without_brackets(&header);
     dictionary
         .get(&key(&header))
@@ -144,9 +152,137 @@ pub(super) fn known_meaning(header: &str) -> Option<Meaning> {
             },
             _ => meaning,
         })
+        .map(|meaning| match says_other(&header) {
+            // "Title (sort)" beside "Title"
+            true => Meaning {
+                certainty: Certainty::Likely,
+                ..meaning
+            },
+            false => meaning,
+        })
         .or_else(|| numbered(bare))
+        .or_else(|| person_part(&header).map(PersonPart::meaning))
+        .or_else(|| said_twice(&header))
         .or_else(|| on_a_scale(&header))
         .or_else(|| questions::meaning(&header))
+}
+
+/// Whether a header asks for the number in a series: "Series #", "Nr. in Reihe".
+fn asks_for_place(header: &str) -> bool {
+    const SERIES: &str = "series serie reihe reeks saga cycle cyklus zyklus cykl cyklu serii ciclo sarja serien serija серия серии цикл цикле";
+    const NUMBERS: &str = "no nr num number numero nummer n band bd deel teil tome volume vol part installment \
+        instalment order numer номер";
+    const BETWEEN: &str = "in the of der die in dans la na no della nella de en el w v в i";
+    let words = words(header);
+    let is_in = |list: &str, word: &str| self::words(list).iter().any(|known| known == word);
+    let Some(series) = words.iter().position(|word| is_in(SERIES, word)) else {
+        return false;
+    };
+    let is_number = |(at, word): (usize, &String)| at != series && is_in(NUMBERS, word);
+    let has_number = header.contains(['#', '№']) || words.iter().enumerate().any(is_number);
+    let is_part =
+        |word: &String| is_in(SERIES, word) || is_in(NUMBERS, word) || is_in(BETWEEN, word);
+    // "Series/Volume" has both, "Number of series" counts them.
+    let is_other = header.contains('/') || words.len() > 2 && words[words.len() - 2] == "of";
+    has_number && !is_other && words.iter().all(is_part)
+}
+
+/// Whether the brackets behind a header make it another one: "Title (original)".
+fn says_other(header: &str) -> bool {
+    let inside = &header[without_brackets(header).len()..];
+    let others = ["sort", "sorted", "sorting", "original", "translated", "url"];
+    words(inside)
+        .iter()
+        .any(|word| others.contains(&word.as_str()))
+}
+
+/// A part of the name of one of several people: "Author 2 First", "Author MI".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct PersonPart {
+    pub field: Field,
+    /// Number of the person, from 1.
+    pub person: u32,
+    pub is_middle: bool,
+}
+
+impl PersonPart {
+    fn meaning(self) -> Meaning {
+        Meaning {
+            field: self.field,
+            certainty: Certainty::Certain,
+            order: DateOrder::Unknown,
+        }
+    }
+}
+
+/// The part of a person's name that a header names.
+pub(super) fn person_part(header: &str) -> Option<PersonPart> {
+    const PEOPLE: &str = "author authors autor auteur autore writer verfasser auteurs autoren";
+    const FIRST: &str =
+        "first forename forenames given vorname vornamen christian prenom voornaam imie";
+    const LAST: &str = "last surname nachname family familienname achternaam nazwisko apellido apellidos cognome sobrenome";
+    const MIDDLE: &str = "middle mi initial initials zweitname";
+    let mut part = None;
+    let mut person = 1;
+    let mut is_middle = false;
+    let mut names_people = false;
+    let is_in = |list: &str, word: &str| list.split_whitespace().any(|known| known == word);
+    for word in words(&split_camel_case(header)) {
+        if is_in(PEOPLE, &word) {
+            names_people = true;
+        } else if is_in(FIRST, &word) {
+            part = part.or(Some(FirstName));
+        } else if is_in(LAST, &word) {
+            part = part.or(Some(LastName));
+        } else if is_in(MIDDLE, &word) {
+            part = part.or(Some(FirstName));
+            is_middle = true;
+        } else if let Some(number) = word.parse().ok().filter(|number| (1..50).contains(number)) {
+            person = number;
+        } else if !matches!(
+            word.as_str(),
+            "name" | "names" | "of" | "s" | "the" | "des" | "de"
+        ) {
+            return None;
+        }
+    }
+    Some(PersonPart {
+        field: part.filter(|_| names_people)?,
+        person,
+        is_middle,
+    })
+}
+
+/// The meaning of a header that names one thing in two languages: "gelesen / read".
+fn said_twice(header: &str) -> Option<Meaning> {
+    let (one, other) = header.split_once('/')?;
+    let meaning = |part: &str| dictionary().get(&key(part)).copied();
+    let (one, other) = (meaning(one)?, meaning(other)?);
+    (one.field == other.field).then_some(one)
+}
+
+/// Whether a header says that reading has come to an end, so that a "no" below it leaves open
+/// whether it has begun.
+pub(super) fn says_finished(header: &str) -> bool {
+    const FINISHED: &str = "finished finish completed complete done ended beendet abgeschlossen fertig ausgelesen termine \
+        fini terminado acabado finalizado finito completato terminato uitgelezen ukonczono закончено дочитано \
+        concluido";
+    let finished = words(FINISHED);
+    words(header).iter().any(|word| finished.contains(word))
+}
+
+/// Whether a header names what a person does for a book besides writing it.
+pub(super) fn is_role(header: &str) -> bool {
+    const ROLES: &str = "artist illustrator translator editor narrator penciller penciler inker colorist colourist \
+        letterer zeichner ubersetzer herausgeber sprecher dessinateur scenariste traducteur illustrateur dibujante \
+        traductor ilustrador traduttore disegnatore publisher language country location";
+    let roles = words(ROLES);
+    words(header).iter().any(|word| {
+        roles.contains(word)
+            || word
+                .strip_suffix('s')
+                .is_some_and(|one| roles.iter().any(|role| role == one))
+    })
 }
 
 /// Whether a header is in the table with just these accents.
@@ -190,6 +326,14 @@ pub(super) fn is_school_grade(header: &str) -> bool {
 /// The meaning of one of several columns that are told apart by a number: "Read 1", "Read 2".
 fn numbered(header: &str) -> Option<Meaning> {
     let words = words(header);
+    // "First read", "2nd read"
+    if let Some((first, name)) = words.split_first()
+        && is_ordinal(first)
+        && let Some(meaning) = dictionary().get(&name.concat())
+        && matches!(meaning.field, Read | DateRead | DateStarted)
+    {
+        return Some(*meaning);
+    }
     let (number, name) = words.split_last()?;
     let number: u32 = number
         .parse()
@@ -202,6 +346,40 @@ fn numbered(header: &str) -> Option<Meaning> {
         _ => return None,
     };
     Some(Meaning { field, ..meaning })
+}
+
+fn is_ordinal(word: &str) -> bool {
+    matches!(
+        word,
+        "first"
+            | "second"
+            | "third"
+            | "fourth"
+            | "fifth"
+            | "sixth"
+            | "1st"
+            | "2nd"
+            | "3rd"
+            | "4th"
+            | "5th"
+            | "6th"
+    )
+}
+
+/// The number of a column among several of a kind: "Read 2", "Second read".
+pub(super) fn ordinal(header: &str) -> Option<u32> {
+    let words = words(header);
+    let number = |word: &String| match word.as_str() {
+        "first" => Some(1),
+        "second" => Some(2),
+        "third" => Some(3),
+        word => word.trim_end_matches(char::is_alphabetic).parse().ok(),
+    };
+    words
+        .first()
+        .filter(|word| is_ordinal(word))
+        .or(words.last())
+        .and_then(number)
 }
 
 /// Whether a header names how many people rated a book, and not a rating: "No. of ratings".
@@ -286,7 +464,20 @@ fn counts_volumes(field: Field, header: &str) -> bool {
 pub(super) fn is_bare_date(header: &str) -> bool {
     let key = key(header);
     [
-        "date", "datum", "fecha", "data", "дата", "日期", "日付", "날짜", "dato",
+        "date",
+        "datum",
+        "fecha",
+        "data",
+        "дата",
+        "日期",
+        "日付",
+        "날짜",
+        "dato",
+        "tarih",
+        "päivämäärä",
+        "pvm",
+        "dátum",
+        "ημερομηνία",
     ]
     .iter()
     .any(|word| self::key(word) == key)
@@ -338,8 +529,12 @@ fn by_keywords(header: &str) -> Option<Field> {
     }
     let mut named = KEYWORDS.iter().filter(|(_, list)| has(list));
     match (named.next(), named.next()) {
-        // A part of a name is none: "Author 2 First".
-        (Some((Author, _)), None) if has("first last given surname vorname nachname") => None,
+        // A part of a name is none: "First author".
+        (Some((Author, _)), None)
+            if has("first last given surname vorname nachname mi middle initial suffix prefix") =>
+        {
+            None
+        }
         // "Publisher of the book" names one thing, "Author and Title" two.
         (Some((field, _)), None) => Some(*field),
         _ => None,
@@ -507,6 +702,24 @@ mod tests {
             ("bookTitle", Title),
             ("Tittle", Title),
             ("Author's Name", Author),
+            ("Author 2 First", FirstName),
+            ("Author MI", FirstName),
+            ("Autor 1 Nachname", LastName),
+            ("Series #", SeriesPosition),
+            ("# in series", SeriesPosition),
+            ("Nr. in Reihe", SeriesPosition),
+            ("Deel in reeks", SeriesPosition),
+            ("N° dans la série", SeriesPosition),
+            ("Nº na série", SeriesPosition),
+            ("Nr w serii", SeriesPosition),
+            ("Series", Series),
+            ("Series Name", Series),
+            ("First read", Read),
+            ("gelesen / read", Read),
+            ("Schulnote", Rating),
+            ("Datum", Year),
+            ("Fecha", Year),
+            ("Leseende", DateRead),
             ("Author(s)", Author),
             ("author_text", Author),
             ("Auther", Author),
@@ -583,7 +796,6 @@ mod tests {
             "Original Title",
             "Publication Title",
             "Title Sort",
-            "Author 2 First",
             "Moods",
             "Pace",
             "Loaned To",

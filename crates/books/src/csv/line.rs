@@ -87,6 +87,32 @@ fn without_rating(line: &str) -> (&str, Option<f64>) {
     }
 }
 
+/// A title without the check box or bullet in front and the marks of a footnote behind, and whether
+/// that box is marked: "[x] Dune", "~~Emma~~", "Dune¹".
+pub(super) fn without_mark(title: &str) -> (&str, Option<bool>) {
+    const MARKS: [char; 18] = [
+        '•', '*', '-', '–', '·', '▪', '►', '‣', '[', '☐', '☑', '✓', '✔', '✅', '~', '¹', '²', '³',
+    ];
+    if !title.starts_with(MARKS) && !title.ends_with(MARKS) {
+        return (title, None);
+    }
+    let (bare, mark) = without_bullet(title);
+    let bare = bare
+        .strip_prefix("~~")
+        .and_then(|bare| bare.strip_suffix("~~"))
+        .unwrap_or(bare);
+    let bare = bare.trim_end_matches(['¹', '²', '³']);
+    // "M*A*S*H", "Dune*"
+    let bare = match bare.strip_suffix('*') {
+        Some(rest) if !rest.contains('*') => rest,
+        _ => bare,
+    };
+    match bare.trim() {
+        "" => (title, None),
+        bare => (bare, mark),
+    }
+}
+
 /// A line without "1.", "2)", "-", "•" or "[x]" in front, and whether that box is marked.
 fn without_bullet(line: &str) -> (&str, Option<bool>) {
     let line = line.trim();

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::text::clean;
+use crate::text::{clean, words};
 
 /// The most values that a column's reading shows.
 const MAX_SAMPLES: usize = 3;
@@ -81,6 +81,9 @@ pub struct ColumnReading {
     /// which each could have day or month first, a scale that a single rating tells.
     #[serde(default, skip_serializing_if = "is_false")]
     pub doubtful: bool,
+    /// Number of its cells that were not understood; each is listed with its row.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub not_understood: u32,
 }
 
 /// The interpretation of a file.
@@ -125,6 +128,7 @@ impl Reading {
     pub fn is_uncertain(&self) -> bool {
         let is_doubtful = |column: &ColumnReading| {
             column.doubtful
+                || column.not_understood > 1 && column.not_understood > column.filled / 2
                 || matches!(
                     column.certainty,
                     Some(Certainty::Guessed | Certainty::Likely)
@@ -135,6 +139,36 @@ impl Reading {
             || self.other_sheets_have_books
             || self.columns.iter().any(is_doubtful)
             || self.may_lack_the_author()
+            || self.lists_other_things()
+    }
+
+    /// Whether a column says that the file lists people, films or music.
+    fn lists_other_things(&self) -> bool {
+        const TELLING: [&str; 14] = [
+            "email",
+            "e mail",
+            "email address",
+            "phone",
+            "phone number",
+            "telephone",
+            "director",
+            "directors",
+            "artist",
+            "album",
+            "letterboxd uri",
+            "track",
+            "imdb id",
+            "runtime",
+        ];
+        let is_telling = |column: &ColumnReading| {
+            column.field.is_none() && TELLING.contains(&words(&column.name).join(" ").as_str())
+        };
+        let tells_book = |column: &ColumnReading| {
+            column.field.as_deref().is_some_and(|field| {
+                field.contains("isbn") || field.starts_with("author") || field.starts_with("series")
+            })
+        };
+        self.columns.iter().any(is_telling) && !self.columns.iter().any(tells_book)
     }
 
     /// Whether nothing but a title tells the books, and a column that is not used may have their

@@ -7,7 +7,8 @@ use super::columns::{Column, Columns, Program};
 use super::field::Field;
 use super::headers::is_bare_date;
 use super::label::{Labels, split_labels, split_tags};
-use super::line::Line;
+use super::line::{Line, without_mark};
+use super::people::{listed, without_helpers};
 use super::reading::Certainty;
 use super::records::Record;
 use super::status::{is_left, status, status_of_progress, status_of_tag, yes_or_no};
@@ -63,6 +64,13 @@ impl<'a> Cells<'a> {
                 let mut text = tidy(record.get(at));
                 if field.is_wording() {
                     text = wording(text);
+                }
+                if matches!(
+                    field,
+                    Field::Author | Field::MoreAuthors | Field::AuthorLastFirst
+                ) && let Some(names) = listed(&text)
+                {
+                    text = names.into();
                 }
                 let says_nothing = match field {
                     // "Na" is somebody's name.
@@ -174,7 +182,7 @@ impl Columns {
         }
         let given = match &line {
             Some(line) => &line.title,
-            None => cells.first(Field::Title),
+            None => self.title_cell(&cells),
         };
         let given = draft.cut(given, MAX_TITLE, "title");
         let (title, series) = self.title(&cells, &given, &mut draft);
@@ -183,7 +191,10 @@ impl Columns {
             _ => self.authors(&cells, record, &mut draft),
         };
         let stars = line.as_ref().and_then(|line| line.rating);
-        let mark = line.as_ref().and_then(|line| line.is_read);
+        let mark = match &line {
+            Some(line) => line.is_read,
+            None => without_mark(&given).1,
+        };
         if [Some(&given), authors.first()]
             .into_iter()
             .flatten()
@@ -239,8 +250,6 @@ impl Columns {
             Field::Subtitle,
             Field::Publisher,
             Field::Publication,
-            Field::FirstName,
-            Field::LastName,
             Field::WorkId,
             Field::BookId,
             Field::GoodreadsId,
@@ -295,8 +304,27 @@ impl Columns {
         draft
     }
 
+    /// The cell of a row's title: of a book that has none, and nothing else that tells it, that of
+    /// its series.
+    fn title_cell<'c>(&self, cells: &'c Cells<'_>) -> &'c str {
+        let title = cells.first(Field::Title);
+        let series = cells.first(Field::Series);
+        if !title.is_empty() || series.is_empty() {
+            return title;
+        }
+        let is_told = [Field::Isbn, Field::IsbnOrId, Field::Asin, Field::WorkId]
+            .into_iter()
+            .any(|field| !cells.first(field).is_empty());
+        let is_volume = !is_told && !cells.first(Field::SeriesPosition).is_empty();
+        match self.is_of_series || is_volume && !self.has_lines {
+            true => series,
+            false => title,
+        }
+    }
+
     fn title(&self, cells: &Cells<'_>, given: &str, draft: &mut Draft) -> (String, Option<Series>) {
-        let (mut title, mut split) = split_series(without_edition(given));
+        let (unmarked, _) = without_mark(given);
+        let (mut title, mut split) = split_series(without_edition(unmarked));
         let position = || {
             let places = cells.all(Field::SeriesPosition);
             // A volume may be one of a set within the series.
@@ -404,19 +432,30 @@ impl Columns {
     }
 
     fn authors(&self, cells: &Cells<'_>, record: &Record, draft: &mut Draft) -> Vec<String> {
-        let mut in_column = |(column, text): (&Column, &str)| match self.program {
-            // Goodreads' authors are each in a column of their own.
-            Program::Goodreads if column.field == Some(Field::Author) => {
-                vec![clean(text, MAX_NAME)]
-            }
-            Program::Other if column.names == NameOrder::LastFirst => {
-                let (names, are_doubted) = self.known_names.names_in(text);
-                if are_doubted {
-                    draft.list(column, text, " was read as two people");
+        let has_author = cells.all(Field::Author).next().is_some();
+        let in_parts = match has_author {
+            true => Vec::new(),
+            false => names_in_parts(cells, draft),
+        };
+        let mut helpers = Vec::new();
+        let mut in_column = |(column, text): (&Column, &str)| {
+            let cut = without_helpers(text);
+            let text = cut.as_ref().map_or(text, |(authors, _)| authors.as_str());
+            helpers.extend(cut.iter().flat_map(|(_, helped)| helped.clone()));
+            match self.program {
+                // Goodreads' authors are each in a column of their own.
+                Program::Goodreads if column.field == Some(Field::Author) => {
+                    vec![clean(text, MAX_NAME)]
                 }
-                names
+                Program::Other if column.names == NameOrder::LastFirst => {
+                    let (names, are_doubted) = self.known_names.names_in(text);
+                    if are_doubted {
+                        draft.list(column, text, " was read as two people");
+                    }
+                    names
+                }
+                _ => names_in(text, column.names),
             }
-            _ => names_in(text, column.names),
         };
         let mut names: Vec<String> = cells
             .all(Field::Author)
@@ -424,9 +463,7 @@ impl Columns {
             .find(|names| !names.is_empty())
             .unwrap_or_default();
         if names.is_empty() {
-            let last = cells.first(Field::LastName);
-            let first = cells.first(Field::FirstName);
-            names.extend(non_empty(&format!("{first} {last}"), MAX_NAME));
+            names = in_parts;
         }
         if names.is_empty() {
             let (sorted, order) = (cells.first(Field::AuthorLastFirst), NameOrder::LastFirst);
@@ -463,6 +500,7 @@ impl Columns {
                 false => names.extend(new),
             }
         }
+        no_authors.extend(helpers.iter().map(|helper| quoted(helper, 100)));
         for other in no_authors {
             draft.warn(format!("{other} is no author"));
         }
@@ -528,7 +566,10 @@ impl Columns {
                     // An id of the program's own.
                     Err(_) if field == Field::IsbnOrId && is_id(text) => {}
                     Err(_) if field != Field::Isbn => draft.not_understood(column, text),
-                    Err(error) => wrong = wrong.or(Some(error)),
+                    Err(error) => {
+                        (column.not_understood).set(column.not_understood.get().saturating_add(1));
+                        wrong = wrong.or(Some(error));
+                    }
                 }
             }
         }
@@ -605,10 +646,23 @@ impl Columns {
                 None => labels.add(text),
             }
         }
+        let paired = reading.pairs(cells);
+        // "Last read" of a book that is not read to its end.
+        let is_part = cells
+            .all(Field::Progress)
+            .any(|(_, text)| status_of_progress(text) == Some(ReadingStatus::CurrentlyReading));
         let mut of_status = None;
         for field in [Field::DateRead, Field::Read] {
             for (column, text) in cells.all(field) {
-                let status = stated.filter(|status| *status != ReadingStatus::Read);
+                if column
+                    .ordinal
+                    .is_some_and(|number| paired.contains(&number))
+                {
+                    continue;
+                }
+                let by_progress = is_part.then_some(ReadingStatus::CurrentlyReading);
+                let status =
+                    (stated.or(by_progress)).filter(|status| *status != ReadingStatus::Read);
                 match status.filter(|_| column.is_day_of_status) {
                     // The day on which it was put on the list.
                     Some(ReadingStatus::ToRead) => of_status = Some((column, text)),
@@ -657,6 +711,9 @@ impl Columns {
             (Field::DateStarted, &mut reading.started),
             (Field::DateStopped, &mut reading.stopped),
         ] {
+            if field == Field::DateStarted && !paired.is_empty() {
+                continue;
+            }
             let Some(own) = date(cells, field, draft) else {
                 continue;
             };
@@ -891,6 +948,7 @@ impl Draft {
     }
 
     pub(super) fn not_understood(&mut self, column: &Column, text: &str) {
+        (column.not_understood).set(column.not_understood.get().saturating_add(1));
         self.list(column, text, " was not understood");
     }
 
@@ -962,6 +1020,36 @@ impl Draft {
             None => Some(prose).filter(|prose| !prose.is_empty()),
         }
     }
+}
+
+/// The authors whose names are in several columns: first, middle and last names.
+fn names_in_parts(cells: &Cells<'_>, draft: &mut Draft) -> Vec<String> {
+    let parts = || {
+        cells
+            .all(Field::FirstName)
+            .chain(cells.all(Field::LastName))
+    };
+    let mut people: Vec<u32> = parts().map(|(column, _)| column.person).collect();
+    people.sort_unstable();
+    people.dedup();
+    let mut names = Vec::new();
+    for person in people {
+        let mut of_person = |field, is_middle| {
+            let mut cells = cells.all(field).filter(move |(column, _)| {
+                column.person == person && column.is_middle == is_middle
+            });
+            let first = cells.next().map_or("", |(_, text)| text);
+            for (column, text) in cells.filter(|(_, text)| words(text) != words(first)) {
+                draft.not_taken(column, text);
+            }
+            first
+        };
+        let first = of_person(Field::FirstName, false);
+        let middle = of_person(Field::FirstName, true);
+        let last = of_person(Field::LastName, false);
+        names.extend(non_empty(&format!("{first} {middle} {last}"), MAX_NAME));
+    }
+    names
 }
 
 /// Rank of a status: of several that are marked, the highest counts.

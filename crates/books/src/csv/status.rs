@@ -192,7 +192,9 @@ pub(super) fn yes_or_no(text: &str) -> Option<bool> {
         "✓" | "✔" | "✔️" | "☑" | "☑️" | "✅" | "●" | "■" | "○" | "◯" => {
             return Some(true);
         }
-        "✗" | "✘" | "❌" | "☐" | "✖" | "✖️" | "×" => return Some(false),
+        "✗" | "✘" | "❌" | "☐" | "⬜" | "⬜️" | "✖" | "✖️" | "×" => {
+            return Some(false);
+        }
         _ => {}
     }
     static WORDS: OnceLock<HashMap<String, bool>> = OnceLock::new();

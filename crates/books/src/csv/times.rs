@@ -125,7 +125,10 @@ impl Times {
                         self.add(date);
                     }
                 } else if let Some(mark) = yes_or_no(text) {
-                    self.mark = self.mark.or(Some(mark));
+                    // "Not finished" may be begun.
+                    if mark || !column.says_finished {
+                        self.mark = self.mark.or(Some(mark));
+                    }
                 } else if let Some(times) = times_in(text).filter(|_| field == Field::Read) {
                     if self.count.is_some_and(|count| count != times) {
                         draft.not_taken(column, text);
@@ -143,6 +146,35 @@ impl Times {
                 }
             }
         }
+    }
+
+    /// Reads the times of a book whose readings are each in two columns, "Start 2" and "End 2", if
+    /// all of them can be read; returns their numbers.
+    pub(super) fn pairs(&mut self, cells: &Cells<'_>) -> Vec<u32> {
+        let day = |column: &Column, text: &str| read_date(text, column).ok()?.day();
+        let starts = || cells.all(Field::DateStarted);
+        if starts().count() < 2 {
+            return Vec::new();
+        }
+        let mut numbers = Vec::new();
+        let mut periods = Vec::new();
+        for (column, text) in starts() {
+            let (Some(number), Some(start)) = (column.ordinal, day(column, text)) else {
+                return Vec::new();
+            };
+            let mut ends = cells.all(Field::DateRead).chain(cells.all(Field::Read));
+            match ends.find(|(column, _)| column.ordinal == Some(number)) {
+                Some((column, text)) => match day(column, text) {
+                    Some(end) if start <= end => periods.push(format!("{start}/{end}")),
+                    _ => return Vec::new(),
+                },
+                None => {}
+            }
+            self.started = self.started.take().max(Some(start));
+            numbers.push(number);
+        }
+        self.periods.extend(periods);
+        numbers
     }
 
     /// Reads days and intervals, as in "2023/01/15-2023/02/01, 2024/05/06".

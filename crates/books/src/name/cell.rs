@@ -34,24 +34,54 @@ const ROLES: &str = "author authors edited translated written compiled retold se
     ilustradora illustratore zeichner photographer photographs fotograf narrator reader read \
     sprecher sprecherin narrateur narrador narratore lektor vorleser foreword introduction intro \
     afterword preface vorwort nachwort prologue prologo contributor contributors mitwirkender \
+    herausgegeben traduit traduite traduzido traducido tradotto ubersetzt uebersetzt illustriert illustre \
+    ilustrado illustrato vertaald edite editado curato \
     adapter adaptor adapted adaptation compiler comp artist penciller penciler inker colorist \
     colourist letterer cover mangaka story art creator series pseudonym pseud pen name \
     автор переводчик перевод редактор иллюстратор составитель \
-    著 著者 作者 作 译 译者 訳 訳者 翻訳 编 编者 编著 編 編者 編著 编译 絵 画 文 原作 主编 监修 監修 지음 옮김 저 역 저자 역자 글 그림";
+    著 著者 作者 作 译 译者 訳 訳者 翻訳 编 编者 编著 編 編者 編著 编译 絵 画 文 原作 主编 监修 監修 지음 옮김 저 역 저자 역자 글 그림 \
+    지은이 옮긴이 엮은이 그린이 감수";
 
 /// Signs and words between two people.
-const SEPARATORS: [char; 11] = [';', '|', '/', '&', '\n', '+', '、', '，', '；', '｜', '／'];
+const SEPARATORS: [char; 13] = [
+    ';', '|', '/', '&', '\n', '+', '、', '，', '；', '｜', '／', '\\', '•',
+];
 
 /// Words between two people, unless what stands beside them is a part of a name ("Ortega y
 /// Gasset").
-const CONJUNCTIONS: [&str; 12] = [
+const CONJUNCTIONS: [&str; 18] = [
     " and ", " und ", " et ", " y ", " e ", " en ", " og ", " och ", " i ", " a ", " и ", " with ",
+    " — ", " – ", " u. ", " feat. ", " feat ", " ft. ",
 ];
+
+/// Names that are one although a sign between two people is in them.
+const COMPANIES_WITH_AND: [&str; 6] = [
+    "marks & spencer",
+    "simon & schuster",
+    "barnes & noble",
+    "procter & gamble",
+    "ernst & young",
+    "tom & jerry",
+];
+
+/// Names of companies and societies as authors, and words of which such names are made: no family
+/// name comes before a comma behind or in front of them.
+const COMPANIES: &str = "lonelyplanet nationalgeographic roughguides dorlingkindersley timeout readersdigest \
+    americastestkitchen";
+const WORDS_OF_COMPANIES: &str = "press publishing publications publishers university institute association society \
+    committee department museum magazine editors staff guides kitchen studio studios team foundation verlag redaktion";
+
+/// Authors of one name alone, before whose comma nobody's family name stands.
+const SINGLE_NAMES: &str = "homer homere homero omero гомер plato platon plutarch virgil vergil ovid horace horaz aesop sophocles \
+    sophokles euripides aeschylus aristotle aristoteles aristophanes herodotus thucydides xenophon seneca cicero \
+    caesar voltaire moliere stendhal colette saki confucius laozi sappho hesiod";
 
 /// The names in a cell of a column whose commas mean this.
 pub(crate) fn names_in(cell: &str, order: NameOrder) -> Vec<String> {
     let cell = cell.trim();
-    let by = cell.get(..3).filter(|by| by.eq_ignore_ascii_case("by "));
+    let by = ["by: ", "by:", "by "]
+        .into_iter()
+        .find_map(|by| (cell.get(..by.len())).filter(|begin| begin.eq_ignore_ascii_case(by)));
     let cell = by.map_or(cell, |by| &cell[by.len()..]);
     if order != NameOrder::FamilyFirst && is_plain_name(cell) {
         return vec![cell.to_owned()];
@@ -73,7 +103,9 @@ fn is_plain_name(cell: &str) -> bool {
         let is_capitalised = letters.next().is_some_and(|byte| byte.is_ascii_uppercase());
         let is_initial = matches!(word.as_bytes(), [_, b'.']);
         let has_small = letters.next().is_some_and(|byte| byte.is_ascii_lowercase());
-        if !is_capitalised || !(is_initial || has_small) {
+        // "Hrsg."
+        let is_shortened = word.len() > 2 && word.ends_with('.');
+        if !is_capitalised || is_shortened || !(is_initial || has_small) {
             return false;
         }
         (count, last) = (count + 1, word);
@@ -86,6 +118,10 @@ fn is_plain_name(cell: &str) -> bool {
 }
 
 fn all_names_in(cell: &str, order: NameOrder) -> Vec<String> {
+    let is_company = |name: &str| COMPANIES_WITH_AND.contains(&name.to_lowercase().as_str());
+    if is_company(cell) || is_repeated(cell) {
+        return vec![clean(cell, MAX_NAME)];
+    }
     let people = people(cell);
     // In "Last, First; Last, First" each comma is inside a name.
     let order = match people.as_slice() {
@@ -140,9 +176,15 @@ pub(super) fn two_sides(cell: &str) -> Option<(String, String)> {
     (!is_told).then(|| (family.clone(), given.clone()))
 }
 
+/// Whether the same name stands on both sides of an "&": "Johnson & Johnson".
+fn is_repeated(cell: &str) -> bool {
+    (cell.split_once(" & ")).is_some_and(|(a, b)| a == b && is_one_word(a) && !a.is_empty())
+}
+
 fn people(cell: &str) -> Vec<&str> {
     let mut people: Vec<&str> = cell
         .split(SEPARATORS)
+        .flat_map(people_by_role)
         .filter(|chunk| !chunk.trim().is_empty())
         .collect();
     let is_conjunction = |word: &str| CONJUNCTIONS.iter().any(|known| known.trim() == word);
@@ -158,10 +200,36 @@ fn people(cell: &str) -> Vec<&str> {
     people
 }
 
+/// Splits people behind each of whom stands what they did: "이민진 (지은이) 신승미 (옮긴이)",
+/// "山田花・作　佐藤葉・訳".
+fn people_by_role(chunk: &str) -> Vec<&str> {
+    let spaced = || chunk.split('\u{3000}').map(str::trim);
+    let has_role = |person: &str| {
+        let role = person.rsplit(['・', ' ']).next().unwrap_or_default();
+        role.len() < person.len() && is_role(role)
+    };
+    if chunk.contains('\u{3000}') && spaced().all(has_role) {
+        return spaced().collect();
+    }
+    let mut people = Vec::new();
+    let mut begin = 0;
+    for (close, _) in chunk.match_indices(") ") {
+        let open = chunk[begin..close].rfind('(').map(|open| begin + open);
+        let is_end = open.is_some_and(|open| is_role(&chunk[open..close]));
+        // "Ann Ott (Author), Bo Lind"
+        if is_end && chunk[close + 2..].starts_with(char::is_alphabetic) {
+            people.push(&chunk[begin..=close]);
+            begin = close + 2;
+        }
+    }
+    people.push(&chunk[begin..]);
+    people
+}
+
 fn split_at_conjunction<'a>(chunk: &'a str, conjunction: &str) -> Vec<&'a str> {
     let parts: Vec<&str> = chunk.split(conjunction).collect();
     let is_whole = |part: &&str| part.split_whitespace().count() > 1;
-    let is_sure = conjunction == " and ";
+    let is_sure = matches!(conjunction, " and " | " feat. " | " ft. ");
     if parts.len() > 1 && (is_sure || parts.iter().all(is_whole)) {
         parts
     } else {
@@ -182,10 +250,24 @@ impl Parts {
     fn of(chunk: &str) -> Self {
         let mut parts = Self(Vec::new(), Vec::new());
         for part in chunk.split(',') {
-            let part = without_roles(part);
+            let part = without_fuller_form(without_roles(part));
             // "Poe, Ed" is no editor, "Poe, Ed." is one.
             let is_name = begins_with_given_name(&part) && !part.ends_with('.');
-            if part.is_empty() || is_role(&part) && !is_name || is_span_of_years(&part) {
+            if part.is_empty()
+                || is_role(&part) && !is_name
+                || is_span_of_years(&part)
+                || is_further_people(&part)
+            {
+                continue;
+            }
+            // "Gates, Henry Louis Jr."
+            if let ([_], Some((given, suffix))) = (&parts.0[..], part.rsplit_once(' '))
+                && is_suffix_of_a_person(suffix)
+                && begins_with_given_name(given)
+                && parts.0[0].split(' ').count() == 1
+            {
+                parts.0.push(given.trim_end_matches(',').to_owned());
+                parts.1.push(Some(suffix.to_owned()));
                 continue;
             }
             match parts.1.last_mut() {
@@ -199,6 +281,78 @@ impl Parts {
         }
         parts
     }
+}
+
+/// Whether a text stands for the authors who are not named.
+fn is_further_people(part: &str) -> bool {
+    matches!(
+        words(part).join(" ").as_str(),
+        "et al"
+            | "et alii"
+            | "and others"
+            | "others"
+            | "u a"
+            | "et autres"
+            | "y otros"
+            | "и др"
+            | "ほか"
+            | "他"
+    )
+}
+
+fn is_suffix_of_a_person(word: &str) -> bool {
+    matches!(
+        words(word).concat().as_str(),
+        "jr" | "sr" | "ii" | "iii" | "iv"
+    )
+}
+
+/// A name without the given names in full that a catalogue adds to initials: "J. R. R. (John Ronald
+/// Reuel)".
+fn without_fuller_form(part: String) -> String {
+    match part.split_once(" (") {
+        Some((initials, full))
+            if full.ends_with(')') && initials.split(' ').all(is_dotted) && !is_role(full) =>
+        {
+            initials.to_owned()
+        }
+        _ => part,
+    }
+}
+
+/// Splits a name into the family name and the initials behind it: "Ott B.", "Ott BC".
+fn family_and_initials(part: &str) -> Option<(&str, &str)> {
+    let (family, initials) = part.split_once(' ')?;
+    let is_bare = |word: &str| {
+        (1..=3).contains(&word.chars().count()) && word.chars().all(char::is_uppercase)
+    };
+    let are_initials = |word: &str| {
+        is_dotted(word) || is_bare(word) && !begins_with_given_name(family) && word.len() < 6
+    };
+    (family.chars().count() > 1
+        && !is_dotted(family)
+        && !is_bare(family)
+        && initials.split_whitespace().all(are_initials))
+    .then_some((family, initials))
+}
+
+/// Whether a part is the name of a company or a society.
+fn is_company(part: &str) -> bool {
+    let words = words(part);
+    COMPANIES
+        .split_whitespace()
+        .any(|known| known == words.concat())
+        || words.len() > 1
+            && (words.iter()).any(|word| {
+                WORDS_OF_COMPANIES
+                    .split_whitespace()
+                    .any(|known| known == word)
+            })
+}
+
+fn is_single_name(part: &str) -> bool {
+    let name = words(part).concat();
+    SINGLE_NAMES.split_whitespace().any(|known| known == name)
 }
 
 fn names_of(chunk: &str, order: NameOrder) -> Vec<String> {
@@ -218,8 +372,14 @@ fn names_of(chunk: &str, order: NameOrder) -> Vec<String> {
             .collect()
     };
     match parts.as_slice() {
+        [_, _, ..] if parts.iter().all(|part| family_and_initials(part).is_some()) => {
+            let turned = parts.iter().filter_map(|part| family_and_initials(part));
+            turned
+                .map(|(family, initials)| clean(&format!("{initials} {family}"), MAX_NAME))
+                .collect()
+        }
         [family, given] if is_last_first(family, given, order) => vec![turned(0)],
-        [_, _, _, _, ..] if order != NameOrder::FirstLast && are_pairs(&parts) => {
+        [_, _, _, _, ..] if order != NameOrder::FirstLast && are_pairs(&parts, order) => {
             (0..parts.len()).step_by(2).map(turned).collect()
         }
         _ => listed(),
@@ -243,6 +403,14 @@ fn is_last_first(family: &str, given: &str, order: NameOrder) -> bool {
 
 /// The meaning of a comma between two parts, where they tell it by themselves.
 fn order_of_two(family: &str, given: &str) -> Option<NameOrder> {
+    let is_listed = |part: &str| family_and_initials(part).is_some();
+    if is_company(family)
+        || is_company(given)
+        || is_single_name(family) && !is_one_word(given)
+        || is_listed(family) && is_listed(given)
+    {
+        return Some(NameOrder::FirstLast);
+    }
     // "von Goethe, Johann", "Saint-Exupéry, Antoine de"
     if begins_with_particle(family) || ends_with_particle(given) {
         return Some(NameOrder::LastFirst);
@@ -261,12 +429,24 @@ fn order_of_two(family: &str, given: &str) -> Option<NameOrder> {
     }
 }
 
-/// Whether the parts alternate between family and given names: "Pratchett, Terry, Gaiman, Neil".
-fn are_pairs(parts: &[String]) -> bool {
+/// Whether the parts alternate between family and given names: "Pratchett, Terry, Gaiman, Neil". In
+/// a column of such names one that is known is enough.
+fn are_pairs(parts: &[String], order: NameOrder) -> bool {
+    let is_given = |part: &String| begins_with_given_name(part) || is_initial(part);
+    let mut pairs = parts.chunks(2);
+    let known = parts
+        .chunks(2)
+        .filter(|pair| pair.get(1).is_some_and(is_given));
+    let least = match order {
+        // Two books of one family, or a column of pairs.
+        NameOrder::LastFirst => 0,
+        _ if parts.first() == parts.get(2) => 0,
+        _ => parts.len() / 2,
+    };
     parts.len().is_multiple_of(2)
-        && parts.chunks(2).all(|pair| {
-            is_one_word(&pair[0]) && (begins_with_given_name(&pair[1]) || is_initial(&pair[1]))
-        })
+        && pairs.all(|pair| is_one_word(&pair[0]) && (least == 0 || !is_company(&pair[1])))
+        && (known.count() >= least)
+        && !parts.iter().all(is_given)
 }
 
 /// A name without a comma, its family name last where it says by itself that it comes first:
@@ -300,8 +480,16 @@ fn given_name_first(name: &str, order: NameOrder) -> String {
         return name.to_owned();
     }
     let (family, given) = words.split_at(family);
-    let family: Vec<String> = family.iter().map(|word| without_capitals(word)).collect();
-    format!("{} {}", given.join(" "), family.join(" "))
+    // "KAFKA FRANZ"
+    let are_capitals = given
+        .iter()
+        .all(|word| is_in_capitals(word) && is_no_initials(word));
+    let given = given.iter().map(|word| match are_capitals {
+        true => without_capitals(word),
+        false => (*word).to_owned(),
+    });
+    let family = family.iter().map(|word| without_capitals(word));
+    given.chain(family).collect::<Vec<_>>().join(" ")
 }
 
 /// Whether a name has its family name first and no comma, as far as its words tell.
@@ -413,7 +601,18 @@ fn is_span_of_years(part: &str) -> bool {
     let letters = part.chars().filter(|c| c.is_alphabetic()).count();
     let is_before_christ =
         || matches!(words(part).last(), Some(era) if matches!(era.as_str(), "bc" | "bce"));
-    letters <= 4 && (digits >= 4 || digits > 0 && is_before_christ())
+    // "active 8th century B.C."
+    let is_active = || {
+        let words = words(part);
+        let begins = |word: &String| {
+            matches!(
+                word.as_str(),
+                "active" | "fl" | "flourished" | "born" | "died" | "century"
+            )
+        };
+        digits > 0 && words.iter().any(begins)
+    };
+    letters <= 4 && (digits >= 4 || digits > 0 && is_before_christ()) || is_active()
 }
 
 /// Whether each word is a role or belongs to one, as in "illustrated by".
@@ -432,6 +631,16 @@ fn is_role(text: &str) -> bool {
 /// behind.
 fn without_roles(name: &str) -> String {
     let mut name = name.trim();
+    // "Hrsg. Ana Roy", "Editor: Ana Roy"
+    if let Some((role, who)) = name.split_once(' ')
+        && role.ends_with(['.', ':'])
+        && role.chars().count() > 2
+        && !is_dotted(role)
+        && is_role(role)
+        && !is_role(who)
+    {
+        name = who.trim();
+    }
     for by in [" by ", " von ", " par ", " por ", " da ", " de ", " przez "] {
         if let Some((role, who)) = name.split_once(by)
             && role.split(' ').count() < 3
@@ -444,6 +653,7 @@ fn without_roles(name: &str) -> String {
     for others in [
         " et al.",
         " et al",
+        " et. al.",
         " u. a.",
         " u.a.",
         " and others",
@@ -477,13 +687,14 @@ fn without_roles(name: &str) -> String {
                 .map(|open| (&name[..open], &name[open..at])),
             // "村上春樹 著"
             Some((_, last)) if !last.is_ascii() => name
-                .rfind([' ', '\u{3000}'])
+                .rfind([' ', '\u{3000}', '・'])
                 .map(|space| name.split_at(space)),
             _ => None,
         };
         match before {
             Some((rest, role))
-                if !rest.trim().is_empty() && (is_role(role) || is_span_of_years(role)) =>
+                if !rest.trim().is_empty()
+                    && (is_role(role) || is_span_of_years(role) || is_addition(role)) =>
             {
                 name = rest.trim();
             }
@@ -491,6 +702,16 @@ fn without_roles(name: &str) -> String {
         }
     }
     clean(name, MAX_NAME)
+}
+
+/// Whether what stands in brackets behind a name is no part of it: titles, and the number by which
+/// a program tells people of one name apart.
+fn is_addition(brackets: &str) -> bool {
+    let words = words(brackets);
+    let is_number = |word: &String| word.len() < 3 && word.bytes().all(|b| b.is_ascii_digit());
+    !words.is_empty()
+        && brackets.starts_with(['(', '['])
+        && (words.iter().all(|word| is_title(word)) || words.iter().all(is_number))
 }
 
 #[cfg(test)]
@@ -617,6 +838,82 @@ mod tests {
         ] {
             check(cell, NameOrder::Unknown, names);
         }
+    }
+
+    #[test]
+    fn family_names_and_initials_are_a_list() {
+        for order in [NameOrder::Unknown, NameOrder::LastFirst] {
+            check("Ильф И., Петров Е.", order, &["И. Ильф", "Е. Петров"]);
+            check("Smith J, Doe JK", order, &["J Smith", "JK Doe"]);
+        }
+        check("Le Guin, U. K.", NameOrder::Unknown, &["U. K. Le Guin"]);
+    }
+
+    #[test]
+    fn pairs_of_family_and_given_names() {
+        check(
+            "Preston, Douglas, Child, Lincoln",
+            NameOrder::LastFirst,
+            &["Douglas Preston", "Lincoln Child"],
+        );
+        check(
+            "Strugatsky, Arkady, Strugatsky, Boris",
+            NameOrder::Unknown,
+            &["Arkady Strugatsky", "Boris Strugatsky"],
+        );
+        check(
+            "Plato, Homer, Ovid, Virgil",
+            NameOrder::FirstLast,
+            &["Plato", "Homer", "Ovid", "Virgil"],
+        );
+    }
+
+    #[test]
+    fn companies_and_authors_of_one_name_have_no_family_name() {
+        for (cell, names) in [
+            (
+                "Lonely Planet, Ana Van Roy",
+                &["Lonely Planet", "Ana Van Roy"][..],
+            ),
+            ("Johnson & Johnson", &["Johnson & Johnson"]),
+            ("Marks & Spencer", &["Marks & Spencer"]),
+            ("Roy & Lind", &["Roy", "Lind"]),
+            (
+                "Homer, Emily Wilson (Translator)",
+                &["Homer", "Emily Wilson"],
+            ),
+            ("Homer, active 8th century B.C.", &["Homer"]),
+        ] {
+            check(cell, NameOrder::LastFirst, names);
+        }
+    }
+
+    #[test]
+    fn additions_to_names() {
+        for (cell, names) in [
+            ("By: Ana Roy", &["Ana Roy"][..]),
+            ("Herausgegeben von Max Roth", &["Max Roth"]),
+            ("Hrsg. Max Roth", &["Max Roth"]),
+            ("Traduit par Jean Roy", &["Jean Roy"]),
+            ("Ana Roy\\Bo Lind", &["Ana Roy", "Bo Lind"]),
+            ("Ana Roy•Bo Lind", &["Ana Roy", "Bo Lind"]),
+            ("Ana Roy — Bo Lind", &["Ana Roy", "Bo Lind"]),
+            ("Ana Roy u. Bo Lind", &["Ana Roy", "Bo Lind"]),
+            ("Ana Roy feat. Bo Lind", &["Ana Roy", "Bo Lind"]),
+            ("Ana Roy [2]", &["Ana Roy"]),
+            ("Ana Roy, et al", &["Ana Roy"]),
+            (
+                "Roth, J. R. R. (John Ronald Reuel), 1892-1973",
+                &["J. R. R. Roth"],
+            ),
+            ("Meier, Hans (Prof. Dr.)", &["Hans Meier"]),
+            ("Gates, Henry Louis Jr.", &["Henry Louis Gates Jr."]),
+            ("J.K.ローリ・作　松岡佑・訳", &["J.K.ローリ", "松岡佑"]),
+            ("이민진 (지은이) 신승미 (옮긴이)", &["이민진", "신승미"]),
+        ] {
+            check(cell, NameOrder::LastFirst, names);
+        }
+        check("KAFKA FRANZ", NameOrder::FamilyFirst, &["Franz Kafka"]);
     }
 
     #[test]

@@ -42,7 +42,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             ),
             (
                 FirstName,
-                "first name, author first name, author first, author given name, given name, forename, author forename",
+                "first name, author first name, author first, author given name, given name, forename, author forename, christian name, forenames",
             ),
             (
                 LastName,
@@ -82,7 +82,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             (
                 Publisher,
                 "publisher, publishers, publishing company, pub, publisher name, edition publisher, edition publishers, \
-                 publishing house, publishers labels, edition publishers labels, publisher label, imprint",
+                 publishing house, publishers labels, edition publishers labels, publisher label, imprint, published by",
             ),
             (
                 Publication,
@@ -97,7 +97,7 @@ pub(super) const LANGUAGES: &[Language] = &[
                 Pages,
                 "number of pages, pages, page count, num pages, pgs, no of pages, pagecount, \
                  length pages, total pages, edition number of pages, page number, page total, \
-                 pages total, length, physical length",
+                 pages total, length, physical length, pp",
             ),
             (
                 Year,
@@ -105,7 +105,7 @@ pub(super) const LANGUAGES: &[Language] = &[
                  published, date published, publish date, pubdate, release date, pub date, \
                  publish year, edition publication date, date of publication, year of publication, \
                  publishing year, released, copyright year, copyright date, pub year, \
-                 publishing date, edition year",
+                 publishing date, edition year, copyright",
             ),
             (
                 OriginalYear,
@@ -184,18 +184,18 @@ pub(super) const LANGUAGES: &[Language] = &[
                  series index, vol, volume number, series order, book in series, series part, \
                  position in series, vol no, issue, volume no, series ordinal, works series ordinals, \
                  series sequence, series volume, volume in series, number in the series, series num, \
-                 book no, book num",
+                 book no, book num, installment, instalment",
             ),
             (
                 Review,
                 "review name, review title, comment title, my review, review, comments review, reviews, review content, review text, comment content, \
-                 user review, my thoughts, thoughts",
+                 user review, my thoughts, thoughts, impressions",
             ),
             (
                 Notes,
                 "notes, private notes, my notes, personal notes, comment, comments, \
                  private comment, item notes, remarks, item details, user notes, my comments, \
-                 annotation, annotations, memo",
+                 annotation, annotations, memo, misc",
             ),
             (RatingOrNotes, "note, nota"),
             (
@@ -256,12 +256,12 @@ pub(super) const LANGUAGES: &[Language] = &[
             (
                 Rating,
                 "bewertung, meine bewertung, sterne, wertung, punkte, anzahl sterne, \
-                 eigene bewertung",
+                 eigene bewertung, gesamtbewertung, gesamtwertung, gesamtnote, schulnote, schulnoten, zensur",
             ),
             (Publisher, "verlag, verlagshaus, verleger, verlagsname"),
             (
                 Format,
-                "einband, bindung, ausgabe, buchformat, einbandart, buchart, ausgabeart",
+                "einband, bindung, ausgabe, buchformat, einbandart, buchart, ausgabeart, bandtyp",
             ),
             (
                 Pages,
@@ -271,7 +271,7 @@ pub(super) const LANGUAGES: &[Language] = &[
                 Year,
                 "jahr, erscheinungsjahr, erscheinungsdatum, veröffentlicht, veröffentlichung, \
                  erschienen, erscheinungstermin, veröffentlichungsjahr, veröffentlichungsdatum, \
-                 publikationsjahr",
+                 publikationsjahr, datum",
             ),
             (
                 OriginalYear,
@@ -282,7 +282,7 @@ pub(super) const LANGUAGES: &[Language] = &[
                 DateRead,
                 "gelesen am, beendet, beendet am, lesedatum, gelesen bis, fertig gelesen, \
                  ende, enddatum, abgeschlossen, abgeschlossen am, datum gelesen, fertig am, \
-                 zuletzt gelesen, wann gelesen, lesejahr, lesemonat, gelesen in, wann, ausgelesen, ausgelesen am, gelesen im",
+                 zuletzt gelesen, wann gelesen, lesejahr, lesemonat, gelesen in, wann, ausgelesen, ausgelesen am, gelesen im, leseende",
             ),
             (
                 DateStarted,
@@ -323,11 +323,11 @@ pub(super) const LANGUAGES: &[Language] = &[
             ),
             (
                 Review,
-                "rezension, meine rezension, meine meinung, meinung, kritik",
+                "rezension, meine rezension, meine meinung, meinung, kritik, fazit",
             ),
             (
                 Notes,
-                "notizen, notiz, anmerkung, anmerkungen, bemerkung, bemerkungen, kommentar",
+                "notizen, notiz, anmerkung, anmerkungen, bemerkung, bemerkungen, kommentar, sonstiges",
             ),
             (
                 OwnedCopies,
@@ -363,7 +363,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             (
                 Rating,
                 "évaluation, ma note, votre note, étoiles, appréciation, note sur 5, note sur 10, \
-                 note sur 20, nombre d'étoiles, note personnelle",
+                 note sur 20, nombre d'étoiles, note personnelle, note globale, note générale",
             ),
             (
                 Publisher,
@@ -410,7 +410,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             ),
             (
                 Tags,
-                "étiquettes, mots-clés, mots clés, thèmes, catégorie, catégories, genre littéraire, étiquette",
+                "étiquettes, mots-clés, mots clés, thèmes, catégorie, catégories, genre littéraire, étiquette, sujet, sujets",
             ),
             (
                 Status,
@@ -469,7 +469,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             (
                 Rating,
                 "calificación, valoración, puntuación, estrellas, mi calificación, mi valoración, \
-                 mi puntuación, puntaje",
+                 mi puntuación, puntaje, mi nota, calificación general, puntuación global",
             ),
             (Publisher, "editorial, editoriales"),
             (
@@ -478,12 +478,12 @@ pub(super) const LANGUAGES: &[Language] = &[
             ),
             (
                 Pages,
-                "páginas, número de páginas, nº de páginas, núm páginas, total de páginas, no de páginas, num. de páginas, cantidad de páginas",
+                "páginas, número de páginas, nº de páginas, núm páginas, total de páginas, no de páginas, num. de páginas, cantidad de páginas, págs",
             ),
             (
                 Year,
                 "año, año de publicación, fecha de publicación, publicado, año de edición, \
-                 fecha publicación, año publicación",
+                 fecha publicación, año publicación, fecha",
             ),
             (
                 OriginalYear,
@@ -498,12 +498,12 @@ pub(super) const LANGUAGES: &[Language] = &[
             ),
             (
                 DateStarted,
-                "fecha de inicio, inicio de lectura, empezado, comenzado, inicio, fecha inicio",
+                "fecha de inicio, inicio de lectura, empezado, comenzado, inicio, fecha inicio, comenzado el",
             ),
             (DateStopped, "abandonado el"),
             (
                 DateAdded,
-                "fecha de adición, añadido, añadido el, fecha de compra, agregado, fecha agregado, fecha de alta, comprado",
+                "fecha de adición, añadido, añadido el, fecha de compra, agregado, fecha agregado, fecha de alta, comprado, fecha añadido",
             ),
             (
                 Shelves,
@@ -558,7 +558,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             ),
             (
                 Year,
-                "ano, ano de publicação, data de publicação, ano de edição, ano publicação, ano da edição, ano de lançamento",
+                "ano, ano de publicação, data de publicação, ano de edição, ano publicação, ano da edição, ano de lançamento, data",
             ),
             (
                 OriginalYear,
@@ -568,11 +568,11 @@ pub(super) const LANGUAGES: &[Language] = &[
                 DateRead,
                 "data de leitura, lido em, data de término, data de conclusão, concluído, \
                  terminado em, fim da leitura, data da leitura, data leitura, data lido, término, \
-                 data fim, finalizado em, data de fim, mês de leitura, ano de leitura",
+                 data fim, finalizado em, data de fim, mês de leitura, ano de leitura, terminei em, fim",
             ),
             (
                 DateStarted,
-                "data de início, início da leitura, começado em, iniciado em, data início, início, iniciado",
+                "data de início, início da leitura, começado em, iniciado em, data início, início, iniciado, comecei em",
             ),
             (DateStopped, "abandonado em"),
             (
@@ -626,7 +626,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             (Isbn, "codice isbn, numero isbn, codice a barre"),
             (
                 Rating,
-                "voto, valutazione, la mia valutazione, stelle, giudizio, il mio voto, punteggio",
+                "voto, valutazione, la mia valutazione, stelle, giudizio, il mio voto, punteggio, voto complessivo, valutazione complessiva",
             ),
             (Publisher, "editore, casa editrice, editori, casa ed."),
             (
@@ -639,7 +639,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             ),
             (
                 Year,
-                "anno, anno di pubblicazione, data di pubblicazione, pubblicato, anno pubblicazione, data pubblicazione, anno di edizione",
+                "anno, anno di pubblicazione, data di pubblicazione, pubblicato, anno pubblicazione, data pubblicazione, anno di edizione, data",
             ),
             (
                 OriginalYear,
@@ -666,7 +666,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             ),
             (
                 Tags,
-                "etichette, genere, generi, categoria, categorie, etichetta, parole chiave",
+                "etichette, genere, generi, categoria, categorie, etichetta, parole chiave, argomento, argomenti",
             ),
             (Status, "stato, stato di lettura, stato lettura"),
             (Read, "letto, già letto, letto?"),
@@ -683,7 +683,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             ),
             (
                 Notes,
-                "note, note personali, note private, appunti, commenti, annotazioni",
+                "note, note personali, note private, appunti, commenti, annotazioni, osservazioni",
             ),
             (OwnedCopies, "copie, posseduto, possesso"),
         ],
@@ -714,7 +714,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             ),
             (
                 Year,
-                "jaar, jaar van uitgave, uitgavejaar, publicatiejaar, publicatiedatum, verschenen, verschijningsdatum, uitgegeven, jaar van publicatie",
+                "jaar, jaar van uitgave, uitgavejaar, publicatiejaar, publicatiedatum, verschenen, verschijningsdatum, uitgegeven, jaar van publicatie, datum",
             ),
             (
                 OriginalYear,
@@ -737,7 +737,10 @@ pub(super) const LANGUAGES: &[Language] = &[
                 Shelves,
                 "boekenplank, boekenplanken, plank, planken, lijst, verzameling, boekenkast, lijsten",
             ),
-            (Tags, "labels, trefwoorden, genre, categorie, categorieën"),
+            (
+                Tags,
+                "labels, trefwoorden, genre, categorie, categorieën, onderwerp, onderwerpen",
+            ),
             (Status, "leesstatus, stand van zaken"),
             (Read, "gelezen, al gelezen, gelezen?"),
             (Unread, "ongelezen, niet gelezen"),
@@ -781,7 +784,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             (Pages, "strony, liczba stron, ilość stron, stron"),
             (
                 Year,
-                "rok, rok wydania, data wydania, rok publikacji, data publikacji, wydano",
+                "rok, rok wydania, data wydania, rok publikacji, data publikacji, wydano, data",
             ),
             (
                 OriginalYear,
@@ -790,11 +793,11 @@ pub(super) const LANGUAGES: &[Language] = &[
             (
                 DateRead,
                 "data przeczytania, przeczytano, data ukończenia, ukończono, data zakończenia, \
-                 przeczytana, koniec czytania, przeczytane dnia, data czytania, zakończono",
+                 przeczytana, koniec czytania, przeczytane dnia, data czytania, zakończono, koniec",
             ),
             (
                 DateStarted,
-                "data rozpoczęcia, rozpoczęto, początek czytania, zaczęto",
+                "data rozpoczęcia, rozpoczęto, początek czytania, zaczęto, początek",
             ),
             (
                 DateAdded,
@@ -860,7 +863,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             ),
             (
                 Year,
-                "год, год издания, дата издания, дата публикации, год выпуска, год публикации, рік, рік видання, година",
+                "год, год издания, дата издания, дата публикации, год выпуска, год публикации, рік, рік видання, година, дата",
             ),
             (
                 OriginalYear,
@@ -869,7 +872,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             (
                 DateRead,
                 "дата прочтения, прочитано, дата окончания, закончено, дата завершения, \
-                 когда прочитано, дата чтения, дата на прочитане, прочетена на, прочетено на, окончание чтения, конец чтения, дата прочитання, прочитана, дочитано",
+                 когда прочитано, дата чтения, дата на прочитане, прочетена на, прочетено на, окончание чтения, конец чтения, дата прочитання, прочитана, дочитано, когда прочитал, когда прочитала",
             ),
             (
                 DateStarted,
@@ -900,7 +903,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             ),
             (
                 Review,
-                "рецензия, моя рецензия, отзыв, мой отзыв, мнение, відгук",
+                "рецензия, моя рецензия, отзыв, мой отзыв, мнение, відгук, впечатления, впечатление",
             ),
             (
                 Notes,
@@ -930,12 +933,12 @@ pub(super) const LANGUAGES: &[Language] = &[
             (Pages, "页数, 頁數, 总页数, 页码"),
             (
                 Year,
-                "出版年, 出版日期, 出版时间, 年份, 出版年份, 出版時間, 出版年月",
+                "出版年, 出版日期, 出版时间, 年份, 出版年份, 出版時間, 出版年月, 日期",
             ),
             (OriginalYear, "首次出版, 初版年份, 原出版年"),
             (
                 DateRead,
-                "读完日期, 阅读日期, 读完时间, 完成日期, 讀完日期, 阅读时间, 结束日期, 閱讀日期, 读过日期, 读书日期, 标记日期, 标记时间",
+                "读完日期, 阅读日期, 读完时间, 完成日期, 讀完日期, 阅读时间, 结束日期, 閱讀日期, 读过日期, 读书日期, 标记日期, 标记时间, 读毕",
             ),
             (DateStarted, "开始日期, 开始阅读, 開始日期, 开始时间"),
             (
@@ -975,7 +978,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             (Pages, "ページ数, 頁数, 総ページ数, ページ"),
             (
                 Year,
-                "出版日, 発行日, 発売日, 刊行年, 出版年, 発行年, 刊行日, 発売年, 発行年月, 出版年月日",
+                "出版日, 発行日, 発売日, 刊行年, 出版年, 発行年, 刊行日, 発売年, 発行年月, 出版年月日, 日付",
             ),
             (OriginalYear, "初版, 初出年, 初版年"),
             (
@@ -1010,7 +1013,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             (Isbn, "바코드"),
             (Rating, "평점, 별점, 내 평점, 점수"),
             (Publisher, "출판사, 출판사명"),
-            (Format, "형태, 판형"),
+            (Format, "형태, 판형, 제본"),
             (Pages, "페이지, 쪽수, 페이지 수, 페이지수"),
             (Year, "출판년도, 출간일, 출판일, 발행일, 출판연도, 발행년도"),
             (
@@ -1052,13 +1055,13 @@ pub(super) const LANGUAGES: &[Language] = &[
             ),
             (Format, "vazba, väzba"),
             (Pages, "stran, počet stran, strany, počet strán"),
-            (Year, "rok vydání, datum vydání, rok vydania, vydáno"),
+            (Year, "rok vydání, datum vydání, rok vydania, vydáno, datum"),
             (OriginalYear, "první vydání"),
             (
                 DateRead,
                 "datum přečtení, přečteno, dočteno, datum dočtení, dátum prečítania, prečítané, přečteno dne",
             ),
-            (DateStarted, "začátek čtení, rozečteno"),
+            (DateStarted, "začátek čtení, rozečteno, začteno, začátek"),
             (DateAdded, "datum přidání, přidáno, zakoupeno"),
             (Shelves, "police, poličky, seznam, knihovna"),
             (Tags, "štítky, žánr, žánry, kategorie, štítek, žáner"),
@@ -1093,18 +1096,18 @@ pub(super) const LANGUAGES: &[Language] = &[
                 Publisher,
                 "förlag, forlag, kustantaja, utgivare, forlegger, udgiver",
             ),
-            (Format, "inbindning, innbinding, indbinding, sidos"),
+            (Format, "inbindning, innbinding, indbinding, sidos, sidonta"),
             (
                 Pages,
                 "sidor, antal sidor, sider, antal sider, sidetall, sivut, sivumäärä, sidantal, sivuja",
             ),
             (
                 Year,
-                "år, utgivningsår, utgitt, utgivelsesår, udgivet, udgivelsesår, julkaisuvuosi, vuosi, ilmestymisvuosi, utgivningsdatum, utgiven",
+                "år, utgivningsår, utgitt, utgivelsesår, udgivet, udgivelsesår, julkaisuvuosi, vuosi, ilmestymisvuosi, utgivningsdatum, utgiven, datum, dato",
             ),
             (
                 DateRead,
-                "läst datum, läst den, utläst, lest dato, lest den, læst dato, læst den, lukupäivä, luettu pvm, lästes, dato lest, dato læst, slutdatum, sluttdato, lest ferdig, läste klart, luettu loppuun",
+                "läst datum, läst den, utläst, lest dato, lest den, læst dato, læst den, lukupäivä, luettu pvm, lästes, dato lest, dato læst, slutdatum, sluttdato, lest ferdig, läste klart, luettu loppuun, utläst datum, lopetettu",
             ),
             (
                 DateStarted,
@@ -1112,7 +1115,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             ),
             (
                 DateAdded,
-                "tillagd, lagt til, tilføjet, lisätty, inköpsdatum",
+                "tillagd, lagt til, tilføjet, lisätty, inköpsdatum, köpt",
             ),
             (
                 Shelves,
@@ -1120,7 +1123,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             ),
             (
                 Tags,
-                "taggar, genrer, sjanger, tagit, avainsanat, kategori, kategorier, emneord, stikord",
+                "taggar, genrer, sjanger, tagit, avainsanat, kategori, kategorier, emneord, stikord, ämne, laji",
             ),
             (Status, "lässtatus, lesestatus, læsestatus, lukutila, tila"),
             (Read, "läst, lest, læst, luettu"),
@@ -1132,7 +1135,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             ),
             (
                 Review,
-                "recension, anmeldelse, omtale, arvostelu, arvio, min anmeldelse",
+                "recension, anmeldelse, omtale, arvostelu, arvio, min anmeldelse, omdöme",
             ),
             (
                 Notes,
@@ -1166,23 +1169,23 @@ pub(super) const LANGUAGES: &[Language] = &[
             ),
             (
                 Format,
-                "kötés, legătură, cilt, βιβλιοδεσία, uvez, format carte, enquadernació",
+                "kötés, legătură, cilt, βιβλιοδεσία, uvez, format carte, enquadernació, kapak",
             ),
             (
                 Pages,
-                "oldalszám, oldalak, pagini, număr de pagini, nr pagini, sayfa, sayfa sayısı, σελίδες, αριθμός σελίδων, broj stranica, stranica, število strani, strani, pàgines",
+                "oldalszám, oldalak, pagini, număr de pagini, nr pagini, sayfa, sayfa sayısı, σελίδες, αριθμός σελίδων, broj stranica, stranica, število strani, strani, pàgines, oldal",
             ),
             (
                 Year,
-                "kiadás éve, megjelenés, megjelenés éve, anul apariției, an apariție, an publicare, yayın yılı, basım yılı, yayın tarihi, έτος, έτος έκδοσης, godina, godina izdanja, leto izida, any, an, év",
+                "kiadás éve, megjelenés, megjelenés éve, anul apariției, an apariție, an publicare, yayın yılı, basım yılı, yayın tarihi, έτος, έτος έκδοσης, godina, godina izdanja, leto izida, any, an, év, yıl, tarih, dátum",
             ),
             (
                 DateRead,
-                "olvasás dátuma, olvasás vége, befejezés dátuma, befejezve, elolvasva, data citirii, citit la, okuma tarihi, bitirme tarihi, okundu tarihi, bitiş tarihi, ημερομηνία ανάγνωσης, datum čitanja, pročitano, data de lectura, dată citire",
+                "olvasás dátuma, olvasás vége, befejezés dátuma, befejezve, elolvasva, data citirii, citit la, okuma tarihi, bitirme tarihi, okundu tarihi, bitiş tarihi, ημερομηνία ανάγνωσης, datum čitanja, pročitano, data de lectura, dată citire, befejezés",
             ),
             (
                 DateStarted,
-                "elkezdve, data începerii, başlama tarihi, başlangıç tarihi, ημερομηνία έναρξης, započeto",
+                "elkezdve, data începerii, başlama tarihi, başlangıç tarihi, ημερομηνία έναρξης, započeto, kezdés",
             ),
             (
                 DateAdded,
@@ -1207,7 +1210,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             ),
             (
                 SeriesPosition,
-                "kötet, rész, volumul, cilt no, seri no, τόμος, svezak, volum",
+                "kötet, rész, volumul, cilt no, seri no, τόμος, svezak, volum, cilt numarası",
             ),
             (
                 Review,
@@ -1215,7 +1218,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             ),
             (
                 Notes,
-                "jegyzetek, megjegyzés, observații, notlar, σημειώσεις, bilješke, napomene",
+                "jegyzetek, megjegyzés, observații, notlar, σημειώσεις, bilješke, napomene, açıklama",
             ),
         ],
     },
