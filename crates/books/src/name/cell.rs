@@ -256,7 +256,7 @@ impl Parts {
             if part.is_empty()
                 || is_role(&part) && !is_name
                 || is_span_of_years(&part)
-                || is_further_people(&part)
+                || !parts.0.is_empty() && is_further_people(&part)
             {
                 continue;
             }
