@@ -90,12 +90,13 @@ pub(crate) enum Command {
         /// The job's id
         job: JobId,
         /// The form in which to show it
-        #[arg(long, value_enum, default_value_t = Format::Table, conflicts_with = "json")]
-        format: Format,
-        /// Rows to mend, as CSV that can be imported again: failed, not_found, warnings, review,
-        /// several of them with commas between, or all for the whole library in the columns of
-        /// Goodreads
-        #[arg(long, value_name = "ROWS", conflicts_with = "json")]
+        /// [default: table; with --only: csv]
+        #[arg(long, value_enum, conflicts_with = "json")]
+        format: Option<Format>,
+        /// Rows to mend, as CSV that can be imported again, or as JSON: failed, not_found,
+        /// warnings, review, several of them with commas between, or all for the whole library, as
+        /// CSV in the columns of Goodreads
+        #[arg(long, value_name = "ROWS")]
         only: Option<String>,
     },
     /// Try again what a job that was started here did not find, and follow the new job

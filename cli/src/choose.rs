@@ -97,6 +97,7 @@ fn described(book: &Book) -> String {
 fn offered(candidate: &Candidate) -> String {
     let year = candidate.year.map(|year| year.to_string());
     let why = match candidate.reason.as_str() {
+        _ if candidate.is_match => "the match, if it is right",
         "other_book_of_number" => "has this ISBN",
         "unsure" => "one of several",
         "other_author" => "has this title, by another author",

@@ -160,18 +160,12 @@ async fn command(args: &Args, client: &Client, files: &Files) -> Result<CommandO
             writeln!(io::stdout(), "{line}")?;
             Ok(CommandOutcome::of_job(&snapshot))
         }
-        Command::Results {
-            job,
-            only: Some(only),
-            ..
-        } => {
-            let rows = client.rows_csv(job, only).await?;
-            io::stdout().write_all(rows.as_bytes())?;
-            Ok(CommandOutcome::Done)
-        }
-        Command::Results { job, format, .. } => {
-            let results = client.results(job).await?;
-            results::print(&results, if args.json { Format::Json } else { *format })?;
+        Command::Results { job, format, only } => {
+            let format = match format {
+                _ if args.json => Some(Format::Json),
+                format => *format,
+            };
+            results::show(client, job, format, only.as_deref()).await?;
             Ok(CommandOutcome::Done)
         }
         Command::Retry { job, only } => {

@@ -2,8 +2,8 @@
 
 use std::io::{self, Write};
 
-use anyhow::Result;
-use client::{Book, Results};
+use anyhow::{Result, bail};
+use client::{Book, Client, JobId, Results};
 use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::Value;
 
@@ -20,7 +20,38 @@ const HEADER: [&str; 7] = [
     "confidence",
 ];
 
-pub(crate) fn print(results: &Results, format: Format) -> Result<()> {
+/// Prints what a job found; of a part, its rows.
+///
+/// # Errors
+/// When the server refuses, or rows are asked for as a table.
+pub(crate) async fn show(
+    client: &Client,
+    job: &JobId,
+    format: Option<Format>,
+    only: Option<&str>,
+) -> Result<()> {
+    let mut out = io::stdout().lock();
+    match (only, format) {
+        (Some(only), None | Some(Format::Csv)) => {
+            out.write_all(client.rows_csv(job, only).await?.as_bytes())?;
+        }
+        (Some(_), Some(Format::Table)) => bail!("rows to mend are csv or json, not a table"),
+        // All of them are the results.
+        (Some(only), Some(Format::Json)) if only.split(',').all(|name| name.trim() != "all") => {
+            serde_json::to_writer_pretty(&mut out, &client.rows(job, only).await?)?;
+            writeln!(out)?;
+        }
+        (_, format) => {
+            let results = client.results(job).await?;
+            drop(out);
+            return print(&results, format.unwrap_or(Format::Table));
+        }
+    }
+    out.flush()?;
+    Ok(())
+}
+
+fn print(results: &Results, format: Format) -> Result<()> {
     let mut out = io::stdout().lock();
     match format {
         Format::Json => {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { barriers, Browser, eventually } from './browser.js';
-import { finished, importing, sum } from './library.js';
+import { filter, finished, importing, sum } from './library.js';
 import { Server, WATCHABLE } from './server.js';
 
 let server, browser;
@@ -94,7 +94,8 @@ test('what nobody came to before an import was stopped is done by trying it agai
 		const books = await sum(page, 'All');
 		const left = Number((await again.textContent()).replace(/\D/g, ''));
 		assert.ok(left > 0 && left < books);
-		await page.locator('.state', { hasText: 'Not looked up' }).first().waitFor({ state: 'attached' });
+		await filter(page, 'Not found').click();
+		await page.locator('.state', { hasText: 'Not looked up' }).first().waitFor();
 		await again.click();
 		await page.waitForFunction((old) => location.href !== old, page.url());
 		await finished(page);

@@ -207,7 +207,7 @@ impl Client {
     /// `NOT_READY` while the job runs.
     pub async fn rows(&self, job: &JobId, only: &str) -> Result<Rows, Error> {
         let http = &self.shared.http;
-        let path = format!("/api/v2/imports/{job}/results?only={only}");
+        let path = format!("/api/v2/imports/{job}/results?only={}", escaped(only));
         http.ask(http.get(&path), Body::default()).await
     }
 
@@ -218,6 +218,7 @@ impl Client {
     /// `NOT_READY` while the job runs.
     pub async fn rows_csv(&self, job: &JobId, only: &str) -> Result<String, Error> {
         let http = &self.shared.http;
+        let only = escaped(only);
         let path = format!("/api/v2/imports/{job}/results?format=csv&only={only}");
         let bytes = http.fetch(http.get(&path)).await?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())

@@ -392,6 +392,9 @@ pub struct Candidate {
     /// The reason why it was not taken: `other_book_of_number`, `unsure`, `other_author`,
     /// `other_title`, `other`.
     pub reason: String,
+    /// Whether it is the match that the book has now, which is doubtful: chosen, it is confirmed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_match: bool,
     /// Further fields.
     #[serde(flatten)]
     pub other: Map<String, Value>,

@@ -178,7 +178,7 @@ public final class BookstrackClient: Sendable {
     }
 
     private func rowsPath(_ job: Job, _ only: Set<Mendable>) -> String {
-        "/api/v2/imports/\(job.id.escaped)/results?only=\(only.map(\.rawValue).sorted().joined(separator: ","))"
+        "/api/v2/imports/\(job.id.escaped)/results?only=\(only.map(\.rawValue).sorted().joined(separator: ",").escaped)"
     }
 
     /// Says which book number `index` of an ended job is, from 0, and answers it as it is then.
