@@ -207,7 +207,7 @@ mod tests {
     #[test]
     fn titles_are_counted_by_the_request_and_time_by_the_configured_rate() {
         let few = lookups(30, 3.0);
-        assert_eq!((few.by_title, few.requests, few.seconds), (30, 1, 1));
+        assert_eq!((few.by_title, few.requests, few.seconds), (30, 2, 1));
         let many = lookups(10_000, 3.0);
         assert!((250..400).contains(&many.requests), "{many:?}");
         assert_eq!(many.seconds, (many.requests - 20).div_ceil(3));

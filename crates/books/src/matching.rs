@@ -93,12 +93,68 @@ impl Sought {
     /// Whether one of the candidate's authors, in any of their names, is the wanted one.
     pub(crate) fn is_by_author_of(&self, candidate: &Candidate) -> bool {
         let people = self.people().unwrap_or_default();
-        let mut known = candidate.people().iter();
-        known.any(|known| people.iter().any(|person| person.can_be(known)))
+        let is_wanted = |known: &Person| people.iter().any(|person| person.can_be(known));
+        match self.has_vague_author() {
+            true => candidate.people().iter().any(is_wanted),
+            false => candidate.known_names().any(is_wanted),
+        }
+    }
+
+    /// Whether its author's name can be that of several people.
+    fn has_vague_author(&self) -> bool {
+        self.people()
+            .unwrap_or_default()
+            .iter()
+            .any(Person::is_vague)
     }
 }
 
-/// The records of an answer.
+/// The text that stands for all that is asked of a book, however it is spelled; `None` when nothing
+/// tells it from any other.
+pub fn question_key(wanted: &Wanted) -> Option<String> {
+    let title = Title::wanted(wanted);
+    let title = (!title.key().is_empty()).then(|| title.whole_key());
+    if title.is_none() && wanted.isbn.is_none() && wanted.work_id.is_none() {
+        return None;
+    }
+    let names = split_names(&wanted.author);
+    let names: Vec<String> = names.iter().map(|name| words(name).join(" ")).collect();
+    let isbn = wanted.isbn.map(|isbn| isbn.to_string());
+    let parts = [
+        isbn.unwrap_or_default(),
+        wanted.work_id.clone().unwrap_or_default(),
+        names.join(";"),
+        title.unwrap_or_default(),
+    ];
+    Some(parts.join("\n"))
+}
+
+/// The record as an answer to this question, if it is one: a record that answered another question,
+/// or the same one at another time, goes through the same rules as one that was just given.
+pub fn accepted(wanted: &Wanted, record: &Record) -> Option<Record> {
+    accepted_by(&Sought::from(wanted.clone()), record.clone())
+}
+
+/// The same for a book that is ready for comparison.
+pub(crate) fn accepted_by(wanted: &Sought, mut record: Record) -> Option<Record> {
+    let by = record.matched?.by;
+    // The number that a record was asked by and has not itself is not kept in it.
+    if let (Some(isbn), true) = (wanted.isbn, record.edition.isbns.is_empty()) {
+        record.edition.isbns.push(isbn);
+    }
+    let candidates = Candidates::new(vec![record]);
+    let by_title = || candidates.by_title(wanted);
+    match by {
+        MatchedBy::Isbn if wanted.isbn.is_some() => candidates.by_isbn(wanted),
+        MatchedBy::Isbn | MatchedBy::TitleAuthor => by_title(),
+        MatchedBy::Work => match &wanted.work_id {
+            Some(id) => candidates.by_work_id(id),
+            None => by_title(),
+        },
+    }
+}
+
+/// The records of an answer, made ready for comparison.
 pub(crate) struct Candidates {
     candidates: Vec<Candidate>,
 }
@@ -143,6 +199,15 @@ impl Candidate {
             let names = names.chain(&self.record.aliases);
             names.map(|name| Person::of(name)).collect()
         })
+    }
+
+    /// The same without family names alone that are no author's chosen name: they are of many.
+    fn known_names(&self) -> impl Iterator<Item = &Person> {
+        let authors = self.record.authors.len();
+        let people = self.people().iter().enumerate();
+        people
+            .filter(move |(at, person)| *at < authors || !person.is_family_name())
+            .map(|(_, person)| person)
     }
 }
 
@@ -218,12 +283,22 @@ impl Candidates {
         agreeing.sort_by_key(|(agreement, Candidate { record, .. })| {
             (
                 !agreement.is_exact(),
+                agreement.is_doubtful,
                 agreement.is_volume_open,
                 !is_wanted_edition(record),
-                has_no_cover(record),
             )
         });
-        let (best, candidate) = agreeing.first()?;
+        let first = agreeing.first()?;
+        // A cover is a matter of editions, not of works.
+        let is_no_worse = |other: &&(Agreement, &Candidate)| {
+            let (record, best) = (&other.1.record, &first.1.record);
+            other.0 == first.0
+                && record.work == best.work
+                && is_wanted_edition(record) == is_wanted_edition(best)
+        };
+        let with_cover = (agreeing.iter().filter(is_no_worse))
+            .find(|(_, candidate)| !has_no_cover(&candidate.record));
+        let (best, candidate) = with_cover.unwrap_or(first);
         if is_anonymous {
             let exact = || agreeing.iter().filter(|(a, ..)| a.is_exact());
             if !best.is_exact()
@@ -232,6 +307,11 @@ impl Candidates {
             {
                 return None;
             }
+        } else if sought.has_vague_author()
+            && (agreeing.iter())
+                .any(|(other, rival)| other == best && !share_a_name(candidate, rival))
+        {
+            return None;
         } else if !best.left_out.is_empty()
             && agreeing.iter().any(|(other, ..)| {
                 !other.left_out.is_empty()
@@ -246,6 +326,7 @@ impl Candidates {
             by: MatchedBy::TitleAuthor,
             confidence: match (is_anonymous, best.is_exact()) {
                 (false, true) => 0.9,
+                (false, false) if best.is_doubtful => 0.7,
                 (false, false) => 0.75,
                 (true, _) => 0.6,
             },
@@ -260,6 +341,12 @@ struct Corroboration {
     title: Option<Likeness>,
     /// Whether the author is the same; `None`: they cannot be compared.
     same_author: Option<bool>,
+    /// Whether at most a word of each title is missing in the other, and fewer than it has.
+    shares_most: bool,
+    /// Whether neither a title nor an author was given.
+    is_bare_number: bool,
+    /// Whether the record is that of a set, and none was asked for.
+    is_set: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -292,9 +379,23 @@ impl Corroboration {
         let same_author = (!sought.is_anonymous() && !record.authors.is_empty())
             .then(|| sought.is_by_author_of(candidate))
             .filter(|same| *same || in_one_script(sought, record));
+        let says_set = titles.work.is_set() || titles.edition.as_ref().is_some_and(Title::is_set);
+        let has_numbers_of_set = record.edition.isbns.len() >= ISBNS_OF_A_SET;
         let corroboration = Self {
             title: likeness,
             same_author,
+            shares_most: [Some(&titles.work), titles.edition.as_ref()]
+                .into_iter()
+                .flatten()
+                .any(|other| title.differs_by_a_word_at_most(other)),
+            is_bare_number: !title.has_words() && sought.is_anonymous(),
+            is_set: !title.is_set() && (says_set || has_numbers_of_set),
+        };
+        // Two volumes of one series share its name, and a translation has no word of its language.
+        let is_sibling = || {
+            let others = [Some(&titles.work), titles.edition.as_ref()];
+            likeness == Some(Likeness::SharesAWord)
+                && (others.into_iter().flatten()).all(|other| title.is_other_of_its_language(other))
         };
         // One word is no kinship where the author is another: "The Girl on the Train" and "The Girl
         // in the Spider's Web".
@@ -317,14 +418,8 @@ impl Corroboration {
                     .is_some_and(|wanted| volume.is_some_and(|other| wanted != other))
         };
         // One volume has one ISBN; a work of many is told apart by what it calls itself.
-        let is_set = || {
-            let says_so =
-                titles.work.is_set() || titles.edition.as_ref().is_some_and(Title::is_set);
-            likeness.is_some()
-                && likeness != Some(Likeness::Agrees)
-                && !title.is_set()
-                && (says_so || record.edition.isbns.len() >= ISBNS_OF_A_SET)
-        };
+        let is_set =
+            || likeness.is_some() && likeness != Some(Likeness::Agrees) && corroboration.is_set;
         // A sample of the book, or a summary.
         let is_about = || {
             likeness.is_some()
@@ -332,12 +427,13 @@ impl Corroboration {
                 && (is_not_the_text(&titles.work, title)
                     || (titles.edition.as_ref()).is_some_and(|other| is_not_the_text(other, title)))
         };
-        (!is_foreign && !is_other_volume() && !is_set() && !is_about()).then_some(corroboration)
+        let is_other = is_foreign || is_sibling() || is_other_volume() || is_set() || is_about();
+        (!is_other).then_some(corroboration)
     }
 
     /// Rank of the record: the lower, the more likely it is the wanted book.
-    fn rank(&self) -> (Option<Likeness>, bool) {
-        (self.title, self.same_author == Some(false))
+    fn rank(&self) -> (Option<Likeness>, bool, bool) {
+        (self.title, self.is_set, self.same_author == Some(false))
     }
 
     fn confidence(&self) -> f32 {
@@ -345,10 +441,11 @@ impl Corroboration {
             (Some(Likeness::Agrees), Some(true) | None) => 1.0,
             (Some(Likeness::Agrees), Some(false)) => 0.9,
             // Nothing but the number was asked for.
-            (None, None) => 0.95,
+            (None, None) if self.is_bare_number && !self.is_set => 0.95,
+            (None, None) => 0.7,
             (None, Some(true)) => 0.9,
             (None, Some(false)) => 0.7,
-            (Some(Likeness::SharesAWord), Some(true)) => 0.85,
+            (Some(Likeness::SharesAWord), Some(true)) if self.shares_most => 0.85,
             (Some(Likeness::SharesAWord), _) => 0.7,
             (Some(Likeness::Differs), _) => 0.6,
         }
@@ -378,10 +475,10 @@ fn in_one_script(wanted: &Wanted, record: &Record) -> bool {
             .iter()
             .any(|word| word.bytes().any(|b| b.is_ascii_lowercase()))
     };
-    record
-        .authors
-        .iter()
-        .any(|author| is_latin(&author.name) == is_latin(&wanted.author))
+    let names = record.authors.iter().map(|author| &author.name);
+    names
+        .chain(&record.aliases)
+        .any(|name| is_latin(name) == is_latin(&wanted.author))
 }
 
 fn put_first(isbns: &mut Vec<Isbn>, isbn: Isbn) {
@@ -413,16 +510,29 @@ fn with_edition_for(sought: &Sought, candidate: &Candidate) -> Record {
             .is_some_and(|edition| sought.title().agrees(edition).is_some()),
     };
     if !fits {
+        // A translation is known by its own title, whoever has it.
+        let is_of_edition =
+            sought.isbn.is_some() && (sought.title()).agrees(&candidate.titles().work).is_none();
+        let (title, subtitle) = match record.edition.title.take() {
+            Some(title) if is_of_edition => (title, record.edition.subtitle.take()),
+            _ => (record.work.title.clone(), record.work.subtitle.clone()),
+        };
         record.edition = Edition {
             isbns: sought.isbn.into_iter().collect(),
-            title: Some(record.work.title.clone()),
-            subtitle: record.work.subtitle.clone(),
+            title: Some(title),
+            subtitle,
             ..Edition::default()
         };
     } else if let Some(isbn) = sought.isbn {
         put_first(&mut record.edition.isbns, isbn);
     }
     record
+}
+
+/// Whether an author can be the same in two records, by any name that is not a family name alone.
+fn share_a_name(a: &Candidate, b: &Candidate) -> bool {
+    a.known_names()
+        .any(|name| b.known_names().any(|other| name.can_be(other)))
 }
 
 pub(crate) fn share_an_author(a: &Record, b: &Record) -> bool {

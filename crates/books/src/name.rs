@@ -153,6 +153,17 @@ impl Person {
         };
         family_a == family_b && given_names_agree(given_a, given_b)
     }
+
+    /// Whether the name is a single word.
+    pub(crate) fn is_family_name(&self) -> bool {
+        self.0.len() == 1
+    }
+
+    /// Whether the name can be that of several people: a family name, with initials at most.
+    pub(crate) fn is_vague(&self) -> bool {
+        let is_initial = |word: &String| word.chars().count() == 1;
+        (self.0.split_last()).is_some_and(|(_, given)| given.iter().all(is_initial))
+    }
 }
 
 /// The letters of words, as if they were written as one.

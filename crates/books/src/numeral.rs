@@ -179,6 +179,36 @@ fn cardinal(words: &[String]) -> Option<(u32, usize)> {
     (length > 0).then_some((thousands + current, length))
 }
 
+/// A number in digits as English words: below a hundred, a year, or a round one; `None` for others.
+pub(crate) fn in_words(word: &str) -> Option<String> {
+    if !(1..=5).contains(&word.len()) || !word.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let number: usize = word.parse().ok()?;
+    match (number, number % 100, number % 1_000) {
+        (..100, ..) => below_hundred(number),
+        (..1_000, 0, _) => Some(format!("{} hundred", below_hundred(number / 100)?)),
+        (1_100..2_000, 10.., _) => Some(format!(
+            "{} {}",
+            below_hundred(number / 100)?,
+            below_hundred(number % 100)?
+        )),
+        (_, _, 0) => Some(format!("{} thousand", below_hundred(number / 1_000)?)),
+        _ => None,
+    }
+}
+
+fn below_hundred(number: usize) -> Option<String> {
+    if let Some(unit) = UNITS.get(number) {
+        return Some((*unit).to_owned());
+    }
+    let ten = TENS.get(number / 10 - 2)?;
+    Some(match number % 10 {
+        0 => (*ten).to_owned(),
+        unit => format!("{ten} {}", UNITS[unit]),
+    })
+}
+
 /// Puts digits for each number that several of the words spell, or a word that is no other.
 pub(crate) fn in_digits(words: Vec<String>) -> Vec<String> {
     let is_spelled = |word: &String| {

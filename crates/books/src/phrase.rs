@@ -1,9 +1,10 @@
 //! Phrases to search for: those of a title that a provider's index can hold.
 
 use crate::entities::unescape;
+use crate::numeral::{in_digits, in_words};
 use crate::series::{split_series, take_mark, trailing_brackets};
 use crate::text::{clean, words};
-use crate::title::{is_article, split_subtitle};
+use crate::title::{is_article, is_article_behind, joined_letters_and_digits, split_subtitle};
 
 /// Largest number of words of a title that are searched for.
 const MAX_WORDS: usize = 12;
@@ -23,7 +24,7 @@ pub(crate) fn search_phrases(title: &str) -> Vec<String> {
     }
     let main = split_subtitle(title).0;
     let main = match main.rsplit_once(", ") {
-        Some((main, article)) if is_article(article) => main,
+        Some((main, article)) if is_article_behind(article) => main,
         _ => main,
     };
     let mut parts: Vec<&str> = main.split_whitespace().collect();
@@ -53,7 +54,11 @@ pub(crate) fn search_phrases(title: &str) -> Vec<String> {
         add(spelled.replace('.', ""));
     }
     let mut rest = words(&main);
-    if take_mark(&mut rest).is_some() {
+    if take_mark(&mut rest).is_none() {
+        for other in other_spellings_of_numbers(&main) {
+            add(other);
+        }
+    } else {
         // The words before the mark in their own spelling.
         let kept = spelled
             .split(' ')
@@ -67,6 +72,47 @@ pub(crate) fn search_phrases(title: &str) -> Vec<String> {
         add(kept.trim_end_matches([' ', '&']).to_owned());
     }
     phrases
+}
+
+/// A title that has numbers with all of them in digits, or in words; and the number that ends one
+/// as that of a volume.
+fn other_spellings_of_numbers(main: &str) -> Vec<String> {
+    let plain = words(&joined_letters_and_digits(main));
+    let plain = &plain[..plain.len().min(MAX_WORDS)];
+    let digits = in_digits(plain.to_vec());
+    let spelled: Vec<String> = (digits.iter())
+        .map(|word| in_words(word).unwrap_or_else(|| word.clone()))
+        .collect();
+    let mut others = Vec::new();
+    // Words like "one" are more often no number, and are spelled so.
+    if let [name @ .., last] = plain
+        && !name.is_empty()
+        && last.len() <= 2
+        && last.bytes().all(|b| b.is_ascii_digit())
+    {
+        others.push(format!("{} Vol {last}", name.join(" ")));
+    }
+    let has_digits = main.bytes().any(|b| b.is_ascii_digit());
+    if plain != digits.as_slice() || has_digits && words(main) != plain {
+        // "20,000" is one word with its sign, and another one without.
+        others.push(digits.join(" "));
+        let last = digits.iter().map(|word| with_thousands(word));
+        others.push(last.collect::<Vec<_>>().join(" "));
+    }
+    let spelled = spelled.join(" ");
+    if spelled != plain.join(" ") {
+        others.push(spelled);
+    }
+    others
+}
+
+/// "20000" as "20,000".
+fn with_thousands(word: &str) -> String {
+    let is_large = word.len() > 4 && word.len() <= 6 && word.bytes().all(|b| b.is_ascii_digit());
+    match word.len().checked_sub(3) {
+        Some(at) if is_large => format!("{},{}", &word[..at], &word[at..]),
+        _ => word.to_owned(),
+    }
 }
 
 fn replaced(phrase: &str, word: &str, by: &str) -> String {
@@ -135,7 +181,7 @@ mod tests {
                 "Who Gets \"Believed\"?* NOT OR",
                 &["Who Gets Believed NOT OR"],
             ),
-            ("Mariana \\ ~ ^2 {x} [y]", &["Mariana 2 x"]),
+            ("Mariana \\ ~ ^2 {x} [y]", &["Mariana 2 x", "mariana two x"]),
             ("The", &["The"]),
             (": odd", &["odd"]),
             ("Les Misérables", &["Misérables"]),
@@ -150,7 +196,11 @@ mod tests {
         for (title, phrases) in [
             (
                 "Daisy Jones & The Six",
-                &["Daisy Jones & The Six", "Daisy Jones and The Six"][..],
+                &[
+                    "Daisy Jones & The Six",
+                    "Daisy Jones and The Six",
+                    "daisy jones and the 6",
+                ][..],
             ),
             ("Salt &amp; Smoke", &["Salt & Smoke", "Salt and Smoke"]),
             ("Fire and Bone", &["Fire and Bone", "Fire & Bone"]),
@@ -163,6 +213,23 @@ mod tests {
                 &["Salt Sea Volume One", "Salt Sea"],
             ),
             ("The Well of Ascent: Mistfall, Book 2", &["Well of Ascent"]),
+            ("The 39 Stairs", &["39 Stairs", "thirty nine stairs"]),
+            (
+                "Twenty Thousand Leagues",
+                &["Twenty Thousand Leagues", "20000 leagues", "20,000 leagues"],
+            ),
+            (
+                "20,000 Leagues",
+                &[
+                    "20 000 Leagues",
+                    "20000 leagues",
+                    "20,000 leagues",
+                    "twenty thousand leagues",
+                ],
+            ),
+            ("1984", &["1984", "nineteen eighty four"]),
+            ("Naruto 5", &["Naruto 5", "naruto Vol 5", "naruto five"]),
+            ("Avonden, De", &["Avonden"]),
         ] {
             assert_eq!(search_phrases(title), phrases, "{title}");
         }

@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::matching::{Candidates, Sought};
+use crate::matching::{Candidates, Sought, accepted_by};
 use crate::near::{self, Near};
 use crate::provider::{google_books, open_library};
 use crate::text::words;
@@ -90,6 +90,27 @@ pub struct Lookup {
     pub items: Vec<usize>,
 }
 
+impl Lookup {
+    /// Number of works at which an answer may have had no room for more: the request's own limit.
+    fn most_works(&self) -> Option<usize> {
+        let each = match (self.provider, self.by) {
+            (Provider::GoogleBooks, _) => return None,
+            (_, LookupKey::Title) => open_library::WORKS_PER_TITLE,
+            (_, LookupKey::Isbn) => open_library::WORKS_PER_ISBN,
+            // One key is one work.
+            (_, LookupKey::WorkId) => return None,
+        };
+        Some(open_library::limit(self.items.len() * each))
+    }
+}
+
+/// Number of works that an answer's records, in its order, are of.
+fn works_in(records: &[Record]) -> usize {
+    let works = records.iter().map(|record| &record.work);
+    let is_next = |pair: &[Record]| pair[0].work != pair[1].work;
+    works.len().min(1) + records.windows(2).filter(|pair| is_next(pair)).count()
+}
+
 /// A request without a body. Headers and time-outs are the caller's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpGet {
@@ -103,6 +124,8 @@ pub enum Answer {
     /// The whole answer, as [`Reader::read`] understood it; without records the provider does not
     /// know the books.
     Records(Vec<Record>),
+    /// A part of the answer: the provider may know more of the books than it tells.
+    Part(Vec<Record>),
     /// The look-up failed: no answer, an error, or garbage.
     Failed,
     /// The look-up was not sent: the provider's breaker is open, or the budget is used up.
@@ -292,15 +315,32 @@ impl Item {
         }
     }
 
-    fn look_through(&mut self, by: LookupKey, candidates: &Candidates) {
-        let found = match by {
+    /// Takes what a part of an answer tells for sure; answers whether that is the book.
+    fn look_through_part(&mut self, by: LookupKey, candidates: &Candidates) -> bool {
+        const SURE: f32 = 0.9;
+        let found = self.best_of(by, candidates);
+        let is_sure = |record: &Record| (record.matched).is_some_and(|m| m.confidence >= SURE);
+        match found.filter(is_sure) {
+            Some(record) => {
+                self.found = Some(Box::new(record));
+                true
+            }
+            None => self.found.is_some(),
+        }
+    }
+
+    fn best_of(&self, by: LookupKey, candidates: &Candidates) -> Option<Record> {
+        match by {
             LookupKey::Isbn => candidates.by_isbn(&self.wanted),
             LookupKey::Title => candidates.by_title(&self.wanted),
             LookupKey::WorkId => {
                 (self.wanted.work_id.as_deref()).and_then(|id| candidates.by_work_id(id))
             }
-        };
-        match found {
+        }
+    }
+
+    fn look_through(&mut self, by: LookupKey, candidates: &Candidates) {
+        match self.best_of(by, candidates) {
             Some(record) => {
                 if record.matched.is_some_and(|matched| matched.is_doubtful()) {
                     near::merge(&mut self.near, candidates.near(&self.wanted));
@@ -341,6 +381,8 @@ pub struct Search {
     endpoints: Endpoints,
     round: Option<Round>,
     outstanding: usize,
+    /// Look-ups for what an answer had no room for, not handed out yet.
+    again: Vec<Lookup>,
 }
 
 impl Search {
@@ -351,6 +393,7 @@ impl Search {
             endpoints: endpoints.clone(),
             round: None,
             outstanding: 0,
+            again: Vec::new(),
         }
     }
 
@@ -366,12 +409,8 @@ impl Search {
                 item.is_known = true;
                 return true;
             }
-            Known::Answer(mut record) => {
-                if let (Some(isbn), true) = (item.wanted.isbn, record.edition.isbns.is_empty()) {
-                    record.edition.isbns.push(isbn);
-                }
-                Some(record)
-            }
+            // An answer is looked at as if it had just come.
+            Known::Answer(record) => accepted_by(&item.wanted, record),
             Known::Edition(record) => Candidates::new(vec![record]).by_isbn(&item.wanted),
         };
         item.is_known = found.is_some();
@@ -405,13 +444,16 @@ impl Search {
         Some((half(first), half(second)))
     }
 
-    /// All requests that can go out now, in parallel. Empty while answers are awaited, and when
-    /// the search is over.
+    /// All requests that can go out now, in parallel. Empty while answers are awaited, unless one
+    /// of them had no room for all books, and when the search is over.
     #[expect(
         clippy::should_implement_trait,
         reason = "an empty answer is no end: an iterator would lie"
     )]
     pub fn next(&mut self) -> Vec<Lookup> {
+        if !self.again.is_empty() {
+            return std::mem::take(&mut self.again);
+        }
         while self.outstanding == 0 && self.round != Some(Round::Over) {
             let round = self.round.map_or(Round::OpenLibraryIds, Round::next);
             self.round = Some(round);
@@ -574,17 +616,31 @@ impl Search {
     /// Takes in the outcome of a look-up.
     pub fn answered(&mut self, lookup: Lookup, answer: Answer) {
         self.outstanding = self.outstanding.saturating_sub(1);
-        let answer = match answer {
-            Answer::Records(records) => Ok(Candidates::new(records)),
-            Answer::Failed => Err(false),
-            Answer::Refused => Err(true),
+        let most = lookup.most_works();
+        let (answer, is_part) = match answer {
+            Answer::Records(records) => {
+                let is_full = most.is_some_and(|most| works_in(&records) == most);
+                (
+                    Ok(Candidates::new(records)),
+                    is_full && lookup.items.len() > 1,
+                )
+            }
+            Answer::Part(records) => (Ok(Candidates::new(records)), true),
+            Answer::Failed => (Err(false), false),
+            Answer::Refused => (Err(true), false),
         };
+        let mut lacking = Vec::new();
         for &at in &lookup.items {
             let Some(item) = self.items.get_mut(at) else {
                 continue;
             };
             item.awaited = item.awaited.saturating_sub(1);
             match &answer {
+                Ok(candidates) if is_part => {
+                    if !item.look_through_part(lookup.by, candidates) {
+                        lacking.push(at);
+                    }
+                }
                 Ok(candidates) => item.look_through(lookup.by, candidates),
                 Err(refused) => {
                     item.silent.push(lookup.provider);
@@ -592,6 +648,30 @@ impl Search {
                     item.failed |= !refused;
                 }
             }
+        }
+        self.ask_again(&lookup, &lacking);
+    }
+
+    /// Asks for books that an answer had no room, or no time, for: in halves, so that in the end
+    /// each is asked for by itself. What such a request does not tell is not known.
+    fn ask_again(&mut self, lookup: &Lookup, lacking: &[usize]) {
+        if lookup.items.len() < 2 {
+            for &at in lacking {
+                self.items[at].silent.push(lookup.provider);
+                self.items[at].failed = true;
+            }
+            return;
+        }
+        let half = lookup.items.len().div_ceil(2);
+        for items in lacking.chunks(half) {
+            self.outstanding += 1;
+            for &at in items {
+                self.items[at].awaited += 1;
+            }
+            self.again.push(Lookup {
+                items: items.to_vec(),
+                ..lookup.clone()
+            });
         }
     }
 

@@ -109,6 +109,11 @@ pub(crate) fn take_mark(words: &mut Vec<String>) -> Option<Place> {
     Some(place)
 }
 
+/// Whether words end with the mark of a part of a book: "part 1".
+pub(crate) fn ends_with_part(words: &[String]) -> bool {
+    mark(words).is_some_and(|(at, _)| PART_LABELS.contains(&words[at].as_str()))
+}
+
 /// Position at which the mark of a volume begins that ends the words, and its number.
 fn mark(words: &[String]) -> Option<(usize, Place)> {
     if let Some(place) = words.last().and_then(|word| counted_in_chinese(word)) {

@@ -3,7 +3,8 @@
 use crate::entities::unescape;
 use crate::numeral::{in_digits, number};
 use crate::series::{
-    Place, note, only_mark, series, take_mark, trailing_brackets, without_series_word,
+    Place, ends_with_part, note, only_mark, series, take_mark, trailing_brackets,
+    without_series_word,
 };
 use crate::text::{clean, words};
 use crate::{Series, Wanted};
@@ -42,6 +43,25 @@ const ARTICLES: [&str; 20] = [
     "ein", "eine", "il", "gli", "het", "een",
 ];
 
+/// Words that are articles where they stand behind a title: "Avonden, De".
+const ARTICLES_BEHIND: [&str; 10] = [
+    "de",
+    "o",
+    "os",
+    "as",
+    "um",
+    "uma",
+    "i",
+    "lo",
+    "l'",
+    "l\u{2019}",
+];
+
+/// Whether a word behind a title belongs in front of it.
+pub(crate) fn is_article_behind(word: &str) -> bool {
+    ARTICLES_BEHIND.contains(&word.to_lowercase().as_str()) || is_article(word)
+}
+
 /// Whether a word, as it is spelled, is an article: "A.I." is none.
 pub(crate) fn is_article(word: &str) -> bool {
     ARTICLES
@@ -79,7 +99,7 @@ fn comparable(text: &str) -> Vec<String> {
 
 /// Drops the points between single letters and the signs between thousands, which say nothing:
 /// "A.I." becomes "AI", "20,000" becomes "20000".
-fn joined_letters_and_digits(text: &str) -> String {
+pub(crate) fn joined_letters_and_digits(text: &str) -> String {
     let mut joined = String::with_capacity(text.len());
     let mut letters = 0;
     for (at, c) in text.char_indices() {
@@ -135,6 +155,24 @@ pub(crate) fn names_edition(words: &[String]) -> bool {
         && (ends.into_iter().flatten().any(is_edition)
             || words.iter().all(|word| FORM.contains(&word.as_str())))
 }
+
+/// Words in brackets that say nothing of the book but how it comes.
+const PLAIN: [&str; 14] = [
+    "illustrated",
+    "penguin",
+    "vintage",
+    "movie",
+    "film",
+    "tie",
+    "kindle",
+    "reprint",
+    "deckle",
+    "edge",
+    "hardback",
+    "softcover",
+    "taschenbuch",
+    "gebunden",
+];
 
 /// The parts of a subtitle that name more than an edition; what the others say is added to
 /// `edition`.
@@ -258,7 +296,7 @@ const WORKS: [&str; 32] = [
 ];
 
 /// Words that make another book of the same title: made from it, or to go with it.
-const OTHER_BOOK: [&str; 22] = [
+const OTHER_BOOK: [&str; 35] = [
     "abridged",
     "activity",
     "adaptation",
@@ -281,10 +319,23 @@ const OTHER_BOOK: [&str; 22] = [
     "screenplay",
     "workbook",
     "arbeitsbuch",
+    "bd",
+    "comic",
+    "comics",
+    "horspiel",
+    "dramatized",
+    "dramatised",
+    "dramatization",
+    "dramatisation",
+    "retold",
+    "simplified",
+    "slipcase",
+    "sticker",
+    "storybook",
 ];
 
 /// Words for a part of a book, or a text about it, of the same title.
-const NOT_THE_TEXT: [&str; 31] = [
+const NOT_THE_TEXT: [&str; 34] = [
     "analysis",
     "auszug",
     "cliffsnotes",
@@ -316,6 +367,9 @@ const NOT_THE_TEXT: [&str; 31] = [
     "trivia",
     "worksheets",
     "zusammenfassung",
+    "erlauterungen",
+    "lernhilfe",
+    "takeaways",
 ];
 
 /// The differences between two titles that agree.
@@ -325,11 +379,14 @@ pub(crate) struct Agreement {
     pub(crate) left_out: Vec<String>,
     /// Whether only one of the two titles says which volume it is.
     pub(crate) is_volume_open: bool,
+    /// Whether the record may well be another book: it says in brackets what the wanted title does
+    /// not, holds several titles, or is a volume of a series that has the wanted title.
+    pub(crate) is_doubtful: bool,
 }
 
 impl Agreement {
     pub(crate) fn is_exact(&self) -> bool {
-        self.left_out.is_empty() && !self.is_volume_open
+        self.left_out.is_empty() && !self.is_volume_open && !self.is_doubtful
     }
 }
 
@@ -344,6 +401,12 @@ pub(crate) struct Title {
     edition: Vec<String>,
     /// Number of the volume in a work whose volumes have one title.
     volume: Option<Place>,
+    /// Whether it stands in brackets only: rows of one book differ in that.
+    is_volume_aside: bool,
+    /// Whether that is the number of a part of a book, rather than of a book in a series.
+    is_part: bool,
+    /// Whether several titles are listed.
+    lists_titles: bool,
     /// The series of a book with a title of its own, and its place there.
     series: Vec<(Vec<String>, Option<Place>)>,
 }
@@ -364,14 +427,20 @@ impl Title {
         let title = clean(&unescape(title), 1_000);
         let mut rest = title.as_str();
         let mut aside = Vec::new();
+        let mut is_part_in_brackets = false;
+        let mut marked = None;
         let mut notes: Vec<(Vec<String>, Option<Place>)> = Vec::new();
         let place = |series: &Series| series.position.as_deref().and_then(Place::parse);
         while let Some((before, inside)) = trailing_brackets(rest) {
             match series(inside, before) {
                 Some(series) => notes.push((without_article(&series.name), place(&series))),
                 None => match only_mark(&words(inside)) {
-                    // A single volume says in other ways which it is.
                     Some(place) if place.is_range() => notes.push((Vec::new(), Some(place))),
+                    // A year is no volume.
+                    Some(place) if inside.trim().parse::<u32>().is_err() => {
+                        is_part_in_brackets |= ends_with_part(&words(inside));
+                        marked = Some(place);
+                    }
                     _ => aside.extend(words(inside)),
                 },
             }
@@ -385,6 +454,13 @@ impl Title {
             aside.push("omnibus".to_owned());
         }
         let (main, own_subtitle) = split_subtitle(rest);
+        let is_list = |text: &str| {
+            let other_name = ["; or, ", "; or ", "; oder "];
+            text.contains(" / ")
+                || text.contains("; ") && !other_name.iter().any(|or| text.contains(or))
+        };
+        let lists_titles = is_list(rest) || subtitle.is_some_and(is_list);
+        let rest = own_subtitle;
         let mut edition = Vec::new();
         let main = match main.rsplit_once(", ") {
             Some((main, last)) if names_edition(&words(last)) => {
@@ -394,15 +470,24 @@ impl Title {
             _ => main,
         };
         let main = match main.rsplit_once(", ") {
-            Some((main, article)) if is_article(article) => main,
-            _ => main,
+            Some((main, article)) if is_article(article) => main.to_owned(),
+            // In front again, for elsewhere they are words like others.
+            Some((main, article)) if is_article_behind(article) => {
+                let space = if article.ends_with(['\'', '\u{2019}']) {
+                    ""
+                } else {
+                    " "
+                };
+                format!("{article}{space}{main}")
+            }
+            _ => main.to_owned(),
         };
         let mut main = without_article(&main.replace('#', " no "));
         // "Frankenstein; or, The Modern Prometheus"
         let own_subtitle = ["or, ", "or ", "oder "]
             .iter()
-            .find_map(|or| own_subtitle.strip_prefix(or))
-            .unwrap_or(own_subtitle);
+            .find_map(|or| rest.strip_prefix(or))
+            .unwrap_or(rest);
         let mut all_subtitles = comparable(&without_editions(own_subtitle, &mut edition));
         if let Some(subtitle) = subtitle {
             let subtitle = clean(&unescape(subtitle), 1_000);
@@ -412,6 +497,8 @@ impl Title {
                 all_subtitles.extend(subtitle);
             }
         }
+        let is_part =
+            is_part_in_brackets || ends_with_part(&main) || ends_with_part(&all_subtitles);
         let mut volume = take_mark(&mut main);
         if let Some((name, place)) = note(&all_subtitles) {
             if name.is_empty() {
@@ -431,12 +518,17 @@ impl Title {
                 place => series.push((name, place)),
             }
         }
+        let is_volume_aside = volume.is_none() && marked.is_some();
+        let volume = volume.or(marked);
         Self {
             main,
             subtitle: all_subtitles,
             aside,
             edition,
             volume,
+            is_volume_aside,
+            is_part,
+            lists_titles,
             series,
         }
     }
@@ -444,9 +536,21 @@ impl Title {
     /// Title, volume, subtitle and edition as one text; two spellings of one title have the same.
     pub(crate) fn key(&self) -> String {
         let mut all = self.main.clone();
-        all.extend(self.volume.iter().map(|place| place.as_str().to_owned()));
+        let volume = self.volume.as_ref().filter(|_| !self.is_volume_aside);
+        all.extend(volume.map(|place| place.as_str().to_owned()));
         all.extend(self.subtitle.iter().chain(&self.edition).cloned());
         all.join(" ")
+    }
+
+    /// All that a title says, as one text: what is in brackets makes another question.
+    pub(crate) fn whole_key(&self) -> String {
+        let mut all = vec![self.key(), self.aside.join(" ")];
+        all.extend(self.volume.iter().map(|place| place.as_str().to_owned()));
+        for (name, place) in &self.series {
+            all.push(name.join(" "));
+            all.extend(place.iter().map(|place| place.as_str().to_owned()));
+        }
+        all.join("\n")
     }
 
     /// Whether the title is distinctive enough to be searched for without an author.
@@ -505,7 +609,8 @@ impl Title {
             // "The Well of Ascension (Mistborn, #2)" and "The Well of Ascension: Book Two"
             (None, Some(place)) => {
                 let is_known = |(_, known): &(_, Option<Place>)| known.as_ref() == Some(place);
-                if !self.series.iter().any(is_known) {
+                // The first part of a book is not the first book.
+                if other.is_part || !self.series.iter().any(is_known) {
                     return None;
                 }
                 false
@@ -564,15 +669,53 @@ impl Title {
         is_same.then(|| Agreement {
             left_out: self.main.clone(),
             is_volume_open: false,
+            is_doubtful: false,
         })
     }
 
     fn agrees_in_words(&self, other: &Self) -> Option<Agreement> {
-        if makes_other_book(&self.aside) == makes_other_book(&other.aside)
-            && let Some(agreement) =
-                (self.leads_with_series(other)).or_else(|| other.leads_with_series(self))
-        {
-            return Some(agreement);
+        let agreement = self.compare_words(other)?;
+        let is_list = other.lists_titles && !self.lists_titles;
+        Some(Agreement {
+            is_doubtful: agreement.is_doubtful || is_list || other.has_strange_aside(self),
+            ..agreement
+        })
+    }
+
+    /// Whether there is more in brackets than the other title says, and than names an edition: a
+    /// series of study aids, a form, a translation, a part.
+    fn has_strange_aside(&self, other: &Self) -> bool {
+        let is_known = |word: &String| {
+            let others = other.main.iter().chain(&other.subtitle);
+            let series = other.series.iter().flat_map(|(name, _)| name);
+            (others.chain(&other.aside).chain(series)).any(|known| known == word)
+                || PLAIN.contains(&word.as_str())
+                || FORM.contains(&word.as_str())
+                || LITTLE_WORDS.contains(&word.as_str())
+                || is_article(word)
+                || word.parse::<u32>().is_ok()
+        };
+        let is_plain = |word: &String| word.starts_with("classic");
+        !names_edition(&self.aside)
+            && !self.aside.iter().any(is_plain)
+            && !self.aside.iter().all(is_known)
+    }
+
+    fn compare_words(&self, other: &Self) -> Option<Agreement> {
+        if makes_other_book(&self.aside) == makes_other_book(&other.aside) {
+            if let Some(agreement) = self.leads_with_series(other) {
+                return Some(agreement);
+            }
+            // A volume may have its series behind its own title: "Catching Fire: The Hunger Games".
+            if let Some(agreement) = other.leads_with_series(self) {
+                let name = without_series_word(&other.main);
+                let is_known = self.series.iter().any(|(known, _)| *known == name)
+                    || !bare_subtitle(&self.subtitle).is_empty();
+                return Some(Agreement {
+                    is_doubtful: !is_known,
+                    ..agreement
+                });
+            }
         }
         // Most of what is compared differs in the first letter.
         let letter = |title: &Self| title.main.first().and_then(|word| word.chars().next());
@@ -590,6 +733,7 @@ impl Title {
             return Some(Agreement {
                 left_out: Vec::new(),
                 is_volume_open: false,
+                is_doubtful: false,
             });
         }
         let (short, long, longer) = if a.len() <= b.len() {
@@ -607,16 +751,14 @@ impl Title {
         (!makes_other_book(&left_out)).then_some(Agreement {
             left_out,
             is_volume_open: false,
+            is_doubtful: false,
         })
     }
 
     /// The words of title and subtitle that two unlike titles do not share by chance.
     fn distinctive_words(&self) -> Vec<&String> {
-        let tells = |word: &&String| {
-            !LITTLE_WORDS.contains(&word.as_str()) && !is_article(word) && word.len() > 1
-        };
         let words = self.main.iter().chain(&self.subtitle);
-        words.filter(tells).collect()
+        words.filter(|word| is_distinctive(word)).collect()
     }
 
     /// Whether the two have a distinctive word in common; `None` when they are in different
@@ -630,18 +772,44 @@ impl Title {
         if a.is_empty() || b.is_empty() || is_latin(&a) != is_latin(&b) {
             return None;
         }
-        // Words of one stem count: "Tower" and "Towers".
-        let alike = |x: &str, y: &str| {
-            let (short, long) = if x.len() <= y.len() { (x, y) } else { (y, x) };
-            short == long
-                || short.chars().count() >= 4
-                    && long.starts_with(short)
-                    && long.len() - short.len() <= 2
-        };
-        let common = a.iter().any(|x| b.iter().any(|y| alike(x, y)));
+        let common = a.iter().any(|x| b.iter().any(|y| is_alike(x, y)));
         let letters =
             |words: &[&String]| words.iter().map(|word| word.as_str()).collect::<String>();
         Some(common || letters(&a) == letters(&b))
+    }
+
+    /// Whether there are words in it.
+    pub(crate) fn has_words(&self) -> bool {
+        !self.main.is_empty()
+    }
+
+    /// The distinctive words of the title proper that the other lacks, its subtitle included.
+    fn words_lacking_in(&self, other: &Self) -> usize {
+        let known = other.distinctive_words();
+        let own = self.main.iter();
+        own.filter(|word| is_distinctive(word))
+            .filter(|word| !known.iter().any(|other| is_alike(word, other)))
+            .count()
+    }
+
+    /// Whether at most a word of each is missing in the other, out of several.
+    pub(crate) fn differs_by_a_word_at_most(&self, other: &Self) -> bool {
+        let (ours, theirs) = (self.words_lacking_in(other), other.words_lacking_in(self));
+        ours.min(theirs) == 0 || ours.max(theirs) == 1 && self.shares_most_words(other)
+    }
+
+    /// Whether each has two words and more that the other lacks, and they are of one language, so
+    /// that none is a translation of the other.
+    pub(crate) fn is_other_of_its_language(&self, other: &Self) -> bool {
+        const SEVERAL: usize = 2;
+        // "and" stands for its translations, a number for all of its words.
+        let is_of_language = |word: &&String| {
+            !is_distinctive(word) && word.as_str() != "and" && word.parse::<u32>().is_err()
+        };
+        let mut little = self.main.iter().filter(is_of_language);
+        self.words_lacking_in(other) >= SEVERAL
+            && other.words_lacking_in(self) >= SEVERAL
+            && little.any(|word| other.main.contains(word))
     }
 
     /// Whether the title is that of a book that holds several.
@@ -667,6 +835,18 @@ impl Title {
     pub(crate) fn volume(&self) -> Option<&Place> {
         self.volume.as_ref()
     }
+}
+
+/// Whether two titles do not share the word by chance.
+fn is_distinctive(word: &str) -> bool {
+    !LITTLE_WORDS.contains(&word) && !is_article(word) && word.len() > 1
+}
+
+/// Whether two words are of one stem: "Tower" and "Towers".
+fn is_alike(a: &str, b: &str) -> bool {
+    let (short, long) = if a.len() <= b.len() { (a, b) } else { (b, a) };
+    short == long
+        || short.chars().count() >= 4 && long.starts_with(short) && long.len() - short.len() <= 2
 }
 
 /// Words that two unlike titles can share.
@@ -745,6 +925,8 @@ fn makes_other_book(words: &[String]) -> bool {
     }
     if let [only] = words
         && number(only).is_some()
+        // A year tells an edition.
+        && only.len() < 4
     {
         return true;
     }
@@ -759,7 +941,22 @@ fn makes_other_book(words: &[String]) -> bool {
         );
         let is_for_others = matches!(
             [pair[0].as_str(), pair[1].as_str()],
-            ["study", "notes"] | ["young", "readers"]
+            [
+                "study" | "cliffs" | "spark" | "york" | "monarch" | "brodies" | "book",
+                "notes"
+            ] | ["young", "readers"]
+                | ["lesson" | "unit", "plan" | "plans"]
+                | ["teachers", "manual"]
+                | ["making", "of"]
+                | ["bande", "dessinee"]
+                | ["version", "abregee"]
+                | ["fiche" | "profil", "de" | "dune"]
+                | ["pop", "up"]
+                | ["film" | "movie", "script"]
+                | ["vocal", "score"]
+                | ["the", "musical"]
+                | ["gift", "box"]
+                | ["plain", "english"]
         );
         label && value || other && first || is_for_others
     })
@@ -772,6 +969,7 @@ mod tests {
     const EXACT: Agreement = Agreement {
         left_out: Vec::new(),
         is_volume_open: false,
+        is_doubtful: false,
     };
 
     fn agree(a: &str, b: &str) -> bool {

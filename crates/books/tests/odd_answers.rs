@@ -37,7 +37,7 @@ fn read(provider: Provider, body: &[u8]) -> Option<Vec<Record>> {
 #[test]
 fn what_is_no_answer_is_no_answer() {
     let gzip = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 0xab, 0x56, 0x4a];
-    let bodies: [&[u8]; 13] = [
+    let bodies: [&[u8]; 15] = [
         b"",
         b"null",
         b"true",
@@ -50,6 +50,8 @@ fn what_is_no_answer_is_no_answer() {
         br#"{"error": {"code": 503, "message": "backendFailed"}}"#,
         br#"{"docs": {"0": {"title": "Emma"}}"#,
         br#"{"numFound": 1, "docs": [{"title": "Em"#,
+        br#"{"numFound": 37, "start": 0, "docs": []}"#,
+        br#"{"numFound": 0, "docs": [], "totalItems": 0, "error": "Solr timed out"}"#,
         br#"{"totalItems": 1, "items": [{"volumeInfo": {"title": "Em"#,
     ];
     for body in bodies {

@@ -48,18 +48,25 @@ pub(crate) struct Memory {
 impl Memory {
     /// The memory that a finished item is worth: never of a failure.
     pub(crate) fn of(wanted: &Wanted, found: &Found, near: &[Near], now: Time) -> Option<Self> {
-        let questions = || Questions::of(wanted);
         let (record, keys) = match found {
             Found::Error | Found::CircuitOpen => return None,
-            Found::NotFound => (None, vec![questions().own]),
+            Found::NotFound => (None, vec![question(wanted)?]),
             Found::Record(record) => {
                 let matched = record.matched?;
-                let questions = questions();
-                let mut keys = vec![questions.own];
+                let mut keys: Vec<u64> = question(wanted).into_iter().collect();
                 if matched.by == MatchedBy::Isbn {
                     keys.extend(edition(wanted));
                 }
-                keys.push(questions.without_isbn);
+                // The same question of somebody who has no ISBN, if the record answers it as well.
+                if wanted.isbn.is_some() {
+                    let without_isbn = Wanted {
+                        isbn: None,
+                        ..wanted.clone()
+                    };
+                    if books::accepted(&without_isbn, record).is_some() {
+                        keys.extend(question(&without_isbn));
+                    }
+                }
                 keys.dedup();
                 let mut record = record.clone();
                 let edition = &mut record.edition;
@@ -94,35 +101,10 @@ impl Memory {
     }
 }
 
-/// The hashes that stand for a question: all that is asked of a book.
-struct Questions {
-    own: u64,
-    /// That of the same question of somebody who has no ISBN.
-    without_isbn: u64,
-}
-
-impl Questions {
-    fn of(wanted: &Wanted) -> Self {
-        let title_author = books::same_book_key(wanted).title_author;
-        let hash = |isbn: &str| {
-            hash(&[
-                "question",
-                isbn,
-                title_author.as_deref().unwrap_or_default(),
-                wanted.work_id.as_deref().unwrap_or_default(),
-            ])
-        };
-        let without_isbn = hash("");
-        let own = wanted.isbn.map(|isbn| hash(&isbn.to_string()));
-        Self {
-            own: own.unwrap_or(without_isbn),
-            without_isbn,
-        }
-    }
-}
-
-fn question(wanted: &Wanted) -> u64 {
-    Questions::of(wanted).own
+/// The hash that stands for a question: all that is asked of a book. `None` when nothing is asked
+/// that tells it from any other.
+fn question(wanted: &Wanted) -> Option<u64> {
+    Some(hash(&["asked", &books::question_key(wanted)?]))
 }
 
 fn edition(wanted: &Wanted) -> Option<u64> {
@@ -313,7 +295,9 @@ impl RememberedBooks {
             return known;
         }
         for (at, wanted) in wanted.iter().enumerate() {
-            if let Some(memory) = self.find(effects, question(wanted)).await {
+            if let Some(question) = question(wanted)
+                && let Some(memory) = self.find(effects, question).await
+            {
                 known[at] = search.set_known(at, memory.known());
                 if known[at] {
                     search.offer(at, memory.near.clone());
@@ -509,13 +493,59 @@ mod tests {
 
     #[test]
     fn the_same_question_in_other_words_has_one_key() {
-        let key = |title, isbn| question(&wanted(title, isbn));
+        let key = |title, isbn| question(&wanted(title, isbn)).unwrap();
         assert_eq!(
             key("The Salt & the Sea", ""),
             key("the salt and the sea", "")
         );
         assert_ne!(key("Salt Sea, Vol. 1", ""), key("Salt Sea, Vol. 2", ""));
         assert_ne!(key("Salt Sea", ""), key("Salt Sea", "9780141439587"));
+        for other in [
+            "Salt Sea (Graphic Novel)",
+            "Salt Sea [Manga]",
+            "Salt Sea (Cats, #1-3)",
+        ] {
+            assert_ne!(key("Salt Sea", ""), key(other, ""), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_question_that_names_nothing_has_no_key() {
+        let nothing = |title| question(&wanted(title, ""));
+        for title in ["", "???", "!!!", "\u{2605}"] {
+            assert_eq!(nothing(title), None, "{title}");
+        }
+        assert!(nothing("Dune").is_some());
+    }
+
+    /// Whoever asks without the number gets what answers the title, and not what only the number
+    /// led to.
+    #[test]
+    fn a_record_is_kept_for_those_questions_that_it_answers() {
+        let record = |title: &str| {
+            let record = serde_json::from_value::<Record>(serde_json::json!({
+                "provider": "openlibrary",
+                "work": {"title": title},
+                "edition": {"isbns": ["9780141439587"]},
+                "authors": [{"name": "Some Body"}],
+                "matched": {"by": "isbn", "confidence": 1.0},
+            }));
+            Found::Record(Box::new(record.unwrap()))
+        };
+        let keys = |title: &str, asked: &str| {
+            let asked = wanted(asked, "9780141439587");
+            Memory::of(&asked, &record(title), &[], Time(5))
+                .unwrap()
+                .keys
+        };
+        let by_title = question(&wanted("Dune", "")).unwrap();
+        assert!(keys("Dune", "Dune").contains(&by_title));
+        assert!(!keys("Knitting", "Dune").contains(&by_title));
+        assert_eq!(
+            keys("Dune", "").len(),
+            2,
+            "the number, alone and as an edition's"
+        );
     }
 
     #[test]

@@ -368,15 +368,47 @@ impl ProviderState {
 /// The longest time a provider's `Retry-After` is believed.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
 
-/// The time that `Retry-After` asks for, in seconds; the HTTP-date form (RFC 9110, 10.2.3) counts
-/// as a minute, because the clocks of two parties need not agree.
+/// The time that `Retry-After` asks for, in seconds or as a date (RFC 9110, 10.2.3). The clocks of
+/// two parties need not agree: a date is compared with the provider's own `Date`, and counts as a
+/// minute without one.
 #[must_use]
 pub(crate) fn retry_after(response: &Response) -> Option<Duration> {
     let value = response.header("retry-after")?.trim();
-    Some(match value.parse::<u64>() {
-        Ok(seconds) => Duration::from_secs(seconds).min(MAX_RETRY_AFTER),
-        Err(_) => OPEN_MAX,
-    })
+    if let Ok(seconds) = value.parse::<u64>() {
+        return Some(Duration::from_secs(seconds).min(MAX_RETRY_AFTER));
+    }
+    let until = seconds_of_date(value)?;
+    match response.header("date").and_then(seconds_of_date) {
+        Some(now) => {
+            let left = until.checked_sub(now).filter(|left| *left > 0)?;
+            Some(Duration::from_secs(left).min(MAX_RETRY_AFTER))
+        }
+        None => Some(OPEN_MAX),
+    }
+}
+
+/// The seconds since 1970 of a date like "Sun, 06 Nov 1994 08:49:37 GMT".
+fn seconds_of_date(text: &str) -> Option<u64> {
+    const MONTHS: &str = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    let mut parts = text.split_once(", ")?.1.split(' ');
+    let number = |text: &str| text.parse::<u64>().ok();
+    let day = number(parts.next()?).filter(|day| (1..=31).contains(day))?;
+    let name = parts.next().filter(|name| name.len() == 3)?;
+    let month = u64::try_from(MONTHS.find(name)? / 3).ok()?;
+    let year = number(parts.next()?).filter(|year| (1970..10_000).contains(year))?;
+    let mut clock = parts.next()?.split(':').map(number);
+    let mut unit = || clock.next()?.filter(|value| *value <= 60);
+    let (hour, minute, second) = (unit()?, unit()?, unit()?);
+    // Years that begin in March end with the day that not all of them have.
+    let (years, months) = match month {
+        0 | 1 => (year - 1, month + 10),
+        _ => (year, month - 2),
+    };
+    let leap_days = years / 4 - years / 100 + years / 400;
+    let days = years * 365 + leap_days + (months * 153 + 2) / 5 + day - 1;
+    // The first of January 1970.
+    let days = days.checked_sub(719_468)?;
+    Some(((days * 24 + hour) * 60 + minute) * 60 + second)
 }
 
 /// The forecast of a job's first wave, before any of its requests has been sent.
@@ -499,6 +531,37 @@ mod tests {
             body: Vec::new(),
         };
         assert_eq!(retry_after(&response), Some(MAX_RETRY_AFTER));
+    }
+
+    #[test]
+    fn a_date_is_a_time_by_the_clock_of_whoever_says_it() {
+        let told = |value: &str, date: Option<&str>| {
+            let mut headers = vec![("retry-after".to_owned(), value.to_owned())];
+            headers.extend(date.map(|date| ("date".to_owned(), date.to_owned())));
+            retry_after(&Response {
+                status: 503,
+                headers,
+                body: Vec::new(),
+            })
+        };
+        assert_eq!(
+            seconds_of_date("Sun, 06 Nov 1994 08:49:37 GMT"),
+            Some(784_111_777)
+        );
+        assert_eq!(
+            seconds_of_date("Thu, 29 Feb 2024 00:00:00 GMT"),
+            Some(1_709_164_800)
+        );
+        assert_eq!(seconds_of_date("Thu, 01 Jan 1970 00:00:01 GMT"), Some(1));
+        let now = Some("Sat, 28 Nov 2026 00:59:58 GMT");
+        let soon = "Sat, 28 Nov 2026 01:00:03 GMT";
+        assert_eq!(told(soon, now), Some(Duration::from_secs(5)));
+        assert_eq!(told(soon, None), Some(OPEN_MAX));
+        assert_eq!(told(soon, Some("soon")), Some(OPEN_MAX));
+        let past = "Sat, 28 Nov 2026 00:00:00 GMT";
+        for nonsense in [past, "-5", "", "soon", "Sun, 99 Nov 1994 08:49:37 GMT"] {
+            assert_eq!(told(nonsense, now), None, "{nonsense}");
+        }
     }
 
     #[test]

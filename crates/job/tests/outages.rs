@@ -558,6 +558,31 @@ fn answers_as_slow_as_the_service_allows_itself_are_waited_for() {
     assert_eq!(slow, healthy, "no question is asked twice");
 }
 
+/// A filter that blocks an address for a moment, a page during a release, a redirection: all that
+/// passes, too.
+#[test]
+fn refusals_of_the_requests_themselves_may_pass() {
+    for status in [403, 404, 302] {
+        let world = World::new(move |n, _| match n {
+            0..8 => Treat::Status(status),
+            _ => Treat::Answer,
+        });
+        let root = import(world, vec![list(0..1_000)]).remove(0);
+        println!(
+            "{status}: {} found, {} requests",
+            root.succeeded,
+            world.requests()
+        );
+        assert_eq!((root.succeeded, root.failed), (1_000, 0), "{status}");
+    }
+    // When it does not pass, nobody waits for long.
+    let world = World::new(|_, _| Treat::Status(403));
+    let root = import(world, vec![list(0..1_000)]).remove(0);
+    assert_eq!((root.succeeded, root.unanswered), (0, 1_000));
+    assert!(root.elapsed().as_secs() < 60, "{:?}", root.elapsed());
+    assert!(world.requests() < 60, "{}", world.requests());
+}
+
 /// "503 backendFailed affects 30 to 80 % of requests" in Google's bad times.
 #[test]
 fn what_only_google_books_knows_is_found_in_its_bad_times() {

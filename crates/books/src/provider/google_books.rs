@@ -3,6 +3,7 @@
 //! One request asks for one book.
 
 use serde::Deserialize;
+use serde::de::Error;
 
 use super::{
     MAX_AUTHORS, MAX_DESCRIPTION, MAX_ISBNS, MAX_NAME, MAX_TITLE, author_word, language, lenient,
@@ -57,6 +58,8 @@ struct Volumes {
     _total_items: Option<u64>,
     #[serde(default, deserialize_with = "lenient_list")]
     items: Vec<Item>,
+    #[serde(default)]
+    error: Option<serde_json::Value>,
 }
 
 #[derive(Deserialize, Default)]
@@ -112,6 +115,9 @@ struct ImageLinks {
 /// Reads an answer: a record for each volume that has a title.
 pub(crate) fn read(body: &[u8]) -> Result<Vec<Record>, serde_json::Error> {
     let answer: Volumes = read_answer(body)?;
+    if answer.items.is_empty() && answer.error.is_some() {
+        return Err(serde_json::Error::custom("an error instead of volumes"));
+    }
     Ok(answer
         .items
         .into_iter()

@@ -7,7 +7,8 @@ use std::fmt;
 
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
 
 use super::{
     MAX_ALIASES, MAX_AUTHORS, MAX_DESCRIPTION, MAX_ISBNS, MAX_NAME, MAX_TITLE, language, lenient,
@@ -23,24 +24,30 @@ const WORK_FIELDS: &str = "key,title,subtitle,author_name,author_key,author_alte
     editions.key,editions.title,editions.subtitle,editions.isbn,editions.publisher,\
     editions.publish_date,editions.language,editions.format,editions.cover_i";
 
+/// Number of works for each wanted ISBN: two can claim one.
+pub(crate) const WORKS_PER_ISBN: usize = 2;
+
+/// Number of works for each wanted title, on average: the most popular of all come first.
+pub(crate) const WORKS_PER_TITLE: usize = 10;
+
 /// The request for many editions at once. The list of all of a work's ISBNs makes answers long, but
 /// it is what finds the second of two wanted editions of one work.
 pub(crate) fn by_isbn(base: &str, isbns: impl Iterator<Item = Isbn>) -> String {
     let isbns: Vec<String> = isbns.map(|isbn| isbn.to_string()).collect();
     let query = format!("isbn:({})", isbns.join(" OR "));
-    // Two works can claim one ISBN.
     url(
         base,
         &query,
         &format!("{WORK_FIELDS},isbn"),
-        isbns.len() * 2,
+        isbns.len() * WORKS_PER_ISBN,
     )
 }
 
 /// The request for works by title and author, several candidates for each.
 pub(crate) fn by_title<'a>(base: &str, wanted: impl Iterator<Item = &'a Wanted>) -> String {
     let pairs: Vec<String> = wanted.map(title_clause).collect();
-    url(base, &pairs.join(" OR "), WORK_FIELDS, pairs.len() * 10)
+    let limit = pairs.len() * WORKS_PER_TITLE;
+    url(base, &pairs.join(" OR "), WORK_FIELDS, limit)
 }
 
 /// The clause for a wanted book. `author:` means the name that the catalogue has chosen, in the
@@ -111,18 +118,42 @@ pub(crate) fn is_work_id(id: &str) -> bool {
     })
 }
 
+/// Number of works that are asked for where so many are hoped for.
+pub(crate) fn limit(works: usize) -> usize {
+    works.clamp(10, 500)
+}
+
 fn url(base: &str, query: &str, fields: &str, limit: usize) -> String {
     let parameters = form_urlencoded::Serializer::new(String::new())
         .append_pair("q", query)
         .append_pair("fields", fields)
-        .append_pair("limit", &limit.clamp(10, 500).to_string())
+        .append_pair("limit", &self::limit(limit).to_string())
         .finish();
     format!("{}/search.json?{parameters}", base.trim_end_matches('/'))
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct SearchResults {
     docs: Vec<Listed>,
+    #[serde(default, deserialize_with = "lenient")]
+    num_found: Option<u64>,
+    #[serde(default, deserialize_with = "lenient")]
+    start: Option<u64>,
+    #[serde(default)]
+    error: Option<Value>,
+}
+
+impl SearchResults {
+    /// What an answer without works says against itself.
+    fn contradiction(&self) -> Option<&'static str> {
+        let is_told = self.num_found.unwrap_or(0) > self.start.unwrap_or(0);
+        match (self.docs.is_empty(), &self.error) {
+            (true, Some(_)) => Some("an error instead of works"),
+            (true, None) if is_told => Some("none of the works that it has found"),
+            _ => None,
+        }
+    }
 }
 
 /// An element of the list of works: anything else than an object is passed over.
@@ -264,6 +295,9 @@ struct EditionDoc {
 /// work with nothing but that ISBN as the edition.
 pub(crate) fn read(body: &[u8], wanted: &[Isbn]) -> Result<Vec<Record>, serde_json::Error> {
     let answer: SearchResults = read_answer(body)?;
+    if let Some(contradiction) = answer.contradiction() {
+        return Err(serde_json::Error::custom(contradiction));
+    }
     let mut records = Vec::new();
     for Listed(doc) in answer.docs {
         records.extend(doc.into_iter().flat_map(|doc| doc.into_records(wanted)));

@@ -102,7 +102,7 @@ impl Inquiry for SpineSearch {
 
     fn answered(&mut self, lookup: SpineLookup, answer: Answer) {
         let records = match answer {
-            Answer::Records(records) => Some(records),
+            Answer::Records(records) | Answer::Part(records) => Some(records),
             Answer::Failed | Answer::Refused => None,
         };
         self.answered(&lookup, records);
@@ -347,6 +347,7 @@ impl<'a, E: Effects, S: Inquiry> WavePipeline<'a, E, S> {
         wave.out -= 1;
         let answer = match reply {
             Reply::Answered(records) => Answer::Records(records),
+            Reply::Part(records) => Answer::Part(records),
             Reply::Failed => Answer::Failed,
             Reply::Refused => Answer::Refused,
             Reply::Split => match wave.search.split(&lookup) {

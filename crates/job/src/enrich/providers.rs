@@ -25,9 +25,17 @@ const MAX_ATTEMPTS: u32 = 24;
 /// split.
 const ATTEMPTS_OF_BATCH: u32 = 3;
 
-/// Number of refusals of the requests themselves, in a row, after which no request waits for the
-/// provider.
-const MAX_REJECTIONS: u32 = 5;
+/// Time for which nothing but refusals of the requests themselves is waited out: a filter that
+/// blocks for seconds, a release. After it no request waits for the provider.
+const REJECTED_FOR: Duration = Duration::from_secs(20);
+
+/// Number of refusals after which a request is refused for what it asks: while others are answered,
+/// while none is, and while none is and it asks for one book only.
+const REJECTIONS: [u32; 3] = [2, 3, 4];
+
+/// Time that Open Library gives its index. What that has found by then is the answer, and nothing
+/// says that it is a part.
+const CUT_AFTER: Duration = Duration::from_millis(9_500);
 
 /// Pause of a request before it looks again whether another has shown that the provider is well
 /// again.
@@ -235,7 +243,11 @@ impl Enrichment {
             let fault = match classify(result, &question.reader) {
                 Ok(records) => {
                     session.answered(took);
-                    return Reply::Answered(records);
+                    let is_cut = question.provider == Provider::OpenLibrary && took >= CUT_AFTER;
+                    return match is_cut {
+                        true => Reply::Part(records),
+                        false => Reply::Answered(records),
+                    };
                 }
                 // The run's time is over, not the provider's.
                 Err(Fault::TimedOut) if limit < self.timeout => return Reply::OutOfTime,
@@ -265,12 +277,29 @@ impl Enrichment {
                 }
                 Fault::Rejected(_) => {
                     session.state.record_failure(now, dice);
-                    session.rejections += 1;
-                    if session.rejections >= MAX_REJECTIONS {
+                    let monotonic = effects.monotonic();
+                    let since = *session.rejected_since.get_or_insert(monotonic);
+                    let is_unwanted = monotonic.saturating_sub(since) >= REJECTED_FOR;
+                    if is_unwanted {
                         // It does not want us: no waiting helps.
                         session.waited = sessions.patience;
                     }
-                    return Reply::Failed;
+                    if is_unwanted || sessions.patience.is_zero() {
+                        return Reply::Failed;
+                    }
+                    let [with_others, alone, of_one] = REJECTIONS;
+                    let most = match (answers_others, question.books) {
+                        (true, _) => with_others,
+                        (false, 2..) => alone,
+                        (false, _) => of_one,
+                    };
+                    if attempts >= most {
+                        // One of its books may be what a filter does not let through.
+                        return match question.books {
+                            2.. => Reply::Split,
+                            _ => Reply::Failed,
+                        };
+                    }
                 }
                 Fault::TimedOut => {
                     session.state.record_timeout(now, dice);
@@ -337,6 +366,8 @@ impl Enrichment {
 /// The final outcome of a request.
 pub(super) enum Reply {
     Answered(Vec<Record>),
+    /// An answer that may lack some of what the provider knows.
+    Part(Vec<Record>),
     Failed,
     Refused,
     /// The request asked for too much: each half of it may be answered.
@@ -351,7 +382,7 @@ enum Fault {
     /// The provider refuses requests for now, for the given time if it says one.
     #[error("it refuses requests for now")]
     Refused(Option<Duration>),
-    /// Rejected with this status: the same request will never be answered.
+    /// Rejected with this status: the same request may never be answered.
     #[error("status {0}")]
     Rejected(u16),
     #[error("no answer in time")]
@@ -368,6 +399,8 @@ fn classify(result: Result<Response, HttpError>, reader: &Reader) -> Result<Vec<
             .map_err(|error| Fault::Failed(error.to_string())),
         Ok(response) => Err(match (response.status, retry_after(&response)) {
             (429, None) if is_for_today(&response.body) => Fault::Refused(Some(A_QUOTA_LASTS)),
+            (403, None) if is_for_today(&response.body) => Fault::Refused(Some(A_QUOTA_LASTS)),
+            (403, told) if is_too_fast(&response.body) => Fault::Refused(told),
             (429, told) => Fault::Refused(told),
             (503, Some(told)) => Fault::Refused(Some(told)),
             (408 | 500..=599, _) => Fault::Failed(format!("status {}", response.status)),
@@ -385,6 +418,14 @@ const A_QUOTA_LASTS: Duration = Duration::from_secs(3600);
 fn is_for_today(body: &[u8]) -> bool {
     let text = String::from_utf8_lossy(body);
     ["PerDay", "per day", "dailyLimitExceeded"]
+        .iter()
+        .any(|word| text.contains(word))
+}
+
+/// Whether a 403 by Google says that it is asked too often.
+fn is_too_fast(body: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(body);
+    ["rateLimitExceeded", "userRateLimitExceeded"]
         .iter()
         .any(|word| text.contains(word))
 }

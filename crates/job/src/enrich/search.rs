@@ -39,7 +39,7 @@ impl Enrichment {
         let awaited = Cell::default();
         let asked = self.ask(effects, sessions, &question, None, &awaited);
         match asked.await {
-            Reply::Answered(mut records) => {
+            Reply::Answered(mut records) | Reply::Part(mut records) => {
                 records.truncate(query.limit as usize);
                 Searched::Hits(records, question.reader.total())
             }

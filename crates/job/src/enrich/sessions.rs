@@ -65,8 +65,8 @@ pub(super) struct ProviderSession {
     pub(super) is_probing: bool,
     /// Number of answers so far.
     pub(super) answers: u32,
-    /// Number of refusals of requests themselves since the last answer.
-    pub(super) rejections: u32,
+    /// Monotonic time of the first refusal of a request itself since the last answer.
+    pub(super) rejected_since: Option<Duration>,
     /// Time without an answer before this run began.
     pub(super) waited: Duration,
     /// Monotonic time since which no request has been answered.
@@ -129,7 +129,7 @@ impl ProviderSession {
         self.state.record_latency(took);
         self.state.record_success();
         self.answers += 1;
-        self.rejections = 0;
+        self.rejected_since = None;
         self.waited = Duration::ZERO;
         self.silent_since = None;
         self.waits_until = None;
@@ -214,7 +214,7 @@ impl ProviderSessions {
                 health: state.health(now),
                 is_probing: false,
                 answers: 0,
-                rejections: 0,
+                rejected_since: None,
                 waited: Duration::from_millis(waited),
                 silent_since: None,
                 waits_until: None,
