@@ -425,7 +425,9 @@ fn era_by_letter(text: &str) -> Option<(u32, &str)> {
         let is_short = (1..=2).contains(&number.len());
         (is_short && number.bytes().all(|byte| byte.is_ascii_digit())).then_some(())
     };
-    (is_number()?, is_number()?, is_number()?);
+    is_number()?;
+    is_number()?;
+    is_number()?;
     let years = match text.as_bytes().first()? {
         b'M' => 1867,
         b'T' => 1911,

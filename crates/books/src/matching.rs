@@ -307,19 +307,23 @@ impl Candidates {
             {
                 return None;
             }
-        } else if sought.has_vague_author()
-            && (agreeing.iter())
-                .any(|(other, rival)| other == best && !share_a_name(candidate, rival))
-        {
-            return None;
-        } else if !best.left_out.is_empty()
-            && agreeing.iter().any(|(other, ..)| {
-                !other.left_out.is_empty()
-                    && !other.left_out.starts_with(&best.left_out)
-                    && !best.left_out.starts_with(&other.left_out)
-            })
-        {
-            return None;
+        } else {
+            let has_namesake = || {
+                sought.has_vague_author()
+                    && (agreeing.iter())
+                        .any(|(other, rival)| other == best && !share_a_name(candidate, rival))
+            };
+            let has_sibling = || {
+                agreeing.iter().any(|(other, ..)| {
+                    !best.left_out.is_empty()
+                        && !other.left_out.is_empty()
+                        && !other.left_out.starts_with(&best.left_out)
+                        && !best.left_out.starts_with(&other.left_out)
+                })
+            };
+            if has_namesake() || has_sibling() {
+                return None;
+            }
         }
         let mut found = with_edition_for(sought, candidate);
         found.matched = Some(Match {

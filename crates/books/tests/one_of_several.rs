@@ -92,7 +92,7 @@ fn another_volume_is_not_the_book_because_its_series_and_its_number_are_the_same
     let chamber = "Harry Plotter and the Chamber of Dust";
     let rest = work(2, chamber, &["J. K. Rowler"], &[OTHER]);
     let row = || wanted(chamber, "J. K. Rowler", ISBN);
-    assert_eq!(title(row(), &[goblet.clone()]), None);
+    assert_eq!(title(row(), std::slice::from_ref(&goblet)), None);
     assert_eq!(title(row(), &[goblet, rest]), sure(chamber));
     let silver = work(1, "The Silver Crown", &["J. K. Rowler"], &[ISBN]);
     let golden = wanted("The Golden Crown (Crowns, #2)", "J. K. Rowler", ISBN);
@@ -121,12 +121,12 @@ fn what_cannot_be_compared_is_not_sure() {
     let knitting = work(1, "Knitting for Beginners", &["Pam Stove"], &[ISBN]);
     let row = wanted("Мастер и писарь", "Михаил Булгар", ISBN);
     assert_eq!(
-        title(row, &[knitting.clone()]),
+        title(row, std::slice::from_ref(&knitting)),
         doubtful("Knitting for Beginners")
     );
     let row = wanted("Мастер и писарь", "", ISBN);
     assert_eq!(
-        title(row, &[knitting.clone()]),
+        title(row, std::slice::from_ref(&knitting)),
         doubtful("Knitting for Beginners")
     );
     let mut cooking = work(1, "きょうの料理", &["栗原はるみ"], &[ISBN]);
@@ -323,7 +323,7 @@ fn two_books_in_one_are_neither_for_sure() {
     let both = "The Small Walker / The Tower of Kings";
     let record = work(1, both, &["J. Tolkar"], &[]);
     for name in ["The Small Walker", "The Tower of Kings"] {
-        let found = title(wanted(name, "J. Tolkar", ""), &[record.clone()]);
+        let found = title(wanted(name, "J. Tolkar", ""), std::slice::from_ref(&record));
         assert!(found.is_none_or(|(_, is_doubtful)| is_doubtful), "{name}");
     }
     assert_eq!(title(wanted(both, "J. Tolkar", ""), &[record]), sure(both));
@@ -372,7 +372,7 @@ fn a_volume_is_not_the_book_that_its_series_is_called_after() {
     let healer = "Second Light: Azure Healer";
     let record = work(1, healer, &["R. Gar"], &[]);
     assert_eq!(
-        title(row("Azure Healer"), &[record.clone()]),
+        title(row("Azure Healer"), std::slice::from_ref(&record)),
         doubtful(healer)
     );
     assert_eq!(

@@ -155,7 +155,7 @@ fn is_western(sample: &[u8]) -> bool {
     };
     !letters.is_empty()
         && letters.len() < MANY
-        && LANGUAGES.iter().any(|language| is_of(&language))
+        && LANGUAGES.iter().any(is_of)
         && signs.into_iter().all(are_signs)
         && likeness(&text) > 0
 }

@@ -163,12 +163,11 @@ impl Times {
                 return Vec::new();
             };
             let mut ends = cells.all(Field::DateRead).chain(cells.all(Field::Read));
-            match ends.find(|(column, _)| column.ordinal == Some(number)) {
-                Some((column, text)) => match day(column, text) {
+            if let Some((column, text)) = ends.find(|(column, _)| column.ordinal == Some(number)) {
+                match day(column, text) {
                     Some(end) if start <= end => periods.push(format!("{start}/{end}")),
                     _ => return Vec::new(),
-                },
-                None => {}
+                }
             }
             self.started = self.started.take().max(Some(start));
             numbers.push(number);

@@ -64,7 +64,7 @@ pub(super) fn is_archive(bytes: &[u8]) -> bool {
 pub(super) fn sheet(bytes: &[u8], max_rows: usize) -> Result<Sheet, CsvError> {
     let (kind, unpacked) = measure(bytes)?;
     let mut workbook = match kind {
-        Kind::Excel => Workbook::Excel(Xlsx::new(Cursor::new(bytes)).map_err(damaged)?),
+        Kind::Excel => Workbook::Excel(Box::new(Xlsx::new(Cursor::new(bytes)).map_err(damaged)?)),
         Kind::OpenDocument => {
             Workbook::OpenDocument(Ods::new(Cursor::new(bytes)).map_err(damaged)?)
         }
@@ -202,7 +202,7 @@ enum Kind {
 
 /// An opened workbook. (`calamine::Sheets` would link the readers of older kinds as well.)
 enum Workbook<'a> {
-    Excel(Xlsx<Cursor<&'a [u8]>>),
+    Excel(Box<Xlsx<Cursor<&'a [u8]>>>),
     OpenDocument(Ods<Cursor<&'a [u8]>>),
 }
 
