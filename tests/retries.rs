@@ -322,10 +322,7 @@ fn a_retry_of_a_canceled_job_does_what_nobody_reached() {
     app.follow(&again);
     let again = app.results(&again);
     assert_eq!(again["booksCreated"], before["booksCreated"]);
-    let rows = app
-        .get(&format!("{}?only=failed", job.results_url))
-        .data(200);
-    let rows = rows["rows"].as_array().unwrap();
+    let rows = rows(&app.get(&format!("{}?only=failed", job.results_url)));
     let rows = rows
         .iter()
         .filter(|row| row["problem"] == "Not looked up: canceled");
@@ -439,7 +436,16 @@ fn rows_are_asked_for_by_names_that_exist() {
             assert_eq!(refused.json()["error"]["code"], "INVALID_REQUEST");
             assert_eq!(refused.json()["success"], false);
         }
-        let rows = app.get(&format!("{path}?only=failed%2Cnot_found&format=json"));
-        assert_eq!(rows.data(200)["rows"].as_array().unwrap().len(), 1);
+        let one = app.get(&format!("{path}?only=failed%2Cnot_found&format=json"));
+        assert_eq!(rows(&one).len(), 1);
     }
+}
+
+/// The rows that an answer lists as JSON, which has a media type of its own.
+fn rows(answer: &Response) -> Vec<Value> {
+    assert_eq!(answer.status(), 200, "{}", answer.text());
+    let media_type = answer.header("content-type");
+    assert_eq!(media_type, Some("application/vnd.bookstrack.rows+json"));
+    let mut answer: Value = serde_json::from_str(&answer.text()).unwrap();
+    serde_json::from_value(answer["data"]["rows"].take()).unwrap()
 }

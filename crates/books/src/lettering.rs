@@ -79,8 +79,8 @@ pub enum Reach {
 }
 
 impl Shelf {
-    /// The query for a spine; `None` when nothing on it can be searched for, or when it is the query
-    /// of a shorter reach.
+    /// The query for a spine; `None` when nothing on it can be searched for, or when it is that of
+    /// a shorter reach.
     pub fn query(&self, spine: usize, reach: Reach) -> Option<WordQuery> {
         let spine = self.spines.get(spine)?;
         let texts = |lines: &[usize], least: f32| -> Vec<&str> {

@@ -56,7 +56,7 @@ pub(super) fn listed(text: &str) -> Option<String> {
     (!names.is_empty()).then(|| names.join("; "))
 }
 
-/// The values of a list of texts or of objects, each with its name; `None` if a quote is not closed.
+/// The values of a list of texts or of objects, each with its name; `None` if a quote is open.
 fn values(text: &str) -> Option<Vec<(Option<String>, String)>> {
     let mut values = Vec::new();
     let mut key = None;
