@@ -3,25 +3,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 
+mod cases;
 mod shown;
 
-use shown::{check, read};
+use cases::check_all;
+use shown::check;
 
 #[test]
 fn every_file_comes_to_what_its_reader_expects() {
-    let cases = include_str!("columns_and_names.txt");
-    let cases: Vec<&str> = cases.trim_end().split("\n====\n").collect();
-    let mut wrong = Vec::new();
-    for case in &cases {
-        let (name, case) = case.split_once('\n').unwrap();
-        let (file, expected) = case.split_once("\n----\n").unwrap();
-        let read = read(format!("{file}\n").as_bytes());
-        if read != expected.trim_end() {
-            wrong.push(format!("{name}\nexpected:\n{expected}\nread:\n{read}\n"));
-        }
-    }
-    assert!(cases.len() > 20, "{}", cases.len());
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    check_all(include_str!("columns_and_names.txt"), 21);
 }
 
 #[test]

@@ -3,8 +3,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 
+mod cases;
 mod shown;
 
+use cases::check_all;
 use shown::{check, read};
 
 #[test]
@@ -20,21 +22,6 @@ fn exports_of_programs_come_to_what_their_readers_expect() {
 #[test]
 fn lists_made_by_hand_come_to_what_their_readers_expect() {
     check_all(include_str!("further_uploads_by_hand.txt"), 60);
-}
-
-fn check_all(cases: &str, least: usize) {
-    let cases: Vec<&str> = cases.trim_end().split("\n====\n").collect();
-    let mut wrong = Vec::new();
-    for case in &cases {
-        let (name, case) = case.split_once('\n').unwrap();
-        let (file, expected) = case.split_once("\n----\n").unwrap();
-        let read = read(format!("{file}\n").as_bytes());
-        if read != expected.trim_end() {
-            wrong.push(format!("{name}\nexpected:\n{expected}\nread:\n{read}\n"));
-        }
-    }
-    assert!(cases.len() >= least, "{}", cases.len());
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]

@@ -3,28 +3,20 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 
+mod cases;
 mod shown;
 
 use std::io::{Cursor, Write};
 
 use books::{Library, read_csv};
-use shown::{check, line, read};
+use cases::check_all;
+use shown::{check, line};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
 #[test]
 fn accidents_of_spreadsheets_lose_nothing() {
-    let cases = include_str!("spreadsheet_habits.txt").trim_end();
-    let mut wrong = Vec::new();
-    for case in cases.split("\n====\n") {
-        let (name, case) = case.split_once('\n').unwrap();
-        let (file, expected) = case.split_once("\n----\n").unwrap();
-        let read = read(format!("{file}\n").as_bytes());
-        if read != expected.trim_end() {
-            wrong.push(format!("{name}\nexpected:\n{expected}\nread:\n{read}\n"));
-        }
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    check_all(include_str!("spreadsheet_habits.txt"), 18);
 }
 
 #[test]
