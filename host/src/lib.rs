@@ -19,6 +19,7 @@ mod body;
 pub mod build;
 pub mod clients;
 mod clock;
+pub mod command;
 pub mod counters;
 pub mod edge;
 mod engine;
