@@ -117,11 +117,13 @@ fn every_kind_of_answer_says_how_it_may_be_used() {
         }
     }
 
-    let misconfigured = Setup::new().variable("profile", "mars").start();
-    let answer = misconfigured.get("/health");
-    answer.error(500, "INTERNAL_ERROR");
-    assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
-    assert_eq!(answer.header("content-type"), Some("application/json"));
+    for (variable, value) in [("profile", "mars"), ("open_library_rate", "many")] {
+        let misconfigured = Setup::new().variable(variable, value).start();
+        let answer = misconfigured.get("/health");
+        answer.error(500, "INTERNAL_ERROR");
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+        assert_eq!(answer.header("content-type"), Some("application/json"));
+    }
 }
 
 #[test]

@@ -20,7 +20,7 @@ fn variable(name: &str) -> String {
 }
 
 fn number(name: &'static str, default: f64) -> f64 {
-    // `Config::read` has refused what cannot be read.
+    // [`check`] has refused what cannot be read.
     variables::number(name, &variable(name), default).unwrap_or(default)
 }
 
@@ -39,13 +39,17 @@ const NUMBERS: [&str; 10] = [
 ];
 
 /// Checks the values of variables that are read later, where an error could no longer be returned.
-fn check() -> Result<(), InvalidVariable> {
+///
+/// # Errors
+/// [`InvalidVariable`]: the first whose value cannot be read.
+pub fn check() -> Result<(), InvalidVariable> {
     for name in NUMBERS {
         variables::number(name, &variable(name), 0.0)?;
     }
     variables::flag("spines", &variable("spines"), false)?;
     reasoning_effort()?;
     country()?;
+    public_origin()?;
     preferred().map(drop)
 }
 
@@ -145,9 +149,7 @@ impl Config {
             ],
             "background or inline",
         )?;
-        check()?;
         settings.webhook = webhook()?;
-        public_origin()?;
         let flag = |name, default| variables::flag(name, &variable(name), default);
         let (legacy_tokenless, sandbox) =
             (flag("legacy_tokenless", true)?, flag("sandbox", false)?);
