@@ -1,10 +1,17 @@
 //! Division of a text into its header and its body.
 
+mod delimiter;
+mod format;
+mod header;
+
 use super::decode::{empty, parse_failed};
-use super::field::Field;
 use super::records::{Format, MAX_FIELDS, Record, Records};
-use super::{CsvError, Mapping, content, headers};
+use super::{CsvError, Mapping, content};
 use crate::text::words;
+use delimiter::declared_delimiter;
+pub(super) use delimiter::with_commas;
+use format::{format, record_end};
+use header::{Header, names};
 
 /// Longest line, in bytes, that can be a header.
 const MAX_HEADER: usize = 64 * 1024;
@@ -217,18 +224,6 @@ fn head(text: &str) -> &str {
     &text[..end]
 }
 
-fn declared_delimiter(text: &str) -> Option<(u8, &str)> {
-    let (first, rest) = text.split_once('\n')?;
-    match first
-        .trim_matches(['\r', '"'])
-        .strip_prefix("sep=")?
-        .as_bytes()
-    {
-        [delimiter] => Some((*delimiter, rest)),
-        _ => None,
-    }
-}
-
 pub(super) fn sample(text: &str, format: Format) -> Vec<Record> {
     let mut records = Records::new(text, format);
     let mut sample = Vec::new();
@@ -240,219 +235,6 @@ pub(super) fn sample(text: &str, format: Format) -> Vec<Record> {
     sample
 }
 
-/// A record that names columns.
-struct Header {
-    delimiter: u8,
-    /// Number of the record, from 1.
-    row: u32,
-    names: Vec<String>,
-    /// Position at which the header begins, in bytes.
-    start: usize,
-    /// Number of columns without a name behind the last that has one.
-    unnamed: usize,
-    /// Number of columns whose meaning is known for certain.
-    known: usize,
-    /// Position at which the header ends and the body begins, in bytes.
-    end: usize,
-}
-
-impl Header {
-    /// Finds the record among the first of a text that names the most columns.
-    fn find(text: &str, delimiter: u8, hints: &Hints) -> Option<Self> {
-        let format = Format {
-            delimiter,
-            quoting: true,
-            escaping: false,
-        };
-        let mut records = Records::new("", format);
-        let mut best: Option<Self> = None;
-        let mut at = 0;
-        for row in 1..=MAX_LINES_ABOVE as u32 + 1 {
-            let rest = &text[at..];
-            // An unpaired quote in a header would swallow the file: it ends with its line.
-            let skipped = rest.len() - rest.trim_start_matches(['\r', '\n']).len();
-            let line_end = record_end(&rest[skipped..]);
-            if line_end > MAX_HEADER || line_end == 0 {
-                break;
-            }
-            let line = &rest[skipped..skipped + line_end];
-            let mut record = Record::default();
-            records.restart(line);
-            records.read(&mut record);
-            if let Some(unwrapped) = unwrapped(&record, format) {
-                record = unwrapped;
-            }
-            let start = at + skipped;
-            at = start + line_end;
-            let names = names(&record);
-            let is_known =
-                |name: &&String| headers::known_meaning(name).is_some() || hints.names(name);
-            let known = names.iter().filter(is_known).count();
-            let is_best = best.as_ref().is_none_or(|best| known > best.known);
-            let names_columns =
-                || content::names_columns(&names, row) || hints.are_all_among(&names);
-            if known > 0 && is_best && names_columns() {
-                best = Some(Self {
-                    delimiter,
-                    row,
-                    unnamed: record.count() - names.len(),
-                    names,
-                    start,
-                    known,
-                    end: at,
-                });
-            }
-        }
-        best
-    }
-
-    /// The table of a list whose header was sorted into its rows: a record of nothing but names of
-    /// columns.
-    fn far_below(text: &str, delimiter: u8) -> Option<Table<'_>> {
-        let format = format(text, delimiter, 0);
-        let mut records = Records::new(text, format);
-        let mut record = Record::default();
-        let mut row = 0;
-        while records.read(&mut record) {
-            row += 1;
-            let names = names(&record);
-            let is_known = |name: &String| {
-                name.is_empty() || name.len() < 60 && headers::known_meaning(name).is_some()
-            };
-            let known = names.iter().filter(|name| !name.is_empty()).count();
-            if known < 2 || !names.iter().all(is_known) || !content::names_columns(&names, row) {
-                continue;
-            }
-            let end = records.position();
-            let line = text[record.start..end].trim_start_matches(['\r', '\n']);
-            let header = Self {
-                delimiter,
-                row,
-                unnamed: record.count() - names.len(),
-                names,
-                start: end - line.len(),
-                known,
-                end,
-            };
-            return (header.table(text).ok()).filter(|table| !table.rows_above.is_empty());
-        }
-        None
-    }
-
-    /// The rows of the list among the records above the header, each with its number, and the other
-    /// lines there: most lines of several cells are rows, from the first on, or none is.
-    fn above(&self, text: &str, body: &str, format: Format) -> (Vec<String>, Vec<(u32, Record)>) {
-        let filled = |record: &Record| {
-            let cells = record.fields().filter(|cell| !cell.trim().is_empty());
-            cells.count()
-        };
-        let below = sample(body, format).iter().map(filled).min();
-        let named = self.names.iter().filter(|name| !name.is_empty()).count();
-        let needed = below.unwrap_or(named).clamp(2.min(named), named);
-        let fields: Vec<Option<Field>> = (self.names.iter())
-            .map(|name| headers::known_meaning(name).map(|meaning| meaning.field))
-            .collect();
-        let is_row = |record: &Record| {
-            filled(record) >= needed
-                && record.count() <= self.names.len() + self.unnamed
-                && content::fit(&fields, record)
-        };
-        let mut above = Vec::new();
-        let mut records = Records::new(&text[..self.start], format);
-        let mut record = Record::default();
-        while records.read(&mut record) {
-            let row = u32::try_from(above.len() + 1).unwrap_or(u32::MAX);
-            above.push((row, std::mem::take(&mut record)));
-        }
-        let wide = above
-            .iter()
-            .filter(|(_, record)| filled(record) > 1)
-            .count();
-        let fitting = above.iter().filter(|(_, record)| is_row(record)).count();
-        let are_rows = match named {
-            0 | 1 => false,
-            // "Owner,Nan Ott": two cells are like those of a book by chance.
-            2 => fitting > 0 && fitting == wide,
-            _ => fitting * 2 > wide,
-        };
-        let first = match are_rows {
-            true => above.iter().position(|(_, record)| is_row(record)),
-            false => None,
-        };
-        let rows = above.split_off(first.unwrap_or(above.len()));
-        let said = |(_, record): &(u32, Record)| {
-            let cells: Vec<&str> = (record.fields().map(str::trim))
-                .filter(|cell| !cell.is_empty())
-                .collect();
-            crate::text::clean(&cells.join(", "), 300)
-        };
-        (above.iter().take(MAX_LINES_ABOVE).map(said).collect(), rows)
-    }
-
-    /// Names the column of the rows' numbers, which some programs leave out of the header.
-    fn name_the_first(&mut self, body: &str) {
-        let width = self.names.len() + 1;
-        let sample = sample(body, format(body, self.delimiter, 0));
-        let is_numbered = |row: &Record| {
-            row.count() == width
-                && !row.get(0).is_empty()
-                && row.get(0).trim().bytes().all(|byte| byte.is_ascii_digit())
-        };
-        let ends = sample
-            .iter()
-            .filter(|row| !row.get(width - 1).trim().is_empty());
-        if sample.len() > 1
-            && self.unnamed == 0
-            && ends.count() * 2 > sample.len()
-            && sample.iter().all(is_numbered)
-            && sample[0].get(0) != sample[1].get(0)
-        {
-            self.names.insert(0, String::new());
-        }
-    }
-
-    /// Keeps columns without a name at the end that have cells in every other row: most have none.
-    fn keep_filled(&mut self, body: &str) {
-        if self.unnamed == 0 || self.names.len() + self.unnamed >= MAX_FIELDS {
-            return;
-        }
-        let sample = sample(body, format(body, self.delimiter, 0));
-        let is_filled = |at: &usize| {
-            let filled = sample.iter().filter(|row| !row.get(*at).trim().is_empty());
-            filled.count() * 2 >= sample.len().max(1)
-        };
-        let named = self.names.len();
-        let last = (named..named + self.unnamed).rev().find(is_filled);
-        if let Some(last) = last {
-            self.names.resize(last + 1, String::new());
-        }
-    }
-
-    fn rank(&self) -> (usize, usize) {
-        (self.known, self.names.len())
-    }
-
-    fn table<'a>(mut self, text: &'a str) -> Result<Table<'a>, CsvError> {
-        self.keep_filled(&text[self.end..]);
-        self.name_the_first(&text[self.end..]);
-        if self.names.len() > MAX_FIELDS - 1 {
-            return Err(too_many_columns(self.row, self.names.len()));
-        }
-        let body = &text[self.end..];
-        let format = format(body, self.delimiter, self.names.len());
-        let (lines_above, rows_above) = self.above(text, body, format);
-        Ok(Table {
-            format,
-            header: Some(self.names),
-            header_row: self.row,
-            lines_above,
-            rows_above,
-            is_sheet: false,
-            body,
-        })
-    }
-}
-
 /// The record that a whole line in quotes holds, as Excel saves a file whose separator it did not
 /// know: `"Title,""Author"",Year"`.
 pub(super) fn unwrapped(record: &Record, format: Format) -> Option<Record> {
@@ -462,107 +244,6 @@ pub(super) fn unwrapped(record: &Record, format: Format) -> Option<Record> {
     }
     let mut inner = Record::default();
     (Records::new(line, format).read(&mut inner) && inner.count() > 1).then_some(inner)
-}
-
-/// Signs that separate fields where a comma is written otherwise, or in old programs.
-const UNUSUAL_DELIMITERS: [char; 6] = ['，', '；', '｜', '¦', '^', '~'];
-
-/// The text with commas for an unusual sign between its fields, and that sign; `None` when it has
-/// none.
-pub(super) fn with_commas(text: &str) -> Option<(String, char)> {
-    let header = text
-        .lines()
-        .map(str::trim)
-        .find(|line| !line.is_empty())?
-        .trim_start_matches('\u{feff}');
-    if header.len() > MAX_HEADER || header.contains(DELIMITERS.map(char::from)) {
-        return None;
-    }
-    let bare = |field: &str| field.trim().trim_matches('"').to_owned();
-    let is_known = |field: &str| headers::known_meaning(&bare(field)).is_some();
-    let delimiter = UNUSUAL_DELIMITERS
-        .into_iter()
-        .find(|sign| header.split(*sign).filter(|field| is_known(field)).count() > 1)?;
-    let mut commas = String::with_capacity(text.len() + text.len() / 4);
-    for line in text.trim_start_matches('\u{feff}').lines() {
-        for (at, field) in line.split(delimiter).enumerate() {
-            if at > 0 {
-                commas.push(',');
-            }
-            commas.push('"');
-            commas.push_str(&bare(field).replace('"', "\"\""));
-            commas.push('"');
-        }
-        commas.push('\n');
-    }
-    Some((commas, delimiter))
-}
-
-/// The names of columns in a record. Columns without a name at the end are an exporter's slip.
-fn names(record: &Record) -> Vec<String> {
-    let mut names: Vec<String> = record.fields().map(|name| name.trim().to_owned()).collect();
-    while names.len() > 1 && names.last().is_some_and(String::is_empty) {
-        names.pop();
-    }
-    names
-}
-
-/// The quoting of a text with this delimiter; `width` is that of its header, 0 when it has none.
-fn format(body: &str, delimiter: u8, width: usize) -> Format {
-    let plain = Format {
-        delimiter,
-        // LibraryThing writes tabs without quoting, and quotes that mean nothing; programs that
-        // do quote tab-separated fields double the quotes inside.
-        quoting: delimiter != b'\t' || quotes_are_paired(body),
-        escaping: false,
-    };
-    if !plain.quoting || width == 0 || !body.contains("\\\"") {
-        return plain;
-    }
-    // Programs that write as MySQL does escape quotes instead of doubling them.
-    let escaping = Format {
-        escaping: true,
-        ..plain
-    };
-    let torn = |format| {
-        let sample = sample(body, format);
-        sample
-            .iter()
-            .filter(|record| record.count() != width)
-            .count()
-    };
-    if torn(escaping) < torn(plain) {
-        escaping
-    } else {
-        plain
-    }
-}
-
-/// Position at which the first record ends: at a line end outside quotes.
-fn record_end(text: &str) -> usize {
-    let mut quoted = false;
-    for (at, byte) in text.bytes().enumerate() {
-        match byte {
-            b'"' => quoted = !quoted,
-            b'\n' | b'\r' if !quoted => return at,
-            // An unpaired quote in the header would swallow the file.
-            _ if at > MAX_HEADER => break,
-            _ => {}
-        }
-    }
-    text.find(['\n', '\r']).unwrap_or(text.len())
-}
-
-/// Whether each field that begins with a quote also ends with one, before a tab or line end.
-fn quotes_are_paired(body: &str) -> bool {
-    let mut fields = body
-        .split(['\t', '\n'])
-        .map(|field| field.trim_end_matches('\r'));
-    fields.all(|field| {
-        let opens = field.starts_with('"');
-        let closes = field.len() > 1 && field.ends_with('"');
-        opens == closes && field.bytes().filter(|byte| *byte == b'"').count() % 2 == 0
-    })
 }
 
 #[cfg(test)]
