@@ -19,6 +19,7 @@ mod matching;
 mod name;
 mod near;
 mod numeral;
+mod other_book;
 mod phrase;
 mod provider;
 mod query;

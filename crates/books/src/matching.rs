@@ -6,7 +6,7 @@ use std::ops::Deref;
 use crate::entities::unescape;
 use crate::name::{Person, is_nobody, same_person, split_names};
 use crate::text::words;
-use crate::title::{Agreement, Title, is_not_the_text, is_other_book};
+use crate::title::{Agreement, Title, is_other_book};
 use crate::{Edition, Isbn, Match, MatchedBy, Record, Wanted};
 
 /// The keys of a library's row: two rows with one equal key are the same book.
@@ -384,7 +384,12 @@ impl Corroboration {
             .then(|| sought.is_by_author_of(candidate))
             .filter(|same| *same || in_one_script(sought, record));
         let says_set = titles.work.is_set() || titles.edition.as_ref().is_some_and(Title::is_set);
-        let has_numbers_of_set = record.edition.isbns.len() >= ISBNS_OF_A_SET;
+        // A translation may be listed with the numbers of its paperback and its e-book.
+        let has_numbers_of_set = record.edition.isbns.len() >= ISBNS_OF_A_SET
+            && !are_in_two_languages(
+                &sought.wanted.title,
+                (record.edition.title.as_ref()).unwrap_or(&record.work.title),
+            );
         let corroboration = Self {
             title: likeness,
             same_author,
@@ -421,6 +426,17 @@ impl Corroboration {
                     .volume()
                     .is_some_and(|wanted| volume.is_some_and(|other| wanted != other))
         };
+        let titles_of = || {
+            [Some(&titles.work), titles.edition.as_ref()]
+                .into_iter()
+                .flatten()
+        };
+        // The number decides what a word of a subtitle leaves open.
+        let is_confirmed = || {
+            same_author != Some(false)
+                && !has_numbers_of_set
+                && titles_of().all(|other| title.differs_in_subtitle_only(other))
+        };
         // One volume has one ISBN; a work of many is told apart by what it calls itself.
         let is_set =
             || likeness.is_some() && likeness != Some(Likeness::Agrees) && corroboration.is_set;
@@ -428,10 +444,12 @@ impl Corroboration {
         let is_about = || {
             likeness.is_some()
                 && likeness != Some(Likeness::Agrees)
-                && (is_not_the_text(&titles.work, title)
-                    || (titles.edition.as_ref()).is_some_and(|other| is_not_the_text(other, title)))
+                && titles_of().any(|other| is_other_book(other, title))
         };
-        let is_other = is_foreign || is_sibling() || is_other_volume() || is_set() || is_about();
+        let is_other = is_foreign
+            || is_sibling()
+            || is_other_volume()
+            || (is_set() || is_about()) && !is_confirmed();
         (!is_other).then_some(corroboration)
     }
 
@@ -458,6 +476,36 @@ impl Corroboration {
 
 /// Number of ISBNs from which on an edition of another title is a set that lists its volumes'.
 const ISBNS_OF_A_SET: usize = 3;
+
+/// Little words of titles by their languages, each in one of them only.
+const LITTLE_WORDS: [&str; 8] = [
+    "the of and with from his her to",
+    "der das und im von dem den ein eine vom zum zur",
+    "le les du des et dans aux une",
+    "el los las y del al una",
+    "il lo gli e della dei nel",
+    "o os do dos da em uma",
+    "het een van en de",
+    "и в на с",
+];
+
+/// Whether two titles have little words of different languages.
+fn are_in_two_languages(a: &str, b: &str) -> bool {
+    let language = |title: &str| {
+        let words = words(title);
+        let count = |list: &str| {
+            let little = words
+                .iter()
+                .filter(|word| list.split(' ').any(|one| one == *word));
+            little.count()
+        };
+        (LITTLE_WORDS.iter().map(|list| count(list)).enumerate())
+            .filter(|(_, count)| *count > 0)
+            .max_by_key(|(_, count)| *count)
+            .map(|(language, _)| language)
+    };
+    matches!((language(a), language(b)), (Some(a), Some(b)) if a != b)
+}
 
 /// Whether the provider describes the edition itself, and does not only say that the work has its
 /// ISBN.

@@ -3,6 +3,7 @@
 mod cell;
 mod known;
 
+use cell::is_particle;
 pub(crate) use cell::{NameOrder, begins_with_given_name, is_family_first, names_in, order_in};
 pub(crate) use known::KnownNames;
 
@@ -144,14 +145,24 @@ impl Person {
         }
         // Family name first, as in Chinese, Japanese and Hungarian.
         if are_as_long && a.len() == b.len() && sorted(a) == sorted(b) {
-            return true;
+            return !has_given_names_only(a);
         }
         let (Some((family_a, given_a)), Some((family_b, given_b))) =
             (a.split_last(), b.split_last())
         else {
             return false;
         };
-        family_a == family_b && given_names_agree(given_a, given_b)
+        if family_a == family_b {
+            return given_names_agree(given_a, given_b);
+        }
+        // "LeGuin" and "Le Guin"
+        let is_joined = |(one, given): (&String, &[String]), other: &[String]| {
+            let rest = without_family(other, one)?;
+            Some(given_names_agree(given, rest))
+        };
+        is_joined((family_a, given_a), b)
+            .or_else(|| is_joined((family_b, given_b), a))
+            .unwrap_or(false)
     }
 
     /// Whether the name is a single word.
@@ -177,15 +188,73 @@ fn sorted(words: &[String]) -> Vec<&String> {
     words
 }
 
+/// Whether a name is two given names, so that it is somebody else's in the other order: "Henry
+/// James".
+fn has_given_names_only(name: &[String]) -> bool {
+    matches!(name, [_, _]) && name.iter().all(|word| begins_with_given_name(word))
+}
+
+/// The words before a family name that is written as several: of "Ursula Le Guin" and "leguin" the
+/// first.
+fn without_family<'a>(name: &'a [String], family: &str) -> Option<&'a [String]> {
+    const MOST: usize = 3;
+    (2..=MOST.min(name.len())).find_map(|length| {
+        let (given, parts) = name.split_at(name.len() - length);
+        let (_, particles) = parts.split_last()?;
+        let is_family = particles.iter().all(|word| is_particle_of_name(word))
+            && letters(parts).eq(family.bytes());
+        is_family.then_some(given)
+    })
+}
+
+fn is_particle_of_name(word: &str) -> bool {
+    is_particle(word) || matches!(word, "mac" | "mc" | "o" | "d" | "l" | "saint" | "st")
+}
+
 /// The word of a name that is best searched for: the family name in its own spelling.
 pub(crate) fn search_word(name: &str) -> Option<String> {
     let name = split_names(name).into_iter().next()?;
-    let name = name.split(['(', '[']).next().unwrap_or_default();
-    name.split(|c: char| !(c.is_alphanumeric() || matches!(c, '\'' | '\u{2019}')))
-        .rfind(|word| {
-            word.chars().any(char::is_alphanumeric) && !is_behind_a_name(&words(word).concat())
-        })
+    words_as_spelled(&name)
+        .last()
         .map(|word| word.replace('\u{2019}', "'"))
+}
+
+/// The words of a name, without what stands behind names.
+fn words_as_spelled(name: &str) -> Vec<&str> {
+    let name = name.split(['(', '[']).next().unwrap_or_default();
+    let mut parts: Vec<&str> = name
+        .split(|c: char| !(c.is_alphanumeric() || matches!(c, '\'' | '\u{2019}')))
+        .filter(|word| word.chars().any(char::is_alphanumeric))
+        .collect();
+    while parts
+        .last()
+        .is_some_and(|word| is_behind_a_name(&words(word).concat()))
+    {
+        parts.pop();
+    }
+    parts
+}
+
+/// The other spelling of a family name that begins with a particle, as a phrase to search for: "Le
+/// Guin" for "LeGuin", and "LeGuin" for "Le Guin".
+pub(crate) fn other_search_phrase(name: &str) -> Option<String> {
+    let name = split_names(name).into_iter().next()?;
+    let parts = words_as_spelled(&name);
+    let family = parts.last()?;
+    if let [.., particle, _] = parts.as_slice()
+        && parts.len() > 2
+        && is_particle_of_name(&words(particle).concat())
+        && particle.chars().count() > 1
+    {
+        return Some(format!("{particle}{family}"));
+    }
+    let second = family
+        .char_indices()
+        .skip(1)
+        .find(|(_, c)| c.is_uppercase());
+    let (particle, rest) = family.split_at(second?.0);
+    let is_two = is_particle_of_name(&words(particle).concat()) && particle.chars().count() > 1;
+    (is_two && rest.chars().all(char::is_alphanumeric)).then(|| format!("{particle} {rest}"))
 }
 
 /// Whether two names can be the same person's, as [`Person::can_be`] says.

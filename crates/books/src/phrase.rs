@@ -22,7 +22,7 @@ pub(crate) fn search_phrases(title: &str) -> Vec<String> {
     while let Some((before, _)) = trailing_brackets(title) {
         title = before;
     }
-    let main = split_subtitle(title).0;
+    let (main, subtitle) = split_subtitle(title);
     let main = match main.rsplit_once(", ") {
         Some((main, article)) if is_article_behind(article) => main,
         _ => main,
@@ -71,7 +71,29 @@ pub(crate) fn search_phrases(title: &str) -> Vec<String> {
             .join(" ");
         add(kept.trim_end_matches([' ', '&']).to_owned());
     }
+    // "Mistfall 2: The Hollow Crown": an index may have it without its series.
+    if take_mark(&mut words(&main.replace('#', " no "))).is_some() || ends_with_place(&main) {
+        let title: Vec<&str> = subtitle.split_whitespace().collect();
+        let title = match title.as_slice() {
+            [article, rest @ ..] if is_article(article) && !rest.is_empty() => rest,
+            all => all,
+        };
+        let title = phrase(&title.join(" "));
+        if !phrases.contains(&title) && title.chars().count() >= LEAST_BEHIND_SERIES {
+            phrases.push(title);
+        }
+    }
     phrases
+}
+
+/// Number of letters from which on the title behind a series is asked for.
+const LEAST_BEHIND_SERIES: usize = 8;
+
+/// Whether a title ends with a small number, as that of a volume.
+fn ends_with_place(main: &str) -> bool {
+    let words = words(main);
+    matches!(words.as_slice(), [_, .., last]
+        if last.len() <= 2 && last.bytes().all(|b| b.is_ascii_digit()))
 }
 
 /// A title that has numbers with all of them in digits, or in words; and the number that ends one

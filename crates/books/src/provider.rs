@@ -14,7 +14,7 @@ use serde_json::{Number, Value};
 
 use crate::Wanted;
 use crate::entities::unescape;
-use crate::name::{is_nobody, search_word};
+use crate::name::{is_nobody, other_search_phrase, search_word};
 use crate::text::{non_empty, words};
 
 const MAX_TITLE: usize = 500;
@@ -25,6 +25,15 @@ const MAX_AUTHORS: usize = 20;
 /// Largest number of other names of a work's authors: famous ones have a hundred.
 const MAX_ALIASES: usize = 100;
 const MAX_ISBNS: usize = 10;
+
+/// The spellings of the family name of a wanted book's author, the best first.
+fn author_spellings(wanted: &Wanted) -> Vec<String> {
+    let Some(word) = author_word(wanted) else {
+        return Vec::new();
+    };
+    let other = other_search_phrase(&unescape(&wanted.author));
+    std::iter::once(word).chain(other).collect()
+}
 
 /// The word to search an author by, when an author is wanted.
 fn author_word(wanted: &Wanted) -> Option<String> {

@@ -119,6 +119,9 @@ fn mark(words: &[String]) -> Option<(usize, Place)> {
     if let Some(place) = words.last().and_then(|word| counted_in_chinese(word)) {
         return Some((words.len() - 1, place));
     }
+    if let Some(place) = words.last().and_then(|word| joined_to_its_label(word)) {
+        return Some((words.len() - 1, place));
+    }
     let at = words.iter().rposition(|word| is_label_at_the_end(word))?;
     let place = match &words[at + 1..] {
         // "Zweiter Band", "Second Book"
@@ -143,6 +146,15 @@ fn mark(words: &[String]) -> Option<(usize, Place)> {
         }
     };
     Some((at, Place(place)))
+}
+
+/// The place in a word that begins with its label, as comics have it: "T05", "v2", "Bd3".
+fn joined_to_its_label(word: &str) -> Option<Place> {
+    let digits = ["vol", "bd", "t", "v"]
+        .iter()
+        .find_map(|label| word.strip_prefix(label))?;
+    let is_number = (1..=3).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
+    Place::parse(digits).filter(|_| is_number)
 }
 
 /// The place that a word with a Chinese, Japanese or Korean counter is: "2巻", "第2卷", "2권".

@@ -2,8 +2,11 @@
 
 use crate::entities::unescape;
 use crate::numeral::{in_digits, number};
+use crate::other_book::{
+    is_collection, is_kind, is_of_set, makes_other_book, may_be_sibling, names_set,
+};
 use crate::series::{
-    Place, ends_with_part, note, only_mark, series, take_mark, trailing_brackets,
+    Place, ends_with_part, is_label, note, only_mark, series, take_mark, trailing_brackets,
     without_series_word,
 };
 use crate::text::{clean, words};
@@ -24,9 +27,18 @@ pub(crate) fn split_subtitle(title: &str) -> (&str, &str) {
         ", oder ",
     ];
     // Most titles have none of their bytes; a dash begins with the last of these.
-    let is_of_sign = |byte: &u8| matches!(byte, b':' | b'-' | b'/' | b';' | b',' | 0xe2);
+    let is_of_sign = |byte: &u8| matches!(byte, b':' | b'-' | b'/' | b';' | b',' | b'.' | 0xe2);
     if !title.as_bytes().iter().any(is_of_sign) {
         return (title, "");
+    }
+    // "Nordwind. Roman", "North Wind, a novel"
+    for (sign, least) in [(". ", 1), (", ", 2)] {
+        if let Some((main, kind)) = title.rsplit_once(sign) {
+            let words = words(kind);
+            if words.len() >= least && is_kind(&words) && main.contains(char::is_alphanumeric) {
+                return (main, kind);
+            }
+        }
     }
     SIGNS
         .iter()
@@ -129,7 +141,7 @@ const EDITION: [&str; 10] = [
 ];
 
 /// Words for the form in which a book comes.
-const FORM: [&str; 13] = [
+const FORM: [&str; 19] = [
     "unabridged",
     "audiobook",
     "audio",
@@ -141,6 +153,12 @@ const FORM: [&str; 13] = [
     "large",
     "print",
     "reissue",
+    "revised",
+    "updated",
+    "expanded",
+    "corrected",
+    "uberarbeitet",
+    "and",
     "horbuch",
     "ungekurzt",
 ];
@@ -151,7 +169,7 @@ pub(crate) fn names_edition(words: &[String]) -> bool {
     let is_edition = |word: &String| EDITION.iter().any(|ending| word.ends_with(ending));
     let ends = [words.first(), words.last()];
     (1..=MOST).contains(&words.len())
-        && !makes_other_book(words)
+        && !makes_other_book(words, &[])
         && (ends.into_iter().flatten().any(is_edition)
             || words.iter().all(|word| FORM.contains(&word.as_str())))
 }
@@ -188,189 +206,6 @@ fn without_editions(subtitle: &str, edition: &mut Vec<String>) -> String {
     };
     parts.filter(is_kept).collect()
 }
-
-/// Subtitles that name only the kind of book.
-const KINDS: [&[&str]; 16] = [
-    &["novel"],
-    &["a", "novel"],
-    &["roman"],
-    &["stories"],
-    &["short", "stories"],
-    &["and", "other", "stories"],
-    &["essays"],
-    &["poems"],
-    &["a", "memoir"],
-    &["memoir"],
-    &["a", "thriller"],
-    &["a", "mystery"],
-    &["a", "play"],
-    &["a", "romance"],
-    &["a", "story"],
-    &["a", "novella"],
-];
-
-/// Words for a book that holds several.
-const SET: [&str; 25] = [
-    "boxed",
-    "boxset",
-    "bundle",
-    "collection",
-    "omnibus",
-    "set",
-    "trilogy",
-    "bestsellers",
-    "quartet",
-    "tetralogy",
-    "volumes",
-    "duology",
-    "trilogie",
-    "trilogia",
-    "tetralogie",
-    "schuber",
-    "sammelband",
-    "doppelband",
-    "gesamtausgabe",
-    "gesamtwerk",
-    "coffret",
-    "integrale",
-    "lintegrale",
-    "cofanetto",
-    "estuche",
-];
-
-/// Words before [`WORKS`] that make a book one of several works.
-const ALL_OF: [&str; 17] = [
-    "complete",
-    "entire",
-    "whole",
-    "komplette",
-    "collected",
-    "selected",
-    "best",
-    "gesammelte",
-    "samtliche",
-    "ausgewahlte",
-    "completes",
-    "choisies",
-    "completas",
-    "escogidas",
-    "tutte",
-    "tutti",
-    "wszystkie",
-];
-
-/// Nouns for the works of an author, in the plural.
-const WORKS: [&str; 32] = [
-    "series",
-    "saga",
-    "serie",
-    "reihe",
-    "works",
-    "novels",
-    "stories",
-    "tales",
-    "plays",
-    "poems",
-    "essays",
-    "writings",
-    "fictions",
-    "novellas",
-    "books",
-    "adventures",
-    "werke",
-    "romane",
-    "erzahlungen",
-    "gedichte",
-    "dramen",
-    "oeuvres",
-    "romans",
-    "nouvelles",
-    "obras",
-    "novelas",
-    "cuentos",
-    "opere",
-    "romanzi",
-    "racconti",
-    "dziela",
-    "letters",
-];
-
-/// Words that make another book of the same title: made from it, or to go with it.
-const OTHER_BOOK: [&str; 35] = [
-    "abridged",
-    "activity",
-    "adaptation",
-    "adapted",
-    "calendar",
-    "coloring",
-    "colouring",
-    "companion",
-    "condensed",
-    "conversation",
-    "cookbook",
-    "diary",
-    "graphic",
-    "journal",
-    "malbuch",
-    "manga",
-    "notebook",
-    "notizbuch",
-    "planner",
-    "screenplay",
-    "workbook",
-    "arbeitsbuch",
-    "bd",
-    "comic",
-    "comics",
-    "horspiel",
-    "dramatized",
-    "dramatised",
-    "dramatization",
-    "dramatisation",
-    "retold",
-    "simplified",
-    "slipcase",
-    "sticker",
-    "storybook",
-];
-
-/// Words for a part of a book, or a text about it, of the same title.
-const NOT_THE_TEXT: [&str; 34] = [
-    "analysis",
-    "auszug",
-    "cliffsnotes",
-    "commentary",
-    "criticism",
-    "critical",
-    "discussion",
-    "excerpt",
-    "extrait",
-    "guide",
-    "instaread",
-    "interpretations",
-    "lekturehilfe",
-    "lekturschlussel",
-    "leseprobe",
-    "litplan",
-    "peek",
-    "preview",
-    "quiz",
-    "resumen",
-    "riassunto",
-    "sample",
-    "sampler",
-    "sparknotes",
-    "streszczenie",
-    "summary",
-    "supersummary",
-    "teaser",
-    "trivia",
-    "worksheets",
-    "zusammenfassung",
-    "erlauterungen",
-    "lernhilfe",
-    "takeaways",
-];
 
 /// The differences between two titles that agree.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -481,6 +316,22 @@ impl Title {
                 format!("{article}{space}{main}")
             }
             _ => main.to_owned(),
+        };
+        // "The Silver Crown, Book Two of the Crowns"
+        let main = match main
+            .rsplit_once(", ")
+            .map(|(main, last)| (main, words(last)))
+        {
+            Some((before, last)) if last.first().is_some_and(|word| is_label(word)) => {
+                match note(&last) {
+                    Some((name, place)) if !name.is_empty() => {
+                        notes.push((name, Some(place)));
+                        before.to_owned()
+                    }
+                    _ => main,
+                }
+            }
+            _ => main,
         };
         let mut main = without_article(&main.replace('#', " no "));
         // "Frankenstein; or, The Modern Prometheus"
@@ -650,9 +501,15 @@ impl Title {
     /// The words of the one title that are only before the other, in a title that leads with its
     /// series: "Mistborn: The Final Empire" and "The Final Empire".
     fn leads_with_series(&self, other: &Self) -> Option<Agreement> {
-        const ENOUGH: usize = 2;
+        // One word is enough behind a series with the place in it.
+        let is_numbered = (self.main.last()).is_some_and(|word| word.parse::<u32>().is_ok());
+        let enough = if is_numbered && self.main.len() > 1 {
+            1
+        } else {
+            2
+        };
         // Most titles have none.
-        if self.subtitle.len() < ENOUGH {
+        if self.subtitle.len() < enough {
             return None;
         }
         let subtitle = match self.subtitle.as_slice() {
@@ -660,11 +517,11 @@ impl Title {
             all => all,
         };
         let own = bare_subtitle(&other.subtitle);
-        let is_same = subtitle.len() >= ENOUGH
+        let is_same = subtitle.len() >= enough
             && subtitle == other.main.as_slice()
             && !bare_subtitle(&self.subtitle).is_empty()
             && (own.is_empty() || own == self.main.as_slice())
-            && !makes_other_book(&self.main)
+            && !makes_other_book(&self.main, &[])
             && !is_collection(subtitle);
         is_same.then(|| Agreement {
             left_out: self.main.clone(),
@@ -696,13 +553,16 @@ impl Title {
                 || word.parse::<u32>().is_ok()
         };
         let is_plain = |word: &String| word.starts_with("classic");
+        if is_kind(&self.aside) {
+            return false;
+        }
         !names_edition(&self.aside)
             && !self.aside.iter().any(is_plain)
             && !self.aside.iter().all(is_known)
     }
 
     fn compare_words(&self, other: &Self) -> Option<Agreement> {
-        if makes_other_book(&self.aside) == makes_other_book(&other.aside) {
+        if makes_other_book(&self.aside, &[]) == makes_other_book(&other.aside, &[]) {
             if let Some(agreement) = self.leads_with_series(other) {
                 return Some(agreement);
             }
@@ -720,7 +580,7 @@ impl Title {
         // Most of what is compared differs in the first letter.
         let letter = |title: &Self| title.main.first().and_then(|word| word.chars().next());
         if letter(self) != letter(other)
-            || makes_other_book(&self.aside) != makes_other_book(&other.aside)
+            || makes_other_book(&self.aside, &[]) != makes_other_book(&other.aside, &[])
         {
             return None;
         }
@@ -748,11 +608,29 @@ impl Title {
         }
         let left_out = long[short.len()..].iter();
         let left_out: Vec<String> = left_out.map(|word| (*word).to_owned()).collect();
-        (!makes_other_book(&left_out)).then_some(Agreement {
+        let is_longer = std::ptr::eq(longer, other);
+        (!makes_other_book(&left_out, &self.main)).then(|| Agreement {
+            is_doubtful: is_longer && (may_be_sibling(&left_out) || self.is_of_series(&other.main)),
             left_out,
             is_volume_open: false,
-            is_doubtful: false,
         })
+    }
+
+    /// Whether the title is known to be of a series that is called so.
+    fn is_of_series(&self, name: &[String]) -> bool {
+        let name = without_series_word(name);
+        self.volume.is_some() || self.series.iter().any(|(known, _)| *known == name)
+    }
+
+    /// Whether the two differ in the words of a subtitle, or in brackets, only, and these are not
+    /// those of a set or of a part of the book.
+    pub(crate) fn differs_in_subtitle_only(&self, other: &Self) -> bool {
+        self.main == other.main
+            && !self.main.is_empty()
+            && self.volume == other.volume
+            && !is_of_set(&other.subtitle)
+            && !is_of_set(&other.aside)
+            && !self.is_elsewhere(other)
     }
 
     /// The words of title and subtitle that two unlike titles do not share by chance.
@@ -817,11 +695,9 @@ impl Title {
         let is_range = |place: &Option<Place>| place.as_ref().is_some_and(Place::is_range);
         is_range(&self.volume)
             || self.series.iter().any(|(_, place)| is_range(place))
-            || (self.main.iter().chain(&self.subtitle).chain(&self.aside))
-                .any(|word| SET.contains(&word.as_str()))
             || [&self.main, &self.subtitle, &self.aside]
                 .into_iter()
-                .any(|words| is_collection(words))
+                .any(|words| names_set(words) || is_collection(words))
     }
 
     /// Whether most of the distinctive words are the same, whichever title has fewer.
@@ -859,107 +735,17 @@ const LITTLE_WORDS: [&str; 40] = [
 /// Whether a record's title has words, absent from the wanted one, that make it another book.
 pub(crate) fn is_other_book(record: &Title, wanted: &Title) -> bool {
     let known: Vec<&String> = wanted.main.iter().chain(&wanted.subtitle).collect();
-    let extra: Vec<String> = (record
-        .main
+    let extra = [&record.main, &record.subtitle, &record.aside].map(|words| {
+        let words = words.iter().filter(|word| !known.contains(word));
+        words.cloned().collect::<Vec<_>>()
+    });
+    extra
         .iter()
-        .chain(&record.subtitle)
-        .chain(&record.aside))
-    .filter(|word| !known.contains(word))
-    .cloned()
-    .collect();
-    makes_other_book(&extra)
+        .any(|words| makes_other_book(words, &wanted.main))
 }
 
 fn bare_subtitle(subtitle: &[String]) -> &[String] {
-    if KINDS.iter().any(|kind| kind == &subtitle) {
-        &[]
-    } else {
-        subtitle
-    }
-}
-
-/// Whether a word that one title has and the other has not makes another book of it: a guide to it,
-/// or a set.
-pub(crate) fn names_other_book(word: &str) -> bool {
-    OTHER_BOOK.contains(&word) || NOT_THE_TEXT.contains(&word) || SET.contains(&word)
-}
-
-/// Whether words are those of several works of one author: "The Complete Novels", "Three Plays", "3
-/// in 1".
-fn is_collection(words: &[String]) -> bool {
-    const NEAR: usize = 3;
-    let is_in = |list: &[&str], word: &String| list.contains(&word.as_str());
-    let all_of = words.iter().enumerate().any(|(at, word)| {
-        let mut after = words.iter().skip(at + 1).take(NEAR);
-        is_in(&ALL_OF, word) && after.any(|word| is_in(&WORKS, word))
-            // "trilogia completa", "obras completas"
-            || is_in(&WORKS, word) && words.get(at + 1).is_some_and(|word| is_in(&ALL_OF, word))
-    });
-    let is_counted =
-        |pair: &[String]| pair[0] != "1" && number(&pair[0]).is_some() && is_in(&WORKS, &pair[1]);
-    let is_joined = |three: &[String]| {
-        number(&three[0]).is_some()
-            && three[1] == "in"
-            && matches!(three[2].as_str(), "1" | "einem")
-    };
-    all_of || words.windows(2).any(is_counted) || words.windows(3).any(is_joined)
-}
-
-/// Whether a record's title has a word, absent from the wanted one, for a part of the book or a
-/// text about it.
-pub(crate) fn is_not_the_text(record: &Title, wanted: &Title) -> bool {
-    let words = |title: &Title| {
-        let parts = [&title.main, &title.subtitle, &title.aside];
-        parts.into_iter().flatten().cloned().collect::<Vec<_>>()
-    };
-    let known = words(wanted);
-    words(record)
-        .iter()
-        .any(|word| NOT_THE_TEXT.contains(&word.as_str()) && !known.contains(word))
-}
-
-/// Whether words that one title has and the other has not make another book of it.
-fn makes_other_book(words: &[String]) -> bool {
-    if words.iter().any(|word| names_other_book(word)) || is_collection(words) {
-        return true;
-    }
-    if let [only] = words
-        && number(only).is_some()
-        // A year tells an edition.
-        && only.len() < 4
-    {
-        return true;
-    }
-    words.windows(2).any(|pair| {
-        let (label, value) = (
-            crate::series::is_label(&pair[0]),
-            number(&pair[1]).is_some(),
-        );
-        let (other, first) = (
-            crate::series::is_label(&pair[1]),
-            number(&pair[0]).is_some(),
-        );
-        let is_for_others = matches!(
-            [pair[0].as_str(), pair[1].as_str()],
-            [
-                "study" | "cliffs" | "spark" | "york" | "monarch" | "brodies" | "book",
-                "notes"
-            ] | ["young", "readers"]
-                | ["lesson" | "unit", "plan" | "plans"]
-                | ["teachers", "manual"]
-                | ["making", "of"]
-                | ["bande", "dessinee"]
-                | ["version", "abregee"]
-                | ["fiche" | "profil", "de" | "dune"]
-                | ["pop", "up"]
-                | ["film" | "movie", "script"]
-                | ["vocal", "score"]
-                | ["the", "musical"]
-                | ["gift", "box"]
-                | ["plain", "english"]
-        );
-        label && value || other && first || is_for_others
-    })
+    if is_kind(subtitle) { &[] } else { subtitle }
 }
 
 #[cfg(test)]

@@ -273,7 +273,6 @@ fn what_a_record_says_in_brackets_is_looked_at() {
     for name in [
         "Macdeath (No Fear Shakespeare)",
         "Macdeath (Penguin Readers Level 5)",
-        "Macdeath [gekürzte Lesung]",
         "Macdeath (BBC Radio Drama)",
         "Macdeath (First Chapter)",
     ] {
@@ -283,6 +282,7 @@ fn what_a_record_says_in_brackets_is_looked_at() {
         "Macdeath (Cliffs Notes)",
         "Macdeath [York Notes]",
         "Macdeath (Comics)",
+        "Macdeath [gekürzte Lesung]",
         "Macdeath: Simplified Edition",
         "Macdeath: Brodie's Notes",
         "Macdeath: Teacher's Manual",

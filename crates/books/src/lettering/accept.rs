@@ -2,8 +2,9 @@
 
 use super::word::{is_distinctive, is_number, is_order_number, is_publisher, is_read_as};
 use super::{Shelf, Spine, has_words};
+use crate::other_book::names_other_book;
 use crate::text::words as words_of;
-use crate::title::{names_other_book, split_subtitle};
+use crate::title::split_subtitle;
 use crate::{NearReason, Record};
 
 /// Least number of letters of words that may have been read as one.

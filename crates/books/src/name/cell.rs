@@ -568,7 +568,7 @@ pub(crate) fn begins_with_given_name(part: &str) -> bool {
 }
 
 /// Whether a word is a small one that belongs to a family name: "von", "de la", "al".
-fn is_particle(word: &str) -> bool {
+pub(super) fn is_particle(word: &str) -> bool {
     const PARTICLES: [&str; 33] = [
         "von", "van", "vom", "zu", "zum", "zur", "de", "da", "di", "do", "dos", "das", "du", "des",
         "del", "della", "dello", "der", "den", "la", "le", "lo", "los", "las", "ten", "ter", "af",

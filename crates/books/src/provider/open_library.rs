@@ -61,11 +61,15 @@ fn title_clause(wanted: &Wanted) -> String {
         [only] => only.clone(),
         several => format!("({})", several.join(" OR ")),
     };
-    match super::author_word(wanted) {
-        Some(author) => {
-            format!("({title} AND (author:\"{author}\" OR author_alternative_name:\"{author}\"))")
-        }
-        None => format!("({title})"),
+    let mut authors = String::new();
+    for author in super::author_spellings(wanted) {
+        let or = if authors.is_empty() { "" } else { " OR " };
+        authors =
+            format!("{authors}{or}author:\"{author}\" OR author_alternative_name:\"{author}\"");
+    }
+    match authors.as_str() {
+        "" => format!("({title})"),
+        authors => format!("({title} AND ({authors}))"),
     }
 }
 
