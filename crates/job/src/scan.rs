@@ -184,24 +184,40 @@ impl Scan {
         prepared: &Prepared,
         size: usize,
     ) -> Look {
-        let mut first = None;
+        let mut failures = Vec::new();
+        let mut cut: Option<(PhotoReading, String)> = None;
         for viewer in self.viewers(&run.root) {
             let model = match viewer {
                 Viewer::Model(model) => model,
-                Viewer::Spines => return Look::ToRead(first),
+                Viewer::Spines if cut.is_some() => break,
+                Viewer::Spines => return Look::ToRead(in_one(failures)),
             };
-            if first.is_some() && self.time_for(run) < LEAST_TIMEOUT {
+            let is_first = failures.is_empty() && cut.is_none();
+            if !is_first && self.time_for(run) < LEAST_TIMEOUT {
                 continue;
             }
             match self.ask_model(run, model, prepared, size).await {
-                Ok(reading) => return Look::Books(reading, model.model().to_owned()),
+                Ok(reading) => {
+                    let reading = (reading, model.model().to_owned());
+                    if !reading.0.is_cut {
+                        return Look::Books(reading.0, reading.1);
+                    }
+                    // Another model may name them all.
+                    cut = Some(match cut {
+                        Some(before) if before.0.books.len() >= reading.0.books.len() => before,
+                        _ => reading,
+                    });
+                }
                 Err(failure) => {
                     log_failure(run, &failure);
-                    first.get_or_insert(failure);
+                    failures.push(failure);
                 }
             }
         }
-        Look::Failed(first.unwrap_or_else(not_configured))
+        match cut {
+            Some((reading, model)) => Look::Books(reading, model),
+            None => Look::Failed(in_one(failures).unwrap_or_else(not_configured)),
+        }
     }
 
     /// Asks one model for the books on a photo. When it comes to its limit before it has named all
@@ -402,6 +418,20 @@ fn log_failure<E: Effects>(run: &Run<'_, E>, failure: &Failure) {
     );
 }
 
+/// The failures of several models as one: the first that may pass, or the first, with what all of
+/// them say for the operator.
+fn in_one(failures: Vec<Failure>) -> Option<Failure> {
+    let messages: Vec<&str> = failures
+        .iter()
+        .map(|failure| failure.message.as_str())
+        .collect();
+    let message = messages.join("; ");
+    let at = failures.iter().position(|failure| failure.retryable);
+    let mut failure = failures.into_iter().nth(at.unwrap_or(0))?;
+    failure.message = message;
+    Some(failure)
+}
+
 fn not_configured() -> Failure {
     Failure::new(
         FailureCode::EVisionNotConfigured,
@@ -466,5 +496,30 @@ impl<E: Effects> Worker<E> for FirstStage {
             Pipeline::AiScan => self.scan.work(run).await,
             Pipeline::CsvImport | Pipeline::BatchEnrichment => CsvAnalysis.work(run).await,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_several_failures_the_one_that_may_pass_counts_and_all_are_told() {
+        let failure = |message: &str, retryable| {
+            Failure::new(FailureCode::EVisionFailed, message, message, retryable)
+        };
+        let one = in_one(vec![failure("retired", false), failure("loading", true)]).unwrap();
+        assert_eq!(one.message, "retired; loading");
+        assert_eq!(
+            (one.user_message.as_str(), one.retryable),
+            ("loading", true)
+        );
+        let both = in_one(vec![failure("retired", false), failure("mmproj", false)]).unwrap();
+        assert_eq!(both.message, "retired; mmproj");
+        assert_eq!(
+            (both.user_message.as_str(), both.retryable),
+            ("retired", false)
+        );
+        assert_eq!(in_one(Vec::new()), None);
     }
 }

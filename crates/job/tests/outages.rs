@@ -30,6 +30,13 @@ enum Treat {
     /// Answers after so many seconds.
     Slow(f64),
     Status(u16),
+    /// Refuses as Google's services do, with this reason.
+    Refuse(u16, &'static str),
+    /// Answers nothing after 10 s to whoever asks for more than a few books, as Open Library does
+    /// when its index has no time.
+    CutAfterTenSeconds,
+    /// Refuses whatever asks for this book.
+    Filter(u32),
     Reset,
     Cut,
 }
@@ -211,11 +218,25 @@ impl Http for Process {
         let treat = world.treat.borrow()(number, world.seconds());
         let time = match treat {
             Treat::Slow(seconds) => Duration::from_secs_f64(seconds),
+            Treat::CutAfterTenSeconds if asks_for_many(&request.url) => {
+                Duration::from_millis(10_050)
+            }
             _ => Duration::from_millis(500),
         };
         self.sleep(time).await;
         match treat {
             Treat::Status(status) => answer(status, "<html>".to_owned()),
+            Treat::Refuse(status, reason) => answer(
+                status,
+                json!({"error": {"code": status, "errors": [{"domain": "usageLimits",
+                    "reason": reason}], "status": "PERMISSION_DENIED"}})
+                .to_string(),
+            ),
+            Treat::CutAfterTenSeconds if asks_for_many(&request.url) => {
+                answer(200, r#"{"numFound": 0, "start": 0, "docs": []}"#.to_owned())
+            }
+            Treat::Filter(book) if asks_for(&request.url, book) => answer(403, "<html>".to_owned()),
+            Treat::CutAfterTenSeconds | Treat::Filter(_) => answer(200, known(&request.url)),
             Treat::Reset => Err(HttpError::Failed("reset".to_owned())),
             Treat::Cut => answer(200, r#"{"docs": [{"ti"#.to_owned()),
             Treat::Answer | Treat::Slow(_) => answer(200, known(&request.url)),
@@ -332,6 +353,14 @@ fn known(url: &str) -> String {
     }
     let docs: Vec<Value> = numbers.iter().map(doc).collect();
     json!({"numFound": docs.len(), "docs": docs}).to_string()
+}
+
+fn asks_for_many(url: &str) -> bool {
+    url.matches("+OR+").count() > 30
+}
+
+fn asks_for(url: &str, book: u32) -> bool {
+    url.contains(&isbn(book)) || url.contains(&format!("Harbour+{book}+"))
 }
 
 fn enrichment() -> Enrichment {
@@ -583,17 +612,83 @@ fn refusals_of_the_requests_themselves_may_pass() {
     assert!(world.requests() < 60, "{}", world.requests());
 }
 
+/// Nothing in such an answer says that it is a part.
+#[test]
+fn an_answer_that_the_index_had_no_time_for_proves_nothing() {
+    let world = World::new(|_, _| Treat::CutAfterTenSeconds);
+    let root = import(world, vec![list(0..400)]).remove(0);
+    assert_eq!((root.succeeded, root.failed), (400, 0));
+}
+
+/// A filter that looks at the words of requests takes the one book, and none of its batch.
+#[test]
+fn a_book_that_a_filter_does_not_let_through_takes_no_other_with_it() {
+    for book in [7, 9] {
+        let world = World::new(move |_, _| Treat::Filter(book));
+        let root = import(world, vec![list(0..200)]).remove(0);
+        println!(
+            "{book}: {} found, {} requests",
+            root.succeeded,
+            world.requests()
+        );
+        assert_eq!((root.succeeded, root.unanswered), (199, 1), "{book}");
+        assert!(world.requests() < 80, "{}", world.requests());
+    }
+}
+
+/// Google Books, with a key, and nobody else.
+fn google_only() -> Enrichment {
+    let mut enrichment = enrichment();
+    enrichment.endpoints.open_library = None;
+    if let Some(google) = &mut enrichment.endpoints.google_books {
+        google.key = Some("a-key".to_owned());
+    }
+    enrichment
+}
+
+/// A quota of a day, and a key that is none, come back when somebody does something, or tomorrow.
+#[test]
+fn what_google_refuses_for_long_costs_no_import_its_time() {
+    for (status, reason) in [
+        (403, "dailyLimitExceeded"),
+        (429, "RATE_LIMIT_EXCEEDED: Queries per day"),
+        (400, "API_KEY_INVALID"),
+        (400, "keyInvalid"),
+        (403, "accessNotConfigured"),
+        (403, "SERVICE_DISABLED"),
+        (403, "ipRefererBlocked"),
+    ] {
+        let world = World::new(move |_, _| Treat::Refuse(status, reason));
+        for job in 0..2 {
+            let before = world.requests();
+            let books = vec![list(0..30)];
+            let root = import_from(world, Settings::local(), google_only(), books).remove(0);
+            assert_eq!((root.succeeded, root.unanswered), (0, 30), "{reason}");
+            let seconds = root.elapsed().as_secs_f64();
+            let requests = world.requests() - before;
+            println!("{status} {reason}, job {job}: {seconds} s, {requests} requests");
+            // No wait for the breaker is among it.
+            assert!(
+                seconds < [15.0, 5.0][job],
+                "{reason}: {seconds} s, job {job}"
+            );
+            assert!(requests <= [12, 0][job], "{reason}: {requests}, job {job}");
+        }
+    }
+    for reason in ["userRateLimitExceeded", "rateLimitExceeded"] {
+        let world = World::new(move |n, _| match n {
+            0..7 => Treat::Refuse(403, reason),
+            _ => Treat::Answer,
+        });
+        let books = vec![list(0..30)];
+        let root = import_from(world, Settings::local(), google_only(), books).remove(0);
+        assert_eq!((root.succeeded, root.failed), (30, 0), "{reason}");
+    }
+}
+
 /// "503 backendFailed affects 30 to 80 % of requests" in Google's bad times.
 #[test]
 fn what_only_google_books_knows_is_found_in_its_bad_times() {
-    let google = || {
-        let mut enrichment = enrichment();
-        enrichment.endpoints.open_library = None;
-        if let Some(google) = &mut enrichment.endpoints.google_books {
-            google.key = Some("a-key".to_owned());
-        }
-        enrichment
-    };
     for tenths in [3, 5, 7] {
         let world = World::new(
             move |n, _| match n.wrapping_mul(2_654_435_761) >> 16 & 1_023 {
@@ -602,7 +697,7 @@ fn what_only_google_books_knows_is_found_in_its_bad_times() {
             },
         );
         let books = list(0..20);
-        let root = import_from(world, Settings::local(), google(), vec![books]).remove(0);
+        let root = import_from(world, Settings::local(), google_only(), vec![books]).remove(0);
         println!(
             "{tenths}0 %: {} found, {} requests, {:.1} s",
             root.succeeded,

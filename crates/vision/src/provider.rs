@@ -178,6 +178,13 @@ impl Vision {
         if !json.is_object() {
             return Err(VisionFailure::BadAnswer("it is not JSON"));
         }
+        if let Some(failure) = self.failure_in_success(&json, body) {
+            return Err(failure);
+        }
+        let parts = ["choices", "candidates", "promptFeedback"];
+        if parts.iter().all(|part| json[part].is_null()) {
+            return Err(VisionFailure::BadAnswer("there is no answer in it"));
+        }
         let said = match self {
             Self::Gemini { .. } => gemini::output(&json),
             Self::OpenAi { .. } => openai::output(&json),

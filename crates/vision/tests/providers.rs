@@ -327,6 +327,87 @@ fn a_used_up_quota_is_told_from_a_busy_minute() {
 }
 
 #[test]
+fn quotas_that_do_not_come_back_are_told_from_those_that_do() {
+    let none = json!({"error": {"code": 429, "message": "You exceeded your current quota. * Quota exceeded for \
+        metric: generate_content_free_tier_requests, limit: 0", "details": [{"violations": [
+        {"quotaId": "GenerateRequestsPerDayPerProjectPerModel-FreeTier"}]}]}});
+    let depleted =
+        json!({"error": {"code": 429, "message": "Your prepayment credits are depleted."}});
+    for (vision, status, body) in [
+        (gemini(), 429, &none),
+        (gemini(), 429, &depleted),
+        (
+            openai(),
+            402,
+            &json!({"error": {"message": "Insufficient credits", "code": 402}}),
+        ),
+    ] {
+        let failure = read(&vision, status, body).unwrap_err();
+        assert!(
+            matches!(
+                failure,
+                VisionFailure::QuotaUsedUp {
+                    comes_back: false,
+                    ..
+                }
+            ),
+            "{failure:?}"
+        );
+        assert!(!failure.is_retryable());
+    }
+    // A day's quota of which the value is not told comes back.
+    let daily = json!({"error": {"message": "Quota exceeded, limit: 20", "details": [{"violations": [
+        {"quotaId": "GenerateRequestsPerDayPerProjectPerModel-FreeTier"}]}]}});
+    assert!(read(&gemini(), 429, &daily).unwrap_err().is_retryable());
+    let large = json!({"error": {"message": "Request too large for gpt-6-luna on tokens per min (TPM): Limit 30000, \
+        Requested 41000.", "type": "tokens", "code": "rate_limit_exceeded"}});
+    let failure = read(&openai(), 429, &large).unwrap_err();
+    assert!(matches!(failure, VisionFailure::Rejected { .. }));
+    assert!(failure.to_string().contains("Limit 30000"), "{failure}");
+}
+
+#[test]
+fn what_a_server_says_against_a_key_reaches_the_operator() {
+    let disabled = json!({"error": {"code": 403, "message": "Generative Language API has not been used in project 5 \
+        before or it is disabled. Enable it by visiting the console.", "details": [{"reason": "SERVICE_DISABLED"}]}});
+    let leaked = json!({"error": {"code": 403, "message": "Your API key was reported as leaked."}});
+    for (body, advice) in [(&disabled, "Enable it"), (&leaked, "leaked")] {
+        let failure = read(&gemini(), 403, body).unwrap_err();
+        assert!(matches!(failure, VisionFailure::Unauthorized { .. }));
+        assert!(failure.to_string().contains(advice), "{failure}");
+    }
+    let model = json!({"error": {"message": "Project `p` does not have access to model `gpt-6`", "code": "model_not_found"}});
+    let failure = read(&openai(), 403, &model).unwrap_err();
+    assert!(matches!(failure, VisionFailure::NoSuchModel { .. }));
+}
+
+/// Relays answer 200 and tell of the error in the body.
+#[test]
+fn an_error_in_a_successful_answer_is_an_error_and_not_the_photos_fault() {
+    let limited = json!({"error": {"message": "rate limited", "code": 429}});
+    let failure = read(&openai(), 200, &limited).unwrap_err();
+    assert!(
+        matches!(failure, VisionFailure::RateLimited { .. }),
+        "{failure:?}"
+    );
+    for body in [
+        json!({"error": {"message": "upstream failed", "code": 502}}),
+        json!({"error": {"message": "upstream failed"}}),
+        json!({"choices": [{"error": {"message": "upstream failed", "code": 502}, "message": {"content": null}}]}),
+    ] {
+        let failure = read(&openai(), 200, &body).unwrap_err();
+        assert!(
+            matches!(failure, VisionFailure::Server { .. }),
+            "{failure:?}"
+        );
+    }
+    for vision in [gemini(), openai()] {
+        let failure = read(&vision, 200, &json!({"usageMetadata": {}})).unwrap_err();
+        assert!(failure.is_retryable(), "{failure:?}");
+    }
+}
+
+#[test]
 fn what_a_server_at_home_advises_reaches_its_operator() {
     let mmproj = "image input is not supported - hint: if this is unexpected, you may need to provide the mmproj";
     let failure = read(
@@ -511,14 +592,10 @@ fn failures_are_told_apart_by_what_can_be_done() {
             failure(503, &echo),
             VisionFailure::Server { status: 503, .. }
         ));
-        assert_eq!(
-            failure(401, &echo),
-            VisionFailure::Unauthorized { status: 401 }
-        );
-        assert_eq!(
-            failure(400, &key_invalid),
-            VisionFailure::Unauthorized { status: 400 }
-        );
+        for (status, body) in [(401, &echo), (400, &key_invalid)] {
+            let failure = failure(status, body);
+            assert!(matches!(failure, VisionFailure::Unauthorized { .. }));
+        }
         for status in [400, 401, 404, 429, 500] {
             let failure = failure(status, &echo);
             let said = format!("{failure} {failure:?} {}", failure.user_message());

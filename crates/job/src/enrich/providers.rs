@@ -400,6 +400,7 @@ fn classify(result: Result<Response, HttpError>, reader: &Reader) -> Result<Vec<
         Ok(response) => Err(match (response.status, retry_after(&response)) {
             (429, None) if is_for_today(&response.body) => Fault::Refused(Some(A_QUOTA_LASTS)),
             (403, None) if is_for_today(&response.body) => Fault::Refused(Some(A_QUOTA_LASTS)),
+            (400 | 403, None) if is_for_key(&response.body) => Fault::Refused(Some(A_QUOTA_LASTS)),
             (403, told) if is_too_fast(&response.body) => Fault::Refused(told),
             (429, told) => Fault::Refused(told),
             (503, Some(told)) => Fault::Refused(Some(told)),
@@ -420,6 +421,22 @@ fn is_for_today(body: &[u8]) -> bool {
     ["PerDay", "per day", "dailyLimitExceeded"]
         .iter()
         .any(|word| text.contains(word))
+}
+
+/// Whether a refusal by Google is of the key, or of its project: no request will do until somebody
+/// mends that.
+fn is_for_key(body: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(body);
+    [
+        "keyInvalid",
+        "keyExpired",
+        "accessNotConfigured",
+        "ipRefererBlocked",
+        "API_KEY_",
+        "SERVICE_DISABLED",
+    ]
+    .iter()
+    .any(|word| text.contains(word))
 }
 
 /// Whether a 403 by Google says that it is asked too often.

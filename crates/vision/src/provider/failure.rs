@@ -35,10 +35,12 @@ pub enum VisionFailure {
         message: String,
     },
     /// The key is missing, wrong, or not allowed to use the model.
-    #[error("the vision model refuses the API key ({status})")]
+    #[error("the vision model refuses the API key ({status}): {message}")]
     Unauthorized {
         /// The HTTP status.
         status: u16,
+        /// The server's message, shortened: it often says what to do.
+        message: String,
     },
     /// The model does not exist, or no longer for this key.
     #[error(
@@ -142,6 +144,24 @@ impl VisionFailure {
 }
 
 impl Vision {
+    /// The failure that relays report with a successful status.
+    pub(super) fn failure_in_success(&self, json: &Value, body: &[u8]) -> Option<VisionFailure> {
+        let choice = &json["choices"][0];
+        let (error, json) = match &json["error"] {
+            Value::Null if choice["message"]["content"].is_null() => (&choice["error"], choice),
+            error => (error, json),
+        };
+        let is_answered = json["choices"].is_array() || json["candidates"].is_array();
+        if error.is_null() || is_answered {
+            return None;
+        }
+        let code = error["code"]
+            .as_u64()
+            .and_then(|code| u16::try_from(code).ok());
+        let status = code.filter(|code| (400..600).contains(code)).unwrap_or(502);
+        Some(self.failure(status, json, body))
+    }
+
     /// The failure that an answer with another status than success stands for.
     pub(super) fn failure(&self, status: u16, json: &Value, body: &[u8]) -> VisionFailure {
         // Gemini wraps its errors in a list when it streams, Ollama's are plain strings.
@@ -167,9 +187,21 @@ impl Vision {
             .unwrap_or_default();
         let said = said.to_ascii_lowercase();
         match status {
-            401 | 403 => VisionFailure::Unauthorized { status },
+            // A model that is for others only.
+            403 if error["code"] == "model_not_found" || said.contains("access to model") => {
+                self.no_such_model(status, message)
+            }
+            401 | 403 => VisionFailure::Unauthorized { status, message },
             400 if details.iter().any(|d| d["reason"] == "API_KEY_INVALID") => {
-                VisionFailure::Unauthorized { status }
+                VisionFailure::Unauthorized { status, message }
+            }
+            402 => VisionFailure::QuotaUsedUp {
+                message,
+                comes_back: false,
+            },
+            // The photo alone is more than the account may ask in a minute.
+            429 if said.contains("request too large") => {
+                VisionFailure::Rejected { status, message }
             }
             429 => rate_limited(error, details, message),
             // The model has been retired, never was, or is not for this key.
@@ -244,10 +276,17 @@ fn rate_limited(error: &Value, details: &[Value], message: String) -> VisionFail
             .as_str()
             .is_some_and(|id| id.contains("PerDay"))
     });
-    let is_none = violations().any(|violation| violation["quotaValue"] == "0");
+    let said = message.to_ascii_lowercase();
+    // A value of zero is left out of Google's JSON.
+    let is_none = violations().any(|violation| match &violation["quotaValue"] {
+        Value::Null => said.contains("limit: 0"),
+        value => value == "0",
+    });
     let is_unpaid = ["insufficient_quota", "billing_hard_limit_reached"]
         .iter()
-        .any(|code| error["code"] == *code || error["type"] == *code);
+        .any(|code| error["code"] == *code || error["type"] == *code)
+        || said.contains("credits are depleted")
+        || said.contains("credit balance");
     if is_daily || is_none || is_unpaid {
         return VisionFailure::QuotaUsedUp {
             message,
