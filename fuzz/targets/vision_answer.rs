@@ -16,6 +16,7 @@ fuzz_target!(|input: (bool, u8, &[u8])| {
             base_url: "http://model/v1".to_owned(),
             api_key: None,
             model: "m".to_owned(),
+            reasoning_effort: None,
         },
     };
     let status = [200, 200, 200, 400, 401, 404, 429, 500][usize::from(status % 8)];
@@ -26,9 +27,10 @@ fuzz_target!(|input: (bool, u8, &[u8])| {
         false => serde_json::json!({"choices": [{"message": {"content": words}, "finish_reason": "stop"}]}),
     };
     for body in [body, wrapped.to_string().as_bytes()] {
-        let Ok(detections) = vision.read(status, body, (1_600, 1_200)) else {
+        let Ok(reading) = vision.read(status, body, (1_600, 1_200)) else {
             continue;
         };
+        let detections = reading.books;
         assert!(detections.len() <= vision::MAX_BOOKS);
         for detection in &detections {
             assert!(!detection.title.is_empty());
