@@ -349,6 +349,14 @@ fn who_asks_is_said_once_and_as_text() {
             b"idempotency-key: \xe9\r\n".to_vec(),
         ),
         ("POST", "/v3/jobs/imports", twice("x-client-ref")),
+        ("POST", "/api/v2/imports", twice("x-import-mapping")),
+        (
+            "POST",
+            "/api/v2/imports",
+            b"x-import-mapping: {\"\xe9\": \"title\"}\r\n".to_vec(),
+        ),
+        ("POST", "/v3/jobs/imports?clientRef=a&clientRef=b", vec![]),
+        ("POST", "/api/scan-bookshelf?jobId=a&jobId=b", vec![]),
     ] {
         let answer = ask(method, path, &headers);
         let shown = String::from_utf8_lossy(&headers);

@@ -183,14 +183,14 @@ pub(crate) async fn receive_upload(
     route: Route,
 ) -> Result<Creation, ApiError> {
     let query = Query::parse(&exchange.request.query);
-    let given = match (route, query.get("jobId")) {
-        (Route::Scan | Route::Bookshelf, Some(id)) => Some(api::request::job_id(id)),
-        _ => None,
+    let given = match route {
+        Route::Scan | Route::Bookshelf => query.get_once("jobId"),
+        _ => Ok(None),
     };
     let mut body = exchange.request.body();
-    let chose = given.is_some();
+    let chose = matches!(given, Ok(Some(_)));
     let new = match given
-        .transpose()
+        .and_then(|id| id.map(api::request::job_id).transpose())
         .and_then(|given| route.new_job(exchange, given, None))
     {
         Ok(new) => new,
@@ -387,7 +387,7 @@ pub(crate) fn mapping(exchange: &Exchange, upload: &Upload) -> Result<Mapping, A
 /// Whether the request's parameter `keepFailedPhotos` says so.
 fn asks_to_keep_failed(exchange: &Exchange) -> Result<bool, ApiError> {
     let query = Query::parse(&exchange.request.query);
-    api::request::keep_failed_photos(query.get("keepFailedPhotos"))
+    api::request::keep_failed_photos(query.get_once("keepFailedPhotos")?)
 }
 
 /// Stores the request's files as they come. Nothing stays of an upload that is refused.

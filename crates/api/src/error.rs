@@ -211,6 +211,11 @@ impl ApiError {
         Self::new(Code::InvalidRequest, message).detail("field", field)
     }
 
+    /// The error for a `field` that has two values.
+    pub fn said_twice(field: &str) -> Self {
+        Self::invalid(field, "is there twice")
+    }
+
     /// The error for a body that cannot be read at all; `problem` completes the sentence "The body
     /// ...".
     pub fn invalid_body(problem: impl std::fmt::Display) -> Self {

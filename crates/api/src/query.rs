@@ -27,6 +27,20 @@ impl Query {
             .filter(|value| !value.is_empty())
     }
 
+    /// The same of a parameter that says what a request is for, and so has one value.
+    ///
+    /// # Errors
+    /// `INVALID_REQUEST` when it has two.
+    pub fn get_once(&self, name: &str) -> Result<Option<&str>, ApiError> {
+        let mut values = self.0.iter().filter(|(key, _)| key == name);
+        match values.next() {
+            Some((_, first)) if values.any(|(_, value)| value != first) => {
+                Err(ApiError::said_twice(name))
+            }
+            _ => Ok(self.get(name)),
+        }
+    }
+
     /// Whether `name` is `1` or `true`.
     pub fn flag(&self, name: &str) -> bool {
         matches!(self.get(name), Some("1" | "true"))

@@ -165,6 +165,8 @@ struct Parts {
     multipart: Multipart<'static>,
     field: Option<Field<'static>>,
     use_of_field: Use,
+    /// The parts so far that are there once: all that are neither files nor skipped.
+    said: Vec<Use>,
     mapping: Vec<u8>,
     keep_failed: Vec<u8>,
     client_ref: Vec<u8>,
@@ -466,6 +468,7 @@ impl Parts {
             multipart: Multipart::new(receiver, boundary),
             field: None,
             use_of_field: Use::Other,
+            said: Vec::new(),
             mapping: Vec::new(),
             keep_failed: Vec::new(),
             client_ref: Vec::new(),
@@ -557,6 +560,12 @@ impl Parts {
             (_, Some(CLIENT_REF)) => Use::ClientRef,
             _ => Use::Other,
         };
+        if !matches!(self.use_of_field, Use::File | Use::Other) {
+            if self.said.contains(&self.use_of_field) {
+                return Err(ApiError::said_twice(field.name().unwrap_or_default()));
+            }
+            self.said.push(self.use_of_field);
+        }
         let suits = field
             .content_type()
             .is_none_or(|mime| meter.kind.takes_part_type(mime.essence_str()));

@@ -368,6 +368,33 @@ fn photos_by_every_name_in_use() {
             part(
                 &format!("name=\"{name}\"; filename=\"a.jpg\""),
                 "image/jpeg",
+/// A form says once what its files are for: of two values neither is the one that was meant.
+#[test]
+fn a_part_that_is_no_file_is_there_once() {
+    let csv = part("name=\"file\"", "text/csv", "Title\r\nDune");
+    let photo = part("name=\"photos\"", "image/jpeg", "a");
+    for (kind, file, name, first, second) in [
+        (Kind::Csv, &csv, "clientRef", "a", "b"),
+        (Kind::Csv, &csv, "clientRef", "", "b"),
+        (Kind::Csv, &csv, "mapping", "{\"a\":", "\"title\"}"),
+        (Kind::Photos, &photo, "clientRef", "a", "a"),
+        (Kind::Photos, &photo, "keepFailedPhotos", "tr", "ue"),
+        (Kind::Photos, &photo, "keepFailedPhotos", "true", ""),
+    ] {
+        let said = |value| part(&format!("name=\"{name}\""), "text/plain", value);
+        for body in [
+            [said(first), said(second), file.clone()],
+            [said(first), file.clone(), said(second)],
+        ] {
+            let body = format!("{}--XX--\r\n", body.concat());
+            for size in [1, 1_000] {
+                let refused = refusal(receive(kind, FORM, body.as_bytes(), size));
+                assert_eq!(refused, (Code::InvalidRequest, name.to_owned()), "{body}");
+            }
+        }
+    }
+}
+
                 "a",
             ),
             part(&format!("name=\"{name}\""), "application/octet-stream", ""),

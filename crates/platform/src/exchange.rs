@@ -183,7 +183,7 @@ impl Exchange {
     /// `clientRef`, else what the body has under that name.
     ///
     /// # Errors
-    /// `INVALID_REQUEST` when it is too long, or no text.
+    /// `INVALID_REQUEST` when it is too long, no text, or there twice.
     pub fn client_ref(&self, in_body: Option<&str>) -> Result<String, ApiError> {
         if self.request.has_binary_header("x-client-ref") {
             return Err(api::request::client_ref_no_text());
@@ -191,7 +191,8 @@ impl Exchange {
         let query = api::query::Query::parse(&self.request.query);
         let header = self.request.header("x-client-ref");
         let header = header.filter(|text| !text.is_empty());
-        let given = header.or_else(|| query.get("clientRef"));
+        let in_query = query.get_once("clientRef")?;
+        let given = header.or(in_query);
         api::request::client_ref(given.or(in_body))
     }
 

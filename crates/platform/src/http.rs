@@ -17,11 +17,12 @@ use job::effects::{HttpError, MAX_RESPONSE_BYTES, Request, Response};
 use crate::poll;
 
 /// Headers that say who asks, or which request this is.
-const SAID_ONCE: [&str; 4] = [
+const SAID_ONCE: [&str; 5] = [
     "authorization",
     "x-auth-token",
     "idempotency-key",
     "x-client-ref",
+    "x-import-mapping",
 ];
 /// Number of bytes that are read at once.
 const READ_SIZE: u64 = 64 << 10;
