@@ -6,7 +6,9 @@ use std::net::{Ipv4Addr, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use serde_json::{Value, json};
 use stand_ins::Fault;
 
 use crate::app::{App, Job, Setup, TIME_LIMIT, connect, eventually};
@@ -426,6 +428,73 @@ fn bodies_that_never_end_take_no_more_than_there_is_for_all() {
     assert_eq!(app.finish(&job)["status"], "completed");
     drop(done);
     assert_well(&app, "bodies without an end");
+}
+
+/// A batch's job may be named behind its photos, which wait in the store until then.
+#[test]
+#[cfg(target_os = "linux")]
+fn batches_of_photos_wait_outside_of_memory_and_arrive_whole() {
+    let app = Setup::new().argument("--memory=1000").start();
+    let to = app.address();
+    assert_eq!(app.get("/health").status(), 200);
+    let before = memory(&app);
+    let head = "POST /api/scan-bookshelf/batch HTTP/1.1\r\nhost: localhost\r\n\
+                content-type: application/json\r\ncontent-length: 52000000\r\n\r\n\
+                {\"images\":[{\"data\":\"";
+    // One after the other: the store has to write all of it.
+    let send = |_| {
+        let mut stream = TcpStream::connect(to).unwrap();
+        stream.write_all(head.as_bytes()).unwrap();
+        for megabyte in 1..=40 {
+            let mut piece = vec![b'A'; 1 << 20];
+            if megabyte % 10 == 0 {
+                piece.extend_from_slice(b"\"},{\"data\":\"");
+            }
+            stream.write_all(&piece).unwrap();
+        }
+        stream
+    };
+    let unfinished: Vec<TcpStream> = (0..5).map(send).collect();
+    let more = memory(&app) - before;
+    assert!(more < 80, "{more} MB more than {before} MB");
+    drop(unfinished);
+
+    // Beside them, and after: the photos of a batch are whole, and in their order.
+    let padded = |photo: &[u8], bytes: usize| [photo, &vec![0; bytes]].concat();
+    let shelf = padded(include_bytes!("data/bookshelf-13.jpg"), 3 << 20);
+    let other = padded(&photos::spines(3), 2 << 20);
+    let data = |photo: &[u8]| BASE64_STANDARD.encode(photo);
+    let body = json!({
+        "images": [{"index": 1, "data": data(&other)}, {"index": 0, "data": data(&shelf)}],
+        "jobId": "a-large-batch",
+    });
+    let post = |body: &Value| {
+        let request = app.request("POST", "/api/scan-bookshelf/batch");
+        request.json(body).send()
+    };
+    let first = post(&body).data(202);
+    assert_eq!(post(&body).data(202), first);
+    let mut cut = body.clone();
+    cut["images"][0]["data"] = json!(data(&other[..other.len() - 1]));
+    post(&cut).error(409, "JOB_EXISTS");
+    cut["jobId"] = json!("no/name");
+    post(&cut).error(400, "INVALID_REQUEST");
+    let url = "/api/v2/imports/a-large-batch".to_owned();
+    let job = Job {
+        id: "a-large-batch".to_owned(),
+        token: first["token"].as_str().unwrap().to_owned(),
+        sse_url: format!("{url}/stream"),
+        results_url: format!("{url}/results"),
+        status_url: url,
+    };
+    assert_eq!(app.finish(&job)["status"], "completed");
+    let photos = &app.results(&job)["photos"];
+    assert_eq!(photos[0]["booksFound"], 13, "{photos}");
+    eventually("nothing else stays", || {
+        app.job_keys()
+            .iter()
+            .all(|key| key.contains("a-large-batch"))
+    });
 }
 
 /// Begins the preview of a library of almost eight megabytes; the rest of it.

@@ -5,6 +5,7 @@
 //! are looked at as they come (`photo`); the job that it makes is then run by the engine's first
 //! stage, in the same request or in one that the application sends to itself.
 
+mod batch;
 mod photo;
 mod preview;
 mod upload;
@@ -14,11 +15,12 @@ use api::envelope;
 use api::error::ApiError;
 use api::query::Query;
 use api::v3;
+use batch::receive_batch;
 use job::FirstStage;
 use platform::exchange::{Exchange, Response};
 use platform::{attached, config, runs};
 use preview::preview;
-use upload::{Route, receive_batch, receive_upload};
+use upload::{Route, receive_upload};
 
 platform::component!("scan", handle);
 

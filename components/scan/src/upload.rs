@@ -5,7 +5,6 @@ use std::time::Duration;
 use api::accepted::{LegacyBookshelf, LegacyImport, LegacyScan, LegacyScanBatch};
 use api::envelope;
 use api::error::ApiError;
-use api::photo_batch::{PhotoBatch, ReceivedBatch};
 use api::query::Query;
 use api::upload::{Event, Kind, Upload};
 use books::Mapping;
@@ -123,7 +122,7 @@ impl Route {
     }
 
     /// The job that the request is to make.
-    fn new_job(
+    pub(crate) fn new_job(
         self,
         exchange: &Exchange,
         given: Option<JobId>,
@@ -149,14 +148,14 @@ fn provider(header: Option<&str>) -> String {
 
 /// The outcome of an upload: a job, or the one that has its name already, with the digest of what
 /// was sent now.
-enum Received {
+pub(crate) enum Received {
     Created(Box<Created>),
     Exists(Box<Root>, String),
 }
 
 /// Decides on the upload: the same upload again is the same job, and another job of that name is in
 /// the way.
-async fn creation(
+pub(crate) async fn creation(
     exchange: &Exchange,
     new: &NewJob,
     chose: bool,
@@ -206,55 +205,9 @@ pub(crate) async fn receive_upload(
     creation(exchange, &new, chose, received?).await
 }
 
-/// Makes a job of photos in base64.
-pub(crate) async fn receive_batch(exchange: &Exchange, route: Route) -> Result<Creation, ApiError> {
-    let mut body = exchange.request.body();
-    let read = read_batch(exchange, &mut body).await;
-    if read.is_err() {
-        exchange.discard(body);
-    }
-    let batch = read?;
-    let keep_failed = match batch.keep_failed {
-        Some(keep_failed) => keep_failed,
-        None => asks_to_keep_failed(exchange)?,
-    };
-    let new = route.new_job(exchange, Some(batch.id), batch.client_ref.as_deref())?;
-    let photos = batch.photos;
-    let mut header = Header::default();
-    let mut times = Vec::new();
-    for photo in &photos {
-        header.next();
-        header.feed(photo)?;
-        times.push(header.end()?);
-    }
-    client::admit(exchange, new.name.id()).await?;
-    let mut storing = Storing::begin(exchange, &new).await?;
-    for (photo, takes) in photos.into_iter().zip(times) {
-        storing.file("").await?;
-        storing.takes(takes);
-        storing.write(&photo).await?;
-    }
-    if keep_failed {
-        storing.keep_failed_photos();
-    }
-    let received = storing.end().await?;
-    creation(exchange, &new, true, received).await
-}
-
-async fn read_batch(exchange: &Exchange, body: &mut Body) -> Result<ReceivedBatch, ApiError> {
-    let mut batch = PhotoBatch::new(&exchange.config.settings.limits);
-    loop {
-        match body.chunk().await {
-            Ok(Some(chunk)) => batch.feed(&chunk)?,
-            Ok(None) => return batch.end(),
-            Err(Disconnected) => return Err(ApiError::invalid_body("broke off")),
-        }
-    }
-}
-
 /// The files of an upload on their way into the store, and their digest. When the name turns out to
 /// be taken, only the digest is taken of the rest.
-struct Storing<'a> {
+pub(crate) struct Storing<'a> {
     exchange: &'a Exchange,
     new: &'a NewJob,
     receiver: Option<Receiver<'a, Spin>>,
@@ -263,7 +216,7 @@ struct Storing<'a> {
 }
 
 impl<'a> Storing<'a> {
-    async fn begin(exchange: &'a Exchange, new: &'a NewJob) -> Result<Self, ApiError> {
+    pub(crate) async fn begin(exchange: &'a Exchange, new: &'a NewJob) -> Result<Self, ApiError> {
         let mut storing = Self {
             exchange,
             new,
@@ -278,7 +231,7 @@ impl<'a> Storing<'a> {
         Ok(storing)
     }
 
-    async fn file(&mut self, name: &str) -> Result<(), ApiError> {
+    pub(crate) async fn file(&mut self, name: &str) -> Result<(), ApiError> {
         self.content.file();
         if let Some(receiver) = &mut self.receiver
             && let Err(error) = receiver.file(name).await
@@ -307,7 +260,7 @@ impl<'a> Storing<'a> {
 
     /// Takes in that photos are kept, as a part of what the client sends: the same photos without
     /// it are another request.
-    fn keep_failed_photos(&mut self) {
+    pub(crate) fn keep_failed_photos(&mut self) {
         self.content.file();
         self.content.update(b"keepFailedPhotos");
         if let Some(receiver) = &mut self.receiver {
@@ -324,13 +277,13 @@ impl<'a> Storing<'a> {
         }
     }
 
-    fn takes(&mut self, time: Duration) {
+    pub(crate) fn takes(&mut self, time: Duration) {
         if let Some(receiver) = &mut self.receiver {
             receiver.takes(time);
         }
     }
 
-    async fn write(&mut self, bytes: &[u8]) -> Result<(), ApiError> {
+    pub(crate) async fn write(&mut self, bytes: &[u8]) -> Result<(), ApiError> {
         self.content.update(bytes);
         if let Some(receiver) = &mut self.receiver
             && let Err(error) = receiver.write(bytes).await
@@ -353,14 +306,14 @@ impl<'a> Storing<'a> {
     }
 
     /// Deletes all of an upload that was refused or broke off.
-    async fn abandon(&mut self) {
+    pub(crate) async fn abandon(&mut self) {
         if let Some(receiver) = self.receiver.take() {
             receiver.abandon().await;
         }
     }
 
     /// Ends the upload when everything has arrived.
-    async fn end(mut self) -> Result<Received, ApiError> {
+    pub(crate) async fn end(mut self) -> Result<Received, ApiError> {
         let content = std::mem::take(&mut self.content).finish();
         if let Some(receiver) = &mut self.receiver {
             match receiver.accept(content.clone()).await {
@@ -385,7 +338,7 @@ pub(crate) fn mapping(exchange: &Exchange, upload: &Upload) -> Result<Mapping, A
 }
 
 /// Whether the request's parameter `keepFailedPhotos` says so.
-fn asks_to_keep_failed(exchange: &Exchange) -> Result<bool, ApiError> {
+pub(crate) fn asks_to_keep_failed(exchange: &Exchange) -> Result<bool, ApiError> {
     let query = Query::parse(&exchange.request.query);
     api::request::keep_failed_photos(query.get_once("keepFailedPhotos")?)
 }

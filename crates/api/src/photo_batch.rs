@@ -1,5 +1,5 @@
 //! Photos in base64 in a JSON body, decoded as they come: neither the body nor the base64 is ever
-//! in memory whole.
+//! in memory whole, nor are the photos where they are taken out meanwhile.
 
 use std::fmt;
 
@@ -56,11 +56,20 @@ pub struct ReceivedBatch {
     /// The client's name for the job.
     pub id: JobId,
     /// The photos, in the order of their indices.
-    pub photos: Vec<Vec<u8>>,
+    pub photos: Vec<ReceivedPhoto>,
     /// Whether photos that cannot be looked at are kept as long as the job, if the body says so.
     pub keep_failed: Option<bool>,
     /// The client's own name for the job, which messages repeat.
     pub client_ref: Option<String>,
+}
+
+/// A photo of a batch.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReceivedPhoto {
+    /// The number under which [`PhotoBatch::take`] has returned its beginning.
+    pub taken: Option<usize>,
+    /// Its bytes from there on: all, if nothing was taken.
+    pub rest: Vec<u8>,
 }
 
 impl<'a> PhotoBatch<'a> {
@@ -108,6 +117,23 @@ impl<'a> PhotoBatch<'a> {
             bytes = rest;
         }
         Ok(())
+    }
+
+    /// Number of bytes of photos in memory.
+    pub fn held(&self) -> usize {
+        self.photos.iter().map(|photo| photo.bytes.len()).sum()
+    }
+
+    /// Takes out what has been decoded of photos and was not taken before: numbers of photos, each
+    /// with its next bytes. Numbers count from 0, and never go back.
+    pub fn take(&mut self) -> Vec<(usize, Vec<u8>)> {
+        let photos = self.photos.iter_mut().enumerate();
+        let filled = photos.filter(|(_, photo)| !photo.bytes.is_empty());
+        let taken = filled.map(|(number, photo)| {
+            photo.taken += photo.bytes.len();
+            (number, std::mem::take(&mut photo.bytes))
+        });
+        taken.collect()
     }
 
     fn byte(&mut self, byte: u8) -> Result<(), ApiError> {
@@ -198,18 +224,20 @@ impl<'a> PhotoBatch<'a> {
         let mut photos: Vec<Option<Photo>> = self.photos.into_iter().map(Some).collect();
         let images = images.into_iter().enumerate().map(|(index, data)| {
             let field = format!("images[{index}].data");
-            let photo = match data {
+            let (number, photo) = match data {
                 None => return Err(ApiError::missing(&field, "send the photo in base64")),
                 Some(Data::Text(text)) => {
                     let mut photo = Photo::default();
                     photo.push(text.as_bytes(), self.limits.max_photo_bytes);
                     photo.decode(self.limits.max_photo_bytes);
-                    Some(photo)
+                    (0, Some(photo))
                 }
-                Some(Data::TakenOut(number)) => photos.get_mut(number).and_then(Option::take),
+                Some(Data::TakenOut(number)) => {
+                    (number, photos.get_mut(number).and_then(Option::take))
+                }
             };
             let photo = photo.ok_or_else(|| ApiError::invalid(&field, "must be a string"))?;
-            photo.end().map_err(|fault| match fault {
+            photo.end(number).map_err(|fault| match fault {
                 Fault::TooLarge => {
                     let what = format!("Photo {}", index + 1);
                     ApiError::too_large(&what, self.limits.max_photo_bytes)
@@ -269,6 +297,8 @@ struct Photo {
     has_begun: bool,
     is_in_url: bool,
     is_padded: bool,
+    /// Number of bytes that have been taken out.
+    taken: usize,
     bytes: Vec<u8>,
     fault: Option<Fault>,
 }
@@ -314,7 +344,7 @@ impl Photo {
             let decoded = BASE64_STANDARD.decode_vec(&self.pending, &mut self.bytes);
             self.fault = match decoded {
                 Err(_) => Some(Fault::NotBase64),
-                Ok(()) if self.bytes.len() > most => Some(Fault::TooLarge),
+                Ok(()) if self.taken + self.bytes.len() > most => Some(Fault::TooLarge),
                 Ok(()) => None,
             };
         }
@@ -324,10 +354,13 @@ impl Photo {
         }
     }
 
-    fn end(self) -> Result<Vec<u8>, Fault> {
+    fn end(self, number: usize) -> Result<ReceivedPhoto, Fault> {
         match self.fault {
             Some(fault) => Err(fault),
-            None => Ok(self.bytes),
+            None => Ok(ReceivedPhoto {
+                taken: (self.taken > 0).then_some(number),
+                rest: self.bytes,
+            }),
         }
     }
 }
@@ -380,7 +413,34 @@ mod tests {
         for piece in body.chunks(piece) {
             batch.feed(piece)?;
         }
-        batch.end().map(|batch| (batch.id, batch.photos))
+        let batch = batch.end()?;
+        let photos = batch.photos.into_iter();
+        Ok((batch.id, photos.map(|photo| photo.rest).collect()))
+    }
+
+    /// The same where photos are taken out as they come.
+    fn read_taking(body: &[u8], piece: usize) -> Read {
+        let limits = Limits::default();
+        let mut batch = PhotoBatch::new(&limits);
+        let mut taken: Vec<Vec<u8>> = Vec::new();
+        for piece in body.chunks(piece) {
+            batch.feed(piece)?;
+            for (number, bytes) in batch.take() {
+                assert!(number + 1 >= taken.len(), "{number} comes late");
+                taken.resize(taken.len().max(number + 1), Vec::new());
+                taken[number].extend_from_slice(&bytes);
+            }
+            assert_eq!(batch.held(), 0);
+        }
+        let batch = batch.end()?;
+        let photos = batch.photos.into_iter().map(|photo| {
+            let mut whole = photo
+                .taken
+                .map_or_else(Vec::new, |number| taken[number].clone());
+            whole.extend_from_slice(&photo.rest);
+            whole
+        });
+        Ok((batch.id, photos.collect()))
     }
 
     fn photos(images: &Value) -> Vec<Vec<u8>> {
@@ -483,6 +543,16 @@ mod tests {
         assert!(batch.photos[0].bytes.is_empty() && batch.document.len() < 100);
         batch.feed(b"\"}]}").unwrap();
         assert_eq!(batch.end().unwrap_err().code, Code::FileTooLarge);
+        let mut batch = PhotoBatch::new(&limits);
+        batch
+            .feed(b"{\"jobId\":\"j\",\"images\":[{\"data\":\"")
+            .unwrap();
+        for _ in 0..15 {
+            batch.feed(&vec![b'A'; 1 << 20]).unwrap();
+            batch.take();
+        }
+        batch.feed(b"\"}]}").unwrap();
+        assert_eq!(batch.end().unwrap_err().code, Code::FileTooLarge);
     }
 
     proptest! {
@@ -494,9 +564,11 @@ mod tests {
             let images: Vec<Value> =
                 sent.iter().map(|photo| json!({"data": BASE64_STANDARD.encode(photo)})).collect();
             let body = json!({"jobId": "j", "images": images}).to_string();
-            let (id, photos) = read(body.as_bytes(), piece).unwrap();
-            prop_assert_eq!(id.as_str(), "j");
-            prop_assert_eq!(photos, sent);
+            for read in [read, read_taking] {
+                let (id, photos) = read(body.as_bytes(), piece).unwrap();
+                prop_assert_eq!(id.as_str(), "j");
+                prop_assert_eq!(&photos, &sent);
+            }
         }
 
         #[test]
@@ -504,7 +576,8 @@ mod tests {
             body in prop::collection::vec(prop::sample::select(b"{}[]\",:\\u0/=A 1\xe9".to_vec()), 0..3_000),
             piece in 1..100usize,
         ) {
-            let _ = read(&body, piece);
+            let whole = read(&body, piece);
+            prop_assert_eq!(read_taking(&body, piece), whole);
         }
     }
 }

@@ -124,10 +124,26 @@ impl<E: Effects> Engine<'_, E> {
     /// # Errors
     /// When the store fails: nothing is recorded then.
     pub async fn admit(&self, client: &Client, job: &JobId) -> Result<bool, StoreError> {
+        self.admit_instead(client, None, job).await
+    }
+
+    /// The same of a job that has counted under `another` name so far.
+    ///
+    /// # Errors
+    /// When the store fails: nothing is recorded then.
+    pub async fn admit_instead(
+        &self,
+        client: &Client,
+        another: Option<&JobId>,
+        job: &JobId,
+    ) -> Result<bool, StoreError> {
         let (key, now) = (key(client), self.effects.now());
         let stored = read_document(self.effects, &key).await?;
         let mut entries = entries(&stored, now);
         let client = client.0.as_str();
+        if let Some(another) = another {
+            entries.retain(|entry| entry.client != client || entry.job != another.as_str());
+        }
         let own = |entry: &&Entry<'_>| entry.client == client;
         if entries
             .iter()

@@ -511,6 +511,54 @@ fn a_slow_upload_keeps_its_job_fresh() {
 }
 
 #[test]
+fn what_has_been_received_can_be_passed_on_chunk_by_chunk() {
+    let world = World::default();
+    let (settings, keyring) = (Settings::local(), Keyring::new(b"secret"));
+    let engine = Engine::new(&world, &settings, &keyring);
+    let id = JobId::from_bytes([1; 16]);
+    let new = new_job(Name::Ours(id), Pipeline::AiScan, MadeBy::ScanBookshelfBatch);
+    let mut receiver = done(engine.receive(new)).unwrap();
+    let photos = [vec![b'a'; 2_000_000], vec![b'b'; 10], vec![b'c'; 950_000]];
+    for photo in &photos {
+        done(receiver.file("")).unwrap();
+        for piece in photo.chunks(70_000) {
+            done(receiver.write(piece)).unwrap();
+        }
+    }
+    for (file, photo) in photos.iter().enumerate() {
+        let mut whole = Vec::new();
+        for number in 0.. {
+            match done(receiver.read_back(file, number)).unwrap() {
+                Some(chunk) => whole.extend_from_slice(&chunk),
+                None => break,
+            }
+        }
+        assert!(whole == *photo, "{file}");
+    }
+    assert_eq!(done(receiver.read_back(3, 0)).unwrap(), None);
+    done(receiver.abandon());
+    assert!(world.store.borrow().is_empty());
+}
+
+#[test]
+fn a_job_whose_name_comes_late_counts_once() {
+    let world = World::default();
+    let (mut settings, keyring) = (Settings::local(), Keyring::new(b"secret"));
+    settings.limits.max_jobs_per_client = 1;
+    let engine = Engine::new(&world, &settings, &keyring);
+    let client = keyring.client("192.0.2.1");
+    let [before, own, next] = ["before", "own", "next"].map(|id| JobId::parse(id).unwrap());
+    assert!(done(engine.admit(&client, &before)).unwrap());
+    assert!(!done(engine.admit(&client, &own)).unwrap());
+    assert!(done(engine.admit_instead(&client, Some(&before), &own)).unwrap());
+    assert!(!done(engine.admit(&client, &next)).unwrap());
+    // Nobody takes another client's place.
+    let other = keyring.client("192.0.2.2");
+    assert!(done(engine.admit_instead(&other, Some(&own), &next)).unwrap());
+    assert!(!done(engine.admit(&client, &before)).unwrap());
+}
+
+#[test]
 fn uploads_that_break_off_have_nobody_list_the_store() {
     let world = World::default();
     let (settings, keyring) = (Settings::local(), Keyring::new(b"secret"));

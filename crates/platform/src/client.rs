@@ -84,7 +84,23 @@ pub async fn admit(exchange: &Exchange, job: &JobId) -> Result<(), ApiError> {
         record(exchange, job).await;
         return Ok(());
     };
-    admit_as(exchange, &client, job).await
+    admit_as(exchange, &client, None, job).await
+}
+
+/// The same of a job that was admitted at once under `another` name, as long as its own was not
+/// known.
+///
+/// # Errors
+/// `RATE_LIMIT_EXCEEDED`.
+pub async fn admit_instead(
+    exchange: &Exchange,
+    another: &JobId,
+    job: &JobId,
+) -> Result<(), ApiError> {
+    match counted(exchange) {
+        Some(client) => admit_as(exchange, &client, Some(another), job).await,
+        None => admit(exchange, job).await,
+    }
 }
 
 /// Records a job whose client is not counted, where there is an operator to see it.
@@ -102,13 +118,20 @@ pub async fn record(exchange: &Exchange, job: &JobId) {
 /// `RATE_LIMIT_EXCEEDED`.
 pub async fn admit_at_once(exchange: &Exchange, name: &JobId) -> Result<(), ApiError> {
     match counted(exchange) {
-        Some(client) => admit_as(exchange, &client, name).await,
+        Some(client) => admit_as(exchange, &client, None, name).await,
         None => Ok(()),
     }
 }
 
-async fn admit_as(exchange: &Exchange, client: &Client, job: &JobId) -> Result<(), ApiError> {
-    let admitted = exchange.engine().admit(client, job).await;
+async fn admit_as(
+    exchange: &Exchange,
+    client: &Client,
+    another: Option<&JobId>,
+    job: &JobId,
+) -> Result<(), ApiError> {
+    let admitted = (exchange.engine())
+        .admit_instead(client, another, job)
+        .await;
     match admitted.unwrap_or(true) {
         true => Ok(()),
         false => Err(ApiError::rate_limited(LIMIT_RETRY_AFTER)),

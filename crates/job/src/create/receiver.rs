@@ -168,6 +168,30 @@ impl<'a, E: Effects> Receiver<'a, E> {
         Ok(bytes)
     }
 
+    /// A chunk of a file that has been received, to be passed on: the `chunk`th of the `file`th.
+    /// `None` behind the last one.
+    ///
+    /// # Errors
+    /// When the store fails, or has lost it.
+    pub async fn read_back(
+        &mut self,
+        file: usize,
+        chunk: u32,
+    ) -> Result<Option<Vec<u8>>, CreateError> {
+        self.flush().await?;
+        let Some(upload) = self.uploads.get(file) else {
+            return Ok(None);
+        };
+        if chunk >= upload.chunks {
+            return Ok(None);
+        }
+        let key = upload.chunk(chunk);
+        match self.engine.effects.get(&key).await? {
+            Some(bytes) => Ok(Some(bytes)),
+            None => Err(CreateError::Internal(format!("{key} is missing"))),
+        }
+    }
+
     /// Accepts the job: everything has arrived, and from now on the job exists. `content` is the
     /// digest of the files.
     ///
