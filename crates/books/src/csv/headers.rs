@@ -5,7 +5,9 @@
 mod languages;
 mod questions;
 
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 use std::sync::OnceLock;
 
 use super::field::Field::{self, *};
@@ -121,7 +123,8 @@ pub(super) fn known_meaning(header: &str) -> Option<Meaning> {
         });
     }
     let dictionary = dictionary();
-    let is_in_table = dictionary.contains_key(&key(&header));
+    let whole = dictionary.get(&key(&header));
+    let is_in_table = whole.is_some();
     if (!is_in_table || header.contains(['#', '№'])) && asks_for_place(&header) {
         return Some(Meaning {
             field: SeriesPosition,
@@ -130,8 +133,7 @@ pub(super) fn known_meaning(header: &str) -> Option<Meaning> {
         });
     }
     let bare = without_brackets(&header);
-    dictionary
-        .get(&key(&header))
+    whole
         .or_else(|| dictionary.get(&key(bare)))
         .or_else(|| {
             let found = dictionary.get(&short_key(bare))?;
@@ -174,7 +176,7 @@ fn asks_for_place(header: &str) -> bool {
         instalment order numer номер";
     const BETWEEN: &str = "in the of der die in dans la na no della nella de en el w v в i";
     let words = words(header);
-    let is_in = |list: &str, word: &str| self::words(list).iter().any(|known| known == word);
+    let is_in = |list: &'static str, word: &str| listed(list).contains(word);
     let Some(series) = words.iter().position(|word| is_in(SERIES, word)) else {
         return false;
     };
@@ -267,7 +269,7 @@ pub(super) fn says_finished(header: &str) -> bool {
     const FINISHED: &str = "finished finish completed complete done ended beendet abgeschlossen fertig ausgelesen termine \
         fini terminado acabado finalizado finito completato terminato uitgelezen ukonczono закончено дочитано \
         concluido";
-    let finished = words(FINISHED);
+    let finished = listed(FINISHED);
     words(header).iter().any(|word| finished.contains(word))
 }
 
@@ -276,12 +278,12 @@ pub(super) fn is_role(header: &str) -> bool {
     const ROLES: &str = "artist illustrator translator editor narrator penciller penciler inker colorist colourist \
         letterer zeichner ubersetzer herausgeber sprecher dessinateur scenariste traducteur illustrateur dibujante \
         traductor ilustrador traduttore disegnatore publisher language country location";
-    let roles = words(ROLES);
+    let roles = listed(ROLES);
     words(header).iter().any(|word| {
         roles.contains(word)
             || word
                 .strip_suffix('s')
-                .is_some_and(|one| roles.iter().any(|role| role == one))
+                .is_some_and(|one| roles.contains(one))
     })
 }
 
@@ -392,7 +394,7 @@ fn counts_ratings(field: Field, header: &str) -> bool {
 pub(super) fn is_personal(header: &str) -> bool {
     const OWN: &str = "my your user personal own meine eigene ma votre mi tu personale mio minha \
         mijn moja moje моя 我的 マイ 自分 내 min mitt";
-    let own = words(OWN);
+    let own = listed(OWN);
     words(header).iter().any(|word| own.contains(word))
 }
 
@@ -478,6 +480,16 @@ pub(super) fn is_bare_date(header: &str) -> bool {
         "pvm",
         "dátum",
         "ημερομηνία",
+        "datums",
+        "kuupäev",
+        "วันที่",
+        "التاريخ",
+        "תאריך",
+        "تاریخ",
+        "दिनांक",
+        "तारीख",
+        "tanggal",
+        "ngày",
     ]
     .iter()
     .any(|word| self::key(word) == key)
@@ -503,7 +515,7 @@ pub(super) fn date_order_in(header: &str) -> DateOrder {
 /// Whether a header names title and author at once: "Book and author", "Title / Author".
 fn names_both(header: &str) -> bool {
     let words = words(header);
-    let has = |list: &str| self::words(list).iter().any(|word| words.contains(word));
+    let has = |list: &'static str| words.iter().any(|word| listed(list).contains(word));
     let title = "title titel titre titulo titolo book buch livre libro livro название книга";
     let author = "author authors autor auteur autore writer автор";
     words.len() < 6
@@ -517,7 +529,7 @@ fn names_both(header: &str) -> bool {
 /// The meaning of a phrase by its words.
 fn by_keywords(header: &str) -> Option<Field> {
     let words = words(header);
-    let has = |list: &str| self::words(list).iter().any(|word| words.contains(word));
+    let has = |list: &'static str| words.iter().any(|word| listed(list).contains(word));
     if words.len() > 6 || has(OTHERS) {
         return None;
     }
@@ -565,7 +577,7 @@ fn by_typing_error(header: &str) -> Option<Field> {
         || key == "editor"
         // No family name, but where a card lies.
         || key == "listname"
-        || words(OTHERS).contains(&key)
+        || listed(OTHERS).contains(&key)
     {
         return None;
     }
@@ -620,6 +632,21 @@ fn dictionary() -> &'static HashMap<String, Meaning> {
     })
 }
 
+thread_local! {
+    /// The words of each list that was asked for, by the list's address.
+    static LISTED: RefCell<HashMap<(*const u8, usize), Rc<HashSet<String>>>> = RefCell::default();
+}
+
+/// The words of one of the lists here, comparable. They are read once: every cell of a file's first
+/// lines may be a header, and is compared with most lists.
+fn listed(list: &'static str) -> Rc<HashSet<String>> {
+    LISTED.with_borrow_mut(|known| {
+        let read = || Rc::new(words(list).into_iter().collect());
+        let address = (list.as_ptr(), list.len());
+        Rc::clone(known.entry(address).or_insert_with(read))
+    })
+}
+
 /// A header without case, accents, spaces and signs.
 fn key(header: &str) -> String {
     words(header).concat()
@@ -627,8 +654,7 @@ fn key(header: &str) -> String {
 
 /// The [`key`] of a header without words that change nothing, and without plurals.
 fn short_key(header: &str) -> String {
-    static NOISE_WORDS: OnceLock<HashSet<String>> = OnceLock::new();
-    let noise = NOISE_WORDS.get_or_init(|| words(NOISE).into_iter().collect());
+    let noise = listed(NOISE);
     words(header)
         .iter()
         .filter(|word| !noise.contains(*word))

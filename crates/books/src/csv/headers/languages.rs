@@ -82,7 +82,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             (
                 Publisher,
                 "publisher, publishers, publishing company, pub, publisher name, edition publisher, edition publishers, \
-                 publishing house, publishers labels, edition publishers labels, publisher label, imprint, published by",
+                 publishing house, publishers labels, edition publishers labels, publisher label, imprint, published by, press",
             ),
             (
                 Publication,
@@ -145,7 +145,7 @@ pub(super) const LANGUAGES: &[Language] = &[
                 "date added, added, acquired, entry date, date acquired, added on, shelf date, \
                  created, date created, created at, added date, item created, purchase date, \
                  date purchased, bought, date bought, timestamp, added at, date of entry, \
-                 acquisition date",
+                 acquisition date, acquisition, order date",
             ),
             (
                 Shelves,
@@ -428,7 +428,10 @@ pub(super) const LANGUAGES: &[Language] = &[
                 "tome, numéro de tome, n° de tome, numéro, numéro dans la série, n° tome, \
                  numéro de série, no de tome",
             ),
-            (Review, "critique, avis, mon avis, ma critique, chronique"),
+            (
+                Review,
+                "critique, avis, mon avis, ma critique, chronique, impressions",
+            ),
             (
                 Notes,
                 "remarques, commentaire, commentaires, notes personnelles, remarque, annotation",
@@ -478,7 +481,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             ),
             (
                 Pages,
-                "páginas, número de páginas, nº de páginas, núm páginas, total de páginas, no de páginas, num. de páginas, cantidad de páginas, págs",
+                "páginas, número de páginas, nº de páginas, núm páginas, total de páginas, no de páginas, num. de páginas, cantidad de páginas, págs, pags",
             ),
             (
                 Year,
@@ -503,7 +506,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             (DateStopped, "abandonado el"),
             (
                 DateAdded,
-                "fecha de adición, añadido, añadido el, fecha de compra, agregado, fecha agregado, fecha de alta, comprado, fecha añadido",
+                "fecha de adición, añadido, añadido el, fecha de compra, agregado, fecha agregado, fecha de alta, comprado, fecha añadido, fecha anadido",
             ),
             (
                 Shelves,
@@ -938,7 +941,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             (OriginalYear, "首次出版, 初版年份, 原出版年"),
             (
                 DateRead,
-                "读完日期, 阅读日期, 读完时间, 完成日期, 讀完日期, 阅读时间, 结束日期, 閱讀日期, 读过日期, 读书日期, 标记日期, 标记时间, 读毕",
+                "读完日期, 阅读日期, 读完时间, 完成日期, 讀完日期, 阅读时间, 结束日期, 閱讀日期, 读过日期, 读书日期, 标记日期, 标记时间, 读毕, 讀畢",
             ),
             (DateStarted, "开始日期, 开始阅读, 開始日期, 开始时间"),
             (
@@ -1096,7 +1099,10 @@ pub(super) const LANGUAGES: &[Language] = &[
                 Publisher,
                 "förlag, forlag, kustantaja, utgivare, forlegger, udgiver",
             ),
-            (Format, "inbindning, innbinding, indbinding, sidos, sidonta"),
+            (
+                Format,
+                "inbindning, innbinding, indbinding, sidos, sidonta, bandtyp",
+            ),
             (
                 Pages,
                 "sidor, antal sidor, sider, antal sider, sidetall, sivut, sivumäärä, sidantal, sivuja",
@@ -1185,7 +1191,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             ),
             (
                 DateStarted,
-                "elkezdve, data începerii, başlama tarihi, başlangıç tarihi, ημερομηνία έναρξης, započeto, kezdés",
+                "elkezdve, data începerii, başlama tarihi, başlangıç tarihi, ημερομηνία έναρξης, započeto, kezdés, olvasás kezdete",
             ),
             (
                 DateAdded,
@@ -1282,7 +1288,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             (Rating, "คะแนน, ให้คะแนน"),
             (Publisher, "สำนักพิมพ์"),
             (Pages, "จำนวนหน้า, หน้า"),
-            (Year, "ปีที่พิมพ์, ปี"),
+            (Year, "ปีที่พิมพ์, ปี, วันที่"),
             (DateRead, "วันที่อ่านจบ, อ่านจบ, วันที่อ่าน"),
             (DateStarted, "วันที่เริ่มอ่าน"),
             (Status, "สถานะ"),
@@ -1319,7 +1325,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             ),
             (
                 Year,
-                "سنة النشر, تاريخ النشر, שנה, שנת הוצאה, שנת פרסום, سال انتشار, प्रकाशन वर्ष, tahun terbit, tahun, năm xuất bản",
+                "سنة النشر, تاريخ النشر, שנה, שנת הוצאה, שנת פרסום, سال انتشار, प्रकाशन वर्ष, tahun terbit, tahun, năm xuất bản, التاريخ, תאריך, تاریخ, दिनांक, तारीख, tanggal, ngày",
             ),
             (
                 DateRead,

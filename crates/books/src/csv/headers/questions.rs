@@ -2,7 +2,7 @@
 
 use super::super::field::Field::{self, *};
 use super::super::reading::Certainty;
-use super::{Meaning, by_keywords, dictionary, scale_in, short_key};
+use super::{Meaning, by_keywords, dictionary, listed, scale_in, short_key};
 use crate::date::DateOrder;
 use crate::text::words;
 
@@ -57,14 +57,14 @@ pub(super) fn meaning(header: &str) -> Option<Meaning> {
     if !question.ends_with(['?', '？']) && !header.starts_with('¿') {
         return None;
     }
-    let asking = words(ASKING);
+    let asking = listed(ASKING);
     // "l'auteur"
     let question = &question.replace("l'", "").replace("l’", "");
     let asked: Vec<String> = words(question)
         .into_iter()
         .filter(|word| !asking.contains(word))
         .collect();
-    let has = |list: &str| words(list).iter().any(|word| asked.contains(word));
+    let has = |list: &'static str| asked.iter().any(|word| listed(list).contains(word));
     let by_verbs = || {
         let mut verbs = VERBS.iter();
         verbs.find(|(_, list)| has(list)).map(|(field, _)| *field)
