@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use encoding_rs::{Encoding, UTF_16BE, UTF_16LE};
 
-use super::{CsvError, CsvErrorKind, encoding, mending};
+use super::{CsvError, CsvErrorKind, encoding, headers, mending};
 
 pub(super) fn parse_failed(row: Option<u32>, message: String, user_message: &str) -> CsvError {
     CsvError::new(CsvErrorKind::ParseFailed, row, message, user_message)
@@ -40,12 +40,14 @@ pub(super) fn text(bytes: &[u8]) -> Result<Decoded<'_>, CsvError> {
             &format!("This file is {kind}. Please export your library as a CSV file."),
         ));
     }
+    let utf_32 = utf_32(bytes);
     let (encoding, bom) = match Encoding::for_bom(bytes) {
         Some((encoding, length)) => (Some(encoding), length),
         None => (utf_16_without_bom(bytes), 0),
     };
     let bytes = &bytes[bom..];
     let (text, encoding, is_guessed) = match encoding {
+        _ if utf_32.is_some() => (Cow::Owned(utf_32.unwrap_or_default()), "UTF-32", false),
         // A cut or damaged character becomes U+FFFD.
         Some(encoding) => {
             let text = encoding.decode_without_bom_handling(bytes).0;
@@ -70,6 +72,13 @@ pub(super) fn text(bytes: &[u8]) -> Result<Decoded<'_>, CsvError> {
     if text.trim().is_empty() {
         return Err(empty());
     }
+    // A program's zeros between the letters of a table.
+    let text = match text.matches('\0').count() {
+        zeros if zeros > 0 && zeros * 5 < text.len() && names_columns(&text) => {
+            Cow::Owned(text.replace('\0', ""))
+        }
+        _ => text,
+    };
     if is_binary(&text) {
         return Err(parse_failed(
             None,
@@ -136,12 +145,7 @@ fn other_text(text: &str) -> Option<&'static str> {
         text.get(..with.len())
             .is_some_and(|begin| begin.eq_ignore_ascii_case(with))
     };
-    let mut after_bracket = text.chars().skip(1).filter(|c| !c.is_whitespace());
-    if begins("{") && after_bracket.next() == Some('"')
-        || begins("[") && after_bracket.next() == Some('{')
-    {
-        Some("a JSON document")
-    } else if begins("<!doctype html") || begins("<html") || begins("<table") {
+    if begins("<!doctype html") || begins("<html") || begins("<table") {
         Some("a web page, such as one that asks to log in")
     } else if begins("{\\rtf") {
         Some("a text with formats (RTF)")
@@ -160,6 +164,30 @@ fn other_text(text: &str) -> Option<&'static str> {
     } else {
         None
     }
+}
+
+/// The text of a file in UTF-32, which its byte order mark tells.
+fn utf_32(bytes: &[u8]) -> Option<String> {
+    let read = match bytes.get(..4)? {
+        [0xff, 0xfe, 0, 0] => u32::from_le_bytes,
+        [0, 0, 0xfe, 0xff] => u32::from_be_bytes,
+        _ => return None,
+    };
+    let (units, _) = bytes[4..].as_chunks::<4>();
+    let characters = units.iter().map(|unit| char::from_u32(read(*unit)));
+    Some(characters.map(|c| c.unwrap_or('\u{fffd}')).collect())
+}
+
+/// Whether the first line, without zeros, names two columns or more.
+fn names_columns(text: &str) -> bool {
+    let first = text.lines().find(|line| !line.trim().is_empty());
+    let first = first.unwrap_or_default().replace('\0', "");
+    let cells = first.split([',', ';', '\t', '|']);
+    let known = |cell: &&str| {
+        let cell = cell.trim_matches(['"', ' ', '\u{feff}']);
+        cell.len() < 100 && headers::known_meaning(cell).is_some()
+    };
+    cells.take(100).filter(known).count() > 1
 }
 
 /// Recognises UTF-16 without a byte order mark: in any script, separators and ends of lines have a
@@ -238,6 +266,17 @@ mod tests {
         assert_eq!(
             decoded(b"Title\nLes Mis\xe9rables \x93x\x94\n"),
             "Title\nLes Misérables “x”\n"
+        );
+        let wide = |text: &str, unit: fn(u32) -> [u8; 4]| -> Vec<u8> {
+            text.chars().flat_map(|c| unit(u32::from(c))).collect()
+        };
+        let little = [&b"\xff\xfe\0\0"[..], &wide(csv, u32::to_le_bytes)].concat();
+        let big = [&b"\0\0\xfe\xff"[..], &wide(csv, u32::to_be_bytes)].concat();
+        assert_eq!(decoded(&little), csv);
+        assert_eq!(decoded(&big), csv);
+        assert_eq!(
+            decoded(b"Title,Author\0,Rating\nEm\0ma,Jane Austen,5\n\0\0\0\n"),
+            "Title,Author,Rating\nEmma,Jane Austen,5\n\n"
         );
         // Cut in the middle of a character.
         assert_eq!(

@@ -119,6 +119,9 @@ pub(super) fn guess(bytes: &[u8]) -> Guess {
     };
     let all = std::iter::once(detected).chain(relatives.iter().copied());
     let likely = all.filter(|guess| known(*guess) == best);
+    if is_turkish(sample) && known(Guess::Standard(WINDOWS_1254)) == best {
+        return Guess::Standard(WINDOWS_1254);
+    }
     if is_western(sample) && known(Guess::Standard(WINDOWS_1252)) == best {
         return Guess::Standard(WINDOWS_1252);
     }
@@ -158,6 +161,28 @@ fn is_western(sample: &[u8]) -> bool {
         && LANGUAGES.iter().any(is_of)
         && signs.into_iter().all(are_signs)
         && likeness(&text) > 0
+}
+
+/// Whether the letters beyond ASCII are Turkish ones, and stand where Turkish has them: the same
+/// bytes are letters of Icelandic, and of languages of Central Europe.
+fn is_turkish(sample: &[u8]) -> bool {
+    let text = Guess::Standard(WINDOWS_1254).decode(sample);
+    let mut before = ' ';
+    let mut own = Vec::new();
+    for c in text.chars() {
+        let is_letter = !c.is_ascii() && c.is_alphabetic();
+        // No word begins with it.
+        if is_letter && !"çğıöşüâîûÇĞİÖŞÜ".contains(c)
+            || matches!(c, 'ğ' | 'Ğ') && !before.is_alphabetic()
+        {
+            return false;
+        }
+        if "ğışĞİŞ".contains(c) && !own.contains(&c) {
+            own.push(c);
+        }
+        before = c;
+    }
+    own.len() > 1 || own.contains(&'ğ')
 }
 
 /// The guess whose text looks most like words; the first of several.
@@ -287,6 +312,12 @@ mod tests {
                 "Başlık;Yazar\nKırmızı Saçlı Şehir;Orhan Pınar\n",
                 WINDOWS_1254,
             ),
+            (
+                "Title,Author\nThe Trial,Franz Kafka\nKorku,Oğuz Atay\n",
+                WINDOWS_1254,
+            ),
+            ("Title,Author\nIşık ve Şehir,Ann Ott\n", WINDOWS_1254),
+            ("Title,Author\nNový dům,Karel Čapek\n", WINDOWS_1250),
         ] {
             let bytes = encoding.encode(text).0;
             let (decoded, name) = guessed(&bytes);
