@@ -10,6 +10,7 @@ mod encoding;
 mod field;
 mod headers;
 mod heading;
+mod json;
 mod label;
 mod line;
 mod mending;
@@ -19,6 +20,7 @@ mod reading;
 mod realign;
 mod records;
 mod row;
+mod shape;
 mod shelf;
 mod status;
 mod table;
@@ -32,7 +34,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Imported, Wanted};
 use columns::Columns;
-pub use columns::{ADDED_COLUMNS, Mapping};
+pub use columns::{ADDED_COLUMNS, Mapping, check_meaning};
 use decode::Decoded;
 pub use decode::other_kind;
 pub use field::field_names;
@@ -208,14 +210,40 @@ pub fn read_library(bytes: &[u8], max_rows: usize, mapping: &Mapping) -> Result<
         },
         None => decode::text(bytes)?,
     };
-    let unusual = match sheet {
-        Some(_) => None,
-        None => table::with_commas(&decoded.text),
+    let json = match sheet.is_none() && json::is_json(&decoded.text) {
+        true => Some(json::list(&decoded.text, max_rows)?),
+        false => None,
     };
-    let text = unusual.as_ref().map_or(&*decoded.text, |(text, _)| text);
-    let single = quotes::of_single_ones(text);
+    let is_text = sheet.is_none() && json.is_none();
+    let lines = (is_text.then(|| shape::with_line_ends(&decoded.text))).flatten();
+    let text = lines.as_deref().unwrap_or(&decoded.text);
+    let shaped = match &sheet {
+        Some(sheet) => shape::of_sheet(&sheet.text),
+        None if is_text => shape::as_table(text),
+        None => None,
+    };
+    let unusual = match is_text && shaped.is_none() {
+        true => table::with_commas(text),
+        false => None,
+    };
+    let text = match (&json, &shaped, &unusual) {
+        (Some(list), ..) => &list.text,
+        (None, Some(table), _) => table,
+        (None, None, Some((text, _))) => text,
+        (None, None, None) => text,
+    };
+    let single = match is_text {
+        true => quotes::of_single_ones(text),
+        false => None,
+    };
     let text = single.as_deref().unwrap_or(text);
-    let hints = Hints::new(mapping, sheet.is_some());
+    let hints = Hints {
+        has_header: json.is_some(),
+        ..Hints::new(
+            mapping,
+            sheet.is_some() || json.is_some() || shaped.is_some(),
+        )
+    };
     let as_it_is = Table::new(text, &hints)?;
     let aligned = quotes::without_blanks(text, as_it_is.format);
     let as_it_is = match &aligned {
@@ -234,12 +262,17 @@ pub fn read_library(bytes: &[u8], max_rows: usize, mapping: &Mapping) -> Result<
     };
     let reading = Reading {
         program: None,
-        encoding: decoded.encoding.to_owned(),
+        encoding: match json {
+            Some(_) => format!("JSON in {}", decoded.encoding),
+            None => decoded.encoding.to_owned(),
+        },
         encoding_guessed: decoded.is_guessed,
         repaired: decoded.repaired,
-        delimiter: sheet.is_none().then_some(delimiter),
+        delimiter: (is_text && shaped.is_none()).then_some(delimiter),
         sheet: sheet.as_ref().map(|sheet| sheet.name.clone()),
-        other_sheets: (sheet.as_ref()).map_or(Vec::new(), |sheet| sheet.others.clone()),
+        other_sheets: (sheet.as_ref().map(|sheet| &sheet.others))
+            .or(json.as_ref().map(|list| &list.others))
+            .map_or(Vec::new(), Clone::clone),
         other_sheets_have_books: sheet.as_ref().is_some_and(|sheet| sheet.others_have_books),
         header_row: Some(table.header_row).filter(|row| *row > 0),
         lines_above: (table.lines_above.iter())

@@ -36,7 +36,7 @@ pub use book::{
 };
 pub use csv::{
     ADDED_COLUMNS, Certainty, ColumnReading, CsvError, CsvErrorKind, Library, Mapping, Problem,
-    Reading, RepeatedRow, Row, field_names, other_kind, read_csv, read_library,
+    Reading, RepeatedRow, Row, check_meaning, field_names, other_kind, read_csv, read_library,
 };
 pub use isbn::{Isbn, IsbnError};
 pub use lettering::{

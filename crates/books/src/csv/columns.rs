@@ -6,6 +6,7 @@ mod evidence;
 mod habits;
 mod mapping;
 mod program;
+mod split_date;
 
 use std::collections::HashSet;
 
@@ -31,10 +32,11 @@ pub(super) use column::Column;
 use column::NamedFields;
 use evidence::{Evidence, MAX_TELLING};
 use habits::{Groups, LoneCells, is_ditto};
-pub use mapping::Mapping;
 use mapping::apply;
+pub use mapping::{Mapping, check_meaning};
 use program::PROGRAMS;
 pub(super) use program::Program;
+use split_date::SplitDate;
 
 /// Names of the columns that an export adds to rows that are to be mended: the row's number and its
 /// problem. They have no data of a book.
@@ -59,6 +61,8 @@ pub(super) struct Columns {
     /// Position of the column of authors of whom each is written once, above all of the author's
     /// books.
     grouped_authors: Option<usize>,
+    /// Dates whose year, month and day have columns of their own.
+    split_dates: Vec<SplitDate>,
     /// Position of the column that marks what its program has thrown away.
     pub bin: Option<usize>,
     /// Position of the column that says what each of the further people did for the book.
@@ -87,11 +91,23 @@ impl Columns {
             .iter()
             .find(|(_, _, all)| all.iter().all(|key| keys.iter().any(|other| other == key)))
             .map_or(Program::Other, |(program, ..)| *program);
-        apply(mapping, &mut columns)?;
+        if let Err(error) = apply(mapping, &mut columns) {
+            // What the file has is what a better mapping is made of.
+            let reading = match Self::new(table, &Mapping::new()) {
+                Ok(columns) => Some(Box::new(Reading {
+                    columns: columns.reading(),
+                    ..Reading::default()
+                })),
+                Err(unmapped) => unmapped.reading,
+            };
+            return Err(CsvError { reading, ..error });
+        }
+        let mut split_dates = Vec::new();
         if table.header.is_some() {
             keep_the_likeliest(&mut columns);
             distinguish_editions_from_publishers(&mut columns);
             leave_out_other_lengths(&mut columns);
+            split_dates = split_date::recognise(&mut columns);
             recognise_name_columns(&mut columns);
             prefer_the_readers_own(&mut columns);
             guess_title(&mut columns, &sample);
@@ -121,6 +137,7 @@ impl Columns {
             has_authors: false,
             titles_repeat: false,
             grouped_authors: None,
+            split_dates,
             bin: keys.iter().position(|key| key == "deleted"),
             roles: keys.iter().position(|key| key == "secondaryauthorroles"),
             known_names: KnownNames::default(),
@@ -259,23 +276,26 @@ impl Columns {
             .unwrap_or_default();
         // One file is written by one program on one computer: its columns agree.
         let whole = evidence.iter().fold(Evidence::default(), Evidence::and);
-        let of_file = whole.date_order().unwrap_or(language);
+        let stated = self.columns.iter().find_map(|column| column.told_order);
+        let of_file = (whole.date_order().or(stated)).unwrap_or(language);
         for (column, evidence) in self.columns.iter_mut().zip(&evidence) {
             let told = headers::date_order_in(&column.name);
-            column.dates = match (evidence.date_order(), told) {
-                (Some(evident), _) => evident,
-                (None, DateOrder::Unknown) => of_file,
-                (None, told) => told,
+            column.dates = match (column.told_order, evidence.date_order(), told) {
+                (Some(stated), ..) => stated,
+                (None, Some(evident), _) => evident,
+                (None, None, DateOrder::Unknown) => of_file,
+                (None, None, told) => told,
             };
             column.names = match (self.program.name_order(), column.field) {
                 (Some(order), _) => order,
                 (None, Some(Field::AuthorLastFirst)) => NameOrder::LastFirst,
                 (None, _) => evidence.name_order(),
             };
-            let has_scale = match self.program {
+            column.is_grade &= column.told_scale.is_none();
+            let has_scale = column.told_scale.or_else(|| match self.program {
                 Program::Goodreads | Program::StoryGraph | Program::LibraryThing => Some(5.0),
                 _ => headers::scale_in(&column.name),
-            };
+            });
             column.scale = has_scale.unwrap_or_else(|| evidence.scale());
             column.lacks_zeros = evidence.lacks_zeros(&column.name);
             column.is_doubtful = match column.field {
@@ -307,6 +327,21 @@ impl Columns {
         let mut cells: Vec<String> = record.fields().map(str::to_owned).collect();
         last.clone_into(cells.get_mut(at)?);
         Some(Record::of(cells.iter().map(String::as_str)))
+    }
+
+    /// A row with the dates of several columns in one; `None` when it has none of these.
+    pub(super) fn with_whole_dates(&self, record: &Record) -> Option<Record> {
+        let dates: Vec<(usize, String)> = (self.split_dates.iter())
+            .filter_map(|split| Some((split.year, split.of(record)?)))
+            .collect();
+        if dates.is_empty() {
+            return None;
+        }
+        let mut cells: Vec<&str> = record.fields().collect();
+        for (at, date) in &dates {
+            cells[*at] = date;
+        }
+        Some(Record::of(cells.into_iter()))
     }
 
     /// Whether one of the columns has this meaning.

@@ -88,6 +88,8 @@ impl Shelf {
             .map_or(record, |realigned| &realigned.record);
         let filled = columns.with_author_above(record, &mut self.author);
         let record = filled.as_ref().unwrap_or(record);
+        let dated = columns.with_whole_dates(record);
+        let record = dated.as_ref().unwrap_or(record);
         if columns.is_header(record) {
             return self.reject_row(number, columns, record, "the header once more, not a book");
         }

@@ -46,6 +46,8 @@ pub(super) struct Hints {
     /// Whether the text was written of the cells of a workbook, so that nothing of its separators
     /// is guessed.
     pub is_sheet: bool,
+    /// Whether the first record is known to name the columns.
+    pub has_header: bool,
     /// Headers that the reader's mapping names, comparable.
     pub headers: Vec<String>,
     /// The highest number of a column that the mapping names.
@@ -57,6 +59,7 @@ impl Hints {
         let number = |name: &String| name.trim_start_matches('#').parse::<usize>().ok();
         Self {
             is_sheet,
+            has_header: false,
             headers: (mapping.keys())
                 .filter(|name| number(name).is_none())
                 .map(|name| words(name).concat())
@@ -94,6 +97,12 @@ impl<'a> Table<'a> {
         let is_absent = |delimiter: &u8| !head(text).as_bytes().contains(delimiter);
         // With any that is absent, each line is one field.
         let absent = delimiters().find(is_absent);
+        if hints.has_header {
+            let header = Header::first(text, b',').ok_or_else(empty)?;
+            let mut table = header.table(text)?;
+            table.is_sheet = true;
+            return Ok(table);
+        }
         let headers = delimiters()
             .filter(|delimiter| absent == Some(*delimiter) || !is_absent(delimiter))
             .filter_map(|delimiter| Header::find(text, delimiter, hints));

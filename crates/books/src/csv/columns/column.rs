@@ -25,6 +25,9 @@ pub(in crate::csv) struct Column {
     pub names: NameOrder,
     /// The highest rating of the column's scale.
     pub scale: f64,
+    /// The order of dates and the scale of ratings that the reader has stated.
+    pub(super) told_order: Option<DateOrder>,
+    pub(super) told_scale: Option<f64>,
     /// Whether ratings are marks as German schools give them: 1 is the best and 6 the worst.
     pub is_grade: bool,
     /// Whether a rating is that of the whole book among those of its parts: "Overall rating".
@@ -152,6 +155,8 @@ impl Column {
             dates: DateOrder::Unknown,
             names: NameOrder::Unknown,
             scale: 5.0,
+            told_order: None,
+            told_scale: None,
             is_grade: headers::is_school_grade(name),
             is_whole: key.contains("overall") || key.contains("gesamt"),
             is_volume: !key.contains("serie") && !key.contains("index"),

@@ -4,13 +4,104 @@ use std::collections::BTreeMap;
 
 use super::Column;
 use crate::csv::CsvError;
-use crate::csv::field::Field;
+use crate::csv::field::{Field, field_names};
 use crate::csv::reading::Certainty;
+use crate::date::DateOrder;
 use crate::text::{clean, words};
 
 /// A reader's own meanings of columns: the field's name, or `ignore`, by the column's header or its
-/// number from 1. `#2` is the second column whatever the headers say.
+/// number from 1. `#2` is the second column whatever the headers say. A field of dates may say
+/// their order (`dateRead:day-first`), and a rating its scale (`rating:20`).
 pub type Mapping = BTreeMap<String, String>;
+
+/// The meaning that a reader gives to a column: the field, and how its values are to be read.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Meaning {
+    /// `None`: the column is not to be used.
+    field: Option<Field>,
+    order: Option<DateOrder>,
+    scale: Option<f64>,
+}
+
+/// Names of the orders of day and month.
+const ORDERS: [(&str, DateOrder); 3] = [
+    ("day-first", DateOrder::DayFirst),
+    ("month-first", DateOrder::MonthFirst),
+    ("year-first", DateOrder::YearFirst),
+];
+/// The highest scale of ratings.
+const MAX_SCALE: f64 = 1_000.0;
+
+impl Meaning {
+    /// Reads `title`, `ignore`, `dateRead:day-first`, `rating:20`.
+    fn read(text: &str) -> Result<Self, String> {
+        let (name, how) = match text.split_once(':') {
+            Some((name, how)) => (name.trim(), Some(how.trim())),
+            None => (text.trim(), None),
+        };
+        let shown = || clean(text, 100);
+        let field = match Field::by_name(name) {
+            Some(field) => Some(field),
+            None if name.eq_ignore_ascii_case("ignore") => None,
+            None => {
+                let fields: Vec<&str> = field_names().collect();
+                return Err(format!(
+                    "there is no field {:?}; the fields are ignore, {}",
+                    clean(name, 100),
+                    fields.join(", ")
+                ));
+            }
+        };
+        let mut meaning = Self {
+            field,
+            ..Self::default()
+        };
+        match (how, field) {
+            (None, _) => {}
+            (Some(how), Some(field)) if field.is_date() => {
+                let order = ORDERS
+                    .iter()
+                    .find(|(name, _)| name.eq_ignore_ascii_case(how));
+                let Some((_, order)) = order else {
+                    return Err(format!(
+                        "{:?}: the order of dates is day-first, month-first or year-first",
+                        shown()
+                    ));
+                };
+                meaning.order = Some(*order);
+            }
+            (Some(how), Some(Field::Rating | Field::RatingOrNotes)) => {
+                let scale = how
+                    .parse()
+                    .ok()
+                    .filter(|scale| (1.0..=MAX_SCALE).contains(scale));
+                meaning.scale = Some(scale.ok_or_else(|| {
+                    format!(
+                        "{:?}: the scale of ratings is a number from 1 to {MAX_SCALE}",
+                        shown()
+                    )
+                })?);
+            }
+            _ => {
+                return Err(format!(
+                    "{:?}: only fields of dates and ratings say how their values are read, as \
+                     dateRead:day-first or rating:20",
+                    shown()
+                ));
+            }
+        }
+        Ok(meaning)
+    }
+}
+
+/// Whether a mapping may give this meaning to a column: a field, `ignore`, a date with its order
+/// (`dateRead:day-first`) or a rating with its scale (`rating:20`).
+///
+/// # Errors
+/// What is wrong with it, for people.
+pub fn check_meaning(meaning: &str) -> Result<(), String> {
+    Meaning::read(meaning).map(|_| ())
+}
 
 pub(super) fn apply(mapping: &Mapping, columns: &mut [Column]) -> Result<(), CsvError> {
     let positions = columns.len();
@@ -22,7 +113,7 @@ pub(super) fn apply(mapping: &Mapping, columns: &mut [Column]) -> Result<(), Csv
     // A number tells one column, a name all that have it: so the number has the last word.
     let (by_number, by_name): (Vec<_>, Vec<_>) =
         (mapping.iter()).partition(|(name, _)| numbered(name).is_some());
-    for (name, field) in by_name.into_iter().chain(by_number) {
+    for (name, meaning) in by_name.into_iter().chain(by_number) {
         let wanted = words(name).concat();
         let is_named = |column: &Column| {
             column.name == *name || !wanted.is_empty() && words(&column.name).concat() == wanted
@@ -38,26 +129,38 @@ pub(super) fn apply(mapping: &Mapping, columns: &mut [Column]) -> Result<(), Csv
             false => meant,
         };
         if meant.is_empty() {
-            return Err(CsvError::mapping(format!(
-                "there is no column {:?}",
-                clean(name, 100)
-            )));
+            return Err(CsvError::mapping(no_such_column(name, columns)));
         }
-        let field = match Field::by_name(field.trim()) {
-            Some(field) => Some(field),
-            None if field.trim().eq_ignore_ascii_case("ignore") => None,
-            None => {
-                return Err(CsvError::mapping(format!(
-                    "there is no field {:?}",
-                    clean(field, 100)
-                )));
-            }
-        };
+        let meaning = Meaning::read(meaning).map_err(CsvError::mapping)?;
         for at in meant {
-            give(columns, at, field);
+            give(columns, at, meaning.field);
+            columns[at].told_order = meaning.order;
+            columns[at].told_scale = meaning.scale;
         }
     }
     Ok(())
+}
+
+/// The message on a column that the file does not have: it names those that it has.
+fn no_such_column(name: &str, columns: &[Column]) -> String {
+    /// Number of columns that are named.
+    const MANY: usize = 40;
+    let named = columns.iter().take(MANY).enumerate();
+    let names: Vec<String> = named
+        .map(|(at, column)| match column.name.as_str() {
+            "" => format!("#{}", at + 1),
+            name => clean(name, 60),
+        })
+        .collect();
+    let more = match columns.len().saturating_sub(MANY) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!(
+        "there is no column {:?}; the columns are {}{more}",
+        clean(name, 100),
+        names.join(", ")
+    )
 }
 
 /// Gives a column the reader's own meaning. One that was only guessed to mean the same changes

@@ -72,6 +72,30 @@ impl Header {
         best
     }
 
+    /// The first record, which is known to name the columns.
+    pub(super) fn first(text: &str, delimiter: u8) -> Option<Self> {
+        let format = Format {
+            delimiter,
+            quoting: true,
+            escaping: false,
+        };
+        let mut records = Records::new(text, format);
+        let mut record = Record::default();
+        if !records.read(&mut record) {
+            return None;
+        }
+        let names: Vec<String> = record.fields().map(str::to_owned).collect();
+        Some(Self {
+            delimiter,
+            row: 1,
+            known: names.len(),
+            names,
+            start: 0,
+            unnamed: 0,
+            end: records.position(),
+        })
+    }
+
     /// The table of a list whose header was sorted into its rows: a record of nothing but names of
     /// columns.
     pub(super) fn far_below(text: &str, delimiter: u8) -> Option<Table<'_>> {

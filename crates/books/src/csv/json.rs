@@ -1,0 +1,478 @@
+//! Libraries in JSON: an array of objects, an object with such an array somewhere inside, objects
+//! by their ids as LibraryThing exports them, and an object in each line.
+//!
+//! Only one object is in memory at a time: where it begins and ends is found first, and its cells
+//! are written as a row of comma-separated text.
+
+use std::collections::HashMap;
+
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde_json::{Map, Value};
+
+use super::decode::{empty, parse_failed};
+use super::records::MAX_FIELDS;
+use super::shape::push_cell;
+use super::{CsvError, headers};
+
+/// How deep the list of books may lie in other objects.
+const MAX_DEPTH: usize = 5;
+/// How deep an object may lie in a book's to become columns; what is deeper is kept as JSON.
+const MAX_LEVELS: usize = 4;
+/// Longest text of all rows, in bytes.
+const MAX_TEXT: usize = 24 << 20;
+
+/// Names of members that hold what the object is called: the column is named like the object.
+const NAMES: [&str; 7] = [
+    "name",
+    "fullname",
+    "text",
+    "value",
+    "label",
+    "fl",
+    "displayname",
+];
+/// Names of objects that hold a book's own members.
+const WRAPPERS: [&str; 16] = [
+    "book",
+    "work",
+    "edition",
+    "volume",
+    "volumeinfo",
+    "item",
+    "fields",
+    "data",
+    "attributes",
+    "entry",
+    "metadata",
+    "record",
+    "node",
+    "userbook",
+    "info",
+    "details",
+];
+
+/// The books of a JSON document as comma-separated text.
+pub(super) struct List {
+    pub text: String,
+    /// Names of the other lists in the document.
+    pub others: Vec<String>,
+}
+
+/// Whether a text is a JSON document or a line of one for each book.
+pub(super) fn is_json(text: &str) -> bool {
+    let text = start(text);
+    let mut chars = text.chars();
+    let (first, second) = (chars.next(), chars.find(|c| !c.is_whitespace()));
+    match (first, second) {
+        (Some('{'), Some('"')) => true,
+        (Some('{'), Some('}')) | (Some('['), Some('{')) => true,
+        // "[x] Dune" is a list with boxes, and "["Dune"],x" a table.
+        (Some('['), Some('"' | ']')) => serde_json::from_str::<IgnoredAny>(text).is_ok(),
+        _ => false,
+    }
+}
+
+fn start(text: &str) -> &str {
+    text.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}')
+}
+
+/// Reads the books of a JSON document; of more than `max_rows` only some.
+///
+/// # Errors
+/// When it is not well-formed, which says where, or has no list.
+pub(super) fn list(text: &str, max_rows: usize) -> Result<List, CsvError> {
+    let mut document = Document {
+        text,
+        others: Vec::new(),
+    };
+    let at = text.len() - start(text).len();
+    let values = document.values(at)?;
+    let rows = match values.as_slice() {
+        [] => return Err(empty()),
+        [only] => document.books(*only, 0)?,
+        // JSON lines
+        _ => values,
+    };
+    let mut table = Table::default();
+    for (number, row) in rows.iter().take(max_rows.saturating_add(1)).enumerate() {
+        let row_number = u32::try_from(number + 2).unwrap_or(u32::MAX);
+        let value: Value = serde_json::from_str(&text[row.0..row.1])
+            .map_err(|error| document.broken(row.0, &error, Some(row_number)))?;
+        table.add(value, row_number)?;
+    }
+    Ok(List {
+        text: table.text(),
+        others: document.others,
+    })
+}
+
+/// Positions at which a value begins and ends, in bytes.
+type Span = (usize, usize);
+
+struct Document<'a> {
+    text: &'a str,
+    others: Vec<String>,
+}
+
+impl Document<'_> {
+    fn broken(&self, at: usize, error: &serde_json::Error, row: Option<u32>) -> CsvError {
+        let before = &self.text[..at];
+        let lines = before.matches('\n').count();
+        let line = lines + error.line().max(1);
+        let offset = match error.line() {
+            0 | 1 => at - before.rfind('\n').map_or(0, |end| end + 1),
+            _ => 0,
+        };
+        let column = offset + error.column();
+        let reason = error.to_string();
+        let reason = reason
+            .split(" at line ")
+            .next()
+            .unwrap_or_default()
+            .to_owned();
+        parse_failed(
+            row,
+            format!("the JSON is broken at line {line}, column {column}: {reason}"),
+            &format!("This file is damaged at line {line}. Please export your library again."),
+        )
+    }
+
+    fn unexpected(&self, at: usize) -> CsvError {
+        let line = self.text[..at].matches('\n').count() + 1;
+        let column = at - self.text[..at].rfind('\n').map_or(0, |end| end + 1) + 1;
+        parse_failed(
+            None,
+            format!("the JSON is broken at line {line}, column {column}"),
+            &format!("This file is damaged at line {line}. Please export your library again."),
+        )
+    }
+
+    /// Reads the value that begins at `at`, and where it ends.
+    fn value<T: DeserializeOwned>(&self, at: usize) -> Result<(T, usize), CsvError> {
+        let mut stream = serde_json::Deserializer::from_str(&self.text[at..]).into_iter::<T>();
+        match stream.next() {
+            Some(Ok(value)) => Ok((value, at + stream.byte_offset())),
+            Some(Err(error)) => Err(self.broken(at, &error, None)),
+            None => Err(self.unexpected(at)),
+        }
+    }
+
+    fn span(&self, at: usize) -> Result<Span, CsvError> {
+        let at = self.skip(at);
+        let (_, end) = self.value::<IgnoredAny>(at)?;
+        Ok((at, end))
+    }
+
+    fn skip(&self, at: usize) -> usize {
+        let rest = &self.text[at..];
+        at + rest.len() - rest.trim_start().len()
+    }
+
+    fn byte(&self, at: usize) -> Option<u8> {
+        self.text.as_bytes().get(at).copied()
+    }
+
+    /// All values from `at` to the end of the text; a comma between them is forgiven.
+    fn values(&self, mut at: usize) -> Result<Vec<Span>, CsvError> {
+        let mut values = Vec::new();
+        loop {
+            at = self.skip(at);
+            if self.byte(at).is_none() {
+                return Ok(values);
+            }
+            let span = self.span(at)?;
+            at = self.skip(span.1);
+            if self.byte(at) == Some(b',') {
+                at += 1;
+            }
+            values.push(span);
+        }
+    }
+
+    /// The elements of the array at `at`, which is well-formed.
+    fn elements(&self, at: usize) -> Result<Vec<Span>, CsvError> {
+        let mut elements = Vec::new();
+        let mut at = self.skip(at + 1);
+        while self.byte(at) != Some(b']') {
+            let span = self.span(at)?;
+            elements.push(span);
+            at = self.skip(span.1);
+            if self.byte(at) == Some(b',') {
+                at = self.skip(at + 1);
+            }
+        }
+        Ok(elements)
+    }
+
+    /// The members of the object at `at`, which is well-formed.
+    fn members(&self, at: usize) -> Result<Vec<(String, Span)>, CsvError> {
+        let mut members = Vec::new();
+        let mut at = self.skip(at + 1);
+        while self.byte(at) != Some(b'}') {
+            let (name, end) = self.value::<String>(at)?;
+            // Behind the colon
+            let span = self.span(self.skip(end) + 1)?;
+            members.push((name, span));
+            at = self.skip(span.1);
+            if self.byte(at) == Some(b',') {
+                at = self.skip(at + 1);
+            }
+        }
+        Ok(members)
+    }
+
+    /// The values that are books, inside a value.
+    fn books(&mut self, value: Span, depth: usize) -> Result<Vec<Span>, CsvError> {
+        if self.byte(value.0) == Some(b'[') {
+            return self.elements(value.0);
+        }
+        if self.byte(value.0) != Some(b'{') || depth > MAX_DEPTH {
+            return Err(no_list());
+        }
+        let members = self.members(value.0)?;
+        let names_books = |name: &String| {
+            headers::known_meaning(name)
+                .is_some_and(|meaning| super::field::IDENTITIES.contains(&meaning.field))
+        };
+        let is_list = |span: &Span| {
+            self.byte(span.0) == Some(b'[') && self.byte(self.skip(span.0 + 1)) == Some(b'{')
+        };
+        let is_object = |span: &Span| self.byte(span.0) == Some(b'{');
+        // A single book.
+        let is_text = |span: &Span| self.byte(span.0) == Some(b'"');
+        if members
+            .iter()
+            .any(|(name, span)| names_books(name) && is_text(span))
+        {
+            return Ok(vec![value]);
+        }
+        let mut lists: Vec<&(String, Span)> =
+            members.iter().filter(|(_, span)| is_list(span)).collect();
+        // The longest is the library.
+        lists.sort_by_key(|(_, span)| std::cmp::Reverse(span.1 - span.0));
+        if let Some((_, span)) = lists.first() {
+            let others: Vec<String> = lists[1..].iter().map(|(name, _)| name.clone()).collect();
+            self.others.extend(others);
+            return self.elements(span.0);
+        }
+        let objects: Vec<Span> = (members.iter())
+            .map(|(_, span)| *span)
+            .filter(is_object)
+            .collect();
+        match objects.as_slice() {
+            [] => Err(no_list()),
+            // Books by their ids, or lists in objects.
+            [first, ..] => {
+                let inside = self.members(first.0)?;
+                if inside.iter().any(|(name, _)| names_books(name)) {
+                    return Ok(objects);
+                }
+                let found = objects
+                    .iter()
+                    .find_map(|object| self.books(*object, depth + 1).ok());
+                found.ok_or_else(no_list)
+            }
+        }
+    }
+}
+
+fn no_list() -> CsvError {
+    parse_failed(
+        None,
+        "the JSON has no array of objects".to_owned(),
+        "This file does not look like a list of books.",
+    )
+}
+
+/// Rows under the names of all their members.
+#[derive(Default)]
+struct Table {
+    names: Vec<String>,
+    places: HashMap<String, usize>,
+    rows: String,
+}
+
+impl Table {
+    fn add(&mut self, value: Value, row: u32) -> Result<(), CsvError> {
+        let mut cells: Vec<(usize, String)> = Vec::new();
+        match value {
+            Value::Object(members) => self.flatten("", members, 0, &mut cells),
+            Value::String(title) => self.cell("title", title, &mut cells),
+            other => self.cell("value", spelled(&other), &mut cells),
+        }
+        if self.names.len() > MAX_FIELDS - 1 {
+            let most = MAX_FIELDS - 1;
+            return Err(parse_failed(
+                Some(row),
+                format!("the objects have more than {most} different members"),
+                "This file does not look like a list of books: it has far too many columns.",
+            ));
+        }
+        cells.sort_by_key(|(at, _)| *at);
+        let is_empty = cells.is_empty();
+        let mut place = 0;
+        for (at, cell) in cells {
+            while place < at {
+                self.rows.push(',');
+                place += 1;
+            }
+            push_cell(&mut self.rows, &cell);
+        }
+        // A line of nothing is no record.
+        if is_empty {
+            self.rows.push(',');
+        }
+        self.rows.push('\n');
+        if self.rows.len() > MAX_TEXT {
+            return Err(parse_failed(
+                Some(row),
+                format!("the rows are more than {MAX_TEXT} bytes long"),
+                "This file is too large to be read.",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Adds a cell, or to the cell that is there.
+    fn cell(&mut self, name: &str, text: String, cells: &mut Vec<(usize, String)>) {
+        if text.is_empty() {
+            return;
+        }
+        let at = match self.places.get(name) {
+            Some(at) => *at,
+            None if self.names.len() >= MAX_FIELDS => return,
+            None => {
+                self.names.push(name.to_owned());
+                self.places.insert(name.to_owned(), self.names.len() - 1);
+                self.names.len() - 1
+            }
+        };
+        match cells.iter_mut().find(|(place, _)| *place == at) {
+            Some((_, cell)) => *cell = format!("{cell}; {text}"),
+            None => cells.push((at, text)),
+        }
+    }
+
+    fn flatten(
+        &mut self,
+        path: &str,
+        members: Map<String, Value>,
+        level: usize,
+        cells: &mut Vec<(usize, String)>,
+    ) {
+        for (key, value) in members {
+            let name = column_name(path, &key);
+            match value {
+                Value::Object(members) if is_list_by_number(&members) => {
+                    let values = members.into_iter().map(|(_, value)| value).collect();
+                    self.list(&name, values, cells);
+                }
+                Value::Object(members) if level < MAX_LEVELS => {
+                    self.flatten(&name, members, level + 1, cells);
+                }
+                Value::Array(values) => self.list(&name, values, cells),
+                value => self.cell(&name, spelled(&value), cells),
+            }
+        }
+    }
+
+    /// A list: its values behind each other, or as JSON where that would mix them up.
+    fn list(&mut self, name: &str, values: Vec<Value>, cells: &mut Vec<(usize, String)>) {
+        let is_plain = |value: &Value| !value.is_object() && !value.is_array();
+        if values.iter().all(is_plain) {
+            let texts: Vec<String> = (values.iter().map(spelled))
+                .filter(|text| !text.is_empty())
+                .collect();
+            let is_mixed = texts.len() > 1 && texts.iter().any(|text| text.contains([';', ',']));
+            let cell = match is_mixed {
+                true => serde_json::to_string(&texts).unwrap_or_default(),
+                false => texts.join("; "),
+            };
+            self.cell(name, cell, cells);
+            return;
+        }
+        // People keep their roles beside their names.
+        let is_person = headers::known_meaning(name).is_some_and(|meaning| {
+            use super::field::Field;
+            matches!(meaning.field, Field::Author | Field::MoreAuthors)
+        });
+        if is_person {
+            let people = values.iter().map(person).map(Value::String).collect();
+            self.list(name, people, cells);
+            return;
+        }
+        for value in values {
+            match value {
+                Value::Object(members) => self.flatten(name, members, MAX_LEVELS, cells),
+                value => self.cell(name, spelled(&value), cells),
+            }
+        }
+    }
+
+    fn text(self) -> String {
+        let mut text = String::with_capacity(self.rows.len() + 1_024);
+        for (at, name) in self.names.iter().enumerate() {
+            if at > 0 {
+                text.push(',');
+            }
+            push_cell(&mut text, name);
+        }
+        text.push('\n');
+        text.push_str(&self.rows);
+        text
+    }
+}
+
+/// A person's name, with what else than to write the person did.
+fn person(value: &Value) -> String {
+    let Some(members) = value.as_object() else {
+        return spelled(value);
+    };
+    let member = |keys: &[&str]| {
+        let known = keys.iter().find_map(|key| {
+            let is_so = |name: &&String| crate::text::words(name).concat() == *key;
+            members.keys().find(is_so)
+        });
+        known.and_then(|key| members[key].as_str()).map(str::trim)
+    };
+    let Some(name) = member(&NAMES).filter(|name| !name.is_empty()) else {
+        // Names in parts, or inside of other objects.
+        return value.to_string();
+    };
+    match member(&["role", "contribution", "type"]).filter(|role| !role.is_empty()) {
+        Some(role) if !role.to_lowercase().contains("author") => format!("{name} ({role})"),
+        _ => name.to_owned(),
+    }
+}
+
+/// Whether an object is a list whose values are numbered: `{"0": "...", "2": "..."}`.
+fn is_list_by_number(members: &Map<String, Value>) -> bool {
+    let is_number = |key: &String| !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_digit());
+    !members.is_empty() && members.keys().all(is_number)
+}
+
+/// The name of a member's column: that of the object for its name, the member's own where the
+/// object only wraps a book, else both.
+fn column_name(path: &str, key: &str) -> String {
+    if path.is_empty() {
+        return key.to_owned();
+    }
+    let comparable = |name: &str| crate::text::words(name).concat();
+    let own = comparable(key);
+    let object = comparable(path.rsplit('.').next().unwrap_or(path));
+    if NAMES.contains(&own.as_str()) || own == "title" && object == "series" {
+        return path.to_owned();
+    }
+    if WRAPPERS.contains(&object.as_str()) {
+        return key.to_owned();
+    }
+    format!("{path}.{key}")
+}
+
+fn spelled(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,374 @@
+//! Tables in other shapes, written as usual ones: other ends of lines, a line for each field,
+//! columns aligned by blanks, a column for each status, two tables side by side.
+
+use super::field::IDENTITIES;
+use super::headers;
+use super::records::{Format, Record, Records};
+use super::status::{status, yes_or_no};
+
+/// Longest line, in bytes, that can name columns.
+const MAX_HEADER: usize = 64 * 1024;
+
+/// The column for what stands above a table.
+const SHELF: &str = "Sheet (shelf)";
+
+/// Writes a quoted cell.
+pub(super) fn push_cell(text: &mut String, cell: &str) {
+    text.push('"');
+    text.push_str(&cell.replace('"', "\"\""));
+    text.push('"');
+}
+
+fn push_line<'c>(text: &mut String, cells: impl Iterator<Item = &'c str>) {
+    for (at, cell) in cells.enumerate() {
+        if at > 0 {
+            text.push(',');
+        }
+        push_cell(text, cell);
+    }
+    text.push('\n');
+}
+
+/// The text with usual ends of lines, if it has none and others.
+pub(super) fn with_line_ends(text: &str) -> Option<String> {
+    const ENDS: [char; 4] = ['\u{2028}', '\u{2029}', '\u{85}', '\u{1e}'];
+    let inside = text.trim_matches(['\u{feff}', '\n', '\r', ' ']);
+    let is_other = !inside.contains(['\n', '\r']) && inside.contains(ENDS);
+    is_other.then(|| inside.replace(ENDS, "\n"))
+}
+
+/// The usual table of a text in another shape; `None` when it has none of these.
+pub(super) fn as_table(text: &str) -> Option<String> {
+    of_fields_in_lines(text)
+        .or_else(|| of_aligned_columns(text))
+        .or_else(|| of_sheet(text))
+}
+
+/// The same for a sheet, whose cells are what they are.
+pub(super) fn of_sheet(text: &str) -> Option<String> {
+    of_board(text).or_else(|| of_tables_side_by_side(text))
+}
+
+/// A line of the form "Title: Dune".
+fn named_value(line: &str) -> Option<(&str, &str)> {
+    /// Longest name, in bytes.
+    const MAX_NAME: usize = 60;
+    let (name, value) = line.split_once([':', '：', '='])?;
+    let name = name.trim_start_matches(['-', '*', ' ']).trim();
+    (!name.is_empty() && name.len() <= MAX_NAME).then(|| (name, value.trim()))
+}
+
+/// Records one below the other, each field in a line of its own behind its name, as a table.
+fn of_fields_in_lines(text: &str) -> Option<String> {
+    /// Number of lines by which the shape is told.
+    const LINES: usize = 200;
+    let text = text.trim_start_matches('\u{feff}');
+    let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let is_known = |line: &&str| {
+        named_value(line).is_some_and(|(name, _)| headers::known_meaning(name).is_some())
+    };
+    let first = lines().next()?;
+    if !is_known(&first) {
+        return None;
+    }
+    let (mut all, mut known) = (0, 0);
+    let mut names: Vec<String> = Vec::new();
+    for line in lines().take(LINES) {
+        all += 1;
+        if is_known(&line) {
+            known += 1;
+            let name = named_value(line)?.0.to_lowercase();
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+    }
+    let tells_book = names.iter().any(|name| {
+        headers::known_meaning(name).is_some_and(|meaning| IDENTITIES.contains(&meaning.field))
+    });
+    if names.len() < 2 || !tells_book || known * 4 < all * 3 {
+        return None;
+    }
+    let mut columns: Vec<String> = Vec::new();
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    let mut last = None;
+    let mut is_after_blank = false;
+    for line in text.lines().map(str::trim) {
+        if line.is_empty() {
+            is_after_blank = true;
+            continue;
+        }
+        // Text that goes on may have a colon, too.
+        let field = named_value(line).filter(|(name, _)| {
+            columns.iter().any(|known| known.eq_ignore_ascii_case(name))
+                || headers::known_meaning(name).is_some()
+                || last.is_none()
+        });
+        let Some((name, value)) = field else {
+            if let (Some(row), Some(at)) = (rows.last_mut(), last)
+                && let Some(cell) = row.get_mut::<usize>(at)
+            {
+                cell.push('\n');
+                cell.push_str(line);
+            }
+            continue;
+        };
+        let known = columns
+            .iter()
+            .position(|known| known.eq_ignore_ascii_case(name));
+        let at = known.unwrap_or(columns.len());
+        if known.is_none() {
+            columns.push(name.to_owned());
+        }
+        let is_taken = |row: &Vec<String>| row.get(at).is_some_and(|cell| !cell.is_empty());
+        let is_next = rows
+            .last()
+            .is_none_or(|row| is_taken(row) && (at == 0 || is_after_blank));
+        if is_next {
+            rows.push(Vec::new());
+        }
+        is_after_blank = false;
+        last = Some(at);
+        if let Some(row) = rows.last_mut() {
+            if row.len() <= at {
+                row.resize(at + 1, String::new());
+            }
+            if row[at].is_empty() {
+                value.clone_into(&mut row[at]);
+            } else if !value.is_empty() {
+                row[at] = format!("{}; {value}", row[at]);
+            }
+        }
+    }
+    let mut table = String::with_capacity(text.len() + text.len() / 4);
+    push_line(&mut table, columns.iter().map(String::as_str));
+    for row in &rows {
+        push_line(&mut table, row.iter().map(String::as_str));
+    }
+    Some(table)
+}
+
+/// A table whose columns are aligned by blanks, with commas.
+fn of_aligned_columns(text: &str) -> Option<String> {
+    let text = text.trim_start_matches('\u{feff}');
+    let header = text.lines().find(|line| !line.trim().is_empty())?;
+    if header.len() > MAX_HEADER || header.contains([',', ';', '\t', '|']) {
+        return None;
+    }
+    // Where each name begins, in characters.
+    let mut starts = Vec::new();
+    let mut blanks = 2;
+    for (at, c) in header.chars().enumerate() {
+        if c != ' ' && blanks > 1 {
+            starts.push(at);
+        }
+        blanks = if c == ' ' { blanks + 1 } else { 0 };
+    }
+    let names: Vec<&str> = cut(header, &starts)?;
+    let known = names
+        .iter()
+        .filter(|name| headers::known_meaning(name).is_some());
+    if names.len() < 2 || known.count() < 2 {
+        return None;
+    }
+    let mut table = String::with_capacity(text.len() + text.len() / 4);
+    for line in text.lines() {
+        // A line that fits no column is kept whole.
+        let cells = cut(line, &starts).unwrap_or_else(|| {
+            let cells = line.split("  ").map(str::trim);
+            cells.filter(|cell| !cell.is_empty()).collect()
+        });
+        if !line.trim().is_empty() {
+            push_line(&mut table, cells.into_iter());
+        }
+    }
+    Some(table)
+}
+
+/// The cells of a line that begin at these characters; `None` when a text goes over a border.
+fn cut<'l>(line: &'l str, starts: &[usize]) -> Option<Vec<&'l str>> {
+    let mut borders = Vec::new();
+    let mut before = ' ';
+    for (number, (at, c)) in line.char_indices().enumerate() {
+        if starts.get(borders.len()) == Some(&number) {
+            if before != ' ' {
+                return None;
+            }
+            borders.push(at);
+        }
+        before = c;
+    }
+    let ends = borders.iter().skip(1).copied().chain([line.len()]);
+    let cells = borders
+        .iter()
+        .zip(ends)
+        .map(|(start, end)| line[*start..end].trim());
+    Some(cells.collect())
+}
+
+/// A board, whose columns are statuses with a title in each cell, as a list of titles.
+fn of_board(text: &str) -> Option<String> {
+    let text = text.trim_start_matches(['\u{feff}', '\r', '\n', ' ']);
+    let header = text.lines().next()?;
+    if header.len() > MAX_HEADER {
+        return None;
+    }
+    let delimiter = [b',', b';', b'\t', b'|']
+        .into_iter()
+        .find(|delimiter| header.as_bytes().contains(delimiter))?;
+    let format = Format {
+        delimiter,
+        quoting: true,
+        escaping: false,
+    };
+    let mut records = Records::new(text, format);
+    let mut record = Record::default();
+    records.read(&mut record);
+    let names: Vec<String> = record.fields().map(|name| name.trim().to_owned()).collect();
+    let statuses: Vec<_> = (names.iter().filter(|name| !name.is_empty()))
+        .map(|name| status(name))
+        .collect();
+    let mut different: Vec<_> = statuses.iter().flatten().collect();
+    different.dedup();
+    if statuses.len() < 2 || statuses.contains(&None) || different.len() < 2 {
+        return None;
+    }
+    let mut books: Vec<(usize, String)> = Vec::new();
+    let mut marks = 0;
+    while records.read(&mut record) {
+        for (at, cell) in record.fields().enumerate() {
+            let cell = cell.trim();
+            if cell.is_empty() {
+                continue;
+            }
+            let is_mark = cell.chars().count() < 2
+                || yes_or_no(cell).is_some()
+                || crate::date::PartialDate::parse(cell).is_some();
+            marks += usize::from(is_mark || names.get(at).is_none_or(String::is_empty));
+            books.push((at, cell.to_owned()));
+        }
+    }
+    if books.is_empty() || marks * 10 > books.len() {
+        return None;
+    }
+    let mut table = String::with_capacity(text.len() * 2);
+    push_line(&mut table, ["Title", "Status"].into_iter());
+    for (at, name) in names.iter().enumerate() {
+        for (_, book) in books.iter().filter(|(column, _)| *column == at) {
+            push_line(&mut table, [book, name].into_iter().map(String::as_str));
+        }
+    }
+    // Cells behind the last name keep their place at the end.
+    for (_, book) in books.iter().filter(|(column, _)| *column >= names.len()) {
+        push_line(&mut table, std::iter::once(book.as_str()));
+    }
+    Some(table)
+}
+
+/// Two tables beside each other, an empty column between them, as one below the other. What stands
+/// above each is the shelf, or the status, of its books.
+fn of_tables_side_by_side(text: &str) -> Option<String> {
+    /// Number of records among which the header is looked for.
+    const LINES: usize = 6;
+    let text = text.trim_start_matches(['\u{feff}', '\r', '\n', ' ']);
+    let first = text.lines().next()?;
+    if first.len() > MAX_HEADER {
+        return None;
+    }
+    let delimiter = [b',', b';', b'\t', b'|']
+        .into_iter()
+        .max_by_key(|delimiter| first.bytes().filter(|byte| byte == delimiter).count())?;
+    let format = Format {
+        delimiter,
+        quoting: true,
+        escaping: false,
+    };
+    let is_title = |name: &String| {
+        headers::known_meaning(name).is_some_and(|meaning| IDENTITIES.contains(&meaning.field))
+    };
+    let mut records = Records::new(text, format);
+    let mut record = Record::default();
+    let mut above: Vec<Vec<String>> = Vec::new();
+    let (names, gap) = loop {
+        if above.len() >= LINES || !records.read(&mut record) {
+            return None;
+        }
+        let names: Vec<String> = record.fields().map(|name| name.trim().to_owned()).collect();
+        let gap = names.iter().enumerate().position(|(at, name)| {
+            name.is_empty()
+                && names[..at].iter().any(is_title)
+                && names[at + 1..].iter().any(is_title)
+        });
+        match gap {
+            Some(gap) => break (names, gap),
+            None => above.push(names),
+        }
+    };
+    let (left, right) = (&names[..gap], &names[gap + 1..]);
+    let (mut left_rows, mut right_rows) = (Vec::new(), Vec::new());
+    while records.read(&mut record) {
+        let cells: Vec<String> = record.fields().map(str::to_owned).collect();
+        // Text between them or behind them: then they are one table.
+        let is_text = |cell: &String| !cell.trim().is_empty();
+        if cells.get(gap).is_some_and(is_text) || cells.iter().skip(names.len()).any(is_text) {
+            return None;
+        }
+        let is_filled = |cells: &[String]| cells.iter().any(|cell| !cell.trim().is_empty());
+        let border = gap.min(cells.len());
+        let behind = (gap + 1).min(cells.len());
+        if is_filled(&cells[..border]) {
+            left_rows.push(cells[..border].to_vec());
+        }
+        if is_filled(&cells[behind..]) {
+            right_rows.push(cells[behind..].to_vec());
+        }
+    }
+    // The columns of both, by their names.
+    let same = |a: &String, b: &String| crate::text::words(a) == crate::text::words(b);
+    let mut all: Vec<String> = left.to_vec();
+    let places: Vec<usize> = (right.iter())
+        .map(|name| {
+            let known = all.iter().position(|other| same(other, name));
+            known.unwrap_or_else(|| {
+                all.push(name.clone());
+                all.len() - 1
+            })
+        })
+        .collect();
+    let label_of = |from: usize, to: usize| -> String {
+        let line = above.last().map(Vec::as_slice).unwrap_or_default();
+        let cells = line.iter().skip(from).take(to - from);
+        let filled: Vec<&str> = (cells.map(String::as_str))
+            .filter(|cell| !cell.is_empty())
+            .collect();
+        match filled.as_slice() {
+            [label] => (*label).to_owned(),
+            _ => String::new(),
+        }
+    };
+    let labels = [label_of(0, gap), label_of(gap + 1, names.len())];
+    let are_labelled = labels.iter().all(|label| !label.is_empty());
+    let told = above.len() - usize::from(are_labelled);
+    let mut table = String::with_capacity(text.len() * 2);
+    for line in &above[..told] {
+        push_line(&mut table, line.iter().map(String::as_str));
+    }
+    let width = all.len();
+    let shelf = are_labelled.then_some(SHELF);
+    push_line(&mut table, all.iter().map(String::as_str).chain(shelf));
+    let mut push_row = |cells: Vec<String>, label: &str| {
+        let cells = (0..width).map(|at| cells.get(at).map_or("", String::as_str));
+        push_line(&mut table, cells.chain(are_labelled.then_some(label)));
+    };
+    for row in left_rows {
+        push_row(row, &labels[0]);
+    }
+    for row in right_rows {
+        let mut cells = vec![String::new(); width];
+        for (place, cell) in places.iter().zip(row) {
+            cells[*place] = cell;
+        }
+        push_row(cells, &labels[1]);
+    }
+    Some(table)
+}
