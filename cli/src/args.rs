@@ -56,7 +56,8 @@ pub(crate) enum Command {
         /// Show how the file would be read, and import nothing
         #[arg(long)]
         dry_run: bool,
-        /// The meaning of a column: its header or number, =, and a field or ignore
+        /// The meaning of a column: its header or number, =, and a field or ignore; dates may say
+        /// their order (Gelesen=dateRead:day-first), ratings their scale (Note=rating:20)
         #[arg(long = "map", value_name = "COLUMN=FIELD", value_parser = mapped)]
         mapping: Vec<(String, String)>,
     },

@@ -24,11 +24,13 @@ export function readingTable(reading, fields, choose, mapping) {
 		// By its number: names may be missing, or there twice.
 		const key = `#${at + 1}`;
 		const option = (value, text) => h('option', { value, selected: value === (mapping?.[key] ?? field ?? 'ignore') }, text);
-		return h('select', { 'aria-label': `What ${name || `column ${at + 1}`} is`, onchange: ({ target }) => choose(key, target.value) }, option('ignore', 'not used'), fields.map((value) => option(value, words(value))));
+		const orders = /^date|^read$/.test(field) ? ['day', 'month'].map((first) => option(`${field}:${first}-first`, `${words(field)}, ${first} first`)) : [];
+		return h('select', { 'aria-label': `What ${name || `column ${at + 1}`} is`, onchange: ({ target }) => choose(key, target.value) }, option('ignore', 'not used'), fields.map((value) => option(value, words(value))), orders);
 	};
-	const row = (column, at) => h('tr', h('th', { scope: 'row' }, column.name), h('td', field(column, at)), h('td', [SURE[column.certainty], column.values].filter(Boolean).join(', ')), h('td', column.filled.toLocaleString()), h('td.fine', (column.samples ?? []).join(' · ')));
+	const row = (column, at) => h('tr', h('th', { scope: 'row' }, column.name), h('td', field(column, at)), h('td', [SURE[column.certainty], column.values, column.notUnderstood && `${column.notUnderstood} not understood`].filter(Boolean).join(', ')), h('td', column.filled.toLocaleString()), h('td.fine', (column.samples ?? []).join(' · ')));
 	const head = h('tr', ['Column', 'Read as', 'How', 'Filled', 'For example'].map((name) => h('th', { scope: 'col' }, name)));
-	return [h('p.fine', sourceOf(reading)), h('div.scroll', h('table', h('thead', head), h('tbody', reading.columns.map(row))))];
+	const left = [['Sheets that were not read', reading.otherSheets], ['Above the columns’ names', reading.linesAbove]];
+	return [h('p.fine', sourceOf(reading)), ...left.map(([what, names]) => names && h('p.fine', `${what}: ${names.join(' · ')}`)), h('div.scroll', h('table', h('thead', head), h('tbody', reading.columns.map(row))))];
 }
 
 /** The step before an import whose file is not plain: what would come of it, and what to change. */

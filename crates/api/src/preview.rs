@@ -34,7 +34,7 @@ pub struct Preview<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure<'a>>,
     /// Separator and columns of the file; with a failure only if nothing but a column that names
-    /// the books is missing.
+    /// the books is missing, or the mapping does not fit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reading: Option<Reading<'a>>,
     /// The first 20 books as they would be imported.
@@ -45,7 +45,9 @@ pub struct Preview<'a> {
     pub problems: u32,
     /// The look-ups that the books would need.
     pub lookups: Lookups,
-    /// Names that a mapping may give to columns, besides `ignore`.
+    /// Names that a mapping may give to columns, besides `ignore`. One of dates may be followed by
+    /// their order (`dateRead:day-first`, `month-first` or `year-first`), a rating by its scale
+    /// (`rating:20`).
     pub fields: Vec<&'static str>,
 }
 

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::status::is_zero;
+
 /// The interpretation of an imported file: its separator and columns.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -22,7 +24,7 @@ pub struct Reading<'a> {
     /// The sheet of a workbook that was read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sheet: Option<&'a str>,
-    /// Other sheets of the workbook, which were not read.
+    /// Other sheets of the workbook, or other lists of the JSON document, which were not read.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub other_sheets: &'a [String],
     /// Number of the record that names the columns; absent in a file without a header.
@@ -31,8 +33,10 @@ pub struct Reading<'a> {
     /// Lines above the header that name no books.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub lines_above: &'a [String],
-    /// Whether a person should look at the interpretation: a meaning or the encoding was guessed,
-    /// dates or ratings can be read in several ways, or another sheet has books.
+    /// Whether a person should look at the interpretation: no record names the columns, a meaning
+    /// or the encoding was guessed, dates or ratings can be read in several ways, most cells of a
+    /// column were not understood, another sheet has books, the authors may be in a column that is
+    /// not used, or a column says that the file lists people, films or music.
     pub uncertain: bool,
     /// Columns of the file, in order.
     pub columns: Vec<Column<'a>>,
@@ -46,7 +50,8 @@ pub struct Column<'a> {
     /// Header of the column as it stands in the file; its number, from 1, in a file without a
     /// header.
     pub name: &'a str,
-    /// The field that the column holds, as `mapping` spells it; null when the column is not used.
+    /// The field that the column holds, as `mapping` spells it without its order or scale; null
+    /// when the column is not used.
     pub field: Option<&'a str>,
     /// Certainty of `field`; absent when the column is not used.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -57,6 +62,10 @@ pub struct Column<'a> {
     pub values: Option<&'a str>,
     /// Number of rows in which the column is not empty.
     pub filled: u32,
+    /// Number of its cells that were not understood, each of which is listed with its row; absent
+    /// when there are none.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub not_understood: u32,
     /// Its first values that differ, as they stand in the file: at most three, each cut to 60
     /// characters, and 20,000 bytes in all columns together.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
@@ -104,6 +113,7 @@ impl<'a> From<&'a books::ColumnReading> for Column<'a> {
             certainty: column.certainty.map(Certainty::from),
             values: column.values.as_deref(),
             filled: column.filled,
+            not_understood: column.not_understood,
             samples: &column.samples,
         }
     }

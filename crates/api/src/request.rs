@@ -694,17 +694,17 @@ pub fn mapping(json: &[u8]) -> Result<books::Mapping, ApiError> {
     const EXAMPLE: &str = r#"must be a JSON object like {"Titel": "title", "3": "ignore"}"#;
     let MappedOnce(mapping) =
         serde_json::from_slice(json).map_err(|_| ApiError::invalid("mapping", EXAMPLE))?;
-    let is_field = |field: &String| {
-        let field = field.trim();
-        field.eq_ignore_ascii_case("ignore")
-            || books::field_names().any(|name| name.eq_ignore_ascii_case(field))
-    };
-    if mapping.len() > MAX_MAPPED_COLUMNS || !mapping.values().all(is_field) {
-        let fields: Vec<&str> = books::field_names().collect();
+    if mapping.len() > MAX_MAPPED_COLUMNS {
         return Err(ApiError::invalid(
             "mapping",
-            format!("must name fields: ignore, {}", fields.join(", ")),
+            format!("names more than {MAX_MAPPED_COLUMNS} columns"),
         ));
+    }
+    for (column, meaning) in &mapping {
+        books::check_meaning(meaning).map_err(|error| {
+            let column: String = column.chars().take(100).collect();
+            ApiError::invalid("mapping", format!("column {column:?}: {error}"))
+        })?;
     }
     Ok(mapping)
 }

@@ -15,6 +15,7 @@ use serde::Serialize;
 use crate::book::EnrichedBook;
 use crate::envelope::{Answered, Metadata, json};
 use crate::error::ApiError;
+use crate::failure::Failure;
 use crate::reading::Reading;
 use crate::scan::{Metadata as ScanMetadata, Photo, Shown, Suggestion};
 use crate::status::{Review, Status, is_zero};
@@ -142,6 +143,7 @@ impl<'a> Writer<'a> {
         let head = Head {
             job_id: self.root.id.as_str(),
             status: Status::of(self.root),
+            failure: self.root.failure.as_ref().map(Failure::from),
         };
         bytes.extend(open_object(&head));
         match self.root.pipeline {
@@ -246,6 +248,9 @@ fn more_fields(object: &impl Serialize) -> Vec<u8> {
 struct Head<'a> {
     job_id: &'a str,
     status: Status,
+    /// The reason why the job failed; absent when it did not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<Failure<'a>>,
 }
 
 /// Counts of an import's rows and books.

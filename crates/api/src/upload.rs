@@ -67,7 +67,11 @@ impl Kind {
                     || WORKBOOKS.contains(&essence)
                     || matches!(
                         essence,
-                        "application/vnd.ms-excel" | "application/octet-stream" | "application/csv"
+                        "application/vnd.ms-excel"
+                            | "application/octet-stream"
+                            | "application/csv"
+                            | "application/json"
+                            | "application/x-ndjson"
                     )
             }
             Self::Photos => essence.starts_with("image/") || essence == "application/octet-stream",
@@ -76,7 +80,20 @@ impl Kind {
 
     fn takes_body_type(self, essence: &str) -> bool {
         match self {
-            Self::Csv => essence == "text/csv" || WORKBOOKS.contains(&essence),
+            // What clients say of a file that they do not know; its content decides.
+            Self::Csv => {
+                WORKBOOKS.contains(&essence)
+                    || matches!(
+                        essence,
+                        "text/csv"
+                            | "text/plain"
+                            | "text/tab-separated-values"
+                            | "application/csv"
+                            | "application/octet-stream"
+                            | "application/vnd.ms-excel"
+                            | "application/x-ndjson"
+                    )
+            }
             Self::Photos => essence.starts_with("image/") || essence == "application/octet-stream",
         }
     }
@@ -84,7 +101,7 @@ impl Kind {
     fn unsupported(self) -> ApiError {
         ApiError::unsupported_media_type(match self {
             Self::Csv => {
-                "Send the library (CSV, .xlsx or .ods) as multipart/form-data, part \"file\", or CSV as a text/csv body"
+                "Send the library (CSV, JSON, .xlsx or .ods) as multipart/form-data, part \"file\", or as a body of its type"
             }
             Self::Photos => {
                 "Send JPEG, PNG or WebP photos as multipart/form-data, parts \"photos\", or one as an image/* body"

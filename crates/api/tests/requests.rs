@@ -596,6 +596,44 @@ fn what_is_wrong_with_an_upload_is_named() {
     }
 }
 
+#[test]
+fn a_library_may_have_a_type_that_says_little() {
+    for content_type in [
+        "text/csv",
+        "text/plain; charset=utf-8",
+        "text/tab-separated-values",
+        "application/octet-stream",
+        "application/x-ndjson",
+        "application/vnd.ms-excel",
+    ] {
+        let files = receive(Kind::Csv, content_type, b"Title\r\nDune", 5).unwrap();
+        assert_eq!(files[0].1, b"Title\r\nDune", "{content_type}");
+    }
+    for content_type in ["text/html", "image/png", "application/xml"] {
+        let refused = receive(Kind::Csv, content_type, b"Title\r\nDune", 5);
+        assert_eq!(refusal(refused).0, Code::UnsupportedMediaType);
+    }
+}
+
+#[test]
+fn a_mapping_that_names_no_field_is_told_which() {
+    let read = request::mapping(br#"{"Titel": "title", "Gelesen": "dateRead:day-first"}"#).unwrap();
+    assert_eq!(read["Gelesen"], "dateRead:day-first");
+    for (mapping, message) in [
+        (
+            &br#"{"Wer": "writer"}"#[..],
+            "column \"Wer\": there is no field \"writer\"; the fields are",
+        ),
+        (
+            br#"{"Note": "rating:x"}"#,
+            "column \"Note\": \"rating:x\": the scale",
+        ),
+    ] {
+        let error = request::mapping(mapping).unwrap_err();
+        assert!(error.message.contains(message), "{}", error.message);
+    }
+}
+
 proptest! {
     #[test]
     fn any_bytes_are_a_request_or_refused(body: Vec<u8>, text: String) {

@@ -378,11 +378,12 @@ fn making(c: &mut Components) -> Vec<Operation> {
 /// The bodies that a library may come in.
 fn library(csv: &Value) -> Value {
     let mut parts = form("file", "The file", false);
-    parts["schema"]["properties"]["mapping"] =
-        json!({"type": "string", "description": "Fields by columns, as JSON"});
+    parts["schema"]["properties"]["mapping"] = json!({"type": "string", "description": "Fields by columns, as JSON: {\"Titel\": \"title\", \"Gelesen\": \"dateRead:day-first\", \"Note\": \"rating:20\", \"#4\": \"ignore\"}"});
     json!({
         "multipart/form-data": parts,
         "text/csv": csv,
+        "text/plain": csv,
+        "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
         "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": {"schema": {"type": "string", "format": "binary"}},
         "application/vnd.oasis.opendocument.spreadsheet": {"schema": {"type": "string", "format": "binary"}},
     })
