@@ -82,7 +82,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             (
                 Publisher,
                 "publisher, publishers, publishing company, pub, publisher name, edition publisher, edition publishers, \
-                 publishing house, publishers labels, edition publishers labels, publisher label, imprint, published by, press",
+                 publishing house, publishers labels, edition publishers labels, publisher label, imprint, published by",
             ),
             (
                 Publication,
