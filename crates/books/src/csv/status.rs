@@ -26,7 +26,7 @@ const STATUSES: [(ReadingStatus, &str); 4] = [
     (
         ReadingStatus::CurrentlyReading,
         "currently reading, is reading, reading, in progress, reading now, still reading, started, now reading, rereading, re-reading, \
-         am lesen, lese ich gerade, lese gerade, wird gelesen, angefangen, begonnen, in arbeit, lesend, \
+         am lesen, lese ich, lese ich gerade, lese gerade, wird gelesen, angefangen, begonnen, in arbeit, lesend, \
          en cours, en cours de lecture, lecture en cours, je lis, en train de lire, \
          leyendo, leyendo actualmente, en curso, en progreso, lendo, estou lendo, a ler, em andamento, \
          in lettura, sto leggendo, in corso, leggendo, aan het lezen, bezig, ben ik aan het lezen, lezen, \

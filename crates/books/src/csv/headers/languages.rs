@@ -62,7 +62,10 @@ pub(super) const LANGUAGES: &[Language] = &[
                  isbn issn, primary isbn, isbn13 ean, asin/isbn, isbn/asin",
             ),
             (IsbnOrId, "isbn uid, barcode, product code, gtin, upc"),
-            (Identifiers, "isbns, identifiers, all isbns, other isbns"),
+            (
+                Identifiers,
+                "isbns, identifiers, all isbns, other isbns, industry identifiers identifier",
+            ),
             (
                 Asin,
                 "asin, amazon asin, aasin, amazon id, amazon book id, audible product id, \
