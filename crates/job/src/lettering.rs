@@ -15,6 +15,15 @@ const SURE: f32 = 0.8;
 const SURE_WORD: f32 = 0.95;
 const LONG_WORD: usize = 6;
 
+/// The same for large lettering. It is a title's or an author's, and often in a typeface of which
+/// the network is less sure.
+const SURE_IF_LARGE: f32 = 0.7;
+const SURE_WORD_IF_LARGE: f32 = 0.9;
+const LONG_WORD_IF_LARGE: usize = 5;
+
+/// Ratio to the median height of the photo's lines from which on a line is large.
+const LARGE: f32 = 1.5;
+
 /// Number of spines read for each book identified from which on a photo counts as a bad one.
 const SPINES_FOR_A_BOOK: usize = 3;
 
@@ -74,7 +83,19 @@ impl Lettering {
     /// A spine that names no book, if enough on it is sure.
     fn unknown(&self, unknown: &UnknownSpine, outcome: Found) -> Option<(Detection, Named)> {
         let spine = self.shelf.spines.get(unknown.spine)?;
-        let is_sure = |at: &&usize| self.lines.get(**at).is_some_and(|l| l.confidence >= SURE);
+        let large_from = LARGE * self.median_height();
+        let is_large = |at: usize| {
+            let line = self.shelf.lettering.get(at);
+            line.is_some_and(|line| line.height >= large_from)
+        };
+        let surer_than = |at: usize, least: f32| {
+            let line = self.lines.get(at);
+            line.is_some_and(|line| line.confidence >= least)
+        };
+        let is_sure = |at: &&usize| {
+            let least = if is_large(**at) { SURE_IF_LARGE } else { SURE };
+            surer_than(**at, least)
+        };
         let lines: Vec<usize> = spine.lines.iter().filter(is_sure).copied().collect();
         let text = |at: &usize| Some(self.shelf.lettering.get(*at)?.text.trim());
         let texts: Vec<&str> = lines.iter().filter_map(text).collect();
@@ -82,12 +103,12 @@ impl Lettering {
         let letters = |word: &str| word.chars().filter(|c| c.is_alphabetic()).count();
         let words = text.split_whitespace().filter(|word| letters(word) >= 3);
         let is_long = |at: &&usize| {
-            let is_sure = self
-                .lines
-                .get(**at)
-                .is_some_and(|l| l.confidence >= SURE_WORD);
+            let (least, long) = match is_large(**at) {
+                true => (SURE_WORD_IF_LARGE, LONG_WORD_IF_LARGE),
+                false => (SURE_WORD, LONG_WORD),
+            };
             let text = self.shelf.lettering.get(**at).map_or("", |line| &line.text);
-            is_sure && letters(text) >= LONG_WORD
+            surer_than(**at, least) && letters(text) >= long
         };
         (words.count() >= 2 || lines.iter().any(|at| is_long(&at))).then(|| {
             let named = Named {
@@ -98,6 +119,13 @@ impl Lettering {
             };
             self.detection(named, CONFIDENCE_OF_WORDS, lines.iter())
         })
+    }
+
+    fn median_height(&self) -> f32 {
+        let lines = self.shelf.lettering.iter();
+        let mut heights: Vec<f32> = lines.map(|line| line.height).collect();
+        heights.sort_by(f32::total_cmp);
+        heights.get(heights.len() / 2).copied().unwrap_or_default()
     }
 
     /// The detection of what a spine names, at the place of its `lines` on the photo.
@@ -234,6 +262,34 @@ mod tests {
             books,
             complete,
         }
+    }
+
+    #[test]
+    fn large_lettering_is_listed_although_the_network_is_less_sure_of_it() {
+        let spines: &[&[(&str, f32)]] = &[
+            &[("BABEL", 0.94)],
+            &[("Thre Biue Lasl", 0.76)],
+            &[("Ex", 0.99)],
+            &[("scribbled words", 0.6)],
+            &[("a longer line of words", 0.9)],
+            &[("another line of words", 0.9)],
+            &[("the line of an author", 0.9)],
+            &[("the line of a publisher", 0.9)],
+            &[("the line of a series", 0.9)],
+        ];
+        let listed = |height: f32| {
+            let mut lettering = lettering(spines);
+            for line in &mut lettering.shelf.lettering[..4] {
+                line.height = height;
+            }
+            let detections = lettering.detections(&found(&lettering, &[], true));
+            let titles = detections.into_iter().map(|(_, named)| named.title);
+            titles
+                .filter(|title| !title.contains("line of"))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(listed(10.0), [""; 0]);
+        assert_eq!(listed(20.0), ["BABEL", "Thre Biue Lasl"]);
     }
 
     #[test]

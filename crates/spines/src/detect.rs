@@ -29,8 +29,9 @@ const THRESHOLD: u8 = 77;
 /// The mean probability of a region of text, of 255.
 const LEAST_MEAN: f32 = 128.0;
 
-/// Least width of a region, in pixels: smaller ones are dust.
-const LEAST_SIDE: f32 = 3.0;
+/// Least height of a widened region, in pixels: letters in lower ones are too small to be read,
+/// and each costs up to four readings.
+const LEAST_HEIGHT: f32 = 12.0;
 
 /// Factor of area by circumference by which regions are widened: the network marks the core of a
 /// line. It was trained with 1.4, which cuts the letters of spines too tightly.
@@ -159,9 +160,6 @@ impl Detection {
         let rect = min_area_rect(&points)?;
         // Contours run through the centres of pixels.
         let (width, height) = (rect.width() + 1.0, rect.height() + 1.0);
-        if width.min(height) < LEAST_SIDE || self.mean_inside(contour) < LEAST_MEAN {
-            return None;
-        }
         let up = rect.up_axis();
         let along = if width >= height {
             (-up.y, up.x)
@@ -170,6 +168,9 @@ impl Detection {
         };
         let (length, height) = (width.max(height), width.min(height));
         let more = 2.0 * WIDENING * length * height / (2.0 * (length + height));
+        if height + more < LEAST_HEIGHT || self.mean_inside(contour) < LEAST_MEAN {
+            return None;
+        }
         let (x, y) = (rect.center().x + 0.5, rect.center().y + 0.5);
         let ((x, y), along) = match self.pass {
             Pass::Turned => ((y, self.width as f32 - x), (along.1, -along.0)),
@@ -281,6 +282,18 @@ mod tests {
     }
 
     #[test]
+    fn what_is_too_low_to_be_read_is_no_region() {
+        for (height, count) in [(4, 0), (5, 1)] {
+            let mut detection = detection(200, 120, Pass::Turned);
+            for y in 30..30 + height {
+                let from = y * detection.width;
+                detection.map[from + 20..from + 80].fill(250);
+            }
+            assert_eq!(detection.regions().len(), count, "{height}");
+        }
+    }
+
+    #[test]
     fn any_map_makes_regions_without_a_panic() {
         let mut random = 1u32;
         for round in 0..200 {
@@ -295,7 +308,7 @@ mod tests {
                 };
             }
             for region in detection.regions() {
-                assert!(region.is_finite() && region.height >= LEAST_SIDE);
+                assert!(region.is_finite() && region.height >= LEAST_HEIGHT);
                 assert!(region.length >= region.height);
             }
         }
