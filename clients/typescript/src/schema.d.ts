@@ -3610,6 +3610,11 @@ export interface components {
             isCut?: boolean;
             /** @description State of its analysis. */
             status: components["schemas"]["PhotoStatus"];
+            /**
+             * @description Whether its books are not known and it is not kept: no retry can look at it, so it is to be
+             *     sent again in a new scan. Absent when not, and before the scan has ended.
+             */
+            toSend?: boolean;
         };
         /** @description Quality of the photos: `good`, `fair` or `poor`, `unknown` when none could be decoded. */
         PhotoQuality: {

@@ -162,8 +162,8 @@ function outcome(job, again, retry) {
 	function mending({ books, results, url, record }) {
 		const count = (outcome) => books.filter(({ tries }) => tries === outcome).length;
 		const [unanswered, unknown] = [count('error'), count('not_found')];
-		// One that is no picture will be none later.
-		const photos = (results?.photos ?? []).filter(({ status, error }) => status === 'failed' && error !== 'E_IMAGE_INVALID').length;
+		const lost = (results?.photos ?? []).filter(({ toSend }) => toSend).map(({ index }) => index + 1);
+		const photos = (results?.photos ?? []).filter(({ status, toSend }) => status === 'failed' && !toSend).length;
 		const left = unanswered ? unanswered.toLocaleString() : photos === 1 ? 'photo' : `${photos} photos`;
 		const failed = books.filter(({ shownBy }) => shownBy.includes('missing')).length + (results?.rowsRejected ?? 0);
 		function trying(what, only) {
@@ -182,7 +182,8 @@ function outcome(job, again, retry) {
 		}
 		const href = `${url}/results?format=csv&only=failed,not_found`;
 		const parts = [record.token && (unanswered || photos) > 0 && trying(left), record.token && unknown > 0 && trying(`${unknown.toLocaleString()} not found`, ['error', 'circuit_open', 'not_found', 'failed_photos']), failed > 0 && h('a.button', { href, download: `${nameOf(job).replace(/\.\w+$/, '')}-failed.csv` }, 'Download what failed')];
-		return parts.some(Boolean) && h('p.row', parts.flat());
+		const sending = lost.length > 0 && h('p', lost.length > 1 ? `Photos ${lost.join(', ')} could not be read and are not kept: send them again.` : `Photo ${lost[0]} could not be read and is not kept: send it again.`);
+		return [sending, parts.some(Boolean) && h('p.row', parts.flat())];
 	}
 
 	const readHere = (results) => results?.metadata?.modelUsed === 'spines' && h('p.fine', 'Read here, no AI service asked.');
@@ -196,7 +197,7 @@ function outcome(job, again, retry) {
 		shown = what;
 		const failed = lost ?? (state.status !== 'completed' && (state.error ?? {}));
 		const parts = failed ? failure(failed) : [h('h2', state.message ?? 'Done')];
-		if (!lost && (state.status !== 'failed' || job.books.length)) parts.push(figuresOf(job), mending(job), readHere(results), remarks(results ?? {}), how(results?.reading), results?.problem && h('p.bad', results.problem));
+		if (!lost && (state.status !== 'failed' || job.books.length)) parts.push(figuresOf(job), ...mending(job), readHere(results), remarks(results ?? {}), how(results?.reading), results?.problem && h('p.bad', results.problem));
 		element.replaceChildren(...parts.filter(Boolean));
 		element.classList.toggle('failed', Boolean(failed) && state.status !== 'canceled');
 	}

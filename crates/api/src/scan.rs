@@ -321,11 +321,17 @@ pub struct Photo {
     /// Whether the model came to its limit before it had named all books on it; absent when not.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_cut: bool,
+    /// Whether its books are not known and it is not kept: no retry can look at it, so it is to be
+    /// sent again in a new scan. Absent when not, and before the scan has ended.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub to_send: bool,
 }
 
 impl Photo {
     /// The photos of this scan, in the order of the upload.
     pub fn of(root: &Root) -> Vec<Self> {
+        let lost: Vec<usize> = root.lost_photos().collect();
+        let has_ended = root.stage.is_terminal();
         root.photos
             .iter()
             .enumerate()
@@ -335,6 +341,7 @@ impl Photo {
                 books_found: photo.found,
                 error: photo.code.map(FailureCode::from),
                 is_cut: photo.is_cut,
+                to_send: has_ended && lost.contains(&index),
             })
             .collect()
     }
