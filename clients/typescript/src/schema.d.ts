@@ -1755,7 +1755,10 @@ export interface components {
         Column: {
             /** @description Certainty of `field`; absent when the column is not used. */
             certainty?: components["schemas"]["Certainty"];
-            /** @description The field that the column holds, as `mapping` spells it; null when the column is not used. */
+            /**
+             * @description The field that the column holds, as `mapping` spells it without its order or scale; null
+             *     when the column is not used.
+             */
             field: string | null;
             /**
              * Format: uint32
@@ -1767,6 +1770,12 @@ export interface components {
              *     header.
              */
             name: string;
+            /**
+             * Format: uint32
+             * @description Number of its cells that were not understood, each of which is listed with its row; absent
+             *     when there are none.
+             */
+            notUnderstood?: number;
             /**
              * @description Its first values that differ, as they stand in the file: at most three, each cut to 60
              *     characters, and 20,000 bytes in all columns together.
@@ -2099,6 +2108,8 @@ export interface components {
         EnrichmentResults: {
             books: components["schemas"]["ListedBook"][];
             enrichedBooks: components["schemas"]["EnrichedBook"][];
+            /** @description The reason why the job failed; absent when it did not. */
+            failure?: components["schemas"]["Failure"];
             jobId: string;
             status: components["schemas"]["Status"];
         };
@@ -2632,6 +2643,8 @@ export interface components {
              */
             enrichmentSucceeded: number;
             errors: components["schemas"]["Problem"][];
+            /** @description The reason why the job failed; absent when it did not. */
+            failure?: components["schemas"]["Failure"];
             jobId: string;
             /** @description The interpretation of the file; absent for an import of an earlier version. */
             reading?: components["schemas"]["Reading"];
@@ -3723,7 +3736,11 @@ export interface components {
             errors: components["schemas"]["Problem"][];
             /** @description The reason why the import would fail as a whole; absent when it would not. */
             failure?: components["schemas"]["Failure"];
-            /** @description Names that a mapping may give to columns, besides `ignore`. */
+            /**
+             * @description Names that a mapping may give to columns, besides `ignore`. One of dates may be followed by
+             *     their order (`dateRead:day-first`, `month-first` or `year-first`), a rating by its scale
+             *     (`rating:20`).
+             */
             fields: string[];
             /** @description The look-ups that the books would need. */
             lookups: components["schemas"]["Lookups"];
@@ -3734,7 +3751,7 @@ export interface components {
             problems: number;
             /**
              * @description Separator and columns of the file; with a failure only if nothing but a column that names
-             *     the books is missing.
+             *     the books is missing, or the mapping does not fit.
              */
             reading?: components["schemas"]["Reading"];
             /**
@@ -3928,7 +3945,7 @@ export interface components {
             headerRow?: number;
             /** @description Lines above the header that name no books. */
             linesAbove?: string[];
-            /** @description Other sheets of the workbook, which were not read. */
+            /** @description Other sheets of the workbook, or other lists of the JSON document, which were not read. */
             otherSheets?: string[];
             /** @description The program that exported the file; absent when it could be any. */
             program?: string;
@@ -3940,8 +3957,10 @@ export interface components {
             /** @description The sheet of a workbook that was read. */
             sheet?: string;
             /**
-             * @description Whether a person should look at the interpretation: a meaning or the encoding was guessed,
-             *     dates or ratings can be read in several ways, or another sheet has books.
+             * @description Whether a person should look at the interpretation: no record names the columns, a meaning
+             *     or the encoding was guessed, dates or ratings can be read in several ways, most cells of a
+             *     column were not understood, another sheet has books, the authors may be in a column that is
+             *     not used, or a column says that the file lists people, films or music.
              */
             uncertain: boolean;
         };
@@ -4114,6 +4133,8 @@ export interface components {
              */
             approved: number;
             books: components["schemas"]["SeenBook"][];
+            /** @description The reason why the job failed; absent when it did not. */
+            failure?: components["schemas"]["Failure"];
             jobId: string;
             metadata: components["schemas"]["ScanMetadata"];
             /**
@@ -5302,6 +5323,8 @@ export interface components {
         /** @description The results of an enrichment, in V3. */
         V3EnrichmentResults: {
             enrichedBooks: components["schemas"]["EnrichedBook"][];
+            /** @description The reason why the job failed; absent when it did not. */
+            failure?: components["schemas"]["Failure"];
             jobId: string;
             results: components["schemas"]["V3ResultBook"][];
             status: components["schemas"]["Status"];
@@ -5428,6 +5451,8 @@ export interface components {
              */
             enrichmentSucceeded: number;
             errors: components["schemas"]["Problem"][];
+            /** @description The reason why the job failed; absent when it did not. */
+            failure?: components["schemas"]["Failure"];
             jobId: string;
             /** @description The interpretation of the file; absent for an import of an earlier version. */
             reading?: components["schemas"]["Reading"];
@@ -5683,6 +5708,8 @@ export interface components {
              */
             enrichmentSucceeded?: number;
             errors?: components["schemas"]["Problem"][];
+            /** @description The reason why the job failed; absent when it did not. */
+            failure?: components["schemas"]["Failure"];
             jobId: string;
             metadata?: components["schemas"]["ScanMetadata"];
             /**
@@ -5968,6 +5995,8 @@ export interface components {
              * @description Number of books that are certain enough.
              */
             approved: number;
+            /** @description The reason why the job failed; absent when it did not. */
+            failure?: components["schemas"]["Failure"];
             jobId: string;
             metadata: components["schemas"]["ScanMetadata"];
             /**
@@ -7619,6 +7648,7 @@ export interface operations {
         };
         requestBody: {
             content: {
+                "application/octet-stream": string;
                 "application/vnd.oasis.opendocument.spreadsheet": string;
                 "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
                 "multipart/form-data": {
@@ -7626,10 +7656,11 @@ export interface operations {
                     clientRef?: string;
                     /** @description The file */
                     file: string;
-                    /** @description Fields by columns, as JSON */
+                    /** @description Fields by columns, as JSON: {"Titel": "title", "Gelesen": "dateRead:day-first", "Note": "rating:20", "#4": "ignore"} */
                     mapping?: string;
                 };
                 "text/csv": string;
+                "text/plain": string;
             };
         };
         responses: {
@@ -7674,6 +7705,7 @@ export interface operations {
         };
         requestBody: {
             content: {
+                "application/octet-stream": string;
                 "application/vnd.oasis.opendocument.spreadsheet": string;
                 "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
                 "multipart/form-data": {
@@ -7681,10 +7713,11 @@ export interface operations {
                     clientRef?: string;
                     /** @description The file */
                     file: string;
-                    /** @description Fields by columns, as JSON */
+                    /** @description Fields by columns, as JSON: {"Titel": "title", "Gelesen": "dateRead:day-first", "Note": "rating:20", "#4": "ignore"} */
                     mapping?: string;
                 };
                 "text/csv": string;
+                "text/plain": string;
             };
         };
         responses: {
