@@ -169,6 +169,7 @@ fn a_photo_that_was_kept_is_looked_at_again() {
     app.follow(&job);
     let before = app.results(&job);
     assert_eq!(before["photos"][0]["status"], "failed", "{before}");
+    assert!(before["photos"][0]["toSend"].is_null(), "{before}");
     let found = before["books"].as_array().unwrap().len();
     assert_eq!(found, 13);
     assert_eq!(app.uploads(), 1, "the photo that failed, and no other");
@@ -230,6 +231,22 @@ fn a_photo_that_was_kept_is_looked_at_again() {
             !bytes.windows(marker.len()).any(|part| part == marker)
         })
     });
+}
+
+/// A photo that failed and was not kept is one to send again; no other is.
+#[test]
+fn a_photo_that_was_not_kept_is_to_be_sent_again() {
+    let app = Setup::new().variable("openai_model", "").start();
+    let gemini = app.sandbox.gemini();
+    gemini.behave(Fault::from(Quirk::Refuse).first(1));
+    let request = app.request("POST", "/api/batch-scan");
+    let request = photos::form(request, &[&photos::spines(1), SHELF]);
+    let job = Job::of(&request.send().data(202));
+    app.follow(&job);
+    let results = app.results(&job);
+    assert_eq!(results["photos"][0]["status"], "failed", "{results}");
+    assert_eq!(results["photos"][0]["toSend"], true, "{results}");
+    assert!(results["photos"][1]["toSend"].is_null(), "{results}");
 }
 
 /// A scan of which every photo failed has no results, but can be tried again; without the flag the

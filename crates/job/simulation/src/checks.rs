@@ -405,7 +405,9 @@ impl Checks {
             .as_ref()
             .is_some_and(|root| may_be_expired(root, now));
         job.root = None;
-        if job.accepted.is_some() && !expired {
+        // Two that look for room at once both delete the job that makes it.
+        let evicted = job.is_evicted;
+        if job.accepted.is_some() && !expired && !evicted {
             self.broken("lost", format!("#{pid} deletes {id}, which was accepted"));
         }
     }
