@@ -104,7 +104,7 @@ fn files_that_are_no_libraries_fail_with_a_reason() {
     assert_eq!(error["details"]["row"], 1);
     let message = error["message"].as_str().unwrap();
     assert!(message.contains("a,b,c"), "{message}");
-    let binary = b"Title,Author\nDune\0\0,Her\0bert\n";
+    let binary = b"\x01\x02\0\0\x03Dune\0\0\0Herbert\x04\0\0\0\0\0\0";
     let error = failure(&app, binary, "E_CSV_PARSE_FAILED");
     assert!(
         error["message"].as_str().unwrap().contains("binary"),

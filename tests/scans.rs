@@ -730,11 +730,13 @@ fn a_photo_that_fails_does_not_fail_the_others() {
     let photos = results["photos"].as_array().unwrap();
     assert_eq!(
         photos[0],
-        json!({"index": 0, "status": "failed", "booksFound": 0, "error": "E_VISION_FAILED"})
+        json!({"index": 0, "status": "failed", "booksFound": 0, "error": "E_VISION_FAILED",
+            "toSend": true})
     );
     assert_eq!(
         photos[1],
-        json!({"index": 1, "status": "failed", "booksFound": 0, "error": "E_IMAGE_INVALID"})
+        json!({"index": 1, "status": "failed", "booksFound": 0, "error": "E_IMAGE_INVALID",
+            "toSend": true})
     );
     assert_eq!(
         photos[2],

@@ -632,9 +632,12 @@ fn dictionary() -> &'static HashMap<String, Meaning> {
     })
 }
 
+/// The words of lists, by the address and length of each list.
+type Lists = HashMap<(*const u8, usize), Rc<HashSet<String>>>;
+
 thread_local! {
-    /// The words of each list that was asked for, by the list's address.
-    static LISTED: RefCell<HashMap<(*const u8, usize), Rc<HashSet<String>>>> = RefCell::default();
+    /// The lists that were asked for.
+    static LISTED: RefCell<Lists> = RefCell::default();
 }
 
 /// The words of one of the lists here, comparable. They are read once: every cell of a file's first
