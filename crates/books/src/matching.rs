@@ -5,6 +5,7 @@ use std::ops::Deref;
 
 use crate::entities::unescape;
 use crate::name::{Person, is_nobody, same_person, split_names};
+use crate::other_book::is_in;
 use crate::text::words;
 use crate::title::{Agreement, Title, is_other_book};
 use crate::{Edition, Isbn, Match, MatchedBy, Record, Wanted};
@@ -493,12 +494,7 @@ const LITTLE_WORDS: [&str; 8] = [
 fn are_in_two_languages(a: &str, b: &str) -> bool {
     let language = |title: &str| {
         let words = words(title);
-        let count = |list: &str| {
-            let little = words
-                .iter()
-                .filter(|word| list.split(' ').any(|one| one == *word));
-            little.count()
-        };
+        let count = |list: &str| words.iter().filter(|word| is_in(list, word)).count();
         (LITTLE_WORDS.iter().map(|list| count(list)).enumerate())
             .filter(|(_, count)| *count > 0)
             .max_by_key(|(_, count)| *count)

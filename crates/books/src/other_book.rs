@@ -100,7 +100,8 @@ const TELLING: &str = "a an how why what when who from to in on my our your his 
     aus mein meine uber eines un une comment pourquoi pour dans una uno como por para en sobre come perche per su mi um \
     uma een hoe waarom voor mijn jak dla dlaczego как почему о для";
 
-fn is_in(list: &str, word: &str) -> bool {
+/// Whether a word is one of a list with blanks between them.
+pub(crate) fn is_in(list: &str, word: &str) -> bool {
     list.split(' ').any(|known| known == word)
 }
 

@@ -40,20 +40,21 @@ pub(super) fn text(bytes: &[u8]) -> Result<Decoded<'_>, CsvError> {
             &format!("This file is {kind}. Please export your library as a CSV file."),
         ));
     }
-    let utf_32 = utf_32(bytes);
     let (encoding, bom) = match Encoding::for_bom(bytes) {
         Some((encoding, length)) => (Some(encoding), length),
         None => (utf_16_without_bom(bytes), 0),
     };
+    let wide = utf_32(bytes);
     let bytes = &bytes[bom..];
-    let (text, encoding, is_guessed) = match encoding {
-        _ if utf_32.is_some() => (Cow::Owned(utf_32.unwrap_or_default()), "UTF-32", false),
+    let (text, encoding, is_guessed) = match (wide, encoding) {
+        // Its byte order mark begins with that of UTF-16.
+        (Some(text), _) => (Cow::Owned(text), "UTF-32", false),
         // A cut or damaged character becomes U+FFFD.
-        Some(encoding) => {
+        (None, Some(encoding)) => {
             let text = encoding.decode_without_bom_handling(bytes).0;
             (text, encoding.name(), false)
         }
-        None => match std::str::from_utf8(bytes) {
+        (None, None) => match std::str::from_utf8(bytes) {
             Ok(text) => (Cow::Borrowed(text), "UTF-8", false),
             Err(error) if is_utf_8_but_for_damage(bytes, &error) => {
                 (String::from_utf8_lossy(bytes), "UTF-8", false)

@@ -11,6 +11,7 @@ use std::rc::Rc;
 use std::sync::OnceLock;
 
 use super::field::Field::{self, *};
+use super::field::IDENTITIES;
 use super::reading::Certainty;
 use crate::date::DateOrder;
 use crate::text::{clean, words};
@@ -510,6 +511,11 @@ pub(super) fn date_order_in(header: &str) -> DateOrder {
     } else {
         DateOrder::Unknown
     }
+}
+
+/// Whether a header is known to name what books can be looked up by.
+pub(super) fn names_book(header: &str) -> bool {
+    known_meaning(header).is_some_and(|meaning| IDENTITIES.contains(&meaning.field))
 }
 
 /// Whether a header names title and author at once: "Book and author", "Title / Author".

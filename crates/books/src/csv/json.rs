@@ -10,8 +10,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::{Map, Value};
 
 use super::decode::{empty, parse_failed};
-use super::records::MAX_FIELDS;
-use super::shape::push_cell;
+use super::records::{MAX_FIELDS, push_field, push_record};
 use super::{CsvError, headers};
 
 /// How deep the list of books may lie in other objects.
@@ -115,36 +114,30 @@ struct Document<'a> {
 }
 
 impl Document<'_> {
-    fn broken(&self, at: usize, error: &serde_json::Error, row: Option<u32>) -> CsvError {
+    /// The line and the column of a position, from 1; the column in bytes.
+    fn place(&self, at: usize) -> (usize, usize) {
         let before = &self.text[..at];
-        let lines = before.matches('\n').count();
-        let line = lines + error.line().max(1);
-        let offset = match error.line() {
-            0 | 1 => at - before.rfind('\n').map_or(0, |end| end + 1),
-            _ => 0,
-        };
-        let column = offset + error.column();
-        let reason = error.to_string();
-        let reason = reason
-            .split(" at line ")
-            .next()
-            .unwrap_or_default()
-            .to_owned();
-        parse_failed(
-            row,
-            format!("the JSON is broken at line {line}, column {column}: {reason}"),
-            &format!("This file is damaged at line {line}. Please export your library again."),
-        )
+        let line_start = before.rfind('\n').map_or(0, |end| end + 1);
+        (before.matches('\n').count() + 1, at - line_start + 1)
     }
 
+    /// The error for a value that begins at `at`.
+    fn broken(&self, at: usize, error: &serde_json::Error, row: Option<u32>) -> CsvError {
+        let (line, column) = self.place(at);
+        // The parser counts from where the value begins.
+        let column = match error.line() {
+            0 | 1 => column - 1 + error.column(),
+            _ => error.column(),
+        };
+        let reason = error.to_string();
+        let reason = reason.split(" at line ").next().unwrap_or_default();
+        let line = line + error.line().saturating_sub(1);
+        damaged((line, column), row, &format!(": {reason}"))
+    }
+
+    /// The error where there is no value.
     fn unexpected(&self, at: usize) -> CsvError {
-        let line = self.text[..at].matches('\n').count() + 1;
-        let column = at - self.text[..at].rfind('\n').map_or(0, |end| end + 1) + 1;
-        parse_failed(
-            None,
-            format!("the JSON is broken at line {line}, column {column}"),
-            &format!("This file is damaged at line {line}. Please export your library again."),
-        )
+        damaged(self.place(at), None, "")
     }
 
     /// Reads the value that begins at `at`, and where it ends.
@@ -230,10 +223,6 @@ impl Document<'_> {
             return Err(no_list());
         }
         let members = self.members(value.0)?;
-        let names_books = |name: &String| {
-            headers::known_meaning(name)
-                .is_some_and(|meaning| super::field::IDENTITIES.contains(&meaning.field))
-        };
         let is_list = |span: &Span| {
             self.byte(span.0) == Some(b'[') && self.byte(self.skip(span.0 + 1)) == Some(b'{')
         };
@@ -242,7 +231,7 @@ impl Document<'_> {
         let is_text = |span: &Span| self.byte(span.0) == Some(b'"');
         if members
             .iter()
-            .any(|(name, span)| names_books(name) && is_text(span))
+            .any(|(name, span)| headers::names_book(name) && is_text(span))
         {
             return Ok(vec![value]);
         }
@@ -264,7 +253,7 @@ impl Document<'_> {
             // Books by their ids, or lists in objects.
             [first, ..] => {
                 let inside = self.members(first.0)?;
-                if inside.iter().any(|(name, _)| names_books(name)) {
+                if inside.iter().any(|(name, _)| headers::names_book(name)) {
                     return Ok(objects);
                 }
                 let found = objects
@@ -274,6 +263,14 @@ impl Document<'_> {
             }
         }
     }
+}
+
+fn damaged((line, column): (usize, usize), row: Option<u32>, why: &str) -> CsvError {
+    parse_failed(
+        row,
+        format!("the JSON is broken at line {line}, column {column}{why}"),
+        &format!("This file is damaged at line {line}. Please export your library again."),
+    )
 }
 
 fn no_list() -> CsvError {
@@ -316,7 +313,7 @@ impl Table {
                 self.rows.push(',');
                 place += 1;
             }
-            push_cell(&mut self.rows, &cell);
+            push_field(&mut self.rows, &cell);
         }
         // A line of nothing is no record.
         if is_empty {
@@ -411,13 +408,7 @@ impl Table {
 
     fn text(self) -> String {
         let mut text = String::with_capacity(self.rows.len() + 1_024);
-        for (at, name) in self.names.iter().enumerate() {
-            if at > 0 {
-                text.push(',');
-            }
-            push_cell(&mut text, name);
-        }
-        text.push('\n');
+        push_record(&mut text, &self.names);
         text.push_str(&self.rows);
         text
     }

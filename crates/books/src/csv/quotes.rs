@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::records::Format;
+use super::records::{Format, push_field};
 
 const TYPOGRAPHIC: [char; 5] = ['“', '”', '„', '«', '»'];
 
@@ -23,9 +23,7 @@ pub(super) fn mended(text: &str, format: Format) -> Cow<'_, str> {
     let mut replace = |from: usize, to: usize, inside: &str| {
         let mended = mended.get_or_insert_with(|| String::with_capacity(text.len() + 64));
         mended.push_str(&text[copied..from]);
-        mended.push('"');
-        mended.push_str(&inside.replace('"', "\"\""));
-        mended.push('"');
+        push_field(mended, inside);
         copied = to;
     };
     while at < text.len() {
@@ -226,12 +224,7 @@ fn typographic(text: &str, delimiter: char) -> Option<(&str, usize)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const COMMAS: Format = Format {
-        delimiter: b',',
-        quoting: true,
-        escaping: false,
-    };
+    use crate::csv::records::COMMAS;
 
     #[test]
     fn quotes_inside_quoted_fields_are_doubled() {

@@ -1,4 +1,4 @@
-//! Reading of the records of delimited text.
+//! Reading and writing of the records of delimited text.
 
 use csv_core::ReadRecordResult;
 
@@ -13,6 +13,38 @@ pub(super) struct Format {
     pub quoting: bool,
     /// Whether a quote in a quoted field is written `\"` instead of `""`.
     pub escaping: bool,
+}
+
+impl Format {
+    /// Fields that are quoted where they need it.
+    pub(super) const fn quoted(delimiter: u8) -> Self {
+        Self {
+            delimiter,
+            quoting: true,
+            escaping: false,
+        }
+    }
+}
+
+/// The format in which [`push_record`] writes.
+pub(super) const COMMAS: Format = Format::quoted(b',');
+
+/// Writes a record of quoted fields.
+pub(super) fn push_record(text: &mut String, fields: impl IntoIterator<Item = impl AsRef<str>>) {
+    for (at, field) in fields.into_iter().enumerate() {
+        if at > 0 {
+            text.push(',');
+        }
+        push_field(text, field.as_ref());
+    }
+    text.push('\n');
+}
+
+/// Writes a quoted field.
+pub(super) fn push_field(text: &mut String, field: &str) {
+    text.push('"');
+    text.push_str(&field.replace('"', "\"\""));
+    text.push('"');
 }
 
 /// One record's fields.
@@ -174,12 +206,6 @@ impl<'a> Records<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const COMMAS: Format = Format {
-        delimiter: b',',
-        quoting: true,
-        escaping: false,
-    };
 
     fn all(text: &str, format: Format) -> Vec<Vec<String>> {
         let mut records = Records::new(text, format);

@@ -1,33 +1,14 @@
 //! Tables in other shapes, written as usual ones: other ends of lines, a line for each field,
 //! columns aligned by blanks, a column for each status, two tables side by side.
 
-use super::field::IDENTITIES;
 use super::headers;
-use super::records::{Format, Record, Records};
+use super::records::{Format, Record, Records, push_record};
 use super::status::{status, yes_or_no};
+use super::table::{DELIMITERS, MAX_HEADER};
 
-/// Longest line, in bytes, that can name columns.
-const MAX_HEADER: usize = 64 * 1024;
-
-/// The column for what stands above a table.
-const SHELF: &str = "Sheet (shelf)";
-
-/// Writes a quoted cell.
-pub(super) fn push_cell(text: &mut String, cell: &str) {
-    text.push('"');
-    text.push_str(&cell.replace('"', "\"\""));
-    text.push('"');
-}
-
-fn push_line<'c>(text: &mut String, cells: impl Iterator<Item = &'c str>) {
-    for (at, cell) in cells.enumerate() {
-        if at > 0 {
-            text.push(',');
-        }
-        push_cell(text, cell);
-    }
-    text.push('\n');
-}
+/// The name of the column with what a sheet is called, or what stands above a table: the shelf, or
+/// the status, of its books.
+pub(super) const SHELF: &str = "Sheet (shelf)";
 
 /// The text with usual ends of lines, if it has none and others.
 pub(super) fn with_line_ends(text: &str) -> Option<String> {
@@ -83,9 +64,7 @@ fn of_fields_in_lines(text: &str) -> Option<String> {
             }
         }
     }
-    let tells_book = names.iter().any(|name| {
-        headers::known_meaning(name).is_some_and(|meaning| IDENTITIES.contains(&meaning.field))
-    });
+    let tells_book = names.iter().any(|name| headers::names_book(name));
     if names.len() < 2 || !tells_book || known * 4 < all * 3 {
         return None;
     }
@@ -141,9 +120,9 @@ fn of_fields_in_lines(text: &str) -> Option<String> {
         }
     }
     let mut table = String::with_capacity(text.len() + text.len() / 4);
-    push_line(&mut table, columns.iter().map(String::as_str));
+    push_record(&mut table, &columns);
     for row in &rows {
-        push_line(&mut table, row.iter().map(String::as_str));
+        push_record(&mut table, row);
     }
     Some(table)
 }
@@ -179,7 +158,7 @@ fn of_aligned_columns(text: &str) -> Option<String> {
             cells.filter(|cell| !cell.is_empty()).collect()
         });
         if !line.trim().is_empty() {
-            push_line(&mut table, cells.into_iter());
+            push_record(&mut table, cells);
         }
     }
     Some(table)
@@ -213,15 +192,10 @@ fn of_board(text: &str) -> Option<String> {
     if header.len() > MAX_HEADER {
         return None;
     }
-    let delimiter = [b',', b';', b'\t', b'|']
+    let delimiter = DELIMITERS
         .into_iter()
         .find(|delimiter| header.as_bytes().contains(delimiter))?;
-    let format = Format {
-        delimiter,
-        quoting: true,
-        escaping: false,
-    };
-    let mut records = Records::new(text, format);
+    let mut records = Records::new(text, Format::quoted(delimiter));
     let mut record = Record::default();
     records.read(&mut record);
     let names: Vec<String> = record.fields().map(|name| name.trim().to_owned()).collect();
@@ -252,15 +226,11 @@ fn of_board(text: &str) -> Option<String> {
         return None;
     }
     let mut table = String::with_capacity(text.len() * 2);
-    push_line(&mut table, ["Title", "Status"].into_iter());
-    for (at, name) in names.iter().enumerate() {
-        for (_, book) in books.iter().filter(|(column, _)| *column == at) {
-            push_line(&mut table, [book, name].into_iter().map(String::as_str));
-        }
-    }
-    // Cells behind the last name keep their place at the end.
-    for (_, book) in books.iter().filter(|(column, _)| *column >= names.len()) {
-        push_line(&mut table, std::iter::once(book.as_str()));
+    push_record(&mut table, ["Title", "Status"]);
+    // Cells behind the last name come last.
+    books.sort_by_key(|(column, _)| (*column).min(names.len()));
+    for (column, book) in &books {
+        push_record(&mut table, std::iter::once(book).chain(names.get(*column)));
     }
     Some(table)
 }
@@ -275,18 +245,11 @@ fn of_tables_side_by_side(text: &str) -> Option<String> {
     if first.len() > MAX_HEADER {
         return None;
     }
-    let delimiter = [b',', b';', b'\t', b'|']
+    let delimiter = DELIMITERS
         .into_iter()
         .max_by_key(|delimiter| first.bytes().filter(|byte| byte == delimiter).count())?;
-    let format = Format {
-        delimiter,
-        quoting: true,
-        escaping: false,
-    };
-    let is_title = |name: &String| {
-        headers::known_meaning(name).is_some_and(|meaning| IDENTITIES.contains(&meaning.field))
-    };
-    let mut records = Records::new(text, format);
+    let is_title = |name: &String| headers::names_book(name);
+    let mut records = Records::new(text, Format::quoted(delimiter));
     let mut record = Record::default();
     let mut above: Vec<Vec<String>> = Vec::new();
     let (names, gap) = loop {
@@ -351,14 +314,14 @@ fn of_tables_side_by_side(text: &str) -> Option<String> {
     let told = above.len() - usize::from(are_labelled);
     let mut table = String::with_capacity(text.len() * 2);
     for line in &above[..told] {
-        push_line(&mut table, line.iter().map(String::as_str));
+        push_record(&mut table, line);
     }
     let width = all.len();
     let shelf = are_labelled.then_some(SHELF);
-    push_line(&mut table, all.iter().map(String::as_str).chain(shelf));
+    push_record(&mut table, all.iter().map(String::as_str).chain(shelf));
     let mut push_row = |cells: Vec<String>, label: &str| {
         let cells = (0..width).map(|at| cells.get(at).map_or("", String::as_str));
-        push_line(&mut table, cells.chain(are_labelled.then_some(label)));
+        push_record(&mut table, cells.chain(are_labelled.then_some(label)));
     };
     for row in left_rows {
         push_row(row, &labels[0]);

@@ -14,13 +14,14 @@ use format::{format, record_end};
 use header::{Header, names};
 
 /// Longest line, in bytes, that can be a header.
-const MAX_HEADER: usize = 64 * 1024;
+pub(super) const MAX_HEADER: usize = 64 * 1024;
 /// Number of lines that may stand above the header: a title, a date, a note.
 const MAX_LINES_ABOVE: usize = 20;
 /// Number of records from which the format of a file is told.
 const SAMPLE: usize = 200;
 
-const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
+/// Signs between fields.
+pub(super) const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
 /// The header of a text, and the records below it.
 #[derive(Debug)]

@@ -14,7 +14,7 @@ use calamine::{Data, DataRef, Ods, Reader, SheetVisible, Xlsx};
 use self::cost::Cost;
 use super::decode::parse_failed;
 use super::field::{Field, IDENTITIES};
-use super::records::Format;
+use super::records::{COMMAS, push_field};
 use super::table::{Hints, Table};
 use super::{CsvError, headers};
 
@@ -187,13 +187,6 @@ fn has_words(text: &str, line: usize, column: usize) -> bool {
     sample.any(|record| record.get(column).contains(char::is_alphabetic))
 }
 
-/// The format of a sheet's text.
-const COMMAS: Format = Format {
-    delimiter: b',',
-    quoting: true,
-    escaping: false,
-};
-
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
     Excel,
@@ -354,9 +347,7 @@ impl Writer {
         (self.text).extend(std::iter::repeat_n(',', separators as usize));
         self.fields = self.fields.max(field) + 1;
         self.columns = self.columns.max(self.fields);
-        self.text.push('"');
-        self.text.push_str(&value.replace('"', "\"\""));
-        self.text.push('"');
+        push_field(&mut self.text, value);
         self.check()?;
         Ok(true)
     }

@@ -23,8 +23,7 @@ pub(super) struct SplitDate {
 /// Recognises the columns by their headers, as "Year Read", "Month Read" and "Day Read", and gives
 /// the column of years their field.
 pub(super) fn recognise(columns: &mut [Column]) -> Vec<SplitDate> {
-    let listed = |list: &str| words(list);
-    let (years, months, days) = (listed(YEARS), listed(MONTHS), listed(DAYS));
+    let (years, months, days) = (words(YEARS), words(MONTHS), words(DAYS));
     let keys: Vec<Vec<String>> = columns.iter().map(|column| words(&column.name)).collect();
     // What a header says besides: "read".
     let kind_of = |at: usize, list: &[String]| -> Option<Vec<String>> {

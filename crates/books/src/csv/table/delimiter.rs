@@ -2,6 +2,7 @@
 
 use super::{DELIMITERS, MAX_HEADER};
 use crate::csv::headers;
+use crate::csv::records::push_record;
 
 pub(super) fn declared_delimiter(text: &str) -> Option<(u8, &str)> {
     let (first, rest) = text.split_once('\n')?;
@@ -38,15 +39,7 @@ pub(in crate::csv) fn with_commas(text: &str) -> Option<(String, char)> {
         .find(|sign| header.split(*sign).filter(|field| is_known(field)).count() > 1)?;
     let mut commas = String::with_capacity(text.len() + text.len() / 4);
     for line in text.trim_start_matches('\u{feff}').lines() {
-        for (at, field) in line.split(delimiter).enumerate() {
-            if at > 0 {
-                commas.push(',');
-            }
-            commas.push('"');
-            commas.push_str(&bare(field).replace('"', "\"\""));
-            commas.push('"');
-        }
-        commas.push('\n');
+        push_record(&mut commas, line.split(delimiter).map(bare));
     }
     Some((commas, delimiter))
 }

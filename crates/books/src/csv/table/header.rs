@@ -25,11 +25,7 @@ pub(super) struct Header {
 impl Header {
     /// Finds the record among the first of a text that names the most columns.
     pub(super) fn find(text: &str, delimiter: u8, hints: &Hints) -> Option<Self> {
-        let format = Format {
-            delimiter,
-            quoting: true,
-            escaping: false,
-        };
+        let format = Format::quoted(delimiter);
         let mut records = Records::new("", format);
         let mut best: Option<Self> = None;
         let mut at = 0;
@@ -74,12 +70,7 @@ impl Header {
 
     /// The first record, which is known to name the columns.
     pub(super) fn first(text: &str, delimiter: u8) -> Option<Self> {
-        let format = Format {
-            delimiter,
-            quoting: true,
-            escaping: false,
-        };
-        let mut records = Records::new(text, format);
+        let mut records = Records::new(text, Format::quoted(delimiter));
         let mut record = Record::default();
         if !records.read(&mut record) {
             return None;

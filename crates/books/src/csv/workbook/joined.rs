@@ -1,15 +1,13 @@
 //! Several sheets of a workbook as one list: a sheet for each year, or for each shelf.
 
-use super::{COMMAS, MAX_TEXT, sheet_hints, too_large};
+use super::{MAX_TEXT, sheet_hints, too_large};
 use crate::csv::CsvError;
 use crate::csv::field::{Field, IDENTITIES};
 use crate::csv::headers;
-use crate::csv::records::{MAX_FIELDS, Record, Records};
+use crate::csv::records::{COMMAS, MAX_FIELDS, Record, Records, push_record};
+use crate::csv::shape::SHELF;
 use crate::csv::table::Table;
 use crate::text::words;
-
-/// The name of the column with the sheet's name: the shelf, or the status, of its books.
-const SHEET: &str = "Sheet (shelf)";
 
 /// The rows of several sheets under all of their columns.
 pub(super) struct List {
@@ -118,17 +116,15 @@ impl List {
         let is_named = self.sheets.iter().any(|name| !is_default(name));
         let mut text = String::new();
         for record in &self.above {
-            line(&mut text, record.fields());
+            push_record(&mut text, record.fields());
         }
         let width = self.header.len();
-        let shelf = Some(SHEET).filter(|_| is_named);
-        line(
-            &mut text,
-            self.header.iter().map(String::as_str).chain(shelf),
-        );
+        let shelf = Some(SHELF).filter(|_| is_named);
+        let header = self.header.iter().map(String::as_str);
+        push_record(&mut text, header.chain(shelf));
         for (sheet, record) in &self.rows {
             if record.is_empty() {
-                line(&mut text, std::iter::once(""));
+                push_record(&mut text, [""]);
                 continue;
             }
             let cells = (0..width).map(|at| record.get(at));
@@ -136,7 +132,7 @@ impl List {
             let name = Some(if is_default(name) { "" } else { name }).filter(|_| is_named);
             let surplus = (width..record.count().min(MAX_FIELDS)).map(|at| record.get(at));
             let surplus = surplus.filter(|cell| !cell.trim().is_empty());
-            line(&mut text, cells.chain(name).chain(surplus));
+            push_record(&mut text, cells.chain(name).chain(surplus));
             if text.len() > MAX_TEXT {
                 return Err(too_large());
             }
@@ -172,16 +168,4 @@ fn is_default(name: &str) -> bool {
     ];
     let bare = name.trim_end_matches(|c: char| c.is_ascii_digit());
     NAMES.contains(&bare.trim().to_lowercase().as_str())
-}
-
-fn line<'c>(text: &mut String, cells: impl Iterator<Item = &'c str>) {
-    for (at, cell) in cells.enumerate() {
-        if at > 0 {
-            text.push(',');
-        }
-        text.push('"');
-        text.push_str(&cell.replace('"', "\"\""));
-        text.push('"');
-    }
-    text.push('\n');
 }
