@@ -218,8 +218,8 @@ pub fn read_library(bytes: &[u8], max_rows: usize, mapping: &Mapping) -> Result<
     let lines = (is_text.then(|| shape::with_line_ends(&decoded.text))).flatten();
     let text = lines.as_deref().unwrap_or(&decoded.text);
     let shaped = match &sheet {
-        Some(sheet) => shape::of_sheet(&sheet.text),
-        None if is_text => shape::as_table(text),
+        Some(sheet) => shape::of_sheet(&sheet.text, max_rows),
+        None if is_text => shape::as_table(text, max_rows),
         None => None,
     };
     let unusual = match is_text && shaped.is_none() {

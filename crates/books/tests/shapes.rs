@@ -51,6 +51,27 @@ fn deep_and_wide_documents_are_bounded() {
     assert_eq!(read(many.as_bytes()), "refused: more than 100 rows");
 }
 
+/// What is written anew is not more than what is read: a file of many short cells would else take
+/// many times its size in memory.
+#[test]
+fn rows_of_other_shapes_are_bounded() {
+    for (header, row) in [
+        ("Read,Reading\n", "Grey Coast,Red Harbour\n"),
+        (
+            "Title,Author,,Title,Author\n",
+            "Grey Coast,Ann Ott,,Red Harbour,Bo Lind\n",
+        ),
+        ("", "Title: Grey Coast\nAuthor: Ann Ott\n\n"),
+    ] {
+        let file = format!("{header}{}", row.repeat(150));
+        assert_eq!(
+            read(file.as_bytes()),
+            "refused: more than 100 rows",
+            "{header}"
+        );
+    }
+}
+
 fn mapped(csv: &str, mapping: &[(&str, &str)]) -> Result<String, String> {
     let mapping: Mapping = (mapping.iter())
         .map(|(name, field)| ((*name).to_owned(), (*field).to_owned()))

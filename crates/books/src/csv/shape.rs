@@ -18,16 +18,17 @@ pub(super) fn with_line_ends(text: &str) -> Option<String> {
     is_other.then(|| inside.replace(ENDS, "\n"))
 }
 
-/// The usual table of a text in another shape; `None` when it has none of these.
-pub(super) fn as_table(text: &str) -> Option<String> {
-    of_fields_in_lines(text)
+/// The usual table of a text in another shape; `None` when it has none of these. Of more than
+/// `max_rows` rows, one more is enough to be too many.
+pub(super) fn as_table(text: &str, max_rows: usize) -> Option<String> {
+    of_fields_in_lines(text, max_rows)
         .or_else(|| of_aligned_columns(text))
-        .or_else(|| of_sheet(text))
+        .or_else(|| of_sheet(text, max_rows))
 }
 
 /// The same for a sheet, whose cells are what they are.
-pub(super) fn of_sheet(text: &str) -> Option<String> {
-    of_board(text).or_else(|| of_tables_side_by_side(text))
+pub(super) fn of_sheet(text: &str, max_rows: usize) -> Option<String> {
+    of_board(text, max_rows).or_else(|| of_tables_side_by_side(text, max_rows))
 }
 
 /// A line of the form "Title: Dune".
@@ -40,7 +41,7 @@ fn named_value(line: &str) -> Option<(&str, &str)> {
 }
 
 /// Records one below the other, each field in a line of its own behind its name, as a table.
-fn of_fields_in_lines(text: &str) -> Option<String> {
+fn of_fields_in_lines(text: &str, max_rows: usize) -> Option<String> {
     /// Number of lines by which the shape is told.
     const LINES: usize = 200;
     let text = text.trim_start_matches('\u{feff}');
@@ -104,6 +105,9 @@ fn of_fields_in_lines(text: &str) -> Option<String> {
             .last()
             .is_none_or(|row| is_taken(row) && (at == 0 || is_after_blank));
         if is_next {
+            if rows.len() > max_rows {
+                break;
+            }
             rows.push(Vec::new());
         }
         is_after_blank = false;
@@ -186,7 +190,7 @@ fn cut<'l>(line: &'l str, starts: &[usize]) -> Option<Vec<&'l str>> {
 }
 
 /// A board, whose columns are statuses with a title in each cell, as a list of titles.
-fn of_board(text: &str) -> Option<String> {
+fn of_board(text: &str, max_rows: usize) -> Option<String> {
     let text = text.trim_start_matches(['\u{feff}', '\r', '\n', ' ']);
     let header = text.lines().next()?;
     if header.len() > MAX_HEADER {
@@ -209,7 +213,7 @@ fn of_board(text: &str) -> Option<String> {
     }
     let mut books: Vec<(usize, String)> = Vec::new();
     let mut marks = 0;
-    while records.read(&mut record) {
+    while books.len() <= max_rows && records.read(&mut record) {
         for (at, cell) in record.fields().enumerate() {
             let cell = cell.trim();
             if cell.is_empty() {
@@ -237,7 +241,7 @@ fn of_board(text: &str) -> Option<String> {
 
 /// Two tables beside each other, an empty column between them, as one below the other. What stands
 /// above each is the shelf, or the status, of its books.
-fn of_tables_side_by_side(text: &str) -> Option<String> {
+fn of_tables_side_by_side(text: &str, max_rows: usize) -> Option<String> {
     /// Number of records among which the header is looked for.
     const LINES: usize = 6;
     let text = text.trim_start_matches(['\u{feff}', '\r', '\n', ' ']);
@@ -269,7 +273,7 @@ fn of_tables_side_by_side(text: &str) -> Option<String> {
     };
     let (left, right) = (&names[..gap], &names[gap + 1..]);
     let (mut left_rows, mut right_rows) = (Vec::new(), Vec::new());
-    while records.read(&mut record) {
+    while left_rows.len() + right_rows.len() <= max_rows && records.read(&mut record) {
         let cells: Vec<String> = record.fields().map(str::to_owned).collect();
         // Text between them or behind them: then they are one table.
         let is_text = |cell: &String| !cell.trim().is_empty();
