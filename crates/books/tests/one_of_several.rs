@@ -3,21 +3,17 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 
+mod open_library;
+
 use std::collections::BTreeMap;
 
-use books::{Answer, Endpoints, Found, Isbn, Known, Lookup, Record, Search, Wanted};
+use books::{Answer, Found, Isbn, Known, Lookup, Record, Search, Wanted};
+use open_library::{endpoints, search};
 use serde_json::{Value, json};
 
 const ISBN: &str = "9780141439587";
 const OTHER: &str = "9780441172719";
 const THIRD: &str = "9780525540670";
-
-fn endpoints() -> Endpoints {
-    Endpoints {
-        google_books: None,
-        ..Endpoints::default()
-    }
-}
 
 fn wanted(title: &str, author: &str, isbn: &str) -> Wanted {
     Wanted {
@@ -35,38 +31,11 @@ fn work(number: usize, title: &str, authors: &[&str], isbns: &[&str]) -> Value {
             "isbn": isbns}]}})
 }
 
-/// Searches for books; `docs` are the answer to each look-up.
-fn search(
-    wanted: Vec<Wanted>,
-    docs: impl Fn(&Search, &Lookup) -> Vec<Value>,
-) -> (Vec<Found>, usize) {
-    let mut search = Search::new(wanted, &endpoints());
-    let mut asked = 0;
-    loop {
-        let lookups = search.next();
-        if lookups.is_empty() {
-            return (search.finish(), asked);
-        }
-        for lookup in lookups {
-            asked += 1;
-            let docs = docs(&search, &lookup);
-            let body = json!({"numFound": docs.len(), "docs": docs}).to_string();
-            let records = search.read(&lookup, body.as_bytes()).unwrap();
-            search.answered(lookup, Answer::Records(records));
-        }
-    }
-}
-
 /// The record that is taken out of an answer, and whether a person should look at it.
 fn taken(wanted: Wanted, docs: &[Value]) -> Option<(Record, bool)> {
-    let (found, _) = search(vec![wanted], |_, _| docs.to_vec());
-    match found.into_iter().next()? {
-        Found::Record(record) => {
-            let is_doubtful = record.matched.unwrap().is_doubtful();
-            Some((*record, is_doubtful))
-        }
-        _ => None,
-    }
+    let record = open_library::taken(wanted, docs)?;
+    let is_doubtful = record.matched.unwrap().is_doubtful();
+    Some((record, is_doubtful))
 }
 
 fn title(wanted: Wanted, docs: &[Value]) -> Option<(String, bool)> {

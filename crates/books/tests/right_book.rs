@@ -3,7 +3,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 
-use books::{Answer, Endpoints, Found, Isbn, Search, Wanted};
+mod open_library;
+
+use books::{Isbn, Wanted};
+use open_library::taken;
 use serde_json::{Value, json};
 
 const ISBN: &str = "9780141439587";
@@ -15,24 +18,8 @@ fn record(title: &str, author: &str, isbn: Option<&str>) -> Value {
 }
 
 /// Whether a provider's only record is taken for the wanted book.
-fn is_taken(wanted: Wanted, record: &Value) -> bool {
-    let endpoints = Endpoints {
-        google_books: None,
-        ..Endpoints::default()
-    };
-    let mut search = Search::new(vec![wanted], &endpoints);
-    loop {
-        let lookups = search.next();
-        if lookups.is_empty() {
-            let found = search.finish();
-            return matches!(found.as_slice(), [Found::Record(_)]);
-        }
-        for lookup in lookups {
-            let body = json!({"numFound": 1, "docs": [record]}).to_string();
-            let records = search.read(&lookup, body.as_bytes()).unwrap();
-            search.answered(lookup, Answer::Records(records));
-        }
-    }
+fn is_taken(wanted: Wanted, record: Value) -> bool {
+    taken(wanted, &[record]).is_some()
 }
 
 fn by_title(title: &str, author: &str, other: &str, other_author: &str) -> bool {
@@ -41,7 +28,7 @@ fn by_title(title: &str, author: &str, other: &str, other_author: &str) -> bool 
         author: author.into(),
         ..Wanted::default()
     };
-    is_taken(wanted, &record(other, other_author, None))
+    is_taken(wanted, record(other, other_author, None))
 }
 
 fn by_isbn(title: &str, author: &str, other: &str, other_author: &str) -> bool {
@@ -51,7 +38,7 @@ fn by_isbn(title: &str, author: &str, other: &str, other_author: &str) -> bool {
         isbn: Isbn::parse(ISBN).ok(),
         ..Wanted::default()
     };
-    is_taken(wanted, &record(other, other_author, Some(ISBN)))
+    is_taken(wanted, record(other, other_author, Some(ISBN)))
 }
 
 /// Compares each pair of titles by one author, in both roles.

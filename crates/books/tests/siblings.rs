@@ -3,7 +3,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 
-use books::{Answer, Endpoints, Found, Isbn, Search, Wanted};
+mod open_library;
+
+use books::{Endpoints, Isbn, Search, Wanted};
+use open_library::taken;
 use serde_json::{Value, json};
 
 const ISBN: &str = "9780141439587";
@@ -11,25 +14,8 @@ const OTHERS: [&str; 2] = ["9780441172719", "9780525540670"];
 
 /// The confidence in a provider's only record, if it is taken for the wanted book.
 fn confidence(wanted: Wanted, record: &Value) -> Option<f32> {
-    let endpoints = Endpoints {
-        google_books: None,
-        ..Endpoints::default()
-    };
-    let mut search = Search::new(vec![wanted], &endpoints);
-    loop {
-        let lookups = search.next();
-        if lookups.is_empty() {
-            return match search.finish().as_slice() {
-                [Found::Record(record)] => record.matched.map(|matched| matched.confidence),
-                _ => None,
-            };
-        }
-        for lookup in lookups {
-            let body = json!({"numFound": 1, "docs": [record]}).to_string();
-            let records = search.read(&lookup, body.as_bytes()).unwrap();
-            search.answered(lookup, Answer::Records(records));
-        }
-    }
+    let matched = taken(wanted, std::slice::from_ref(record))?.matched;
+    matched.map(|matched| matched.confidence)
 }
 
 fn wanted(title: &str, author: &str, isbn: Option<&str>) -> Wanted {
