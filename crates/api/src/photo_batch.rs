@@ -533,26 +533,21 @@ mod tests {
     #[test]
     fn a_photo_that_is_too_large_is_not_kept() {
         let limits = Limits::default();
-        let mut batch = PhotoBatch::new(&limits);
-        batch
-            .feed(b"{\"jobId\":\"j\",\"images\":[{\"data\":\"")
-            .unwrap();
-        for _ in 0..15 {
-            batch.feed(&vec![b'A'; 1 << 20]).unwrap();
+        for is_taken_out in [false, true] {
+            let mut batch = PhotoBatch::new(&limits);
+            batch
+                .feed(b"{\"jobId\":\"j\",\"images\":[{\"data\":\"")
+                .unwrap();
+            for _ in 0..15 {
+                batch.feed(&vec![b'A'; 1 << 20]).unwrap();
+                if is_taken_out {
+                    batch.take();
+                }
+            }
+            assert!(batch.photos[0].bytes.is_empty() && batch.document.len() < 100);
+            batch.feed(b"\"}]}").unwrap();
+            assert_eq!(batch.end().unwrap_err().code, Code::FileTooLarge);
         }
-        assert!(batch.photos[0].bytes.is_empty() && batch.document.len() < 100);
-        batch.feed(b"\"}]}").unwrap();
-        assert_eq!(batch.end().unwrap_err().code, Code::FileTooLarge);
-        let mut batch = PhotoBatch::new(&limits);
-        batch
-            .feed(b"{\"jobId\":\"j\",\"images\":[{\"data\":\"")
-            .unwrap();
-        for _ in 0..15 {
-            batch.feed(&vec![b'A'; 1 << 20]).unwrap();
-            batch.take();
-        }
-        batch.feed(b"\"}]}").unwrap();
-        assert_eq!(batch.end().unwrap_err().code, Code::FileTooLarge);
     }
 
     proptest! {

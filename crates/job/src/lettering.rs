@@ -49,13 +49,14 @@ impl Lettering {
     /// The detections on the photo: the books that spines name, and the text on other spines.
     pub(crate) fn detections(&self, found: &SpinesFound) -> Vec<(Detection, Named)> {
         let books = found.books.iter().map(|book| self.book(book));
+        let large_from = LARGE * self.median_height();
         let unknown = found.unknown.iter().filter_map(|spine| {
             let outcome = if found.complete {
                 Found::NotFound
             } else {
                 Found::Error
             };
-            self.unknown(spine, outcome)
+            self.unknown(spine, outcome, large_from)
         });
         books.chain(unknown).collect()
     }
@@ -80,10 +81,14 @@ impl Lettering {
         self.detection(named, book.confidence, book.lines.iter().chain(on_spine))
     }
 
-    /// A spine that names no book, if enough on it is sure.
-    fn unknown(&self, unknown: &UnknownSpine, outcome: Found) -> Option<(Detection, Named)> {
+    /// A spine that names no book, if enough on it is sure. Lines are large from a height on.
+    fn unknown(
+        &self,
+        unknown: &UnknownSpine,
+        outcome: Found,
+        large_from: f32,
+    ) -> Option<(Detection, Named)> {
         let spine = self.shelf.spines.get(unknown.spine)?;
-        let large_from = LARGE * self.median_height();
         let is_large = |at: usize| {
             let line = self.shelf.lettering.get(at);
             line.is_some_and(|line| line.height >= large_from)
@@ -121,6 +126,7 @@ impl Lettering {
         })
     }
 
+    /// The median height of the photo's lines.
     fn median_height(&self) -> f32 {
         let lines = self.shelf.lettering.iter();
         let mut heights: Vec<f32> = lines.map(|line| line.height).collect();

@@ -398,10 +398,13 @@ fn classify(result: Result<Response, HttpError>, reader: &Reader) -> Result<Vec<
             .read(&response.body)
             .map_err(|error| Fault::Failed(error.to_string())),
         Ok(response) => Err(match (response.status, retry_after(&response)) {
-            (429, None) if is_for_today(&response.body) => Fault::Refused(Some(A_QUOTA_LASTS)),
-            (403, None) if is_for_today(&response.body) => Fault::Refused(Some(A_QUOTA_LASTS)),
-            (400 | 403, None) if is_for_key(&response.body) => Fault::Refused(Some(A_QUOTA_LASTS)),
-            (403, told) if is_too_fast(&response.body) => Fault::Refused(told),
+            (403 | 429, None) if says(&response.body, &FOR_TODAY) => {
+                Fault::Refused(Some(A_QUOTA_LASTS))
+            }
+            (400 | 403, None) if says(&response.body, &FOR_KEY) => {
+                Fault::Refused(Some(A_QUOTA_LASTS))
+            }
+            (403, told) if says(&response.body, &TOO_FAST) => Fault::Refused(told),
             (429, told) => Fault::Refused(told),
             (503, Some(told)) => Fault::Refused(Some(told)),
             (408 | 500..=599, _) => Fault::Failed(format!("status {}", response.status)),
@@ -412,39 +415,29 @@ fn classify(result: Result<Response, HttpError>, reader: &Reader) -> Result<Vec<
     }
 }
 
-/// Pause after a provider's quota of a day is used up.
+/// Pause after a provider's quota of a day is used up, or its key is refused.
 const A_QUOTA_LASTS: Duration = Duration::from_secs(3600);
 
-/// Whether a refusal by Google says that the day's quota is used up.
-fn is_for_today(body: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(body);
-    ["PerDay", "per day", "dailyLimitExceeded"]
-        .iter()
-        .any(|word| text.contains(word))
-}
+/// Words of refusals by Google: the day's quota is used up.
+const FOR_TODAY: [&str; 3] = ["PerDay", "per day", "dailyLimitExceeded"];
 
-/// Whether a refusal by Google is of the key, or of its project: no request will do until somebody
-/// mends that.
-fn is_for_key(body: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(body);
-    [
-        "keyInvalid",
-        "keyExpired",
-        "accessNotConfigured",
-        "ipRefererBlocked",
-        "API_KEY_",
-        "SERVICE_DISABLED",
-    ]
-    .iter()
-    .any(|word| text.contains(word))
-}
+/// The key is refused, or its project: no request will do until somebody mends that.
+const FOR_KEY: [&str; 6] = [
+    "keyInvalid",
+    "keyExpired",
+    "accessNotConfigured",
+    "ipRefererBlocked",
+    "API_KEY_",
+    "SERVICE_DISABLED",
+];
 
-/// Whether a 403 by Google says that it is asked too often.
-fn is_too_fast(body: &[u8]) -> bool {
+/// It is asked too often.
+const TOO_FAST: [&str; 2] = ["rateLimitExceeded", "userRateLimitExceeded"];
+
+/// Whether a refusal has one of these words.
+fn says(body: &[u8], words: &[&str]) -> bool {
     let text = String::from_utf8_lossy(body);
-    ["rateLimitExceeded", "userRateLimitExceeded"]
-        .iter()
-        .any(|word| text.contains(word))
+    words.iter().any(|word| text.contains(word))
 }
 
 /// The part of a URL that may be logged: queries can carry keys.
