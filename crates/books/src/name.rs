@@ -1,11 +1,19 @@
 //! Splitting, reordering and comparison of people's names.
 
 mod cell;
+mod company;
 mod known;
+mod order;
+mod parts;
+mod role;
+mod separator;
+mod word;
 
-use cell::is_particle;
-pub(crate) use cell::{NameOrder, begins_with_given_name, is_family_first, names_in, order_in};
+pub(crate) use cell::names_in;
 pub(crate) use known::KnownNames;
+pub(crate) use order::{NameOrder, is_family_first, order_in};
+pub(crate) use word::begins_with_given_name;
+use word::is_particle;
 
 use crate::text::{clean, words};
 

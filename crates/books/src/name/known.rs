@@ -2,7 +2,9 @@
 
 use std::collections::HashSet;
 
-use super::cell::{NameOrder, begins_with_given_name, names_in, two_sides};
+use super::cell::names_in;
+use super::order::{NameOrder, two_sides};
+use super::word::begins_with_given_name;
 use crate::text::words;
 
 /// The people of a column of names whose cells leave no doubt.

@@ -1,0 +1,70 @@
+//! The rating of a row.
+
+use super::cells::Cells;
+use super::draft::Draft;
+use crate::ReadingStatus;
+use crate::csv::columns::Columns;
+use crate::csv::field::Field;
+use crate::csv::status::status;
+use crate::csv::values::{Rating, has_remark};
+
+impl Columns {
+    /// The rating, of at most 5, and the cells of a column of ratings or remarks that are none.
+    pub(super) fn rating<'a>(
+        &self,
+        cells: &'a Cells<'_>,
+        reading_status: Option<ReadingStatus>,
+        draft: &mut Draft,
+    ) -> (Option<f64>, Vec<&'a str>) {
+        let mut rating = None;
+        let mut remarks = Vec::new();
+        let hundredths = |value: f64| (value * 100.0).round() / 100.0;
+        for field in [Field::Rating, Field::RatingOrNotes] {
+            for (column, text) in cells.all(field) {
+                // "DNF 45%" is no rating of 45%.
+                let is_status = text.starts_with(char::is_alphabetic) && status(text).is_some();
+                let value = match Rating::read(text).filter(|_| !is_status) {
+                    Some(Rating::None) => {
+                        if has_remark(text) {
+                            remarks.push(text);
+                        }
+                        continue;
+                    }
+                    Some(Rating::Share(share)) => Some(share * 5.0),
+                    Some(Rating::Plain(grade)) if column.is_grade => (1.0..=6.0)
+                        .contains(&grade)
+                        .then_some((6.0 - grade).max(0.5)),
+                    Some(Rating::Plain(value)) if value > 0.0 && value <= column.scale => {
+                        Some(value * 5.0 / column.scale)
+                    }
+                    _ => None,
+                };
+                // A tiny share would come out as no rating.
+                let value = value.map(hundredths).filter(|value| *value > 0.0);
+                if value.is_some() && has_remark(text) {
+                    remarks.push(text);
+                }
+                match value {
+                    Some(value) => match rating {
+                        None => rating = Some(value),
+                        Some(other) if other == value => {}
+                        Some(_) => draft.not_taken(column, text),
+                    },
+                    None if field == Field::RatingOrNotes => remarks.push(text),
+                    None => match status(text) {
+                        // "DNF"; "DNF 45%" says more than its status.
+                        Some(_) if text.contains(|c: char| c.is_numeric()) => {
+                            draft.not_understood(column, text);
+                        }
+                        Some(status) if Some(status) != reading_status => {
+                            draft.not_taken(column, text);
+                        }
+                        Some(_) => {}
+                        None => draft.not_understood(column, text),
+                    },
+                }
+            }
+        }
+        (rating, remarks)
+    }
+}

@@ -1,0 +1,220 @@
+//! The title of a row, and the series that title and columns name.
+
+use super::MAX_TITLE;
+use super::cells::Cells;
+use super::draft::Draft;
+use super::series::{MAX_PLACE, MAX_SERIES, is_same_place, is_same_series, place, series_in};
+use crate::Series;
+use crate::csv::columns::Columns;
+use crate::csv::field::Field;
+use crate::csv::line::without_mark;
+use crate::csv::status::yes_or_no;
+use crate::name::search_word;
+use crate::series::{split_series, trailing_brackets};
+use crate::text::{clean, words};
+
+impl Columns {
+    /// The cell of a row's title: of a book that has none, and nothing else that tells it, that of
+    /// its series.
+    pub(super) fn title_cell<'c>(&self, cells: &'c Cells<'_>) -> &'c str {
+        let title = cells.first(Field::Title);
+        let series = cells.first(Field::Series);
+        if !title.is_empty() || series.is_empty() {
+            return title;
+        }
+        let is_told = [Field::Isbn, Field::IsbnOrId, Field::Asin, Field::WorkId]
+            .into_iter()
+            .any(|field| !cells.first(field).is_empty());
+        let is_volume = !is_told && !cells.first(Field::SeriesPosition).is_empty();
+        match self.is_of_series || is_volume && !self.has_lines {
+            true => series,
+            false => title,
+        }
+    }
+
+    pub(super) fn title(
+        &self,
+        cells: &Cells<'_>,
+        given: &str,
+        draft: &mut Draft,
+    ) -> (String, Option<Series>) {
+        let (unmarked, _) = without_mark(given);
+        let (mut title, mut split) = split_series(without_edition(unmarked));
+        let position = || {
+            let places = cells.all(Field::SeriesPosition);
+            // A volume may be one of a set within the series.
+            let mut places: Vec<_> = places.collect();
+            places.sort_by_key(|(column, _)| column.is_volume);
+            (places.iter()).find_map(|(column, text)| Some((column.is_volume, place(text)?)))
+        };
+        for (column, text) in cells.all(Field::Series) {
+            if text
+                .split([';', '|'])
+                .filter(|name| !name.trim().is_empty())
+                .count()
+                > 1
+            {
+                draft.list(column, text, ": only the first series is kept");
+            }
+            draft.cut(text, MAX_SERIES, "series");
+        }
+        let mut in_columns = None;
+        for (column, text) in cells.all(Field::Series) {
+            let Some((name, own)) = series_in(text) else {
+                continue;
+            };
+            // A book of no series.
+            if yes_or_no(text).is_some() && !text.bytes().all(|byte| byte.is_ascii_digit())
+                || matches!(words(text).concat().as_str(), "standalone" | "einzelband")
+            {
+                continue;
+            }
+            let known = [split.as_ref(), in_columns.as_ref()];
+            let differs = known.into_iter().flatten().any(|known| {
+                let is_other_place = |(known, own): (&String, &String)| !is_same_place(known, own);
+                !is_same_series(&known.name, &name)
+                    || known
+                        .position
+                        .as_ref()
+                        .zip(own.as_ref())
+                        .is_some_and(is_other_place)
+            });
+            if differs {
+                draft.not_taken(column, text);
+            } else {
+                let position = own.or_else(|| in_columns.and_then(|known| known.position));
+                in_columns = Some(Series { name, position });
+            }
+        }
+        if let Some(series) = in_columns {
+            let place = series.position.or_else(|| Some(position()?.1));
+            let known = split.get_or_insert(Series {
+                name: series.name,
+                position: None,
+            });
+            known.position = known.position.take().or(place);
+        } else if let Some((true, place)) = position()
+            && self.titles_repeat
+            && split.is_none()
+            && !title.is_empty()
+        {
+            // A volume of a work whose volumes have one title.
+            split = Some(Series {
+                name: title.clone(),
+                position: Some(place),
+            });
+        }
+        for (column, text) in cells.all(Field::SeriesPosition) {
+            let kept = split.as_ref().and_then(|series| series.position.as_deref());
+            if place(text).is_some_and(|place| kept.is_none_or(|kept| !is_same_place(kept, &place)))
+            {
+                // calibre writes 1.0 for books of no series, too.
+                if kept.is_none() && !column.is_volume && place(text).as_deref() == Some("1") {
+                    continue;
+                }
+                let why = match kept {
+                    Some(kept) => format!("{kept} is known"),
+                    None => "no series is named".to_owned(),
+                };
+                draft.list(column, text, &format!(" was not taken: {why}"));
+            }
+            draft.cut(text, MAX_PLACE, "place in the series");
+        }
+        title = without_statement(&title, cells.first(Field::Author)).to_owned();
+        title = with_article_in_front(title);
+        let subtitle = clean(without_end_mark(cells.first(Field::Subtitle)), MAX_TITLE);
+        if !title.is_empty() && !subtitle.is_empty() && !title.ends_with(&subtitle) {
+            title = draft.cut(&format!("{title}: {subtitle}"), MAX_TITLE, "title");
+        }
+        (title, split)
+    }
+}
+
+/// A title without the brackets in which shops name an edition: "Dune (English Edition)".
+fn without_edition(title: &str) -> &str {
+    let is_edition = |inside: &str| {
+        let words = words(inside);
+        let last = words.last().map_or("", String::as_str);
+        words.len() < 4
+            && matches!(
+                last,
+                "edition"
+                    | "edicion"
+                    | "edicao"
+                    | "edizione"
+                    | "ausgabe"
+                    | "editie"
+                    | "utgave"
+                    | "unabridged"
+                    | "ungekurzt"
+                    | "ebook"
+            )
+    };
+    match trailing_brackets(title) {
+        Some((before, inside)) if is_edition(inside) => without_edition(before),
+        _ => title,
+    }
+}
+
+/// A title with the article in front that lists of libraries write behind it: "Hobbit, The".
+fn with_article_in_front(title: String) -> String {
+    const ARTICLES: [&str; 32] = [
+        "The", "A", "An", "Der", "Die", "Das", "Ein", "Eine", "Le", "La", "Les", "L'", "L’", "Un",
+        "Une", "El", "Los", "Las", "Una", "Il", "Lo", "Gli", "O", "Os", "As", "Um", "Uma", "De",
+        "Het", "Een", "Den", "Det",
+    ];
+    match title.rsplit_once(", ") {
+        Some((rest, article)) if ARTICLES.contains(&article) && !rest.is_empty() => {
+            let space = if article.ends_with(['\'', '’']) {
+                ""
+            } else {
+                " "
+            };
+            format!("{article}{space}{rest}")
+        }
+        _ => title,
+    }
+}
+
+/// A text without the punctuation at its end by which a library's catalogue announces the next
+/// field: "Dune :".
+fn without_end_mark(text: &str) -> &str {
+    let bare = text.trim_end_matches([':', '/', ';', '=']);
+    if bare.len() < text.len() && bare.ends_with(' ') {
+        bare.trim_end()
+    } else {
+        text
+    }
+}
+
+/// A title without the statement of responsibility that a library's catalogue adds: "Dune [text] /
+/// Frank Herbert."
+fn without_statement<'t>(title: &'t str, author: &str) -> &'t str {
+    let mut bare = without_end_mark(title);
+    if let Some((before, who)) = bare.rsplit_once(" / ")
+        && let Some(name) = search_word(author)
+        && words(who).contains(&words(&name).concat())
+    {
+        bare = without_end_mark(before.trim_end());
+    }
+    // "[electronic resource]", "[text (large print)]"
+    match bare.rsplit_once(" [") {
+        Some((before, medium))
+            if medium.ends_with(']')
+                && [
+                    "resource",
+                    "text",
+                    "print",
+                    "recording",
+                    "microform",
+                    "braille",
+                    "ebook",
+                ]
+                .iter()
+                .any(|word| words(medium).iter().any(|other| other == word)) =>
+        {
+            before.trim_end()
+        }
+        _ => bare,
+    }
+}

@@ -1,0 +1,71 @@
+//! The people of a cell, apart from each other.
+
+use super::role::is_role;
+
+/// Signs and words between two people.
+const SEPARATORS: [char; 13] = [
+    ';', '|', '/', '&', '\n', '+', '、', '，', '；', '｜', '／', '\\', '•',
+];
+
+/// Words between two people, unless what stands beside them is a part of a name ("Ortega y
+/// Gasset").
+const CONJUNCTIONS: [&str; 18] = [
+    " and ", " und ", " et ", " y ", " e ", " en ", " og ", " och ", " i ", " a ", " и ", " with ",
+    " — ", " – ", " u. ", " feat. ", " feat ", " ft. ",
+];
+
+pub(super) fn people(cell: &str) -> Vec<&str> {
+    let mut people: Vec<&str> = cell
+        .split(SEPARATORS)
+        .flat_map(people_by_role)
+        .filter(|chunk| !chunk.trim().is_empty())
+        .collect();
+    let is_conjunction = |word: &str| CONJUNCTIONS.iter().any(|known| known.trim() == word);
+    if !cell.split(' ').any(is_conjunction) {
+        return people;
+    }
+    for conjunction in CONJUNCTIONS {
+        people = people
+            .into_iter()
+            .flat_map(|chunk| split_at_conjunction(chunk, conjunction))
+            .collect();
+    }
+    people
+}
+
+/// Splits people behind each of whom stands what they did: "이민진 (지은이) 신승미 (옮긴이)",
+/// "山田花・作　佐藤葉・訳".
+pub(super) fn people_by_role(chunk: &str) -> Vec<&str> {
+    let spaced = || chunk.split('\u{3000}').map(str::trim);
+    let has_role = |person: &str| {
+        let role = person.rsplit(['・', ' ']).next().unwrap_or_default();
+        role.len() < person.len() && is_role(role)
+    };
+    if chunk.contains('\u{3000}') && spaced().all(has_role) {
+        return spaced().collect();
+    }
+    let mut people = Vec::new();
+    let mut begin = 0;
+    for (close, _) in chunk.match_indices(") ") {
+        let open = chunk[begin..close].rfind('(').map(|open| begin + open);
+        let is_end = open.is_some_and(|open| is_role(&chunk[open..close]));
+        // "Ann Ott (Author), Bo Lind"
+        if is_end && chunk[close + 2..].starts_with(char::is_alphabetic) {
+            people.push(&chunk[begin..=close]);
+            begin = close + 2;
+        }
+    }
+    people.push(&chunk[begin..]);
+    people
+}
+
+fn split_at_conjunction<'a>(chunk: &'a str, conjunction: &str) -> Vec<&'a str> {
+    let parts: Vec<&str> = chunk.split(conjunction).collect();
+    let is_whole = |part: &&str| part.split_whitespace().count() > 1;
+    let is_sure = matches!(conjunction, " and " | " feat. " | " ft. ");
+    if parts.len() > 1 && (is_sure || parts.iter().all(is_whole)) {
+        parts
+    } else {
+        vec![chunk]
+    }
+}
