@@ -84,11 +84,8 @@ impl Scan {
             VisionChoice::Any => None,
             VisionChoice::Kind(kind) => Some(kind),
         };
-        let mut kinds: Vec<VisionKind> = self.kinds().collect();
-        // Stable: who is chosen comes first, the others stay in order.
-        kinds.sort_by_key(|kind| Some(*kind) != chosen);
-        kinds
-            .into_iter()
+        let others = self.kinds().filter(|kind| Some(*kind) != chosen);
+        (chosen.into_iter().chain(others))
             .filter_map(|kind| self.viewer(kind))
             .collect()
     }

@@ -235,14 +235,13 @@ impl Document<'_> {
         {
             return Ok(vec![value]);
         }
-        let mut lists: Vec<&(String, Span)> =
-            members.iter().filter(|(_, span)| is_list(span)).collect();
+        let lists = || members.iter().filter(|(_, span)| is_list(span));
         // The longest is the library.
-        lists.sort_by_key(|(_, span)| std::cmp::Reverse(span.1 - span.0));
-        if let Some((_, span)) = lists.first() {
-            let others: Vec<String> = lists[1..].iter().map(|(name, _)| name.clone()).collect();
-            self.others.extend(others);
-            return self.elements(span.0);
+        if let Some(library) = lists().max_by_key(|(_, span)| span.1 - span.0) {
+            let others = lists().filter(|(_, span)| *span != library.1);
+            let names: Vec<String> = others.map(|(name, _)| name.clone()).collect();
+            self.others.extend(names);
+            return self.elements(library.1.0);
         }
         let objects: Vec<Span> = (members.iter())
             .map(|(_, span)| *span)

@@ -419,7 +419,10 @@ impl EditionDoc {
                 isbns.push(isbn);
             }
         }
-        isbns.sort_by_key(|isbn| !wanted.contains(isbn));
+        // Those that were asked for stay, wherever they stand.
+        let (mut isbns, others): (Vec<Isbn>, Vec<Isbn>) =
+            isbns.into_iter().partition(|isbn| wanted.contains(isbn));
+        isbns.extend(others);
         isbns.truncate(MAX_ISBNS);
         let key = self.key.as_deref().and_then(|key| key.rsplit('/').next());
         Edition {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{ModelOutput, QUESTION, Refusal};
+use super::{ModelOutput, QUESTION, Refusal, schema};
 
 /// Largest number of tokens of an answer: enough for [`crate::MAX_BOOKS`] books.
 const MAX_OUTPUT_TOKENS: u32 = 16_384;
@@ -42,22 +42,7 @@ pub(super) fn body(model: &str, instruction: &str, image: &str) -> Value {
     let mut generation = json!({
         "maxOutputTokens": MAX_OUTPUT_TOKENS,
         "responseMimeType": "application/json",
-        "responseSchema": {
-            "type": "OBJECT",
-            "properties": {"books": {"type": "ARRAY", "items": {
-                "type": "OBJECT",
-                "properties": {
-                    "title": {"type": "STRING"},
-                    "author": {"type": "STRING"},
-                    "isbn": {"type": "STRING"},
-                    "confidence": {"type": "NUMBER"},
-                    "box": {"type": "ARRAY", "items": {"type": "INTEGER"}, "minItems": 4, "maxItems": 4},
-                },
-                "required": ["title", "author", "confidence", "box"],
-                "propertyOrdering": ["title", "author", "isbn", "confidence", "box"],
-            }}},
-            "required": ["books"],
-        },
+        "responseSchema": schema(include_str!("gemini.json")),
     });
     // Thinking takes longer than some platforms let a request live, and reading needs little.
     match Generation::of(model) {

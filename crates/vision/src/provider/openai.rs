@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{ModelOutput, QUESTION, Refusal};
+use super::{ModelOutput, QUESTION, Refusal, schema};
 
 pub(super) fn body(model: &str, effort: Option<&str>, instruction: &str, image: &str) -> Value {
     let mut body = json!({
@@ -20,23 +20,7 @@ pub(super) fn body(model: &str, effort: Option<&str>, instruction: &str, image: 
             "name": "books",
             "strict": true,
             // Strict schemas want every property required and nothing else allowed.
-            "schema": {
-                "type": "object",
-                "properties": {"books": {"type": "array", "items": {
-                    "type": "object",
-                    "properties": {
-                        "title": {"type": "string"},
-                        "author": {"type": "string"},
-                        "isbn": {"type": "string"},
-                        "confidence": {"type": "number"},
-                        "box": {"type": "array", "items": {"type": "number"}},
-                    },
-                    "required": ["title", "author", "isbn", "confidence", "box"],
-                    "additionalProperties": false,
-                }}},
-                "required": ["books"],
-                "additionalProperties": false,
-            },
+            "schema": schema(include_str!("openai.json")),
         }},
     });
     // OpenAI's reasoning models refuse any temperature but their own.
