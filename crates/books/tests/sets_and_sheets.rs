@@ -286,7 +286,11 @@ fn values_of_opendocument_cells() {
         &[&author, &value("percentage", "1", "100 %")],
         "Grey Coast | Nan Ott | read",
     );
-    check_sheet(&["Author"], &[&text("#N/A")], "Grey Coast");
+    check_sheet(
+        &["Author"],
+        &[&text("#N/A")],
+        "Grey Coast\n?2: Author \"#N/A\" is the error of a formula",
+    );
     check_sheet(
         &["Author"],
         &[r#"<table:table-cell office:value-type="string" office:string-value="Nan Ott"/>"#],

@@ -67,11 +67,11 @@ fn workbook(sheets: &[(&str, &[&[&str]])]) -> Vec<u8> {
             for (column, cell) in cells.iter().enumerate() {
                 let column = char::from(b'A' + u8::try_from(column).unwrap());
                 let cell = cell.replace('&', "&amp;");
-                if !cell.is_empty() {
-                    data += &format!(
-                        r#"<c r="{column}{}" t="inlineStr"><is><t>{cell}</t></is></c>"#,
-                        row + 1
-                    );
+                let place = format!("{column}{}", row + 1);
+                if cell.starts_with('#') {
+                    data += &format!(r#"<c r="{place}" t="e"><v>{cell}</v></c>"#);
+                } else if !cell.is_empty() {
+                    data += &format!(r#"<c r="{place}" t="inlineStr"><is><t>{cell}</t></is></c>"#);
                 }
             }
             data += "</row>";
@@ -267,4 +267,25 @@ fn punctuation_alone_tells_windows_1252() {
             assert_eq!(last, title, "{}", read.reading.encoding);
         }
     }
+}
+
+#[test]
+fn errors_of_formulas_in_a_workbook_are_listed() {
+    let rows: [&[&str]; 3] = [
+        &["Title", "Author", "Pages"],
+        &["Dune", "Frank Herbert", "#REF!"],
+        &["#N/A", "Jane Austen", "300"],
+    ];
+    let library = library(&[("Books", &rows)]);
+    assert_eq!(library.books.len(), 1);
+    let errors: Vec<&str> = (library.problems.iter())
+        .map(|problem| problem.error.as_str())
+        .collect();
+    assert_eq!(
+        errors,
+        [
+            "Pages \"#REF!\" is the error of a formula",
+            "no title and no ISBN; Title \"#N/A\" is the error of a formula"
+        ]
+    );
 }

@@ -5,7 +5,7 @@ use super::field::Field;
 use super::records::Record;
 use super::row::year_of;
 use super::status::{status, yes_or_no};
-use super::values::{Rating, count, is_placeholder, tidy};
+use super::values::{Rating, count, is_formula_error, is_placeholder, tidy};
 use crate::Isbn;
 use crate::name::{NameOrder, begins_with_given_name, order_in};
 use crate::text::quoted;
@@ -250,7 +250,7 @@ impl Columns {
             let Some(field) = column.field.filter(|field| field.has_form()) else {
                 continue;
             };
-            if text.is_empty() || is_placeholder(&text) {
+            if text.is_empty() || is_placeholder(&text) || is_formula_error(&text) {
                 continue;
             }
             let is_number = text.bytes().all(|byte| byte.is_ascii_digit());

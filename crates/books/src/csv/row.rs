@@ -98,6 +98,10 @@ impl Columns {
     pub(super) fn row(&self, number: u32, record: &Record) -> Draft {
         let cells = Cells::of(self, record);
         let mut draft = Draft::default();
+        for (column, text) in &cells.broken {
+            draft.has_broken_cells = true;
+            draft.list(column, text, " is the error of a formula");
+        }
         let mut line = None;
         if self.is_list {
             line = Some(Line::read(cells.first(Field::Title)));

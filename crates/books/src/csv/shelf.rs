@@ -103,10 +103,13 @@ impl Shelf {
             return self.reject_row(number, columns, record, &format!("{other}, not a book"));
         }
         if wanted.title.is_empty() && wanted.isbn.is_none() && wanted.work_id.is_none() {
-            let error = match draft.bad_isbn {
+            let mut error = match draft.bad_isbn {
                 Some(error) => format!("{error}, and no title"),
                 None => "no title and no ISBN".to_owned(),
             };
+            if draft.has_broken_cells {
+                error = format!("{error}; {}", draft.warnings().join("; "));
+            }
             return self.reject_row(number, columns, record, &error);
         }
         // Places in a series are compared with care: not every list says the first one's.

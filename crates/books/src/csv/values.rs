@@ -270,7 +270,7 @@ pub(super) fn is_day_zero(text: &str) -> bool {
 /// Whether a title or a name is a placeholder for a missing one. Few words are taken for that:
 /// "None" may be a book.
 pub(super) fn is_blank(text: &str) -> bool {
-    const WORDS: [&str; 22] = [
+    const WORDS: [&str; 15] = [
         "n/a",
         // Those of databases, of programs for them, and of languages.
         "\\n",
@@ -286,13 +286,6 @@ pub(super) fn is_blank(text: &str) -> bool {
         "<none>",
         "(nil)",
         // Those of spreadsheets.
-        "#n/a",
-        "#ref!",
-        "#value!",
-        "#name?",
-        "#null!",
-        "#num!",
-        "#div/0!",
         "(blank)",
         "(empty)",
     ];
@@ -302,6 +295,47 @@ pub(super) fn is_blank(text: &str) -> bool {
             // As programs write it: "Nan" is somebody's name.
             || matches!(text, "nan" | "NaN" | "NAN")
             || text.chars().all(is_dash) && text.chars().count() < 4)
+}
+
+/// Whether a cell shows the error of a spreadsheet's formula, in the language of its program:
+/// "#REF!", "#BEZUG!", "#N/A", "Err:502"; or that its column was too narrow for a number: "####".
+pub(super) fn is_formula_error(text: &str) -> bool {
+    const ERRORS: &str = "REF VALUE NAME NULL NUM DIV/0 N/A SPILL CALC FIELD ERROR BLOCKED CONNECT BUSY UNKNOWN \
+        GETTING_DATA BEZUG WERT ZAHL NV ÜBERLAUF KALK VALEUR NOM NUL NOMBRE PROPAGATION VALOR NULO N/D \
+        DESBORDAMIENTO NOME DESPEJAR RIF VALORE NULLO ESPANSIONE VERW WAARDE NAAM LEEG GETAL DEEL/0 N/B OVERLOOP \
+        ADR ARG NAZWA ZERO LICZBA DZIEL/0 BRAK ROZLANIE ССЫЛКА ЗНАЧ ИМЯ ПУСТО ЧИСЛО ДЕЛ/0 Н/Д ПЕРЕНОС REFERENS \
+        VÄRDEFEL NAMN OGILTIGT DIVISION/0 SAKNAS REFERENCE VÆRDI VERDI NAVN I/T VIITTAUS ARVO NIMI LUKU JAKO/0 \
+        PUUTTUU ODKAZ HODNOTA NÁZEV ČÍSLO BAŞV DEĞER AD BOŞ SAYI SAYI/0 YOK HIV ÉRTÉK NÉV SZÁM ZÉRÓOSZTÓ HIÁNYZIK";
+    /// Those that end without a sign.
+    const BARE: &str = "N/A NV N/D N/B BRAK Н/Д I/T YOK GETTING_DATA";
+    const NUMBERED: &str = "Err Fehler Erreur Error Errore Erro Fout Błąd Ошибка";
+    let is_one_of = |known: &str, word: &str| {
+        let word = word.to_uppercase();
+        known
+            .split_whitespace()
+            .any(|other| other.to_uppercase() == word)
+    };
+    if text.len() > 40 {
+        return false;
+    }
+    if let Some(error) = text.strip_prefix('#') {
+        let name = error.trim_matches(['!', '?', '¡', '¿', ' ', '\u{a0}', '\u{202f}']);
+        return error.len() > 2 && error.bytes().all(|byte| byte == b'#')
+            || is_one_of(
+                if error.ends_with(['!', '?']) {
+                    ERRORS
+                } else {
+                    BARE
+                },
+                name,
+            );
+    }
+    text.split_once(':').is_some_and(|(name, number)| {
+        number.len() == 3
+            && number.starts_with('5')
+            && number.parse::<u16>().is_ok()
+            && is_one_of(NUMBERED, name)
+    })
 }
 
 /// A rating that can be read.
@@ -706,6 +740,63 @@ mod tests {
             assert_eq!(tidy(cell), text, "{cell}");
         }
         assert_eq!(unbracketed("[2007-04-16]"), "2007-04-16");
+    }
+
+    #[test]
+    fn errors_of_formulas_in_the_languages_of_spreadsheets() {
+        for text in [
+            "#N/A",
+            "#REF!",
+            "#name?",
+            "#DIV/0!",
+            "#BEZUG!",
+            "#NV",
+            "#WERT!",
+            "#ZAHL!",
+            "#VALEUR!",
+            "#NOM ?",
+            "#NOMBRE!",
+            "#¡REF!",
+            "#¿NOMBRE?",
+            "#¡VALOR!",
+            "#N/D",
+            "#N/D!",
+            "#NOME?",
+            "#RIF!",
+            "#VALORE!",
+            "#VERW!",
+            "#WAARDE!",
+            "#NAAM?",
+            "#N/B",
+            "#ADR!",
+            "#ARG!",
+            "#DZIEL/0!",
+            "#ДЕЛ/0!",
+            "#ЗНАЧ!",
+            "#Н/Д",
+            "#ССЫЛКА!",
+            "#SPILL!",
+            "#ERROR!",
+            "Err:502",
+            "Fehler:508",
+            "#########",
+        ] {
+            assert!(is_formula_error(text), "{text}");
+        }
+        for text in [
+            "#",
+            "##",
+            "#MeToo",
+            "#Girlboss!",
+            "#name",
+            "#1",
+            "Err: 502 pages",
+            "Err:1984",
+            "Error",
+            "",
+        ] {
+            assert!(!is_formula_error(text), "{text}");
+        }
     }
 
     #[test]

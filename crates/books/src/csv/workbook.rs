@@ -280,7 +280,8 @@ fn text_of(workbook: &mut Workbook<'_>, name: &str, max_rows: usize) -> Result<S
 
 fn text_of_cell(cell: &Data) -> String {
     match cell {
-        Data::Empty | Data::Error(_) => String::new(),
+        Data::Empty => String::new(),
+        Data::Error(error) => error.to_string(),
         Data::DateTime(date) if date.is_datetime() && date.as_f64() >= 1.0 => {
             let (year, month, day, ..) = date.to_ymd_hms_milli();
             format!("{year:04}-{month:02}-{day:02}")

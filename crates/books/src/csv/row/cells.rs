@@ -7,13 +7,18 @@ use crate::csv::field::Field;
 use crate::csv::people::listed;
 use crate::csv::reading::Certainty;
 use crate::csv::records::Record;
-use crate::csv::values::{is_blank, is_day_zero, is_placeholder, tidy, wording};
+use crate::csv::values::{is_blank, is_day_zero, is_formula_error, is_placeholder, tidy, wording};
 
 /// The cells of a row that mean something and are not empty.
-pub(in crate::csv) struct Cells<'a>(Vec<(&'a Column, Field, Cow<'a, str>)>);
+pub(in crate::csv) struct Cells<'a> {
+    cells: Vec<(&'a Column, Field, Cow<'a, str>)>,
+    /// The cells that show the error of a spreadsheet's formula instead of a value.
+    pub(super) broken: Vec<(&'a Column, Cow<'a, str>)>,
+}
 
 impl<'a> Cells<'a> {
     pub(super) fn of(columns: &'a Columns, record: &'a Record) -> Self {
+        let mut broken = Vec::new();
         let cells = columns
             .columns
             .iter()
@@ -21,6 +26,10 @@ impl<'a> Cells<'a> {
             .filter_map(|(at, column)| {
                 let field = column.field?;
                 let mut text = tidy(record.get(at));
+                if is_formula_error(&text) {
+                    broken.push((column, text));
+                    return None;
+                }
                 if field.is_wording() {
                     text = wording(text);
                 }
@@ -53,12 +62,11 @@ impl<'a> Cells<'a> {
         // Of two columns of a field the one that the reader has named is first.
         // "Overall rating" comes before those of plot and style.
         cells.sort_by_key(|(column, ..)| (column.certainty != Certainty::Given, !column.is_whole));
-        Self(cells)
+        Self { cells, broken }
     }
 
     pub(in crate::csv) fn all(&self, field: Field) -> impl Iterator<Item = (&'a Column, &str)> {
-        self.0
-            .iter()
+        (self.cells.iter())
             .filter(move |(_, known, _)| *known == field)
             .map(|(column, _, text)| (*column, &**text))
     }

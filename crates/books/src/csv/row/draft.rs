@@ -24,6 +24,8 @@ pub(in crate::csv) struct Draft {
     more_warnings: usize,
     /// The fault of the row's ISBN, when it has one but none that is valid.
     pub bad_isbn: Option<IsbnError>,
+    /// Whether a cell shows the error of a spreadsheet's formula.
+    pub has_broken_cells: bool,
 }
 
 impl Draft {
