@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::ops::Deref;
 
 use crate::entities::unescape;
-use crate::name::{Person, is_nobody, same_person, split_names};
+use crate::name::{Person, is_nobody, pen_names, same_person, split_names};
 use crate::other_book::is_in;
 use crate::text::words;
 use crate::title::{Agreement, Title, is_other_book};
@@ -77,9 +77,12 @@ impl Sought {
                 .iter()
                 .map(|name| Person::of(name))
                 .collect();
-            let whole = Person::of(&author);
-            if !people.contains(&whole) {
-                people.push(whole);
+            let others = pen_names(&author);
+            for name in std::iter::once(&*author).chain(others.iter().map(String::as_str)) {
+                let person = Person::of(name);
+                if !people.contains(&person) {
+                    people.push(person);
+                }
             }
             Some(people)
         });
@@ -326,12 +329,17 @@ impl Candidates {
                 return None;
             }
         }
+        // A series and its volumes: the record may be any of them.
+        let is_one_of_series = || {
+            let mut others = self.iter().map(|candidate| &candidate.titles().work);
+            candidate.titles().work.is_bare() && others.any(|other| other.is_sibling_of(title))
+        };
         let mut found = with_edition_for(sought, candidate);
         found.matched = Some(Match {
             by: MatchedBy::TitleAuthor,
             confidence: match (is_anonymous, best.is_exact()) {
                 (false, true) => 0.9,
-                (false, false) if best.is_doubtful => 0.7,
+                (false, false) if best.is_doubtful || is_one_of_series() => 0.7,
                 (false, false) => 0.75,
                 (true, _) => 0.6,
             },

@@ -105,7 +105,64 @@ fn is_behind_a_name(word: &str) -> bool {
 
 /// A name made comparable: its words, without roles in brackets, honours and suffixes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Person(Vec<String>);
+pub(crate) struct Person {
+    words: Vec<String>,
+    /// The words with "a" for "ae" and so on, where there is such a thing: "Müller" and "Mueller"
+    /// are one name.
+    without_umlauts: Option<Vec<String>>,
+}
+
+/// The names in a field that says by which other name an author goes: "Nora Roberts writing as J.D.
+/// Robb", "J.D. Robb (Nora Roberts)"; none in others.
+pub(crate) fn pen_names(field: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut name: Vec<&str> = Vec::new();
+    for token in field.split_inclusive([' ', '(', '[']) {
+        let word = token.trim_matches([' ', '(', '[', ')', ']']);
+        match word.to_lowercase().as_str() {
+            "as" | "aka" | "a.k.a." | "alias" => names.push(std::mem::take(&mut name)),
+            "writing" | "pseudonym" | "of" | "" => {}
+            _ => name.push(word),
+        }
+        if token.ends_with(['(', '[']) {
+            names.push(std::mem::take(&mut name));
+        }
+    }
+    names.push(name);
+    let is_one = names.len() == 1;
+    let has_letters = |word: &&str| word.starts_with(char::is_alphabetic);
+    let is_name = |name: &Vec<&str>| name.len() > 1 && name.iter().all(has_letters);
+    let names = names.into_iter().filter(|name| !is_one && is_name(name));
+    names.map(|name| name.join(" ")).collect()
+}
+
+/// Words with "a", "o" and "u" for the two letters that stand for their umlauts.
+fn without_umlauts(words: &[String]) -> Option<Vec<String>> {
+    const UMLAUTS: [&str; 3] = ["ae", "oe", "ue"];
+    let is_one = |word: &String| UMLAUTS.iter().any(|two| word.contains(two));
+    words.iter().any(is_one).then(|| {
+        let plain = |word: &String| {
+            let mut word = word.clone();
+            for two in UMLAUTS {
+                word = word.replace(two, &two[..1]);
+            }
+            word
+        };
+        words.iter().map(plain).collect()
+    })
+}
+
+/// The other spelling of a family name with an umlaut, to search for: "Mueller" for "Müller", and
+/// "Müller" for "Mueller".
+pub(crate) fn other_umlauts(word: &str) -> Option<String> {
+    const SPELLINGS: [(&str, &str); 4] = [("ä", "ae"), ("ö", "oe"), ("ü", "ue"), ("ø", "oe")];
+    let (umlaut, two) =
+        (SPELLINGS.iter()).find(|(umlaut, two)| word.contains(umlaut) || word.contains(two))?;
+    Some(match word.contains(umlaut) {
+        true => word.replace(umlaut, two),
+        false => word.replace(two, umlaut),
+    })
+}
 
 impl Person {
     /// The person of this name.
@@ -129,60 +186,73 @@ impl Person {
         while words.len() > 1 && is_before(&words[0]) {
             words.remove(0);
         }
-        Self(words)
+        Self {
+            without_umlauts: without_umlauts(&words),
+            words,
+        }
     }
 
     /// Whether two names can be the same person's: same family name, and given names that agree as
     /// far as both tell them (an initial agrees with every name that begins so).
     pub(crate) fn can_be(&self, other: &Self) -> bool {
-        let (a, b) = (self.0.as_slice(), other.0.as_slice());
-        if a.is_empty() || b.is_empty() {
-            return false;
-        }
-        let length = |words: &[String]| words.iter().map(String::len).sum::<usize>();
-        let are_as_long = length(a) == length(b);
-        if are_as_long && letters(a).eq(letters(b)) {
+        if are_one_name(&self.words, &other.words) {
             return true;
         }
-        // "Augustine" and "Augustine of Hippo"
-        let is_with_place = |short: &[String], long: &[String]| {
-            long.starts_with(short) && long.get(short.len()).is_some_and(|word| word == "of")
-        };
-        if is_with_place(a, b) || is_with_place(b, a) {
-            return true;
-        }
-        // Family name first, as in Chinese, Japanese and Hungarian.
-        if are_as_long && a.len() == b.len() && sorted(a) == sorted(b) {
-            return !has_given_names_only(a);
-        }
-        let (Some((family_a, given_a)), Some((family_b, given_b))) =
-            (a.split_last(), b.split_last())
-        else {
-            return false;
-        };
-        if family_a == family_b {
-            return given_names_agree(given_a, given_b);
-        }
-        // "LeGuin" and "Le Guin"
-        let is_joined = |(one, given): (&String, &[String]), other: &[String]| {
-            let rest = without_family(other, one)?;
-            Some(given_names_agree(given, rest))
-        };
-        is_joined((family_a, given_a), b)
-            .or_else(|| is_joined((family_b, given_b), a))
-            .unwrap_or(false)
+        let has_umlauts = self.without_umlauts.is_some() || other.without_umlauts.is_some();
+        has_umlauts && are_one_name(self.plain(), other.plain())
+    }
+
+    fn plain(&self) -> &[String] {
+        self.without_umlauts.as_ref().unwrap_or(&self.words)
     }
 
     /// Whether the name is a single word.
     pub(crate) fn is_family_name(&self) -> bool {
-        self.0.len() == 1
+        self.words.len() == 1
     }
 
     /// Whether the name can be that of several people: a family name, with initials at most.
     pub(crate) fn is_vague(&self) -> bool {
         let is_initial = |word: &String| word.chars().count() == 1;
-        (self.0.split_last()).is_some_and(|(_, given)| given.iter().all(is_initial))
+        (self.words.split_last()).is_some_and(|(_, given)| given.iter().all(is_initial))
     }
+}
+
+fn are_one_name(a: &[String], b: &[String]) -> bool {
+    if a.is_empty() || b.is_empty() {
+        return false;
+    }
+    let length = |words: &[String]| words.iter().map(String::len).sum::<usize>();
+    let are_as_long = length(a) == length(b);
+    if are_as_long && letters(a).eq(letters(b)) {
+        return true;
+    }
+    // "Augustine" and "Augustine of Hippo"
+    let is_with_place = |short: &[String], long: &[String]| {
+        long.starts_with(short) && long.get(short.len()).is_some_and(|word| word == "of")
+    };
+    if is_with_place(a, b) || is_with_place(b, a) {
+        return true;
+    }
+    // Family name first, as in Chinese, Japanese and Hungarian.
+    if are_as_long && a.len() == b.len() && sorted(a) == sorted(b) {
+        return !has_given_names_only(a);
+    }
+    let (Some((family_a, given_a)), Some((family_b, given_b))) = (a.split_last(), b.split_last())
+    else {
+        return false;
+    };
+    if family_a == family_b {
+        return given_names_agree(given_a, given_b);
+    }
+    // "LeGuin" and "Le Guin"
+    let is_joined = |(one, given): (&String, &[String]), other: &[String]| {
+        let rest = without_family(other, one)?;
+        Some(given_names_agree(given, rest))
+    };
+    is_joined((family_a, given_a), b)
+        .or_else(|| is_joined((family_b, given_b), a))
+        .unwrap_or(false)
 }
 
 /// The letters of words, as if they were written as one.

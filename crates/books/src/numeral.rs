@@ -72,8 +72,76 @@ pub(crate) fn number(word: &str) -> Option<u32> {
         .or_else(|| roman(word))
 }
 
-/// The place that a comparable word names: "second", "zweiter", "deuxieme".
+/// English words for the things of an order from the first on, as far as they are no unit with
+/// "th" behind it.
+const IRREGULAR: [(&str, u32); 7] = [
+    ("first", 1),
+    ("second", 2),
+    ("third", 3),
+    ("fifth", 5),
+    ("eighth", 8),
+    ("ninth", 9),
+    ("twelfth", 12),
+];
+
+/// The place that an English word names, in letters or with digits: "fifth", "5th", "twentieth".
+pub(crate) fn english_ordinal(word: &str) -> Option<u32> {
+    let digits = word.trim_end_matches(|c: char| c.is_ascii_lowercase());
+    if !digits.is_empty() {
+        let is_ending = matches!(&word[digits.len()..], "st" | "nd" | "rd" | "th");
+        return digits
+            .parse()
+            .ok()
+            .filter(|_| is_ending && digits.len() <= 4);
+    }
+    let irregular = IRREGULAR.iter().find(|(other, _)| *other == word);
+    if let Some((_, number)) = irregular {
+        return Some(*number);
+    }
+    let stem = word.strip_suffix("th")?;
+    let ten = stem.strip_suffix("ie").map(|stem| format!("{stem}y"));
+    let is_regular = |unit: &str| UNITS[4..].contains(&unit);
+    match ten {
+        Some(ten) => number(&ten).filter(|_| TENS.contains(&ten.as_str())),
+        None => number(stem).filter(|_| is_regular(stem)),
+    }
+}
+
+/// An English word for a place below a hundred.
+pub(crate) fn ordinal_in_words(number: u32) -> Option<String> {
+    if let Some((word, _)) = IRREGULAR.iter().find(|(_, place)| *place == number) {
+        return Some((*word).to_owned());
+    }
+    let number = usize::try_from(number)
+        .ok()
+        .filter(|number| (1..100).contains(number))?;
+    if let Some(unit) = UNITS.get(number) {
+        return Some(format!("{unit}th"));
+    }
+    let ten = TENS.get(number / 10 - 2)?;
+    match u32::try_from(number % 10).ok()? {
+        0 => Some(format!("{}ieth", ten.trim_end_matches('y'))),
+        unit => Some(format!("{ten} {}", ordinal_in_words(unit)?)),
+    }
+}
+
+/// A place with digits: "21st".
+pub(crate) fn ordinal_in_digits(number: u32) -> String {
+    let ending = match (number % 100, number % 10) {
+        (11..=13, _) => "th",
+        (_, 1) => "st",
+        (_, 2) => "nd",
+        (_, 3) => "rd",
+        _ => "th",
+    };
+    format!("{number}{ending}")
+}
+
+/// The place that a comparable word names: "second", "zweiter", "deuxieme", "2nd".
 pub(crate) fn ordinal(word: &str) -> Option<u32> {
+    if word.starts_with(|c: char| c.is_ascii_digit()) {
+        return english_ordinal(word);
+    }
     let begins = |stem: &str| {
         (word.strip_prefix(stem)).is_some_and(|ending| ending.chars().count() <= ENDING)
     };

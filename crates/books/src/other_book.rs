@@ -45,14 +45,14 @@ const SHORT_WORKS: &str = "stories tales plays poems essays writings letters erz
 
 /// Words that make another book of the same title: made from it, or to go with it.
 const MADE_FROM_IT: &str = "abridged activity adaptation adapted calendar coloring colouring condensed graphic \
-    malbuch manga notizbuch planner screenplay arbeitsbuch bd comic comics horspiel dramatized dramatised \
+    malbuch manga notizbuch planner screenplay arbeitsbuch bd comic comics horspiel postcards posters prints dramatized dramatised \
     dramatization dramatisation retold simplified slipcase sticker storybook storyboard shooting drehbuch scenario \
     guion sceneggiatura graphique grafica grafico quadrinhos fumetto fumetti stripboek stripverhaal serieroman \
     serietidning tegneserie komiks kepregeny комикс комиксы манга графическии 漫画 만화";
 
 /// Beginnings of further ones.
 const MADE_FROM_IT_STEMS: &str = "abrege abreviad ridott resumid gekurzt verkort forkort skrocon zkracen сокращ adapta \
-    komiksov bearbeit";
+    komiksov bearbeit novelizat novelisat retell";
 
 /// Words for a text about a book: of the same title, unless they have an object of their own.
 const ABOUT_IT: &str = "analysis commentary criticism critical discussion guide interpretations quiz summary trivia \
@@ -213,7 +213,7 @@ fn is_about_it(words: &[String], at: usize, title: &[String]) -> bool {
     match word {
         // "A Critical History of Trade", "Critical Writings"
         "critical" => after.first().is_some_and(|word| {
-            is_in(ABOUT_IT, word) || is_in("edition essays study studies insights", word)
+            is_in(ABOUT_IT, word) || is_in("essays study studies insights", word)
         }),
         "guia" | "guida" | "fiche" | "analyse" => {
             is_any(OF_READING, after)
@@ -233,15 +233,22 @@ fn is_about_it(words: &[String], at: usize, title: &[String]) -> bool {
     }
 }
 
+fn is_made_from_it(word: &str) -> bool {
+    let mut stems = MADE_FROM_IT_STEMS.split(' ');
+    is_in(MADE_FROM_IT, word) || stems.any(|stem| word.starts_with(stem))
+}
+
+/// Whether words name what was made from a book: "The Graphic Novel".
+pub(crate) fn is_adaptation(words: &[String]) -> bool {
+    words.iter().any(|word| is_made_from_it(word))
+}
+
 /// Whether words that one title has and the other has not make another book of it; `title` are the
 /// words that both have.
 pub(crate) fn makes_other_book(words: &[String], title: &[String]) -> bool {
     let is_other = |(at, word): (usize, &String)| {
-        is_in(MADE_FROM_IT, word)
+        is_made_from_it(word)
             || is_in(NOT_THE_TEXT, word)
-            || MADE_FROM_IT_STEMS
-                .split(' ')
-                .any(|stem| word.starts_with(stem))
             || is_in(ABOUT_IT, word) && is_about_it(words, at, title)
     };
     if words.iter().enumerate().any(is_other)

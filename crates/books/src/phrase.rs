@@ -1,10 +1,12 @@
 //! Phrases to search for: those of a title that a provider's index can hold.
 
 use crate::entities::unescape;
-use crate::numeral::{in_digits, in_words};
+use crate::numeral::{english_ordinal, in_digits, in_words, ordinal_in_digits, ordinal_in_words};
 use crate::series::{split_series, take_mark, trailing_brackets};
 use crate::text::{clean, words};
-use crate::title::{is_article, is_article_behind, joined_letters_and_digits, split_subtitle};
+use crate::title::{
+    is_article, is_article_behind, is_conjunction, joined_letters_and_digits, split_subtitle,
+};
 
 /// Largest number of words of a title that are searched for.
 const MAX_WORDS: usize = 12;
@@ -47,13 +49,15 @@ pub(crate) fn search_phrases(title: &str) -> Vec<String> {
     };
     if has("&") {
         add(replaced(&spelled, "&", "and"));
-    } else if has("and") {
-        add(replaced(&spelled, "and", "&"));
+    }
+    let inner = spelled.split(' ').skip(1).map(str::to_lowercase);
+    if let Some(word) = inner.into_iter().find(|word| is_conjunction(word)) {
+        add(replaced(&spelled, &word, "&"));
     }
     if spelled.contains('.') {
         add(spelled.replace('.', ""));
     }
-    let mut rest = words(&main);
+    let mut rest = words(&main.replace('#', " no "));
     if take_mark(&mut rest).is_none() {
         for other in other_spellings_of_numbers(&main) {
             add(other);
@@ -112,7 +116,9 @@ fn other_spellings_of_numbers(main: &str) -> Vec<String> {
         && last.len() <= 2
         && last.bytes().all(|b| b.is_ascii_digit())
     {
-        others.push(format!("{} Vol {last}", name.join(" ")));
+        for label in ["Vol", "Volume"] {
+            others.push(format!("{} {label} {last}", name.join(" ")));
+        }
     }
     let has_digits = main.bytes().any(|b| b.is_ascii_digit());
     if plain != digits.as_slice() || has_digits && words(main) != plain {
@@ -123,9 +129,27 @@ fn other_spellings_of_numbers(main: &str) -> Vec<String> {
     }
     let spelled = spelled.join(" ");
     if spelled != plain.join(" ") {
-        others.push(spelled);
+        // "Hundred Years" is in "One Hundred Years" as well.
+        let rest = spelled.strip_prefix("one ");
+        let is_round = |rest: &&str| rest.starts_with("hundred") || rest.starts_with("thousand");
+        others.push(rest.filter(is_round).map_or(spelled.clone(), str::to_owned));
     }
+    others.extend(other_spelling_of_places(plain));
     others
+}
+
+/// A title with its place in words instead of digits, or the other way round: "5th Wave".
+fn other_spelling_of_places(plain: &[String]) -> Option<String> {
+    let (at, place) =
+        (plain.iter().enumerate()).find_map(|(at, word)| Some((at, english_ordinal(word)?)))?;
+    let has_digits = plain[at].starts_with(|c: char| c.is_ascii_digit());
+    let other = match has_digits {
+        true => ordinal_in_words(place)?,
+        false => ordinal_in_digits(place),
+    };
+    let mut words = plain.to_vec();
+    words[at] = other;
+    Some(words.join(" "))
 }
 
 /// "20000" as "20,000".
@@ -250,7 +274,21 @@ mod tests {
                 ],
             ),
             ("1984", &["1984", "nineteen eighty four"]),
-            ("Naruto 5", &["Naruto 5", "naruto Vol 5", "naruto five"]),
+            (
+                "Naruto 5",
+                &["Naruto 5", "naruto Vol 5", "naruto Volume 5", "naruto five"],
+            ),
+            ("Naruto #5", &["Naruto 5", "Naruto"]),
+            ("The 5th Wave", &["5th Wave", "fifth wave"]),
+            ("Twelfth Night", &["Twelfth Night", "12th night"]),
+            (
+                "100 Years of Solitude",
+                &["100 Years of Solitude", "hundred years of solitude"],
+            ),
+            (
+                "Crimen y castigo",
+                &["Crimen y castigo", "Crimen & castigo"],
+            ),
             ("Avonden, De", &["Avonden"]),
         ] {
             assert_eq!(search_phrases(title), phrases, "{title}");

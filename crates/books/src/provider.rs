@@ -14,7 +14,7 @@ use serde_json::{Number, Value};
 
 use crate::Wanted;
 use crate::entities::unescape;
-use crate::name::{is_nobody, other_search_phrase, search_word};
+use crate::name::{is_nobody, other_search_phrase, other_umlauts, pen_names, search_word};
 use crate::text::{non_empty, words};
 
 const MAX_TITLE: usize = 500;
@@ -31,8 +31,19 @@ fn author_spellings(wanted: &Wanted) -> Vec<String> {
     let Some(word) = author_word(wanted) else {
         return Vec::new();
     };
-    let other = other_search_phrase(&unescape(&wanted.author));
-    std::iter::once(word).chain(other).collect()
+    let author = unescape(&wanted.author);
+    let others = pen_names(&author);
+    let others = others.iter().filter_map(|name| search_word(name));
+    let mut spellings = vec![word.clone()];
+    let all = (other_search_phrase(&author).into_iter())
+        .chain(other_umlauts(&word))
+        .chain(others);
+    for spelling in all {
+        if !spellings.contains(&spelling) {
+            spellings.push(spelling);
+        }
+    }
+    spellings
 }
 
 /// The word to search an author by, when an author is wanted.

@@ -1,9 +1,9 @@
 //! Normalisation and comparison of titles.
 
 use crate::entities::unescape;
-use crate::numeral::{in_digits, number};
+use crate::numeral::{english_ordinal, in_digits, number, ordinal_in_digits};
 use crate::other_book::{
-    is_collection, is_kind, is_of_set, makes_other_book, may_be_sibling, names_set,
+    is_adaptation, is_collection, is_kind, is_of_set, makes_other_book, may_be_sibling, names_set,
 };
 use crate::series::{
     Place, ends_with_part, is_label, note, only_mark, series, take_mark, trailing_brackets,
@@ -93,10 +93,12 @@ fn without_article(text: &str) -> Vec<String> {
 /// Comparable words: every number as digits, conjunctions of one meaning as one word.
 fn comparable(text: &str) -> Vec<String> {
     let mut words = in_digits(words(&joined_letters_and_digits(text)));
+    join_ordinals(&mut words);
     let last = words.len().saturating_sub(1);
     for (at, word) in words.iter_mut().enumerate() {
         match word.as_str() {
             "und" | "et" => *word = "and".to_owned(),
+            other if at > 0 && at < last && is_conjunction(other) => *word = "and".to_owned(),
             // A letter alone is a number only at the end: "I, Robot", "Henry V".
             letter if letter.len() == 1 && (at == 0 || at < last) => {}
             other => {
@@ -107,6 +109,35 @@ fn comparable(text: &str) -> Vec<String> {
         }
     }
     words
+}
+
+/// Writes places with digits: "fifth" becomes "5th", "twenty first" becomes "21st".
+fn join_ordinals(words: &mut Vec<String>) {
+    let mut at = 0;
+    while at < words.len() {
+        if let Some(mut place) = english_ordinal(&words[at]) {
+            let ten = at
+                .checked_sub(1)
+                .and_then(|at| words[at].parse::<u32>().ok());
+            if let Some(ten @ (20 | 30 | 40 | 50 | 60 | 70 | 80 | 90)) = ten
+                && place < 10
+            {
+                place += ten;
+                at -= 1;
+                words.remove(at);
+            }
+            words[at] = ordinal_in_digits(place);
+        }
+        at += 1;
+    }
+}
+
+/// Whether a word between others stands for "&" in a language of readers.
+pub(crate) fn is_conjunction(word: &str) -> bool {
+    matches!(
+        word,
+        "and" | "und" | "et" | "y" | "e" | "en" | "och" | "og" | "и"
+    )
 }
 
 /// Drops the points between single letters and the signs between thousands, which say nothing:
@@ -207,6 +238,13 @@ fn without_editions(subtitle: &str, edition: &mut Vec<String>) -> String {
     parts.filter(is_kept).collect()
 }
 
+/// The place that a number alone in brackets is: "(2)". A year is none.
+fn bare_place(inside: &str) -> Option<Place> {
+    let digits = words(inside).concat();
+    let is_small = (1..=3).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
+    Place::parse(&digits).filter(|_| is_small)
+}
+
 /// The differences between two titles that agree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Agreement {
@@ -242,6 +280,8 @@ pub(crate) struct Title {
     is_part: bool,
     /// Whether several titles are listed.
     lists_titles: bool,
+    /// Whether the subtitle is another name of the book: "or, The Modern Prometheus".
+    has_other_name: bool,
     /// The series of a book with a title of its own, and its place there.
     series: Vec<(Vec<String>, Option<Place>)>,
 }
@@ -269,10 +309,9 @@ impl Title {
         while let Some((before, inside)) = trailing_brackets(rest) {
             match series(inside, before) {
                 Some(series) => notes.push((without_article(&series.name), place(&series))),
-                None => match only_mark(&words(inside)) {
+                None => match only_mark(&words(inside)).or_else(|| bare_place(inside)) {
                     Some(place) if place.is_range() => notes.push((Vec::new(), Some(place))),
-                    // A year is no volume.
-                    Some(place) if inside.trim().parse::<u32>().is_err() => {
+                    Some(place) => {
                         is_part_in_brackets |= ends_with_part(&words(inside));
                         marked = Some(place);
                     }
@@ -295,7 +334,7 @@ impl Title {
                 || text.contains("; ") && !other_name.iter().any(|or| text.contains(or))
         };
         let lists_titles = is_list(rest) || subtitle.is_some_and(is_list);
-        let rest = own_subtitle;
+        let (main_and_rest, rest) = (rest, own_subtitle);
         let mut edition = Vec::new();
         let main = match main.rsplit_once(", ") {
             Some((main, last)) if names_edition(&words(last)) => {
@@ -335,10 +374,14 @@ impl Title {
         };
         let mut main = without_article(&main.replace('#', " no "));
         // "Frankenstein; or, The Modern Prometheus"
-        let own_subtitle = ["or, ", "or ", "oder "]
+        let follows_or = [", or, ", ", or ", ", oder "]
             .iter()
-            .find_map(|or| rest.strip_prefix(or))
-            .unwrap_or(rest);
+            .any(|or| main_and_rest.ends_with(&format!("{or}{rest}")));
+        let other_name = ["or, ", "or ", "oder "]
+            .iter()
+            .find_map(|or| rest.strip_prefix(or));
+        let has_other_name = follows_or || other_name.is_some();
+        let own_subtitle = other_name.unwrap_or(rest);
         let mut all_subtitles = comparable(&without_editions(own_subtitle, &mut edition));
         if let Some(subtitle) = subtitle {
             let subtitle = clean(&unescape(subtitle), 1_000);
@@ -352,12 +395,14 @@ impl Title {
             is_part_in_brackets || ends_with_part(&main) || ends_with_part(&all_subtitles);
         let mut volume = take_mark(&mut main);
         if let Some((name, place)) = note(&all_subtitles) {
-            if name.is_empty() {
+            // "The Graphic Novel, Volume One" is of no series.
+            let is_adaptation = is_adaptation(&name);
+            if name.is_empty() || is_adaptation {
                 volume = volume.or(Some(place));
             } else {
-                notes.push((name, Some(place)));
+                notes.push((name.clone(), Some(place)));
             }
-            all_subtitles.clear();
+            all_subtitles = if is_adaptation { name } else { Vec::new() };
         }
         let mut series = Vec::new();
         for (name, place) in notes {
@@ -380,6 +425,7 @@ impl Title {
             is_volume_aside,
             is_part,
             lists_titles,
+            has_other_name,
             series,
         }
     }
@@ -501,12 +547,11 @@ impl Title {
     /// The words of the one title that are only before the other, in a title that leads with its
     /// series: "Mistborn: The Final Empire" and "The Final Empire".
     fn leads_with_series(&self, other: &Self) -> Option<Agreement> {
-        // One word is enough behind a series with the place in it.
+        // One word is enough behind a series that is known, or that has the place in it.
         let is_numbered = (self.main.last()).is_some_and(|word| word.parse::<u32>().is_ok());
-        let enough = if is_numbered && self.main.len() > 1 {
-            1
-        } else {
-            2
+        let enough = match is_numbered && self.main.len() > 1 || other.is_in_series(&self.main) {
+            true => 1,
+            false => 2,
         };
         // Most titles have none.
         if self.subtitle.len() < enough {
@@ -532,7 +577,7 @@ impl Title {
 
     fn agrees_in_words(&self, other: &Self) -> Option<Agreement> {
         let agreement = self.compare_words(other)?;
-        let is_list = other.lists_titles && !self.lists_titles;
+        let is_list = other.lists_titles != self.lists_titles;
         Some(Agreement {
             is_doubtful: agreement.is_doubtful || is_list || other.has_strange_aside(self),
             ..agreement
@@ -568,9 +613,8 @@ impl Title {
             }
             // A volume may have its series behind its own title: "Catching Fire: The Hunger Games".
             if let Some(agreement) = other.leads_with_series(self) {
-                let name = without_series_word(&other.main);
-                let is_known = self.series.iter().any(|(known, _)| *known == name)
-                    || !bare_subtitle(&self.subtitle).is_empty();
+                let is_known =
+                    self.is_in_series(&other.main) || !bare_subtitle(&self.subtitle).is_empty();
                 return Some(Agreement {
                     is_doubtful: !is_known,
                     ..agreement
@@ -608,18 +652,49 @@ impl Title {
         }
         let left_out = long[short.len()..].iter();
         let left_out: Vec<String> = left_out.map(|word| (*word).to_owned()).collect();
-        let is_longer = std::ptr::eq(longer, other);
+        // "Naruto, Vol. 3" and "Naruto, Vol. 3: Dreams" are no siblings, nor is what follows "or".
+        let is_settled = self.is_volume_like(other) || longer.has_other_name;
+        let is_open = std::ptr::eq(longer, other) && !is_settled;
         (!makes_other_book(&left_out, &self.main)).then(|| Agreement {
-            is_doubtful: is_longer && (may_be_sibling(&left_out) || self.is_of_series(&other.main)),
+            is_doubtful: is_open && (may_be_sibling(&left_out) || self.is_of_series(&other.main)),
             left_out,
             is_volume_open: false,
         })
     }
 
+    /// Whether both name one volume, as such or by the number at the end of a name.
+    fn is_volume_like(&self, other: &Self) -> bool {
+        let is_numbered = matches!(self.main.as_slice(), [_, .., last]
+            if last.len() <= 3 && last.bytes().all(|b| b.is_ascii_digit()));
+        self.volume == other.volume
+            && (self.volume.is_some() || is_numbered && self.main == other.main)
+    }
+
     /// Whether the title is known to be of a series that is called so.
     fn is_of_series(&self, name: &[String]) -> bool {
+        self.volume.is_some() || self.is_in_series(name)
+    }
+
+    /// Whether the title says that it belongs to a series of this name.
+    fn is_in_series(&self, name: &[String]) -> bool {
         let name = without_series_word(name);
-        self.volume.is_some() || self.series.iter().any(|(known, _)| *known == name)
+        self.series.iter().any(|(known, _)| *known == name)
+    }
+
+    /// Whether this is another book of the series that the wanted title begins with: "Batman: The
+    /// Dark Knight Returns" for "Batman: Year One".
+    pub(crate) fn is_sibling_of(&self, wanted: &Self) -> bool {
+        self.main == wanted.main
+            && (&self.volume, &wanted.volume) == (&None, &None)
+            && self.subtitle != wanted.subtitle
+            && [self, wanted]
+                .iter()
+                .all(|title| may_be_sibling(&title.subtitle))
+    }
+
+    /// Whether the title has no subtitle that says more than the kind of book.
+    pub(crate) fn is_bare(&self) -> bool {
+        bare_subtitle(&self.subtitle).is_empty()
     }
 
     /// Whether the two differ in the words of a subtitle, or in brackets, only, and these are not
