@@ -27,6 +27,9 @@ use crate::status::Status;
 /// The media type of rows as JSON.
 pub const ROWS_TYPE: &str = "application/vnd.bookstrack.rows+json";
 
+/// The number of rows that a problem names.
+const MAX_ROWS_NAMED: usize = 100;
+
 /// Format of an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
@@ -266,6 +269,15 @@ impl<'a> Export<'a> {
             _ => self.reason(item),
         };
         let reason = problem.clone();
+        // Rows of the book that are in this one: there was no room for the cells of all of them.
+        let merged = item.repeated.iter().filter(|other| other.cells.is_empty());
+        let merged: Vec<u32> = match kind {
+            Kind::Warning => Vec::new(),
+            _ => merged.map(|other| other.row).collect(),
+        };
+        if !merged.is_empty() {
+            problem.push_str(&format!("; {} of the file", rows(&merged)));
+        }
         if let Some(warning) = warning {
             if !problem.is_empty() {
                 problem.push_str("; ");
@@ -277,6 +289,7 @@ impl<'a> Export<'a> {
             warning.map_or(&[], |warning| &warning.cells[..]),
         ];
         let kept = kept.into_iter().find(|cells| !cells.is_empty());
+        let kept = kept.filter(|_| merged.is_empty());
         let cells: Vec<Cow<'_, str>> = match kept {
             Some(cells) => self.cells_to_mend(cells, item),
             None => (self.columns.iter())
@@ -294,6 +307,9 @@ impl<'a> Export<'a> {
         let repeated = (item.repeated.iter()).filter(|_| kind != Kind::Warning);
         for repeated in repeated {
             self.repeated.insert(repeated.row);
+            if repeated.cells.is_empty() {
+                continue;
+            }
             bytes.extend(self.row(ExportedRow {
                 row: repeated.row,
                 index: Some(index),
@@ -443,6 +459,20 @@ impl<'a> Export<'a> {
             })
         });
         line(cells)
+    }
+}
+
+/// Names rows, or as many as fit a cell of a spreadsheet.
+fn rows(numbers: &[u32]) -> String {
+    let (named, others) = numbers.split_at(numbers.len().min(MAX_ROWS_NAMED));
+    let mut named: Vec<_> = named.iter().map(ToString::to_string).collect();
+    if !others.is_empty() {
+        named.push(format!("{} more", others.len()));
+    }
+    let last = named.pop().unwrap_or_default();
+    match named.is_empty() {
+        true => format!("with row {last}"),
+        false => format!("with rows {} and {last}", named.join(", ")),
     }
 }
 

@@ -64,7 +64,8 @@ pub struct Row {
 pub struct RepeatedRow {
     /// Number of the record in the file, from 1; the header is 1.
     pub row: u32,
-    /// The row's cells as they stand in the file.
+    /// The row's cells as they stand in the file; empty where there was no room for all rows of the
+    /// book.
     pub cells: Vec<String>,
 }
 

@@ -253,22 +253,61 @@ fn every_row_of_a_book_that_failed_is_in_the_file() {
     assert!(numbers.iter().all(|(_, index)| **index == 0), "{json}");
 }
 
-/// Rows without room are written as they were understood, and merged they say what all do.
+/// Rows without room are written as they were understood, and merged they say what all do: which
+/// these are stands in the file and in the report.
 #[test]
 fn a_book_whose_rows_have_no_room_says_what_all_of_them_do() {
     let filler = "x".repeat(790_000);
-    let file = format!(
-        "Title,Author,Shelf,Odd\nNobody Knows,Jane Doe,first,{filler}\nAnother,Jane Doe,,{filler}\n\
-         Nobody Knows,Jane Doe,second,{filler}\n"
-    );
-    let library = read_csv(file.as_bytes(), 100).unwrap();
+    let short = "y".repeat(90_000);
+    for (file, rows) in [
+        // The second row has no room, the first.
+        (
+            format!(
+                "Nobody Knows,Jane Doe,first,{filler}\nAnother,Jane Doe,,{filler}\n\
+                 Nobody Knows,Jane Doe,second,{filler}\nNobody Knows,Jane Doe,third,z\n"
+            ),
+            "rows 4 and 5",
+        ),
+        (
+            format!(
+                // Its first row has a warning, whose cells are kept.
+                "Another,Jane Doe,,{filler}\nAnother One,Jane Doe,,{filler}\n\
+                 Nobody Knows,Jane Doe,first,{short},12345\nNobody Knows,Jane Doe,second,z,\n"
+            ),
+            "row 5",
+        ),
+    ] {
+        let file = format!("Title,Author,Shelf,Odd,ISBN\n{file}");
+        let library = read_csv(file.as_bytes(), 100).unwrap();
+        for only in ["not_found", "not_found,warnings"] {
+            let csv = export(&library, &items_of(&library), Format::Csv, only);
+            let lines: Vec<_> = csv
+                .lines()
+                .filter(|line| line.contains("Nobody Knows"))
+                .collect();
+            assert_eq!(lines.len(), 1, "{only}: {rows}");
+            assert!(lines[0].contains("first, second"), "{}", lines[0].len());
+            let reason = format!("Not found by any provider; with {rows} of the file");
+            assert!(lines[0].contains(&reason), "{}", &lines[0][..200]);
+        }
+        let merged = library.problems.iter().find(|problem| problem.row == 5);
+        let error = &merged.unwrap().error;
+        assert!(error.ends_with("; exports have both in one row"), "{error}");
+    }
+}
+
+/// Many rows of one book are counted where they are not all named.
+#[test]
+fn a_thousand_rows_of_a_book_make_no_cell_that_a_spreadsheet_cuts() {
+    let filler = "x".repeat(790_000);
+    let mut file = format!("Title,Author,Odd\nA,Jane Doe,{filler}\nB Side,Jane Doe,{filler}\n");
+    file.push_str(&format!("C Side,Jane Doe,{}\n", "x".repeat(19_800)));
+    file.push_str(&"Nobody Knows,Jane Doe,z\n".repeat(2_000));
+    let library = read_csv(file.as_bytes(), 9_999).unwrap();
     let csv = export(&library, &items_of(&library), Format::Csv, "not_found");
-    let rows: Vec<_> = csv
-        .lines()
-        .filter(|line| line.contains("Nobody Knows"))
-        .collect();
-    assert_eq!(rows.len(), 1);
-    assert!(rows[0].contains("first, second"), "{}", rows[0].len());
+    let line = csv.lines().find(|line| line.contains("Nobody")).unwrap();
+    assert!(line.contains("with rows 6, 7, "), "{line}");
+    assert!(line.contains(" and 1899 more of the file"), "{line}");
 }
 
 #[test]

@@ -137,8 +137,10 @@ impl Shelf {
                 if let Some(lost) = merge(kept, &draft.row) {
                     note = format!("{note}; {lost}");
                 }
+                if !self.repeat(at, number, original.cells()) {
+                    note.push_str("; exports have both in one row");
+                }
                 warnings.insert(0, note);
-                self.repeat(at, number, original.cells());
                 self.index(at, keys.isbn, title_key);
             }
             None => {
@@ -164,24 +166,26 @@ impl Shelf {
         }
     }
 
-    /// Keeps one more row of a book, or none of its rows: merged, it says what all of them do.
-    fn repeat(&mut self, at: usize, row: u32, cells: Vec<String>) {
+    /// Keeps one more row of a book; where there is no room for it, the numbers of its rows alone:
+    /// merged, the first says what all of them do. Answers whether the cells are kept.
+    fn repeat(&mut self, at: usize, row: u32, cells: Vec<String>) -> bool {
         let (Some(first), Some(repeated)) = (
             self.library.cells.get_mut(at),
             self.library.repeated.get_mut(at),
         ) else {
-            return;
+            return false;
         };
-        if first.is_empty() {
-            return;
-        }
-        let cells = self.book_cells.take(cells);
-        if cells.is_empty() {
+        let cells = match first.is_empty() {
+            true => Vec::new(),
+            false => self.book_cells.take(cells),
+        };
+        let is_kept = !cells.is_empty();
+        if !is_kept {
             first.clear();
-            repeated.clear();
-        } else {
-            repeated.push(RepeatedRow { row, cells });
+            repeated.iter_mut().for_each(|other| other.cells.clear());
         }
+        repeated.push(RepeatedRow { row, cells });
+        is_kept
     }
 
     fn index(&mut self, at: usize, isbn: Option<Isbn>, title_key: Option<String>) {

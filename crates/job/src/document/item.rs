@@ -16,7 +16,7 @@ pub struct Item {
     /// them: of a book that no provider knows, or that is not looked up yet.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cells: Vec<String>,
-    /// The further rows of the file that name the book, as long as its cells are there.
+    /// The further rows of the file that name the book, as long as somebody may want to mend them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub repeated: Vec<RepeatedRow>,
     /// The place on a photo where the book was seen.
