@@ -4012,6 +4012,12 @@ export interface components {
             cached: boolean;
             /**
              * Format: uint32
+             * @description Number of the books here that the store has lost: they are without a title, and keep the
+             *     others' numbers as they were. Absent when there are none.
+             */
+            lost?: number;
+            /**
+             * Format: uint32
              * @description The next page's offset; absent on the last.
              */
             nextOffset?: number;
@@ -4020,6 +4026,11 @@ export interface components {
              * @description Processing time, in ms.
              */
             processingTime: number;
+            /**
+             * @description Whether the store has lost what was said of the rows of the file, or of the photos. Absent
+             *     when not.
+             */
+            reportLost?: boolean;
             /** @description Time of the response. */
             timestamp: components["schemas"]["Moment"];
             /**

@@ -9,7 +9,7 @@ use api::v3::Kind;
 use futures::TryStreamExt;
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use job::effects::Log;
-use job::{Engine, Inspection, Report, Root};
+use job::{Engine, Inspection, Report, Root, Stop};
 use platform::{Access, Exchange, Response, Spin};
 use serde_json::json;
 
@@ -44,7 +44,7 @@ pub(crate) async fn serve(
     };
     exchange.authorize(&root, Access::Open, None).await?;
     let chosen = exchange.engine().with_choices(&root).await;
-    let root = chosen.map_err(|error| exchange.store_failed(&error))?;
+    let root = chosen.map_err(|stop| unreadable(exchange, stop))?;
     let query = query(exchange);
     if let Some((format, only)) = export::asked(&query)? {
         return send_export(exchange, &root, format, only).await;
@@ -54,11 +54,8 @@ pub(crate) async fn serve(
         (None, format) => Form::v2(format)?,
         (Some(_), format) => Form::v3(format)?,
     };
-    let report = exchange
-        .engine()
-        .report(&root)
-        .await
-        .map_err(|stop| exchange.internal(&stop.to_string()))?;
+    let report = exchange.engine().report(&root).await;
+    let report = report.map_err(|stop| unreadable(exchange, stop))?;
     let headers =
         HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
     let answered = exchange.answered();
@@ -86,6 +83,14 @@ pub(crate) async fn serve(
     Ok(None)
 }
 
+/// The error when what goes before the books cannot be read.
+fn unreadable(exchange: &Exchange, stop: Stop) -> ApiError {
+    match stop {
+        Stop::Store(error) => exchange.store_failed(&error),
+        stop => exchange.internal(&stop.to_string()),
+    }
+}
+
 /// Answers with rows of the job.
 async fn send_export(
     exchange: &mut Exchange,
@@ -93,8 +98,8 @@ async fn send_export(
     format: export::Format,
     only: export::RowFilter,
 ) -> Result<Option<Response>, ApiError> {
-    let report = (exchange.engine().report(root).await)
-        .map_err(|stop| exchange.internal(&stop.to_string()))?;
+    let report = exchange.engine().report(root).await;
+    let report = report.map_err(|stop| unreadable(exchange, stop))?;
     let mut headers = HeaderMap::new();
     headers.insert(
         CONTENT_TYPE,

@@ -102,6 +102,7 @@ impl EnrichmentStatus {
         match Self::of(item) {
             Self::Success => None,
             Self::Pending => Some("Not looked up"),
+            Self::Error if item.is_lost() => Some("Its result and its title are lost"),
             Self::Error if item.is_unaskable() => {
                 Some("Not looked up: the title says too little without an author")
             }

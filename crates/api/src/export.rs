@@ -452,6 +452,9 @@ impl<'a> Export<'a> {
                     book.authors.get(1..).unwrap_or_default().join(", ")
                 }
                 "workId" if own().is_empty() => known(found_work(item).map(str::to_owned)),
+                "notes" if item.is_lost() => {
+                    known(EnrichmentStatus::problem(item).map(str::to_owned))
+                }
                 "publisher" if own().is_empty() => known(book.publisher.map(str::to_owned)),
                 "pages" if own().is_empty() => known(book.page_count.map(|n| n.to_string())),
                 "year" if own().is_empty() => known(book.publication_year().map(|n| n.to_string())),

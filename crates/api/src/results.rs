@@ -101,6 +101,8 @@ pub struct Writer<'a> {
     list: List,
     /// Whether nothing of the open list has been written.
     first: bool,
+    /// Number of items of the open list of which all is lost.
+    lost: u32,
 }
 
 impl<'a> Writer<'a> {
@@ -112,6 +114,7 @@ impl<'a> Writer<'a> {
             page,
             list: List::Books,
             first: true,
+            lost: 0,
         }
     }
 
@@ -158,6 +161,7 @@ impl<'a> Writer<'a> {
     pub fn open(&mut self, list: List) -> &'static [u8] {
         self.list = list;
         self.first = true;
+        self.lost = 0;
         match list {
             List::EnrichedBooks => br#","enrichedBooks":["#,
             List::Books => match self.form {
@@ -169,6 +173,7 @@ impl<'a> Writer<'a> {
 
     /// Spells the next item of the open list.
     pub fn item(&mut self, item: &job::Item) -> Vec<u8> {
+        self.lost += u32::from(item.is_lost());
         let mut bytes = if std::mem::take(&mut self.first) {
             Vec::new()
         } else {
@@ -219,6 +224,8 @@ impl<'a> Writer<'a> {
             ttl: format!("{} hours", retention.as_secs() / 3600),
             total: self.page.map(|_| total),
             next_offset: self.page.map(|_| end).filter(|end| *end < total),
+            lost: self.lost,
+            report_lost: report.is_lost,
         }));
         bytes.push(b'}');
         bytes
@@ -363,6 +370,14 @@ struct ResultsMetadata {
     /// The next page's offset; absent on the last.
     #[serde(skip_serializing_if = "Option::is_none")]
     next_offset: Option<u32>,
+    /// Number of the books here that the store has lost: they are without a title, and keep the
+    /// others' numbers as they were. Absent when there are none.
+    #[serde(skip_serializing_if = "is_zero")]
+    lost: u32,
+    /// Whether the store has lost what was said of the rows of the file, or of the photos. Absent
+    /// when not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    report_lost: bool,
 }
 
 /// Results documents in one piece, for their description: they are written in several.

@@ -253,12 +253,7 @@ impl<E: Effects> Engine<'_, E> {
         }
         let report = match &ended.report {
             None => None,
-            Some(_) => match self.report(ended).await {
-                Ok(report) => Some(to_json(&report)?),
-                // What was said of the file is lost, not the books.
-                Err(Stop::Damaged(_)) => None,
-                Err(stop) => return Err(stop.into()),
-            },
+            Some(_) => Some(to_json(&self.report(ended).await?)?),
         };
         let creation = Creation::reserve(*self, new).await?;
         let (mut root, lease) = creation.begin().await?;

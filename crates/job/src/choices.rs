@@ -18,7 +18,7 @@ use crate::effects::{Effects, StoreError};
 use crate::engine::Engine;
 use crate::id::Epoch;
 use crate::keys;
-use crate::storage::{Stop, decode, to_json};
+use crate::storage::{Stop, to_json};
 use crate::time::Time;
 
 /// Number of books of one job that may be chosen.
@@ -166,10 +166,10 @@ impl<E: Effects> Engine<'_, E> {
     /// The root of an ended job, with the counts of its results after people's choices.
     ///
     /// # Errors
-    /// When the store fails.
-    pub async fn with_choices(&self, root: &Root) -> Result<Root, StoreError> {
+    /// As [`Self::items`].
+    pub async fn with_choices(&self, root: &Root) -> Result<Root, Stop> {
         let choices = self.choices(root).await?;
-        let mut root = root.clone();
+        let mut root = self.recounted(root).await?;
         // They can be chosen, too.
         root.failed += root.unreached();
         root.unanswered += root.unreached();
@@ -211,13 +211,10 @@ impl<E: Effects> Engine<'_, E> {
     /// Book `index` of an ended job as the job found it.
     async fn item_as_found(&self, root: &Root, index: u32) -> Result<Item, ChooseError> {
         let range = index..index.saturating_add(1);
-        for (part, wanted) in root.result_parts(&range) {
-            // A part is immutable, so reading it once more changes nothing.
-            let read = async || self.effects.get(&part.key).await;
-            let mut items: Vec<Item> = decode(&part, self.retry_briefly(read).await?)?;
-            if wanted.start < items.len() {
-                return Ok(items.swap_remove(wanted.start));
-            }
+        if let Some(mut items) = self.items_as_found(root, range).try_next().await?
+            && let Some(item) = items.pop()
+        {
+            return Ok(item);
         }
         Err(ChooseError::NoSuchBook)
     }

@@ -362,18 +362,22 @@ impl Root {
     /// has done, then the items of the plan that nobody reached before it was stopped.
     pub(crate) fn result_parts(&self, range: &Range<u32>) -> Vec<(Part, Range<usize>)> {
         let mut found = parts(self.done_parts(), range);
-        if self.keeps_plan() {
-            found.extend(parts(
-                &self.plan,
-                &(range.start.max(self.stored())..range.end),
-            ));
-        }
+        found.extend(self.planned_parts(&(range.start.max(self.stored())..range.end)));
         found
+    }
+
+    /// The parts that say what was asked for in this range of the results; none where the plan does
+    /// not belong to them.
+    pub(crate) fn planned_parts(&self, range: &Range<u32>) -> Vec<(Part, Range<usize>)> {
+        match self.keeps_plan() {
+            true => parts(&self.plan, range),
+            false => Vec::new(),
+        }
     }
 
     /// Whether the plan belongs to the results: the job was stopped before it had done all of it.
     /// A retry has all its items in its library.
-    fn keeps_plan(&self) -> bool {
+    pub(crate) fn keeps_plan(&self) -> bool {
         matches!(self.stage, Stage::Canceled | Stage::Error) && self.retry.is_none()
     }
 

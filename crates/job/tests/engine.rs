@@ -41,6 +41,8 @@ struct World {
     lists: Cell<usize>,
     /// Number of values read so far.
     reads: Cell<usize>,
+    /// A value that shows when some time has passed.
+    late: RefCell<Option<(String, Vec<u8>)>>,
 }
 
 impl World {
@@ -123,6 +125,7 @@ impl Clock for World {
 
     async fn sleep(&self, duration: Duration) {
         self.pass(duration);
+        self.store.borrow_mut().extend(self.late.take());
     }
 
     async fn yield_to_io(&self, _: Turn) {}

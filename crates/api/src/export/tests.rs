@@ -348,6 +348,21 @@ fn books_that_nobody_reached_are_in_the_file_with_the_reason() {
     );
 }
 
+/// A book that the store has lost leaves its place to no other, and says what it is.
+#[test]
+fn books_that_are_lost_are_rows_that_say_so() {
+    let library = read_csv(b"Title,Author\nDune,Frank Herbert\n", 9).unwrap();
+    let mut items = items_of(&library);
+    items.insert(0, Item::lost());
+    let lost = "Its result and its title are lost";
+    let failed = export(&library, &items, Format::Csv, "failed");
+    assert!(failed.contains(&format!("\r\n1,{lost},,")), "{failed}");
+    let all = export(&library, &items, Format::Csv, "all");
+    assert!(all.lines().nth(1).unwrap().contains(lost), "{all}");
+    let again = read_csv(all.as_bytes(), 9).unwrap();
+    assert_eq!((again.books.len(), again.rejected()), (1, 1));
+}
+
 /// A list of keys or numbers has no titles of its own: what was found has, and what was not is
 /// known by its key.
 #[test]

@@ -50,6 +50,21 @@ impl Item {
         }
     }
 
+    /// What stands for a book of which all is lost, so that others keep their numbers.
+    #[must_use]
+    pub fn lost() -> Self {
+        Self {
+            found: Some(Found::Error),
+            ..Self::wanted(Wanted::default())
+        }
+    }
+
+    /// Whether all of it is lost, and nobody has said which book it is.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        *self == Self::lost()
+    }
+
     /// A book seen on a photo.
     #[must_use]
     pub fn detected(detection: Detection) -> Self {
@@ -170,6 +185,9 @@ pub struct Report {
     /// For a scan: the vision model that looked at it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub model: String,
+    /// Whether the store has lost the report; a retry keeps that in mind.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_lost: bool,
 }
 
 /// An outcome of an item that may be tried again.

@@ -414,3 +414,95 @@ fn what_is_to_be_reviewed_is_counted_by_one_rule() {
     let counted = done(engine.with_choices(&ended)).unwrap();
     assert_eq!(counted.to_review, Some(1));
 }
+
+/// Of a job that was stopped, a lost part is looked up in the plan: its books are those that nobody
+/// reached, for results, counts, exports and retries.
+#[test]
+fn books_whose_results_are_lost_are_asked_for_again() {
+    for (stage, damaged) in [
+        (Stage::Canceled, None),
+        (Stage::Error, None),
+        (Stage::Error, Some("[{\"wan")),
+        (Stage::Error, Some("[]")),
+    ] {
+        let world = World::default();
+        let ended = stopped(&world, stage);
+        let part = ended.segments[0].key.clone();
+        world.pass(Duration::from_secs(60));
+        match damaged {
+            None => world.store.borrow_mut().remove(&part),
+            Some(bytes) => (world.store.borrow_mut()).insert(part, bytes.as_bytes().to_vec()),
+        };
+        let (settings, keyring) = (Settings::local(), Keyring::new(b"secret"));
+        let engine = Engine::new(&world, &settings, &keyring);
+        let all = ["Book 0", "Book 1", "Book 2", "Book 3", "Book 4"];
+        assert_eq!(titles(engine, &ended, 0, 9), all, "{damaged:?}");
+        assert_eq!(titles(engine, &ended, 2, 4), all[2..4]);
+        let items: Vec<Item> = done(engine.items(&ended, 0..9).try_concat()).unwrap();
+        assert!(items.iter().all(|item| item.found.is_none()));
+        let counts = done(engine.with_choices(&ended)).unwrap().counts();
+        assert_eq!((counts.total, counts.failed, counts.unanswered), (5, 5, 5));
+        let again = retry(&world, &ended, &[Outcome::Error]).unwrap();
+        assert_eq!(again.total, 5, "all that is not known any more");
+        // One of them can be chosen.
+        let pick = Pick::Record(ChosenBy::Work, Box::new(record("Chosen")));
+        let item = done(engine.choose(&ended, 1, pick)).unwrap();
+        assert_eq!(item.wanted.title, "Book 1");
+    }
+}
+
+/// Where nothing says any more what was asked for, the other books keep their numbers.
+#[test]
+fn books_of_which_all_is_lost_leave_their_numbers_to_no_other() {
+    let world = World::default();
+    let segments = [
+        put_part(
+            &world,
+            "job/a/seg/1-old.0",
+            &[book(0, Some("error")), book(1, Some("error"))],
+        ),
+        put_part(&world, "job/a/seg/1-old.1", &[book(2, Some("error"))]),
+    ];
+    let report = json!({"key": "job/a/report/1-old.0", "count": 1, "bytes": 9});
+    let more = json!({
+        "pipeline": "csv_import", "route": "imports", "total": 3, "failed": 3, "unanswered": 3,
+        "segments": segments, "report": report,
+    });
+    world.put("job/a", &root("a", "complete", 0, more));
+    world.pass(Duration::from_secs(60));
+    world.store.borrow_mut().remove("job/a/seg/1-old.0");
+    let ended = world.root("job/a");
+    let (settings, keyring) = (Settings::local(), Keyring::new(b"secret"));
+    let engine = Engine::new(&world, &settings, &keyring);
+    let items: Vec<Item> = done(engine.items(&ended, 0..9).try_concat()).unwrap();
+    let lost: Vec<bool> = items.iter().map(Item::is_lost).collect();
+    assert_eq!(lost, [true, true, false]);
+    assert_eq!(items[2].wanted.title, "Book 2");
+    assert!(done(engine.report(&ended)).unwrap().is_lost);
+    // Nobody can be asked about them: a retry keeps their places.
+    let again = retry(&world, &ended, &[Outcome::Error]).unwrap();
+    assert_eq!((again.total, again.counts().total), (1, 3));
+    // Somebody may know what it was.
+    let pick = Pick::Record(ChosenBy::Work, Box::new(record("Chosen")));
+    assert!(done(engine.choose(&ended, 1, pick)).unwrap().succeeded());
+    let lost = done(engine.items(&ended, 0..9).try_concat()).unwrap();
+    let lost: Vec<bool> = lost.iter().map(Item::is_lost).collect();
+    assert_eq!(lost, [true, false, false]);
+    // What is gone with its job is not lost.
+    world.store.borrow_mut().remove("job/a");
+    assert!(done(engine.items(&ended, 0..1).try_concat()).is_err());
+}
+
+/// A store that is behind shows the end of a job before its parts.
+#[test]
+fn what_a_store_does_not_show_yet_is_not_lost() {
+    let world = World::default();
+    let ended = stopped(&world, Stage::Canceled);
+    let part = ended.segments[0].key.clone();
+    let value = world.store.borrow_mut().remove(&part).unwrap();
+    *world.late.borrow_mut() = Some((part, value));
+    let (settings, keyring) = (Settings::local(), Keyring::new(b"secret"));
+    let engine = Engine::new(&world, &settings, &keyring);
+    let items: Vec<Item> = done(engine.items(&ended, 0..3).try_concat()).unwrap();
+    assert!(items.iter().all(|item| item.found == Some(Found::NotFound)));
+}
