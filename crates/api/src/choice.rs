@@ -245,7 +245,7 @@ impl Chosen {
             )),
             _ => Err(ApiError::invalid(
                 "candidate",
-                "isbn, workKey, and title with author are ways to choose: send one of them",
+                "or isbn, or workKey, or title with author: send one of them",
             )),
         }
     }

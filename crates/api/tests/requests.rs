@@ -36,6 +36,47 @@ fn refusal<T: std::fmt::Debug>(result: Result<T, ApiError>) -> (Code, String) {
     (error.code, field.to_owned())
 }
 
+/// What is JSON, and not what was expected, is said to be that, in words of JSON.
+#[test]
+fn a_body_of_another_shape_is_refused_with_the_field_and_the_shape() {
+    for (body, field, what) in [
+        (r#"{"only": [null]}"#, "only[0]", "expected a text"),
+        (r#"{"only": ["error", 1]}"#, "only[1]", "expected a text"),
+        (r#"{"only": [["error"]]}"#, "only[0]", "expected a text"),
+        (
+            r#"{"only": ["found"]}"#,
+            "only[0]",
+            "expected one of `error`, ",
+        ),
+        (r#"{"only": "error"}"#, "only", "expected a list"),
+        (r#"{"clientRef": 5}"#, "clientRef", "expected a string"),
+        (r#"{"only": [], "only": []}"#, "body", "has a field twice"),
+        (
+            r#"{"only": [null}"#,
+            "body",
+            "is not JSON: see line 1, column ",
+        ),
+        (
+            r#"{"only": [nul]}"#,
+            "body",
+            "is not JSON: see line 1, column ",
+        ),
+        (
+            r#"{"only": []} x"#,
+            "body",
+            "is not JSON: see line 1, column 14",
+        ),
+    ] {
+        let error = request::retry(body.as_bytes(), &limits()).unwrap_err();
+        assert!(error.message.contains(what), "{body}: {}", error.message);
+        assert_eq!(
+            refusal(Err::<(), _>(error)),
+            (Code::InvalidRequest, field.to_owned()),
+            "{body}"
+        );
+    }
+}
+
 #[test]
 fn a_stream_is_the_answer_only_to_who_asks_for_it() {
     for asked in [
