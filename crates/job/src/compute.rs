@@ -15,7 +15,9 @@
 //! processor.
 //!
 //! **Invariant:** waiting costs a job nothing but time. The lease is renewed meanwhile, a run whose
-//! budget is short hands over, and the job keeps its place.
+//! budget is short hands over, and the job keeps its place. Nor does it cost others memory: who has
+//! received an upload, or has computed before, hands over to a run that waits with empty hands.
+//! Those who wait would otherwise have the memory that those who compute need.
 
 mod queue;
 
@@ -106,9 +108,9 @@ impl QueueTurn {
 }
 
 impl<E: Effects> Run<'_, E> {
-    /// Waits for a slot for work that `takes` about so long; `None` when the run's budget is better
-    /// spent by the next run. While it waits, the job commits now and then, so that its watchers
-    /// see that it is alive.
+    /// Waits for a slot for work that `takes` about so long; `None` when the next run had better
+    /// wait on, because of this one's budget or of the memory that it holds. While it waits, the job
+    /// commits now and then, so that its watchers see that it is alive.
     ///
     /// # Errors
     /// [`Stop::Lost`], [`Stop::Canceled`], and those of a commit.
@@ -137,7 +139,12 @@ impl<E: Effects> Run<'_, E> {
         };
         let began = self.engine.effects.monotonic();
         // A quarter of the budget may be waited for; the next run has all of it again.
-        let limit = settings.run_budget.map(|budget| began + budget / 4);
+        let limit = settings.run_budget.map(|budget| budget / 4);
+        let limit = match self.holds_memory {
+            true => Some(limit.map_or(HELD_WHILE_WAITING, |limit| limit.min(HELD_WHILE_WAITING))),
+            false => limit,
+        };
+        let limit = limit.map(|limit| began + limit);
         let sign_of_life = settings.heartbeat.min(settings.stall / 4);
         loop {
             let until = self.engine.effects.monotonic() + sign_of_life;
@@ -146,6 +153,7 @@ impl<E: Effects> Run<'_, E> {
                 .guarded(async { Ok(self.engine.wait_until(&mut turn, until).await) })
                 .await?;
             if admitted {
+                self.holds_memory = true;
                 return Ok(Some(turn));
             }
             self.commit(Forecast::Unknown, |_| {}).await?;
@@ -172,6 +180,9 @@ impl<E: Effects> Run<'_, E> {
         }
     }
 }
+
+/// Time for which a run that holds memory waits for its turn itself.
+const HELD_WHILE_WAITING: Duration = Duration::from_secs(1);
 
 /// Number of invocations that may hold a large answer in memory at the same time.
 const LARGE_ANSWERS: usize = 2;

@@ -52,6 +52,9 @@ pub struct Run<'a, E> {
     lease: Lease,
     /// The listener in the same invocation, which gets every committed root.
     feed: Option<&'a Feed>,
+    /// Whether this invocation has received an upload or computed, and so holds more memory than a
+    /// new one: what an instance has once grown to it keeps.
+    pub(crate) holds_memory: bool,
     /// Number of values that this epoch has written.
     parts: u32,
     /// The keys written since the last commit: no root names them yet.
@@ -70,6 +73,7 @@ impl<'a, E: Effects> Run<'a, E> {
             engine,
             lease,
             feed: None,
+            holds_memory: false,
             // The creation has written the parts that its root names under the same epoch.
             parts: u32::try_from(named_parts(&root)).unwrap_or(u32::MAX),
             unreferenced: Vec::new(),
@@ -80,10 +84,12 @@ impl<'a, E: Effects> Run<'a, E> {
         }
     }
 
-    /// Adds a listener that gets every committed root.
+    /// Makes it the run of the invocation that created the job; the listener gets every committed
+    /// root.
     #[must_use]
-    pub(crate) fn with_feed(mut self, feed: Option<&'a Feed>) -> Self {
+    pub(crate) fn of_creator(mut self, feed: Option<&'a Feed>) -> Self {
         self.feed = feed;
+        self.holds_memory = true;
         self
     }
 

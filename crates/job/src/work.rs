@@ -300,7 +300,7 @@ impl<'a, E: Effects> Engine<'a, E> {
         } = *self;
         let (lease, seq) = match start {
             Start::Created(root, lease, feed) => {
-                return Ok(Some(Run::new(*self, *root, lease).with_feed(feed)));
+                return Ok(Some(Run::new(*self, *root, lease).of_creator(feed)));
             }
             Start::HandedOver(HandOver { epoch, seq, made }) => {
                 let settled = match made {

@@ -15,9 +15,9 @@ use job::effects::{
     RunRequest, Store, StoreError, Turn,
 };
 use job::{
-    Cancellation, ContentDigest, CreateError, Engine, FailureCode, Inspection, Item, JobId,
-    Keyring, LeaseDoc, MAX_OVERVIEW_READS, MadeBy, Name, NewJob, Outcome, Pipeline, RetryError,
-    Root, Run, Settings, Stage, StageOutcome, Stop, Time, Worker,
+    Cancellation, ContentDigest, CreateError, CsvAnalysis, Engine, FailureCode, HandOver,
+    Inspection, Item, JobId, Keyring, LeaseDoc, MAX_OVERVIEW_READS, MadeBy, Name, NewJob, Outcome,
+    Pipeline, RetryError, Root, Run, Settings, Stage, StageOutcome, Stop, Time, Worker,
 };
 use serde_json::{Value, json};
 
@@ -43,6 +43,10 @@ struct World {
     reads: Cell<usize>,
     /// A value that shows when some time has passed.
     late: RefCell<Option<(String, Vec<u8>)>>,
+    /// Whether runs can be started: by those who start them later.
+    starts_runs: Cell<bool>,
+    /// The hand-overs to runs that are to be started.
+    handed_over: RefCell<Vec<HandOver>>,
 }
 
 impl World {
@@ -147,8 +151,14 @@ impl Log for World {
 }
 
 impl Dispatch for World {
-    async fn start_run(&self, _: RunRequest<'_>) -> Result<(), DispatchError> {
-        Err(DispatchError("no run can be started".to_owned()))
+    async fn start_run(&self, request: RunRequest<'_>) -> Result<(), DispatchError> {
+        if !self.starts_runs.get() {
+            return Err(DispatchError("no run can be started".to_owned()));
+        }
+        self.handed_over
+            .borrow_mut()
+            .extend(request.hand_over.cloned());
+        Ok(())
     }
 }
 
@@ -715,6 +725,48 @@ fn previews_of_large_files_take_turns_with_the_jobs_that_compute() {
     let mut third = turn();
     world.pass(settings.lease * 2);
     assert!(wait(&mut third));
+}
+
+/// Runs of local jobs have no budget.
+#[test]
+fn who_holds_an_upload_in_memory_lets_another_run_wait_for_its_turn() {
+    let world = World::default();
+    world.starts_runs.set(true);
+    let settings = Settings {
+        compute_slots: 1,
+        ..Settings::local()
+    };
+    let keyring = Keyring::new(b"secret");
+    let engine = Engine::new(&world, &settings, &keyring);
+    let id = JobId::parse("large").unwrap();
+    let name = Name::Ours(id.clone());
+    let new = new_job(name, Pipeline::CsvImport, MadeBy::Imports);
+    let mut receiver = done(engine.receive(new)).unwrap();
+    done(receiver.file("library.csv")).unwrap();
+    let row = "A Title,An Author\n";
+    let file = format!("Title,Author\n{}{}", row.repeat(5), " ".repeat(4_000_000));
+    done(receiver.write(file.as_bytes())).unwrap();
+    let created = done(receiver.accept(String::new())).unwrap();
+
+    let takes = job::QueueTurn::time_to_read(8_000_000, false);
+    let mut first = engine.compute_turn(None, takes);
+    assert!(done(engine.wait_for_turn(&mut first, Duration::ZERO)));
+    let began = world.monotonic();
+    done(engine.run_created(created, None, &CsvAnalysis));
+    let waited = world.monotonic() - began;
+    assert!(waited < settings.lease, "{waited:?}");
+    let next = world.handed_over.borrow_mut().pop().unwrap();
+    let root = world.root("job/large");
+    assert_eq!((root.stage, root.attempts), (Stage::Queued, 0));
+
+    // A run that begins with nothing waits as long as it takes.
+    let began = world.monotonic();
+    done(engine.run(&id, Some(next), &CsvAnalysis));
+    let waited = world.monotonic() - began;
+    assert!(waited > settings.lease / 2, "{waited:?}");
+    let root = world.root("job/large");
+    assert_eq!((root.stage, root.attempts), (Stage::Enriching, 1));
+    assert_eq!(world.handed_over.borrow().len(), 1, "for the look-ups");
 }
 
 /// A worker whose budget is used up in its first run, and who is done in the next.
