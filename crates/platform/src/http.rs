@@ -166,9 +166,13 @@ impl Body {
     }
 }
 
+/// Divisor of the length that a body is said to have: when so much has come, it is believed.
+const CREDIBLE: usize = 8;
+
 impl Body {
     /// Reads the whole body; `None` when it is longer than `limit` bytes. `expected` is how long it
-    /// is said to be: a body that grows by doubling takes twice its size.
+    /// is said to be: a body that grows by doubling takes twice its size. Memory for all of it is
+    /// taken when a part has come: what is only announced takes none.
     ///
     /// # Errors
     /// [`Disconnected`] when it breaks off.
@@ -177,10 +181,14 @@ impl Body {
         limit: usize,
         expected: Option<usize>,
     ) -> Result<Option<Vec<u8>>, Disconnected> {
-        let mut bytes = Vec::with_capacity(expected.unwrap_or_default().min(limit));
+        let expected = expected.unwrap_or_default().min(limit);
+        let mut bytes = Vec::new();
         while let Some(chunk) = self.chunk().await? {
             if bytes.len() + chunk.len() > limit {
                 return Ok(None);
+            }
+            if bytes.len() >= expected / CREDIBLE {
+                bytes.reserve_exact(expected.saturating_sub(bytes.len()));
             }
             bytes.extend_from_slice(&chunk);
         }
