@@ -307,6 +307,9 @@ fn one_client_has_so_many_jobs_under_way() {
     of("2001:db8::2").data(202);
     of("2001:db8:0:0:3::1").error(429, "RATE_LIMIT_EXCEEDED");
     of("2001:db8:0:1::1").data(202);
+    of("::ffff:192.0.2.33").data(202);
+    of("192.0.2.33").data(202);
+    of("::ffff:c000:221").error(429, "RATE_LIMIT_EXCEEDED");
 
     let cancel = app.request("DELETE", &first.status_url);
     cancel.bearer(&first.token).send().data(200);

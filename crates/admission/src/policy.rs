@@ -387,6 +387,25 @@ mod tests {
     }
 
     #[test]
+    fn who_changes_its_address_within_its_network_is_one_client() {
+        let admission = admission(100, 100);
+        let of = |address: String| ClientKey::of(address.parse().unwrap());
+        let v6 = |n: usize| of(format!("2001:db8:1:2:{:x}::{n:x}", n * 4_099));
+        let spelled = ["192.0.2.33", "::ffff:192.0.2.33", "64:ff9b::c000:221"];
+        let v4 = |n: usize| of(spelled[n % 3].to_owned());
+        let clients: [&dyn Fn(usize) -> ClientKey; 2] = [&v6, &v4];
+        let ask = |client| ask(&admission, client, "POST", "/c", &[]);
+        let mut open = Vec::new();
+        for client in clients {
+            open.extend((0..3).map(|n| ask(client(n)).unwrap()));
+            for n in 3..9 {
+                assert_eq!(ask(client(n)).err(), Some(Full::Key));
+            }
+        }
+        assert!(ask(of("2001:db8:1:3::1".to_owned())).is_ok());
+    }
+
+    #[test]
     fn beyond_the_streams_a_request_is_marked_and_counts_as_one() {
         let admission = admission(100, 100);
         let _open = ["/a", "/b"].map(|uri| {
