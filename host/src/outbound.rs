@@ -1,6 +1,8 @@
 //! `wasi:http/outgoing-handler`: requests that a component sends.
 
 use std::error::Error as StdError;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -13,6 +15,7 @@ use http_body_util::BodyExt;
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::dns::{GaiResolver, Name};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::timeout;
 use tower_service::Service;
@@ -43,7 +46,7 @@ pub(crate) struct Outbound {
 
 impl Outbound {
     pub(crate) fn new(limit_per_hour: Option<u64>, faults: Faults) -> anyhow::Result<Self> {
-        let mut tcp = HttpConnector::new();
+        let mut tcp = HttpConnector::new_with_resolver(Resolver(GaiResolver::new()));
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         let connector = hyper_rustls::HttpsConnectorBuilder::new()
@@ -102,14 +105,60 @@ tokio::task_local! {
     static CONNECT_TIMEOUT: Duration;
 }
 
+/// Whether an address is that of a neighbour on the same link, as a cloud's service of metadata and
+/// credentials is, or of nobody.
+fn is_beside(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => {
+            v4.is_link_local() || v4.is_unspecified() || v4.is_multicast() || v4.is_broadcast()
+        }
+        IpAddr::V6(v6) => v6.is_unicast_link_local() || v6.is_unspecified() || v6.is_multicast(),
+    }
+}
+
+/// Names that lead to no neighbour: whoever answers for a name must not choose one. An operator who
+/// means one writes its address.
+#[derive(Clone)]
+struct Resolver(GaiResolver);
+
+impl Service<Name> for Resolver {
+    type Response = std::vec::IntoIter<SocketAddr>;
+    type Error = io::Error;
+    type Future = Pin<Box<dyn Future<Output = io::Result<Self::Response>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.poll_ready(context)
+    }
+
+    fn call(&mut self, name: Name) -> Self::Future {
+        let resolving = self.0.call(name);
+        Box::pin(async move { others(resolving.await?) })
+    }
+}
+
+/// The addresses that are no [neighbour](is_beside)'s.
+fn others(
+    addresses: impl Iterator<Item = SocketAddr>,
+) -> io::Result<std::vec::IntoIter<SocketAddr>> {
+    let others: Vec<_> = addresses
+        .filter(|address| !is_beside(address.ip()))
+        .collect();
+    match others.is_empty() {
+        true => Err(io::Error::other(
+            "the name leads to no address that may be asked",
+        )),
+        false => Ok(others.into_iter()),
+    }
+}
+
 /// TCP with the request's connect time-out.
 #[derive(Clone)]
-struct Connector(HttpConnector);
+struct Connector(HttpConnector<Resolver>);
 
 type Boxed = Box<dyn StdError + Send + Sync>;
 
 impl Service<Uri> for Connector {
-    type Response = <HttpConnector as Service<Uri>>::Response;
+    type Response = <HttpConnector<Resolver> as Service<Uri>>::Response;
     type Error = Boxed;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Boxed>> + Send>>;
 
@@ -365,6 +414,37 @@ async fn to_self(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_leads_to_no_neighbour() {
+        let others = |addresses: &[&str]| {
+            let addresses = addresses.iter().map(|text| {
+                let address: IpAddr = text.parse().unwrap();
+                SocketAddr::new(address, 0)
+            });
+            let others = others(addresses).map_err(|_| ());
+            others.map(|others| {
+                others
+                    .map(|other| other.ip().to_string())
+                    .collect::<Vec<_>>()
+            })
+        };
+        for beside in [
+            "169.254.169.254",
+            "::ffff:169.254.169.254",
+            "fe80::1",
+            "0.0.0.0",
+            "::",
+            "224.0.0.1",
+            "255.255.255.255",
+            "ff02::1",
+        ] {
+            assert_eq!(others(&[beside]), Err(()), "{beside}");
+            let left = others(&[beside, "192.0.2.1", "10.0.0.1", "2001:db8::1"]);
+            let expected = ["192.0.2.1", "10.0.0.1", "2001:db8::1"];
+            assert_eq!(left, Ok(expected.map(str::to_owned).into()), "{beside}");
+        }
+    }
 
     #[test]
     fn no_provider_gets_what_only_looks_like_a_trace() {
