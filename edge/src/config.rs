@@ -133,6 +133,8 @@ pub struct Times {
     /// The time after a client has left until the application has most likely noticed: what the
     /// client had counts as under way until then.
     pub abandoned: Duration,
+    /// The time that an answer has to begin once its client has shut down its writing side.
+    pub shut_down: Duration,
     /// The time that a WebSocket handshake may take, the relay's answer included.
     pub handshake: Duration,
     /// The time between two WebSocket pings.
@@ -166,6 +168,7 @@ impl Default for Times {
             response_head: Duration::from_secs(60),
             response_body: Duration::from_secs(60),
             abandoned: Duration::from_secs(1),
+            shut_down: Duration::from_secs(15),
             handshake: Duration::from_secs(10),
             ping: Duration::from_secs(30),
             silence: Duration::from_secs(75),

@@ -4,6 +4,7 @@ use crate::{
     answer,
     body::Linger,
     caller::Caller,
+    client_stream::ClientStream,
     config::{Limits, Times},
     hub::{AcceptedStream, Streams, Subscriber},
     metrics::{Metrics, Status},
@@ -29,10 +30,8 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// The connection below an upgraded request.
-pub(crate) type Connection = tokio_util::either::Either<
-    tokio::net::TcpStream,
-    Box<tokio_rustls::server::TlsStream<tokio::net::TcpStream>>,
->;
+pub(crate) type Connection =
+    tokio_util::either::Either<ClientStream, Box<tokio_rustls::server::TlsStream<ClientStream>>>;
 
 /// Accepts WebSockets.
 pub(crate) struct Gate {

@@ -3,9 +3,10 @@
 use crate::{
     answer,
     body::{Activity, BodyEnd, IdleTimeoutBody, Linger, NotedBody, when_over},
-    caller::{Caller, is_host},
+    caller::Caller,
     config::{Limits, Times},
     events::{Events, Newcomer, is_shareable},
+    head::head_error,
     headers,
     hub::Streams,
     mend::{Mender, is_mendable},
@@ -14,9 +15,7 @@ use crate::{
     upstream::{Body, BodyError, BoxError, Upstream},
 };
 use admission::{Admission, ClientKey, Held, PerClient, ResponseAction, Ticket};
-use http::{
-    HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header, request::Parts,
-};
+use http::{HeaderValue, Request, Response, StatusCode, Uri, Version, header, request::Parts};
 use http_body_util::{BodyExt, Empty, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use std::sync::{Arc, OnceLock};
@@ -35,38 +34,6 @@ pub(crate) struct Proxy {
     uploads: Uploads,
     /// Kilobytes of large events that are being passed on.
     event_room: Arc<Semaphore>,
-}
-
-/// The error for a request's head that is malformed or has a method that is not proxied: `400` or
-/// `405`.
-#[must_use]
-pub fn head_error(parts: &Parts) -> Option<Response<Body>> {
-    let bad = |message| {
-        Some(answer::refuse(
-            StatusCode::BAD_REQUEST,
-            "INVALID_REQUEST",
-            message,
-        ))
-    };
-    if matches!(parts.method, Method::CONNECT | Method::TRACE) {
-        return Some(answer::refuse(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "METHOD_NOT_ALLOWED",
-            "not through this proxy",
-        ));
-    }
-    if !parts.uri.path().starts_with('/') {
-        return bad("the request target must be a path");
-    }
-    // RFC 9112 section 3.2: a request without Host, or with two, or with an invalid one, is
-    // answered 400.
-    let mut hosts = parts.headers.get_all(header::HOST).iter();
-    match (hosts.next(), hosts.next()) {
-        (Some(host), None) if is_host(host) => None,
-        (Some(_), None) => bad("the Host header is no host"),
-        (None, None) if parts.version < Version::HTTP_11 => None,
-        _ => bad("exactly one Host header is required"),
-    }
 }
 
 fn is_too_large(error: &BoxError) -> bool {
@@ -165,16 +132,6 @@ impl Proxy {
             refused(body);
             return refusal;
         }
-        // The authority of an absolute target overrides Host: RFC 9112 section 3.2.2.
-        let mut caller = caller.clone();
-        if let Some(host) = parts
-            .uri
-            .authority()
-            .and_then(|host| HeaderValue::from_str(host.as_str()).ok())
-        {
-            parts.headers.insert(header::HOST, host.clone());
-            caller.host = Some(host).filter(is_host);
-        }
         let Some(path_and_query) = parts.uri.path_and_query().cloned() else {
             refused(body);
             return answer::refuse(
@@ -186,7 +143,7 @@ impl Proxy {
         parts.uri = Uri::from(path_and_query);
         parts.version = Version::HTTP_11;
         headers::clean_request(&mut parts.headers);
-        headers::add_caller(&mut parts.headers, &caller, self.secret.as_ref());
+        headers::add_caller(&mut parts.headers, caller, self.secret.as_ref());
 
         let client = ClientKey::of(caller.address);
         let admitted = self.admission.admit(
@@ -341,32 +298,5 @@ impl Proxy {
             self.limits.body_bytes
         );
         answer::refuse(StatusCode::PAYLOAD_TOO_LARGE, "FILE_TOO_LARGE", &message)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn status(request: http::request::Builder) -> Option<StatusCode> {
-        head_error(&request.body(()).unwrap().into_parts().0).map(|response| response.status())
-    }
-
-    #[test]
-    fn odd_heads_are_refused() {
-        let get = || Request::get("/x");
-        let bad = Some(StatusCode::BAD_REQUEST);
-        assert_eq!(status(get().header("host", "a")), None);
-        assert_eq!(status(get()), bad);
-        assert_eq!(status(get().version(Version::HTTP_10)), None);
-        assert_eq!(status(get().header("host", "a").header("host", "a")), bad);
-        assert_eq!(status(get().header("host", "a/../b")), bad);
-        assert_eq!(status(Request::options("*").header("host", "a")), bad);
-        for request in [Request::trace("/"), Request::connect("a:1")] {
-            assert_eq!(
-                status(request.header("host", "a")),
-                Some(StatusCode::METHOD_NOT_ALLOWED)
-            );
-        }
     }
 }

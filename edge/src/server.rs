@@ -5,9 +5,11 @@ use crate::{
     answer::{self, Asked},
     body::{Linger, when_over},
     caller::Caller,
+    client_stream::{ClientStream, Presence},
     connections::OpenConnection,
     events::Newcomer,
     handshake::{Connection, Lifetime, is_handshake},
+    head::{LARGEST_HEAD, head_error, in_origin_form},
     headers,
     upstream::Body,
 };
@@ -24,8 +26,6 @@ use tokio::{
 use tokio_rustls::{TlsAcceptor, rustls::ServerConfig};
 use tokio_util::{either::Either, sync::CancellationToken, task::TaskTracker};
 
-/// Largest number of bytes of a request's head that hyper buffers.
-const MAX_HEAD: usize = 32 * 1024;
 /// Pause after which a listener that cannot accept (no file descriptors, say) tries again.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -211,6 +211,8 @@ impl Edge {
         let times = &self.shared.config.times;
         tune(&stream, times.silence);
         let is_tls = tls.is_some();
+        let stream = ClientStream::new(stream);
+        let presence = Presence::of(stream.clone(), times.shut_down);
         let io: Connection = match tls {
             None => Either::Left(stream),
             Some(tls) => match tokio::time::timeout(times.request_head, tls.accept(stream)).await {
@@ -220,30 +222,40 @@ impl Edge {
         };
         let shutdown = lifetime.shutdown.clone();
         let service = service_fn(|request: Request<Incoming>| {
-            let busy = place.busy();
+            let (busy, presence) = (place.busy(), &presence);
             let (edge, lifetime) = (self.clone(), lifetime.clone());
+            presence.asks();
+            let request = in_origin_form(request);
             async move {
                 let proxies = &edge.shared.config.trusted_proxies;
                 let caller = Caller::of(address, is_tls, request.headers(), proxies);
                 let asked = Asked::of(request.uri(), request.headers());
                 let response = edge.answer(request, &caller, &lifetime).await;
                 let response = asked.complete(response, answer::whole);
+                presence.is_answered(response.headers());
                 Ok::<_, Infallible>(when_over(response, move |_| drop(busy)))
             }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(times.request_head)
-            .max_buf_size(MAX_HEAD)
+            .max_buf_size(LARGEST_HEAD)
+            .half_close(true)
             .serve_connection(TokioIo::new(io), service)
             .with_upgrades();
         let mut connection = std::pin::pin!(connection);
-        let ended = select! {
-            ended = &mut connection => ended,
-            () = shutdown.cancelled() => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
+        let serving = async {
+            select! {
+                ended = &mut connection => ended,
+                () = shutdown.cancelled() => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
             }
+        };
+        let ended = select! {
+            ended = serving => ended,
+            () = presence.left() => return,
         };
         if let Err(error) = ended {
             tracing::debug!(%error, "a connection");
@@ -262,6 +274,11 @@ impl Edge {
             return answer::refuse(StatusCode::NOT_FOUND, "NOT_FOUND", "no such route");
         }
         if self.is_asked_for(&request) {
+            let (parts, body) = request.into_parts();
+            if let Some(refusal) = head_error(&parts) {
+                return refusal;
+            }
+            let request = Request::from_parts(parts, body);
             return self.shared.gate.admit(request, caller, lifetime).await;
         }
         self.shared

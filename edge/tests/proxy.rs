@@ -325,6 +325,41 @@ async fn a_client_that_leaves_stops_the_upstream() {
 }
 
 #[tokio::test]
+async fn a_client_that_shuts_down_its_writing_side_is_answered() {
+    let app = App::start().await;
+    let mut config = config();
+    config.times.shut_down = Duration::from_secs(600);
+    let edge = Served::start(config, &app).await;
+    let mut stream = TcpStream::connect(edge.address).await.unwrap();
+    let request = b"GET /held HTTP/1.1\r\nHost: x\r\n\r\n";
+    stream.write_all(request).await.unwrap();
+    stream.shutdown().await.unwrap();
+    until(|| !app.world.seen(&Method::GET, "/held").is_empty()).await;
+    let mut answer = Vec::new();
+    let early = stream.read_to_end(&mut answer);
+    let early = tokio::time::timeout(Duration::from_millis(100), early).await;
+    assert!(early.is_err(), "{early:?}");
+    app.world.released.notify_one();
+    within(stream.read_to_end(&mut answer)).await.unwrap();
+    let answer = String::from_utf8(answer).unwrap();
+    assert_eq!((status(&answer), body(&answer)), ("200", "late"));
+}
+
+#[tokio::test]
+async fn a_body_that_ends_with_the_writing_side_is_no_request() {
+    let app = App::start().await;
+    let edge = Served::start(config(), &app).await;
+    let mut stream = TcpStream::connect(edge.address).await.unwrap();
+    let half = b"POST /p HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf";
+    stream.write_all(half).await.unwrap();
+    stream.shutdown().await.unwrap();
+    let mut answer = String::new();
+    within(stream.read_to_string(&mut answer)).await.unwrap();
+    assert!(answer.is_empty() || status(&answer) == "400", "{answer}");
+    assert!(app.world.seen(&Method::POST, "/p").is_empty());
+}
+
+#[tokio::test]
 async fn nobody_waits_for_ever() {
     let app = App::start().await;
     let mut config = config();

@@ -266,6 +266,39 @@ impl Clients {
         Some(holding(response, hold))
     }
 
+    /// The client of a request from `peer`, unless it is refused whatever it asks for.
+    fn known_caller(
+        &self,
+        parts: &http::request::Parts,
+        peer: IpAddr,
+    ) -> Result<Caller, Response<edge::Body>> {
+        if let Some(head_error) = edge::head_error(parts) {
+            return Err(head_error);
+        }
+        let caller = self.caller(&parts.headers, peer);
+        match self.is_rebound(&caller, peer, &parts.headers) {
+            true => Err(edge::misdirected()),
+            false => Ok(caller),
+        }
+    }
+
+    /// Answers a request for a socket.
+    pub(crate) async fn open_socket(
+        &self,
+        request: Request<Incoming>,
+        peer: IpAddr,
+        sockets: &Sockets,
+    ) -> Response<WasiBody> {
+        let (parts, body) = request.into_parts();
+        match self.known_caller(&parts, peer) {
+            Ok(caller) => {
+                let request = Request::from_parts(parts, body);
+                sockets.open(request, &caller).await
+            }
+            Err(refusal) => wasi(refusal),
+        }
+    }
+
     /// Answers a client's request; one for a stream only if there is room for it.
     pub(crate) async fn answer(
         &self,
@@ -281,13 +314,10 @@ impl Clients {
             drop(Upload::new(body, times.clone(), None));
             wasi(refusal)
         };
-        if let Some(head_error) = edge::head_error(&parts) {
-            return refused(body, head_error);
-        }
-        let caller = self.caller(&parts.headers, peer.ip());
-        if self.is_rebound(&caller, peer.ip(), &parts.headers) {
-            return refused(body, edge::misdirected());
-        }
+        let caller = match self.known_caller(&parts, peer.ip()) {
+            Ok(caller) => caller,
+            Err(refusal) => return refused(body, refusal),
+        };
         let key = ClientKey::of(caller.address);
         let limits = self.per_client(caller.address);
         let (method, uri) = (parts.method.clone(), parts.uri.clone());

@@ -7,7 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use admission::ClientKey;
-use edge::{Asked, Connections, raise_open_files, when_over};
+use edge::{
+    Asked, ClientStream, Connections, LARGEST_HEAD, Presence, in_origin_form, raise_open_files,
+    when_over,
+};
 use http::Request;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -37,8 +40,8 @@ const MOST_OF_ONE_CLIENT: usize = 1_024;
 #[cfg(target_os = "linux")]
 const READER_TIMEOUT: Duration = Duration::from_secs(75);
 
-/// Largest size of a request's head, in bytes; a larger one is answered 431.
-const LARGEST_HEAD: usize = 64 * 1024;
+/// Time that an answer has to begin once its client has shut down its writing side.
+const SHUT_DOWN: Duration = Duration::from_secs(15);
 
 /// Serves `app` on `listener`, and its WebSockets if it has any, until `shutdown`; then gives what
 /// is under way at most `drain` to end.
@@ -54,7 +57,8 @@ pub async fn serve(
     builder
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
-        .max_buf_size(LARGEST_HEAD);
+        .max_buf_size(LARGEST_HEAD)
+        .half_close(true);
     // What instances need besides, connections to providers say, are files, too.
     let open = Connections::new(MOST_CONNECTIONS.min(raise_open_files() / 4 * 3));
     let per_client = MOST_OF_ONE_CLIENT;
@@ -88,15 +92,21 @@ pub async fn serve(
             continue;
         };
         let place = Arc::new(place);
-        let (app, sockets, of_requests) = (app.clone(), sockets.clone(), place.clone());
+        let stream = ClientStream::new(stream);
+        let presence = Arc::new(Presence::of(stream.clone(), SHUT_DOWN));
+        let (app, sockets) = (app.clone(), sockets.clone());
+        let (of_requests, of_client) = (place.clone(), presence.clone());
         let service = service_fn(move |request: Request<Incoming>| {
             let (app, sockets, busy) = (app.clone(), sockets.clone(), of_requests.busy());
+            let presence = of_client.clone();
+            presence.asks();
+            let request = in_origin_form(request);
             async move {
                 let asked = Asked::of(request.uri(), request.headers());
                 let response = match sockets {
                     Some(sockets) if sockets.are_asked_for(&request) => {
-                        let caller = app.clients().caller(request.headers(), client.ip());
-                        sockets.open(request, &caller).await
+                        let clients = app.clients();
+                        clients.open_socket(request, client.ip(), &sockets).await
                     }
                     _ => app.answer(request, client, sockets.as_ref()).await,
                 };
@@ -104,6 +114,7 @@ pub async fn serve(
                     let body = Full::new(bytes).map_err(|never| match never {});
                     body.boxed_unsync()
                 });
+                presence.is_answered(response.headers());
                 let response = when_over(response, move |_| drop(busy));
                 Ok::<_, std::convert::Infallible>(response)
             }
@@ -114,13 +125,19 @@ pub async fn serve(
         let ending = ending.clone();
         connections.spawn(async move {
             let mut connection = pin!(connection);
-            let ended = tokio::select! {
-                ended = &mut connection => ended,
-                () = place.closed() => return,
-                () = ending.cancelled() => {
-                    connection.as_mut().graceful_shutdown();
-                    connection.await
+            let serving = async {
+                tokio::select! {
+                    ended = &mut connection => ended,
+                    () = ending.cancelled() => {
+                        connection.as_mut().graceful_shutdown();
+                        connection.await
+                    }
                 }
+            };
+            let ended = tokio::select! {
+                ended = serving => ended,
+                () = place.closed() => return,
+                () = presence.left() => return,
             };
             if let Err(error) = ended {
                 tracing::debug!("connection of {client}: {error}");

@@ -95,6 +95,8 @@ pub(crate) struct World {
     pub revoked: Mutex<Option<String>>,
     /// Number of requests whose handler or body was dropped before its end.
     pub aborted: AtomicUsize,
+    /// Lets one answer of `/held` go.
+    pub released: tokio::sync::Notify,
 }
 
 impl World {
@@ -351,6 +353,10 @@ async fn serve(world: Arc<World>, request: Request<Incoming>) -> Response<Body> 
             stream(&world, &seen, &path["/events/".len()..], "completed")
         }
         ("GET", "/hang") => std::future::pending().await,
+        ("GET", "/held") => {
+            world.released.notified().await;
+            answer(200, "late")
+        }
         ("GET", "/gone") => answer(404, "not here"),
         ("GET", "/private-headers") => {
             let mut response = answer(200, "x");
@@ -394,6 +400,7 @@ impl App {
             is_down: AtomicBool::new(false),
             revoked: Mutex::new(None),
             aborted: AtomicUsize::new(0),
+            released: tokio::sync::Notify::new(),
         });
         let app = Self {
             address: listener.local_addr().unwrap(),
@@ -523,6 +530,7 @@ pub(crate) fn config() -> Config {
     config.limits.connections_per_address = 32_000;
     config.times.linger = Duration::from_millis(100);
     config.times.abandoned = Duration::ZERO;
+    config.times.shut_down = Duration::from_millis(100);
     config.times.retry_first = Duration::from_millis(5);
     config.times.retry_longest = Duration::from_millis(50);
     config
