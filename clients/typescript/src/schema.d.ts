@@ -4421,7 +4421,7 @@ export interface components {
             dateStopped?: string;
             /**
              * @description Days of all readings, unless `dateRead` says it all: `yyyy`, `yyyy-mm`, `yyyy-mm-dd`, or two
-             *     days with a slash between them (ISO 8601 interval).
+             *     of these with a slash between them (ISO 8601 interval).
              */
             datesRead?: string[];
             /**

@@ -107,3 +107,92 @@ fn every_file_comes_to_what_its_reader_expects() {
     }
     assert!(failed.is_empty(), "\n{failed}");
 }
+
+/// What a reader has noted comes out in both generations.
+#[test]
+fn all_of_a_readers_data_is_in_the_results() {
+    let csv = "Title,Author,Series,Series Number,Format,Original Publication Year,My Rating,Read Status,Date Read,\
+        Dates Read,Date Started,Date Added,Read Count,Bookshelves,My Review,Private Notes,Owned Copies\n\
+        \"Grey Coast (Salt, #2)\",Nan Ott,Salt,2,Hardcover,1965,4.5,read,2021-03-14,2021-03-01/2021-03-14; 2019-2020,\
+        2021-03-01,2018-05-06,2,sea,Good,lent to Bo,3\n\
+        Other,Bo Lind,,,wax tablet,,,did not finish,,,,,,,,,\n";
+    let library = read_csv(csv.as_bytes(), 10).unwrap();
+    assert_eq!(library.problems, []);
+    let items: Vec<Item> = (library.books.into_iter())
+        .map(|Row { wanted, imported }| Item {
+            imported: Some(imported),
+            ..Item::wanted(wanted)
+        })
+        .collect();
+    let expected = [
+        json!({
+            "title": "Grey Coast (Salt, #2)",
+            "series": {"name": "Salt", "position": "2"},
+            "format": "Hardcover",
+            "originalYear": 1965,
+            "userRating": 4.5,
+            "readingStatus": "read",
+            "dateRead": "2021-03-14",
+            "datesRead": ["2021-03-01/2021-03-14", "2019/2020"],
+            "dateStarted": "2021-03-01",
+            "dateAdded": "2018-05-06",
+            "readCount": 2,
+            "shelves": ["sea"],
+            "review": "Good",
+            "notes": "lent to Bo",
+            "ownedCopies": 3,
+        }),
+        json!({"format": "wax tablet", "readingStatus": "did-not-finish"}),
+    ];
+    for (item, expected) in items.iter().zip(expected) {
+        let v2 = serde_json::to_value(Book::of(item)).unwrap();
+        let v3 = serde_json::to_value(api::v3::Book::of(item)).unwrap();
+        assert_eq!(v2["source"], expected);
+        assert_eq!(v3["source"], expected);
+    }
+}
+
+#[test]
+fn what_was_guessed_or_reads_both_ways_is_uncertain() {
+    let reading = |file: &[u8]| {
+        let library = read_csv(file, 10).unwrap();
+        let reading = api::reading::Reading::from(&library.reading);
+        serde_json::to_value(reading).unwrap()
+    };
+    for (file, expected) in [
+        (
+            &b"Title,Author,Date Read\nGrey Coast,Nan Ott,03/04/2020\n"[..],
+            true,
+        ),
+        (
+            b"Title,Author,Date Read\nGrey Coast,Nan Ott,03/04/2020-05/06/2020\n",
+            true,
+        ),
+        (
+            b"Title,Author,Date Read\nGrey Coast,Nan Ott,13/04/2020\n",
+            false,
+        ),
+        (
+            b"Title,Author,Date Read\nGrey Coast,Nan Ott,01/04/2020-13/04/2020\n",
+            false,
+        ),
+        (
+            b"Title,Author,Date Read\nGrey Coast,Nan Ott,2020-03-04\n",
+            false,
+        ),
+        (
+            b"Title,Author,Rating\nGrey Coast,Nan Ott,A\nBlue Coast,Nan Ott,B\n",
+            true,
+        ),
+        (b"Title,Author\nL\xe9a,Nan Ott\n", true),
+        ("Title,Author\nLéa,Nan Ott\n".as_bytes(), false),
+    ] {
+        let reading = reading(file);
+        assert_eq!(
+            reading["uncertain"],
+            expected,
+            "{}",
+            String::from_utf8_lossy(file)
+        );
+    }
+}

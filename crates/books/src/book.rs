@@ -89,7 +89,7 @@ pub struct Source {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub date_read: Option<String>,
     /// Days of all readings, as far as [`date_read`](Self::date_read) does not say it: a day, a
-    /// month, a year, or `yyyy-mm-dd/yyyy-mm-dd` (ISO 8601 interval).
+    /// month, a year, or two of these with a slash between them (ISO 8601 interval).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub dates_read: Vec<String>,
     /// Day, month or year in which the book was begun for the last time.

@@ -3,8 +3,11 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::OnceLock;
 
-use crate::digits::ascii_digits;
+mod interval;
+
+use crate::digits::{ascii_digits, without_chinese_numbers};
 use crate::text::words;
+pub(crate) use interval::Interval;
 
 /// A date that is known to the day, the month or the year.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,6 +124,11 @@ impl PartialDate {
     }
 }
 
+/// Whether a text names two months: "Jan-Mar 2020".
+pub(crate) fn names_two_months(text: &str) -> bool {
+    Parts::of(text).is_some_and(|parts| parts.has_two_months)
+}
+
 /// Whether a date has words beside it that say more: "2010 with my mother", "Summer 2019".
 pub(crate) fn says_more(text: &str) -> bool {
     Parts::of(text).is_some_and(|parts| parts.is_part || parts.says_more)
@@ -130,11 +138,16 @@ pub(crate) fn says_more(text: &str) -> bool {
 pub(crate) fn order_of(text: &str) -> Option<DateOrder> {
     let parts = Parts::of(text)?;
     match parts.numbers.as_slice() {
-        [(1..=2, a), (1..=2, b), _] if parts.month.is_none() => match (a, b) {
-            (13..=31, 1..=12) => Some(DateOrder::DayFirst),
-            (1..=12, 13..=31) => Some(DateOrder::MonthFirst),
-            _ => None,
-        },
+        // Not "1.-20.5."
+        [(1..=2, a), (1..=2, b), (2.., _)]
+            if parts.month.is_none() && !(parts.is_dotted && text.contains(['-', '–'])) =>
+        {
+            match (a, b) {
+                (13..=31, 1..=12) => Some(DateOrder::DayFirst),
+                (1..=12, 13..=31) => Some(DateOrder::MonthFirst),
+                _ => None,
+            }
+        }
         _ => None,
     }
 }
@@ -183,11 +196,13 @@ struct Parts {
     is_other_calendar: bool,
     /// Whether a number stands before the month's name.
     is_month_second: bool,
+    has_two_months: bool,
 }
 
 impl Parts {
     fn of(text: &str) -> Option<Self> {
         let text = ascii_digits(text.trim());
+        let text = without_chinese_numbers(&text);
         let mut parts = Self {
             numbers: Vec::new(),
             month: None,
@@ -201,6 +216,7 @@ impl Parts {
             era: None,
             is_other_calendar: false,
             is_month_second: false,
+            has_two_months: false,
         };
         let era = era_by_letter(&text);
         let text = match era {
@@ -220,6 +236,9 @@ impl Parts {
                     continue;
                 }
                 parts.number(digits, after)?;
+                if digits.len() >= 10 {
+                    return Some(parts);
+                }
                 if matches!(parts.numbers[..], [(8, _)]) {
                     // Another date.
                     let mut others = rest.split(|c: char| !c.is_ascii_digit());
@@ -236,8 +255,23 @@ impl Parts {
                 }
             } else if first.is_alphabetic() {
                 let (word, after) = rest.split_at(run(rest, char::is_alphabetic));
-                parts.word(word);
                 rest = after;
+                if matches!(word, "GMT" | "UTC") && after.starts_with(['+', '-']) {
+                    // "GMT+0200 (Central European Summer Time)"
+                    rest = &after[1..];
+                    rest = &rest[run(rest, |c| c.is_ascii_digit() || c == ':')..];
+                    if rest.trim_start().starts_with('(') {
+                        rest = "";
+                    }
+                } else if matches!(word, "x" | "X")
+                    && after.starts_with(|c: char| c.is_ascii_digit())
+                {
+                    // "2020 x2" is no October.
+                    parts.is_part = true;
+                    parts.says_more = true;
+                } else {
+                    parts.word(word);
+                }
             } else {
                 rest = &rest[first.len_utf8()..];
             }
@@ -250,8 +284,14 @@ impl Parts {
             length @ 1..=8 => (length, digits.parse().ok()?),
             // A date and a time without anything between.
             14 if self.numbers.is_empty() => (8, digits[..8].parse().ok()?),
-            // Seconds or milliseconds since 1970.
-            10 | 13 if self.numbers.is_empty() && after.trim().is_empty() => {
+            // Seconds, milliseconds or microseconds since 1970.
+            10 | 13 | 16
+                if self.numbers.is_empty()
+                    && after
+                        .trim()
+                        .trim_start_matches(|c: char| c == '.' || c.is_ascii_digit())
+                        .is_empty() =>
+            {
                 let seconds: i64 = digits[..10].parse().ok()?;
                 // Later ones are other numbers: an ISBN is of the year 2279.
                 if seconds > 3_000_000_000 {
@@ -292,7 +332,11 @@ impl Parts {
                     self.month = Some(month);
                     self.is_weekday = false;
                 }
-                Some(month) => self.says_more |= self.month != Some(month),
+                Some(month) => {
+                    let is_other = self.month != Some(month);
+                    self.says_more |= is_other;
+                    self.has_two_months |= is_other && word.chars().count() > 2;
+                }
                 None => {
                     self.has_other_words = true;
                     self.says_more |= !is_beside(word);
@@ -460,7 +504,8 @@ const BESIDE: &str = "mon tue tues wed thu thur thurs fri sat sun monday tuesday
     вторник среда четверг пятница суббота воскресенье 月曜日 火曜日 水曜日 木曜日 金曜日 土曜日 日曜日 火 水 木 金 土 \
     星期一 星期二 星期三 星期四 星期五 星期六 星期日 周一 周二 周三 周四 周五 周六 周日 上午 下午 年 月 日 時 分 秒 时 \
     년 월 일 월요일 화요일 수요일 목요일 금요일 토요일 일요일 오전 오후 utc gmt est edt cst cdt mst mdt pst pdt cet cest \
-    bst in at since until from to im am um uhr ca circa about do da du e dne roku r o od dnia den om la";
+    bst in at since until from to im am um uhr ca circa about do da du e dne roku r o od dnia den om la \
+    vom von desde dal van с between р року started begun finished c rok го พ ศ";
 
 fn is_beside(word: &str) -> bool {
     static WORDS: OnceLock<HashSet<String>> = OnceLock::new();
@@ -547,7 +592,7 @@ const MONTHS: [&str; 12] = [
     "june juni juin junio junho giugno czerwiec czerwca červen června июн haziran \
      juny iuni június kesäku lipanj lipnj черв юни juuni ιουν \
      يونيو יוני ביוני जून",
-    "july juli juillet julio julho luglio lipiec lipca červenec července июл temmuz \
+    "july lip juli juillet julio julho luglio lipiec lipca červenec července июл temmuz \
      juliol iuli július heinäku srpanj srpnj лип юли juuli ιουλ \
      يوليو יולי ביולי जुलाई",
     "august août agosto augustus sierp srpen srpna август ağustos \

@@ -69,7 +69,8 @@ pub(crate) fn number(word: &str) -> Option<u32> {
     let number = at(&UNITS).or_else(|| Some((at(&TENS)? + 2) * 10));
     number
         .and_then(|number| u32::try_from(number).ok())
-        .or_else(|| roman(word))
+        // "mix" is a word.
+        .or_else(|| roman(word).filter(|number| *number < 90))
 }
 
 /// English words for the things of an order from the first on, as far as they are no unit with
@@ -161,16 +162,19 @@ fn position(list: &[&str], is_it: impl Fn(&str) -> bool) -> Option<u32> {
     u32::try_from(at + 1).ok()
 }
 
-/// A Roman number below 90, in its one right spelling.
-fn roman(word: &str) -> Option<u32> {
+/// A Roman number in small letters and in its one right spelling.
+pub(crate) fn roman(word: &str) -> Option<u32> {
     let value = |letter| match letter {
         b'i' => Some(1),
         b'v' => Some(5),
         b'x' => Some(10),
         b'l' => Some(50),
+        b'c' => Some(100),
+        b'd' => Some(500),
+        b'm' => Some(1_000),
         _ => None,
     };
-    if word.is_empty() || word.len() > 8 {
+    if word.is_empty() || word.len() > 15 {
         return None;
     }
     let values: Vec<i32> = word.bytes().map(value).collect::<Option<_>>()?;
@@ -183,7 +187,13 @@ fn roman(word: &str) -> Option<u32> {
 }
 
 fn spelled_in_roman(mut number: u32) -> String {
-    const LETTERS: [(u32, &str); 7] = [
+    const LETTERS: [(u32, &str); 13] = [
+        (1_000, "m"),
+        (900, "cm"),
+        (500, "d"),
+        (400, "cd"),
+        (100, "c"),
+        (90, "xc"),
         (50, "l"),
         (40, "xl"),
         (10, "x"),
@@ -194,7 +204,7 @@ fn spelled_in_roman(mut number: u32) -> String {
     ];
     let mut word = String::new();
     for (value, letters) in LETTERS {
-        while number >= value && word.len() < 9 {
+        while number >= value && word.len() < 16 {
             word.push_str(letters);
             number -= value;
         }
@@ -323,8 +333,25 @@ mod tests {
             ("vv", None),
             ("", None),
             ("zweiter", None),
+            ("mix", None),
+            ("di", None),
+            ("xc", None),
         ] {
             assert_eq!(number(word), expected, "{word}");
+        }
+    }
+
+    #[test]
+    fn roman_numbers_are_years() {
+        for (word, expected) in [
+            ("mcmxcix", Some(1999)),
+            ("mmxx", Some(2020)),
+            ("mdccclxxxviii", Some(1888)),
+            ("mcdxcii", Some(1492)),
+            ("mcmic", None),
+            ("mmmmmmmmmmmmmmmm", None),
+        ] {
+            assert_eq!(roman(word), expected, "{word}");
         }
     }
 

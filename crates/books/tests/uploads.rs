@@ -16,7 +16,7 @@ fn exports_of_programs_that_read_aloud() {
         "Account,Date Added to library,Is Audiobook?,Audible Product Id,Locale,Title,Subtitle,Authors,Narrators,Length In Minutes,Description,Publisher,Has PDF,Series Names,Series Order,Community Rating: Overall,Community Rating: Performance,Cover Id Large,Is Abridged?,Date Published,Categories,My Rating: Overall,My Rating: Performance,My Rating: Story,My Libation Tags,Book Liberated Status\n\
          me,2021-03-04T10:11:12,True,B07LABC123,us,Grey Coast,A Novel,\"Nan Ott, Bo Lind\",Ray Porter,622,\"<p>Long</p>\",Podium,False,The Salt Saga,2,4.6,4.7,51abc,False,2019-05-06,Fantasy,4,5,3,favs,Liberated\n",
         "Grey Coast: A Novel | Nan Ott & Bo Lind | The Salt Saga #2 | Podium | 2019 | 4/5 | since 2021-03-04 | Liberated + Fantasy\n\
-         ?2: My Rating: Performance \"5\" was not taken: another column says otherwise; My Rating: Story \"3\" was not taken: another column says otherwise",
+         ?2: My Rating: Performance \"5\" is for a part of the book: not taken; My Rating: Story \"3\" is for a part of the book: not taken",
     );
     check(
         "ASIN,Title,Authors,Purchase Date,Read Status,Progress\n\

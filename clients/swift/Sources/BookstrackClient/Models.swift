@@ -186,7 +186,7 @@ public struct Source: Codable, Sendable, Hashable {
     public var dateRead: String?
     /// When the reader gave it up.
     public var dateStopped: String?
-    /// All readings, where ``dateRead`` does not say it all: days, or two of them with a slash between.
+    /// All readings, where ``dateRead`` does not say it all: days, months or years, or two of one kind with a slash between.
     public var datesRead: [String]?
     /// Readings.
     public var readCount: Int?

@@ -36,7 +36,7 @@ pub struct Source<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub date_read: Option<&'a str>,
     /// Days of all readings, unless `dateRead` says it all: `yyyy`, `yyyy-mm`, `yyyy-mm-dd`, or two
-    /// days with a slash between them (ISO 8601 interval).
+    /// of these with a slash between them (ISO 8601 interval).
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub dates_read: &'a [String],
     /// Start of the last reading: `yyyy-mm-dd`, `yyyy-mm` or `yyyy`.

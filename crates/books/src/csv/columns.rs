@@ -16,7 +16,7 @@ use super::headers;
 use super::people::listed;
 use super::reading::{Certainty, ColumnReading, Reading, Samples};
 use super::records::Record;
-use super::status::{status, yes_or_no};
+use super::status::{is_share, status, yes_or_no};
 use super::table::{Table, no_list};
 use super::values::tidy;
 use crate::date::{DateOrder, PartialDate};
@@ -216,7 +216,7 @@ impl Columns {
                 }
                 samples.add(&mut column.samples, &cell);
                 column.filled = column.filled.saturating_add(1);
-                if column.mark.is_some() && yes_or_no(&cell).is_some() {
+                if column.mark.is_some() && (yes_or_no(&cell).is_some() || is_share(&cell)) {
                     evidence.marks += 1;
                 }
                 match column.field {
@@ -256,8 +256,21 @@ impl Columns {
             rating: has(&[Field::Rating, Field::RatingOrNotes]),
         };
         let has_series = self.has(Field::Series);
+        let is_title = |column: &&Column| column.field == Some(Field::Title);
+        let lacks_place = has_series
+            && !self.has(Field::SeriesPosition)
+            && self.columns.iter().filter(is_title).count() > 1;
         for (column, evidence) in self.columns.iter_mut().zip(&evidence) {
             column.decide_field(evidence, &named);
+            // "Book", beside the titles and their series.
+            if lacks_place
+                && is_title(&&*column)
+                && column.filled > 0
+                && evidence.places == column.filled
+            {
+                column.field = Some(Field::SeriesPosition);
+                column.certainty = Certainty::Likely;
+            }
             // An inventory number.
             if column.field == Some(Field::SeriesPosition)
                 && column.certainty != Certainty::Given
@@ -297,13 +310,17 @@ impl Columns {
                 _ => headers::scale_in(&column.name),
             });
             column.scale = has_scale.unwrap_or_else(|| evidence.scale());
+            column.is_letter = column.filled > 1 && evidence.letters == column.filled;
             column.lacks_zeros = evidence.lacks_zeros(&column.name);
             column.is_doubtful = match column.field {
                 Some(field) if field.is_date() => {
                     column.dates == DateOrder::Unknown && evidence.ambiguous_days > 0
                 }
                 Some(Field::Rating) => {
-                    has_scale.is_none() && !column.is_grade && evidence.is_scale_of_one_cell()
+                    column.is_letter
+                        || has_scale.is_none()
+                            && !column.is_grade
+                            && evidence.is_scale_of_one_cell()
                 }
                 _ => false,
             };

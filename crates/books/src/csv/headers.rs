@@ -323,7 +323,17 @@ pub(super) fn is_school_grade(header: &str) -> bool {
     let words = words(header);
     let has = |word: &str| words.iter().any(|other| other == word);
     let german = ["note", "zensur", "benotung", "bewertung", "wertung", "wie"];
-    has("schulnote") || german.into_iter().any(has) && has("1") && has("6")
+    has("schulnote") || german.into_iter().any(has) && has("1") && (has("6") || has("gut"))
+}
+
+/// Whether a rating is for a part of a book: its plot, its style.
+pub(super) fn is_part_of_book(header: &str) -> bool {
+    const PARTS: &str = "plot story style writing prose character characters world worldbuilding pace pacing ending \
+        atmosphere narration narrator performance romance humor humour enjoyment intrigue logic dialogue handlung stil schreibstil \
+        charaktere figuren spannung ende sprecher personnages ecriture trama estilo personajes stile personaggi \
+        enredo personagens";
+    let parts = listed(PARTS);
+    words(header).iter().any(|word| parts.contains(word))
 }
 
 /// The meaning of one of several columns that are told apart by a number: "Read 1", "Read 2".
@@ -452,9 +462,15 @@ pub(super) fn is_counter(header: &str) -> bool {
 /// Whether a header names the day on which the status of a book was set, or the book was open last:
 /// the day of its end only if it was read.
 pub(super) fn is_day_of_status(header: &str) -> bool {
-    ["last read", "date last read", "标记日期", "标记时间"]
-        .iter()
-        .any(|known| key(known) == key(&split_camel_case(header)))
+    [
+        "last read",
+        "date last read",
+        "last read time",
+        "标记日期",
+        "标记时间",
+    ]
+    .iter()
+    .any(|known| key(known) == key(&split_camel_case(header)))
 }
 
 /// Whether a header counts the volumes of a set, and names no place: "Number of Volumes".

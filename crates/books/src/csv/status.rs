@@ -125,16 +125,18 @@ pub(super) fn status_of_progress(text: &str) -> Option<ReadingStatus> {
     if text.starts_with(|c: char| c.is_ascii_digit()) && is_left(&text) {
         return Some(ReadingStatus::CurrentlyReading);
     }
-    // "123/456", pages of all.
-    if let Some((read, all)) = text.split_once('/')
-        && let (Ok(read), Ok(all)) = (read.trim().parse::<u32>(), all.trim().parse::<u32>())
-    {
-        return (read <= all && all > 1).then_some(match read {
+    if let Some((read, all)) = pages_read(&text) {
+        return (all.is_none_or(|all| read <= all && all > 1)).then_some(match read {
             0 => ReadingStatus::ToRead,
-            read if read == all => ReadingStatus::Read,
+            read if Some(read) == all => ReadingStatus::Read,
             _ => ReadingStatus::CurrentlyReading,
         });
     }
+    // "45% (p. 120)"
+    let text = match text.split_once('%') {
+        Some((number, rest)) if pages_read(rest).is_some() => format!("{number}%"),
+        _ => text.into_owned(),
+    };
     let number = text.trim().trim_end_matches('%').trim().replace(',', ".");
     match number.parse::<f64>().ok()? {
         0.0 => Some(ReadingStatus::ToRead),
@@ -144,6 +146,34 @@ pub(super) fn status_of_progress(text: &str) -> Option<ReadingStatus> {
         percent if percent > 0.0 && percent < 100.0 => Some(ReadingStatus::CurrentlyReading),
         _ => None,
     }
+}
+
+/// The page to which a book was read, and the number of all its pages: "123/456", "p. 120 of 300",
+/// "Seite 120".
+fn pages_read(text: &str) -> Option<(u32, Option<u32>)> {
+    const PAGES: &str = "p pp pg pgs page pages s seite seiten pag pagina página pagine paginas str strona стр страница blz \
+        sivu sida side ch chapter kap kapitel chapitre";
+    const OF: [&str; 9] = ["of", "von", "sur", "de", "su", "van", "z", "из", "av"];
+    if text.len() > 40 || text.contains('%') {
+        return None;
+    }
+    let is_page = |word: &str| PAGES.split_whitespace().any(|known| known == word);
+    let all = words(text);
+    let (pages, rest): (Vec<&str>, Vec<&str>) =
+        (all.iter().map(String::as_str)).partition(|word| is_page(word));
+    let number = |word: &str| word.parse::<u32>().ok();
+    match rest.as_slice() {
+        [read, of, all] if OF.contains(of) => Some((number(read)?, Some(number(all)?))),
+        [read, all] if text.contains('/') => Some((number(read)?, Some(number(all)?))),
+        [read] if !pages.is_empty() => Some((number(read)?, None)),
+        _ => None,
+    }
+}
+
+/// Whether a text says by itself that its number is a share of a book: a percentage, pages.
+pub(super) fn is_share(text: &str) -> bool {
+    let text = crate::digits::ascii_digits(text);
+    text.contains('%') || is_left(&text) || pages_read(&text).is_some()
 }
 
 /// Whether a text says how much of a book is left.
@@ -248,6 +278,27 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(status(text), expected, "{text}");
+        }
+        for (text, expected) in [
+            ("45%", Some(CurrentlyReading)),
+            ("100 %", Some(Read)),
+            ("p. 120 of 300", Some(CurrentlyReading)),
+            ("Seite 120 von 300", Some(CurrentlyReading)),
+            ("стр. 300 из 300", Some(Read)),
+            ("0/300", Some(ToRead)),
+            ("page 12", Some(CurrentlyReading)),
+            ("120 of 300 pages", Some(CurrentlyReading)),
+            ("45% (p. 120)", Some(CurrentlyReading)),
+            ("400/300", None),
+            ("3/14/2020", None),
+            ("part of it", None),
+        ] {
+            assert_eq!(status_of_progress(text), expected, "{text}");
+            assert_eq!(
+                is_share(text),
+                expected.is_some() || text == "400/300",
+                "{text}"
+            );
         }
         assert_eq!(status_of_tag("Reading"), None);
         assert_eq!(status_of_tag("to-read"), Some(ToRead));

@@ -3,10 +3,12 @@
 use super::columns::Column;
 use super::field::Field;
 use super::row::{Cells, Draft};
-use super::status::{status, yes_or_no};
+use super::status::{is_share, status, status_of_progress, yes_or_no};
 use super::values::{count, unbracketed};
 use crate::ReadingStatus;
-use crate::date::{DateError, PartialDate, month_by_name, says_more};
+use crate::date::{
+    DateError, Interval, PartialDate, month_by_name, names_two_months, says_more, short_year,
+};
 use crate::text::words;
 
 /// The most dates of one cell.
@@ -14,6 +16,8 @@ pub(super) const MAX_DATES: usize = 100;
 
 /// What becomes of a date with words beside it.
 const ONLY_DATES: &str = ": only the date is kept";
+/// What becomes of the share of a book that was read.
+pub(super) const ONLY_STATUS: &str = ": only the status is kept";
 /// What becomes of a date that reads both ways.
 const AMBIGUOUS: &str = " left out: day and month cannot be told apart";
 
@@ -97,29 +101,54 @@ impl Times {
     pub(super) fn read(&mut self, column: &Column, text: &str, field: Field, draft: &mut Draft) {
         // "DNF 2020", "reading since May"
         if let Some(status) = status(text).filter(|_| yes_or_no(text).is_none()) {
+            // "Started 2020-03-01, finished 2020-03-15"
+            if status == ReadingStatus::CurrentlyReading
+                && let Ok(interval) = interval(text, column)
+            {
+                return self.add_period(interval, column, text, draft);
+            }
             if self.word.is_some_and(|word| word != status) {
                 draft.not_taken(column, text);
             }
             self.word = self.word.or(Some(status));
             if !self.beside_status(status, text, column) {
-                draft.not_understood(column, text);
+                draft.list(column, text, ONLY_STATUS);
             }
             return;
         }
-        match read_date(text, column) {
-            Ok(date) => {
-                list_words(text, column, draft);
+        // "2020-03-01 -"
+        if let Some(begun) = begun(text, column) {
+            return self.begin(begun, column, text, draft);
+        }
+        let mut bare = text;
+        // "x 2020", "yes (2020)"
+        if let Some((mark, date)) = text.split_once([' ', ',', ':', '('])
+            && yes_or_no(mark) == Some(true)
+            && !mark.contains(|c: char| c.is_numeric())
+            && date.contains(|c: char| c.is_numeric())
+        {
+            bare = date;
+        }
+        // "2020 x2"
+        if let Some((date, times)) = times_behind(bare)
+            && read_date(date, column).is_ok()
+        {
+            self.count = self.count.max(Some(times));
+            bare = date;
+        }
+        match time(bare, column) {
+            Ok(Time::Date(date)) => {
+                list_words(bare, column, draft);
                 self.add(date);
             }
+            Ok(Time::Interval(interval)) => self.add_period(interval, column, bare, draft),
             Err(DateError::Ambiguous { .. }) => {
                 self.is_dated = true;
                 draft.list(column, text, AMBIGUOUS);
             }
             Err(DateError::Unreadable) => {
                 let dates = several_dates(text, column);
-                if let Some(period) = interval(text, column).filter(|_| is_interval(text)) {
-                    self.add_period(period, column, text, draft);
-                } else if !dates.is_empty() {
+                if !dates.is_empty() {
                     for (date, part) in dates {
                         list_words(&part, column, draft);
                         self.add(date);
@@ -128,6 +157,11 @@ impl Times {
                     // "Not finished" may be begun.
                     if mark || !column.says_finished {
                         self.mark = self.mark.or(Some(mark));
+                    }
+                } else if let Some(status) = status_of_progress(text).filter(|_| is_share(text)) {
+                    self.word = self.word.or(Some(status));
+                    if status == ReadingStatus::CurrentlyReading {
+                        draft.list(column, text, ONLY_STATUS);
                     }
                 } else if let Some(times) = times_in(text).filter(|_| field == Field::Read) {
                     if self.count.is_some_and(|count| count != times) {
@@ -145,6 +179,13 @@ impl Times {
                     draft.not_understood(column, text);
                 }
             }
+        }
+    }
+
+    /// Adds the time of a cell that should only say when it began, if it says when it ended, too.
+    pub(super) fn whole_period(&mut self, column: &Column, text: &str, draft: &mut Draft) {
+        if let Ok(Time::Interval(interval)) = time(text, column) {
+            self.add_period(interval, column, text, draft);
         }
     }
 
@@ -182,13 +223,25 @@ impl Times {
             let parts = text.split([',', ';', '\n']).map(str::trim);
             parts.filter(|part| !part.is_empty())
         };
+        // "June 1, 2021"
+        if parts().count() == 2
+            && let Ok(date) = read_date(text, column)
+        {
+            list_words(text, column, draft);
+            self.periods.push(date.to_string());
+            return;
+        }
         // "2023/01/15-, 2024/05/06" has no time from the one to the other, and
         // "March 4, 2021 → March 14, 2021" no part before its comma.
         let is_whole = |part: &str| {
             let part = without_duration(part);
-            begun(part, column).is_some() || read_date(part, column).is_ok() || is_interval(part)
+            let has_year =
+                (part.split(|c: char| !c.is_numeric())).any(|digits| digits.chars().count() > 3);
+            begun(part, column).is_some()
+                || interval(part, column).is_ok()
+                || has_year && read_date(part, column).is_ok()
         };
-        if let Some(whole) = interval(text, column)
+        if let Ok(whole) = interval(text, column)
             && !parts().take(MAX_DATES).all(is_whole)
         {
             return self.add_period(whole, column, text, draft);
@@ -200,29 +253,43 @@ impl Times {
                 self.begin(begun, column, part, draft);
                 continue;
             }
-            match read_date(part, column) {
-                Ok(date) => {
+            match time(part, column) {
+                Ok(Time::Date(date)) => {
                     list_words(part, column, draft);
                     self.periods.push(date.to_string());
                 }
-                Err(_) => match interval(part, column) {
-                    Some(interval) => self.add_period(interval, column, part, draft),
-                    None => {
-                        self.is_dated = true;
-                        draft.not_understood(column, part);
+                Ok(Time::Interval(interval)) => self.add_period(interval, column, part, draft),
+                Err(error) => {
+                    let dates = several_dates(part, column);
+                    if dates.is_empty() {
+                        self.is_dated |= part.contains(|c: char| c.is_numeric());
+                        match error {
+                            DateError::Ambiguous { .. } => draft.list(column, part, AMBIGUOUS),
+                            DateError::Unreadable => draft.not_understood(column, part),
+                        }
                     }
-                },
+                    for (date, part) in dates {
+                        list_words(&part, column, draft);
+                        self.periods.push(date.to_string());
+                    }
+                }
             }
         }
         Self::too_many_dates(parts.count(), column, draft);
     }
 
     /// Adds a time of which `text` says when it began and ended.
-    fn add_period(&mut self, period: Period, column: &Column, text: &str, draft: &mut Draft) {
+    fn add_period(&mut self, period: Interval, column: &Column, text: &str, draft: &mut Draft) {
+        if period.is_reversed() {
+            draft.list(column, text, " ends before it begins");
+            self.add(period.from);
+            self.add(period.to);
+            return;
+        }
         if period.says_more {
             draft.list(column, text, ONLY_DATES);
         }
-        self.periods.push(period.dates);
+        self.periods.push(period.to_string());
     }
 
     /// Adds the beginning of a time without an end; the last of several is kept.
@@ -323,7 +390,12 @@ fn list_words(text: &str, column: &Column, draft: &mut Draft) {
 pub(super) fn date(cells: &Cells<'_>, field: Field, draft: &mut Draft) -> Option<String> {
     let mut first: Option<String> = None;
     for (column, text) in cells.all(field) {
-        match read_date(text, column).map(|date| date.to_string()) {
+        let date = time(text, column).map(|time| match time {
+            Time::Date(date) => date,
+            Time::Interval(interval) if field == Field::DateStarted => interval.from,
+            Time::Interval(interval) => interval.to,
+        });
+        match date.map(|date| date.to_string()) {
             // "2021-03-04" is known to be in "2021-03".
             Ok(date)
                 if first
@@ -369,7 +441,26 @@ fn read_date(text: &str, column: &Column) -> Result<PartialDate, DateError> {
     {
         return Ok(date);
     }
-    let mut date = PartialDate::read(text, column.dates)?;
+    // "'20"
+    if text.starts_with(['\'', '’', '‘'])
+        && let Some(year) = short_year(text)
+    {
+        return PartialDate::read(&year.to_string(), column.dates);
+    }
+    // "202005", which is no day: the month is no year of these days, and no month.
+    if text.len() == 6
+        && let Some((year, month)) = text.split_at_checked(4)
+        && matches!(year.parse(), Ok(1_913..=2_099))
+        && !matches!(year[2..].parse(), Ok(0..=12))
+        && text.bytes().all(|byte| byte.is_ascii_digit())
+    {
+        return PartialDate::read(&format!("{year}-{month}"), column.dates);
+    }
+    own(PartialDate::read(text, column.dates)?)
+}
+
+/// A date of a reader in our calendar.
+fn own(mut date: PartialDate) -> Result<PartialDate, DateError> {
     // Of the Buddhist calendar, as in Thailand.
     if (2_443..2_643).contains(&date.year) {
         date.year -= 543;
@@ -381,6 +472,33 @@ fn read_date(text: &str, column: &Column) -> Result<PartialDate, DateError> {
     Ok(date)
 }
 
+/// The time from one day to another of a cell.
+fn interval(text: &str, column: &Column) -> Result<Interval, DateError> {
+    let interval = Interval::read(unbracketed(text), column.dates)?;
+    Ok(Interval {
+        from: own(interval.from)?,
+        to: own(interval.to)?,
+        ..interval
+    })
+}
+
+/// What a cell of dates says.
+enum Time {
+    Date(PartialDate),
+    Interval(Interval),
+}
+
+fn time(text: &str, column: &Column) -> Result<Time, DateError> {
+    match read_date(text, column) {
+        Ok(date) if !names_two_months(text) => Ok(Time::Date(date)),
+        date => match interval(text, column) {
+            Ok(interval) => Ok(Time::Interval(interval)),
+            Err(error @ DateError::Ambiguous { .. }) => Err(error),
+            Err(DateError::Unreadable) => date.map(Time::Date),
+        },
+    }
+}
+
 /// The dates of a cell that lists several, like "2019-01-02; 2020-03-04", each with what it was
 /// read from.
 fn several_dates(text: &str, column: &Column) -> Vec<(PartialDate, String)> {
@@ -390,17 +508,27 @@ fn several_dates(text: &str, column: &Column) -> Vec<(PartialDate, String)> {
     ] {
         text = text.replace(and, ";");
     }
-    let parts: Vec<&str> = text
-        .split([',', ';', '|', '\n', '&'])
-        .map(str::trim)
-        .filter(|part| !part.is_empty())
-        .collect();
-    if parts.len() < 2 || parts.len() > MAX_DATES {
-        return Vec::new();
-    }
+    let text = text.replace(" / ", ";");
     let read = |part: &&str| Some((read_date(part, column).ok()?, (*part).to_owned()));
-    let dates: Option<Vec<_>> = parts.iter().map(read).collect();
-    dates.unwrap_or_default()
+    for separators in [
+        &[';', '|', '\n', '&'][..],
+        &[';', '|', '\n', '&', ','],
+        &[' '],
+    ] {
+        let parts: Vec<&str> = (text.split(separators).map(str::trim))
+            .filter(|part| !part.is_empty())
+            .collect();
+        // "3 4 2020" is one.
+        let is_short = |part: &&str| separators == [' '] && part.len() < 4;
+        if !(2..=MAX_DATES).contains(&parts.len()) || parts.iter().any(is_short) {
+            continue;
+        }
+        let dates: Option<Vec<_>> = parts.iter().map(read).collect();
+        if let Some(dates) = dates {
+            return dates;
+        }
+    }
+    Vec::new()
 }
 
 /// Splits a text from the number of times behind it: "Read x2", "read 2 times".
@@ -419,7 +547,7 @@ fn times_behind(text: &str) -> Option<(&str, u32)> {
 }
 
 /// Reads a number of times: "2", "2x", "x2", "twice".
-fn times_in(text: &str) -> Option<u32> {
+pub(super) fn times_in(text: &str) -> Option<u32> {
     match words(text).as_slice() {
         [once] if once == "once" => Some(1),
         [twice] if twice == "twice" => Some(2),
@@ -427,58 +555,22 @@ fn times_in(text: &str) -> Option<u32> {
     }
 }
 
-/// Whether a cell is a time from one day to another.
-pub(super) fn is_interval(text: &str) -> bool {
-    let is_day = |text: &str| PartialDate::parse(text).is_some_and(|date| date.day().is_some());
-    ["→", " - ", "–", " to ", " bis ", "/", "—"]
-        .iter()
-        .any(|between| {
-            text.split_once(between)
-                .is_some_and(|(from, to)| is_day(from) && is_day(to))
-        })
-}
-
 /// The beginning of a time that has no end yet: "2023/05/01-", "2023-05-01|".
 fn begun(text: &str, column: &Column) -> Option<String> {
-    let begun = text.trim_end_matches(['-', '–', '→', '|', '/', '.', ' ']);
-    (begun.len() < text.len() && !text.ends_with('.'))
+    const NOW: [&str; 6] = ["present", "now", "ongoing", "today", "current", "heute"];
+    /// Words before a time without an end.
+    const SINCE: [&str; 7] = [
+        "since ", "seit ", "depuis ", "desde ", "dal ", "sinds ", "od ",
+    ];
+    let text = text.trim_end();
+    let since = SINCE.iter().find_map(|since| text.strip_prefix(since));
+    if let Some(date) = since.and_then(|since| read_date(since, column).ok()) {
+        return Some(date.to_string());
+    }
+    let now = NOW.iter().find_map(|now| text.strip_suffix(now));
+    let from = now.unwrap_or(text);
+    let begun = from.trim_end_matches(['-', '–', '→', '|', '/', '.', ' ']);
+    (begun.len() < from.len() && !from.ends_with('.'))
         .then(|| read_date(begun, column).ok())?
         .map(|date| date.to_string())
-}
-
-/// A time from one day to another.
-struct Period {
-    /// Beginning and end, as ISO 8601 writes them.
-    dates: String,
-    /// Whether there are words beside them.
-    says_more: bool,
-}
-
-/// Reads two dates with a hyphen, a slash or a word between them.
-fn interval(text: &str, column: &Column) -> Option<Period> {
-    let separators = [
-        "..", "→", " to ", " until ", " bis ", " au ", " - ", "–", "|", "-", "/",
-    ];
-    let splits = separators.iter().flat_map(|separator| {
-        text.match_indices(separator)
-            .map(|(at, found)| (&text[..at], &text[at + found.len()..]))
-            .take(8)
-    });
-    let read = |text: &str| read_date(text.trim_matches(['.', ' ']), column).ok();
-    let both = splits.clone().find_map(|(from, to)| {
-        Some(Period {
-            dates: format!("{}/{}", read(from)?, read(to)?),
-            says_more: says_more(from) || says_more(to),
-        })
-    });
-    // "|2021-05-12" has no beginning.
-    both.or_else(|| {
-        let mut ends = splits.filter(|(from, _)| from.trim().is_empty());
-        ends.find_map(|(_, to)| {
-            Some(Period {
-                dates: read(to)?.to_string(),
-                says_more: says_more(to),
-            })
-        })
-    })
 }

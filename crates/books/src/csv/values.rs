@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 
 use crate::digits::ascii_digits;
 use crate::entities::unescape;
+use crate::numeral::{ordinal, place_number, roman};
 use crate::text::words;
 
 /// A cell without its wrapping and with its entities decoded.
@@ -193,8 +194,9 @@ pub(super) fn unbracketed(text: &str) -> &str {
 
 /// Whether a cell stands for an empty one.
 pub(super) fn is_placeholder(text: &str) -> bool {
-    const WORDS: [&str; 43] = [
+    const WORDS: [&str; 44] = [
         "na",
+        "日付不明",
         "nat",
         "keine",
         "kein",
@@ -360,6 +362,9 @@ impl Rating {
         if let Some(stars) = stars(text) {
             return Some(stars);
         }
+        if let Some(quarters) = ["¼", "½", "¾"].iter().position(|part| *part == text) {
+            return Some(Self::Plain((quarters as f64 + 1.0) / 4.0));
+        }
         if let Some(stars) = word(text) {
             return Some(stars);
         }
@@ -376,17 +381,25 @@ impl Rating {
                 let words = rest.trim_start_matches(['-', '–', '—', ':', '=']);
                 let rest = if words.starts_with(' ') { words } else { rest };
                 let is_star = |c: char| !c.is_ascii_digit() && !matches!(c, '-' | ':' | '+');
+                // "4 and a half"
+                let half = match rest.trim_end().ends_with(" half") {
+                    true => 0.5,
+                    false => 0.0,
+                };
                 (text.find(|c: char| c.is_ascii_digit()) == Some(0) && rest.chars().all(is_star))
-                    .then(|| Self::plain(*value))
+                    .then(|| Self::plain(*value + half))
             }
-            // "3 1/2"
-            [(whole, ..), (1.0, _, end), (2.0, start, _)] if between(*end, *start) == "/" => {
-                Some(Self::plain(whole + 0.5))
+            // "3 1/2", "3 3/4"
+            [(whole, ..), (part, _, end), (of @ (2.0 | 4.0), start, _)]
+                if between(*end, *start) == "/" && part < of =>
+            {
+                Some(Self::plain(whole + part / of))
             }
-            [(value, _, end), (scale, start, last)] => {
+            [(value, first, end), (scale, start, last)] => {
+                let of = between(*end, *start);
                 let is_scale = matches!(
-                    words(between(*end, *start)).join(" ").as_str(),
-                    "" | "out of"
+                    words(of).join(" ").as_str(),
+                    "out of"
                         | "of"
                         | "von"
                         | "sur"
@@ -401,11 +414,12 @@ impl Rating {
                         | "av de"
                         | "af"
                 );
-                let rest = between(*last, text.len());
-                let ends = rest
-                    .chars()
-                    .all(|c| c.is_alphabetic() || c.is_whitespace() || "★⭐)]".contains(c));
-                (is_scale && ends && *scale > 0.0 && !between(*end, *start).starts_with('-'))
+                // Not "3–4", and no half behind stars.
+                let is_fraction = of.contains(['/', '⁄', ':'])
+                    && words(of).is_empty()
+                    && !text[..*first].contains('*');
+                let ends = !text[*last..].starts_with('/');
+                ((is_scale || is_fraction) && ends && *scale > 0.0)
                     .then(|| Self::share(*value, *scale))
                     .flatten()
             }
@@ -430,6 +444,25 @@ impl Rating {
     }
 }
 
+/// The rating, of at most 5, of a mark as schools in English give it: "A-", "B+", "F".
+pub(super) fn letter_grade(text: &str) -> Option<f64> {
+    let (letter, sign) = text.split_at_checked(1)?;
+    let whole = match letter {
+        "A" | "a" => 5.0,
+        "B" | "b" => 4.0,
+        "C" | "c" => 3.0,
+        "D" | "d" => 2.0,
+        "E" | "e" | "F" | "f" => 1.0,
+        _ => return None,
+    };
+    match sign {
+        "" => Some(whole),
+        "+" => Some((whole + 0.25_f64).min(5.0)),
+        "-" | "−" | "–" => Some(whole - 0.25),
+        _ => None,
+    }
+}
+
 /// A rating without brackets around it, and without what says that it is about so: "(4)", "~4",
 /// "4+", "4/5*".
 fn bare_rating(text: &str) -> &str {
@@ -440,6 +473,13 @@ fn bare_rating(text: &str) -> &str {
     });
     let text = bracketed.unwrap_or(text);
     let text = text.strip_prefix(['~', '≈']).map_or(text, str::trim);
+    // "★4"
+    let number = text.trim_start_matches(|c: char| matches!(c, '★' | '⭐') || c.is_whitespace());
+    let text = if number.starts_with(is_digit) {
+        number
+    } else {
+        text
+    };
     match text.strip_suffix(['+', '-', '−', '–', '*']) {
         Some(number) if number.ends_with(is_digit) && number.starts_with(is_digit) => number,
         _ => text,
@@ -452,7 +492,7 @@ pub(super) fn has_remark(text: &str) -> bool {
         von punkt punkte note etoile etoiles sur estrella estrellas de estrela estrelas stella stelle su ster sterren van \
         gwiazdka gwiazdki gwiazdek z звезда звезды звезд из av af stjerne stjerner stjarna stjarnor hvezda hvezdy hvezd \
         heart hearts percent half and a 星 分 つ星 颗星 estrelles csillag yildiz tahti tahtea \
-        ball balls puntos puntaje puntuacion punti pontos bal bald баллов балла балл оценка звездочек点 点 点数 bintang sao \
+        ball balls puntos puntaje puntuacion punti pontos bal bald баллов балла балл оценка звездочек 점 点 点数 bintang sao \
         nota voto bewertung wertung noot ocena";
     static WORDS: OnceLock<HashSet<String>> = OnceLock::new();
     let known = WORDS.get_or_init(|| words(ABOUT_STARS).into_iter().collect());
@@ -491,13 +531,20 @@ pub(super) fn has_words_beside_number(text: &str) -> bool {
 
 /// Reads filled and empty stars, hearts or asterisks, and a half.
 fn stars(text: &str) -> Option<Rating> {
+    let text = match text.strip_suffix("1/2") {
+        Some(stars) if stars.starts_with(['*', '★', '⭐']) => format!("{stars}½"),
+        _ => text.to_owned(),
+    };
     let count = |signs: &str| text.chars().filter(|c| signs.contains(*c)).count() as f64;
-    let is_sign = |c: char| "★⭐🌟✭✮✯❤♥💛🖤💖💗💜💚💙🧡☆✩½⯨⯪*".contains(c) || c.is_whitespace();
+    let is_sign = |c: char| "★⭐🌟✭✮✯❤♥💛🖤💖💗💜💚💙🧡☆✩½⯨⯪✨*".contains(c) || c.is_whitespace();
     if text.is_empty() || !text.chars().all(is_sign) {
         return None;
     }
-    let filled =
-        count("★⭐🌟✭✮✯❤♥💛🖤💖💗💜💚💙🧡*") + if count("½⯨⯪") > 0.0 { 0.5 } else { 0.0 };
+    let half = if count("½⯨⯪✨") > 0.0 { 0.5 } else { 0.0 };
+    let filled = match count("★⭐🌟✭✮✯❤♥💛🖤💖💗💜💚💙🧡*") {
+        1.0 if text.starts_with('½') => half,
+        whole => whole + half,
+    };
     let all = filled.ceil() + count("☆✩");
     if filled == 0.0 {
         return Some(Rating::None);
@@ -509,15 +556,21 @@ fn stars(text: &str) -> Option<Rating> {
 /// Reads the words by which Douban and Goodreads name ratings, and numbers in words.
 fn word(text: &str) -> Option<Rating> {
     let words = words(text);
-    let is_stars = |word: &str| matches!(word, "star" | "stars" | "out" | "of" | "five");
+    const STARS: &str = "star stars out of five stern sterne etoile etoiles estrella estrellas estrela estrelas stella \
+        stelle ster sterren gwiazdka gwiazdki gwiazdek звезда звезды звезд";
+    let is_stars = |word: &String| STARS.split_whitespace().any(|known| known == word);
+    let is_spelled = |word: &str| {
+        word.chars().count() > 2
+            && word.chars().all(char::is_alphabetic)
+            && roman(word).is_none()
+            && ordinal(word).is_none()
+    };
     if let [number, rest @ ..] = words.as_slice()
-        && !rest.is_empty()
-        && rest.iter().all(|word| is_stars(word))
-        && let Some(value) = ["zero", "one", "two", "three", "four", "five"]
-            .iter()
-            .position(|word| word == number)
+        && rest.iter().all(is_stars)
+        && is_spelled(number)
+        && let Some(value @ 0..=5) = place_number(number)
     {
-        return Rating::share(value as f64, 5.0);
+        return Rating::share(f64::from(value), 5.0);
     }
     let value = match words.concat().as_str() {
         "力荐" | "五星" | "itwasamazing" => 5.0,
@@ -545,11 +598,17 @@ fn numbers(text: &str) -> Vec<(f64, usize, usize)> {
             .unwrap_or(rest.len());
         let digits = rest[..length].trim_end_matches(['.', ',']);
         length = digits.len();
-        let half = rest[length..].trim_start().strip_prefix('½');
+        let half = rest[length..].trim_start().strip_prefix(['¼', '½', '¾']);
         if let Ok(value) = digits.replace(',', ".").parse::<f64>() {
             let half_length = half.map_or(0, |after| rest.len() - length - after.len());
-            let value = if half.is_some() { value + 0.5 } else { value };
             length += half_length;
+            let part = match rest[..length].chars().last() {
+                Some('¼') => 0.25,
+                Some('½') => 0.5,
+                Some('¾') => 0.75,
+                _ => 0.0,
+            };
+            let value = value + part;
             numbers.push((value, begin, begin + length));
         } else {
             return Vec::new();
@@ -686,6 +745,24 @@ mod tests {
             ("0.0", Some(Rating::None)),
             ("☆☆☆☆☆", Some(Rating::None)),
             ("not rated", Some(Rating::None)),
+            ("3¾", Some(Plain(3.75))),
+            ("¾", Some(Plain(0.75))),
+            ("3 3/4", Some(Plain(3.75))),
+            ("***1/2", Some(Share(0.7))),
+            ("½★", Some(Share(0.1))),
+            ("★½", Some(Share(0.3))),
+            ("★4", Some(Plain(4.0))),
+            ("⭐ 4.5", Some(Plain(4.5))),
+            ("Four", Some(Share(0.8))),
+            ("vier Sterne", Some(Share(0.8))),
+            ("5/5 - loved it", Some(Share(1.0))),
+            ("2.5/5,", Some(Share(0.5))),
+            ("4 and a half", Some(Plain(4.5))),
+            ("⭐⭐⭐⭐✨", Some(Share(0.9))),
+            ("3–4", None),
+            ("3-4", None),
+            ("second", None),
+            ("III", None),
             ("6/5", None),
             ("A+", None),
             ("good", None),

@@ -32,6 +32,10 @@ pub(in crate::csv) struct Column {
     pub is_grade: bool,
     /// Whether a rating is that of the whole book among those of its parts: "Overall rating".
     pub is_whole: bool,
+    /// Whether a rating is for a part of the book: its plot, its style.
+    pub is_part: bool,
+    /// Whether ratings are letters as schools in English give them: A is the best and F the worst.
+    pub is_letter: bool,
     /// Whether a place in a series is one without a series, too: a volume.
     pub is_volume: bool,
     /// Whether a "no" leaves open whether reading has begun.
@@ -102,7 +106,6 @@ impl Column {
                 self.field = None;
                 return;
             }
-            // A date of publication is no time from one day to another.
             // The number of the row.
             Some(Field::SeriesPosition)
                 if evidence.counted == self.filled
@@ -112,7 +115,13 @@ impl Column {
                 self.field = None;
                 return;
             }
-            Some(Field::Year) if evidence.intervals * 2 > self.filled => Field::DatesRead,
+            // A date of publication is no time from one day to another.
+            Some(Field::Year)
+                if evidence.intervals > 0
+                    && (evidence.intervals + evidence.days) * 2 > self.filled =>
+            {
+                Field::DatesRead
+            }
             Some(Field::Review | Field::Notes) if !has.rating && evidence.stars == self.filled => {
                 Field::Rating
             }
@@ -158,6 +167,8 @@ impl Column {
             told_order: None,
             told_scale: None,
             is_grade: headers::is_school_grade(name),
+            is_part: headers::is_part_of_book(name),
+            is_letter: false,
             is_whole: key.contains("overall") || key.contains("gesamt"),
             is_volume: !key.contains("serie") && !key.contains("index"),
             is_day_of_status: headers::is_day_of_status(name),
@@ -189,6 +200,7 @@ impl Column {
             Field::Rating | Field::RatingOrNotes if self.is_grade => {
                 Some("school marks, 1 is the best".to_owned())
             }
+            Field::Rating if self.is_letter => Some("letters, A is the best".to_owned()),
             Field::Rating => Some(format!("out of {}", self.scale)),
             Field::Author
                 if matches!(self.names, NameOrder::LastFirst | NameOrder::FamilyFirst) =>

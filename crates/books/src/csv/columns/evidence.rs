@@ -3,9 +3,8 @@
 use crate::Isbn;
 use crate::csv::field::Field;
 use crate::csv::status::{status, yes_or_no};
-use crate::csv::times::is_interval;
-use crate::csv::values::{Rating, is_duration};
-use crate::date::{DateError, DateOrder, PartialDate, order_of, year_first};
+use crate::csv::values::{Rating, is_duration, letter_grade};
+use crate::date::{DateError, DateOrder, Interval, PartialDate, order_of, year_first};
 use crate::name::{NameOrder, is_family_first, order_in};
 use crate::text::words;
 
@@ -29,6 +28,8 @@ pub(super) struct Evidence {
     pub(super) family_first: u32,
     pub(super) given_first: u32,
     pub(super) ratings: u32,
+    /// Number of ratings that are letters: "B+".
+    pub(super) letters: u32,
     /// Number of cells with a yes or no.
     pub(super) marks: u32,
     /// Number of cells of nothing but stars, in a column of texts.
@@ -43,6 +44,8 @@ pub(super) struct Evidence {
     /// are yet to be read.
     pub(super) recent_days: u32,
     pub(super) unread_days: u32,
+    /// Number of titles that are short numbers.
+    pub(super) places: u32,
     /// Number of cells that say how long something takes.
     pub(super) durations: u32,
     /// Number of whole ISBNs, of numbers that may have lost leading zeros, and of those that are
@@ -68,14 +71,21 @@ impl Evidence {
         match field {
             field if field.is_date() => {
                 // "01/02/2020–15/02/2020"
-                let mut orders = (cell.split(['–', '—', '→', '|', ';', ',', '-'])).map(order_of);
+                let mut orders =
+                    (cell.split(['–', '—', '→', '|', ';', ',', '-', ' '])).map(order_of);
                 match order_of(cell).or_else(|| orders.find(Option::is_some)?) {
                     Some(DateOrder::DayFirst) => self.day_first += 1,
                     Some(DateOrder::MonthFirst) => self.month_first += 1,
                     _ => {
-                        let read = PartialDate::read(cell, DateOrder::Unknown);
-                        let is_ambiguous = matches!(read, Err(DateError::Ambiguous { .. }));
-                        self.ambiguous_days += u32::from(is_ambiguous);
+                        let wrong = PartialDate::read(cell, DateOrder::Unknown).err();
+                        let is_ambiguous = match wrong {
+                            Some(DateError::Unreadable) => {
+                                Interval::read(cell, DateOrder::Unknown).err()
+                            }
+                            wrong => wrong,
+                        };
+                        self.ambiguous_days +=
+                            u32::from(matches!(is_ambiguous, Some(DateError::Ambiguous { .. })));
                     }
                 }
                 match year_first(cell) {
@@ -93,7 +103,9 @@ impl Evidence {
                 self.counted += u32::from(cell.parse() == Ok(self.counted + 1));
             }
             Field::Year => {
-                self.intervals += u32::from(is_interval(cell));
+                let interval = Interval::read(cell, DateOrder::DayFirst)
+                    .or_else(|_| Interval::read(cell, DateOrder::MonthFirst));
+                self.intervals += u32::from(interval.is_ok_and(Interval::is_of_days));
                 // Either order: of day and month, only the year counts here.
                 if let Ok(date) = PartialDate::read(cell, DateOrder::DayFirst)
                     .or_else(|_| PartialDate::read(cell, DateOrder::MonthFirst))
@@ -103,6 +115,10 @@ impl Evidence {
                     self.recent_days += u32::from(date.year >= 2000 || cell.contains(':'));
                 }
                 self.add(Field::DateRead, cell);
+            }
+            Field::Title => {
+                let is_place = cell.len() < 5 && cell.parse::<f32>().is_ok();
+                self.places += u32::from(is_place);
             }
             Field::Pages => self.durations += u32::from(is_duration(cell)),
             Field::Isbn | Field::IsbnOrId | Field::Asin => {
@@ -127,6 +143,7 @@ impl Evidence {
                 let is_of = |scale: &str| cell.trim_end().ends_with(scale);
                 self.told[0] += u32::from(is_of("/5") || cell.contains(['★', '⭐']));
                 self.told[1] += u32::from(is_of("/10"));
+                self.letters += u32::from(letter_grade(cell.trim()).is_some());
                 if let Some(Rating::Plain(value)) = Rating::read(cell) {
                     self.ratings += 1;
                     self.highest = self.highest.max(value);

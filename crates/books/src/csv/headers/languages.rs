@@ -79,7 +79,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             ),
             (
                 Rating,
-                "my rating, star rating, rating, user rating, your rating, stars, score, \
+                "my rating, star rating, rating, user rating, your rating, stars, score, overall, overall score, \
                  personal rating, my score, star, rate, my stars, rating stars, book rating, grade",
             ),
             (
@@ -395,7 +395,7 @@ pub(super) const LANGUAGES: &[Language] = &[
                 "date de lecture, lu le, fin de lecture, date de fin, date de fin de lecture, \
                  terminé le, terminé, mois de lecture, année de lecture, date lecture, date lu, fini le, fini, fin",
             ),
-            (DatesRead, "dates de lecture"),
+            (DatesRead, "dates de lecture, période de lecture"),
             (
                 DateStarted,
                 "début de lecture, date de début, date de début de lecture, commencé le, commencé, \
@@ -498,7 +498,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             ),
             (
                 DateRead,
-                "fecha de lectura, leído el, fecha de fin, fecha fin, terminado, terminado el, \
+                "fecha de lectura, leído el, periodo de lectura, fecha de fin, fecha fin, terminado, terminado el, \
                  fecha de finalización, fin de lectura, fecha lectura, fecha leído, finalizado, \
                  fecha de término, mes de lectura, año de lectura",
             ),
@@ -572,7 +572,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             ),
             (
                 DateRead,
-                "data de leitura, lido em, data de término, data de conclusão, concluído, \
+                "data de leitura, lido em, período de leitura, data de término, data de conclusão, concluído, \
                  terminado em, fim da leitura, data da leitura, data leitura, data lido, término, \
                  data fim, finalizado em, data de fim, mês de leitura, ano de leitura, terminei em, fim",
             ),
@@ -653,7 +653,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             ),
             (
                 DateRead,
-                "data di lettura, letto il, data lettura, finito il, finito, fine lettura, \
+                "data di lettura, letto il, periodo di lettura, data lettura, finito il, finito, fine lettura, \
                  data fine, terminato il, data fine lettura, data di fine, terminato, completato, \
                  letto nel, fine, mese di lettura, anno di lettura",
             ),

@@ -63,7 +63,14 @@ impl Draft {
         let years = (text.split(|c: char| !c.is_ascii_digit()))
             .filter(|digits| digits.len() == 4 && digits.starts_with(['1', '2']));
         let is_date = || PartialDate::parse(text).is_some() && !says_more(text);
-        if has_words_beside_number(text) && !is_date() || years.count() > 1 {
+        // "1815-16"
+        let is_span = || {
+            let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+            let ends = text.split_once(['-', '–', '/']);
+            ends.is_some_and(|(from, to)| from.len() == 4 && is_digits(from) && is_digits(to))
+                && PartialDate::parse(text).is_none()
+        };
+        if has_words_beside_number(text) && !is_date() || years.count() > 1 || is_span() {
             self.list(column, text, ": only the number is kept");
         }
     }

@@ -5,8 +5,16 @@ use super::draft::Draft;
 use crate::ReadingStatus;
 use crate::csv::columns::Columns;
 use crate::csv::field::Field;
+use crate::csv::reading::Certainty;
 use crate::csv::status::status;
-use crate::csv::values::{Rating, has_remark};
+use crate::csv::times::ONLY_STATUS;
+use crate::csv::values::{Rating, has_remark, letter_grade};
+
+/// Whether a rating is filled stars only, which do not say out of how many they are.
+fn is_bare_stars(text: &str) -> bool {
+    text.starts_with(['★', '⭐', '*'])
+        && !text.contains(|c: char| c.is_alphanumeric() || matches!(c, '☆' | '✩'))
+}
 
 impl Columns {
     /// The rating, of at most 5, and the cells of a column of ratings or remarks that are none.
@@ -21,14 +29,23 @@ impl Columns {
         let hundredths = |value: f64| (value * 100.0).round() / 100.0;
         for field in [Field::Rating, Field::RatingOrNotes] {
             for (column, text) in cells.all(field) {
+                if column.is_part && column.certainty != Certainty::Given {
+                    draft.list(column, text, " is for a part of the book: not taken");
+                    continue;
+                }
                 // "DNF 45%" is no rating of 45%.
                 let is_status = text.starts_with(char::is_alphabetic) && status(text).is_some();
                 let value = match Rating::read(text).filter(|_| !is_status) {
+                    None if column.is_letter => letter_grade(text),
                     Some(Rating::None) => {
                         if has_remark(text) {
                             remarks.push(text);
                         }
                         continue;
+                    }
+                    // All stars of three or four.
+                    Some(Rating::Share(share)) if column.scale < 5.0 && is_bare_stars(text) => {
+                        Some((share * 25.0 / column.scale).min(5.0))
                     }
                     Some(Rating::Share(share)) => Some(share * 5.0),
                     Some(Rating::Plain(grade)) if column.is_grade => (1.0..=6.0)
@@ -41,7 +58,7 @@ impl Columns {
                 };
                 // A tiny share would come out as no rating.
                 let value = value.map(hundredths).filter(|value| *value > 0.0);
-                if value.is_some() && has_remark(text) {
+                if value.is_some() && !column.is_letter && has_remark(text) {
                     remarks.push(text);
                 }
                 match value {
@@ -54,7 +71,7 @@ impl Columns {
                     None => match status(text) {
                         // "DNF"; "DNF 45%" says more than its status.
                         Some(_) if text.contains(|c: char| c.is_numeric()) => {
-                            draft.not_understood(column, text);
+                            draft.list(column, text, ONLY_STATUS);
                         }
                         Some(status) if Some(status) != reading_status => {
                             draft.not_taken(column, text);

@@ -6,8 +6,8 @@ use super::number::is_number;
 use crate::csv::columns::{Columns, Program};
 use crate::csv::field::Field;
 use crate::csv::label::{Labels, split_labels, split_tags};
-use crate::csv::status::{is_left, status, status_of_progress, status_of_tag, yes_or_no};
-use crate::csv::times::{Times, date, date_of};
+use crate::csv::status::{is_share, status, status_of_progress, status_of_tag, yes_or_no};
+use crate::csv::times::{ONLY_STATUS, Times, date, date_of, times_in};
 use crate::csv::values::{count, unbracketed};
 use crate::{ReadingStatus, Source};
 
@@ -21,14 +21,19 @@ impl Columns {
                 Program::Kobo => status_of_kobo(text).or_else(|| status(text)),
                 _ => status(text),
             }
-            .or_else(|| (text.ends_with('%') || is_left(text)).then(|| status_of_progress(text))?)
             .or_else(|| status_of_code(text));
-            if text.ends_with('%')
-                && text.starts_with(|c: char| c.is_ascii_digit())
-                && named == Some(ReadingStatus::CurrentlyReading)
-            {
-                draft.list(column, text, " itself is not kept");
+            let by_share = match named {
+                None if is_share(text) => status_of_progress(text),
+                _ => None,
+            };
+            if by_share == Some(ReadingStatus::CurrentlyReading) {
+                let what = match text.contains('%') {
+                    true => " itself is not kept",
+                    false => ONLY_STATUS,
+                };
+                draft.list(column, text, what);
             }
+            let named = named.or(by_share);
             // "read, owned"
             if named.is_none()
                 && let Some(status) = split_labels(text).find_map(|label| status(&label))
@@ -52,15 +57,20 @@ impl Columns {
                     }
                     stated = stated.or(Some(status));
                     labels.add_status_word(text);
-                    if !reading.beside_status(status, text, column) {
-                        draft.list(column, text, ": only the status is kept");
+                    if by_share.is_none() && !reading.beside_status(status, text, column) {
+                        draft.list(column, text, ONLY_STATUS);
                     }
                 }
                 // A program's code, and no shelf of the reader's.
                 None if text.bytes().all(|byte| byte.is_ascii_digit()) => {
                     draft.not_understood(column, text);
                 }
-                None => labels.add(text),
+                None => {
+                    if yes_or_no(text).is_some() {
+                        draft.list(column, text, " says no status: kept as a shelf");
+                    }
+                    labels.add(text);
+                }
             }
         }
         let paired = reading.pairs(cells);
@@ -88,8 +98,12 @@ impl Columns {
                 }
             }
         }
+        let is_begun = cells.all(Field::DateStarted).next().is_some()
+            && cells.all(Field::DateRead).next().is_none();
         for (column, text) in cells.all(Field::Unread) {
             match yes_or_no(text) {
+                // "No" of a book that was begun and not finished.
+                Some(false) if is_begun => {}
                 Some(unread) => reading.mark = reading.mark.or(Some(!unread)),
                 None => draft.not_understood(column, text),
             }
@@ -102,6 +116,11 @@ impl Columns {
             match (yes_or_no(text), column.mark) {
                 (Some(true), Some(mark)) => marks.push((column, text, mark)),
                 (Some(_), _) => {}
+                // "DNF" of "45%"
+                (None, Some(mark)) if is_share(text) => {
+                    draft.list(column, text, ONLY_STATUS);
+                    marks.push((column, text, mark));
+                }
                 (None, _) => draft.not_understood(column, text),
             }
         }
@@ -115,14 +134,19 @@ impl Columns {
         let mut by_progress = None;
         for (column, text) in cells.all(Field::Progress) {
             let read = status(text).or_else(|| status_of_progress(text));
-            let is_part = read == Some(ReadingStatus::CurrentlyReading)
-                && text.contains(|c: char| c.is_numeric());
+            let is_part = matches!(
+                read,
+                Some(ReadingStatus::CurrentlyReading | ReadingStatus::DidNotFinish)
+            ) && text.contains(|c: char| c.is_numeric());
             if read.is_none() {
                 draft.not_understood(column, text);
             } else if is_part {
                 draft.list(column, text, " itself is not kept");
             }
             by_progress = by_progress.or(Some((column, text)).zip(read));
+        }
+        for (column, text) in cells.all(Field::DateStarted) {
+            reading.whole_period(column, text, draft);
         }
         for (field, known) in [
             (Field::DateStarted, &mut reading.started),
@@ -222,7 +246,7 @@ impl Columns {
         };
         let (date_read, dates_read) = reading.dates();
         let (user_rating, remarks) = self.rating(cells, reading_status, draft);
-        let times = |text: &str| count(text).filter(|times| *times < 10_000);
+        let times = |text: &str| times_in(text).filter(|times| *times < 10_000);
         let counted = draft.first_read(cells.all(Field::ReadCount), times);
         if let (Some(counted), Some(other)) = (counted, reading.count)
             && counted != other
