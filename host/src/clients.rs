@@ -271,13 +271,13 @@ impl Clients {
         &self,
         parts: &http::request::Parts,
         peer: IpAddr,
-    ) -> Result<Caller, Response<edge::Body>> {
+    ) -> Result<Caller, Box<Response<edge::Body>>> {
         if let Some(head_error) = edge::head_error(parts) {
-            return Err(head_error);
+            return Err(Box::new(head_error));
         }
         let caller = self.caller(&parts.headers, peer);
         match self.is_rebound(&caller, peer, &parts.headers) {
-            true => Err(edge::misdirected()),
+            true => Err(Box::new(edge::misdirected())),
             false => Ok(caller),
         }
     }
@@ -295,7 +295,7 @@ impl Clients {
                 let request = Request::from_parts(parts, body);
                 sockets.open(request, &caller).await
             }
-            Err(refusal) => wasi(refusal),
+            Err(refusal) => wasi(*refusal),
         }
     }
 
@@ -316,7 +316,7 @@ impl Clients {
         };
         let caller = match self.known_caller(&parts, peer.ip()) {
             Ok(caller) => caller,
-            Err(refusal) => return refused(body, refusal),
+            Err(refusal) => return refused(body, *refusal),
         };
         let key = ClientKey::of(caller.address);
         let limits = self.per_client(caller.address);
