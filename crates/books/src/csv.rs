@@ -16,6 +16,7 @@ mod line;
 mod mending;
 mod people;
 mod quotes;
+mod rating;
 mod reading;
 mod realign;
 mod records;

@@ -1,6 +1,6 @@
 //! Lists with a book in each line, as people write them.
 
-use super::values::Rating;
+use super::rating::Rating;
 use crate::name::begins_with_given_name;
 use crate::{Isbn, IsbnError};
 

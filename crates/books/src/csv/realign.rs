@@ -2,10 +2,11 @@
 
 use super::columns::{Column, Columns, is_day};
 use super::field::Field;
+use super::rating::Rating;
 use super::records::Record;
 use super::row::year_of;
 use super::status::{status, yes_or_no};
-use super::values::{Rating, count, is_formula_error, is_placeholder, tidy};
+use super::values::{count, is_formula_error, is_placeholder, tidy};
 use crate::Isbn;
 use crate::name::{NameOrder, begins_with_given_name, order_in};
 use crate::text::quoted;

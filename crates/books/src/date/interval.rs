@@ -1,6 +1,7 @@
 //! Reading of times from one day to another, and of several dates in one text.
 
-use super::{DateError, DateOrder, PartialDate, Parts, order_of};
+use super::parts::Parts;
+use super::{DateError, DateOrder, PartialDate, order_of};
 
 /// A time from one day, month or year to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,8 +66,8 @@ impl Interval {
     /// [`DateError`]: there are no two dates, or one of them can be read in two ways.
     pub(crate) fn read(text: &str, order: DateOrder) -> Result<Self, DateError> {
         let mut wrong = DateError::Unreadable;
-        // No two dates are so long, or have so few digits.
-        if text.len() > 100 || !text.contains(|c: char| c.is_numeric()) {
+        // No two dates are so long or so short, or have no digit.
+        if !(6..=100).contains(&text.len()) || !text.contains(|c: char| c.is_numeric()) {
             return Err(wrong);
         }
         for between in BETWEEN.iter().chain(&BETWEEN_PARTS) {
@@ -77,6 +78,8 @@ impl Interval {
                     continue;
                 }
                 match Self::between(from, to, order) {
+                    // "2021-06-03 at 10.15" has one date, and a sign that is a part of it.
+                    Ok(interval) if BETWEEN_PARTS.contains(between) && !interval.is_even() => {}
                     Ok(interval) => return Ok(interval),
                     Err(error @ DateError::Ambiguous { .. }) => wrong = error,
                     Err(DateError::Unreadable) => {}
@@ -114,6 +117,13 @@ impl Interval {
     /// Whether it ends before it begins.
     pub(crate) fn is_reversed(self) -> bool {
         self.from.key() > self.to.key()
+    }
+
+    /// Whether its ends are in order, and both are days, months or years.
+    fn is_even(self) -> bool {
+        !self.is_reversed()
+            && self.from.day.is_some() == self.to.day.is_some()
+            && self.from.month.is_some() == self.to.month.is_some()
     }
 
     /// Whether both its ends are days.
@@ -289,6 +299,7 @@ mod tests {
     fn what_is_no_time_from_one_day_to_another() {
         for text in [
             "2020-13-45",
+            "2021-06-03 at 10.15",
             "2020-31-12",
             "555-1234",
             "12-5 March 2020",

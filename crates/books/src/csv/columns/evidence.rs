@@ -2,8 +2,9 @@
 
 use crate::Isbn;
 use crate::csv::field::Field;
+use crate::csv::rating::{Rating, letter_grade};
 use crate::csv::status::{status, yes_or_no};
-use crate::csv::values::{Rating, is_duration, letter_grade};
+use crate::csv::values::is_duration;
 use crate::date::{DateError, DateOrder, Interval, PartialDate, order_of, year_first};
 use crate::name::{NameOrder, is_family_first, order_in};
 use crate::text::words;

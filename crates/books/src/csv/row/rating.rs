@@ -5,10 +5,10 @@ use super::draft::Draft;
 use crate::ReadingStatus;
 use crate::csv::columns::Columns;
 use crate::csv::field::Field;
+use crate::csv::rating::{Rating, has_remark, letter_grade};
 use crate::csv::reading::Certainty;
 use crate::csv::status::status;
 use crate::csv::times::ONLY_STATUS;
-use crate::csv::values::{Rating, has_remark, letter_grade};
 
 /// Whether a rating is filled stars only, which do not say out of how many they are.
 fn is_bare_stars(text: &str) -> bool {
