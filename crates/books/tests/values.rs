@@ -1,10 +1,12 @@
 //! Values of cells, in `values.txt`: dates, years, ratings and statuses as readers and programs
-//! write them, and what each comes to.
+//! write them, and what each comes to; whole files of them, in `values_of_programs.txt`.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 
+mod cases;
 mod shown;
 
+use cases::check_all;
 use shown::{check, read};
 
 /// The book that a file of two columns more and this cell comes to, without its title and author,
@@ -49,6 +51,11 @@ fn values_come_to_what_their_readers_mean() {
     }
     assert!(checked > 150, "{checked}");
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn files_full_of_values_come_to_what_their_readers_mean() {
+    check_all(include_str!("values_of_programs.txt"), 50);
 }
 
 #[test]

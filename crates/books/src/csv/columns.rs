@@ -310,7 +310,9 @@ impl Columns {
                 _ => headers::scale_in(&column.name),
             });
             column.scale = has_scale.unwrap_or_else(|| evidence.scale());
-            column.is_letter = column.filled > 1 && evidence.letters == column.filled;
+            let is_grade = words(&column.name).iter().any(|word| word == "grade");
+            column.is_letter =
+                column.filled > u32::from(!is_grade) && evidence.letters == column.filled;
             column.lacks_zeros = evidence.lacks_zeros(&column.name);
             column.is_doubtful = match column.field {
                 Some(field) if field.is_date() => {

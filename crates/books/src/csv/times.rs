@@ -85,17 +85,32 @@ impl Times {
             return !text.contains(|c: char| c.is_numeric());
         }
         let date = rest.collect::<Vec<_>>().join(" ");
-        let is_all = !says_more(&date);
-        let Ok(date) = PartialDate::read(&date, column.dates) else {
-            return false;
-        };
-        match status {
-            ReadingStatus::Read => self.add(date),
-            ReadingStatus::CurrentlyReading => self.started = Some(date.to_string()),
-            ReadingStatus::DidNotFinish => self.stopped = Some(date.to_string()),
-            ReadingStatus::ToRead => return false,
+        match time(&date, column) {
+            Ok(Time::Date(day)) => {
+                match status {
+                    ReadingStatus::Read => self.add(day),
+                    ReadingStatus::CurrentlyReading => self.started = Some(day.to_string()),
+                    ReadingStatus::DidNotFinish => self.stopped = Some(day.to_string()),
+                    ReadingStatus::ToRead => return false,
+                }
+                !says_more(&date)
+            }
+            Ok(Time::Interval(period))
+                if status == ReadingStatus::Read && !period.is_reversed() =>
+            {
+                self.periods.push(period.to_string());
+                !period.says_more
+            }
+            _ if status == ReadingStatus::Read => {
+                let dates = several_dates(&date, column);
+                let is_all = !dates.is_empty() && !dates.iter().any(|(_, part)| says_more(part));
+                for (day, _) in dates {
+                    self.add(day);
+                }
+                is_all
+            }
+            _ => false,
         }
-        is_all
     }
 
     pub(super) fn read(&mut self, column: &Column, text: &str, field: Field, draft: &mut Draft) {

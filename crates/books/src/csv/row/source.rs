@@ -209,7 +209,7 @@ impl Columns {
             .or_else(|| {
                 let mut counts = cells.all(Field::ReadCount);
                 counts
-                    .any(|(_, text)| count(text) > Some(0))
+                    .any(|(_, text)| times_in(text) > Some(0))
                     .then_some(ReadingStatus::Read)
             });
         let is_read = reading_status == Some(ReadingStatus::Read);
