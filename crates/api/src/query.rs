@@ -6,35 +6,60 @@ use crate::results::Page;
 /// The parameters of a request (`application/x-www-form-urlencoded`, WHATWG URL). Of a name that
 /// is there twice the first counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Query(Vec<(String, String)>);
+pub struct Query(Vec<Parameter>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Parameter {
+    name: String,
+    value: String,
+    /// Whether it is UTF-8.
+    is_text: bool,
+}
+
+impl Parameter {
+    /// `spelled` is as it stands in the query.
+    fn new((name, value): (String, String), spelled: &str) -> Self {
+        // A client may say U+FFFD, too.
+        let replaced = |text: &str| text.matches(char::REPLACEMENT_CHARACTER).count();
+        let meant = replaced(spelled) + spelled.to_lowercase().matches("%ef%bf%bd").count();
+        Self {
+            is_text: replaced(&name) + replaced(&value) == meant,
+            name,
+            value,
+        }
+    }
+}
 
 impl Query {
     /// Reads what follows the `?`; never fails: bytes that are no UTF-8 become U+FFFD.
     pub fn parse(query: &str) -> Self {
+        let pairs = form_urlencoded::parse(query.as_bytes()).into_owned();
+        let spelled = query.split('&').filter(|pair| !pair.is_empty());
         Self(
-            form_urlencoded::parse(query.as_bytes())
-                .into_owned()
+            pairs
+                .zip(spelled)
+                .map(|(pair, spelled)| Parameter::new(pair, spelled))
                 .collect(),
         )
     }
 
     /// The value of `name`; `None` when it is absent or empty.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
+        let first = self.0.iter().find(|parameter| parameter.name == name);
+        first
+            .map(|parameter| parameter.value.as_str())
             .filter(|value| !value.is_empty())
     }
 
     /// The same of a parameter that says what a request is for, and so has one value.
     ///
     /// # Errors
-    /// `INVALID_REQUEST` when it has two.
+    /// `INVALID_REQUEST` when it has two, or one that is no UTF-8.
     pub fn get_once(&self, name: &str) -> Result<Option<&str>, ApiError> {
-        let mut values = self.0.iter().filter(|(key, _)| key == name);
+        let mut values = self.0.iter().filter(|parameter| parameter.name == name);
         match values.next() {
-            Some((_, first)) if values.any(|(_, value)| value != first) => {
+            Some(first) if !first.is_text => Err(ApiError::invalid(name, "is no text in UTF-8")),
+            Some(first) if values.any(|other| other.value != first.value) => {
                 Err(ApiError::said_twice(name))
             }
             _ => Ok(self.get(name)),

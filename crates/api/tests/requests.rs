@@ -343,6 +343,27 @@ fn query_strings() {
         })
     );
     assert_eq!(Query::parse("").page().unwrap(), None);
+    // What was no text is not taken for another text.
+    for (spelled, said) in [
+        ("clientRef=%ff", None),
+        ("clientRef=a%C3", None),
+        ("clientRef=%ef%bf%bd%ff", None),
+        ("clientRef=%EF%BF%BD", Some("\u{fffd}")),
+        ("clientRef=\u{fffd}", Some("\u{fffd}")),
+        ("&&x=%ff&&clientRef=a&y=%ff", Some("a")),
+    ] {
+        let read = Query::parse(spelled)
+            .get_once("clientRef")
+            .map(|text| text.map(str::to_owned));
+        match said {
+            Some(said) => assert_eq!(read.unwrap().as_deref(), Some(said), "{spelled}"),
+            None => assert_eq!(
+                refusal(read),
+                (Code::InvalidRequest, "clientRef".to_owned()),
+                "{spelled}"
+            ),
+        }
+    }
     for (bad, field) in [
         ("limit=0", "limit"),
         ("offset=-1", "offset"),
