@@ -80,6 +80,36 @@ test('books that nobody answered about are tried again, and the list is whole af
 	}
 });
 
+test('books that nobody knew are tried again by whoever asks for it, and no others', async () => {
+	const page = await browser.page(server);
+	await importing(page);
+	await finished(page);
+	const [books, found] = [await sum(page, 'All'), await sum(page, 'Found')];
+	const again = page.getByRole('button', { name: /^Try the \d+ not found again$/ });
+	assert.equal(await again.textContent(), `Try the ${books - found} not found again`);
+	assert.equal(await page.getByRole('button', { name: /^Try the \d+ again$/ }).count(), 0, 'all others are answered');
+	const first = page.url();
+	await again.focus();
+	await page.keyboard.press('Enter');
+	await page.waitForFunction((old) => location.href !== old, first);
+	await finished(page);
+	const id = page.url().split('/').pop();
+	const { data } = await (await fetch(`${server.url}/api/v2/imports/${id}`)).json();
+	assert.equal(data.retryOf, first.split('/').pop());
+	assert.equal(data.totalCount, books - found, 'no more than those are asked for');
+	// Nobody knows them now either, and the list is whole.
+	await eventually('all there', async () => (await sum(page, 'All')) === books);
+	assert.equal(await sum(page, 'Found'), found);
+	await again.waitFor();
+	// The first list is as it was; the same wish leads to the same job.
+	await page.goto(first);
+	await finished(page);
+	await again.click();
+	await page.waitForURL((url) => url.href.endsWith(id));
+	assert.deepEqual(page.problems, []);
+	await page.context().close();
+});
+
 test('what nobody came to before an import was stopped is done by trying it again', async () => {
 	const slow = await Server.start({ delay: '400ms', variables: { tuning: 'wave_items=30' } });
 	try {
