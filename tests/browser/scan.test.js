@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { Browser, eventually } from './browser.js';
 import { Server } from './server.js';
@@ -70,4 +71,39 @@ test('five photos make a scan, six make two', async () => {
 	const done = page.locator('.cards .card', { hasText: '13 books found' });
 	await eventually('both done', async () => (await done.count()) === 2);
 	await page.context().close();
+});
+
+test('a scan of which no photo could be looked at says what can be done about each', async () => {
+	// No model answers, and nothing is read here.
+	const nowhere = 'http://127.0.0.1:1';
+	const variables = { gemini_base_url: nowhere, openai_base_url: nowhere, spines: 'false' };
+	const blind = await Server.start({ variables });
+	try {
+		const page = await browser.page(blind);
+		await page.getByRole('button', { name: 'Try the sample shelf' }).click();
+		// The page has photos kept.
+		await page.getByRole('button', { name: 'Try the photo again' }).waitFor();
+		assert.equal(await page.getByText('send it again').count(), 0);
+		await page.reload();
+		await page.getByRole('button', { name: 'Try the photo again' }).waitFor();
+		const first = page.url();
+
+		// One that somebody else has sent is not.
+		const form = new FormData();
+		form.append('photos', new Blob([await readFile(new URL('../../components/status/sandbox/shelf.jpg', import.meta.url))], { type: 'image/jpeg' }), 'shelf.jpg');
+		const { data } = await (await fetch(`${blind.url}/api/batch-scan`, { method: 'POST', body: form })).json();
+		await page.goto(`${blind.url}/#/jobs/${data.jobId}`);
+		await page.getByText('The books on photo 1 are not known, and it is not kept: send it again.').waitFor();
+		assert.equal(await page.getByRole('button', { name: 'Try the photo again' }).count(), 0);
+
+		// Now there is a model.
+		await blind.kill();
+		await blind.up({});
+		await page.goto(first);
+		await page.getByRole('button', { name: 'Try the photo again' }).click();
+		await page.getByRole('heading', { name: '13 books found' }).waitFor();
+		await page.context().close();
+	} finally {
+		await blind.stop();
+	}
 });

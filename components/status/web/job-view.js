@@ -197,7 +197,7 @@ function outcome(job, again, retry) {
 		shown = what;
 		const failed = lost ?? (state.status !== 'completed' && (state.error ?? {}));
 		const parts = failed ? failure(failed) : [h('h2', state.message ?? 'Done')];
-		if (!lost && (state.status !== 'failed' || job.books.length)) parts.push(figuresOf(job), ...mending(job), readHere(results), remarks(results ?? {}), how(results?.reading), results?.problem && h('p.bad', results.problem));
+		if (!lost && (state.status !== 'failed' || job.books.length || results?.photos)) parts.push(figuresOf(job), ...mending(job), readHere(results), remarks(results ?? {}), how(results?.reading), results?.problem && h('p.bad', results.problem));
 		element.replaceChildren(...parts.filter(Boolean));
 		element.classList.toggle('failed', Boolean(failed) && state.status !== 'canceled');
 	}
