@@ -118,6 +118,28 @@ impl PartialDate {
         )
     }
 
+    /// The day of a week as ISO 8601 counts them, else the month that has the whole of it, else its
+    /// year.
+    fn of_week(year: u32, week: u32, day: Option<u32>) -> Option<Self> {
+        if !(1_900..2_100).contains(&year) || !(1..=53).contains(&week) {
+            return None;
+        }
+        let before = i64::from(year - 1);
+        // The first week is that of the fourth of January.
+        let fourth = 365 * before + before / 4 - before / 100 + before / 400 - 719_162 + 3;
+        let monday = fourth - (fourth + 3).rem_euclid(7) + i64::from(week - 1) * 7;
+        match day {
+            Some(day @ 1..=7) => Self::from_unix_days(monday + i64::from(day - 1)),
+            Some(_) => None,
+            None => {
+                let first = Self::from_unix_days(monday)?;
+                let last = Self::from_unix_days(monday + 6)?;
+                let month = first.month.filter(|_| first.month == last.month);
+                Self::new(year, month.map(u32::from), None)
+            }
+        }
+    }
+
     /// Spells the day as `yyyy-mm-dd`, if it is known.
     pub(crate) fn day(self) -> Option<String> {
         self.day.map(|_| self.to_string())
@@ -132,7 +154,15 @@ pub(crate) fn names_two_months(text: &str) -> bool {
 
 /// Whether a date has words beside it that say more: "2010 with my mother", "Summer 2019".
 pub(crate) fn says_more(text: &str) -> bool {
-    Parts::of(text).is_some_and(|parts| parts.is_part || parts.says_more)
+    let Some(parts) = Parts::of(text) else {
+        return false;
+    };
+    let is_day = || {
+        parts
+            .date(DateOrder::Unknown)
+            .is_ok_and(|date| date.day.is_some())
+    };
+    parts.says_more || parts.is_part && !is_day()
 }
 
 /// The order of day and month in a date that reads only one way.
@@ -400,6 +430,25 @@ mod tests {
         assert_eq!(day(44_319).as_deref(), Some("2021-05-03"));
         assert_eq!(day(43_890).as_deref(), Some("2020-02-29"));
         assert_eq!(day(2_021), None);
+    }
+
+    #[test]
+    fn days_and_months_of_weeks() {
+        for (text, iso) in [
+            ("2021-W22-3", "2021-06-02"),
+            ("2020W181", "2020-04-27"),
+            ("2020-W01-1", "2019-12-30"),
+            ("2021-W01-1", "2021-01-04"),
+            ("2020-W53-5", "2021-01-01"),
+            ("KW 20/2021", "2021-05"),
+            ("week 20, 2021", "2021-05"),
+            ("2020-W18", "2020"),
+        ] {
+            let read = PartialDate::parse(text).map(|date| date.to_string());
+            assert_eq!(read.as_deref(), Some(iso), "{text}");
+        }
+        assert!(!says_more("2021-W22-3"));
+        assert!(says_more("2021-W22"));
     }
 
     #[test]

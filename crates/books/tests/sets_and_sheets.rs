@@ -492,7 +492,7 @@ fn exports_of_further_programs() {
         ),
         (
             "Title,Author,Date Finished,Rating\nGrey Coast,Nan Ott,2021-W10,4\n",
-            "Grey Coast | Nan Ott | 4/5 | read | 2021\n?2: Date Finished \"2021-W10\": only the date is kept",
+            "Grey Coast | Nan Ott | 4/5 | read | 2021-03\n?2: Date Finished \"2021-W10\": only the date is kept",
         ),
         (
             "Book,Author,Started,Ended\nGrey Coast,Nan Ott,1 Jan 21,14 Feb 21\n",

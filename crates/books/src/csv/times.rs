@@ -1,15 +1,17 @@
 //! The times at which a book was read, begun, given up and acquired.
 
+mod cell;
+
 use super::columns::Column;
 use super::field::Field;
 use super::row::{Cells, Draft};
 use super::status::{is_share, status, status_of_progress, yes_or_no};
-use super::values::{count, unbracketed};
+use super::values::count;
 use crate::ReadingStatus;
-use crate::date::{
-    DateError, Interval, PartialDate, month_by_name, names_two_months, says_more, short_year,
-};
+use crate::date::{DateError, Interval, PartialDate, month_by_name, says_more};
 use crate::text::words;
+pub(super) use cell::times_in;
+use cell::{Time, begun, interval, read_date, several_dates, time, times_behind, without_duration};
 
 /// The most dates of one cell.
 pub(super) const MAX_DATES: usize = 100;
@@ -382,18 +384,6 @@ pub(super) fn end_of(period: &str) -> &str {
     period.rsplit('/').next().unwrap_or(period)
 }
 
-/// A time without the milliseconds that it took: "2021-01-01|2021-02-01|3600".
-fn without_duration(part: &str) -> &str {
-    match part.rsplit_once('|') {
-        Some((times, took))
-            if times.contains('|') && took.bytes().all(|byte| byte.is_ascii_digit()) =>
-        {
-            times
-        }
-        _ => part,
-    }
-}
-
 /// Lists the words beside a date, which are not kept with it.
 fn list_words(text: &str, column: &Column, draft: &mut Draft) {
     if says_more(text) {
@@ -408,7 +398,10 @@ pub(super) fn date(cells: &Cells<'_>, field: Field, draft: &mut Draft) -> Option
         let date = time(text, column).map(|time| match time {
             Time::Date(date) => date,
             Time::Interval(interval) if field == Field::DateStarted => interval.from,
-            Time::Interval(interval) => interval.to,
+            Time::Interval(interval) => {
+                draft.list(column, text, ": only its end is kept");
+                interval.to
+            }
         });
         match date.map(|date| date.to_string()) {
             // "2021-03-04" is known to be in "2021-03".
@@ -443,149 +436,4 @@ pub(super) fn date_of((column, text): (&Column, &str), draft: &mut Draft) -> Opt
             None
         }
     }
-}
-
-fn read_date(text: &str, column: &Column) -> Result<PartialDate, DateError> {
-    let text = unbracketed(text);
-    let serial = text.split(['.', ',']).next().unwrap_or_default();
-    if serial.len() == 5
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b','))
-        && let Some(date) = serial.parse().ok().and_then(PartialDate::from_serial)
-    {
-        return Ok(date);
-    }
-    // "'20"
-    if text.starts_with(['\'', '’', '‘'])
-        && let Some(year) = short_year(text)
-    {
-        return PartialDate::read(&year.to_string(), column.dates);
-    }
-    // "202005", which is no day: the month is no year of these days, and no month.
-    if text.len() == 6
-        && let Some((year, month)) = text.split_at_checked(4)
-        && matches!(year.parse(), Ok(1_913..=2_099))
-        && !matches!(year[2..].parse(), Ok(0..=12))
-        && text.bytes().all(|byte| byte.is_ascii_digit())
-    {
-        return PartialDate::read(&format!("{year}-{month}"), column.dates);
-    }
-    own(PartialDate::read(text, column.dates)?)
-}
-
-/// A date of a reader in our calendar.
-fn own(mut date: PartialDate) -> Result<PartialDate, DateError> {
-    // Of the Buddhist calendar, as in Thailand.
-    if (2_443..2_643).contains(&date.year) {
-        date.year -= 543;
-    }
-    // A year of the Persian or the Islamic calendar: nobody's list is so old.
-    if date.year < 1_800 {
-        return Err(DateError::Unreadable);
-    }
-    Ok(date)
-}
-
-/// The time from one day to another of a cell.
-fn interval(text: &str, column: &Column) -> Result<Interval, DateError> {
-    let interval = Interval::read(unbracketed(text), column.dates)?;
-    Ok(Interval {
-        from: own(interval.from)?,
-        to: own(interval.to)?,
-        ..interval
-    })
-}
-
-/// What a cell of dates says.
-enum Time {
-    Date(PartialDate),
-    Interval(Interval),
-}
-
-fn time(text: &str, column: &Column) -> Result<Time, DateError> {
-    match read_date(text, column) {
-        Ok(date) if !names_two_months(text) => Ok(Time::Date(date)),
-        date => match interval(text, column) {
-            Ok(interval) => Ok(Time::Interval(interval)),
-            Err(error @ DateError::Ambiguous { .. }) => Err(error),
-            Err(DateError::Unreadable) => date.map(Time::Date),
-        },
-    }
-}
-
-/// The dates of a cell that lists several, like "2019-01-02; 2020-03-04", each with what it was
-/// read from.
-fn several_dates(text: &str, column: &Column) -> Vec<(PartialDate, String)> {
-    let mut text = text.to_owned();
-    for and in [
-        " and ", " und ", " et ", " y ", " e ", " en ", " og ", " och ", " и ", " i ",
-    ] {
-        text = text.replace(and, ";");
-    }
-    let text = text.replace(" / ", ";");
-    let read = |part: &&str| Some((read_date(part, column).ok()?, (*part).to_owned()));
-    for separators in [
-        &[';', '|', '\n', '&'][..],
-        &[';', '|', '\n', '&', ','],
-        &[' '],
-    ] {
-        let parts: Vec<&str> = (text.split(separators).map(str::trim))
-            .filter(|part| !part.is_empty())
-            .collect();
-        // "3 4 2020" is one.
-        let is_short = |part: &&str| separators == [' '] && part.len() < 4;
-        if !(2..=MAX_DATES).contains(&parts.len()) || parts.iter().any(is_short) {
-            continue;
-        }
-        let dates: Option<Vec<_>> = parts.iter().map(read).collect();
-        if let Some(dates) = dates {
-            return dates;
-        }
-    }
-    Vec::new()
-}
-
-/// Splits a text from the number of times behind it: "Read x2", "read 2 times".
-fn times_behind(text: &str) -> Option<(&str, u32)> {
-    const TIMES: &str = "times mal fois veces vezes volte keer razy раза gånger ganger gange 回 次";
-    let (mut text, mut last) = text.trim_end().rsplit_once(char::is_whitespace)?;
-    let word = last.trim_end_matches(')').to_lowercase();
-    let number = if TIMES.split_whitespace().any(|known| known == word) {
-        (text, last) = text.trim_end().rsplit_once(char::is_whitespace)?;
-        last.trim_start_matches('(')
-    } else {
-        let last = last.trim_matches(['(', ')']);
-        (last.strip_prefix(['x', 'X', '×'])).or_else(|| last.strip_suffix(['x', 'X', '×']))?
-    };
-    Some((text, count(number)?))
-}
-
-/// Reads a number of times: "2", "2x", "x2", "twice".
-pub(super) fn times_in(text: &str) -> Option<u32> {
-    match words(text).as_slice() {
-        [once] if once == "once" => Some(1),
-        [twice] if twice == "twice" => Some(2),
-        _ => count(text.trim_start_matches(['x', 'X', '×'])),
-    }
-}
-
-/// The beginning of a time that has no end yet: "2023/05/01-", "2023-05-01|".
-fn begun(text: &str, column: &Column) -> Option<String> {
-    const NOW: [&str; 6] = ["present", "now", "ongoing", "today", "current", "heute"];
-    /// Words before a time without an end.
-    const SINCE: [&str; 7] = [
-        "since ", "seit ", "depuis ", "desde ", "dal ", "sinds ", "od ",
-    ];
-    let text = text.trim_end();
-    let since = SINCE.iter().find_map(|since| text.strip_prefix(since));
-    if let Some(date) = since.and_then(|since| read_date(since, column).ok()) {
-        return Some(date.to_string());
-    }
-    let now = NOW.iter().find_map(|now| text.strip_suffix(now));
-    let from = now.unwrap_or(text);
-    let begun = from.trim_end_matches(['-', '–', '→', '|', '/', '.', ' ']);
-    (begun.len() < from.len() && !from.ends_with('.'))
-        .then(|| read_date(begun, column).ok())?
-        .map(|date| date.to_string())
 }

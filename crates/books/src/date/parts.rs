@@ -20,6 +20,8 @@ pub(super) struct Parts {
     pub(super) says_more: bool,
     /// Whether a number counts weeks or quarters.
     pub(super) is_part: bool,
+    /// Whether a number counts weeks.
+    is_week: bool,
     pub(super) is_dotted: bool,
     is_hyphened: bool,
     /// Whether an apostrophe stands for the century: "Mar '20".
@@ -45,6 +47,7 @@ impl Parts {
             has_other_words: false,
             says_more: false,
             is_part: false,
+            is_week: false,
             is_dotted: text.contains('.'),
             is_hyphened: text.contains('-'),
             is_shortened: text.contains(['\'', '’']),
@@ -154,7 +157,11 @@ impl Parts {
         }
         match &*word {
             word if OTHER_CALENDARS.contains(&word) => self.is_other_calendar = true,
-            "w" | "kw" | "q" | "week" | "quarter" => self.is_part = true,
+            "q" | "quarter" => self.is_part = true,
+            "w" | "kw" | "week" => {
+                self.is_part = true;
+                self.is_week = true;
+            }
             word if FILLERS.contains(&word) => {}
             // "mar. 4 mai 2021": a Tuesday in French, Spanish and Italian.
             "mar" if self.month.is_none() => {
@@ -180,12 +187,27 @@ impl Parts {
         }
     }
 
+    /// The day or the month of a week: "2021-W22-3", "KW 20/2021".
+    fn week(&self) -> Option<Result<PartialDate, DateError>> {
+        let (year, week, day) = match *self.numbers.as_slice() {
+            _ if !self.is_week => return None,
+            [(4, year), (1..=2, week)] | [(1..=2, week), (4, year)] => (year, week, None),
+            [(4, year), (2, week), (1, day)] => (year, week, Some(day)),
+            [(4, year), (3, both)] => (year, both / 10, Some(both % 10)),
+            _ => return None,
+        };
+        Some(PartialDate::of_week(year, week, day).ok_or(DateError::Unreadable))
+    }
+
     /// The date that they make.
     pub(super) fn date(&self, order: DateOrder) -> Result<PartialDate, DateError> {
         let new =
             |year, month, day| PartialDate::new(year, month, day).ok_or(DateError::Unreadable);
         if self.is_other_calendar {
             return Err(DateError::Unreadable);
+        }
+        if let Some(date) = self.week() {
+            return date;
         }
         let year_at = self.numbers.iter().position(|(length, _)| *length == 4);
         if let (Some(era), [(1..=3, year), rest @ ..], None) =
