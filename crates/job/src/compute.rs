@@ -73,6 +73,8 @@ pub struct QueueTurn {
     key: &'static str,
     slots: Slots,
     ticket: Ticket,
+    /// Time for which the queue keeps the place unless it is renewed.
+    life: Duration,
     /// Monotonic time since which it has waited in vain, once that has been logged.
     waits_since: Option<Duration>,
 }
@@ -135,6 +137,7 @@ impl<E: Effects> Run<'_, E> {
                 place: None,
                 is_admitted: false,
             },
+            life: settings.lease,
             waits_since: None,
         };
         let began = self.engine.effects.monotonic();
@@ -227,6 +230,7 @@ impl<E: Effects> Engine<'_, E> {
                 place: None,
                 is_admitted: false,
             },
+            life: self.settings.lease,
             waits_since: None,
         }
     }
@@ -258,10 +262,10 @@ impl<E: Effects> Engine<'_, E> {
             if now >= until {
                 return false;
             }
-            // Whoever is far behind looks less often, but often enough to keep the place.
-            let turns = u32::try_from(1 + ahead / turn.slots.all.max(1)).unwrap_or(u32::MAX);
-            let pause = self.settings.retry.saturating_mul(turns);
-            let pause = pause.min((self.settings.lease / 4).max(self.settings.retry));
+            let (pause, life) = pace(self.settings, turn.slots, ahead);
+            // Until it is renewed the place lasts as long as it was said to before.
+            let pause = pause.min(turn.life / 2);
+            turn.life = life;
             self.effects
                 .sleep(pause.min(until.saturating_sub(now)))
                 .await;
@@ -289,14 +293,16 @@ impl<E: Effects> Engine<'_, E> {
 
     /// Enters or renews a place in a queue; whether its turn has come.
     async fn look_at_queue(&self, turn: &mut QueueTurn) -> Standing {
-        let life = self.settings.lease;
         let Ok(bytes) = self.effects.get(turn.key).await else {
             return Standing::Admitted;
         };
         let now = self.effects.now();
         let mut queue = Queue::read(bytes.as_deref());
-        queue.expire(now, life);
-        let (look, changed) = queue.look(&mut turn.ticket, now, life, turn.slots);
+        queue.expire(now, longest_life(self.settings));
+        let (look, changed) = queue.look(&mut turn.ticket, now, turn.life, turn.slots);
+        if look == Standing::Admitted {
+            turn.life = self.settings.lease;
+        }
         if changed {
             self.write_queue(turn.key, &queue).await;
         }
@@ -311,6 +317,21 @@ impl<E: Effects> Engine<'_, E> {
     }
 }
 
+/// The pause of one with so many `ahead` until it looks again, and the time for which its place is
+/// kept. Whoever is far behind looks seldom, and writes more seldom still: where hundreds wait, the
+/// queue would else be written so often that what one writes is lost to another.
+fn pace(settings: &Settings, slots: Slots, ahead: usize) -> (Duration, Duration) {
+    let turns = u32::try_from(1 + ahead / slots.all.max(1)).unwrap_or(u32::MAX);
+    let pause = settings.retry.saturating_mul(turns);
+    let pause = pause.min(settings.lease.max(settings.retry));
+    (pause, settings.lease + pause * 2)
+}
+
+/// The longest time for which a place is kept.
+fn longest_life(settings: &Settings) -> Duration {
+    settings.lease + settings.lease.max(settings.retry) * 2
+}
+
 /// Estimated time from which on work is admitted before it begins.
 pub const LONG_ENOUGH_TO_WAIT: Duration = Duration::from_millis(250);
 
@@ -320,6 +341,28 @@ const UNPACKED: u64 = 16;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_is_far_behind_looks_seldom_and_keeps_the_place() {
+        for settings in [
+            Settings::local(),
+            Settings::cloud(),
+            Settings::fermyon_cloud(),
+        ] {
+            let slots = Work::Short.slots(&settings);
+            let next = pace(&settings, slots, 0);
+            assert_eq!(next.0, settings.retry);
+            let mut before = next;
+            for ahead in 1..1_000 {
+                let (pause, life) = pace(&settings, slots, ahead);
+                assert!(pause >= before.0 && life <= longest_life(&settings));
+                // It is renewed when half of it is over, and may be looked at a pause later.
+                assert!(life / 2 >= pause + settings.lease / 2, "{ahead}");
+                before = (pause, life);
+            }
+            assert_eq!(before, (settings.lease, settings.lease * 3));
+        }
+    }
 
     #[test]
     fn a_workbook_is_worth_the_wait_however_small_it_is() {
