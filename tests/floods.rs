@@ -578,7 +578,7 @@ fn large_files_of_previews_wait_outside_of_memory_and_leave_nothing() {
 
 #[test]
 fn a_body_that_is_only_announced_takes_no_memory() {
-    let app = Setup::new().argument("--memory=32").start();
+    let app = Setup::new().argument("--memory=64").start();
     let head = "POST /api/batch-enrich HTTP/1.1\r\nhost: localhost\r\n\
                 content-type: application/json\r\ncontent-length: 8000000\r\n\r\n ";
     let begin = |client| {
