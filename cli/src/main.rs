@@ -171,7 +171,8 @@ async fn command(args: &Args, client: &Client, files: &Files) -> Result<CommandO
         Command::Retry { job, only } => {
             let token = files.token(client.origin(), job);
             let only: Vec<&str> = only.iter().map(|retried| retried.name()).collect();
-            let accepted = client.retry(job, token.as_deref(), &only).await?;
+            let accepted = client.retry(job, token.as_deref(), &only).await;
+            let accepted = accepted.map_err(whose(token.as_deref()))?;
             let watch = client.watch(&accepted.job_id);
             let submitted = Submitted { accepted, watch };
             follow(args, client, files, async |follow| {
@@ -196,24 +197,15 @@ async fn command(args: &Args, client: &Client, files: &Files) -> Result<CommandO
             let choice = choose::read(which.as_deref(), title.as_deref(), author.as_deref())?;
             let token = files.token(client.origin(), job);
             let index = u64::from(*number) - 1;
-            let book = client.choose(job, token.as_deref(), index, &choice).await?;
+            let book = client.choose(job, token.as_deref(), index, &choice).await;
+            let book = book.map_err(whose(token.as_deref()))?;
             choose::print(*number, &book, args.json)?;
             Ok(CommandOutcome::Done)
         }
         Command::Cancel { job } => {
             let token = files.token(client.origin(), job);
-            let cancellation = client
-                .cancel(job, token.as_deref())
-                .await
-                .map_err(|error| {
-                    let unknown = token.is_none();
-                    let error = anyhow::Error::new(error);
-                    if unknown {
-                        error.context("this job was not started here, so its token is not known")
-                    } else {
-                        error
-                    }
-                })?;
+            let cancellation = client.cancel(job, token.as_deref()).await;
+            let cancellation = cancellation.map_err(whose(token.as_deref()))?;
             if cancellation.status.is_terminal() {
                 files.forget_token(job);
             }
@@ -226,6 +218,18 @@ async fn command(args: &Args, client: &Client, files: &Files) -> Result<CommandO
         }
         // Answered before anything is connected.
         Command::Completions { .. } | Command::Man => Ok(CommandOutcome::Done),
+    }
+}
+
+/// Says of an error that the job was not started here, where its token is not known.
+fn whose(token: Option<&str>) -> impl FnOnce(client::Error) -> anyhow::Error {
+    let is_unknown = token.is_none();
+    move |error| {
+        let error = anyhow::Error::new(error);
+        match is_unknown {
+            true => error.context("this job was not started here, so its token is not known"),
+            false => error,
+        }
     }
 }
 
