@@ -243,7 +243,7 @@ fn numbers(text: &str) -> Vec<(f64, usize, usize)> {
         if let Ok(value) = digits.replace(',', ".").parse::<f64>() {
             let half_length = half.map_or(0, |after| rest.len() - length - after.len());
             length += half_length;
-            let part = match rest[..length].chars().last() {
+            let part = match rest[..length].chars().next_back() {
                 Some('¼') => 0.25,
                 Some('½') => 0.5,
                 Some('¾') => 0.75,
